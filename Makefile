@@ -1,0 +1,110 @@
+# `make run` and `make test` need only Python >= 3.11, Node >= 20 and make: they install the
+# rest, pinned by hash, into .venv, .local/ministack-venv and node_modules. The stamps carry a
+# checksum of what was installed, so a second start installs nothing.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+PORT ?= 8000
+
+# The first interpreter that is new enough; PYTHON=... overrides it.
+ifndef PYTHON
+PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+  if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; \
+  then echo $$p; break; fi; done)
+endif
+PY_TAG := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+
+checksum = $(firstword $(shell cat $(1) 2>/dev/null | cksum))
+
+VENV := .venv
+VENV_STAMP := $(VENV)/.installed-$(PY_TAG)-$(call checksum,requirements-dev.txt)
+ENGINE_VENV := .local/ministack-venv
+ENGINE_STAMP := $(ENGINE_VENV)/.installed-$(PY_TAG)-$(call checksum,local/requirements-ministack.txt)
+CLI_STAMP := node_modules/.installed-$(call checksum,package.json)
+STAMPS := $(VENV_STAMP) $(ENGINE_STAMP) $(CLI_STAMP)
+
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
+# Resolves the locks; kept out of the project environment, which it makes.
+LOCK_TOOL := uv==0.13.9
+LOCK_VENV := .local/lock-venv
+LOCK := $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
+  --generate-hashes --no-emit-index-url --no-header --no-config
+
+.PHONY: help
+help: ## Show this list.
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+.PHONY: run
+run: $(STAMPS) ## Start the whole stack on this machine and stay in the foreground (PORT=8000).
+	@exec env PORT=$(PORT) $(VENV)/bin/python -m local.run
+
+.PHONY: test
+test: lint $(STAMPS) ## Everything that must pass: format, lint, types, all tests.
+	$(VENV)/bin/python -m pytest -n 2 --dist loadgroup
+
+.PHONY: lint
+lint: $(VENV_STAMP) ## Format check, lint, types.
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+.PHONY: format
+format: $(VENV_STAMP) ## Format and fix what can be fixed.
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+.PHONY: unit
+unit: $(STAMPS) ## The tests that need no deployed stack.
+	$(VENV)/bin/python -m pytest -n 2 --dist loadgroup -m "not e2e"
+
+.PHONY: e2e
+e2e: $(STAMPS) ## The tests over HTTP against the deployed stack.
+	$(VENV)/bin/python -m pytest -m e2e
+
+.PHONY: lock
+lock: ## Resolve the requirements*.in files anew, with hashes for every platform.
+	$(PYTHON) -m venv $(LOCK_VENV)
+	$(LOCK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(LOCK_TOOL)
+	$(LOCK) functions/requirements.in -o functions/requirements.txt
+	$(LOCK) requirements-dev.in -o requirements-dev.txt
+	$(LOCK) local/requirements-ministack.in -o local/requirements-ministack.txt
+
+.PHONY: clean
+clean: ## Remove what was installed and built; keep the sources.
+	rm -rf $(VENV) .local .build cdk.out node_modules .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: check-python check-node
+check-python:
+	@if [ -z "$(PY_TAG)" ]; then \
+	  echo "Python 3.11 or newer is needed, and none was found. Set PYTHON=/path/to/python3." >&2; \
+	  exit 1; fi
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed; $(PYTHON) is $(PY_TAG)." >&2; exit 1; }
+
+check-node:
+	@command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || { \
+	  echo "Node 20 or newer with npm is needed, and none was found." >&2; exit 1; }
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { \
+	  echo "Node 20 or newer is needed; this one is $$(node --version)." >&2; exit 1; }
+
+# Order-only: checked before an install, and never a reason to install again.
+$(VENV_STAMP): | check-python
+	@echo "Installing the Python dependencies into $(VENV) (once; about a minute) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(VENV)/bin/python $(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@
+
+$(ENGINE_STAMP): | check-python
+	@echo "Installing the local AWS engine into $(ENGINE_VENV) (once) ..."
+	@mkdir -p .local
+	@$(PYTHON) -m venv --clear $(ENGINE_VENV)
+	@$(ENGINE_VENV)/bin/python $(PIP_INSTALL) -r local/requirements-ministack.txt
+	@touch $@
+
+$(CLI_STAMP): | check-node
+	@echo "Installing the CDK CLI into node_modules (once) ..."
+	@npm install --no-package-lock --no-save --no-audit --no-fund --loglevel=error
+	@rm -f node_modules/.installed-*
+	@touch $@
