@@ -1,0 +1,1 @@
+"""The AWS stack of Unlink: one construct per concern, put together in `infra.stack`."""

@@ -1,0 +1,315 @@
+"""The HTTP API: its routes, who may call them, and what the gateway itself answers."""
+
+import json
+import math
+from collections import defaultdict
+from pathlib import Path
+
+from aws_cdk import Duration
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.functions import Functions
+from infra.settings import Settings
+
+PLANS = Path(__file__).resolve().parent.parent / "functions" / "unlink" / "plans.json"
+
+ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key")
+EXPOSED_HEADERS = (
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-Deletion-Id",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "X-Request-Id",
+)
+
+#: Chromium keeps the answer to a preflight no longer than this.
+PREFLIGHT_MAX_AGE_SECONDS = 7_200
+
+#: How long a client that the gateway throttled should wait: the length of a rate window.
+THROTTLED_RETRY_AFTER_SECONDS = 60
+
+#: How long a revoked key may still work.
+AUTHORIZER_CACHE = Duration.seconds(60)
+
+
+class Api(Construct):
+    """The REST API, and one usage plan for each plan of `plans.json`.
+
+    API keys are made with the workspaces that they stand for, not here.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, settings: Settings, functions: Functions
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._settings = settings
+        self.rest_api = apigateway.RestApi(
+            self,
+            "Rest",
+            rest_api_name=f"unlink-{settings.stage}",
+            endpoint_types=[apigateway.EndpointType.REGIONAL],
+            # The authorizer names the workspace's usage key; callers send only Authorization.
+            api_key_source_type=apigateway.ApiKeySourceType.AUTHORIZER,
+            # Images must leave as they are. Request bodies therefore arrive base64-encoded.
+            binary_media_types=["*/*"],
+            cloud_watch_role=False,
+            deploy_options=apigateway.StageOptions(
+                stage_name=settings.stage,
+                tracing_enabled=True,
+                method_options={
+                    f"/{{code}}/{method}": apigateway.MethodDeploymentOptions(
+                        throttling_rate_limit=settings.redirect_rate_limit,
+                        throttling_burst_limit=settings.redirect_burst_limit,
+                    )
+                    for method in ("GET", "HEAD")
+                },
+            ),
+        )
+        # The construct adds an output of its own; the stack names them all.
+        self.rest_api.node.try_remove_child("Endpoint")
+
+        self._authorizer = apigateway.RequestAuthorizer(
+            self,
+            "Authorizer",
+            handler=functions.authorizer,
+            identity_sources=[apigateway.IdentitySource.header("Authorization")],
+            results_cache_ttl=AUTHORIZER_CACHE,
+        )
+        self._methods: defaultdict[str, list[str]] = defaultdict(list)
+
+        self._add_keyed_route("POST", "/api/links", functions.links)
+        self._add_keyed_route("GET", "/api/links", functions.links)
+        self._add_keyed_route("GET", "/api/links/{id}", functions.links)
+        self._add_keyed_route("PUT", "/api/links/{id}", functions.links)
+        self._add_keyed_route("DELETE", "/api/links", functions.deletions)
+        self._add_keyed_route("DELETE", "/api/links/{id}", functions.deletions)
+        self._add_keyed_route("POST", "/api/links/bulk-delete", functions.deletions)
+        self._add_open_route("GET", "/{code}", functions.redirect)
+        self._add_open_route("HEAD", "/{code}", functions.redirect)
+
+        for path, methods in self._methods.items():
+            if path.startswith("/api/"):
+                self._add_preflight(path, methods)
+        self._add_gateway_responses()
+        self.usage_plans = {
+            plan: self._usage_plan(plan, requests_per_minute=limits["requestsPerMinute"])
+            for plan, limits in json.loads(PLANS.read_text(encoding="utf-8")).items()
+        }
+
+    def _add_keyed_route(self, method: str, path: str, function: lambda_.Function) -> None:
+        self._methods[path].append(method)
+        self.rest_api.root.resource_for_path(path).add_method(
+            method,
+            _integration(function),
+            authorizer=self._authorizer,
+            authorization_type=apigateway.AuthorizationType.CUSTOM,
+            api_key_required=True,
+        )
+
+    def _add_open_route(self, method: str, path: str, function: lambda_.Function) -> None:
+        self._methods[path].append(method)
+        self.rest_api.root.resource_for_path(path).add_method(
+            method,
+            _integration(function),
+            authorization_type=apigateway.AuthorizationType.NONE,
+        )
+
+    def _add_preflight(self, path: str, methods: list[str]) -> None:
+        """Answer OPTIONS without a key: browsers send none with a preflight.
+
+        Not `add_cors_preflight`: beside the binary media type `*/*` its mock integration answers
+        500, because the gateway takes the (empty) request for binary unless it is told to convert
+        it to text.
+        """
+        origins = self._settings.cors_allow_origins
+        headers = {
+            "Access-Control-Allow-Methods": ",".join(["OPTIONS", *methods]),
+            "Access-Control-Allow-Headers": ",".join(ALLOWED_HEADERS),
+            "Access-Control-Max-Age": str(PREFLIGHT_MAX_AGE_SECONDS),
+            # The answer depends on the origin when there are several.
+            **({"Vary": "Origin"} if len(origins) > 1 else {}),
+            # With several origins this is the first, and the template below names the caller's.
+            "Access-Control-Allow-Origin": origins[0] if origins else "*",
+        }
+        self.rest_api.root.resource_for_path(path).add_method(
+            "OPTIONS",
+            apigateway.MockIntegration(
+                content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,
+                passthrough_behavior=apigateway.PassthroughBehavior.WHEN_NO_MATCH,
+                request_templates={"application/json": '{"statusCode":204}'},
+                integration_responses=[
+                    apigateway.IntegrationResponse(
+                        status_code="204",
+                        content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,
+                        response_parameters={
+                            f"method.response.header.{name}": f"'{value}'"
+                            for name, value in headers.items()
+                        },
+                        response_templates={"application/json": _echo_origin(origins)},
+                    )
+                ],
+            ),
+            authorization_type=apigateway.AuthorizationType.NONE,
+            method_responses=[
+                apigateway.MethodResponse(
+                    status_code="204",
+                    response_parameters={
+                        f"method.response.header.{name}": True for name in headers
+                    },
+                )
+            ],
+        )
+
+    def _add_gateway_responses(self) -> None:
+        """What the gateway answers before, or instead of, a function."""
+        kind = apigateway.ResponseType
+        for response_type in (kind.ACCESS_DENIED, kind.UNAUTHORIZED, kind.INVALID_API_KEY):
+            self._answer(
+                response_type,
+                status=401,
+                english="Invalid API key",
+                arabic="مفتاح API غير صالح",
+                message="Authentication required",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        # A route that does not exist. The gateway takes a request to one for a signed AWS
+        # request: without Authorization it misses a token, with one it finds no valid signature.
+        # No method here is signed, so the same is true of everything that DEFAULT_4XX is left.
+        for response_type in (
+            kind.MISSING_AUTHENTICATION_TOKEN,
+            kind.RESOURCE_NOT_FOUND,
+            kind.INVALID_SIGNATURE,
+            kind.EXPIRED_TOKEN,
+            kind.DEFAULT_4_XX,
+        ):
+            self._answer(
+                response_type,
+                status=404,
+                english="Not found",
+                arabic="غير موجود",
+                message="Route not found",
+            )
+        for response_type in (kind.BAD_REQUEST_BODY, kind.BAD_REQUEST_PARAMETERS):
+            self._answer(
+                response_type, status=400, english="Invalid request", arabic="طلب غير صالح"
+            )
+        self._answer(kind.WAF_FILTERED, status=403, english="Forbidden", arabic="محظور")
+        self._answer(
+            kind.REQUEST_TOO_LARGE,
+            status=413,
+            english="Request body too large",
+            arabic="حجم الطلب كبير جدًا",
+        )
+        self._answer(
+            kind.UNSUPPORTED_MEDIA_TYPE,
+            status=415,
+            english="Unsupported media type",
+            arabic="نوع الوسائط غير مدعوم",
+        )
+        for response_type in (kind.THROTTLED, kind.QUOTA_EXCEEDED):
+            self._answer(
+                response_type,
+                status=429,
+                english="Rate limit exceeded",
+                arabic="تم تجاوز حد المعدل",
+                members={"retryAfter": THROTTLED_RETRY_AFTER_SECONDS},
+                headers={"Retry-After": str(THROTTLED_RETRY_AFTER_SECONDS)},
+            )
+        for response_type, status in (
+            (kind.DEFAULT_5_XX, 500),
+            (kind.AUTHORIZER_FAILURE, 500),
+            (kind.AUTHORIZER_CONFIGURATION_ERROR, 500),
+            (kind.API_CONFIGURATION_ERROR, 500),
+            (kind.INTEGRATION_FAILURE, 502),
+            (kind.INTEGRATION_TIMEOUT, 504),
+        ):
+            self._answer(
+                response_type,
+                status=status,
+                english="Internal server error",
+                arabic="خطأ داخلي في الخادم",
+            )
+
+    def _answer(
+        self,
+        response_type: apigateway.ResponseType,
+        *,
+        status: int,
+        english: str,
+        arabic: str,
+        message: str | None = None,
+        members: dict[str, int] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        body = {
+            "statusCode": status,
+            "error": {"en": english, "ar": arabic},
+            "message": message or english,
+            **(members or {}),
+        }
+        origins = self._settings.cors_allow_origins
+        all_headers = {
+            # Such an answer cannot tell several origins apart. It holds nothing to protect.
+            "Access-Control-Allow-Origin": f"'{origins[0] if len(origins) == 1 else '*'}'",
+            "Access-Control-Expose-Headers": f"'{','.join(EXPOSED_HEADERS)}'",
+            "X-Request-Id": "context.requestId",
+            **{name: f"'{value}'" for name, value in (headers or {}).items()},
+        }
+        self.rest_api.add_gateway_response(
+            # "DEFAULT_4XX" is Default4xx.
+            response_type.response_type.title().replace("_", ""),
+            type=response_type,
+            status_code=str(status),
+            response_headers=all_headers,
+            # JSON's own escapes: CloudFormation hands any character beyond ASCII back as "?".
+            templates={"application/json": json.dumps(body, ensure_ascii=True)},
+        )
+
+    def _usage_plan(self, plan: str, *, requests_per_minute: int) -> apigateway.UsagePlan:
+        """A shield in front of the functions, which count the exact windows.
+
+        It must never refuse what they would allow. In two adjacent windows a caller may send two
+        windows' worth of requests at once, so that is the burst; and the rate refills it in one.
+        """
+        return self.rest_api.add_usage_plan(
+            f"{plan.capitalize()}Plan",
+            name=f"unlink-{self._settings.stage}-{plan}",
+            throttle=apigateway.ThrottleSettings(
+                burst_limit=2 * requests_per_minute,
+                rate_limit=math.ceil(2 * requests_per_minute / 60),
+            ),
+            api_stages=[
+                apigateway.UsagePlanPerApiStage(
+                    api=self.rest_api, stage=self.rest_api.deployment_stage
+                )
+            ],
+        )
+
+
+def _integration(function: lambda_.Function) -> apigateway.LambdaIntegration:
+    return apigateway.LambdaIntegration(
+        function,
+        timeout=Duration.seconds(29),
+        # One permission for all routes of a function instead of two for each.
+        scope_permission_to_method=False,
+    )
+
+
+def _echo_origin(origins: tuple[str, ...]) -> str:
+    """A response template that allows the caller's origin, if it is one of several allowed."""
+    if len(origins) < 2:
+        return ""
+    allowed = " || ".join(f'$origin == "{origin}"' for origin in origins)
+    return (
+        '#set($origin = $input.params().header.get("Origin"))\n'
+        '#if($origin == "") #set($origin = $input.params().header.get("origin")) #end\n'
+        f"#if({allowed})\n"
+        "#set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)\n"
+        "#end"
+    )

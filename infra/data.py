@@ -1,0 +1,91 @@
+"""Where everything is kept: four tables, each with one life and one set of rights, and a bucket."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.settings import Settings
+
+LIVE_INDEX = "live"
+OPEN_INDEX = "open"
+QR_PREFIX = "qr/"
+
+
+class Data(Construct):
+    """The `links`, `clicks`, `deletions` and `access` tables and the bucket of rendered QR codes.
+
+    Every table has the key (`pk`, `sk`), both strings, and expires items by their `ttl` attribute
+    (Unix seconds).
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings) -> None:
+        super().__init__(scope, construct_id)
+        self._settings = settings
+
+        # Both images: the cleanup reads from the old one which QR objects to remove.
+        self.links = self._table("Links", stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES)
+        _add_sparse_index(self.links, LIVE_INDEX, partition_key="livePk", sort_key="liveSk")
+
+        self.clicks = self._table("Clicks", stream=dynamodb.StreamViewType.NEW_IMAGE)
+
+        self.deletions = self._table("Deletions")
+        _add_sparse_index(self.deletions, OPEN_INDEX, partition_key="openPk", sort_key="openSk")
+
+        self.access = self._table("Access")
+
+        # No versioning: a QR image that a delete removes must really be gone.
+        self.qr_bucket = s3.Bucket(
+            self,
+            "QrBucket",
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            removal_policy=settings.removal_policy,
+            lifecycle_rules=[
+                # The backstop for an image rendered while its link was being deleted; a live
+                # link's image is rendered again on the next request.
+                s3.LifecycleRule(
+                    id="expire-qr-images",
+                    prefix=QR_PREFIX,
+                    expiration=Duration.days(30),
+                    abort_incomplete_multipart_upload_after=Duration.days(1),
+                )
+            ],
+        )
+
+    def _table(
+        self, construct_id: str, *, stream: dynamodb.StreamViewType | None = None
+    ) -> dynamodb.Table:
+        return dynamodb.Table(
+            self,
+            construct_id,
+            partition_key=_string("pk"),
+            sort_key=_string("sk"),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            time_to_live_attribute="ttl",
+            stream=stream,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            deletion_protection=self._settings.deletion_protection,
+            removal_policy=self._settings.removal_policy,
+        )
+
+
+def _add_sparse_index(
+    table: dynamodb.Table, index_name: str, *, partition_key: str, sort_key: str
+) -> None:
+    """Add an index that holds only the items that carry both keys, and only their keys."""
+    table.add_global_secondary_index(
+        index_name=index_name,
+        partition_key=_string(partition_key),
+        sort_key=_string(sort_key),
+        projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+    )
+
+
+def _string(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)

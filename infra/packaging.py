@@ -1,0 +1,218 @@
+"""Packages `functions/` with its dependencies for AWS Lambda, from wheels and without Docker.
+
+All functions share one archive. The installed dependencies are kept in `.build/`, keyed by
+everything that decides their content, so that only the first synthesis installs anything.
+"""
+
+import compileall
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from aws_cdk import aws_lambda as lambda_
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "functions"
+REQUIREMENTS = SOURCE / "requirements.txt"
+BUILD = ROOT / ".build"
+
+#: Where Lambda unpacks the archive; tracebacks name files under it.
+TASK_ROOT = "/var/task"
+
+#: The AWS services that the functions call. The service models of all others go: they are most
+#: of botocore's size.
+SERVICES = frozenset({"dynamodb", "events", "s3", "secretsmanager", "sqs"})
+
+#: Directories that no import reaches.
+DEAD_WEIGHT = ("**/tests", "boto3/examples", "bin", "**/__pycache__")
+
+STALE_ARCHIVE_SECONDS = 3_600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What the wheels must run on.
+
+    `platforms` are the tags that pip may choose from; none means the host's own.
+    """
+
+    python: str
+    platforms: tuple[str, ...] = ()
+
+    @classmethod
+    def host(cls) -> "Target":
+        """The machine and interpreter that run this: for engines that run functions in place."""
+        return cls(python=_running_python())
+
+    @property
+    def name(self) -> str:
+        platform = self.platforms[0] if self.platforms else sysconfig.get_platform()
+        return f"{platform}-{self.python}"
+
+
+#: AWS Lambda on Graviton. Its python3.13 runtime is Amazon Linux 2023 with glibc 2.34, so wheels
+#: for glibc 2.17 and 2.28 both run.
+LAMBDA_ARM64 = Target(python="3.13", platforms=("manylinux2014_aarch64", "manylinux_2_28_aarch64"))
+
+
+def function_code(target: Target) -> lambda_.AssetCode:
+    """The archive of all functions for `target`, as a CDK asset.
+
+    The asset's hash is that of what went in. The archive's own bytes would not do: compiled
+    bytecode and zlib's output may differ between machines that packed the same content.
+    """
+    archive, content_hash = build_archive(target)
+    return lambda_.Code.from_asset(str(archive), asset_hash=content_hash)
+
+
+def build_archive(target: Target) -> tuple[Path, str]:
+    """Return the archive of `functions/` and its dependencies, and the hash of its content."""
+    dependencies = install_dependencies(target)
+    sources = sorted(_sources())
+    digest = hashlib.sha256(dependencies.name.encode())
+    for path in sources:
+        digest.update(f"{path.relative_to(ROOT).as_posix()}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    content_hash = digest.hexdigest()
+
+    archive = BUILD / f"{dependencies.name}-{content_hash[:16]}.zip"
+    if not archive.exists():
+        _drop_stale_archives(dependencies.name)
+        with tempfile.TemporaryDirectory(dir=BUILD) as scratch:
+            staged = Path(scratch) / "content"
+            for path in sources:
+                copy = staged / path.relative_to(ROOT)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, copy)
+            _precompile(staged, target)
+            # The dependencies are already compressed; only the functions are added to them.
+            packed = Path(scratch) / "packed.zip"
+            shutil.copyfile(_packed(dependencies), packed)
+            _add_to_archive(packed, staged)
+            packed.replace(archive)
+    return archive, content_hash
+
+
+def install_dependencies(target: Target) -> Path:
+    """Return a directory with the pinned dependencies of the functions, installed if need be."""
+    key = hashlib.sha256(
+        b"\0".join(
+            [
+                target.name.encode(),
+                # Bytecode is part of the content when this interpreter can make it.
+                _running_python().encode(),
+                REQUIREMENTS.read_bytes(),
+                # The rules of what is kept are in this file.
+                Path(__file__).read_bytes(),
+            ]
+        )
+    ).hexdigest()
+    directory = BUILD / f"{target.name}-{key[:16]}"
+    if not directory.exists():
+        BUILD.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=BUILD) as scratch:
+            fresh = Path(scratch) / "dependencies"
+            _install(target, fresh)
+            _prune(fresh)
+            _precompile(fresh, target)
+            _add_to_archive(Path(scratch) / "packed.zip", fresh)
+            # The directory comes last: it stands for a build that was finished.
+            (Path(scratch) / "packed.zip").replace(_packed(directory))
+            fresh.replace(directory)
+    return directory
+
+
+def _packed(dependencies: Path) -> Path:
+    return dependencies.with_name(f"{dependencies.name}.zip")
+
+
+def _install(target: Target, directory: Path) -> None:
+    for_another_machine = [f"--platform={platform}" for platform in target.platforms]
+    if for_another_machine:
+        for_another_machine += [f"--python-version={target.python}", "--implementation=cp"]
+    subprocess.run(
+        [
+            sys.executable,
+            *("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"),
+            *("--no-compile", "--only-binary=:all:", "--require-hashes"),
+            *for_another_machine,
+            f"--requirement={REQUIREMENTS}",
+            f"--target={directory}",
+        ],
+        check=True,
+        # The CDK CLI reads this program's standard output.
+        stdout=sys.stderr,
+    )
+
+
+def _prune(directory: Path) -> None:
+    """Remove what only weighs: a cold start fetches and unpacks the whole archive."""
+    for pattern in DEAD_WEIGHT:
+        for path in list(directory.glob(pattern)):
+            shutil.rmtree(path)
+    for path in (directory / "botocore" / "data").iterdir():
+        if path.is_dir() and path.name not in SERVICES:
+            shutil.rmtree(path)
+    for path in directory.glob("botocore/data/*/*/examples-1.json*"):
+        path.unlink()
+    # Nothing that the functions import reads the metadata of its distribution; a test runs them
+    # without it.
+    for path in list(directory.glob("*.dist-info")):
+        shutil.rmtree(path)
+
+
+def _precompile(directory: Path, target: Target) -> None:
+    """Add bytecode, which Lambda cannot store itself: its file system is read-only.
+
+    Bytecode is bound to a minor version of Python. Where the interpreter that runs this is not
+    the target's there is none, and the functions compile their imports at each cold start.
+    The `unchecked-hash` kind holds no time of modification, which would change with every build
+    and which unpacking resets.
+    """
+    if target.python == _running_python():
+        compileall.compile_dir(
+            directory,
+            quiet=1,
+            workers=0,
+            stripdir=str(directory),
+            prependdir=TASK_ROOT,
+            invalidation_mode=compileall.PycInvalidationMode.UNCHECKED_HASH,  # type: ignore[attr-defined]
+        )
+
+
+def _add_to_archive(archive: Path, directory: Path) -> None:
+    """Add the files of `directory`, in order and with neither time nor owner."""
+    with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as file:
+        for path in sorted(directory.rglob("*")):
+            if path.is_file():
+                entry = zipfile.ZipInfo(path.relative_to(directory).as_posix())
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                # Lambda runs functions as a user of its own: all may read.
+                entry.external_attr = (0o755 if path.suffix == ".so" else 0o644) << 16
+                file.writestr(entry, path.read_bytes())
+
+
+def _sources() -> Iterator[Path]:
+    for path in SOURCE.rglob("*"):
+        if path.suffix in {".py", ".json"} and path.is_file():
+            yield path
+
+
+def _drop_stale_archives(dependencies_name: str) -> None:
+    """Keep `.build` from growing with each edit; another synthesis may be using a young one."""
+    for archive in BUILD.glob(f"{dependencies_name}-*.zip"):
+        if time.time() - archive.stat().st_mtime > STALE_ARCHIVE_SECONDS:
+            os.unlink(archive)
+
+
+def _running_python() -> str:
+    return f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -1,0 +1,69 @@
+"""Unlink as one stack."""
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.api import Api
+from infra.data import Data
+from infra.functions import Functions
+from infra.packaging import function_code
+from infra.queues import Queues
+from infra.secrets import Secrets
+from infra.settings import Settings
+
+
+class UnlinkStack(Stack):
+    """Tables, secrets and queues, the functions between them, and the API in front.
+
+    `code` is the archive that all functions share; without it, it is packaged for the stage's
+    target.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        code: lambda_.Code | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            description=f"Unlink, {settings.stage}: short links whose deletion is provable",
+            termination_protection=settings.deletion_protection,
+        )
+        self.data = Data(self, "Data", settings=settings)
+        self.secrets = Secrets(self, "Secrets", settings=settings)
+        self.queues = Queues(self, "Queues")
+        self.functions = Functions(
+            self,
+            "Functions",
+            settings=settings,
+            code=code or function_code(settings.target),
+            data=self.data,
+            secrets=self.secrets,
+            queues=self.queues,
+        )
+        self.api = Api(self, "Api", settings=settings, functions=self.functions)
+        self._add_outputs(settings.stage)
+
+    def _add_outputs(self, stage: str) -> None:
+        outputs = {
+            "ApiId": self.api.rest_api.rest_api_id,
+            "StageName": stage,
+            "ApiUrl": self.api.rest_api.url,
+            "LinksTableName": self.data.links.table_name,
+            "ClicksTableName": self.data.clicks.table_name,
+            "DeletionsTableName": self.data.deletions.table_name,
+            "AccessTableName": self.data.access.table_name,
+            "QrBucketName": self.data.qr_bucket.bucket_name,
+            "ResumeQueueUrl": self.queues.resume.queue_url,
+            "EraseQueueUrl": self.queues.erase.queue_url,
+            "AuthorizerFunctionName": self.functions.authorizer.function_name,
+        }
+        for plan, usage_plan in self.api.usage_plans.items():
+            outputs[f"UsagePlan{plan.capitalize()}"] = usage_plan.usage_plan_id
+        for name, value in outputs.items():
+            CfnOutput(self, name, value=value)

@@ -1,0 +1,65 @@
+"""The synthesized template, for tests: what is deployed is what they look at and build on."""
+
+import json
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import App
+from aws_cdk import aws_lambda as lambda_
+
+from app import add_stack
+
+Template = dict[str, Any]
+
+
+@cache
+def synthesized_template(stage: str = "prod") -> Template:
+    """The template of `stage`, synthesized once a run. Treat it as read-only.
+
+    The code of the functions is a stand-in, so that nothing is installed.
+    """
+    return synthesize(stage=stage)
+
+
+def synthesize(**context: str) -> Template:
+    """Synthesize the template for a context such as `stage="dev"`, anew at each call."""
+    with tempfile.TemporaryDirectory() as scratch:
+        code = Path(scratch, "code")
+        code.mkdir()
+        Path(code, "stand_in.py").write_text("", encoding="utf-8")
+        app = App(outdir=str(Path(scratch, "out")), context=context)
+        stack = add_stack(app, code=lambda_.Code.from_asset(str(code)))
+        assembly = app.synth()
+        path = Path(assembly.directory, assembly.get_stack_by_name(stack.stack_name).template_file)
+        template: Template = json.loads(path.read_text(encoding="utf-8"))
+    return template
+
+
+def table_definitions(template: Template) -> list[dict[str, Any]]:
+    """The keyword arguments of boto3's `create_table` for each table of the template.
+
+    Tables are named `links`, `clicks`, `deletions` and `access`, as the template's outputs call
+    them. What `create_table` cannot set (TTL, PITR) is left out.
+    """
+    definitions = []
+    for output, value in template["Outputs"].items():
+        if not output.endswith("TableName"):
+            continue
+        properties = template["Resources"][value["Value"]["Ref"]]["Properties"]
+        definition = {
+            "TableName": output.removesuffix("TableName").lower(),
+            "KeySchema": properties["KeySchema"],
+            "AttributeDefinitions": properties["AttributeDefinitions"],
+            "BillingMode": properties["BillingMode"],
+        }
+        if "GlobalSecondaryIndexes" in properties:
+            definition["GlobalSecondaryIndexes"] = properties["GlobalSecondaryIndexes"]
+        if "StreamSpecification" in properties:
+            definition["StreamSpecification"] = {
+                "StreamEnabled": True,
+                **properties["StreamSpecification"],
+            }
+        definitions.append(definition)
+    return definitions
