@@ -151,7 +151,7 @@ class Api(Construct):
                             f"method.response.header.{name}": f"'{value}'"
                             for name, value in headers.items()
                         },
-                        response_templates={"application/json": _echo_origin(origins)},
+                        response_templates=_echo_origin(origins),
                     )
                 ],
             ),
@@ -268,7 +268,9 @@ class Api(Construct):
             status_code=str(status),
             response_headers=all_headers,
             # JSON's own escapes: CloudFormation hands any character beyond ASCII back as "?".
-            templates={"application/json": json.dumps(body, ensure_ascii=True)},
+            templates={
+                "application/json": json.dumps(body, ensure_ascii=True, separators=(",", ":"))
+            },
         )
 
     def _usage_plan(self, plan: str, *, requests_per_minute: int) -> apigateway.UsagePlan:
@@ -301,15 +303,16 @@ def _integration(function: lambda_.Function) -> apigateway.LambdaIntegration:
     )
 
 
-def _echo_origin(origins: tuple[str, ...]) -> str:
+def _echo_origin(origins: tuple[str, ...]) -> dict[str, str] | None:
     """A response template that allows the caller's origin, if it is one of several allowed."""
     if len(origins) < 2:
-        return ""
+        return None
     allowed = " || ".join(f'$origin == "{origin}"' for origin in origins)
-    return (
+    template = (
         '#set($origin = $input.params().header.get("Origin"))\n'
         '#if($origin == "") #set($origin = $input.params().header.get("origin")) #end\n'
         f"#if({allowed})\n"
         "#set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)\n"
         "#end"
     )
+    return {"application/json": template}

@@ -17,6 +17,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
 from aws_cdk import aws_lambda as lambda_
 
@@ -108,8 +109,7 @@ def install_dependencies(target: Target) -> Path:
         b"\0".join(
             [
                 target.name.encode(),
-                # Bytecode is part of the content when this interpreter can make it.
-                _running_python().encode(),
+                b"with bytecode" if _can_compile_for(target) else b"without",
                 REQUIREMENTS.read_bytes(),
                 # The rules of what is kept are in this file.
                 Path(__file__).read_bytes(),
@@ -178,14 +178,14 @@ def _precompile(directory: Path, target: Target) -> None:
     The `unchecked-hash` kind holds no time of modification, which would change with every build
     and which unpacking resets.
     """
-    if target.python == _running_python():
+    if _can_compile_for(target):
         compileall.compile_dir(
             directory,
             quiet=1,
             workers=0,
             stripdir=str(directory),
             prependdir=TASK_ROOT,
-            invalidation_mode=compileall.PycInvalidationMode.UNCHECKED_HASH,  # type: ignore[attr-defined]
+            invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
         )
 
 
@@ -212,6 +212,10 @@ def _drop_stale_archives(dependencies_name: str) -> None:
     for archive in BUILD.glob(f"{dependencies_name}-*.zip"):
         if time.time() - archive.stat().st_mtime > STALE_ARCHIVE_SECONDS:
             os.unlink(archive)
+
+
+def _can_compile_for(target: Target) -> bool:
+    return target.python == _running_python()
 
 
 def _running_python() -> str:
