@@ -1,0 +1,1 @@
+"""The Lambdas: every module directly here is deployed as one function."""

@@ -1,0 +1,150 @@
+"""Deleting links, softly and for good, over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from functions.unlink.codes import SHORT_CODE
+from functions.unlink.errors import InvalidRequest, LinkNotFound, as_text
+from functions.unlink.http import Answer, Api, Request, check_reason
+from functions.unlink.ids import parse_link_id
+from functions.unlink.outcomes import Outcome
+from functions.unlink.procedures.deletion import (
+    Requester,
+    Stores,
+    erase_many,
+    erase_one,
+    soft_delete,
+)
+from functions.unlink.settings import setting
+from functions.unlink.stores.client import client
+from functions.unlink.stores.deletions import Deletion, DeletionsTable
+from functions.unlink.stores.links import LinksTable
+from functions.unlink.stores.queues import Queue
+
+api = Api()
+
+
+def _stores() -> Stores:
+    dynamodb = client("dynamodb")
+    return Stores(
+        links=LinksTable(dynamodb, setting("LINKS_TABLE")),
+        deletions=DeletionsTable(dynamodb, setting("DELETIONS_TABLE")),
+        resume_queue=Queue(client("sqs"), setting("RESUME_QUEUE_URL")),
+    )
+
+
+@api.route("DELETE", "/api/links", scope="linksWrite", dialect="hoko")
+def delete_links(request: Request) -> Answer:
+    """Soft-delete up to 10,000 links by id, all or none (Hoko)."""
+    valid, invalid = _distinct_ids(request.json(), request)
+    deletion = soft_delete(
+        valid,
+        invalid,
+        requester=_requester(request, request.reason),
+        stores=_stores(),
+        deadline=request.deadline,
+    )
+    deleted = deletion.ids_with(Outcome.DELETED)
+    headers, noted = _about(deletion)
+    if deletion.open:
+        location = f"{request.base_url}/api/deletions/{deletion.id}"
+        pending = deletion.ids_with(Outcome.PENDING)
+        body = {"deletedIds": deleted, "pendingIds": pending}
+        return Answer(202, body, headers | {"Location": location}, noted)
+    return Answer(200, {"deletedIds": deleted}, headers, noted)
+
+
+@api.route("DELETE", "/api/links/<link>", scope="linksErase")
+def delete_link(request: Request) -> Answer:
+    """Erase one live link, by id or short code (LinkForty)."""
+    stores = _stores()
+    given = request.path["link"]
+    link_id = parse_link_id(given)
+    if link_id is None and SHORT_CODE.fullmatch(given):
+        pointer = stores.links.resolve_code(given, deadline=request.deadline)
+        if pointer is not None and pointer[0] == request.caller.workspace_id:
+            link_id = pointer[1]
+    requester = _requester(request, request.reason)
+    if link_id is None:
+        raise LinkNotFound
+    deletion = erase_one(link_id, requester=requester, stores=stores, deadline=request.deadline)
+    headers, noted = _about(deletion)
+    return Answer(200, {"success": True}, headers, noted)
+
+
+@api.route("POST", "/api/links/bulk-delete", scope="linksErase")
+def bulk_delete(request: Request) -> Answer:
+    """Erase each of the given links that exists, live or soft-deleted (LinkForty)."""
+    body = request.json()
+    if not isinstance(body, dict) or set(body) - {"ids", "reason"}:
+        raise InvalidRequest('The body must be {"ids": […]}, optionally with "reason"')
+    reason = request.reason if body.get("reason") is None else check_reason(body["reason"])
+    valid, invalid = _distinct_ids(body.get("ids"), request)
+    if not valid:
+        return Answer(200, {"success": True, "deletedIds": [], "notFoundIds": invalid})
+    deletion = erase_many(
+        valid,
+        requester=_requester(request, reason),
+        stores=_stores(),
+        deadline=request.deadline,
+    )
+    answer: dict[str, Any] = {
+        "success": True,
+        "deletedIds": deletion.ids_with(Outcome.ERASED),
+        "notFoundIds": deletion.ids_with(Outcome.NOT_FOUND, Outcome.FAILED) + invalid,
+    }
+    headers, noted = _about(deletion)
+    if deletion.open:
+        headers["Location"] = f"{request.base_url}/api/deletions/{deletion.id}"
+        return Answer(
+            202, answer | {"pendingIds": deletion.ids_with(Outcome.PENDING)}, headers, noted
+        )
+    return Answer(200, answer, headers, noted)
+
+
+def _distinct_ids(body: object, request: Request) -> tuple[list[str], list[str]]:
+    """The distinct well-formed ids in lower case and request order, and the malformed ones.
+
+    The limit counts before de-duplication. Raises ``InvalidRequest``.
+    """
+    if not isinstance(body, list):
+        raise InvalidRequest("The body must be an array of link ids")
+    if not body:
+        raise InvalidRequest("At least one id is needed")
+    limit = request.caller.plan.max_ids
+    if len(body) > limit:
+        raise InvalidRequest(
+            f"At most {limit} ids in one request under the {request.caller.plan.name} plan",
+            limit=limit,
+        )
+    valid: dict[str, None] = {}
+    invalid: dict[str, None] = {}
+    for entry in body:
+        link_id = parse_link_id(entry)
+        if link_id is None:
+            invalid[as_text(entry)] = None
+        else:
+            valid[link_id] = None
+    return list(valid), list(invalid)
+
+
+def _requester(request: Request, reason: str | None) -> Requester:
+    caller = request.caller
+    return Requester(
+        workspace_id=caller.workspace_id,
+        actor={"keyId": caller.key_id, "userId": caller.user_id},
+        source_ip=caller.source_ip,
+        reason=reason,
+        key=request.idempotency_key(),
+        retention_days=caller.retention_days,
+    )
+
+
+def _about(deletion: Deletion) -> tuple[dict[str, str], dict[str, Any]]:
+    headers = {"X-Deletion-Id": deletion.id}
+    noted = {"deletionId": deletion.id, "ids": len(deletion.link_ids), "state": deletion.state}
+    return headers, noted
+
+
+handler = api.handle

@@ -1,0 +1,96 @@
+"""Creating, reading and listing links, over HTTP."""
+
+from __future__ import annotations
+
+from functions.unlink import tokens
+from functions.unlink.errors import InvalidRequest
+from functions.unlink.http import Answer, Api, Request
+from functions.unlink.model import link_view, parse_new_links
+from functions.unlink.procedures.links import create_links, find_link, list_links
+from functions.unlink.settings import setting
+from functions.unlink.stores.client import client
+from functions.unlink.stores.links import LinksTable
+from functions.unlink.stores.secrets import secret
+
+#: Page size of ``GET /api/links``.
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 1_000
+
+api = Api()
+
+
+def _links() -> LinksTable:
+    return LinksTable(client("dynamodb"), setting("LINKS_TABLE"))
+
+
+@api.route("POST", "/api/links", scope="linksWrite")
+def create(request: Request) -> Answer:
+    """Create one link (an object) or up to 1,000 (an array), all or none."""
+    body = request.json()
+    created = create_links(
+        parse_new_links(body),
+        workspace_id=request.caller.workspace_id,
+        user_id=request.caller.user_id,
+        base_url=request.base_url,
+        links=_links(),
+        deadline=request.deadline,
+    )
+    views = [link_view(link, request.base_url) for link in created]
+    noted = {"ids": len(views)}
+    if isinstance(body, list):
+        return Answer(201, views, noted=noted)
+    location = {"Location": f"{request.base_url}/api/links/{views[0]['id']}"}
+    return Answer(201, views[0], location, noted)
+
+
+@api.route("GET", "/api/links", scope="linksRead")
+def list_(request: Request) -> Answer:
+    """Live links, newest first, page by page."""
+    query = request.query
+    if unknown := set(query) - {"limit", "cursor"}:
+        raise InvalidRequest(f"Unknown parameter: {min(unknown)}")
+    limit = _limit(query.get("limit"))
+    workspace_id = request.caller.workspace_id
+    after = None
+    if "cursor" in query:
+        try:
+            after = tokens.read("list", workspace_id, query["cursor"], secret=_secret())
+        except ValueError:
+            raise InvalidRequest("The cursor is not one of this list") from None
+    page, last = list_links(
+        workspace_id=workspace_id,
+        limit=limit,
+        after=after,
+        links=_links(),
+        deadline=request.deadline,
+    )
+    cursor = tokens.sign("list", workspace_id, last, secret=_secret()) if last else None
+    views = [link_view(link, request.base_url) for link in page]
+    return Answer(200, {"links": views, "nextCursor": cursor}, noted={"ids": len(views)})
+
+
+@api.route("GET", "/api/links/<link>", scope="linksRead")
+def get(request: Request) -> Answer:
+    """One live link, by id or short code."""
+    link = find_link(
+        request.path["link"],
+        workspace_id=request.caller.workspace_id,
+        links=_links(),
+        deadline=request.deadline,
+    )
+    return Answer(200, link_view(link, request.base_url))
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return DEFAULT_LIMIT
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:6]) <= MAX_LIMIT:
+        raise InvalidRequest(f"limit must be a whole number from 1 to {MAX_LIMIT}")
+    return int(text)
+
+
+def _secret() -> bytes:
+    return secret(setting("CURSOR_SECRET_ARN"))
+
+
+handler = api.handle

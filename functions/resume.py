@@ -1,0 +1,72 @@
+"""Finishes deletions that a worker handed over (the queue) or died on (the schedule).
+
+Both ways run the same code as the request did; any of them may come twice.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from functions.unlink.clock import Deadline
+from functions.unlink.procedures.deletion import Stores, resume
+from functions.unlink.settings import setting
+from functions.unlink.stores.client import client
+from functions.unlink.stores.deletions import DeletionsTable
+from functions.unlink.stores.links import LinksTable
+from functions.unlink.stores.queues import Queue
+
+#: What is kept of the invocation's time for the record and the hand-over, in seconds.
+MARGIN = 5.0
+
+#: Lapsed deletions that one run of the schedule looks at, per shard of the index.
+SWEEP = 25
+
+log = Logger()
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """SQS batch (``batchItemFailures`` is answered) or the schedule's event."""
+    deadline = Deadline(context.get_remaining_time_in_millis() / 1000 - MARGIN)
+    dynamodb = client("dynamodb")
+    stores = Stores(
+        links=LinksTable(dynamodb, setting("LINKS_TABLE")),
+        deletions=DeletionsTable(dynamodb, setting("DELETIONS_TABLE")),
+        resume_queue=Queue(client("sqs"), setting("RESUME_QUEUE_URL")),
+    )
+    if "Records" not in event:
+        lapsed = stores.deletions.lapsed(limit=SWEEP, deadline=deadline)
+        for workspace_id, deletion_id in lapsed:
+            if not deadline.passed:
+                _resume(workspace_id, deletion_id, stores, deadline)
+        return {}
+    failures = []
+    for record in event["Records"]:
+        message = json.loads(record["body"])
+        if deadline.passed or not _resume(
+            message["workspaceId"], message["deletionId"], stores, deadline
+        ):
+            failures.append({"itemIdentifier": record["messageId"]})
+    return {"batchItemFailures": failures}
+
+
+def _resume(workspace_id: str, deletion_id: str, stores: Stores, deadline: Deadline) -> bool:
+    """One deletion; a failure of one must not stop the others."""
+    try:
+        deletion = resume(workspace_id, deletion_id, stores=stores, deadline=deadline)
+    except Exception:
+        log.exception(
+            "resume failed", extra={"workspaceId": workspace_id, "deletionId": deletion_id}
+        )
+        return False
+    log.info(
+        "resume",
+        extra={
+            "workspaceId": workspace_id,
+            "deletionId": deletion_id,
+            "state": deletion.state if deletion else "nothing to do",
+        },
+    )
+    return True

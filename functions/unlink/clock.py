@@ -1,0 +1,39 @@
+"""Time: what the API writes, and how much of it an invocation has left."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+
+def iso(seconds: float) -> str:
+    """``2026-01-31T12:00:00.000Z``: fixed width, so that text order is time order."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def now_iso() -> str:
+    """The present moment as :func:`iso` writes it."""
+    return iso(time.time())
+
+
+class Deadline:
+    """A point in time after which no new call may start.
+
+    Taken from the Lambda context with a margin for the answer, so that an invocation ends by
+    its own will and hands over what is left, instead of being killed at its timeout.
+    """
+
+    __slots__ = ("_at",)
+
+    def __init__(self, seconds: float) -> None:
+        self._at = time.monotonic() + seconds
+
+    def remaining(self) -> float:
+        """Seconds left; negative once it has passed."""
+        return self._at - time.monotonic()
+
+    @property
+    def passed(self) -> bool:
+        """True when no new call may start."""
+        return self.remaining() <= 0

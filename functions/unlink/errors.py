@@ -1,0 +1,204 @@
+"""Every error that a caller can see, and its two spellings.
+
+The tree::
+
+    UnlinkError                     status, English and Arabic text, members beside the error
+    ├── InvalidRequest         400  not JSON, wrong shape, a field out of range
+    │   └── InvalidIds         400  names the ids: invalidIds, unknownIds
+    ├── MissingScopes          403  missingScopes
+    ├── NotFound               404
+    │   ├── LinkNotFound       404  exactly LinkForty's body
+    │   └── DeletionNotFound   404
+    ├── Conflict               409
+    │   ├── ShortCodeTaken     409
+    │   └── StillRunning       409  the request of this Idempotency-Key has no answer yet
+    ├── BodyTooLarge           413
+    ├── KeyReused              422  same Idempotency-Key, other body
+    ├── RateLimited            429  retryAfter
+    ├── InternalError          500
+    └── Unavailable            503  the stores did not answer in time; retryAfter
+
+``DELETE /api/links`` and ``/api/deletions…`` answer in Hoko's dialect, every other route in
+LinkForty's; members stand beside the error in both, never instead of it.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+#: How many offending ids an error names; a count goes with them.
+NAMED_IDS = 100
+
+
+class UnlinkError(Exception):
+    """Base of all errors with an answer.
+
+    ``english`` and ``arabic`` are Hoko's pair, ``message`` is LinkForty's sentence (the English
+    one unless it says more).
+    """
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    english = "Internal server error"
+    arabic = "خطأ داخلي في الخادم"
+
+    def __init__(self, message: str | None = None, **members: Any) -> None:
+        self.message = message or self.english
+        self.members = {key: value for key, value in members.items() if value is not None}
+        super().__init__(self.message)
+
+    def headers(self) -> dict[str, str]:
+        """Headers that belong to this error."""
+        return {}
+
+    def hoko(self) -> dict[str, Any]:
+        """``{"error":{"en","ar"}, …members}``; what LinkForty would call message is a detail."""
+        body: dict[str, Any] = {"error": {"en": self.english, "ar": self.arabic}}
+        if self.message != self.english:
+            body["details"] = [self.message]
+        return body | self.members
+
+    def linkforty(self) -> dict[str, Any]:
+        """``{"statusCode","error","message", …members}``."""
+        return {
+            "statusCode": int(self.status),
+            "error": self.status.phrase,
+            "message": self.message,
+        } | self.members
+
+
+class InvalidRequest(UnlinkError):
+    """The request is not what the route takes; nothing was changed."""
+
+    status = HTTPStatus.BAD_REQUEST
+    english = "Invalid request"
+    arabic = "طلب غير صالح"
+
+
+class InvalidIds(InvalidRequest):
+    """Some ids are malformed or not live links of the workspace: the first 100, and how many."""
+
+    def __init__(self, *, invalid: list[Any], unknown: list[str]) -> None:
+        members: dict[str, Any] = {}
+        if invalid:
+            members |= {"invalidIds": invalid[:NAMED_IDS], "invalidCount": len(invalid)}
+        if unknown:
+            members |= {"unknownIds": unknown[:NAMED_IDS], "unknownCount": len(unknown)}
+        super().__init__(**members)
+
+
+class MissingScopes(UnlinkError):
+    """The caller is known but its key lacks these scopes, exactly."""
+
+    status = HTTPStatus.FORBIDDEN
+    english = "Missing required scopes"
+    arabic = "الصلاحيات المطلوبة مفقودة"
+
+    def __init__(self, missing: list[str]) -> None:
+        super().__init__(missingScopes=missing)
+
+
+class NotFound(UnlinkError):
+    """No such thing in the caller's workspace; a foreign one is indistinguishable from none."""
+
+    status = HTTPStatus.NOT_FOUND
+    english = "Not found"
+    arabic = "غير موجود"
+
+
+class LinkNotFound(NotFound):
+    """The link is unknown, foreign, soft-deleted or erased: one answer for all four."""
+
+    english = "Link not found"
+    arabic = "الرابط غير موجود"
+
+
+class DeletionNotFound(NotFound):
+    """No deletion of this id in the caller's workspace."""
+
+    english = "Deletion not found"
+    arabic = "عملية الحذف غير موجودة"
+
+
+class Conflict(UnlinkError):
+    """The state of things forbids it now."""
+
+    status = HTTPStatus.CONFLICT
+    english = "Conflict"
+    arabic = "تعارض"
+
+
+class ShortCodeTaken(Conflict):
+    """The short code belongs to another link; it is never silently replaced."""
+
+    english = "Short code is already in use"
+    arabic = "الرمز المختصر مستخدم بالفعل"
+
+    def __init__(self, codes: list[str]) -> None:
+        super().__init__(takenCodes=codes[:NAMED_IDS])
+
+
+class StillRunning(Conflict):
+    """The request with this Idempotency-Key is still being worked on."""
+
+    english = "A request with this Idempotency-Key is still running"
+    arabic = "لا يزال طلب بهذا المفتاح قيد التنفيذ"
+
+
+class BodyTooLarge(UnlinkError):
+    """The body is larger than the route takes."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    english = "Request body too large"
+    arabic = "حجم الطلب كبير جدًا"
+
+
+class KeyReused(UnlinkError):
+    """The Idempotency-Key was used before, with another body."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    english = "Idempotency-Key was used with a different request"
+    arabic = "استُخدم المفتاح مع طلب مختلف"
+
+
+class RateLimited(UnlinkError):
+    """The key's minute window is full; ``retry_after`` is the seconds really left in it."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    english = "Rate limit exceeded"
+    arabic = "تم تجاوز حد المعدل"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(retryAfter=retry_after)
+        self.retry_after = retry_after
+
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after)}
+
+    def linkforty(self) -> dict[str, Any]:
+        sentence = f"Rate limit exceeded. Try again in {self.retry_after} seconds."
+        return super().linkforty() | {"message": sentence}
+
+
+class InternalError(UnlinkError):
+    """Something that should not happen; the log has the story, the answer has the request id."""
+
+
+class Unavailable(UnlinkError):
+    """A store did not answer in time, after retries. What was accepted will still be done."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    english = "Service temporarily unavailable"
+    arabic = "الخدمة غير متاحة مؤقتًا"
+
+    def __init__(self, message: str | None = None, **members: Any) -> None:
+        super().__init__(message, retryAfter=5, **members)
+
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": "5"}
+
+
+def as_text(value: object) -> str:
+    """How an error names an offending id: as given when it is short text, else shortened."""
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= NAMED_IDS else text[:NAMED_IDS] + "…"

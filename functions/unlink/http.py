@@ -1,0 +1,346 @@
+"""The HTTP edge of the API functions: parse, admit, call, translate. Nothing else lives here.
+
+Every route goes the same way: count the request in its key's window, check the scope, parse,
+call the procedure, answer; an error is answered in the dialect of its route.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from urllib.parse import unquote
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+
+from functions.unlink.clock import Deadline
+from functions.unlink.errors import (
+    BodyTooLarge,
+    InternalError,
+    InvalidRequest,
+    MissingScopes,
+    NotFound,
+    RateLimited,
+    UnlinkError,
+)
+from functions.unlink.plans import Plan, plans
+from functions.unlink.settings import optional_setting, setting
+from functions.unlink.stores.access import AccessTable, RateWindow
+from functions.unlink.stores.client import client
+from functions.unlink.stores.deletions import IdempotencyKey
+
+#: Largest body that a function parses, in bytes. Lambda takes 6 MB, and base64 (all media types
+#: are declared binary) leaves 4.5 MB of it; 10,000 ids are 0.4 MB.
+MAX_BODY = 4 * 1024 * 1024
+
+#: What an invocation keeps of its time for closing the record, the hand-over and the answer.
+ANSWER_MARGIN = 4.0
+
+#: The limiter must never cost a caller more than this, in seconds.
+LIMITER_PATIENCE = 0.5
+
+_EXPOSED = (
+    "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, RateLimit, RateLimit-Policy, "
+    "X-Deletion-Id, X-Request-Id, Location, Retry-After"
+)
+
+#: Filled by the first request of this process.
+_warm: list[bool] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, as the authorizer established it."""
+
+    workspace_id: str
+    key_id: str
+    user_id: str
+    scopes: frozenset[str]
+    plan: Plan
+    retention_days: int | None
+    source_ip: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """One admitted request."""
+
+    caller: Caller
+    event: dict[str, Any]
+    path: dict[str, str]
+    deadline: Deadline
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        """Query parameters; of a repeated one, the last."""
+        return dict(self.event.get("queryStringParameters") or {})
+
+    @cached_property
+    def body(self) -> bytes:
+        """The raw body; raises ``BodyTooLarge``."""
+        return raw_body(self.event)
+
+    def json(self) -> Any:
+        """The parsed body; raises ``InvalidRequest``."""
+        return parse_json(self.body)
+
+    def header(self, name: str) -> str | None:
+        """A header by its name in any letter case."""
+        wanted = name.lower()
+        for key, value in (self.event.get("headers") or {}).items():
+            if key.lower() == wanted:
+                return str(value)
+        return None
+
+    @property
+    def base_url(self) -> str:
+        """Where short links live: the custom domain, or the stage that was called."""
+        if configured := optional_setting("PUBLIC_BASE_URL"):
+            return configured
+        context = self.event["requestContext"]
+        prefix = context["path"].removesuffix(self.event["path"])
+        return f"https://{context['domainName']}{prefix}"
+
+    @property
+    def reason(self) -> str | None:
+        """``?reason=``, at most 500 characters; raises ``InvalidRequest``."""
+        return check_reason(self.query.get("reason"))
+
+    def idempotency_key(self) -> IdempotencyKey | None:
+        """The ``Idempotency-Key`` header with the hash of what it stands for, if there is one."""
+        key = self.header("Idempotency-Key")
+        if key is None:
+            return None
+        if not 1 <= len(key) <= 255 or not key.isprintable():
+            raise InvalidRequest("Idempotency-Key must be 1 to 255 printable characters")
+        digest = hashlib.sha256()
+        for part in (self.event["httpMethod"], self.event["path"], self.query.get("reason", "")):
+            digest.update(part.encode() + b"\0")
+        digest.update(self.body)
+        return IdempotencyKey(key, digest.hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a route answers; ``noted`` goes into the request's log line."""
+
+    status: int
+    body: Any
+    headers: dict[str, str] = field(default_factory=dict)
+    noted: dict[str, Any] = field(default_factory=dict)
+
+
+class Api:
+    """The routes of one function. One resolver each: a shared one would merge their routes."""
+
+    def __init__(self) -> None:
+        self._app = APIGatewayRestResolver()
+        self._log = Logger()
+
+    def route(
+        self, method: str, rule: str, *, scope: str, dialect: str = "linkforty"
+    ) -> Callable[[Callable[[Request], Answer]], Callable[[Request], Answer]]:
+        """Register an endpoint: ``rule`` as Powertools spells it, ``scope`` that it needs."""
+
+        def register(endpoint: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
+            def entry(**path: str) -> Response[str]:
+                return self._serve(endpoint, path, scope, dialect, f"{method} {rule}")
+
+            self._app.route(rule, method=[method])(entry)
+            return endpoint
+
+        return register
+
+    def handle(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        """The Lambda handler."""
+        # The matched resource with its parameters, because under a custom domain the path that
+        # the gateway reports starts with the domain's base path.
+        event["path"] = _fill(event["resource"], event.get("pathParameters") or {})
+        return self._app.resolve(event, context)
+
+    def _serve(
+        self,
+        endpoint: Callable[[Request], Answer],
+        path: dict[str, str],
+        scope: str,
+        dialect: str,
+        route: str,
+    ) -> Response[str]:
+        started = time.perf_counter()
+        event, context = self._app.current_event.raw_event, self._app.lambda_context
+        caller = caller_of(event)
+        headers = cors_headers(event)
+        headers["X-Request-Id"] = event["requestContext"]["requestId"]
+        try:
+            window = self._count(caller)
+            if window is not None:
+                headers |= rate_headers(window, caller.plan)
+            if scope not in caller.scopes:
+                raise MissingScopes([scope])
+            request = Request(
+                caller,
+                event,
+                {name: unquote(value) for name, value in path.items()},
+                Deadline(context.get_remaining_time_in_millis() / 1000 - ANSWER_MARGIN),
+            )
+            answer = endpoint(request)
+        except UnlinkError as error:
+            answer = self._refuse(error, dialect)
+            if isinstance(error, RateLimited):
+                headers |= rate_headers(
+                    RateWindow(
+                        caller.plan.requests_per_minute, 0, int(time.time()) + error.retry_after
+                    ),
+                    caller.plan,
+                )
+        except Exception:
+            self._log.exception("unexpected error", extra={"route": route})
+            answer = self._refuse(InternalError(), dialect)
+        self._log.info(
+            "request",
+            extra={
+                "route": route,
+                "status": answer.status,
+                "workspaceId": caller.workspace_id,
+                "keyId": caller.key_id,
+                "requestId": headers["X-Request-Id"],
+                "durationMs": round((time.perf_counter() - started) * 1000, 1),
+                "coldStart": not _warm,
+                **answer.noted,
+            },
+        )
+        _warm[:] = [True]
+        return Response(
+            status_code=answer.status,
+            content_type="application/json",
+            body=to_json(answer.body),
+            headers=headers | answer.headers,
+        )
+
+    def _count(self, caller: Caller) -> RateWindow | None:
+        """Count the request; when the counter cannot answer, let the caller pass.
+
+        The limiter protects callers from each other; refusing them all because it is down would
+        be the outage that it exists to prevent. The gateway's usage plan still shields the
+        functions. Such an answer carries no rate headers.
+        """
+        try:
+            return access_table().count_request(
+                caller.key_id, caller.plan, deadline=Deadline(LIMITER_PATIENCE)
+            )
+        except RateLimited:
+            raise
+        except UnlinkError:
+            self._log.warning("the rate counter did not answer", extra={"keyId": caller.key_id})
+            return None
+
+    def _refuse(self, error: UnlinkError, dialect: str) -> Answer:
+        if error.status >= 500 and error.__cause__ is not None:
+            self._log.error("failed", extra={"cause": repr(error.__cause__)})
+        body = error.hoko() if dialect == "hoko" else error.linkforty()
+        return Answer(int(error.status), body, error.headers(), {"error": error.english})
+
+
+def access_table() -> AccessTable:
+    """The ``access`` table of this stage."""
+    return AccessTable(client("dynamodb"), setting("ACCESS_TABLE"))
+
+
+def caller_of(event: dict[str, Any]) -> Caller:
+    """The caller from the authorizer's context (API Gateway turns every value into text)."""
+    context = event["requestContext"]["authorizer"]
+    retention = context.get("retentionDays") or None
+    return Caller(
+        workspace_id=context["workspaceId"],
+        key_id=context["keyId"],
+        user_id=context["userId"],
+        scopes=frozenset(context["scopes"].split()),
+        plan=plans()[context["plan"]],
+        retention_days=int(retention) if retention else None,
+        source_ip=event["requestContext"].get("identity", {}).get("sourceIp", ""),
+    )
+
+
+def raw_body(event: dict[str, Any]) -> bytes:
+    """The body as bytes, whichever way the gateway encoded it; raises ``BodyTooLarge``."""
+    body = event.get("body") or ""
+    if len(body) > MAX_BODY * 4 // 3 + 4:
+        raise BodyTooLarge
+    raw = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
+    if len(raw) > MAX_BODY:
+        raise BodyTooLarge
+    return raw
+
+
+def parse_json(raw: bytes) -> Any:
+    """Strict JSON in UTF-8; raises ``InvalidRequest`` with what is wrong."""
+    if not raw.strip():
+        raise InvalidRequest("The request has no body")
+    try:
+        return json.loads(raw.decode(), parse_constant=_not_json)
+    except (UnicodeDecodeError, ValueError):
+        raise InvalidRequest("The body is not JSON") from None
+    except RecursionError:
+        raise InvalidRequest("The body is nested too deeply") from None
+
+
+def _not_json(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def to_json(body: Any) -> str:
+    """Compact UTF-8 JSON."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+
+
+def check_reason(reason: object) -> str | None:
+    """A reason is text of at most 500 characters; raises ``InvalidRequest``."""
+    if reason is None:
+        return None
+    if not isinstance(reason, str) or len(reason) > 500:
+        raise InvalidRequest("reason must be text of at most 500 characters")
+    return reason
+
+
+def rate_headers(window: RateWindow, plan: Plan) -> dict[str, str]:
+    """``X-RateLimit-*`` (reset in Unix seconds) and the IETF draft's ``RateLimit`` fields."""
+    return {
+        "X-RateLimit-Limit": str(window.limit),
+        "X-RateLimit-Remaining": str(window.remaining),
+        "X-RateLimit-Reset": str(window.reset),
+        "RateLimit-Policy": f'"{plan.name}";q={window.limit};w=60',
+        "RateLimit": f'"{plan.name}";r={window.remaining};t={window.seconds_left}',
+    }
+
+
+def cors_headers(event: dict[str, Any]) -> dict[str, str]:
+    """CORS headers for the caller's origin; never a wildcard together with credentials."""
+    allowed = optional_setting("CORS_ALLOW_ORIGINS", "*")
+    if allowed == "*":
+        return {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": _EXPOSED}
+    headers = event.get("headers") or {}
+    origin = next((value for key, value in headers.items() if key.lower() == "origin"), None)
+    if origin is None or origin not in [entry.strip() for entry in allowed.split(",")]:
+        return {"Vary": "Origin"}
+    return {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Expose-Headers": _EXPOSED,
+        "Vary": "Origin",
+    }
+
+
+def not_found() -> NotFound:
+    """For what the router could not match."""
+    return NotFound("Route not found")
+
+
+def _fill(resource: str, parameters: dict[str, str]) -> str:
+    for name, value in parameters.items():
+        resource = resource.replace(f"{{{name}}}", value)
+    return resource

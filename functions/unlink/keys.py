@@ -1,0 +1,48 @@
+"""API keys: ``ul_live_`` + 32 random base-62 characters + a 6-character CRC-32 checksum.
+
+The checksum (the idea is that of GitHub's token format) lets a mistyped key be refused without a
+read. Only the SHA-256 of a key is ever stored: a key has 190 random bits, so a slow password hash
+would buy nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import string
+import zlib
+
+PREFIX = "ul_live_"
+_ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_BODY_LENGTH = 32
+_CHECKSUM_LENGTH = 6
+
+
+def _checksum(body: str) -> str:
+    value = zlib.crc32((PREFIX + body).encode())
+    digits = ""
+    for _ in range(_CHECKSUM_LENGTH):
+        value, remainder = divmod(value, len(_ALPHABET))
+        digits = _ALPHABET[remainder] + digits
+    return digits
+
+
+def generate_api_key() -> str:
+    """A new secret key; show it once, store :func:`hash_api_key` of it."""
+    body = "".join(secrets.choice(_ALPHABET) for _ in range(_BODY_LENGTH))
+    return PREFIX + body + _checksum(body)
+
+
+def has_valid_checksum(key: str) -> bool:
+    """False for anything that was not made by :func:`generate_api_key`, typing errors included."""
+    body = key[len(PREFIX) : -_CHECKSUM_LENGTH]
+    return (
+        key.startswith(PREFIX)
+        and len(key) == len(PREFIX) + _BODY_LENGTH + _CHECKSUM_LENGTH
+        and secrets.compare_digest(key[-_CHECKSUM_LENGTH:].encode(), _checksum(body).encode())
+    )
+
+
+def hash_api_key(key: str) -> str:
+    """The SHA-256 of a key in hex: what the ``access`` table knows of it."""
+    return hashlib.sha256(key.encode()).hexdigest()

@@ -1,0 +1,155 @@
+"""What callers send, validated at the edge, and what a link looks like in an answer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
+
+from functions.unlink.codes import SHORT_CODE, is_reserved
+from functions.unlink.errors import InvalidRequest
+
+#: Longest destination in characters (what sitemaps.org and most servers agree on).
+MAX_URL = 2_048
+
+#: Links that one request may create.
+MAX_CREATE = 1_000
+
+
+def _web_address(value: str) -> str:
+    """http or https with a host and without credentials; kept as it was spelt."""
+    if any(character.isspace() or not character.isprintable() for character in value):
+        raise ValueError("a URL has no spaces or control characters")
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("not a URL") from None
+    if parts.scheme.lower() not in ("http", "https"):
+        raise ValueError("only http and https URLs")
+    if not parts.hostname:
+        raise ValueError("a URL needs a host")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("a URL must not carry credentials")
+    return value
+
+
+def _short_code(value: str) -> str:
+    if not SHORT_CODE.fullmatch(value):
+        raise ValueError("4 to 30 letters, digits, - and _")
+    if is_reserved(value):
+        raise ValueError("this code is reserved")
+    return value
+
+
+def _moment(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("a time needs its zone, as in 2026-12-31T23:59:59Z")
+    return value.astimezone(UTC)
+
+
+WebAddress = Annotated[
+    str, StringConstraints(min_length=8, max_length=MAX_URL), AfterValidator(_web_address)
+]
+ShortCode = Annotated[str, AfterValidator(_short_code)]
+Moment = Annotated[datetime, AfterValidator(_moment)]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=50)]
+Utm = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
+class _Edge(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class UtmParameters(_Edge):
+    """Campaign parameters that a redirect adds to its destination."""
+
+    source: Utm | None = None
+    medium: Utm | None = None
+    campaign: Utm | None = None
+    term: Utm | None = None
+    content: Utm | None = None
+
+
+class NewLink(_Edge):
+    """The body of ``POST /api/links``; ``customCode`` is another name of ``shortCode``."""
+
+    originalUrl: WebAddress
+    shortCode: ShortCode | None = None
+    customCode: ShortCode | None = None
+    title: Annotated[str, StringConstraints(max_length=200)] | None = None
+    description: Annotated[str, StringConstraints(max_length=500)] | None = None
+    tags: Annotated[list[Tag], Field(max_length=20)] = []
+    iosUrl: WebAddress | None = None
+    androidUrl: WebAddress | None = None
+    webFallbackUrl: WebAddress | None = None
+    utmParameters: UtmParameters | None = None
+    externalId: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
+    expiresAt: Annotated[Moment, Field(strict=False)] | None = None
+    isActive: StrictBool = True
+
+
+_NEW_LINKS: TypeAdapter[list[NewLink]] = TypeAdapter(list[NewLink])
+
+
+def parse_new_links(body: object) -> list[NewLink]:
+    """One object or an array of 1 to 1,000; raises ``InvalidRequest`` with every fault."""
+    many = body if isinstance(body, list) else [body]
+    if not many:
+        raise InvalidRequest("At least one link is needed")
+    if len(many) > MAX_CREATE:
+        raise InvalidRequest(f"At most {MAX_CREATE} links in one request", limit=MAX_CREATE)
+    try:
+        links = _NEW_LINKS.validate_python(many)
+    except ValidationError as error:
+        raise InvalidRequest(details=_details(error, isinstance(body, list))) from None
+    for link in links:
+        if link.shortCode and link.customCode and link.shortCode != link.customCode:
+            raise InvalidRequest("shortCode and customCode differ")
+    return links
+
+
+def _details(error: ValidationError, array: bool) -> list[str]:
+    """``field: what is wrong``, at most 20; never the value itself."""
+    faults = []
+    for fault in error.errors(include_url=False, include_input=False, include_context=False)[:20]:
+        where = ".".join(str(part) for part in fault["loc"][0 if array else 1 :])
+        faults.append(f"{where or 'body'}: {fault['msg']}")
+    return faults
+
+
+def link_view(link: dict[str, Any], base_url: str) -> dict[str, Any]:
+    """A link item as the API shows it: every field of the contract, null where it has none."""
+    return {
+        "id": link["id"],
+        "workspaceId": link["workspaceId"],
+        "userId": link.get("userId"),
+        "shortCode": link["shortCode"],
+        "shortUrl": f"{base_url}/{link['shortCode']}",
+        "originalUrl": link["originalUrl"],
+        "title": link.get("title"),
+        "description": link.get("description"),
+        "tags": list(link.get("tags", [])),
+        "iosUrl": link.get("iosUrl"),
+        "androidUrl": link.get("androidUrl"),
+        "webFallbackUrl": link.get("webFallbackUrl"),
+        "utmParameters": link.get("utmParameters"),
+        "externalId": link.get("externalId"),
+        "expiresAt": link.get("expiresAt"),
+        "isActive": link["isActive"],
+        "clickCount": int(link.get("clickCount", Decimal(0))),
+        "createdAt": link["createdAt"],
+        "updatedAt": link["updatedAt"],
+    }

@@ -1,0 +1,56 @@
+"""What became of each id of a deletion: one byte an id, compressed, in the deletion's record."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from enum import IntEnum
+
+
+class Outcome(IntEnum):
+    """The outcome of one id; the value is what is stored, the label what the API answers."""
+
+    PENDING = 0
+    DELETED = 1
+    ERASED = 2
+    NOT_FOUND = 3
+    FAILED = 4
+    RESTORED = 5
+
+    @property
+    def label(self) -> str:
+        """The API's word."""
+        return _LABELS[self]
+
+
+_LABELS = {
+    Outcome.PENDING: "pending",
+    Outcome.DELETED: "deleted",
+    Outcome.ERASED: "erased",
+    Outcome.NOT_FOUND: "notFound",
+    Outcome.FAILED: "failed",
+    Outcome.RESTORED: "restored",
+}
+
+
+def pack_outcomes(outcomes: bytes | bytearray) -> bytes:
+    """Compressed: 10,000 equal outcomes take 30 bytes, the worst mix under 4 KB."""
+    return zlib.compress(bytes(outcomes), 6)
+
+
+def unpack_outcomes(packed: bytes) -> bytearray:
+    """The inverse of :func:`pack_outcomes`."""
+    return bytearray(zlib.decompress(packed))
+
+
+def count(outcomes: bytes | bytearray) -> dict[str, int]:
+    """``{requested, deleted, notFound, pending, restored, failed}`` as the API answers them."""
+    seen = Counter(outcomes)
+    return {
+        "requested": len(outcomes),
+        "deleted": seen[Outcome.DELETED] + seen[Outcome.ERASED],
+        "notFound": seen[Outcome.NOT_FOUND],
+        "pending": seen[Outcome.PENDING],
+        "restored": seen[Outcome.RESTORED],
+        "failed": seen[Outcome.FAILED],
+    }

@@ -1,0 +1,397 @@
+"""The deletion engine: accept, run, hand over, resume; one code path for HTTP and background.
+
+A deletion is *accepted* when its record is written; from then on every id will get its outcome,
+whatever dies on the way: the worker holds a lease on the record, hands over what its deadline
+leaves, and a lease that lapses is taken over. Every write is conditional and can be repeated.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from functions.unlink.clock import Deadline, iso
+from functions.unlink.errors import (
+    InternalError,
+    InvalidIds,
+    KeyReused,
+    LinkNotFound,
+    StillRunning,
+    Unavailable,
+)
+from functions.unlink.ids import NEVER, new_time_ordered_id, time_of
+from functions.unlink.outcomes import Outcome
+from functions.unlink.stores.client import TransactionCancelled, in_parallel
+from functions.unlink.stores.deletions import Deletion, DeletionsTable, IdempotencyKey, KeyTaken
+from functions.unlink.stores.items import runs
+from functions.unlink.stores.links import TRANSACTION_ACTIONS, LinksTable, LinkState
+from functions.unlink.stores.queues import Queue
+
+#: Ids between two looks at the lease.
+SLICE = 2_500
+
+#: Longest lease in seconds: after a kill, nobody may take over before it has lapsed.
+LEASE_SECONDS = 60.0
+
+#: A lease outlives its worker's deadline by this much, so that the last write is still its own.
+LEASE_MARGIN = 5.0
+
+#: How often one id may refuse for a reason that should not exist before it is reported failed.
+MOST_REFUSALS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What the engine works with."""
+
+    links: LinksTable
+    deletions: DeletionsTable
+    resume_queue: Queue
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """Who asks for a deletion, from where, why, and under which Idempotency-Key."""
+
+    workspace_id: str
+    actor: dict[str, str]
+    source_ip: str | None = None
+    reason: str | None = None
+    key: IdempotencyKey | None = None
+    retention_days: int | None = None
+
+
+# -- ask ------------------------------------------------------------------------------------
+
+
+def soft_delete(
+    link_ids: Sequence[str],
+    invalid_ids: Sequence[str],
+    *,
+    requester: Requester,
+    stores: Stores,
+    deadline: Deadline,
+) -> Deletion:
+    """Soft-delete all of these distinct ids, or reject and change nothing.
+
+    Raises ``InvalidIds`` when any id is malformed or not a live link of the workspace,
+    ``KeyReused`` and ``StillRunning`` for an Idempotency-Key that has another answer or none yet.
+    """
+    # Before validating: the links of a replayed request are gone.
+    if (earlier := replay(requester, stores.deletions, deadline)) is not None:
+        return earlier
+    states = stores.links.states(requester.workspace_id, link_ids, deadline=deadline)
+    unknown = [link_id for link_id in link_ids if link_id not in states or not states[link_id].live]
+    if invalid_ids or unknown:
+        # And again before refusing: the same request may have been accepted in between.
+        if (earlier := replay(requester, stores.deletions, deadline)) is not None:
+            return earlier
+        raise InvalidIds(invalid=list(invalid_ids), unknown=unknown)
+    newest_restore = max((state.live_since for state in states.values()), default=NEVER)
+    deletion = _new_deletion("soft", link_ids, requester, deadline, after=newest_restore)
+    try:
+        stores.deletions.accept(deletion, key=requester.key, deadline=deadline)
+    except KeyTaken:
+        return _answered_by_another(requester, stores.deletions, deadline)
+    run(deletion, stores=stores, deadline=deadline)
+    return deletion
+
+
+def erase_many(
+    link_ids: Sequence[str], *, requester: Requester, stores: Stores, deadline: Deadline
+) -> Deletion:
+    """Erase each of these distinct ids that exists, live or soft-deleted; not all or none."""
+    if (earlier := replay(requester, stores.deletions, deadline)) is not None:
+        return earlier
+    states = stores.links.states(requester.workspace_id, link_ids, deadline=deadline)
+    deletion = _new_deletion("erase", link_ids, requester, deadline)
+    for position, link_id in enumerate(link_ids):
+        if link_id not in states:
+            deletion.outcomes[position] = Outcome.NOT_FOUND
+    if not states:
+        # Nothing to do is recorded as done.
+        deletion.state, deletion.completed_at = "complete", deletion.created_at
+    try:
+        stores.deletions.accept(deletion, key=requester.key, deadline=deadline)
+    except KeyTaken:
+        return _answered_by_another(requester, stores.deletions, deadline)
+    if states:
+        run(deletion, stores=stores, deadline=deadline, states=states)
+    return deletion
+
+
+def erase_one(
+    link_id: str, *, requester: Requester, stores: Stores, deadline: Deadline
+) -> Deletion:
+    """Erase one live link: link, code, external id and the record in a single transaction.
+
+    Raises ``LinkNotFound`` unless it is live.
+    """
+    if (earlier := replay(requester, stores.deletions, deadline)) is not None:
+        return earlier
+    for _ in range(MOST_REFUSALS):
+        state = stores.links.states(requester.workspace_id, [link_id], deadline=deadline).get(
+            link_id
+        )
+        if state is None or not state.live:
+            if (earlier := replay(requester, stores.deletions, deadline)) is not None:
+                return earlier
+            raise LinkNotFound
+        deletion = _new_deletion("erase", [link_id], requester, deadline)
+        deletion.state = "erasing"
+        deletion.outcomes[0] = Outcome.ERASED
+        actions = stores.links.erase_actions(requester.workspace_id, state, live_only=True)
+        record = stores.deletions.accept_actions(deletion, key=requester.key)
+        try:
+            stores.links.erase(actions + record, deadline=deadline)
+        except TransactionCancelled as cancelled:
+            key_refused = requester.key is not None and _refused(cancelled.reasons[-1])
+            if key_refused:
+                return _answered_by_another(requester, stores.deletions, deadline)
+            # The link changed since it was read (deleted, or its external id moved): look again.
+            continue
+        return deletion
+    raise Unavailable
+
+
+def replay(requester: Requester, deletions: DeletionsTable, deadline: Deadline) -> Deletion | None:
+    """The deletion that this Idempotency-Key already stands for, closed and complete with ids."""
+    if requester.key is None:
+        return None
+    found = deletions.find_key(requester.workspace_id, requester.key, deadline=deadline)
+    if found is None:
+        return None
+    deletion_id, request_hash = found
+    if request_hash != requester.key.request_hash:
+        raise KeyReused
+    deletion = deletions.load(requester.workspace_id, deletion_id, deadline=deadline)
+    if deletion is None or deletion.open:
+        raise StillRunning
+    return deletion
+
+
+def _answered_by_another(
+    requester: Requester, deletions: DeletionsTable, deadline: Deadline
+) -> Deletion:
+    earlier = replay(requester, deletions, deadline)
+    if earlier is None:
+        raise StillRunning
+    return earlier
+
+
+def _new_deletion(
+    mode: str,
+    link_ids: Sequence[str],
+    requester: Requester,
+    deadline: Deadline,
+    *,
+    after: str = NEVER,
+) -> Deletion:
+    deletion_id = new_time_ordered_id(after=after)
+    return Deletion(
+        id=deletion_id,
+        workspace_id=requester.workspace_id,
+        mode=mode,
+        state="deleting",
+        actor=requester.actor,
+        created_at=iso(time_of(deletion_id)),
+        source_ip=requester.source_ip,
+        reason=requester.reason,
+        link_ids=list(link_ids),
+        outcomes=bytearray([Outcome.PENDING]) * len(link_ids),
+        lease=deletion_id,
+        lease_until=time.time() + max(0.0, deadline.remaining()) + LEASE_MARGIN,
+        retention_days=requester.retention_days,
+    )
+
+
+# -- run ------------------------------------------------------------------------------------
+
+
+def run(
+    deletion: Deletion,
+    *,
+    stores: Stores,
+    deadline: Deadline,
+    states: dict[str, LinkState] | None = None,
+) -> None:
+    """Give every pending id its outcome, then close; what the deadline leaves is handed over.
+
+    The caller holds the lease. An error that no retry mends is raised with the record left
+    open: the sweep will try again when the lease has lapsed.
+    """
+    for positions in runs(deletion.pending, SLICE):
+        if deadline.passed or not _lease_is_held(deletion, stores, deadline):
+            break
+        if deletion.mode == "soft":
+            _soft_delete_slice(deletion, positions, stores, deadline)
+        else:
+            _erase_slice(deletion, positions, stores, deadline, states)
+            states = None
+    if deletion.pending:
+        hand_over(deletion, stores=stores)
+    else:
+        finished = deletion.mode == "soft" or Outcome.ERASED not in deletion.outcomes
+        state = "complete" if finished else "erasing"
+        stores.deletions.close(deletion, state=state, deadline=_last_words())
+
+
+def resume(
+    workspace_id: str, deletion_id: str, *, stores: Stores, deadline: Deadline
+) -> Deletion | None:
+    """Go on with a deletion whose worker handed it over or died; None when there is no need."""
+    deletion = stores.deletions.load(workspace_id, deletion_id, deadline=deadline)
+    if deletion is None or not deletion.open:
+        return None
+    seconds = min(LEASE_SECONDS, max(0.0, deadline.remaining()) + LEASE_MARGIN)
+    if not stores.deletions.take_over(deletion, seconds=seconds, deadline=deadline):
+        return None
+    if deletion.mode == "erase":
+        # What the last worker did until its lease lapsed may not have been there to read before.
+        stores.deletions.read_done(deletion, deadline=deadline)
+    run(deletion, stores=stores, deadline=deadline)
+    return deletion
+
+
+def hand_over(deletion: Deletion, *, stores: Stores) -> None:
+    """Record what is done, give up the lease and ask the queue for another worker.
+
+    Nothing here is needed for the deletion to complete, it only makes it sooner: without it the
+    schedule finds the record when its lease has lapsed.
+    """
+    deadline = _last_words()
+    if stores.deletions.save_progress(deletion, lease_seconds=0, deadline=deadline):
+        message = {"workspaceId": deletion.workspace_id, "deletionId": deletion.id}
+        stores.resume_queue.send(message, deadline=deadline)
+
+
+def _last_words() -> Deadline:
+    # The margin that an invocation's deadline leaves before its timeout is for these calls.
+    return Deadline(1.5)
+
+
+def _lease_is_held(deletion: Deletion, stores: Stores, deadline: Deadline) -> bool:
+    left = deletion.lease_until - time.time()
+    if left > min(LEASE_SECONDS / 2, deadline.remaining()):
+        return True
+    seconds = min(LEASE_SECONDS, max(0.0, deadline.remaining()) + LEASE_MARGIN)
+    return stores.deletions.save_progress(deletion, lease_seconds=seconds, deadline=deadline)
+
+
+def _soft_delete_slice(
+    deletion: Deletion, positions: Sequence[int], stores: Stores, deadline: Deadline
+) -> None:
+    ttl = None
+    if deletion.retention_days is not None:
+        ttl = int(time_of(deletion.id)) + deletion.retention_days * 86_400
+    outcomes = stores.links.mark_deleted(
+        deletion.workspace_id,
+        [deletion.link_ids[position] for position in positions],
+        deletion_id=deletion.id,
+        deleted_at=deletion.created_at,
+        ttl=ttl,
+        deadline=deadline,
+    )
+    for position, outcome in zip(positions, outcomes, strict=True):
+        deletion.outcomes[position] = outcome
+
+
+def _erase_slice(
+    deletion: Deletion,
+    positions: Sequence[int],
+    stores: Stores,
+    deadline: Deadline,
+    states: dict[str, LinkState] | None,
+) -> None:
+    """Erase in transactions until each id has an outcome or the deadline comes.
+
+    A link whose transaction was refused is read again: it is gone, or it changed.
+    """
+    ids = deletion.link_ids
+    waiting = list(positions)
+    refusals: Counter[int] = Counter()
+    while waiting and not deadline.passed:
+        if states is None:
+            wanted = [ids[position] for position in waiting]
+            states = stores.links.states(deletion.workspace_id, wanted, deadline=deadline)
+        gone = [position for position in waiting if ids[position] not in states]
+        if gone:
+            # Gone by our own hand (a transaction whose answer was lost), or by another's.
+            stores.deletions.read_done(deletion, deadline=deadline)
+            for position in gone:
+                if deletion.outcomes[position] == Outcome.PENDING:
+                    deletion.outcomes[position] = Outcome.NOT_FOUND
+        found = states
+        waiting = [i for i in waiting if deletion.outcomes[i] == Outcome.PENDING]
+        groups = _pack([(position, found[ids[position]]) for position in waiting])
+        for refused in in_parallel(
+            lambda group: _erase_group(deletion, group, stores, deadline), groups
+        ):
+            refusals.update(refused)
+        for position, times in refusals.items():
+            if times >= MOST_REFUSALS and deletion.outcomes[position] == Outcome.PENDING:
+                deletion.outcomes[position] = Outcome.FAILED
+        waiting = [i for i in waiting if deletion.outcomes[i] == Outcome.PENDING]
+        states = None
+
+
+def _pack(links: list[tuple[int, LinkState]]) -> list[list[tuple[int, LinkState]]]:
+    """Groups whose actions, with the one that records the outcome, fit one transaction."""
+    groups: list[list[tuple[int, LinkState]]] = []
+    room = 0
+    for position, state in links:
+        if not groups or state.actions > room:
+            groups.append([])
+            room = TRANSACTION_ACTIONS - 1
+        groups[-1].append((position, state))
+        room -= state.actions
+    return groups
+
+
+def _erase_group(
+    deletion: Deletion, group: list[tuple[int, LinkState]], stores: Stores, deadline: Deadline
+) -> list[int]:
+    """One transaction; what is refused is dropped from it, so that its neighbours still go.
+
+    Returns the positions that were refused.
+    """
+    refused: list[int] = []
+    while group and not deadline.passed:
+        actions = [
+            action
+            for _, state in group
+            for action in stores.links.erase_actions(deletion.workspace_id, state)
+        ]
+        positions = [position for position, _ in group]
+        actions.append(stores.deletions.done_action(deletion, positions))
+        try:
+            stores.links.erase(actions, deadline=deadline)
+        except Unavailable:
+            return refused
+        except TransactionCancelled as cancelled:
+            if _refused(cancelled.reasons[-1]):
+                # Another worker, or a call of ours whose answer was lost, has done this group.
+                stores.deletions.read_done(deletion, deadline=deadline)
+                return refused
+            kept, offset = [], 0
+            for position, state in group:
+                reasons = cancelled.reasons[offset : offset + state.actions]
+                offset += state.actions
+                if any(_refused(reason) for reason in reasons):
+                    refused.append(position)
+                else:
+                    kept.append((position, state))
+            if len(kept) == len(group) and not cancelled.retryable:
+                raise InternalError from cancelled
+            group = kept
+            continue
+        for position in positions:
+            deletion.outcomes[position] = Outcome.ERASED
+        return refused
+    return refused
+
+
+def _refused(reason: dict[str, object]) -> bool:
+    return reason.get("Code") == "ConditionalCheckFailed"

@@ -1,0 +1,207 @@
+"""Creating, finding and listing links."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from functions.unlink.clock import Deadline, iso, now_iso
+from functions.unlink.codes import SHORT_CODE, is_reserved
+from functions.unlink.errors import (
+    Conflict,
+    InvalidRequest,
+    LinkNotFound,
+    ShortCodeTaken,
+    Unavailable,
+)
+from functions.unlink.ids import new_link_id, new_short_code, parse_link_id
+from functions.unlink.model import NewLink
+from functions.unlink.stores.client import TransactionCancelled, in_parallel
+from functions.unlink.stores.items import runs
+from functions.unlink.stores.links import LinksTable
+
+#: Links in one creating transaction: code, external id and link are 3 of its 100 actions.
+LINKS_A_TRANSACTION = 33
+
+#: How often a generated code is drawn again before giving up.
+MOST_DRAWS = 5
+
+
+def create_links(
+    new: list[NewLink],
+    *,
+    workspace_id: str,
+    user_id: str,
+    base_url: str,
+    links: LinksTable,
+    deadline: Deadline,
+) -> list[dict[str, Any]]:
+    """Create all of these links or none; returns their items in the order given.
+
+    A code is claimed in the same transaction as its link, so two links can never share one.
+    Raises ``ShortCodeTaken`` or ``Conflict`` (external id) and leaves nothing behind.
+    """
+    items = [_new_item(link, workspace_id, user_id, base_url) for link in new]
+    custom = [item["shortCode"] for item in items if "shortCode" in item]
+    externals = [item["externalId"] for item in items if item.get("externalId") is not None]
+    _refuse_repeated("shortCode", custom)
+    _refuse_repeated("externalId", externals)
+    for item in items:
+        item.setdefault("shortCode", _draw())
+    # Almost every refusal is found here, before anything is written.
+    if taken := links.taken_codes(custom, deadline=deadline):
+        raise ShortCodeTaken([code for code in custom if code in taken])
+    if used := links.taken_external_ids(workspace_id, externals, deadline=deadline):
+        raise _external_id_taken([value for value in externals if value in used])
+    groups = list(runs(items, LINKS_A_TRANSACTION))
+    results = in_parallel(lambda group: _create_group(group, set(custom), links, deadline), groups)
+    failure = next((result for result in results if result is not None), None)
+    if failure is not None:
+        created = [
+            item
+            for group, result in zip(groups, results, strict=True)
+            if result is None
+            for item in group
+        ]
+        _take_back(created, links, deadline)
+        raise failure
+    return items
+
+
+def find_link(
+    reference: str, *, workspace_id: str, links: LinksTable, deadline: Deadline
+) -> dict[str, Any]:
+    """A live link of the workspace by id or short code; raises ``LinkNotFound``."""
+    link_id = parse_link_id(reference)
+    if link_id is None:
+        if not SHORT_CODE.fullmatch(reference):
+            raise LinkNotFound
+        pointer = links.resolve_code(reference, deadline=deadline)
+        if pointer is None or pointer[0] != workspace_id:
+            raise LinkNotFound
+        link_id = pointer[1]
+    link = links.get(workspace_id, link_id, deadline=deadline)
+    if link is None or "livePk" not in link:
+        raise LinkNotFound
+    return link
+
+
+def list_links(
+    *,
+    workspace_id: str,
+    limit: int,
+    after: str | None,
+    links: LinksTable,
+    deadline: Deadline,
+) -> tuple[list[dict[str, Any]], str | None]:
+    """A page of live links, newest first, and the position to go on from (None at the end).
+
+    Keys come from the index of live links, so the cost follows the page and not the number of
+    deleted links; each link is then read strongly, and one deleted meanwhile is left out.
+    """
+    keys: list[tuple[str, str]] = []
+    more = False
+    for key in links.live_ids(workspace_id, after=after, deadline=deadline, page=limit + 1):
+        if len(keys) == limit:
+            more = True
+            break
+        keys.append(key)
+    found = links.get_many(workspace_id, [link_id for _, link_id in keys], deadline=deadline)
+    page = [found[i] for _, i in keys if i in found and "livePk" in found[i]]
+    return page, keys[-1][0] if more else None
+
+
+def _new_item(link: NewLink, workspace_id: str, user_id: str, base_url: str) -> dict[str, Any]:
+    for address in (link.originalUrl, link.iosUrl, link.androidUrl, link.webFallbackUrl):
+        if address is not None and urlsplit(address).netloc.lower() == _host(base_url):
+            raise InvalidRequest("A link must not lead to this service itself")
+    now = now_iso()
+    item = {
+        "id": new_link_id(),
+        "workspaceId": workspace_id,
+        "userId": user_id,
+        "originalUrl": link.originalUrl,
+        "title": link.title,
+        "description": link.description,
+        "tags": link.tags or None,
+        "iosUrl": link.iosUrl,
+        "androidUrl": link.androidUrl,
+        "webFallbackUrl": link.webFallbackUrl,
+        "utmParameters": (
+            link.utmParameters.model_dump(exclude_none=True) if link.utmParameters else None
+        ),
+        "externalId": link.externalId,
+        "expiresAt": iso(link.expiresAt.timestamp()) if link.expiresAt else None,
+        "isActive": link.isActive,
+        "clickCount": 0,
+        "createdAt": now,
+        "updatedAt": now,
+    }
+    code = link.shortCode or link.customCode
+    return item | {"shortCode": code} if code else item
+
+
+def _host(base_url: str) -> str:
+    return urlsplit(base_url).netloc.lower()
+
+
+def _draw() -> str:
+    while is_reserved(code := new_short_code()):
+        pass
+    return code
+
+
+def _refuse_repeated(name: str, values: list[str]) -> None:
+    repeated = [value for value, times in Counter(values).items() if times > 1]
+    if repeated:
+        raise InvalidRequest(f"{name} is given to more than one link: {repeated[0]}")
+
+
+def _external_id_taken(values: list[str]) -> Conflict:
+    return Conflict("externalId is already in use", takenExternalIds=values[:100])
+
+
+def _create_group(
+    group: Sequence[dict[str, Any]], custom: set[str], links: LinksTable, deadline: Deadline
+) -> Exception | None:
+    """Create one transaction's links; None, or why not."""
+    for _ in range(MOST_DRAWS):
+        try:
+            obstacles = links.create(group, token=str(uuid.uuid4()), deadline=deadline)
+        except Exception as error:
+            return error
+        if not obstacles:
+            return None
+        blocked = [item for item, what in zip(group, obstacles, strict=True) if what == "code"]
+        if externals := [
+            item["externalId"]
+            for item, what in zip(group, obstacles, strict=True)
+            if what == "externalId"
+        ]:
+            return _external_id_taken(externals)
+        if refused := [item["shortCode"] for item in blocked if item["shortCode"] in custom]:
+            return ShortCodeTaken(refused)
+        for item in blocked:
+            item["shortCode"] = _draw()
+    return Unavailable("No free short code was found")
+
+
+def _take_back(items: list[dict[str, Any]], links: LinksTable, deadline: Deadline) -> None:
+    """Undo the transactions of a request that was refused halfway: all or none."""
+
+    def erase(item: dict[str, Any]) -> None:
+        states = links.states(item["workspaceId"], [item["id"]], deadline=deadline)
+        state = states.get(item["id"])
+        if state is None:
+            return
+        try:
+            links.erase(links.erase_actions(item["workspaceId"], state), deadline=deadline)
+        except TransactionCancelled:
+            # Somebody deleted it first.
+            return
+
+    for item in items:
+        erase(item)

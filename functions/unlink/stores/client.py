@@ -1,0 +1,185 @@
+"""The AWS clients, tuned once, and how a call is retried and its errors are translated.
+
+botocore's own retries are off: a batch must retry only its failed statements, and all retries
+must stop at the invocation's deadline, neither of which botocore can know.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, TypeVar
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotoConnectionError
+
+from functions.unlink.clock import Deadline
+from functions.unlink.errors import InternalError, Unavailable
+
+#: Parallel calls of one invocation; the connection pool has as many places.
+THREADS = 16
+
+#: Error codes after which the same call may succeed: the SDK's list (botocore/retries/special.py
+#: and standard.py) and those of batch statements, which are spelt without "Exception"
+#: (API reference, BatchStatementError).
+RETRYABLE = frozenset(
+    {
+        "InternalServerError",
+        "InternalFailure",
+        "ServiceUnavailable",
+        "LimitExceededException",
+        "ProvisionedThroughputExceeded",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingError",
+        "ThrottlingException",
+        "TransactionConflict",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+        "RequestThrottled",
+    }
+)
+
+#: First and longest pause of the full-jitter back-off, in seconds.
+BACKOFF_BASE = 0.05
+BACKOFF_CAP = 2.0
+
+
+class ConditionFailed(Exception):
+    """A conditional write met another state; ``item`` is what was there, {} for nothing."""
+
+    def __init__(self, item: dict[str, Any]) -> None:
+        super().__init__("the conditional write met another state")
+        self.item = item
+
+
+class TransactionCancelled(Exception):
+    """A transaction did not apply; ``reasons`` has one entry per action, in order."""
+
+    def __init__(self, reasons: list[dict[str, Any]]) -> None:
+        super().__init__("the transaction was cancelled")
+        self.reasons = reasons
+
+    @property
+    def retryable(self) -> bool:
+        """True when only conflicts and throttling stood in the way."""
+        codes = {reason.get("Code", "None") for reason in self.reasons} - {"None"}
+        return bool(codes) and codes <= RETRYABLE
+
+
+@cache
+def client(service: str) -> Any:
+    """One client per service and process.
+
+    ``parameter_validation=False``: what is sent is built here, not by callers, and validation is
+    a third of the client CPU of a batch. Timeouts are short because a call that hangs is retried.
+    """
+    return boto3.client(
+        service,
+        config=Config(
+            parameter_validation=False,
+            max_pool_connections=THREADS,
+            connect_timeout=2,
+            read_timeout=6,
+            retries={"total_max_attempts": 1},
+            tcp_keepalive=True,
+        ),
+    )
+
+
+def is_retryable(error: Exception) -> bool:
+    """Whether the same call may succeed later; connection faults included."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return error.response["Error"].get("Code", "") in RETRYABLE or status >= 500
+    return isinstance(error, BotoConnectionError | HTTPClientError)
+
+
+def backoff(attempt: int, deadline: Deadline) -> bool:
+    """Sleep with full jitter before attempt ``attempt`` (from 1); False if time is too short."""
+    pause = random.uniform(0, min(BACKOFF_CAP, BACKOFF_BASE * 2**attempt))
+    if deadline.remaining() <= pause:
+        return False
+    time.sleep(pause)
+    return True
+
+
+def call(operation: Callable[..., Any], *, deadline: Deadline, **parameters: Any) -> Any:
+    """Call AWS until it answers, a condition speaks, or the deadline comes.
+
+    The one place where AWS errors become ours. Raises :class:`ConditionFailed`,
+    :class:`TransactionCancelled`, ``Unavailable`` (retries used up), ``InternalError``
+    (anything that a retry cannot mend: permissions, a missing table, a malformed call).
+    """
+    attempt = 0
+    while True:
+        try:
+            return operation(**parameters)
+        except (ClientError, BotoConnectionError, HTTPClientError) as error:
+            failure = _translate(error)
+            if not is_retryable(error) and not (
+                isinstance(failure, TransactionCancelled) and failure.retryable
+            ):
+                raise failure from error
+            attempt += 1
+            if not backoff(attempt, deadline):
+                if isinstance(failure, TransactionCancelled):
+                    raise Unavailable from error
+                raise failure from error
+
+
+def transact(
+    client: Any, actions: list[dict[str, Any]], *, deadline: Deadline, token: str | None = None
+) -> None:
+    """``TransactWriteItems`` of at most 100 actions; all apply or none.
+
+    The token (kept by DynamoDB for ten minutes) makes a retry after a lost answer harmless.
+    Raises :class:`TransactionCancelled` with the reason of every action.
+    """
+    call(
+        client.transact_write_items,
+        deadline=deadline,
+        TransactItems=actions,
+        ClientRequestToken=token or str(uuid.uuid4()),
+    )
+
+
+@cache
+def _workers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(THREADS, thread_name_prefix="unlink")
+
+
+_Part = TypeVar("_Part")
+_Result = TypeVar("_Result")
+
+
+def in_parallel(work: Callable[[_Part], _Result], parts: Sequence[_Part]) -> list[_Result]:
+    """``work`` over ``parts`` on at most 16 threads, results in order; not to be nested.
+
+    The threads live as long as the process, as its connections do. A lone part needs none.
+    """
+    if len(parts) == 1:
+        return [work(parts[0])]
+    return list(_workers().map(work, parts))
+
+
+def _translate(error: Exception) -> Exception:
+    if isinstance(error, ClientError):
+        code = error.response["Error"].get("Code", "")
+        if code == "ConditionalCheckFailedException":
+            return ConditionFailed(error.response.get("Item", {}))  # type: ignore[arg-type]
+        if code == "TransactionCanceledException":
+            return TransactionCancelled(
+                error.response.get("CancellationReasons", [])  # type: ignore[arg-type]
+            )
+    return Unavailable() if is_retryable(error) else InternalError()

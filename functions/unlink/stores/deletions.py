@@ -1,0 +1,459 @@
+"""The ``deletions`` table: the durable record of every delete, only created and advanced.
+
+Items (``pk``, ``sk``):
+
+- header: ``{workspaceId}``, ``{deletionId}``. While work is left it carries ``openPk`` (four
+  shards) and ``openSk`` (``{leaseUntil}#{deletionId}``), the keys of the sparse index ``open``.
+- ids that do not fit the header: ``{workspaceId}#{deletionId}``, ``CHUNK#{n}``.
+- outcome of one erasing transaction: the same ``pk``, ``DONE#{n}``, put by that transaction.
+- idempotency: ``IDEM#{workspaceId}#{sha256(key)}``, ``IDEM``, kept 24 hours (``ttl``).
+
+No method deletes or replaces an item, and no role of the stack may.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from functions.unlink.clock import Deadline, iso
+from functions.unlink.ids import pack_ids, shard_of, unpack_ids
+from functions.unlink.outcomes import Outcome, count, pack_outcomes, unpack_outcomes
+from functions.unlink.stores.client import (
+    ConditionFailed,
+    TransactionCancelled,
+    call,
+    in_parallel,
+    transact,
+)
+from functions.unlink.stores.items import from_item, to_item
+
+#: Ids that the header holds itself (4 KB); more are put as chunks of 2,500 (40 KB) before it.
+INLINE_IDS = 256
+CHUNK_IDS = 2_500
+
+#: How long the answer to an Idempotency-Key is kept, in seconds.
+IDEMPOTENCY_SECONDS = 24 * 3600
+
+#: Shards of the index of open deletions.
+OPEN_SHARDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """A client's key and the hash of everything that it stands for (method, path, body)."""
+
+    key: str
+    request_hash: str
+
+
+@dataclass(slots=True)
+class Deletion:
+    """One deletion: what was asked, by whom, and what became of each id.
+
+    ``link_ids`` is [] when only the header was read and the ids are in chunks; ``outcomes`` has
+    one byte per id, in the order of the request. ``lease`` names the worker that holds it.
+    """
+
+    id: str
+    workspace_id: str
+    mode: str
+    state: str
+    actor: dict[str, str]
+    created_at: str
+    source_ip: str | None = None
+    reason: str | None = None
+    completed_at: str | None = None
+    link_ids: list[str] = field(default_factory=list)
+    outcomes: bytearray = field(default_factory=bytearray)
+    id_chunks: int = 0
+    lease: str | None = None
+    lease_until: float = 0.0
+    retention_days: int | None = None
+    receipt: dict[str, Any] | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether deleting is still going on (an erasure's cleanup is not deleting)."""
+        return self.state in ("accepted", "exporting", "deleting")
+
+    @property
+    def pending(self) -> list[int]:
+        """Positions of the ids without an outcome."""
+        return [i for i, outcome in enumerate(self.outcomes) if outcome == Outcome.PENDING]
+
+    def ids_with(self, *wanted: Outcome) -> list[str]:
+        """The ids with one of these outcomes, in request order."""
+        return [
+            link_id
+            for link_id, outcome in zip(self.link_ids, self.outcomes, strict=True)
+            if outcome in wanted
+        ]
+
+
+class KeyTaken(Exception):
+    """Another request with the same Idempotency-Key was accepted first."""
+
+
+class DeletionsTable:
+    """Creates and advances deletion records."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self.name = name
+
+    # -- read -------------------------------------------------------------------------------
+
+    def header(self, workspace_id: str, deletion_id: str, *, deadline: Deadline) -> Deletion | None:
+        """The record without chunked ids; None when the workspace has no such deletion."""
+        item = self._get({"pk": {"S": workspace_id}, "sk": {"S": deletion_id}}, deadline)
+        return _deletion(item) if item else None
+
+    def load(self, workspace_id: str, deletion_id: str, *, deadline: Deadline) -> Deletion | None:
+        """The whole record, with all ids and, for an open erasure, what its transactions did."""
+        deletion = self.header(workspace_id, deletion_id, deadline=deadline)
+        if deletion is None:
+            return None
+        if deletion.id_chunks:
+            parts = {"S": f"{workspace_id}#{deletion_id}"}
+            keys = [{"pk": parts, "sk": _chunk_name(n)} for n in range(deletion.id_chunks)]
+            packed = in_parallel(lambda key: self._get(key, deadline), keys)
+            deletion.link_ids = unpack_ids(b"".join(item["ids"]["B"] for item in packed if item))
+        if deletion.mode == "erase" and deletion.open:
+            self.read_done(deletion, deadline=deadline)
+        return deletion
+
+    def read_done(self, deletion: Deletion, *, deadline: Deadline) -> None:
+        """Take over what erasing transactions recorded as their own outcome items."""
+        parameters: dict[str, Any] = {
+            "TableName": self.name,
+            "KeyConditionExpression": "pk=:parts AND begins_with(sk,:done)",
+            "ExpressionAttributeValues": {
+                ":parts": {"S": f"{deletion.workspace_id}#{deletion.id}"},
+                ":done": {"S": "DONE#"},
+            },
+            "ConsistentRead": True,
+        }
+        while True:
+            answer = call(self._client.query, deadline=deadline, **parameters)
+            for item in answer["Items"]:
+                for number in item["positions"]["L"]:
+                    deletion.outcomes[int(number["N"])] = Outcome.ERASED
+            if "LastEvaluatedKey" not in answer:
+                return
+            parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def find_key(
+        self, workspace_id: str, key: IdempotencyKey, *, deadline: Deadline
+    ) -> tuple[str, str] | None:
+        """``(deletion_id, request_hash)`` of the request that used this key in the last day."""
+        item = self._get(_key_key(workspace_id, key), deadline)
+        if item is None or int(item["ttl"]["N"]) <= time.time():
+            return None
+        return item["deletionId"]["S"], item["requestHash"]["S"]
+
+    def lapsed(self, *, limit: int, deadline: Deadline) -> list[tuple[str, str]]:
+        """``(workspace_id, deletion_id)`` of open deletions whose lease has run out."""
+        found: list[tuple[str, str]] = []
+        for shard in range(OPEN_SHARDS):
+            answer = call(
+                self._client.query,
+                deadline=deadline,
+                TableName=self.name,
+                IndexName="open",
+                KeyConditionExpression="openPk=:shard AND openSk<:now",
+                ExpressionAttributeValues={
+                    ":shard": {"S": f"OPEN#{shard}"},
+                    ":now": {"S": iso(time.time())},
+                },
+                Limit=limit,
+            )
+            found += [(item["pk"]["S"], item["sk"]["S"]) for item in answer["Items"]]
+        return found
+
+    def _get(self, key: dict[str, Any], deadline: Deadline) -> dict[str, Any] | None:
+        item: dict[str, Any] | None = call(
+            self._client.get_item,
+            deadline=deadline,
+            TableName=self.name,
+            Key=key,
+            ConsistentRead=True,
+        ).get("Item")
+        return item
+
+    # -- create -----------------------------------------------------------------------------
+
+    def accept(self, deletion: Deletion, *, key: IdempotencyKey | None, deadline: Deadline) -> None:
+        """Write the intent: chunks of ids first, the header last. It is the commit point.
+
+        Once this returns the deletion will complete, whatever dies. Chunks whose header never
+        came are inert. Raises :class:`KeyTaken` when the key was used by another request.
+        """
+        if len(deletion.link_ids) > INLINE_IDS:
+            parts = list(range(0, len(deletion.link_ids), CHUNK_IDS))
+            deletion.id_chunks = len(parts)
+            in_parallel(lambda start: self._put_chunk(deletion, start, deadline), parts)
+        actions = self.accept_actions(deletion, key=key)
+        try:
+            self._create(actions, deadline)
+        except TransactionCancelled as cancelled:
+            if key is not None and cancelled.reasons[1].get("Code") == "ConditionalCheckFailed":
+                raise KeyTaken from None
+            raise
+
+    def accept_actions(
+        self, deletion: Deletion, *, key: IdempotencyKey | None
+    ) -> list[dict[str, Any]]:
+        """The transaction actions that create the header and claim the idempotency key."""
+        # A deletion id is drawn once: an existing header is our own, written by a lost call.
+        header_is_new = "attribute_not_exists(pk)"
+        actions: list[dict[str, Any]] = [
+            {
+                "Put": {
+                    "TableName": self.name,
+                    "Item": _header_item(deletion),
+                    "ConditionExpression": header_is_new,
+                }
+            }
+        ]
+        if key is not None:
+            # Of two racing requests with one key only one is accepted; TTL removal may lag.
+            key_is_free = "attribute_not_exists(pk) OR #ttl<:now"
+            actions.append(
+                {
+                    "Put": {
+                        "TableName": self.name,
+                        "Item": _key_key(deletion.workspace_id, key)
+                        | {
+                            "deletionId": {"S": deletion.id},
+                            "requestHash": {"S": key.request_hash},
+                            "ttl": {"N": str(int(time.time()) + IDEMPOTENCY_SECONDS)},
+                        },
+                        "ConditionExpression": key_is_free,
+                        "ExpressionAttributeNames": {"#ttl": "ttl"},
+                        "ExpressionAttributeValues": {":now": {"N": str(int(time.time()))}},
+                    }
+                }
+            )
+        return actions
+
+    def done_action(self, deletion: Deletion, positions: Sequence[int]) -> dict[str, Any]:
+        """The outcome that an erasing transaction records of itself, in itself.
+
+        Named by its first position: a second worker that repeats a transaction which was
+        applied meets the item, and is cancelled instead of counting twice.
+        """
+        not_yet_done = "attribute_not_exists(pk)"
+        return {
+            "Put": {
+                "TableName": self.name,
+                "Item": {
+                    "pk": {"S": f"{deletion.workspace_id}#{deletion.id}"},
+                    "sk": {"S": f"DONE#{positions[0]:05d}"},
+                    "positions": {"L": [{"N": str(position)} for position in positions]},
+                },
+                "ConditionExpression": not_yet_done,
+            }
+        }
+
+    def _create(self, actions: list[dict[str, Any]], deadline: Deadline) -> None:
+        if len(actions) > 1:
+            transact(self._client, actions, deadline=deadline)
+            return
+        # A header that exists is our own, put by a call whose answer was lost.
+        with suppress(ConditionFailed):
+            call(self._client.put_item, deadline=deadline, **actions[0]["Put"])
+
+    def _put_chunk(self, deletion: Deletion, start: int, deadline: Deadline) -> None:
+        call(
+            self._client.put_item,
+            deadline=deadline,
+            TableName=self.name,
+            Item={
+                "pk": {"S": f"{deletion.workspace_id}#{deletion.id}"},
+                "sk": _chunk_name(start // CHUNK_IDS),
+                "ids": {"B": pack_ids(deletion.link_ids[start : start + CHUNK_IDS])},
+            },
+        )
+
+    # -- advance ----------------------------------------------------------------------------
+
+    def take_over(self, deletion: Deletion, *, seconds: float, deadline: Deadline) -> bool:
+        """Become the worker of an open deletion whose lease has lapsed or was handed over.
+
+        False when another worker holds it, or it is closed. Sets ``lease`` and ``lease_until``.
+        """
+        now = time.time()
+        lease, until = str(uuid.uuid4()), now + seconds
+        # One worker at a time: two would be harmless (every write is conditional), but wasteful.
+        nobody_holds_it = "attribute_exists(openPk) AND leaseUntil<=:now"
+        try:
+            call(
+                self._client.update_item,
+                deadline=deadline,
+                TableName=self.name,
+                Key=_header_key(deletion),
+                UpdateExpression="SET lease=:lease, leaseUntil=:until, openSk=:open",
+                ConditionExpression=nobody_holds_it,
+                ExpressionAttributeValues={
+                    ":lease": {"S": lease},
+                    ":until": {"N": f"{until:.3f}"},
+                    ":open": {"S": f"{iso(until)}#{deletion.id}"},
+                    ":now": {"N": f"{now:.3f}"},
+                },
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ConditionFailed as failed:
+            # A lost answer of this very call shows our own lease.
+            if failed.item.get("lease", {}).get("S") != lease:
+                return False
+        deletion.lease, deletion.lease_until = lease, until
+        return True
+
+    def save_progress(
+        self, deletion: Deletion, *, lease_seconds: float, deadline: Deadline
+    ) -> bool:
+        """Record the outcomes so far and prolong the lease; 0 seconds hands it over.
+
+        False when the lease was lost to another worker, whose record then stands.
+        """
+        until = time.time() + lease_seconds if lease_seconds else 0.0
+        lease_is_ours = "attribute_exists(openPk) AND lease=:lease"
+        try:
+            call(
+                self._client.update_item,
+                deadline=deadline,
+                TableName=self.name,
+                Key=_header_key(deletion),
+                UpdateExpression=(
+                    "SET outcomes=:outcomes, counts=:counts, leaseUntil=:until, openSk=:open"
+                ),
+                ConditionExpression=lease_is_ours,
+                ExpressionAttributeValues={
+                    **_progress(deletion),
+                    ":lease": {"S": deletion.lease or ""},
+                    ":until": {"N": f"{until:.3f}"},
+                    ":open": {"S": f"{iso(until)}#{deletion.id}"},
+                },
+            )
+        except ConditionFailed:
+            return False
+        deletion.lease_until = until
+        return True
+
+    def close(self, deletion: Deletion, *, state: str, deadline: Deadline) -> None:
+        """Record the final outcomes: ``complete``, or ``erasing`` while the rest is cleaned up.
+
+        The first to close wins; a later worker of the same deletion changes nothing.
+        """
+        still_open = "attribute_exists(openPk) AND #state IN (:accepted,:exporting,:deleting)"
+        finished = state == "complete"
+        now = iso(time.time())
+        expression = "SET #state=:state, outcomes=:outcomes, counts=:counts"
+        values = _progress(deletion) | {
+            ":state": {"S": state},
+            ":accepted": {"S": "accepted"},
+            ":exporting": {"S": "exporting"},
+            ":deleting": {"S": "deleting"},
+        }
+        if finished:
+            expression += ", completedAt=:now REMOVE openPk, openSk, lease, leaseUntil"
+            values[":now"] = {"S": now}
+        else:
+            expression += ", openPk=:open, openSk=:since REMOVE lease, leaseUntil"
+            values[":open"] = {"S": f"ERASING#{shard_of(deletion.id) % OPEN_SHARDS}"}
+            values[":since"] = {"S": f"{now}#{deletion.id}"}
+        # Else closed already: by another worker, or by this very call, whose answer was lost.
+        with suppress(ConditionFailed):
+            call(
+                self._client.update_item,
+                deadline=deadline,
+                TableName=self.name,
+                Key=_header_key(deletion),
+                UpdateExpression=expression,
+                ConditionExpression=still_open,
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues=values,
+            )
+        deletion.state = state
+        deletion.completed_at = now if finished else None
+
+
+def _progress(deletion: Deletion) -> dict[str, Any]:
+    return {
+        ":outcomes": {"B": pack_outcomes(deletion.outcomes)},
+        ":counts": to_item({"counts": count(deletion.outcomes)})["counts"],
+    }
+
+
+def _chunk_name(number: int) -> dict[str, str]:
+    return {"S": f"CHUNK#{number:05d}"}
+
+
+def _key_key(workspace_id: str, key: IdempotencyKey) -> dict[str, Any]:
+    digest = hashlib.sha256(key.key.encode()).hexdigest()
+    return {"pk": {"S": f"IDEM#{workspace_id}#{digest}"}, "sk": {"S": "IDEM"}}
+
+
+def _header_key(deletion: Deletion) -> dict[str, Any]:
+    return {"pk": {"S": deletion.workspace_id}, "sk": {"S": deletion.id}}
+
+
+def _header_item(deletion: Deletion) -> dict[str, Any]:
+    item = _header_key(deletion) | to_item(
+        {
+            "mode": deletion.mode,
+            "state": deletion.state,
+            "actor": deletion.actor,
+            "createdAt": deletion.created_at,
+            "sourceIp": deletion.source_ip,
+            "reason": deletion.reason,
+            "completedAt": deletion.completed_at,
+            "retentionDays": deletion.retention_days,
+            "counts": count(deletion.outcomes),
+            "outcomes": pack_outcomes(deletion.outcomes),
+        }
+    )
+    if deletion.id_chunks:
+        item["idChunks"] = {"N": str(deletion.id_chunks)}
+    else:
+        item["ids"] = {"B": pack_ids(deletion.link_ids)}
+    shard = shard_of(deletion.id) % OPEN_SHARDS
+    if deletion.open:
+        item["lease"] = {"S": deletion.lease or ""}
+        item["leaseUntil"] = {"N": f"{deletion.lease_until:.3f}"}
+        item["openPk"] = {"S": f"OPEN#{shard}"}
+        item["openSk"] = {"S": f"{iso(deletion.lease_until)}#{deletion.id}"}
+    elif deletion.state == "erasing":
+        item["openPk"] = {"S": f"ERASING#{shard}"}
+        item["openSk"] = {"S": f"{deletion.created_at}#{deletion.id}"}
+    return item
+
+
+def _deletion(item: dict[str, Any]) -> Deletion:
+    record = from_item(
+        {key: value for key, value in item.items() if key not in ("ids", "outcomes")}
+    )
+    return Deletion(
+        id=record["sk"],
+        workspace_id=record["pk"],
+        mode=record["mode"],
+        state=record["state"],
+        actor=record["actor"],
+        created_at=record["createdAt"],
+        source_ip=record.get("sourceIp"),
+        reason=record.get("reason"),
+        completed_at=record.get("completedAt"),
+        link_ids=unpack_ids(item["ids"]["B"]) if "ids" in item else [],
+        outcomes=unpack_outcomes(item["outcomes"]["B"]),
+        id_chunks=int(record.get("idChunks", 0)),
+        lease=record.get("lease"),
+        lease_until=float(record.get("leaseUntil", 0)),
+        retention_days=int(record["retentionDays"]) if "retentionDays" in record else None,
+        receipt=record.get("receipt"),
+    )

@@ -1,0 +1,451 @@
+"""The ``links`` table: link items, code items, the index of live links.
+
+Items (``pk``, ``sk``):
+
+- link: ``{workspaceId}#{linkId}``, ``LINK``. Live exactly while it has ``livePk``; the attribute
+  ``liveSince`` is the fence: :data:`~functions.unlink.ids.NEVER` or the id of the last restore.
+- code: ``CODE#{code}``, ``CODE`` → ``workspaceId``, ``linkId``. Immutable.
+- external id: ``EXT#{workspaceId}#{externalId}``, ``EXT`` → ``linkId``.
+
+The sparse index ``live`` (``livePk={workspaceId}#{shard}``, ``liveSk={createdAt}#{linkId}``,
+keys only) lists the live links of a workspace in eight shards.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
+
+from functions.unlink.clock import Deadline
+from functions.unlink.errors import InternalError, Unavailable
+from functions.unlink.ids import NEVER, SHARDS, shard_of
+from functions.unlink.outcomes import Outcome
+from functions.unlink.stores.client import (
+    RETRYABLE,
+    TransactionCancelled,
+    backoff,
+    call,
+    in_parallel,
+    is_retryable,
+    transact,
+)
+from functions.unlink.stores.items import from_item, runs, to_item
+
+#: API limits: BatchGetItem keys, BatchExecuteStatement statements, TransactWriteItems actions.
+READ_BATCH = 100
+STATEMENT_BATCH = 25
+TRANSACTION_ACTIONS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """What a deletion must know of a link before it touches it."""
+
+    id: str
+    live: bool
+    live_since: str
+    short_code: str
+    external_id: str | None
+    click_count: int
+    last_click_at: str | None
+
+    @property
+    def actions(self) -> int:
+        """How many transaction actions erasing it takes."""
+        return 2 if self.external_id is None else 3
+
+
+class LinksTable:
+    """Reads and writes of links; every method is bounded by the deadline that it is given."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self.name = name
+        # One statement text for every link, so that DynamoDB parses one plan. It applies only
+        # to a live link (livePk) that was not restored after this deletion was accepted
+        # (liveSince): a stale worker of an undone deletion can never take it away again. An
+        # UPDATE whose item does not exist fails its condition too: nothing is resurrected.
+        where = 'WHERE "pk"=? AND "sk"=? AND "livePk" IS NOT MISSING AND "liveSince"<?'
+        remove = 'REMOVE "livePk" REMOVE "liveSk"'
+        self._mark = f'UPDATE "{name}" SET "deletedAt"=? SET "deletionId"=? {remove} {where}'
+        self._mark_with_ttl = (
+            f'UPDATE "{name}" SET "deletedAt"=? SET "deletionId"=? SET "ttl"=? {remove} {where}'
+        )
+
+    # -- one link ---------------------------------------------------------------------------
+
+    def get(self, workspace_id: str, link_id: str, *, deadline: Deadline) -> dict[str, Any] | None:
+        """The link item, strongly consistent, live or soft-deleted; None when there is none."""
+        item = call(
+            self._client.get_item,
+            deadline=deadline,
+            TableName=self.name,
+            Key=_link_key(workspace_id, link_id),
+            ConsistentRead=True,
+        ).get("Item")
+        return from_item(item) if item else None
+
+    def resolve_code(self, code: str, *, deadline: Deadline) -> tuple[str, str] | None:
+        """``(workspace_id, link_id)`` behind a short code, strongly consistent."""
+        item = call(
+            self._client.get_item,
+            deadline=deadline,
+            TableName=self.name,
+            Key=_code_key(code),
+            ConsistentRead=True,
+        ).get("Item")
+        return (item["workspaceId"]["S"], item["linkId"]["S"]) if item else None
+
+    # -- many links -------------------------------------------------------------------------
+
+    def states(
+        self, workspace_id: str, link_ids: Sequence[str], *, deadline: Deadline
+    ) -> dict[str, LinkState]:
+        """The state of every link that exists (soft-deleted ones included), by id.
+
+        100 keys a call, strongly consistent, in parallel; only the attributes of
+        :class:`LinkState` travel.
+        """
+        found: dict[str, LinkState] = {}
+        prefix = f"{workspace_id}#"
+
+        def read(batch: Sequence[str]) -> list[LinkState]:
+            keys = [{"pk": {"S": prefix + link_id}, "sk": _LINK} for link_id in batch]
+            return [_state(item) for item in self._batch_get(keys, _STATE, deadline)]
+
+        for states in in_parallel(read, list(runs(link_ids, READ_BATCH))):
+            for state in states:
+                found[state.id] = state
+        return found
+
+    def get_many(
+        self, workspace_id: str, link_ids: Sequence[str], *, deadline: Deadline
+    ) -> dict[str, dict[str, Any]]:
+        """Whole link items by id, strongly consistent."""
+        prefix = f"{workspace_id}#"
+
+        def read(batch: Sequence[str]) -> list[dict[str, Any]]:
+            keys = [{"pk": {"S": prefix + link_id}, "sk": _LINK} for link_id in batch]
+            return [from_item(item) for item in self._batch_get(keys, None, deadline)]
+
+        batches = list(runs(link_ids, READ_BATCH))
+        return {link["id"]: link for links in in_parallel(read, batches) for link in links}
+
+    def taken_codes(self, codes: Sequence[str], *, deadline: Deadline) -> set[str]:
+        """Which of these short codes belong to a link already."""
+
+        def read(batch: Sequence[str]) -> list[str]:
+            items = self._batch_get([_code_key(code) for code in batch], {"#a": "pk"}, deadline)
+            return [item["pk"]["S"].removeprefix("CODE#") for item in items]
+
+        batches = list(runs(codes, READ_BATCH))
+        return {code for taken in in_parallel(read, batches) for code in taken}
+
+    def taken_external_ids(
+        self, workspace_id: str, external_ids: Sequence[str], *, deadline: Deadline
+    ) -> set[str]:
+        """Which of these external ids belong to a link of the workspace already."""
+        prefix = f"EXT#{workspace_id}#"
+
+        def read(batch: Sequence[str]) -> list[str]:
+            keys = [_external_key(workspace_id, external_id) for external_id in batch]
+            items = self._batch_get(keys, {"#a": "pk"}, deadline)
+            return [item["pk"]["S"].removeprefix(prefix) for item in items]
+
+        batches = list(runs(external_ids, READ_BATCH))
+        return {taken for found in in_parallel(read, batches) for taken in found}
+
+    def _batch_get(
+        self, keys: list[dict[str, Any]], names: dict[str, str] | None, deadline: Deadline
+    ) -> list[dict[str, Any]]:
+        request: dict[str, Any] = {"Keys": keys, "ConsistentRead": True}
+        if names is not None:
+            request |= {
+                "ProjectionExpression": ",".join(names),
+                "ExpressionAttributeNames": names,
+            }
+        items: list[dict[str, Any]] = []
+        attempt = 0
+        while True:
+            answer = call(
+                self._client.batch_get_item,
+                deadline=deadline,
+                RequestItems={self.name: request},
+            )
+            items += answer["Responses"].get(self.name, [])
+            left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys")
+            if not left:
+                return items
+            attempt += 1
+            if not backoff(attempt, deadline):
+                raise Unavailable
+            request["Keys"] = left
+
+    # -- create -----------------------------------------------------------------------------
+
+    def create(
+        self, links: Sequence[dict[str, Any]], *, token: str, deadline: Deadline
+    ) -> list[str]:
+        """Create up to 33 links with their codes in one transaction, all or none.
+
+        Returns [] when all were created, else per link what stood in the way: ``""``,
+        ``"code"`` or ``"externalId"``. ``token`` makes a repeated call (a lost answer) harmless.
+        """
+        actions: list[dict[str, Any]] = []
+        meaning: list[tuple[int, str]] = []
+        for position, link in enumerate(links):
+            workspace_id, link_id = link["workspaceId"], link["id"]
+            pointer = {"workspaceId": {"S": workspace_id}, "linkId": {"S": link_id}}
+            # A code is free only while no item holds it: of two racing creates one must lose.
+            code_is_free = "attribute_not_exists(pk)"
+            actions.append(
+                self._put(_code_key(link["shortCode"]) | pointer, condition=code_is_free)
+            )
+            meaning.append((position, "code"))
+            if link.get("externalId") is not None:
+                external_id_is_free = "attribute_not_exists(pk)"
+                key = _external_key(workspace_id, link["externalId"])
+                actions.append(
+                    self._put(key | {"linkId": {"S": link_id}}, condition=external_id_is_free)
+                )
+                meaning.append((position, "externalId"))
+            item = _link_key(workspace_id, link_id) | to_item(link) | _live_keys(link)
+            item["liveSince"] = {"S": NEVER}
+            id_is_new = "attribute_not_exists(pk)"
+            actions.append(self._put(item, condition=id_is_new))
+            meaning.append((position, "id"))
+        try:
+            transact(self._client, actions, deadline=deadline, token=token)
+        except TransactionCancelled as cancelled:
+            obstacles = [""] * len(links)
+            for (position, what), reason in zip(meaning, cancelled.reasons, strict=True):
+                if reason.get("Code") == "ConditionalCheckFailed" and what != "id":
+                    obstacles[position] = what
+            if not any(obstacles):
+                raise InternalError from cancelled
+            return obstacles
+        return []
+
+    def _put(self, item: dict[str, Any], *, condition: str) -> dict[str, Any]:
+        return {"Put": {"TableName": self.name, "Item": item, "ConditionExpression": condition}}
+
+    # -- list -------------------------------------------------------------------------------
+
+    def live_ids(
+        self, workspace_id: str, *, after: str | None, deadline: Deadline, page: int
+    ) -> Iterator[tuple[str, str]]:
+        """``(live_sk, link_id)`` newest first, merged from the shards, from below ``after``.
+
+        Lazy: a shard's next page of keys is read only when the merge reaches it.
+        """
+        shards = [
+            self._live_shard(workspace_id, shard, after, page, deadline) for shard in range(SHARDS)
+        ]
+        first_pages = in_parallel(next, shards)
+        started = [_chain(first, shard) for first, shard in zip(first_pages, shards, strict=True)]
+        yield from heapq.merge(*started, key=itemgetter(0), reverse=True)
+
+    def _live_shard(
+        self, workspace_id: str, shard: int, after: str | None, page: int, deadline: Deadline
+    ) -> Iterator[list[tuple[str, str]]]:
+        parameters: dict[str, Any] = {
+            "TableName": self.name,
+            "IndexName": "live",
+            "KeyConditionExpression": "livePk=:shard",
+            "ExpressionAttributeValues": {":shard": {"S": f"{workspace_id}#{shard}"}},
+            "ScanIndexForward": False,
+            "Limit": page,
+        }
+        if after is not None:
+            parameters["KeyConditionExpression"] += " AND liveSk<:after"
+            parameters["ExpressionAttributeValues"][":after"] = {"S": after}
+        while True:
+            answer = call(self._client.query, deadline=deadline, **parameters)
+            yield [
+                (item["liveSk"]["S"], item["pk"]["S"].rpartition("#")[2])
+                for item in answer["Items"]
+            ]
+            if "LastEvaluatedKey" not in answer:
+                return
+            parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    # -- soft delete ------------------------------------------------------------------------
+
+    def mark_deleted(
+        self,
+        workspace_id: str,
+        link_ids: Sequence[str],
+        *,
+        deletion_id: str,
+        deleted_at: str,
+        ttl: int | None,
+        deadline: Deadline,
+    ) -> bytearray:
+        """Soft-delete links under the fence; one :class:`Outcome` byte per id, in order.
+
+        25 conditional statements a call, in parallel. A statement that failed because of load is
+        tried again with others of its kind, with full jitter, until the deadline; what is left
+        then stays ``PENDING``. Every statement may be repeated without harm: one that was
+        applied although its answer was lost is recognised by our ``deletionId``.
+
+        Raises ``InternalError`` when DynamoDB refuses in a way that no retry can mend.
+        """
+        outcomes = bytearray([Outcome.PENDING]) * len(link_ids)
+        statement = self._mark if ttl is None else self._mark_with_ttl
+        head = [{"S": deleted_at}, {"S": deletion_id}]
+        if ttl is not None:
+            head.append({"N": str(ttl)})
+        fence = {"S": deletion_id}
+        prefix = f"{workspace_id}#"
+        execute = self._client.batch_execute_statement
+
+        def send(batch: Sequence[int]) -> None:
+            if deadline.passed:
+                return
+            statements = [
+                {
+                    "Statement": statement,
+                    "Parameters": [*head, {"S": prefix + link_ids[position]}, _LINK, fence],
+                    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                }
+                for position in batch
+            ]
+            try:
+                responses = execute(Statements=statements)["Responses"]
+            except Exception as error:
+                if is_retryable(error):
+                    return
+                raise InternalError from error
+            for position, response in zip(batch, responses, strict=True):
+                failure = response.get("Error")
+                if failure is None:
+                    outcomes[position] = Outcome.DELETED
+                elif failure["Code"] in _CONDITION:
+                    outcomes[position] = _why_not_marked(failure.get("Item"), deletion_id)
+                elif failure["Code"] not in RETRYABLE:
+                    raise InternalError(f"DynamoDB refused a statement: {failure['Code']}")
+
+        waiting: list[int] = list(range(len(link_ids)))
+        attempt = 0
+        while waiting:
+            in_parallel(send, list(runs(waiting, STATEMENT_BATCH)))
+            waiting = [position for position in waiting if outcomes[position] == Outcome.PENDING]
+            attempt += 1
+            if waiting and not backoff(attempt, deadline):
+                break
+        return outcomes
+
+    # -- erase ------------------------------------------------------------------------------
+
+    def erase(self, actions: list[dict[str, Any]], *, deadline: Deadline) -> None:
+        """Apply :meth:`erase_actions` (and the record's own action) in one transaction."""
+        transact(self._client, actions, deadline=deadline)
+
+    def erase_actions(
+        self, workspace_id: str, state: LinkState, *, live_only: bool = False
+    ) -> list[dict[str, Any]]:
+        """The transaction actions that remove a link, its code and its external id for good.
+
+        The first is the link's own; there are ``state.actions`` of them.
+        """
+        # Only an existing link: of two racing erasures one must report it, the other not.
+        link_exists = "attribute_exists(livePk)" if live_only else "attribute_exists(pk)"
+        # Only while it points here: a code is never taken from another link.
+        code_is_ours = "linkId=:link"
+        ours = {":link": {"S": state.id}}
+        actions: list[dict[str, Any]] = [
+            {
+                "Delete": {
+                    "TableName": self.name,
+                    "Key": _link_key(workspace_id, state.id),
+                    "ConditionExpression": link_exists,
+                }
+            },
+            {
+                "Delete": {
+                    "TableName": self.name,
+                    "Key": _code_key(state.short_code),
+                    "ConditionExpression": code_is_ours,
+                    "ExpressionAttributeValues": ours,
+                }
+            },
+        ]
+        if state.external_id is not None:
+            actions.append(
+                {
+                    "Delete": {
+                        "TableName": self.name,
+                        "Key": _external_key(workspace_id, state.external_id),
+                        "ConditionExpression": code_is_ours,
+                        "ExpressionAttributeValues": ours,
+                    }
+                }
+            )
+        return actions
+
+
+_LINK = {"S": "LINK"}
+_CONDITION = frozenset({"ConditionalCheckFailed", "ConditionalCheckFailedException"})
+_STATE = {
+    "#a": "id",
+    "#b": "livePk",
+    "#c": "liveSince",
+    "#d": "shortCode",
+    "#e": "externalId",
+    "#f": "clickCount",
+    "#g": "lastClickAt",
+}
+
+
+def _why_not_marked(item: dict[str, Any] | None, deletion_id: str) -> Outcome:
+    if not item:
+        return Outcome.NOT_FOUND
+    if item.get("deletionId", {}).get("S") == deletion_id:
+        return Outcome.DELETED
+    if "livePk" in item:
+        return Outcome.RESTORED
+    return Outcome.NOT_FOUND
+
+
+def _state(item: dict[str, Any]) -> LinkState:
+    external_id = item.get("externalId")
+    last_click = item.get("lastClickAt")
+    return LinkState(
+        item["id"]["S"],
+        "livePk" in item,
+        item["liveSince"]["S"],
+        item["shortCode"]["S"],
+        external_id["S"] if external_id else None,
+        int(item["clickCount"]["N"]) if "clickCount" in item else 0,
+        last_click["S"] if last_click else None,
+    )
+
+
+def _link_key(workspace_id: str, link_id: str) -> dict[str, Any]:
+    return {"pk": {"S": f"{workspace_id}#{link_id}"}, "sk": _LINK}
+
+
+def _code_key(code: str) -> dict[str, Any]:
+    return {"pk": {"S": f"CODE#{code}"}, "sk": {"S": "CODE"}}
+
+
+def _external_key(workspace_id: str, external_id: str) -> dict[str, Any]:
+    return {"pk": {"S": f"EXT#{workspace_id}#{external_id}"}, "sk": {"S": "EXT"}}
+
+
+def _live_keys(link: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "livePk": {"S": f"{link['workspaceId']}#{shard_of(link['id'])}"},
+        "liveSk": {"S": f"{link['createdAt']}#{link['id']}"},
+    }
+
+
+def _chain(
+    first: list[tuple[str, str]], rest: Iterator[list[tuple[str, str]]]
+) -> Iterator[tuple[str, str]]:
+    yield from first
+    for page in rest:
+        yield from page

@@ -1,0 +1,27 @@
+"""The queues: work that goes on after the answer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from functions.unlink.clock import Deadline
+from functions.unlink.stores.client import call
+
+
+class Queue:
+    """An SQS queue of JSON messages."""
+
+    def __init__(self, client: Any, url: str) -> None:
+        self._client = client
+        self.url = url
+
+    def send(self, message: dict[str, Any], *, deadline: Deadline, delay: int = 0) -> None:
+        """Send one message, to be delivered after ``delay`` seconds (at most 900)."""
+        call(
+            self._client.send_message,
+            deadline=deadline,
+            QueueUrl=self.url,
+            MessageBody=json.dumps(message),
+            DelaySeconds=delay,
+        )
