@@ -249,11 +249,12 @@ class Bridge(ThreadingHTTPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, port: int = 0, *, log: Callable[[str], None] | None = None) -> None:
-        """Bind `port` (0: any free one); OSError when it is taken. `log` gets a line a request."""
+    def __init__(self, port: int = 0) -> None:
+        """Bind `port` (0: any free one); OSError when it is taken."""
         super().__init__((HOST, port), _Handler)
         self.upstream = Upstream(port=0, api_id="", stage="")
-        self.log = log
+        #: Gets a line for each request, once it is set.
+        self.log: Callable[[str], None] | None = None
         self._slots = threading.BoundedSemaphore(_MAX_CONNECTIONS)
         self._thread: threading.Thread | None = None
 

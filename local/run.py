@@ -1,0 +1,195 @@
+"""`python -m local.run`: the whole service on this machine, in the foreground until Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from local.ministack import LOCAL_DIR, EngineError
+from local.seed import SeedError, Workspace, seed_demo
+from local.stack import LocalStack, StackError, bind, running
+
+ENV_FILE = LOCAL_DIR / "demo.env"
+DEFAULT_PORT = 8000
+
+Link = dict[str, Any]
+
+
+def main() -> int:
+    """Run until told to stop; the exit code of the process."""
+    began = time.monotonic()
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        # During start-up an exception ends whatever is under way; afterwards the event does.
+        if stop.is_set():
+            return
+        stop.set()
+        raise KeyboardInterrupt
+
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, on_signal)
+    try:
+        bridge = bind(_port(os.environ.get("PORT", "")))
+        # Of an earlier run that was killed: the file says that the API answers.
+        ENV_FILE.unlink(missing_ok=True)
+        with running(bridge, name=f"run-{bridge.port}", say=_say) as stack:
+            demo, other, free, links = _seed(stack)
+            settings = _write_env(stack, demo, other, free)
+            try:
+                _say(_guide(stack, demo, other, free, links))
+                _say(f"Ready after {time.monotonic() - began:.1f} s. Ctrl-C stops it.\n")
+                bridge.log = _say
+                stop.wait()
+            finally:
+                _remove_env(settings)
+    except KeyboardInterrupt:
+        _say("Stopped.")
+    except (EngineError, SeedError, StackError) as error:
+        print(error, file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+def _say(line: str) -> None:
+    # One write: the bridge's threads say something too.
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _port(text: str) -> int:
+    if not text:
+        return DEFAULT_PORT
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 65536):
+        raise StackError(f"PORT={text} is not a port: give a number from 1 to 65535.")
+    return int(text)
+
+
+def _seed(stack: LocalStack) -> tuple[Workspace, Workspace, Workspace, list[Link]]:
+    began = time.monotonic()
+    _say("Seeding three workspaces, 25 links and their clicks, through the API ...")
+    demo = stack.access.add_workspace("demo", plan="enterprise")
+    other = stack.access.add_workspace("other", plan="enterprise")
+    free = stack.access.add_workspace("free", plan="free")
+    links = seed_demo(stack.base_url, demo.api_key)
+    _say(f"  done in {time.monotonic() - began:.1f} s")
+    return demo, other, free, links
+
+
+def _write_env(stack: LocalStack, demo: Workspace, other: Workspace, free: Workspace) -> str:
+    """Write the settings of this run to `ENV_FILE` and return them."""
+    values = {
+        "BASE_URL": stack.base_url,
+        "API_KEY": demo.api_key,
+        "READ_KEY": demo.read_key,
+        "ADMIN_KEY": demo.admin_key,
+        "OTHER_KEY": other.api_key,
+        "FREE_KEY": free.api_key,
+        "AWS_ENDPOINT_URL": stack.engine.url,
+    }
+    # Whole or not at all: others wait for this file to appear.
+    draft = Path(f"{ENV_FILE}.new")
+    settings = "".join(f"{name}={value}\n" for name, value in values.items())
+    draft.write_text(settings)
+    draft.replace(ENV_FILE)
+    return settings
+
+
+def _remove_env(settings: str) -> None:
+    """Remove `ENV_FILE`, unless a run on another port has written its own since."""
+    if ENV_FILE.exists() and ENV_FILE.read_text() == settings:
+        ENV_FILE.unlink()
+
+
+# -- the guide ----------------------------------------------------------------------------
+
+# Examples by route: (path with values filled in, body). Each uses links of its own, so that
+# they can be pasted one after the other.
+Example = Callable[[list[Link]], tuple[str, Any]]
+
+EXAMPLES: dict[tuple[str, str], Example] = {
+    ("GET", "/{code}"): lambda links: (f"/{links[0]['shortCode']}", None),
+    ("HEAD", "/{code}"): lambda links: (f"/{links[0]['shortCode']}", None),
+    ("GET", "/api/links"): lambda _: ("/api/links?limit=3", None),
+    ("POST", "/api/links"): lambda _: (
+        "/api/links",
+        {"originalUrl": "https://example.com/welcome", "title": "Welcome", "tags": ["try"]},
+    ),
+    ("GET", "/api/links/{id}"): lambda links: (f"/api/links/{links[1]['id']}", None),
+    ("PUT", "/api/links/{id}"): lambda links: (
+        f"/api/links/{links[1]['id']}",
+        {"title": "A better title"},
+    ),
+    ("DELETE", "/api/links"): lambda links: ("/api/links", [links[20]["id"], links[21]["id"]]),
+    ("DELETE", "/api/links/{id}"): lambda links: (f"/api/links/{links[23]['id']}", None),
+    ("POST", "/api/links/bulk-delete"): lambda links: (
+        "/api/links/bulk-delete",
+        {"ids": [links[24]["id"], "00000000-0000-4000-8000-000000000000"]},
+    ),
+}
+
+_ORDER = ("POST", "GET", "HEAD", "PUT", "DELETE")
+
+
+def _guide(
+    stack: LocalStack, demo: Workspace, other: Workspace, free: Workspace, links: list[Link]
+) -> str:
+    """What a newcomer needs: addresses, keys, and a line to paste for every deployed route."""
+    lines = [
+        "",
+        f"Base URL    {stack.base_url}",
+        f"AWS engine  {stack.engine.url}",
+        f"Keys        {ENV_FILE.relative_to(Path.cwd()) if _inside() else ENV_FILE}",
+        f"  API_KEY   {demo.api_key}  (reads, writes, erases; workspace demo)",
+        f"  READ_KEY  {demo.read_key}  (reads only; workspace demo)",
+        f"  ADMIN_KEY {demo.admin_key}  (every scope; workspace demo)",
+        f"  OTHER_KEY {other.api_key}  (as API_KEY; workspace other)",
+        f"  FREE_KEY  {free.api_key}  (as API_KEY; workspace free, on the free plan)",
+        "",
+        "Every route, to copy and paste:",
+        "",
+    ]
+    for method, path in sorted(stack.routes(), key=_by_harm):
+        lines += [f"# {method} {path}", curl(stack.base_url, demo.api_key, method, path, links), ""]
+    return "\n".join(lines)
+
+
+def _inside() -> bool:
+    return ENV_FILE.is_relative_to(Path.cwd())
+
+
+def _by_harm(route: tuple[str, str]) -> tuple[bool, int, str]:
+    """Reading first, deleting last."""
+    method, path = route
+    order = _ORDER.index(method) if method in _ORDER else len(_ORDER)
+    return "delete" in path or method == "DELETE", order, path
+
+
+def curl(base_url: str, api_key: str, method: str, path: str, links: list[Link]) -> str:
+    """A line to paste for a route; one without an example shows its path as deployed."""
+    example = EXAMPLES.get((method, path))
+    target, body = example(links) if example else (path, None)
+    words = ["curl", "-i"]
+    if method == "HEAD":
+        words = ["curl", "-I"]
+    elif method != "GET":
+        words += ["-X", method]
+    words.append(base_url + target)
+    if path.startswith("/api/"):
+        words += ["-H", f"Authorization: Bearer {api_key}"]
+    if body is not None:
+        words += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
+    return shlex.join(words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,225 @@
+"""Brings up the whole service on this machine: `make run` and the end-to-end tests share it.
+
+The stack that is deployed is the synthesized one, with the stage `local`; see `app.py` for the
+keywords in which a stage may differ.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.bridge import Bridge, deployed_upstream
+from local.ministack import ACCOUNT, HOST, LOCAL_DIR, REGION, ROOT, Engine, credentials, without_aws
+from local.seed import Access, Workspace
+
+STAGE = "local"
+CDK = ROOT / "node_modules" / ".bin" / "cdk"
+
+# What `cdk bootstrap` would make and the deployment needs; the CLI itself takes seconds for it.
+_ASSET_BUCKET = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
+_BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
+_BOOTSTRAP_VERSION = "99"
+
+# What a synthesized template depends on, beside the stage's own settings.
+_SYNTH_INPUTS = ("app.py", "cdk.json", "package.json", "requirements-dev.txt", "infra", "functions")
+_SYNTH_SUFFIXES = frozenset((".py", ".json", ".txt", ".html"))
+_DEPLOY_SECONDS = 300
+
+Say = Callable[[str], None]
+
+
+class StackError(RuntimeError):
+    """The stack could not be brought up; the message says what to do."""
+
+
+class PortTakenError(StackError):
+    """Something else listens on the port."""
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    """The running service. `outputs` are those of the deployed stack, by name."""
+
+    base_url: str
+    engine: Engine
+    outputs: dict[str, str]
+    access: Access
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of `service` for the engine. Give the result its type where used."""
+        return self.engine.client(service)
+
+    def new_workspace(self, plan: str = "enterprise") -> Workspace:
+        """A workspace of its own with a set of keys; for tests that must not see others' links."""
+        return self.access.add_workspace(plan=plan)
+
+    def routes(self) -> list[tuple[str, str]]:
+        """(method, path) of everything that the deployed API serves, preflights left out."""
+        gateway = self.client("apigateway")
+        pages = gateway.get_paginator("get_resources").paginate(
+            restApiId=self.outputs["ApiId"], embed=["methods"]
+        )
+        return sorted(
+            (method, str(resource["path"]))
+            for page in pages
+            for resource in page["items"]
+            for method in resource.get("resourceMethods", {})
+            if method != "OPTIONS"
+        )
+
+
+def bind(port: int = 0) -> Bridge:
+    """Take the port (0: any free one) before anything slow; raises `PortTakenError`.
+
+    Give the bridge to `running`.
+    """
+    try:
+        return Bridge(port)
+    except PermissionError:
+        raise PortTakenError(f"Port {port} may not be used by this user.") from None
+    except OSError:
+        raise PortTakenError(
+            f"Port {port} is taken. Stop what listens there, or choose another: "
+            f"PORT={port + 1 if port < 65535 else 8000} make run"
+        ) from None
+
+
+@contextlib.contextmanager
+def running(bridge: Bridge, *, name: str, say: Say) -> Iterator[LocalStack]:
+    """Engine, deployed stack and the bridge in front of it, ended in order afterwards.
+
+    `name` keeps the files of several runs apart; `say` is told what was done. Raises
+    `StackError` and `EngineError`.
+    """
+    with contextlib.ExitStack() as cleanup:
+        cleanup.callback(bridge.stop)
+        with _step(say, f"Starting the AWS engine (MiniStack) on {HOST}"):
+            engine = cleanup.enter_context(Engine(log_name=f"{name}-engine"))
+        outputs = _deploy(engine, public_base_url=bridge.url, name=name, say=say)
+        with _step(say, f"Opening {bridge.url} in front of the deployed API"):
+            bridge.start(
+                deployed_upstream(
+                    engine_url=engine.url,
+                    api_id=outputs["ApiId"],
+                    stage=outputs["StageName"],
+                    authorizer_function=outputs["AuthorizerFunctionName"],
+                )
+            )
+        yield LocalStack(bridge.url, engine, outputs, Access(engine, outputs))
+
+
+@contextlib.contextmanager
+def _step(say: Say, what: str) -> Iterator[None]:
+    began = time.monotonic()
+    say(f"{what} ...")
+    yield
+    say(f"  done in {time.monotonic() - began:.1f} s")
+
+
+def _deploy(engine: Engine, *, public_base_url: str, name: str, say: Say) -> dict[str, str]:
+    """Deploy the stack with the CDK CLI and return its outputs by name."""
+    if not CDK.exists():
+        raise StackError("The CDK CLI is not installed. `make run` and `make test` install it.")
+    engine.client("s3").create_bucket(Bucket=_ASSET_BUCKET)
+    engine.client("ssm").put_parameter(
+        Name=_BOOTSTRAP_PARAMETER, Type="String", Value=_BOOTSTRAP_VERSION
+    )
+    assembly = LOCAL_DIR / "cdk" / name
+    outputs_file = LOCAL_DIR / "cdk" / f"{name}-outputs.json"
+    log_file = LOCAL_DIR / "logs" / f"{name}-deploy.log"
+    for directory in (assembly.parent, log_file.parent):
+        directory.mkdir(parents=True, exist_ok=True)
+    context = {"stage": STAGE, "publicBaseUrl": public_base_url}
+    environment = _cdk_environment(engine)
+    log_file.unlink(missing_ok=True)
+
+    fingerprint = _fingerprint(context)
+    stamp = assembly / ".fingerprint"
+    if not stamp.exists() or stamp.read_text() != fingerprint:
+        with _step(say, "Synthesizing the stack (packages the functions; longer the first time)"):
+            shutil.rmtree(assembly, ignore_errors=True)
+            settings = [f"--context={key}={value}" for key, value in context.items()]
+            _cdk(["synth", "--quiet", f"--output={assembly}", *settings], environment, log_file)
+            stamp.write_text(fingerprint)
+    with _step(say, "Deploying it with the CDK CLI"):
+        outputs_file.unlink(missing_ok=True)
+        _cdk(
+            [
+                "deploy",
+                f"--app={assembly}",
+                f"--outputs-file={outputs_file}",
+                "--require-approval=never",
+                "--method=direct",
+            ],
+            environment,
+            log_file,
+        )
+    (outputs,) = json.loads(outputs_file.read_text()).values()
+    return {str(key): str(value) for key, value in outputs.items()}
+
+
+def _cdk_environment(engine: Engine) -> dict[str, str]:
+    # The interpreter that runs this synthesizes too, whatever is first on the caller's PATH.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return {
+        **without_aws(dict(os.environ)),
+        **credentials(),
+        "PATH": path,
+        "AWS_ENDPOINT_URL": engine.url,
+        # With it the CLI addresses buckets by path; virtual hosts would need a resolver.
+        "AWS_ENDPOINT_URL_S3": engine.url,
+        "CDK_DISABLE_CLI_TELEMETRY": "1",
+        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
+        "CI": "true",
+    }
+
+
+def _cdk(arguments: list[str], environment: dict[str, str], log_file: Path) -> None:
+    """Run the CDK CLI; its output goes to the log, and to the error if it fails."""
+    with log_file.open("ab") as log:
+        process = subprocess.Popen(
+            [str(CDK), *arguments, "--no-notices"],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            code = process.wait(timeout=_DEPLOY_SECONDS)
+        except BaseException:
+            # Ctrl-C, or too slow: Python and Node children go with it.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+    if code != 0:
+        lines = log_file.read_text(errors="replace").splitlines()
+        tail = "\n".join(lines[-30:])
+        raise StackError(f"cdk {arguments[0]} failed; its log is {log_file}\n{tail}")
+
+
+def _fingerprint(context: dict[str, str]) -> str:
+    """A hash of everything that a synthesized assembly depends on."""
+    digest = hashlib.sha256(json.dumps([context, sys.version]).encode())
+    for entry in _SYNTH_INPUTS:
+        path = ROOT / entry
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for file in files:
+            if file.suffix in _SYNTH_SUFFIXES and file.is_file():
+                digest.update(f"\0{file.relative_to(ROOT)}\0".encode())
+                digest.update(file.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,60 @@
+"""The deployed stack, brought up once by the code behind `make run`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.seed import Workspace, seed_demo
+from local.stack import LocalStack, bind, running
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is here, and keep it in one worker: the stack is brought up once."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.xdist_group("e2e"))
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[LocalStack]:
+    """The running service: `base_url`, `outputs`, `client(service)`, `new_workspace(plan)`."""
+    with running(bind(), name="e2e", say=print) as service:
+        yield service
+
+
+@pytest.fixture
+def base_url(stack: LocalStack) -> str:
+    """Without a trailing slash."""
+    return stack.base_url
+
+
+@pytest.fixture
+def workspace(stack: LocalStack) -> Workspace:
+    """A workspace of the test's own, on the enterprise plan: `api_key`, `read_key`, `admin_key`."""
+    return stack.new_workspace()
+
+
+@pytest.fixture
+def other_workspace(stack: LocalStack) -> Workspace:
+    """A second workspace, as `workspace`."""
+    return stack.new_workspace()
+
+
+@pytest.fixture
+def free_workspace(stack: LocalStack) -> Workspace:
+    """A workspace on the free plan."""
+    return stack.new_workspace("free")
+
+
+@pytest.fixture(scope="session")
+def demo(stack: LocalStack) -> tuple[Workspace, list[dict[str, Any]]]:
+    """The demo workspace of `make run` with its links. Shared: read only."""
+    made = stack.new_workspace()
+    return made, seed_demo(stack.base_url, made.api_key)
