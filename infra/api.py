@@ -262,7 +262,6 @@ class Api(Construct):
             **{name: f"'{value}'" for name, value in (headers or {}).items()},
         }
         self.rest_api.add_gateway_response(
-            # "DEFAULT_4XX" is Default4xx.
             response_type.response_type.title().replace("_", ""),
             type=response_type,
             status_code=str(status),

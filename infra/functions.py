@@ -161,7 +161,7 @@ class Functions(Construct):
             targets=[
                 targets.LambdaFunction(
                     function,
-                    # The next minute is the retry.
+                    # The next minute makes up for a run that could not start.
                     retry_attempts=0,
                     max_event_age=Duration.minutes(1),
                 )

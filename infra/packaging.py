@@ -6,7 +6,6 @@ everything that decides their content, so that only the first synthesis installs
 
 import compileall
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -211,7 +210,7 @@ def _drop_stale_archives(dependencies_name: str) -> None:
     """Keep `.build` from growing with each edit; another synthesis may be using a young one."""
     for archive in BUILD.glob(f"{dependencies_name}-*.zip"):
         if time.time() - archive.stat().st_mtime > STALE_ARCHIVE_SECONDS:
-            os.unlink(archive)
+            archive.unlink()
 
 
 def _can_compile_for(target: Target) -> bool:

@@ -12,6 +12,13 @@ from infra.queues import Queues
 from infra.secrets import Secrets
 from infra.settings import Settings
 
+#: Behaviours of CDK that are off unless asked for. Here and not in `cdk.json`, which only the
+#: command line reads: `python app.py` must synthesize the same.
+FEATURE_FLAGS = {
+    # A change to the authorizer reaches the stage, instead of waiting for the next deployment.
+    "@aws-cdk/aws-apigateway:authorizerChangeDeploymentLogicalId": True,
+}
+
 
 class UnlinkStack(Stack):
     """Tables, secrets and queues, the functions between them, and the API in front.
@@ -34,6 +41,8 @@ class UnlinkStack(Stack):
             description=f"Unlink, {settings.stage}: short links whose deletion is provable",
             termination_protection=settings.deletion_protection,
         )
+        for flag, value in FEATURE_FLAGS.items():
+            self.node.set_context(flag, value)
         self.data = Data(self, "Data", settings=settings)
         self.secrets = Secrets(self, "Secrets", settings=settings)
         self.queues = Queues(self, "Queues")

@@ -37,6 +37,15 @@ def synthesize(**context: str) -> Template:
     return template
 
 
+def resources(template: Template, resource_type: str) -> dict[str, dict[str, Any]]:
+    """The resources of one type, such as `AWS::DynamoDB::Table`, by logical id."""
+    return {
+        logical_id: resource
+        for logical_id, resource in template["Resources"].items()
+        if resource["Type"] == resource_type
+    }
+
+
 def table_definitions(template: Template) -> list[dict[str, Any]]:
     """The keyword arguments of boto3's `create_table` for each table of the template.
 

@@ -1,0 +1,9 @@
+import pytest
+
+from tests.template import Template, synthesized_template
+
+
+@pytest.fixture(scope="session")
+def template() -> Template:
+    """The production template."""
+    return synthesized_template("prod")

@@ -1,0 +1,284 @@
+"""Routes and what the gateway does before a function runs, most of which a local engine ignores."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.template import Template, resources, synthesize, synthesized_template
+
+PLANS: dict[str, dict[str, int]] = json.loads(
+    Path(__file__).parents[2].joinpath("functions/unlink/plans.json").read_text(encoding="utf-8")
+)
+
+ROUTES = {
+    ("POST", "/api/links"): "links",
+    ("GET", "/api/links"): "links",
+    ("GET", "/api/links/{id}"): "links",
+    ("PUT", "/api/links/{id}"): "links",
+    ("DELETE", "/api/links"): "deletions",
+    ("DELETE", "/api/links/{id}"): "deletions",
+    ("POST", "/api/links/bulk-delete"): "deletions",
+    ("GET", "/{code}"): "redirect",
+    ("HEAD", "/{code}"): "redirect",
+}
+
+
+def methods(template: Template) -> dict[tuple[str, str], dict[str, Any]]:
+    """The properties of every method by verb and path."""
+    return {
+        (method["Properties"]["HttpMethod"], path_of(template, method)): method["Properties"]
+        for method in resources(template, "AWS::ApiGateway::Method").values()
+    }
+
+
+def path_of(template: Template, method: dict[str, Any]) -> str:
+    parts: list[str] = []
+    reference = method["Properties"]["ResourceId"]
+    while "Ref" in reference:
+        resource = template["Resources"][reference["Ref"]]["Properties"]
+        parts.insert(0, resource["PathPart"])
+        reference = resource["ParentId"]
+    return "/" + "/".join(parts)
+
+
+def handler_of(template: Template, method: dict[str, Any]) -> str:
+    """The module of the function that a method's integration invokes."""
+    [function] = [
+        part["Fn::GetAtt"][0]
+        for part in method["Integration"]["Uri"]["Fn::Join"][1]
+        if isinstance(part, dict) and "Fn::GetAtt" in part
+    ]
+    handler: str = template["Resources"][function]["Properties"]["Handler"]
+    return handler.split(".")[1]
+
+
+def test_routes_lead_to_their_functions(template: Template) -> None:
+    assert {
+        route: handler_of(template, method)
+        for route, method in methods(template).items()
+        if route[0] != "OPTIONS"
+    } == ROUTES
+
+
+def test_every_api_method_needs_the_authorizer_and_a_usage_key(template: Template) -> None:
+    [authorizer] = resources(template, "AWS::ApiGateway::Authorizer")
+    keyed = {
+        route: method
+        for route, method in methods(template).items()
+        if route[1].startswith("/api/") and route[0] != "OPTIONS"
+    }
+    assert keyed
+    for route, method in keyed.items():
+        assert method["AuthorizationType"] == "CUSTOM", route
+        assert method["AuthorizerId"] == {"Ref": authorizer}, route
+        assert method["ApiKeyRequired"] is True, route
+
+
+def test_redirects_need_no_key_and_have_a_ceiling(template: Template) -> None:
+    [stage] = resources(template, "AWS::ApiGateway::Stage").values()
+    settings = {
+        (each["HttpMethod"], each["ResourcePath"]): each
+        for each in stage["Properties"]["MethodSettings"]
+    }
+    for verb in ("GET", "HEAD"):
+        method = methods(template)[verb, "/{code}"]
+        assert method["AuthorizationType"] == "NONE"
+        assert not method.get("ApiKeyRequired")
+        # CloudFormation spells a "/" inside the path "~1".
+        ceiling = settings[verb, "/~1{code}"]
+        assert ceiling["ThrottlingRateLimit"] > 0
+        assert ceiling["ThrottlingBurstLimit"] > 0
+
+
+def test_the_authorizer_names_the_usage_key_and_is_asked_once_a_minute(
+    template: Template,
+) -> None:
+    [api] = resources(template, "AWS::ApiGateway::RestApi").values()
+    assert api["Properties"]["ApiKeySourceType"] == "AUTHORIZER"
+    [authorizer] = resources(template, "AWS::ApiGateway::Authorizer").values()
+    assert authorizer["Properties"]["Type"] == "REQUEST"
+    assert authorizer["Properties"]["IdentitySource"] == "method.request.header.Authorization"
+    assert authorizer["Properties"]["AuthorizerResultTtlInSeconds"] == 60
+
+
+def test_bodies_pass_unchanged(template: Template) -> None:
+    [api] = resources(template, "AWS::ApiGateway::RestApi").values()
+    assert api["Properties"]["BinaryMediaTypes"] == ["*/*"]
+
+
+def test_a_change_of_the_api_is_deployed(template: Template) -> None:
+    """A deployment is a snapshot: only one of a new name reaches the stage."""
+    [before] = resources(template, "AWS::ApiGateway::Deployment")
+    [after] = resources(
+        synthesize(corsAllowOrigins="https://a.test"), "AWS::ApiGateway::Deployment"
+    )
+    assert before != after
+
+
+@pytest.mark.parametrize("plan", sorted(PLANS))
+def test_a_usage_plan_never_refuses_what_the_exact_windows_allow(
+    template: Template, plan: str
+) -> None:
+    usage_plan = template["Resources"][
+        template["Outputs"][f"UsagePlan{plan.capitalize()}"]["Value"]["Ref"]
+    ]["Properties"]
+    window = PLANS[plan]["requestsPerMinute"]
+    # The end of one window and the start of the next may fall together.
+    assert usage_plan["Throttle"]["BurstLimit"] >= 2 * window
+    # After that a window's worth must be back within a window.
+    assert usage_plan["Throttle"]["RateLimit"] * 60 > window
+    [stage] = resources(template, "AWS::ApiGateway::Stage")
+    assert [each["Stage"] for each in usage_plan["ApiStages"]] == [{"Ref": stage}]
+    assert "Quota" not in usage_plan
+
+
+def test_every_api_path_answers_preflights_without_a_key(template: Template) -> None:
+    paths = {path for verb, path in ROUTES if path.startswith("/api/")}
+    preflights = {path: m for (verb, path), m in methods(template).items() if verb == "OPTIONS"}
+    assert set(preflights) == paths
+    for path, method in preflights.items():
+        assert method["AuthorizationType"] == "NONE"
+        assert not method.get("ApiKeyRequired")
+        headers = preflight_headers(method)
+        allowed = set(headers["Access-Control-Allow-Methods"].split(","))
+        assert allowed == {verb for verb, each in ROUTES if each == path} | {"OPTIONS"}
+        assert set(headers["Access-Control-Allow-Headers"].split(",")) == {
+            "Authorization",
+            "Content-Type",
+            "Idempotency-Key",
+        }
+        assert headers["Access-Control-Allow-Origin"] == "*"
+        assert "Access-Control-Allow-Credentials" not in headers
+
+
+def test_preflights_survive_binary_media_types(template: Template) -> None:
+    """Without the conversion a mock integration answers 500 beside the media type `*/*`."""
+    for (verb, _), method in methods(template).items():
+        if verb == "OPTIONS":
+            integration = method["Integration"]
+            assert integration["ContentHandling"] == "CONVERT_TO_TEXT"
+            [response] = integration["IntegrationResponses"]
+            assert response["ContentHandling"] == "CONVERT_TO_TEXT"
+
+
+def test_one_allowed_origin_is_the_only_one(template: Template) -> None:
+    narrowed = synthesize(corsAllowOrigins="https://a.test")
+    headers = preflight_headers(methods(narrowed)["OPTIONS", "/api/links"])
+    assert headers["Access-Control-Allow-Origin"] == "https://a.test"
+
+
+def test_several_allowed_origins_are_told_apart() -> None:
+    narrowed = synthesize(corsAllowOrigins="https://a.test,https://b.test")
+    method = methods(narrowed)["OPTIONS", "/api/links"]
+    [response] = method["Integration"]["IntegrationResponses"]
+    choice = response["ResponseTemplates"]["application/json"]
+    assert '$origin == "https://a.test" || $origin == "https://b.test"' in choice
+    assert preflight_headers(method)["Vary"] == "Origin"
+    for function in resources(narrowed, "AWS::Lambda::Function").values():
+        variables = function["Properties"]["Environment"]["Variables"]
+        assert variables.get("CORS_ALLOW_ORIGINS", "https://a.test,https://b.test") == (
+            "https://a.test,https://b.test"
+        )
+
+
+def preflight_headers(method: dict[str, Any]) -> dict[str, str]:
+    [response] = method["Integration"]["IntegrationResponses"]
+    return {
+        name.removeprefix("method.response.header."): value.strip("'")
+        for name, value in response["ResponseParameters"].items()
+    }
+
+
+UNAUTHORIZED = (401, "Invalid API key", "مفتاح API غير صالح", "Authentication required")
+NOT_FOUND = (404, "Not found", "غير موجود", "Route not found")
+INVALID = (400, "Invalid request", "طلب غير صالح", "Invalid request")
+TOO_MANY = (429, "Rate limit exceeded", "تم تجاوز حد المعدل", "Rate limit exceeded")
+
+
+def server_error(status: int) -> tuple[int, str, str, str]:
+    return (status, "Internal server error", "خطأ داخلي في الخادم", "Internal server error")
+
+
+#: Every type that the service documents (API Gateway Developer Guide, "Gateway response types").
+GATEWAY_RESPONSES = {
+    "ACCESS_DENIED": UNAUTHORIZED,
+    "API_CONFIGURATION_ERROR": server_error(500),
+    "AUTHORIZER_CONFIGURATION_ERROR": server_error(500),
+    "AUTHORIZER_FAILURE": server_error(500),
+    "BAD_REQUEST_BODY": INVALID,
+    "BAD_REQUEST_PARAMETERS": INVALID,
+    "DEFAULT_4XX": NOT_FOUND,
+    "DEFAULT_5XX": server_error(500),
+    "EXPIRED_TOKEN": NOT_FOUND,
+    "INTEGRATION_FAILURE": server_error(502),
+    "INTEGRATION_TIMEOUT": server_error(504),
+    "INVALID_API_KEY": UNAUTHORIZED,
+    "INVALID_SIGNATURE": NOT_FOUND,
+    "MISSING_AUTHENTICATION_TOKEN": NOT_FOUND,
+    "QUOTA_EXCEEDED": TOO_MANY,
+    "REQUEST_TOO_LARGE": (
+        413,
+        "Request body too large",
+        "حجم الطلب كبير جدًا",
+        "Request body too large",
+    ),
+    "RESOURCE_NOT_FOUND": NOT_FOUND,
+    "THROTTLED": TOO_MANY,
+    "UNAUTHORIZED": UNAUTHORIZED,
+    "UNSUPPORTED_MEDIA_TYPE": (
+        415,
+        "Unsupported media type",
+        "نوع الوسائط غير مدعوم",
+        "Unsupported media type",
+    ),
+    "WAF_FILTERED": (403, "Forbidden", "محظور", "Forbidden"),
+}
+
+
+def gateway_responses(template: Template) -> dict[str, dict[str, Any]]:
+    return {
+        each["Properties"]["ResponseType"]: each["Properties"]
+        for each in resources(template, "AWS::ApiGateway::GatewayResponse").values()
+    }
+
+
+def test_no_answer_of_the_gateway_is_left_to_its_defaults(template: Template) -> None:
+    assert set(gateway_responses(template)) == set(GATEWAY_RESPONSES)
+
+
+@pytest.mark.parametrize("response_type", sorted(GATEWAY_RESPONSES))
+def test_the_gateway_speaks_both_languages(template: Template, response_type: str) -> None:
+    status, english, arabic, message = GATEWAY_RESPONSES[response_type]
+    response = gateway_responses(template)[response_type]
+    body = json.loads(response["ResponseTemplates"]["application/json"])
+    assert response["StatusCode"] == str(status)
+    assert body["statusCode"] == status
+    assert body["error"] == {"en": english, "ar": arabic}
+    assert body["message"] == message
+
+
+@pytest.mark.parametrize("response_type", sorted(GATEWAY_RESPONSES))
+def test_browsers_may_read_what_the_gateway_answers(template: Template, response_type: str) -> None:
+    headers = gateway_responses(template)[response_type]["ResponseParameters"]
+    assert headers["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
+    assert headers["gatewayresponse.header.X-Request-Id"] == "context.requestId"
+    exposed = headers["gatewayresponse.header.Access-Control-Expose-Headers"]
+    assert {"Retry-After", "X-Request-Id"} <= set(exposed.strip("'").split(","))
+
+
+@pytest.mark.parametrize("response_type", ["THROTTLED", "QUOTA_EXCEEDED"])
+def test_a_throttled_client_is_told_when_to_come_back(
+    template: Template, response_type: str
+) -> None:
+    response = gateway_responses(template)[response_type]
+    body = json.loads(response["ResponseTemplates"]["application/json"])
+    assert body["retryAfter"] == 60
+    assert response["ResponseParameters"]["gatewayresponse.header.Retry-After"] == "'60'"
+
+
+@pytest.mark.parametrize("stage", ["prod", "dev", "local"])
+def test_the_template_is_ascii(stage: str) -> None:
+    """CloudFormation hands other characters back as `?`, so that a diff is never clean."""
+    assert json.dumps(synthesized_template(stage), ensure_ascii=False).isascii()

@@ -1,0 +1,129 @@
+"""What a local engine drops from the template, or cannot show: how data is kept and protected."""
+
+from typing import Any
+
+import pytest
+
+from tests.template import Template, resources, synthesized_template, table_definitions
+
+TABLES = {"Links", "Clicks", "Deletions", "Access"}
+
+
+def tables(template: Template) -> dict[str, dict[str, Any]]:
+    """The four table resources by name, whole: with their deletion policies."""
+    return {
+        output.removesuffix("TableName"): template["Resources"][value["Value"]["Ref"]]
+        for output, value in template["Outputs"].items()
+        if output.endswith("TableName")
+    }
+
+
+def test_there_are_four_tables(template: Template) -> None:
+    assert set(tables(template)) == TABLES
+    assert len(resources(template, "AWS::DynamoDB::Table")) == len(TABLES)
+
+
+@pytest.mark.parametrize("stage", ["prod", "dev", "local"])
+@pytest.mark.parametrize("name", sorted(TABLES))
+def test_a_table_is_on_demand_expires_items_and_can_be_restored(stage: str, name: str) -> None:
+    properties = tables(synthesized_template(stage))[name]["Properties"]
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert properties["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+@pytest.mark.parametrize("name", sorted(TABLES))
+def test_a_table_outlives_its_stack_and_cannot_be_deleted_by_accident(
+    template: Template, name: str
+) -> None:
+    table = tables(template)[name]
+    assert table["Properties"]["DeletionProtectionEnabled"] is True
+    assert table["DeletionPolicy"] == "Retain"
+    assert table["UpdateReplacePolicy"] == "Retain"
+
+
+def test_streams_carry_what_their_readers_need(template: Template) -> None:
+    streams = {
+        name: table["Properties"].get("StreamSpecification", {}).get("StreamViewType")
+        for name, table in tables(template).items()
+    }
+    assert streams == {
+        "Links": "NEW_AND_OLD_IMAGES",
+        "Clicks": "NEW_IMAGE",
+        "Deletions": None,
+        "Access": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("table", "index", "partition_key", "sort_key"),
+    [("Links", "live", "livePk", "liveSk"), ("Deletions", "open", "openPk", "openSk")],
+)
+def test_sparse_indexes_hold_keys_only(
+    template: Template, table: str, index: str, partition_key: str, sort_key: str
+) -> None:
+    assert tables(template)[table]["Properties"]["GlobalSecondaryIndexes"] == [
+        {
+            "IndexName": index,
+            "KeySchema": [
+                {"AttributeName": partition_key, "KeyType": "HASH"},
+                {"AttributeName": sort_key, "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        }
+    ]
+
+
+def test_table_definitions_are_what_create_table_takes(template: Template) -> None:
+    definitions = {each["TableName"]: each for each in table_definitions(template)}
+    assert set(definitions) == {"links", "clicks", "deletions", "access"}
+    assert definitions["access"] == {
+        "TableName": "access",
+        "KeySchema": [
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+        "AttributeDefinitions": [
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "S"},
+        ],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    assert definitions["links"]["StreamSpecification"] == {
+        "StreamEnabled": True,
+        "StreamViewType": "NEW_AND_OLD_IMAGES",
+    }
+
+
+def test_the_bucket_is_private_encrypted_and_forgets_qr_images(template: Template) -> None:
+    [bucket] = resources(template, "AWS::S3::Bucket").values()
+    properties = bucket["Properties"]
+    assert bucket["DeletionPolicy"] == "Retain"
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(properties["PublicAccessBlockConfiguration"]) == 4
+    [encryption] = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    # A version of an image would outlive its delete.
+    assert "VersioningConfiguration" not in properties
+    [rule] = properties["LifecycleConfiguration"]["Rules"]
+    assert rule["Status"] == "Enabled"
+    assert rule["Prefix"] == "qr/"
+    assert rule["ExpirationInDays"] == 30
+
+
+def test_the_bucket_refuses_plain_http(template: Template) -> None:
+    [bucket_id] = resources(template, "AWS::S3::Bucket")
+    [policy] = resources(template, "AWS::S3::BucketPolicy").values()
+    assert policy["Properties"]["Bucket"] == {"Ref": bucket_id}
+    denied = [
+        statement
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
+    ]
+    assert [(each["Effect"], each["Action"]) for each in denied] == [("Deny", "s3:*")]
+
+
+def test_the_cursor_secret_is_generated_and_not_in_the_template(template: Template) -> None:
+    [secret] = resources(template, "AWS::SecretsManager::Secret").values()
+    assert secret["Properties"]["GenerateSecretString"]["PasswordLength"] >= 32
+    assert "SecretString" not in secret["Properties"]

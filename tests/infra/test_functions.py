@@ -1,0 +1,201 @@
+"""What each function may touch, read from the policies as CloudFormation will create them."""
+
+from typing import Any
+
+import pytest
+
+from tests.template import Template, resources
+
+LINK_DELETER = {"BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PartiQLUpdate"}
+RECORDER = {"GetItem", "PutItem", "UpdateItem", "Query"}
+
+#: Function -> table (or table/index) -> DynamoDB actions; nothing else is allowed.
+MAY = {
+    "authorizer": {"Access": {"GetItem"}},
+    "links": {
+        "Links": {"BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "UpdateItem"},
+        "Links/index/live": {"Query"},
+        "Access": {"UpdateItem"},
+    },
+    "deletions": {"Links": LINK_DELETER, "Deletions": RECORDER, "Access": {"UpdateItem"}},
+    "redirect": {"Links": {"GetItem"}, "Clicks": {"PutItem"}},
+    "resume": {"Links": LINK_DELETER, "Deletions": RECORDER, "Deletions/index/open": {"Query"}},
+}
+
+#: X-Ray knows no resources: these are allowed on everything or not at all
+#: (Service Authorization Reference, "Actions, resources, and condition keys for AWS X-Ray").
+TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+
+
+def functions(template: Template) -> dict[str, dict[str, Any]]:
+    """The properties of each function by the name of its module."""
+    return {
+        function["Properties"]["Handler"].split(".")[1]: function["Properties"]
+        for function in resources(template, "AWS::Lambda::Function").values()
+    }
+
+
+def statements(template: Template, function: str) -> list[dict[str, Any]]:
+    """Every statement of the function's role, with actions and resources as lists."""
+    role = functions(template)[function]["Role"]["Fn::GetAtt"][0]
+    return [
+        {
+            **statement,
+            "Action": as_list(statement["Action"]),
+            "Resource": as_list(statement["Resource"]),
+        }
+        for policy in resources(template, "AWS::IAM::Policy").values()
+        if {"Ref": role} in policy["Properties"]["Roles"]
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+    ]
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def table_names(template: Template) -> dict[str, str]:
+    """Logical id -> Links, Clicks, Deletions or Access."""
+    return {
+        value["Value"]["Ref"]: output.removesuffix("TableName")
+        for output, value in template["Outputs"].items()
+        if output.endswith("TableName")
+    }
+
+
+def table_of(template: Template, resource: Any) -> str:
+    """`Links` for the ARN of a table, `Links/index/live` for that of an index."""
+    suffix = ""
+    if "Fn::Join" in resource:
+        resource, suffix = resource["Fn::Join"][1]
+    return table_names(template)[resource["Fn::GetAtt"][0]] + suffix
+
+
+@pytest.mark.parametrize("function", sorted(MAY))
+def test_a_function_may_use_its_tables_and_no_more(template: Template, function: str) -> None:
+    granted: dict[str, set[str]] = {}
+    for statement in statements(template, function):
+        actions = {action for action in statement["Action"] if action.startswith("dynamodb:")}
+        if actions:
+            for resource in statement["Resource"]:
+                granted.setdefault(table_of(template, resource), set()).update(
+                    action.removeprefix("dynamodb:") for action in actions
+                )
+    assert granted == MAY[function]
+
+
+def test_every_function_is_accounted_for(template: Template) -> None:
+    assert set(functions(template)) == set(MAY)
+
+
+def test_no_role_may_delete_from_the_audit_trail(template: Template) -> None:
+    for function in functions(template):
+        for statement in statements(template, function):
+            for resource in statement["Resource"]:
+                actions = {action for action in statement["Action"] if "dynamodb" in action}
+                if actions and table_of(template, resource).startswith("Deletions"):
+                    assert actions <= {
+                        "dynamodb:GetItem",
+                        "dynamodb:PutItem",
+                        "dynamodb:Query",
+                        "dynamodb:UpdateItem",
+                    }
+
+
+def test_nothing_is_allowed_with_a_wildcard(template: Template) -> None:
+    for policy in resources(template, "AWS::IAM::Policy").values():
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            actions = as_list(statement["Action"])
+            assert not [action for action in actions if "*" in action]
+            if "*" in as_list(statement["Resource"]):
+                assert set(actions) == TRACING
+
+
+def test_each_function_has_a_role_of_its_own_without_managed_policies(
+    template: Template,
+) -> None:
+    roles = [properties["Role"]["Fn::GetAtt"][0] for properties in functions(template).values()]
+    assert len(set(roles)) == len(roles)
+    assert set(roles) == set(resources(template, "AWS::IAM::Role"))
+    for role in resources(template, "AWS::IAM::Role").values():
+        assert "ManagedPolicyArns" not in role["Properties"]
+
+
+@pytest.mark.parametrize("function", ["links", "deletions"])
+def test_api_functions_write_nothing_but_rate_windows_beside_the_api_keys(
+    template: Template, function: str
+) -> None:
+    on_access = [
+        statement
+        for statement in statements(template, function)
+        if any(action.startswith("dynamodb:") for action in statement["Action"])
+        and [table_of(template, each) for each in statement["Resource"]] == ["Access"]
+    ]
+    assert [statement["Condition"] for statement in on_access] == [
+        {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["RATE#*"]},
+            "Null": {"dynamodb:LeadingKeys": "false"},
+        }
+    ]
+
+
+def test_only_functions_with_cursors_read_their_secret(template: Template) -> None:
+    readers = {
+        function
+        for function in functions(template)
+        for statement in statements(template, function)
+        if "secretsmanager:GetSecretValue" in statement["Action"]
+    }
+    assert readers == {"links", "deletions"}
+    for function, properties in functions(template).items():
+        variables = properties["Environment"]["Variables"]
+        assert ("CURSOR_SECRET_ARN" in variables) == (function in readers)
+
+
+def test_a_function_knows_just_the_tables_that_it_may_use(template: Template) -> None:
+    for function, properties in functions(template).items():
+        known = {
+            name.removesuffix("_TABLE").capitalize()
+            for name in properties["Environment"]["Variables"]
+            if name.endswith("_TABLE")
+        }
+        assert known == {table for table in MAY[function] if "/" not in table}
+
+
+def test_functions_log_to_their_own_group_for_a_limited_time(template: Template) -> None:
+    groups = resources(template, "AWS::Logs::LogGroup")
+    for function, properties in functions(template).items():
+        group = properties["LoggingConfig"]["LogGroup"]["Ref"]
+        assert groups[group]["Properties"]["RetentionInDays"] == 30
+        writable = [
+            statement["Resource"]
+            for statement in statements(template, function)
+            if "logs:PutLogEvents" in statement["Action"]
+        ]
+        assert writable == [[{"Fn::GetAtt": [group, "Arn"]}]]
+
+
+def test_functions_run_on_graviton_with_tracing(template: Template) -> None:
+    for properties in functions(template).values():
+        assert properties["Architectures"] == ["arm64"]
+        assert properties["Runtime"] == "python3.13"
+        assert properties["TracingConfig"] == {"Mode": "Active"}
+
+
+def test_timeouts_leave_time_to_answer_before_the_gateway_gives_up(template: Template) -> None:
+    timeouts = {name: each["Timeout"] for name, each in functions(template).items()}
+    assert timeouts == {
+        "authorizer": 5,
+        "links": 28,
+        "deletions": 28,
+        "redirect": 10,
+        "resume": 300,
+    }
+
+
+def test_resume_runs_each_minute(template: Template) -> None:
+    [rule] = resources(template, "AWS::Events::Rule").values()
+    assert rule["Properties"]["ScheduleExpression"] == "rate(1 minute)"
+    [target] = rule["Properties"]["Targets"]
+    function = template["Resources"][target["Arn"]["Fn::GetAtt"][0]]
+    assert function["Properties"]["Handler"] == "functions.resume.handler"

@@ -1,0 +1,127 @@
+"""The archive that Lambda gets: what is in it, for which machine, and that it is never remade."""
+
+import struct
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from infra.packaging import (
+    LAMBDA_ARM64,
+    SERVICES,
+    Target,
+    build_archive,
+    install_dependencies,
+)
+
+#: `e_machine` of 64-bit ARM (ELF for the Arm 64-bit Architecture, section "ELF header").
+EM_AARCH64 = 183
+
+
+@pytest.fixture(scope="module")
+def host_archive() -> Path:
+    return build_archive(Target.host())[0]
+
+
+@pytest.fixture(scope="module")
+def lambda_archive() -> Path:
+    return build_archive(LAMBDA_ARM64)[0]
+
+
+def test_dependencies_import_from_the_built_directory_alone() -> None:
+    """In an isolated interpreter: neither this environment nor any metadata is there to help."""
+    directory = install_dependencies(Target.host())
+    program = f"""
+import sys
+sys.path[:] = [{str(directory)!r}] + [p for p in sys.path if "site-packages" not in p]
+import aws_lambda_powertools.event_handler
+import aws_lambda_powertools.event_handler.openapi.swagger_ui
+import aws_lambda_powertools.utilities.batch
+import boto3
+import boto3.dynamodb.conditions
+import pydantic
+for service in {sorted(SERVICES)!r}:
+    boto3.client(service, region_name="us-east-1")
+for module in (boto3, pydantic, aws_lambda_powertools):
+    assert module.__file__.startswith({str(directory)!r}), module.__file__
+class Model(pydantic.BaseModel):
+    id: int
+assert Model.model_validate_json('{{"id": 1}}').id == 1
+"""
+    subprocess.run([sys.executable, "-I", "-c", program], check=True)
+
+
+def test_the_archive_holds_the_functions_beside_their_dependencies(lambda_archive: Path) -> None:
+    names = set(zipfile.ZipFile(lambda_archive).namelist())
+    assert {
+        "functions/__init__.py",
+        "functions/unlink/plans.json",
+        "boto3/__init__.py",
+        "pydantic/__init__.py",
+        "aws_lambda_powertools/__init__.py",
+    } <= names
+    assert not [name for name in names if name.startswith("functions/") and "require" in name]
+
+
+def test_the_archive_keeps_only_the_services_that_are_called(lambda_archive: Path) -> None:
+    data = {
+        parts[2]
+        for name in zipfile.ZipFile(lambda_archive).namelist()
+        if len(parts := name.split("/")) > 3 and parts[:2] == ["botocore", "data"]
+    }
+    assert data == SERVICES
+
+
+def test_compiled_code_is_for_lambda_whatever_machine_packs_it(lambda_archive: Path) -> None:
+    with zipfile.ZipFile(lambda_archive) as archive:
+        libraries = [name for name in archive.namelist() if name.endswith(".so")]
+        assert libraries
+        for name in libraries:
+            assert "cpython-313-aarch64" in name
+            assert struct.unpack_from("<H", archive.read(name), 18) == (EM_AARCH64,)
+
+
+def test_bytecode_is_packed_only_for_the_interpreter_that_made_it(
+    host_archive: Path, lambda_archive: Path
+) -> None:
+    tag = f".cpython-{sys.version_info.major}{sys.version_info.minor}.pyc"
+    compiled = [n for n in zipfile.ZipFile(host_archive).namelist() if n.endswith(".pyc")]
+    assert f"functions/__pycache__/__init__{tag}" in compiled
+    assert {name[name.index(".cpython") :] for name in compiled} == {tag}
+    if Target.host().python != LAMBDA_ARM64.python:
+        names = zipfile.ZipFile(lambda_archive).namelist()
+        assert not [name for name in names if name.endswith(".pyc")]
+
+
+def test_bytecode_does_not_depend_on_times(host_archive: Path) -> None:
+    """The flags of a hash-based, unchecked .pyc are 0b01 (PEP 552)."""
+    with zipfile.ZipFile(host_archive) as archive:
+        for name in archive.namelist():
+            if name.endswith(".pyc"):
+                assert struct.unpack_from("<I", archive.read(name), 4) == (0b01,)
+
+
+def test_entries_have_neither_times_nor_owners_and_are_readable(lambda_archive: Path) -> None:
+    entries = zipfile.ZipFile(lambda_archive).infolist()
+    assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+    assert {(entry.external_attr >> 16) & 0o444 for entry in entries} == {0o444}
+    assert len({entry.filename for entry in entries}) == len(entries)
+
+
+def test_a_second_build_installs_nothing(
+    host_archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object, **_kwargs: object) -> None:
+        raise AssertionError("installed again")
+
+    monkeypatch.setattr(subprocess, "run", refuse)
+    assert build_archive(Target.host())[0] == host_archive
+
+
+def test_the_archive_is_small_enough_to_start_quickly(lambda_archive: Path) -> None:
+    """Lambda's own limit, 250 MB unpacked, is far away; a cold start pays for each MB."""
+    with zipfile.ZipFile(lambda_archive) as archive:
+        assert sum(entry.file_size for entry in archive.infolist()) < 40_000_000
+    assert lambda_archive.stat().st_size < 10_000_000

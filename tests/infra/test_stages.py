@@ -1,0 +1,69 @@
+import json
+import re
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.template import Template, resources, synthesize, synthesized_template
+
+OUTPUTS = {
+    "AccessTableName",
+    "ApiId",
+    "ApiUrl",
+    "AuthorizerFunctionName",
+    "ClicksTableName",
+    "DeletionsTableName",
+    "EraseQueueUrl",
+    "LinksTableName",
+    "QrBucketName",
+    "ResumeQueueUrl",
+    "StageName",
+    "UsagePlanEnterprise",
+    "UsagePlanFree",
+    "UsagePlanPro",
+}
+
+
+@pytest.mark.parametrize("stage", ["prod", "dev", "local"])
+def test_outputs_name_what_clients_of_the_stack_need(stage: str) -> None:
+    template = synthesized_template(stage)
+    assert set(template["Outputs"]) == OUTPUTS
+    assert template["Outputs"]["StageName"]["Value"] == stage
+
+
+def test_without_a_stage_it_is_production() -> None:
+    assert synthesize() == synthesized_template("prod")
+
+
+def test_an_unknown_stage_is_refused() -> None:
+    with pytest.raises(ValueError, match="unknown stage 'production'"):
+        synthesize(stage="production")
+
+
+def test_the_public_base_url_reaches_the_functions_without_a_trailing_slash() -> None:
+    template = synthesize(stage="local", publicBaseUrl="http://127.0.0.1:8000/")
+    urls = {
+        function["Properties"]["Environment"]["Variables"].get("PUBLIC_BASE_URL")
+        for function in resources(template, "AWS::Lambda::Function").values()
+    }
+    assert urls == {"http://127.0.0.1:8000", None}
+
+
+def test_the_local_stage_is_the_production_template_but_for_its_protection() -> None:
+    assert comparable(synthesized_template("local"), "local") == comparable(
+        synthesized_template("prod"), "prod"
+    )
+
+
+def comparable(template: Template, stage: str) -> Counter[str]:
+    """The resources without the stage's name, hashes of names, and what guards data."""
+    found: Counter[str] = Counter()
+    for resource in template["Resources"].values():
+        properties: dict[str, Any] = {**resource.get("Properties", {})}
+        properties.pop("DeletionProtectionEnabled", None)
+        text = json.dumps([resource["Type"], properties], sort_keys=True)
+        text = re.sub(rf"\b(unlink-|Unlink |Unlink)?{stage}", r"\1STAGE", text, flags=re.IGNORECASE)
+        text = re.sub(rf"Stage{stage}", "StageSTAGE", text)
+        found[re.sub(r"[0-9A-Fa-f]{8,64}\b", "HASH", text)] += 1
+    return found

@@ -1,0 +1,70 @@
+"""The program as it is run: by Python, by the CDK command line, and once more."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+#: What a deployment is made of; the other files of an assembly describe the run.
+ASSEMBLY = ("Unlink-prod.template.json", "Unlink-prod.assets.json", "manifest.json")
+
+
+def environment(**variables: str) -> dict[str, str]:
+    search = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return {**os.environ, "PATH": search, **variables}
+
+
+def synthesized_by_python(directory: Path, *, hash_seed: str) -> Path:
+    subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env=environment(CDK_OUTDIR=str(directory), PYTHONHASHSEED=hash_seed),
+        check=True,
+    )
+    return directory
+
+
+def synthesized_by_cdk(directory: Path) -> Path:
+    cdk = shutil.which("cdk", path=f"{ROOT / 'node_modules/.bin'}{os.pathsep}{os.environ['PATH']}")
+    assert cdk, "the CDK command line is not installed: run `npm install`"
+    subprocess.run(
+        [cdk, "synth", "--quiet", "--output", str(directory)],
+        cwd=ROOT,
+        env=environment(CDK_DISABLE_CLI_TELEMETRY="1"),
+        check=True,
+    )
+    return directory
+
+
+@pytest.fixture(scope="module")
+def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return synthesized_by_python(tmp_path_factory.mktemp("first"), hash_seed="1")
+
+
+def test_a_second_synthesis_gives_the_same(assembly: Path, tmp_path: Path) -> None:
+    again = synthesized_by_python(tmp_path, hash_seed="2")
+    for name in ASSEMBLY[:2]:
+        assert (again / name).read_bytes() == (assembly / name).read_bytes()
+
+
+def test_the_cdk_command_line_gives_the_same(assembly: Path, tmp_path: Path) -> None:
+    by_cdk = synthesized_by_cdk(tmp_path)
+    for name in ASSEMBLY[:2]:
+        assert (by_cdk / name).read_bytes() == (assembly / name).read_bytes()
+
+
+def test_all_functions_share_one_archive(assembly: Path) -> None:
+    template = json.loads((assembly / ASSEMBLY[0]).read_text(encoding="utf-8"))
+    archives = {
+        resource["Properties"]["Code"]["S3Key"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Lambda::Function"
+    }
+    assert len(archives) == 1
+    assert len(list(assembly.glob("asset.*.zip"))) == 1
