@@ -1,0 +1,184 @@
+"""What the tests of all rooms share: a real DynamoDB engine with the stack's own tables."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+
+from functions.unlink import settings
+from functions.unlink.clock import Deadline
+from functions.unlink.procedures.deletion import Requester, Stores
+from functions.unlink.stores import client as aws
+from functions.unlink.stores.access import AccessTable
+from functions.unlink.stores.clicks import ClicksTable
+from functions.unlink.stores.deletions import DeletionsTable
+from functions.unlink.stores.links import LinksTable
+from local.ministack import Engine, credentials
+from tests.template import synthesized_template, table_definitions
+
+TABLES = ("links", "clicks", "deletions", "access")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_host_credentials() -> Iterator[None]:
+    """No test may reach a real account by accident: the host's AWS settings are set aside."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith("AWS_") and name != "AWS_ENDPOINT_URL_DYNAMODB":
+                patch.delenv(name)
+        for name, value in credentials().items():
+            patch.setenv(name, value)
+        patch.setenv("POWERTOOLS_SERVICE_NAME", "unlink")
+        yield
+
+
+@pytest.fixture(scope="session")
+def engine_url(_no_host_credentials: None) -> Iterator[str]:
+    """The DynamoDB endpoint: MiniStack, or whatever AWS_ENDPOINT_URL_DYNAMODB names."""
+    if given := os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"):
+        yield given
+        return
+    with Engine(log_name=f"engine-tests-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}") as engine:
+        yield engine.url
+
+
+@pytest.fixture(scope="session")
+def table_names(engine_url: str) -> Iterator[dict[str, str]]:
+    """The four tables, created from the synthesized template, by their logical names."""
+    dynamodb = boto3.client("dynamodb", endpoint_url=engine_url)
+    suffix = uuid.uuid4().hex[:8]
+    names = {}
+    for definition in table_definitions(synthesized_template()):
+        logical = definition["TableName"]
+        names[logical] = definition["TableName"] = f"{logical}-{suffix}"
+        dynamodb.create_table(**definition)
+        dynamodb.get_waiter("table_exists").wait(TableName=names[logical])
+    yield names
+    for name in names.values():
+        dynamodb.delete_table(TableName=name)
+
+
+@pytest.fixture
+def deployed(
+    engine_url: str, table_names: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dict[str, str]]:
+    """The environment that the stack gives its functions, on the engine; caches are fresh."""
+    environment = {f"{logical.upper()}_TABLE": table_names[logical] for logical in TABLES} | {
+        "RESUME_QUEUE_URL": f"{engine_url}/000000000000/resume",
+        "ERASE_QUEUE_URL": f"{engine_url}/000000000000/erase",
+        "CURSOR_SECRET_ARN": "arn:test:cursor",
+        "PUBLIC_BASE_URL": "http://short.test",
+        "AWS_ENDPOINT_URL": engine_url,
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    forget_caches()
+    yield environment
+    forget_caches()
+
+
+def forget_caches() -> None:
+    """What a function keeps for the life of its process."""
+    settings.setting.cache_clear()
+    settings.optional_setting.cache_clear()
+    aws.client.cache_clear()
+
+
+class ListQueue:
+    """A queue that keeps its messages, for tests that play its consumer themselves."""
+
+    url = "list"
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+
+    def send(self, message: dict[str, Any], *, deadline: Deadline, delay: int = 0) -> None:
+        self.messages.append(message)
+
+
+@dataclass
+class World:
+    """The stores on the engine, a workspace of the test's own, and the common phrases."""
+
+    stores: Stores
+    access: AccessTable
+    clicks: ClicksTable
+    queue: ListQueue
+    workspace_id: str
+    dynamodb: Any
+
+    def requester(self, workspace_id: str | None = None, **more: Any) -> Requester:
+        return Requester(
+            workspace_id=workspace_id or self.workspace_id,
+            actor={"keyId": "test", "userId": "tester"},
+            **more,
+        )
+
+    def create(
+        self, count: int = 1, *, workspace_id: str | None = None, **fields: Any
+    ) -> list[str]:
+        """Links made by the real procedure; returns their ids."""
+        return [link["id"] for link in self.create_items(count, workspace_id, **fields)]
+
+    def create_items(
+        self, count: int = 1, workspace_id: str | None = None, **fields: Any
+    ) -> list[dict[str, Any]]:
+        from functions.unlink.model import NewLink
+        from functions.unlink.procedures.links import create_links
+
+        new = [NewLink(originalUrl="https://example.com/page", **fields) for _ in range(count)]
+        return create_links(
+            new,
+            workspace_id=workspace_id or self.workspace_id,
+            user_id="tester",
+            base_url="http://short.test",
+            links=self.stores.links,
+            deadline=Deadline(30),
+        )
+
+    def live(self, link_id: str, workspace_id: str | None = None) -> bool:
+        link = self.stores.links.get(
+            workspace_id or self.workspace_id, link_id, deadline=Deadline(10)
+        )
+        return link is not None and "livePk" in link
+
+    def exists(self, link_id: str, workspace_id: str | None = None) -> bool:
+        workspace_id = workspace_id or self.workspace_id
+        return self.stores.links.get(workspace_id, link_id, deadline=Deadline(10)) is not None
+
+    def live_ids(self, workspace_id: str | None = None) -> list[str]:
+        """Ids in the index of live links, newest first."""
+        return [
+            link_id
+            for _, link_id in self.stores.links.live_ids(
+                workspace_id or self.workspace_id, after=None, deadline=Deadline(30), page=1000
+            )
+        ]
+
+
+@pytest.fixture
+def world(deployed: dict[str, str]) -> World:
+    return make_world(deployed)
+
+
+def make_world(environment: dict[str, str], dynamodb: Any = None) -> World:
+    dynamodb = dynamodb or aws.client("dynamodb")
+    queue = ListQueue()
+    return World(
+        stores=Stores(
+            links=LinksTable(dynamodb, environment["LINKS_TABLE"]),
+            deletions=DeletionsTable(dynamodb, environment["DELETIONS_TABLE"]),
+            resume_queue=queue,  # type: ignore[arg-type]
+        ),
+        access=AccessTable(dynamodb, environment["ACCESS_TABLE"]),
+        clicks=ClicksTable(dynamodb, environment["CLICKS_TABLE"]),
+        queue=queue,
+        workspace_id=f"ws-{uuid.uuid4().hex[:12]}",
+        dynamodb=dynamodb,
+    )

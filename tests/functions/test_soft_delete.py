@@ -1,0 +1,157 @@
+"""Soft-deleting many links: all or nothing, in request order, exactly once."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from functions.unlink.clock import Deadline
+from functions.unlink.errors import InvalidIds, KeyReused, StillRunning
+from functions.unlink.outcomes import Outcome
+from functions.unlink.procedures.deletion import resume, soft_delete
+from functions.unlink.stores.deletions import IdempotencyKey
+from tests.conftest import World
+
+pytestmark = pytest.mark.engine
+
+
+def delete(world: World, ids: list[str], invalid: list[str] | None = None, **more: object):  # type: ignore[no-untyped-def]
+    return soft_delete(
+        ids,
+        invalid or [],
+        requester=world.requester(**more),
+        stores=world.stores,
+        deadline=Deadline(20),
+    )
+
+
+def test_deleted_links_leave_the_index_and_keep_their_record(world: World) -> None:
+    first, second, kept = world.create(3)
+
+    deletion = delete(world, [second, first])
+
+    assert deletion.ids_with(Outcome.DELETED) == [second, first]
+    assert deletion.state == "complete"
+    assert not world.live(first)
+    assert world.exists(first)
+    assert world.live_ids() == [kept]
+
+
+def test_a_thousand_links_take_the_chunked_record_and_keep_their_order(world: World) -> None:
+    ids = world.create(1000)[::-1]
+
+    deletion = delete(world, ids)
+
+    loaded = world.stores.deletions.load(world.workspace_id, deletion.id, deadline=Deadline(10))
+    assert loaded is not None
+    assert loaded.id_chunks == 1
+    assert loaded.link_ids == ids
+    assert loaded.ids_with(Outcome.DELETED) == ids == deletion.ids_with(Outcome.DELETED)
+    assert world.live_ids() == []
+
+
+@pytest.mark.parametrize("case", ["unknown", "foreign", "deleted"])
+def test_one_id_that_is_not_live_here_rejects_all(world: World, case: str) -> None:
+    ids = world.create(2)
+    if case == "unknown":
+        bad = str(uuid.uuid4())
+    elif case == "foreign":
+        [bad] = world.create(1, workspace_id="ws-somebody-else")
+    else:
+        [bad] = world.create(1)
+        delete(world, [bad])
+
+    with pytest.raises(InvalidIds) as refused:
+        delete(world, [*ids, bad])
+
+    assert refused.value.members == {"unknownIds": [bad], "unknownCount": 1}
+    assert all(world.live(link_id) for link_id in ids)
+
+
+def test_a_malformed_id_rejects_all(world: World) -> None:
+    ids = world.create(2)
+
+    with pytest.raises(InvalidIds) as refused:
+        delete(world, ids, invalid=["nonsense"])
+
+    assert refused.value.members == {"invalidIds": ["nonsense"], "invalidCount": 1}
+    assert all(world.live(link_id) for link_id in ids)
+
+
+def test_the_same_key_and_body_get_the_same_answer_although_the_links_are_gone(
+    world: World,
+) -> None:
+    ids = world.create(3)
+    key = IdempotencyKey("order-1", "hash")
+
+    first = delete(world, ids, key=key)
+    again = delete(world, ids, key=key)
+
+    assert again.id == first.id
+    assert again.ids_with(Outcome.DELETED) == ids
+
+
+def test_the_same_key_with_another_body_is_refused(world: World) -> None:
+    first, second = world.create(2)
+    delete(world, [first], key=IdempotencyKey("order-1", "hash"))
+
+    with pytest.raises(KeyReused):
+        delete(world, [second], key=IdempotencyKey("order-1", "other"))
+
+    assert world.live(second)
+
+
+def test_a_key_whose_request_still_runs_is_a_conflict(world: World) -> None:
+    ids = world.create(30)
+    key = IdempotencyKey("order-1", "hash")
+    soft_delete(
+        ids,
+        [],
+        requester=world.requester(key=key),
+        stores=world.stores,
+        deadline=_expired_after_accept(world),
+    )
+
+    with pytest.raises(StillRunning):
+        delete(world, ids, key=key)
+
+
+def test_what_the_deadline_leaves_is_handed_over_and_finished(world: World) -> None:
+    ids = world.create(60)
+
+    deletion = soft_delete(
+        ids,
+        [],
+        requester=world.requester(),
+        stores=world.stores,
+        deadline=_expired_after_accept(world),
+    )
+
+    assert deletion.open
+    assert deletion.ids_with(Outcome.PENDING) == ids
+    [message] = world.queue.messages
+    assert message == {"workspaceId": world.workspace_id, "deletionId": deletion.id}
+
+    finished = resume(world.workspace_id, deletion.id, stores=world.stores, deadline=Deadline(20))
+
+    assert finished is not None
+    assert finished.state == "complete"
+    assert finished.ids_with(Outcome.DELETED) == ids
+    assert world.live_ids() == []
+    assert (
+        resume(world.workspace_id, deletion.id, stores=world.stores, deadline=Deadline(20)) is None
+    )
+
+
+def _expired_after_accept(world: World) -> Deadline:
+    """A deadline that comes as soon as the record is written."""
+    deadline = Deadline(20)
+    accept = world.stores.deletions.accept
+
+    def accept_then_expire(*args: object, **kwargs: object) -> None:
+        accept(*args, **kwargs)  # type: ignore[arg-type]
+        deadline.expire()
+
+    world.stores.deletions.accept = accept_then_expire  # type: ignore[method-assign]
+    return deadline
