@@ -208,7 +208,8 @@ def _cdk(arguments: list[str], environment: dict[str, str], log_file: Path) -> N
             raise
     if code != 0:
         lines = log_file.read_text(errors="replace").splitlines()
-        tail = "\n".join(lines[-30:])
+        # jsii repeats a banner about the age of this Node release.
+        tail = "\n".join([line for line in lines if not line.startswith("b'!!")][-30:])
         raise StackError(f"cdk {arguments[0]} failed; its log is {log_file}\n{tail}")
 
 
