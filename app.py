@@ -14,13 +14,11 @@ def add_stack(app: App, *, code: lambda_.Code | None = None) -> UnlinkStack:
     """Add the stack of the stage that the context names, for `code` or the packaged functions.
 
     Context: `stage` (prod, dev, local), `publicBaseUrl` (the origin of short URLs),
-    `corsAllowOrigins` (comma separated).
+    `corsAllowOrigins` (comma separated, without spaces).
     """
     stage = app.node.try_get_context("stage") or "prod"
     public_base_url = (app.node.try_get_context("publicBaseUrl") or "").rstrip("/")
-    cors_allow_origins = tuple(
-        (app.node.try_get_context("corsAllowOrigins") or "").replace(",", " ").split()
-    )
+    cors_allow_origins = (app.node.try_get_context("corsAllowOrigins") or "*").split(",")
     match stage:
         case "prod":
             settings = Settings(stage=stage, target=LAMBDA_ARM64)
@@ -43,7 +41,7 @@ def add_stack(app: App, *, code: lambda_.Code | None = None) -> UnlinkStack:
         case _:
             raise ValueError(f"unknown stage {stage!r}: expected prod, dev or local")
     settings = replace(
-        settings, public_base_url=public_base_url, cors_allow_origins=cors_allow_origins
+        settings, public_base_url=public_base_url, cors_allow_origins=tuple(cors_allow_origins)
     )
     return UnlinkStack(app, f"Unlink-{stage}", settings=settings, code=code)
 

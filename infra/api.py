@@ -135,7 +135,7 @@ class Api(Construct):
             # The answer depends on the origin when there are several.
             **({"Vary": "Origin"} if len(origins) > 1 else {}),
             # With several origins this is the first, and the template below names the caller's.
-            "Access-Control-Allow-Origin": origins[0] if origins else "*",
+            "Access-Control-Allow-Origin": origins[0],
         }
         self.rest_api.root.resource_for_path(path).add_method(
             "OPTIONS",

@@ -23,8 +23,9 @@ class Settings:
     deletion_protection: bool = True
     #: Origin of short URLs without a trailing slash; "" derives it from each request.
     public_base_url: str = ""
-    #: Origins that browsers may call `/api` from; none means any origin, without credentials.
-    cors_allow_origins: tuple[str, ...] = ()
+    #: Origins that browsers may call `/api` from. Any may by default, without credentials: a
+    #: caller is known by its Authorization alone, which no browser sends by itself.
+    cors_allow_origins: tuple[str, ...] = ("*",)
     log_level: str = "INFO"
     #: Redirects take no key, so this is their only ceiling: requests per second, for all links.
     redirect_rate_limit: int = 2_500
