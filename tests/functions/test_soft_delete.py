@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
 
@@ -10,13 +11,13 @@ from functions.unlink.clock import Deadline
 from functions.unlink.errors import InvalidIds, KeyReused, StillRunning
 from functions.unlink.outcomes import Outcome
 from functions.unlink.procedures.deletion import resume, soft_delete
-from functions.unlink.stores.deletions import IdempotencyKey
+from functions.unlink.stores.deletions import Deletion, IdempotencyKey
 from tests.conftest import World
 
 pytestmark = pytest.mark.engine
 
 
-def delete(world: World, ids: list[str], invalid: list[str] | None = None, **more: object):  # type: ignore[no-untyped-def]
+def delete(world: World, ids: list[str], invalid: list[str] | None = None, **more: Any) -> Deletion:
     return soft_delete(
         ids,
         invalid or [],
@@ -149,8 +150,8 @@ def _expired_after_accept(world: World) -> Deadline:
     deadline = Deadline(20)
     accept = world.stores.deletions.accept
 
-    def accept_then_expire(*args: object, **kwargs: object) -> None:
-        accept(*args, **kwargs)  # type: ignore[arg-type]
+    def accept_then_expire(*args: Any, **kwargs: Any) -> None:
+        accept(*args, **kwargs)
         deadline.expire()
 
     world.stores.deletions.accept = accept_then_expire  # type: ignore[method-assign]
