@@ -24,7 +24,7 @@ ENGINE_STAMP := $(ENGINE_VENV)/.installed-$(PY_TAG)-$(call checksum,local/requir
 CLI_STAMP := node_modules/.installed-$(call checksum,package.json)
 STAMPS := $(VENV_STAMP) $(ENGINE_STAMP) $(CLI_STAMP)
 
-PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
+PIP_INSTALL := -m pip install -qq --disable-pip-version-check --require-hashes
 # Resolves the locks; kept out of the project environment, which it makes.
 LOCK_TOOL := uv==0.13.9
 LOCK_VENV := .local/lock-venv
@@ -36,7 +36,7 @@ help: ## Show this list.
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
 .PHONY: run
-run: $(STAMPS) ## Start the whole stack on this machine and stay in the foreground (PORT=8000).
+run: check-port $(STAMPS) ## Start the whole stack on this machine and stay in the foreground (PORT=8000).
 	@exec env PORT=$(PORT) $(VENV)/bin/python -m local.run
 
 .PHONY: test
@@ -75,7 +75,13 @@ clean: ## Remove what was installed and built; keep the sources.
 	rm -rf $(VENV) .local .build cdk.out node_modules .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: check-python check-node
+.PHONY: check-port check-python check-node
+# The run itself checks again; this one comes before a first run installs for minutes.
+check-port: check-python
+	@$(PYTHON) -c 'import socket, sys; sys.exit(not socket.socket().connect_ex(("127.0.0.1", $(PORT))))' \
+	  2>/dev/null || { \
+	  echo "Port $(PORT) is taken (or no port number). Choose another: PORT=8001 make run" >&2; exit 1; }
+
 check-python:
 	@if [ -z "$(PY_TAG)" ]; then \
 	  echo "Python 3.11 or newer is needed, and none was found. Set PYTHON=/path/to/python3." >&2; \
