@@ -201,9 +201,14 @@ def _add_to_archive(archive: Path, directory: Path) -> None:
 
 
 def _sources() -> Iterator[Path]:
+    """The files of `functions/`, data included, but for what only packaging needs."""
     for path in SOURCE.rglob("*"):
-        if path.suffix in {".py", ".json"} and path.is_file():
+        if path.is_file() and "__pycache__" not in path.parts and not _is_requirements(path):
             yield path
+
+
+def _is_requirements(path: Path) -> bool:
+    return path.parent == SOURCE and path.name.startswith("requirements")
 
 
 def _drop_stale_archives(dependencies_name: str) -> None:
