@@ -119,7 +119,7 @@ def _new_item(link: NewLink, workspace_id: str, user_id: str, base_url: str) -> 
         if address is not None and urlsplit(address).netloc.lower() == _host(base_url):
             raise InvalidRequest("A link must not lead to this service itself")
     now = now_iso()
-    item = {
+    fields = {
         "id": new_link_id(),
         "workspaceId": workspace_id,
         "userId": user_id,
@@ -140,8 +140,8 @@ def _new_item(link: NewLink, workspace_id: str, user_id: str, base_url: str) -> 
         "createdAt": now,
         "updatedAt": now,
     }
-    code = link.shortCode or link.customCode
-    return item | {"shortCode": code} if code else item
+    fields["shortCode"] = link.shortCode or link.customCode
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _host(base_url: str) -> str:
