@@ -35,13 +35,15 @@ _START_SECONDS = 60
 _STOP_SECONDS = 5
 _PORT_TRIES = 3
 
-# Ends the whole process group when this process is gone, however it went: the pipe on the
-# child's standard input then reads as closed. A kill -9 would otherwise leave the engine behind.
+# Removes the directory and ends the whole process group when this process is gone, however it
+# went: the pipe on the child's standard input then reads as closed. Without it, a kill -9 here
+# would leave the engine behind.
 _CHILD = """
-import os, runpy, signal, sys, threading
+import os, runpy, shutil, signal, sys, threading
 def follow_parent():
     while os.read(0, 4096):
         pass
+    shutil.rmtree(os.getcwd(), ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
 threading.Thread(target=follow_parent, daemon=True).start()
 sys.argv = ["ministack"]
@@ -105,6 +107,11 @@ class Engine:
     def url(self) -> str:
         """The endpoint of every AWS service, without a trailing slash."""
         return f"http://{HOST}:{self.port}"
+
+    @property
+    def process_id(self) -> int:
+        """Also the id of the process group that the functions run in."""
+        return self._process.pid
 
     def client(self, service: str, **settings: Any) -> Any:
         """A boto3 client of `service` for this engine. Give the result its type where used."""

@@ -162,7 +162,7 @@ def seed_demo(base_url: str, api_key: str) -> list[dict[str, Any]]:
     if status != 201:
         raise SeedError(f"POST /api/links answered {status}: {body[:500].decode(errors='replace')}")
     links: list[dict[str, Any]] = json.loads(body)
-    with ThreadPoolExecutor(max_workers=4) as pool:
+    with ThreadPoolExecutor(max_workers=2) as pool:
         failures = [failure for failure in pool.map(_click, _visits(base_url, links)) if failure]
     if failures:
         raise SeedError(failures[0])

@@ -1,0 +1,87 @@
+"""What `make run` says and refuses, as far as it needs no running stack."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from local.ministack import HOST, ROOT
+from local.run import EXAMPLES, curl
+from local.seed import demo_links
+
+
+def _run(port: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "local.run"],
+        cwd=ROOT,
+        env={**os.environ, "PORT": port},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_a_taken_port_is_one_clear_line() -> None:
+    with socket.socket() as other:
+        other.bind((HOST, 0))
+        other.listen()
+        port = other.getsockname()[1]
+        done = _run(str(port))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith(f"Port {port} is taken. ")
+
+
+@pytest.mark.parametrize("port", ["http", "0", "65536", "-1", "8 000"])
+def test_a_port_that_is_none_is_one_clear_line(port: str) -> None:
+    done = _run(port)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "is not a port" in done.stderr
+
+
+def _links() -> list[dict[str, Any]]:
+    return [
+        link | {"id": f"id-{n}", "shortCode": f"code{n}"} for n, link in enumerate(demo_links())
+    ]
+
+
+def test_a_guide_line_can_be_pasted_into_a_shell() -> None:
+    line = curl("http://127.0.0.1:1", "KEY", "POST", "/api/links", _links())
+    words = shlex.split(line)
+    assert words[:4] == ["curl", "-i", "-X", "POST"]
+    assert "http://127.0.0.1:1/api/links" in words
+    assert "Authorization: Bearer KEY" in words
+    assert '"originalUrl"' in words[-1]
+
+
+def test_redirects_are_shown_without_a_key() -> None:
+    line = curl("http://127.0.0.1:1", "KEY", "GET", "/{code}", _links())
+    assert line == "curl -i http://127.0.0.1:1/code0"
+
+
+def test_no_two_examples_delete_the_same_link() -> None:
+    links = _links()
+    used = [
+        link["id"]
+        for method, path in EXAMPLES
+        if "delete" in path or method == "DELETE"
+        for link in links
+        if re.search(rf"{link['id']}\b", curl("", "", method, path, links))
+    ]
+    assert len(used) == len(set(used)) == 4
+
+
+def test_there_are_25_demo_links_of_which_one_is_inactive() -> None:
+    links = demo_links()
+    assert len(links) == 25
+    assert len([link for link in links if link.get("isActive") is False]) == 1
