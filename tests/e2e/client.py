@@ -1,0 +1,68 @@
+"""A plain HTTP client of the running service: what is sent is what the test says."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status, headers by lower-case name, raw body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Client:
+    """Calls ``base_url`` with ``key`` as the bearer ("" for none); follows no redirect."""
+
+    base_url: str
+    key: str
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        address = urlsplit(self.base_url)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
+        sent = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        try:
+            connection.request(method, path, body=body, headers=sent | (headers or {}))
+            response = connection.getresponse()
+            named = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, named, response.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str, headers: dict[str, str] | None = None) -> Answer:
+        return self.send("GET", path, headers=headers)
+
+    def post(self, path: str, body: Any, headers: dict[str, str] | None = None) -> Answer:
+        return self.send("POST", path, json.dumps(body).encode(), headers)
+
+    def put(self, path: str, body: Any, headers: dict[str, str] | None = None) -> Answer:
+        return self.send("PUT", path, json.dumps(body).encode(), headers)
+
+    def delete(self, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
+        raw = None if body is None else json.dumps(body).encode()
+        return self.send("DELETE", path, raw, headers)
+
+    def create(self, **fields: Any) -> dict[str, Any]:
+        """A link of this workspace, as the API answers it."""
+        answer = self.post("/api/links", {"originalUrl": "https://example.com/first"} | fields)
+        assert answer.status == 201, answer.body
+        created: dict[str, Any] = answer.json
+        return created
