@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,15 +10,14 @@ import pytest
 from local.seed import Workspace, seed_demo
 from local.stack import LocalStack, bind, running
 
-HERE = Path(__file__).parent
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what is here, and keep it in one worker: the stack is brought up once.
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is here, and keep it in one worker: the stack is brought up once."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.e2e)
-            item.add_marker(pytest.mark.xdist_group("e2e"))
+    At the end of the collection it would be too late: xdist reads the group before.
+    """
+    item.add_marker(pytest.mark.e2e)
+    item.add_marker(pytest.mark.xdist_group("e2e"))
 
 
 @pytest.fixture(scope="session")
