@@ -40,8 +40,10 @@ run: check-port $(STAMPS) ## Start the whole stack on this machine and stay in t
 	@exec env PORT=$(PORT) $(VENV)/bin/python -m local.run
 
 .PHONY: test
-test: lint $(STAMPS) ## Everything that must pass: format, lint, types, all tests.
-	$(VENV)/bin/python -m pytest -n 2 --dist loadgroup
+test: ## Everything that must pass: format, lint, types, all tests.
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory e2e
 
 .PHONY: lint
 lint: $(VENV_STAMP) ## Format check, lint, types.
@@ -59,7 +61,7 @@ unit: $(STAMPS) ## The tests that need no deployed stack.
 	$(VENV)/bin/python -m pytest -n 2 --dist loadgroup -m "not e2e"
 
 .PHONY: e2e
-e2e: $(STAMPS) ## The tests over HTTP against the deployed stack.
+e2e: $(STAMPS) ## The tests over HTTP against the deployed stack, alone on the machine.
 	$(VENV)/bin/python -m pytest -m e2e
 
 .PHONY: lock
