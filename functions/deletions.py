@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from functions.unlink import tokens
 from functions.unlink.codes import SHORT_CODE
-from functions.unlink.errors import InvalidRequest, LinkNotFound, as_text
-from functions.unlink.http import Answer, Api, Request, check_reason
+from functions.unlink.deletion_view import deletion_detail, deletion_summary
+from functions.unlink.errors import (
+    DeletionNotFound,
+    InvalidRequest,
+    LinkNotFound,
+    as_text,
+)
+from functions.unlink.http import Answer, Api, Request, check_reason, whole_number
 from functions.unlink.ids import parse_link_id
 from functions.unlink.outcomes import Outcome
 from functions.unlink.procedures.deletion import (
@@ -16,11 +23,16 @@ from functions.unlink.procedures.deletion import (
     erase_one,
     soft_delete,
 )
+from functions.unlink.procedures.preview import preview
 from functions.unlink.settings import setting
 from functions.unlink.stores.client import client
 from functions.unlink.stores.deletions import Deletion, DeletionsTable
 from functions.unlink.stores.links import LinksTable
 from functions.unlink.stores.queues import Queue
+from functions.unlink.stores.secrets import secret
+
+#: Outcomes in one answer, unless asked for otherwise.
+RESULTS = 100
 
 api = Api()
 
@@ -81,8 +93,6 @@ def bulk_delete(request: Request) -> Answer:
         raise InvalidRequest('The body must be {"ids": […]}, optionally with "reason"')
     reason = request.reason if body.get("reason") is None else check_reason(body["reason"])
     valid, invalid = _distinct_ids(body.get("ids"), request)
-    if not valid:
-        return Answer(200, {"success": True, "deletedIds": [], "notFoundIds": invalid})
     deletion = erase_many(
         valid,
         requester=_requester(request, reason),
@@ -101,6 +111,108 @@ def bulk_delete(request: Request) -> Answer:
             202, answer | {"pendingIds": deletion.ids_with(Outcome.PENDING)}, headers, noted
         )
     return Answer(200, answer, headers, noted)
+
+
+@api.route("POST", "/api/deletions", scope=None, dialect="hoko")
+def create_deletion(request: Request) -> Answer:
+    """Delete by ids, softly (all or none) or for good (per id); ``dryRun`` only tells."""
+    from functions.unlink.model import parse_new_deletion
+
+    caller = request.caller
+    if not caller.scopes & {"linksWrite", "linksErase"}:
+        caller.require("linksWrite")
+    asked = parse_new_deletion(request.json())
+    caller.require("linksErase" if asked.mode == "erase" else "linksWrite")
+    stores = _stores()
+    valid, invalid = _distinct_ids(asked.ids, request)
+    if asked.dryRun:
+        found = preview(
+            valid,
+            invalid,
+            mode=asked.mode,
+            workspace_id=caller.workspace_id,
+            links=stores.links,
+            deadline=request.deadline,
+        )
+        return Answer(200, found, noted={"ids": len(valid), "dryRun": True})
+    requester = _requester(request, asked.reason or request.reason)
+    if asked.mode == "soft":
+        deletion = soft_delete(
+            valid, invalid, requester=requester, stores=stores, deadline=request.deadline
+        )
+        beside: dict[str, Any] = {}
+    else:
+        deletion = erase_many(valid, requester=requester, stores=stores, deadline=request.deadline)
+        beside = {"notFoundIds": deletion.ids_with(Outcome.NOT_FOUND) + invalid}
+    headers, noted = _about(deletion)
+    headers["Location"] = f"{request.base_url}/api/deletions/{deletion.id}"
+    page = deletion.link_ids[:RESULTS]
+    cursor = _results_cursor(deletion, len(page))
+    body = deletion_detail(deletion, page, 0, cursor) | beside
+    return Answer(202 if deletion.open else 200, body, headers, noted)
+
+
+@api.route("GET", "/api/deletions", scope="linksRead", dialect="hoko")
+def list_deletions(request: Request) -> Answer:
+    """The workspace's deletions, newest first: its audit trail."""
+    limit, before = _page(request, "deletions", most=100)
+    caller = request.caller
+    found, more = _stores().deletions.newest(
+        caller.workspace_id, limit=limit, before=before, deadline=request.deadline
+    )
+    cursor = None
+    if more:
+        cursor = tokens.sign("deletions", caller.workspace_id, found[-1].id, secret=_secret())
+    return Answer(
+        200, {"deletions": [deletion_summary(each) for each in found], "nextCursor": cursor}
+    )
+
+
+@api.route("GET", "/api/deletions/<deletion>", scope="linksRead", dialect="hoko")
+def get_deletion(request: Request) -> Answer:
+    """One deletion: progress, outcome per id (paged), receipt."""
+    deletion_id = parse_link_id(request.path["deletion"])
+    if deletion_id is None:
+        raise DeletionNotFound
+    limit, after = _page(request, f"results {deletion_id}", most=1_000, default=RESULTS)
+    start = after or 0
+    deletions = _stores().deletions
+    deletion = deletions.header(request.caller.workspace_id, deletion_id, deadline=request.deadline)
+    if deletion is None:
+        raise DeletionNotFound
+    if deletion.mode == "erase" and deletion.open:
+        deletions.read_done(deletion, deadline=request.deadline)
+    page = deletions.page_of_ids(deletion, start, limit, deadline=request.deadline)
+    cursor = _results_cursor(deletion, start + len(page))
+    headers, noted = _about(deletion)
+    return Answer(200, deletion_detail(deletion, page, start, cursor), headers, noted)
+
+
+def _page(request: Request, purpose: str, *, most: int, default: int = 50) -> tuple[int, Any]:
+    """``limit`` and the content of ``cursor``; raises ``InvalidRequest``."""
+    query = request.query
+    if unknown := set(query) - {"limit", "cursor"}:
+        raise InvalidRequest(f"Unknown parameter: {min(unknown)}")
+    limit = whole_number(query.get("limit"), "limit", default=default, most=most)
+    if "cursor" not in query:
+        return limit, None
+    try:
+        return limit, tokens.read(
+            purpose, request.caller.workspace_id, query["cursor"], secret=_secret()
+        )
+    except ValueError:
+        raise InvalidRequest("The cursor is not one of this list") from None
+
+
+def _results_cursor(deletion: Deletion, start: int) -> str | None:
+    if start >= len(deletion.outcomes):
+        return None
+    purpose = f"results {deletion.id}"
+    return tokens.sign(purpose, deletion.workspace_id, start, secret=_secret())
+
+
+def _secret() -> bytes:
+    return secret(setting("CURSOR_SECRET_ARN"))
 
 
 def _distinct_ids(body: object, request: Request) -> tuple[list[str], list[str]]:

@@ -90,6 +90,9 @@ class Api(Construct):
         self._add_keyed_route("DELETE", "/api/links", functions.deletions)
         self._add_keyed_route("DELETE", "/api/links/{id}", functions.deletions)
         self._add_keyed_route("POST", "/api/links/bulk-delete", functions.deletions)
+        self._add_keyed_route("POST", "/api/deletions", functions.deletions)
+        self._add_keyed_route("GET", "/api/deletions", functions.deletions)
+        self._add_keyed_route("GET", "/api/deletions/{id}", functions.deletions)
         self._add_open_route("GET", "/{code}", functions.redirect)
         self._add_open_route("HEAD", "/{code}", functions.redirect)
 

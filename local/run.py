@@ -135,6 +135,11 @@ EXAMPLES: dict[tuple[str, str], Example] = {
         "/api/links/bulk-delete",
         {"ids": [links[24]["id"], "00000000-0000-4000-8000-000000000000"]},
     ),
+    ("POST", "/api/deletions"): lambda links: (
+        "/api/deletions",
+        {"ids": [links[22]["id"]], "reason": "campaign is over", "dryRun": True},
+    ),
+    ("GET", "/api/deletions"): lambda _: ("/api/deletions?limit=3", None),
 }
 
 _ORDER = ("POST", "GET", "HEAD", "PUT", "DELETE")

@@ -15,6 +15,7 @@ from functions.unlink import settings
 from functions.unlink.clock import Deadline
 from functions.unlink.procedures.deletion import Requester, Stores
 from functions.unlink.stores import client as aws
+from functions.unlink.stores import secrets
 from functions.unlink.stores.access import AccessTable
 from functions.unlink.stores.clicks import ClicksTable
 from functions.unlink.stores.deletions import DeletionsTable
@@ -79,6 +80,8 @@ def deployed(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     forget_caches()
+    # What Secrets Manager would answer; its own call is tested where it is made.
+    monkeypatch.setattr(secrets, "call", lambda *_, **__: {"SecretString": "a test's secret"})
     yield environment
     forget_caches()
 
@@ -88,6 +91,7 @@ def forget_caches() -> None:
     settings.setting.cache_clear()
     settings.optional_setting.cache_clear()
     aws.client.cache_clear()
+    secrets.secret.cache_clear()
 
 
 class ListQueue:

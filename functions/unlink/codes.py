@@ -14,6 +14,7 @@ RESERVED_CODES = frozenset(
         "analytics",
         "assets",
         "auth",
+        "bulk-delete",
         "console",
         "dashboard",
         "docs",

@@ -66,6 +66,11 @@ class Caller:
     retention_days: int | None
     source_ip: str
 
+    def require(self, *scopes: str) -> None:
+        """Raises ``MissingScopes`` with those that the caller's key lacks."""
+        if missing := [scope for scope in scopes if scope not in self.scopes]:
+            raise MissingScopes(missing)
+
 
 @dataclass(frozen=True)
 class Request:
@@ -144,9 +149,12 @@ class Api:
         self._log = Logger()
 
     def route(
-        self, method: str, rule: str, *, scope: str, dialect: str = "linkforty"
+        self, method: str, rule: str, *, scope: str | None, dialect: str = "linkforty"
     ) -> Callable[[Callable[[Request], Answer]], Callable[[Request], Answer]]:
-        """Register an endpoint: ``rule`` as Powertools spells it, ``scope`` that it needs."""
+        """Register an endpoint: ``rule`` as Powertools spells it, ``scope`` that it needs.
+
+        ``scope=None`` is for a route whose body decides which; it checks with ``require``.
+        """
 
         def register(endpoint: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
             def entry(**path: str) -> Response[str]:
@@ -168,7 +176,7 @@ class Api:
         self,
         endpoint: Callable[[Request], Answer],
         path: dict[str, str],
-        scope: str,
+        scope: str | None,
         dialect: str,
         route: str,
     ) -> Response[str]:
@@ -181,8 +189,8 @@ class Api:
             window = self._count(caller)
             if window is not None:
                 headers |= rate_headers(window, caller.plan)
-            if scope not in caller.scopes:
-                raise MissingScopes([scope])
+            if scope is not None:
+                caller.require(scope)
             request = Request(
                 caller,
                 event,
@@ -306,6 +314,15 @@ def check_reason(reason: object) -> str | None:
     if not isinstance(reason, str) or len(reason) > 500:
         raise InvalidRequest("reason must be text of at most 500 characters")
     return reason
+
+
+def whole_number(text: str | None, name: str, *, default: int, most: int) -> int:
+    """A query parameter from 1 to ``most``; raises ``InvalidRequest``."""
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
+        raise InvalidRequest(f"{name} must be a whole number from 1 to {most}")
+    return int(text)
 
 
 def rate_headers(window: RateWindow, plan: Plan) -> dict[str, str]:

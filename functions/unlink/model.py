@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -119,6 +119,23 @@ def parse_new_links(body: object) -> list[NewLink]:
         if link.shortCode and link.customCode and link.shortCode != link.customCode:
             raise InvalidRequest("shortCode and customCode differ")
     return links
+
+
+class NewDeletion(_Edge):
+    """The body of ``POST /api/deletions``; the ids are checked one by one elsewhere."""
+
+    ids: list[Any]
+    mode: Literal["soft", "erase"] = "soft"
+    reason: Annotated[str, StringConstraints(max_length=500)] | None = None
+    dryRun: StrictBool = False
+
+
+def parse_new_deletion(body: object) -> NewDeletion:
+    """Raises ``InvalidRequest`` with every fault."""
+    try:
+        return NewDeletion.model_validate(body)
+    except ValidationError as error:
+        raise InvalidRequest(details=_details(error, array=True)) from None
 
 
 def _details(error: ValidationError, array: bool) -> list[str]:

@@ -20,6 +20,9 @@ ROUTES = {
     ("DELETE", "/api/links"): "deletions",
     ("DELETE", "/api/links/{id}"): "deletions",
     ("POST", "/api/links/bulk-delete"): "deletions",
+    ("POST", "/api/deletions"): "deletions",
+    ("GET", "/api/deletions"): "deletions",
+    ("GET", "/api/deletions/{id}"): "deletions",
     ("GET", "/{code}"): "redirect",
     ("HEAD", "/{code}"): "redirect",
 }

@@ -57,7 +57,8 @@ class Deletion:
     """One deletion: what was asked, by whom, and what became of each id.
 
     ``link_ids`` is [] when only the header was read and the ids are in chunks; ``outcomes`` has
-    one byte per id, in the order of the request. ``lease`` names the worker that holds it.
+    one byte per id, in the order of the request; ``counts`` is what the record last said of them.
+    ``lease`` names the worker that holds it.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Deletion:
     link_ids: list[str] = field(default_factory=list)
     outcomes: bytearray = field(default_factory=bytearray)
     id_chunks: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
     lease: str | None = None
     lease_until: float = 0.0
     retention_days: int | None = None
@@ -127,6 +129,50 @@ class DeletionsTable:
         if deletion.mode == "erase" and deletion.open:
             self.read_done(deletion, deadline=deadline)
         return deletion
+
+    def page_of_ids(
+        self, deletion: Deletion, start: int, limit: int, *, deadline: Deadline
+    ) -> list[str]:
+        """Ids ``start`` to ``start + limit`` of a record, reading only the chunks they are in."""
+        if not deletion.id_chunks:
+            return deletion.link_ids[start : start + limit]
+        numbers = range(
+            start // CHUNK_IDS, min(deletion.id_chunks, -(-(start + limit) // CHUNK_IDS))
+        )
+        parts = {"S": f"{deletion.workspace_id}#{deletion.id}"}
+        keys = [{"pk": parts, "sk": _chunk_name(number)} for number in numbers]
+        items = in_parallel(lambda key: self._get(key, deadline), keys)
+        ids = unpack_ids(b"".join(item["ids"]["B"] for item in items if item))
+        skipped = start - numbers.start * CHUNK_IDS
+        return ids[skipped : skipped + limit]
+
+    def newest(
+        self, workspace_id: str, *, limit: int, before: str | None, deadline: Deadline
+    ) -> tuple[list[Deletion], bool]:
+        """Headers of a workspace, newest first, without ids and outcomes; and whether more follow.
+
+        ``before`` is the id of the last deletion of the page before.
+        """
+        condition = "pk=:workspace"
+        values = {":workspace": {"S": workspace_id}}
+        if before is not None:
+            condition += " AND sk<:before"
+            values[":before"] = {"S": before}
+        answer = call(
+            self._client.query,
+            deadline=deadline,
+            TableName=self.name,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=values,
+            # A list is read far more often than written, and ids and outcomes are most of it:
+            # what is projected away still costs its read units, but no time on the wire.
+            ProjectionExpression=",".join(_LISTED),
+            ExpressionAttributeNames=_LISTED,
+            ScanIndexForward=False,
+            Limit=limit,
+            ConsistentRead=True,
+        )
+        return [_deletion(item) for item in answer["Items"]], "LastEvaluatedKey" in answer
 
     def read_done(self, deletion: Deletion, *, deadline: Deadline) -> None:
         """Take over what erasing transactions recorded as their own outcome items."""
@@ -384,6 +430,27 @@ class DeletionsTable:
         deletion.completed_at = now if finished else None
 
 
+#: What a list shows of a header, by the aliases of an expression.
+_LISTED = {
+    f"#{number}": name
+    for number, name in enumerate(
+        [
+            "pk",
+            "sk",
+            "mode",
+            "state",
+            "actor",
+            "createdAt",
+            "sourceIp",
+            "reason",
+            "completedAt",
+            "counts",
+            "receipt",
+        ]
+    )
+}
+
+
 def _progress(deletion: Deletion) -> dict[str, Any]:
     return {
         ":outcomes": {"B": pack_outcomes(deletion.outcomes)},
@@ -450,7 +517,8 @@ def _deletion(item: dict[str, Any]) -> Deletion:
         reason=record.get("reason"),
         completed_at=record.get("completedAt"),
         link_ids=unpack_ids(item["ids"]["B"]) if "ids" in item else [],
-        outcomes=unpack_outcomes(item["outcomes"]["B"]),
+        outcomes=unpack_outcomes(item["outcomes"]["B"]) if "outcomes" in item else bytearray(),
+        counts={name: int(number) for name, number in record.get("counts", {}).items()},
         id_chunks=int(record.get("idChunks", 0)),
         lease=record.get("lease"),
         lease_until=float(record.get("leaseUntil", 0)),

@@ -1,0 +1,37 @@
+"""What a deletion looks like in an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from functions.unlink.outcomes import Outcome, count
+from functions.unlink.stores.deletions import Deletion
+
+
+def deletion_summary(deletion: Deletion) -> dict[str, Any]:
+    """A deletion without its results, as a list shows it."""
+    return {
+        "id": deletion.id,
+        "mode": deletion.mode,
+        "state": deletion.state,
+        "reason": deletion.reason,
+        "actor": deletion.actor,
+        "sourceIp": deletion.source_ip,
+        "createdAt": deletion.created_at,
+        "completedAt": deletion.completed_at,
+        "counts": count(deletion.outcomes) if deletion.outcomes else deletion.counts,
+        "receipt": deletion.receipt,
+    }
+
+
+def deletion_detail(
+    deletion: Deletion, link_ids: Sequence[str], start: int, next_cursor: str | None
+) -> dict[str, Any]:
+    """A deletion with the outcomes of ``link_ids``, which stand from ``start`` on in the record."""
+    outcomes = deletion.outcomes[start : start + len(link_ids)]
+    results = [
+        {"id": link_id, "outcome": Outcome(outcome).label}
+        for link_id, outcome in zip(link_ids, outcomes, strict=True)
+    ]
+    return deletion_summary(deletion) | {"results": results, "nextCursor": next_cursor}

@@ -1,0 +1,213 @@
+"""``/api/deletions``: the way in for clients without DELETE bodies, progress, the audit trail."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+
+from functions import deletions
+from functions.unlink.ids import new_time_ordered_id
+from tests.conftest import World
+from tests.events import Context, api_event
+
+pytestmark = pytest.mark.engine
+
+
+def send(
+    world: World, method: str, resource: str, **event: Any
+) -> tuple[int, dict[str, Any], dict[str, str]]:
+    import json
+
+    answer = deletions.handler(
+        api_event(
+            method, resource, workspace_id=event.pop("workspace_id", world.workspace_id), **event
+        ),
+        Context(),
+    )
+    headers = {name: values[-1] for name, values in answer["multiValueHeaders"].items()}
+    return answer["statusCode"], json.loads(answer["body"]), headers
+
+
+def ask(world: World, body: Any, **event: Any) -> tuple[int, dict[str, Any], dict[str, str]]:
+    return send(world, "POST", "/api/deletions", body=body, **event)
+
+
+def test_a_soft_deletion_answers_the_record_that_can_be_read_again(world: World) -> None:
+    ids = world.create(3)
+
+    status, made, headers = ask(world, {"ids": ids, "reason": "campaign is over"})
+
+    assert status == 200
+    assert headers["X-Deletion-Id"] == made["id"]
+    assert headers["Location"] == f"http://short.test/api/deletions/{made['id']}"
+    assert made["state"] == "complete"
+    assert made["reason"] == "campaign is over"
+    assert made["actor"] == {"keyId": f"key-{world.workspace_id}", "userId": "tester"}
+    assert made["sourceIp"] == "192.0.2.1"
+    assert made["counts"] == {
+        "requested": 3, "deleted": 3, "notFound": 0, "pending": 0, "restored": 0, "failed": 0
+    }  # fmt: skip
+    assert made["results"] == [{"id": link_id, "outcome": "deleted"} for link_id in ids]
+    status, read, _ = send(world, "GET", "/api/deletions/{id}", path={"id": made["id"]})
+    assert (status, read) == (200, made)
+
+
+def test_an_erasure_answers_per_id(world: World) -> None:
+    [link_id] = world.create(1)
+    unknown = str(uuid.uuid4())
+
+    status, made, _ = ask(world, {"ids": [link_id, unknown, "nonsense"], "mode": "erase"})
+
+    assert status == 200
+    assert made["state"] == "erasing"
+    assert made["results"] == [
+        {"id": link_id, "outcome": "erased"},
+        {"id": unknown, "outcome": "notFound"},
+    ]
+    assert made["notFoundIds"] == [unknown, "nonsense"]
+
+
+def test_an_erasure_of_nothing_is_recorded_as_such(world: World) -> None:
+    status, made, _ = ask(world, {"ids": ["nonsense"], "mode": "erase"})
+
+    assert status == 200
+    assert made["state"] == "complete"
+    assert made["results"] == []
+    assert made["notFoundIds"] == ["nonsense"]
+
+
+def test_a_dry_run_tells_and_writes_nothing(world: World) -> None:
+    ids = world.create(2)
+    unknown = str(uuid.uuid4())
+
+    status, told, headers = ask(world, {"ids": [*ids, unknown, "nonsense"], "dryRun": True})
+
+    assert status == 200
+    assert told == {
+        "dryRun": True,
+        "mode": "soft",
+        "counts": {"requested": 4, "deletable": 2, "unknown": 1, "invalid": 1},
+        "clicks": 0,
+        "lastClickAt": None,
+        "unknownIds": [unknown],
+        "invalidIds": ["nonsense"],
+    }
+    assert "X-Deletion-Id" not in headers
+    assert all(world.live(link_id) for link_id in ids)
+    assert send(world, "GET", "/api/deletions")[1] == {"deletions": [], "nextCursor": None}
+
+
+def test_results_come_in_pages_in_request_order(world: World) -> None:
+    ids = world.create(300)
+    _, made, _ = ask(world, {"ids": ids})
+    assert [each["id"] for each in made["results"]] == ids[:100]
+
+    seen, cursor = [], None
+    while True:
+        query = {"limit": "70"} | ({"cursor": cursor} if cursor else {})
+        _, page, _ = send(world, "GET", "/api/deletions/{id}", path={"id": made["id"]}, query=query)
+        seen += [each["id"] for each in page["results"]]
+        cursor = page["nextCursor"]
+        if cursor is None:
+            break
+
+    assert seen == ids
+
+
+def test_the_audit_trail_is_newest_first_and_paged(world: World) -> None:
+    made = [ask(world, {"ids": world.create(1)})[1]["id"] for _ in range(5)]
+
+    _, first, _ = send(world, "GET", "/api/deletions", query={"limit": "3"})
+    _, rest, _ = send(
+        world, "GET", "/api/deletions", query={"limit": "3", "cursor": first["nextCursor"]}
+    )
+
+    listed = [each["id"] for each in first["deletions"] + rest["deletions"]]
+    assert listed == made[::-1]
+    assert rest["nextCursor"] is None
+    assert all(each["counts"]["deleted"] == 1 for each in first["deletions"])
+    assert "results" not in first["deletions"][0]
+
+
+def test_a_deletion_of_another_workspace_does_not_exist(world: World) -> None:
+    _, made, _ = ask(world, {"ids": world.create(1)})
+    expected = {"error": {"en": "Deletion not found", "ar": "عملية الحذف غير موجودة"}}
+
+    for deletion_id in (made["id"], new_time_ordered_id(), "nonsense"):
+        status, body, _ = send(
+            world,
+            "GET",
+            "/api/deletions/{id}",
+            path={"id": deletion_id},
+            workspace_id="ws-somebody-else",
+        )
+        assert (status, body) == (404, expected)
+
+
+@pytest.mark.parametrize(
+    ("mode", "scopes", "missing"),
+    [
+        ("soft", "linksErase", "linksWrite"),
+        ("erase", "linksWrite", "linksErase"),
+        ("soft", "linksRead admin", "linksWrite"),
+    ],
+)
+def test_the_mode_decides_which_scope_is_needed(
+    world: World, mode: str, scopes: str, missing: str
+) -> None:
+    [link_id] = world.create(1)
+
+    status, body, _ = ask(world, {"ids": [link_id], "mode": mode}, scopes=scopes)
+
+    assert status == 403
+    assert body["missingScopes"] == [missing]
+    assert world.live(link_id)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        [],
+        {},
+        {"ids": []},
+        {"ids": "x"},
+        {"ids": ["nonsense"]},
+        {"ids": [str(uuid.uuid4())], "mode": "vanish"},
+        {"ids": [str(uuid.uuid4())], "reason": "x" * 501},
+        {"ids": [str(uuid.uuid4())], "dryRun": "yes"},
+        {"ids": [str(uuid.uuid4())], "surprise": 1},
+        {"ids": [str(uuid.uuid4())]},
+    ],
+)
+def test_bad_input_is_a_bilingual_400(world: World, body: Any) -> None:
+    status, answer, _ = ask(world, body)
+
+    assert status == 400
+    assert answer["error"] == {"en": "Invalid request", "ar": "طلب غير صالح"}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"limit": "0"}, {"limit": "101"}, {"limit": "x"}, {"cursor": "forged"}, {"page": "2"}],
+)
+def test_bad_paging_is_a_400(world: World, query: dict[str, str]) -> None:
+    assert send(world, "GET", "/api/deletions", query=query)[0] == 400
+
+
+def test_a_cursor_of_another_workspace_is_a_400(world: World) -> None:
+    for _ in range(2):
+        ask(world, {"ids": world.create(1)})
+    _, page, _ = send(world, "GET", "/api/deletions", query={"limit": "1"})
+
+    status, _, _ = send(
+        world,
+        "GET",
+        "/api/deletions",
+        query={"cursor": page["nextCursor"]},
+        workspace_id="ws-somebody-else",
+    )
+
+    assert status == 400
