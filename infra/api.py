@@ -87,6 +87,7 @@ class Api(Construct):
         self._add_keyed_route("GET", "/api/links", functions.links)
         self._add_keyed_route("GET", "/api/links/{id}", functions.links)
         self._add_keyed_route("PUT", "/api/links/{id}", functions.links)
+        self._add_keyed_route("GET", "/api/links/{id}/qr", functions.qr)
         self._add_keyed_route("DELETE", "/api/links", functions.deletions)
         self._add_keyed_route("DELETE", "/api/links/{id}", functions.deletions)
         self._add_keyed_route("POST", "/api/links/bulk-delete", functions.deletions)

@@ -13,7 +13,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.data import LIVE_INDEX, OPEN_INDEX, Data
+from infra.data import LIVE_INDEX, OPEN_INDEX, QR_PREFIX, Data
 from infra.queues import WORKER_TIMEOUT, Queues
 from infra.secrets import Secrets
 from infra.settings import Settings
@@ -58,6 +58,7 @@ class Functions(Construct):
         self.authorizer = self._authorizer()
         self.links = self._links()
         self.deletions = self._deletions()
+        self.qr = self._qr()
         self.redirect = self._redirect()
         self.resume = self._resume()
 
@@ -113,6 +114,29 @@ class Functions(Construct):
                 allow("sqs:SendMessage", on=[self._queues.resume.queue_arn]),
                 self._allow_counting_requests(),
                 self._allow_reading_cursor_secret(),
+            ],
+        )
+
+    def _qr(self) -> lambda_.Function:
+        return self._function(
+            "qr",
+            timeout=HTTP_TIMEOUT,
+            memory_mb=512,
+            environment={
+                **self._http_environment(),
+                **self._tables("links", "access"),
+                "QR_BUCKET": self._data.qr_bucket.bucket_name,
+            },
+            statements=[
+                allow("dynamodb:GetItem", "dynamodb:UpdateItem", on=[self._data.links.table_arn]),
+                # Deleting: an image whose link was deleted while it was being rendered.
+                allow(
+                    "s3:DeleteObject",
+                    "s3:GetObject",
+                    "s3:PutObject",
+                    on=[self._data.qr_bucket.arn_for_objects(f"{QR_PREFIX}*")],
+                ),
+                self._allow_counting_requests(),
             ],
         )
 

@@ -125,6 +125,10 @@ EXAMPLES: dict[tuple[str, str], Example] = {
         {"originalUrl": "https://example.com/welcome", "title": "Welcome", "tags": ["try"]},
     ),
     ("GET", "/api/links/{id}"): lambda links: (f"/api/links/{links[1]['id']}", None),
+    ("GET", "/api/links/{id}/qr"): lambda links: (
+        f"/api/links/{links[1]['id']}/qr?format=svg&size=300&color=1a237e",
+        None,
+    ),
     ("PUT", "/api/links/{id}"): lambda links: (
         f"/api/links/{links[1]['id']}",
         {"title": "A better title"},

@@ -133,12 +133,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a route answers; ``noted`` goes into the request's log line."""
+    """What a route answers; ``noted`` goes into the request's log line.
+
+    ``body`` is sent as JSON, unless a ``content_type`` says that it is sent as it is (text or
+    bytes).
+    """
 
     status: int
     body: Any
     headers: dict[str, str] = field(default_factory=dict)
     noted: dict[str, Any] = field(default_factory=dict)
+    content_type: str | None = None
 
 
 class Api:
@@ -157,7 +162,7 @@ class Api:
         """
 
         def register(endpoint: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
-            def entry(**path: str) -> Response[str]:
+            def entry(**path: str) -> Response[Any]:
                 return self._serve(endpoint, path, scope, dialect, f"{method} {rule}")
 
             self._app.route(rule, method=[method])(entry)
@@ -179,7 +184,7 @@ class Api:
         scope: str | None,
         dialect: str,
         route: str,
-    ) -> Response[str]:
+    ) -> Response[Any]:
         started = time.perf_counter()
         event, context = self._app.current_event.raw_event, self._app.lambda_context
         caller = caller_of(event)
@@ -226,8 +231,8 @@ class Api:
         _warm[:] = [True]
         return Response(
             status_code=answer.status,
-            content_type="application/json",
-            body=to_json(answer.body),
+            content_type=answer.content_type or "application/json",
+            body=to_json(answer.body) if answer.content_type is None else answer.body,
             headers=headers | answer.headers,
         )
 

@@ -17,6 +17,7 @@ ROUTES = {
     ("GET", "/api/links"): "links",
     ("GET", "/api/links/{id}"): "links",
     ("PUT", "/api/links/{id}"): "links",
+    ("GET", "/api/links/{id}/qr"): "qr",
     ("DELETE", "/api/links"): "deletions",
     ("DELETE", "/api/links/{id}"): "deletions",
     ("POST", "/api/links/bulk-delete"): "deletions",

@@ -18,6 +18,7 @@ MAY = {
         "Access": {"UpdateItem"},
     },
     "deletions": {"Links": LINK_DELETER, "Deletions": RECORDER, "Access": {"UpdateItem"}},
+    "qr": {"Links": {"GetItem", "UpdateItem"}, "Access": {"UpdateItem"}},
     "redirect": {"Links": {"GetItem"}, "Clicks": {"PutItem"}},
     "resume": {"Links": LINK_DELETER, "Deletions": RECORDER, "Deletions/index/open": {"Query"}},
 }
@@ -121,7 +122,7 @@ def test_each_function_has_a_role_of_its_own_without_managed_policies(
         assert "ManagedPolicyArns" not in role["Properties"]
 
 
-@pytest.mark.parametrize("function", ["links", "deletions"])
+@pytest.mark.parametrize("function", ["links", "deletions", "qr"])
 def test_api_functions_write_nothing_but_rate_windows_beside_the_api_keys(
     template: Template, function: str
 ) -> None:
@@ -188,6 +189,7 @@ def test_timeouts_leave_time_to_answer_before_the_gateway_gives_up(template: Tem
         "authorizer": 5,
         "links": 28,
         "deletions": 28,
+        "qr": 28,
         "redirect": 10,
         "resume": 300,
     }
@@ -199,3 +201,24 @@ def test_resume_runs_each_minute(template: Template) -> None:
     [target] = rule["Properties"]["Targets"]
     function = template["Resources"][target["Arn"]["Fn::GetAtt"][0]]
     assert function["Properties"]["Handler"] == "functions.resume.handler"
+
+
+def test_only_qr_codes_are_within_reach_of_the_function_that_draws_them(
+    template: Template,
+) -> None:
+    [bucket] = [
+        value["Value"]["Ref"]
+        for output, value in template["Outputs"].items()
+        if output == "QrBucketName"
+    ]
+    on_objects = [
+        statement
+        for statement in statements(template, "qr")
+        if any(action.startswith("s3:") for action in statement["Action"])
+    ]
+    assert [(set(statement["Action"]), statement["Resource"]) for statement in on_objects] == [
+        (
+            {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"},
+            [{"Fn::Join": ["", [{"Fn::GetAtt": [bucket, "Arn"]}, "/qr/*"]]}],
+        )
+    ]

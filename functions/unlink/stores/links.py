@@ -16,6 +16,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from operator import itemgetter
 from typing import Any
 
@@ -25,6 +26,7 @@ from functions.unlink.ids import NEVER, SHARDS, shard_of
 from functions.unlink.outcomes import Outcome
 from functions.unlink.stores.client import (
     RETRYABLE,
+    ConditionFailed,
     TransactionCancelled,
     backoff,
     call,
@@ -56,6 +58,14 @@ class LinkState:
     def actions(self) -> int:
         """How many transaction actions erasing it takes."""
         return 2 if self.external_id is None else 3
+
+
+class Registered(Enum):
+    """What became of a QR image's key."""
+
+    YES = 1
+    NO_ROOM = 2
+    NOT_LIVE = 3
 
 
 class LinksTable:
@@ -231,6 +241,40 @@ class LinksTable:
 
     def _put(self, item: dict[str, Any], *, condition: str) -> dict[str, Any]:
         return {"Put": {"TableName": self.name, "Item": item, "ConditionExpression": condition}}
+
+    # -- QR images --------------------------------------------------------------------------
+
+    def register_qr_key(
+        self, workspace_id: str, link_id: str, key: str, *, most: int, deadline: Deadline
+    ) -> Registered:
+        """Note on the link that a rendered image will lie under ``key``, at most ``most`` keys.
+
+        The link's delete finds the image by it, which is why it comes before the image.
+        """
+        # Only a live link: the old image of a delete's stream record has every key, or the
+        # image is never stored. A key that is there already may always be set again.
+        live_with_room = (
+            "attribute_exists(livePk) AND (attribute_not_exists(qrKeys)"
+            " OR size(qrKeys)<:most OR contains(qrKeys,:key))"
+        )
+        try:
+            call(
+                self._client.update_item,
+                deadline=deadline,
+                TableName=self.name,
+                Key=_link_key(workspace_id, link_id),
+                UpdateExpression="ADD qrKeys :keys",
+                ConditionExpression=live_with_room,
+                ExpressionAttributeValues={
+                    ":keys": {"SS": [key]},
+                    ":key": {"S": key},
+                    ":most": {"N": str(most)},
+                },
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ConditionFailed as met:
+            return Registered.NO_ROOM if "livePk" in met.item else Registered.NOT_LIVE
+        return Registered.YES
 
     # -- list -------------------------------------------------------------------------------
 

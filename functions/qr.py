@@ -1,0 +1,51 @@
+"""``GET /api/links/{id}/qr``: the link's short URL as an image to scan.
+
+A function of its own: no other needs the symbol library and S3, and no other role the bucket.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from functions.unlink.http import Answer, Api, Request
+from functions.unlink.procedures.qr import qr_image
+from functions.unlink.qrcodes import parse_style
+from functions.unlink.settings import setting
+from functions.unlink.stores.client import client
+from functions.unlink.stores.images import Images
+from functions.unlink.stores.links import LinksTable
+
+#: Kept by the caller alone, and asked about each time: a deleted link's image must not live on.
+CACHING = "private, no-cache"
+
+api = Api()
+
+
+@api.route("GET", "/api/links/<link>/qr", scope="linksRead")
+def qr(request: Request) -> Answer:
+    """The QR code of a live link's short URL, as PNG or SVG."""
+    style = parse_style(request.query)
+    image = qr_image(
+        request.path["link"],
+        style,
+        workspace_id=request.caller.workspace_id,
+        base_url=request.base_url,
+        links=LinksTable(client("dynamodb"), setting("LINKS_TABLE")),
+        images=Images(client("s3"), setting("QR_BUCKET")),
+        deadline=request.deadline,
+    )
+    tag = f'"{hashlib.sha256(image).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": CACHING, "X-Content-Type-Options": "nosniff"}
+    if _matches(request.header("If-None-Match"), tag):
+        return Answer(304, "", headers, content_type=style.media_type)
+    body = image if style.format == "png" else image.decode()
+    return Answer(200, body, headers, {"bytes": len(image)}, style.media_type)
+
+
+def _matches(condition: str | None, tag: str) -> bool:
+    """``If-None-Match`` (RFC 9110, section 13.1.2), which compares weakly."""
+    given = [each.strip().removeprefix("W/") for each in (condition or "").split(",")]
+    return "*" in given or tag in given
+
+
+handler = api.handle

@@ -1,0 +1,80 @@
+"""The QR image of a live link, cached where the link's delete will find it."""
+
+from __future__ import annotations
+
+from aws_lambda_powertools import Logger
+
+from functions.unlink.clock import Deadline
+from functions.unlink.errors import LinkNotFound, UnlinkError
+from functions.unlink.procedures.links import find_link
+from functions.unlink.qrcodes import Style, render
+from functions.unlink.stores.images import Images
+from functions.unlink.stores.links import LinksTable, Registered
+
+#: Images kept of one link; more are rendered at each request. Every delete pays for the keys on
+#: the link's item.
+MOST_VARIANTS = 8
+
+#: Seconds that the cache may take for an answer: rendering takes some hundredths.
+CACHE_PATIENCE = 2.0
+
+log = Logger()
+
+
+def qr_image(
+    reference: str,
+    style: Style,
+    *,
+    workspace_id: str,
+    base_url: str,
+    links: LinksTable,
+    images: Images,
+    deadline: Deadline,
+) -> bytes:
+    """The image of the link's short URL; raises ``LinkNotFound`` for what is not live.
+
+    An image is stored only under a key that stands on the live link, so a delete leaves none
+    behind: either its cleanup finds the key, or this finds the link gone.
+    """
+    link = find_link(reference, workspace_id=workspace_id, links=links, deadline=deadline)
+    text = f"{base_url}/{link['shortCode']}"
+    key = f"qr/{workspace_id}/{link['id']}/{style.variant(text)}"
+    known = link.get("qrKeys", ())
+    if key in known:
+        cached = _cached(images, key)
+        if cached is not None:
+            return cached
+    else:
+        if len(known) >= MOST_VARIANTS:
+            return render(text, style)
+        registered = links.register_qr_key(
+            workspace_id, link["id"], key, most=MOST_VARIANTS, deadline=deadline
+        )
+        if registered is Registered.NOT_LIVE:
+            raise LinkNotFound
+        if registered is Registered.NO_ROOM:
+            return render(text, style)
+    image = render(text, style)
+    _store(images, key, image, style)
+    # Deleted since the key was registered: the cleanup may have been here before the image was.
+    now = links.get(workspace_id, link["id"], deadline=deadline)
+    if now is None or "livePk" not in now:
+        images.remove(key, deadline=deadline)
+        raise LinkNotFound
+    return image
+
+
+def _cached(images: Images, key: str) -> bytes | None:
+    """A cache that does not answer is a cache that does not have it."""
+    try:
+        return images.get(key, deadline=Deadline(CACHE_PATIENCE))
+    except UnlinkError:
+        log.warning("the QR cache was not read", extra={"key": key}, exc_info=True)
+        return None
+
+
+def _store(images: Images, key: str, image: bytes, style: Style) -> None:
+    try:
+        images.put(key, image, content_type=style.media_type, deadline=Deadline(CACHE_PATIENCE))
+    except UnlinkError:
+        log.warning("the QR cache was not written", extra={"key": key}, exc_info=True)

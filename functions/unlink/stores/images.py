@@ -1,0 +1,50 @@
+"""The bucket of rendered QR images: a cache, whose keys stand on the links they belong to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from functions.unlink.clock import Deadline
+from functions.unlink.errors import UnlinkError
+from functions.unlink.stores.client import call
+
+#: What S3 answers for an object that is not there: the second, when the caller may not list the
+#: bucket (S3 API Reference, GetObject, "Permissions").
+_ABSENT = frozenset({"NoSuchKey", "AccessDenied"})
+
+
+class Images:
+    """Objects of the bucket by their keys, ``qr/{workspaceId}/{linkId}/{variant}``."""
+
+    def __init__(self, client: Any, bucket: str) -> None:
+        self._client = client
+        self.bucket = bucket
+
+    def get(self, key: str, *, deadline: Deadline) -> bytes | None:
+        """The image, or None when there is none (its lifecycle rule may have removed it)."""
+        try:
+            answer = call(self._client.get_object, deadline=deadline, Bucket=self.bucket, Key=key)
+        except UnlinkError as error:
+            cause = error.__cause__
+            if isinstance(cause, ClientError) and cause.response["Error"]["Code"] in _ABSENT:
+                return None
+            raise
+        body: bytes = answer["Body"].read()
+        return body
+
+    def put(self, key: str, body: bytes, *, content_type: str, deadline: Deadline) -> None:
+        """Store the image; a repeated call replaces it with itself."""
+        call(
+            self._client.put_object,
+            deadline=deadline,
+            Bucket=self.bucket,
+            Key=key,
+            Body=body,
+            ContentType=content_type,
+        )
+
+    def remove(self, key: str, *, deadline: Deadline) -> None:
+        """Remove the image if there is one."""
+        call(self._client.delete_object, deadline=deadline, Bucket=self.bucket, Key=key)
