@@ -1,12 +1,12 @@
-"""Creating, reading and listing links, over HTTP."""
+"""Creating, reading, updating and listing links, over HTTP."""
 
 from __future__ import annotations
 
 from functions.unlink import tokens
 from functions.unlink.errors import InvalidRequest
 from functions.unlink.http import Answer, Api, Request
-from functions.unlink.model import link_view, parse_new_links
-from functions.unlink.procedures.links import create_links, find_link, list_links
+from functions.unlink.model import link_view, parse_link_changes, parse_new_links
+from functions.unlink.procedures.links import create_links, find_link, list_links, update_link
 from functions.unlink.settings import setting
 from functions.unlink.stores.client import client
 from functions.unlink.stores.links import LinksTable
@@ -79,6 +79,20 @@ def get(request: Request) -> Answer:
         deadline=request.deadline,
     )
     return Answer(200, link_view(link, request.base_url))
+
+
+@api.route("PUT", "/api/links/<link>", scope="linksWrite")
+def update(request: Request) -> Answer:
+    """Change some fields of a live link, by id or short code."""
+    link = update_link(
+        request.path["link"],
+        parse_link_changes(request.json()),
+        workspace_id=request.caller.workspace_id,
+        base_url=request.base_url,
+        links=_links(),
+        deadline=request.deadline,
+    )
+    return Answer(200, link_view(link, request.base_url), noted={"linkId": link["id"]})
 
 
 def _limit(text: str | None) -> int:

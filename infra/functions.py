@@ -85,6 +85,8 @@ class Functions(Construct):
                 allow(
                     "dynamodb:BatchGetItem",
                     "dynamodb:ConditionCheckItem",
+                    # An external id that moves to another link, and creating all links or none.
+                    "dynamodb:DeleteItem",
                     "dynamodb:GetItem",
                     "dynamodb:PutItem",
                     "dynamodb:UpdateItem",

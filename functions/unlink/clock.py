@@ -8,7 +8,11 @@ from datetime import UTC, datetime
 
 def iso(seconds: float) -> str:
     """``2026-01-31T12:00:00.000Z``: fixed width, so that text order is time order."""
-    moment = datetime.fromtimestamp(seconds, UTC)
+    return iso_moment(datetime.fromtimestamp(seconds, UTC))
+
+
+def iso_moment(moment: datetime) -> str:
+    """:func:`iso` of a moment in UTC, from the year 1000 on."""
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StrictBool,
@@ -18,11 +20,21 @@ from pydantic import (
     ValidationError,
 )
 
+from functions.unlink.clock import iso_moment
 from functions.unlink.codes import SHORT_CODE, is_reserved
 from functions.unlink.errors import InvalidRequest
 
 #: Longest destination in characters (what sitemaps.org and most servers agree on).
 MAX_URL = 2_048
+
+#: Earliest year of a moment that a caller may name.
+FIRST_YEAR = 1970
+
+#: The fields of a link that hold an address to redirect to.
+DESTINATIONS = ("originalUrl", "iosUrl", "androidUrl", "webFallbackUrl")
+
+#: What a link keeps for life.
+IMMUTABLE = ("id", "shortCode", "customCode")
 
 #: Links that one request may create.
 MAX_CREATE = 1_000
@@ -54,18 +66,37 @@ def _short_code(value: str) -> str:
     return value
 
 
+def _only_text(value: object) -> object:
+    # Lax parsing would take 1767225600 for a moment too.
+    if not isinstance(value, str | datetime):
+        raise ValueError("a time is text, as in 2026-12-31T23:59:59Z")  # noqa: TRY004
+    return value
+
+
 def _moment(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise ValueError("a time needs its zone, as in 2026-12-31T23:59:59Z")
-    return value.astimezone(UTC)
+    try:
+        moment = value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("out of range") from None
+    if moment.year < FIRST_YEAR:
+        raise ValueError(f"no earlier than {FIRST_YEAR}")
+    return moment
 
 
 WebAddress = Annotated[
     str, StringConstraints(min_length=8, max_length=MAX_URL), AfterValidator(_web_address)
 ]
 ShortCode = Annotated[str, AfterValidator(_short_code)]
-Moment = Annotated[datetime, AfterValidator(_moment)]
+Moment = Annotated[
+    datetime, Field(strict=False), BeforeValidator(_only_text), AfterValidator(_moment)
+]
+Title = Annotated[str, StringConstraints(max_length=200)]
+Description = Annotated[str, StringConstraints(max_length=500)]
+ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=50)]
+Tags = Annotated[list[Tag], Field(max_length=20)]
 Utm = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
@@ -89,15 +120,31 @@ class NewLink(_Edge):
     originalUrl: WebAddress
     shortCode: ShortCode | None = None
     customCode: ShortCode | None = None
-    title: Annotated[str, StringConstraints(max_length=200)] | None = None
-    description: Annotated[str, StringConstraints(max_length=500)] | None = None
-    tags: Annotated[list[Tag], Field(max_length=20)] = []
+    title: Title | None = None
+    description: Description | None = None
+    tags: Tags = []
     iosUrl: WebAddress | None = None
     androidUrl: WebAddress | None = None
     webFallbackUrl: WebAddress | None = None
     utmParameters: UtmParameters | None = None
-    externalId: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
-    expiresAt: Annotated[Moment, Field(strict=False)] | None = None
+    externalId: ExternalId | None = None
+    expiresAt: Moment | None = None
+    isActive: StrictBool = True
+
+
+class LinkChanges(_Edge):
+    """The body of ``PUT /api/links/{id}``: what is given changes, ``null`` clears."""
+
+    originalUrl: WebAddress = ""
+    title: Title | None = None
+    description: Description | None = None
+    tags: Tags | None = None
+    iosUrl: WebAddress | None = None
+    androidUrl: WebAddress | None = None
+    webFallbackUrl: WebAddress | None = None
+    utmParameters: UtmParameters | None = None
+    externalId: ExternalId | None = None
+    expiresAt: Moment | None = None
     isActive: StrictBool = True
 
 
@@ -114,7 +161,7 @@ def parse_new_links(body: object) -> list[NewLink]:
     try:
         links = _NEW_LINKS.validate_python(many)
     except ValidationError as error:
-        raise InvalidRequest(details=_details(error, isinstance(body, list))) from None
+        raise InvalidRequest(details=faults_of(error, 0 if isinstance(body, list) else 1)) from None
     for link in links:
         if link.shortCode and link.customCode and link.shortCode != link.customCode:
             raise InvalidRequest("shortCode and customCode differ")
@@ -135,14 +182,46 @@ def parse_new_deletion(body: object) -> NewDeletion:
     try:
         return NewDeletion.model_validate(body)
     except ValidationError as error:
-        raise InvalidRequest(details=_details(error, array=True)) from None
+        raise InvalidRequest(details=faults_of(error)) from None
 
 
-def _details(error: ValidationError, array: bool) -> list[str]:
-    """``field: what is wrong``, at most 20; never the value itself."""
+def parse_link_changes(body: object) -> dict[str, Any]:
+    """The attributes to change, as they are stored; None for one to clear.
+
+    Raises ``InvalidRequest`` with every fault.
+    """
+    if isinstance(body, dict) and (fixed := [name for name in IMMUTABLE if name in body]):
+        raise InvalidRequest(details=[f"{name}: can not be changed" for name in fixed])
+    try:
+        changes = LinkChanges.model_validate(body)
+    except ValidationError as error:
+        raise InvalidRequest(details=faults_of(error)) from None
+    return stored_fields(changes, sorted(changes.model_fields_set))
+
+
+def stored_fields(link: NewLink | LinkChanges, names: Iterable[str]) -> dict[str, Any]:
+    """The named fields as the link item holds them; None for what it does not hold."""
+    fields: dict[str, Any] = {}
+    for name in names:
+        value = getattr(link, name)
+        if isinstance(value, datetime):
+            value = iso_moment(value)
+        elif isinstance(value, UtmParameters):
+            value = value.model_dump(exclude_none=True) or None
+        elif value == []:
+            value = None
+        fields[name] = value
+    return fields
+
+
+def faults_of(error: ValidationError, skip: int = 0) -> list[str]:
+    """``field: what is wrong``, at most 20; never the value itself.
+
+    ``skip`` is how many parts of a fault's place come from us and not from the caller.
+    """
     faults = []
     for fault in error.errors(include_url=False, include_input=False, include_context=False)[:20]:
-        where = ".".join(str(part) for part in fault["loc"][0 if array else 1 :])
+        where = ".".join(str(part) for part in fault["loc"][skip:])
         faults.append(f"{where or 'body'}: {fault['msg']}")
     return faults
 

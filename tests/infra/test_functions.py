@@ -13,7 +13,14 @@ RECORDER = {"GetItem", "PutItem", "UpdateItem", "Query"}
 MAY = {
     "authorizer": {"Access": {"GetItem"}},
     "links": {
-        "Links": {"BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "UpdateItem"},
+        "Links": {
+            "BatchGetItem",
+            "ConditionCheckItem",
+            "DeleteItem",
+            "GetItem",
+            "PutItem",
+            "UpdateItem",
+        },
         "Links/index/live": {"Query"},
         "Access": {"UpdateItem"},
     },

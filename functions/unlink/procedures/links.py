@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from functions.unlink.clock import Deadline, iso, now_iso
+from functions.unlink.clock import Deadline, now_iso
 from functions.unlink.codes import SHORT_CODE, is_reserved
 from functions.unlink.errors import (
     Conflict,
@@ -18,10 +18,10 @@ from functions.unlink.errors import (
     Unavailable,
 )
 from functions.unlink.ids import new_link_id, new_short_code, parse_link_id
-from functions.unlink.model import NewLink
+from functions.unlink.model import DESTINATIONS, NewLink, stored_fields
 from functions.unlink.stores.client import TransactionCancelled, in_parallel
 from functions.unlink.stores.items import runs
-from functions.unlink.stores.links import LinksTable
+from functions.unlink.stores.links import ExternalIdTaken, LinksTable
 
 #: Links in one creating transaction: code, external id and link are 3 of its 100 actions.
 LINKS_A_TRANSACTION = 33
@@ -114,38 +114,79 @@ def list_links(
     return page, keys[-1][0] if more else None
 
 
+def update_link(
+    reference: str,
+    changes: dict[str, Any],
+    *,
+    workspace_id: str,
+    base_url: str,
+    links: LinksTable,
+    deadline: Deadline,
+) -> dict[str, Any]:
+    """Change the named attributes of a live link (None clears one); returns the link after it.
+
+    Only what is named is written, and only while the link is live: concurrent updates of other
+    attributes keep theirs, and no update brings a deleted link back. Raises ``LinkNotFound``,
+    ``InvalidRequest`` (a loop to ourselves), ``Conflict`` (the external id is taken).
+    """
+    _refuse_loops(changes, base_url)
+    link = find_link(reference, workspace_id=workspace_id, links=links, deadline=deadline)
+    changes = changes | {"updatedAt": now_iso()}
+    kept = {name: value for name, value in changes.items() if name != "externalId"}
+    while not deadline.passed:
+        if len(kept) == len(changes) or changes["externalId"] == link.get("externalId"):
+            # It is not written: it may be changing under us, and its own item would not follow.
+            updated = links.update(workspace_id, link["id"], kept, deadline=deadline)
+            if updated is None:
+                raise LinkNotFound
+            return updated
+        try:
+            moved = links.update_external_id(link, changes, deadline=deadline)
+        except ExternalIdTaken:
+            raise _external_id_taken([changes["externalId"]]) from None
+        # After a move the transaction's own answer has no attributes; after a refusal the link
+        # was deleted or got another external id meanwhile.
+        found = links.get(workspace_id, link["id"], deadline=deadline)
+        if found is None or "livePk" not in found:
+            if moved:
+                # Changed, and deleted right after.
+                return link | changes
+            raise LinkNotFound
+        if moved:
+            return found
+        link = found
+    raise Unavailable
+
+
 def _new_item(link: NewLink, workspace_id: str, user_id: str, base_url: str) -> dict[str, Any]:
-    for address in (link.originalUrl, link.iosUrl, link.androidUrl, link.webFallbackUrl):
-        if address is not None and urlsplit(address).netloc.lower() == _host(base_url):
-            raise InvalidRequest("A link must not lead to this service itself")
     now = now_iso()
-    fields = {
+    fields = stored_fields(link, sorted(NewLink.model_fields.keys() - {"customCode"}))
+    _refuse_loops(fields, base_url)
+    fields |= {
         "id": new_link_id(),
         "workspaceId": workspace_id,
         "userId": user_id,
-        "originalUrl": link.originalUrl,
-        "title": link.title,
-        "description": link.description,
-        "tags": link.tags or None,
-        "iosUrl": link.iosUrl,
-        "androidUrl": link.androidUrl,
-        "webFallbackUrl": link.webFallbackUrl,
-        "utmParameters": (
-            link.utmParameters.model_dump(exclude_none=True) if link.utmParameters else None
-        ),
-        "externalId": link.externalId,
-        "expiresAt": iso(link.expiresAt.timestamp()) if link.expiresAt else None,
-        "isActive": link.isActive,
+        "shortCode": link.shortCode or link.customCode,
         "clickCount": 0,
         "createdAt": now,
         "updatedAt": now,
     }
-    fields["shortCode"] = link.shortCode or link.customCode
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _host(base_url: str) -> str:
-    return urlsplit(base_url).netloc.lower()
+def _refuse_loops(fields: dict[str, Any], base_url: str) -> None:
+    """A short link that leads to a short link may lead back to itself."""
+    ours = _place(base_url)
+    for name in DESTINATIONS:
+        if fields.get(name) is not None and _place(fields[name]) == ours:
+            raise InvalidRequest(details=[f"{name}: a link must not lead to this service itself"])
+
+
+def _place(address: str) -> tuple[str, int]:
+    """Host and port; http and https of one host lead to each other."""
+    parts = urlsplit(address)
+    port = parts.port or 80
+    return (parts.hostname or "").rstrip("."), 80 if port == 443 else port
 
 
 def _draw() -> str:

@@ -14,10 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, TypeVar
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
+from botocore.session import get_session
 
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import InternalError, Unavailable
@@ -78,19 +78,20 @@ class TransactionCancelled(Exception):
 
 
 @cache
-def client(service: str) -> Any:
-    """One client per service and process.
+def client(service: str, *, connect_timeout: float = 2, read_timeout: float = 6) -> Any:
+    """One client per service and process; timeouts in seconds.
 
     ``parameter_validation=False``: what is sent is built here, not by callers, and validation is
     a third of the client CPU of a batch. Timeouts are short because a call that hangs is retried.
+    botocore's session and not boto3: importing boto3 (its S3 transfer manager) takes as long again.
     """
-    return boto3.client(
+    return get_session().create_client(
         service,
         config=Config(
             parameter_validation=False,
             max_pool_connections=THREADS,
-            connect_timeout=2,
-            read_timeout=6,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
             retries={"total_max_attempts": 1},
             tcp_keepalive=True,
         ),

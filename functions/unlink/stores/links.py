@@ -42,6 +42,10 @@ STATEMENT_BATCH = 25
 TRANSACTION_ACTIONS = 100
 
 
+class ExternalIdTaken(Exception):
+    """The external id belongs to another link of the workspace."""
+
+
 @dataclass(frozen=True, slots=True)
 class LinkState:
     """What a deletion must know of a link before it touches it."""
@@ -242,6 +246,77 @@ class LinksTable:
     def _put(self, item: dict[str, Any], *, condition: str) -> dict[str, Any]:
         return {"Put": {"TableName": self.name, "Item": item, "ConditionExpression": condition}}
 
+    # -- update -----------------------------------------------------------------------------
+
+    def update(
+        self, workspace_id: str, link_id: str, changes: dict[str, Any], *, deadline: Deadline
+    ) -> dict[str, Any] | None:
+        """Set (or, for None, remove) these attributes of a live link; the link after it.
+
+        None when it is not live: the condition keeps an update from bringing a link back.
+        """
+        is_live = "attribute_exists(livePk)"
+        try:
+            answer = call(
+                self._client.update_item,
+                deadline=deadline,
+                TableName=self.name,
+                Key=_link_key(workspace_id, link_id),
+                ConditionExpression=is_live,
+                ReturnValues="ALL_NEW",
+                **_change(changes),
+            )
+        except ConditionFailed:
+            return None
+        return from_item(answer["Attributes"])
+
+    def update_external_id(
+        self, link: dict[str, Any], changes: dict[str, Any], *, deadline: Deadline
+    ) -> bool:
+        """Like :meth:`update` for changes with an external id: its own item moves along.
+
+        All in one transaction. False when the link is no longer live or has another external id
+        than ``link`` (as it was read) says. Raises :class:`ExternalIdTaken`.
+        """
+        workspace_id, link_id = link["workspaceId"], link["id"]
+        old, new = link.get("externalId"), changes["externalId"]
+        update = _change(changes)
+        update["ExpressionAttributeNames"]["#old"] = "externalId"
+        if old is None:
+            # Of two updates at once, both reading no external id, only one may claim one.
+            as_it_was_read = "attribute_not_exists(#old)"
+        else:
+            as_it_was_read = "#old=:old"
+            update["ExpressionAttributeValues"][":old"] = {"S": old}
+        actions: list[dict[str, Any]] = [
+            {
+                "Update": {
+                    "TableName": self.name,
+                    "Key": _link_key(workspace_id, link_id),
+                    "ConditionExpression": f"attribute_exists(livePk) AND {as_it_was_read}",
+                    **update,
+                }
+            }
+        ]
+        if new is not None:
+            external_id_is_free = "attribute_not_exists(pk)"
+            item = _external_key(workspace_id, new) | {"linkId": {"S": link_id}}
+            actions.append(self._put(item, condition=external_id_is_free))
+        if old is not None:
+            actions.append(self._delete_pointer(_external_key(workspace_id, old), link_id))
+        try:
+            transact(self._client, actions, deadline=deadline)
+        except TransactionCancelled as cancelled:
+            refused = [
+                reason.get("Code") == "ConditionalCheckFailed" for reason in cancelled.reasons
+            ]
+            if refused[0]:
+                return False
+            if new is not None and refused[1]:
+                raise ExternalIdTaken from None
+            raise InternalError from cancelled
+        return True
+
     # -- QR images --------------------------------------------------------------------------
 
     def register_qr_key(
@@ -397,38 +472,38 @@ class LinksTable:
         """
         # Only an existing link: of two racing erasures one must report it, the other not.
         link_exists = "attribute_exists(livePk)" if live_only else "attribute_exists(pk)"
-        # Only while it points here: a code is never taken from another link.
-        code_is_ours = "linkId=:link"
-        ours = {":link": {"S": state.id}}
+        link: dict[str, Any] = {
+            "TableName": self.name,
+            "Key": _link_key(workspace_id, state.id),
+        }
+        # Only with the external id that goes with it: one set since the link was read would
+        # stay behind, taken for ever.
+        if state.external_id is None:
+            link["ConditionExpression"] = f"{link_exists} AND attribute_not_exists(externalId)"
+        else:
+            link["ConditionExpression"] = f"{link_exists} AND externalId=:external"
+            link["ExpressionAttributeValues"] = {":external": {"S": state.external_id}}
         actions: list[dict[str, Any]] = [
-            {
-                "Delete": {
-                    "TableName": self.name,
-                    "Key": _link_key(workspace_id, state.id),
-                    "ConditionExpression": link_exists,
-                }
-            },
-            {
-                "Delete": {
-                    "TableName": self.name,
-                    "Key": _code_key(state.short_code),
-                    "ConditionExpression": code_is_ours,
-                    "ExpressionAttributeValues": ours,
-                }
-            },
+            {"Delete": link},
+            self._delete_pointer(_code_key(state.short_code), state.id),
         ]
         if state.external_id is not None:
             actions.append(
-                {
-                    "Delete": {
-                        "TableName": self.name,
-                        "Key": _external_key(workspace_id, state.external_id),
-                        "ConditionExpression": code_is_ours,
-                        "ExpressionAttributeValues": ours,
-                    }
-                }
+                self._delete_pointer(_external_key(workspace_id, state.external_id), state.id)
             )
         return actions
+
+    def _delete_pointer(self, key: dict[str, Any], link_id: str) -> dict[str, Any]:
+        # Only while it points here: a code or external id is never taken from another link.
+        still_ours = "linkId=:link"
+        return {
+            "Delete": {
+                "TableName": self.name,
+                "Key": key,
+                "ConditionExpression": still_ours,
+                "ExpressionAttributeValues": {":link": {"S": link_id}},
+            }
+        }
 
 
 _LINK = {"S": "LINK"}
@@ -466,6 +541,25 @@ def _state(item: dict[str, Any]) -> LinkState:
         int(item["clickCount"]["N"]) if "clickCount" in item else 0,
         last_click["S"] if last_click else None,
     )
+
+
+def _change(changes: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of an update that sets these attributes, and removes those that are None."""
+    names = {f"#{position}": name for position, name in enumerate(changes)}
+    values: dict[str, Any] = {}
+    sets, removes = [], []
+    for position, value in enumerate(changes.values()):
+        if value is None:
+            removes.append(f"#{position}")
+        else:
+            sets.append(f"#{position}=:{position}")
+            values |= to_item({f":{position}": value})
+    return {
+        "UpdateExpression": f"SET {','.join(sets)}"
+        + (f" REMOVE {','.join(removes)}" if removes else ""),
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": values,
+    }
 
 
 def _link_key(workspace_id: str, link_id: str) -> dict[str, Any]:
