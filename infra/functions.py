@@ -17,6 +17,7 @@ from infra.data import LIVE_INDEX, OPEN_INDEX, QR_PREFIX, Data
 from infra.queues import WORKER_TIMEOUT, Queues
 from infra.secrets import Secrets
 from infra.settings import Settings
+from infra.users import Users
 
 #: One second less than API Gateway waits, so that a function can still answer by itself.
 HTTP_TIMEOUT = Duration.seconds(28)
@@ -47,6 +48,7 @@ class Functions(Construct):
         data: Data,
         secrets: Secrets,
         queues: Queues,
+        users: Users,
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
@@ -54,6 +56,7 @@ class Functions(Construct):
         self._data = data
         self._secrets = secrets
         self._queues = queues
+        self._users = users
 
         self.authorizer = self._authorizer()
         self.links = self._links()
@@ -67,8 +70,15 @@ class Functions(Construct):
             "authorizer",
             timeout=Duration.seconds(5),
             memory_mb=512,
-            environment=self._tables("access"),
-            statements=[allow("dynamodb:GetItem", on=[self._data.access.table_arn])],
+            environment={
+                **self._tables("access"),
+                "SESSION_ISSUER": self._users.issuer,
+                "SESSION_CLIENT_ID": self._users.client.user_pool_client_id,
+            },
+            statements=[
+                allow("dynamodb:GetItem", on=[self._data.access.table_arn]),
+                self._allow_noting_use(),
+            ],
         )
 
     def _links(self) -> lambda_.Function:
@@ -306,6 +316,21 @@ class Functions(Construct):
                 "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["RATE#*"]},
                 # ForAllValues holds for a request that has no such key at all.
                 "Null": {"dynamodb:LeadingKeys": "false"},
+            },
+        )
+
+    def _allow_noting_use(self) -> iam.PolicyStatement:
+        """Say when a key was last used, and change nothing else of it: scopes least of all."""
+        return allow(
+            "dynamodb:UpdateItem",
+            on=[self._data.access.table_arn],
+            when={
+                "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["KEY#*"]},
+                "ForAllValues:StringEquals": {"dynamodb:Attributes": ["pk", "sk", "lastUsedAt"]},
+                # ForAllValues holds for a request that has no such key at all.
+                "Null": {"dynamodb:LeadingKeys": "false", "dynamodb:Attributes": "false"},
+                # The answer would otherwise show the whole item.
+                "StringEqualsIfExists": {"dynamodb:ReturnValues": "NONE"},
             },
         )
 

@@ -11,6 +11,7 @@ from infra.packaging import function_code
 from infra.queues import Queues
 from infra.secrets import Secrets
 from infra.settings import Settings
+from infra.users import Users
 
 #: Behaviours of CDK that are off unless asked for. Here and not in `cdk.json`, which only the
 #: command line reads: `python app.py` must synthesize the same.
@@ -21,7 +22,7 @@ FEATURE_FLAGS = {
 
 
 class UnlinkStack(Stack):
-    """Tables, secrets and queues, the functions between them, and the API in front.
+    """Tables, secrets, queues and users, the functions between them, and the API in front.
 
     `code` is the archive that all functions share; without it, it is packaged for the stage's
     target.
@@ -46,6 +47,7 @@ class UnlinkStack(Stack):
         self.data = Data(self, "Data", settings=settings)
         self.secrets = Secrets(self, "Secrets", settings=settings)
         self.queues = Queues(self, "Queues")
+        self.users = Users(self, "Users", settings=settings)
         self.functions = Functions(
             self,
             "Functions",
@@ -54,6 +56,7 @@ class UnlinkStack(Stack):
             data=self.data,
             secrets=self.secrets,
             queues=self.queues,
+            users=self.users,
         )
         self.api = Api(self, "Api", settings=settings, functions=self.functions)
         self._add_outputs(settings.stage)
@@ -71,6 +74,8 @@ class UnlinkStack(Stack):
             "ResumeQueueUrl": self.queues.resume.queue_url,
             "EraseQueueUrl": self.queues.erase.queue_url,
             "AuthorizerFunctionName": self.functions.authorizer.function_name,
+            "UserPoolId": self.users.pool.user_pool_id,
+            "UserPoolClientId": self.users.client.user_pool_client_id,
         }
         for plan, usage_plan in self.api.usage_plans.items():
             outputs[f"UsagePlan{plan.capitalize()}"] = usage_plan.usage_plan_id

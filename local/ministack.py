@@ -157,8 +157,12 @@ class Engine:
             "HOME": str(self._directory),
             "TMPDIR": str(self._directory),
             "S3_DATA_DIR": str(self._directory / "s3"),
+            # Where it keeps the signing keys of user pools, else in a /tmp that all engines share.
+            "STATE_DIR": str(self._directory / "state"),
             "BIND_HOST": HOST,
             "GATEWAY_PORT": str(port),
+            # Its MQTT broker would listen on every address of the machine.
+            "IOT_MTLS_ENABLED": "false",
             "MINISTACK_REGION": REGION,
             "LOG_LEVEL": "INFO",
             "PYTHONUNBUFFERED": "1",

@@ -21,6 +21,10 @@ from local.stack import LocalStack, StackError, bind, running
 ENV_FILE = LOCAL_DIR / "demo.env"
 DEFAULT_PORT = 8000
 
+DEMO_USER = "demo@example.com"
+SESSION_SECONDS = 45 * 60
+"""How often the demo user signs in anew: a session lasts an hour."""
+
 Link = dict[str, Any]
 
 
@@ -44,12 +48,17 @@ def main() -> int:
         ENV_FILE.unlink(missing_ok=True)
         with running(bridge, name=f"run-{bridge.port}", say=_say) as stack:
             demo, other, free, links = _seed(stack)
-            settings = _write_env(stack, demo, other, free)
+            user = stack.access.add_user(DEMO_USER)
+            stack.access.add_member(demo.workspace_id, user)
+            session = stack.access.sign_in(user)
+            settings = _write_env(stack, demo, other, free, session)
             try:
                 _say(_guide(stack, demo, other, free, links))
                 _say(f"Ready after {time.monotonic() - began:.1f} s. Ctrl-C stops it.\n")
                 bridge.log = _say
-                stop.wait()
+                while not stop.wait(SESSION_SECONDS):
+                    session = stack.access.sign_in(user)
+                    settings = _write_env(stack, demo, other, free, session)
             finally:
                 _remove_env(settings)
     except KeyboardInterrupt:
@@ -85,7 +94,9 @@ def _seed(stack: LocalStack) -> tuple[Workspace, Workspace, Workspace, list[Link
     return demo, other, free, links
 
 
-def _write_env(stack: LocalStack, demo: Workspace, other: Workspace, free: Workspace) -> str:
+def _write_env(
+    stack: LocalStack, demo: Workspace, other: Workspace, free: Workspace, session: str
+) -> str:
     """Write the settings of this run to `ENV_FILE` and return them."""
     values = {
         "BASE_URL": stack.base_url,
@@ -94,6 +105,7 @@ def _write_env(stack: LocalStack, demo: Workspace, other: Workspace, free: Works
         "ADMIN_KEY": demo.admin_key,
         "OTHER_KEY": other.api_key,
         "FREE_KEY": free.api_key,
+        "SESSION_TOKEN": session,
         "AWS_ENDPOINT_URL": stack.engine.url,
     }
     # Whole or not at all: others wait for this file to appear.
@@ -163,6 +175,7 @@ def _guide(
         f"  ADMIN_KEY {demo.admin_key}  (every scope; workspace demo)",
         f"  OTHER_KEY {other.api_key}  (as API_KEY; workspace other)",
         f"  FREE_KEY  {free.api_key}  (as API_KEY; workspace free, on the free plan)",
+        f"  SESSION_TOKEN is in the file: {DEMO_USER}, signed in (every scope; workspace demo)",
         "",
         "Every route, to copy and paste:",
         "",

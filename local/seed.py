@@ -12,9 +12,10 @@ from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
-from functions.unlink.keys import generate_api_key
+from administration import operations
+from administration.operations import Deployment
 from functions.unlink.plans import SCOPES
-from functions.unlink.stores.access import AccessTable
+from functions.unlink.policies import Policies
 from local.ministack import Engine
 
 USER_SCOPES = ("linksRead", "linksWrite", "linksErase", "analyticsRead")
@@ -74,29 +75,28 @@ class Workspace:
     """Every scope."""
 
 
+@dataclass(frozen=True)
+class User:
+    """A user of the pool who can sign in."""
+
+    email: str
+    password: str
+
+
 class Access:
-    """Administers workspaces and keys of the deployed stack, as an operator would."""
+    """Administers workspaces, keys and users of the deployed stack, with the operators' code."""
 
     def __init__(self, engine: Engine, outputs: dict[str, str]) -> None:
         """`outputs` are those of the deployed stack, by name."""
-        self._table = AccessTable(engine.client("dynamodb"), outputs["AccessTableName"])
-        self._gateway = engine.client("apigateway")
+        self.deployment = Deployment.of(outputs, engine.client)
+        self._users = engine.client("cognito-idp")
         self._outputs = outputs
         self._numbers = count(1)
 
     def add_workspace(self, workspace_id: str | None = None, *, plan: str) -> Workspace:
         """A workspace in its plan's usage plan, with one key of each kind."""
         workspace_id = workspace_id or f"ws-{next(self._numbers)}-{secrets.token_hex(4)}"
-        usage_key = secrets.token_urlsafe(32)
-        created = self._gateway.create_api_key(
-            name=f"workspace-{workspace_id}", value=usage_key, enabled=True
-        )
-        self._gateway.create_usage_plan_key(
-            usagePlanId=self._outputs[f"UsagePlan{plan.capitalize()}"],
-            keyId=created["id"],
-            keyType="API_KEY",
-        )
-        self._table.put_workspace(workspace_id, plan=plan, usage_key=usage_key)
+        operations.create_workspace(self.deployment, workspace_id, plan=plan, policies=Policies())
         return Workspace(
             workspace_id=workspace_id,
             plan=plan,
@@ -114,17 +114,46 @@ class Access:
         expires_at: str | None = None,
     ) -> str:
         """A new API key of the workspace; this is the only time that it is known."""
-        key = generate_api_key()
-        self._table.put_key(
-            key,
-            key_id=f"{workspace_id}-{name}-{secrets.token_hex(4)}",
-            workspace_id=workspace_id,
-            scopes=list(scopes),
-            user_id=f"user-{name}",
+        secret, _ = operations.issue_key(
+            self.deployment,
+            workspace_id,
             name=name,
+            scopes=scopes,
+            user_id=f"user-{name}",
             expires_at=expires_at,
         )
-        return key
+        return secret
+
+    def add_user(self, email: str) -> User:
+        """A user of the pool with a password that nobody else knows; a member of nothing yet."""
+        pool, password = self._outputs["UserPoolId"], f"Aa1!{secrets.token_urlsafe(24)}"
+        self._users.admin_create_user(
+            UserPoolId=pool,
+            Username=email,
+            UserAttributes=[
+                {"Name": "email", "Value": email},
+                {"Name": "email_verified", "Value": "true"},
+            ],
+            MessageAction="SUPPRESS",
+        )
+        self._users.admin_set_user_password(
+            UserPoolId=pool, Username=email, Password=password, Permanent=True
+        )
+        return User(email, password)
+
+    def add_member(self, workspace_id: str, user: User, *, role: str = "owner") -> None:
+        """Make a user a member of the workspace."""
+        operations.add_member(self.deployment, workspace_id, user.email, role=role)
+
+    def sign_in(self, user: User) -> str:
+        """A new access token: the session token of the API, valid for an hour."""
+        answer = self._users.admin_initiate_auth(
+            UserPoolId=self._outputs["UserPoolId"],
+            ClientId=self._outputs["UserPoolClientId"],
+            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": user.email, "PASSWORD": user.password},
+        )
+        return str(answer["AuthenticationResult"]["AccessToken"])
 
 
 def demo_links() -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ The tree::
     UnlinkError                     status, English and Arabic text, members beside the error
     ├── InvalidRequest         400  not JSON, wrong shape, a field out of range
     │   └── InvalidIds         400  names the ids: invalidIds, unknownIds
+    ├── Unauthenticated        401  the gateway's body: its cached answer outlived the credential
     ├── MissingScopes          403  missingScopes
     ├── NotFound               404
     │   ├── LinkNotFound       404  exactly LinkForty's body
@@ -85,6 +86,29 @@ class InvalidIds(InvalidRequest):
         if unknown:
             members |= {"unknownIds": unknown[:NAMED_IDS], "unknownCount": len(unknown)}
         super().__init__(**members)
+
+
+class Unauthenticated(UnlinkError):
+    """The credential has ended since the gateway's cached answer; the gateway's own body."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    english = "Invalid API key"
+    arabic = "مفتاح API غير صالح"
+
+    def __init__(self) -> None:
+        super().__init__("Authentication required")
+
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": "Bearer"}
+
+    def hoko(self) -> dict[str, Any]:
+        return {
+            "statusCode": int(self.status),
+            "error": {"en": self.english, "ar": self.arabic},
+            "message": self.message,
+        }
+
+    linkforty = hoko
 
 
 class MissingScopes(UnlinkError):

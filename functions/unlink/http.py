@@ -27,9 +27,11 @@ from functions.unlink.errors import (
     MissingScopes,
     NotFound,
     RateLimited,
+    Unauthenticated,
     UnlinkError,
 )
 from functions.unlink.plans import Plan, plans
+from functions.unlink.policies import Policies
 from functions.unlink.settings import optional_setting, setting
 from functions.unlink.stores.access import AccessTable, RateWindow
 from functions.unlink.stores.client import client
@@ -56,15 +58,21 @@ _warm: list[bool] = []
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, as the authorizer established it."""
+    """Who calls, as the authorizer established it; ``expires_at`` in Unix seconds."""
 
     workspace_id: str
     key_id: str
     user_id: str
     scopes: frozenset[str]
     plan: Plan
-    retention_days: int | None
+    policies: Policies
     source_ip: str
+    expires_at: int | None = None
+
+    @property
+    def retention_days(self) -> int | None:
+        """Days that a soft-deleted link is kept; None for ever."""
+        return self.policies.retention_days
 
     def require(self, *scopes: str) -> None:
         """Raises ``MissingScopes`` with those that the caller's key lacks."""
@@ -191,6 +199,9 @@ class Api:
         headers = cors_headers(event)
         headers["X-Request-Id"] = event["requestContext"]["requestId"]
         try:
+            # The gateway remembers the authorizer's answer for longer than a credential may last.
+            if caller.expires_at is not None and caller.expires_at <= time.time():
+                raise Unauthenticated
             window = self._count(caller)
             if window is not None:
                 headers |= rate_headers(window, caller.plan)
@@ -268,15 +279,16 @@ def access_table() -> AccessTable:
 def caller_of(event: dict[str, Any]) -> Caller:
     """The caller from the authorizer's context (API Gateway turns every value into text)."""
     context = event["requestContext"]["authorizer"]
-    retention = context.get("retentionDays") or None
+    expires_at = context.get("expiresAt")
     return Caller(
         workspace_id=context["workspaceId"],
         key_id=context["keyId"],
         user_id=context["userId"],
         scopes=frozenset(context["scopes"].split()),
         plan=plans()[context["plan"]],
-        retention_days=int(retention) if retention else None,
+        policies=Policies.read(context),
         source_ip=event["requestContext"].get("identity", {}).get("sourceIp", ""),
+        expires_at=int(expires_at) if expires_at else None,
     )
 
 

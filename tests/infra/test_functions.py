@@ -11,7 +11,7 @@ RECORDER = {"GetItem", "PutItem", "UpdateItem", "Query"}
 
 #: Function -> table (or table/index) -> DynamoDB actions; nothing else is allowed.
 MAY = {
-    "authorizer": {"Access": {"GetItem"}},
+    "authorizer": {"Access": {"GetItem", "UpdateItem"}},
     "links": {
         "Links": {
             "BatchGetItem",
@@ -145,6 +145,20 @@ def test_api_functions_write_nothing_but_rate_windows_beside_the_api_keys(
             "Null": {"dynamodb:LeadingKeys": "false"},
         }
     ]
+
+
+def test_the_authorizer_writes_nothing_but_when_a_key_was_used(template: Template) -> None:
+    [condition] = [
+        statement["Condition"]
+        for statement in statements(template, "authorizer")
+        if "dynamodb:UpdateItem" in statement["Action"]
+    ]
+    assert condition == {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["KEY#*"]},
+        "ForAllValues:StringEquals": {"dynamodb:Attributes": ["pk", "sk", "lastUsedAt"]},
+        "Null": {"dynamodb:LeadingKeys": "false", "dynamodb:Attributes": "false"},
+        "StringEqualsIfExists": {"dynamodb:ReturnValues": "NONE"},
+    }
 
 
 def test_only_functions_with_cursors_read_their_secret(template: Template) -> None:

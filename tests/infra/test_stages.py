@@ -22,6 +22,8 @@ OUTPUTS = {
     "UsagePlanEnterprise",
     "UsagePlanFree",
     "UsagePlanPro",
+    "UserPoolClientId",
+    "UserPoolId",
 }
 
 

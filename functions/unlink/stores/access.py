@@ -1,11 +1,14 @@
-"""The ``access`` table: API keys, workspaces and their policies, rate windows.
+"""The ``access`` table: API keys, members, workspaces and their policies, rate windows.
 
 Items (``pk``, ``sk``):
 
 - key: ``KEY#{sha256}``, ``KEY`` → ``keyId, workspaceId, userId, scopes, name, createdAt,
-  expiresAt, revokedAt``. The secret itself is never stored.
-- workspace: ``WS#{workspaceId}``, ``WORKSPACE`` → ``plan, usageKey`` and policies; its keys are
-  listed as ``WS#{workspaceId}``, ``KEY#{keyId}``.
+  expiresAt, revokedAt, lastUsedAt``. The secret itself is never stored.
+- member: ``USER#{userId}``, ``MEMBER`` → ``workspaceId, userId, role, email, createdAt``. The key
+  is the user's alone, so a user is a member of one workspace at most.
+- workspace: ``WS#{workspaceId}``, ``WORKSPACE`` → ``plan, usageKey, usageKeyId`` and policies.
+  Its keys and members are listed as ``WS#{workspaceId}``, ``KEY#{keyId}`` → ``hash`` and
+  ``MEMBER#{userId}``; it is itself listed as ``WORKSPACES``, ``{workspaceId}``.
 - rate window: ``RATE#{identity}#{minute}``, ``RATE`` → ``requests``, removed by TTL.
 """
 
@@ -13,18 +16,38 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from functions.unlink.clock import Deadline, now_iso
-from functions.unlink.errors import RateLimited
+from functions.unlink.clock import Deadline, iso, now_iso
+from functions.unlink.errors import RateLimited, Unavailable
 from functions.unlink.keys import hash_api_key
 from functions.unlink.plans import Plan
-from functions.unlink.stores.client import ConditionFailed, call
-from functions.unlink.stores.items import from_item, to_item
+from functions.unlink.policies import NAMES, Policies
+from functions.unlink.stores.client import (
+    ConditionFailed,
+    TransactionCancelled,
+    backoff,
+    call,
+    transact,
+)
+from functions.unlink.stores.items import from_item, runs, to_item
 
 #: Length of a rate window in seconds; windows are aligned to the clock's minutes.
 WINDOW = 60
+
+#: How exact ``lastUsedAt`` is, in seconds: a busy key costs one write in this time.
+LAST_USED_STEP = 3_600
+
+
+class AlreadyExists(Exception):
+    """A workspace, key or membership of this name exists."""
+
+
+class Unknown(Exception):
+    """No such workspace, key or member."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +77,43 @@ class AccessTable:
         """The record of an API key, found by its hash; None when there is none."""
         return self._get(f"KEY#{hash_api_key(key)}", "KEY", deadline)
 
+    def member(self, user_id: str, *, deadline: Deadline) -> dict[str, Any] | None:
+        """The membership of a user; None for a user of no workspace."""
+        return self._get(f"USER#{user_id}", "MEMBER", deadline)
+
     def workspace(self, workspace_id: str, *, deadline: Deadline) -> dict[str, Any] | None:
         """The workspace's plan and policies."""
         return self._get(f"WS#{workspace_id}", "WORKSPACE", deadline)
+
+    def note_use(self, record: dict[str, Any], *, deadline: Deadline) -> None:
+        """Keep when a key was last used, to the hour: at most one write a key and hour.
+
+        ``record`` is what :meth:`find_key` gave: most calls see there that nothing is to do.
+        """
+        step = iso(int(time.time()) // LAST_USED_STEP * LAST_USED_STEP)
+        if record.get("lastUsedAt", "") >= step:
+            return
+        # Only a key that exists, and of parallel first uses in the hour only one.
+        not_noted_yet = (
+            "attribute_exists(pk) AND (attribute_not_exists(lastUsedAt) OR lastUsedAt<:step)"
+        )
+        with suppress(ConditionFailed):
+            call(
+                self._client.update_item,
+                deadline=deadline,
+                TableName=self.name,
+                Key=_key(record["pk"], record["sk"]),
+                UpdateExpression="SET lastUsedAt=:step",
+                ConditionExpression=not_noted_yet,
+                ExpressionAttributeValues={":step": {"S": step}},
+            )
 
     def _get(self, pk: str, sk: str, deadline: Deadline) -> dict[str, Any] | None:
         item = call(
             self._client.get_item,
             deadline=deadline,
             TableName=self.name,
-            Key={"pk": {"S": pk}, "sk": {"S": sk}},
+            Key=_key(pk, sk),
             ConsistentRead=True,
         ).get("Item")
         return from_item(item) if item else None
@@ -100,23 +150,63 @@ class AccessTable:
         used = int(answer["Attributes"]["requests"]["N"])
         return RateWindow(window.limit, max(0, window.limit - used), window.reset)
 
-    # -- administration ---------------------------------------------------------------------
+    # -- administration: workspaces -----------------------------------------------------------
 
-    def put_workspace(
-        self, workspace_id: str, *, plan: str, usage_key: str, **policies: Any
+    def create_workspace(
+        self,
+        workspace_id: str,
+        *,
+        plan: str,
+        usage_key: str,
+        usage_key_id: str,
+        policies: Policies,
     ) -> None:
-        """Create or replace a workspace; ``usage_key`` is its API Gateway key's value."""
-        self._put(
-            {
-                "pk": f"WS#{workspace_id}",
-                "sk": "WORKSPACE",
-                "workspaceId": workspace_id,
-                "plan": plan,
-                "usageKey": usage_key,
-                "createdAt": now_iso(),
-            }
-            | policies
+        """Create a workspace; ``usage_key`` is the value of its API Gateway key, and its id.
+
+        Raises :class:`AlreadyExists`, having changed nothing.
+        """
+        record = {
+            "workspaceId": workspace_id,
+            "plan": plan,
+            "usageKey": usage_key,
+            "usageKeyId": usage_key_id,
+            "createdAt": now_iso(),
+        } | policies.record()
+        self._create(
+            _key(f"WS#{workspace_id}", "WORKSPACE") | to_item(record),
+            _key("WORKSPACES", workspace_id),
         )
+
+    def set_workspace(self, workspace_id: str, *, plan: str, policies: Policies) -> None:
+        """Replace a workspace's plan and policies; raises :class:`Unknown`."""
+        kept = policies.record()
+        dropped = [name for name in NAMES.values() if name not in kept]
+        assignments = ["#plan=:plan", *(f"{name}=:{name}" for name in kept)]
+        expression = f"SET {', '.join(assignments)}"
+        if dropped:
+            expression += f" REMOVE {', '.join(dropped)}"
+        workspace_exists = "attribute_exists(pk)"
+        try:
+            call(
+                self._client.update_item,
+                deadline=_patience(),
+                TableName=self.name,
+                Key=_key(f"WS#{workspace_id}", "WORKSPACE"),
+                UpdateExpression=expression,
+                ConditionExpression=workspace_exists,
+                ExpressionAttributeNames={"#plan": "plan"},
+                ExpressionAttributeValues=to_item(
+                    {":plan": plan} | {f":{name}": value for name, value in kept.items()}
+                ),
+            )
+        except ConditionFailed:
+            raise Unknown from None
+
+    def workspace_ids(self) -> list[str]:
+        """Every workspace, in the order of their ids."""
+        return [item["sk"]["S"] for item in self._listed("WORKSPACES", "")]
+
+    # -- administration: keys -----------------------------------------------------------------
 
     def put_key(
         self,
@@ -124,29 +214,169 @@ class AccessTable:
         *,
         key_id: str,
         workspace_id: str,
-        scopes: list[str],
+        scopes: Sequence[str],
         user_id: str,
         name: str,
         expires_at: str | None = None,
-    ) -> None:
-        """Store what is known of a new API key; the key itself is not."""
+    ) -> dict[str, Any]:
+        """Store what is known of a new API key, and return it; the key itself is not stored."""
         record = {
             "keyId": key_id,
             "workspaceId": workspace_id,
             "userId": user_id,
-            "scopes": scopes,
+            "scopes": list(scopes),
             "name": name,
             "createdAt": now_iso(),
             "expiresAt": expires_at,
         }
         digest = hash_api_key(key)
-        self._put({"pk": f"KEY#{digest}", "sk": "KEY"} | record)
-        self._put({"pk": f"WS#{workspace_id}", "sk": f"KEY#{key_id}", "hash": digest} | record)
-
-    def _put(self, record: dict[str, Any]) -> None:
-        call(
-            self._client.put_item,
-            deadline=Deadline(10),
-            TableName=self.name,
-            Item=to_item(record),
+        self._create(
+            _key(f"KEY#{digest}", "KEY") | to_item(record),
+            _key(f"WS#{workspace_id}", f"KEY#{key_id}") | {"hash": {"S": digest}},
         )
+        return record
+
+    def keys(self, workspace_id: str) -> list[dict[str, Any]]:
+        """What is known of a workspace's keys, revoked and expired ones included, oldest first."""
+        listed = self._listed(f"WS#{workspace_id}", "KEY#")
+        keys = [_key(f"KEY#{item['hash']['S']}", "KEY") for item in listed]
+        return sorted(self._read_all(keys), key=lambda record: str(record["createdAt"]))
+
+    def key(self, workspace_id: str, key_id: str) -> dict[str, Any]:
+        """One key of a workspace; raises :class:`Unknown`."""
+        listed = self._get(f"WS#{workspace_id}", f"KEY#{key_id}", _patience())
+        record = self._get(f"KEY#{listed['hash']}", "KEY", _patience()) if listed else None
+        if record is None:
+            raise Unknown
+        return record
+
+    def end_key(self, record: dict[str, Any], *, attribute: str, at: str) -> None:
+        """Set ``revokedAt`` or ``expiresAt`` of a key that :meth:`key` gave; the earlier stays."""
+        not_ended_before = "attribute_exists(pk) AND (attribute_not_exists(#end) OR #end>:at)"
+        with suppress(ConditionFailed):
+            call(
+                self._client.update_item,
+                deadline=_patience(),
+                TableName=self.name,
+                Key=_key(record["pk"], record["sk"]),
+                UpdateExpression="SET #end=:at",
+                ConditionExpression=not_ended_before,
+                ExpressionAttributeNames={"#end": attribute},
+                ExpressionAttributeValues={":at": {"S": at}},
+            )
+
+    # -- administration: members --------------------------------------------------------------
+
+    def put_member(
+        self, user_id: str, *, workspace_id: str, role: str, email: str | None = None
+    ) -> dict[str, Any]:
+        """Make a user a member, or change the role of one.
+
+        Raises :class:`AlreadyExists` for a member of another workspace.
+        """
+        record = {
+            "userId": user_id,
+            "workspaceId": workspace_id,
+            "role": role,
+            "email": email,
+            "createdAt": now_iso(),
+        }
+        # A session names no workspace, so its user may have only one.
+        member_of_no_other = "attribute_not_exists(pk) OR workspaceId=:workspace"
+        member = {
+            "TableName": self.name,
+            "Item": _key(f"USER#{user_id}", "MEMBER") | to_item(record),
+            "ConditionExpression": member_of_no_other,
+            "ExpressionAttributeValues": {":workspace": {"S": workspace_id}},
+        }
+        listed = {
+            "TableName": self.name,
+            "Item": _key(f"WS#{workspace_id}", f"MEMBER#{user_id}"),
+        }
+        try:
+            transact(self._client, [{"Put": member}, {"Put": listed}], deadline=_patience())
+        except TransactionCancelled:
+            raise AlreadyExists from None
+        return record
+
+    def members(self, workspace_id: str) -> list[dict[str, Any]]:
+        """The members of a workspace, oldest first."""
+        listed = self._listed(f"WS#{workspace_id}", "MEMBER#")
+        keys = [_key(f"USER#{item['sk']['S'].partition('#')[2]}", "MEMBER") for item in listed]
+        return sorted(self._read_all(keys), key=lambda record: str(record["createdAt"]))
+
+    def remove_member(self, user_id: str, *, workspace_id: str) -> None:
+        """End a membership; raises :class:`Unknown`."""
+        member_of_this = {
+            "TableName": self.name,
+            "Key": _key(f"USER#{user_id}", "MEMBER"),
+            "ConditionExpression": "workspaceId=:workspace",
+            "ExpressionAttributeValues": {":workspace": {"S": workspace_id}},
+        }
+        listed = {"TableName": self.name, "Key": _key(f"WS#{workspace_id}", f"MEMBER#{user_id}")}
+        try:
+            transact(
+                self._client,
+                [{"Delete": member_of_this}, {"Delete": listed}],
+                deadline=_patience(),
+            )
+        except TransactionCancelled:
+            raise Unknown from None
+
+    # -- shared -------------------------------------------------------------------------------
+
+    def _create(self, *items: dict[str, Any]) -> None:
+        """Put new items, all or none."""
+        is_new = "attribute_not_exists(pk)"
+        actions = [
+            {"Put": {"TableName": self.name, "Item": item, "ConditionExpression": is_new}}
+            for item in items
+        ]
+        try:
+            transact(self._client, actions, deadline=_patience())
+        except TransactionCancelled:
+            raise AlreadyExists from None
+
+    def _listed(self, pk: str, prefix: str) -> Iterator[dict[str, Any]]:
+        expression = "pk=:pk AND begins_with(sk,:prefix)" if prefix else "pk=:pk"
+        values = {":pk": pk} | ({":prefix": prefix} if prefix else {})
+        parameters: dict[str, Any] = {
+            "TableName": self.name,
+            "KeyConditionExpression": expression,
+            "ExpressionAttributeValues": to_item(values),
+            "ConsistentRead": True,
+        }
+        while True:
+            answer = call(self._client.query, deadline=_patience(), **parameters)
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def _read_all(self, keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        deadline = _patience()
+        found: list[dict[str, Any]] = []
+        for batch in runs(keys, 100):
+            wanted: list[Mapping[str, Any]] = list(batch)
+            attempt = 0
+            while wanted:
+                answer = call(
+                    self._client.batch_get_item,
+                    deadline=deadline,
+                    RequestItems={self.name: {"Keys": wanted, "ConsistentRead": True}},
+                )
+                found += [from_item(item) for item in answer["Responses"].get(self.name, [])]
+                wanted = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+                attempt += 1
+                if wanted and not backoff(attempt, deadline):
+                    raise Unavailable
+        return found
+
+
+def _key(pk: str, sk: str) -> dict[str, Any]:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def _patience() -> Deadline:
+    """An operator waits longer than a request may."""
+    return Deadline(20)

@@ -1,0 +1,58 @@
+"""One API Gateway key for each workspace, in the usage plan of its plan.
+
+It is no credential: callers never see it. The authorizer names it for every request of the
+workspace, so that the gateway counts the request against the workspace's plan.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+
+class UsageKeys:
+    """Creates, moves and removes usage keys. `client` is a boto3 client of `apigateway`."""
+
+    def __init__(self, client: Any, usage_plans: Mapping[str, str]) -> None:
+        """`usage_plans`: the id of the usage plan of every plan."""
+        self._client = client
+        self._usage_plans = dict(usage_plans)
+
+    def create(self, workspace_id: str, plan: str) -> tuple[str, str]:
+        """A new key in its usage plan: (id, value)."""
+        value = secrets.token_urlsafe(32)
+        created = self._client.create_api_key(
+            name=f"workspace-{workspace_id}",
+            description="Counts a workspace's requests; the authorizer names it",
+            value=value,
+            enabled=True,
+        )
+        key_id = str(created["id"])
+        try:
+            self.move(key_id, plan)
+        except BaseException:
+            self.delete(key_id)
+            raise
+        return key_id, value
+
+    def move(self, key_id: str, plan: str) -> None:
+        """Leave the key in this plan's usage plan only.
+
+        A key may be in one usage plan of a stage, so it leaves before it enters; in between, the
+        workspace's requests are refused. Repeating the call mends one that was cut short.
+        """
+        for other, usage_plan in self._usage_plans.items():
+            if other != plan:
+                with suppress(self._client.exceptions.NotFoundException):
+                    self._client.delete_usage_plan_key(usagePlanId=usage_plan, keyId=key_id)
+        with suppress(self._client.exceptions.ConflictException):
+            self._client.create_usage_plan_key(
+                usagePlanId=self._usage_plans[plan], keyId=key_id, keyType="API_KEY"
+            )
+
+    def delete(self, key_id: str) -> None:
+        """Remove a key that no workspace has."""
+        with suppress(self._client.exceptions.NotFoundException):
+            self._client.delete_api_key(apiKey=key_id)

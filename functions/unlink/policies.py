@@ -1,0 +1,72 @@
+"""What a workspace has decided about its deletes; the defaults are those of a new workspace.
+
+Stored on the workspace's item in ``access`` by these names, handed to the functions as text in
+the authorizer's context, and copied into a deletion's header, because the functions that finish
+a deletion have no right to read ``access``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """Days are whole; None means never.
+
+    ``retention_days``: after how long a soft-deleted link is erased. ``purge_expired_after_days``:
+    after how long an expired link is. ``quarantine_days``: how long the short code of an erased
+    link stays taken. ``cascade_installs``: whether installs go with their link or stay without
+    its id. ``link_events``: whether events are also sent for each link.
+    """
+
+    retention_days: int | None = None
+    purge_expired_after_days: int | None = None
+    quarantine_days: int = 0
+    cascade_installs: bool = False
+    link_events: bool = False
+
+    @classmethod
+    def read(cls, record: Mapping[str, Any]) -> Policies:
+        """From an item, an authorizer's context or a header: camelCase names, numbers or text."""
+        given = {name: record.get(camel) for name, camel in NAMES.items()}
+        return cls(
+            retention_days=_days(given["retention_days"]),
+            purge_expired_after_days=_days(given["purge_expired_after_days"]),
+            quarantine_days=_days(given["quarantine_days"]) or 0,
+            cascade_installs=_flag(given["cascade_installs"]),
+            link_events=_flag(given["link_events"]),
+        )
+
+    def record(self) -> dict[str, int | bool]:
+        """What differs from the defaults, by camelCase name."""
+        return {
+            camel: getattr(self, name)
+            for name, camel in NAMES.items()
+            if getattr(self, name) != getattr(_DEFAULTS, name)
+        }
+
+    def full(self) -> dict[str, int | bool | None]:
+        """Every policy by camelCase name."""
+        return {camel: getattr(self, name) for name, camel in NAMES.items()}
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+#: Attribute name -> the name under which it is stored and shown.
+NAMES = {field.name: _camel(field.name) for field in fields(Policies)}
+
+_DEFAULTS = Policies()
+
+
+def _days(value: Any) -> int | None:
+    return None if value is None or value == "" else int(value)
+
+
+def _flag(value: Any) -> bool:
+    return value is True or str(value).lower() == "true"
