@@ -32,8 +32,9 @@ TASK_ROOT = "/var/task"
 #: of botocore's size.
 SERVICES = frozenset({"dynamodb", "events", "s3", "secretsmanager", "sqs"})
 
-#: Directories that no import reaches.
-DEAD_WEIGHT = ("**/tests", "boto3/examples", "bin", "**/__pycache__")
+#: Directories that no import reaches. cryptography needs cffi's compiled half alone, and nothing
+#: of the C parser that cffi brings.
+DEAD_WEIGHT = ("**/tests", "boto3/examples", "bin", "cffi", "pycparser", "**/__pycache__")
 
 STALE_ARCHIVE_SECONDS = 3_600
 

@@ -121,8 +121,29 @@ def test_a_second_build_installs_nothing(
     assert build_archive(Target.host())[0] == host_archive
 
 
+def test_a_token_can_be_verified_with_what_is_packed(host_archive: Path, tmp_path: Path) -> None:
+    """Some of what cryptography names as its dependencies is left out."""
+    with zipfile.ZipFile(host_archive) as archive:
+        archive.extractall(tmp_path)
+    program = (
+        "import jwt; from cryptography.hazmat.primitives.asymmetric import rsa;"
+        "key = rsa.generate_private_key(public_exponent=65537, key_size=2048);"
+        "token = jwt.encode({'sub': 'a'}, key, algorithm='RS256');"
+        "print(jwt.decode(token, key.public_key(), algorithms=['RS256'])['sub'], jwt.__file__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, '.'); {program}"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == ["a", str(tmp_path / "jwt" / "__init__.py")]
+
+
 def test_the_archive_is_small_enough_to_start_quickly(lambda_archive: Path) -> None:
     """Lambda's own limit, 250 MB unpacked, is far away; a cold start pays for each MB."""
     with zipfile.ZipFile(lambda_archive) as archive:
         assert sum(entry.file_size for entry in archive.infolist()) < 40_000_000
-    assert lambda_archive.stat().st_size < 10_000_000
+    # Half of it is cryptography, which only session tokens need and only they import.
+    assert lambda_archive.stat().st_size < 12_000_000

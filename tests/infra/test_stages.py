@@ -64,6 +64,7 @@ def comparable(template: Template, stage: str) -> Counter[str]:
     for resource in template["Resources"].values():
         properties: dict[str, Any] = {**resource.get("Properties", {})}
         properties.pop("DeletionProtectionEnabled", None)
+        properties.pop("DeletionProtection", None)
         text = json.dumps([resource["Type"], properties], sort_keys=True)
         text = re.sub(rf"\b(unlink-|Unlink |Unlink)?{stage}", r"\1STAGE", text, flags=re.IGNORECASE)
         text = re.sub(rf"Stage{stage}", "StageSTAGE", text)
