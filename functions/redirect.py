@@ -3,45 +3,57 @@
 from __future__ import annotations
 
 import json
+import os
 import time
-import uuid
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
-from functions.unlink.clock import Deadline, now_iso
+from functions.unlink.clock import Deadline, iso, now_iso
 from functions.unlink.codes import SHORT_CODE
+from functions.unlink.destinations import campaign_of, target_of, with_campaign
+from functions.unlink.errors import UnlinkError
+from functions.unlink.ids import new_click_id
+from functions.unlink.log import logger
 from functions.unlink.settings import setting
 from functions.unlink.stores.clicks import ClicksTable
 from functions.unlink.stores.client import client
 from functions.unlink.stores.links import LinksTable
+from functions.unlink.visitors import MAX_HEADER, Visitor, address_of, describe, place_of
 
-#: Seconds that a visitor may wait for the link, and for its click to be recorded.
+#: Seconds within which the link must be found, and within which its click may be tried again.
 LINK_PATIENCE = 8.0
-CLICK_PATIENCE = 1.0
+CLICK_PATIENCE = 0.5
+
+#: Seconds that a connection and an answer of DynamoDB may take here. Together with the patience
+#: they bound a visitor's wait for the click, even if DynamoDB accepts calls and never answers.
+CONNECT_TIMEOUT = 0.5
+READ_TIMEOUT = 1.0
 
 #: Codes that this process remembers. A code item never changes, so a remembered pointer can only
 #: lead to a link that is gone, never to a wrong one.
 REMEMBERED = 10_000
 
-log = Logger()
+log = logger()
 _pointers: dict[str, tuple[str, str]] = {}
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """302 to the destination, or the one 404 page of all that does not redirect."""
     started = time.perf_counter()
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     code = (event.get("pathParameters") or {}).get("code", "")
-    link = _live_link(code) if SHORT_CODE.fullmatch(code) else None
-    if link is None or not _redirects(link):
-        answer = _not_found(event)
-    else:
-        _record_click(link, event)
-        answer = {
-            "statusCode": 302,
-            "headers": {"Location": link["originalUrl"], "Cache-Control": "no-store"},
-            "body": "",
-        }
+    link = None
+    try:
+        link = _live_link(code) if SHORT_CODE.fullmatch(code) else None
+        if link is None or not _redirects(link):
+            answer = _not_found(headers)
+        else:
+            answer = _redirect(link, event, headers)
+    except UnlinkError:
+        log.exception("the link could not be read")
+        answer = _answer(headers, 503, "Service Unavailable", "Please try again in a moment")
+        answer["headers"]["Retry-After"] = "5"
+    if event["httpMethod"] == "HEAD":
+        answer["body"] = ""
     answer["headers"]["X-Request-Id"] = event["requestContext"]["requestId"]
     log.info(
         "redirect",
@@ -54,9 +66,13 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     return answer
 
 
+def _dynamodb() -> Any:
+    return client("dynamodb", connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT)
+
+
 def _live_link(code: str) -> dict[str, Any] | None:
     """The link behind a code: one strongly consistent read when the code is remembered."""
-    links = LinksTable(client("dynamodb"), setting("LINKS_TABLE"))
+    links = LinksTable(_dynamodb(), setting("LINKS_TABLE"))
     deadline = Deadline(LINK_PATIENCE)
     remembered = _pointers.get(code)
     if remembered is not None:
@@ -64,7 +80,7 @@ def _live_link(code: str) -> dict[str, Any] | None:
         if link is not None:
             return link
         # Erased: the code may have a new link by now.
-        del _pointers[code]
+        _pointers.pop(code, None)
     pointer = links.resolve_code(code, deadline=deadline)
     if pointer is None:
         return None
@@ -85,43 +101,89 @@ def _redirects(link: dict[str, Any]) -> bool:
     )
 
 
-def _record_click(link: dict[str, Any], event: dict[str, Any]) -> None:
+def _redirect(
+    link: dict[str, Any], event: dict[str, Any], headers: dict[str, str]
+) -> dict[str, Any]:
+    """302 for the visitor's device and campaign; its click is recorded first."""
+    visitor = describe(headers.get("user-agent", "")[:MAX_HEADER])
+    campaign = campaign_of(link, event.get("queryStringParameters") or {})
+    _record_click(link, event, headers, visitor, campaign)
+    return {
+        "statusCode": 302,
+        "headers": {
+            "Location": with_campaign(target_of(link, visitor.platform), campaign),
+            "Cache-Control": "no-store",
+        },
+        "body": "",
+    }
+
+
+def _record_click(
+    link: dict[str, Any],
+    event: dict[str, Any],
+    headers: dict[str, str],
+    visitor: Visitor,
+    campaign: dict[str, str],
+) -> None:
     """Record before answering, bounded in time; a visitor never pays for our failure."""
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    milliseconds = int(time.time() * 1000)
+    source_ip = event["requestContext"].get("identity", {}).get("sourceIp")
     try:
-        ClicksTable(client("dynamodb"), setting("CLICKS_TABLE")).put(
+        ClicksTable(_dynamodb(), setting("CLICKS_TABLE")).put(
             {
-                "id": str(uuid.uuid4()),
+                "id": new_click_id(link["id"], milliseconds),
                 "linkId": link["id"],
                 "workspaceId": link["workspaceId"],
-                "clickedAt": now_iso(),
-                "ipAddress": event["requestContext"].get("identity", {}).get("sourceIp"),
-                "userAgent": headers.get("user-agent", "")[:500] or None,
-                "referrer": headers.get("referer", "")[:500] or None,
-            },
+                "clickedAt": iso(milliseconds / 1000),
+                "ipAddress": address_of(headers, source_ip),
+                "userAgent": headers.get("user-agent", "")[:MAX_HEADER] or None,
+                "deviceType": visitor.device_type,
+                "platform": visitor.platform,
+                "referrer": headers.get("referer", "")[:MAX_HEADER] or None,
+                # Nobody visits with HEAD: it is how programs look whether a link still works.
+                "isBot": visitor.is_bot or event["httpMethod"] == "HEAD",
+            }
+            | place_of(headers)
+            | {f"utm{name.capitalize()}": value for name, value in campaign.items()},
             deadline=Deadline(CLICK_PATIENCE),
         )
     except Exception:
         log.exception("a click was not recorded", extra={"linkId": link["id"]})
 
 
-def _not_found(event: dict[str, Any]) -> dict[str, Any]:
-    """HTML for browsers, JSON for programs; the same for unknown, inactive, expired, deleted."""
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    common = {"Cache-Control": "no-store"}
+def _not_found(headers: dict[str, str]) -> dict[str, Any]:
+    """The same for unknown, inactive, expired and deleted."""
+    return _answer(headers, 404, "Not Found", "Link not found")
+
+
+def _answer(headers: dict[str, str], status: int, error: str, message: str) -> dict[str, Any]:
+    """HTML for browsers, JSON for programs."""
     if "text/html" in headers.get("accept", ""):
-        return {
-            "statusCode": 404,
-            "headers": common | {"Content-Type": "text/html; charset=utf-8"},
-            "body": _PAGE,
-        }
-    body = {"statusCode": 404, "error": "Not Found", "message": "Link not found"}
+        content_type = "text/html; charset=utf-8"
+        body = _PAGE.format(message=message, **_PAGE_TEXTS[status])
+    else:
+        content_type = "application/json"
+        fields = {"statusCode": status, "error": error, "message": message}
+        body = json.dumps(fields, separators=(",", ":"))
     return {
-        "statusCode": 404,
-        "headers": common | {"Content-Type": "application/json"},
-        "body": json.dumps(body, separators=(",", ":")),
+        "statusCode": status,
+        "headers": {"Cache-Control": "no-store", "Content-Type": content_type},
+        "body": body,
     }
 
+
+_PAGE_TEXTS = {
+    404: {
+        "heading": "This link does not exist",
+        "text": "It may have been deleted, have expired, or never have been there.",
+        "arabic": "هذا الرابط غير موجود",
+    },
+    503: {
+        "heading": "This link cannot be opened right now",
+        "text": "Please try again in a moment.",
+        "arabic": "يرجى المحاولة مرة أخرى بعد لحظات",
+    },
+}
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -129,20 +191,25 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
-<title>Link not found</title>
+<title>{message}</title>
 <style>
-body { font: 1.1rem/1.6 system-ui, sans-serif; margin: 0; display: grid; place-items: center;
-       min-height: 100vh; color: #1f2933; background: #f7f8fa; }
-main { text-align: center; padding: 2rem; }
-p { margin: .3rem; }
+body {{ font: 1.1rem/1.6 system-ui, sans-serif; margin: 0; display: grid; place-items: center;
+       min-height: 100vh; color: #1f2933; background: #f7f8fa; }}
+main {{ text-align: center; padding: 2rem; }}
+p {{ margin: .3rem; }}
 </style>
 </head>
 <body>
 <main>
-<h1>This link does not exist</h1>
-<p>It may have been deleted, have expired, or never have been there.</p>
-<p lang="ar" dir="rtl">هذا الرابط غير موجود</p>
+<h1>{heading}</h1>
+<p>{text}</p>
+<p lang="ar" dir="rtl">{arabic}</p>
 </main>
 </body>
 </html>
 """
+
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    # The one warm-up at import: the initialisation has a whole processor, the first visit has
+    # only this function's share of one.
+    _dynamodb()

@@ -6,6 +6,7 @@ A link id is a version 4 UUID; a deletion (or restore) id is a version 7 UUID (R
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import secrets
@@ -17,6 +18,8 @@ import zlib
 _CANONICAL_UUID = re.compile(
     r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 )
+
+_CLICK_ID = re.compile(r"[A-Za-z0-9_-]{43}")
 
 #: Sorts before every UUID: the fence of a link that was never restored.
 NEVER = "0"
@@ -64,6 +67,23 @@ def new_time_ordered_id(*, now_ms: int | None = None, after: str = NEVER) -> str
 def time_of(time_ordered_id: str) -> float:
     """Unix seconds at which a version 7 UUID was made."""
     return (uuid.UUID(time_ordered_id).int >> 80) / 1000
+
+
+def new_click_id(link_id: str, milliseconds: int) -> str:
+    """An opaque id that names the link and the moment of a click: it is found without an index.
+
+    43 URL-safe characters: the link's id and a version 7 UUID of that Unix millisecond.
+    """
+    moment = uuid.UUID(new_time_ordered_id(now_ms=milliseconds))
+    return base64.urlsafe_b64encode(uuid.UUID(link_id).bytes + moment.bytes).decode().rstrip("=")
+
+
+def parse_click_id(value: str) -> tuple[str, int] | None:
+    """The link's id and the Unix milliseconds in a click's id; None for anything else."""
+    if not _CLICK_ID.fullmatch(value):
+        return None
+    raw = base64.urlsafe_b64decode(value + "=")
+    return str(uuid.UUID(bytes=raw[:16])), int.from_bytes(raw[16:22], "big")
 
 
 def new_short_code() -> str:

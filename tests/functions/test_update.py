@@ -15,7 +15,7 @@ from functions.unlink.errors import Conflict, LinkNotFound
 from functions.unlink.procedures.deletion import erase_one, soft_delete
 from functions.unlink.procedures.links import update_link
 from tests.conftest import World
-from tests.events import api_event, call
+from tests.gateway import send
 
 pytestmark = pytest.mark.engine
 
@@ -32,10 +32,15 @@ def update(world: World, link_id: str, **changes: Any) -> dict[str, Any]:
 
 
 def put(world: World, link_id: str, body: Any) -> tuple[int, Any]:
-    event = api_event(
-        "PUT", "/api/links/{id}", workspace_id=world.workspace_id, path={"id": link_id}, body=body
+    reply = send(
+        links.handler,
+        "PUT",
+        "/api/links/{id}",
+        workspace_id=world.workspace_id,
+        path={"id": link_id},
+        body=body,
     )
-    return call(links.handler, event)
+    return reply.status, reply.json()
 
 
 def read(world: World, link_id: str) -> dict[str, Any]:
