@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,29 @@ from functions.unlink.stores.links import LinksTable
 from local.ministack import Engine, credentials
 from tests.template import synthesized_template, table_definitions
 
+Tell = Callable[[str], None]
+_TOLD = "told"
+
 TABLES = ("links", "clicks", "deletions", "access")
+
+
+@pytest.fixture
+def told(record_property: Callable[[str, object], None]) -> Tell:
+    """Says a line in the summary of the run: figures that a reader should see."""
+    return lambda line: record_property(_TOLD, line)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    lines = [
+        str(value)
+        for report in terminalreporter.getreports("passed")
+        for name, value in report.user_properties
+        if name == _TOLD
+    ]
+    if lines:
+        terminalreporter.section("figures")
+        for line in sorted(set(lines)):
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -348,9 +348,9 @@ class DeletionsTable:
                 ConditionExpression=nobody_holds_it,
                 ExpressionAttributeValues={
                     ":lease": {"S": lease},
-                    ":until": {"N": f"{until:.3f}"},
+                    ":until": _milliseconds(until),
                     ":open": {"S": f"{iso(until)}#{deletion.id}"},
-                    ":now": {"N": f"{now:.3f}"},
+                    ":now": _milliseconds(now),
                 },
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
@@ -383,7 +383,7 @@ class DeletionsTable:
                 ExpressionAttributeValues={
                     **_progress(deletion),
                     ":lease": {"S": deletion.lease or ""},
-                    ":until": {"N": f"{until:.3f}"},
+                    ":until": _milliseconds(until),
                     ":open": {"S": f"{iso(until)}#{deletion.id}"},
                 },
             )
@@ -458,6 +458,12 @@ def _progress(deletion: Deletion) -> dict[str, Any]:
     }
 
 
+def _milliseconds(seconds: float) -> dict[str, str]:
+    # Whole numbers: engines spell the trailing zeros of decimals in their own ways, and a
+    # repeated transaction must be the same to the letter.
+    return {"N": str(int(seconds * 1000))}
+
+
 def _chunk_name(number: int) -> dict[str, str]:
     return {"S": f"CHUNK#{number:05d}"}
 
@@ -493,7 +499,7 @@ def _header_item(deletion: Deletion) -> dict[str, Any]:
     shard = shard_of(deletion.id) % OPEN_SHARDS
     if deletion.open:
         item["lease"] = {"S": deletion.lease or ""}
-        item["leaseUntil"] = {"N": f"{deletion.lease_until:.3f}"}
+        item["leaseUntil"] = _milliseconds(deletion.lease_until)
         item["openPk"] = {"S": f"OPEN#{shard}"}
         item["openSk"] = {"S": f"{iso(deletion.lease_until)}#{deletion.id}"}
     elif deletion.state == "erasing":
@@ -521,7 +527,7 @@ def _deletion(item: dict[str, Any]) -> Deletion:
         counts={name: int(number) for name, number in record.get("counts", {}).items()},
         id_chunks=int(record.get("idChunks", 0)),
         lease=record.get("lease"),
-        lease_until=float(record.get("leaseUntil", 0)),
+        lease_until=int(record.get("leaseUntil", 0)) / 1000,
         retention_days=int(record["retentionDays"]) if "retentionDays" in record else None,
         receipt=record.get("receipt"),
     )

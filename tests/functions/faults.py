@@ -1,0 +1,159 @@
+"""Faults at the SDK boundary: the n-th call of a run fails in a chosen way.
+
+The client behind is real: a call that "was applied and then timed out" really was applied.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    ReadTimeoutError,
+)
+
+Call = Callable[[], Any]
+
+
+class Killed(BaseException):
+    """The function is gone: out of memory, timed out, its host lost."""
+
+
+def _error(operation: str, code: str, status: int = 400) -> ClientError:
+    return ClientError(
+        {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
+        operation,
+    )
+
+
+def _refuse(code: str, status: int = 400) -> Callable[[str, Call, dict[str, Any]], Any]:
+    def fault(operation: str, _call: Call, _parameters: dict[str, Any]) -> Any:
+        raise _error(operation, code, status)
+
+    return fault
+
+
+def _applied_then(error: Callable[[], BaseException]) -> Callable[[str, Call, dict[str, Any]], Any]:
+    def fault(_operation: str, call: Call, _parameters: dict[str, Any]) -> Any:
+        call()
+        raise error()
+
+    return fault
+
+
+def _before(error: Callable[[], BaseException]) -> Callable[[str, Call, dict[str, Any]], Any]:
+    def fault(_operation: str, _call: Call, _parameters: dict[str, Any]) -> Any:
+        raise error()
+
+    return fault
+
+
+def _partly(operation: str, call: Call, parameters: dict[str, Any]) -> Any:
+    """Half of a batch is not processed; a transaction meets another; else it is throttled."""
+    if operation == "batch_get_item":
+        [(table, request)] = parameters["RequestItems"].items()
+        keys = request["Keys"]
+        half = len(keys) // 2
+        request["Keys"] = keys[:half] or keys
+        answer = call()
+        request["Keys"] = keys
+        if half:
+            left = {key: value for key, value in request.items() if key != "Keys"}
+            answer["UnprocessedKeys"] = {table: left | {"Keys": keys[half:]}}
+        return answer
+    if operation == "batch_execute_statement":
+        statements = parameters["Statements"]
+        half = len(statements) // 2
+        refused = [
+            {"Error": {"Code": code, "Message": ""}}
+            for code, _ in zip(
+                ["ThrottlingError", "TransactionConflict", "InternalServerError"] * len(statements),
+                statements[half:],
+                strict=False,
+            )
+        ]
+        if not half:
+            return {"Responses": refused}
+        parameters["Statements"] = statements[:half]
+        answer = call()
+        parameters["Statements"] = statements
+        answer["Responses"] += refused
+        return answer
+    if operation == "transact_write_items":
+        error = _error(operation, "TransactionCanceledException")
+        reasons = [{"Code": "None"} for _ in parameters["TransactItems"]]
+        reasons[-1] = {"Code": "TransactionConflict"}
+        error.response["CancellationReasons"] = reasons  # type: ignore[typeddict-item]
+        raise error
+    raise _error(operation, "ThrottlingException")
+
+
+_URL = {"endpoint_url": "http://engine"}
+
+#: Refusals and broken connections take one path through the engine; each call meets one of them,
+#: the next call the next.
+_NOT_APPLIED = {
+    "throttled": _refuse("ProvisionedThroughputExceededException"),
+    "request limit": _refuse("RequestLimitExceeded"),
+    "internal error": _refuse("InternalServerError", 500),
+    "unavailable": _refuse("ServiceUnavailable", 503),
+    "conflict": _refuse("TransactionConflictException"),
+    "reset": _before(lambda: ConnectionClosedError(**_URL)),
+    "connect timeout": _before(lambda: ConnectTimeoutError(**_URL)),
+}
+
+_HALF_APPLIED = {
+    "applied, then timeout": _applied_then(lambda: ReadTimeoutError(**_URL)),
+    "applied, then reset": _applied_then(lambda: ConnectionClosedError(**_URL)),
+    "partly": _partly,
+}
+
+#: After these the call may be repeated: the run must survive them by itself.
+RETRYABLE = _NOT_APPLIED | _HALF_APPLIED
+
+#: After these the run is over; what was accepted must be finished by another worker.
+FATAL = {
+    "killed before": _before(Killed),
+    "killed after": _applied_then(Killed),
+    "access denied": _refuse("AccessDeniedException"),
+}
+
+
+def faults_of_call(number: int) -> dict[str, Callable[[str, Call, dict[str, Any]], Any]]:
+    """The ways in which call ``number`` of a run shall fail."""
+    names = list(_NOT_APPLIED)
+    simple = names[number % len(names)]
+    return {simple: _NOT_APPLIED[simple]} | _HALF_APPLIED | FATAL
+
+
+@dataclass
+class FaultyClient:
+    """Hands calls to ``real``; the one numbered ``at`` (from 0) meets ``fault`` instead.
+
+    With ``every``, all calls meet it.
+    """
+
+    real: Any
+    fault: Callable[[str, Call, dict[str, Any]], Any] | None = None
+    at: int = -1
+    every: bool = False
+    calls: list[str] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        real = getattr(self.real, operation)
+
+        def call(**parameters: Any) -> Any:
+            with self._lock:
+                number = len(self.calls)
+                self.calls.append(operation)
+            if self.fault is not None and (self.every or number == self.at):
+                return self.fault(operation, lambda: real(**parameters), parameters)
+            return real(**parameters)
+
+        return call

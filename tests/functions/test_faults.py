@@ -1,0 +1,229 @@
+"""Every call of the engine fails once in every way: nothing is lost, nothing is done twice.
+
+The batches are made small, so that eighteen links take the same path as ten thousand: several
+chunks, several statements, several transactions.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from functions.unlink.clock import Deadline
+from functions.unlink.errors import UnlinkError
+from functions.unlink.outcomes import Outcome
+from functions.unlink.procedures import deletion as engine
+from functions.unlink.procedures.deletion import (
+    erase_many,
+    erase_one,
+    resume,
+    soft_delete,
+)
+from functions.unlink.stores import client as aws
+from functions.unlink.stores import deletions as deletions_store
+from functions.unlink.stores import links as links_store
+from functions.unlink.stores.deletions import Deletion, IdempotencyKey
+from tests.conftest import Tell, World, make_world
+from tests.functions.faults import RETRYABLE, FaultyClient, Killed, faults_of_call
+
+pytestmark = pytest.mark.engine
+
+LINKS = 18
+BYSTANDERS = 3
+
+Run = Callable[[World, list[str]], Deletion]
+
+
+@pytest.fixture(autouse=True)
+def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deletions_store, "INLINE_IDS", 4)
+    monkeypatch.setattr(deletions_store, "CHUNK_IDS", 10)
+    monkeypatch.setattr(links_store, "STATEMENT_BATCH", 5)
+    monkeypatch.setattr(links_store, "READ_BATCH", 10)
+    monkeypatch.setattr(engine, "TRANSACTION_ACTIONS", 13)
+    monkeypatch.setattr(engine, "SLICE", 10)
+    monkeypatch.setattr(aws, "BACKOFF_BASE", 0.001)
+
+
+def _soft(world: World, ids: list[str]) -> Deletion:
+    return soft_delete(
+        ids,
+        [],
+        requester=world.requester(key=IdempotencyKey("k", "h")),
+        stores=world.stores,
+        deadline=Deadline(20),
+    )
+
+
+def _erase(world: World, ids: list[str]) -> Deletion:
+    return erase_many(
+        ids,
+        requester=world.requester(key=IdempotencyKey("k", "h")),
+        stores=world.stores,
+        deadline=Deadline(20),
+    )
+
+
+def _erase_one(world: World, ids: list[str]) -> Deletion:
+    return erase_one(
+        ids[0], requester=world.requester(), stores=world.stores, deadline=Deadline(20)
+    )
+
+
+RUNS: dict[str, tuple[Run, int]] = {
+    "soft delete": (_soft, LINKS),
+    "erase": (_erase, LINKS),
+    "erase one": (_erase_one, 1),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_each_call_fails_once_in_each_way(
+    deployed: dict[str, str], name: str, monkeypatch: pytest.MonkeyPatch, told: Tell
+) -> None:
+    run, count = RUNS[name]
+    points = 0
+    for at in range(_calls_of(deployed, run, count)):
+        for kind, fault in faults_of_call(at).items():
+            world, faulty = _faulty_world(deployed)
+            ids, bystanders = world.create(count), world.create(BYSTANDERS)
+            faulty.calls.clear()
+            faulty.fault, faulty.at = fault, at
+            context = f"{name}: call {at} ({kind})"
+
+            answered = _attempt(lambda w=world, i=ids: run(w, i))  # type: ignore[misc]
+
+            faulty.at = -1
+            if kind in RETRYABLE:
+                assert answered is not None, context
+            _recover(world, monkeypatch, hours=1)
+            _check(world, name, ids, bystanders, answered, context)
+            points += 1
+    told(f"{name}: {points} faults survived")
+
+
+@pytest.mark.parametrize("name", ["soft delete", "erase"])
+def test_each_call_of_the_resuming_worker_fails_once_in_each_way(
+    deployed: dict[str, str], name: str, monkeypatch: pytest.MonkeyPatch, told: Tell
+) -> None:
+    run, count = RUNS[name]
+    points = at = 0
+    while True:
+        reached = False
+        for kind, fault in faults_of_call(at).items():
+            world, faulty = _faulty_world(deployed)
+            ids, bystanders = world.create(count), world.create(BYSTANDERS)
+            # The first worker dies in the middle of its work, after half of its writes.
+            faulty.calls.clear()
+            writes = {"soft delete": "batch_execute_statement", "erase": "transact_write_items"}
+            _kill_at_second(faulty, writes[name])
+            assert _attempt(lambda w=world, i=ids: run(w, i)) is None  # type: ignore[misc]
+            faulty.fault, faulty.at, faulty.every = fault, at, False
+            faulty.calls.clear()
+            context = f"resume of {name}: call {at} ({kind})"
+
+            _recover(world, monkeypatch, hours=1)
+
+            reached = reached or len(faulty.calls) > at
+            faulty.at = -1
+            _recover(world, monkeypatch, hours=2)
+            _check(world, name, ids, bystanders, None, context, accepted=True)
+            points += 1
+        if not reached:
+            break
+        at += 1
+    told(f"resume of {name}: {points} faults survived")
+
+
+def _calls_of(deployed: dict[str, str], run: Run, count: int) -> int:
+    world, faulty = _faulty_world(deployed)
+    ids = world.create(count)
+    faulty.calls.clear()
+    run(world, ids)
+    return len(faulty.calls)
+
+
+def _faulty_world(deployed: dict[str, str]) -> tuple[World, FaultyClient]:
+    faulty = FaultyClient(aws.client("dynamodb"))
+    return make_world(deployed, faulty), faulty
+
+
+def _attempt(work: Callable[[], Any]) -> Any:
+    """What the worker answered; None when it died or gave up with an error."""
+    try:
+        return work()
+    except (Killed, UnlinkError):
+        return None
+
+
+def _kill_at_second(faulty: FaultyClient, operation: str) -> None:
+    seen = 0
+
+    def fault(name: str, call: Callable[[], Any], _parameters: dict[str, Any]) -> Any:
+        nonlocal seen
+        answer = call()
+        if name == operation:
+            seen += 1
+            if seen == 2:
+                raise Killed
+        return answer
+
+    faulty.fault, faulty.every = fault, True
+
+
+def _recover(world: World, monkeypatch: pytest.MonkeyPatch, *, hours: int) -> None:
+    """What the schedule does once the lease has lapsed."""
+    with monkeypatch.context() as later:
+        now = time.time
+        later.setattr(time, "time", lambda: now() + 3600 * hours)
+        try:
+            lapsed = world.stores.deletions.lapsed(limit=1000, deadline=Deadline(10))
+        except (Killed, UnlinkError):
+            return
+        for workspace_id, deletion_id in lapsed:
+            if workspace_id == world.workspace_id:
+                _attempt(
+                    lambda i=deletion_id: resume(  # type: ignore[misc]
+                        world.workspace_id, i, stores=world.stores, deadline=Deadline(20)
+                    )
+                )
+
+
+def _check(
+    world: World,
+    name: str,
+    ids: list[str],
+    bystanders: list[str],
+    answered: Deletion | None,
+    context: str,
+    *,
+    accepted: bool | None = None,
+) -> None:
+    records, _ = world.stores.deletions.newest(
+        world.workspace_id, limit=10, before=None, deadline=Deadline(10)
+    )
+    assert len(records) <= 1, context
+    if accepted is not None:
+        assert bool(records) is accepted, context
+    assert all(world.live(link_id) for link_id in bystanders), context
+    if not records:
+        # Not accepted: nothing happened.
+        assert answered is None, context
+        assert all(world.live(link_id) for link_id in ids), context
+        return
+    record = world.stores.deletions.load(world.workspace_id, records[0].id, deadline=Deadline(10))
+    assert record is not None
+    assert record.link_ids == ids, context
+    outcome = Outcome.DELETED if name == "soft delete" else Outcome.ERASED
+    assert set(record.outcomes) == {outcome}, (context, list(record.outcomes))
+    assert record.state == ("complete" if name == "soft delete" else "erasing"), context
+    assert not any(world.live(link_id) for link_id in ids), context
+    if name == "soft delete":
+        assert all(world.exists(link_id) for link_id in ids), context
+    else:
+        assert not any(world.exists(link_id) for link_id in ids), context
+    if answered is not None and not answered.open:
+        assert answered.ids_with(outcome) == ids, context
