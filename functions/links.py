@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from functions.unlink import tokens
 from functions.unlink.errors import InvalidRequest
+from functions.unlink.filters import NAMES, LinkFilter
 from functions.unlink.http import Answer, Api, Request
 from functions.unlink.model import link_view, parse_link_changes, parse_new_links
 from functions.unlink.procedures.links import create_links, find_link, list_links, update_link
@@ -47,24 +51,38 @@ def create(request: Request) -> Answer:
 def list_(request: Request) -> Answer:
     """Live links, newest first, page by page."""
     query = request.query
-    if unknown := set(query) - {"limit", "cursor"}:
+    if unknown := set(query) - {"limit", "cursor", *NAMES}:
         raise InvalidRequest(f"Unknown parameter: {min(unknown)}")
     limit = _limit(query.get("limit"))
+    only = LinkFilter.parse_query({name: query[name] for name in NAMES if name in query})
     workspace_id = request.caller.workspace_id
     after = None
     if "cursor" in query:
         try:
-            after = tokens.read("list", workspace_id, query["cursor"], secret=_secret())
+            after, fingerprint = tokens.read(
+                "list", workspace_id, query["cursor"], secret=_secret()
+            )
         except ValueError:
             raise InvalidRequest("The cursor is not one of this list") from None
+        if fingerprint != only.fingerprint:
+            raise InvalidRequest("The cursor belongs to another filter")
+
+    def size_of(link: dict[str, Any]) -> int:
+        # As Lambda sends it at worst: JSON in JSON, every other character escaped.
+        return len(json.dumps(json.dumps(link_view(link, request.base_url)))) + 1
+
     page, last = list_links(
         workspace_id=workspace_id,
         limit=limit,
         after=after,
         links=_links(),
         deadline=request.deadline,
+        only=only,
+        size_of=size_of,
     )
-    cursor = tokens.sign("list", workspace_id, last, secret=_secret()) if last else None
+    cursor = None
+    if last is not None:
+        cursor = tokens.sign("list", workspace_id, [last, only.fingerprint], secret=_secret())
     views = [link_view(link, request.base_url) for link in page]
     return Answer(200, {"links": views, "nextCursor": cursor}, noted={"ids": len(views)})
 

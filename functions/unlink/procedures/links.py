@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import islice
+from math import isqrt
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,14 +19,24 @@ from functions.unlink.errors import (
     ShortCodeTaken,
     Unavailable,
 )
-from functions.unlink.ids import new_link_id, new_short_code, parse_link_id
+from functions.unlink.filters import LinkFilter
+from functions.unlink.ids import SHARDS, new_link_id, new_short_code, parse_link_id
 from functions.unlink.model import DESTINATIONS, NewLink, stored_fields
 from functions.unlink.stores.client import TransactionCancelled, in_parallel
 from functions.unlink.stores.items import runs
-from functions.unlink.stores.links import ExternalIdTaken, LinksTable
+from functions.unlink.stores.links import READ_BATCH, ExternalIdTaken, LinksTable
 
 #: Links in one creating transaction: code, external id and link are 3 of its 100 actions.
 LINKS_A_TRANSACTION = 33
+
+#: Links that one filtered page may try before it ends short, and seconds it leaves for the answer.
+READ_BUDGET = 1_000
+PAGE_MARGIN = 5.0
+
+#: Bytes of links in one page: Lambda's answer may have 6 MB (quota "invocation payload").
+PAGE_BYTES = 5_000_000
+
+EVERY_LINK = LinkFilter()
 
 #: How often a generated code is drawn again before giving up.
 MOST_DRAWS = 5
@@ -96,22 +108,78 @@ def list_links(
     after: str | None,
     links: LinksTable,
     deadline: Deadline,
+    only: LinkFilter = EVERY_LINK,
+    size_of: Callable[[dict[str, Any]], int] | None = None,
 ) -> tuple[list[dict[str, Any]], str | None]:
     """A page of live links, newest first, and the position to go on from (None at the end).
 
     Keys come from the index of live links, so the cost follows the page and not the number of
-    deleted links; each link is then read strongly, and one deleted meanwhile is left out.
+    deleted links; each link is then read strongly, and one deleted meanwhile is left out. A page
+    ends early, with a position, after :data:`READ_BUDGET` links that the filter was tried on,
+    when time is short, or before ``size_of`` (bytes of a link in the answer) exceeds
+    :data:`PAGE_BYTES`.
     """
-    keys: list[tuple[str, str]] = []
-    more = False
-    for key in links.live_ids(workspace_id, after=after, deadline=deadline, page=limit + 1):
-        if len(keys) == limit:
-            more = True
+    if only.external_id is not None:
+        return _by_external_id(only, workspace_id, links, deadline), None
+    keys = links.live_ids(
+        workspace_id,
+        after=_earlier(after, only.created_before),
+        since=only.created_after,
+        deadline=deadline,
+        page=_keys_a_shard(limit if only.empty else READ_BATCH),
+    )
+    now = now_iso()
+    page: list[dict[str, Any]] = []
+    room = PAGE_BYTES
+    last, tried = after, 0
+    while len(page) < limit:
+        # Without a filter what is missing is what is read; with one, more must be tried.
+        wanted = limit - len(page) if only.empty else READ_BATCH
+        chunk = list(islice(keys, wanted))
+        if not chunk:
+            return page, None
+        found = links.get_many(workspace_id, [link_id for _, link_id in chunk], deadline=deadline)
+        for position, link_id in chunk:
+            link = found.get(link_id)
+            if link is not None and "livePk" in link and only.matches(link, now=now):
+                if len(page) == limit:
+                    return page, last
+                room -= size_of(link) if size_of else 0
+                if room < 0 and page:
+                    return page, last
+                page.append(link)
+            last = position
+        tried += len(chunk)
+        if tried >= READ_BUDGET or deadline.remaining() < PAGE_MARGIN:
             break
-        keys.append(key)
-    found = links.get_many(workspace_id, [link_id for _, link_id in keys], deadline=deadline)
-    page = [found[i] for _, i in keys if i in found and "livePk" in found[i]]
-    return page, keys[-1][0] if more else None
+    return page, last if next(keys, None) else None
+
+
+def _by_external_id(
+    only: LinkFilter, workspace_id: str, links: LinksTable, deadline: Deadline
+) -> list[dict[str, Any]]:
+    """At most one link has an external id, and its item names it."""
+    link_id = links.resolve_external_id(workspace_id, only.external_id or "", deadline=deadline)
+    if link_id is None:
+        return []
+    link = links.get(workspace_id, link_id, deadline=deadline)
+    if link is None or "livePk" not in link or not only.matches(link, now=now_iso()):
+        return []
+    return [link]
+
+
+def _earlier(first: str | None, second: str | None) -> str | None:
+    given = [position for position in (first, second) if position is not None]
+    return min(given, default=None)
+
+
+def _keys_a_shard(keys: int) -> int:
+    """How many keys to ask of each of the eight shards for so many together.
+
+    An eighth of them and four standard deviations, so that a second page is rare.
+    """
+    share = keys // SHARDS
+    return min(keys, share + 2 * isqrt(4 * share) + 1) or 1
 
 
 def update_link(

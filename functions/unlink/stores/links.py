@@ -113,6 +113,19 @@ class LinksTable:
         ).get("Item")
         return (item["workspaceId"]["S"], item["linkId"]["S"]) if item else None
 
+    def resolve_external_id(
+        self, workspace_id: str, external_id: str, *, deadline: Deadline
+    ) -> str | None:
+        """The id of the link with this external id, strongly consistent."""
+        item = call(
+            self._client.get_item,
+            deadline=deadline,
+            TableName=self.name,
+            Key=_external_key(workspace_id, external_id),
+            ConsistentRead=True,
+        ).get("Item")
+        return item["linkId"]["S"] if item else None
+
     # -- many links -------------------------------------------------------------------------
 
     def states(
@@ -354,38 +367,68 @@ class LinksTable:
     # -- list -------------------------------------------------------------------------------
 
     def live_ids(
-        self, workspace_id: str, *, after: str | None, deadline: Deadline, page: int
+        self,
+        workspace_id: str,
+        *,
+        after: str | None,
+        deadline: Deadline,
+        page: int,
+        since: str | None = None,
     ) -> Iterator[tuple[str, str]]:
         """``(live_sk, link_id)`` newest first, merged from the shards, from below ``after``.
 
-        Lazy: a shard's next page of keys is read only when the merge reaches it.
+        ``after`` is a ``live_sk`` or a moment; ``since`` is the moment after which links were
+        created. Lazy: a shard's next ``page`` keys are read only when the merge reaches them.
         """
         shards = [
-            self._live_shard(workspace_id, shard, after, page, deadline) for shard in range(SHARDS)
+            self._live_shard(
+                f"{workspace_id}#{shard}", after=after, since=since, page=page, deadline=deadline
+            )
+            for shard in range(SHARDS)
         ]
         first_pages = in_parallel(next, shards)
         started = [_chain(first, shard) for first, shard in zip(first_pages, shards, strict=True)]
         yield from heapq.merge(*started, key=itemgetter(0), reverse=True)
 
     def _live_shard(
-        self, workspace_id: str, shard: int, after: str | None, page: int, deadline: Deadline
+        self,
+        shard: str,
+        *,
+        after: str | None,
+        since: str | None,
+        page: int,
+        deadline: Deadline,
     ) -> Iterator[list[tuple[str, str]]]:
         parameters: dict[str, Any] = {
             "TableName": self.name,
             "IndexName": "live",
             "KeyConditionExpression": "livePk=:shard",
-            "ExpressionAttributeValues": {":shard": {"S": f"{workspace_id}#{shard}"}},
+            "ExpressionAttributeValues": {":shard": {"S": shard}},
             "ScanIndexForward": False,
             "Limit": page,
         }
+        values = parameters["ExpressionAttributeValues"]
         if after is not None:
+            values[":after"] = {"S": after}
+        if since is not None:
+            # "$" follows "#": behind every link of that very moment.
+            values[":since"] = {"S": f"{since}$"}
+        if after is not None and since is not None:
+            if after < f"{since}$":
+                yield []
+                return
+            # Both ends are inclusive; ``after`` itself is dropped below.
+            parameters["KeyConditionExpression"] += " AND liveSk BETWEEN :since AND :after"
+        elif after is not None:
             parameters["KeyConditionExpression"] += " AND liveSk<:after"
-            parameters["ExpressionAttributeValues"][":after"] = {"S": after}
+        elif since is not None:
+            parameters["KeyConditionExpression"] += " AND liveSk>:since"
         while True:
             answer = call(self._client.query, deadline=deadline, **parameters)
             yield [
                 (item["liveSk"]["S"], item["pk"]["S"].rpartition("#")[2])
                 for item in answer["Items"]
+                if item["liveSk"]["S"] != after
             ]
             if "LastEvaluatedKey" not in answer:
                 return

@@ -1,0 +1,129 @@
+"""Which links a caller means: the filter of ``GET /api/links`` and of deletions by filter."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
+from pydantic import StringConstraints as Text
+
+from functions.unlink.clock import iso_moment
+from functions.unlink.errors import InvalidRequest
+from functions.unlink.model import ExternalId, Moment, Tag, faults_of
+
+#: Most clicks that a filter may name: what a double holds exactly, as JSON in browsers does.
+MAX_CLICKS = 2**53 - 1
+
+_Clicks = Annotated[StrictInt, Field(ge=0, le=MAX_CLICKS)]
+
+
+class FilterFields(BaseModel):
+    """A filter as JSON; every member narrows it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    tag: Tag | None = None
+    title: Annotated[str, Text(min_length=1, max_length=200)] | None = None
+    isActive: StrictBool | None = None
+    expired: StrictBool | None = None
+    createdBefore: Moment | None = None
+    createdAfter: Moment | None = None
+    minClicks: _Clicks | None = None
+    maxClicks: _Clicks | None = None
+    externalId: ExternalId | None = None
+
+
+#: The names of a filter's members, in the API's spelling.
+NAMES = tuple(FilterFields.model_fields)
+
+_NUMBER = re.compile(r"[0-9]{1,16}")
+_BOOLEANS = {"true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFilter:
+    """What a link must be like; None is anything.
+
+    ``title`` is a part of it in any letter case, ``tag`` one whole tag. Moments are spelt as
+    links spell them; ``created_before`` and ``created_after`` are exclusive.
+    """
+
+    tag: str | None = None
+    title: str | None = None
+    is_active: bool | None = None
+    expired: bool | None = None
+    created_before: str | None = None
+    created_after: str | None = None
+    min_clicks: int | None = None
+    max_clicks: int | None = None
+    external_id: str | None = None
+
+    @classmethod
+    def parse(cls, body: object) -> Self:
+        """A filter from JSON; raises ``InvalidRequest`` with every fault."""
+        try:
+            fields = FilterFields.model_validate(body)
+        except ValidationError as error:
+            raise InvalidRequest(details=faults_of(error)) from None
+        return cls(
+            tag=fields.tag,
+            title=fields.title,
+            is_active=fields.isActive,
+            expired=fields.expired,
+            created_before=iso_moment(fields.createdBefore) if fields.createdBefore else None,
+            created_after=iso_moment(fields.createdAfter) if fields.createdAfter else None,
+            min_clicks=fields.minClicks,
+            max_clicks=fields.maxClicks,
+            external_id=fields.externalId,
+        )
+
+    @classmethod
+    def parse_query(cls, query: Mapping[str, str]) -> Self:
+        """A filter from query parameters, which spell everything as text."""
+        body: dict[str, Any] = {}
+        for name, text in query.items():
+            if name in ("isActive", "expired"):
+                body[name] = _BOOLEANS.get(text, text)
+            elif name in ("minClicks", "maxClicks") and _NUMBER.fullmatch(text):
+                body[name] = int(text)
+            else:
+                body[name] = text
+        return cls.parse(body)
+
+    @property
+    def empty(self) -> bool:
+        """Whether every link matches."""
+        return self == LinkFilter()
+
+    @property
+    def fingerprint(self) -> str:
+        """Text that two filters share only when they mean the same; "" for the empty one."""
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        if not given:
+            return ""
+        return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16]
+
+    def matches(self, link: Mapping[str, Any], *, now: str) -> bool:
+        """Whether a link item is meant, at the moment ``now`` (as links spell moments)."""
+        clicks = int(link.get("clickCount", Decimal(0)))
+        expires_at = link.get("expiresAt")
+        return (
+            (self.tag is None or self.tag in link.get("tags", ()))
+            and (self.title is None or self.title.casefold() in link.get("title", "").casefold())
+            and (self.is_active is None or link["isActive"] is self.is_active)
+            and (
+                self.expired is None
+                or (expires_at is not None and expires_at <= now) is self.expired
+            )
+            and (self.created_before is None or link["createdAt"] < self.created_before)
+            and (self.created_after is None or link["createdAt"] > self.created_after)
+            and (self.min_clicks is None or clicks >= self.min_clicks)
+            and (self.max_clicks is None or clicks <= self.max_clicks)
+            and (self.external_id is None or link.get("externalId") == self.external_id)
+        )
