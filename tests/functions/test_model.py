@@ -1,0 +1,193 @@
+"""The engine against a plain in-memory model, in any order of operations of two workspaces."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+
+from functions.unlink.clock import Deadline
+from functions.unlink.errors import InvalidIds, LinkNotFound, ShortCodeTaken
+from functions.unlink.model import NewLink
+from functions.unlink.outcomes import Outcome
+from functions.unlink.procedures.deletion import erase_many, erase_one, soft_delete
+from functions.unlink.procedures.links import create_links
+from tests.conftest import World, make_world
+
+pytestmark = pytest.mark.engine
+
+#: Few, so that they are fought over.
+CODES = ("code-a", "code-b", "code-c", "code-d", "code-e", "code-f")
+
+
+@dataclass
+class ModelLink:
+    """What the model knows of a link: enough to say what every request must answer."""
+
+    workspace: int
+    code: str
+    live: bool
+
+
+class Deletions(RuleBasedStateMachine):
+    """Two workspaces share one short-code space; each must see only its own links."""
+
+    world: World
+    links = Bundle("links")
+
+    @initialize()
+    def start(self) -> None:
+        run = uuid.uuid4().hex[:10]
+        self.workspaces = [f"ws-a-{run}", f"ws-b-{run}"]
+        self.codes = [f"{code}-{run}" for code in CODES]
+        self.model: dict[str, ModelLink] = {}
+        self.reported: list[str] = []
+
+    # -- operations -------------------------------------------------------------------------
+
+    @rule(target=links, workspace=st.integers(0, 1), code=st.integers(0, len(CODES) - 1))
+    def create(self, workspace: int, code: int) -> Any:
+        wanted = self.codes[code]
+        taken = any(link.code == wanted for link in self.model.values())
+        try:
+            [link] = self._create(workspace, [NewLink(originalUrl=_URL, shortCode=wanted)])
+        except ShortCodeTaken:
+            assert taken
+            return multiple()
+        assert not taken
+        self.model[link["id"]] = ModelLink(workspace, wanted, live=True)
+        return link["id"]
+
+    @rule(target=links, workspace=st.integers(0, 1), count=st.integers(1, 40))
+    def create_many(self, workspace: int, count: int) -> Any:
+        made = self._create(workspace, [NewLink(originalUrl=_URL) for _ in range(count)])
+        for link in made:
+            self.model[link["id"]] = ModelLink(workspace, link["shortCode"], live=True)
+        return multiple(*[link["id"] for link in made])
+
+    @rule(workspace=st.integers(0, 1), ids=st.lists(links, min_size=1, max_size=60, unique=True))
+    def soft_delete(self, workspace: int, ids: list[str]) -> None:
+        unknown = [i for i in ids if not self._live_in(workspace, i)]
+        try:
+            deletion = soft_delete(
+                ids,
+                [],
+                requester=self.world.requester(self.workspaces[workspace]),
+                stores=self.world.stores,
+                deadline=Deadline(20),
+            )
+        except InvalidIds as error:
+            named = error.members["unknownIds"]
+        else:
+            named = []
+        assert named == unknown[:100]
+        if unknown:
+            return
+        assert deletion.ids_with(Outcome.DELETED) == ids
+        for link_id in ids:
+            self.model[link_id].live = False
+
+    @rule(workspace=st.integers(0, 1), link=links)
+    def erase(self, workspace: int, link: str) -> None:
+        try:
+            erase_one(
+                link,
+                requester=self.world.requester(self.workspaces[workspace]),
+                stores=self.world.stores,
+                deadline=Deadline(20),
+            )
+        except LinkNotFound:
+            assert not self._live_in(workspace, link)
+            return
+        assert self._live_in(workspace, link)
+        self._erased(link)
+
+    @rule(workspace=st.integers(0, 1), ids=st.lists(links, min_size=1, max_size=60, unique=True))
+    def erase_many(self, workspace: int, ids: list[str]) -> None:
+        deletion = erase_many(
+            ids,
+            requester=self.world.requester(self.workspaces[workspace]),
+            stores=self.world.stores,
+            deadline=Deadline(20),
+        )
+        expected = [i for i in ids if i in self.model and self.model[i].workspace == workspace]
+        assert deletion.ids_with(Outcome.ERASED) == expected
+        for link_id in expected:
+            self._erased(link_id)
+
+    @rule(link=consumes(links))
+    def forget(self, link: str) -> None:
+        """Keep the pool of ids changing, so that lists are not always the same links."""
+
+    # -- what must always hold ----------------------------------------------------------------
+
+    @invariant()
+    def the_index_lists_exactly_the_live_links(self) -> None:
+        for number, workspace in enumerate(getattr(self, "workspaces", [])):
+            live = {i for i, link in self.model.items() if link.workspace == number and link.live}
+            assert set(self.world.live_ids(workspace)) == live
+
+    @invariant()
+    def every_code_points_to_its_link_or_nowhere(self) -> None:
+        for code in getattr(self, "codes", []):
+            owner = [(i, link) for i, link in self.model.items() if link.code == code]
+            pointer = self.world.stores.links.resolve_code(code, deadline=Deadline(10))
+            if not owner:
+                assert pointer is None
+            else:
+                [(link_id, link)] = owner
+                assert pointer == (self.workspaces[link.workspace], link_id)
+
+    @invariant()
+    def nothing_is_reported_erased_twice(self) -> None:
+        reported = getattr(self, "reported", [])
+        assert len(reported) == len(set(reported))
+
+    def _create(self, workspace: int, new: list[NewLink]) -> list[dict[str, Any]]:
+        return create_links(
+            new,
+            workspace_id=self.workspaces[workspace],
+            user_id="tester",
+            base_url="http://short.test",
+            links=self.world.stores.links,
+            deadline=Deadline(20),
+        )
+
+    def _live_in(self, workspace: int, link_id: str) -> bool:
+        link = self.model.get(link_id)
+        return link is not None and link.workspace == workspace and link.live
+
+    def _erased(self, link_id: str) -> None:
+        del self.model[link_id]
+        self.reported.append(link_id)
+
+
+_URL = "https://example.com/page"
+
+
+def test_the_engine_agrees_with_the_model(deployed: dict[str, str]) -> None:
+    Deletions.world = make_world(deployed)
+    run_state_machine_as_test(
+        Deletions,
+        settings=settings(
+            max_examples=int(os.environ.get("MODEL_EXAMPLES", "8")),
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
