@@ -1,0 +1,131 @@
+"""The README's examples, run from top to bottom in one shell, as a reader would paste them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.seed import Workspace
+from local.stack import LocalStack
+from tests.readme import Example, examples
+
+#: Members that are another's in every run; only their type is compared.
+_VARIES = frozenset(
+    {"workspaceId", "userId", "keyId", "nextCursor", "retryAfter", "clickCount", "url"}
+)
+_MASKS = (
+    (re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "<uuid>"),
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "<time>"),
+    (re.compile(r"\d{4}-\d\d-\d\d"), "<day>"),
+    (re.compile(r"http://127\.0\.0\.1:\d+"), "<host>"),
+)
+_REST = "…"
+
+
+@pytest.fixture(scope="module")
+def session(
+    stack: LocalStack, tmp_path_factory: pytest.TempPathFactory
+) -> dict[int, tuple[int, str]]:
+    """(status, output) of every example by its line, from one shell with a run's variables."""
+    demo, other, free = stack.new_workspace(), stack.new_workspace(), stack.new_workspace("free")
+    directory = tmp_path_factory.mktemp("readme")
+    # The status of each call goes to standard error, so that the output is what a reader sees.
+    lines = ["curl() { command curl -sS --max-time 60 -w '%{stderr}%{http_code}\\n' \"$@\"; }"]
+    for example in examples():
+        lines += ["{", example.script, f"}} >{example.line}.out 2>{example.line}.err"]
+    script = directory / "session.sh"
+    script.write_text("\n".join(lines), encoding="utf-8")
+    subprocess.run(
+        ["bash", str(script)],
+        cwd=directory,
+        env={**os.environ, **_variables(stack, demo, other, free)},
+        check=False,
+        timeout=300,
+    )
+    return {example.line: _answer(directory, example) for example in examples()}
+
+
+def _variables(
+    stack: LocalStack, demo: Workspace, other: Workspace, free: Workspace
+) -> dict[str, str]:
+    return {
+        "BASE_URL": stack.base_url,
+        "API_KEY": demo.api_key,
+        "READ_KEY": demo.read_key,
+        "ADMIN_KEY": demo.admin_key,
+        "OTHER_KEY": other.api_key,
+        "FREE_KEY": free.api_key,
+        "AWS_ENDPOINT_URL": stack.engine.url,
+    }
+
+
+def _answer(directory: Path, example: Example) -> tuple[int, str]:
+    errors = (directory / f"{example.line}.err").read_text(encoding="utf-8").split()
+    output = (directory / f"{example.line}.out").read_bytes().decode(errors="replace")
+    return int(errors[-1]) if errors and errors[-1].isdigit() else 0, output
+
+
+@pytest.mark.parametrize("example", examples(), ids=lambda example: f"line-{example.line}")
+def test_an_example_of_the_readme_answers_as_it_says(
+    session: dict[int, tuple[int, str]], example: Example
+) -> None:
+    status, output = session[example.line]
+
+    assert status == example.status, output
+    if example.kind == "http":
+        sent = {line.strip().lower() for line in masked(output).splitlines()}
+        shown = {line.strip().lower() for line in masked(example.answer).splitlines()}
+        assert shown - sent == set()
+    elif example.kind == "json":
+        given = _last_json(output)
+        difference = differences(json.loads(example.answer), given, "")
+        assert difference == [], json.dumps(given, indent=2, ensure_ascii=False)
+
+
+def _last_json(output: str) -> Any:
+    """Of an example with several calls the last answer is shown."""
+    decoder, value, position = json.JSONDecoder(), None, 0
+    while position < len(output):
+        value, position = decoder.raw_decode(output, position)
+        position += len(output[position:]) - len(output[position:].lstrip())
+    return value
+
+
+def masked(text: str) -> str:
+    for pattern, name in _MASKS:
+        text = pattern.sub(name, text)
+    return text
+
+
+def differences(shown: Any, given: Any, where: str) -> list[str]:
+    """Where the answer differs from what the README shows, beyond ids, times and the like."""
+    if isinstance(shown, dict) and isinstance(given, dict):
+        found = [f"{where}.{name} is not in the answer" for name in shown.keys() - given.keys()]
+        if _REST in shown:
+            found = [each for each in found if not each.startswith(f"{where}.{_REST} ")]
+        else:
+            found += [f"{where}.{name} is not shown" for name in given.keys() - shown.keys()]
+        for name in shown.keys() & given.keys():
+            if name in _VARIES:
+                if type(shown[name]) is not type(given[name]):
+                    found.append(f"{where}.{name} is {given[name]!r}")
+            else:
+                found += differences(shown[name], given[name], f"{where}.{name}")
+        return found
+    if isinstance(shown, list) and isinstance(given, list):
+        if len(shown) != len(given):
+            return [f"{where} has {len(given)} elements, not {len(shown)}"]
+        return [
+            each
+            for position, (one, other) in enumerate(zip(shown, given, strict=True))
+            for each in differences(one, other, f"{where}[{position}]")
+        ]
+    if isinstance(shown, str) and isinstance(given, str):
+        shown, given = masked(shown), masked(given)
+    return [] if shown == given and type(shown) is type(given) else [f"{where} is {given!r}"]

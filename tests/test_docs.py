@@ -1,0 +1,169 @@
+"""What the documents say of the code, held to the code."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.unlink.errors import UnlinkError
+from local import run
+from tests.readme import ROOT, called_routes, documented_routes, readme
+from tests.template import resources, synthesized_template
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+_LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+_FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(r"`[^`\n]+`")
+
+
+def deployed_routes() -> set[tuple[str, str]]:
+    """(method, path) of the synthesized API, preflights left out."""
+    template = synthesized_template()
+    parts = resources(template, "AWS::ApiGateway::Resource")
+
+    def path(reference: dict[str, Any]) -> str:
+        if "Ref" not in reference:
+            return ""
+        properties = parts[reference["Ref"]]["Properties"]
+        return f"{path(properties['ParentId'])}/{properties['PathPart']}"
+
+    methods = [
+        method["Properties"] for method in resources(template, "AWS::ApiGateway::Method").values()
+    ]
+    return {
+        (method["HttpMethod"], path(method["ResourceId"]))
+        for method in methods
+        if method["HttpMethod"] != "OPTIONS"
+    }
+
+
+def test_every_deployed_route_has_a_heading_in_the_readme() -> None:
+    assert deployed_routes() - documented_routes().keys() == set()
+
+
+def test_every_route_of_the_readme_is_deployed() -> None:
+    assert documented_routes().keys() - deployed_routes() == set()
+
+
+def test_every_deployed_route_has_a_curl_line_in_the_readme() -> None:
+    called = called_routes()
+    # The most literal path that fits is the one that the gateway matches.
+    by_literalness = sorted(deployed_routes(), key=lambda route: route[1].count("{"))
+    missing = set(by_literalness)
+    for method, path in called:
+        for route in by_literalness:
+            pattern = re.sub(r"\{\w+\}", "[^/]+", route[1])
+            if route[0] == method and re.fullmatch(pattern, path):
+                missing.discard(route)
+                break
+    assert missing == set()
+
+
+def registered_scopes() -> Iterator[tuple[tuple[str, str], str | None]]:
+    """((method, path), scope) of every route that a Lambda registers."""
+    for source in sorted((ROOT / "functions").glob("*.py")):
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or ast.unparse(node.func) != "api.route":
+                continue
+            method, rule = (str(ast.literal_eval(argument)) for argument in node.args)
+            scope = {keyword.arg: keyword.value for keyword in node.keywords}["scope"]
+            yield (method, re.sub(r"<(\w+)>", r"{\1}", rule)), ast.literal_eval(scope)
+
+
+def test_the_readme_names_the_scope_of_each_route() -> None:
+    # A path parameter's name differs between the template and the function.
+    def plain(path: str) -> str:
+        return re.sub(r"\{\w+\}", "{}", path)
+
+    documented = {(method, plain(path)): s for (method, path), s in documented_routes().items()}
+    registered = list(registered_scopes())
+    assert registered
+    wrong = {
+        route: scope
+        for route, scope in registered
+        if scope is not None and documented[route[0], plain(route[1])] != {scope}
+    }
+    assert wrong == {}
+
+
+def test_the_readme_has_the_plan_table() -> None:
+    plans = json.loads((ROOT / "functions" / "unlink" / "plans.json").read_text(encoding="utf-8"))
+    rows = {
+        row[1]: (int(row[2].replace(",", "")), int(row[3].replace(",", "")))
+        for row in re.finditer(
+            r"^\| (\w+)[^|]* \| ([\d,]+) \| ([\d,]+) \|$", readme(), re.MULTILINE
+        )
+    }
+    assert rows == {
+        name: (limits["requestsPerMinute"], limits["maxIds"]) for name, limits in plans.items()
+    }
+
+
+def test_the_readme_lists_the_status_of_every_error() -> None:
+    def tree(error: type[UnlinkError]) -> Iterator[type[UnlinkError]]:
+        yield error
+        for child in error.__subclasses__():
+            yield from tree(child)
+
+    listed = {int(row[1]) for row in re.finditer(r"^\| (\d{3}) \|", readme(), re.MULTILINE)}
+    assert {int(error.status) for error in tree(UnlinkError)} - listed == set()
+
+
+def test_the_readme_lists_what_a_run_writes_for_callers() -> None:
+    written = set(
+        re.findall(r'^        "([A-Z_]+)": ', inspect.getsource(run._write_env), re.MULTILINE)
+    )
+    listed = set(re.findall(r"^\| `([A-Z_]+)` \|", readme(), re.MULTILINE))
+    assert "BASE_URL" in written
+    assert written == listed
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_make_target_that_a_document_names_exists(document: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z0-9-]+):", makefile, re.MULTILINE))
+    text = document.read_text(encoding="utf-8")
+    code = "\n".join(_FENCE.findall(text) + _CODE.findall(_FENCE.sub("", text)))
+    named = set(re.findall(r"(?:^|[\s`;&])make ([a-z][a-z0-9-]*)", code))
+    assert named - targets == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_relative_link_of_a_document_resolves(document: Path) -> None:
+    text = _FENCE.sub("", document.read_text(encoding="utf-8"))
+    broken = []
+    for link in _LINK.finditer(text):
+        target, _, anchor = link["target"].partition("#")
+        if re.match(r"[a-z]+:", target):
+            continue
+        path = (document.parent / target) if target else document
+        if not path.exists() or (anchor and anchor not in _anchors(path)):
+            broken.append(link["target"])
+    assert broken == []
+
+
+def _anchors(document: Path) -> set[str]:
+    """The anchors of a document's headings, as GitHub spells them."""
+    text = _FENCE.sub("", document.read_text(encoding="utf-8"))
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_path_of_the_file_map_exists() -> None:
+    section = readme().partition("## Where things are\n")[2].partition("\n## ")[0]
+    paths = re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
+    assert len(paths) > 5
+    assert [path for path in paths if not list(ROOT.glob(path.rstrip("/")))] == []
+
+
+def test_changes_that_are_not_released_have_their_place() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(r"^## Unreleased$", changelog, re.MULTILINE)
