@@ -81,12 +81,16 @@ def test_only_the_stores_import_the_aws_sdk() -> None:
         ("functions", "infra"),
         ("functions", "local"),
         ("functions", "tests"),
+        ("functions", "administration"),
         ("functions", "bench"),
         ("functions", "app"),
         ("functions", "aws_cdk"),
         ("local", "infra"),
         ("local", "tests"),
         ("local", "app"),
+        ("administration", "infra"),
+        ("administration", "local"),
+        ("administration", "tests"),
     ],
 )
 def test_rooms_that_must_not_know_each_other(importer: str, imported: str) -> None:

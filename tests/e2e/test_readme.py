@@ -13,6 +13,7 @@ import pytest
 
 from local.seed import Workspace
 from local.stack import LocalStack
+from tests.e2e.client import Client
 from tests.readme import Example, examples
 
 #: Members that are another's in every run; only their type is compared.
@@ -34,6 +35,8 @@ def session(
 ) -> dict[int, tuple[int, str]]:
     """(status, output) of every example by its line, from one shell with a run's variables."""
     demo, other, free = stack.new_workspace(), stack.new_workspace(), stack.new_workspace("free")
+    # As in a run, there are links already.
+    Client(stack.base_url, demo.api_key).create()
     directory = tmp_path_factory.mktemp("readme")
     # The status of each call goes to standard error, so that the output is what a reader sees.
     lines = ["curl() { command curl -sS --max-time 60 -w '%{stderr}%{http_code}\\n' \"$@\"; }"]
