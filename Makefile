@@ -64,6 +64,10 @@ unit: $(STAMPS) ## The tests that need no deployed stack.
 e2e: $(STAMPS) ## The tests over HTTP against the deployed stack, alone on the machine.
 	$(VENV)/bin/python -m pytest -m e2e
 
+.PHONY: openapi
+openapi: $(VENV_STAMP) ## Write functions/unlink/openapi.json anew from the code.
+	$(VENV)/bin/python -m functions.unlink.openapi
+
 .PHONY: lock
 lock: ## Resolve the requirements*.in files anew, with hashes for every platform.
 	$(PYTHON) -m venv $(LOCK_VENV)

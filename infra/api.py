@@ -28,6 +28,11 @@ EXPOSED_HEADERS = (
     "X-Request-Id",
 )
 
+#: The documentation, for everyone, at as many requests a second together.
+DOCS_PATHS = ("/api/openapi.json", "/api/docs", "/api/docs/{asset}")
+DOCS_RATE_LIMIT = 50
+DOCS_BURST_LIMIT = 200
+
 #: Chromium keeps the answer to a preflight no longer than this.
 PREFLIGHT_MAX_AGE_SECONDS = 7_200
 
@@ -62,12 +67,22 @@ class Api(Construct):
             deploy_options=apigateway.StageOptions(
                 stage_name=settings.stage,
                 tracing_enabled=True,
+                # No key and no plan limits the open routes: each has a ceiling of its own.
                 method_options={
-                    f"/{{code}}/{method}": apigateway.MethodDeploymentOptions(
-                        throttling_rate_limit=settings.redirect_rate_limit,
-                        throttling_burst_limit=settings.redirect_burst_limit,
-                    )
-                    for method in ("GET", "HEAD")
+                    **{
+                        f"/{{code}}/{method}": apigateway.MethodDeploymentOptions(
+                            throttling_rate_limit=settings.redirect_rate_limit,
+                            throttling_burst_limit=settings.redirect_burst_limit,
+                        )
+                        for method in ("GET", "HEAD")
+                    },
+                    **{
+                        f"{path}/GET": apigateway.MethodDeploymentOptions(
+                            throttling_rate_limit=DOCS_RATE_LIMIT,
+                            throttling_burst_limit=DOCS_BURST_LIMIT,
+                        )
+                        for path in DOCS_PATHS
+                    },
                 },
             ),
         )
@@ -94,6 +109,8 @@ class Api(Construct):
         self._add_keyed_route("POST", "/api/deletions", functions.deletions)
         self._add_keyed_route("GET", "/api/deletions", functions.deletions)
         self._add_keyed_route("GET", "/api/deletions/{id}", functions.deletions)
+        for path in DOCS_PATHS:
+            self._add_open_route("GET", path, functions.docs)
         self._add_open_route("GET", "/{code}", functions.redirect)
         self._add_open_route("HEAD", "/{code}", functions.redirect)
 

@@ -62,6 +62,7 @@ class Functions(Construct):
         self.links = self._links()
         self.deletions = self._deletions()
         self.qr = self._qr()
+        self.docs = self._docs()
         self.redirect = self._redirect()
         self.resume = self._resume()
 
@@ -150,6 +151,15 @@ class Functions(Construct):
                 ),
                 self._allow_counting_requests(),
             ],
+        )
+
+    def _docs(self) -> lambda_.Function:
+        return self._function(
+            "docs",
+            timeout=Duration.seconds(10),
+            memory_mb=512,
+            environment={"PUBLIC_BASE_URL": self._settings.public_base_url},
+            statements=[],
         )
 
     def _redirect(self) -> lambda_.Function:

@@ -46,6 +46,17 @@ def resources(template: Template, resource_type: str) -> dict[str, dict[str, Any
     }
 
 
+def path_of(template: Template, method: dict[str, Any]) -> str:
+    """The path of a method, as in `/api/links/{id}`."""
+    parts: list[str] = []
+    reference = method["Properties"]["ResourceId"]
+    while "Ref" in reference:
+        resource = template["Resources"][reference["Ref"]]["Properties"]
+        parts.insert(0, resource["PathPart"])
+        reference = resource["ParentId"]
+    return "/" + "/".join(parts)
+
+
 def table_definitions(template: Template) -> list[dict[str, Any]]:
     """The keyword arguments of boto3's `create_table` for each table of the template.
 

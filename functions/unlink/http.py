@@ -154,10 +154,22 @@ class Answer:
     content_type: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A registered route, for the OpenAPI document."""
+
+    method: str
+    rule: str
+    scope: str | None
+    dialect: str
+    endpoint: Callable[[Request], Answer]
+
+
 class Api:
     """The routes of one function. One resolver each: a shared one would merge their routes."""
 
     def __init__(self) -> None:
+        self.routes: list[Route] = []
         self._app = APIGatewayRestResolver()
         self._log = Logger()
 
@@ -174,6 +186,7 @@ class Api:
                 return self._serve(endpoint, path, scope, dialect, f"{method} {rule}")
 
             self._app.route(rule, method=[method])(entry)
+            self.routes.append(Route(method, rule, scope, dialect, endpoint))
             return endpoint
 
         return register

@@ -85,10 +85,18 @@ def _moment(value: datetime) -> datetime:
     return moment
 
 
+# What a validator knows that a schema would not show stands beside it, for the OpenAPI document.
 WebAddress = Annotated[
-    str, StringConstraints(min_length=8, max_length=MAX_URL), AfterValidator(_web_address)
+    str,
+    StringConstraints(min_length=8, max_length=MAX_URL),
+    AfterValidator(_web_address),
+    Field(json_schema_extra={"format": "uri", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://"}),
 ]
-ShortCode = Annotated[str, AfterValidator(_short_code)]
+ShortCode = Annotated[
+    str,
+    AfterValidator(_short_code),
+    Field(json_schema_extra={"pattern": f"^{SHORT_CODE.pattern}$"}),
+]
 Moment = Annotated[
     datetime, Field(strict=False), BeforeValidator(_only_text), AfterValidator(_moment)
 ]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.template import Template, resources, synthesize, synthesized_template
+from tests.template import Template, path_of, resources, synthesize, synthesized_template
 
 PLANS: dict[str, dict[str, int]] = json.loads(
     Path(__file__).parents[2].joinpath("functions/unlink/plans.json").read_text(encoding="utf-8")
@@ -24,9 +24,15 @@ ROUTES = {
     ("POST", "/api/deletions"): "deletions",
     ("GET", "/api/deletions"): "deletions",
     ("GET", "/api/deletions/{id}"): "deletions",
+    ("GET", "/api/openapi.json"): "docs",
+    ("GET", "/api/docs"): "docs",
+    ("GET", "/api/docs/{asset}"): "docs",
     ("GET", "/{code}"): "redirect",
     ("HEAD", "/{code}"): "redirect",
 }
+
+#: Routes that anyone may ask, without a key.
+OPEN = {route for route, function in ROUTES.items() if function in {"docs", "redirect"}}
 
 
 def methods(template: Template) -> dict[tuple[str, str], dict[str, Any]]:
@@ -35,16 +41,6 @@ def methods(template: Template) -> dict[tuple[str, str], dict[str, Any]]:
         (method["Properties"]["HttpMethod"], path_of(template, method)): method["Properties"]
         for method in resources(template, "AWS::ApiGateway::Method").values()
     }
-
-
-def path_of(template: Template, method: dict[str, Any]) -> str:
-    parts: list[str] = []
-    reference = method["Properties"]["ResourceId"]
-    while "Ref" in reference:
-        resource = template["Resources"][reference["Ref"]]["Properties"]
-        parts.insert(0, resource["PathPart"])
-        reference = resource["ParentId"]
-    return "/" + "/".join(parts)
 
 
 def handler_of(template: Template, method: dict[str, Any]) -> str:
@@ -71,7 +67,7 @@ def test_every_api_method_needs_the_authorizer_and_a_usage_key(template: Templat
     keyed = {
         route: method
         for route, method in methods(template).items()
-        if route[1].startswith("/api/") and route[0] != "OPTIONS"
+        if route not in OPEN and route[0] != "OPTIONS"
     }
     assert keyed
     for route, method in keyed.items():
@@ -80,18 +76,18 @@ def test_every_api_method_needs_the_authorizer_and_a_usage_key(template: Templat
         assert method["ApiKeyRequired"] is True, route
 
 
-def test_redirects_need_no_key_and_have_a_ceiling(template: Template) -> None:
+def test_open_routes_need_no_key_and_have_a_ceiling(template: Template) -> None:
     [stage] = resources(template, "AWS::ApiGateway::Stage").values()
     settings = {
         (each["HttpMethod"], each["ResourcePath"]): each
         for each in stage["Properties"]["MethodSettings"]
     }
-    for verb in ("GET", "HEAD"):
-        method = methods(template)[verb, "/{code}"]
+    for verb, path in OPEN:
+        method = methods(template)[verb, path]
         assert method["AuthorizationType"] == "NONE"
         assert not method.get("ApiKeyRequired")
         # CloudFormation spells a "/" inside the path "~1".
-        ceiling = settings[verb, "/~1{code}"]
+        ceiling = settings[verb, "/" + path.replace("/", "~1")]
         assert ceiling["ThrottlingRateLimit"] > 0
         assert ceiling["ThrottlingBurstLimit"] > 0
 

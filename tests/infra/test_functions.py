@@ -26,6 +26,7 @@ MAY = {
     },
     "deletions": {"Links": LINK_DELETER, "Deletions": RECORDER, "Access": {"UpdateItem"}},
     "qr": {"Links": {"GetItem", "UpdateItem"}, "Access": {"UpdateItem"}},
+    "docs": {},
     "redirect": {"Links": {"GetItem"}, "Clicks": {"PutItem"}},
     "resume": {"Links": LINK_DELETER, "Deletions": RECORDER, "Deletions/index/open": {"Query"}},
 }
@@ -211,6 +212,7 @@ def test_timeouts_leave_time_to_answer_before_the_gateway_gives_up(template: Tem
         "links": 28,
         "deletions": 28,
         "qr": 28,
+        "docs": 10,
         "redirect": 10,
         "resume": 300,
     }

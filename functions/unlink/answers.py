@@ -1,0 +1,252 @@
+"""What the API answers, as models: the schemas of the OpenAPI document.
+
+No function imports this: views build plain dicts. That those fit these models is tested, by the
+views' own tests and by fuzzing the deployed API from the document.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from functions.unlink.errors import NAMED_IDS
+from functions.unlink.model import UtmParameters
+
+UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+
+LinkId = Annotated[str, WithJsonSchema({"type": "string", "format": "uuid", "pattern": UUID})]
+DeletionId = Annotated[
+    str,
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "uuid",
+            "pattern": UUID,
+            "description": "A version 7 UUID: its text sorts by time.",
+        }
+    ),
+]
+Time = Annotated[
+    str, WithJsonSchema({"type": "string", "format": "date-time", "description": "UTC."})
+]
+Count = Annotated[int, Field(ge=0)]
+Cursor = Annotated[
+    str | None, Field(description="Give it back as `cursor` for the next page; null at the end.")
+]
+Success = Annotated[bool, WithJsonSchema({"const": True})]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Link(_Answer):
+    """A live link. A field that the link does not have is null."""
+
+    id: LinkId
+    workspaceId: str
+    userId: str | None
+    shortCode: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{4,30}$")]
+    shortUrl: str
+    originalUrl: str
+    title: str | None
+    description: str | None
+    tags: list[str]
+    iosUrl: str | None
+    androidUrl: str | None
+    webFallbackUrl: str | None
+    utmParameters: UtmParameters | None
+    externalId: str | None
+    expiresAt: Time | None
+    isActive: bool
+    clickCount: Annotated[Count, Field(description="Clicks of people; bots are not counted.")]
+    createdAt: Time
+    updatedAt: Time
+
+
+class LinkPage(_Answer):
+    """Live links, newest first."""
+
+    links: list[Link]
+    nextCursor: Cursor
+
+
+class DeletedLinks(_Answer):
+    """The ids of the deleted links in request order, duplicates once."""
+
+    deletedIds: list[LinkId]
+
+
+class PendingLinks(_Answer):
+    """The deadline came before the last id; the rest is finished in the background."""
+
+    deletedIds: list[LinkId]
+    pendingIds: list[LinkId]
+
+
+class ErasedLink(_Answer):
+    """The link, its clicks and its code are gone for good."""
+
+    success: Success
+
+
+class ErasedLinks(_Answer):
+    """What became of each id, in request order, duplicates once."""
+
+    success: Success
+    deletedIds: list[LinkId]
+    notFoundIds: Annotated[
+        list[str], Field(description="Malformed, unknown and other workspaces' ids.")
+    ]
+
+
+class PendingErasure(_Answer):
+    """The deadline came before the last id; the rest is finished in the background."""
+
+    success: Success
+    deletedIds: list[LinkId]
+    notFoundIds: list[str]
+    pendingIds: list[LinkId]
+
+
+class Actor(_Answer):
+    """Who asked."""
+
+    keyId: str
+    userId: str
+
+
+class DeletionCounts(_Answer):
+    """Ids by outcome; ``deleted`` counts erased ones too."""
+
+    requested: Count
+    deleted: Count
+    notFound: Count
+    pending: Count
+    restored: Count
+    failed: Count
+
+
+class DeletionResult(_Answer):
+    """What became of one id."""
+
+    id: LinkId
+    outcome: Literal["deleted", "erased", "notFound", "pending", "failed", "restored"]
+
+
+class DeletionSummary(_Answer):
+    """The durable record of one delete request."""
+
+    id: DeletionId
+    mode: Literal["soft", "erase"]
+    state: Literal["accepted", "exporting", "deleting", "erasing", "complete", "failed"]
+    reason: str | None
+    actor: Actor
+    sourceIp: str | None
+    createdAt: Time
+    completedAt: Time | None
+    counts: DeletionCounts
+    receipt: dict[str, Any] | None
+
+
+class Deletion(DeletionSummary):
+    """The durable record of one delete request, with a page of its outcomes."""
+
+    results: list[DeletionResult]
+    nextCursor: Cursor
+
+
+class NewErasure(Deletion):
+    """A new deletion; an erasure names the ids that it did not find."""
+
+    notFoundIds: list[str] = []
+
+
+class DeletionPage(_Answer):
+    """Deletions, newest first."""
+
+    deletions: list[DeletionSummary]
+    nextCursor: Cursor
+
+
+class PreviewCounts(_Answer):
+    """How many ids there are of each kind."""
+
+    requested: Count
+    deletable: Count
+    unknown: Count
+    invalid: Count
+
+
+class Preview(_Answer):
+    """What a deletion would do. Nothing was written."""
+
+    dryRun: Success
+    mode: Literal["soft", "erase"]
+    counts: PreviewCounts
+    clicks: Count
+    lastClickAt: Time | None
+    unknownIds: Annotated[list[str], Field(max_length=NAMED_IDS)]
+    invalidIds: Annotated[list[str], Field(max_length=NAMED_IDS)]
+
+
+# -- errors ---------------------------------------------------------------------------------
+
+
+class Bilingual(_Answer):
+    """The same in English and Arabic."""
+
+    en: str
+    ar: str
+
+
+class _Members(_Answer):
+    """What may stand beside an error, in either dialect."""
+
+    details: Annotated[list[str], Field(description="What is wrong, field by field.")] = []
+    invalidIds: Annotated[
+        list[str], Field(max_length=NAMED_IDS, description="Ids that are not UUIDs.")
+    ] = []
+    invalidCount: Count = 0
+    unknownIds: Annotated[
+        list[str],
+        Field(max_length=NAMED_IDS, description="Ids that are not live links of the workspace."),
+    ] = []
+    unknownCount: Count = 0
+    limit: Annotated[Count, Field(description="The most that the request may carry.")] = 0
+    missingScopes: Annotated[list[str], Field(description="What the API key lacks.")] = []
+    takenCodes: Annotated[list[str], Field(max_length=NAMED_IDS)] = []
+    takenExternalIds: Annotated[list[str], Field(max_length=NAMED_IDS)] = []
+    retryAfter: Annotated[Count, Field(description="Seconds, as in Retry-After.")] = 0
+
+
+class HokoError(_Members):
+    """An error of the routes that speak Hoko."""
+
+    error: Bilingual
+
+
+class LinkFortyError(_Members):
+    """An error of the routes that speak LinkForty."""
+
+    statusCode: int
+    error: Annotated[str, Field(description="The status in words (RFC 9110).")]
+    message: str
+
+
+class LinkNotFoundError(_Answer):
+    """Unknown, another workspace's, soft-deleted or erased: one answer for all."""
+
+    statusCode: Annotated[int, WithJsonSchema({"const": 404})]
+    error: Annotated[str, WithJsonSchema({"const": "Not Found"})]
+    message: Annotated[str, WithJsonSchema({"const": "Link not found"})]
+
+
+class GatewayError(_Answer):
+    """An error that was found before the route: one body for both dialects."""
+
+    statusCode: int
+    error: Bilingual
+    message: str
+    retryAfter: Annotated[Count, Field(description="Seconds, as in Retry-After.")] = 0

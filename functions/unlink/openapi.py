@@ -1,0 +1,832 @@
+"""The OpenAPI 3.1 document: assembled from the routes, the models and the errors of the code.
+
+``python -m functions.unlink.openapi`` (``make openapi``) writes ``openapi.json`` beside this file,
+which the docs function serves; tests fail when it is stale, and when it and the deployed API
+disagree about a route. Method, path, scope, dialect and summary come from each function's own
+registration, bodies from the models, errors from ``errors.py``. What only a caller needs to know
+stands in :data:`OPERATIONS`, one entry a route.
+
+No function imports this.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from functions.unlink import answers, errors, model, qrcodes
+from functions.unlink.errors import UnlinkError
+from functions.unlink.http import Api, Route
+from functions.unlink.plans import MAX_IDS, plans
+
+DOCUMENT = Path(__file__).with_name("openapi.json")
+
+Schema = dict[str, Any]
+
+# -- what a route takes and answers -----------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One status: the model (or schema) of its body, its media types, headers beside the usual."""
+
+    what: str
+    body: type[BaseModel] | Schema | None = None
+    media: Sequence[str] = ("application/json",)
+    headers: Sequence[str] = ()
+    links: Mapping[str, Schema] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What the code of a route does not say by itself."""
+
+    id: str
+    tag: str
+    answers: Mapping[int, Answers]
+    raises: Sequence[type[UnlinkError]] = ()
+    query: Sequence[Schema] = ()
+    body: Schema | None = None
+    body_example: Any = None
+    body_required: bool = True
+    idempotent: bool = False
+    headers: Sequence[Schema] = ()
+    more: str = ""
+    #: For routes whose body decides.
+    scopes: Sequence[str] = ()
+    #: For routes that no :class:`Api` serves.
+    summary: str = ""
+    errors: Mapping[int, Answers] | None = None
+
+
+def ref(body: type[BaseModel]) -> Schema:
+    """A reference to a model's schema."""
+    return {"$ref": f"#/components/schemas/{body.__name__}"}
+
+
+def query(name: str, schema: Schema, description: str, **more: Any) -> Schema:
+    """An optional query parameter."""
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": description,
+        "schema": schema,
+        **more,
+    }
+
+
+EXAMPLE_ID = "550e8400-e29b-41d4-a716-446655440000"
+OTHER_ID = "6ba7b810-9dad-41d1-80b4-00c04fd430c8"
+
+LINK_ID: Schema = {
+    "type": "string",
+    "pattern": "^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$",
+    "description": "A link's UUID, in any letter case.",
+}
+
+#: The limit is the plan's; above it every plan refuses.
+LINK_IDS: Schema = {
+    "type": "array",
+    "items": {"type": "string"},
+    "minItems": 1,
+    "maxItems": MAX_IDS,
+}
+
+REASON = query(
+    "reason", {"type": "string", "maxLength": 500}, "Why; kept with the deletion and never judged."
+)
+CURSOR = query("cursor", {"type": "string"}, "`nextCursor` of the page before.")
+
+
+def limit(most: int, default: int) -> Schema:
+    """The ``limit`` parameter of a list."""
+    schema = {"type": "integer", "minimum": 1, "maximum": most, "default": default}
+    return query("limit", schema, "The most entries of a page.")
+
+
+def link_operations(expression: str) -> dict[str, Schema]:
+    """Where an answer's link id leads."""
+    return {
+        operation: {"operationId": operation, "parameters": {"id": expression}}
+        for operation in ("getLink", "updateLink", "getLinkQr", "deleteLink")
+    }
+
+
+DELETION_HEADERS = ("X-Deletion-Id",)
+PENDING_HEADERS = ("X-Deletion-Id", "Location")
+DELETION_LINK = {
+    "getDeletion": {
+        "operationId": "getDeletion",
+        "parameters": {"id": "$response.header.X-Deletion-Id"},
+    }
+}
+DELETION_ERRORS = (errors.StillRunning, errors.KeyReused)
+
+#: One entry a route, by method and path as the gateway spells it. A test names what is missing.
+OPERATIONS: dict[str, Operation] = {
+    "POST /api/links": Operation(
+        id="createLinks",
+        tag="Links",
+        body={
+            "oneOf": [
+                ref(model.NewLink),
+                {
+                    "type": "array",
+                    "items": ref(model.NewLink),
+                    "minItems": 1,
+                    "maxItems": model.MAX_CREATE,
+                },
+            ]
+        },
+        body_example={
+            "originalUrl": "https://example.com/spring",
+            "title": "Spring",
+            "tags": ["campaign"],
+        },
+        answers={
+            201: Answers(
+                "The link, or the links in request order.",
+                {"oneOf": [ref(answers.Link), {"type": "array", "items": ref(answers.Link)}]},
+                headers=("Location",),
+                links=link_operations("$response.body#/id"),
+            )
+        },
+        raises=(errors.ShortCodeTaken, errors.Conflict),
+        more="Without `shortCode` (or `customCode`, another name of it) one is drawn.",
+    ),
+    "GET /api/links": Operation(
+        id="listLinks",
+        tag="Links",
+        query=(limit(1_000, 50), CURSOR),
+        answers={
+            200: Answers(
+                "A page. It may be short, even empty, and still have a `nextCursor`.",
+                answers.LinkPage,
+                links=link_operations("$response.body#/links/0/id"),
+            )
+        },
+    ),
+    "GET /api/links/{id}": Operation(
+        id="getLink",
+        tag="Links",
+        answers={200: Answers("The link.", answers.Link)},
+        raises=(errors.LinkNotFound,),
+    ),
+    "PUT /api/links/{id}": Operation(
+        id="updateLink",
+        tag="Links",
+        body=ref(model.LinkChanges),
+        body_example={"title": "Spring, extended", "expiresAt": None},
+        answers={200: Answers("The link as it is now.", answers.Link)},
+        raises=(errors.LinkNotFound, errors.Conflict),
+        more="What is given changes, `null` clears. `id` and `shortCode` never change.",
+    ),
+    "GET /api/links/{id}/qr": Operation(
+        id="getLinkQr",
+        tag="Links",
+        query=(
+            query(
+                "format",
+                {"type": "string", "enum": [*qrcodes.MEDIA_TYPES], "default": "png"},
+                "The image format.",
+            ),
+            query(
+                "size",
+                {
+                    "type": "integer",
+                    "minimum": qrcodes.MIN_SIZE,
+                    "maximum": qrcodes.MAX_SIZE,
+                    "default": qrcodes.DEFAULT_SIZE,
+                },
+                "Pixels a side, the quiet zone included; exact.",
+            ),
+            *(
+                query(
+                    name,
+                    {
+                        "type": "string",
+                        "pattern": "^#?([0-9A-Fa-f]{6}|[0-9A-Fa-f]{3})$",
+                        "default": default,
+                    },
+                    f"The colour of the {what}. The two need some contrast "
+                    f"({qrcodes.LEAST_CONTRAST:g} to 1).",
+                )
+                for name, default, what in (
+                    ("color", "000000", "code"),
+                    ("bgcolor", "ffffff", "background"),
+                )
+            ),
+        ),
+        headers=(
+            {
+                "name": "If-None-Match",
+                "in": "header",
+                "required": False,
+                "description": "`ETag` of an earlier answer.",
+                "schema": {"type": "string"},
+            },
+        ),
+        answers={
+            200: Answers(
+                "The image.",
+                {},
+                media=tuple(qrcodes.MEDIA_TYPES.values()),
+                headers=("ETag", "Cache-Control"),
+            ),
+            304: Answers("The image has not changed.", headers=("ETag", "Cache-Control")),
+        },
+        raises=(errors.LinkNotFound,),
+    ),
+    "DELETE /api/links": Operation(
+        id="deleteLinks",
+        tag="Deleting",
+        query=(REASON,),
+        body=LINK_IDS | {"items": LINK_ID},
+        body_example=[EXAMPLE_ID, OTHER_ID],
+        idempotent=True,
+        answers={
+            200: Answers(
+                "All are deleted.",
+                answers.DeletedLinks,
+                headers=DELETION_HEADERS,
+                links=DELETION_LINK,
+            ),
+            202: Answers(
+                "Some are, and the rest is finished in the background.",
+                answers.PendingLinks,
+                headers=PENDING_HEADERS,
+                links=DELETION_LINK,
+            ),
+        },
+        raises=(errors.InvalidIds, *DELETION_ERRORS),
+        more=(
+            "Any id that is malformed or not a live link of the workspace: 400 naming them, and "
+            "nothing is deleted. Records and analytics stay; the short codes stay taken. The most "
+            "ids of a request: "
+            + ", ".join(f"{plan.max_ids:,} ({name})" for name, plan in plans().items())
+            + "; they count before duplicates are dropped."
+        ),
+    ),
+    "DELETE /api/links/{id}": Operation(
+        id="deleteLink",
+        tag="Deleting",
+        query=(REASON,),
+        idempotent=True,
+        answers={
+            200: Answers(
+                "The link is erased.",
+                answers.ErasedLink,
+                headers=DELETION_HEADERS,
+                links=DELETION_LINK,
+            )
+        },
+        raises=(errors.LinkNotFound, *DELETION_ERRORS),
+        more="Record, short code, clicks and QR images go for good; the code is free at once.",
+    ),
+    "POST /api/links/bulk-delete": Operation(
+        id="bulkDeleteLinks",
+        tag="Deleting",
+        query=(REASON,),
+        body={
+            "type": "object",
+            "properties": {
+                "ids": LINK_IDS,
+                "reason": {"type": ["string", "null"], "maxLength": 500},
+            },
+            "required": ["ids"],
+            "additionalProperties": False,
+        },
+        body_example={"ids": [EXAMPLE_ID, OTHER_ID]},
+        idempotent=True,
+        answers={
+            200: Answers("What became of each id.", answers.ErasedLinks, headers=DELETION_HEADERS),
+            202: Answers(
+                "The rest is finished in the background.",
+                answers.PendingErasure,
+                headers=PENDING_HEADERS,
+                links=DELETION_LINK,
+            ),
+        },
+        raises=DELETION_ERRORS,
+        more="Ids that are malformed, unknown or another workspace's come back as `notFoundIds`.",
+    ),
+    "POST /api/deletions": Operation(
+        id="createDeletion",
+        tag="Deletions",
+        query=(REASON,),
+        scopes=("linksWrite", "linksErase"),
+        body={
+            "type": "object",
+            "properties": {
+                "ids": LINK_IDS,
+                "mode": {"enum": ["soft", "erase"], "default": "soft"},
+                "reason": {"type": ["string", "null"], "maxLength": 500},
+                "dryRun": {"type": "boolean", "default": False},
+            },
+            "required": ["ids"],
+            "additionalProperties": False,
+        },
+        body_example={"ids": [EXAMPLE_ID], "mode": "soft", "reason": "The campaign is over"},
+        idempotent=True,
+        answers={
+            200: Answers(
+                "The deletion, or with `dryRun` what it would do.",
+                {"anyOf": [ref(answers.NewErasure), ref(answers.Preview)]},
+                headers=PENDING_HEADERS,
+                links=DELETION_LINK,
+            ),
+            202: Answers(
+                "The rest is finished in the background.",
+                answers.NewErasure,
+                headers=PENDING_HEADERS,
+                links=DELETION_LINK,
+            ),
+        },
+        raises=(errors.InvalidIds, *DELETION_ERRORS),
+        more=(
+            "`soft` (scope `linksWrite`) is all or nothing, `erase` (scope `linksErase`) per id. "
+            "The way in for clients that cannot send a body with DELETE."
+        ),
+    ),
+    "GET /api/deletions": Operation(
+        id="listDeletions",
+        tag="Deletions",
+        query=(limit(100, 50), CURSOR),
+        answers={200: Answers("A page of the audit trail.", answers.DeletionPage)},
+    ),
+    "GET /api/deletions/{id}": Operation(
+        id="getDeletion",
+        tag="Deletions",
+        query=(limit(1_000, 100), CURSOR),
+        answers={
+            200: Answers(
+                "Progress, a page of outcomes, the receipt.",
+                answers.Deletion,
+                headers=DELETION_HEADERS,
+            )
+        },
+        raises=(errors.DeletionNotFound,),
+    ),
+    "GET /{code}": Operation(
+        id="redirect",
+        tag="Short links",
+        summary="Follow a short link.",
+        answers={
+            302: Answers("To the destination.", headers=("Location", "Cache-Control")),
+            404: Answers(
+                "Unknown, inactive, expired or deleted: one and the same answer, a page for "
+                "browsers and JSON for programs.",
+                answers.LinkNotFoundError,
+                media=("application/json", "text/html"),
+                headers=("Cache-Control",),
+            ),
+        },
+    ),
+    "HEAD /{code}": Operation(
+        id="redirectHead",
+        tag="Short links",
+        summary="Look where a short link leads.",
+        answers={
+            302: Answers("To the destination.", headers=("Location", "Cache-Control")),
+            404: Answers("Unknown, inactive, expired or deleted.", headers=("Cache-Control",)),
+        },
+    ),
+    "GET /api/openapi.json": Operation(
+        id="getOpenApi",
+        tag="Documentation",
+        summary="This document.",
+        answers={
+            200: Answers("OpenAPI 3.1.", {"type": "object"}, headers=("ETag", "Cache-Control")),
+            304: Answers("It has not changed.", headers=("ETag", "Cache-Control")),
+        },
+    ),
+    "GET /api/docs": Operation(
+        id="getDocs",
+        tag="Documentation",
+        summary="This document as a page to read and try.",
+        answers={
+            200: Answers(
+                "The page.", {"type": "string"}, media=("text/html",), headers=("Cache-Control",)
+            )
+        },
+    ),
+    "GET /api/docs/{asset}": Operation(
+        id="getDocsAsset",
+        tag="Documentation",
+        summary="Scripts and styles of the page.",
+        answers={
+            200: Answers(
+                "The file.",
+                {"type": "string"},
+                media=("text/javascript", "text/css"),
+                headers=("ETag", "Cache-Control"),
+            ),
+            304: Answers("It has not changed.", headers=("ETag", "Cache-Control")),
+            404: Answers("There is no such file.", answers.GatewayError),
+        },
+    ),
+}
+
+PATH_PARAMETERS: dict[str, tuple[Schema, str, str]] = {
+    "/api/links/{id}": (
+        {"type": "string", "pattern": "^[A-Za-z0-9_-]{4,36}$"},
+        "The link's UUID (in any letter case) or its short code.",
+        EXAMPLE_ID,
+    ),
+    "/api/deletions/{id}": (
+        {"type": "string", "pattern": "^[0-9A-Fa-f-]{36}$"},
+        "The deletion's id.",
+        "01920b5e-7d4c-7000-8000-000000000000",
+    ),
+    "/{code}": (
+        {"type": "string", "pattern": "^[A-Za-z0-9_-]{4,30}$"},
+        "The short code; letter case counts.",
+        "spring",
+    ),
+    "/api/docs/{asset}": (
+        {"type": "string", "enum": ["swagger-ui.js", "swagger-ui.css", "start.js"]},
+        "The file's name.",
+        "start.js",
+    ),
+}
+
+# -- headers ----------------------------------------------------------------------------------
+
+HEADERS: dict[str, Schema] = {
+    "X-Request-Id": {
+        "description": "Names this request in our logs.",
+        "schema": {"type": "string", "minLength": 1},
+    },
+    "X-RateLimit-Limit": {
+        "description": "Requests that the key may make in a minute.",
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    "X-RateLimit-Remaining": {
+        "description": "Requests left in this minute.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "X-RateLimit-Reset": {
+        "description": "When the minute is over, in Unix seconds.",
+        "schema": {"type": "integer"},
+    },
+    "RateLimit": {
+        "description": 'The same as the IETF spells it: `"pro";r=999;t=60`.',
+        "schema": {"type": "string", "pattern": '^"[a-z]+";r=[0-9]+;t=[0-9]+$'},
+    },
+    "RateLimit-Policy": {
+        "description": 'The plan\'s window: `"pro";q=1000;w=60`.',
+        "schema": {"type": "string", "pattern": '^"[a-z]+";q=[0-9]+;w=[0-9]+$'},
+    },
+    "Retry-After": {
+        "description": "Seconds to wait.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "X-Deletion-Id": {
+        "description": "The deletion that this answer is about, where there is one.",
+        "schema": {"type": "string", "format": "uuid", "pattern": answers.UUID},
+    },
+    "Location": {
+        "description": "Where to go (on), or where what was made can be read.",
+        "schema": {"type": "string"},
+    },
+    "WWW-Authenticate": {"description": "How to.", "schema": {"const": "Bearer"}},
+    "ETag": {
+        "description": "Changes with the content; give it back as `If-None-Match`.",
+        "schema": {"type": "string", "pattern": '^"[^"]+"$'},
+    },
+    "Cache-Control": {
+        "description": "Who may keep the answer, and for how long.",
+        "schema": {"type": "string"},
+    },
+}
+RATE_HEADERS = tuple(name for name in HEADERS if "RateLimit" in name)
+
+# -- errors -----------------------------------------------------------------------------------
+
+#: An instance of each error with all that it may carry: the document's examples.
+EXAMPLES: tuple[UnlinkError, ...] = (
+    errors.InvalidRequest(details=["originalUrl: only http and https URLs"]),
+    errors.InvalidIds(invalid=["not-a-uuid"], unknown=[OTHER_ID]),
+    errors.Unauthenticated(),
+    errors.MissingScopes(["linksWrite"]),
+    errors.LinkNotFound(),
+    errors.DeletionNotFound(),
+    errors.Conflict("externalId is already in use", takenExternalIds=["crm-17"]),
+    errors.ShortCodeTaken(["spring"]),
+    errors.StillRunning(),
+    errors.BodyTooLarge(),
+    errors.KeyReused(),
+    errors.RateLimited(17),
+    errors.InternalError(),
+    errors.Unavailable(),
+)
+
+EVERY_KEYED_ROUTE: tuple[type[UnlinkError], ...] = (
+    errors.InvalidRequest,
+    errors.Unauthenticated,
+    errors.MissingScopes,
+    errors.RateLimited,
+    errors.InternalError,
+    errors.Unavailable,
+)
+
+#: What the gateway answers by itself, whatever the route.
+GATEWAY_STATUSES = (400, 401, 404, 413, 429, 500, 502, 504)
+
+INTRODUCTION = """
+Short links whose deletion is durable and provable.
+
+**Authentication.** `Authorization: Bearer <API key>`; the word `Bearer` may be missing. Each route
+names the scope that the key needs. A link of another workspace is indistinguishable from one that
+does not exist.
+
+**Errors** come in two dialects. `DELETE /api/links` and `/api/deletions…` speak Hoko:
+`{"error":{"en","ar"}}`. Every other route speaks LinkForty: `{"statusCode","error","message"}`.
+Members such as `missingScopes` stand beside the error, never instead of it. What is found before
+a route runs (a missing key, a path that does not exist) has one body for both.
+
+**Limits.** Requests a minute and ids a request, by plan: {plans}. Each answer says what is left
+(`X-RateLimit-*`, `RateLimit`); 429 says when to come back (`Retry-After`).
+
+**Idempotency.** With an `Idempotency-Key` the same request has the same answer for 24 hours,
+however often it is sent; another body under the same key is 422, and while the first is still
+running the second is 409.
+
+**Deleting** may be accepted before it is done: 202 with a `Location` to watch. What was accepted
+will be done, whatever dies meanwhile.
+""".strip()
+
+TAGS = {
+    "Links": "Create, read and list.",
+    "Deleting": "The two published contracts.",
+    "Deletions": "Deletions as records: progress, outcome of each id, receipt.",
+    "Short links": "What the public sees.",
+    "Documentation": "For people and programs.",
+}
+
+
+def load_apis() -> list[Api]:
+    """The routes of every function: only here do they meet, and only when this is run."""
+    package = Path(__file__).parent.parent
+    modules = [
+        import_module(f"functions.{path.stem}")
+        for path in sorted(package.glob("*.py"))
+        if path.stem != "__init__"
+    ]
+    return [module.api for module in modules if isinstance(getattr(module, "api", None), Api)]
+
+
+def assemble(apis: Iterable[Api]) -> dict[str, Any]:
+    """The document. Raises ``LookupError`` for a route that nothing is said about."""
+    routes = {_shape(route.method, route.rule): route for api in apis for route in api.routes}
+    shapes = {_shape(*name.split(" ", 1)): name for name in OPERATIONS}
+    if missing := sorted(set(routes) - set(shapes)):
+        raise LookupError(f"describe it in OPERATIONS of functions/unlink/openapi.py: {missing}")
+    paths: dict[str, Any] = {}
+    for shape, name in shapes.items():
+        method, path = name.split(" ", 1)
+        if shape not in routes and path.startswith("/api/") and not OPERATIONS[name].summary:
+            raise LookupError(f"no function serves {name}: take it out of OPERATIONS")
+        item = paths.setdefault(path, {})
+        item[method.lower()] = _operation(path, OPERATIONS[name], routes.get(shape))
+    limits = ", ".join(
+        f"{name} {plan.requests_per_minute:,} and {plan.max_ids:,}"
+        for name, plan in plans().items()
+    )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Unlink",
+            "version": "1",
+            "description": INTRODUCTION.replace("{plans}", limits),
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        # The docs function puts the address in here at which it was asked.
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "apiKey": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An API key (`ul_live_…`) or a session's access token.",
+                }
+            },
+            "headers": HEADERS,
+            "schemas": _schemas(),
+        },
+    }
+
+
+def write(path: Path = DOCUMENT) -> None:
+    """Write the document as it is committed and served."""
+    document = assemble(load_apis())
+    path.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _shape(method: str, path: str) -> str:
+    """A route without the names of its parameters, which code and gateway choose by themselves."""
+    return f"{method} {re.sub(r'<[^>]*>|{[^}]*}', '{}', path)}"
+
+
+def _operation(path: str, operation: Operation, route: Route | None) -> Schema:
+    summary, more = (operation.summary, operation.more)
+    if route is not None:
+        summary, _, rest = (inspect.getdoc(route.endpoint) or "").partition("\n")
+        more = " ".join([*rest.split(), more]).strip()
+    described: Schema = {
+        "operationId": operation.id,
+        "tags": [operation.tag],
+        "summary": summary.removesuffix(".").replace("``", ""),
+    }
+    scopes = [route.scope] if route is not None and route.scope else list(operation.scopes)
+    if route is not None:
+        needs = " or ".join(f"`{scope}`" for scope in scopes)
+        more = f"{more}\n\nScope: {needs}.".strip()
+    if more:
+        described["description"] = more
+    if parameters := _parameters(path, operation):
+        described["parameters"] = parameters
+    if operation.body is not None:
+        content: Schema = {"schema": operation.body}
+        if operation.body_example is not None:
+            content["example"] = operation.body_example
+        described["requestBody"] = {
+            "required": operation.body_required,
+            "content": {"application/json": content},
+        }
+    described["responses"] = _responses(path, operation, route)
+    described["security"] = [] if route is None else [{"apiKey": [scope]} for scope in scopes]
+    return described
+
+
+def _parameters(path: str, operation: Operation) -> list[Schema]:
+    found = []
+    for prefix, (schema, description, example) in PATH_PARAMETERS.items():
+        if path == prefix or path.startswith(f"{prefix}/"):
+            found.append(
+                {
+                    "name": prefix.rpartition("{")[2].removesuffix("}"),
+                    "in": "path",
+                    "required": True,
+                    "description": description,
+                    "schema": schema,
+                    "example": example,
+                }
+            )
+    found += operation.query
+    found += operation.headers
+    if operation.idempotent:
+        found.append(
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": False,
+                "description": "Sending the request again with it does nothing twice.",
+                "schema": {"type": "string", "pattern": "^[ -~]{1,255}$"},
+            }
+        )
+    return found
+
+
+def _responses(path: str, operation: Operation, route: Route | None) -> Schema:
+    usual = ("X-Request-Id", *(RATE_HEADERS if route is not None else ()))
+    responses = {
+        str(status): _response(answer, usual) for status, answer in operation.answers.items()
+    }
+    if route is not None:
+        raised: list[type[UnlinkError]] = [*EVERY_KEYED_ROUTE, *operation.raises]
+        if operation.body is not None:
+            raised.append(errors.BodyTooLarge)
+        for status in sorted({int(error.status) for error in raised} | set(GATEWAY_STATUSES)):
+            same = [error for error in raised if error.status == status]
+            if same or status != 404 or "{" in path:
+                responses[str(status)] = _error(status, same, route.dialect)
+    else:
+        for status in (404, 429, 500, 502, 504):
+            if str(status) not in responses:
+                responses[str(status)] = _error(status, [], "")
+    return dict(sorted(responses.items()))
+
+
+def _response(answer: Answers, usual: Iterable[str]) -> Schema:
+    described: Schema = {
+        "description": answer.what,
+        "headers": _headers([*usual, *answer.headers]),
+    }
+    if answer.body is not None:
+        schema = answer.body if isinstance(answer.body, dict) else ref(answer.body)
+        described["content"] = {
+            media: {"schema": schema if "json" in media or "$ref" not in schema else {}}
+            for media in answer.media
+        }
+    if answer.links:
+        described["links"] = dict(answer.links)
+    return described
+
+
+def _error(status: int, raised: Sequence[type[UnlinkError]], dialect: str) -> Schema:
+    """An error's response: the route's own in its dialect, the gateway's in one for all."""
+    schemas: list[Schema] = []
+    for error in raised:
+        schema = ref(_model_of(error, dialect))
+        if schema not in schemas:
+            schemas.append(schema)
+    headers = ["X-Request-Id"]
+    if raised:
+        headers += RATE_HEADERS
+    if status in GATEWAY_STATUSES and ref(answers.GatewayError) not in schemas:
+        schemas.append(ref(answers.GatewayError))
+    if status == 401:
+        headers.append("WWW-Authenticate")
+    if status in (429, 503):
+        headers.append("Retry-After")
+    content: Schema = {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}
+    if raised:
+        content["examples"] = {
+            type(example).__name__: {
+                "summary": (type(example).__doc__ or "").partition("\n")[0],
+                "value": example.hoko() if dialect == "hoko" else example.linkforty(),
+            }
+            for example in EXAMPLES
+            if type(example) in raised
+        }
+    return {
+        "description": " ".join((error.__doc__ or "").partition("\n")[0] for error in raised)
+        or HTTPStatus(status).phrase,
+        "headers": _headers(headers),
+        "content": {"application/json": content},
+    }
+
+
+def _model_of(error: type[UnlinkError], dialect: str) -> type[BaseModel]:
+    if error is errors.Unauthenticated:
+        return answers.GatewayError
+    if dialect == "hoko":
+        return answers.HokoError
+    return answers.LinkNotFoundError if error is errors.LinkNotFound else answers.LinkFortyError
+
+
+def _headers(names: Iterable[str]) -> Schema:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in dict.fromkeys(names)}
+
+
+def _schemas() -> Schema:
+    """Every model's schema, by its name."""
+    answered = [
+        value
+        for value in vars(answers).values()
+        if inspect.isclass(value)
+        and issubclass(value, BaseModel)
+        and value.__module__ == answers.__name__
+        and not value.__name__.startswith("_")
+    ]
+    taken: list[type[BaseModel]] = [model.NewLink, model.LinkChanges]
+    template = "#/components/schemas/{model}"
+    _, of_answers = models_json_schema(
+        [(each, "serialization") for each in answered], ref_template=template
+    )
+    _, of_bodies = models_json_schema(
+        [(each, "validation") for each in taken], ref_template=template
+    )
+    schemas = {
+        **{name: _plain(schema, answered=True) for name, schema in of_answers["$defs"].items()},
+        **{name: _plain(schema, answered=False) for name, schema in of_bodies["$defs"].items()},
+    }
+    return dict(sorted(schemas.items()))
+
+
+def _plain(schema: Any, *, answered: bool) -> Any:
+    """Without the titles that repeat each name, and without defaults of what is only answered."""
+    if isinstance(schema, list):
+        return [_plain(each, answered=answered) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    dropped = {"default"} if answered else set()
+    plain: Schema = {}
+    for key, value in schema.items():
+        if (key == "title" and isinstance(value, str)) or key in dropped:
+            continue
+        if key == "description" and isinstance(value, str):
+            plain[key] = " ".join(value.replace("``", "`").split())
+        elif key == "properties":
+            plain[key] = {name: _plain(each, answered=answered) for name, each in value.items()}
+        else:
+            plain[key] = _plain(value, answered=answered)
+    return plain
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,49 @@
+"""The documentation through the gateway, as a browser would load it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import urllib.parse
+import urllib.request
+from typing import Any
+
+
+def get(url: str) -> tuple[int, Any, bytes]:
+    request = urllib.request.Request(
+        url,
+        headers={
+            "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            "Accept-Encoding": "gzip, deflate, br, zstd",
+        },
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        body = answer.read()
+        if answer.headers["Content-Encoding"] == "gzip":
+            body = gzip.decompress(body)
+        return answer.status, answer.headers, body
+
+
+def test_the_page_and_all_that_it_loads_come_from_here(base_url: str) -> None:
+    status, headers, page = get(f"{base_url}/api/docs")
+
+    assert status == 200
+    assert headers["Content-Type"].startswith("text/html")
+    loaded = re.findall(r'(?:src|rel="stylesheet" href)="([^"]+)"', page.decode())
+    kinds = []
+    for address in loaded:
+        status, headers, body = get(urllib.parse.urljoin(f"{base_url}/api/docs", address))
+        assert status == 200
+        assert body
+        kinds.append(headers["Content-Type"].partition(";")[0])
+    assert kinds == ["text/css", "text/javascript", "text/javascript"]
+
+
+def test_what_one_tries_on_the_page_goes_to_this_api(base_url: str) -> None:
+    _, headers, body = get(f"{base_url}/api/openapi.json")
+
+    assert headers["Content-Type"] == "application/json"
+    document = json.loads(body)
+    assert document["openapi"].startswith("3.1")
+    assert document["servers"] == [{"url": base_url}]
