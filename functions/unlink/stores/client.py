@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, TypeVar
 
+import botocore
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
@@ -21,6 +22,7 @@ from botocore.session import get_session
 
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import InternalError, Unavailable
+from functions.unlink.stores.wire import use_plain_json
 
 #: Parallel calls of one invocation; the connection pool has as many places.
 THREADS = 16
@@ -84,8 +86,9 @@ def client(service: str, *, connect_timeout: float = 2, read_timeout: float = 6)
     ``parameter_validation=False``: what is sent is built here, not by callers, and validation is
     a third of the client CPU of a batch. Timeouts are short because a call that hangs is retried.
     botocore's session and not boto3: importing boto3 (its S3 transfer manager) takes as long again.
+    ``user_agent``: botocore's own is put together anew for each request, twice.
     """
-    return get_session().create_client(
+    made = get_session().create_client(
         service,
         config=Config(
             parameter_validation=False,
@@ -94,8 +97,12 @@ def client(service: str, *, connect_timeout: float = 2, read_timeout: float = 6)
             read_timeout=read_timeout,
             retries={"total_max_attempts": 1},
             tcp_keepalive=True,
+            user_agent=f"unlink Botocore/{botocore.__version__}",
         ),
     )
+    if service == "dynamodb":
+        use_plain_json(made)
+    return made
 
 
 def is_retryable(error: Exception) -> bool:

@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import InternalError, Unavailable
@@ -35,6 +34,7 @@ from functions.unlink.stores.client import (
     transact,
 )
 from functions.unlink.stores.items import from_item, runs, to_item
+from functions.unlink.stores.wire import HOLE, around, quote
 
 #: API limits: BatchGetItem keys, BatchExecuteStatement statements, TransactWriteItems actions.
 READ_BATCH = 100
@@ -46,8 +46,7 @@ class ExternalIdTaken(Exception):
     """The external id belongs to another link of the workspace."""
 
 
-@dataclass(frozen=True, slots=True)
-class LinkState:
+class LinkState(NamedTuple):
     """What a deletion must know of a link before it touches it."""
 
     id: str
@@ -136,17 +135,28 @@ class LinksTable:
         100 keys a call, strongly consistent, in parallel; only the attributes of
         :class:`LinkState` travel.
         """
-        found: dict[str, LinkState] = {}
-        prefix = f"{workspace_id}#"
 
         def read(batch: Sequence[str]) -> list[LinkState]:
-            keys = [{"pk": {"S": prefix + link_id}, "sk": _LINK} for link_id in batch]
+            keys = _encoded_keys(workspace_id, batch)
             return [_state(item) for item in self._batch_get(keys, _STATE, deadline)]
 
-        for states in in_parallel(read, list(runs(link_ids, READ_BATCH))):
-            for state in states:
-                found[state.id] = state
-        return found
+        batches = list(runs(link_ids, READ_BATCH))
+        return {state.id: state for states in in_parallel(read, batches) for state in states}
+
+    def fences(
+        self, workspace_id: str, link_ids: Sequence[str], *, deadline: Deadline
+    ) -> dict[str, str]:
+        """``liveSince`` of every link that is live, by id: all that a soft delete must know.
+
+        Like :meth:`states`, with a third of the bytes.
+        """
+
+        def read(batch: Sequence[str]) -> list[tuple[str, str]]:
+            items = self._batch_get(_encoded_keys(workspace_id, batch), _FENCE, deadline)
+            return [(item["id"]["S"], item["liveSince"]["S"]) for item in items if "livePk" in item]
+
+        batches = list(runs(link_ids, READ_BATCH))
+        return {link_id: fence for live in in_parallel(read, batches) for link_id, fence in live}
 
     def get_many(
         self, workspace_id: str, link_ids: Sequence[str], *, deadline: Deadline
@@ -186,7 +196,10 @@ class LinksTable:
         return {taken for found in in_parallel(read, batches) for taken in found}
 
     def _batch_get(
-        self, keys: list[dict[str, Any]], names: dict[str, str] | None, deadline: Deadline
+        self,
+        keys: Sequence[dict[str, Any] | str],
+        names: dict[str, str] | None,
+        deadline: Deadline,
     ) -> list[dict[str, Any]]:
         request: dict[str, Any] = {"Keys": keys, "ConsistentRead": True}
         if names is not None:
@@ -457,24 +470,24 @@ class LinksTable:
         """
         outcomes = bytearray([Outcome.PENDING]) * len(link_ids)
         statement = self._mark if ttl is None else self._mark_with_ttl
-        head = [{"S": deleted_at}, {"S": deletion_id}]
+        values = [{"S": deleted_at}, {"S": deletion_id}]
         if ttl is not None:
-            head.append({"N": str(ttl)})
-        fence = {"S": deletion_id}
+            values.append({"N": str(ttl)})
+        # The statements differ only in the link's key: the rest is encoded once for all.
+        before, after = around(
+            {
+                "Statement": statement,
+                "Parameters": [*values, {"S": HOLE}, _LINK, {"S": deletion_id}],
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        )
         prefix = f"{workspace_id}#"
         execute = self._client.batch_execute_statement
 
         def send(batch: Sequence[int]) -> None:
             if deadline.passed:
                 return
-            statements = [
-                {
-                    "Statement": statement,
-                    "Parameters": [*head, {"S": prefix + link_ids[position]}, _LINK, fence],
-                    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-                }
-                for position in batch
-            ]
+            statements = [before + quote(prefix + link_ids[p]) + after for p in batch]
             try:
                 responses = execute(Statements=statements)["Responses"]
             except Exception as error:
@@ -551,6 +564,7 @@ class LinksTable:
 
 _LINK = {"S": "LINK"}
 _CONDITION = frozenset({"ConditionalCheckFailed", "ConditionalCheckFailedException"})
+_FENCE = {"#a": "id", "#b": "livePk", "#c": "liveSince"}
 _STATE = {
     "#a": "id",
     "#b": "livePk",
@@ -607,6 +621,16 @@ def _change(changes: dict[str, Any]) -> dict[str, Any]:
 
 def _link_key(workspace_id: str, link_id: str) -> dict[str, Any]:
     return {"pk": {"S": f"{workspace_id}#{link_id}"}, "sk": _LINK}
+
+
+_AROUND_PK = around({"pk": {"S": HOLE}, "sk": _LINK})
+
+
+def _encoded_keys(workspace_id: str, link_ids: Sequence[str]) -> list[str]:
+    """The JSON of the keys of these links."""
+    before, after = _AROUND_PK
+    prefix = f"{workspace_id}#"
+    return [before + quote(prefix + link_id) + after for link_id in link_ids]
 
 
 def _code_key(code: str) -> dict[str, Any]:
