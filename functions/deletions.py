@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
 from functions.unlink import tokens
 from functions.unlink.codes import SHORT_CODE
@@ -19,17 +20,24 @@ from functions.unlink.outcomes import Outcome
 from functions.unlink.procedures.deletion import (
     Requester,
     Stores,
+    delete_by_filter,
     erase_many,
     erase_one,
     soft_delete,
 )
-from functions.unlink.procedures.preview import preview
+from functions.unlink.procedures.preview import preview, preview_filter
 from functions.unlink.settings import setting
 from functions.unlink.stores.client import client
-from functions.unlink.stores.deletions import Deletion, DeletionsTable
+from functions.unlink.stores.deletions import Deletion, DeletionsTable, Selector
 from functions.unlink.stores.links import LinksTable
 from functions.unlink.stores.queues import Queue
 from functions.unlink.stores.secrets import secret
+
+if TYPE_CHECKING:
+    from functions.unlink.model import NewDeletion
+
+#: Seconds for which the result of a dry run may be confirmed.
+CONFIRMATION_SECONDS = 3600
 
 #: Outcomes in one answer, unless asked for otherwise.
 RESULTS = 100
@@ -115,7 +123,8 @@ def bulk_delete(request: Request) -> Answer:
 
 @api.route("POST", "/api/deletions", scope=None, dialect="hoko")
 def create_deletion(request: Request) -> Answer:
-    """Delete by ids, softly (all or none) or for good (per id); ``dryRun`` only tells."""
+    """Delete by ids or filter, softly (ids: all or none) or for good; ``dryRun`` only tells."""
+    # The parser brings pydantic, which the two contracts' own routes need not wait for.
     from functions.unlink.model import parse_new_deletion
 
     caller = request.caller
@@ -124,6 +133,9 @@ def create_deletion(request: Request) -> Answer:
     asked = parse_new_deletion(request.json())
     caller.require("linksErase" if asked.mode == "erase" else "linksWrite")
     stores = _stores()
+    requester = _requester(request, asked.reason or request.reason)
+    if asked.filter is not None:
+        return _delete_by_filter(request, asked, requester, stores)
     valid, invalid = _distinct_ids(asked.ids, request)
     if asked.dryRun:
         found = preview(
@@ -135,7 +147,6 @@ def create_deletion(request: Request) -> Answer:
             deadline=request.deadline,
         )
         return Answer(200, found, noted={"ids": len(valid), "dryRun": True})
-    requester = _requester(request, asked.reason or request.reason)
     if asked.mode == "soft":
         deletion = soft_delete(
             valid, invalid, requester=requester, stores=stores, deadline=request.deadline
@@ -144,6 +155,59 @@ def create_deletion(request: Request) -> Answer:
     else:
         deletion = erase_many(valid, requester=requester, stores=stores, deadline=request.deadline)
         beside = {"notFoundIds": deletion.ids_with(Outcome.NOT_FOUND) + invalid}
+    return _made(request, deletion, beside)
+
+
+def _delete_by_filter(
+    request: Request, asked: NewDeletion, requester: Requester, stores: Stores
+) -> Answer:
+    from functions.unlink.filters import LinkFilter
+
+    only = LinkFilter.parse(asked.filter)
+    if only.empty:
+        # An empty filter is more often a bug of the caller than the wish to lose everything.
+        raise InvalidRequest("The filter must name at least one condition")
+    workspace_id, most = request.caller.workspace_id, request.caller.plan.max_ids
+    digest = None
+    if asked.confirmationToken is not None:
+        digest = _confirmed(asked.confirmationToken, workspace_id, asked.mode)
+    if not asked.dryRun:
+        deletion = delete_by_filter(
+            Selector(asked.filter or {}, most, digest),
+            asked.mode,
+            requester=requester,
+            stores=stores,
+            deadline=request.deadline,
+        )
+        return _made(request, deletion, {})
+    found = preview_filter(
+        only,
+        mode=asked.mode,
+        workspace_id=workspace_id,
+        most=most,
+        links=stores.links,
+        deadline=request.deadline,
+    )
+    # Bound to this very set: whoever sends it back is refused if other links match by then.
+    confirmed = [found.selection.digest, asked.mode, int(time.time()) + CONFIRMATION_SECONDS]
+    token = tokens.sign("confirm", workspace_id, confirmed, secret=_secret())
+    body = found.told | {"confirmationToken": token}
+    return Answer(200, body, noted={"ids": len(found.selection.link_ids), "dryRun": True})
+
+
+def _confirmed(token: str, workspace_id: str, mode: str) -> str:
+    """The digest of the set that a token stands for; raises ``InvalidRequest``."""
+    try:
+        digest, for_mode, until = tokens.read("confirm", workspace_id, token, secret=_secret())
+    except ValueError:
+        raise InvalidRequest("The confirmationToken is not one of this workspace") from None
+    if for_mode != mode or until < time.time():
+        raise InvalidRequest("The confirmationToken is for another mode, or has expired")
+    return str(digest)
+
+
+def _made(request: Request, deletion: Deletion, beside: dict[str, Any]) -> Answer:
+    """The deletion with its first outcomes: 202 while it is being worked on."""
     headers, noted = _about(deletion)
     headers["Location"] = f"{request.base_url}/api/deletions/{deletion.id}"
     page = deletion.link_ids[:RESULTS]

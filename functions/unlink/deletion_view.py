@@ -21,6 +21,8 @@ def deletion_summary(deletion: Deletion) -> dict[str, Any]:
         "createdAt": deletion.created_at,
         "completedAt": deletion.completed_at,
         "counts": count(deletion.outcomes) if deletion.outcomes else deletion.counts,
+        "filter": deletion.selector.filter if deletion.selector else None,
+        "failure": deletion.failure,
         "receipt": deletion.receipt,
     }
 

@@ -12,6 +12,7 @@ The tree::
     │   └── DeletionNotFound   404
     ├── Conflict               409
     │   ├── ShortCodeTaken     409
+    │   ├── SelectionChanged   409  other links match than the confirmed ones
     │   └── StillRunning       409  the request of this Idempotency-Key has no answer yet
     ├── BodyTooLarge           413
     ├── KeyReused              422  same Idempotency-Key, other body
@@ -167,6 +168,13 @@ class StillRunning(Conflict):
 
     english = "A request with this Idempotency-Key is still running"
     arabic = "لا يزال طلب بهذا المفتاح قيد التنفيذ"
+
+
+class SelectionChanged(Conflict):
+    """The links that match are not the ones that the confirmation token stands for."""
+
+    english = "The matching links have changed since the dry run"
+    arabic = "تغيرت الروابط المطابقة منذ التجربة"
 
 
 class BodyTooLarge(UnlinkError):

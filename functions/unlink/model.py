@@ -177,20 +177,27 @@ def parse_new_links(body: object) -> list[NewLink]:
 
 
 class NewDeletion(_Edge):
-    """The body of ``POST /api/deletions``; the ids are checked one by one elsewhere."""
+    """The body of ``POST /api/deletions``: ids (checked one by one elsewhere) or a filter."""
 
-    ids: list[Any]
+    ids: list[Any] | None = None
+    filter: dict[str, Any] | None = None
     mode: Literal["soft", "erase"] = "soft"
     reason: Annotated[str, StringConstraints(max_length=500)] | None = None
     dryRun: StrictBool = False
+    confirmationToken: str | None = None
 
 
 def parse_new_deletion(body: object) -> NewDeletion:
     """Raises ``InvalidRequest`` with every fault."""
     try:
-        return NewDeletion.model_validate(body)
+        asked = NewDeletion.model_validate(body)
     except ValidationError as error:
         raise InvalidRequest(details=faults_of(error)) from None
+    if (asked.ids is None) is (asked.filter is None):
+        raise InvalidRequest("Either ids or filter is needed")
+    if asked.confirmationToken is not None and asked.filter is None:
+        raise InvalidRequest("confirmationToken belongs to a filter")
+    return asked
 
 
 def parse_link_changes(body: object) -> dict[str, Any]:

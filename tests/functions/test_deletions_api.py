@@ -8,9 +8,14 @@ from typing import Any
 import pytest
 
 from functions import deletions
+from functions.unlink.clock import Deadline
 from functions.unlink.ids import new_time_ordered_id
+from functions.unlink.procedures import deletion as engine
 from tests.conftest import World
 from tests.events import Context, api_event
+
+#: An id that no link has; fixed, so that test names are the same in every process.
+ABSENT = "00000000-0000-4000-8000-000000000000"
 
 pytestmark = pytest.mark.engine
 
@@ -146,6 +151,101 @@ def test_a_deletion_of_another_workspace_does_not_exist(world: World) -> None:
         assert (status, body) == (404, expected)
 
 
+def test_a_filter_deletes_exactly_what_matches(world: World) -> None:
+    spring = world.create(3, tags=["spring"])
+    summer = world.create(2, tags=["summer"])
+
+    status, made, _ = ask(world, {"filter": {"tag": "spring"}})
+
+    assert status == 200
+    assert sorted(each["id"] for each in made["results"]) == sorted(spring)
+    assert made["filter"] == {"tag": "spring"}
+    assert sorted(world.live_ids()) == sorted(summer)
+
+
+def test_a_filter_can_be_tried_and_then_confirmed(world: World) -> None:
+    ids = world.create(3, tags=["spring"])
+
+    status, told, _ = ask(world, {"filter": {"tag": "spring"}, "dryRun": True})
+    assert status == 200
+    assert told["counts"] == {"requested": 3, "deletable": 3, "unknown": 0, "invalid": 0}
+    assert sorted(world.live_ids()) == sorted(ids)
+
+    confirm = {"filter": {"tag": "spring"}, "confirmationToken": told["confirmationToken"]}
+    world.create(1, tags=["spring"])
+    status, refused, _ = ask(world, confirm)
+    assert status == 409
+    assert refused["error"]["en"] == "The matching links have changed since the dry run"
+    assert len(world.live_ids()) == 4
+
+    _, told, _ = ask(world, {"filter": {"tag": "spring"}, "dryRun": True})
+    status, made, _ = ask(world, confirm | {"confirmationToken": told["confirmationToken"]})
+    assert status == 200
+    assert made["counts"]["deleted"] == 4
+    assert world.live_ids() == []
+
+
+def test_a_confirmation_is_bound_to_its_mode_and_workspace(world: World) -> None:
+    world.create(1, tags=["spring"])
+    _, told, _ = ask(world, {"filter": {"tag": "spring"}, "dryRun": True})
+    confirm = {"filter": {"tag": "spring"}, "confirmationToken": told["confirmationToken"]}
+
+    assert ask(world, confirm | {"mode": "erase"})[0] == 400
+    assert ask(world, confirm, workspace_id="ws-somebody-else")[0] == 400
+    assert ask(world, confirm | {"confirmationToken": "forged"})[0] == 400
+    assert len(world.live_ids()) == 1
+
+
+def test_a_filter_that_takes_long_is_resolved_in_the_background(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = world.create(300, tags=["spring"])
+    kept = world.create(2)
+    monkeypatch.setattr(engine, "SELECT_PATIENCE", -1.0)
+    monkeypatch.setattr(deletions, "Queue", lambda *_: world.queue)
+
+    status, made, headers = ask(world, {"filter": {"tag": "spring"}})
+
+    assert status == 202
+    assert made["state"] == "accepted"
+    assert made["results"] == []
+    [message] = world.queue.messages
+    assert message == {"workspaceId": world.workspace_id, "deletionId": headers["X-Deletion-Id"]}
+    engine.resume(world.workspace_id, made["id"], stores=world.stores, deadline=Deadline(20))
+    _, read, _ = send(
+        world, "GET", "/api/deletions/{id}", path={"id": made["id"]}, query={"limit": "1000"}
+    )
+    assert read["state"] == "complete"
+    assert sorted(each["id"] for each in read["results"]) == sorted(ids)
+    assert sorted(world.live_ids()) == sorted(kept)
+
+
+def test_a_filter_found_too_broad_in_the_background_fails_and_deletes_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.create(101, tags=["spring"])
+    monkeypatch.setattr(engine, "SELECT_PATIENCE", -1.0)
+    monkeypatch.setattr(deletions, "Queue", lambda *_: world.queue)
+    _, made, _ = ask(world, {"filter": {"tag": "spring"}}, plan="free")
+
+    engine.resume(world.workspace_id, made["id"], stores=world.stores, deadline=Deadline(20))
+
+    _, read, _ = send(world, "GET", "/api/deletions/{id}", path={"id": made["id"]})
+    assert read["state"] == "failed"
+    assert read["failure"] == "More than 100 links match; narrow the filter"
+    assert len(world.live_ids()) == 101
+
+
+def test_a_filter_that_matches_more_than_the_plan_allows_is_refused(world: World) -> None:
+    world.create(101, tags=["spring"])
+
+    status, refused, _ = ask(world, {"filter": {"tag": "spring"}}, plan="free")
+
+    assert status == 400
+    assert refused["limit"] == 100
+    assert len(world.live_ids()) == 101
+
+
 @pytest.mark.parametrize(
     ("mode", "scopes", "missing"),
     [
@@ -175,11 +275,16 @@ def test_the_mode_decides_which_scope_is_needed(
         {"ids": []},
         {"ids": "x"},
         {"ids": ["nonsense"]},
-        {"ids": [str(uuid.uuid4())], "mode": "vanish"},
-        {"ids": [str(uuid.uuid4())], "reason": "x" * 501},
-        {"ids": [str(uuid.uuid4())], "dryRun": "yes"},
-        {"ids": [str(uuid.uuid4())], "surprise": 1},
-        {"ids": [str(uuid.uuid4())]},
+        {"ids": [ABSENT], "mode": "vanish"},
+        {"ids": [ABSENT], "reason": "x" * 501},
+        {"ids": [ABSENT], "dryRun": "yes"},
+        {"ids": [ABSENT], "surprise": 1},
+        {"ids": [ABSENT]},
+        {"ids": [ABSENT], "filter": {"tag": "x"}},
+        {"ids": [ABSENT], "confirmationToken": "x"},
+        {"filter": {}},
+        {"filter": {"colour": "red"}},
+        {"filter": "tag"},
     ],
 )
 def test_bad_input_is_a_bilingual_400(world: World, body: Any) -> None:

@@ -16,15 +16,25 @@ from functions.unlink.clock import Deadline, iso
 from functions.unlink.errors import (
     InternalError,
     InvalidIds,
+    InvalidRequest,
     KeyReused,
     LinkNotFound,
+    SelectionChanged,
     StillRunning,
     Unavailable,
+    UnlinkError,
 )
 from functions.unlink.ids import NEVER, new_time_ordered_id, time_of
 from functions.unlink.outcomes import Outcome
+from functions.unlink.procedures.selection import Selection, select
 from functions.unlink.stores.client import TransactionCancelled, in_parallel
-from functions.unlink.stores.deletions import Deletion, DeletionsTable, IdempotencyKey, KeyTaken
+from functions.unlink.stores.deletions import (
+    Deletion,
+    DeletionsTable,
+    IdempotencyKey,
+    KeyTaken,
+    Selector,
+)
 from functions.unlink.stores.items import runs
 from functions.unlink.stores.links import TRANSACTION_ACTIONS, LinksTable, LinkState
 from functions.unlink.stores.queues import Queue
@@ -37,6 +47,9 @@ LEASE_SECONDS = 60.0
 
 #: A lease outlives its worker's deadline by this much, so that the last write is still its own.
 LEASE_MARGIN = 5.0
+
+#: Seconds that a request spends on resolving its filter before it leaves that to the background.
+SELECT_PATIENCE = 10.0
 
 #: How often one id may refuse for a reason that should not exist before it is reported failed.
 MOST_REFUSALS = 5
@@ -97,6 +110,62 @@ def soft_delete(
         return _answered_by_another(requester, stores.deletions, deadline)
     run(deletion, stores=stores, deadline=deadline)
     return deletion
+
+
+def delete_by_filter(
+    selector: Selector, mode: str, *, requester: Requester, stores: Stores, deadline: Deadline
+) -> Deletion:
+    """Delete the links that a filter means, softly or for good.
+
+    The filter is resolved to ids first, and the ids are recorded: exactly they are deleted. What
+    takes longer than :data:`SELECT_PATIENCE` is resolved in the background. Raises
+    ``InvalidRequest`` when more links match than one request may delete, ``SelectionChanged`` when
+    they are not the ones that the caller confirmed.
+    """
+    if (earlier := replay(requester, stores.deletions, deadline)) is not None:
+        return earlier
+    patience = Deadline(min(SELECT_PATIENCE, deadline.remaining()))
+    selection = _select(selector, requester.workspace_id, stores, patience)
+    if (refusal := _why_not(selection, selector)) is not None:
+        raise refusal
+    deletion = _new_deletion(
+        mode, selection.link_ids, requester, deadline, after=selection.newest_restore
+    )
+    deletion.selector = selector
+    if not selection.complete:
+        deletion.state, deletion.link_ids, deletion.outcomes = "accepted", [], bytearray()
+    try:
+        stores.deletions.accept(deletion, key=requester.key, deadline=deadline)
+    except KeyTaken:
+        return _answered_by_another(requester, stores.deletions, deadline)
+    if selection.complete:
+        run(deletion, stores=stores, deadline=deadline)
+    else:
+        hand_over(deletion, stores=stores)
+    return deletion
+
+
+def _select(selector: Selector, workspace_id: str, stores: Stores, deadline: Deadline) -> Selection:
+    # Its parser brings pydantic, which most cold starts need not wait for.
+    from functions.unlink.filters import LinkFilter
+
+    return select(
+        LinkFilter.parse(selector.filter),
+        workspace_id=workspace_id,
+        links=stores.links,
+        most=selector.most,
+        deadline=deadline,
+    )
+
+
+def _why_not(selection: Selection, selector: Selector) -> UnlinkError | None:
+    if selection.too_many:
+        return InvalidRequest(
+            f"More than {selector.most} links match; narrow the filter", limit=selector.most
+        )
+    if selection.complete and selector.digest not in (None, selection.digest):
+        return SelectionChanged()
+    return None
 
 
 def erase_many(
@@ -248,11 +317,31 @@ def resume(
     seconds = min(LEASE_SECONDS, max(0.0, deadline.remaining()) + LEASE_MARGIN)
     if not stores.deletions.take_over(deletion, seconds=seconds, deadline=deadline):
         return None
+    if deletion.state == "accepted" and not _resolve(deletion, stores, deadline):
+        return deletion
     if deletion.mode == "erase":
         # What the last worker did until its lease lapsed may not have been there to read before.
         stores.deletions.read_done(deletion, deadline=deadline)
     run(deletion, stores=stores, deadline=deadline)
     return deletion
+
+
+def _resolve(deletion: Deletion, stores: Stores, deadline: Deadline) -> bool:
+    """Find and record the ids of an accepted filter; False when there is nothing to delete yet."""
+    selector = deletion.selector
+    if selector is None:
+        return True
+    selection = _select(selector, deletion.workspace_id, stores, deadline)
+    if (refusal := _why_not(selection, selector)) is not None:
+        deletion.failure = refusal.message
+        stores.deletions.close(deletion, state="failed", deadline=_last_words())
+        return False
+    if not selection.complete:
+        hand_over(deletion, stores=stores)
+        return False
+    deletion.link_ids = selection.link_ids
+    deletion.outcomes = bytearray([Outcome.PENDING]) * len(selection.link_ids)
+    return stores.deletions.record_ids(deletion, deadline=deadline)
 
 
 def hand_over(deletion: Deletion, *, stores: Stores) -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from functions.unlink.clock import Deadline
-from functions.unlink.errors import NAMED_IDS
+from functions.unlink.errors import NAMED_IDS, InvalidRequest
+from functions.unlink.procedures.selection import Selection, select
 from functions.unlink.stores.links import LinksTable, LinkState
+
+if TYPE_CHECKING:
+    from functions.unlink.filters import LinkFilter
 
 
 def preview(
@@ -41,6 +46,44 @@ def preview(
         "unknownIds": unknown[:NAMED_IDS],
         "invalidIds": list(invalid_ids)[:NAMED_IDS],
     }
+
+
+@dataclass(frozen=True, slots=True)
+class FilterPreview:
+    """The links that match now, and what the caller is told of them."""
+
+    selection: Selection
+    told: dict[str, Any]
+
+
+def preview_filter(
+    only: LinkFilter,
+    *,
+    mode: str,
+    workspace_id: str,
+    most: int,
+    links: LinksTable,
+    deadline: Deadline,
+) -> FilterPreview:
+    """What deleting by this filter would do; raises ``InvalidRequest`` when it is too broad."""
+    selection = select(only, workspace_id=workspace_id, links=links, most=most, deadline=deadline)
+    if selection.too_many:
+        raise InvalidRequest(f"More than {most} links match; narrow the filter", limit=most)
+    if not selection.complete:
+        raise InvalidRequest("The workspace is too large to try this filter; narrow it")
+    found = len(selection.link_ids)
+    return FilterPreview(
+        selection,
+        {
+            "dryRun": True,
+            "mode": mode,
+            "counts": {"requested": found, "deletable": found, "unknown": 0, "invalid": 0},
+            "clicks": selection.clicks,
+            "lastClickAt": selection.last_click_at,
+            "unknownIds": [],
+            "invalidIds": [],
+        },
+    )
 
 
 def affected(states: Iterable[LinkState]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ No method deletes or replaces an item, and no role of the stack may.
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 import uuid
 from collections.abc import Sequence
@@ -52,13 +53,26 @@ class IdempotencyKey:
     request_hash: str
 
 
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """What a deletion by filter was asked to find: the filter as the caller wrote it.
+
+    ``most`` is the plan's limit of ids, ``digest`` the exact set that the caller confirmed.
+    """
+
+    filter: dict[str, Any]
+    most: int
+    digest: str | None = None
+
+
 @dataclass(slots=True)
 class Deletion:
     """One deletion: what was asked, by whom, and what became of each id.
 
     ``link_ids`` is [] when only the header was read and the ids are in chunks; ``outcomes`` has
     one byte per id, in the order of the request; ``counts`` is what the record last said of them.
-    ``lease`` names the worker that holds it.
+    ``lease`` names the worker that holds it. A deletion by filter has a ``selector`` and, while
+    it is ``accepted``, no ids yet; ``failure`` says why one was given up before deleting anything.
     """
 
     id: str
@@ -73,6 +87,9 @@ class Deletion:
     link_ids: list[str] = field(default_factory=list)
     outcomes: bytearray = field(default_factory=bytearray)
     id_chunks: int = 0
+    chunk_prefix: str = ""
+    selector: Selector | None = None
+    failure: str | None = None
     counts: dict[str, int] = field(default_factory=dict)
     lease: str | None = None
     lease_until: float = 0.0
@@ -123,7 +140,9 @@ class DeletionsTable:
             return None
         if deletion.id_chunks:
             parts = {"S": f"{workspace_id}#{deletion_id}"}
-            keys = [{"pk": parts, "sk": _chunk_name(n)} for n in range(deletion.id_chunks)]
+            keys = [
+                {"pk": parts, "sk": _chunk_name(deletion, n)} for n in range(deletion.id_chunks)
+            ]
             packed = in_parallel(lambda key: self._get(key, deadline), keys)
             deletion.link_ids = unpack_ids(b"".join(item["ids"]["B"] for item in packed if item))
         if deletion.mode == "erase" and deletion.open:
@@ -140,7 +159,7 @@ class DeletionsTable:
             start // CHUNK_IDS, min(deletion.id_chunks, -(-(start + limit) // CHUNK_IDS))
         )
         parts = {"S": f"{deletion.workspace_id}#{deletion.id}"}
-        keys = [{"pk": parts, "sk": _chunk_name(number)} for number in numbers]
+        keys = [{"pk": parts, "sk": _chunk_name(deletion, number)} for number in numbers]
         items = in_parallel(lambda key: self._get(key, deadline), keys)
         ids = unpack_ids(b"".join(item["ids"]["B"] for item in items if item))
         skipped = start - numbers.start * CHUNK_IDS
@@ -240,10 +259,7 @@ class DeletionsTable:
         Once this returns the deletion will complete, whatever dies. Chunks whose header never
         came are inert. Raises :class:`KeyTaken` when the key was used by another request.
         """
-        if len(deletion.link_ids) > INLINE_IDS:
-            parts = list(range(0, len(deletion.link_ids), CHUNK_IDS))
-            deletion.id_chunks = len(parts)
-            in_parallel(lambda start: self._put_chunk(deletion, start, deadline), parts)
+        self._put_chunks(deletion, deadline)
         actions = self.accept_actions(deletion, key=key)
         try:
             self._create(actions, deadline)
@@ -315,6 +331,12 @@ class DeletionsTable:
         with suppress(ConditionFailed):
             call(self._client.put_item, deadline=deadline, **actions[0]["Put"])
 
+    def _put_chunks(self, deletion: Deletion, deadline: Deadline) -> None:
+        if len(deletion.link_ids) > INLINE_IDS:
+            parts = list(range(0, len(deletion.link_ids), CHUNK_IDS))
+            deletion.id_chunks = len(parts)
+            in_parallel(lambda start: self._put_chunk(deletion, start, deadline), parts)
+
     def _put_chunk(self, deletion: Deletion, start: int, deadline: Deadline) -> None:
         call(
             self._client.put_item,
@@ -322,7 +344,7 @@ class DeletionsTable:
             TableName=self.name,
             Item={
                 "pk": {"S": f"{deletion.workspace_id}#{deletion.id}"},
-                "sk": _chunk_name(start // CHUNK_IDS),
+                "sk": _chunk_name(deletion, start // CHUNK_IDS),
                 "ids": {"B": pack_ids(deletion.link_ids[start : start + CHUNK_IDS])},
             },
         )
@@ -361,6 +383,47 @@ class DeletionsTable:
         deletion.lease, deletion.lease_until = lease, until
         return True
 
+    def record_ids(self, deletion: Deletion, *, deadline: Deadline) -> bool:
+        """Record the ids that a filter was resolved to; from now on exactly these are deleted.
+
+        False when the lease was lost: another worker resolves, and its set is the one that counts.
+        The chunks carry the worker's name, so that two workers never write into each other's.
+        """
+        deletion.chunk_prefix = f"{deletion.lease}#"
+        self._put_chunks(deletion, deadline)
+        not_yet_resolved = "#state=:accepted AND lease=:lease"
+        values = _progress(deletion) | {
+            ":accepted": {"S": "accepted"},
+            ":deleting": {"S": "deleting"},
+            ":lease": {"S": deletion.lease or ""},
+            ":prefix": {"S": deletion.chunk_prefix},
+        }
+        if deletion.id_chunks:
+            ids, values[":ids"] = "idChunks", {"N": str(deletion.id_chunks)}
+        else:
+            ids, values[":ids"] = "ids", {"B": pack_ids(deletion.link_ids)}
+        try:
+            call(
+                self._client.update_item,
+                deadline=deadline,
+                TableName=self.name,
+                Key=_header_key(deletion),
+                UpdateExpression=(
+                    "SET #state=:deleting, outcomes=:outcomes, counts=:counts, "
+                    f"chunkPrefix=:prefix, {ids}=:ids"
+                ),
+                ConditionExpression=not_yet_resolved,
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues=values,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ConditionFailed as failed:
+            # A lost answer of this very call shows our own prefix.
+            if failed.item.get("chunkPrefix", {}).get("S") != deletion.chunk_prefix:
+                return False
+        deletion.state = "deleting"
+        return True
+
     def save_progress(
         self, deletion: Deletion, *, lease_seconds: float, deadline: Deadline
     ) -> bool:
@@ -393,12 +456,13 @@ class DeletionsTable:
         return True
 
     def close(self, deletion: Deletion, *, state: str, deadline: Deadline) -> None:
-        """Record the final outcomes: ``complete``, or ``erasing`` while the rest is cleaned up.
+        """Record the final outcomes: ``complete``, ``failed`` (nothing was deleted), or
+        ``erasing`` while the rest is cleaned up.
 
         The first to close wins; a later worker of the same deletion changes nothing.
         """
         still_open = "attribute_exists(openPk) AND #state IN (:accepted,:exporting,:deleting)"
-        finished = state == "complete"
+        finished = state in ("complete", "failed")
         now = iso(time.time())
         expression = "SET #state=:state, outcomes=:outcomes, counts=:counts"
         values = _progress(deletion) | {
@@ -410,6 +474,9 @@ class DeletionsTable:
         if finished:
             expression += ", completedAt=:now REMOVE openPk, openSk, lease, leaseUntil"
             values[":now"] = {"S": now}
+            if deletion.failure is not None:
+                expression = expression.replace("SET ", "SET failure=:failure, ", 1)
+                values[":failure"] = {"S": deletion.failure}
         else:
             expression += ", openPk=:open, openSk=:since REMOVE lease, leaseUntil"
             values[":open"] = {"S": f"ERASING#{shard_of(deletion.id) % OPEN_SHARDS}"}
@@ -446,6 +513,8 @@ _LISTED = {
             "completedAt",
             "counts",
             "receipt",
+            "selector",
+            "failure",
         ]
     )
 }
@@ -458,14 +527,31 @@ def _progress(deletion: Deletion) -> dict[str, Any]:
     }
 
 
+def _selector_record(selector: Selector | None) -> dict[str, Any] | None:
+    if selector is None:
+        return None
+    # The filter as JSON text: its numbers and moments come back as they were written.
+    return {
+        "filter": json.dumps(selector.filter),
+        "most": selector.most,
+        "digest": selector.digest,
+    }
+
+
+def _selector(record: dict[str, Any] | None) -> Selector | None:
+    if record is None:
+        return None
+    return Selector(json.loads(record["filter"]), int(record["most"]), record["digest"])
+
+
 def _milliseconds(seconds: float) -> dict[str, str]:
     # Whole numbers: engines spell the trailing zeros of decimals in their own ways, and a
     # repeated transaction must be the same to the letter.
     return {"N": str(int(seconds * 1000))}
 
 
-def _chunk_name(number: int) -> dict[str, str]:
-    return {"S": f"CHUNK#{number:05d}"}
+def _chunk_name(deletion: Deletion, number: int) -> dict[str, str]:
+    return {"S": f"CHUNK#{deletion.chunk_prefix}{number:05d}"}
 
 
 def _key_key(workspace_id: str, key: IdempotencyKey) -> dict[str, Any]:
@@ -488,6 +574,7 @@ def _header_item(deletion: Deletion) -> dict[str, Any]:
             "reason": deletion.reason,
             "completedAt": deletion.completed_at,
             "retentionDays": deletion.retention_days,
+            "selector": _selector_record(deletion.selector),
             "counts": count(deletion.outcomes),
             "outcomes": pack_outcomes(deletion.outcomes),
         }
@@ -526,6 +613,9 @@ def _deletion(item: dict[str, Any]) -> Deletion:
         outcomes=unpack_outcomes(item["outcomes"]["B"]) if "outcomes" in item else bytearray(),
         counts={name: int(number) for name, number in record.get("counts", {}).items()},
         id_chunks=int(record.get("idChunks", 0)),
+        chunk_prefix=record.get("chunkPrefix", ""),
+        selector=_selector(record.get("selector")),
+        failure=record.get("failure"),
         lease=record.get("lease"),
         lease_until=int(record.get("leaseUntil", 0)) / 1000,
         retention_days=int(record["retentionDays"]) if "retentionDays" in record else None,

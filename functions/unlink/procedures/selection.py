@@ -1,0 +1,79 @@
+"""Resolving a filter to the exact links that it means at one moment."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from functions.unlink.clock import Deadline, now_iso
+from functions.unlink.ids import NEVER, pack_ids
+from functions.unlink.stores.client import THREADS
+from functions.unlink.stores.links import READ_BATCH, LinksTable
+
+if TYPE_CHECKING:
+    # Its parser brings pydantic, which most cold starts need not wait for.
+    from functions.unlink.filters import LinkFilter
+
+#: Links that are read at a time: a full batch for every thread.
+AT_ONCE = READ_BATCH * THREADS
+
+
+@dataclass(slots=True)
+class Selection:
+    """The live links that match, newest first, and what hangs on them.
+
+    ``complete`` is False when time ran out first, ``too_many`` when there are more than were
+    allowed; in both cases it is not the whole set and nothing may be deleted by it.
+    """
+
+    link_ids: list[str] = field(default_factory=list)
+    newest_restore: str = NEVER
+    clicks: int = 0
+    last_click_at: str | None = None
+    complete: bool = False
+    too_many: bool = False
+
+    @property
+    def digest(self) -> str:
+        """The same for the same set of links, in whatever order, and for no other."""
+        return hashlib.sha256(pack_ids(sorted(self.link_ids))).hexdigest()
+
+    def add(self, link: dict[str, Any]) -> None:
+        """Take a link item in."""
+        self.link_ids.append(link["id"])
+        self.newest_restore = max(self.newest_restore, link["liveSince"])
+        self.clicks += int(link.get("clickCount", 0))
+        last = link.get("lastClickAt")
+        if last is not None and (self.last_click_at is None or last > self.last_click_at):
+            self.last_click_at = last
+
+
+def select(
+    only: LinkFilter, *, workspace_id: str, links: LinksTable, most: int, deadline: Deadline
+) -> Selection:
+    """All live links of the workspace that match, each read strongly."""
+    keys = links.live_ids(
+        workspace_id,
+        after=only.created_before,
+        since=only.created_after,
+        deadline=deadline,
+        page=AT_ONCE,
+    )
+    selection = Selection()
+    now = now_iso()
+    while not deadline.passed:
+        chunk = [link_id for _, link_id in islice(keys, AT_ONCE)]
+        if not chunk:
+            selection.complete = True
+            return selection
+        found = links.get_many(workspace_id, chunk, deadline=deadline)
+        for link_id in chunk:
+            link = found.get(link_id)
+            if link is not None and "livePk" in link and only.matches(link, now=now):
+                if len(selection.link_ids) == most:
+                    selection.too_many = True
+                    return selection
+                selection.add(link)
+    return selection
