@@ -123,7 +123,9 @@ class Functions(Construct):
             statements=[
                 self._allow_deleting_links(),
                 self._allow_recording_deletions(),
+                # The second is for deletions by filter, which are resolved to ids first.
                 allow("dynamodb:Query", on=[self._data.deletions.table_arn]),
+                allow("dynamodb:Query", on=[index_arn(self._data.links, LIVE_INDEX)]),
                 allow("sqs:SendMessage", on=[self._queues.resume.queue_arn]),
                 self._allow_counting_requests(),
                 self._allow_reading_cursor_secret(),
@@ -191,6 +193,7 @@ class Functions(Construct):
                     on=[
                         self._data.deletions.table_arn,
                         index_arn(self._data.deletions, OPEN_INDEX),
+                        index_arn(self._data.links, LIVE_INDEX),
                     ],
                 ),
                 allow("sqs:SendMessage", on=[self._queues.resume.queue_arn]),

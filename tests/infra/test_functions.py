@@ -24,11 +24,21 @@ MAY = {
         "Links/index/live": {"Query"},
         "Access": {"UpdateItem"},
     },
-    "deletions": {"Links": LINK_DELETER, "Deletions": RECORDER, "Access": {"UpdateItem"}},
+    "deletions": {
+        "Links": LINK_DELETER,
+        "Links/index/live": {"Query"},
+        "Deletions": RECORDER,
+        "Access": {"UpdateItem"},
+    },
     "qr": {"Links": {"GetItem", "UpdateItem"}, "Access": {"UpdateItem"}},
     "docs": {},
     "redirect": {"Links": {"GetItem"}, "Clicks": {"PutItem"}},
-    "resume": {"Links": LINK_DELETER, "Deletions": RECORDER, "Deletions/index/open": {"Query"}},
+    "resume": {
+        "Links": LINK_DELETER,
+        "Links/index/live": {"Query"},
+        "Deletions": RECORDER,
+        "Deletions/index/open": {"Query"},
+    },
 }
 
 #: X-Ray knows no resources: these are allowed on everything or not at all
