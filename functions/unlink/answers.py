@@ -147,6 +147,12 @@ class DeletionSummary(_Answer):
     createdAt: Time
     completedAt: Time | None
     counts: DeletionCounts
+    filter: Annotated[
+        dict[str, Any] | None, Field(description="What the ids were resolved from, if not given.")
+    ]
+    failure: Annotated[
+        str | None, Field(description="Why a deletion by filter was given up, nothing deleted.")
+    ]
     receipt: dict[str, Any] | None
 
 
@@ -189,6 +195,9 @@ class Preview(_Answer):
     lastClickAt: Time | None
     unknownIds: Annotated[list[str], Field(max_length=NAMED_IDS)]
     invalidIds: Annotated[list[str], Field(max_length=NAMED_IDS)]
+    confirmationToken: Annotated[
+        str, Field(description="For a filter: send it back to delete exactly this set, or nothing.")
+    ] = ""
 
 
 # -- errors ---------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from pydantic.json_schema import models_json_schema
 
 from functions.unlink import answers, errors, model, qrcodes
 from functions.unlink.errors import UnlinkError
+from functions.unlink.filters import FilterFields
 from functions.unlink.http import Api, Route
 from functions.unlink.plans import MAX_IDS, plans
 
@@ -330,11 +331,13 @@ OPERATIONS: dict[str, Operation] = {
             "type": "object",
             "properties": {
                 "ids": LINK_IDS,
+                "filter": FilterFields.model_json_schema() | {"minProperties": 1},
                 "mode": {"enum": ["soft", "erase"], "default": "soft"},
                 "reason": {"type": ["string", "null"], "maxLength": 500},
                 "dryRun": {"type": "boolean", "default": False},
+                "confirmationToken": {"type": ["string", "null"]},
             },
-            "required": ["ids"],
+            "oneOf": [{"required": ["ids"]}, {"required": ["filter"]}],
             "additionalProperties": False,
         },
         body_example={"ids": [EXAMPLE_ID], "mode": "soft", "reason": "The campaign is over"},
@@ -353,8 +356,9 @@ OPERATIONS: dict[str, Operation] = {
                 links=DELETION_LINK,
             ),
         },
-        raises=(errors.InvalidIds, *DELETION_ERRORS),
+        raises=(errors.InvalidIds, errors.SelectionChanged, *DELETION_ERRORS),
         more=(
+            "Either `ids` or `filter`, which is resolved to ids first. "
             "`soft` (scope `linksWrite`) is all or nothing, `erase` (scope `linksErase`) per id. "
             "The way in for clients that cannot send a body with DELETE."
         ),
@@ -524,6 +528,7 @@ EXAMPLES: tuple[UnlinkError, ...] = (
     errors.DeletionNotFound(),
     errors.Conflict("externalId is already in use", takenExternalIds=["crm-17"]),
     errors.ShortCodeTaken(["spring"]),
+    errors.SelectionChanged(),
     errors.StillRunning(),
     errors.BodyTooLarge(),
     errors.KeyReused(),
