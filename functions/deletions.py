@@ -29,6 +29,7 @@ from functions.unlink.procedures.preview import preview, preview_filter
 from functions.unlink.settings import setting
 from functions.unlink.stores.client import client
 from functions.unlink.stores.deletions import Deletion, DeletionsTable, Selector
+from functions.unlink.stores.erasures import ErasuresTable
 from functions.unlink.stores.links import LinksTable
 from functions.unlink.stores.queues import Queue
 from functions.unlink.stores.secrets import secret
@@ -50,6 +51,7 @@ def _stores() -> Stores:
     return Stores(
         links=LinksTable(dynamodb, setting("LINKS_TABLE")),
         deletions=DeletionsTable(dynamodb, setting("DELETIONS_TABLE")),
+        erasures=ErasuresTable(dynamodb, setting("DELETIONS_TABLE")),
         resume_queue=Queue(client("sqs"), setting("RESUME_QUEUE_URL")),
     )
 

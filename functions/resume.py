@@ -15,6 +15,7 @@ from functions.unlink.procedures.deletion import Stores, resume
 from functions.unlink.settings import setting
 from functions.unlink.stores.client import client
 from functions.unlink.stores.deletions import DeletionsTable
+from functions.unlink.stores.erasures import ErasuresTable
 from functions.unlink.stores.links import LinksTable
 from functions.unlink.stores.queues import Queue
 
@@ -34,6 +35,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     stores = Stores(
         links=LinksTable(dynamodb, setting("LINKS_TABLE")),
         deletions=DeletionsTable(dynamodb, setting("DELETIONS_TABLE")),
+        erasures=ErasuresTable(dynamodb, setting("DELETIONS_TABLE")),
         resume_queue=Queue(client("sqs"), setting("RESUME_QUEUE_URL")),
     )
     if "Records" not in event:

@@ -19,6 +19,7 @@ from functions.unlink.stores import secrets
 from functions.unlink.stores.access import AccessTable
 from functions.unlink.stores.clicks import ClicksTable
 from functions.unlink.stores.deletions import DeletionsTable
+from functions.unlink.stores.erasures import ErasuresTable
 from functions.unlink.stores.links import LinksTable
 from local.ministack import Engine, credentials
 from tests.template import synthesized_template, table_definitions
@@ -200,6 +201,7 @@ def make_world(environment: dict[str, str], dynamodb: Any = None) -> World:
         stores=Stores(
             links=LinksTable(dynamodb, environment["LINKS_TABLE"]),
             deletions=DeletionsTable(dynamodb, environment["DELETIONS_TABLE"]),
+            erasures=ErasuresTable(dynamodb, environment["DELETIONS_TABLE"]),
             resume_queue=queue,  # type: ignore[arg-type]
         ),
         access=AccessTable(dynamodb, environment["ACCESS_TABLE"]),

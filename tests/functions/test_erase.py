@@ -160,7 +160,7 @@ def test_an_erasure_that_was_cut_short_is_resumed_and_counts_each_link_once(
     monkeypatch.setattr(world.stores.links, "erase", erase_once)
     deletion = erase_many(ids, requester=world.requester(), stores=world.stores, deadline=deadline)
     assert deletion.open
-    assert len(deletion.ids_with(Outcome.ERASED)) == 49
+    assert len(deletion.ids_with(Outcome.ERASED)) == 33
     assert world.queue.messages
 
     monkeypatch.undo()

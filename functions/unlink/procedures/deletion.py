@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from functions.unlink.clock import Deadline, iso
 from functions.unlink.errors import (
@@ -35,6 +36,7 @@ from functions.unlink.stores.deletions import (
     KeyTaken,
     Selector,
 )
+from functions.unlink.stores.erasures import ErasuresTable
 from functions.unlink.stores.items import runs
 from functions.unlink.stores.links import TRANSACTION_ACTIONS, LinksTable, LinkState
 from functions.unlink.stores.queues import Queue
@@ -61,6 +63,7 @@ class Stores:
 
     links: LinksTable
     deletions: DeletionsTable
+    erasures: ErasuresTable
     resume_queue: Queue
 
 
@@ -211,7 +214,7 @@ def erase_one(
         deletion = _new_deletion("erase", [link_id], requester, deadline)
         deletion.state = "erasing"
         deletion.outcomes[0] = Outcome.ERASED
-        actions = stores.links.erase_actions(requester.workspace_id, state, live_only=True)
+        actions = _erase_actions(deletion, state, stores, live_only=True)
         record = stores.deletions.accept_actions(deletion, key=requester.key)
         try:
             stores.links.erase(actions + record, deadline=deadline)
@@ -431,12 +434,29 @@ def _pack(links: list[tuple[int, LinkState]]) -> list[list[tuple[int, LinkState]
     groups: list[list[tuple[int, LinkState]]] = []
     room = 0
     for position, state in links:
-        if not groups or state.actions > room:
+        if not groups or _actions_of(state) > room:
             groups.append([])
             room = TRANSACTION_ACTIONS - 1
         groups[-1].append((position, state))
-        room -= state.actions
+        room -= _actions_of(state)
     return groups
+
+
+def _actions_of(state: LinkState) -> int:
+    """How many transaction actions one link takes: link, code, erasure, perhaps external id."""
+    return 3 if state.external_id is None else 4
+
+
+def _erase_actions(
+    deletion: Deletion, state: LinkState, stores: Stores, *, live_only: bool = False
+) -> list[dict[str, Any]]:
+    """The transaction actions that erase one link and tie what it leaves to this deletion."""
+    return [
+        *stores.links.erase_actions(deletion.workspace_id, state, live_only=live_only),
+        stores.erasures.create_action(
+            deletion.workspace_id, state.id, deletion.id, qr_keys=state.qr_keys
+        ),
+    ]
 
 
 def _erase_group(
@@ -449,9 +469,7 @@ def _erase_group(
     refused: list[int] = []
     while group and not deadline.passed:
         actions = [
-            action
-            for _, state in group
-            for action in stores.links.erase_actions(deletion.workspace_id, state)
+            action for _, state in group for action in _erase_actions(deletion, state, stores)
         ]
         positions = [position for position, _ in group]
         actions.append(stores.deletions.done_action(deletion, positions))
@@ -466,8 +484,8 @@ def _erase_group(
                 return refused
             kept, offset = [], 0
             for position, state in group:
-                reasons = cancelled.reasons[offset : offset + state.actions]
-                offset += state.actions
+                reasons = cancelled.reasons[offset : offset + _actions_of(state)]
+                offset += _actions_of(state)
                 if any(_refused(reason) for reason in reasons):
                     refused.append(position)
                 else:

@@ -56,11 +56,7 @@ class LinkState(NamedTuple):
     external_id: str | None
     click_count: int
     last_click_at: str | None
-
-    @property
-    def actions(self) -> int:
-        """How many transaction actions erasing it takes."""
-        return 2 if self.external_id is None else 3
+    qr_keys: tuple[str, ...] = ()
 
 
 class Registered(Enum):
@@ -82,7 +78,9 @@ class LinksTable:
         # (liveSince): a stale worker of an undone deletion can never take it away again. An
         # UPDATE whose item does not exist fails its condition too: nothing is resurrected.
         where = 'WHERE "pk"=? AND "sk"=? AND "livePk" IS NOT MISSING AND "liveSince"<?'
-        remove = 'REMOVE "livePk" REMOVE "liveSk"'
+        # The images go with the link (the stream's old image names them): after a restore they
+        # are rendered anew, and an erasure later on does not count them a second time.
+        remove = 'REMOVE "livePk" REMOVE "liveSk" REMOVE "qrKeys"'
         self._mark = f'UPDATE "{name}" SET "deletedAt"=? SET "deletionId"=? {remove} {where}'
         self._mark_with_ttl = (
             f'UPDATE "{name}" SET "deletedAt"=? SET "deletionId"=? SET "ttl"=? {remove} {where}'
@@ -524,21 +522,30 @@ class LinksTable:
     ) -> list[dict[str, Any]]:
         """The transaction actions that remove a link, its code and its external id for good.
 
-        The first is the link's own; there are ``state.actions`` of them.
+        The first is the link's own.
         """
         # Only an existing link: of two racing erasures one must report it, the other not.
         link_exists = "attribute_exists(livePk)" if live_only else "attribute_exists(pk)"
+        # Only as it was read. An external id set meanwhile would stay behind, taken for ever; an
+        # image registered meanwhile would not be in the erasure's record, which names them.
+        values: dict[str, Any] = {}
+        if state.external_id is None:
+            link_exists += " AND attribute_not_exists(externalId)"
+        else:
+            link_exists += " AND externalId=:external"
+            values[":external"] = {"S": state.external_id}
+        if state.qr_keys:
+            link_exists += " AND qrKeys=:images"
+            values[":images"] = {"SS": list(state.qr_keys)}
+        else:
+            link_exists += " AND attribute_not_exists(qrKeys)"
         link: dict[str, Any] = {
             "TableName": self.name,
             "Key": _link_key(workspace_id, state.id),
+            "ConditionExpression": link_exists,
         }
-        # Only with the external id that goes with it: one set since the link was read would
-        # stay behind, taken for ever.
-        if state.external_id is None:
-            link["ConditionExpression"] = f"{link_exists} AND attribute_not_exists(externalId)"
-        else:
-            link["ConditionExpression"] = f"{link_exists} AND externalId=:external"
-            link["ExpressionAttributeValues"] = {":external": {"S": state.external_id}}
+        if values:
+            link["ExpressionAttributeValues"] = values
         actions: list[dict[str, Any]] = [
             {"Delete": link},
             self._delete_pointer(_code_key(state.short_code), state.id),
@@ -573,6 +580,7 @@ _STATE = {
     "#e": "externalId",
     "#f": "clickCount",
     "#g": "lastClickAt",
+    "#h": "qrKeys",
 }
 
 
@@ -597,6 +605,7 @@ def _state(item: dict[str, Any]) -> LinkState:
         external_id["S"] if external_id else None,
         int(item["clickCount"]["N"]) if "clickCount" in item else 0,
         last_click["S"] if last_click else None,
+        tuple(item["qrKeys"]["SS"]) if "qrKeys" in item else (),
     )
 
 

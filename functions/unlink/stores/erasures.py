@@ -1,0 +1,297 @@
+"""The ``deletions`` table's items of erased links: what is still to remove, what was removed.
+
+Items (``pk``, ``sk``):
+
+- a link's erasure: ``LINK#{workspaceId}#{linkId}``, ``ERASURE``. Put by the transaction that
+  erases the link; it is how a stream record, which knows only the link, finds its deletion. It
+  counts what goes (``clicks``, ``rollups``, ``installs``), and while work is left it holds a
+  cursor for each partition of the link's clicks (``cursor0``…``cursor8``) and ``qrKeys``.
+- sums over finished links: ``{workspaceId}#{deletionId}``, ``TALLY#{0..7}``. A link's counts are
+  added in the transaction that finishes its erasure, so each is added exactly once; there are
+  eight of them so that workers of one deletion do not wait for each other.
+
+Nothing here deletes or replaces an item: an erasure is created once and advances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from functions.unlink.clock import Deadline
+from functions.unlink.errors import Unavailable
+from functions.unlink.ids import shard_of
+from functions.unlink.stores.client import (
+    ConditionFailed,
+    TransactionCancelled,
+    backoff,
+    call,
+    in_parallel,
+    transact,
+)
+from functions.unlink.stores.items import runs
+
+#: BatchGetItem keys a call (API limit).
+READ_BATCH = 100
+
+#: Links finished in one transaction: each is one of its 100 actions, the tally another.
+FINISHED_AT_ONCE = 99
+
+#: As many as :func:`shard_of` tells apart.
+TALLIES = 8
+
+#: What is counted page by page, by attribute name.
+KINDS = ("clicks", "rollups", "installs")
+
+#: What a tally sums, as the receipt names it.
+SUMS = ("links", "codes", *KINDS, "qrObjects")
+
+
+@dataclass(slots=True)
+class Erasure:
+    """One link's erasure. ``cursors`` maps a partition's number to the last counted ``sk``."""
+
+    workspace_id: str
+    link_id: str
+    deletion_id: str
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    cursors: dict[int, str] = field(default_factory=dict)
+    qr_keys: tuple[str, ...] = ()
+    codes: int = 1
+    finished_at: str | None = None
+
+
+class ErasuresTable:
+    """Creates, reads and advances erasures; ``name`` is the ``deletions`` table."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self.name = name
+
+    # -- create -----------------------------------------------------------------------------
+
+    def create_action(
+        self, workspace_id: str, link_id: str, deletion_id: str, *, qr_keys: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """The transaction action that ties an erased link to its deletion, for good."""
+        item: dict[str, Any] = _key(workspace_id, link_id) | {
+            "deletionId": {"S": deletion_id},
+            **{kind: {"N": "0"} for kind in KINDS},
+        }
+        if qr_keys:
+            item["qrKeys"] = {"SS": list(qr_keys)}
+        # A link is erased once, by one deletion: ids are never used again.
+        not_erased_yet = "attribute_not_exists(pk)"
+        return {
+            "Put": {
+                "TableName": self.name,
+                "Item": item,
+                "ConditionExpression": not_erased_yet,
+            }
+        }
+
+    # -- read -------------------------------------------------------------------------------
+
+    def find(
+        self, workspace_id: str, link_ids: Sequence[str], *, deadline: Deadline
+    ) -> dict[str, Erasure]:
+        """The erasures of those links that have one, by link id; strongly consistent."""
+
+        def read(batch: Sequence[str]) -> list[Erasure]:
+            keys = [_key(workspace_id, link_id) for link_id in batch]
+            items: list[dict[str, Any]] = []
+            attempt = 0
+            while keys:
+                answer = call(
+                    self._client.batch_get_item,
+                    deadline=deadline,
+                    RequestItems={self.name: {"Keys": keys, "ConsistentRead": True}},
+                )
+                items += answer["Responses"].get(self.name, [])
+                keys = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+                attempt += 1
+                if keys and not backoff(attempt, deadline):
+                    raise Unavailable
+            return [_erasure(item) for item in items]
+
+        batches = list(runs(link_ids, READ_BATCH))
+        found = in_parallel(read, batches) if batches else []
+        return {erasure.link_id: erasure for part in found for erasure in part}
+
+    def receipt(self, workspace_id: str, deletion_id: str, *, deadline: Deadline) -> dict[str, Any]:
+        """The sums over the links finished so far, with ``rescannedAt`` of the last of them."""
+        answer = call(
+            self._client.query,
+            deadline=deadline,
+            TableName=self.name,
+            KeyConditionExpression="pk=:parts AND begins_with(sk,:tally)",
+            ExpressionAttributeValues={
+                ":parts": {"S": f"{workspace_id}#{deletion_id}"},
+                ":tally": {"S": "TALLY#"},
+            },
+            ConsistentRead=True,
+        )
+        sums: dict[str, Any] = dict.fromkeys(SUMS, 0)
+        last = ""
+        for item in answer["Items"]:
+            for name in SUMS:
+                sums[name] += int(item[name]["N"])
+            last = max(last, item["rescannedAt"]["S"])
+        return sums | {"rescannedAt": last or None}
+
+    # -- advance ----------------------------------------------------------------------------
+
+    def count_page(
+        self,
+        erasure: Erasure,
+        partition: int,
+        *,
+        through: str,
+        counts: dict[str, int],
+        deadline: Deadline,
+    ) -> bool:
+        """Count a page before it is deleted: all items after the cursor, up to ``through``.
+
+        The cursor moves in the same write, on the condition that it still is where the page
+        was read from: whatever dies or comes twice, an item is counted once. False when another
+        worker has moved it; ``erasure`` then knows where it is.
+        """
+        cursor = f"cursor{partition}"
+        before = erasure.cursors.get(partition)
+        values: dict[str, Any] = {":through": {"S": through}}
+        sums = []
+        for kind, number in counts.items():
+            if number:
+                sums.append(f"{kind} :{kind}")
+                values[f":{kind}"] = {"N": str(number)}
+        # Nor was it finished: the cursors are gone then, and a worker that slept comes too late.
+        cursor_has_not_moved = "attribute_exists(pk) AND attribute_not_exists(finishedAt) AND "
+        if before is None:
+            cursor_has_not_moved += "attribute_not_exists(#cursor)"
+        else:
+            cursor_has_not_moved += "#cursor=:before"
+            values[":before"] = {"S": before}
+        try:
+            call(
+                self._client.update_item,
+                deadline=deadline,
+                TableName=self.name,
+                Key=_key(erasure.workspace_id, erasure.link_id),
+                UpdateExpression=f"SET #cursor=:through ADD {', '.join(sums)}",
+                ConditionExpression=cursor_has_not_moved,
+                ExpressionAttributeNames={"#cursor": cursor},
+                ExpressionAttributeValues=values,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ConditionFailed as failed:
+            # Where it stands now: ours after a lost answer, or another worker's.
+            if cursor in failed.item:
+                erasure.cursors[partition] = failed.item[cursor]["S"]
+            elif "finishedAt" in failed.item:
+                erasure.finished_at = failed.item["finishedAt"]["S"]
+            return False
+        erasure.cursors[partition] = through
+        return True
+
+    def finish(
+        self,
+        workspace_id: str,
+        deletion_id: str,
+        link_ids: Sequence[str],
+        *,
+        now: str,
+        deadline: Deadline,
+    ) -> None:
+        """Mark links of one deletion, of which nothing is left, and add them to its sums, once.
+
+        ``now`` is when the last look found nothing. The counts are read here, after the last
+        page, and the transaction applies only to what was read.
+        """
+        waiting = list(link_ids)
+        attempt = 0
+        while waiting:
+            found = self.find(workspace_id, waiting, deadline=deadline)
+            unfinished = [each for each in found.values() if each.finished_at is None]
+            for group in runs(unfinished, FINISHED_AT_ONCE):
+                try:
+                    transact(
+                        self._client,
+                        [
+                            *(self._finish_action(each, now) for each in group),
+                            self._tally_action(workspace_id, deletion_id, group, now),
+                        ],
+                        deadline=deadline,
+                    )
+                except TransactionCancelled:
+                    # Another worker finished one of them, or moved a cursor: look again.
+                    attempt += 1
+                    if not backoff(attempt, deadline):
+                        raise Unavailable from None
+                    break
+            else:
+                return
+            waiting = [each.link_id for each in unfinished]
+
+    def _finish_action(self, erasure: Erasure, now: str) -> dict[str, Any]:
+        # Once, and with exactly the counts that go into the sums.
+        still_as_read = "attribute_not_exists(finishedAt)"
+        values: dict[str, Any] = {":now": {"S": now}}
+        for kind in KINDS:
+            still_as_read += f" AND {kind}=:{kind}"
+            values[f":{kind}"] = {"N": str(erasure.counts[kind])}
+        cursors = ", ".join(f"cursor{number}" for number in range(TALLIES + 1))
+        return {
+            "Update": {
+                "TableName": self.name,
+                "Key": _key(erasure.workspace_id, erasure.link_id),
+                "UpdateExpression": f"SET finishedAt=:now REMOVE qrKeys, {cursors}",
+                "ConditionExpression": still_as_read,
+                "ExpressionAttributeValues": values,
+            }
+        }
+
+    def _tally_action(
+        self, workspace_id: str, deletion_id: str, group: Sequence[Erasure], now: str
+    ) -> dict[str, Any]:
+        sums = {
+            "links": len(group),
+            "codes": sum(each.codes for each in group),
+            **{kind: sum(each.counts[kind] for each in group) for kind in KINDS},
+            "qrObjects": sum(len(each.qr_keys) for each in group),
+        }
+        values: dict[str, Any] = {f":{name}": {"N": str(sums[name])} for name in SUMS}
+        additions = ", ".join(f"{name} :{name}" for name in SUMS)
+        return {
+            "Update": {
+                "TableName": self.name,
+                "Key": {
+                    "pk": {"S": f"{workspace_id}#{deletion_id}"},
+                    "sk": {"S": f"TALLY#{shard_of(group[0].link_id)}"},
+                },
+                "UpdateExpression": f"SET rescannedAt=:now ADD {additions}",
+                "ExpressionAttributeValues": values | {":now": {"S": now}},
+            }
+        }
+
+
+def _key(workspace_id: str, link_id: str) -> dict[str, Any]:
+    return {"pk": {"S": f"LINK#{workspace_id}#{link_id}"}, "sk": {"S": "ERASURE"}}
+
+
+def _erasure(item: dict[str, Any]) -> Erasure:
+    workspace_id, _, link_id = item["pk"]["S"].removeprefix("LINK#").rpartition("#")
+    return Erasure(
+        workspace_id=workspace_id,
+        link_id=link_id,
+        deletion_id=item["deletionId"]["S"],
+        counts={kind: int(item[kind]["N"]) for kind in KINDS},
+        cursors={
+            int(name.removeprefix("cursor")): value["S"]
+            for name, value in item.items()
+            if name.startswith("cursor")
+        },
+        qr_keys=tuple(item["qrKeys"]["SS"]) if "qrKeys" in item else (),
+        codes=int(item["codes"]["N"]) if "codes" in item else 1,
+        finished_at=item["finishedAt"]["S"] if "finishedAt" in item else None,
+    )
