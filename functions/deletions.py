@@ -316,6 +316,7 @@ def _requester(request: Request, reason: str | None) -> Requester:
         reason=reason,
         key=request.idempotency_key(),
         retention_days=caller.retention_days,
+        policies=caller.policies.record(),
     )
 
 

@@ -1,17 +1,20 @@
 """Finishes deletions that a worker handed over (the queue) or died on (the schedule).
 
-Both ways run the same code as the request did; any of them may come twice.
+Both ways run the same code as the request did; any of them may come twice. The schedule also
+looks after erasures that take too long.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from functions.unlink.clock import Deadline
+from functions.unlink.clock import Deadline, iso
 from functions.unlink.procedures.deletion import Stores, resume
+from functions.unlink.procedures.erasure import requeue
 from functions.unlink.settings import setting
 from functions.unlink.stores.client import client
 from functions.unlink.stores.deletions import DeletionsTable
@@ -24,6 +27,10 @@ MARGIN = 5.0
 
 #: Lapsed deletions that one run of the schedule looks at, per shard of the index.
 SWEEP = 25
+
+#: After how long an erasure is looked at again: the queue's delay and a worker's longest run pass
+#: before, and looking too early only repeats what is under way.
+STALLED_SECONDS = 600.0
 
 log = Logger()
 
@@ -43,6 +50,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         for workspace_id, deletion_id in lapsed:
             if not deadline.passed:
                 _resume(workspace_id, deletion_id, stores, deadline)
+        _look_after_erasures(stores, deadline)
         return {}
     failures = []
     for record in event["Records"]:
@@ -52,6 +60,31 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         ):
             failures.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failures}
+
+
+def _look_after_erasures(stores: Stores, deadline: Deadline) -> None:
+    """Queue again, from their records, the erasures of which nothing was heard for long."""
+    queue = Queue(client("sqs"), setting("ERASE_QUEUE_URL"))
+    since = iso(time.time() - STALLED_SECONDS)
+    for workspace_id, deletion_id in stores.erasures.stalled(
+        since=since, limit=SWEEP, deadline=deadline
+    ):
+        if deadline.passed:
+            return
+        where = {"workspaceId": workspace_id, "deletionId": deletion_id}
+        try:
+            left = requeue(
+                workspace_id,
+                deletion_id,
+                deletions=stores.deletions,
+                erasures=stores.erasures,
+                erase_queue=queue,
+                deadline=deadline,
+            )
+        except Exception:
+            log.exception("an erasure could not be queued again", extra=where)
+        else:
+            log.warning("an erasure took long", extra={**where, "linksLeft": left})
 
 
 def _resume(workspace_id: str, deletion_id: str, stores: Stores, deadline: Deadline) -> bool:

@@ -29,31 +29,47 @@ class Data(Construct):
 
         self.clicks = self._table("Clicks", stream=dynamodb.StreamViewType.NEW_IMAGE)
 
-        self.deletions = self._table("Deletions")
+        # Both images: an event is sent when a record's state changes, not whenever it does.
+        self.deletions = self._table("Deletions", stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES)
         _add_sparse_index(self.deletions, OPEN_INDEX, partition_key="openPk", sort_key="openSk")
 
         self.access = self._table("Access")
 
-        # No versioning: a QR image that a delete removes must really be gone.
-        self.qr_bucket = s3.Bucket(
-            self,
+        self.qr_bucket = self._bucket(
             "QrBucket",
+            # The backstop for an image rendered while its link was being deleted; a live
+            # link's image is rendered again on the next request.
+            s3.LifecycleRule(
+                id="expire-qr-images",
+                prefix=QR_PREFIX,
+                expiration=Duration.days(30),
+                abort_incomplete_multipart_upload_after=Duration.days(1),
+            ),
+        )
+
+        # Stream records that could not be processed, whole, until an operator replays them. They
+        # hold images of links, deleted ones too, so they do not stay longer than dead letters.
+        self.failures_bucket = self._bucket(
+            "FailuresBucket",
+            s3.LifecycleRule(
+                id="expire-failures",
+                expiration=Duration.days(14),
+                abort_incomplete_multipart_upload_after=Duration.days(1),
+            ),
+        )
+
+    def _bucket(self, construct_id: str, *lifecycle_rules: s3.LifecycleRule) -> s3.Bucket:
+        """A private bucket. No versioning: what is deleted must really be gone."""
+        return s3.Bucket(
+            self,
+            construct_id,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
             minimum_tls_version=1.2,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            removal_policy=settings.removal_policy,
-            lifecycle_rules=[
-                # The backstop for an image rendered while its link was being deleted; a live
-                # link's image is rendered again on the next request.
-                s3.LifecycleRule(
-                    id="expire-qr-images",
-                    prefix=QR_PREFIX,
-                    expiration=Duration.days(30),
-                    abort_incomplete_multipart_upload_after=Duration.days(1),
-                )
-            ],
+            removal_policy=self._settings.removal_policy,
+            lifecycle_rules=list(lifecycle_rules),
         )
 
     def _table(

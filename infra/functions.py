@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import Duration
+import jsii
+from aws_cdk import Duration, aws_events
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.data import LIVE_INDEX, OPEN_INDEX, QR_PREFIX, Data
+from infra.events import Events
 from infra.queues import WORKER_TIMEOUT, Queues
 from infra.secrets import Secrets
 from infra.settings import Settings
@@ -29,6 +31,22 @@ ONE_VCPU_MB = 1_769
 #: The deletions that may be worked on at a time, so that the queue never takes the concurrency
 #: that the API needs.
 RESUMED_AT_A_TIME = 10
+
+#: Erasing at a time: enough to empty a full queue in minutes, without taking the API's share.
+ERASED_AT_A_TIME = 20
+
+#: Stream records in one batch. With both images of 1,000 links it stays under the 6 MB of an
+#: event, and all their QR images fit a few calls.
+RECORDS_AT_A_TIME = 1_000
+
+#: How often, and for how long, a failed batch of a stream is tried before it is put into the
+#: failures bucket. Its shard waits meanwhile.
+STREAM_RETRIES = 10
+STREAM_PATIENCE = Duration.hours(1)
+
+#: What adding something to a link is called in a policy. Without `BatchWriteItem`: erasing needs
+#: it, and erasing adds nothing.
+WRITES = {"dynamodb:PutItem", "dynamodb:UpdateItem", "s3:PutObject"}
 
 
 class Functions(Construct):
@@ -49,6 +67,7 @@ class Functions(Construct):
         secrets: Secrets,
         queues: Queues,
         users: Users,
+        events: Events,
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
@@ -57,6 +76,8 @@ class Functions(Construct):
         self._secrets = secrets
         self._queues = queues
         self._users = users
+        self._events = events
+        self._made: list[tuple[lambda_.Function, Sequence[iam.PolicyStatement]]] = []
 
         self.authorizer = self._authorizer()
         self.links = self._links()
@@ -65,6 +86,26 @@ class Functions(Construct):
         self.docs = self._docs()
         self.redirect = self._redirect()
         self.resume = self._resume()
+        self.cleanup = self._cleanup()
+        self.erase = self._erase()
+        self.announce = self._announce()
+
+    @property
+    def longest_writer(self) -> Duration:
+        """The longest timeout of the functions that write what hangs on a link: clicks, rollups
+        and installs, and QR images."""
+        images = self._data.qr_bucket.arn_for_objects(f"{QR_PREFIX}*")
+        written = {self._data.clicks.table_arn, images}
+        seconds = [
+            function.timeout.to_seconds()
+            for function, statements in self._made
+            if function.timeout is not None
+            and any(
+                WRITES & set(statement.actions) and written & set(statement.resources)
+                for statement in statements
+            )
+        ]
+        return Duration.seconds(max(seconds))
 
     def _authorizer(self) -> lambda_.Function:
         return self._function(
@@ -184,10 +225,13 @@ class Functions(Construct):
             environment={
                 **self._tables("links", "deletions"),
                 "RESUME_QUEUE_URL": self._queues.resume.queue_url,
+                "ERASE_QUEUE_URL": self._queues.erase.queue_url,
             },
             statements=[
                 self._allow_deleting_links(),
                 self._allow_recording_deletions(),
+                allow("dynamodb:BatchGetItem", on=[self._data.deletions.table_arn]),
+                allow("sqs:SendMessage", on=[self._queues.erase.queue_arn]),
                 allow(
                     "dynamodb:Query",
                     on=[
@@ -202,11 +246,12 @@ class Functions(Construct):
         self._work_through(
             self._queues.resume, function, at_a_time=1, max_concurrency=RESUMED_AT_A_TIME
         )
-        # Takes over deletions whose worker died before it could hand anything to the queue.
-        events.Rule(
+        # Takes over deletions whose worker died before it could hand anything to the queue, and
+        # goes on with erasures of which nothing was heard.
+        aws_events.Rule(
             self,
             "EachMinute",
-            schedule=events.Schedule.rate(Duration.minutes(1)),
+            schedule=aws_events.Schedule.rate(Duration.minutes(1)),
             targets=[
                 targets.LambdaFunction(
                     function,
@@ -217,6 +262,165 @@ class Functions(Construct):
             ],
         )
         return function
+
+    def _cleanup(self) -> lambda_.Function:
+        function = self._function(
+            "cleanup",
+            timeout=Duration.seconds(60),
+            memory_mb=512,
+            environment={
+                **self._tables("deletions"),
+                "QR_BUCKET": self._data.qr_bucket.bucket_name,
+                "FAILURES_BUCKET": self._data.failures_bucket.bucket_name,
+                "ERASE_QUEUE_URL": self._queues.erase.queue_url,
+                "EVENT_BUS": self._events.bus.event_bus_name,
+            },
+            statements=[
+                # Whether the workspace wants an event for each link.
+                allow("dynamodb:GetItem", on=[self._data.deletions.table_arn]),
+                self._allow_deleting_images(),
+                allow("sqs:SendMessage", on=[self._queues.erase.queue_arn]),
+                self._allow_sending_events(),
+            ],
+        )
+        is_link = {"Keys": {"sk": {"S": lambda_.FilterRule.is_equal("LINK")}}}
+        self._follow(
+            self._data.links,
+            function,
+            filters=[
+                {"eventName": lambda_.FilterRule.is_equal("REMOVE"), "dynamodb": is_link},
+                # Soft-deleted: it was live and has a deletion now.
+                {
+                    "eventName": lambda_.FilterRule.is_equal("MODIFY"),
+                    "dynamodb": {
+                        "OldImage": {"livePk": {"S": lambda_.FilterRule.exists()}},
+                        "NewImage": {"deletedAt": {"S": lambda_.FilterRule.exists()}},
+                    },
+                },
+                # Restored: the other way round.
+                {
+                    "eventName": lambda_.FilterRule.is_equal("MODIFY"),
+                    "dynamodb": {
+                        "OldImage": {"deletedAt": {"S": lambda_.FilterRule.exists()}},
+                        "NewImage": {"livePk": {"S": lambda_.FilterRule.exists()}},
+                    },
+                },
+            ],
+        )
+        return function
+
+    def _erase(self) -> lambda_.Function:
+        function = self._function(
+            "erase",
+            timeout=WORKER_TIMEOUT,
+            memory_mb=ONE_VCPU_MB,
+            environment={
+                **self._tables("links", "clicks", "deletions"),
+                "QR_BUCKET": self._data.qr_bucket.bucket_name,
+                "ERASE_QUEUE_URL": self._queues.erase.queue_url,
+                "EVENT_BUS": self._events.bus.event_bus_name,
+            },
+            statements=[
+                allow(
+                    "dynamodb:BatchWriteItem",
+                    "dynamodb:Query",
+                    on=[self._data.clicks.table_arn],
+                ),
+                # Its own rights on the record: it creates deletions for links that TTL removed.
+                self._allow_recording_deletions(),
+                allow(
+                    "dynamodb:BatchGetItem",
+                    "dynamodb:Query",
+                    on=[self._data.deletions.table_arn],
+                ),
+                # To see that a link is gone, and to free what TTL leaves; never a link itself.
+                allow("dynamodb:BatchGetItem", on=[self._data.links.table_arn]),
+                allow(
+                    "dynamodb:DeleteItem",
+                    on=[self._data.links.table_arn],
+                    when={
+                        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["CODE#*", "EXT#*"]},
+                        "Null": {"dynamodb:LeadingKeys": "false"},
+                    },
+                ),
+                self._allow_deleting_images(),
+                allow("sqs:SendMessage", on=[self._queues.erase.queue_arn]),
+                self._allow_sending_events(),
+            ],
+        )
+        self._work_through(
+            self._queues.erase, function, at_a_time=1, max_concurrency=ERASED_AT_A_TIME
+        )
+        return function
+
+    def _announce(self) -> lambda_.Function:
+        function = self._function(
+            "announce",
+            timeout=Duration.seconds(30),
+            memory_mb=512,
+            environment={
+                "EVENT_BUS": self._events.bus.event_bus_name,
+                "FAILURES_BUCKET": self._data.failures_bucket.bucket_name,
+            },
+            statements=[self._allow_sending_events()],
+        )
+        self._follow(
+            self._data.deletions,
+            function,
+            filters=[
+                {
+                    "eventName": lambda_.FilterRule.or_("INSERT", "MODIFY"),
+                    "dynamodb": {
+                        "NewImage": {"state": {"S": lambda_.FilterRule.or_("complete", "failed")}}
+                    },
+                }
+            ],
+        )
+        return function
+
+    def _follow(
+        self,
+        table: dynamodb.Table,
+        function: lambda_.Function,
+        *,
+        filters: Sequence[Mapping[str, object]],
+    ) -> None:
+        """Let a function handle a table's stream from its beginning, and lose no record.
+
+        What still fails after the retries goes to the failures bucket: S3, because a queue would
+        get only where the records were, in a stream that keeps them for a day.
+        """
+        if table.table_stream_arn is None:
+            raise ValueError(f"{table.node.path} has no stream")
+        bucket = self._data.failures_bucket
+        for statement in (
+            allow(
+                "dynamodb:DescribeStream",
+                "dynamodb:GetRecords",
+                "dynamodb:GetShardIterator",
+                on=[table.table_stream_arn],
+            ),
+            # Knows no resources (Service Authorization Reference, "DynamoDB").
+            allow("dynamodb:ListStreams", on=["*"]),
+            # Lambda writes failed batches under the function's own role.
+            allow("s3:PutObject", on=[bucket.arn_for_objects("*")]),
+            allow("s3:ListBucket", on=[bucket.bucket_arn]),
+        ):
+            function.add_to_role_policy(statement)
+        mapping = function.add_event_source_mapping(
+            "Stream",
+            event_source_arn=table.table_stream_arn,
+            starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+            batch_size=RECORDS_AT_A_TIME,
+            bisect_batch_on_error=True,
+            report_batch_item_failures=True,
+            retry_attempts=STREAM_RETRIES,
+            max_record_age=STREAM_PATIENCE,
+            on_failure=_IntoBucket(bucket),
+            filters=[lambda_.FilterCriteria.filter(each) for each in filters],
+        )
+        # The role's policy comes first: a mapping without rights is refused.
+        mapping.node.add_dependency(function)
 
     def _function(
         self,
@@ -242,7 +446,7 @@ class Functions(Construct):
         log_group.grant_write(role)
         for statement in statements:
             role.add_to_policy(statement)
-        return lambda_.Function(
+        function = lambda_.Function(
             scope,
             "Function",
             description=f"Unlink {self._settings.stage}: {name}",
@@ -265,6 +469,8 @@ class Functions(Construct):
                 **environment,
             },
         )
+        self._made.append((function, statements))
+        return function
 
     def _work_through(
         self,
@@ -320,6 +526,12 @@ class Functions(Construct):
             on=[self._data.deletions.table_arn],
         )
 
+    def _allow_deleting_images(self) -> iam.PolicyStatement:
+        return allow("s3:DeleteObject", on=[self._data.qr_bucket.arn_for_objects(f"{QR_PREFIX}*")])
+
+    def _allow_sending_events(self) -> iam.PolicyStatement:
+        return allow("events:PutEvents", on=[self._events.bus.event_bus_arn])
+
     def _allow_counting_requests(self) -> iam.PolicyStatement:
         """Advance the rate windows, but write no API key or workspace beside them."""
         return allow(
@@ -349,6 +561,23 @@ class Functions(Construct):
 
     def _allow_reading_cursor_secret(self) -> iam.PolicyStatement:
         return allow("secretsmanager:GetSecretValue", on=[self._secrets.cursor.secret_arn])
+
+
+@jsii.implements(lambda_.IEventSourceDlq)
+class _IntoBucket:
+    """An on-failure destination: S3.
+
+    CDK's own lets the function read and delete everything in the bucket too.
+    """
+
+    def __init__(self, bucket: s3.Bucket) -> None:
+        self._bucket = bucket
+
+    def bind(
+        self, target: lambda_.IEventSourceMapping, target_handler: lambda_.IFunction
+    ) -> lambda_.DlqDestinationConfig:
+        del target, target_handler
+        return lambda_.DlqDestinationConfig(destination=self._bucket.bucket_arn)
 
 
 def allow(

@@ -11,6 +11,9 @@ WORKER_TIMEOUT = Duration.minutes(5)
 #: (Lambda Developer Guide, "Creating and configuring an Amazon SQS event source mapping").
 VISIBILITY_TIMEOUT = Duration.seconds(6 * int(WORKER_TIMEOUT.to_seconds()))
 
+#: How much longer an erasure waits than the longest writer of clicks or images may run.
+ERASURE_MARGIN = Duration.seconds(30)
+
 
 class Queues(Construct):
     """`resume` finishes deletions that outlast their request, `erase` removes a link's clicks."""
@@ -19,6 +22,18 @@ class Queues(Construct):
         super().__init__(scope, construct_id)
         self.resume_dead_letters, self.resume = self._queue("Resume")
         self.erase_dead_letters, self.erase = self._queue("Erase")
+
+    def delay_erasure(self, *, longest_writer: Duration) -> None:
+        """Deliver erasures only when nobody who saw the link alive can still be adding to it.
+
+        A writer reads the link and writes in one invocation, so all are done when the longest of
+        them would have been stopped; the margin covers a write that was under way just then.
+        """
+        delay = longest_writer.plus(ERASURE_MARGIN)
+        queue = self.erase.node.default_child
+        if not isinstance(queue, sqs.CfnQueue):
+            raise TypeError("the erase queue is not a queue of the template")
+        queue.delay_seconds = delay.to_seconds()
 
     def _queue(self, construct_id: str) -> tuple[sqs.Queue, sqs.Queue]:
         dead_letters = sqs.Queue(

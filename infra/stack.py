@@ -6,6 +6,7 @@ from constructs import Construct
 
 from infra.api import Api
 from infra.data import Data
+from infra.events import Events
 from infra.functions import Functions
 from infra.packaging import function_code
 from infra.queues import Queues
@@ -48,6 +49,7 @@ class UnlinkStack(Stack):
         self.secrets = Secrets(self, "Secrets", settings=settings)
         self.queues = Queues(self, "Queues")
         self.users = Users(self, "Users", settings=settings)
+        self.events = Events(self, "Events", settings=settings)
         self.functions = Functions(
             self,
             "Functions",
@@ -57,8 +59,13 @@ class UnlinkStack(Stack):
             secrets=self.secrets,
             queues=self.queues,
             users=self.users,
+            events=self.events,
         )
+        self.queues.delay_erasure(longest_writer=self.functions.longest_writer)
         self.api = Api(self, "Api", settings=settings, functions=self.functions)
+        self.functions.announce.add_environment(
+            "API_URL", settings.public_base_url or self.api.rest_api.url
+        )
         self._add_outputs(settings.stage)
 
     def _add_outputs(self, stage: str) -> None:
@@ -73,6 +80,9 @@ class UnlinkStack(Stack):
             "QrBucketName": self.data.qr_bucket.bucket_name,
             "ResumeQueueUrl": self.queues.resume.queue_url,
             "EraseQueueUrl": self.queues.erase.queue_url,
+            "FailuresBucketName": self.data.failures_bucket.bucket_name,
+            "EventBusName": self.events.bus.event_bus_name,
+            "CleanupFunctionName": self.functions.cleanup.function_name,
             "AuthorizerFunctionName": self.functions.authorizer.function_name,
             "UserPoolId": self.users.pool.user_pool_id,
             "UserPoolClientId": self.users.client.user_pool_client_id,

@@ -125,7 +125,9 @@ class ListQueue:
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []
 
-    def send(self, message: dict[str, Any], *, deadline: Deadline, delay: int = 0) -> None:
+    def send(
+        self, message: dict[str, Any], *, deadline: Deadline, delay: int | None = None
+    ) -> None:
         self.messages.append(message)
 
 

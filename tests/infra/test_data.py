@@ -50,7 +50,7 @@ def test_streams_carry_what_their_readers_need(template: Template) -> None:
     assert streams == {
         "Links": "NEW_AND_OLD_IMAGES",
         "Clicks": "NEW_IMAGE",
-        "Deletions": None,
+        "Deletions": "NEW_AND_OLD_IMAGES",
         "Access": None,
     }
 
@@ -95,32 +95,48 @@ def test_table_definitions_are_what_create_table_takes(template: Template) -> No
     }
 
 
-def test_the_bucket_is_private_encrypted_and_forgets_qr_images(template: Template) -> None:
-    [bucket] = resources(template, "AWS::S3::Bucket").values()
+def buckets(template: Template) -> dict[str, dict[str, Any]]:
+    """The buckets by name, `Qr` for that of the output `QrBucketName`, whole."""
+    return {
+        output.removesuffix("BucketName"): template["Resources"][value["Value"]["Ref"]]
+        for output, value in template["Outputs"].items()
+        if output.endswith("BucketName")
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "prefix", "days"),
+    [("Qr", "qr/", 30), ("Failures", None, 14)],
+)
+def test_a_bucket_is_private_encrypted_and_forgets(
+    template: Template, name: str, prefix: str | None, days: int
+) -> None:
+    bucket = buckets(template)[name]
     properties = bucket["Properties"]
     assert bucket["DeletionPolicy"] == "Retain"
     assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
     assert len(properties["PublicAccessBlockConfiguration"]) == 4
     [encryption] = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert encryption == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
-    # A version of an image would outlive its delete.
+    # A version would outlive its delete.
     assert "VersioningConfiguration" not in properties
     [rule] = properties["LifecycleConfiguration"]["Rules"]
     assert rule["Status"] == "Enabled"
-    assert rule["Prefix"] == "qr/"
-    assert rule["ExpirationInDays"] == 30
+    assert rule.get("Prefix") == prefix
+    assert rule["ExpirationInDays"] == days
 
 
-def test_the_bucket_refuses_plain_http(template: Template) -> None:
-    [bucket_id] = resources(template, "AWS::S3::Bucket")
-    [policy] = resources(template, "AWS::S3::BucketPolicy").values()
-    assert policy["Properties"]["Bucket"] == {"Ref": bucket_id}
-    denied = [
-        statement
+def test_every_bucket_is_tested_and_refuses_plain_http(template: Template) -> None:
+    ids = set(resources(template, "AWS::S3::Bucket"))
+    assert len(ids) == len(buckets(template))
+    refusing = {
+        policy["Properties"]["Bucket"]["Ref"]
+        for policy in resources(template, "AWS::S3::BucketPolicy").values()
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]
         if statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
-    ]
-    assert [(each["Effect"], each["Action"]) for each in denied] == [("Deny", "s3:*")]
+        and (statement["Effect"], statement["Action"]) == ("Deny", "s3:*")
+    }
+    assert refusing == ids
 
 
 def test_the_cursor_secret_is_generated_and_not_in_the_template(template: Template) -> None:

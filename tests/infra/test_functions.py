@@ -1,5 +1,6 @@
 """What each function may touch, read from the policies as CloudFormation will create them."""
 
+import json
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ from tests.template import Template, resources
 
 LINK_DELETER = {"BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PartiQLUpdate"}
 RECORDER = {"GetItem", "PutItem", "UpdateItem", "Query"}
+
+FOLLOWER = {"DescribeStream", "GetRecords", "GetShardIterator"}
 
 #: Function -> table (or table/index) -> DynamoDB actions; nothing else is allowed.
 MAY = {
@@ -36,14 +39,25 @@ MAY = {
     "resume": {
         "Links": LINK_DELETER,
         "Links/index/live": {"Query"},
-        "Deletions": RECORDER,
+        "Deletions": RECORDER | {"BatchGetItem"},
         "Deletions/index/open": {"Query"},
     },
+    "cleanup": {"Links/stream": FOLLOWER, "Deletions": {"GetItem"}},
+    "erase": {
+        "Links": {"BatchGetItem", "DeleteItem"},
+        "Clicks": {"BatchWriteItem", "Query"},
+        "Deletions": RECORDER | {"BatchGetItem"},
+    },
+    "announce": {"Deletions/stream": FOLLOWER},
 }
 
-#: X-Ray knows no resources: these are allowed on everything or not at all
-#: (Service Authorization Reference, "Actions, resources, and condition keys for AWS X-Ray").
-TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+#: These know no resources, so they are allowed on everything or not at all
+#: (Service Authorization Reference, "Actions, resources, and condition keys").
+WITHOUT_RESOURCE = {
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    "dynamodb:ListStreams",
+}
 
 
 def functions(template: Template) -> dict[str, dict[str, Any]]:
@@ -83,11 +97,16 @@ def table_names(template: Template) -> dict[str, str]:
 
 
 def table_of(template: Template, resource: Any) -> str:
-    """`Links` for the ARN of a table, `Links/index/live` for that of an index."""
+    """`Links` for the ARN of a table, `Links/index/live` of an index, `Links/stream` of that."""
+    if resource == "*":
+        return "*"
     suffix = ""
     if "Fn::Join" in resource:
         resource, suffix = resource["Fn::Join"][1]
-    return table_names(template)[resource["Fn::GetAtt"][0]] + suffix
+    logical_id, attribute = resource["Fn::GetAtt"]
+    if attribute == "StreamArn":
+        suffix = "/stream"
+    return table_names(template)[logical_id] + suffix
 
 
 @pytest.mark.parametrize("function", sorted(MAY))
@@ -95,7 +114,7 @@ def test_a_function_may_use_its_tables_and_no_more(template: Template, function:
     granted: dict[str, set[str]] = {}
     for statement in statements(template, function):
         actions = {action for action in statement["Action"] if action.startswith("dynamodb:")}
-        if actions:
+        if actions - WITHOUT_RESOURCE:
             for resource in statement["Resource"]:
                 granted.setdefault(table_of(template, resource), set()).update(
                     action.removeprefix("dynamodb:") for action in actions
@@ -113,11 +132,14 @@ def test_no_role_may_delete_from_the_audit_trail(template: Template) -> None:
             for resource in statement["Resource"]:
                 actions = {action for action in statement["Action"] if "dynamodb" in action}
                 if actions and table_of(template, resource).startswith("Deletions"):
+                    # Not BatchWriteItem or PartiQL either: their permissions cover deleting.
                     assert actions <= {
+                        "dynamodb:BatchGetItem",
                         "dynamodb:GetItem",
                         "dynamodb:PutItem",
                         "dynamodb:Query",
                         "dynamodb:UpdateItem",
+                        *(f"dynamodb:{action}" for action in FOLLOWER),
                     }
 
 
@@ -127,7 +149,7 @@ def test_nothing_is_allowed_with_a_wildcard(template: Template) -> None:
             actions = as_list(statement["Action"])
             assert not [action for action in actions if "*" in action]
             if "*" in as_list(statement["Resource"]):
-                assert set(actions) == TRACING
+                assert set(actions) <= WITHOUT_RESOURCE
 
 
 def test_each_function_has_a_role_of_its_own_without_managed_policies(
@@ -225,6 +247,9 @@ def test_timeouts_leave_time_to_answer_before_the_gateway_gives_up(template: Tem
         "docs": 10,
         "redirect": 10,
         "resume": 300,
+        "cleanup": 60,
+        "erase": 300,
+        "announce": 30,
     }
 
 
@@ -254,4 +279,60 @@ def test_only_qr_codes_are_within_reach_of_the_function_that_draws_them(
             {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"},
             [{"Fn::Join": ["", [{"Fn::GetAtt": [bucket, "Arn"]}, "/qr/*"]]}],
         )
+    ]
+
+
+def test_erasing_frees_codes_and_external_ids_but_can_remove_no_link(template: Template) -> None:
+    [deleting] = [each for each in statements(template, "erase") if "DeleteItem" in str(each)]
+    assert deleting["Action"] == ["dynamodb:DeleteItem"]
+    assert table_of(template, deleting["Resource"][0]) == "Links"
+    assert deleting["Condition"] == {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["CODE#*", "EXT#*"]},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
+
+
+def test_stream_followers_retry_within_bounds_and_keep_what_fails_whole(template: Template) -> None:
+    names = {
+        logical_id: each["Properties"]["Handler"].split(".")[1]
+        for logical_id, each in resources(template, "AWS::Lambda::Function").items()
+    }
+    mappings = {
+        names[each["Properties"]["FunctionName"]["Ref"]]: each["Properties"]
+        for each in resources(template, "AWS::Lambda::EventSourceMapping").values()
+        if "StartingPosition" in each["Properties"]
+    }
+    assert {"cleanup", "announce"} <= set(mappings)
+    failures = template["Outputs"]["FailuresBucketName"]["Value"]["Ref"]
+    for name in ("cleanup", "announce"):
+        properties = mappings[name]
+        assert properties["StartingPosition"] == "TRIM_HORIZON"
+        assert properties["BisectBatchOnFunctionError"] is True
+        assert properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert properties["MaximumRetryAttempts"] == 10
+        assert properties["MaximumRecordAgeInSeconds"] == 3_600
+        # A queue would get only where in the stream the records were.
+        assert properties["DestinationConfig"] == {
+            "OnFailure": {"Destination": {"Fn::GetAtt": [failures, "Arn"]}}
+        }
+
+
+def test_cleanup_wakes_for_deleted_and_restored_links_only(template: Template) -> None:
+    [mapping] = [
+        each["Properties"]
+        for each in resources(template, "AWS::Lambda::EventSourceMapping").values()
+        if "livePk" in str(each)
+    ]
+    patterns = [json.loads(each["Pattern"]) for each in mapping["FilterCriteria"]["Filters"]]
+    there = {"S": [{"exists": True}]}
+    assert patterns == [
+        {"eventName": ["REMOVE"], "dynamodb": {"Keys": {"sk": {"S": ["LINK"]}}}},
+        {
+            "eventName": ["MODIFY"],
+            "dynamodb": {"OldImage": {"livePk": there}, "NewImage": {"deletedAt": there}},
+        },
+        {
+            "eventName": ["MODIFY"],
+            "dynamodb": {"OldImage": {"deletedAt": there}, "NewImage": {"livePk": there}},
+        },
     ]

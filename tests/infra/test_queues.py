@@ -1,3 +1,5 @@
+import json
+
 from tests.template import Template, resources
 
 
@@ -44,7 +46,43 @@ def test_a_message_stays_hidden_six_times_as_long_as_its_worker_may_take(
     assert mappings
     for mapping in mappings:
         properties = mapping["Properties"]
+        if "StartingPosition" in properties:
+            continue  # a stream
         queue = template["Resources"][properties["EventSourceArn"]["Fn::GetAtt"][0]]
         function = template["Resources"][properties["FunctionName"]["Ref"]]
         assert queue["Properties"]["VisibilityTimeout"] >= 6 * function["Properties"]["Timeout"]
         assert properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_an_erasure_waits_longer_than_any_writer_of_clicks_or_images_may_run(
+    template: Template,
+) -> None:
+    written = {
+        template["Outputs"]["ClicksTableName"]["Value"]["Ref"],
+        template["Outputs"]["QrBucketName"]["Value"]["Ref"],
+    }
+    roles: set[str] = set()
+    for policy in resources(template, "AWS::IAM::Policy").values():
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            actions = (
+                {statement["Action"]}
+                if isinstance(statement["Action"], str)
+                else set(statement["Action"])
+            )
+            if actions & {"dynamodb:PutItem", "dynamodb:UpdateItem", "s3:PutObject"} and any(
+                name in json.dumps(statement["Resource"]) for name in written
+            ):
+                roles.update(role["Ref"] for role in policy["Properties"]["Roles"])
+    timeouts = {
+        function["Properties"]["Handler"]: function["Properties"]["Timeout"]
+        for function in resources(template, "AWS::Lambda::Function").values()
+        if function["Properties"]["Role"]["Fn::GetAtt"][0] in roles
+    }
+    assert {"functions.redirect.handler", "functions.qr.handler"} <= set(timeouts)
+    assert "functions.erase.handler" not in timeouts
+    queue = template["Outputs"]["EraseQueueUrl"]["Value"]["Ref"]
+    delay = template["Resources"][queue]["Properties"]["DelaySeconds"]
+    assert delay == max(timeouts.values()) + 30
+    # Without a delay of its own the other queue delivers at once.
+    resume = template["Outputs"]["ResumeQueueUrl"]["Value"]["Ref"]
+    assert "DelaySeconds" not in template["Resources"][resume]["Properties"]

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from functions.unlink.clock import Deadline, iso
@@ -77,6 +77,8 @@ class Requester:
     reason: str | None = None
     key: IdempotencyKey | None = None
     retention_days: int | None = None
+    #: The workspace's policies at this moment, for what finishes the deletion later.
+    policies: Mapping[str, Any] = field(default_factory=dict)
 
 
 # -- ask ------------------------------------------------------------------------------------
@@ -276,6 +278,7 @@ def _new_deletion(
         lease=deletion_id,
         lease_until=time.time() + max(0.0, deadline.remaining()) + LEASE_MARGIN,
         retention_days=requester.retention_days,
+        policies=dict(requester.policies),
     )
 
 

@@ -9,12 +9,23 @@ an erasure's queue that is why nothing can arrive after its receipt.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from functions.unlink.clock import Deadline
-from functions.unlink.ids import shard_of
-from functions.unlink.stores.client import call
-from functions.unlink.stores.items import to_item
+from functions.unlink.errors import Unavailable
+from functions.unlink.ids import SHARDS, shard_of
+from functions.unlink.stores.client import backoff, call
+from functions.unlink.stores.items import runs, to_item
+
+#: Requests of one BatchWriteItem call (API limit).
+WRITE_BATCH = 25
+
+#: Items of a link that are looked at together when it is erased.
+PAGE = 1_000
+
+#: The partitions of a link: its clicks in eight, then everything else in one.
+PARTITIONS = SHARDS + 1
 
 
 class ClicksTable:
@@ -39,3 +50,59 @@ class ClicksTable:
                 | click
             ),
         )
+
+    # -- erase ------------------------------------------------------------------------------
+
+    def first_page(
+        self, link_id: str, partition: int, *, whole: bool = False, deadline: Deadline
+    ) -> list[dict[str, Any]]:
+        """The first items of one of a link's partitions, in order; [] when nothing is left.
+
+        Strongly consistent. Only the keys travel, unless ``whole``.
+        """
+        parameters: dict[str, Any] = {
+            "TableName": self.name,
+            "KeyConditionExpression": "pk=:partition",
+            "ExpressionAttributeValues": {":partition": {"S": _partition(link_id, partition)}},
+            "ConsistentRead": True,
+            "Limit": PAGE,
+        }
+        if not whole:
+            parameters["ProjectionExpression"] = "pk, sk"
+        items: list[dict[str, Any]] = call(self._client.query, deadline=deadline, **parameters)[
+            "Items"
+        ]
+        return items
+
+    def write(
+        self,
+        *,
+        put: Sequence[dict[str, Any]] = (),
+        delete: Sequence[dict[str, Any]] = (),
+        deadline: Deadline,
+    ) -> None:
+        """Put whole items and delete the items of these keys, 25 a call.
+
+        Raises ``Unavailable`` when the deadline comes first; every write may be repeated.
+        """
+        requests: list[dict[str, Any]] = [{"PutRequest": {"Item": item}} for item in put]
+        requests += [
+            {"DeleteRequest": {"Key": {"pk": item["pk"], "sk": item["sk"]}}} for item in delete
+        ]
+        for batch in runs(requests, WRITE_BATCH):
+            left = list(batch)
+            attempt = 0
+            while left:
+                answer = call(
+                    self._client.batch_write_item,
+                    deadline=deadline,
+                    RequestItems={self.name: left},
+                )
+                left = answer.get("UnprocessedItems", {}).get(self.name, [])
+                attempt += 1
+                if left and not backoff(attempt, deadline):
+                    raise Unavailable
+
+
+def _partition(link_id: str, partition: int) -> str:
+    return f"{link_id}#{partition}" if partition < SHARDS else link_id

@@ -94,6 +94,7 @@ class Deletion:
     lease: str | None = None
     lease_until: float = 0.0
     retention_days: int | None = None
+    policies: dict[str, Any] = field(default_factory=dict)
     receipt: dict[str, Any] | None = None
 
     @property
@@ -575,6 +576,7 @@ def _header_item(deletion: Deletion) -> dict[str, Any]:
             "completedAt": deletion.completed_at,
             "retentionDays": deletion.retention_days,
             "selector": _selector_record(deletion.selector),
+            "policies": deletion.policies or None,
             "counts": count(deletion.outcomes),
             "outcomes": pack_outcomes(deletion.outcomes),
         }
@@ -619,5 +621,12 @@ def _deletion(item: dict[str, Any]) -> Deletion:
         lease=record.get("lease"),
         lease_until=int(record.get("leaseUntil", 0)) / 1000,
         retention_days=int(record["retentionDays"]) if "retentionDays" in record else None,
-        receipt=record.get("receipt"),
+        policies=record.get("policies", {}),
+        receipt=_whole(record["receipt"]) if "receipt" in record else None,
     )
+
+
+def _whole(receipt: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value if isinstance(value, str) else int(value) for name, value in receipt.items()
+    }

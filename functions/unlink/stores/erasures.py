@@ -16,10 +16,11 @@ Nothing here deletes or replaces an item: an erasure is created once and advance
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from functions.unlink.clock import Deadline
+from functions.unlink.clock import Deadline, now_iso
 from functions.unlink.errors import Unavailable
 from functions.unlink.ids import shard_of
 from functions.unlink.stores.client import (
@@ -30,7 +31,8 @@ from functions.unlink.stores.client import (
     in_parallel,
     transact,
 )
-from functions.unlink.stores.items import runs
+from functions.unlink.stores.deletions import OPEN_SHARDS
+from functions.unlink.stores.items import from_item, runs, to_item
 
 #: BatchGetItem keys a call (API limit).
 READ_BATCH = 100
@@ -62,12 +64,22 @@ class Erasure:
     finished_at: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Of a deletion's header, what its erasure must know. ``links`` is how many it erased."""
+
+    state: str
+    links: int
+    policies: dict[str, Any]
+
+
 class ErasuresTable:
     """Creates, reads and advances erasures; ``name`` is the ``deletions`` table."""
 
     def __init__(self, client: Any, name: str) -> None:
         self._client = client
         self.name = name
+        self._link_events: dict[tuple[str, str], bool] = {}
 
     # -- create -----------------------------------------------------------------------------
 
@@ -118,6 +130,50 @@ class ErasuresTable:
         batches = list(runs(link_ids, READ_BATCH))
         found = in_parallel(read, batches) if batches else []
         return {erasure.link_id: erasure for part in found for erasure in part}
+
+    def head(self, workspace_id: str, deletion_id: str, *, deadline: Deadline) -> Head | None:
+        """The deletion as it stands, strongly consistent, without its ids."""
+        item = call(
+            self._client.get_item,
+            deadline=deadline,
+            TableName=self.name,
+            Key={"pk": {"S": workspace_id}, "sk": {"S": deletion_id}},
+            ConsistentRead=True,
+            ProjectionExpression="#state, counts, policies",
+            ExpressionAttributeNames={"#state": "state"},
+        ).get("Item")
+        if item is None:
+            return None
+        head = from_item(item)
+        return Head(head["state"], int(head["counts"]["deleted"]), head.get("policies", {}))
+
+    def wants_link_events(self, workspace_id: str, deletion_id: str, *, deadline: Deadline) -> bool:
+        """Whether the workspace wanted an event for each link when it asked for this deletion."""
+        # Policies are copied into the header once: what was read stays true.
+        key = (workspace_id, deletion_id)
+        if key not in self._link_events:
+            head = self.head(workspace_id, deletion_id, deadline=deadline)
+            self._link_events[key] = head is not None and bool(head.policies.get("linkEvents"))
+        return self._link_events[key]
+
+    def stalled(self, *, since: str, limit: int, deadline: Deadline) -> list[tuple[str, str]]:
+        """``(workspace_id, deletion_id)`` of erasures that nobody has looked at since then."""
+        found: list[tuple[str, str]] = []
+        for shard in range(OPEN_SHARDS):
+            answer = call(
+                self._client.query,
+                deadline=deadline,
+                TableName=self.name,
+                IndexName="open",
+                KeyConditionExpression="openPk=:shard AND openSk<:since",
+                ExpressionAttributeValues={
+                    ":shard": {"S": f"ERASING#{shard}"},
+                    ":since": {"S": since},
+                },
+                Limit=limit,
+            )
+            found += [(item["pk"]["S"], item["sk"]["S"]) for item in answer["Items"]]
+        return found
 
     def receipt(self, workspace_id: str, deletion_id: str, *, deadline: Deadline) -> dict[str, Any]:
         """The sums over the links finished so far, with ``rescannedAt`` of the last of them."""
@@ -178,7 +234,8 @@ class ErasuresTable:
                 deadline=deadline,
                 TableName=self.name,
                 Key=_key(erasure.workspace_id, erasure.link_id),
-                UpdateExpression=f"SET #cursor=:through ADD {', '.join(sums)}",
+                UpdateExpression="SET #cursor=:through"
+                + (f" ADD {', '.join(sums)}" if sums else ""),
                 ConditionExpression=cursor_has_not_moved,
                 ExpressionAttributeNames={"#cursor": cursor},
                 ExpressionAttributeValues=values,
@@ -232,6 +289,52 @@ class ErasuresTable:
             else:
                 return
             waiting = [each.link_id for each in unfinished]
+
+    def complete(
+        self, workspace_id: str, deletion_id: str, receipt: dict[str, Any], *, deadline: Deadline
+    ) -> bool:
+        """Close the deletion with its receipt; False when it was closed before."""
+        # The first receipt stands: of two workers that finished the last links both may try.
+        still_erasing = "#state=:erasing"
+        try:
+            call(
+                self._client.update_item,
+                deadline=deadline,
+                TableName=self.name,
+                Key={"pk": {"S": workspace_id}, "sk": {"S": deletion_id}},
+                UpdateExpression=(
+                    "SET #state=:complete, completedAt=:now, receipt=:receipt REMOVE openPk, openSk"
+                ),
+                ConditionExpression=still_erasing,
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues={
+                    ":erasing": {"S": "erasing"},
+                    ":complete": {"S": "complete"},
+                    ":now": {"S": now_iso()},
+                    **to_item({":receipt": receipt}),
+                },
+            )
+        except ConditionFailed:
+            return False
+        return True
+
+    def look_again_later(self, workspace_id: str, deletion_id: str, *, deadline: Deadline) -> None:
+        """Put an erasure that was looked at back to the end of those that may have stalled."""
+        still_erasing = "#state=:erasing"
+        with suppress(ConditionFailed):
+            call(
+                self._client.update_item,
+                deadline=deadline,
+                TableName=self.name,
+                Key={"pk": {"S": workspace_id}, "sk": {"S": deletion_id}},
+                UpdateExpression="SET openSk=:now",
+                ConditionExpression=still_erasing,
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues={
+                    ":erasing": {"S": "erasing"},
+                    ":now": {"S": f"{now_iso()}#{deletion_id}"},
+                },
+            )
 
     def _finish_action(self, erasure: Erasure, now: str) -> dict[str, Any]:
         # Once, and with exactly the counts that go into the sums.

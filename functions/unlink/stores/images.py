@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from functions.unlink.clock import Deadline
-from functions.unlink.errors import UnlinkError
-from functions.unlink.stores.client import call
+from functions.unlink.errors import InternalError, Unavailable, UnlinkError
+from functions.unlink.stores.client import RETRYABLE, backoff, call, in_parallel
+from functions.unlink.stores.items import runs
+
+#: Keys of one DeleteObjects call (API limit).
+DELETE_BATCH = 1_000
+
+#: Error codes of single keys after which the same key may succeed
+#: (Amazon S3 API reference, "Error responses").
+_RETRYABLE = RETRYABLE | {"InternalError"}
 
 #: What S3 answers for an object that is not there: the second, when the caller may not list the
 #: bucket (S3 API Reference, GetObject, "Permissions").
@@ -48,3 +57,32 @@ class Images:
     def remove(self, key: str, *, deadline: Deadline) -> None:
         """Remove the image if there is one."""
         call(self._client.delete_object, deadline=deadline, Bucket=self.bucket, Key=key)
+
+    def remove_many(self, keys: Sequence[str], *, deadline: Deadline) -> None:
+        """Delete these objects, 1,000 a call; one that is not there counts as deleted.
+
+        Raises ``Unavailable`` or ``InternalError`` when some object may still be there.
+        """
+        if keys:
+            in_parallel(
+                lambda batch: self._delete_batch(batch, deadline), list(runs(keys, DELETE_BATCH))
+            )
+
+    def _delete_batch(self, keys: Sequence[str], deadline: Deadline) -> None:
+        attempt = 0
+        while True:
+            answer = call(
+                self._client.delete_objects,
+                deadline=deadline,
+                Bucket=self.bucket,
+                Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True},
+            )
+            errors = answer.get("Errors", [])
+            if not errors:
+                return
+            if refused := [each for each in errors if each.get("Code") not in _RETRYABLE]:
+                raise InternalError(f"S3 refused to delete an object: {refused[0].get('Code')}")
+            keys = [each["Key"] for each in errors]
+            attempt += 1
+            if not backoff(attempt, deadline):
+                raise Unavailable

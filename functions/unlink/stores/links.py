@@ -556,6 +556,29 @@ class LinksTable:
             )
         return actions
 
+    def release_actions(
+        self, workspace_id: str, link_id: str, *, code: str | None, external_id: str | None
+    ) -> list[dict[str, Any]]:
+        """The transaction actions that free the code and external id of a link that is gone."""
+        keys = []
+        if code is not None:
+            keys.append(_code_key(code))
+        if external_id is not None:
+            keys.append(_external_key(workspace_id, external_id))
+        # Free already, or still ours; never another link's.
+        not_another_links = "attribute_not_exists(pk) OR linkId=:link"
+        return [
+            {
+                "Delete": {
+                    "TableName": self.name,
+                    "Key": key,
+                    "ConditionExpression": not_another_links,
+                    "ExpressionAttributeValues": {":link": {"S": link_id}},
+                }
+            }
+            for key in keys
+        ]
+
     def _delete_pointer(self, key: dict[str, Any], link_id: str) -> dict[str, Any]:
         # Only while it points here: a code or external id is never taken from another link.
         still_ours = "linkId=:link"

@@ -16,12 +16,18 @@ class Queue:
         self._client = client
         self.url = url
 
-    def send(self, message: dict[str, Any], *, deadline: Deadline, delay: int = 0) -> None:
-        """Send one message, to be delivered after ``delay`` seconds (at most 900)."""
+    def send(
+        self, message: dict[str, Any], *, deadline: Deadline, delay: int | None = None
+    ) -> None:
+        """Send one message, to be delivered after ``delay`` seconds (at most 900).
+
+        Without ``delay`` the queue's own holds.
+        """
+        own = {} if delay is None else {"DelaySeconds": delay}
         call(
             self._client.send_message,
             deadline=deadline,
             QueueUrl=self.url,
             MessageBody=json.dumps(message),
-            DelaySeconds=delay,
+            **own,
         )

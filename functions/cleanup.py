@@ -1,0 +1,42 @@
+"""Follows the stream of the links table: images of deleted links go, erasures are queued."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from functions.unlink.clock import Deadline
+from functions.unlink.procedures.cleanup import CleanupStores, clean_up
+from functions.unlink.settings import setting
+from functions.unlink.stores.client import client
+from functions.unlink.stores.erasures import ErasuresTable
+from functions.unlink.stores.events import EventBus
+from functions.unlink.stores.failures import FailuresBucket
+from functions.unlink.stores.images import Images
+from functions.unlink.stores.queues import Queue
+
+#: What is kept of the invocation's time for the answer, in seconds.
+MARGIN = 3.0
+
+log = Logger()
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """A batch of stream records; ``batchItemFailures`` names those to be tried again."""
+    s3 = client("s3")
+    stores = CleanupStores(
+        erasures=ErasuresTable(client("dynamodb"), setting("DELETIONS_TABLE")),
+        images=Images(s3, setting("QR_BUCKET")),
+        events=EventBus(client("events"), setting("EVENT_BUS")),
+        failures=FailuresBucket(s3, setting("FAILURES_BUCKET")),
+        erase_queue=Queue(client("sqs"), setting("ERASE_QUEUE_URL")),
+    )
+    records = event["Records"]
+    failed = clean_up(
+        records,
+        stores=stores,
+        deadline=Deadline(context.get_remaining_time_in_millis() / 1000 - MARGIN),
+    )
+    log.info("cleanup", extra={"records": len(records), "failed": len(failed)})
+    return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}

@@ -1,0 +1,197 @@
+"""What the stream of the links table sets off: images go at once, an erasure's rest is queued.
+
+Every record may come more than once, late, or beside others that fail; each effect here can be
+repeated without harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from functions.unlink.clock import Deadline
+from functions.unlink.errors import UnlinkError
+from functions.unlink.procedures.erasure import LINKS_A_MESSAGE, Removed, message_of
+from functions.unlink.stores.client import in_parallel
+from functions.unlink.stores.erasures import ErasuresTable
+from functions.unlink.stores.events import EventBus
+from functions.unlink.stores.failures import FailuresBucket
+from functions.unlink.stores.images import Images
+from functions.unlink.stores.items import from_item, runs
+from functions.unlink.stores.queues import Queue
+
+#: Who removes items whose TTL has passed (DynamoDB Developer Guide, "Time to Live and Streams").
+TTL_SERVICE = "dynamodb.amazonaws.com"
+
+log = Logger()
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupStores:
+    """What the cleanup works with."""
+
+    erasures: ErasuresTable
+    images: Images
+    events: EventBus
+    failures: FailuresBucket
+    erase_queue: Queue
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to one link. ``event`` is ``link.soft_deleted``, ``link.restored`` or
+    ``link.removed``; ``deletion_id`` is of the deletion or restore that did it, if known."""
+
+    sequence_number: str
+    event: str
+    workspace_id: str
+    removed: Removed
+    deletion_id: str | None
+    qr_keys: tuple[str, ...]
+
+
+def clean_up(
+    records: Sequence[dict[str, Any]], *, stores: CleanupStores, deadline: Deadline
+) -> list[str]:
+    """Handle a batch of stream records; the sequence numbers of those to be tried again.
+
+    A record that cannot be understood would fail for ever and hold up its shard: it is put aside
+    in the failures bucket, from which an operator can replay it.
+    """
+    failed: set[str] = set()
+    changes: list[Change] = []
+    for record in records:
+        try:
+            change = _change(record)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            log.exception("a record was put aside")
+            try:
+                stores.failures.put_aside(record, deadline=deadline)
+            except UnlinkError:
+                failed.add(_sequence_number(record))
+            continue
+        if change is not None:
+            changes.append(change)
+    for effect in (_delete_images, _queue_erasures, _send_events):
+        failed |= _isolated(effect, changes, stores, deadline)
+    return sorted(number for number in failed if number)
+
+
+_Effect = Callable[[Sequence[Change], CleanupStores, Deadline], None]
+
+
+def _isolated(
+    effect: _Effect, changes: Sequence[Change], stores: CleanupStores, deadline: Deadline
+) -> set[str]:
+    """Do one thing for all changes together, or, if that fails, for each alone."""
+    try:
+        effect(changes, stores, deadline)
+    except UnlinkError:
+        log.exception("cleaning up a batch failed", extra={"effect": effect.__name__})
+    else:
+        return set()
+    failed = set()
+    for change in changes:
+        try:
+            effect([change], stores, deadline)
+        except UnlinkError:
+            failed.add(change.sequence_number)
+    return failed
+
+
+def _delete_images(changes: Sequence[Change], stores: CleanupStores, deadline: Deadline) -> None:
+    stores.images.remove_many(
+        [key for change in changes for key in change.qr_keys], deadline=deadline
+    )
+
+
+def _queue_erasures(changes: Sequence[Change], stores: CleanupStores, deadline: Deadline) -> None:
+    gone: dict[str, dict[str, Removed]] = {}
+    for change in changes:
+        if change.event == "link.removed":
+            gone.setdefault(change.workspace_id, {})[change.removed.id] = change.removed
+    messages = [
+        message_of(workspace_id, part)
+        for workspace_id, links in gone.items()
+        for part in runs(list(links.values()), LINKS_A_MESSAGE)
+    ]
+    if messages:
+        in_parallel(
+            lambda message: stores.erase_queue.send(message, deadline=deadline),
+            messages,
+        )
+
+
+def _send_events(changes: Sequence[Change], stores: CleanupStores, deadline: Deadline) -> None:
+    """One event a link, where its workspace wants them; erased links follow when all is gone."""
+    wanted: dict[tuple[str, str], bool] = {}
+    events = []
+    for change in changes:
+        if change.event == "link.removed" or change.deletion_id is None:
+            continue
+        key = (change.workspace_id, change.deletion_id)
+        if key not in wanted:
+            wanted[key] = stores.erasures.wants_link_events(*key, deadline=deadline)
+        if wanted[key]:
+            detail = {
+                "workspaceId": change.workspace_id,
+                "linkId": change.removed.id,
+                "deletionId": change.deletion_id,
+            }
+            events.append((change.event, detail))
+    stores.events.put(events, deadline=deadline)
+
+
+def _change(record: dict[str, Any]) -> Change | None:
+    """What a record says of a link; None when it is nothing to act on.
+
+    Raises ``KeyError``, ``TypeError``, ``ValueError`` or ``AttributeError`` for a record that is
+    not one of the links table.
+    """
+    data = record["dynamodb"]
+    if data["Keys"]["sk"]["S"] != "LINK":
+        return None
+    workspace_id, _, link_id = data["Keys"]["pk"]["S"].rpartition("#")
+    if not workspace_id or not link_id:
+        raise ValueError("the key is not a link's")
+    old = from_item(data.get("OldImage", {}))
+    new = from_item(data.get("NewImage", {}))
+    qr_keys: list[str] = []
+    if record["eventName"] == "REMOVE":
+        event, deletion_id = "link.removed", None
+        qr_keys = sorted(old.get("qrKeys", ()))
+    elif "livePk" in old and "livePk" not in new:
+        event, deletion_id = "link.soft_deleted", str(new["deletionId"])
+        qr_keys = sorted(old.get("qrKeys", ()))
+    elif "livePk" in new and "deletedAt" in old:
+        event, deletion_id = "link.restored", str(old["deletionId"])
+    else:
+        return None
+    prefix = f"qr/{workspace_id}/{link_id}/"
+    if strange := [key for key in qr_keys if not key.startswith(prefix)]:
+        raise ValueError(f"not an image of this link: {strange[0]}")
+    return Change(
+        sequence_number=data["SequenceNumber"],
+        event=event,
+        workspace_id=workspace_id,
+        removed=Removed(
+            id=link_id,
+            code=old.get("shortCode"),
+            external_id=old.get("externalId"),
+            deletion_id=old.get("deletionId"),
+            policies=old.get("policies"),
+            expired=(record.get("userIdentity") or {}).get("principalId") == TTL_SERVICE,
+        ),
+        deletion_id=deletion_id,
+        qr_keys=tuple(qr_keys),
+    )
+
+
+def _sequence_number(record: Any) -> str:
+    try:
+        return str(record["dynamodb"]["SequenceNumber"])
+    except (KeyError, TypeError):
+        return ""

@@ -1,0 +1,403 @@
+"""What goes on after a link is erased: nothing that hangs on it may stay, and that is counted.
+
+A link's erasure is recorded by the transaction that erases the link (or, for a link that its TTL
+removed, here). From then on any number of workers may come, late, twice or at once: a page of
+clicks is counted in the write that moves the page's cursor, a link is added to its deletion's sums
+in the transaction that finishes it, and the receipt is written once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from functions.unlink.clock import Deadline, iso, now_iso
+from functions.unlink.errors import Unavailable, UnlinkError
+from functions.unlink.ids import new_time_ordered_id, time_of
+from functions.unlink.outcomes import Outcome
+from functions.unlink.stores.clicks import PARTITIONS, ClicksTable
+from functions.unlink.stores.client import TransactionCancelled, in_parallel
+from functions.unlink.stores.deletions import Deletion, DeletionsTable
+from functions.unlink.stores.erasures import Erasure, ErasuresTable, Head
+from functions.unlink.stores.events import EventBus
+from functions.unlink.stores.images import Images
+from functions.unlink.stores.items import runs
+from functions.unlink.stores.links import TRANSACTION_ACTIONS, LinksTable
+from functions.unlink.stores.queues import Queue
+
+#: Links of one queue message: their erasures are read in one call, finished in one transaction.
+LINKS_A_MESSAGE = 99
+
+#: Of an erasure's record: the link's own, its code's and its external id's.
+ACTIONS_A_REMOVAL = 3
+
+#: How often the record of a removal may meet another worker's before it is left to a retry.
+MOST_COLLISIONS = 5
+
+#: Seconds that finishing may take after the deadline; the function's margin allows for it.
+LAST_WORDS = 10.0
+
+log = Logger()
+
+
+@dataclass(frozen=True, slots=True)
+class EraseStores:
+    """What the erasure works with."""
+
+    links: LinksTable
+    clicks: ClicksTable
+    deletions: DeletionsTable
+    erasures: ErasuresTable
+    images: Images
+    events: EventBus
+    erase_queue: Queue
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A link that is gone, as the stream's old image showed it; all but the id may be missing.
+
+    ``expired`` says that DynamoDB's TTL removed it; ``deletion_id`` is of its soft delete.
+    """
+
+    id: str
+    code: str | None = None
+    external_id: str | None = None
+    deletion_id: str | None = None
+    policies: dict[str, Any] | None = None
+    expired: bool = False
+
+
+def message_of(workspace_id: str, removed: Sequence[Removed]) -> dict[str, Any]:
+    """The queue message for links of one workspace, at most :data:`LINKS_A_MESSAGE`."""
+    return {
+        "workspaceId": workspace_id,
+        "links": [
+            {
+                name: value
+                for name, value in (
+                    ("id", link.id),
+                    ("code", link.code),
+                    ("externalId", link.external_id),
+                    ("deletionId", link.deletion_id),
+                    ("policies", link.policies),
+                    ("expired", link.expired or None),
+                )
+                if value is not None
+            }
+            for link in removed
+        ],
+    }
+
+
+def read_message(message: dict[str, Any]) -> tuple[str, list[Removed]]:
+    """The inverse of :func:`message_of`."""
+    return message["workspaceId"], [
+        Removed(
+            id=link["id"],
+            code=link.get("code"),
+            external_id=link.get("externalId"),
+            deletion_id=link.get("deletionId"),
+            policies=link.get("policies"),
+            expired=link.get("expired", False),
+        )
+        for link in message["links"]
+    ]
+
+
+# -- erase ----------------------------------------------------------------------------------
+
+
+def erase_what_hangs_on(
+    workspace_id: str, removed: Sequence[Removed], *, stores: EraseStores, deadline: Deadline
+) -> bool:
+    """Remove everything of these links, finish those of which nothing is left, and close their
+    deletions when they were the last.
+
+    What the deadline leaves is put back on the queue. False when something failed that time may
+    mend: the same message should come again.
+    """
+    erasures = _erasures(workspace_id, removed, stores, deadline)
+    open_ones = [erasure for erasure in erasures if erasure.finished_at is None]
+    heads = _heads(workspace_id, erasures, stores, deadline)
+    units = [(erasure, partition) for erasure in open_ones for partition in range(PARTITIONS)]
+    empty = in_parallel(
+        lambda unit: _empty(*unit, heads=heads, stores=stores, deadline=deadline), units
+    )
+    left = {
+        erasure.link_id for (erasure, _), done in zip(units, empty, strict=True) if done is not True
+    }
+    failed = any(done is None for done in empty)
+    done = [each for each in open_ones if each.link_id not in left and each.deletion_id]
+    # What was emptied is finished, even if its time is up: the next worker would look again.
+    deadline = Deadline(max(deadline.remaining(), 0) + LAST_WORDS)
+    # Images again, now that no renderer that saw the link can still be at work.
+    stores.images.remove_many([key for each in done for key in each.qr_keys], deadline=deadline)
+    for deletion_id in {each.deletion_id: None for each in erasures if each.deletion_id}:
+        finished = [each.link_id for each in done if each.deletion_id == deletion_id]
+        if finished:
+            _tell(
+                workspace_id,
+                deletion_id,
+                finished,
+                head=heads[deletion_id],
+                stores=stores,
+                deadline=deadline,
+            )
+            stores.erasures.finish(
+                workspace_id, deletion_id, finished, now=now_iso(), deadline=deadline
+            )
+        # Also when nothing was left to do: the worker before may have died just here.
+        complete_if_done(workspace_id, deletion_id, erasures=stores.erasures, deadline=deadline)
+    if left and not failed:
+        rest = [link for link in removed if link.id in left]
+        stores.erase_queue.send(message_of(workspace_id, rest), deadline=deadline, delay=0)
+    return not failed
+
+
+def complete_if_done(
+    workspace_id: str, deletion_id: str, *, erasures: ErasuresTable, deadline: Deadline
+) -> bool:
+    """Close a deletion with its receipt when all of its links are finished."""
+    head = erasures.head(workspace_id, deletion_id, deadline=deadline)
+    if head is None or head.state != "erasing":
+        return False
+    receipt = erasures.receipt(workspace_id, deletion_id, deadline=deadline)
+    if receipt["links"] != head.links:
+        return False
+    return erasures.complete(workspace_id, deletion_id, receipt, deadline=deadline)
+
+
+def _heads(
+    workspace_id: str, erasures: Sequence[Erasure], stores: EraseStores, deadline: Deadline
+) -> dict[str, Head]:
+    heads = {}
+    for deletion_id in {each.deletion_id: None for each in erasures if each.deletion_id}:
+        head = stores.erasures.head(workspace_id, deletion_id, deadline=deadline)
+        # The header is written before, or in, the transaction that erases.
+        heads[deletion_id] = head or Head("erasing", 0, {})
+    return heads
+
+
+def _empty(
+    erasure: Erasure,
+    partition: int,
+    *,
+    heads: dict[str, Head],
+    stores: EraseStores,
+    deadline: Deadline,
+) -> bool | None:
+    """Delete one partition page by page; True once a strongly consistent look finds nothing,
+    False when the deadline comes first, None when it failed."""
+    policies = heads[erasure.deletion_id].policies if erasure.deletion_id else {}
+    keep_installs = partition == PARTITIONS - 1 and not policies.get("cascadeInstalls")
+    try:
+        while not deadline.passed:
+            page = stores.clicks.first_page(
+                erasure.link_id, partition, whole=keep_installs, deadline=deadline
+            )
+            if not page:
+                return True
+            if not _counted(
+                erasure,
+                partition,
+                page,
+                keep_installs=keep_installs,
+                stores=stores,
+                deadline=deadline,
+            ):
+                continue
+            if keep_installs:
+                stores.clicks.write(put=_detached(erasure, page), deadline=deadline)
+            stores.clicks.write(delete=page, deadline=deadline)
+    except UnlinkError:
+        log.exception("erasing failed", extra={"linkId": erasure.link_id, "partition": partition})
+        return False if deadline.passed else None
+    return False
+
+
+def _counted(
+    erasure: Erasure,
+    partition: int,
+    page: Sequence[dict[str, Any]],
+    *,
+    keep_installs: bool,
+    stores: EraseStores,
+    deadline: Deadline,
+) -> bool:
+    """Whether every item of the page is counted, so that it may go."""
+    if not erasure.deletion_id:
+        return True
+    if erasure.finished_at is not None:
+        log.error("items came after the receipt", extra={"linkId": erasure.link_id})
+        return True
+    counted_to = erasure.cursors.get(partition, "")
+    fresh = [item["sk"]["S"] for item in page if item["sk"]["S"] > counted_to]
+    if not fresh:
+        return True
+    counts = Counter(_kind(sk) for sk in fresh)
+    if keep_installs:
+        del counts["installs"]
+    return stores.erasures.count_page(
+        erasure, partition, through=fresh[-1], counts=counts, deadline=deadline
+    )
+
+
+def _kind(sk: str) -> str:
+    if sk.startswith("CLICK#"):
+        return "clicks"
+    return "installs" if sk.startswith("INSTALL#") else "rollups"
+
+
+def _detached(erasure: Erasure, page: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The installs of a page under their workspace, without anything that names the link."""
+    return [
+        {name: value for name, value in item.items() if name not in _OF_THE_LINK}
+        | {"pk": {"S": f"INSTALLS#{erasure.workspace_id}"}, "sk": item["sk"]}
+        for item in page
+        if _kind(item["sk"]["S"]) == "installs"
+    ]
+
+
+#: Attributes of an install that tell which link it came from.
+_OF_THE_LINK = frozenset({"linkId", "shortCode", "clickId", "ttl"})
+
+
+def _tell(
+    workspace_id: str,
+    deletion_id: str,
+    link_ids: Sequence[str],
+    *,
+    head: Head,
+    stores: EraseStores,
+    deadline: Deadline,
+) -> None:
+    """An event for each erased link, where the workspace wants them."""
+    if head.policies.get("linkEvents"):
+        stores.events.put(
+            [
+                (
+                    "link.erased",
+                    {"workspaceId": workspace_id, "linkId": link_id, "deletionId": deletion_id},
+                )
+                for link_id in link_ids
+            ],
+            deadline=deadline,
+        )
+
+
+# -- record what nobody asked for -----------------------------------------------------------
+
+
+def _erasures(
+    workspace_id: str, removed: Sequence[Removed], stores: EraseStores, deadline: Deadline
+) -> list[Erasure]:
+    """The erasure of each link; those that TTL removed get theirs here, with its deletion.
+
+    A link removed by another hand (a create that was taken back, an administrator) has none: it
+    is cleaned up without being counted. A link that exists is left out, whatever the message says.
+    """
+    by_id = {link.id: link for link in removed}
+    for _ in range(MOST_COLLISIONS):
+        found = stores.erasures.find(workspace_id, list(by_id), deadline=deadline)
+        others = [link for link in by_id.values() if link.id not in found]
+        if not others:
+            return list(found.values())
+        ids = [link.id for link in others]
+        there = stores.links.states(workspace_id, ids, deadline=deadline)
+        if there:
+            log.error("a link that exists was to be erased", extra={"linkIds": list(there)[:10]})
+        others = [link for link in others if link.id not in there]
+        expired = [link for link in others if link.expired]
+        if not expired:
+            strays = [Erasure(workspace_id, link.id, "") for link in others]
+            return [*found.values(), *strays]
+        for group in _alike(expired, workspace_id, stores, deadline):
+            _record_expiry(workspace_id, group, stores, deadline)
+    raise Unavailable
+
+
+def _alike(
+    expired: Sequence[Removed], workspace_id: str, stores: EraseStores, deadline: Deadline
+) -> list[list[Removed]]:
+    """Groups that one deletion record can stand for, small enough for one transaction."""
+    groups: dict[tuple[bool, str], list[Removed]] = {}
+    policies: dict[str | None, dict[str, Any]] = {}
+    for link in expired:
+        soft_delete = link.deletion_id
+        if soft_delete is not None and soft_delete not in policies:
+            head = stores.erasures.head(workspace_id, soft_delete, deadline=deadline)
+            policies[soft_delete] = head.policies if head else {}
+        its = policies[soft_delete] if soft_delete is not None else link.policies or {}
+        key = (soft_delete is not None, repr(sorted(its.items())))
+        groups.setdefault(key, []).append(replace(link, policies=its))
+    size = (TRANSACTION_ACTIONS - 1) // ACTIONS_A_REMOVAL
+    return [list(part) for group in groups.values() for part in runs(group, size)]
+
+
+def _record_expiry(
+    workspace_id: str, group: Sequence[Removed], stores: EraseStores, deadline: Deadline
+) -> None:
+    """One deletion for these expired links, with their erasures, and their codes freed.
+
+    A collision (another worker recorded one of them) changes nothing; the caller looks again.
+    """
+    deletion_id = new_time_ordered_id()
+    soft_deleted = group[0].deletion_id is not None
+    deletion = Deletion(
+        id=deletion_id,
+        workspace_id=workspace_id,
+        mode="erase",
+        state="erasing",
+        actor={"service": "retention"},
+        created_at=iso(time_of(deletion_id)),
+        reason="retentionDays" if soft_deleted else "purgeExpiredAfterDays",
+        link_ids=[link.id for link in group],
+        outcomes=bytearray([Outcome.ERASED]) * len(group),
+        policies=group[0].policies or {},
+    )
+    actions = stores.deletions.accept_actions(deletion, key=None)
+    for link in group:
+        actions.append(stores.erasures.create_action(workspace_id, link.id, deletion_id))
+        actions += stores.links.release_actions(
+            workspace_id, link.id, code=link.code, external_id=link.external_id
+        )
+    try:
+        stores.links.erase(actions, deadline=deadline)
+    except TransactionCancelled as cancelled:
+        codes = [reason.get("Code") for reason in cancelled.reasons]
+        log.warning("an expiry was not recorded", extra={"reasons": codes})
+
+
+# -- look after what stalled ----------------------------------------------------------------
+
+
+def requeue(
+    workspace_id: str,
+    deletion_id: str,
+    *,
+    deletions: DeletionsTable,
+    erasures: ErasuresTable,
+    erase_queue: Queue,
+    deadline: Deadline,
+) -> int:
+    """Go on with an erasure that takes too long, from its record alone; how many links are left.
+
+    Whatever was lost (a stream record, a message, a worker), the record knows every link and the
+    erasure of each what is still to remove.
+    """
+    if complete_if_done(workspace_id, deletion_id, erasures=erasures, deadline=deadline):
+        return 0
+    deletion = deletions.load(workspace_id, deletion_id, deadline=deadline)
+    if deletion is None or deletion.state != "erasing":
+        return 0
+    found = erasures.find(workspace_id, deletion.ids_with(Outcome.ERASED), deadline=deadline)
+    left = [Removed(each.link_id) for each in found.values() if each.finished_at is None]
+    for part in runs(left, LINKS_A_MESSAGE):
+        erase_queue.send(message_of(workspace_id, part), deadline=deadline)
+    erasures.look_again_later(workspace_id, deletion_id, deadline=deadline)
+    return len(left)

@@ -1,0 +1,33 @@
+"""The bucket of what could not be processed: Lambda's failed batches and records put aside."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from functions.unlink.clock import Deadline, now_iso
+from functions.unlink.stores.client import call
+
+#: Records that the cleanup itself put aside; Lambda writes its own under ``aws/lambda/``.
+ASIDE = "aside/"
+
+
+class FailuresBucket:
+    """Keeps whole stream records, so that they can be replayed."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self.name = name
+
+    def put_aside(self, record: Any, *, deadline: Deadline) -> None:
+        """Keep a record in the shape in which Lambda keeps a failed batch: ``payload``."""
+        now = now_iso()
+        call(
+            self._client.put_object,
+            deadline=deadline,
+            Bucket=self.name,
+            Key=f"{ASIDE}{now[:10]}/{now}-{uuid.uuid4()}.json",
+            Body=json.dumps({"payload": {"Records": [record]}}).encode(),
+            ContentType="application/json",
+        )

@@ -1,0 +1,257 @@
+"""After an erase: clicks, rollups, installs and images go, are counted, and the receipt says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from functions.unlink.clock import Deadline
+from functions.unlink.procedures.erasure import requeue
+from functions.unlink.stores import clicks as clicks_store
+from tests.functions.erasing import Erasing, click_item, erasing
+
+__all__ = ["erasing"]
+
+pytestmark = pytest.mark.engine
+
+
+def receipt(links: int = 1, **counts: int) -> dict[str, int]:
+    nothing = {"clicks": 0, "rollups": 0, "installs": 0, "qrObjects": 0}
+    return {"links": links, "codes": links} | nothing | counts
+
+
+def test_an_erased_link_leaves_nothing_and_the_receipt_counts_what_went(erasing: Erasing) -> None:
+    [link_id, other] = erasing.world.create(2)
+    erasing.click(link_id, 5)
+    erasing.click(other, 1)
+    erasing.put_beside(link_id, "DAY#2026-01-01", clicks=5)
+    erasing.put_beside(link_id, "INSTALL#2026-01-01#1", id="1")
+    keys = erasing.render(link_id, "a.png", "b.svg")
+    kept = erasing.render(other, "a.png")
+
+    deletion, records = erasing.erase([link_id], policies={"cascadeInstalls": True})
+    assert erasing.cleanup(records) == []
+    assert not set(keys) & set(erasing.s3.objects)
+    erasing.work_all()
+
+    assert erasing.receipt(deletion.id) == receipt(clicks=5, rollups=1, installs=1, qrObjects=2)
+    closed = erasing.header(deletion.id)
+    assert closed.state == "complete"
+    assert closed.receipt is not None
+    assert deletion.created_at < closed.receipt["rescannedAt"] <= str(closed.completed_at)
+    assert erasing.left_of(link_id) == []
+    assert len(erasing.left_of(other)) == 1
+    assert set(erasing.s3.objects) == set(kept)
+
+
+def test_a_link_without_images_costs_no_call_to_s3(erasing: Erasing) -> None:
+    _, records = erasing.erase(erasing.world.create(3))
+    erasing.cleanup(records)
+    erasing.work_all()
+    assert erasing.s3.calls == []
+
+
+def test_many_links_of_one_deletion_make_one_receipt(erasing: Erasing) -> None:
+    ids = erasing.world.create(120)
+    for link_id in ids[::10]:
+        erasing.click(link_id, 2)
+    deletion, records = erasing.erase(ids)
+
+    erasing.cleanup(records[:50])
+    erasing.cleanup(records[50:])
+    assert len(erasing.queue.messages) == 2
+    erasing.work(erasing.queue.messages.pop())
+    assert erasing.header(deletion.id).state == "erasing"
+    erasing.work_all()
+
+    assert erasing.receipt(deletion.id) == receipt(120, clicks=24)
+
+
+def test_pages_of_a_link_are_counted_once_although_workers_die_and_messages_come_twice(
+    erasing: Erasing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clicks_store, "PAGE", 7)
+    [link_id] = erasing.world.create(1)
+    erasing.world.clicks.write(
+        put=[click_item(link_id, n) for n in range(100)], deadline=Deadline(20)
+    )
+    deletion, records = erasing.erase([link_id])
+    erasing.cleanup(records)
+    [message] = erasing.queue.messages
+
+    write = erasing.world.clicks.write
+    calls = 0
+
+    def die_halfway(**arguments: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls % 3 == 0:
+            arguments["delete"] = arguments["delete"][:2]  # type: ignore[index]
+            write(**arguments)  # type: ignore[arg-type]
+            raise KeyboardInterrupt
+        write(**arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(erasing.world.clicks, "write", die_halfway)
+    died = 0
+    while erasing.header(deletion.id).state == "erasing":
+        try:
+            erasing.work(message)
+        except KeyboardInterrupt:
+            died += 1
+    erasing.work(message)
+
+    assert died > 2
+    assert erasing.receipt(deletion.id) == receipt(clicks=100)
+
+
+def test_what_the_deadline_leaves_goes_back_to_the_queue(erasing: Erasing) -> None:
+    ids = erasing.world.create(2)
+    erasing.click(ids[0], 3)
+    deletion, records = erasing.erase(ids)
+    erasing.cleanup(records)
+    message = erasing.queue.messages.pop()
+
+    assert erasing.work(message, seconds=0)
+    [again] = erasing.queue.messages
+    assert [link["id"] for link in again["links"]] == [link["id"] for link in message["links"]]
+    erasing.work_all()
+
+    assert erasing.receipt(deletion.id) == receipt(2, clicks=3)
+
+
+def test_installs_stay_without_the_links_id_unless_the_workspace_cascades(erasing: Erasing) -> None:
+    [link_id] = erasing.world.create(1)
+    erasing.put_beside(link_id, "INSTALL#2026-01-01#9", id="9", platform="ios", shortCode="abcd")
+    deletion, records = erasing.erase([link_id])
+    erasing.cleanup(records)
+    erasing.work_all()
+
+    assert erasing.receipt(deletion.id) == receipt()
+    assert erasing.left_of(link_id) == []
+    [kept] = erasing.world.dynamodb.query(
+        TableName=erasing.world.clicks.name,
+        KeyConditionExpression="pk=:pk",
+        ExpressionAttributeValues={":pk": {"S": f"INSTALLS#{erasing.world.workspace_id}"}},
+    )["Items"]
+    assert kept["platform"] == {"S": "ios"}
+    assert not {"linkId", "shortCode"} & set(kept)
+
+
+def test_a_lost_stream_record_is_made_up_for_from_the_record(erasing: Erasing) -> None:
+    ids = erasing.world.create(3)
+    erasing.click(ids[1], 4)
+    keys = erasing.render(ids[2], "a.png")
+    deletion, _records = erasing.erase(ids)
+    stores = erasing.world.stores
+
+    left = requeue(
+        erasing.world.workspace_id,
+        deletion.id,
+        deletions=stores.deletions,
+        erasures=stores.erasures,
+        erase_queue=erasing.queue,  # type: ignore[arg-type]
+        deadline=Deadline(10),
+    )
+    erasing.work_all()
+
+    assert left == 3
+    assert erasing.receipt(deletion.id) == receipt(3, clicks=4, qrObjects=1)
+    assert keys[0] not in erasing.s3.objects
+
+
+def test_a_message_about_a_link_that_exists_does_nothing(erasing: Erasing) -> None:
+    [link_id] = erasing.world.create(1)
+    erasing.click(link_id, 2)
+    erasing.work({"workspaceId": erasing.world.workspace_id, "links": [{"id": link_id}]})
+    assert len(erasing.left_of(link_id)) == 2
+
+
+def test_a_link_that_its_ttl_removed_goes_the_same_way_with_a_deletion_of_its_own(
+    erasing: Erasing,
+) -> None:
+    [link] = erasing.world.create_items(1, externalId="crm-1")
+    erasing.click(link["id"], 3)
+    soft, _ = erasing.soft_delete([link["id"]], retention_days=30)
+    record = erasing.expire(link["id"])
+
+    erasing.cleanup([record])
+    message = erasing.queue.messages[0]
+    erasing.work_all()
+    erasing.work(message)
+
+    found, _ = erasing.world.stores.deletions.newest(
+        erasing.world.workspace_id, limit=10, before=None, deadline=Deadline(10)
+    )
+    assert len(found) == 2
+    own = erasing.header(found[0].id)
+    assert found[1].id == soft.id
+    assert (own.mode, own.state, own.link_ids) == ("erase", "complete", [link["id"]])
+    assert own.actor == {"service": "retention"}
+    assert own.reason == "retentionDays"
+    assert erasing.receipt(own.id) == receipt(clicks=3)
+    links = erasing.world.stores.links
+    assert links.resolve_code(link["shortCode"], deadline=Deadline(10)) is None
+    assert not links.taken_external_ids(
+        erasing.world.workspace_id, ["crm-1"], deadline=Deadline(10)
+    )
+
+
+def test_a_soft_delete_removes_the_images_and_queues_nothing(erasing: Erasing) -> None:
+    [link_id] = erasing.world.create(1)
+    erasing.click(link_id)
+    erasing.render(link_id, "a.png", "b.png")
+    _, records = erasing.soft_delete([link_id])
+
+    assert erasing.cleanup(records) == []
+
+    assert erasing.s3.objects == {}
+    assert erasing.queue.messages == []
+    assert len(erasing.left_of(link_id)) == 1
+
+
+def test_images_of_a_soft_deleted_link_are_not_counted_again_when_it_is_erased(
+    erasing: Erasing,
+) -> None:
+    [link_id] = erasing.world.create(1)
+    erasing.render(link_id, "a.png")
+    erasing.cleanup(erasing.soft_delete([link_id])[1])
+    deletion, records = erasing.erase([link_id])
+    erasing.cleanup(records)
+    erasing.work_all()
+    assert erasing.receipt(deletion.id) == receipt(qrObjects=0)
+
+
+def test_a_poison_record_is_put_aside_and_blocks_nobody(erasing: Erasing) -> None:
+    first, second = erasing.world.create(2)
+    keys = erasing.render(first, "a.png") + erasing.render(second, "b.png")
+    _, records = erasing.erase([first, second])
+    poison: list[dict[str, Any]] = [
+        {"eventName": "REMOVE"},
+        {"dynamodb": None},
+        {"dynamodb": {"Keys": {"sk": 1}}},
+    ]
+
+    assert erasing.cleanup([poison[0], records[0], poison[1], records[1], poison[2]]) == []
+
+    assert not set(keys) & set(erasing.s3.objects)
+    assert len(erasing.s3.objects) == 3
+    [message] = erasing.queue.messages
+    assert {link["id"] for link in message["links"]} == {first, second}
+
+
+def test_link_events_are_sent_where_the_workspace_wants_them(erasing: Erasing) -> None:
+    wanted, silent = erasing.world.create(2)
+    wants = {"policies": {"linkEvents": True}}
+    soft, records = erasing.soft_delete([wanted], **wants)
+    erasing.cleanup(records)
+    erase, records = erasing.erase([wanted], **wants)
+    erasing.cleanup(records)
+    _, records = erasing.erase([silent])
+    erasing.cleanup(records)
+    erasing.work_all()
+
+    kinds = [entry["DetailType"] for entry in erasing.bus.entries]
+    assert kinds == ["link.soft_deleted", "link.erased"]
+    assert soft.id in erasing.bus.entries[0]["Detail"]
+    assert erase.id in erasing.bus.entries[1]["Detail"]
