@@ -37,8 +37,11 @@ class UnlinkError(Exception):
     """Base of all errors with an answer.
 
     ``english`` and ``arabic`` are Hoko's pair, ``message`` is LinkForty's sentence (the English
-    one unless it says more).
+    one unless it says more). ``deletion_id`` names the deletion that exists all the same: one that
+    was accepted will complete, whatever its first worker met.
     """
+
+    deletion_id: str | None = None
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     english = "Internal server error"
@@ -168,6 +171,10 @@ class StillRunning(Conflict):
 
     english = "A request with this Idempotency-Key is still running"
     arabic = "لا يزال طلب بهذا المفتاح قيد التنفيذ"
+
+    def __init__(self, deletion_id: str | None = None) -> None:
+        super().__init__()
+        self.deletion_id = deletion_id
 
 
 class SelectionChanged(Conflict):

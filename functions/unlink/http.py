@@ -229,6 +229,8 @@ class Api:
             answer = endpoint(request)
         except UnlinkError as error:
             answer = self._refuse(error, dialect)
+            if error.deletion_id is not None:
+                headers["X-Deletion-Id"] = error.deletion_id
             if isinstance(error, RateLimited):
                 headers |= rate_headers(
                     RateWindow(

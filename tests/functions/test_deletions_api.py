@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 
 from functions import deletions
 from functions.unlink.clock import Deadline
+from functions.unlink.errors import InternalError
 from functions.unlink.ids import new_time_ordered_id
 from functions.unlink.procedures import deletion as engine
+from functions.unlink.stores.links import LinksTable
 from tests.conftest import World
 from tests.events import Context, api_event
 
@@ -244,6 +247,32 @@ def test_a_filter_that_matches_more_than_the_plan_allows_is_refused(world: World
     assert status == 400
     assert refused["limit"] == 100
     assert len(world.live_ids()) == 101
+
+
+def test_an_error_that_no_retry_mends_names_the_deletion_that_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = world.create(3)
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise InternalError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(LinksTable, "mark_deleted", refuse)
+        status, body, headers = ask(world, {"ids": ids}, headers={"Idempotency-Key": "k"})
+    assert status == 500
+    assert body["error"]["en"] == "Internal server error"
+    deletion_id = headers["X-Deletion-Id"]
+
+    status, body, headers = ask(world, {"ids": ids}, headers={"Idempotency-Key": "k"})
+    assert (status, headers["X-Deletion-Id"]) == (409, deletion_id)
+
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 3600)
+    engine.resume(world.workspace_id, deletion_id, stores=world.stores, deadline=Deadline(20))
+    status, body, _ = ask(world, {"ids": ids}, headers={"Idempotency-Key": "k"})
+    assert status == 200
+    assert body["counts"]["deleted"] == 3
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,16 @@ def test_a_thousand_links_take_the_chunked_record_and_keep_their_order(world: Wo
     assert world.live_ids() == []
 
 
+def test_ten_thousand_links_are_deleted_in_request_order(world: World) -> None:
+    ids = [link_id for _ in range(10) for link_id in world.create(1000)][::-1]
+
+    deletion = delete(world, ids)
+
+    assert deletion.state == "complete"
+    assert deletion.ids_with(Outcome.DELETED) == ids
+    assert world.live_ids() == []
+
+
 @pytest.mark.parametrize("case", ["unknown", "foreign", "deleted"])
 def test_one_id_that_is_not_live_here_rejects_all(world: World, case: str) -> None:
     ids = world.create(2)

@@ -113,7 +113,7 @@ def soft_delete(
         stores.deletions.accept(deletion, key=requester.key, deadline=deadline)
     except KeyTaken:
         return _answered_by_another(requester, stores.deletions, deadline)
-    run(deletion, stores=stores, deadline=deadline)
+    _run_accepted(deletion, stores, deadline)
     return deletion
 
 
@@ -144,7 +144,7 @@ def delete_by_filter(
     except KeyTaken:
         return _answered_by_another(requester, stores.deletions, deadline)
     if selection.complete:
-        run(deletion, stores=stores, deadline=deadline)
+        _run_accepted(deletion, stores, deadline)
     else:
         hand_over(deletion, stores=stores)
     return deletion
@@ -192,7 +192,7 @@ def erase_many(
     except KeyTaken:
         return _answered_by_another(requester, stores.deletions, deadline)
     if states:
-        run(deletion, stores=stores, deadline=deadline, states=states)
+        _run_accepted(deletion, stores, deadline, states=states)
     return deletion
 
 
@@ -242,7 +242,7 @@ def replay(requester: Requester, deletions: DeletionsTable, deadline: Deadline) 
         raise KeyReused
     deletion = deletions.load(requester.workspace_id, deletion_id, deadline=deadline)
     if deletion is None or deletion.open:
-        raise StillRunning
+        raise StillRunning(deletion_id)
     return deletion
 
 
@@ -280,6 +280,20 @@ def _new_deletion(
         retention_days=requester.retention_days,
         policies=dict(requester.policies),
     )
+
+
+def _run_accepted(
+    deletion: Deletion,
+    stores: Stores,
+    deadline: Deadline,
+    states: dict[str, LinkState] | None = None,
+) -> None:
+    """Run what was just accepted; an error names the deletion, which goes on without us."""
+    try:
+        run(deletion, stores=stores, deadline=deadline, states=states)
+    except UnlinkError as error:
+        error.deletion_id = deletion.id
+        raise
 
 
 # -- run ------------------------------------------------------------------------------------
