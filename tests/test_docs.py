@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from functions.unlink.errors import UnlinkError
+from functions.unlink.stores.erasures import SUMS
 from local import run
 from tests.readme import ROOT, called_routes, documented_routes, readme
 from tests.template import resources, synthesized_template
@@ -115,6 +116,12 @@ def test_the_readme_lists_the_status_of_every_error() -> None:
 
     listed = {int(row[1]) for row in re.finditer(r"^\| (\d{3}) \|", readme(), re.MULTILINE)}
     assert {int(error.status) for error in tree(UnlinkError)} - listed == set()
+
+
+def test_the_readme_shows_a_whole_receipt() -> None:
+    shown = re.search(r'"receipt": (\{[^}]*\})', readme())
+    assert shown
+    assert json.loads(shown[1]).keys() == {*SUMS, "rescannedAt"}
 
 
 def test_the_readme_lists_what_a_run_writes_for_callers() -> None:
