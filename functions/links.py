@@ -27,7 +27,7 @@ def _links() -> LinksTable:
     return LinksTable(client("dynamodb"), setting("LINKS_TABLE"))
 
 
-@api.route("POST", "/api/links", scope="linksWrite")
+@api.route("POST", "/api/links", scope="linksWrite", answered_once=True)
 def create(request: Request) -> Answer:
     """Create one link (an object) or up to 1,000 (an array), all or none."""
     body = request.json()

@@ -36,6 +36,7 @@ from functions.unlink.settings import optional_setting, setting
 from functions.unlink.stores.access import AccessTable, RateWindow
 from functions.unlink.stores.client import client
 from functions.unlink.stores.deletions import IdempotencyKey
+from functions.unlink.stores.requests import Kept, RequestsTable
 
 #: Largest body that a function parses, in bytes. Lambda takes 6 MB, and base64 (all media types
 #: are declared binary) leaves 4.5 MB of it; 10,000 ids are 0.4 MB.
@@ -46,6 +47,9 @@ ANSWER_MARGIN = 4.0
 
 #: The limiter must never cost a caller more than this, in seconds.
 LIMITER_PATIENCE = 0.5
+
+#: What keeping an answer for its repetition may take, in seconds.
+LAST_PATIENCE = 1.5
 
 _EXPOSED = (
     "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, RateLimit, RateLimit-Policy, "
@@ -174,16 +178,26 @@ class Api:
         self._log = Logger()
 
     def route(
-        self, method: str, rule: str, *, scope: str | None, dialect: str = "linkforty"
+        self,
+        method: str,
+        rule: str,
+        *,
+        scope: str | None,
+        dialect: str = "linkforty",
+        answered_once: bool = False,
     ) -> Callable[[Callable[[Request], Answer]], Callable[[Request], Answer]]:
         """Register an endpoint: ``rule`` as Powertools spells it, ``scope`` that it needs.
 
         ``scope=None`` is for a route whose body decides which; it checks with ``require``.
+        ``answered_once`` keeps the answer to an ``Idempotency-Key`` for a day; the routes that
+        delete rebuild theirs from the deletion's record instead.
         """
 
         def register(endpoint: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
+            serve = _once(endpoint) if answered_once else endpoint
+
             def entry(**path: str) -> Response[Any]:
-                return self._serve(endpoint, path, scope, dialect, f"{method} {rule}")
+                return self._serve(serve, path, scope, dialect, f"{method} {rule}")
 
             self._app.route(rule, method=[method])(entry)
             self.routes.append(Route(method, rule, scope, dialect, endpoint))
@@ -284,6 +298,38 @@ class Api:
             self._log.error("failed", extra={"cause": repr(error.__cause__)})
         body = error.hoko() if dialect == "hoko" else error.linkforty()
         return Answer(int(error.status), body, error.headers(), {"error": error.english})
+
+
+def _once(endpoint: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
+    """The same answer to the same ``Idempotency-Key``.
+
+    Errors are not kept: a refusal changed nothing, so its repetition may well be welcome.
+    """
+
+    def serve(request: Request) -> Answer:
+        key = request.idempotency_key()
+        if key is None:
+            return endpoint(request)
+        requests = RequestsTable(client("dynamodb"), setting("LINKS_TABLE"))
+        workspace_id = request.caller.workspace_id
+        claim, kept = requests.claim(workspace_id, key, deadline=request.deadline)
+        if kept is not None:
+            return Answer(kept.status, json.loads(kept.body), kept.headers, {"replayed": True})
+        try:
+            answer = endpoint(request)
+        except BaseException:
+            requests.release(workspace_id, key, claim, deadline=Deadline(LAST_PATIENCE))
+            raise
+        requests.keep(
+            workspace_id,
+            key,
+            claim,
+            Kept(answer.status, to_json(answer.body), answer.headers),
+            deadline=Deadline(LAST_PATIENCE),
+        )
+        return answer
+
+    return serve
 
 
 def access_table() -> AccessTable:

@@ -163,7 +163,8 @@ OPERATIONS: dict[str, Operation] = {
                 links=link_operations("$response.body#/id"),
             )
         },
-        raises=(errors.ShortCodeTaken, errors.Conflict),
+        idempotent=True,
+        raises=(errors.ShortCodeTaken, errors.Conflict, errors.StillRunning, errors.KeyReused),
         more="Without `shortCode` (or `customCode`, another name of it) one is drawn.",
     ),
     "GET /api/links": Operation(

@@ -1,0 +1,104 @@
+"""An ``Idempotency-Key`` on requests that have no deletion record: the same answer, once."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from functions import links
+from functions.unlink.clock import Deadline
+from functions.unlink.errors import StillRunning
+from functions.unlink.stores import requests as store
+from functions.unlink.stores.deletions import IdempotencyKey
+from functions.unlink.stores.requests import RequestsTable
+from tests.conftest import World
+from tests.events import api_event, call
+
+pytestmark = pytest.mark.engine
+
+NEW = {"originalUrl": "https://example.com/page", "title": "Spring"}
+
+
+def create(world: World, body: Any, key: str = "k", **event: Any) -> tuple[int, Any]:
+    workspace_id = event.pop("workspace_id", world.workspace_id)
+    return call(
+        links.handler,
+        api_event(
+            "POST",
+            "/api/links",
+            workspace_id=workspace_id,
+            body=body,
+            headers={"idempotency-key": key},
+            **event,
+        ),
+    )
+
+
+def test_a_repeated_create_answers_the_same_link(world: World) -> None:
+    first = create(world, NEW)
+    again = create(world, NEW)
+
+    assert first[0] == 201
+    assert again == first
+    assert world.live_ids() == [first[1]["id"]]
+
+
+def test_a_thousand_created_links_are_answered_again(world: World) -> None:
+    first = create(world, [NEW] * 1000)
+
+    assert create(world, [NEW] * 1000) == first
+    assert len(world.live_ids()) == 1000
+
+
+def test_the_key_belongs_to_one_request_and_one_workspace(world: World) -> None:
+    create(world, NEW)
+
+    status, refused = create(world, NEW | {"title": "Summer"})
+    assert status == 422
+    assert refused["error"] == "Unprocessable Entity"
+    assert create(world, NEW, workspace_id=f"{world.workspace_id}-b")[0] == 201
+
+
+def test_a_refused_request_may_be_repeated(world: World) -> None:
+    code = world.create_items()[0]["shortCode"]
+    status, _ = create(world, NEW | {"shortCode": code})
+    assert status == 409
+    world.stores.links.erase(
+        world.stores.links.erase_actions(
+            world.workspace_id,
+            next(
+                iter(
+                    world.stores.links.states(
+                        world.workspace_id, world.live_ids(), deadline=Deadline(10)
+                    ).values()
+                )
+            ),
+        ),
+        deadline=Deadline(10),
+    )
+
+    assert create(world, NEW | {"shortCode": code})[0] == 201
+
+
+def test_a_request_that_runs_is_a_conflict_until_its_lease_lapses(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = RequestsTable(world.dynamodb, world.stores.links.name)
+    key = IdempotencyKey("k", "hash")
+    claim, kept = table.claim(world.workspace_id, key, deadline=Deadline(10))
+    assert kept is None
+
+    with pytest.raises(StillRunning):
+        table.claim(world.workspace_id, key, deadline=Deadline(10))
+
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + store.LEASE_SECONDS + 1)
+    second, kept = table.claim(world.workspace_id, key, deadline=Deadline(10))
+    assert (kept, second != claim) == (None, True)
+    # The first, should it still be alive, no longer answers for the key.
+    late = store.Kept(201, "{}", {})
+    table.keep(world.workspace_id, key, claim, late, deadline=Deadline(10))
+    with pytest.raises(StillRunning):
+        table.claim(world.workspace_id, key, deadline=Deadline(10))
