@@ -24,7 +24,7 @@ from functions.unlink.policies import Policies
 from functions.unlink.roles import ROLES
 from functions.unlink.settings import setting
 from functions.unlink.stores.access import AccessTable
-from functions.unlink.stores.client import client
+from functions.unlink.stores.client import client, within
 
 log = Logger()
 
@@ -77,7 +77,7 @@ def _caller_with_key(
     if expires_at and expires_at <= now_iso():
         return None, "expired key"
     try:
-        access.note_use(record, deadline=Deadline(NOTE_PATIENCE))
+        within(NOTE_PATIENCE, lambda: access.note_use(record, deadline=Deadline(NOTE_PATIENCE)))
     except UnlinkError:
         log.warning("the use of a key was not noted", extra={"keyId": record["keyId"]})
     caller = {

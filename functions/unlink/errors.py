@@ -201,15 +201,19 @@ class KeyReused(UnlinkError):
 
 
 class RateLimited(UnlinkError):
-    """The key's minute window is full; ``retry_after`` is the seconds really left in it."""
+    """The key's minute window is full.
+
+    ``retry_after`` is the seconds really left in it, ``reset`` its end in Unix seconds.
+    """
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     english = "Rate limit exceeded"
     arabic = "تم تجاوز حد المعدل"
 
-    def __init__(self, retry_after: int) -> None:
+    def __init__(self, retry_after: int, *, reset: int) -> None:
         super().__init__(retryAfter=retry_after)
         self.retry_after = retry_after
+        self.reset = reset
 
     def headers(self) -> dict[str, str]:
         return {"Retry-After": str(self.retry_after)}

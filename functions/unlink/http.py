@@ -34,7 +34,7 @@ from functions.unlink.plans import Plan, plans
 from functions.unlink.policies import Policies
 from functions.unlink.settings import optional_setting, setting
 from functions.unlink.stores.access import AccessTable, RateWindow
-from functions.unlink.stores.client import client
+from functions.unlink.stores.client import client, within
 from functions.unlink.stores.deletions import IdempotencyKey
 from functions.unlink.stores.requests import Kept, RequestsTable
 
@@ -246,12 +246,8 @@ class Api:
             if error.deletion_id is not None:
                 headers["X-Deletion-Id"] = error.deletion_id
             if isinstance(error, RateLimited):
-                headers |= rate_headers(
-                    RateWindow(
-                        caller.plan.requests_per_minute, 0, int(time.time()) + error.retry_after
-                    ),
-                    caller.plan,
-                )
+                full = RateWindow(caller.plan.requests_per_minute, 0, error.reset)
+                headers |= rate_headers(full, caller.plan)
         except Exception:
             self._log.exception("unexpected error", extra={"route": route})
             answer = self._refuse(InternalError(), dialect)
@@ -281,11 +277,14 @@ class Api:
 
         The limiter protects callers from each other; refusing them all because it is down would
         be the outage that it exists to prevent. The gateway's usage plan still shields the
-        functions. Such an answer carries no rate headers.
+        functions. Such an answer carries no rate headers: any number would be made up.
         """
         try:
-            return access_table().count_request(
-                caller.key_id, caller.plan, deadline=Deadline(LIMITER_PATIENCE)
+            return within(
+                LIMITER_PATIENCE,
+                lambda: access_table().count_request(
+                    caller.key_id, caller.plan, deadline=Deadline(LIMITER_PATIENCE)
+                ),
             )
         except RateLimited:
             raise

@@ -73,3 +73,20 @@ def comparable(template: Template, stage: str) -> Counter[str]:
         text = re.sub(rf"Stage{stage}", "StageSTAGE", text)
         found[re.sub(r"[0-9A-Fa-f]{8,64}\b", "HASH", text)] += 1
     return found
+
+
+@pytest.mark.parametrize(
+    "origins",
+    [
+        "*,https://app.example.com",
+        "https://app.example.com/",
+        "app.example.com",
+        "https://app.example.com, https://b.example",
+        "https://a.example'",
+        'https://a.example"',
+        "null",
+    ],
+)
+def test_origins_that_no_browser_sends_are_refused(origins: str) -> None:
+    with pytest.raises(ValueError, match="corsAllowOrigins"):
+        synthesize(corsAllowOrigins=origins)

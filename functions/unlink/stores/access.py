@@ -146,7 +146,7 @@ class AccessTable:
                 ReturnValues="UPDATED_NEW",
             )
         except ConditionFailed:
-            raise RateLimited(window.seconds_left) from None
+            raise RateLimited(window.seconds_left, reset=window.reset) from None
         used = int(answer["Attributes"]["requests"]["N"])
         return RateWindow(window.limit, max(0, window.limit - used), window.reset)
 

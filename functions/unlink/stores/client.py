@@ -181,6 +181,18 @@ def in_parallel(work: Callable[[_Part], _Result], parts: Sequence[_Part]) -> lis
     return list(_workers().map(work, parts))
 
 
+def within(seconds: float, work: Callable[[], _Result]) -> _Result:
+    """The result of ``work``, for callers that must not wait longer for it.
+
+    A deadline stops retries, but not a call that hangs until its read timeout; that call goes on
+    unseen here. Raises ``Unavailable``.
+    """
+    try:
+        return _workers().submit(work).result(seconds)
+    except TimeoutError:
+        raise Unavailable from None
+
+
 def _translate(error: Exception) -> Exception:
     if isinstance(error, ClientError):
         code = error.response["Error"].get("Code", "")
