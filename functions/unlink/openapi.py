@@ -533,7 +533,7 @@ EXAMPLES: tuple[UnlinkError, ...] = (
     errors.StillRunning(),
     errors.BodyTooLarge(),
     errors.KeyReused(),
-    errors.RateLimited(17),
+    errors.RateLimited(17, reset=0),
     errors.InternalError(),
     errors.Unavailable(),
 )
