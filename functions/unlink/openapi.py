@@ -124,6 +124,54 @@ def link_operations(expression: str) -> dict[str, Schema]:
     }
 
 
+def _plain(schema: Any, *, answered: bool) -> Any:
+    """Without the titles that repeat each name, and without defaults of what is only answered."""
+    if isinstance(schema, list):
+        return [_plain(each, answered=answered) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    dropped = {"default"} if answered else set()
+    plain: Schema = {}
+    for key, value in schema.items():
+        if (key == "title" and isinstance(value, str)) or key in dropped:
+            continue
+        if key == "description" and isinstance(value, str):
+            plain[key] = " ".join(value.replace("``", "`").split())
+        elif key == "properties":
+            plain[key] = {name: _plain(each, answered=answered) for name, each in value.items()}
+        else:
+            plain[key] = _plain(value, answered=answered)
+    return plain
+
+
+def filter_parameters() -> list[Schema]:
+    """One query parameter for each member of a filter, as its model has it."""
+    schema = FilterFields.model_json_schema()
+    return [
+        query(name, _plain(_without_null(member), answered=True), FILTER[name])
+        for name, member in schema["properties"].items()
+    ]
+
+
+def _without_null(member: Schema) -> Schema:
+    """A query has no null: what is not asked is left out."""
+    [given] = [each for each in member["anyOf"] if each != {"type": "null"}]
+    return given
+
+
+#: What each member of a filter means.
+FILTER = {
+    "tag": "With this tag.",
+    "title": "With this in the title, in any letter case.",
+    "isActive": "Switched on, or off.",
+    "expired": "Past `expiresAt`, or not.",
+    "createdBefore": "Created earlier; exclusive.",
+    "createdAfter": "Created later; exclusive.",
+    "minClicks": "With at least as many clicks.",
+    "maxClicks": "With at most as many clicks.",
+    "externalId": "With this id of yours.",
+}
+
 DELETION_HEADERS = ("X-Deletion-Id",)
 PENDING_HEADERS = ("X-Deletion-Id", "Location")
 DELETION_LINK = {
@@ -170,7 +218,7 @@ OPERATIONS: dict[str, Operation] = {
     "GET /api/links": Operation(
         id="listLinks",
         tag="Links",
-        query=(limit(1_000, 50), CURSOR),
+        query=(limit(1_000, 50), CURSOR, *filter_parameters()),
         answers={
             200: Answers(
                 "A page. It may be short, even empty, and still have a `nextCursor`.",
@@ -812,26 +860,6 @@ def _schemas() -> Schema:
         **{name: _plain(schema, answered=False) for name, schema in of_bodies["$defs"].items()},
     }
     return dict(sorted(schemas.items()))
-
-
-def _plain(schema: Any, *, answered: bool) -> Any:
-    """Without the titles that repeat each name, and without defaults of what is only answered."""
-    if isinstance(schema, list):
-        return [_plain(each, answered=answered) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    dropped = {"default"} if answered else set()
-    plain: Schema = {}
-    for key, value in schema.items():
-        if (key == "title" and isinstance(value, str)) or key in dropped:
-            continue
-        if key == "description" and isinstance(value, str):
-            plain[key] = " ".join(value.replace("``", "`").split())
-        elif key == "properties":
-            plain[key] = {name: _plain(each, answered=answered) for name, each in value.items()}
-        else:
-            plain[key] = _plain(value, answered=answered)
-    return plain
 
 
 if __name__ == "__main__":
