@@ -101,7 +101,7 @@ def bulk_delete(request: Request) -> Answer:
     body = request.json()
     if not isinstance(body, dict) or set(body) - {"ids", "reason"}:
         raise InvalidRequest('The body must be {"ids": […]}, optionally with "reason"')
-    reason = request.reason if body.get("reason") is None else check_reason(body["reason"])
+    reason = _reason(request, check_reason(body.get("reason")))
     valid, invalid = _distinct_ids(body.get("ids"), request)
     deletion = erase_many(
         valid,
@@ -135,7 +135,7 @@ def create_deletion(request: Request) -> Answer:
     asked = parse_new_deletion(request.json())
     caller.require("linksErase" if asked.mode == "erase" else "linksWrite")
     stores = _stores()
-    requester = _requester(request, asked.reason or request.reason)
+    requester = _requester(request, _reason(request, asked.reason))
     if asked.filter is not None:
         return _delete_by_filter(request, asked, requester, stores)
     valid, invalid = _distinct_ids(asked.ids, request)
@@ -305,6 +305,12 @@ def _distinct_ids(body: object, request: Request) -> tuple[list[str], list[str]]
         else:
             valid[link_id] = None
     return list(valid), list(invalid)
+
+
+def _reason(request: Request, in_body: str | None) -> str | None:
+    """The body's reason, else the query's; both are checked."""
+    in_query = request.reason
+    return in_query if in_body is None else in_body
 
 
 def _requester(request: Request, reason: str | None) -> Requester:

@@ -20,7 +20,8 @@ def deletion_summary(deletion: Deletion) -> dict[str, Any]:
         "sourceIp": deletion.source_ip,
         "createdAt": deletion.created_at,
         "completedAt": deletion.completed_at,
-        "counts": count(deletion.outcomes) if deletion.outcomes else deletion.counts,
+        # Without outcomes the record's own, which an erasure of no known id never had.
+        "counts": (not deletion.outcomes and deletion.counts) or count(deletion.outcomes),
         "filter": deletion.selector.filter if deletion.selector else None,
         "failure": deletion.failure,
         "receipt": deletion.receipt,

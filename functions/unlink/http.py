@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
@@ -435,6 +435,7 @@ def not_found() -> NotFound:
 
 
 def _fill(resource: str, parameters: dict[str, str]) -> str:
+    # Encoded, because the router matches no control characters; the gateway has matched already.
     for name, value in parameters.items():
-        resource = resource.replace(f"{{{name}}}", value)
+        resource = resource.replace(f"{{{name}}}", quote(unquote(value), safe=""))
     return resource

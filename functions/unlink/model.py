@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -29,6 +30,8 @@ MAX_URL = 2_048
 
 #: Earliest year of a moment that a caller may name.
 FIRST_YEAR = 1970
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 
 #: The fields of a link that hold an address to redirect to.
 DESTINATIONS = ("originalUrl", "iosUrl", "androidUrl", "webFallbackUrl")
@@ -67,9 +70,9 @@ def _short_code(value: str) -> str:
 
 
 def _only_text(value: object) -> object:
-    # Lax parsing would take 1767225600 for a moment too.
-    if not isinstance(value, str | datetime):
-        raise ValueError("a time is text, as in 2026-12-31T23:59:59Z")  # noqa: TRY004
+    # Lax parsing would take 1767225600 and "0.5" for moments too.
+    if not isinstance(value, datetime) and not (isinstance(value, str) and _DATE.match(value)):
+        raise ValueError("a time is text, as in 2026-12-31T23:59:59Z")
     return value
 
 

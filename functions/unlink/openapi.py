@@ -110,6 +110,21 @@ REASON = query(
 CURSOR = query("cursor", {"type": "string"}, "`nextCursor` of the page before.")
 
 
+def new_deletion(**what: Schema) -> Schema:
+    """A body of ``POST /api/deletions``; the first of ``what`` must be there."""
+    return {
+        "type": "object",
+        "properties": {
+            **what,
+            "mode": {"enum": ["soft", "erase"], "default": "soft"},
+            "reason": {"type": ["string", "null"], "maxLength": 500},
+            "dryRun": {"type": "boolean", "default": False},
+        },
+        "required": [next(iter(what))],
+        "additionalProperties": False,
+    }
+
+
 def limit(most: int, default: int) -> Schema:
     """The ``limit`` parameter of a list."""
     schema = {"type": "integer", "minimum": 1, "maximum": most, "default": default}
@@ -146,17 +161,13 @@ def _plain(schema: Any, *, answered: bool) -> Any:
 
 def filter_parameters() -> list[Schema]:
     """One query parameter for each member of a filter, as its model has it."""
-    schema = FilterFields.model_json_schema()
-    return [
-        query(name, _plain(_without_null(member), answered=True), FILTER[name])
-        for name, member in schema["properties"].items()
-    ]
-
-
-def _without_null(member: Schema) -> Schema:
-    """A query has no null: what is not asked is left out."""
-    [given] = [each for each in member["anyOf"] if each != {"type": "null"}]
-    return given
+    members: dict[str, Schema] = FilterFields.model_json_schema()["properties"]
+    found = []
+    for name, member in members.items():
+        # A query has no null: what is not asked is left out.
+        [schema] = [each for each in member["anyOf"] if each != {"type": "null"}]
+        found.append(query(name, _plain(schema, answered=True), FILTER[name]))
+    return found
 
 
 #: What each member of a filter means.
@@ -377,17 +388,16 @@ OPERATIONS: dict[str, Operation] = {
         query=(REASON,),
         scopes=("linksWrite", "linksErase"),
         body={
-            "type": "object",
-            "properties": {
-                "ids": LINK_IDS,
-                "filter": FilterFields.model_json_schema() | {"minProperties": 1},
-                "mode": {"enum": ["soft", "erase"], "default": "soft"},
-                "reason": {"type": ["string", "null"], "maxLength": 500},
-                "dryRun": {"type": "boolean", "default": False},
-                "confirmationToken": {"type": ["string", "null"]},
-            },
-            "oneOf": [{"required": ["ids"]}, {"required": ["filter"]}],
-            "additionalProperties": False,
+            "oneOf": [
+                new_deletion(ids=LINK_IDS),
+                new_deletion(
+                    filter=ref(FilterFields) | {"minProperties": 1},
+                    confirmationToken={
+                        "type": ["string", "null"],
+                        "description": "Of a dry run: refused if other links match by now.",
+                    },
+                ),
+            ]
         },
         body_example={"ids": [EXAMPLE_ID], "mode": "soft", "reason": "The campaign is over"},
         idempotent=True,
@@ -407,8 +417,9 @@ OPERATIONS: dict[str, Operation] = {
         },
         raises=(errors.InvalidIds, errors.SelectionChanged, *DELETION_ERRORS),
         more=(
-            "Either `ids` or `filter`, which is resolved to ids first. "
-            "`soft` (scope `linksWrite`) is all or nothing, `erase` (scope `linksErase`) per id. "
+            "`soft` (scope `linksWrite`) is all or nothing, `erase` (scope `linksErase`) per id. A "
+            "filter means the live links that match when the deletion is resolved; a dry run of "
+            "one answers a `confirmationToken` that binds the deletion to that very set. "
             "The way in for clients that cannot send a body with DELETE."
         ),
     ),
@@ -767,7 +778,11 @@ def _responses(path: str, operation: Operation, route: Route | None) -> Schema:
         for status in sorted({int(error.status) for error in raised} | set(GATEWAY_STATUSES)):
             same = [error for error in raised if error.status == status]
             if same or status != 404 or "{" in path:
-                responses[str(status)] = _error(status, same, route.dialect)
+                error = responses[str(status)] = _error(status, same, route.dialect)
+                # A deletion may outlive the request that made it.
+                makes_one = "X-Deletion-Id" in responses.get("200", {}).get("headers", {})
+                if operation.idempotent and makes_one and status in (409, 500, 503):
+                    error["headers"] |= _headers(DELETION_HEADERS)
     else:
         for status in (404, 429, 500, 502, 504):
             if str(status) not in responses:
@@ -847,7 +862,7 @@ def _schemas() -> Schema:
         and value.__module__ == answers.__name__
         and not value.__name__.startswith("_")
     ]
-    taken: list[type[BaseModel]] = [model.NewLink, model.LinkChanges]
+    taken: list[type[BaseModel]] = [model.NewLink, model.LinkChanges, FilterFields]
     template = "#/components/schemas/{model}"
     _, of_answers = models_json_schema(
         [(each, "serialization") for each in answered], ref_template=template

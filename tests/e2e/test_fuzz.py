@@ -1,0 +1,64 @@
+"""Requests that nobody thought of, made from the OpenAPI document: no 5xx, no undocumented answer.
+
+Schemathesis goes through each operation's borders and violations first, then fuzzes, then follows
+the document's links from one operation to the next (create, read, delete, read again) until the
+time is over. ``FUZZ_SECONDS`` and ``FUZZ_SEED`` change how long and where it goes.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from local.seed import seed_demo
+from local.stack import LocalStack
+
+SECONDS = int(os.environ.get("FUZZ_SECONDS", "60"))
+SEED = os.environ.get("FUZZ_SEED", "1")
+
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    # What the document forbids is refused, and what was deleted is gone.
+    "negative_data_rejection",
+    "use_after_free",
+    "ensure_resource_availability",
+    # Nothing that needs a key is answered without one.
+    "ignored_auth",
+)
+
+
+def test_every_answer_to_any_request_is_documented(stack: LocalStack, tmp_path: Path) -> None:
+    workspace = stack.new_workspace()
+    seed_demo(stack.base_url, workspace.api_key)
+
+    run = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("st")),
+            "run",
+            f"{stack.base_url}/api/openapi.json",
+            f"--header=Authorization: Bearer {workspace.admin_key}",
+            f"--checks={','.join(CHECKS)}",
+            "--phases=examples,coverage,fuzzing,stateful",
+            f"--max-time={SECONDS}",
+            f"--seed={SEED}",
+            "--continue-on-failure",
+            "--no-shrink",
+            "--suppress-health-check=all",
+            "--warnings=off",
+            "--no-color",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS + 120,
+        check=False,
+    )
+
+    assert run.returncode == 0, f"{run.stdout}\n{run.stderr}"
+    print("\n".join(run.stdout.splitlines()[-20:]))
