@@ -10,6 +10,7 @@ from functions.unlink.codes import SHORT_CODE
 from functions.unlink.deletion_view import deletion_detail, deletion_summary
 from functions.unlink.errors import (
     DeletionNotFound,
+    InvalidIds,
     InvalidRequest,
     LinkNotFound,
     as_text,
@@ -252,6 +253,47 @@ def get_deletion(request: Request) -> Answer:
     cursor = _results_cursor(deletion, start + len(page))
     headers, noted = _about(deletion)
     return Answer(200, deletion_detail(deletion, page, start, cursor), headers, noted)
+
+
+@api.route("POST", "/api/deletions/<deletion>/restore", scope="linksRestore", dialect="hoko")
+def restore_deletion(request: Request) -> Answer:
+    """Bring back all links of a soft delete, or those of ``{"ids": […]}``, per id."""
+    from functions.unlink.procedures.restoration import RestoreStores, restore
+    from functions.unlink.stores.restores import RestoresTable
+
+    deletion_id = parse_link_id(request.path["deletion"])
+    if deletion_id is None:
+        raise DeletionNotFound
+    ids: list[str] | None = None
+    reason = request.reason
+    if request.body.strip():
+        body = request.json()
+        if not isinstance(body, dict) or set(body) - {"ids", "reason"}:
+            raise InvalidRequest('The body may be {"ids": […]}, optionally with "reason"')
+        reason = reason if body.get("reason") is None else check_reason(body["reason"])
+        if "ids" in body:
+            ids, invalid = _distinct_ids(body["ids"], request)
+            if invalid:
+                raise InvalidIds(invalid=invalid, unknown=[])
+    stores = _stores()
+    done = restore(
+        deletion_id,
+        ids,
+        requester=_requester(request, reason),
+        stores=RestoreStores(
+            links=stores.links,
+            deletions=stores.deletions,
+            restores=RestoresTable(client("dynamodb"), setting("DELETIONS_TABLE")),
+        ),
+        deadline=request.deadline,
+    )
+    headers, noted = _about(done.deletion)
+    answer: dict[str, Any] = {"restoredIds": done.restored_ids, "refused": done.refused}
+    noted |= {"restoreId": done.restore.id, "restored": len(answer["restoredIds"])}
+    if done.pending_ids:
+        headers["Location"] = f"{request.base_url}/api/deletions/{deletion_id}"
+        return Answer(202, answer | {"pendingIds": done.pending_ids}, headers, noted)
+    return Answer(200, answer, headers, noted)
 
 
 def _page(request: Request, purpose: str, *, most: int, default: int = 50) -> tuple[int, Any]:

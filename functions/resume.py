@@ -15,12 +15,14 @@ from aws_lambda_powertools import Logger
 from functions.unlink.clock import Deadline, iso
 from functions.unlink.procedures.deletion import Stores, resume
 from functions.unlink.procedures.erasure import requeue
+from functions.unlink.procedures.restoration import RestoreStores, resume_restore
 from functions.unlink.settings import setting
 from functions.unlink.stores.client import client
 from functions.unlink.stores.deletions import DeletionsTable
 from functions.unlink.stores.erasures import ErasuresTable
 from functions.unlink.stores.links import LinksTable
 from functions.unlink.stores.queues import Queue
+from functions.unlink.stores.restores import RestoresTable
 
 #: What is kept of the invocation's time for the record and the hand-over, in seconds.
 MARGIN = 5.0
@@ -50,6 +52,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         for workspace_id, deletion_id in lapsed:
             if not deadline.passed:
                 _resume(workspace_id, deletion_id, stores, deadline)
+        _finish_restores(stores, deadline)
         _look_after_erasures(stores, deadline)
         return {}
     failures = []
@@ -60,6 +63,19 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         ):
             failures.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failures}
+
+
+def _finish_restores(stores: Stores, deadline: Deadline) -> None:
+    """Go on with the restores whose worker died."""
+    table = RestoresTable(client("dynamodb"), setting("DELETIONS_TABLE"))
+    its_stores = RestoreStores(links=stores.links, deletions=stores.deletions, restores=table)
+    for key in table.lapsed(limit=SWEEP, deadline=deadline):
+        if deadline.passed:
+            return
+        try:
+            resume_restore(*key, stores=its_stores, deadline=deadline)
+        except Exception:
+            log.exception("a restore could not be finished", extra={"restoreId": key[2]})
 
 
 def _look_after_erasures(stores: Stores, deadline: Deadline) -> None:

@@ -109,6 +109,7 @@ class Api(Construct):
         self._add_keyed_route("POST", "/api/deletions", functions.deletions)
         self._add_keyed_route("GET", "/api/deletions", functions.deletions)
         self._add_keyed_route("GET", "/api/deletions/{id}", functions.deletions)
+        self._add_keyed_route("POST", "/api/deletions/{id}/restore", functions.deletions)
         for path in DOCS_PATHS:
             self._add_open_route("GET", path, functions.docs)
         self._add_open_route("GET", "/{code}", functions.redirect)

@@ -46,6 +46,26 @@ def follow_parent():
     shutil.rmtree(os.getcwd(), ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
 threading.Thread(target=follow_parent, daemon=True).start()
+
+# MiniStack 1.5.33 writes no stream record for what PartiQL updates; DynamoDB does (Developer
+# Guide, "Change data capture for DynamoDB Streams": every modification of an item).
+from ministack.services import dynamodb
+in_partiql = threading.local()
+update, set_item = dynamodb._partiql_update, dynamodb._set_item
+def update_with_record(*arguments, **keywords):
+    in_partiql.now = True
+    try:
+        return update(*arguments, **keywords)
+    finally:
+        in_partiql.now = False
+def set_item_with_record(table, pk, sk, item, *more, **keywords):
+    before = table["items"].get(pk, {}).get(sk)
+    result = set_item(table, pk, sk, item, *more, **keywords)
+    if getattr(in_partiql, "now", False):
+        dynamodb._emit_stream_event(table["TableName"], "MODIFY", before, item)
+    return result
+dynamodb._partiql_update, dynamodb._set_item = update_with_record, set_item_with_record
+
 sys.argv = ["ministack"]
 runpy.run_module("ministack", run_name="__main__")
 """

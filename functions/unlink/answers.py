@@ -111,10 +111,11 @@ class PendingErasure(_Answer):
 
 
 class Actor(_Answer):
-    """Who asked."""
+    """Who asked: a key and its user, or one of our services (``retention``)."""
 
-    keyId: str
-    userId: str
+    keyId: str | None = None
+    userId: str | None = None
+    service: str | None = None
 
 
 class DeletionCounts(_Answer):
@@ -167,6 +168,26 @@ class NewErasure(Deletion):
     """A new deletion; an erasure names the ids that it did not find."""
 
     notFoundIds: list[str] = []
+
+
+class RefusedRestore(_Answer):
+    """A link that stays as it is, and why."""
+
+    id: str
+    reason: Literal["erased", "expired", "deletedAgain", "notDeleted", "notInDeletion"]
+
+
+class RestoredLinks(_Answer):
+    """What became of each id."""
+
+    restoredIds: list[LinkId]
+    refused: list[RefusedRestore]
+
+
+class PendingRestore(RestoredLinks):
+    """The deadline came before the last id; the rest is finished in the background."""
+
+    pendingIds: list[LinkId]
 
 
 class DeletionPage(_Answer):

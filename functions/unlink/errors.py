@@ -13,6 +13,7 @@ The tree::
     ├── Conflict               409
     │   ├── ShortCodeTaken     409
     │   ├── SelectionChanged   409  other links match than the confirmed ones
+    │   ├── DeletionOpen       409  a restore has to wait for its end
     │   └── StillRunning       409  the request of this Idempotency-Key has no answer yet
     ├── BodyTooLarge           413
     ├── KeyReused              422  same Idempotency-Key, other body
@@ -164,6 +165,13 @@ class ShortCodeTaken(Conflict):
 
     def __init__(self, codes: list[str]) -> None:
         super().__init__(takenCodes=codes[:NAMED_IDS])
+
+
+class DeletionOpen(Conflict):
+    """The deletion is still being worked on: what it takes cannot be given back yet."""
+
+    english = "The deletion is not complete yet"
+    arabic = "عملية الحذف لم تكتمل بعد"
 
 
 class StillRunning(Conflict):

@@ -442,6 +442,45 @@ OPERATIONS: dict[str, Operation] = {
         },
         raises=(errors.DeletionNotFound,),
     ),
+    "POST /api/deletions/{id}/restore": Operation(
+        id="restoreDeletion",
+        tag="Deletions",
+        query=(REASON,),
+        body={
+            "type": "object",
+            "properties": {
+                "ids": LINK_IDS,
+                "reason": {"type": ["string", "null"], "maxLength": 500},
+            },
+            "additionalProperties": False,
+        },
+        body_example={"ids": [EXAMPLE_ID]},
+        body_required=False,
+        idempotent=True,
+        answers={
+            200: Answers(
+                "What became of each id.", answers.RestoredLinks, headers=DELETION_HEADERS
+            ),
+            202: Answers(
+                "The rest is finished in the background.",
+                answers.PendingRestore,
+                headers=PENDING_HEADERS,
+            ),
+        },
+        raises=(
+            errors.DeletionNotFound,
+            errors.DeletionOpen,
+            errors.InvalidIds,
+            errors.KeyReused,
+            errors.StillRunning,
+        ),
+        more=(
+            "Links come back whole: short code, clicks, place in the list; QR images when they are "
+            "asked for. Without `ids`, everything that the deletion took. Restoring again is no "
+            "error. Refused per id: `erased`, `expired` (past its retention), `deletedAgain` (by "
+            "another deletion), `notDeleted` (it was not found then), `notInDeletion`."
+        ),
+    ),
     "GET /{code}": Operation(
         id="redirect",
         tag="Short links",

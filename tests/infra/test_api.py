@@ -24,6 +24,7 @@ ROUTES = {
     ("POST", "/api/deletions"): "deletions",
     ("GET", "/api/deletions"): "deletions",
     ("GET", "/api/deletions/{id}"): "deletions",
+    ("POST", "/api/deletions/{id}/restore"): "deletions",
     ("GET", "/api/openapi.json"): "docs",
     ("GET", "/api/docs"): "docs",
     ("GET", "/api/docs/{asset}"): "docs",

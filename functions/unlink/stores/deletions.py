@@ -6,6 +6,8 @@ Items (``pk``, ``sk``):
   shards) and ``openSk`` (``{leaseUntil}#{deletionId}``), the keys of the sparse index ``open``.
 - ids that do not fit the header: ``{workspaceId}#{deletionId}``, ``CHUNK#{n}``.
 - outcome of one erasing transaction: the same ``pk``, ``DONE#{n}``, put by that transaction.
+- a restore of what this deletion took, by :mod:`~functions.unlink.stores.restores`: the same
+  ``pk``, ``RESTORE#{restoreId}``.
 - idempotency: ``IDEM#{workspaceId}#{sha256(key)}``, ``IDEM``, kept 24 hours (``ttl``).
 
 No method deletes or replaces an item, and no role of the stack may.
@@ -23,6 +25,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from functions.unlink.clock import Deadline, iso
+from functions.unlink.errors import InternalError, Unavailable
 from functions.unlink.ids import pack_ids, shard_of, unpack_ids
 from functions.unlink.outcomes import Outcome, count, pack_outcomes, unpack_outcomes
 from functions.unlink.stores.client import (
@@ -218,7 +221,7 @@ class DeletionsTable:
         self, workspace_id: str, key: IdempotencyKey, *, deadline: Deadline
     ) -> tuple[str, str] | None:
         """``(deletion_id, request_hash)`` of the request that used this key in the last day."""
-        item = self._get(_key_key(workspace_id, key), deadline)
+        item = self._get(key_of(workspace_id, key), deadline)
         if item is None or int(item["ttl"]["N"]) <= time.time():
             return None
         return item["deletionId"]["S"], item["requestHash"]["S"]
@@ -285,23 +288,10 @@ class DeletionsTable:
             }
         ]
         if key is not None:
-            # Of two racing requests with one key only one is accepted; TTL removal may lag.
-            key_is_free = "attribute_not_exists(pk) OR #ttl<:now"
             actions.append(
-                {
-                    "Put": {
-                        "TableName": self.name,
-                        "Item": _key_key(deletion.workspace_id, key)
-                        | {
-                            "deletionId": {"S": deletion.id},
-                            "requestHash": {"S": key.request_hash},
-                            "ttl": {"N": str(int(time.time()) + IDEMPOTENCY_SECONDS)},
-                        },
-                        "ConditionExpression": key_is_free,
-                        "ExpressionAttributeNames": {"#ttl": "ttl"},
-                        "ExpressionAttributeValues": {":now": {"N": str(int(time.time()))}},
-                    }
-                }
+                claim_action(
+                    self.name, deletion.workspace_id, key, {"deletionId": {"S": deletion.id}}
+                )
             )
         return actions
 
@@ -456,6 +446,43 @@ class DeletionsTable:
         deletion.lease_until = until
         return True
 
+    def mark_restored(
+        self, deletion: Deletion, positions: Sequence[int], *, deadline: Deadline
+    ) -> None:
+        """Let the record of a closed deletion say which of its links are live again.
+
+        The outcomes are one value for all ids, and several restores may advance it at a time.
+        """
+        while True:
+            seen = pack_outcomes(deletion.outcomes)
+            for position in positions:
+                deletion.outcomes[position] = Outcome.RESTORED
+            if pack_outcomes(deletion.outcomes) == seen:
+                return
+            outcomes_are_as_read = "outcomes=:seen AND attribute_not_exists(openPk)"
+            try:
+                call(
+                    self._client.update_item,
+                    deadline=deadline,
+                    TableName=self.name,
+                    Key=_header_key(deletion),
+                    UpdateExpression="SET outcomes=:outcomes, counts=:counts",
+                    ConditionExpression=outcomes_are_as_read,
+                    ExpressionAttributeValues={
+                        **_progress(deletion),
+                        ":seen": {"B": seen},
+                    },
+                )
+            except ConditionFailed:
+                if deadline.passed:
+                    raise Unavailable from None
+                now = self.header(deletion.workspace_id, deletion.id, deadline=deadline)
+                if now is None:
+                    raise InternalError from None
+                deletion.outcomes = now.outcomes
+            else:
+                return
+
     def close(self, deletion: Deletion, *, state: str, deadline: Deadline) -> None:
         """Record the final outcomes: ``complete``, ``failed`` (nothing was deleted), or
         ``erasing`` while the rest is cleaned up.
@@ -555,7 +582,31 @@ def _chunk_name(deletion: Deletion, number: int) -> dict[str, str]:
     return {"S": f"CHUNK#{deletion.chunk_prefix}{number:05d}"}
 
 
-def _key_key(workspace_id: str, key: IdempotencyKey) -> dict[str, Any]:
+def claim_action(
+    table: str, workspace_id: str, key: IdempotencyKey, meaning: dict[str, Any]
+) -> dict[str, Any]:
+    """The transaction action that makes an idempotency key stand for ``meaning``."""
+    # Of two racing requests with one key only one is accepted; TTL removal may lag.
+    key_is_free = "attribute_not_exists(pk) OR #ttl<:now"
+    now = int(time.time())
+    return {
+        "Put": {
+            "TableName": table,
+            "Item": key_of(workspace_id, key)
+            | meaning
+            | {
+                "requestHash": {"S": key.request_hash},
+                "ttl": {"N": str(now + IDEMPOTENCY_SECONDS)},
+            },
+            "ConditionExpression": key_is_free,
+            "ExpressionAttributeNames": {"#ttl": "ttl"},
+            "ExpressionAttributeValues": {":now": {"N": str(now)}},
+        }
+    }
+
+
+def key_of(workspace_id: str, key: IdempotencyKey) -> dict[str, Any]:
+    """The key of the item that an idempotency key is kept in."""
     digest = hashlib.sha256(key.key.encode()).hexdigest()
     return {"pk": {"S": f"IDEM#{workspace_id}#{digest}"}, "sk": {"S": "IDEM"}}
 

@@ -14,7 +14,8 @@ keys only) lists the live links of a workspace in eight shards.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from enum import Enum
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -59,6 +60,17 @@ class LinkState(NamedTuple):
     qr_keys: tuple[str, ...] = ()
 
 
+class DeletedState(NamedTuple):
+    """What a restore must know of a link. ``ttl`` is when DynamoDB may remove it (Unix time)."""
+
+    id: str
+    live: bool
+    deletion_id: str | None
+    created_at: str
+    expires_at: str | None
+    ttl: int | None
+
+
 class Registered(Enum):
     """What became of a QR image's key."""
 
@@ -81,10 +93,20 @@ class LinksTable:
         # The images go with the link (the stream's old image names them): after a restore they
         # are rendered anew, and an erasure later on does not count them a second time.
         remove = 'REMOVE "livePk" REMOVE "liveSk" REMOVE "qrKeys"'
-        self._mark = f'UPDATE "{name}" SET "deletedAt"=? SET "deletionId"=? {remove} {where}'
+        # Without retention a deleted link stays for ever, even if it was to expire as a live one.
+        self._mark = (
+            f'UPDATE "{name}" SET "deletedAt"=? SET "deletionId"=? {remove} REMOVE "ttl" {where}'
+        )
         self._mark_with_ttl = (
             f'UPDATE "{name}" SET "deletedAt"=? SET "deletionId"=? SET "ttl"=? {remove} {where}'
         )
+        # Only what this very deletion took, and only once: a link deleted again meanwhile has
+        # another deletion's id.
+        where = 'WHERE "pk"=? AND "sk"=? AND "deletionId"=? AND "livePk" IS MISSING'
+        live = 'SET "livePk"=? SET "liveSk"=? SET "liveSince"=?'
+        remove = 'REMOVE "deletedAt" REMOVE "deletionId"'
+        self._restore = f'UPDATE "{name}" {live} {remove} REMOVE "ttl" {where}'
+        self._restore_with_ttl = f'UPDATE "{name}" {live} SET "ttl"=? {remove} {where}'
 
     # -- one link ---------------------------------------------------------------------------
 
@@ -250,7 +272,11 @@ class LinksTable:
                     self._put(key | {"linkId": {"S": link_id}}, condition=external_id_is_free)
                 )
                 meaning.append((position, "externalId"))
-            item = _link_key(workspace_id, link_id) | to_item(link) | _live_keys(link)
+            item = (
+                _link_key(workspace_id, link_id)
+                | to_item(link)
+                | live_keys(workspace_id, link_id, link["createdAt"])
+            )
             item["liveSince"] = {"S": NEVER}
             id_is_new = "attribute_not_exists(pk)"
             actions.append(self._put(item, condition=id_is_new))
@@ -480,12 +506,31 @@ class LinksTable:
             }
         )
         prefix = f"{workspace_id}#"
+        self._execute(
+            outcomes,
+            statement=lambda position: before + quote(prefix + link_ids[position]) + after,
+            applied=Outcome.DELETED,
+            refused=lambda item: _why_not_marked(item, deletion_id),
+            deadline=deadline,
+        )
+        return outcomes
+
+    def _execute(
+        self,
+        outcomes: bytearray,
+        *,
+        statement: Callable[[int], str | dict[str, Any]],
+        applied: Outcome,
+        refused: Callable[[dict[str, Any] | None], Outcome],
+        deadline: Deadline,
+    ) -> None:
+        """Execute one conditional statement for each ``PENDING`` position, until the deadline."""
         execute = self._client.batch_execute_statement
 
         def send(batch: Sequence[int]) -> None:
             if deadline.passed:
                 return
-            statements = [before + quote(prefix + link_ids[p]) + after for p in batch]
+            statements = [statement(position) for position in batch]
             try:
                 responses = execute(Statements=statements)["Responses"]
             except Exception as error:
@@ -495,13 +540,13 @@ class LinksTable:
             for position, response in zip(batch, responses, strict=True):
                 failure = response.get("Error")
                 if failure is None:
-                    outcomes[position] = Outcome.DELETED
+                    outcomes[position] = applied
                 elif failure["Code"] in _CONDITION:
-                    outcomes[position] = _why_not_marked(failure.get("Item"), deletion_id)
+                    outcomes[position] = refused(failure.get("Item"))
                 elif failure["Code"] not in RETRYABLE:
                     raise InternalError(f"DynamoDB refused a statement: {failure['Code']}")
 
-        waiting: list[int] = list(range(len(link_ids)))
+        waiting: list[int] = list(range(len(outcomes)))
         attempt = 0
         while waiting:
             in_parallel(send, list(runs(waiting, STATEMENT_BATCH)))
@@ -509,6 +554,61 @@ class LinksTable:
             attempt += 1
             if waiting and not backoff(attempt, deadline):
                 break
+
+    # -- restore ----------------------------------------------------------------------------
+
+    def deleted_states(
+        self, workspace_id: str, link_ids: Sequence[str], *, deadline: Deadline
+    ) -> dict[str, DeletedState]:
+        """What a restore must know of every link that exists, by id; strongly consistent."""
+
+        def read(batch: Sequence[str]) -> list[DeletedState]:
+            keys = _encoded_keys(workspace_id, batch)
+            return [_deleted_state(item) for item in self._batch_get(keys, _DELETED, deadline)]
+
+        batches = list(runs(link_ids, READ_BATCH))
+        found = in_parallel(read, batches) if batches else []
+        return {state.id: state for part in found for state in part}
+
+    def restore(
+        self,
+        workspace_id: str,
+        states: Sequence[DeletedState],
+        *,
+        deletion_id: str,
+        restore_id: str,
+        purge_days: int | None,
+        deadline: Deadline,
+    ) -> bytearray:
+        """Make links live again that this deletion soft-deleted; one ``Outcome`` byte each.
+
+        As :meth:`mark_deleted`. ``RESTORED`` is live again (by us, or by another restore),
+        ``NOT_FOUND`` gone, ``FAILED`` deleted again meanwhile. The link gets its place in the
+        list back, and ``restore_id`` as its fence against workers of the deletion.
+        """
+        outcomes = bytearray([Outcome.PENDING]) * len(states)
+
+        def statement(position: int) -> dict[str, Any]:
+            state = states[position]
+            place = live_keys(workspace_id, state.id, state.created_at)
+            values = [place["livePk"], place["liveSk"], {"S": restore_id}]
+            purge = purge_at(state.expires_at, purge_days)
+            if purge is not None:
+                values.append({"N": str(purge)})
+            key = [{"S": f"{workspace_id}#{state.id}"}, _LINK]
+            return {
+                "Statement": self._restore if purge is None else self._restore_with_ttl,
+                "Parameters": [*values, *key, {"S": deletion_id}],
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+
+        self._execute(
+            outcomes,
+            statement=statement,
+            applied=Outcome.RESTORED,
+            refused=_why_not_restored,
+            deadline=deadline,
+        )
         return outcomes
 
     # -- erase ------------------------------------------------------------------------------
@@ -651,6 +751,42 @@ def _change(changes: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+#: What a restore reads of a link, by the aliases of an expression.
+_DELETED = {
+    "#a": "id",
+    "#b": "livePk",
+    "#c": "deletionId",
+    "#d": "createdAt",
+    "#e": "expiresAt",
+    "#f": "ttl",
+}
+
+
+def _deleted_state(item: dict[str, Any]) -> DeletedState:
+    return DeletedState(
+        id=item["id"]["S"],
+        live="livePk" in item,
+        deletion_id=item["deletionId"]["S"] if "deletionId" in item else None,
+        created_at=item["createdAt"]["S"],
+        expires_at=item["expiresAt"]["S"] if "expiresAt" in item else None,
+        ttl=int(item["ttl"]["N"]) if "ttl" in item else None,
+    )
+
+
+def _why_not_restored(item: dict[str, Any] | None) -> Outcome:
+    if not item:
+        return Outcome.NOT_FOUND
+    # Live again: by this very statement, whose answer was lost, or by another restore.
+    return Outcome.RESTORED if "livePk" in item else Outcome.FAILED
+
+
+def purge_at(expires_at: str | None, purge_days: int | None) -> int | None:
+    """The ``ttl`` of a live link that is to be erased some days after it expired, if it is."""
+    if expires_at is None or purge_days is None:
+        return None
+    return int(datetime.fromisoformat(expires_at).timestamp()) + purge_days * 86_400
+
+
 def _link_key(workspace_id: str, link_id: str) -> dict[str, Any]:
     return {"pk": {"S": f"{workspace_id}#{link_id}"}, "sk": _LINK}
 
@@ -673,10 +809,11 @@ def _external_key(workspace_id: str, external_id: str) -> dict[str, Any]:
     return {"pk": {"S": f"EXT#{workspace_id}#{external_id}"}, "sk": {"S": "EXT"}}
 
 
-def _live_keys(link: dict[str, Any]) -> dict[str, Any]:
+def live_keys(workspace_id: str, link_id: str, created_at: str) -> dict[str, Any]:
+    """A live link's place in the index: its shard, and its age within it."""
     return {
-        "livePk": {"S": f"{link['workspaceId']}#{shard_of(link['id'])}"},
-        "liveSk": {"S": f"{link['createdAt']}#{link['id']}"},
+        "livePk": {"S": f"{workspace_id}#{shard_of(link_id)}"},
+        "liveSk": {"S": f"{created_at}#{link_id}"},
     }
 
 

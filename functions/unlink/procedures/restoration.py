@@ -1,0 +1,234 @@
+"""Bringing soft-deleted links back: whole, at their place in the list, per id, once.
+
+A restore is recorded before it writes, so that it is in the audit trail whatever happens, and is
+finished by the schedule if its worker dies. Its id is later than that of the deletion it undoes
+and becomes the fence of each link: no worker of that deletion can take the link away again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from functions.unlink.clock import Deadline, iso
+from functions.unlink.errors import (
+    DeletionNotFound,
+    DeletionOpen,
+    InvalidRequest,
+    KeyReused,
+    StillRunning,
+)
+from functions.unlink.ids import new_time_ordered_id, time_of
+from functions.unlink.outcomes import Outcome
+from functions.unlink.policies import Policies
+from functions.unlink.procedures.deletion import LEASE_MARGIN, LEASE_SECONDS, Requester
+from functions.unlink.stores.deletions import Deletion, DeletionsTable, KeyTaken
+from functions.unlink.stores.links import DeletedState, LinksTable
+from functions.unlink.stores.restores import NOT_IN_DELETION, Fate, Restore, RestoresTable
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreStores:
+    """What a restore works with."""
+
+    links: LinksTable
+    deletions: DeletionsTable
+    restores: RestoresTable
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A restore with the deletion that it undoes, all ids included."""
+
+    restore: Restore
+    deletion: Deletion
+
+    @property
+    def restored_ids(self) -> list[str]:
+        """The ids that are live again, in the order of the deletion."""
+        return self._ids(Fate.RESTORED)
+
+    @property
+    def pending_ids(self) -> list[str]:
+        """The ids that are still being worked on."""
+        return self._ids(Fate.PENDING)
+
+    @property
+    def refused(self) -> list[dict[str, str]]:
+        """``{id, reason}`` of the others that were asked for."""
+        told = (Fate.NOT_ASKED, Fate.PENDING, Fate.RESTORED)
+        refused = [
+            {"id": link_id, "reason": Fate(fate).reason}
+            for link_id, fate in zip(self.deletion.link_ids, self.restore.fates, strict=True)
+            if fate not in told
+        ]
+        unknown = [{"id": each, "reason": NOT_IN_DELETION} for each in self.restore.unknown_ids]
+        return refused + unknown
+
+    def _ids(self, wanted: Fate) -> list[str]:
+        pairs = zip(self.deletion.link_ids, self.restore.fates, strict=True)
+        return [link_id for link_id, fate in pairs if fate == wanted]
+
+
+def restore(
+    deletion_id: str,
+    link_ids: Sequence[str] | None,
+    *,
+    requester: Requester,
+    stores: RestoreStores,
+    deadline: Deadline,
+) -> Restored:
+    """Bring back these links of a deletion, or (None) all that it soft-deleted.
+
+    Raises ``DeletionNotFound``, ``DeletionOpen`` while it is still deleting, ``KeyReused`` and
+    ``StillRunning``.
+    """
+    if (earlier := _replay(requester, stores, deadline)) is not None:
+        return earlier
+    deletion = stores.deletions.load(requester.workspace_id, deletion_id, deadline=deadline)
+    if deletion is None:
+        raise DeletionNotFound
+    if deletion.open:
+        raise DeletionOpen
+    restore_id = new_time_ordered_id(after=deletion.id)
+    fates, unknown = _asked(deletion, link_ids)
+    record = Restore(
+        id=restore_id,
+        workspace_id=requester.workspace_id,
+        deletion_id=deletion.id,
+        state="restoring",
+        actor=requester.actor,
+        created_at=iso(time_of(restore_id)),
+        fates=fates,
+        source_ip=requester.source_ip,
+        reason=requester.reason,
+        unknown_ids=unknown,
+        policies=dict(requester.policies),
+        lease_until=time.time() + max(0.0, deadline.remaining()) + LEASE_MARGIN,
+    )
+    try:
+        stores.restores.create(record, key=requester.key, deadline=deadline)
+    except KeyTaken:
+        if (earlier := _replay(requester, stores, deadline)) is None:
+            raise StillRunning from None
+        return earlier
+    _run(record, deletion, stores, deadline)
+    return Restored(record, deletion)
+
+
+def resume_restore(
+    workspace_id: str,
+    deletion_id: str,
+    restore_id: str,
+    *,
+    stores: RestoreStores,
+    deadline: Deadline,
+) -> bool:
+    """Finish a restore whose worker died; False when there is no need."""
+    record = stores.restores.load(workspace_id, deletion_id, restore_id, deadline=deadline)
+    if record is None or record.state == "complete":
+        return False
+    seconds = min(LEASE_SECONDS, max(0.0, deadline.remaining()) + LEASE_MARGIN)
+    if not stores.restores.take_over(record, seconds=seconds, deadline=deadline):
+        return False
+    deletion = stores.deletions.load(workspace_id, deletion_id, deadline=deadline)
+    if deletion is None:
+        raise InvalidRequest("A restore without its deletion")
+    _run(record, deletion, stores, deadline)
+    return True
+
+
+def _asked(deletion: Deletion, link_ids: Sequence[str] | None) -> tuple[bytearray, list[str]]:
+    """The first fates, and the ids that the deletion does not have."""
+    fates = bytearray([Fate.NOT_ASKED]) * len(deletion.link_ids)
+    if link_ids is None:
+        wanted = (Outcome.DELETED, Outcome.RESTORED, Outcome.ERASED)
+        positions = [i for i, outcome in enumerate(deletion.outcomes) if outcome in wanted]
+        unknown: list[str] = []
+    else:
+        places = {link_id: position for position, link_id in enumerate(deletion.link_ids)}
+        asked = dict.fromkeys(link_ids)
+        positions = [places[link_id] for link_id in asked if link_id in places]
+        unknown = [link_id for link_id in asked if link_id not in places]
+    for position in positions:
+        fates[position] = _FIRST_FATE.get(Outcome(deletion.outcomes[position]), Fate.NOT_DELETED)
+    return fates, unknown
+
+
+_FIRST_FATE = {
+    Outcome.DELETED: Fate.PENDING,
+    # It may have been deleted again since.
+    Outcome.RESTORED: Fate.PENDING,
+    Outcome.ERASED: Fate.ERASED,
+}
+
+
+def _run(record: Restore, deletion: Deletion, stores: RestoreStores, deadline: Deadline) -> None:
+    """Give every pending id its fate, then say so on both records.
+
+    Every write may be repeated: a link that is live again is restored, whoever did it.
+    """
+    positions = record.pending
+    ids = [deletion.link_ids[position] for position in positions]
+    states = stores.links.deleted_states(record.workspace_id, ids, deadline=deadline)
+    ours: list[tuple[int, DeletedState]] = []
+    for position in positions:
+        state = states.get(deletion.link_ids[position])
+        fate = _fate(state, deletion)
+        record.fates[position] = fate
+        if fate == Fate.PENDING and state is not None:
+            ours.append((position, state))
+    outcomes = stores.links.restore(
+        record.workspace_id,
+        [state for _, state in ours],
+        deletion_id=deletion.id,
+        restore_id=record.id,
+        purge_days=Policies.read(record.policies).purge_expired_after_days,
+        deadline=deadline,
+    )
+    for (position, _), outcome in zip(ours, outcomes, strict=True):
+        record.fates[position] = _FATES[Outcome(outcome)]
+    last_words = Deadline(max(deadline.remaining(), 2.0))
+    restored = [i for i, fate in enumerate(record.fates) if fate == Fate.RESTORED]
+    stores.deletions.mark_restored(deletion, restored, deadline=last_words)
+    stores.restores.save(record, deadline=last_words)
+
+
+def _fate(state: DeletedState | None, deletion: Deletion) -> Fate:
+    if state is None:
+        return Fate.ERASED
+    if state.live:
+        return Fate.RESTORED
+    if state.deletion_id != deletion.id:
+        return Fate.DELETED_AGAIN
+    # Its TTL has passed: DynamoDB removes it any moment, or within days.
+    if state.ttl is not None and state.ttl <= time.time():
+        return Fate.EXPIRED
+    return Fate.PENDING
+
+
+_FATES = {
+    Outcome.PENDING: Fate.PENDING,
+    Outcome.RESTORED: Fate.RESTORED,
+    Outcome.NOT_FOUND: Fate.ERASED,
+    Outcome.FAILED: Fate.DELETED_AGAIN,
+}
+
+
+def _replay(requester: Requester, stores: RestoreStores, deadline: Deadline) -> Restored | None:
+    """The restore that this Idempotency-Key already stands for."""
+    if requester.key is None:
+        return None
+    found = stores.restores.find_key(requester.workspace_id, requester.key, deadline=deadline)
+    if found is None:
+        return None
+    deletion_id, restore_id, request_hash = found
+    if request_hash != requester.key.request_hash:
+        raise KeyReused
+    workspace_id = requester.workspace_id
+    record = stores.restores.load(workspace_id, deletion_id, restore_id, deadline=deadline)
+    deletion = stores.deletions.load(workspace_id, deletion_id, deadline=deadline)
+    if record is None or deletion is None or record.pending:
+        raise StillRunning
+    return Restored(record, deletion)

@@ -1,0 +1,285 @@
+"""The ``deletions`` table's records of restores: who brought back what, from which deletion.
+
+A restore is ``{workspaceId}#{deletionId}``, ``RESTORE#{restoreId}``: one byte for each id of the
+deletion says what became of it. While work is left it carries ``openPk`` (``RESTORING#{0..3}``)
+and ``openSk`` (``{leaseUntil}#{restoreId}``), and the schedule finishes what a worker that died
+has left.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+from functions.unlink.clock import Deadline, iso, now_iso
+from functions.unlink.ids import pack_ids, shard_of, unpack_ids
+from functions.unlink.outcomes import pack_outcomes, unpack_outcomes
+from functions.unlink.stores.client import ConditionFailed, TransactionCancelled, call, transact
+from functions.unlink.stores.deletions import (
+    OPEN_SHARDS,
+    IdempotencyKey,
+    KeyTaken,
+    claim_action,
+    key_of,
+)
+from functions.unlink.stores.items import from_item, to_item
+
+
+class Fate(IntEnum):
+    """What became of one id of the deletion; the label is the reason of a refusal."""
+
+    NOT_ASKED = 0
+    PENDING = 1
+    RESTORED = 2
+    ERASED = 3
+    EXPIRED = 4
+    DELETED_AGAIN = 5
+    NOT_DELETED = 6
+
+    @property
+    def reason(self) -> str:
+        """The API's word."""
+        return _REASONS[self]
+
+
+_REASONS = {
+    Fate.NOT_ASKED: "notAsked",
+    Fate.PENDING: "pending",
+    Fate.RESTORED: "restored",
+    Fate.ERASED: "erased",
+    Fate.EXPIRED: "expired",
+    Fate.DELETED_AGAIN: "deletedAgain",
+    Fate.NOT_DELETED: "notDeleted",
+}
+
+#: An id that the deletion does not have at all.
+NOT_IN_DELETION = "notInDeletion"
+
+
+@dataclass(slots=True)
+class Restore:
+    """One restore. ``fates`` has one byte for each id of the deletion, in its order."""
+
+    id: str
+    workspace_id: str
+    deletion_id: str
+    state: str
+    actor: dict[str, str]
+    created_at: str
+    fates: bytearray
+    source_ip: str | None = None
+    reason: str | None = None
+    unknown_ids: list[str] = field(default_factory=list)
+    policies: dict[str, Any] = field(default_factory=dict)
+    completed_at: str | None = None
+    lease_until: float = 0.0
+
+    @property
+    def pending(self) -> list[int]:
+        """Positions without a fate."""
+        return [position for position, fate in enumerate(self.fates) if fate == Fate.PENDING]
+
+    def counts(self) -> dict[str, int]:
+        """``{requested, restored, refused}``."""
+        asked = sum(1 for fate in self.fates if fate != Fate.NOT_ASKED)
+        restored = self.fates.count(Fate.RESTORED)
+        pending = self.fates.count(Fate.PENDING)
+        return {
+            "requested": asked + len(self.unknown_ids),
+            "restored": restored,
+            "refused": asked - restored - pending + len(self.unknown_ids),
+        }
+
+
+class RestoresTable:
+    """Creates and advances restores; ``name`` is the ``deletions`` table."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self.name = name
+
+    def create(self, restore: Restore, *, key: IdempotencyKey | None, deadline: Deadline) -> None:
+        """Write the intent; raises :class:`KeyTaken` when another request used the key."""
+        item = _key(restore) | to_item(
+            {
+                "state": restore.state,
+                "actor": restore.actor,
+                "sourceIp": restore.source_ip,
+                "reason": restore.reason,
+                "createdAt": restore.created_at,
+                "counts": restore.counts(),
+                "fates": pack_outcomes(restore.fates),
+                "unknownIds": pack_ids(restore.unknown_ids) if restore.unknown_ids else None,
+                "policies": restore.policies or None,
+                "leaseUntil": int(restore.lease_until),
+            }
+        )
+        item |= _open_keys(restore)
+        # A restore's id is drawn once: an existing one is our own, written by a lost call.
+        restore_is_new = "attribute_not_exists(pk)"
+        put = {"TableName": self.name, "Item": item, "ConditionExpression": restore_is_new}
+        if key is None:
+            with suppress(ConditionFailed):
+                call(self._client.put_item, deadline=deadline, **put)
+            return
+        claim = claim_action(
+            self.name,
+            restore.workspace_id,
+            key,
+            {
+                "deletionId": {"S": restore.deletion_id},
+                "restoreId": {"S": restore.id},
+            },
+        )
+        try:
+            transact(self._client, [{"Put": put}, claim], deadline=deadline)
+        except TransactionCancelled as cancelled:
+            if cancelled.reasons[1].get("Code") == "ConditionalCheckFailed":
+                raise KeyTaken from None
+            raise
+
+    def find_key(
+        self, workspace_id: str, key: IdempotencyKey, *, deadline: Deadline
+    ) -> tuple[str, str, str] | None:
+        """``(deletion_id, restore_id, request_hash)`` of the request that used this key.
+
+        The restore id is "" for a key that stands for a delete.
+        """
+        item = call(
+            self._client.get_item,
+            deadline=deadline,
+            TableName=self.name,
+            Key=key_of(workspace_id, key),
+            ConsistentRead=True,
+        ).get("Item")
+        if item is None or int(item["ttl"]["N"]) <= time.time():
+            return None
+        restore_id = item["restoreId"]["S"] if "restoreId" in item else ""
+        return item["deletionId"]["S"], restore_id, item["requestHash"]["S"]
+
+    def load(
+        self, workspace_id: str, deletion_id: str, restore_id: str, *, deadline: Deadline
+    ) -> Restore | None:
+        """The whole record."""
+        item = call(
+            self._client.get_item,
+            deadline=deadline,
+            TableName=self.name,
+            Key={
+                "pk": {"S": f"{workspace_id}#{deletion_id}"},
+                "sk": {"S": f"RESTORE#{restore_id}"},
+            },
+            ConsistentRead=True,
+        ).get("Item")
+        return _restore(item) if item else None
+
+    def lapsed(self, *, limit: int, deadline: Deadline) -> list[tuple[str, str, str]]:
+        """``(workspace_id, deletion_id, restore_id)`` of restores whose worker is gone."""
+        found = []
+        for shard in range(OPEN_SHARDS):
+            answer = call(
+                self._client.query,
+                deadline=deadline,
+                TableName=self.name,
+                IndexName="open",
+                KeyConditionExpression="openPk=:shard AND openSk<:now",
+                ExpressionAttributeValues={
+                    ":shard": {"S": f"RESTORING#{shard}"},
+                    ":now": {"S": now_iso()},
+                },
+                Limit=limit,
+            )
+            for item in answer["Items"]:
+                workspace_id, _, deletion_id = item["pk"]["S"].rpartition("#")
+                restore_id = item["sk"]["S"].removeprefix("RESTORE#")
+                found.append((workspace_id, deletion_id, restore_id))
+        return found
+
+    def take_over(self, restore: Restore, *, seconds: float, deadline: Deadline) -> bool:
+        """Become the worker of an open restore whose lease has lapsed."""
+        now = time.time()
+        restore.lease_until = now + seconds
+        # One worker at a time: two would be harmless, but wasteful.
+        nobody_holds_it = "attribute_exists(openPk) AND leaseUntil<=:now"
+        try:
+            call(
+                self._client.update_item,
+                deadline=deadline,
+                TableName=self.name,
+                Key=_key(restore),
+                UpdateExpression="SET leaseUntil=:until, openSk=:open",
+                ConditionExpression=nobody_holds_it,
+                ExpressionAttributeValues={
+                    ":until": {"N": str(int(restore.lease_until) + 1)},
+                    ":open": _open_keys(restore)["openSk"],
+                    ":now": {"N": str(int(now))},
+                },
+            )
+        except ConditionFailed:
+            return False
+        return True
+
+    def save(self, restore: Restore, *, deadline: Deadline) -> None:
+        """Record the fates; without a pending one the restore is complete."""
+        complete = not restore.pending
+        expression = "SET fates=:fates, counts=:counts"
+        names: dict[str, Any] = {}
+        values: dict[str, Any] = to_item(
+            {":fates": pack_outcomes(restore.fates), ":counts": restore.counts()}
+        )
+        if complete:
+            restore.state, restore.completed_at = "complete", now_iso()
+            expression += ", #state=:state, completedAt=:now REMOVE openPk, openSk, leaseUntil"
+            names = {"ExpressionAttributeNames": {"#state": "state"}}
+            values |= {":state": {"S": "complete"}, ":now": {"S": restore.completed_at}}
+        # The first to complete it wins: a later worker of the same restore changes nothing.
+        still_open = "attribute_exists(openPk)"
+        with suppress(ConditionFailed):
+            call(
+                self._client.update_item,
+                deadline=deadline,
+                TableName=self.name,
+                Key=_key(restore),
+                UpdateExpression=expression,
+                ConditionExpression=still_open,
+                ExpressionAttributeValues=values,
+                **names,
+            )
+
+
+def _key(restore: Restore) -> dict[str, Any]:
+    return {
+        "pk": {"S": f"{restore.workspace_id}#{restore.deletion_id}"},
+        "sk": {"S": f"RESTORE#{restore.id}"},
+    }
+
+
+def _open_keys(restore: Restore) -> dict[str, Any]:
+    return {
+        "openPk": {"S": f"RESTORING#{shard_of(restore.id) % OPEN_SHARDS}"},
+        "openSk": {"S": f"{iso(restore.lease_until)}#{restore.id}"},
+    }
+
+
+def _restore(item: dict[str, Any]) -> Restore:
+    binary = ("fates", "unknownIds")
+    record = from_item({name: value for name, value in item.items() if name not in binary})
+    workspace_id, _, deletion_id = record["pk"].rpartition("#")
+    return Restore(
+        id=record["sk"].removeprefix("RESTORE#"),
+        workspace_id=workspace_id,
+        deletion_id=deletion_id,
+        state=record["state"],
+        actor=record["actor"],
+        created_at=record["createdAt"],
+        fates=unpack_outcomes(item["fates"]["B"]),
+        source_ip=record.get("sourceIp"),
+        reason=record.get("reason"),
+        unknown_ids=unpack_ids(item["unknownIds"]["B"]) if "unknownIds" in item else [],
+        policies=record.get("policies", {}),
+        completed_at=record.get("completedAt"),
+        lease_until=float(record.get("leaseUntil", 0)),
+    )

@@ -1,0 +1,134 @@
+"""From the delete to its receipt on the deployed stack, and a look everywhere for what is left."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from functions.unlink.ids import new_short_code
+from local.seed import Workspace
+from local.stack import LocalStack
+from tests.e2e.client import Client
+
+#: Seconds from a delete to its receipt; the queue's delay is most of it.
+PATIENCE = 180
+
+
+@pytest.fixture
+def admin(stack: LocalStack, workspace: Workspace) -> Client:
+    return Client(stack.base_url, workspace.admin_key)
+
+
+def click(admin: Client, link: dict[str, Any], times: int) -> None:
+    for _ in range(times):
+        answer = Client(admin.base_url, "").get(f"/{link['shortCode']}")
+        assert answer.status == 302
+
+
+def wait_until_complete(admin: Client, deletion_id: str) -> dict[str, Any]:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        deletion: dict[str, Any] = admin.get(f"/api/deletions/{deletion_id}").json
+        if deletion["state"] == "complete":
+            return deletion
+        assert deletion["state"] == "erasing"
+        time.sleep(1)
+    raise AssertionError(f"still not complete after {PATIENCE} s: {deletion}")
+
+
+def images(stack: LocalStack, link_id: str) -> list[str]:
+    return [key for bucket, key in objects(stack) if "Qr" in bucket and link_id in key]
+
+
+def objects(stack: LocalStack) -> Iterator[tuple[str, str]]:
+    """(output name, key) of every object in the stack's buckets."""
+    s3 = stack.client("s3")
+    for output, name in stack.outputs.items():
+        if output.endswith("BucketName"):
+            for page in s3.get_paginator("list_objects_v2").paginate(Bucket=name):
+                for entry in page.get("Contents", []):
+                    yield output, entry["Key"]
+
+
+def mentions(stack: LocalStack, *needles: str) -> list[str]:
+    """Where in any table or bucket one of these texts (ids also as bytes) occurs."""
+    found = []
+    dynamodb, s3 = stack.client("dynamodb"), stack.client("s3")
+    raw = [uuid.UUID(each).bytes for each in needles if len(each) == 36]
+
+    def mentioned(value: Any) -> bool:
+        if isinstance(value, bytes):
+            return any(each in value for each in raw)
+        return any(each in str(value) for each in needles)
+
+    for output, name in stack.outputs.items():
+        if not output.endswith("TableName"):
+            continue
+        for page in dynamodb.get_paginator("scan").paginate(TableName=name):
+            for item in page["Items"]:
+                values = [next(iter(value.values())) for value in item.values()]
+                if any(mentioned(value) for value in values):
+                    found.append(f"{output} {item['pk']['S']} {item['sk']['S']}")
+    for output, key in objects(stack):
+        body = s3.get_object(Bucket=stack.outputs[output], Key=key)["Body"].read()
+        if mentioned(key) or any(each.encode() in body for each in needles):
+            found.append(f"{output} {key}")
+    return found
+
+
+def test_an_erased_link_leaves_nothing_anywhere_but_its_deletions_record(
+    stack: LocalStack, admin: Client, workspace: Workspace
+) -> None:
+    code = new_short_code()
+    link = admin.create(customCode=code, externalId=f"crm-{code}", title="To be erased")
+    others = [admin.create() for _ in range(3)]
+    click(admin, link, 5)
+    click(admin, others[0], 2)
+    rendered = admin.get(f"/api/links/{link['id']}/qr?format=svg")
+    assert rendered.status == 200
+    assert len(images(stack, link["id"])) == 1
+    assert len(mentions(stack, link["id"], code)) >= 4
+
+    answer = admin.delete(f"/api/links/{link['id']}?reason=privacy")
+    assert answer.status == 200
+    deletion_id = answer.headers["x-deletion-id"]
+    bulk = admin.post("/api/links/bulk-delete", {"ids": [each["id"] for each in others]})
+    assert admin.get(f"/api/analytics/links/{link['id']}").status == 404
+
+    deletion = wait_until_complete(admin, deletion_id)
+    receipt = deletion["receipt"]
+    assert receipt.pop("rescannedAt") <= deletion["completedAt"]
+    rollups = receipt.pop("rollups")
+    assert rollups >= 0
+    assert receipt == {"links": 1, "codes": 1, "clicks": 5, "installs": 0, "qrObjects": 1}
+    assert deletion["reason"] == "privacy"
+    own = f"DeletionsTableName LINK#{workspace.workspace_id}#{link['id']} ERASURE"
+    header = f"DeletionsTableName {workspace.workspace_id} {deletion_id}"
+    assert sorted(mentions(stack, link["id"], code)) == sorted([own, header])
+
+    bulk_deletion = wait_until_complete(admin, bulk.headers["x-deletion-id"])
+    assert bulk_deletion["receipt"]["links"] == 3
+    assert bulk_deletion["receipt"]["clicks"] == 2
+    # The code is free.
+    assert admin.create(customCode=code)["id"] != link["id"]
+
+
+def test_a_soft_delete_removes_the_images_and_keeps_the_rest(
+    stack: LocalStack, admin: Client
+) -> None:
+    link = admin.create()
+    click(admin, link, 2)
+    assert admin.get(f"/api/links/{link['id']}/qr?format=svg").status == 200
+    assert len(images(stack, link["id"])) == 1
+
+    assert admin.delete("/api/links", [link["id"]]).status == 200
+
+    end = time.monotonic() + 30
+    while images(stack, link["id"]) and time.monotonic() < end:
+        time.sleep(0.2)
+    assert images(stack, link["id"]) == []
+    assert any("ClicksTableName" in where for where in mentions(stack, link["id"]))
