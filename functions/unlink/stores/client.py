@@ -174,11 +174,27 @@ _Result = TypeVar("_Result")
 def in_parallel(work: Callable[[_Part], _Result], parts: Sequence[_Part]) -> list[_Result]:
     """``work`` over ``parts`` on at most 16 threads, results in order; not to be nested.
 
-    The threads live as long as the process, as its connections do. A lone part needs none.
+    The threads live as long as the process, as its connections do. A lone part needs none. After
+    an error no new part is begun.
     """
     if len(parts) == 1:
         return [work(parts[0])]
-    return list(_workers().map(work, parts))
+    results: list[Any] = [None] * len(parts)
+    # Each thread takes the next number until there is none: `next` of a range is one step of the
+    # interpreter. A future for each part would cost a tenth of the processor time of a delete.
+    numbers = iter(range(len(parts)))
+
+    def take(_thread: int) -> None:
+        try:
+            for number in numbers:
+                results[number] = work(parts[number])
+        except BaseException:
+            for _ in numbers:
+                pass
+            raise
+
+    list(_workers().map(take, range(min(THREADS, len(parts)))))
+    return results
 
 
 def within(seconds: float, work: Callable[[], _Result]) -> _Result:
