@@ -68,6 +68,10 @@ e2e: $(STAMPS) ## The tests over HTTP against the deployed stack, alone on the m
 openapi: $(VENV_STAMP) ## Write functions/unlink/openapi.json anew from the code.
 	$(VENV)/bin/python -m functions.unlink.openapi
 
+.PHONY: bench
+bench: $(VENV_STAMP) ## The benchmarks of docs/performance.md, some minutes.
+	$(VENV)/bin/python -m bench
+
 .PHONY: lock
 lock: ## Resolve the requirements*.in files anew, with hashes for every platform.
 	$(PYTHON) -m venv $(LOCK_VENV)

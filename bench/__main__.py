@@ -1,0 +1,33 @@
+"""Run all benchmarks, or those whose names are given."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import platform
+import sys
+
+import bench
+
+
+def _main() -> None:
+    names = [module.name for module in pkgutil.iter_modules(bench.__path__)]
+    asked = sys.argv[1:]
+    if unknown := set(asked) - set(names):
+        sys.exit(f"No benchmark named {', '.join(sorted(unknown))}; there are: {', '.join(names)}")
+    print(
+        f"Python {platform.python_version()}, {platform.system()} {platform.machine()},"
+        f" {os.cpu_count()} processors\n"
+    )
+    for name in asked or names:
+        if name.startswith("_"):
+            continue
+        module = importlib.import_module(f"bench.{name}")
+        if hasattr(module, "main"):
+            print(f"## {name}\n", flush=True)
+            module.main()
+            print(flush=True)
+
+
+_main()

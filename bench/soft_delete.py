@@ -1,0 +1,371 @@
+"""What a soft delete costs, beside what a user of DynamoDB would write instead.
+
+All in one run, on one processor, against the simulated DynamoDB. The others only write: they
+validate nothing, keep no record, and neither resume nor know which links they deleted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+from boto3.dynamodb.types import TypeDeserializer
+
+from bench import capacity, chart
+from bench.simulated import DELETIONS, LINKS, WORKSPACE, Simulation, isolate, link_ids, link_item
+from functions.unlink.clock import Deadline
+from functions.unlink.outcomes import Outcome
+from functions.unlink.procedures.deletion import Requester, Stores, soft_delete
+from functions.unlink.stores import client as aws
+from functions.unlink.stores.deletions import Deletion, DeletionsTable
+from functions.unlink.stores.links import LinksTable
+
+PLOT = Path(__file__).parent.parent / "docs" / "cost-against-size.svg"
+
+#: Seconds that a call to DynamoDB takes in the runs of wall time.
+LATENCY = 0.008
+SIZES = (100, 500, 1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000, 8_000, 9_000, 10_000)
+REPETITIONS = 7
+
+DELETED_AT = "2026-02-01T12:00:00.000Z"
+DELETION_ID = "019c1a2b-3c4d-7e5f-8a6b-7c8d9e0f1a2b"
+
+
+class Messages:
+    """A queue that keeps what is handed over."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+
+    def send(self, message: dict[str, Any], **_: Any) -> None:
+        self.sent.append(message)
+
+
+class Unlink:
+    """The service's own soft delete: validation, record, statements, close."""
+
+    name = "**Unlink**"
+
+    def __init__(self, simulation: Simulation) -> None:
+        aws.client.cache_clear()
+        dynamodb = simulation.serve(aws.client("dynamodb"))
+        self.queue = Messages()
+        self._stores = Stores(
+            links=LinksTable(dynamodb, LINKS),
+            deletions=DeletionsTable(dynamodb, DELETIONS),
+            resume_queue=self.queue,  # type: ignore[arg-type]
+        )
+
+    def delete(self, ids: Sequence[str], *, seconds: float = 25) -> Deletion:
+        return soft_delete(
+            ids,
+            [],
+            requester=Requester(workspace_id=WORKSPACE, actor={"keyId": "k", "userId": "u"}),
+            stores=self._stores,
+            deadline=Deadline(seconds),
+        )
+
+
+class UpdateLoop:
+    """One ``update_item`` a link, one after the other, on a client as boto3 makes it."""
+
+    name = "`update_item` loop"
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._client = simulation.serve(boto3.client("dynamodb"))
+
+    def delete(self, ids: Sequence[str]) -> None:
+        for link_id in ids:
+            self._client.update_item(TableName=LINKS, **_update(link_id))
+
+
+class BatchWriterPuts:
+    """Whole items put back with ``deletedAt``: unconditional, and not counting their reading."""
+
+    name = "`batch_writer` puts"
+
+    def __init__(self, simulation: Simulation) -> None:
+        dynamodb = boto3.resource("dynamodb")
+        simulation.serve(dynamodb.meta.client)
+        self._table = dynamodb.Table(LINKS)
+
+    def delete(self, ids: Sequence[str]) -> None:
+        with self._table.batch_writer() as batch:
+            for link_id in ids:
+                batch.put_item(Item=_soft_deleted(link_id))
+
+
+class Transactions:
+    """``TransactWriteItems``, 100 conditional updates a call, one after the other."""
+
+    name = "100-item transactions"
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._client = simulation.serve(boto3.client("dynamodb"))
+
+    def delete(self, ids: Sequence[str]) -> None:
+        for start in range(0, len(ids), 100):
+            self._client.transact_write_items(
+                TransactItems=[
+                    {"Update": {"TableName": LINKS, **_update(link_id)}}
+                    for link_id in ids[start : start + 100]
+                ]
+            )
+
+
+def _update(link_id: str) -> dict[str, Any]:
+    return {
+        "Key": {"pk": {"S": f"{WORKSPACE}#{link_id}"}, "sk": {"S": "LINK"}},
+        "UpdateExpression": "SET deletedAt=:at, deletionId=:by REMOVE livePk, liveSk",
+        "ConditionExpression": "attribute_exists(livePk)",
+        "ExpressionAttributeValues": {":at": {"S": DELETED_AT}, ":by": {"S": DELETION_ID}},
+    }
+
+
+@cache
+def _soft_deleted(link_id: str) -> dict[str, Any]:
+    """As ``boto3.resource`` would have read it, changed; building it is not what is measured."""
+    deserialize = TypeDeserializer().deserialize
+    item = {name: deserialize(value) for name, value in link_item(link_id).items()}
+    del item["livePk"], item["liveSk"]
+    return item | {"deletedAt": DELETED_AT, "deletionId": DELETION_ID}
+
+
+CONTESTANTS = (Unlink, UpdateLoop, BatchWriterPuts, Transactions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Of one run: processor seconds without the simulation's, requests by operation, units."""
+
+    seconds: float
+    requests: dict[str, int]
+    read_units: int
+    write_units: int
+
+
+def measure(delete: Callable[[Sequence[str]], Any], ids: Sequence[str], sim: Simulation) -> Cost:
+    """Run once and count."""
+    sim.forget()
+    started = time.process_time()
+    delete(ids)
+    seconds = time.process_time() - started - sim.own_seconds
+    requests = dict(sim.requests)
+    one = link_item(ids[0])
+    read = len(ids) * capacity.read_units(one) if "BatchGetItem" in requests else 0
+    # Each write also removes the link's entry from the index of live links.
+    write = len(ids) * capacity.write_units(one, index_entries=1)
+    if "TransactWriteItems" in requests:
+        # Double for the item; the guide does not say whether the index part doubles as well.
+        write = len(ids) * (2 * capacity.write_units(one) + 1)
+    if "BatchExecuteStatement" in requests:
+        write += capacity.record_write_units(sim.written)
+    return Cost(seconds=seconds, requests=requests, read_units=read, write_units=write)
+
+
+@contextmanager
+def one_processor() -> Iterator[None]:
+    """Like a Lambda function of 1,769 MB; where the system cannot say so, all processors."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def main() -> None:
+    isolate()
+    with one_processor():
+        _client_cpu()
+        _wall_time()
+        _throttled()
+        _memory()
+        _cost_against_size()
+
+
+def _client_cpu() -> None:
+    print("### Client CPU, requests, capacity: 10,000 links\n")
+    print("| | µs CPU a link | × Unlink | requests | RCU a link | WCU a link |")
+    print("|---|---|---|---|---|---|")
+    ids = link_ids(10_000)
+    runs: list[tuple[Any, Callable[..., Any], list[str], Simulation, list[Cost]]] = []
+    for contestant in CONTESTANTS:
+        simulation = Simulation()
+        some = ids if contestant is not UpdateLoop else ids[:1_000]
+        runs.append((contestant, contestant(simulation).delete, some, simulation, []))
+    # In turns, so that what else the machine does falls on all alike.
+    for repetition in range(REPETITIONS + 1):
+        for _, delete, some, simulation, costs in runs:
+            cost = measure(delete, some, simulation)
+            if repetition:
+                costs.append(cost)
+    base = None
+    for contestant, _, some, _, costs in runs:
+        each = statistics.median(cost.seconds for cost in costs) / len(some) * 1e6
+        base = base or each
+        cost = costs[0]
+        scale = len(ids) // len(some)
+        requests = sum(cost.requests.values()) * scale
+        print(
+            f"| {contestant.name} | {each:.1f} | {each / base:.1f} | {requests:,}"
+            f" | {cost.read_units / len(some):.3f} | {cost.write_units / len(some):.3f} |"
+        )
+    print(f"\nUnlink's requests: {_listed(runs[0][4][0].requests)}")
+    print(
+        f"Medians of {REPETITIONS} runs; the loop ran 1,000 links. Units by the documented rules."
+    )
+
+
+def _listed(requests: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(requests.items()))
+
+
+def _wall_time() -> None:
+    print(f"\n### Seconds at {LATENCY * 1000:.0f} ms a call, one processor\n")
+    print("| links | " + " | ".join(contestant.name for contestant in CONTESTANTS) + " |")
+    print("|---" * (len(CONTESTANTS) + 1) + "|")
+    for count in (100, 1_000, 10_000):
+        ids = link_ids(count)
+        cells = []
+        for contestant in CONTESTANTS:
+            # A loop of 10,000 calls takes ten times a loop of 1,000.
+            most = 1_000 if contestant is UpdateLoop else count
+            some = ids[:most]
+            simulation = Simulation(latency=LATENCY)
+            run = contestant(simulation)
+            run.delete(some[:100])
+            times = []
+            for _ in range(3 if contestant is Unlink else 1):
+                started = time.perf_counter()
+                run.delete(some)
+                times.append(time.perf_counter() - started)
+            seconds = statistics.median(times) * count / len(some)
+            cells.append(f"{'≈ ' if len(some) < count else ''}{seconds:.2f}")
+        print(f"| {count:,} | " + " | ".join(cells) + " |", flush=True)
+    print("\nThe simulation's own CPU is part of these.")
+
+
+def _throttled() -> None:
+    print("\n### 5 % of the statements throttled, 8 ms a call, one processor\n")
+    print("| links | deadline | seconds | statements | deleted | handed over | lost | twice |")
+    print("|---|---|---|---|---|---|---|---|")
+    for count, seconds in ((100, 25.0), (1_000, 25.0), (10_000, 25.0), (10_000, 0.6)):
+        ids = link_ids(count)
+        simulation = Simulation(latency=LATENCY, throttled=0.05)
+        unlink = Unlink(simulation)
+        started = time.perf_counter()
+        deletion = unlink.delete(ids, seconds=seconds)
+        took = time.perf_counter() - started
+        deleted = set(deletion.ids_with(Outcome.DELETED))
+        pending = set(deletion.ids_with(Outcome.PENDING))
+        handed_over = pending if unlink.queue.sent else set()
+        applied = simulation.applied
+        # Lost: neither reported deleted nor handed over, or reported although it was not.
+        lost = len(set(ids) - deleted - handed_over) + len(deleted - set(applied))
+        twice = sum(times > 1 for times in applied.values())
+        print(
+            f"| {count:,} | {seconds} s | {took:.2f}"
+            f" | {simulation.requests['BatchExecuteStatement']} calls"
+            f" | {len(deleted):,} | {len(handed_over):,} | {lost} | {twice} |",
+            flush=True,
+        )
+        assert lost == twice == 0
+
+
+def _memory() -> None:
+    print("\n### Memory growth for 10,000 ids (a process of its own)\n")
+    grown = {}
+    for what in ("rss", "traced"):
+        child = subprocess.run(
+            [sys.executable, "-c", f"from bench.soft_delete import grow; grow({what!r})"],
+            check=True,
+            capture_output=True,
+            text=True,
+            cwd=Path(__file__).parent.parent,
+        )
+        grown[what] = json.loads(child.stdout) / 2**20
+    print(f"- peak of the process (resident): + {grown['rss']:.1f} MiB")
+    print(f"- peak of Python's allocations (tracemalloc): {grown['traced']:.1f} MiB")
+
+
+def grow(what: str) -> None:
+    """Print by how many bytes memory grows, from a warm client with 16 threads on."""
+    isolate()
+    simulation = Simulation()
+    unlink = Unlink(simulation)
+    ids = link_ids(10_000)
+    # What the simulation answers must not count: it is all made before.
+    unlink.delete(link_ids(1_600))
+    simulation.prepare(ids)
+    simulation.applied.update(ids)
+    if what == "traced":
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        unlink.delete(ids)
+        print(tracemalloc.get_traced_memory()[1] - before)
+    else:
+        before = _resident_peak(afresh=True)
+        unlink.delete(ids)
+        print(_resident_peak() - before)
+
+
+def _resident_peak(*, afresh: bool = False) -> int:
+    """The most memory in bytes that this process has had; ``afresh`` starts from what it has."""
+    status, forget = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+    if not status.exists():
+        # Not Linux: the peak of the whole life (macOS counts bytes, others kilobytes).
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    if afresh:
+        # proc(5): "5" resets the peak resident set size.
+        forget.write_text("5")
+    [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) * 1024
+
+
+def _cost_against_size() -> None:
+    print("\n### Cost against size\n")
+    simulation = Simulation()
+    unlink = Unlink(simulation)
+    runs: dict[int, list[Cost]] = {size: [] for size in SIZES}
+    unlink.delete(link_ids(SIZES[-1]))
+    for _ in range(REPETITIONS):
+        for size in SIZES:
+            runs[size].append(measure(unlink.delete, link_ids(size), simulation))
+    series = {
+        "Client CPU, ms": [
+            statistics.median(cost.seconds for cost in runs[size]) * 1000 for size in SIZES
+        ],
+        "Requests": [float(sum(runs[size][0].requests.values())) for size in SIZES],
+        "Capacity units": [
+            float(runs[size][0].read_units + runs[size][0].write_units) for size in SIZES
+        ],
+    }
+    print("| links | " + " | ".join(series) + " |")
+    print("|---" * (len(series) + 1) + "|")
+    for position, size in enumerate(SIZES):
+        cells = [f"{values[position]:,.0f}" for values in series.values()]
+        print(f"| {size:,} | " + " | ".join(cells) + " |")
+    print()
+    for name, values in series.items():
+        slope, start, r_squared = chart.fit(SIZES, values)
+        print(f"- {name} = {slope:.4f} × links + {start:.1f} (R² = {r_squared:.5f})")
+    PLOT.write_text(chart.draw(SIZES, series), encoding="utf-8")
+    print(f"\nDrawn in {PLOT.relative_to(PLOT.parent.parent)}")
