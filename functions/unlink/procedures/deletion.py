@@ -100,14 +100,14 @@ def soft_delete(
     # Before validating: the links of a replayed request are gone.
     if (earlier := replay(requester, stores.deletions, deadline)) is not None:
         return earlier
-    states = stores.links.states(requester.workspace_id, link_ids, deadline=deadline)
-    unknown = [link_id for link_id in link_ids if link_id not in states or not states[link_id].live]
+    fences = stores.links.fences(requester.workspace_id, link_ids, deadline=deadline)
+    unknown = [link_id for link_id in link_ids if link_id not in fences]
     if invalid_ids or unknown:
         # And again before refusing: the same request may have been accepted in between.
         if (earlier := replay(requester, stores.deletions, deadline)) is not None:
             return earlier
         raise InvalidIds(invalid=list(invalid_ids), unknown=unknown)
-    newest_restore = max((state.live_since for state in states.values()), default=NEVER)
+    newest_restore = max(fences.values(), default=NEVER)
     deletion = _new_deletion("soft", link_ids, requester, deadline, after=newest_restore)
     try:
         stores.deletions.accept(deletion, key=requester.key, deadline=deadline)
