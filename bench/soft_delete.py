@@ -31,6 +31,7 @@ from functions.unlink.outcomes import Outcome
 from functions.unlink.procedures.deletion import Requester, Stores, soft_delete
 from functions.unlink.stores import client as aws
 from functions.unlink.stores.deletions import Deletion, DeletionsTable
+from functions.unlink.stores.erasures import ErasuresTable
 from functions.unlink.stores.links import LinksTable
 
 PLOT = Path(__file__).parent.parent / "docs" / "cost-against-size.svg"
@@ -66,6 +67,7 @@ class Unlink:
         self._stores = Stores(
             links=LinksTable(dynamodb, LINKS),
             deletions=DeletionsTable(dynamodb, DELETIONS),
+            erasures=ErasuresTable(dynamodb, DELETIONS),
             resume_queue=self.queue,  # type: ignore[arg-type]
         )
 
