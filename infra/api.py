@@ -4,13 +4,15 @@ import json
 import math
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
-from aws_cdk import Duration
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.functions import Functions
+from infra.functions import Functions, live
 from infra.settings import Settings
 
 PLANS = Path(__file__).resolve().parent.parent / "functions" / "unlink" / "plans.json"
@@ -63,10 +65,13 @@ class Api(Construct):
             api_key_source_type=apigateway.ApiKeySourceType.AUTHORIZER,
             # Images must leave as they are. Request bodies therefore arrive base64-encoded.
             binary_media_types=["*/*"],
-            cloud_watch_role=False,
+            # The account's one role for access logs; it stays when a stage goes, others need it.
+            cloud_watch_role=settings.access_log,
+            cloud_watch_role_removal_policy=RemovalPolicy.RETAIN if settings.access_log else None,
             deploy_options=apigateway.StageOptions(
                 stage_name=settings.stage,
                 tracing_enabled=True,
+                **self._access_log(),
                 # No key and no plan limits the open routes: each has a ceiling of its own.
                 method_options={
                     **{
@@ -92,7 +97,7 @@ class Api(Construct):
         self._authorizer = apigateway.RequestAuthorizer(
             self,
             "Authorizer",
-            handler=functions.authorizer,
+            handler=live(functions.authorizer),
             identity_sources=[apigateway.IdentitySource.header("Authorization")],
             results_cache_ttl=AUTHORIZER_CACHE,
         )
@@ -122,6 +127,40 @@ class Api(Construct):
         self.usage_plans = {
             plan: self._usage_plan(plan, requests_per_minute=limits["requestsPerMinute"])
             for plan, limits in json.loads(PLANS.read_text(encoding="utf-8")).items()
+        }
+
+    def _access_log(self) -> dict[str, Any]:
+        """A line for each request, those included that never reach a function.
+
+        Without the caller's address and headers: an erasure then has nothing to look for here.
+        """
+        if not self._settings.access_log:
+            return {}
+        group = logs.LogGroup(
+            self,
+            "AccessLog",
+            retention=self._settings.log_retention,
+            removal_policy=self._settings.removal_policy,
+        )
+        field = apigateway.AccessLogField
+        line = {
+            "requestId": field.context_request_id(),
+            "requestTime": field.context_request_time(),
+            "method": field.context_http_method(),
+            "resource": field.context_resource_path(),
+            "status": field.context_status(),
+            "responseBytes": field.context_response_length(),
+            "latencyMs": field.context_response_latency(),
+            "integrationMs": field.context_integration_latency(),
+            "errorType": field.context_error_response_type(),
+            "keyId": field.context_authorizer("keyId"),
+            "workspaceId": field.context_authorizer("workspaceId"),
+        }
+        return {
+            "access_log_destination": apigateway.LogGroupLogDestination(group),
+            "access_log_format": apigateway.AccessLogFormat.custom(
+                json.dumps(line, separators=(",", ":"))
+            ),
         }
 
     def _add_keyed_route(self, method: str, path: str, function: lambda_.Function) -> None:
@@ -317,7 +356,7 @@ class Api(Construct):
 
 def _integration(function: lambda_.Function) -> apigateway.LambdaIntegration:
     return apigateway.LambdaIntegration(
-        function,
+        live(function),
         timeout=Duration.seconds(29),
         # One permission for all routes of a function instead of two for each.
         scope_permission_to_method=False,

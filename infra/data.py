@@ -1,11 +1,13 @@
 """Where everything is kept: four tables, each with one life and one set of rights, and a bucket."""
 
+from typing import Any
+
 from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.settings import Settings
+from infra.settings import OnDemand, Provisioned, Settings
 
 LIVE_INDEX = "live"
 OPEN_INDEX = "open"
@@ -25,13 +27,15 @@ class Data(Construct):
 
         # Both images: the cleanup reads from the old one which QR objects to remove.
         self.links = self._table("Links", stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES)
-        _add_sparse_index(self.links, LIVE_INDEX, partition_key="livePk", sort_key="liveSk")
+        self._add_sparse_index(self.links, LIVE_INDEX, partition_key="livePk", sort_key="liveSk")
 
         self.clicks = self._table("Clicks", stream=dynamodb.StreamViewType.NEW_IMAGE)
 
         # Both images: an event is sent when a record's state changes, not whenever it does.
         self.deletions = self._table("Deletions", stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES)
-        _add_sparse_index(self.deletions, OPEN_INDEX, partition_key="openPk", sort_key="openSk")
+        self._add_sparse_index(
+            self.deletions, OPEN_INDEX, partition_key="openPk", sort_key="openSk"
+        )
 
         self.access = self._table("Access")
 
@@ -75,32 +79,72 @@ class Data(Construct):
     def _table(
         self, construct_id: str, *, stream: dynamodb.StreamViewType | None = None
     ) -> dynamodb.Table:
-        return dynamodb.Table(
+        capacity = self._settings.capacity
+        on_demand = isinstance(capacity, OnDemand)
+        table = dynamodb.Table(
             self,
             construct_id,
             partition_key=_string("pk"),
             sort_key=_string("sk"),
-            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            billing_mode=(
+                dynamodb.BillingMode.PAY_PER_REQUEST
+                if on_demand
+                else dynamodb.BillingMode.PROVISIONED
+            ),
+            **_throughput(capacity),
             time_to_live_attribute="ttl",
             stream=stream,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
+                point_in_time_recovery_enabled=True,
+                recovery_period_in_days=self._settings.recovery_days,
             ),
             deletion_protection=self._settings.deletion_protection,
             removal_policy=self._settings.removal_policy,
         )
+        if isinstance(capacity, Provisioned):
+            table.auto_scale_read_capacity(
+                min_capacity=capacity.min_reads, max_capacity=capacity.max_reads
+            ).scale_on_utilization(target_utilization_percent=capacity.target)
+            table.auto_scale_write_capacity(
+                min_capacity=capacity.min_writes, max_capacity=capacity.max_writes
+            ).scale_on_utilization(target_utilization_percent=capacity.target)
+        return table
+
+    def _add_sparse_index(
+        self, table: dynamodb.Table, index_name: str, *, partition_key: str, sort_key: str
+    ) -> None:
+        """Add an index that holds only the items that carry both keys, and only their keys."""
+        capacity = self._settings.capacity
+        table.add_global_secondary_index(
+            index_name=index_name,
+            partition_key=_string(partition_key),
+            sort_key=_string(sort_key),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+            **_throughput(capacity),
+        )
+        if isinstance(capacity, Provisioned):
+            # An index that is throttled throttles the writes to its table.
+            table.auto_scale_global_secondary_index_read_capacity(
+                index_name, min_capacity=capacity.min_reads, max_capacity=capacity.max_reads
+            ).scale_on_utilization(target_utilization_percent=capacity.target)
+            table.auto_scale_global_secondary_index_write_capacity(
+                index_name, min_capacity=capacity.min_writes, max_capacity=capacity.max_writes
+            ).scale_on_utilization(target_utilization_percent=capacity.target)
 
 
-def _add_sparse_index(
-    table: dynamodb.Table, index_name: str, *, partition_key: str, sort_key: str
-) -> None:
-    """Add an index that holds only the items that carry both keys, and only their keys."""
-    table.add_global_secondary_index(
-        index_name=index_name,
-        partition_key=_string(partition_key),
-        sort_key=_string(sort_key),
-        projection_type=dynamodb.ProjectionType.KEYS_ONLY,
-    )
+def _throughput(capacity: OnDemand | Provisioned) -> dict[str, Any]:
+    """The keyword arguments in which a table and an index are told their capacity."""
+    if isinstance(capacity, Provisioned):
+        return {"read_capacity": capacity.min_reads, "write_capacity": capacity.min_writes}
+    throughput: dict[str, Any] = {
+        "max_read_request_units": capacity.max_reads,
+        "max_write_request_units": capacity.max_writes,
+    }
+    if capacity.warm_reads or capacity.warm_writes:
+        throughput["warm_throughput"] = dynamodb.WarmThroughput(
+            read_units_per_second=capacity.warm_reads, write_units_per_second=capacity.warm_writes
+        )
+    return throughput
 
 
 def _string(name: str) -> dynamodb.Attribute:

@@ -48,6 +48,9 @@ STREAM_PATIENCE = Duration.hours(1)
 #: it, and erasing adds nothing.
 WRITES = {"dynamodb:PutItem", "dynamodb:UpdateItem", "s3:PutObject"}
 
+#: What callers, queues, streams and schedules invoke: the version that is in service.
+LIVE = "Live"
+
 
 class Functions(Construct):
     """One attribute for each function, `functions/<attribute>.py` being its code.
@@ -254,7 +257,7 @@ class Functions(Construct):
             schedule=aws_events.Schedule.rate(Duration.minutes(1)),
             targets=[
                 targets.LambdaFunction(
-                    function,
+                    live(function),
                     # The next minute makes up for a run that could not start.
                     retry_attempts=0,
                     max_event_age=Duration.minutes(1),
@@ -439,7 +442,7 @@ class Functions(Construct):
         log_group = logs.LogGroup(
             scope,
             "Logs",
-            retention=logs.RetentionDays.ONE_MONTH,
+            retention=self._settings.log_retention,
             removal_policy=self._settings.removal_policy,
         )
         role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
@@ -460,6 +463,11 @@ class Functions(Construct):
             log_group=log_group,
             logging_format=lambda_.LoggingFormat.JSON,
             tracing=lambda_.Tracing.ACTIVE,
+            reserved_concurrent_executions=self._settings.reserved_concurrency.get(name),
+            # An old version stays callable, so that going back is one call.
+            current_version_options=lambda_.VersionOptions(
+                removal_policy=self._settings.removal_policy
+            ),
             environment={
                 "STAGE": self._settings.stage,
                 "POWERTOOLS_SERVICE_NAME": name,
@@ -470,6 +478,7 @@ class Functions(Construct):
             },
         )
         self._made.append((function, statements))
+        lambda_.Alias(scope, LIVE, alias_name=LIVE.lower(), version=function.current_version)
         return function
 
     def _work_through(
@@ -480,7 +489,7 @@ class Functions(Construct):
         at_a_time: int,
         max_concurrency: int,
     ) -> None:
-        function.add_event_source(
+        live(function).add_event_source(
             event_sources.SqsEventSource(
                 queue,
                 batch_size=at_a_time,
@@ -500,7 +509,7 @@ class Functions(Construct):
 
     def _http_environment(self) -> dict[str, str]:
         return {
-            "PUBLIC_BASE_URL": self._settings.public_base_url,
+            "PUBLIC_BASE_URL": self._settings.short_url_base,
             "CORS_ALLOW_ORIGINS": ",".join(self._settings.cors_allow_origins),
         }
 
@@ -578,6 +587,18 @@ class _IntoBucket:
     ) -> lambda_.DlqDestinationConfig:
         del target, target_handler
         return lambda_.DlqDestinationConfig(destination=self._bucket.bucket_arn)
+
+
+def live(function: lambda_.Function) -> lambda_.Alias:
+    """The function's alias, which moves to a new version only when it is known to work.
+
+    Invoke this and never the function itself, which is whatever was uploaded last.
+    """
+    scope = function.node.scope
+    alias = scope.node.find_child(LIVE) if scope is not None else None
+    if not isinstance(alias, lambda_.Alias):
+        raise TypeError(f"{function.node.path} has no alias")
+    return alias
 
 
 def allow(

@@ -1,15 +1,81 @@
 """What may differ between stages. Everything else is the same template everywhere."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from aws_cdk import RemovalPolicy
+from aws_cdk import aws_logs as logs
 
 from infra.packaging import Target
 
 #: As browsers spell it (RFC 6454, section 7): no path, not even a slash. Nothing else may reach
 #: the templates that origins are written into.
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnDemand:
+    """Pay per request. Numbers are units per second, of each table and of each of its indexes.
+
+    `warm_*` is what the table serves at once without growing into it. A new on-demand table
+    starts at 12,000 read and 4,000 write units (DynamoDB Developer Guide, "Warm throughput");
+    only more than that is paid for, once. `max_*` is a ceiling on what a mistake can cost;
+    beyond it requests are throttled.
+    """
+
+    warm_reads: int | None = None
+    warm_writes: int | None = None
+    max_reads: int | None = None
+    max_writes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provisioned:
+    """Capacity by the hour, scaled to `target` per cent of use; units per second.
+
+    Cheaper than on-demand under a steady load; a bulk delete out of the blue is throttled until
+    the scaling has caught up (minutes) and finishes in the background.
+    """
+
+    min_reads: int = 5
+    max_reads: int = 4_000
+    min_writes: int = 5
+    max_writes: int = 4_000
+    target: int = 70
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomDomain:
+    """A name of your own in front of the API.
+
+    `certificate_arn` is of an ACM certificate in the stack's region. With a hosted zone the DNS
+    records are made too; without one, point the name at the `DomainTarget` output yourself.
+    """
+
+    name: str
+    certificate_arn: str
+    #: The path under which the API stands, without slashes; "" for the whole name.
+    base_path: str = ""
+    hosted_zone_id: str = ""
+    hosted_zone_name: str = ""
+
+    @property
+    def url(self) -> str:
+        """The origin of short URLs, without a trailing slash."""
+        return f"https://{self.name}/{self.base_path}".rstrip("/")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cdn:
+    """CloudFront in front of the redirects, which it never caches: a delete holds at once.
+
+    `domain_name` needs an ACM certificate in us-east-1; without it the distribution has a name
+    of CloudFront's.
+    """
+
+    domain_name: str = ""
+    certificate_arn: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +92,31 @@ class Settings:
     #: Tables, bucket, secret and log groups when the stack goes or a resource is replaced.
     removal_policy: RemovalPolicy = RemovalPolicy.RETAIN
     deletion_protection: bool = True
-    #: Origin of short URLs without a trailing slash; "" derives it from each request.
+    #: Days that every table can be set back to any second of (1 to 35). An erased link can be
+    #: brought back from there for as long: see docs/operations.md.
+    recovery_days: int = 35
+    capacity: OnDemand | Provisioned = OnDemand()
+    #: Origin of short URLs without a trailing slash; "" takes that of the custom domain, and
+    #: without one derives it from each request.
     public_base_url: str = ""
+    custom_domain: CustomDomain | None = None
+    cdn: Cdn | None = None
+    #: A web ACL in front of the API: address reputation, known bad inputs, a rate per address.
+    waf: bool = False
     #: Origins that browsers may call `/api` from. Any may by default, without credentials: a
     #: caller is known by its Authorization alone, which no browser sends by itself.
     cors_allow_origins: tuple[str, ...] = ("*",)
     log_level: str = "INFO"
+    log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH
+    #: One line for each request that reaches the gateway, also those that it answers itself.
+    #: Needs the account's API Gateway log role, which the stack then sets.
+    access_log: bool = True
+    #: Where alarms go, beside the stack's own topic (the `AlarmTopicArn` output).
+    alarm_email: str = ""
+    #: Shift a new version in by a tenth for five minutes, and back if an alarm goes off.
+    gradual_deployment: bool = True
+    #: Function name -> the most that run at a time, taken from the account's quota for it alone.
+    reserved_concurrency: Mapping[str, int] = field(default_factory=dict)
     #: Redirects take no key, so this is their only ceiling: requests per second, for all links.
     redirect_rate_limit: int = 2_500
     redirect_burst_limit: int = 2_500
@@ -43,3 +128,12 @@ class Settings:
                 f"corsAllowOrigins {','.join(origins)!r}: expected * alone, or origins such as "
                 "https://app.example.com, separated by commas"
             )
+
+    @property
+    def short_url_base(self) -> str:
+        """Where short URLs start; "" when only the request tells."""
+        if self.public_base_url:
+            return self.public_base_url
+        if self.cdn is not None and self.cdn.domain_name:
+            return f"https://{self.cdn.domain_name}"
+        return self.custom_domain.url if self.custom_domain else ""

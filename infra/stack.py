@@ -6,10 +6,14 @@ from constructs import Construct
 
 from infra.api import Api
 from infra.data import Data
+from infra.edge import Edge
 from infra.events import Events
+from infra.findings import acknowledge_findings
 from infra.functions import Functions
+from infra.monitoring import Monitoring
 from infra.packaging import function_code
 from infra.queues import Queues
+from infra.rollout import Rollout
 from infra.secrets import Secrets
 from infra.settings import Settings
 from infra.users import Users
@@ -23,7 +27,7 @@ FEATURE_FLAGS = {
 
 
 class UnlinkStack(Stack):
-    """Tables, secrets, queues and users, the functions between them, and the API in front.
+    """Tables, secrets, queues and users, the functions between them, the API; all watched.
 
     `code` is the archive that all functions share; without it, it is packaged for the stage's
     target.
@@ -64,8 +68,21 @@ class UnlinkStack(Stack):
         self.queues.delay_erasure(longest_writer=self.functions.longest_writer)
         self.api = Api(self, "Api", settings=settings, functions=self.functions)
         self.functions.announce.add_environment(
-            "API_URL", settings.public_base_url or self.api.rest_api.url
+            "API_URL", settings.short_url_base or self.api.rest_api.url
         )
+        self.edge = Edge(self, "Edge", settings=settings, api=self.api.rest_api)
+        # Last: they cover what the others made.
+        self.monitoring = Monitoring(
+            self, "Monitoring", settings=settings, watched=self, api=self.api.rest_api
+        )
+        if settings.gradual_deployment:
+            self.rollout = Rollout(
+                self,
+                "Rollout",
+                functions=self.functions,
+                monitoring=self.monitoring,
+            )
+        acknowledge_findings(self)
         self._add_outputs(settings.stage)
 
     def _add_outputs(self, stage: str) -> None:
@@ -83,6 +100,8 @@ class UnlinkStack(Stack):
             "FailuresBucketName": self.data.failures_bucket.bucket_name,
             "EventBusName": self.events.bus.event_bus_name,
             "CleanupFunctionName": self.functions.cleanup.function_name,
+            "AlarmTopicArn": self.monitoring.topic.topic_arn,
+            "DashboardName": self.monitoring.dashboard.ref,
             "AuthorizerFunctionName": self.functions.authorizer.function_name,
             "UserPoolId": self.users.pool.user_pool_id,
             "UserPoolClientId": self.users.client.user_pool_client_id,

@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,41 @@ def path_of(template: Template, method: dict[str, Any]) -> str:
     return "/" + "/".join(parts)
 
 
+def invoked_function(template: Template, reference: Any) -> dict[str, Any]:
+    """The properties of the function whose alias a reference (an ARN, a `Ref`) leads to.
+
+    Fails for a reference to the function itself: only aliases may be invoked, because they move
+    to a new version when it is known to work.
+    """
+    [alias] = {
+        name
+        for name in _references(reference)
+        if template["Resources"].get(name, {}).get("Type", "").startswith("AWS::Lambda::")
+    }
+    properties = template["Resources"][alias]["Properties"]
+    assert template["Resources"][alias]["Type"] == "AWS::Lambda::Alias", f"{alias} is no alias"
+    function: dict[str, Any] = template["Resources"][properties["FunctionName"]["Ref"]][
+        "Properties"
+    ]
+    return function
+
+
+def _references(value: Any) -> Iterator[str]:
+    """The logical ids that a part of a template refers to."""
+    if isinstance(value, dict):
+        match value:
+            case {"Ref": str(name)}:
+                yield name
+            case {"Fn::GetAtt": [str(name), _]}:
+                yield name
+            case _:
+                for each in value.values():
+                    yield from _references(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _references(each)
+
+
 def table_definitions(template: Template) -> list[dict[str, Any]]:
     """The keyword arguments of boto3's `create_table` for each table of the template.
 
@@ -75,7 +111,11 @@ def table_definitions(template: Template) -> list[dict[str, Any]]:
             "BillingMode": properties["BillingMode"],
         }
         if "GlobalSecondaryIndexes" in properties:
-            definition["GlobalSecondaryIndexes"] = properties["GlobalSecondaryIndexes"]
+            # A production stage's ceiling on throughput is nothing for a local engine.
+            definition["GlobalSecondaryIndexes"] = [
+                {key: value for key, value in index.items() if key != "OnDemandThroughput"}
+                for index in properties["GlobalSecondaryIndexes"]
+            ]
         if "StreamSpecification" in properties:
             definition["StreamSpecification"] = {
                 "StreamEnabled": True,

@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.template import Template, path_of, resources, synthesize, synthesized_template
+from tests.template import (
+    Template,
+    invoked_function,
+    path_of,
+    resources,
+    synthesize,
+    synthesized_template,
+)
 
 PLANS: dict[str, dict[str, int]] = json.loads(
     Path(__file__).parents[2].joinpath("functions/unlink/plans.json").read_text(encoding="utf-8")
@@ -46,12 +53,7 @@ def methods(template: Template) -> dict[tuple[str, str], dict[str, Any]]:
 
 def handler_of(template: Template, method: dict[str, Any]) -> str:
     """The module of the function that a method's integration invokes."""
-    [function] = [
-        part["Fn::GetAtt"][0]
-        for part in method["Integration"]["Uri"]["Fn::Join"][1]
-        if isinstance(part, dict) and "Fn::GetAtt" in part
-    ]
-    handler: str = template["Resources"][function]["Properties"]["Handler"]
+    handler: str = invoked_function(template, method["Integration"]["Uri"])["Handler"]
     return handler.split(".")[1]
 
 

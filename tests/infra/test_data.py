@@ -29,7 +29,10 @@ def test_a_table_is_on_demand_expires_items_and_can_be_restored(stage: str, name
     properties = tables(synthesized_template(stage))[name]["Properties"]
     assert properties["BillingMode"] == "PAY_PER_REQUEST"
     assert properties["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
-    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert properties["PointInTimeRecoverySpecification"] == {
+        "PointInTimeRecoveryEnabled": True,
+        "RecoveryPeriodInDays": {"prod": 35, "dev": 7, "local": 35}[stage],
+    }
 
 
 @pytest.mark.parametrize("name", sorted(TABLES))
@@ -62,8 +65,10 @@ def test_streams_carry_what_their_readers_need(template: Template) -> None:
 def test_sparse_indexes_hold_keys_only(
     template: Template, table: str, index: str, partition_key: str, sort_key: str
 ) -> None:
-    assert tables(template)[table]["Properties"]["GlobalSecondaryIndexes"] == [
+    [definition] = tables(template)[table]["Properties"]["GlobalSecondaryIndexes"]
+    assert [definition | {"OnDemandThroughput": None}] == [
         {
+            "OnDemandThroughput": None,
             "IndexName": index,
             "KeySchema": [
                 {"AttributeName": partition_key, "KeyType": "HASH"},

@@ -1,6 +1,6 @@
 import json
 
-from tests.template import Template, resources
+from tests.template import Template, invoked_function, resources
 
 
 def test_both_work_queues_have_a_dead_letter_queue_that_keeps_longer(template: Template) -> None:
@@ -49,8 +49,8 @@ def test_a_message_stays_hidden_six_times_as_long_as_its_worker_may_take(
         if "StartingPosition" in properties:
             continue  # a stream
         queue = template["Resources"][properties["EventSourceArn"]["Fn::GetAtt"][0]]
-        function = template["Resources"][properties["FunctionName"]["Ref"]]
-        assert queue["Properties"]["VisibilityTimeout"] >= 6 * function["Properties"]["Timeout"]
+        function = invoked_function(template, properties["FunctionName"])
+        assert queue["Properties"]["VisibilityTimeout"] >= 6 * function["Timeout"]
         assert properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 

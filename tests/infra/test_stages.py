@@ -9,11 +9,13 @@ from tests.template import Template, resources, synthesize, synthesized_template
 
 OUTPUTS = {
     "AccessTableName",
+    "AlarmTopicArn",
     "ApiId",
     "ApiUrl",
     "AuthorizerFunctionName",
     "CleanupFunctionName",
     "ClicksTableName",
+    "DashboardName",
     "DeletionsTableName",
     "EraseQueueUrl",
     "EventBusName",
@@ -61,13 +63,39 @@ def test_the_local_stage_is_the_production_template_but_for_its_protection() -> 
     )
 
 
+#: Properties whose values `app.py` chooses by stage.
+SETTINGS = {
+    "DeletionProtection",
+    "DeletionProtectionEnabled",
+    "OnDemandThroughput",
+    "ReservedConcurrentExecutions",
+    "RetentionInDays",
+}
+
+
+def without_settings(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            name: without_settings(each) for name, each in value.items() if name not in SETTINGS
+        }
+    if isinstance(value, list):
+        return [without_settings(each) for each in value]
+    return value
+
+
 def comparable(template: Template, stage: str) -> Counter[str]:
-    """The resources without the stage's name, hashes of names, and what guards data."""
+    """The resources without the stage's name, hashes of names, and what the settings differ in."""
+    rollout = {
+        name
+        for name, resource in template["Resources"].items()
+        if resource["Type"].startswith("AWS::CodeDeploy::")
+        or "codedeploy.amazonaws.com" in json.dumps(resource)
+    }
     found: Counter[str] = Counter()
-    for resource in template["Resources"].values():
-        properties: dict[str, Any] = {**resource.get("Properties", {})}
-        properties.pop("DeletionProtectionEnabled", None)
-        properties.pop("DeletionProtection", None)
+    for name, resource in template["Resources"].items():
+        if name in rollout:
+            continue
+        properties: dict[str, Any] = without_settings(resource.get("Properties", {}))
         text = json.dumps([resource["Type"], properties], sort_keys=True)
         text = re.sub(rf"\b(unlink-|Unlink |Unlink)?{stage}", r"\1STAGE", text, flags=re.IGNORECASE)
         text = re.sub(rf"Stage{stage}", "StageSTAGE", text)

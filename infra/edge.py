@@ -1,0 +1,178 @@
+"""What may stand in front of the API: a name of your own, CloudFront, a web ACL."""
+
+from aws_cdk import Aws, CfnOutput, Duration
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_certificatemanager as certificates
+from aws_cdk import aws_cloudfront as cloudfront
+from aws_cdk import aws_cloudfront_origins as origins
+from aws_cdk import aws_route53 as route53
+from aws_cdk import aws_route53_targets as targets
+from aws_cdk import aws_wafv2 as waf
+from constructs import Construct
+
+from infra.settings import Cdn, CustomDomain, Settings
+
+#: Requests of one address in five minutes, beyond which it is blocked. Twice the largest plan's
+#: rate: several keys may share an address.
+WAF_RATE = 100_000
+
+#: What a redirect reads of a visitor's request, and what CloudFront knows of the visitor. At most
+#: ten (CloudFront quotas, "Headers per origin request policy").
+REDIRECT_HEADERS = (
+    "Accept",
+    "Accept-Language",
+    "Referer",
+    "User-Agent",
+    "CloudFront-Viewer-Address",
+    "CloudFront-Viewer-City",
+    "CloudFront-Viewer-Country",
+    "CloudFront-Viewer-Country-Region",
+    "CloudFront-Viewer-Time-Zone",
+)
+
+
+class Edge(Construct):
+    """Only what the settings ask for; by default nothing."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, settings: Settings, api: apigateway.RestApi
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._settings = settings
+        self._api = api
+        if settings.custom_domain is not None:
+            self._add_domain(settings.custom_domain)
+        if settings.cdn is not None:
+            self._add_cdn(settings.cdn)
+        if settings.waf:
+            self._add_web_acl()
+
+    def _add_domain(self, domain: CustomDomain) -> None:
+        name = apigateway.DomainName(
+            self,
+            "Domain",
+            domain_name=domain.name,
+            certificate=certificates.Certificate.from_certificate_arn(
+                self, "Certificate", domain.certificate_arn
+            ),
+            endpoint_type=apigateway.EndpointType.REGIONAL,
+            security_policy=apigateway.SecurityPolicy.TLS_1_2,
+        )
+        name.add_base_path_mapping(
+            self._api, base_path=domain.base_path or None, stage=self._api.deployment_stage
+        )
+        if domain.hosted_zone_id:
+            zone = route53.HostedZone.from_hosted_zone_attributes(
+                self,
+                "Zone",
+                hosted_zone_id=domain.hosted_zone_id,
+                zone_name=domain.hosted_zone_name,
+            )
+            target = route53.RecordTarget.from_alias(targets.ApiGatewayDomain(name))
+            route53.ARecord(self, "Ipv4", zone=zone, record_name=f"{domain.name}.", target=target)
+            route53.AaaaRecord(
+                self, "Ipv6", zone=zone, record_name=f"{domain.name}.", target=target
+            )
+        output = CfnOutput(self, "DomainTarget", value=name.domain_name_alias_domain_name)
+        output.override_logical_id("DomainTarget")
+
+    def _add_cdn(self, cdn: Cdn) -> None:
+        """Redirects near their visitors: connections end at the edge, answers are not kept.
+
+        Its ceiling is the redirects' own throttle at the gateway (`redirect_rate_limit`), which
+        the API's callers do not share.
+        """
+        headers = cloudfront.OriginRequestPolicy(
+            self,
+            "RedirectHeaders",
+            header_behavior=cloudfront.OriginRequestHeaderBehavior.allow_list(*REDIRECT_HEADERS),
+            query_string_behavior=cloudfront.OriginRequestQueryStringBehavior.all(),
+            cookie_behavior=cloudfront.OriginRequestCookieBehavior.none(),
+        )
+        certificate = (
+            certificates.Certificate.from_certificate_arn(
+                self, "CdnCertificate", cdn.certificate_arn
+            )
+            if cdn.domain_name
+            else None
+        )
+        distribution = cloudfront.Distribution(
+            self,
+            "Cdn",
+            comment=f"Unlink {self._settings.stage}: redirects",
+            default_behavior=cloudfront.BehaviorOptions(
+                origin=origins.HttpOrigin(
+                    f"{self._api.rest_api_id}.execute-api.{Aws.REGION}.{Aws.URL_SUFFIX}",
+                    origin_path=f"/{self._settings.stage}",
+                    protocol_policy=cloudfront.OriginProtocolPolicy.HTTPS_ONLY,
+                    # The redirect function's own timeout.
+                    read_timeout=Duration.seconds(10),
+                ),
+                allowed_methods=cloudfront.AllowedMethods.ALLOW_GET_HEAD,
+                viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
+                # A kept redirect would outlive its link's delete.
+                cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
+                origin_request_policy=headers,
+            ),
+            # An error answer is as final as a redirect: the code may be free again at once.
+            error_responses=[
+                cloudfront.ErrorResponse(http_status=status, ttl=Duration.seconds(0))
+                for status in (404, 500, 502, 503, 504)
+            ],
+            minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
+            domain_names=[cdn.domain_name] if cdn.domain_name else None,
+            certificate=certificate,
+        )
+        output = CfnOutput(self, "CdnTarget", value=distribution.distribution_domain_name)
+        output.override_logical_id("CdnTarget")
+
+    def _add_web_acl(self) -> None:
+        acl = waf.CfnWebACL(
+            self,
+            "WebAcl",
+            scope="REGIONAL",
+            default_action=waf.CfnWebACL.DefaultActionProperty(allow={}),
+            visibility_config=_visible("web-acl"),
+            rules=[
+                _managed(0, "AWSManagedRulesAmazonIpReputationList"),
+                # Not the common rule set: it blocks bodies over 8 KB, and a delete has 400.
+                _managed(1, "AWSManagedRulesKnownBadInputsRuleSet"),
+                waf.CfnWebACL.RuleProperty(
+                    name="rate-per-address",
+                    priority=2,
+                    action=waf.CfnWebACL.RuleActionProperty(block={}),
+                    visibility_config=_visible("rate-per-address"),
+                    statement=waf.CfnWebACL.StatementProperty(
+                        rate_based_statement=waf.CfnWebACL.RateBasedStatementProperty(
+                            limit=WAF_RATE, aggregate_key_type="IP"
+                        )
+                    ),
+                ),
+            ],
+        )
+        waf.CfnWebACLAssociation(
+            self,
+            "WebAclAssociation",
+            resource_arn=self._api.deployment_stage.stage_arn,
+            web_acl_arn=acl.attr_arn,
+        )
+
+
+def _managed(priority: int, name: str) -> waf.CfnWebACL.RuleProperty:
+    return waf.CfnWebACL.RuleProperty(
+        name=name,
+        priority=priority,
+        override_action=waf.CfnWebACL.OverrideActionProperty(none={}),
+        visibility_config=_visible(name),
+        statement=waf.CfnWebACL.StatementProperty(
+            managed_rule_group_statement=waf.CfnWebACL.ManagedRuleGroupStatementProperty(
+                vendor_name="AWS", name=name
+            )
+        ),
+    )
+
+
+def _visible(name: str) -> waf.CfnWebACL.VisibilityConfigProperty:
+    return waf.CfnWebACL.VisibilityConfigProperty(
+        cloud_watch_metrics_enabled=True, metric_name=name, sampled_requests_enabled=False
+    )

@@ -1,0 +1,115 @@
+"""What cdk-nag's AwsSolutions rules find and we keep, each with the reason.
+
+A test runs the rules on every stage and fails on a finding that is not answered here, and on an
+answer that no longer has a finding.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from aws_cdk import Acknowledgment, Stack, Validations
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_cloudfront as cloudfront
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+#: Rule -> why what it asks for is not done, by the kind of resource that it finds.
+REASONS: dict[type[Construct], dict[str, str]] = {
+    lambda_.CfnFunction: {
+        "AwsSolutions-L1": "Python 3.13 is what the wheels and bytecode are built and tested for; "
+        "a newer runtime is taken up on purpose, with infra.packaging's target",
+    },
+    iam.CfnPolicy: {
+        "AwsSolutions-IAM5[Resource::*]": "X-Ray's write actions know no resources (Service "
+        "Authorization Reference); a test holds that nothing else is allowed on everything",
+    },
+    iam.CfnRole: {
+        "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
+        "AmazonAPIGatewayPushToCloudWatchLogs]": "The policy that API Gateway requires of the "
+        "account's log role; it may be assumed by that service alone",
+        "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
+        "AWSCodeDeployRoleForLambdaLimited]": "AWS keeps it in step with what CodeDeploy needs to "
+        "shift an alias; it may be assumed by that service alone",
+    },
+    secretsmanager.CfnSecret: {
+        "AwsSolutions-SMG4": "The key signs short-lived cursors. Replacing it only ends the "
+        "listings under way, so it is done by hand when need be: docs/operations.md",
+    },
+    s3.CfnBucket: {
+        "AwsSolutions-S1": "Nobody reads the bucket but the functions and holders of a signed "
+        "URL, and both leave a line in the functions' logs; access logs would keep link ids after "
+        "an erasure",
+    },
+    cloudfront.CfnDistribution: {
+        "AwsSolutions-CFR1": "Short links are read all over the world; no place is left out",
+        "AwsSolutions-CFR2": "A web ACL for CloudFront must live in us-east-1, in a stack of its "
+        "own; the redirects' throttle is the ceiling",
+        "AwsSolutions-CFR3": "Each redirect already leaves a line in the function's log, without "
+        "the visitor's address that CloudFront's log would keep",
+    },
+    apigateway.CfnRestApi: {
+        "AwsSolutions-APIG2": "The functions validate, because the answers to invalid requests "
+        "are two published contracts that the gateway's validators cannot speak",
+    },
+    apigateway.CfnMethod: {
+        "AwsSolutions-COG4": "API keys and Cognito sessions are both taken, by one Lambda "
+        "authorizer; redirects, preflights and the documentation are public",
+        "AwsSolutions-APIG4": "Redirects and the documentation are public",
+    },
+    apigateway.CfnStage: {
+        "AwsSolutions-APIG1": "A stage may do without the account-wide role that access logs need",
+        "AwsSolutions-APIG3": "The web ACL is an option of the stage (waf): the usage plans and "
+        "the redirects' throttle are the shield that costs nothing",
+        "AwsSolutions-APIG6": "Execution logs hold whole requests, keys and bodies included; the "
+        "access log and the functions' line for each request say what operations need",
+    },
+}
+
+OBJECTS_UNDER_A_PREFIX = (
+    "Objects are named by ids that no policy can list: one prefix of one bucket is the least"
+)
+
+
+def acknowledge_findings(stack: Stack) -> None:
+    """Answer the findings, resource by resource."""
+    found = stack.node.find_all()
+    buckets = {
+        stack.get_logical_id(construct)
+        for construct in found
+        if isinstance(construct, s3.CfnBucket)
+    }
+    for construct in found:
+        if isinstance(construct, iam.CfnPolicy):
+            for pattern in _object_patterns(stack.resolve(construct.policy_document), buckets):
+                _acknowledge(
+                    construct,
+                    {f"AwsSolutions-IAM5[Resource::{pattern}]": OBJECTS_UNDER_A_PREFIX},
+                )
+        for kind, reasons in REASONS.items():
+            if isinstance(construct, kind):
+                _acknowledge(construct, reasons)
+
+
+def _acknowledge(construct: Construct, reasons: dict[str, str]) -> None:
+    Validations.of(construct).acknowledge(
+        *(
+            Acknowledgment(id=f"AwsSolutions::{rule}", reason=reason)
+            for rule, reason in reasons.items()
+        )
+    )
+
+
+def _object_patterns(document: dict[str, Any], buckets: set[str]) -> Iterator[str]:
+    """`<Bucket.Arn>/prefix/*`, as cdk-nag spells it, for each such resource of a policy."""
+    for statement in document["Statement"]:
+        given = statement["Resource"]
+        for resource in given if isinstance(given, list) else [given]:
+            match resource:
+                case {"Fn::Join": ["", [{"Fn::GetAtt": [bucket, "Arn"]}, str(rest)]]} if (
+                    bucket in buckets and re.fullmatch(r"/[a-z]+/\*", rest)
+                ):
+                    yield f"<{bucket}.Arn>{rest}"

@@ -1,0 +1,62 @@
+"""How a stage pays for its tables."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, assertions
+from aws_cdk import aws_lambda as lambda_
+
+from infra.packaging import LAMBDA_ARM64
+from infra.settings import OnDemand, Provisioned, Settings
+from infra.stack import UnlinkStack
+
+
+def synthesized(capacity: OnDemand | Provisioned, directory: Path) -> dict[str, Any]:
+    code = directory / "code"
+    code.mkdir()
+    (code / "stand_in.py").write_text("", encoding="utf-8")
+    stack = UnlinkStack(
+        App(outdir=str(directory / "out")),
+        "Unlink",
+        settings=Settings(stage="prod", target=LAMBDA_ARM64, capacity=capacity),
+        code=lambda_.Code.from_asset(str(code)),
+    )
+    return dict(assertions.Template.from_stack(stack).to_json())
+
+
+def of_type(template: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    return [
+        resource["Properties"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == kind
+    ]
+
+
+def test_warm_throughput_and_ceilings_reach_tables_and_indexes(tmp_path: Path) -> None:
+    capacity = OnDemand(warm_reads=20_000, warm_writes=10_000, max_reads=40_000, max_writes=20_000)
+    warm = {"ReadUnitsPerSecond": 20_000, "WriteUnitsPerSecond": 10_000}
+    ceiling = {"MaxReadRequestUnits": 40_000, "MaxWriteRequestUnits": 20_000}
+    for table in of_type(synthesized(capacity, tmp_path), "AWS::DynamoDB::Table"):
+        for part in (table, *table.get("GlobalSecondaryIndexes", [])):
+            assert part["WarmThroughput"] == warm
+            assert part["OnDemandThroughput"] == ceiling
+
+
+def test_provisioned_capacity_follows_the_load(tmp_path: Path) -> None:
+    template = synthesized(Provisioned(min_writes=10, max_writes=500), tmp_path)
+    tables = of_type(template, "AWS::DynamoDB::Table")
+    parts = [part for table in tables for part in (table, *table.get("GlobalSecondaryIndexes", []))]
+    assert {part["ProvisionedThroughput"]["WriteCapacityUnits"] for part in parts} == {10}
+    assert not [table for table in tables if table.get("BillingMode") == "PAY_PER_REQUEST"]
+    scaled = of_type(template, "AWS::ApplicationAutoScaling::ScalableTarget")
+    # Reads and writes of each, an index like a table.
+    assert len(scaled) == 2 * len(parts)
+
+
+@pytest.mark.parametrize("stage", ["prod", "dev"])
+def test_a_mistake_has_a_ceiling(stage: str) -> None:
+    from tests.template import resources, synthesized_template
+
+    for table in resources(synthesized_template(stage), "AWS::DynamoDB::Table").values():
+        assert table["Properties"]["OnDemandThroughput"]["MaxWriteRequestUnits"] > 0

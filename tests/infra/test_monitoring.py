@@ -1,0 +1,177 @@
+"""Everything that can fail is watched, by alarms that a runbook explains."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.template import Template, invoked_function, resources, synthesize, synthesized_template
+
+ROOT = Path(__file__).parents[2]
+RUNBOOK = ROOT / "docs" / "operations.md"
+METRICS = json.loads((ROOT / "functions/unlink/metrics.json").read_text(encoding="utf-8"))
+
+
+def alarms(template: Template) -> dict[str, dict[str, Any]]:
+    return {
+        name: alarm["Properties"]
+        for name, alarm in resources(template, "AWS::CloudWatch::Alarm").items()
+    }
+
+
+def terms(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """The metrics of an alarm, one or those of its expression."""
+    if "Metrics" in alarm:
+        return [each["MetricStat"]["Metric"] for each in alarm["Metrics"] if "MetricStat" in each]
+    return [alarm]
+
+
+def watched(template: Template, namespace: str, metric: str, dimension: str) -> set[str]:
+    """Logical ids whose `metric` some alarm reads."""
+    found = set()
+    for alarm in alarms(template).values():
+        for term in terms(alarm):
+            if (term["Namespace"], term["MetricName"]) == (namespace, metric):
+                for each in term["Dimensions"]:
+                    if each["Name"] == dimension:
+                        value = each["Value"]
+                        found.add(value.get("Ref") or value["Fn::GetAtt"][0])
+    return found
+
+
+def dead_letter_queues(template: Template) -> set[str]:
+    return {
+        queue["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+        for queue in resources(template, "AWS::SQS::Queue").values()
+        if "RedrivePolicy" in queue["Properties"]
+    }
+
+
+@pytest.mark.parametrize("metric", ["Errors", "Throttles"])
+def test_every_function_is_watched(template: Template, metric: str) -> None:
+    functions = set(resources(template, "AWS::Lambda::Function"))
+    assert functions
+    assert watched(template, "AWS/Lambda", metric, "FunctionName") == functions
+
+
+def test_every_function_logs_for_a_limited_time(template: Template) -> None:
+    groups = resources(template, "AWS::Logs::LogGroup")
+    for name, function in resources(template, "AWS::Lambda::Function").items():
+        group = function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
+        assert groups[group]["Properties"]["RetentionInDays"] > 0, name
+    assert all(group["Properties"].get("RetentionInDays") for group in groups.values())
+
+
+def test_every_queue_is_watched(template: Template) -> None:
+    queues = set(resources(template, "AWS::SQS::Queue"))
+    dead = dead_letter_queues(template)
+    assert dead
+    age = watched(template, "AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName")
+    filled = watched(template, "AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName")
+    assert age == queues - dead
+    assert filled == dead
+
+
+def test_every_table_and_index_is_watched(template: Template) -> None:
+    tables = resources(template, "AWS::DynamoDB::Table")
+    expected = {
+        (name, index["IndexName"])
+        for name, table in tables.items()
+        for index in table["Properties"].get("GlobalSecondaryIndexes", [])
+    } | {(name, None) for name in tables}
+    for metric in ("ReadThrottleEvents", "WriteThrottleEvents"):
+        found = set()
+        for alarm in alarms(template).values():
+            for term in terms(alarm):
+                if term["MetricName"] == metric:
+                    named = {each["Name"]: each["Value"] for each in term["Dimensions"]}
+                    found.add((named["TableName"]["Ref"], named.get("GlobalSecondaryIndexName")))
+        assert found == expected
+
+
+def test_every_stream_reader_is_watched(template: Template) -> None:
+    readers = {
+        name: mapping["Properties"]
+        for name, mapping in resources(template, "AWS::Lambda::EventSourceMapping").items()
+        if "StartingPosition" in mapping["Properties"]
+    }
+    gave_up = watched(
+        template, "AWS/Lambda", "OnFailureDestinationDeliveredEventCount", "EventSourceMappingUUID"
+    )
+    assert gave_up == set(readers)
+    behind = watched(template, "AWS/Lambda", "IteratorAge", "FunctionName")
+    functions = resources(template, "AWS::Lambda::Function")
+    handlers = {
+        invoked_function(template, each["FunctionName"])["Handler"] for each in readers.values()
+    }
+    assert {functions[name]["Properties"]["Handler"] for name in behind} == handlers
+    for reader in readers.values():
+        # The counts are only made for those who ask.
+        assert reader["MetricsConfig"] == {"Metrics": ["EventCount"]}
+
+
+def test_every_alarm_calls_somebody_and_has_a_runbook_entry(template: Template) -> None:
+    headings = {
+        re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.+)$", RUNBOOK.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    for name, alarm in alarms(template).items():
+        [destination] = alarm["AlarmActions"]
+        assert template["Resources"][destination["Ref"]]["Type"] == "AWS::SNS::Topic"
+        entry = re.search(r"docs/operations\.md#([a-z-]+)$", alarm["AlarmDescription"])
+        assert entry, name
+        assert entry[1] in headings, f"{name}: no entry {entry[1]} in {RUNBOOK.name}"
+
+
+def test_alarms_read_only_metrics_that_the_functions_write(template: Template) -> None:
+    own = [
+        term
+        for alarm in alarms(template).values()
+        for term in terms(alarm)
+        if term["Namespace"] == METRICS["namespace"]
+    ]
+    assert {term["MetricName"] for term in own} == {"OldestLapsedDeletion", "OldestErasure"}
+    for term in own:
+        assert term["MetricName"] in METRICS["metrics"]
+        assert {each["Name"]: each["Value"] for each in term["Dimensions"]} == {
+            "service": METRICS["service"],
+            "stage": "prod",
+        }
+
+
+def test_a_schedule_that_stops_reporting_is_an_alarm(template: Template) -> None:
+    [alarm] = [
+        alarm
+        for alarm in alarms(template).values()
+        if alarm.get("MetricName") == "OldestLapsedDeletion"
+    ]
+    assert alarm["TreatMissingData"] == "breaching"
+
+
+def test_alarms_reach_the_address_of_the_stage() -> None:
+    template = synthesize(stage="dev", alarmEmail="ops@example.com")
+    [subscription] = resources(template, "AWS::SNS::Subscription").values()
+    assert subscription["Properties"]["Endpoint"] == "ops@example.com"
+
+
+def test_the_dashboard_shows_the_life_of_a_deletion(template: Template) -> None:
+    [dashboard] = resources(template, "AWS::CloudWatch::Dashboard").values()
+    body = dashboard["Properties"]["DashboardBody"]
+    text = "".join(part if isinstance(part, str) else "x" for part in body["Fn::Join"][1])
+    widgets = json.loads(text)["widgets"]
+    shown = {
+        line[1]
+        for widget in widgets
+        if widget["type"] == "metric"
+        for line in widget["properties"]["metrics"]
+    }
+    assert set(METRICS["metrics"]) - {"OldestLapsedDeletion"} <= shown
+    assert widgets[0]["type"] == "alarm"
+    assert len(widgets[0]["properties"]["alarms"]) == len(alarms(template))
+
+
+@pytest.mark.parametrize("stage", ["dev", "local"])
+def test_other_stages_are_watched_alike(stage: str) -> None:
+    assert len(alarms(synthesized_template(stage))) == len(alarms(synthesized_template("prod")))
