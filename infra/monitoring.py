@@ -41,7 +41,7 @@ STREAM_LAG = Duration.minutes(10)
 #: What a visitor should never wait for a redirect, 99 times of 100.
 SLOW_REDIRECT = Duration.seconds(1)
 
-#: The functions whose errors and throttles a caller or visitor sees at once.
+#: Periods of metrics, in seconds.
 FIVE_MINUTES = 300
 ONE_MINUTE = 60
 
@@ -56,22 +56,6 @@ class Metric:
     statistic: str
     period: int = FIVE_MINUTES
     label: str = ""
-
-    def query(self, query_id: str, *, shown: bool = False) -> Any:
-        """As a term of an alarm's expression."""
-        return cloudwatch.CfnAlarm.MetricDataQueryProperty(
-            id=query_id,
-            return_data=shown,
-            metric_stat=cloudwatch.CfnAlarm.MetricStatProperty(
-                metric=cloudwatch.CfnAlarm.MetricProperty(
-                    namespace=self.namespace,
-                    metric_name=self.name,
-                    dimensions=_dimensions(self.dimensions),
-                ),
-                period=self.period,
-                stat=self.statistic,
-            ),
-        )
 
     def line(self) -> list[Any]:
         """As a line of a dashboard's widget (CloudWatch, "Dashboard body structure")."""
@@ -185,18 +169,24 @@ class Monitoring(Construct):
         )
 
     def _watch_table(self, table: dynamodb.Table) -> None:
-        name = name_of(table)
-        self._alarm(
-            f"{name}TableThrottled",
-            runbook="table-throttles",
-            says=f"DynamoDB has refused requests to {name} for load for a quarter of an hour",
-            expression=" + ".join(
-                f"FILL(m{number}, 0)" for number in range(len(_throttles(table)))
-            ),
-            terms=_throttles(table),
-            threshold=100,
-            of=(3, 3),
-        )
+        for index in (None, *_index_names(table)):
+            name = name_of(table) + (f"{index.capitalize()}Index" if index else "Table")
+            for kind in ("Read", "Write"):
+                self._alarm(
+                    f"{name}{kind}sThrottled",
+                    runbook="table-throttles",
+                    says=f"DynamoDB has refused {kind.lower()}s of {name} for load for a quarter "
+                    "of an hour",
+                    metric=Metric(
+                        namespace="AWS/DynamoDB",
+                        name=f"{kind}ThrottleEvents",
+                        dimensions={"TableName": table.table_name}
+                        | ({"GlobalSecondaryIndexName": index} if index else {}),
+                        statistic="Sum",
+                    ),
+                    threshold=100,
+                    of=(3, 3),
+                )
 
     def _watch_reader(self, reader: lambda_.CfnEventSourceMapping) -> None:
         function = next(each for each in self._functions if _reads(each, reader))
@@ -216,26 +206,32 @@ class Monitoring(Construct):
             threshold=STREAM_LAG.to_milliseconds(),
             of=(2, 2),
         )
-        self._alarm(
-            f"{stream}GaveUp",
-            runbook="stream-gave-up",
-            says=f"{name} gave up on records of its stream; they await a redrive",
-            expression="FILL(m0, 0) + FILL(m1, 0)",
-            terms=[
-                Metric(namespace="AWS/Lambda", name=each, dimensions=mapping, statistic="Sum")
-                for each in ("OnFailureDestinationDeliveredEventCount", "DroppedEventCount")
-            ],
-            threshold=1,
-        )
+        for event, what in (
+            ("OnFailureDestinationDelivered", "set aside"),
+            ("Dropped", "dropped"),
+        ):
+            self._alarm(
+                f"{stream}{event}",
+                runbook="stream-gave-up",
+                says=f"{name} failed on records of its stream, and they were {what}",
+                metric=Metric(
+                    namespace="AWS/Lambda",
+                    name=f"{event}EventCount",
+                    dimensions=mapping,
+                    statistic="Sum",
+                ),
+                threshold=1,
+            )
 
     def _watch_api(self) -> cloudwatch.CfnAlarm:
         return self._alarm(
             "ApiErrors",
             runbook="api-errors",
-            says="more than one answer in a hundred is a 5xx (of at least twenty)",
-            expression="IF(m1 >= 20, 100 * m0 / m1, 0)",
-            terms=[self._of_api("5XXError", "Sum"), self._of_api("Count", "Sum")],
-            threshold=1,
+            says="one answer in twenty is a 5xx",
+            # Each request counts 0 or 1, so that the average is the rate (API Gateway Developer
+            # Guide, "API dimensions and metrics").
+            metric=self._of_api("5XXError", "Average"),
+            threshold=0.05,
             of=(2, 3),
         )
 
@@ -268,29 +264,14 @@ class Monitoring(Construct):
         runbook: str,
         says: str,
         threshold: float,
-        metric: Metric | None = None,
-        expression: str = "",
-        terms: Sequence[Metric] = (),
+        metric: Metric,
         of: tuple[int, int] = (1, 1),
         missing: str = "notBreaching",
     ) -> cloudwatch.CfnAlarm:
         """An alarm when the value is at least `threshold` in `of[0]` of the last `of[1]`."""
-        properties: dict[str, Any] = {}
-        if metric is not None:
-            # The API spells a percentile differently from other statistics.
-            kind = "extended_statistic" if metric.statistic.startswith("p") else "statistic"
-            properties = {
-                "namespace": metric.namespace,
-                "metric_name": metric.name,
-                "dimensions": _dimensions(metric.dimensions),
-                kind: metric.statistic,
-                "period": metric.period,
-            }
-        else:
-            properties["metrics"] = [
-                cloudwatch.CfnAlarm.MetricDataQueryProperty(id="e", expression=expression),
-                *(each.query(f"m{number}") for number, each in enumerate(terms)),
-            ]
+        # The API spells a percentile differently from other statistics.
+        kind = "extended_statistic" if metric.statistic.startswith("p") else "statistic"
+        statistic: dict[str, Any] = {kind: metric.statistic}
         alarm = cloudwatch.CfnAlarm(
             self,
             name,
@@ -302,7 +283,14 @@ class Monitoring(Construct):
             treat_missing_data=missing,
             alarm_actions=[self.topic.topic_arn],
             ok_actions=[self.topic.topic_arn],
-            **properties,
+            namespace=metric.namespace,
+            metric_name=metric.name,
+            dimensions=[
+                cloudwatch.CfnAlarm.DimensionProperty(name=key, value=value)
+                for key, value in metric.dimensions.items()
+            ],
+            period=metric.period,
+            **statistic,
         )
         self.alarms[name] = alarm
         return alarm
@@ -478,30 +466,7 @@ def _reads(function: lambda_.Function, reader: lambda_.CfnEventSourceMapping) ->
     return home is not None and reader.node.path.startswith(f"{home.node.path}/")
 
 
-def _throttles(table: dynamodb.Table) -> list[Metric]:
-    """Requests refused for load, of the table and of each of its indexes."""
-    name = table.table_name
-    indexes = [None, *(each for each in _index_names(table))]
-    return [
-        Metric(
-            namespace="AWS/DynamoDB",
-            name=metric,
-            dimensions={"TableName": name} | ({"GlobalSecondaryIndexName": index} if index else {}),
-            statistic="Sum",
-        )
-        for index in indexes
-        for metric in ("ReadThrottleEvents", "WriteThrottleEvents")
-    ]
-
-
 def _index_names(table: dynamodb.Table) -> list[str]:
     cfn = table.node.default_child
     resolved = Stack.of(table).resolve(cfn.global_secondary_indexes) if cfn else None  # type: ignore[attr-defined]
     return [each["indexName"] for each in resolved or []]
-
-
-def _dimensions(dimensions: dict[str, Any]) -> list[Any]:
-    return [
-        cloudwatch.CfnAlarm.DimensionProperty(name=name, value=value)
-        for name, value in dimensions.items()
-    ]

@@ -21,23 +21,15 @@ def alarms(template: Template) -> dict[str, dict[str, Any]]:
     }
 
 
-def terms(alarm: dict[str, Any]) -> list[dict[str, Any]]:
-    """The metrics of an alarm, one or those of its expression."""
-    if "Metrics" in alarm:
-        return [each["MetricStat"]["Metric"] for each in alarm["Metrics"] if "MetricStat" in each]
-    return [alarm]
-
-
 def watched(template: Template, namespace: str, metric: str, dimension: str) -> set[str]:
     """Logical ids whose `metric` some alarm reads."""
     found = set()
     for alarm in alarms(template).values():
-        for term in terms(alarm):
-            if (term["Namespace"], term["MetricName"]) == (namespace, metric):
-                for each in term["Dimensions"]:
-                    if each["Name"] == dimension:
-                        value = each["Value"]
-                        found.add(value.get("Ref") or value["Fn::GetAtt"][0])
+        if (alarm["Namespace"], alarm["MetricName"]) == (namespace, metric):
+            for each in alarm["Dimensions"]:
+                if each["Name"] == dimension:
+                    value = each["Value"]
+                    found.add(value.get("Ref") or value["Fn::GetAtt"][0])
     return found
 
 
@@ -84,10 +76,9 @@ def test_every_table_and_index_is_watched(template: Template) -> None:
     for metric in ("ReadThrottleEvents", "WriteThrottleEvents"):
         found = set()
         for alarm in alarms(template).values():
-            for term in terms(alarm):
-                if term["MetricName"] == metric:
-                    named = {each["Name"]: each["Value"] for each in term["Dimensions"]}
-                    found.add((named["TableName"]["Ref"], named.get("GlobalSecondaryIndexName")))
+            if alarm["MetricName"] == metric:
+                named = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
+                found.add((named["TableName"]["Ref"], named.get("GlobalSecondaryIndexName")))
         assert found == expected
 
 
@@ -127,15 +118,12 @@ def test_every_alarm_calls_somebody_and_has_a_runbook_entry(template: Template) 
 
 def test_alarms_read_only_metrics_that_the_functions_write(template: Template) -> None:
     own = [
-        term
-        for alarm in alarms(template).values()
-        for term in terms(alarm)
-        if term["Namespace"] == METRICS["namespace"]
+        alarm for alarm in alarms(template).values() if alarm["Namespace"] == METRICS["namespace"]
     ]
-    assert {term["MetricName"] for term in own} == {"OldestLapsedDeletion", "OldestErasure"}
-    for term in own:
-        assert term["MetricName"] in METRICS["metrics"]
-        assert {each["Name"]: each["Value"] for each in term["Dimensions"]} == {
+    assert {alarm["MetricName"] for alarm in own} == {"OldestLapsedDeletion", "OldestErasure"}
+    for alarm in own:
+        assert alarm["MetricName"] in METRICS["metrics"]
+        assert {each["Name"]: each["Value"] for each in alarm["Dimensions"]} == {
             "service": METRICS["service"],
             "stage": "prod",
         }
