@@ -11,6 +11,7 @@ from typing import Any
 from aws_cdk import Acknowledgment, Stack, Validations
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_cloudfront as cloudfront
+from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
@@ -34,6 +35,14 @@ REASONS: dict[type[Construct], dict[str, str]] = {
         "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
         "AWSCodeDeployRoleForLambdaLimited]": "AWS keeps it in step with what CodeDeploy needs to "
         "shift an alias; it may be assumed by that service alone",
+    },
+    cognito.CfnUserPool: {
+        "AwsSolutions-COG1": "Twelve characters of any kind: NIST SP 800-63B section 3.1.1.2 asks "
+        "for length and forbids rules of composition",
+        "AwsSolutions-COG2": "A second factor is offered and left to each user; most callers use "
+        "API keys, which have none",
+        "AwsSolutions-COG8": "The Plus plan is paid for each user; operators add the users here "
+        "and nobody signs up, so its risk scores have little to score",
     },
     secretsmanager.CfnSecret: {
         "AwsSolutions-SMG4": "The key signs short-lived cursors. Replacing it only ends the "

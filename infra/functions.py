@@ -204,7 +204,7 @@ class Functions(Construct):
             "docs",
             timeout=Duration.seconds(10),
             memory_mb=512,
-            environment={"PUBLIC_BASE_URL": self._settings.public_base_url},
+            environment={"PUBLIC_BASE_URL": self._settings.short_url_base},
             statements=[],
         )
 
