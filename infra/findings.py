@@ -79,7 +79,8 @@ REASONS: dict[type[Construct], dict[str, str]] = {
 }
 
 OBJECTS_UNDER_A_PREFIX = (
-    "Objects are named by ids that no policy can list: one prefix of one bucket is the least"
+    "Objects are named by ids, or by Lambda, and no policy can list them: one prefix, or one "
+    "bucket that holds nothing else, is the least"
 )
 
 
@@ -119,6 +120,6 @@ def _object_patterns(document: dict[str, Any], buckets: set[str]) -> Iterator[st
         for resource in given if isinstance(given, list) else [given]:
             match resource:
                 case {"Fn::Join": ["", [{"Fn::GetAtt": [bucket, "Arn"]}, str(rest)]]} if (
-                    bucket in buckets and re.fullmatch(r"/[a-z]+/\*", rest)
+                    bucket in buckets and re.fullmatch(r"/([a-z]+/)?\*", rest)
                 ):
                     yield f"<{bucket}.Arn>{rest}"

@@ -410,7 +410,7 @@ class Functions(Construct):
             allow("s3:ListBucket", on=[bucket.bucket_arn]),
         ):
             function.add_to_role_policy(statement)
-        mapping = function.add_event_source_mapping(
+        mapping = live(function).add_event_source_mapping(
             "Stream",
             event_source_arn=table.table_stream_arn,
             starting_position=lambda_.StartingPosition.TRIM_HORIZON,

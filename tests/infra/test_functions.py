@@ -291,12 +291,10 @@ def test_erasing_frees_codes_and_external_ids_but_can_remove_no_link(template: T
 
 
 def test_stream_followers_retry_within_bounds_and_keep_what_fails_whole(template: Template) -> None:
-    names = {
-        logical_id: each["Properties"]["Handler"].split(".")[1]
-        for logical_id, each in resources(template, "AWS::Lambda::Function").items()
-    }
     mappings = {
-        names[each["Properties"]["FunctionName"]["Ref"]]: each["Properties"]
+        invoked_function(template, each["Properties"]["FunctionName"])["Handler"].split(".")[
+            1
+        ]: each["Properties"]
         for each in resources(template, "AWS::Lambda::EventSourceMapping").values()
         if "StartingPosition" in each["Properties"]
     }
