@@ -9,7 +9,7 @@ an erasure's queue that is why nothing can arrive after its receipt.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from functions.unlink.clock import Deadline
@@ -37,19 +37,21 @@ class ClicksTable:
 
     def put(self, click: dict[str, Any], *, deadline: Deadline) -> None:
         """Record one click; a repeated call replaces it with itself."""
-        shard = shard_of(click["id"])
         call(
             self._client.put_item,
             deadline=deadline,
             TableName=self.name,
-            Item=to_item(
-                {
-                    "pk": f"{click['linkId']}#{shard}",
-                    "sk": f"CLICK#{click['clickedAt']}#{click['id']}",
-                }
-                | click
-            ),
+            Item=self.key(click) | to_item(click),
         )
+
+    @staticmethod
+    def key(click: Mapping[str, Any]) -> dict[str, Any]:
+        """Where a click lies, by its ``id``, ``linkId`` and ``clickedAt``."""
+        shard = shard_of(click["id"])
+        return {
+            "pk": {"S": f"{click['linkId']}#{shard}"},
+            "sk": {"S": f"CLICK#{click['clickedAt']}#{click['id']}"},
+        }
 
     # -- erase ------------------------------------------------------------------------------
 

@@ -1,0 +1,361 @@
+"""Counting clicks: exactly once each, whatever the stream repeats, reorders or loses halfway."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from functions import tally as tally_function
+from functions.unlink.clock import Deadline, iso
+from functions.unlink.ids import new_click_id
+from functions.unlink.procedures import tally as procedure
+from functions.unlink.procedures.deletion import erase_one, soft_delete
+from functions.unlink.procedures.tally import tally
+from functions.unlink.stores.items import to_item
+from functions.unlink.stores.rollups import RollupsTable
+from tests.conftest import World
+from tests.gateway import Context
+
+pytestmark = pytest.mark.engine
+
+NOON = 1_780_000_000  # Some second of 2026.
+DAY = iso(NOON)[:10]
+
+
+def rollups(world: World, dynamodb: Any = None) -> RollupsTable:
+    return RollupsTable(
+        dynamodb or world.dynamodb, clicks=world.clicks.name, links=world.stores.links.name
+    )
+
+
+def click(
+    world: World, link_id: str, *, at: float = NOON, store: bool = True, **fields: Any
+) -> dict[str, Any]:
+    """A recorded click, as the stream shows it."""
+    milliseconds = int(at * 1000)
+    made = {
+        "id": new_click_id(link_id, milliseconds),
+        "linkId": link_id,
+        "workspaceId": world.workspace_id,
+        "clickedAt": iso(milliseconds / 1000),
+        "ipAddress": "192.0.2.1",
+        "userAgent": "Mozilla/5.0",
+        "deviceType": "mobile",
+        "platform": "iOS",
+        "isBot": False,
+    } | fields
+    if store:
+        world.clicks.put(made, deadline=Deadline(10))
+    key = world.clicks.key(made)
+    return made | {"pk": key["pk"]["S"], "sk": key["sk"]["S"]}
+
+
+def records(clicks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "eventName": "INSERT",
+            "dynamodb": {"SequenceNumber": str(number), "NewImage": to_item(each)},
+        }
+        for number, each in enumerate(clicks, 100)
+    ]
+
+
+def count(world: World, clicks: Sequence[dict[str, Any]]) -> list[str]:
+    return tally(records(clicks), rollups=rollups(world), deadline=Deadline(30))
+
+
+def day(world: World, link_id: str, date: str = DAY) -> dict[str, Any]:
+    """The counters of a day, without its key."""
+    found = rollups(world).days(link_id, date, date, deadline=Deadline(10))
+    if not found:
+        return {}
+    return {name: int(v) for name, v in found[0].items() if name not in ("pk", "sk")}
+
+
+def link(world: World, link_id: str) -> dict[str, Any]:
+    found = world.stores.links.get(world.workspace_id, link_id, deadline=Deadline(10))
+    assert found is not None
+    return found
+
+
+def test_a_day_counts_clicks_visitors_and_values_and_the_link_follows(world: World) -> None:
+    [link_id] = world.create()
+    clicks = [
+        click(world, link_id, countryCode="EG", city="Cairo", referrer="https://t.co/x?y"),
+        click(world, link_id, at=NOON + 5, countryCode="EG", ipAddress="192.0.2.2"),
+        click(world, link_id, at=NOON + 3, platform="Android", timezone="Africa/Cairo"),
+        click(world, link_id, at=NOON + 86_400),
+    ]
+
+    assert count(world, clicks) == []
+
+    assert day(world, link_id) == {
+        "clicks": 3,
+        "visitors": 2,
+        "country:EG": 2,
+        "country:unknown": 1,
+        "region:unknown": 3,
+        "city:Cairo": 1,
+        "city:unknown": 2,
+        "timezone:Africa/Cairo": 1,
+        "timezone:unknown": 2,
+        "device:mobile": 3,
+        "platform:iOS": 2,
+        "platform:Android": 1,
+        "referrer:t.co": 1,
+        "referrer:direct": 2,
+    }
+    assert day(world, link_id, iso(NOON + 86_400)[:10])["clicks"] == 1
+    assert (link(world, link_id)["clickCount"], link(world, link_id)["lastClickAt"]) == (
+        4,
+        iso(NOON + 86_400),
+    )
+
+
+def test_what_comes_again_counts_once(world: World) -> None:
+    [link_id] = world.create()
+    clicks = [click(world, link_id, at=NOON + n, ipAddress=f"10.0.0.{n % 7}") for n in range(90)]
+
+    count(world, clicks)
+    count(world, clicks[::-1])
+    count(world, clicks[30:50] + clicks[40:60])
+
+    assert link(world, link_id)["clickCount"] == 90
+    assert (day(world, link_id)["clicks"], day(world, link_id)["visitors"]) == (90, 7)
+
+
+def test_a_visitor_counts_once_a_day_over_many_batches(world: World) -> None:
+    [link_id] = world.create()
+
+    for n in range(5):
+        count(world, [click(world, link_id, at=NOON + n)])
+    count(world, [click(world, link_id, at=NOON + 86_400)])
+
+    assert day(world, link_id)["visitors"] == 1
+    assert day(world, link_id, iso(NOON + 86_400)[:10])["visitors"] == 1
+
+
+def test_clicks_that_come_late_do_not_turn_back_the_last_click(world: World) -> None:
+    [link_id] = world.create()
+
+    count(world, [click(world, link_id, at=NOON + 9)])
+    count(world, [click(world, link_id, at=NOON + 1)])
+
+    assert link(world, link_id)["lastClickAt"] == iso(NOON + 9)
+    assert link(world, link_id)["clickCount"] == 2
+
+
+def test_a_later_click_counted_between_read_and_write_stays_the_last(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [link_id] = world.create()
+    later = click(world, link_id, at=NOON + 9)
+    mine = rollups(world)
+    real = mine.before
+    once = iter([True])
+
+    def read_then_count(*args: Any, **keywords: Any) -> Any:
+        found = real(*args, **keywords)
+        if next(once, False):
+            count(world, [later])
+        return found
+
+    monkeypatch.setattr(mine, "before", read_then_count)
+    earlier = records([click(world, link_id, at=NOON + 1)])
+    assert tally(earlier, rollups=mine, deadline=Deadline(10)) == []
+
+    assert link(world, link_id)["lastClickAt"] == iso(NOON + 9)
+    assert link(world, link_id)["clickCount"] == 2
+    assert day(world, link_id)["visitors"] == 1
+
+
+def test_bots_are_not_counted(world: World) -> None:
+    [link_id] = world.create()
+
+    count(world, [click(world, link_id, isBot=True), click(world, link_id, at=NOON + 1)])
+
+    assert link(world, link_id)["clickCount"] == day(world, link_id)["clicks"] == 1
+
+
+def test_clicks_of_a_soft_deleted_link_still_count_and_leave_it_deleted(world: World) -> None:
+    [link_id] = world.create()
+    late = click(world, link_id)
+    soft_delete(
+        [link_id], [], requester=world.requester(), stores=world.stores, deadline=Deadline(20)
+    )
+
+    count(world, [late])
+
+    assert day(world, link_id)["clicks"] == 1
+    assert not world.live(link_id)
+    assert world.live_ids() == []
+
+
+@pytest.mark.parametrize("moment", ["before the count", "between read and write"])
+def test_nothing_is_written_for_an_erased_link(
+    world: World, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [link_id] = world.create()
+    made = click(world, link_id)
+    mine = rollups(world)
+
+    def erase() -> None:
+        erase_one(link_id, requester=world.requester(), stores=world.stores, deadline=Deadline(10))
+
+    if moment == "before the count":
+        erase()
+    else:
+        real = mine.before
+
+        def read_then_erase(*args: Any, **keywords: Any) -> Any:
+            found = real(*args, **keywords)
+            erase()
+            return found
+
+        monkeypatch.setattr(mine, "before", read_then_erase)
+
+    assert tally(records([made]), rollups=mine, deadline=Deadline(10)) == []
+
+    assert not world.exists(link_id)
+    assert day(world, link_id) == {}
+    for partition in [link_id, *(f"{link_id}#{shard}" for shard in range(8))]:
+        items = world.dynamodb.query(
+            TableName=world.clicks.name,
+            KeyConditionExpression="pk=:pk",
+            ExpressionAttributeValues={":pk": {"S": partition}},
+        )["Items"]
+        assert [item["sk"]["S"] for item in items if item["sk"]["S"] != made["sk"]] == []
+
+
+def test_a_click_that_was_erased_is_not_brought_back(world: World) -> None:
+    [link_id] = world.create()
+
+    count(world, [click(world, link_id, store=False), click(world, link_id, at=NOON + 1)])
+
+    assert link(world, link_id)["clickCount"] == 1
+    stored = world.dynamodb.scan(
+        TableName=world.clicks.name,
+        FilterExpression="linkId=:link",
+        ExpressionAttributeValues={":link": {"S": link_id}},
+    )["Items"]
+    assert len(stored) == 1
+
+
+def test_whoever_invents_values_does_not_make_a_day_grow(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(procedure, "MOST_VALUES", 5)
+    [link_id] = world.create()
+
+    for start in (0, 4):
+        count(
+            world,
+            [
+                click(world, link_id, at=NOON + n, referrer=f"https://site-{n}.example/")
+                for n in range(start, start + 4)
+            ],
+        )
+
+    counters = {k: v for k, v in day(world, link_id).items() if k.startswith("referrer:")}
+    assert len(counters) == 6
+    assert counters["referrer:other"] == 3
+    assert sum(counters.values()) == 8
+
+
+def test_what_is_no_click_fails_alone(world: World) -> None:
+    [link_id] = world.create()
+    batch = records([click(world, link_id), click(world, link_id, at=NOON + 1)])
+    batch.insert(1, {"dynamodb": {"SequenceNumber": "7", "NewImage": {"pk": {"S": "x"}}}})
+
+    assert tally(batch, rollups=rollups(world), deadline=Deadline(10)) == ["7"]
+
+    assert link(world, link_id)["clickCount"] == 2
+
+
+def test_the_function_names_the_first_record_to_try_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = records([click(world, world.create()[0])])
+    for number in ("1000", "999"):
+        batch.append({"dynamodb": {"SequenceNumber": number, "NewImage": {}}})
+
+    answer = tally_function.handler({"Records": batch}, Context(30))
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "999"}]}
+
+
+class Unreliable:
+    """A client whose transactions are refused, or applied without an answer, now and then."""
+
+    def __init__(self, dynamodb: Any, seed: int) -> None:
+        self._dynamodb = dynamodb
+        self._random = random.Random(seed)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._dynamodb, name)
+
+    def transact_write_items(self, **parameters: Any) -> Any:
+        luck = self._random.random()
+        if luck < 0.2:
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "TransactWriteItems")
+        answer = self._dynamodb.transact_write_items(**parameters)
+        if luck < 0.5:
+            raise EndpointConnectionError(endpoint_url="lost")
+        return answer
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_counts_are_exact_under_repetition_disorder_and_lost_answers(
+    world: World, seed: int
+) -> None:
+    chance = random.Random(seed)
+    links = world.create(3)
+    clicks = [
+        click(
+            world,
+            chance.choice(links),
+            at=NOON + chance.choice([0, 86_400]) + n / 1000,
+            ipAddress=f"10.0.0.{chance.randrange(9)}",
+            countryCode=chance.choice(["EG", "SA", None]),
+        )
+        for n in range(150)
+    ]
+    batches = []
+    for start in range(0, len(clicks), 25):
+        batch = clicks[start : start + 25] + chance.sample(clicks, 12)
+        chance.shuffle(batch)
+        batches.append(batch)
+
+    def deliver(number: int) -> None:
+        left = batches[number]
+        mine = rollups(world, Unreliable(world.dynamodb, seed * 100 + number))
+        for _ in range(50):
+            # Short of time, so that some transactions are given up after they applied.
+            failed = tally(records(left), rollups=mine, deadline=Deadline(0.4))
+            if not failed:
+                return
+            left = left[int(failed[0]) - 100 :]
+        raise AssertionError("never counted")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(deliver, range(len(batches))))
+
+    for link_id in links:
+        own = [each for each in clicks if each["linkId"] == link_id]
+        assert link(world, link_id)["clickCount"] == len(own)
+        assert link(world, link_id)["lastClickAt"] == max(each["clickedAt"] for each in own)
+        for date in {each["clickedAt"][:10] for each in own}:
+            that_day = [each for each in own if each["clickedAt"].startswith(date)]
+            counted = day(world, link_id, date)
+            assert counted["clicks"] == len(that_day)
+            assert counted["visitors"] == len({each["ipAddress"] for each in that_day})
+            countries = Counter(each["countryCode"] or "unknown" for each in that_day)
+            assert {k: v for k, v in counted.items() if k.startswith("country:")} == {
+                f"country:{name}": value for name, value in countries.items()
+            }
