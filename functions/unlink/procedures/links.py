@@ -84,9 +84,15 @@ def create_links(
 
 
 def find_link(
-    reference: str, *, workspace_id: str, links: LinksTable, deadline: Deadline
+    reference: str,
+    *,
+    workspace_id: str,
+    links: LinksTable,
+    deadline: Deadline,
+    deleted: bool = False,
 ) -> dict[str, Any]:
-    """A live link of the workspace by id or short code; raises ``LinkNotFound``."""
+    """A link of the workspace by id or short code, live unless ``deleted`` (then soft-deleted
+    ones too); raises ``LinkNotFound``."""
     link_id = parse_link_id(reference)
     if link_id is None:
         if not SHORT_CODE.fullmatch(reference):
@@ -96,7 +102,7 @@ def find_link(
             raise LinkNotFound
         link_id = pointer[1]
     link = links.get(workspace_id, link_id, deadline=deadline)
-    if link is None or "livePk" not in link:
+    if link is None or not (deleted or "livePk" in link):
         raise LinkNotFound
     return link
 

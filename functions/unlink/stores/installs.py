@@ -1,0 +1,171 @@
+"""Installs in the ``clicks`` table, under their link so that they go with it.
+
+Items: install ``pk={linkId}``, ``sk=INSTALL#{installedAt}#{id}``, which names its link as
+``linkId`` and, through its ``clickId``, once more; the answer to an ``Idempotency-Key``
+``pk={linkId}``, ``sk=IDEM#{hash}``, removed by TTL.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import Any
+
+from functions.unlink.clock import Deadline
+from functions.unlink.errors import InternalError
+from functions.unlink.ids import SHARDS
+from functions.unlink.stores.clicks import ClicksTable
+from functions.unlink.stores.client import TransactionCancelled, call, in_parallel, transact
+from functions.unlink.stores.deletions import IDEMPOTENCY_SECONDS, IdempotencyKey
+from functions.unlink.stores.items import from_item, to_item
+
+#: Clicks of a shard that are looked at in one call for the last that is no bot's.
+CLICKS_A_CALL = 50
+
+
+class InstallsTable:
+    """Records installs, and finds the clicks that led to them."""
+
+    def __init__(self, client: Any, *, clicks: str, links: str) -> None:
+        self._client = client
+        self._clicks = clicks
+        self._links = links
+
+    def has_click(
+        self, link_id: str, click_id: str, clicked_at: str, *, deadline: Deadline
+    ) -> bool:
+        """Whether this click was recorded."""
+        key = ClicksTable.key({"id": click_id, "linkId": link_id, "clickedAt": clicked_at})
+        return self._get(key, deadline) is not None
+
+    def last_click(self, link_id: str, since: str, until: str, *, deadline: Deadline) -> str | None:
+        """The id of the last click of a person between two moments, strongly consistent."""
+
+        def of_shard(shard: int) -> tuple[str, str] | None:
+            parameters: dict[str, Any] = {
+                "TableName": self._clicks,
+                "KeyConditionExpression": "pk=:pk AND sk BETWEEN :since AND :until",
+                "FilterExpression": "isBot=:false",
+                "ProjectionExpression": "clickedAt, id",
+                "ExpressionAttributeValues": {
+                    ":pk": {"S": f"{link_id}#{shard}"},
+                    ":since": {"S": f"CLICK#{since}"},
+                    # "$" follows "#": with every click of that very moment.
+                    ":until": {"S": f"CLICK#{until}$"},
+                    ":false": {"BOOL": False},
+                },
+                "ScanIndexForward": False,
+                "ConsistentRead": True,
+                "Limit": CLICKS_A_CALL,
+            }
+            while True:
+                answer = call(self._client.query, deadline=deadline, **parameters)
+                if answer["Items"]:
+                    item = answer["Items"][0]
+                    return item["clickedAt"]["S"], item["id"]["S"]
+                if "LastEvaluatedKey" not in answer:
+                    return None
+                parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+        found = [click for click in in_parallel(of_shard, list(range(SHARDS))) if click]
+        return max(found)[1] if found else None
+
+    def earlier(
+        self, link_id: str, key: IdempotencyKey, *, deadline: Deadline
+    ) -> dict[str, Any] | None:
+        """``{requestHash, install}`` of the request that used this key in the last day."""
+        item = self._get(_key_key(link_id, key), deadline)
+        if item is None or int(item["ttl"]["N"]) <= time.time():
+            return None
+        return from_item(item)
+
+    def record(
+        self,
+        workspace_id: str,
+        install: dict[str, Any],
+        *,
+        key: IdempotencyKey | None,
+        deadline: Deadline,
+    ) -> str | None:
+        """Put an install and count it on its day, in one transaction.
+
+        None when it was recorded, ``"link"`` when the link is not live, ``"key"`` when another
+        request with this key was first.
+        """
+        link_id, installed_at = install["linkId"], install["installedAt"]
+        link_is_live = "attribute_exists(livePk)"
+        actions: list[dict[str, Any]] = [
+            {
+                "ConditionCheck": {
+                    "TableName": self._links,
+                    "Key": {"pk": {"S": f"{workspace_id}#{link_id}"}, "sk": {"S": "LINK"}},
+                    "ConditionExpression": link_is_live,
+                }
+            },
+            {
+                "Put": {
+                    "TableName": self._clicks,
+                    "Item": to_item(
+                        {"pk": link_id, "sk": f"INSTALL#{installed_at}#{install['id']}"}
+                        | install
+                        | {"workspaceId": workspace_id}
+                    ),
+                }
+            },
+            {
+                # The link's condition, in the same transaction, keeps erased links away.
+                "Update": {
+                    "TableName": self._clicks,
+                    "Key": {"pk": {"S": link_id}, "sk": {"S": f"DAY#{installed_at[:10]}"}},
+                    "UpdateExpression": "ADD installs :one, #platform :one",
+                    "ExpressionAttributeNames": {"#platform": f"install:{install['platform']}"},
+                    "ExpressionAttributeValues": {":one": {"N": "1"}},
+                }
+            },
+        ]
+        if key is not None:
+            # Of two racing requests with one key only one is recorded; TTL removal may lag.
+            key_is_free = "attribute_not_exists(pk) OR #ttl<:now"
+            answered = {
+                "requestHash": key.request_hash,
+                "install": {name: value for name, value in install.items() if value is not None},
+                "ttl": int(time.time()) + IDEMPOTENCY_SECONDS,
+            }
+            actions.append(
+                {
+                    "Put": {
+                        "TableName": self._clicks,
+                        "Item": _key_key(link_id, key) | to_item(answered),
+                        "ConditionExpression": key_is_free,
+                        "ExpressionAttributeNames": {"#ttl": "ttl"},
+                        "ExpressionAttributeValues": {":now": {"N": str(int(time.time()))}},
+                    }
+                }
+            )
+        try:
+            transact(self._client, actions, deadline=deadline)
+        except TransactionCancelled as cancelled:
+            refused = [
+                reason.get("Code") == "ConditionalCheckFailed" for reason in cancelled.reasons
+            ]
+            if refused[0]:
+                return "link"
+            if refused[-1]:
+                return "key"
+            raise InternalError from cancelled
+        return None
+
+    def _get(self, key: dict[str, Any], deadline: Deadline) -> dict[str, Any] | None:
+        item: dict[str, Any] | None = call(
+            self._client.get_item,
+            deadline=deadline,
+            TableName=self._clicks,
+            Key=key,
+            ConsistentRead=True,
+        ).get("Item")
+        return item
+
+
+def _key_key(link_id: str, key: IdempotencyKey) -> dict[str, Any]:
+    digest = hashlib.sha256(key.key.encode()).hexdigest()
+    return {"pk": {"S": link_id}, "sk": {"S": f"IDEM#{digest}"}}
