@@ -88,6 +88,8 @@ class Functions(Construct):
         self.qr = self._qr()
         self.docs = self._docs()
         self.redirect = self._redirect()
+        self.tally = self._tally()
+        self.analytics = self._analytics()
         self.resume = self._resume()
         self.cleanup = self._cleanup()
         self.erase = self._erase()
@@ -217,6 +219,69 @@ class Functions(Construct):
             statements=[
                 allow("dynamodb:GetItem", on=[self._data.links.table_arn]),
                 allow("dynamodb:PutItem", on=[self._data.clicks.table_arn]),
+            ],
+        )
+
+    def _tally(self) -> lambda_.Function:
+        function = self._function(
+            "tally",
+            timeout=Duration.seconds(60),
+            memory_mb=ONE_VCPU_MB,
+            environment=self._tables("links", "clicks"),
+            statements=[
+                allow(
+                    "dynamodb:BatchGetItem",
+                    "dynamodb:UpdateItem",
+                    on=[self._data.links.table_arn],
+                ),
+                allow(
+                    "dynamodb:BatchGetItem",
+                    "dynamodb:PutItem",
+                    "dynamodb:UpdateItem",
+                    on=[self._data.clicks.table_arn],
+                ),
+            ],
+        )
+        self._follow(
+            self._data.clicks,
+            function,
+            filters=[
+                {
+                    "eventName": lambda_.FilterRule.is_equal("INSERT"),
+                    "dynamodb": {
+                        "Keys": {"sk": {"S": lambda_.FilterRule.begins_with("CLICK#")}},
+                        # Bots are recorded and not counted.
+                        "NewImage": {"isBot": {"BOOL": [False]}},
+                    },
+                }
+            ],
+        )
+        return function
+
+    def _analytics(self) -> lambda_.Function:
+        return self._function(
+            "analytics",
+            timeout=HTTP_TIMEOUT,
+            memory_mb=512,
+            environment={
+                **self._http_environment(),
+                **self._tables("links", "clicks", "access"),
+            },
+            statements=[
+                allow(
+                    "dynamodb:ConditionCheckItem",
+                    "dynamodb:GetItem",
+                    on=[self._data.links.table_arn],
+                ),
+                # Writing: installs.
+                allow(
+                    "dynamodb:GetItem",
+                    "dynamodb:PutItem",
+                    "dynamodb:Query",
+                    "dynamodb:UpdateItem",
+                    on=[self._data.clicks.table_arn],
+                ),
+                self._allow_counting_requests(),
             ],
         )
 

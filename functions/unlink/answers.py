@@ -72,6 +72,103 @@ class LinkPage(_Answer):
     nextCursor: Cursor
 
 
+class DayClicks(_Answer):
+    """One day of UTC."""
+
+    date: Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
+    clicks: Count
+
+
+class CountryClicks(_Answer):
+    """Clicks from a country (ISO 3166-1 alpha-2); ``unknown`` and ``other`` are values too."""
+
+    country: str
+    clicks: Count
+
+
+class RegionClicks(_Answer):
+    """Clicks from a region; ``unknown`` and ``other`` are values too."""
+
+    region: str
+    clicks: Count
+
+
+class CityClicks(_Answer):
+    """Clicks from a city; ``unknown`` and ``other`` are values too."""
+
+    city: str
+    clicks: Count
+
+
+class TimezoneClicks(_Answer):
+    """Clicks from a timezone; ``unknown`` and ``other`` are values too."""
+
+    timezone: str
+    clicks: Count
+
+
+class DeviceClicks(_Answer):
+    """Clicks by kind of device: mobile, tablet, desktop, other."""
+
+    device: str
+    clicks: Count
+
+
+class PlatformClicks(_Answer):
+    """Clicks by operating system."""
+
+    platform: str
+    clicks: Count
+
+
+class ReferrerClicks(_Answer):
+    """Clicks by the host that they came from; ``direct`` for none."""
+
+    referrer: str
+    clicks: Count
+
+
+class PlatformInstalls(_Answer):
+    """Installs by operating system."""
+
+    platform: str
+    installs: Count
+
+
+class Analytics(_Answer):
+    """What was counted of a link; every list but the dates has the most first."""
+
+    linkId: LinkId
+    days: Count
+    totalClicks: Count
+    uniqueClicks: Annotated[
+        Count, Field(description="The sum of each day's visitors: two days count twice.")
+    ]
+    totalInstalls: Count
+    clicksByDate: list[DayClicks]
+    clicksByCountry: list[CountryClicks]
+    clicksByRegion: list[RegionClicks]
+    clicksByCity: list[CityClicks]
+    clicksByTimezone: list[TimezoneClicks]
+    clicksByDevice: list[DeviceClicks]
+    clicksByPlatform: list[PlatformClicks]
+    clicksByReferrer: list[ReferrerClicks]
+    installsByPlatform: list[PlatformInstalls]
+
+
+class Install(_Answer):
+    """An app install, attributed to the click that led to it."""
+
+    id: Annotated[str, WithJsonSchema({"type": "string", "format": "uuid", "pattern": UUID})]
+    linkId: LinkId
+    clickId: Annotated[str, Field(description="Names the click in exports too.")]
+    platform: Literal["iOS", "Android", "other"]
+    deviceId: str | None
+    appVersion: str | None
+    installedAt: Time
+    createdAt: Time
+
+
 class DeletedLinks(_Answer):
     """The ids of the deleted links in request order, duplicates once."""
 

@@ -29,6 +29,7 @@ from functions.unlink.errors import UnlinkError
 from functions.unlink.filters import FilterFields
 from functions.unlink.http import Api, Route
 from functions.unlink.plans import MAX_IDS, plans
+from functions.unlink.procedures import installs
 
 DOCUMENT = Path(__file__).with_name("openapi.json")
 
@@ -309,6 +310,38 @@ OPERATIONS: dict[str, Operation] = {
         },
         raises=(errors.LinkNotFound,),
     ),
+    "GET /api/analytics/links/{id}": Operation(
+        id="getAnalytics",
+        tag="Analytics",
+        query=(
+            query(
+                "days",
+                {"type": "integer", "minimum": 1, "maximum": 365, "default": 30},
+                "How many days of UTC to look back, today included.",
+            ),
+        ),
+        answers={200: Answers("What was counted.", answers.Analytics)},
+        raises=(errors.LinkNotFound,),
+        more=(
+            "Also for soft-deleted links, until they are erased. Clicks are counted within "
+            "seconds, bots are not. Country, region, city and timezone are `unknown` unless "
+            "CloudFront stands in front of the short links. A list names at most a hundred "
+            "values a day; further ones are `other`."
+        ),
+    ),
+    "POST /api/installs": Operation(
+        id="createInstall",
+        tag="Analytics",
+        body=ref(installs.NewInstall),
+        body_example={"linkId": EXAMPLE_ID, "platform": "iOS"},
+        idempotent=True,
+        answers={201: Answers("The install and its click.", answers.Install)},
+        raises=(errors.LinkNotFound, errors.NotFound, errors.Conflict, errors.KeyReused),
+        more=(
+            f"By click, or by link: then its last click counts. The click must have come within "
+            f"{installs.ATTRIBUTION_DAYS} days before the install, else 409."
+        ),
+    ),
     "DELETE /api/links": Operation(
         id="deleteLinks",
         tag="Deleting",
@@ -547,6 +580,11 @@ PATH_PARAMETERS: dict[str, tuple[Schema, str, str]] = {
         "The link's UUID (in any letter case) or its short code.",
         EXAMPLE_ID,
     ),
+    "/api/analytics/links/{id}": (
+        {"type": "string", "pattern": "^[A-Za-z0-9_-]{4,36}$"},
+        "The link's UUID (in any letter case) or its short code.",
+        EXAMPLE_ID,
+    ),
     "/api/deletions/{id}": (
         {"type": "string", "pattern": "^[0-9A-Fa-f-]{36}$"},
         "The deletion's id.",
@@ -675,6 +713,7 @@ TAGS = {
     "Links": "Create, read and list.",
     "Deleting": "The two published contracts.",
     "Deletions": "Deletions as records: progress, outcome of each id, receipt.",
+    "Analytics": "Clicks and the installs that they led to.",
     "Short links": "What the public sees.",
     "Documentation": "For people and programs.",
 }
@@ -901,7 +940,12 @@ def _schemas() -> Schema:
         and value.__module__ == answers.__name__
         and not value.__name__.startswith("_")
     ]
-    taken: list[type[BaseModel]] = [model.NewLink, model.LinkChanges, FilterFields]
+    taken: list[type[BaseModel]] = [
+        model.NewLink,
+        model.LinkChanges,
+        FilterFields,
+        installs.NewInstall,
+    ]
     template = "#/components/schemas/{model}"
     _, of_answers = models_json_schema(
         [(each, "serialization") for each in answered], ref_template=template

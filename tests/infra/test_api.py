@@ -25,6 +25,8 @@ ROUTES = {
     ("GET", "/api/links/{id}"): "links",
     ("PUT", "/api/links/{id}"): "links",
     ("GET", "/api/links/{id}/qr"): "qr",
+    ("GET", "/api/analytics/links/{id}"): "analytics",
+    ("POST", "/api/installs"): "analytics",
     ("DELETE", "/api/links"): "deletions",
     ("DELETE", "/api/links/{id}"): "deletions",
     ("POST", "/api/links/bulk-delete"): "deletions",

@@ -35,6 +35,16 @@ MAY = {
     },
     "qr": {"Links": {"GetItem", "UpdateItem"}, "Access": {"UpdateItem"}},
     "docs": {},
+    "tally": {
+        "Links": {"BatchGetItem", "UpdateItem"},
+        "Clicks": {"BatchGetItem", "PutItem", "UpdateItem"},
+        "Clicks/stream": FOLLOWER,
+    },
+    "analytics": {
+        "Links": {"ConditionCheckItem", "GetItem"},
+        "Clicks": {"GetItem", "PutItem", "Query", "UpdateItem"},
+        "Access": {"UpdateItem"},
+    },
     "redirect": {"Links": {"GetItem"}, "Clicks": {"PutItem"}},
     "resume": {
         "Links": LINK_DELETER,
@@ -245,6 +255,8 @@ def test_timeouts_leave_time_to_answer_before_the_gateway_gives_up(template: Tem
         "qr": 28,
         "docs": 10,
         "redirect": 10,
+        "tally": 60,
+        "analytics": 28,
         "resume": 300,
         "cleanup": 60,
         "erase": 300,

@@ -1,7 +1,7 @@
 """The ``clicks`` table: click events, eight shards a link.
 
-Items: click ``pk={linkId}#{shard}``, ``sk=CLICK#{clickedAt}#{clickId}``; rollups and installs of
-a link stand under ``pk={linkId}``.
+Items: click ``pk={linkId}#{shard}``, ``sk=CLICK#{clickedAt}#{clickId}``; visitors of a day stand
+beside them, days, installs and exports of a link under ``pk={linkId}``.
 
 Whoever writes here has read the link strongly in the same invocation: together with the delay of
 an erasure's queue that is why nothing can arrive after its receipt.
@@ -16,7 +16,7 @@ from functions.unlink.clock import Deadline
 from functions.unlink.errors import Unavailable
 from functions.unlink.ids import SHARDS, shard_of
 from functions.unlink.stores.client import backoff, call
-from functions.unlink.stores.items import runs, to_item
+from functions.unlink.stores.items import from_item, runs, to_item
 
 #: Requests of one BatchWriteItem call (API limit).
 WRITE_BATCH = 25
@@ -52,6 +52,32 @@ class ClicksTable:
             "pk": {"S": f"{click['linkId']}#{shard}"},
             "sk": {"S": f"CLICK#{click['clickedAt']}#{click['id']}"},
         }
+
+    def page(
+        self, link_id: str, shard: int, *, after: str | None, until: str, deadline: Deadline
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Up to 1 MB of a shard's clicks, oldest first, and the sort key to go on after.
+
+        From behind the sort key ``after`` to the moment ``until``, strongly consistent.
+        """
+        parameters: dict[str, Any] = {
+            "TableName": self.name,
+            "KeyConditionExpression": "pk=:shard AND sk BETWEEN :first AND :last",
+            "ExpressionAttributeValues": to_item(
+                {
+                    ":shard": f"{link_id}#{shard}",
+                    ":first": "CLICK#",
+                    # "$" follows "#": with every click of that very moment.
+                    ":last": f"CLICK#{until}$",
+                }
+            ),
+            "ConsistentRead": True,
+        }
+        if after is not None:
+            parameters["ExclusiveStartKey"] = to_item({"pk": f"{link_id}#{shard}", "sk": after})
+        answer = call(self._client.query, deadline=deadline, **parameters)
+        last = answer.get("LastEvaluatedKey")
+        return [from_item(item) for item in answer["Items"]], last["sk"]["S"] if last else None
 
     # -- erase ------------------------------------------------------------------------------
 

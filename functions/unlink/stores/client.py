@@ -97,6 +97,8 @@ def client(service: str, *, connect_timeout: float = 2, read_timeout: float = 6)
             read_timeout=read_timeout,
             retries={"total_max_attempts": 1},
             tcp_keepalive=True,
+            # S3 clients otherwise sign URLs the old way.
+            signature_version="s3v4" if service == "s3" else None,
             user_agent=f"unlink Botocore/{botocore.__version__}",
         ),
     )

@@ -1,0 +1,33 @@
+"""The clicks stream wakes the tally for people's clicks only, and loses none of them."""
+
+import json
+
+from tests.infra.test_functions import functions
+from tests.template import Template, resources
+
+
+def test_tally_wakes_for_clicks_of_people_only(template: Template) -> None:
+    [name] = [
+        logical_id
+        for logical_id, function in resources(template, "AWS::Lambda::Function").items()
+        if function["Properties"] == functions(template)["tally"]
+    ]
+    [mapping] = [
+        each["Properties"]
+        for each in resources(template, "AWS::Lambda::EventSourceMapping").values()
+        if each["Properties"]["FunctionName"] == {"Ref": name}
+    ]
+    patterns = [json.loads(each["Pattern"]) for each in mapping["FilterCriteria"]["Filters"]]
+    assert patterns == [
+        {
+            "eventName": ["INSERT"],
+            "dynamodb": {
+                "Keys": {"sk": {"S": [{"prefix": "CLICK#"}]}},
+                "NewImage": {"isBot": {"BOOL": [False]}},
+            },
+        }
+    ]
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["BisectBatchOnFunctionError"] is True
+    assert mapping["MaximumRetryAttempts"] == 10
+    assert "OnFailure" in mapping["DestinationConfig"]
