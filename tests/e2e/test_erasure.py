@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -117,18 +118,76 @@ def test_an_erased_link_leaves_nothing_anywhere_but_its_deletions_record(
     assert admin.create(customCode=code)["id"] != link["id"]
 
 
-def test_a_soft_delete_removes_the_images_and_keeps_the_rest(
-    stack: LocalStack, admin: Client
+@pytest.fixture
+def told(stack: LocalStack) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Everything that the stack's event bus has been told since the test began."""
+    sqs, events = stack.client("sqs"), stack.client("events")
+    name = f"events-{uuid.uuid4().hex[:8]}"
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    bus = stack.outputs["EventBusName"]
+    events.put_rule(Name=name, EventBusName=bus, EventPattern='{"source":["unlink"]}')
+    target = {"Id": "1", "Arn": arn["Attributes"]["QueueArn"]}
+    events.put_targets(Rule=name, EventBusName=bus, Targets=[target])
+    seen: list[dict[str, Any]] = []
+
+    def read() -> list[dict[str, Any]]:
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                seen.append(json.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return seen
+
+    yield read
+    events.remove_targets(Rule=name, EventBusName=bus, Ids=["1"])
+    events.delete_rule(Name=name, EventBusName=bus)
+    sqs.delete_queue(QueueUrl=url)
+
+
+def test_a_soft_delete_takes_the_images_and_a_restore_brings_the_link_back(
+    stack: LocalStack, admin: Client, told: Callable[[], list[dict[str, Any]]]
 ) -> None:
-    link = admin.create()
+    first, link, last = (admin.create() for _ in range(3))
     click(admin, link, 2)
     assert admin.get(f"/api/links/{link['id']}/qr?format=svg").status == 200
     assert len(images(stack, link["id"])) == 1
 
-    assert admin.delete("/api/links", [link["id"]]).status == 200
-
-    end = time.monotonic() + 30
-    while images(stack, link["id"]) and time.monotonic() < end:
-        time.sleep(0.2)
-    assert images(stack, link["id"]) == []
+    deleted = admin.delete("/api/links?reason=tidy", [link["id"]])
+    assert deleted.status == 200
+    deletion_id = deleted.headers["x-deletion-id"]
+    assert Client(admin.base_url, "").get(f"/{link['shortCode']}").status == 404
+    wait_for(lambda: images(stack, link["id"]) == [])
     assert any("ClicksTableName" in where for where in mentions(stack, link["id"]))
+
+    restored = admin.post(f"/api/deletions/{deletion_id}/restore", {"ids": [link["id"]]})
+
+    assert (restored.status, restored.json) == (200, {"restoredIds": [link["id"]], "refused": []})
+    listed = [each["id"] for each in admin.get("/api/links").json["links"]]
+    assert listed == [last["id"], link["id"], first["id"]]
+    assert Client(admin.base_url, "").get(f"/{link['shortCode']}").status == 302
+    assert admin.get(f"/api/links/{link['id']}/qr?format=svg").status == 200
+    assert len(images(stack, link["id"])) == 1
+
+    wait_for(lambda: len(told_of(told(), deletion_id)) == 2)
+    gone, back = sorted(told_of(told(), deletion_id), key=lambda each: each["detail-type"])
+    assert (gone["detail-type"], back["detail-type"]) == (
+        "deletion.completed",
+        "restore.completed",
+    )
+    for event in (gone, back):
+        assert event["detail"]["url"] == f"{stack.base_url}/api/deletions/{deletion_id}"
+        assert event["detail"]["actor"]["userId"] == "user-admin"
+    assert gone["detail"]["counts"]["deleted"] == 1
+    assert gone["detail"]["reason"] == "tidy"
+    assert back["detail"]["counts"]["restored"] == 1
+
+
+def told_of(events: list[dict[str, Any]], deletion_id: str) -> list[dict[str, Any]]:
+    return [event for event in events if event["detail"]["id"] == deletion_id]
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to be"
+        time.sleep(0.2)

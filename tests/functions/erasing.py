@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +22,8 @@ from functions.unlink.stores.events import EventBus
 from functions.unlink.stores.failures import FailuresBucket
 from functions.unlink.stores.images import Images
 from functions.unlink.stores.items import from_item, to_item
-from tests.conftest import ListQueue, World
+from functions.unlink.stores.queues import Queue
+from tests.conftest import World, make_world
 
 
 class FakeS3:
@@ -55,14 +58,50 @@ class FakeEvents:
         return {"Entries": [{"EventId": "1"} for _ in Entries]}
 
 
+class FakeSqs:
+    """A queue in memory: it keeps its messages until the test takes them."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.delays: list[int | None] = []
+
+    def send_message(self, *, MessageBody: str, **more: Any) -> dict[str, Any]:  # noqa: N803
+        self.messages.append(json.loads(MessageBody))
+        self.delays.append(more.get("DelaySeconds"))
+        return {}
+
+
 @dataclass
 class Erasing:
     """A world with everything that deletes set off, played by the test."""
 
     world: World
-    s3: FakeS3 = field(default_factory=FakeS3)
-    bus: FakeEvents = field(default_factory=FakeEvents)
-    queue: ListQueue = field(default_factory=ListQueue)
+    environment: dict[str, str]
+    s3: Any = field(default_factory=FakeS3)
+    bus: Any = field(default_factory=FakeEvents)
+    sqs: FakeSqs = field(default_factory=FakeSqs)
+    queue: Any = None
+
+    def __post_init__(self) -> None:
+        self.queue = self.queue or Queue(self.sqs, "erase")
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """What stands in the erase queue."""
+        return self.sqs.messages
+
+    def with_clients(self, wrap: Callable[[Any], Any]) -> Erasing:
+        """The same world through other clients, such as ones that fail."""
+        world = make_world(self.environment, wrap(self.world.dynamodb))
+        world.workspace_id = self.world.workspace_id
+        return Erasing(
+            world,
+            self.environment,
+            s3=wrap(self.s3),
+            bus=wrap(self.bus),
+            queue=Queue(wrap(self.sqs), "erase"),
+            sqs=self.sqs,
+        )
 
     def cleanup_stores(self) -> CleanupStores:
         return CleanupStores(
@@ -70,7 +109,7 @@ class Erasing:
             images=Images(self.s3, "images"),
             events=EventBus(self.bus, "bus"),
             failures=FailuresBucket(self.s3, "failures"),
-            erase_queue=self.queue,  # type: ignore[arg-type]
+            erase_queue=self.queue,
         )
 
     def erase_stores(self) -> EraseStores:
@@ -82,7 +121,7 @@ class Erasing:
             erasures=stores.erasures,
             images=Images(self.s3, "images"),
             events=EventBus(self.bus, "bus"),
-            erase_queue=self.queue,  # type: ignore[arg-type]
+            erase_queue=self.queue,
         )
 
     # -- a link with a life behind it ---------------------------------------------------------
@@ -197,8 +236,8 @@ class Erasing:
         )
 
     def work_all(self) -> None:
-        while self.queue.messages:
-            assert self.work(self.queue.messages.pop(0))
+        while self.messages:
+            assert self.work(self.messages.pop(0))
 
     # -- what is left -------------------------------------------------------------------------
 
@@ -236,5 +275,5 @@ def click_item(link_id: str, number: int) -> dict[str, Any]:
 
 
 @pytest.fixture
-def erasing(world: World) -> Erasing:
-    return Erasing(world)
+def erasing(world: World, deployed: dict[str, str]) -> Erasing:
+    return Erasing(world, deployed)

@@ -60,8 +60,8 @@ def test_many_links_of_one_deletion_make_one_receipt(erasing: Erasing) -> None:
 
     erasing.cleanup(records[:50])
     erasing.cleanup(records[50:])
-    assert len(erasing.queue.messages) == 2
-    erasing.work(erasing.queue.messages.pop())
+    assert len(erasing.messages) == 2
+    erasing.work(erasing.messages.pop())
     assert erasing.header(deletion.id).state == "erasing"
     erasing.work_all()
 
@@ -78,7 +78,7 @@ def test_pages_of_a_link_are_counted_once_although_workers_die_and_messages_come
     )
     deletion, records = erasing.erase([link_id])
     erasing.cleanup(records)
-    [message] = erasing.queue.messages
+    [message] = erasing.messages
 
     write = erasing.world.clicks.write
     calls = 0
@@ -110,10 +110,10 @@ def test_what_the_deadline_leaves_goes_back_to_the_queue(erasing: Erasing) -> No
     erasing.click(ids[0], 3)
     deletion, records = erasing.erase(ids)
     erasing.cleanup(records)
-    message = erasing.queue.messages.pop()
+    message = erasing.messages.pop()
 
     assert erasing.work(message, seconds=0)
-    [again] = erasing.queue.messages
+    [again] = erasing.messages
     assert [link["id"] for link in again["links"]] == [link["id"] for link in message["links"]]
     erasing.work_all()
 
@@ -150,7 +150,7 @@ def test_a_lost_stream_record_is_made_up_for_from_the_record(erasing: Erasing) -
         deletion.id,
         deletions=stores.deletions,
         erasures=stores.erasures,
-        erase_queue=erasing.queue,  # type: ignore[arg-type]
+        erase_queue=erasing.queue,
         deadline=Deadline(10),
     )
     erasing.work_all()
@@ -176,7 +176,7 @@ def test_a_link_that_its_ttl_removed_goes_the_same_way_with_a_deletion_of_its_ow
     record = erasing.expire(link["id"])
 
     erasing.cleanup([record])
-    message = erasing.queue.messages[0]
+    message = erasing.messages[0]
     erasing.work_all()
     erasing.work(message)
 
@@ -206,7 +206,7 @@ def test_a_soft_delete_removes_the_images_and_queues_nothing(erasing: Erasing) -
     assert erasing.cleanup(records) == []
 
     assert erasing.s3.objects == {}
-    assert erasing.queue.messages == []
+    assert erasing.messages == []
     assert len(erasing.left_of(link_id)) == 1
 
 
@@ -236,7 +236,7 @@ def test_a_poison_record_is_put_aside_and_blocks_nobody(erasing: Erasing) -> Non
 
     assert not set(keys) & set(erasing.s3.objects)
     assert len(erasing.s3.objects) == 3
-    [message] = erasing.queue.messages
+    [message] = erasing.messages
     assert {link["id"] for link in message["links"]} == {first, second}
 
 
