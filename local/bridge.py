@@ -258,6 +258,8 @@ class Bridge(ThreadingHTTPServer):
         self.upstream = Upstream(port=0, api_id="", stage="")
         #: Gets a line for each request, once it is set.
         self.log: Callable[[str], None] | None = None
+        #: Gets each request's method and target, and its answer, once it is set.
+        self.observe: Callable[[str, str, Answer], None] | None = None
         self._slots = threading.BoundedSemaphore(_MAX_CONNECTIONS)
         self._thread: threading.Thread | None = None
 
@@ -367,6 +369,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._linger()
         else:
             answer = self._answer(body)
+            if self.server.observe is not None:
+                self.server.observe(self.command, self.path, answer)
             self._send(answer)
         if self.server.log is not None:
             took = (time.monotonic() - began) * 1000

@@ -553,8 +553,12 @@ OPERATIONS: dict[str, Operation] = {
         summary="This document as a page to read and try.",
         answers={
             200: Answers(
-                "The page.", {"type": "string"}, media=("text/html",), headers=("Cache-Control",)
-            )
+                "The page.",
+                {"type": "string"},
+                media=("text/html",),
+                headers=("ETag", "Cache-Control"),
+            ),
+            304: Answers("It has not changed.", headers=("ETag", "Cache-Control")),
         },
     ),
     "GET /api/docs/{asset}": Operation(

@@ -9,6 +9,7 @@ import pytest
 
 from local.seed import Workspace, seed_demo
 from local.stack import LocalStack, bind, running
+from tests.e2e.contract import Contract
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -21,10 +22,26 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[LocalStack]:
+def contract() -> Contract:
+    """What the OpenAPI document makes of all that was answered."""
+    return Contract()
+
+
+@pytest.fixture(scope="session")
+def stack(contract: Contract) -> Iterator[LocalStack]:
     """The running service: `base_url`, `outputs`, `client(service)`, `new_workspace(plan)`."""
-    with running(bind(), name="e2e", say=print) as service:
+    bridge = bind()
+    bridge.observe = contract.hold
+    with running(bridge, name="e2e", say=print) as service:
         yield service
+
+
+@pytest.fixture(autouse=True)
+def _every_answer_is_documented(contract: Contract) -> Iterator[None]:
+    """Whatever a test looks at: what it was answered must be in the OpenAPI document."""
+    contract.breaches.clear()
+    yield
+    assert not contract.breaches, "\n".join(contract.breaches[:10])
 
 
 @pytest.fixture

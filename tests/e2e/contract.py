@@ -1,0 +1,100 @@
+"""Holds every answer that passes the bridge, whichever test asked, against the OpenAPI document."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections import Counter
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import jsonschema_rs
+
+from functions.unlink.openapi import DOCUMENT
+from local.bridge import Answer
+
+#: Headers that are ours to document; the others belong to HTTP, CORS and the gateway.
+OURS = re.compile(r"x-(request-id|ratelimit|deletion)|ratelimit|location|retry-after|etag")
+
+
+class Contract:
+    """The document as a judge. ``breaches`` has a line for each answer that it does not allow."""
+
+    def __init__(self) -> None:
+        self._document: dict[str, Any] = json.loads(DOCUMENT.read_text(encoding="utf-8"))
+        self._paths = [
+            # Fixed segments win over parameters, as at the gateway.
+            (path.count("{"), re.compile(re.sub(r"{\w+}", "[^/]+", path)), item)
+            for path, item in self._document["paths"].items()
+        ]
+        self._paths.sort(key=lambda each: each[0])
+        self.breaches: list[str] = []
+        #: Answers by operation and status: what the tests have seen of the API.
+        self.seen: Counter[tuple[str, int]] = Counter()
+
+    def hold(self, method: str, target: str, answer: Answer) -> None:
+        """Note what is wrong with an answer, if anything is."""
+        operation = self._operation(method, urlsplit(target).path)
+        if operation is None:
+            # The gateway's own: no such route, or a preflight.
+            if method != "OPTIONS" and answer.status != 404:
+                self._note(method, target, answer, "a route that is not in the document")
+            return
+        self.seen[operation["operationId"], answer.status] += 1
+        response = operation["responses"].get(str(answer.status))
+        if response is None:
+            self._note(method, target, answer, "a status that is not in the document")
+            return
+        for fault in (
+            *self._body_faults(method, response, answer),
+            *_header_faults(response, answer, self._validator),
+        ):
+            self._note(method, target, answer, fault)
+
+    def _operation(self, method: str, path: str) -> dict[str, Any] | None:
+        for _, pattern, item in self._paths:
+            if pattern.fullmatch(path):
+                found: dict[str, Any] | None = item.get(method.lower())
+                return found
+        return None
+
+    def _body_faults(self, method: str, response: dict[str, Any], answer: Answer) -> list[str]:
+        if method == "HEAD" or not answer.body:
+            return []
+        media = (answer.header("content-type") or "").partition(";")[0]
+        content = response.get("content", {}).get(media)
+        if content is None:
+            return [f"a body of type {media or '(none)'} that is not in the document"]
+        if media != "application/json":
+            return []
+        packed = answer.header("content-encoding") == "gzip"
+        body = gzip.decompress(answer.body) if packed else answer.body
+        validator = self._validator(json.dumps(content["schema"]))
+        return [str(error.message)[:500] for error in validator.iter_errors(json.loads(body))]
+
+    @cache  # noqa: B019 (one contract a run)
+    def _validator(self, schema: str) -> Any:
+        return jsonschema_rs.validator_for(
+            json.loads(schema) | {"components": self._document["components"]}
+        )
+
+    def _note(self, method: str, target: str, answer: Answer, fault: str) -> None:
+        body = answer.body[:300].decode(errors="replace")
+        self.breaches.append(f"{method} {target[:200]} -> {answer.status}: {fault}\n    {body}")
+
+
+def _header_faults(response: dict[str, Any], answer: Answer, validator: Any) -> list[str]:
+    documented = {name.lower(): header for name, header in response.get("headers", {}).items()}
+    faults = []
+    for name, value in answer.headers:
+        if name.lower() not in documented:
+            if OURS.match(name.lower()):
+                faults.append(f"the header {name} is not in the document")
+            continue
+        reference = json.dumps({"$ref": f"{documented[name.lower()]['$ref']}/schema"})
+        typed: Any = int(value) if re.fullmatch(r"-?\d+", value) else value
+        if not validator(reference).is_valid(typed):
+            faults.append(f"the header {name}: {value}")
+    return faults
