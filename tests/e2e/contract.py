@@ -38,8 +38,8 @@ class Contract:
         """Note what is wrong with an answer, if anything is."""
         operation = self._operation(method, urlsplit(target).path)
         if operation is None:
-            # The gateway's own: no such route, or a preflight.
-            if method != "OPTIONS" and answer.status != 404:
+            # The gateway's own: no such route, no HTTP, or a preflight.
+            if method != "OPTIONS" and answer.status not in {400, 404}:
                 self._note(method, target, answer, "a route that is not in the document")
             return
         self.seen[operation["operationId"], answer.status] += 1

@@ -61,7 +61,8 @@ def test_a_scan_of_the_image_leads_to_the_destination(
     [code] = zxingcpp.read_barcodes(image.convert("L"))
     assert code.text == link["shortUrl"]
     status, headers, _ = get(code.text)
-    assert (status, headers["Location"]) == (302, link["originalUrl"])
+    assert status == 302
+    assert headers["Location"].startswith(link["originalUrl"])
 
 
 def test_the_image_lies_in_the_bucket_under_its_links_name(
