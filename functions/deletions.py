@@ -270,7 +270,7 @@ def restore_deletion(request: Request) -> Answer:
         body = request.json()
         if not isinstance(body, dict) or set(body) - {"ids", "reason"}:
             raise InvalidRequest('The body may be {"ids": […]}, optionally with "reason"')
-        reason = reason if body.get("reason") is None else check_reason(body["reason"])
+        reason = _reason(request, check_reason(body.get("reason")))
         if "ids" in body:
             ids, invalid = _distinct_ids(body["ids"], request)
             if invalid:

@@ -670,6 +670,7 @@ EXAMPLES: tuple[UnlinkError, ...] = (
     errors.Conflict("externalId is already in use", takenExternalIds=["crm-17"]),
     errors.ShortCodeTaken(["spring"]),
     errors.SelectionChanged(),
+    errors.DeletionOpen(),
     errors.StillRunning(),
     errors.BodyTooLarge(),
     errors.KeyReused(),
