@@ -1,0 +1,112 @@
+"""The capacity units that an engine reports for a soft delete, beside those of the rules.
+
+The engine is MiniStack, which reports none for the two batch calls, or what
+AWS_ENDPOINT_URL_DYNAMODB names: DynamoDB itself reports all of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from bench.simulated import DELETIONS, LINKS, isolate, link_ids, link_item
+from bench.soft_delete import Unlink
+from functions.unlink.stores import client as aws
+from local.ministack import Engine
+
+COUNT = 1_000
+
+#: Table -> the sparse index with its keys, as the stack has them.
+INDEXES = {LINKS: ("live", "livePk", "liveSk"), DELETIONS: ("open", "openPk", "openSk")}
+
+
+class Meter:
+    """Asks each call of a client for its consumed capacity, and adds it up by operation."""
+
+    def __init__(self) -> None:
+        self.units: defaultdict[str, float] = defaultdict(float)
+        self.requests: defaultdict[str, int] = defaultdict(int)
+
+    def serve(self, client: Any) -> Any:
+        events = client.meta.events
+        events.register_first("provide-client-params.dynamodb", self._ask)
+        events.register("after-call.dynamodb", self._add)
+        return client
+
+    def _ask(self, params: dict[str, Any], **_: Any) -> None:
+        params["ReturnConsumedCapacity"] = "INDEXES"
+
+    def _add(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
+        self.requests[model.name] += 1
+        consumed = parsed.get("ConsumedCapacity") or []
+        for each in consumed if isinstance(consumed, list) else [consumed]:
+            self.units[model.name] += each["CapacityUnits"]
+
+
+def main() -> None:
+    given = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")
+    isolate()
+    with _engine(given) as url:
+        os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = url
+        aws.client.cache_clear()
+        dynamodb = aws.client("dynamodb")
+        _make_tables(dynamodb)
+        try:
+            _measure(dynamodb, given)
+        finally:
+            for table in INDEXES:
+                dynamodb.delete_table(TableName=table)
+            del os.environ["AWS_ENDPOINT_URL_DYNAMODB"]
+
+
+def _measure(dynamodb: Any, given: str | None) -> None:
+    ids = link_ids(COUNT)
+    for link_id in ids:
+        dynamodb.put_item(TableName=LINKS, Item=link_item(link_id))
+    meter = Meter()
+    Unlink(meter).delete(ids)
+    print(f"{COUNT:,} links on {given or 'MiniStack'}:\n")
+    print("| operation | calls | units reported | a link |")
+    print("|---|---|---|---|")
+    for operation, calls in sorted(meter.requests.items()):
+        units = meter.units.get(operation)
+        told = f"{units:,.1f} | {units / COUNT:.3f}" if units else "none | "
+        print(f"| {operation} | {calls} | {told} |")
+
+
+@contextmanager
+def _engine(given: str | None) -> Iterator[str]:
+    if given:
+        yield given
+    else:
+        with Engine(log_name="engine-bench") as engine:
+            yield engine.url
+
+
+def _make_tables(dynamodb: Any) -> None:
+    for table, (index, index_pk, index_sk) in INDEXES.items():
+        names = ("pk", "sk", index_pk, index_sk)
+        dynamodb.create_table(
+            TableName=table,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in names],
+            KeySchema=_keys("pk", "sk"),
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": index,
+                    "KeySchema": _keys(index_pk, index_sk),
+                    "Projection": {"ProjectionType": "KEYS_ONLY"},
+                }
+            ],
+        )
+        dynamodb.get_waiter("table_exists").wait(TableName=table)
+
+
+def _keys(pk: str, sk: str) -> list[dict[str, str]]:
+    return [
+        {"AttributeName": pk, "KeyType": "HASH"},
+        {"AttributeName": sk, "KeyType": "RANGE"},
+    ]
