@@ -75,25 +75,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def connect(stack: str) -> Deployment:
     """The deployment of a CloudFormation stack; raises `Refused` when there is none."""
-    client = _client_maker()
+    client = client_maker()
+    return Deployment.of(outputs_of(stack, client), client)
+
+
+def outputs_of(stack: str, client: Callable[[str], Any]) -> dict[str, str]:
+    """The outputs of a CloudFormation stack by name; raises `Refused` when there is none."""
     try:
         described = client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     except ClientError as error:
         if "does not exist" in str(error):
             raise Refused(f"There is no stack {stack} in this account and region.") from None
         raise
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in described[0]["Outputs"]}
-    return Deployment.of(outputs, client)
+    return {output["OutputKey"]: output["OutputValue"] for output in described[0]["Outputs"]}
 
 
-def _client_maker() -> Callable[[str], Any]:
+def client_maker() -> Callable[[str], Any]:
+    """Makes boto3 clients of this account and region, or of the local stack."""
     make_session: Any = boto3.session.Session
-    make = make_session(**(_LOCAL_CREDENTIALS if _is_local() else {})).client
+    make = make_session(**(_LOCAL_CREDENTIALS if is_local() else {})).client
     config = Config(retries={"mode": "standard", "total_max_attempts": 5})
     return lambda service: make(service, config=config)
 
 
-def _is_local() -> bool:
+def is_local() -> bool:
+    """Whether the environment names an engine on this machine."""
     endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
     return urlsplit(endpoint).hostname in ("127.0.0.1", "localhost", "::1")
 
@@ -110,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--stage",
-        default="local" if _is_local() else "prod",
+        default="local" if is_local() else "prod",
         help="the stage of the stack (default: prod, or local with a local AWS_ENDPOINT_URL)",
     )
     parser.add_argument("--stack", help="the stack's whole name, instead of the stage")

@@ -26,7 +26,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         records,
         api_url=setting("API_URL").rstrip("/"),
         events=EventBus(client("events"), setting("EVENT_BUS")),
-        failures=FailuresBucket(client("s3"), setting("FAILURES_BUCKET")),
+        failures=None
+        if event.get("replayed")
+        else FailuresBucket(client("s3"), setting("FAILURES_BUCKET")),
         deadline=Deadline(context.get_remaining_time_in_millis() / 1000 - MARGIN),
     )
     log.info("announce", extra={"records": len(records), "failed": len(failed)})

@@ -360,9 +360,9 @@ def test_a_local_engine_never_gets_the_credentials_of_an_account(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "real")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "real")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
-    client = command._client_maker()("dynamodb")
+    client = command.client_maker()("dynamodb")
     assert client._request_signer._credentials.access_key == "test"
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
-    client = command._client_maker()("dynamodb")
+    client = command.client_maker()("dynamodb")
     assert client._request_signer._credentials.access_key == "real"

@@ -27,12 +27,13 @@ def announce(
     *,
     api_url: str,
     events: EventBus,
-    failures: FailuresBucket,
+    failures: FailuresBucket | None,
     deadline: Deadline,
 ) -> list[str]:
     """Send the events of a batch; the sequence numbers of the records to be tried again.
 
-    A record that cannot be understood is put aside, so that it holds up no other.
+    A record that cannot be understood is put aside, so that it holds up no other; without
+    ``failures`` (it comes from there) it has failed again.
     """
     found: list[tuple[str, Event]] = []
     failed: list[str] = []
@@ -40,8 +41,11 @@ def announce(
         try:
             event = _event(record, api_url)
         except (KeyError, TypeError, ValueError, AttributeError):
-            log.exception("a record was put aside")
-            failures.put_aside(record, deadline=deadline)
+            log.exception("a record was not understood")
+            if failures is None:
+                failed.append("unknown")
+            else:
+                failures.put_aside(record, deadline=deadline)
             continue
         if event is not None:
             found.append((record["dynamodb"]["SequenceNumber"], event))
@@ -49,7 +53,7 @@ def announce(
         events.put([event for _, event in found], deadline=deadline)
     except UnlinkError:
         log.exception("sending events failed")
-        failed = [number for number, _ in found]
+        failed += [number for number, _ in found]
     return failed
 
 

@@ -36,7 +36,8 @@ class CleanupStores:
     erasures: ErasuresTable
     images: Images
     events: EventBus
-    failures: FailuresBucket
+    #: None when records are replayed from it: what fails again is to stay where it is.
+    failures: FailuresBucket | None
     erase_queue: Queue
 
 
@@ -67,17 +68,25 @@ def clean_up(
         try:
             change = _change(record)
         except (KeyError, TypeError, ValueError, AttributeError):
-            log.exception("a record was put aside")
-            try:
-                stores.failures.put_aside(record, deadline=deadline)
-            except UnlinkError:
+            log.exception("a record was not understood")
+            if not _set_aside(record, stores, deadline):
                 failed.add(_sequence_number(record))
             continue
         if change is not None:
             changes.append(change)
     for effect in (_delete_images, _queue_erasures, _send_events):
         failed |= _isolated(effect, changes, stores, deadline)
-    return sorted(number for number in failed if number)
+    return sorted(failed)
+
+
+def _set_aside(record: dict[str, Any], stores: CleanupStores, deadline: Deadline) -> bool:
+    if stores.failures is None:
+        return False
+    try:
+        stores.failures.put_aside(record, deadline=deadline)
+    except UnlinkError:
+        return False
+    return True
 
 
 _Effect = Callable[[Sequence[Change], CleanupStores, Deadline], None]
@@ -194,4 +203,5 @@ def _sequence_number(record: Any) -> str:
     try:
         return str(record["dynamodb"]["SequenceNumber"])
     except (KeyError, TypeError):
-        return ""
+        # Nothing that Lambda knows: it takes the whole batch for failed.
+        return "unknown"

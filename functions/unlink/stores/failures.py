@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 from functions.unlink.clock import Deadline, now_iso
+from functions.unlink.settings import optional_setting
 from functions.unlink.stores.client import call
 
 #: Records that the cleanup itself put aside; Lambda writes its own under ``aws/lambda/``.
@@ -28,6 +29,11 @@ class FailuresBucket:
             deadline=deadline,
             Bucket=self.name,
             Key=f"{ASIDE}{now[:10]}/{now}-{uuid.uuid4()}.json",
-            Body=json.dumps({"payload": {"Records": [record]}}).encode(),
+            Body=json.dumps(
+                {
+                    "requestContext": {"functionArn": optional_setting("AWS_LAMBDA_FUNCTION_NAME")},
+                    "payload": {"Records": [record]},
+                }
+            ).encode(),
             ContentType="application/json",
         )

@@ -1,0 +1,264 @@
+"""What erasing costs: the worker against a simulated DynamoDB, and the cleanup against S3.
+
+The simulation holds the items in memory and answers each call after a fixed time, so figures are
+requests, capacity by DynamoDB's rules, and the client's own time; no network is measured.
+"""
+
+from __future__ import annotations
+
+import bisect
+import threading
+import time
+import uuid
+from collections import Counter
+from typing import Any
+
+from functions.unlink.clock import Deadline
+from functions.unlink.ids import SHARDS, shard_of
+from functions.unlink.procedures.cleanup import CleanupStores, clean_up
+from functions.unlink.procedures.erasure import EraseStores, Removed, erase_what_hangs_on
+from functions.unlink.stores.clicks import ClicksTable
+from functions.unlink.stores.deletions import DeletionsTable
+from functions.unlink.stores.erasures import ErasuresTable
+from functions.unlink.stores.events import EventBus
+from functions.unlink.stores.failures import FailuresBucket
+from functions.unlink.stores.images import Images
+from functions.unlink.stores.links import LinksTable
+from functions.unlink.stores.queues import Queue
+
+#: Seconds that each simulated call takes.
+LATENCY = 0.008
+
+#: Bytes of an ordinary click, for the units of reading it.
+CLICK_BYTES = 400
+
+#: Write units a second of one partition (DynamoDB Developer Guide, "Designing partition keys").
+PARTITION_WRITES = 1_000
+
+#: Dollars for a million units, on demand in us-east-1 (DynamoDB pricing page, 2025).
+READ_PRICE, WRITE_PRICE = 0.125, 0.625
+
+CLICKS = (10_000, 20_000, 40_000, 80_000)
+
+
+class Simulated:
+    """The calls that erasing makes, of DynamoDB, S3, SQS and EventBridge, counted."""
+
+    def __init__(self, latency: float = LATENCY) -> None:
+        self.calls: Counter[str] = Counter()
+        self.read_units = 0.0
+        self.write_units = 0.0
+        self._latency = latency
+        self._lock = threading.Lock()
+        self._partitions: dict[str, list[str]] = {}
+        self._erasures: dict[str, dict[str, Any]] = {}
+        self.receipt: dict[str, Any] = {}
+        self._tallies: dict[str, dict[str, Any]] = {}
+
+    def add_link(self, clicks: int) -> str:
+        link_id = str(uuid.uuid4())
+        key = f"LINK#ws#{link_id}"
+        zero = {"N": "0"}
+        self._erasures[key] = {
+            "pk": {"S": key},
+            "sk": {"S": "ERASURE"},
+            "deletionId": {"S": "d"},
+            "clicks": zero,
+            "rollups": zero,
+            "installs": zero,
+        }
+        for number in range(clicks):
+            click_id = str(uuid.UUID(int=number))
+            partition = self._partitions.setdefault(f"{link_id}#{shard_of(click_id)}", [])
+            partition.append(f"CLICK#2026-01-01T00:00:00.000Z#{click_id}")
+        for partition in self._partitions.values():
+            partition.sort()
+        return link_id
+
+    def _count(self, name: str, read: float = 0, write: float = 0) -> None:
+        time.sleep(self._latency)
+        with self._lock:
+            self.calls[name] += 1
+            self.read_units += read
+            self.write_units += write
+
+    def query(self, **parameters: Any) -> dict[str, Any]:
+        values = parameters["ExpressionAttributeValues"]
+        if ":tally" in values:
+            self._count("Query", read=1)
+            return {"Items": list(self._tallies.values())}
+        pk = values[":partition"]["S"]
+        found = self._partitions.get(pk, [])[: parameters["Limit"]]
+        self._count("Query", read=max(1, -(-len(found) * CLICK_BYTES // 4096)))
+        return {"Items": [{"pk": {"S": pk}, "sk": {"S": sk}} for sk in found]}
+
+    def batch_write_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
+        [requests] = RequestItems.values()
+        self._count("BatchWriteItem", write=len(requests))
+        with self._lock:
+            for request in requests:
+                key = request["DeleteRequest"]["Key"]
+                partition = self._partitions[key["pk"]["S"]]
+                del partition[bisect.bisect_left(partition, key["sk"]["S"])]
+        return {}
+
+    def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
+        [(table, request)] = RequestItems.items()
+        self._count("BatchGetItem", read=len(request["Keys"]))
+        return {"Responses": {table: [self._erasures[key["pk"]["S"]] for key in request["Keys"]]}}
+
+    def get_item(self, **_: Any) -> dict[str, Any]:
+        self._count("GetItem", read=1)
+        counts = {"M": {"deleted": {"N": str(len(self._erasures))}}}
+        return {"Item": {"state": {"S": "erasing"}, "counts": counts}}
+
+    def update_item(self, **parameters: Any) -> dict[str, Any]:
+        self._count("UpdateItem", write=1)
+        values = parameters["ExpressionAttributeValues"]
+        with self._lock:
+            if ":receipt" in values:
+                self.receipt = values[":receipt"]["M"]
+            else:
+                erasure = self._erasures[parameters["Key"]["pk"]["S"]]
+                for kind in ("clicks", "rollups", "installs"):
+                    more = int(values.get(f":{kind}", {"N": "0"})["N"])
+                    erasure[kind] = {"N": str(int(erasure[kind]["N"]) + more)}
+        return {}
+
+    def transact_write_items(self, *, TransactItems: list[Any], **_: Any) -> dict[str, Any]:  # noqa: N803
+        self._count("TransactWriteItems", write=2 * len(TransactItems))
+        update = TransactItems[-1]["Update"]
+        values = update["ExpressionAttributeValues"]
+        with self._lock:
+            sums = self._tallies.setdefault(update["Key"]["sk"]["S"], {})
+            for name, value in values.items():
+                if "N" in value:
+                    before = int(sums.get(name[1:], {"N": "0"})["N"])
+                    sums[name[1:]] = {"N": str(before + int(value["N"]))}
+            sums["rescannedAt"] = values[":now"]
+        return {}
+
+    def delete_objects(self, **_: Any) -> dict[str, Any]:
+        self._count("DeleteObjects")
+        return {}
+
+    def send_message(self, **_: Any) -> dict[str, Any]:
+        self._count("SendMessage")
+        return {}
+
+
+def erase(simulated: Simulated, link_ids: list[str]) -> float:
+    """Seconds of one message's work."""
+    stores = EraseStores(
+        links=LinksTable(simulated, "links"),
+        clicks=ClicksTable(simulated, "clicks"),
+        deletions=DeletionsTable(simulated, "deletions"),
+        erasures=ErasuresTable(simulated, "deletions"),
+        images=Images(simulated, "images"),
+        events=EventBus(simulated, "bus"),
+        erase_queue=Queue(simulated, "erase"),
+    )
+    began = time.perf_counter()
+    removed = [Removed(link_id) for link_id in link_ids]
+    assert erase_what_hangs_on("ws", removed, stores=stores, deadline=Deadline(600))
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    """Print the figures as Markdown."""
+    _erased_clicks()
+    _links_without_clicks()
+    _s3_calls()
+
+
+def _erased_clicks() -> None:
+    print(f"One erased link, {LATENCY * 1000:.0f} ms a call:\n")
+    print(
+        "| Clicks | Seconds | Clicks a second | Requests | a click | Read units a click | Write |"
+    )
+    print("|---:|---:|---:|---:|---:|---:|---:|")
+    points = []
+    for clicks in CLICKS:
+        simulated = Simulated()
+        seconds = erase(simulated, [simulated.add_link(clicks)])
+        assert simulated.receipt["clicks"]["N"] == str(clicks)
+        requests = simulated.calls.total()
+        points.append((clicks, seconds))
+        print(
+            f"| {clicks:,} | {seconds:.2f} | {clicks / seconds:,.0f} | {requests:,} "
+            f"| {requests / clicks:.4f} | {simulated.read_units / clicks:.3f} "
+            f"| {simulated.write_units / clicks:.3f} |"
+        )
+    slope, start = _line(points)
+    waiting = start + slope * 1_000_000
+    bound = 1_000_000 / SHARDS / PARTITION_WRITES
+    reads, writes = simulated.read_units / clicks, simulated.write_units / clicks
+    dollars = reads * READ_PRICE + writes * WRITE_PRICE
+    print(
+        f"\nStraight line: {start:.2f} s and {slope * 1e6:.0f} s a million clicks. A link with "
+        f"1,000,000 clicks would wait {waiting:.0f} s for these calls; DynamoDB itself takes at "
+        f"least {bound:.0f} s, because each of its {SHARDS} partitions takes "
+        f"{PARTITION_WRITES:,} writes a second. The worker has 280 s a run and re-queues itself. "
+        f"On demand in us-east-1 that is ${dollars:.2f}.\n"
+    )
+
+
+def _line(points: list[tuple[int, float]]) -> tuple[float, float]:
+    """Slope and start of the least-squares line."""
+    count = len(points)
+    mean_x = sum(x for x, _ in points) / count
+    mean_y = sum(y for _, y in points) / count
+    slope = sum((x - mean_x) * (y - mean_y) for x, y in points)
+    slope /= sum((x - mean_x) ** 2 for x, _ in points)
+    return slope, mean_y - slope * mean_x
+
+
+def _links_without_clicks() -> None:
+    simulated = Simulated()
+    link_ids = [simulated.add_link(0) for _ in range(99)]
+    seconds = erase(simulated, link_ids)
+    print(
+        f"99 erased links without clicks (one message): {seconds:.2f} s, "
+        f"{simulated.calls.total() / 99:.1f} requests, {simulated.read_units / 99:.1f} read and "
+        f"{simulated.write_units / 99:.1f} write units a link.\n"
+    )
+
+
+def _s3_calls() -> None:
+    print("S3 calls for 10,000 deleted links, in stream batches of 1,000:\n")
+    print("| Images a link | DeleteObjects calls | Erase messages |")
+    print("|---:|---:|---:|")
+    for images in (0, 1, 8):
+        simulated = Simulated(latency=0)
+        stores = CleanupStores(
+            erasures=ErasuresTable(simulated, "deletions"),
+            images=Images(simulated, "images"),
+            events=EventBus(simulated, "bus"),
+            failures=FailuresBucket(simulated, "failures"),
+            erase_queue=Queue(simulated, "erase"),
+        )
+        for start in range(0, 10_000, 1_000):
+            records = [_removal(number, images) for number in range(start, start + 1_000)]
+            assert clean_up(records, stores=stores, deadline=Deadline(60)) == []
+        print(
+            f"| {images} | {simulated.calls['DeleteObjects']} | {simulated.calls['SendMessage']} |"
+        )
+
+
+def _removal(number: int, images: int) -> dict[str, Any]:
+    link_id = str(uuid.UUID(int=number))
+    old: dict[str, Any] = {"shortCode": {"S": f"code{number}"}}
+    if images:
+        old["qrKeys"] = {"SS": [f"qr/ws/{link_id}/{variant}.png" for variant in range(images)]}
+    return {
+        "eventName": "REMOVE",
+        "dynamodb": {
+            "Keys": {"pk": {"S": f"ws#{link_id}"}, "sk": {"S": "LINK"}},
+            "SequenceNumber": str(number),
+            "OldImage": old,
+        },
+    }
+
+
+if __name__ == "__main__":
+    main()
