@@ -7,6 +7,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from functions.unlink.clock import Deadline
+from functions.unlink.metrics import reporting
 from functions.unlink.procedures.cleanup import CleanupStores, clean_up
 from functions.unlink.settings import setting
 from functions.unlink.stores.client import client
@@ -22,6 +23,7 @@ MARGIN = 3.0
 log = Logger()
 
 
+@reporting
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """A batch of stream records; ``batchItemFailures`` names those to be tried again."""
     s3 = client("s3")

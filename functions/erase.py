@@ -9,6 +9,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from functions.unlink.clock import Deadline
+from functions.unlink.metrics import reporting
 from functions.unlink.procedures.erasure import EraseStores, erase_what_hangs_on, read_message
 from functions.unlink.settings import setting
 from functions.unlink.stores.clicks import ClicksTable
@@ -26,6 +27,7 @@ MARGIN = 20.0
 log = Logger()
 
 
+@reporting
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """An SQS batch; ``batchItemFailures`` names the messages that should come again."""
     deadline = Deadline(context.get_remaining_time_in_millis() / 1000 - MARGIN)

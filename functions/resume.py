@@ -12,7 +12,10 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from functions.unlink import metrics
 from functions.unlink.clock import Deadline, iso
+from functions.unlink.ids import time_of
+from functions.unlink.metrics import reporting
 from functions.unlink.procedures.deletion import Stores, resume
 from functions.unlink.procedures.erasure import requeue
 from functions.unlink.procedures.restoration import RestoreStores, resume_restore
@@ -37,6 +40,7 @@ STALLED_SECONDS = 600.0
 log = Logger()
 
 
+@reporting
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """SQS batch (``batchItemFailures`` is answered) or the schedule's event."""
     deadline = Deadline(context.get_remaining_time_in_millis() / 1000 - MARGIN)
@@ -49,6 +53,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     )
     if "Records" not in event:
         lapsed = stores.deletions.lapsed(limit=SWEEP, deadline=deadline)
+        metrics.count("LapsedDeletions", len(lapsed))
+        metrics.measure("OldestLapsedDeletion", _oldest(lapsed))
         for workspace_id, deletion_id in lapsed:
             if not deadline.passed:
                 _resume(workspace_id, deletion_id, stores, deadline)
@@ -82,9 +88,9 @@ def _look_after_erasures(stores: Stores, deadline: Deadline) -> None:
     """Queue again, from their records, the erasures of which nothing was heard for long."""
     queue = Queue(client("sqs"), setting("ERASE_QUEUE_URL"))
     since = iso(time.time() - STALLED_SECONDS)
-    for workspace_id, deletion_id in stores.erasures.stalled(
-        since=since, limit=SWEEP, deadline=deadline
-    ):
+    stalled = stores.erasures.stalled(since=since, limit=SWEEP, deadline=deadline)
+    metrics.measure("OldestErasure", _oldest(stalled))
+    for workspace_id, deletion_id in stalled:
         if deadline.passed:
             return
         where = {"workspaceId": workspace_id, "deletionId": deletion_id}
@@ -101,6 +107,12 @@ def _look_after_erasures(stores: Stores, deadline: Deadline) -> None:
             log.exception("an erasure could not be queued again", extra=where)
         else:
             log.warning("an erasure took long", extra={**where, "linksLeft": left})
+
+
+def _oldest(deletions: list[tuple[str, str]]) -> float:
+    """Seconds since the first of these deletions was asked for; 0 when there is none."""
+    asked = [time_of(deletion_id) for _, deletion_id in deletions]
+    return max(0.0, time.time() - min(asked)) if asked else 0.0
 
 
 def _resume(workspace_id: str, deletion_id: str, stores: Stores, deadline: Deadline) -> bool:

@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
+from functions.unlink import metrics
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import (
     BodyTooLarge,
@@ -210,7 +211,10 @@ class Api:
         # The matched resource with its parameters, because under a custom domain the path that
         # the gateway reports starts with the domain's base path.
         event["path"] = _fill(event["resource"], event.get("pathParameters") or {})
-        return self._app.resolve(event, context)
+        try:
+            return self._app.resolve(event, context)
+        finally:
+            metrics.flush()
 
     def _serve(
         self,
@@ -261,6 +265,7 @@ class Api:
                 "requestId": headers["X-Request-Id"],
                 "durationMs": round((time.perf_counter() - started) * 1000, 1),
                 "coldStart": not _warm,
+                **metrics.take_consumed(),
                 **answer.noted,
             },
         )

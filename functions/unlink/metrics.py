@@ -16,7 +16,8 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from functools import cache
+from collections.abc import Callable
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,22 @@ def take_consumed() -> dict[str, float]:
         taken = {name: round(units, 1) for name, units in _capacity.items() if units}
         _capacity.update(readUnits=0.0, writeUnits=0.0)
     return taken
+
+
+Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+def reporting(handler: Handler) -> Handler:
+    """The handler of a background function, with what it counted written at its end."""
+
+    @wraps(handler)
+    def reported(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        try:
+            return handler(event, context)
+        finally:
+            flush()
+
+    return reported
 
 
 def flush() -> None:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from functions.unlink import metrics
 from functions.unlink.clock import Deadline, iso
 from functions.unlink.errors import (
     InternalError,
@@ -226,6 +227,7 @@ def erase_one(
                 return _answered_by_another(requester, stores.deletions, deadline)
             # The link changed since it was read (deleted, or its external id moved): look again.
             continue
+        metrics.count("LinksErased")
         return deletion
     raise Unavailable
 
@@ -370,6 +372,7 @@ def hand_over(deletion: Deletion, *, stores: Stores) -> None:
     Nothing here is needed for the deletion to complete, it only makes it sooner: without it the
     schedule finds the record when its lease has lapsed.
     """
+    metrics.count("HandOvers")
     deadline = _last_words()
     if stores.deletions.save_progress(deletion, lease_seconds=0, deadline=deadline):
         message = {"workspaceId": deletion.workspace_id, "deletionId": deletion.id}
@@ -405,6 +408,7 @@ def _soft_delete_slice(
     )
     for position, outcome in zip(positions, outcomes, strict=True):
         deletion.outcomes[position] = outcome
+    metrics.count("LinksSoftDeleted", outcomes.count(Outcome.DELETED))
 
 
 def _erase_slice(
@@ -513,6 +517,7 @@ def _erase_group(
             continue
         for position in positions:
             deletion.outcomes[position] = Outcome.ERASED
+        metrics.count("LinksErased", len(positions))
         return refused
     return refused
 

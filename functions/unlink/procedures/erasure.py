@@ -8,6 +8,7 @@ in the transaction that finishes it, and the receipt is written once.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from functions.unlink import metrics
 from functions.unlink.clock import Deadline, iso, now_iso
 from functions.unlink.errors import Unavailable, UnlinkError
 from functions.unlink.ids import new_time_ordered_id, time_of
@@ -169,7 +171,10 @@ def complete_if_done(
     receipt = erasures.receipt(workspace_id, deletion_id, deadline=deadline)
     if receipt["links"] != head.links:
         return False
-    return erasures.complete(workspace_id, deletion_id, receipt, deadline=deadline)
+    closed = erasures.complete(workspace_id, deletion_id, receipt, deadline=deadline)
+    if closed:
+        metrics.measure("ErasureLag", time.time() - time_of(deletion_id))
+    return closed
 
 
 def _heads(

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from functions.unlink import metrics
 from functions.unlink.clock import Deadline, iso
 from functions.unlink.errors import (
     DeletionNotFound,
@@ -189,6 +190,7 @@ def _run(record: Restore, deletion: Deletion, stores: RestoreStores, deadline: D
     )
     for (position, _), outcome in zip(ours, outcomes, strict=True):
         record.fates[position] = _FATES[Outcome(outcome)]
+    metrics.count("LinksRestored", outcomes.count(Outcome.RESTORED))
     last_words = Deadline(max(deadline.remaining(), 2.0))
     restored = [i for i, fate in enumerate(record.fates) if fate == Fate.RESTORED]
     stores.deletions.mark_restored(deletion, restored, deadline=last_words)

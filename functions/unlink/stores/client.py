@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.session import get_session
 
+from functions.unlink import metrics
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import InternalError, Unavailable
 from functions.unlink.stores.wire import use_plain_json
@@ -55,6 +56,11 @@ RETRYABLE = frozenset(
 #: First and longest pause of the full-jitter back-off, in seconds.
 BACKOFF_BASE = 0.05
 BACKOFF_CAP = 2.0
+
+
+#: The calls whose capacity DynamoDB reports have one of these parameters; of them, these read.
+_METERED = frozenset({"TableName", "RequestItems", "TransactItems"})
+_READS = frozenset({"get_item", "query", "batch_get_item"})
 
 
 class ConditionFailed(Exception):
@@ -131,10 +137,12 @@ def call(operation: Callable[..., Any], *, deadline: Deadline, **parameters: Any
     :class:`TransactionCancelled`, ``Unavailable`` (retries used up), ``InternalError``
     (anything that a retry cannot mend: permissions, a missing table, a malformed call).
     """
+    if not _METERED.isdisjoint(parameters):
+        parameters["ReturnConsumedCapacity"] = "TOTAL"
     attempt = 0
     while True:
         try:
-            return operation(**parameters)
+            answer = operation(**parameters)
         except (ClientError, BotoConnectionError, HTTPClientError) as error:
             failure = _translate(error)
             if not is_retryable(error) and not (
@@ -142,10 +150,26 @@ def call(operation: Callable[..., Any], *, deadline: Deadline, **parameters: Any
             ):
                 raise failure from error
             attempt += 1
+            metrics.count("ThrottledStatements")
             if not backoff(attempt, deadline):
                 if isinstance(failure, TransactionCancelled):
                     raise Unavailable from error
                 raise failure from error
+        else:
+            note_capacity(operation, answer)
+            return answer
+
+
+def note_capacity(operation: Callable[..., Any], answer: Any) -> None:
+    """Add what DynamoDB says that a call cost to the invocation's sum, for its log line."""
+    reported = answer.get("ConsumedCapacity") if isinstance(answer, dict) else None
+    if reported:
+        each = reported if isinstance(reported, list) else [reported]
+        units = sum(one.get("CapacityUnits", 0.0) for one in each)
+        if getattr(operation, "__name__", "") in _READS:
+            metrics.consumed(reads=units)
+        else:
+            metrics.consumed(writes=units)
 
 
 def transact(

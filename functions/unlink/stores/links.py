@@ -20,6 +20,7 @@ from enum import Enum
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from functions.unlink import metrics
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import InternalError, Unavailable
 from functions.unlink.ids import NEVER, SHARDS, shard_of
@@ -32,6 +33,7 @@ from functions.unlink.stores.client import (
     call,
     in_parallel,
     is_retryable,
+    note_capacity,
     transact,
 )
 from functions.unlink.stores.items import from_item, runs, to_item
@@ -532,7 +534,9 @@ class LinksTable:
                 return
             statements = [statement(position) for position in batch]
             try:
-                responses = execute(Statements=statements)["Responses"]
+                answer = execute(Statements=statements, ReturnConsumedCapacity="TOTAL")
+                responses = answer["Responses"]
+                note_capacity(execute, answer)
             except Exception as error:
                 if is_retryable(error):
                     return
@@ -552,6 +556,7 @@ class LinksTable:
             in_parallel(send, list(runs(waiting, STATEMENT_BATCH)))
             waiting = [position for position in waiting if outcomes[position] == Outcome.PENDING]
             attempt += 1
+            metrics.count("ThrottledStatements", len(waiting))
             if waiting and not backoff(attempt, deadline):
                 break
 
