@@ -6,15 +6,20 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from functions.unlink.errors import InvalidRequest
+from functions.unlink.clock import iso
+from functions.unlink.errors import InvalidRequest, NotFound
 from functions.unlink.http import Answer, Api, Request
+from functions.unlink.ids import parse_link_id
 from functions.unlink.procedures.analytics import analytics
+from functions.unlink.procedures.export import begin_export
 from functions.unlink.procedures.installs import parse_new_install, record_install
 from functions.unlink.procedures.links import find_link
 from functions.unlink.settings import setting
 from functions.unlink.stores.client import client
+from functions.unlink.stores.exports import ExportRecords, ExportsBucket, object_key
 from functions.unlink.stores.installs import InstallsTable
 from functions.unlink.stores.links import LinksTable
+from functions.unlink.stores.queues import Queue
 from functions.unlink.stores.rollups import RollupsTable
 
 #: How many days ``GET /api/analytics/links/{id}`` looks back.
@@ -46,6 +51,54 @@ def read(request: Request) -> Answer:
         deadline=request.deadline,
     )
     return Answer(200, answer, noted={"days": days})
+
+
+@api.route("POST", "/api/analytics/links/<link>/export", scope="analyticsRead")
+def export(request: Request) -> Answer:
+    """Begin to write a link and every click of it to a file; a job."""
+    link = _find(request)
+    record = begin_export(
+        link,
+        base_url=request.base_url,
+        key=request.idempotency_key(),
+        records=_records(),
+        queue=Queue(client("sqs"), setting("EXPORT_QUEUE_URL")),
+        deadline=request.deadline,
+    )
+    location = f"{request.base_url}/api/analytics/links/{link['id']}/export/{record['id']}"
+    return Answer(202, _view(record), {"Location": location}, {"exportId": record["id"]})
+
+
+@api.route("GET", "/api/analytics/links/<link>/export/<exportId>", scope="analyticsRead")
+def read_export(request: Request) -> Answer:
+    """How far an export is, and, once it is complete, where it can be fetched for a while."""
+    link = _find(request)
+    export_id = parse_link_id(request.path["exportId"])
+    record = _records().get(link["id"], export_id, deadline=request.deadline) if export_id else None
+    if record is None:
+        raise NotFound("Export not found")
+    return Answer(200, _view(record), noted={"state": record["state"]})
+
+
+def _records() -> ExportRecords:
+    return ExportRecords(client("dynamodb"), **_tables())
+
+
+def _view(record: dict[str, Any]) -> dict[str, Any]:
+    """An export as the API shows it; its URL is signed anew each time."""
+    url = expires_at = None
+    if record["state"] == "complete":
+        bucket = ExportsBucket(client("s3"), setting("EXPORTS_BUCKET"))
+        url, until = bucket.url(object_key(record["workspaceId"], record["id"]))
+        expires_at = iso(until)
+    return {
+        "id": record["id"],
+        "linkId": record["linkId"],
+        "state": record["state"],
+        "url": url,
+        "expiresAt": expires_at,
+        "createdAt": record["createdAt"],
+    }
 
 
 @api.route("POST", "/api/installs", scope="linksWrite")

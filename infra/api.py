@@ -109,6 +109,9 @@ class Api(Construct):
         self._add_keyed_route("PUT", "/api/links/{id}", functions.links)
         self._add_keyed_route("GET", "/api/links/{id}/qr", functions.qr)
         self._add_keyed_route("GET", "/api/analytics/links/{id}", functions.analytics)
+        exports = "/api/analytics/links/{id}/export"
+        self._add_keyed_route("POST", exports, functions.analytics)
+        self._add_keyed_route("GET", f"{exports}/{{exportId}}", functions.analytics)
         self._add_keyed_route("POST", "/api/installs", functions.analytics)
         self._add_keyed_route("DELETE", "/api/links", functions.deletions)
         self._add_keyed_route("DELETE", "/api/links/{id}", functions.deletions)

@@ -9,6 +9,7 @@ from constructs import Construct
 
 from infra.settings import OnDemand, Provisioned, Settings
 
+EXPORTS_PREFIX = "exports/"
 LIVE_INDEX = "live"
 OPEN_INDEX = "open"
 QR_PREFIX = "qr/"
@@ -58,6 +59,16 @@ class Data(Construct):
             s3.LifecycleRule(
                 id="expire-failures",
                 expiration=Duration.days(14),
+                abort_incomplete_multipart_upload_after=Duration.days(1),
+            ),
+        )
+
+        # They hold personal data of visitors, for as long as somebody needs to fetch them.
+        self.exports_bucket = self._bucket(
+            "ExportsBucket",
+            s3.LifecycleRule(
+                id="expire-exports",
+                expiration=Duration.days(7),
                 abort_incomplete_multipart_upload_after=Duration.days(1),
             ),
         )

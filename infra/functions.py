@@ -14,7 +14,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.data import LIVE_INDEX, OPEN_INDEX, QR_PREFIX, Data
+from infra.data import EXPORTS_PREFIX, LIVE_INDEX, OPEN_INDEX, QR_PREFIX, Data
 from infra.events import Events
 from infra.queues import WORKER_TIMEOUT, Queues
 from infra.secrets import Secrets
@@ -34,6 +34,9 @@ RESUMED_AT_A_TIME = 10
 
 #: Erasing at a time: enough to empty a full queue in minutes, without taking the API's share.
 ERASED_AT_A_TIME = 20
+
+#: Exports at a time.
+EXPORTED_AT_A_TIME = 5
 
 #: Stream records in one batch. With both images of 1,000 links it stays under the 6 MB of an
 #: event, and all their QR images fit a few calls.
@@ -90,6 +93,7 @@ class Functions(Construct):
         self.redirect = self._redirect()
         self.tally = self._tally()
         self.analytics = self._analytics()
+        self.export = self._export()
         self.resume = self._resume()
         self.cleanup = self._cleanup()
         self.erase = self._erase()
@@ -266,6 +270,8 @@ class Functions(Construct):
             environment={
                 **self._http_environment(),
                 **self._tables("links", "clicks", "access"),
+                "EXPORTS_BUCKET": self._data.exports_bucket.bucket_name,
+                "EXPORT_QUEUE_URL": self._queues.export.queue_url,
             },
             statements=[
                 allow(
@@ -273,7 +279,7 @@ class Functions(Construct):
                     "dynamodb:GetItem",
                     on=[self._data.links.table_arn],
                 ),
-                # Writing: installs.
+                # Writing: installs and the records of exports.
                 allow(
                     "dynamodb:GetItem",
                     "dynamodb:PutItem",
@@ -281,9 +287,52 @@ class Functions(Construct):
                     "dynamodb:UpdateItem",
                     on=[self._data.clicks.table_arn],
                 ),
+                # What a signed URL may do is what its signer may.
+                allow(
+                    "s3:GetObject",
+                    on=[self._data.exports_bucket.arn_for_objects(f"{EXPORTS_PREFIX}*")],
+                ),
+                allow("sqs:SendMessage", on=[self._queues.export.queue_arn]),
                 self._allow_counting_requests(),
             ],
         )
+
+    def _export(self) -> lambda_.Function:
+        bucket = self._data.exports_bucket
+        function = self._function(
+            "export",
+            # Short, because an erasure waits for the longest writer of clicks: an export says
+            # there how far it is. A large one takes many runs.
+            timeout=Duration.seconds(120),
+            memory_mb=ONE_VCPU_MB,
+            environment={
+                **self._tables("links", "clicks"),
+                "EXPORTS_BUCKET": bucket.bucket_name,
+                "EXPORT_QUEUE_URL": self._queues.export.queue_url,
+            },
+            statements=[
+                allow("dynamodb:GetItem", on=[self._data.links.table_arn]),
+                allow(
+                    "dynamodb:GetItem",
+                    "dynamodb:Query",
+                    "dynamodb:UpdateItem",
+                    on=[self._data.clicks.table_arn],
+                ),
+                allow(
+                    "s3:AbortMultipartUpload",
+                    "s3:ListMultipartUploadParts",
+                    "s3:PutObject",
+                    on=[bucket.arn_for_objects(f"{EXPORTS_PREFIX}*")],
+                ),
+                # To see whether a run that died had finished.
+                allow("s3:ListBucket", on=[bucket.bucket_arn]),
+                allow("sqs:SendMessage", on=[self._queues.export.queue_arn]),
+            ],
+        )
+        self._work_through(
+            self._queues.export, function, at_a_time=1, max_concurrency=EXPORTED_AT_A_TIME
+        )
+        return function
 
     def _resume(self) -> lambda_.Function:
         function = self._function(

@@ -16,12 +16,14 @@ ERASURE_MARGIN = Duration.seconds(30)
 
 
 class Queues(Construct):
-    """`resume` finishes deletions that outlast their request, `erase` removes a link's clicks."""
+    """`resume` finishes deletions that outlast their request, `erase` removes a link's clicks,
+    `export` writes them to a file."""
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
         super().__init__(scope, construct_id)
         self.resume_dead_letters, self.resume = self._queue("Resume")
         self.erase_dead_letters, self.erase = self._queue("Erase")
+        self.export_dead_letters, self.export = self._queue("Export")
 
     def delay_erasure(self, *, longest_writer: Duration) -> None:
         """Deliver erasures only when nobody who saw the link alive can still be adding to it.

@@ -97,6 +97,8 @@ class UnlinkStack(Stack):
             "QrBucketName": self.data.qr_bucket.bucket_name,
             "ResumeQueueUrl": self.queues.resume.queue_url,
             "EraseQueueUrl": self.queues.erase.queue_url,
+            "ExportQueueUrl": self.queues.export.queue_url,
+            "ExportsBucketName": self.data.exports_bucket.bucket_name,
             "FailuresBucketName": self.data.failures_bucket.bucket_name,
             "EventBusName": self.events.bus.event_bus_name,
             "CleanupFunctionName": self.functions.cleanup.function_name,

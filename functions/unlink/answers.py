@@ -156,6 +156,19 @@ class Analytics(_Answer):
     installsByPlatform: list[PlatformInstalls]
 
 
+class Export(_Answer):
+    """A job that writes a link and every click of it, a JSON object a line."""
+
+    id: Annotated[str, WithJsonSchema({"type": "string", "format": "uuid", "pattern": UUID})]
+    linkId: LinkId
+    state: Literal["pending", "running", "complete", "failed"]
+    url: Annotated[
+        str | None, Field(description="Signed anew at each request; null until complete.")
+    ]
+    expiresAt: Annotated[Time | None, Field(description="Until when the URL can be used.")]
+    createdAt: Annotated[Time, Field(description="Later clicks are not in it.")]
+
+
 class Install(_Answer):
     """An app install, attributed to the click that led to it."""
 

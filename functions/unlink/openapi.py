@@ -329,6 +329,38 @@ OPERATIONS: dict[str, Operation] = {
             "values a day; further ones are `other`."
         ),
     ),
+    "POST /api/analytics/links/{id}/export": Operation(
+        id="createExport",
+        tag="Analytics",
+        idempotent=True,
+        answers={
+            202: Answers(
+                "The export, to be watched at its `Location`.",
+                answers.Export,
+                headers=("Location",),
+                links={
+                    "getExport": {
+                        "operationId": "getExport",
+                        "parameters": {
+                            "id": "$response.body#/linkId",
+                            "exportId": "$response.body#/id",
+                        },
+                    }
+                },
+            )
+        },
+        raises=(errors.LinkNotFound, errors.KeyReused),
+        more=(
+            "NDJSON: the link on the first line, then each click up to now, bots included. Also "
+            "for soft-deleted links. The file is kept for seven days."
+        ),
+    ),
+    "GET /api/analytics/links/{id}/export/{exportId}": Operation(
+        id="getExport",
+        tag="Analytics",
+        answers={200: Answers("How far it is, and where to fetch it.", answers.Export)},
+        raises=(errors.LinkNotFound, errors.NotFound),
+    ),
     "POST /api/installs": Operation(
         id="createInstall",
         tag="Analytics",
@@ -588,6 +620,11 @@ PATH_PARAMETERS: dict[str, tuple[Schema, str, str]] = {
         {"type": "string", "pattern": "^[A-Za-z0-9_-]{4,36}$"},
         "The link's UUID (in any letter case) or its short code.",
         EXAMPLE_ID,
+    ),
+    "/api/analytics/links/{id}/export/{exportId}": (
+        {"type": "string", "pattern": "^[0-9A-Fa-f-]{36}$"},
+        "The export's id.",
+        OTHER_ID,
     ),
     "/api/deletions/{id}": (
         {"type": "string", "pattern": "^[0-9A-Fa-f-]{36}$"},

@@ -26,6 +26,8 @@ ROUTES = {
     ("PUT", "/api/links/{id}"): "links",
     ("GET", "/api/links/{id}/qr"): "qr",
     ("GET", "/api/analytics/links/{id}"): "analytics",
+    ("POST", "/api/analytics/links/{id}/export"): "analytics",
+    ("GET", "/api/analytics/links/{id}/export/{exportId}"): "analytics",
     ("POST", "/api/installs"): "analytics",
     ("DELETE", "/api/links"): "deletions",
     ("DELETE", "/api/links/{id}"): "deletions",

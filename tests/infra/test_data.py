@@ -111,7 +111,7 @@ def buckets(template: Template) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize(
     ("name", "prefix", "days"),
-    [("Qr", "qr/", 30), ("Failures", None, 14)],
+    [("Qr", "qr/", 30), ("Failures", None, 14), ("Exports", None, 7)],
 )
 def test_a_bucket_is_private_encrypted_and_forgets(
     template: Template, name: str, prefix: str | None, days: int

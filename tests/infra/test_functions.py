@@ -40,6 +40,7 @@ MAY = {
         "Clicks": {"BatchGetItem", "PutItem", "UpdateItem"},
         "Clicks/stream": FOLLOWER,
     },
+    "export": {"Links": {"GetItem"}, "Clicks": {"GetItem", "Query", "UpdateItem"}},
     "analytics": {
         "Links": {"ConditionCheckItem", "GetItem"},
         "Clicks": {"GetItem", "PutItem", "Query", "UpdateItem"},
@@ -257,6 +258,7 @@ def test_timeouts_leave_time_to_answer_before_the_gateway_gives_up(template: Tem
         "redirect": 10,
         "tally": 60,
         "analytics": 28,
+        "export": 120,
         "resume": 300,
         "cleanup": 60,
         "erase": 300,

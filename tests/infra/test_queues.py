@@ -3,13 +3,13 @@ import json
 from tests.template import Template, invoked_function, resources
 
 
-def test_both_work_queues_have_a_dead_letter_queue_that_keeps_longer(template: Template) -> None:
+def test_every_work_queue_has_a_dead_letter_queue_that_keeps_longer(template: Template) -> None:
     queues = resources(template, "AWS::SQS::Queue")
     work = {
         template["Outputs"][output]["Value"]["Ref"]
-        for output in ("ResumeQueueUrl", "EraseQueueUrl")
+        for output in ("ResumeQueueUrl", "EraseQueueUrl", "ExportQueueUrl")
     }
-    assert len(work) == 2
+    assert len(work) == 3
     dead_letter_ids = set()
     for logical_id in work:
         properties = queues[logical_id]["Properties"]

@@ -19,6 +19,8 @@ OUTPUTS = {
     "DeletionsTableName",
     "EraseQueueUrl",
     "EventBusName",
+    "ExportQueueUrl",
+    "ExportsBucketName",
     "FailuresBucketName",
     "LinksTableName",
     "QrBucketName",

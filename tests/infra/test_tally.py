@@ -3,19 +3,15 @@
 import json
 
 from tests.infra.test_functions import functions
-from tests.template import Template, resources
+from tests.template import Template, invoked_function, resources
 
 
 def test_tally_wakes_for_clicks_of_people_only(template: Template) -> None:
-    [name] = [
-        logical_id
-        for logical_id, function in resources(template, "AWS::Lambda::Function").items()
-        if function["Properties"] == functions(template)["tally"]
-    ]
     [mapping] = [
         each["Properties"]
         for each in resources(template, "AWS::Lambda::EventSourceMapping").values()
-        if each["Properties"]["FunctionName"] == {"Ref": name}
+        if invoked_function(template, each["Properties"]["FunctionName"])
+        == functions(template)["tally"]
     ]
     patterns = [json.loads(each["Pattern"]) for each in mapping["FilterCriteria"]["Filters"]]
     assert patterns == [

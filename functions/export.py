@@ -1,0 +1,53 @@
+"""Writes exports, message by message; what does not fit one run queues itself again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from functions.unlink.clock import Deadline
+from functions.unlink.procedures.export import ExportStores, run_export
+from functions.unlink.settings import setting
+from functions.unlink.stores.clicks import ClicksTable
+from functions.unlink.stores.client import client
+from functions.unlink.stores.exports import ExportRecords, ExportsBucket
+from functions.unlink.stores.links import LinksTable
+from functions.unlink.stores.queues import Queue
+
+log = Logger()
+
+#: What is kept of the invocation's time for the answer, in seconds.
+MARGIN = 5.0
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """SQS batch; ``batchItemFailures`` is answered."""
+    deadline = Deadline(context.get_remaining_time_in_millis() / 1000 - MARGIN)
+    dynamodb = client("dynamodb")
+    clicks, links = setting("CLICKS_TABLE"), setting("LINKS_TABLE")
+    failures = []
+    for record in event["Records"]:
+        message = json.loads(record["body"])
+        try:
+            state = run_export(
+                message["workspaceId"],
+                message["linkId"],
+                message["exportId"],
+                records=ExportRecords(dynamodb, clicks=clicks, links=links),
+                stores=ExportStores(
+                    links=LinksTable(dynamodb, links),
+                    clicks=ClicksTable(dynamodb, clicks),
+                    # A part of 16 MB takes longer than a call of DynamoDB.
+                    bucket=ExportsBucket(client("s3", read_timeout=30), setting("EXPORTS_BUCKET")),
+                ),
+                queue=Queue(client("sqs"), setting("EXPORT_QUEUE_URL")),
+                deadline=deadline,
+            )
+        except Exception:
+            log.exception("an export failed", extra=message)
+            failures.append({"itemIdentifier": record["messageId"]})
+        else:
+            log.info("export", extra=message | {"state": state})
+    return {"batchItemFailures": failures}

@@ -1,0 +1,241 @@
+"""Exports: the bucket that they lie in, and their records under the link that they are of.
+
+Objects: ``exports/{workspaceId}/{exportId}.ndjson``, removed by the bucket's lifecycle.
+Items in the ``clicks`` table: ``pk={linkId}``, ``sk=EXPORT#{exportId}``, so that they go with
+the link; removed by TTL when their object is.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from functions.unlink.clock import Deadline
+from functions.unlink.errors import InternalError
+from functions.unlink.stores.client import (
+    ConditionFailed,
+    TransactionCancelled,
+    call,
+    transact,
+)
+from functions.unlink.stores.items import from_item, to_item
+
+#: Days that an export can be fetched; the bucket's lifecycle rule says the same.
+KEPT_DAYS = 7
+
+#: Seconds that a signed URL is good for.
+URL_SECONDS = 900
+
+
+class UploadGone(Exception):
+    """The multipart upload was completed or aborted already."""
+
+
+class ExportGone(Exception):
+    """The export's record is gone, or another worker went on with it."""
+
+
+class ExportsBucket:
+    """Objects that are written in parts and fetched through signed URLs."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self.name = name
+
+    def put(self, key: str, body: bytes, *, deadline: Deadline) -> None:
+        """Write a small export whole."""
+        call(
+            self._client.put_object,
+            deadline=deadline,
+            Bucket=self.name,
+            Key=key,
+            Body=body,
+            ContentType=CONTENT_TYPE,
+        )
+
+    def begin(self, key: str, *, deadline: Deadline) -> str:
+        """Begin an upload in parts; its id."""
+        answer = call(
+            self._client.create_multipart_upload,
+            deadline=deadline,
+            Bucket=self.name,
+            Key=key,
+            ContentType=CONTENT_TYPE,
+        )
+        return str(answer["UploadId"])
+
+    def put_part(
+        self, key: str, upload_id: str, number: int, body: bytes, *, deadline: Deadline
+    ) -> None:
+        """Write part ``number`` (from 1), at least 5 MiB unless it is the last; again is fine."""
+        self._of_upload(
+            self._client.upload_part,
+            deadline,
+            Key=key,
+            UploadId=upload_id,
+            PartNumber=number,
+            Body=body,
+        )
+
+    def complete(self, key: str, upload_id: str, parts: int, *, deadline: Deadline) -> None:
+        """Put the first ``parts`` parts together.
+
+        S3 itself knows them: a record of 10,000 checksums would not fit an item.
+        """
+        listed: list[dict[str, Any]] = []
+        parameters: dict[str, Any] = {"Key": key, "UploadId": upload_id}
+        while True:
+            answer = self._of_upload(self._client.list_parts, deadline, **parameters)
+            listed += [
+                {"PartNumber": part["PartNumber"], "ETag": part["ETag"]}
+                for part in answer.get("Parts", [])
+                if part["PartNumber"] <= parts
+            ]
+            if not answer.get("IsTruncated"):
+                break
+            parameters["PartNumberMarker"] = answer["NextPartNumberMarker"]
+        self._of_upload(
+            self._client.complete_multipart_upload,
+            deadline,
+            Key=key,
+            UploadId=upload_id,
+            MultipartUpload={"Parts": listed},
+        )
+
+    def abort(self, key: str, upload_id: str, *, deadline: Deadline) -> None:
+        """Throw an unfinished upload away, if it is still there."""
+        try:
+            self._of_upload(
+                self._client.abort_multipart_upload, deadline, Key=key, UploadId=upload_id
+            )
+        except UploadGone:
+            return
+
+    def holds(self, key: str, *, deadline: Deadline) -> bool:
+        """Whether the export was written."""
+        answer = call(
+            self._client.list_objects_v2,
+            deadline=deadline,
+            Bucket=self.name,
+            Prefix=key,
+            MaxKeys=1,
+        )
+        return bool(answer.get("KeyCount"))
+
+    def url(self, key: str) -> tuple[str, float]:
+        """A URL that anybody may fetch the export with, and until when (Unix seconds)."""
+        signed = self._client.generate_presigned_url(
+            "get_object", Params={"Bucket": self.name, "Key": key}, ExpiresIn=URL_SECONDS
+        )
+        return str(signed), time.time() + URL_SECONDS
+
+    def _of_upload(self, operation: Any, deadline: Deadline, **parameters: Any) -> Any:
+        try:
+            return call(operation, deadline=deadline, Bucket=self.name, **parameters)
+        except InternalError as error:
+            cause = error.__cause__
+            if isinstance(cause, ClientError) and cause.response["Error"]["Code"] == "NoSuchUpload":
+                raise UploadGone from None
+            raise
+
+
+class ExportRecords:
+    """What was asked for, and how far it got."""
+
+    def __init__(self, client: Any, *, clicks: str, links: str) -> None:
+        self._client = client
+        self._clicks = clicks
+        self._links = links
+
+    def create(self, workspace_id: str, record: dict[str, Any], *, deadline: Deadline) -> bool:
+        """Create a record for a link that exists; False when there is one with this id.
+
+        Raises :class:`ExportGone` when the link is gone.
+        """
+        link_exists = "attribute_exists(pk)"
+        id_is_new = "attribute_not_exists(pk)"
+        ttl = int(time.time()) + KEPT_DAYS * 24 * 3600
+        actions = [
+            {
+                "ConditionCheck": {
+                    "TableName": self._links,
+                    "Key": {
+                        "pk": {"S": f"{workspace_id}#{record['linkId']}"},
+                        "sk": {"S": "LINK"},
+                    },
+                    "ConditionExpression": link_exists,
+                }
+            },
+            {
+                "Put": {
+                    "TableName": self._clicks,
+                    "Item": _key(record["linkId"], record["id"])
+                    | to_item(record | {"version": 0, "ttl": ttl}),
+                    "ConditionExpression": id_is_new,
+                }
+            },
+        ]
+        try:
+            transact(self._client, actions, deadline=deadline)
+        except TransactionCancelled as cancelled:
+            refused = [
+                reason.get("Code") == "ConditionalCheckFailed" for reason in cancelled.reasons
+            ]
+            if refused[0]:
+                raise ExportGone from None
+            if refused[1]:
+                return False
+            raise InternalError from cancelled
+        return True
+
+    def get(self, link_id: str, export_id: str, *, deadline: Deadline) -> dict[str, Any] | None:
+        """The record, strongly consistent; None when there is none any more."""
+        item = call(
+            self._client.get_item,
+            deadline=deadline,
+            TableName=self._clicks,
+            Key=_key(link_id, export_id),
+            ConsistentRead=True,
+        ).get("Item")
+        if item is None or int(item["ttl"]["N"]) <= time.time():
+            return None
+        return from_item(item)
+
+    def advance(self, record: dict[str, Any], *, deadline: Deadline, **changes: Any) -> None:
+        """Change a record that nobody else has changed since it was read; updates ``record``.
+
+        Raises :class:`ExportGone` otherwise: its link was erased, or another worker has it.
+        """
+        changes["version"] = int(record["version"]) + 1
+        names = {f"#{place}": name for place, name in enumerate(changes)}
+        values = {f":{place}": value for place, value in enumerate(changes.values())}
+        # Of two workers with one message only one goes on; an erased record stays erased.
+        as_it_was_read = "attribute_exists(pk) AND version=:read"
+        try:
+            call(
+                self._client.update_item,
+                deadline=deadline,
+                TableName=self._clicks,
+                Key=_key(record["linkId"], record["id"]),
+                UpdateExpression="SET " + ",".join(f"#{n}=:{n}" for n in range(len(changes))),
+                ConditionExpression=as_it_was_read,
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues=to_item(values | {":read": int(record["version"])}),
+            )
+        except ConditionFailed:
+            raise ExportGone from None
+        record.update(changes)
+
+
+CONTENT_TYPE = "application/x-ndjson"
+
+
+def object_key(workspace_id: str, export_id: str) -> str:
+    """Where an export lies in the bucket."""
+    return f"exports/{workspace_id}/{export_id}.ndjson"
+
+
+def _key(link_id: str, export_id: str) -> dict[str, Any]:
+    return {"pk": {"S": link_id}, "sk": {"S": f"EXPORT#{export_id}"}}

@@ -1,0 +1,96 @@
+"""Visits over HTTP: redirected, counted within seconds, shown in analytics, gone with the link."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from local.seed import Workspace
+from tests.e2e.client import Client
+
+IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
+)
+WINDOWS = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/137.0.0.0 Safari/537.36"
+)
+BOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+
+
+def eventually(found: Callable[[], Any], wanted: Any, seconds: float = 60) -> None:
+    """Wait for what a stream brings; the last look decides."""
+    until = time.monotonic() + seconds
+    while (last := found()) != wanted and time.monotonic() < until:
+        time.sleep(0.5)
+    assert last == wanted
+
+
+def test_visits_are_counted_by_the_stream_and_outlive_a_soft_delete(
+    base_url: str, workspace: Workspace
+) -> None:
+    api, public = Client(base_url, workspace.api_key), Client(base_url, "")
+    link = api.post(
+        "/api/links",
+        {
+            "originalUrl": "https://example.com/page",
+            "iosUrl": "https://example.com/app",
+            "utmParameters": {"source": "e2e"},
+        },
+    ).json
+    code, analytics = f"/{link['shortCode']}", f"/api/analytics/links/{link['id']}"
+
+    places = [
+        public.get(code, {"User-Agent": agent}).headers["location"]
+        for agent in (IPHONE, WINDOWS, WINDOWS, BOT)
+    ]
+    assert places == [
+        "https://example.com/app?utm_source=e2e",
+        *["https://example.com/page?utm_source=e2e"] * 3,
+    ]
+    eventually(lambda: api.get(analytics).json["totalClicks"], 3)
+    eventually(lambda: api.get(f"/api/links/{link['id']}").json["clickCount"], 3)
+    counted = api.get(analytics).json
+    assert counted["uniqueClicks"] == 2
+    assert counted["clicksByPlatform"] == [
+        {"platform": "Windows", "clicks": 2},
+        {"platform": "iOS", "clicks": 1},
+    ]
+    assert api.post("/api/installs", {"linkId": code[1:], "platform": "iOS"}).status == 201
+
+    assert api.delete("/api/links", [link["id"]]).status == 200
+
+    assert public.get(code, {"User-Agent": WINDOWS}).status == 404
+    assert api.get(f"/api/links/{link['id']}").status == 404
+    assert api.post("/api/installs", {"linkId": link["id"]}).status == 404
+    kept = api.get(analytics).json
+    assert (kept["totalClicks"], kept["totalInstalls"]) == (3, 1)
+
+
+def test_a_filtered_list_and_an_update_work_over_http(
+    base_url: str, workspace: Workspace, other_workspace: Workspace
+) -> None:
+    api = Client(base_url, workspace.api_key)
+    made = api.post(
+        "/api/links",
+        [
+            {"originalUrl": f"https://example.com/{n}", "tags": ["even", "odd"][n % 2 :][:1]}
+            for n in range(6)
+        ],
+    ).json
+
+    first = api.get("/api/links?tag=even&limit=2").json
+    rest = api.get(f"/api/links?tag=even&limit=2&cursor={first['nextCursor']}").json
+    found = [link["id"] for link in first["links"] + rest["links"]]
+    assert sorted(found) == sorted(link["id"] for link in made[::2])
+    foreign = Client(base_url, other_workspace.api_key)
+    assert foreign.get(f"/api/links?tag=even&cursor={first['nextCursor']}").status == 400
+
+    changed = api.put(f"/api/links/{made[0]['id']}", {"isActive": False, "title": "Über"})
+    assert (changed.status, changed.json["title"]) == (200, "Über")
+    assert Client(base_url, "").get(f"/{made[0]['shortCode']}").status == 404
+    assert [link["id"] for link in api.get("/api/links?isActive=false").json["links"]] == [
+        made[0]["id"]
+    ]
