@@ -38,6 +38,7 @@ def create(request: Request) -> Answer:
         base_url=request.base_url,
         links=_links(),
         deadline=request.deadline,
+        policies=request.caller.policies,
     )
     views = [link_view(link, request.base_url) for link in created]
     noted = {"ids": len(views)}
@@ -109,6 +110,7 @@ def update(request: Request) -> Answer:
         base_url=request.base_url,
         links=_links(),
         deadline=request.deadline,
+        policies=request.caller.policies,
     )
     return Answer(200, link_view(link, request.base_url), noted={"linkId": link["id"]})
 

@@ -172,6 +172,7 @@ class Functions(Construct):
             },
             statements=[
                 self._allow_deleting_links(),
+                self._allow_quarantining_codes(),
                 self._allow_recording_deletions(),
                 # The second is for deletions by filter, which are resolved to ids first.
                 allow("dynamodb:Query", on=[self._data.deletions.table_arn]),
@@ -346,6 +347,7 @@ class Functions(Construct):
             },
             statements=[
                 self._allow_deleting_links(),
+                self._allow_quarantining_codes(),
                 self._allow_recording_deletions(),
                 allow("dynamodb:BatchGetItem", on=[self._data.deletions.table_arn]),
                 allow("sqs:SendMessage", on=[self._queues.erase.queue_arn]),
@@ -452,6 +454,7 @@ class Functions(Construct):
                 ),
                 # To see that a link is gone, and to free what TTL leaves; never a link itself.
                 allow("dynamodb:BatchGetItem", on=[self._data.links.table_arn]),
+                self._allow_quarantining_codes(),
                 allow(
                     "dynamodb:DeleteItem",
                     on=[self._data.links.table_arn],
@@ -635,6 +638,17 @@ class Functions(Construct):
             "dynamodb:GetItem",
             "dynamodb:PartiQLUpdate",
             on=[self._data.links.table_arn],
+        )
+
+    def _allow_quarantining_codes(self) -> iam.PolicyStatement:
+        """Turn the code of an erased link into one that is taken for a while."""
+        return allow(
+            "dynamodb:UpdateItem",
+            on=[self._data.links.table_arn],
+            when={
+                "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["CODE#*"]},
+                "Null": {"dynamodb:LeadingKeys": "false"},
+            },
         )
 
     def _allow_recording_deletions(self) -> iam.PolicyStatement:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from functions.unlink.clock import Deadline
+from functions.unlink.errors import ShortCodeTaken
+from functions.unlink.ids import new_short_code
+from functions.unlink.model import NewLink
+from functions.unlink.policies import Policies
 from functions.unlink.procedures.erasure import requeue
+from functions.unlink.procedures.links import create_links, update_link
+from functions.unlink.procedures.restoration import RestoreStores, restore
 from functions.unlink.stores import clicks as clicks_store
+from functions.unlink.stores.restores import RestoresTable
 from tests.functions.erasing import Erasing, click_item, erasing
 
 __all__ = ["erasing"]
@@ -255,3 +264,110 @@ def test_link_events_are_sent_where_the_workspace_wants_them(erasing: Erasing) -
     assert kinds == ["link.soft_deleted", "link.erased"]
     assert soft.id in erasing.bus.entries[0]["Detail"]
     assert erase.id in erasing.bus.entries[1]["Detail"]
+
+
+@pytest.mark.parametrize("how", ["erase", "retention"])
+def test_a_released_code_stays_taken_while_its_workspace_quarantines_it(
+    erasing: Erasing, how: str
+) -> None:
+    links = erasing.world.stores.links
+    code = new_short_code()
+    [link] = erasing.world.create_items(1, shortCode=code)
+    policies = {"quarantineDays": 10}
+    if how == "erase":
+        _, records = erasing.erase([link["id"]], policies=policies)
+    else:
+        erasing.soft_delete([link["id"]], policies=policies, retention_days=1)
+        records = [erasing.expire(link["id"])]
+    erasing.cleanup(records)
+    erasing.work_all()
+
+    assert links.resolve_code(code, deadline=Deadline(5)) is None
+    assert links.taken_codes([code], deadline=Deadline(5)) == {code}
+    with pytest.raises(ShortCodeTaken):
+        erasing.world.create_items(1, shortCode=code)
+    key = {"pk": {"S": f"CODE#{code}"}, "sk": {"S": "CODE"}}
+    kept = erasing.world.dynamodb.get_item(TableName=links.name, Key=key)["Item"]
+    assert set(kept) == {"pk", "sk", "ttl"}
+    days = (int(kept["ttl"]["N"]) - time.time()) / 86_400
+    assert 9.9 < days < 10.1
+
+    # It is over, and DynamoDB has not removed the item yet.
+    erasing.world.dynamodb.put_item(
+        TableName=links.name, Item=key | {"ttl": {"N": str(int(time.time()) - 5)}}
+    )
+    [new] = erasing.world.create_items(1, shortCode=code)
+    assert links.resolve_code(code, deadline=Deadline(5)) == (
+        erasing.world.workspace_id,
+        new["id"],
+    )
+
+
+def test_an_expired_link_is_purged_where_its_workspace_wants_that(erasing: Erasing) -> None:
+    policies = Policies(purge_expired_after_days=7, cascade_installs=True)
+    stores = erasing.world.stores
+    [link] = create_links(
+        [NewLink(originalUrl="https://example.com/", expiresAt=datetime(2026, 1, 1, tzinfo=UTC))],
+        workspace_id=erasing.world.workspace_id,
+        user_id="tester",
+        base_url="http://short.test",
+        links=stores.links,
+        deadline=Deadline(10),
+        policies=policies,
+    )
+    item = stores.links.get(erasing.world.workspace_id, link["id"], deadline=Deadline(5))
+    assert item is not None
+    assert int(item["ttl"]) == int(datetime(2026, 1, 8, tzinfo=UTC).timestamp())
+    erasing.click(link["id"], 2)
+    erasing.put_beside(link["id"], "INSTALL#1", id="1")
+    erasing.render(link["id"], "a.png")
+
+    erasing.cleanup([erasing.expire(link["id"])])
+    erasing.work_all()
+
+    [own], _ = stores.deletions.newest(
+        erasing.world.workspace_id, limit=5, before=None, deadline=Deadline(5)
+    )
+    assert own.reason == "purgeExpiredAfterDays"
+    assert erasing.receipt(own.id) == receipt(clicks=2, installs=1, qrObjects=1)
+    assert not erasing.s3.objects
+
+
+def test_moving_the_expiry_moves_the_purge_and_a_soft_delete_ends_it(erasing: Erasing) -> None:
+    policies = Policies(purge_expired_after_days=7)
+    [link] = erasing.world.create_items(1)
+    links = erasing.world.stores.links
+
+    def put(expires_at: str | None) -> dict[str, Any]:
+        return update_link(
+            link["id"],
+            {"expiresAt": expires_at},
+            workspace_id=erasing.world.workspace_id,
+            base_url="http://short.test",
+            links=links,
+            deadline=Deadline(10),
+            policies=policies,
+        )
+
+    assert int(put("2027-01-01T00:00:00.000Z")["ttl"]) == 1_798_761_600 + 7 * 86_400
+    assert "ttl" not in put(None)
+    put("2027-01-01T00:00:00.000Z")
+    deletion, _ = erasing.soft_delete([link["id"]])
+    kept = links.get(erasing.world.workspace_id, link["id"], deadline=Deadline(5))
+    assert kept is not None
+    assert "ttl" not in kept
+
+    restore(
+        deletion.id,
+        None,
+        requester=erasing.world.requester(policies=policies.record()),
+        stores=RestoreStores(
+            links=links,
+            deletions=erasing.world.stores.deletions,
+            restores=RestoresTable(erasing.world.dynamodb, erasing.world.stores.deletions.name),
+        ),
+        deadline=Deadline(10),
+    )
+    back = links.get(erasing.world.workspace_id, link["id"], deadline=Deadline(5))
+    assert back is not None
+    assert int(back["ttl"]) == 1_798_761_600 + 7 * 86_400

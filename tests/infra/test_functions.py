@@ -7,7 +7,15 @@ import pytest
 
 from tests.template import Template, invoked_function, resources
 
-LINK_DELETER = {"BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PartiQLUpdate"}
+LINK_DELETER = {
+    "BatchGetItem",
+    "ConditionCheckItem",
+    "DeleteItem",
+    "GetItem",
+    "PartiQLUpdate",
+    # Of short codes only: quarantine.
+    "UpdateItem",
+}
 RECORDER = {"GetItem", "PutItem", "UpdateItem", "Query"}
 
 FOLLOWER = {"DescribeStream", "GetRecords", "GetShardIterator"}
@@ -55,7 +63,7 @@ MAY = {
     },
     "cleanup": {"Links/stream": FOLLOWER, "Deletions": {"GetItem"}},
     "erase": {
-        "Links": {"BatchGetItem", "DeleteItem"},
+        "Links": {"BatchGetItem", "DeleteItem", "UpdateItem"},
         "Clicks": {"BatchWriteItem", "Query"},
         "Deletions": RECORDER | {"BatchGetItem"},
     },
@@ -345,4 +353,20 @@ def test_cleanup_wakes_for_deleted_and_restored_links_only(template: Template) -
             "eventName": ["MODIFY"],
             "dynamodb": {"OldImage": {"deletedAt": there}, "NewImage": {"livePk": there}},
         },
+    ]
+
+
+@pytest.mark.parametrize("function", ["deletions", "resume", "erase"])
+def test_deleting_updates_no_link_item_but_by_partiql(template: Template, function: str) -> None:
+    updates = [
+        each
+        for each in statements(template, function)
+        if "dynamodb:UpdateItem" in each["Action"]
+        and table_of(template, each["Resource"][0]) == "Links"
+    ]
+    assert [each["Condition"] for each in updates] == [
+        {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["CODE#*"]},
+            "Null": {"dynamodb:LeadingKeys": "false"},
+        }
     ]

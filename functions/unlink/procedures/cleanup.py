@@ -14,6 +14,7 @@ from aws_lambda_powertools import Logger
 
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import UnlinkError
+from functions.unlink.policies import Policies
 from functions.unlink.procedures.erasure import LINKS_A_MESSAGE, Removed, message_of
 from functions.unlink.stores.client import in_parallel
 from functions.unlink.stores.erasures import ErasuresTable
@@ -51,7 +52,6 @@ class Change:
     workspace_id: str
     removed: Removed
     deletion_id: str | None
-    qr_keys: tuple[str, ...]
 
 
 def clean_up(
@@ -113,7 +113,7 @@ def _isolated(
 
 def _delete_images(changes: Sequence[Change], stores: CleanupStores, deadline: Deadline) -> None:
     stores.images.remove_many(
-        [key for change in changes for key in change.qr_keys], deadline=deadline
+        [key for change in changes for key in change.removed.qr_keys], deadline=deadline
     )
 
 
@@ -191,11 +191,11 @@ def _change(record: dict[str, Any]) -> Change | None:
             code=old.get("shortCode"),
             external_id=old.get("externalId"),
             deletion_id=old.get("deletionId"),
-            policies=old.get("policies"),
+            policies=Policies.read(old["policies"]).record() if "policies" in old else None,
             expired=(record.get("userIdentity") or {}).get("principalId") == TTL_SERVICE,
+            qr_keys=tuple(qr_keys),
         ),
         deletion_id=deletion_id,
-        qr_keys=tuple(qr_keys),
     )
 
 

@@ -36,6 +36,7 @@ from functions.unlink.stores.deletions import (
     IdempotencyKey,
     KeyTaken,
     Selector,
+    quarantined_until,
 )
 from functions.unlink.stores.erasures import ErasuresTable
 from functions.unlink.stores.items import runs
@@ -473,7 +474,12 @@ def _erase_actions(
 ) -> list[dict[str, Any]]:
     """The transaction actions that erase one link and tie what it leaves to this deletion."""
     return [
-        *stores.links.erase_actions(deletion.workspace_id, state, live_only=live_only),
+        *stores.links.erase_actions(
+            deletion.workspace_id,
+            state,
+            live_only=live_only,
+            quarantined_until=quarantined_until(deletion),
+        ),
         stores.erasures.create_action(
             deletion.workspace_id, state.id, deletion.id, qr_keys=state.qr_keys
         ),

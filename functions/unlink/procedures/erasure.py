@@ -23,7 +23,7 @@ from functions.unlink.ids import new_time_ordered_id, time_of
 from functions.unlink.outcomes import Outcome
 from functions.unlink.stores.clicks import PARTITIONS, ClicksTable
 from functions.unlink.stores.client import TransactionCancelled, in_parallel
-from functions.unlink.stores.deletions import Deletion, DeletionsTable
+from functions.unlink.stores.deletions import Deletion, DeletionsTable, quarantined_until
 from functions.unlink.stores.erasures import Erasure, ErasuresTable, Head
 from functions.unlink.stores.events import EventBus
 from functions.unlink.stores.images import Images
@@ -72,6 +72,7 @@ class Removed:
     deletion_id: str | None = None
     policies: dict[str, Any] | None = None
     expired: bool = False
+    qr_keys: tuple[str, ...] = ()
 
 
 def message_of(workspace_id: str, removed: Sequence[Removed]) -> dict[str, Any]:
@@ -88,6 +89,7 @@ def message_of(workspace_id: str, removed: Sequence[Removed]) -> dict[str, Any]:
                     ("deletionId", link.deletion_id),
                     ("policies", link.policies),
                     ("expired", link.expired or None),
+                    ("qrKeys", list(link.qr_keys) or None),
                 )
                 if value is not None
             }
@@ -106,6 +108,7 @@ def read_message(message: dict[str, Any]) -> tuple[str, list[Removed]]:
             deletion_id=link.get("deletionId"),
             policies=link.get("policies"),
             expired=link.get("expired", False),
+            qr_keys=tuple(link.get("qrKeys", ())),
         )
         for link in message["links"]
     ]
@@ -367,9 +370,15 @@ def _record_expiry(
     )
     actions = stores.deletions.accept_actions(deletion, key=None)
     for link in group:
-        actions.append(stores.erasures.create_action(workspace_id, link.id, deletion_id))
+        actions.append(
+            stores.erasures.create_action(workspace_id, link.id, deletion_id, qr_keys=link.qr_keys)
+        )
         actions += stores.links.release_actions(
-            workspace_id, link.id, code=link.code, external_id=link.external_id
+            workspace_id,
+            link.id,
+            code=link.code,
+            external_id=link.external_id,
+            quarantined_until=quarantined_until(deletion),
         )
     try:
         stores.links.erase(actions, deadline=deadline)

@@ -22,9 +22,10 @@ from functions.unlink.errors import (
 from functions.unlink.filters import LinkFilter
 from functions.unlink.ids import SHARDS, new_link_id, new_short_code, parse_link_id
 from functions.unlink.model import DESTINATIONS, NewLink, stored_fields
+from functions.unlink.policies import Policies
 from functions.unlink.stores.client import TransactionCancelled, in_parallel
 from functions.unlink.stores.items import runs
-from functions.unlink.stores.links import READ_BATCH, ExternalIdTaken, LinksTable
+from functions.unlink.stores.links import READ_BATCH, ExternalIdTaken, LinksTable, purge_at
 
 #: Links in one creating transaction: code, external id and link are 3 of its 100 actions.
 LINKS_A_TRANSACTION = 33
@@ -50,6 +51,7 @@ def create_links(
     base_url: str,
     links: LinksTable,
     deadline: Deadline,
+    policies: Policies | None = None,
 ) -> list[dict[str, Any]]:
     """Create all of these links or none; returns their items in the order given.
 
@@ -57,6 +59,8 @@ def create_links(
     Raises ``ShortCodeTaken`` or ``Conflict`` (external id) and leaves nothing behind.
     """
     items = [_new_item(link, workspace_id, user_id, base_url) for link in new]
+    for item in items:
+        item |= {k: v for k, v in _purge(item.get("expiresAt"), policies).items() if v is not None}
     custom = [item["shortCode"] for item in items if "shortCode" in item]
     externals = [item["externalId"] for item in items if item.get("externalId") is not None]
     _refuse_repeated("shortCode", custom)
@@ -196,6 +200,7 @@ def update_link(
     base_url: str,
     links: LinksTable,
     deadline: Deadline,
+    policies: Policies | None = None,
 ) -> dict[str, Any]:
     """Change the named attributes of a live link (None clears one); returns the link after it.
 
@@ -206,6 +211,8 @@ def update_link(
     _refuse_loops(changes, base_url)
     link = find_link(reference, workspace_id=workspace_id, links=links, deadline=deadline)
     changes = changes | {"updatedAt": now_iso()}
+    if "expiresAt" in changes:
+        changes |= _purge(changes["expiresAt"], policies)
     kept = {name: value for name, value in changes.items() if name != "externalId"}
     while not deadline.passed:
         if len(kept) == len(changes) or changes["externalId"] == link.get("externalId"):
@@ -246,6 +253,14 @@ def _new_item(link: NewLink, workspace_id: str, user_id: str, base_url: str) -> 
         "updatedAt": now,
     }
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _purge(expires_at: str | None, policies: Policies | None) -> dict[str, Any]:
+    """When DynamoDB is to remove an expired link, if the workspace wants that, and what of its
+    policies the erasure that follows must know; None for what the link is not to have."""
+    purge_days = policies.purge_expired_after_days if policies else None
+    ttl = purge_at(expires_at, purge_days)
+    return {"ttl": ttl, "policies": policies.record() if policies and ttl is not None else None}
 
 
 def _refuse_loops(fields: dict[str, Any], base_url: str) -> None:

@@ -26,8 +26,9 @@ from typing import Any
 
 from functions.unlink.clock import Deadline, iso
 from functions.unlink.errors import InternalError, Unavailable
-from functions.unlink.ids import pack_ids, shard_of, unpack_ids
+from functions.unlink.ids import pack_ids, shard_of, time_of, unpack_ids
 from functions.unlink.outcomes import Outcome, count, pack_outcomes, unpack_outcomes
+from functions.unlink.policies import Policies
 from functions.unlink.stores.client import (
     ConditionFailed,
     TransactionCancelled,
@@ -117,6 +118,15 @@ class Deletion:
             for link_id, outcome in zip(self.link_ids, self.outcomes, strict=True)
             if outcome in wanted
         ]
+
+
+def quarantined_until(deletion: Deletion) -> int | None:
+    """Until when (Unix seconds) the codes of an erasure stay taken, by its workspace's policy.
+
+    Counted from the deletion's own time, so that a repeated transaction is identical.
+    """
+    days = Policies.read(deletion.policies).quarantine_days
+    return int(time_of(deletion.id)) + days * 86_400 if days else None
 
 
 class KeyTaken(Exception):

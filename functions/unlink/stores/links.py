@@ -14,6 +14,7 @@ keys only) lists the live links of a workspace in eight shards.
 from __future__ import annotations
 
 import heapq
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from enum import Enum
@@ -132,7 +133,10 @@ class LinksTable:
             Key=_code_key(code),
             ConsistentRead=True,
         ).get("Item")
-        return (item["workspaceId"]["S"], item["linkId"]["S"]) if item else None
+        # A code in quarantine is taken, but leads nowhere.
+        return (
+            (item["workspaceId"]["S"], item["linkId"]["S"]) if item and "linkId" in item else None
+        )
 
     def resolve_external_id(
         self, workspace_id: str, external_id: str, *, deadline: Deadline
@@ -194,11 +198,16 @@ class LinksTable:
         return {link["id"]: link for links in in_parallel(read, batches) for link in links}
 
     def taken_codes(self, codes: Sequence[str], *, deadline: Deadline) -> set[str]:
-        """Which of these short codes belong to a link already."""
+        """Which of these short codes belong to a link already, or are still in quarantine."""
+        names, now = {"#a": "pk", "#b": "ttl"}, time.time()
 
         def read(batch: Sequence[str]) -> list[str]:
-            items = self._batch_get([_code_key(code) for code in batch], {"#a": "pk"}, deadline)
-            return [item["pk"]["S"].removeprefix("CODE#") for item in items]
+            items = self._batch_get([_code_key(code) for code in batch], names, deadline)
+            return [
+                item["pk"]["S"].removeprefix("CODE#")
+                for item in items
+                if "ttl" not in item or int(item["ttl"]["N"]) > now
+            ]
 
         batches = list(runs(codes, READ_BATCH))
         return {code for taken in in_parallel(read, batches) for code in taken}
@@ -262,10 +271,14 @@ class LinksTable:
             workspace_id, link_id = link["workspaceId"], link["id"]
             pointer = {"workspaceId": {"S": workspace_id}, "linkId": {"S": link_id}}
             # A code is free only while no item holds it: of two racing creates one must lose.
-            code_is_free = "attribute_not_exists(pk)"
-            actions.append(
-                self._put(_code_key(link["shortCode"]) | pointer, condition=code_is_free)
-            )
+            # Only a quarantine has a ttl; once it is over, its removal may lag.
+            code_is_free = "attribute_not_exists(pk) OR #ttl<:now"
+            action = self._put(_code_key(link["shortCode"]) | pointer, condition=code_is_free)
+            action["Put"] |= {
+                "ExpressionAttributeNames": {"#ttl": "ttl"},
+                "ExpressionAttributeValues": {":now": {"N": str(int(time.time()))}},
+            }
+            actions.append(action)
             meaning.append((position, "code"))
             if link.get("externalId") is not None:
                 external_id_is_free = "attribute_not_exists(pk)"
@@ -623,9 +636,16 @@ class LinksTable:
         transact(self._client, actions, deadline=deadline)
 
     def erase_actions(
-        self, workspace_id: str, state: LinkState, *, live_only: bool = False
+        self,
+        workspace_id: str,
+        state: LinkState,
+        *,
+        live_only: bool = False,
+        quarantined_until: int | None = None,
     ) -> list[dict[str, Any]]:
         """The transaction actions that remove a link, its code and its external id for good.
+
+        ``quarantined_until`` (Unix seconds) keeps the code from others until then.
 
         The first is the link's own.
         """
@@ -653,7 +673,7 @@ class LinksTable:
             link["ExpressionAttributeValues"] = values
         actions: list[dict[str, Any]] = [
             {"Delete": link},
-            self._delete_pointer(_code_key(state.short_code), state.id),
+            self._release_code(state.short_code, state.id, "linkId=:link", quarantined_until),
         ]
         if state.external_id is not None:
             actions.append(
@@ -662,31 +682,52 @@ class LinksTable:
         return actions
 
     def release_actions(
-        self, workspace_id: str, link_id: str, *, code: str | None, external_id: str | None
+        self,
+        workspace_id: str,
+        link_id: str,
+        *,
+        code: str | None,
+        external_id: str | None,
+        quarantined_until: int | None,
     ) -> list[dict[str, Any]]:
         """The transaction actions that free the code and external id of a link that is gone."""
-        keys = []
-        if code is not None:
-            keys.append(_code_key(code))
-        if external_id is not None:
-            keys.append(_external_key(workspace_id, external_id))
+        actions = []
         # Free already, or still ours; never another link's.
         not_another_links = "attribute_not_exists(pk) OR linkId=:link"
-        return [
-            {
-                "Delete": {
-                    "TableName": self.name,
-                    "Key": key,
-                    "ConditionExpression": not_another_links,
-                    "ExpressionAttributeValues": {":link": {"S": link_id}},
-                }
-            }
-            for key in keys
-        ]
+        if code is not None:
+            actions.append(self._release_code(code, link_id, not_another_links, quarantined_until))
+        if external_id is not None:
+            key = _external_key(workspace_id, external_id)
+            actions.append(self._delete_pointer(key, link_id, not_another_links))
+        return actions
 
-    def _delete_pointer(self, key: dict[str, Any], link_id: str) -> dict[str, Any]:
+    def _release_code(
+        self, code: str, link_id: str, still_ours: str, quarantined_until: int | None
+    ) -> dict[str, Any]:
+        if quarantined_until is None:
+            return self._delete_pointer(_code_key(code), link_id, still_ours)
+        return {
+            "Update": {
+                "TableName": self.name,
+                "Key": _code_key(code),
+                # What is left says that the code is taken, and nothing of the link.
+                "UpdateExpression": "SET #ttl=:until REMOVE linkId, workspaceId",
+                "ConditionExpression": still_ours,
+                "ExpressionAttributeNames": {"#ttl": "ttl"},
+                "ExpressionAttributeValues": {
+                    ":link": {"S": link_id},
+                    ":until": {"N": str(quarantined_until)},
+                },
+            }
+        }
+
+    def _delete_pointer(
+        self,
+        key: dict[str, Any],
+        link_id: str,
         # Only while it points here: a code or external id is never taken from another link.
-        still_ours = "linkId=:link"
+        still_ours: str = "linkId=:link",
+    ) -> dict[str, Any]:
         return {
             "Delete": {
                 "TableName": self.name,
