@@ -1,0 +1,78 @@
+"""An engine with the tables of links and clicks, for the benchmarks of the life of links."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from bench import capacity
+from bench.simulated import isolate
+from functions.unlink import settings
+from functions.unlink.stores import client as aws
+from local.ministack import Engine
+
+TABLES = {"links": "LINKS_TABLE", "clicks": "CLICKS_TABLE"}
+
+
+@contextmanager
+def tables() -> Iterator[None]:
+    """The stack's own tables on MiniStack, named in the environment as for a function."""
+    # Before jsii starts, which comes with the import.
+    os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "1")
+    from tests.template import synthesized_template, table_definitions
+
+    isolate()
+    os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
+    os.environ["POWERTOOLS_LOG_LEVEL"] = "CRITICAL"
+    os.environ["POWERTOOLS_SERVICE_NAME"] = "bench"
+    with Engine(log_name="engine-bench") as engine:
+        os.environ["AWS_ENDPOINT_URL"] = engine.url
+        _forget()
+        dynamodb = engine.client("dynamodb")
+        for definition in table_definitions(synthesized_template()):
+            if definition["TableName"] in TABLES:
+                dynamodb.create_table(**definition)
+                os.environ[TABLES[definition["TableName"]]] = definition["TableName"]
+        try:
+            yield
+        finally:
+            del os.environ["AWS_ENDPOINT_URL"]
+            _forget()
+
+
+def _forget() -> None:
+    settings.setting.cache_clear()
+    settings.optional_setting.cache_clear()
+    aws.client.cache_clear()
+
+
+class Reads:
+    """Counts the calls of a client, and the capacity of its reads by DynamoDB's rules.
+
+    MiniStack reports none for BatchGetItem, so the items of the answers are measured.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self.calls: Counter[str] = Counter()
+        self.units = 0.0
+        client.meta.events.register("after-call.dynamodb", self._add)
+
+    def clear(self) -> None:
+        self.calls.clear()
+        self.units = 0.0
+
+    def _add(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
+        self.calls[model.name] += 1
+        if model.name == "Query":
+            # Eventually consistent, and rounded up once for all items of the call.
+            found = sum(capacity.size(item) for item in parsed["Items"])
+            self.units += max(1, math.ceil(found / 4096)) / 2
+        elif model.name == "BatchGetItem":
+            for items in parsed["Responses"].values():
+                self.units += sum(capacity.read_units(item) for item in items)
+        elif model.name == "GetItem":
+            self.units += capacity.read_units(parsed.get("Item", {}))

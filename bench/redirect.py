@@ -1,0 +1,100 @@
+"""What a redirect costs: processor time of the handler, and calls, for a cold and a warm code.
+
+The time is this process's own, HTTP client included, against an engine that answers at once; the
+engine's is not in it. Compare the rows, and the shares of what was measured apart.
+"""
+
+from __future__ import annotations
+
+import logging
+import statistics
+import time
+from typing import Any
+
+from bench.engine import Reads, tables
+from functions import redirect
+from functions.unlink.clock import Deadline
+from functions.unlink.model import NewLink
+from functions.unlink.procedures.links import create_links
+from functions.unlink.stores.client import client
+from functions.unlink.stores.links import LinksTable
+from functions.unlink.visitors import describe
+
+LINKS = 200
+AGENTS = (
+    (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_{n} like Mac OS X) AppleWebKit/605.1.15 "
+        "(KHTML, like Gecko) Version/18.{n} Mobile/15E148 Safari/604.1"
+    ),
+    (
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+        "Chrome/{n}.0.0.0 Safari/537.36"
+    ),
+)
+
+
+def main() -> None:
+    logging.getLogger("unlink").setLevel("CRITICAL")
+    with tables():
+        _measure()
+
+
+def _measure() -> None:
+    codes = [
+        link["shortCode"]
+        for link in create_links(
+            [NewLink(originalUrl="https://example.com/page")] * LINKS,
+            workspace_id="ws-bench",
+            user_id="bench",
+            base_url="http://short.test",
+            links=LinksTable(client("dynamodb"), "links"),
+            deadline=Deadline(60),
+        )
+    ]
+    reads = Reads(redirect._dynamodb())  # noqa: SLF001 - its client has timeouts of its own
+    began = time.process_time()
+    _visit("no-such-code", 0)
+    _visit(codes[0], 0)
+    first = time.process_time() - began
+    rows = []
+    for name in ("cold code", "warm code"):
+        if name == "cold code":
+            redirect._pointers.clear()  # noqa: SLF001
+        reads.clear()
+        describe.cache_clear()
+        spent = [_timed(code, n) for n, code in enumerate(codes)]
+        calls = reads.calls
+        rows.append((f"{name}, new user agent", spent, calls.copy(), reads.units))
+    reads.clear()
+    rows.append(("warm code, known user agent", [_timed(c, 0) for c in codes], reads.calls, 0.0))
+    print("| | CPU a request, ms | strongly consistent reads | writes |")
+    print("|---|---|---|---|")
+    for name, spent, calls, _ in rows:
+        print(
+            f"| {name} | {statistics.median(spent) * 1000:.2f} |"
+            f" {calls['GetItem'] / LINKS:g} | {calls['PutItem'] / LINKS:g} |"
+        )
+    print(
+        f"\nThe first two requests of the process, parser and lists loaded: {first * 1000:.0f} ms."
+    )
+
+
+def _timed(code: str, number: int) -> float:
+    began = time.process_time()
+    _visit(code, number)
+    return time.process_time() - began
+
+
+def _visit(code: str, number: int) -> dict[str, Any]:
+    event = {
+        "httpMethod": "GET",
+        "pathParameters": {"code": code},
+        "queryStringParameters": None,
+        "headers": {"User-Agent": AGENTS[number % 2].replace("{n}", str(number))},
+        "requestContext": {"requestId": "bench", "identity": {"sourceIp": "192.0.2.1"}},
+    }
+    return redirect.handler(event, None)
+
+
+if __name__ == "__main__":
+    main()

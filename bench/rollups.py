@@ -1,0 +1,96 @@
+"""How many clicks a second one tally counts, and what a click costs it.
+
+The wall time includes an engine in Python that shares the processor; the processor time is the
+tally's own, so its inverse is what one vCPU could count if DynamoDB answered at once.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from typing import Any
+
+from bench.engine import Reads, tables
+from functions.unlink.clock import Deadline, iso
+from functions.unlink.ids import new_click_id
+from functions.unlink.model import NewLink
+from functions.unlink.procedures.links import create_links
+from functions.unlink.procedures.tally import tally
+from functions.unlink.stores.clicks import ClicksTable
+from functions.unlink.stores.client import client, in_parallel
+from functions.unlink.stores.items import to_item
+from functions.unlink.stores.links import LinksTable
+from functions.unlink.stores.rollups import RollupsTable
+
+CLICKS = 2_000
+BATCH = 1_000
+NOON = 1_780_000_000
+WORKSPACE = "ws-bench"
+
+
+def main() -> None:
+    with tables():
+        print("| clicks on | clicks/s of wall time | clicks/s of CPU | transactions a click |")
+        print("|---|---|---|---|")
+        for links, visitors in ((1, 500), (50, 500), (500, 500)):
+            _measure(links, visitors)
+
+
+def _measure(link_count: int, visitors: int) -> None:
+    dynamodb = client("dynamodb")
+    links = create_links(
+        [NewLink(originalUrl="https://example.com/page")] * link_count,
+        workspace_id=WORKSPACE,
+        user_id="bench",
+        base_url="http://short.test",
+        links=LinksTable(dynamodb, "links"),
+        deadline=Deadline(60),
+    )
+    chance = random.Random(link_count)
+    table = ClicksTable(dynamodb, "clicks")
+    clicks = [
+        _click(chance.choice(links)["id"], n, chance.randrange(visitors)) for n in range(CLICKS)
+    ]
+    in_parallel(lambda click: table.put(click, deadline=Deadline(60)), clicks)
+    records = [
+        {"dynamodb": {"SequenceNumber": str(n), "NewImage": table.key(click) | to_item(click)}}
+        for n, click in enumerate(clicks)
+    ]
+    reads = Reads(dynamodb)
+    rollups = RollupsTable(dynamodb, clicks="clicks", links="links")
+    wall, spent = time.perf_counter(), time.process_time()
+    for start in range(0, CLICKS, BATCH):
+        failed = tally(records[start : start + BATCH], rollups=rollups, deadline=Deadline(300))
+        assert not failed
+    wall, spent = time.perf_counter() - wall, time.process_time() - spent
+    counted: Counter[str] = Counter()
+    for link in links:
+        for day in rollups.days(link["id"], "2026-01-01", "2026-12-31", deadline=Deadline(60)):
+            counted["clicks"] += int(day["clicks"])
+    assert counted["clicks"] == CLICKS
+    name = "one link" if link_count == 1 else f"{link_count} links"
+    print(
+        f"| {name} | {CLICKS / wall:,.0f} | {CLICKS / spent:,.0f} |"
+        f" {reads.calls['TransactWriteItems'] / CLICKS:.3f} |"
+    )
+
+
+def _click(link_id: str, number: int, visitor: int) -> dict[str, Any]:
+    milliseconds = NOON * 1000 + number
+    return {
+        "id": new_click_id(link_id, milliseconds),
+        "linkId": link_id,
+        "workspaceId": WORKSPACE,
+        "clickedAt": iso(milliseconds / 1000),
+        "ipAddress": f"10.0.{visitor // 250}.{visitor % 250}",
+        "userAgent": "Mozilla/5.0",
+        "deviceType": "mobile",
+        "platform": "iOS",
+        "countryCode": ("EG", "SA", "DE")[visitor % 3],
+        "isBot": False,
+    }
+
+
+if __name__ == "__main__":
+    main()
