@@ -101,14 +101,19 @@ class Functions(Construct):
 
     @property
     def longest_writer(self) -> Duration:
-        """The longest timeout of the functions that write what hangs on a link: clicks, rollups
-        and installs, and QR images."""
+        """The longest timeout of the functions that add to what hangs on a link: clicks, rollups
+        and installs, and QR images.
+
+        Without `export`, which adds nothing: it only advances a record that is there, on the
+        condition that it still is.
+        """
         images = self._data.qr_bucket.arn_for_objects(f"{QR_PREFIX}*")
         written = {self._data.clicks.table_arn, images}
         seconds = [
             function.timeout.to_seconds()
             for function, statements in self._made
             if function.timeout is not None
+            and function is not self.export
             and any(
                 WRITES & set(statement.actions) and written & set(statement.resources)
                 for statement in statements

@@ -248,6 +248,7 @@ def _counted(
     if not fresh:
         return True
     counts = Counter(_kind(sk) for sk in fresh)
+    del counts[_UNCOUNTED]
     if keep_installs:
         del counts["installs"]
     return stores.erasures.count_page(
@@ -255,9 +256,16 @@ def _counted(
     )
 
 
+#: Records of exports and answers to repeated requests: they go with the link, but are no part of
+#: what it gathered.
+_UNCOUNTED = "records"
+
+
 def _kind(sk: str) -> str:
     if sk.startswith("CLICK#"):
         return "clicks"
+    if sk.startswith(("EXPORT#", "IDEM#")):
+        return _UNCOUNTED
     return "installs" if sk.startswith("INSTALL#") else "rollups"
 
 
