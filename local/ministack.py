@@ -133,6 +133,11 @@ class Engine:
         """Also the id of the process group that the functions run in."""
         return self._process.pid
 
+    @property
+    def state_directory(self) -> Path:
+        """Where it keeps what outlasts a request, such as the signing keys of user pools."""
+        return self._directory / "state"
+
     def client(self, service: str, **settings: Any) -> Any:
         """A boto3 client of `service` for this engine. Give the result its type where used."""
         return client(self.url, service, **settings)
@@ -178,7 +183,7 @@ class Engine:
             "TMPDIR": str(self._directory),
             "S3_DATA_DIR": str(self._directory / "s3"),
             # Where it keeps the signing keys of user pools, else in a /tmp that all engines share.
-            "STATE_DIR": str(self._directory / "state"),
+            "STATE_DIR": str(self.state_directory),
             "BIND_HOST": HOST,
             "GATEWAY_PORT": str(port),
             # Its MQTT broker would listen on every address of the machine.

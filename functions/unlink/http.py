@@ -46,8 +46,10 @@ MAX_BODY = 4 * 1024 * 1024
 #: What an invocation keeps of its time for closing the record, the hand-over and the answer.
 ANSWER_MARGIN = 4.0
 
-#: The limiter must never cost a caller more than this, in seconds.
+#: Seconds for which a failing count is tried again, and for which a slow one is waited for. The
+#: second is long, because whom it ends passes: a table that is merely busy must not open the gate.
 LIMITER_PATIENCE = 0.5
+LIMITER_WAIT = 5.0
 
 #: What keeping an answer for its repetition may take, in seconds.
 LAST_PATIENCE = 1.5
@@ -286,7 +288,7 @@ class Api:
         """
         try:
             return within(
-                LIMITER_PATIENCE,
+                LIMITER_WAIT,
                 lambda: access_table().count_request(
                     caller.key_id, caller.plan, deadline=Deadline(LIMITER_PATIENCE)
                 ),

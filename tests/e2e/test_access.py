@@ -1,0 +1,432 @@
+"""Every route of the document with every kind of credential, over HTTP; and how often."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+
+from administration import operations
+from functions.unlink.clock import iso
+from functions.unlink.keys import generate_api_key
+from functions.unlink.plans import SCOPES
+from functions.unlink.roles import ROLES
+from local.seed import Workspace
+from local.stack import LocalStack
+from tests import tokens
+from tests.e2e.client import Answer, Client
+
+DOCUMENT = json.loads(
+    Path(__file__).parents[2].joinpath("functions/unlink/openapi.json").read_text("utf-8")
+)
+ROUTES = [
+    (method.upper(), path)
+    for path, operations_of in DOCUMENT["paths"].items()
+    for method in operations_of
+    if method in ("get", "head", "post", "put", "patch", "delete")
+]
+
+
+@dataclass
+class Things:
+    """What a workspace has that requests can name."""
+
+    link: str
+    code: str
+    deletion: str
+
+
+Request = tuple[str, Any]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Who may use a route: `scope` None is everybody. `request`: (path, body) about `Things`.
+
+    `done` are the statuses of a good request, `foreign` those of one about another workspace's
+    things: what ids that do not exist get.
+    """
+
+    scope: str | None
+    request: Callable[[Things], Request]
+    done: tuple[int, ...] = (200,)
+    foreign: tuple[int, ...] = (404,)
+
+
+NEW_LINK = {"originalUrl": "https://example.com/matrix"}
+
+#: One rule for every route. Whoever adds a route says here who may use it.
+RULES: dict[tuple[str, str], Rule] = {
+    ("POST", "/api/links"): Rule("linksWrite", lambda _: ("/api/links", NEW_LINK), (201,), (201,)),
+    ("GET", "/api/links"): Rule("linksRead", lambda _: ("/api/links", None), foreign=(200,)),
+    ("GET", "/api/links/{id}"): Rule("linksRead", lambda t: (f"/api/links/{t.link}", None)),
+    ("GET", "/api/links/{id}/qr"): Rule("linksRead", lambda t: (f"/api/links/{t.code}/qr", None)),
+    ("PUT", "/api/links/{id}"): Rule(
+        "linksWrite", lambda t: (f"/api/links/{t.link}", {"title": "changed"})
+    ),
+    ("DELETE", "/api/links"): Rule(
+        "linksWrite", lambda t: ("/api/links", [t.link]), foreign=(400,)
+    ),
+    ("DELETE", "/api/links/{id}"): Rule("linksErase", lambda t: (f"/api/links/{t.link}", None)),
+    ("POST", "/api/links/bulk-delete"): Rule(
+        "linksErase", lambda t: ("/api/links/bulk-delete", {"ids": [t.link]}), foreign=(200,)
+    ),
+    ("POST", "/api/deletions"): Rule(
+        "linksWrite", lambda t: ("/api/deletions", {"ids": [t.link]}), foreign=(400,)
+    ),
+    ("GET", "/api/deletions"): Rule(
+        "linksRead", lambda _: ("/api/deletions", None), foreign=(200,)
+    ),
+    ("GET", "/api/deletions/{id}"): Rule(
+        "linksRead", lambda t: (f"/api/deletions/{t.deletion}", None)
+    ),
+    ("GET", "/{code}"): Rule(None, lambda t: (f"/{t.code}", None), (302,), (302,)),
+    ("HEAD", "/{code}"): Rule(None, lambda t: (f"/{t.code}", None), (302,), (302,)),
+    ("GET", "/api/docs"): Rule(None, lambda _: ("/api/docs", None), foreign=(200,)),
+    ("GET", "/api/docs/{asset}"): Rule(None, lambda _: ("/api/docs/none.js", None), (404,), (404,)),
+    ("GET", "/api/openapi.json"): Rule(None, lambda _: ("/api/openapi.json", None), foreign=(200,)),
+}
+
+KEYED = sorted(route for route, rule in RULES.items() if rule.scope is not None)
+OPEN = sorted(route for route, rule in RULES.items() if rule.scope is None)
+
+
+def test_every_route_has_a_rule(stack: LocalStack) -> None:
+    assert set(ROUTES) == set(RULES)
+    assert set(stack.routes()) == set(RULES)
+
+
+def test_the_document_says_who_may(stack: LocalStack) -> None:
+    for method, path in ROUTES:
+        security = DOCUMENT["paths"][path][method.lower()]["security"]
+        said = {scope for entry in security for scopes in entry.values() for scope in scopes}
+        scope = RULES[method, path].scope
+        assert (scope in said) if scope else not said, (method, path)
+
+
+# -- the credentials ------------------------------------------------------------------------
+
+
+@dataclass
+class Setting:
+    """A workspace whose things are asked for, and credentials of every kind."""
+
+    owner: Workspace
+    bad: dict[str, str]
+    single: dict[str, str]
+    sessions: dict[str, str]
+    foreign: str
+
+
+@pytest.fixture(scope="module")
+def setting(stack: LocalStack) -> Setting:
+    owner, other = stack.new_workspace(), stack.new_workspace()
+    access = stack.access
+    revoked, record = operations.issue_key(
+        access.deployment, owner.workspace_id, name="revoked", scopes=SCOPES
+    )
+    operations.revoke_key(access.deployment, owner.workspace_id, record["keyId"])
+    expired = access.add_key(
+        owner.workspace_id, "expired", SCOPES, expires_at=iso(time.time() + 0.2)
+    )
+    signed_in = {}
+    for role in ROLES:
+        user = access.add_user(f"{role}-{uuid.uuid4().hex[:8]}@example.com")
+        access.add_member(owner.workspace_id, user, role=role)
+        signed_in[role] = access.sign_in(user)
+    stranger = access.add_user(f"stranger-{uuid.uuid4().hex[:8]}@example.com")
+    good = signed_in["owner"]
+    claims = jwt.decode(good, options={"verify_signature": False})
+    bad = {
+        "no credentials": "",
+        "garbage": "garbage",
+        "a basic password": "Basic dXNlcjpwYXNz",
+        "a key that nobody issued": generate_api_key(),
+        "a mistyped key": owner.api_key[:-1] + ("x" if owner.api_key[-1] != "x" else "y"),
+        "revoked key": revoked,
+        "expired key": expired,
+        "session of no member": access.sign_in(stranger),
+        "id token": _id_token(stack, access, "owner"),
+        "expired session": _signed_by_the_pool(stack, claims | {"exp": int(time.time()) - 1}),
+        "session with alg none": _unsigned(good),
+        "session of another issuer": _signed_by_the_pool(
+            stack, claims | {"iss": claims["iss"] + "x"}
+        ),
+        "session of another client": _signed_by_the_pool(stack, claims | {"client_id": "other"}),
+        "session signed by another": jwt.encode(
+            claims,
+            tokens.private_key("key-1"),
+            algorithm="RS256",
+            headers={"kid": jwt.get_unverified_header(good)["kid"]},
+        ),
+        "changed session": _promoted(signed_in["viewer"], good),
+    }
+    # That forging by hand makes good tokens is what lets the forgeries above prove something.
+    assert (
+        Client(stack.base_url, _signed_by_the_pool(stack, claims)).get("/api/links").status == 200
+    )
+    return Setting(
+        owner,
+        bad,
+        {scope: access.add_key(owner.workspace_id, scope, [scope]) for scope in SCOPES},
+        signed_in,
+        access.add_key(other.workspace_id, "foreign", SCOPES),
+    )
+
+
+def _signed_by_the_pool(stack: LocalStack, claims: dict[str, Any]) -> str:
+    """A token of the pool's own key, which the engine keeps in a file."""
+    pool = stack.outputs["UserPoolId"]
+    path = stack.engine.state_directory / "cognito-pool-keys" / f"{pool}-access.pem"
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        PublicFormat,
+        load_pem_private_key,
+    )
+
+    key: Any = load_pem_private_key(path.read_bytes(), password=None)
+    public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    kid = base64.b64encode(hashlib.sha256(public).digest()).decode()
+    return jwt.encode(claims, key, algorithm="RS256", headers={"kid": kid})
+
+
+def _id_token(stack: LocalStack, access: Any, role: str) -> str:
+    user = access.add_user(f"id-{uuid.uuid4().hex[:8]}@example.com")
+    access.add_member(stack.new_workspace().workspace_id, user, role=role)
+    answer = stack.client("cognito-idp").admin_initiate_auth(
+        UserPoolId=stack.outputs["UserPoolId"],
+        ClientId=stack.outputs["UserPoolClientId"],
+        AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": user.email, "PASSWORD": user.password},
+    )
+    return str(answer["AuthenticationResult"]["IdToken"])
+
+
+def _unsigned(token: str) -> str:
+    header = jwt.get_unverified_header(token) | {"alg": "none"}
+    head = base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=").decode()
+    return f"{head}.{token.split('.')[1]}."
+
+
+def _promoted(token: str, other: str) -> str:
+    head, _, signature = token.split(".")
+    return f"{head}.{other.split('.')[1]}.{signature}"
+
+
+# -- the matrix -----------------------------------------------------------------------------
+
+
+def things(stack: LocalStack, workspace: Workspace) -> Things:
+    """New ones, because good requests use them up."""
+    api = Client(stack.base_url, workspace.admin_key)
+    link = api.create(title="matrix")
+    spent = api.create()["id"]
+    deletion = api.delete("/api/links", [spent]).headers["x-deletion-id"]
+    return Things(link["id"], link["shortCode"], deletion)
+
+
+def ask(stack: LocalStack, route: tuple[str, str], credential: str, about: Things) -> Answer:
+    path, body = RULES[route].request(about)
+    raw = None if body is None else json.dumps(body).encode()
+    return Client(stack.base_url, credential).send(route[0], path, raw)
+
+
+def state(stack: LocalStack, about: Things) -> dict[str, str]:
+    """What is stored of these things, and the keys of all links and deletions.
+
+    By table and key, with a digest for what is of the things. Of other tests' things erasing may
+    still be going on in the background.
+    """
+    found = {}
+    for table in ("Links", "Clicks", "Deletions", "Access"):
+        pages = (
+            stack.client("dynamodb")
+            .get_paginator("scan")
+            .paginate(TableName=stack.outputs[f"{table}TableName"])
+        )
+        for item in (item for page in pages for item in page["Items"]):
+            text = repr(sorted(item.items()))
+            key = f"{table} {item['pk']['S']} {item['sk']['S']}"
+            if about.link in text or about.code in text or about.deletion in text:
+                found[key] = hashlib.sha256(text.encode()).hexdigest()
+            elif table == "Links" or (table == "Deletions" and "#" not in key):
+                found[key] = ""
+    return found
+
+
+@pytest.mark.parametrize("route", KEYED, ids=" ".join)
+def test_no_bad_credential_passes_and_nothing_changes(
+    stack: LocalStack, setting: Setting, route: tuple[str, str]
+) -> None:
+    about = things(stack, setting.owner)
+    before = state(stack, about)
+    for name, credential in setting.bad.items():
+        answer = ask(stack, route, credential, about)
+        assert answer.status == 401, name
+        assert answer.json == {
+            "statusCode": 401,
+            "error": {"en": "Invalid API key", "ar": "مفتاح API غير صالح"},
+            "message": "Authentication required",
+        }
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert answer.headers["x-request-id"]
+    assert state(stack, about) == before
+
+
+@pytest.mark.parametrize("route", KEYED, ids=" ".join)
+def test_each_scope_opens_its_routes_and_no_other(
+    stack: LocalStack, setting: Setting, route: tuple[str, str]
+) -> None:
+    rule = RULES[route]
+    about = things(stack, setting.owner)
+    before = state(stack, about)
+    for scope, key in setting.single.items():
+        if scope == rule.scope or (route == ("POST", "/api/deletions") and scope == "linksErase"):
+            continue
+        answer = ask(stack, route, key, about)
+        assert answer.status == 403, scope
+        assert answer.json["missingScopes"] == [rule.scope]
+        assert answer.headers["x-ratelimit-remaining"]
+    assert state(stack, about) == before
+    assert ask(stack, route, setting.single[rule.scope or ""], about).status in rule.done
+
+
+@pytest.mark.parametrize("route", KEYED, ids=" ".join)
+def test_a_session_may_what_its_role_may(
+    stack: LocalStack, setting: Setting, route: tuple[str, str]
+) -> None:
+    rule = RULES[route]
+    about = things(stack, setting.owner)
+    for role in ("viewer", "owner"):
+        answer = ask(stack, route, setting.sessions[role], about)
+        may = rule.scope in ROLES[role]
+        assert answer.status in (rule.done if may else (403,)), role
+        if may and route[0] == "GET":
+            about = things(stack, setting.owner)
+
+
+@pytest.mark.parametrize("route", KEYED, ids=" ".join)
+def test_another_workspace_gets_what_does_not_exist(
+    stack: LocalStack, setting: Setting, route: tuple[str, str]
+) -> None:
+    """Same status, same body, same headers but the request's own, and nothing of it changes."""
+    rule = RULES[route]
+    about = things(stack, setting.owner)
+    before = state(stack, about)
+    absent = Things(str(uuid.uuid4()), "nowhere-1", str(uuid.uuid4()))
+    theirs = ask(stack, route, setting.foreign, about)
+    nobodys = ask(stack, route, setting.foreign, absent)
+    assert theirs.status in rule.foreign
+    assert told(theirs, about) == told(nobodys, absent)
+    after = state(stack, about)
+    assert {key: after.get(key) for key in before} == before
+
+
+#: Differ between any two requests.
+OWN = {
+    "x-request-id",
+    "x-amzn-requestid",
+    "x-amz-request-id",
+    "date",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+    "ratelimit",
+    "x-deletion-id",
+    "location",
+    "content-length",
+}
+
+
+def told(answer: Answer, about: Things) -> Any:
+    """What an answer tells beside the ids that were asked for, and ids and times made for it."""
+    text = answer.body.decode("utf-8", "replace")
+    for name, value in (("link", about.link), ("code", about.code), ("deletion", about.deletion)):
+        text = text.replace(value, f"<{name}>")
+    headers = {name: value for name, value in answer.headers.items() if name not in OWN}
+    if answer.status == 201:
+        return answer.status, set(answer.json), headers
+    return answer.status, text, headers
+
+
+@pytest.mark.parametrize("route", OPEN, ids=" ".join)
+def test_open_routes_need_no_credential_and_mind_no_bad_one(
+    stack: LocalStack, setting: Setting, route: tuple[str, str]
+) -> None:
+    about = things(stack, setting.owner)
+    for credential in ("", "garbage", setting.bad["revoked key"], setting.single["admin"]):
+        assert ask(stack, route, credential, about).status in RULES[route].done
+
+
+def test_no_credential_is_in_a_log(stack: LocalStack, setting: Setting) -> None:
+    """The engine's log has what the functions print; their log groups have it too."""
+    logs = stack.client("logs")
+    text = stack.engine.log_path.read_text(errors="replace")
+    for group in logs.describe_log_groups()["logGroups"]:
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
+        text += "".join(event["message"] for page in pages for event in page["events"])
+    assert '"route"' in text
+    secrets = [
+        *setting.bad.values(),
+        *setting.single.values(),
+        *setting.sessions.values(),
+        setting.owner.api_key,
+        setting.owner.admin_key,
+        setting.foreign,
+    ]
+    for secret in secrets:
+        if len(secret) > 20:
+            assert secret not in text
+            assert secret[-20:] not in text
+
+
+# -- how often ------------------------------------------------------------------------------
+
+
+def test_parallel_clients_of_one_key_get_exactly_the_limit(stack: LocalStack) -> None:
+    """120 requests in one window of the free plan, from 8 clients at once: 100 pass."""
+    workspace = stack.new_workspace("free")
+    clients = [Client(stack.base_url, workspace.read_key) for _ in range(8)]
+    left = 60 - time.time() % 60
+    if left < 35:
+        time.sleep(left + 0.2)
+    window = int(time.time()) // 60
+
+    def work(client: Client) -> list[Answer]:
+        return [client.get("/api/links?limit=1") for _ in range(15)]
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = [answer for answers in pool.map(work, clients) for answer in answers]
+    assert int(time.time()) // 60 == window, "too slow to stay in one window"
+
+    assert Counter(answer.status for answer in answers) == {200: 100, 429: 20}
+    passed = [answer for answer in answers if answer.status == 200]
+    places = Counter(int(answer.headers["x-ratelimit-remaining"]) for answer in passed)
+    assert places == Counter(range(100))
+    for answer in answers:
+        assert answer.headers["x-ratelimit-limit"] == "100"
+        assert int(answer.headers["x-ratelimit-reset"]) == (window + 1) * 60
+        if answer.status == 429:
+            seconds = answer.json["retryAfter"]
+            assert answer.headers["retry-after"] == str(seconds)
+            assert 1 <= seconds <= 60
+            assert answer.json["message"] == f"Rate limit exceeded. Try again in {seconds} seconds."
+
+
+def test_a_plan_that_changes_counts_from_then_on(stack: LocalStack) -> None:
+    """A new key's first request asks the authorizer, which knows the new plan at once."""
+    workspace = stack.new_workspace("free")
+    operations.set_workspace(stack.access.deployment, workspace.workspace_id, plan="pro")
+    answer = Client(stack.base_url, workspace.read_key).get("/api/links")
+    assert answer.status == 200
+    assert answer.headers["x-ratelimit-limit"] == "1000"
