@@ -91,6 +91,15 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/api/deletions/{id}"): Rule(
         "linksRead", lambda t: (f"/api/deletions/{t.deletion}", None)
     ),
+    ("POST", "/api/deletions/{id}/restore"): Rule(
+        "linksRestore", lambda t: (f"/api/deletions/{t.deletion}/restore", None)
+    ),
+    ("GET", "/api/analytics/links/{id}"): Rule(
+        "analyticsRead", lambda t: (f"/api/analytics/links/{t.link}", None)
+    ),
+    ("POST", "/api/installs"): Rule(
+        "linksWrite", lambda t: ("/api/installs", {"linkId": t.link}), (201,)
+    ),
     ("GET", "/{code}"): Rule(None, lambda t: (f"/{t.code}", None), (302,), (302,)),
     ("HEAD", "/{code}"): Rule(None, lambda t: (f"/{t.code}", None), (302,), (302,)),
     ("GET", "/api/docs"): Rule(None, lambda _: ("/api/docs", None), foreign=(200,)),
@@ -394,19 +403,22 @@ def test_no_credential_is_in_a_log(stack: LocalStack, setting: Setting) -> None:
 
 
 def test_parallel_clients_of_one_key_get_exactly_the_limit(stack: LocalStack) -> None:
-    """120 requests in one window of the free plan, from 8 clients at once: 100 pass."""
-    workspace = stack.new_workspace("free")
-    clients = [Client(stack.base_url, workspace.read_key) for _ in range(8)]
+    """120 requests in one window of the free plan, from 4 clients at once: 100 pass."""
+
+    def send(key: str, times: int) -> list[Answer]:
+        client = Client(stack.base_url, key)
+        with ThreadPoolExecutor(4) as pool:
+            return list(pool.map(lambda _: client.get("/api/links?limit=1"), range(times)))
+
+    workspace, other = stack.new_workspace("free"), stack.new_workspace("free")
+    # Functions start now and not within the window; another key counts for itself.
+    assert {answer.status for answer in send(other.read_key, 20)} == {200}
     left = 60 - time.time() % 60
-    if left < 35:
+    if left < 40:
         time.sleep(left + 0.2)
     window = int(time.time()) // 60
 
-    def work(client: Client) -> list[Answer]:
-        return [client.get("/api/links?limit=1") for _ in range(15)]
-
-    with ThreadPoolExecutor(8) as pool:
-        answers = [answer for answers in pool.map(work, clients) for answer in answers]
+    answers = send(workspace.read_key, 120)
     assert int(time.time()) // 60 == window, "too slow to stay in one window"
 
     assert Counter(answer.status for answer in answers) == {200: 100, 429: 20}

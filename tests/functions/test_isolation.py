@@ -20,10 +20,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from functions import deletions, links, qr
+from functions import analytics, deletions, links, qr
 from functions.unlink.ids import new_short_code
 from tests.conftest import World
 from tests.events import Context, api_event
+from tests.template import path_of, resources, synthesized_template
 
 pytestmark = pytest.mark.engine
 
@@ -113,6 +114,31 @@ VERBS: dict[str, tuple[Any, str, str, Any]] = {
         "/api/deletions/{id}",
         lambda t: {"path": {"id": t.deletion}},
     ),
+    "restore": (
+        deletions,
+        "POST",
+        "/api/deletions/{id}/restore",
+        lambda t: {"path": {"id": t.deletion}},
+    ),
+    "restore some": (
+        deletions,
+        "POST",
+        "/api/deletions/{id}/restore",
+        lambda t: {"path": {"id": t.deletion}, "body": {"ids": [t.id]}},
+    ),
+    "analytics": (
+        analytics,
+        "GET",
+        "/api/analytics/links/{id}",
+        lambda t: {"path": {"id": t.id}},
+    ),
+    "analytics by code": (
+        analytics,
+        "GET",
+        "/api/analytics/links/{id}",
+        lambda t: {"path": {"id": t.code}},
+    ),
+    "install": (analytics, "POST", "/api/installs", lambda t: {"body": {"linkId": t.id}}),
     "list deletions": (deletions, "GET", "/api/deletions", lambda _: {}),
 }
 
@@ -205,6 +231,16 @@ def everything_of(world: World, workspace_id: str) -> list[str]:
             texts = (json.dumps(item, sort_keys=True, default=repr) for item in page["Items"])
             found += [text for text in texts if workspace_id in text]
     return sorted(found)
+
+
+def test_every_route_about_a_link_or_deletion_is_tried() -> None:
+    tried = {(method, resource) for _, method, resource, _ in VERBS.values()}
+    routes = {
+        (method["Properties"]["HttpMethod"], path_of(synthesized_template(), method))
+        for method in resources(synthesized_template(), "AWS::ApiGateway::Method").values()
+        if method["Properties"]["AuthorizationType"] == "CUSTOM"
+    }
+    assert routes == tried
 
 
 def test_no_sequence_of_calls_crosses_the_line_between_workspaces(world: World) -> None:
