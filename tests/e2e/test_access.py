@@ -98,7 +98,10 @@ RULES: dict[tuple[str, str], Rule] = {
         "analyticsRead", lambda t: (f"/api/analytics/links/{t.link}", None)
     ),
     ("POST", "/api/installs"): Rule(
-        "linksWrite", lambda t: ("/api/installs", {"linkId": t.link}), (201,)
+        # Nobody has clicked on it, so there is nothing that the install could come from.
+        "linksWrite",
+        lambda t: ("/api/installs", {"linkId": t.link}),
+        (409,),
     ),
     ("GET", "/{code}"): Rule(None, lambda t: (f"/{t.code}", None), (302,), (302,)),
     ("HEAD", "/{code}"): Rule(None, lambda t: (f"/{t.code}", None), (302,), (302,)),
