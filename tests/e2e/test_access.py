@@ -97,6 +97,15 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/api/analytics/links/{id}"): Rule(
         "analyticsRead", lambda t: (f"/api/analytics/links/{t.link}", None)
     ),
+    ("POST", "/api/analytics/links/{id}/export"): Rule(
+        "analyticsRead", lambda t: (f"/api/analytics/links/{t.link}/export", None), (202,)
+    ),
+    # Of an export that was never asked for, so that owners are told the same as others.
+    ("GET", "/api/analytics/links/{id}/export/{exportId}"): Rule(
+        "analyticsRead",
+        lambda t: (f"/api/analytics/links/{t.link}/export/{t.deletion}", None),
+        (404,),
+    ),
     ("POST", "/api/installs"): Rule(
         # Nobody has clicked on it, so there is nothing that the install could come from.
         "linksWrite",

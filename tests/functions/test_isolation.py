@@ -138,6 +138,18 @@ VERBS: dict[str, tuple[Any, str, str, Any]] = {
         "/api/analytics/links/{id}",
         lambda t: {"path": {"id": t.code}},
     ),
+    "export": (
+        analytics,
+        "POST",
+        "/api/analytics/links/{id}/export",
+        lambda t: {"path": {"id": t.id}},
+    ),
+    "read an export": (
+        analytics,
+        "GET",
+        "/api/analytics/links/{id}/export/{exportId}",
+        lambda t: {"path": {"id": t.id, "exportId": t.deletion}},
+    ),
     "install": (analytics, "POST", "/api/installs", lambda t: {"body": {"linkId": t.id}}),
     "list deletions": (deletions, "GET", "/api/deletions", lambda _: {}),
 }
