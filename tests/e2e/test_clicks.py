@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+import urllib.request
 from collections.abc import Callable
 from typing import Any
 
@@ -94,3 +96,23 @@ def test_a_filtered_list_and_an_update_work_over_http(
     assert [link["id"] for link in api.get("/api/links?isActive=false").json["links"]] == [
         made[0]["id"]
     ]
+
+
+def test_an_export_is_written_in_the_background_and_fetched_through_its_url(
+    base_url: str, workspace: Workspace
+) -> None:
+    api, public = Client(base_url, workspace.api_key), Client(base_url, "")
+    link = api.post("/api/links", {"originalUrl": "https://example.com/page"}).json
+    for agent in (IPHONE, BOT):
+        public.get(f"/{link['shortCode']}", {"User-Agent": agent})
+
+    begun = api.post(f"/api/analytics/links/{link['shortCode']}/export", None)
+    where = begun.headers["location"].removeprefix(base_url)
+    assert begun.status == 202
+    eventually(lambda: api.get(where).json["state"], "complete")
+
+    with urllib.request.urlopen(api.get(where).json["url"], timeout=30) as answer:
+        lines = [json.loads(line) for line in answer.read().splitlines()]
+    assert [line["type"] for line in lines] == ["link", "click", "click"]
+    assert lines[0]["id"] == link["id"]
+    assert sorted(line["isBot"] for line in lines[1:]) == [False, True]
