@@ -12,8 +12,8 @@ from functions.unlink.http import Answer, Api, Request
 from functions.unlink.ids import parse_link_id
 from functions.unlink.procedures.analytics import analytics
 from functions.unlink.procedures.export import begin_export
+from functions.unlink.procedures.find import find_link
 from functions.unlink.procedures.installs import parse_new_install, record_install
-from functions.unlink.procedures.links import find_link
 from functions.unlink.settings import setting
 from functions.unlink.stores.client import client
 from functions.unlink.stores.exports import ExportRecords, ExportsBucket, object_key

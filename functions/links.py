@@ -10,7 +10,8 @@ from functions.unlink.errors import InvalidRequest
 from functions.unlink.filters import NAMES, LinkFilter
 from functions.unlink.http import Answer, Api, Request
 from functions.unlink.model import link_view, parse_link_changes, parse_new_links
-from functions.unlink.procedures.links import create_links, find_link, list_links, update_link
+from functions.unlink.procedures.find import find_link
+from functions.unlink.procedures.links import create_links, list_links, update_link
 from functions.unlink.settings import setting
 from functions.unlink.stores.client import client
 from functions.unlink.stores.links import LinksTable

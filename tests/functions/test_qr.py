@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -386,3 +388,8 @@ def test_images_need_the_scope_to_read(handler: World) -> None:
     [link_id] = handler.create()
 
     assert ask(handler, link_id, scopes=("linksWrite",)).json()["missingScopes"] == ["linksRead"]
+
+
+def test_the_function_starts_without_what_it_rarely_needs() -> None:
+    program = "import sys, functions.qr; assert not {'pydantic', 'segno'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)

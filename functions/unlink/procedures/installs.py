@@ -14,7 +14,7 @@ from functions.unlink.clock import Deadline, iso, iso_moment, now_iso
 from functions.unlink.errors import Conflict, InvalidRequest, KeyReused, LinkNotFound, NotFound
 from functions.unlink.ids import parse_click_id
 from functions.unlink.model import Moment, faults_of
-from functions.unlink.procedures.links import find_link
+from functions.unlink.procedures.find import find_link
 from functions.unlink.stores.deletions import IdempotencyKey
 from functions.unlink.stores.installs import InstallsTable
 from functions.unlink.stores.links import LinksTable

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from functions.unlink.clock import Deadline, now_iso
-from functions.unlink.codes import SHORT_CODE, is_reserved
+from functions.unlink.codes import is_reserved
 from functions.unlink.errors import (
     Conflict,
     InvalidRequest,
@@ -20,9 +20,10 @@ from functions.unlink.errors import (
     Unavailable,
 )
 from functions.unlink.filters import LinkFilter
-from functions.unlink.ids import SHARDS, new_link_id, new_short_code, parse_link_id
+from functions.unlink.ids import SHARDS, new_link_id, new_short_code
 from functions.unlink.model import DESTINATIONS, NewLink, stored_fields
 from functions.unlink.policies import Policies
+from functions.unlink.procedures.find import find_link
 from functions.unlink.stores.client import TransactionCancelled, in_parallel
 from functions.unlink.stores.items import runs
 from functions.unlink.stores.links import READ_BATCH, ExternalIdTaken, LinksTable, purge_at
@@ -85,30 +86,6 @@ def create_links(
         _take_back(created, links, deadline)
         raise failure
     return items
-
-
-def find_link(
-    reference: str,
-    *,
-    workspace_id: str,
-    links: LinksTable,
-    deadline: Deadline,
-    deleted: bool = False,
-) -> dict[str, Any]:
-    """A link of the workspace by id or short code, live unless ``deleted`` (then soft-deleted
-    ones too); raises ``LinkNotFound``."""
-    link_id = parse_link_id(reference)
-    if link_id is None:
-        if not SHORT_CODE.fullmatch(reference):
-            raise LinkNotFound
-        pointer = links.resolve_code(reference, deadline=deadline)
-        if pointer is None or pointer[0] != workspace_id:
-            raise LinkNotFound
-        link_id = pointer[1]
-    link = links.get(workspace_id, link_id, deadline=deadline)
-    if link is None or not (deleted or "livePk" in link):
-        raise LinkNotFound
-    return link
 
 
 def list_links(

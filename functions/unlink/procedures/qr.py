@@ -6,7 +6,7 @@ from aws_lambda_powertools import Logger
 
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import LinkNotFound, UnlinkError
-from functions.unlink.procedures.links import find_link
+from functions.unlink.procedures.find import find_link
 from functions.unlink.qrcodes import Style, render
 from functions.unlink.stores.images import Images
 from functions.unlink.stores.links import LinksTable, Registered

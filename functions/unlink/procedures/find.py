@@ -1,0 +1,35 @@
+"""Finding a link by what callers call it; apart, as what only reads needs no models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from functions.unlink.clock import Deadline
+from functions.unlink.codes import SHORT_CODE
+from functions.unlink.errors import LinkNotFound
+from functions.unlink.ids import parse_link_id
+from functions.unlink.stores.links import LinksTable
+
+
+def find_link(
+    reference: str,
+    *,
+    workspace_id: str,
+    links: LinksTable,
+    deadline: Deadline,
+    deleted: bool = False,
+) -> dict[str, Any]:
+    """A link of the workspace by id or short code, live unless ``deleted`` (then soft-deleted
+    ones too); raises ``LinkNotFound``."""
+    link_id = parse_link_id(reference)
+    if link_id is None:
+        if not SHORT_CODE.fullmatch(reference):
+            raise LinkNotFound
+        pointer = links.resolve_code(reference, deadline=deadline)
+        if pointer is None or pointer[0] != workspace_id:
+            raise LinkNotFound
+        link_id = pointer[1]
+    link = links.get(workspace_id, link_id, deadline=deadline)
+    if link is None or not (deleted or "livePk" in link):
+        raise LinkNotFound
+    return link
