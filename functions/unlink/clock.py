@@ -28,14 +28,17 @@ class Deadline:
     its own will and hands over what is left, instead of being killed at its timeout.
     """
 
-    __slots__ = ("_at",)
+    __slots__ = ("_at", "_within")
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, within: Deadline | None = None) -> None:
+        """In ``seconds``, or when ``within`` comes, whichever is first."""
         self._at = time.monotonic() + seconds
+        self._within = within
 
     def remaining(self) -> float:
         """Seconds left; negative once it has passed."""
-        return self._at - time.monotonic()
+        own = self._at - time.monotonic()
+        return own if self._within is None else min(own, self._within.remaining())
 
     def expire(self) -> None:
         """Let it come now."""

@@ -43,8 +43,9 @@ from functions.unlink.stores.items import runs
 from functions.unlink.stores.links import TRANSACTION_ACTIONS, LinksTable, LinkState
 from functions.unlink.stores.queues import Queue
 
-#: Ids between two looks at the lease.
-SLICE = 2_500
+#: Ids between two looks at the lease: few enough looks that throttled statements of one slice
+#: wait for each other in few rounds.
+SLICE = 5_000
 
 #: Longest lease in seconds: after a kill, nobody may take over before it has lapsed.
 LEASE_SECONDS = 60.0
@@ -131,7 +132,7 @@ def delete_by_filter(
     """
     if (earlier := replay(requester, stores.deletions, deadline)) is not None:
         return earlier
-    patience = Deadline(min(SELECT_PATIENCE, deadline.remaining()))
+    patience = Deadline(SELECT_PATIENCE, within=deadline)
     selection = _select(selector, requester.workspace_id, stores, patience)
     if (refusal := _why_not(selection, selector)) is not None:
         raise refusal
@@ -317,10 +318,13 @@ def run(
     for positions in runs(deletion.pending, SLICE):
         if deadline.passed or not _lease_is_held(deletion, stores, deadline):
             break
+        # Not past the lease either: under long throttling the next slice renews it first, and what
+        # is left of this one is handed over.
+        patience = Deadline(deletion.lease_until - time.time() - LEASE_MARGIN, within=deadline)
         if deletion.mode == "soft":
-            _soft_delete_slice(deletion, positions, stores, deadline)
+            _soft_delete_slice(deletion, positions, stores, patience)
         else:
-            _erase_slice(deletion, positions, stores, deadline, states)
+            _erase_slice(deletion, positions, stores, patience, states)
             states = None
     if deletion.pending:
         hand_over(deletion, stores=stores)
