@@ -22,11 +22,18 @@ from hypothesis.stateful import (
 )
 
 from functions.unlink.clock import Deadline
-from functions.unlink.errors import InvalidIds, LinkNotFound, ShortCodeTaken
+from functions.unlink.errors import (
+    DeletionNotFound,
+    InvalidIds,
+    LinkNotFound,
+    ShortCodeTaken,
+)
 from functions.unlink.model import NewLink
 from functions.unlink.outcomes import Outcome
 from functions.unlink.procedures.deletion import erase_many, erase_one, soft_delete
-from functions.unlink.procedures.links import create_links
+from functions.unlink.procedures.links import create_links, update_link
+from functions.unlink.procedures.restoration import RestoreStores, restore
+from functions.unlink.stores.restores import RestoresTable
 from tests.conftest import World, make_world
 
 pytestmark = pytest.mark.engine
@@ -42,6 +49,8 @@ class ModelLink:
     workspace: int
     code: str
     live: bool
+    title: str | None = None
+    deletion: str | None = None
 
 
 class Deletions(RuleBasedStateMachine):
@@ -57,6 +66,12 @@ class Deletions(RuleBasedStateMachine):
         self.codes = [f"{code}-{run}" for code in CODES]
         self.model: dict[str, ModelLink] = {}
         self.reported: list[str] = []
+        self.deletions: list[tuple[int, str, list[str]]] = []
+        self.restoring = RestoreStores(
+            self.world.stores.links,
+            self.world.stores.deletions,
+            RestoresTable(self.world.dynamodb, self.world.stores.deletions.name),
+        )
 
     # -- operations -------------------------------------------------------------------------
 
@@ -101,6 +116,53 @@ class Deletions(RuleBasedStateMachine):
         assert deletion.ids_with(Outcome.DELETED) == ids
         for link_id in ids:
             self.model[link_id].live = False
+            self.model[link_id].deletion = deletion.id
+        self.deletions.append((workspace, deletion.id, ids))
+
+    @rule(choice=st.integers(0, 9), foreign=st.booleans())
+    def restore(self, choice: int, foreign: bool) -> None:
+        """Undo one of the soft deletes, or try to as the other workspace."""
+        if not self.deletions:
+            return
+        workspace, deletion_id, ids = self.deletions[choice % len(self.deletions)]
+        asking = 1 - workspace if foreign else workspace
+        try:
+            restored = restore(
+                deletion_id,
+                None,
+                requester=self.world.requester(self.workspaces[asking]),
+                stores=self.restoring,
+                deadline=Deadline(20),
+            )
+        except DeletionNotFound:
+            assert foreign
+            return
+        assert not foreign
+        expected = [i for i in ids if i in self.model and self.model[i].deletion == deletion_id]
+        assert [i for i in restored.restored_ids if i in expected] == expected
+        # What it brought back before is reported again, and nothing else: a restore is idempotent.
+        assert set(restored.restored_ids) <= set(ids) & set(self.model)
+        for link_id in expected:
+            self.model[link_id].live = True
+            self.model[link_id].deletion = None
+
+    @rule(workspace=st.integers(0, 1), link=links, title=st.sampled_from(["one", "two"]))
+    def update(self, workspace: int, link: str, title: str) -> None:
+        try:
+            updated = update_link(
+                link,
+                {"title": title},
+                workspace_id=self.workspaces[workspace],
+                base_url="http://short.test",
+                links=self.world.stores.links,
+                deadline=Deadline(20),
+            )
+        except LinkNotFound:
+            assert not self._live_in(workspace, link)
+            return
+        assert self._live_in(workspace, link)
+        assert updated["title"] == title
+        self.model[link].title = title
 
     @rule(workspace=st.integers(0, 1), link=links)
     def erase(self, workspace: int, link: str) -> None:
@@ -152,6 +214,15 @@ class Deletions(RuleBasedStateMachine):
             else:
                 [(link_id, link)] = owner
                 assert pointer == (self.workspaces[link.workspace], link_id)
+
+    @invariant()
+    def live_links_are_whole(self) -> None:
+        for number, workspace in enumerate(getattr(self, "workspaces", [])):
+            live = {i: x for i, x in self.model.items() if x.workspace == number and x.live}
+            found = self.world.stores.links.get_many(workspace, list(live), deadline=Deadline(10))
+            assert {i: (x["shortCode"], x.get("title")) for i, x in found.items()} == {
+                i: (x.code, x.title) for i, x in live.items()
+            }
 
     @invariant()
     def nothing_is_reported_erased_twice(self) -> None:
