@@ -72,6 +72,16 @@ openapi: $(VENV_STAMP) ## Write functions/unlink/openapi.json anew from the code
 bench: $(VENV_STAMP) $(ENGINE_STAMP) ## The benchmarks of docs/performance.md, some minutes.
 	$(VENV)/bin/python -m bench
 
+.PHONY: aws-smoke
+aws-smoke: $(STAMPS) ## Deploy a throw-away stage to your AWS account, check it, destroy it (YES=1).
+	$(VENV)/bin/python -m administration.smoke $(if $(YES),--yes)
+
+.PHONY: audit
+audit: $(VENV_STAMP) ## Known vulnerabilities of the dependencies; asks the advisory services.
+	$(PYTHON) -m venv .local/audit-venv
+	.local/audit-venv/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	.local/audit-venv/bin/pip-audit --require-hashes --disable-pip -r requirements-dev.txt
+
 .PHONY: lock
 lock: ## Resolve the requirements*.in files anew, with hashes for every platform.
 	$(PYTHON) -m venv $(LOCK_VENV)

@@ -14,7 +14,7 @@ from collections import Counter
 from typing import Any
 
 from functions.unlink.clock import Deadline
-from functions.unlink.ids import SHARDS, shard_of
+from functions.unlink.ids import SHARDS, new_time_ordered_id, shard_of
 from functions.unlink.procedures.cleanup import CleanupStores, clean_up
 from functions.unlink.procedures.erasure import EraseStores, Removed, erase_what_hangs_on
 from functions.unlink.stores.clicks import ClicksTable
@@ -25,6 +25,9 @@ from functions.unlink.stores.failures import FailuresBucket
 from functions.unlink.stores.images import Images
 from functions.unlink.stores.links import LinksTable
 from functions.unlink.stores.queues import Queue
+
+#: The deletion that asked for the erasures: time-ordered, like real ones.
+DELETION = new_time_ordered_id()
 
 #: Seconds that each simulated call takes.
 LATENCY = 0.008
@@ -62,7 +65,7 @@ class Simulated:
         self._erasures[key] = {
             "pk": {"S": key},
             "sk": {"S": "ERASURE"},
-            "deletionId": {"S": "d"},
+            "deletionId": {"S": DELETION},
             "clicks": zero,
             "rollups": zero,
             "installs": zero,
@@ -92,7 +95,7 @@ class Simulated:
         self._count("Query", read=max(1, -(-len(found) * CLICK_BYTES // 4096)))
         return {"Items": [{"pk": {"S": pk}, "sk": {"S": sk}} for sk in found]}
 
-    def batch_write_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
+    def batch_write_item(self, *, RequestItems: dict[str, Any], **_: Any) -> dict[str, Any]:  # noqa: N803
         [requests] = RequestItems.values()
         self._count("BatchWriteItem", write=len(requests))
         with self._lock:
@@ -102,7 +105,7 @@ class Simulated:
                 del partition[bisect.bisect_left(partition, key["sk"]["S"])]
         return {}
 
-    def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
+    def batch_get_item(self, *, RequestItems: dict[str, Any], **_: Any) -> dict[str, Any]:  # noqa: N803
         [(table, request)] = RequestItems.items()
         self._count("BatchGetItem", read=len(request["Keys"]))
         return {"Responses": {table: [self._erasures[key["pk"]["S"]] for key in request["Keys"]]}}

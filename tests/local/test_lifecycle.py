@@ -1,0 +1,140 @@
+"""The stack on the local engine: deployed, changed, destroyed; the data outlives it.
+
+As in production the tables are retained; what only a real account shows (CodeDeploy's shift,
+termination protection) is left out.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, RemovalPolicy
+from aws_cdk import aws_lambda as lambda_
+
+from app import settings_of
+from infra.packaging import Target, build_archive
+from infra.stack import UnlinkStack
+from local import stack as local_stack
+from local.ministack import Engine
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+
+BEFORE = "This link does not exist"
+AFTER = "There is no such link"
+
+
+def changed(archive: Path, copy: Path) -> Path:
+    """The archive with one function changed, as an edit and a new packaging would."""
+    with zipfile.ZipFile(archive) as packed, zipfile.ZipFile(copy, "w") as repacked:
+        for entry in packed.infolist():
+            if "__pycache__/redirect." in entry.filename:
+                continue
+            content = packed.read(entry)
+            if entry.filename.startswith("functions/"):
+                content = content.replace(BEFORE.encode(), AFTER.encode())
+                if "__pycache__" in entry.filename and AFTER.encode() in content:
+                    continue
+            repacked.writestr(entry, content)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with Engine(log_name="lifecycle") as running:
+        running.client("s3").create_bucket(Bucket=local_stack._ASSET_BUCKET)
+        running.client("ssm").put_parameter(
+            Name=local_stack._BOOTSTRAP_PARAMETER,
+            Type="String",
+            Value=local_stack._BOOTSTRAP_VERSION,
+        )
+        yield running
+
+
+def assembled(archive: Path, directory: Path) -> Path:
+    settings = replace(
+        settings_of({"stage": "local", "publicBaseUrl": "http://short.test"}),
+        removal_policy=RemovalPolicy.RETAIN,
+    )
+    app = App(outdir=str(directory))
+    UnlinkStack(app, "Unlink-local", settings=settings, code=lambda_.Code.from_asset(str(archive)))
+    return Path(app.synth().directory)
+
+
+def cdk(engine: Engine, directory: Path, *arguments: str) -> None:
+    environment = local_stack._cdk_environment(engine)
+    local_stack._cdk(list(arguments), environment, directory / "cdk.log")
+
+
+def deployed(engine: Engine, assembly: Path, directory: Path) -> dict[str, str]:
+    outputs = directory / "outputs.json"
+    cdk(
+        engine,
+        directory,
+        "deploy",
+        f"--app={assembly}",
+        f"--outputs-file={outputs}",
+        "--require-approval=never",
+        "--method=direct",
+    )
+    (found,) = json.loads(outputs.read_text()).values()
+    return dict(found)
+
+
+def redirect_functions(engine: Engine) -> list[str]:
+    functions = engine.client("lambda").get_paginator("list_functions").paginate()
+    return [
+        function["FunctionName"]
+        for page in functions
+        for function in page["Functions"]
+        if function["Handler"] == "functions.redirect.handler"
+    ]
+
+
+def unknown_link(engine: Engine) -> str:
+    """The page that the version in service shows for a code that nobody has."""
+    [name] = redirect_functions(engine)
+    event: dict[str, Any] = {
+        "httpMethod": "GET",
+        "resource": "/{code}",
+        "path": "/nothing",
+        "pathParameters": {"code": "nothing"},
+        "headers": {"Accept": "text/html"},
+        "requestContext": {"requestId": "test", "identity": {}},
+    }
+    answer = engine.client("lambda").invoke(
+        FunctionName=name, Qualifier="live", Payload=json.dumps(event)
+    )
+    return str(json.loads(answer["Payload"].read())["body"])
+
+
+def test_the_stack_is_deployed_changed_and_destroyed_and_its_data_survives(
+    engine: Engine, tmp_path: Path
+) -> None:
+    archive, _ = build_archive(Target.host())
+    outputs = deployed(engine, assembled(archive, tmp_path / "first"), tmp_path)
+    assert BEFORE in unknown_link(engine)
+    table = outputs["LinksTableName"]
+    item = {"pk": {"S": "w#l"}, "sk": {"S": "LINK"}}
+    dynamodb = engine.client("dynamodb")
+    dynamodb.put_item(TableName=table, Item=item)
+
+    second = assembled(changed(archive, tmp_path / "changed.zip"), tmp_path / "second")
+    again = deployed(engine, second, tmp_path)
+
+    # Nothing was replaced, and the alias has moved on.
+    assert again == outputs
+    assert AFTER in unknown_link(engine)
+    assert "Item" in dynamodb.get_item(TableName=table, Key=item)
+
+    cdk(engine, tmp_path, "destroy", f"--app={second}", "--force")
+
+    assert redirect_functions(engine) == []
+    for name in ("Links", "Clicks", "Deletions", "Access"):
+        dynamodb.describe_table(TableName=outputs[f"{name}TableName"])
+    assert "Item" in dynamodb.get_item(TableName=table, Key=item)
