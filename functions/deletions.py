@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from functions.unlink import tokens
+from functions.unlink.clock import iso
 from functions.unlink.codes import SHORT_CODE
 from functions.unlink.deletion_view import deletion_detail, deletion_summary
 from functions.unlink.errors import (
@@ -31,6 +32,7 @@ from functions.unlink.settings import setting
 from functions.unlink.stores.client import client
 from functions.unlink.stores.deletions import Deletion, DeletionsTable, Selector
 from functions.unlink.stores.erasures import ErasuresTable
+from functions.unlink.stores.exports import KEPT_DAYS, ExportsBucket, object_key
 from functions.unlink.stores.links import LinksTable
 from functions.unlink.stores.queues import Queue
 from functions.unlink.stores.secrets import secret
@@ -136,7 +138,7 @@ def create_deletion(request: Request) -> Answer:
     asked = parse_new_deletion(request.json())
     caller.require("linksErase" if asked.mode == "erase" else "linksWrite")
     stores = _stores()
-    requester = _requester(request, _reason(request, asked.reason))
+    requester = _requester(request, _reason(request, asked.reason), export=asked.export)
     if asked.filter is not None:
         return _delete_by_filter(request, asked, requester, stores)
     valid, invalid = _distinct_ids(asked.ids, request)
@@ -252,7 +254,21 @@ def get_deletion(request: Request) -> Answer:
     page = deletions.page_of_ids(deletion, start, limit, deadline=request.deadline)
     cursor = _results_cursor(deletion, start + len(page))
     headers, noted = _about(deletion)
-    return Answer(200, deletion_detail(deletion, page, start, cursor), headers, noted)
+    body = deletion_detail(deletion, page, start, cursor)
+    if "analyticsRead" in request.caller.scopes:
+        body |= _export_of(deletion)
+    return Answer(200, body, headers, noted)
+
+
+def _export_of(deletion: Deletion) -> dict[str, Any]:
+    """Where the export that came first can be fetched, signed anew each time."""
+    export = deletion.export or {}
+    oldest = iso(time.time() - KEPT_DAYS * 86_400)
+    if not export.get("done") or export["completedAt"] < oldest:
+        return {}
+    bucket = ExportsBucket(client("s3"), setting("EXPORTS_BUCKET"))
+    url, until = bucket.url(object_key(deletion.workspace_id, deletion.id))
+    return {"export": {"url": url, "expiresAt": iso(until)}}
 
 
 @api.route("POST", "/api/deletions/<deletion>/restore", scope="linksRestore", dialect="hoko")
@@ -355,7 +371,7 @@ def _reason(request: Request, in_body: str | None) -> str | None:
     return in_query if in_body is None else in_body
 
 
-def _requester(request: Request, reason: str | None) -> Requester:
+def _requester(request: Request, reason: str | None, *, export: bool = False) -> Requester:
     caller = request.caller
     return Requester(
         workspace_id=caller.workspace_id,
@@ -365,6 +381,7 @@ def _requester(request: Request, reason: str | None) -> Requester:
         key=request.idempotency_key(),
         retention_days=caller.retention_days,
         policies=caller.policies.record(),
+        export_base_url=request.base_url if export else None,
     )
 
 

@@ -18,11 +18,14 @@ from functions.unlink.ids import time_of
 from functions.unlink.metrics import reporting
 from functions.unlink.procedures.deletion import Stores, resume
 from functions.unlink.procedures.erasure import requeue
+from functions.unlink.procedures.export import ExportStores
 from functions.unlink.procedures.restoration import RestoreStores, resume_restore
 from functions.unlink.settings import setting
+from functions.unlink.stores.clicks import ClicksTable
 from functions.unlink.stores.client import client
 from functions.unlink.stores.deletions import DeletionsTable
 from functions.unlink.stores.erasures import ErasuresTable
+from functions.unlink.stores.exports import ExportsBucket
 from functions.unlink.stores.links import LinksTable
 from functions.unlink.stores.queues import Queue
 from functions.unlink.stores.restores import RestoresTable
@@ -50,6 +53,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         deletions=DeletionsTable(dynamodb, setting("DELETIONS_TABLE")),
         erasures=ErasuresTable(dynamodb, setting("DELETIONS_TABLE")),
         resume_queue=Queue(client("sqs"), setting("RESUME_QUEUE_URL")),
+        exports=ExportStores(
+            links=LinksTable(dynamodb, setting("LINKS_TABLE")),
+            clicks=ClicksTable(dynamodb, setting("CLICKS_TABLE")),
+            # A part of 16 MB takes longer than a call of DynamoDB.
+            bucket=ExportsBucket(client("s3", read_timeout=30), setting("EXPORTS_BUCKET")),
+        ),
     )
     if "Records" not in event:
         lapsed = stores.deletions.lapsed(limit=SWEEP, deadline=deadline)

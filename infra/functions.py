@@ -174,6 +174,7 @@ class Functions(Construct):
                 **self._tables("links", "deletions", "access"),
                 "CURSOR_SECRET_ARN": self._secrets.cursor.secret_arn,
                 "RESUME_QUEUE_URL": self._queues.resume.queue_url,
+                "EXPORTS_BUCKET": self._data.exports_bucket.bucket_name,
             },
             statements=[
                 self._allow_deleting_links(),
@@ -183,6 +184,11 @@ class Functions(Construct):
                 allow("dynamodb:Query", on=[self._data.deletions.table_arn]),
                 allow("dynamodb:Query", on=[index_arn(self._data.links, LIVE_INDEX)]),
                 allow("sqs:SendMessage", on=[self._queues.resume.queue_arn]),
+                # What a signed URL may do is what its signer may.
+                allow(
+                    "s3:GetObject",
+                    on=[self._data.exports_bucket.arn_for_objects(f"{EXPORTS_PREFIX}*")],
+                ),
                 self._allow_counting_requests(),
                 self._allow_reading_cursor_secret(),
             ],
@@ -346,9 +352,10 @@ class Functions(Construct):
             timeout=WORKER_TIMEOUT,
             memory_mb=ONE_VCPU_MB,
             environment={
-                **self._tables("links", "deletions"),
+                **self._tables("links", "clicks", "deletions"),
                 "RESUME_QUEUE_URL": self._queues.resume.queue_url,
                 "ERASE_QUEUE_URL": self._queues.erase.queue_url,
+                "EXPORTS_BUCKET": self._data.exports_bucket.bucket_name,
             },
             statements=[
                 self._allow_deleting_links(),
@@ -365,6 +372,15 @@ class Functions(Construct):
                     ],
                 ),
                 allow("sqs:SendMessage", on=[self._queues.resume.queue_arn]),
+                # The export that a deletion may ask for first.
+                allow("dynamodb:Query", on=[self._data.clicks.table_arn]),
+                allow(
+                    "s3:AbortMultipartUpload",
+                    "s3:ListMultipartUploadParts",
+                    "s3:PutObject",
+                    on=[self._data.exports_bucket.arn_for_objects(f"{EXPORTS_PREFIX}*")],
+                ),
+                allow("s3:ListBucket", on=[self._data.exports_bucket.bucket_arn]),
             ],
         )
         self._work_through(

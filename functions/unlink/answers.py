@@ -246,6 +246,13 @@ class DeletionResult(_Answer):
     outcome: Literal["deleted", "erased", "notFound", "pending", "failed", "restored"]
 
 
+class DeletionExport(_Answer):
+    """Where the export that came first can be fetched: for seven days, with ``analyticsRead``."""
+
+    url: str | None
+    expiresAt: Time | None
+
+
 class DeletionSummary(_Answer):
     """The durable record of one delete request."""
 
@@ -265,6 +272,7 @@ class DeletionSummary(_Answer):
         str | None, Field(description="Why a deletion by filter was given up, nothing deleted.")
     ]
     receipt: dict[str, Any] | None
+    export: DeletionExport | None
 
 
 class Deletion(DeletionSummary):

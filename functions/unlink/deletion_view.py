@@ -25,6 +25,8 @@ def deletion_summary(deletion: Deletion) -> dict[str, Any]:
         "filter": deletion.selector.filter if deletion.selector else None,
         "failure": deletion.failure,
         "receipt": deletion.receipt,
+        # Where it can be fetched is for those who may read visits, and asked for one by one.
+        "export": {"url": None, "expiresAt": None} if deletion.export is not None else None,
     }
 
 

@@ -187,6 +187,7 @@ class NewDeletion(_Edge):
     mode: Literal["soft", "erase"] = "soft"
     reason: Annotated[str, StringConstraints(max_length=500)] | None = None
     dryRun: StrictBool = False
+    export: StrictBool = False
     confirmationToken: str | None = None
 
 

@@ -120,6 +120,7 @@ def new_deletion(**what: Schema) -> Schema:
             "mode": {"enum": ["soft", "erase"], "default": "soft"},
             "reason": {"type": ["string", "null"], "maxLength": 500},
             "dryRun": {"type": "boolean", "default": False},
+            "export": {"type": "boolean", "default": False},
         },
         "required": [next(iter(what))],
         "additionalProperties": False,
@@ -485,7 +486,8 @@ OPERATIONS: dict[str, Operation] = {
             "`soft` (scope `linksWrite`) is all or nothing, `erase` (scope `linksErase`) per id. A "
             "filter means the live links that match when the deletion is resolved; a dry run of "
             "one answers a `confirmationToken` that binds the deletion to that very set. "
-            "The way in for clients that cannot send a body with DELETE."
+            "With `export` links and clicks are written as NDJSON first, and deleted when that is "
+            "complete. The way in for clients that cannot send a body with DELETE."
         ),
     ),
     "GET /api/deletions": Operation(

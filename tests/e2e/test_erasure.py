@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -191,3 +192,20 @@ def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not come to be"
         time.sleep(0.2)
+
+
+def test_an_export_comes_before_the_delete(stack: LocalStack, admin: Client) -> None:
+    link = admin.create(title="Exported")
+    click(admin, link, 2)
+
+    asked = admin.post("/api/deletions", {"ids": [link["id"]], "export": True})
+
+    assert (asked.status, asked.json["state"]) == (202, "exporting")
+    deletion_id = asked.headers["x-deletion-id"]
+    wait_for(lambda: admin.get(f"/api/deletions/{deletion_id}").json["state"] == "complete", 60)
+    export = admin.get(f"/api/deletions/{deletion_id}").json["export"]
+    with urllib.request.urlopen(export["url"], timeout=30) as answer:
+        lines = [json.loads(line) for line in answer.read().splitlines()]
+    assert [line["type"] for line in lines] == ["link", "click", "click"]
+    assert lines[0]["title"] == "Exported"
+    assert admin.get(f"/api/links/{link['id']}").status == 404

@@ -60,6 +60,7 @@ MAY = {
         "Links/index/live": {"Query"},
         "Deletions": RECORDER | {"BatchGetItem"},
         "Deletions/index/open": {"Query"},
+        "Clicks": {"Query"},
     },
     "cleanup": {"Links/stream": FOLLOWER, "Deletions": {"GetItem"}},
     "erase": {

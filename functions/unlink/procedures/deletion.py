@@ -11,10 +11,10 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from functions.unlink import metrics
-from functions.unlink.clock import Deadline, iso
+from functions.unlink.clock import Deadline, iso, now_iso
 from functions.unlink.errors import (
     InternalError,
     InvalidIds,
@@ -43,6 +43,9 @@ from functions.unlink.stores.items import runs
 from functions.unlink.stores.links import TRANSACTION_ACTIONS, LinksTable, LinkState
 from functions.unlink.stores.queues import Queue
 
+if TYPE_CHECKING:
+    from functions.unlink.procedures.export import ExportStores
+
 #: Ids between two looks at the lease: few enough looks that throttled statements of one slice
 #: wait for each other in few rounds.
 SLICE = 5_000
@@ -68,6 +71,8 @@ class Stores:
     deletions: DeletionsTable
     erasures: ErasuresTable
     resume_queue: Queue
+    #: For those who write exports; others hand such a deletion over.
+    exports: ExportStores | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,8 @@ class Requester:
     reason: str | None = None
     key: IdempotencyKey | None = None
     retention_days: int | None = None
+    #: Where short links live, if links and clicks are to be exported before they are deleted.
+    export_base_url: str | None = None
     #: The workspace's policies at this moment, for what finishes the deletion later.
     policies: Mapping[str, Any] = field(default_factory=dict)
 
@@ -272,7 +279,7 @@ def _new_deletion(
         id=deletion_id,
         workspace_id=requester.workspace_id,
         mode=mode,
-        state="deleting",
+        state="exporting" if requester.export_base_url else "deleting",
         actor=requester.actor,
         created_at=iso(time_of(deletion_id)),
         source_ip=requester.source_ip,
@@ -283,6 +290,7 @@ def _new_deletion(
         lease_until=time.time() + max(0.0, deadline.remaining()) + LEASE_MARGIN,
         retention_days=requester.retention_days,
         policies=dict(requester.policies),
+        export={"baseUrl": requester.export_base_url} if requester.export_base_url else None,
     )
 
 
@@ -315,6 +323,15 @@ def run(
     The caller holds the lease. An error that no retry mends is raised with the record left
     open: the sweep will try again when the lease has lapsed.
     """
+    if deletion.pending and deletion.export is not None and not deletion.export.get("done"):
+        # Nothing is deleted before the export is complete.
+        states = None
+        try:
+            if not _export(deletion, deletion.export, stores, deadline):
+                hand_over(deletion, stores=stores)
+                return
+        except _LeaseLost:
+            return
     for positions in runs(deletion.pending, SLICE):
         if deadline.passed or not _lease_is_held(deletion, stores, deadline):
             break
@@ -369,6 +386,41 @@ def _resolve(deletion: Deletion, stores: Stores, deadline: Deadline) -> bool:
     deletion.link_ids = selection.link_ids
     deletion.outcomes = bytearray([Outcome.PENDING]) * len(selection.link_ids)
     return stores.deletions.record_ids(deletion, deadline=deadline)
+
+
+class _LeaseLost(Exception):
+    """Another worker goes on with the deletion."""
+
+
+def _export(deletion: Deletion, export: dict[str, Any], stores: Stores, deadline: Deadline) -> bool:
+    """Go on with the export of a deletion's links; False while it is not complete."""
+    if stores.exports is None:
+        return False
+    # What writes lines brings pydantic, which most cold starts need not wait for.
+    from functions.unlink.procedures.export import Position, write_export
+    from functions.unlink.stores.exports import object_key
+
+    def save(reached: Position) -> None:
+        deletion.export = export | {"position": reached.stored(), "done": reached.done}
+        deletion.state = "deleting" if reached.done else "exporting"
+        if reached.done:
+            deletion.export |= {"completedAt": now_iso()}
+        seconds, last_words = LEASE_SECONDS, _last_words()
+        if not stores.deletions.save_export(deletion, lease_seconds=seconds, deadline=last_words):
+            raise _LeaseLost
+
+    reached = write_export(
+        deletion.link_ids,
+        workspace_id=deletion.workspace_id,
+        key=object_key(deletion.workspace_id, deletion.id),
+        until=deletion.created_at,
+        base_url=export["baseUrl"],
+        position=Position.read(export.get("position")),
+        save=save,
+        stores=stores.exports,
+        deadline=deadline,
+    )
+    return reached.done
 
 
 def hand_over(deletion: Deletion, *, stores: Stores) -> None:

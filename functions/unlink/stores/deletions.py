@@ -99,6 +99,8 @@ class Deletion:
     lease_until: float = 0.0
     retention_days: int | None = None
     policies: dict[str, Any] = field(default_factory=dict)
+    #: Where an export that comes first stands: ``baseUrl``, ``position``, ``done``.
+    export: dict[str, Any] | None = None
     receipt: dict[str, Any] | None = None
 
     @property
@@ -493,6 +495,37 @@ class DeletionsTable:
             else:
                 return
 
+    def save_export(self, deletion: Deletion, *, lease_seconds: float, deadline: Deadline) -> bool:
+        """Record how far the export is, and the state, and prolong the lease.
+
+        False when the lease was lost to another worker, whose record then stands.
+        """
+        until = time.time() + lease_seconds
+        lease_is_ours = "attribute_exists(openPk) AND lease=:lease"
+        try:
+            call(
+                self._client.update_item,
+                deadline=deadline,
+                TableName=self.name,
+                Key=_header_key(deletion),
+                UpdateExpression=(
+                    "SET #state=:state, #export=:export, leaseUntil=:until, openSk=:open"
+                ),
+                ConditionExpression=lease_is_ours,
+                ExpressionAttributeNames={"#state": "state", "#export": "export"},
+                ExpressionAttributeValues={
+                    **to_item({":export": deletion.export or {}}),
+                    ":state": {"S": deletion.state},
+                    ":lease": {"S": deletion.lease or ""},
+                    ":until": {"N": f"{until:.3f}"},
+                    ":open": {"S": f"{iso(until)}#{deletion.id}"},
+                },
+            )
+        except ConditionFailed:
+            return False
+        deletion.lease_until = until
+        return True
+
     def close(self, deletion: Deletion, *, state: str, deadline: Deadline) -> None:
         """Record the final outcomes: ``complete``, ``failed`` (nothing was deleted), or
         ``erasing`` while the rest is cleaned up.
@@ -638,6 +671,7 @@ def _header_item(deletion: Deletion) -> dict[str, Any]:
             "retentionDays": deletion.retention_days,
             "selector": _selector_record(deletion.selector),
             "policies": deletion.policies or None,
+            "export": deletion.export,
             "counts": count(deletion.outcomes),
             "outcomes": pack_outcomes(deletion.outcomes),
         }
@@ -683,6 +717,7 @@ def _deletion(item: dict[str, Any]) -> Deletion:
         lease_until=int(record.get("leaseUntil", 0)) / 1000,
         retention_days=int(record["retentionDays"]) if "retentionDays" in record else None,
         policies=record.get("policies", {}),
+        export=record.get("export"),
         receipt=_whole(record["receipt"]) if "receipt" in record else None,
     )
 
