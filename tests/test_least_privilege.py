@@ -100,6 +100,7 @@ ELSEWHERE: dict[str, dict[str, set[tuple[str, str]]]] = {
             ("dynamodb:ConditionCheckItem", "DataLinks"),
         },
         "codes in quarantine": {("dynamodb:UpdateItem", "DataLinks")},
+        "a signed URL: its reader calls": {("s3:GetObject", "DataExportsBucket/exports/*")},
     },
     "links": {
         "not found in use: a candidate for removal": {
@@ -134,6 +135,13 @@ ELSEWHERE: dict[str, dict[str, set[tuple[str, str]]]] = {
             ("dynamodb:UpdateItem", "DataLinks"),
             ("sqs:SendMessage", "QueuesErase"),
             ("sqs:SendMessage", "QueuesResume"),
+        },
+        "a deletion that is to be exported first": {
+            ("dynamodb:Query", "DataClicks"),
+            ("s3:AbortMultipartUpload", "DataExportsBucket/exports/*"),
+            ("s3:ListBucket", "DataExportsBucket"),
+            ("s3:ListMultipartUploadParts", "DataExportsBucket/exports/*"),
+            ("s3:PutObject", "DataExportsBucket/exports/*"),
         },
     },
 }
