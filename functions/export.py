@@ -8,6 +8,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from functions.unlink.clock import Deadline
+from functions.unlink.metrics import reporting
 from functions.unlink.procedures.export import ExportStores, run_export
 from functions.unlink.settings import setting
 from functions.unlink.stores.clicks import ClicksTable
@@ -22,6 +23,7 @@ log = Logger()
 MARGIN = 5.0
 
 
+@reporting
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """SQS batch; ``batchItemFailures`` is answered."""
     deadline = Deadline(context.get_remaining_time_in_millis() / 1000 - MARGIN)
