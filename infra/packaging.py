@@ -127,7 +127,12 @@ def install_dependencies(target: Target) -> Path:
             _add_to_archive(Path(scratch) / "packed.zip", fresh)
             # The directory comes last: it stands for a build that was finished.
             (Path(scratch) / "packed.zip").replace(_packed(directory))
-            fresh.replace(directory)
+            try:
+                fresh.replace(directory)
+            except OSError:
+                # Another process has built the same meanwhile.
+                if not directory.exists():
+                    raise
     return directory
 
 
