@@ -7,12 +7,14 @@ import inspect
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from functions.unlink.errors import UnlinkError
+from functions.unlink.policies import Policies
 from functions.unlink.stores.erasures import SUMS
 from local import run
 from tests.readme import ROOT, called_routes, documented_routes, readme
@@ -116,6 +118,11 @@ def test_the_readme_lists_the_status_of_every_error() -> None:
 
     listed = {int(row[1]) for row in re.finditer(r"^\| (\d{3}) \|", readme(), re.MULTILINE)}
     assert {int(error.status) for error in tree(UnlinkError)} - listed == set()
+
+
+def test_the_readme_lists_the_policies_of_a_workspace() -> None:
+    listed = re.findall(r"^\| `--([a-z-]+)` \|", readme(), re.MULTILINE)
+    assert listed == [field.name.replace("_", "-") for field in fields(Policies)]
 
 
 def test_the_readme_shows_a_whole_receipt() -> None:
