@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from functions.unlink import tokens
 from functions.unlink.clock import iso
 from functions.unlink.codes import SHORT_CODE
-from functions.unlink.deletion_view import deletion_detail, deletion_summary
+from functions.unlink.deletion_view import deletion_detail, deletion_summary, restore_summary
 from functions.unlink.errors import (
     DeletionNotFound,
-    InvalidIds,
     InvalidRequest,
     LinkNotFound,
     as_text,
@@ -35,6 +34,7 @@ from functions.unlink.stores.erasures import ErasuresTable
 from functions.unlink.stores.exports import KEPT_DAYS, ExportsBucket, object_key
 from functions.unlink.stores.links import LinksTable
 from functions.unlink.stores.queues import Queue
+from functions.unlink.stores.restores import NOT_IN_DELETION, RestoresTable
 from functions.unlink.stores.secrets import secret
 
 if TYPE_CHECKING:
@@ -45,6 +45,9 @@ CONFIRMATION_SECONDS = 3600
 
 #: Outcomes in one answer, unless asked for otherwise.
 RESULTS = 100
+
+#: Restores that a deletion shows, newest first.
+RESTORES = 25
 
 api = Api()
 
@@ -255,6 +258,11 @@ def get_deletion(request: Request) -> Answer:
     cursor = _results_cursor(deletion, start + len(page))
     headers, noted = _about(deletion)
     body = deletion_detail(deletion, page, start, cursor)
+    if deletion.mode == "soft" and not deletion.open:
+        restores = RestoresTable(client("dynamodb"), setting("DELETIONS_TABLE")).of_deletion(
+            deletion.workspace_id, deletion.id, limit=RESTORES, deadline=request.deadline
+        )
+        body["restores"] = [restore_summary(each) for each in restores]
     if "analyticsRead" in request.caller.scopes:
         body |= _export_of(deletion)
     return Answer(200, body, headers, noted)
@@ -275,12 +283,12 @@ def _export_of(deletion: Deletion) -> dict[str, Any]:
 def restore_deletion(request: Request) -> Answer:
     """Bring back all links of a soft delete, or those of ``{"ids": […]}``, per id."""
     from functions.unlink.procedures.restoration import RestoreStores, restore
-    from functions.unlink.stores.restores import RestoresTable
 
     deletion_id = parse_link_id(request.path["deletion"])
     if deletion_id is None:
         raise DeletionNotFound
     ids: list[str] | None = None
+    malformed: list[str] = []
     reason = request.reason
     if request.body.strip():
         body = request.json()
@@ -288,9 +296,7 @@ def restore_deletion(request: Request) -> Answer:
             raise InvalidRequest('The body may be {"ids": […]}, optionally with "reason"')
         reason = _reason(request, check_reason(body.get("reason")))
         if "ids" in body:
-            ids, invalid = _distinct_ids(body["ids"], request)
-            if invalid:
-                raise InvalidIds(invalid=invalid, unknown=[])
+            ids, malformed = _distinct_ids(body["ids"], request)
     stores = _stores()
     done = restore(
         deletion_id,
@@ -304,7 +310,8 @@ def restore_deletion(request: Request) -> Answer:
         deadline=request.deadline,
     )
     headers, noted = _about(done.deletion)
-    answer: dict[str, Any] = {"restoredIds": done.restored_ids, "refused": done.refused}
+    refused = done.refused + [{"id": each, "reason": NOT_IN_DELETION} for each in malformed]
+    answer: dict[str, Any] = {"restoredIds": done.restored_ids, "refused": refused}
     noted |= {"restoreId": done.restore.id, "restored": len(answer["restoredIds"])}
     if done.pending_ids:
         headers["Location"] = f"{request.base_url}/api/deletions/{deletion_id}"

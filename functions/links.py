@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from functions.unlink import tokens
-from functions.unlink.errors import InvalidRequest
+from functions.unlink.clock import Deadline
+from functions.unlink.errors import Conflict, InvalidRequest
 from functions.unlink.filters import NAMES, LinkFilter
 from functions.unlink.http import Answer, Api, Request
 from functions.unlink.model import link_view, parse_link_changes, parse_new_links
@@ -15,6 +16,7 @@ from functions.unlink.procedures.links import create_links, list_links, update_l
 from functions.unlink.settings import setting
 from functions.unlink.stores.client import client
 from functions.unlink.stores.links import LinksTable
+from functions.unlink.stores.requests import Claim, RequestsTable
 from functions.unlink.stores.secrets import secret
 
 #: Page size of ``GET /api/links``.
@@ -28,9 +30,33 @@ def _links() -> LinksTable:
     return LinksTable(client("dynamodb"), setting("LINKS_TABLE"))
 
 
-@api.route("POST", "/api/links", scope="linksWrite", answered_once=True)
+#: What noting an answer for its repetition may take, in seconds.
+NOTE_PATIENCE = 1.5
+
+
+@api.route("POST", "/api/links", scope="linksWrite")
 def create(request: Request) -> Answer:
     """Create one link (an object) or up to 1,000 (an array), all or none."""
+    key = request.idempotency_key()
+    if key is None:
+        return _create(request, None)
+    requests = RequestsTable(client("dynamodb"), setting("LINKS_TABLE"))
+    workspace_id = request.caller.workspace_id
+    claim = requests.claim(workspace_id, key, deadline=request.deadline)
+    if claim.made is not None:
+        return _created_before(request, claim.link_ids(claim.made))
+    try:
+        answer = _create(request, claim)
+    except BaseException:
+        # A refusal changed nothing, so its repetition may well be welcome.
+        requests.release(workspace_id, key, claim, deadline=Deadline(NOTE_PATIENCE))
+        raise
+    made = int(answer.noted["ids"])
+    requests.answered(workspace_id, key, claim, made, deadline=Deadline(NOTE_PATIENCE))
+    return answer
+
+
+def _create(request: Request, claim: Claim | None) -> Answer:
     body = request.json()
     created = create_links(
         parse_new_links(body),
@@ -39,11 +65,26 @@ def create(request: Request) -> Answer:
         base_url=request.base_url,
         links=_links(),
         deadline=request.deadline,
+        link_ids=claim.link_ids if claim else None,
         policies=request.caller.policies,
     )
-    views = [link_view(link, request.base_url) for link in created]
+    return _made(request, created, many=isinstance(body, list))
+
+
+def _created_before(request: Request, link_ids: list[str]) -> Answer:
+    """The links that the same request made, as they are now."""
+    found = _links().get_many(request.caller.workspace_id, link_ids, deadline=request.deadline)
+    if any(link_id not in found or "livePk" not in found[link_id] for link_id in link_ids):
+        # Nothing of a deleted link is kept to answer with, and making it again is not asked for.
+        raise Conflict("What this request created has been deleted since")
+    links = [found[link_id] for link_id in link_ids]
+    return _made(request, links, many=isinstance(request.json(), list))
+
+
+def _made(request: Request, links: list[dict[str, Any]], *, many: bool) -> Answer:
+    views = [link_view(link, request.base_url) for link in links]
     noted = {"ids": len(views)}
-    if isinstance(body, list):
+    if many:
         return Answer(201, views, noted=noted)
     location = {"Location": f"{request.base_url}/api/links/{views[0]['id']}"}
     return Answer(201, views[0], location, noted)

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from local.ministack import LOCAL_DIR, EngineError
-from local.seed import SeedError, Workspace, seed_demo
+from local.seed import SeedError, Shown, Workspace, seed_demo, show
 from local.stack import LocalStack, StackError, bind, running
 
 ENV_FILE = LOCAL_DIR / "demo.env"
@@ -24,8 +24,6 @@ DEFAULT_PORT = 8000
 DEMO_USER = "demo@example.com"
 SESSION_SECONDS = 45 * 60
 """How often the demo user signs in anew: a session lasts an hour."""
-
-Link = dict[str, Any]
 
 
 def main() -> int:
@@ -47,13 +45,13 @@ def main() -> int:
         # Of an earlier run that was killed: the file says that the API answers.
         ENV_FILE.unlink(missing_ok=True)
         with running(bridge, name=f"run-{bridge.port}", say=_say) as stack:
-            demo, other, free, links = _seed(stack)
+            demo, other, free, shown = _seed(stack)
             user = stack.access.add_user(DEMO_USER)
             stack.access.add_member(demo.workspace_id, user)
             session = stack.access.sign_in(user)
             settings = _write_env(stack, demo, other, free, session)
             try:
-                _say(_guide(stack, demo, other, free, links))
+                _say(_guide(stack, demo, other, free, shown))
                 _say(f"Ready after {time.monotonic() - began:.1f} s. Ctrl-C stops it.\n")
                 bridge.log = _say
                 while not stop.wait(SESSION_SECONDS):
@@ -83,15 +81,15 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _seed(stack: LocalStack) -> tuple[Workspace, Workspace, Workspace, list[Link]]:
+def _seed(stack: LocalStack) -> tuple[Workspace, Workspace, Workspace, Shown]:
     began = time.monotonic()
     _say("Seeding three workspaces, 25 links and their clicks, through the API ...")
     demo = stack.access.add_workspace("demo", plan="enterprise")
     other = stack.access.add_workspace("other", plan="enterprise")
     free = stack.access.add_workspace("free", plan="free")
-    links = seed_demo(stack.base_url, demo.api_key)
+    shown = show(stack.base_url, demo, seed_demo(stack.base_url, demo.api_key))
     _say(f"  done in {time.monotonic() - began:.1f} s")
-    return demo, other, free, links
+    return demo, other, free, shown
 
 
 def _write_env(
@@ -126,43 +124,73 @@ def _remove_env(settings: str) -> None:
 
 # Examples by route: (path with values filled in, body). Each uses links of its own, so that
 # they can be pasted one after the other.
-Example = Callable[[list[Link]], tuple[str, Any]]
+Example = Callable[[Shown], tuple[str, Any]]
 
 EXAMPLES: dict[tuple[str, str], Example] = {
-    ("GET", "/{code}"): lambda links: (f"/{links[0]['shortCode']}", None),
-    ("HEAD", "/{code}"): lambda links: (f"/{links[0]['shortCode']}", None),
+    ("GET", "/{code}"): lambda shown: (f"/{shown.links[0]['shortCode']}", None),
+    ("HEAD", "/{code}"): lambda shown: (f"/{shown.links[0]['shortCode']}", None),
     ("GET", "/api/links"): lambda _: ("/api/links?limit=3", None),
     ("POST", "/api/links"): lambda _: (
         "/api/links",
         {"originalUrl": "https://example.com/welcome", "title": "Welcome", "tags": ["try"]},
     ),
-    ("GET", "/api/links/{id}"): lambda links: (f"/api/links/{links[1]['id']}", None),
-    ("GET", "/api/links/{id}/qr"): lambda links: (
-        f"/api/links/{links[1]['id']}/qr?format=svg&size=300&color=1a237e",
+    ("GET", "/api/links/{id}"): lambda shown: (f"/api/links/{shown.links[1]['id']}", None),
+    ("GET", "/api/links/{id}/qr"): lambda shown: (
+        f"/api/links/{shown.links[1]['id']}/qr?format=svg&size=300&color=1a237e",
         None,
     ),
-    ("PUT", "/api/links/{id}"): lambda links: (
-        f"/api/links/{links[1]['id']}",
+    ("PUT", "/api/links/{id}"): lambda shown: (
+        f"/api/links/{shown.links[1]['id']}",
         {"title": "A better title"},
     ),
-    ("DELETE", "/api/links"): lambda links: ("/api/links", [links[20]["id"], links[21]["id"]]),
-    ("DELETE", "/api/links/{id}"): lambda links: (f"/api/links/{links[23]['id']}", None),
-    ("POST", "/api/links/bulk-delete"): lambda links: (
-        "/api/links/bulk-delete",
-        {"ids": [links[24]["id"], "00000000-0000-4000-8000-000000000000"]},
+    ("DELETE", "/api/links"): lambda shown: (
+        "/api/links",
+        [shown.links[20]["id"], shown.links[21]["id"]],
     ),
-    ("POST", "/api/deletions"): lambda links: (
+    ("DELETE", "/api/links/{id}"): lambda shown: (f"/api/links/{shown.links[23]['id']}", None),
+    ("POST", "/api/links/bulk-delete"): lambda shown: (
+        "/api/links/bulk-delete",
+        {"ids": [shown.links[24]["id"], "00000000-0000-4000-8000-000000000000"]},
+    ),
+    ("POST", "/api/deletions"): lambda shown: (
         "/api/deletions",
-        {"ids": [links[22]["id"]], "reason": "campaign is over", "dryRun": True},
+        {"ids": [shown.links[22]["id"]], "reason": "campaign is over", "dryRun": True},
     ),
     ("GET", "/api/deletions"): lambda _: ("/api/deletions?limit=3", None),
+    ("GET", "/api/deletions/{id}"): lambda shown: (f"/api/deletions/{shown.deletion_id}", None),
+    ("POST", "/api/deletions/{id}/restore"): lambda shown: (
+        f"/api/deletions/{shown.deletion_id}/restore",
+        {"reason": "deleted by mistake"},
+    ),
+    ("GET", "/api/analytics/links/{id}"): lambda shown: (
+        f"/api/analytics/links/{shown.links[0]['id']}?days=7",
+        None,
+    ),
+    ("POST", "/api/analytics/links/{id}/export"): lambda shown: (
+        f"/api/analytics/links/{shown.links[0]['id']}/export",
+        {},
+    ),
+    ("GET", "/api/analytics/links/{id}/export/{exportId}"): lambda shown: (
+        f"/api/analytics/links/{shown.links[0]['id']}/export/{shown.export_id}",
+        None,
+    ),
+    ("POST", "/api/installs"): lambda shown: (
+        "/api/installs",
+        {"linkId": shown.links[0]["id"], "platform": "iOS"},
+    ),
+    ("GET", "/api/openapi.json"): lambda _: ("/api/openapi.json", None),
+    ("GET", "/api/docs"): lambda _: ("/api/docs", None),
+    ("GET", "/api/docs/{asset}"): lambda _: ("/api/docs/start.js", None),
 }
+
+#: Ordinary keys lack the scope: to them a delete is final.
+_FOR_ADMINISTRATORS = frozenset({("POST", "/api/deletions/{id}/restore")})
 
 _ORDER = ("POST", "GET", "HEAD", "PUT", "DELETE")
 
 
 def _guide(
-    stack: LocalStack, demo: Workspace, other: Workspace, free: Workspace, links: list[Link]
+    stack: LocalStack, demo: Workspace, other: Workspace, free: Workspace, shown: Shown
 ) -> str:
     """What a newcomer needs: addresses, keys, and a line to paste for every deployed route."""
     lines = [
@@ -181,7 +209,7 @@ def _guide(
         "",
     ]
     for method, path in sorted(stack.routes(), key=_by_harm):
-        lines += [f"# {method} {path}", curl(stack.base_url, demo.api_key, method, path, links), ""]
+        lines += [f"# {method} {path}", curl(stack.base_url, demo, method, path, shown), ""]
     return "\n".join(lines)
 
 
@@ -196,10 +224,12 @@ def _by_harm(route: tuple[str, str]) -> tuple[bool, int, str]:
     return "delete" in path or method == "DELETE", order, path
 
 
-def curl(base_url: str, api_key: str, method: str, path: str, links: list[Link]) -> str:
+def curl(base_url: str, workspace: Workspace, method: str, path: str, shown: Shown) -> str:
     """A line to paste for a route; one without an example shows its path as deployed."""
     example = EXAMPLES.get((method, path))
-    target, body = example(links) if example else (path, None)
+    target, body = example(shown) if example else (path, None)
+    for_administrators = (method, path) in _FOR_ADMINISTRATORS
+    key = workspace.admin_key if for_administrators else workspace.api_key
     words = ["curl", "-i"]
     if method == "HEAD":
         words = ["curl", "-I"]
@@ -207,7 +237,7 @@ def curl(base_url: str, api_key: str, method: str, path: str, links: list[Link])
         words += ["-X", method]
     words.append(base_url + target)
     if path.startswith("/api/"):
-        words += ["-H", f"Authorization: Bearer {api_key}"]
+        words += ["-H", f"Authorization: Bearer {key}"]
     if body is not None:
         words += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
     return shlex.join(words)

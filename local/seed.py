@@ -198,6 +198,43 @@ def seed_demo(base_url: str, api_key: str) -> list[dict[str, Any]]:
     return links
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What the examples of the guide are made with."""
+
+    links: list[dict[str, Any]]
+    """The demo links."""
+    deletion_id: str
+    """Of a link beside the demo links, soft-deleted."""
+    export_id: str
+    """Of the clicks of the first demo link."""
+
+
+def show(base_url: str, workspace: Workspace, links: list[dict[str, Any]]) -> Shown:
+    """Delete a link and ask for an export, so that there is one of each to look at."""
+    link = _made(base_url, workspace, "/api/links", {"originalUrl": "https://example.com/over"})
+    deletion = _made(
+        base_url, workspace, "/api/deletions", {"ids": [link["id"]], "reason": "campaign is over"}
+    )
+    export = _made(base_url, workspace, f"/api/analytics/links/{links[0]['id']}/export", {})
+    return Shown(links, deletion["id"], export["id"])
+
+
+def _made(base_url: str, workspace: Workspace, path: str, body: Any) -> dict[str, Any]:
+    """The answer to a POST with the workspace's ordinary key."""
+    headers = {
+        "Authorization": f"Bearer {workspace.api_key}",
+        "Content-Type": "application/json",
+    }
+    status, answer = _request(
+        base_url, "POST", path, headers=headers, body=json.dumps(body).encode()
+    )
+    if status not in (200, 201, 202):
+        raise SeedError(f"POST {path} answered {status}: {answer[:500].decode(errors='replace')}")
+    made: dict[str, Any] = json.loads(answer)
+    return made
+
+
 def _visits(
     base_url: str, links: list[dict[str, Any]]
 ) -> Iterator[tuple[str, str, dict[str, str]]]:

@@ -275,11 +275,35 @@ class DeletionSummary(_Answer):
     export: DeletionExport | None
 
 
+class RestoreCounts(_Answer):
+    """How many ids a restore was asked for, and what became of them."""
+
+    requested: Count
+    restored: Count
+    refused: Count
+
+
+class RestoreSummary(_Answer):
+    """Who brought links of a deletion back, when and why."""
+
+    id: DeletionId
+    state: Literal["restoring", "complete"]
+    reason: str | None
+    actor: Actor
+    sourceIp: str | None
+    createdAt: Time
+    completedAt: Time | None
+    counts: RestoreCounts
+
+
 class Deletion(DeletionSummary):
     """The durable record of one delete request, with a page of its outcomes."""
 
     results: list[DeletionResult]
     nextCursor: Cursor
+    restores: Annotated[
+        list[RestoreSummary], Field(description="Of a soft delete: the newest 25 restores.")
+    ] = []
 
 
 class NewErasure(Deletion):

@@ -7,6 +7,7 @@ from typing import Any
 
 from functions.unlink.outcomes import Outcome, count
 from functions.unlink.stores.deletions import Deletion
+from functions.unlink.stores.restores import Restore
 
 
 def deletion_summary(deletion: Deletion) -> dict[str, Any]:
@@ -27,6 +28,20 @@ def deletion_summary(deletion: Deletion) -> dict[str, Any]:
         "receipt": deletion.receipt,
         # Where it can be fetched is for those who may read visits, and asked for one by one.
         "export": {"url": None, "expiresAt": None} if deletion.export is not None else None,
+    }
+
+
+def restore_summary(restore: Restore) -> dict[str, Any]:
+    """Who brought links of a deletion back, when and why."""
+    return {
+        "id": restore.id,
+        "state": restore.state,
+        "reason": restore.reason,
+        "actor": restore.actor,
+        "sourceIp": restore.source_ip,
+        "createdAt": restore.created_at,
+        "completedAt": restore.completed_at,
+        "counts": restore.counts(),
     }
 
 

@@ -37,7 +37,6 @@ from functions.unlink.settings import optional_setting, setting
 from functions.unlink.stores.access import AccessTable, RateWindow
 from functions.unlink.stores.client import client, within
 from functions.unlink.stores.deletions import IdempotencyKey
-from functions.unlink.stores.requests import Kept, RequestsTable
 
 #: Largest body that a function parses, in bytes. Lambda takes 6 MB, and base64 (all media types
 #: are declared binary) leaves 4.5 MB of it; 10,000 ids are 0.4 MB.
@@ -50,9 +49,6 @@ ANSWER_MARGIN = 4.0
 #: second is long, because whom it ends passes: a table that is merely busy must not open the gate.
 LIMITER_PATIENCE = 0.5
 LIMITER_WAIT = 5.0
-
-#: What keeping an answer for its repetition may take, in seconds.
-LAST_PATIENCE = 1.5
 
 _EXPOSED = (
     "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, RateLimit, RateLimit-Policy, "
@@ -187,20 +183,15 @@ class Api:
         *,
         scope: str | None,
         dialect: str = "linkforty",
-        answered_once: bool = False,
     ) -> Callable[[Callable[[Request], Answer]], Callable[[Request], Answer]]:
         """Register an endpoint: ``rule`` as Powertools spells it, ``scope`` that it needs.
 
         ``scope=None`` is for a route whose body decides which; it checks with ``require``.
-        ``answered_once`` keeps the answer to an ``Idempotency-Key`` for a day; the routes that
-        delete rebuild theirs from the deletion's record instead.
         """
 
         def register(endpoint: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
-            serve = _once(endpoint) if answered_once else endpoint
-
             def entry(**path: str) -> Response[Any]:
-                return self._serve(serve, path, scope, dialect, f"{method} {rule}")
+                return self._serve(endpoint, path, scope, dialect, f"{method} {rule}")
 
             self._app.route(rule, method=[method])(entry)
             self.routes.append(Route(method, rule, scope, dialect, endpoint))
@@ -306,38 +297,6 @@ class Api:
         return Answer(int(error.status), body, error.headers(), {"error": error.english})
 
 
-def _once(endpoint: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
-    """The same answer to the same ``Idempotency-Key``.
-
-    Errors are not kept: a refusal changed nothing, so its repetition may well be welcome.
-    """
-
-    def serve(request: Request) -> Answer:
-        key = request.idempotency_key()
-        if key is None:
-            return endpoint(request)
-        requests = RequestsTable(client("dynamodb"), setting("LINKS_TABLE"))
-        workspace_id = request.caller.workspace_id
-        claim, kept = requests.claim(workspace_id, key, deadline=request.deadline)
-        if kept is not None:
-            return Answer(kept.status, json.loads(kept.body), kept.headers, {"replayed": True})
-        try:
-            answer = endpoint(request)
-        except BaseException:
-            requests.release(workspace_id, key, claim, deadline=Deadline(LAST_PATIENCE))
-            raise
-        requests.keep(
-            workspace_id,
-            key,
-            claim,
-            Kept(answer.status, to_json(answer.body), answer.headers),
-            deadline=Deadline(LAST_PATIENCE),
-        )
-        return answer
-
-    return serve
-
-
 def access_table() -> AccessTable:
     """The ``access`` table of this stage."""
     return AccessTable(client("dynamodb"), setting("ACCESS_TABLE"))
@@ -375,11 +334,17 @@ def parse_json(raw: bytes) -> Any:
     if not raw.strip():
         raise InvalidRequest("The request has no body")
     try:
-        return json.loads(raw.decode(), parse_constant=_not_json)
+        text = raw.decode()
+        body = json.loads(text, parse_constant=_not_json)
+        if "\\u" in text:
+            # Half of a surrogate pair is JSON (RFC 8259, section 8.2) but no text in UTF-8: it
+            # could neither be stored nor answered.
+            json.dumps(body, ensure_ascii=False).encode()
     except (UnicodeDecodeError, ValueError):
         raise InvalidRequest("The body is not JSON") from None
     except RecursionError:
         raise InvalidRequest("The body is nested too deeply") from None
+    return body
 
 
 def _not_json(constant: str) -> Any:

@@ -241,7 +241,11 @@ def faults_of(error: ValidationError, skip: int = 0) -> list[str]:
     faults = []
     for fault in error.errors(include_url=False, include_input=False, include_context=False)[:20]:
         where = ".".join(str(part) for part in fault["loc"][skip:])
-        faults.append(f"{where or 'body'}: {fault['msg']}")
+        # Our own checks speak for themselves, and callers know nothing of our classes.
+        said = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] in ("model_type", "model_attributes_type"):
+            said = "must be an object"
+        faults.append(f"{where or 'body'}: {said}")
     return faults
 
 

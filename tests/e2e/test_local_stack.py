@@ -7,7 +7,7 @@ import subprocess
 from typing import Any
 
 from local.run import EXAMPLES, curl
-from local.seed import Workspace
+from local.seed import Workspace, show
 from local.stack import LocalStack
 
 Demo = tuple[Workspace, list[dict[str, Any]]]
@@ -21,9 +21,10 @@ def test_every_deployed_route_has_an_example(stack: LocalStack) -> None:
 
 def test_every_line_of_the_guide_works_when_pasted(stack: LocalStack, demo: Demo) -> None:
     workspace, links = demo
+    shown = show(stack.base_url, workspace, links)
     answers = {}
     for method, path in stack.routes():
-        line = curl(stack.base_url, workspace.api_key, method, path, links)
+        line = curl(stack.base_url, workspace, method, path, shown)
         done = subprocess.run(
             [*shlex.split(line), "-s"], capture_output=True, text=True, check=True, timeout=60
         )

@@ -69,7 +69,7 @@ def test_the_image_lies_in_the_bucket_under_its_links_name(
     stack: LocalStack, demo: tuple[Workspace, list[dict[str, Any]]]
 ) -> None:
     workspace, links = demo
-    link = links[1]
+    link = links[3]
     url = f"{stack.base_url}/api/links/{link['shortCode']}/qr?format=svg"
 
     status, headers, body = get(url, Authorization=workspace.read_key)

@@ -10,6 +10,7 @@ import pytest
 from functions import links
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import StillRunning
+from functions.unlink.procedures.deletion import erase_one, soft_delete
 from functions.unlink.stores import requests as store
 from functions.unlink.stores.deletions import IdempotencyKey
 from functions.unlink.stores.requests import RequestsTable
@@ -87,18 +88,45 @@ def test_a_request_that_runs_is_a_conflict_until_its_lease_lapses(
 ) -> None:
     table = RequestsTable(world.dynamodb, world.stores.links.name)
     key = IdempotencyKey("k", "hash")
-    claim, kept = table.claim(world.workspace_id, key, deadline=Deadline(10))
-    assert kept is None
+    claim = table.claim(world.workspace_id, key, deadline=Deadline(10))
+    assert claim.made is None
 
     with pytest.raises(StillRunning):
         table.claim(world.workspace_id, key, deadline=Deadline(10))
 
     now = time.time
     monkeypatch.setattr(time, "time", lambda: now() + store.LEASE_SECONDS + 1)
-    second, kept = table.claim(world.workspace_id, key, deadline=Deadline(10))
-    assert (kept, second != claim) == (None, True)
+    second = table.claim(world.workspace_id, key, deadline=Deadline(10))
+    assert (second.made, second.id != claim.id) == (None, True)
     # The first, should it still be alive, no longer answers for the key.
-    late = store.Kept(201, "{}", {})
-    table.keep(world.workspace_id, key, claim, late, deadline=Deadline(10))
+    table.answered(world.workspace_id, key, claim, 1, deadline=Deadline(10))
     with pytest.raises(StillRunning):
         table.claim(world.workspace_id, key, deadline=Deadline(10))
+
+
+@pytest.mark.parametrize("mode", ["soft", "erase"])
+def test_nothing_of_a_deleted_link_is_kept_to_answer_with(world: World, mode: str) -> None:
+    _, made = create(world, NEW)
+    delete = soft_delete_one if mode == "soft" else erase_one_link
+    delete(world, made["id"])
+
+    status, refused = create(world, NEW)
+
+    assert status == 409
+    assert refused["message"] == "What this request created has been deleted since"
+    assert world.live_ids() == []
+    items = world.dynamodb.scan(TableName=world.stores.links.name, ConsistentRead=True)["Items"]
+    mine = [item for item in items if world.workspace_id in item["pk"]["S"]]
+    texts = [str(item) for item in mine if mode == "erase" or item["sk"]["S"] == "IDEM"]
+    assert texts
+    assert not any(made["id"] in text or made["shortCode"] in text for text in texts)
+
+
+def soft_delete_one(world: World, link_id: str) -> None:
+    soft_delete(
+        [link_id], [], requester=world.requester(), stores=world.stores, deadline=Deadline(10)
+    )
+
+
+def erase_one_link(world: World, link_id: str) -> None:
+    erase_one(link_id, requester=world.requester(), stores=world.stores, deadline=Deadline(10))

@@ -276,9 +276,37 @@ def test_over_http_it_needs_its_scope_and_answers_per_id(world: World) -> None:
 
     assert post(scopes="linksRead linksWrite linksErase")[0] == 403
     assert post(path={"id": str(uuid.uuid4())})[0] == 404
-    assert post(body={"ids": ["nonsense"]})[0] == 400
+    assert post(body={"ids": ["nonsense"]}) == (
+        200,
+        {"restoredIds": [], "refused": [{"id": "nonsense", "reason": "notInDeletion"}]},
+    )
     assert post(body={"id": [first]})[0] == 400
     assert post() == (
         200,
         {"restoredIds": [first], "refused": [{"id": second, "reason": "erased"}]},
     )
+
+
+def test_the_deletion_shows_who_brought_its_links_back(world: World) -> None:
+    ids = world.create(2)
+    deletion = delete(world, ids)
+    path = {"id": deletion.id}
+    resource = "/api/deletions/{id}"
+    event = api_event(
+        "POST",
+        f"{resource}/restore",
+        workspace_id=world.workspace_id,
+        path=path,
+        body={"ids": [ids[0]], "reason": "by mistake"},
+    )
+    assert call(deletions_function.handler, event)[0] == 200
+
+    event = api_event("GET", resource, workspace_id=world.workspace_id, path=path)
+    _, shown = call(deletions_function.handler, event)
+
+    [restore] = shown["restores"]
+    assert restore["reason"] == "by mistake"
+    assert restore["actor"] == {"keyId": f"key-{world.workspace_id}", "userId": "tester"}
+    assert restore["sourceIp"] == "192.0.2.1"
+    assert restore["counts"] == {"requested": 1, "restored": 1, "refused": 0}
+    assert restore["state"] == "complete"

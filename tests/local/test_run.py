@@ -8,13 +8,12 @@ import shlex
 import socket
 import subprocess
 import sys
-from typing import Any
 
 import pytest
 
 from local.ministack import HOST, ROOT
 from local.run import EXAMPLES, curl
-from local.seed import demo_links
+from local.seed import Shown, Workspace, demo_links
 
 
 def _run(port: str) -> subprocess.CompletedProcess[str]:
@@ -49,14 +48,18 @@ def test_a_port_that_is_none_is_one_clear_line(port: str) -> None:
     assert "is not a port" in done.stderr
 
 
-def _links() -> list[dict[str, Any]]:
-    return [
+WORKSPACE = Workspace("demo", "free", api_key="KEY", read_key="READ", admin_key="ADMIN")
+
+
+def _shown() -> Shown:
+    links = [
         link | {"id": f"id-{n}", "shortCode": f"code{n}"} for n, link in enumerate(demo_links())
     ]
+    return Shown(links, "deletion", "export")
 
 
 def test_a_guide_line_can_be_pasted_into_a_shell() -> None:
-    line = curl("http://127.0.0.1:1", "KEY", "POST", "/api/links", _links())
+    line = curl("http://127.0.0.1:1", WORKSPACE, "POST", "/api/links", _shown())
     words = shlex.split(line)
     assert words[:4] == ["curl", "-i", "-X", "POST"]
     assert "http://127.0.0.1:1/api/links" in words
@@ -65,18 +68,23 @@ def test_a_guide_line_can_be_pasted_into_a_shell() -> None:
 
 
 def test_redirects_are_shown_without_a_key() -> None:
-    line = curl("http://127.0.0.1:1", "KEY", "GET", "/{code}", _links())
+    line = curl("http://127.0.0.1:1", WORKSPACE, "GET", "/{code}", _shown())
     assert line == "curl -i http://127.0.0.1:1/code0"
 
 
+def test_a_restore_is_shown_with_a_key_that_may() -> None:
+    line = curl("", WORKSPACE, "POST", "/api/deletions/{id}/restore", _shown())
+    assert "Authorization: Bearer ADMIN" in shlex.split(line)
+
+
 def test_no_two_examples_delete_the_same_link() -> None:
-    links = _links()
+    shown = _shown()
     used = [
         link["id"]
         for method, path in EXAMPLES
         if "delete" in path or method == "DELETE"
-        for link in links
-        if re.search(rf"{link['id']}\b", curl("", "", method, path, links))
+        for link in shown.links
+        if re.search(rf"{link['id']}\b", curl("", WORKSPACE, method, path, shown))
     ]
     assert len(used) == len(set(used)) == 4
 

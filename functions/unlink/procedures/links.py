@@ -53,13 +53,19 @@ def create_links(
     links: LinksTable,
     deadline: Deadline,
     policies: Policies | None = None,
+    link_ids: Callable[[int], list[str]] | None = None,
 ) -> list[dict[str, Any]]:
     """Create all of these links or none; returns their items in the order given.
+
+    ``link_ids`` draws the ids of so many links, if not at random.
 
     A code is claimed in the same transaction as its link, so two links can never share one.
     Raises ``ShortCodeTaken`` or ``Conflict`` (external id) and leaves nothing behind.
     """
     items = [_new_item(link, workspace_id, user_id, base_url) for link in new]
+    if link_ids is not None:
+        for item, link_id in zip(items, link_ids(len(items)), strict=True):
+            item["id"] = link_id
     for item in items:
         item |= {k: v for k, v in _purge(item.get("expiresAt"), policies).items() if v is not None}
     custom = [item["shortCode"] for item in items if "shortCode" in item]

@@ -1,17 +1,16 @@
-"""What was answered to an Idempotency-Key, for requests that have no deletion record to tell.
+"""Which Idempotency-Keys were used to create links: there is no deletion record to tell.
 
 Items live in the ``links`` table: ``IDEM#{workspaceId}#{sha256(key)}``, ``IDEM`` → ``requestHash``,
-``claim`` and ``leaseUntil`` while the request runs, then ``status``, ``headers`` and the compressed
-``body``. They are removed by TTL after 24 hours.
+``claim`` and ``leaseUntil``, then ``answered``: how many links were made. Nothing of the links
+themselves is kept: they may be erased, and their erasure must be complete. Removed by TTL after
+24 hours.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 import uuid
-import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -25,18 +24,25 @@ from functions.unlink.stores.deletions import IDEMPOTENCY_SECONDS, IdempotencyKe
 #: any function behind the gateway (29 s). Whoever repeats it then runs it anew.
 LEASE_SECONDS = 60
 
-#: Largest compressed body that is kept, in bytes: DynamoDB takes items of 400 KB, and the answer
-#: to 1,000 new links compresses to about 100 KB.
-MOST_BODY = 380_000
-
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """An answer as it was given: status, JSON text, the headers that belong to it."""
+class Claim:
+    """The right to run a request, or the trace of the one that ran.
 
-    status: int
-    body: str
-    headers: dict[str, str]
+    ``id`` is drawn at random; the ids of the links that the request makes follow from it, so that
+    the item names none of them and nothing of a link outlives its erasure here. ``made`` is how
+    many there are once the request was answered, None while it is to be run.
+    """
+
+    id: str
+    made: int | None = None
+
+    def link_ids(self, count: int) -> list[str]:
+        """``count`` version 4 UUIDs, always the same for this claim and as random as it is."""
+        return [
+            str(uuid.UUID(bytes=hashlib.sha256(f"{self.id} {n}".encode()).digest()[:16], version=4))
+            for n in range(count)
+        ]
 
 
 class RequestsTable:
@@ -46,10 +52,8 @@ class RequestsTable:
         self._client = client
         self.name = name
 
-    def claim(
-        self, workspace_id: str, key: IdempotencyKey, *, deadline: Deadline
-    ) -> tuple[str, Kept | None]:
-        """``(claim, None)`` when the request is to be run now, else the answer that was given.
+    def claim(self, workspace_id: str, key: IdempotencyKey, *, deadline: Deadline) -> Claim:
+        """A claim to run the request with, or (``made`` is set) that of the one that ran.
 
         Raises ``KeyReused`` (another request has this key) and ``StillRunning``.
         """
@@ -84,40 +88,29 @@ class RequestsTable:
             item = failed.item
             if item.get("claim", {}).get("S") == claim:
                 # Our own, put by a call whose answer was lost.
-                return claim, None
+                return Claim(claim)
             if item.get("requestHash", {}).get("S") != key.request_hash:
                 raise KeyReused from None
             if "answered" not in item:
                 raise StillRunning from None
-            return "", Kept(
-                int(item["answered"]["N"]),
-                zlib.decompress(item["body"]["B"]).decode(),
-                json.loads(item["headers"]["S"]),
-            )
-        return claim, None
+            return Claim(item["claim"]["S"], int(item["answered"]["N"]))
+        return Claim(claim)
 
-    def keep(
-        self, workspace_id: str, key: IdempotencyKey, claim: str, kept: Kept, *, deadline: Deadline
+    def answered(
+        self, workspace_id: str, key: IdempotencyKey, claim: Claim, made: int, *, deadline: Deadline
     ) -> None:
-        """Keep the answer for whoever repeats the request; a body beyond the limit is not."""
-        packed = zlib.compress(kept.body.encode(), 6)
-        if len(packed) > MOST_BODY:
-            return
+        """Note that the request was answered, having made so many links."""
         self._update(
             workspace_id,
             key,
             claim,
-            "SET answered=:status, body=:body, headers=:headers",
-            values={
-                ":status": {"N": str(kept.status)},
-                ":body": {"B": packed},
-                ":headers": {"S": json.dumps(kept.headers)},
-            },
+            "SET answered=:made",
+            values={":made": {"N": str(made)}},
             deadline=deadline,
         )
 
     def release(
-        self, workspace_id: str, key: IdempotencyKey, claim: str, *, deadline: Deadline
+        self, workspace_id: str, key: IdempotencyKey, claim: Claim, *, deadline: Deadline
     ) -> None:
         """Let the same request run again at once: this one changed nothing, or nobody knows."""
         self._update(
@@ -133,7 +126,7 @@ class RequestsTable:
         self,
         workspace_id: str,
         key: IdempotencyKey,
-        claim: str,
+        claim: Claim,
         expression: str,
         *,
         values: dict[str, Any],
@@ -150,7 +143,7 @@ class RequestsTable:
                 Key=_key(workspace_id, key),
                 UpdateExpression=expression,
                 ConditionExpression=claim_is_ours,
-                ExpressionAttributeValues=values | {":claim": {"S": claim}},
+                ExpressionAttributeValues=values | {":claim": {"S": claim.id}},
             )
 
 

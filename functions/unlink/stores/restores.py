@@ -176,6 +176,25 @@ class RestoresTable:
         ).get("Item")
         return _restore(item) if item else None
 
+    def of_deletion(
+        self, workspace_id: str, deletion_id: str, *, limit: int, deadline: Deadline
+    ) -> list[Restore]:
+        """The restores of one deletion, newest first."""
+        answer = call(
+            self._client.query,
+            deadline=deadline,
+            TableName=self.name,
+            KeyConditionExpression="pk=:parts AND begins_with(sk,:restore)",
+            ExpressionAttributeValues={
+                ":parts": {"S": f"{workspace_id}#{deletion_id}"},
+                ":restore": {"S": "RESTORE#"},
+            },
+            ScanIndexForward=False,
+            ConsistentRead=True,
+            Limit=limit,
+        )
+        return [_restore(item) for item in answer["Items"]]
+
     def lapsed(self, *, limit: int, deadline: Deadline) -> list[tuple[str, str, str]]:
         """``(workspace_id, deletion_id, restore_id)`` of restores whose worker is gone."""
         found = []
