@@ -150,7 +150,6 @@ class Functions(Construct):
             statements=[
                 allow(
                     "dynamodb:BatchGetItem",
-                    "dynamodb:ConditionCheckItem",
                     # An external id that moves to another link, and creating all links or none.
                     "dynamodb:DeleteItem",
                     "dynamodb:GetItem",
@@ -375,7 +374,6 @@ class Functions(Construct):
                 # The export that a deletion may ask for first.
                 allow("dynamodb:Query", on=[self._data.clicks.table_arn]),
                 allow(
-                    "s3:AbortMultipartUpload",
                     "s3:ListMultipartUploadParts",
                     "s3:PutObject",
                     on=[self._data.exports_bucket.arn_for_objects(f"{EXPORTS_PREFIX}*")],
@@ -654,7 +652,6 @@ class Functions(Construct):
     def _allow_deleting_links(self) -> iam.PolicyStatement:
         return allow(
             "dynamodb:BatchGetItem",
-            "dynamodb:ConditionCheckItem",
             "dynamodb:DeleteItem",
             "dynamodb:GetItem",
             "dynamodb:PartiQLUpdate",

@@ -110,6 +110,20 @@ _TRANSACTION = {
     "ConditionCheck": "ConditionCheckItem",
     "Get": "GetItem",
 }
+#: Operation -> the action that permits it
+#: (Amazon S3 User Guide, "Required permissions for Amazon S3 API operations").
+_S3 = {
+    "AbortMultipartUpload": "AbortMultipartUpload",
+    "CompleteMultipartUpload": "PutObject",
+    "CreateMultipartUpload": "PutObject",
+    "DeleteObject": "DeleteObject",
+    "DeleteObjects": "DeleteObject",
+    "GetObject": "GetObject",
+    "ListObjectsV2": "ListBucket",
+    "ListParts": "ListMultipartUploadParts",
+    "PutObject": "PutObject",
+    "UploadPart": "PutObject",
+}
 _PARTIQL = re.compile(r'\s*(SELECT|INSERT|UPDATE|DELETE)\b[^"]*"([^"]+)"(?:\."([^"]+)")?', re.ASCII)
 _NAME = re.compile(r"(?<![:#\w])[a-z]\w+(?!\w*\()|#\w+")
 
@@ -131,6 +145,15 @@ class Recorder:
         finally:
             self.acting = None
 
+    @contextmanager
+    def pauses(self) -> Iterator[None]:
+        """What is sent in here is sent by somebody else, while a function acts."""
+        acting, self.acting = self.acting, None
+        try:
+            yield
+        finally:
+            self.acting = acting
+
     def before_send(self, **given: Any) -> None:
         """The handler of botocore's event `before-send`."""
         request, event_name = given["request"], given["event_name"]
@@ -139,17 +162,17 @@ class Recorder:
             self.used.setdefault(self.acting, set()).update(self._uses(service, operation, request))
 
     def _uses(self, service: str, operation: str, request: Any) -> Iterator[Use]:
-        body = request.body or b""
-        raw = body if isinstance(body, bytes) else getattr(body, "read", lambda: b"")()
+        raw = request.body if isinstance(request.body, bytes) else b""
         match service:
             case "dynamodb":
                 yield from self._dynamodb(operation, json.loads(raw))
             case "s3":
                 bucket, _, key = unquote(urlsplit(request.url).path).lstrip("/").partition("/")
+                action = _S3[operation]
                 keys = re.findall(r"<Key>([^<]+)</Key>", raw.decode("utf-8", "replace"))
-                action = "DeleteObject" if operation == "DeleteObjects" else operation
-                for name in keys if operation == "DeleteObjects" else [key]:
-                    yield Use(f"s3:{action}", f"{self.names[bucket]}/{name}")
+                objects = keys if operation == "DeleteObjects" else [key]
+                for name in [""] if action == "ListBucket" else objects:
+                    yield Use(f"s3:{action}", self.names[bucket] + (f"/{name}" if name else ""))
             case "sqs":
                 action = operation.removesuffix("Batch")
                 yield Use(f"sqs:{action}", self.names[json.loads(raw)["QueueUrl"]])

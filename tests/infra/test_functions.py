@@ -9,7 +9,6 @@ from tests.template import Template, invoked_function, resources
 
 LINK_DELETER = {
     "BatchGetItem",
-    "ConditionCheckItem",
     "DeleteItem",
     "GetItem",
     "PartiQLUpdate",
@@ -26,7 +25,6 @@ MAY = {
     "links": {
         "Links": {
             "BatchGetItem",
-            "ConditionCheckItem",
             "DeleteItem",
             "GetItem",
             "PutItem",
