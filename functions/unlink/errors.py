@@ -27,6 +27,7 @@ LinkForty's; members stand beside the error in both, never instead of it.
 
 from __future__ import annotations
 
+import json
 from http import HTTPStatus
 from typing import Any
 
@@ -250,6 +251,6 @@ class Unavailable(UnlinkError):
 
 
 def as_text(value: object) -> str:
-    """How an error names an offending id: as given when it is short text, else shortened."""
-    text = value if isinstance(value, str) else repr(value)
+    """How an error names an offending id: as given when it is short text, else shortened JSON."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= NAMED_IDS else text[:NAMED_IDS] + "…"

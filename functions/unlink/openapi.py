@@ -98,9 +98,10 @@ LINK_ID: Schema = {
 }
 
 #: The limit is the plan's; above it every plan refuses.
+#: Whatever is no UUID is answered as not found or as invalid, so the document refuses nothing.
 LINK_IDS: Schema = {
     "type": "array",
-    "items": {"type": "string"},
+    "items": {"description": "A link's UUID; anything else is answered as one that is not found."},
     "minItems": 1,
     "maxItems": MAX_IDS,
 }

@@ -7,6 +7,7 @@ import time
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -82,9 +83,21 @@ def mentions(stack: LocalStack, *needles: str) -> list[str]:
     return found
 
 
-def test_an_erased_link_leaves_nothing_anywhere_but_its_deletions_record(
-    stack: LocalStack, admin: Client, workspace: Workspace
-) -> None:
+@dataclass(frozen=True)
+class Erased:
+    """Links that were erased when the tests began, so that their receipts are there in the end."""
+
+    admin: Client
+    workspace: Workspace
+    link: dict[str, Any]
+    deletion_id: str
+    bulk_id: str
+
+
+@pytest.fixture(scope="session")
+def erased(stack: LocalStack) -> Erased:
+    workspace = stack.new_workspace()
+    admin = Client(stack.base_url, workspace.admin_key)
     code = new_short_code()
     link = admin.create(customCode=code, externalId=f"crm-{code}", title="To be erased")
     others = [admin.create() for _ in range(3)]
@@ -94,25 +107,44 @@ def test_an_erased_link_leaves_nothing_anywhere_but_its_deletions_record(
     assert rendered.status == 200
     assert len(images(stack, link["id"])) == 1
     assert len(mentions(stack, link["id"], code)) >= 4
-
     answer = admin.delete(f"/api/links/{link['id']}?reason=privacy")
     assert answer.status == 200
-    deletion_id = answer.headers["x-deletion-id"]
     bulk = admin.post("/api/links/bulk-delete", {"ids": [each["id"] for each in others]})
+    assert bulk.status == 200
+    ids = (each.headers["x-deletion-id"] for each in (answer, bulk))
+    return Erased(admin, workspace, link, *ids)
+
+
+@pytest.mark.at_first
+def test_an_erased_link_is_gone_at_once(erased: Erased) -> None:
+    admin, link = erased.admin, erased.link
+
+    assert admin.get(f"/api/links/{link['id']}").status == 404
     assert admin.get(f"/api/analytics/links/{link['id']}").status == 404
+    assert Client(admin.base_url, "").get(f"/{link['shortCode']}").status == 404
+    assert admin.get(f"/api/deletions/{erased.deletion_id}").json["state"] == "erasing"
+
+
+@pytest.mark.at_last
+def test_an_erased_link_leaves_nothing_anywhere_but_its_deletions_record(
+    stack: LocalStack, erased: Erased
+) -> None:
+    admin, link, deletion_id = erased.admin, erased.link, erased.deletion_id
+    code, workspace_id = link["shortCode"], erased.workspace.workspace_id
 
     deletion = wait_until_complete(admin, deletion_id)
+
     receipt = deletion["receipt"]
     assert receipt.pop("rescannedAt") <= deletion["completedAt"]
     rollups = receipt.pop("rollups")
     assert rollups >= 0
     assert receipt == {"links": 1, "codes": 1, "clicks": 5, "installs": 0, "qrObjects": 1}
     assert deletion["reason"] == "privacy"
-    own = f"DeletionsTableName LINK#{workspace.workspace_id}#{link['id']} ERASURE"
-    header = f"DeletionsTableName {workspace.workspace_id} {deletion_id}"
+    own = f"DeletionsTableName LINK#{workspace_id}#{link['id']} ERASURE"
+    header = f"DeletionsTableName {workspace_id} {deletion_id}"
     assert sorted(mentions(stack, link["id"], code)) == sorted([own, header])
 
-    bulk_deletion = wait_until_complete(admin, bulk.headers["x-deletion-id"])
+    bulk_deletion = wait_until_complete(admin, erased.bulk_id)
     assert bulk_deletion["receipt"]["links"] == 3
     assert bulk_deletion["receipt"]["clicks"] == 2
     # The code is free.
