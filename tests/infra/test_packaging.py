@@ -1,11 +1,13 @@
 """The archive that Lambda gets: what is in it, for which machine, and that it is never remade."""
 
+import json
 import struct
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
+import botocore
 import pytest
 
 from infra.packaging import (
@@ -72,6 +74,68 @@ def test_the_archive_keeps_only_the_services_that_are_called(lambda_archive: Pat
         if len(parts := name.split("/")) > 3 and parts[:2] == ["botocore", "data"]
     }
     assert data == SERVICES
+
+
+def test_clients_are_those_of_whole_botocore_but_for_the_texts() -> None:
+    """Operations, shapes and endpoints of every service that is called, with nothing lost."""
+    program = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import botocore.session
+
+SERVICES = sys.argv[2:]
+REGIONS = ("us-east-1", "eu-central-1", "us-gov-west-1", "cn-north-1", "xx-unknown-9")
+
+def bare(value):
+    if isinstance(value, dict):
+        return {
+            name: "" if name == "documentation" and isinstance(each, str) else bare(each)
+            for name, each in value.items()
+        }
+    return [bare(each) for each in value] if isinstance(value, list) else value
+
+session = botocore.session.get_session()
+session.set_credentials("x", "x")
+seen = {}
+for service in SERVICES:
+    seen[service] = bare(session.get_service_model(service)._service_description)
+    for region in REGIONS:
+        client = session.create_client(service, region_name=region)
+        meta = client.meta
+        seen[f"{service} {region}"] = [meta.endpoint_url, meta.service_model.api_version]
+client = session.create_client("s3", region_name="eu-central-1")
+seen["presigned"] = client.generate_presigned_url(
+    "get_object", Params={"Bucket": "b", "Key": "k"}
+).partition("?")[0]
+print(json.dumps([botocore.__file__, seen], sort_keys=True))
+"""
+
+    def seen_with(directory: Path) -> tuple[str, object]:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", program, str(directory), *sorted(SERVICES)],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        file, seen = json.loads(done.stdout)
+        return file, seen
+
+    packed = install_dependencies(Target.host())
+    whole = Path(botocore.__file__).parent.parent
+    packed_file, packed_seen = seen_with(packed)
+    whole_file, whole_seen = seen_with(whole)
+    assert packed_file != whole_file
+    assert packed_seen == whole_seen
+
+
+def test_no_text_of_the_service_models_is_packed(lambda_archive: Path) -> None:
+    """They are nine tenths of a model, and the first client of a process parses it whole."""
+    with zipfile.ZipFile(lambda_archive) as archive:
+        models = [name for name in archive.namelist() if name.endswith("service-2.json")]
+        assert len(models) >= len(SERVICES)
+        for name in models:
+            assert archive.getinfo(name).file_size < 300_000
+        assert archive.getinfo("botocore/data/endpoints.json").file_size < 50_000
 
 
 def test_compiled_code_is_for_lambda_whatever_machine_packs_it(lambda_archive: Path) -> None:
