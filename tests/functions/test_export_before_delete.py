@@ -78,6 +78,28 @@ def test_nothing_is_deleted_before_the_export_is_complete(erasing: Erasing, mode
     assert record.export["done"] is True
 
 
+def test_no_other_worker_takes_an_export_over_that_is_being_written(erasing: Erasing) -> None:
+    ids = erasing.world.create(2)
+    deletion = ask(erasing, ids, "soft")
+    workspace_id, others = erasing.world.workspace_id, []
+
+    def meanwhile(deletion: Deletion, **more: Any) -> bool:
+        saved = save(deletion, **more)
+        if saved and not others:
+            stores = worker(erasing, Bucket())
+            others.append(resume(workspace_id, deletion.id, stores=stores, deadline=Deadline(60)))
+        return saved
+
+    stores = worker(erasing, Bucket())
+    save = stores.deletions.save_export
+    stores.deletions.save_export = meanwhile  # type: ignore[method-assign]
+    done = resume(workspace_id, deletion.id, stores=stores, deadline=Deadline(60))
+
+    assert others == [None]
+    assert done is not None
+    assert done.ids_with(Outcome.DELETED) == ids
+
+
 def test_a_worker_that_dies_exporting_has_deleted_nothing_and_is_followed(
     erasing: Erasing, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -517,7 +517,7 @@ class DeletionsTable:
                     **to_item({":export": deletion.export or {}}),
                     ":state": {"S": deletion.state},
                     ":lease": {"S": deletion.lease or ""},
-                    ":until": {"N": f"{until:.3f}"},
+                    ":until": _milliseconds(until),
                     ":open": {"S": f"{iso(until)}#{deletion.id}"},
                 },
             )
