@@ -81,7 +81,8 @@ def test_nothing_is_deleted_before_the_export_is_complete(erasing: Erasing, mode
 def test_no_other_worker_takes_an_export_over_that_is_being_written(erasing: Erasing) -> None:
     ids = erasing.world.create(2)
     deletion = ask(erasing, ids, "soft")
-    workspace_id, others = erasing.world.workspace_id, []
+    workspace_id = erasing.world.workspace_id
+    others: list[Deletion | None] = []
 
     def meanwhile(deletion: Deletion, **more: Any) -> bool:
         saved = save(deletion, **more)
