@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from functions.unlink.clock import iso
-from functions.unlink.errors import InvalidRequest, NotFound
+from functions.unlink.errors import NotFound
 from functions.unlink.http import Answer, Api, Request
 from functions.unlink.ids import parse_link_id
+from functions.unlink.parameters import whole_number
 from functions.unlink.procedures.analytics import analytics
 from functions.unlink.procedures.export import begin_export
 from functions.unlink.procedures.find import find_link
@@ -37,12 +38,11 @@ def _tables() -> dict[str, str]:
     return {"clicks": setting("CLICKS_TABLE"), "links": setting("LINKS_TABLE")}
 
 
-@api.route("GET", "/api/analytics/links/<link>", scope="analyticsRead")
+@api.route("GET", "/api/analytics/links/<link>", scope="analyticsRead", query=("days",))
 def read(request: Request) -> Answer:
     """What was counted of a link, live or soft-deleted, by id or short code."""
-    if unknown := set(request.query) - {"days"}:
-        raise InvalidRequest(f"Unknown parameter: {min(unknown)}")
-    days = _days(request.query.get("days"))
+    asked = request.query.get("days")
+    days = whole_number(asked, "days", default=DEFAULT_DAYS, most=MAX_DAYS)
     answer = analytics(
         _find(request)["id"],
         days=days,
@@ -123,14 +123,6 @@ def _find(request: Request) -> dict[str, Any]:
         deadline=request.deadline,
         deleted=True,
     )
-
-
-def _days(text: str | None) -> int:
-    if text is None:
-        return DEFAULT_DAYS
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:6]) <= MAX_DAYS:
-        raise InvalidRequest(f"days must be a whole number from 1 to {MAX_DAYS}")
-    return int(text)
 
 
 handler = api.handle

@@ -11,13 +11,15 @@ from functions.unlink.codes import SHORT_CODE
 from functions.unlink.deletion_view import deletion_detail, deletion_summary, restore_summary
 from functions.unlink.errors import (
     DeletionNotFound,
+    InvalidIds,
     InvalidRequest,
     LinkNotFound,
     as_text,
 )
-from functions.unlink.http import Answer, Api, Request, check_reason, whole_number
+from functions.unlink.http import Answer, Api, Request, check_reason
 from functions.unlink.ids import parse_link_id
 from functions.unlink.outcomes import Outcome
+from functions.unlink.parameters import whole_number
 from functions.unlink.procedures.deletion import (
     Requester,
     Stores,
@@ -49,6 +51,10 @@ RESULTS = 100
 #: Restores that a deletion shows, newest first.
 RESTORES = 25
 
+#: The query parameters of what deletes and restores, and of lists.
+REASON = ("reason",)
+PAGE = ("limit", "cursor")
+
 api = Api()
 
 
@@ -62,7 +68,7 @@ def _stores() -> Stores:
     )
 
 
-@api.route("DELETE", "/api/links", scope="linksWrite", dialect="hoko")
+@api.route("DELETE", "/api/links", scope="linksWrite", query=REASON, dialect="hoko")
 def delete_links(request: Request) -> Answer:
     """Soft-delete up to 10,000 links by id, all or none (Hoko)."""
     valid, invalid = _distinct_ids(request.json(), request)
@@ -83,7 +89,7 @@ def delete_links(request: Request) -> Answer:
     return Answer(200, {"deletedIds": deleted}, headers, noted)
 
 
-@api.route("DELETE", "/api/links/<link>", scope="linksErase")
+@api.route("DELETE", "/api/links/<link>", scope="linksErase", query=REASON)
 def delete_link(request: Request) -> Answer:
     """Erase one live link, by id or short code (LinkForty)."""
     stores = _stores()
@@ -101,7 +107,7 @@ def delete_link(request: Request) -> Answer:
     return Answer(200, {"success": True}, headers, noted)
 
 
-@api.route("POST", "/api/links/bulk-delete", scope="linksErase")
+@api.route("POST", "/api/links/bulk-delete", scope="linksErase", query=REASON)
 def bulk_delete(request: Request) -> Answer:
     """Erase each of the given links that exists, live or soft-deleted (LinkForty)."""
     body = request.json()
@@ -129,7 +135,7 @@ def bulk_delete(request: Request) -> Answer:
     return Answer(200, answer, headers, noted)
 
 
-@api.route("POST", "/api/deletions", scope=None, dialect="hoko")
+@api.route("POST", "/api/deletions", scope=None, query=REASON, dialect="hoko")
 def create_deletion(request: Request) -> Answer:
     """Delete by ids or filter, softly (ids: all or none) or for good; ``dryRun`` only tells."""
     # The parser brings pydantic, which the two contracts' own routes need not wait for.
@@ -177,7 +183,7 @@ def _delete_by_filter(
         raise InvalidRequest("The filter must name at least one condition")
     workspace_id, most = request.caller.workspace_id, request.caller.plan.max_ids
     digest = None
-    if asked.confirmationToken is not None:
+    if asked.confirmationToken:
         digest = _confirmed(asked.confirmationToken, workspace_id, asked.mode)
     if not asked.dryRun:
         deletion = delete_by_filter(
@@ -224,7 +230,7 @@ def _made(request: Request, deletion: Deletion, beside: dict[str, Any]) -> Answe
     return Answer(202 if deletion.open else 200, body, headers, noted)
 
 
-@api.route("GET", "/api/deletions", scope="linksRead", dialect="hoko")
+@api.route("GET", "/api/deletions", scope="linksRead", query=PAGE, dialect="hoko")
 def list_deletions(request: Request) -> Answer:
     """The workspace's deletions, newest first: its audit trail."""
     limit, before = _page(request, "deletions", most=100)
@@ -240,7 +246,7 @@ def list_deletions(request: Request) -> Answer:
     )
 
 
-@api.route("GET", "/api/deletions/<deletion>", scope="linksRead", dialect="hoko")
+@api.route("GET", "/api/deletions/<deletion>", scope="linksRead", query=PAGE, dialect="hoko")
 def get_deletion(request: Request) -> Answer:
     """One deletion: progress, outcome per id (paged), receipt."""
     deletion_id = parse_link_id(request.path["deletion"])
@@ -279,7 +285,13 @@ def _export_of(deletion: Deletion) -> dict[str, Any]:
     return {"export": {"url": url, "expiresAt": iso(until)}}
 
 
-@api.route("POST", "/api/deletions/<deletion>/restore", scope="linksRestore", dialect="hoko")
+@api.route(
+    "POST",
+    "/api/deletions/<deletion>/restore",
+    scope="linksRestore",
+    query=REASON,
+    dialect="hoko",
+)
 def restore_deletion(request: Request) -> Answer:
     """Bring back all links of a soft delete, or those of ``{"ids": […]}``, per id."""
     from functions.unlink.procedures.restoration import RestoreStores, restore
@@ -322,8 +334,6 @@ def restore_deletion(request: Request) -> Answer:
 def _page(request: Request, purpose: str, *, most: int, default: int = 50) -> tuple[int, Any]:
     """``limit`` and the content of ``cursor``; raises ``InvalidRequest``."""
     query = request.query
-    if unknown := set(query) - {"limit", "cursor"}:
-        raise InvalidRequest(f"Unknown parameter: {min(unknown)}")
     limit = whole_number(query.get("limit"), "limit", default=default, most=most)
     if "cursor" not in query:
         return limit, None
@@ -349,7 +359,8 @@ def _secret() -> bytes:
 def _distinct_ids(body: object, request: Request) -> tuple[list[str], list[str]]:
     """The distinct well-formed ids in lower case and request order, and the malformed ones.
 
-    The limit counts before de-duplication. Raises ``InvalidRequest``.
+    The limit counts before de-duplication. Raises ``InvalidRequest``, also for what is no text:
+    text that is no id can be answered as not found, but an object around an id is a mistake.
     """
     if not isinstance(body, list):
         raise InvalidRequest("The body must be an array of link ids")
@@ -369,6 +380,8 @@ def _distinct_ids(body: object, request: Request) -> tuple[list[str], list[str]]
             invalid[as_text(entry)] = None
         else:
             valid[link_id] = None
+    if not all(isinstance(entry, str) for entry in body):
+        raise InvalidIds("Every id must be text", invalid=list(invalid), unknown=[])
     return list(valid), list(invalid)
 
 

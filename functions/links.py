@@ -11,6 +11,7 @@ from functions.unlink.errors import Conflict, InvalidRequest
 from functions.unlink.filters import NAMES, LinkFilter
 from functions.unlink.http import Answer, Api, Request
 from functions.unlink.model import link_view, parse_link_changes, parse_new_links
+from functions.unlink.parameters import whole_number
 from functions.unlink.procedures.find import find_link
 from functions.unlink.procedures.links import create_links, list_links, update_link
 from functions.unlink.settings import setting
@@ -90,13 +91,11 @@ def _made(request: Request, links: list[dict[str, Any]], *, many: bool) -> Answe
     return Answer(201, views[0], location, noted)
 
 
-@api.route("GET", "/api/links", scope="linksRead")
+@api.route("GET", "/api/links", scope="linksRead", query=("limit", "cursor", *NAMES))
 def list_(request: Request) -> Answer:
     """Live links, newest first, page by page."""
     query = request.query
-    if unknown := set(query) - {"limit", "cursor", *NAMES}:
-        raise InvalidRequest(f"Unknown parameter: {min(unknown)}")
-    limit = _limit(query.get("limit"))
+    limit = whole_number(query.get("limit"), "limit", default=DEFAULT_LIMIT, most=MAX_LIMIT)
     only = LinkFilter.parse_query({name: query[name] for name in NAMES if name in query})
     workspace_id = request.caller.workspace_id
     after = None
@@ -155,14 +154,6 @@ def update(request: Request) -> Answer:
         policies=request.caller.policies,
     )
     return Answer(200, link_view(link, request.base_url), noted={"linkId": link["id"]})
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return DEFAULT_LIMIT
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:6]) <= MAX_LIMIT:
-        raise InvalidRequest(f"limit must be a whole number from 1 to {MAX_LIMIT}")
-    return int(text)
 
 
 def _secret() -> bytes:

@@ -9,7 +9,7 @@ import hashlib
 
 from functions.unlink.http import Answer, Api, Request
 from functions.unlink.procedures.qr import qr_image
-from functions.unlink.qrcodes import parse_style
+from functions.unlink.qrcodes import PARAMETERS, parse_style
 from functions.unlink.settings import setting
 from functions.unlink.stores.client import client
 from functions.unlink.stores.images import Images
@@ -21,7 +21,7 @@ CACHING = "private, no-cache"
 api = Api()
 
 
-@api.route("GET", "/api/links/<link>/qr", scope="linksRead")
+@api.route("GET", "/api/links/<link>/qr", scope="linksRead", query=PARAMETERS)
 def qr(request: Request) -> Answer:
     """The QR code of a live link's short URL, as PNG or SVG."""
     style = parse_style(request.query)

@@ -85,13 +85,15 @@ class InvalidRequest(UnlinkError):
 class InvalidIds(InvalidRequest):
     """Some ids are malformed or not live links of the workspace: the first 100, and how many."""
 
-    def __init__(self, *, invalid: list[Any], unknown: list[str]) -> None:
+    def __init__(
+        self, message: str | None = None, *, invalid: list[str], unknown: list[str]
+    ) -> None:
         members: dict[str, Any] = {}
         if invalid:
             members |= {"invalidIds": invalid[:NAMED_IDS], "invalidCount": len(invalid)}
         if unknown:
             members |= {"unknownIds": unknown[:NAMED_IDS], "unknownCount": len(unknown)}
-        super().__init__(**members)
+        super().__init__(message, **members)
 
 
 class Unauthenticated(UnlinkError):

@@ -66,7 +66,12 @@ class LinkFilter:
 
     @classmethod
     def parse(cls, body: object) -> Self:
-        """A filter from JSON; raises ``InvalidRequest`` with every fault."""
+        """A filter from JSON; raises ``InvalidRequest`` with every fault.
+
+        Null is one: a condition whose value got lost must not widen what is deleted.
+        """
+        if isinstance(body, dict) and (lost := [name for name in body if body[name] is None]):
+            raise InvalidRequest(details=[f"{name}: must not be null" for name in lost[:20]])
         try:
             fields = FilterFields.model_validate(body)
         except ValidationError as error:

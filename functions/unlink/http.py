@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -31,6 +31,7 @@ from functions.unlink.errors import (
     Unauthenticated,
     UnlinkError,
 )
+from functions.unlink.parameters import parameters_of
 from functions.unlink.plans import Plan, plans
 from functions.unlink.policies import Policies
 from functions.unlink.settings import optional_setting, setting
@@ -90,12 +91,8 @@ class Request:
     caller: Caller
     event: dict[str, Any]
     path: dict[str, str]
+    query: dict[str, str]
     deadline: Deadline
-
-    @cached_property
-    def query(self) -> dict[str, str]:
-        """Query parameters; of a repeated one, the last."""
-        return dict(self.event.get("queryStringParameters") or {})
 
     @cached_property
     def body(self) -> bytes:
@@ -159,11 +156,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A registered route, for the OpenAPI document."""
+    """A registered route; the OpenAPI document tells the same."""
 
     method: str
     rule: str
     scope: str | None
+    query: frozenset[str]
     dialect: str
     endpoint: Callable[[Request], Answer]
 
@@ -182,19 +180,23 @@ class Api:
         rule: str,
         *,
         scope: str | None,
+        query: Iterable[str] = (),
         dialect: str = "linkforty",
     ) -> Callable[[Callable[[Request], Answer]], Callable[[Request], Answer]]:
-        """Register an endpoint: ``rule`` as Powertools spells it, ``scope`` that it needs.
+        """Register an endpoint: ``rule`` as Powertools spells it, ``scope`` that it needs, the
+        ``query`` parameters that it takes.
 
         ``scope=None`` is for a route whose body decides which; it checks with ``require``.
         """
 
         def register(endpoint: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
+            route = Route(method, rule, scope, frozenset(query), dialect, endpoint)
+
             def entry(**path: str) -> Response[Any]:
-                return self._serve(endpoint, path, scope, dialect, f"{method} {rule}")
+                return self._serve(route, path)
 
             self._app.route(rule, method=[method])(entry)
-            self.routes.append(Route(method, rule, scope, dialect, endpoint))
+            self.routes.append(route)
             return endpoint
 
         return register
@@ -209,14 +211,8 @@ class Api:
         finally:
             metrics.flush()
 
-    def _serve(
-        self,
-        endpoint: Callable[[Request], Answer],
-        path: dict[str, str],
-        scope: str | None,
-        dialect: str,
-        route: str,
-    ) -> Response[Any]:
+    def _serve(self, route: Route, path: dict[str, str]) -> Response[Any]:
+        name = f"{route.method} {route.rule}"
         started = time.perf_counter()
         event, context = self._app.current_event.raw_event, self._app.lambda_context
         caller = caller_of(event)
@@ -229,29 +225,30 @@ class Api:
             window = self._count(caller)
             if window is not None:
                 headers |= rate_headers(window, caller.plan)
-            if scope is not None:
-                caller.require(scope)
+            if route.scope is not None:
+                caller.require(route.scope)
             request = Request(
                 caller,
                 event,
                 {name: unquote(value) for name, value in path.items()},
+                parameters_of(event, route.query),
                 Deadline(context.get_remaining_time_in_millis() / 1000 - ANSWER_MARGIN),
             )
-            answer = endpoint(request)
+            answer = route.endpoint(request)
         except UnlinkError as error:
-            answer = self._refuse(error, dialect)
+            answer = self._refuse(error, route.dialect)
             if error.deletion_id is not None:
                 headers["X-Deletion-Id"] = error.deletion_id
             if isinstance(error, RateLimited):
                 full = RateWindow(caller.plan.requests_per_minute, 0, error.reset)
                 headers |= rate_headers(full, caller.plan)
         except Exception:
-            self._log.exception("unexpected error", extra={"route": route})
-            answer = self._refuse(InternalError(), dialect)
+            self._log.exception("unexpected error", extra={"route": name})
+            answer = self._refuse(InternalError(), route.dialect)
         self._log.info(
             "request",
             extra={
-                "route": route,
+                "route": name,
                 "status": answer.status,
                 "workspaceId": caller.workspace_id,
                 "keyId": caller.key_id,
@@ -335,7 +332,7 @@ def parse_json(raw: bytes) -> Any:
         raise InvalidRequest("The request has no body")
     try:
         text = raw.decode()
-        body = json.loads(text, parse_constant=_not_json)
+        body = json.loads(text, parse_constant=_not_json, object_pairs_hook=_members)
         if "\\u" in text:
             # Half of a surrogate pair is JSON (RFC 8259, section 8.2) but no text in UTF-8: it
             # could neither be stored nor answered.
@@ -351,6 +348,18 @@ def _not_json(constant: str) -> Any:
     raise ValueError(f"{constant} is not JSON")
 
 
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names are unique (RFC 7493, section 2.3).
+
+    Of two ``dryRun``, or two conditions of a filter, whoever wrote the body meant one, and nobody
+    knows which.
+    """
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise InvalidRequest("The body names a member more than once")
+    return members
+
+
 def to_json(body: Any) -> str:
     """Compact UTF-8 JSON."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
@@ -363,15 +372,6 @@ def check_reason(reason: object) -> str | None:
     if not isinstance(reason, str) or len(reason) > 500:
         raise InvalidRequest("reason must be text of at most 500 characters")
     return reason
-
-
-def whole_number(text: str | None, name: str, *, default: int, most: int) -> int:
-    """A query parameter from 1 to ``most``; raises ``InvalidRequest``."""
-    if text is None:
-        return default
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
-        raise InvalidRequest(f"{name} must be a whole number from 1 to {most}")
-    return int(text)
 
 
 def rate_headers(window: RateWindow, plan: Plan) -> dict[str, str]:

@@ -188,7 +188,8 @@ class NewDeletion(_Edge):
     reason: Annotated[str, StringConstraints(max_length=500)] | None = None
     dryRun: StrictBool = False
     export: StrictBool = False
-    confirmationToken: str | None = None
+    # Not null: who lost the token must not delete unconfirmed.
+    confirmationToken: Annotated[str, StringConstraints(min_length=1)] = ""
 
 
 def parse_new_deletion(body: object) -> NewDeletion:
@@ -197,9 +198,10 @@ def parse_new_deletion(body: object) -> NewDeletion:
         asked = NewDeletion.model_validate(body)
     except ValidationError as error:
         raise InvalidRequest(details=faults_of(error)) from None
-    if (asked.ids is None) is (asked.filter is None):
+    given = asked.model_fields_set & {"ids", "filter"}
+    if len(given) != 1 or (asked.ids is None and asked.filter is None):
         raise InvalidRequest("Either ids or filter is needed")
-    if asked.confirmationToken is not None and asked.filter is None:
+    if asked.confirmationToken and asked.filter is None:
         raise InvalidRequest("confirmationToken belongs to a filter")
     return asked
 

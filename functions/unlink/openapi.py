@@ -98,10 +98,12 @@ LINK_ID: Schema = {
 }
 
 #: The limit is the plan's; above it every plan refuses.
-#: Whatever is no UUID is answered as not found or as invalid, so the document refuses nothing.
 LINK_IDS: Schema = {
     "type": "array",
-    "items": {"description": "A link's UUID; anything else is answered as one that is not found."},
+    "items": {
+        "type": "string",
+        "description": "A link's UUID; other text is answered as an id that no link has.",
+    },
     "minItems": 1,
     "maxItems": MAX_IDS,
 }
@@ -164,13 +166,18 @@ def _plain(schema: Any, *, answered: bool) -> Any:
 
 def filter_parameters() -> list[Schema]:
     """One query parameter for each member of a filter, as its model has it."""
-    members: dict[str, Schema] = FilterFields.model_json_schema()["properties"]
-    found = []
-    for name, member in members.items():
-        # A query has no null: what is not asked is left out.
-        [schema] = [each for each in member["anyOf"] if each != {"type": "null"}]
-        found.append(query(name, _plain(schema, answered=True), FILTER[name]))
-    return found
+    members = _filter_members(FilterFields.model_json_schema()["properties"])
+    return [
+        query(name, _plain(member, answered=True), FILTER[name]) for name, member in members.items()
+    ]
+
+
+def _filter_members(properties: dict[str, Schema]) -> dict[str, Schema]:
+    """Without null: what is not asked for is left out."""
+    return {
+        name: next(each for each in member["anyOf"] if each != {"type": "null"})
+        for name, member in properties.items()
+    }
 
 
 #: What each member of a filter means.
@@ -446,7 +453,7 @@ OPERATIONS: dict[str, Operation] = {
                 links=DELETION_LINK,
             ),
         },
-        raises=DELETION_ERRORS,
+        raises=(errors.InvalidIds, *DELETION_ERRORS),
         more="Ids that are malformed, unknown or another workspace's come back as `notFoundIds`.",
     ),
     "POST /api/deletions": Operation(
@@ -460,7 +467,8 @@ OPERATIONS: dict[str, Operation] = {
                 new_deletion(
                     filter=ref(FilterFields) | {"minProperties": 1},
                     confirmationToken={
-                        "type": ["string", "null"],
+                        "type": "string",
+                        "minLength": 1,
                         "description": "Of a dry run: refused if other links match by now.",
                     },
                 ),
@@ -1002,6 +1010,7 @@ def _schemas() -> Schema:
         **{name: _plain(schema, answered=True) for name, schema in of_answers["$defs"].items()},
         **{name: _plain(schema, answered=False) for name, schema in of_bodies["$defs"].items()},
     }
+    schemas["FilterFields"]["properties"] = _filter_members(schemas["FilterFields"]["properties"])
     return dict(sorted(schemas.items()))
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from functions.unlink.errors import InvalidRequest
+from functions.unlink.parameters import whole_number
 
 #: Pixels a side.
 MIN_SIZE, DEFAULT_SIZE, MAX_SIZE = 128, 512, 2_048
@@ -31,7 +32,9 @@ MEDIA_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
 _RENDERING = 1
 
 _COLOR = re.compile(r"#?([0-9A-Fa-f]{6}|[0-9A-Fa-f]{3})")
-_PARAMETERS = frozenset({"format", "size", "color", "bgcolor"})
+
+#: What the route takes.
+PARAMETERS = ("format", "size", "color", "bgcolor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +59,14 @@ class Style:
 
 def parse_style(query: Mapping[str, str]) -> Style:
     """The style that query parameters ask for; raises ``InvalidRequest``."""
-    if unknown := set(query) - _PARAMETERS:
-        raise InvalidRequest(f"Unknown parameter: {min(unknown)}")
     image_format = query.get("format", "png")
     if image_format not in MEDIA_TYPES:
         raise InvalidRequest("format must be png or svg")
     style = Style(
         format=image_format,
-        size=_size(query.get("size", str(DEFAULT_SIZE))),
+        size=whole_number(
+            query.get("size"), "size", default=DEFAULT_SIZE, least=MIN_SIZE, most=MAX_SIZE
+        ),
         color=_color("color", query.get("color", "000")),
         bgcolor=_color("bgcolor", query.get("bgcolor", "fff")),
     )
@@ -79,13 +82,6 @@ def render(text: str, style: Style) -> bytes:
 
     symbol = [list(row) for row in segno.make(text, micro=False, error="m").matrix]
     return _svg(symbol, style) if style.format == "svg" else _png(symbol, style)
-
-
-def _size(text: str) -> int:
-    # Six digits are compared, because int() of thousands of them would be work for a caller's joke.
-    if not text.isascii() or not text.isdigit() or not MIN_SIZE <= int(text[:6]) <= MAX_SIZE:
-        raise InvalidRequest(f"size must be a whole number from {MIN_SIZE} to {MAX_SIZE}")
-    return int(text[:6])
 
 
 def _color(name: str, text: str) -> str:

@@ -92,7 +92,7 @@ def test_colours_are_exactly_those_asked_for(image_format: str, color: str, bgco
         ({"color": "red"}, "color must be three or six hexadecimal digits, as in 1a2b3c"),
         ({"bgcolor": "12345"}, "bgcolor must be three or six hexadecimal digits, as in 1a2b3c"),
         ({"color": "fff"}, "color and bgcolor are too alike to be scanned"),
-        ({"colour": "000"}, "Unknown parameter: colour"),
+        ({"size": "000001280000"}, "size must be a whole number from 128 to 2048"),
     ],
 )
 def test_bad_parameters_are_named(query: dict[str, str], message: str) -> None:

@@ -1,0 +1,37 @@
+"""Query parameters: which a route takes, and numbers in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from functions.unlink.errors import InvalidRequest
+
+#: int() of more digits would be work for a caller's joke, and of thousands it raises.
+_DIGITS = re.compile(r"[0-9]{1,9}")
+
+
+def parameters_of(event: Mapping[str, Any], known: Collection[str]) -> dict[str, str]:
+    """The query parameters of a gateway event, if each is known and given once.
+
+    One that is passed over in silence would have a misspelt ``dryRun`` delete, and a filter given
+    twice find more than it says. Raises ``InvalidRequest`` that names it.
+    """
+    given: dict[str, str] = event.get("queryStringParameters") or {}
+    if unknown := given.keys() - set(known):
+        raise InvalidRequest(f"Unknown parameter: {min(unknown)}")
+    # The gateway's plain mapping has only the last value of each.
+    every: dict[str, list[str]] = event.get("multiValueQueryStringParameters") or {}
+    if repeated := [name for name, values in every.items() if len(values) > 1]:
+        raise InvalidRequest(f"Parameter given more than once: {min(repeated)}")
+    return given
+
+
+def whole_number(text: str | None, name: str, *, default: int, most: int, least: int = 1) -> int:
+    """A query parameter from ``least`` to ``most``; raises ``InvalidRequest``."""
+    if text is None:
+        return default
+    if not _DIGITS.fullmatch(text) or not least <= int(text) <= most:
+        raise InvalidRequest(f"{name} must be a whole number from {least} to {most}")
+    return int(text)
