@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -36,9 +37,12 @@ MARGIN = 5.0
 #: Lapsed deletions that one run of the schedule looks at, per shard of the index.
 SWEEP = 25
 
-#: After how long an erasure is looked at again: the queue's delay and a worker's longest run pass
-#: before, and looking too early only repeats what is under way.
+#: After how long without a sign of it an erasure is looked at again: the queue's delay and a
+#: worker's longest run pass before, and looking too early only repeats what is under way.
 STALLED_SECONDS = 600.0
+
+#: Stalled erasures that one run of the schedule looks at.
+STALLED_SWEEP = 100
 
 log = Logger()
 
@@ -63,7 +67,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if "Records" not in event:
         lapsed = stores.deletions.lapsed(limit=SWEEP, deadline=deadline)
         metrics.count("LapsedDeletions", len(lapsed))
-        metrics.measure("OldestLapsedDeletion", _oldest(lapsed))
+        metrics.measure("OldestLapsedDeletion", _oldest(each for _, each in lapsed))
         for workspace_id, deletion_id in lapsed:
             if not deadline.passed:
                 _resume(workspace_id, deletion_id, stores, deadline)
@@ -96,11 +100,12 @@ def _finish_restores(stores: Stores, deadline: Deadline) -> None:
 def _look_after_erasures(stores: Stores, deadline: Deadline) -> None:
     """Queue again, from their records, the erasures of which nothing was heard for long."""
     queue = Queue(client("sqs"), setting("ERASE_QUEUE_URL"))
+    erasing = stores.erasures.erasing(deadline=deadline)
+    # Of all: one that is worked on for ever is as late as one that nobody looks at.
+    metrics.measure("OldestErasure", _oldest(each.deletion_id for each in erasing))
     since = iso(time.time() - STALLED_SECONDS)
-    stalled = stores.erasures.stalled(since=since, limit=SWEEP, deadline=deadline)
-    metrics.measure("OldestErasure", _oldest(stalled))
-    for workspace_id, deletion_id in stalled:
-        if deadline.passed:
+    for looked_at, workspace_id, deletion_id in erasing[:STALLED_SWEEP]:
+        if looked_at >= since or deadline.passed:
             return
         where = {"workspaceId": workspace_id, "deletionId": deletion_id}
         try:
@@ -118,10 +123,10 @@ def _look_after_erasures(stores: Stores, deadline: Deadline) -> None:
             log.warning("an erasure took long", extra={**where, "linksLeft": left})
 
 
-def _oldest(deletions: list[tuple[str, str]]) -> float:
+def _oldest(deletion_ids: Iterable[str]) -> float:
     """Seconds since the first of these deletions was asked for; 0 when there is none."""
-    asked = [time_of(deletion_id) for _, deletion_id in deletions]
-    return max(0.0, time.time() - min(asked)) if asked else 0.0
+    now = time.time()
+    return max(0.0, now - min(map(time_of, deletion_ids), default=now))
 
 
 def _resume(workspace_id: str, deletion_id: str, stores: Stores, deadline: Deadline) -> bool:

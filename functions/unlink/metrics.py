@@ -8,7 +8,7 @@ Names: ``LinksSoftDeleted``, ``LinksErased``, ``LinksRestored`` (links), ``HandO
 that outlasted their worker's deadline), ``ThrottledStatements`` (calls and batch statements that
 were sent again because of load), ``ErasureLag`` (seconds from an erasure's request to its
 receipt), and from each look of the schedule ``LapsedDeletions`` (open, and their worker gone),
-``OldestLapsedDeletion`` and ``OldestErasure`` (seconds; 0 when there is none).
+``OldestLapsedDeletion`` and ``OldestErasure`` (without a receipt; seconds, 0 when there is none).
 """
 
 from __future__ import annotations

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from functions import resume
+from functions.unlink import metrics
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import ShortCodeTaken
 from functions.unlink.ids import new_short_code
@@ -17,6 +20,7 @@ from functions.unlink.procedures.erasure import requeue
 from functions.unlink.procedures.links import create_links, update_link
 from functions.unlink.procedures.restoration import RestoreStores, restore
 from functions.unlink.stores import clicks as clicks_store
+from functions.unlink.stores import erasures as erasures_store
 from functions.unlink.stores.restores import RestoresTable
 from tests.functions.erasing import Erasing, click_item, erasing
 
@@ -167,6 +171,67 @@ def test_a_lost_stream_record_is_made_up_for_from_the_record(erasing: Erasing) -
     assert left == 3
     assert erasing.receipt(deletion.id) == receipt(3, clicks=4, qrObjects=1)
     assert keys[0] not in erasing.s3.objects
+
+
+@pytest.fixture
+def schedule(erasing: Erasing, monkeypatch: pytest.MonkeyPatch) -> Callable[[], float]:
+    """The schedule's look after the erasures of this workspace; answers the oldest's seconds."""
+    monkeypatch.setattr(resume, "Queue", lambda *_: erasing.queue)
+    erasures = erasing.world.stores.erasures
+    measured: list[tuple[str, float]] = []
+    real = erasures.erasing
+
+    def of_this_workspace(*, deadline: Deadline) -> list[erasures_store.Erasing]:
+        found = real(deadline=deadline)
+        return [each for each in found if each.workspace_id == erasing.world.workspace_id]
+
+    monkeypatch.setattr(erasures, "erasing", of_this_workspace)
+    monkeypatch.setattr(metrics, "measure", lambda name, value: measured.append((name, value)))
+
+    def look() -> float:
+        resume._look_after_erasures(erasing.world.stores, Deadline(20))
+        name, value = measured.pop()
+        assert name == "OldestErasure"
+        return value
+
+    return look
+
+
+def test_an_erasure_that_nobody_works_on_is_queued_once_and_stays_late(
+    erasing: Erasing, schedule: Callable[[], float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deletion, _lost = erasing.erase(erasing.world.create(2))
+    assert schedule() < 60
+    assert erasing.messages == []
+    _five_hours_later(monkeypatch)
+
+    assert schedule() == pytest.approx(5 * 3600, abs=60)
+    assert len(erasing.messages) == 1
+    # Somebody has looked, which makes it no younger.
+    assert schedule() == pytest.approx(5 * 3600, abs=60)
+    assert len(erasing.messages) == 1
+
+    erasing.work_all()
+    assert erasing.header(deletion.id).state == "complete"
+    assert schedule() == 0
+
+
+def test_a_large_erasure_under_way_is_late_but_not_queued_a_second_time(
+    erasing: Erasing, schedule: Callable[[], float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, records = erasing.erase(erasing.world.create(2))
+    erasing.cleanup(records)
+    _five_hours_later(monkeypatch)
+
+    # A worker that ran out of time hands over.
+    erasing.work(erasing.messages.pop(), seconds=0)
+
+    assert schedule() == pytest.approx(5 * 3600, abs=60)
+    assert len(erasing.messages) == 1
+
+
+def _five_hours_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda real=time.time: real() + 5 * 3600)
 
 
 def test_a_message_about_a_link_that_exists_does_nothing(erasing: Erasing) -> None:

@@ -161,6 +161,9 @@ def erase_what_hangs_on(
     if left and not failed:
         rest = [link for link in removed if link.id in left]
         stores.erase_queue.send(message_of(workspace_id, rest), deadline=deadline, delay=0)
+        # Else the schedule would take it for stalled and queue it again, every ten minutes.
+        for deletion_id in {each.deletion_id for each in open_ones if each.link_id in left} - {""}:
+            stores.erasures.look_again_later(workspace_id, deletion_id, deadline=deadline)
     return not failed
 
 

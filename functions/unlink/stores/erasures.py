@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from functions.unlink.clock import Deadline, now_iso
 from functions.unlink.errors import Unavailable
@@ -71,6 +71,14 @@ class Head:
     state: str
     links: int
     policies: dict[str, Any]
+
+
+class Erasing(NamedTuple):
+    """A deletion whose receipt is not written yet, and when somebody last worked on it."""
+
+    looked_at: str
+    workspace_id: str
+    deletion_id: str
 
 
 class ErasuresTable:
@@ -156,24 +164,30 @@ class ErasuresTable:
             self._link_events[key] = head is not None and bool(head.policies.get("linkEvents"))
         return self._link_events[key]
 
-    def stalled(self, *, since: str, limit: int, deadline: Deadline) -> list[tuple[str, str]]:
-        """``(workspace_id, deletion_id)`` of erasures that nobody has looked at since then."""
-        found: list[tuple[str, str]] = []
+    def erasing(self, *, deadline: Deadline) -> list[Erasing]:
+        """Every erasure without a receipt, first the one that was looked at longest ago.
+
+        All of them, because how old the oldest is does not follow from when it was looked at.
+        7,000 fit a call (1 MB of keys).
+        """
+        found: list[Erasing] = []
         for shard in range(OPEN_SHARDS):
-            answer = call(
-                self._client.query,
-                deadline=deadline,
-                TableName=self.name,
-                IndexName="open",
-                KeyConditionExpression="openPk=:shard AND openSk<:since",
-                ExpressionAttributeValues={
-                    ":shard": {"S": f"ERASING#{shard}"},
-                    ":since": {"S": since},
-                },
-                Limit=limit,
-            )
-            found += [(item["pk"]["S"], item["sk"]["S"]) for item in answer["Items"]]
-        return found
+            parameters: dict[str, Any] = {
+                "TableName": self.name,
+                "IndexName": "open",
+                "KeyConditionExpression": "openPk=:shard",
+                "ExpressionAttributeValues": {":shard": {"S": f"ERASING#{shard}"}},
+            }
+            while True:
+                answer = call(self._client.query, deadline=deadline, **parameters)
+                found += [
+                    Erasing(item["openSk"]["S"].partition("#")[0], item["pk"]["S"], item["sk"]["S"])
+                    for item in answer["Items"]
+                ]
+                if "LastEvaluatedKey" not in answer:
+                    break
+                parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        return sorted(found)
 
     def receipt(self, workspace_id: str, deletion_id: str, *, deadline: Deadline) -> dict[str, Any]:
         """The sums over the links finished so far, with ``rescannedAt`` of the last of them."""
@@ -319,7 +333,7 @@ class ErasuresTable:
         return True
 
     def look_again_later(self, workspace_id: str, deletion_id: str, *, deadline: Deadline) -> None:
-        """Put an erasure that was looked at back to the end of those that may have stalled."""
+        """Note that an erasure is under way: it comes last among those that may have stalled."""
         still_erasing = "#state=:erasing"
         with suppress(ConditionFailed):
             call(
