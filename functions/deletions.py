@@ -13,7 +13,6 @@ from functions.unlink.errors import (
     DeletionNotFound,
     InvalidIds,
     InvalidRequest,
-    LinkNotFound,
     as_text,
 )
 from functions.unlink.http import Answer, Api, Request, check_reason
@@ -100,8 +99,6 @@ def delete_link(request: Request) -> Answer:
         if pointer is not None and pointer[0] == request.caller.workspace_id:
             link_id = pointer[1]
     requester = _requester(request, request.reason)
-    if link_id is None:
-        raise LinkNotFound
     deletion = erase_one(link_id, requester=requester, stores=stores, deadline=request.deadline)
     headers, noted = _about(deletion)
     return Answer(200, {"success": True}, headers, noted)

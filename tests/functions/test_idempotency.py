@@ -1,4 +1,4 @@
-"""An ``Idempotency-Key`` on requests that have no deletion record: the same answer, once."""
+"""An ``Idempotency-Key`` on creates, which have no record, and on deletes by code: once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from functions import links
+from functions import deletions, links
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import StillRunning
 from functions.unlink.procedures.deletion import erase_one, soft_delete
@@ -120,6 +120,30 @@ def test_nothing_of_a_deleted_link_is_kept_to_answer_with(world: World, mode: st
     texts = [str(item) for item in mine if mode == "erase" or item["sk"]["S"] == "IDEM"]
     assert texts
     assert not any(made["id"] in text or made["shortCode"] in text for text in texts)
+
+
+def test_a_repeated_delete_by_code_answers_the_same_although_its_code_is_gone(
+    world: World,
+) -> None:
+    code = world.create_items()[0]["shortCode"]
+
+    def delete(key: str) -> tuple[int, Any]:
+        event = api_event(
+            "DELETE",
+            "/api/links/{id}",
+            workspace_id=world.workspace_id,
+            path={"id": code},
+            headers={"idempotency-key": key},
+        )
+        return call(deletions.handler, event)
+
+    assert delete("k") == (200, {"success": True})
+    assert delete("k") == (200, {"success": True})
+    assert delete("another")[0] == 404
+    # The code may be somebody's again: the repetition still is the delete of then.
+    [later] = world.create_items(shortCode=code)
+    assert delete("k") == (200, {"success": True})
+    assert world.live_ids() == [later["id"]]
 
 
 def soft_delete_one(world: World, link_id: str) -> None:

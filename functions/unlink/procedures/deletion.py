@@ -207,14 +207,17 @@ def erase_many(
 
 
 def erase_one(
-    link_id: str, *, requester: Requester, stores: Stores, deadline: Deadline
+    link_id: str | None, *, requester: Requester, stores: Stores, deadline: Deadline
 ) -> Deletion:
     """Erase one live link: link, code, external id and the record in a single transaction.
 
-    Raises ``LinkNotFound`` unless it is live.
+    ``link_id`` is None for a short code that leads to no link of the workspace, which it also does
+    when this very request erased its link before. Raises ``LinkNotFound`` unless it is live.
     """
     if (earlier := replay(requester, stores.deletions, deadline)) is not None:
         return earlier
+    if link_id is None:
+        raise LinkNotFound
     for _ in range(MOST_REFUSALS):
         state = stores.links.states(requester.workspace_id, [link_id], deadline=deadline).get(
             link_id
