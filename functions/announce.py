@@ -14,7 +14,7 @@ from functions.unlink.stores.events import EventBus
 from functions.unlink.stores.failures import FailuresBucket
 
 #: What is kept of the invocation's time for the answer, in seconds.
-MARGIN = 3.0
+MARGIN = 5.0
 
 log = Logger()
 

@@ -24,12 +24,12 @@ from functions.unlink.policies import Policies
 from functions.unlink.roles import ROLES
 from functions.unlink.settings import setting
 from functions.unlink.stores.access import AccessTable
-from functions.unlink.stores.client import client, within
+from functions.unlink.stores.client import brief_client, within
 
 log = Logger()
 
-#: Seconds to find out; the function's timeout is 5.
-PATIENCE = 4.0
+#: Seconds to find out, before the last call begins; the function's timeout is 5.
+PATIENCE = 3.0
 
 #: A note of use must never cost a caller more than this, in seconds.
 NOTE_PATIENCE = 0.3
@@ -38,7 +38,7 @@ NOTE_PATIENCE = 0.3
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Allow with the caller's context and usage key, or Deny."""
     stage_arn = "/".join(event["methodArn"].split("/")[:2]) + "/*"
-    access = AccessTable(client("dynamodb"), setting("ACCESS_TABLE"))
+    access = AccessTable(brief_client("dynamodb"), setting("ACCESS_TABLE"))
     deadline = Deadline(PATIENCE)
     credential = _bearer(event)
     if has_valid_checksum(credential):

@@ -18,7 +18,7 @@ from functions.unlink.stores.images import Images
 from functions.unlink.stores.queues import Queue
 
 #: What is kept of the invocation's time for the answer, in seconds.
-MARGIN = 3.0
+MARGIN = 5.0
 
 log = Logger()
 

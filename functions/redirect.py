@@ -15,18 +15,14 @@ from functions.unlink.ids import new_click_id
 from functions.unlink.log import logger
 from functions.unlink.settings import setting
 from functions.unlink.stores.clicks import ClicksTable
-from functions.unlink.stores.client import client
+from functions.unlink.stores.client import brief_client
 from functions.unlink.stores.links import LinksTable
 from functions.unlink.visitors import MAX_HEADER, Visitor, address_of, describe, place_of
 
 #: Seconds within which the link must be found, and within which its click may be tried again.
-LINK_PATIENCE = 8.0
+#: The last call of each may hang as long as a brief client lets it; the function's timeout is 10.
+LINK_PATIENCE = 6.0
 CLICK_PATIENCE = 0.5
-
-#: Seconds that a connection and an answer of DynamoDB may take here. Together with the patience
-#: they bound a visitor's wait for the click, even if DynamoDB accepts calls and never answers.
-CONNECT_TIMEOUT = 0.5
-READ_TIMEOUT = 1.0
 
 #: Codes that this process remembers. A code item never changes, so a remembered pointer can only
 #: lead to a link that is gone, never to a wrong one.
@@ -67,7 +63,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 
 def _dynamodb() -> Any:
-    return client("dynamodb", connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT)
+    return brief_client("dynamodb")
 
 
 def _live_link(code: str) -> dict[str, Any] | None:

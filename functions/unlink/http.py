@@ -43,8 +43,9 @@ from functions.unlink.stores.deletions import IdempotencyKey
 #: are declared binary) leaves 4.5 MB of it; 10,000 ids are 0.4 MB.
 MAX_BODY = 4 * 1024 * 1024
 
-#: What an invocation keeps of its time for closing the record, the hand-over and the answer.
-ANSWER_MARGIN = 4.0
+#: What an invocation keeps of its time for closing the record, the hand-over and the answer. A call
+#: that begins just before may hang for most of it (``client``'s timeouts).
+ANSWER_MARGIN = 5.0
 
 #: Seconds for which a failing count is tried again, and for which a slow one is waited for. The
 #: second is long, because whom it ends passes: a table that is merely busy must not open the gate.

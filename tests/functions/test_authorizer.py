@@ -23,7 +23,7 @@ from functions.unlink.policies import Policies
 from functions.unlink.roles import ROLES
 from functions.unlink.sessions import SigningKeys
 from functions.unlink.stores.access import AccessTable
-from functions.unlink.stores.client import client
+from functions.unlink.stores.client import brief_client
 from tests import tokens
 from tests.conftest import forget_caches
 from tests.template import synthesized_template, table_definitions
@@ -179,7 +179,7 @@ def test_a_busy_key_costs_one_write_an_hour(
     now = 1_800_000_000.0
     monkeypatch.setattr("functions.unlink.stores.access.time.time", lambda: now)
     writes = []
-    dynamodb = client("dynamodb")
+    dynamodb = brief_client("dynamodb")
     update = dynamodb.update_item
 
     def count(**request: Any) -> Any:
@@ -319,7 +319,7 @@ def test_it_raises_when_the_table_does_not_answer(
     def throttle(**_: Any) -> None:
         raise ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem")
 
-    monkeypatch.setattr(client("dynamodb"), "get_item", throttle)
+    monkeypatch.setattr(brief_client("dynamodb"), "get_item", throttle)
     monkeypatch.setattr(authorizer, "PATIENCE", 0.1)
     with pytest.raises(Unavailable):
         ask(key)

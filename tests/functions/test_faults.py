@@ -6,14 +6,17 @@ chunks, several statements, several transactions.
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from functions import deletions as deletions_function
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import UnlinkError
+from functions.unlink.http import ANSWER_MARGIN
 from functions.unlink.outcomes import Outcome
 from functions.unlink.procedures import deletion as engine
 from functions.unlink.procedures.deletion import (
@@ -27,6 +30,8 @@ from functions.unlink.stores import deletions as deletions_store
 from functions.unlink.stores import links as links_store
 from functions.unlink.stores.deletions import Deletion, IdempotencyKey
 from tests.conftest import Tell, World, make_world
+from tests.events import api_event
+from tests.events import call as ask
 from tests.functions.faults import RETRYABLE, FaultyClient, Killed, faults_of_call
 
 pytestmark = pytest.mark.engine
@@ -136,6 +141,47 @@ def test_each_call_of_the_resuming_worker_fails_once_in_each_way(
             break
         at += 1
     told(f"resume of {name}: {points} faults survived")
+
+
+def test_a_call_that_hangs_just_before_the_deadline_leaves_time_to_answer(
+    deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the clients' own timeouts, against a server that accepts and never answers."""
+    world, faulty = _faulty_world(deployed)
+    ids = world.create(LINKS)
+    with socket.create_server(("127.0.0.1", 0)) as silent, monkeypatch.context() as elsewhere:
+        elsewhere.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        hanging = aws.client.__wrapped__("dynamodb")
+        faulty.fault, faulty.every = _first("batch_execute_statement", hanging), True
+        monkeypatch.setattr(deletions_function, "_stores", lambda: world.stores)
+        timeout = ANSWER_MARGIN + 0.5
+        began = time.monotonic()
+
+        event = api_event("DELETE", "/api/links", workspace_id=world.workspace_id, body=ids)
+        status, body = ask(deletions_function.handler, event, seconds=timeout)
+
+        assert time.monotonic() - began < timeout
+    faulty.fault = None
+    assert status == 202
+    # Of the first slice's two batches one hung, and no other slice was begun.
+    assert len(body["deletedIds"]) == links_store.STATEMENT_BATCH
+    assert sorted(body["deletedIds"] + body["pendingIds"]) == sorted(ids)
+    assert len(world.queue.messages) == 1
+    _recover(world, monkeypatch, hours=1)
+    _check(world, "soft delete", ids, [], None, "a call that hangs", accepted=True)
+
+
+def _first(operation: str, hanging: Any) -> Callable[[str, Callable[[], Any], dict[str, Any]], Any]:
+    """The first call of this operation is ``hanging``'s, the others are answered."""
+    met: list[str] = []
+
+    def fault(name: str, call: Callable[[], Any], parameters: dict[str, Any]) -> Any:
+        if name != operation or met:
+            return call()
+        met.append(name)
+        return getattr(hanging, name)(**parameters)
+
+    return fault
 
 
 def _calls_of(deployed: dict[str, str], run: Run, count: int) -> int:

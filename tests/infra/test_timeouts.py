@@ -1,8 +1,13 @@
-"""Each wait ends before the one around it: call < deadline < function < gateway < queue."""
+"""Each wait ends before the one around it: call < margin, deadline < function < gateway < queue."""
 
-from functions import authorizer, redirect
+from typing import Any
+
+import pytest
+
+from functions import announce, authorizer, cleanup, erase, export, redirect, resume, tally
 from functions.unlink import http
-from functions.unlink.stores.client import client
+from functions.unlink.procedures import deletion
+from functions.unlink.stores.client import brief_client, client
 from tests.template import Template, resources
 
 
@@ -11,6 +16,13 @@ def timeouts(template: Template) -> dict[str, int]:
         function["Properties"]["Handler"].split(".")[1]: function["Properties"]["Timeout"]
         for function in resources(template, "AWS::Lambda::Function").values()
     }
+
+
+def longest_call(client: Any) -> float:
+    """Seconds that one call may hang: it is connected, sent once, and never answered."""
+    config = client.meta.config
+    assert config.retries["total_max_attempts"] == 1
+    return float(config.connect_timeout + config.read_timeout)
 
 
 def test_a_function_behind_the_gateway_ends_before_the_gateway_gives_up(
@@ -26,14 +38,30 @@ def test_a_function_behind_the_gateway_ends_before_the_gateway_gives_up(
         assert timeouts(template)[name] < 29
 
 
-def test_patience_ends_before_the_function(template: Template) -> None:
-    limits = timeouts(template)
-    assert limits["redirect"] > redirect.LINK_PATIENCE + redirect.CLICK_PATIENCE
-    assert limits["authorizer"] > authorizer.PATIENCE
-    assert 0 < http.ANSWER_MARGIN < limits["deletions"]
+@pytest.mark.parametrize("service", ["dynamodb", "events", "s3", "secretsmanager", "sqs"])
+@pytest.mark.parametrize("module", [announce, cleanup, erase, export, http, resume, tally])
+def test_a_call_that_hangs_at_the_deadline_leaves_a_second_of_the_margin(
+    template: Template, service: str, module: Any
+) -> None:
+    margin = getattr(module, "ANSWER_MARGIN", None) or module.MARGIN
+    assert longest_call(client(service)) + 1 <= margin
+    name = module.__name__.rpartition(".")[2]
+    for function in ["links", "deletions", "analytics", "qr"] if module is http else [name]:
+        assert margin < timeouts(template)[function]
 
 
-def test_a_call_that_hangs_ends_before_its_function(template: Template) -> None:
-    config = client("dynamodb").meta.config
-    assert config.connect_timeout + config.read_timeout < timeouts(template)["deletions"]
-    assert config.retries["total_max_attempts"] == 1
+def test_patience_and_a_call_that_hangs_end_before_the_function(template: Template) -> None:
+    limits, hanging = timeouts(template), longest_call(brief_client("dynamodb"))
+    assert redirect.LINK_PATIENCE + hanging < limits["redirect"]
+    assert redirect.LINK_PATIENCE + redirect.CLICK_PATIENCE + 2 * hanging <= limits["redirect"]
+    assert authorizer.PATIENCE + hanging < limits["authorizer"]
+
+
+def test_a_lease_outlives_the_function_of_its_worker() -> None:
+    assert deletion.LEASE_MARGIN >= http.ANSWER_MARGIN
+    assert deletion.LEASE_MARGIN >= resume.MARGIN
+
+
+def test_the_rate_counter_is_waited_for_until_its_call_has_ended() -> None:
+    """So that none of the threads that a request works with still hangs on it."""
+    assert longest_call(client("dynamodb")) < http.LIMITER_WAIT

@@ -28,6 +28,13 @@ from functions.unlink.stores.wire import use_plain_json
 #: Parallel calls of one invocation; the connection pool has as many places.
 THREADS = 16
 
+#: Seconds that a connection and an answer may take. Together they are what one call can hang: less
+#: than what every function keeps back for its last words, so that one such call, begun just before
+#: the deadline, gets no invocation killed. Where people wait for no more than an answer, both are
+#: shorter.
+CONNECT_TIMEOUT, READ_TIMEOUT = 1.0, 3.0
+BRIEF_CONNECT_TIMEOUT, BRIEF_READ_TIMEOUT = 0.5, 1.0
+
 #: Error codes after which the same call may succeed: the SDK's list (botocore/retries/special.py
 #: and standard.py) and those of batch statements, which are spelt without "Exception"
 #: (API reference, BatchStatementError).
@@ -86,7 +93,9 @@ class TransactionCancelled(Exception):
 
 
 @cache
-def client(service: str, *, connect_timeout: float = 2, read_timeout: float = 6) -> Any:
+def client(
+    service: str, *, connect_timeout: float | None = None, read_timeout: float | None = None
+) -> Any:
     """One client per service and process; timeouts in seconds.
 
     ``parameter_validation=False``: what is sent is built here, not by callers, and validation is
@@ -99,8 +108,8 @@ def client(service: str, *, connect_timeout: float = 2, read_timeout: float = 6)
         config=Config(
             parameter_validation=False,
             max_pool_connections=THREADS,
-            connect_timeout=connect_timeout,
-            read_timeout=read_timeout,
+            connect_timeout=connect_timeout or CONNECT_TIMEOUT,
+            read_timeout=read_timeout or READ_TIMEOUT,
             retries={"total_max_attempts": 1},
             tcp_keepalive=True,
             # S3 clients otherwise sign URLs the old way.
@@ -111,6 +120,11 @@ def client(service: str, *, connect_timeout: float = 2, read_timeout: float = 6)
     if service == "dynamodb":
         use_plain_json(made)
     return made
+
+
+def brief_client(service: str) -> Any:
+    """:func:`client` for functions whose whole answer is a wait: the redirect, the authorizer."""
+    return client(service, connect_timeout=BRIEF_CONNECT_TIMEOUT, read_timeout=BRIEF_READ_TIMEOUT)
 
 
 def is_retryable(error: Exception) -> bool:
