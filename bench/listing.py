@@ -56,7 +56,6 @@ def _create(links: LinksTable, tag: str) -> list[str]:
             new,
             workspace_id=WORKSPACE,
             user_id="bench",
-            base_url="http://short.test",
             links=links,
             deadline=Deadline(600),
         )

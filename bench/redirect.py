@@ -46,7 +46,6 @@ def _measure() -> None:
             [NewLink(originalUrl="https://example.com/page")] * LINKS,
             workspace_id="ws-bench",
             user_id="bench",
-            base_url="http://short.test",
             links=LinksTable(client("dynamodb"), "links"),
             deadline=Deadline(60),
         )

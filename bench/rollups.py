@@ -43,7 +43,6 @@ def _measure(link_count: int, visitors: int) -> None:
         [NewLink(originalUrl="https://example.com/page")] * link_count,
         workspace_id=WORKSPACE,
         user_id="bench",
-        base_url="http://short.test",
         links=LinksTable(dynamodb, "links"),
         deadline=Deadline(60),
     )

@@ -65,8 +65,8 @@ def export(request: Request) -> Answer:
         queue=Queue(client("sqs"), setting("EXPORT_QUEUE_URL")),
         deadline=request.deadline,
     )
-    location = f"{request.base_url}/api/analytics/links/{link['id']}/export/{record['id']}"
-    return Answer(202, _view(record), {"Location": location}, {"exportId": record["id"]})
+    location = request.location(f"/api/analytics/links/{link['id']}/export/{record['id']}")
+    return Answer(202, _view(record), location, {"exportId": record["id"]})
 
 
 @api.route("GET", "/api/analytics/links/<link>/export/<exportId>", scope="analyticsRead")

@@ -81,10 +81,9 @@ def delete_links(request: Request) -> Answer:
     deleted = deletion.ids_with(Outcome.DELETED)
     headers, noted = _about(deletion)
     if deletion.open:
-        location = f"{request.base_url}/api/deletions/{deletion.id}"
         pending = deletion.ids_with(Outcome.PENDING)
         body = {"deletedIds": deleted, "pendingIds": pending}
-        return Answer(202, body, headers | {"Location": location}, noted)
+        return Answer(202, body, headers | _record_of(deletion, request), noted)
     return Answer(200, {"deletedIds": deleted}, headers, noted)
 
 
@@ -125,10 +124,8 @@ def bulk_delete(request: Request) -> Answer:
     }
     headers, noted = _about(deletion)
     if deletion.open:
-        headers["Location"] = f"{request.base_url}/api/deletions/{deletion.id}"
-        return Answer(
-            202, answer | {"pendingIds": deletion.ids_with(Outcome.PENDING)}, headers, noted
-        )
+        answer["pendingIds"] = deletion.ids_with(Outcome.PENDING)
+        return Answer(202, answer, headers | _record_of(deletion, request), noted)
     return Answer(200, answer, headers, noted)
 
 
@@ -220,7 +217,7 @@ def _confirmed(token: str, workspace_id: str, mode: str) -> str:
 def _made(request: Request, deletion: Deletion, beside: dict[str, Any]) -> Answer:
     """The deletion with its first outcomes: 202 while it is being worked on."""
     headers, noted = _about(deletion)
-    headers["Location"] = f"{request.base_url}/api/deletions/{deletion.id}"
+    headers |= _record_of(deletion, request)
     page = deletion.link_ids[:RESULTS]
     cursor = _results_cursor(deletion, len(page))
     body = deletion_detail(deletion, page, 0, cursor) | beside
@@ -323,7 +320,7 @@ def restore_deletion(request: Request) -> Answer:
     answer: dict[str, Any] = {"restoredIds": done.restored_ids, "refused": refused}
     noted |= {"restoreId": done.restore.id, "restored": len(answer["restoredIds"])}
     if done.pending_ids:
-        headers["Location"] = f"{request.base_url}/api/deletions/{deletion_id}"
+        headers |= _record_of(done.deletion, request)
         return Answer(202, answer | {"pendingIds": done.pending_ids}, headers, noted)
     return Answer(200, answer, headers, noted)
 
@@ -400,6 +397,11 @@ def _requester(request: Request, reason: str | None, *, export: bool = False) ->
         policies=caller.policies.record(),
         export_base_url=request.base_url if export else None,
     )
+
+
+def _record_of(deletion: Deletion, request: Request) -> dict[str, str]:
+    """Where the deletion can be watched."""
+    return request.location(f"/api/deletions/{deletion.id}")
 
 
 def _about(deletion: Deletion) -> tuple[dict[str, str], dict[str, Any]]:

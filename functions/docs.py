@@ -11,7 +11,7 @@ import hashlib
 import html
 import json
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import aws_lambda_powertools
 from aws_lambda_powertools import Logger
 
-from functions.unlink.settings import optional_setting
+from functions.unlink.addresses import api_base
 
 DOCUMENT = Path(__file__).parent / "unlink" / "openapi.json"
 
@@ -30,6 +30,9 @@ SWAGGER_UI = Path(aws_lambda_powertools.__file__).parent / "event_handler/openap
 REVALIDATED = "public, no-cache"
 #: Under an address that has the content's hash in it.
 FOR_EVER = "public, max-age=31536000, immutable"
+
+#: Documents and encodings that a process keeps: one for each address at which it is asked.
+REMEMBERED = 16
 
 #: Below this size gzip costs more than it saves.
 SMALL = 1_024
@@ -96,7 +99,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 
 def _document(event: dict[str, Any]) -> dict[str, Any]:
-    return _content(event, _document_for(_base_url(event)), "application/json", REVALIDATED)
+    return _content(event, _document_for(api_base(event)), "application/json", REVALIDATED)
 
 
 def _page(event: dict[str, Any]) -> dict[str, Any]:
@@ -114,7 +117,7 @@ def _page(event: dict[str, Any]) -> dict[str, Any]:
     page = PAGE.format(document=html.escape(f"{within_api}openapi.json"), **addresses)
     answer = _content(event, page.encode(), "text/html; charset=utf-8", REVALIDATED)
     answer["headers"] |= {
-        "Content-Security-Policy": _policy(_base_url(event)),
+        "Content-Security-Policy": _policy(api_base(event)),
         "Referrer-Policy": "no-referrer",
         "X-Frame-Options": "DENY",
     }
@@ -156,7 +159,7 @@ def _asset_bytes(name: str) -> bytes:
     return _FILES[name].read_bytes() if name in _FILES else START.encode()
 
 
-@cache
+@lru_cache(REMEMBERED)
 def _document_for(base_url: str) -> bytes:
     """The document with the address at which it is asked for as its server."""
     document = json.loads(DOCUMENT.read_bytes())
@@ -164,12 +167,12 @@ def _document_for(base_url: str) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-@cache
+@lru_cache(REMEMBERED)
 def _tag(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:32]
 
 
-@cache
+@lru_cache(REMEMBERED)
 def _zipped(content: bytes) -> bytes:
     # Without a time in it, so that equal content stays equal.
     return gzip.compress(content, 6, mtime=0)
@@ -203,15 +206,6 @@ def _takes_gzip(accepted: str) -> bool:
         if coding.strip().lower() == "gzip":
             return weight.replace(" ", "").lower() not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
     return False
-
-
-def _base_url(event: dict[str, Any]) -> str:
-    """Where the API is: as configured, or the stage that was called."""
-    if configured := optional_setting("PUBLIC_BASE_URL"):
-        return configured
-    context = event["requestContext"]
-    prefix = context["path"].rstrip("/").removesuffix(event["path"].rstrip("/"))
-    return f"https://{context['domainName']}{prefix}"
 
 
 def _policy(base_url: str) -> str:

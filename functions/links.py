@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from functions.unlink import tokens
+from functions.unlink.addresses import own_addresses
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import Conflict, InvalidRequest
 from functions.unlink.filters import NAMES, LinkFilter
@@ -63,7 +64,7 @@ def _create(request: Request, claim: Claim | None) -> Answer:
         parse_new_links(body),
         workspace_id=request.caller.workspace_id,
         user_id=request.caller.user_id,
-        base_url=request.base_url,
+        ours=own_addresses(request.event),
         links=_links(),
         deadline=request.deadline,
         link_ids=claim.link_ids if claim else None,
@@ -87,8 +88,7 @@ def _made(request: Request, links: list[dict[str, Any]], *, many: bool) -> Answe
     noted = {"ids": len(views)}
     if many:
         return Answer(201, views, noted=noted)
-    location = {"Location": f"{request.base_url}/api/links/{views[0]['id']}"}
-    return Answer(201, views[0], location, noted)
+    return Answer(201, views[0], request.location(f"/api/links/{views[0]['id']}"), noted)
 
 
 @api.route("GET", "/api/links", scope="linksRead", query=("limit", "cursor", *NAMES))
@@ -148,7 +148,7 @@ def update(request: Request) -> Answer:
         request.path["link"],
         parse_link_changes(request.json()),
         workspace_id=request.caller.workspace_id,
-        base_url=request.base_url,
+        ours=own_addresses(request.event),
         links=_links(),
         deadline=request.deadline,
         policies=request.caller.policies,

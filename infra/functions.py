@@ -221,7 +221,7 @@ class Functions(Construct):
             "docs",
             timeout=Duration.seconds(10),
             memory_mb=512,
-            environment={"PUBLIC_BASE_URL": self._settings.short_url_base},
+            environment={"API_BASE_URL": self._settings.api_base},
             statements=[],
         )
 
@@ -646,6 +646,7 @@ class Functions(Construct):
     def _http_environment(self) -> dict[str, str]:
         return {
             "PUBLIC_BASE_URL": self._settings.short_url_base,
+            "API_BASE_URL": self._settings.api_base,
             "CORS_ALLOW_ORIGINS": ",".join(self._settings.cors_allow_origins),
         }
 

@@ -136,4 +136,13 @@ class Settings:
             return self.public_base_url
         if self.cdn is not None and self.cdn.domain_name:
             return f"https://{self.cdn.domain_name}"
+        return self._domain_url
+
+    @property
+    def api_base(self) -> str:
+        """Where the API is; "" when only the request tells. CloudFront passes redirects only."""
+        return self.short_url_base if self.cdn is None else self._domain_url
+
+    @property
+    def _domain_url(self) -> str:
         return self.custom_domain.url if self.custom_domain else ""

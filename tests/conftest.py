@@ -98,6 +98,7 @@ def deployed(
         "ERASE_QUEUE_URL": f"{engine_url}/000000000000/erase",
         "CURSOR_SECRET_ARN": "arn:test:cursor",
         "PUBLIC_BASE_URL": "http://short.test",
+        "API_BASE_URL": "http://short.test",
         "AWS_ENDPOINT_URL": engine_url,
     }
     for name, value in environment.items():
@@ -166,7 +167,6 @@ class World:
             new,
             workspace_id=workspace_id or self.workspace_id,
             user_id="tester",
-            base_url="http://short.test",
             links=self.stores.links,
             deadline=Deadline(30),
         )

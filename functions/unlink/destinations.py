@@ -61,10 +61,11 @@ def with_campaign(address: str, campaign: Mapping[str, str]) -> str:
 def _as_uri(address: str) -> str:
     """RFC 3987, section 3.1: UTF-8 and percent-encoding; the host as its A-labels."""
     parts = urlsplit(address)
-    try:
-        host = (parts.hostname or "").encode("idna").decode()
-    except UnicodeError:
-        host = quote(parts.hostname or "")
+    host = parts.hostname or ""
+    if not host.isascii():
+        host = host.encode("idna").decode()
+    elif ":" in host:
+        host = f"[{host}]"
     netloc = host if parts.port is None else f"{host}:{parts.port}"
     encoded = [quote(part, safe=_ALLOWED) for part in (parts.path, parts.query, parts.fragment)]
     return urlunsplit((parts.scheme, netloc, *encoded))

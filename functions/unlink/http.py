@@ -20,6 +20,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from functions.unlink import metrics
+from functions.unlink.addresses import api_base, short_url_base
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import (
     BodyTooLarge,
@@ -114,12 +115,12 @@ class Request:
 
     @property
     def base_url(self) -> str:
-        """Where short links live: the custom domain, or the stage that was called."""
-        if configured := optional_setting("PUBLIC_BASE_URL"):
-            return configured
-        context = self.event["requestContext"]
-        prefix = context["path"].removesuffix(self.event["path"])
-        return f"https://{context['domainName']}{prefix}"
+        """Where short links start, without a slash at its end."""
+        return short_url_base(self.event)
+
+    def location(self, path: str) -> dict[str, str]:
+        """The ``Location`` header for a path of the API, from its root."""
+        return {"Location": f"{api_base(self.event)}{path}"}
 
     @property
     def reason(self) -> str | None:

@@ -33,6 +33,9 @@ FIRST_YEAR = 1970
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 
+#: A name or an address, in lower case; urlsplit has taken the brackets of IPv6 off.
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
+
 #: The fields of a link that hold an address to redirect to.
 DESTINATIONS = ("originalUrl", "iosUrl", "androidUrl", "webFallbackUrl")
 
@@ -58,7 +61,23 @@ def _web_address(value: str) -> str:
         raise ValueError("a URL needs a host")
     if parts.username is not None or parts.password is not None:
         raise ValueError("a URL must not carry credentials")
+    if not _is_host(parts.hostname):
+        raise ValueError("a host is letters, digits, dots and hyphens, or its xn-- spelling")
     return value
+
+
+def _is_host(host: str) -> bool:
+    r"""Whether everybody takes this host for the same one.
+
+    Browsers see another in ``a.example\.b.example`` and ``%61.example``, and the two editions of
+    international names disagree about ``ß``: what does not come back as it was is ambiguous.
+    """
+    if host.isascii():
+        return _HOST.fullmatch(host) is not None
+    try:
+        return host.encode("idna").decode("idna") == host
+    except UnicodeError:
+        return False
 
 
 def _short_code(value: str) -> str:

@@ -20,7 +20,7 @@ from tests.gateway import Reply, send
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.delenv("PUBLIC_BASE_URL", raising=False)
+    monkeypatch.delenv("API_BASE_URL", raising=False)
     forget_caches()
     yield
     forget_caches()
@@ -51,7 +51,7 @@ def test_the_document_names_the_address_at_which_it_was_asked_for() -> None:
 
 
 def test_the_document_names_the_configured_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PUBLIC_BASE_URL", "https://links.example")
+    monkeypatch.setenv("API_BASE_URL", "https://links.example")
     forget_caches()
 
     assert get("/api/openapi.json").json()["servers"] == [{"url": "https://links.example"}]

@@ -103,7 +103,6 @@ def test_three_hundred_links_with_external_ids_fill_several_transactions(world: 
                 new,
                 workspace_id=world.workspace_id,
                 user_id="tester",
-                base_url="http://short.test",
                 links=world.stores.links,
                 deadline=Deadline(30),
             )

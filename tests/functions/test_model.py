@@ -153,7 +153,6 @@ class Deletions(RuleBasedStateMachine):
                 link,
                 {"title": title},
                 workspace_id=self.workspaces[workspace],
-                base_url="http://short.test",
                 links=self.world.stores.links,
                 deadline=Deadline(20),
             )
@@ -234,7 +233,6 @@ class Deletions(RuleBasedStateMachine):
             new,
             workspace_id=self.workspaces[workspace],
             user_id="tester",
-            base_url="http://short.test",
             links=self.world.stores.links,
             deadline=Deadline(20),
         )

@@ -25,7 +25,6 @@ def update(world: World, link_id: str, **changes: Any) -> dict[str, Any]:
         link_id,
         changes,
         workspace_id=world.workspace_id,
-        base_url="http://short.test",
         links=world.stores.links,
         deadline=Deadline(20),
     )

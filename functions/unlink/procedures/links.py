@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import islice
 from math import isqrt
 from typing import Any
-from urllib.parse import urlsplit
 
+from functions.unlink.addresses import leads_to
 from functions.unlink.clock import Deadline, now_iso
 from functions.unlink.codes import is_reserved
 from functions.unlink.errors import (
@@ -49,7 +49,7 @@ def create_links(
     *,
     workspace_id: str,
     user_id: str,
-    base_url: str,
+    ours: Collection[tuple[str, int]] = (),
     links: LinksTable,
     deadline: Deadline,
     policies: Policies | None = None,
@@ -57,12 +57,13 @@ def create_links(
 ) -> list[dict[str, Any]]:
     """Create all of these links or none; returns their items in the order given.
 
-    ``link_ids`` draws the ids of so many links, if not at random.
+    ``ours`` are the hosts and ports of this service, to which no link may lead; ``link_ids`` draws
+    the ids of so many links, if not at random.
 
     A code is claimed in the same transaction as its link, so two links can never share one.
     Raises ``ShortCodeTaken`` or ``Conflict`` (external id) and leaves nothing behind.
     """
-    items = [_new_item(link, workspace_id, user_id, base_url) for link in new]
+    items = [_new_item(link, workspace_id, user_id, ours) for link in new]
     if link_ids is not None:
         for item, link_id in zip(items, link_ids(len(items)), strict=True):
             item["id"] = link_id
@@ -180,7 +181,7 @@ def update_link(
     changes: dict[str, Any],
     *,
     workspace_id: str,
-    base_url: str,
+    ours: Collection[tuple[str, int]] = (),
     links: LinksTable,
     deadline: Deadline,
     policies: Policies | None = None,
@@ -191,7 +192,7 @@ def update_link(
     attributes keep theirs, and no update brings a deleted link back. Raises ``LinkNotFound``,
     ``InvalidRequest`` (a loop to ourselves), ``Conflict`` (the external id is taken).
     """
-    _refuse_loops(changes, base_url)
+    _refuse_loops(changes, ours)
     link = find_link(reference, workspace_id=workspace_id, links=links, deadline=deadline)
     changes = changes | {"updatedAt": now_iso()}
     if "expiresAt" in changes:
@@ -222,10 +223,12 @@ def update_link(
     raise Unavailable
 
 
-def _new_item(link: NewLink, workspace_id: str, user_id: str, base_url: str) -> dict[str, Any]:
+def _new_item(
+    link: NewLink, workspace_id: str, user_id: str, ours: Collection[tuple[str, int]]
+) -> dict[str, Any]:
     now = now_iso()
     fields = stored_fields(link, sorted(NewLink.model_fields.keys() - {"customCode"}))
-    _refuse_loops(fields, base_url)
+    _refuse_loops(fields, ours)
     fields |= {
         "id": new_link_id(),
         "workspaceId": workspace_id,
@@ -246,19 +249,11 @@ def _purge(expires_at: str | None, policies: Policies | None) -> dict[str, Any]:
     return {"ttl": ttl, "policies": policies.record() if policies and ttl is not None else None}
 
 
-def _refuse_loops(fields: dict[str, Any], base_url: str) -> None:
+def _refuse_loops(fields: dict[str, Any], ours: Collection[tuple[str, int]]) -> None:
     """A short link that leads to a short link may lead back to itself."""
-    ours = _place(base_url)
     for name in DESTINATIONS:
-        if fields.get(name) is not None and _place(fields[name]) == ours:
+        if fields.get(name) is not None and leads_to(fields[name], ours):
             raise InvalidRequest(details=[f"{name}: a link must not lead to this service itself"])
-
-
-def _place(address: str) -> tuple[str, int]:
-    """Host and port; http and https of one host lead to each other."""
-    parts = urlsplit(address)
-    port = parts.port or 80
-    return (parts.hostname or "").rstrip("."), 80 if port == 443 else port
 
 
 def _draw() -> str:

@@ -1,0 +1,69 @@
+"""Where this service is, as a request shows it; and whether an address leads to it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from functions.unlink.settings import optional_setting
+
+
+def short_url_base(event: Mapping[str, Any]) -> str:
+    """Where short links start: as configured, else where the request came to."""
+    return optional_setting("PUBLIC_BASE_URL") or _called(event)
+
+
+def api_base(event: Mapping[str, Any]) -> str:
+    """Where the API is: CloudFront in front of short links does not pass it on."""
+    return optional_setting("API_BASE_URL") or _called(event)
+
+
+def own_addresses(event: Mapping[str, Any]) -> frozenset[tuple[str, int]]:
+    """The hosts and ports at which short links are found: the configured ones, that which was
+    called, and the one that API Gateway gives every API beside its custom domains."""
+    gateway = (
+        f"https://{event['requestContext'].get('apiId', '')}.execute-api."
+        f"{optional_setting('AWS_REGION')}.amazonaws.com"
+    )
+    known = (short_url_base(event), api_base(event), _called(event), gateway)
+    return frozenset(_place(address) for address in known)
+
+
+def leads_to(address: str, places: Collection[tuple[str, int]]) -> bool:
+    """Whether an address is at one of these places, however it is spelt.
+
+    This keeps a link from leading back to itself by mistake. A loop over somebody else's redirect
+    is out of reach; browsers end each after 20 steps.
+    """
+    return _place(address) in places
+
+
+def _called(event: Mapping[str, Any]) -> str:
+    """The address that was called, up to the resource: a stage or a base path may precede it.
+
+    Counted in segments: the path may be spelt otherwise than the resource (``%61`` for ``a``, a
+    slash at its end, which the gateway passes over).
+    """
+    context = event["requestContext"]
+    segments = context["path"].rstrip("/").split("/")
+    before = segments[: len(segments) - event["resource"].count("/")]
+    return f"https://{context['domainName']}{'/'.join(before)}"
+
+
+def _place(address: str) -> tuple[str, int]:
+    """Host and port; http and https of one host lead to each other."""
+    parts = urlsplit(address)
+    host, port = (parts.hostname or "").rstrip("."), parts.port or 80
+    return "localhost" if _is_this_machine(host) else host, 80 if port == 443 else port
+
+
+def _is_this_machine(host: str) -> bool:
+    """RFC 6761, section 6.3, and the loopback addresses."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

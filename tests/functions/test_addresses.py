@@ -1,0 +1,141 @@
+"""Where the service is, and what leads back to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from functions.unlink.addresses import api_base, leads_to, own_addresses, short_url_base
+from functions.unlink.destinations import with_campaign
+from functions.unlink.errors import InvalidRequest
+from functions.unlink.model import parse_new_links
+from tests.conftest import forget_caches
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("PUBLIC_BASE_URL", "API_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    forget_caches()
+    yield
+    forget_caches()
+
+
+def event(path: str, resource: str = "/api/links/{id}", domain: str = "go.example") -> Any:
+    return {
+        "resource": resource,
+        "requestContext": {"path": path, "domainName": domain, "apiId": "abc123"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "base"),
+    [
+        ("/prod/api/links/x", "https://go.example/prod"),
+        ("/api/links/x", "https://go.example"),
+        ("/l/api/links/x", "https://go.example/l"),
+        # The gateway passes over a slash at the end and hands the path on as it was spelt.
+        ("/prod/api/links/x/", "https://go.example/prod"),
+        ("/prod/api/links/%78", "https://go.example/prod"),
+        ("/prod/%61pi/links/x", "https://go.example/prod"),
+    ],
+)
+def test_the_address_is_what_stands_before_the_resource(path: str, base: str) -> None:
+    assert short_url_base(event(path)) == base
+    assert api_base(event(path)) == base
+
+
+def test_what_is_configured_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUBLIC_BASE_URL", "https://l.example")
+    forget_caches()
+    assert short_url_base(event("/prod/api/links/x")) == "https://l.example"
+    # CloudFront in front of the short links is not where the API is.
+    assert api_base(event("/prod/api/links/x")) == "https://go.example/prod"
+    monkeypatch.setenv("API_BASE_URL", "https://api.example")
+    forget_caches()
+    assert api_base(event("/prod/api/links/x")) == "https://api.example"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://l.example/abcd",
+        "https://L.EXAMPLE/abcd",
+        "http://l.example/abcd",
+        "https://l.example:443/abcd",
+        "http://l.example:80/abcd",
+        "https://l.example./abcd",
+        "https://l.example",
+        "https://go.example/prod/abcd",
+        "https://abc123.execute-api.eu-central-1.amazonaws.com/prod/abcd",
+    ],
+)
+def test_every_spelling_of_our_own_address_leads_here(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("PUBLIC_BASE_URL", "https://l.example")
+    forget_caches()
+    assert leads_to(address, own_addresses(event("/prod/api/links/x")))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://example.com/",
+        "https://l.example.evil.test/",
+        "https://l.example:8443/",
+        "https://xyz789.execute-api.eu-central-1.amazonaws.com/prod/",
+    ],
+)
+def test_other_addresses_do_not(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("PUBLIC_BASE_URL", "https://l.example")
+    forget_caches()
+    assert not leads_to(address, own_addresses(event("/prod/api/links/x")))
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST.", "api.localhost", "127.1.2.3", "[::1]"])
+def test_this_machine_is_one_place_by_all_its_names(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("PUBLIC_BASE_URL", "http://127.0.0.1:8000")
+    forget_caches()
+    ours = own_addresses(event("/local/api/links/x"))
+    assert leads_to(f"http://{host}:8000/abcd", ours)
+    assert not leads_to(f"http://{host}:8001/abcd", ours)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://l.example\\.evil.test/",
+        "https://%6c.example/",
+        "https://ｌ.example/",
+        "https://l。example/",
+        "https://faß.example/",
+        "https://[::1%25eth0]/",
+        "https://l.example\\@evil.test/",
+    ],
+)
+def test_a_host_that_browsers_read_otherwise_is_refused(address: str) -> None:
+    with pytest.raises(InvalidRequest):
+        parse_new_links({"originalUrl": address})
+
+
+@pytest.mark.parametrize(
+    ("address", "location"),
+    [
+        ("https://bücher.example/é", "https://xn--bcher-kva.example/%C3%A9"),
+        ("https://BÜCHER.example./é", "https://xn--bcher-kva.example./%C3%A9"),
+        ("https://例え.テスト/", "https://xn--r8jz45g.xn--zckzah/"),
+        ("https://xn--fa-hia.example/é", "https://xn--fa-hia.example/%C3%A9"),
+        ("https://[::1]:8000/é", "https://[::1]:8000/%C3%A9"),
+        ("https://a_b..example/é", "https://a_b..example/%C3%A9"),
+        (f"https://{'a' * 70}.example/é", f"https://{'a' * 70}.example/%C3%A9"),
+    ],
+)
+def test_every_host_that_is_taken_can_be_redirected_to(address: str, location: str) -> None:
+    [link] = parse_new_links({"originalUrl": address})
+    assert with_campaign(link.originalUrl, {}) == location
