@@ -39,7 +39,7 @@ SERVICES = frozenset({"dynamodb", "events", "s3", "secretsmanager", "sqs"})
 #: of the C parser that cffi brings.
 DEAD_WEIGHT = ("**/tests", "boto3/examples", "bin", "cffi", "pycparser", "**/__pycache__")
 
-STALE_ARCHIVE_SECONDS = 3_600
+STALE_SECONDS = 3_600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ def build_archive(target: Target) -> tuple[Path, str]:
 
     archive = BUILD / f"{dependencies.name}-{content_hash[:16]}.zip"
     if not archive.exists():
-        _drop_stale_archives(dependencies.name)
+        _drop_stale(f"{dependencies.name}-*.zip")
         with tempfile.TemporaryDirectory(dir=BUILD) as scratch:
             staged = Path(scratch) / "content"
             for path in sources:
@@ -122,6 +122,7 @@ def install_dependencies(target: Target) -> Path:
     directory = BUILD / f"{target.name}-{key[:16]}"
     if not directory.exists():
         BUILD.mkdir(exist_ok=True)
+        _drop_stale(f"{target.name}-*")
         with tempfile.TemporaryDirectory(dir=BUILD) as scratch:
             fresh = Path(scratch) / "dependencies"
             _install(target, fresh)
@@ -258,11 +259,15 @@ def _is_requirements(path: Path) -> bool:
     return path.parent == SOURCE and path.name.startswith("requirements")
 
 
-def _drop_stale_archives(dependencies_name: str) -> None:
+def _drop_stale(pattern: str) -> None:
     """Keep `.build` from growing with each edit; another synthesis may be using a young one."""
-    for archive in BUILD.glob(f"{dependencies_name}-*.zip"):
-        if time.time() - archive.stat().st_mtime > STALE_ARCHIVE_SECONDS:
-            archive.unlink()
+    for path in BUILD.glob(pattern):
+        if time.time() - path.stat().st_mtime < STALE_SECONDS:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _can_compile_for(target: Target) -> bool:

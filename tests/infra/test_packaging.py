@@ -1,15 +1,18 @@
 """The archive that Lambda gets: what is in it, for which machine, and that it is never remade."""
 
 import json
+import os
 import struct
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
 import botocore
 import pytest
 
+from infra import packaging
 from infra.packaging import (
     LAMBDA_ARM64,
     SERVICES,
@@ -183,6 +186,37 @@ def test_a_second_build_installs_nothing(
 
     monkeypatch.setattr(subprocess, "run", refuse)
     assert build_archive(Target.host())[0] == host_archive
+
+
+def test_what_an_earlier_state_left_is_dropped_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def install(_target: Target, directory: Path) -> None:
+        (directory / "botocore" / "data").mkdir(parents=True)
+        (directory / "botocore" / "data" / "endpoints.json").write_text('{"partitions": []}')
+
+    monkeypatch.setattr(packaging, "BUILD", tmp_path)
+    monkeypatch.setattr(packaging, "_install", install)
+    name = Target.host().name
+    old, young = tmp_path / f"{name}-old", tmp_path / f"{name}-young"
+    other = tmp_path / "another-target-old"
+    for directory in (old, young, other):
+        directory.mkdir()
+        (directory / "file").touch()
+    archive = tmp_path / f"{name}-old-content.zip"
+    archive.touch()
+    long_ago = time.time() - packaging.STALE_SECONDS - 60
+    for path in (old, other, archive):
+        os.utime(path, (long_ago, long_ago))
+
+    built = install_dependencies(Target.host())
+
+    assert {path.name for path in tmp_path.iterdir()} == {
+        built.name,
+        f"{built.name}.zip",
+        young.name,
+        other.name,
+    }
 
 
 def test_a_token_can_be_verified_with_what_is_packed(host_archive: Path, tmp_path: Path) -> None:
