@@ -1,4 +1,4 @@
-"""An engine with the tables of links and clicks, for the benchmarks of the life of links."""
+"""An engine with the stack's tables, for the benchmarks of whole functions."""
 
 from __future__ import annotations
 
@@ -15,14 +15,10 @@ from functions.unlink import settings
 from functions.unlink.stores import client as aws
 from local.ministack import Engine
 
-TABLES = {"links": "LINKS_TABLE", "clicks": "CLICKS_TABLE"}
-
 
 @contextmanager
-def tables() -> Iterator[None]:
-    """The stack's own tables on MiniStack, named in the environment as for a function."""
-    # Before jsii starts, which comes with the import.
-    os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "1")
+def tables() -> Iterator[Engine]:
+    """MiniStack with the stack's own tables, named in the environment as for a function."""
     from tests.template import synthesized_template, table_definitions
 
     isolate()
@@ -34,11 +30,10 @@ def tables() -> Iterator[None]:
         _forget()
         dynamodb = engine.client("dynamodb")
         for definition in table_definitions(synthesized_template()):
-            if definition["TableName"] in TABLES:
-                dynamodb.create_table(**definition)
-                os.environ[TABLES[definition["TableName"]]] = definition["TableName"]
+            dynamodb.create_table(**definition)
+            os.environ[f"{definition['TableName'].upper()}_TABLE"] = definition["TableName"]
         try:
-            yield
+            yield engine
         finally:
             del os.environ["AWS_ENDPOINT_URL"]
             _forget()

@@ -1,0 +1,316 @@
+"""What each size of memory gives a function: its start, a warm request, its price.
+
+Lambda gives processor by memory, so each function runs here under such a share of one processor:
+the packaged files, in fresh processes, against an engine that has the other processor and
+answers in milliseconds, like DynamoDB. The two heavy workers run against the simulations of
+`bench/` at 8 ms a call, which serve 16 calls at a time as DynamoDB would. Shares are Lambda's,
+processors are this machine's: compare the rows, do not read them as times on AWS.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.costs import PRICES
+from bench.engine import tables
+from bench.processor import niced, share_of
+from functions.unlink.clock import Deadline, iso
+from functions.unlink.ids import new_click_id
+from functions.unlink.keys import generate_api_key
+from functions.unlink.model import NewLink
+from functions.unlink.policies import Policies
+from functions.unlink.procedures.links import create_links
+from functions.unlink.stores.access import AccessTable
+from functions.unlink.stores.clicks import ClicksTable
+from functions.unlink.stores.client import client
+from functions.unlink.stores.items import to_item
+from functions.unlink.stores.links import LinksTable
+from infra.packaging import ROOT, Target, build_archive
+
+SIZES = (128, 256, 512, 1_024, 1_769)
+STARTS = 3
+
+#: Requests after the first, in each process; fewer of those that work through many items.
+WARM, WARM_BATCHES = 15, 2
+WORKSPACE = "ws-bench"
+AGENT = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_{n} like Mac OS X) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/18.{n} Mobile/15E148 Safari/604.1"
+)
+
+#: Run in the fresh process: what Lambda's runtime does with a function, and a stopwatch.
+_FUNCTION = """
+import json, sys, time
+sys.path.insert(0, sys.argv[1])
+began = time.perf_counter()
+import importlib
+handler = importlib.import_module("functions." + sys.argv[2]).handler
+
+class Context:
+    function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "bench"
+    def get_remaining_time_in_millis(self):
+        return 600_000
+
+seconds = []
+for event in json.load(open(sys.argv[3])):
+    answer = handler(event, Context())
+    assert (answer or {}).get("statusCode", 200) < 400, answer
+    assert not (answer or {}).get("batchItemFailures"), answer
+    now = time.perf_counter()
+    seconds.append(now - began)
+    began = now
+"""
+
+#: Of this program alone: `getrusage` would count the process that it was forked from.
+_REPORT = """
+peak = [int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")]
+print("\\n" + json.dumps([seconds, peak[0]]))
+"""
+
+_SIMULATED = {
+    "deletions, 10,000 links": """
+from bench.simulated import Simulation, isolate, link_ids
+from bench.soft_delete import Unlink
+isolate()
+simulation = Simulation(latency=0.008)
+ids = link_ids(10_000)
+simulation.prepare(ids)
+unlink = Unlink(simulation)
+unlink.delete(link_ids(25))
+work = lambda: unlink.delete(ids)
+""",
+    "erase, 10,000 clicks": """
+from bench.erasure import Simulated, erase
+simulated = Simulated()
+link_id = simulated.add_link(10_000)
+work = lambda: erase(simulated, [link_id])
+""",
+}
+
+_TIMED = """
+import json, time
+began = time.perf_counter()
+work()
+seconds = [0.0, time.perf_counter() - began]
+"""
+
+
+@dataclass
+class Row:
+    """What was measured of one function at one size; seconds and kilobytes."""
+
+    starts: list[float] = field(default_factory=list)
+    warm: list[float] = field(default_factory=list)
+    peak: int = 0
+
+    def add(self, seconds: list[float], peak: int) -> None:
+        self.starts.append(seconds[0])
+        self.warm += seconds[1:]
+        self.peak = max(self.peak, peak)
+
+
+def main() -> None:
+    print("| function | MB | start, ms | a warm request, ms | $ a million | peak, MB |")
+    print("|---|---:|---:|---:|---:|---:|")
+    _whole_functions()
+    for name, program in _SIMULATED.items():
+        _print_rows(name, [sys.executable, "-c", program + _TIMED + _REPORT].copy)
+    print(
+        f"\nMedians of {STARTS} fresh processes: *start* is the import and the first request,"
+        " *peak* what the process held resident. Dollars: Lambda's requests and GB-seconds alone."
+    )
+
+
+def _whole_functions() -> None:
+    with tempfile.TemporaryDirectory() as directory, tables() as engine:
+        archive, _ = build_archive(Target.host())
+        with zipfile.ZipFile(archive) as packed:
+            packed.extractall(directory)
+        file = Path(directory, "events.json")
+        program = [sys.executable, "-I", "-S", "-B", "-c", _FUNCTION + _REPORT, directory]
+        for name, event in _scenes(engine).items():
+            module = name.partition(",")[0]
+            warm = WARM_BATCHES if module in ("tally", "cleanup") else WARM
+
+            def prepared(module: str = module, event: Any = event, warm: int = warm) -> list[str]:
+                file.write_text(json.dumps([event() for _ in range(warm + 1)]))
+                return [*program, module, str(file)]
+
+            _print_rows(name, prepared)
+
+
+def _print_rows(name: str, prepare: Callable[[], list[str]]) -> None:
+    """A row for each size; `prepare` makes what is needed and answers the command."""
+    for size in SIZES:
+        row = Row()
+        for _ in range(STARTS):
+            row.add(*_run(prepare(), size))
+        warm = statistics.median(row.warm)
+        start = statistics.median(row.starts)
+        dollars = PRICES["Lambda request"] + warm * size / 1024 * PRICES["Lambda GB-second, arm64"]
+        print(
+            f"| {name} | {size:,} | {f'{start * 1000:,.0f}' if start else '—'}"
+            f" | {warm * 1000:,.1f} | {dollars * 1e6:,.2f} | {row.peak / 1024:.0f} |",
+            flush=True,
+        )
+
+
+def _run(command: list[str], size: int) -> tuple[list[float], int]:
+    with share_of(size) as limited:
+        done = subprocess.run(
+            niced([*limited, *command]), check=True, capture_output=True, text=True, cwd=ROOT
+        )
+    seconds, peak = json.loads(done.stdout.splitlines()[-1])
+    return seconds, peak
+
+
+def _scenes(engine: Any) -> dict[str, Callable[[], dict[str, Any]]]:
+    """The next event of each function, every one on data of its own where it changes some."""
+    from tests.events import api_event
+
+    _environment(engine)
+    key = generate_api_key()
+    access = AccessTable(client("dynamodb"), "access")
+    access.create_workspace(
+        WORKSPACE, plan="enterprise", usage_key="usage", usage_key_id="id", policies=Policies()
+    )
+    access.put_key(
+        key,
+        key_id="key",
+        workspace_id=WORKSPACE,
+        scopes=["linksRead", "linksWrite"],
+        user_id="bench",
+        name="bench",
+    )
+    links = _links()
+    shown = [next(links) for _ in range(50)]
+
+    def api(method: str, resource: str, **more: Any) -> dict[str, Any]:
+        return api_event(method, resource, workspace_id=WORKSPACE, **more)
+
+    visits = iter(range(10**9))
+
+    def visit() -> dict[str, Any]:
+        number = next(visits)
+        return {
+            "httpMethod": "GET",
+            "pathParameters": {"code": shown[number % 10]["shortCode"]},
+            "queryStringParameters": None,
+            "headers": {"User-Agent": AGENT.replace("{n}", str(number))},
+            "requestContext": {"requestId": "bench", "identity": {"sourceIp": "192.0.2.1"}},
+        }
+
+    return {
+        "redirect": visit,
+        "authorizer": lambda: {
+            "methodArn": "arn:aws:execute-api:us-east-1:000000000000:api/prod/GET/api/links",
+            "headers": {"Authorization": f"Bearer {key}"},
+        },
+        "links, a page of 50": lambda: api("GET", "/api/links", query={"limit": "50"}),
+        "deletions, 1 link": lambda: api("DELETE", "/api/links", body=[next(links)["id"]]),
+        "qr, a new image": lambda: api("GET", "/api/links/{id}/qr", path={"id": next(links)["id"]}),
+        "analytics, 30 days": lambda: api(
+            "GET", "/api/analytics/links/{id}", path={"id": shown[0]["id"]}
+        ),
+        "docs": lambda: api("GET", "/api/openapi.json"),
+        "resume, the schedule": lambda: {"source": "aws.events"},
+        "tally, 100 clicks": lambda: {"Records": _clicked(shown)},
+        "cleanup, 100 links": lambda: {"Records": [_removed(next(links)) for _ in range(100)]},
+    }
+
+
+def _environment(engine: Any) -> None:
+    """What the stack's functions are told, with buckets, queues and the secret of this engine."""
+    for bucket in ("qr", "exports", "failures"):
+        engine.client("s3").create_bucket(Bucket=f"bench-{bucket}")
+        os.environ[f"{bucket.upper()}_BUCKET"] = f"bench-{bucket}"
+    for queue in ("resume", "erase", "export"):
+        made = engine.client("sqs").create_queue(QueueName=queue)
+        os.environ[f"{queue.upper()}_QUEUE_URL"] = made["QueueUrl"]
+    made = engine.client("secretsmanager").create_secret(Name="cursor", SecretString="s" * 64)
+    os.environ |= {
+        "CURSOR_SECRET_ARN": made["ARN"],
+        "EVENT_BUS": "default",
+        "PUBLIC_BASE_URL": "http://short.test",
+        "PYDANTIC_DISABLE_PLUGINS": "__all__",
+        "SESSION_ISSUER": "http://issuer.test",
+        "SESSION_CLIENT_ID": "bench",
+    }
+
+
+def _links() -> Iterator[dict[str, Any]]:
+    """New links without end."""
+    table = LinksTable(client("dynamodb"), "links")
+    while True:
+        yield from create_links(
+            [NewLink(originalUrl="https://example.com/page")] * 100,
+            workspace_id=WORKSPACE,
+            user_id="bench",
+            base_url="http://short.test",
+            links=table,
+            deadline=Deadline(60),
+        )
+
+
+def _clicked(links: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Two clicks on each of these links, recorded, as the stream shows them."""
+    table = ClicksTable(client("dynamodb"), "clicks")
+    records = []
+    for number in range(100):
+        link = links[number % len(links)]
+        click = {
+            "id": new_click_id(link["id"], 1_780_000_000_000),
+            "linkId": link["id"],
+            "workspaceId": WORKSPACE,
+            "clickedAt": iso(1_780_000_000),
+            "ipAddress": "192.0.2.1",
+            "userAgent": AGENT,
+            "deviceType": "mobile",
+            "platform": "iOS",
+            "isBot": False,
+        }
+        table.put(click, deadline=Deadline(10))
+        image = to_item(click) | table.key(click)
+        records.append(
+            {
+                "eventName": "INSERT",
+                "dynamodb": {"SequenceNumber": str(number + 100), "NewImage": image},
+            }
+        )
+    return records
+
+
+def _removed(link: dict[str, Any]) -> dict[str, Any]:
+    """The record of a link that was soft-deleted and had an image."""
+    key = {"pk": {"S": f"{WORKSPACE}#{link['id']}"}, "sk": {"S": "LINK"}}
+    before = key | {
+        "id": {"S": link["id"]},
+        "workspaceId": {"S": WORKSPACE},
+        "shortCode": {"S": link["shortCode"]},
+        "livePk": {"S": WORKSPACE},
+        "qrKeys": {"SS": [f"qr/{WORKSPACE}/{link['id']}/image.png"]},
+    }
+    after = before | {"deletedAt": {"S": iso(1_780_000_000)}, "deletionId": {"S": link["id"]}}
+    return {
+        "eventName": "MODIFY",
+        "dynamodb": {
+            "Keys": key,
+            "SequenceNumber": "100",
+            "OldImage": before,
+            "NewImage": {name: value for name, value in after.items() if name != "livePk"},
+        },
+    }
+
+
+if __name__ == "__main__":
+    main()
