@@ -6,6 +6,7 @@ import json
 import time
 import urllib.request
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,14 +14,20 @@ import pytest
 from functions import analytics
 from functions import export as export_function
 from functions.unlink.clock import Deadline
+from functions.unlink.errors import UnlinkError
 from functions.unlink.procedures import export as procedure
 from functions.unlink.procedures.deletion import erase_one, soft_delete
 from functions.unlink.procedures.export import ExportStores, run_export
 from functions.unlink.settings import setting
 from functions.unlink.stores import client as aws
+from functions.unlink.stores.clicks import ClicksTable
 from functions.unlink.stores.exports import ExportRecords, ExportsBucket, object_key
+from functions.unlink.stores.items import to_item
+from functions.unlink.stores.links import LinksTable
 from functions.unlink.stores.queues import Queue
 from tests.conftest import World
+from tests.functions.faults import Killed, faults_of_call
+from tests.functions.test_erasure_faults import Faults
 from tests.functions.test_tally import click
 from tests.gateway import Context, send
 
@@ -36,12 +43,6 @@ class Exports:
         self.world = world
         self.s3 = aws.client("s3")
         self.messages: list[dict[str, Any]] = []
-
-    @property
-    def records(self) -> ExportRecords:
-        return ExportRecords(
-            self.world.dynamodb, clicks=self.world.clicks.name, links=self.world.stores.links.name
-        )
 
     def begin(self, reference: str, **more: Any) -> tuple[int, Any]:
         reply = send(
@@ -72,6 +73,29 @@ class Exports:
             ]
         }
         assert export_function.handler(event, Context(seconds)) == {"batchItemFailures": []}
+
+    def run(
+        self,
+        message: dict[str, Any],
+        wrap: Callable[[Any], Any] = lambda client: client,
+        deadline: Deadline | None = None,
+    ) -> str:
+        """One run of the worker, perhaps through clients that fail; the state it leaves."""
+        dynamodb = wrap(self.world.dynamodb)
+        clicks, links = self.world.clicks.name, self.world.stores.links.name
+        return run_export(
+            message["workspaceId"],
+            message["linkId"],
+            message["exportId"],
+            records=ExportRecords(dynamodb, clicks=clicks, links=links),
+            stores=ExportStores(
+                links=LinksTable(dynamodb, links),
+                clicks=ClicksTable(dynamodb, clicks),
+                bucket=ExportsBucket(wrap(self.s3), setting("EXPORTS_BUCKET")),
+            ),
+            queue=Queue(None, "list"),
+            deadline=deadline or Deadline(60),
+        )
 
     def lines(self, export_id: str) -> list[dict[str, Any]]:
         key = object_key(self.world.workspace_id, export_id)
@@ -120,45 +144,24 @@ def test_a_large_export_goes_on_over_many_runs_and_parts_and_loses_nothing(
 ) -> None:
     [link_id] = world.create()
     clicks = [click(world, link_id, at=NOW + n / 100, referrer="x" * 450) for n in range(120)]
-    monkeypatch.setattr(procedure, "PART_BYTES", 20_000)
-    real = world.clicks.page
+    # About a part for each of the eight shards; each run has time for one.
+    monkeypatch.setattr(procedure, "PART_BYTES", 8_000)
+    put_part = ExportsBucket.put_part
+
+    def put_one_part(*given: Any, **more: Any) -> None:
+        put_part(*given, **more)
+        time_of_run.expire()
+
+    monkeypatch.setattr(ExportsBucket, "put_part", put_one_part)
     _, begun = exports.begin(link_id)
-    stores = ExportStores(
-        links=world.stores.links,
-        clicks=world.clicks,
-        bucket=ExportsBucket(aws.client("s3"), setting("EXPORTS_BUCKET")),
-    )
-    deadlines: list[Deadline] = []
-
-    def one_page_a_run(*args: Any, **keywords: Any) -> Any:
-        found = real(*args, **keywords)
-        if stores.clicks.name and len(seen) % 2:
-            deadlines[-1].expire()
-        seen.append(1)
-        return found
-
-    seen: list[int] = []
-    monkeypatch.setattr(world.clicks, "page", one_page_a_run)
-    # Parts this small are refused by S3 itself, so a part is what one run wrote.
-    monkeypatch.setattr(procedure, "MARGIN", 0.0)
-    runs = 0
+    states = []
     while exports.messages:
-        message = exports.messages.pop()
-        deadlines.append(Deadline(30))
-        state = run_export(
-            message["workspaceId"],
-            message["linkId"],
-            message["exportId"],
-            records=exports.records,
-            stores=stores,
-            queue=Queue(None, "list"),
-            deadline=deadlines[-1],
-        )
-        runs += 1
-        assert runs < 60
-        if state == "running" and runs > 40:
-            monkeypatch.setattr(world.clicks, "page", real)
+        time_of_run = Deadline(60)
+        states.append(exports.run(exports.messages.pop(), deadline=time_of_run))
 
+    assert states[-1] == "complete"
+    assert len(states) > 5
+    assert set(states[:-1]) == {"running"}
     lines = exports.lines(begun["id"])
     assert [line["type"] for line in lines].count("link") == 1
     assert sorted(line["id"] for line in lines[1:]) == sorted(each["id"] for each in clicks)
@@ -214,3 +217,39 @@ def test_the_same_key_is_the_same_export(world: World, exports: Exports) -> None
 
     assert first == again
     assert exports.begin(link_id)[1]["id"] != first[1]["id"]
+
+
+@pytest.mark.parametrize("part_bytes", [procedure.PART_BYTES, 1_000], ids=["whole", "in parts"])
+def test_each_call_fails_once_in_each_way_and_the_export_still_completes(
+    world: World,
+    exports: Exports,
+    monkeypatch: pytest.MonkeyPatch,
+    part_bytes: int,
+) -> None:
+    monkeypatch.setattr(procedure, "PART_BYTES", part_bytes)
+    monkeypatch.setattr(aws, "BACKOFF_BASE", 0.001)
+    at, reached = 0, True
+    while reached:
+        reached = False
+        for kind, fault in faults_of_call(at).items():
+            [link_id] = world.create()
+            clicks = [click(world, link_id, at=NOW + n, store=False) for n in range(3)]
+            world.clicks.write(put=[to_item(each) for each in clicks], deadline=Deadline(9))
+            _, begun = exports.begin(link_id)
+            faults = Faults()
+            faults.at, faults.fault = at, fault
+            [message] = exports.messages
+            exports.messages.clear()
+            try:
+                exports.run(message, faults.wrap)
+            except (UnlinkError, Killed):
+                # SQS brings it again.
+                exports.run(message)
+            exports.work()
+            reached = reached or faults.calls > at
+            assert exports.get(link_id, begun["id"])[1]["state"] == "complete", (at, kind)
+            lines = exports.lines(begun["id"])
+            assert [line["type"] for line in lines] == ["link"] + ["click"] * 3, (at, kind)
+            assert {line["id"] for line in lines[1:]} == {each["id"] for each in clicks}
+        at += 1
+    assert at > (18 if part_bytes == 1_000 else 12)

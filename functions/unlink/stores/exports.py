@@ -8,6 +8,7 @@ the link; removed by TTL when their object is.
 from __future__ import annotations
 
 import time
+import uuid
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -208,7 +209,7 @@ class ExportRecords:
 
         Raises :class:`ExportGone` otherwise: its link was erased, or another worker has it.
         """
-        changes["version"] = int(record["version"]) + 1
+        changes |= {"version": int(record["version"]) + 1, "change": str(uuid.uuid4())}
         names = {f"#{place}": name for place, name in enumerate(changes)}
         values = {f":{place}": value for place, value in enumerate(changes.values())}
         # Of two workers with one message only one goes on; an erased record stays erased.
@@ -223,9 +224,12 @@ class ExportRecords:
                 ConditionExpression=as_it_was_read,
                 ExpressionAttributeNames=names,
                 ExpressionAttributeValues=to_item(values | {":read": int(record["version"])}),
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        except ConditionFailed:
-            raise ExportGone from None
+        except ConditionFailed as failed:
+            # A lost answer of this very call shows our own change.
+            if failed.item.get("change", {}).get("S") != changes["change"]:
+                raise ExportGone from None
         record.update(changes)
 
 
