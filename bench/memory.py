@@ -256,7 +256,6 @@ def _links() -> Iterator[dict[str, Any]]:
             [NewLink(originalUrl="https://example.com/page")] * 100,
             workspace_id=WORKSPACE,
             user_id="bench",
-            base_url="http://short.test",
             links=table,
             deadline=Deadline(60),
         )
