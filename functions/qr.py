@@ -35,7 +35,7 @@ def qr(request: Request) -> Answer:
         deadline=request.deadline,
     )
     tag = f'"{hashlib.sha256(image).hexdigest()[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": CACHING, "X-Content-Type-Options": "nosniff"}
+    headers = {"ETag": tag, "Cache-Control": CACHING}
     if _matches(request.header("If-None-Match"), tag):
         return Answer(304, "", headers, content_type=style.media_type)
     body = image if style.format == "png" else image.decode()

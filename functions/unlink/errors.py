@@ -35,6 +35,15 @@ from typing import Any
 NAMED_IDS = 100
 
 
+#: Two statuses that Python calls by older names before 3.13 (RFC 9110, sections 15.5.14, 15.5.21).
+_PHRASES = {413: "Content Too Large", 422: "Unprocessable Content"}
+
+
+def phrase_of(status: int) -> str:
+    """A status in words, as RFC 9110 has it, whatever Python this is."""
+    return _PHRASES.get(status) or HTTPStatus(status).phrase
+
+
 class UnlinkError(Exception):
     """Base of all errors with an answer.
 
@@ -69,7 +78,7 @@ class UnlinkError(Exception):
         """``{"statusCode","error","message", …members}``."""
         return {
             "statusCode": int(self.status),
-            "error": self.status.phrase,
+            "error": phrase_of(self.status),
             "message": self.message,
         } | self.members
 

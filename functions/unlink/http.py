@@ -218,8 +218,12 @@ class Api:
         started = time.perf_counter()
         event, context = self._app.current_event.raw_event, self._app.lambda_context
         caller = caller_of(event)
-        headers = cors_headers(event)
-        headers["X-Request-Id"] = event["requestContext"]["requestId"]
+        headers = cors_headers(event) | {
+            # What is answered holds for one caller, and no longer than until somebody deletes it.
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            "X-Request-Id": event["requestContext"]["requestId"],
+        }
         try:
             # The gateway remembers the authorizer's answer for longer than a credential may last.
             if caller.expires_at is not None and caller.expires_at <= time.time():

@@ -16,7 +16,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -570,6 +569,12 @@ OPERATIONS: dict[str, Operation] = {
                 media=("application/json", "text/html"),
                 headers=("Cache-Control",),
             ),
+            503: Answers(
+                "The link cannot be read right now.",
+                answers.LinkFortyError,
+                media=("application/json", "text/html"),
+                headers=("Cache-Control", "Retry-After"),
+            ),
         },
     ),
     "HEAD /{code}": Operation(
@@ -579,6 +584,9 @@ OPERATIONS: dict[str, Operation] = {
         answers={
             302: Answers("To the destination.", headers=("Location", "Cache-Control")),
             404: Answers("Unknown, inactive, expired or deleted.", headers=("Cache-Control",)),
+            503: Answers(
+                "The link cannot be read right now.", headers=("Cache-Control", "Retry-After")
+            ),
         },
     ),
     "GET /api/openapi.json": Operation(
@@ -965,7 +973,7 @@ def _error(status: int, raised: Sequence[type[UnlinkError]], dialect: str) -> Sc
         }
     return {
         "description": " ".join((error.__doc__ or "").partition("\n")[0] for error in raised)
-        or HTTPStatus(status).phrase,
+        or errors.phrase_of(status),
         "headers": _headers(headers),
         "content": {"application/json": content},
     }

@@ -58,7 +58,7 @@ def test_the_key_belongs_to_one_request_and_one_workspace(world: World) -> None:
 
     status, refused = create(world, NEW | {"title": "Summer"})
     assert status == 422
-    assert refused["error"] == "Unprocessable Entity"
+    assert refused["error"] == "Unprocessable Content"
     assert create(world, NEW, workspace_id=f"{world.workspace_id}-b")[0] == 201
 
 

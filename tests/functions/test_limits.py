@@ -138,6 +138,9 @@ def test_every_answer_says_where_the_caller_stands(
     assert 0 <= reset - time.time() <= 60
     assert headers["ratelimit-policy"] == '"enterprise";q=10000;w=60'
     assert headers["ratelimit"].startswith('"enterprise";r=9999;t=')
+    # Kept by nobody, and taken for nothing but what it says it is.
+    assert headers["cache-control"] == "no-store"
+    assert headers["x-content-type-options"] == "nosniff"
 
 
 def test_an_unexpected_failure_says_it_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,6 +122,19 @@ def test_errors_fit_the_schemas_of_both_dialects(error: UnlinkError) -> None:
     assert schema("LinkFortyError").is_valid(error.linkforty())
 
 
+def test_statuses_have_the_names_of_rfc_9110_on_every_python() -> None:
+    assert errors.BodyTooLarge().linkforty()["error"] == "Content Too Large"
+    assert errors.KeyReused().linkforty()["error"] == "Unprocessable Content"
+    assert "Entity" not in json.dumps(DOCUMENT)
+
+
+def test_a_short_link_that_cannot_be_read_is_in_the_document() -> None:
+    for method in ("GET", "HEAD"):
+        responses = OPERATIONS[method, "/{code}"]["responses"]
+        assert {"302", "404", "503"} <= responses.keys()
+        assert "Retry-After" in responses["503"]["headers"]
+
+
 def test_the_404_of_linkforty_is_exactly_its_own() -> None:
     assert schema("LinkNotFoundError").is_valid(errors.LinkNotFound().linkforty())
     operation = OPERATIONS["GET", "/api/links/{id}"]
