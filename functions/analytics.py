@@ -95,6 +95,8 @@ def _view(record: dict[str, Any]) -> dict[str, Any]:
         "id": record["id"],
         "linkId": record["linkId"],
         "state": record["state"],
+        # What a dead letter that was sent again goes on with is no failure any more.
+        "failure": record["failure"] if record["state"] == "failed" else None,
         "url": url,
         "expiresAt": expires_at,
         "createdAt": record["createdAt"],

@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger
 
 from functions.unlink.clock import Deadline
 from functions.unlink.metrics import reporting
-from functions.unlink.procedures.export import ExportStores, run_export
+from functions.unlink.procedures.export import ExportStores, give_up, run_export
 from functions.unlink.settings import setting
 from functions.unlink.stores.clicks import ClicksTable
 from functions.unlink.stores.client import client
@@ -25,19 +25,30 @@ MARGIN = 5.0
 
 @reporting
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """SQS batch; ``batchItemFailures`` is answered."""
+    """SQS batch; ``batchItemFailures`` is answered.
+
+    ``EXPORT_DELIVERIES`` is how often SQS delivers a message before it is a dead letter.
+    """
     deadline = Deadline(context.get_remaining_time_in_millis() / 1000 - MARGIN)
     dynamodb = client("dynamodb")
     clicks, links = setting("CLICKS_TABLE"), setting("LINKS_TABLE")
+    deliveries = int(setting("EXPORT_DELIVERIES"))
     failures = []
     for record in event["Records"]:
         message = json.loads(record["body"])
+        records = ExportRecords(dynamodb, clicks=clicks, links=links)
         try:
+            # The last delivery is for saying so: that also tells of runs that were killed.
+            if int(record["attributes"]["ApproximateReceiveCount"]) >= deliveries:
+                if give_up(message["linkId"], message["exportId"], records, deadline=deadline):
+                    log.error("an export was given up", extra=message)
+                    failures.append({"itemIdentifier": record["messageId"]})
+                continue
             state = run_export(
                 message["workspaceId"],
                 message["linkId"],
                 message["exportId"],
-                records=ExportRecords(dynamodb, clicks=clicks, links=links),
+                records=records,
                 stores=ExportStores(
                     links=LinksTable(dynamodb, links),
                     clicks=ClicksTable(dynamodb, clicks),

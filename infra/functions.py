@@ -16,7 +16,7 @@ from constructs import Construct
 
 from infra.data import EXPORTS_PREFIX, LIVE_INDEX, OPEN_INDEX, QR_PREFIX, Data
 from infra.events import Events
-from infra.queues import WORKER_TIMEOUT, Queues
+from infra.queues import DELIVERIES, EXPORT_TIMEOUT, WORKER_TIMEOUT, Queues
 from infra.secrets import Secrets
 from infra.settings import Settings
 from infra.users import Users
@@ -312,14 +312,13 @@ class Functions(Construct):
         bucket = self._data.exports_bucket
         function = self._function(
             "export",
-            # Short, because an erasure waits for the longest writer of clicks: an export says
-            # there how far it is. A large one takes many runs.
-            timeout=Duration.seconds(120),
+            timeout=EXPORT_TIMEOUT,
             memory_mb=ONE_VCPU_MB,
             environment={
                 **self._tables("links", "clicks"),
                 "EXPORTS_BUCKET": bucket.bucket_name,
                 "EXPORT_QUEUE_URL": self._queues.export.queue_url,
+                "EXPORT_DELIVERIES": str(DELIVERIES),
             },
             statements=[
                 allow("dynamodb:GetItem", on=[self._data.links.table_arn]),

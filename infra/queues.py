@@ -7,9 +7,12 @@ from constructs import Construct
 #: The longest that one run of a queue's worker may take.
 WORKER_TIMEOUT = Duration.minutes(5)
 
-#: Six times the worker's timeout, as AWS advises for queues that feed a Lambda function
-#: (Lambda Developer Guide, "Creating and configuring an Amazon SQS event source mapping").
-VISIBILITY_TIMEOUT = Duration.seconds(6 * int(WORKER_TIMEOUT.to_seconds()))
+#: Of an export's: short, because an erasure waits for the longest writer of clicks, and an export
+#: says there how far it is. A large one takes many runs.
+EXPORT_TIMEOUT = Duration.seconds(120)
+
+#: How often a message is delivered before it is a dead letter.
+DELIVERIES = 5
 
 #: How much longer an erasure waits than the longest writer of clicks or images may run.
 ERASURE_MARGIN = Duration.seconds(30)
@@ -21,9 +24,9 @@ class Queues(Construct):
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
         super().__init__(scope, construct_id)
-        self.resume_dead_letters, self.resume = self._queue("Resume")
-        self.erase_dead_letters, self.erase = self._queue("Erase")
-        self.export_dead_letters, self.export = self._queue("Export")
+        self.resume_dead_letters, self.resume = self._queue("Resume", WORKER_TIMEOUT)
+        self.erase_dead_letters, self.erase = self._queue("Erase", WORKER_TIMEOUT)
+        self.export_dead_letters, self.export = self._queue("Export", EXPORT_TIMEOUT)
 
     def delay_erasure(self, *, longest_writer: Duration) -> None:
         """Deliver erasures only when nobody who saw the link alive can still be adding to it.
@@ -37,7 +40,7 @@ class Queues(Construct):
             raise TypeError("the erase queue is not a queue of the template")
         queue.delay_seconds = delay.to_seconds()
 
-    def _queue(self, construct_id: str) -> tuple[sqs.Queue, sqs.Queue]:
+    def _queue(self, construct_id: str, worker_timeout: Duration) -> tuple[sqs.Queue, sqs.Queue]:
         dead_letters = sqs.Queue(
             self,
             f"{construct_id}DeadLetters",
@@ -51,9 +54,11 @@ class Queues(Construct):
             construct_id,
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
-            visibility_timeout=VISIBILITY_TIMEOUT,
+            # As AWS advises (Lambda Developer Guide, "Creating and configuring an Amazon SQS event
+            # source mapping").
+            visibility_timeout=Duration.seconds(6 * int(worker_timeout.to_seconds())),
             # Shorter than the dead letters' retention, which counts from the first sending.
             retention_period=Duration.days(4),
-            dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=5),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=DELIVERIES),
         )
         return dead_letters, queue

@@ -96,6 +96,7 @@ def deployed(
     environment = {f"{logical.upper()}_TABLE": table_names[logical] for logical in TABLES} | {
         "RESUME_QUEUE_URL": f"{engine_url}/000000000000/resume",
         "ERASE_QUEUE_URL": f"{engine_url}/000000000000/erase",
+        "EXPORT_DELIVERIES": "5",
         "CURSOR_SECRET_ARN": "arn:test:cursor",
         "PUBLIC_BASE_URL": "http://short.test",
         "API_BASE_URL": "http://short.test",

@@ -87,10 +87,16 @@ class Scene:
         with self.recorder.acts(module.__name__.rpartition(".")[2]):
             return module.handler(event, Context(seconds))
 
-    def work(self, module: Any, *messages: dict[str, Any], seconds: float = 120.0) -> list[Any]:
+    def work(
+        self, module: Any, *messages: dict[str, Any], seconds: float = 120.0, delivery: int = 1
+    ) -> list[Any]:
         """Let a function work through messages of its queue; those that failed."""
         records = [
-            {"messageId": str(number), "body": json.dumps(message)}
+            {
+                "messageId": str(number),
+                "body": json.dumps(message),
+                "attributes": {"ApproximateReceiveCount": str(delivery)},
+            }
             for number, message in enumerate(messages)
         ]
         failed: list[Any] = self.run(module, {"Records": records}, seconds)["batchItemFailures"]
@@ -313,6 +319,8 @@ def drive_export(scene: Scene) -> None:
         with dying_once_complete():
             assert scene.work(export, large)
         assert not scene.work(export, large)
+    # Given up.
+    assert scene.work(export, begin(), delivery=5)
     # In parts, until the link is erased.
     gone = begin()
     put_part = ExportsBucket.put_part

@@ -162,6 +162,7 @@ class Export(_Answer):
     id: Annotated[str, WithJsonSchema({"type": "string", "format": "uuid", "pattern": UUID})]
     linkId: LinkId
     state: Literal["pending", "running", "complete", "failed"]
+    failure: Annotated[str | None, Field(description="Why it failed; it is not tried again.")]
     url: Annotated[
         str | None, Field(description="Signed anew at each request; null until complete.")
     ]

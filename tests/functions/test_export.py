@@ -14,7 +14,7 @@ import pytest
 from functions import analytics
 from functions import export as export_function
 from functions.unlink.clock import Deadline
-from functions.unlink.errors import UnlinkError
+from functions.unlink.errors import InternalError, UnlinkError
 from functions.unlink.procedures import export as procedure
 from functions.unlink.procedures.deletion import erase_one, soft_delete
 from functions.unlink.procedures.export import ExportStores, run_export
@@ -64,15 +64,21 @@ class Exports:
         )
         return reply.status, reply.json()
 
-    def work(self, seconds: float = 60) -> None:
+    def work(self) -> None:
         """Play the queue's consumer once for every message."""
         messages, self.messages[:] = list(self.messages), []
-        event = {
-            "Records": [
-                {"messageId": str(n), "body": json.dumps(body)} for n, body in enumerate(messages)
-            ]
+        assert not any(self.deliver(message) for message in messages)
+
+    def deliver(self, message: dict[str, Any], delivery: int = 1) -> bool:
+        """Hand a message to the function for the n-th time; whether it failed."""
+        record = {
+            "messageId": "m-1",
+            "body": json.dumps(message),
+            "attributes": {"ApproximateReceiveCount": str(delivery)},
         }
-        assert export_function.handler(event, Context(seconds)) == {"batchItemFailures": []}
+        answer = export_function.handler({"Records": [record]}, Context(60))
+        assert answer["batchItemFailures"] in ([], [{"itemIdentifier": "m-1"}])
+        return bool(answer["batchItemFailures"])
 
     def run(
         self,
@@ -96,6 +102,11 @@ class Exports:
             queue=Queue(None, "list"),
             deadline=deadline or Deadline(60),
         )
+
+    def forget(self, begun: dict[str, Any]) -> None:
+        """Remove an export's record, as the erasure of its link does."""
+        key = {"pk": {"S": begun["linkId"]}, "sk": {"S": f"EXPORT#{begun['id']}"}}
+        self.world.dynamodb.delete_item(TableName=self.world.clicks.name, Key=key)
 
     def lines(self, export_id: str) -> list[dict[str, Any]]:
         key = object_key(self.world.workspace_id, export_id)
@@ -178,6 +189,53 @@ def test_a_message_that_comes_twice_changes_nothing(world: World, exports: Expor
 
     assert len(exports.lines(begun["id"])) == 2
     assert exports.get(link_id, begun["id"])[1]["state"] == "complete"
+
+
+def test_an_export_that_fails_every_time_ends_as_failed_and_as_a_dead_letter(
+    world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [link_id] = world.create()
+    click(world, link_id, at=NOW)
+    key = {"Idempotency-Key": "one"}
+    _, begun = exports.begin(link_id, headers=key)
+    message = exports.messages.pop()
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise InternalError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(ExportsBucket, "put", refused)
+        for delivery in (1, 2, 3, 4):
+            assert exports.deliver(message, delivery)
+            assert exports.get(link_id, begun["id"])[1]["state"] == "pending"
+        assert exports.deliver(message, 5)
+
+    _, failed = exports.get(link_id, begun["id"])
+    assert (failed["state"], failed["url"]) == ("failed", None)
+    assert failed["failure"] == procedure.GIVEN_UP
+    assert exports.begin(link_id, headers=key)[1] == failed
+    assert exports.messages == []
+
+    # The cause is mended, and the dead letter sent again.
+    assert not exports.deliver(message)
+    _, done = exports.get(link_id, begun["id"])
+    assert (done["state"], done["failure"]) == ("complete", None)
+    assert [line["type"] for line in exports.lines(begun["id"])] == ["link", "click"]
+
+
+def test_a_last_delivery_of_what_is_done_or_gone_fails_nothing(
+    world: World, exports: Exports
+) -> None:
+    done, erased = world.create(2)
+    _, begun = exports.begin(done)
+    _, gone = exports.begin(erased)
+    first, second = exports.messages
+    exports.deliver(first)
+    exports.forget(gone)
+
+    assert not exports.deliver(first, 5)
+    assert not exports.deliver(second, 5)
+    assert exports.get(done, begun["id"])[1]["state"] == "complete"
 
 
 def test_soft_deleted_links_can_be_exported_and_erased_ones_not(

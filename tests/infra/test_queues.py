@@ -54,6 +54,17 @@ def test_a_message_stays_hidden_six_times_as_long_as_its_worker_may_take(
         assert properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
+def test_an_export_knows_its_last_delivery(template: Template) -> None:
+    queue = template["Resources"][template["Outputs"]["ExportQueueUrl"]["Value"]["Ref"]]
+    [function] = [
+        each["Properties"]
+        for each in resources(template, "AWS::Lambda::Function").values()
+        if each["Properties"]["Handler"] == "functions.export.handler"
+    ]
+    known = function["Environment"]["Variables"]["EXPORT_DELIVERIES"]
+    assert known == str(queue["Properties"]["RedrivePolicy"]["maxReceiveCount"])
+
+
 def test_an_erasure_waits_longer_than_any_writer_of_clicks_or_images_may_run(
     template: Template,
 ) -> None:

@@ -258,10 +258,11 @@ def run_export(
 ) -> str:
     """One run of a link's export; the state it leaves: ``running`` ones queue themselves again.
 
-    May come more than once: of two runs at a time one finds the record changed and stops.
+    May come more than once: of two runs at a time one finds the record changed and stops. One
+    that was given up goes on when its dead letter is sent again.
     """
     record = records.get(link_id, export_id, deadline=deadline)
-    if record is None or record["state"] in ("complete", "failed"):
+    if record is None or record["state"] == "complete":
         return "nothing to do"
     if stores.links.get(workspace_id, link_id, deadline=deadline) is None:
         return "gone"
@@ -302,3 +303,22 @@ def run_export(
         deadline=Deadline(MARGIN),
     )
     return "running"
+
+
+#: Why an export is ``failed``, for whoever waits for it. The operator finds the cause in the log.
+GIVEN_UP = "It could not be written, although it was tried several times. Begin a new one."
+
+
+def give_up(link_id: str, export_id: str, records: ExportRecords, *, deadline: Deadline) -> bool:
+    """Let an export that failed every time end as ``failed``, so that nobody waits for it longer.
+
+    False when there is nothing to give up: it is complete, or gone with its link.
+    """
+    record = records.get(link_id, export_id, deadline=deadline)
+    if record is None or record["state"] == "complete":
+        return False
+    try:
+        records.advance(record, deadline=deadline, state="failed", failure=GIVEN_UP)
+    except ExportGone:
+        return False
+    return True
