@@ -23,12 +23,16 @@ def api_base(event: Mapping[str, Any]) -> str:
 def own_addresses(event: Mapping[str, Any]) -> frozenset[tuple[str, int]]:
     """The hosts and ports at which short links are found: the configured ones, that which was
     called, and the one that API Gateway gives every API beside its custom domains."""
-    gateway = (
-        f"https://{event['requestContext'].get('apiId', '')}.execute-api."
-        f"{optional_setting('AWS_REGION')}.amazonaws.com"
-    )
-    known = (short_url_base(event), api_base(event), _called(event), gateway)
-    return frozenset(_place(address) for address in known)
+    context = event["requestContext"]
+    region = optional_setting("AWS_REGION")
+    known = {
+        optional_setting("PUBLIC_BASE_URL"),
+        optional_setting("API_BASE_URL"),
+        # The local engine does not say.
+        f"https://{context['domainName']}" if "domainName" in context else "",
+        f"https://{context.get('apiId', '')}.execute-api.{region}.amazonaws.com",
+    }
+    return frozenset(_place(address) for address in known if address)
 
 
 def leads_to(address: str, places: Collection[tuple[str, int]]) -> bool:

@@ -107,6 +107,19 @@ def test_this_machine_is_one_place_by_all_its_names(
     assert not leads_to(f"http://{host}:8001/abcd", ours)
 
 
+def test_an_engine_that_does_not_say_what_was_called_is_no_obstacle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """MiniStack's events have no domainName."""
+    monkeypatch.setenv("PUBLIC_BASE_URL", "http://127.0.0.1:8000")
+    monkeypatch.setenv("API_BASE_URL", "http://127.0.0.1:8000")
+    forget_caches()
+    local = event("/local/api/links/x")
+    del local["requestContext"]["domainName"]
+    assert short_url_base(local) == api_base(local) == "http://127.0.0.1:8000"
+    assert leads_to("http://localhost:8000/abcd", own_addresses(local))
+
+
 @pytest.mark.parametrize(
     "address",
     [
