@@ -11,6 +11,7 @@ from functions.unlink.clock import Deadline
 from functions.unlink.errors import Conflict, InvalidRequest
 from functions.unlink.filters import NAMES, LinkFilter
 from functions.unlink.http import Answer, Api, Request
+from functions.unlink.ids import new_link_ids
 from functions.unlink.model import link_view, parse_link_changes, parse_new_links
 from functions.unlink.parameters import whole_number
 from functions.unlink.procedures.find import find_link
@@ -67,7 +68,7 @@ def _create(request: Request, claim: Claim | None) -> Answer:
         ours=own_addresses(request.event),
         links=_links(),
         deadline=request.deadline,
-        link_ids=claim.link_ids if claim else None,
+        link_ids=claim.link_ids if claim else new_link_ids,
         policies=request.caller.policies,
     )
     return _made(request, created, many=isinstance(body, list))

@@ -41,9 +41,12 @@ def parse_link_id(value: object) -> str | None:
     return None
 
 
-def new_link_id() -> str:
-    """A random (version 4) UUID in canonical lower case."""
-    return str(uuid.uuid4())
+def new_link_ids(count: int) -> list[str]:
+    """Random (version 4) UUIDs in canonical lower case, in ascending order.
+
+    Links that are created together share their moment; lists go by it and then by the id.
+    """
+    return sorted(str(uuid.uuid4()) for _ in range(count))
 
 
 def new_time_ordered_id(*, now_ms: int | None = None, after: str = NEVER) -> str:

@@ -20,13 +20,19 @@ from functions.unlink.errors import (
     Unavailable,
 )
 from functions.unlink.filters import LinkFilter
-from functions.unlink.ids import SHARDS, new_link_id, new_short_code
+from functions.unlink.ids import SHARDS, new_link_ids, new_short_code
 from functions.unlink.model import DESTINATIONS, NewLink, stored_fields
 from functions.unlink.policies import Policies
 from functions.unlink.procedures.find import find_link
 from functions.unlink.stores.client import TransactionCancelled, in_parallel
 from functions.unlink.stores.items import runs
-from functions.unlink.stores.links import READ_BATCH, ExternalIdTaken, LinksTable, purge_at
+from functions.unlink.stores.links import (
+    READ_BATCH,
+    ExternalIdTaken,
+    LinksTable,
+    LinkState,
+    purge_at,
+)
 
 #: Links in one creating transaction: code, external id and link are 3 of its 100 actions.
 LINKS_A_TRANSACTION = 33
@@ -39,6 +45,9 @@ PAGE_MARGIN = 5.0
 PAGE_BYTES = 5_000_000
 
 EVERY_LINK = LinkFilter()
+
+#: Seconds in which a refused request is undone, however late it is.
+LAST_SECONDS = 1.5
 
 #: How often a generated code is drawn again before giving up.
 MOST_DRAWS = 5
@@ -53,20 +62,23 @@ def create_links(
     links: LinksTable,
     deadline: Deadline,
     policies: Policies | None = None,
-    link_ids: Callable[[int], list[str]] | None = None,
+    link_ids: Callable[[int], list[str]] = new_link_ids,
 ) -> list[dict[str, Any]]:
     """Create all of these links or none; returns their items in the order given.
 
-    ``ours`` are the hosts and ports of this service, to which no link may lead; ``link_ids`` draws
-    the ids of so many links, if not at random.
+    All have the same ``createdAt``. ``ours`` are the hosts and ports of this service, to which no
+    link may lead; ``link_ids`` draws the ids of so many links in ascending order, so that the last
+    of them is the newest in lists.
 
     A code is claimed in the same transaction as its link, so two links can never share one.
     Raises ``ShortCodeTaken`` or ``Conflict`` (external id) and leaves nothing behind.
     """
-    items = [_new_item(link, workspace_id, user_id, ours) for link in new]
-    if link_ids is not None:
-        for item, link_id in zip(items, link_ids(len(items)), strict=True):
-            item["id"] = link_id
+    now = now_iso()
+    common = {"workspaceId": workspace_id, "userId": user_id, "createdAt": now, "updatedAt": now}
+    items = [
+        _new_item(link, ours) | common | {"id": link_id}
+        for link, link_id in zip(new, link_ids(len(new)), strict=True)
+    ]
     for item in items:
         item |= {k: v for k, v in _purge(item.get("expiresAt"), policies).items() if v is not None}
     custom = [item["shortCode"] for item in items if "shortCode" in item]
@@ -84,13 +96,7 @@ def create_links(
     results = in_parallel(lambda group: _create_group(group, set(custom), links, deadline), groups)
     failure = next((result for result in results if result is not None), None)
     if failure is not None:
-        created = [
-            item
-            for group, result in zip(groups, results, strict=True)
-            if result is None
-            for item in group
-        ]
-        _take_back(created, links, deadline)
+        _take_back(items, links, Deadline(max(deadline.remaining(), LAST_SECONDS)))
         raise failure
     return items
 
@@ -223,21 +229,10 @@ def update_link(
     raise Unavailable
 
 
-def _new_item(
-    link: NewLink, workspace_id: str, user_id: str, ours: Collection[tuple[str, int]]
-) -> dict[str, Any]:
-    now = now_iso()
+def _new_item(link: NewLink, ours: Collection[tuple[str, int]]) -> dict[str, Any]:
     fields = stored_fields(link, sorted(NewLink.model_fields.keys() - {"customCode"}))
     _refuse_loops(fields, ours)
-    fields |= {
-        "id": new_link_id(),
-        "workspaceId": workspace_id,
-        "userId": user_id,
-        "shortCode": link.shortCode or link.customCode,
-        "clickCount": 0,
-        "createdAt": now,
-        "updatedAt": now,
-    }
+    fields |= {"shortCode": link.shortCode or link.customCode, "clickCount": 0}
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -298,18 +293,21 @@ def _create_group(
 
 
 def _take_back(items: list[dict[str, Any]], links: LinksTable, deadline: Deadline) -> None:
-    """Undo the transactions of a request that was refused halfway: all or none."""
+    """Undo the transactions of a request that was refused halfway: all or none.
 
-    def erase(item: dict[str, Any]) -> None:
-        states = links.states(item["workspaceId"], [item["id"]], deadline=deadline)
-        state = states.get(item["id"])
-        if state is None:
-            return
+    Those too of which nobody knows whether they were applied, because their answers were lost.
+    """
+    workspace_id = items[0]["workspaceId"]
+    made = links.states(workspace_id, [item["id"] for item in items], deadline=deadline)
+
+    def erase(group: Sequence[LinkState]) -> None:
+        actions = [action for state in group for action in links.erase_actions(workspace_id, state)]
         try:
-            links.erase(links.erase_actions(item["workspaceId"], state), deadline=deadline)
+            links.erase(actions, deadline=deadline)
         except TransactionCancelled:
-            # Somebody deleted it first.
-            return
+            # Somebody deleted one of them first.
+            if len(group) > 1:
+                for state in group:
+                    erase([state])
 
-    for item in items:
-        erase(item)
+    in_parallel(erase, list(runs(list(made.values()), LINKS_A_TRANSACTION)))

@@ -38,11 +38,9 @@ class Claim:
     made: int | None = None
 
     def link_ids(self, count: int) -> list[str]:
-        """``count`` version 4 UUIDs, always the same for this claim and as random as it is."""
-        return [
-            str(uuid.UUID(bytes=hashlib.sha256(f"{self.id} {n}".encode()).digest()[:16], version=4))
-            for n in range(count)
-        ]
+        """As :func:`~functions.unlink.ids.new_link_ids`, but always the same for this claim."""
+        digests = [hashlib.sha256(f"{self.id} {n}".encode()).digest() for n in range(count)]
+        return sorted(str(uuid.UUID(bytes=digest[:16], version=4)) for digest in digests)
 
 
 class RequestsTable:
