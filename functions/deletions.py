@@ -78,13 +78,16 @@ def delete_links(request: Request) -> Answer:
         stores=_stores(),
         deadline=request.deadline,
     )
-    deleted = deletion.ids_with(Outcome.DELETED)
+    # Restored ones too: they were brought back since, and a repetition answers as the first time.
+    body = {"deletedIds": deletion.ids_with(Outcome.DELETED, Outcome.RESTORED)}
+    if taken_first := deletion.ids_with(Outcome.NOT_FOUND):
+        # All were live when this request looked; another deleted these before it wrote.
+        body["notFoundIds"] = taken_first
     headers, noted = _about(deletion)
     if deletion.open:
-        pending = deletion.ids_with(Outcome.PENDING)
-        body = {"deletedIds": deleted, "pendingIds": pending}
+        body["pendingIds"] = deletion.ids_with(Outcome.PENDING)
         return Answer(202, body, headers | _record_of(deletion, request), noted)
-    return Answer(200, {"deletedIds": deleted}, headers, noted)
+    return Answer(200, body, headers, noted)
 
 
 @api.route("DELETE", "/api/links/<link>", scope="linksErase", query=REASON)

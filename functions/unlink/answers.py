@@ -183,16 +183,27 @@ class Install(_Answer):
     createdAt: Time
 
 
+TakenFirst = Annotated[
+    list[LinkId],
+    Field(
+        description="Only if there are any: ids that another request deleted at the same moment, "
+        "after this one had found all of its links live."
+    ),
+]
+
+
 class DeletedLinks(_Answer):
     """The ids of the deleted links in request order, duplicates once."""
 
     deletedIds: list[LinkId]
+    notFoundIds: TakenFirst = []
 
 
 class PendingLinks(_Answer):
     """The deadline came before the last id; the rest is finished in the background."""
 
     deletedIds: list[LinkId]
+    notFoundIds: TakenFirst = []
     pendingIds: list[LinkId]
 
 

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from functions import deletions
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import LinkNotFound, ShortCodeTaken, StillRunning
 from functions.unlink.outcomes import Outcome
 from functions.unlink.procedures.deletion import erase_many, erase_one, soft_delete
-from functions.unlink.stores.deletions import Deletion, IdempotencyKey
+from functions.unlink.stores.deletions import Deletion, DeletionsTable, IdempotencyKey
 from tests.conftest import World, make_world
+from tests.events import api_event, call
 
 pytestmark = pytest.mark.engine
 
@@ -75,6 +77,33 @@ def test_overlapping_soft_deletes_report_each_link_once(
     for result, wanted in zip(results, sets, strict=True):
         others = set(wanted) - set(result.ids_with(Outcome.DELETED))
         assert set(result.ids_with(Outcome.NOT_FOUND)) == others
+
+
+def test_ids_that_another_request_deletes_first_are_named(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = world.create(3)
+    accept = DeletionsTable.accept
+
+    def overtaken(table: DeletionsTable, deletion: Deletion, **more: Any) -> None:
+        monkeypatch.setattr(DeletionsTable, "accept", accept)
+        soft_delete(
+            ids[1:], [], requester=world.requester(), stores=world.stores, deadline=Deadline(20)
+        )
+        accept(table, deletion, **more)
+
+    monkeypatch.setattr(DeletionsTable, "accept", overtaken)
+    event = api_event(
+        "DELETE",
+        "/api/links",
+        workspace_id=world.workspace_id,
+        body=ids,
+        headers={"Idempotency-Key": "k"},
+    )
+    first = call(deletions.handler, event)
+
+    assert first == (200, {"deletedIds": ids[:1], "notFoundIds": ids[1:]})
+    assert call(deletions.handler, event) == first
 
 
 def test_overlapping_erasures_report_each_link_once(deployed: dict[str, str], world: World) -> None:

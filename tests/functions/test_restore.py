@@ -287,6 +287,27 @@ def test_over_http_it_needs_its_scope_and_answers_per_id(world: World) -> None:
     )
 
 
+def test_a_repeated_delete_answers_as_the_first_time_although_its_links_are_back(
+    world: World,
+) -> None:
+    ids = world.create(2)
+    event = api_event(
+        "DELETE",
+        "/api/links",
+        workspace_id=world.workspace_id,
+        body=ids,
+        headers={"Idempotency-Key": "k"},
+    )
+    assert call(deletions_function.handler, event) == (200, {"deletedIds": ids})
+    [deletion], _ = world.stores.deletions.newest(
+        world.workspace_id, limit=2, before=None, deadline=Deadline(5)
+    )
+    bring_back(world, deletion.id, ids[:1])
+
+    assert call(deletions_function.handler, event) == (200, {"deletedIds": ids})
+    assert world.live_ids() == ids[:1]
+
+
 def test_the_deletion_shows_who_brought_its_links_back(world: World) -> None:
     ids = world.create(2)
     deletion = delete(world, ids)
