@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 import uuid
+import zlib
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from functions import deletions as deletions_function
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import DeletionNotFound, DeletionOpen, KeyReused
-from functions.unlink.outcomes import Outcome
+from functions.unlink.outcomes import Outcome, pack_outcomes
 from functions.unlink.procedures.deletion import erase_many, soft_delete
 from functions.unlink.procedures.restoration import (
     Restored,
@@ -23,6 +25,7 @@ from functions.unlink.stores.deletions import Deletion, IdempotencyKey
 from functions.unlink.stores.restores import RestoresTable
 from tests.conftest import World
 from tests.events import api_event, call
+from tests.functions.test_races import together
 
 pytestmark = pytest.mark.engine
 
@@ -213,6 +216,41 @@ def test_the_same_key_gets_the_same_answer(world: World) -> None:
     assert not world.live(link_id)
     with pytest.raises(KeyReused):
         bring_back(world, deletion.id, key=IdempotencyKey("restore-1", "other"))
+
+
+def test_restores_at_once_all_stand_in_the_record(world: World) -> None:
+    ids = world.create(40)
+    deletion = delete(world, ids)
+    parts = [ids[start::4] for start in range(4)]
+
+    done = together([partial(bring_back, world, deletion.id, part) for part in parts])
+
+    assert [each.restored_ids for each in done] == parts
+    record = world.stores.deletions.load(world.workspace_id, deletion.id, deadline=Deadline(5))
+    assert record is not None
+    assert record.ids_with(Outcome.RESTORED) == ids
+    assert record.counts["restored"] == 40
+
+
+def test_outcomes_that_another_runtime_has_packed_can_be_advanced(world: World) -> None:
+    """Releases of zlib differ in what they make of the same bytes."""
+    ids = world.create(30)
+    deletion = delete(world, ids)
+    packed = zlib.compress(bytes(deletion.outcomes), level=0)
+    assert packed != pack_outcomes(deletion.outcomes)
+    world.dynamodb.update_item(
+        TableName=world.stores.deletions.name,
+        Key={"pk": {"S": world.workspace_id}, "sk": {"S": deletion.id}},
+        UpdateExpression="SET outcomes=:packed",
+        ConditionExpression="attribute_exists(pk)",
+        ExpressionAttributeValues={":packed": {"B": packed}},
+    )
+
+    assert bring_back(world, deletion.id, ids[:10]).restored_ids == ids[:10]
+
+    record = world.stores.deletions.load(world.workspace_id, deletion.id, deadline=Deadline(5))
+    assert record is not None
+    assert record.ids_with(Outcome.RESTORED) == ids[:10]
 
 
 def test_a_restore_whose_worker_died_is_finished_by_another(

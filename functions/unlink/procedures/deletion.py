@@ -251,7 +251,7 @@ def replay(requester: Requester, deletions: DeletionsTable, deadline: Deadline) 
     found = deletions.find_key(requester.workspace_id, requester.key, deadline=deadline)
     if found is None:
         return None
-    deletion_id, request_hash = found
+    request_hash, deletion_id, _ = found
     if request_hash != requester.key.request_hash:
         raise KeyReused
     deletion = deletions.load(requester.workspace_id, deletion_id, deadline=deadline)

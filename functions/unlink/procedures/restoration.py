@@ -222,13 +222,13 @@ def _replay(requester: Requester, stores: RestoreStores, deadline: Deadline) -> 
     """The restore that this Idempotency-Key already stands for."""
     if requester.key is None:
         return None
-    found = stores.restores.find_key(requester.workspace_id, requester.key, deadline=deadline)
+    workspace_id = requester.workspace_id
+    found = stores.deletions.find_key(workspace_id, requester.key, deadline=deadline)
     if found is None:
         return None
-    deletion_id, restore_id, request_hash = found
-    if request_hash != requester.key.request_hash:
+    request_hash, deletion_id, restore_id = found
+    if request_hash != requester.key.request_hash or restore_id is None:
         raise KeyReused
-    workspace_id = requester.workspace_id
     record = stores.restores.load(workspace_id, deletion_id, restore_id, deadline=deadline)
     deletion = stores.deletions.load(workspace_id, deletion_id, deadline=deadline)
     if record is None or deletion is None or record.pending:

@@ -7,6 +7,7 @@ must stop at the invocation's deadline, neither of which botocore can know.
 from __future__ import annotations
 
 import random
+import re
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -200,6 +201,39 @@ def transact(
         TransactItems=actions,
         ClientRequestToken=token or str(uuid.uuid4()),
     )
+
+
+def update(
+    client: Any,
+    table: str,
+    key: dict[str, Any],
+    expression: str,
+    *,
+    condition: str,
+    values: dict[str, Any],
+    deadline: Deadline,
+) -> dict[str, Any] | None:
+    """``UpdateItem`` on a condition: None when it applied, else the item that was met ({}: none).
+
+    In both expressions ``#name`` stands for the attribute ``name``. A call whose answer was lost
+    may meet its own item when it is sent again: the caller must recognise it.
+    """
+    names = {f"#{name}": name for name in re.findall(r"#(\w+)", f"{expression} {condition}")}
+    try:
+        call(
+            client.update_item,
+            deadline=deadline,
+            TableName=table,
+            Key=key,
+            UpdateExpression=expression,
+            ConditionExpression=condition,
+            ExpressionAttributeValues=values,
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            **({"ExpressionAttributeNames": names} if names else {}),
+        )
+    except ConditionFailed as failed:
+        return failed.item
+    return None
 
 
 @cache

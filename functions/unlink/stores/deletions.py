@@ -19,10 +19,10 @@ import hashlib
 import json
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from functions.unlink.clock import Deadline, iso
 from functions.unlink.errors import InternalError, Unavailable
@@ -35,6 +35,7 @@ from functions.unlink.stores.client import (
     call,
     in_parallel,
     transact,
+    update,
 )
 from functions.unlink.stores.items import from_item, to_item
 
@@ -55,6 +56,14 @@ class IdempotencyKey:
 
     key: str
     request_hash: str
+
+
+class Meaning(NamedTuple):
+    """What a used key stands for: a deletion, or a restore of one."""
+
+    request_hash: str
+    deletion_id: str
+    restore_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +99,8 @@ class Deletion:
     completed_at: str | None = None
     link_ids: list[str] = field(default_factory=list)
     outcomes: bytearray = field(default_factory=bytearray)
+    #: ``outcomes`` as the record that was read has them: packed anew they may be other bytes.
+    packed_outcomes: bytes = b""
     id_chunks: int = 0
     chunk_prefix: str = ""
     selector: Selector | None = None
@@ -231,31 +242,18 @@ class DeletionsTable:
 
     def find_key(
         self, workspace_id: str, key: IdempotencyKey, *, deadline: Deadline
-    ) -> tuple[str, str] | None:
-        """``(deletion_id, request_hash)`` of the request that used this key in the last day."""
+    ) -> Meaning | None:
+        """What the request did that used this key in the last day."""
         item = self._get(key_of(workspace_id, key), deadline)
         if item is None or int(item["ttl"]["N"]) <= time.time():
             return None
-        return item["deletionId"]["S"], item["requestHash"]["S"]
+        found = from_item(item)
+        return Meaning(found["requestHash"], found["deletionId"], found.get("restoreId"))
 
     def lapsed(self, *, limit: int, deadline: Deadline) -> list[tuple[str, str]]:
         """``(workspace_id, deletion_id)`` of open deletions whose lease has run out."""
-        found: list[tuple[str, str]] = []
-        for shard in range(OPEN_SHARDS):
-            answer = call(
-                self._client.query,
-                deadline=deadline,
-                TableName=self.name,
-                IndexName="open",
-                KeyConditionExpression="openPk=:shard AND openSk<:now",
-                ExpressionAttributeValues={
-                    ":shard": {"S": f"OPEN#{shard}"},
-                    ":now": {"S": iso(time.time())},
-                },
-                Limit=limit,
-            )
-            found += [(item["pk"]["S"], item["sk"]["S"]) for item in answer["Items"]]
-        return found
+        items = lapsed_items(self._client, self.name, "OPEN", limit=limit, deadline=deadline)
+        return [(item["pk"]["S"], item["sk"]["S"]) for item in items]
 
     def _get(self, key: dict[str, Any], deadline: Deadline) -> dict[str, Any] | None:
         item: dict[str, Any] | None = call(
@@ -363,26 +361,17 @@ class DeletionsTable:
         lease, until = str(uuid.uuid4()), now + seconds
         # One worker at a time: two would be harmless (every write is conditional), but wasteful.
         nobody_holds_it = "attribute_exists(openPk) AND leaseUntil<=:now"
-        try:
-            call(
-                self._client.update_item,
-                deadline=deadline,
-                TableName=self.name,
-                Key=_header_key(deletion),
-                UpdateExpression="SET lease=:lease, leaseUntil=:until, openSk=:open",
-                ConditionExpression=nobody_holds_it,
-                ExpressionAttributeValues={
-                    ":lease": {"S": lease},
-                    ":until": _milliseconds(until),
-                    ":open": {"S": f"{iso(until)}#{deletion.id}"},
-                    ":now": _milliseconds(now),
-                },
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except ConditionFailed as failed:
-            # A lost answer of this very call shows our own lease.
-            if failed.item.get("lease", {}).get("S") != lease:
-                return False
+        met = self._advance(
+            deletion,
+            f"SET lease=:lease, {_LEASE_UNTIL}",
+            condition=nobody_holds_it,
+            values={":lease": {"S": lease}, ":now": _milliseconds(now)}
+            | _lease_until(deletion, until),
+            deadline=deadline,
+        )
+        # A lost answer of this very call shows our own lease.
+        if met is not None and met.get("lease", {}).get("S") != lease:
+            return False
         deletion.lease, deletion.lease_until = lease, until
         return True
 
@@ -394,36 +383,25 @@ class DeletionsTable:
         """
         deletion.chunk_prefix = f"{deletion.lease}#"
         self._put_chunks(deletion, deadline)
+        [(attribute, ids)] = _recorded_ids(deletion).items()
         not_yet_resolved = "#state=:accepted AND lease=:lease"
-        values = _progress(deletion) | {
-            ":accepted": {"S": "accepted"},
-            ":deleting": {"S": "deleting"},
-            ":lease": {"S": deletion.lease or ""},
-            ":prefix": {"S": deletion.chunk_prefix},
-        }
-        if deletion.id_chunks:
-            ids, values[":ids"] = "idChunks", {"N": str(deletion.id_chunks)}
-        else:
-            ids, values[":ids"] = "ids", {"B": pack_ids(deletion.link_ids)}
-        try:
-            call(
-                self._client.update_item,
-                deadline=deadline,
-                TableName=self.name,
-                Key=_header_key(deletion),
-                UpdateExpression=(
-                    "SET #state=:deleting, outcomes=:outcomes, counts=:counts, "
-                    f"chunkPrefix=:prefix, {ids}=:ids"
-                ),
-                ConditionExpression=not_yet_resolved,
-                ExpressionAttributeNames={"#state": "state"},
-                ExpressionAttributeValues=values,
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except ConditionFailed as failed:
-            # A lost answer of this very call shows our own prefix.
-            if failed.item.get("chunkPrefix", {}).get("S") != deletion.chunk_prefix:
-                return False
+        met = self._advance(
+            deletion,
+            f"SET #state=:deleting, {_PROGRESS}, chunkPrefix=:prefix, {attribute}=:ids",
+            condition=not_yet_resolved,
+            values=_progress(deletion)
+            | {
+                ":accepted": {"S": "accepted"},
+                ":deleting": {"S": "deleting"},
+                ":lease": {"S": deletion.lease or ""},
+                ":prefix": {"S": deletion.chunk_prefix},
+                ":ids": ids,
+            },
+            deadline=deadline,
+        )
+        # A lost answer of this very call shows our own prefix.
+        if met is not None and met.get("chunkPrefix", {}).get("S") != deletion.chunk_prefix:
+            return False
         deletion.state = "deleting"
         return True
 
@@ -434,26 +412,35 @@ class DeletionsTable:
 
         False when the lease was lost to another worker, whose record then stands.
         """
+        return self._save(deletion, _PROGRESS, _progress(deletion), lease_seconds, deadline)
+
+    def save_export(self, deletion: Deletion, *, lease_seconds: float, deadline: Deadline) -> bool:
+        """Record how far the export is, and the state, and prolong the lease.
+
+        False when the lease was lost to another worker, whose record then stands.
+        """
+        values = to_item({":export": deletion.export or {}, ":state": deletion.state})
+        changes = "#state=:state, #export=:export"
+        return self._save(deletion, changes, values, lease_seconds, deadline)
+
+    def _save(
+        self,
+        deletion: Deletion,
+        changes: str,
+        values: dict[str, Any],
+        lease_seconds: float,
+        deadline: Deadline,
+    ) -> bool:
         until = time.time() + lease_seconds if lease_seconds else 0.0
         lease_is_ours = "attribute_exists(openPk) AND lease=:lease"
-        try:
-            call(
-                self._client.update_item,
-                deadline=deadline,
-                TableName=self.name,
-                Key=_header_key(deletion),
-                UpdateExpression=(
-                    "SET outcomes=:outcomes, counts=:counts, leaseUntil=:until, openSk=:open"
-                ),
-                ConditionExpression=lease_is_ours,
-                ExpressionAttributeValues={
-                    **_progress(deletion),
-                    ":lease": {"S": deletion.lease or ""},
-                    ":until": _milliseconds(until),
-                    ":open": {"S": f"{iso(until)}#{deletion.id}"},
-                },
-            )
-        except ConditionFailed:
+        met = self._advance(
+            deletion,
+            f"SET {changes}, {_LEASE_UNTIL}",
+            condition=lease_is_ours,
+            values=values | {":lease": {"S": deletion.lease or ""}} | _lease_until(deletion, until),
+            deadline=deadline,
+        )
+        if met is not None:
             return False
         deletion.lease_until = until
         return True
@@ -461,70 +448,30 @@ class DeletionsTable:
     def mark_restored(
         self, deletion: Deletion, positions: Sequence[int], *, deadline: Deadline
     ) -> None:
-        """Let the record of a closed deletion say which of its links are live again.
+        """Let the record of a closed deletion, as it was read, say which of its links are live.
 
         The outcomes are one value for all ids, and several restores may advance it at a time.
         """
-        while True:
-            seen = pack_outcomes(deletion.outcomes)
+        while any(deletion.outcomes[position] != Outcome.RESTORED for position in positions):
             for position in positions:
                 deletion.outcomes[position] = Outcome.RESTORED
-            if pack_outcomes(deletion.outcomes) == seen:
-                return
             outcomes_are_as_read = "outcomes=:seen AND attribute_not_exists(openPk)"
-            try:
-                call(
-                    self._client.update_item,
-                    deadline=deadline,
-                    TableName=self.name,
-                    Key=_header_key(deletion),
-                    UpdateExpression="SET outcomes=:outcomes, counts=:counts",
-                    ConditionExpression=outcomes_are_as_read,
-                    ExpressionAttributeValues={
-                        **_progress(deletion),
-                        ":seen": {"B": seen},
-                    },
-                )
-            except ConditionFailed:
-                if deadline.passed:
-                    raise Unavailable from None
-                now = self.header(deletion.workspace_id, deletion.id, deadline=deadline)
-                if now is None:
-                    raise InternalError from None
-                deletion.outcomes = now.outcomes
-            else:
-                return
-
-    def save_export(self, deletion: Deletion, *, lease_seconds: float, deadline: Deadline) -> bool:
-        """Record how far the export is, and the state, and prolong the lease.
-
-        False when the lease was lost to another worker, whose record then stands.
-        """
-        until = time.time() + lease_seconds
-        lease_is_ours = "attribute_exists(openPk) AND lease=:lease"
-        try:
-            call(
-                self._client.update_item,
+            met = self._advance(
+                deletion,
+                f"SET {_PROGRESS}",
+                condition=outcomes_are_as_read,
+                values=_progress(deletion) | {":seen": {"B": deletion.packed_outcomes}},
                 deadline=deadline,
-                TableName=self.name,
-                Key=_header_key(deletion),
-                UpdateExpression=(
-                    "SET #state=:state, #export=:export, leaseUntil=:until, openSk=:open"
-                ),
-                ConditionExpression=lease_is_ours,
-                ExpressionAttributeNames={"#state": "state", "#export": "export"},
-                ExpressionAttributeValues={
-                    **to_item({":export": deletion.export or {}}),
-                    ":state": {"S": deletion.state},
-                    ":lease": {"S": deletion.lease or ""},
-                    ":until": _milliseconds(until),
-                    ":open": {"S": f"{iso(until)}#{deletion.id}"},
-                },
             )
-        except ConditionFailed:
-            return False
-        deletion.lease_until = until
-        return True
+            if met is None:
+                return
+            if deadline.passed:
+                raise Unavailable
+            if not met:
+                raise InternalError
+            # Another restore was faster, or this one, in a call whose answer was lost.
+            deletion.packed_outcomes = met["outcomes"]["B"]
+            deletion.outcomes = unpack_outcomes(deletion.packed_outcomes)
 
     def close(self, deletion: Deletion, *, state: str, deadline: Deadline) -> None:
         """Record the final outcomes: ``complete``, ``failed`` (nothing was deleted), or
@@ -535,37 +482,45 @@ class DeletionsTable:
         still_open = "attribute_exists(openPk) AND #state IN (:accepted,:exporting,:deleting)"
         finished = state in ("complete", "failed")
         now = iso(time.time())
-        expression = "SET #state=:state, outcomes=:outcomes, counts=:counts"
+        changes = f"SET #state=:state, {_PROGRESS}"
         values = _progress(deletion) | {
-            ":state": {"S": state},
-            ":accepted": {"S": "accepted"},
-            ":exporting": {"S": "exporting"},
-            ":deleting": {"S": "deleting"},
+            f":{name}": {"S": name} for name in ("accepted", "exporting", "deleting")
         }
+        values[":state"] = {"S": state}
+        if deletion.failure is not None:
+            changes += ", failure=:failure"
+            values[":failure"] = {"S": deletion.failure}
         if finished:
-            expression += ", completedAt=:now REMOVE openPk, openSk, lease, leaseUntil"
+            changes += ", completedAt=:now REMOVE openPk, openSk, lease, leaseUntil"
             values[":now"] = {"S": now}
-            if deletion.failure is not None:
-                expression = expression.replace("SET ", "SET failure=:failure, ", 1)
-                values[":failure"] = {"S": deletion.failure}
         else:
-            expression += ", openPk=:open, openSk=:since REMOVE lease, leaseUntil"
+            changes += ", openPk=:open, openSk=:since REMOVE lease, leaseUntil"
             values[":open"] = {"S": f"ERASING#{shard_of(deletion.id) % OPEN_SHARDS}"}
             values[":since"] = {"S": f"{now}#{deletion.id}"}
         # Else closed already: by another worker, or by this very call, whose answer was lost.
-        with suppress(ConditionFailed):
-            call(
-                self._client.update_item,
-                deadline=deadline,
-                TableName=self.name,
-                Key=_header_key(deletion),
-                UpdateExpression=expression,
-                ConditionExpression=still_open,
-                ExpressionAttributeNames={"#state": "state"},
-                ExpressionAttributeValues=values,
-            )
+        self._advance(deletion, changes, condition=still_open, values=values, deadline=deadline)
         deletion.state = state
         deletion.completed_at = now if finished else None
+
+    def _advance(
+        self,
+        deletion: Deletion,
+        changes: str,
+        *,
+        condition: str,
+        values: dict[str, Any],
+        deadline: Deadline,
+    ) -> dict[str, Any] | None:
+        """None when the header was changed, else as it was met."""
+        return update(
+            self._client,
+            self.name,
+            _header_key(deletion),
+            changes,
+            condition=condition,
+            values=values,
+            deadline=deadline,
+        )
 
 
 #: What a list shows of a header, by the aliases of an expression.
@@ -591,11 +546,31 @@ _LISTED = {
 }
 
 
+_PROGRESS = "outcomes=:outcomes, counts=:counts"
+
+
 def _progress(deletion: Deletion) -> dict[str, Any]:
     return {
         ":outcomes": {"B": pack_outcomes(deletion.outcomes)},
         ":counts": to_item({"counts": count(deletion.outcomes)})["counts"],
     }
+
+
+_LEASE_UNTIL = "leaseUntil=:until, openSk=:openSk"
+
+
+def _lease_until(deletion: Deletion, until: float) -> dict[str, Any]:
+    return {
+        ":until": _milliseconds(until),
+        ":openSk": {"S": f"{iso(until)}#{deletion.id}"},
+    }
+
+
+def _recorded_ids(deletion: Deletion) -> dict[str, Any]:
+    """The one attribute that says which ids it has: where they are, or, if few, themselves."""
+    if deletion.id_chunks:
+        return {"idChunks": {"N": str(deletion.id_chunks)}}
+    return {"ids": {"B": pack_ids(deletion.link_ids)}}
 
 
 def _selector_record(selector: Selector | None) -> dict[str, Any] | None:
@@ -623,6 +598,25 @@ def _milliseconds(seconds: float) -> dict[str, str]:
 
 def _chunk_name(deletion: Deletion, number: int) -> dict[str, str]:
     return {"S": f"CHUNK#{deletion.chunk_prefix}{number:05d}"}
+
+
+def lapsed_items(
+    client: Any, table: str, kind: str, *, limit: int, deadline: Deadline
+) -> Iterator[dict[str, Any]]:
+    """Keys of open items of this kind whose lease has run out, at most ``limit`` of a shard."""
+    for shard in range(OPEN_SHARDS):
+        yield from call(
+            client.query,
+            deadline=deadline,
+            TableName=table,
+            IndexName="open",
+            KeyConditionExpression="openPk=:shard AND openSk<:now",
+            ExpressionAttributeValues={
+                ":shard": {"S": f"{kind}#{shard}"},
+                ":now": {"S": iso(time.time())},
+            },
+            Limit=limit,
+        )["Items"]
 
 
 def claim_action(
@@ -676,10 +670,7 @@ def _header_item(deletion: Deletion) -> dict[str, Any]:
             "outcomes": pack_outcomes(deletion.outcomes),
         }
     )
-    if deletion.id_chunks:
-        item["idChunks"] = {"N": str(deletion.id_chunks)}
-    else:
-        item["ids"] = {"B": pack_ids(deletion.link_ids)}
+    item |= _recorded_ids(deletion)
     shard = shard_of(deletion.id) % OPEN_SHARDS
     if deletion.open:
         item["lease"] = {"S": deletion.lease or ""}
@@ -696,6 +687,7 @@ def _deletion(item: dict[str, Any]) -> Deletion:
     record = from_item(
         {key: value for key, value in item.items() if key not in ("ids", "outcomes")}
     )
+    packed = item["outcomes"]["B"] if "outcomes" in item else b""
     return Deletion(
         id=record["sk"],
         workspace_id=record["pk"],
@@ -707,7 +699,8 @@ def _deletion(item: dict[str, Any]) -> Deletion:
         reason=record.get("reason"),
         completed_at=record.get("completedAt"),
         link_ids=unpack_ids(item["ids"]["B"]) if "ids" in item else [],
-        outcomes=unpack_outcomes(item["outcomes"]["B"]) if "outcomes" in item else bytearray(),
+        outcomes=unpack_outcomes(packed) if packed else bytearray(),
+        packed_outcomes=packed,
         counts={name: int(number) for name, number in record.get("counts", {}).items()},
         id_chunks=int(record.get("idChunks", 0)),
         chunk_prefix=record.get("chunkPrefix", ""),

@@ -17,8 +17,8 @@ from typing import Any
 
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import KeyReused, StillRunning, UnlinkError
-from functions.unlink.stores.client import ConditionFailed, call
-from functions.unlink.stores.deletions import IDEMPOTENCY_SECONDS, IdempotencyKey
+from functions.unlink.stores.client import ConditionFailed, call, update
+from functions.unlink.stores.deletions import IDEMPOTENCY_SECONDS, IdempotencyKey, key_of
 
 #: Seconds after which a request that never answered is taken for dead: more than the timeout of
 #: any function behind the gateway (29 s). Whoever repeats it then runs it anew.
@@ -67,7 +67,7 @@ class RequestsTable:
                 self._client.put_item,
                 deadline=deadline,
                 TableName=self.name,
-                Item=_key(workspace_id, key)
+                Item=key_of(workspace_id, key)
                 | {
                     "requestHash": {"S": key.request_hash},
                     "claim": {"S": claim},
@@ -133,18 +133,13 @@ class RequestsTable:
         # Else the claim lapsed and another took it: its answer is the one to keep. And what the
         # caller was promised is done by now: it must not fail because this did.
         claim_is_ours = "claim=:claim"
-        with suppress(ConditionFailed, UnlinkError):
-            call(
-                self._client.update_item,
+        with suppress(UnlinkError):
+            update(
+                self._client,
+                self.name,
+                key_of(workspace_id, key),
+                expression,
+                condition=claim_is_ours,
+                values=values | {":claim": {"S": claim.id}},
                 deadline=deadline,
-                TableName=self.name,
-                Key=_key(workspace_id, key),
-                UpdateExpression=expression,
-                ConditionExpression=claim_is_ours,
-                ExpressionAttributeValues=values | {":claim": {"S": claim.id}},
             )
-
-
-def _key(workspace_id: str, key: IdempotencyKey) -> dict[str, Any]:
-    digest = hashlib.sha256(key.key.encode()).hexdigest()
-    return {"pk": {"S": f"IDEM#{workspace_id}#{digest}"}, "sk": {"S": "IDEM"}}

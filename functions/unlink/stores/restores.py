@@ -17,13 +17,19 @@ from typing import Any
 from functions.unlink.clock import Deadline, iso, now_iso
 from functions.unlink.ids import pack_ids, shard_of, unpack_ids
 from functions.unlink.outcomes import pack_outcomes, unpack_outcomes
-from functions.unlink.stores.client import ConditionFailed, TransactionCancelled, call, transact
+from functions.unlink.stores.client import (
+    ConditionFailed,
+    TransactionCancelled,
+    call,
+    transact,
+    update,
+)
 from functions.unlink.stores.deletions import (
     OPEN_SHARDS,
     IdempotencyKey,
     KeyTaken,
     claim_action,
-    key_of,
+    lapsed_items,
 )
 from functions.unlink.stores.items import from_item, to_item
 
@@ -141,25 +147,6 @@ class RestoresTable:
                 raise KeyTaken from None
             raise
 
-    def find_key(
-        self, workspace_id: str, key: IdempotencyKey, *, deadline: Deadline
-    ) -> tuple[str, str, str] | None:
-        """``(deletion_id, restore_id, request_hash)`` of the request that used this key.
-
-        The restore id is "" for a key that stands for a delete.
-        """
-        item = call(
-            self._client.get_item,
-            deadline=deadline,
-            TableName=self.name,
-            Key=key_of(workspace_id, key),
-            ConsistentRead=True,
-        ).get("Item")
-        if item is None or int(item["ttl"]["N"]) <= time.time():
-            return None
-        restore_id = item["restoreId"]["S"] if "restoreId" in item else ""
-        return item["deletionId"]["S"], restore_id, item["requestHash"]["S"]
-
     def load(
         self, workspace_id: str, deletion_id: str, restore_id: str, *, deadline: Deadline
     ) -> Restore | None:
@@ -198,23 +185,12 @@ class RestoresTable:
     def lapsed(self, *, limit: int, deadline: Deadline) -> list[tuple[str, str, str]]:
         """``(workspace_id, deletion_id, restore_id)`` of restores whose worker is gone."""
         found = []
-        for shard in range(OPEN_SHARDS):
-            answer = call(
-                self._client.query,
-                deadline=deadline,
-                TableName=self.name,
-                IndexName="open",
-                KeyConditionExpression="openPk=:shard AND openSk<:now",
-                ExpressionAttributeValues={
-                    ":shard": {"S": f"RESTORING#{shard}"},
-                    ":now": {"S": now_iso()},
-                },
-                Limit=limit,
-            )
-            for item in answer["Items"]:
-                workspace_id, _, deletion_id = item["pk"]["S"].rpartition("#")
-                restore_id = item["sk"]["S"].removeprefix("RESTORE#")
-                found.append((workspace_id, deletion_id, restore_id))
+        for item in lapsed_items(
+            self._client, self.name, "RESTORING", limit=limit, deadline=deadline
+        ):
+            workspace_id, _, deletion_id = item["pk"]["S"].rpartition("#")
+            restore_id = item["sk"]["S"].removeprefix("RESTORE#")
+            found.append((workspace_id, deletion_id, restore_id))
         return found
 
     def take_over(self, restore: Restore, *, seconds: float, deadline: Deadline) -> bool:
@@ -223,50 +199,40 @@ class RestoresTable:
         restore.lease_until = now + seconds
         # One worker at a time: two would be harmless, but wasteful.
         nobody_holds_it = "attribute_exists(openPk) AND leaseUntil<=:now"
-        try:
-            call(
-                self._client.update_item,
-                deadline=deadline,
-                TableName=self.name,
-                Key=_key(restore),
-                UpdateExpression="SET leaseUntil=:until, openSk=:open",
-                ConditionExpression=nobody_holds_it,
-                ExpressionAttributeValues={
-                    ":until": {"N": str(int(restore.lease_until) + 1)},
-                    ":open": _open_keys(restore)["openSk"],
-                    ":now": {"N": str(int(now))},
-                },
-            )
-        except ConditionFailed:
-            return False
-        return True
+        met = update(
+            self._client,
+            self.name,
+            _key(restore),
+            "SET leaseUntil=:until, openSk=:open",
+            condition=nobody_holds_it,
+            values={
+                ":until": {"N": str(int(restore.lease_until) + 1)},
+                ":open": _open_keys(restore)["openSk"],
+                ":now": {"N": str(int(now))},
+            },
+            deadline=deadline,
+        )
+        return met is None
 
     def save(self, restore: Restore, *, deadline: Deadline) -> None:
         """Record the fates; without a pending one the restore is complete."""
-        complete = not restore.pending
-        expression = "SET fates=:fates, counts=:counts"
-        names: dict[str, Any] = {}
-        values: dict[str, Any] = to_item(
-            {":fates": pack_outcomes(restore.fates), ":counts": restore.counts()}
-        )
-        if complete:
+        changes = "SET fates=:fates, counts=:counts"
+        values = to_item({":fates": pack_outcomes(restore.fates), ":counts": restore.counts()})
+        if not restore.pending:
             restore.state, restore.completed_at = "complete", now_iso()
-            expression += ", #state=:state, completedAt=:now REMOVE openPk, openSk, leaseUntil"
-            names = {"ExpressionAttributeNames": {"#state": "state"}}
-            values |= {":state": {"S": "complete"}, ":now": {"S": restore.completed_at}}
+            changes += ", #state=:state, completedAt=:now REMOVE openPk, openSk, leaseUntil"
+            values |= to_item({":state": restore.state, ":now": restore.completed_at})
         # The first to complete it wins: a later worker of the same restore changes nothing.
         still_open = "attribute_exists(openPk)"
-        with suppress(ConditionFailed):
-            call(
-                self._client.update_item,
-                deadline=deadline,
-                TableName=self.name,
-                Key=_key(restore),
-                UpdateExpression=expression,
-                ConditionExpression=still_open,
-                ExpressionAttributeValues=values,
-                **names,
-            )
+        update(
+            self._client,
+            self.name,
+            _key(restore),
+            changes,
+            condition=still_open,
+            values=values,
+            deadline=deadline,
+        )
 
 
 def _key(restore: Restore) -> dict[str, Any]:
