@@ -21,6 +21,7 @@ from functions.unlink.stores.clicks import ClicksTable
 from functions.unlink.stores.deletions import DeletionsTable
 from functions.unlink.stores.erasures import ErasuresTable
 from functions.unlink.stores.events import EventBus
+from functions.unlink.stores.exports import ExportsBucket
 from functions.unlink.stores.failures import FailuresBucket
 from functions.unlink.stores.images import Images
 from functions.unlink.stores.links import LinksTable
@@ -158,6 +159,7 @@ def erase(simulated: Simulated, link_ids: list[str]) -> float:
         deletions=DeletionsTable(simulated, "deletions"),
         erasures=ErasuresTable(simulated, "deletions"),
         images=Images(simulated, "images"),
+        exports=ExportsBucket(simulated, "exports"),
         events=EventBus(simulated, "bus"),
         erase_queue=Queue(simulated, "erase"),
     )

@@ -17,6 +17,7 @@ from functions.unlink.stores.client import client
 from functions.unlink.stores.deletions import DeletionsTable
 from functions.unlink.stores.erasures import ErasuresTable
 from functions.unlink.stores.events import EventBus
+from functions.unlink.stores.exports import ExportsBucket
 from functions.unlink.stores.images import Images
 from functions.unlink.stores.links import LinksTable
 from functions.unlink.stores.queues import Queue
@@ -38,6 +39,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         deletions=DeletionsTable(dynamodb, setting("DELETIONS_TABLE")),
         erasures=ErasuresTable(dynamodb, setting("DELETIONS_TABLE")),
         images=Images(client("s3"), setting("QR_BUCKET")),
+        exports=ExportsBucket(client("s3"), setting("EXPORTS_BUCKET")),
         events=EventBus(client("events"), setting("EVENT_BUS")),
         erase_queue=Queue(client("sqs"), setting("ERASE_QUEUE_URL")),
     )

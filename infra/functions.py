@@ -101,11 +101,11 @@ class Functions(Construct):
 
     @property
     def longest_writer(self) -> Duration:
-        """The longest timeout of the functions that add to what hangs on a link: clicks, rollups
-        and installs, and QR images.
+        """The longest timeout of the functions that add to what hangs on a link: clicks, rollups,
+        installs and exports, and QR images.
 
-        Without `export`, which adds nothing: it only advances a record that is there, on the
-        condition that it still is.
+        Who writes exports of links writes down in `clicks` how far they are. `resume` does not: its
+        exports belong to a deletion, and outlive the links.
         """
         images = self._data.qr_bucket.arn_for_objects(f"{QR_PREFIX}*")
         written = {self._data.clicks.table_arn, images}
@@ -113,7 +113,6 @@ class Functions(Construct):
             function.timeout.to_seconds()
             for function, statements in self._made
             if function.timeout is not None
-            and function is not self.export
             and any(
                 WRITES & set(statement.actions) and written & set(statement.resources)
                 for statement in statements
@@ -454,6 +453,7 @@ class Functions(Construct):
             environment={
                 **self._tables("links", "clicks", "deletions"),
                 "QR_BUCKET": self._data.qr_bucket.bucket_name,
+                "EXPORTS_BUCKET": self._data.exports_bucket.bucket_name,
                 "ERASE_QUEUE_URL": self._queues.erase.queue_url,
                 "EVENT_BUS": self._events.bus.event_bus_name,
             },
@@ -482,6 +482,10 @@ class Functions(Construct):
                     },
                 ),
                 self._allow_deleting_images(),
+                allow(
+                    "s3:DeleteObject",
+                    on=[self._data.exports_bucket.arn_for_objects(f"{EXPORTS_PREFIX}*")],
+                ),
                 allow("sqs:SendMessage", on=[self._queues.erase.queue_arn]),
                 self._allow_sending_events(),
             ],

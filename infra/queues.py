@@ -7,14 +7,13 @@ from constructs import Construct
 #: The longest that one run of a queue's worker may take.
 WORKER_TIMEOUT = Duration.minutes(5)
 
-#: Of an export's: short, because an erasure waits for the longest writer of clicks, and an export
-#: says there how far it is. A large one takes many runs.
-EXPORT_TIMEOUT = Duration.seconds(120)
+#: Of an export's: short, because an erasure waits for it. A large one takes many runs.
+EXPORT_TIMEOUT = Duration.seconds(60)
 
 #: How often a message is delivered before it is a dead letter.
 DELIVERIES = 5
 
-#: How much longer an erasure waits than the longest writer of clicks or images may run.
+#: How much longer an erasure waits than the longest writer of clicks, images or exports may run.
 ERASURE_MARGIN = Duration.seconds(30)
 
 

@@ -323,20 +323,11 @@ def drive_export(scene: Scene) -> None:
     assert scene.work(export, begin(), delivery=5)
     # In parts, until the link is erased.
     gone = begin()
-    put_part = ExportsBucket.put_part
-
-    def and_erase(self: ExportsBucket, *given: Any, **more: Any) -> None:
-        put_part(self, *given, **more)
-        if scene.world.exists(gone["linkId"]) and given[2] > 1:
-            with scene.recorder.pauses():
-                _, records = scene.erasing.erase([gone["linkId"]])
-                scene.erasing.cleanup(records)
-                scene.erasing.work_all()
-
-    with small_parts(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ExportsBucket, "put_part", and_erase)
-        assert not scene.work(export, gone)
-    assert not scene.world.exists(gone["linkId"])
+    with small_parts(), dying_once_complete():
+        assert scene.work(export, gone)
+    with scene.recorder.pauses():
+        scene.erasing.erase([gone["linkId"]])
+    assert not scene.work(export, gone)
 
 
 def drive_tally(scene: Scene) -> None:
@@ -453,6 +444,7 @@ def drive_erase(scene: Scene) -> None:
     [named] = scene.world.create_items(1, externalId="x-1")
     erasing.click(asked_for["id"], 3)
     erasing.put_beside(asked_for["id"], "INSTALL#2026-01-01T00:00:00.000Z#1")
+    erasing.put_beside(asked_for["id"], "EXPORT#1")
     erasing.render(asked_for["id"], "a.png")
     _, records = erasing.erase([asked_for["id"]], policies=wanted)
     erasing.soft_delete([retained["id"]], policies=wanted)

@@ -360,7 +360,7 @@ OPERATIONS: dict[str, Operation] = {
         raises=(errors.LinkNotFound, errors.KeyReused),
         more=(
             "NDJSON: the link on the first line, then each click up to now, bots included. Also "
-            "for soft-deleted links. The file is kept for seven days."
+            "for soft-deleted links. The file is kept for seven days, or until the link is erased."
         ),
     ),
     "GET /api/analytics/links/{id}/export/{exportId}": Operation(

@@ -19,6 +19,7 @@ from functions.unlink.procedures.erasure import EraseStores, erase_what_hangs_on
 from functions.unlink.stores.clicks import PARTITIONS
 from functions.unlink.stores.deletions import Deletion
 from functions.unlink.stores.events import EventBus
+from functions.unlink.stores.exports import ExportsBucket, object_key
 from functions.unlink.stores.failures import FailuresBucket
 from functions.unlink.stores.images import Images
 from functions.unlink.stores.items import from_item, to_item
@@ -120,6 +121,7 @@ class Erasing:
             deletions=stores.deletions,
             erasures=stores.erasures,
             images=Images(self.s3, "images"),
+            exports=ExportsBucket(self.s3, "exports"),
             events=EventBus(self.bus, "bus"),
             erase_queue=self.queue,
         )
@@ -157,6 +159,13 @@ class Erasing:
         for key in keys:
             self.s3.objects[key] = b"image"
         return keys
+
+    def export(self, link_id: str, export_id: str) -> str:
+        """An export of the link, with its file; the file's key."""
+        self.put_beside(link_id, f"EXPORT#{export_id}")
+        key = object_key(self.world.workspace_id, export_id)
+        self.s3.objects[key] = b"clicks"
+        return key
 
     def link_key(self, link_id: str) -> dict[str, Any]:
         return {"pk": {"S": f"{self.world.workspace_id}#{link_id}"}, "sk": {"S": "LINK"}}

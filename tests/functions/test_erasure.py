@@ -58,6 +58,23 @@ def test_an_erased_link_leaves_nothing_and_the_receipt_counts_what_went(erasing:
     assert set(erasing.s3.objects) == set(kept)
 
 
+@pytest.mark.parametrize("cascade", [True, False])
+def test_exports_of_an_erased_link_go_with_it_uncounted(erasing: Erasing, cascade: bool) -> None:
+    [link_id, other] = erasing.world.create(2)
+    erasing.click(link_id, 2)
+    for number in range(3):
+        erasing.export(link_id, f"e-{number}")
+    kept = erasing.export(other, "e-4")
+
+    deletion, records = erasing.erase([link_id], policies={"cascadeInstalls": cascade})
+    erasing.cleanup(records)
+    erasing.work_all()
+
+    assert erasing.receipt(deletion.id) == receipt(clicks=2)
+    assert set(erasing.s3.objects) == {kept}
+    assert erasing.left_of(link_id) == []
+
+
 def test_a_link_without_images_costs_no_call_to_s3(erasing: Erasing) -> None:
     _, records = erasing.erase(erasing.world.create(3))
     erasing.cleanup(records)

@@ -64,6 +64,7 @@ def _link_with_a_life(erasing: Erasing) -> str:
         put=[click_item(link_id, n) for n in (1, 2, 3)], deadline=Deadline(9)
     )
     erasing.put_beside(link_id, "DAY#2026-01-01")
+    erasing.export(link_id, "e-1")
     erasing.render(link_id, "a.png", "b.png")
     return link_id
 

@@ -238,6 +238,33 @@ def test_a_last_delivery_of_what_is_done_or_gone_fails_nothing(
     assert exports.get(done, begun["id"])[1]["state"] == "complete"
 
 
+def test_an_export_whose_link_is_erased_between_two_runs_keeps_no_part(
+    world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [link_id] = world.create()
+    for n in range(4):
+        click(world, link_id, at=NOW + n)
+    monkeypatch.setattr(procedure, "PART_BYTES", 500)
+    exports.begin(link_id)
+    message = exports.messages.pop()
+    bucket = setting("EXPORTS_BUCKET")
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise InternalError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(ExportsBucket, "complete", fail)
+        with pytest.raises(InternalError):
+            exports.run(message)
+    assert len(exports.s3.list_multipart_uploads(Bucket=bucket)["Uploads"]) == 1
+
+    erase_one(link_id, requester=world.requester(), stores=world.stores, deadline=Deadline(10))
+
+    assert exports.run(message) == "gone"
+    assert not exports.s3.list_multipart_uploads(Bucket=bucket).get("Uploads")
+    assert not exports.s3.list_objects_v2(Bucket=bucket).get("Contents")
+
+
 def test_soft_deleted_links_can_be_exported_and_erased_ones_not(
     world: World, exports: Exports
 ) -> None:

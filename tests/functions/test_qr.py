@@ -118,8 +118,9 @@ class MemoryImages:
         self._answer()
         self.objects[key] = body
 
-    def remove(self, key: str, *, deadline: Deadline) -> None:
-        self.objects.pop(key, None)
+    def remove(self, keys: list[str], *, deadline: Deadline) -> None:
+        for key in keys:
+            self.objects.pop(key, None)
 
     def _answer(self) -> None:
         if self.down:
@@ -304,9 +305,9 @@ def test_the_bucket_keeps_what_it_is_given_until_it_is_removed(bucket: Images) -
     assert bucket.get("qr/a", deadline=deadline) is None
     bucket.put("qr/a", b"\x89PNG", content_type="image/png", deadline=deadline)
     assert bucket.get("qr/a", deadline=deadline) == b"\x89PNG"
-    bucket.remove("qr/a", deadline=deadline)
+    bucket.remove(["qr/a"], deadline=deadline)
     assert bucket.get("qr/a", deadline=deadline) is None
-    bucket.remove("qr/a", deadline=deadline)
+    bucket.remove(["qr/a"], deadline=deadline)
 
 
 # -- over the function's handler ------------------------------------------------------------

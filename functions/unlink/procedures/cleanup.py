@@ -112,7 +112,7 @@ def _isolated(
 
 
 def _delete_images(changes: Sequence[Change], stores: CleanupStores, deadline: Deadline) -> None:
-    stores.images.remove_many(
+    stores.images.remove(
         [key for change in changes for key in change.removed.qr_keys], deadline=deadline
     )
 

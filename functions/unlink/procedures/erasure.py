@@ -26,6 +26,7 @@ from functions.unlink.stores.client import TransactionCancelled, in_parallel
 from functions.unlink.stores.deletions import Deletion, DeletionsTable, quarantined_until
 from functions.unlink.stores.erasures import Erasure, ErasuresTable, Head
 from functions.unlink.stores.events import EventBus
+from functions.unlink.stores.exports import RECORD, ExportsBucket, objects_of
 from functions.unlink.stores.images import Images
 from functions.unlink.stores.items import runs
 from functions.unlink.stores.links import TRANSACTION_ACTIONS, LinksTable
@@ -55,6 +56,7 @@ class EraseStores:
     deletions: DeletionsTable
     erasures: ErasuresTable
     images: Images
+    exports: ExportsBucket
     events: EventBus
     erase_queue: Queue
 
@@ -141,7 +143,7 @@ def erase_what_hangs_on(
     # What was emptied is finished, even if its time is up: the next worker would look again.
     deadline = Deadline(max(deadline.remaining(), 0) + LAST_WORDS)
     # Images again, now that no renderer that saw the link can still be at work.
-    stores.images.remove_many([key for each in done for key in each.qr_keys], deadline=deadline)
+    stores.images.remove([key for each in done for key in each.qr_keys], deadline=deadline)
     for deletion_id in {each.deletion_id: None for each in erasures if each.deletion_id}:
         finished = [each.link_id for each in done if each.deletion_id == deletion_id]
         if finished:
@@ -222,6 +224,8 @@ def _empty(
                 deadline=deadline,
             ):
                 continue
+            # Before the records that name them.
+            stores.exports.remove(objects_of(erasure.workspace_id, page), deadline=deadline)
             if keep_installs:
                 stores.clicks.write(put=_detached(erasure, page), deadline=deadline)
             stores.clicks.write(delete=page, deadline=deadline)
@@ -259,15 +263,15 @@ def _counted(
     )
 
 
-#: Records of exports and answers to repeated requests: they go with the link, but are no part of
-#: what it gathered.
+#: Exports and answers to repeated requests: they go with the link, but are no part of what it
+#: gathered.
 _UNCOUNTED = "records"
 
 
 def _kind(sk: str) -> str:
     if sk.startswith("CLICK#"):
         return "clicks"
-    if sk.startswith(("EXPORT#", "IDEM#")):
+    if sk.startswith((RECORD, "IDEM#")):
         return _UNCOUNTED
     return "installs" if sk.startswith("INSTALL#") else "rollups"
 

@@ -264,10 +264,13 @@ def run_export(
     record = records.get(link_id, export_id, deadline=deadline)
     if record is None or record["state"] == "complete":
         return "nothing to do"
-    if stores.links.get(workspace_id, link_id, deadline=deadline) is None:
-        return "gone"
     position = Position.read(record.get("position"))
     key = object_key(workspace_id, export_id)
+    # Whoever began while it was there is done before the erasure looks for files.
+    if stores.links.get(workspace_id, link_id, deadline=deadline) is None:
+        if position.upload_id is not None:
+            stores.bucket.abort(key, position.upload_id, deadline=deadline)
+        return "gone"
 
     def save(reached: Position) -> None:
         records.advance(
@@ -290,11 +293,6 @@ def run_export(
             deadline=deadline,
         )
     except ExportGone:
-        if stores.links.get(workspace_id, link_id, deadline=deadline) is None:
-            begun = Position.read(record.get("position")).upload_id
-            if begun is not None:
-                stores.bucket.abort(key, begun, deadline=deadline)
-            return "gone"
         return "taken over"
     if reached.done:
         return "complete"

@@ -59,7 +59,7 @@ def qr_image(
     # Deleted since the key was registered: the cleanup may have been here before the image was.
     now = links.get(workspace_id, link["id"], deadline=deadline)
     if now is None or "livePk" not in now:
-        images.remove(key, deadline=deadline)
+        images.remove([key], deadline=deadline)
         raise LinkNotFound
     return image
 

@@ -1,20 +1,22 @@
 """Exports: the bucket that they lie in, and their records under the link that they are of.
 
 Objects: ``exports/{workspaceId}/{exportId}.ndjson``, removed by the bucket's lifecycle.
-Items in the ``clicks`` table: ``pk={linkId}``, ``sk=EXPORT#{exportId}``, so that they go with
-the link; removed by TTL when their object is.
+Items in the ``clicks`` table: ``pk={linkId}``, ``sk=EXPORT#{exportId}``, by which an erasure of the
+link finds the object; removed by TTL when their object is.
 """
 
 from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import InternalError
+from functions.unlink.stores.buckets import Bucket
 from functions.unlink.stores.client import (
     ConditionFailed,
     TransactionCancelled,
@@ -25,6 +27,10 @@ from functions.unlink.stores.items import from_item, to_item
 
 #: Days that an export can be fetched; the bucket's lifecycle rule says the same.
 KEPT_DAYS = 7
+
+#: Seconds that a record outlives its export, so that an erasure finds every object: S3 removes what
+#: has expired after the next midnight UTC (User Guide, "Expiring objects").
+LINGERS = 2 * 24 * 3600
 
 #: Seconds that a signed URL is good for.
 URL_SECONDS = 900
@@ -38,12 +44,8 @@ class ExportGone(Exception):
     """The export's record is gone, or another worker went on with it."""
 
 
-class ExportsBucket:
+class ExportsBucket(Bucket):
     """Objects that are written in parts and fetched through signed URLs."""
-
-    def __init__(self, client: Any, name: str) -> None:
-        self._client = client
-        self.name = name
 
     def put(self, key: str, body: bytes, *, deadline: Deadline) -> None:
         """Write a small export whole."""
@@ -157,7 +159,7 @@ class ExportRecords:
         """
         link_exists = "attribute_exists(pk)"
         id_is_new = "attribute_not_exists(pk)"
-        ttl = int(time.time()) + KEPT_DAYS * 24 * 3600
+        ttl = int(time.time()) + KEPT_DAYS * 24 * 3600 + LINGERS
         actions = [
             {
                 "ConditionCheck": {
@@ -192,7 +194,7 @@ class ExportRecords:
         return True
 
     def get(self, link_id: str, export_id: str, *, deadline: Deadline) -> dict[str, Any] | None:
-        """The record, strongly consistent; None when there is none any more."""
+        """The record, strongly consistent; None when there is none, or it has expired."""
         item = call(
             self._client.get_item,
             deadline=deadline,
@@ -200,7 +202,7 @@ class ExportRecords:
             Key=_key(link_id, export_id),
             ConsistentRead=True,
         ).get("Item")
-        if item is None or int(item["ttl"]["N"]) <= time.time():
+        if item is None or int(item["ttl"]["N"]) - LINGERS <= time.time():
             return None
         return from_item(item)
 
@@ -235,6 +237,19 @@ class ExportRecords:
 
 CONTENT_TYPE = "application/x-ndjson"
 
+#: How the sort keys of records begin.
+RECORD = "EXPORT#"
+
+
+def objects_of(workspace_id: str, items: Iterable[dict[str, Any]]) -> list[str]:
+    """The objects of those of a link's items that are records of exports."""
+    names = (item["sk"]["S"] for item in items)
+    return [
+        object_key(workspace_id, name.removeprefix(RECORD))
+        for name in names
+        if name.startswith(RECORD)
+    ]
+
 
 def object_key(workspace_id: str, export_id: str) -> str:
     """Where an export lies in the bucket."""
@@ -242,4 +257,4 @@ def object_key(workspace_id: str, export_id: str) -> str:
 
 
 def _key(link_id: str, export_id: str) -> dict[str, Any]:
-    return {"pk": {"S": link_id}, "sk": {"S": f"EXPORT#{export_id}"}}
+    return {"pk": {"S": link_id}, "sk": {"S": f"{RECORD}{export_id}"}}
