@@ -25,9 +25,9 @@ CHECKS = (
     "content_type_conformance",
     "response_headers_conformance",
     "response_schema_conformance",
-    # What the document forbids is refused, and what was deleted is gone. Not the reverse, that
-    # what was created is there: a repeated Idempotency-Key answers 201 for a link deleted since.
+    # What the document forbids is refused, what was created is there, what was deleted is gone.
     "negative_data_rejection",
+    "ensure_resource_availability",
     "use_after_free",
     # Nothing that needs a key is answered without one.
     "ignored_auth",
