@@ -17,7 +17,7 @@ from functions.unlink.errors import UnlinkError
 from functions.unlink.policies import Policies
 from functions.unlink.stores.erasures import SUMS
 from local import run
-from tests.readme import ROOT, called_routes, documented_routes, readme
+from tests.readme import API, README, ROOT, called_routes, documented_routes, listed_routes
 from tests.template import resources, synthesized_template
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -25,6 +25,14 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`\n]+`")
+
+
+def _text(document: Path) -> str:
+    return document.read_text(encoding="utf-8")
+
+
+def _name(document: Path) -> str:
+    return str(document.relative_to(ROOT))
 
 
 def deployed_routes() -> set[tuple[str, str]]:
@@ -48,15 +56,19 @@ def deployed_routes() -> set[tuple[str, str]]:
     }
 
 
-def test_every_deployed_route_has_a_heading_in_the_readme() -> None:
+def test_every_deployed_route_has_a_heading() -> None:
     assert deployed_routes() - documented_routes().keys() == set()
 
 
-def test_every_route_of_the_readme_is_deployed() -> None:
+def test_every_route_with_a_heading_is_deployed() -> None:
     assert documented_routes().keys() - deployed_routes() == set()
 
 
-def test_every_deployed_route_has_a_curl_line_in_the_readme() -> None:
+def test_the_readme_lists_every_route_with_its_scopes() -> None:
+    assert listed_routes() == documented_routes()
+
+
+def test_every_deployed_route_has_a_curl_line() -> None:
     called = called_routes()
     # The most literal path that fits is the one that the gateway matches.
     by_literalness = sorted(deployed_routes(), key=lambda route: route[1].count("{"))
@@ -81,7 +93,7 @@ def registered_scopes() -> Iterator[tuple[tuple[str, str], str | None]]:
             yield (method, re.sub(r"<(\w+)>", r"{\1}", rule)), ast.literal_eval(scope)
 
 
-def test_the_readme_names_the_scope_of_each_route() -> None:
+def test_the_heading_of_a_route_names_its_scope() -> None:
     # A path parameter's name differs between the template and the function.
     def plain(path: str) -> str:
         return re.sub(r"\{\w+\}", "{}", path)
@@ -97,12 +109,13 @@ def test_the_readme_names_the_scope_of_each_route() -> None:
     assert wrong == {}
 
 
-def test_the_readme_has_the_plan_table() -> None:
+@pytest.mark.parametrize("document", [README, API, ROOT / "docs" / "access.md"], ids=_name)
+def test_plan_tables_are_the_plans(document: Path) -> None:
     plans = json.loads((ROOT / "functions" / "unlink" / "plans.json").read_text(encoding="utf-8"))
     rows = {
         row[1]: (int(row[2].replace(",", "")), int(row[3].replace(",", "")))
         for row in re.finditer(
-            r"^\| (\w+)[^|]* \| ([\d,]+) \| ([\d,]+) \|$", readme(), re.MULTILINE
+            r"^\| (\w+)[^|]* \| ([\d,]+) \| ([\d,]+) \|$", _text(document), re.MULTILINE
         )
     }
     assert rows == {
@@ -110,23 +123,24 @@ def test_the_readme_has_the_plan_table() -> None:
     }
 
 
-def test_the_readme_lists_the_status_of_every_error() -> None:
+def test_the_status_of_every_error_is_listed() -> None:
     def tree(error: type[UnlinkError]) -> Iterator[type[UnlinkError]]:
         yield error
         for child in error.__subclasses__():
             yield from tree(child)
 
-    listed = {int(row[1]) for row in re.finditer(r"^\| (\d{3}) \|", readme(), re.MULTILINE)}
+    listed = {int(row[1]) for row in re.finditer(r"^\| (\d{3}) \|", _text(API), re.MULTILINE)}
     assert {int(error.status) for error in tree(UnlinkError)} - listed == set()
 
 
-def test_the_readme_lists_the_policies_of_a_workspace() -> None:
-    listed = re.findall(r"^\| `--([a-z-]+)` \|", readme(), re.MULTILINE)
+def test_the_policies_of_a_workspace_are_listed() -> None:
+    access = _text(ROOT / "docs" / "access.md")
+    listed = re.findall(r"^\| `--([a-z-]+)` \|", access, re.MULTILINE)
     assert listed == [field.name.replace("_", "-") for field in fields(Policies)]
 
 
-def test_the_readme_shows_a_whole_receipt() -> None:
-    shown = re.search(r'"receipt": (\{[^}]*\})', readme())
+def test_a_whole_receipt_is_shown() -> None:
+    shown = re.search(r'"receipt": (\{[^}]*\})', _text(API))
     assert shown
     assert json.loads(shown[1]).keys() == {*SUMS, "rescannedAt"}
 
@@ -135,12 +149,12 @@ def test_the_readme_lists_what_a_run_writes_for_callers() -> None:
     written = set(
         re.findall(r'^        "([A-Z_]+)": ', inspect.getsource(run._write_env), re.MULTILINE)
     )
-    listed = set(re.findall(r"^\| `([A-Z_]+)` \|", readme(), re.MULTILINE))
+    listed = set(re.findall(r"^\| `([A-Z_]+)` \|", _text(README), re.MULTILINE))
     assert "BASE_URL" in written
     assert written == listed
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
 def test_every_make_target_that_a_document_names_exists(document: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z0-9-]+):", makefile, re.MULTILINE))
@@ -150,7 +164,7 @@ def test_every_make_target_that_a_document_names_exists(document: Path) -> None:
     assert named - targets == set()
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
 def test_every_relative_link_of_a_document_resolves(document: Path) -> None:
     text = _FENCE.sub("", document.read_text(encoding="utf-8"))
     broken = []
@@ -172,7 +186,7 @@ def _anchors(document: Path) -> set[str]:
 
 
 def test_every_path_of_the_file_map_exists() -> None:
-    section = readme().partition("## Where things are\n")[2].partition("\n## ")[0]
+    section = _text(README).partition("## Where things are\n")[2].partition("\n## ")[0]
     paths = re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
     assert len(paths) > 5
     assert [path for path in paths if not list(ROOT.glob(path.rstrip("/")))] == []

@@ -1,4 +1,5 @@
-"""The README's examples, run from top to bottom in one shell, as a reader would paste them."""
+"""The examples of README.md and docs/api.md, each document's run from top to bottom in one shell,
+as a reader would paste them."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ import pytest
 from local.seed import Workspace
 from local.stack import LocalStack
 from tests.e2e.client import Client
-from tests.readme import Example, examples
+from tests.readme import WITH_EXAMPLES, Example, examples
 
 #: Members that are another's in every run; only their type is compared.
 _VARIES = frozenset(
@@ -38,18 +39,29 @@ _MASKS = (
 _REST = "…"
 
 
+EXAMPLES = [example for document in WITH_EXAMPLES for example in examples(document)]
+
+#: By document and line: status and output.
+Session = dict[tuple[Path, int], tuple[int, str]]
+
+
 @pytest.fixture(scope="module")
-def session(
-    stack: LocalStack, tmp_path_factory: pytest.TempPathFactory
-) -> dict[int, tuple[int, str]]:
-    """(status, output) of every example by its line, from one shell with a run's variables."""
+def session(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """What every example answered, from one shell a document with a run's variables."""
+    return {
+        (document, line): answer
+        for document in WITH_EXAMPLES
+        for line, answer in _run(stack, document, tmp_path_factory.mktemp("examples")).items()
+    }
+
+
+def _run(stack: LocalStack, document: Path, directory: Path) -> dict[int, tuple[int, str]]:
     demo, other, free = stack.new_workspace(), stack.new_workspace(), stack.new_workspace("free")
     # As in a run, there are links already.
     Client(stack.base_url, demo.api_key).create()
-    directory = tmp_path_factory.mktemp("readme")
     # The status of each call goes to standard error, so that the output is what a reader sees.
     lines = ["curl() { command curl -sS --max-time 60 -w '%{stderr}%{http_code}\\n' \"$@\"; }"]
-    for example in examples():
+    for example in examples(document):
         lines += ["{", example.script, f"}} >{example.line}.out 2>{example.line}.err"]
     script = directory / "session.sh"
     script.write_text("\n".join(lines), encoding="utf-8")
@@ -60,7 +72,7 @@ def session(
         check=False,
         timeout=300,
     )
-    return {example.line: _answer(directory, example) for example in examples()}
+    return {example.line: _answer(directory, example) for example in examples(document)}
 
 
 def _variables(
@@ -83,11 +95,9 @@ def _answer(directory: Path, example: Example) -> tuple[int, str]:
     return int(errors[-1]) if errors and errors[-1].isdigit() else 0, output
 
 
-@pytest.mark.parametrize("example", examples(), ids=lambda example: f"line-{example.line}")
-def test_an_example_of_the_readme_answers_as_it_says(
-    session: dict[int, tuple[int, str]], example: Example
-) -> None:
-    status, output = session[example.line]
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda each: f"{each.document.name}-{each.line}")
+def test_an_example_answers_as_it_says(session: Session, example: Example) -> None:
+    status, output = session[example.document, example.line]
 
     assert status == example.status, output
     if example.kind == "http":
@@ -116,7 +126,7 @@ def masked(text: str) -> str:
 
 
 def differences(shown: Any, given: Any, where: str) -> list[str]:
-    """Where the answer differs from what the README shows, beyond ids, times and the like."""
+    """Where the answer differs from what the document shows, beyond ids, times and the like."""
     if isinstance(shown, dict) and isinstance(given, dict):
         found = [f"{where}.{name} is not in the answer" for name in shown.keys() - given.keys()]
         if _REST in shown:
