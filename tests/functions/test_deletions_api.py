@@ -239,6 +239,54 @@ def test_a_filter_found_too_broad_in_the_background_fails_and_deletes_nothing(
     assert len(world.live_ids()) == 101
 
 
+def test_a_filter_that_no_worker_could_resolve_fails_instead_of_being_tried_for_ever(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = world.create(3, tags=["spring"])
+    monkeypatch.setattr(engine, "SELECT_PATIENCE", -1.0)
+    monkeypatch.setattr(deletions, "Queue", lambda *_: world.queue)
+    _, made, _ = ask(world, {"filter": {"tag": "spring"}})
+    path = {"id": made["id"]}
+
+    # This worker came with little time left: the next one may have enough.
+    engine.resume(world.workspace_id, made["id"], stores=world.stores, deadline=Deadline(0))
+    assert send(world, "GET", "/api/deletions/{id}", path=path)[1]["state"] == "accepted"
+    assert len(world.queue.messages) == 2
+
+    monkeypatch.setattr(engine, "RESOLVE_SECONDS", 0.0)
+    engine.resume(world.workspace_id, made["id"], stores=world.stores, deadline=Deadline(20))
+    _, read, _ = send(world, "GET", "/api/deletions/{id}", path=path)
+    assert read["state"] == "failed"
+    assert read["failure"] == "The workspace is too large for this filter; narrow it"
+    assert set(world.live_ids()) == set(ids)
+    assert len(world.queue.messages) == 2
+
+
+@pytest.mark.parametrize("mode", ["soft", "erase"])
+def test_a_filter_by_external_id_reads_that_link_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    [wanted] = world.create(1, externalId="order-7")
+    kept = world.create(2)
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise AssertionError("the index was read")
+
+    monkeypatch.setattr(LinksTable, "live_ids", refuse)
+    confirm = {"filter": {"externalId": "order-7"}, "mode": mode}
+    _, told, _ = ask(world, confirm | {"dryRun": True})
+    assert told["counts"]["deletable"] == 1
+    status, made, _ = ask(world, confirm | {"confirmationToken": told["confirmationToken"]})
+    assert status == 200
+    assert [each["id"] for each in made["results"]] == [wanted]
+    assert ask(world, confirm)[1]["results"] == []
+    # Not if it does not match the rest of the filter.
+    [other] = world.create(1, externalId="order-8")
+    _, made, _ = ask(world, {"filter": {"externalId": "order-8", "minClicks": 1}, "mode": mode})
+    assert made["results"] == []
+    assert all(world.live(link_id) for link_id in [other, *kept])
+
+
 def test_a_filter_that_matches_more_than_the_plan_allows_is_refused(world: World) -> None:
     world.create(101, tags=["spring"])
 

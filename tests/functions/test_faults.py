@@ -15,7 +15,7 @@ import pytest
 
 from functions import deletions as deletions_function
 from functions.unlink.clock import Deadline
-from functions.unlink.errors import UnlinkError
+from functions.unlink.errors import Unavailable, UnlinkError
 from functions.unlink.http import ANSWER_MARGIN
 from functions.unlink.outcomes import Outcome
 from functions.unlink.procedures import deletion as engine
@@ -169,6 +169,54 @@ def test_a_call_that_hangs_just_before_the_deadline_leaves_time_to_answer(
     assert len(world.queue.messages) == 1
     _recover(world, monkeypatch, hours=1)
     _check(world, "soft delete", ids, [], None, "a call that hangs", accepted=True)
+
+
+def test_a_record_that_cannot_be_closed_is_left_to_the_schedule(
+    deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, faulty = _faulty_world(deployed)
+    ids = world.create(LINKS)
+
+    throttle = faults_of_call(0)["throttled"]
+
+    def throttle_updates(name: str, call: Callable[[], Any], parameters: dict[str, Any]) -> Any:
+        return throttle(name, call, parameters) if name == "update_item" else call()
+
+    faulty.fault, faulty.every = throttle_updates, True
+
+    answered = _soft(world, ids)
+
+    assert answered.open
+    assert answered.ids_with(Outcome.DELETED) == ids
+    faulty.fault = None
+    _recover(world, monkeypatch, hours=1)
+    _check(world, "soft delete", ids, [], answered, "closing", accepted=True)
+
+
+def test_a_hand_over_that_fails_is_left_to_the_schedule(
+    deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, _ = _faulty_world(deployed)
+    ids = world.create(LINKS)
+    deadline = Deadline(20)
+
+    def mark_none(*_: Any, **more: Any) -> bytearray:
+        deadline.expire()
+        return bytearray(engine.SLICE)
+
+    def send(*_: Any, **__: Any) -> None:
+        raise Unavailable
+
+    with monkeypatch.context() as broken:
+        broken.setattr(world.stores.links, "mark_deleted", mark_none)
+        broken.setattr(world.queue, "send", send)
+        answered = soft_delete(
+            ids, [], requester=world.requester(), stores=world.stores, deadline=deadline
+        )
+
+    assert answered.ids_with(Outcome.PENDING) == ids
+    _recover(world, monkeypatch, hours=1)
+    _check(world, "soft delete", ids, [], answered, "handing over", accepted=True)
 
 
 def _first(operation: str, hanging: Any) -> Callable[[str, Callable[[], Any], dict[str, Any]], Any]:

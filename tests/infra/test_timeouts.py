@@ -62,6 +62,10 @@ def test_a_lease_outlives_the_function_of_its_worker() -> None:
     assert deletion.LEASE_MARGIN >= resume.MARGIN
 
 
+def test_a_worker_has_the_time_that_resolving_a_filter_may_take(template: Template) -> None:
+    assert timeouts(template)["resume"] > deletion.RESOLVE_SECONDS + resume.MARGIN + 10
+
+
 def test_the_rate_counter_is_waited_for_until_its_call_has_ended() -> None:
     """So that none of the threads that a request works with still hangs on it."""
     assert longest_call(client("dynamodb")) < http.LIMITER_WAIT

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,10 @@ LEASE_MARGIN = 5.0
 
 #: Seconds that a request spends on resolving its filter before it leaves that to the background.
 SELECT_PATIENCE = 10.0
+
+#: Seconds in which the background must have resolved one: some millions of links. Less than a
+#: worker has.
+RESOLVE_SECONDS = 240.0
 
 #: How often one id may refuse for a reason that should not exist before it is reported failed.
 MOST_REFUSALS = 5
@@ -350,8 +355,7 @@ def run(
         hand_over(deletion, stores=stores)
     else:
         finished = deletion.mode == "soft" or Outcome.ERASED not in deletion.outcomes
-        state = "complete" if finished else "erasing"
-        stores.deletions.close(deletion, state=state, deadline=_last_words())
+        _close(deletion, "complete" if finished else "erasing", stores)
 
 
 def resume(
@@ -361,7 +365,9 @@ def resume(
     deletion = stores.deletions.load(workspace_id, deletion_id, deadline=deadline)
     if deletion is None or not deletion.open:
         return None
-    seconds = min(LEASE_SECONDS, max(0.0, deadline.remaining()) + LEASE_MARGIN)
+    # Resolving a filter cannot be gone on with by another worker, so its lease is not renewed.
+    longest = RESOLVE_SECONDS + LEASE_MARGIN if deletion.state == "accepted" else LEASE_SECONDS
+    seconds = min(longest, max(0.0, deadline.remaining()) + LEASE_MARGIN)
     if not stores.deletions.take_over(deletion, seconds=seconds, deadline=deadline):
         return None
     if deletion.state == "accepted" and not _resolve(deletion, stores, deadline):
@@ -378,10 +384,16 @@ def _resolve(deletion: Deletion, stores: Stores, deadline: Deadline) -> bool:
     selector = deletion.selector
     if selector is None:
         return True
-    selection = _select(selector, deletion.workspace_id, stores, deadline)
-    if (refusal := _why_not(selection, selector)) is not None:
+    patience = Deadline(deletion.lease_until - time.time() - LEASE_MARGIN, within=deadline)
+    had_it_all = patience.remaining() >= RESOLVE_SECONDS - 1
+    selection = _select(selector, deletion.workspace_id, stores, patience)
+    refusal = _why_not(selection, selector)
+    if refusal is None and not selection.complete and had_it_all:
+        # Nor would another worker come to its end, who begins anew.
+        refusal = InvalidRequest("The workspace is too large for this filter; narrow it")
+    if refusal is not None:
         deletion.failure = refusal.message
-        stores.deletions.close(deletion, state="failed", deadline=_last_words())
+        _close(deletion, "failed", stores)
         return False
     if not selection.complete:
         hand_over(deletion, stores=stores)
@@ -434,9 +446,16 @@ def hand_over(deletion: Deletion, *, stores: Stores) -> None:
     """
     metrics.count("HandOvers")
     deadline = _last_words()
-    if stores.deletions.save_progress(deletion, lease_seconds=0, deadline=deadline):
-        message = {"workspaceId": deletion.workspace_id, "deletionId": deletion.id}
-        stores.resume_queue.send(message, deadline=deadline)
+    with suppress(Unavailable):
+        if stores.deletions.save_progress(deletion, lease_seconds=0, deadline=deadline):
+            message = {"workspaceId": deletion.workspace_id, "deletionId": deletion.id}
+            stores.resume_queue.send(message, deadline=deadline)
+
+
+def _close(deletion: Deletion, state: str, stores: Stores) -> None:
+    """Close the record; if it cannot be written now the deletion stays open, for the schedule."""
+    with suppress(Unavailable):
+        stores.deletions.close(deletion, state=state, deadline=_last_words())
 
 
 def _last_words() -> Deadline:

@@ -33,3 +33,12 @@ def find_link(
     if link is None or not (deleted or "livePk" in link):
         raise LinkNotFound
     return link
+
+
+def find_by_external_id(
+    external_id: str, *, workspace_id: str, links: LinksTable, deadline: Deadline
+) -> dict[str, Any] | None:
+    """The live link of the workspace with this external id: at most one has it."""
+    link_id = links.resolve_external_id(workspace_id, external_id, deadline=deadline)
+    link = links.get(workspace_id, link_id, deadline=deadline) if link_id else None
+    return link if link is not None and "livePk" in link else None

@@ -23,7 +23,7 @@ from functions.unlink.filters import LinkFilter
 from functions.unlink.ids import SHARDS, new_link_ids, new_short_code
 from functions.unlink.model import DESTINATIONS, NewLink, stored_fields
 from functions.unlink.policies import Policies
-from functions.unlink.procedures.find import find_link
+from functions.unlink.procedures.find import find_by_external_id, find_link
 from functions.unlink.stores.client import TransactionCancelled, in_parallel
 from functions.unlink.stores.items import runs
 from functions.unlink.stores.links import (
@@ -119,8 +119,12 @@ def list_links(
     when time is short, or before ``size_of`` (bytes of a link in the answer) exceeds
     :data:`PAGE_BYTES`.
     """
+    now = now_iso()
     if only.external_id is not None:
-        return _by_external_id(only, workspace_id, links, deadline), None
+        link = find_by_external_id(
+            only.external_id, workspace_id=workspace_id, links=links, deadline=deadline
+        )
+        return [link] if link is not None and only.matches(link, now=now) else [], None
     keys = links.live_ids(
         workspace_id,
         after=_earlier(after, only.created_before),
@@ -128,7 +132,6 @@ def list_links(
         deadline=deadline,
         page=_keys_a_shard(limit if only.empty else READ_BATCH),
     )
-    now = now_iso()
     page: list[dict[str, Any]] = []
     room = PAGE_BYTES
     last, tried = after, 0
@@ -153,19 +156,6 @@ def list_links(
         if tried >= READ_BUDGET or deadline.remaining() < PAGE_MARGIN:
             break
     return page, last if next(keys, None) else None
-
-
-def _by_external_id(
-    only: LinkFilter, workspace_id: str, links: LinksTable, deadline: Deadline
-) -> list[dict[str, Any]]:
-    """At most one link has an external id, and its item names it."""
-    link_id = links.resolve_external_id(workspace_id, only.external_id or "", deadline=deadline)
-    if link_id is None:
-        return []
-    link = links.get(workspace_id, link_id, deadline=deadline)
-    if link is None or "livePk" not in link or not only.matches(link, now=now_iso()):
-        return []
-    return [link]
 
 
 def _earlier(first: str | None, second: str | None) -> str | None:

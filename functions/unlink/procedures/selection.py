@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from functions.unlink.clock import Deadline, now_iso
 from functions.unlink.ids import NEVER, pack_ids
+from functions.unlink.procedures.find import find_by_external_id
 from functions.unlink.stores.client import THREADS
 from functions.unlink.stores.links import READ_BATCH, LinksTable
 
@@ -54,6 +55,15 @@ def select(
     only: LinkFilter, *, workspace_id: str, links: LinksTable, most: int, deadline: Deadline
 ) -> Selection:
     """All live links of the workspace that match, each read strongly."""
+    selection, now = Selection(), now_iso()
+    if only.external_id is not None:
+        link = find_by_external_id(
+            only.external_id, workspace_id=workspace_id, links=links, deadline=deadline
+        )
+        if link is not None and only.matches(link, now=now):
+            selection.add(link)
+        selection.complete = True
+        return selection
     keys = links.live_ids(
         workspace_id,
         after=only.created_before,
@@ -61,8 +71,6 @@ def select(
         deadline=deadline,
         page=AT_ONCE,
     )
-    selection = Selection()
-    now = now_iso()
     while not deadline.passed:
         chunk = [link_id for _, link_id in islice(keys, AT_ONCE)]
         if not chunk:
