@@ -13,8 +13,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from administration.__main__ import client_maker, is_local, outputs_of
 from administration.operations import Refused
+
+#: Bytes of records in one call, of the 6 MB that it may have (Lambda quotas, "Invocation payload").
+EVENT_BYTES = 5_000_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,11 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def failures(s3: Any, bucket: str, prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """(key, content) of everything in the bucket, oldest names first."""
+    """(key, content) of everything in the bucket in the order of keys, {} for what is no record.
+
+    One at a time: each may have 6 MB.
+    """
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for entry in page.get("Contents", []):
             body = s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
-            yield entry["Key"], json.loads(body)
+            yield entry["Key"], _object_of(body)
 
 
 def replay(
@@ -57,7 +65,7 @@ def replay(
     Only what succeeded whole is removed from the bucket.
     """
     s3, functions = client("s3"), client("lambda")
-    for key, failure in list(failures(s3, bucket, prefix)):
+    for key, failure in failures(s3, bucket, prefix):
         problem = _replay_one(functions, failure)
         if problem is None:
             s3.delete_object(Bucket=bucket, Key=key)
@@ -68,22 +76,41 @@ def _replay_one(functions: Any, failure: dict[str, Any]) -> str | None:
     records, function = records_of(failure), function_of(failure)
     if not records or not function:
         return "it names no records or no function"
-    answer = functions.invoke(
-        FunctionName=function, Payload=json.dumps({"Records": records, "replayed": True}).encode()
-    )
-    result = json.loads(answer["Payload"].read() or b"null")
-    if answer.get("FunctionError"):
-        return f"{function} failed: {(result or {}).get('errorMessage', 'no message')}"
-    failed = (result or {}).get("batchItemFailures", [])
-    return f"{len(failed)} of {len(records)} records failed" if failed else None
+    failed = 0
+    for event in _events(records):
+        try:
+            answer = functions.invoke(FunctionName=function, Payload=event)
+        except ClientError as error:
+            return f"{function} could not be called: {error}"
+        result = json.loads(answer["Payload"].read() or b"null") or {}
+        if answer.get("FunctionError"):
+            return f"{function} failed: {result.get('errorMessage', 'no message')}"
+        failed += len(result.get("batchItemFailures", []))
+    return f"{failed} of {len(records)} records failed" if failed else None
+
+
+def _events(records: Sequence[dict[str, Any]]) -> Iterator[bytes]:
+    """The records as events that a call can take: Lambda's own may have filled 6 MB already."""
+    waiting: list[bytes] = []
+    for record in records:
+        text = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
+        if waiting and sum(map(len, waiting)) + len(text) > EVENT_BYTES:
+            yield _event(waiting)
+            waiting = []
+        waiting.append(text)
+    yield _event(waiting)
+
+
+def _event(records: Sequence[bytes]) -> bytes:
+    return b'{"replayed":true,"Records":[' + b",".join(records) + b"]}"
 
 
 def records_of(failure: dict[str, Any]) -> list[dict[str, Any]]:
-    """The stream records of an invocation record (Lambda Developer Guide, "Retaining discarded
-    batches": for S3 it has the whole event as `payload`, a JSON text)."""
+    """The stream records of an invocation record (Lambda Developer Guide, "Retain discarded
+    records for a DynamoDB event source": in S3 it has the whole event as ``payload``)."""
     payload = failure.get("payload")
     if isinstance(payload, str):
-        payload = json.loads(payload)
+        payload = _object_of(payload)
     records: list[dict[str, Any]] = (payload or {}).get("Records", [])
     return records
 
@@ -91,6 +118,14 @@ def records_of(failure: dict[str, Any]) -> list[dict[str, Any]]:
 def function_of(failure: dict[str, Any]) -> str:
     """The function that failed, by name or ARN."""
     return str(failure.get("requestContext", {}).get("functionArn", ""))
+
+
+def _object_of(text: str | bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 if __name__ == "__main__":

@@ -239,7 +239,7 @@ def _s3_calls() -> None:
             erasures=ErasuresTable(simulated, "deletions"),
             images=Images(simulated, "images"),
             events=EventBus(simulated, "bus"),
-            failures=FailuresBucket(simulated, "failures"),
+            failures=FailuresBucket(simulated, "failures", function="cleanup"),
             erase_queue=Queue(simulated, "erase"),
         )
         for start in range(0, 10_000, 1_000):

@@ -28,7 +28,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         events=EventBus(client("events"), setting("EVENT_BUS")),
         failures=None
         if event.get("replayed")
-        else FailuresBucket(client("s3"), setting("FAILURES_BUCKET")),
+        else FailuresBucket(
+            client("s3"), setting("FAILURES_BUCKET"), function=context.invoked_function_arn
+        ),
         deadline=Deadline(context.get_remaining_time_in_millis() / 1000 - MARGIN),
     )
     log.info("announce", extra={"records": len(records), "failed": len(failed)})

@@ -31,7 +31,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         erasures=ErasuresTable(client("dynamodb"), setting("DELETIONS_TABLE")),
         images=Images(s3, setting("QR_BUCKET")),
         events=EventBus(client("events"), setting("EVENT_BUS")),
-        failures=None if event.get("replayed") else FailuresBucket(s3, setting("FAILURES_BUCKET")),
+        failures=None
+        if event.get("replayed")
+        else FailuresBucket(s3, setting("FAILURES_BUCKET"), function=context.invoked_function_arn),
         erase_queue=Queue(client("sqs"), setting("ERASE_QUEUE_URL")),
     )
     records = event["Records"]

@@ -6,6 +6,8 @@ import io
 import json
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from administration.failures import failures, records_of, replay
 
 
@@ -13,9 +15,13 @@ class Aws:
     """S3 and Lambda in memory; `answers` are what the function returns, in order."""
 
     def __init__(self, objects: dict[str, Any], answers: list[Any]) -> None:
-        self.objects = {key: json.dumps(value).encode() for key, value in objects.items()}
+        self.objects = {
+            key: value if isinstance(value, bytes) else json.dumps(value).encode()
+            for key, value in objects.items()
+        }
         self.answers = answers
         self.invoked: list[tuple[str, Any]] = []
+        self.sizes: list[int] = []
 
     def __call__(self, _service: str) -> Aws:
         return self
@@ -34,9 +40,112 @@ class Aws:
 
     def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
         self.invoked.append((FunctionName, json.loads(Payload)))
+        self.sizes.append(len(Payload))
         answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
         error = {"FunctionError": "Unhandled"} if "errorMessage" in answer else {}
         return error | {"Payload": io.BytesIO(json.dumps(answer).encode())}
+
+
+#: The documented example and its key (Lambda Developer Guide, "Retain discarded records for a
+#: DynamoDB event source in Lambda"), the event being the one of "Example DynamoDB Streams record
+#: event" in the same guide.
+DOCUMENTED_KEY = (
+    "aws/lambda/7ab98c4b-c3c3-4d3d-8b3a-7a6f2d0f4b6e/shardId-00000001573689847184-864758bb"
+    "/2019/11/14/2019-11-14T00.13.49-0b2c6a1e-6b0a-4e1f-9d58-0f6f3f1f7a11"
+)
+DOCUMENTED_RECORD = {
+    "eventID": "1",
+    "eventVersion": "1.0",
+    "dynamodb": {
+        "Keys": {"Id": {"N": "101"}},
+        "NewImage": {"Message": {"S": "New item!"}, "Id": {"N": "101"}},
+        "StreamViewType": "NEW_AND_OLD_IMAGES",
+        "SequenceNumber": "111",
+        "SizeBytes": 26,
+    },
+    "awsRegion": "us-west-2",
+    "eventName": "INSERT",
+    "eventSourceARN": "arn:aws:dynamodb:us-east-2:123456789012:table/mytable/stream/2019",
+    "eventSource": "aws:dynamodb",
+}
+DOCUMENTED = {
+    "requestContext": {
+        "requestId": "316aa6d0-8154-xmpl-9af7-85d5f4a6bc81",
+        "functionArn": "arn:aws:lambda:us-east-2:123456789012:function:myfunction",
+        "condition": "RetryAttemptsExhausted",
+        "approximateInvokeCount": 1,
+    },
+    "responseContext": {
+        "statusCode": 200,
+        "executedVersion": "$LATEST",
+        "functionError": "Unhandled",
+    },
+    "version": "1.0",
+    "timestamp": "2019-11-14T00:13:49.717Z",
+    "DDBStreamBatchInfo": {
+        "shardId": "shardId-00000001573689847184-864758bb",
+        "startSequenceNumber": "800000000003126276362",
+        "endSequenceNumber": "800000000003126276362",
+        "approximateArrivalOfFirstRecord": "2019-11-14T00:13:19Z",
+        "approximateArrivalOfLastRecord": "2019-11-14T00:13:19Z",
+        "batchSize": 1,
+        "streamArn": "arn:aws:dynamodb:us-east-2:123456789012:table/mytable/stream/2019",
+    },
+    "payload": json.dumps({"Records": [DOCUMENTED_RECORD]}),
+}
+
+
+def test_the_documented_example_is_replayed_as_it_was_delivered() -> None:
+    aws = Aws({DOCUMENTED_KEY: DOCUMENTED}, [{"batchItemFailures": []}])
+
+    assert dict(replay(aws, "bucket", "aws/lambda/")) == {DOCUMENTED_KEY: None}
+
+    [(function, event)] = aws.invoked
+    assert function == "arn:aws:lambda:us-east-2:123456789012:function:myfunction"
+    assert event == {"Records": [DOCUMENTED_RECORD], "replayed": True}
+    assert aws.objects == {}
+
+
+def test_records_too_old_to_be_tried_have_no_response_and_are_replayed_alike() -> None:
+    old = {name: value for name, value in DOCUMENTED.items() if name != "responseContext"}
+    aws = Aws({DOCUMENTED_KEY: old}, [{"batchItemFailures": []}])
+
+    assert dict(replay(aws, "bucket")) == {DOCUMENTED_KEY: None}
+
+
+def test_what_is_no_record_or_cannot_be_called_holds_up_no_other() -> None:
+    gone = ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "Invoke")
+    aws = Aws(
+        {
+            "a": b"not JSON",
+            "b": b"[]",
+            "c": DOCUMENTED | {"payload": "<cut"},
+            "d": failed_batch("1"),
+            "e": failed_batch("2"),
+        },
+        [gone, {"batchItemFailures": []}],
+    )
+
+    told = dict(replay(aws, "bucket"))
+
+    assert {told[key] for key in "abc"} == {"it names no records or no function"}
+    assert str(told["d"]).startswith("arn:cleanup could not be called: ")
+    assert told["e"] is None
+    assert set(aws.objects) == set("abcd")
+
+
+def test_a_full_batch_is_replayed_in_events_that_a_call_can_take() -> None:
+    # 6 MB of Arabic: escaped it would be three times as long.
+    texts = [f"{number}{'ش' * 100_000}" for number in range(30)]
+    aws = Aws({"a": failed_batch(*texts)}, [{"batchItemFailures": [{}]}, {}])
+
+    assert dict(replay(aws, "bucket")) == {"a": "1 of 30 records failed"}
+
+    assert all(size <= 6_000_000 for size in aws.sizes)
+    sent = [record["eventID"] for _, event in aws.invoked for record in event["Records"]]
+    assert sent == texts
 
 
 def failed_batch(*records: str) -> dict[str, Any]:

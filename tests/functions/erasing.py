@@ -109,7 +109,7 @@ class Erasing:
             erasures=self.world.stores.erasures,
             images=Images(self.s3, "images"),
             events=EventBus(self.bus, "bus"),
-            failures=FailuresBucket(self.s3, "failures"),
+            failures=FailuresBucket(self.s3, "failures", function="arn:cleanup:live"),
             erase_queue=self.queue,
         )
 

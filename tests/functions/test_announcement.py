@@ -41,7 +41,7 @@ def told(*records: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
         records,
         api_url="https://go.example",
         events=EventBus(bus, "bus"),
-        failures=FailuresBucket(FakeS3(), "failures"),
+        failures=FailuresBucket(FakeS3(), "failures", function="arn:announce"),
         deadline=Deadline(5),
     )
     assert failed == []

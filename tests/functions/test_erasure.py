@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from administration import failures
 from functions import resume
 from functions.unlink import metrics
 from functions.unlink.clock import Deadline
@@ -326,7 +328,9 @@ def test_a_poison_record_is_put_aside_and_blocks_nobody(erasing: Erasing) -> Non
     assert erasing.cleanup([poison[0], records[0], poison[1], records[1], poison[2]]) == []
 
     assert not set(keys) & set(erasing.s3.objects)
-    assert len(erasing.s3.objects) == 3
+    aside = [json.loads(body) for body in erasing.s3.objects.values()]
+    assert sorted(map(repr, poison)) == sorted(repr(failures.records_of(each)[0]) for each in aside)
+    assert {failures.function_of(each) for each in aside} == {"arn:cleanup:live"}
     [message] = erasing.messages
     assert {link["id"] for link in message["links"]} == {first, second}
 

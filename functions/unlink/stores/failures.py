@@ -7,19 +7,20 @@ import uuid
 from typing import Any
 
 from functions.unlink.clock import Deadline, now_iso
-from functions.unlink.settings import optional_setting
 from functions.unlink.stores.client import call
 
-#: Records that the cleanup itself put aside; Lambda writes its own under ``aws/lambda/``.
+#: Records that a function itself put aside; Lambda writes its own under ``aws/lambda/``.
 ASIDE = "aside/"
 
 
 class FailuresBucket:
     """Keeps whole stream records, so that they can be replayed."""
 
-    def __init__(self, client: Any, name: str) -> None:
+    def __init__(self, client: Any, name: str, *, function: str) -> None:
+        """``function`` is the ARN of the one that is to try again: alias included."""
         self._client = client
         self.name = name
+        self._function = function
 
     def put_aside(self, record: Any, *, deadline: Deadline) -> None:
         """Keep a record in the shape in which Lambda keeps a failed batch: ``payload``."""
@@ -31,7 +32,7 @@ class FailuresBucket:
             Key=f"{ASIDE}{now[:10]}/{now}-{uuid.uuid4()}.json",
             Body=json.dumps(
                 {
-                    "requestContext": {"functionArn": optional_setting("AWS_LAMBDA_FUNCTION_NAME")},
+                    "requestContext": {"functionArn": self._function},
                     "payload": {"Records": [record]},
                 }
             ).encode(),
