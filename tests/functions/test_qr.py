@@ -14,6 +14,7 @@ import pytest
 import resvg_py
 import zxingcpp
 from moto import mock_aws
+from botocore.exceptions import ReadTimeoutError
 from PIL import Image
 
 from functions import qr
@@ -21,10 +22,13 @@ from functions.unlink.clock import Deadline
 from functions.unlink.errors import InvalidRequest, LinkNotFound, Unavailable
 from functions.unlink.procedures.deletion import soft_delete
 from functions.unlink.procedures.qr import MOST_VARIANTS, qr_image
+from functions.unlink.procedures.restoration import RestoreStores, restore
 from functions.unlink.qrcodes import Style, parse_style, render
 from functions.unlink.stores.client import client
+from functions.unlink.stores.deletions import Deletion
 from functions.unlink.stores.images import Images
 from functions.unlink.stores.links import LinksTable
+from functions.unlink.stores.restores import RestoresTable
 from tests.conftest import World
 from tests.gateway import Reply, send
 
@@ -152,8 +156,8 @@ def keys_on(world: World, link_id: str) -> set[str]:
     return set(link.get("qrKeys", ()))
 
 
-def delete(world: World, link_id: str) -> None:
-    soft_delete(
+def delete(world: World, link_id: str) -> Deletion:
+    return soft_delete(
         [link_id],
         [],
         requester=world.requester(),
@@ -264,6 +268,41 @@ def test_a_link_deleted_while_its_image_was_drawn_keeps_none(
 
 
 @pytest.mark.engine
+def test_a_link_brought_back_while_its_image_was_drawn_keeps_none_that_it_does_not_know(
+    world: World, images: MemoryImages
+) -> None:
+    [link_id] = world.create()
+    store = images.put
+
+    def put_after_delete_and_restore(*args: Any, **kwargs: Any) -> None:
+        images.put = store  # type: ignore[method-assign]
+        deletion = delete(world, link_id)
+        restore(
+            deletion.id,
+            None,
+            requester=world.requester(),
+            stores=RestoreStores(
+                links=world.stores.links,
+                deletions=world.stores.deletions,
+                restores=RestoresTable(world.dynamodb, world.stores.deletions.name),
+            ),
+            deadline=Deadline(10),
+        )
+        store(*args, **kwargs)
+
+    images.put = put_after_delete_and_restore  # type: ignore[method-assign]
+
+    drawn = draw(world, images, link_id)
+
+    assert world.live(link_id)
+    assert images.objects == {}
+    assert keys_on(world, link_id) == set()
+    # The next request finds its place.
+    assert draw(world, images, link_id) == drawn
+    assert set(images.objects) == keys_on(world, link_id) != set()
+
+
+@pytest.mark.engine
 def test_a_link_deleted_before_its_key_was_registered_is_not_found(
     world: World, images: MemoryImages
 ) -> None:
@@ -308,6 +347,28 @@ def test_the_bucket_keeps_what_it_is_given_until_it_is_removed(bucket: Images) -
     bucket.remove(["qr/a"], deadline=deadline)
     assert bucket.get("qr/a", deadline=deadline) is None
     bucket.remove(["qr/a"], deadline=deadline)
+
+
+class CutOff:
+    """A bucket whose answers break off, so many times."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    def get_object(self, **_: Any) -> dict[str, Any]:
+        return {"Body": self}
+
+    def read(self) -> bytes:
+        self.times -= 1
+        if self.times >= 0:
+            raise ReadTimeoutError(endpoint_url="https://s3")
+        return b"image"
+
+
+def test_an_image_that_breaks_off_is_read_again_or_not_there() -> None:
+    assert Images(CutOff(1), "b").get("qr/a", deadline=Deadline(5)) == b"image"
+    with pytest.raises(Unavailable):
+        Images(CutOff(100), "b").get("qr/a", deadline=Deadline(0.01))
 
 
 # -- over the function's handler ------------------------------------------------------------

@@ -56,10 +56,12 @@ def qr_image(
             return render(text, style)
     image = render(text, style)
     _store(images, key, image, style)
-    # Deleted since the key was registered: the cleanup may have been here before the image was.
+    # Deleted since the key was registered: the cleanup may have been here before the image was. A
+    # delete takes the keys, so a link that was brought back meanwhile does not know this image.
     now = links.get(workspace_id, link["id"], deadline=deadline)
-    if now is None or "livePk" not in now:
+    if now is None or key not in now.get("qrKeys", ()):
         images.remove([key], deadline=deadline)
+    if now is None or "livePk" not in now:
         raise LinkNotFound
     return image
 

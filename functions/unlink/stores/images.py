@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from botocore.exceptions import ClientError
 
 from functions.unlink.clock import Deadline
@@ -20,14 +22,17 @@ class Images(Bucket):
     def get(self, key: str, *, deadline: Deadline) -> bytes | None:
         """The image, or None when there is none (its lifecycle rule may have removed it)."""
         try:
-            answer = call(self._client.get_object, deadline=deadline, Bucket=self.name, Key=key)
+            body: bytes = call(self._read, deadline=deadline, Bucket=self.name, Key=key)
         except UnlinkError as error:
             cause = error.__cause__
             if isinstance(cause, ClientError) and cause.response["Error"]["Code"] in _ABSENT:
                 return None
             raise
-        body: bytes = answer["Body"].read()
         return body
+
+    def _read(self, **where: Any) -> Any:
+        # Within the call: the body arrives after the answer, and may be cut off as well.
+        return self._client.get_object(**where)["Body"].read()
 
     def put(self, key: str, body: bytes, *, content_type: str, deadline: Deadline) -> None:
         """Store the image; a repeated call replaces it with itself."""
