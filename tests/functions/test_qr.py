@@ -13,8 +13,8 @@ import boto3
 import pytest
 import resvg_py
 import zxingcpp
-from moto import mock_aws
 from botocore.exceptions import ReadTimeoutError
+from moto import mock_aws
 from PIL import Image
 
 from functions import qr
