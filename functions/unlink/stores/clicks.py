@@ -10,12 +10,13 @@ an erasure's queue that is why nothing can arrive after its receipt.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import Unavailable
 from functions.unlink.ids import SHARDS, shard_of
-from functions.unlink.stores.client import backoff, call
+from functions.unlink.stores.client import ConditionFailed, backoff, call
 from functions.unlink.stores.items import from_item, runs, to_item
 
 #: Requests of one BatchWriteItem call (API limit).
@@ -36,13 +37,17 @@ class ClicksTable:
         self.name = name
 
     def put(self, click: dict[str, Any], *, deadline: Deadline) -> None:
-        """Record one click; a repeated call replaces it with itself."""
-        call(
-            self._client.put_item,
-            deadline=deadline,
-            TableName=self.name,
-            Item=self.key(click) | to_item(click),
-        )
+        """Record one click; it may be repeated."""
+        # After a lost answer it may be there, and be marked as counted by now.
+        not_there_yet = "attribute_not_exists(pk)"
+        with suppress(ConditionFailed):
+            call(
+                self._client.put_item,
+                deadline=deadline,
+                TableName=self.name,
+                Item=self.key(click) | to_item(click),
+                ConditionExpression=not_there_yet,
+            )
 
     @staticmethod
     def key(click: Mapping[str, Any]) -> dict[str, Any]:
