@@ -12,6 +12,7 @@ from functions import analytics
 from functions.unlink.clock import Deadline, iso
 from functions.unlink.ids import new_click_id
 from functions.unlink.procedures.deletion import erase_one, soft_delete
+from functions.unlink.stores.installs import InstallsTable
 from tests.conftest import World
 from tests.functions.test_tally import click, count
 from tests.gateway import send
@@ -217,6 +218,22 @@ def test_an_install_is_recorded_once_for_its_key(world: World) -> None:
     assert first[0] == 201
     assert again == first
     assert other[0] == 422
+    assert get(world, link_id)[1]["totalInstalls"] == 1
+
+
+def test_an_install_whose_key_expires_at_that_moment_is_not_answered_unrecorded(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [link_id] = world.create()
+    click(world, link_id, at=NOW - 5)
+    key = {"Idempotency-Key": "order-1"}
+    install(world, {"linkId": link_id}, headers=key)
+
+    # The item is there when it is written, and has expired whenever it is read.
+    monkeypatch.setattr(InstallsTable, "earlier", lambda *_, **__: None)
+    status, _ = install(world, {"linkId": link_id}, headers=key)
+
+    assert status == 503
     assert get(world, link_id)[1]["totalInstalls"] == 1
 
 

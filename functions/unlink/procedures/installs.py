@@ -11,7 +11,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic import StringConstraints as Text
 
 from functions.unlink.clock import Deadline, iso, iso_moment, now_iso
-from functions.unlink.errors import Conflict, InvalidRequest, KeyReused, LinkNotFound, NotFound
+from functions.unlink.errors import (
+    Conflict,
+    InvalidRequest,
+    KeyReused,
+    LinkNotFound,
+    NotFound,
+    Unavailable,
+)
 from functions.unlink.ids import parse_click_id
 from functions.unlink.model import Moment, faults_of
 from functions.unlink.procedures.find import find_link
@@ -113,8 +120,10 @@ def record_install(
         raise LinkNotFound
     if obstacle == "key" and key is not None:
         earlier = installs.earlier(link["id"], key, deadline=deadline)
-        if earlier is not None:
-            return _replay(earlier, key)
+        if earlier is None:
+            # It expired just now, so nothing was recorded: another try will be.
+            raise Unavailable
+        return _replay(earlier, key)
     return install
 
 
