@@ -74,7 +74,8 @@ def clean_up(
             continue
         if change is not None:
             changes.append(change)
-    for effect in (_delete_images, _queue_erasures, _send_events):
+    # Erasures first: they wait for nothing else, and S3 may take all of the time.
+    for effect in (_queue_erasures, _delete_images, _send_events):
         failed |= _isolated(effect, changes, stores, deadline)
     return sorted(failed)
 
@@ -104,6 +105,10 @@ def _isolated(
         return set()
     failed = set()
     for change in changes:
+        if deadline.passed:
+            # A call that hangs for each would outlast the function, and its answer be lost.
+            failed.add(change.sequence_number)
+            continue
         try:
             effect([change], stores, deadline)
         except UnlinkError:
@@ -136,15 +141,13 @@ def _queue_erasures(changes: Sequence[Change], stores: CleanupStores, deadline: 
 
 def _send_events(changes: Sequence[Change], stores: CleanupStores, deadline: Deadline) -> None:
     """One event a link, where its workspace wants them; erased links follow when all is gone."""
-    wanted: dict[tuple[str, str], bool] = {}
     events = []
     for change in changes:
         if change.event == "link.removed" or change.deletion_id is None:
             continue
-        key = (change.workspace_id, change.deletion_id)
-        if key not in wanted:
-            wanted[key] = stores.erasures.wants_link_events(*key, deadline=deadline)
-        if wanted[key]:
+        if stores.erasures.wants_link_events(
+            change.workspace_id, change.deletion_id, deadline=deadline
+        ):
             detail = {
                 "workspaceId": change.workspace_id,
                 "linkId": change.removed.id,
