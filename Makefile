@@ -74,7 +74,8 @@ bench: $(VENV_STAMP) $(ENGINE_STAMP) ## The benchmarks of docs/performance.md, s
 
 .PHONY: aws-smoke
 aws-smoke: $(STAMPS) ## Deploy a throw-away stage to your AWS account, check it, destroy it (YES=1).
-	$(VENV)/bin/python -m administration.smoke $(if $(YES),--yes)
+	$(VENV)/bin/python -m administration.smoke $(if $(YES),--yes) $(if $(GRADUAL),--gradual) \
+	  $(if $(WAIT_TTL),--wait-ttl $(WAIT_TTL))
 
 .PHONY: audit
 audit: $(VENV_STAMP) ## Known vulnerabilities of the dependencies; asks the advisory services.

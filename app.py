@@ -1,5 +1,6 @@
 """The CDK entry point: `cdk deploy -c stage=dev`. Without a stage it is production."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -18,7 +19,8 @@ def settings_of(context: Mapping[str, str]) -> Settings:
     What is the same in every account stands here; what is an account's own comes with the
     context (`-c name=value` or `cdk.json`):
 
-    - `stage`: prod, dev or local
+    - `stage`: prod, dev, smoke (what `make aws-smoke` deploys and destroys) or local
+    - `gradual`: true or false, to deploy once otherwise than the stage does
     - `publicBaseUrl`: the origin of short URLs
     - `corsAllowOrigins`: comma separated, without spaces
     - `alarmEmail`
@@ -37,7 +39,7 @@ def settings_of(context: Mapping[str, str]) -> Settings:
                 log_retention=logs.RetentionDays.THREE_MONTHS,
                 reserved_concurrency={"redirect": 300, "deletions": 100, "resume": 20},
             )
-        case "dev":
+        case "dev" | "smoke":
             settings = Settings(
                 stage=stage,
                 target=LAMBDA_ARM64,
@@ -59,7 +61,9 @@ def settings_of(context: Mapping[str, str]) -> Settings:
                 gradual_deployment=False,
             )
         case _:
-            raise ValueError(f"unknown stage {stage!r}: expected prod, dev or local")
+            raise ValueError(f"unknown stage {stage!r}: expected prod, dev, smoke or local")
+    if "gradual" in context:
+        settings = replace(settings, gradual_deployment=context["gradual"] == "true")
     return replace(
         settings,
         public_base_url=context.get("publicBaseUrl", "").rstrip("/"),
@@ -94,6 +98,7 @@ def _cdn(context: Mapping[str, str]) -> Cdn | None:
 
 CONTEXT = (
     "stage",
+    "gradual",
     "publicBaseUrl",
     "corsAllowOrigins",
     "alarmEmail",
@@ -112,7 +117,14 @@ CONTEXT = (
 def add_stack(app: App, *, code: lambda_.Code | None = None) -> UnlinkStack:
     """Add the stack of the stage that the context names, for `code` or the packaged functions."""
     found = {name: app.node.try_get_context(name) for name in CONTEXT}
-    settings = settings_of({name: str(value) for name, value in found.items() if value})
+    settings = settings_of(
+        {
+            # `true` in cdk.json arrives as a truth value, `-c cdn=true` as a text.
+            name: json.dumps(value) if isinstance(value, bool) else str(value)
+            for name, value in found.items()
+            if value not in (None, "")
+        }
+    )
     return UnlinkStack(app, f"Unlink-{settings.stage}", settings=settings, code=code)
 
 

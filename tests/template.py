@@ -24,7 +24,7 @@ def synthesized_template(stage: str = "prod") -> Template:
     return synthesize(stage=stage)
 
 
-def synthesize(**context: str) -> Template:
+def synthesize(**context: str | bool) -> Template:
     """Synthesize the template for a context such as `stage="dev"`, anew at each call."""
     with tempfile.TemporaryDirectory() as scratch:
         code = Path(scratch, "code")

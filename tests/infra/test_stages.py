@@ -45,6 +45,25 @@ def test_without_a_stage_it_is_production() -> None:
     assert synthesize() == synthesized_template("prod")
 
 
+def test_the_smoke_stage_is_the_dev_stage_by_another_name() -> None:
+    assert comparable(synthesize(stage="smoke"), "smoke") == comparable(
+        synthesized_template("dev"), "dev"
+    )
+
+
+@pytest.mark.parametrize(("stage", "gradual"), [("prod", "false"), ("dev", "true")])
+def test_a_deployment_may_be_gradual_or_not_for_once(stage: str, gradual: str) -> None:
+    template = synthesize(stage=stage, gradual=gradual)
+    groups = resources(template, "AWS::CodeDeploy::DeploymentGroup")
+    assert bool(groups) == (gradual == "true")
+
+
+@pytest.mark.parametrize("value", [True, "true"])
+def test_a_switch_may_be_a_text_or_a_truth_value_of_cdk_json(value: Any) -> None:
+    assert resources(synthesize(stage="dev", waf=value), "AWS::WAFv2::WebACL")
+    assert not resources(synthesize(stage="dev", waf=False), "AWS::WAFv2::WebACL")
+
+
 def test_an_unknown_stage_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown stage 'production'"):
         synthesize(stage="production")

@@ -1,0 +1,116 @@
+"""The checks of `make aws-smoke`, against the local stack wherever the engine can do them.
+
+They run beside the other tests, because one waits for an erasure: begun first, looked at last.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from administration.smoke import (
+    CHECKS,
+    ON_AWS,
+    Failed,
+    Smoke,
+    broken,
+    run,
+    settings_that_engines_drop,
+)
+from local import stack as local_stack
+from local.ministack import LOCAL_DIR, ROOT
+from local.stack import LocalStack
+
+
+@pytest.fixture(scope="session")
+def smoke(stack: LocalStack) -> Smoke:
+    def cdk(command: str, *options: str) -> int:
+        return subprocess.run(
+            [local_stack.CDK, command, f"--app={LOCAL_DIR / 'cdk' / 'e2e'}", *options],
+            cwd=ROOT,
+            env=local_stack._cdk_environment(stack.engine),
+            capture_output=True,
+            check=False,
+        ).returncode
+
+    return Smoke(stage="local", client=stack.client, cdk=cdk, base_url=stack.base_url)
+
+
+@pytest.fixture(scope="session")
+def said(smoke: Smoke) -> Iterator[Future[list[str]]]:
+    """What every check says, in the end."""
+    lines: list[str] = []
+
+    def all_checks() -> list[str]:
+        run(smoke, CHECKS, lines.append)
+        return lines
+
+    with ThreadPoolExecutor(1) as beside:
+        yield beside.submit(all_checks)
+
+
+@pytest.mark.at_first
+def test_the_checks_begin(said: Future[list[str]]) -> None:
+    assert not said.cancelled()
+
+
+@pytest.mark.at_last
+def test_every_check_succeeds_that_the_engine_can_do(said: Future[list[str]]) -> None:
+    assert said.result(timeout=300) == [f"{check.__name__}: ok\n" for check in CHECKS]
+
+
+@pytest.mark.at_last
+def test_a_check_that_sees_something_else_is_said_and_the_rest_goes_on(smoke: Smoke) -> None:
+    lines: list[str] = []
+
+    def refused(_: Smoke) -> None:
+        raise Failed("something else")
+
+    failed = run(smoke, (refused, settings_that_engines_drop, lambda _: None), lines.append)
+
+    # The engine drops TTL: on AWS this check is for just that.
+    assert failed == ["refused", "settings_that_engines_drop"]
+    assert lines[0] == "refused: FAILED: Failed: something else\n"
+    assert "TimeToLiveStatus" in lines[1]
+    assert lines[2] == "<lambda>: ok\n"
+    assert settings_that_engines_drop in ON_AWS
+
+
+@pytest.mark.at_last
+def test_a_function_that_is_broken_for_a_check_is_mended_after_it(
+    stack: LocalStack, smoke: Smoke
+) -> None:
+    functions = stack.client("lambda")
+    [name] = smoke.named("Lambda::Function", "FunctionsDocs")
+    alias = functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
+    settings = functions.get_function_configuration(FunctionName=name)["Environment"]
+
+    with broken(smoke, name) as version:
+        functions.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
+        failing = functions.get_function_configuration(FunctionName=name, Qualifier=version)
+        assert version != alias
+        assert failing["Environment"] != settings
+
+    assert functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"] == alias
+    assert functions.get_function_configuration(FunctionName=name)["Environment"] == settings
+
+
+@pytest.mark.at_last
+def test_what_cloudformation_would_leave_is_removed(
+    stack: LocalStack, smoke: Smoke, said: Future[list[str]]
+) -> None:
+    said.result(timeout=300)
+    gateway, s3 = stack.client("apigateway"), stack.client("s3")
+    bucket = stack.outputs["ExportsBucketName"]
+    s3.put_object(Bucket=bucket, Key="exports/left", Body=b"")
+
+    def keys() -> list[str]:
+        return [key["name"] for key in gateway.get_api_keys(limit=500)["items"]]
+
+    assert f"workspace-{smoke.workspace}" in keys()
+    smoke.clean()
+    assert f"workspace-{smoke.workspace}" not in keys()
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
