@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from administration import failures
 from functions import resume
@@ -18,6 +19,7 @@ from functions.unlink.errors import ShortCodeTaken
 from functions.unlink.ids import new_short_code
 from functions.unlink.model import NewLink
 from functions.unlink.policies import Policies
+from functions.unlink.procedures.cleanup import clean_up
 from functions.unlink.procedures.erasure import requeue
 from functions.unlink.procedures.links import create_links, update_link
 from functions.unlink.procedures.restoration import RestoreStores, restore
@@ -333,6 +335,30 @@ def test_a_poison_record_is_put_aside_and_blocks_nobody(erasing: Erasing) -> Non
     assert {failures.function_of(each) for each in aside} == {"arn:cleanup:live"}
     [message] = erasing.messages
     assert {link["id"] for link in message["links"]} == {first, second}
+
+
+def test_a_bucket_that_hangs_holds_up_no_erasure_and_is_asked_once(erasing: Erasing) -> None:
+    ids = erasing.world.create(3)
+    for link_id in ids:
+        erasing.render(link_id, "a.png")
+    _, records = erasing.erase(ids)
+    deadline = Deadline(20)
+
+    class Hanging:
+        asked = 0
+
+        def delete_objects(self, **_: Any) -> None:
+            self.asked += 1
+            deadline.expire()
+            raise ReadTimeoutError(endpoint_url="https://s3")
+
+    erasing.s3 = Hanging()
+    failed = clean_up(records, stores=erasing.cleanup_stores(), deadline=deadline)
+
+    assert sorted(failed) == sorted(each["dynamodb"]["SequenceNumber"] for each in records)
+    assert erasing.s3.asked == 1
+    [message] = erasing.messages
+    assert {link["id"] for link in message["links"]} == set(ids)
 
 
 def test_link_events_are_sent_where_the_workspace_wants_them(erasing: Erasing) -> None:
