@@ -120,11 +120,14 @@ def bulk_delete(request: Request) -> Answer:
         stores=_stores(),
         deadline=request.deadline,
     )
+    failed = deletion.ids_with(Outcome.FAILED)
     answer: dict[str, Any] = {
-        "success": True,
+        "success": not failed,
         "deletedIds": deletion.ids_with(Outcome.ERASED),
-        "notFoundIds": deletion.ids_with(Outcome.NOT_FOUND, Outcome.FAILED) + invalid,
+        "notFoundIds": deletion.ids_with(Outcome.NOT_FOUND) + invalid,
     }
+    if failed:
+        answer["failedIds"] = failed
     headers, noted = _about(deletion)
     if deletion.open:
         answer["pendingIds"] = deletion.ids_with(Outcome.PENDING)

@@ -216,19 +216,20 @@ class ErasedLink(_Answer):
 class ErasedLinks(_Answer):
     """What became of each id, in request order, duplicates once."""
 
-    success: Success
+    success: Annotated[bool, Field(description="False only beside `failedIds`.")]
     deletedIds: list[LinkId]
     notFoundIds: Annotated[
         list[str], Field(description="Malformed, unknown and other workspaces' ids.")
     ]
+    failedIds: Annotated[
+        list[LinkId],
+        Field(description="Still there: they could not be erased, and nobody will try again."),
+    ] = []
 
 
-class PendingErasure(_Answer):
+class PendingErasure(ErasedLinks):
     """The deadline came before the last id; the rest is finished in the background."""
 
-    success: Success
-    deletedIds: list[LinkId]
-    notFoundIds: list[str]
     pendingIds: list[LinkId]
 
 

@@ -106,7 +106,11 @@ class InvalidIds(InvalidRequest):
 
 
 class Unauthenticated(UnlinkError):
-    """The credential has ended since the gateway's cached answer; the gateway's own body."""
+    """The credential has ended since the gateway's cached answer; the gateway's own body.
+
+    API Gateway renames its header to ``x-amzn-Remapped-WWW-Authenticate``, in answers of functions
+    only.
+    """
 
     status = HTTPStatus.UNAUTHORIZED
     english = "Invalid API key"

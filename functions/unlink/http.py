@@ -27,7 +27,6 @@ from functions.unlink.errors import (
     InternalError,
     InvalidRequest,
     MissingScopes,
-    NotFound,
     RateLimited,
     Unauthenticated,
     UnlinkError,
@@ -405,11 +404,6 @@ def cors_headers(event: dict[str, Any]) -> dict[str, str]:
         "Access-Control-Expose-Headers": _EXPOSED,
         "Vary": "Origin",
     }
-
-
-def not_found() -> NotFound:
-    """For what the router could not match."""
-    return NotFound("Route not found")
 
 
 def _fill(resource: str, parameters: dict[str, str]) -> str:

@@ -9,6 +9,8 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
+import pytest
+
 
 def get(url: str) -> tuple[int, Any, bytes]:
     request = urllib.request.Request(
@@ -25,19 +27,20 @@ def get(url: str) -> tuple[int, Any, bytes]:
         return answer.status, answer.headers, body
 
 
-def test_the_page_and_all_that_it_loads_come_from_here(base_url: str) -> None:
-    status, headers, page = get(f"{base_url}/api/docs")
+@pytest.mark.parametrize("path", ["/api/docs", "/api/docs/"])
+def test_the_page_and_all_that_it_loads_come_from_here(base_url: str, path: str) -> None:
+    status, headers, page = get(base_url + path)
 
     assert status == 200
     assert headers["Content-Type"].startswith("text/html")
-    loaded = re.findall(r'(?:src|rel="stylesheet" href)="([^"]+)"', page.decode())
+    loaded = re.findall(r'(?:src|data-document|rel="stylesheet" href)="([^"]+)"', page.decode())
     kinds = []
     for address in loaded:
-        status, headers, body = get(urllib.parse.urljoin(f"{base_url}/api/docs", address))
+        status, headers, body = get(urllib.parse.urljoin(base_url + path, address))
         assert status == 200
         assert body
         kinds.append(headers["Content-Type"].partition(";")[0])
-    assert kinds == ["text/css", "text/javascript", "text/javascript"]
+    assert kinds == ["text/css", "text/javascript", "text/javascript", "application/json"]
 
 
 def test_what_one_tries_on_the_page_goes_to_this_api(base_url: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from functions.unlink.http import cors_headers
+from infra.api import EXPOSED_HEADERS
 from tests.conftest import forget_caches
 from tests.template import synthesized_template
 
@@ -58,6 +59,11 @@ def test_scripts_may_read_what_says_where_a_caller_stands(monkeypatch: pytest.Mo
         "location",
         "retry-after",
     } <= set(exposed)
+
+
+def test_functions_and_gateway_expose_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    exposed = headers("*", monkeypatch)["Access-Control-Expose-Headers"].split(", ")
+    assert sorted(exposed) == sorted(EXPOSED_HEADERS)
 
 
 def test_credentials_are_never_allowed(monkeypatch: pytest.MonkeyPatch) -> None:

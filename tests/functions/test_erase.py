@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from functions import deletions
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import LinkNotFound, Unavailable
 from functions.unlink.outcomes import Outcome
+from functions.unlink.procedures import deletion as engine
 from functions.unlink.procedures.deletion import erase_many, erase_one, resume, soft_delete
 from functions.unlink.stores.deletions import Deletion, IdempotencyKey
 from tests.conftest import World
+from tests.events import api_event, call
 
 pytestmark = pytest.mark.engine
 
@@ -72,6 +75,38 @@ def test_what_is_not_live_here_is_not_found(world: World, case: str) -> None:
 
     with pytest.raises(LinkNotFound):
         erase_one(link_id, requester=world.requester(), stores=world.stores, deadline=Deadline(10))
+
+
+def test_what_could_not_be_erased_is_not_told_as_not_found(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, gone = world.create(2)
+    unknown = str(uuid.uuid4())
+    erase_group = engine._erase_group
+
+    def refuse_one(deletion: Any, group: Any, *more: Any) -> list[int]:
+        others = [each for each in group if deletion.link_ids[each[0]] != kept]
+        refused = [each[0] for each in group if each not in others]
+        return refused + (erase_group(deletion, others, *more) if others else [])
+
+    monkeypatch.setattr(engine, "_erase_group", refuse_one)
+    event = api_event(
+        "POST",
+        "/api/links/bulk-delete",
+        workspace_id=world.workspace_id,
+        body={"ids": [kept, unknown, gone]},
+    )
+
+    status, answer = call(deletions.handler, event)
+
+    assert status == 200
+    assert answer == {
+        "success": False,
+        "deletedIds": [gone],
+        "notFoundIds": [unknown],
+        "failedIds": [kept],
+    }
+    assert world.live(kept)
 
 
 def test_in_bulk_each_id_has_its_own_outcome(world: World) -> None:
