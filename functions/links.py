@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from functions.unlink import tokens
 from functions.unlink.addresses import own_addresses
-from functions.unlink.clock import Deadline
-from functions.unlink.errors import Conflict, InvalidRequest
+from functions.unlink.errors import InvalidRequest
 from functions.unlink.filters import NAMES, LinkFilter
 from functions.unlink.http import Answer, Api, Request
 from functions.unlink.ids import new_link_ids
 from functions.unlink.model import link_view, parse_link_changes, parse_new_links
 from functions.unlink.parameters import whole_number
 from functions.unlink.procedures.find import find_link
-from functions.unlink.procedures.links import create_links, list_links, update_link
+from functions.unlink.procedures.links import create_links, create_once, list_links, update_link
 from functions.unlink.settings import setting
 from functions.unlink.stores.client import client
 from functions.unlink.stores.links import LinksTable
-from functions.unlink.stores.requests import Claim, RequestsTable
+from functions.unlink.stores.requests import RequestsTable
 from functions.unlink.stores.secrets import secret
 
 #: Page size of ``GET /api/links``.
@@ -33,63 +33,43 @@ def _links() -> LinksTable:
     return LinksTable(client("dynamodb"), setting("LINKS_TABLE"))
 
 
-#: What noting an answer for its repetition may take, in seconds.
-NOTE_PATIENCE = 1.5
-
-
 @api.route("POST", "/api/links", scope="linksWrite")
 def create(request: Request) -> Answer:
     """Create one link (an object) or up to 1,000 (an array), all or none."""
-    key = request.idempotency_key()
-    if key is None:
-        return _create(request, None)
-    requests = RequestsTable(client("dynamodb"), setting("LINKS_TABLE"))
-    workspace_id = request.caller.workspace_id
-    claim = requests.claim(workspace_id, key, deadline=request.deadline)
-    if claim.made is not None:
-        return _created_before(request, claim.link_ids(claim.made))
-    try:
-        answer = _create(request, claim)
-    except BaseException:
-        # A refusal changed nothing, so its repetition may well be welcome.
-        requests.release(workspace_id, key, claim, deadline=Deadline(NOTE_PATIENCE))
-        raise
-    made = int(answer.noted["ids"])
-    requests.answered(workspace_id, key, claim, made, deadline=Deadline(NOTE_PATIENCE))
-    return answer
-
-
-def _create(request: Request, claim: Claim | None) -> Answer:
     body = request.json()
-    created = create_links(
-        parse_new_links(body),
-        workspace_id=request.caller.workspace_id,
-        user_id=request.caller.user_id,
-        ours=own_addresses(request.event),
-        links=_links(),
-        deadline=request.deadline,
-        link_ids=claim.link_ids if claim else new_link_ids,
-        policies=request.caller.policies,
-    )
-    return _made(request, created, many=isinstance(body, list))
+    new, key = parse_new_links(body), request.idempotency_key()
+    workspace_id, links = request.caller.workspace_id, _links()
 
+    def create_with(link_ids: Callable[[int], list[str]]) -> list[dict[str, Any]]:
+        return create_links(
+            new,
+            workspace_id=workspace_id,
+            user_id=request.caller.user_id,
+            ours=own_addresses(request.event),
+            links=links,
+            deadline=request.deadline,
+            link_ids=link_ids,
+            policies=request.caller.policies,
+        )
 
-def _created_before(request: Request, link_ids: list[str]) -> Answer:
-    """The links that the same request made, as they are now."""
-    found = _links().get_many(request.caller.workspace_id, link_ids, deadline=request.deadline)
-    if any(link_id not in found or "livePk" not in found[link_id] for link_id in link_ids):
-        # Nothing of a deleted link is kept to answer with, and making it again is not asked for.
-        raise Conflict("What this request created has been deleted since")
-    links = [found[link_id] for link_id in link_ids]
-    return _made(request, links, many=isinstance(request.json(), list))
-
-
-def _made(request: Request, links: list[dict[str, Any]], *, many: bool) -> Answer:
-    views = [link_view(link, request.base_url) for link in links]
+    if key is None:
+        created = create_with(new_link_ids)
+    else:
+        created = create_once(
+            create_with,
+            len(new),
+            key=key,
+            workspace_id=workspace_id,
+            requests=RequestsTable(client("dynamodb"), setting("LINKS_TABLE")),
+            links=links,
+            deadline=request.deadline,
+        )
+    views = [link_view(link, request.base_url) for link in created]
     noted = {"ids": len(views)}
-    if many:
+    if isinstance(body, list):
         return Answer(201, views, noted=noted)
-    return Answer(201, views[0], request.location(f"/api/links/{views[0]['id']}"), noted)
+    location = {"Location": f"{request.base_url}/api/links/{views[0]['id']}"}
+    return Answer(201, views[0], location, noted)
 
 
 @api.route("GET", "/api/links", scope="linksRead", query=("limit", "cursor", *NAMES))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,14 +15,18 @@ from botocore.exceptions import ReadTimeoutError
 
 from functions import links as links_function
 from functions.unlink.clock import Deadline
-from functions.unlink.errors import ShortCodeTaken, Unavailable
+from functions.unlink.errors import Conflict, ShortCodeTaken, Unavailable
+from functions.unlink.ids import new_link_ids
 from functions.unlink.model import NewLink
-from functions.unlink.procedures.links import LINKS_A_TRANSACTION, create_links
+from functions.unlink.procedures.deletion import erase_many, soft_delete
+from functions.unlink.procedures.links import LINKS_A_TRANSACTION, create_links, create_once
 from functions.unlink.stores.client import client
+from functions.unlink.stores.deletions import IdempotencyKey
 from functions.unlink.stores.links import LinksTable
+from functions.unlink.stores.requests import LEASE_SECONDS, RequestsTable
 from tests.conftest import World, make_world
 from tests.events import api_event, call
-from tests.functions.faults import FaultyClient
+from tests.functions.faults import FaultyClient, Killed
 
 pytestmark = pytest.mark.engine
 
@@ -28,7 +36,13 @@ NEW = NewLink(originalUrl="https://example.com/page")
 MANY = 2 * LINKS_A_TRANSACTION + 1
 
 
-def create(world: World, new: list[NewLink], seconds: float = 20) -> list[dict[str, Any]]:
+def create(
+    world: World,
+    new: list[NewLink],
+    link_ids: Callable[[int], list[str]] = new_link_ids,
+    *,
+    seconds: float = 20,
+) -> list[dict[str, Any]]:
     return create_links(
         new,
         workspace_id=world.workspace_id,
@@ -36,6 +50,7 @@ def create(world: World, new: list[NewLink], seconds: float = 20) -> list[dict[s
         ours=(),
         links=world.stores.links,
         deadline=Deadline(seconds),
+        link_ids=link_ids,
     )
 
 
@@ -126,6 +141,132 @@ def test_a_link_that_somebody_erased_first_keeps_no_other_from_being_taken_back(
 
     assert len(erased) == 1
     assert _ids(world) == []
+
+
+# -- with an Idempotency-Key ----------------------------------------------------------------
+
+
+def create_by_key(world: World, new: list[NewLink]) -> list[str]:
+    made = create_once(
+        partial(create, world, new),
+        len(new),
+        key=IdempotencyKey("k", "hash"),
+        workspace_id=world.workspace_id,
+        requests=RequestsTable(world.dynamodb, world.stores.links.name),
+        links=world.stores.links,
+        deadline=Deadline(20),
+    )
+    return [link["id"] for link in made]
+
+
+def three_transactions(code: str) -> list[NewLink]:
+    named = NewLink(originalUrl=NEW.originalUrl, shortCode=code, externalId=code)
+    return [named] + [NEW] * (MANY - 1)
+
+
+def lapse(monkeypatch: pytest.MonkeyPatch, leases: int = 1) -> None:
+    now = time.time
+    ahead = leases * (LEASE_SECONDS + 1)
+    monkeypatch.setattr(time, "time", lambda: now() + ahead)
+
+
+#: Claim, a look at the code, one at the external id, three transactions, note.
+CALLS = 7
+
+
+@pytest.mark.parametrize("dies", ["before", "after"])
+@pytest.mark.parametrize("at", range(CALLS))
+def test_a_request_whose_function_died_is_repeated_once_whatever_it_had_done(
+    world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch, at: int, dies: str
+) -> None:
+    new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
+    _die_at(faulty, at, after=dies == "after")
+    with suppress(Killed):
+        create_by_key(world, new)
+    left = _ids(world)
+    faulty.fault = None
+    lapse(monkeypatch)
+
+    made = create_by_key(world, new)
+
+    assert sorted(_ids(world)) == sorted(made) == sorted(world.live_ids())
+    assert len(made) == MANY
+    if len(left) == MANY:
+        # Everything was made: those links it is, whoever has found them meanwhile.
+        assert sorted(left) == sorted(made)
+    assert create_by_key(world, new) == made
+
+
+def test_a_repetition_that_dies_too_is_followed_by_another(
+    world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
+    for times, at in enumerate((4, 5, 6)):
+        _die_at(faulty, at, after=True)
+        with monkeypatch.context() as later, suppress(Killed):
+            lapse(later, leases=times)
+            create_by_key(world, new)
+    faulty.fault = None
+    lapse(monkeypatch, leases=4)
+
+    made = create_by_key(world, new)
+
+    assert sorted(_ids(world)) == sorted(made)
+    assert len(made) == MANY
+
+
+def test_what_a_dead_run_made_and_somebody_deleted_is_not_made_again(
+    world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
+    _die_at(faulty, 6, after=False)
+    with suppress(Killed):
+        create_by_key(world, new)
+    faulty.fault = None
+    first, second, *kept = world.live_ids()
+    erase_many([first], requester=world.requester(), stores=world.stores, deadline=Deadline(20))
+    soft_delete(
+        [second], [], requester=world.requester(), stores=world.stores, deadline=Deadline(20)
+    )
+    lapse(monkeypatch)
+
+    for _ in range(2):
+        with pytest.raises(Conflict, match="has been deleted since"):
+            create_by_key(world, new)
+
+    assert world.live_ids() == kept
+
+
+def test_a_request_that_is_refused_again_and_again_leaves_no_traces(
+    world: World, faulty: FaultyClient
+) -> None:
+    taken = world.create_items(1, "ws-somebody-else")[0]["shortCode"]
+    for _ in range(4):
+        faulty.calls.clear()
+        with pytest.raises(ShortCodeTaken):
+            create_by_key(world, [NewLink(originalUrl=NEW.originalUrl, shortCode=taken)])
+
+    # The claim is refused, and taken over; one look at what was left, one at the code; released.
+    assert len(faulty.calls) == 5
+
+
+def _die_at(faulty: FaultyClient, at: int, *, after: bool) -> None:
+    """From the call of this number on nothing is sent any more."""
+    faulty.calls.clear()
+    lock = threading.Lock()
+    begun: list[str] = []
+
+    def die(name: str, call: Callable[[], Any], _parameters: dict[str, Any]) -> Any:
+        with lock:
+            number = len(begun)
+            begun.append(name)
+        if number < at:
+            return call()
+        if number == at and after:
+            call()
+        raise Killed
+
+    faulty.fault, faulty.every = die, True
 
 
 def _ids(world: World) -> list[str]:

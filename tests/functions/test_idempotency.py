@@ -99,7 +99,7 @@ def test_a_request_that_runs_is_a_conflict_until_its_lease_lapses(
     second = table.claim(world.workspace_id, key, deadline=Deadline(10))
     assert (second.made, second.id != claim.id) == (None, True)
     # The first, should it still be alive, no longer answers for the key.
-    table.answered(world.workspace_id, key, claim, 1, deadline=Deadline(10))
+    table.answered(world.workspace_id, key, claim, 1, by=claim, deadline=Deadline(10))
     with pytest.raises(StillRunning):
         table.claim(world.workspace_id, key, deadline=Deadline(10))
 

@@ -25,6 +25,7 @@ from functions.unlink.model import DESTINATIONS, NewLink, stored_fields
 from functions.unlink.policies import Policies
 from functions.unlink.procedures.find import find_by_external_id, find_link
 from functions.unlink.stores.client import TransactionCancelled, in_parallel
+from functions.unlink.stores.deletions import IdempotencyKey
 from functions.unlink.stores.items import runs
 from functions.unlink.stores.links import (
     READ_BATCH,
@@ -33,6 +34,7 @@ from functions.unlink.stores.links import (
     LinkState,
     purge_at,
 )
+from functions.unlink.stores.requests import RequestsTable
 
 #: Links in one creating transaction: code, external id and link are 3 of its 100 actions.
 LINKS_A_TRANSACTION = 33
@@ -46,7 +48,7 @@ PAGE_BYTES = 5_000_000
 
 EVERY_LINK = LinkFilter()
 
-#: Seconds in which a refused request is undone, however late it is.
+#: Seconds in which a refused request is undone, and an answer noted, however late it is.
 LAST_SECONDS = 1.5
 
 #: How often a generated code is drawn again before giving up.
@@ -96,9 +98,75 @@ def create_links(
     results = in_parallel(lambda group: _create_group(group, set(custom), links, deadline), groups)
     failure = next((result for result in results if result is not None), None)
     if failure is not None:
-        _take_back(items, links, Deadline(max(deadline.remaining(), LAST_SECONDS)))
+        last_words = Deadline(max(deadline.remaining(), LAST_SECONDS))
+        _take_back(workspace_id, [item["id"] for item in items], links, last_words)
         raise failure
     return items
+
+
+def create_once(
+    create: Callable[[Callable[[int], list[str]]], list[dict[str, Any]]],
+    count: int,
+    *,
+    key: IdempotencyKey,
+    workspace_id: str,
+    requests: RequestsTable,
+    links: LinksTable,
+    deadline: Deadline,
+) -> list[dict[str, Any]]:
+    """The links of a request that may come again: ``create`` makes ``count`` of them, once.
+
+    ``create`` is :func:`create_links` but for ``link_ids``. A repetition gets the links as they are
+    now. Raises ``KeyReused``, ``StillRunning``, and ``Conflict`` when one has been deleted since.
+    """
+    claim = requests.claim(workspace_id, key, deadline=deadline)
+    if claim.made is not None:
+        return _as_made(workspace_id, claim.link_ids(claim.made), links, deadline)
+    for earlier in claim.before:
+        made = earlier.link_ids(count)
+        if _left_whole(workspace_id, made, links, deadline):
+            last_words = Deadline(LAST_SECONDS)
+            requests.answered(workspace_id, key, claim, count, by=earlier, deadline=last_words)
+            return _as_made(workspace_id, made, links, deadline)
+    try:
+        items = create(claim.link_ids)
+    except BaseException:
+        # A refusal changed nothing, so its repetition may well be welcome.
+        requests.release(workspace_id, key, claim, deadline=Deadline(LAST_SECONDS))
+        raise
+    last_words = Deadline(LAST_SECONDS)
+    requests.answered(workspace_id, key, claim, count, by=claim, deadline=last_words)
+    return items
+
+
+def _as_made(
+    workspace_id: str, link_ids: Sequence[str], links: LinksTable, deadline: Deadline
+) -> list[dict[str, Any]]:
+    found = links.get_many(workspace_id, link_ids, deadline=deadline)
+    if any(link_id not in found or "livePk" not in found[link_id] for link_id in link_ids):
+        # Nothing of a deleted link is kept to answer with, and making it again is not asked for.
+        raise Conflict("What this request created has been deleted since")
+    return [found[link_id] for link_id in link_ids]
+
+
+def _left_whole(
+    workspace_id: str, link_ids: Sequence[str], links: LinksTable, deadline: Deadline
+) -> bool:
+    """Whether a run that never answered made all of these, if some are deleted since.
+
+    What it left half done is taken back.
+    """
+    found = links.states(workspace_id, link_ids, deadline=deadline)
+    if len(found) == len(link_ids):
+        return True
+    # A run that died leaves whole transactions, and nobody was told of their links.
+    groups = runs(link_ids, LINKS_A_TRANSACTION)
+    untouched = all(len({link_id in found for link_id in group}) == 1 for group in groups)
+    if not untouched or not all(state.live for state in found.values()):
+        return True
+    if found:
+        _take_back(workspace_id, link_ids, links, deadline)
+    return False
 
 
 def list_links(
@@ -282,13 +350,14 @@ def _create_group(
     return Unavailable("No free short code was found")
 
 
-def _take_back(items: list[dict[str, Any]], links: LinksTable, deadline: Deadline) -> None:
+def _take_back(
+    workspace_id: str, link_ids: Sequence[str], links: LinksTable, deadline: Deadline
+) -> None:
     """Undo the transactions of a request that was refused halfway: all or none.
 
     Those too of which nobody knows whether they were applied, because their answers were lost.
     """
-    workspace_id = items[0]["workspaceId"]
-    made = links.states(workspace_id, [item["id"] for item in items], deadline=deadline)
+    made = links.states(workspace_id, link_ids, deadline=deadline)
 
     def erase(group: Sequence[LinkState]) -> None:
         actions = [action for state in group for action in links.erase_actions(workspace_id, state)]

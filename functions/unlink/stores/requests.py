@@ -1,9 +1,9 @@
 """Which Idempotency-Keys were used to create links: there is no deletion record to tell.
 
-Items live in the ``links`` table: ``IDEM#{workspaceId}#{sha256(key)}``, ``IDEM`` → ``requestHash``,
-``claim`` and ``leaseUntil``, then ``answered``: how many links were made. Nothing of the links
-themselves is kept: they may be erased, and their erasure must be complete. Removed by TTL after
-24 hours.
+Items live in the ``links`` table: ``IDEM#{workspaceId}#{sha256(key)}``, ``IDEM`` →
+``requestHash``, ``claim`` and ``leaseUntil``, ``before`` (the claims of runs that never answered),
+then ``answered``: how many links were made. Nothing of the links themselves is kept: they may be
+erased, and their erasure must be complete. Removed by TTL after 24 hours.
 """
 
 from __future__ import annotations
@@ -31,11 +31,13 @@ class Claim:
 
     ``id`` is drawn at random; the ids of the links that the request makes follow from it, so that
     the item names none of them and nothing of a link outlives its erasure here. ``made`` is how
-    many there are once the request was answered, None while it is to be run.
+    many there are once the request was answered, None while it is to be run; ``before`` are the
+    claims of earlier runs that never said what they made.
     """
 
     id: str
     made: int | None = None
+    before: tuple[Claim, ...] = ()
 
     def link_ids(self, count: int) -> list[str]:
         """As :func:`~functions.unlink.ids.new_link_ids`, but always the same for this claim."""
@@ -55,13 +57,10 @@ class RequestsTable:
 
         Raises ``KeyReused`` (another request has this key) and ``StillRunning``.
         """
-        now, claim = int(time.time()), str(uuid.uuid4())
-        # Of two racing requests one must run. A key is free again after its day, and when the
-        # same request died without an answer.
-        key_is_free = (
-            "attribute_not_exists(pk) OR #ttl<:now "
-            "OR (requestHash=:hash AND attribute_not_exists(answered) AND leaseUntil<:now)"
-        )
+        now, claim = int(time.time()), {"S": str(uuid.uuid4())}
+        lease = {"N": str(now + LEASE_SECONDS)}
+        # Of two racing requests one must run. A key is free again after its day.
+        key_is_free = "attribute_not_exists(pk) OR #ttl<:now"
         try:
             call(
                 self._client.put_item,
@@ -70,52 +69,80 @@ class RequestsTable:
                 Item=key_of(workspace_id, key)
                 | {
                     "requestHash": {"S": key.request_hash},
-                    "claim": {"S": claim},
-                    "leaseUntil": {"N": str(now + LEASE_SECONDS)},
+                    "claim": claim,
+                    "leaseUntil": lease,
                     "ttl": {"N": str(now + IDEMPOTENCY_SECONDS)},
                 },
                 ConditionExpression=key_is_free,
                 ExpressionAttributeNames={"#ttl": "ttl"},
-                ExpressionAttributeValues={
-                    ":now": {"N": str(now)},
-                    ":hash": {"S": key.request_hash},
-                },
+                ExpressionAttributeValues={":now": {"N": str(now)}},
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ConditionFailed as failed:
             item = failed.item
-            if item.get("claim", {}).get("S") == claim:
-                # Our own, put by a call whose answer was lost.
-                return Claim(claim)
-            if item.get("requestHash", {}).get("S") != key.request_hash:
-                raise KeyReused from None
-            if "answered" not in item:
-                raise StillRunning from None
+        else:
+            return Claim(claim["S"])
+        if item["claim"] == claim:
+            # Our own, put by a call whose answer was lost.
+            return Claim(claim["S"])
+        if item["requestHash"]["S"] != key.request_hash:
+            raise KeyReused
+        if "answered" in item:
             return Claim(item["claim"]["S"], int(item["answered"]["N"]))
-        return Claim(claim)
+        if int(item["leaseUntil"]["N"]) >= now:
+            raise StillRunning
+        # The same request died without an answer. What it made can be told from its claim.
+        before = [*item.get("before", {"L": []})["L"], item["claim"]]
+        still_dead = "claim=:dead AND leaseUntil=:lapsed AND attribute_not_exists(answered)"
+        met = update(
+            self._client,
+            self.name,
+            key_of(workspace_id, key),
+            "SET claim=:claim, leaseUntil=:lease, #before=:before",
+            condition=still_dead,
+            values={
+                ":claim": claim,
+                ":lease": lease,
+                ":before": {"L": before},
+                ":dead": item["claim"],
+                ":lapsed": item["leaseUntil"],
+            },
+            deadline=deadline,
+        )
+        if met is not None and met.get("claim") != claim:
+            raise StillRunning
+        return Claim(claim["S"], before=tuple(Claim(each["S"]) for each in before))
 
     def answered(
-        self, workspace_id: str, key: IdempotencyKey, claim: Claim, made: int, *, deadline: Deadline
+        self,
+        workspace_id: str,
+        key: IdempotencyKey,
+        claim: Claim,
+        made: int,
+        *,
+        by: Claim,
+        deadline: Deadline,
     ) -> None:
-        """Note that the request was answered, having made so many links."""
+        """Note that the request was answered with so many links, made by this claim or an earlier
+        one."""
         self._update(
             workspace_id,
             key,
             claim,
-            "SET answered=:made",
-            values={":made": {"N": str(made)}},
+            "SET answered=:made, claim=:by REMOVE #before",
+            values={":made": {"N": str(made)}, ":by": {"S": by.id}},
             deadline=deadline,
         )
 
     def release(
         self, workspace_id: str, key: IdempotencyKey, claim: Claim, *, deadline: Deadline
     ) -> None:
-        """Let the same request run again at once: this one changed nothing, or nobody knows."""
+        """Let the same request run again at once, now that what earlier runs made is settled."""
         self._update(
             workspace_id,
             key,
             claim,
-            "SET leaseUntil=:never",
+            "SET leaseUntil=:never REMOVE #before",
             values={":never": {"N": "0"}},
             deadline=deadline,
         )
