@@ -36,7 +36,8 @@ class Contract:
 
     def hold(self, method: str, target: str, answer: Answer) -> None:
         """Note what is wrong with an answer, if anything is."""
-        operation = self._operation(method, urlsplit(target).path)
+        # The gateway passes over a slash at the end.
+        operation = self._operation(method, urlsplit(target).path.rstrip("/"))
         if operation is None:
             # The gateway's own: no such route, no HTTP, or a preflight.
             if method != "OPTIONS" and answer.status not in {400, 404}:
