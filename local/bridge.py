@@ -88,6 +88,9 @@ _OWNED = frozenset(
     )
 )
 
+#: What is no HTTP: API Gateway's front end answers that, and no response of the template's.
+_NO_HTTP = "NO_HTTP"
+
 Headers = list[tuple[str, str]]
 
 logger = logging.getLogger(__name__)
@@ -120,7 +123,8 @@ class GatewayResponses:
         """The answer for `response_type`; `status` holds where the template names none."""
         request_id = request_id or str(uuid.uuid4())
         family = "DEFAULT_5XX" if status >= 500 else "DEFAULT_4XX"
-        found = self._by_type.get(response_type) or self._by_type.get(family) or {}
+        default = {} if response_type == _NO_HTTP else self._by_type.get(family, {})
+        found = self._by_type.get(response_type) or default
         headers: Headers = [("Content-Type", "application/json"), ("x-amzn-requestid", request_id)]
         for target, source in (found.get("responseParameters") or {}).items():
             value = _static_value(str(source), request_id)
@@ -340,12 +344,12 @@ class _Handler(BaseHTTPRequestHandler):
         """The base class would write every request to standard error."""
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer what the base class cannot parse, with the template's bodies."""
+        """Answer what the base class cannot parse."""
         del message, explain
         if code == 501:  # a method that no API has: to API Gateway, a route that does not exist
             answer = self._gateway_answer("MISSING_AUTHENTICATION_TOKEN", 403)
         else:
-            answer = self._gateway_answer("DEFAULT_4XX", code)
+            answer = self._gateway_answer(_NO_HTTP, code)
         self._send(answer, close=True)
 
     def handle_expect_100(self) -> bool:
@@ -390,18 +394,18 @@ class _Handler(BaseHTTPRequestHandler):
             if encoding is not None:
                 # Both framings at once is how requests are smuggled (section 6.1).
                 if lengths or encoding.strip().lower() != "chunked":
-                    raise _RefusedError("DEFAULT_4XX", 400)
+                    raise _RefusedError(_NO_HTTP, 400)
                 return self._read_chunks(deadline)
             if not lengths:
                 return b""
             length = lengths.pop()
             if lengths or not (length.isascii() and length.isdecimal()):
-                raise _RefusedError("DEFAULT_4XX", 400)
+                raise _RefusedError(_NO_HTTP, 400)
             if int(length) > GATEWAY_BODY_LIMIT:
                 raise _RefusedError("REQUEST_TOO_LARGE", 413)
             return self._read_exactly(int(length), deadline)
         except TimeoutError:
-            raise _RefusedError("DEFAULT_4XX", 408) from None
+            raise _RefusedError(_NO_HTTP, 408) from None
         finally:
             self.connection.settimeout(self.timeout)
 
@@ -410,7 +414,7 @@ class _Handler(BaseHTTPRequestHandler):
         while True:
             size_text = self._read_line(deadline).partition(b";")[0].strip()
             if not _CHUNK_SIZE.fullmatch(size_text):
-                raise _RefusedError("DEFAULT_4XX", 400)
+                raise _RefusedError(_NO_HTTP, 400)
             size = int(size_text, 16)
             if size == 0:
                 break
@@ -418,11 +422,11 @@ class _Handler(BaseHTTPRequestHandler):
                 raise _RefusedError("REQUEST_TOO_LARGE", 413)
             body += self._read_exactly(size, deadline)
             if self._read_line(deadline):
-                raise _RefusedError("DEFAULT_4XX", 400)
+                raise _RefusedError(_NO_HTTP, 400)
         for _ in range(_MAX_TRAILERS):
             if not self._read_line(deadline):
                 return bytes(body)
-        raise _RefusedError("DEFAULT_4XX", 400)
+        raise _RefusedError(_NO_HTTP, 400)
 
     def _read_exactly(self, size: int, deadline: float) -> bytes:
         body = bytearray()
@@ -434,7 +438,7 @@ class _Handler(BaseHTTPRequestHandler):
         line = bytearray()
         while not line.endswith(b"\n"):
             if len(line) > _MAX_LINE:
-                raise _RefusedError("DEFAULT_4XX", 400)
+                raise _RefusedError(_NO_HTTP, 400)
             line += self._read_some(1, deadline)
         return bytes(line).rstrip(b"\r\n")
 
@@ -489,7 +493,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._gateway_answer("INTEGRATION_TIMEOUT", 504)
         except ValueError:  # a header that cannot be sent on
             self._drop_engine()
-            return self._gateway_answer("DEFAULT_4XX", 400)
+            return self._gateway_answer("BAD_REQUEST_PARAMETERS", 400)
         except (OSError, http.client.HTTPException):
             self._drop_engine()
             return self._gateway_answer("INTEGRATION_FAILURE", 502)

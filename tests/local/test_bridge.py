@@ -101,6 +101,11 @@ RESPONSES = GatewayResponses(
             "responseTemplates": {"application/json": '{"message":"Internal server error"}'},
         },
         {
+            "responseType": "DEFAULT_4XX",
+            "statusCode": "404",
+            "responseTemplates": {"application/json": '{"message":"Route not found"}'},
+        },
+        {
             "responseType": "MISSING_AUTHENTICATION_TOKEN",
             "statusCode": "404",
             "responseTemplates": {"application/json": '{"message":"Route not found"}'},
