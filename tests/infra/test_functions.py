@@ -265,7 +265,7 @@ def test_timeouts_leave_time_to_answer_before_the_gateway_gives_up(template: Tem
         "redirect": 10,
         "tally": 60,
         "analytics": 28,
-        "export": 120,
+        "export": 60,
         "resume": 300,
         "cleanup": 60,
         "erase": 300,
