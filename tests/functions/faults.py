@@ -157,3 +157,19 @@ class FaultyClient:
             return real(**parameters)
 
         return call
+
+
+def kill_after_second(faulty: FaultyClient, operation: str) -> None:
+    """Let the function die when its second call of this operation has been applied."""
+    seen = 0
+
+    def fault(name: str, call: Call, _parameters: dict[str, Any]) -> Any:
+        nonlocal seen
+        answer = call()
+        if name == operation:
+            seen += 1
+            if seen == 2:
+                raise Killed
+        return answer
+
+    faulty.fault, faulty.every = fault, True

@@ -32,7 +32,13 @@ from functions.unlink.stores.deletions import Deletion, IdempotencyKey
 from tests.conftest import Tell, World, make_world
 from tests.events import api_event
 from tests.events import call as ask
-from tests.functions.faults import RETRYABLE, FaultyClient, Killed, faults_of_call
+from tests.functions.faults import (
+    RETRYABLE,
+    FaultyClient,
+    Killed,
+    faults_of_call,
+    kill_after_second,
+)
 
 pytestmark = pytest.mark.engine
 
@@ -124,7 +130,7 @@ def test_each_call_of_the_resuming_worker_fails_once_in_each_way(
             # The first worker dies in the middle of its work, after half of its writes.
             faulty.calls.clear()
             writes = {"soft delete": "batch_execute_statement", "erase": "transact_write_items"}
-            _kill_at_second(faulty, writes[name])
+            kill_after_second(faulty, writes[name])
             assert _attempt(lambda w=world, i=ids: run(w, i)) is None  # type: ignore[misc]
             faulty.fault, faulty.at, faulty.every = fault, at, False
             faulty.calls.clear()
@@ -251,21 +257,6 @@ def _attempt(work: Callable[[], Any]) -> Any:
         return work()
     except (Killed, UnlinkError):
         return None
-
-
-def _kill_at_second(faulty: FaultyClient, operation: str) -> None:
-    seen = 0
-
-    def fault(name: str, call: Callable[[], Any], _parameters: dict[str, Any]) -> Any:
-        nonlocal seen
-        answer = call()
-        if name == operation:
-            seen += 1
-            if seen == 2:
-                raise Killed
-        return answer
-
-    faulty.fault, faulty.every = fault, True
 
 
 def _recover(world: World, monkeypatch: pytest.MonkeyPatch, *, hours: int) -> None:
