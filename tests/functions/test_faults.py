@@ -199,6 +199,30 @@ def test_a_record_that_cannot_be_closed_is_left_to_the_schedule(
     _check(world, "soft delete", ids, [], answered, "closing", accepted=True)
 
 
+@pytest.mark.parametrize("name", RUNS)
+def test_a_deletion_that_was_accepted_unnoticed_is_named(
+    deployed: dict[str, str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, count = RUNS[name]
+    world, faulty = _faulty_world(deployed)
+    ids = world.create(count)
+    lose = faults_of_call(0)["applied, then timeout"]
+
+    def lose_the_answer(operation: str, call: Callable[[], Any], given: dict[str, Any]) -> Any:
+        return lose(operation, call, given) if operation == "transact_write_items" else call()
+
+    faulty.fault, faulty.every = lose_the_answer, True
+    monkeypatch.setattr(aws, "backoff", lambda *_: False)
+    with pytest.raises(Unavailable) as failed:
+        run(world, ids)
+
+    faulty.fault = None
+    [record], _ = world.stores.deletions.newest(
+        world.workspace_id, limit=2, before=None, deadline=Deadline(5)
+    )
+    assert failed.value.deletion_id == record.id
+
+
 def test_a_hand_over_that_fails_is_left_to_the_schedule(
     deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -139,9 +139,15 @@ class Deletions(RuleBasedStateMachine):
             return
         assert not foreign
         expected = [i for i in ids if i in self.model and self.model[i].deletion == deletion_id]
-        assert [i for i in restored.restored_ids if i in expected] == expected
-        # What it brought back before is reported again, and nothing else: a restore is idempotent.
-        assert set(restored.restored_ids) <= set(ids) & set(self.model)
+        # What was brought back before is reported again: a restore is idempotent.
+        live = [i for i in ids if i in self.model and self.model[i].live]
+        assert restored.restored_ids == [i for i in ids if i in expected or i in live]
+        again = {i for i in ids if i in self.model} - set(restored.restored_ids)
+        assert {each["id"]: each["reason"] for each in restored.refused} == {
+            i: "deletedAgain" if i in again else "erased"
+            for i in ids
+            if i not in restored.restored_ids
+        }
         for link_id in expected:
             self.model[link_id].live = True
             self.model[link_id].deletion = None

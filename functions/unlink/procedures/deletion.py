@@ -124,9 +124,7 @@ def soft_delete(
         raise InvalidIds(invalid=list(invalid_ids), unknown=unknown)
     newest_restore = max(fences.values(), default=NEVER)
     deletion = _new_deletion("soft", link_ids, requester, deadline, after=newest_restore)
-    try:
-        stores.deletions.accept(deletion, key=requester.key, deadline=deadline)
-    except KeyTaken:
+    if not _accept(deletion, requester, stores, deadline):
         return _answered_by_another(requester, stores.deletions, deadline)
     _run_accepted(deletion, stores, deadline)
     return deletion
@@ -154,9 +152,7 @@ def delete_by_filter(
     deletion.selector = selector
     if not selection.complete:
         deletion.state, deletion.link_ids, deletion.outcomes = "accepted", [], bytearray()
-    try:
-        stores.deletions.accept(deletion, key=requester.key, deadline=deadline)
-    except KeyTaken:
+    if not _accept(deletion, requester, stores, deadline):
         return _answered_by_another(requester, stores.deletions, deadline)
     if selection.complete:
         _run_accepted(deletion, stores, deadline)
@@ -202,9 +198,7 @@ def erase_many(
     if not states:
         # Nothing to do is recorded as done.
         deletion.state, deletion.completed_at = "complete", deletion.created_at
-    try:
-        stores.deletions.accept(deletion, key=requester.key, deadline=deadline)
-    except KeyTaken:
+    if not _accept(deletion, requester, stores, deadline):
         return _answered_by_another(requester, stores.deletions, deadline)
     if states:
         _run_accepted(deletion, stores, deadline, states=states)
@@ -238,6 +232,10 @@ def erase_one(
         record = stores.deletions.accept_actions(deletion, key=requester.key)
         try:
             stores.links.erase(actions + record, deadline=deadline)
+        except Unavailable as error:
+            # It may have been applied, in a call whose answer was lost.
+            error.deletion_id = deletion.id
+            raise
         except TransactionCancelled as cancelled:
             key_refused = requester.key is not None and _refused(cancelled.reasons[-1])
             if key_refused:
@@ -295,11 +293,24 @@ def _new_deletion(
         link_ids=list(link_ids),
         outcomes=bytearray([Outcome.PENDING]) * len(link_ids),
         lease=deletion_id,
-        lease_until=time.time() + max(0.0, deadline.remaining()) + LEASE_MARGIN,
+        lease_until=time.time() + lease_seconds(deadline),
         retention_days=requester.retention_days,
         policies=dict(requester.policies),
         export={"baseUrl": requester.export_base_url} if requester.export_base_url else None,
     )
+
+
+def _accept(deletion: Deletion, requester: Requester, stores: Stores, deadline: Deadline) -> bool:
+    """False when another request with the same Idempotency-Key was accepted first."""
+    try:
+        stores.deletions.accept(deletion, key=requester.key, deadline=deadline)
+    except KeyTaken:
+        return False
+    except Unavailable as error:
+        # It may have been accepted, in a call whose answer was lost, and then goes on without us.
+        error.deletion_id = deletion.id
+        raise
+    return True
 
 
 def _run_accepted(
@@ -314,6 +325,11 @@ def _run_accepted(
     except UnlinkError as error:
         error.deletion_id = deletion.id
         raise
+
+
+def lease_seconds(deadline: Deadline, longest: float = LEASE_SECONDS) -> float:
+    """How long a worker with this deadline needs its lease."""
+    return min(longest, max(0.0, deadline.remaining()) + LEASE_MARGIN)
 
 
 # -- run ------------------------------------------------------------------------------------
@@ -367,7 +383,7 @@ def resume(
         return None
     # Resolving a filter cannot be gone on with by another worker, so its lease is not renewed.
     longest = RESOLVE_SECONDS + LEASE_MARGIN if deletion.state == "accepted" else LEASE_SECONDS
-    seconds = min(longest, max(0.0, deadline.remaining()) + LEASE_MARGIN)
+    seconds = lease_seconds(deadline, longest)
     if not stores.deletions.take_over(deletion, seconds=seconds, deadline=deadline):
         return None
     if deletion.state == "accepted" and not _resolve(deletion, stores, deadline):
@@ -467,7 +483,7 @@ def _lease_is_held(deletion: Deletion, stores: Stores, deadline: Deadline) -> bo
     left = deletion.lease_until - time.time()
     if left > min(LEASE_SECONDS / 2, deadline.remaining()):
         return True
-    seconds = min(LEASE_SECONDS, max(0.0, deadline.remaining()) + LEASE_MARGIN)
+    seconds = lease_seconds(deadline)
     return stores.deletions.save_progress(deletion, lease_seconds=seconds, deadline=deadline)
 
 

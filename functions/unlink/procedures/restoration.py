@@ -16,14 +16,14 @@ from functions.unlink.clock import Deadline, iso
 from functions.unlink.errors import (
     DeletionNotFound,
     DeletionOpen,
-    InvalidRequest,
+    InternalError,
     KeyReused,
     StillRunning,
 )
 from functions.unlink.ids import new_time_ordered_id, time_of
 from functions.unlink.outcomes import Outcome
 from functions.unlink.policies import Policies
-from functions.unlink.procedures.deletion import LEASE_MARGIN, LEASE_SECONDS, Requester
+from functions.unlink.procedures.deletion import Requester, lease_seconds
 from functions.unlink.stores.deletions import Deletion, DeletionsTable, KeyTaken
 from functions.unlink.stores.links import DeletedState, LinksTable
 from functions.unlink.stores.restores import NOT_IN_DELETION, Fate, Restore, RestoresTable
@@ -106,7 +106,7 @@ def restore(
         reason=requester.reason,
         unknown_ids=unknown,
         policies=dict(requester.policies),
-        lease_until=time.time() + max(0.0, deadline.remaining()) + LEASE_MARGIN,
+        lease_until=time.time() + lease_seconds(deadline),
     )
     try:
         stores.restores.create(record, key=requester.key, deadline=deadline)
@@ -130,12 +130,12 @@ def resume_restore(
     record = stores.restores.load(workspace_id, deletion_id, restore_id, deadline=deadline)
     if record is None or record.state == "complete":
         return False
-    seconds = min(LEASE_SECONDS, max(0.0, deadline.remaining()) + LEASE_MARGIN)
-    if not stores.restores.take_over(record, seconds=seconds, deadline=deadline):
+    if not stores.restores.take_over(record, seconds=lease_seconds(deadline), deadline=deadline):
         return False
     deletion = stores.deletions.load(workspace_id, deletion_id, deadline=deadline)
     if deletion is None:
-        raise InvalidRequest("A restore without its deletion")
+        # A restore is written only after its deletion was read, and no record is ever removed.
+        raise InternalError("A restore without its deletion")
     _run(record, deletion, stores, deadline)
     return True
 
