@@ -16,21 +16,23 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from functions.unlink.clock import Deadline, iso, now_iso
-from functions.unlink.errors import RateLimited, Unavailable
+from functions.unlink.errors import RateLimited
 from functions.unlink.keys import hash_api_key
 from functions.unlink.plans import Plan
 from functions.unlink.policies import NAMES, Policies
 from functions.unlink.stores.client import (
     ConditionFailed,
     TransactionCancelled,
-    backoff,
+    batch_get,
     call,
+    query,
+    read_item,
     transact,
 )
 from functions.unlink.stores.items import from_item, runs, to_item
@@ -109,13 +111,7 @@ class AccessTable:
             )
 
     def _get(self, pk: str, sk: str, deadline: Deadline) -> dict[str, Any] | None:
-        item = call(
-            self._client.get_item,
-            deadline=deadline,
-            TableName=self.name,
-            Key=_key(pk, sk),
-            ConsistentRead=True,
-        ).get("Item")
+        item = read_item(self._client, self.name, _key(pk, sk), deadline=deadline)
         return from_item(item) if item else None
 
     # -- limiter ----------------------------------------------------------------------------
@@ -340,36 +336,22 @@ class AccessTable:
     def _listed(self, pk: str, prefix: str) -> Iterator[dict[str, Any]]:
         expression = "pk=:pk AND begins_with(sk,:prefix)" if prefix else "pk=:pk"
         values = {":pk": pk} | ({":prefix": prefix} if prefix else {})
-        parameters: dict[str, Any] = {
-            "TableName": self.name,
-            "KeyConditionExpression": expression,
-            "ExpressionAttributeValues": to_item(values),
-            "ConsistentRead": True,
-        }
-        while True:
-            answer = call(self._client.query, deadline=_patience(), **parameters)
-            yield from answer["Items"]
-            if "LastEvaluatedKey" not in answer:
-                return
-            parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        return query(
+            self._client,
+            self.name,
+            deadline=_patience(),
+            KeyConditionExpression=expression,
+            ExpressionAttributeValues=to_item(values),
+            ConsistentRead=True,
+        )
 
     def _read_all(self, keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
         deadline = _patience()
         found: list[dict[str, Any]] = []
         for batch in runs(keys, 100):
-            wanted: list[Mapping[str, Any]] = list(batch)
-            attempt = 0
-            while wanted:
-                answer = call(
-                    self._client.batch_get_item,
-                    deadline=deadline,
-                    RequestItems={self.name: {"Keys": wanted, "ConsistentRead": True}},
-                )
-                found += [from_item(item) for item in answer["Responses"].get(self.name, [])]
-                wanted = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
-                attempt += 1
-                if wanted and not backoff(attempt, deadline):
-                    raise Unavailable
+            wanted = {self.name: {"Keys": batch, "ConsistentRead": True}}
+            items = batch_get(self._client, wanted, deadline=deadline)
+            found += [from_item(item) for _, item in items]
         return found
 
 

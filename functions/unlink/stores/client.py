@@ -10,7 +10,7 @@ import random
 import re
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, TypeVar
@@ -85,6 +85,11 @@ class TransactionCancelled(Exception):
     def __init__(self, reasons: list[dict[str, Any]]) -> None:
         super().__init__("the transaction was cancelled")
         self.reasons = reasons
+
+    @property
+    def refused(self) -> list[bool]:
+        """Of each action, whether its condition did not hold."""
+        return [reason.get("Code") == "ConditionalCheckFailed" for reason in self.reasons]
 
     @property
     def retryable(self) -> bool:
@@ -185,6 +190,46 @@ def note_capacity(operation: Callable[..., Any], answer: Any) -> None:
             metrics.consumed(reads=units)
         else:
             metrics.consumed(writes=units)
+
+
+def read_item(
+    client: Any, table: str, key: dict[str, Any], *, deadline: Deadline, **more: Any
+) -> dict[str, Any] | None:
+    """``GetItem``, strongly consistent; None when there is no such item."""
+    item: dict[str, Any] | None = call(
+        client.get_item, deadline=deadline, TableName=table, Key=key, ConsistentRead=True, **more
+    ).get("Item")
+    return item
+
+
+def batch_get(
+    client: Any, wanted: dict[str, Any], *, deadline: Deadline
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """``BatchGetItem`` of at most 100 keys: (table, item) of each that is there.
+
+    ``wanted`` has keys and options by table. Raises ``Unavailable`` when some stay unread.
+    """
+    attempt = 0
+    while wanted:
+        answer = call(client.batch_get_item, deadline=deadline, RequestItems=wanted)
+        for table, items in answer["Responses"].items():
+            yield from ((table, item) for item in items)
+        wanted = answer.get("UnprocessedKeys") or {}
+        attempt += 1
+        if wanted and not backoff(attempt, deadline):
+            raise Unavailable
+
+
+def query(
+    client: Any, table: str, *, deadline: Deadline, **parameters: Any
+) -> Iterator[dict[str, Any]]:
+    """The items of a ``Query``; another page is read only when one more item is asked for."""
+    while True:
+        answer = call(client.query, deadline=deadline, TableName=table, **parameters)
+        yield from answer["Items"]
+        if "LastEvaluatedKey" not in answer:
+            return
+        parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
 def transact(

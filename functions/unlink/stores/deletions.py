@@ -34,6 +34,8 @@ from functions.unlink.stores.client import (
     TransactionCancelled,
     call,
     in_parallel,
+    query,
+    read_item,
     transact,
     update,
 )
@@ -157,7 +159,12 @@ class DeletionsTable:
 
     def header(self, workspace_id: str, deletion_id: str, *, deadline: Deadline) -> Deletion | None:
         """The record without chunked ids; None when the workspace has no such deletion."""
-        item = self._get({"pk": {"S": workspace_id}, "sk": {"S": deletion_id}}, deadline)
+        item = read_item(
+            self._client,
+            self.name,
+            {"pk": {"S": workspace_id}, "sk": {"S": deletion_id}},
+            deadline=deadline,
+        )
         return _deletion(item) if item else None
 
     def load(self, workspace_id: str, deletion_id: str, *, deadline: Deadline) -> Deletion | None:
@@ -170,7 +177,9 @@ class DeletionsTable:
             keys = [
                 {"pk": parts, "sk": _chunk_name(deletion, n)} for n in range(deletion.id_chunks)
             ]
-            packed = in_parallel(lambda key: self._get(key, deadline), keys)
+            packed = in_parallel(
+                lambda key: read_item(self._client, self.name, key, deadline=deadline), keys
+            )
             deletion.link_ids = unpack_ids(b"".join(item["ids"]["B"] for item in packed if item))
         if deletion.mode == "erase" and deletion.open:
             self.read_done(deletion, deadline=deadline)
@@ -187,7 +196,9 @@ class DeletionsTable:
         )
         parts = {"S": f"{deletion.workspace_id}#{deletion.id}"}
         keys = [{"pk": parts, "sk": _chunk_name(deletion, number)} for number in numbers]
-        items = in_parallel(lambda key: self._get(key, deadline), keys)
+        items = in_parallel(
+            lambda key: read_item(self._client, self.name, key, deadline=deadline), keys
+        )
         ids = unpack_ids(b"".join(item["ids"]["B"] for item in items if item))
         skipped = start - numbers.start * CHUNK_IDS
         return ids[skipped : skipped + limit]
@@ -222,29 +233,26 @@ class DeletionsTable:
 
     def read_done(self, deletion: Deletion, *, deadline: Deadline) -> None:
         """Take over what erasing transactions recorded as their own outcome items."""
-        parameters: dict[str, Any] = {
-            "TableName": self.name,
-            "KeyConditionExpression": "pk=:parts AND begins_with(sk,:done)",
-            "ExpressionAttributeValues": {
+        done = query(
+            self._client,
+            self.name,
+            deadline=deadline,
+            KeyConditionExpression="pk=:parts AND begins_with(sk,:done)",
+            ExpressionAttributeValues={
                 ":parts": {"S": f"{deletion.workspace_id}#{deletion.id}"},
                 ":done": {"S": "DONE#"},
             },
-            "ConsistentRead": True,
-        }
-        while True:
-            answer = call(self._client.query, deadline=deadline, **parameters)
-            for item in answer["Items"]:
-                for number in item["positions"]["L"]:
-                    deletion.outcomes[int(number["N"])] = Outcome.ERASED
-            if "LastEvaluatedKey" not in answer:
-                return
-            parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+            ConsistentRead=True,
+        )
+        for item in done:
+            for number in item["positions"]["L"]:
+                deletion.outcomes[int(number["N"])] = Outcome.ERASED
 
     def find_key(
         self, workspace_id: str, key: IdempotencyKey, *, deadline: Deadline
     ) -> Meaning | None:
         """What the request did that used this key in the last day."""
-        item = self._get(key_of(workspace_id, key), deadline)
+        item = read_item(self._client, self.name, key_of(workspace_id, key), deadline=deadline)
         if item is None or int(item["ttl"]["N"]) <= time.time():
             return None
         found = from_item(item)
@@ -254,16 +262,6 @@ class DeletionsTable:
         """``(workspace_id, deletion_id)`` of open deletions whose lease has run out."""
         items = lapsed_items(self._client, self.name, "OPEN", limit=limit, deadline=deadline)
         return [(item["pk"]["S"], item["sk"]["S"]) for item in items]
-
-    def _get(self, key: dict[str, Any], deadline: Deadline) -> dict[str, Any] | None:
-        item: dict[str, Any] | None = call(
-            self._client.get_item,
-            deadline=deadline,
-            TableName=self.name,
-            Key=key,
-            ConsistentRead=True,
-        ).get("Item")
-        return item
 
     # -- create -----------------------------------------------------------------------------
 

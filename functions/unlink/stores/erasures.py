@@ -16,20 +16,22 @@ Nothing here deletes or replaces an item: an erasure is created once and advance
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from functions.unlink.clock import Deadline, now_iso
 from functions.unlink.errors import Unavailable
 from functions.unlink.ids import shard_of
+from functions.unlink.stores.clicks import PARTITIONS
 from functions.unlink.stores.client import (
-    ConditionFailed,
     TransactionCancelled,
     backoff,
-    call,
+    batch_get,
     in_parallel,
+    query,
+    read_item,
     transact,
+    update,
 )
 from functions.unlink.stores.deletions import OPEN_SHARDS
 from functions.unlink.stores.items import from_item, runs, to_item
@@ -39,9 +41,6 @@ READ_BATCH = 100
 
 #: Links finished in one transaction: each is one of its 100 actions, the tally another.
 FINISHED_AT_ONCE = 99
-
-#: As many as :func:`shard_of` tells apart.
-TALLIES = 8
 
 #: What is counted page by page, by attribute name.
 KINDS = ("clicks", "rollups", "installs")
@@ -60,7 +59,6 @@ class Erasure:
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     cursors: dict[int, str] = field(default_factory=dict)
     qr_keys: tuple[str, ...] = ()
-    codes: int = 1
     finished_at: str | None = None
 
 
@@ -118,38 +116,26 @@ class ErasuresTable:
     ) -> dict[str, Erasure]:
         """The erasures of those links that have one, by link id; strongly consistent."""
 
-        def read(batch: Sequence[str]) -> list[Erasure]:
+        def read_batch(batch: Sequence[str]) -> list[Erasure]:
             keys = [_key(workspace_id, link_id) for link_id in batch]
-            items: list[dict[str, Any]] = []
-            attempt = 0
-            while keys:
-                answer = call(
-                    self._client.batch_get_item,
-                    deadline=deadline,
-                    RequestItems={self.name: {"Keys": keys, "ConsistentRead": True}},
-                )
-                items += answer["Responses"].get(self.name, [])
-                keys = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
-                attempt += 1
-                if keys and not backoff(attempt, deadline):
-                    raise Unavailable
-            return [_erasure(item) for item in items]
+            wanted = {self.name: {"Keys": keys, "ConsistentRead": True}}
+            return [
+                _erasure(item) for _, item in batch_get(self._client, wanted, deadline=deadline)
+            ]
 
-        batches = list(runs(link_ids, READ_BATCH))
-        found = in_parallel(read, batches) if batches else []
+        found = in_parallel(read_batch, list(runs(link_ids, READ_BATCH)))
         return {erasure.link_id: erasure for part in found for erasure in part}
 
     def head(self, workspace_id: str, deletion_id: str, *, deadline: Deadline) -> Head | None:
         """The deletion as it stands, strongly consistent, without its ids."""
-        item = call(
-            self._client.get_item,
+        item = read_item(
+            self._client,
+            self.name,
+            _header_key(workspace_id, deletion_id),
             deadline=deadline,
-            TableName=self.name,
-            Key={"pk": {"S": workspace_id}, "sk": {"S": deletion_id}},
-            ConsistentRead=True,
             ProjectionExpression="#state, counts, policies",
             ExpressionAttributeNames={"#state": "state"},
-        ).get("Item")
+        )
         if item is None:
             return None
         head = from_item(item)
@@ -170,31 +156,25 @@ class ErasuresTable:
         All of them, because how old the oldest is does not follow from when it was looked at.
         7,000 fit a call (1 MB of keys).
         """
-        found: list[Erasing] = []
-        for shard in range(OPEN_SHARDS):
-            parameters: dict[str, Any] = {
-                "TableName": self.name,
-                "IndexName": "open",
-                "KeyConditionExpression": "openPk=:shard",
-                "ExpressionAttributeValues": {":shard": {"S": f"ERASING#{shard}"}},
-            }
-            while True:
-                answer = call(self._client.query, deadline=deadline, **parameters)
-                found += [
-                    Erasing(item["openSk"]["S"].partition("#")[0], item["pk"]["S"], item["sk"]["S"])
-                    for item in answer["Items"]
-                ]
-                if "LastEvaluatedKey" not in answer:
-                    break
-                parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-        return sorted(found)
+        return sorted(
+            Erasing(item["openSk"]["S"].partition("#")[0], item["pk"]["S"], item["sk"]["S"])
+            for shard in range(OPEN_SHARDS)
+            for item in query(
+                self._client,
+                self.name,
+                deadline=deadline,
+                IndexName="open",
+                KeyConditionExpression="openPk=:shard",
+                ExpressionAttributeValues={":shard": {"S": f"ERASING#{shard}"}},
+            )
+        )
 
     def receipt(self, workspace_id: str, deletion_id: str, *, deadline: Deadline) -> dict[str, Any]:
         """The sums over the links finished so far, with ``rescannedAt`` of the last of them."""
-        answer = call(
-            self._client.query,
+        tallies = query(
+            self._client,
+            self.name,
             deadline=deadline,
-            TableName=self.name,
             KeyConditionExpression="pk=:parts AND begins_with(sk,:tally)",
             ExpressionAttributeValues={
                 ":parts": {"S": f"{workspace_id}#{deletion_id}"},
@@ -204,7 +184,7 @@ class ErasuresTable:
         )
         sums: dict[str, Any] = dict.fromkeys(SUMS, 0)
         last = ""
-        for item in answer["Items"]:
+        for item in tallies:
             for name in SUMS:
                 sums[name] += int(item[name]["N"])
             last = max(last, item["rescannedAt"]["S"])
@@ -229,41 +209,37 @@ class ErasuresTable:
         """
         cursor = f"cursor{partition}"
         before = erasure.cursors.get(partition)
-        values: dict[str, Any] = {":through": {"S": through}}
-        sums = []
-        for kind, number in counts.items():
-            if number:
-                sums.append(f"{kind} :{kind}")
-                values[f":{kind}"] = {"N": str(number)}
+        counted = {kind: number for kind, number in counts.items() if number}
+        values = {":through": {"S": through}}
+        values |= {f":{kind}": {"N": str(number)} for kind, number in counted.items()}
+        expression = f"SET #{cursor}=:through"
+        if counted:
+            expression += " ADD " + ", ".join(f"{kind} :{kind}" for kind in counted)
         # Nor was it finished: the cursors are gone then, and a worker that slept comes too late.
         cursor_has_not_moved = "attribute_exists(pk) AND attribute_not_exists(finishedAt) AND "
         if before is None:
-            cursor_has_not_moved += "attribute_not_exists(#cursor)"
+            cursor_has_not_moved += f"attribute_not_exists(#{cursor})"
         else:
-            cursor_has_not_moved += "#cursor=:before"
+            cursor_has_not_moved += f"#{cursor}=:before"
             values[":before"] = {"S": before}
-        try:
-            call(
-                self._client.update_item,
-                deadline=deadline,
-                TableName=self.name,
-                Key=_key(erasure.workspace_id, erasure.link_id),
-                UpdateExpression="SET #cursor=:through"
-                + (f" ADD {', '.join(sums)}" if sums else ""),
-                ConditionExpression=cursor_has_not_moved,
-                ExpressionAttributeNames={"#cursor": cursor},
-                ExpressionAttributeValues=values,
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except ConditionFailed as failed:
-            # Where it stands now: ours after a lost answer, or another worker's.
-            if cursor in failed.item:
-                erasure.cursors[partition] = failed.item[cursor]["S"]
-            elif "finishedAt" in failed.item:
-                erasure.finished_at = failed.item["finishedAt"]["S"]
-            return False
-        erasure.cursors[partition] = through
-        return True
+        met = update(
+            self._client,
+            self.name,
+            _key(erasure.workspace_id, erasure.link_id),
+            expression,
+            condition=cursor_has_not_moved,
+            values=values,
+            deadline=deadline,
+        )
+        if met is None:
+            erasure.cursors[partition] = through
+            return True
+        # Where it stands now: ours after a lost answer, or another worker's.
+        if cursor in met:
+            erasure.cursors[partition] = met[cursor]["S"]
+        elif "finishedAt" in met:
+            erasure.finished_at = met["finishedAt"]["S"]
+        return False
 
     def finish(
         self,
@@ -309,46 +285,38 @@ class ErasuresTable:
     ) -> bool:
         """Close the deletion with its receipt; False when it was closed before."""
         # The first receipt stands: of two workers that finished the last links both may try.
-        still_erasing = "#state=:erasing"
-        try:
-            call(
-                self._client.update_item,
-                deadline=deadline,
-                TableName=self.name,
-                Key={"pk": {"S": workspace_id}, "sk": {"S": deletion_id}},
-                UpdateExpression=(
-                    "SET #state=:complete, completedAt=:now, receipt=:receipt REMOVE openPk, openSk"
-                ),
-                ConditionExpression=still_erasing,
-                ExpressionAttributeNames={"#state": "state"},
-                ExpressionAttributeValues={
-                    ":erasing": {"S": "erasing"},
-                    ":complete": {"S": "complete"},
-                    ":now": {"S": now_iso()},
-                    **to_item({":receipt": receipt}),
-                },
-            )
-        except ConditionFailed:
-            return False
-        return True
+        return self._advance(
+            workspace_id,
+            deletion_id,
+            "SET #state=:complete, completedAt=:now, receipt=:receipt REMOVE openPk, openSk",
+            to_item({":complete": "complete", ":now": now_iso(), ":receipt": receipt}),
+            deadline,
+        )
 
     def look_again_later(self, workspace_id: str, deletion_id: str, *, deadline: Deadline) -> None:
         """Note that an erasure is under way: it comes last among those that may have stalled."""
+        now = {":now": {"S": f"{now_iso()}#{deletion_id}"}}
+        self._advance(workspace_id, deletion_id, "SET openSk=:now", now, deadline)
+
+    def _advance(
+        self,
+        workspace_id: str,
+        deletion_id: str,
+        expression: str,
+        values: dict[str, Any],
+        deadline: Deadline,
+    ) -> bool:
         still_erasing = "#state=:erasing"
-        with suppress(ConditionFailed):
-            call(
-                self._client.update_item,
-                deadline=deadline,
-                TableName=self.name,
-                Key={"pk": {"S": workspace_id}, "sk": {"S": deletion_id}},
-                UpdateExpression="SET openSk=:now",
-                ConditionExpression=still_erasing,
-                ExpressionAttributeNames={"#state": "state"},
-                ExpressionAttributeValues={
-                    ":erasing": {"S": "erasing"},
-                    ":now": {"S": f"{now_iso()}#{deletion_id}"},
-                },
-            )
+        met = update(
+            self._client,
+            self.name,
+            _header_key(workspace_id, deletion_id),
+            expression,
+            condition=still_erasing,
+            values=values | {":erasing": {"S": "erasing"}},
+            deadline=deadline,
+        )
+        return met is None
 
     def _finish_action(self, erasure: Erasure, now: str) -> dict[str, Any]:
         # Once, and with exactly the counts that go into the sums.
@@ -357,7 +325,7 @@ class ErasuresTable:
         for kind in KINDS:
             still_as_read += f" AND {kind}=:{kind}"
             values[f":{kind}"] = {"N": str(erasure.counts[kind])}
-        cursors = ", ".join(f"cursor{number}" for number in range(TALLIES + 1))
+        cursors = ", ".join(f"cursor{number}" for number in range(PARTITIONS))
         return {
             "Update": {
                 "TableName": self.name,
@@ -373,7 +341,8 @@ class ErasuresTable:
     ) -> dict[str, Any]:
         sums = {
             "links": len(group),
-            "codes": sum(each.codes for each in group),
+            # Each link had one, which went or was quarantined in the transaction that erased it.
+            "codes": len(group),
             **{kind: sum(each.counts[kind] for each in group) for kind in KINDS},
             "qrObjects": sum(len(each.qr_keys) for each in group),
         }
@@ -390,6 +359,10 @@ class ErasuresTable:
                 "ExpressionAttributeValues": values | {":now": {"S": now}},
             }
         }
+
+
+def _header_key(workspace_id: str, deletion_id: str) -> dict[str, Any]:
+    return {"pk": {"S": workspace_id}, "sk": {"S": deletion_id}}
 
 
 def _key(workspace_id: str, link_id: str) -> dict[str, Any]:
@@ -409,6 +382,5 @@ def _erasure(item: dict[str, Any]) -> Erasure:
             if name.startswith("cursor")
         },
         qr_keys=tuple(item["qrKeys"]["SS"]) if "qrKeys" in item else (),
-        codes=int(item["codes"]["N"]) if "codes" in item else 1,
         finished_at=item["finishedAt"]["S"] if "finishedAt" in item else None,
     )

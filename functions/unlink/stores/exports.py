@@ -17,12 +17,7 @@ from botocore.exceptions import ClientError
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import InternalError
 from functions.unlink.stores.buckets import Bucket
-from functions.unlink.stores.client import (
-    ConditionFailed,
-    TransactionCancelled,
-    call,
-    transact,
-)
+from functions.unlink.stores.client import TransactionCancelled, call, read_item, transact, update
 from functions.unlink.stores.items import from_item, to_item
 
 #: Days that an export can be fetched; the bucket's lifecycle rule says the same.
@@ -183,25 +178,17 @@ class ExportRecords:
         try:
             transact(self._client, actions, deadline=deadline)
         except TransactionCancelled as cancelled:
-            refused = [
-                reason.get("Code") == "ConditionalCheckFailed" for reason in cancelled.reasons
-            ]
-            if refused[0]:
+            link_is_gone, id_is_taken = cancelled.refused
+            if link_is_gone:
                 raise ExportGone from None
-            if refused[1]:
+            if id_is_taken:
                 return False
             raise InternalError from cancelled
         return True
 
     def get(self, link_id: str, export_id: str, *, deadline: Deadline) -> dict[str, Any] | None:
         """The record, strongly consistent; None when there is none, or it has expired."""
-        item = call(
-            self._client.get_item,
-            deadline=deadline,
-            TableName=self._clicks,
-            Key=_key(link_id, export_id),
-            ConsistentRead=True,
-        ).get("Item")
+        item = read_item(self._client, self._clicks, _key(link_id, export_id), deadline=deadline)
         if item is None or int(item["ttl"]["N"]) - LINGERS <= time.time():
             return None
         return from_item(item)
@@ -212,26 +199,23 @@ class ExportRecords:
         Raises :class:`ExportGone` otherwise: its link was erased, or another worker has it.
         """
         changes |= {"version": int(record["version"]) + 1, "change": str(uuid.uuid4())}
-        names = {f"#{place}": name for place, name in enumerate(changes)}
-        values = {f":{place}": value for place, value in enumerate(changes.values())}
         # Of two workers with one message only one goes on; an erased record stays erased.
-        as_it_was_read = "attribute_exists(pk) AND version=:read"
-        try:
-            call(
-                self._client.update_item,
-                deadline=deadline,
-                TableName=self._clicks,
-                Key=_key(record["linkId"], record["id"]),
-                UpdateExpression="SET " + ",".join(f"#{n}=:{n}" for n in range(len(changes))),
-                ConditionExpression=as_it_was_read,
-                ExpressionAttributeNames=names,
-                ExpressionAttributeValues=to_item(values | {":read": int(record["version"])}),
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except ConditionFailed as failed:
-            # A lost answer of this very call shows our own change.
-            if failed.item.get("change", {}).get("S") != changes["change"]:
-                raise ExportGone from None
+        as_it_was_read = "attribute_exists(pk) AND #version=:read"
+        met = update(
+            self._client,
+            self._clicks,
+            _key(record["linkId"], record["id"]),
+            "SET " + ",".join(f"#{name}=:{name}" for name in changes),
+            condition=as_it_was_read,
+            values=to_item(
+                {f":{name}": value for name, value in changes.items()}
+                | {":read": int(record["version"])}
+            ),
+            deadline=deadline,
+        )
+        # A lost answer of this very call shows our own change.
+        if met is not None and met.get("change", {}).get("S") != changes["change"]:
+            raise ExportGone
         record.update(changes)
 
 

@@ -15,7 +15,13 @@ from functions.unlink.clock import Deadline
 from functions.unlink.errors import InternalError
 from functions.unlink.ids import SHARDS
 from functions.unlink.stores.clicks import ClicksTable
-from functions.unlink.stores.client import TransactionCancelled, call, in_parallel, transact
+from functions.unlink.stores.client import (
+    TransactionCancelled,
+    in_parallel,
+    query,
+    read_item,
+    transact,
+)
 from functions.unlink.stores.deletions import IDEMPOTENCY_SECONDS, IdempotencyKey
 from functions.unlink.stores.items import from_item, to_item
 
@@ -36,36 +42,31 @@ class InstallsTable:
     ) -> bool:
         """Whether this click was recorded."""
         key = ClicksTable.key({"id": click_id, "linkId": link_id, "clickedAt": clicked_at})
-        return self._get(key, deadline) is not None
+        return read_item(self._client, self._clicks, key, deadline=deadline) is not None
 
     def last_click(self, link_id: str, since: str, until: str, *, deadline: Deadline) -> str | None:
         """The id of the last click of a person between two moments, strongly consistent."""
 
         def of_shard(shard: int) -> tuple[str, str] | None:
-            parameters: dict[str, Any] = {
-                "TableName": self._clicks,
-                "KeyConditionExpression": "pk=:pk AND sk BETWEEN :since AND :until",
-                "FilterExpression": "isBot=:false",
-                "ProjectionExpression": "clickedAt, id",
-                "ExpressionAttributeValues": {
+            newest = query(
+                self._client,
+                self._clicks,
+                deadline=deadline,
+                KeyConditionExpression="pk=:pk AND sk BETWEEN :since AND :until",
+                FilterExpression="isBot=:false",
+                ProjectionExpression="clickedAt, id",
+                ExpressionAttributeValues={
                     ":pk": {"S": f"{link_id}#{shard}"},
                     ":since": {"S": f"CLICK#{since}"},
                     # "$" follows "#": with every click of that very moment.
                     ":until": {"S": f"CLICK#{until}$"},
                     ":false": {"BOOL": False},
                 },
-                "ScanIndexForward": False,
-                "ConsistentRead": True,
-                "Limit": CLICKS_A_CALL,
-            }
-            while True:
-                answer = call(self._client.query, deadline=deadline, **parameters)
-                if answer["Items"]:
-                    item = answer["Items"][0]
-                    return item["clickedAt"]["S"], item["id"]["S"]
-                if "LastEvaluatedKey" not in answer:
-                    return None
-                parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+                ScanIndexForward=False,
+                ConsistentRead=True,
+                Limit=CLICKS_A_CALL,
+            )
+            return next(((item["clickedAt"]["S"], item["id"]["S"]) for item in newest), None)
 
         found = [click for click in in_parallel(of_shard, list(range(SHARDS))) if click]
         return max(found)[1] if found else None
@@ -74,7 +75,7 @@ class InstallsTable:
         self, link_id: str, key: IdempotencyKey, *, deadline: Deadline
     ) -> dict[str, Any] | None:
         """``{requestHash, install}`` of the request that used this key in the last day."""
-        item = self._get(_key_key(link_id, key), deadline)
+        item = read_item(self._client, self._clicks, _key_key(link_id, key), deadline=deadline)
         if item is None or int(item["ttl"]["N"]) <= time.time():
             return None
         return from_item(item)
@@ -145,25 +146,12 @@ class InstallsTable:
         try:
             transact(self._client, actions, deadline=deadline)
         except TransactionCancelled as cancelled:
-            refused = [
-                reason.get("Code") == "ConditionalCheckFailed" for reason in cancelled.reasons
-            ]
-            if refused[0]:
+            if cancelled.refused[0]:
                 return "link"
-            if refused[-1]:
+            if cancelled.refused[-1]:
                 return "key"
             raise InternalError from cancelled
         return None
-
-    def _get(self, key: dict[str, Any], deadline: Deadline) -> dict[str, Any] | None:
-        item: dict[str, Any] | None = call(
-            self._client.get_item,
-            deadline=deadline,
-            TableName=self._clicks,
-            Key=key,
-            ConsistentRead=True,
-        ).get("Item")
-        return item
 
 
 def _key_key(link_id: str, key: IdempotencyKey) -> dict[str, Any]:

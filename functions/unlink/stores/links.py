@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from functions.unlink import metrics
 from functions.unlink.clock import Deadline
-from functions.unlink.errors import InternalError, Unavailable
+from functions.unlink.errors import InternalError
 from functions.unlink.ids import NEVER, SHARDS, shard_of
 from functions.unlink.outcomes import Outcome
 from functions.unlink.stores.client import (
@@ -31,10 +31,12 @@ from functions.unlink.stores.client import (
     ConditionFailed,
     TransactionCancelled,
     backoff,
+    batch_get,
     call,
     in_parallel,
     is_retryable,
     note_capacity,
+    read_item,
     transact,
 )
 from functions.unlink.stores.items import from_item, runs, to_item
@@ -115,24 +117,14 @@ class LinksTable:
 
     def get(self, workspace_id: str, link_id: str, *, deadline: Deadline) -> dict[str, Any] | None:
         """The link item, strongly consistent, live or soft-deleted; None when there is none."""
-        item = call(
-            self._client.get_item,
-            deadline=deadline,
-            TableName=self.name,
-            Key=_link_key(workspace_id, link_id),
-            ConsistentRead=True,
-        ).get("Item")
+        item = read_item(
+            self._client, self.name, _link_key(workspace_id, link_id), deadline=deadline
+        )
         return from_item(item) if item else None
 
     def resolve_code(self, code: str, *, deadline: Deadline) -> tuple[str, str] | None:
         """``(workspace_id, link_id)`` behind a short code, strongly consistent."""
-        item = call(
-            self._client.get_item,
-            deadline=deadline,
-            TableName=self.name,
-            Key=_code_key(code),
-            ConsistentRead=True,
-        ).get("Item")
+        item = read_item(self._client, self.name, _code_key(code), deadline=deadline)
         # A code in quarantine is taken, but leads nowhere.
         return (
             (item["workspaceId"]["S"], item["linkId"]["S"]) if item and "linkId" in item else None
@@ -142,13 +134,9 @@ class LinksTable:
         self, workspace_id: str, external_id: str, *, deadline: Deadline
     ) -> str | None:
         """The id of the link with this external id, strongly consistent."""
-        item = call(
-            self._client.get_item,
-            deadline=deadline,
-            TableName=self.name,
-            Key=_external_key(workspace_id, external_id),
-            ConsistentRead=True,
-        ).get("Item")
+        item = read_item(
+            self._client, self.name, _external_key(workspace_id, external_id), deadline=deadline
+        )
         return item["linkId"]["S"] if item else None
 
     # -- many links -------------------------------------------------------------------------
@@ -238,22 +226,8 @@ class LinksTable:
                 "ProjectionExpression": ",".join(names),
                 "ExpressionAttributeNames": names,
             }
-        items: list[dict[str, Any]] = []
-        attempt = 0
-        while True:
-            answer = call(
-                self._client.batch_get_item,
-                deadline=deadline,
-                RequestItems={self.name: request},
-            )
-            items += answer["Responses"].get(self.name, [])
-            left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys")
-            if not left:
-                return items
-            attempt += 1
-            if not backoff(attempt, deadline):
-                raise Unavailable
-            request["Keys"] = left
+        found = batch_get(self._client, {self.name: request}, deadline=deadline)
+        return [item for _, item in found]
 
     # -- create -----------------------------------------------------------------------------
 
@@ -372,12 +346,9 @@ class LinksTable:
         try:
             transact(self._client, actions, deadline=deadline)
         except TransactionCancelled as cancelled:
-            refused = [
-                reason.get("Code") == "ConditionalCheckFailed" for reason in cancelled.reasons
-            ]
-            if refused[0]:
+            if cancelled.refused[0]:
                 return False
-            if new is not None and refused[1]:
+            if new is not None and cancelled.refused[1]:
                 raise ExternalIdTaken from None
             raise InternalError from cancelled
         return True

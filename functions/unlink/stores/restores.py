@@ -21,6 +21,7 @@ from functions.unlink.stores.client import (
     ConditionFailed,
     TransactionCancelled,
     call,
+    read_item,
     transact,
     update,
 )
@@ -151,16 +152,11 @@ class RestoresTable:
         self, workspace_id: str, deletion_id: str, restore_id: str, *, deadline: Deadline
     ) -> Restore | None:
         """The whole record."""
-        item = call(
-            self._client.get_item,
-            deadline=deadline,
-            TableName=self.name,
-            Key={
-                "pk": {"S": f"{workspace_id}#{deletion_id}"},
-                "sk": {"S": f"RESTORE#{restore_id}"},
-            },
-            ConsistentRead=True,
-        ).get("Item")
+        key = {
+            "pk": {"S": f"{workspace_id}#{deletion_id}"},
+            "sk": {"S": f"RESTORE#{restore_id}"},
+        }
+        item = read_item(self._client, self.name, key, deadline=deadline)
         return _restore(item) if item else None
 
     def of_deletion(

@@ -20,9 +20,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from functions.unlink.clock import Deadline
-from functions.unlink.errors import InternalError, Unavailable
+from functions.unlink.errors import InternalError
 from functions.unlink.ids import shard_of
-from functions.unlink.stores.client import TransactionCancelled, backoff, call, transact
+from functions.unlink.stores.client import TransactionCancelled, batch_get, query, transact
 from functions.unlink.stores.items import from_item, to_item
 
 #: Clicks that one transaction counts: with their visitors, the day and the link they are at most
@@ -84,20 +84,13 @@ class RollupsTable:
             self._clicks: {"Keys": keys, "ConsistentRead": True},
         }
         found = Counted(None, {})
-        attempt = 0
-        while wanted:
-            answer = call(self._client.batch_get_item, deadline=deadline, RequestItems=wanted)
-            for item in answer["Responses"].get(self._links, []):
+        for table, item in batch_get(self._client, wanted, deadline=deadline):
+            if table == self._links:
                 found.link = from_item(item)
-            for item in answer["Responses"].get(self._clicks, []):
-                if item["sk"]["S"].startswith("DAY#"):
-                    found.day = from_item(item)
-                else:
-                    found.visitors.add(item["sk"]["S"].rpartition("#")[2])
-            wanted = answer.get("UnprocessedKeys") or {}
-            attempt += 1
-            if wanted and not backoff(attempt, deadline):
-                raise Unavailable
+            elif item["sk"]["S"].startswith("DAY#"):
+                found.day = from_item(item)
+            else:
+                found.visitors.add(item["sk"]["S"].rpartition("#")[2])
         return found
 
     def count_clicks(
@@ -150,9 +143,7 @@ class RollupsTable:
         try:
             transact(self._client, actions, deadline=deadline)
         except TransactionCancelled as cancelled:
-            failed = [
-                reason.get("Code") == "ConditionalCheckFailed" for reason in cancelled.reasons
-            ]
+            failed = cancelled.refused
             if not any(failed):
                 raise InternalError from cancelled
             first_visitor = 2 + len(clicks)
@@ -216,20 +207,16 @@ class RollupsTable:
         self, link_id: str, first: str, last: str, *, deadline: Deadline
     ) -> list[dict[str, Any]]:
         """The days from ``first`` to ``last`` (dates, inclusive) on which something happened."""
-        parameters: dict[str, Any] = {
-            "TableName": self._clicks,
-            "KeyConditionExpression": "pk=:link AND sk BETWEEN :first AND :last",
-            "ExpressionAttributeValues": to_item(
+        found = query(
+            self._client,
+            self._clicks,
+            deadline=deadline,
+            KeyConditionExpression="pk=:link AND sk BETWEEN :first AND :last",
+            ExpressionAttributeValues=to_item(
                 {":link": link_id, ":first": f"DAY#{first}", ":last": f"DAY#{last}"}
             ),
-        }
-        found: list[dict[str, Any]] = []
-        while True:
-            answer = call(self._client.query, deadline=deadline, **parameters)
-            found += [from_item(item) for item in answer["Items"]]
-            if "LastEvaluatedKey" not in answer:
-                return found
-            parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        )
+        return [from_item(item) for item in found]
 
 
 def visitor_of(click: Mapping[str, Any]) -> str:
