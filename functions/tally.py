@@ -10,6 +10,7 @@ from functions.unlink.clock import Deadline
 from functions.unlink.procedures.tally import tally
 from functions.unlink.settings import setting
 from functions.unlink.stores.client import client
+from functions.unlink.stores.failures import FailuresBucket
 from functions.unlink.stores.rollups import RollupsTable
 
 #: What is kept of the invocation's time for the answer, in seconds.
@@ -28,6 +29,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         event["Records"],
         rollups=RollupsTable(
             client("dynamodb"), clicks=setting("CLICKS_TABLE"), links=setting("LINKS_TABLE")
+        ),
+        failures=None
+        if event.get("replayed")
+        else FailuresBucket(
+            client("s3"), setting("FAILURES_BUCKET"), function=context.invoked_function_arn
         ),
         deadline=Deadline(context.get_remaining_time_in_millis() / 1000 - MARGIN),
     )

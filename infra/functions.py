@@ -241,7 +241,10 @@ class Functions(Construct):
             "tally",
             timeout=Duration.seconds(60),
             memory_mb=ONE_VCPU_MB,
-            environment=self._tables("links", "clicks"),
+            environment={
+                **self._tables("links", "clicks"),
+                "FAILURES_BUCKET": self._data.failures_bucket.bucket_name,
+            },
             statements=[
                 allow(
                     "dynamodb:BatchGetItem",

@@ -344,7 +344,7 @@ def drive_tally(scene: Scene) -> None:
         "eventName": "INSERT",
         "dynamodb": {"SequenceNumber": "100", "NewImage": to_item(click)},
     }
-    scene.follow(tally, record)
+    scene.follow(tally, record, STRANGE)
 
 
 def drive_resume(scene: Scene) -> None:

@@ -57,10 +57,7 @@ ELSEWHERE: dict[str, dict[str, set[tuple[str, str]]]] = {
     "Lambda writes the batches of a stream that failed under the function's role": {
         "announce": {("s3:ListBucket", "DataFailuresBucket")},
         "cleanup": {("s3:ListBucket", "DataFailuresBucket")},
-        "tally": {
-            ("s3:ListBucket", "DataFailuresBucket"),
-            ("s3:PutObject", "DataFailuresBucket/*"),
-        },
+        "tally": {("s3:ListBucket", "DataFailuresBucket")},
     },
     "who reads a signed URL has the rights of the function that signed it": {
         "analytics": {("s3:GetObject", "DataExportsBucket/exports/*")},

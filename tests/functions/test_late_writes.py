@@ -43,7 +43,13 @@ def _install(erasing: Erasing, client: Any, visit: dict[str, Any]) -> None:
 
 def _tally(erasing: Erasing, client: Any, visit: dict[str, Any]) -> None:
     assert (
-        tally(records([visit]), rollups=rollups(erasing.world, client), deadline=Deadline(10)) == []
+        tally(
+            records([visit]),
+            rollups=rollups(erasing.world, client),
+            failures=None,
+            deadline=Deadline(10),
+        )
+        == []
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -17,9 +18,11 @@ from functions.unlink.ids import new_click_id
 from functions.unlink.procedures import tally as procedure
 from functions.unlink.procedures.deletion import erase_one, soft_delete
 from functions.unlink.procedures.tally import tally
+from functions.unlink.stores.failures import FailuresBucket
 from functions.unlink.stores.items import to_item
 from functions.unlink.stores.rollups import RollupsTable
 from tests.conftest import World
+from tests.functions.erasing import FakeS3
 from tests.gateway import Context
 
 pytestmark = pytest.mark.engine
@@ -67,7 +70,7 @@ def records(clicks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def count(world: World, clicks: Sequence[dict[str, Any]]) -> list[str]:
-    return tally(records(clicks), rollups=rollups(world), deadline=Deadline(30))
+    return tally(records(clicks), rollups=rollups(world), failures=None, deadline=Deadline(30))
 
 
 def day(world: World, link_id: str, date: str = DAY) -> dict[str, Any]:
@@ -180,7 +183,7 @@ def test_a_later_click_counted_between_read_and_write_stays_the_last(
 
     monkeypatch.setattr(mine, "before", read_then_count)
     earlier = records([click(world, link_id, at=NOON + 1)])
-    assert tally(earlier, rollups=mine, deadline=Deadline(10)) == []
+    assert tally(earlier, rollups=mine, failures=None, deadline=Deadline(10)) == []
 
     assert link(world, link_id)["lastClickAt"] == iso(NOON + 9)
     assert link(world, link_id)["clickCount"] == 2
@@ -232,7 +235,7 @@ def test_nothing_is_written_for_an_erased_link(
 
         monkeypatch.setattr(mine, "before", read_then_erase)
 
-    assert tally(records([made]), rollups=mine, deadline=Deadline(10)) == []
+    assert tally(records([made]), rollups=mine, failures=None, deadline=Deadline(10)) == []
 
     assert not world.exists(link_id)
     assert day(world, link_id) == {}
@@ -285,9 +288,29 @@ def test_what_is_no_click_fails_alone(world: World) -> None:
     batch = records([click(world, link_id), click(world, link_id, at=NOON + 1)])
     batch.insert(1, {"dynamodb": {"SequenceNumber": "7", "NewImage": {"pk": {"S": "x"}}}})
 
-    assert tally(batch, rollups=rollups(world), deadline=Deadline(10)) == ["7"]
+    # Replayed from where it was put aside, it stays there.
+    assert tally(batch, rollups=rollups(world), failures=None, deadline=Deadline(10)) == ["7"]
 
     assert link(world, link_id)["clickCount"] == 2
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"pk": "x"}, {"clickedAt": "yesterday"}, {"clickedAt": 5}, {"workspaceId": ""}]
+)
+def test_what_is_no_click_is_put_aside_and_holds_up_nobody(
+    world: World, wrong: dict[str, Any]
+) -> None:
+    [link_id] = world.create()
+    made = click(world, link_id)
+    batch = records([{"pk": "x"} if "pk" in wrong else made | wrong, made])
+    s3 = FakeS3()
+    aside = FailuresBucket(s3, "failures", function="arn:tally:live")
+
+    assert tally(batch, rollups=rollups(world), failures=aside, deadline=Deadline(10)) == []
+
+    assert link(world, link_id)["clickCount"] == 1
+    [kept] = map(json.loads, s3.objects.values())
+    assert kept["payload"]["Records"] == [batch[0]]
 
 
 def test_the_function_names_the_first_record_to_try_again(
@@ -297,7 +320,7 @@ def test_the_function_names_the_first_record_to_try_again(
     for number in ("1000", "999"):
         batch.append({"dynamodb": {"SequenceNumber": number, "NewImage": {}}})
 
-    answer = tally_function.handler({"Records": batch}, Context(30))
+    answer = tally_function.handler({"Records": batch, "replayed": True}, Context(30))
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": "999"}]}
 
@@ -349,7 +372,7 @@ def test_counts_are_exact_under_repetition_disorder_and_lost_answers(
         mine = rollups(world, Unreliable(world.dynamodb, seed * 100 + number))
         for _ in range(50):
             # Short of time, so that some transactions are given up after they applied.
-            failed = tally(records(left), rollups=mine, deadline=Deadline(0.4))
+            failed = tally(records(left), rollups=mine, failures=None, deadline=Deadline(0.4))
             if not failed:
                 return
             left = left[int(failed[0]) - 100 :]

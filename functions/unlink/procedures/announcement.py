@@ -13,6 +13,7 @@ from aws_lambda_powertools import Logger
 
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import UnlinkError
+from functions.unlink.procedures.records import understand
 from functions.unlink.stores.events import EventBus
 from functions.unlink.stores.failures import FailuresBucket
 from functions.unlink.stores.items import from_item
@@ -30,31 +31,19 @@ def announce(
     failures: FailuresBucket | None,
     deadline: Deadline,
 ) -> list[str]:
-    """Send the events of a batch; the sequence numbers of the records to be tried again.
+    """Send the events of a batch; the sequence numbers of the records to be tried again."""
 
-    A record that cannot be understood is put aside, so that it holds up no other; without
-    ``failures`` (it comes from there) it has failed again.
-    """
-    found: list[tuple[str, Event]] = []
-    failed: list[str] = []
-    for record in records:
-        try:
-            event = _event(record, api_url)
-        except (KeyError, TypeError, ValueError, AttributeError):
-            log.exception("a record was not understood")
-            if failures is None:
-                failed.append("unknown")
-            else:
-                failures.put_aside(record, deadline=deadline)
-            continue
-        if event is not None:
-            found.append((record["dynamodb"]["SequenceNumber"], event))
+    def meaning(record: dict[str, Any]) -> tuple[str, Event] | None:
+        event = _event(record, api_url)
+        return (record["dynamodb"]["SequenceNumber"], event) if event else None
+
+    found, failed = understand(records, meaning, failures=failures, deadline=deadline)
     try:
         events.put([event for _, event in found], deadline=deadline)
     except UnlinkError:
         log.exception("sending events failed")
-        failed += [number for number, _ in found]
-    return failed
+        failed |= {number for number, _ in found}
+    return sorted(failed)
 
 
 def _event(record: dict[str, Any], api_url: str) -> Event | None:

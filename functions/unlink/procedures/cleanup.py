@@ -16,6 +16,7 @@ from functions.unlink.clock import Deadline
 from functions.unlink.errors import UnlinkError
 from functions.unlink.policies import Policies
 from functions.unlink.procedures.erasure import LINKS_A_MESSAGE, Removed, message_of
+from functions.unlink.procedures.records import understand
 from functions.unlink.stores.client import in_parallel
 from functions.unlink.stores.erasures import ErasuresTable
 from functions.unlink.stores.events import EventBus
@@ -57,37 +58,12 @@ class Change:
 def clean_up(
     records: Sequence[dict[str, Any]], *, stores: CleanupStores, deadline: Deadline
 ) -> list[str]:
-    """Handle a batch of stream records; the sequence numbers of those to be tried again.
-
-    A record that cannot be understood would fail for ever and hold up its shard: it is put aside
-    in the failures bucket, from which an operator can replay it.
-    """
-    failed: set[str] = set()
-    changes: list[Change] = []
-    for record in records:
-        try:
-            change = _change(record)
-        except (KeyError, TypeError, ValueError, AttributeError):
-            log.exception("a record was not understood")
-            if not _set_aside(record, stores, deadline):
-                failed.add(_sequence_number(record))
-            continue
-        if change is not None:
-            changes.append(change)
+    """Handle a batch of stream records; the sequence numbers of those to be tried again."""
+    changes, failed = understand(records, _change, failures=stores.failures, deadline=deadline)
     # Erasures first: they wait for nothing else, and S3 may take all of the time.
     for effect in (_queue_erasures, _delete_images, _send_events):
         failed |= _isolated(effect, changes, stores, deadline)
     return sorted(failed)
-
-
-def _set_aside(record: dict[str, Any], stores: CleanupStores, deadline: Deadline) -> bool:
-    if stores.failures is None:
-        return False
-    try:
-        stores.failures.put_aside(record, deadline=deadline)
-    except UnlinkError:
-        return False
-    return True
 
 
 _Effect = Callable[[Sequence[Change], CleanupStores, Deadline], None]
@@ -200,11 +176,3 @@ def _change(record: dict[str, Any]) -> Change | None:
         ),
         deletion_id=deletion_id,
     )
-
-
-def _sequence_number(record: Any) -> str:
-    try:
-        return str(record["dynamodb"]["SequenceNumber"])
-    except (KeyError, TypeError):
-        # Nothing that Lambda knows: it takes the whole batch for failed.
-        return "unknown"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +17,9 @@ from aws_lambda_powertools import Logger
 
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import UnlinkError
+from functions.unlink.procedures.records import understand
 from functions.unlink.stores.client import in_parallel
+from functions.unlink.stores.failures import FailuresBucket
 from functions.unlink.stores.items import from_item, runs
 from functions.unlink.stores.rollups import (
     CLICKS_A_TRANSACTION,
@@ -44,25 +47,21 @@ log = Logger()
 
 
 def tally(
-    records: Sequence[Mapping[str, Any]], *, rollups: RollupsTable, deadline: Deadline
+    records: Sequence[dict[str, Any]],
+    *,
+    rollups: RollupsTable,
+    failures: FailuresBucket | None,
+    deadline: Deadline,
 ) -> list[str]:
     """Count a batch of stream records; the sequence numbers of those to be tried again."""
-    failed: set[str] = set()
+    clicks, failed = understand(records, _click, failures=failures, deadline=deadline)
     links: dict[tuple[str, str], dict[str, dict[str, dict[str, Any]]]] = {}
     numbers: dict[str, str] = {}
-    for record in records:
-        number = record["dynamodb"]["SequenceNumber"]
-        try:
-            click = from_item(record["dynamodb"]["NewImage"])
-            link = (click["workspaceId"], click["linkId"])
-            days = links.setdefault(link, {})
-            # By its key: a batch may hold a click twice.
-            days.setdefault(click["clickedAt"][:10], {})[click["sk"]] = click
-            numbers.setdefault(click["sk"], number)
-        except (KeyError, TypeError, ValueError, AttributeError):
-            # Lambda narrows it down and puts it into the failures bucket.
-            log.exception("not a click", extra={"sequenceNumber": number})
-            failed.add(number)
+    for number, click in clicks:
+        days = links.setdefault((click["workspaceId"], click["linkId"]), {})
+        # By its key: a batch may hold a click twice.
+        days.setdefault(click["clickedAt"][:10], {})[click["sk"]] = click
+        numbers.setdefault(click["sk"], number)
 
     def count_link(link: tuple[str, str]) -> list[str]:
         """One link's clicks one transaction after the other: they would only collide."""
@@ -82,7 +81,18 @@ def tally(
     if links:
         for numbers_left in in_parallel(count_link, list(links)):
             failed.update(numbers_left)
-    return sorted(failed, key=int)
+    # In the stream's order; what has no number at all stands for the whole batch.
+    return sorted(failed, key=lambda number: int(number) if number.isdigit() else 0)
+
+
+def _click(record: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The sequence number and the click of a record."""
+    click = from_item(record["dynamodb"]["NewImage"])
+    for name in ("workspaceId", "linkId", "pk", "sk"):
+        if not click[name]:
+            raise ValueError(f"a click without {name}")
+    datetime.fromisoformat(click["clickedAt"])
+    return record["dynamodb"]["SequenceNumber"], click
 
 
 def _count(
