@@ -22,7 +22,7 @@ def now_iso() -> str:
 
 
 class Deadline:
-    """A point in time after which no new call may start.
+    """A point in time after which no work is begun and no call is tried again.
 
     Taken from the Lambda context with a margin for the answer, so that an invocation ends by
     its own will and hands over what is left, instead of being killed at its timeout.
@@ -46,5 +46,5 @@ class Deadline:
 
     @property
     def passed(self) -> bool:
-        """True when no new call may start."""
+        """True when no work may be begun."""
         return self.remaining() <= 0

@@ -26,11 +26,13 @@ from functions.unlink.stores.links import LinksTable
 from functions.unlink.stores.requests import LEASE_SECONDS, RequestsTable
 from tests.conftest import World, make_world
 from tests.events import api_event, call
-from tests.functions.faults import FaultyClient, Killed
+from tests.functions.faults import RETRYABLE, FaultyClient, Killed, faults_of_call
 
 pytestmark = pytest.mark.engine
 
 NEW = NewLink(originalUrl="https://example.com/page")
+
+KEY = IdempotencyKey("k", "hash")
 
 #: Enough for three transactions.
 MANY = 2 * LINKS_A_TRANSACTION + 1
@@ -146,11 +148,11 @@ def test_a_link_that_somebody_erased_first_keeps_no_other_from_being_taken_back(
 # -- with an Idempotency-Key ----------------------------------------------------------------
 
 
-def create_by_key(world: World, new: list[NewLink]) -> list[str]:
+def create_by_key(world: World, new: list[NewLink], key: IdempotencyKey = KEY) -> list[str]:
     made = create_once(
         partial(create, world, new),
         len(new),
-        key=IdempotencyKey("k", "hash"),
+        key=key,
         workspace_id=world.workspace_id,
         requests=RequestsTable(world.dynamodb, world.stores.links.name),
         links=world.stores.links,
@@ -195,6 +197,26 @@ def test_a_request_whose_function_died_is_repeated_once_whatever_it_had_done(
         # Everything was made: those links it is, whoever has found them meanwhile.
         assert sorted(left) == sorted(made)
     assert create_by_key(world, new) == made
+
+
+@pytest.mark.parametrize("at", range(CALLS))
+def test_each_call_may_fail_once_in_each_way_that_a_retry_mends(
+    world: World, faulty: FaultyClient, at: int
+) -> None:
+    for kind, fault in faults_of_call(at).items():
+        if kind not in RETRYABLE:
+            continue
+        faulty.calls.clear()
+        faulty.fault, faulty.at = fault, at
+        key = IdempotencyKey(kind, "hash")
+        new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
+
+        made = create_by_key(world, new, key)
+
+        faulty.at = -1
+        assert create_by_key(world, new, key) == made, kind
+        assert world.live_ids()[:MANY] == made[::-1], kind
+    assert len(_ids(world)) == MANY * len(set(faults_of_call(at)) & set(RETRYABLE))
 
 
 def test_a_repetition_that_dies_too_is_followed_by_another(

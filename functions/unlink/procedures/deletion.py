@@ -19,7 +19,6 @@ from functions.unlink.clock import Deadline, iso, now_iso
 from functions.unlink.errors import (
     InternalError,
     InvalidIds,
-    InvalidRequest,
     KeyReused,
     LinkNotFound,
     SelectionChanged,
@@ -29,7 +28,7 @@ from functions.unlink.errors import (
 )
 from functions.unlink.ids import NEVER, new_time_ordered_id, time_of
 from functions.unlink.outcomes import Outcome
-from functions.unlink.procedures.selection import Selection, select
+from functions.unlink.procedures.selection import Selection, select, too_broad
 from functions.unlink.stores.client import TransactionCancelled, in_parallel
 from functions.unlink.stores.deletions import (
     Deletion,
@@ -176,9 +175,7 @@ def _select(selector: Selector, workspace_id: str, stores: Stores, deadline: Dea
 
 def _why_not(selection: Selection, selector: Selector) -> UnlinkError | None:
     if selection.too_many:
-        return InvalidRequest(
-            f"More than {selector.most} links match; narrow the filter", limit=selector.most
-        )
+        return too_broad(selection, selector.most)
     if selection.complete and selector.digest not in (None, selection.digest):
         return SelectionChanged()
     return None
@@ -406,7 +403,7 @@ def _resolve(deletion: Deletion, stores: Stores, deadline: Deadline) -> bool:
     refusal = _why_not(selection, selector)
     if refusal is None and not selection.complete and had_it_all:
         # Nor would another worker come to its end, who begins anew.
-        refusal = InvalidRequest("The workspace is too large for this filter; narrow it")
+        refusal = too_broad(selection, selector.most)
     if refusal is not None:
         deletion.failure = refusal.message
         _close(deletion, "failed", stores)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from functions.unlink.clock import Deadline
-from functions.unlink.errors import NAMED_IDS, InvalidRequest
-from functions.unlink.procedures.selection import Selection, select
+from functions.unlink.errors import NAMED_IDS
+from functions.unlink.procedures.selection import Selection, select, too_broad
 from functions.unlink.stores.links import LinksTable, LinkState
 
 if TYPE_CHECKING:
@@ -67,10 +67,8 @@ def preview_filter(
 ) -> FilterPreview:
     """What deleting by this filter would do; raises ``InvalidRequest`` when it is too broad."""
     selection = select(only, workspace_id=workspace_id, links=links, most=most, deadline=deadline)
-    if selection.too_many:
-        raise InvalidRequest(f"More than {most} links match; narrow the filter", limit=most)
     if not selection.complete:
-        raise InvalidRequest("The workspace is too large to try this filter; narrow it")
+        raise too_broad(selection, most)
     found = len(selection.link_ids)
     return FilterPreview(
         selection,

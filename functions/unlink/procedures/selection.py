@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from functions.unlink.clock import Deadline, now_iso
+from functions.unlink.errors import InvalidRequest
 from functions.unlink.ids import NEVER, pack_ids
 from functions.unlink.procedures.find import find_by_external_id
 from functions.unlink.stores.client import THREADS
@@ -85,3 +86,10 @@ def select(
                     return selection
                 selection.add(link)
     return selection
+
+
+def too_broad(selection: Selection, most: int) -> InvalidRequest:
+    """Why an incomplete selection will not do, if no more time can be had."""
+    if selection.too_many:
+        return InvalidRequest(f"More than {most} links match; narrow the filter", limit=most)
+    return InvalidRequest("The workspace is too large for this filter; narrow it")
