@@ -155,6 +155,38 @@ def test_what_the_deadline_leaves_is_handed_over_and_finished(world: World) -> N
     )
 
 
+def test_a_worker_that_read_the_record_before_another_worked_on_it_does_not_take_it_over(
+    world: World,
+) -> None:
+    ids = world.create(2)
+    deletion = soft_delete(
+        ids,
+        [],
+        requester=world.requester(),
+        stores=world.stores,
+        deadline=_expired_after_accept(world),
+    )
+    table = world.stores.deletions
+
+    def read() -> Deletion:
+        found = table.load(world.workspace_id, deletion.id, deadline=Deadline(5))
+        assert found is not None
+        return found
+
+    def take(found: Deletion) -> bool:
+        return table.take_over(found, seconds=60, deadline=Deadline(5))
+
+    early, other = read(), read()
+    assert take(other)
+    assert not take(early)
+    # The record that is handed over again is not the one that was read.
+    between = read()
+    assert table.save_progress(other, lease_seconds=0, deadline=Deadline(5))
+    assert not take(early)
+    assert not take(between)
+    assert take(read())
+
+
 def _expired_after_accept(world: World) -> Deadline:
     """A deadline that comes as soon as the record is written."""
     deadline = Deadline(20)

@@ -353,18 +353,27 @@ class DeletionsTable:
     def take_over(self, deletion: Deletion, *, seconds: float, deadline: Deadline) -> bool:
         """Become the worker of an open deletion whose lease has lapsed or was handed over.
 
-        False when another worker holds it, or it is closed. Sets ``lease`` and ``lease_until``.
+        False when another worker holds it or has held it since it was read, or it is closed. Sets
+        ``lease`` and ``lease_until``.
         """
         now = time.time()
         lease, until = str(uuid.uuid4()), now + seconds
         # One worker at a time: two would be harmless (every write is conditional), but wasteful.
         nobody_holds_it = "attribute_exists(openPk) AND leaseUntil<=:now"
+        # Nor has one saved anything since: who goes on from an older position writes an export
+        # anew, perhaps of links that are erased by now.
+        nobody_held_it_since = "lease=:seen AND leaseUntil=:seenUntil"
         met = self._advance(
             deletion,
             f"SET lease=:lease, {_LEASE_UNTIL}",
-            condition=nobody_holds_it,
-            values={":lease": {"S": lease}, ":now": _milliseconds(now)}
-            | _lease_until(deletion, until),
+            condition=f"{nobody_holds_it} AND {nobody_held_it_since}",
+            values=_lease_until(deletion, until)
+            | {
+                ":lease": {"S": lease},
+                ":now": _milliseconds(now),
+                ":seen": {"S": deletion.lease or ""},
+                ":seenUntil": _milliseconds(deletion.lease_until),
+            },
             deadline=deadline,
         )
         # A lost answer of this very call shows our own lease.
@@ -591,7 +600,7 @@ def _selector(record: dict[str, Any] | None) -> Selector | None:
 def _milliseconds(seconds: float) -> dict[str, str]:
     # Whole numbers: engines spell the trailing zeros of decimals in their own ways, and a
     # repeated transaction must be the same to the letter.
-    return {"N": str(int(seconds * 1000))}
+    return {"N": str(round(seconds * 1000))}
 
 
 def _chunk_name(deletion: Deletion, number: int) -> dict[str, str]:
