@@ -216,12 +216,12 @@ class Api:
         name = f"{route.method} {route.rule}"
         started = time.perf_counter()
         event, context = self._app.current_event.raw_event, self._app.lambda_context
-        caller = caller_of(event)
+        caller, request_id = caller_of(event), event["requestContext"]["requestId"]
         headers = cors_headers(event) | {
             # What is answered holds for one caller, and no longer than until somebody deletes it.
             "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff",
-            "X-Request-Id": event["requestContext"]["requestId"],
+            "X-Request-Id": request_id,
         }
         try:
             # The gateway remembers the authorizer's answer for longer than a credential may last.
@@ -241,15 +241,18 @@ class Api:
             )
             answer = route.endpoint(request)
         except UnlinkError as error:
-            answer = self._refuse(error, route.dialect)
+            if error.status >= 500:
+                cause = {"cause": repr(error.__cause__)} if error.__cause__ is not None else {}
+                self._log.error("failed", extra={"route": name, "requestId": request_id, **cause})
+            answer = _refusal(error, route.dialect)
             if error.deletion_id is not None:
                 headers["X-Deletion-Id"] = error.deletion_id
             if isinstance(error, RateLimited):
                 full = RateWindow(caller.plan.requests_per_minute, 0, error.reset)
                 headers |= rate_headers(full, caller.plan)
         except Exception:
-            self._log.exception("unexpected error", extra={"route": name})
-            answer = self._refuse(InternalError(), route.dialect)
+            self._log.exception("unexpected error", extra={"route": name, "requestId": request_id})
+            answer = _refusal(InternalError(), route.dialect)
         self._log.info(
             "request",
             extra={
@@ -257,7 +260,7 @@ class Api:
                 "status": answer.status,
                 "workspaceId": caller.workspace_id,
                 "keyId": caller.key_id,
-                "requestId": headers["X-Request-Id"],
+                "requestId": request_id,
                 "durationMs": round((time.perf_counter() - started) * 1000, 1),
                 "coldStart": not _warm,
                 **metrics.take_consumed(),
@@ -292,11 +295,10 @@ class Api:
             self._log.warning("the rate counter did not answer", extra={"keyId": caller.key_id})
             return None
 
-    def _refuse(self, error: UnlinkError, dialect: str) -> Answer:
-        if error.status >= 500 and error.__cause__ is not None:
-            self._log.error("failed", extra={"cause": repr(error.__cause__)})
-        body = error.hoko() if dialect == "hoko" else error.linkforty()
-        return Answer(int(error.status), body, error.headers(), {"error": error.english})
+
+def _refusal(error: UnlinkError, dialect: str) -> Answer:
+    body = error.hoko() if dialect == "hoko" else error.linkforty()
+    return Answer(int(error.status), body, error.headers(), {"error": error.english})
 
 
 def access_table() -> AccessTable:

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from functions import deletions, links
 from functions.unlink import http
 from functions.unlink.clock import Deadline
-from functions.unlink.errors import RateLimited
+from functions.unlink.errors import RateLimited, Unavailable
 from functions.unlink.plans import SCOPES, Plan
 from functions.unlink.stores.client import client
 from tests.conftest import World
@@ -143,15 +143,28 @@ def test_every_answer_says_where_the_caller_stands(
     assert headers["x-content-type-options"] == "nosniff"
 
 
-def test_an_unexpected_failure_says_it_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "status"), [(RuntimeError("a secret detail"), 500), (Unavailable(), 503)]
+)
+def test_a_failure_says_it_too_and_is_logged_with_its_request(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    status: int,
+) -> None:
     def fail(**_: Any) -> None:
-        raise RuntimeError("a secret detail")
+        raise error
 
     monkeypatch.setattr(links, "list_links", fail)
-    status, headers, body = ask(world, "GET", "/api/links")
-    assert status == 500
+    monkeypatch.setattr(links.api._log._logger, "propagate", True)
+    answered, headers, body = ask(world, "GET", "/api/links")
+    assert answered == status
     assert set(headers) >= RATE
     assert "secret" not in json.dumps(body)
+    [line] = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert vars(line)["requestId"] == headers["x-request-id"]
+    assert vars(line)["route"] == "GET /api/links"
 
 
 def test_too_many_in_the_words_of_hoko(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
