@@ -604,6 +604,8 @@ class Functions(Construct):
             role=role,
             log_group=log_group,
             logging_format=lambda_.LoggingFormat.JSON,
+            # Lambda drops what is below its own level, which is INFO unless it is told.
+            application_log_level_v2=lambda_.ApplicationLogLevel[self._settings.log_level],
             tracing=lambda_.Tracing.ACTIVE,
             reserved_concurrent_executions=self._settings.reserved_concurrency.get(name),
             # An old version stays callable, so that going back is one call.

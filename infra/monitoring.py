@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aws_cdk import Duration, Stack
+from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
@@ -25,14 +27,14 @@ from infra.settings import Settings
 RUNBOOK = "docs/operations.md"
 
 #: By then an erased link's clicks, rollups, installs and images are gone, and the receipt says so.
-#: Work starts a quarter of an hour after the erasure; the rest is room for a backlog.
+#: Work starts a minute and a half after the erasure; the rest is room for a backlog.
 ERASURE_PROMISE = Duration.hours(4)
 
 #: A deletion whose worker died is taken over when its lease lapses (a minute) and the schedule
 #: looks (another).
 TAKE_OVER_PROMISE = Duration.minutes(15)
 
-#: Half of what SQS may delay a message, and several runs of a worker.
+#: Twice the visibility timeout: a message whose worker died was tried again, and waits still.
 OLDEST_MESSAGE = Duration.hours(1)
 
 #: A stream keeps its records for 24 hours: this leaves most of a day to act.
@@ -69,7 +71,7 @@ class Metric:
 class Monitoring(Construct):
     """`topic` (where alarms go), `alarms` by name, `dashboard`, of everything in `watched`.
 
-    `function_errors` and `api_errors` are the alarms that speak against a new version.
+    `function_errors` (of each function) and `api_errors` are what speaks against a new version.
     """
 
     def __init__(
@@ -84,10 +86,30 @@ class Monitoring(Construct):
         super().__init__(scope, construct_id)
         self._stage = settings.stage
         self.topic = sns.Topic(self, "Alarms", enforce_ssl=True)
+        # A policy of its own takes the place of the one by which the account's alarms may publish.
+        stack = Stack.of(self)
+        self.topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[self.topic.topic_arn],
+                conditions={
+                    "StringEquals": {"aws:SourceAccount": stack.account},
+                    "ArnLike": {
+                        "aws:SourceArn": stack.format_arn(
+                            service="cloudwatch",
+                            resource="alarm",
+                            resource_name="*",
+                            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+                        )
+                    },
+                },
+            )
+        )
         if settings.alarm_email:
             self.topic.add_subscription(subscriptions.EmailSubscription(settings.alarm_email))
         self.alarms: dict[str, cloudwatch.CfnAlarm] = {}
-        self.function_errors: dict[str, cloudwatch.CfnAlarm] = {}
+        self.function_errors: dict[str, list[cloudwatch.CfnAlarm]] = {}
 
         found = watched.node.find_all()
         self._functions = [each for each in found if isinstance(each, lambda_.Function)]
@@ -121,13 +143,22 @@ class Monitoring(Construct):
 
     def _watch_function(self, function: lambda_.Function) -> None:
         name = name_of(function)
-        self.function_errors[name] = self._alarm(
+        errors = self._alarm(
             f"{name}Errors",
             runbook="function-errors",
             says=f"{name} was killed, timed out or could not start three times in five minutes",
             metric=self._of_function(function, "Errors", "Sum"),
             threshold=3,
         )
+        exceptions = self._alarm(
+            f"{name}Exceptions",
+            runbook="function-exceptions",
+            says=f"{name} logged errors in two of three minutes",
+            metric=self._error_lines(function),
+            threshold=1,
+            of=(2, 3),
+        )
+        self.function_errors[name] = [errors, exceptions]
         self._alarm(
             f"{name}Throttles",
             runbook="function-throttles",
@@ -230,7 +261,8 @@ class Monitoring(Construct):
             says="one answer in twenty is a 5xx",
             # Each request counts 0 or 1, so that the average is the rate (API Gateway Developer
             # Guide, "API dimensions and metrics").
-            metric=self._of_api("5XXError", "Average"),
+            # By the minute: a new version has its tenth for five minutes only.
+            metric=self._of_api("5XXError", "Average", period=ONE_MINUTE),
             threshold=0.05,
             of=(2, 3),
         )
@@ -325,12 +357,37 @@ class Monitoring(Construct):
             label=name_of(queue),
         )
 
-    def _of_api(self, name: str, statistic: str) -> Metric:
+    def _error_lines(self, function: lambda_.Function) -> Metric:
+        """Lines of level ERROR. A function answers, or leaves to be tried again, what it did not
+        expect, so that Lambda counts no error; and a metric that nothing is written to is free."""
+        name = name_of(function)
+        metric = Metric(
+            namespace=f"Unlink/{self._stage}",
+            name=f"{name}Exceptions",
+            dimensions={},
+            statistic="Sum",
+            period=ONE_MINUTE,
+        )
+        logs.CfnMetricFilter(
+            self,
+            f"{name}ErrorLines",
+            log_group_name=function.log_group.log_group_name,
+            filter_pattern='{ $.level = "ERROR" }',
+            metric_transformations=[
+                logs.CfnMetricFilter.MetricTransformationProperty(
+                    metric_namespace=metric.namespace, metric_name=metric.name, metric_value="1"
+                )
+            ],
+        )
+        return metric
+
+    def _of_api(self, name: str, statistic: str, period: int = FIVE_MINUTES) -> Metric:
         return Metric(
             namespace="AWS/ApiGateway",
             name=name,
             dimensions=self._api,
             statistic=statistic,
+            period=period,
             label=name if statistic == "Sum" else f"{name} {statistic}",
         )
 
@@ -448,7 +505,8 @@ class Monitoring(Construct):
         return cloudwatch.CfnDashboard(
             self,
             "Dashboard",
-            dashboard_name=f"unlink-{self._stage}",
+            # Dashboards of all regions share their names.
+            dashboard_name=f"unlink-{self._stage}-{stack.region}",
             dashboard_body=stack.to_json_string({"widgets": widgets}),
         )
 

@@ -13,8 +13,8 @@ from infra.monitoring import Monitoring, name_of
 class Rollout(Construct):
     """Shifts each alias to its new version by a tenth for five minutes, then wholly.
 
-    When the function's errors or the API's go off meanwhile, its alias goes back to the version
-    before, and CloudFormation takes the rest of the deployment back too.
+    When an alarm of the function's errors or the API's goes off meanwhile, its alias goes back to
+    the version before, and CloudFormation takes the rest of the deployment back too.
     """
 
     def __init__(
@@ -42,7 +42,10 @@ class Rollout(Construct):
             if not isinstance(function, lambda_.Function):
                 continue
             name = name_of(function)
-            own_errors = monitoring.function_errors[name]
+            own_alarms = [
+                _imported(self, f"{name}Alarm{number}", alarm)
+                for number, alarm in enumerate(monitoring.function_errors[name])
+            ]
             codedeploy.LambdaDeploymentGroup(
                 self,
                 name,
@@ -50,7 +53,7 @@ class Rollout(Construct):
                 role=role,
                 alias=live(function),
                 deployment_config=codedeploy.LambdaDeploymentConfig.CANARY_10_PERCENT_5_MINUTES,
-                alarms=[_imported(self, f"{name}Errors", own_errors), api_errors],
+                alarms=[*own_alarms, api_errors],
             )
 
 

@@ -78,6 +78,7 @@ SAYS: dict[str, tuple[str, ...]] = {
     ),
     "Api errors": (ANY_LINE,),
     "Function errors": (ANY_LINE,),
+    "Function exceptions": (ANY_LINE,),
     "Function throttles": (rf"^\d+\t\d+\n{ANY_LINE}",),
     "Slow redirects": (ANY_LINE,),
     "Old messages": (rf"QueuesErase\S*\nATTRIBUTES\t\d+\t\d+\t\d+\n[\s\S]*{ANY_LINE}",),
@@ -396,11 +397,11 @@ def test_what_the_runbook_mends_is_mended(
 
 
 #: What Lambda and API Gateway write, and no local engine (Lambda Developer Guide, "Using the JSON
-#: log format"; `infra/api.py` for the access log), and what Powertools writes of an exception.
+#: log format"; `infra/api.py` for the access log), and what failures leave.
 WRITTEN_ELSEWHERE = {
     *("type", "record.status", "record.metrics.durationMs", "record.metrics.initDurationMs"),
     *("record.metrics.maxMemoryUsedMB", "record.metrics.memorySizeMB"),
-    *("errorType", "resource", "exception", "@timestamp", "@log"),
+    *("errorType", "resource", "cause", "exception", "@timestamp", "@log"),
 }
 
 _NO_FIELD = re.compile(r"\"[^\"]*\"|\bas \w+|\b\w+\(|\*|\b\d+\b")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.template import Template, invoked_function, resources
+from tests.template import Template, invoked_function, resources, synthesized_template
 
 LINK_DELETER = {
     "BatchGetItem",
@@ -369,3 +369,10 @@ def test_deleting_updates_no_link_item_but_by_partiql(template: Template, functi
             "Null": {"dynamodb:LeadingKeys": "false"},
         }
     ]
+
+
+@pytest.mark.parametrize(("stage", "level"), [("prod", "INFO"), ("dev", "DEBUG")])
+def test_lambda_keeps_the_lines_that_the_functions_write(stage: str, level: str) -> None:
+    for function in functions(synthesized_template(stage)).values():
+        assert function["Environment"]["Variables"]["POWERTOOLS_LOG_LEVEL"] == level
+        assert function["LoggingConfig"]["ApplicationLogLevel"] == level

@@ -103,6 +103,68 @@ def test_every_stream_reader_is_watched(template: Template) -> None:
         assert reader["MetricsConfig"] == {"Metrics": ["EventCount"]}
 
 
+def test_every_function_is_watched_for_exceptions_that_it_answers(template: Template) -> None:
+    written = {}
+    for each in resources(template, "AWS::Logs::MetricFilter").values():
+        [metric] = each["Properties"]["MetricTransformations"]
+        assert each["Properties"]["FilterPattern"] == '{ $.level = "ERROR" }'
+        assert metric["MetricValue"] == "1"
+        # Without dimensions there is nothing to pay for before something is written.
+        assert "Dimensions" not in metric
+        key = metric["MetricNamespace"], metric["MetricName"]
+        written[key] = each["Properties"]["LogGroupName"]["Ref"]
+    read = {
+        (alarm["Namespace"], alarm["MetricName"])
+        for alarm in alarms(template).values()
+        if alarm["Namespace"] == "Unlink/prod"
+    }
+    assert read == set(written)
+    functions = resources(template, "AWS::Lambda::Function").values()
+    assert sorted(written.values()) == sorted(
+        function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"] for function in functions
+    )
+
+
+def test_the_alarms_of_the_account_may_publish_to_their_topic(template: Template) -> None:
+    # A topic with a policy has lost the default one, by which its account may publish.
+    [policy] = resources(template, "AWS::SNS::TopicPolicy").values()
+    [allowed] = [
+        statement
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow"
+    ]
+    [topic] = resources(template, "AWS::SNS::Topic")
+    assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert allowed["Action"] == "sns:Publish"
+    assert allowed["Resource"] == {"Ref": topic}
+    assert allowed["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    source = "".join(
+        part if isinstance(part, str) else part["Ref"]
+        for part in allowed["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Join"][1]
+    )
+    assert source == "arn:AWS::Partition:cloudwatch:AWS::Region:AWS::AccountId:alarm:*"
+
+
+def test_alarms_that_take_a_version_back_see_it_within_its_five_minutes(
+    template: Template,
+) -> None:
+    groups = resources(template, "AWS::CodeDeploy::DeploymentGroup")
+    named = {
+        alarm["Name"]["Ref"]
+        for group in groups.values()
+        for alarm in group["Properties"]["AlarmConfiguration"]["Alarms"]
+    }
+    for name in named:
+        alarm = alarms(template)[name]
+        assert alarm["Period"] * alarm["DatapointsToAlarm"] <= 300, name
+
+
+def test_dashboards_of_two_regions_have_two_names(template: Template) -> None:
+    [dashboard] = resources(template, "AWS::CloudWatch::Dashboard").values()
+    name = dashboard["Properties"]["DashboardName"]
+    assert name == {"Fn::Join": ["", ["unlink-prod-", {"Ref": "AWS::Region"}]]}
+
+
 def test_every_alarm_calls_somebody_and_has_a_runbook_entry(template: Template) -> None:
     headings = {
         re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")

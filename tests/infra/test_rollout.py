@@ -35,7 +35,8 @@ def test_every_alias_shifts_slowly_and_goes_back_on_an_alarm(template: Template)
         group = groups[policy["DeploymentGroupName"]["Ref"]]["Properties"]
         assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
         assert group["AlarmConfiguration"]["Enabled"] is True
-        assert len(group["AlarmConfiguration"]["Alarms"]) == 2
+        # Errors of the function, exceptions that it answers, 5xx of the API.
+        assert len(group["AlarmConfiguration"]["Alarms"]) == 3
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
 
 
