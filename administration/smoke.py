@@ -249,6 +249,19 @@ def settings_that_engines_drop(smoke: Smoke) -> None:
     _expect(api["apiKeySource"] == "AUTHORIZER", f"key source {api['apiKeySource']}")
 
 
+def alarms_reach_their_topic(smoke: Smoke) -> None:
+    """CloudWatch may publish to the topic of the alarms."""
+    alarms, [name] = smoke.client("cloudwatch"), smoke.named("CloudWatch::Alarm", "ApiErrors")
+    alarms.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="a smoke test")
+
+    def acted() -> list[str]:
+        history = alarms.describe_alarm_history(AlarmName=name, HistoryItemType="Action")
+        return [str(each["HistorySummary"]) for each in history["AlarmHistoryItems"]]
+
+    said = _wait("an action of the alarm", acted, minutes=5)
+    _expect(said[0].startswith("Successfully executed action"), said[0])
+
+
 def failed_batches_reach_the_bucket(smoke: Smoke) -> None:
     """What a stream's reader fails on every time ends in the bucket, and can be done after all."""
     link = smoke.create()
@@ -376,9 +389,13 @@ CHECKS: tuple[Check, ...] = (
     usage_plan_throttles,
 )
 
-#: What no local engine does: it drops the settings, tries no batch again, has no CodeDeploy and
-#: leaves no record of what TTL removes.
-ON_AWS: tuple[Check, ...] = (settings_that_engines_drop, failed_batches_reach_the_bucket)
+#: What no local engine does: it drops the settings, tells nobody of an alarm, tries no batch again,
+#: has no CodeDeploy and leaves no record of what TTL removes.
+ON_AWS: tuple[Check, ...] = (
+    settings_that_engines_drop,
+    alarms_reach_their_topic,
+    failed_batches_reach_the_bucket,
+)
 GRADUAL: tuple[Check, ...] = (failing_versions_are_taken_back,)
 TTL: tuple[Check, ...] = (expired_links_are_erased,)
 

@@ -52,7 +52,7 @@ _HEADING = re.compile(r"^##+ (?P<title>.+)$", re.MULTILINE)
 _INLINE = re.compile(r"`((?:aws|npx|make|python|\.venv)\b[^`]+)`")
 
 #: What a query of the logs answers here: the engine filters by nothing and knows no field but this.
-ANY_LINE = r"@timestamp=\d{{4}}-"
+ANY_LINE = r"^Complete\n@timestamp=\d{{4}}-"
 
 #: Heading -> what each of its blocks says, as a pattern. {names} are those of `Facts`.
 SAYS: dict[str, tuple[str, ...]] = {
