@@ -139,7 +139,7 @@ class Simulated:
                 if "N" in value:
                     before = int(sums.get(name[1:], {"N": "0"})["N"])
                     sums[name[1:]] = {"N": str(before + int(value["N"]))}
-            sums["rescannedAt"] = values[":now"]
+            sums["rescannedAt"] = values[":looked"]
         return {}
 
     def delete_objects(self, **_: Any) -> dict[str, Any]:

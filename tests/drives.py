@@ -454,7 +454,7 @@ def drive_erase(scene: Scene) -> None:
     messages = list(erasing.messages)
     assert messages
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(erasure, "_empty", lambda *_, **__: False)
+        patch.setattr(erasure, "_empty", lambda *_, **__: "")
         assert not scene.work(erase, *messages, seconds=300.0)
     assert not scene.work(erase, *messages, seconds=300.0)
     assert not erasing.left_of(asked_for["id"])

@@ -14,7 +14,7 @@ from botocore.exceptions import ReadTimeoutError
 from administration import failures
 from functions import resume
 from functions.unlink import metrics
-from functions.unlink.clock import Deadline
+from functions.unlink.clock import Deadline, now_iso
 from functions.unlink.errors import ShortCodeTaken
 from functions.unlink.ids import new_short_code
 from functions.unlink.model import NewLink
@@ -77,6 +77,27 @@ def test_exports_of_an_erased_link_go_with_it_uncounted(erasing: Erasing, cascad
     assert erasing.receipt(deletion.id) == receipt(clicks=2)
     assert set(erasing.s3.objects) == {kept}
     assert erasing.left_of(link_id) == []
+
+
+def test_the_receipt_has_the_time_of_the_last_look_and_no_later_one(erasing: Erasing) -> None:
+    [link_id] = erasing.world.create(1)
+    erasing.render(link_id, "a.png")
+    deletion, records = erasing.erase([link_id])
+    erasing.cleanup(records)
+    remove, removed_at = erasing.s3.delete_objects, []
+
+    def remove_slowly(**parameters: Any) -> Any:
+        removed_at.append(now_iso())
+        time.sleep(0.01)
+        return remove(**parameters)
+
+    erasing.s3.delete_objects = remove_slowly
+    began = now_iso()
+    erasing.work_all()
+
+    closed = erasing.header(deletion.id)
+    assert closed.receipt is not None
+    assert began <= closed.receipt["rescannedAt"] <= removed_at[-1] < str(closed.completed_at)
 
 
 def test_a_link_without_images_costs_no_call_to_s3(erasing: Erasing) -> None:

@@ -132,13 +132,11 @@ def erase_what_hangs_on(
     open_ones = [erasure for erasure in erasures if erasure.finished_at is None]
     heads = _heads(workspace_id, erasures, stores, deadline)
     units = [(erasure, partition) for erasure in open_ones for partition in range(PARTITIONS)]
-    empty = in_parallel(
+    looks = in_parallel(
         lambda unit: _empty(*unit, heads=heads, stores=stores, deadline=deadline), units
     )
-    left = {
-        erasure.link_id for (erasure, _), done in zip(units, empty, strict=True) if done is not True
-    }
-    failed = any(done is None for done in empty)
+    left = {erasure.link_id for (erasure, _), look in zip(units, looks, strict=True) if not look}
+    failed = None in looks
     done = [each for each in open_ones if each.link_id not in left and each.deletion_id]
     # What was emptied is finished, even if its time is up: the next worker would look again.
     deadline = Deadline(max(deadline.remaining(), 0) + LAST_WORDS)
@@ -155,8 +153,13 @@ def erase_what_hangs_on(
                 stores=stores,
                 deadline=deadline,
             )
+            last_look = max(
+                look
+                for (erasure, _), look in zip(units, looks, strict=True)
+                if look and erasure.link_id in finished
+            )
             stores.erasures.finish(
-                workspace_id, deletion_id, finished, now=now_iso(), deadline=deadline
+                workspace_id, deletion_id, finished, looked_at=last_look, deadline=deadline
             )
         # Also when nothing was left to do: the worker before may have died just here.
         complete_if_done(workspace_id, deletion_id, erasures=stores.erasures, deadline=deadline)
@@ -203,18 +206,19 @@ def _empty(
     heads: dict[str, Head],
     stores: EraseStores,
     deadline: Deadline,
-) -> bool | None:
-    """Delete one partition page by page; True once a strongly consistent look finds nothing,
-    False when the deadline comes first, None when it failed."""
+) -> str | None:
+    """Delete one partition page by page, until a strongly consistent look finds nothing: when that
+    was. "" when the deadline comes first, None when it failed."""
     policies = heads[erasure.deletion_id].policies if erasure.deletion_id else {}
     keep_installs = partition == PARTITIONS - 1 and not policies.get("cascadeInstalls")
     try:
         while not deadline.passed:
+            now = now_iso()
             page = stores.clicks.first_page(
                 erasure.link_id, partition, whole=keep_installs, deadline=deadline
             )
             if not page:
-                return True
+                return now
             if not _counted(
                 erasure,
                 partition,
@@ -231,8 +235,8 @@ def _empty(
             stores.clicks.write(delete=page, deadline=deadline)
     except UnlinkError:
         log.exception("erasing failed", extra={"linkId": erasure.link_id, "partition": partition})
-        return False if deadline.passed else None
-    return False
+        return "" if deadline.passed else None
+    return ""
 
 
 def _counted(

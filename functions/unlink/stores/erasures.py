@@ -247,13 +247,13 @@ class ErasuresTable:
         deletion_id: str,
         link_ids: Sequence[str],
         *,
-        now: str,
+        looked_at: str,
         deadline: Deadline,
     ) -> None:
         """Mark links of one deletion, of which nothing is left, and add them to its sums, once.
 
-        ``now`` is when the last look found nothing. The counts are read here, after the last
-        page, and the transaction applies only to what was read.
+        ``looked_at`` is when the last look, which found nothing, began. The counts are read here,
+        after the last page, and the transaction applies only to what was read.
         """
         waiting = list(link_ids)
         attempt = 0
@@ -265,8 +265,8 @@ class ErasuresTable:
                     transact(
                         self._client,
                         [
-                            *(self._finish_action(each, now) for each in group),
-                            self._tally_action(workspace_id, deletion_id, group, now),
+                            *(self._finish_action(each) for each in group),
+                            self._tally_action(workspace_id, deletion_id, group, looked_at),
                         ],
                         deadline=deadline,
                     )
@@ -318,10 +318,10 @@ class ErasuresTable:
         )
         return met is None
 
-    def _finish_action(self, erasure: Erasure, now: str) -> dict[str, Any]:
+    def _finish_action(self, erasure: Erasure) -> dict[str, Any]:
         # Once, and with exactly the counts that go into the sums.
         still_as_read = "attribute_not_exists(finishedAt)"
-        values: dict[str, Any] = {":now": {"S": now}}
+        values: dict[str, Any] = {":now": {"S": now_iso()}}
         for kind in KINDS:
             still_as_read += f" AND {kind}=:{kind}"
             values[f":{kind}"] = {"N": str(erasure.counts[kind])}
@@ -337,7 +337,7 @@ class ErasuresTable:
         }
 
     def _tally_action(
-        self, workspace_id: str, deletion_id: str, group: Sequence[Erasure], now: str
+        self, workspace_id: str, deletion_id: str, group: Sequence[Erasure], looked_at: str
     ) -> dict[str, Any]:
         sums = {
             "links": len(group),
@@ -355,8 +355,8 @@ class ErasuresTable:
                     "pk": {"S": f"{workspace_id}#{deletion_id}"},
                     "sk": {"S": f"TALLY#{shard_of(group[0].link_id)}"},
                 },
-                "UpdateExpression": f"SET rescannedAt=:now ADD {additions}",
-                "ExpressionAttributeValues": values | {":now": {"S": now}},
+                "UpdateExpression": f"SET rescannedAt=:looked ADD {additions}",
+                "ExpressionAttributeValues": values | {":looked": {"S": looked_at}},
             }
         }
 
