@@ -38,6 +38,7 @@ from functions.unlink.stores.client import (
     note_capacity,
     read_item,
     transact,
+    update,
 )
 from functions.unlink.stores.items import from_item, runs, to_item
 from functions.unlink.stores.wire import HOLE, around, quote
@@ -368,23 +369,17 @@ class LinksTable:
             "attribute_exists(livePk) AND (attribute_not_exists(qrKeys)"
             " OR size(qrKeys)<:most OR contains(qrKeys,:key))"
         )
-        try:
-            call(
-                self._client.update_item,
-                deadline=deadline,
-                TableName=self.name,
-                Key=_link_key(workspace_id, link_id),
-                UpdateExpression="ADD qrKeys :keys",
-                ConditionExpression=live_with_room,
-                ExpressionAttributeValues={
-                    ":keys": {"SS": [key]},
-                    ":key": {"S": key},
-                    ":most": {"N": str(most)},
-                },
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except ConditionFailed as met:
-            return Registered.NO_ROOM if "livePk" in met.item else Registered.NOT_LIVE
+        met = update(
+            self._client,
+            self.name,
+            _link_key(workspace_id, link_id),
+            "ADD qrKeys :keys",
+            condition=live_with_room,
+            values={":keys": {"SS": [key]}, ":key": {"S": key}, ":most": {"N": str(most)}},
+            deadline=deadline,
+        )
+        if met is not None:
+            return Registered.NO_ROOM if "livePk" in met else Registered.NOT_LIVE
         return Registered.YES
 
     # -- list -------------------------------------------------------------------------------
