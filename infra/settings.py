@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
@@ -106,7 +107,8 @@ class Settings:
     #: Origins that browsers may call `/api` from. Any may by default, without credentials: a
     #: caller is known by its Authorization alone, which no browser sends by itself.
     cors_allow_origins: tuple[str, ...] = ("*",)
-    log_level: str = "INFO"
+    #: Not less than INFO: metrics are lines of that level, and Lambda drops what is below.
+    log_level: Literal["DEBUG", "INFO"] = "INFO"
     log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH
     #: One line for each request that reaches the gateway, also those that it answers itself.
     #: Needs the account's API Gateway log role, which the stack then sets.
