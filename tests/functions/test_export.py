@@ -21,7 +21,7 @@ from functions.unlink.procedures.export import ExportStores, run_export
 from functions.unlink.settings import setting
 from functions.unlink.stores import client as aws
 from functions.unlink.stores.clicks import ClicksTable
-from functions.unlink.stores.exports import ExportRecords, ExportsBucket, object_key
+from functions.unlink.stores.exports import LINGERS, ExportRecords, ExportsBucket, object_key
 from functions.unlink.stores.items import to_item
 from functions.unlink.stores.links import LinksTable
 from functions.unlink.stores.queues import Queue
@@ -302,6 +302,39 @@ def test_the_same_key_is_the_same_export(world: World, exports: Exports) -> None
 
     assert first == again
     assert exports.begin(link_id)[1]["id"] != first[1]["id"]
+
+
+def test_a_key_whose_export_has_expired_begins_a_new_one(world: World, exports: Exports) -> None:
+    [link_id] = world.create()
+    key = {"Idempotency-Key": "one"}
+    _, first = exports.begin(link_id, headers=key)
+    exports.work()
+    world.dynamodb.update_item(
+        TableName=world.clicks.name,
+        Key={"pk": {"S": link_id}, "sk": {"S": f"EXPORT#{first['id']}"}},
+        UpdateExpression="SET #ttl=:seven_days_later",
+        ExpressionAttributeNames={"#ttl": "ttl"},
+        ExpressionAttributeValues={":seven_days_later": {"N": str(int(time.time()) + LINGERS)}},
+    )
+    assert exports.get(link_id, first["id"])[0] == 404
+
+    status, begun = exports.begin(link_id, headers=key)
+    exports.work()
+
+    assert (status, begun["state"]) == (202, "pending")
+    assert exports.get(link_id, begun["id"])[1]["state"] == "complete"
+
+
+def test_an_export_that_expires_at_that_moment_is_not_answered_unrecorded(
+    world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [link_id] = world.create()
+    key = {"Idempotency-Key": "one"}
+    exports.begin(link_id, headers=key)
+
+    monkeypatch.setattr(ExportRecords, "get", lambda *_, **__: None)
+
+    assert exports.begin(link_id, headers=key)[0] == 503
 
 
 @pytest.mark.parametrize("part_bytes", [procedure.PART_BYTES, 1_000], ids=["whole", "in parts"])

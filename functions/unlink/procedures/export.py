@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from functions.unlink.clock import Deadline, now_iso
-from functions.unlink.errors import KeyReused, LinkNotFound
+from functions.unlink.errors import KeyReused, LinkNotFound, Unavailable
 from functions.unlink.ids import SHARDS
 from functions.unlink.model import link_view
 from functions.unlink.stores.clicks import ClicksTable
@@ -233,10 +233,12 @@ def begin_export(
         raise LinkNotFound from None
     if not created:
         earlier = records.get(link_id, record["id"], deadline=deadline)
-        if earlier is not None:
-            if earlier["requestHash"] != record.get("requestHash"):
-                raise KeyReused
-            record = earlier
+        if earlier is None:
+            # It expired just now, so nothing was recorded: another try will be.
+            raise Unavailable
+        if earlier["requestHash"] != record.get("requestHash"):
+            raise KeyReused
+        record = earlier
     if record["state"] == "pending":
         # Also for a repetition: the first request may not have lived to send it.
         queue.send(

@@ -153,8 +153,10 @@ class ExportRecords:
         Raises :class:`ExportGone` when the link is gone.
         """
         link_exists = "attribute_exists(pk)"
-        id_is_new = "attribute_not_exists(pk)"
-        ttl = int(time.time()) + KEPT_DAYS * 24 * 3600 + LINGERS
+        # Or its record only waits for an erasure: the id follows from a key that may be used again.
+        id_is_free = "attribute_not_exists(pk) OR #ttl<=:expired"
+        now = int(time.time())
+        ttl = now + KEPT_DAYS * 24 * 3600 + LINGERS
         actions = [
             {
                 "ConditionCheck": {
@@ -171,7 +173,9 @@ class ExportRecords:
                     "TableName": self._clicks,
                     "Item": _key(record["linkId"], record["id"])
                     | to_item(record | {"version": 0, "ttl": ttl}),
-                    "ConditionExpression": id_is_new,
+                    "ConditionExpression": id_is_free,
+                    "ExpressionAttributeNames": {"#ttl": "ttl"},
+                    "ExpressionAttributeValues": {":expired": {"N": str(now + LINGERS)}},
                 }
             },
         ]
