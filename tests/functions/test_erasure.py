@@ -313,6 +313,46 @@ def test_a_link_that_its_ttl_removed_goes_the_same_way_with_a_deletion_of_its_ow
     )
 
 
+def test_an_expired_link_whose_code_is_anothers_holds_up_no_other_and_takes_none(
+    erasing: Erasing,
+) -> None:
+    """As after a repair that brought a link back although its code had been given away."""
+    stores = erasing.world.stores
+    links = erasing.world.create_items(3, externalId=None)
+    [holder] = erasing.world.create_items(1, externalId="crm-1")
+    [named] = erasing.world.create_items(1, externalId="crm-2")
+    others = {links[0]["shortCode"]: "CODE", "crm-2": "EXT"}
+    for name, kind in others.items():
+        pk = f"CODE#{name}" if kind == "CODE" else f"EXT#{erasing.world.workspace_id}#{name}"
+        erasing.world.dynamodb.update_item(
+            TableName=stores.links.name,
+            Key={"pk": {"S": pk}, "sk": {"S": kind}},
+            UpdateExpression="SET linkId=:other",
+            ExpressionAttributeValues={":other": {"S": holder["id"]}},
+        )
+    expired = [*links, named]
+    for link in expired:
+        erasing.click(link["id"], 2)
+    erasing.soft_delete([link["id"] for link in expired], retention_days=30)
+
+    erasing.cleanup([erasing.expire(link["id"]) for link in expired])
+    erasing.work_all()
+
+    deadline = Deadline(10)
+    newest, _ = stores.deletions.newest(
+        erasing.world.workspace_id, limit=1, before=None, deadline=deadline
+    )
+    assert erasing.receipt(newest[0].id) == receipt(4, clicks=8) | {"codes": 3}
+    taken = stores.links.resolve_code(links[0]["shortCode"], deadline=deadline)
+    assert taken == (erasing.world.workspace_id, holder["id"])
+    workspace_id = erasing.world.workspace_id
+    assert (
+        stores.links.resolve_external_id(workspace_id, "crm-2", deadline=deadline) == holder["id"]
+    )
+    for link in (*links[1:], named):
+        assert stores.links.resolve_code(link["shortCode"], deadline=deadline) is None
+
+
 def test_a_soft_delete_removes_the_images_and_queues_nothing(erasing: Erasing) -> None:
     [link_id] = erasing.world.create(1)
     erasing.click(link_id)

@@ -387,23 +387,54 @@ def _record_expiry(
         outcomes=bytearray([Outcome.ERASED]) * len(group),
         policies=group[0].policies or {},
     )
-    actions = stores.deletions.accept_actions(deletion, key=None)
-    for link in group:
-        actions.append(
-            stores.erasures.create_action(workspace_id, link.id, deletion_id, qr_keys=link.qr_keys)
+    record = stores.deletions.accept_actions(deletion, key=None)
+    record += [
+        stores.erasures.create_action(
+            workspace_id,
+            link.id,
+            deletion_id,
+            qr_keys=link.qr_keys,
+            codes=0 if link.code is None else 1,
         )
-        actions += stores.links.release_actions(
+        for link in group
+    ]
+    releases = [
+        action
+        for link in group
+        for action in stores.links.release_actions(
             workspace_id,
             link.id,
             code=link.code,
             external_id=link.external_id,
             quarantined_until=quarantined_until(deletion),
         )
+    ]
     try:
-        stores.links.erase(actions, deadline=deadline)
+        stores.links.erase([*record, *releases], deadline=deadline)
     except TransactionCancelled as cancelled:
         codes = [reason.get("Code") for reason in cancelled.reasons]
         log.warning("an expiry was not recorded", extra={"reasons": codes})
+        recorded = any(cancelled.refused[: len(record)])
+        others = cancelled.refused[len(record) :]
+        if any(others) and not recorded:
+            _record_expiry(workspace_id, _without(group, others), stores, deadline)
+
+
+def _without(group: Sequence[Removed], others: Sequence[bool]) -> list[Removed]:
+    """The links without the codes and external ids that are not theirs to free any more.
+
+    So it is after a repair that brought links back by hand. ``others`` has one entry for each code
+    and external id, in order.
+    """
+    next_one = iter(others)
+    return [
+        replace(
+            link,
+            code=None if link.code is None or next(next_one) else link.code,
+            external_id=None if link.external_id is None or next(next_one) else link.external_id,
+        )
+        for link in group
+    ]
 
 
 # -- look after what stalled ----------------------------------------------------------------

@@ -4,8 +4,9 @@ Items (``pk``, ``sk``):
 
 - a link's erasure: ``LINK#{workspaceId}#{linkId}``, ``ERASURE``. Put by the transaction that
   erases the link; it is how a stream record, which knows only the link, finds its deletion. It
-  counts what goes (``clicks``, ``rollups``, ``installs``), and while work is left it holds a
-  cursor for each partition of the link's clicks (``cursor0``…``cursor8``) and ``qrKeys``.
+  counts what goes (``clicks``, ``rollups``, ``installs``, and ``codes`` if that is not one), and
+  while work is left it holds a cursor for each partition of the link's clicks
+  (``cursor0``…``cursor8``) and ``qrKeys``.
 - sums over finished links: ``{workspaceId}#{deletionId}``, ``TALLY#{0..7}``. A link's counts are
   added in the transaction that finishes its erasure, so each is added exactly once; there are
   eight of them so that workers of one deletion do not wait for each other.
@@ -59,6 +60,7 @@ class Erasure:
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     cursors: dict[int, str] = field(default_factory=dict)
     qr_keys: tuple[str, ...] = ()
+    codes: int = 1
     finished_at: str | None = None
 
 
@@ -90,13 +92,24 @@ class ErasuresTable:
     # -- create -----------------------------------------------------------------------------
 
     def create_action(
-        self, workspace_id: str, link_id: str, deletion_id: str, *, qr_keys: Sequence[str] = ()
+        self,
+        workspace_id: str,
+        link_id: str,
+        deletion_id: str,
+        *,
+        qr_keys: Sequence[str] = (),
+        codes: int = 1,
     ) -> dict[str, Any]:
-        """The transaction action that ties an erased link to its deletion, for good."""
+        """The transaction action that ties an erased link to its deletion, for good.
+
+        ``codes`` is how many go with the link: 0 when its code is another's by now.
+        """
         item: dict[str, Any] = _key(workspace_id, link_id) | {
             "deletionId": {"S": deletion_id},
             **{kind: {"N": "0"} for kind in KINDS},
         }
+        if codes != 1:
+            item["codes"] = {"N": str(codes)}
         if qr_keys:
             item["qrKeys"] = {"SS": list(qr_keys)}
         # A link is erased once, by one deletion: ids are never used again.
@@ -341,8 +354,7 @@ class ErasuresTable:
     ) -> dict[str, Any]:
         sums = {
             "links": len(group),
-            # Each link had one, which went or was quarantined in the transaction that erased it.
-            "codes": len(group),
+            "codes": sum(each.codes for each in group),
             **{kind: sum(each.counts[kind] for each in group) for kind in KINDS},
             "qrObjects": sum(len(each.qr_keys) for each in group),
         }
@@ -382,5 +394,6 @@ def _erasure(item: dict[str, Any]) -> Erasure:
             if name.startswith("cursor")
         },
         qr_keys=tuple(item["qrKeys"]["SS"]) if "qrKeys" in item else (),
+        codes=int(item["codes"]["N"]) if "codes" in item else 1,
         finished_at=item["finishedAt"]["S"] if "finishedAt" in item else None,
     )
