@@ -7,6 +7,9 @@ SHELL := /bin/sh
 
 PORT ?= 8000
 
+# Node 20 is enough for what runs here; jsii says at every start that it has reached its end.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+
 # The first interpreter that is new enough; PYTHON=... overrides it.
 ifndef PYTHON
 PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python; do \

@@ -12,8 +12,6 @@ import bench
 
 
 def _main() -> None:
-    # Before jsii starts, which comes with the import of infra/.
-    os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "1")
     names = [module.name for module in pkgutil.iter_modules(bench.__path__)]
     asked = sys.argv[1:]
     if unknown := set(asked) - set(names):

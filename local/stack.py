@@ -181,7 +181,6 @@ def _cdk_environment(engine: Engine) -> dict[str, str]:
         # With it the CLI addresses buckets by path; virtual hosts would need a resolver.
         "AWS_ENDPOINT_URL_S3": engine.url,
         "CDK_DISABLE_CLI_TELEMETRY": "1",
-        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
         "CI": "true",
     }
 
