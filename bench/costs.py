@@ -13,8 +13,10 @@ from bench import capacity
 from bench.erasure import Simulated, erase
 from bench.simulated import Simulation, isolate, link_ids, link_item
 from bench.soft_delete import Unlink, UpdateLoop, measure
+from infra.functions import ERASE_MB, FEW_CALLS_MB, ONE_VCPU_MB
 
-#: Dollars, us-east-1, on demand, without free tiers (AWS price list, as of November 2025).
+#: Dollars, us-east-1, on demand, without free tiers. Compared in November 2026 with published
+#: copies of the price pages of DynamoDB, API Gateway and CloudWatch; the rest is of November 2025.
 PRICES = {
     "DynamoDB read unit": 0.125e-6,
     "DynamoDB write unit": 0.625e-6,
@@ -33,13 +35,18 @@ PRICES = {
     "CloudFront HTTPS request": 1.00e-6,
 }
 
-#: Assumed, because no local engine shows it: milliseconds that a warm function is billed for.
-#: A redirect makes two calls of about 5 ms in the region, a bulk delete what docs/performance.md
-#: measured at 8 ms a call.
-BILLED_MS = {"redirect": 15.0, "bulk delete": 700.0, "naive bulk delete": 100_000.0, "erase": 1_500}
+#: Milliseconds that a warm function is billed for: what `bench memory` measured at the function's
+#: size, with an engine on the same machine, and 4 ms more for each call over a region's network.
+#: Not verified on AWS.
+BILLED_MS = {"redirect": 6 + 2 * 4, "one delete": 11 + 6 * 4, "bulk delete": 600, "erase": 300}
+SCHEDULE_MS = 19 + 24 * 4
 
-#: Megabytes of memory, as in infra/functions.py.
-MEMORY_MB = {"redirect": 512, "bulk delete": 1_769, "naive bulk delete": 1_769, "erase": 1_769}
+MEMORY_MB = {
+    "redirect": FEW_CALLS_MB,
+    "one delete": FEW_CALLS_MB,
+    "bulk delete": ONE_VCPU_MB,
+    "erase": ERASE_MB,
+}
 
 LOG_BYTES = {"redirect": 1_100, "api": 1_600}
 
@@ -102,7 +109,7 @@ def naive_delete(links: int) -> Bill:
     return Bill.of(
         REST_API_request=links,
         Lambda_request=links,
-        Lambda_GB_second_arm64=links * 0.012 * 0.5,
+        Lambda_GB_second_arm64=links * gb_seconds("one delete"),
         DynamoDB_read_unit=links,
         DynamoDB_write_unit=cost.write_units * each + links,
         Logs_GB=links * LOG_BYTES["api"] / 1e9,
@@ -129,7 +136,7 @@ def idle_month(*, alarms: int, own_metrics: int) -> Bill:
     minutes = 30 * 24 * 60
     return Bill.of(
         Lambda_request=minutes,
-        Lambda_GB_second_arm64=minutes * 0.15 * MEMORY_MB["erase"] / 1024,
+        Lambda_GB_second_arm64=minutes * SCHEDULE_MS / 1000 * ONE_VCPU_MB / 1024,
         DynamoDB_read_unit=minutes * 24 * 0.5,
         Logs_GB=minutes * 800 / 1e9,
         # Four pollers of each of two queues, each call waits twenty seconds.
@@ -147,8 +154,8 @@ def main() -> None:
     isolate()
     print(
         "Prices are list prices of us-east-1 in `bench/costs.py`; requests and capacity units are "
-        "measured against the simulations of `bench/`, billed times are assumed there "
-        "(`BILLED_MS`). Not verified on an AWS bill.\n"
+        "measured against the simulations of `bench/`, billed times by `bench memory`, with an "
+        "allowance for the network (`BILLED_MS`). Not verified on an AWS bill.\n"
     )
     mine, theirs = bulk_delete(10_000), naive_delete(10_000)
     rest = redirects(1_000)

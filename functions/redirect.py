@@ -206,6 +206,6 @@ p {{ margin: .3rem; }}
 """
 
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-    # The one warm-up at import: the initialisation has a whole processor, the first visit has
-    # only this function's share of one.
+    # The one warm-up at import: there a function has more processor than its size gives it later,
+    # by others' measurements (AWS documents none), and the first visit has less to wait for.
     _dynamodb()

@@ -28,6 +28,13 @@ HTTP_TIMEOUT = Duration.seconds(28)
 #: (Lambda Developer Guide, "Configure Lambda function memory").
 ONE_VCPU_MB = 1_769
 
+#: For functions that make a few calls: the fastest size that costs at most a tenth more than the
+#: cheapest (docs/decisions/074-memory-sizes.md, for all sizes here).
+FEW_CALLS_MB = 1_024
+
+#: Nobody waits for it, and it waits for DynamoDB: the rest of a processor would be idle.
+ERASE_MB = 512
+
 #: The deletions that may be worked on at a time, so that the queue never takes the concurrency
 #: that the API needs.
 RESUMED_AT_A_TIME = 10
@@ -124,7 +131,7 @@ class Functions(Construct):
         return self._function(
             "authorizer",
             timeout=Duration.seconds(5),
-            memory_mb=512,
+            memory_mb=FEW_CALLS_MB,
             environment={
                 **self._tables("access"),
                 "SESSION_ISSUER": self._users.issuer,
@@ -140,7 +147,7 @@ class Functions(Construct):
         return self._function(
             "links",
             timeout=HTTP_TIMEOUT,
-            memory_mb=512,
+            memory_mb=FEW_CALLS_MB,
             environment={
                 **self._http_environment(),
                 **self._tables("links", "access"),
@@ -196,7 +203,7 @@ class Functions(Construct):
         return self._function(
             "qr",
             timeout=HTTP_TIMEOUT,
-            memory_mb=512,
+            memory_mb=FEW_CALLS_MB,
             environment={
                 **self._http_environment(),
                 **self._tables("links", "access"),
@@ -219,7 +226,7 @@ class Functions(Construct):
         return self._function(
             "docs",
             timeout=Duration.seconds(10),
-            memory_mb=512,
+            memory_mb=FEW_CALLS_MB,
             environment={"API_BASE_URL": self._settings.api_base},
             statements=[],
         )
@@ -228,7 +235,7 @@ class Functions(Construct):
         return self._function(
             "redirect",
             timeout=Duration.seconds(10),
-            memory_mb=512,
+            memory_mb=FEW_CALLS_MB,
             environment=self._tables("links", "clicks"),
             statements=[
                 allow("dynamodb:GetItem", on=[self._data.links.table_arn]),
@@ -279,7 +286,7 @@ class Functions(Construct):
         return self._function(
             "analytics",
             timeout=HTTP_TIMEOUT,
-            memory_mb=512,
+            memory_mb=FEW_CALLS_MB,
             environment={
                 **self._http_environment(),
                 **self._tables("links", "clicks", "access"),
@@ -406,7 +413,7 @@ class Functions(Construct):
         function = self._function(
             "cleanup",
             timeout=Duration.seconds(60),
-            memory_mb=512,
+            memory_mb=FEW_CALLS_MB,
             environment={
                 **self._tables("deletions"),
                 "QR_BUCKET": self._data.qr_bucket.bucket_name,
@@ -452,7 +459,7 @@ class Functions(Construct):
         function = self._function(
             "erase",
             timeout=WORKER_TIMEOUT,
-            memory_mb=ONE_VCPU_MB,
+            memory_mb=ERASE_MB,
             environment={
                 **self._tables("links", "clicks", "deletions"),
                 "QR_BUCKET": self._data.qr_bucket.bucket_name,

@@ -1,10 +1,12 @@
 """What each function may touch, read from the policies as CloudFormation will create them."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 
+from infra.packaging import ROOT
 from tests.template import Template, invoked_function, resources, synthesized_template
 
 LINK_DELETER = {
@@ -252,6 +254,19 @@ def test_functions_run_on_graviton_with_tracing(template: Template) -> None:
         assert properties["Architectures"] == ["arm64"]
         assert properties["Runtime"] == "python3.13"
         assert properties["TracingConfig"] == {"Mode": "Active"}
+
+
+def test_memory_sizes_are_those_that_were_chosen_by_measurement(template: Template) -> None:
+    decision = (ROOT / "docs/decisions/074-memory-sizes.md").read_text(encoding="utf-8")
+    chosen = {
+        name: int(size.replace(",", ""))
+        for name, size in re.findall(r"^\| (\w+) \| ([\d,]+) \|", decision, re.MULTILINE)
+    }
+    assert chosen == {
+        properties["Handler"].split(".")[1]: properties["MemorySize"]
+        for function in resources(template, "AWS::Lambda::Function").values()
+        if (properties := function["Properties"])["Handler"].startswith("functions.")
+    }
 
 
 def test_timeouts_leave_time_to_answer_before_the_gateway_gives_up(template: Template) -> None:
