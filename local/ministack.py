@@ -118,6 +118,7 @@ class Engine:
             raise EngineError(
                 "The local AWS engine is not installed. `make run` and `make test` install it."
             )
+        self._clients: dict[str, Any] = {}
         self.log_path = LOCAL_DIR / "logs" / f"{log_name}.log"
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         self._directory = Path(tempfile.mkdtemp(prefix="unlink-engine-"))
@@ -143,8 +144,16 @@ class Engine:
         return self._directory / "state"
 
     def client(self, service: str, **settings: Any) -> Any:
-        """A boto3 client of `service` for this engine. Give the result its type where used."""
-        return client(self.url, service, **settings)
+        """A boto3 client of `service` for this engine. Give the result its type where used.
+
+        The same one each time, unless it has `settings` of its own: making one reads its service's
+        whole model.
+        """
+        if settings:
+            return client(self.url, service, **settings)
+        if service not in self._clients:
+            self._clients[service] = client(self.url, service)
+        return self._clients[service]
 
     def stop(self) -> None:
         """End the engine and the functions that it runs. Safe to call twice."""

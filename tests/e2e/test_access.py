@@ -429,7 +429,7 @@ def test_parallel_clients_of_one_key_get_exactly_the_limit(stack: LocalStack) ->
     # Functions start now and not within the window; another key counts for itself.
     assert {answer.status for answer in send(other.read_key, 20)} == {200}
     left = 60 - time.time() % 60
-    if left < 40:
+    if left < 25:
         time.sleep(left + 0.2)
     window = int(time.time()) // 60
 
