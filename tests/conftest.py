@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +76,13 @@ def engine_url(_no_host_credentials: None) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def table_names(engine_url: str) -> Iterator[dict[str, str]]:
     """The four tables, created from the synthesized template, by their logical names."""
+    with new_tables(engine_url) as names:
+        yield names
+
+
+@contextmanager
+def new_tables(engine_url: str) -> Iterator[dict[str, str]]:
+    """Tables of one's own, for tests that read everything that is in them."""
     dynamodb = boto3.client("dynamodb", endpoint_url=engine_url)
     suffix = uuid.uuid4().hex[:8]
     names = {}
@@ -171,6 +179,12 @@ class World:
             links=self.stores.links,
             deadline=Deadline(30),
         )
+
+    def stored(self, table: str) -> Iterator[dict[str, Any]]:
+        """Every item of a table, other tests' too: one call shows a megabyte of them at most."""
+        scan = aws.client("dynamodb").get_paginator("scan")
+        pages = scan.paginate(TableName=table, ConsistentRead=True)
+        return (item for page in pages for item in page["Items"])
 
     def live(self, link_id: str, workspace_id: str | None = None) -> bool:
         link = self.stores.links.get(

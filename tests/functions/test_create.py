@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -24,11 +24,19 @@ from functions.unlink.stores.client import client
 from functions.unlink.stores.deletions import IdempotencyKey
 from functions.unlink.stores.links import LinksTable
 from functions.unlink.stores.requests import LEASE_SECONDS, RequestsTable
-from tests.conftest import World, make_world
+from tests.conftest import World, make_world, new_tables
 from tests.events import api_event, call
 from tests.functions.faults import RETRYABLE, FaultyClient, Killed, faults_of_call
 
 pytestmark = pytest.mark.engine
+
+
+@pytest.fixture(scope="module")
+def table_names(engine_url: str) -> Iterator[dict[str, str]]:
+    """Not those of other tests, which hold tens of thousands of items: many tests read them all."""
+    with new_tables(engine_url) as names:
+        yield names
+
 
 NEW = NewLink(originalUrl="https://example.com/page")
 
@@ -293,6 +301,9 @@ def _die_at(faulty: FaultyClient, at: int, *, after: bool) -> None:
 
 def _ids(world: World) -> list[str]:
     """Every link of the workspace, live or not."""
-    items = client("dynamodb").scan(TableName=world.stores.links.name, ConsistentRead=True)["Items"]
     prefix = f"{world.workspace_id}#"
-    return [item["id"]["S"] for item in items if item["pk"]["S"].startswith(prefix)]
+    return [
+        item["id"]["S"]
+        for item in world.stored(world.stores.links.name)
+        if item["pk"]["S"].startswith(prefix)
+    ]

@@ -115,7 +115,7 @@ def test_nothing_of_a_deleted_link_is_kept_to_answer_with(world: World, mode: st
     assert status == 409
     assert refused["message"] == "What this request created has been deleted since"
     assert world.live_ids() == []
-    items = world.dynamodb.scan(TableName=world.stores.links.name, ConsistentRead=True)["Items"]
+    items = world.stored(world.stores.links.name)
     mine = [item for item in items if world.workspace_id in item["pk"]["S"]]
     texts = [str(item) for item in mine if mode == "erase" or item["sk"]["S"] == "IDEM"]
     assert texts

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,11 +23,18 @@ from hypothesis import strategies as st
 
 from functions import analytics, deletions, links, qr
 from functions.unlink.ids import new_short_code
-from tests.conftest import World
+from tests.conftest import World, new_tables
 from tests.events import Context, api_event
 from tests.template import path_of, resources, synthesized_template
 
 pytestmark = pytest.mark.engine
+
+
+@pytest.fixture(scope="module")
+def table_names(engine_url: str) -> Iterator[dict[str, str]]:
+    """Not those of other tests, which hold tens of thousands of items: each test reads them all."""
+    with new_tables(engine_url) as names:
+        yield names
 
 
 @dataclass(frozen=True)
@@ -239,9 +247,8 @@ def everything_of(world: World, workspace_id: str) -> list[str]:
     found = []
     stores = world.stores
     for name in (stores.links.name, stores.deletions.name, world.clicks.name):
-        for page in world.dynamodb.get_paginator("scan").paginate(TableName=name):
-            texts = (json.dumps(item, sort_keys=True, default=repr) for item in page["Items"])
-            found += [text for text in texts if workspace_id in text]
+        texts = (json.dumps(item, sort_keys=True, default=repr) for item in world.stored(name))
+        found += [text for text in texts if workspace_id in text]
     return sorted(found)
 
 
