@@ -72,7 +72,7 @@ openapi: $(VENV_STAMP) ## Write functions/unlink/openapi.json anew from the code
 	$(VENV)/bin/python -m functions.unlink.openapi
 
 .PHONY: bench
-bench: $(VENV_STAMP) $(ENGINE_STAMP) ## The benchmarks of docs/performance.md, some minutes.
+bench: $(VENV_STAMP) $(ENGINE_STAMP) ## The benchmarks of docs/performance.md, half an hour.
 	$(VENV)/bin/python -m bench
 
 .PHONY: aws-smoke
