@@ -11,6 +11,7 @@ from functions.unlink.clock import Deadline, iso, now_iso
 from functions.unlink.codes import SHORT_CODE
 from functions.unlink.destinations import campaign_of, target_of, with_campaign
 from functions.unlink.errors import UnlinkError
+from functions.unlink.forwarding import forwards_query, query_of, with_query
 from functions.unlink.ids import new_click_id
 from functions.unlink.log import logger
 from functions.unlink.settings import setting
@@ -102,12 +103,16 @@ def _redirect(
 ) -> dict[str, Any]:
     """302 for the visitor's device and campaign; its click is recorded first."""
     visitor = describe(headers.get("user-agent", "")[:MAX_HEADER])
-    campaign = campaign_of(link, event.get("queryStringParameters") or {})
+    query = query_of(event)
+    campaign = campaign_of(link, {name: values[0] for name, values in query.items() if values})
     _record_click(link, event, headers, visitor, campaign)
+    location = with_campaign(target_of(link, visitor.platform), campaign_of(link, {}))
+    if forwards_query(link):
+        location = with_query(location, query)
     return {
         "statusCode": 302,
         "headers": {
-            "Location": with_campaign(target_of(link, visitor.platform), campaign),
+            "Location": location,
             "Cache-Control": "no-store",
         },
         "body": "",

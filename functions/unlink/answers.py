@@ -59,6 +59,9 @@ class Link(_Answer):
     utmParameters: UtmParameters | None
     externalId: str | None
     expiresAt: Time | None
+    forwardQuery: Annotated[
+        bool, Field(description="Whether a visit's own query is added to the destination.")
+    ]
     isActive: bool
     clickCount: Annotated[Count, Field(description="Clicks of people; bots are not counted.")]
     createdAt: Time

@@ -24,6 +24,7 @@ from pydantic import (
 from functions.unlink.clock import iso_moment
 from functions.unlink.codes import SHORT_CODE, is_reserved
 from functions.unlink.errors import InvalidRequest
+from functions.unlink.forwarding import forwards_query
 
 #: Longest destination in characters (what sitemaps.org and most servers agree on).
 MAX_URL = 2_048
@@ -159,6 +160,7 @@ class NewLink(_Edge):
     utmParameters: UtmParameters | None = None
     externalId: ExternalId | None = None
     expiresAt: Moment | None = None
+    forwardQuery: StrictBool = True
     isActive: StrictBool = True
 
 
@@ -175,6 +177,7 @@ class LinkChanges(_Edge):
     utmParameters: UtmParameters | None = None
     externalId: ExternalId | None = None
     expiresAt: Moment | None = None
+    forwardQuery: StrictBool = True
     isActive: StrictBool = True
 
 
@@ -248,7 +251,8 @@ def stored_fields(link: NewLink | LinkChanges, names: Iterable[str]) -> dict[str
             value = iso_moment(value)
         elif isinstance(value, UtmParameters):
             value = value.model_dump(exclude_none=True) or None
-        elif value == []:
+        elif value == [] or (name == "forwardQuery" and value is True):
+            # The default is not stored: links stay small, and older links have it too.
             value = None
         fields[name] = value
     return fields
@@ -288,6 +292,7 @@ def link_view(link: dict[str, Any], base_url: str) -> dict[str, Any]:
         "utmParameters": link.get("utmParameters"),
         "externalId": link.get("externalId"),
         "expiresAt": link.get("expiresAt"),
+        "forwardQuery": forwards_query(link),
         "isActive": link["isActive"],
         "clickCount": int(link.get("clickCount", Decimal(0))),
         "createdAt": link["createdAt"],
