@@ -145,7 +145,11 @@ def create_deletion(request: Request) -> Answer:
     if not caller.scopes & {"linksWrite", "linksErase"}:
         caller.require("linksWrite")
     asked = parse_new_deletion(request.json())
-    caller.require("linksErase" if asked.mode == "erase" else "linksWrite")
+    scopes = ["linksErase" if asked.mode == "erase" else "linksWrite"]
+    if asked.export:
+        # The export holds every visit, and its URL needs this scope later.
+        scopes.append("analyticsRead")
+    caller.require(*scopes)
     stores = _stores()
     requester = _requester(request, _reason(request, asked.reason), export=asked.export)
     if asked.filter is not None:

@@ -218,6 +218,8 @@ class Functions(Construct):
                     "s3:PutObject",
                     on=[self._data.qr_bucket.arn_for_objects(f"{QR_PREFIX}*")],
                 ),
+                # Without it S3 answers AccessDenied, not NoSuchKey, for a missing image.
+                allow("s3:ListBucket", on=[self._data.qr_bucket.bucket_arn]),
                 self._allow_counting_requests(),
             ],
         )

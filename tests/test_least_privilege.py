@@ -59,6 +59,9 @@ ELSEWHERE: dict[str, dict[str, set[tuple[str, str]]]] = {
         "cleanup": {("s3:ListBucket", "DataFailuresBucket")},
         "tally": {("s3:ListBucket", "DataFailuresBucket")},
     },
+    "S3 answers NoSuchKey for a missing object only to callers that may list the bucket": {
+        "qr": {("s3:ListBucket", "DataQrBucket")},
+    },
     "who reads a signed URL has the rights of the function that signed it": {
         "analytics": {("s3:GetObject", "DataExportsBucket/exports/*")},
         "deletions": {("s3:GetObject", "DataExportsBucket/exports/*")},

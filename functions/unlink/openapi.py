@@ -495,7 +495,8 @@ OPERATIONS: dict[str, Operation] = {
             "filter means the live links that match when the deletion is resolved; a dry run of "
             "one answers a `confirmationToken` that binds the deletion to that very set. "
             "With `export` links and clicks are written as NDJSON first, and deleted when that is "
-            "complete. The way in for clients that cannot send a body with DELETE."
+            "complete; that also needs the scope `analyticsRead`. "
+            "The way in for clients that cannot send a body with DELETE."
         ),
     ),
     "GET /api/deletions": Operation(

@@ -13,9 +13,12 @@ from functions.unlink.clock import Deadline
 from functions.unlink.errors import InternalError
 from functions.unlink.ids import new_time_ordered_id
 from functions.unlink.procedures import deletion as engine
+from functions.unlink.procedures.selection import Selection
 from functions.unlink.stores.links import LinksTable
+from functions.unlink.stores.queues import Queue
 from tests.conftest import World
 from tests.events import Context, api_event
+from tests.functions.faults import Killed
 
 #: An id that no link has; fixed, so that test names are the same in every process.
 ABSENT = "00000000-0000-4000-8000-000000000000"
@@ -340,6 +343,105 @@ def test_the_mode_decides_which_scope_is_needed(
 
     assert status == 403
     assert body["missingScopes"] == [missing]
+    assert world.live(link_id)
+
+
+@pytest.mark.parametrize(
+    ("mode", "scopes", "missing"),
+    [
+        ("soft", "linksWrite", ["analyticsRead"]),
+        ("erase", "linksErase linksRead", ["analyticsRead"]),
+        ("soft", "linksErase", ["linksWrite", "analyticsRead"]),
+        ("erase", "linksWrite analyticsRead", ["linksErase"]),
+    ],
+)
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_an_export_also_needs_the_scope_to_read_analytics(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: str,
+    scopes: str,
+    missing: list[str],
+    dry_run: bool,
+) -> None:
+    monkeypatch.setattr(Queue, "send", lambda *_, **__: None)
+    [link_id] = world.create(1)
+    asked = {"ids": [link_id], "mode": mode, "export": True, "dryRun": dry_run}
+
+    status, body, headers = ask(world, asked, scopes=scopes)
+
+    assert status == 403
+    assert body["missingScopes"] == missing
+    assert "X-Deletion-Id" not in headers
+    assert world.live(link_id)
+    granted = f"{scopes} {' '.join(missing)}"
+    assert ask(world, asked, scopes=granted)[0] == (200 if dry_run else 202)
+
+
+def test_the_list_and_the_record_of_a_running_erasure_have_the_same_counts(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = world.create(40)
+    erase_group = engine._erase_group
+    first = iter([True])
+
+    def die_after_the_first(*given: Any) -> list[int]:
+        if next(first, False):
+            erase_group(*given)
+        raise Killed
+
+    monkeypatch.setattr(engine, "_erase_group", die_after_the_first)
+    with pytest.raises(Killed):
+        ask(world, {"ids": ids, "mode": "erase", "export": False})
+
+    [listed] = send(world, "GET", "/api/deletions")[1]["deletions"]
+    _, read, _ = send(world, "GET", "/api/deletions/{id}", path={"id": listed["id"]})
+
+    erased = [each for each in read["results"] if each["outcome"] == "erased"]
+    assert 0 < len(erased) < 40
+    assert listed["counts"] == {
+        "requested": 40, "deleted": len(erased), "notFound": 0, "pending": 40 - len(erased),
+        "restored": 0, "failed": 0,
+    }  # fmt: skip
+    assert listed == {name: read[name] for name in listed}
+
+
+def test_every_answer_says_that_an_export_comes_first(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Queue, "send", lambda *_, **__: None)
+    [given] = world.create(1)
+    world.create(1, tags=["summer"])
+    for asked in ({"ids": [given]}, {"filter": {"tag": "summer"}}):
+        status, made, headers = ask(world, asked | {"export": True})
+        _, read, _ = send(world, "GET", "/api/deletions/{id}", path={"id": made["id"]})
+        listed = send(world, "GET", "/api/deletions", query={"limit": "1"})[1]["deletions"][0]
+
+        assert status == 202
+        assert headers["X-Deletion-Id"] == made["id"]
+        assert made["state"] == read["state"] == listed["state"] == "exporting"
+        assert made["export"] == read["export"] == listed["export"]
+        assert made["export"] == {"url": None, "expiresAt": None}
+
+
+def test_a_filter_that_is_resolved_in_the_background_is_exported_first(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Queue, "send", lambda *_, **__: None)
+    [link_id] = world.create(1, tags=["summer"])
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "_select", lambda *_: Selection())
+        status, made, _ = ask(world, {"filter": {"tag": "summer"}, "export": True})
+    assert (status, made["state"]) == (202, "accepted")
+
+    # Without the stores of an export the worker can only hand it over.
+    resumed = engine.resume(
+        world.workspace_id, made["id"], stores=world.stores, deadline=Deadline(20)
+    )
+
+    _, read, _ = send(world, "GET", "/api/deletions/{id}", path={"id": made["id"]})
+    assert resumed is not None
+    assert resumed.state == read["state"] == "exporting"
     assert world.live(link_id)
 
 

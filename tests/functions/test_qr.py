@@ -13,13 +13,13 @@ import boto3
 import pytest
 import resvg_py
 import zxingcpp
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 from PIL import Image
 
 from functions import qr
 from functions.unlink.clock import Deadline
-from functions.unlink.errors import InvalidRequest, LinkNotFound, Unavailable
+from functions.unlink.errors import InternalError, InvalidRequest, LinkNotFound, Unavailable
 from functions.unlink.procedures.deletion import soft_delete
 from functions.unlink.procedures.qr import MOST_VARIANTS, qr_image
 from functions.unlink.procedures.restoration import RestoreStores, restore
@@ -369,6 +369,39 @@ def test_an_image_that_breaks_off_is_read_again_or_not_there() -> None:
     assert Images(CutOff(1), "b").get("qr/a", deadline=Deadline(5)) == b"image"
     with pytest.raises(Unavailable):
         Images(CutOff(100), "b").get("qr/a", deadline=Deadline(0.01))
+
+
+class Refusing:
+    """A bucket that refuses every call."""
+
+    def _refuse(self, **_: Any) -> dict[str, Any]:
+        response = {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+        raise ClientError(response, "S3")  # type: ignore[arg-type]
+
+    get_object = put_object = _refuse
+
+
+def test_access_denied_is_an_error_and_not_a_missing_image() -> None:
+    images = Images(Refusing(), "b")
+    with pytest.raises(InternalError) as refused:
+        images.get("qr/a", deadline=Deadline(5))
+    assert isinstance(refused.value.__cause__, ClientError)
+
+
+@pytest.mark.engine
+def test_a_refused_cache_is_logged_as_an_error_and_costs_no_image(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    [link] = world.create_items()
+    # The first draw writes the cache, the second reads it.
+    for operation in ("write", "read"):
+        image = draw(world, Images(Refusing(), "b"), link["id"])  # type: ignore[arg-type]
+
+        assert scan(picture(image, Style())) == [f"https://links.example/{link['shortCode']}"]
+        errors = [record for record in caplog.records if record.levelname == "ERROR"]
+        assert f"QR cache {operation} failed" in [record.message for record in errors]
+        assert "AccessDenied" in caplog.text
+        caplog.clear()
 
 
 # -- over the function's handler ------------------------------------------------------------

@@ -312,7 +312,9 @@ def test_only_qr_codes_are_within_reach_of_the_function_that_draws_them(
         (
             {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"},
             [{"Fn::Join": ["", [{"Fn::GetAtt": [bucket, "Arn"]}, "/qr/*"]]}],
-        )
+        ),
+        # So that S3 says NoSuchKey, not AccessDenied, for an image that is missing.
+        ({"s3:ListBucket"}, [{"Fn::GetAtt": [bucket, "Arn"]}]),
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aws_lambda_powertools import Logger
 
 from functions.unlink.clock import Deadline
-from functions.unlink.errors import LinkNotFound, UnlinkError
+from functions.unlink.errors import LinkNotFound, Unavailable, UnlinkError
 from functions.unlink.procedures.find import find_link
 from functions.unlink.qrcodes import Style, render
 from functions.unlink.stores.images import Images
@@ -67,16 +67,23 @@ def qr_image(
 
 
 def _cached(images: Images, key: str) -> bytes | None:
-    """A cache that does not answer is a cache that does not have it."""
+    """The cached image, or None. A failing cache does not fail the request: the image is rendered.
+
+    ``Unavailable`` is a warning. Any other error (such as ``AccessDenied``) needs an operator.
+    """
     try:
         return images.get(key, deadline=Deadline(CACHE_PATIENCE))
+    except Unavailable:
+        log.warning("QR cache read timed out", extra={"key": key}, exc_info=True)
     except UnlinkError:
-        log.warning("the QR cache was not read", extra={"key": key}, exc_info=True)
-        return None
+        log.exception("QR cache read failed", extra={"key": key})
+    return None
 
 
 def _store(images: Images, key: str, image: bytes, style: Style) -> None:
     try:
         images.put(key, image, content_type=style.media_type, deadline=Deadline(CACHE_PATIENCE))
+    except Unavailable:
+        log.warning("QR cache write timed out", extra={"key": key}, exc_info=True)
     except UnlinkError:
-        log.warning("the QR cache was not written", extra={"key": key}, exc_info=True)
+        log.exception("QR cache write failed", extra={"key": key})

@@ -208,7 +208,9 @@ class DeletionsTable:
     ) -> tuple[list[Deletion], bool]:
         """Headers of a workspace, newest first, without ids and outcomes; and whether more follow.
 
-        ``before`` is the id of the last deletion of the page before.
+        ``before`` is the id of the last deletion of the page before. A running erasure comes with
+        its outcomes: its header lags behind its transactions, and ``GET /api/deletions/{id}``
+        counts what they did.
         """
         condition = "pk=:workspace"
         values = {":workspace": {"S": workspace_id}}
@@ -229,7 +231,19 @@ class DeletionsTable:
             Limit=limit,
             ConsistentRead=True,
         )
-        return [_deletion(item) for item in answer["Items"]], "LastEvaluatedKey" in answer
+        found = [_deletion(item) for item in answer["Items"]]
+        running = [n for n, each in enumerate(found) if each.open and each.mode == "erase"]
+
+        def read(number: int) -> None:
+            whole = self.header(workspace_id, found[number].id, deadline=deadline)
+            if whole is not None:
+                if whole.open:
+                    self.read_done(whole, deadline=deadline)
+                found[number] = whole
+
+        if running:
+            in_parallel(read, running)
+        return found, "LastEvaluatedKey" in answer
 
     def read_done(self, deletion: Deletion, *, deadline: Deadline) -> None:
         """Take over what erasing transactions recorded as their own outcome items."""
@@ -391,15 +405,16 @@ class DeletionsTable:
         deletion.chunk_prefix = f"{deletion.lease}#"
         self._put_chunks(deletion, deadline)
         [(attribute, ids)] = _recorded_ids(deletion).items()
+        state = "exporting" if deletion.export is not None else "deleting"
         not_yet_resolved = "#state=:accepted AND lease=:lease"
         met = self._advance(
             deletion,
-            f"SET #state=:deleting, {_PROGRESS}, chunkPrefix=:prefix, {attribute}=:ids",
+            f"SET #state=:next, {_PROGRESS}, chunkPrefix=:prefix, {attribute}=:ids",
             condition=not_yet_resolved,
             values=_progress(deletion)
             | {
                 ":accepted": {"S": "accepted"},
-                ":deleting": {"S": "deleting"},
+                ":next": {"S": state},
                 ":lease": {"S": deletion.lease or ""},
                 ":prefix": {"S": deletion.chunk_prefix},
                 ":ids": ids,
@@ -409,7 +424,7 @@ class DeletionsTable:
         # A lost answer of this very call shows our own prefix.
         if met is not None and met.get("chunkPrefix", {}).get("S") != deletion.chunk_prefix:
             return False
-        deletion.state = "deleting"
+        deletion.state = state
         return True
 
     def save_progress(
@@ -548,6 +563,7 @@ _LISTED = {
             "receipt",
             "selector",
             "failure",
+            "export",
         ]
     )
 }

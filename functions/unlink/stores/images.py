@@ -11,21 +11,25 @@ from functions.unlink.errors import UnlinkError
 from functions.unlink.stores.buckets import Bucket
 from functions.unlink.stores.client import call
 
-#: What S3 answers for an object that is not there: the second, when the caller may not list the
-#: bucket (S3 API Reference, GetObject, "Permissions").
-_ABSENT = frozenset({"NoSuchKey", "AccessDenied"})
+#: S3's error code for an object that does not exist. S3 sends it only to callers with
+#: ``s3:ListBucket``; others get ``AccessDenied`` (API Reference, GetObject, "Permissions"). The
+#: role has that permission, so ``AccessDenied`` here always means a missing permission.
+_ABSENT = "NoSuchKey"
 
 
 class Images(Bucket):
     """Objects of the bucket by their keys, ``qr/{workspaceId}/{linkId}/{variant}``."""
 
     def get(self, key: str, *, deadline: Deadline) -> bytes | None:
-        """The image, or None when there is none (its lifecycle rule may have removed it)."""
+        """The image, or None when there is none (its lifecycle rule may have removed it).
+
+        Raises ``InternalError`` when S3 refuses the call, ``Unavailable`` when it does not answer.
+        """
         try:
             body: bytes = call(self._read, deadline=deadline, Bucket=self.name, Key=key)
         except UnlinkError as error:
             cause = error.__cause__
-            if isinstance(cause, ClientError) and cause.response["Error"]["Code"] in _ABSENT:
+            if isinstance(cause, ClientError) and cause.response["Error"]["Code"] == _ABSENT:
                 return None
             raise
         return body
