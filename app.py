@@ -4,13 +4,31 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from aws_cdk import App, RemovalPolicy
+from aws_cdk import Annotations, App, RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
+from infra.firewall import CLOUDFRONT_REGION, CdnFirewallStack, firewall_stack_name
 from infra.packaging import LAMBDA_ARM64, Target
 from infra.settings import Cdn, CustomDomain, OnDemand, Settings
 from infra.stack import UnlinkStack
+
+#: The most that run at a time, by function; no other function can take it from them. Together 715
+#: of the usual 1,000; `links`, `analytics`, `qr` and `docs` share the rest. Lambda insists that 100
+#: stay unreserved. The authorizer's is what the stage's throttle admits in 20 ms each.
+RESERVED = {
+    "redirect": 300,
+    "deletions": 100,
+    "authorizer": 100,
+    # Streams: one run a shard.
+    "tally": 100,
+    "cleanup": 50,
+    "announce": 20,
+    # Queues: no less than the `max_concurrency` of their event sources.
+    "resume": 20,
+    "erase": 20,
+    "export": 5,
+}
 
 
 def settings_of(context: Mapping[str, str]) -> Settings:
@@ -25,8 +43,10 @@ def settings_of(context: Mapping[str, str]) -> Settings:
     - `corsAllowOrigins`: comma separated, without spaces
     - `alarmEmail`
     - `domainName`, `certificateArn`, and optionally `basePath`, `hostedZoneId`, `hostedZoneName`
-    - `cdn=true`, and optionally `cdnDomainName`, `cdnCertificateArn`
-    - `waf=true`
+    - `cdn=true`, and optionally `cdnDomainName`, `cdnCertificateArn`, `cdnWebAclArn`
+    - `waf=true`; with `cdn` it also needs `cdnWebAclArn`, which the firewall stack outputs
+    - `reservedConcurrency=false`: reserve none, for an account with a small quota
+    - `rateLimit`: requests a second that the stage admits to each method
     """
     stage = context.get("stage") or "prod"
     match stage:
@@ -37,7 +57,7 @@ def settings_of(context: Mapping[str, str]) -> Settings:
                 # A mistake of ours or a flood may cost so much a second, and no more.
                 capacity=OnDemand(max_reads=40_000, max_writes=40_000),
                 log_retention=logs.RetentionDays.THREE_MONTHS,
-                reserved_concurrency={"redirect": 300, "deletions": 100, "resume": 20},
+                reserved_concurrency=RESERVED,
             )
         case "dev" | "smoke":
             settings = Settings(
@@ -62,6 +82,10 @@ def settings_of(context: Mapping[str, str]) -> Settings:
             )
         case _:
             raise ValueError(f"unknown stage {stage!r}: expected prod, dev, smoke or local")
+    if context.get("reservedConcurrency") == "false":
+        settings = replace(settings, reserved_concurrency={})
+    if "rateLimit" in context:
+        settings = replace(settings, rate_limit=_whole_number("rateLimit", context["rateLimit"]))
     if "gradual" in context:
         settings = replace(settings, gradual_deployment=context["gradual"] == "true")
     return replace(
@@ -93,7 +117,14 @@ def _cdn(context: Mapping[str, str]) -> Cdn | None:
     return Cdn(
         domain_name=context.get("cdnDomainName", ""),
         certificate_arn=context.get("cdnCertificateArn", ""),
+        web_acl_arn=context.get("cdnWebAclArn", ""),
     )
+
+
+def _whole_number(name: str, given: str) -> int:
+    if not (given.isascii() and given.isdecimal()):
+        raise ValueError(f"{name} {given!r}: expected a whole number")
+    return int(given)
 
 
 CONTEXT = (
@@ -110,7 +141,10 @@ CONTEXT = (
     "cdn",
     "cdnDomainName",
     "cdnCertificateArn",
+    "cdnWebAclArn",
     "waf",
+    "reservedConcurrency",
+    "rateLimit",
 )
 
 
@@ -125,7 +159,18 @@ def add_stack(app: App, *, code: lambda_.Code | None = None) -> UnlinkStack:
             if value not in (None, "")
         }
     )
-    return UnlinkStack(app, f"Unlink-{settings.stage}", settings=settings, code=code)
+    stack = UnlinkStack(app, f"Unlink-{settings.stage}", settings=settings, code=code)
+    if settings.cdn is not None and settings.waf:
+        name = firewall_stack_name(settings.stage)
+        CdnFirewallStack(app, name, stage=settings.stage)
+        if not settings.cdn.web_acl_arn:
+            # An error of this stack alone: the CLI still deploys the other one.
+            Annotations.of(stack).add_error(
+                "cdn and waf together need the web ACL of the distribution, which CloudFront takes "
+                f"from {CLOUDFRONT_REGION} only. Deploy {name} first, then give its output "
+                "WebAclArn: -c cdnWebAclArn=arn:..."
+            )
+    return stack
 
 
 if __name__ == "__main__":

@@ -7,14 +7,10 @@ from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
 from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_route53_targets as targets
-from aws_cdk import aws_wafv2 as waf
 from constructs import Construct
 
+from infra.firewall import StageFirewall
 from infra.settings import Cdn, CustomDomain, Settings
-
-#: Requests of one address in five minutes, beyond which it is blocked. Twice the largest plan's
-#: rate: several keys may share an address.
-WAF_RATE = 100_000
 
 #: What a redirect reads of a visitor's request, and what CloudFront knows of the visitor. At most
 #: ten (CloudFront quotas, "Headers per origin request policy").
@@ -45,7 +41,12 @@ class Edge(Construct):
         if settings.cdn is not None:
             self._add_cdn(settings.cdn)
         if settings.waf:
-            self._add_web_acl()
+            StageFirewall(
+                self,
+                "Firewall",
+                stage_arn=api.deployment_stage.stage_arn,
+                behind_cdn=settings.cdn is not None,
+            )
 
     def _add_domain(self, domain: CustomDomain) -> None:
         name = apigateway.DomainName(
@@ -122,57 +123,7 @@ class Edge(Construct):
             minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
             domain_names=[cdn.domain_name] if cdn.domain_name else None,
             certificate=certificate,
+            web_acl_id=cdn.web_acl_arn or None,
         )
         output = CfnOutput(self, "CdnTarget", value=distribution.distribution_domain_name)
         output.override_logical_id("CdnTarget")
-
-    def _add_web_acl(self) -> None:
-        acl = waf.CfnWebACL(
-            self,
-            "WebAcl",
-            scope="REGIONAL",
-            default_action=waf.CfnWebACL.DefaultActionProperty(allow={}),
-            visibility_config=_visible("web-acl"),
-            rules=[
-                _managed(0, "AWSManagedRulesAmazonIpReputationList"),
-                # Not the common rule set: it blocks bodies over 8 KB, and a delete has 400.
-                _managed(1, "AWSManagedRulesKnownBadInputsRuleSet"),
-                waf.CfnWebACL.RuleProperty(
-                    name="rate-per-address",
-                    priority=2,
-                    action=waf.CfnWebACL.RuleActionProperty(block={}),
-                    visibility_config=_visible("rate-per-address"),
-                    statement=waf.CfnWebACL.StatementProperty(
-                        rate_based_statement=waf.CfnWebACL.RateBasedStatementProperty(
-                            limit=WAF_RATE, aggregate_key_type="IP"
-                        )
-                    ),
-                ),
-            ],
-        )
-        waf.CfnWebACLAssociation(
-            self,
-            "WebAclAssociation",
-            resource_arn=self._api.deployment_stage.stage_arn,
-            web_acl_arn=acl.attr_arn,
-        )
-
-
-def _managed(priority: int, name: str) -> waf.CfnWebACL.RuleProperty:
-    return waf.CfnWebACL.RuleProperty(
-        name=name,
-        priority=priority,
-        override_action=waf.CfnWebACL.OverrideActionProperty(none={}),
-        visibility_config=_visible(name),
-        statement=waf.CfnWebACL.StatementProperty(
-            managed_rule_group_statement=waf.CfnWebACL.ManagedRuleGroupStatementProperty(
-                vendor_name="AWS", name=name
-            )
-        ),
-    )
-
-
-def _visible(name: str) -> waf.CfnWebACL.VisibilityConfigProperty:
-    return waf.CfnWebACL.VisibilityConfigProperty(
-        cloud_watch_metrics_enabled=True, metric_name=name, sampled_requests_enabled=False
-    )

@@ -14,6 +14,12 @@ from infra.packaging import Target
 #: the templates that origins are written into.
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 
+_CDN_WEB_ACL = re.compile(r"arn:aws[a-z-]*:wafv2:us-east-1:[0-9]{12}:global/webacl/[\w-]+/[\w-]+")
+
+#: API Gateway's default quota of an account and region, requests a second. Some regions have a
+#: quarter of it (API Gateway Developer Guide, "Quotas", "Throttle quota per account").
+ACCOUNT_RATE_QUOTA = 10_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class OnDemand:
@@ -72,11 +78,20 @@ class Cdn:
     """CloudFront in front of the redirects, which it never caches: a delete holds at once.
 
     `domain_name` needs an ACM certificate in us-east-1; without it the distribution has a name
-    of CloudFront's.
+    of CloudFront's. `web_acl_arn` is of a web ACL with the scope CLOUDFRONT, also in us-east-1;
+    "" for none.
     """
 
     domain_name: str = ""
     certificate_arn: str = ""
+    web_acl_arn: str = ""
+
+    def __post_init__(self) -> None:
+        if self.web_acl_arn and not _CDN_WEB_ACL.fullmatch(self.web_acl_arn):
+            raise ValueError(
+                f"cdnWebAclArn {self.web_acl_arn!r}: expected the ARN of a web ACL with the scope "
+                "CLOUDFRONT, arn:aws:wafv2:us-east-1:ACCOUNT:global/webacl/NAME/ID"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +117,8 @@ class Settings:
     public_base_url: str = ""
     custom_domain: CustomDomain | None = None
     cdn: Cdn | None = None
-    #: A web ACL in front of the API: address reputation, known bad inputs, a rate per address.
+    #: A web ACL at the API's stage: address reputation, known bad inputs, rates per address. With
+    #: a distribution it leaves redirects out, and the distribution needs a web ACL of its own.
     waf: bool = False
     #: Origins that browsers may call `/api` from. Any may by default, without credentials: a
     #: caller is known by its Authorization alone, which no browser sends by itself.
@@ -119,17 +135,37 @@ class Settings:
     gradual_deployment: bool = True
     #: Function name -> the most that run at a time, taken from the account's quota for it alone.
     reserved_concurrency: Mapping[str, int] = field(default_factory=dict)
-    #: Redirects take no key, so this is their only ceiling: requests per second, for all links.
-    redirect_rate_limit: int = 2_500
-    redirect_burst_limit: int = 2_500
+    #: Requests a second that the stage admits to each method, below the account's quota: a flood
+    #: without a key must not use up what the account's other APIs have.
+    rate_limit: int = 4_000
 
     def __post_init__(self) -> None:
+        if not 0 < self.rate_limit < ACCOUNT_RATE_QUOTA:
+            raise ValueError(
+                f"rateLimit {self.rate_limit}: expected 1 to {ACCOUNT_RATE_QUOTA - 1} requests a "
+                "second, below the account's quota for API Gateway"
+            )
         origins = self.cors_allow_origins
         if origins != ("*",) and not (origins and all(map(_ORIGIN.fullmatch, origins))):
             raise ValueError(
                 f"corsAllowOrigins {','.join(origins)!r}: expected * alone, or origins such as "
                 "https://app.example.com, separated by commas"
             )
+
+    @property
+    def burst_limit(self) -> int:
+        """Requests at once: half of the rate, as AWS sets its own quotas."""
+        return max(1, self.rate_limit // 2)
+
+    @property
+    def redirect_rate_limit(self) -> int:
+        """Visits a second, of all links. Less than the stage's, so that the API stays reachable."""
+        return max(1, self.rate_limit * 5 // 8)
+
+    @property
+    def redirect_burst_limit(self) -> int:
+        """Visits at once."""
+        return self.redirect_rate_limit
 
     @property
     def short_url_base(self) -> str:

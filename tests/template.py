@@ -24,8 +24,11 @@ def synthesized_template(stage: str = "prod") -> Template:
     return synthesize(stage=stage)
 
 
-def synthesize(**context: str | bool) -> Template:
-    """Synthesize the template for a context such as `stage="dev"`, anew at each call."""
+def synthesize(stack_name: str | None = None, /, **context: str | bool) -> Template:
+    """Synthesize the template for a context such as `stage="dev"`, at each call.
+
+    It is the main stack's, unless `stack_name` is another one of the app.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         code = Path(scratch, "code")
         code.mkdir()
@@ -33,7 +36,10 @@ def synthesize(**context: str | bool) -> Template:
         app = App(outdir=str(Path(scratch, "out")), context=context)
         stack = add_stack(app, code=lambda_.Code.from_asset(str(code)))
         assembly = app.synth()
-        path = Path(assembly.directory, assembly.get_stack_by_name(stack.stack_name).template_file)
+        path = Path(
+            assembly.directory,
+            assembly.get_stack_by_name(stack_name or stack.stack_name).template_file,
+        )
         template: Template = json.loads(path.read_text(encoding="utf-8"))
     return template
 

@@ -80,6 +80,7 @@ SAYS: dict[str, tuple[str, ...]] = {
     "Function errors": (ANY_LINE,),
     "Function exceptions": (ANY_LINE,),
     "Function throttles": (rf"^\d+\t\d+\n{ANY_LINE}",),
+    "Floods": (ANY_LINE,),
     "Slow redirects": (ANY_LINE,),
     "Old messages": (rf"QueuesErase\S*\nATTRIBUTES\t\d+\t\d+\t\d+\n[\s\S]*{ANY_LINE}",),
     "Dead letters": (r"a message that failed", r""),

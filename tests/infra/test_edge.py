@@ -60,20 +60,6 @@ def test_cloudfront_never_keeps_a_redirect() -> None:
     assert len(throttled) == 2
 
 
-def test_a_web_acl_stands_in_front_by_flag() -> None:
-    template = synthesize(waf="true")
-    [acl] = resources(template, "AWS::WAFv2::WebACL").values()
-    rules = {rule["Name"] for rule in acl["Properties"]["Rules"]}
-    # The common rule set would block a body over 8 KB.
-    assert rules == {
-        "AWSManagedRulesAmazonIpReputationList",
-        "AWSManagedRulesKnownBadInputsRuleSet",
-        "rate-per-address",
-    }
-    [association] = resources(template, "AWS::WAFv2::WebACLAssociation").values()
-    assert association
-
-
 def test_short_urls_start_with_what_visitors_reach() -> None:
     assert settings_of({}).short_url_base == ""
     assert settings_of(DOMAIN).short_url_base == "https://go.example.com"

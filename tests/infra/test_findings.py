@@ -22,23 +22,26 @@ EVERYTHING = {
     "cdn": "true",
     "cdnDomainName": "l.example.com",
     "cdnCertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/two",
+    "cdnWebAclArn": "arn:aws:wafv2:us-east-1:000000000000:global/webacl/WebAcl-x/0c6c8dd1",
     "waf": "true",
 }
 
 
-def checked(directory: Path, **context: str) -> Path:
-    """Synthesize with the rules on: a finding without an answer fails. Returns the template."""
+def checked(directory: Path, **context: str) -> list[Path]:
+    """Synthesize with the rules on: a finding without an answer fails. Returns the templates."""
     code = directory / "code"
     code.mkdir()
     (code / "stand_in.py").write_text("", encoding="utf-8")
     app = App(outdir=str(directory / "out"), context=context)
     stack = add_stack(app, code=lambda_.Code.from_asset(str(code)))
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    return Path(app.synth().directory, f"{stack.stack_name}.template.json")
+    templates = sorted(Path(app.synth().directory).glob("*.template.json"))
+    assert f"{stack.stack_name}.template.json" in {each.name for each in templates}
+    return templates
 
 
-def linted(template: Path) -> str:
-    """What cfn-lint says of the template; nothing when it finds nothing."""
+def linted(*templates: Path) -> str:
+    """What cfn-lint says of the templates; nothing when it finds nothing."""
     done = subprocess.run(
         [
             str(Path(sys.executable).with_name("cfn-lint")),
@@ -46,7 +49,7 @@ def linted(template: Path) -> str:
             "--ignore-checks=W3005",
             "--regions=us-east-1",
             "--",
-            str(template),
+            *map(str, templates),
         ],
         capture_output=True,
         text=True,
@@ -56,10 +59,16 @@ def linted(template: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "context", [{"stage": "prod"}, EVERYTHING], ids=["production", "every option"]
+    "context",
+    [
+        {"stage": "prod"},
+        EVERYTHING | {"waf": "false", "cdnWebAclArn": ""},
+        EVERYTHING,
+    ],
+    ids=["production", "a distribution without a web ACL", "every option"],
 )
 def test_every_finding_has_an_answer(tmp_path: Path, context: dict[str, str]) -> None:
-    assert linted(checked(tmp_path, **context)) == ""
+    assert linted(*checked(tmp_path, **context)) == ""
 
 
 def test_every_reason_says_something() -> None:

@@ -1,0 +1,318 @@
+"""WAF: which requests each rule counts, and which web ACL stands where."""
+
+import json
+import re
+from functools import cache
+from typing import Any
+
+import pytest
+from aws_cdk import App
+from aws_cdk import aws_lambda as lambda_
+
+from app import add_stack, settings_of
+from functions.unlink.keys import generate_api_key
+from infra.firewall import firewall_stack_name
+from tests.template import Template, invoked_function, resources, synthesize, synthesized_template
+from tests.tokens import token
+
+ACL_ARN = "arn:aws:wafv2:us-east-1:000000000000:global/webacl/WebAcl-x/0c6c8dd1"
+
+
+BOTH = {"cdn": "true", "waf": "true", "cdnWebAclArn": ACL_ARN}
+
+
+@cache
+def with_waf() -> Template:
+    """A stage with a web ACL and no distribution."""
+    return synthesize(waf="true")
+
+
+@cache
+def with_both() -> Template:
+    """A stage with a web ACL behind a distribution that has its own."""
+    return synthesize(**BOTH)
+
+
+@cache
+def firewall() -> Template:
+    """The stack of the distribution's web ACL."""
+    return synthesize(firewall_stack_name("prod"), **BOTH)
+
+
+def rules(template: Template) -> dict[str, dict[str, Any]]:
+    [acl] = resources(template, "AWS::WAFv2::WebACL").values()
+    found = acl["Properties"]["Rules"]
+    assert [rule["Priority"] for rule in found] == list(range(len(found)))
+    return {rule["Name"]: rule for rule in found}
+
+
+def rates(template: Template) -> dict[str, dict[str, Any]]:
+    """The rate-based statements by rule."""
+    return {
+        name: rule["Statement"]["RateBasedStatement"]
+        for name, rule in rules(template).items()
+        if "RateBasedStatement" in rule["Statement"]
+    }
+
+
+def matches(statement: dict[str, Any] | None, request: dict[str, str]) -> bool:
+    """Evaluate a WAF statement over `path`, `method` and, if there is one, `authorization`."""
+    if statement is None:
+        return True
+    [(kind, given)] = statement.items()
+    if kind == "NotStatement":
+        return not matches(given["Statement"], request)
+    if kind == "AndStatement":
+        return all(matches(each, request) for each in given["Statements"])
+    match given["FieldToMatch"]:
+        case {"UriPath": {}}:
+            value = request["path"].replace("%61", "a")
+        case {"Method": {}}:
+            value = request["method"]
+        case {"SingleHeader": {"Name": name}}:
+            if name not in request:
+                return False
+            value = request[name]
+    if kind == "RegexMatchStatement":
+        return re.search(given["RegexString"], value) is not None
+    assert kind == "ByteMatchStatement"
+    wanted = given["SearchString"]
+    return value == wanted if given["PositionalConstraint"] == "EXACTLY" else wanted in value
+
+
+def counted_by(template: Template, method: str, path: str, authorization: str = "") -> set[str]:
+    request = {"method": method, "path": path}
+    if authorization:
+        request["authorization"] = authorization
+    return {
+        name
+        for name, rate in rates(template).items()
+        if matches(rate.get("ScopeDownStatement"), request)
+    }
+
+
+KEY = generate_api_key()
+SESSION = token()
+
+ALL = "rate-per-address"
+VISITS = "redirects-per-address"
+REFUSED = "credentials-per-address"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "authorization", "expected"),
+    [
+        ("GET", "/prod/abc123", "", {ALL, VISITS}),
+        ("HEAD", "/abc123", "", {ALL, VISITS}),
+        ("GET", "/prod/", "", {ALL, VISITS}),
+        ("GET", "/prod/api/links", KEY, {ALL}),
+        ("GET", "/api/links", f"Bearer {KEY}", {ALL}),
+        ("GET", "/base/api/links", f"bEARER  {KEY} ", {ALL}),
+        ("POST", "/prod/api/links", f"Bearer {SESSION}", {ALL}),
+        ("POST", "/prod/%61pi/links", "Bearer invented", {ALL, REFUSED}),
+        ("POST", "/prod/api/links", "Bearer invented", {ALL, REFUSED}),
+        ("POST", "/prod/api/links", f"Bearer {KEY}x", {ALL, REFUSED}),
+        ("POST", "/prod/api/links", f"Basic {KEY}", {ALL, REFUSED}),
+        ("POST", "/prod/api/links", "", {ALL, REFUSED}),
+        # A browser sends no credential with a preflight.
+        ("OPTIONS", "/prod/api/links", "", {ALL}),
+    ],
+)
+def test_each_rate_counts_its_own_requests(
+    method: str, path: str, authorization: str, expected: set[str]
+) -> None:
+    assert counted_by(with_waf(), method, path, authorization) == expected
+
+
+def test_the_rates_are_per_address_and_allow_what_a_plan_allows() -> None:
+    found = rates(with_waf())
+    assert {name: rate["Limit"] for name, rate in found.items()} == {
+        ALL: 100_000,
+        VISITS: 12_000,
+        REFUSED: 1_000,
+    }
+    for rate in found.values():
+        assert rate["AggregateKeyType"] == "IP"
+        assert rate["EvaluationWindowSec"] == 300
+    # An enterprise key may send 10,000 a minute, and two may share an address.
+    assert found[ALL]["Limit"] >= 2 * 5 * 10_000
+
+
+def test_the_web_acl_has_the_managed_rules_that_a_long_body_passes() -> None:
+    managed = {
+        name
+        for name, rule in rules(with_waf()).items()
+        if "ManagedRuleGroupStatement" in rule["Statement"]
+    }
+    # The common rule set would block a body over 8 KB.
+    assert managed == {
+        "AWSManagedRulesAmazonIpReputationList",
+        "AWSManagedRulesKnownBadInputsRuleSet",
+    }
+
+
+def test_a_blocked_client_is_told_when_to_come_back() -> None:
+    [acl] = resources(with_waf(), "AWS::WAFv2::WebACL").values()
+    bodies = acl["Properties"]["CustomResponseBodies"]
+    for name, rule in rules(with_waf()).items():
+        if "RateBasedStatement" not in rule["Statement"]:
+            continue
+        answer = rule["Action"]["Block"]["CustomResponse"]
+        assert answer["ResponseCode"] == 429, name
+        headers = {each["Name"]: each["Value"] for each in answer["ResponseHeaders"]}
+        assert headers["Retry-After"] == "300"
+        assert headers["Strict-Transport-Security"] == "max-age=31536000"
+        body = bodies[answer["CustomResponseBodyKey"]]["Content"]
+        assert body.isascii()
+        assert json.loads(body) == {
+            "statusCode": 429,
+            "error": {"en": "Rate limit exceeded", "ar": "تم تجاوز حد المعدل"},
+            "message": "Rate limit exceeded",
+            "retryAfter": 300,
+        }
+
+
+def test_without_a_distribution_one_web_acl_stands_at_the_stage() -> None:
+    template = with_waf()
+    [acl] = resources(template, "AWS::WAFv2::WebACL").values()
+    assert acl["Properties"]["Scope"] == "REGIONAL"
+    [stage] = resources(template, "AWS::ApiGateway::Stage")
+    [association] = resources(template, "AWS::WAFv2::WebACLAssociation").values()
+    assert {"Ref": stage} in association["Properties"]["ResourceArn"]["Fn::Join"][1]
+
+
+def test_behind_cloudfront_no_rate_counts_cloudfronts_own_addresses() -> None:
+    template = with_both()
+    # What CloudFront passes on; all of it arrives from CloudFront's addresses.
+    for method, path in (("GET", "/prod/abc123"), ("HEAD", "/prod/abc123"), ("GET", "/prod/")):
+        assert counted_by(template, method, path) == set()
+    # Callers of the API reach the stage directly.
+    assert counted_by(template, "GET", "/prod/api/links", KEY) == {ALL}
+    assert counted_by(template, "GET", "/prod/api/links", "x") == {ALL, REFUSED}
+
+
+def test_the_distribution_counts_visitors_where_their_addresses_are_seen() -> None:
+    [acl] = resources(firewall(), "AWS::WAFv2::WebACL").values()
+    assert acl["Properties"]["Scope"] == "CLOUDFRONT"
+    assert {name: rate["Limit"] for name, rate in rates(firewall()).items()} == {VISITS: 12_000}
+    assert counted_by(firewall(), "GET", "/abc123") == {VISITS}
+    [name] = resources(firewall(), "AWS::WAFv2::WebACL")
+    assert firewall()["Outputs"]["WebAclArn"]["Value"] == {"Fn::GetAtt": [name, "Arn"]}
+    [distribution] = resources(with_both(), "AWS::CloudFront::Distribution").values()
+    assert distribution["Properties"]["DistributionConfig"]["WebACLId"] == ACL_ARN
+
+
+def test_the_distributions_web_acl_is_made_in_the_region_that_cloudfront_reads() -> None:
+    app = App(context=BOTH)
+    add_stack(app, code=lambda_.Code.from_inline("def handler(): ..."))
+    artifact = app.synth().get_stack_by_name("Unlink-prod-firewall")
+    assert artifact.environment.region == "us-east-1"
+
+
+def errors(**context: str) -> list[str]:
+    """What makes the CLI refuse to deploy the main stack."""
+    app = App(context=context)
+    stack = add_stack(app, code=lambda_.Code.from_inline("def handler(): ..."))
+    messages = app.synth().get_stack_by_name(stack.stack_name).messages
+    return [str(each.entry.data) for each in messages if each.level.name == "ERROR"]
+
+
+def test_both_without_the_distributions_web_acl_are_refused_with_the_way_out() -> None:
+    [error] = errors(cdn="true", waf="true")
+    assert "Deploy Unlink-prod-firewall first" in error
+    assert "-c cdnWebAclArn=" in error
+    assert errors(**BOTH) == []
+    assert errors(cdn="true") == []
+    assert errors(waf="true") == []
+
+
+def test_a_web_acl_of_ones_own_may_stand_before_the_distribution() -> None:
+    template = synthesize(cdn="true", cdnWebAclArn=ACL_ARN)
+    [distribution] = resources(template, "AWS::CloudFront::Distribution").values()
+    assert distribution["Properties"]["DistributionConfig"]["WebACLId"] == ACL_ARN
+    assert not resources(template, "AWS::WAFv2::WebACL")
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "WebAcl",
+        ACL_ARN.replace("us-east-1", "eu-central-1"),
+        ACL_ARN.replace("global", "regional"),
+        ACL_ARN + " ",
+    ],
+)
+def test_a_web_acl_that_cloudfront_would_refuse_is_refused(arn: str) -> None:
+    with pytest.raises(ValueError, match="cdnWebAclArn"):
+        settings_of({"cdn": "true", "cdnWebAclArn": arn})
+
+
+def test_the_stage_has_a_throttle_below_the_accounts_quota(template: Template) -> None:
+    [stage] = resources(template, "AWS::ApiGateway::Stage").values()
+    [whole] = [
+        each for each in stage["Properties"]["MethodSettings"] if each["ResourcePath"] == "/*"
+    ]
+    assert whole["HttpMethod"] == "*"
+    assert whole["ThrottlingRateLimit"] == 4_000
+    assert whole["ThrottlingBurstLimit"] == 2_000
+
+
+def test_a_region_with_a_smaller_quota_may_have_a_lower_throttle() -> None:
+    [stage] = resources(synthesize(rateLimit="1200"), "AWS::ApiGateway::Stage").values()
+    limits = {
+        (each["HttpMethod"], each["ResourcePath"]): each["ThrottlingRateLimit"]
+        for each in stage["Properties"]["MethodSettings"]
+    }
+    assert limits["*", "/*"] == 1_200
+    assert limits["GET", "/~1{code}"] == 750
+
+
+@pytest.mark.parametrize("limit", ["0", "10000", "-1", "many", "1.5"])
+def test_a_throttle_that_is_none_is_refused(limit: str) -> None:
+    with pytest.raises(ValueError, match="rateLimit"):
+        settings_of({"rateLimit": limit})
+
+
+def reserved(template: Template) -> dict[str, int]:
+    return {
+        function["Properties"]["Handler"].split(".")[1]: function["Properties"][
+            "ReservedConcurrentExecutions"
+        ]
+        for function in resources(template, "AWS::Lambda::Function").values()
+        if "ReservedConcurrentExecutions" in function["Properties"]
+    }
+
+
+def test_the_authorizer_and_the_workers_have_concurrency_of_their_own(template: Template) -> None:
+    found = reserved(template)
+    assert set(found) >= {
+        "authorizer",
+        "redirect",
+        "resume",
+        "erase",
+        "export",
+        "tally",
+        "cleanup",
+        "announce",
+    }
+    # Lambda keeps 100 of an account's 1,000 unreserved; the API's other functions need more.
+    assert sum(found.values()) == 715
+    assert found["authorizer"] * (1_000 / 20) >= 4_000, "the stage admits more than it can check"
+
+
+def test_a_queue_never_sends_more_at_a_time_than_its_worker_may_run(template: Template) -> None:
+    queues = {}
+    for mapping in resources(template, "AWS::Lambda::EventSourceMapping").values():
+        if "ScalingConfig" in mapping["Properties"]:
+            function = invoked_function(template, mapping["Properties"]["FunctionName"])
+            at_a_time = mapping["Properties"]["ScalingConfig"]["MaximumConcurrency"]
+            queues[function["Handler"].split(".")[1]] = at_a_time
+    assert queues.keys() == {"resume", "erase", "export"}
+    found = reserved(template)
+    assert {name: at_a_time for name, at_a_time in queues.items() if at_a_time > found[name]} == {}
+
+
+@pytest.mark.parametrize("value", [False, "false"])
+def test_an_account_with_a_small_quota_reserves_none(value: Any) -> None:
+    assert reserved(synthesize(reservedConcurrency=value)) == {}
+    assert reserved(synthesized_template("dev")) == {}
