@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Collection, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from functions.unlink.settings import optional_setting
+from functions.unlink.uris import split
 
 
 def short_url_base(event: Mapping[str, Any]) -> str:
@@ -58,16 +58,32 @@ def _called(event: Mapping[str, Any]) -> str:
 
 def _place(address: str) -> tuple[str, int]:
     """Host and port; http and https of one host lead to each other."""
-    parts = urlsplit(address)
-    host, port = (parts.hostname or "").rstrip("."), parts.port or 80
-    return "localhost" if _is_this_machine(host) else host, 80 if port == 443 else port
+    # Imported here: it costs a cold start, and only creating and changing links needs it.
+    from functions.unlink.hosts import InvalidHost, canonical_host, split_authority
 
-
-def _is_this_machine(host: str) -> bool:
-    """RFC 6761, section 6.3, and the loopback addresses."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
+    parts = split(address)
+    authority = (parts.authority if parts else None) or ""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        host, port = split_authority(authority)
+        host = canonical_host(host)
+    except InvalidHost:
+        host, port = authority.lower(), ""
+    host = _usual_address(host.rstrip("."))
+    number = int(port[1:] or 80)
+    return host, 80 if number == 443 else number
+
+
+def _usual_address(host: str) -> str:
+    """One name for one machine: ``localhost`` for this one, the IPv4 form of a mapped address.
+
+    This machine: RFC 6761, section 6.3, the loopback addresses, and the unspecified ones, which
+    systems connect to themselves.
+    """
+    if host == "localhost" or host.endswith(".localhost"):
+        return "localhost"
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
-        return False
+        return host
+    address = getattr(address, "ipv4_mapped", None) or address
+    return "localhost" if address.is_loopback or address.is_unspecified else str(address)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, unquote_plus, urlsplit, urlunsplit
+from urllib.parse import quote, unquote_plus
+
+from functions.unlink.uris import to_uri
 
 UTM_NAMES = ("source", "medium", "campaign", "term", "content")
 
 #: Longest campaign parameter that is taken over from a visit's own query, in characters.
 MAX_UTM = 100
-
-#: What RFC 3986 lets stand in a path, query or fragment, and the percent sign of what is escaped.
-_ALLOWED = "/?#[]@!$&'()*+,;=:%-._~"
 
 
 def target_of(link: Mapping[str, Any], platform: str) -> str:
@@ -38,34 +37,20 @@ def campaign_of(link: Mapping[str, Any], query: Mapping[str, str]) -> dict[str, 
 
 
 def with_campaign(address: str, campaign: Mapping[str, str]) -> str:
-    """``address`` with the campaign as ``utm_*`` parameters, in ASCII as a header needs it.
+    """``address`` with the campaign as ``utm_*`` parameters, as a URI of RFC 3986.
 
-    Parameters of the same name are replaced, everything else stays as it was spelt.
+    Parameters of the same name are replaced. Everything else stays as it was given, empty
+    parameters and an empty query included; see :func:`functions.unlink.uris.to_uri`.
     """
-    if not address.isascii():
-        address = _as_uri(address)
+    address = to_uri(address)
     if not campaign:
         return address
     names = {f"utm_{name}" for name in campaign}
     rest, hash_, fragment = address.partition("#")
     path, _, query = rest.partition("?")
-    pairs = [
-        pair
-        for pair in query.split("&")
-        if pair and unquote_plus(pair.partition("=")[0]) not in names
-    ]
-    pairs += [f"utm_{name}={quote(value, safe='')}" for name, value in campaign.items()]
-    return f"{path}?{'&'.join(pairs)}{hash_}{fragment}"
-
-
-def _as_uri(address: str) -> str:
-    """RFC 3987, section 3.1: UTF-8 and percent-encoding; the host as its A-labels."""
-    parts = urlsplit(address)
-    host = parts.hostname or ""
-    if not host.isascii():
-        host = host.encode("idna").decode()
-    elif ":" in host:
-        host = f"[{host}]"
-    netloc = host if parts.port is None else f"{host}:{parts.port}"
-    encoded = [quote(part, safe=_ALLOWED) for part in (parts.path, parts.query, parts.fragment)]
-    return urlunsplit((parts.scheme, netloc, *encoded))
+    kept = "&".join(
+        pair for pair in query.split("&") if unquote_plus(pair.partition("=")[0]) not in names
+    )
+    added = "&".join(f"utm_{name}={quote(value, safe='')}" for name, value in campaign.items())
+    separator = "&" if kept and not kept.endswith("&") else ""
+    return f"{path}?{kept}{separator}{added}{hash_}{fragment}"

@@ -127,7 +127,6 @@ def test_an_engine_that_does_not_say_what_was_called_is_no_obstacle(
         "https://%6c.example/",
         "https://ｌ.example/",
         "https://l。example/",
-        "https://faß.example/",
         "https://[::1%25eth0]/",
         "https://l.example\\@evil.test/",
     ],
@@ -144,11 +143,60 @@ def test_a_host_that_browsers_read_otherwise_is_refused(address: str) -> None:
         ("https://BÜCHER.example./é", "https://xn--bcher-kva.example./%C3%A9"),
         ("https://例え.テスト/", "https://xn--r8jz45g.xn--zckzah/"),
         ("https://xn--fa-hia.example/é", "https://xn--fa-hia.example/%C3%A9"),
+        # The WHATWG rules keep what IDNA 2003 replaced: sharp s, and the joiners of Persian.
+        ("https://faß.example/", "https://xn--fa-hia.example/"),
+        ("https://نامه\u200cای.com/", "https://xn--mgba3gch31f060k.com/"),
         ("https://[::1]:8000/é", "https://[::1]:8000/%C3%A9"),
-        ("https://a_b..example/é", "https://a_b..example/%C3%A9"),
-        (f"https://{'a' * 70}.example/é", f"https://{'a' * 70}.example/%C3%A9"),
+        ("https://a_b.example/é", "https://a_b.example/%C3%A9"),
+        (f"https://{'a' * 63}.example/é", f"https://{'a' * 63}.example/%C3%A9"),
     ],
 )
 def test_every_host_that_is_taken_can_be_redirected_to(address: str, location: str) -> None:
     [link] = parse_new_links({"originalUrl": address})
     assert with_campaign(link.originalUrl, {}) == location
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.1",
+        "2130706433",
+        "0x7f.1",
+        "017700000001",
+        "0.0.0.0",
+        "0",
+        "[::]",
+        "[::1]",
+        "[0:0:0:0:0:0:0:1]",
+        "[::ffff:127.0.0.1]",
+        "[::FFFF:7F00:1]",
+        "127.0.0.1.",
+    ],
+)
+def test_other_spellings_of_this_machine_lead_here(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("PUBLIC_BASE_URL", "http://localhost:8000")
+    forget_caches()
+    ours = own_addresses(event("/local/api/links/x"))
+    assert leads_to(f"http://{host}:8000/abcd", ours)
+    assert not leads_to(f"http://{host}:8001/abcd", ours)
+
+
+@pytest.mark.parametrize(
+    ("own", "address"),
+    [
+        ("http://192.0.2.7", "http://3221225991/abcd"),
+        ("http://192.0.2.7", "http://[::ffff:192.0.2.7]/abcd"),
+        ("http://192.0.2.7", "http://192.0.519/abcd"),
+        ("http://[2001:db8::1]", "http://[2001:DB8:0::0:1]/abcd"),
+        ("https://bücher.example", "https://xn--bcher-kva.example/abcd"),
+        ("https://xn--bcher-kva.example", "https://BÜCHER.example/abcd"),
+    ],
+)
+def test_another_spelling_of_our_host_leads_here(
+    monkeypatch: pytest.MonkeyPatch, own: str, address: str
+) -> None:
+    monkeypatch.setenv("PUBLIC_BASE_URL", own)
+    forget_caches()
+    assert leads_to(address, own_addresses(event("/prod/api/links/x")))

@@ -115,6 +115,8 @@ def test_nothing_to_change_changes_nothing(world: World) -> None:
         ({"originalUrl": "javascript:alert(1)"}, "originalUrl"),
         ({"originalUrl": "https://user:secret@example.com/"}, "originalUrl"),
         ({"originalUrl": "https://example.com/" + "a" * 2040}, "originalUrl"),
+        ({"originalUrl": "https://example.com/" + "é" * 400}, "originalUrl"),
+        ({"originalUrl": "https://256.1.1.1/"}, "originalUrl"),
         ({"originalUrl": "http://SHORT.test:80/other"}, "originalUrl"),
         ({"iosUrl": "https://short.test./other"}, "iosUrl"),
         ({"isActive": "yes"}, "isActive"),
@@ -291,3 +293,24 @@ def test_erasing_a_link_that_just_got_an_external_id_frees_it(
 
     assert not world.exists(link_id)
     assert owner_of_external_id(world, "late") is None
+
+
+def test_a_campaign_counts_in_the_length_of_every_destination(world: World) -> None:
+    """2,048 characters, as it is sent: `?utm_source=` and 33 percent-encoded letters are 210."""
+    fits = "https://example.com/" + "a" * (2048 - 20 - 210)
+    [link_id] = world.create(iosUrl=fits + "a")
+    assert put(world, link_id, {"originalUrl": fits})[0] == 200
+
+    status, error = put(world, link_id, {"utmParameters": {"source": "é" * 33}})
+
+    assert (status, error["details"]) == (
+        400,
+        ["iosUrl: at most 2,048 characters when percent-encoded with utmParameters"],
+    )
+    assert "utmParameters" not in read(world, link_id)
+    status, _ = put(world, link_id, {"utmParameters": {"source": "é" * 33}, "iosUrl": fits})
+    assert status == 200
+    status, error = put(world, link_id, {"originalUrl": fits + "a"})
+    assert (status, error["details"][0][:11]) == (400, "originalUrl")
+    status, _ = put(world, link_id, {"originalUrl": fits + "a", "utmParameters": None})
+    assert status == 200

@@ -12,6 +12,7 @@ from typing import Any
 from functions.unlink.addresses import leads_to
 from functions.unlink.clock import Deadline, now_iso
 from functions.unlink.codes import is_reserved
+from functions.unlink.destinations import campaign_of, with_campaign
 from functions.unlink.errors import (
     Conflict,
     InvalidRequest,
@@ -21,7 +22,7 @@ from functions.unlink.errors import (
 )
 from functions.unlink.filters import LinkFilter
 from functions.unlink.ids import SHARDS, new_link_ids, new_short_code
-from functions.unlink.model import DESTINATIONS, NewLink, stored_fields
+from functions.unlink.model import DESTINATIONS, MAX_URL, NewLink, stored_fields
 from functions.unlink.policies import Policies
 from functions.unlink.procedures.find import find_by_external_id, find_link
 from functions.unlink.stores.client import TransactionCancelled, in_parallel
@@ -258,6 +259,7 @@ def update_link(
     """
     _refuse_loops(changes, ours)
     link = find_link(reference, workspace_id=workspace_id, links=links, deadline=deadline)
+    _refuse_too_long(changes, link)
     changes = changes | {"updatedAt": now_iso()}
     if "expiresAt" in changes:
         changes |= _purge(changes["expiresAt"], policies)
@@ -290,6 +292,7 @@ def update_link(
 def _new_item(link: NewLink, ours: Collection[tuple[str, int]]) -> dict[str, Any]:
     fields = stored_fields(link, sorted(NewLink.model_fields.keys() - {"customCode"}))
     _refuse_loops(fields, ours)
+    _refuse_too_long(fields, {})
     fields |= {"shortCode": link.shortCode or link.customCode, "clickCount": 0}
     return {name: value for name, value in fields.items() if value is not None}
 
@@ -307,6 +310,26 @@ def _refuse_loops(fields: dict[str, Any], ours: Collection[tuple[str, int]]) -> 
     for name in DESTINATIONS:
         if fields.get(name) is not None and leads_to(fields[name], ours):
             raise InvalidRequest(details=[f"{name}: a link must not lead to this service itself"])
+
+
+def _refuse_too_long(changes: dict[str, Any], link: dict[str, Any]) -> None:
+    """Raise when a destination is too long as it is sent: encoded, with the link's campaign.
+
+    ``link`` is what the changes are made to. Two concurrent updates, one of the destination and
+    one of the campaign, can exceed the limit together; the redirect then still sends it.
+    """
+    after = link | changes
+    changed = DESTINATIONS if "utmParameters" in changes else changes.keys() & set(DESTINATIONS)
+    campaign = campaign_of(after, {})
+    faults = [
+        f"{name}: at most {MAX_URL:,} characters when percent-encoded with utmParameters"
+        for name in DESTINATIONS
+        if name in changed
+        and after.get(name)
+        and len(with_campaign(after[name], campaign)) > MAX_URL
+    ]
+    if faults:
+        raise InvalidRequest(details=faults)
 
 
 def _draw() -> str:
