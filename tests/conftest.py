@@ -211,7 +211,9 @@ def world(deployed: dict[str, str]) -> World:
     return make_world(deployed)
 
 
-def make_world(environment: dict[str, str], dynamodb: Any = None) -> World:
+def make_world(
+    environment: dict[str, str], dynamodb: Any = None, workspace_id: str | None = None
+) -> World:
     dynamodb = dynamodb or aws.client("dynamodb")
     queue = ListQueue()
     return World(
@@ -224,6 +226,6 @@ def make_world(environment: dict[str, str], dynamodb: Any = None) -> World:
         access=AccessTable(dynamodb, environment["ACCESS_TABLE"]),
         clicks=ClicksTable(dynamodb, environment["CLICKS_TABLE"]),
         queue=queue,
-        workspace_id=f"ws-{uuid.uuid4().hex[:12]}",
+        workspace_id=workspace_id or f"ws-{uuid.uuid4().hex[:12]}",
         dynamodb=dynamodb,
     )

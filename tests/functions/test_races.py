@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +15,12 @@ from functions import deletions
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import LinkNotFound, ShortCodeTaken, StillRunning
 from functions.unlink.outcomes import Outcome
-from functions.unlink.procedures.deletion import erase_many, erase_one, soft_delete
+from functions.unlink.procedures.deletion import erase_many, erase_one, resume, soft_delete
 from functions.unlink.stores.deletions import Deletion, DeletionsTable, IdempotencyKey
 from tests.conftest import World, make_world
 from tests.events import api_event, call
+from tests.functions.faults import drop_error_items
+from tests.functions.restoring import bring_back
 
 pytestmark = pytest.mark.engine
 
@@ -104,6 +107,72 @@ def test_ids_that_another_request_deletes_first_are_named(
 
     assert first == (200, {"deletedIds": ids[:1], "notFoundIds": ids[1:]})
     assert call(deletions.handler, event) == first
+
+
+@pytest.mark.parametrize("items", [True, False])
+def test_a_link_that_others_deleted_and_restored_first_is_not_reported_deleted(
+    world: World, monkeypatch: pytest.MonkeyPatch, items: bool
+) -> None:
+    """Validated by this request, deleted and restored by others before its statement came."""
+    if not items:
+        drop_error_items(world.dynamodb)
+    ids = world.create(3)
+    accept = DeletionsTable.accept
+
+    def overtaken(table: DeletionsTable, deletion: Deletion, **more: Any) -> None:
+        monkeypatch.setattr(DeletionsTable, "accept", accept)
+        other = soft_delete(
+            ids[1:], [], requester=world.requester(), stores=world.stores, deadline=Deadline(20)
+        )
+        bring_back(world, other.id)
+        accept(table, deletion, **more)
+
+    monkeypatch.setattr(DeletionsTable, "accept", overtaken)
+    event = api_event(
+        "DELETE",
+        "/api/links",
+        workspace_id=world.workspace_id,
+        body=ids,
+        headers={"Idempotency-Key": "k"},
+    )
+    first = call(deletions.handler, event)
+
+    assert sorted(world.live_ids()) == sorted(ids[1:])
+    assert first == (200, {"deletedIds": ids[:1], "notFoundIds": ids[1:]})
+    assert call(deletions.handler, event) == first
+
+
+def test_a_stale_worker_answers_what_the_record_says(
+    deployed: dict[str, str], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It slept until another worker had finished and the links were restored."""
+    ids = world.create(3)
+    slow, real_time = make_world(deployed), time.time
+    mark = slow.stores.links.mark_deleted
+
+    def sleep_through_it_all(*args: Any, **more: Any) -> bytearray:
+        with monkeypatch.context() as later:
+            later.setattr(time, "time", lambda: real_time() + 3600)
+            [lapsed] = [
+                deletion_id
+                for workspace_id, deletion_id in world.stores.deletions.lapsed(
+                    limit=1000, deadline=Deadline(10)
+                )
+                if workspace_id == world.workspace_id
+            ]
+            resume(world.workspace_id, lapsed, stores=world.stores, deadline=Deadline(20))
+        bring_back(world, lapsed, ids[:1])
+        return mark(*args, **more)
+
+    monkeypatch.setattr(slow.stores.links, "mark_deleted", sleep_through_it_all)
+    answered = soft_delete(
+        ids, [], requester=world.requester(), stores=slow.stores, deadline=Deadline(20)
+    )
+
+    assert answered.ids_with(Outcome.RESTORED) == ids[:1]
+    assert answered.ids_with(Outcome.DELETED) == ids[1:]
+    assert answered.state == "complete"
+    assert world.live_ids() == ids[:1]
 
 
 def test_overlapping_erasures_report_each_link_once(deployed: dict[str, str], world: World) -> None:

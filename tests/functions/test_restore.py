@@ -15,39 +15,14 @@ from functions.unlink.clock import Deadline
 from functions.unlink.errors import DeletionNotFound, DeletionOpen, KeyReused
 from functions.unlink.outcomes import Outcome, pack_outcomes
 from functions.unlink.procedures.deletion import erase_many, soft_delete
-from functions.unlink.procedures.restoration import (
-    Restored,
-    RestoreStores,
-    restore,
-    resume_restore,
-)
+from functions.unlink.procedures.restoration import Restored, resume_restore
 from functions.unlink.stores.deletions import Deletion, IdempotencyKey
-from functions.unlink.stores.restores import RestoresTable
 from tests.conftest import World
 from tests.events import api_event, call
+from tests.functions.restoring import bring_back, restore_stores
 from tests.functions.test_races import together
 
 pytestmark = pytest.mark.engine
-
-
-def restore_stores(world: World) -> RestoreStores:
-    return RestoreStores(
-        links=world.stores.links,
-        deletions=world.stores.deletions,
-        restores=RestoresTable(world.dynamodb, world.stores.deletions.name),
-    )
-
-
-def bring_back(
-    world: World, deletion_id: str, ids: list[str] | None = None, **more: Any
-) -> Restored:
-    return restore(
-        deletion_id,
-        ids,
-        requester=world.requester(**more),
-        stores=restore_stores(world),
-        deadline=Deadline(20),
-    )
 
 
 def delete(world: World, ids: list[str], **more: Any) -> Deletion:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -11,8 +12,15 @@ from functions.unlink.clock import Deadline
 from functions.unlink.errors import InvalidIds, KeyReused, StillRunning
 from functions.unlink.outcomes import Outcome
 from functions.unlink.procedures.deletion import resume, soft_delete
+from functions.unlink.stores import client as aws
 from functions.unlink.stores.deletions import Deletion, IdempotencyKey
-from tests.conftest import World
+from functions.unlink.stores.links import LinksTable
+from tests.conftest import World, make_world
+from tests.functions.faults import FaultyClient, drop_error_items
+from tests.functions.restoring import bring_back
+from tests.functions.virtual_time import VirtualClock, virtual_clock
+
+__all__ = ["virtual_clock"]
 
 pytestmark = pytest.mark.engine
 
@@ -52,14 +60,28 @@ def test_a_thousand_links_take_the_chunked_record_and_keep_their_order(world: Wo
     assert world.live_ids() == []
 
 
-def test_ten_thousand_links_are_deleted_in_request_order(world: World) -> None:
+def test_ten_thousand_links_are_deleted_in_request_order(
+    world: World, deployed: dict[str, str], virtual_clock: VirtualClock
+) -> None:
+    """In one run that hands nothing over, with as few requests as its record and batches take."""
     ids = [link_id for _ in range(10) for link_id in world.create(1000)][::-1]
+    # Long waits for a busy machine: a call that is sent twice would be counted twice.
+    counting = FaultyClient(aws.client("dynamodb", read_timeout=120))
 
-    deletion = delete(world, ids)
+    deletion = delete(make_world(deployed, counting, world.workspace_id), ids)
 
     assert deletion.state == "complete"
     assert deletion.ids_with(Outcome.DELETED) == ids
     assert world.live_ids() == []
+    assert Counter(counting.calls) == {
+        "batch_get_item": 100,
+        "batch_execute_statement": 400,
+        # Four chunks of ids and the header; the close.
+        "put_item": 5,
+        "update_item": 1,
+    }
+    # No statement was sent a second time, and none waited for another.
+    assert virtual_clock.passed == 0
 
 
 @pytest.mark.parametrize("case", ["unknown", "foreign", "deleted"])
@@ -185,6 +207,60 @@ def test_a_worker_that_read_the_record_before_another_worked_on_it_does_not_take
     assert not take(early)
     assert not take(between)
     assert take(read())
+
+
+@pytest.mark.parametrize("items", [True, False])
+def test_a_refused_statement_is_explained_with_and_without_its_item(
+    world: World, items: bool
+) -> None:
+    """AWS may leave ``Error.Item`` out although ALL_OLD was asked for."""
+    if not items:
+        drop_error_items(world.dynamodb)
+    ours, others, restored, fresh = world.create(4)
+    gone = str(uuid.uuid4())
+    first = delete(world, [ours])
+    delete(world, [others])
+    bring_back(world, delete(world, [restored]).id)
+
+    outcomes = world.stores.links.mark_deleted(
+        world.workspace_id,
+        [ours, others, restored, fresh, gone],
+        deletion_id=first.id,
+        deleted_at=first.created_at,
+        ttl=None,
+        deadline=Deadline(10),
+    )
+
+    assert list(outcomes) == [
+        Outcome.DELETED,
+        Outcome.NOT_FOUND,
+        Outcome.RESTORED,
+        Outcome.DELETED,
+        Outcome.NOT_FOUND,
+    ]
+
+
+def test_what_a_refused_statement_met_is_read_in_one_call_for_a_hundred_links(
+    world: World,
+) -> None:
+    drop_error_items(world.dynamodb)
+    ids = world.create(120)
+    first = delete(world, ids)
+    counting = FaultyClient(world.dynamodb)
+    links = LinksTable(counting, world.stores.links.name)
+
+    outcomes = links.mark_deleted(
+        world.workspace_id,
+        ids,
+        deletion_id=first.id,
+        deleted_at=first.created_at,
+        ttl=None,
+        deadline=Deadline(10),
+    )
+
+    assert set(outcomes) == {Outcome.DELETED}
+    assert counting.calls.count("batch_execute_statement") == 5
+    assert counting.calls.count("batch_get_item") == 2
 
 
 def _expired_after_accept(world: World) -> Deadline:

@@ -499,7 +499,10 @@ def _soft_delete_slice(
         deadline=deadline,
     )
     for position, outcome in zip(positions, outcomes, strict=True):
-        deletion.outcomes[position] = outcome
+        # A link that is live behind its fence was deleted and restored by others in the meantime.
+        # This deletion never had it: while its record is open, nothing of it can be restored.
+        never_ours = outcome == Outcome.RESTORED
+        deletion.outcomes[position] = Outcome.NOT_FOUND if never_ours else outcome
     metrics.count("LinksSoftDeleted", outcomes.count(Outcome.DELETED))
 
 

@@ -463,6 +463,7 @@ class DeletionsTable:
             deadline=deadline,
         )
         if met is not None:
+            _adopt(deletion, met)
             return False
         deletion.lease_until = until
         return True
@@ -519,8 +520,13 @@ class DeletionsTable:
             changes += ", openPk=:open, openSk=:since REMOVE lease, leaseUntil"
             values[":open"] = {"S": f"ERASING#{shard_of(deletion.id) % OPEN_SHARDS}"}
             values[":since"] = {"S": f"{now}#{deletion.id}"}
-        # Else closed already: by another worker, or by this very call, whose answer was lost.
-        self._advance(deletion, changes, condition=still_open, values=values, deadline=deadline)
+        met = self._advance(
+            deletion, changes, condition=still_open, values=values, deadline=deadline
+        )
+        if met:
+            # Closed already: by another worker, or by this very call, whose answer was lost.
+            _adopt(deletion, met)
+            return
         deletion.state = state
         deletion.completed_at = now if finished else None
 
@@ -736,6 +742,25 @@ def _deletion(item: dict[str, Any]) -> Deletion:
         export=record.get("export"),
         receipt=_whole(record["receipt"]) if "receipt" in record else None,
     )
+
+
+def _adopt(deletion: Deletion, met: dict[str, Any]) -> None:
+    """Let a worker whose write was refused say what the record says, as it was met.
+
+    The record may be closed and its links restored by now: what this worker saw since then is not
+    what the deletion did. Outcomes that the record does not have yet stay as the worker has them.
+    """
+    if not met:
+        return
+    record = _deletion(met)
+    if record.state == "accepted" or len(record.outcomes) != len(deletion.outcomes):
+        return
+    for position, outcome in enumerate(record.outcomes):
+        if outcome != Outcome.PENDING:
+            deletion.outcomes[position] = outcome
+    deletion.packed_outcomes = record.packed_outcomes
+    deletion.state, deletion.completed_at = record.state, record.completed_at
+    deletion.failure, deletion.receipt = record.failure, record.receipt
 
 
 def _whole(receipt: dict[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from functions.unlink import metrics
 from functions.unlink.clock import Deadline
-from functions.unlink.errors import InternalError
+from functions.unlink.errors import InternalError, Unavailable
 from functions.unlink.ids import NEVER, SHARDS, shard_of
 from functions.unlink.outcomes import Outcome
 from functions.unlink.stores.client import (
@@ -489,6 +489,8 @@ class LinksTable:
         prefix = f"{workspace_id}#"
         self._execute(
             outcomes,
+            workspace_id,
+            link_ids,
             statement=lambda position: before + quote(prefix + link_ids[position]) + after,
             applied=Outcome.DELETED,
             refused=lambda item: _why_not_marked(item, deletion_id),
@@ -499,33 +501,30 @@ class LinksTable:
     def _execute(
         self,
         outcomes: bytearray,
+        workspace_id: str,
+        link_ids: Sequence[str],
         *,
         statement: Callable[[int], str | dict[str, Any]],
         applied: Outcome,
         refused: Callable[[dict[str, Any] | None], Outcome],
         deadline: Deadline,
     ) -> None:
-        """Execute one conditional statement for each ``PENDING`` position, until the deadline."""
-        execute = self._client.batch_execute_statement
+        """Execute one conditional statement for each ``PENDING`` position, until the deadline.
+
+        ``refused`` turns the item that a refused statement met into an outcome.
+        """
+        refusals: dict[int, dict[str, Any] | None] = {}
 
         def send(batch: Sequence[int]) -> None:
             if deadline.passed:
                 return
-            statements = [statement(position) for position in batch]
-            try:
-                answer = execute(Statements=statements, ReturnConsumedCapacity="TOTAL")
-                responses = answer["Responses"]
-                note_capacity(execute, answer)
-            except Exception as error:
-                if is_retryable(error):
-                    return
-                raise InternalError from error
-            for position, response in zip(batch, responses, strict=True):
+            responses = self._responses([statement(position) for position in batch])
+            for position, response in zip(batch, responses, strict=False):
                 failure = response.get("Error")
                 if failure is None:
                     outcomes[position] = applied
                 elif failure["Code"] in _CONDITION:
-                    outcomes[position] = refused(failure.get("Item"))
+                    refusals[position] = failure.get("Item")
                 elif failure["Code"] not in RETRYABLE:
                     raise InternalError(f"DynamoDB refused a statement: {failure['Code']}")
 
@@ -533,11 +532,58 @@ class LinksTable:
         attempt = 0
         while waiting:
             in_parallel(send, list(runs(waiting, STATEMENT_BATCH)))
+            if refusals:
+                named = {position: link_ids[position] for position in refusals}
+                for position, item in self._met(workspace_id, named, refusals, deadline).items():
+                    outcomes[position] = refused(item)
+                refusals.clear()
             waiting = [position for position in waiting if outcomes[position] == Outcome.PENDING]
             attempt += 1
             metrics.count("ThrottledStatements", len(waiting))
             if waiting and not backoff(attempt, deadline):
                 break
+
+    def _responses(self, statements: list[str | dict[str, Any]]) -> list[dict[str, Any]]:
+        """One response for each statement of a batch; [] when the call should be repeated."""
+        execute = self._client.batch_execute_statement
+        try:
+            answer = execute(Statements=statements, ReturnConsumedCapacity="TOTAL")
+            note_capacity(execute, answer)
+            responses: list[dict[str, Any]] = answer["Responses"]
+        except Exception as error:
+            if is_retryable(error):
+                return []
+            raise InternalError from error
+        if len(responses) != len(statements):
+            raise InternalError("DynamoDB did not answer every statement of a batch")
+        return responses
+
+    def _met(
+        self,
+        workspace_id: str,
+        link_ids: dict[int, str],
+        items: dict[int, dict[str, Any] | None],
+        deadline: Deadline,
+    ) -> dict[int, dict[str, Any] | None]:
+        """The item that each refused statement met, by position; None where there is no link.
+
+        A refusal without an item means that there is no link, or that DynamoDB left the item out
+        although ALL_OLD was asked for. Which of them is decided by a strongly consistent read. If
+        that is not possible the position is missing here: its statement is repeated.
+        """
+        unexplained = [link_ids[position] for position, item in items.items() if not item]
+        if not unexplained:
+            return items
+
+        def read(batch: Sequence[str]) -> list[dict[str, Any]]:
+            return self._batch_get(_encoded_keys(workspace_id, batch), _MET, deadline)
+
+        try:
+            found = in_parallel(read, list(runs(unexplained, READ_BATCH)))
+        except Unavailable:
+            return {position: item for position, item in items.items() if item}
+        by_id = {item["id"]["S"]: item for part in found for item in part}
+        return {position: item or by_id.get(link_ids[position]) for position, item in items.items()}
 
     # -- restore ----------------------------------------------------------------------------
 
@@ -588,6 +634,8 @@ class LinksTable:
 
         self._execute(
             outcomes,
+            workspace_id,
+            [state.id for state in states],
             statement=statement,
             applied=Outcome.RESTORED,
             refused=_why_not_restored,
@@ -707,6 +755,7 @@ class LinksTable:
 _LINK = {"S": "LINK"}
 _CONDITION = frozenset({"ConditionalCheckFailed", "ConditionalCheckFailedException"})
 _FENCE = {"#a": "id", "#b": "livePk", "#c": "liveSince"}
+_MET = _FENCE | {"#d": "deletionId"}
 _STATE = {
     "#a": "id",
     "#b": "livePk",
@@ -725,7 +774,9 @@ def _why_not_marked(item: dict[str, Any] | None, deletion_id: str) -> Outcome:
     if item.get("deletionId", {}).get("S") == deletion_id:
         return Outcome.DELETED
     if "livePk" in item:
-        return Outcome.RESTORED
+        # An item that was read after the refusal may have come back in between, under an older
+        # fence: the statement applies to it now, so it is sent again.
+        return Outcome.PENDING if item["liveSince"]["S"] < deletion_id else Outcome.RESTORED
     return Outcome.NOT_FOUND
 
 
