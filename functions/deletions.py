@@ -110,10 +110,10 @@ def delete_link(request: Request) -> Answer:
 def bulk_delete(request: Request) -> Answer:
     """Erase each of the given links that exists, live or soft-deleted (LinkForty)."""
     body = request.json()
-    if not isinstance(body, dict) or set(body) - {"ids", "reason"}:
+    if not isinstance(body, dict) or "ids" not in body or set(body) - {"ids", "reason"}:
         raise InvalidRequest('The body must be {"ids": […]}, optionally with "reason"')
     reason = _reason(request, check_reason(body.get("reason")))
-    valid, invalid = _distinct_ids(body.get("ids"), request)
+    valid, invalid = _distinct_ids(body["ids"], request, name="ids")
     deletion = erase_many(
         valid,
         requester=_requester(request, reason),
@@ -149,12 +149,15 @@ def create_deletion(request: Request) -> Answer:
     if asked.export:
         # The export holds every visit, and its URL needs this scope later.
         scopes.append("analyticsRead")
+    if asked.dryRun or asked.filter is not None:
+        # Their counts say what links are like: a key that may only write could guess titles.
+        scopes.append("linksRead")
     caller.require(*scopes)
     stores = _stores()
     requester = _requester(request, _reason(request, asked.reason), export=asked.export)
     if asked.filter is not None:
         return _delete_by_filter(request, asked, requester, stores)
-    valid, invalid = _distinct_ids(asked.ids, request)
+    valid, invalid = _distinct_ids(asked.ids, request, name="ids")
     if asked.dryRun:
         found = preview(
             valid,
@@ -312,7 +315,7 @@ def restore_deletion(request: Request) -> Answer:
             raise InvalidRequest('The body may be {"ids": […]}, optionally with "reason"')
         reason = _reason(request, check_reason(body.get("reason")))
         if "ids" in body:
-            ids, malformed = _distinct_ids(body["ids"], request)
+            ids, malformed = _distinct_ids(body["ids"], request, name="ids")
     stores = _stores()
     done = restore(
         deletion_id,
@@ -360,14 +363,17 @@ def _secret() -> bytes:
     return secret(setting("CURSOR_SECRET_ARN"))
 
 
-def _distinct_ids(body: object, request: Request) -> tuple[list[str], list[str]]:
+def _distinct_ids(
+    body: object, request: Request, *, name: str = "The body"
+) -> tuple[list[str], list[str]]:
     """The distinct well-formed ids in lower case and request order, and the malformed ones.
 
     The limit counts before de-duplication. Raises ``InvalidRequest``, also for what is no text:
     text that is no id can be answered as not found, but an object around an id is a mistake.
+    ``name`` is what the error calls the array.
     """
     if not isinstance(body, list):
-        raise InvalidRequest("The body must be an array of link ids")
+        raise InvalidRequest(f"{name} must be an array of link ids")
     if not body:
         raise InvalidRequest("At least one id is needed")
     limit = request.caller.plan.max_ids

@@ -10,12 +10,13 @@ from functions.unlink import tokens
 from functions.unlink.addresses import own_addresses
 from functions.unlink.errors import InvalidRequest
 from functions.unlink.filters import NAMES, LinkFilter
-from functions.unlink.http import Answer, Api, Request
+from functions.unlink.http import Answer, Api, Request, to_json
 from functions.unlink.ids import new_link_ids
 from functions.unlink.model import link_view, parse_link_changes, parse_new_links
 from functions.unlink.parameters import whole_number
 from functions.unlink.procedures.find import find_link
 from functions.unlink.procedures.links import create_links, create_once, list_links, update_link
+from functions.unlink.response_size import BODY_LIMIT, sent_size
 from functions.unlink.settings import setting
 from functions.unlink.stores.client import client
 from functions.unlink.stores.links import LinksTable
@@ -50,6 +51,7 @@ def create(request: Request) -> Answer:
             deadline=request.deadline,
             link_ids=link_ids,
             policies=request.caller.policies,
+            check=lambda items: _refuse_unanswerable(items, request),
         )
 
     if key is None:
@@ -70,6 +72,13 @@ def create(request: Request) -> Answer:
         return Answer(201, views, noted=noted)
     location = {"Location": f"{request.base_url}/api/links/{views[0]['id']}"}
     return Answer(201, views[0], location, noted)
+
+
+def _refuse_unanswerable(items: list[dict[str, Any]], request: Request) -> None:
+    """Raise ``InvalidRequest`` for links that no answer can hold, before they are written."""
+    size = sum(sent_size(to_json(link_view(item, request.base_url))) for item in items)
+    if size > BODY_LIMIT:
+        raise InvalidRequest("The answer would exceed 6 MB; create fewer links in one request")
 
 
 @api.route("GET", "/api/links", scope="linksRead", query=("limit", "cursor", *NAMES))
@@ -124,17 +133,24 @@ def get(request: Request) -> Answer:
 
 @api.route("PUT", "/api/links/<link>", scope="linksWrite")
 def update(request: Request) -> Answer:
-    """Change some fields of a live link, by id or short code."""
+    """Change some fields of a live link, by id or short code.
+
+    A key without ``linksRead`` gets back what it wrote and not the rest of the link.
+    """
+    changes = parse_link_changes(request.json())
     link = update_link(
         request.path["link"],
-        parse_link_changes(request.json()),
+        changes,
         workspace_id=request.caller.workspace_id,
         ours=own_addresses(request.event),
         links=_links(),
         deadline=request.deadline,
         policies=request.caller.policies,
     )
-    return Answer(200, link_view(link, request.base_url), noted={"linkId": link["id"]})
+    view = link_view(link, request.base_url)
+    if "linksRead" not in request.caller.scopes:
+        view = {name: view[name] for name in ("id", *changes, "updatedAt")}
+    return Answer(200, view, noted={"linkId": link["id"]})
 
 
 def _secret() -> bytes:

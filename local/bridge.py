@@ -9,8 +9,9 @@ own, it answers with the gateway responses of the deployed template. It adds:
 - a custom domain: `/...` here is `/{stage}/...` of the deployed API;
 - `ApiKeySourceType: AUTHORIZER`, which MiniStack ignores: the usage key that the deployed
   authorizer function names is put into `x-api-key`, cached for the authorizer's own TTL;
-- API Gateway's 10 MB and Lambda's 6 MB (the body base64-encoded) limits, both 413, Lambda's
-  6 MB limit on answers, and the integration's 29 seconds;
+- API Gateway's 10 MB and Lambda's 6 MB limits on requests, both 413, Lambda's 6 MB limit on
+  answers, and the integration's 29 seconds. Lambda's are measured on the JSON that a function
+  gets and returns: the body is base64 in the one and a JSON string in the other;
 - the template's 5XX body in place of MiniStack's 502, which shows the function's error message;
 - the caller's address, which MiniStack reads from the first entry of `X-Forwarded-For`.
 
@@ -107,6 +108,32 @@ class Answer:
     def header(self, name: str) -> str | None:
         """The first value of the header `name`, in any letter case."""
         return next((value for key, value in self.headers if key.lower() == name), None)
+
+
+def event_size(headers: Headers, body: bytes, target: str) -> int:
+    """Bytes of the event of a request, as Lambda counts them.
+
+    Headers and query are in it twice (single and multi-value), the path three times. The body is
+    base64, because the API declares every media type binary.
+    """
+    fields = sum(len(json.dumps(name)) + len(json.dumps(value)) + 2 for name, value in headers)
+    base64_body = 4 * ((len(body) + 2) // 3)
+    return base64_body + 2 * fields + 3 * len(json.dumps(target)) + _EVENT_OVERHEAD
+
+
+def answer_size(answer: Answer) -> int:
+    """Bytes of what a function returned for an answer, as Lambda counts them.
+
+    Text is a JSON string there, in which each quotation mark takes another byte; anything else is
+    base64. The Python runtimes from 3.12 on leave characters beyond ASCII as they are.
+    """
+    headers = [[name, [value]] for name, value in answer.headers]
+    try:
+        body = json.dumps(answer.body.decode(), ensure_ascii=False).encode()
+        size = len(body)
+    except UnicodeDecodeError:
+        size = 4 * ((len(answer.body) + 2) // 3)
+    return size + len(json.dumps({"statusCode": answer.status, "multiValueHeaders": headers}))
 
 
 class GatewayResponses:
@@ -482,9 +509,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: bytes) -> Answer:
         headers = self._forwarded_headers()
-        size = sum(len(name) + len(value) for name, value in headers)
-        # Headers are in an event twice: single and multi-value. A body is base64 there.
-        if 4 * (len(body) + 2) // 3 + 2 * size + _EVENT_OVERHEAD > LAMBDA_PAYLOAD_LIMIT:
+        if event_size(headers, body, self.path) > LAMBDA_PAYLOAD_LIMIT:
             return self._gateway_answer("REQUEST_TOO_LARGE", 413)
         try:
             answer = self._call_engine(headers, body)
@@ -502,7 +527,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _as_api_gateway(self, answer: Answer) -> Answer:
         """Mend what API Gateway would have answered otherwise."""
         ours = answer.header("x-request-id")
-        if len(answer.body) > LAMBDA_PAYLOAD_LIMIT or (answer.status >= 500 and ours is None):
+        too_large = answer_size(answer) > LAMBDA_PAYLOAD_LIMIT
+        if too_large or (answer.status >= 500 and ours is None):
             # No function and no template sends a 5xx without the id: this one is MiniStack's
             # own, and its body shows the function's error message.
             status = answer.status if answer.status >= 500 else 502

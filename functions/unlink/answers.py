@@ -68,6 +68,24 @@ class Link(_Answer):
     updatedAt: Time
 
 
+class WrittenLink(_Answer):
+    """What a request changed of a link, for a key without ``linksRead``: the named fields only."""
+
+    id: LinkId
+    updatedAt: Time
+    originalUrl: str = ""
+    title: str | None = None
+    description: str | None = None
+    tags: list[str] = []
+    iosUrl: str | None = None
+    androidUrl: str | None = None
+    webFallbackUrl: str | None = None
+    utmParameters: UtmParameters | None = None
+    externalId: str | None = None
+    expiresAt: Time | None = None
+    isActive: bool = True
+
+
 class LinkPage(_Answer):
     """Live links, newest first."""
 

@@ -31,8 +31,13 @@ import json
 from http import HTTPStatus
 from typing import Any
 
-#: How many offending ids an error names; a count goes with them.
+#: How many offending ids an error names; a count goes with them. Also the longest id that it names
+#: whole, in characters.
 NAMED_IDS = 100
+
+#: Characters of an error's sentences. What they echo of a request is shortened before; this bounds
+#: what was overlooked, because Lambda drops an answer of more than 6 MB.
+MAX_SENTENCE = 500
 
 
 #: Two statuses that Python calls by older names before 3.13 (RFC 9110, sections 15.5.14, 15.5.21).
@@ -59,8 +64,8 @@ class UnlinkError(Exception):
     arabic = "خطأ داخلي في الخادم"
 
     def __init__(self, message: str | None = None, **members: Any) -> None:
-        self.message = message or self.english
-        self.members = {key: value for key, value in members.items() if value is not None}
+        self.message = shortened(message or self.english, MAX_SENTENCE)
+        self.members = {key: _bounded(value) for key, value in members.items() if value is not None}
         super().__init__(self.message)
 
     def headers(self) -> dict[str, str]:
@@ -268,4 +273,25 @@ class Unavailable(UnlinkError):
 def as_text(value: object) -> str:
     """How an error names an offending id: as given when it is short text, else shortened JSON."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= NAMED_IDS else text[:NAMED_IDS] + "…"
+    return shortened(text)
+
+
+def shortened(text: str, most: int = NAMED_IDS) -> str:
+    """At most ``most`` characters of a text, and an ellipsis for the rest.
+
+    Fewer when many are control characters, each of which takes seven bytes of JSON in JSON: a text
+    takes at most four bytes a character in an answer.
+    """
+    short = text[:most]
+    if len(json.dumps(json.dumps(short, ensure_ascii=False), ensure_ascii=False)) > 4 * most + 8:
+        short = short[: most * 4 // 7]
+    return short if len(short) == len(text) else short + "…"
+
+
+def _bounded(value: Any) -> Any:
+    """A member of an error with its lists and texts cut to what an answer can hold."""
+    if isinstance(value, str):
+        return shortened(value, MAX_SENTENCE)
+    if isinstance(value, list):
+        return [_bounded(each) for each in value[:NAMED_IDS]]
+    return value

@@ -10,17 +10,31 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    ValidationError,
+)
 from pydantic import StringConstraints as Text
 
 from functions.unlink.clock import iso_moment
-from functions.unlink.errors import InvalidRequest
-from functions.unlink.model import ExternalId, Moment, Tag, faults_of
+from functions.unlink.errors import InvalidRequest, shortened
+from functions.unlink.model import MOST_NAME, ExternalId, Moment, Tag, faults_of
 
 #: Most clicks that a filter may name: what a double holds exactly, as JSON in browsers does.
 MAX_CLICKS = 2**53 - 1
 
-_Clicks = Annotated[StrictInt, Field(ge=0, le=MAX_CLICKS)]
+
+def _integer(value: object) -> object:
+    """JSON has one kind of number: ``0.0`` is an integer too (JSON Schema, section 6.1.1)."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_Clicks = Annotated[StrictInt, BeforeValidator(_integer), Field(ge=0, le=MAX_CLICKS)]
 
 
 class FilterFields(BaseModel):
@@ -71,7 +85,8 @@ class LinkFilter:
         Null is one: a condition whose value got lost must not widen what is deleted.
         """
         if isinstance(body, dict) and (lost := [name for name in body if body[name] is None]):
-            raise InvalidRequest(details=[f"{name}: must not be null" for name in lost[:20]])
+            names = [shortened(name, MOST_NAME) for name in lost[:20]]
+            raise InvalidRequest(details=[f"{name}: must not be null" for name in names])
         try:
             fields = FilterFields.model_validate(body)
         except ValidationError as error:

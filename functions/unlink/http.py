@@ -31,9 +31,11 @@ from functions.unlink.errors import (
     Unauthenticated,
     UnlinkError,
 )
+from functions.unlink.json_body import parse_json as parse_json
 from functions.unlink.parameters import parameters_of
 from functions.unlink.plans import Plan, plans
 from functions.unlink.policies import Policies
+from functions.unlink.response_size import BODY_LIMIT, sent_size
 from functions.unlink.settings import optional_setting, setting
 from functions.unlink.stores.access import AccessTable, RateWindow
 from functions.unlink.stores.client import client, within
@@ -253,6 +255,12 @@ class Api:
         except Exception:
             self._log.exception("unexpected error", extra={"route": name, "requestId": request_id})
             answer = _refusal(InternalError(), route.dialect)
+        body = to_json(answer.body) if answer.content_type is None else answer.body
+        if answer.content_type is None and sent_size(body) > BODY_LIMIT:
+            # Lambda would drop the answer and API Gateway answer 502, in no format of ours.
+            self._log.error("answer too large", extra={"route": name, "requestId": request_id})
+            answer = _refusal(InternalError(), route.dialect)
+            body = to_json(answer.body)
         self._log.info(
             "request",
             extra={
@@ -271,7 +279,7 @@ class Api:
         return Response(
             status_code=answer.status,
             content_type=answer.content_type or "application/json",
-            body=to_json(answer.body) if answer.content_type is None else answer.body,
+            body=body,
             headers=headers | answer.headers,
         )
 
@@ -331,40 +339,6 @@ def raw_body(event: dict[str, Any]) -> bytes:
     if len(raw) > MAX_BODY:
         raise BodyTooLarge
     return raw
-
-
-def parse_json(raw: bytes) -> Any:
-    """Strict JSON in UTF-8; raises ``InvalidRequest`` with what is wrong."""
-    if not raw.strip():
-        raise InvalidRequest("The request has no body")
-    try:
-        text = raw.decode()
-        body = json.loads(text, parse_constant=_not_json, object_pairs_hook=_members)
-        if "\\u" in text:
-            # Half of a surrogate pair is JSON (RFC 8259, section 8.2) but no text in UTF-8: it
-            # could neither be stored nor answered.
-            json.dumps(body, ensure_ascii=False).encode()
-    except (UnicodeDecodeError, ValueError):
-        raise InvalidRequest("The body is not JSON") from None
-    except RecursionError:
-        raise InvalidRequest("The body is nested too deeply") from None
-    return body
-
-
-def _not_json(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose names are unique (RFC 7493, section 2.3).
-
-    Of two ``dryRun``, or two conditions of a filter, whoever wrote the body meant one, and nobody
-    knows which.
-    """
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise InvalidRequest("The body names a member more than once")
-    return members
 
 
 def to_json(body: Any) -> str:

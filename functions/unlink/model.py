@@ -16,13 +16,12 @@ from pydantic import (
     Field,
     StrictBool,
     StringConstraints,
-    TypeAdapter,
     ValidationError,
 )
 
 from functions.unlink.clock import iso_moment
 from functions.unlink.codes import SHORT_CODE, is_reserved
-from functions.unlink.errors import InvalidRequest
+from functions.unlink.errors import InvalidRequest, shortened
 from functions.unlink.forwarding import forwards_query
 from functions.unlink.hosts import checked_host, split_authority
 from functions.unlink.uris import character_fault, split, to_uri
@@ -166,7 +165,12 @@ class LinkChanges(_Edge):
     isActive: StrictBool = True
 
 
-_NEW_LINKS: TypeAdapter[list[NewLink]] = TypeAdapter(list[NewLink])
+#: Faults that an error names. Validation stops there: a body of 1,000 invalid links is not worth
+#: more work than one.
+MOST_FAULTS = 20
+
+#: Characters of a member's name in an error.
+MOST_NAME = 50
 
 
 def parse_new_links(body: object) -> list[NewLink]:
@@ -176,10 +180,17 @@ def parse_new_links(body: object) -> list[NewLink]:
         raise InvalidRequest("At least one link is needed")
     if len(many) > MAX_CREATE:
         raise InvalidRequest(f"At most {MAX_CREATE} links in one request", limit=MAX_CREATE)
-    try:
-        links = _NEW_LINKS.validate_python(many)
-    except ValidationError as error:
-        raise InvalidRequest(details=faults_of(error, 0 if isinstance(body, list) else 1)) from None
+    links: list[NewLink] = []
+    faults: list[str] = []
+    for position, given in enumerate(many):
+        try:
+            links.append(NewLink.model_validate(given))
+        except ValidationError as error:
+            faults += faults_of(error, f"{position}." if isinstance(body, list) else "")
+            if len(faults) >= MOST_FAULTS:
+                break
+    if faults:
+        raise InvalidRequest(details=faults[:MOST_FAULTS])
     for link in links:
         if link.shortCode and link.customCode and link.shortCode != link.customCode:
             raise InvalidRequest("shortCode and customCode differ")
@@ -243,19 +254,20 @@ def stored_fields(link: NewLink | LinkChanges, names: Iterable[str]) -> dict[str
     return fields
 
 
-def faults_of(error: ValidationError, skip: int = 0) -> list[str]:
-    """``field: what is wrong``, at most 20; never the value itself.
+def faults_of(error: ValidationError, prefix: str = "") -> list[str]:
+    """``field: what is wrong``, at most 20; never the value itself, and of a long name its start.
 
-    ``skip`` is how many parts of a fault's place come from us and not from the caller.
+    ``prefix`` is where in the body the validated object stands, with a dot at its end.
     """
     faults = []
-    for fault in error.errors(include_url=False, include_input=False, include_context=False)[:20]:
-        where = ".".join(str(part) for part in fault["loc"][skip:])
+    every = error.errors(include_url=False, include_input=False, include_context=False)
+    for fault in every[:MOST_FAULTS]:
+        where = ".".join(shortened(str(part), MOST_NAME) for part in fault["loc"])
         # Our own checks speak for themselves, and callers know nothing of our classes.
         said = fault["msg"].removeprefix("Value error, ")
         if fault["type"] in ("model_type", "model_attributes_type"):
             said = "must be an object"
-        faults.append(f"{where or 'body'}: {said}")
+        faults.append(f"{(prefix + where).rstrip('.') or 'body'}: {said}")
     return faults
 
 

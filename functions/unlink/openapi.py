@@ -258,7 +258,12 @@ OPERATIONS: dict[str, Operation] = {
         tag="Links",
         body=ref(model.LinkChanges),
         body_example={"title": "Spring, extended", "expiresAt": None},
-        answers={200: Answers("The link as it is now.", answers.Link)},
+        answers={
+            200: Answers(
+                "The link as it is now; to a key without `linksRead` only what was written.",
+                {"anyOf": [ref(answers.Link), ref(answers.WrittenLink)]},
+            )
+        },
         raises=(errors.LinkNotFound, errors.Conflict),
         more="What is given changes, `null` clears. `id` and `shortCode` never change.",
     ),
@@ -492,6 +497,7 @@ OPERATIONS: dict[str, Operation] = {
         raises=(errors.InvalidIds, errors.SelectionChanged, *DELETION_ERRORS),
         more=(
             "`soft` (scope `linksWrite`) is all or nothing, `erase` (scope `linksErase`) per id. A "
+            "`filter` and a `dryRun` need `linksRead` too. A "
             "filter means the live links that match when the deletion is resolved; a dry run of "
             "one answers a `confirmationToken` that binds the deletion to that very set. "
             "With `export` links and clicks are written as NDJSON first, and deleted when that is "

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from functions.unlink.errors import InvalidRequest
+from functions.unlink.errors import InvalidRequest, shortened
 
 #: int() of more digits would be work for a caller's joke, and of thousands it raises.
 _DIGITS = re.compile(r"[0-9]{1,9}")
@@ -20,11 +20,11 @@ def parameters_of(event: Mapping[str, Any], known: Collection[str]) -> dict[str,
     """
     given: dict[str, str] = event.get("queryStringParameters") or {}
     if unknown := given.keys() - set(known):
-        raise InvalidRequest(f"Unknown parameter: {min(unknown)}")
+        raise InvalidRequest(f"Unknown parameter: {shortened(min(unknown))}")
     # The gateway's plain mapping has only the last value of each.
     every: dict[str, list[str]] = event.get("multiValueQueryStringParameters") or {}
     if repeated := [name for name, values in every.items() if len(values) > 1]:
-        raise InvalidRequest(f"Parameter given more than once: {min(repeated)}")
+        raise InvalidRequest(f"Parameter given more than once: {shortened(min(repeated))}")
     return given
 
 

@@ -17,7 +17,7 @@ from functions.unlink.procedures.selection import Selection
 from functions.unlink.stores.links import LinksTable
 from functions.unlink.stores.queues import Queue
 from tests.conftest import World
-from tests.events import Context, api_event
+from tests.events import Context, api_event, call
 from tests.functions.faults import Killed
 
 #: An id that no link has; fixed, so that test names are the same in every process.
@@ -501,3 +501,86 @@ def test_a_cursor_of_another_workspace_is_a_400(world: World) -> None:
     )
 
     assert status == 400
+
+
+# -- what a key that may only write sees -------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["soft", "erase"])
+@pytest.mark.parametrize(
+    "body",
+    [{"filter": {"title": "secret"}}, {"filter": {"title": "secret"}, "dryRun": True}, {"ids": []}],
+    ids=["filter", "dry run of a filter", "dry run of ids"],
+)
+def test_filters_and_dry_runs_need_the_right_to_read(
+    world: World, mode: str, body: dict[str, Any]
+) -> None:
+    [link_id] = world.create(1, title="a secret")
+    if "ids" in body:
+        body = {"ids": [link_id], "dryRun": True}
+
+    status, told, _ = ask(world, body | {"mode": mode}, scopes="linksWrite linksErase")
+
+    assert status == 403
+    assert told["missingScopes"] == ["linksRead"]
+    assert world.live(link_id)
+
+
+def test_a_key_that_may_only_write_deletes_by_id_as_before(world: World) -> None:
+    link_ids = world.create(2)
+    status, _, _ = ask(world, {"ids": link_ids[:1]}, scopes="linksWrite")
+    assert status == 200
+    event = api_event(
+        "DELETE",
+        "/api/links",
+        workspace_id=world.workspace_id,
+        body=link_ids[1:],
+        scopes="linksWrite",
+    )
+    assert call(deletions.handler, event) == (200, {"deletedIds": link_ids[1:]})
+
+
+# -- numbers and sentences ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("most", "found"), [(0, 1), (0.0, 1), (-0.0, 1), (1e3, 1)])
+def test_an_integer_may_be_spelt_with_a_fraction_of_zero(
+    world: World, most: float, found: int
+) -> None:
+    world.create(1)
+    status, body, _ = ask(world, {"filter": {"maxClicks": most}, "dryRun": True})
+    assert status == 200
+    assert body["counts"]["deletable"] == found
+
+
+@pytest.mark.parametrize("number", [0.5, 1e17, -1.0, True, "0", "0.0"])
+@pytest.mark.parametrize("name", ["minClicks", "maxClicks"])
+def test_what_is_no_integer_in_range_is_refused(world: World, name: str, number: Any) -> None:
+    status, body, _ = ask(world, {"filter": {name: number}, "dryRun": True})
+    assert status == 400
+    assert body["details"][0].startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize("body", [{}, [], {"id": []}, {"ids": [], "dryRun": True}])
+def test_bulk_delete_says_one_thing_of_every_body_of_the_wrong_shape(
+    world: World, body: Any
+) -> None:
+    event = api_event("POST", "/api/links/bulk-delete", workspace_id=world.workspace_id, body=body)
+    status, told = call(deletions.handler, event)
+    assert status == 400
+    assert told["message"] == 'The body must be {"ids": […]}, optionally with "reason"'
+
+
+@pytest.mark.parametrize("ids", [None, {}, "x", 5])
+def test_ids_that_are_no_array_are_named(world: World, ids: Any) -> None:
+    for resource, path in (
+        ("/api/links/bulk-delete", {}),
+        ("/api/deletions/{id}/restore", {"id": "01a2013c-632f-71c5-88ad-db7263a66868"}),
+    ):
+        event = api_event(
+            "POST", resource, workspace_id=world.workspace_id, body={"ids": ids}, path=path
+        )
+        status, told = call(deletions.handler, event)
+        assert status == 400
+        sentence = told["details"][0] if "details" in told else told["message"]
+        assert sentence == "ids must be an array of link ids"

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from functions import links
+from functions.unlink import answers
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import Conflict, LinkNotFound
 from functions.unlink.procedures.deletion import erase_one, soft_delete
 from functions.unlink.procedures.links import update_link
 from tests.conftest import World
+from tests.events import api_event, call
 from tests.gateway import send
 
 pytestmark = pytest.mark.engine
@@ -314,3 +316,38 @@ def test_a_campaign_counts_in_the_length_of_every_destination(world: World) -> N
     assert (status, error["details"][0][:11]) == (400, "originalUrl")
     status, _ = put(world, link_id, {"originalUrl": fits + "a", "utmParameters": None})
     assert status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "more"),
+    [
+        ({}, {}),
+        ({"title": None}, {"title": None}),
+        (
+            {"originalUrl": "https://example.com/new", "isActive": False},
+            {"originalUrl": "https://example.com/new", "isActive": False},
+        ),
+        ({"utmParameters": {"source": "mail"}}, {"utmParameters": {"source": "mail"}}),
+    ],
+)
+def test_a_key_that_may_not_read_gets_back_what_it_wrote(
+    world: World, body: dict[str, Any], more: dict[str, Any]
+) -> None:
+    [link_id] = world.create(title="secret", description="secret", externalId="secret")
+    event = api_event(
+        "PUT",
+        "/api/links/{id}",
+        workspace_id=world.workspace_id,
+        path={"id": link_id},
+        body=body,
+        scopes="linksWrite",
+    )
+
+    status, told = call(links.handler, event)
+
+    assert status == 200
+    now = read(world, link_id)
+    if "utmParameters" in more:
+        more = {"utmParameters": now["utmParameters"]}
+    assert told == {"id": link_id, "updatedAt": now["updatedAt"]} | more
+    answers.WrittenLink.model_validate(told, strict=False)

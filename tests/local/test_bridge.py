@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from local.bridge import Bridge, GatewayResponses, Upstream, UsageKeys
+from local.bridge import Bridge, GatewayResponses, Upstream, UsageKeys, event_size
 
 HOST = "127.0.0.1"
 MB = 1024 * 1024
@@ -395,6 +395,37 @@ def test_a_body_just_under_the_limit_is_forwarded(bridge: Bridge, engine: FakeEn
     body = b"x" * (4 * MB + 400 * 1024)
     assert call(bridge, "POST", "/api/links", body).status == 200
     assert engine.seen[0].body == body
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"x" * (6 * MB - 1024), 200),
+        (b"x" * (6 * MB), 502),
+        # Two bytes each in the JSON that a function returns.
+        (b'"' * (3 * MB - 1024), 200),
+        (b'"' * (3 * MB), 502),
+        ("é".encode() * (3 * MB - 1024), 200),
+        # No text: base64.
+        (b"\xff" * (4 * MB), 200),
+        (b"\xff" * (5 * MB), 502),
+    ],
+    ids=["text", "text+", "quotes", "quotes+", "letters", "binary", "binary+"],
+)
+def test_an_answer_is_measured_as_lambda_measures_it(
+    bridge: Bridge, engine: FakeEngine, body: bytes, status: int
+) -> None:
+    engine.reply = Reply(body=body)
+    answer = call(bridge, "GET", "/api/links")
+    assert answer.status == status
+    if status == 502:
+        assert json.loads(answer.body) == {"message": "Internal server error"}
+
+
+def test_what_is_escaped_in_an_event_counts() -> None:
+    plain = event_size([("A", "x" * 100)], b"", "/")
+    assert event_size([("A", '"' * 100)], b"", "/") - plain == 200
+    assert event_size([], b"abcd", "/") - event_size([], b"", "/") == 8
 
 
 def test_a_caller_that_expects_continue_is_not_asked_for_a_body_too_large(bridge: Bridge) -> None:

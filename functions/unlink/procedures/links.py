@@ -66,12 +66,13 @@ def create_links(
     deadline: Deadline,
     policies: Policies | None = None,
     link_ids: Callable[[int], list[str]] = new_link_ids,
+    check: Callable[[list[dict[str, Any]]], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Create all of these links or none; returns their items in the order given.
 
     All have the same ``createdAt``. ``ours`` are the hosts and ports of this service, to which no
     link may lead; ``link_ids`` draws the ids of so many links in ascending order, so that the last
-    of them is the newest in lists.
+    of them is the newest in lists. ``check`` may refuse the items before anything is written.
 
     A code is claimed in the same transaction as its link, so two links can never share one.
     Raises ``ShortCodeTaken`` or ``Conflict`` (external id) and leaves nothing behind.
@@ -90,6 +91,8 @@ def create_links(
     _refuse_repeated("externalId", externals)
     for item in items:
         item.setdefault("shortCode", _draw())
+    if check is not None:
+        check(items)
     # Almost every refusal is found here, before anything is written.
     if taken := links.taken_codes(custom, deadline=deadline):
         raise ShortCodeTaken([code for code in custom if code in taken])
