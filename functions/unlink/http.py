@@ -31,7 +31,7 @@ from functions.unlink.errors import (
     Unauthenticated,
     UnlinkError,
 )
-from functions.unlink.json_body import parse_json as parse_json
+from functions.unlink.json_body import parse_json
 from functions.unlink.parameters import parameters_of
 from functions.unlink.plans import Plan, plans
 from functions.unlink.policies import Policies

@@ -9,7 +9,8 @@ import pytest
 
 from functions import analytics, deletions, links, qr
 from functions.unlink.errors import InvalidRequest
-from functions.unlink.http import Api, Route, parse_json
+from functions.unlink.http import Api, Route
+from functions.unlink.json_body import parse_json
 from functions.unlink.openapi import OPERATIONS, _shape, load_apis
 from functions.unlink.parameters import parameters_of, whole_number
 from tests.conftest import World
