@@ -84,6 +84,7 @@ class WrittenLink(_Answer):
     externalId: str | None = None
     expiresAt: Time | None = None
     isActive: bool = True
+    forwardQuery: bool = True
 
 
 class LinkPage(_Answer):

@@ -98,11 +98,11 @@ def test_the_largest_valid_body_is_far_from_the_bounds() -> None:
 class Read(list[Any]):
     """A list that counts how many of its entries were asked for."""
 
-    count = 0
+    asked = 0
 
     def __iter__(self) -> Iterator[Any]:
         for entry in super().__iter__():
-            self.count += 1
+            self.asked += 1
             yield entry
 
 
@@ -111,7 +111,7 @@ def test_no_more_links_are_validated_than_it_takes_to_name_twenty_faults() -> No
     with pytest.raises(InvalidRequest) as refused:
         model.parse_new_links(body)
     # Each has eight faults: seven unknown members and no originalUrl.
-    assert body.count == 3
+    assert body.asked == 3
     details = refused.value.members["details"]
     assert len(details) == 20
     assert details[0] == "0.originalUrl: Field required"

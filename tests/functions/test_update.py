@@ -13,6 +13,7 @@ from functions import links
 from functions.unlink import answers
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import Conflict, LinkNotFound
+from functions.unlink.model import LinkChanges
 from functions.unlink.procedures.deletion import erase_one, soft_delete
 from functions.unlink.procedures.links import update_link
 from tests.conftest import World
@@ -351,3 +352,8 @@ def test_a_key_that_may_not_read_gets_back_what_it_wrote(
         more = {"utmParameters": now["utmParameters"]}
     assert told == {"id": link_id, "updatedAt": now["updatedAt"]} | more
     answers.WrittenLink.model_validate(told, strict=False)
+
+
+def test_what_a_key_may_get_back_of_its_writes_is_every_field_that_it_may_write() -> None:
+    told = answers.WrittenLink.model_fields.keys()
+    assert told == LinkChanges.model_fields.keys() | {"id", "updatedAt"}
