@@ -210,8 +210,9 @@ def _add_key(nouns: Any) -> None:
     issue.add_argument(
         "--scopes",
         required=True,
-        type=lambda text: text.replace(",", " ").split(),
-        help=f"comma separated, of: {', '.join(SCOPES)}",
+        # Nothing is stripped or guessed: "linksRead,linksRead admin" must not grant `admin`.
+        type=lambda text: text.split(","),
+        help=f"separated by commas, without spaces, of: {', '.join(SCOPES)}",
     )
     issue.add_argument("--user", help="whose key it is (default: its name)")
     end = issue.add_mutually_exclusive_group()

@@ -148,7 +148,10 @@ def issue_key(
     _workspace(deployment, workspace_id)
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown or not scopes:
-        raise Refused(f"A key needs scopes from {', '.join(SCOPES)}; not: {', '.join(unknown)}.")
+        named = ", ".join(map(repr, unknown))
+        raise Refused(f"A key needs scopes from {','.join(SCOPES)}; not: {named}.")
+    if len(set(scopes)) < len(scopes):
+        raise Refused("A key has each scope only once.")
     if expires_at is not None and expires_at <= now_iso():
         raise Refused(f"{expires_at} has passed.")
     secret = generate_api_key()
@@ -156,7 +159,7 @@ def issue_key(
         secret,
         key_id=f"key-{secrets.token_hex(8)}",
         workspace_id=workspace_id,
-        # In the order of the table, each once.
+        # In the order of the table.
         scopes=[scope for scope in SCOPES if scope in scopes],
         user_id=user_id or name,
         name=name,

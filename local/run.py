@@ -106,12 +106,20 @@ def _write_env(
         "SESSION_TOKEN": session,
         "AWS_ENDPOINT_URL": stack.engine.url,
     }
-    # Whole or not at all: others wait for this file to appear.
-    draft = Path(f"{ENV_FILE}.new")
     settings = "".join(f"{name}={value}\n" for name, value in values.items())
-    draft.write_text(settings)
-    draft.replace(ENV_FILE)
+    _write_private(ENV_FILE, settings)
     return settings
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read; it appears whole, as others wait for it."""
+    draft = Path(f"{path}.new")
+    draft.unlink(missing_ok=True)
+    # With the mode from the start: a later chmod would leave a moment in which others can read.
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    draft.replace(path)
 
 
 def _remove_env(settings: str) -> None:

@@ -1,4 +1,4 @@
-"""The spelling of short codes."""
+"""The syntax of short codes, and the codes that are reserved."""
 
 from __future__ import annotations
 
@@ -7,43 +7,41 @@ import re
 #: 4 to 30 letters, digits, ``-`` and ``_``; case-sensitive.
 SHORT_CODE = re.compile(r"[A-Za-z0-9_-]{4,30}")
 
-#: Codes that would shadow a route or look as if the service itself were speaking, in any case.
-RESERVED_CODES = frozenset(
-    {
-        "admin",
-        "analytics",
-        "assets",
-        "auth",
-        "bulk-delete",
-        "console",
-        "dashboard",
-        "docs",
-        "favicon",
-        "health",
-        "help",
-        "installs",
-        "legal",
-        "links",
-        "login",
-        "logout",
-        "openapi",
-        "privacy",
-        "robots",
-        "security",
-        "signin",
-        "signup",
-        "sitemap",
-        "static",
-        "status",
-        "support",
-        "swagger",
-        "terms",
-        "unlink",
-        "well-known",
-    }
-)
+#: Paths of this service, and names that would look as if the service itself were speaking.
+_SERVICE = """
+    account admin analytics assets auth billing bulk-delete console dashboard deletions docs graphql
+    health healthcheck healthz help installs legal links livez login logout metrics oauth openapi
+    password privacy readyz register security signin signup static status support swagger terms
+    unlink webhooks
+"""
+
+#: Paths that API Gateway answers itself for its health checks (Developer Guide, "Amazon API Gateway
+#: important notes": ``/ping`` and ``/sping``).
+_GATEWAY = "ping sping"
+
+#: Files and paths that browsers, crawlers and platforms request by themselves (RFC 8615, the lists
+#: of Apple, Android and WordPress). A link of this name would be clicked by programs only.
+_REQUESTED = """
+    ads app-ads apple-app-site-association apple-touch-icon apple-touch-icon-precomposed assetlinks
+    browserconfig change-password clientaccesspolicy crossdomain favicon humans index llms manifest
+    opensearch robots service-worker site sitemap well-known wp-admin wp-content wp-includes wp-json
+    wp-login xmlrpc
+"""
+
+#: What programs write where a value is missing or was not converted.
+_VALUES = "false inf infinity nan nil none null object-object true undefined void"
+
+#: Compared without regard to case, to ``_`` for ``-``, and to an extension: see `is_reserved`.
+RESERVED_CODES = frozenset(f"{_SERVICE} {_GATEWAY} {_REQUESTED} {_VALUES}".split())
+
+#: Extensions of the files above, as people write them in a code, which has no dots.
+_EXTENSION = re.compile(r"-(?:css|html|ico|js|json|php|png|svg|txt|webmanifest|xml)\Z")
 
 
 def is_reserved(code: str) -> bool:
-    """Whether nobody may have this code."""
-    return code.lower() in RESERVED_CODES
+    """Whether no link may have this code.
+
+    ``Favicon``, ``favicon-ico`` and ``FAVICON_ICO`` are as reserved as ``favicon``.
+    """
+    name = code.lower().replace("_", "-").strip("-")
+    return name in RESERVED_CODES or _EXTENSION.sub("", name) in RESERVED_CODES

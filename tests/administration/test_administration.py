@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from administration import __main__ as command
-from administration.operations import Deployment
+from administration.operations import Deployment, Refused, issue_key
 from functions.unlink.clock import Deadline
 from functions.unlink.keys import has_valid_checksum, hash_api_key
 from functions.unlink.plans import SCOPES, plans
@@ -210,16 +210,46 @@ def test_the_secret_is_shown_once_and_stored_nowhere(operator: Operator) -> None
     assert hash_api_key(secret) not in json.dumps(made)
 
 
-@pytest.mark.parametrize("scopes", ["", "linksRead,all", "linksread", "*"])
-def test_a_key_needs_scopes_that_exist(operator: Operator, scopes: str) -> None:
+@pytest.mark.parametrize(
+    "scopes",
+    [
+        "",
+        "linksRead,all",
+        "linksread",
+        "*",
+        # Whoever wrote this may have meant one scope or two: it must not grant `admin`.
+        "linksRead,linksRead admin",
+        "linksRead admin",
+        "linksRead, linksWrite",
+        " linksRead",
+        "linksRead\n",
+        "linksRead,",
+        ",linksRead",
+        "linksRead,,linksWrite",
+        "linksRead,linksWrite,linksRead",
+        "linksRead;linksWrite",
+        "linksRead\u00a0",
+    ],
+)
+def test_a_key_needs_an_exact_list_of_scopes(operator: Operator, scopes: str) -> None:
     operator.json("workspace", "create", "acme")
     operator.refuses("key", "issue", "acme", "--name", "ci", "--scopes", scopes)
+    assert operator.json("key", "list", "acme") == []
+
+
+def test_a_key_is_not_issued_with_a_scope_twice(operator: Operator) -> None:
+    operator.json("workspace", "create", "acme")
+    with pytest.raises(Refused, match="only once"):
+        issue_key(
+            operator.deployment, "acme", name="ci", scopes=["linksRead", "linksWrite", "linksRead"]
+        )
+    assert operator.json("key", "list", "acme") == []
 
 
 def test_a_key_may_have_every_scope_and_an_end(operator: Operator) -> None:
     operator.json("workspace", "create", "acme")
     made = operator.json(
-        *("key", "issue", "acme", "--name", "ops", "--user", "u-1", "--scopes", " ".join(SCOPES)),
+        *("key", "issue", "acme", "--name", "ops", "--user", "u-1", "--scopes", ",".join(SCOPES)),
         *("--expires-at", "2999-01-31T12:00:00+02:00"),
     )
     assert made["scopes"] == list(SCOPES)

@@ -6,13 +6,15 @@ import os
 import re
 import shlex
 import socket
+import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from local.ministack import HOST, ROOT
-from local.run import EXAMPLES, curl
+from local.run import EXAMPLES, _write_private, curl
 from local.seed import Shown, Workspace, demo_links
 
 
@@ -46,6 +48,22 @@ def test_a_port_that_is_none_is_one_clear_line(port: str) -> None:
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert "is not a port" in done.stderr
+
+
+def test_the_file_of_keys_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "demo.env"
+    # Left by an older version and by a run that was killed.
+    for leftover in (path, tmp_path / "demo.env.new"):
+        leftover.write_text("old")
+        leftover.chmod(0o666)
+    before = os.umask(0)
+    try:
+        _write_private(path, "API_KEY=x\n")
+    finally:
+        os.umask(before)
+    assert path.read_text() == "API_KEY=x\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [each.name for each in tmp_path.iterdir()] == ["demo.env"]
 
 
 WORKSPACE = Workspace("demo", "free", api_key="KEY", read_key="READ", admin_key="ADMIN")

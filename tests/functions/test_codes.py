@@ -1,0 +1,54 @@
+"""Short codes that no link may have."""
+
+from __future__ import annotations
+
+import pytest
+
+from functions.unlink.codes import SHORT_CODE, is_reserved
+from functions.unlink.errors import InvalidRequest
+from functions.unlink.model import parse_new_links
+from functions.unlink.procedures import links
+
+RESERVED = [
+    *("undefined", "null", "nan", "true", "false", "none", "object-object"),
+    *("favicon", "favicon-ico", "favicon_ico", "favicon-png", "FAVICON-ICO"),
+    *("robots-txt", "robots_txt", "sitemap-xml", "ads-txt", "site-webmanifest", "index-html"),
+    *("apple-app-site-association", "apple-touch-icon", "assetlinks", "assetlinks-json"),
+    *(
+        "ping",
+        "sping",
+        "PING",
+        "console",
+        "well-known",
+        "well_known",
+        "-well-known",
+        "wp-login-php",
+    ),
+    *("Undefined", "NULL", "_null_", "bulk_delete", "swagger", "openapi-json"),
+]
+
+
+@pytest.mark.parametrize("code", RESERVED)
+def test_reserved_codes_are_refused(code: str) -> None:
+    assert is_reserved(code)
+    for name in ("shortCode", "customCode"):
+        with pytest.raises(InvalidRequest) as refusal:
+            parse_new_links({"originalUrl": "https://example.com/", name: code})
+        fault = "this code is reserved" if SHORT_CODE.fullmatch(code) else "4 to 30 letters"
+        assert refusal.value.members["details"][0].startswith(f"{name}: {fault}")
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["ping-pong", "nullable", "my-robots", "truest", "favicons", "index-cards", "txt-", "----"],
+)
+def test_codes_that_only_contain_a_reserved_one_are_free(code: str) -> None:
+    assert not is_reserved(code)
+    [link] = parse_new_links({"originalUrl": "https://example.com/", "shortCode": code})
+    assert link.shortCode == code
+
+
+def test_generated_codes_are_never_reserved(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = iter(["manifest", "Manifest", "k7Gp2mXq"])
+    monkeypatch.setattr(links, "new_short_code", lambda: next(drawn))
+    assert links._draw() == "k7Gp2mXq"
