@@ -7,6 +7,15 @@ import os
 import time
 from typing import Any
 
+from functions.unlink.click_fields import (
+    MAX_CAMPAIGN,
+    MAX_USER_AGENT,
+    address_of,
+    clean_text,
+    from_distribution,
+    place_of,
+    referrer_of,
+)
 from functions.unlink.clock import Deadline, iso, now_iso
 from functions.unlink.codes import SHORT_CODE
 from functions.unlink.destinations import campaign_of, target_of, with_campaign
@@ -14,11 +23,12 @@ from functions.unlink.errors import UnlinkError
 from functions.unlink.forwarding import forwards_query, query_of, with_query
 from functions.unlink.ids import new_click_id
 from functions.unlink.log import logger
-from functions.unlink.settings import setting
+from functions.unlink.programs import is_prefetch
+from functions.unlink.settings import optional_setting, setting
 from functions.unlink.stores.clicks import ClicksTable
 from functions.unlink.stores.client import brief_client
 from functions.unlink.stores.links import LinksTable
-from functions.unlink.visitors import MAX_HEADER, Visitor, address_of, describe, place_of
+from functions.unlink.visitors import Visitor, describe
 
 #: Seconds within which the link must be found, and within which its click may be tried again.
 #: The last call of each may hang as long as a brief client lets it; the function's timeout is 10.
@@ -102,7 +112,7 @@ def _redirect(
     link: dict[str, Any], event: dict[str, Any], headers: dict[str, str]
 ) -> dict[str, Any]:
     """302 for the visitor's device and campaign; its click is recorded first."""
-    visitor = describe(headers.get("user-agent", "")[:MAX_HEADER])
+    visitor = describe(clean_text(headers.get("user-agent"), MAX_USER_AGENT) or "")
     query = query_of(event)
     campaign = campaign_of(link, {name: values[0] for name, values in query.items() if values})
     _record_click(link, event, headers, visitor, campaign)
@@ -128,6 +138,7 @@ def _record_click(
 ) -> None:
     """Record before answering, bounded in time; a visitor never pays for our failure."""
     milliseconds = int(time.time() * 1000)
+    trusted = from_distribution(headers, optional_setting("ORIGIN_SECRET"))
     source_ip = event["requestContext"].get("identity", {}).get("sourceIp")
     try:
         ClicksTable(_dynamodb(), setting("CLICKS_TABLE")).put(
@@ -136,16 +147,20 @@ def _record_click(
                 "linkId": link["id"],
                 "workspaceId": link["workspaceId"],
                 "clickedAt": iso(milliseconds / 1000),
-                "ipAddress": address_of(headers, source_ip),
-                "userAgent": headers.get("user-agent", "")[:MAX_HEADER] or None,
+                "ipAddress": address_of(headers, source_ip, trusted=trusted),
+                "userAgent": clean_text(headers.get("user-agent"), MAX_USER_AGENT),
                 "deviceType": visitor.device_type,
                 "platform": visitor.platform,
-                "referrer": headers.get("referer", "")[:MAX_HEADER] or None,
-                # Nobody visits with HEAD: it is how programs look whether a link still works.
-                "isBot": visitor.is_bot or event["httpMethod"] == "HEAD",
+                "referrer": referrer_of(headers.get("referer")),
+                # Recorded and not counted: HEAD is how programs check a link, and a prefetch
+                # is no visit yet.
+                "isBot": visitor.is_bot or event["httpMethod"] == "HEAD" or is_prefetch(headers),
             }
-            | place_of(headers)
-            | {f"utm{name.capitalize()}": value for name, value in campaign.items()},
+            | place_of(headers, trusted=trusted)
+            | {
+                f"utm{name.capitalize()}": clean_text(value, MAX_CAMPAIGN)
+                for name, value in campaign.items()
+            },
             deadline=Deadline(CLICK_PATIENCE),
         )
     except Exception:

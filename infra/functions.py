@@ -238,7 +238,7 @@ class Functions(Construct):
             "redirect",
             timeout=Duration.seconds(10),
             memory_mb=FEW_CALLS_MB,
-            environment=self._tables("links", "clicks"),
+            environment={**self._tables("links", "clicks"), **self._origin_environment()},
             statements=[
                 allow("dynamodb:GetItem", on=[self._data.links.table_arn]),
                 allow("dynamodb:PutItem", on=[self._data.clicks.table_arn]),
@@ -659,6 +659,15 @@ class Functions(Construct):
             "access": self._data.access,
         }
         return {f"{name.upper()}_TABLE": tables[name].table_name for name in names}
+
+    def _origin_environment(self) -> dict[str, str]:
+        """The distribution's secret, resolved by CloudFormation at deployment.
+
+        Not read at run time: a call to Secrets Manager would lengthen each cold start of the
+        redirect (docs/decisions/100-trust-in-viewer-headers.md).
+        """
+        origin = self._secrets.origin
+        return {} if origin is None else {"ORIGIN_SECRET": origin.secret_value.unsafe_unwrap()}
 
     def _http_environment(self) -> dict[str, str]:
         return {

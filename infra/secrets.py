@@ -7,16 +7,28 @@ from infra.settings import Settings
 
 
 class Secrets(Construct):
-    """The key that signs list cursors, generated at deployment."""
+    """Keys and passwords, generated at deployment.
+
+    `cursor` signs list cursors. `origin` is None unless the stage has a distribution.
+    """
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: Settings) -> None:
         super().__init__(scope, construct_id)
-        self.cursor = secretsmanager.Secret(
+        self._removal_policy = settings.removal_policy
+        self.cursor = self._generate("Cursor", "Signs the cursors of paged answers")
+        self.origin = (
+            self._generate("Origin", "Tells requests that CloudFront sent from others")
+            if settings.cdn is not None
+            else None
+        )
+
+    def _generate(self, construct_id: str, description: str) -> secretsmanager.Secret:
+        return secretsmanager.Secret(
             self,
-            "Cursor",
-            description="Signs the cursors of paged answers",
+            construct_id,
+            description=description,
             generate_secret_string=secretsmanager.SecretStringGenerator(
                 password_length=64, exclude_punctuation=True
             ),
-            removal_policy=settings.removal_policy,
+            removal_policy=self._removal_policy,
         )

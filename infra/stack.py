@@ -70,7 +70,9 @@ class UnlinkStack(Stack):
         self.functions.announce.add_environment(
             "API_URL", settings.short_url_base or self.api.rest_api.url
         )
-        self.edge = Edge(self, "Edge", settings=settings, api=self.api.rest_api)
+        self.edge = Edge(
+            self, "Edge", settings=settings, api=self.api.rest_api, secrets=self.secrets
+        )
         # Last: they cover what the others made.
         self.monitoring = Monitoring(
             self, "Monitoring", settings=settings, watched=self, api=self.api.rest_api

@@ -1,22 +1,19 @@
-"""What a visit's headers tell of the visitor: device, platform, place, or that it is a program."""
+"""What a visit's user agent tells of the visitor: device, platform, or that it is a program."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from functions.unlink.programs import is_program
 
+if TYPE_CHECKING:
     from ua_parser import Parser
 
 #: User agents whose description this process remembers.
 REMEMBERED = 2_000
-
-#: Longest user agent, referrer and place that a click keeps, in characters.
-MAX_HEADER = 500
-MAX_PLACE = 100
 
 _PLATFORMS = {
     "iOS": "iOS",
@@ -30,6 +27,20 @@ _PLATFORMS = {
     "Chrome OS": "ChromeOS",
 }
 _DESKTOPS = frozenset({"Windows", "macOS", "Linux", "ChromeOS"})
+
+
+#: What browsers of iOS and iPadOS still say when they ask for desktop pages as a Mac: their own
+#: names (Firefox, Chrome, Edge, Opera, the Google app), apps' web views, and ``Mobile/``, which no
+#: Mac says. Safari itself says nothing of the kind: an iPad's is taken for a Mac.
+_IOS_AS_MAC = re.compile(
+    r"FxiOS/|CriOS/|EdgiOS/|OPiOS/|OPT/|GSA/|\bMobile/|FBAN/FBIOS|FBDV/i|\biP(?:hone|ad|od)\b"
+)
+
+#: The same of Android as desktop Linux: browsers that exist on Android alone, and its web view.
+_ANDROID_AS_LINUX = re.compile(
+    r"EdgA/|SamsungBrowser/|MiuiBrowser/|UCBrowser/|HuaweiBrowser/|HeyTapBrowser/|VivoBrowser/"
+    r"|Version/4\.0 Chrome/|\bAndroid\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +57,23 @@ class Visitor:
 def describe(user_agent: str) -> Visitor:
     """What sent this ``User-Agent``; nothing but a program sends none.
 
-    The operating system is ua-parser's (the uap-core patterns), bots are those of the
-    crawler-user-agents list. Both are imported here because their patterns cost more than the
-    rest of the redirect, and a refused code needs none. An iPad that asks for desktop pages says
-    that it is a Mac.
+    The operating system is ua-parser's (the uap-core patterns), imported here because its patterns
+    cost more than the rest of the redirect, and a refused code needs none. A phone or tablet that
+    asks for desktop pages says that it is a Mac or runs Linux; what gives it away is looked for
+    first.
     """
-    from crawleruseragents import is_crawler  # type: ignore[import-untyped]
-
     if not user_agent:
         return Visitor("other", "other", is_bot=True)
+    bot = is_program(user_agent)
+    if "Macintosh" in user_agent and _IOS_AS_MAC.search(user_agent):
+        # iPads ask for desktop pages by default, phones only when told to.
+        phone = "iPhone" in user_agent
+        return Visitor("iOS", "mobile" if phone else "tablet", bot)
     found = _os_parser().parse_os(user_agent)
     platform = _PLATFORMS.get(found.family, "other") if found else "other"
-    return Visitor(platform, _device_type(platform, user_agent), is_crawler(user_agent))
+    if platform == "Linux" and "X11" in user_agent and _ANDROID_AS_LINUX.search(user_agent):
+        return Visitor("Android", _device_type("Android", user_agent), bot)
+    return Visitor(platform, _device_type(platform, user_agent), bot)
 
 
 def _device_type(platform: str, user_agent: str) -> str:
@@ -80,28 +96,3 @@ def _os_parser() -> Parser:
     # Only the patterns of operating systems, compiled when first tried.
     _, systems, _ = load_lazy_builtins()
     return Parser(Resolver(([], systems, [])))
-
-
-def place_of(headers: Mapping[str, str]) -> dict[str, str | None]:
-    """Country, region, city and timezone from CloudFront's viewer headers (lower-case names).
-
-    CloudFront adds them when a distribution stands in front of the API and its origin request
-    policy asks for them (Developer Guide, "Add CloudFront request headers"); without one, all
-    four are None.
-    """
-
-    def header(name: str) -> str | None:
-        return headers.get(f"cloudfront-viewer-{name}", "")[:MAX_PLACE] or None
-
-    return {
-        "countryCode": header("country"),
-        "region": header("country-region-name") or header("country-region"),
-        "city": header("city"),
-        "timezone": header("time-zone"),
-    }
-
-
-def address_of(headers: Mapping[str, str], source_ip: str | None) -> str | None:
-    """The visitor's IP address: behind CloudFront the gateway sees only CloudFront's own."""
-    address, _, port = headers.get("cloudfront-viewer-address", "").rpartition(":")
-    return address if address and port.isdigit() else source_ip

@@ -14,7 +14,7 @@ from functions.unlink.clock import Deadline
 from functions.unlink.errors import Unavailable
 from functions.unlink.ids import parse_click_id
 from functions.unlink.procedures.deletion import erase_one, soft_delete
-from functions.unlink.settings import setting
+from functions.unlink.settings import optional_setting, setting
 from functions.unlink.stores.items import from_item
 from tests.conftest import World
 from tests.gateway import Reply, send
@@ -41,8 +41,14 @@ MAC = (
 GOOGLEBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 
 
+#: What CloudFront and the function share.
+ORIGIN_SECRET = "the-secret-of-the-distribution"
+
+
 @pytest.fixture(autouse=True)
-def _cold(deployed: dict[str, str]) -> Iterator[None]:
+def _cold(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("ORIGIN_SECRET", ORIGIN_SECRET)
+    optional_setting.cache_clear()
     redirect._pointers.clear()
     yield
     redirect._pointers.clear()
@@ -131,6 +137,87 @@ def test_a_device_without_its_own_destination_gets_the_original(world: World, ag
     assert visit(link["shortCode"], User_Agent=agent).headers["Location"].endswith("/page")
 
 
+VIEWER = {
+    "CloudFront_Viewer_Address": "198.51.100.7:1234",
+    "CloudFront_Viewer_Country": "EG",
+    "CloudFront_Viewer_Country_Region": "C",
+    "CloudFront_Viewer_City": "Cairo",
+    "CloudFront_Viewer_Time_Zone": "Africa/Cairo",
+}
+
+
+@pytest.mark.parametrize(
+    ("configured", "given"),
+    [
+        ("", {}),
+        ("", {"X_Unlink_Origin": ""}),
+        (ORIGIN_SECRET, {}),
+        (ORIGIN_SECRET, {"X_Unlink_Origin": "guessed"}),
+        (ORIGIN_SECRET, {"X_Unlink_Origin": ORIGIN_SECRET + "x"}),
+        (ORIGIN_SECRET, {"X_Unlink_Origin": "é"}),
+    ],
+)
+def test_viewer_headers_are_believed_from_the_distribution_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch, configured: str, given: dict[str, str]
+) -> None:
+    monkeypatch.setenv("ORIGIN_SECRET", configured)
+    optional_setting.cache_clear()
+    [link] = world.create_items()
+
+    assert visit(link["shortCode"], **VIEWER, **given).status == 302
+
+    [click] = clicks(world, link["id"])
+    # The address that the gateway saw.
+    assert click["ipAddress"] == "192.0.2.1"
+    assert {"countryCode", "region", "city", "timezone"}.isdisjoint(click)
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("Sec_Purpose", "prefetch"),
+        ("Sec_Purpose", "prefetch;prerender"),
+        ("Purpose", "prefetch"),
+        ("X_Moz", "prefetch"),
+        ("X_Purpose", "preview"),
+    ],
+)
+def test_a_prefetch_is_recorded_and_not_counted(world: World, header: str, value: str) -> None:
+    [link] = world.create_items()
+
+    assert visit(link["shortCode"], **{header: value}).status == 302
+    assert visit(link["shortCode"]).status == 302
+
+    assert sorted(click["isBot"] for click in clicks(world, link["id"])) == [False, True]
+
+
+def test_every_value_of_a_click_is_bounded_and_clean(world: World) -> None:
+    [link] = world.create_items()
+
+    visit(
+        link["shortCode"],
+        User_Agent="=cmd|' /C calc'!A1 " + "é\x00\x1b[2J" * 9_000,
+        Referer="https://example.com/" + "é/" * 30_000 + "?token=secret",
+        X_Unlink_Origin=ORIGIN_SECRET,
+        CloudFront_Viewer_Address="=cmd|calc!A1" + "1" * 9_000 + ":80",
+        CloudFront_Viewer_Country="=1+1",
+        CloudFront_Viewer_Country_Region="C" * 60_000,
+        CloudFront_Viewer_City="@SUM(A1)" + "é" * 60_000,
+        CloudFront_Viewer_Time_Zone="Mars/Olympus",
+        query="utm_source=" + "%2B" * 2 + "x" * 9_000,
+    )
+
+    [click] = clicks(world, link["id"])
+    sizes = {name: len(value.encode()) for name, value in click.items() if isinstance(value, str)}
+    assert max(sizes.values()) <= 500
+    assert sizes["city"] == 99
+    assert click["city"].startswith("SUM(A1)é")
+    assert click["ipAddress"] == "192.0.2.1"
+    assert click["userAgent"].startswith("cmd|' /C calc'!A1 é[2J")
+    assert {"countryCode", "region", "timezone"}.isdisjoint(click)
+    assert "secret" not in str(click)
+
+
 def test_a_click_keeps_what_is_known_of_the_visit(world: World) -> None:
     [link] = world.create_items(utmParameters={"source": "mail"})
     before = time.time()
@@ -138,9 +225,10 @@ def test_a_click_keeps_what_is_known_of_the_visit(world: World) -> None:
     visit(
         link["shortCode"],
         User_Agent=IPHONE,
-        Referer="https://www.google.com/search",
+        Referer="https://user:secret@www.google.com:8443/search?q=token#part",
+        X_Unlink_Origin=ORIGIN_SECRET,
         CloudFront_Viewer_Country="EG",
-        CloudFront_Viewer_Country_Region_Name="Cairo Governorate",
+        CloudFront_Viewer_Country_Region="C",
         CloudFront_Viewer_City="Cairo",
         CloudFront_Viewer_Time_Zone="Africa/Cairo",
         CloudFront_Viewer_Address="2001:db8::1:52301",
@@ -162,10 +250,10 @@ def test_a_click_keeps_what_is_known_of_the_visit(world: World) -> None:
         "deviceType": "mobile",
         "platform": "iOS",
         "countryCode": "EG",
-        "region": "Cairo Governorate",
+        "region": "EG-C",
         "city": "Cairo",
         "timezone": "Africa/Cairo",
-        "referrer": "https://www.google.com/search",
+        "referrer": "https://www.google.com:8443/search",
         "utmSource": "mail",
         "utmCampaign": "spring",
         "isBot": False,

@@ -1,6 +1,12 @@
 """What a stage may put in front of the API, and that by default nothing is."""
 
+import json
+import subprocess
+
+import pytest
+
 from app import settings_of
+from functions.unlink.click_fields import ORIGIN_HEADER
 from tests.template import Template, resources, synthesize
 
 DOMAIN = {
@@ -58,6 +64,55 @@ def test_cloudfront_never_keeps_a_redirect() -> None:
         if each["ResourcePath"] == "/~1{code}" and each["ThrottlingRateLimit"]
     ]
     assert len(throttled) == 2
+
+
+def test_the_distribution_and_the_redirect_share_a_secret() -> None:
+    template = synthesize(cdn="true")
+    [distribution] = resources(template, "AWS::CloudFront::Distribution").values()
+    [origin] = distribution["Properties"]["DistributionConfig"]["Origins"]
+    [header] = origin["OriginCustomHeaders"]
+    assert header["HeaderName"].lower() == ORIGIN_HEADER
+    variables = {
+        function["Properties"]["Handler"]: function["Properties"]["Environment"]["Variables"]
+        for function in resources(template, "AWS::Lambda::Function").values()
+        if "Environment" in function["Properties"]
+    }
+    told = {name for name, values in variables.items() if "ORIGIN_SECRET" in values}
+    assert told == {"functions.redirect.handler"}
+    secret = variables["functions.redirect.handler"]["ORIGIN_SECRET"]
+    assert secret == header["HeaderValue"]
+    # Resolved at deployment from Secrets Manager: the template does not have the value.
+    assert json.dumps(secret).count("{{resolve:secretsmanager:") == 1
+
+
+def test_without_a_distribution_there_is_no_origin_secret(template: Template) -> None:
+    assert "ORIGIN_SECRET" not in json.dumps(template)
+    assert not [
+        name for name in resources(template, "AWS::SecretsManager::Secret") if "Origin" in name
+    ]
+
+
+def test_the_redirect_gets_what_it_reads_of_a_visit_through_cloudfront() -> None:
+    template = synthesize(cdn="true")
+    [policy] = resources(template, "AWS::CloudFront::OriginRequestPolicy").values()
+    passed = policy["Properties"]["OriginRequestPolicyConfig"]["HeadersConfig"]["Headers"]
+    assert len(passed) <= 10
+    read = {"accept", "referer", "user-agent", "sec-purpose"} | {
+        f"cloudfront-viewer-{name}"
+        for name in ("address", "city", "country", "country-region", "time-zone")
+    }
+    assert {name.lower() for name in passed} == read
+
+
+@pytest.mark.parametrize("name", ["sec-purpose", "purpose", "x-purpose", "x-moz"])
+def test_every_spelling_of_a_prefetch_passes_cloudfront(name: str) -> None:
+    template = synthesize(cdn="true")
+    [function] = resources(template, "AWS::CloudFront::Function").values()
+    event = {"request": {"headers": {name: {"value": "prefetch"}}}}
+    code = function["Properties"]["FunctionCode"]
+    script = f"{code}\nconsole.log(JSON.stringify(handler({json.dumps(event)}).headers))"
+    node = subprocess.run(["node", "-e", script], capture_output=True, text=True, check=True)
+    assert json.loads(node.stdout)["sec-purpose"] == {"value": "prefetch"}
 
 
 def test_short_urls_start_with_what_visitors_reach() -> None:

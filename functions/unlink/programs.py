@@ -1,0 +1,74 @@
+"""Which requests come from programs: a rule for what no browser sends, and kept lists.
+
+The rule decides most requests without any list. A browser that people use starts its
+``User-Agent`` with ``Mozilla/`` and names its rendering engine there; a few old or text browsers
+do neither and are listed. Programs that copy a browser's text are found by the words below and by
+the crawler-user-agents list.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+#: Browsers whose user agent does not start with ``Mozilla/``: Opera before 15, UC Browser on Java
+#: phones, text browsers, small graphical ones, and the browsers that phones of the 2000s had.
+_UNUSUAL_BROWSER = re.compile(
+    r"(?:Opera/|UCWEB/|Lynx/|w3m/|E?Links ?[/(]|Dillo/|NetSurf/|Nokia|BlackBerry|SonyEricsson"
+    r"|SAMSUNG-|SEC-|LG-|LGE-|MOT-|DoCoMo/|KDDI-|J-PHONE/|SoftBank/|Vodafone/|ZTE-|HUAWEI-)"
+)
+
+#: What every other browser says of its rendering engine.
+_ENGINE = re.compile(
+    r"AppleWebKit/|Gecko/|Trident/|MSIE [1-9]|KHTML/|Presto/|Goanna/|Servo/|LibWeb/|NetFront/"
+)
+
+#: What only programs say, in any letter case. ``bot`` is not a part of a longer word, and not the
+#: end of the phone maker CUBOT. No browser sends a web or e-mail address.
+_PROGRAM = re.compile(
+    r"(?<!cu)bots?(?![a-z])|crawl|spider|scrape|https?:/|mailto:|\w@\w+\.\w"
+    r"|headless|phantomjs|slimerjs|puppeteer|playwright|selenium|cypress/|jsdom|htmlunit"
+    r"|lighthouse|pagespeed|gtmetrix|webpagetest|ptst/|pingdom|uptime|statuscake|site24x7"
+    r"|datadog|dynatrace|new ?relic|catchpoint|synthetic|monitor(?:ing)?/"
+    r"|preview|prefetch|prerender|proxy(?:/|$)|validator|linkcheck|link checker|fetcher"
+    r"|externalhit|safebrowsing|scanner|archiver|web ?services client|frontpage|wordpress/"
+    r"|libwww|python|java/|okhttp|axios|node(?:\.js|-fetch|/)|curl/|wget/|httpclient|cfnetwork"
+    r"|go-http-client|powershell|postman|insomnia|jmeter|gatling|k6/",
+    re.IGNORECASE,
+)
+
+
+#: Browsers that the crawler list takes for programs: Slack's desktop app ("Sonic").
+_LISTED_BROWSER = re.compile(r"Slack_SSB/")
+
+
+def is_program(user_agent: str) -> bool:
+    """Whether this ``User-Agent`` is a program's; a request without one is."""
+    if not user_agent.startswith("Mozilla/"):
+        return _UNUSUAL_BROWSER.match(user_agent) is None
+    if _ENGINE.search(user_agent) is None or _PROGRAM.search(user_agent):
+        return True
+    if _LISTED_BROWSER.search(user_agent):
+        return False
+    # Imported here: its list costs more than all of the above, which decides most requests of
+    # programs.
+    from crawleruseragents import is_crawler  # type: ignore[import-untyped]
+
+    return bool(is_crawler(user_agent))
+
+
+#: Headers with which browsers and apps mark a request that no person made, in lower case:
+#: ``Sec-Purpose`` (Fetch Standard, section 3.8: "prefetch", "prefetch;prerender"), ``Purpose``
+#: (Chromium and WebKit before it), ``X-Purpose`` (Safari's and Facebook's previews) and ``X-Moz``
+#: (Firefox).
+_PURPOSES = ("sec-purpose", "purpose", "x-purpose", "x-moz")
+_AHEAD_OF_A_VISIT = frozenset({"prefetch", "prerender", "preview"})
+
+
+def is_prefetch(headers: Mapping[str, str]) -> bool:
+    """Whether a browser loads this ahead of a visit that may never come (lower-case names)."""
+    for name in _PURPOSES:
+        value = headers.get(name)
+        if value and _AHEAD_OF_A_VISIT.intersection(re.split(r"[\s;,]+", value.strip().lower())):
+            return True
+    return False
