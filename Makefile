@@ -61,7 +61,7 @@ format: $(VENV_STAMP) ## Format and fix what can be fixed.
 
 .PHONY: unit
 unit: $(STAMPS) ## The tests that need no deployed stack.
-	$(VENV)/bin/python -m pytest -n 2 --dist loadgroup -m "not e2e"
+	$(VENV)/bin/python -m pytest -n 2 --dist worksteal --ignore=tests/e2e -m "not e2e"
 
 .PHONY: e2e
 e2e: $(STAMPS) ## The tests over HTTP against the deployed stack, alone on the machine.

@@ -4,6 +4,8 @@ All functions share one archive. The installed dependencies are kept in `.build/
 everything that decides their content, so that only the first synthesis installs anything.
 """
 
+from __future__ import annotations
+
 import compileall
 import gzip
 import hashlib
@@ -19,9 +21,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from py_compile import PycInvalidationMode
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aws_cdk import aws_lambda as lambda_
+if TYPE_CHECKING:
+    from aws_cdk import aws_lambda as lambda_
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "functions"
@@ -53,7 +56,7 @@ class Target:
     platforms: tuple[str, ...] = ()
 
     @classmethod
-    def host(cls) -> "Target":
+    def host(cls) -> Target:
         """The machine and interpreter that run this: for engines that run functions in place."""
         return cls(python=_running_python())
 
@@ -74,6 +77,9 @@ def function_code(target: Target) -> lambda_.AssetCode:
     The asset's hash is that of what went in. The archive's own bytes would not do: compiled
     bytecode and zlib's output may differ between machines that packed the same content.
     """
+    # Importing the CDK starts Node, which building an archive does not need.
+    from aws_cdk import aws_lambda as lambda_
+
     archive, content_hash = build_archive(target)
     return lambda_.Code.from_asset(str(archive), asset_hash=content_hash)
 

@@ -22,8 +22,10 @@ from functions.unlink.stores.clicks import ClicksTable
 from functions.unlink.stores.deletions import DeletionsTable
 from functions.unlink.stores.erasures import ErasuresTable
 from functions.unlink.stores.links import LinksTable
-from local.ministack import Engine, credentials
+from local.ministack import credentials
 from tests.template import synthesized_template, table_definitions
+
+pytest_plugins = ["tests.support.emulator"]
 
 Tell = Callable[[str], None]
 _TOLD = "told"
@@ -64,13 +66,11 @@ def _no_host_credentials() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def engine_url(_no_host_credentials: None) -> Iterator[str]:
-    """The DynamoDB endpoint: MiniStack, or whatever AWS_ENDPOINT_URL_DYNAMODB names."""
-    if given := os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"):
-        yield given
-        return
-    with Engine(log_name=f"engine-tests-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}") as engine:
-        yield engine.url
+def engine_url(_no_host_credentials: None, request: pytest.FixtureRequest) -> str:
+    """The DynamoDB endpoint: the run's emulator, or what AWS_ENDPOINT_URL_DYNAMODB names."""
+    given = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")
+    url: str = given or request.getfixturevalue("emulator_url")
+    return url
 
 
 @pytest.fixture(scope="session")

@@ -1,47 +1,26 @@
 """The synthesized template, for tests: what is deployed is what they look at and build on."""
 
-import json
-import tempfile
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from aws_cdk import App
-from aws_cdk import aws_lambda as lambda_
+from tests.support.synthesis import Template, synthesize
 
-from app import add_stack
-
-Template = dict[str, Any]
+__all__ = [
+    "Template",
+    "invoked_function",
+    "path_of",
+    "resources",
+    "synthesize",
+    "synthesized_template",
+    "table_definitions",
+]
 
 
 @cache
 def synthesized_template(stage: str = "prod") -> Template:
-    """The template of `stage`, synthesized once a run. Treat it as read-only.
-
-    The code of the functions is a stand-in, so that nothing is installed.
-    """
+    """The template of `stage`, read once per process. Treat it as read-only."""
     return synthesize(stage=stage)
-
-
-def synthesize(stack_name: str | None = None, /, **context: str | bool) -> Template:
-    """Synthesize the template for a context such as `stage="dev"`, at each call.
-
-    It is the main stack's, unless `stack_name` is another one of the app.
-    """
-    with tempfile.TemporaryDirectory() as scratch:
-        code = Path(scratch, "code")
-        code.mkdir()
-        Path(code, "stand_in.py").write_text("", encoding="utf-8")
-        app = App(outdir=str(Path(scratch, "out")), context=context)
-        stack = add_stack(app, code=lambda_.Code.from_asset(str(code)))
-        assembly = app.synth()
-        path = Path(
-            assembly.directory,
-            assembly.get_stack_by_name(stack_name or stack.stack_name).template_file,
-        )
-        template: Template = json.loads(path.read_text(encoding="utf-8"))
-    return template
 
 
 def resources(template: Template, resource_type: str) -> dict[str, dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -63,9 +64,26 @@ class Operator:
         }
 
 
+@pytest.fixture(scope="module")
+def _own_account() -> Iterator[None]:
+    """An account that no other worker of this run uses: these tests list all that is in it.
+
+    The emulator takes an access key of twelve digits for the account's number.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        session = boto3.Session(
+            aws_access_key_id=f"{uuid.uuid4().int % 10**12:012}", aws_secret_access_key="test"
+        )
+        patch.setattr(boto3, "DEFAULT_SESSION", session)
+        yield
+
+
 @pytest.fixture
 def operator(
-    engine_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    _own_account: None,
+    engine_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> Iterator[Operator]:
     if "AWS_ENDPOINT_URL_DYNAMODB" in os.environ:
         pytest.skip("needs an engine with API Gateway and Cognito")

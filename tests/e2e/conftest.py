@@ -13,12 +13,8 @@ from tests.e2e.contract import Contract
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark what is here, and keep it in one worker: the stack is brought up once.
-
-    At the end of the collection it would be too late: xdist reads the group before.
-    """
+    """Mark what is here, whatever file it is in."""
     item.add_marker(pytest.mark.e2e)
-    item.add_marker(pytest.mark.xdist_group("e2e"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

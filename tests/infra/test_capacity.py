@@ -1,26 +1,32 @@
 """How a stage pays for its tables."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from aws_cdk import App, assertions
-from aws_cdk import aws_lambda as lambda_
 
 from infra.packaging import LAMBDA_ARM64
-from infra.settings import OnDemand, Provisioned, Settings
-from infra.stack import UnlinkStack
+from tests.support.synthesis import stand_in_code
+from tests.template import resources, synthesized_template
+
+if TYPE_CHECKING:
+    from infra.settings import OnDemand, Provisioned
 
 
 def synthesized(capacity: OnDemand | Provisioned, directory: Path) -> dict[str, Any]:
-    code = directory / "code"
-    code.mkdir()
-    (code / "stand_in.py").write_text("", encoding="utf-8")
+    from aws_cdk import App, assertions
+    from aws_cdk import aws_lambda as lambda_
+
+    from infra.settings import Settings
+    from infra.stack import UnlinkStack
+
     stack = UnlinkStack(
         App(outdir=str(directory / "out")),
         "Unlink",
         settings=Settings(stage="prod", target=LAMBDA_ARM64, capacity=capacity),
-        code=lambda_.Code.from_asset(str(code)),
+        code=lambda_.Code.from_asset(str(stand_in_code(directory))),
     )
     return dict(assertions.Template.from_stack(stack).to_json())
 
@@ -34,6 +40,8 @@ def of_type(template: dict[str, Any], kind: str) -> list[dict[str, Any]]:
 
 
 def test_warm_throughput_and_ceilings_reach_tables_and_indexes(tmp_path: Path) -> None:
+    from infra.settings import OnDemand
+
     capacity = OnDemand(warm_reads=20_000, warm_writes=10_000, max_reads=40_000, max_writes=20_000)
     warm = {"ReadUnitsPerSecond": 20_000, "WriteUnitsPerSecond": 10_000}
     ceiling = {"MaxReadRequestUnits": 40_000, "MaxWriteRequestUnits": 20_000}
@@ -44,6 +52,8 @@ def test_warm_throughput_and_ceilings_reach_tables_and_indexes(tmp_path: Path) -
 
 
 def test_provisioned_capacity_follows_the_load(tmp_path: Path) -> None:
+    from infra.settings import Provisioned
+
     template = synthesized(Provisioned(min_writes=10, max_writes=500), tmp_path)
     tables = of_type(template, "AWS::DynamoDB::Table")
     parts = [part for table in tables for part in (table, *table.get("GlobalSecondaryIndexes", []))]
@@ -56,7 +66,5 @@ def test_provisioned_capacity_follows_the_load(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stage", ["prod", "dev"])
 def test_a_mistake_has_a_ceiling(stage: str) -> None:
-    from tests.template import resources, synthesized_template
-
     for table in resources(synthesized_template(stage), "AWS::DynamoDB::Table").values():
         assert table["Properties"]["OnDemandThroughput"]["MaxWriteRequestUnits"] > 0

@@ -5,7 +5,6 @@ import subprocess
 
 import pytest
 
-from app import settings_of
 from functions.unlink.click_fields import ORIGIN_HEADER
 from tests.template import Template, resources, synthesize
 
@@ -116,6 +115,8 @@ def test_every_spelling_of_a_prefetch_passes_cloudfront(name: str) -> None:
 
 
 def test_short_urls_start_with_what_visitors_reach() -> None:
+    from app import settings_of
+
     assert settings_of({}).short_url_base == ""
     assert settings_of(DOMAIN).short_url_base == "https://go.example.com"
     both = DOMAIN | {"cdn": "true", "cdnDomainName": "l.example.com"}

@@ -5,12 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from aws_cdk import App, Validations
-from aws_cdk import aws_lambda as lambda_
-from cdk_nag import AwsSolutionsChecks
 
-from app import add_stack
-from infra.findings import REASONS
+from tests.support.synthesis import stand_in_code
 
 EVERYTHING = {
     "stage": "prod",
@@ -29,11 +25,14 @@ EVERYTHING = {
 
 def checked(directory: Path, **context: str) -> list[Path]:
     """Synthesize with the rules on: a finding without an answer fails. Returns the templates."""
-    code = directory / "code"
-    code.mkdir()
-    (code / "stand_in.py").write_text("", encoding="utf-8")
+    from aws_cdk import App, Validations
+    from aws_cdk import aws_lambda as lambda_
+    from cdk_nag import AwsSolutionsChecks
+
+    from app import add_stack
+
     app = App(outdir=str(directory / "out"), context=context)
-    stack = add_stack(app, code=lambda_.Code.from_asset(str(code)))
+    stack = add_stack(app, code=lambda_.Code.from_asset(str(stand_in_code(directory))))
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     templates = sorted(Path(app.synth().directory).glob("*.template.json"))
     assert f"{stack.stack_name}.template.json" in {each.name for each in templates}
@@ -72,6 +71,8 @@ def test_every_finding_has_an_answer(tmp_path: Path, context: dict[str, str]) ->
 
 
 def test_every_reason_says_something() -> None:
+    from infra.findings import REASONS
+
     for rules in REASONS.values():
         for rule, reason in rules.items():
             assert len(reason) > 40, rule
@@ -79,13 +80,17 @@ def test_every_reason_says_something() -> None:
 
 def test_an_unanswered_finding_fails(tmp_path: Path) -> None:
     """The test above would see one: without the answers the same template is refused."""
-    code = tmp_path / "code"
-    code.mkdir()
-    (code / "stand_in.py").write_text("", encoding="utf-8")
+    from aws_cdk import App, Validations
+    from aws_cdk import aws_lambda as lambda_
+    from cdk_nag import AwsSolutionsChecks
+
+    from app import add_stack
+    from infra.findings import REASONS
+
     app = App(outdir=str(tmp_path / "out"), context={"stage": "local"})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("infra.stack.acknowledge_findings", lambda stack: None)
-        add_stack(app, code=lambda_.Code.from_asset(str(code)))
+        add_stack(app, code=lambda_.Code.from_asset(str(stand_in_code(tmp_path))))
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     with pytest.raises(RuntimeError, match="ValidationFailed") as refused:
         app.synth()

@@ -6,12 +6,8 @@ from functools import cache
 from typing import Any
 
 import pytest
-from aws_cdk import App
-from aws_cdk import aws_lambda as lambda_
 
-from app import add_stack, settings_of
 from functions.unlink.keys import generate_api_key
-from infra.firewall import firewall_stack_name
 from tests.template import Template, invoked_function, resources, synthesize, synthesized_template
 from tests.tokens import token
 
@@ -36,6 +32,8 @@ def with_both() -> Template:
 @cache
 def firewall() -> Template:
     """The stack of the distribution's web ACL."""
+    from infra.firewall import firewall_stack_name
+
     return synthesize(firewall_stack_name("prod"), **BOTH)
 
 
@@ -203,6 +201,11 @@ def test_the_distribution_counts_visitors_where_their_addresses_are_seen() -> No
 
 
 def test_the_distributions_web_acl_is_made_in_the_region_that_cloudfront_reads() -> None:
+    from aws_cdk import App
+    from aws_cdk import aws_lambda as lambda_
+
+    from app import add_stack
+
     app = App(context=BOTH)
     add_stack(app, code=lambda_.Code.from_inline("def handler(): ..."))
     artifact = app.synth().get_stack_by_name("Unlink-prod-firewall")
@@ -211,6 +214,11 @@ def test_the_distributions_web_acl_is_made_in_the_region_that_cloudfront_reads()
 
 def errors(**context: str) -> list[str]:
     """What makes the CLI refuse to deploy the main stack."""
+    from aws_cdk import App
+    from aws_cdk import aws_lambda as lambda_
+
+    from app import add_stack
+
     app = App(context=context)
     stack = add_stack(app, code=lambda_.Code.from_inline("def handler(): ..."))
     messages = app.synth().get_stack_by_name(stack.stack_name).messages
@@ -243,6 +251,8 @@ def test_a_web_acl_of_ones_own_may_stand_before_the_distribution() -> None:
     ],
 )
 def test_a_web_acl_that_cloudfront_would_refuse_is_refused(arn: str) -> None:
+    from app import settings_of
+
     with pytest.raises(ValueError, match="cdnWebAclArn"):
         settings_of({"cdn": "true", "cdnWebAclArn": arn})
 
@@ -269,6 +279,8 @@ def test_a_region_with_a_smaller_quota_may_have_a_lower_throttle() -> None:
 
 @pytest.mark.parametrize("limit", ["0", "10000", "-1", "many", "1.5"])
 def test_a_throttle_that_is_none_is_refused(limit: str) -> None:
+    from app import settings_of
+
     with pytest.raises(ValueError, match="rateLimit"):
         settings_of({"rateLimit": limit})
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.packaging import ROOT
+from tests.support.synthesis import ROOT
 from tests.template import Template, invoked_function, resources, synthesized_template
 
 LINK_DELETER = {

@@ -14,16 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, RemovalPolicy
-from aws_cdk import aws_lambda as lambda_
 
-from app import settings_of
 from infra.packaging import Target, build_archive
-from infra.stack import UnlinkStack
 from local import stack as local_stack
 from local.ministack import Engine
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 BEFORE = "This link does not exist"
 AFTER = "There is no such link"
@@ -57,6 +53,12 @@ def engine() -> Iterator[Engine]:
 
 
 def assembled(archive: Path, directory: Path) -> Path:
+    from aws_cdk import App, RemovalPolicy
+    from aws_cdk import aws_lambda as lambda_
+
+    from app import settings_of
+    from infra.stack import UnlinkStack
+
     settings = replace(
         settings_of({"stage": "local", "publicBaseUrl": "http://short.test"}),
         removal_policy=RemovalPolicy.RETAIN,

@@ -1,0 +1,106 @@
+"""One emulator for a whole test run, shared by the workers of pytest-xdist.
+
+The process that the user started owns it: the controller, or the only process. It starts the
+emulator for the first test that needs one and ends it with the run. `local.ministack.Engine`
+ends it too when its owner is killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from typing import Any
+
+import pytest
+
+from local.ministack import HOST, Engine, EngineError
+
+_ANSWER_SECONDS = 90
+_PORT = "emulator_port"
+_ERROR = "error: "
+
+
+class SharedEmulator:
+    """Starts at the first request for its URL, and serves that URL to other processes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._engine: Engine | None = None
+        self._listener: socket.socket | None = None
+
+    def url(self) -> str:
+        """The endpoint of every AWS service, without a trailing slash; raises `EngineError`."""
+        with self._lock:
+            if self._engine is None:
+                self._engine = Engine(log_name="engine-tests")
+            return self._engine.url
+
+    def serve(self) -> int:
+        """Answer the URL to whoever connects; return the port, the same at each call."""
+        if self._listener is None:
+            self._listener = socket.create_server((HOST, 0))
+            threading.Thread(target=self._answer, args=[self._listener], daemon=True).start()
+        port: int = self._listener.getsockname()[1]
+        return port
+
+    def stop(self) -> None:
+        """End the emulator, and the answers."""
+        if self._listener is not None:
+            self._listener.close()
+        with self._lock:
+            if self._engine is not None:
+                self._engine.stop()
+
+    def _answer(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                # `stop` has closed it.
+                return
+            with connection, contextlib.suppress(OSError):
+                try:
+                    answer = self.url()
+                except EngineError as error:
+                    answer = f"{_ERROR}{error}"
+                connection.sendall(answer.encode())
+
+
+def requested_from(port: int) -> str:
+    """The URL that the `SharedEmulator` behind `port` answers; raises `EngineError`."""
+    with socket.create_connection((HOST, port), timeout=_ANSWER_SECONDS) as connection:
+        answer = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
+    if not answer or answer.startswith(_ERROR):
+        raise EngineError(answer.removeprefix(_ERROR) or "The test run has ended.")
+    return answer
+
+
+# -- pytest's hooks; tests/conftest.py names this module as a plugin ----------------------------
+
+_EMULATOR = pytest.StashKey[SharedEmulator]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.stash[_EMULATOR] = SharedEmulator()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist where to ask; the controller calls this."""
+    node.workerinput[_PORT] = node.config.stash[_EMULATOR].serve()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _EMULATOR in config.stash:
+        config.stash[_EMULATOR].stop()
+
+
+@pytest.fixture(scope="session")
+def emulator_url(request: pytest.FixtureRequest) -> str:
+    """The endpoint of the run's emulator."""
+    worker: dict[str, int] | None = getattr(request.config, "workerinput", None)
+    if worker is None:
+        return request.config.stash[_EMULATOR].url()
+    return requested_from(worker[_PORT])

@@ -1,0 +1,169 @@
+"""Synthesized templates in files, so that a run synthesizes each context once.
+
+Synthesis starts Node and costs seconds of CPU. The workers of a run, and later runs, share the
+files of `.build/templates`. The name of a file is a hash of everything that the template depends
+on, so an edit of the stack never meets an old file.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypedDict
+
+Context = Mapping[str, str | bool]
+Template = dict[str, Any]
+
+
+class Assembly(TypedDict):
+    """What a synthesis gives: the name of the main stack, and the templates by stack name."""
+
+    main: str
+    templates: dict[str, Template]
+
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = ROOT / ".build" / "templates"
+
+_STALE_SECONDS = 7 * 86_400
+_LIBRARIES = ("aws-cdk-lib", "constructs")
+
+
+def synthesize(stack_name: str | None = None, /, **context: str | bool) -> Template:
+    """Return the template for a context such as `stage="dev"`; the caller owns the result.
+
+    It is the main stack's, unless `stack_name` is another one of the app. The functions' code is
+    a stand-in, so nothing is packaged. Raises `ValueError` for a context that the app refuses.
+    """
+    path = CACHE / f"{_key(context)}.json"
+    if not path.exists():
+        with _lock(path.with_suffix(".lock")):
+            # Another worker may have finished while this one waited for the lock.
+            if not path.exists():
+                _write(path, _fresh(context))
+    assembly: Assembly = json.loads(path.read_text(encoding="utf-8"))
+    return assembly["templates"][stack_name or assembly["main"]]
+
+
+def synthesize_here(context: Context) -> Assembly:
+    """Synthesize in this process and use no file; importing the CDK costs seconds."""
+    from aws_cdk import App
+    from aws_cdk import aws_lambda as lambda_
+
+    from app import add_stack
+
+    with tempfile.TemporaryDirectory() as scratch:
+        app = App(outdir=str(Path(scratch, "out")), context=dict(context))
+        stack = add_stack(app, code=lambda_.Code.from_asset(str(stand_in_code(Path(scratch)))))
+        return {
+            "main": stack.stack_name,
+            "templates": {
+                each.stack_name: json.loads(Path(each.template_full_path).read_text("utf-8"))
+                for each in app.synth().stacks
+            },
+        }
+
+
+def stand_in_code(directory: Path) -> Path:
+    """A directory that stands in for the archive of the functions."""
+    code = directory / "code"
+    code.mkdir()
+    (code / "stand_in.py").write_text("", encoding="utf-8")
+    return code
+
+
+def _fresh(context: Context) -> Assembly:
+    """Synthesize in this process if it has loaded the CDK already, else in a short-lived one.
+
+    A worker that loads the CDK keeps a Node process until it ends.
+    """
+    if "aws_cdk" in sys.modules:
+        return synthesize_here(context)
+    done = subprocess.run(
+        [sys.executable, "-m", __name__, json.dumps(dict(context))],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        message = done.stderr.strip().splitlines()[-1:]
+        if message and message[0].startswith("ValueError: "):
+            raise ValueError(message[0].removeprefix("ValueError: "))
+        raise RuntimeError(f"The synthesis failed:\n{done.stderr[-4000:]}")
+    assembly: Assembly = json.loads(done.stdout)
+    return assembly
+
+
+def _key(context: Context) -> str:
+    digest = hashlib.sha256(_inputs().encode())
+    digest.update(json.dumps(dict(context), sort_keys=True).encode())
+    return digest.hexdigest()[:32]
+
+
+@cache
+def _inputs() -> str:
+    """A hash of what every template depends on: the stack's code, its data, its libraries."""
+    digest = hashlib.sha256(sys.version.encode())
+    for library in _LIBRARIES:
+        digest.update(f"\0{library}=={metadata.version(library)}".encode())
+    for path in sorted(_files()):
+        digest.update(f"\0{path.relative_to(ROOT).as_posix()}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _files() -> Iterator[Path]:
+    yield from (ROOT / "app.py", ROOT / "cdk.json", Path(__file__))
+    for path in (ROOT / "infra").rglob("*"):
+        if path.is_file() and "__pycache__" not in path.parts:
+            yield path
+    # Plans and metrics are data that the stack shares with the functions.
+    yield from (ROOT / "functions").rglob("*.json")
+
+
+def _write(path: Path, assembly: Assembly) -> None:
+    """Write a whole file or none: a reader takes no lock."""
+    _drop_stale()
+    descriptor, scratch = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(assembly, file)
+        Path(scratch).replace(path)
+    except BaseException:
+        Path(scratch).unlink(missing_ok=True)
+        raise
+
+
+def _drop_stale() -> None:
+    oldest = time.time() - _STALE_SECONDS
+    for path in CACHE.iterdir():
+        try:
+            if path.stat().st_mtime < oldest:
+                path.unlink(missing_ok=True)
+        except FileNotFoundError:
+            continue
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Hold the file's lock; the system releases it when this process ends, however it ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+if __name__ == "__main__":
+    json.dump(synthesize_here(json.loads(sys.argv[1])), sys.stdout)

@@ -1,0 +1,80 @@
+"""One emulator per run: started once, for all who ask, and ended with the run."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from local.ministack import EngineError
+from tests.support import emulator
+from tests.support.emulator import SharedEmulator, requested_from
+
+
+class FakeEngine:
+    """Counts its starts and stops."""
+
+    started = 0
+    stopped = 0
+    url = "http://127.0.0.1:1"
+
+    def __init__(self, *, log_name: str) -> None:
+        type(self).started += 1
+
+    def stop(self) -> None:
+        type(self).stopped += 1
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> type[FakeEngine]:
+    class Engine(FakeEngine):
+        pass
+
+    monkeypatch.setattr(emulator, "Engine", Engine)
+    return Engine
+
+
+def test_nothing_starts_before_somebody_asks(engine: type[FakeEngine]) -> None:
+    shared = SharedEmulator()
+    shared.serve()
+    shared.stop()
+    assert (engine.started, engine.stopped) == (0, 0)
+
+
+def test_all_workers_get_the_same_emulator(engine: type[FakeEngine]) -> None:
+    shared = SharedEmulator()
+    port = shared.serve()
+    assert shared.serve() == port
+    found: list[str] = []
+    workers = [
+        threading.Thread(target=lambda: found.append(requested_from(port))) for _ in range(4)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(30)
+    assert found == [FakeEngine.url] * 4
+    assert shared.url() == FakeEngine.url
+    shared.stop()
+    assert (engine.started, engine.stopped) == (1, 1)
+
+
+def test_a_worker_learns_why_there_is_none(
+    engine: type[FakeEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*, log_name: str) -> FakeEngine:
+        raise EngineError("The local AWS engine is not installed.")
+
+    monkeypatch.setattr(emulator, "Engine", broken)
+    shared = SharedEmulator()
+    with pytest.raises(EngineError, match=r"^The local AWS engine is not installed\.$"):
+        requested_from(shared.serve())
+    shared.stop()
+
+
+def test_the_listener_is_reachable_from_this_machine_only(engine: type[FakeEngine]) -> None:
+    shared = SharedEmulator()
+    shared.serve()
+    assert shared._listener is not None
+    assert shared._listener.getsockname()[0] == "127.0.0.1"
+    shared.stop()
