@@ -200,6 +200,14 @@ def _add_policies(parser: argparse.ArgumentParser) -> None:
         metavar="on|off",
         help="also send an event for each link (default: off)",
     )
+    policies.add_argument(
+        "--app-schemes",
+        type=lambda text: () if text == "none" else tuple(text.split(",")),
+        default=argparse.SUPPRESS,
+        metavar="A,B|none",
+        help="schemes that iosUrl and androidUrl may have besides http and https, as in "
+        "myapp,intent,market (default: none)",
+    )
 
 
 def _add_key(nouns: Any) -> None:

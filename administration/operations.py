@@ -11,6 +11,7 @@ from typing import Any
 
 from administration.gateway import UsageKeys
 from administration.users import Users
+from functions.unlink.app_links import scheme_faults
 from functions.unlink.clock import Deadline, iso, now_iso
 from functions.unlink.keys import generate_api_key
 from functions.unlink.plans import SCOPES, plans
@@ -124,8 +125,10 @@ def _workspace(deployment: Deployment, workspace_id: str) -> Record:
 def _check(plan: str, policies: Policies) -> None:
     if plan not in plans():
         raise Refused(f"There is no plan {plan}: choose from {', '.join(plans())}.")
+    if faults := scheme_faults(policies.app_schemes):
+        raise Refused(f"appSchemes: {'; '.join(faults)}.")
     for name, value in policies.full().items():
-        if isinstance(value, bool) or value is None:
+        if isinstance(value, bool) or not isinstance(value, int):
             continue
         least = 0 if name == "quarantineDays" else 1
         if not least <= value <= MAX_DAYS:

@@ -57,7 +57,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         return _policy("Deny", stage_arn, "unknown")
     context = caller | {"plan": workspace["plan"]}
     # API Gateway takes text, numbers and booleans, and hands all of them on as text.
-    context |= {name: str(value) for name, value in Policies.read(workspace).record().items()}
+    context |= {name: str(value) for name, value in Policies.read(workspace).stored().items()}
     return _policy("Allow", stage_arn, caller["keyId"]) | {
         "context": context,
         "usageIdentifierKey": workspace["usageKey"],

@@ -38,7 +38,8 @@ def _links() -> LinksTable:
 def create(request: Request) -> Answer:
     """Create one link (an object) or up to 1,000 (an array), all or none."""
     body = request.json()
-    new, key = parse_new_links(body), request.idempotency_key()
+    new = parse_new_links(body, request.caller.policies.app_schemes)
+    key = request.idempotency_key()
     workspace_id, links = request.caller.workspace_id, _links()
 
     def create_with(link_ids: Callable[[int], list[str]]) -> list[dict[str, Any]]:
@@ -137,7 +138,7 @@ def update(request: Request) -> Answer:
 
     A key without ``linksRead`` gets back what it wrote and not the rest of the link.
     """
-    changes = parse_link_changes(request.json())
+    changes = parse_link_changes(request.json(), request.caller.policies.app_schemes)
     link = update_link(
         request.path["link"],
         changes,

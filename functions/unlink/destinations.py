@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, unquote_plus
 
-from functions.unlink.uris import to_uri
+from functions.unlink.uris import is_web, to_uri
 
 UTM_NAMES = ("source", "medium", "campaign", "term", "content")
 
@@ -40,10 +40,11 @@ def with_campaign(address: str, campaign: Mapping[str, str]) -> str:
     """``address`` with the campaign as ``utm_*`` parameters, as a URI of RFC 3986.
 
     Parameters of the same name are replaced. Everything else stays as it was given, empty
-    parameters and an empty query included; see :func:`functions.unlink.uris.to_uri`.
+    parameters and an empty query included; see :func:`functions.unlink.uris.to_uri`. An app URL
+    gets no parameters: an app need not expect any.
     """
     address = to_uri(address)
-    if not campaign:
+    if not campaign or not is_web(address):
         return address
     names = {f"utm_{name}" for name in campaign}
     rest, hash_, fragment = address.partition("#")

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote_plus
 
+from functions.unlink.uris import is_web
+
 #: Longest ``Location`` that forwarding may produce, in bytes. API Gateway refuses an answer with
 #: more than 10,240 bytes of headers (quota "total combined size of request line and header
 #: values"), and CloudFront allows URLs of 8,192 bytes.
@@ -35,9 +37,9 @@ def with_query(location: str, query: Mapping[str, Sequence[str]]) -> str:
 
     Parameters that the destination has already are left out: the link's own win. The destination
     itself stays byte for byte. A parameter that would make the result longer than
-    :data:`MAX_LOCATION` is left out whole.
+    :data:`MAX_LOCATION` is left out whole. An app URL gets no parameters.
     """
-    if not query:
+    if not query or not is_web(location):
         return location
     rest, hash_, fragment = location.partition("#")
     _, mark, own_query = rest.partition("?")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -17,18 +17,23 @@ from pydantic import (
     StrictBool,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
 )
 
+from functions.unlink.app_links import app_url_fault, has_allowed_scheme
 from functions.unlink.clock import iso_moment
 from functions.unlink.codes import SHORT_CODE, is_reserved
 from functions.unlink.errors import InvalidRequest, shortened
 from functions.unlink.forwarding import forwards_query
 from functions.unlink.hosts import checked_host, split_authority
-from functions.unlink.uris import character_fault, split, to_uri
+from functions.unlink.uris import character_fault, is_web, split, to_uri
 
 #: Longest destination in characters, as it is sent: percent-encoded, with the link's campaign
 #: (what sitemaps.org and most servers agree on).
 MAX_URL = 2_048
+
+#: The schemes of app URLs that the workspace allows, in the context of a validation.
+APP_SCHEMES = "appSchemes"
 
 #: Earliest year of a moment that a caller may name.
 FIRST_YEAR = 1970
@@ -60,6 +65,21 @@ def _web_address(value: str) -> str:
         raise ValueError("a URL must not carry credentials")
     host, _ = split_authority(parts.authority)
     checked_host(host)
+    if len(to_uri(value)) > MAX_URL:
+        raise ValueError(f"at most {MAX_URL:,} characters when percent-encoded")
+    return value
+
+
+def _app_address(value: str, info: ValidationInfo) -> str:
+    """As :func:`_web_address`, or an app URL of a scheme that the workspace allows."""
+    allowed: Collection[str] = (info.context or {}).get(APP_SCHEMES, ())
+    if not has_allowed_scheme(value, allowed):
+        parts = split(value)
+        if parts is not None and not is_web(value):
+            raise ValueError("only http, https and the schemes of the policy appSchemes")
+        return _web_address(value)
+    if fault := app_url_fault(value):
+        raise ValueError(fault)
     if len(to_uri(value)) > MAX_URL:
         raise ValueError(f"at most {MAX_URL:,} characters when percent-encoded")
     return value
@@ -98,6 +118,12 @@ WebAddress = Annotated[
     StringConstraints(min_length=8, max_length=MAX_URL),
     AfterValidator(_web_address),
     Field(json_schema_extra={"format": "uri", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://"}),
+]
+AppAddress = Annotated[
+    str,
+    StringConstraints(min_length=3, max_length=MAX_URL),
+    AfterValidator(_app_address),
+    Field(json_schema_extra={"format": "uri", "pattern": "^[A-Za-z][A-Za-z0-9+.-]*:"}),
 ]
 ShortCode = Annotated[
     str,
@@ -138,8 +164,8 @@ class NewLink(_Edge):
     title: Title | None = None
     description: Description | None = None
     tags: Tags = []
-    iosUrl: WebAddress | None = None
-    androidUrl: WebAddress | None = None
+    iosUrl: AppAddress | None = None
+    androidUrl: AppAddress | None = None
     webFallbackUrl: WebAddress | None = None
     utmParameters: UtmParameters | None = None
     externalId: ExternalId | None = None
@@ -155,8 +181,8 @@ class LinkChanges(_Edge):
     title: Title | None = None
     description: Description | None = None
     tags: Tags | None = None
-    iosUrl: WebAddress | None = None
-    androidUrl: WebAddress | None = None
+    iosUrl: AppAddress | None = None
+    androidUrl: AppAddress | None = None
     webFallbackUrl: WebAddress | None = None
     utmParameters: UtmParameters | None = None
     externalId: ExternalId | None = None
@@ -173,8 +199,11 @@ MOST_FAULTS = 20
 MOST_NAME = 50
 
 
-def parse_new_links(body: object) -> list[NewLink]:
-    """One object or an array of 1 to 1,000; raises ``InvalidRequest`` with every fault."""
+def parse_new_links(body: object, app_schemes: Collection[str] = ()) -> list[NewLink]:
+    """One object or an array of 1 to 1,000; raises ``InvalidRequest`` with every fault.
+
+    ``app_schemes`` are those that the workspace allows.
+    """
     many = body if isinstance(body, list) else [body]
     if not many:
         raise InvalidRequest("At least one link is needed")
@@ -184,7 +213,7 @@ def parse_new_links(body: object) -> list[NewLink]:
     faults: list[str] = []
     for position, given in enumerate(many):
         try:
-            links.append(NewLink.model_validate(given))
+            links.append(NewLink.model_validate(given, context={APP_SCHEMES: app_schemes}))
         except ValidationError as error:
             faults += faults_of(error, f"{position}." if isinstance(body, list) else "")
             if len(faults) >= MOST_FAULTS:
@@ -224,15 +253,15 @@ def parse_new_deletion(body: object) -> NewDeletion:
     return asked
 
 
-def parse_link_changes(body: object) -> dict[str, Any]:
+def parse_link_changes(body: object, app_schemes: Collection[str] = ()) -> dict[str, Any]:
     """The attributes to change, as they are stored; None for one to clear.
 
-    Raises ``InvalidRequest`` with every fault.
+    ``app_schemes`` are those that the workspace allows. Raises ``InvalidRequest`` with every fault.
     """
     if isinstance(body, dict) and (fixed := [name for name in IMMUTABLE if name in body]):
         raise InvalidRequest(details=[f"{name}: can not be changed" for name in fixed])
     try:
-        changes = LinkChanges.model_validate(body)
+        changes = LinkChanges.model_validate(body, context={APP_SCHEMES: app_schemes})
     except ValidationError as error:
         raise InvalidRequest(details=faults_of(error)) from None
     return stored_fields(changes, sorted(changes.model_fields_set))

@@ -19,7 +19,8 @@ class Policies:
     ``retention_days``: after how long a soft-deleted link is erased. ``purge_expired_after_days``:
     after how long an expired link is. ``quarantine_days``: how long the short code of an erased
     link stays taken. ``cascade_installs``: whether installs go with their link or stay without
-    its id. ``link_events``: whether events are also sent for each link.
+    its id. ``link_events``: whether events are also sent for each link. ``app_schemes``: the
+    schemes that ``iosUrl`` and ``androidUrl`` may have besides http and https.
     """
 
     retention_days: int | None = None
@@ -27,6 +28,7 @@ class Policies:
     quarantine_days: int = 0
     cascade_installs: bool = False
     link_events: bool = False
+    app_schemes: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, record: Mapping[str, Any]) -> Policies:
@@ -38,19 +40,26 @@ class Policies:
             quarantine_days=_days(given["quarantine_days"]) or 0,
             cascade_installs=_flag(given["cascade_installs"]),
             link_events=_flag(given["link_events"]),
+            app_schemes=tuple(str(given["app_schemes"] or "").split()),
         )
 
     def record(self) -> dict[str, int | bool]:
-        """What differs from the defaults, by camelCase name."""
+        """What differs from the defaults, by camelCase name: what a deletion has to know."""
         return {
             camel: getattr(self, name)
             for name, camel in NAMES.items()
-            if getattr(self, name) != getattr(_DEFAULTS, name)
+            if name != "app_schemes" and getattr(self, name) != getattr(_DEFAULTS, name)
         }
 
-    def full(self) -> dict[str, int | bool | None]:
+    def stored(self) -> dict[str, int | bool | str]:
+        """As :meth:`record`, with the policies that no deletion needs: for the workspace's item."""
+        schemes = {NAMES["app_schemes"]: " ".join(self.app_schemes)} if self.app_schemes else {}
+        return self.record() | schemes
+
+    def full(self) -> dict[str, int | bool | list[str] | None]:
         """Every policy by camelCase name."""
-        return {camel: getattr(self, name) for name, camel in NAMES.items()}
+        found = {camel: getattr(self, name) for name, camel in NAMES.items()}
+        return found | {NAMES["app_schemes"]: list(self.app_schemes)}
 
 
 def _camel(name: str) -> str:

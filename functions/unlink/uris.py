@@ -60,6 +60,11 @@ def split(uri: str) -> Parts | None:
     return Parts(**found.groupdict()) if found else None
 
 
+def is_web(url: str) -> bool:
+    """Whether the scheme is http or https."""
+    return url[:6].lower().startswith(("http:", "https:"))
+
+
 def character_fault(iri: str) -> str | None:
     """Why the characters of ``iri`` are not those of RFC 3987, or None when they are."""
     if _SPACE.search(iri):
@@ -85,11 +90,11 @@ def to_uri(iri: str) -> str:
     parts = split(iri)
     if parts is None:
         return _encode(iri, _NOT_IN_QUERY)
-    is_web = parts.scheme.lower() in ("http", "https")
+    web = is_web(iri)
     uri = f"{parts.scheme}:"
     if parts.authority is not None:
-        uri += f"//{_authority(parts.authority, is_web)}"
-    path = parts.path.replace("\\", "/") if is_web else parts.path
+        uri += f"//{_authority(parts.authority, web)}"
+    path = parts.path.replace("\\", "/") if web else parts.path
     uri += _encode(path, _NOT_IN_PATH)
     if parts.query is not None:
         uri += f"?{_encode(parts.query, _NOT_IN_QUERY)}"
@@ -98,11 +103,11 @@ def to_uri(iri: str) -> str:
     return uri
 
 
-def _authority(authority: str, is_web: bool) -> str:
+def _authority(authority: str, web: bool) -> str:
     if literal := _IP_LITERAL.fullmatch(authority):
         user = _encode(literal["user"] or "", _NOT_IN_AUTHORITY)
         return f"{user}{literal['host']}{literal['port'] or ''}"
-    if is_web and not authority.isascii():
+    if web and not authority.isascii():
         # Imported here: it costs a cold start, and only international hosts need it.
         from functions.unlink.hosts import InvalidHost, canonical_host, split_authority
 

@@ -124,6 +124,7 @@ def test_a_new_workspace_is_free_and_its_usage_key_is_in_that_plan(operator: Ope
         "quarantineDays": 0,
         "cascadeInstalls": False,
         "linkEvents": False,
+        "appSchemes": [],
     }
     assert operator.members_of_plans() == {"free": ["workspace-acme"], "pro": [], "enterprise": []}
     item = operator.deployment.access.workspace("acme", deadline=Deadline(5))
@@ -157,6 +158,8 @@ def test_all_policies_can_be_set_and_unset_by_themselves(operator: Operator) -> 
         "on",
         "--link-events",
         "on",
+        "--app-schemes",
+        "myapp,com.example.app",
     )
     assert changed["policies"] == {
         "retentionDays": 90,
@@ -164,6 +167,7 @@ def test_all_policies_can_be_set_and_unset_by_themselves(operator: Operator) -> 
         "quarantineDays": 30,
         "cascadeInstalls": True,
         "linkEvents": True,
+        "appSchemes": ["myapp", "com.example.app"],
     }
     changed = operator.json(
         "workspace", "set", "acme", "--retention-days", "never", "--cascade-installs", "off"
@@ -172,6 +176,18 @@ def test_all_policies_can_be_set_and_unset_by_themselves(operator: Operator) -> 
     assert changed["policies"]["cascadeInstalls"] is False
     assert changed["policies"]["quarantineDays"] == 30
     assert operator.json("workspace", "show", "acme") == changed
+    changed = operator.json("workspace", "set", "acme", "--app-schemes", "none")
+    assert changed["policies"]["appSchemes"] == []
+
+
+@pytest.mark.parametrize(
+    "schemes", ["javascript", "myapp,data", "MyApp", "myapp, market", "https", "", "myapp,myapp"]
+)
+def test_an_app_scheme_that_is_none_or_unsafe_changes_nothing(
+    operator: Operator, schemes: str
+) -> None:
+    operator.json("workspace", "create", "acme", "--app-schemes", "myapp")
+    assert "appSchemes" in operator.refuses("workspace", "set", "acme", "--app-schemes", schemes)
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "3651"])

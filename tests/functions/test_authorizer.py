@@ -114,6 +114,7 @@ def test_the_policies_of_the_workspace_come_with_it_as_text(access: AccessTable)
         quarantine_days=90,
         cascade_installs=True,
         link_events=True,
+        app_schemes=("myapp", "market"),
     )
     access.set_workspace("acme", plan="free", policies=policies)
     context = ask(new_key(access))["context"]

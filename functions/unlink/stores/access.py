@@ -167,7 +167,7 @@ class AccessTable:
             "usageKey": usage_key,
             "usageKeyId": usage_key_id,
             "createdAt": now_iso(),
-        } | policies.record()
+        } | policies.stored()
         self._create(
             _key(f"WS#{workspace_id}", "WORKSPACE") | to_item(record),
             _key("WORKSPACES", workspace_id),
@@ -175,7 +175,7 @@ class AccessTable:
 
     def set_workspace(self, workspace_id: str, *, plan: str, policies: Policies) -> None:
         """Replace a workspace's plan and policies; raises :class:`Unknown`."""
-        kept = policies.record()
+        kept = policies.stored()
         dropped = [name for name in NAMES.values() if name not in kept]
         assignments = ["#plan=:plan", *(f"{name}=:{name}" for name in kept)]
         expression = f"SET {', '.join(assignments)}"
