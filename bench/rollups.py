@@ -61,7 +61,11 @@ def _measure(link_count: int, visitors: int) -> None:
     wall, spent = time.perf_counter(), time.process_time()
     for start in range(0, CLICKS, BATCH):
         failed = tally(
-            records[start : start + BATCH], rollups=rollups, failures=None, deadline=Deadline(300)
+            records[start : start + BATCH],
+            rollups=rollups,
+            failures=None,
+            visitor_secret=b"bench",
+            deadline=Deadline(300),
         )
         assert not failed
     wall, spent = time.perf_counter() - wall, time.process_time() - spent

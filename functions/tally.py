@@ -12,6 +12,7 @@ from functions.unlink.settings import setting
 from functions.unlink.stores.client import client
 from functions.unlink.stores.failures import FailuresBucket
 from functions.unlink.stores.rollups import RollupsTable
+from functions.unlink.stores.secrets import secret
 
 #: What is kept of the invocation's time for the answer, in seconds.
 MARGIN = 5.0
@@ -35,6 +36,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         else FailuresBucket(
             client("s3"), setting("FAILURES_BUCKET"), function=context.invoked_function_arn
         ),
+        visitor_secret=secret(setting("VISITOR_SECRET_ARN")),
         deadline=Deadline(context.get_remaining_time_in_millis() / 1000 - MARGIN),
     )
     log.info("tally", extra={"clicks": len(event["Records"]), "failed": len(failed)})

@@ -253,8 +253,10 @@ class Functions(Construct):
             environment={
                 **self._tables("links", "clicks"),
                 "FAILURES_BUCKET": self._data.failures_bucket.bucket_name,
+                "VISITOR_SECRET_ARN": self._secrets.visitor.secret_arn,
             },
             statements=[
+                allow("secretsmanager:GetSecretValue", on=[self._secrets.visitor.secret_arn]),
                 allow(
                     "dynamodb:BatchGetItem",
                     "dynamodb:UpdateItem",

@@ -9,13 +9,15 @@ from infra.settings import Settings
 class Secrets(Construct):
     """Keys and passwords, generated at deployment.
 
-    `cursor` signs list cursors. `origin` is None unless the stage has a distribution.
+    `cursor` signs list cursors, `visitor` is the key of visitors' hashes. `origin` is None unless
+    the stage has a distribution.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: Settings) -> None:
         super().__init__(scope, construct_id)
         self._removal_policy = settings.removal_policy
         self.cursor = self._generate("Cursor", "Signs the cursors of paged answers")
+        self.visitor = self._generate("Visitor", "Key of the hashes by which visitors are counted")
         self.origin = (
             self._generate("Origin", "Tells requests that CloudFront sent from others")
             if settings.cdn is not None

@@ -106,6 +106,7 @@ def deployed(
         "ERASE_QUEUE_URL": f"{engine_url}/000000000000/erase",
         "EXPORT_DELIVERIES": "5",
         "CURSOR_SECRET_ARN": "arn:test:cursor",
+        "VISITOR_SECRET_ARN": "arn:test:visitor",
         "PUBLIC_BASE_URL": "http://short.test",
         "API_BASE_URL": "http://short.test",
         "AWS_ENDPOINT_URL": engine_url,

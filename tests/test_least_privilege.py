@@ -103,11 +103,14 @@ def scene(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator
     boto3.client("events").create_event_bus(Name=f"bus-{suffix}")
     monkeypatch.setenv("EVENT_BUS", f"bus-{suffix}")
     names[f"bus-{suffix}"] = f"{{{bus}}}"
-    [secret] = resources(template, "AWS::SecretsManager::Secret")
-    arn = boto3.client("secretsmanager").create_secret(Name=suffix, SecretString="s")["ARN"]
-    monkeypatch.setenv("CURSOR_SECRET_ARN", arn)
+    for variable in ("CURSOR_SECRET_ARN", "VISITOR_SECRET_ARN"):
+        [reference] = {json.dumps(each[variable]) for each in used_by if variable in each}
+        created = boto3.client("secretsmanager").create_secret(
+            Name=f"{variable}-{suffix}", SecretString="s"
+        )
+        monkeypatch.setenv(variable, created["ARN"])
+        names[created["ARN"]] = f"{{{json.loads(reference)['Ref']}}}"
     monkeypatch.setattr(secrets, "call", aws.call)
-    names[arn] = f"{{{secret}}}"
     monkeypatch.setenv("API_URL", "http://api.test")
     monkeypatch.setenv("SESSION_ISSUER", tokens.ISSUER)
     monkeypatch.setenv("SESSION_CLIENT_ID", tokens.CLIENT_ID)

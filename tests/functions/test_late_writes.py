@@ -47,6 +47,7 @@ def _tally(erasing: Erasing, client: Any, visit: dict[str, Any]) -> None:
             records([visit]),
             rollups=rollups(erasing.world, client),
             failures=None,
+            visitor_secret=b"test",
             deadline=Deadline(10),
         )
         == []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import hashlib
+import hmac
 import json
 import random
 from collections import Counter
@@ -16,11 +19,17 @@ from functions import tally as tally_function
 from functions.unlink.clock import Deadline, iso
 from functions.unlink.ids import new_click_id
 from functions.unlink.procedures import tally as procedure
+from functions.unlink.procedures.analytics import analytics
 from functions.unlink.procedures.deletion import erase_one, soft_delete
 from functions.unlink.procedures.tally import tally
 from functions.unlink.stores.failures import FailuresBucket
 from functions.unlink.stores.items import to_item
-from functions.unlink.stores.rollups import RollupsTable
+from functions.unlink.stores.rollups import (
+    MOST_OPERATORS,
+    MOST_VALUES,
+    RollupsTable,
+    visitor_of,
+)
 from tests.conftest import World
 from tests.functions.erasing import FakeS3
 from tests.gateway import Context
@@ -29,6 +38,8 @@ pytestmark = pytest.mark.engine
 
 NOON = 1_780_000_000  # Some second of 2026.
 DAY = iso(NOON)[:10]
+
+SECRET = b"the key of the visitors' hashes"
 
 
 def rollups(world: World, dynamodb: Any = None) -> RollupsTable:
@@ -70,7 +81,13 @@ def records(clicks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def count(world: World, clicks: Sequence[dict[str, Any]]) -> list[str]:
-    return tally(records(clicks), rollups=rollups(world), failures=None, deadline=Deadline(30))
+    return tally(
+        records(clicks),
+        rollups=rollups(world),
+        failures=None,
+        visitor_secret=SECRET,
+        deadline=Deadline(30),
+    )
 
 
 def day(world: World, link_id: str, date: str = DAY) -> dict[str, Any]:
@@ -79,6 +96,18 @@ def day(world: World, link_id: str, date: str = DAY) -> dict[str, Any]:
     if not found:
         return {}
     return {name: int(v) for name, v in found[0].items() if name not in ("pk", "sk")}
+
+
+def referrers(world: World, link_id: str) -> dict[str, int]:
+    """The clicks by referrer of the day, as analytics answers them."""
+    answer = analytics(
+        link_id,
+        days=1,
+        today=dt.date.fromisoformat(DAY),
+        rollups=rollups(world),
+        deadline=Deadline(10),
+    )
+    return {each["referrer"]: each["clicks"] for each in answer["clicksByReferrer"]}
 
 
 def link(world: World, link_id: str) -> dict[str, Any]:
@@ -183,7 +212,10 @@ def test_a_later_click_counted_between_read_and_write_stays_the_last(
 
     monkeypatch.setattr(mine, "before", read_then_count)
     earlier = records([click(world, link_id, at=NOON + 1)])
-    assert tally(earlier, rollups=mine, failures=None, deadline=Deadline(10)) == []
+    assert (
+        tally(earlier, rollups=mine, failures=None, visitor_secret=SECRET, deadline=Deadline(10))
+        == []
+    )
 
     assert link(world, link_id)["lastClickAt"] == iso(NOON + 9)
     assert link(world, link_id)["clickCount"] == 2
@@ -235,7 +267,16 @@ def test_nothing_is_written_for_an_erased_link(
 
         monkeypatch.setattr(mine, "before", read_then_erase)
 
-    assert tally(records([made]), rollups=mine, failures=None, deadline=Deadline(10)) == []
+    assert (
+        tally(
+            records([made]),
+            rollups=mine,
+            failures=None,
+            visitor_secret=SECRET,
+            deadline=Deadline(10),
+        )
+        == []
+    )
 
     assert not world.exists(link_id)
     assert day(world, link_id) == {}
@@ -273,10 +314,162 @@ def test_whoever_invents_values_does_not_make_a_day_grow(
             ],
         )
 
-    counters = {k: v for k, v in day(world, link_id).items() if k.startswith("referrer:")}
+    counters = referrers(world, link_id)
     assert len(counters) == 6
-    assert counters["referrer:other"] == 3
+    assert counters["other"] == 3
     assert sum(counters.values()) == 8
+    stored = [name for name in day(world, link_id) if name.startswith("referrer:")]
+    assert len(stored) == 5
+
+
+def test_the_most_frequent_values_of_a_day_push_invented_ones_out(world: World) -> None:
+    [link_id] = world.create()
+    invented = [
+        click(world, link_id, at=NOON + n / 1000, referrer=f"https://site-{n}.example/")
+        for n in range(130)
+    ]
+    real = [
+        click(world, link_id, at=NOON + 1 + n / 1000, referrer="https://news.example/")
+        for n in range(30)
+    ]
+
+    count(world, invented)
+    count(world, real)
+    count(world, invented + real)
+
+    counters = referrers(world, link_id)
+    # The floor is at most 160 clicks / 100 counters, and the site entered after it.
+    assert counters["news.example"] == 30
+    assert sum(counters.values()) == 160
+    stored = [name for name in day(world, link_id) if name.startswith("referrer:")]
+    assert len(stored) == MOST_VALUES
+
+
+def test_a_batch_with_too_many_new_values_for_one_update_is_counted_in_parts(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(procedure, "MOST_VALUES", 40)
+    [link_id] = world.create()
+    sizes: list[int] = []
+    mine = rollups(world)
+    real = mine.count_clicks
+
+    def counted(*args: Any, **keywords: Any) -> Any:
+        sizes.append(keywords["change"].operators)
+        return real(*args, **keywords)
+
+    monkeypatch.setattr(mine, "count_clicks", counted)
+
+    def invented(batch: int) -> list[dict[str, Any]]:
+        return [
+            click(
+                world,
+                link_id,
+                at=NOON + batch + n / 1000,
+                ipAddress=f"10.0.{batch}.{n}",
+                referrer=f"https://{batch}-{n}.example/",
+                countryCode=f"country-{batch}-{n}",
+                region=f"region-{batch}-{n}",
+                city=f"city-{batch}-{n}",
+                timezone=f"timezone-{batch}-{n}",
+            )
+            for n in range(40)
+        ]
+
+    for batch in range(3):
+        batch_records = records(invented(batch))
+        assert (
+            tally(
+                batch_records,
+                rollups=mine,
+                failures=None,
+                visitor_secret=SECRET,
+                deadline=Deadline(30),
+            )
+            == []
+        )
+
+    assert max(sizes) <= MOST_OPERATORS + 1
+    assert len(sizes) > 3
+    found = day(world, link_id)
+    assert (found["clicks"], found["visitors"]) == (120, 120)
+    for dimension in ("country", "region", "city", "timezone", "referrer"):
+        assert len([name for name in found if name.startswith(f"{dimension}:")]) == 40
+
+
+def test_a_floor_that_another_count_raised_is_looked_at_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(procedure, "MOST_VALUES", 2)
+    [link_id] = world.create()
+    count(
+        world,
+        [click(world, link_id, at=NOON + n, referrer=f"https://{n}.example/") for n in range(2)],
+    )
+    theirs = [
+        click(world, link_id, at=NOON + 5 + n, referrer="https://theirs.example/") for n in range(5)
+    ]
+    own = [
+        click(world, link_id, at=NOON + 20 + n, referrer="https://own.example/") for n in range(2)
+    ]
+    mine = rollups(world)
+    real = mine.before
+    looks: list[int] = []
+
+    def read_then_count(*args: Any, **keywords: Any) -> Any:
+        found = real(*args, **keywords)
+        looks.append(len(looks))
+        if len(looks) == 1:
+            count(world, theirs)
+        return found
+
+    monkeypatch.setattr(mine, "before", read_then_count)
+    left = tally(
+        records(own), rollups=mine, failures=None, visitor_secret=SECRET, deadline=Deadline(20)
+    )
+    assert left == []
+
+    assert len(looks) == 2
+    counters = referrers(world, link_id)
+    assert counters == {"theirs.example": 5, "own.example": 2, "other": 2}
+    assert day(world, link_id)["clicks"] == 9
+
+
+def test_what_is_removed_is_no_click(world: World) -> None:
+    [link_id] = world.create()
+    kept, expired = click(world, link_id), click(world, link_id, at=NOON + 1)
+    batch = records([kept])
+    count(world, [kept, expired])
+    # A TTL's removal, with and without an image.
+    for image in ({"OldImage": to_item(expired)}, {"NewImage": to_item(expired)}, {}):
+        batch.append({"eventName": "REMOVE", "dynamodb": {"SequenceNumber": "200"} | image})
+        world.dynamodb.delete_item(TableName=world.clicks.name, Key=world.clicks.key(expired))
+
+    failed = tally(
+        batch, rollups=rollups(world), failures=None, visitor_secret=SECRET, deadline=Deadline(20)
+    )
+    assert failed == []
+
+    assert link(world, link_id)["clickCount"] == day(world, link_id)["clicks"] == 2
+
+
+def test_a_visitor_is_an_hmac_that_nobody_can_try_out(world: World) -> None:
+    [link_id] = world.create()
+    made = click(world, link_id)
+    hashes = {visitor_of(made, secret=key) for key in (SECRET, b"another key")}
+    assert len(hashes) == 2
+    parts = f"{link_id}\0{DAY}\x00192.0.2.1\0Mozilla/5.0".encode()
+    expected = hmac.new(SECRET, parts, hashlib.sha256).hexdigest()[:32]
+
+    count(world, [made])
+
+    [visit] = [
+        item["sk"]["S"]
+        for item in world.stored(world.clicks.name)
+        if item["pk"]["S"].startswith(link_id) and item["sk"]["S"].startswith("VISIT#")
+    ]
+    assert visit == f"VISIT#{DAY}#{expected}"
+    assert hashlib.sha256(parts).hexdigest()[:32] not in visit
 
 
 def test_what_is_no_click_fails_alone(world: World) -> None:
@@ -285,7 +478,9 @@ def test_what_is_no_click_fails_alone(world: World) -> None:
     batch.insert(1, {"dynamodb": {"SequenceNumber": "7", "NewImage": {"pk": {"S": "x"}}}})
 
     # Replayed from where it was put aside, it stays there.
-    assert tally(batch, rollups=rollups(world), failures=None, deadline=Deadline(10)) == ["7"]
+    assert tally(
+        batch, rollups=rollups(world), failures=None, visitor_secret=SECRET, deadline=Deadline(10)
+    ) == ["7"]
 
     assert link(world, link_id)["clickCount"] == 2
 
@@ -302,7 +497,16 @@ def test_what_is_no_click_is_put_aside_and_holds_up_nobody(
     s3 = FakeS3()
     aside = FailuresBucket(s3, "failures", function="arn:tally:live")
 
-    assert tally(batch, rollups=rollups(world), failures=aside, deadline=Deadline(10)) == []
+    assert (
+        tally(
+            batch,
+            rollups=rollups(world),
+            failures=aside,
+            visitor_secret=SECRET,
+            deadline=Deadline(10),
+        )
+        == []
+    )
 
     assert link(world, link_id)["clickCount"] == 1
     [kept] = map(json.loads, s3.objects.values())
@@ -368,7 +572,13 @@ def test_counts_are_exact_under_repetition_disorder_and_lost_answers(
         mine = rollups(world, Unreliable(world.dynamodb, seed * 100 + number))
         for _ in range(50):
             # Short of time, so that some transactions are given up after they applied.
-            failed = tally(records(left), rollups=mine, failures=None, deadline=Deadline(0.4))
+            failed = tally(
+                records(left),
+                rollups=mine,
+                failures=None,
+                visitor_secret=SECRET,
+                deadline=Deadline(0.4),
+            )
             if not failed:
                 return
             left = left[int(failed[0]) - 100 :]

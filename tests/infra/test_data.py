@@ -144,7 +144,10 @@ def test_every_bucket_is_tested_and_refuses_plain_http(template: Template) -> No
     assert refusing == ids
 
 
-def test_the_cursor_secret_is_generated_and_not_in_the_template(template: Template) -> None:
-    [secret] = resources(template, "AWS::SecretsManager::Secret").values()
-    assert secret["Properties"]["GenerateSecretString"]["PasswordLength"] >= 32
-    assert "SecretString" not in secret["Properties"]
+def test_secrets_are_generated_and_not_in_the_template(template: Template) -> None:
+    secrets = resources(template, "AWS::SecretsManager::Secret").values()
+    # Of cursors, and of visitors' hashes.
+    assert len(secrets) == 2
+    for secret in secrets:
+        assert secret["Properties"]["GenerateSecretString"]["PasswordLength"] >= 32
+        assert "SecretString" not in secret["Properties"]

@@ -213,17 +213,38 @@ def test_the_authorizer_writes_nothing_but_when_a_key_was_used(template: Templat
     }
 
 
-def test_only_functions_with_cursors_read_their_secret(template: Template) -> None:
+@pytest.mark.parametrize(
+    ("variable", "expected"),
+    [("CURSOR_SECRET_ARN", {"links", "deletions"}), ("VISITOR_SECRET_ARN", {"tally"})],
+)
+def test_each_secret_is_read_only_by_the_functions_that_use_it(
+    template: Template, variable: str, expected: set[str]
+) -> None:
+    named = {
+        function: properties["Environment"]["Variables"][variable]
+        for function, properties in functions(template).items()
+        if variable in properties["Environment"]["Variables"]
+    }
+    assert set(named) == expected
+    [secret] = {json.dumps(reference) for reference in named.values()}
+    readers = {
+        function
+        for function in functions(template)
+        for statement in statements(template, function)
+        if "secretsmanager:GetSecretValue" in statement["Action"]
+        and secret in json.dumps(statement["Resource"])
+    }
+    assert readers == expected
+
+
+def test_no_other_function_reads_a_secret(template: Template) -> None:
     readers = {
         function
         for function in functions(template)
         for statement in statements(template, function)
         if "secretsmanager:GetSecretValue" in statement["Action"]
     }
-    assert readers == {"links", "deletions"}
-    for function, properties in functions(template).items():
-        variables = properties["Environment"]["Variables"]
-        assert ("CURSOR_SECRET_ARN" in variables) == (function in readers)
+    assert readers == {"links", "deletions", "tally"}
 
 
 def test_a_function_knows_just_the_tables_that_it_may_use(template: Template) -> None:

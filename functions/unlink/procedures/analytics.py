@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from functions.unlink.clock import Deadline
+from functions.unlink.frequent_values import OTHER, rest_of
 from functions.unlink.stores.rollups import RollupsTable
 
 #: The lists of an answer: its name, the dimension that is counted, the name of a value.
@@ -36,6 +37,9 @@ def analytics(
         for name, value in day.items():
             if name not in ("pk", "sk"):
                 totals[name] += int(value)
+        for _, dimension, _ in LISTS:
+            if rest := rest_of(day, dimension):
+                totals[f"{dimension}:{OTHER}"] += rest
     dates = [(first + timedelta(days=offset)).isoformat() for offset in range(days)]
     answer: dict[str, Any] = {
         "linkId": link_id,

@@ -17,14 +17,15 @@ from aws_lambda_powertools import Logger
 
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import UnlinkError
+from functions.unlink.frequent_values import DayChange, count_values
 from functions.unlink.procedures.records import understand
 from functions.unlink.stores.client import in_parallel
 from functions.unlink.stores.failures import FailuresBucket
 from functions.unlink.stores.items import from_item, runs
 from functions.unlink.stores.rollups import (
     CLICKS_A_TRANSACTION,
+    MOST_OPERATORS,
     MOST_VALUES,
-    OTHER,
     RollupsTable,
     visitor_of,
 )
@@ -51,10 +52,16 @@ def tally(
     *,
     rollups: RollupsTable,
     failures: FailuresBucket | None,
+    visitor_secret: bytes,
     deadline: Deadline,
 ) -> list[str]:
-    """Count a batch of stream records; the sequence numbers of those to be tried again."""
-    clicks, failed = understand(records, _click, failures=failures, deadline=deadline)
+    """Count a batch of stream records; the sequence numbers of those to be tried again.
+
+    ``visitor_secret`` is the key of the visitors' hashes.
+    """
+    # A removal (by TTL, by an erasure) and an update are no clicks, should one ever arrive.
+    inserted = [record for record in records if record.get("eventName", "INSERT") == "INSERT"]
+    clicks, failed = understand(inserted, _click, failures=failures, deadline=deadline)
     links: dict[tuple[str, str], dict[str, dict[str, dict[str, Any]]]] = {}
     numbers: dict[str, str] = {}
     for number, click in clicks:
@@ -72,7 +79,14 @@ def tally(
         ]
         for position, (date, clicks) in enumerate(groups):
             try:
-                _count(*link, date, clicks, rollups=rollups, deadline=deadline)
+                _count(
+                    *link,
+                    date,
+                    clicks,
+                    rollups=rollups,
+                    visitor_secret=visitor_secret,
+                    deadline=deadline,
+                )
             except UnlinkError:
                 log.exception("clicks were not counted", extra={"linkId": link[1]})
                 return [numbers[click["sk"]] for _, rest in groups[position:] for click in rest]
@@ -102,68 +116,68 @@ def _count(
     clicks: Sequence[dict[str, Any]],
     *,
     rollups: RollupsTable,
+    visitor_secret: bytes,
     deadline: Deadline,
 ) -> None:
     """Count up to 40 clicks of a link and day that are not counted yet."""
     left = {click["sk"]: click for click in clicks if not click.get("isBot")}
-    visitors = {sk: visitor_of(click) for sk, click in left.items()}
+    visitors = {sk: visitor_of(click, secret=visitor_secret) for sk, click in left.items()}
     while left:
         known = rollups.before(
             workspace_id, link_id, date, set(visitors.values()), deadline=deadline
         )
         refused = None
         while known.link is not None and left:
-            new_visitors = sorted({visitors[sk] for sk in left} - known.visitors)
-            last = max(click["clickedAt"] for click in left.values())
+            group = list(left)
+            change = _change(left, group, known.day)
+            while change.operators > MOST_OPERATORS:
+                # Many new values for a full day: fewer clicks at a time.
+                group = group[: len(group) // 2]
+                change = _change(left, group, known.day)
+            new_visitors = sorted({visitors[sk] for sk in group} - known.visitors)
+            if new_visitors:
+                change.add["visitors"] = len(new_visitors)
+            last = max(left[sk]["clickedAt"] for sk in group)
             refused = rollups.count_clicks(
                 workspace_id,
                 link_id,
                 date,
-                clicks=list(left.values()),
-                counters=_counters(left.values(), known.day) | _some(visitors=len(new_visitors)),
+                clicks=[left[sk] for sk in group],
+                change=change,
                 new_visitors=new_visitors,
                 last_click_at=last if last > known.link.get("lastClickAt", "") else None,
                 deadline=deadline,
             )
-            if refused is None or refused.link_gone:
+            if refused is None:
+                for sk in group:
+                    del left[sk]
+                # For the rest, the day is another one now.
+                break
+            if refused.link_gone:
                 return
             for sk in refused.clicks:
                 del left[sk]
             known.visitors |= refused.visitors
             if not refused.clicks and not refused.visitors:
-                # A later click was counted meanwhile: look again.
+                # A later click was counted meanwhile, or a floor raised: look again.
                 break
         if known.link is None:
             return
 
 
-def _counters(clicks: Any, day: Mapping[str, Any]) -> dict[str, int]:
-    """How much each counter of the day advances for these clicks."""
-    counters: Counter[str] = Counter()
-    for click in clicks:
-        counters["clicks"] += 1
+def _change(
+    clicks: Mapping[str, dict[str, Any]], group: Sequence[str], day: Mapping[str, Any]
+) -> DayChange:
+    """How the day changes for these clicks."""
+    counted: dict[str, Counter[str]] = {name: Counter() for name in (*DIMENSIONS, "referrer")}
+    for sk in group:
+        click = clicks[sk]
         for dimension, attribute in DIMENSIONS.items():
-            counters[f"{dimension}:{click.get(attribute) or UNKNOWN}"] += 1
-        counters[f"referrer:{_referrer(click.get('referrer'))}"] += 1
-    return _bounded(counters, day)
-
-
-def _bounded(counters: Mapping[str, int], day: Mapping[str, Any]) -> dict[str, int]:
-    """The same, but with no more than :data:`MOST_VALUES` values of a dimension on the day.
-
-    Whoever invents referrers must not make the day's item, which every count rewrites, grow.
-    """
-    present = Counter(name.partition(":")[0] for name in day if ":" in name)
-    bounded: Counter[str] = Counter()
-    for name, value in counters.items():
-        dimension, colon, _ = name.partition(":")
-        if colon and name not in day:
-            if present[dimension] >= MOST_VALUES:
-                bounded[f"{dimension}:{OTHER}"] += value
-                continue
-            present[dimension] += 1
-        bounded[name] += value
-    return dict(bounded)
+            counted[dimension][click.get(attribute) or UNKNOWN] += 1
+        counted["referrer"][_referrer(click.get("referrer"))] += 1
+    change = count_values(day, counted, most=MOST_VALUES)
+    change.add["clicks"] = len(group)
+    return change
 
 
 def _referrer(address: str | None) -> str:
@@ -174,7 +188,3 @@ def _referrer(address: str | None) -> str:
         return (urlsplit(address).hostname or UNKNOWN)[:100]
     except ValueError:
         return UNKNOWN
-
-
-def _some(**counters: int) -> dict[str, int]:
-    return {name: value for name, value in counters.items() if value}

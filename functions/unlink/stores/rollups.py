@@ -3,7 +3,8 @@
 Items in the ``clicks`` table (``pk``, ``sk``):
 
 - day: ``{linkId}``, ``DAY#{date}`` → ``clicks``, ``visitors``, ``installs`` and one counter per
-  value of a dimension, named ``{dimension}:{value}`` (``country:EG``).
+  value of a dimension, named ``{dimension}:{value}`` (``country:EG``), of the most frequent values
+  (:mod:`functions.unlink.frequent_values`).
 - visitor of a day: ``{linkId}#{shard}``, ``VISIT#{date}#{hash}``, removed by TTL.
 - a counted click carries ``counted``.
 
@@ -14,6 +15,7 @@ once only, by whomever and however often it is delivered, and never for a link t
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,6 +23,7 @@ from typing import Any
 
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import InternalError
+from functions.unlink.frequent_values import DayChange
 from functions.unlink.ids import shard_of
 from functions.unlink.stores.client import TransactionCancelled, batch_get, query, transact
 from functions.unlink.stores.items import from_item, to_item
@@ -33,9 +36,11 @@ CLICKS_A_TRANSACTION = 40
 #: stream keeps its records for one day, the failures bucket for fourteen.
 VISIT_DAYS = 20
 
-#: Different values of one dimension on one day; further ones are counted as ``other``.
+#: Counters of one dimension on one day.
 MOST_VALUES = 100
-OTHER = "other"
+
+#: Operators that an update may have, with some room (DynamoDB quotas: 300).
+MOST_OPERATORS = 290
 
 
 @dataclass(slots=True)
@@ -100,19 +105,19 @@ class RollupsTable:
         date: str,
         *,
         clicks: Sequence[dict[str, Any]],
-        counters: Mapping[str, int],
+        change: DayChange,
         new_visitors: Sequence[str],
         last_click_at: str | None,
         deadline: Deadline,
     ) -> Refused | None:
         """Count these clicks of one day, all or none; None when they were.
 
-        ``counters`` are the day's to advance, ``last_click_at`` is given when it would be the
-        link's newest.
+        ``change`` is the day's, computed from the day as it was read; ``last_click_at`` is given
+        when it would be the link's newest.
         """
         actions = [
             self._advance_link(workspace_id, link_id, len(clicks), last_click_at),
-            self._advance_day(link_id, date, counters),
+            self._advance_day(link_id, date, change),
         ]
         for click in clicks:
             # A click is counted once, and only while it is there.
@@ -186,19 +191,45 @@ class RollupsTable:
             }
         }
 
-    def _advance_day(self, link_id: str, date: str, counters: Mapping[str, int]) -> dict[str, Any]:
-        """No condition: the link's, in the same transaction, is what keeps erased links away."""
-        names = {f"#{position}": name for position, name in enumerate(counters)}
-        values = {f":{value}": {"N": str(value)} for value in set(counters.values())}
-        added = [f"#{place} :{value}" for place, value in enumerate(counters.values())]
+    def _advance_day(self, link_id: str, date: str, change: DayChange) -> dict[str, Any]:
+        """The link's condition, in the same transaction, is what keeps erased links away."""
+        names: dict[str, str] = {}
+        values: dict[str, Any] = {}
+
+        def named(attribute: str) -> str:
+            return names.setdefault(attribute, f"#{len(names)}")
+
+        def valued(number: int) -> str:
+            values[f":{number}"] = {"N": str(number)}
+            return f":{number}"
+
+        expression = "ADD " + ",".join(
+            f"{named(name)} {valued(amount)}" for name, amount in change.add.items()
+        )
+        if change.remove:
+            expression += " REMOVE " + ",".join(map(named, change.remove))
+        conditions = []
+        if change.floors:
+            expression += " SET " + ",".join(
+                f"{named(name)}={valued(after)}" for name, (_, after) in change.floors.items()
+            )
+            # Of two counts at once that both raise a floor, the second must look again: it may
+            # not lower it, and evicts others now.
+            conditions = [
+                f"attribute_not_exists({named(name)})"
+                if before is None
+                else f"{named(name)}={valued(before)}"
+                for name, (before, _) in change.floors.items()
+            ]
         return {
             "Update": {
                 "TableName": self._clicks,
                 "Key": _day_key(link_id, date),
-                "UpdateExpression": f"ADD {','.join(added)}",
-                "ExpressionAttributeNames": names,
+                "UpdateExpression": expression,
+                "ExpressionAttributeNames": {alias: name for name, alias in names.items()},
                 "ExpressionAttributeValues": values,
             }
+            | ({"ConditionExpression": " AND ".join(conditions)} if conditions else {})
         }
 
     # -- read -------------------------------------------------------------------------------
@@ -219,15 +250,18 @@ class RollupsTable:
         return [from_item(item) for item in found]
 
 
-def visitor_of(click: Mapping[str, Any]) -> str:
-    """Who clicked, as far as address and user agent tell: a hash good for one link and day."""
+def visitor_of(click: Mapping[str, Any], *, secret: bytes) -> str:
+    """Who clicked, as far as address and user agent tell: a hash good for one link and day.
+
+    An HMAC (RFC 2104), because addresses are few: a plain hash is undone by trying them all.
+    """
     parts = (
         click["linkId"],
         click["clickedAt"][:10],
         click.get("ipAddress") or "",
         click.get("userAgent") or "",
     )
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+    return hmac.new(secret, "\0".join(parts).encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def _visit_ttl(date: str) -> int:

@@ -1,4 +1,4 @@
-"""Secrets Manager: the key that signs cursors and confirmation tokens."""
+"""Secrets Manager: the keys of signed cursors and tokens, and of the hashes of visitors."""
 
 from __future__ import annotations
 
