@@ -32,6 +32,7 @@ from functions.unlink.procedures.deletion import Requester, Stores, soft_delete
 from functions.unlink.stores import client as aws
 from functions.unlink.stores.deletions import Deletion, DeletionsTable
 from functions.unlink.stores.erasures import ErasuresTable
+from functions.unlink.stores.filter_slots import FilterSlots
 from functions.unlink.stores.links import LinksTable
 
 PLOT = Path(__file__).parent.parent / "docs" / "cost-against-size.svg"
@@ -70,6 +71,7 @@ class Unlink:
             deletions=DeletionsTable(dynamodb, DELETIONS),
             erasures=ErasuresTable(dynamodb, DELETIONS),
             resume_queue=self.queue,  # type: ignore[arg-type]
+            slots=FilterSlots(dynamodb, DELETIONS),
         )
 
     def delete(self, ids: Sequence[str], *, seconds: float = 25) -> Deletion:

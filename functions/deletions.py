@@ -15,7 +15,7 @@ from functions.unlink.errors import (
     InvalidRequest,
     as_text,
 )
-from functions.unlink.http import Answer, Api, Request, check_reason
+from functions.unlink.http import Answer, Api, Request, access_table, check_reason
 from functions.unlink.ids import parse_link_id
 from functions.unlink.outcomes import Outcome
 from functions.unlink.parameters import whole_number
@@ -28,11 +28,13 @@ from functions.unlink.procedures.deletion import (
     soft_delete,
 )
 from functions.unlink.procedures.preview import preview, preview_filter
+from functions.unlink.procedures.read_budget import RequestBudget
 from functions.unlink.settings import setting
 from functions.unlink.stores.client import client
 from functions.unlink.stores.deletions import Deletion, DeletionsTable, Selector
 from functions.unlink.stores.erasures import ErasuresTable
 from functions.unlink.stores.exports import KEPT_DAYS, ExportsBucket, object_key
+from functions.unlink.stores.filter_slots import FilterSlots
 from functions.unlink.stores.links import LinksTable
 from functions.unlink.stores.queues import Queue
 from functions.unlink.stores.restores import NOT_IN_DELETION, RestoresTable
@@ -64,6 +66,7 @@ def _stores() -> Stores:
         deletions=DeletionsTable(dynamodb, setting("DELETIONS_TABLE")),
         erasures=ErasuresTable(dynamodb, setting("DELETIONS_TABLE")),
         resume_queue=Queue(client("sqs"), setting("RESUME_QUEUE_URL")),
+        slots=FilterSlots(dynamodb, setting("DELETIONS_TABLE")),
     )
 
 
@@ -188,26 +191,31 @@ def _delete_by_filter(
     if only.empty:
         # An empty filter is more often a bug of the caller than the wish to lose everything.
         raise InvalidRequest("The filter must name at least one condition")
-    workspace_id, most = request.caller.workspace_id, request.caller.plan.max_ids
+    workspace_id, plan = request.caller.workspace_id, request.caller.plan
     digest = None
     if asked.confirmationToken:
         digest = _confirmed(asked.confirmationToken, workspace_id, asked.mode)
+    budget = RequestBudget(workspace_id, plan, access=access_table(), deadline=request.deadline)
     if not asked.dryRun:
         deletion = delete_by_filter(
-            Selector(asked.filter or {}, most, digest),
+            Selector(asked.filter or {}, plan.max_ids, digest, plan.filter_reads_per_minute),
             asked.mode,
             requester=requester,
             stores=stores,
             deadline=request.deadline,
+            budget=budget,
+            open_filters=plan.open_filters,
         )
         return _made(request, deletion, {})
     found = preview_filter(
         only,
         mode=asked.mode,
         workspace_id=workspace_id,
-        most=most,
+        most=plan.max_ids,
         links=stores.links,
         deadline=request.deadline,
+        budget=budget,
+        most_reads=plan.filter_reads_per_request,
     )
     # Bound to this very set: whoever sends it back is refused if other links match by then.
     confirmed = [found.selection.digest, asked.mode, int(time.time()) + CONFIRMATION_SECONDS]

@@ -38,7 +38,8 @@ def _links() -> LinksTable:
 def create(request: Request) -> Answer:
     """Create one link (an object) or up to 1,000 (an array), all or none."""
     body = request.json()
-    new = parse_new_links(body, request.caller.policies.app_schemes)
+    caller = request.caller
+    new = parse_new_links(body, caller.policies.app_schemes, most=caller.plan.links_per_create)
     key = request.idempotency_key()
     workspace_id, links = request.caller.workspace_id, _links()
 

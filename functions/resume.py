@@ -27,6 +27,7 @@ from functions.unlink.stores.client import client
 from functions.unlink.stores.deletions import DeletionsTable
 from functions.unlink.stores.erasures import ErasuresTable
 from functions.unlink.stores.exports import ExportsBucket
+from functions.unlink.stores.filter_slots import FilterSlots
 from functions.unlink.stores.links import LinksTable
 from functions.unlink.stores.queues import Queue
 from functions.unlink.stores.restores import RestoresTable
@@ -57,6 +58,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         deletions=DeletionsTable(dynamodb, setting("DELETIONS_TABLE")),
         erasures=ErasuresTable(dynamodb, setting("DELETIONS_TABLE")),
         resume_queue=Queue(client("sqs"), setting("RESUME_QUEUE_URL")),
+        slots=FilterSlots(dynamodb, setting("DELETIONS_TABLE")),
         exports=ExportStores(
             links=LinksTable(dynamodb, setting("LINKS_TABLE")),
             clicks=ClicksTable(dynamodb, setting("CLICKS_TABLE")),

@@ -21,6 +21,7 @@ from functions.unlink.stores.access import AccessTable
 from functions.unlink.stores.clicks import ClicksTable
 from functions.unlink.stores.deletions import DeletionsTable
 from functions.unlink.stores.erasures import ErasuresTable
+from functions.unlink.stores.filter_slots import FilterSlots
 from functions.unlink.stores.links import LinksTable
 from local.ministack import credentials
 from tests.template import synthesized_template, table_definitions
@@ -223,6 +224,7 @@ def make_world(
             deletions=DeletionsTable(dynamodb, environment["DELETIONS_TABLE"]),
             erasures=ErasuresTable(dynamodb, environment["DELETIONS_TABLE"]),
             resume_queue=queue,  # type: ignore[arg-type]
+            slots=FilterSlots(dynamodb, environment["DELETIONS_TABLE"]),
         ),
         access=AccessTable(dynamodb, environment["ACCESS_TABLE"]),
         clicks=ClicksTable(dynamodb, environment["CLICKS_TABLE"]),

@@ -123,6 +123,26 @@ def test_plan_tables_are_the_plans(document: Path) -> None:
     }
 
 
+def test_the_table_of_what_a_workspace_may_is_the_plans() -> None:
+    plans = json.loads((ROOT / "functions" / "unlink" / "plans.json").read_text(encoding="utf-8"))
+    rows = {
+        row[1]: [int(cell.replace(",", "")) for cell in row[2].split(" | ")]
+        for row in re.finditer(
+            r"^\| (\w+) \| ([\d,]+(?: \| [\d,]+){4}) \|$",
+            _text(ROOT / "docs" / "access.md"),
+            re.MULTILINE,
+        )
+    }
+    columns = (
+        "linksPerWorkspace",
+        "linksPerCreate",
+        "filterReadsPerRequest",
+        "filterReadsPerMinute",
+        "openFilters",
+    )
+    assert rows == {name: [limits[each] for each in columns] for name, limits in plans.items()}
+
+
 def test_the_status_of_every_error_is_listed() -> None:
     def tree(error: type[UnlinkError]) -> Iterator[type[UnlinkError]]:
         yield error

@@ -18,6 +18,7 @@ The tree::
     ├── BodyTooLarge           413
     ├── KeyReused              422  same Idempotency-Key, other body
     ├── RateLimited            429  retryAfter
+    ├── LimitReached           429  a limit of the workspace's plan; limit, retryAfter
     ├── InternalError          500
     └── Unavailable            503  the stores did not answer in time; retryAfter
 
@@ -250,6 +251,24 @@ class RateLimited(UnlinkError):
     def linkforty(self) -> dict[str, Any]:
         sentence = f"Rate limit exceeded. Try again in {self.retry_after} seconds."
         return super().linkforty() | {"message": sentence}
+
+
+class LimitReached(UnlinkError):
+    """The workspace has used up what its plan allows for now.
+
+    ``limit`` is the plan's number, ``retry_after`` the seconds after which to try again.
+    """
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    english = "Limit reached"
+    arabic = "تم بلوغ الحد"
+
+    def __init__(self, message: str, *, limit: int, retry_after: int) -> None:
+        super().__init__(message, limit=limit, retryAfter=retry_after)
+        self.retry_after = retry_after
+
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after)}
 
 
 class InternalError(UnlinkError):

@@ -46,7 +46,7 @@ DESTINATIONS = ("originalUrl", "iosUrl", "androidUrl", "webFallbackUrl")
 #: What a link keeps for life.
 IMMUTABLE = ("id", "shortCode", "customCode")
 
-#: Links that one request may create.
+#: Links that one request may create under any plan.
 MAX_CREATE = 1_000
 
 
@@ -199,16 +199,18 @@ MOST_FAULTS = 20
 MOST_NAME = 50
 
 
-def parse_new_links(body: object, app_schemes: Collection[str] = ()) -> list[NewLink]:
-    """One object or an array of 1 to 1,000; raises ``InvalidRequest`` with every fault.
+def parse_new_links(
+    body: object, app_schemes: Collection[str] = (), *, most: int = MAX_CREATE
+) -> list[NewLink]:
+    """One object or an array of 1 to ``most``; raises ``InvalidRequest`` with every fault.
 
     ``app_schemes`` are those that the workspace allows.
     """
     many = body if isinstance(body, list) else [body]
     if not many:
         raise InvalidRequest("At least one link is needed")
-    if len(many) > MAX_CREATE:
-        raise InvalidRequest(f"At most {MAX_CREATE} links in one request", limit=MAX_CREATE)
+    if len(many) > most:
+        raise InvalidRequest(f"At most {most} links in one request", limit=most)
     links: list[NewLink] = []
     faults: list[str] = []
     for position, given in enumerate(many):

@@ -494,7 +494,12 @@ OPERATIONS: dict[str, Operation] = {
                 links=DELETION_LINK,
             ),
         },
-        raises=(errors.InvalidIds, errors.SelectionChanged, *DELETION_ERRORS),
+        raises=(
+            errors.InvalidIds,
+            errors.SelectionChanged,
+            errors.LimitReached,
+            *DELETION_ERRORS,
+        ),
         more=(
             "`soft` (scope `linksWrite`) is all or nothing, `erase` (scope `linksErase`) per id. A "
             "`filter` and a `dryRun` need `linksRead` too. A "
@@ -738,6 +743,11 @@ EXAMPLES: tuple[UnlinkError, ...] = (
     errors.BodyTooLarge(),
     errors.KeyReused(),
     errors.RateLimited(17, reset=0),
+    errors.LimitReached(
+        "At most 1 deletions by filter of a workspace can wait for their links at a time",
+        limit=1,
+        retry_after=60,
+    ),
     errors.InternalError(),
     errors.Unavailable(),
 )

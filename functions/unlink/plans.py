@@ -19,11 +19,22 @@ SCOPES = ("linksRead", "linksWrite", "linksErase", "linksRestore", "analyticsRea
 
 @dataclass(frozen=True)
 class Plan:
-    """``requests_per_minute`` per key or session user; ``max_ids`` per bulk request."""
+    """``requests_per_minute`` per key or session user; ``max_ids`` per bulk request.
+
+    For a workspace: ``links_per_workspace`` that are live; links that its filters may read, in one
+    request and in a minute (``filter_reads_…``); and ``open_filters``, deletions by filter that
+    wait in the background for their links. ``links_per_create`` is for one request. What is not
+    named is as in the free plan.
+    """
 
     name: str
     requests_per_minute: int
     max_ids: int
+    links_per_workspace: int = 5_000
+    links_per_create: int = 100
+    filter_reads_per_request: int = 5_000
+    filter_reads_per_minute: int = 15_000
+    open_filters: int = 1
 
 
 @cache
@@ -35,6 +46,11 @@ def plans() -> dict[str, Plan]:
             name=name,
             requests_per_minute=limits["requestsPerMinute"],
             max_ids=min(limits["maxIds"], MAX_IDS),
+            links_per_workspace=limits["linksPerWorkspace"],
+            links_per_create=limits["linksPerCreate"],
+            filter_reads_per_request=limits["filterReadsPerRequest"],
+            filter_reads_per_minute=limits["filterReadsPerMinute"],
+            open_filters=limits["openFilters"],
         )
         for name, limits in table.items()
     }

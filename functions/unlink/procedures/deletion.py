@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from functions.unlink import metrics
@@ -20,6 +20,7 @@ from functions.unlink.errors import (
     InternalError,
     InvalidIds,
     KeyReused,
+    LimitReached,
     LinkNotFound,
     SelectionChanged,
     StillRunning,
@@ -28,6 +29,7 @@ from functions.unlink.errors import (
 )
 from functions.unlink.ids import NEVER, new_time_ordered_id, time_of
 from functions.unlink.outcomes import Outcome
+from functions.unlink.procedures.read_budget import PacedBudget, ReadBudget
 from functions.unlink.procedures.selection import Selection, select, too_broad
 from functions.unlink.stores.client import TransactionCancelled, in_parallel
 from functions.unlink.stores.deletions import (
@@ -36,9 +38,11 @@ from functions.unlink.stores.deletions import (
     IdempotencyKey,
     KeyTaken,
     Selector,
+    SlotTaken,
     quarantined_until,
 )
 from functions.unlink.stores.erasures import ErasuresTable
+from functions.unlink.stores.filter_slots import FilterSlots
 from functions.unlink.stores.items import runs
 from functions.unlink.stores.links import TRANSACTION_ACTIONS, LinksTable, LinkState
 from functions.unlink.stores.queues import Queue
@@ -63,6 +67,9 @@ SELECT_PATIENCE = 10.0
 #: worker has.
 RESOLVE_SECONDS = 240.0
 
+#: When to try again for a slot, in seconds: few resolutions take longer.
+SLOT_RETRY_SECONDS = 60
+
 #: How often one id may refuse for a reason that should not exist before it is reported failed.
 MOST_REFUSALS = 5
 
@@ -75,6 +82,7 @@ class Stores:
     deletions: DeletionsTable
     erasures: ErasuresTable
     resume_queue: Queue
+    slots: FilterSlots
     #: For those who write exports; others hand such a deletion over.
     exports: ExportStores | None = None
 
@@ -130,28 +138,39 @@ def soft_delete(
 
 
 def delete_by_filter(
-    selector: Selector, mode: str, *, requester: Requester, stores: Stores, deadline: Deadline
+    selector: Selector,
+    mode: str,
+    *,
+    requester: Requester,
+    stores: Stores,
+    deadline: Deadline,
+    budget: ReadBudget | None = None,
+    open_filters: int = 1,
 ) -> Deletion:
     """Delete the links that a filter means, softly or for good.
 
     The filter is resolved to ids first, and the ids are recorded: exactly they are deleted. What
-    takes longer than :data:`SELECT_PATIENCE` is resolved in the background. Raises
-    ``InvalidRequest`` when more links match than one request may delete, ``SelectionChanged`` when
-    they are not the ones that the caller confirmed.
+    takes longer than :data:`SELECT_PATIENCE`, or more reads than ``budget`` has, is resolved in the
+    background, ``open_filters`` of a workspace at a time. Raises ``InvalidRequest`` when more links
+    match than one request may delete, ``SelectionChanged`` when they are not the ones that the
+    caller confirmed, ``LimitReached`` when the workspace has used up its reads or its slots.
     """
     if (earlier := replay(requester, stores.deletions, deadline)) is not None:
         return earlier
     patience = Deadline(SELECT_PATIENCE, within=deadline)
-    selection = _select(selector, requester.workspace_id, stores, patience)
+    selection = _select(selector, requester.workspace_id, stores, patience, budget)
     if (refusal := _why_not(selection, selector)) is not None:
         raise refusal
     deletion = _new_deletion(
         mode, selection.link_ids, requester, deadline, after=selection.newest_restore
     )
     deletion.selector = selector
-    if not selection.complete:
+    if selection.complete:
+        accepted = _accept(deletion, requester, stores, deadline)
+    else:
         deletion.state, deletion.link_ids, deletion.outcomes = "accepted", [], bytearray()
-    if not _accept(deletion, requester, stores, deadline):
+        accepted = _accept_in_slot(deletion, open_filters, requester, stores, deadline)
+    if not accepted:
         return _answered_by_another(requester, stores.deletions, deadline)
     if selection.complete:
         _run_accepted(deletion, stores, deadline)
@@ -160,7 +179,39 @@ def delete_by_filter(
     return deletion
 
 
-def _select(selector: Selector, workspace_id: str, stores: Stores, deadline: Deadline) -> Selection:
+def _accept_in_slot(
+    deletion: Deletion, most: int, requester: Requester, stores: Stores, deadline: Deadline
+) -> bool:
+    """As :func:`_accept`, claiming one of ``most`` slots; raises ``LimitReached`` without one."""
+    workspace_id = deletion.workspace_id
+    for number in stores.slots.free(workspace_id, most, deadline=deadline):
+        deletion.selector = replace(_selector_of(deletion), slot=number)
+        claim = stores.slots.claim_action(workspace_id, number, deletion.id)
+        with suppress(SlotTaken):
+            return _accept(deletion, requester, stores, deadline, slot=claim)
+    # The same request may hold the slot, in a call whose answer was lost.
+    if replay(requester, stores.deletions, deadline) is not None:
+        return False
+    raise LimitReached(
+        f"At most {most} deletions by filter of a workspace can wait for their links at a time",
+        limit=most,
+        retry_after=SLOT_RETRY_SECONDS,
+    )
+
+
+def _selector_of(deletion: Deletion) -> Selector:
+    if deletion.selector is None:
+        raise ValueError("not a deletion by filter")
+    return deletion.selector
+
+
+def _select(
+    selector: Selector,
+    workspace_id: str,
+    stores: Stores,
+    deadline: Deadline,
+    budget: ReadBudget | None,
+) -> Selection:
     # Its parser brings pydantic, which most cold starts need not wait for.
     from functions.unlink.filters import LinkFilter
 
@@ -170,6 +221,7 @@ def _select(selector: Selector, workspace_id: str, stores: Stores, deadline: Dea
         links=stores.links,
         most=selector.most,
         deadline=deadline,
+        budget=budget,
     )
 
 
@@ -297,10 +349,16 @@ def _new_deletion(
     )
 
 
-def _accept(deletion: Deletion, requester: Requester, stores: Stores, deadline: Deadline) -> bool:
+def _accept(
+    deletion: Deletion,
+    requester: Requester,
+    stores: Stores,
+    deadline: Deadline,
+    slot: dict[str, Any] | None = None,
+) -> bool:
     """False when another request with the same Idempotency-Key was accepted first."""
     try:
-        stores.deletions.accept(deletion, key=requester.key, deadline=deadline)
+        stores.deletions.accept(deletion, key=requester.key, deadline=deadline, slot=slot)
     except KeyTaken:
         return False
     except Unavailable as error:
@@ -399,7 +457,10 @@ def _resolve(deletion: Deletion, stores: Stores, deadline: Deadline) -> bool:
         return True
     patience = Deadline(deletion.lease_until - time.time() - LEASE_MARGIN, within=deadline)
     had_it_all = patience.remaining() >= RESOLVE_SECONDS - 1
-    selection = _select(selector, deletion.workspace_id, stores, patience)
+    budget = None
+    if selector.reads_per_minute is not None:
+        budget = PacedBudget(selector.reads_per_minute, deadline=patience)
+    selection = _select(selector, deletion.workspace_id, stores, patience, budget)
     refusal = _why_not(selection, selector)
     if refusal is None and not selection.complete and had_it_all:
         # Nor would another worker come to its end, who begins anew.
@@ -407,13 +468,26 @@ def _resolve(deletion: Deletion, stores: Stores, deadline: Deadline) -> bool:
     if refusal is not None:
         deletion.failure = refusal.message
         _close(deletion, "failed", stores)
+        _release_slot(deletion, selector, stores)
         return False
     if not selection.complete:
         hand_over(deletion, stores=stores)
         return False
     deletion.link_ids = selection.link_ids
     deletion.outcomes = bytearray([Outcome.PENDING]) * len(selection.link_ids)
-    return stores.deletions.record_ids(deletion, deadline=deadline)
+    if not stores.deletions.record_ids(deletion, deadline=deadline):
+        return False
+    _release_slot(deletion, selector, stores)
+    return True
+
+
+def _release_slot(deletion: Deletion, selector: Selector, stores: Stores) -> None:
+    """Let the next deletion by filter wait; when this fails, the slot ends by its time."""
+    if selector.slot is not None:
+        with suppress(Unavailable):
+            stores.slots.release(
+                deletion.workspace_id, selector.slot, deletion.id, deadline=_last_words()
+            )
 
 
 class _LeaseLost(Exception):

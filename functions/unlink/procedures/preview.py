@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import NAMED_IDS
+from functions.unlink.procedures.read_budget import ReadBudget
 from functions.unlink.procedures.selection import Selection, select, too_broad
 from functions.unlink.stores.links import LinksTable, LinkState
 
@@ -64,11 +65,24 @@ def preview_filter(
     most: int,
     links: LinksTable,
     deadline: Deadline,
+    budget: ReadBudget | None = None,
+    most_reads: int | None = None,
 ) -> FilterPreview:
-    """What deleting by this filter would do; raises ``InvalidRequest`` when it is too broad."""
-    selection = select(only, workspace_id=workspace_id, links=links, most=most, deadline=deadline)
+    """What deleting by this filter would do; raises ``InvalidRequest`` when it is too broad.
+
+    ``budget`` is what it may read, ``most_reads`` what an error says of that. Raises
+    ``LimitReached`` when the workspace has used up its minute.
+    """
+    selection = select(
+        only,
+        workspace_id=workspace_id,
+        links=links,
+        most=most,
+        deadline=deadline,
+        budget=budget,
+    )
     if not selection.complete:
-        raise too_broad(selection, most)
+        raise too_broad(selection, most, most_reads)
     found = len(selection.link_ids)
     return FilterPreview(
         selection,

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from functions.unlink.clock import Deadline, now_iso
 from functions.unlink.errors import InvalidRequest
-from functions.unlink.ids import NEVER, pack_ids
+from functions.unlink.ids import NEVER, SHARDS, pack_ids
 from functions.unlink.procedures.find import find_by_external_id
+from functions.unlink.procedures.read_budget import ReadBudget
 from functions.unlink.stores.client import THREADS
 from functions.unlink.stores.links import READ_BATCH, LinksTable
 
@@ -21,13 +22,17 @@ if TYPE_CHECKING:
 #: Links that are read at a time: a full batch for every thread.
 AT_ONCE = READ_BATCH * THREADS
 
+#: Keys of the index that are read of each shard at a time: its share of a read, twice.
+KEYS_A_PAGE = AT_ONCE // SHARDS * 2
+
 
 @dataclass(slots=True)
 class Selection:
     """The live links that match, newest first, and what hangs on them.
 
     ``complete`` is False when time ran out first, ``too_many`` when there are more than were
-    allowed; in both cases it is not the whole set and nothing may be deleted by it.
+    allowed, ``over_budget`` when more would have to be read than were allowed; in each case it is
+    not the whole set and nothing may be deleted by it.
     """
 
     link_ids: list[str] = field(default_factory=list)
@@ -36,6 +41,7 @@ class Selection:
     last_click_at: str | None = None
     complete: bool = False
     too_many: bool = False
+    over_budget: bool = False
 
     @property
     def digest(self) -> str:
@@ -53,9 +59,18 @@ class Selection:
 
 
 def select(
-    only: LinkFilter, *, workspace_id: str, links: LinksTable, most: int, deadline: Deadline
+    only: LinkFilter,
+    *,
+    workspace_id: str,
+    links: LinksTable,
+    most: int,
+    deadline: Deadline,
+    budget: ReadBudget | None = None,
 ) -> Selection:
-    """All live links of the workspace that match, each read strongly."""
+    """All live links of the workspace that match, each read strongly.
+
+    ``budget`` is asked before each read; it may raise ``LimitReached``.
+    """
     selection, now = Selection(), now_iso()
     if only.external_id is not None:
         link = find_by_external_id(
@@ -65,17 +80,22 @@ def select(
             selection.add(link)
         selection.complete = True
         return selection
+    if budget is not None:
+        budget.open()
     keys = links.live_ids(
         workspace_id,
         after=only.created_before,
         since=only.created_after,
         deadline=deadline,
-        page=AT_ONCE,
+        page=KEYS_A_PAGE,
     )
     while not deadline.passed:
         chunk = [link_id for _, link_id in islice(keys, AT_ONCE)]
         if not chunk:
             selection.complete = True
+            return selection
+        if budget is not None and not budget.take(len(chunk)):
+            selection.over_budget = True
             return selection
         found = links.get_many(workspace_id, chunk, deadline=deadline)
         for link_id in chunk:
@@ -88,8 +108,17 @@ def select(
     return selection
 
 
-def too_broad(selection: Selection, most: int) -> InvalidRequest:
-    """Why an incomplete selection will not do, if no more time can be had."""
+def too_broad(selection: Selection, most: int, most_reads: int | None = None) -> InvalidRequest:
+    """Why an incomplete selection will not do, if no more time can be had.
+
+    ``most_reads`` is how many links one request may read.
+    """
     if selection.too_many:
         return InvalidRequest(f"More than {most} links match; narrow the filter", limit=most)
+    if selection.over_budget and most_reads is not None:
+        return InvalidRequest(
+            f"The filter would have to read more than {most_reads:,} links; narrow it by "
+            "createdBefore and createdAfter",
+            limit=most_reads,
+        )
     return InvalidRequest("The workspace is too large for this filter; narrow it")

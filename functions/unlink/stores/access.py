@@ -123,28 +123,48 @@ class AccessTable:
         """
         minute = int(time.time()) // WINDOW
         window = RateWindow(plan.requests_per_minute, 0, (minute + 1) * WINDOW)
+        used = self._add(identity, 1, window.limit, minute, deadline)
+        if used is None:
+            raise RateLimited(window.seconds_left, reset=window.reset)
+        return RateWindow(window.limit, max(0, window.limit - used), window.reset)
+
+    def charge_reads(
+        self, workspace_id: str, links: int, *, limit: int, deadline: Deadline
+    ) -> int | None:
+        """Count links that a filter is about to read in the workspace's minute, in one write.
+
+        None when they fit, else the seconds until the next minute; then nothing was counted.
+        """
+        minute = int(time.time()) // WINDOW
+        if self._add(f"reads#{workspace_id}", links, limit, minute, deadline) is not None:
+            return None
+        return RateWindow(limit, 0, (minute + 1) * WINDOW).seconds_left
+
+    def _add(
+        self, identity: str, amount: int, limit: int, minute: int, deadline: Deadline
+    ) -> int | None:
+        """Add to a window and return its sum, or None when that would exceed ``limit``."""
         # The count itself is the condition: parallel callers can never pass the limit together.
-        window_has_room = "attribute_not_exists(requests) OR requests < :limit"
+        window_has_room = "attribute_not_exists(requests) OR requests <= :room"
         try:
             answer = call(
                 self._client.update_item,
                 deadline=deadline,
                 TableName=self.name,
                 Key={"pk": {"S": f"RATE#{identity}#{minute}"}, "sk": {"S": "RATE"}},
-                UpdateExpression="ADD requests :one SET #ttl=:ttl",
+                UpdateExpression="ADD requests :amount SET #ttl=:ttl",
                 ConditionExpression=window_has_room,
                 ExpressionAttributeNames={"#ttl": "ttl"},
                 ExpressionAttributeValues={
-                    ":one": {"N": "1"},
-                    ":limit": {"N": str(plan.requests_per_minute)},
+                    ":amount": {"N": str(amount)},
+                    ":room": {"N": str(limit - amount)},
                     ":ttl": {"N": str((minute + 2) * WINDOW)},
                 },
                 ReturnValues="UPDATED_NEW",
             )
         except ConditionFailed:
-            raise RateLimited(window.seconds_left, reset=window.reset) from None
-        used = int(answer["Attributes"]["requests"]["N"])
-        return RateWindow(window.limit, max(0, window.limit - used), window.reset)
+            return None
+        return int(answer["Attributes"]["requests"]["N"])
 
     # -- administration: workspaces -----------------------------------------------------------
 

@@ -72,12 +72,16 @@ class Meaning(NamedTuple):
 class Selector:
     """What a deletion by filter was asked to find: the filter as the caller wrote it.
 
-    ``most`` is the plan's limit of ids, ``digest`` the exact set that the caller confirmed.
+    ``most`` is the plan's limit of ids, ``digest`` the exact set that the caller confirmed,
+    ``reads_per_minute`` how fast the background may read links, ``slot`` which of the workspace's
+    slots the deletion holds while it waits for that.
     """
 
     filter: dict[str, Any]
     most: int
     digest: str | None = None
+    reads_per_minute: int | None = None
+    slot: int | None = None
 
 
 @dataclass(slots=True)
@@ -146,6 +150,10 @@ def quarantined_until(deletion: Deletion) -> int | None:
 
 class KeyTaken(Exception):
     """Another request with the same Idempotency-Key was accepted first."""
+
+
+class SlotTaken(Exception):
+    """Another deletion claimed the slot first."""
 
 
 class DeletionsTable:
@@ -279,19 +287,31 @@ class DeletionsTable:
 
     # -- create -----------------------------------------------------------------------------
 
-    def accept(self, deletion: Deletion, *, key: IdempotencyKey | None, deadline: Deadline) -> None:
+    def accept(
+        self,
+        deletion: Deletion,
+        *,
+        key: IdempotencyKey | None,
+        deadline: Deadline,
+        slot: dict[str, Any] | None = None,
+    ) -> None:
         """Write the intent: chunks of ids first, the header last. It is the commit point.
 
         Once this returns the deletion will complete, whatever dies. Chunks whose header never
-        came are inert. Raises :class:`KeyTaken` when the key was used by another request.
+        came are inert. Raises :class:`KeyTaken` when the key was used by another request, and
+        :class:`SlotTaken` when the action ``slot`` was refused.
         """
         self._put_chunks(deletion, deadline)
         actions = self.accept_actions(deletion, key=key)
+        if slot is not None:
+            actions.append(slot)
         try:
             self._create(actions, deadline)
         except TransactionCancelled as cancelled:
             if key is not None and cancelled.reasons[1].get("Code") == "ConditionalCheckFailed":
                 raise KeyTaken from None
+            if slot is not None and cancelled.refused[-1]:
+                raise SlotTaken from None
             raise
 
     def accept_actions(
@@ -610,13 +630,22 @@ def _selector_record(selector: Selector | None) -> dict[str, Any] | None:
         "filter": json.dumps(selector.filter),
         "most": selector.most,
         "digest": selector.digest,
+        "readsPerMinute": selector.reads_per_minute,
+        "slot": selector.slot,
     }
 
 
 def _selector(record: dict[str, Any] | None) -> Selector | None:
     if record is None:
         return None
-    return Selector(json.loads(record["filter"]), int(record["most"]), record["digest"])
+    reads, slot = record.get("readsPerMinute"), record.get("slot")
+    return Selector(
+        json.loads(record["filter"]),
+        int(record["most"]),
+        record["digest"],
+        int(reads) if reads is not None else None,
+        int(slot) if slot is not None else None,
+    )
 
 
 def _milliseconds(seconds: float) -> dict[str, str]:
