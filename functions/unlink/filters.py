@@ -24,6 +24,7 @@ from pydantic import StringConstraints as Text
 from functions.unlink.clock import iso_moment
 from functions.unlink.errors import InvalidRequest, shortened
 from functions.unlink.model import MOST_NAME, ExternalId, Moment, Tag, faults_of
+from functions.unlink.texts import fold, folded_needle, nfc
 
 #: Most clicks that a filter may name: what a double holds exactly, as JSON in browsers does.
 MAX_CLICKS = 2**53 - 1
@@ -64,7 +65,8 @@ _BOOLEANS = {"true": True, "false": False}
 class LinkFilter:
     """What a link must be like; None is anything.
 
-    ``title`` is a part of it in any letter case, ``tag`` one whole tag. Moments are spelt as
+    ``title`` is a part of it, without regard to case (:func:`functions.unlink.texts.fold`); ``tag``
+    is one whole tag. Moments are spelt as
     links spell them; ``created_before`` and ``created_after`` are exclusive.
     """
 
@@ -134,8 +136,8 @@ class LinkFilter:
         clicks = int(link.get("clickCount", Decimal(0)))
         expires_at = link.get("expiresAt")
         return (
-            (self.tag is None or self.tag in link.get("tags", ()))
-            and (self.title is None or self.title.casefold() in link.get("title", "").casefold())
+            (self.tag is None or _has_tag(link, self.tag))
+            and (self.title is None or folded_needle(self.title) in fold(link.get("title", "")))
             and (self.is_active is None or link["isActive"] is self.is_active)
             and (
                 self.expired is None
@@ -147,3 +149,8 @@ class LinkFilter:
             and (self.max_clicks is None or clicks <= self.max_clicks)
             and (self.external_id is None or link.get("externalId") == self.external_id)
         )
+
+
+def _has_tag(link: Mapping[str, Any], tag: str) -> bool:
+    # Links from before tags were normalized may hold them in another form.
+    return any(nfc(own) == tag for own in link.get("tags", ()))

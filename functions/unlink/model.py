@@ -26,6 +26,7 @@ from functions.unlink.codes import SHORT_CODE, is_reserved
 from functions.unlink.errors import InvalidRequest, shortened
 from functions.unlink.forwarding import forwards_query
 from functions.unlink.hosts import checked_host, split_authority
+from functions.unlink.texts import nfc
 from functions.unlink.uris import character_fault, is_web, split, to_uri
 
 #: Longest destination in characters, as it is sent: percent-encoded, with the link's campaign
@@ -93,6 +94,11 @@ def _short_code(value: str) -> str:
     return value
 
 
+def _once(tags: list[str]) -> list[str]:
+    """The tags in the order given, each once."""
+    return list(dict.fromkeys(tags))
+
+
 def _only_text(value: object) -> object:
     # Lax parsing would take 1767225600 and "0.5" for moments too.
     if not isinstance(value, datetime) and not (isinstance(value, str) and _DATE.match(value)):
@@ -133,11 +139,12 @@ ShortCode = Annotated[
 Moment = Annotated[
     datetime, Field(strict=False), BeforeValidator(_only_text), AfterValidator(_moment)
 ]
-Title = Annotated[str, StringConstraints(max_length=200)]
+# Lengths are those of the text as it was sent: normalizing may change them.
+Title = Annotated[str, StringConstraints(max_length=200), AfterValidator(nfc)]
 Description = Annotated[str, StringConstraints(max_length=500)]
 ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-Tag = Annotated[str, StringConstraints(min_length=1, max_length=50)]
-Tags = Annotated[list[Tag], Field(max_length=20)]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=50), AfterValidator(nfc)]
+Tags = Annotated[list[Tag], Field(max_length=20), AfterValidator(_once)]
 Utm = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 

@@ -182,7 +182,7 @@ def _filter_members(properties: dict[str, Schema]) -> dict[str, Schema]:
 #: What each member of a filter means.
 FILTER = {
     "tag": "With this tag.",
-    "title": "With this in the title, in any letter case.",
+    "title": "With this in the title, without regard to case (Unicode case folding).",
     "isActive": "Switched on, or off.",
     "expired": "Past `expiresAt`, or not.",
     "createdBefore": "Created earlier; exclusive.",

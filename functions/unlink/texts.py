@@ -1,0 +1,34 @@
+"""Text that people type: one stored form, and comparison without regard to case."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from unicodedata import normalize
+
+_DOTTED_I = re.compile("i\u0307+")
+
+
+def nfc(text: str) -> str:
+    """``text`` in Unicode Normalization Form C: one spelling for what looks the same."""
+    return normalize("NFC", text)
+
+
+def fold(text: str) -> str:
+    """``text`` for searches without regard to case.
+
+    The compatibility caseless matching of Unicode (section 3.13, definition D146): ``ß`` is ``ss``,
+    full-width letters are letters. The dot that case folding leaves behind the ``i`` of ``İ`` is
+    removed, so that ``istanbul`` finds ``İSTANBUL``. The dotless ``ı`` stays a letter of its own,
+    as Unicode has it outside of Turkic languages. Accents count: ``cafe`` does not find ``café``.
+    """
+    if text.isascii():
+        return text.lower()
+    folded = normalize("NFKC", normalize("NFD", text).casefold()).casefold()
+    return normalize("NFKC", _DOTTED_I.sub("i", normalize("NFKD", folded)))
+
+
+@lru_cache(maxsize=16)
+def folded_needle(text: str) -> str:
+    """As :func:`fold`, for the text of a filter, which is tried on many links."""
+    return fold(text)
