@@ -7,9 +7,10 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from functions.unlink.clock import Deadline
+from functions.unlink.clock import Deadline, iso
 from functions.unlink.metrics import reporting
-from functions.unlink.procedures.export import ExportStores, give_up, run_export
+from functions.unlink.procedures.export import give_up, run_export
+from functions.unlink.procedures.export_lines import ExportStores
 from functions.unlink.settings import setting
 from functions.unlink.stores.clicks import ClicksTable
 from functions.unlink.stores.client import client
@@ -37,10 +38,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     for record in event["Records"]:
         message = json.loads(record["body"])
         records = ExportRecords(dynamodb, clicks=clicks, links=links)
+        queue = Queue(client("sqs"), setting("EXPORT_QUEUE_URL"))
         try:
             # The last delivery is for saying so: that also tells of runs that were killed.
             if int(record["attributes"]["ApproximateReceiveCount"]) >= deliveries:
-                if give_up(message["linkId"], message["exportId"], records, deadline=deadline):
+                sent = record["attributes"].get("SentTimestamp")
+                sent_at = iso(int(sent) / 1000) if sent else None
+                if give_up(message, sent_at, records=records, queue=queue, deadline=deadline):
                     log.error("an export was given up", extra=message)
                     failures.append({"itemIdentifier": record["messageId"]})
                 continue
@@ -53,9 +57,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
                     links=LinksTable(dynamodb, links),
                     clicks=ClicksTable(dynamodb, clicks),
                     # A part of 16 MB takes longer than a call of DynamoDB.
-                    bucket=ExportsBucket(client("s3", read_timeout=30), setting("EXPORTS_BUCKET")),
+                    bucket=ExportsBucket(client("s3", read_timeout=15), setting("EXPORTS_BUCKET")),
                 ),
-                queue=Queue(client("sqs"), setting("EXPORT_QUEUE_URL")),
+                queue=queue,
                 deadline=deadline,
             )
         except Exception:

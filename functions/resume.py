@@ -19,7 +19,7 @@ from functions.unlink.ids import time_of
 from functions.unlink.metrics import reporting
 from functions.unlink.procedures.deletion import Stores, resume
 from functions.unlink.procedures.erasure import requeue
-from functions.unlink.procedures.export import ExportStores
+from functions.unlink.procedures.export_lines import ExportStores
 from functions.unlink.procedures.restoration import RestoreStores, resume_restore
 from functions.unlink.settings import setting
 from functions.unlink.stores.clicks import ClicksTable
@@ -63,7 +63,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             links=LinksTable(dynamodb, setting("LINKS_TABLE")),
             clicks=ClicksTable(dynamodb, setting("CLICKS_TABLE")),
             # A part of 16 MB takes longer than a call of DynamoDB.
-            bucket=ExportsBucket(client("s3", read_timeout=30), setting("EXPORTS_BUCKET")),
+            bucket=ExportsBucket(client("s3", read_timeout=15), setting("EXPORTS_BUCKET")),
         ),
     )
     if "Records" not in event:

@@ -334,13 +334,14 @@ class Functions(Construct):
                 "EXPORT_DELIVERIES": str(DELIVERIES),
             },
             statements=[
-                allow("dynamodb:GetItem", on=[self._data.links.table_arn]),
+                allow("dynamodb:BatchGetItem", "dynamodb:GetItem", on=[self._data.links.table_arn]),
                 allow(
                     "dynamodb:GetItem",
                     "dynamodb:Query",
                     "dynamodb:UpdateItem",
                     on=[self._data.clicks.table_arn],
                 ),
+                self._allow_keeping_tails(),
                 allow(
                     "s3:AbortMultipartUpload",
                     "s3:ListMultipartUploadParts",
@@ -384,6 +385,7 @@ class Functions(Construct):
                 ),
                 allow("sqs:SendMessage", on=[self._queues.resume.queue_arn]),
                 # The export that a deletion may ask for first.
+                self._allow_keeping_tails(),
                 allow("dynamodb:Query", on=[self._data.clicks.table_arn]),
                 allow(
                     "s3:ListMultipartUploadParts",
@@ -500,6 +502,8 @@ class Functions(Construct):
                     "s3:DeleteObject",
                     on=[self._data.exports_bucket.arn_for_objects(f"{EXPORTS_PREFIX}*")],
                 ),
+                # An unfinished export may have saved lines under names that no record has.
+                allow("s3:ListBucket", on=[self._data.exports_bucket.bucket_arn]),
                 allow("sqs:SendMessage", on=[self._queues.erase.queue_arn]),
                 self._allow_sending_events(),
             ],
@@ -677,6 +681,14 @@ class Functions(Construct):
             "API_BASE_URL": self._settings.api_base,
             "CORS_ALLOW_ORIGINS": ",".join(self._settings.cors_allow_origins),
         }
+
+    def _allow_keeping_tails(self) -> iam.PolicyStatement:
+        """Read and delete what an unfinished export has saved of its next part."""
+        return allow(
+            "s3:DeleteObject",
+            "s3:GetObject",
+            on=[self._data.exports_bucket.arn_for_objects(f"{EXPORTS_PREFIX}*.tail")],
+        )
 
     def _allow_deleting_links(self) -> iam.PolicyStatement:
         return allow(

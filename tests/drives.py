@@ -7,12 +7,14 @@ comes in between) is played by a patch of exactly that.
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import boto3
 import pytest
 
 from functions import (
@@ -42,7 +44,7 @@ from functions.unlink.procedures.selection import Selection
 from functions.unlink.qrcodes import render
 from functions.unlink.sessions import SigningKeys
 from functions.unlink.stores.deletions import Deletion, Selector
-from functions.unlink.stores.exports import ExportsBucket
+from functions.unlink.stores.exports import ExportsBucket, object_key, tail_key
 from functions.unlink.stores.items import to_item
 from functions.unlink.stores.links import LinksTable
 from functions.unlink.stores.restores import RestoresTable
@@ -142,6 +144,26 @@ def small_parts() -> Iterator[None]:
     """Exports of which each page of clicks is a part of its own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exporting, "PART_BYTES", 1)
+        yield
+
+
+@contextmanager
+def saving_always() -> Iterator[None]:
+    """Exports whose tail is saved after each step of reading."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exporting, "SAVE_SECONDS", 0.0)
+        yield
+
+
+@contextmanager
+def dying_before_complete() -> Iterator[None]:
+    """Exports whose worker dies when it has read everything."""
+
+    def die(*_: Any) -> None:
+        raise Unavailable
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exporting._File, "complete", die)
         yield
 
 
@@ -313,6 +335,12 @@ def drive_export(scene: Scene) -> None:
     small = begin()
     assert not scene.work(export, small, seconds=exporting.MARGIN)
     assert not scene.work(export, small)
+    # A worker that saved a tail, and one that read it.
+    slow = begin()
+    with saving_always():
+        with dying_before_complete():
+            assert scene.work(export, slow)
+        assert not scene.work(export, slow)
     # In parts, and the end of them not told.
     large = begin()
     with small_parts():
@@ -382,6 +410,12 @@ def drive_resume(scene: Scene) -> None:
     assert found.state == "accepted"
     finish(found)
     assert scene.erasing.header(found.id).counts["deleted"] == 2
+    world.create(1, externalId="x-2")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "_select", lambda *_: Selection())
+        selector = Selector({"externalId": "x-2"}, most=100)
+        found = engine.delete_by_filter(selector, "soft", **given, deadline=Deadline(20))
+    finish(found)
 
     # An export that comes first, whose worker dies when it is written.
     with_export = replace(requester, export_base_url="https://go.example")
@@ -394,6 +428,12 @@ def drive_resume(scene: Scene) -> None:
         scene.long_ago(workspace_id, exported.id)
         finish(exported)
     finish(softly(world.create(1), requester=with_export))
+    exported = softly(world.create(1), requester=with_export)
+    with saving_always():
+        with dying_before_complete():
+            assert scene.work(resume, scene.message(exported.id))
+        scene.long_ago(workspace_id, exported.id)
+        finish(exported)
 
     # By the schedule: a restore whose worker died, and an erasure of which nothing is heard.
     stores = restoration.RestoreStores(
@@ -445,6 +485,11 @@ def drive_erase(scene: Scene) -> None:
     erasing.click(asked_for["id"], 3)
     erasing.put_beside(asked_for["id"], "INSTALL#2026-01-01T00:00:00.000Z#1")
     erasing.put_beside(asked_for["id"], "EXPORT#1")
+    boto3.client("s3").put_object(
+        Bucket=os.environ["EXPORTS_BUCKET"],
+        Key=tail_key(object_key(scene.world.workspace_id, "1")),
+        Body=b"clicks",
+    )
     erasing.render(asked_for["id"], "a.png")
     _, records = erasing.erase([asked_for["id"]], policies=wanted)
     erasing.soft_delete([retained["id"]], policies=wanted)

@@ -41,6 +41,10 @@ class FakeS3:
             self.objects.pop(entry["Key"], None)
         return {}
 
+    def list_objects_v2(self, *, Prefix: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        self.calls.append("list_objects_v2")
+        return {"Contents": [{"Key": key} for key in self.objects if key.startswith(Prefix)]}
+
     def put_object(self, *, Key: str, Body: bytes, **_: Any) -> dict[str, Any]:  # noqa: N803
         self.calls.append("put_object")
         self.objects[Key] = Body

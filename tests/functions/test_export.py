@@ -16,8 +16,10 @@ from functions import export as export_function
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import InternalError, UnlinkError
 from functions.unlink.procedures import export as procedure
+from functions.unlink.procedures import export_lines
 from functions.unlink.procedures.deletion import erase_one, soft_delete
-from functions.unlink.procedures.export import ExportStores, run_export
+from functions.unlink.procedures.export import run_export
+from functions.unlink.procedures.export_lines import CLICK_FIELDS, ExportStores
 from functions.unlink.settings import setting
 from functions.unlink.stores import client as aws
 from functions.unlink.stores.clicks import ClicksTable
@@ -69,13 +71,17 @@ class Exports:
         messages, self.messages[:] = list(self.messages), []
         assert not any(self.deliver(message) for message in messages)
 
-    def deliver(self, message: dict[str, Any], delivery: int = 1) -> bool:
+    def deliver(
+        self, message: dict[str, Any], delivery: int = 1, *, sent_at: float | None = None
+    ) -> bool:
         """Hand a message to the function for the n-th time; whether it failed."""
-        record = {
+        record: dict[str, Any] = {
             "messageId": "m-1",
             "body": json.dumps(message),
             "attributes": {"ApproximateReceiveCount": str(delivery)},
         }
+        if sent_at is not None:
+            record["attributes"]["SentTimestamp"] = str(int(sent_at * 1000))
         answer = export_function.handler({"Records": [record]}, Context(60))
         assert answer["batchItemFailures"] in ([], [{"itemIdentifier": "m-1"}])
         return bool(answer["batchItemFailures"])
@@ -146,7 +152,7 @@ def test_an_export_has_the_link_and_every_click(world: World, exports: Exports) 
     assert lines == exports.lines(begun["id"])
     assert (lines[0]["type"], lines[0]["id"], lines[0]["title"]) == ("link", link["id"], "Ünïcode")
     assert sorted(line["id"] for line in lines[1:]) == sorted(each["id"] for each in clicks)
-    assert set(lines[1]) == {"type", *procedure.CLICK_FIELDS}
+    assert set(lines[1]) == {"type", *CLICK_FIELDS}
     assert sum(line["isBot"] for line in lines[1:]) == 1
 
 
@@ -157,6 +163,7 @@ def test_a_large_export_goes_on_over_many_runs_and_parts_and_loses_nothing(
     clicks = [click(world, link_id, at=NOW + n / 100, referrer="x" * 450) for n in range(120)]
     # About a part for each of the eight shards; each run has time for one.
     monkeypatch.setattr(procedure, "PART_BYTES", 8_000)
+    monkeypatch.setattr(export_lines, "FIRST_PAGE", 5)
     put_part = ExportsBucket.put_part
 
     def put_one_part(*given: Any, **more: Any) -> None:
@@ -223,6 +230,31 @@ def test_an_export_that_fails_every_time_ends_as_failed_and_as_a_dead_letter(
     assert [line["type"] for line in exports.lines(begun["id"])] == ["link", "click"]
 
 
+def test_runs_that_are_killed_but_get_further_are_not_given_up(
+    world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(procedure, "SAVE_SECONDS", 0.0)
+    [link_id] = world.create()
+    click(world, link_id, at=NOW)
+    sent_at = time.time() - 1
+    _, begun = exports.begin(link_id)
+    message = exports.messages.pop()
+    with monkeypatch.context() as broken:
+        broken.setattr(procedure._File, "complete", kill)
+        for delivery in (1, 2, 3, 4):
+            with pytest.raises(Killed):
+                exports.deliver(message, delivery, sent_at=sent_at)
+
+    assert not exports.deliver(message, 5, sent_at=sent_at)
+    assert exports.get(link_id, begun["id"])[1]["state"] == "running"
+    [again] = exports.messages
+    assert again == message
+
+    # Of the new message no run got further: it is given up, and never stays running.
+    assert exports.deliver(again, 5, sent_at=time.time() + 1)
+    assert exports.get(link_id, begun["id"])[1]["state"] == "failed"
+
+
 def test_a_last_delivery_of_what_is_done_or_gone_fails_nothing(
     world: World, exports: Exports
 ) -> None:
@@ -263,6 +295,88 @@ def test_an_export_whose_link_is_erased_between_two_runs_keeps_no_part(
     assert exports.run(message) == "gone"
     assert not exports.s3.list_multipart_uploads(Bucket=bucket).get("Uploads")
     assert not exports.s3.list_objects_v2(Bucket=bucket).get("Contents")
+
+
+def test_a_complete_export_leaves_no_tail(
+    world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(procedure, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(export_lines, "FIRST_PAGE", 1)
+    [link_id] = world.create()
+    # All in one shard: page after page.
+    clicks = [click(world, link_id, at=NOW + n, store=False) for n in range(30)]
+    put: list[str] = []
+    store = ExportsBucket.put
+
+    def noted(self: ExportsBucket, key: str, body: bytes, *, deadline: Deadline) -> None:
+        put.append(key)
+        store(self, key, body, deadline=deadline)
+
+    monkeypatch.setattr(ExportsBucket, "put", noted)
+    world.clicks.write(put=[to_item(each) for each in clicks], deadline=Deadline(9))
+    _, begun = exports.begin(link_id)
+
+    exports.work()
+
+    assert [key.rpartition(".")[2] for key in put][:-1] == ["tail"] * (len(put) - 1)
+    assert len(set(put)) == len(put) > 2
+    objects = exports.s3.list_objects_v2(Bucket=setting("EXPORTS_BUCKET"))["Contents"]
+    assert [each["Key"] for each in objects] == [object_key(world.workspace_id, begun["id"])]
+    assert len(exports.lines(begun["id"])) == 31
+
+
+def test_an_erasure_removes_what_an_unfinished_export_has_saved(
+    world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(procedure, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(export_lines, "FIRST_PAGE", 1)
+    first, second = world.create(2)
+    for link_id in (first, second):
+        clicks = [click(world, link_id, at=NOW + n, store=False) for n in range(20)]
+        world.clicks.write(put=[to_item(each) for each in clicks], deadline=Deadline(9))
+        _, begun = exports.begin(link_id)
+        with monkeypatch.context() as patch:
+            # A tail whose position was never saved has a name that no record knows.
+            patch.setattr(ExportRecords, "advance", kill)
+            with pytest.raises(Killed):
+                exports.run(exports.messages.pop())
+    bucket = ExportsBucket(exports.s3, setting("EXPORTS_BUCKET"))
+    listed = exports.s3.list_objects_v2(Bucket=bucket.name)["Contents"]
+    assert len(listed) == 2
+
+    bucket.remove_exports([object_key(world.workspace_id, begun["id"])], deadline=Deadline(9))
+
+    [left] = exports.s3.list_objects_v2(Bucket=bucket.name)["Contents"]
+    assert left in listed
+    assert begun["id"] not in left["Key"]
+
+
+def kill(*_: Any, **__: Any) -> None:
+    raise Killed
+
+
+def test_an_export_whose_tail_is_gone_is_written_again(
+    world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(procedure, "SAVE_SECONDS", 0.0)
+    [link_id] = world.create()
+    for n in range(3):
+        click(world, link_id, at=NOW + n)
+    _, begun = exports.begin(link_id)
+    [message] = exports.messages
+    with monkeypatch.context() as broken:
+        broken.setattr(procedure._File, "complete", kill)
+        with pytest.raises(Killed):
+            exports.run(message)
+    bucket = setting("EXPORTS_BUCKET")
+    [tail] = exports.s3.list_objects_v2(Bucket=bucket)["Contents"]
+    exports.s3.delete_object(Bucket=bucket, Key=tail["Key"])
+
+    # It starts from the beginning, in a run of its own.
+    assert exports.run(message) == "running"
+    exports.work()
+
+    assert [line["type"] for line in exports.lines(begun["id"])] == ["link"] + ["click"] * 3
 
 
 def test_soft_deleted_links_can_be_exported_and_erased_ones_not(
@@ -337,14 +451,22 @@ def test_an_export_that_expires_at_that_moment_is_not_answered_unrecorded(
     assert exports.begin(link_id, headers=key)[0] == 503
 
 
-@pytest.mark.parametrize("part_bytes", [procedure.PART_BYTES, 1_000], ids=["whole", "in parts"])
+@pytest.mark.parametrize(
+    ("part_bytes", "save_seconds"),
+    [(procedure.PART_BYTES, 10.0), (1_000, 10.0), (1_000, 0.0)],
+    ids=["whole", "in parts", "in parts with a tail"],
+)
 def test_each_call_fails_once_in_each_way_and_the_export_still_completes(
     world: World,
     exports: Exports,
     monkeypatch: pytest.MonkeyPatch,
     part_bytes: int,
+    save_seconds: float,
 ) -> None:
     monkeypatch.setattr(procedure, "PART_BYTES", part_bytes)
+    monkeypatch.setattr(procedure, "SAVE_SECONDS", save_seconds)
+    if not save_seconds:
+        monkeypatch.setattr(export_lines, "FIRST_PAGE", 1)
     monkeypatch.setattr(aws, "BACKOFF_BASE", 0.001)
     at, reached = 0, True
     while reached:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,10 +12,15 @@ import pytest
 
 from functions.unlink.clock import Deadline
 from functions.unlink.outcomes import Outcome
+from functions.unlink.procedures import export as exporting
+from functions.unlink.procedures import export_lines
 from functions.unlink.procedures.deletion import Stores, erase_many, resume, soft_delete
-from functions.unlink.procedures.export import ExportStores
+from functions.unlink.procedures.export_lines import ExportStores
+from functions.unlink.procedures.restoration import RestoreStores, restore
 from functions.unlink.stores.deletions import Deletion
+from functions.unlink.stores.restores import RestoresTable
 from tests.functions.erasing import Erasing, erasing
+from tests.functions.faults import Killed
 
 __all__ = ["erasing"]
 
@@ -101,6 +108,138 @@ def test_no_other_worker_takes_an_export_over_that_is_being_written(erasing: Era
     assert done.ids_with(Outcome.DELETED) == ids
 
 
+class RealBucket(Bucket):
+    """The same with tails and parts; S3's own rules are tried in test_export.py."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: dict[int, bytes] = {}
+
+    def tail(self, key: str, *, deadline: Deadline) -> bytes:
+        return self.objects[key]
+
+    def remove(self, keys: list[str], *, deadline: Deadline) -> None:
+        for key in keys:
+            self.objects.pop(key, None)
+
+    def begin(self, key: str, *, deadline: Deadline) -> str:
+        return "upload"
+
+    def put_part(
+        self, key: str, upload_id: str, number: int, body: bytes, *, deadline: Deadline
+    ) -> None:
+        self.parts[number] = body
+
+    def complete(
+        self, key: str, upload_id: str, counts: Callable[[int], bool], *, deadline: Deadline
+    ) -> None:
+        self.objects[key] = b"".join(
+            self.parts[each] for each in sorted(self.parts) if counts(each)
+        )
+
+
+@pytest.fixture
+def hours(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds by which the clock is ahead; a test may add some."""
+    ahead: list[float] = []
+    monkeypatch.setattr(time, "time", lambda real=time.time: real() + sum(ahead))
+    return ahead
+
+
+@pytest.mark.parametrize("part_bytes", [1_500, exporting.PART_BYTES], ids=["parts", "tails"])
+def test_a_worker_killed_at_any_save_is_followed_and_every_line_is_there_once(
+    erasing: Erasing, monkeypatch: pytest.MonkeyPatch, hours: list[float], part_bytes: int
+) -> None:
+    monkeypatch.setattr(exporting, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(exporting, "PART_BYTES", part_bytes)
+    monkeypatch.setattr(export_lines, "FIRST_WINDOW", 2)
+    ids = erasing.world.create(5)
+    for link_id in ids[1:4]:
+        erasing.click(link_id, 2)
+    workspace_id = erasing.world.workspace_id
+    at, killed = 1, True
+    while killed:
+        deletion = ask(erasing, ids, "soft")
+        bucket, saves = RealBucket(), iter(range(1, 1_000))
+        stores = worker(erasing, bucket)
+        save = stores.deletions.save_export
+
+        def counted(
+            *given: Any, save: Any = save, saves: Any = saves, at: int = at, **more: Any
+        ) -> bool:
+            saved: bool = save(*given, **more)
+            if next(saves) == at:
+                raise Killed
+            return saved
+
+        try:
+            with monkeypatch.context() as patch:
+                patch.setattr(stores.deletions, "save_export", counted)
+                resume(workspace_id, deletion.id, stores=stores, deadline=Deadline(60))
+            killed = False
+        except Killed:
+            # Nobody can take it over before its lease has run out.
+            args: dict[str, Any] = {"stores": worker(erasing, bucket), "deadline": Deadline(60)}
+            assert resume(workspace_id, deletion.id, **args) is None
+            hours.append(120)
+            done = resume(workspace_id, deletion.id, **args)
+            assert done is not None
+            assert done.ids_with(Outcome.DELETED) == ids
+
+        body = bucket.objects.pop(f"exports/{workspace_id}/{deletion.id}.ndjson")
+        # The worker may have been killed before it removed the tail before.
+        assert [key.rpartition(".")[2] for key in bucket.objects] in ([], ["tail"])
+        lines = [json.loads(line) for line in body.splitlines()]
+        assert [line["id"] for line in lines if line["type"] == "link"] == ids
+        clicks = [line["id"] for line in lines if line["type"] == "click"]
+        assert len(set(clicks)) == len(clicks) == 6
+        restore_all(erasing, deletion)
+        at += 1
+    assert at > 6
+
+
+def restore_all(erasing: Erasing, deletion: Deletion) -> None:
+    stores = erasing.world.stores
+    restores = RestoresTable(erasing.world.dynamodb, stores.deletions.name)
+    done = restore(
+        deletion.id,
+        None,
+        requester=erasing.world.requester(),
+        stores=RestoreStores(stores.links, stores.deletions, restores),
+        deadline=Deadline(20),
+    )
+    assert done.restored_ids == deletion.link_ids
+
+
+def test_a_worker_that_lost_its_lease_does_not_touch_the_file(
+    erasing: Erasing, monkeypatch: pytest.MonkeyPatch, hours: list[float]
+) -> None:
+    """It reads links that the worker after it has erased: its file would miss them."""
+    monkeypatch.setattr(export_lines, "FIRST_WINDOW", 1)
+    ids = erasing.world.create(4)
+    deletion = ask(erasing, ids, "erase")
+    workspace_id, bucket = erasing.world.workspace_id, RealBucket()
+    read_window = export_lines.LineReader._read_window
+    files: list[bytes] = []
+
+    def meanwhile(*given: Any) -> Any:
+        if not hours:
+            hours.append(120)
+            args: dict[str, Any] = {"stores": worker(erasing, bucket), "deadline": Deadline(60)}
+            other = resume(workspace_id, deletion.id, **args)
+            assert other is not None
+            assert other.ids_with(Outcome.ERASED) == ids
+            files.extend(bucket.objects.values())
+        return read_window(*given)
+
+    monkeypatch.setattr(export_lines.LineReader, "_read_window", meanwhile)
+    stores = worker(erasing, bucket)
+    resume(workspace_id, deletion.id, stores=stores, deadline=Deadline(60))
+
+    assert [json.loads(line)["id"] for line in files[0].splitlines()] == ids
+    assert list(bucket.objects.values()) == files
+
+
 def test_a_worker_that_dies_exporting_has_deleted_nothing_and_is_followed(
     erasing: Erasing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,8 +250,6 @@ def test_a_worker_that_dies_exporting_has_deleted_nothing_and_is_followed(
     with pytest.raises(KeyboardInterrupt):
         resume(workspace_id, deletion.id, stores=worker(erasing, bucket), deadline=Deadline(60))
     assert all(erasing.world.live(link_id) for link_id in ids)
-
-    import time
 
     monkeypatch.setattr(time, "time", lambda real=time.time: real() + 120)
     done = resume(workspace_id, deletion.id, stores=worker(erasing, bucket), deadline=Deadline(60))

@@ -48,7 +48,7 @@ MAY = {
         "Clicks": {"BatchGetItem", "PutItem", "UpdateItem"},
         "Clicks/stream": FOLLOWER,
     },
-    "export": {"Links": {"GetItem"}, "Clicks": {"GetItem", "Query", "UpdateItem"}},
+    "export": {"Links": {"BatchGetItem", "GetItem"}, "Clicks": {"GetItem", "Query", "UpdateItem"}},
     "analytics": {
         "Links": {"ConditionCheckItem", "GetItem"},
         "Clicks": {"GetItem", "PutItem", "Query", "UpdateItem"},

@@ -48,7 +48,7 @@ from functions.unlink.stores.links import TRANSACTION_ACTIONS, LinksTable, LinkS
 from functions.unlink.stores.queues import Queue
 
 if TYPE_CHECKING:
-    from functions.unlink.procedures.export import ExportStores
+    from functions.unlink.procedures.export_lines import ExportStores
 
 #: Ids between two looks at the lease: few enough looks that throttled statements of one slice
 #: wait for each other in few rounds.
@@ -499,7 +499,8 @@ def _export(deletion: Deletion, export: dict[str, Any], stores: Stores, deadline
     if stores.exports is None:
         return False
     # What writes lines brings pydantic, which most cold starts need not wait for.
-    from functions.unlink.procedures.export import Position, write_export
+    from functions.unlink.procedures.export import write_export
+    from functions.unlink.procedures.export_position import Position
     from functions.unlink.stores.exports import object_key
 
     def save(reached: Position) -> None:

@@ -229,7 +229,7 @@ def _empty(
             ):
                 continue
             # Before the records that name them.
-            stores.exports.remove(objects_of(erasure.workspace_id, page), deadline=deadline)
+            stores.exports.remove_exports(objects_of(erasure.workspace_id, page), deadline=deadline)
             if keep_installs:
                 stores.clicks.write(put=_detached(erasure, page), deadline=deadline)
             stores.clicks.write(delete=page, deadline=deadline)

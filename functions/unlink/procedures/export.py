@@ -1,106 +1,50 @@
 """Writing links and all their clicks as NDJSON, for any number of clicks, in many runs if need be.
 
-One object: for each link a line ``{"type":"link",…}``, then a line ``{"type":"click",…}`` for
-each click up to the moment of the request. It is written in parts; after each part the position
-is saved, so that whoever goes on repeats at most one part and the object comes out the same.
+One object, written in parts. What does not fill a part yet is saved every few seconds in an object
+of its own, the tail, with the position behind it. So a worker that is killed loses seconds of work,
+however small the export and however slow the reads, and the next one goes on from there.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
+import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from aws_lambda_powertools import Logger
 
 from functions.unlink.clock import Deadline, now_iso
-from functions.unlink.errors import KeyReused, LinkNotFound, Unavailable
-from functions.unlink.ids import SHARDS
-from functions.unlink.model import link_view
-from functions.unlink.stores.clicks import ClicksTable
+from functions.unlink.errors import KeyReused, LinkNotFound, Unavailable, UnlinkError
+from functions.unlink.procedures.export_lines import ExportStores, LineReader, Lines
+from functions.unlink.procedures.export_position import Position
 from functions.unlink.stores.deletions import IdempotencyKey
 from functions.unlink.stores.exports import (
     ExportGone,
     ExportRecords,
-    ExportsBucket,
     UploadGone,
     object_key,
+    tail_key,
 )
-from functions.unlink.stores.links import LinksTable
 from functions.unlink.stores.queues import Queue
 
 #: Bytes after which a part is written. S3 takes 10,000 parts of 5 MiB and more (User Guide,
 #: "Amazon S3 multipart upload limits"): 160 GB, some 300 million clicks.
 PART_BYTES = 16 * 1024 * 1024
 
-#: Seconds that a run keeps for writing its last part and saying where it is.
+#: Seconds after which the position is saved, and with it the lease renewed. Together with a step of
+#: reading and a call to S3 that hangs it is shorter than the lease of a deletion.
+SAVE_SECONDS = 10.0
+
+#: Seconds that a run keeps for writing its tail and saving its position.
 MARGIN = 15.0
 
-#: The members of a click's line, null where nothing is known.
-CLICK_FIELDS = (
-    "id",
-    "linkId",
-    "clickedAt",
-    "ipAddress",
-    "userAgent",
-    "deviceType",
-    "platform",
-    "countryCode",
-    "region",
-    "city",
-    "timezone",
-    "referrer",
-    "utmSource",
-    "utmMedium",
-    "utmCampaign",
-    "utmTerm",
-    "utmContent",
-    "isBot",
-)
+#: How long an upload that fails is tried again, in seconds.
+UPLOAD_SECONDS = 5.0
 
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """How far an export is: everything before it is in the parts that were written.
-
-    ``link`` counts the links, ``shard`` the partitions of its clicks (-1: its own line), ``after``
-    is the sort key of the last click. ``done`` once the object is there.
-    """
-
-    upload_id: str | None = None
-    parts: int = 0
-    link: int = 0
-    shard: int = -1
-    after: str | None = None
-    lines: int = 0
-    done: bool = False
-
-    def stored(self) -> dict[str, Any]:
-        """As it is kept in a record."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-    @classmethod
-    def read(cls, stored: dict[str, Any] | None) -> Self:
-        """The inverse of :meth:`stored`; the beginning for None."""
-        if stored is None:
-            return cls()
-        numbers = {name: int(stored[name]) for name in ("parts", "link", "shard", "lines")}
-        return cls(
-            upload_id=stored.get("upload_id"),
-            after=stored.get("after"),
-            done=bool(stored["done"]),
-            **numbers,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ExportStores:
-    """What an export is read from and written to."""
-
-    links: LinksTable
-    clicks: ClicksTable
-    bucket: ExportsBucket
+log = Logger()
 
 
 def write_export(
@@ -117,84 +61,145 @@ def write_export(
 ) -> Position:
     """Go on with an export from ``position``; returns where it ended, ``done`` or out of time.
 
-    ``save`` keeps a position durably before the next part is begun, and raises to stop. Links
-    that do not exist are left out. Give the same links, in the same order, each time.
+    ``save`` keeps a position durably and renews the lease; it raises to stop. It is called at least
+    every :data:`SAVE_SECONDS` and a step, also when nothing was read. Links that do not exist are
+    left out. Give the same links, in the same order, each time. Raises ``Unavailable`` when nothing
+    could be read.
     """
-
-    def write_part() -> Position:
-        upload_id = here.upload_id or stores.bucket.begin(key, deadline=deadline)
-        stores.bucket.put_part(key, upload_id, here.parts + 1, b"".join(lines), deadline=deadline)
-        reached = replace(here, upload_id=upload_id, parts=here.parts + 1)
-        save(reached)
-        return reached
-
-    lines: list[bytes] = []
-    size = 0
-    here = position
+    if deadline.remaining() < MARGIN:
+        return position
+    # A slow read ends early enough for the tail to be written.
+    reading = Deadline(deadline.remaining() - MARGIN + UPLOAD_SECONDS, within=deadline)
+    reader = LineReader(link_ids, workspace_id, until, base_url, stores, reading)
+    file = _File(key, stores, save, position)
     try:
-        while here.link < len(link_ids):
-            if deadline.remaining() < MARGIN:
-                return position
-            found, here = _next_lines(
-                link_ids[here.link], here, workspace_id, until, base_url, stores, deadline
-            )
-            lines += found
-            size += sum(map(len, found))
-            if size >= PART_BYTES:
-                position = here = write_part()
-                lines, size = [], 0
-        if here.upload_id is None:
-            stores.bucket.put(key, b"".join(lines), deadline=deadline)
-        else:
-            if lines:
-                here = write_part()
-            stores.bucket.complete(key, here.upload_id or "", here.parts, deadline=deadline)
-        here = replace(here, done=True)
+        if position.tail is not None:
+            file.read_tail()
+        try:
+            for lines in reader.read(position.place):
+                file.add(lines)
+                if deadline.remaining() < MARGIN:
+                    if file.unsaved:
+                        file.save_tail()
+                    return file.saved
+        except Unavailable:
+            if not file.unsaved and file.saved.place == position.place:
+                raise
+            # Some lines were read: the next run goes on behind them.
+            file.save_tail()
+            return file.saved
+        file.complete()
     except UploadGone:
-        # A run that did not live to say so completed it, or it lay unfinished for too long.
-        here = Position(done=stores.bucket.holds(key, deadline=deadline))
-    save(here)
-    return here
+        # A run that was killed before it saved its end completed it, or it is unfinished for too
+        # long and S3 removed it.
+        file.begin_again(done=stores.bucket.holds(key, deadline=deadline))
+    return file.saved
 
 
-def _next_lines(
-    link_id: str,
-    here: Position,
-    workspace_id: str,
-    until: str,
-    base_url: str,
-    stores: ExportStores,
-    deadline: Deadline,
-) -> tuple[list[bytes], Position]:
-    """The lines that follow a position, up to 1 MB of clicks, and the position behind them."""
-    next_link = replace(here, link=here.link + 1, shard=-1, after=None)
-    if here.shard < 0:
-        link = stores.links.get(workspace_id, link_id, deadline=deadline)
-        if link is None:
-            return [], next_link
-        line = {"type": "link"} | link_view(link, base_url) | _when_deleted(link)
-        return [_line(line)], replace(here, shard=0, after=None, lines=here.lines + 1)
-    page, last = stores.clicks.page(
-        link_id, here.shard, after=here.after, until=until, deadline=deadline
-    )
-    lines = [
-        _line({"type": "click"} | {name: click.get(name) for name in CLICK_FIELDS})
-        for click in page
-    ]
-    here = replace(here, lines=here.lines + len(lines))
-    if last is not None:
-        return lines, replace(here, after=last)
-    if here.shard + 1 < SHARDS:
-        return lines, replace(here, shard=here.shard + 1, after=None)
-    return lines, replace(next_link, lines=here.lines)
+@dataclass(slots=True)
+class _File:
+    """The object that is written: its parts, and the lines that are in none yet."""
 
+    key: str
+    stores: ExportStores
+    save: Callable[[Position], None]
+    #: What is durable, and what will be once the pending lines are.
+    saved: Position
+    reached: Position = field(init=False)
+    pending: list[bytes] = field(default_factory=list)
+    size: int = 0
+    saved_at: float = field(default_factory=time.monotonic)
 
-def _line(record: dict[str, Any]) -> bytes:
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    def __post_init__(self) -> None:
+        self.reached = self.saved
 
+    @property
+    def unsaved(self) -> bool:
+        """Whether more was read than is durable."""
+        return self.reached.place != self.saved.place
 
-def _when_deleted(link: dict[str, Any]) -> dict[str, str]:
-    return {"deletedAt": link["deletedAt"]} if "deletedAt" in link else {}
+    def read_tail(self) -> None:
+        """Take up the lines that the worker before saved; raises ``UploadGone`` without them."""
+        text = self.stores.bucket.tail(self.saved.tail or "", deadline=Deadline(UPLOAD_SECONDS))
+        self.pending, self.size = [text], len(text)
+
+    def add(self, lines: Lines) -> None:
+        """Take lines in; writes a part, or saves the tail, when it is time."""
+        self.pending.append(lines.text)
+        self.size += len(lines.text)
+        self.reached = replace(
+            self.reached, place=lines.place, lines=self.reached.lines + lines.number
+        )
+        if self.size >= PART_BYTES:
+            self._write_part()
+        elif time.monotonic() - self.saved_at >= SAVE_SECONDS:
+            self.save_tail()
+
+    def save_tail(self) -> None:
+        """Make what was read durable; without any lines only the lease is renewed."""
+        if not self.unsaved:
+            self._commit(self.saved)
+            return
+        # A name of its own: neither a worker that is killed between the two writes nor one that
+        # lost its lease can change the lines that the saved position counts on.
+        tail = tail_key(self.key)
+        body = b"".join(self.pending)
+        self.stores.bucket.put(tail, body, deadline=Deadline(UPLOAD_SECONDS))
+        self._commit(replace(self.reached, tail=tail))
+        self.pending = [body]
+
+    def complete(self) -> None:
+        """Write what is left and put the object together."""
+        if self.reached.upload_id is None:
+            self._renew()
+            body = b"".join(self.pending)
+            self.stores.bucket.put(self.key, body, deadline=Deadline(UPLOAD_SECONDS))
+        else:
+            if self.size:
+                self._write_part()
+            self._renew()
+            self.stores.bucket.complete(
+                self.key,
+                self.reached.upload_id,
+                self.reached.has_part,
+                deadline=Deadline(MARGIN),
+            )
+        self._commit(replace(self.reached, tail=None, done=True))
+
+    def begin_again(self, *, done: bool) -> None:
+        """Its parts are gone: either the object is complete, or it has to be written again."""
+        self._commit(Position(done=done))
+
+    def _renew(self) -> None:
+        # Whoever lost the lease must not touch the object: its links may be deleted by now.
+        self._commit(self.saved)
+
+    def _write_part(self) -> None:
+        bucket, number = self.stores.bucket, self.saved.reserved + 1
+        upload_id = self.saved.upload_id
+        if upload_id is None:
+            upload_id = bucket.begin(self.key, deadline=Deadline(UPLOAD_SECONDS))
+        # Reserved before it is used, which also renews the lease.
+        self._commit(replace(self.saved, upload_id=upload_id, reserved=number))
+        bucket.put_part(
+            self.key, upload_id, number, b"".join(self.pending), deadline=Deadline(UPLOAD_SECONDS)
+        )
+        reached = replace(self.reached, upload_id=upload_id, reserved=number, tail=None)
+        self._commit(reached.with_part(number))
+        self.pending, self.size = [], 0
+
+    def _commit(self, position: Position) -> None:
+        """Save a position; from then on the tail before it is of no use."""
+        before = self.saved.tail
+        self.save(position)
+        self.saved, self.saved_at = position, time.monotonic()
+        self.reached = replace(position, place=self.reached.place, lines=self.reached.lines)
+        if before is not None and before != position.tail:
+            try:
+                self.stores.bucket.remove([before], deadline=Deadline(UPLOAD_SECONDS))
+            except UnlinkError:
+                # The bucket's lifecycle removes it; the export does not wait for it.
+                log.exception("an export's tail was not removed", extra={"key": before})
 
 
 # -- the export of one link, as a job ---------------------------------------------------------
@@ -275,11 +280,14 @@ def run_export(
         return "gone"
 
     def save(reached: Position) -> None:
+        begun = "running" if reached != Position() else "pending"
+        further = reached.place != Position.read(record.get("position")).place
         records.advance(
             record,
             deadline=deadline,
-            state="complete" if reached.done else "running",
+            state="complete" if reached.done else begun,
             position=reached.stored(),
+            **({"progressAt": now_iso()} if further else {}),
         )
 
     try:
@@ -309,13 +317,25 @@ def run_export(
 GIVEN_UP = "It could not be written, although it was tried several times. Begin a new one."
 
 
-def give_up(link_id: str, export_id: str, records: ExportRecords, *, deadline: Deadline) -> bool:
-    """Let an export that failed every time end as ``failed``, so that nobody waits for it longer.
+def give_up(
+    message: dict[str, Any],
+    sent_at: str | None,
+    *,
+    records: ExportRecords,
+    queue: Queue,
+    deadline: Deadline,
+) -> bool:
+    """Let an export that failed every time end as ``failed``, so that callers stop waiting for it.
 
-    False when there is nothing to give up: it is complete, or gone with its link.
+    ``sent_at`` is when its message was sent. An export that has made progress since then gets
+    another message instead: its runs were killed, but each got further. False then, and when there
+    is nothing to give up: the export is complete, or was erased with its link.
     """
-    record = records.get(link_id, export_id, deadline=deadline)
+    record = records.get(message["linkId"], message["exportId"], deadline=deadline)
     if record is None or record["state"] == "complete":
+        return False
+    if sent_at is not None and record.get("progressAt", "") > sent_at:
+        queue.send(message, deadline=deadline)
         return False
     try:
         records.advance(record, deadline=deadline, state="failed", failure=GIVEN_UP)

@@ -59,9 +59,17 @@ class ClicksTable:
         }
 
     def page(
-        self, link_id: str, shard: int, *, after: str | None, until: str, deadline: Deadline
+        self,
+        link_id: str,
+        shard: int,
+        *,
+        after: str | None,
+        until: str,
+        limit: int | None = None,
+        deadline: Deadline,
     ) -> tuple[list[dict[str, Any]], str | None]:
-        """Up to 1 MB of a shard's clicks, oldest first, and the sort key to go on after.
+        """Up to 1 MB of a shard's clicks, at most ``limit``, oldest first, and the sort key to go
+        on after.
 
         From behind the sort key ``after`` to the moment ``until``, strongly consistent.
         """
@@ -78,6 +86,8 @@ class ClicksTable:
             ),
             "ConsistentRead": True,
         }
+        if limit is not None:
+            parameters["Limit"] = limit
         if after is not None:
             parameters["ExclusiveStartKey"] = to_item({"pk": f"{link_id}#{shard}", "sk": after})
         answer = call(self._client.query, deadline=deadline, **parameters)

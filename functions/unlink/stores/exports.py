@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -53,6 +53,20 @@ class ExportsBucket(Bucket):
             ContentType=CONTENT_TYPE,
         )
 
+    def tail(self, key: str, *, deadline: Deadline) -> bytes:
+        """The lines of a tail; raises :class:`UploadGone` when it is not there any more."""
+        try:
+            body: bytes = call(self._read, deadline=deadline, Bucket=self.name, Key=key)
+        except InternalError as error:
+            if _code_of(error) == "NoSuchKey":
+                raise UploadGone from None
+            raise
+        return body
+
+    def _read(self, **where: Any) -> Any:
+        # Within the call: the body arrives after the headers, and may be cut off as well.
+        return self._client.get_object(**where)["Body"].read()
+
     def begin(self, key: str, *, deadline: Deadline) -> str:
         """Begin an upload in parts; its id."""
         answer = call(
@@ -77,8 +91,10 @@ class ExportsBucket(Bucket):
             Body=body,
         )
 
-    def complete(self, key: str, upload_id: str, parts: int, *, deadline: Deadline) -> None:
-        """Put the first ``parts`` parts together.
+    def complete(
+        self, key: str, upload_id: str, counts: Callable[[int], bool], *, deadline: Deadline
+    ) -> None:
+        """Put together the parts whose number ``counts``.
 
         S3 itself knows them: a record of 10,000 checksums would not fit an item.
         """
@@ -89,7 +105,7 @@ class ExportsBucket(Bucket):
             listed += [
                 {"PartNumber": part["PartNumber"], "ETag": part["ETag"]}
                 for part in answer.get("Parts", [])
-                if part["PartNumber"] <= parts
+                if counts(part["PartNumber"])
             ]
             if not answer.get("IsTruncated"):
                 break
@@ -110,6 +126,18 @@ class ExportsBucket(Bucket):
             )
         except UploadGone:
             return
+
+    def remove_exports(self, keys: Iterable[str], *, deadline: Deadline) -> None:
+        """Delete these exports, with the tails of those that were never completed."""
+        for key in keys:
+            answer = call(
+                self._client.list_objects_v2,
+                deadline=deadline,
+                Bucket=self.name,
+                Prefix=key.removesuffix("ndjson"),
+            )
+            # Of one export there are never 1,000 objects, which is what a call lists.
+            self.remove([each["Key"] for each in answer.get("Contents", [])], deadline=deadline)
 
     def holds(self, key: str, *, deadline: Deadline) -> bool:
         """Whether the export was written."""
@@ -133,8 +161,7 @@ class ExportsBucket(Bucket):
         try:
             return call(operation, deadline=deadline, Bucket=self.name, **parameters)
         except InternalError as error:
-            cause = error.__cause__
-            if isinstance(cause, ClientError) and cause.response["Error"]["Code"] == "NoSuchUpload":
+            if _code_of(error) == "NoSuchUpload":
                 raise UploadGone from None
             raise
 
@@ -223,6 +250,12 @@ class ExportRecords:
         record.update(changes)
 
 
+def _code_of(error: Exception) -> str:
+    """S3's error code behind an error of ours; "" if there is none."""
+    cause = error.__cause__
+    return str(cause.response["Error"]["Code"]) if isinstance(cause, ClientError) else ""
+
+
 CONTENT_TYPE = "application/x-ndjson"
 
 #: How the sort keys of records begin.
@@ -242,6 +275,14 @@ def objects_of(workspace_id: str, items: Iterable[dict[str, Any]]) -> list[str]:
 def object_key(workspace_id: str, export_id: str) -> str:
     """Where an export lies in the bucket."""
     return f"exports/{workspace_id}/{export_id}.ndjson"
+
+
+def tail_key(key: str) -> str:
+    """A new name for the lines of an export that are in no part yet.
+
+    It begins with the export's id, by which an erasure finds it.
+    """
+    return f"{key.removesuffix('.ndjson')}.{uuid.uuid4()}.tail"
 
 
 def _key(link_id: str, export_id: str) -> dict[str, Any]:

@@ -1,0 +1,87 @@
+"""How far an export is: what is in the file's parts, what waits for the next, where to go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Self
+
+
+class Place(NamedTuple):
+    """Where to go on reading.
+
+    ``link`` counts the links, ``shard`` the partitions of the link's clicks (-1: the link's own
+    line), ``after`` is the sort key of the last click that was read.
+    """
+
+    link: int = 0
+    shard: int = -1
+    after: str | None = None
+
+
+BEGINNING = Place()
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """What is durable of an export. Everything before ``place`` is in the parts and the tail.
+
+    ``parts`` are runs of consecutive part numbers, first and last. ``reserved`` is the highest part
+    number that any worker may have uploaded: each worker reserves a number before it uses it, so a
+    worker that lost its lease can never replace a part that counts. ``tail`` is the key of the
+    object that holds the lines after the last part. ``done`` once the file is complete.
+    """
+
+    upload_id: str | None = None
+    parts: tuple[tuple[int, int], ...] = ()
+    reserved: int = 0
+    tail: str | None = None
+    place: Place = BEGINNING
+    lines: int = 0
+    done: bool = False
+
+    def with_part(self, number: int) -> Self:
+        """With one more part, whose number is higher than all before."""
+        parts = list(self.parts)
+        if parts and parts[-1][1] == number - 1:
+            parts[-1] = (parts[-1][0], number)
+        else:
+            parts.append((number, number))
+        return replace(self, parts=tuple(parts))
+
+    def has_part(self, number: int) -> bool:
+        """Whether this part number belongs to the file."""
+        return any(first <= number <= last for first, last in self.parts)
+
+    def stored(self) -> dict[str, Any]:
+        """As it is kept in a record."""
+        return {
+            "upload_id": self.upload_id,
+            "parts": [list(each) for each in self.parts],
+            "reserved": self.reserved,
+            "tail": self.tail,
+            **self.place._asdict(),
+            "lines": self.lines,
+            "done": self.done,
+        }
+
+    @classmethod
+    def read(cls, stored: dict[str, Any] | None) -> Self:
+        """The inverse of :meth:`stored`; the beginning for None."""
+        if stored is None:
+            return cls()
+        parts = stored["parts"]
+        if not isinstance(parts, list):
+            # Written before parts were reserved: their number. The next may be under way.
+            count = int(parts)
+            parts, reserved = [(1, count)] if count else [], count + 1
+        else:
+            reserved = int(stored["reserved"])
+        return cls(
+            upload_id=stored.get("upload_id"),
+            parts=tuple((int(first), int(last)) for first, last in parts),
+            reserved=reserved,
+            tail=stored.get("tail"),
+            place=Place(int(stored["link"]), int(stored["shard"]), stored.get("after")),
+            lines=int(stored["lines"]),
+            done=bool(stored["done"]),
+        )
