@@ -26,7 +26,7 @@ from functions.unlink.stores.links import LinksTable
 from local.ministack import credentials
 from tests.template import synthesized_template, table_definitions
 
-pytest_plugins = ["tests.support.emulator"]
+pytest_plugins = ["tests.support.emulator", "tests.support.sdk_models"]
 
 Tell = Callable[[str], None]
 _TOLD = "told"
