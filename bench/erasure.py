@@ -24,6 +24,7 @@ from functions.unlink.stores.events import EventBus
 from functions.unlink.stores.exports import ExportsBucket
 from functions.unlink.stores.failures import FailuresBucket
 from functions.unlink.stores.images import Images
+from functions.unlink.stores.link_counts import LinkCounts
 from functions.unlink.stores.links import LinksTable
 from functions.unlink.stores.queues import Queue
 
@@ -236,6 +237,7 @@ def _s3_calls() -> None:
     for images in (0, 1, 8):
         simulated = Simulated(latency=0)
         stores = CleanupStores(
+            counts=LinkCounts(simulated, "links"),
             erasures=ErasuresTable(simulated, "deletions"),
             images=Images(simulated, "images"),
             events=EventBus(simulated, "bus"),

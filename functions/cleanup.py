@@ -15,6 +15,7 @@ from functions.unlink.stores.erasures import ErasuresTable
 from functions.unlink.stores.events import EventBus
 from functions.unlink.stores.failures import FailuresBucket
 from functions.unlink.stores.images import Images
+from functions.unlink.stores.link_counts import LinkCounts
 from functions.unlink.stores.queues import Queue
 
 #: What is kept of the invocation's time for the answer, in seconds.
@@ -27,8 +28,10 @@ log = Logger()
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """A batch of stream records; ``batchItemFailures`` names those to be tried again."""
     s3 = client("s3")
+    dynamodb = client("dynamodb")
     stores = CleanupStores(
-        erasures=ErasuresTable(client("dynamodb"), setting("DELETIONS_TABLE")),
+        counts=LinkCounts(dynamodb, setting("LINKS_TABLE")),
+        erasures=ErasuresTable(dynamodb, setting("DELETIONS_TABLE")),
         images=Images(s3, setting("QR_BUCKET")),
         events=EventBus(client("events"), setting("EVENT_BUS")),
         failures=None

@@ -10,7 +10,7 @@ from functions.unlink import tokens
 from functions.unlink.addresses import own_addresses
 from functions.unlink.errors import InvalidRequest
 from functions.unlink.filters import NAMES, LinkFilter
-from functions.unlink.http import Answer, Api, Request, to_json
+from functions.unlink.http import Answer, Api, Caller, Request, to_json
 from functions.unlink.ids import new_link_ids
 from functions.unlink.model import link_view, parse_link_changes, parse_new_links
 from functions.unlink.parameters import whole_number
@@ -19,6 +19,7 @@ from functions.unlink.procedures.links import create_links, create_once, list_li
 from functions.unlink.response_size import BODY_LIMIT, sent_size
 from functions.unlink.settings import setting
 from functions.unlink.stores.client import client
+from functions.unlink.stores.link_counts import LinkCounts, Quota
 from functions.unlink.stores.links import LinksTable
 from functions.unlink.stores.requests import RequestsTable
 from functions.unlink.stores.secrets import secret
@@ -54,6 +55,7 @@ def create(request: Request) -> Answer:
             link_ids=link_ids,
             policies=request.caller.policies,
             check=lambda items: _refuse_unanswerable(items, request),
+            quota=_quota(caller),
         )
 
     if key is None:
@@ -74,6 +76,11 @@ def create(request: Request) -> Answer:
         return Answer(201, views, noted=noted)
     location = {"Location": f"{request.base_url}/api/links/{views[0]['id']}"}
     return Answer(201, views[0], location, noted)
+
+
+def _quota(caller: Caller) -> Quota:
+    counts = LinkCounts(client("dynamodb"), setting("LINKS_TABLE"))
+    return Quota(counts, caller.workspace_id, caller.plan.links_per_workspace, caller.plan.name)
 
 
 def _refuse_unanswerable(items: list[dict[str, Any]], request: Request) -> None:

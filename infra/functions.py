@@ -421,7 +421,7 @@ class Functions(Construct):
             timeout=Duration.seconds(60),
             memory_mb=FEW_CALLS_MB,
             environment={
-                **self._tables("deletions"),
+                **self._tables("deletions", "links"),
                 "QR_BUCKET": self._data.qr_bucket.bucket_name,
                 "FAILURES_BUCKET": self._data.failures_bucket.bucket_name,
                 "ERASE_QUEUE_URL": self._queues.erase.queue_url,
@@ -430,6 +430,7 @@ class Functions(Construct):
             statements=[
                 # Whether the workspace wants an event for each link.
                 allow("dynamodb:GetItem", on=[self._data.deletions.table_arn]),
+                self._allow_counting_links(),
                 self._allow_deleting_images(),
                 allow("sqs:SendMessage", on=[self._queues.erase.queue_arn]),
                 self._allow_sending_events(),
@@ -735,6 +736,18 @@ class Functions(Construct):
             on=[self._data.access.table_arn],
             when={
                 "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["RATE#*"]},
+                # ForAllValues holds for a request that has no such key at all.
+                "Null": {"dynamodb:LeadingKeys": "false"},
+            },
+        )
+
+    def _allow_counting_links(self) -> iam.PolicyStatement:
+        """Change the counters of live links, and no link."""
+        return allow(
+            "dynamodb:UpdateItem",
+            on=[self._data.links.table_arn],
+            when={
+                "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["COUNT#*"]},
                 # ForAllValues holds for a request that has no such key at all.
                 "Null": {"dynamodb:LeadingKeys": "false"},
             },

@@ -209,3 +209,16 @@ def test_the_comparison_would_notice_what_is_missing() -> None:
     assert not granted.allows(Use("dynamodb:UpdateItem", "{Access}", "KEY#k"))
     assert not granted.allows(Use("dynamodb:PutItem", "{Access}", "RATE#k#1"))
     assert not granted.allows(Use("dynamodb:UpdateItem", "{Links}", "RATE#k#1"))
+
+
+def test_the_stream_reader_writes_counters_and_no_link() -> None:
+    granted = grants(synthesized_template(), "cleanup")
+
+    def may(action: str, key: str) -> bool:
+        return any(grant.allows(Use(f"dynamodb:{action}", table, key)) for grant in granted)
+
+    [table] = {grant.resource for grant in granted if grant.action == "dynamodb:UpdateItem"}
+    assert may("UpdateItem", "COUNT#acme")
+    assert not may("UpdateItem", "acme#0b7c0c6e-3f0e-4d9c-9b0a-5f6a2b8a7f11")
+    assert not may("UpdateItem", "CODE#spring")
+    assert not may("DeleteItem", "COUNT#acme")

@@ -23,6 +23,7 @@ from functions.unlink.stores.exports import ExportsBucket, object_key
 from functions.unlink.stores.failures import FailuresBucket
 from functions.unlink.stores.images import Images
 from functions.unlink.stores.items import from_item, to_item
+from functions.unlink.stores.link_counts import LinkCounts
 from functions.unlink.stores.queues import Queue
 from tests.conftest import World, make_world
 
@@ -110,6 +111,7 @@ class Erasing:
 
     def cleanup_stores(self) -> CleanupStores:
         return CleanupStores(
+            counts=LinkCounts(self.world.dynamodb, self.world.stores.links.name),
             erasures=self.world.stores.erasures,
             images=Images(self.s3, "images"),
             events=EventBus(self.bus, "bus"),

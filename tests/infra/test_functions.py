@@ -62,7 +62,11 @@ MAY = {
         "Deletions/index/open": {"Query"},
         "Clicks": {"Query"},
     },
-    "cleanup": {"Links/stream": FOLLOWER, "Deletions": {"GetItem"}},
+    "cleanup": {
+        "Links": {"UpdateItem"},
+        "Links/stream": FOLLOWER,
+        "Deletions": {"GetItem"},
+    },
     "erase": {
         "Links": {"BatchGetItem", "DeleteItem", "UpdateItem"},
         "Clicks": {"BatchWriteItem", "Query"},

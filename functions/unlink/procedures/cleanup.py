@@ -6,6 +6,7 @@ repeated without harm.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,13 +17,14 @@ from functions.unlink.clock import Deadline
 from functions.unlink.errors import UnlinkError
 from functions.unlink.policies import Policies
 from functions.unlink.procedures.erasure import LINKS_A_MESSAGE, Removed, message_of
-from functions.unlink.procedures.records import understand
+from functions.unlink.procedures.records import sequence_number, understand
 from functions.unlink.stores.client import in_parallel
 from functions.unlink.stores.erasures import ErasuresTable
 from functions.unlink.stores.events import EventBus
 from functions.unlink.stores.failures import FailuresBucket
 from functions.unlink.stores.images import Images
 from functions.unlink.stores.items import from_item, runs
+from functions.unlink.stores.link_counts import LinkCounts
 from functions.unlink.stores.queues import Queue
 
 #: Who removes items whose TTL has passed (DynamoDB Developer Guide, "Time to Live and Streams").
@@ -35,6 +37,7 @@ log = Logger()
 class CleanupStores:
     """What the cleanup works with."""
 
+    counts: LinkCounts
     erasures: ErasuresTable
     images: Images
     events: EventBus
@@ -53,6 +56,8 @@ class Change:
     workspace_id: str
     removed: Removed
     deletion_id: str | None
+    #: What it does to the number of live links.
+    live: int
 
 
 def clean_up(
@@ -63,6 +68,7 @@ def clean_up(
     # Erasures first: they wait for nothing else, and S3 may take all of the time.
     for effect in (_queue_erasures, _delete_images, _send_events):
         failed |= _isolated(effect, changes, stores, deadline)
+    _count_links(records, changes, failed, stores, deadline)
     return sorted(failed)
 
 
@@ -90,6 +96,39 @@ def _isolated(
         except UnlinkError:
             failed.add(change.sequence_number)
     return failed
+
+
+def _count_links(
+    records: Sequence[dict[str, Any]],
+    changes: Sequence[Change],
+    failed: set[str],
+    stores: CleanupStores,
+    deadline: Deadline,
+) -> None:
+    """Change the counters of the workspaces, one write each.
+
+    Counting twice is worse than not counting: it would let a workspace have too many links. So it
+    is the last effect, leaves out what Lambda will send again (everything from the first failure
+    on), and is not repeated when it fails: then the counter is too high until it is counted anew.
+    """
+    numbers = [sequence_number(record) for record in records]
+    if "unknown" in failed:
+        # A failure that Lambda cannot place: it sends the whole batch again.
+        return
+    first = next((i for i, number in enumerate(numbers) if number in failed), len(numbers))
+    done = set(numbers[:first])
+    moved: Counter[str] = Counter()
+    for change in changes:
+        if change.sequence_number in done:
+            moved[change.workspace_id] += change.live
+
+    def add(workspace_id: str) -> None:
+        try:
+            stores.counts.add(workspace_id, moved[workspace_id], deadline=deadline)
+        except UnlinkError:
+            log.exception("links were not counted", extra={"workspaceId": workspace_id})
+
+    in_parallel(add, [workspace_id for workspace_id, links in moved.items() if links])
 
 
 def _delete_images(changes: Sequence[Change], stores: CleanupStores, deadline: Deadline) -> None:
@@ -149,13 +188,13 @@ def _change(record: dict[str, Any]) -> Change | None:
     new = from_item(data.get("NewImage", {}))
     qr_keys: list[str] = []
     if record["eventName"] == "REMOVE":
-        event, deletion_id = "link.removed", None
+        event, deletion_id, live = "link.removed", None, -1 if "livePk" in old else 0
         qr_keys = sorted(old.get("qrKeys", ()))
     elif "livePk" in old and "livePk" not in new:
-        event, deletion_id = "link.soft_deleted", str(new["deletionId"])
+        event, deletion_id, live = "link.soft_deleted", str(new["deletionId"]), -1
         qr_keys = sorted(old.get("qrKeys", ()))
     elif "livePk" in new and "deletedAt" in old:
-        event, deletion_id = "link.restored", str(old["deletionId"])
+        event, deletion_id, live = "link.restored", str(old["deletionId"]), 1
     else:
         return None
     prefix = f"qr/{workspace_id}/{link_id}/"
@@ -175,4 +214,5 @@ def _change(record: dict[str, Any]) -> Change | None:
             qr_keys=tuple(qr_keys),
         ),
         deletion_id=deletion_id,
+        live=live,
     )

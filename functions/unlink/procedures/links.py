@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from itertools import islice
 from math import isqrt
 from typing import Any
@@ -19,6 +20,7 @@ from functions.unlink.errors import (
     LinkNotFound,
     ShortCodeTaken,
     Unavailable,
+    UnlinkError,
 )
 from functions.unlink.filters import LinkFilter
 from functions.unlink.ids import SHARDS, new_link_ids, new_short_code
@@ -28,6 +30,7 @@ from functions.unlink.procedures.find import find_by_external_id, find_link
 from functions.unlink.stores.client import TransactionCancelled, in_parallel
 from functions.unlink.stores.deletions import IdempotencyKey
 from functions.unlink.stores.items import runs
+from functions.unlink.stores.link_counts import Quota
 from functions.unlink.stores.links import (
     READ_BATCH,
     ExternalIdTaken,
@@ -67,12 +70,14 @@ def create_links(
     policies: Policies | None = None,
     link_ids: Callable[[int], list[str]] = new_link_ids,
     check: Callable[[list[dict[str, Any]]], None] | None = None,
+    quota: Quota | None = None,
 ) -> list[dict[str, Any]]:
     """Create all of these links or none; returns their items in the order given.
 
     All have the same ``createdAt``. ``ours`` are the hosts and ports of this service, to which no
     link may lead; ``link_ids`` draws the ids of so many links in ascending order, so that the last
     of them is the newest in lists. ``check`` may refuse the items before anything is written.
+    ``quota`` counts them, and refuses more than the workspace may have.
 
     A code is claimed in the same transaction as its link, so two links can never share one.
     Raises ``ShortCodeTaken`` or ``Conflict`` (external id) and leaves nothing behind.
@@ -98,12 +103,19 @@ def create_links(
         raise ShortCodeTaken([code for code in custom if code in taken])
     if used := links.taken_external_ids(workspace_id, externals, deadline=deadline):
         raise _external_id_taken([value for value in externals if value in used])
+    if quota is not None:
+        quota.reserve(len(items), deadline=deadline)
     groups = list(runs(items, LINKS_A_TRANSACTION))
     results = in_parallel(lambda group: _create_group(group, set(custom), links, deadline), groups)
     failure = next((result for result in results if result is not None), None)
     if failure is not None:
         last_words = Deadline(max(deadline.remaining(), LAST_SECONDS))
-        _take_back(workspace_id, [item["id"] for item in items], links, last_words)
+        erased = _take_back(workspace_id, [item["id"] for item in items], links, last_words)
+        if quota is not None and erased < len(items):
+            # The stream takes those off the counter that existed. If this fails, the counter is
+            # too high until it is counted anew.
+            with suppress(UnlinkError):
+                quota.release(len(items) - erased, deadline=last_words)
         raise failure
     return items
 
@@ -378,10 +390,11 @@ def _create_group(
 
 def _take_back(
     workspace_id: str, link_ids: Sequence[str], links: LinksTable, deadline: Deadline
-) -> None:
+) -> int:
     """Undo the transactions of a request that was refused halfway: all or none.
 
     Those too of which nobody knows whether they were applied, because their answers were lost.
+    Returns how many links existed.
     """
     made = links.states(workspace_id, link_ids, deadline=deadline)
 
@@ -396,3 +409,4 @@ def _take_back(
                     erase([state])
 
     in_parallel(erase, list(runs(list(made.values()), LINKS_A_TRANSACTION)))
+    return len(made)

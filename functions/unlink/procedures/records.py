@@ -38,7 +38,7 @@ def understand(
         except (KeyError, TypeError, ValueError, AttributeError):
             log.exception("a record was not understood")
             if not _put_aside(record, failures, deadline):
-                failed.add(_sequence_number(record))
+                failed.add(sequence_number(record))
         else:
             if found is not None:
                 understood.append(found)
@@ -55,7 +55,8 @@ def _put_aside(record: Any, failures: FailuresBucket | None, deadline: Deadline)
     return True
 
 
-def _sequence_number(record: Any) -> str:
+def sequence_number(record: Any) -> str:
+    """What Lambda knows a record by; ``unknown`` for one that has no number."""
     try:
         return str(record["dynamodb"]["SequenceNumber"])
     except (KeyError, TypeError):
