@@ -22,7 +22,7 @@ from administration.operations import Deployment, Record, Refused
 from functions.unlink.clock import iso
 from functions.unlink.errors import UnlinkError
 from functions.unlink.plans import SCOPES, plans
-from functions.unlink.policies import NAMES, Policies
+from functions.unlink.policies import DEFAULT_CLICK_RETENTION_DAYS, NAMES, Policies
 from functions.unlink.roles import ROLES
 
 #: What a local engine takes. A real account's credentials are never sent to one.
@@ -199,6 +199,14 @@ def _add_policies(parser: argparse.ArgumentParser) -> None:
         default=argparse.SUPPRESS,
         metavar="on|off",
         help="also send an event for each link (default: off)",
+    )
+    policies.add_argument(
+        "--click-retention-days",
+        type=_days,
+        default=argparse.SUPPRESS,
+        metavar="N|never",
+        help="remove clicks after N days; counts stay. Links get it when they are created or next "
+        f"changed (default: {DEFAULT_CLICK_RETENTION_DAYS})",
     )
     policies.add_argument(
         "--app-schemes",

@@ -15,7 +15,7 @@ from functions.unlink.app_links import scheme_faults
 from functions.unlink.clock import Deadline, iso, now_iso
 from functions.unlink.keys import generate_api_key
 from functions.unlink.plans import SCOPES, plans
-from functions.unlink.policies import Policies
+from functions.unlink.policies import MIN_CLICK_RETENTION_DAYS, Policies
 from functions.unlink.roles import ROLES
 from functions.unlink.stores.access import AccessTable, AlreadyExists, Unknown
 
@@ -122,6 +122,10 @@ def _workspace(deployment: Deployment, workspace_id: str) -> Record:
     return item
 
 
+#: The least of the policies that are days, where it is not 1.
+_LEAST_DAYS = {"quarantineDays": 0, "clickRetentionDays": MIN_CLICK_RETENTION_DAYS}
+
+
 def _check(plan: str, policies: Policies) -> None:
     if plan not in plans():
         raise Refused(f"There is no plan {plan}: choose from {', '.join(plans())}.")
@@ -130,7 +134,7 @@ def _check(plan: str, policies: Policies) -> None:
     for name, value in policies.full().items():
         if isinstance(value, bool) or not isinstance(value, int):
             continue
-        least = 0 if name == "quarantineDays" else 1
+        least = _LEAST_DAYS.get(name, 1)
         if not least <= value <= MAX_DAYS:
             raise Refused(f"{name} must be from {least} to {MAX_DAYS} days.")
 

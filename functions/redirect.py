@@ -23,6 +23,7 @@ from functions.unlink.errors import UnlinkError
 from functions.unlink.forwarding import forwards_query, query_of, with_query
 from functions.unlink.ids import new_click_id
 from functions.unlink.log import logger
+from functions.unlink.policies import click_retention_of
 from functions.unlink.programs import is_prefetch
 from functions.unlink.settings import optional_setting, setting
 from functions.unlink.stores.clicks import ClicksTable
@@ -146,6 +147,7 @@ def _record_click(
                 "id": new_click_id(link["id"], milliseconds),
                 "linkId": link["id"],
                 "workspaceId": link["workspaceId"],
+                "ttl": _ttl(link, milliseconds // 1000),
                 "clickedAt": iso(milliseconds / 1000),
                 "ipAddress": address_of(headers, source_ip, trusted=trusted),
                 "userAgent": clean_text(headers.get("user-agent"), MAX_USER_AGENT),
@@ -165,6 +167,12 @@ def _record_click(
         )
     except Exception:
         log.exception("a click was not recorded", extra={"linkId": link["id"]})
+
+
+def _ttl(link: dict[str, Any], now: int) -> int | None:
+    """When DynamoDB is to remove a click of ``now`` (Unix seconds); None for not by itself."""
+    days = click_retention_of(link)
+    return None if days is None else now + days * 86_400
 
 
 def _not_found(headers: dict[str, str]) -> dict[str, Any]:

@@ -11,6 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+#: Days that a click is kept when its workspace has no policy of its own: as long as analytics look
+#: back (docs/decisions/102-clicks-are-kept-for-a-year.md).
+DEFAULT_CLICK_RETENTION_DAYS = 365
+
+#: The least of them: a click that could not be counted may be replayed for fourteen days.
+MIN_CLICK_RETENTION_DAYS = 15
+
 
 @dataclass(frozen=True, slots=True)
 class Policies:
@@ -21,6 +28,7 @@ class Policies:
     link stays taken. ``cascade_installs``: whether installs go with their link or stay without
     its id. ``link_events``: whether events are also sent for each link. ``app_schemes``: the
     schemes that ``iosUrl`` and ``androidUrl`` may have besides http and https.
+    ``click_retention_days``: after how long a click is removed; its day's counts stay.
     """
 
     retention_days: int | None = None
@@ -29,6 +37,7 @@ class Policies:
     cascade_installs: bool = False
     link_events: bool = False
     app_schemes: tuple[str, ...] = ()
+    click_retention_days: int | None = DEFAULT_CLICK_RETENTION_DAYS
 
     @classmethod
     def read(cls, record: Mapping[str, Any]) -> Policies:
@@ -41,6 +50,7 @@ class Policies:
             cascade_installs=_flag(given["cascade_installs"]),
             link_events=_flag(given["link_events"]),
             app_schemes=tuple(str(given["app_schemes"] or "").split()),
+            click_retention_days=click_retention_of(record),
         )
 
     def record(self) -> dict[str, int | bool]:
@@ -48,13 +58,15 @@ class Policies:
         return {
             camel: getattr(self, name)
             for name, camel in NAMES.items()
-            if name != "app_schemes" and getattr(self, name) != getattr(_DEFAULTS, name)
+            if name not in _NOT_FOR_DELETIONS and getattr(self, name) != getattr(_DEFAULTS, name)
         }
 
     def stored(self) -> dict[str, int | bool | str]:
         """As :meth:`record`, with the policies that no deletion needs: for the workspace's item."""
         schemes = {NAMES["app_schemes"]: " ".join(self.app_schemes)} if self.app_schemes else {}
-        return self.record() | schemes
+        days = self.click_retention_days
+        kept = {} if days == DEFAULT_CLICK_RETENTION_DAYS else {_CLICK_RETENTION: days or 0}
+        return self.record() | schemes | kept
 
     def full(self) -> dict[str, int | bool | list[str] | None]:
         """Every policy by camelCase name."""
@@ -71,6 +83,20 @@ def _camel(name: str) -> str:
 NAMES = {field.name: _camel(field.name) for field in fields(Policies)}
 
 _DEFAULTS = Policies()
+
+_CLICK_RETENTION = NAMES["click_retention_days"]
+
+#: What the functions that finish a deletion need not know.
+_NOT_FOR_DELETIONS = ("app_schemes", "click_retention_days")
+
+
+def click_retention_of(record: Mapping[str, Any]) -> int | None:
+    """Days that clicks are kept, from a workspace's or a link's record; None for never removed.
+
+    Stored is 0 for never, and nothing for the default.
+    """
+    days = _days(record.get(_CLICK_RETENTION))
+    return DEFAULT_CLICK_RETENTION_DAYS if days is None else days or None
 
 
 def _days(value: Any) -> int | None:

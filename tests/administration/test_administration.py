@@ -125,6 +125,7 @@ def test_a_new_workspace_is_free_and_its_usage_key_is_in_that_plan(operator: Ope
         "cascadeInstalls": False,
         "linkEvents": False,
         "appSchemes": [],
+        "clickRetentionDays": 365,
     }
     assert operator.members_of_plans() == {"free": ["workspace-acme"], "pro": [], "enterprise": []}
     item = operator.deployment.access.workspace("acme", deadline=Deadline(5))
@@ -160,6 +161,8 @@ def test_all_policies_can_be_set_and_unset_by_themselves(operator: Operator) -> 
         "on",
         "--app-schemes",
         "myapp,com.example.app",
+        "--click-retention-days",
+        "30",
     )
     assert changed["policies"] == {
         "retentionDays": 90,
@@ -168,6 +171,7 @@ def test_all_policies_can_be_set_and_unset_by_themselves(operator: Operator) -> 
         "cascadeInstalls": True,
         "linkEvents": True,
         "appSchemes": ["myapp", "com.example.app"],
+        "clickRetentionDays": 30,
     }
     changed = operator.json(
         "workspace", "set", "acme", "--retention-days", "never", "--cascade-installs", "off"
@@ -178,6 +182,21 @@ def test_all_policies_can_be_set_and_unset_by_themselves(operator: Operator) -> 
     assert operator.json("workspace", "show", "acme") == changed
     changed = operator.json("workspace", "set", "acme", "--app-schemes", "none")
     assert changed["policies"]["appSchemes"] == []
+    changed = operator.json("workspace", "set", "acme", "--click-retention-days", "never")
+    assert changed["policies"]["clickRetentionDays"] is None
+    assert operator.json("workspace", "show", "acme") == changed
+    changed = operator.json("workspace", "set", "acme", "--click-retention-days", "365")
+    assert changed["policies"]["clickRetentionDays"] == 365
+
+
+@pytest.mark.parametrize("days", ["0", "14", "3651", "-1"])
+def test_clicks_are_kept_long_enough_to_be_counted(operator: Operator, days: str) -> None:
+    operator.json("workspace", "create", "acme")
+    before = items()
+    assert "clickRetentionDays must be from 15 to 3650 days" in operator.refuses(
+        "workspace", "set", "acme", "--click-retention-days", days
+    )
+    assert items() == before
 
 
 @pytest.mark.parametrize(

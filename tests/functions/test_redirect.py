@@ -241,7 +241,8 @@ def test_a_click_keeps_what_is_known_of_the_visit(world: World) -> None:
     assert parsed[0] == link["id"]
     assert before - 1 < parsed[1] / 1000 < time.time() + 1
     assert click["sk"] == f"CLICK#{click['clickedAt']}#{click['id']}"
-    click = {k: v for k, v in click.items() if k not in ("id", "clickedAt", "pk", "sk")}
+    assert click["ttl"] == parsed[1] // 1000 + 365 * 86_400
+    click = {k: v for k, v in click.items() if k not in ("id", "clickedAt", "pk", "sk", "ttl")}
     assert click == {
         "linkId": link["id"],
         "workspaceId": world.workspace_id,

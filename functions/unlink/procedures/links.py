@@ -25,7 +25,7 @@ from functions.unlink.errors import (
 from functions.unlink.filters import LinkFilter
 from functions.unlink.ids import SHARDS, new_link_ids, new_short_code
 from functions.unlink.model import DESTINATIONS, MAX_URL, NewLink, stored_fields
-from functions.unlink.policies import Policies
+from functions.unlink.policies import NAMES, Policies
 from functions.unlink.procedures.find import find_by_external_id, find_link
 from functions.unlink.stores.client import TransactionCancelled, in_parallel
 from functions.unlink.stores.deletions import IdempotencyKey
@@ -89,7 +89,8 @@ def create_links(
         for link, link_id in zip(new, link_ids(len(new)), strict=True)
     ]
     for item in items:
-        item |= {k: v for k, v in _purge(item.get("expiresAt"), policies).items() if v is not None}
+        purge = _purge(item.get("expiresAt"), policies) | _click_retention(policies)
+        item |= {k: v for k, v in purge.items() if v is not None}
     custom = [item["shortCode"] for item in items if "shortCode" in item]
     externals = [item["externalId"] for item in items if item.get("externalId") is not None]
     _refuse_repeated("shortCode", custom)
@@ -275,7 +276,7 @@ def update_link(
     _refuse_loops(changes, ours)
     link = find_link(reference, workspace_id=workspace_id, links=links, deadline=deadline)
     _refuse_too_long(changes, link)
-    changes = changes | {"updatedAt": now_iso()}
+    changes = changes | {"updatedAt": now_iso()} | _click_retention(policies)
     if "expiresAt" in changes:
         changes |= _purge(changes["expiresAt"], policies)
     kept = {name: value for name, value in changes.items() if name != "externalId"}
@@ -318,6 +319,15 @@ def _purge(expires_at: str | None, policies: Policies | None) -> dict[str, Any]:
     purge_days = policies.purge_expired_after_days if policies else None
     ttl = purge_at(expires_at, purge_days)
     return {"ttl": ttl, "policies": policies.record() if policies and ttl is not None else None}
+
+
+def _click_retention(policies: Policies | None) -> dict[str, Any]:
+    """The link's copy of the workspace's ``clickRetentionDays``; None for the default.
+
+    The redirect reads it there, because it may not read ``access``.
+    """
+    name = NAMES["click_retention_days"]
+    return {name: policies.stored().get(name)} if policies else {}
 
 
 def _refuse_loops(fields: dict[str, Any], ours: Collection[tuple[str, int]]) -> None:
