@@ -61,6 +61,8 @@ class Edge(Construct):
         self._secrets = secrets
         self._settings = settings
         self._api = api
+        #: The hosts at which short links are found because of what stands in front.
+        self.hosts: list[str] = []
         if settings.custom_domain is not None:
             self._add_domain(settings.custom_domain)
         if settings.cdn is not None:
@@ -101,6 +103,7 @@ class Edge(Construct):
             )
         output = CfnOutput(self, "DomainTarget", value=name.domain_name_alias_domain_name)
         output.override_logical_id("DomainTarget")
+        self.hosts.append(domain.name)
 
     def _add_cdn(self, cdn: Cdn) -> None:
         """Redirects near their visitors: connections end at the edge, answers are not kept.
@@ -171,3 +174,7 @@ class Edge(Construct):
         )
         output = CfnOutput(self, "CdnTarget", value=distribution.distribution_domain_name)
         output.override_logical_id("CdnTarget")
+        # CloudFront's own name keeps working beside a name of yours.
+        self.hosts += [distribution.distribution_domain_name]
+        if cdn.domain_name:
+            self.hosts.append(cdn.domain_name)

@@ -73,6 +73,9 @@ class UnlinkStack(Stack):
         self.edge = Edge(
             self, "Edge", settings=settings, api=self.api.rest_api, secrets=self.secrets
         )
+        if self.edge.hosts:
+            # The function that creates and changes links refuses those that lead to itself.
+            self.functions.links.add_environment("OWN_HOSTS", " ".join(self.edge.hosts))
         # Last: they cover what the others made.
         self.monitoring = Monitoring(
             self, "Monitoring", settings=settings, watched=self, api=self.api.rest_api

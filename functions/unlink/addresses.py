@@ -22,13 +22,15 @@ def api_base(event: Mapping[str, Any]) -> str:
 
 
 def own_addresses(event: Mapping[str, Any]) -> frozenset[tuple[str, int]]:
-    """The hosts and ports at which short links are found: the configured ones, that which was
-    called, and the one that API Gateway gives every API beside its custom domains."""
+    """The hosts and ports at which short links are found: the configured ones, the names of the
+    custom domain and of the distribution, that which was called, and the one that API Gateway gives
+    every API beside its custom domains."""
     context = event["requestContext"]
     region = optional_setting("AWS_REGION")
     known = {
         optional_setting("PUBLIC_BASE_URL"),
         optional_setting("API_BASE_URL"),
+        *(f"https://{host}" for host in optional_setting("OWN_HOSTS").split()),
         # The local engine does not say.
         f"https://{context['domainName']}" if "domainName" in context else "",
         f"https://{context.get('apiId', '')}.execute-api.{region}.amazonaws.com",

@@ -16,7 +16,7 @@ from tests.conftest import forget_caches
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("PUBLIC_BASE_URL", "API_BASE_URL"):
+    for name in ("PUBLIC_BASE_URL", "API_BASE_URL", "OWN_HOSTS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     forget_caches()
@@ -200,3 +200,15 @@ def test_another_spelling_of_our_host_leads_here(
     monkeypatch.setenv("PUBLIC_BASE_URL", own)
     forget_caches()
     assert leads_to(address, own_addresses(event("/prod/api/links/x")))
+
+
+@pytest.mark.parametrize("host", ["l.example", "D111.cloudfront.net", "d111.cloudfront.net."])
+def test_the_names_of_custom_domain_and_distribution_lead_here(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("PUBLIC_BASE_URL", "https://s.example")
+    monkeypatch.setenv("OWN_HOSTS", "d111.cloudfront.net l.example")
+    forget_caches()
+    ours = own_addresses(event("/prod/api/links/x"))
+    assert leads_to(f"https://{host}/abcd", ours)
+    assert not leads_to("https://d222.cloudfront.net/abcd", ours)

@@ -1,6 +1,7 @@
 """What a stage may put in front of the API, and that by default nothing is."""
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -126,3 +127,57 @@ def test_short_urls_start_with_what_visitors_reach() -> None:
     assert settings_of({"cdn": "true", "cdnDomainName": "l.example.com"}).api_base == ""
     assert settings_of({"publicBaseUrl": "https://x.test/"}).api_base == "https://x.test"
     assert settings_of({"publicBaseUrl": "https://x.test/"}).short_url_base == "https://x.test"
+
+
+def test_the_function_that_checks_for_loops_knows_every_host_in_front() -> None:
+    """Also when the configured base URL is another one: all of the names keep working."""
+    cdn = {"cdnDomainName": "l.example.com", "cdnCertificateArn": DOMAIN["certificateArn"]}
+    template = synthesize(cdn="true", publicBaseUrl="https://s.example.com", **cdn, **DOMAIN)
+    [distribution] = resources(template, "AWS::CloudFront::Distribution")
+    hosts = {
+        function["Properties"]["Handler"]: variables["OWN_HOSTS"]
+        for function in resources(template, "AWS::Lambda::Function").values()
+        if "OWN_HOSTS"
+        in (variables := function["Properties"].get("Environment", {}).get("Variables", {}))
+    }
+    assert hosts == {
+        "functions.links.handler": {
+            "Fn::Join": [
+                "",
+                [
+                    "go.example.com ",
+                    {"Fn::GetAtt": [distribution, "DomainName"]},
+                    " l.example.com",
+                ],
+            ]
+        }
+    }
+
+
+def test_knowing_the_distribution_makes_no_circular_dependency() -> None:
+    template = synthesize(cdn="true", **DOMAIN)
+    needs = {
+        name: references(resource) & template["Resources"].keys()
+        for name, resource in template["Resources"].items()
+    }
+    while free := [name for name, others in needs.items() if not others & needs.keys()]:
+        for name in free:
+            del needs[name]
+    assert needs == {}
+
+
+def references(value: object) -> set[str]:
+    """The logical ids that a part of a template needs."""
+    if isinstance(value, dict):
+        found = {name for each in value.values() for name in references(each)}
+        for key in ("Ref", "DependsOn"):
+            names = value.get(key, [])
+            found |= {names} if isinstance(names, str) else set(names)
+        if "Fn::GetAtt" in value:
+            found.add(value["Fn::GetAtt"][0])
+        if "Fn::Sub" in value:
+            found |= set(re.findall(r"\$\{(\w+)", json.dumps(value["Fn::Sub"])))
+        return found
+    if isinstance(value, list):
+        return {name for each in value for name in references(each)}
+    return set()
