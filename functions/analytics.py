@@ -8,16 +8,21 @@ from typing import Any
 
 from functions.unlink.clock import iso
 from functions.unlink.errors import NotFound
-from functions.unlink.http import Answer, Api, Request
+from functions.unlink.http import Answer, Api, Request, idempotency_table
 from functions.unlink.ids import parse_link_id
 from functions.unlink.parameters import whole_number
 from functions.unlink.procedures.analytics import analytics
-from functions.unlink.procedures.export import begin_export
+from functions.unlink.procedures.export import begin_export, begun_export
 from functions.unlink.procedures.find import find_link
-from functions.unlink.procedures.installs import parse_new_install, record_install
+from functions.unlink.procedures.installs import (
+    parse_new_install,
+    record_install,
+    recorded_install,
+)
 from functions.unlink.settings import setting
 from functions.unlink.stores.client import client
 from functions.unlink.stores.exports import ExportRecords, ExportsBucket, object_key
+from functions.unlink.stores.idempotency import IdempotencyRecord
 from functions.unlink.stores.installs import InstallsTable
 from functions.unlink.stores.links import LinksTable
 from functions.unlink.stores.queues import Queue
@@ -53,20 +58,38 @@ def read(request: Request) -> Answer:
     return Answer(200, answer, noted={"days": days})
 
 
-@api.route("POST", "/api/analytics/links/<link>/export", scope="analyticsRead")
+def _export_again(request: Request, record: IdempotencyRecord) -> Answer:
+    begun = begun_export(
+        record,
+        workspace_id=request.caller.workspace_id,
+        records=_records(),
+        queue=_queue(),
+        deadline=request.deadline,
+    )
+    return _begun(request, begun)
+
+
+@api.route(
+    "POST", "/api/analytics/links/<link>/export", scope="analyticsRead", replay=_export_again
+)
 def export(request: Request) -> Answer:
     """Begin to write a link and every click of it to a file; a job."""
     link = _find(request)
     record = begin_export(
         link,
         base_url=request.base_url,
-        key=request.idempotency_key(),
+        key=request.idempotency_key,
+        keys=idempotency_table(),
         records=_records(),
-        queue=Queue(client("sqs"), setting("EXPORT_QUEUE_URL")),
+        queue=_queue(),
         deadline=request.deadline,
     )
-    location = request.location(f"/api/analytics/links/{link['id']}/export/{record['id']}")
-    return Answer(202, _view(record), location, {"exportId": record["id"]})
+    return _begun(request, record)
+
+
+def _begun(request: Request, record: dict[str, Any]) -> Answer:
+    path = f"/api/analytics/links/{record['linkId']}/export/{record['id']}"
+    return Answer(202, _view(record), request.location(path), {"exportId": record["id"]})
 
 
 @api.route("GET", "/api/analytics/links/<link>/export/<exportId>", scope="analyticsRead")
@@ -78,6 +101,10 @@ def read_export(request: Request) -> Answer:
     if record is None:
         raise NotFound("Export not found")
     return Answer(200, _view(record), noted={"state": record["state"]})
+
+
+def _queue() -> Queue:
+    return Queue(client("sqs"), setting("EXPORT_QUEUE_URL"))
 
 
 def _records() -> ExportRecords:
@@ -103,18 +130,33 @@ def _view(record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@api.route("POST", "/api/installs", scope="linksWrite")
+def _install_again(request: Request, record: IdempotencyRecord) -> Answer:
+    recorded = recorded_install(
+        parse_new_install(request.json()),
+        record,
+        installs=_installs(),
+        deadline=request.deadline,
+    )
+    return Answer(201, recorded, noted={"linkId": recorded["linkId"]})
+
+
+@api.route("POST", "/api/installs", scope="linksWrite", replay=_install_again)
 def install(request: Request) -> Answer:
     """Record an install, attributed to a live link."""
     recorded = record_install(
         parse_new_install(request.json()),
         workspace_id=request.caller.workspace_id,
-        key=request.idempotency_key(),
+        key=request.idempotency_key,
+        keys=idempotency_table(),
         links=_links(),
-        installs=InstallsTable(client("dynamodb"), **_tables()),
+        installs=_installs(),
         deadline=request.deadline,
     )
     return Answer(201, recorded, noted={"linkId": recorded["linkId"]})
+
+
+def _installs() -> InstallsTable:
+    return InstallsTable(client("dynamodb"), **_tables())
 
 
 def _find(request: Request) -> dict[str, Any]:

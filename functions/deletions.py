@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, Any
 from functions.unlink import tokens
 from functions.unlink.clock import iso
 from functions.unlink.codes import SHORT_CODE
-from functions.unlink.deletion_view import deletion_detail, deletion_summary, restore_summary
+from functions.unlink.deletion_view import (
+    as_first_answered,
+    deletion_detail,
+    deletion_summary,
+    restore_summary,
+)
 from functions.unlink.errors import (
     DeletionNotFound,
     InvalidIds,
     InvalidRequest,
+    Unavailable,
     as_text,
 )
 from functions.unlink.http import Answer, Api, Request, access_table, check_reason
@@ -23,6 +29,7 @@ from functions.unlink.procedures.deletion import (
     Requester,
     Stores,
     delete_by_filter,
+    deletion_of,
     erase_many,
     erase_one,
     soft_delete,
@@ -35,6 +42,7 @@ from functions.unlink.stores.deletions import Deletion, DeletionsTable, Selector
 from functions.unlink.stores.erasures import ErasuresTable
 from functions.unlink.stores.exports import KEPT_DAYS, ExportsBucket, object_key
 from functions.unlink.stores.filter_slots import FilterSlots
+from functions.unlink.stores.idempotency import IdempotencyRecord, KeyTaken
 from functions.unlink.stores.links import LinksTable
 from functions.unlink.stores.queues import Queue
 from functions.unlink.stores.restores import NOT_IN_DELETION, RestoresTable
@@ -42,6 +50,7 @@ from functions.unlink.stores.secrets import secret
 
 if TYPE_CHECKING:
     from functions.unlink.model import NewDeletion
+    from functions.unlink.procedures.restoration import Restored, RestoreStores
 
 #: Seconds for which the result of a dry run may be confirmed.
 CONFIRMATION_SECONDS = 3600
@@ -70,7 +79,24 @@ def _stores() -> Stores:
     )
 
 
-@api.route("DELETE", "/api/links", scope="linksWrite", query=REASON, dialect="hoko")
+def _earlier(request: Request, record: IdempotencyRecord) -> Deletion:
+    """The deletion that the request's Idempotency-Key leads to."""
+    deletions, workspace_id = _stores().deletions, request.caller.workspace_id
+    return deletion_of(record, workspace_id, deletions, request.deadline)
+
+
+def _delete_links_again(request: Request, record: IdempotencyRecord) -> Answer:
+    return _links_deleted(request, _earlier(request, record))
+
+
+@api.route(
+    "DELETE",
+    "/api/links",
+    scope="linksWrite",
+    query=REASON,
+    dialect="hoko",
+    replay=_delete_links_again,
+)
 def delete_links(request: Request) -> Answer:
     """Soft-delete up to 10,000 links by id, all or none (Hoko)."""
     valid, invalid = _distinct_ids(request.json(), request)
@@ -81,6 +107,10 @@ def delete_links(request: Request) -> Answer:
         stores=_stores(),
         deadline=request.deadline,
     )
+    return _links_deleted(request, deletion)
+
+
+def _links_deleted(request: Request, deletion: Deletion) -> Answer:
     # Restored ones too: they were brought back since, and a repetition answers as the first time.
     body = {"deletedIds": deletion.ids_with(Outcome.DELETED, Outcome.RESTORED)}
     if taken_first := deletion.ids_with(Outcome.NOT_FOUND):
@@ -93,7 +123,13 @@ def delete_links(request: Request) -> Answer:
     return Answer(200, body, headers, noted)
 
 
-@api.route("DELETE", "/api/links/<link>", scope="linksErase", query=REASON)
+def _delete_link_again(request: Request, record: IdempotencyRecord) -> Answer:
+    return _link_deleted(_earlier(request, record))
+
+
+@api.route(
+    "DELETE", "/api/links/<link>", scope="linksErase", query=REASON, replay=_delete_link_again
+)
 def delete_link(request: Request) -> Answer:
     """Erase one live link, by id or short code (LinkForty)."""
     stores = _stores()
@@ -105,11 +141,26 @@ def delete_link(request: Request) -> Answer:
             link_id = pointer[1]
     requester = _requester(request, request.reason)
     deletion = erase_one(link_id, requester=requester, stores=stores, deadline=request.deadline)
+    return _link_deleted(deletion)
+
+
+def _link_deleted(deletion: Deletion) -> Answer:
     headers, noted = _about(deletion)
     return Answer(200, {"success": True}, headers, noted)
 
 
-@api.route("POST", "/api/links/bulk-delete", scope="linksErase", query=REASON)
+def _bulk_delete_again(request: Request, record: IdempotencyRecord) -> Answer:
+    _, invalid = _sort_ids(request.json()["ids"])
+    return _links_erased(request, _earlier(request, record), invalid)
+
+
+@api.route(
+    "POST",
+    "/api/links/bulk-delete",
+    scope="linksErase",
+    query=REASON,
+    replay=_bulk_delete_again,
+)
 def bulk_delete(request: Request) -> Answer:
     """Erase each of the given links that exists, live or soft-deleted (LinkForty)."""
     body = request.json()
@@ -123,6 +174,10 @@ def bulk_delete(request: Request) -> Answer:
         stores=_stores(),
         deadline=request.deadline,
     )
+    return _links_erased(request, deletion, invalid)
+
+
+def _links_erased(request: Request, deletion: Deletion, invalid: list[str]) -> Answer:
     failed = deletion.ids_with(Outcome.FAILED)
     answer: dict[str, Any] = {
         "success": not failed,
@@ -138,24 +193,36 @@ def bulk_delete(request: Request) -> Answer:
     return Answer(200, answer, headers, noted)
 
 
-@api.route("POST", "/api/deletions", scope=None, query=REASON, dialect="hoko")
+def _create_deletion_again(request: Request, record: IdempotencyRecord) -> Answer:
+    """The deletion as it was first answered: links restored and traces erased since change none."""
+    from functions.unlink.model import parse_new_deletion
+
+    asked = parse_new_deletion(request.json())
+    _require_scopes(request, asked)
+    valid, invalid = _sort_ids(asked.ids or [])
+    if asked.dryRun:
+        return _previewed_again(request, record, valid, invalid)
+    deletion = as_first_answered(_earlier(request, record))
+    return _made(request, deletion, _not_found(asked, deletion, invalid))
+
+
+@api.route(
+    "POST",
+    "/api/deletions",
+    scope=None,
+    either=("linksWrite", "linksErase"),
+    query=REASON,
+    dialect="hoko",
+    replay=_create_deletion_again,
+)
 def create_deletion(request: Request) -> Answer:
     """Delete by ids or filter, softly (ids: all or none) or for good; ``dryRun`` only tells."""
     # The parser brings pydantic, which the two contracts' own routes need not wait for.
     from functions.unlink.model import parse_new_deletion
 
     caller = request.caller
-    if not caller.scopes & {"linksWrite", "linksErase"}:
-        caller.require("linksWrite")
     asked = parse_new_deletion(request.json())
-    scopes = ["linksErase" if asked.mode == "erase" else "linksWrite"]
-    if asked.export:
-        # The export holds every visit, and its URL needs this scope later.
-        scopes.append("analyticsRead")
-    if asked.dryRun or asked.filter is not None:
-        # Their counts say what links are like: a key that may only write could guess titles.
-        scopes.append("linksRead")
-    caller.require(*scopes)
+    _require_scopes(request, asked)
     stores = _stores()
     requester = _requester(request, _reason(request, asked.reason), export=asked.export)
     if asked.filter is not None:
@@ -170,16 +237,33 @@ def create_deletion(request: Request) -> Answer:
             links=stores.links,
             deadline=request.deadline,
         )
-        return Answer(200, found, noted={"ids": len(valid), "dryRun": True})
+        return _previewed(request, found, valid, invalid)
     if asked.mode == "soft":
         deletion = soft_delete(
             valid, invalid, requester=requester, stores=stores, deadline=request.deadline
         )
-        beside: dict[str, Any] = {}
     else:
         deletion = erase_many(valid, requester=requester, stores=stores, deadline=request.deadline)
-        beside = {"notFoundIds": deletion.ids_with(Outcome.NOT_FOUND) + invalid}
-    return _made(request, deletion, beside)
+    return _made(request, deletion, _not_found(asked, deletion, invalid))
+
+
+def _require_scopes(request: Request, asked: NewDeletion) -> None:
+    """What the body of a deletion asks for decides what the key must be able to."""
+    scopes = ["linksErase" if asked.mode == "erase" else "linksWrite"]
+    if asked.export:
+        # The export holds every visit, and its URL needs this scope later.
+        scopes.append("analyticsRead")
+    if asked.dryRun or asked.filter is not None:
+        # Their counts say what links are like: a key that may only write could guess titles.
+        scopes.append("linksRead")
+    request.caller.require(*scopes)
+
+
+def _not_found(asked: NewDeletion, deletion: Deletion, invalid: list[str]) -> dict[str, Any]:
+    """What an erasure by ids answers beside the deletion: it is not all or none."""
+    if asked.mode != "erase" or asked.ids is None:
+        return {}
+    return {"notFoundIds": deletion.ids_with(Outcome.NOT_FOUND) + invalid}
 
 
 def _delete_by_filter(
@@ -218,10 +302,56 @@ def _delete_by_filter(
         most_reads=plan.filter_reads_per_request,
     )
     # Bound to this very set: whoever sends it back is refused if other links match by then.
-    confirmed = [found.selection.digest, asked.mode, int(time.time()) + CONFIRMATION_SECONDS]
-    token = tokens.sign("confirm", workspace_id, confirmed, secret=_secret())
-    body = found.told | {"confirmationToken": token}
-    return Answer(200, body, noted={"ids": len(found.selection.link_ids), "dryRun": True})
+    confirms = {
+        "digest": found.selection.digest,
+        "until": int(time.time()) + CONFIRMATION_SECONDS,
+    }
+    return _previewed(request, found.told, [], [], confirms)
+
+
+def _previewed(
+    request: Request,
+    preview: dict[str, Any],
+    valid: list[str],
+    invalid: list[str],
+    confirms: dict[str, Any] | None = None,
+) -> Answer:
+    """The answer to a dry run; its Idempotency-Key keeps its numbers."""
+    key, workspace_id = request.idempotency_key, request.caller.workspace_id
+    if key is not None:
+        from functions.unlink.procedures.repeated_preview import kept_preview
+
+        kept = {"preview": kept_preview(preview, valid), "confirms": confirms}
+        keys = _stores().deletions.keys
+        try:
+            keys.claim(workspace_id, key, kept, deadline=request.deadline)
+        except KeyTaken:
+            # The same request was faster, or this one, in a call whose answer was lost.
+            record = keys.find(workspace_id, key, deadline=request.deadline)
+            if record is None:
+                raise Unavailable from None
+            return _previewed_again(request, record, valid, invalid)
+    body = preview | _confirmation(request, preview["mode"], confirms)
+    ids = preview["counts"]["requested"]
+    return Answer(200, body, noted={"ids": ids, "dryRun": True})
+
+
+def _previewed_again(
+    request: Request, record: IdempotencyRecord, valid: list[str], invalid: list[str]
+) -> Answer:
+    from functions.unlink.procedures.repeated_preview import repeated_preview
+
+    preview = repeated_preview(record.details["preview"], valid, invalid)
+    body = preview | _confirmation(request, preview["mode"], record.details.get("confirms"))
+    return Answer(200, body, noted={"dryRun": True})
+
+
+def _confirmation(request: Request, mode: str, confirms: dict[str, Any] | None) -> dict[str, str]:
+    if confirms is None:
+        return {}
+    confirmed = [confirms["digest"], mode, int(confirms["until"])]
+    workspace_id = request.caller.workspace_id
+    return {"confirmationToken": tokens.sign("confirm", workspace_id, confirmed, secret=_secret())}
 
 
 def _confirmed(token: str, workspace_id: str, mode: str) -> str:
@@ -300,16 +430,37 @@ def _export_of(deletion: Deletion) -> dict[str, Any]:
     return {"export": {"url": url, "expiresAt": iso(until)}}
 
 
+def _restore_stores() -> RestoreStores:
+    from functions.unlink.procedures.restoration import RestoreStores
+
+    stores = _stores()
+    return RestoreStores(
+        links=stores.links,
+        deletions=stores.deletions,
+        restores=RestoresTable(client("dynamodb"), setting("DELETIONS_TABLE")),
+    )
+
+
+def _restore_again(request: Request, record: IdempotencyRecord) -> Answer:
+    from functions.unlink.procedures.restoration import restored_of
+
+    body = request.json() if request.body.strip() else {}
+    _, malformed = _sort_ids(body.get("ids", []))
+    done = restored_of(record, request.caller.workspace_id, _restore_stores(), request.deadline)
+    return _links_restored(request, done, malformed)
+
+
 @api.route(
     "POST",
     "/api/deletions/<deletion>/restore",
     scope="linksRestore",
     query=REASON,
     dialect="hoko",
+    replay=_restore_again,
 )
 def restore_deletion(request: Request) -> Answer:
     """Bring back all links of a soft delete, or those of ``{"ids": […]}``, per id."""
-    from functions.unlink.procedures.restoration import RestoreStores, restore
+    from functions.unlink.procedures.restoration import restore
 
     deletion_id = parse_link_id(request.path["deletion"])
     if deletion_id is None:
@@ -324,18 +475,17 @@ def restore_deletion(request: Request) -> Answer:
         reason = _reason(request, check_reason(body.get("reason")))
         if "ids" in body:
             ids, malformed = _distinct_ids(body["ids"], request, name="ids")
-    stores = _stores()
     done = restore(
         deletion_id,
         ids,
         requester=_requester(request, reason),
-        stores=RestoreStores(
-            links=stores.links,
-            deletions=stores.deletions,
-            restores=RestoresTable(client("dynamodb"), setting("DELETIONS_TABLE")),
-        ),
+        stores=_restore_stores(),
         deadline=request.deadline,
     )
+    return _links_restored(request, done, malformed)
+
+
+def _links_restored(request: Request, done: Restored, malformed: list[str]) -> Answer:
     headers, noted = _about(done.deletion)
     refused = done.refused + [{"id": each, "reason": NOT_IN_DELETION} for each in malformed]
     answer: dict[str, Any] = {"restoredIds": done.restored_ids, "refused": refused}
@@ -390,16 +540,22 @@ def _distinct_ids(
             f"At most {limit} ids in one request under the {request.caller.plan.name} plan",
             limit=limit,
         )
+    valid, invalid = _sort_ids(body)
+    if not all(isinstance(entry, str) for entry in body):
+        raise InvalidIds("Every id must be text", invalid=invalid, unknown=[])
+    return valid, invalid
+
+
+def _sort_ids(given: list[Any]) -> tuple[list[str], list[str]]:
+    """The distinct ids in lower case and request order, and what is none."""
     valid: dict[str, None] = {}
     invalid: dict[str, None] = {}
-    for entry in body:
+    for entry in given:
         link_id = parse_link_id(entry)
         if link_id is None:
             invalid[as_text(entry)] = None
         else:
             valid[link_id] = None
-    if not all(isinstance(entry, str) for entry in body):
-        raise InvalidIds("Every id must be text", invalid=list(invalid), unknown=[])
     return list(valid), list(invalid)
 
 
@@ -416,7 +572,7 @@ def _requester(request: Request, reason: str | None, *, export: bool = False) ->
         actor={"keyId": caller.key_id, "userId": caller.user_id},
         source_ip=caller.source_ip,
         reason=reason,
-        key=request.idempotency_key(),
+        key=request.idempotency_key,
         retention_days=caller.retention_days,
         policies=caller.policies.record(),
         export_base_url=request.base_url if export else None,

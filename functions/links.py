@@ -41,7 +41,7 @@ def create(request: Request) -> Answer:
     body = request.json()
     caller = request.caller
     new = parse_new_links(body, caller.policies.app_schemes, most=caller.plan.links_per_create)
-    key = request.idempotency_key()
+    key = request.idempotency_key
     workspace_id, links = request.caller.workspace_id, _links()
 
     def create_with(link_ids: Callable[[int], list[str]]) -> list[dict[str, Any]]:

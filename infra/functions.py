@@ -293,7 +293,7 @@ class Functions(Construct):
             memory_mb=FEW_CALLS_MB,
             environment={
                 **self._http_environment(),
-                **self._tables("links", "clicks", "access"),
+                **self._tables("links", "clicks", "deletions", "access"),
                 "EXPORTS_BUCKET": self._data.exports_bucket.bucket_name,
                 "EXPORT_QUEUE_URL": self._queues.export.queue_url,
             },
@@ -317,6 +317,7 @@ class Functions(Construct):
                     on=[self._data.exports_bucket.arn_for_objects(f"{EXPORTS_PREFIX}*")],
                 ),
                 allow("sqs:SendMessage", on=[self._queues.export.queue_arn]),
+                self._allow_idempotency_keys("GetItem", "PutItem"),
                 self._allow_counting_requests(),
             ],
         )
@@ -721,6 +722,18 @@ class Functions(Construct):
             "dynamodb:PutItem",
             "dynamodb:UpdateItem",
             on=[self._data.deletions.table_arn],
+        )
+
+    def _allow_idempotency_keys(self, *actions: str) -> iam.PolicyStatement:
+        """Find and claim Idempotency-Keys, and touch no deletion beside them."""
+        return allow(
+            *(f"dynamodb:{action}" for action in actions),
+            on=[self._data.deletions.table_arn],
+            when={
+                "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["IDEM#*"]},
+                # ForAllValues holds for a request that has no such key at all.
+                "Null": {"dynamodb:LeadingKeys": "false"},
+            },
         )
 
     def _allow_deleting_images(self) -> iam.PolicyStatement:

@@ -230,7 +230,7 @@ def drive_deletions(scene: Scene) -> None:
     a, b, c, d, e, f, g = world.create(7)
     coded, kept = world.create_items(2)
     world.create_items(1, externalId="x-1")
-    headers = {"Idempotency-Key": uuid.uuid4().hex}
+    headers, other_key = ({"Idempotency-Key": uuid.uuid4().hex} for _ in range(2))
     for _ in range(2):
         asked(deletions, "DELETE", "/api/links", body=[a, b], headers=headers)
     first = asked(deletions, "GET", "/api/deletions")["deletions"][0]["id"]
@@ -248,6 +248,9 @@ def drive_deletions(scene: Scene) -> None:
     asked(deletions, "POST", "/api/links/bulk-delete", body={"ids": [c]})
     asked(deletions, "POST", "/api/links/bulk-delete", body={"ids": [g]}, policies=in_quarantine)
     asked(deletions, "POST", "/api/deletions", body={"ids": [d], "dryRun": True})
+    for _ in range(2):
+        body = {"ids": [d], "dryRun": True, "reason": "with a key"}
+        asked(deletions, "POST", "/api/deletions", body=body, headers=other_key)
     asked(deletions, "POST", "/api/deletions", body={"filter": {"tag": "none"}})
     asked(deletions, "POST", "/api/deletions/{id}/restore", path={"id": first})
     asked(deletions, "DELETE", "/api/links", body=world.create(300))
@@ -291,12 +294,15 @@ def drive_analytics(scene: Scene) -> None:
     scene.run(redirect, visit)
     link = {"id": item["id"]}
     scene.asked(analytics, "GET", "/api/analytics/links/{id}", path=link)
-    headers = {"Idempotency-Key": uuid.uuid4().hex}
+    headers, other_key = ({"Idempotency-Key": uuid.uuid4().hex} for _ in range(2))
     for _ in range(2):
         body = {"linkId": item["id"]}
         made = scene.asked(analytics, "POST", "/api/installs", body=body, headers=headers)
     scene.asked(analytics, "POST", "/api/installs", body={"clickId": made["clickId"]})
-    begun = scene.asked(analytics, "POST", "/api/analytics/links/{id}/export", path=link)
+    for _ in range(2):
+        begun = scene.asked(
+            analytics, "POST", "/api/analytics/links/{id}/export", path=link, headers=other_key
+        )
     assert not scene.work(export, export_message(begun, scene))
     shown = scene.asked(
         analytics,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from functions.unlink.outcomes import Outcome, count
@@ -29,6 +30,19 @@ def deletion_summary(deletion: Deletion) -> dict[str, Any]:
         # Where it can be fetched is for those who may read visits, and asked for one by one.
         "export": {"url": None, "expiresAt": None} if deletion.export is not None else None,
     }
+
+
+def as_first_answered(deletion: Deletion) -> Deletion:
+    """A closed deletion as its request was answered, whatever became of its links since.
+
+    Then nothing was restored yet, and what an erasure leaves was still to be removed.
+    """
+    outcomes = bytearray(
+        Outcome.DELETED if outcome == Outcome.RESTORED else outcome for outcome in deletion.outcomes
+    )
+    if Outcome.ERASED not in outcomes:
+        return replace(deletion, outcomes=outcomes)
+    return replace(deletion, outcomes=outcomes, state="erasing", completed_at=None, receipt=None)
 
 
 def restore_summary(restore: Restore) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -39,7 +39,11 @@ from functions.unlink.response_size import BODY_LIMIT, sent_size
 from functions.unlink.settings import optional_setting, setting
 from functions.unlink.stores.access import AccessTable, RateWindow
 from functions.unlink.stores.client import client, within
-from functions.unlink.stores.deletions import IdempotencyKey
+from functions.unlink.stores.idempotency import (
+    IdempotencyKey,
+    IdempotencyRecord,
+    IdempotencyTable,
+)
 
 #: Largest body that a function parses, in bytes. Lambda takes 6 MB, and base64 (all media types
 #: are declared binary) leaves 4.5 MB of it; 10,000 ids are 0.4 MB.
@@ -128,6 +132,7 @@ class Request:
         """``?reason=``, at most 500 characters; raises ``InvalidRequest``."""
         return check_reason(self.query.get("reason"))
 
+    @cached_property
     def idempotency_key(self) -> IdempotencyKey | None:
         """The ``Idempotency-Key`` header with the hash of what it stands for, if there is one."""
         key = self.header("Idempotency-Key")
@@ -157,6 +162,11 @@ class Answer:
     content_type: str | None = None
 
 
+#: Answers a request whose Idempotency-Key was used before for the same request, as it was answered
+#: then; None when that one never came to an answer, and the request is to be run.
+Replay = Callable[["Request", IdempotencyRecord], Answer | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """A registered route; the OpenAPI document tells the same."""
@@ -167,6 +177,8 @@ class Route:
     query: frozenset[str]
     dialect: str
     endpoint: Callable[[Request], Answer]
+    replay: Replay | None = None
+    either: tuple[str, ...] = ()
 
 
 class Api:
@@ -185,15 +197,20 @@ class Api:
         scope: str | None,
         query: Iterable[str] = (),
         dialect: str = "linkforty",
+        replay: Replay | None = None,
+        either: Sequence[str] = (),
     ) -> Callable[[Callable[[Request], Answer]], Callable[[Request], Answer]]:
         """Register an endpoint: ``rule`` as Powertools spells it, ``scope`` that it needs, the
         ``query`` parameters that it takes.
 
-        ``scope=None`` is for a route whose body decides which; it checks with ``require``.
+        ``scope=None`` is for a route whose body decides which of the scopes ``either``; it checks
+        with ``require``. Every POST and DELETE has a ``replay``.
         """
 
         def register(endpoint: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
-            route = Route(method, rule, scope, frozenset(query), dialect, endpoint)
+            route = Route(
+                method, rule, scope, frozenset(query), dialect, endpoint, replay, tuple(either)
+            )
 
             def entry(**path: str) -> Response[Any]:
                 return self._serve(route, path)
@@ -234,6 +251,8 @@ class Api:
                 headers |= rate_headers(window, caller.plan)
             if route.scope is not None:
                 caller.require(route.scope)
+            if route.either and caller.scopes.isdisjoint(route.either):
+                caller.require(route.either[0])
             request = Request(
                 caller,
                 event,
@@ -241,7 +260,7 @@ class Api:
                 parameters_of(event, route.query),
                 Deadline(context.get_remaining_time_in_millis() / 1000 - ANSWER_MARGIN),
             )
-            answer = route.endpoint(request)
+            answer = _repeated(route, request) or route.endpoint(request)
         except UnlinkError as error:
             if error.status >= 500:
                 cause = {"cause": repr(error.__cause__)} if error.__cause__ is not None else {}
@@ -304,6 +323,20 @@ class Api:
             return None
 
 
+def _repeated(route: Route, request: Request) -> Answer | None:
+    """The answer that this request got before under its Idempotency-Key, if it was sent before.
+
+    Looked up before the request itself is looked at: what it asks for is done, so its ids may be
+    unknown by now, and its limits and tokens may be others. Raises ``KeyReused``.
+    """
+    if route.replay is None or request.idempotency_key is None:
+        return None
+    record = idempotency_table().find(
+        request.caller.workspace_id, request.idempotency_key, deadline=request.deadline
+    )
+    return None if record is None else route.replay(request, record)
+
+
 def _refusal(error: UnlinkError, dialect: str) -> Answer:
     body = error.hoko() if dialect == "hoko" else error.linkforty()
     return Answer(int(error.status), body, error.headers(), {"error": error.english})
@@ -312,6 +345,11 @@ def _refusal(error: UnlinkError, dialect: str) -> Answer:
 def access_table() -> AccessTable:
     """The ``access`` table of this stage."""
     return AccessTable(client("dynamodb"), setting("ACCESS_TABLE"))
+
+
+def idempotency_table() -> IdempotencyTable:
+    """The idempotency keys of this stage."""
+    return IdempotencyTable(client("dynamodb"), setting("DELETIONS_TABLE"))
 
 
 def caller_of(event: dict[str, Any]) -> Caller:

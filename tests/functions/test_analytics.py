@@ -12,7 +12,7 @@ from functions import analytics
 from functions.unlink.clock import Deadline, iso
 from functions.unlink.ids import new_click_id
 from functions.unlink.procedures.deletion import erase_one, soft_delete
-from functions.unlink.stores.installs import InstallsTable
+from functions.unlink.stores.idempotency import IdempotencyTable
 from tests.conftest import World
 from tests.functions.test_tally import click, count
 from tests.gateway import send
@@ -230,7 +230,7 @@ def test_an_install_whose_key_expires_at_that_moment_is_not_answered_unrecorded(
     install(world, {"linkId": link_id}, headers=key)
 
     # The item is there when it is written, and has expired whenever it is read.
-    monkeypatch.setattr(InstallsTable, "earlier", lambda *_, **__: None)
+    monkeypatch.setattr(IdempotencyTable, "find", lambda *_, **__: None)
     status, _ = install(world, {"linkId": link_id}, headers=key)
 
     assert status == 503

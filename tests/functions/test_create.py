@@ -21,7 +21,7 @@ from functions.unlink.model import NewLink
 from functions.unlink.procedures.deletion import erase_many, soft_delete
 from functions.unlink.procedures.links import LINKS_A_TRANSACTION, create_links, create_once
 from functions.unlink.stores.client import client
-from functions.unlink.stores.deletions import IdempotencyKey
+from functions.unlink.stores.idempotency import IdempotencyKey
 from functions.unlink.stores.links import LinksTable
 from functions.unlink.stores.requests import LEASE_SECONDS, RequestsTable
 from tests.conftest import World, make_world, new_tables

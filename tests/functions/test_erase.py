@@ -13,7 +13,8 @@ from functions.unlink.errors import LinkNotFound, Unavailable
 from functions.unlink.outcomes import Outcome
 from functions.unlink.procedures import deletion as engine
 from functions.unlink.procedures.deletion import erase_many, erase_one, resume, soft_delete
-from functions.unlink.stores.deletions import Deletion, IdempotencyKey
+from functions.unlink.stores.deletions import Deletion
+from functions.unlink.stores.idempotency import IdempotencyKey
 from tests.conftest import World
 from tests.events import api_event, call
 

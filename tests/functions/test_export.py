@@ -24,6 +24,7 @@ from functions.unlink.settings import setting
 from functions.unlink.stores import client as aws
 from functions.unlink.stores.clicks import ClicksTable
 from functions.unlink.stores.exports import LINGERS, ExportRecords, ExportsBucket, object_key
+from functions.unlink.stores.idempotency import IDEMPOTENCY_SECONDS, IdempotencyTable
 from functions.unlink.stores.items import to_item
 from functions.unlink.stores.links import LinksTable
 from functions.unlink.stores.queues import Queue
@@ -220,7 +221,7 @@ def test_an_export_that_fails_every_time_ends_as_failed_and_as_a_dead_letter(
     _, failed = exports.get(link_id, begun["id"])
     assert (failed["state"], failed["url"]) == ("failed", None)
     assert failed["failure"] == procedure.GIVEN_UP
-    assert exports.begin(link_id, headers=key)[1] == failed
+    assert exports.begin(link_id, headers=key) == (202, begun)
     assert exports.messages == []
 
     # The cause is mended, and the dead letter sent again.
@@ -418,7 +419,9 @@ def test_the_same_key_is_the_same_export(world: World, exports: Exports) -> None
     assert exports.begin(link_id)[1]["id"] != first[1]["id"]
 
 
-def test_a_key_whose_export_has_expired_begins_a_new_one(world: World, exports: Exports) -> None:
+def test_a_key_whose_export_has_expired_begins_a_new_one(
+    world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
     [link_id] = world.create()
     key = {"Idempotency-Key": "one"}
     _, first = exports.begin(link_id, headers=key)
@@ -431,22 +434,27 @@ def test_a_key_whose_export_has_expired_begins_a_new_one(world: World, exports: 
         ExpressionAttributeValues={":seven_days_later": {"N": str(int(time.time()) + LINGERS)}},
     )
     assert exports.get(link_id, first["id"])[0] == 404
+    assert exports.begin(link_id, headers=key) == (202, first)
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + IDEMPOTENCY_SECONDS + 1)
 
     status, begun = exports.begin(link_id, headers=key)
     exports.work()
 
     assert (status, begun["state"]) == (202, "pending")
+    assert begun["id"] != first["id"]
     assert exports.get(link_id, begun["id"])[1]["state"] == "complete"
 
 
-def test_an_export_that_expires_at_that_moment_is_not_answered_unrecorded(
+def test_an_export_whose_key_expires_at_that_moment_is_not_answered_unrecorded(
     world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [link_id] = world.create()
     key = {"Idempotency-Key": "one"}
     exports.begin(link_id, headers=key)
 
-    monkeypatch.setattr(ExportRecords, "get", lambda *_, **__: None)
+    # The key is taken when it is claimed, and has expired whenever it is read.
+    monkeypatch.setattr(IdempotencyTable, "find", lambda *_, **__: None)
 
     assert exports.begin(link_id, headers=key)[0] == 503
 

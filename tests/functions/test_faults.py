@@ -28,7 +28,8 @@ from functions.unlink.procedures.deletion import (
 from functions.unlink.stores import client as aws
 from functions.unlink.stores import deletions as deletions_store
 from functions.unlink.stores import links as links_store
-from functions.unlink.stores.deletions import Deletion, IdempotencyKey
+from functions.unlink.stores.deletions import Deletion
+from functions.unlink.stores.idempotency import IdempotencyKey
 from tests.conftest import Tell, World, make_world
 from tests.events import api_event
 from tests.events import call as ask

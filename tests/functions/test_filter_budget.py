@@ -19,8 +19,9 @@ from functions.unlink.procedures import deletion as engine
 from functions.unlink.procedures import selection
 from functions.unlink.procedures.read_budget import OPENING_READS, PacedBudget, RequestBudget
 from functions.unlink.procedures.selection import AT_ONCE
-from functions.unlink.stores.deletions import IdempotencyKey, Selector
+from functions.unlink.stores.deletions import Selector
 from functions.unlink.stores.filter_slots import SLOT_SECONDS
+from functions.unlink.stores.idempotency import IdempotencyKey
 from tests.conftest import World
 from tests.events import Context, api_event
 

@@ -12,7 +12,7 @@ from functions.unlink.clock import Deadline
 from functions.unlink.errors import StillRunning
 from functions.unlink.procedures.deletion import erase_one, soft_delete
 from functions.unlink.stores import requests as store
-from functions.unlink.stores.deletions import IdempotencyKey
+from functions.unlink.stores.idempotency import IdempotencyKey
 from functions.unlink.stores.requests import RequestsTable
 from tests.conftest import World
 from tests.events import api_event, call

@@ -15,6 +15,7 @@ from functions.unlink.clock import Deadline
 from functions.unlink.errors import UnlinkError
 from functions.unlink.procedures.installs import NewInstall, record_install
 from functions.unlink.procedures.tally import tally
+from functions.unlink.stores.idempotency import IdempotencyTable
 from functions.unlink.stores.installs import InstallsTable
 from functions.unlink.stores.links import LinksTable
 from tests.functions.erasing import Erasing, erasing
@@ -33,6 +34,7 @@ def _install(erasing: Erasing, client: Any, visit: dict[str, Any]) -> None:
         NewInstall(linkId=visit["linkId"], platform="iOS"),
         workspace_id=erasing.world.workspace_id,
         key=None,
+        keys=IdempotencyTable(client, erasing.world.stores.deletions.name),
         links=LinksTable(client, erasing.world.stores.links.name),
         installs=InstallsTable(
             client, clicks=erasing.world.clicks.name, links=erasing.world.stores.links.name

@@ -16,7 +16,8 @@ from functions.unlink.clock import Deadline
 from functions.unlink.errors import LinkNotFound, ShortCodeTaken, StillRunning
 from functions.unlink.outcomes import Outcome
 from functions.unlink.procedures.deletion import erase_many, erase_one, resume, soft_delete
-from functions.unlink.stores.deletions import Deletion, DeletionsTable, IdempotencyKey
+from functions.unlink.stores.deletions import Deletion, DeletionsTable
+from functions.unlink.stores.idempotency import IdempotencyKey
 from tests.conftest import World, make_world
 from tests.events import api_event, call
 from tests.functions.faults import drop_error_items

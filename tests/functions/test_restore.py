@@ -16,7 +16,8 @@ from functions.unlink.errors import DeletionNotFound, DeletionOpen, KeyReused
 from functions.unlink.outcomes import Outcome, pack_outcomes
 from functions.unlink.procedures.deletion import erase_many, soft_delete
 from functions.unlink.procedures.restoration import Restored, resume_restore
-from functions.unlink.stores.deletions import Deletion, IdempotencyKey
+from functions.unlink.stores.deletions import Deletion
+from functions.unlink.stores.idempotency import IdempotencyKey
 from tests.conftest import World
 from tests.events import api_event, call
 from tests.functions.restoring import bring_back, restore_stores

@@ -14,7 +14,7 @@ from functions.unlink.procedures.restoration import Restored, resume_restore
 from functions.unlink.stores import client as aws
 from functions.unlink.stores import deletions as deletions_store
 from functions.unlink.stores import links as links_store
-from functions.unlink.stores.deletions import IdempotencyKey
+from functions.unlink.stores.idempotency import IdempotencyKey
 from tests.conftest import Tell, World, make_world
 from tests.functions.faults import (
     RETRYABLE,

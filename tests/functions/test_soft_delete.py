@@ -13,7 +13,8 @@ from functions.unlink.errors import InvalidIds, KeyReused, StillRunning
 from functions.unlink.outcomes import Outcome
 from functions.unlink.procedures.deletion import resume, soft_delete
 from functions.unlink.stores import client as aws
-from functions.unlink.stores.deletions import Deletion, IdempotencyKey
+from functions.unlink.stores.deletions import Deletion
+from functions.unlink.stores.idempotency import IdempotencyKey
 from functions.unlink.stores.links import LinksTable
 from tests.conftest import World, make_world
 from tests.functions.faults import FaultyClient, drop_error_items

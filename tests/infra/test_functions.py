@@ -52,6 +52,7 @@ MAY = {
     "analytics": {
         "Links": {"ConditionCheckItem", "GetItem"},
         "Clicks": {"GetItem", "PutItem", "Query", "UpdateItem"},
+        "Deletions": {"GetItem", "PutItem"},
         "Access": {"UpdateItem"},
     },
     "redirect": {"Links": {"GetItem"}, "Clicks": {"PutItem"}},
@@ -198,6 +199,24 @@ def test_api_functions_write_nothing_but_rate_windows_beside_the_api_keys(
     assert [statement["Condition"] for statement in on_access] == [
         {
             "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["RATE#*"]},
+            "Null": {"dynamodb:LeadingKeys": "false"},
+        }
+    ]
+
+
+@pytest.mark.parametrize("function", ["analytics"])
+def test_functions_that_record_no_deletion_touch_only_idempotency_keys_beside_them(
+    template: Template, function: str
+) -> None:
+    on_deletions = [
+        statement["Condition"]
+        for statement in statements(template, function)
+        if any(action.startswith("dynamodb:") for action in statement["Action"])
+        and "Deletions" in [table_of(template, each) for each in statement["Resource"]]
+    ]
+    assert on_deletions == [
+        {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["IDEM#*"]},
             "Null": {"dynamodb:LeadingKeys": "false"},
         }
     ]

@@ -19,7 +19,6 @@ from functions.unlink.clock import Deadline, iso, now_iso
 from functions.unlink.errors import (
     InternalError,
     InvalidIds,
-    KeyReused,
     LimitReached,
     LinkNotFound,
     SelectionChanged,
@@ -35,14 +34,13 @@ from functions.unlink.stores.client import TransactionCancelled, in_parallel
 from functions.unlink.stores.deletions import (
     Deletion,
     DeletionsTable,
-    IdempotencyKey,
-    KeyTaken,
     Selector,
     SlotTaken,
     quarantined_until,
 )
 from functions.unlink.stores.erasures import ErasuresTable
 from functions.unlink.stores.filter_slots import FilterSlots
+from functions.unlink.stores.idempotency import IdempotencyKey, IdempotencyRecord, KeyTaken
 from functions.unlink.stores.items import runs
 from functions.unlink.stores.links import TRANSACTION_ACTIONS, LinksTable, LinkState
 from functions.unlink.stores.queues import Queue
@@ -119,13 +117,10 @@ def soft_delete(
     Raises ``InvalidIds`` when any id is malformed or not a live link of the workspace,
     ``KeyReused`` and ``StillRunning`` for an Idempotency-Key that has another answer or none yet.
     """
-    # Before validating: the links of a replayed request are gone.
-    if (earlier := replay(requester, stores.deletions, deadline)) is not None:
-        return earlier
     fences = stores.links.fences(requester.workspace_id, link_ids, deadline=deadline)
     unknown = [link_id for link_id in link_ids if link_id not in fences]
     if invalid_ids or unknown:
-        # And again before refusing: the same request may have been accepted in between.
+        # The same request may have been accepted in between: then these are its links.
         if (earlier := replay(requester, stores.deletions, deadline)) is not None:
             return earlier
         raise InvalidIds(invalid=list(invalid_ids), unknown=unknown)
@@ -155,11 +150,11 @@ def delete_by_filter(
     match than one request may delete, ``SelectionChanged`` when they are not the ones that the
     caller confirmed, ``LimitReached`` when the workspace has used up its reads or its slots.
     """
-    if (earlier := replay(requester, stores.deletions, deadline)) is not None:
-        return earlier
     patience = Deadline(SELECT_PATIENCE, within=deadline)
     selection = _select(selector, requester.workspace_id, stores, patience, budget)
     if (refusal := _why_not(selection, selector)) is not None:
+        if (earlier := replay(requester, stores.deletions, deadline)) is not None:
+            return earlier
         raise refusal
     deletion = _new_deletion(
         mode, selection.link_ids, requester, deadline, after=selection.newest_restore
@@ -237,8 +232,6 @@ def erase_many(
     link_ids: Sequence[str], *, requester: Requester, stores: Stores, deadline: Deadline
 ) -> Deletion:
     """Erase each of these distinct ids that exists, live or soft-deleted; not all or none."""
-    if (earlier := replay(requester, stores.deletions, deadline)) is not None:
-        return earlier
     states = stores.links.states(requester.workspace_id, link_ids, deadline=deadline)
     deletion = _new_deletion("erase", link_ids, requester, deadline)
     for position, link_id in enumerate(link_ids):
@@ -262,9 +255,9 @@ def erase_one(
     ``link_id`` is None for a short code that leads to no link of the workspace, which it also does
     when this very request erased its link before. Raises ``LinkNotFound`` unless it is live.
     """
-    if (earlier := replay(requester, stores.deletions, deadline)) is not None:
-        return earlier
     if link_id is None:
+        if (earlier := replay(requester, stores.deletions, deadline)) is not None:
+            return earlier
         raise LinkNotFound
     for _ in range(MOST_REFUSALS):
         state = stores.links.states(requester.workspace_id, [link_id], deadline=deadline).get(
@@ -297,16 +290,24 @@ def erase_one(
 
 
 def replay(requester: Requester, deletions: DeletionsTable, deadline: Deadline) -> Deletion | None:
-    """The deletion that this Idempotency-Key already stands for, closed and complete with ids."""
+    """The deletion that this Idempotency-Key stands for by now, closed and complete with ids.
+
+    Raises ``KeyReused`` and ``StillRunning``.
+    """
     if requester.key is None:
         return None
-    found = deletions.find_key(requester.workspace_id, requester.key, deadline=deadline)
-    if found is None:
+    record = deletions.keys.find(requester.workspace_id, requester.key, deadline=deadline)
+    if record is None:
         return None
-    request_hash, deletion_id, _ = found
-    if request_hash != requester.key.request_hash:
-        raise KeyReused
-    deletion = deletions.load(requester.workspace_id, deletion_id, deadline=deadline)
+    return deletion_of(record, requester.workspace_id, deletions, deadline)
+
+
+def deletion_of(
+    record: IdempotencyRecord, workspace_id: str, deletions: DeletionsTable, deadline: Deadline
+) -> Deletion:
+    """The deletion that a used key leads to; raises ``StillRunning`` while it is open."""
+    deletion_id = record.details["deletionId"]
+    deletion = deletions.load(workspace_id, deletion_id, deadline=deadline)
     if deletion is None or deletion.open:
         raise StillRunning(deletion_id)
     return deletion

@@ -7,7 +7,6 @@ however small the export and however slow the reads, and the next one goes on fr
 
 from __future__ import annotations
 
-import hashlib
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -17,16 +16,21 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from functions.unlink.clock import Deadline, now_iso
-from functions.unlink.errors import KeyReused, LinkNotFound, Unavailable, UnlinkError
+from functions.unlink.errors import LinkNotFound, Unavailable, UnlinkError
 from functions.unlink.procedures.export_lines import ExportStores, LineReader, Lines
 from functions.unlink.procedures.export_position import Position
-from functions.unlink.stores.deletions import IdempotencyKey
 from functions.unlink.stores.exports import (
     ExportGone,
     ExportRecords,
     UploadGone,
     object_key,
     tail_key,
+)
+from functions.unlink.stores.idempotency import (
+    IdempotencyKey,
+    IdempotencyRecord,
+    IdempotencyTable,
+    KeyTaken,
 )
 from functions.unlink.stores.queues import Queue
 
@@ -210,13 +214,14 @@ def begin_export(
     *,
     base_url: str,
     key: IdempotencyKey | None,
+    keys: IdempotencyTable,
     records: ExportRecords,
     queue: Queue,
     deadline: Deadline,
 ) -> dict[str, Any]:
     """Record and queue the export of a link, live or soft-deleted; returns the record.
 
-    The same key on the same link is the same export. Raises ``LinkNotFound``, ``KeyReused``.
+    Raises ``LinkNotFound``, ``KeyReused``.
     """
     workspace_id, link_id = link["workspaceId"], link["id"]
     record = {
@@ -227,30 +232,60 @@ def begin_export(
         "createdAt": now_iso(),
         "baseUrl": base_url,
     }
+    claim = None
     if key is not None:
-        # Its id follows from the key, so that a repetition meets the first one's record.
-        digest = hashlib.sha256(f"{workspace_id}\0{link_id}\0{key.key}".encode()).digest()
-        record["id"] = str(uuid.UUID(bytes=digest[:16], version=4))
-        record["requestHash"] = key.request_hash
+        kept = {"exportId": record["id"], "linkId": link_id, "createdAt": record["createdAt"]}
+        claim = keys.claim_action(workspace_id, key, kept)
     try:
-        created = records.create(workspace_id, record, deadline=deadline)
+        records.create(workspace_id, record, claim=claim, deadline=deadline)
     except ExportGone:
         raise LinkNotFound from None
-    if not created:
-        earlier = records.get(link_id, record["id"], deadline=deadline)
+    except KeyTaken:
+        earlier = keys.find(workspace_id, key, deadline=deadline) if key else None
         if earlier is None:
             # It expired just now, so nothing was recorded: another try will be.
-            raise Unavailable
-        if earlier["requestHash"] != record.get("requestHash"):
-            raise KeyReused
-        record = earlier
-    if record["state"] == "pending":
-        # Also for a repetition: the first request may not have lived to send it.
-        queue.send(
-            {"workspaceId": workspace_id, "linkId": link_id, "exportId": record["id"]},
-            deadline=deadline,
+            raise Unavailable from None
+        return begun_export(
+            earlier, workspace_id=workspace_id, records=records, queue=queue, deadline=deadline
         )
+    _send(record, queue, deadline)
     return record
+
+
+def begun_export(
+    record: IdempotencyRecord,
+    *,
+    workspace_id: str,
+    records: ExportRecords,
+    queue: Queue,
+    deadline: Deadline,
+) -> dict[str, Any]:
+    """The export that a used key leads to, as it was first answered: pending.
+
+    Also when an erasure of its link has removed it since.
+    """
+    kept = record.details
+    begun = {
+        "id": kept["exportId"],
+        "linkId": kept["linkId"],
+        "workspaceId": workspace_id,
+        "state": "pending",
+        "createdAt": kept["createdAt"],
+    }
+    now = records.get(begun["linkId"], begun["id"], deadline=deadline)
+    if now is not None and now["state"] == "pending":
+        # The first request may not have lived to send it.
+        _send(begun, queue, deadline)
+    return begun
+
+
+def _send(record: dict[str, Any], queue: Queue, deadline: Deadline) -> None:
+    message = {
+        "workspaceId": record["workspaceId"],
+        "linkId": record["linkId"],
+        "exportId": record["id"],
+    }
+    queue.send(message, deadline=deadline)
 
 
 def run_export(

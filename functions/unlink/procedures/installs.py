@@ -14,7 +14,6 @@ from functions.unlink.clock import Deadline, iso, iso_moment, now_iso
 from functions.unlink.errors import (
     Conflict,
     InvalidRequest,
-    KeyReused,
     LinkNotFound,
     NotFound,
     Unavailable,
@@ -22,7 +21,11 @@ from functions.unlink.errors import (
 from functions.unlink.ids import parse_click_id
 from functions.unlink.model import Moment, faults_of
 from functions.unlink.procedures.find import find_link
-from functions.unlink.stores.deletions import IdempotencyKey
+from functions.unlink.stores.idempotency import (
+    IdempotencyKey,
+    IdempotencyRecord,
+    IdempotencyTable,
+)
 from functions.unlink.stores.installs import InstallsTable
 from functions.unlink.stores.links import LinksTable
 
@@ -70,6 +73,7 @@ def record_install(
     *,
     workspace_id: str,
     key: IdempotencyKey | None,
+    keys: IdempotencyTable,
     links: LinksTable,
     installs: InstallsTable,
     deadline: Deadline,
@@ -87,11 +91,8 @@ def record_install(
     link = find_link(reference or "", workspace_id=workspace_id, links=links, deadline=deadline)
     if of_click is not None and of_click[0] != link["id"]:
         raise InvalidRequest(details=["clickId: a click of another link"])
-    if key is not None:
-        earlier = installs.earlier(link["id"], key, deadline=deadline)
-        if earlier is not None:
-            return _replay(earlier, key)
-    installed_at = _installed_at(new.installedAt)
+    now = now_iso()
+    installed_at = _installed_at(new, now)
     click_id = new.clickId
     if click_id is not None and of_click is not None:
         clicked_at = iso(of_click[1] / 1000)
@@ -113,41 +114,52 @@ def record_install(
         "deviceId": new.deviceId,
         "appVersion": new.appVersion,
         "installedAt": installed_at,
-        "createdAt": now_iso(),
+        "createdAt": now,
     }
-    obstacle = installs.record(workspace_id, install, key=key, deadline=deadline)
+    claim = None
+    if key is not None:
+        kept = {"installId": install["id"], "linkId": link["id"], "createdAt": now}
+        claim = keys.claim_action(workspace_id, key, kept)
+    obstacle = installs.record(workspace_id, install, claim=claim, deadline=deadline)
     if obstacle == "link":
         raise LinkNotFound
     if obstacle == "key" and key is not None:
-        earlier = installs.earlier(link["id"], key, deadline=deadline)
+        earlier = keys.find(workspace_id, key, deadline=deadline)
         if earlier is None:
             # It expired just now, so nothing was recorded: another try will be.
             raise Unavailable
-        return _replay(earlier, key)
+        return recorded_install(new, earlier, installs=installs, deadline=deadline)
     return install
 
 
-def _replay(earlier: dict[str, Any], key: IdempotencyKey) -> dict[str, Any]:
-    if earlier["requestHash"] != key.request_hash:
-        raise KeyReused
-    return {name: earlier["install"].get(name) for name in INSTALL_FIELDS}
+def recorded_install(
+    new: NewInstall, record: IdempotencyRecord, *, installs: InstallsTable, deadline: Deadline
+) -> dict[str, Any]:
+    """The install that a used key leads to, as it was first answered, from the same request.
+
+    A click that the request did not name itself was found by attribution. An erasure of the link
+    removes it, and nothing is kept to name it with: ``clickId`` is then None.
+    """
+    kept = record.details
+    installed_at = _installed_at(new, kept["createdAt"])
+    click_id = new.clickId
+    if click_id is None:
+        found = installs.get(kept["linkId"], installed_at, kept["installId"], deadline=deadline)
+        click_id = found["clickId"] if found is not None else None
+    return {
+        "id": kept["installId"],
+        "linkId": kept["linkId"],
+        "clickId": click_id,
+        "platform": new.platform,
+        "deviceId": new.deviceId,
+        "appVersion": new.appVersion,
+        "installedAt": installed_at,
+        "createdAt": kept["createdAt"],
+    }
 
 
-#: The members of an install in an answer.
-INSTALL_FIELDS = (
-    "id",
-    "linkId",
-    "clickId",
-    "platform",
-    "deviceId",
-    "appVersion",
-    "installedAt",
-    "createdAt",
-)
-
-
-def _installed_at(given: datetime | None) -> str:
-    return now_iso() if given is None else iso_moment(given)
+def _installed_at(new: NewInstall, now: str) -> str:
+    return now if new.installedAt is None else iso_moment(new.installedAt)
 
 
 def _since(installed_at: str) -> str:

@@ -28,7 +28,7 @@ from functions.unlink.model import DESTINATIONS, MAX_URL, NewLink, stored_fields
 from functions.unlink.policies import NAMES, Policies
 from functions.unlink.procedures.find import find_by_external_id, find_link
 from functions.unlink.stores.client import TransactionCancelled, in_parallel
-from functions.unlink.stores.deletions import IdempotencyKey
+from functions.unlink.stores.idempotency import IdempotencyKey
 from functions.unlink.stores.items import runs
 from functions.unlink.stores.link_counts import Quota
 from functions.unlink.stores.links import (

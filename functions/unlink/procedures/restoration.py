@@ -17,14 +17,15 @@ from functions.unlink.errors import (
     DeletionNotFound,
     DeletionOpen,
     InternalError,
-    KeyReused,
     StillRunning,
+    UnlinkError,
 )
 from functions.unlink.ids import new_time_ordered_id, time_of
 from functions.unlink.outcomes import Outcome
 from functions.unlink.policies import Policies
 from functions.unlink.procedures.deletion import Requester, lease_seconds
-from functions.unlink.stores.deletions import Deletion, DeletionsTable, KeyTaken
+from functions.unlink.stores.deletions import Deletion, DeletionsTable
+from functions.unlink.stores.idempotency import IdempotencyRecord, KeyTaken
 from functions.unlink.stores.links import DeletedState, LinksTable
 from functions.unlink.stores.restores import NOT_IN_DELETION, Fate, Restore, RestoresTable
 
@@ -85,11 +86,23 @@ def restore(
     Raises ``DeletionNotFound``, ``DeletionOpen`` while it is still deleting, ``KeyReused`` and
     ``StillRunning``.
     """
-    if (earlier := _replay(requester, stores, deadline)) is not None:
-        return earlier
     deletion = stores.deletions.load(requester.workspace_id, deletion_id, deadline=deadline)
     if deletion is None:
         raise DeletionNotFound
+    try:
+        return _restore_of(deletion, link_ids, requester, stores, deadline)
+    except UnlinkError as error:
+        error.deletion_id = deletion.id
+        raise
+
+
+def _restore_of(
+    deletion: Deletion,
+    link_ids: Sequence[str] | None,
+    requester: Requester,
+    stores: RestoreStores,
+    deadline: Deadline,
+) -> Restored:
     if deletion.open:
         raise DeletionOpen
     restore_id = new_time_ordered_id(after=deletion.id)
@@ -219,18 +232,23 @@ _FATES = {
 
 
 def _replay(requester: Requester, stores: RestoreStores, deadline: Deadline) -> Restored | None:
-    """The restore that this Idempotency-Key already stands for."""
+    """The restore that this Idempotency-Key stands for by now."""
     if requester.key is None:
         return None
-    workspace_id = requester.workspace_id
-    found = stores.deletions.find_key(workspace_id, requester.key, deadline=deadline)
-    if found is None:
+    keys = stores.deletions.keys
+    record = keys.find(requester.workspace_id, requester.key, deadline=deadline)
+    if record is None:
         return None
-    request_hash, deletion_id, restore_id = found
-    if request_hash != requester.key.request_hash or restore_id is None:
-        raise KeyReused
-    record = stores.restores.load(workspace_id, deletion_id, restore_id, deadline=deadline)
+    return restored_of(record, requester.workspace_id, stores, deadline)
+
+
+def restored_of(
+    record: IdempotencyRecord, workspace_id: str, stores: RestoreStores, deadline: Deadline
+) -> Restored:
+    """The restore that a used key leads to; raises ``StillRunning`` while links are pending."""
+    deletion_id, restore_id = record.details["deletionId"], record.details["restoreId"]
+    restore = stores.restores.load(workspace_id, deletion_id, restore_id, deadline=deadline)
     deletion = stores.deletions.load(workspace_id, deletion_id, deadline=deadline)
-    if record is None or deletion is None or record.pending:
-        raise StillRunning
-    return Restored(record, deletion)
+    if restore is None or deletion is None or restore.pending:
+        raise StillRunning(deletion_id)
+    return Restored(restore, deletion)

@@ -8,21 +8,20 @@ Items (``pk``, ``sk``):
 - outcome of one erasing transaction: the same ``pk``, ``DONE#{n}``, put by that transaction.
 - a restore of what this deletion took, by :mod:`~functions.unlink.stores.restores`: the same
   ``pk``, ``RESTORE#{restoreId}``.
-- idempotency: ``IDEM#{workspaceId}#{sha256(key)}``, ``IDEM``, kept 24 hours (``ttl``).
+- idempotency keys, by :mod:`~functions.unlink.stores.idempotency`.
 
 No method deletes or replaces an item, and no role of the stack may.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from functions.unlink.clock import Deadline, iso
 from functions.unlink.errors import InternalError, Unavailable
@@ -39,33 +38,15 @@ from functions.unlink.stores.client import (
     transact,
     update,
 )
+from functions.unlink.stores.idempotency import IdempotencyKey, IdempotencyTable, KeyTaken
 from functions.unlink.stores.items import from_item, to_item
 
 #: Ids that the header holds itself (4 KB); more are put as chunks of 2,500 (40 KB) before it.
 INLINE_IDS = 256
 CHUNK_IDS = 2_500
 
-#: How long the answer to an Idempotency-Key is kept, in seconds.
-IDEMPOTENCY_SECONDS = 24 * 3600
-
 #: Shards of the index of open deletions.
 OPEN_SHARDS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class IdempotencyKey:
-    """A client's key and the hash of everything that it stands for (method, path, body)."""
-
-    key: str
-    request_hash: str
-
-
-class Meaning(NamedTuple):
-    """What a used key stands for: a deletion, or a restore of one."""
-
-    request_hash: str
-    deletion_id: str
-    restore_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +129,6 @@ def quarantined_until(deletion: Deletion) -> int | None:
     return int(time_of(deletion.id)) + days * 86_400 if days else None
 
 
-class KeyTaken(Exception):
-    """Another request with the same Idempotency-Key was accepted first."""
-
-
 class SlotTaken(Exception):
     """Another deletion claimed the slot first."""
 
@@ -162,6 +139,7 @@ class DeletionsTable:
     def __init__(self, client: Any, name: str) -> None:
         self._client = client
         self.name = name
+        self.keys = IdempotencyTable(client, name)
 
     # -- read -------------------------------------------------------------------------------
 
@@ -270,16 +248,6 @@ class DeletionsTable:
             for number in item["positions"]["L"]:
                 deletion.outcomes[int(number["N"])] = Outcome.ERASED
 
-    def find_key(
-        self, workspace_id: str, key: IdempotencyKey, *, deadline: Deadline
-    ) -> Meaning | None:
-        """What the request did that used this key in the last day."""
-        item = read_item(self._client, self.name, key_of(workspace_id, key), deadline=deadline)
-        if item is None or int(item["ttl"]["N"]) <= time.time():
-            return None
-        found = from_item(item)
-        return Meaning(found["requestHash"], found["deletionId"], found.get("restoreId"))
-
     def lapsed(self, *, limit: int, deadline: Deadline) -> list[tuple[str, str]]:
         """``(workspace_id, deletion_id)`` of open deletions whose lease has run out."""
         items = lapsed_items(self._client, self.name, "OPEN", limit=limit, deadline=deadline)
@@ -331,9 +299,7 @@ class DeletionsTable:
         ]
         if key is not None:
             actions.append(
-                claim_action(
-                    self.name, deletion.workspace_id, key, {"deletionId": {"S": deletion.id}}
-                )
+                self.keys.claim_action(deletion.workspace_id, key, {"deletionId": deletion.id})
             )
         return actions
 
@@ -675,35 +641,6 @@ def lapsed_items(
             },
             Limit=limit,
         )["Items"]
-
-
-def claim_action(
-    table: str, workspace_id: str, key: IdempotencyKey, meaning: dict[str, Any]
-) -> dict[str, Any]:
-    """The transaction action that makes an idempotency key stand for ``meaning``."""
-    # Of two racing requests with one key only one is accepted; TTL removal may lag.
-    key_is_free = "attribute_not_exists(pk) OR #ttl<:now"
-    now = int(time.time())
-    return {
-        "Put": {
-            "TableName": table,
-            "Item": key_of(workspace_id, key)
-            | meaning
-            | {
-                "requestHash": {"S": key.request_hash},
-                "ttl": {"N": str(now + IDEMPOTENCY_SECONDS)},
-            },
-            "ConditionExpression": key_is_free,
-            "ExpressionAttributeNames": {"#ttl": "ttl"},
-            "ExpressionAttributeValues": {":now": {"N": str(now)}},
-        }
-    }
-
-
-def key_of(workspace_id: str, key: IdempotencyKey) -> dict[str, Any]:
-    """The key of the item that an idempotency key is kept in."""
-    digest = hashlib.sha256(key.key.encode()).hexdigest()
-    return {"pk": {"S": f"IDEM#{workspace_id}#{digest}"}, "sk": {"S": "IDEM"}}
 
 
 def _header_key(deletion: Deletion) -> dict[str, Any]:

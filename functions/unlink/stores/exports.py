@@ -18,6 +18,7 @@ from functions.unlink.clock import Deadline
 from functions.unlink.errors import InternalError
 from functions.unlink.stores.buckets import Bucket
 from functions.unlink.stores.client import TransactionCancelled, call, read_item, transact, update
+from functions.unlink.stores.idempotency import KeyTaken
 from functions.unlink.stores.items import from_item, to_item
 
 #: Days that an export can be fetched; the bucket's lifecycle rule says the same.
@@ -174,17 +175,22 @@ class ExportRecords:
         self._clicks = clicks
         self._links = links
 
-    def create(self, workspace_id: str, record: dict[str, Any], *, deadline: Deadline) -> bool:
-        """Create a record for a link that exists; False when there is one with this id.
+    def create(
+        self,
+        workspace_id: str,
+        record: dict[str, Any],
+        *,
+        claim: dict[str, Any] | None = None,
+        deadline: Deadline,
+    ) -> None:
+        """Create a record for a link that exists, in one transaction with ``claim``, the action
+        that claims its Idempotency-Key.
 
-        Raises :class:`ExportGone` when the link is gone.
+        Raises :class:`ExportGone` when the link is gone, ``KeyTaken`` when the key is used.
         """
         link_exists = "attribute_exists(pk)"
-        # Or its record only waits for an erasure: the id follows from a key that may be used again.
-        id_is_free = "attribute_not_exists(pk) OR #ttl<=:expired"
-        now = int(time.time())
-        ttl = now + KEPT_DAYS * 24 * 3600 + LINGERS
-        actions = [
+        ttl = int(time.time()) + KEPT_DAYS * 24 * 3600 + LINGERS
+        actions: list[dict[str, Any]] = [
             {
                 "ConditionCheck": {
                     "TableName": self._links,
@@ -200,22 +206,21 @@ class ExportRecords:
                     "TableName": self._clicks,
                     "Item": _key(record["linkId"], record["id"])
                     | to_item(record | {"version": 0, "ttl": ttl}),
-                    "ConditionExpression": id_is_free,
-                    "ExpressionAttributeNames": {"#ttl": "ttl"},
-                    "ExpressionAttributeValues": {":expired": {"N": str(now + LINGERS)}},
                 }
             },
         ]
+        if claim is not None:
+            actions.append(claim)
         try:
             transact(self._client, actions, deadline=deadline)
         except TransactionCancelled as cancelled:
-            link_is_gone, id_is_taken = cancelled.refused
+            link_is_gone, _, *key_is_taken = cancelled.refused
+            # A key that is taken leads to an answer, whatever became of the link.
+            if any(key_is_taken):
+                raise KeyTaken from None
             if link_is_gone:
                 raise ExportGone from None
-            if id_is_taken:
-                return False
             raise InternalError from cancelled
-        return True
 
     def get(self, link_id: str, export_id: str, *, deadline: Deadline) -> dict[str, Any] | None:
         """The record, strongly consistent; None when there is none, or it has expired."""

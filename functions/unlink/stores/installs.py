@@ -1,14 +1,11 @@
 """Installs in the ``clicks`` table, under their link so that they go with it.
 
 Items: install ``pk={linkId}``, ``sk=INSTALL#{installedAt}#{id}``, which names its link as
-``linkId`` and, through its ``clickId``, once more; the answer to an ``Idempotency-Key``
-``pk={linkId}``, ``sk=IDEM#{hash}``, removed by TTL.
+``linkId`` and, through its ``clickId``, once more.
 """
 
 from __future__ import annotations
 
-import hashlib
-import time
 from typing import Any
 
 from functions.unlink.clock import Deadline
@@ -22,7 +19,6 @@ from functions.unlink.stores.client import (
     read_item,
     transact,
 )
-from functions.unlink.stores.deletions import IDEMPOTENCY_SECONDS, IdempotencyKey
 from functions.unlink.stores.items import from_item, to_item
 
 #: Clicks of a shard that are looked at in one call for the last that is no bot's.
@@ -71,27 +67,27 @@ class InstallsTable:
         found = [click for click in in_parallel(of_shard, list(range(SHARDS))) if click]
         return max(found)[1] if found else None
 
-    def earlier(
-        self, link_id: str, key: IdempotencyKey, *, deadline: Deadline
+    def get(
+        self, link_id: str, installed_at: str, install_id: str, *, deadline: Deadline
     ) -> dict[str, Any] | None:
-        """``{requestHash, install}`` of the request that used this key in the last day."""
-        item = read_item(self._client, self._clicks, _key_key(link_id, key), deadline=deadline)
-        if item is None or int(item["ttl"]["N"]) <= time.time():
-            return None
-        return from_item(item)
+        """An install; None when an erasure of its link has removed or detached it."""
+        key = {"pk": {"S": link_id}, "sk": {"S": f"INSTALL#{installed_at}#{install_id}"}}
+        item = read_item(self._client, self._clicks, key, deadline=deadline)
+        return from_item(item) if item else None
 
     def record(
         self,
         workspace_id: str,
         install: dict[str, Any],
         *,
-        key: IdempotencyKey | None,
+        claim: dict[str, Any] | None,
         deadline: Deadline,
     ) -> str | None:
         """Put an install and count it on its day, in one transaction.
 
-        None when it was recorded, ``"link"`` when the link is not live, ``"key"`` when another
-        request with this key was first.
+        ``claim`` is the action that claims its Idempotency-Key. None when it was recorded,
+        ``"link"`` when the link is not live, ``"key"`` when another request with this key was
+        first.
         """
         link_id, installed_at = install["linkId"], install["installedAt"]
         link_is_live = "attribute_exists(livePk)"
@@ -124,36 +120,15 @@ class InstallsTable:
                 }
             },
         ]
-        if key is not None:
-            # Of two racing requests with one key only one is recorded; TTL removal may lag.
-            key_is_free = "attribute_not_exists(pk) OR #ttl<:now"
-            answered = {
-                "requestHash": key.request_hash,
-                "install": {name: value for name, value in install.items() if value is not None},
-                "ttl": int(time.time()) + IDEMPOTENCY_SECONDS,
-            }
-            actions.append(
-                {
-                    "Put": {
-                        "TableName": self._clicks,
-                        "Item": _key_key(link_id, key) | to_item(answered),
-                        "ConditionExpression": key_is_free,
-                        "ExpressionAttributeNames": {"#ttl": "ttl"},
-                        "ExpressionAttributeValues": {":now": {"N": str(int(time.time()))}},
-                    }
-                }
-            )
+        if claim is not None:
+            actions.append(claim)
         try:
             transact(self._client, actions, deadline=deadline)
         except TransactionCancelled as cancelled:
-            if cancelled.refused[0]:
-                return "link"
+            # A key that is taken leads to an answer, whatever became of the link.
             if cancelled.refused[-1]:
                 return "key"
+            if cancelled.refused[0]:
+                return "link"
             raise InternalError from cancelled
         return None
-
-
-def _key_key(link_id: str, key: IdempotencyKey) -> dict[str, Any]:
-    digest = hashlib.sha256(key.key.encode()).hexdigest()
-    return {"pk": {"S": link_id}, "sk": {"S": f"IDEM#{digest}"}}

@@ -18,7 +18,7 @@ from typing import Any
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import KeyReused, StillRunning, UnlinkError
 from functions.unlink.stores.client import ConditionFailed, call, update
-from functions.unlink.stores.deletions import IDEMPOTENCY_SECONDS, IdempotencyKey, key_of
+from functions.unlink.stores.idempotency import IDEMPOTENCY_SECONDS, IdempotencyKey, item_key
 
 #: Seconds after which a request that never answered is taken for dead: more than the timeout of
 #: any function behind the gateway (29 s). Whoever repeats it then runs it anew.
@@ -66,7 +66,7 @@ class RequestsTable:
                 self._client.put_item,
                 deadline=deadline,
                 TableName=self.name,
-                Item=key_of(workspace_id, key)
+                Item=item_key(workspace_id, key)
                 | {
                     "requestHash": {"S": key.request_hash},
                     "claim": claim,
@@ -97,7 +97,7 @@ class RequestsTable:
         met = update(
             self._client,
             self.name,
-            key_of(workspace_id, key),
+            item_key(workspace_id, key),
             "SET claim=:claim, leaseUntil=:lease, #before=:before",
             condition=still_dead,
             values={
@@ -164,7 +164,7 @@ class RequestsTable:
             update(
                 self._client,
                 self.name,
-                key_of(workspace_id, key),
+                item_key(workspace_id, key),
                 expression,
                 condition=claim_is_ours,
                 values=values | {":claim": {"S": claim.id}},

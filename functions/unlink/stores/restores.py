@@ -27,11 +27,9 @@ from functions.unlink.stores.client import (
 )
 from functions.unlink.stores.deletions import (
     OPEN_SHARDS,
-    IdempotencyKey,
-    KeyTaken,
-    claim_action,
     lapsed_items,
 )
+from functions.unlink.stores.idempotency import IdempotencyKey, IdempotencyTable, KeyTaken
 from functions.unlink.stores.items import from_item, to_item
 
 
@@ -107,6 +105,7 @@ class RestoresTable:
     def __init__(self, client: Any, name: str) -> None:
         self._client = client
         self.name = name
+        self._keys = IdempotencyTable(client, name)
 
     def create(self, restore: Restore, *, key: IdempotencyKey | None, deadline: Deadline) -> None:
         """Write the intent; raises :class:`KeyTaken` when another request used the key."""
@@ -132,14 +131,10 @@ class RestoresTable:
             with suppress(ConditionFailed):
                 call(self._client.put_item, deadline=deadline, **put)
             return
-        claim = claim_action(
-            self.name,
+        claim = self._keys.claim_action(
             restore.workspace_id,
             key,
-            {
-                "deletionId": {"S": restore.deletion_id},
-                "restoreId": {"S": restore.id},
-            },
+            {"deletionId": restore.deletion_id, "restoreId": restore.id},
         )
         try:
             transact(self._client, [{"Put": put}, claim], deadline=deadline)
