@@ -7,7 +7,7 @@ import hashlib
 import json
 import time
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -418,7 +418,10 @@ def test_no_credential_is_in_a_log(stack: LocalStack, setting: Setting) -> None:
 
 
 def test_parallel_clients_of_one_key_get_exactly_the_limit(stack: LocalStack) -> None:
-    """120 requests in one window of the free plan, from 4 clients at once: 100 pass."""
+    """Requests over the limit of the free plan, from 4 clients at once: 100 pass in a window.
+
+    A slow machine spreads them over several windows; each is exact by itself.
+    """
 
     def send(key: str, times: int) -> list[Answer]:
         client = Client(stack.base_url, key)
@@ -428,21 +431,28 @@ def test_parallel_clients_of_one_key_get_exactly_the_limit(stack: LocalStack) ->
     workspace, other = stack.new_workspace("free"), stack.new_workspace("free")
     # Functions start now and not within the window; another key counts for itself.
     assert {answer.status for answer in send(other.read_key, 20)} == {200}
-    left = 60 - time.time() % 60
-    if left < 25:
-        time.sleep(left + 0.2)
-    window = int(time.time()) // 60
 
-    answers = send(workspace.read_key, 120)
-    assert int(time.time()) // 60 == window, "too slow to stay in one window"
+    answers: list[Answer] = []
+    for _ in range(5):
+        answers += send(workspace.read_key, 120)
+        if any(answer.status == 429 for answer in answers):
+            break
 
-    assert Counter(answer.status for answer in answers) == {200: 100, 429: 20}
-    passed = [answer for answer in answers if answer.status == 200]
-    places = Counter(int(answer.headers["x-ratelimit-remaining"]) for answer in passed)
-    assert places == Counter(range(100))
+    statuses: dict[int, Counter[int]] = defaultdict(Counter)
+    places: dict[int, Counter[int]] = defaultdict(Counter)
+    for answer in answers:
+        reset = int(answer.headers["x-ratelimit-reset"])
+        assert reset % 60 == 0
+        statuses[reset][answer.status] += 1
+        if answer.status == 200:
+            places[reset][int(answer.headers["x-ratelimit-remaining"])] += 1
+    assert any(found[429] for found in statuses.values())
+    for reset, found in statuses.items():
+        passed = min(100, found.total())
+        assert found == Counter({200: passed, 429: found.total() - passed})
+        assert places[reset] == Counter(range(100 - passed, 100))
     for answer in answers:
         assert answer.headers["x-ratelimit-limit"] == "100"
-        assert int(answer.headers["x-ratelimit-reset"]) == (window + 1) * 60
         if answer.status == 429:
             seconds = answer.json["retryAfter"]
             assert answer.headers["retry-after"] == str(seconds)

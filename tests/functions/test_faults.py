@@ -6,12 +6,13 @@ chunks, several statements, several transactions.
 
 from __future__ import annotations
 
-import socket
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from functions import deletions as deletions_function
 from functions.unlink.clock import Deadline
@@ -41,6 +42,7 @@ from tests.functions.faults import (
     faults_of_call,
     kill_after_second,
 )
+from tests.functions.virtual_time import VirtualClock
 
 pytestmark = pytest.mark.engine
 
@@ -173,21 +175,32 @@ def test_each_call_of_the_resuming_worker_fails_once_in_each_way(
 def test_a_call_that_hangs_just_before_the_deadline_leaves_time_to_answer(
     deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the clients' own timeouts, against a server that accepts and never answers."""
+    """In virtual time: the call that hangs takes all that the client's own timeouts allow."""
     world, faulty = _faulty_world(deployed)
     ids = world.create(LINKS)
-    with socket.create_server(("127.0.0.1", 0)) as silent, monkeypatch.context() as elsewhere:
-        elsewhere.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{silent.getsockname()[1]}")
-        hanging = aws.client.__wrapped__("dynamodb")
-        faulty.fault, faulty.every = _first("batch_execute_statement", hanging), True
-        monkeypatch.setattr(deletions_function, "_stores", lambda: world.stores)
-        timeout = ANSWER_MARGIN + 0.5
-        began = time.monotonic()
+    clock, answered = VirtualClock(monkeypatch), threading.Event()
+    hanging: list[float] = []
 
-        event = api_event("DELETE", "/api/links", workspace_id=world.workspace_id, body=ids)
-        status, body = ask(deletions_function.handler, event, seconds=timeout)
+    def hang_once(name: str, call: Callable[[], Any], _parameters: dict[str, Any]) -> Any:
+        if name != "batch_execute_statement":
+            return call()
+        if not hanging:
+            hanging.append(aws.client("dynamodb").meta.config.read_timeout)
+            assert answered.wait(60)
+            clock.pass_by(hanging[0])
+            raise ReadTimeoutError(endpoint_url="http://engine")
+        answer = call()
+        answered.set()
+        return answer
 
-        assert time.monotonic() - began < timeout
+    faulty.fault, faulty.every = hang_once, True
+    monkeypatch.setattr(deletions_function, "_stores", lambda: world.stores)
+    timeout = ANSWER_MARGIN + 0.5
+
+    event = api_event("DELETE", "/api/links", workspace_id=world.workspace_id, body=ids)
+    status, body = ask(deletions_function.handler, event, seconds=timeout)
+
+    assert hanging[0] <= clock.passed < timeout
     faulty.fault = None
     assert status == 202
     # Of the first slice's two batches one hung, and no other slice was begun.
@@ -268,19 +281,6 @@ def test_a_hand_over_that_fails_is_left_to_the_schedule(
     assert answered.ids_with(Outcome.PENDING) == ids
     _recover(world, monkeypatch, hours=1)
     _check(world, "soft delete", ids, [], answered, "handing over", accepted=True)
-
-
-def _first(operation: str, hanging: Any) -> Callable[[str, Callable[[], Any], dict[str, Any]], Any]:
-    """The first call of this operation is ``hanging``'s, the others are answered."""
-    met: list[str] = []
-
-    def fault(name: str, call: Callable[[], Any], parameters: dict[str, Any]) -> Any:
-        if name != operation or met:
-            return call()
-        met.append(name)
-        return getattr(hanging, name)(**parameters)
-
-    return fault
 
 
 def _calls_of(deployed: dict[str, str], run: Run, count: int) -> int:
