@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
 from functions.unlink import metrics
 from functions.unlink.clock import Deadline, iso
+from functions.unlink.fairness import take_turns
 from functions.unlink.ids import time_of
 from functions.unlink.metrics import reporting
 from functions.unlink.procedures.deletion import Stores, resume
@@ -35,8 +37,13 @@ from functions.unlink.stores.restores import RestoresTable
 #: What is kept of the invocation's time for the record and the hand-over, in seconds.
 MARGIN = 5.0
 
-#: Lapsed deletions that one run of the schedule looks at, per shard of the index.
-SWEEP = 25
+#: Lapsed deletions (and restores) that one run of the schedule works on, and how many of each shard
+#: of the index it chooses them from: enough that one workspace does not hide the others.
+SWEEP = 100
+LOOK = 1_000
+
+#: Seconds that one of them gets; what is left then goes to the queue, which is fair.
+TURN_SECONDS = 30.0
 
 #: After how long without a sign of it an erasure is looked at again: the queue's delay and a
 #: worker's longest run pass before, and looking too early only repeats what is under way.
@@ -67,12 +74,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         ),
     )
     if "Records" not in event:
-        lapsed = stores.deletions.lapsed(limit=SWEEP, deadline=deadline)
+        lapsed = stores.deletions.lapsed(limit=LOOK, deadline=deadline)
         metrics.count("LapsedDeletions", len(lapsed))
         metrics.measure("OldestLapsedDeletion", _oldest(each for _, each in lapsed))
-        for workspace_id, deletion_id in lapsed:
+        for workspace_id, deletion_id in take_turns(lapsed, itemgetter(0))[:SWEEP]:
             if not deadline.passed:
-                _resume(workspace_id, deletion_id, stores, deadline)
+                turn = Deadline(TURN_SECONDS, within=deadline)
+                _resume(workspace_id, deletion_id, stores, turn)
         _finish_restores(stores, deadline)
         _look_after_erasures(stores, deadline)
         return {}
@@ -90,7 +98,8 @@ def _finish_restores(stores: Stores, deadline: Deadline) -> None:
     """Go on with the restores whose worker died."""
     table = RestoresTable(client("dynamodb"), setting("DELETIONS_TABLE"))
     its_stores = RestoreStores(links=stores.links, deletions=stores.deletions, restores=table)
-    for key in table.lapsed(limit=SWEEP, deadline=deadline):
+    lapsed = table.lapsed(limit=LOOK, deadline=deadline)
+    for key in take_turns(lapsed, itemgetter(0))[:SWEEP]:
         if deadline.passed:
             return
         try:
@@ -106,8 +115,9 @@ def _look_after_erasures(stores: Stores, deadline: Deadline) -> None:
     # Of all: one that is worked on for ever is as late as one that nobody looks at.
     metrics.measure("OldestErasure", _oldest(each.deletion_id for each in erasing))
     since = iso(time.time() - STALLED_SECONDS)
-    for looked_at, workspace_id, deletion_id in erasing[:STALLED_SWEEP]:
-        if looked_at >= since or deadline.passed:
+    stalled = [each for each in erasing if each.looked_at < since]
+    for _, workspace_id, deletion_id in take_turns(stalled, itemgetter(1))[:STALLED_SWEEP]:
+        if deadline.passed:
             return
         where = {"workspaceId": workspace_id, "deletionId": deletion_id}
         try:
