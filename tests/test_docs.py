@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -15,8 +14,6 @@ import pytest
 
 from functions.unlink.errors import UnlinkError
 from functions.unlink.policies import Policies
-from functions.unlink.stores.erasures import SUMS
-from local import run
 from tests.readme import API, README, ROOT, called_routes, documented_routes, listed_routes
 from tests.template import resources, synthesized_template
 
@@ -159,21 +156,6 @@ def test_the_policies_of_a_workspace_are_listed() -> None:
     assert listed == [field.name.replace("_", "-") for field in fields(Policies)]
 
 
-def test_a_whole_receipt_is_shown() -> None:
-    shown = re.search(r'"receipt": (\{[^}]*\})', _text(API))
-    assert shown
-    assert json.loads(shown[1]).keys() == {*SUMS, "rescannedAt"}
-
-
-def test_the_readme_lists_what_a_run_writes_for_callers() -> None:
-    written = set(
-        re.findall(r'^        "([A-Z_]+)": ', inspect.getsource(run._write_env), re.MULTILINE)
-    )
-    listed = set(re.findall(r"^\| `([A-Z_]+)` \|", _text(README), re.MULTILINE))
-    assert "BASE_URL" in written
-    assert written == listed
-
-
 @pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
 def test_every_make_target_that_a_document_names_exists(document: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -203,15 +185,3 @@ def _anchors(document: Path) -> set[str]:
     text = _FENCE.sub("", document.read_text(encoding="utf-8"))
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-def test_every_path_of_the_file_map_exists() -> None:
-    section = _text(README).partition("## Where things are\n")[2].partition("\n## ")[0]
-    paths = re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
-    assert len(paths) > 5
-    assert [path for path in paths if not list(ROOT.glob(path.rstrip("/")))] == []
-
-
-def test_changes_that_are_not_released_have_their_place() -> None:
-    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    assert re.search(r"^## Unreleased$", changelog, re.MULTILINE)
