@@ -28,7 +28,7 @@ from functions.unlink.errors import (
 )
 from functions.unlink.ids import NEVER, new_time_ordered_id, time_of
 from functions.unlink.outcomes import Outcome
-from functions.unlink.procedures.read_budget import PacedBudget, ReadBudget
+from functions.unlink.procedures.read_budget import LeasedBudget, PacedBudget, ReadBudget
 from functions.unlink.procedures.selection import Selection, select, too_broad
 from functions.unlink.stores.client import TransactionCancelled, in_parallel
 from functions.unlink.stores.deletions import (
@@ -383,9 +383,9 @@ def _run_accepted(
         raise
 
 
-def lease_seconds(deadline: Deadline, longest: float = LEASE_SECONDS) -> float:
-    """How long a worker with this deadline needs its lease."""
-    return min(longest, max(0.0, deadline.remaining()) + LEASE_MARGIN)
+def lease_seconds(deadline: Deadline) -> float:
+    """How long a worker with this deadline needs its lease, before it renews it."""
+    return min(LEASE_SECONDS, max(0.0, deadline.remaining()) + LEASE_MARGIN)
 
 
 # -- run ------------------------------------------------------------------------------------
@@ -437,9 +437,7 @@ def resume(
     deletion = stores.deletions.load(workspace_id, deletion_id, deadline=deadline)
     if deletion is None or not deletion.open:
         return None
-    # Resolving a filter cannot be gone on with by another worker, so its lease is not renewed.
-    longest = RESOLVE_SECONDS + LEASE_MARGIN if deletion.state == "accepted" else LEASE_SECONDS
-    seconds = lease_seconds(deadline, longest)
+    seconds = lease_seconds(deadline)
     if not stores.deletions.take_over(deletion, seconds=seconds, deadline=deadline):
         return None
     if deletion.state == "accepted" and not _resolve(deletion, stores, deadline):
@@ -456,12 +454,24 @@ def _resolve(deletion: Deletion, stores: Stores, deadline: Deadline) -> bool:
     selector = deletion.selector
     if selector is None:
         return True
-    patience = Deadline(deletion.lease_until - time.time() - LEASE_MARGIN, within=deadline)
+    patience = Deadline(RESOLVE_SECONDS, within=deadline)
     had_it_all = patience.remaining() >= RESOLVE_SECONDS - 1
-    budget = None
+    paced = None
     if selector.reads_per_minute is not None:
-        budget = PacedBudget(selector.reads_per_minute, deadline=patience)
-    selection = _select(selector, deletion.workspace_id, stores, patience, budget)
+        paced = PacedBudget(selector.reads_per_minute, deadline=patience)
+    held = True
+
+    def renew() -> bool:
+        nonlocal held
+        held = held and _lease_is_held(deletion, stores, deadline)
+        return held
+
+    selection = _select(
+        selector, deletion.workspace_id, stores, patience, LeasedBudget(renew, paced)
+    )
+    if not held:
+        # Another worker resolves the filter.
+        return False
     refusal = _why_not(selection, selector)
     if refusal is None and not selection.complete and had_it_all:
         # Nor would another worker come to its end, who begins anew.

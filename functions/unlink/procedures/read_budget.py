@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from functions.unlink.clock import Deadline
@@ -63,6 +64,24 @@ class RequestBudget:
                 limit=limit,
                 retry_after=wait,
             )
+
+
+class LeasedBudget:
+    """The budget of a worker: before each read it renews the worker's lease, if it is time.
+
+    ``renew`` is False when another worker has the lease; the resolution then ends unfinished.
+    """
+
+    def __init__(self, renew: Callable[[], bool], budget: ReadBudget | None) -> None:
+        self._renew = renew
+        self._budget = budget
+
+    def open(self) -> None:
+        if self._budget is not None:
+            self._budget.open()
+
+    def take(self, links: int) -> bool:
+        return self._renew() and (self._budget is None or self._budget.take(links))
 
 
 class PacedBudget:

@@ -23,7 +23,7 @@ from functions.unlink.errors import (
 from functions.unlink.ids import new_time_ordered_id, time_of
 from functions.unlink.outcomes import Outcome
 from functions.unlink.policies import Policies
-from functions.unlink.procedures.deletion import Requester, lease_seconds
+from functions.unlink.procedures.deletion import LEASE_MARGIN, Requester, lease_seconds
 from functions.unlink.stores.deletions import Deletion, DeletionsTable
 from functions.unlink.stores.idempotency import IdempotencyRecord, KeyTaken
 from functions.unlink.stores.links import DeletedState, LinksTable
@@ -183,6 +183,8 @@ def _run(record: Restore, deletion: Deletion, stores: RestoreStores, deadline: D
 
     Every write may be repeated: a link that is live again is restored, whoever did it.
     """
+    # Not past the lease: the schedule finishes what is left, under a lease of its own.
+    deadline = Deadline(record.lease_until - time.time() - LEASE_MARGIN, within=deadline)
     positions = record.pending
     ids = [deletion.link_ids[position] for position in positions]
     states = stores.links.deleted_states(record.workspace_id, ids, deadline=deadline)
