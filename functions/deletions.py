@@ -489,6 +489,8 @@ def _links_restored(request: Request, done: Restored, malformed: list[str]) -> A
     headers, noted = _about(done.deletion)
     refused = done.refused + [{"id": each, "reason": NOT_IN_DELETION} for each in malformed]
     answer: dict[str, Any] = {"restoredIds": done.restored_ids, "refused": refused}
+    if done.to_be_purged:
+        answer["toBePurged"] = done.to_be_purged
     noted |= {"restoreId": done.restore.id, "restored": len(answer["restoredIds"])}
     if done.pending_ids:
         headers |= _record_of(done.deletion, request)

@@ -354,11 +354,25 @@ class RefusedRestore(_Answer):
     reason: Literal["erased", "expired", "deletedAgain", "notDeleted", "notInDeletion"]
 
 
+class PurgedLater(_Answer):
+    """A restored link whose workspace purges expired links, and when that will be."""
+
+    id: LinkId
+    purgeAt: Time
+
+
 class RestoredLinks(_Answer):
     """What became of each id."""
 
     restoredIds: list[LinkId]
     refused: list[RefusedRestore]
+    toBePurged: Annotated[
+        list[PurgedLater],
+        Field(
+            description="Of the restored links, those that expired so long ago that they would be"
+            " purged at once: they stay for seven days, unless their expiresAt is changed."
+        ),
+    ] = []
 
 
 class PendingRestore(RestoredLinks):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any
 
 #: Days that a click is kept when its workspace has no policy of its own: as long as analytics look
@@ -67,6 +68,19 @@ class Policies:
         days = self.click_retention_days
         kept = {} if days == DEFAULT_CLICK_RETENTION_DAYS else {_CLICK_RETENTION: days or 0}
         return self.record() | schemes | kept
+
+    def of_a_purge(self, expires_at: str | None) -> dict[str, Any]:
+        """The attributes by which a live link is erased some days after it expires.
+
+        ``ttl`` is when DynamoDB may remove it (Unix seconds), ``policies`` what the erasure that
+        follows must know: its functions may not read ``access``. None for an attribute that the
+        link is not to have. Every write that sets ``expiresAt`` or makes a link live needs both.
+        """
+        days = self.purge_expired_after_days
+        if expires_at is None or days is None:
+            return {"ttl": None, "policies": None}
+        expiry = int(datetime.fromisoformat(expires_at).timestamp())
+        return {"ttl": expiry + days * 86_400, "policies": self.record()}
 
     def full(self) -> dict[str, int | bool | list[str] | None]:
         """Every policy by camelCase name."""

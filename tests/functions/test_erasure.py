@@ -16,9 +16,10 @@ from functions import resume
 from functions.unlink import metrics
 from functions.unlink.clock import Deadline, now_iso
 from functions.unlink.errors import ShortCodeTaken
-from functions.unlink.ids import new_short_code
+from functions.unlink.ids import new_short_code, shard_of
 from functions.unlink.model import NewLink
 from functions.unlink.policies import Policies
+from functions.unlink.procedures import cleanup
 from functions.unlink.procedures.cleanup import clean_up
 from functions.unlink.procedures.erasure import requeue
 from functions.unlink.procedures.links import create_links, update_link
@@ -27,8 +28,9 @@ from functions.unlink.stores import clicks as clicks_store
 from functions.unlink.stores import erasures as erasures_store
 from functions.unlink.stores.restores import RestoresTable
 from tests.functions.erasing import Erasing, click_item, erasing
+from tests.functions.virtual_time import VirtualClock, virtual_clock
 
-__all__ = ["erasing"]
+__all__ = ["erasing", "virtual_clock"]
 
 pytestmark = pytest.mark.engine
 
@@ -270,6 +272,77 @@ def test_a_large_erasure_under_way_is_late_but_not_queued_a_second_time(
 
     assert schedule() == pytest.approx(5 * 3600, abs=60)
     assert len(erasing.messages) == 1
+
+
+def test_an_erasure_that_is_worked_on_is_never_queued_again(
+    erasing: Erasing,
+    schedule: Callable[[], float],
+    virtual_clock: VirtualClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An hour of steady work: a message every two minutes, and the schedule every minute."""
+    monkeypatch.setattr(cleanup, "LINKS_A_MESSAGE", 1)
+    deletion, records = erasing.erase(erasing.world.create(30))
+    assert erasing.cleanup(records) == []
+    assert len(erasing.messages) == 30
+
+    for minute in range(60):
+        virtual_clock.pass_by(60)
+        if minute % 2:
+            assert erasing.work(erasing.messages.pop(0))
+        schedule()
+        assert len(erasing.messages) == 30 - (minute + 1) // 2
+
+    assert erasing.header(deletion.id).state == "complete"
+    assert erasing.receipt(deletion.id) == receipt(30)
+
+
+def test_workers_of_one_minute_postpone_the_stall_check_once(
+    erasing: Erasing, virtual_clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cleanup, "LINKS_A_MESSAGE", 1)
+    _, records = erasing.erase(erasing.world.create(9))
+    erasing.cleanup(records)
+    postponed: list[str] = []
+    table = erasing.world.stores.erasures
+    advance = table._advance
+
+    def count(workspace_id: str, deletion_id: str, expression: str, *args: Any, **more: Any) -> Any:
+        postponed.append(expression)
+        return advance(workspace_id, deletion_id, expression, *args, **more)
+
+    monkeypatch.setattr(table, "_advance", count)
+    virtual_clock.pass_by(90)
+
+    for _ in range(4):
+        erasing.work(erasing.messages.pop())
+    assert postponed == ["SET openSk=:now"]
+    virtual_clock.pass_by(59)
+    erasing.work(erasing.messages.pop())
+    assert len(postponed) == 1
+    virtual_clock.pass_by(2)
+    for _ in range(2):
+        erasing.work(erasing.messages.pop())
+    assert postponed == ["SET openSk=:now"] * 2
+
+
+def test_the_last_look_in_a_receipt_never_goes_back(erasing: Erasing) -> None:
+    """Two workers of one sum: the one with the earlier look commits later."""
+    links = erasing.world.create(40)
+    shard = shard_of(links[0])
+    first, second = [link_id for link_id in links if shard_of(link_id) == shard][:2]
+    deletion, _ = erasing.erase([first, second])
+    erasures, workspace_id = erasing.world.stores.erasures, erasing.world.workspace_id
+    early, late = "2026-01-01T00:00:01.000Z", "2026-01-01T00:00:02.000Z"
+
+    for link_id, looked_at in ((first, late), (second, early)):
+        erasures.finish(
+            workspace_id, deletion.id, [link_id], looked_at=looked_at, deadline=Deadline(10)
+        )
+
+    found = erasures.receipt(workspace_id, deletion.id, deadline=Deadline(10))
+    assert found["rescannedAt"] == late
+    assert found["links"] == 2
 
 
 def _five_hours_later(monkeypatch: pytest.MonkeyPatch) -> None:

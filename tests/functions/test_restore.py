@@ -170,7 +170,7 @@ def test_a_stale_worker_of_the_restore_cannot_bring_links_back_again(world: Worl
         list(states.values()),
         deletion_id=deletion.id,
         restore_id=done.restore.id,
-        purge_days=None,
+        purges=[{"ttl": None, "policies": None}],
         deadline=Deadline(5),
     )
 

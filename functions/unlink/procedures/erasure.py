@@ -142,6 +142,7 @@ def erase_what_hangs_on(
     deadline = Deadline(max(deadline.remaining(), 0) + LAST_WORDS)
     # Images again, now that no renderer that saw the link can still be at work.
     stores.images.remove([key for each in done for key in each.qr_keys], deadline=deadline)
+    completed = {""}
     for deletion_id in {each.deletion_id: None for each in erasures if each.deletion_id}:
         finished = [each.link_id for each in done if each.deletion_id == deletion_id]
         if finished:
@@ -162,13 +163,18 @@ def erase_what_hangs_on(
                 workspace_id, deletion_id, finished, looked_at=last_look, deadline=deadline
             )
         # Also when nothing was left to do: the worker before may have died just here.
-        complete_if_done(workspace_id, deletion_id, erasures=stores.erasures, deadline=deadline)
+        if complete_if_done(workspace_id, deletion_id, erasures=stores.erasures, deadline=deadline):
+            completed.add(deletion_id)
     if left and not failed:
         rest = [link for link in removed if link.id in left]
         stores.erase_queue.send(message_of(workspace_id, rest), deadline=deadline, delay=0)
-        # Else the schedule would take it for stalled and queue it again, every ten minutes.
-        for deletion_id in {each.deletion_id for each in open_ones if each.link_id in left} - {""}:
-            stores.erasures.look_again_later(workspace_id, deletion_id, deadline=deadline)
+    if not failed:
+        # Whether links were finished or handed over: else the schedule would take an erasure that
+        # is worked on for stalled, and queue all that is left of it again every ten minutes.
+        for deletion_id in {each.deletion_id for each in open_ones} - completed:
+            stores.erasures.look_again_later(
+                workspace_id, deletion_id, seen=heads[deletion_id].looked_at, deadline=deadline
+            )
     return not failed
 
 

@@ -36,7 +36,6 @@ from functions.unlink.stores.links import (
     ExternalIdTaken,
     LinksTable,
     LinkState,
-    purge_at,
 )
 from functions.unlink.stores.requests import RequestsTable
 
@@ -89,8 +88,9 @@ def create_links(
         for link, link_id in zip(new, link_ids(len(new)), strict=True)
     ]
     for item in items:
-        purge = _purge(item.get("expiresAt"), policies) | _click_retention(policies)
-        item |= {k: v for k, v in purge.items() if v is not None}
+        purge = (policies or Policies()).of_a_purge(item.get("expiresAt"))
+        purge |= _click_retention(policies)
+        item |= {name: value for name, value in purge.items() if value is not None}
     custom = [item["shortCode"] for item in items if "shortCode" in item]
     externals = [item["externalId"] for item in items if item.get("externalId") is not None]
     _refuse_repeated("shortCode", custom)
@@ -278,7 +278,7 @@ def update_link(
     _refuse_too_long(changes, link)
     changes = changes | {"updatedAt": now_iso()} | _click_retention(policies)
     if "expiresAt" in changes:
-        changes |= _purge(changes["expiresAt"], policies)
+        changes |= (policies or Policies()).of_a_purge(changes["expiresAt"])
     kept = {name: value for name, value in changes.items() if name != "externalId"}
     while not deadline.passed:
         if len(kept) == len(changes) or changes["externalId"] == link.get("externalId"):
@@ -311,14 +311,6 @@ def _new_item(link: NewLink, ours: Collection[tuple[str, int]]) -> dict[str, Any
     _refuse_too_long(fields, {})
     fields |= {"shortCode": link.shortCode or link.customCode, "clickCount": 0}
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def _purge(expires_at: str | None, policies: Policies | None) -> dict[str, Any]:
-    """When DynamoDB is to remove an expired link, if the workspace wants that, and what of its
-    policies the erasure that follows must know; None for what the link is not to have."""
-    purge_days = policies.purge_expired_after_days if policies else None
-    ttl = purge_at(expires_at, purge_days)
-    return {"ttl": ttl, "policies": policies.record() if policies and ttl is not None else None}
 
 
 def _click_retention(policies: Policies | None) -> dict[str, Any]:

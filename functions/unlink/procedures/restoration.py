@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from functions.unlink import metrics
 from functions.unlink.clock import Deadline, iso
@@ -27,7 +28,16 @@ from functions.unlink.procedures.deletion import LEASE_MARGIN, Requester, lease_
 from functions.unlink.stores.deletions import Deletion, DeletionsTable
 from functions.unlink.stores.idempotency import IdempotencyRecord, KeyTaken
 from functions.unlink.stores.links import DeletedState, LinksTable
-from functions.unlink.stores.restores import NOT_IN_DELETION, Fate, Restore, RestoresTable
+from functions.unlink.stores.restores import (
+    LIVE_AGAIN,
+    NOT_IN_DELETION,
+    Fate,
+    Restore,
+    RestoresTable,
+)
+
+#: A restored link stays at least so long, even if its workspace purges expired links sooner.
+GRACE_SECONDS = 7 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,13 @@ class Restored:
     @property
     def restored_ids(self) -> list[str]:
         """The ids that are live again, in the order of the deletion."""
-        return self._ids(Fate.RESTORED)
+        return self._ids(*LIVE_AGAIN)
+
+    @property
+    def to_be_purged(self) -> list[dict[str, str]]:
+        """``{id, purgeAt}`` of restored links whose purge is due: when their grace is over."""
+        at = iso(_grace_end(self.restore))
+        return [{"id": each, "purgeAt": at} for each in self._ids(Fate.RESTORED_FOR_GRACE)]
 
     @property
     def pending_ids(self) -> list[str]:
@@ -59,7 +75,7 @@ class Restored:
     @property
     def refused(self) -> list[dict[str, str]]:
         """``{id, reason}`` of the others that were asked for."""
-        told = (Fate.NOT_ASKED, Fate.PENDING, Fate.RESTORED)
+        told = (Fate.NOT_ASKED, Fate.PENDING, *LIVE_AGAIN)
         refused = [
             {"id": link_id, "reason": Fate(fate).reason}
             for link_id, fate in zip(self.deletion.link_ids, self.restore.fates, strict=True)
@@ -68,9 +84,9 @@ class Restored:
         unknown = [{"id": each, "reason": NOT_IN_DELETION} for each in self.restore.unknown_ids]
         return refused + unknown
 
-    def _ids(self, wanted: Fate) -> list[str]:
+    def _ids(self, *wanted: Fate) -> list[str]:
         pairs = zip(self.deletion.link_ids, self.restore.fates, strict=True)
-        return [link_id for link_id, fate in pairs if fate == wanted]
+        return [link_id for link_id, fate in pairs if fate in wanted]
 
 
 def restore(
@@ -191,32 +207,53 @@ def _run(record: Restore, deletion: Deletion, stores: RestoreStores, deadline: D
     ours: list[tuple[int, DeletedState]] = []
     for position in positions:
         state = states.get(deletion.link_ids[position])
-        fate = _fate(state, deletion)
+        fate = _fate(state, deletion, record)
         record.fates[position] = fate
         if fate == Fate.PENDING and state is not None:
             ours.append((position, state))
+    purges = [_purge(state, record) for _, state in ours]
     outcomes = stores.links.restore(
         record.workspace_id,
         [state for _, state in ours],
         deletion_id=deletion.id,
         restore_id=record.id,
-        purge_days=Policies.read(record.policies).purge_expired_after_days,
+        purges=purges,
         deadline=deadline,
     )
-    for (position, _), outcome in zip(ours, outcomes, strict=True):
-        record.fates[position] = _FATES[Outcome(outcome)]
+    for (position, _), outcome, purge in zip(ours, outcomes, purges, strict=True):
+        fate = _FATES[Outcome(outcome)]
+        record.fates[position] = _live_again(purge["ttl"], record) if fate in LIVE_AGAIN else fate
     metrics.count("LinksRestored", outcomes.count(Outcome.RESTORED))
     last_words = Deadline(max(deadline.remaining(), 2.0))
-    restored = [i for i, fate in enumerate(record.fates) if fate == Fate.RESTORED]
+    restored = [i for i, fate in enumerate(record.fates) if fate in LIVE_AGAIN]
     stores.deletions.mark_restored(deletion, restored, deadline=last_words)
     stores.restores.save(record, deadline=last_words)
 
 
-def _fate(state: DeletedState | None, deletion: Deletion) -> Fate:
+def _grace_end(record: Restore) -> int:
+    # From the restore's own time, so that a repeated statement is the same.
+    return int(time_of(record.id)) + GRACE_SECONDS
+
+
+def _purge(state: DeletedState, record: Restore) -> dict[str, Any]:
+    """When the restored link is to be purged, no sooner than after the grace, and by which
+    policies: those of the moment in which the restore was asked for."""
+    purge = Policies.read(record.policies).of_a_purge(state.expires_at)
+    if purge["ttl"] is not None:
+        # With a TTL in the past DynamoDB would remove the link that was just brought back.
+        purge["ttl"] = max(purge["ttl"], _grace_end(record))
+    return purge
+
+
+def _live_again(ttl: int | None, record: Restore) -> Fate:
+    return Fate.RESTORED_FOR_GRACE if ttl == _grace_end(record) else Fate.RESTORED
+
+
+def _fate(state: DeletedState | None, deletion: Deletion, record: Restore) -> Fate:
     if state is None:
         return Fate.ERASED
     if state.live:
-        return Fate.RESTORED
+        return _live_again(state.ttl, record)
     if state.deletion_id != deletion.id:
         return Fate.DELETED_AGAIN
     # Its TTL has passed: DynamoDB removes it any moment, or within days.

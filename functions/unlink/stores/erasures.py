@@ -16,11 +16,12 @@ Nothing here deletes or replaces an item: an erasure is created once and advance
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from functions.unlink.clock import Deadline, now_iso
+from functions.unlink.clock import Deadline, iso, now_iso
 from functions.unlink.errors import Unavailable
 from functions.unlink.ids import shard_of
 from functions.unlink.stores.clicks import PARTITIONS
@@ -42,6 +43,9 @@ READ_BATCH = 100
 
 #: Links finished in one transaction: each is one of its 100 actions, the tally another.
 FINISHED_AT_ONCE = 99
+
+#: A worker's sign that an erasure is under way is written at most once in so many seconds.
+POSTPONED_SECONDS = 60.0
 
 #: What is counted page by page, by attribute name.
 KINDS = ("clicks", "rollups", "installs")
@@ -66,11 +70,13 @@ class Erasure:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Of a deletion's header, what its erasure must know. ``links`` is how many it erased."""
+    """Of a deletion's header, what its erasure must know. ``links`` is how many it erased,
+    ``looked_at`` when a worker last said that it works on it."""
 
     state: str
     links: int
     policies: dict[str, Any]
+    looked_at: str = ""
 
 
 class Erasing(NamedTuple):
@@ -146,13 +152,18 @@ class ErasuresTable:
             self.name,
             _header_key(workspace_id, deletion_id),
             deadline=deadline,
-            ProjectionExpression="#state, counts, policies",
+            ProjectionExpression="#state, counts, policies, openSk",
             ExpressionAttributeNames={"#state": "state"},
         )
         if item is None:
             return None
         head = from_item(item)
-        return Head(head["state"], int(head["counts"]["deleted"]), head.get("policies", {}))
+        return Head(
+            state=head["state"],
+            links=int(head["counts"]["deleted"]),
+            policies=head.get("policies", {}),
+            looked_at=head.get("openSk", "").partition("#")[0],
+        )
 
     def wants_link_events(self, workspace_id: str, deletion_id: str, *, deadline: Deadline) -> bool:
         """Whether the workspace wanted an event for each link when it asked for this deletion."""
@@ -270,20 +281,24 @@ class ErasuresTable:
         """
         waiting = list(link_ids)
         attempt = 0
+        late_look = False
         while waiting:
             found = self.find(workspace_id, waiting, deadline=deadline)
             unfinished = [each for each in found.values() if each.finished_at is None]
             for group in runs(unfinished, FINISHED_AT_ONCE):
-                try:
-                    transact(
-                        self._client,
-                        [
-                            *(self._finish_action(each) for each in group),
-                            self._tally_action(workspace_id, deletion_id, group, looked_at),
-                        ],
-                        deadline=deadline,
+                actions = [self._finish_action(each) for each in group]
+                actions.append(
+                    self._tally_action(
+                        workspace_id, deletion_id, group, None if late_look else looked_at
                     )
-                except TransactionCancelled:
+                )
+                try:
+                    transact(self._client, actions, deadline=deadline)
+                except TransactionCancelled as cancelled:
+                    if cancelled.refused[-1]:
+                        # A later look is in the sums already, and only a later one replaces it.
+                        late_look = True
+                        break
                     # Another worker finished one of them, or moved a cursor: look again.
                     attempt += 1
                     if not backoff(attempt, deadline):
@@ -306,10 +321,31 @@ class ErasuresTable:
             deadline,
         )
 
-    def look_again_later(self, workspace_id: str, deletion_id: str, *, deadline: Deadline) -> None:
-        """Note that an erasure is under way: it comes last among those that may have stalled."""
-        now = {":now": {"S": f"{now_iso()}#{deletion_id}"}}
-        self._advance(workspace_id, deletion_id, "SET openSk=:now", now, deadline)
+    def look_again_later(
+        self, workspace_id: str, deletion_id: str, *, seen: str = "", deadline: Deadline
+    ) -> None:
+        """Note that an erasure is under way: it comes last among those that may have stalled.
+
+        At most once in :data:`POSTPONED_SECONDS`, however many workers call this; ``seen`` is
+        ``looked_at`` of a header that was read before, which saves most of the writes.
+        """
+        before = iso(time.time() - POSTPONED_SECONDS)
+        if seen > before:
+            return
+        # Of parallel workers one writes: the header is one item, and all of them come back to it.
+        not_postponed_lately = "openSk<:before"
+        values = {
+            ":now": {"S": f"{now_iso()}#{deletion_id}"},
+            ":before": {"S": before},
+        }
+        self._advance(
+            workspace_id,
+            deletion_id,
+            "SET openSk=:now",
+            values,
+            deadline,
+            also=not_postponed_lately,
+        )
 
     def _advance(
         self,
@@ -318,8 +354,10 @@ class ErasuresTable:
         expression: str,
         values: dict[str, Any],
         deadline: Deadline,
+        *,
+        also: str = "",
     ) -> bool:
-        still_erasing = "#state=:erasing"
+        still_erasing = "#state=:erasing" + (f" AND {also}" if also else "")
         met = update(
             self._client,
             self.name,
@@ -350,8 +388,9 @@ class ErasuresTable:
         }
 
     def _tally_action(
-        self, workspace_id: str, deletion_id: str, group: Sequence[Erasure], looked_at: str
+        self, workspace_id: str, deletion_id: str, group: Sequence[Erasure], looked_at: str | None
     ) -> dict[str, Any]:
+        """Add the counts of a group to the sums; ``looked_at`` None leaves the last look alone."""
         sums = {
             "links": len(group),
             "codes": sum(each.codes for each in group),
@@ -359,18 +398,27 @@ class ErasuresTable:
             "qrObjects": sum(len(each.qr_keys) for each in group),
         }
         values: dict[str, Any] = {f":{name}": {"N": str(sums[name])} for name in SUMS}
-        additions = ", ".join(f"{name} :{name}" for name in SUMS)
-        return {
-            "Update": {
-                "TableName": self.name,
-                "Key": {
-                    "pk": {"S": f"{workspace_id}#{deletion_id}"},
-                    "sk": {"S": f"TALLY#{shard_of(group[0].link_id)}"},
-                },
-                "UpdateExpression": f"SET rescannedAt=:looked ADD {additions}",
-                "ExpressionAttributeValues": values | {":looked": {"S": looked_at}},
-            }
+        additions = "ADD " + ", ".join(f"{name} :{name}" for name in SUMS)
+        update: dict[str, Any] = {
+            "TableName": self.name,
+            "Key": {
+                "pk": {"S": f"{workspace_id}#{deletion_id}"},
+                "sk": {"S": f"TALLY#{shard_of(group[0].link_id)}"},
+            },
+            "UpdateExpression": additions,
+            "ExpressionAttributeValues": values,
         }
+        if looked_at is None:
+            # Nothing is created: whoever leaves the last look alone has met one.
+            update["ConditionExpression"] = "attribute_exists(rescannedAt)"
+        else:
+            # Workers commit in any order; the receipt has the latest of their looks.
+            update["ConditionExpression"] = (
+                "attribute_not_exists(rescannedAt) OR rescannedAt<=:looked"
+            )
+            update["UpdateExpression"] = f"SET rescannedAt=:looked {additions}"
+            values[":looked"] = {"S": looked_at}
+        return {"Update": update}
 
 
 def _header_key(workspace_id: str, deletion_id: str) -> dict[str, Any]:

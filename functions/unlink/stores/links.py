@@ -16,7 +16,6 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
 from enum import Enum
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -111,8 +110,9 @@ class LinksTable:
         where = 'WHERE "pk"=? AND "sk"=? AND "deletionId"=? AND "livePk" IS MISSING'
         live = 'SET "livePk"=? SET "liveSk"=? SET "liveSince"=?'
         remove = 'REMOVE "deletedAt" REMOVE "deletionId"'
-        self._restore = f'UPDATE "{name}" {live} {remove} REMOVE "ttl" {where}'
-        self._restore_with_ttl = f'UPDATE "{name}" {live} SET "ttl"=? {remove} {where}'
+        self._restore = f'UPDATE "{name}" {live} {remove} REMOVE "ttl" REMOVE "policies" {where}'
+        purge = 'SET "ttl"=? SET "policies"=?'
+        self._restore_to_purge = f'UPDATE "{name}" {live} {purge} {remove} {where}'
 
     # -- one link ---------------------------------------------------------------------------
 
@@ -607,14 +607,15 @@ class LinksTable:
         *,
         deletion_id: str,
         restore_id: str,
-        purge_days: int | None,
+        purges: Sequence[dict[str, Any]],
         deadline: Deadline,
     ) -> bytearray:
         """Make links live again that this deletion soft-deleted; one ``Outcome`` byte each.
 
         As :meth:`mark_deleted`. ``RESTORED`` is live again (by us, or by another restore),
         ``NOT_FOUND`` gone, ``FAILED`` deleted again meanwhile. The link gets its place in the
-        list back, and ``restore_id`` as its fence against workers of the deletion.
+        list back, and ``restore_id`` as its fence against workers of the deletion. ``purges`` has
+        ``ttl`` and ``policies`` of each, as :meth:`Policies.of_a_purge` makes them.
         """
         outcomes = bytearray([Outcome.PENDING]) * len(states)
 
@@ -622,12 +623,13 @@ class LinksTable:
             state = states[position]
             place = live_keys(workspace_id, state.id, state.created_at)
             values = [place["livePk"], place["liveSk"], {"S": restore_id}]
-            purge = purge_at(state.expires_at, purge_days)
-            if purge is not None:
-                values.append({"N": str(purge)})
+            ttl = purges[position]["ttl"]
+            if ttl is not None:
+                purge = to_item({"ttl": ttl, "policies": purges[position]["policies"]})
+                values += [purge["ttl"], purge["policies"]]
             key = [{"S": f"{workspace_id}#{state.id}"}, _LINK]
             return {
-                "Statement": self._restore if purge is None else self._restore_with_ttl,
+                "Statement": self._restore if ttl is None else self._restore_to_purge,
                 "Parameters": [*values, *key, {"S": deletion_id}],
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
@@ -841,13 +843,6 @@ def _why_not_restored(item: dict[str, Any] | None) -> Outcome:
         return Outcome.NOT_FOUND
     # Live again: by this very statement, whose answer was lost, or by another restore.
     return Outcome.RESTORED if "livePk" in item else Outcome.FAILED
-
-
-def purge_at(expires_at: str | None, purge_days: int | None) -> int | None:
-    """The ``ttl`` of a live link that is to be erased some days after it expired, if it is."""
-    if expires_at is None or purge_days is None:
-        return None
-    return int(datetime.fromisoformat(expires_at).timestamp()) + purge_days * 86_400
 
 
 def _link_key(workspace_id: str, link_id: str) -> dict[str, Any]:

@@ -43,6 +43,8 @@ class Fate(IntEnum):
     EXPIRED = 4
     DELETED_AGAIN = 5
     NOT_DELETED = 6
+    #: Live again, but it expired so long ago that it will be purged when the grace is over.
+    RESTORED_FOR_GRACE = 7
 
     @property
     def reason(self) -> str:
@@ -58,7 +60,11 @@ _REASONS = {
     Fate.EXPIRED: "expired",
     Fate.DELETED_AGAIN: "deletedAgain",
     Fate.NOT_DELETED: "notDeleted",
+    Fate.RESTORED_FOR_GRACE: "restored",
 }
+
+#: The fates of a link that is live again.
+LIVE_AGAIN = (Fate.RESTORED, Fate.RESTORED_FOR_GRACE)
 
 #: An id that the deletion does not have at all.
 NOT_IN_DELETION = "notInDeletion"
@@ -90,7 +96,7 @@ class Restore:
     def counts(self) -> dict[str, int]:
         """``{requested, restored, refused}``."""
         asked = sum(1 for fate in self.fates if fate != Fate.NOT_ASKED)
-        restored = self.fates.count(Fate.RESTORED)
+        restored = sum(self.fates.count(fate) for fate in LIVE_AGAIN)
         pending = self.fates.count(Fate.PENDING)
         return {
             "requested": asked + len(self.unknown_ids),
