@@ -187,6 +187,13 @@ def _add_policies(parser: argparse.ArgumentParser) -> None:
         help="keep the short code of an erased link taken for N days (default: 0)",
     )
     policies.add_argument(
+        "--code-reservation-days",
+        type=int,
+        default=argparse.SUPPRESS,
+        metavar="N",
+        help="keep it from other workspaces for N days (default: 90; 0 frees it for all at once)",
+    )
+    policies.add_argument(
         "--cascade-installs",
         type=_switch,
         default=argparse.SUPPRESS,

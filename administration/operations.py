@@ -123,7 +123,11 @@ def _workspace(deployment: Deployment, workspace_id: str) -> Record:
 
 
 #: The least of the policies that are days, where it is not 1.
-_LEAST_DAYS = {"quarantineDays": 0, "clickRetentionDays": MIN_CLICK_RETENTION_DAYS}
+_LEAST_DAYS = {
+    "quarantineDays": 0,
+    "codeReservationDays": 0,
+    "clickRetentionDays": MIN_CLICK_RETENTION_DAYS,
+}
 
 
 def _check(plan: str, policies: Policies) -> None:

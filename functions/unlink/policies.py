@@ -18,6 +18,8 @@ DEFAULT_CLICK_RETENTION_DAYS = 365
 
 #: The least of them: a click that could not be counted may be replayed for fourteen days.
 MIN_CLICK_RETENTION_DAYS = 15
+#: Printed links outlive their erasure: for this long no stranger may get their codes.
+DEFAULT_CODE_RESERVATION_DAYS = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +28,11 @@ class Policies:
 
     ``retention_days``: after how long a soft-deleted link is erased. ``purge_expired_after_days``:
     after how long an expired link is. ``quarantine_days``: how long the short code of an erased
-    link stays taken. ``cascade_installs``: whether installs go with their link or stay without
-    its id. ``link_events``: whether events are also sent for each link. ``app_schemes``: the
-    schemes that ``iosUrl`` and ``androidUrl`` may have besides http and https.
-    ``click_retention_days``: after how long a click is removed; its day's counts stay.
+    link stays taken. ``code_reservation_days``: how long other workspaces may not use it.
+    ``cascade_installs``: whether installs go with their link or stay as platform and day.
+    ``link_events``: whether events are also sent for each link. ``app_schemes``: the schemes that
+    ``iosUrl`` and ``androidUrl`` may have besides http and https. ``click_retention_days``: after
+    how long a click is removed; its day's counts stay.
     """
 
     retention_days: int | None = None
@@ -39,6 +42,7 @@ class Policies:
     link_events: bool = False
     app_schemes: tuple[str, ...] = ()
     click_retention_days: int | None = DEFAULT_CLICK_RETENTION_DAYS
+    code_reservation_days: int = DEFAULT_CODE_RESERVATION_DAYS
 
     @classmethod
     def read(cls, record: Mapping[str, Any]) -> Policies:
@@ -52,6 +56,11 @@ class Policies:
             link_events=_flag(given["link_events"]),
             app_schemes=tuple(str(given["app_schemes"] or "").split()),
             click_retention_days=click_retention_of(record),
+            code_reservation_days=(
+                DEFAULT_CODE_RESERVATION_DAYS
+                if (reserved := _days(given["code_reservation_days"])) is None
+                else reserved
+            ),
         )
 
     def record(self) -> dict[str, int | bool]:

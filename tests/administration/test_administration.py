@@ -126,6 +126,7 @@ def test_a_new_workspace_is_free_and_its_usage_key_is_in_that_plan(operator: Ope
         "linkEvents": False,
         "appSchemes": [],
         "clickRetentionDays": 365,
+        "codeReservationDays": 90,
     }
     assert operator.members_of_plans() == {"free": ["workspace-acme"], "pro": [], "enterprise": []}
     item = operator.deployment.access.workspace("acme", deadline=Deadline(5))
@@ -163,6 +164,8 @@ def test_all_policies_can_be_set_and_unset_by_themselves(operator: Operator) -> 
         "myapp,com.example.app",
         "--click-retention-days",
         "30",
+        "--code-reservation-days",
+        "0",
     )
     assert changed["policies"] == {
         "retentionDays": 90,
@@ -172,6 +175,7 @@ def test_all_policies_can_be_set_and_unset_by_themselves(operator: Operator) -> 
         "linkEvents": True,
         "appSchemes": ["myapp", "com.example.app"],
         "clickRetentionDays": 30,
+        "codeReservationDays": 0,
     }
     changed = operator.json(
         "workspace", "set", "acme", "--retention-days", "never", "--cascade-installs", "off"

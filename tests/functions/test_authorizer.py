@@ -115,6 +115,7 @@ def test_the_policies_of_the_workspace_come_with_it_as_text(access: AccessTable)
         cascade_installs=True,
         link_events=True,
         app_schemes=("myapp", "market"),
+        code_reservation_days=0,
     )
     access.set_workspace("acme", plan="free", policies=policies)
     context = ask(new_key(access))["context"]

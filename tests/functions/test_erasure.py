@@ -529,14 +529,17 @@ def test_a_released_code_stays_taken_while_its_workspace_quarantines_it(
     erasing.work_all()
 
     assert links.resolve_code(code, deadline=Deadline(5)) is None
-    assert links.taken_codes([code], deadline=Deadline(5)) == {code}
+    assert links.taken_codes(erasing.world.workspace_id, [code], deadline=Deadline(5)) == {code}
     with pytest.raises(ShortCodeTaken):
         erasing.world.create_items(1, shortCode=code)
     key = {"pk": {"S": f"CODE#{code}"}, "sk": {"S": "CODE"}}
     kept = erasing.world.dynamodb.get_item(TableName=links.name, Key=key)["Item"]
-    assert set(kept) == {"pk", "sk", "ttl"}
-    days = (int(kept["ttl"]["N"]) - time.time()) / 86_400
+    # Afterwards it stays reserved for the workspace.
+    assert set(kept) == {"pk", "sk", "ttl", "reservedFor", "quarantinedUntil"}
+    days = (int(kept["quarantinedUntil"]["N"]) - time.time()) / 86_400
     assert 9.9 < days < 10.1
+    days = (int(kept["ttl"]["N"]) - time.time()) / 86_400
+    assert 89.9 < days < 90.1
 
     # It is over, and DynamoDB has not removed the item yet.
     erasing.world.dynamodb.put_item(

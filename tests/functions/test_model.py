@@ -66,6 +66,7 @@ class Deletions(RuleBasedStateMachine):
         self.codes = [f"{code}-{run}" for code in CODES]
         self.model: dict[str, ModelLink] = {}
         self.reported: list[str] = []
+        self.reserved: dict[str, int] = {}
         self.deletions: list[tuple[int, str, list[str]]] = []
         self.restoring = RestoreStores(
             self.world.stores.links,
@@ -79,6 +80,8 @@ class Deletions(RuleBasedStateMachine):
     def create(self, workspace: int, code: int) -> Any:
         wanted = self.codes[code]
         taken = any(link.code == wanted for link in self.model.values())
+        # The code of an erased link is its workspace's alone for a time.
+        taken = taken or self.reserved.get(wanted, workspace) != workspace
         try:
             [link] = self._create(workspace, [NewLink(originalUrl=_URL, shortCode=wanted)])
         except ShortCodeTaken:
@@ -86,6 +89,7 @@ class Deletions(RuleBasedStateMachine):
             return multiple()
         assert not taken
         self.model[link["id"]] = ModelLink(workspace, wanted, live=True)
+        self.reserved.pop(wanted, None)
         return link["id"]
 
     @rule(target=links, workspace=st.integers(0, 1), count=st.integers(1, 40))
@@ -248,7 +252,8 @@ class Deletions(RuleBasedStateMachine):
         return link is not None and link.workspace == workspace and link.live
 
     def _erased(self, link_id: str) -> None:
-        del self.model[link_id]
+        link = self.model.pop(link_id)
+        self.reserved[link.code] = link.workspace
         self.reported.append(link_id)
 
 

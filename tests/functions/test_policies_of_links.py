@@ -122,8 +122,10 @@ def _assert_ended(erasing: Erasing, link: dict[str, Any], policies: Policies) ->
     assert own.state == "complete"
     assert own.actor == {"service": "retention"}
     assert erasing.receipt(own.id)["installs"] == int(policies.cascade_installs)
-    taken = erasing.world.stores.links.taken_codes([link["shortCode"]], deadline=Deadline(10))
-    assert taken == ({link["shortCode"]} if policies.quarantine_days else set())
+    code, links = link["shortCode"], erasing.world.stores.links
+    taken = links.taken_codes(erasing.world.workspace_id, [code], deadline=Deadline(10))
+    assert taken == ({code} if policies.quarantine_days else set())
+    assert links.taken_codes("ws-other", [code], deadline=Deadline(10)) == {code}
 
 
 def _item(erasing: Erasing, link: dict[str, Any]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from functions.unlink.stores.deletions import (
     DeletionsTable,
     Selector,
     SlotTaken,
-    quarantined_until,
+    release_of_codes,
 )
 from functions.unlink.stores.erasures import ErasuresTable
 from functions.unlink.stores.filter_slots import FilterSlots
@@ -658,7 +658,7 @@ def _erase_actions(
             deletion.workspace_id,
             state,
             live_only=live_only,
-            quarantined_until=quarantined_until(deletion),
+            release=release_of_codes(deletion),
         ),
         stores.erasures.create_action(
             deletion.workspace_id, state.id, deletion.id, qr_keys=state.qr_keys

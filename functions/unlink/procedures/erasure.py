@@ -23,7 +23,7 @@ from functions.unlink.ids import new_time_ordered_id, time_of
 from functions.unlink.outcomes import Outcome
 from functions.unlink.stores.clicks import PARTITIONS, ClicksTable
 from functions.unlink.stores.client import TransactionCancelled, in_parallel
-from functions.unlink.stores.deletions import Deletion, DeletionsTable, quarantined_until
+from functions.unlink.stores.deletions import Deletion, DeletionsTable, release_of_codes
 from functions.unlink.stores.erasures import Erasure, ErasuresTable, Head
 from functions.unlink.stores.events import EventBus
 from functions.unlink.stores.exports import RECORD, ExportsBucket, objects_of
@@ -412,7 +412,7 @@ def _record_expiry(
             link.id,
             code=link.code,
             external_id=link.external_id,
-            quarantined_until=quarantined_until(deletion),
+            release=release_of_codes(deletion),
         )
     ]
     try:

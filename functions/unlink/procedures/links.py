@@ -100,7 +100,7 @@ def create_links(
     if check is not None:
         check(items)
     # Almost every refusal is found here, before anything is written.
-    if taken := links.taken_codes(custom, deadline=deadline):
+    if taken := links.taken_codes(workspace_id, custom, deadline=deadline):
         raise ShortCodeTaken([code for code in custom if code in taken])
     if used := links.taken_external_ids(workspace_id, externals, deadline=deadline):
         raise _external_id_taken([value for value in externals if value in used])

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from functions.unlink.clock import Deadline, iso
+from functions.unlink.code_release import CodeRelease
 from functions.unlink.errors import InternalError, Unavailable
 from functions.unlink.ids import pack_ids, shard_of, time_of, unpack_ids
 from functions.unlink.outcomes import Outcome, count, pack_outcomes, unpack_outcomes
@@ -120,13 +121,13 @@ class Deletion:
         ]
 
 
-def quarantined_until(deletion: Deletion) -> int | None:
-    """Until when (Unix seconds) the codes of an erasure stay taken, by its workspace's policy.
+def release_of_codes(deletion: Deletion) -> CodeRelease | None:
+    """From whom the codes of an erasure are kept for a time, by its workspace's policies.
 
     Counted from the deletion's own time, so that a repeated transaction is identical.
     """
-    days = Policies.read(deletion.policies).quarantine_days
-    return int(time_of(deletion.id)) + days * 86_400 if days else None
+    policies = Policies.read(deletion.policies)
+    return CodeRelease.by(policies, deletion.workspace_id, time_of(deletion.id))
 
 
 class SlotTaken(Exception):

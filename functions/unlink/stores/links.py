@@ -4,7 +4,8 @@ Items (``pk``, ``sk``):
 
 - link: ``{workspaceId}#{linkId}``, ``LINK``. Live exactly while it has ``livePk``; the attribute
   ``liveSince`` is the fence: :data:`~functions.unlink.ids.NEVER` or the id of the last restore.
-- code: ``CODE#{code}``, ``CODE`` → ``workspaceId``, ``linkId``. Immutable.
+- code: ``CODE#{code}``, ``CODE`` → ``workspaceId``, ``linkId``. Immutable; once its link is erased,
+  what :mod:`~functions.unlink.code_release` leaves.
 - external id: ``EXT#{workspaceId}#{externalId}``, ``EXT`` → ``linkId``.
 
 The sparse index ``live`` (``livePk={workspaceId}#{shard}``, ``liveSk={createdAt}#{linkId}``,
@@ -20,8 +21,9 @@ from enum import Enum
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from functions.unlink import metrics
+from functions.unlink import code_release, metrics
 from functions.unlink.clock import Deadline
+from functions.unlink.code_release import CodeRelease
 from functions.unlink.errors import InternalError, Unavailable
 from functions.unlink.ids import NEVER, SHARDS, shard_of
 from functions.unlink.outcomes import Outcome
@@ -126,7 +128,7 @@ class LinksTable:
     def resolve_code(self, code: str, *, deadline: Deadline) -> tuple[str, str] | None:
         """``(workspace_id, link_id)`` behind a short code, strongly consistent."""
         item = read_item(self._client, self.name, _code_key(code), deadline=deadline)
-        # A code in quarantine is taken, but leads nowhere.
+        # A code that is reserved or in quarantine is taken, but leads nowhere.
         return (
             (item["workspaceId"]["S"], item["linkId"]["S"]) if item and "linkId" in item else None
         )
@@ -186,16 +188,20 @@ class LinksTable:
         batches = list(runs(link_ids, READ_BATCH))
         return {link["id"]: link for links in in_parallel(read, batches) for link in links}
 
-    def taken_codes(self, codes: Sequence[str], *, deadline: Deadline) -> set[str]:
-        """Which of these short codes belong to a link already, or are still in quarantine."""
-        names, now = {"#a": "pk", "#b": "ttl"}, time.time()
+    def taken_codes(
+        self, workspace_id: str, codes: Sequence[str], *, deadline: Deadline
+    ) -> set[str]:
+        """Which of these short codes the workspace may not use: a link has them, or they are
+        still in quarantine or reserved for another workspace."""
+        names = {f"#{number}": name for number, name in enumerate(code_release.ATTRIBUTES)}
+        now = time.time()
 
         def read(batch: Sequence[str]) -> list[str]:
             items = self._batch_get([_code_key(code) for code in batch], names, deadline)
             return [
                 item["pk"]["S"].removeprefix("CODE#")
                 for item in items
-                if "ttl" not in item or int(item["ttl"]["N"]) > now
+                if not code_release.is_free(item, workspace_id, now)
             ]
 
         batches = list(runs(codes, READ_BATCH))
@@ -245,14 +251,9 @@ class LinksTable:
         for position, link in enumerate(links):
             workspace_id, link_id = link["workspaceId"], link["id"]
             pointer = {"workspaceId": {"S": workspace_id}, "linkId": {"S": link_id}}
-            # A code is free only while no item holds it: of two racing creates one must lose.
-            # Only a quarantine has a ttl; once it is over, its removal may lag.
-            code_is_free = "attribute_not_exists(pk) OR #ttl<:now"
-            action = self._put(_code_key(link["shortCode"]) | pointer, condition=code_is_free)
-            action["Put"] |= {
-                "ExpressionAttributeNames": {"#ttl": "ttl"},
-                "ExpressionAttributeValues": {":now": {"N": str(int(time.time()))}},
-            }
+            code = _code_key(link["shortCode"]) | pointer
+            action = self._put(code, condition=code_release.IS_FREE)
+            action["Put"] |= code_release.is_free_parameters(workspace_id, time.time())
             actions.append(action)
             meaning.append((position, "code"))
             if link.get("externalId") is not None:
@@ -657,11 +658,11 @@ class LinksTable:
         state: LinkState,
         *,
         live_only: bool = False,
-        quarantined_until: int | None = None,
+        release: CodeRelease | None = None,
     ) -> list[dict[str, Any]]:
         """The transaction actions that remove a link, its code and its external id for good.
 
-        ``quarantined_until`` (Unix seconds) keeps the code from others until then.
+        ``release`` says from whom its code is kept for a time.
 
         The first is the link's own.
         """
@@ -689,7 +690,7 @@ class LinksTable:
             link["ExpressionAttributeValues"] = values
         actions: list[dict[str, Any]] = [
             {"Delete": link},
-            self._release_code(state.short_code, state.id, "linkId=:link", quarantined_until),
+            self._release_code(state.short_code, state.id, "linkId=:link", release),
         ]
         if state.external_id is not None:
             actions.append(
@@ -704,36 +705,37 @@ class LinksTable:
         *,
         code: str | None,
         external_id: str | None,
-        quarantined_until: int | None,
+        release: CodeRelease | None,
     ) -> list[dict[str, Any]]:
         """The transaction actions that free the code and external id of a link that is gone."""
         actions = []
         # Free already, or still ours; never another link's.
         not_another_links = "attribute_not_exists(pk) OR linkId=:link"
         if code is not None:
-            actions.append(self._release_code(code, link_id, not_another_links, quarantined_until))
+            actions.append(self._release_code(code, link_id, not_another_links, release))
         if external_id is not None:
             key = _external_key(workspace_id, external_id)
             actions.append(self._delete_pointer(key, link_id, not_another_links))
         return actions
 
     def _release_code(
-        self, code: str, link_id: str, still_ours: str, quarantined_until: int | None
+        self, code: str, link_id: str, still_ours: str, release: CodeRelease | None
     ) -> dict[str, Any]:
-        if quarantined_until is None:
+        if release is None:
             return self._delete_pointer(_code_key(code), link_id, still_ours)
+        left = release.left()
+        names = {f"#{number}": name for number, name in enumerate(left)}
+        values = to_item({f":{number}": value for number, value in enumerate(left.values())})
+        sets = ", ".join(f"#{number}=:{number}" for number in range(len(left)))
         return {
             "Update": {
                 "TableName": self.name,
                 "Key": _code_key(code),
-                # What is left says that the code is taken, and nothing of the link.
-                "UpdateExpression": "SET #ttl=:until REMOVE linkId, workspaceId",
+                # What is left says who may use the code from when on, and nothing of the link.
+                "UpdateExpression": f"SET {sets} REMOVE linkId, workspaceId",
                 "ConditionExpression": still_ours,
-                "ExpressionAttributeNames": {"#ttl": "ttl"},
-                "ExpressionAttributeValues": {
-                    ":link": {"S": link_id},
-                    ":until": {"N": str(quarantined_until)},
-                },
+                "ExpressionAttributeNames": names,
+                "ExpressionAttributeValues": values | {":link": {"S": link_id}},
             }
         }
 
