@@ -126,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_workspace(nouns)
     _add_key(nouns)
     _add_member(nouns)
+    _add_installs(nouns)
     return parser
 
 
@@ -280,6 +281,18 @@ def _add_member(nouns: Any) -> None:
     remove.add_argument("user", help="e-mail address or id")
 
 
+def _add_installs(nouns: Any) -> None:
+    verbs = _verbs(nouns, "installs", "Purge what is kept of the installs of erased links.")
+    purge = _verb(
+        verbs,
+        "purge",
+        "Delete the installs that erasures have kept (platform and day). It cannot be undone.",
+        "Deleting the kept installs",
+        _purge_installs,
+    )
+    purge.add_argument("workspace")
+
+
 def _days(text: str) -> int | None:
     return None if text == "never" else int(text)
 
@@ -369,6 +382,10 @@ def _members(deployment: Deployment, given: argparse.Namespace) -> list[Record]:
 
 def _remove(deployment: Deployment, given: argparse.Namespace) -> Record:
     return operations.remove_member(deployment, given.workspace, given.user)
+
+
+def _purge_installs(deployment: Deployment, given: argparse.Namespace) -> Record:
+    return operations.purge_installs(deployment, given.workspace)
 
 
 # -- output ---------------------------------------------------------------------------------

@@ -18,12 +18,16 @@ from functions.unlink.plans import SCOPES, plans
 from functions.unlink.policies import MIN_CLICK_RETENTION_DAYS, Policies
 from functions.unlink.roles import ROLES
 from functions.unlink.stores.access import AccessTable, AlreadyExists, Unknown
+from functions.unlink.stores.kept_installs import KeptInstalls
 
 #: Ids are parts of DynamoDB keys, where `#` separates.
 _WORKSPACE_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 
 #: Longest life of a key or policy, in days.
 MAX_DAYS = 3_650
+
+#: Longest run of a purge of installs, in seconds: some hundred thousand of them.
+PURGE_SECONDS = 600
 
 Record = dict[str, Any]
 
@@ -37,6 +41,7 @@ class Deployment:
     """The parts of one deployed stack that administration touches."""
 
     access: AccessTable
+    kept_installs: KeptInstalls
     usage_keys: UsageKeys
     users: Users
 
@@ -45,6 +50,7 @@ class Deployment:
         """From the outputs of the stack, and a maker of boto3 clients."""
         return cls(
             access=AccessTable(client("dynamodb"), outputs["AccessTableName"]),
+            kept_installs=KeptInstalls(client("dynamodb"), outputs["ClicksTableName"]),
             usage_keys=UsageKeys(
                 client("apigateway"),
                 {plan: outputs[f"UsagePlan{plan.capitalize()}"] for plan in plans()},
@@ -141,6 +147,17 @@ def _check(plan: str, policies: Policies) -> None:
         least = _LEAST_DAYS.get(name, 1)
         if not least <= value <= MAX_DAYS:
             raise Refused(f"{name} must be from {least} to {MAX_DAYS} days.")
+
+
+# -- installs -----------------------------------------------------------------------------
+
+
+def purge_installs(deployment: Deployment, workspace_id: str) -> Record:
+    """Delete what is kept of the installs of erased links. May be repeated."""
+    _workspace(deployment, workspace_id)
+    deadline = Deadline(PURGE_SECONDS)
+    purged = deployment.kept_installs.purge(workspace_id, deadline=deadline)
+    return {"workspaceId": workspace_id, "installsPurged": purged}
 
 
 # -- keys ---------------------------------------------------------------------------------

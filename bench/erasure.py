@@ -13,13 +13,13 @@ import uuid
 from collections import Counter
 from typing import Any
 
-from functions.unlink.clock import Deadline
+from functions.unlink.clock import Deadline, now_iso
 from functions.unlink.ids import SHARDS, new_time_ordered_id, shard_of
 from functions.unlink.procedures.cleanup import CleanupStores, clean_up
 from functions.unlink.procedures.erasure import EraseStores, Removed, erase_what_hangs_on
 from functions.unlink.stores.clicks import ClicksTable
 from functions.unlink.stores.deletions import DeletionsTable
-from functions.unlink.stores.erasures import ErasuresTable
+from functions.unlink.stores.erasures import KINDS, ErasuresTable
 from functions.unlink.stores.events import EventBus
 from functions.unlink.stores.exports import ExportsBucket
 from functions.unlink.stores.failures import FailuresBucket
@@ -71,6 +71,7 @@ class Simulated:
             "clicks": zero,
             "rollups": zero,
             "installs": zero,
+            "installsKept": zero,
         }
         for number in range(clicks):
             click_id = str(uuid.UUID(int=number))
@@ -115,7 +116,8 @@ class Simulated:
     def get_item(self, **_: Any) -> dict[str, Any]:
         self._count("GetItem", read=1)
         counts = {"M": {"deleted": {"N": str(len(self._erasures))}}}
-        return {"Item": {"state": {"S": "erasing"}, "counts": counts}}
+        looked_at = {"S": f"{now_iso()}#{DELETION}"}
+        return {"Item": {"state": {"S": "erasing"}, "counts": counts, "openSk": looked_at}}
 
     def update_item(self, **parameters: Any) -> dict[str, Any]:
         self._count("UpdateItem", write=1)
@@ -125,7 +127,7 @@ class Simulated:
                 self.receipt = values[":receipt"]["M"]
             else:
                 erasure = self._erasures[parameters["Key"]["pk"]["S"]]
-                for kind in ("clicks", "rollups", "installs"):
+                for kind in KINDS:
                     more = int(values.get(f":{kind}", {"N": "0"})["N"])
                     erasure[kind] = {"N": str(int(erasure[kind]["N"]) + more)}
         return {}

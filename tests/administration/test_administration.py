@@ -17,6 +17,7 @@ from administration.operations import Deployment, Refused, issue_key
 from functions.unlink.clock import Deadline
 from functions.unlink.keys import has_valid_checksum, hash_api_key
 from functions.unlink.plans import SCOPES, plans
+from functions.unlink.stores import kept_installs
 from tests.template import synthesized_template, table_definitions
 
 pytestmark = pytest.mark.engine
@@ -88,12 +89,11 @@ def operator(
     if "AWS_ENDPOINT_URL_DYNAMODB" in os.environ:
         pytest.skip("needs an engine with API Gateway and Cognito")
     monkeypatch.setenv("AWS_ENDPOINT_URL", engine_url)
-    [definition] = [
-        each for each in table_definitions(synthesized_template()) if each["TableName"] == "access"
-    ]
-    boto3.client("dynamodb").create_table(**definition)
+    for definition in table_definitions(synthesized_template()):
+        if definition["TableName"] in ("access", "clicks"):
+            boto3.client("dynamodb").create_table(**definition)
     gateway = boto3.client("apigateway")
-    outputs = {"AccessTableName": "access"}
+    outputs = {"AccessTableName": "access", "ClicksTableName": "clicks"}
     for plan in plans():
         outputs[f"UsagePlan{plan.capitalize()}"] = gateway.create_usage_plan(name=plan)["id"]
     pool = boto3.client("cognito-idp").create_user_pool(PoolName="p", UsernameAttributes=["email"])
@@ -102,7 +102,8 @@ def operator(
     deployment = Deployment.of(outputs, make)
     monkeypatch.setattr(command, "connect", lambda _stack: deployment)
     yield Operator(deployment, outputs, capsys)
-    boto3.client("dynamodb").delete_table(TableName="access")
+    for name in ("access", "clicks"):
+        boto3.client("dynamodb").delete_table(TableName=name)
     for key in gateway.get_api_keys()["items"]:
         gateway.delete_api_key(apiKey=key["id"])
 
@@ -211,6 +212,28 @@ def test_an_app_scheme_that_is_none_or_unsafe_changes_nothing(
 ) -> None:
     operator.json("workspace", "create", "acme", "--app-schemes", "myapp")
     assert "appSchemes" in operator.refuses("workspace", "set", "acme", "--app-schemes", schemes)
+
+
+def test_kept_installs_of_one_workspace_are_purged(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_installs, "PAGE", 7)
+    operator.json("workspace", "create", "acme")
+    table = boto3.resource("dynamodb").Table("clicks")
+    kept = [
+        (f"INSTALLS#{name}", f"INSTALL#2026-01-01#{n}") for n in range(30) for name in ("acme", "b")
+    ]
+    with table.batch_writer() as batch:
+        for pk, sk in kept:
+            batch.put_item({"pk": pk, "sk": sk, "platform": "iOS", "deviceId": "of before"})
+
+    assert operator.json("installs", "purge", "acme") == {
+        "workspaceId": "acme",
+        "installsPurged": 30,
+    }
+    assert {item["pk"] for item in table.scan()["Items"]} == {"INSTALLS#b"}
+    assert operator.json("installs", "purge", "acme")["installsPurged"] == 0
+    assert "no workspace" in operator.refuses("installs", "purge", "nobody")
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "3651"])

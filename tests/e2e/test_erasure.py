@@ -143,7 +143,14 @@ def test_an_erased_link_leaves_nothing_anywhere_but_its_deletions_record(
     assert receipt.pop("rescannedAt") <= deletion["completedAt"]
     rollups = receipt.pop("rollups")
     assert rollups >= 0
-    assert receipt == {"links": 1, "codes": 1, "clicks": 5, "installs": 0, "qrObjects": 1}
+    assert receipt == {
+        "links": 1,
+        "codes": 1,
+        "clicks": 5,
+        "installs": 0,
+        "installsKept": 0,
+        "qrObjects": 1,
+    }
     assert deletion["reason"] == "privacy"
     own = f"DeletionsTableName LINK#{workspace_id}#{link['id']} ERASURE"
     header = f"DeletionsTableName {workspace_id} {deletion_id}"

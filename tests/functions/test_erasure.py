@@ -36,7 +36,7 @@ pytestmark = pytest.mark.engine
 
 
 def receipt(links: int = 1, **counts: int) -> dict[str, int]:
-    nothing = {"clicks": 0, "rollups": 0, "installs": 0, "qrObjects": 0}
+    nothing = {"clicks": 0, "rollups": 0, "installs": 0, "installsKept": 0, "qrObjects": 0}
     return {"links": links, "codes": links} | nothing | counts
 
 
@@ -177,22 +177,75 @@ def test_what_the_deadline_leaves_goes_back_to_the_queue(erasing: Erasing) -> No
     assert erasing.receipt(deletion.id) == receipt(2, clicks=3)
 
 
-def test_installs_stay_without_the_links_id_unless_the_workspace_cascades(erasing: Erasing) -> None:
+def test_installs_stay_as_platform_and_day_unless_the_workspace_cascades(
+    erasing: Erasing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clicks_store, "PAGE", 2)
     [link_id] = erasing.world.create(1)
-    erasing.put_beside(link_id, "INSTALL#2026-01-01#9", id="9", platform="ios", shortCode="abcd")
+    for number, platform in enumerate(["iOS", "iOS", "Android"]):
+        installed_at = f"2026-01-0{number + 1}T10:11:12.131Z"
+        erasing.put_beside(
+            link_id,
+            f"INSTALL#{installed_at}#i-{number}",
+            id=f"i-{number}",
+            clickId="c-1",
+            platform=platform,
+            deviceId="IDFA-0815",
+            appVersion="1.2.3",
+            installedAt=installed_at,
+            createdAt=installed_at,
+            workspaceId=erasing.world.workspace_id,
+        )
     deletion, records = erasing.erase([link_id])
     erasing.cleanup(records)
+    message = erasing.messages[0]
     erasing.work_all()
+    erasing.work(message)
 
-    assert erasing.receipt(deletion.id) == receipt()
+    assert erasing.receipt(deletion.id) == receipt(installsKept=3)
     assert erasing.left_of(link_id) == []
-    [kept] = erasing.world.dynamodb.query(
+    partition = f"INSTALLS#{erasing.world.workspace_id}"
+    kept = erasing.world.dynamodb.query(
         TableName=erasing.world.clicks.name,
         KeyConditionExpression="pk=:pk",
-        ExpressionAttributeValues={":pk": {"S": f"INSTALLS#{erasing.world.workspace_id}"}},
+        ExpressionAttributeValues={":pk": {"S": partition}},
     )["Items"]
-    assert kept["platform"] == {"S": "ios"}
-    assert not {"linkId", "shortCode"} & set(kept)
+    assert [item | {"sk": {"S": item["sk"]["S"].rpartition("#")[0]}} for item in kept] == [
+        {"pk": {"S": partition}, "sk": {"S": f"INSTALL#{day}"}, "platform": {"S": platform}}
+        for day, platform in (
+            ("2026-01-01", "iOS"),
+            ("2026-01-02", "iOS"),
+            ("2026-01-03", "Android"),
+        )
+    ]
+    # What tells them apart names neither link nor install.
+    for number, item in enumerate(kept):
+        digest = item["sk"]["S"].rpartition("#")[2]
+        assert len(digest) == 32
+        assert f"i-{number}" not in digest
+    assert len({item["sk"]["S"] for item in kept}) == 3
+
+
+def test_an_erasure_that_an_earlier_release_began_is_finished(erasing: Erasing) -> None:
+    """Its items have no count of kept installs."""
+    ids = erasing.world.create(2)
+    deletion, records = erasing.erase(ids)
+    for link_id in ids:
+        erasing.world.dynamodb.update_item(
+            TableName=erasing.world.stores.deletions.name,
+            Key={
+                "pk": {"S": f"LINK#{erasing.world.workspace_id}#{link_id}"},
+                "sk": {"S": "ERASURE"},
+            },
+            UpdateExpression="REMOVE installsKept",
+            ConditionExpression="attribute_exists(pk)",
+        )
+    erasing.put_beside(ids[0], "INSTALL#2026-01-01T10:11:12.131Z#1", id="1", platform="iOS")
+    erasing.cleanup(records)
+
+    erasing.work_all()
+
+    assert erasing.receipt(deletion.id) == receipt(2, installsKept=1)
 
 
 def test_a_lost_stream_record_is_made_up_for_from_the_record(erasing: Erasing) -> None:

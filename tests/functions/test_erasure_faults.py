@@ -64,12 +64,22 @@ def _link_with_a_life(erasing: Erasing) -> str:
         put=[click_item(link_id, n) for n in (1, 2, 3)], deadline=Deadline(9)
     )
     erasing.put_beside(link_id, "DAY#2026-01-01")
+    for number in range(2):
+        erasing.put_beside(link_id, f"INSTALL#2026-01-01T10:11:12.13{number}Z#{number}")
     erasing.export(link_id, "e-1")
     erasing.render(link_id, "a.png", "b.png")
     return link_id
 
 
-EXPECTED = {"links": 1, "codes": 1, "clicks": 3, "rollups": 1, "installs": 0, "qrObjects": 2}
+EXPECTED = {
+    "links": 1,
+    "codes": 1,
+    "clicks": 3,
+    "rollups": 1,
+    "installs": 0,
+    "installsKept": 2,
+    "qrObjects": 2,
+}
 
 
 @pytest.mark.parametrize("stage", ["cleanup", "erase"])
@@ -107,10 +117,22 @@ def test_each_call_fails_once_in_each_way_and_the_erasure_still_completes(
             assert erasing.header(deletion.id).state == "complete", context
             assert erasing.receipt(deletion.id) == EXPECTED, context
             assert erasing.left_of(link_id) == [], context
+            assert _kept_installs(erasing) == 2 * (points + 1), context
             assert not erasing.s3.objects, context
             points += 1
         at += 1
     told(f"{stage}: {points} faults survived")
+
+
+def _kept_installs(erasing: Erasing) -> int:
+    """How many installs of erased links the workspace has kept."""
+    counted: int = erasing.world.dynamodb.query(
+        TableName=erasing.world.clicks.name,
+        KeyConditionExpression="pk=:pk",
+        ExpressionAttributeValues={":pk": {"S": f"INSTALLS#{erasing.world.workspace_id}"}},
+        ConsistentRead=True,
+    )["Count"]
+    return counted
 
 
 def _attempt(run: Callable[[], Any]) -> Any:
@@ -174,6 +196,7 @@ def test_redelivery_disorder_and_duplicates_change_nothing(
         "clicks": sum(counts),
         "rollups": 0,
         "installs": 0,
+        "installsKept": 0,
         "qrObjects": 1,
     }
     assert all(erasing.left_of(link_id) == [] for link_id in ids)

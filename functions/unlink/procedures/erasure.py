@@ -29,6 +29,7 @@ from functions.unlink.stores.events import EventBus
 from functions.unlink.stores.exports import RECORD, ExportsBucket, objects_of
 from functions.unlink.stores.images import Images
 from functions.unlink.stores.items import runs
+from functions.unlink.stores.kept_installs import detached_installs
 from functions.unlink.stores.links import TRANSACTION_ACTIONS, LinksTable
 from functions.unlink.stores.queues import Queue
 
@@ -237,7 +238,9 @@ def _empty(
             # Before the records that name them.
             stores.exports.remove_exports(objects_of(erasure.workspace_id, page), deadline=deadline)
             if keep_installs:
-                stores.clicks.write(put=_detached(erasure, page), deadline=deadline)
+                stores.clicks.write(
+                    put=detached_installs(erasure.workspace_id, page), deadline=deadline
+                )
             stores.clicks.write(delete=page, deadline=deadline)
     except UnlinkError:
         log.exception("erasing failed", extra={"linkId": erasure.link_id, "partition": partition})
@@ -267,7 +270,7 @@ def _counted(
     counts = Counter(_kind(sk) for sk in fresh)
     del counts[_UNCOUNTED]
     if keep_installs:
-        del counts["installs"]
+        counts["installsKept"] = counts.pop("installs", 0)
     return stores.erasures.count_page(
         erasure, partition, through=fresh[-1], counts=counts, deadline=deadline
     )
@@ -284,20 +287,6 @@ def _kind(sk: str) -> str:
     if sk.startswith((RECORD, "IDEM#")):
         return _UNCOUNTED
     return "installs" if sk.startswith("INSTALL#") else "rollups"
-
-
-def _detached(erasure: Erasure, page: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The installs of a page under their workspace, without anything that names the link."""
-    return [
-        {name: value for name, value in item.items() if name not in _OF_THE_LINK}
-        | {"pk": {"S": f"INSTALLS#{erasure.workspace_id}"}, "sk": item["sk"]}
-        for item in page
-        if _kind(item["sk"]["S"]) == "installs"
-    ]
-
-
-#: Attributes of an install that tell which link it came from.
-_OF_THE_LINK = frozenset({"linkId", "shortCode", "clickId", "ttl"})
 
 
 def _tell(

@@ -4,7 +4,8 @@ Items (``pk``, ``sk``):
 
 - a link's erasure: ``LINK#{workspaceId}#{linkId}``, ``ERASURE``. Put by the transaction that
   erases the link; it is how a stream record, which knows only the link, finds its deletion. It
-  counts what goes (``clicks``, ``rollups``, ``installs``, and ``codes`` if that is not one), and
+  counts what goes (``clicks``, ``rollups``, ``installs``, and ``codes`` if that is not one) and the
+  installs that stay without their link (``installsKept``), and
   while work is left it holds a cursor for each partition of the link's clicks
   (``cursor0``…``cursor8``) and ``qrKeys``.
 - sums over finished links: ``{workspaceId}#{deletionId}``, ``TALLY#{0..7}``. A link's counts are
@@ -48,7 +49,7 @@ FINISHED_AT_ONCE = 99
 POSTPONED_SECONDS = 60.0
 
 #: What is counted page by page, by attribute name.
-KINDS = ("clicks", "rollups", "installs")
+KINDS = ("clicks", "rollups", "installs", "installsKept")
 
 #: What a tally sums, as the receipt names it.
 SUMS = ("links", "codes", *KINDS, "qrObjects")
@@ -210,7 +211,8 @@ class ErasuresTable:
         last = ""
         for item in tallies:
             for name in SUMS:
-                sums[name] += int(item[name]["N"])
+                # A sum that an earlier release began has no kept installs.
+                sums[name] += int(item[name]["N"]) if name in item else 0
             last = max(last, item["rescannedAt"]["S"])
         return sums | {"rescannedAt": last or None}
 
@@ -374,7 +376,8 @@ class ErasuresTable:
         still_as_read = "attribute_not_exists(finishedAt)"
         values: dict[str, Any] = {":now": {"S": now_iso()}}
         for kind in KINDS:
-            still_as_read += f" AND {kind}=:{kind}"
+            absent = "" if erasure.counts[kind] else f"attribute_not_exists({kind}) OR "
+            still_as_read += f" AND ({absent}{kind}=:{kind})"
             values[f":{kind}"] = {"N": str(erasure.counts[kind])}
         cursors = ", ".join(f"cursor{number}" for number in range(PARTITIONS))
         return {
@@ -435,7 +438,8 @@ def _erasure(item: dict[str, Any]) -> Erasure:
         workspace_id=workspace_id,
         link_id=link_id,
         deletion_id=item["deletionId"]["S"],
-        counts={kind: int(item[kind]["N"]) for kind in KINDS},
+        # An erasure that an earlier release began has no kept installs.
+        counts={kind: int(item[kind]["N"]) if kind in item else 0 for kind in KINDS},
         cursors={
             int(name.removeprefix("cursor")): value["S"]
             for name, value in item.items()
