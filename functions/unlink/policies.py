@@ -18,6 +18,7 @@ DEFAULT_CLICK_RETENTION_DAYS = 365
 
 #: The least of them: a click that could not be counted may be replayed for fourteen days.
 MIN_CLICK_RETENTION_DAYS = 15
+
 #: Printed links outlive their erasure: for this long no stranger may get their codes.
 DEFAULT_CODE_RESERVATION_DAYS = 90
 
@@ -38,11 +39,11 @@ class Policies:
     retention_days: int | None = None
     purge_expired_after_days: int | None = None
     quarantine_days: int = 0
+    code_reservation_days: int = DEFAULT_CODE_RESERVATION_DAYS
     cascade_installs: bool = False
     link_events: bool = False
     app_schemes: tuple[str, ...] = ()
     click_retention_days: int | None = DEFAULT_CLICK_RETENTION_DAYS
-    code_reservation_days: int = DEFAULT_CODE_RESERVATION_DAYS
 
     @classmethod
     def read(cls, record: Mapping[str, Any]) -> Policies:
