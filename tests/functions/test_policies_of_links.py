@@ -21,7 +21,7 @@ from functions.unlink.model import NewLink
 from functions.unlink.policies import Policies
 from functions.unlink.procedures.links import create_links, update_link
 from functions.unlink.procedures.restoration import GRACE_SECONDS
-from functions.unlink.stores.deletions import IdempotencyKey
+from functions.unlink.stores.idempotency import IdempotencyKey
 from tests.functions.erasing import Erasing, erasing
 from tests.functions.restoring import bring_back
 
