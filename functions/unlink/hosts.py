@@ -74,9 +74,9 @@ def checked_host(host: str) -> str:
 
 def _is_same_label(given: str, canonical: str) -> bool:
     """Whether a label means what it shows. By A-label prefix, so that no Unicode table decides."""
-    if given.isascii():
-        return _ASCII_LABEL.fullmatch(given) is not None and given.lower() == canonical
-    return canonical.startswith("xn--")
+    if _ASCII_LABEL.fullmatch(canonical) is None:
+        return False
+    return given.lower() == canonical if given.isascii() else canonical.startswith("xn--")
 
 
 def _is_ipv4(host: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
+from urllib.parse import quote
 
 #: RFC 3986, appendix B, with the parts named.
 _PARTS = re.compile(
@@ -20,12 +21,12 @@ _PARTS = re.compile(
     re.DOTALL,
 )
 
-# RFC 3986: unreserved and sub-delims (section 2), then what each component adds (section 3).
-_COMMON = r"A-Za-z0-9\-._~!$&'()*+,;="
-_ESCAPE = "%(?![0-9A-Fa-f]{2})"
-_NOT_IN_AUTHORITY = re.compile(f"{_ESCAPE}|[^{_COMMON}:@%]")
-_NOT_IN_PATH = re.compile(f"{_ESCAPE}|[^{_COMMON}:@/%]")
-_NOT_IN_QUERY = re.compile(f"{_ESCAPE}|[^{_COMMON}:@/?%]")
+# What a component may have besides the unreserved characters (RFC 3986, sections 2 and 3): the
+# sub-delims, what the component adds, and the percent sign of an escape.
+_IN_AUTHORITY = "!$&'()*+,;=:@%"
+_IN_PATH = f"{_IN_AUTHORITY}/"
+_IN_QUERY = f"{_IN_PATH}?"
+_NO_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 _IP_LITERAL = re.compile(r"(?P<user>[^@]*@)?(?P<host>\[[0-9A-Fa-f:.]+\])(?P<port>:[0-9]*)?")
 
 # RFC 3987, section 2.2: ucschar, and iprivate, which only a query may have.
@@ -89,23 +90,23 @@ def to_uri(iri: str) -> str:
     """
     parts = split(iri)
     if parts is None:
-        return _encode(iri, _NOT_IN_QUERY)
+        return _encode(iri, _IN_QUERY)
     web = is_web(iri)
     uri = f"{parts.scheme}:"
     if parts.authority is not None:
         uri += f"//{_authority(parts.authority, web)}"
     path = parts.path.replace("\\", "/") if web else parts.path
-    uri += _encode(path, _NOT_IN_PATH)
+    uri += _encode(path, _IN_PATH)
     if parts.query is not None:
-        uri += f"?{_encode(parts.query, _NOT_IN_QUERY)}"
+        uri += f"?{_encode(parts.query, _IN_QUERY)}"
     if parts.fragment is not None:
-        uri += f"#{_encode(parts.fragment, _NOT_IN_QUERY)}"
+        uri += f"#{_encode(parts.fragment, _IN_QUERY)}"
     return uri
 
 
 def _authority(authority: str, web: bool) -> str:
     if literal := _IP_LITERAL.fullmatch(authority):
-        user = _encode(literal["user"] or "", _NOT_IN_AUTHORITY)
+        user = _encode(literal["user"] or "", _IN_AUTHORITY)
         return f"{user}{literal['host']}{literal['port'] or ''}"
     if web and not authority.isascii():
         # Imported here: it costs a cold start, and only international hosts need it.
@@ -117,13 +118,9 @@ def _authority(authority: str, web: bool) -> str:
         except InvalidHost:
             # Stored before hosts were checked. No client can open it, but the header is valid.
             pass
-    return _encode(authority, _NOT_IN_AUTHORITY)
+    return _encode(authority, _IN_AUTHORITY)
 
 
-def _encode(text: str, excluded: re.Pattern[str]) -> str:
-    return excluded.sub(lambda found: _percent(found[0]), text)
-
-
-def _percent(character: str) -> str:
+def _encode(text: str, allowed: str) -> str:
     # Lone surrogates do not get past validation; "replace" keeps the answer valid all the same.
-    return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "replace"))
+    return quote(_NO_ESCAPE.sub("%25", text), safe=allowed, errors="replace")

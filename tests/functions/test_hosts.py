@@ -134,6 +134,8 @@ def test_valid_urls_are_refused_for_stated_reasons_only() -> None:
         "a!b.example",
         "ex%61mple.com",
         "a\u00adb.example",
+        "ü`.example",
+        "ü!.example",
         "１２７.0.0.1",
     ],
 )

@@ -176,6 +176,18 @@ def test_what_is_accepted_leaves_as_a_uri(host: str, rest: str, utm: str | None)
     assert location.isascii()
 
 
+_authorities = st.text("abxn-1270.[]:%@\\é。ß\u200dｌ\u0661_`!", max_size=20) | st.text(max_size=15)
+
+
+@given(authority=_authorities, rest=_anything)
+@example(authority="ü`.example", rest="")
+@example(authority="ü!", rest="?")
+def test_whatever_the_host_what_is_accepted_leaves_as_a_uri(authority: str, rest: str) -> None:
+    address = f"http://{authority}/{rest}"
+    if accepted(address):
+        assert URI.fullmatch(with_campaign(address, {}))
+
+
 def _has_surrogates(text: str) -> bool:
     return any(0xD800 <= ord(character) <= 0xDFFF for character in text)
 
