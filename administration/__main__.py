@@ -19,10 +19,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from administration import operations
 from administration.operations import Deployment, Record, Refused
+from functions.unlink.click_retention import DEFAULT_CLICK_RETENTION_DAYS
 from functions.unlink.clock import iso
 from functions.unlink.errors import UnlinkError
 from functions.unlink.plans import SCOPES, plans
-from functions.unlink.policies import DEFAULT_CLICK_RETENTION_DAYS, NAMES, Policies
+from functions.unlink.policies import NAMES, Policies
 from functions.unlink.roles import ROLES
 
 #: What a local engine takes. A real account's credentials are never sent to one.

@@ -12,10 +12,11 @@ from typing import Any
 from administration.gateway import UsageKeys
 from administration.users import Users
 from functions.unlink.app_links import scheme_faults
+from functions.unlink.click_retention import MIN_CLICK_RETENTION_DAYS
 from functions.unlink.clock import Deadline, iso, now_iso
 from functions.unlink.keys import generate_api_key
 from functions.unlink.plans import SCOPES, plans
-from functions.unlink.policies import MIN_CLICK_RETENTION_DAYS, Policies
+from functions.unlink.policies import Policies
 from functions.unlink.roles import ROLES
 from functions.unlink.stores.access import AccessTable, AlreadyExists, Unknown
 from functions.unlink.stores.kept_installs import KeptInstalls

@@ -16,6 +16,7 @@ from functions.unlink.click_fields import (
     place_of,
     referrer_of,
 )
+from functions.unlink.click_retention import click_retention_of
 from functions.unlink.clock import Deadline, iso, now_iso
 from functions.unlink.codes import SHORT_CODE
 from functions.unlink.destinations import campaign_of, target_of, with_campaign
@@ -23,8 +24,7 @@ from functions.unlink.errors import UnlinkError
 from functions.unlink.forwarding import forwards_query, query_of, with_query
 from functions.unlink.ids import new_click_id
 from functions.unlink.log import logger
-from functions.unlink.policies import click_retention_of
-from functions.unlink.programs import is_prefetch
+from functions.unlink.prefetch import is_prefetch
 from functions.unlink.settings import optional_setting, setting
 from functions.unlink.stores.clicks import ClicksTable
 from functions.unlink.stores.client import brief_client

@@ -12,12 +12,11 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-#: Days that a click is kept when its workspace has no policy of its own: as long as analytics look
-#: back (docs/decisions/102-clicks-are-kept-for-a-year.md).
-DEFAULT_CLICK_RETENTION_DAYS = 365
-
-#: The least of them: a click that could not be counted may be replayed for fourteen days.
-MIN_CLICK_RETENTION_DAYS = 15
+from functions.unlink.click_retention import (
+    CLICK_RETENTION,
+    DEFAULT_CLICK_RETENTION_DAYS,
+    click_retention_of,
+)
 
 #: Printed links outlive their erasure: for this long no stranger may get their codes.
 DEFAULT_CODE_RESERVATION_DAYS = 90
@@ -76,7 +75,7 @@ class Policies:
         """As :meth:`record`, with the policies that no deletion needs: for the workspace's item."""
         schemes = {NAMES["app_schemes"]: " ".join(self.app_schemes)} if self.app_schemes else {}
         days = self.click_retention_days
-        kept = {} if days == DEFAULT_CLICK_RETENTION_DAYS else {_CLICK_RETENTION: days or 0}
+        kept = {} if days == DEFAULT_CLICK_RETENTION_DAYS else {CLICK_RETENTION: days or 0}
         return self.record() | schemes | kept
 
     def of_a_purge(self, expires_at: str | None) -> dict[str, Any]:
@@ -108,19 +107,8 @@ NAMES = {field.name: _camel(field.name) for field in fields(Policies)}
 
 _DEFAULTS = Policies()
 
-_CLICK_RETENTION = NAMES["click_retention_days"]
-
 #: What the functions that finish a deletion need not know.
 _NOT_FOR_DELETIONS = ("app_schemes", "click_retention_days")
-
-
-def click_retention_of(record: Mapping[str, Any]) -> int | None:
-    """Days that clicks are kept, from a workspace's or a link's record; None for never removed.
-
-    Stored is 0 for never, and nothing for the default.
-    """
-    days = _days(record.get(_CLICK_RETENTION))
-    return DEFAULT_CLICK_RETENTION_DAYS if days is None else days or None
 
 
 def _days(value: Any) -> int | None:

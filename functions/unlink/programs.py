@@ -1,4 +1,4 @@
-"""Which requests come from programs: a rule for what no browser sends, and kept lists.
+"""Which user agents are programs': a rule for what no browser sends, and kept lists.
 
 The rule decides most requests without any list. A browser that people use starts its
 ``User-Agent`` with ``Mozilla/`` and names its rendering engine there; a few old or text browsers
@@ -9,7 +9,6 @@ the crawler-user-agents list.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 #: Browsers whose user agent does not start with ``Mozilla/``: Opera before 15, UC Browser on Java
 #: phones, text browsers, small graphical ones, and the browsers that phones of the 2000s had.
@@ -55,20 +54,3 @@ def is_program(user_agent: str) -> bool:
     from crawleruseragents import is_crawler  # type: ignore[import-untyped]
 
     return bool(is_crawler(user_agent))
-
-
-#: Headers with which browsers and apps mark a request that no person made, in lower case:
-#: ``Sec-Purpose`` (Fetch Standard, section 3.8: "prefetch", "prefetch;prerender"), ``Purpose``
-#: (Chromium and WebKit before it), ``X-Purpose`` (Safari's and Facebook's previews) and ``X-Moz``
-#: (Firefox).
-_PURPOSES = ("sec-purpose", "purpose", "x-purpose", "x-moz")
-_AHEAD_OF_A_VISIT = frozenset({"prefetch", "prerender", "preview"})
-
-
-def is_prefetch(headers: Mapping[str, str]) -> bool:
-    """Whether a browser loads this ahead of a visit that may never come (lower-case names)."""
-    for name in _PURPOSES:
-        value = headers.get(name)
-        if value and _AHEAD_OF_A_VISIT.intersection(re.split(r"[\s;,]+", value.strip().lower())):
-            return True
-    return False

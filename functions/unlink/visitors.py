@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from functions.unlink.programs import is_program
-
 if TYPE_CHECKING:
     from ua_parser import Parser
 
@@ -64,6 +62,9 @@ def describe(user_agent: str) -> Visitor:
     """
     if not user_agent:
         return Visitor("other", "other", is_bot=True)
+    # Imported here: a refused code needs no patterns.
+    from functions.unlink.programs import is_program
+
     bot = is_program(user_agent)
     if "Macintosh" in user_agent and _IOS_AS_MAC.search(user_agent):
         # iPads ask for desktop pages by default, phones only when told to.

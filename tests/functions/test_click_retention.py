@@ -9,8 +9,9 @@ import pytest
 
 from functions import links as links_function
 from functions import redirect
+from functions.unlink.click_retention import click_retention_of
 from functions.unlink.ids import parse_click_id
-from functions.unlink.policies import Policies, click_retention_of
+from functions.unlink.policies import Policies
 from functions.unlink.stores.clicks import ClicksTable
 from functions.unlink.stores.items import to_item
 from tests.conftest import World

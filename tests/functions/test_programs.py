@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from functions.unlink.programs import is_prefetch, is_program
+from functions.unlink.prefetch import is_prefetch
+from functions.unlink.programs import is_program
 from functions.unlink.visitors import describe
 
 DATA = Path(__file__).parent.parent / "data"

@@ -11,6 +11,7 @@ from math import isqrt
 from typing import Any
 
 from functions.unlink.addresses import leads_to
+from functions.unlink.click_retention import CLICK_RETENTION
 from functions.unlink.clock import Deadline, now_iso
 from functions.unlink.codes import is_reserved
 from functions.unlink.destinations import campaign_of, with_campaign
@@ -25,7 +26,7 @@ from functions.unlink.errors import (
 from functions.unlink.filters import LinkFilter
 from functions.unlink.ids import SHARDS, new_link_ids, new_short_code
 from functions.unlink.model import DESTINATIONS, MAX_URL, NewLink, stored_fields
-from functions.unlink.policies import NAMES, Policies
+from functions.unlink.policies import Policies
 from functions.unlink.procedures.find import find_by_external_id, find_link
 from functions.unlink.stores.client import TransactionCancelled, in_parallel
 from functions.unlink.stores.idempotency import IdempotencyKey
@@ -318,8 +319,7 @@ def _click_retention(policies: Policies | None) -> dict[str, Any]:
 
     The redirect reads it there, because it may not read ``access``.
     """
-    name = NAMES["click_retention_days"]
-    return {name: policies.stored().get(name)} if policies else {}
+    return {CLICK_RETENTION: policies.stored().get(CLICK_RETENTION)} if policies else {}
 
 
 def _refuse_loops(fields: dict[str, Any], ours: Collection[tuple[str, int]]) -> None:
