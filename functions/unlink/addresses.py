@@ -6,7 +6,6 @@ import ipaddress
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from functions.unlink.app_links import web_urls_in
 from functions.unlink.settings import optional_setting
 from functions.unlink.uris import is_web, split
 
@@ -44,6 +43,9 @@ def leads_to(address: str, places: Collection[tuple[str, int]]) -> bool:
     This keeps a link from leading back to itself by mistake. A loop over somebody else's redirect
     is out of reach; browsers end each after 20 steps.
     """
+    # Imported here, as in _place: only creating and changing links needs it.
+    from functions.unlink.app_links import web_urls_in
+
     if not is_web(address):
         return any(leads_to(url, places) for url in web_urls_in(address))
     return _place(address) in places

@@ -10,7 +10,8 @@ import re
 from collections.abc import Collection, Sequence
 from urllib.parse import unquote
 
-from functions.unlink.uris import character_fault, is_web, split
+from functions.unlink.iris import character_fault
+from functions.unlink.uris import is_web, split
 
 #: Never allowed: they run code, show text of the link's author under no site's name, or read
 #: files. The last two wrap one of the others.

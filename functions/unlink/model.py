@@ -26,8 +26,9 @@ from functions.unlink.codes import SHORT_CODE, is_reserved
 from functions.unlink.errors import InvalidRequest, shortened
 from functions.unlink.forwarding import forwards_query
 from functions.unlink.hosts import checked_host, split_authority
+from functions.unlink.iris import character_fault
 from functions.unlink.texts import nfc
-from functions.unlink.uris import character_fault, is_web, split, to_uri
+from functions.unlink.uris import is_web, split, to_uri
 
 #: Longest destination in characters, as it is sent: percent-encoded, with the link's campaign
 #: (what sitemaps.org and most servers agree on).
