@@ -84,7 +84,8 @@ aws-smoke: $(STAMPS) ## Deploy a throw-away stage to your AWS account, check it,
 audit: $(VENV_STAMP) ## Known vulnerabilities of the dependencies; asks the advisory services.
 	$(PYTHON) -m venv .local/audit-venv
 	.local/audit-venv/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
-	.local/audit-venv/bin/pip-audit --require-hashes --disable-pip -r requirements-dev.txt
+	for lock in requirements-dev.txt functions/requirements.txt local/requirements-ministack.txt; do \
+	  .local/audit-venv/bin/pip-audit --require-hashes --disable-pip -r $$lock || exit 1; done
 
 .PHONY: lock
 lock: ## Resolve the requirements*.in files anew, with hashes for every platform.
@@ -133,8 +134,8 @@ $(ENGINE_STAMP): | check-python
 	@$(ENGINE_VENV)/bin/python $(PIP_INSTALL) -r local/requirements-ministack.txt
 	@touch $@
 
-$(CLI_STAMP): | check-node
+$(CLI_STAMP): | check-python check-node
 	@echo "Installing the CDK CLI into node_modules (once) ..."
-	@npm install --no-package-lock --no-save --no-audit --no-fund --loglevel=error
+	@$(PYTHON) local/cdk_cli.py
 	@rm -f node_modules/.installed-*
 	@touch $@

@@ -41,6 +41,7 @@ def settings_of(context: Mapping[str, str]) -> Settings:
     - `gradual`: true or false, to deploy once otherwise than the stage does
     - `publicBaseUrl`: the origin of short URLs
     - `corsAllowOrigins`: comma separated, without spaces
+    - `homeUrl`: where a visit to `/` is sent
     - `alarmEmail`
     - `domainName`, `certificateArn`, and optionally `basePath`, `hostedZoneId`, `hostedZoneName`
     - `cdn=true`, and optionally `cdnDomainName`, `cdnCertificateArn`, `cdnWebAclArn`
@@ -91,6 +92,7 @@ def settings_of(context: Mapping[str, str]) -> Settings:
     return replace(
         settings,
         public_base_url=context.get("publicBaseUrl", "").rstrip("/"),
+        home_url=context.get("homeUrl", ""),
         cors_allow_origins=tuple(context.get("corsAllowOrigins", "*").split(",")),
         alarm_email=context.get("alarmEmail", ""),
         custom_domain=_custom_domain(context),
@@ -131,6 +133,7 @@ CONTEXT = (
     "stage",
     "gradual",
     "publicBaseUrl",
+    "homeUrl",
     "corsAllowOrigins",
     "alarmEmail",
     "domainName",

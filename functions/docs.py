@@ -1,6 +1,7 @@
-"""``/api/openapi.json`` and ``/api/docs``: the API as a document and as a page to read and try.
+"""What needs no key and no data: the API's documentation, ``/``, and paths that no route has.
 
-Needs no key, touches no data and serves everything itself: no other host learns who reads.
+``/api/openapi.json`` and ``/api/docs`` are the API as a document and as a page to read and try. All
+of it is served from here: no other host learns who reads.
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ import aws_lambda_powertools
 from aws_lambda_powertools import Logger
 
 from functions.unlink.addresses import api_base
+from functions.unlink.errors import MethodNotAllowed
+from functions.unlink.methods import ALLOWED_METHODS
+from functions.unlink.pages import page_or_json
+from functions.unlink.security_headers import REDIRECT, TRANSPORT
+from functions.unlink.settings import optional_setting
 
 DOCUMENT = Path(__file__).parent / "unlink" / "openapi.json"
 
@@ -86,16 +92,60 @@ log = Logger()
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """The answer of one of the three routes."""
-    answer = _ROUTES[event["resource"]](event)
-    answer["headers"] |= {
+    """The answer of one of the open routes; HEAD is answered with GET's body, for its length."""
+    resource = event["resource"]
+    allowed = ALLOWED_METHODS.get(resource)
+    if allowed is not None and event["httpMethod"] not in allowed:
+        answer = _method_not_allowed(event, allowed)
+    else:
+        answer = _ROUTES[resource](event)
+    answer["headers"] |= TRANSPORT | {
         # Public, and the same for everybody.
         "Access-Control-Allow-Origin": "*",
         "X-Content-Type-Options": "nosniff",
         "X-Request-Id": event["requestContext"]["requestId"],
     }
-    log.info("request", extra={"route": event["resource"], "status": answer["statusCode"]})
+    log.info("request", extra={"route": resource, "status": answer["statusCode"]})
     return answer
+
+
+def _home(event: dict[str, Any]) -> dict[str, Any]:
+    """``/``: the home URL that the deployment names, or the page of a link that does not exist."""
+    home = optional_setting("HOME_URL", "")
+    if not home:
+        return _unknown(event)
+    headers = REDIRECT | {"Location": home, "Cache-Control": "no-store"}
+    return {"statusCode": 302, "headers": headers, "body": ""}
+
+
+def _unknown(event: dict[str, Any]) -> dict[str, Any]:
+    """A path that no route has: a page to browsers, except under ``/api``."""
+    if (event.get("pathParameters") or {}).get("code") == "api":
+        return _json(404, NOT_FOUND)
+    return page_or_json(_headers_of(event), 404, NOT_FOUND)
+
+
+def _method_not_allowed(event: dict[str, Any], allowed: tuple[str, ...]) -> dict[str, Any]:
+    error = MethodNotAllowed(allowed)
+    status, body = int(error.status), error.linkforty()
+    if event["resource"].startswith("/api/"):
+        answer = _json(status, body)
+    else:
+        answer = page_or_json(_headers_of(event), status, body)
+    answer["headers"] |= error.headers()
+    return answer
+
+
+def _json(status: int, body: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "statusCode": status,
+        "headers": {"Content-Type": "application/json", "Cache-Control": "no-store"},
+        "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+    }
+
+
+def _headers_of(event: dict[str, Any]) -> dict[str, str]:
+    return {name.lower(): str(value) for name, value in (event.get("headers") or {}).items()}
 
 
 def _document(event: dict[str, Any]) -> dict[str, Any]:
@@ -127,12 +177,7 @@ def _page(event: dict[str, Any]) -> dict[str, Any]:
 def _asset(event: dict[str, Any]) -> dict[str, Any]:
     name = (event.get("pathParameters") or {}).get("asset", "")
     if name not in _ASSETS:
-        body = json.dumps(NOT_FOUND, ensure_ascii=False, separators=(",", ":"))
-        return {
-            "statusCode": 404,
-            "headers": {"Content-Type": "application/json", "Cache-Control": "no-store"},
-            "body": body,
-        }
+        return _json(404, NOT_FOUND)
     known = (event.get("queryStringParameters") or {}).get("v") == _tag(_asset_bytes(name))[:12]
     return _content(event, _asset_bytes(name), _ASSETS[name], FOR_EVER if known else REVALIDATED)
 
@@ -141,6 +186,8 @@ _ROUTES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "/api/openapi.json": _document,
     "/api/docs": _page,
     "/api/docs/{asset}": _asset,
+    "/": _home,
+    "/{code}/{rest+}": _unknown,
 }
 
 _ASSETS = {
@@ -180,7 +227,7 @@ def _zipped(content: bytes) -> bytes:
 
 def _content(event: dict[str, Any], body: bytes, media_type: str, caching: str) -> dict[str, Any]:
     """200 with the content, or 304 when the caller has it."""
-    asked = {name.lower(): str(value) for name, value in (event.get("headers") or {}).items()}
+    asked = _headers_of(event)
     encoded = len(body) >= SMALL and _takes_gzip(asked.get("accept-encoding", ""))
     # A strong tag names the bytes that are sent, so each encoding has its own (RFC 9110, 8.8.3.3).
     tag = f'"{_tag(body)}{"-gzip" if encoded else ""}"'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from typing import Any
@@ -24,7 +23,9 @@ from functions.unlink.errors import UnlinkError
 from functions.unlink.forwarding import forwards_query, query_of, with_query
 from functions.unlink.ids import new_click_id
 from functions.unlink.log import logger
+from functions.unlink.pages import page_or_json
 from functions.unlink.prefetch import is_prefetch
+from functions.unlink.security_headers import REDIRECT
 from functions.unlink.settings import optional_setting, setting
 from functions.unlink.stores.clicks import ClicksTable
 from functions.unlink.stores.client import brief_client
@@ -45,7 +46,10 @@ _pointers: dict[str, tuple[str, str]] = {}
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """302 to the destination, or the one 404 page of all that does not redirect."""
+    """302 to the destination, or the one 404 page of all that does not redirect.
+
+    HEAD is answered with GET's body: the gateway takes Content-Length from it and does not send it.
+    """
     started = time.perf_counter()
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     code = (event.get("pathParameters") or {}).get("code", "")
@@ -60,8 +64,6 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         log.exception("the link could not be read")
         answer = _answer(headers, 503, "Service Unavailable", "Please try again in a moment")
         answer["headers"]["Retry-After"] = "5"
-    if event["httpMethod"] == "HEAD":
-        answer["body"] = ""
     answer["headers"]["X-Request-Id"] = event["requestContext"]["requestId"]
     log.info(
         "redirect",
@@ -125,6 +127,7 @@ def _redirect(
         "headers": {
             "Location": location,
             "Cache-Control": "no-store",
+            **REDIRECT,
         },
         "body": "",
     }
@@ -181,57 +184,8 @@ def _not_found(headers: dict[str, str]) -> dict[str, Any]:
 
 
 def _answer(headers: dict[str, str], status: int, error: str, message: str) -> dict[str, Any]:
-    """HTML for browsers, JSON for programs."""
-    if "text/html" in headers.get("accept", ""):
-        content_type = "text/html; charset=utf-8"
-        body = _PAGE.format(message=message, **_PAGE_TEXTS[status])
-    else:
-        content_type = "application/json"
-        fields = {"statusCode": status, "error": error, "message": message}
-        body = json.dumps(fields, separators=(",", ":"))
-    return {
-        "statusCode": status,
-        "headers": {"Cache-Control": "no-store", "Content-Type": content_type},
-        "body": body,
-    }
+    return page_or_json(headers, status, {"statusCode": status, "error": error, "message": message})
 
-
-_PAGE_TEXTS = {
-    404: {
-        "heading": "This link does not exist",
-        "text": "It may have been deleted, have expired, or never have been there.",
-        "arabic": "هذا الرابط غير موجود",
-    },
-    503: {
-        "heading": "This link cannot be opened right now",
-        "text": "Please try again in a moment.",
-        "arabic": "يرجى المحاولة مرة أخرى بعد لحظات",
-    },
-}
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>{message}</title>
-<style>
-body {{ font: 1.1rem/1.6 system-ui, sans-serif; margin: 0; display: grid; place-items: center;
-       min-height: 100vh; color: #1f2933; background: #f7f8fa; }}
-main {{ text-align: center; padding: 2rem; }}
-p {{ margin: .3rem; }}
-</style>
-</head>
-<body>
-<main>
-<h1>{heading}</h1>
-<p>{text}</p>
-<p lang="ar" dir="rtl">{arabic}</p>
-</main>
-</body>
-</html>
-"""
 
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
     # The one warm-up at import: there a function has more processor than its size gives it later,

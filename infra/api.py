@@ -13,6 +13,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.functions import Functions, live
+from infra.http_headers import STRICT_TRANSPORT_SECURITY
 from infra.settings import Settings
 
 PLANS = Path(__file__).resolve().parent.parent / "functions" / "unlink" / "plans.json"
@@ -34,6 +35,14 @@ EXPOSED_HEADERS = (
 DOCS_PATHS = ("/api/openapi.json", "/api/docs", "/api/docs/{asset}")
 DOCS_RATE_LIMIT = 50
 DOCS_BURST_LIMIT = 200
+
+#: What is no route of the API and no short link. One name for the first segment: siblings in the
+#: gateway's tree of resources may not have two different parameters.
+HOME_PATH = "/"
+UNKNOWN_PATH = "/{code}/{rest+}"
+
+#: The gateway's method for every verb that a resource does not name.
+CATCH_ALL = "ANY"
 
 #: Chromium keeps the answer to a preflight no longer than this.
 PREFLIGHT_MAX_AGE_SECONDS = 7_200
@@ -86,11 +95,17 @@ class Api(Construct):
                         for method in ("GET", "HEAD")
                     },
                     **{
-                        f"{path}/GET": apigateway.MethodDeploymentOptions(
+                        f"{path}/{method}": apigateway.MethodDeploymentOptions(
                             throttling_rate_limit=DOCS_RATE_LIMIT,
                             throttling_burst_limit=DOCS_BURST_LIMIT,
                         )
-                        for path in DOCS_PATHS
+                        for path, method in (
+                            *((path, "GET") for path in DOCS_PATHS),
+                            *((path, CATCH_ALL) for path in DOCS_PATHS),
+                            (HOME_PATH, CATCH_ALL),
+                            ("/{code}", CATCH_ALL),
+                            (UNKNOWN_PATH, CATCH_ALL),
+                        )
                     },
                 },
             ),
@@ -106,6 +121,8 @@ class Api(Construct):
             results_cache_ttl=AUTHORIZER_CACHE,
         )
         self._methods: defaultdict[str, list[str]] = defaultdict(list)
+        #: Keyed path -> the function of its GET, or else of its first method.
+        self._catch_alls: dict[str, lambda_.Function] = {}
 
         self._add_keyed_route("POST", "/api/links", functions.links)
         self._add_keyed_route("GET", "/api/links", functions.links)
@@ -132,6 +149,7 @@ class Api(Construct):
         for path, methods in self._methods.items():
             if path.startswith("/api/"):
                 self._add_preflight(path, methods)
+        self._add_catch_alls(functions)
         self._add_gateway_responses()
         self.usage_plans = {
             plan: self._usage_plan(plan, requests_per_minute=limits["requestsPerMinute"])
@@ -172,8 +190,25 @@ class Api(Construct):
             ),
         }
 
+    def _add_catch_alls(self, functions: Functions) -> None:
+        """Let a function answer the methods that a path does not name: HEAD as GET, others 405.
+
+        Otherwise the gateway answers 404 by itself, or hands the request to `UNKNOWN_PATH`. Keyed
+        paths keep their authorizer and usage plan, so that HEAD is counted and refused as GET is.
+        """
+        for path, function in self._catch_alls.items():
+            self._add_keyed_method(CATCH_ALL, path, function)
+        # The redirects' own function has nothing to do with what is no visit.
+        for path in (*DOCS_PATHS, HOME_PATH, "/{code}", UNKNOWN_PATH):
+            self._add_open_method(CATCH_ALL, path, functions.docs)
+
     def _add_keyed_route(self, method: str, path: str, function: lambda_.Function) -> None:
         self._methods[path].append(method)
+        if method == "GET" or path not in self._catch_alls:
+            self._catch_alls[path] = function
+        self._add_keyed_method(method, path, function)
+
+    def _add_keyed_method(self, method: str, path: str, function: lambda_.Function) -> None:
         self.rest_api.root.resource_for_path(path).add_method(
             method,
             _integration(function),
@@ -184,6 +219,9 @@ class Api(Construct):
 
     def _add_open_route(self, method: str, path: str, function: lambda_.Function) -> None:
         self._methods[path].append(method)
+        self._add_open_method(method, path, function)
+
+    def _add_open_method(self, method: str, path: str, function: lambda_.Function) -> None:
         self.rest_api.root.resource_for_path(path).add_method(
             method,
             _integration(function),
@@ -204,6 +242,7 @@ class Api(Construct):
             "Access-Control-Max-Age": str(PREFLIGHT_MAX_AGE_SECONDS),
             # The answer depends on the origin when there are several.
             **({"Vary": "Origin"} if len(origins) > 1 else {}),
+            "Strict-Transport-Security": STRICT_TRANSPORT_SECURITY,
             # With several origins this is the first, and the template below names the caller's.
             "Access-Control-Allow-Origin": origins[0],
         }
@@ -328,6 +367,8 @@ class Api(Construct):
             # Such an answer cannot tell several origins apart. It holds nothing to protect.
             "Access-Control-Allow-Origin": f"'{origins[0] if len(origins) == 1 else '*'}'",
             "Access-Control-Expose-Headers": f"'{','.join(EXPOSED_HEADERS)}'",
+            "Strict-Transport-Security": f"'{STRICT_TRANSPORT_SECURITY}'",
+            "X-Content-Type-Options": "'nosniff'",
             "X-Request-Id": "context.requestId",
             **{name: f"'{value}'" for name, value in (headers or {}).items()},
         }

@@ -229,7 +229,10 @@ class Functions(Construct):
             "docs",
             timeout=Duration.seconds(10),
             memory_mb=FEW_CALLS_MB,
-            environment={"API_BASE_URL": self._settings.api_base},
+            environment={
+                "API_BASE_URL": self._settings.api_base,
+                "HOME_URL": self._settings.home_url,
+            },
             statements=[],
         )
 

@@ -14,6 +14,9 @@ from infra.packaging import Target
 #: the templates that origins are written into.
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 
+#: An absolute URL in ASCII as `Location` takes it (RFC 3986; escapes are the operator's to write).
+_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?([/?#][!-~]*)?")
+
 _CDN_WEB_ACL = re.compile(r"arn:aws[a-z-]*:wafv2:us-east-1:[0-9]{12}:global/webacl/[\w-]+/[\w-]+")
 
 #: API Gateway's default quota of an account and region, requests a second. Some regions have a
@@ -115,6 +118,8 @@ class Settings:
     #: Origin of short URLs without a trailing slash; "" takes that of the custom domain, and
     #: without one derives it from each request.
     public_base_url: str = ""
+    #: Where a visit to `/` is sent; "" shows it the page of a link that does not exist.
+    home_url: str = ""
     custom_domain: CustomDomain | None = None
     cdn: Cdn | None = None
     #: A web ACL at the API's stage: address reputation, known bad inputs, rates per address. With
@@ -140,6 +145,11 @@ class Settings:
     rate_limit: int = 4_000
 
     def __post_init__(self) -> None:
+        if self.home_url and not self._is_elsewhere(self.home_url):
+            raise ValueError(
+                f"homeUrl {self.home_url!r}: expected a URL such as https://www.example.com/ that "
+                "is not the service's own /"
+            )
         if not 0 < self.rate_limit < ACCOUNT_RATE_QUOTA:
             raise ValueError(
                 f"rateLimit {self.rate_limit}: expected 1 to {ACCOUNT_RATE_QUOTA - 1} requests a "
@@ -151,6 +161,11 @@ class Settings:
                 f"corsAllowOrigins {','.join(origins)!r}: expected * alone, or origins such as "
                 "https://app.example.com, separated by commas"
             )
+
+    def _is_elsewhere(self, url: str) -> bool:
+        """Whether a redirect from `/` to `url` is one that browsers follow, and no loop."""
+        own = {self.short_url_base, self._domain_url} - {""}
+        return bool(_URL.fullmatch(url)) and url.rstrip("/") not in own
 
     @property
     def burst_limit(self) -> int:

@@ -66,7 +66,7 @@ class LocalStack:
         return self.access.add_workspace(plan=plan)
 
     def routes(self) -> list[tuple[str, str]]:
-        """(method, path) of everything that the deployed API serves, preflights left out."""
+        """(method, path) of each route of the deployed API, without preflights and catch-alls."""
         gateway = self.client("apigateway")
         pages = gateway.get_paginator("get_resources").paginate(
             restApiId=self.outputs["ApiId"], embed=["methods"]
@@ -76,7 +76,7 @@ class LocalStack:
             for page in pages
             for resource in page["items"]
             for method in resource.get("resourceMethods", {})
-            if method != "OPTIONS"
+            if method not in {"OPTIONS", "ANY"}
         )
 
 

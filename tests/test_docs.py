@@ -33,7 +33,7 @@ def _name(document: Path) -> str:
 
 
 def deployed_routes() -> set[tuple[str, str]]:
-    """(method, path) of the synthesized API, preflights left out."""
+    """(method, path) of the synthesized API, without preflights and catch-alls."""
     template = synthesized_template()
     parts = resources(template, "AWS::ApiGateway::Resource")
 
@@ -49,7 +49,7 @@ def deployed_routes() -> set[tuple[str, str]]:
     return {
         (method["HttpMethod"], path(method["ResourceId"]))
         for method in methods
-        if method["HttpMethod"] != "OPTIONS"
+        if method["HttpMethod"] not in {"OPTIONS", "ANY"}
     }
 
 

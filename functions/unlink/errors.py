@@ -15,6 +15,7 @@ The tree::
     │   ├── SelectionChanged   409  other links match than the confirmed ones
     │   ├── DeletionOpen       409  a restore has to wait for its end
     │   └── StillRunning       409  the request of this Idempotency-Key has no answer yet
+    ├── MethodNotAllowed       405  names the methods that the route has in Allow
     ├── BodyTooLarge           413
     ├── KeyReused              422  same Idempotency-Key, other body
     ├── RateLimited            429  retryAfter
@@ -212,6 +213,21 @@ class SelectionChanged(Conflict):
 
     english = "The matching links have changed since the dry run"
     arabic = "تغيرت الروابط المطابقة منذ التجربة"
+
+
+class MethodNotAllowed(UnlinkError):
+    """The route exists and has other methods."""
+
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    english = "Method not allowed"
+    arabic = "الطريقة غير مسموح بها"
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        super().__init__()
+        self.allowed = allowed
+
+    def headers(self) -> dict[str, str]:
+        return {"Allow": ", ".join(self.allowed)}
 
 
 class BodyTooLarge(UnlinkError):

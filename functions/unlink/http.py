@@ -26,16 +26,19 @@ from functions.unlink.errors import (
     BodyTooLarge,
     InternalError,
     InvalidRequest,
+    MethodNotAllowed,
     MissingScopes,
     RateLimited,
     Unauthenticated,
     UnlinkError,
 )
 from functions.unlink.json_body import parse_json
+from functions.unlink.methods import ALLOWED_METHODS, dialect_of
 from functions.unlink.parameters import parameters_of
 from functions.unlink.plans import Plan, plans
 from functions.unlink.policies import Policies
 from functions.unlink.response_size import BODY_LIMIT, sent_size
+from functions.unlink.security_headers import TRANSPORT
 from functions.unlink.settings import optional_setting, setting
 from functions.unlink.stores.access import AccessTable, RateWindow
 from functions.unlink.stores.client import client, within
@@ -179,6 +182,8 @@ class Route:
     endpoint: Callable[[Request], Answer]
     replay: Replay | None = None
     either: tuple[str, ...] = ()
+    #: False for a route that is refused whatever the query says.
+    reads_query: bool = True
 
 
 class Api:
@@ -187,6 +192,7 @@ class Api:
     def __init__(self) -> None:
         self.routes: list[Route] = []
         self._app = APIGatewayRestResolver()
+        self._app.not_found(self._refuse_method)
         self._log = Logger()
 
     def route(
@@ -215,7 +221,9 @@ class Api:
             def entry(**path: str) -> Response[Any]:
                 return self._serve(route, path)
 
-            self._app.route(rule, method=[method])(entry)
+            # HEAD is GET without a body (RFC 9110, section 9.3.2). The body is answered all the
+            # same: the gateway takes Content-Length from it and sends none to HEAD.
+            self._app.route(rule, method=["GET", "HEAD"] if method == "GET" else [method])(entry)
             self.routes.append(route)
             return endpoint
 
@@ -225,11 +233,29 @@ class Api:
         """The Lambda handler."""
         # The matched resource with its parameters, because under a custom domain the path that
         # the gateway reports starts with the domain's base path.
-        event["path"] = _fill(event["resource"], event.get("pathParameters") or {})
+        resource = event["resource"]
+        event["path"] = _fill(resource, event.get("pathParameters") or {})
+        allowed = ALLOWED_METHODS.get(resource)
+        if allowed is not None and event["httpMethod"] not in allowed:
+            # A path that no rule matches: `DELETE /api/links/bulk-delete` is no link's.
+            event["path"] = "/"
         try:
             return self._app.resolve(event, context)
         finally:
             metrics.flush()
+
+    def _refuse_method(self, _error: Exception) -> Response[Any]:
+        """405 for a method that the gateway's catch-all sent here and no route has."""
+        resource, method = self._app.current_event["resource"], self._app.current_event.http_method
+        allowed = ALLOWED_METHODS[resource]
+
+        def refuse(_request: Request) -> Answer:
+            raise MethodNotAllowed(allowed)
+
+        route = Route(
+            method, resource, None, frozenset(), dialect_of(resource), refuse, reads_query=False
+        )
+        return self._serve(route, {})
 
     def _serve(self, route: Route, path: dict[str, str]) -> Response[Any]:
         name = f"{route.method} {route.rule}"
@@ -241,6 +267,7 @@ class Api:
             "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff",
             "X-Request-Id": request_id,
+            **TRANSPORT,
         }
         try:
             # The gateway remembers the authorizer's answer for longer than a credential may last.
@@ -257,7 +284,7 @@ class Api:
                 caller,
                 event,
                 {name: unquote(value) for name, value in path.items()},
-                parameters_of(event, route.query),
+                parameters_of(event, route.query) if route.reads_query else {},
                 Deadline(context.get_remaining_time_in_millis() / 1000 - ANSWER_MARGIN),
             )
             answer = _repeated(route, request) or route.endpoint(request)

@@ -39,8 +39,9 @@ class Contract:
         # The gateway passes over a slash at the end.
         operation = self._operation(method, urlsplit(target).path.rstrip("/"))
         if operation is None:
-            # The gateway's own: no such route, no HTTP, or a preflight.
-            if method != "OPTIONS" and answer.status not in {400, 404}:
+            # No such route, no HTTP, or a preflight; a method that a route does not have, which
+            # needs the route's credential first.
+            if method != "OPTIONS" and answer.status not in {400, 401, 404, 405, 429}:
                 self._note(method, target, answer, "a route that is not in the document")
             return
         self.seen[operation["operationId"], answer.status] += 1
@@ -55,9 +56,14 @@ class Contract:
             self._note(method, target, answer, fault)
 
     def _operation(self, method: str, path: str) -> dict[str, Any] | None:
+        if path == "/api":
+            # A segment of the API's paths, so no short code to the gateway.
+            return None
         for _, pattern, item in self._paths:
             if pattern.fullmatch(path):
-                found: dict[str, Any] | None = item.get(method.lower())
+                # HEAD is GET without a body, whether the document says so or not.
+                get = item.get("get") if method == "HEAD" else None
+                found: dict[str, Any] | None = item.get(method.lower(), get)
                 return found
         return None
 

@@ -300,10 +300,9 @@ def test_no_valid_credential_is_a_401_of_both_contracts(
 
 
 @pytest.mark.parametrize(
-    ("method", "path"),
-    [("PATCH", "/api/links"), ("GET", "/api/nothing"), ("POST", "/a/b/c"), ("DELETE", "/code")],
+    ("method", "path"), [("GET", "/api/nothing"), ("POST", "/a/b/c"), ("PATCH", "/api/links/a/b")]
 )
-def test_an_unknown_route_or_method_is_a_404(api: Client, method: str, path: str) -> None:
+def test_an_unknown_route_is_a_404(api: Client, method: str, path: str) -> None:
     answer = api.send(method, path)
 
     assert answer.status == 404

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -95,12 +98,45 @@ def test_a_visit_is_sent_on_and_must_not_be_remembered(world: World) -> None:
     assert reply.headers["Cache-Control"] == "no-store"
 
 
-def test_head_answers_as_get_does_without_a_body(world: World) -> None:
+@pytest.mark.parametrize("accept", ["text/html", "*/*"])
+def test_head_answers_what_get_answers(world: World, accept: str) -> None:
+    """The body too: the gateway takes Content-Length from it and sends none to HEAD."""
     [link] = world.create_items()
 
-    assert visit(link["shortCode"], "HEAD").headers == visit(link["shortCode"]).headers
-    missing = visit("nothing-here", "HEAD")
-    assert (missing.status, missing.body) == (404, b"")
+    assert visit(link["shortCode"], "HEAD") == visit(link["shortCode"])
+    missing = visit("nothing-here", "HEAD", Accept=accept)
+    assert missing.status == 404
+    assert missing.body
+    assert missing == visit("nothing-here", Accept=accept)
+
+
+def test_a_redirect_may_be_neither_framed_nor_guessed_at(world: World) -> None:
+    [link] = world.create_items()
+
+    headers = visit(link["shortCode"]).headers
+
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    # The destination still learns the origin that the visitor came from.
+    assert headers["Referrer-Policy"] == "strict-origin-when-cross-origin"
+    assert headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+def test_the_404_page_allows_its_own_style_and_nothing_else(world: World) -> None:
+    page = visit("nothing-here", Accept="text/html")
+
+    [style] = re.findall(r"<style>(.*?)</style>", page.body.decode(), re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert page.headers["Content-Security-Policy"] == (
+        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    )
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+    assert page.headers["X-Frame-Options"] == "DENY"
+    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert page.headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert "<script" not in page.body.decode()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from functions.unlink.methods import ALLOWED_METHODS
+from functions.unlink.security_headers import TRANSPORT
+from infra.http_headers import STRICT_TRANSPORT_SECURITY
 from tests.template import (
     Template,
     invoked_function,
@@ -61,12 +64,58 @@ def handler_of(template: Template, method: dict[str, Any]) -> str:
     return handler.split(".")[1]
 
 
+#: What answers the methods that a path does not name: HEAD as GET, others 405 or the 404 page.
+CATCH_ALLS = {
+    "/": "docs",
+    "/{code}": "docs",
+    "/{code}/{rest+}": "docs",
+    "/api/analytics/links/{id}": "analytics",
+    "/api/analytics/links/{id}/export": "analytics",
+    "/api/analytics/links/{id}/export/{exportId}": "analytics",
+    "/api/deletions": "deletions",
+    "/api/deletions/{id}": "deletions",
+    "/api/deletions/{id}/restore": "deletions",
+    "/api/docs": "docs",
+    "/api/docs/{asset}": "docs",
+    "/api/installs": "analytics",
+    "/api/links": "links",
+    "/api/links/bulk-delete": "deletions",
+    "/api/links/{id}": "links",
+    "/api/links/{id}/qr": "qr",
+    "/api/openapi.json": "docs",
+}
+
+
 def test_routes_lead_to_their_functions(template: Template) -> None:
     assert {
         route: handler_of(template, method)
         for route, method in methods(template).items()
-        if route[0] != "OPTIONS"
+        if route[0] not in {"OPTIONS", "ANY"}
     } == ROUTES
+
+
+def test_every_path_answers_the_methods_that_it_does_not_name(template: Template) -> None:
+    assert {
+        path: handler_of(template, method)
+        for (verb, path), method in methods(template).items()
+        if verb == "ANY"
+    } == CATCH_ALLS
+    # HEAD is answered where GET is.
+    for (verb, path), function in ROUTES.items():
+        if verb == "GET" and path != "/{code}":
+            assert CATCH_ALLS[path] == function
+
+
+def test_the_functions_know_the_methods_that_a_path_has(template: Template) -> None:
+    deployed: dict[str, set[str]] = {
+        path: set() for path in CATCH_ALLS if path != "/{code}/{rest+}"
+    }
+    for verb, path in methods(template):
+        if verb != "ANY":
+            deployed[path] |= {"GET", "HEAD"} if verb == "GET" else {verb}
+    # One function answers all of `/`.
+    deployed["/"] = {"GET", "HEAD"}
+    assert {path: set(allowed) for path, allowed in ALLOWED_METHODS.items()} == deployed
 
 
 def test_every_api_method_needs_the_authorizer_and_a_usage_key(template: Template) -> None:
@@ -74,9 +123,9 @@ def test_every_api_method_needs_the_authorizer_and_a_usage_key(template: Templat
     keyed = {
         route: method
         for route, method in methods(template).items()
-        if route not in OPEN and route[0] != "OPTIONS"
+        if route not in OPEN and route[0] != "OPTIONS" and CATCH_ALLS.get(route[1]) != "docs"
     }
-    assert keyed
+    assert ("ANY", "/api/links") in keyed
     for route, method in keyed.items():
         assert method["AuthorizationType"] == "CUSTOM", route
         assert method["AuthorizerId"] == {"Ref": authorizer}, route
@@ -89,12 +138,14 @@ def test_open_routes_need_no_key_and_have_a_ceiling(template: Template) -> None:
         (each["HttpMethod"], each["ResourcePath"]): each
         for each in stage["Properties"]["MethodSettings"]
     }
-    for verb, path in OPEN:
+    for verb, path in OPEN | {
+        ("ANY", path) for path, function in CATCH_ALLS.items() if function == "docs"
+    }:
         method = methods(template)[verb, path]
         assert method["AuthorizationType"] == "NONE"
         assert not method.get("ApiKeyRequired")
         # CloudFormation spells a "/" inside the path "~1".
-        ceiling = settings[verb, "/" + path.replace("/", "~1")]
+        ceiling = settings[verb, "/" if path == "/" else "/" + path.replace("/", "~1")]
         assert ceiling["ThrottlingRateLimit"] > 0
         assert ceiling["ThrottlingBurstLimit"] > 0
 
@@ -158,6 +209,7 @@ def test_every_api_path_answers_preflights_without_a_key(template: Template) -> 
         }
         assert headers["Access-Control-Allow-Origin"] == "*"
         assert "Access-Control-Allow-Credentials" not in headers
+        assert headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
 def test_preflights_survive_binary_media_types(template: Template) -> None:
@@ -281,6 +333,8 @@ def test_browsers_may_read_what_the_gateway_answers(template: Template, response
     headers = gateway_responses(template)[response_type]["ResponseParameters"]
     assert headers["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
     assert headers["gatewayresponse.header.X-Request-Id"] == "context.requestId"
+    assert headers["gatewayresponse.header.Strict-Transport-Security"] == "'max-age=31536000'"
+    assert headers["gatewayresponse.header.X-Content-Type-Options"] == "'nosniff'"
     exposed = headers["gatewayresponse.header.Access-Control-Expose-Headers"]
     assert {"Retry-After", "X-Request-Id"} <= set(exposed.strip("'").split(","))
 
@@ -293,6 +347,10 @@ def test_a_throttled_client_is_told_when_to_come_back(
     body = json.loads(response["ResponseTemplates"]["application/json"])
     assert body["retryAfter"] == 60
     assert response["ResponseParameters"]["gatewayresponse.header.Retry-After"] == "'60'"
+
+
+def test_functions_and_gateway_ask_for_the_same_transport() -> None:
+    assert {"Strict-Transport-Security": STRICT_TRANSPORT_SECURITY} == TRANSPORT
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev", "local"])

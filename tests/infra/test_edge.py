@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from app import settings_of
 from functions.unlink.click_fields import ORIGIN_HEADER
 from tests.template import Template, resources, synthesize
 
@@ -181,3 +182,34 @@ def references(value: object) -> set[str]:
     if isinstance(value, list):
         return {name for each in value for name in references(each)}
     return set()
+
+
+def test_the_home_url_reaches_the_function_that_answers_the_root() -> None:
+    template = synthesize(homeUrl="https://www.example.com/start?from=link#top")
+    homes = {
+        function["Properties"]["Handler"]: function["Properties"]["Environment"]["Variables"][
+            "HOME_URL"
+        ]
+        for function in resources(template, "AWS::Lambda::Function").values()
+        if "HOME_URL" in function["Properties"]["Environment"]["Variables"]
+    }
+    assert homes == {"functions.docs.handler": "https://www.example.com/start?from=link#top"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "www.example.com",
+        "javascript:alert(1)",
+        "https://www.example.com/a b",
+        "https://www.example.com/\r\nX: y",
+        "https://user@www.example.com/",
+        "https:///start",
+        # The service's own root, which would lead there again.
+        "https://go.example.com",
+        "https://go.example.com/",
+    ],
+)
+def test_a_home_url_that_no_browser_could_follow_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="homeUrl"):
+        settings_of(DOMAIN | {"homeUrl": url})

@@ -1,0 +1,28 @@
+"""The methods that each route of the API answers (RFC 9110, section 10.2.1, ``Allow``)."""
+
+from __future__ import annotations
+
+#: By the gateway's resource. HEAD goes wherever GET goes; OPTIONS is the preflight.
+ALLOWED_METHODS = {
+    "/": ("GET", "HEAD"),
+    "/{code}": ("GET", "HEAD"),
+    "/api/analytics/links/{id}": ("GET", "HEAD", "OPTIONS"),
+    "/api/analytics/links/{id}/export": ("POST", "OPTIONS"),
+    "/api/analytics/links/{id}/export/{exportId}": ("GET", "HEAD", "OPTIONS"),
+    "/api/deletions": ("GET", "HEAD", "POST", "OPTIONS"),
+    "/api/deletions/{id}": ("GET", "HEAD", "OPTIONS"),
+    "/api/deletions/{id}/restore": ("POST", "OPTIONS"),
+    "/api/docs": ("GET", "HEAD", "OPTIONS"),
+    "/api/docs/{asset}": ("GET", "HEAD", "OPTIONS"),
+    "/api/installs": ("POST", "OPTIONS"),
+    "/api/links": ("GET", "HEAD", "POST", "DELETE", "OPTIONS"),
+    "/api/links/bulk-delete": ("POST", "OPTIONS"),
+    "/api/links/{id}": ("GET", "HEAD", "PUT", "DELETE", "OPTIONS"),
+    "/api/links/{id}/qr": ("GET", "HEAD", "OPTIONS"),
+    "/api/openapi.json": ("GET", "HEAD", "OPTIONS"),
+}
+
+
+def dialect_of(resource: str) -> str:
+    """The error format of a resource where no method decides it."""
+    return "hoko" if resource.startswith("/api/deletions") else "linkforty"

@@ -1,0 +1,84 @@
+"""The CDK CLI is installed only if it is the archive whose hash is committed."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from local.cdk_cli import IntegrityError, install, integrity_of
+from local.ministack import ROOT
+
+#: An npm that packs a fixed archive and notes what it was asked for.
+NPM = """#!/bin/sh
+echo "$@" >>"{log}"
+case $1 in
+  pack)
+    for each; do
+      case $each in --pack-destination=*) printf archive >"${{each#*=}}/aws-cdk-1.2.3.tgz" ;; esac
+    done ;;
+  install) mkdir -p node_modules; cp "$2" node_modules/ ;;
+esac
+"""
+
+
+def project(tmp_path: Path, integrity: str) -> tuple[Path, str, Path]:
+    """A directory with a package.json, the npm to use, and npm's log."""
+    root, log, npm = tmp_path / "root", tmp_path / "log", tmp_path / "npm"
+    root.mkdir()
+    package = {"devDependencies": {"aws-cdk": "1.2.3"}, "integrity": {"aws-cdk": integrity}}
+    (root / "package.json").write_text(json.dumps(package))
+    npm.write_text(NPM.format(log=log))
+    npm.chmod(0o755)
+    return root, str(npm), log
+
+
+def test_an_archive_of_the_pinned_hash_is_installed_without_its_scripts(tmp_path: Path) -> None:
+    archive = tmp_path / "same.tgz"
+    archive.write_bytes(b"archive")
+    root, npm, log = project(tmp_path, integrity_of(archive))
+
+    install(root, npm=npm)
+
+    assert (root / "node_modules" / "aws-cdk-1.2.3.tgz").read_bytes() == b"archive"
+    packed, installed = log.read_text().splitlines()
+    assert packed.startswith("pack aws-cdk@1.2.3 ")
+    # From the archive that was checked, not by name once more.
+    assert re.match(r"install /\S+/aws-cdk-1\.2\.3\.tgz ", installed)
+    assert "--ignore-scripts" in packed
+    assert "--ignore-scripts" in installed
+
+
+def test_another_archive_is_refused_before_anything_is_installed(tmp_path: Path) -> None:
+    root, npm, log = project(tmp_path, "sha512-AAAA")
+
+    with pytest.raises(IntegrityError, match="not the archive that"):
+        install(root, npm=npm)
+
+    assert not (root / "node_modules").exists()
+    assert [line.split()[0] for line in log.read_text().splitlines()] == ["pack"]
+
+
+def test_the_hash_is_computed_as_npm_writes_it(tmp_path: Path) -> None:
+    archive = tmp_path / "empty.tgz"
+    archive.write_bytes(b"")
+    assert integrity_of(archive) == (
+        "sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+"
+        "SfaPg=="
+    )
+
+
+def test_every_npm_package_has_a_version_and_a_hash() -> None:
+    package = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
+    assert package["integrity"].keys() == package["devDependencies"].keys()
+    for name, version in package["devDependencies"].items():
+        assert re.fullmatch(r"\d+\.\d+\.\d+", version), name
+        assert re.fullmatch(r"sha512-[A-Za-z0-9+/]{86}==", package["integrity"][name]), name
+
+
+def test_make_installs_the_cli_in_no_other_way() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert "local/cdk_cli.py" in makefile
+    assert "npm install" not in makefile
