@@ -83,8 +83,9 @@ aws-smoke: $(STAMPS) ## Deploy a throw-away stage to your AWS account, check it,
 .PHONY: audit
 audit: $(VENV_STAMP) ## Known vulnerabilities of the dependencies; asks the advisory services.
 	$(PYTHON) -m venv .local/audit-venv
-	.local/audit-venv/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
-	for lock in requirements-dev.txt functions/requirements.txt local/requirements-ministack.txt; do \
+	.local/audit-venv/bin/python $(PIP_INSTALL) -r local/requirements-audit.txt
+	for lock in requirements-dev.txt functions/requirements.txt \
+	    local/requirements-ministack.txt local/requirements-audit.txt; do \
 	  .local/audit-venv/bin/pip-audit --require-hashes --disable-pip -r $$lock || exit 1; done
 
 .PHONY: lock
@@ -94,6 +95,7 @@ lock: ## Resolve the requirements*.in files anew, with hashes for every platform
 	$(LOCK) functions/requirements.in -o functions/requirements.txt
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
 	$(LOCK) local/requirements-ministack.in -o local/requirements-ministack.txt
+	$(LOCK) local/requirements-audit.in -o local/requirements-audit.txt
 
 .PHONY: clean
 clean: ## Remove what was installed and built; keep the sources.

@@ -59,12 +59,12 @@ def test_cloudfront_never_keeps_a_redirect() -> None:
     assert behaviour["CachePolicyId"] == "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
     assert behaviour["AllowedMethods"] == ["GET", "HEAD"]
     [stage] = resources(template, "AWS::ApiGateway::Stage").values()
-    throttled = [
-        each
+    throttled = {
+        each["HttpMethod"]
         for each in stage["Properties"]["MethodSettings"]
         if each["ResourcePath"] == "/~1{code}" and each["ThrottlingRateLimit"]
-    ]
-    assert len(throttled) == 2
+    }
+    assert throttled == {"GET", "HEAD", "ANY"}
 
 
 def test_the_distribution_and_the_redirect_share_a_secret() -> None:
