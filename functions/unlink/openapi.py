@@ -740,6 +740,7 @@ EXAMPLES: tuple[UnlinkError, ...] = (
     errors.SelectionChanged(),
     errors.DeletionOpen(),
     errors.StillRunning(),
+    errors.MethodNotAllowed(("GET", "HEAD", "OPTIONS")),
     errors.BodyTooLarge(),
     errors.KeyReused(),
     errors.RateLimited(17, reset=0),
