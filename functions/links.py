@@ -10,12 +10,13 @@ from functions.unlink import tokens
 from functions.unlink.addresses import own_addresses
 from functions.unlink.errors import InvalidRequest
 from functions.unlink.filters import NAMES, LinkFilter
-from functions.unlink.http import Answer, Api, Caller, Request, to_json
+from functions.unlink.http import Answer, Api, Caller, Request, access_table, to_json
 from functions.unlink.ids import new_link_ids
 from functions.unlink.model import link_view, parse_link_changes, parse_new_links
 from functions.unlink.parameters import whole_number
 from functions.unlink.procedures.find import find_link
 from functions.unlink.procedures.links import create_links, create_once, list_links, update_link
+from functions.unlink.procedures.read_budget import RequestBudget
 from functions.unlink.response_size import BODY_LIMIT, sent_size
 from functions.unlink.settings import setting
 from functions.unlink.stores.client import client
@@ -120,6 +121,9 @@ def list_(request: Request) -> Answer:
         deadline=request.deadline,
         only=only,
         size_of=size_of,
+        budget=RequestBudget(
+            workspace_id, request.caller.plan, access=access_table(), deadline=request.deadline
+        ),
     )
     cursor = None
     if last is not None:

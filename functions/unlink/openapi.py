@@ -246,6 +246,7 @@ OPERATIONS: dict[str, Operation] = {
                 links=link_operations("$response.body#/links/0/id"),
             )
         },
+        raises=(errors.LimitReached,),
     ),
     "GET /api/links/{id}": Operation(
         id="getLink",

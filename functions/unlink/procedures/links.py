@@ -18,6 +18,7 @@ from functions.unlink.destinations import campaign_of, with_campaign
 from functions.unlink.errors import (
     Conflict,
     InvalidRequest,
+    LimitReached,
     LinkNotFound,
     ShortCodeTaken,
     Unavailable,
@@ -28,6 +29,7 @@ from functions.unlink.ids import SHARDS, new_link_ids, new_short_code
 from functions.unlink.model import DESTINATIONS, MAX_URL, NewLink, stored_fields
 from functions.unlink.policies import Policies
 from functions.unlink.procedures.find import find_by_external_id, find_link
+from functions.unlink.procedures.read_budget import ReadBudget
 from functions.unlink.stores.client import TransactionCancelled, in_parallel
 from functions.unlink.stores.idempotency import IdempotencyKey
 from functions.unlink.stores.items import runs
@@ -196,14 +198,16 @@ def list_links(
     deadline: Deadline,
     only: LinkFilter = EVERY_LINK,
     size_of: Callable[[dict[str, Any]], int] | None = None,
+    budget: ReadBudget | None = None,
 ) -> tuple[list[dict[str, Any]], str | None]:
     """A page of live links, newest first, and the position to go on from (None at the end).
 
     Keys come from the index of live links, so the cost follows the page and not the number of
     deleted links; each link is then read strongly, and one deleted meanwhile is left out. A page
     ends early, with a position, after :data:`READ_BUDGET` links that the filter was tried on,
-    when time is short, or before ``size_of`` (bytes of a link in the answer) exceeds
-    :data:`PAGE_BYTES`.
+    when time is short, when ``budget`` (asked for filters only) has nothing left, or before
+    ``size_of`` (bytes of a link in the answer) exceeds :data:`PAGE_BYTES`. Raises ``LimitReached``
+    when ``budget`` has nothing left from the start.
     """
     now = now_iso()
     if only.external_id is not None:
@@ -222,11 +226,14 @@ def list_links(
     room = PAGE_BYTES
     last, tried = after, 0
     while len(page) < limit:
-        # Without a filter what is missing is what is read; with one, more must be tried.
-        wanted = limit - len(page) if only.empty else READ_BATCH
+        # Without a filter what is missing is what is read; with one, more must be tried: 100 first,
+        # then as many as so far, so that a page asks its budget five times at most.
+        wanted = limit - len(page) if only.empty else min(tried or READ_BATCH, READ_BUDGET - tried)
         chunk = list(islice(keys, wanted))
         if not chunk:
             return page, None
+        if not only.empty and not _may_read(len(chunk), budget, tried):
+            return page, last
         found = links.get_many(workspace_id, [link_id for _, link_id in chunk], deadline=deadline)
         for position, link_id in chunk:
             link = found.get(link_id)
@@ -242,6 +249,18 @@ def list_links(
         if tried >= READ_BUDGET or deadline.remaining() < PAGE_MARGIN:
             break
     return page, last if next(keys, None) else None
+
+
+def _may_read(links: int, budget: ReadBudget | None, tried: int) -> bool:
+    """Whether a page may try its filter on more links; else it ends short, with its position."""
+    if budget is None:
+        return True
+    try:
+        return budget.take(links)
+    except LimitReached:
+        if not tried:
+            raise
+        return False
 
 
 def _earlier(first: str | None, second: str | None) -> str | None:
