@@ -130,7 +130,14 @@ AppAddress = Annotated[
     str,
     StringConstraints(min_length=3, max_length=MAX_URL),
     AfterValidator(_app_address),
-    Field(json_schema_extra={"format": "uri", "pattern": "^[A-Za-z][A-Za-z0-9+.-]*:"}),
+    Field(
+        json_schema_extra={
+            "format": "uri",
+            "pattern": "^[A-Za-z][A-Za-z0-9+.-]*:",
+            "description": "An http or https URL, or an app URL whose scheme the policy appSchemes "
+            "of the workspace names.",
+        }
+    ),
 ]
 ShortCode = Annotated[
     str,
