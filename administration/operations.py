@@ -113,12 +113,16 @@ def set_workspace(
 ) -> Record:
     """Another plan or other policies; effective once the authorizer's cached answers end."""
     item = _workspace(deployment, workspace_id)
-    plan = plan or item["plan"]
-    policies = change(Policies.read(item))
-    _check(plan, policies)
-    # Also when the plan stays: that mends a move that was cut short.
-    deployment.usage_keys.move(item["usageKeyId"], plan)
-    deployment.access.set_workspace(workspace_id, plan=plan, policies=policies)
+    before = Policies.read(item)
+    policies = change(before)
+    _check(plan or item["plan"], policies)
+    deployment.access.set_workspace(workspace_id, plan=plan, policies=policies, before=before)
+    # Also when the plan stays: that repairs a move that was cut short. And until the key is where
+    # the record says: another operator may have changed the plan in the meantime.
+    moved_to = None
+    while (current := _workspace(deployment, workspace_id)["plan"]) != moved_to:
+        deployment.usage_keys.move(item["usageKeyId"], current)
+        moved_to = current
     return show_workspace(deployment, workspace_id)
 
 
@@ -287,6 +291,8 @@ def add_member(
         )
     except AlreadyExists:
         raise Refused(f"{user} is a member of another workspace.") from None
+    except Unknown:
+        raise Refused(f"{user} was removed by another operator.") from None
     return _member_view(record)
 
 

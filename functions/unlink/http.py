@@ -261,7 +261,7 @@ class Api:
         name = f"{route.method} {route.rule}"
         started = time.perf_counter()
         event, context = self._app.current_event.raw_event, self._app.lambda_context
-        caller, request_id = caller_of(event), event["requestContext"]["requestId"]
+        request_id = event["requestContext"]["requestId"]
         headers = cors_headers(event) | {
             # What is answered holds for one caller, and no longer than until somebody deletes it.
             "Cache-Control": "no-store",
@@ -269,6 +269,16 @@ class Api:
             "X-Request-Id": request_id,
             **TRANSPORT,
         }
+        try:
+            caller = caller_of(event)
+        except (KeyError, ValueError) as error:
+            # A plan, say, that an earlier or later release knows: not the caller's fault.
+            extra = {"route": name, "requestId": request_id, "cause": repr(error)}
+            self._log.error("the authorizer's context was not understood", extra=extra)
+            refusal = _refusal(InternalError(), route.dialect)
+            return Response(
+                refusal.status, "application/json", to_json(refusal.body), headers=headers
+            )
         try:
             # The gateway remembers the authorizer's answer for longer than a credential may last.
             if caller.expires_at is not None and caller.expires_at <= time.time():

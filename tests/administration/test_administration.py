@@ -6,18 +6,23 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import boto3
 import pytest
 
 from administration import __main__ as command
+from administration.gateway import UsageKeys
 from administration.operations import Deployment, Refused, issue_key
+from administration.operations import set_workspace as set_workspace_of
 from functions.unlink.clock import Deadline
 from functions.unlink.keys import has_valid_checksum, hash_api_key
 from functions.unlink.plans import SCOPES, plans
+from functions.unlink.roles import ROLES
+from functions.unlink.stores import access as access_store
 from functions.unlink.stores import kept_installs
+from functions.unlink.stores.access import AccessTable
 from tests.template import synthesized_template, table_definitions
 
 pytestmark = pytest.mark.engine
@@ -405,6 +410,73 @@ def test_a_member_is_invited_promoted_and_removed(operator: Operator) -> None:
     operator.json("member", "remove", "acme", email)
     assert operator.json("member", "list", "acme") == []
     assert "no member" in operator.refuses("member", "remove", "acme", email)
+
+
+def test_a_new_role_keeps_what_is_known_of_the_member(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator.json("workspace", "create", "acme")
+    email = "someone@example.com"
+    made = operator.json("member", "add", "acme", email, "--role", "viewer", "--invite")
+    access = operator.deployment.access
+    monkeypatch.setattr(access_store, "now_iso", lambda: "2030-01-01T00:00:00.000Z")
+
+    # By id, as a script does that has no address.
+    changed = access.put_member(made["userId"], workspace_id="acme", role="owner")
+
+    assert changed["createdAt"] == made["createdAt"] < "2030"
+    assert changed["email"] == email
+    [listed] = operator.json("member", "list", "acme")
+    assert listed == made | {"role": "owner", "scopes": list(ROLES["owner"])}
+
+
+def test_two_operators_who_change_different_things_at_once_both_have_their_way(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator.json("workspace", "create", "acme", "--quarantine-days", "5")
+    set_workspace = AccessTable.set_workspace
+
+    def meanwhile(table: AccessTable, workspace_id: str, **more: Any) -> None:
+        monkeypatch.setattr(AccessTable, "set_workspace", set_workspace)
+        other = ["--plan", "pro", "--quarantine-days", "0", "--link-events", "on"]
+        operator.json("workspace", "set", "acme", *other)
+        set_workspace(table, workspace_id, **more)
+
+    monkeypatch.setattr(AccessTable, "set_workspace", meanwhile)
+    changed = set_workspace_of(
+        operator.deployment, "acme", change=lambda old: replace(old, retention_days=9)
+    )
+
+    assert changed["plan"] == "pro"
+    assert changed["policies"] == {
+        "retentionDays": 9,
+        "purgeExpiredAfterDays": None,
+        "quarantineDays": 0,
+        "cascadeInstalls": False,
+        "linkEvents": True,
+        "appSchemes": [],
+        "clickRetentionDays": 365,
+        "codeReservationDays": 90,
+    }
+    assert operator.members_of_plans() == {"free": [], "pro": ["workspace-acme"], "enterprise": []}
+
+
+def test_a_plan_that_changes_while_the_key_moves_gets_the_key(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator.json("workspace", "create", "acme")
+    move = UsageKeys.move
+
+    def meanwhile(keys: UsageKeys, key_id: str, plan: str) -> None:
+        monkeypatch.setattr(UsageKeys, "move", move)
+        operator.json("workspace", "set", "acme", "--plan", "enterprise")
+        move(keys, key_id, plan)
+
+    monkeypatch.setattr(UsageKeys, "move", meanwhile)
+    set_workspace_of(operator.deployment, "acme", plan="pro")
+
+    assert operator.json("workspace", "show", "acme")["plan"] == "enterprise"
+    assert operator.members_of_plans() == {"free": [], "pro": [], "enterprise": ["workspace-acme"]}
 
 
 def test_a_user_is_a_member_of_one_workspace(operator: Operator) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
 
 from functions.unlink import metrics
 from functions.unlink.clock import Deadline, iso, now_iso
@@ -30,7 +32,7 @@ from functions.unlink.ids import NEVER, new_time_ordered_id, time_of
 from functions.unlink.outcomes import Outcome
 from functions.unlink.procedures.read_budget import LeasedBudget, PacedBudget, ReadBudget
 from functions.unlink.procedures.selection import Selection, select, too_broad
-from functions.unlink.stores.client import TransactionCancelled, in_parallel
+from functions.unlink.stores.client import TransactionCancelled, backoff, in_parallel
 from functions.unlink.stores.deletions import (
     Deletion,
     DeletionsTable,
@@ -68,8 +70,14 @@ RESOLVE_SECONDS = 240.0
 #: When to try again for a slot, in seconds: few resolutions take longer.
 SLOT_RETRY_SECONDS = 60
 
+#: How long the record of a deletion that had nothing to delete is kept, in seconds.
+EMPTY_RECORD_SECONDS = 7 * 86_400
+
 #: How often one id may refuse for a reason that should not exist before it is reported failed.
 MOST_REFUSALS = 5
+
+
+log = Logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +168,8 @@ def delete_by_filter(
         mode, selection.link_ids, requester, deadline, after=selection.newest_restore
     )
     deletion.selector = selector
+    if selection.complete and not selection.link_ids:
+        deletion.ttl = _short_life(deletion)
     if selection.complete:
         accepted = _accept(deletion, requester, stores, deadline)
     else:
@@ -240,6 +250,7 @@ def erase_many(
     if not states:
         # Nothing to do is recorded as done.
         deletion.state, deletion.completed_at = "complete", deletion.created_at
+        deletion.ttl = _short_life(deletion)
     if not _accept(deletion, requester, stores, deadline):
         return _answered_by_another(requester, stores.deletions, deadline)
     if states:
@@ -259,7 +270,11 @@ def erase_one(
         if (earlier := replay(requester, stores.deletions, deadline)) is not None:
             return earlier
         raise LinkNotFound
-    for _ in range(MOST_REFUSALS):
+    refusal: TransactionCancelled | None = None
+    for attempt in range(MOST_REFUSALS):
+        # Who changes the link all the time needs a moment to come to an end.
+        if attempt and not backoff(attempt, deadline):
+            break
         state = stores.links.states(requester.workspace_id, [link_id], deadline=deadline).get(
             link_id
         )
@@ -283,10 +298,19 @@ def erase_one(
             if key_refused:
                 return _answered_by_another(requester, stores.deletions, deadline)
             # The link changed since it was read (deleted, or its external id moved): look again.
+            refusal = cancelled
+            log.warning(
+                "a link was not erased",
+                extra={
+                    "workspaceId": requester.workspace_id,
+                    "linkId": link_id,
+                    "cause": str(cancelled),
+                },
+            )
             continue
         metrics.count("LinksErased")
         return deletion
-    raise Unavailable
+    raise Unavailable from refusal
 
 
 def replay(requester: Requester, deletions: DeletionsTable, deadline: Deadline) -> Deletion | None:
@@ -320,6 +344,15 @@ def _answered_by_another(
     if earlier is None:
         raise StillRunning
     return earlier
+
+
+def _short_life(deletion: Deletion) -> int:
+    """The ``ttl`` of a record that deletes nothing: it is no part of the audit trail.
+
+    It is kept long enough for whoever asked to look at it, and for its Idempotency-Key. A record
+    for good would let anybody fill the table with ids that do not exist.
+    """
+    return int(time_of(deletion.id)) + EMPTY_RECORD_SECONDS
 
 
 def _new_deletion(
@@ -495,7 +528,7 @@ def _resolve(deletion: Deletion, stores: Stores, deadline: Deadline) -> bool:
 def _release_slot(deletion: Deletion, selector: Selector, stores: Stores) -> None:
     """Let the next deletion by filter wait; when this fails, the slot ends by its time."""
     if selector.slot is not None:
-        with suppress(Unavailable):
+        with _left_to_others("a filter's slot was not released", deletion):
             stores.slots.release(
                 deletion.workspace_id, selector.slot, deletion.id, deadline=_last_words()
             )
@@ -545,7 +578,7 @@ def hand_over(deletion: Deletion, *, stores: Stores) -> None:
     """
     metrics.count("HandOvers")
     deadline = _last_words()
-    with suppress(Unavailable):
+    with _left_to_others("a deletion was not handed over", deletion):
         if stores.deletions.save_progress(deletion, lease_seconds=0, deadline=deadline):
             message = {"workspaceId": deletion.workspace_id, "deletionId": deletion.id}
             stores.resume_queue.send(message, deadline=deadline)
@@ -553,8 +586,24 @@ def hand_over(deletion: Deletion, *, stores: Stores) -> None:
 
 def _close(deletion: Deletion, state: str, stores: Stores) -> None:
     """Close the record; if it cannot be written now the deletion stays open, for the schedule."""
-    with suppress(Unavailable):
+    with _left_to_others("a deletion was not closed", deletion):
         stores.deletions.close(deletion, state=state, deadline=_last_words())
+
+
+@contextmanager
+def _left_to_others(message: str, deletion: Deletion) -> Iterator[None]:
+    """Go on when this is not possible now, and say so in the log: the schedule makes up for it."""
+    try:
+        yield
+    except Unavailable as error:
+        log.warning(
+            message,
+            extra={
+                "workspaceId": deletion.workspace_id,
+                "deletionId": deletion.id,
+                "cause": repr(error.__cause__ or error),
+            },
+        )
 
 
 def _last_words() -> Deadline:
@@ -606,7 +655,10 @@ def _erase_slice(
     ids = deletion.link_ids
     waiting = list(positions)
     refusals: Counter[int] = Counter()
+    attempt = 0
     while waiting and not deadline.passed:
+        if attempt and not backoff(attempt, deadline):
+            break
         if states is None:
             wanted = [ids[position] for position in waiting]
             states = stores.links.states(deletion.workspace_id, wanted, deadline=deadline)
@@ -627,8 +679,14 @@ def _erase_slice(
         for position, times in refusals.items():
             if times >= MOST_REFUSALS and deletion.outcomes[position] == Outcome.PENDING:
                 deletion.outcomes[position] = Outcome.FAILED
+                log.error(
+                    "a link cannot be erased",
+                    extra={"deletionId": deletion.id, "linkId": ids[position]},
+                )
         waiting = [i for i in waiting if deletion.outcomes[i] == Outcome.PENDING]
         states = None
+        # Only after refusals: what the deadline or an outage left is not worth a pause.
+        attempt = max(refusals.values(), default=0)
 
 
 def _pack(links: list[tuple[int, LinkState]]) -> list[list[tuple[int, LinkState]]]:
@@ -689,6 +747,10 @@ def _erase_group(
                 # Another worker, or a call of ours whose answer was lost, has done this group.
                 stores.deletions.read_done(deletion, deadline=deadline)
                 return refused
+            log.warning(
+                "links were not erased",
+                extra={"deletionId": deletion.id, "cause": str(cancelled)},
+            )
             kept, offset = [], 0
             for position, state in group:
                 reasons = cancelled.reasons[offset : offset + _actions_of(state)]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
 from itertools import islice
 from math import isqrt
 from typing import Any
+
+from aws_lambda_powertools import Logger
 
 from functions.unlink.addresses import leads_to
 from functions.unlink.click_retention import CLICK_RETENTION
@@ -56,6 +57,8 @@ EVERY_LINK = LinkFilter()
 
 #: Seconds in which a refused request is undone, and an answer noted, however late it is.
 LAST_SECONDS = 1.5
+
+log = Logger()
 
 #: How often a generated code is drawn again before giving up.
 MOST_DRAWS = 5
@@ -118,8 +121,13 @@ def create_links(
         if quota is not None and erased < len(items):
             # The stream takes those off the counter that existed. If this fails, the counter is
             # too high until it is counted anew.
-            with suppress(UnlinkError):
+            try:
                 quota.release(len(items) - erased, deadline=last_words)
+            except UnlinkError as error:
+                log.warning(
+                    "links that were not made are still counted",
+                    extra={"workspaceId": workspace_id, "cause": repr(error.__cause__ or error)},
+                )
         raise failure
     return items
 

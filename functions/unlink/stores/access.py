@@ -193,14 +193,37 @@ class AccessTable:
             _key("WORKSPACES", workspace_id),
         )
 
-    def set_workspace(self, workspace_id: str, *, plan: str, policies: Policies) -> None:
-        """Replace a workspace's plan and policies; raises :class:`Unknown`."""
-        kept = policies.stored()
-        dropped = [name for name in NAMES.values() if name not in kept]
-        assignments = ["#plan=:plan", *(f"{name}=:{name}" for name in kept)]
-        expression = f"SET {', '.join(assignments)}"
+    def set_workspace(
+        self,
+        workspace_id: str,
+        *,
+        plan: str | None = None,
+        policies: Policies,
+        before: Policies | None = None,
+    ) -> None:
+        """Change a workspace's plan and policies; raises :class:`Unknown`.
+
+        With ``before``, the policies as they were read, only what differs from them is written,
+        and without ``plan`` it stays: two operators who change different things at once both
+        have their way. Without ``before`` every policy is written.
+        """
+        after, old = policies.stored(), before.stored() if before else None
+        changed = [
+            name for name in NAMES.values() if old is None or after.get(name) != old.get(name)
+        ]
+        values = {name: after[name] for name in changed if name in after}
+        if plan is not None:
+            values["plan"] = plan
+        dropped = [name for name in changed if name not in after]
+        expression = ""
+        if values:
+            expression += f"SET {', '.join(f'#{name}=:{name}' for name in values)}"
         if dropped:
-            expression += f" REMOVE {', '.join(dropped)}"
+            expression += f" REMOVE {', '.join(f'#{name}' for name in dropped)}"
+        if not expression:
+            if self.workspace(workspace_id, deadline=_patience()) is None:
+                raise Unknown
+            return
         workspace_exists = "attribute_exists(pk)"
         try:
             call(
@@ -210,9 +233,15 @@ class AccessTable:
                 Key=_key(f"WS#{workspace_id}", "WORKSPACE"),
                 UpdateExpression=expression,
                 ConditionExpression=workspace_exists,
-                ExpressionAttributeNames={"#plan": "plan"},
-                ExpressionAttributeValues=to_item(
-                    {":plan": plan} | {f":{name}": value for name, value in kept.items()}
+                ExpressionAttributeNames={f"#{name}": name for name in (*values, *dropped)},
+                **(
+                    {
+                        "ExpressionAttributeValues": to_item(
+                            {f":{name}": value for name, value in values.items()}
+                        )
+                    }
+                    if values
+                    else {}
                 ),
             )
         except ConditionFailed:
@@ -286,34 +315,42 @@ class AccessTable:
     def put_member(
         self, user_id: str, *, workspace_id: str, role: str, email: str | None = None
     ) -> dict[str, Any]:
-        """Make a user a member, or change the role of one.
+        """Make a user a member, or change the role of one; the membership as it is afterwards.
 
-        Raises :class:`AlreadyExists` for a member of another workspace.
+        A member keeps ``createdAt``, and without a new ``email`` the one that is known. Raises
+        :class:`AlreadyExists` for a member of another workspace.
         """
-        record = {
-            "userId": user_id,
-            "workspaceId": workspace_id,
-            "role": role,
-            "email": email,
-            "createdAt": now_iso(),
-        }
+        values = {":user": user_id, ":workspace": workspace_id, ":role": role, ":now": now_iso()}
+        expression = (
+            "SET userId=:user, workspaceId=:workspace, #role=:role,"
+            " createdAt=if_not_exists(createdAt,:now)"
+        )
+        if email is not None:
+            expression += ", email=:email"
+            values[":email"] = email
         # A session names no workspace, so its user may have only one.
         member_of_no_other = "attribute_not_exists(pk) OR workspaceId=:workspace"
         member = {
             "TableName": self.name,
-            "Item": _key(f"USER#{user_id}", "MEMBER") | to_item(record),
+            "Key": _key(f"USER#{user_id}", "MEMBER"),
+            "UpdateExpression": expression,
             "ConditionExpression": member_of_no_other,
-            "ExpressionAttributeValues": {":workspace": {"S": workspace_id}},
+            "ExpressionAttributeNames": {"#role": "role"},
+            "ExpressionAttributeValues": to_item(values),
         }
         listed = {
             "TableName": self.name,
             "Item": _key(f"WS#{workspace_id}", f"MEMBER#{user_id}"),
         }
         try:
-            transact(self._client, [{"Put": member}, {"Put": listed}], deadline=_patience())
+            transact(self._client, [{"Update": member}, {"Put": listed}], deadline=_patience())
         except TransactionCancelled:
             raise AlreadyExists from None
-        return record
+        found = self.member(user_id, deadline=_patience())
+        if found is None or found["workspaceId"] != workspace_id:
+            # Removed right after by another operator.
+            raise Unknown
+        return found
 
     def members(self, workspace_id: str) -> list[dict[str, Any]]:
         """The members of a workspace, oldest first."""

@@ -83,7 +83,8 @@ class TransactionCancelled(Exception):
     """A transaction did not apply; ``reasons`` has one entry per action, in order."""
 
     def __init__(self, reasons: list[dict[str, Any]]) -> None:
-        super().__init__("the transaction was cancelled")
+        codes = ", ".join(reason.get("Code", "None") for reason in reasons)
+        super().__init__(f"the transaction was cancelled: {codes}")
         self.reasons = reasons
 
     @property

@@ -9,6 +9,7 @@ Items (``pk``, ``sk``):
 - a restore of what this deletion took, by :mod:`~functions.unlink.stores.restores`: the same
   ``pk``, ``RESTORE#{restoreId}``.
 - idempotency keys, by :mod:`~functions.unlink.stores.idempotency`.
+- a header whose deletion had nothing to delete, and its chunks, have a ``ttl``.
 
 No method deletes or replaces an item, and no role of the stack may.
 """
@@ -101,6 +102,9 @@ class Deletion:
     #: Where an export that comes first stands: ``baseUrl``, ``position``, ``done``.
     export: dict[str, Any] | None = None
     receipt: dict[str, Any] | None = None
+    #: When (Unix seconds) DynamoDB may remove the record; only one that deletes nothing has it.
+    #: Until DynamoDB does, within days, it is shown as any other.
+    ttl: int | None = None
 
     @property
     def open(self) -> bool:
@@ -346,6 +350,7 @@ class DeletionsTable:
                 "pk": {"S": f"{deletion.workspace_id}#{deletion.id}"},
                 "sk": _chunk_name(deletion, start // CHUNK_IDS),
                 "ids": {"B": pack_ids(deletion.link_ids[start : start + CHUNK_IDS])},
+                **to_item({"ttl": deletion.ttl}),
             },
         )
 
@@ -662,6 +667,7 @@ def _header_item(deletion: Deletion) -> dict[str, Any]:
             "selector": _selector_record(deletion.selector),
             "policies": deletion.policies or None,
             "export": deletion.export,
+            "ttl": deletion.ttl,
             "counts": count(deletion.outcomes),
             "outcomes": pack_outcomes(deletion.outcomes),
         }
@@ -708,6 +714,7 @@ def _deletion(item: dict[str, Any]) -> Deletion:
         policies=record.get("policies", {}),
         export=record.get("export"),
         receipt=_whole(record["receipt"]) if "receipt" in record else None,
+        ttl=int(record["ttl"]) if "ttl" in record else None,
     )
 
 

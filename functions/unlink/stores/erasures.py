@@ -304,7 +304,7 @@ class ErasuresTable:
                     # Another worker finished one of them, or moved a cursor: look again.
                     attempt += 1
                     if not backoff(attempt, deadline):
-                        raise Unavailable from None
+                        raise Unavailable from cancelled
                     break
             else:
                 return

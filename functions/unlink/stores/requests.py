@@ -11,9 +11,10 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+
+from aws_lambda_powertools import Logger
 
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import KeyReused, StillRunning, UnlinkError
@@ -23,6 +24,8 @@ from functions.unlink.stores.idempotency import IDEMPOTENCY_SECONDS, Idempotency
 #: Seconds after which a request that never answered is taken for dead: more than the timeout of
 #: any function behind the gateway (29 s). Whoever repeats it then runs it anew.
 LEASE_SECONDS = 60
+
+log = Logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,7 @@ class RequestsTable:
         # Else the claim lapsed and another took it: its answer is the one to keep. And what the
         # caller was promised is done by now: it must not fail because this did.
         claim_is_ours = "claim=:claim"
-        with suppress(UnlinkError):
+        try:
             update(
                 self._client,
                 self.name,
@@ -169,4 +172,9 @@ class RequestsTable:
                 condition=claim_is_ours,
                 values=values | {":claim": {"S": claim.id}},
                 deadline=deadline,
+            )
+        except UnlinkError as error:
+            log.warning(
+                "the answer to a request was not noted",
+                extra={"workspaceId": workspace_id, "cause": repr(error.__cause__ or error)},
             )
