@@ -21,6 +21,7 @@ from tests.conftest import Tell
 from tests.functions.erasing import Erasing, click_item, erasing
 from tests.functions.faults import Call, FaultyClient, Killed, faults_of_call
 from tests.gateway import send
+from tests.support.shards import use_two_shards
 
 __all__ = ["erasing"]
 
@@ -29,6 +30,7 @@ pytestmark = pytest.mark.engine
 
 @pytest.fixture(autouse=True)
 def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_two_shards(monkeypatch)
     monkeypatch.setattr(clicks_store, "PAGE", 2)
     monkeypatch.setattr(aws, "BACKOFF_BASE", 0.001)
     redirect._pointers.clear()

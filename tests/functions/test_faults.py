@@ -43,6 +43,7 @@ from tests.functions.faults import (
     kill_after_second,
 )
 from tests.functions.virtual_time import VirtualClock
+from tests.support.shards import use_two_shards
 
 pytestmark = pytest.mark.engine
 
@@ -54,6 +55,7 @@ Run = Callable[[World, list[str]], Deletion]
 
 @pytest.fixture(autouse=True)
 def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_two_shards(monkeypatch)
     monkeypatch.setattr(deletions_store, "INLINE_IDS", 4)
     monkeypatch.setattr(deletions_store, "CHUNK_IDS", 10)
     monkeypatch.setattr(links_store, "STATEMENT_BATCH", 5)

@@ -1,0 +1,31 @@
+"""Two shards of everything, for tests that let each call of a run fail.
+
+Every shard is read by the same call with another number in it. With eight of them the same
+fault is tried eight times.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+
+import pytest
+
+from functions import unlink
+
+_FEWER = {"SHARDS": 2, "PARTITIONS": 3, "OPEN_SHARDS": 2}
+
+
+def use_two_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until the end of the test, for every module that knows the number.
+
+    All modules are imported first: one that is imported later would keep the smaller number.
+    """
+    for module in pkgutil.walk_packages(unlink.__path__, f"{unlink.__name__}."):
+        importlib.import_module(module.name)
+    for name, loaded in list(sys.modules.items()):
+        if name.startswith("functions."):
+            for constant, value in _FEWER.items():
+                if hasattr(loaded, constant):
+                    monkeypatch.setattr(loaded, constant, value)
