@@ -12,7 +12,8 @@ from functions.unlink.http import Answer, Api, Request, idempotency_table
 from functions.unlink.ids import parse_link_id
 from functions.unlink.parameters import whole_number
 from functions.unlink.procedures.analytics import analytics
-from functions.unlink.procedures.export import begin_export, begun_export
+from functions.unlink.procedures.export import GIVEN_UP
+from functions.unlink.procedures.export_request import begin_export, begun_export, state_of
 from functions.unlink.procedures.find import find_link
 from functions.unlink.procedures.installs import (
     parse_new_install,
@@ -25,6 +26,7 @@ from functions.unlink.stores.exports import ExportRecords, ExportsBucket, object
 from functions.unlink.stores.idempotency import IdempotencyRecord
 from functions.unlink.stores.installs import InstallsTable
 from functions.unlink.stores.links import LinksTable
+from functions.unlink.stores.open_exports import OpenExports
 from functions.unlink.stores.queues import Queue
 from functions.unlink.stores.rollups import RollupsTable
 
@@ -78,9 +80,11 @@ def export(request: Request) -> Answer:
     record = begin_export(
         link,
         base_url=request.base_url,
+        plan=request.caller.plan,
         key=request.idempotency_key,
         keys=idempotency_table(),
         records=_records(),
+        opened=OpenExports(client("dynamodb"), setting("CLICKS_TABLE")),
         queue=_queue(),
         deadline=request.deadline,
     )
@@ -100,7 +104,7 @@ def read_export(request: Request) -> Answer:
     record = _records().get(link["id"], export_id, deadline=request.deadline) if export_id else None
     if record is None:
         raise NotFound("Export not found")
-    return Answer(200, _view(record), noted={"state": record["state"]})
+    return Answer(200, _view(record), noted={"state": state_of(record)})
 
 
 def _queue() -> Queue:
@@ -114,16 +118,17 @@ def _records() -> ExportRecords:
 def _view(record: dict[str, Any]) -> dict[str, Any]:
     """An export as the API shows it; its URL is signed anew each time."""
     url = expires_at = None
-    if record["state"] == "complete":
+    state = state_of(record)
+    if state == "complete":
         bucket = ExportsBucket(client("s3"), setting("EXPORTS_BUCKET"))
         url, until = bucket.url(object_key(record["workspaceId"], record["id"]))
         expires_at = iso(until)
     return {
         "id": record["id"],
         "linkId": record["linkId"],
-        "state": record["state"],
+        "state": state,
         # What a dead letter that was sent again goes on with is no failure any more.
-        "failure": record["failure"] if record["state"] == "failed" else None,
+        "failure": record.get("failure", GIVEN_UP) if state == "failed" else None,
         "url": url,
         "expiresAt": expires_at,
         "createdAt": record["createdAt"],

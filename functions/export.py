@@ -16,6 +16,7 @@ from functions.unlink.stores.clicks import ClicksTable
 from functions.unlink.stores.client import client
 from functions.unlink.stores.exports import ExportRecords, ExportsBucket
 from functions.unlink.stores.links import LinksTable
+from functions.unlink.stores.open_exports import OpenExports
 from functions.unlink.stores.queues import Queue
 
 log = Logger()
@@ -34,6 +35,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     dynamodb = client("dynamodb")
     clicks, links = setting("CLICKS_TABLE"), setting("LINKS_TABLE")
     deliveries = int(setting("EXPORT_DELIVERIES"))
+    opened = OpenExports(dynamodb, clicks)
     failures = []
     for record in event["Records"]:
         message = json.loads(record["body"])
@@ -45,6 +47,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
                 sent = record["attributes"].get("SentTimestamp")
                 sent_at = iso(int(sent) / 1000) if sent else None
                 if give_up(message, sent_at, records=records, queue=queue, deadline=deadline):
+                    update_claims(message, "failed", opened, deadline=deadline)
                     log.error("an export was given up", extra=message)
                     failures.append({"itemIdentifier": record["messageId"]})
                 continue
@@ -62,9 +65,24 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
                 queue=queue,
                 deadline=deadline,
             )
+            update_claims(message, state, opened, deadline=deadline)
         except Exception:
             log.exception("an export failed", extra=message)
             failures.append({"itemIdentifier": record["messageId"]})
         else:
             log.info("export", extra=message | {"state": state})
     return {"batchItemFailures": failures}
+
+
+def update_claims(
+    message: dict[str, Any], state: str, opened: OpenExports, *, deadline: Deadline
+) -> None:
+    """Hold what an unfinished export claims, or release it after the last run.
+
+    By the message alone: the export's record may be erased with its link by now.
+    """
+    claims = {"id": message["exportId"]} | message
+    if state == "running":
+        opened.renew(claims, deadline=deadline)
+    elif state != "taken over":
+        opened.release(claims, deadline=deadline)

@@ -125,7 +125,7 @@ def test_the_table_of_what_a_workspace_may_is_the_plans() -> None:
     rows = {
         row[1]: [int(cell.replace(",", "")) for cell in row[2].split(" | ")]
         for row in re.finditer(
-            r"^\| (\w+) \| ([\d,]+(?: \| [\d,]+){4}) \|$",
+            r"^\| (\w+) \| ([\d,]+(?: \| [\d,]+){5}) \|$",
             _text(ROOT / "docs" / "access.md"),
             re.MULTILINE,
         )
@@ -136,6 +136,7 @@ def test_the_table_of_what_a_workspace_may_is_the_plans() -> None:
         "filterReadsPerRequest",
         "filterReadsPerMinute",
         "openFilters",
+        "openExports",
     )
     assert rows == {name: [limits[each] for each in columns] for name, limits in plans.items()}
 

@@ -363,10 +363,13 @@ OPERATIONS: dict[str, Operation] = {
                 },
             )
         },
-        raises=(errors.LinkNotFound, errors.KeyReused),
+        raises=(errors.LinkNotFound, errors.KeyReused, errors.LimitReached),
         more=(
             "NDJSON: the link on the first line, then each click up to now, bots included. Also "
-            "for soft-deleted links. The file is kept for seven days, or until the link is erased."
+            "for soft-deleted links. A link has one unfinished export at a time: while there is "
+            "one, it is the answer. 429 with `limit` when the workspace has as many unfinished "
+            "exports as its plan allows. The file is kept for seven days, or until the link is "
+            "erased."
         ),
     ),
     "GET /api/analytics/links/{id}/export/{exportId}": Operation(

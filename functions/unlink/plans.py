@@ -23,7 +23,8 @@ class Plan:
 
     For a workspace: ``links_per_workspace`` that are live; links that its filters may read, in one
     request and in a minute (``filter_reads_…``); and ``open_filters``, deletions by filter that
-    wait in the background for their links. ``links_per_create`` is for one request. What is not
+    wait in the background for their links; and ``open_exports``, exports of links that are not
+    finished. ``links_per_create`` is for one request. What is not
     named is as in the free plan.
     """
 
@@ -35,6 +36,7 @@ class Plan:
     filter_reads_per_request: int = 5_000
     filter_reads_per_minute: int = 15_000
     open_filters: int = 1
+    open_exports: int = 2
 
 
 @cache
@@ -51,6 +53,7 @@ def plans() -> dict[str, Plan]:
             filter_reads_per_request=limits["filterReadsPerRequest"],
             filter_reads_per_minute=limits["filterReadsPerMinute"],
             open_filters=limits["openFilters"],
+            open_exports=limits["openExports"],
         )
         for name, limits in table.items()
     }

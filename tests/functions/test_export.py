@@ -27,6 +27,7 @@ from functions.unlink.stores.exports import LINGERS, ExportRecords, ExportsBucke
 from functions.unlink.stores.idempotency import IDEMPOTENCY_SECONDS, IdempotencyTable
 from functions.unlink.stores.items import to_item
 from functions.unlink.stores.links import LinksTable
+from functions.unlink.stores.open_exports import OpenExports
 from functions.unlink.stores.queues import Queue
 from tests.conftest import World
 from tests.functions.faults import Killed, faults_of_call
@@ -96,7 +97,8 @@ class Exports:
         """One run of the worker, perhaps through clients that fail; the state it leaves."""
         dynamodb = wrap(self.world.dynamodb)
         clicks, links = self.world.clicks.name, self.world.stores.links.name
-        return run_export(
+        until = deadline or Deadline(60)
+        state = run_export(
             message["workspaceId"],
             message["linkId"],
             message["exportId"],
@@ -107,8 +109,10 @@ class Exports:
                 bucket=ExportsBucket(wrap(self.s3), setting("EXPORTS_BUCKET")),
             ),
             queue=Queue(None, "list"),
-            deadline=deadline or Deadline(60),
+            deadline=until,
         )
+        export_function.update_claims(message, state, OpenExports(dynamodb, clicks), deadline=until)
+        return state
 
     def forget(self, begun: dict[str, Any]) -> None:
         """Remove an export's record, as the erasure of its link does."""
@@ -416,6 +420,9 @@ def test_the_same_key_is_the_same_export(world: World, exports: Exports) -> None
     first, again = exports.begin(link_id, headers=key), exports.begin(link_id, headers=key)
 
     assert first == again
+    # Without the key the unfinished one is the answer, and after its end a new one begins.
+    assert exports.begin(link_id)[1]["id"] == first[1]["id"]
+    exports.work()
     assert exports.begin(link_id)[1]["id"] != first[1]["id"]
 
 

@@ -8,7 +8,6 @@ however small the export and however slow the reads, and the next one goes on fr
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from functions.unlink.clock import Deadline, now_iso
-from functions.unlink.errors import LinkNotFound, Unavailable, UnlinkError
+from functions.unlink.errors import Unavailable, UnlinkError
 from functions.unlink.procedures.export_lines import ExportStores, LineReader, Lines
 from functions.unlink.procedures.export_position import Position
 from functions.unlink.stores.exports import (
@@ -25,12 +24,6 @@ from functions.unlink.stores.exports import (
     UploadGone,
     object_key,
     tail_key,
-)
-from functions.unlink.stores.idempotency import (
-    IdempotencyKey,
-    IdempotencyRecord,
-    IdempotencyTable,
-    KeyTaken,
 )
 from functions.unlink.stores.queues import Queue
 
@@ -209,85 +202,6 @@ class _File:
 # -- the export of one link, as a job ---------------------------------------------------------
 
 
-def begin_export(
-    link: dict[str, Any],
-    *,
-    base_url: str,
-    key: IdempotencyKey | None,
-    keys: IdempotencyTable,
-    records: ExportRecords,
-    queue: Queue,
-    deadline: Deadline,
-) -> dict[str, Any]:
-    """Record and queue the export of a link, live or soft-deleted; returns the record.
-
-    Raises ``LinkNotFound``, ``KeyReused``.
-    """
-    workspace_id, link_id = link["workspaceId"], link["id"]
-    record = {
-        "id": str(uuid.uuid4()),
-        "linkId": link_id,
-        "workspaceId": workspace_id,
-        "state": "pending",
-        "createdAt": now_iso(),
-        "baseUrl": base_url,
-    }
-    claim = None
-    if key is not None:
-        kept = {"exportId": record["id"], "linkId": link_id, "createdAt": record["createdAt"]}
-        claim = keys.claim_action(workspace_id, key, kept)
-    try:
-        records.create(workspace_id, record, claim=claim, deadline=deadline)
-    except ExportGone:
-        raise LinkNotFound from None
-    except KeyTaken:
-        earlier = keys.find(workspace_id, key, deadline=deadline) if key else None
-        if earlier is None:
-            # It expired just now, so nothing was recorded: another try will be.
-            raise Unavailable from None
-        return begun_export(
-            earlier, workspace_id=workspace_id, records=records, queue=queue, deadline=deadline
-        )
-    _send(record, queue, deadline)
-    return record
-
-
-def begun_export(
-    record: IdempotencyRecord,
-    *,
-    workspace_id: str,
-    records: ExportRecords,
-    queue: Queue,
-    deadline: Deadline,
-) -> dict[str, Any]:
-    """The export that a used key leads to, as it was first answered: pending.
-
-    Also when an erasure of its link has removed it since.
-    """
-    kept = record.details
-    begun = {
-        "id": kept["exportId"],
-        "linkId": kept["linkId"],
-        "workspaceId": workspace_id,
-        "state": "pending",
-        "createdAt": kept["createdAt"],
-    }
-    now = records.get(begun["linkId"], begun["id"], deadline=deadline)
-    if now is not None and now["state"] == "pending":
-        # The first request may not have lived to send it.
-        _send(begun, queue, deadline)
-    return begun
-
-
-def _send(record: dict[str, Any], queue: Queue, deadline: Deadline) -> None:
-    message = {
-        "workspaceId": record["workspaceId"],
-        "linkId": record["linkId"],
-        "exportId": record["id"],
-    }
-    queue.send(message, deadline=deadline)
-
-
 def run_export(
     workspace_id: str,
     link_id: str,
@@ -341,8 +255,9 @@ def run_export(
         return "taken over"
     if reached.done:
         return "complete"
+    slot = {"slot": int(record["slot"])} if "slot" in record else {}
     queue.send(
-        {"workspaceId": workspace_id, "linkId": link_id, "exportId": export_id},
+        {"workspaceId": workspace_id, "linkId": link_id, "exportId": export_id} | slot,
         deadline=Deadline(MARGIN),
     )
     return "running"

@@ -20,6 +20,7 @@ from functions.unlink.stores.buckets import Bucket
 from functions.unlink.stores.client import TransactionCancelled, call, read_item, transact, update
 from functions.unlink.stores.idempotency import KeyTaken
 from functions.unlink.stores.items import from_item, to_item
+from functions.unlink.stores.open_exports import OPEN
 
 #: Days that an export can be fetched; the bucket's lifecycle rule says the same.
 KEPT_DAYS = 7
@@ -179,14 +180,15 @@ class ExportRecords:
         self,
         workspace_id: str,
         record: dict[str, Any],
-        *,
-        claim: dict[str, Any] | None = None,
+        *claims: dict[str, Any],
+        key_claim: dict[str, Any] | None = None,
         deadline: Deadline,
-    ) -> None:
-        """Create a record for a link that exists, in one transaction with ``claim``, the action
-        that claims its Idempotency-Key.
+    ) -> list[bool]:
+        """Create a record for a link that exists, in one transaction with ``claims`` and
+        ``key_claim``, the action that claims its Idempotency-Key.
 
-        Raises :class:`ExportGone` when the link is gone, ``KeyTaken`` when the key is used.
+        [] when it was created, else which of ``claims`` were refused. Raises :class:`ExportGone`
+        when the link is gone, ``KeyTaken`` when the key is used.
         """
         link_exists = "attribute_exists(pk)"
         ttl = int(time.time()) + KEPT_DAYS * 24 * 3600 + LINGERS
@@ -208,19 +210,24 @@ class ExportRecords:
                     | to_item(record | {"version": 0, "ttl": ttl}),
                 }
             },
+            *claims,
         ]
-        if claim is not None:
-            actions.append(claim)
+        if key_claim is not None:
+            actions.append(key_claim)
         try:
             transact(self._client, actions, deadline=deadline)
         except TransactionCancelled as cancelled:
-            link_is_gone, _, *key_is_taken = cancelled.refused
+            link_is_gone, _, *refused = cancelled.refused
+            claims_refused, key_is_taken = refused[: len(claims)], refused[len(claims) :]
             # A key that is taken leads to an answer, whatever became of the link.
             if any(key_is_taken):
                 raise KeyTaken from None
             if link_is_gone:
                 raise ExportGone from None
+            if any(claims_refused):
+                return claims_refused
             raise InternalError from cancelled
+        return []
 
     def get(self, link_id: str, export_id: str, *, deadline: Deadline) -> dict[str, Any] | None:
         """The record, strongly consistent; None when there is none, or it has expired."""
@@ -273,7 +280,7 @@ def objects_of(workspace_id: str, items: Iterable[dict[str, Any]]) -> list[str]:
     return [
         object_key(workspace_id, name.removeprefix(RECORD))
         for name in names
-        if name.startswith(RECORD)
+        if name.startswith(RECORD) and name != OPEN
     ]
 
 
