@@ -19,6 +19,9 @@ MAX_REFERRER = 500
 MAX_CITY = 100
 MAX_CAMPAIGN = 400
 
+#: The longest of them.
+MAX_STORED = 500
+
 #: The header by which the function knows that CloudFront sent a request (``infra/edge.py``).
 ORIGIN_HEADER = "x-unlink-origin"
 
@@ -61,6 +64,18 @@ def clean_text(value: str | None, most: int) -> str | None:
     if len(encoded := text.encode()) > most:
         text = encoded[:most].decode(errors="ignore")
     return text or None
+
+
+def clean_stored(value: str | None) -> str | None:
+    """As :func:`clean_text`, for a value that was recorded before values were cleaned.
+
+    Almost all are clean, and are found so at little cost: an export has millions.
+    """
+    if not value or (
+        value[0] not in _FORMULA and value.isprintable() and len(value.encode()) <= MAX_STORED
+    ):
+        return value
+    return clean_text(value, MAX_STORED)
 
 
 def referrer_of(value: str | None) -> str | None:

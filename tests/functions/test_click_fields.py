@@ -11,6 +11,7 @@ from functions.unlink.click_fields import (
     COUNTRIES,
     MAX_REFERRER,
     address_of,
+    clean_stored,
     clean_text,
     place_of,
     referrer_of,
@@ -74,6 +75,24 @@ def test_a_referrer_is_bounded() -> None:
 )
 def test_text_is_clean_and_bounded(value: str | None, most: int, expected: str | None) -> None:
     assert clean_text(value, most) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, None),
+        ("", ""),
+        ("Köln", "Köln"),
+        ("=1+1", "1+1"),
+        ("a\x1bb", "ab"),
+        ("x" * 9_000, "x" * 500),
+        ("é" * 500, "é" * 250),
+    ],
+)
+def test_a_stored_value_is_cleaned_only_where_it_must_be(
+    value: str | None, expected: str | None
+) -> None:
+    assert clean_stored(value) == expected
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,34 @@ def test_an_export_has_the_link_and_every_click(world: World, exports: Exports) 
     assert sum(line["isBot"] for line in lines[1:]) == 1
 
 
+def test_an_export_runs_no_formula_in_a_spreadsheet(world: World, exports: Exports) -> None:
+    """Clicks that were recorded before values were cleaned are cleaned on their way out."""
+    [link] = world.create_items(title="=owner's own title")
+    formula = "=cmd|' /C calc'!A1"
+    click(
+        world,
+        link["id"],
+        at=NOW,
+        ipAddress=formula + "1" * 9_000,
+        userAgent="Mozilla/5.0\x1b[2J",
+        countryCode="@SUM(A1)",
+        city="Köln",
+        referrer="+1",
+        utmSource="-1+1",
+    )
+
+    _, begun = exports.begin(link["id"])
+    exports.work()
+
+    owner, visitor = exports.lines(begun["id"])
+    assert owner["title"] == "=owner's own title"
+    assert visitor["ipAddress"] == (formula[1:] + "1" * 9_000)[:500]
+    assert visitor["userAgent"] == "Mozilla/5.0[2J"
+    assert visitor["countryCode"] == "SUM(A1)"
+    assert visitor["city"] == "Köln"
+    assert visitor["referrer"] == visitor["utmSource"][0] == "1"
+
+
 def test_a_large_export_goes_on_over_many_runs_and_parts_and_loses_nothing(
     world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
 ) -> None:

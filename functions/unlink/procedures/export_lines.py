@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from functions.unlink.click_fields import clean_stored
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import Unavailable
 from functions.unlink.ids import SHARDS
@@ -58,6 +59,22 @@ CLICK_FIELDS = (
     "utmTerm",
     "utmContent",
     "isBot",
+)
+
+#: Those that a visitor chose. Clicks recorded before values were cleaned hold anything in them.
+_OF_THE_VISITOR = (
+    "ipAddress",
+    "userAgent",
+    "countryCode",
+    "region",
+    "city",
+    "timezone",
+    "referrer",
+    "utmSource",
+    "utmMedium",
+    "utmCampaign",
+    "utmTerm",
+    "utmContent",
 )
 
 
@@ -180,11 +197,15 @@ class LineReader:
         clicks, last = self.stores.clicks.page(
             link_id, shard, after=after, until=self.until, limit=limit, deadline=deadline
         )
-        text = b"".join(
-            _line({"type": "click"} | {name: click.get(name) for name in CLICK_FIELDS})
-            for click in clicks
-        )
+        text = b"".join(_line(_click_record(click)) for click in clicks)
         return Page(text, len(clicks), last)
+
+
+def _click_record(click: dict[str, Any]) -> dict[str, Any]:
+    record = {"type": "click"} | {name: click.get(name) for name in CLICK_FIELDS}
+    for name in _OF_THE_VISITOR:
+        record[name] = clean_stored(record[name])
+    return record
 
 
 def _line(record: dict[str, Any]) -> bytes:
