@@ -307,3 +307,28 @@ def _ids(world: World) -> list[str]:
         for item in world.stored(world.stores.links.name)
         if item["pk"]["S"].startswith(prefix)
     ]
+
+
+def test_a_refused_destination_of_an_array_is_named_by_position(world: World) -> None:
+    long = "https://example.com/" + "a" * 2020
+    new = [
+        {"originalUrl": NEW.originalUrl},
+        {"originalUrl": "http://short.test/x", "iosUrl": "http://SHORT.test./y"},
+        {"originalUrl": long, "utmParameters": {"source": "newsletter"}},
+    ]
+    event = api_event("POST", "/api/links", workspace_id=world.workspace_id, body=new)
+
+    status, error = call(links_function.handler, event)
+
+    assert (status, error["details"]) == (
+        400,
+        [
+            "1.originalUrl: a link must not lead to this service itself",
+            "1.iosUrl: a link must not lead to this service itself",
+            "2.originalUrl: at most 2,048 characters when percent-encoded with utmParameters",
+        ],
+    )
+    assert _ids(world) == []
+    event = api_event("POST", "/api/links", workspace_id=world.workspace_id, body=[new[1]] * 30)
+    status, error = call(links_function.handler, event)
+    assert (status, len(error["details"])) == (400, 20)

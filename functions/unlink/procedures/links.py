@@ -27,7 +27,7 @@ from functions.unlink.errors import (
 )
 from functions.unlink.filters import LinkFilter
 from functions.unlink.ids import SHARDS, new_link_ids, new_short_code
-from functions.unlink.model import DESTINATIONS, MAX_URL, NewLink, stored_fields
+from functions.unlink.model import DESTINATIONS, MAX_URL, MOST_FAULTS, NewLink, stored_fields
 from functions.unlink.policies import Policies
 from functions.unlink.procedures.find import find_by_external_id, find_link
 from functions.unlink.procedures.read_budget import ReadBudget
@@ -90,9 +90,10 @@ def create_links(
     now = now_iso()
     common = {"workspaceId": workspace_id, "userId": user_id, "createdAt": now, "updatedAt": now}
     items = [
-        _new_item(link, ours) | common | {"id": link_id}
+        _new_item(link) | common | {"id": link_id}
         for link, link_id in zip(new, link_ids(len(new)), strict=True)
     ]
+    _refuse_destinations(items, ours)
     for item in items:
         purge = (policies or Policies()).of_a_purge(item.get("expiresAt"))
         purge |= _click_retention(policies)
@@ -301,9 +302,11 @@ def update_link(
     attributes keep theirs, and no update brings a deleted link back. Raises ``LinkNotFound``,
     ``InvalidRequest`` (a loop to ourselves), ``Conflict`` (the external id is taken).
     """
-    _refuse_loops(changes, ours)
+    if loops := _loops(changes, ours):
+        raise InvalidRequest(details=loops)
     link = find_link(reference, workspace_id=workspace_id, links=links, deadline=deadline)
-    _refuse_too_long(changes, link)
+    if too_long := _too_long(changes, link):
+        raise InvalidRequest(details=too_long)
     changes = changes | {"updatedAt": now_iso()} | _click_retention(policies)
     if "expiresAt" in changes:
         changes |= (policies or Policies()).of_a_purge(changes["expiresAt"])
@@ -333,10 +336,8 @@ def update_link(
     raise Unavailable
 
 
-def _new_item(link: NewLink, ours: Collection[tuple[str, int]]) -> dict[str, Any]:
+def _new_item(link: NewLink) -> dict[str, Any]:
     fields = stored_fields(link, sorted(NewLink.model_fields.keys() - {"customCode"}))
-    _refuse_loops(fields, ours)
-    _refuse_too_long(fields, {})
     fields |= {"shortCode": link.shortCode or link.customCode, "clickCount": 0}
     return {name: value for name, value in fields.items() if value is not None}
 
@@ -349,15 +350,29 @@ def _click_retention(policies: Policies | None) -> dict[str, Any]:
     return {CLICK_RETENTION: policies.stored().get(CLICK_RETENTION)} if policies else {}
 
 
-def _refuse_loops(fields: dict[str, Any], ours: Collection[tuple[str, int]]) -> None:
-    """A short link that leads to a short link may lead back to itself."""
-    for name in DESTINATIONS:
-        if fields.get(name) is not None and leads_to(fields[name], ours):
-            raise InvalidRequest(details=[f"{name}: a link must not lead to this service itself"])
+def _refuse_destinations(items: list[dict[str, Any]], ours: Collection[tuple[str, int]]) -> None:
+    """Raise for new links that must not have their destinations; names each by its position."""
+    faults: list[str] = []
+    for position, item in enumerate(items):
+        prefix = f"{position}." if len(items) > 1 else ""
+        faults += [f"{prefix}{fault}" for fault in _loops(item, ours) + _too_long(item, {})]
+        if len(faults) >= MOST_FAULTS:
+            break
+    if faults:
+        raise InvalidRequest(details=faults[:MOST_FAULTS])
 
 
-def _refuse_too_long(changes: dict[str, Any], link: dict[str, Any]) -> None:
-    """Raise when a destination is too long as it is sent: encoded, with the link's campaign.
+def _loops(fields: dict[str, Any], ours: Collection[tuple[str, int]]) -> list[str]:
+    """What is wrong: a short link that leads to a short link may lead back to itself."""
+    return [
+        f"{name}: a link must not lead to this service itself"
+        for name in DESTINATIONS
+        if fields.get(name) is not None and leads_to(fields[name], ours)
+    ]
+
+
+def _too_long(changes: dict[str, Any], link: dict[str, Any]) -> list[str]:
+    """What is wrong: destinations too long as they are sent, encoded and with the link's campaign.
 
     ``link`` is what the changes are made to. Two concurrent updates, one of the destination and
     one of the campaign, can exceed the limit together; the redirect then still sends it.
@@ -365,15 +380,13 @@ def _refuse_too_long(changes: dict[str, Any], link: dict[str, Any]) -> None:
     after = link | changes
     changed = DESTINATIONS if "utmParameters" in changes else changes.keys() & set(DESTINATIONS)
     campaign = campaign_of(after, {})
-    faults = [
+    return [
         f"{name}: at most {MAX_URL:,} characters when percent-encoded with utmParameters"
         for name in DESTINATIONS
         if name in changed
         and after.get(name)
         and len(with_campaign(after[name], campaign)) > MAX_URL
     ]
-    if faults:
-        raise InvalidRequest(details=faults)
 
 
 def _draw() -> str:
