@@ -272,7 +272,7 @@ def failed_batches_reach_the_bucket(smoke: Smoke) -> None:
         smoke.client("dynamodb").delete_item(
             TableName=smoke.outputs["LinksTableName"], Key=smoke.key_of(link)
         )
-        # Ten tries and an hour are the most that the stream's reader waits.
+        # Ten retries with a back-off of at most some minutes.
         [key] = _wait("a failed batch", lambda: smoke.set_aside(link["id"]), minutes=70, pause=20)
     [(_, problem)] = replay(smoke.client, smoke.outputs["FailuresBucketName"], key)
     _expect(problem is None, f"the redrive says {problem}")

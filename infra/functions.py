@@ -49,10 +49,13 @@ EXPORTED_AT_A_TIME = 5
 #: event, and all their QR images fit a few calls.
 RECORDS_AT_A_TIME = 1_000
 
-#: How often, and for how long, a failed batch of a stream is tried before it is put into the
-#: failures bucket. Its shard waits meanwhile.
+#: How often a failed batch of a stream is tried before it is put into the failures bucket. Its
+#: shard waits meanwhile. This, and not the age, is what ends a batch that always fails.
 STREAM_RETRIES = 10
-STREAM_PATIENCE = Duration.hours(1)
+
+#: Records older than this are put there untried, also those that a reader never saw because it was
+#: off or behind. An hour less than the stream keeps them: then they would be gone without a trace.
+STREAM_MAX_AGE = Duration.hours(23)
 
 #: What adding something to a link is called in a policy. Without `BatchWriteItem`: erasing needs
 #: it, and erasing adds nothing.
@@ -329,6 +332,7 @@ class Functions(Construct):
         bucket = self._data.exports_bucket
         function = self._function(
             "export",
+            sends_to_itself=True,
             timeout=EXPORT_TIMEOUT,
             memory_mb=ONE_VCPU_MB,
             environment={
@@ -365,6 +369,7 @@ class Functions(Construct):
     def _resume(self) -> lambda_.Function:
         function = self._function(
             "resume",
+            sends_to_itself=True,
             timeout=WORKER_TIMEOUT,
             memory_mb=ONE_VCPU_MB,
             environment={
@@ -402,6 +407,9 @@ class Functions(Construct):
         self._work_through(
             self._queues.resume, function, at_a_time=1, max_concurrency=RESUMED_AT_A_TIME
         )
+        # EventBridge's own retries end when Lambda has taken the event. From then on Lambda's queue
+        # would try twice more, and for six hours while the function is throttled.
+        live(function).configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
         # Takes over deletions whose worker died before it could hand anything to the queue, and
         # goes on with erasures of which nothing was heard.
         aws_events.Rule(
@@ -469,6 +477,7 @@ class Functions(Construct):
     def _erase(self) -> lambda_.Function:
         function = self._function(
             "erase",
+            sends_to_itself=True,
             timeout=WORKER_TIMEOUT,
             memory_mb=ERASE_MB,
             environment={
@@ -580,7 +589,7 @@ class Functions(Construct):
             bisect_batch_on_error=True,
             report_batch_item_failures=True,
             retry_attempts=STREAM_RETRIES,
-            max_record_age=STREAM_PATIENCE,
+            max_record_age=STREAM_MAX_AGE,
             on_failure=_IntoBucket(bucket),
             filters=[lambda_.FilterCriteria.filter(each) for each in filters],
         )
@@ -595,6 +604,7 @@ class Functions(Construct):
         memory_mb: int,
         environment: Mapping[str, str],
         statements: Sequence[iam.PolicyStatement],
+        sends_to_itself: bool = False,
     ) -> lambda_.Function:
         """A function with a role of its own, which may log, trace and what `statements` say."""
         construct_id = name.capitalize()
@@ -627,6 +637,11 @@ class Functions(Construct):
             # Lambda drops what is below its own level, which is INFO unless it is told.
             application_log_level_v2=lambda_.ApplicationLogLevel[self._settings.log_level],
             tracing=lambda_.Tracing.ACTIVE,
+            # Lambda otherwise ends a chain of about 16 messages that a function sends to its own
+            # queue, and the next one goes to the dead letters without a run (Lambda Developer
+            # Guide, "Recursive loop detection"). Each such message is bound by a position that
+            # only advances.
+            recursive_loop=lambda_.RecursiveLoop.ALLOW if sends_to_itself else None,
             reserved_concurrent_executions=self._settings.reserved_concurrency.get(name),
             # An old version stays callable, so that going back is one call.
             current_version_options=lambda_.VersionOptions(

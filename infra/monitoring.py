@@ -37,7 +37,7 @@ TAKE_OVER_PROMISE = Duration.minutes(15)
 #: Twice the visibility timeout: a message whose worker died was tried again, and waits still.
 OLDEST_MESSAGE = Duration.hours(1)
 
-#: A stream keeps its records for 24 hours: this leaves most of a day to act.
+#: Records wait 23 hours for their reader (`STREAM_MAX_AGE`): this leaves most of a day to act.
 STREAM_LAG = Duration.minutes(10)
 
 #: What a visitor should never wait for a redirect, 99 times of 100.
@@ -314,7 +314,6 @@ class Monitoring(Construct):
             evaluation_periods=of[1],
             treat_missing_data=missing,
             alarm_actions=[self.topic.topic_arn],
-            ok_actions=[self.topic.topic_arn],
             namespace=metric.namespace,
             metric_name=metric.name,
             dimensions=[

@@ -372,6 +372,33 @@ def test_erasing_frees_codes_and_external_ids_but_can_remove_no_link(template: T
     }
 
 
+def test_workers_may_send_to_their_own_queues_for_as_long_as_it_takes(template: Template) -> None:
+    """Lambda's loop detection would otherwise end a long deletion or export at its 16th message."""
+    allowed = {
+        function["Properties"]["Handler"].split(".")[1]
+        for function in resources(template, "AWS::Lambda::Function").values()
+        if function["Properties"].get("RecursiveLoop") == "Allow"
+    }
+    queues = {
+        invoked_function(template, mapping["Properties"]["FunctionName"])["Handler"].split(".")[1]
+        for mapping in resources(template, "AWS::Lambda::EventSourceMapping").values()
+        if "StartingPosition" not in mapping["Properties"]
+    }
+    assert allowed == queues == {"export", "erase", "resume"}
+
+
+def test_the_schedules_runs_are_neither_repeated_nor_kept(template: Template) -> None:
+    """The next minute makes up for a run that failed; old ones would only add to a backlog."""
+    [config] = resources(template, "AWS::Lambda::EventInvokeConfig").values()
+    properties = config["Properties"]
+    assert properties["MaximumRetryAttempts"] == 0
+    assert properties["MaximumEventAgeInSeconds"] == 60
+    # Of the alias that the schedule invokes.
+    target = invoked_function(template, properties["Qualifier"])
+    assert target["Handler"] == "functions.resume.handler"
+    assert template["Resources"][properties["FunctionName"]["Ref"]]["Properties"] == target
+
+
 def test_stream_followers_retry_within_bounds_and_keep_what_fails_whole(template: Template) -> None:
     mappings = {
         invoked_function(template, each["Properties"]["FunctionName"])["Handler"].split(".")[
@@ -388,7 +415,8 @@ def test_stream_followers_retry_within_bounds_and_keep_what_fails_whole(template
         assert properties["BisectBatchOnFunctionError"] is True
         assert properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert properties["MaximumRetryAttempts"] == 10
-        assert properties["MaximumRecordAgeInSeconds"] == 3_600
+        # An hour less than the stream keeps it, so that it still reaches the failures bucket.
+        assert properties["MaximumRecordAgeInSeconds"] == 23 * 3_600
         # A queue would get only where in the stream the records were.
         assert properties["DestinationConfig"] == {
             "OnFailure": {"Destination": {"Fn::GetAtt": [failures, "Arn"]}}

@@ -171,6 +171,8 @@ def test_every_alarm_calls_somebody_and_has_a_runbook_entry(template: Template) 
         for heading in re.findall(r"^#+ (.+)$", RUNBOOK.read_text(encoding="utf-8"), re.MULTILINE)
     }
     for name, alarm in alarms(template).items():
+        # A new alarm is OK first: an action on that would mail for each of them.
+        assert "OKActions" not in alarm, name
         [destination] = alarm["AlarmActions"]
         assert template["Resources"][destination["Ref"]]["Type"] == "AWS::SNS::Topic"
         entry = re.search(r"docs/operations\.md#([a-z-]+)$", alarm["AlarmDescription"])

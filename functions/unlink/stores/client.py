@@ -99,6 +99,17 @@ class TransactionCancelled(Exception):
         return bool(codes) and codes <= RETRYABLE
 
 
+#: S3 clients otherwise sign URLs the old way, and for the global host: a URL that is signed for
+#: another region is redirected there and refused (boto3 issue 2187). With an IP address as the
+#: endpoint botocore keeps the bucket in the path. Without the last setting, parts of an upload
+#: carry a CRC32 that the upload was not created with.
+_S3: dict[str, Any] = {
+    "signature_version": "s3v4",
+    "s3": {"addressing_style": "virtual"},
+    "request_checksum_calculation": "when_required",
+}
+
+
 @cache
 def client(
     service: str, *, connect_timeout: float | None = None, read_timeout: float | None = None
@@ -119,8 +130,7 @@ def client(
             read_timeout=read_timeout or READ_TIMEOUT,
             retries={"total_max_attempts": 1},
             tcp_keepalive=True,
-            # S3 clients otherwise sign URLs the old way.
-            signature_version="s3v4" if service == "s3" else None,
+            **(_S3 if service == "s3" else {}),
             user_agent=f"unlink Botocore/{botocore.__version__}",
         ),
     )
