@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from functions.unlink import tokens
 from functions.unlink.addresses import own_addresses
-from functions.unlink.errors import InvalidRequest
+from functions.unlink.app_links import app_schemes_in
+from functions.unlink.errors import InvalidRequest, StillRunning
 from functions.unlink.filters import NAMES, LinkFilter
 from functions.unlink.http import Answer, Api, Caller, Request, access_table, to_json
-from functions.unlink.ids import new_link_ids
 from functions.unlink.model import link_view, parse_link_changes, parse_new_links
 from functions.unlink.parameters import whole_number
+from functions.unlink.procedures.create_once import create_once
 from functions.unlink.procedures.find import find_link
-from functions.unlink.procedures.links import create_links, create_once, list_links, update_link
+from functions.unlink.procedures.link_runs import KeyedRun
+from functions.unlink.procedures.links import create_links, list_links, plan_links, update_link
 from functions.unlink.procedures.read_budget import RequestBudget
 from functions.unlink.response_size import BODY_LIMIT, sent_size
 from functions.unlink.settings import setting
 from functions.unlink.stores.client import client
+from functions.unlink.stores.create_runs import CreateRun, CreateRuns, lease_has_lapsed
+from functions.unlink.stores.idempotency import IdempotencyRecord
 from functions.unlink.stores.link_counts import LinkCounts, Quota
 from functions.unlink.stores.links import LinksTable
-from functions.unlink.stores.requests import RequestsTable
 from functions.unlink.stores.secrets import secret
 
 #: Page size of ``GET /api/links``.
@@ -36,44 +38,70 @@ def _links() -> LinksTable:
     return LinksTable(client("dynamodb"), setting("LINKS_TABLE"))
 
 
-@api.route("POST", "/api/links", scope="linksWrite")
+def _runs() -> CreateRuns:
+    return CreateRuns(client("dynamodb"), setting("DELETIONS_TABLE"))
+
+
+def _create_again(request: Request, record: IdempotencyRecord) -> Answer | None:
+    """The links as they were made, from the run of the key and from the request itself.
+
+    None when that run died before it answered.
+    """
+    key, run = request.idempotency_key, CreateRun.read(record.details)
+    if key is None or not run.answered:
+        if not lease_has_lapsed(record.details):
+            raise StillRunning
+        return None
+    workspace_id = request.caller.workspace_id
+    keyed = KeyedRun(run, key, workspace_id, _runs())
+    # Whatever the workspace may do now: the links were allowed when they were made.
+    new = parse_new_links(request.json(), app_schemes_in(request.json()))
+    return _created(request, plan_links(new, keyed, workspace_id=workspace_id))
+
+
+@api.route("POST", "/api/links", scope="linksWrite", replay=_create_again)
 def create(request: Request) -> Answer:
     """Create one link (an object) or up to 1,000 (an array), all or none."""
-    body = request.json()
-    caller = request.caller
-    new = parse_new_links(body, caller.policies.app_schemes, most=caller.plan.links_per_create)
+    caller, links = request.caller, _links()
+    new = parse_new_links(
+        request.json(), caller.policies.app_schemes, most=caller.plan.links_per_create
+    )
     key = request.idempotency_key
-    workspace_id, links = request.caller.workspace_id, _links()
 
-    def create_with(link_ids: Callable[[int], list[str]]) -> list[dict[str, Any]]:
+    def create_with(run: KeyedRun | None) -> list[dict[str, Any]]:
         return create_links(
             new,
-            workspace_id=workspace_id,
-            user_id=request.caller.user_id,
+            workspace_id=caller.workspace_id,
+            user_id=caller.user_id,
             ours=own_addresses(request.event),
             links=links,
             deadline=request.deadline,
-            link_ids=link_ids,
-            policies=request.caller.policies,
+            run=run,
+            policies=caller.policies,
             check=lambda items: _refuse_unanswerable(items, request),
             quota=_quota(caller),
         )
 
     if key is None:
-        created = create_with(new_link_ids)
-    else:
-        created = create_once(
-            create_with,
-            len(new),
-            key=key,
-            workspace_id=workspace_id,
-            requests=RequestsTable(client("dynamodb"), setting("LINKS_TABLE")),
-            links=links,
-            deadline=request.deadline,
-        )
+        return _created(request, create_with(None))
+    created = create_once(
+        create_with,
+        lambda run: plan_links(new, run, workspace_id=caller.workspace_id),
+        len(new),
+        key=key,
+        workspace_id=caller.workspace_id,
+        user_id=caller.user_id,
+        table=_runs(),
+        links=links,
+        deadline=request.deadline,
+    )
+    return _created(request, created)
+
+
+def _created(request: Request, created: list[dict[str, Any]]) -> Answer:
     views = [link_view(link, request.base_url) for link in created]
     noted = {"ids": len(views)}
-    if isinstance(body, list):
+    if isinstance(request.json(), list):
         return Answer(201, views, noted=noted)
     location = {"Location": f"{request.base_url}/api/links/{views[0]['id']}"}
     return Answer(201, views[0], location, noted)

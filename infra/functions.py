@@ -153,7 +153,7 @@ class Functions(Construct):
             memory_mb=FEW_CALLS_MB,
             environment={
                 **self._http_environment(),
-                **self._tables("links", "access"),
+                **self._tables("links", "deletions", "access"),
                 "CURSOR_SECRET_ARN": self._secrets.cursor.secret_arn,
             },
             statements=[
@@ -167,6 +167,7 @@ class Functions(Construct):
                     on=[self._data.links.table_arn],
                 ),
                 allow("dynamodb:Query", on=[index_arn(self._data.links, LIVE_INDEX)]),
+                self._allow_idempotency_keys("GetItem", "PutItem", "UpdateItem"),
                 self._allow_counting_requests(),
                 self._allow_reading_cursor_secret(),
             ],

@@ -53,6 +53,19 @@ def has_allowed_scheme(url: str, allowed: Collection[str]) -> bool:
     return scheme in allowed and scheme not in FORBIDDEN_SCHEMES
 
 
+def app_schemes_in(body: object) -> frozenset[str]:
+    """The schemes of the app URLs that links in a body have, without those of the web."""
+    links = body if isinstance(body, list) else [body]
+    urls = [
+        url
+        for link in links
+        if isinstance(link, dict)
+        for name in ("iosUrl", "androidUrl")
+        if isinstance(url := link.get(name), str) and not is_web(url)
+    ]
+    return frozenset(parts.scheme.lower() for url in urls if (parts := split(url)) is not None)
+
+
 def app_url_fault(url: str) -> str | None:
     """What is wrong with an app URL whose scheme is allowed, or None."""
     if fault := character_fault(url):

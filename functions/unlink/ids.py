@@ -94,6 +94,15 @@ def new_short_code() -> str:
     return "".join(secrets.choice(_CODE_ALPHABET) for _ in range(_CODE_LENGTH))
 
 
+def code_from(digest: bytes) -> str:
+    """The eight characters of a code that follow from at least 16 bytes."""
+    number, characters = int.from_bytes(digest[:16], "big"), ""
+    for _ in range(_CODE_LENGTH):
+        number, place = divmod(number, len(_CODE_ALPHABET))
+        characters += _CODE_ALPHABET[place]
+    return characters
+
+
 def shard_of(identifier: str) -> int:
     """A stable shard 0…7, the same in every process (``hash()`` is salted, CRC-32 is not)."""
     return zlib.crc32(identifier.encode()) % SHARDS

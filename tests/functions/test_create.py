@@ -15,15 +15,16 @@ from botocore.exceptions import ReadTimeoutError
 
 from functions import links as links_function
 from functions.unlink.clock import Deadline
-from functions.unlink.errors import Conflict, ShortCodeTaken, Unavailable
-from functions.unlink.ids import new_link_ids
+from functions.unlink.errors import ShortCodeTaken, Unavailable
 from functions.unlink.model import NewLink
+from functions.unlink.procedures.create_once import create_once
 from functions.unlink.procedures.deletion import erase_many, soft_delete
-from functions.unlink.procedures.links import LINKS_A_TRANSACTION, create_links, create_once
+from functions.unlink.procedures.link_runs import LINKS_A_TRANSACTION, KeyedRun
+from functions.unlink.procedures.links import create_links, plan_links
 from functions.unlink.stores.client import client
+from functions.unlink.stores.create_runs import LEASE_SECONDS, CreateRuns
 from functions.unlink.stores.idempotency import IdempotencyKey
 from functions.unlink.stores.links import LinksTable
-from functions.unlink.stores.requests import LEASE_SECONDS, RequestsTable
 from tests.conftest import World, make_world, new_tables
 from tests.events import api_event, call
 from tests.functions.faults import RETRYABLE, FaultyClient, Killed, faults_of_call
@@ -49,7 +50,7 @@ MANY = 2 * LINKS_A_TRANSACTION + 1
 def create(
     world: World,
     new: list[NewLink],
-    link_ids: Callable[[int], list[str]] = new_link_ids,
+    run: KeyedRun | None = None,
     *,
     seconds: float = 20,
 ) -> list[dict[str, Any]]:
@@ -60,7 +61,7 @@ def create(
         ours=(),
         links=world.stores.links,
         deadline=Deadline(seconds),
-        link_ids=link_ids,
+        run=run,
     )
 
 
@@ -159,10 +160,12 @@ def test_a_link_that_somebody_erased_first_keeps_no_other_from_being_taken_back(
 def create_by_key(world: World, new: list[NewLink], key: IdempotencyKey = KEY) -> list[str]:
     made = create_once(
         partial(create, world, new),
+        partial(plan_links, new, workspace_id=world.workspace_id),
         len(new),
         key=key,
         workspace_id=world.workspace_id,
-        requests=RequestsTable(world.dynamodb, world.stores.links.name),
+        user_id="tester",
+        table=CreateRuns(world.dynamodb, world.stores.deletions.name),
         links=world.stores.links,
         deadline=Deadline(20),
     )
@@ -261,8 +264,7 @@ def test_what_a_dead_run_made_and_somebody_deleted_is_not_made_again(
     lapse(monkeypatch)
 
     for _ in range(2):
-        with pytest.raises(Conflict, match="has been deleted since"):
-            create_by_key(world, new)
+        assert create_by_key(world, new) == [*kept[::-1], second, first]
 
     assert world.live_ids() == kept
 
@@ -276,8 +278,8 @@ def test_a_request_that_is_refused_again_and_again_leaves_no_traces(
         with pytest.raises(ShortCodeTaken):
             create_by_key(world, [NewLink(originalUrl=NEW.originalUrl, shortCode=taken)])
 
-    # The claim is refused, and taken over; one look at what was left, one at the code; released.
-    assert len(faulty.calls) == 5
+    # The key is claimed; one look at the code; the key is free again.
+    assert len(faulty.calls) == 3
 
 
 def _die_at(faulty: FaultyClient, at: int, *, after: bool) -> None:

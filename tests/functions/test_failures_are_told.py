@@ -20,9 +20,9 @@ from functions.unlink.procedures import deletion as engine
 from functions.unlink.procedures.deletion import erase_many, erase_one, soft_delete
 from functions.unlink.stores import client as aws
 from functions.unlink.stores.client import TransactionCancelled
+from functions.unlink.stores.create_runs import CreateRun, CreateRuns
 from functions.unlink.stores.deletions import DeletionsTable
 from functions.unlink.stores.idempotency import IdempotencyKey
-from functions.unlink.stores.requests import Claim, RequestsTable
 from tests.conftest import World, make_world
 from tests.events import api_event, call
 from tests.functions.faults import FaultyClient
@@ -98,12 +98,10 @@ def test_an_answer_that_cannot_be_noted_is_logged_and_given_all_the_same(
     deployed: dict[str, str], virtual_clock: VirtualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     world = throttled_updates(deployed)
-    requests = RequestsTable(world.dynamodb, world.stores.links.name)
-    claim = Claim("claim")
+    runs = CreateRuns(world.dynamodb, world.stores.deletions.name)
+    run = CreateRun("run", "2026-01-01T00:00:00.000Z", "tester")
 
-    requests.answered(
-        world.workspace_id, IdempotencyKey("k", "h"), claim, 1, by=claim, deadline=Deadline(1)
-    )
+    runs.end(world.workspace_id, IdempotencyKey("k", "h"), run, made_by=run, deadline=Deadline(1))
 
     [line] = lines(caplog, "the answer to a request was not noted")
     assert line["workspaceId"] == world.workspace_id

@@ -11,9 +11,9 @@ from functions import deletions, links
 from functions.unlink.clock import Deadline
 from functions.unlink.errors import StillRunning
 from functions.unlink.procedures.deletion import erase_one, soft_delete
-from functions.unlink.stores import requests as store
+from functions.unlink.stores import create_runs as store
+from functions.unlink.stores.create_runs import CreateRuns
 from functions.unlink.stores.idempotency import IdempotencyKey
-from functions.unlink.stores.requests import RequestsTable
 from tests.conftest import World
 from tests.events import api_event, call
 
@@ -86,22 +86,30 @@ def test_a_refused_request_may_be_repeated(world: World) -> None:
 def test_a_request_that_runs_is_a_conflict_until_its_lease_lapses(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = RequestsTable(world.dynamodb, world.stores.links.name)
+    table = CreateRuns(world.dynamodb, world.stores.deletions.name)
     key = IdempotencyKey("k", "hash")
-    claim = table.claim(world.workspace_id, key, deadline=Deadline(10))
-    assert claim.made is None
+    about = (world.workspace_id, key)
+    run = table.begin(*about, "tester", deadline=Deadline(10))
+    assert not run.answered
 
     with pytest.raises(StillRunning):
-        table.claim(world.workspace_id, key, deadline=Deadline(10))
+        table.begin(*about, "tester", deadline=Deadline(10))
 
     now = time.time
     monkeypatch.setattr(time, "time", lambda: now() + store.LEASE_SECONDS + 1)
-    second = table.claim(world.workspace_id, key, deadline=Deadline(10))
-    assert (second.made, second.id != claim.id) == (None, True)
+    second = table.begin(*about, "tester", deadline=Deadline(10))
+    assert (second.answered, second.earlier) == (False, (run,))
     # The first, should it still be alive, no longer answers for the key.
-    table.answered(world.workspace_id, key, claim, 1, by=claim, deadline=Deadline(10))
+    table.end(*about, run, made_by=run, deadline=Deadline(10))
     with pytest.raises(StillRunning):
-        table.claim(world.workspace_id, key, deadline=Deadline(10))
+        table.begin(*about, "tester", deadline=Deadline(10))
+
+
+def test_a_refused_request_leaves_its_key_to_any_other(world: World) -> None:
+    code = world.create_items(1, "ws-somebody-else")[0]["shortCode"]
+    assert create(world, NEW | {"shortCode": code})[0] == 409
+
+    assert create(world, NEW)[0] == 201
 
 
 @pytest.mark.parametrize("mode", ["soft", "erase"])
@@ -110,15 +118,23 @@ def test_nothing_of_a_deleted_link_is_kept_to_answer_with(world: World, mode: st
     delete = soft_delete_one if mode == "soft" else erase_one_link
     delete(world, made["id"])
 
-    status, refused = create(world, NEW)
+    assert create(world, NEW) == (201, made)
 
-    assert status == 409
-    assert refused["message"] == "What this request created has been deleted since"
     assert world.live_ids() == []
-    items = world.stored(world.stores.links.name)
-    mine = [item for item in items if world.workspace_id in item["pk"]["S"]]
-    texts = [str(item) for item in mine if mode == "erase" or item["sk"]["S"] == "IDEM"]
-    assert texts
+    tables = (world.stores.links.name, world.stores.deletions.name)
+    mine = [
+        item
+        for table in tables
+        for item in world.stored(table)
+        if world.workspace_id in item["pk"]["S"]
+    ]
+    keys = [str(item) for item in mine if item["pk"]["S"].startswith("IDEM#")]
+    assert len(keys) == 2
+    texts = (
+        keys
+        if mode == "soft"
+        else [str(item) for item in mine if item["pk"]["S"].split("#")[0] not in ("LINK", "CODE")]
+    )
     assert not any(made["id"] in text or made["shortCode"] in text for text in texts)
 
 

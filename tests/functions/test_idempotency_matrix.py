@@ -26,6 +26,7 @@ from functions.unlink.plans import plans
 from functions.unlink.procedures import deletion as engine
 from functions.unlink.procedures import restoration
 from functions.unlink.procedures.export_lines import ExportStores
+from functions.unlink.procedures.link_runs import LINKS_A_TRANSACTION
 from functions.unlink.settings import setting
 from functions.unlink.stores import client as aws
 from functions.unlink.stores.exports import ExportRecords, ExportsBucket
@@ -42,6 +43,7 @@ from tests.gateway import send
 
 pytestmark = pytest.mark.engine
 
+BASE = "http://short.test"
 UNKNOWN = "11111111-1111-4111-8111-111111111111"
 ERRORS = {
     422: ("Idempotency-Key was used with a different request", "استُخدم المفتاح مع طلب مختلف"),
@@ -202,6 +204,72 @@ def scene(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Scene:
 
 
 # -- the routes ------------------------------------------------------------------------------
+
+
+def _link(scene: Scene, made: Any, place: int = 0) -> dict[str, Any]:
+    """The link as it was created, with what the first answer has drawn."""
+    return {
+        "id": made["id"],
+        "workspaceId": scene.world.workspace_id,
+        "userId": "user-test",
+        "shortCode": made["shortCode"],
+        "shortUrl": f"{BASE}/{made['shortCode']}",
+        "originalUrl": f"https://example.com/{place}",
+        "title": "Spring",
+        "description": None,
+        "tags": ["a"],
+        "iosUrl": None,
+        "androidUrl": None,
+        "webFallbackUrl": None,
+        "utmParameters": {"source": "mail"},
+        "forwardQuery": True,
+        "externalId": f"crm-{place}",
+        "expiresAt": None,
+        "isActive": True,
+        "clickCount": 0,
+        "createdAt": made["createdAt"],
+        "updatedAt": made["createdAt"],
+    }
+
+
+def _new_link(place: int = 0) -> dict[str, Any]:
+    return {
+        "originalUrl": f"https://example.com/{place}",
+        "title": "Spring",
+        "tags": ["a"],
+        "utmParameters": {"source": "mail"},
+        "externalId": f"crm-{place}",
+    }
+
+
+def create_link(scene: Scene) -> Case:
+    return Case(
+        links,
+        "POST",
+        "/api/links",
+        lambda made: _link(scene, made),
+        (LinksTable, "create"),
+        body=_new_link(),
+        other=_new_link() | {"title": "Summer"},
+        status=201,
+        has_deletion=False,
+    )
+
+
+def create_links(scene: Scene) -> Case:
+    """Of three transactions."""
+    many = [_new_link(place) for place in range(2 * LINKS_A_TRANSACTION + 1)]
+    return Case(
+        links,
+        "POST",
+        "/api/links",
+        lambda made: [_link(scene, each, place) for place, each in enumerate(made)],
+        (LinksTable, "create"),
+        body=many,
+        other=many[1:],
+        status=201,
+        has_deletion=False,
+    )
 
 
 def delete_links(scene: Scene) -> Case:
@@ -508,6 +576,8 @@ def export(scene: Scene) -> Case:
 
 
 ROUTES: dict[str, Callable[[Scene], Case]] = {
+    "POST /api/links one": create_link,
+    "POST /api/links array": create_links,
     "DELETE /api/links": delete_links,
     "DELETE /api/links/{id}": delete_link,
     "POST /api/links/bulk-delete": bulk_delete,

@@ -14,7 +14,6 @@ from aws_lambda_powertools import Logger
 from functions.unlink.addresses import leads_to
 from functions.unlink.click_retention import CLICK_RETENTION
 from functions.unlink.clock import Deadline, now_iso
-from functions.unlink.codes import is_reserved
 from functions.unlink.destinations import campaign_of, with_campaign
 from functions.unlink.errors import (
     Conflict,
@@ -26,25 +25,19 @@ from functions.unlink.errors import (
     UnlinkError,
 )
 from functions.unlink.filters import LinkFilter
-from functions.unlink.ids import SHARDS, new_link_ids, new_short_code
+from functions.unlink.ids import SHARDS
 from functions.unlink.model import DESTINATIONS, MAX_URL, MOST_FAULTS, NewLink, stored_fields
 from functions.unlink.policies import Policies
 from functions.unlink.procedures.find import find_by_external_id, find_link
+from functions.unlink.procedures.link_runs import LINKS_A_TRANSACTION, KeyedRun, UnkeyedRun
 from functions.unlink.procedures.read_budget import ReadBudget
-from functions.unlink.stores.client import TransactionCancelled, in_parallel
-from functions.unlink.stores.idempotency import IdempotencyKey
-from functions.unlink.stores.items import runs
+from functions.unlink.stores.client import in_parallel
 from functions.unlink.stores.link_counts import Quota
 from functions.unlink.stores.links import (
     READ_BATCH,
     ExternalIdTaken,
     LinksTable,
-    LinkState,
 )
-from functions.unlink.stores.requests import RequestsTable
-
-#: Links in one creating transaction: code, external id and link are 3 of its 100 actions.
-LINKS_A_TRANSACTION = 33
 
 #: Links that one filtered page may try before it ends short, and seconds it leaves for the answer.
 READ_BUDGET = 1_000
@@ -73,37 +66,30 @@ def create_links(
     links: LinksTable,
     deadline: Deadline,
     policies: Policies | None = None,
-    link_ids: Callable[[int], list[str]] = new_link_ids,
+    run: UnkeyedRun | KeyedRun | None = None,
     check: Callable[[list[dict[str, Any]]], None] | None = None,
     quota: Quota | None = None,
 ) -> list[dict[str, Any]]:
     """Create all of these links or none; returns their items in the order given.
 
     All have the same ``createdAt``. ``ours`` are the hosts and ports of this service, to which no
-    link may lead; ``link_ids`` draws the ids of so many links in ascending order, so that the last
-    of them is the newest in lists. ``check`` may refuse the items before anything is written.
-    ``quota`` counts them, and refuses more than the workspace may have.
+    link may lead; ``run`` draws ids, codes and the moment. ``check`` may refuse the items before
+    anything is written. ``quota`` counts them, and refuses more than the workspace may have.
 
     A code is claimed in the same transaction as its link, so two links can never share one.
     Raises ``ShortCodeTaken`` or ``Conflict`` (external id) and leaves nothing behind.
     """
-    now = now_iso()
-    common = {"workspaceId": workspace_id, "userId": user_id, "createdAt": now, "updatedAt": now}
-    items = [
-        _new_item(link) | common | {"id": link_id}
-        for link, link_id in zip(new, link_ids(len(new)), strict=True)
-    ]
+    run = run or UnkeyedRun(user_id)
+    items = plan_links(new, run, workspace_id=workspace_id)
     _refuse_destinations(items, ours)
     for item in items:
         purge = (policies or Policies()).of_a_purge(item.get("expiresAt"))
         purge |= _click_retention(policies)
         item |= {name: value for name, value in purge.items() if value is not None}
-    custom = [item["shortCode"] for item in items if "shortCode" in item]
+    custom = [code for link in new if (code := link.shortCode or link.customCode)]
     externals = [item["externalId"] for item in items if item.get("externalId") is not None]
     _refuse_repeated("shortCode", custom)
     _refuse_repeated("externalId", externals)
-    for item in items:
-        item.setdefault("shortCode", _draw())
     if check is not None:
         check(items)
     # Almost every refusal is found here, before anything is written.
@@ -113,17 +99,22 @@ def create_links(
         raise _external_id_taken([value for value in externals if value in used])
     if quota is not None:
         quota.reserve(len(items), deadline=deadline)
-    groups = list(runs(items, LINKS_A_TRANSACTION))
-    results = in_parallel(lambda group: _create_group(group, set(custom), links, deadline), groups)
+    starts = range(0, len(items), LINKS_A_TRANSACTION)
+    results = in_parallel(
+        lambda start: _create_group(items, start, set(custom), run, links=links, deadline=deadline),
+        starts,
+    )
     failure = next((result for result in results if result is not None), None)
     if failure is not None:
         last_words = Deadline(max(deadline.remaining(), LAST_SECONDS))
-        erased = _take_back(workspace_id, [item["id"] for item in items], links, last_words)
-        if quota is not None and erased < len(items):
+        existed = run.undo(workspace_id, [item["id"] for item in items], links, last_words)
+        if existed is None:
+            return items
+        if quota is not None and existed < len(items):
             # The stream takes those off the counter that existed. If this fails, the counter is
             # too high until it is counted anew.
             try:
-                quota.release(len(items) - erased, deadline=last_words)
+                quota.release(len(items) - existed, deadline=last_words)
             except UnlinkError as error:
                 log.warning(
                     "links that were not made are still counted",
@@ -133,69 +124,27 @@ def create_links(
     return items
 
 
-def create_once(
-    create: Callable[[Callable[[int], list[str]]], list[dict[str, Any]]],
-    count: int,
+def plan_links(
+    new: Sequence[NewLink],
+    run: UnkeyedRun | KeyedRun,
     *,
-    key: IdempotencyKey,
     workspace_id: str,
-    requests: RequestsTable,
-    links: LinksTable,
-    deadline: Deadline,
 ) -> list[dict[str, Any]]:
-    """The links of a request that may come again: ``create`` makes ``count`` of them, once.
-
-    ``create`` is :func:`create_links` but for ``link_ids``. A repetition gets the links as they are
-    now. Raises ``KeyReused``, ``StillRunning``, and ``Conflict`` when one has been deleted since.
-    """
-    claim = requests.claim(workspace_id, key, deadline=deadline)
-    if claim.made is not None:
-        return _as_made(workspace_id, claim.link_ids(claim.made), links, deadline)
-    for earlier in claim.before:
-        made = earlier.link_ids(count)
-        if _left_whole(workspace_id, made, links, deadline):
-            last_words = Deadline(LAST_SECONDS)
-            requests.answered(workspace_id, key, claim, count, by=earlier, deadline=last_words)
-            return _as_made(workspace_id, made, links, deadline)
-    try:
-        items = create(claim.link_ids)
-    except BaseException:
-        # A refusal changed nothing, so its repetition may well be welcome.
-        requests.release(workspace_id, key, claim, deadline=Deadline(LAST_SECONDS))
-        raise
-    last_words = Deadline(LAST_SECONDS)
-    requests.answered(workspace_id, key, claim, count, by=claim, deadline=last_words)
+    """The items of these links as this run makes them; nothing is written."""
+    common = {
+        "workspaceId": workspace_id,
+        "userId": run.user_id,
+        "createdAt": run.created_at,
+        "updatedAt": run.created_at,
+    }
+    items = [
+        _new_item(link) | common | {"id": link_id}
+        for link, link_id in zip(new, run.link_ids(len(new)), strict=True)
+    ]
+    for place, item in enumerate(items):
+        if "shortCode" not in item:
+            item["shortCode"] = run.code(place)
     return items
-
-
-def _as_made(
-    workspace_id: str, link_ids: Sequence[str], links: LinksTable, deadline: Deadline
-) -> list[dict[str, Any]]:
-    found = links.get_many(workspace_id, link_ids, deadline=deadline)
-    if any(link_id not in found or "livePk" not in found[link_id] for link_id in link_ids):
-        # Nothing of a deleted link is kept to answer with, and making it again is not asked for.
-        raise Conflict("What this request created has been deleted since")
-    return [found[link_id] for link_id in link_ids]
-
-
-def _left_whole(
-    workspace_id: str, link_ids: Sequence[str], links: LinksTable, deadline: Deadline
-) -> bool:
-    """Whether a run that never answered made all of these, if some are deleted since.
-
-    What it left half done is taken back.
-    """
-    found = links.states(workspace_id, link_ids, deadline=deadline)
-    if len(found) == len(link_ids):
-        return True
-    # A run that died leaves whole transactions, and nobody was told of their links.
-    groups = runs(link_ids, LINKS_A_TRANSACTION)
-    untouched = all(len({link_id in found for link_id in group}) == 1 for group in groups)
-    if not untouched or not all(state.live for state in found.values()):
-        return True
-    if found:
-        _take_back(workspace_id, link_ids, links, deadline)
-    return False
 
 
 def list_links(
@@ -389,12 +338,6 @@ def _too_long(changes: dict[str, Any], link: dict[str, Any]) -> list[str]:
     ]
 
 
-def _draw() -> str:
-    while is_reserved(code := new_short_code()):
-        pass
-    return code
-
-
 def _refuse_repeated(name: str, values: list[str]) -> None:
     repeated = [value for value, times in Counter(values).items() if times > 1]
     if repeated:
@@ -406,49 +349,43 @@ def _external_id_taken(values: list[str]) -> Conflict:
 
 
 def _create_group(
-    group: Sequence[dict[str, Any]], custom: set[str], links: LinksTable, deadline: Deadline
+    items: Sequence[dict[str, Any]],
+    start: int,
+    custom: set[str],
+    run: UnkeyedRun | KeyedRun,
+    *,
+    links: LinksTable,
+    deadline: Deadline,
 ) -> Exception | None:
-    """Create one transaction's links; None, or why not."""
-    for _ in range(MOST_DRAWS):
-        try:
-            obstacles = links.create(group, token=str(uuid.uuid4()), deadline=deadline)
-        except Exception as error:
-            return error
-        if not obstacles:
-            return None
-        blocked = [item for item, what in zip(group, obstacles, strict=True) if what == "code"]
-        if externals := [
-            item["externalId"]
-            for item, what in zip(group, obstacles, strict=True)
-            if what == "externalId"
-        ]:
-            return _external_id_taken(externals)
-        if refused := [item["shortCode"] for item in blocked if item["shortCode"] in custom]:
-            return ShortCodeTaken(refused)
-        for item in blocked:
-            item["shortCode"] = _draw()
+    """Create the links of one transaction, which begin at ``start``; None, or why not."""
+    group = items[start : start + LINKS_A_TRANSACTION]
+    made = run.made_action(start // LINKS_A_TRANSACTION)
+    try:
+        for _ in range(MOST_DRAWS):
+            obstacles = links.create(group, token=str(uuid.uuid4()), made=made, deadline=deadline)
+            if not obstacles:
+                return None
+            if refusal := _refusal(group, obstacles, custom):
+                return refusal
+            for place, (item, what) in enumerate(zip(group, obstacles, strict=True), start):
+                if what == "code":
+                    item["shortCode"] = run.draw_again(place, deadline=deadline)
+    except Exception as error:
+        return error
     return Unavailable("No free short code was found")
 
 
-def _take_back(
-    workspace_id: str, link_ids: Sequence[str], links: LinksTable, deadline: Deadline
-) -> int:
-    """Undo the transactions of a request that was refused halfway: all or none.
-
-    Those too of which nobody knows whether they were applied, because their answers were lost.
-    Returns how many links existed.
-    """
-    made = links.states(workspace_id, link_ids, deadline=deadline)
-
-    def erase(group: Sequence[LinkState]) -> None:
-        actions = [action for state in group for action in links.erase_actions(workspace_id, state)]
-        try:
-            links.erase(actions, deadline=deadline)
-        except TransactionCancelled:
-            # Somebody deleted one of them first.
-            if len(group) > 1:
-                for state in group:
-                    erase([state])
-
-    in_parallel(erase, list(runs(list(made.values()), LINKS_A_TRANSACTION)))
-    return len(made)
+def _refusal(
+    group: Sequence[dict[str, Any]], obstacles: Sequence[str], custom: set[str]
+) -> Conflict | None:
+    """Why no other draw of codes would do."""
+    blocked = [item for item, what in zip(group, obstacles, strict=True) if what == "code"]
+    if externals := [
+        item["externalId"]
+        for item, what in zip(group, obstacles, strict=True)
+        if what == "externalId"
+    ]:
+        return _external_id_taken(externals)
+    if refused := [item["shortCode"] for item in blocked if item["shortCode"] in custom]:
+        return ShortCodeTaken(refused)
+    return None

@@ -4,7 +4,8 @@ Items of the ``deletions`` table, kept 24 hours (``ttl``):
 
 - ``IDEM#{workspaceId}#{sha256(key)}``, ``IDEM``: ``requestHash`` (method, path, reason, body) and
   what leads to the answer. A delete names its ``deletionId``, a restore also its ``restoreId``, an
-  install and an export their ids and their ``linkId``, a dry run its numbers.
+  install and an export their ids and their ``linkId``, a dry run its numbers, a create its run
+  (:mod:`~functions.unlink.stores.create_runs`).
 
 One item for each key of a workspace: the same key on another route is another request. No item
 holds what an erasure must remove. An answer is built again from the record that the item leads to
@@ -71,7 +72,7 @@ class IdempotencyTable:
         # TTL removal may lag by days.
         if item is None or int(item["ttl"]["N"]) <= time.time():
             return None
-        record = _record(item)
+        record = read_record(item)
         record.check(key)
         return record
 
@@ -126,7 +127,8 @@ def item_key(workspace_id: str, key: IdempotencyKey) -> dict[str, Any]:
     return {"pk": {"S": f"IDEM#{workspace_id}#{digest}"}, "sk": {"S": "IDEM"}}
 
 
-def _record(item: dict[str, Any]) -> IdempotencyRecord:
+def read_record(item: dict[str, Any]) -> IdempotencyRecord:
+    """The record in a key's item."""
     record = from_item(item)
     details = {
         name: value

@@ -41,6 +41,7 @@ from functions.unlink.stores.client import (
     transact,
     update,
 )
+from functions.unlink.stores.idempotency import KeyTaken
 from functions.unlink.stores.items import from_item, runs, to_item
 from functions.unlink.stores.wire import HOLE, around, quote
 
@@ -239,12 +240,18 @@ class LinksTable:
     # -- create -----------------------------------------------------------------------------
 
     def create(
-        self, links: Sequence[dict[str, Any]], *, token: str, deadline: Deadline
+        self,
+        links: Sequence[dict[str, Any]],
+        *,
+        token: str,
+        made: dict[str, Any] | None = None,
+        deadline: Deadline,
     ) -> list[str]:
         """Create up to 33 links with their codes in one transaction, all or none.
 
         Returns [] when all were created, else per link what stood in the way: ``""``,
         ``"code"`` or ``"externalId"``. ``token`` makes a repeated call (a lost answer) harmless.
+        ``made`` is an action that goes with them; raises ``KeyTaken`` when it is refused.
         """
         actions: list[dict[str, Any]] = []
         meaning: list[tuple[int, str]] = []
@@ -272,11 +279,15 @@ class LinksTable:
             id_is_new = "attribute_not_exists(pk)"
             actions.append(self._put(item, condition=id_is_new))
             meaning.append((position, "id"))
+        if made is not None:
+            actions.append(made)
         try:
             transact(self._client, actions, deadline=deadline, token=token)
         except TransactionCancelled as cancelled:
+            if made is not None and cancelled.refused[-1]:
+                raise KeyTaken from None
             obstacles = [""] * len(links)
-            for (position, what), reason in zip(meaning, cancelled.reasons, strict=True):
+            for (position, what), reason in zip(meaning, cancelled.reasons, strict=False):
                 if reason.get("Code") == "ConditionalCheckFailed" and what != "id":
                     obstacles[position] = what
             if not any(obstacles):
