@@ -223,6 +223,8 @@ def drive_links(scene: Scene) -> None:
         patch.setattr(LinksTable, "taken_codes", lambda *_, **__: set())
         many = [new] * 40 + [new | {"shortCode": taken}]
         assert scene.ask(links, "POST", "/api/links", body=many)["statusCode"] == 409
+        key = {"Idempotency-Key": uuid.uuid4().hex}
+        assert scene.ask(links, "POST", "/api/links", body=many, headers=key)["statusCode"] == 409
 
 
 def drive_deletions(scene: Scene) -> None:

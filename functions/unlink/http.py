@@ -210,8 +210,10 @@ class Api:
         ``query`` parameters that it takes.
 
         ``scope=None`` is for a route whose body decides which of the scopes ``either``; it checks
-        with ``require``. Every POST and DELETE has a ``replay``.
+        with ``require``. Every POST and DELETE has a ``replay``, and no other method.
         """
+        if (method in ("POST", "DELETE")) is (replay is None):
+            raise ValueError(f"{method} {rule}: POST and DELETE need a replay, others have none")
 
         def register(endpoint: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
             route = Route(

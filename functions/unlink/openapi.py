@@ -785,8 +785,8 @@ a route runs (a missing key, a path that does not exist) has one body for both.
 (`X-RateLimit-*`, `RateLimit`); 429 says when to come back (`Retry-After`).
 
 **Idempotency.** With an `Idempotency-Key` the same request has the same answer for 24 hours,
-however often it is sent; another body under the same key is 422, and while the first is still
-running the second is 409.
+however often it is sent, and whatever became of the links since. Any other request under the same
+key is 422, on another route too, and while the first is still running the second is 409.
 
 **Deleting** may be accepted before it is done: 202 with a `Location` to watch. What was accepted
 will be done, whatever dies meanwhile.

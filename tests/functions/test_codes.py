@@ -7,7 +7,10 @@ import pytest
 from functions.unlink.codes import SHORT_CODE, is_reserved
 from functions.unlink.errors import InvalidRequest
 from functions.unlink.model import parse_new_links
-from functions.unlink.procedures import links
+from functions.unlink.procedures import link_runs
+from functions.unlink.procedures.link_runs import KeyedRun, UnkeyedRun
+from functions.unlink.stores.create_runs import CreateRun, CreateRuns
+from functions.unlink.stores.idempotency import IdempotencyKey
 
 RESERVED = [
     *("undefined", "null", "nan", "true", "false", "none", "object-object"),
@@ -50,5 +53,18 @@ def test_codes_that_only_contain_a_reserved_one_are_free(code: str) -> None:
 
 def test_generated_codes_are_never_reserved(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = iter(["manifest", "Manifest", "k7Gp2mXq"])
-    monkeypatch.setattr(links, "new_short_code", lambda: next(drawn))
-    assert links._draw() == "k7Gp2mXq"
+    monkeypatch.setattr(link_runs, "new_short_code", lambda: next(drawn))
+    assert UnkeyedRun("tester").code(0) == "k7Gp2mXq"
+
+
+def test_codes_that_follow_from_a_key_are_never_reserved(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(draws: dict[int, int]) -> KeyedRun:
+        made = CreateRun("run", "2026-01-01T00:00:00.000Z", "tester", draws)
+        return KeyedRun(made, IdempotencyKey("k", "hash"), "ws", CreateRuns(None, "none"))
+
+    first, second, other = run({}).code(0), run({0: 1}).code(0), run({}).code(1)
+    assert len({first, second, other}) == 3
+    assert all(SHORT_CODE.fullmatch(code) and len(code) == 8 for code in (first, second, other))
+    monkeypatch.setattr(link_runs, "is_reserved", lambda code: code == first)
+    # What is reserved is no draw.
+    assert run({}).code(0) == second

@@ -123,8 +123,8 @@ def test_what_was_not_created_is_given_back(
     real = procedure._create_group
     failure: Exception = ShortCodeTaken(["some"]) if at == "code" else Unavailable()
 
-    def one_group_fails(group: Any, *more: Any) -> Exception | None:
-        return failure if group[0]["title"] == "third" else real(group, *more)
+    def one_group_fails(items: Any, start: int, *more: Any, **rest: Any) -> Exception | None:
+        return failure if items[start]["title"] == "third" else real(items, start, *more, **rest)
 
     monkeypatch.setattr(procedure, "_create_group", one_group_fails)
     new = [

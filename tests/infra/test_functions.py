@@ -33,6 +33,7 @@ MAY = {
             "UpdateItem",
         },
         "Links/index/live": {"Query"},
+        "Deletions": {"GetItem", "PutItem", "UpdateItem"},
         "Access": {"UpdateItem"},
     },
     "deletions": {
@@ -204,7 +205,7 @@ def test_api_functions_write_nothing_but_rate_windows_beside_the_api_keys(
     ]
 
 
-@pytest.mark.parametrize("function", ["analytics"])
+@pytest.mark.parametrize("function", ["links", "analytics"])
 def test_functions_that_record_no_deletion_touch_only_idempotency_keys_beside_them(
     template: Template, function: str
 ) -> None:
