@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -15,8 +16,11 @@ from botocore.exceptions import ReadTimeoutError
 
 from functions import links as links_function
 from functions.unlink.clock import Deadline
-from functions.unlink.errors import ShortCodeTaken, Unavailable
+from functions.unlink.errors import ShortCodeTaken, StillRunning, Unavailable
+from functions.unlink.ids import code_from
 from functions.unlink.model import NewLink
+from functions.unlink.procedures import link_runs
+from functions.unlink.procedures import links as links_procedure
 from functions.unlink.procedures.create_once import create_once
 from functions.unlink.procedures.deletion import erase_many, soft_delete
 from functions.unlink.procedures.link_runs import LINKS_A_TRANSACTION, KeyedRun
@@ -158,7 +162,13 @@ def test_a_link_that_somebody_erased_first_keeps_no_other_from_being_taken_back(
 
 
 def create_by_key(world: World, new: list[NewLink], key: IdempotencyKey = KEY) -> list[str]:
-    made = create_once(
+    return [link["id"] for link in items_by_key(world, new, key)]
+
+
+def items_by_key(
+    world: World, new: list[NewLink], key: IdempotencyKey = KEY
+) -> list[dict[str, Any]]:
+    return create_once(
         partial(create, world, new),
         partial(plan_links, new, workspace_id=world.workspace_id),
         len(new),
@@ -169,7 +179,6 @@ def create_by_key(world: World, new: list[NewLink], key: IdempotencyKey = KEY) -
         links=world.stores.links,
         deadline=Deadline(20),
     )
-    return [link["id"] for link in made]
 
 
 def three_transactions(code: str) -> list[NewLink]:
@@ -267,6 +276,121 @@ def test_what_a_dead_run_made_and_somebody_deleted_is_not_made_again(
         assert create_by_key(world, new) == [*kept[::-1], second, first]
 
     assert world.live_ids() == kept
+
+
+def test_one_link_that_a_dead_run_made_and_somebody_erased_is_not_made_again(
+    world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _die_at(faulty, 2, after=False)
+    with suppress(Killed):
+        create_by_key(world, [NEW])
+    faulty.fault = None
+    [made] = world.live_ids()
+    erase_many([made], requester=world.requester(), stores=world.stores, deadline=Deadline(20))
+    lapse(monkeypatch)
+
+    assert create_by_key(world, [NEW]) == [made]
+    assert create_by_key(world, [NEW]) == [made]
+
+    assert _ids(world) == []
+
+
+def test_what_a_dead_run_made_by_half_is_made_again_whole(
+    world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
+    _die_at(faulty, 4, after=True)
+    with suppress(Killed):
+        create_by_key(world, new)
+    faulty.fault = None
+    left = _ids(world)
+    assert 0 < len(left) < MANY
+    # Somebody has found one of them and deleted it: it stays as that deletion says.
+    [found] = world.live_ids()[:1]
+    soft_delete(
+        [found], [], requester=world.requester(), stores=world.stores, deadline=Deadline(20)
+    )
+    lapse(monkeypatch)
+
+    made = create_by_key(world, new)
+
+    assert len(made) == MANY
+    assert set(made).isdisjoint(left)
+    assert world.live_ids() == made[::-1]
+    assert sorted(_ids(world)) == sorted([*made, found])
+
+
+def test_a_run_that_was_given_up_for_dead_makes_nothing_after_its_successor(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
+    real, successor = LinksTable.create, list[str]()
+    lock = threading.Lock()
+
+    def slowly(self: LinksTable, group: Any, **more: Any) -> list[str]:
+        with lock:
+            if not successor:
+                successor.append("begun")
+                lapse(monkeypatch)
+                # In another thread, because calls in parallel are not to be nested.
+                with ThreadPoolExecutor(1) as other:
+                    successor[:] = other.submit(create_by_key, make_world_of(world), new).result()
+        return real(self, group, **more)
+
+    def make_world_of(world: World) -> World:
+        monkeypatch.setattr(LinksTable, "create", real)
+        return world
+
+    monkeypatch.setattr(links_procedure, "in_parallel", lambda work, parts: list(map(work, parts)))
+    monkeypatch.setattr(link_runs, "in_parallel", lambda work, parts: list(map(work, parts)))
+    monkeypatch.setattr(LinksTable, "create", slowly)
+    with pytest.raises(StillRunning):
+        create_by_key(world, new)
+
+    assert len(successor) == MANY
+    assert sorted(_ids(world)) == sorted(successor)
+    assert create_by_key(world, new) == successor
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_code_that_had_to_be_drawn_again_is_answered_again(
+    world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch, dies: bool
+) -> None:
+    taken = world.create_items(1, "ws-somebody-else")[0]["shortCode"]
+    first: list[bytes] = []
+
+    def code(digest: bytes) -> str:
+        first.append(digest)
+        return taken if digest == first[0] else code_from(digest)
+
+    monkeypatch.setattr(link_runs, "code_from", code)
+
+    def codes() -> list[str]:
+        return [link["shortCode"] for link in items_by_key(world, [NEW] * 3)]
+
+    if dies:
+        # Claim, create, keep the draw, create; not to say so.
+        _die_at(faulty, 4, after=False)
+        with suppress(Killed):
+            codes()
+        faulty.fault = None
+        lapse(monkeypatch)
+        made = {
+            item["id"]["S"]: item["shortCode"]["S"]
+            for item in world.stored(world.stores.links.name)
+            if item["pk"]["S"].startswith(f"{world.workspace_id}#")
+        }
+        expected = [made[each] for each in sorted(made)]
+    else:
+        expected = codes()
+    assert len(set(expected)) == 3
+    assert taken not in expected
+    erase_many(
+        world.live_ids(), requester=world.requester(), stores=world.stores, deadline=Deadline(20)
+    )
+
+    assert codes() == expected
+    assert codes() == expected
 
 
 def test_a_request_that_is_refused_again_and_again_leaves_no_traces(

@@ -7,6 +7,7 @@ a request that still runs is 409, with its ``X-Deletion-Id`` where there is one.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 import uuid
@@ -23,6 +24,7 @@ from functions.unlink import http
 from functions.unlink.clock import Deadline, iso
 from functions.unlink.errors import UnlinkError
 from functions.unlink.plans import plans
+from functions.unlink.policies import Policies
 from functions.unlink.procedures import deletion as engine
 from functions.unlink.procedures import restoration
 from functions.unlink.procedures.export_lines import ExportStores
@@ -802,4 +804,103 @@ def test_a_key_of_another_workspace_is_another_key(scene: Scene, route: str) -> 
 
     assert status == scene.ask(case, key=None, workspace_id=nowhere)[0]
     assert headers.get("X-Deletion-Id") != first[2].get("X-Deletion-Id", "")
+    assert scene.ask(case) == first
+
+
+# -- beside the table ------------------------------------------------------------------------
+
+
+def test_every_post_and_delete_route_is_in_the_table(scene: Scene) -> None:
+    cases = [prepare(scene) for prepare in ROUTES.values()]
+    names = {re.sub("<[^>]+>|{[^}]+}", "{}", f"{c.method} {c.resource}") for c in cases}
+
+    routes = [route for module in (links, deletions, analytics) for route in module.api.routes]
+    writing = [route for route in routes if route.method in ("POST", "DELETE")]
+
+    assert names == {re.sub("<[^>]+>", "{}", f"{each.method} {each.rule}") for each in writing}
+    assert all(route.replay is not None for route in writing)
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_a_route_that_could_not_answer_again_is_refused(method: str) -> None:
+    with pytest.raises(ValueError, match="need a replay"):
+        http.Api().route(method, "/api/things", scope=None)
+
+
+def test_a_delete_that_exports_first_is_a_conflict_until_it_is_complete(scene: Scene) -> None:
+    ids = scene.world.create(2)
+    case = replace(deletion_by_ids(scene), body={"ids": ids, "export": True}, ids=tuple(ids))
+    status, first, headers = scene.ask(case)
+    assert (status, first["state"]) == (202, "exporting")
+    about = {"X-Deletion-Id": first["id"]}
+
+    assert scene.ask(case) == (409, refusal(case, 409), about)
+    scene.later(120)
+    scene.recover()
+
+    done = _deletion(first, ids, "deleted", export={"url": None, "expiresAt": None})
+    status, body, again = scene.ask(case)
+    assert (status, body, again) == (200, done | {"completedAt": body["completedAt"]}, headers)
+    scene.erase(ids, {})
+    assert scene.ask(case) == (status, body, again)
+
+
+def test_a_restore_that_was_answered_too_early_is_a_conflict_until_it_is_complete(
+    scene: Scene,
+) -> None:
+    case = restore(scene)
+    nothing = {"restoredIds": [], "pendingIds": list(case.ids)}
+    with scene.patch.context() as patch:
+        patch.setattr(restoration, "_run", lambda *_: None)
+        status, body, _ = scene.ask(case)
+    assert (status, body) == (202, case.expected(body) | nothing)
+    about = {"X-Deletion-Id": case.path["id"]}
+
+    assert scene.ask(case) == (409, refusal(case, 409), about)
+    scene.later(120)
+    scene.recover()
+
+    assert scene.ask(case) == (200, case.expected(None), about)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "missing"),
+    [(("linksWrite",), "linksErase"), (("linksRead", "admin"), "linksWrite")],
+)
+def test_a_key_is_no_way_around_a_scope(
+    scene: Scene, scopes: tuple[str, ...], missing: str
+) -> None:
+    case = erasure_by_ids(scene)
+    ask_first(scene, case)
+    refused = {
+        "error": {"en": "Missing required scopes", "ar": "الصلاحيات المطلوبة مفقودة"},
+        "missingScopes": [missing],
+    }
+
+    assert scene.ask(case, scopes=scopes) == (403, refused, {})
+
+
+def test_a_policy_that_was_withdrawn_since_changes_no_answer(scene: Scene) -> None:
+    case = replace(create_link(scene), body=_new_link() | {"iosUrl": "myapp://open/1"})
+    with scene.patch.context() as patch:
+        patch.setattr(Policies, "read", lambda _: Policies(app_schemes=("myapp",)))
+        status, body, headers = scene.ask(case)
+    assert (status, body) == (201, _link(scene, body) | {"iosUrl": "myapp://open/1"})
+
+    assert scene.ask(case) == (status, body, headers)
+
+
+def test_a_link_that_was_changed_since_is_answered_as_it_was_created(scene: Scene) -> None:
+    case = create_link(scene)
+    first = ask_first(scene, case)
+    changed = send(
+        links.handler,
+        "PUT",
+        "/api/links/{id}",
+        path={"id": first[1]["id"]},
+        body={"title": "Summer"},
+        workspace_id=scene.world.workspace_id,
+    )
+    assert changed.json()["title"] == "Summer"
+
     assert scene.ask(case) == first

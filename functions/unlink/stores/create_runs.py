@@ -145,19 +145,19 @@ class CreateRuns:
         """Note that the request is answered with the links of this run or of an earlier one."""
         changes = f"SET answered=:true, {_RUN} REMOVE earlierRuns"
         values = _run_values(made_by) | {":true": True}
-        self._note(workspace_id, key, run, changes, values, deadline)
+        self._note(workspace_id, key, run, changes, values, deadline=deadline)
 
     def free(
         self, workspace_id: str, key: IdempotencyKey, run: CreateRun, *, deadline: Deadline
     ) -> None:
         """Let the key stand for nothing: the request was refused and has changed nothing."""
-        self._note(workspace_id, key, run, "SET #ttl=:past", {":past": 0}, deadline)
+        self._note(workspace_id, key, run, "SET #ttl=:past", {":past": 0}, deadline=deadline)
 
     def abandon(
         self, workspace_id: str, key: IdempotencyKey, run: CreateRun, *, deadline: Deadline
     ) -> None:
         """Let a repetition take over at once, and find out what this run has made."""
-        self._note(workspace_id, key, run, "SET leaseUntil=:past", {":past": 0}, deadline)
+        self._note(workspace_id, key, run, "SET leaseUntil=:past", {":past": 0}, deadline=deadline)
 
     def _note(
         self,
@@ -166,6 +166,7 @@ class CreateRuns:
         run: CreateRun,
         changes: str,
         values: dict[str, Any],
+        *,
         deadline: Deadline,
     ) -> None:
         """What the caller is told is decided by now: it must not fail because this does."""
