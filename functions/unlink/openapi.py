@@ -435,7 +435,8 @@ OPERATIONS: dict[str, Operation] = {
             )
         },
         raises=(errors.LinkNotFound, *DELETION_ERRORS),
-        more="Record, short code, clicks and QR images go for good; the code is free at once for its own workspace.",
+        more="Record, short code, clicks and QR images go for good; the code is free at once for"
+        " its own workspace.",
     ),
     "POST /api/links/bulk-delete": Operation(
         id="bulkDeleteLinks",
