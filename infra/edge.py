@@ -72,7 +72,11 @@ class Edge(Construct):
                 self,
                 "Firewall",
                 stage_arn=api.deployment_stage.stage_arn,
-                behind_cdn=settings.cdn is not None,
+                from_cdn=(
+                    (ORIGIN_HEADER, secrets.origin.secret_value.unsafe_unwrap())
+                    if secrets.origin is not None
+                    else None
+                ),
             )
 
     def _add_domain(self, domain: CustomDomain) -> None:

@@ -120,6 +120,6 @@ def _object_patterns(document: dict[str, Any], buckets: set[str]) -> Iterator[st
         for resource in given if isinstance(given, list) else [given]:
             match resource:
                 case {"Fn::Join": ["", [{"Fn::GetAtt": [bucket, "Arn"]}, str(rest)]]} if (
-                    bucket in buckets and re.fullmatch(r"/([a-z]+/)?\*", rest)
+                    bucket in buckets and re.fullmatch(r"/([a-z]+/)?\*(\.[a-z]+)?", rest)
                 ):
                     yield f"<{bucket}.Arn>{rest}"

@@ -82,20 +82,33 @@ class _Rule:
 
 
 class StageFirewall(Construct):
-    """A web ACL at the API's stage. `behind_cdn` says that redirects come from CloudFront."""
+    """A web ACL at the API's stage.
+
+    `from_cdn` is the header (name and value) that only CloudFront sends, if redirects come from
+    there: its requests are then not counted by address, since that is CloudFront's.
+    """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, stage_arn: str, behind_cdn: bool
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage_arn: str,
+        from_cdn: tuple[str, str] | None,
     ) -> None:
         super().__init__(scope, construct_id)
-        if behind_cdn:
-            # CloudFront passes redirects only, so what is left has its callers' own addresses.
-            rates = [_per_address("rate-per-address", ALL_PER_ADDRESS, only=_api())]
-        else:
-            rates = [
-                _per_address("rate-per-address", ALL_PER_ADDRESS),
-                _per_address("redirects-per-address", REDIRECTS_PER_ADDRESS, only=_not(_api())),
-            ]
+        visits = _not(_api())
+        everything = None
+        if from_cdn is not None:
+            everything = _not(_header_is(*from_cdn))
+            # Visits that go around CloudFront, to the gateway's own address.
+            visits = waf.CfnWebACL.StatementProperty(
+                and_statement=waf.CfnWebACL.AndStatementProperty(statements=[visits, everything])
+            )
+        rates = [
+            _per_address("rate-per-address", ALL_PER_ADDRESS, only=everything),
+            _per_address("redirects-per-address", REDIRECTS_PER_ADDRESS, only=visits),
+        ]
         rates.append(
             _per_address(
                 "credentials-per-address", BAD_CREDENTIALS_PER_ADDRESS, only=_bad_credential()
@@ -242,6 +255,17 @@ def _bad_credential() -> waf.CfnWebACL.StatementProperty:
     return waf.CfnWebACL.StatementProperty(
         and_statement=waf.CfnWebACL.AndStatementProperty(
             statements=[_api(), _not(preflight), _not(credential)]
+        )
+    )
+
+
+def _header_is(name: str, value: str) -> waf.CfnWebACL.StatementProperty:
+    return waf.CfnWebACL.StatementProperty(
+        byte_match_statement=waf.CfnWebACL.ByteMatchStatementProperty(
+            field_to_match=waf.CfnWebACL.FieldToMatchProperty(single_header={"Name": name.lower()}),
+            positional_constraint="EXACTLY",
+            search_string=value,
+            text_transformations=[_untransformed()],
         )
     )
 

@@ -123,7 +123,7 @@ class Settings:
     custom_domain: CustomDomain | None = None
     cdn: Cdn | None = None
     #: A web ACL at the API's stage: address reputation, known bad inputs, rates per address. With
-    #: a distribution it leaves redirects out, and the distribution needs a web ACL of its own.
+    #: a distribution it leaves out what comes from there, and the distribution needs its own.
     waf: bool = False
     #: Origins that browsers may call `/api` from. Any may by default, without credentials: a
     #: caller is known by its Authorization alone, which no browser sends by itself.

@@ -53,8 +53,8 @@ def rates(template: Template) -> dict[str, dict[str, Any]]:
     }
 
 
-def matches(statement: dict[str, Any] | None, request: dict[str, str]) -> bool:
-    """Evaluate a WAF statement over `path`, `method` and, if there is one, `authorization`."""
+def matches(statement: dict[str, Any] | None, request: dict[str, Any]) -> bool:
+    """Evaluate a WAF statement over `path`, `method` and headers by their lower-case names."""
     if statement is None:
         return True
     [(kind, given)] = statement.items()
@@ -78,8 +78,10 @@ def matches(statement: dict[str, Any] | None, request: dict[str, str]) -> bool:
     return value == wanted if given["PositionalConstraint"] == "EXACTLY" else wanted in value
 
 
-def counted_by(template: Template, method: str, path: str, authorization: str = "") -> set[str]:
-    request = {"method": method, "path": path}
+def counted_by(
+    template: Template, method: str, path: str, authorization: str = "", **headers: Any
+) -> set[str]:
+    request = {"method": method, "path": path, **headers}
     if authorization:
         request["authorization"] = authorization
     return {
@@ -190,9 +192,17 @@ def test_without_a_distribution_one_web_acl_stands_at_the_stage() -> None:
 
 def test_behind_cloudfront_no_rate_counts_cloudfronts_own_addresses() -> None:
     template = with_both()
+    [distribution] = resources(template, "AWS::CloudFront::Distribution").values()
+    [origin] = distribution["Properties"]["DistributionConfig"]["Origins"]
+    [secret] = origin["OriginCustomHeaders"]
+    from_cdn = {secret["HeaderName"].lower(): secret["HeaderValue"]}
     # What CloudFront passes on; all of it arrives from CloudFront's addresses.
     for method, path in (("GET", "/prod/abc123"), ("HEAD", "/prod/abc123"), ("GET", "/prod/")):
-        assert counted_by(template, method, path) == set()
+        assert counted_by(template, method, path, **from_cdn) == set()
+    # Visits that go around it, also with an invented header.
+    assert counted_by(template, "GET", "/prod/abc123") == {ALL, VISITS}
+    invented = dict.fromkeys(from_cdn, "guess")
+    assert counted_by(template, "GET", "/prod/abc123", **invented) == {ALL, VISITS}
     # Callers of the API reach the stage directly.
     assert counted_by(template, "GET", "/prod/api/links", KEY) == {ALL}
     assert counted_by(template, "GET", "/prod/api/links", "x") == {ALL, REFUSED}
