@@ -6,7 +6,6 @@ import subprocess
 
 import pytest
 
-from app import settings_of
 from functions.unlink.click_fields import ORIGIN_HEADER
 from tests.template import Template, resources, synthesize
 
@@ -211,5 +210,7 @@ def test_the_home_url_reaches_the_function_that_answers_the_root() -> None:
     ],
 )
 def test_a_home_url_that_no_browser_could_follow_is_refused(url: str) -> None:
+    from app import settings_of
+
     with pytest.raises(ValueError, match="homeUrl"):
         settings_of(DOMAIN | {"homeUrl": url})

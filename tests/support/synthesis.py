@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -56,8 +55,11 @@ def synthesize(stack_name: str | None = None, /, **context: str | bool) -> Templ
     return assembly["templates"][stack_name or assembly["main"]]
 
 
-def synthesize_here(context: Context) -> Assembly:
-    """Synthesize in this process and use no file; importing the CDK costs seconds."""
+def _fresh(context: Context) -> Assembly:
+    """Synthesize, and use no file.
+
+    The first one of a process takes ten seconds, which load the CDK; the next ones take one.
+    """
     from aws_cdk import App
     from aws_cdk import aws_lambda as lambda_
 
@@ -81,29 +83,6 @@ def stand_in_code(directory: Path) -> Path:
     code.mkdir()
     (code / "stand_in.py").write_text("", encoding="utf-8")
     return code
-
-
-def _fresh(context: Context) -> Assembly:
-    """Synthesize in this process if it has loaded the CDK already, else in a short-lived one.
-
-    A worker that loads the CDK keeps a Node process until it ends.
-    """
-    if "aws_cdk" in sys.modules:
-        return synthesize_here(context)
-    done = subprocess.run(
-        [sys.executable, "-m", __name__, json.dumps(dict(context))],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        message = done.stderr.strip().splitlines()[-1:]
-        if message and message[0].startswith("ValueError: "):
-            raise ValueError(message[0].removeprefix("ValueError: "))
-        raise RuntimeError(f"The synthesis failed:\n{done.stderr[-4000:]}")
-    assembly: Assembly = json.loads(done.stdout)
-    return assembly
 
 
 def _key(context: Context) -> str:
@@ -163,7 +142,3 @@ def _lock(path: Path) -> Iterator[None]:
     with path.open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-if __name__ == "__main__":
-    json.dump(synthesize_here(json.loads(sys.argv[1])), sys.stdout)
