@@ -52,6 +52,7 @@ test: ## Everything that must pass: format, lint, types, all tests.
 lint: $(VENV_STAMP) ## Format check, lint, types.
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/lint-imports
 	$(VENV)/bin/mypy
 
 .PHONY: format
@@ -68,8 +69,8 @@ e2e: $(STAMPS) ## The tests over HTTP against the deployed stack, alone on the m
 	$(VENV)/bin/python -m pytest -m e2e
 
 .PHONY: openapi
-openapi: $(VENV_STAMP) ## Write functions/unlink/openapi.json anew from the code.
-	$(VENV)/bin/python -m functions.unlink.openapi
+openapi: $(VENV_STAMP) ## Write functions/api/openapi.json anew from the code.
+	$(VENV)/bin/python -m functions.api.openapi
 
 .PHONY: bench
 bench: $(VENV_STAMP) $(ENGINE_STAMP) ## The benchmarks of docs/performance.md, half an hour.
@@ -77,7 +78,7 @@ bench: $(VENV_STAMP) $(ENGINE_STAMP) ## The benchmarks of docs/performance.md, h
 
 .PHONY: aws-smoke
 aws-smoke: $(STAMPS) ## Deploy a throw-away stage to your AWS account, check it, destroy it (YES=1).
-	$(VENV)/bin/python -m administration.smoke $(if $(YES),--yes) $(if $(GRADUAL),--gradual) \
+	$(VENV)/bin/python -m tests.smoke.__main__ $(if $(YES),--yes) $(if $(GRADUAL),--gradual) \
 	  $(if $(WAIT_TTL),--wait-ttl $(WAIT_TTL))
 
 .PHONY: audit

@@ -25,11 +25,11 @@ import json, sys, time
 sys.path.insert(0, sys.argv[1])
 began = time.process_time()
 import importlib
-module = importlib.import_module("functions." + sys.argv[2])
+module = importlib.import_module("functions.handlers." + sys.argv[2])
 imported = time.process_time()
 modules = len(sys.modules)
-if "functions.unlink.stores.client" in sys.modules:
-    from functions.unlink.stores.client import client
+if "functions.aws.client" in sys.modules:
+    from functions.aws.client import client
     client("dynamodb")
 print(json.dumps([imported - began, time.process_time() - imported, modules]))
 """

@@ -201,7 +201,7 @@ def main() -> None:
 
 
 def alarms_of_production() -> int:
-    from tests.template import resources, synthesized_template
+    from tests.support.template import resources, synthesized_template
 
     return len(resources(synthesized_template("prod"), "AWS::CloudWatch::Alarm"))
 

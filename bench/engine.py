@@ -11,21 +11,21 @@ from typing import Any
 
 from bench import capacity
 from bench.simulated import isolate
-from functions.unlink import settings
-from functions.unlink.stores import client as aws
-from local.ministack import Engine
+from functions import config
+from functions.aws import client as aws
+from local.emulator import Emulator
 
 
 @contextmanager
-def tables() -> Iterator[Engine]:
+def tables() -> Iterator[Emulator]:
     """MiniStack with the stack's own tables, named in the environment as for a function."""
-    from tests.template import synthesized_template, table_definitions
+    from tests.support.template import synthesized_template, table_definitions
 
     isolate()
     os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
     os.environ["POWERTOOLS_LOG_LEVEL"] = "CRITICAL"
     os.environ["POWERTOOLS_SERVICE_NAME"] = "bench"
-    with Engine(log_name="engine-bench") as engine:
+    with Emulator(log_name="engine-bench") as engine:
         os.environ["AWS_ENDPOINT_URL"] = engine.url
         _forget()
         dynamodb = engine.client("dynamodb")
@@ -40,8 +40,8 @@ def tables() -> Iterator[Engine]:
 
 
 def _forget() -> None:
-    settings.setting.cache_clear()
-    settings.optional_setting.cache_clear()
+    config.setting.cache_clear()
+    config.optional_setting.cache_clear()
     aws.client.cache_clear()
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from bench.simulated import DELETIONS, LINKS, isolate, link_ids, link_item
 from bench.soft_delete import Unlink
-from functions.unlink.stores import client as aws
-from local.ministack import Engine
+from functions.aws import client as aws
+from local.emulator import Emulator
 
 COUNT = 1_000
 
@@ -73,8 +73,8 @@ def _measure(dynamodb: Any, given: str | None) -> None:
     print("|---|---|---|---|")
     for operation, calls in sorted(meter.requests.items()):
         units = meter.units.get(operation)
-        told = f"{units:,.1f} | {units / COUNT:.3f}" if units else "none | "
-        print(f"| {operation} | {calls} | {told} |")
+        figure = f"{units:,.1f} | {units / COUNT:.3f}" if units else "none | "
+        print(f"| {operation} | {calls} | {figure} |")
 
 
 @contextmanager
@@ -82,7 +82,7 @@ def _engine(given: str | None) -> Iterator[str]:
     if given:
         yield given
     else:
-        with Engine(log_name="engine-bench") as engine:
+        with Emulator(log_name="engine-bench") as engine:
             yield engine.url
 
 

@@ -13,20 +13,20 @@ import uuid
 from collections import Counter
 from typing import Any
 
-from functions.unlink.clock import Deadline, now_iso
-from functions.unlink.ids import SHARDS, new_time_ordered_id, shard_of
-from functions.unlink.procedures.cleanup import CleanupStores, clean_up
-from functions.unlink.procedures.erasure import EraseStores, Removed, erase_what_hangs_on
-from functions.unlink.stores.clicks import ClicksTable
-from functions.unlink.stores.deletions import DeletionsTable
-from functions.unlink.stores.erasures import KINDS, ErasuresTable
-from functions.unlink.stores.events import EventBus
-from functions.unlink.stores.exports import ExportsBucket
-from functions.unlink.stores.failures import FailuresBucket
-from functions.unlink.stores.images import Images
-from functions.unlink.stores.link_counts import LinkCounts
-from functions.unlink.stores.links import LinksTable
-from functions.unlink.stores.queues import Queue
+from functions.aws.events import EventBus
+from functions.aws.sqs import Queue
+from functions.domain.clock import Deadline, now_iso
+from functions.domain.ids import SHARDS, new_time_ordered_id, shard_of
+from functions.repositories.clicks import ClicksTable
+from functions.repositories.deletions import DeletionsTable
+from functions.repositories.erasures import KINDS, ErasuresTable
+from functions.repositories.exports import ExportsBucket
+from functions.repositories.failed_records import FailuresBucket
+from functions.repositories.link_counts import LinkCounts
+from functions.repositories.links import LinksTable
+from functions.repositories.qr_cache import Images
+from functions.services.link_stream import CleanupStores, clean_up
+from functions.services.purge import EraseStores, Removed, purge_dependents
 
 #: The deletion that asked for the erasures: time-ordered, like real ones.
 DELETION = new_time_ordered_id()
@@ -142,7 +142,7 @@ class Simulated:
                 if "N" in value:
                     before = int(sums.get(name[1:], {"N": "0"})["N"])
                     sums[name[1:]] = {"N": str(before + int(value["N"]))}
-            sums["rescannedAt"] = values[":looked"]
+            sums["verifiedEmptyAt"] = values[":looked"]
         return {}
 
     def delete_objects(self, **_: Any) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def erase(simulated: Simulated, link_ids: list[str]) -> float:
     )
     began = time.perf_counter()
     removed = [Removed(link_id) for link_id in link_ids]
-    assert erase_what_hangs_on("ws", removed, stores=stores, deadline=Deadline(600))
+    assert purge_dependents("ws", removed, stores=stores, deadline=Deadline(600))
     return time.perf_counter() - began
 
 

@@ -20,18 +20,18 @@ from botocore.exceptions import ClientError
 
 from bench.simulated import WORKSPACE, Simulation, isolate, link_ids, link_item
 from bench.virtual import START, VirtualClock
-from functions.unlink.clock import Deadline, iso
-from functions.unlink.ids import SHARDS
-from functions.unlink.outcomes import Outcome
-from functions.unlink.procedures.deletion import Stores, resume
-from functions.unlink.procedures.export import run_export
-from functions.unlink.procedures.export_lines import ExportStores
-from functions.unlink.stores import client as aws
-from functions.unlink.stores.clicks import ClicksTable
-from functions.unlink.stores.deletions import Deletion
-from functions.unlink.stores.exports import ExportGone, ExportsBucket
-from functions.unlink.stores.items import from_item, to_item
-from functions.unlink.stores.links import LinksTable
+from functions.aws import client as aws
+from functions.aws.codec import from_item, to_item
+from functions.domain.clock import Deadline, iso
+from functions.domain.ids import SHARDS
+from functions.domain.outcomes import Outcome
+from functions.repositories.clicks import ClicksTable
+from functions.repositories.deletions import Deletion
+from functions.repositories.exports import ExportGone, ExportsBucket
+from functions.repositories.links import LinksTable
+from functions.services.deletion import Stores, resume
+from functions.services.export import run_export
+from functions.services.export_lines import ExportStores
 
 LATENCY = 0.008
 BYTES_A_SECOND = 50_000_000
@@ -252,7 +252,7 @@ class Record:
         self.services.called("GetItem")
         return replace(self.deletion)
 
-    def take_over(self, deletion: Deletion, *, seconds: float, **_: Any) -> bool:
+    def acquire_lease(self, deletion: Deletion, *, seconds: float, **_: Any) -> bool:
         self.services.called("UpdateItem")
         mine = self.deletion
         if mine.lease_until > time.time() or mine.lease != deletion.lease or not mine.open:
@@ -472,7 +472,7 @@ def _measured_cpu() -> tuple[float, float]:
 
 
 def _reader(table: ClicksTable) -> Callable[[str, dict[str, Any]], Any]:
-    from functions.unlink.procedures.export_lines import LineReader
+    from functions.services.export_lines import LineReader
 
     stores = ExportStores(None, table, None)  # type: ignore[arg-type]
 

@@ -6,13 +6,13 @@ import time
 from typing import Any
 
 from bench.engine import Reads, tables
-from functions.unlink.clock import Deadline
-from functions.unlink.filters import LinkFilter
-from functions.unlink.ids import new_time_ordered_id
-from functions.unlink.model import NewLink
-from functions.unlink.procedures.links import create_links, list_links
-from functions.unlink.stores.client import client
-from functions.unlink.stores.links import LinksTable
+from functions.aws.client import client
+from functions.domain.clock import Deadline
+from functions.domain.ids import new_time_ordered_id
+from functions.repositories.links import LinksTable
+from functions.schemas.filters import LinkFilter
+from functions.schemas.links import NewLink
+from functions.services.links import create_links, list_links
 
 COUNT = 10_000
 LIMIT = 50

@@ -24,17 +24,17 @@ from typing import Any
 from bench.costs import PRICES
 from bench.engine import tables
 from bench.processor import niced, share_of
-from functions.unlink.clock import Deadline, iso
-from functions.unlink.ids import new_click_id
-from functions.unlink.keys import generate_api_key
-from functions.unlink.model import NewLink
-from functions.unlink.policies import Policies
-from functions.unlink.procedures.links import create_links
-from functions.unlink.stores.access import AccessTable
-from functions.unlink.stores.clicks import ClicksTable
-from functions.unlink.stores.client import client
-from functions.unlink.stores.items import to_item
-from functions.unlink.stores.links import LinksTable
+from functions.aws.client import client
+from functions.aws.codec import to_item
+from functions.domain.api_keys import generate_api_key
+from functions.domain.clock import Deadline, iso
+from functions.domain.ids import new_click_id
+from functions.domain.policies import Policies
+from functions.repositories.access import AccessTable
+from functions.repositories.clicks import ClicksTable
+from functions.repositories.links import LinksTable
+from functions.schemas.links import NewLink
+from functions.services.links import create_links
 from infra.packaging import ROOT, Target, build_archive
 
 SIZES = (128, 256, 512, 1_024, 1_769)
@@ -54,7 +54,7 @@ import json, sys, time
 sys.path.insert(0, sys.argv[1])
 began = time.perf_counter()
 import importlib
-handler = importlib.import_module("functions." + sys.argv[2]).handler
+handler = importlib.import_module("functions.handlers." + sys.argv[2]).handler
 
 class Context:
     function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "bench"
@@ -140,7 +140,7 @@ def _whole_functions() -> None:
         program = [sys.executable, "-I", "-S", "-B", "-c", _FUNCTION + _REPORT, directory]
         for name, event in _scenes(engine).items():
             module = name.partition(",")[0]
-            warm = WARM_BATCHES if module in ("tally", "cleanup") else WARM
+            warm = WARM_BATCHES if module in ("click_stream", "link_stream") else WARM
 
             def prepared(module: str = module, event: Any = event, warm: int = warm) -> list[str]:
                 file.write_text(json.dumps([event() for _ in range(warm + 1)]))
@@ -176,7 +176,7 @@ def _run(command: list[str], size: int) -> tuple[list[float], int]:
 
 def _scenes(engine: Any) -> dict[str, Callable[[], dict[str, Any]]]:
     """The next event of each function, every one on data of its own where it changes some."""
-    from tests.events import api_event
+    from tests.support.events import api_event
 
     _environment(engine)
     key = generate_api_key()
@@ -222,7 +222,7 @@ def _scenes(engine: Any) -> dict[str, Callable[[], dict[str, Any]]]:
         "analytics, 30 days": lambda: api(
             "GET", "/api/analytics/links/{id}", path={"id": shown[0]["id"]}
         ),
-        "docs": lambda: api("GET", "/api/openapi.json"),
+        "pages": lambda: api("GET", "/api/openapi.json"),
         "resume, the schedule": lambda: {"source": "aws.events"},
         "tally, 100 clicks": lambda: {"Records": _clicked(shown)},
         "cleanup, 100 links": lambda: {"Records": [_removed(next(links)) for _ in range(100)]},

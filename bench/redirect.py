@@ -12,13 +12,13 @@ import time
 from typing import Any
 
 from bench.engine import Reads, tables
-from functions import redirect
-from functions.unlink.clock import Deadline
-from functions.unlink.model import NewLink
-from functions.unlink.procedures.links import create_links
-from functions.unlink.stores.client import client
-from functions.unlink.stores.links import LinksTable
-from functions.unlink.visitors import describe
+from functions.aws.client import client
+from functions.domain.clock import Deadline
+from functions.domain.user_agent import describe
+from functions.handlers import redirect
+from functions.repositories.links import LinksTable
+from functions.schemas.links import NewLink
+from functions.services.links import create_links
 
 LINKS = 200
 AGENTS = (

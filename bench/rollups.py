@@ -12,16 +12,16 @@ from collections import Counter
 from typing import Any
 
 from bench.engine import Reads, tables
-from functions.unlink.clock import Deadline, iso
-from functions.unlink.ids import new_click_id
-from functions.unlink.model import NewLink
-from functions.unlink.procedures.links import create_links
-from functions.unlink.procedures.tally import tally
-from functions.unlink.stores.clicks import ClicksTable
-from functions.unlink.stores.client import client, in_parallel
-from functions.unlink.stores.items import to_item
-from functions.unlink.stores.links import LinksTable
-from functions.unlink.stores.rollups import RollupsTable
+from functions.aws.client import client, in_parallel
+from functions.aws.codec import to_item
+from functions.domain.clock import Deadline, iso
+from functions.domain.ids import new_click_id
+from functions.repositories.clicks import ClicksTable
+from functions.repositories.links import LinksTable
+from functions.repositories.rollups import RollupsTable
+from functions.schemas.links import NewLink
+from functions.services.click_aggregation import tally
+from functions.services.links import create_links
 
 CLICKS = 2_000
 BATCH = 1_000

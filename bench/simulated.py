@@ -70,7 +70,7 @@ def link_item(link_id: str) -> dict[str, Any]:
         "clickCount": {"N": "12"},
         "createdAt": {"S": created},
         "updatedAt": {"S": created},
-        "liveSince": {"S": "0"},
+        "fencingToken": {"S": "0"},
         "livePk": {"S": f"{WORKSPACE}#3"},
         "liveSk": {"S": f"{created}#{link_id}"},
     }

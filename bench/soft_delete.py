@@ -26,14 +26,14 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from bench import capacity, chart
 from bench.simulated import DELETIONS, LINKS, WORKSPACE, Simulation, isolate, link_ids, link_item
-from functions.unlink.clock import Deadline
-from functions.unlink.outcomes import Outcome
-from functions.unlink.procedures.deletion import Requester, Stores, soft_delete
-from functions.unlink.stores import client as aws
-from functions.unlink.stores.deletions import Deletion, DeletionsTable
-from functions.unlink.stores.erasures import ErasuresTable
-from functions.unlink.stores.filter_slots import FilterSlots
-from functions.unlink.stores.links import LinksTable
+from functions.aws import client as aws
+from functions.domain.clock import Deadline
+from functions.domain.outcomes import Outcome
+from functions.repositories.deletions import Deletion, DeletionsTable
+from functions.repositories.erasures import ErasuresTable
+from functions.repositories.filter_slots import FilterSlots
+from functions.repositories.links import LinksTable
+from functions.services.deletion import DeletionRequest, Stores, soft_delete
 
 PLOT = Path(__file__).parent.parent / "docs" / "cost-against-size.svg"
 
@@ -78,7 +78,9 @@ class Unlink:
         return soft_delete(
             ids,
             [],
-            requester=Requester(workspace_id=WORKSPACE, actor={"keyId": "k", "userId": "u"}),
+            deletion_request=DeletionRequest(
+                workspace_id=WORKSPACE, actor={"keyId": "k", "userId": "u"}
+            ),
             stores=self._stores,
             deadline=Deadline(seconds),
         )
@@ -221,12 +223,12 @@ def _client_cpu() -> None:
             cost = measure(delete, some, simulation)
             if repetition:
                 costs.append(cost)
-    ours = [cost.seconds / len(ids) for cost in runs[0][4]]
+    own = [cost.seconds / len(ids) for cost in runs[0][4]]
     for contestant, _, some, _, costs in runs:
         seconds = [cost.seconds / len(some) for cost in costs]
         each, least = statistics.median(seconds) * 1e6, min(seconds) * 1e6
         # Of each turn by itself: both then ran under the same load.
-        ratio = statistics.median(theirs / own for theirs, own in zip(seconds, ours, strict=True))
+        ratio = statistics.median(theirs / own for theirs, own in zip(seconds, own, strict=True))
         cost = costs[0]
         scale = len(ids) // len(some)
         requests = sum(cost.requests.values()) * scale
@@ -253,8 +255,8 @@ def _wall_time() -> None:
         cells = []
         for contestant in CONTESTANTS:
             # A loop of 10,000 calls takes ten times a loop of 1,000.
-            most = 1_000 if contestant is UpdateLoop else count
-            some = ids[:most]
+            maximum = 1_000 if contestant is UpdateLoop else count
+            some = ids[:maximum]
             simulation = Simulation(latency=LATENCY)
             run = contestant(simulation)
             run.delete(some[:100])

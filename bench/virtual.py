@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from functions.unlink.stores import client as aws
+from functions.aws import client as aws
 
 #: When virtual time begins, in Unix seconds (2026-02-01T12:00:00Z).
 START = 1_769_947_200.0

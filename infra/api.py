@@ -12,11 +12,11 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.functions import Functions, live
+from infra.functions import Functions, live_alias
 from infra.http_headers import STRICT_TRANSPORT_SECURITY
 from infra.settings import Settings
 
-PLANS = Path(__file__).resolve().parent.parent / "functions" / "unlink" / "plans.json"
+PLANS = Path(__file__).resolve().parent.parent / "functions" / "domain" / "plans.json"
 
 ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key")
 EXPOSED_HEADERS = (
@@ -116,7 +116,7 @@ class Api(Construct):
         self._authorizer = apigateway.RequestAuthorizer(
             self,
             "Authorizer",
-            handler=live(functions.authorizer),
+            handler=live_alias(functions.authorizer),
             identity_sources=[apigateway.IdentitySource.header("Authorization")],
             results_cache_ttl=AUTHORIZER_CACHE,
         )
@@ -142,7 +142,7 @@ class Api(Construct):
         self._add_keyed_route("GET", "/api/deletions/{id}", functions.deletions)
         self._add_keyed_route("POST", "/api/deletions/{id}/restore", functions.deletions)
         for path in DOCS_PATHS:
-            self._add_open_route("GET", path, functions.docs)
+            self._add_open_route("GET", path, functions.pages)
         self._add_open_route("GET", "/{code}", functions.redirect)
         self._add_open_route("HEAD", "/{code}", functions.redirect)
 
@@ -200,7 +200,7 @@ class Api(Construct):
             self._add_keyed_method(CATCH_ALL, path, function)
         # The redirects' own function has nothing to do with what is no visit.
         for path in (*DOCS_PATHS, HOME_PATH, "/{code}", UNKNOWN_PATH):
-            self._add_open_method(CATCH_ALL, path, functions.docs)
+            self._add_open_method(CATCH_ALL, path, functions.pages)
 
     def _add_keyed_route(self, method: str, path: str, function: lambda_.Function) -> None:
         self._methods[path].append(method)
@@ -406,7 +406,7 @@ class Api(Construct):
 
 def _integration(function: lambda_.Function) -> apigateway.LambdaIntegration:
     return apigateway.LambdaIntegration(
-        live(function),
+        live_alias(function),
         timeout=Duration.seconds(29),
         # One permission for all routes of a function instead of two for each.
         scope_permission_to_method=False,

@@ -39,8 +39,8 @@ REDIRECTS_PER_ADDRESS = 12_000
 #: Documentation pages count too; preflights do not.
 BAD_CREDENTIALS_PER_ADDRESS = 1_000
 
-#: What could be valid: an API key (`functions/unlink/keys.py`) or three base64url parts, with or
-#: without the word Bearer, which the authorizer takes in any letter case.
+#: What could be valid: an API key (`functions/domain/api_keys.py`) or three base64url parts,
+#: with or without the word Bearer, which the authorizer takes in any letter case.
 CREDENTIAL_FORM = (
     r"^\s*([Bb][Ee][Aa][Rr][Ee][Rr]\s+)?"
     r"(ul_live_[0-9A-Za-z]{38}|ey[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+)\s*$"

@@ -14,12 +14,12 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra.cognito import Users
 from infra.data import EXPORTS_PREFIX, LIVE_INDEX, OPEN_INDEX, QR_PREFIX, Data
 from infra.events import Events
 from infra.queues import DELIVERIES, EXPORT_TIMEOUT, WORKER_TIMEOUT, Queues
 from infra.secrets import Secrets
 from infra.settings import Settings
-from infra.users import Users
 
 #: One second less than API Gateway waits, so that a function can still answer by itself.
 HTTP_TIMEOUT = Duration.seconds(28)
@@ -66,7 +66,7 @@ LIVE = "Live"
 
 
 class Functions(Construct):
-    """One attribute for each function, `functions/<attribute>.py` being its code.
+    """One attribute for each function, `functions/handlers/<attribute>.py` being its code.
 
     To add one: write a method that returns `self._function(…)` with its statements, and call it
     in the constructor.
@@ -99,15 +99,15 @@ class Functions(Construct):
         self.links = self._links()
         self.deletions = self._deletions()
         self.qr = self._qr()
-        self.docs = self._docs()
+        self.pages = self._pages()
         self.redirect = self._redirect()
-        self.tally = self._tally()
+        self.click_stream = self._click_stream()
         self.analytics = self._analytics()
-        self.export = self._export()
-        self.resume = self._resume()
-        self.cleanup = self._cleanup()
-        self.erase = self._erase()
-        self.announce = self._announce()
+        self.export_worker = self._export_worker()
+        self.deletion_worker = self._deletion_worker()
+        self.link_stream = self._link_stream()
+        self.erase_worker = self._erase_worker()
+        self.deletion_stream = self._deletion_stream()
 
     @property
     def longest_writer(self) -> Duration:
@@ -228,9 +228,9 @@ class Functions(Construct):
             ],
         )
 
-    def _docs(self) -> lambda_.Function:
+    def _pages(self) -> lambda_.Function:
         return self._function(
-            "docs",
+            "pages",
             timeout=Duration.seconds(10),
             memory_mb=FEW_CALLS_MB,
             environment={
@@ -252,9 +252,9 @@ class Functions(Construct):
             ],
         )
 
-    def _tally(self) -> lambda_.Function:
+    def _click_stream(self) -> lambda_.Function:
         function = self._function(
-            "tally",
+            "click_stream",
             timeout=Duration.seconds(60),
             memory_mb=ONE_VCPU_MB,
             environment={
@@ -329,10 +329,10 @@ class Functions(Construct):
             ],
         )
 
-    def _export(self) -> lambda_.Function:
+    def _export_worker(self) -> lambda_.Function:
         bucket = self._data.exports_bucket
         function = self._function(
-            "export",
+            "export_worker",
             sends_to_itself=True,
             timeout=EXPORT_TIMEOUT,
             memory_mb=ONE_VCPU_MB,
@@ -367,9 +367,9 @@ class Functions(Construct):
         )
         return function
 
-    def _resume(self) -> lambda_.Function:
+    def _deletion_worker(self) -> lambda_.Function:
         function = self._function(
-            "resume",
+            "deletion_worker",
             sends_to_itself=True,
             timeout=WORKER_TIMEOUT,
             memory_mb=ONE_VCPU_MB,
@@ -410,7 +410,9 @@ class Functions(Construct):
         )
         # EventBridge's own retries end when Lambda has taken the event. From then on Lambda's queue
         # would try twice more, and for six hours while the function is throttled.
-        live(function).configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
+        live_alias(function).configure_async_invoke(
+            retry_attempts=0, max_event_age=Duration.minutes(1)
+        )
         # Takes over deletions whose worker died before it could hand anything to the queue, and
         # goes on with erasures of which nothing was heard.
         aws_events.Rule(
@@ -419,7 +421,7 @@ class Functions(Construct):
             schedule=aws_events.Schedule.rate(Duration.minutes(1)),
             targets=[
                 targets.LambdaFunction(
-                    live(function),
+                    live_alias(function),
                     # The next minute makes up for a run that could not start.
                     retry_attempts=0,
                     max_event_age=Duration.minutes(1),
@@ -428,9 +430,9 @@ class Functions(Construct):
         )
         return function
 
-    def _cleanup(self) -> lambda_.Function:
+    def _link_stream(self) -> lambda_.Function:
         function = self._function(
-            "cleanup",
+            "link_stream",
             timeout=Duration.seconds(60),
             memory_mb=FEW_CALLS_MB,
             environment={
@@ -475,9 +477,9 @@ class Functions(Construct):
         )
         return function
 
-    def _erase(self) -> lambda_.Function:
+    def _erase_worker(self) -> lambda_.Function:
         function = self._function(
-            "erase",
+            "erase_worker",
             sends_to_itself=True,
             timeout=WORKER_TIMEOUT,
             memory_mb=ERASE_MB,
@@ -528,9 +530,9 @@ class Functions(Construct):
         )
         return function
 
-    def _announce(self) -> lambda_.Function:
+    def _deletion_stream(self) -> lambda_.Function:
         function = self._function(
-            "announce",
+            "deletion_stream",
             timeout=Duration.seconds(30),
             memory_mb=512,
             environment={
@@ -582,7 +584,7 @@ class Functions(Construct):
             allow("s3:ListBucket", on=[bucket.bucket_arn]),
         ):
             function.add_to_role_policy(statement)
-        mapping = live(function).add_event_source_mapping(
+        mapping = live_alias(function).add_event_source_mapping(
             "Stream",
             event_source_arn=table.table_stream_arn,
             starting_position=lambda_.StartingPosition.TRIM_HORIZON,
@@ -627,7 +629,7 @@ class Functions(Construct):
             "Function",
             description=f"Unlink {self._settings.stage}: {name}",
             code=self._code,
-            handler=f"functions.{name}.handler",
+            handler=f"functions.handlers.{name}.handler",
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.ARM_64,
             timeout=timeout,
@@ -669,7 +671,7 @@ class Functions(Construct):
         at_a_time: int,
         max_concurrency: int,
     ) -> None:
-        live(function).add_event_source(
+        live_alias(function).add_event_source(
             event_sources.SqsEventSource(
                 queue,
                 batch_size=at_a_time,
@@ -821,7 +823,7 @@ class _IntoBucket:
         return lambda_.DlqDestinationConfig(destination=self._bucket.bucket_arn)
 
 
-def live(function: lambda_.Function) -> lambda_.Alias:
+def live_alias(function: lambda_.Function) -> lambda_.Alias:
     """The function's alias, which moves to a new version only when it is known to work.
 
     Invoke this and never the function itself, which is whatever was uploaded last.

@@ -7,7 +7,7 @@ from typing import Any
 _DEFINITIONS: dict[str, Any] = json.loads(
     Path(__file__)
     .resolve()
-    .parent.parent.joinpath("functions", "unlink", "metrics.json")
+    .parent.parent.joinpath("functions", "metrics.json")
     .read_text(encoding="utf-8")
 )
 

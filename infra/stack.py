@@ -5,18 +5,18 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.api import Api
+from infra.canary import Rollout
+from infra.cdn import Edge
+from infra.cognito import Users
 from infra.data import Data
-from infra.edge import Edge
 from infra.events import Events
-from infra.findings import acknowledge_findings
 from infra.functions import Functions
 from infra.monitoring import Monitoring
+from infra.nag_suppressions import acknowledge_findings
 from infra.packaging import function_code
 from infra.queues import Queues
-from infra.rollout import Rollout
 from infra.secrets import Secrets
 from infra.settings import Settings
-from infra.users import Users
 
 #: Behaviours of CDK that are off unless asked for. Here and not in `cdk.json`, which only the
 #: command line reads: `python app.py` must synthesize the same.
@@ -67,7 +67,7 @@ class UnlinkStack(Stack):
         )
         self.queues.delay_erasure(longest_writer=self.functions.longest_writer)
         self.api = Api(self, "Api", settings=settings, functions=self.functions)
-        self.functions.announce.add_environment(
+        self.functions.deletion_stream.add_environment(
             "API_URL", settings.short_url_base or self.api.rest_api.url
         )
         self.edge = Edge(
@@ -106,7 +106,7 @@ class UnlinkStack(Stack):
             "ExportsBucketName": self.data.exports_bucket.bucket_name,
             "FailuresBucketName": self.data.failures_bucket.bucket_name,
             "EventBusName": self.events.bus.event_bus_name,
-            "CleanupFunctionName": self.functions.cleanup.function_name,
+            "CleanupFunctionName": self.functions.link_stream.function_name,
             "AlarmTopicArn": self.monitoring.topic.topic_arn,
             "DashboardName": self.monitoring.dashboard.ref,
             "AuthorizerFunctionName": self.functions.authorizer.function_name,

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from local.ministack import LOCAL_DIR, EngineError
-from local.seed import SeedError, Shown, Workspace, seed_demo, show
+from local.demo_data import SeedError, Shown, Workspace, seed_demo, show
+from local.emulator import LOCAL_DIR, EngineError
 from local.stack import LocalStack, StackError, bind, running
 
 ENV_FILE = LOCAL_DIR / "demo.env"

@@ -20,9 +20,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.bridge import Bridge, deployed_upstream
-from local.ministack import ACCOUNT, HOST, LOCAL_DIR, REGION, ROOT, Engine, credentials, without_aws
-from local.seed import Access, Workspace
+from local.demo_data import Access, Workspace
+from local.emulator import (
+    ACCOUNT,
+    HOST,
+    LOCAL_DIR,
+    REGION,
+    ROOT,
+    Emulator,
+    credentials,
+    without_aws,
+)
+from local.gateway_proxy import Bridge, deployed_upstream
 
 STAGE = "local"
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
@@ -53,7 +62,7 @@ class LocalStack:
     """The running service. `outputs` are those of the deployed stack, by name."""
 
     base_url: str
-    engine: Engine
+    engine: Emulator
     outputs: dict[str, str]
     access: Access
 
@@ -106,12 +115,12 @@ def running(bridge: Bridge, *, name: str, say: Say) -> Iterator[LocalStack]:
     with contextlib.ExitStack() as cleanup:
         cleanup.callback(bridge.stop)
         with _step(say, f"Starting the AWS engine (MiniStack) on {HOST}"):
-            engine = cleanup.enter_context(Engine(log_name=f"{name}-engine"))
+            engine = cleanup.enter_context(Emulator(log_name=f"{name}-engine"))
         outputs = _deploy(engine, public_base_url=bridge.url, name=name, say=say)
         with _step(say, f"Opening {bridge.url} in front of the deployed API"):
             bridge.start(
                 deployed_upstream(
-                    engine_url=engine.url,
+                    emulator_url=engine.url,
                     api_id=outputs["ApiId"],
                     stage=outputs["StageName"],
                     authorizer_function=outputs["AuthorizerFunctionName"],
@@ -128,7 +137,7 @@ def _step(say: Say, what: str) -> Iterator[None]:
     say(f"  done in {time.monotonic() - began:.1f} s")
 
 
-def _deploy(engine: Engine, *, public_base_url: str, name: str, say: Say) -> dict[str, str]:
+def _deploy(engine: Emulator, *, public_base_url: str, name: str, say: Say) -> dict[str, str]:
     """Deploy the stack with the CDK CLI and return its outputs by name."""
     if not CDK.exists():
         raise StackError("The CDK CLI is not installed. `make run` and `make test` install it.")
@@ -170,7 +179,7 @@ def _deploy(engine: Engine, *, public_base_url: str, name: str, say: Say) -> dic
     return {str(key): str(value) for key, value in outputs.items()}
 
 
-def _cdk_environment(engine: Engine) -> dict[str, str]:
+def _cdk_environment(engine: Emulator) -> dict[str, str]:
     # The interpreter that runs this synthesizes too, whatever is first on the caller's PATH.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     return {

@@ -12,19 +12,19 @@ from typing import Any
 import boto3
 import pytest
 
-from functions.unlink import settings
-from functions.unlink.clock import Deadline
-from functions.unlink.procedures.deletion import Requester, Stores
-from functions.unlink.stores import client as aws
-from functions.unlink.stores import secrets
-from functions.unlink.stores.access import AccessTable
-from functions.unlink.stores.clicks import ClicksTable
-from functions.unlink.stores.deletions import DeletionsTable
-from functions.unlink.stores.erasures import ErasuresTable
-from functions.unlink.stores.filter_slots import FilterSlots
-from functions.unlink.stores.links import LinksTable
-from local.ministack import credentials
-from tests.template import synthesized_template, table_definitions
+from functions import config
+from functions.aws import client as aws
+from functions.aws import secrets
+from functions.domain.clock import Deadline
+from functions.repositories.access import AccessTable
+from functions.repositories.clicks import ClicksTable
+from functions.repositories.deletions import DeletionsTable
+from functions.repositories.erasures import ErasuresTable
+from functions.repositories.filter_slots import FilterSlots
+from functions.repositories.links import LinksTable
+from functions.services.deletion import DeletionRequest, Stores
+from local.emulator import credentials
+from tests.support.template import synthesized_template, table_definitions
 
 pytest_plugins = ["tests.support.emulator", "tests.support.sdk_models"]
 
@@ -35,7 +35,7 @@ TABLES = ("links", "clicks", "deletions", "access")
 
 
 @pytest.fixture
-def told(record_property: Callable[[str, object], None]) -> Tell:
+def figure(record_property: Callable[[str, object], None]) -> Tell:
     """Says a line in the summary of the run: figures that a reader should see."""
     return lambda line: record_property(_TOLD, line)
 
@@ -67,7 +67,7 @@ def _no_host_credentials() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def engine_url(_no_host_credentials: None, request: pytest.FixtureRequest) -> str:
+def emulator_url(_no_host_credentials: None, request: pytest.FixtureRequest) -> str:
     """The DynamoDB endpoint: the run's emulator, or what AWS_ENDPOINT_URL_DYNAMODB names."""
     given = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")
     url: str = given or request.getfixturevalue("emulator_url")
@@ -75,16 +75,16 @@ def engine_url(_no_host_credentials: None, request: pytest.FixtureRequest) -> st
 
 
 @pytest.fixture(scope="session")
-def table_names(engine_url: str) -> Iterator[dict[str, str]]:
+def table_names(emulator_url: str) -> Iterator[dict[str, str]]:
     """The four tables, created from the synthesized template, by their logical names."""
-    with new_tables(engine_url) as names:
+    with new_tables(emulator_url) as names:
         yield names
 
 
 @contextmanager
-def new_tables(engine_url: str) -> Iterator[dict[str, str]]:
+def new_tables(emulator_url: str) -> Iterator[dict[str, str]]:
     """Tables of one's own, for tests that read everything that is in them."""
-    dynamodb = boto3.client("dynamodb", endpoint_url=engine_url)
+    dynamodb = boto3.client("dynamodb", endpoint_url=emulator_url)
     suffix = uuid.uuid4().hex[:8]
     names = {}
     for definition in table_definitions(synthesized_template()):
@@ -99,18 +99,18 @@ def new_tables(engine_url: str) -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def deployed(
-    engine_url: str, table_names: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    emulator_url: str, table_names: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[dict[str, str]]:
     """The environment that the stack gives its functions, on the engine; caches are fresh."""
     environment = {f"{logical.upper()}_TABLE": table_names[logical] for logical in TABLES} | {
-        "RESUME_QUEUE_URL": f"{engine_url}/000000000000/resume",
-        "ERASE_QUEUE_URL": f"{engine_url}/000000000000/erase",
+        "RESUME_QUEUE_URL": f"{emulator_url}/000000000000/resume",
+        "ERASE_QUEUE_URL": f"{emulator_url}/000000000000/erase",
         "EXPORT_DELIVERIES": "5",
         "CURSOR_SECRET_ARN": "arn:test:cursor",
         "VISITOR_SECRET_ARN": "arn:test:visitor",
         "PUBLIC_BASE_URL": "http://short.test",
         "API_BASE_URL": "http://short.test",
-        "AWS_ENDPOINT_URL": engine_url,
+        "AWS_ENDPOINT_URL": emulator_url,
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -123,8 +123,8 @@ def deployed(
 
 def forget_caches() -> None:
     """What a function keeps for the life of its process."""
-    settings.setting.cache_clear()
-    settings.optional_setting.cache_clear()
+    config.setting.cache_clear()
+    config.optional_setting.cache_clear()
     aws.client.cache_clear()
     secrets.secret.cache_clear()
 
@@ -154,8 +154,8 @@ class World:
     workspace_id: str
     dynamodb: Any
 
-    def requester(self, workspace_id: str | None = None, **more: Any) -> Requester:
-        return Requester(
+    def deletion_request(self, workspace_id: str | None = None, **more: Any) -> DeletionRequest:
+        return DeletionRequest(
             workspace_id=workspace_id or self.workspace_id,
             actor={"keyId": "test", "userId": "tester"},
             **more,
@@ -170,8 +170,8 @@ class World:
     def create_items(
         self, count: int = 1, workspace_id: str | None = None, **fields: Any
     ) -> list[dict[str, Any]]:
-        from functions.unlink.model import NewLink
-        from functions.unlink.procedures.links import create_links
+        from functions.schemas.links import NewLink
+        from functions.services.links import create_links
 
         new = [NewLink(originalUrl="https://example.com/page", **fields) for _ in range(count)]
         return create_links(

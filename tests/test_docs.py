@@ -12,10 +12,17 @@ from typing import Any
 
 import pytest
 
-from functions.unlink.errors import UnlinkError
-from functions.unlink.policies import Policies
-from tests.readme import API, README, ROOT, called_routes, documented_routes, listed_routes
-from tests.template import resources, synthesized_template
+from functions.domain.errors import UnlinkError
+from functions.domain.policies import Policies
+from tests.support.markdown_examples import (
+    API,
+    README,
+    ROOT,
+    called_routes,
+    documented_routes,
+    listed_routes,
+)
+from tests.support.template import resources, synthesized_template
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
@@ -81,7 +88,7 @@ def test_every_deployed_route_has_a_curl_line() -> None:
 
 def registered_scopes() -> Iterator[tuple[tuple[str, str], str | None]]:
     """((method, path), scope) of every route that a Lambda registers."""
-    for source in sorted((ROOT / "functions").glob("*.py")):
+    for source in sorted((ROOT / "functions" / "handlers").glob("*.py")):
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call) or ast.unparse(node.func) != "api.route":
                 continue
@@ -108,7 +115,7 @@ def test_the_heading_of_a_route_names_its_scope() -> None:
 
 @pytest.mark.parametrize("document", [README, API, ROOT / "docs" / "access.md"], ids=_name)
 def test_plan_tables_are_the_plans(document: Path) -> None:
-    plans = json.loads((ROOT / "functions" / "unlink" / "plans.json").read_text(encoding="utf-8"))
+    plans = json.loads((ROOT / "functions" / "domain" / "plans.json").read_text(encoding="utf-8"))
     rows = {
         row[1]: (int(row[2].replace(",", "")), int(row[3].replace(",", "")))
         for row in re.finditer(
@@ -121,7 +128,7 @@ def test_plan_tables_are_the_plans(document: Path) -> None:
 
 
 def test_the_table_of_what_a_workspace_may_is_the_plans() -> None:
-    plans = json.loads((ROOT / "functions" / "unlink" / "plans.json").read_text(encoding="utf-8"))
+    plans = json.loads((ROOT / "functions" / "domain" / "plans.json").read_text(encoding="utf-8"))
     rows = {
         row[1]: [int(cell.replace(",", "")) for cell in row[2].split(" | ")]
         for row in re.finditer(

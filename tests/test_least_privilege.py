@@ -1,7 +1,7 @@
 """Each function gets by with its own synthesized policy, and has little that it does not use.
 
-Functions are driven through what they do (`tests/drives.py`), and what they send is compared, at
-the SDK's boundary, with what their roles may. A grant that no drive can use is named in `ELSEWHERE`
+The scenarios in `tests/support/iam_scenarios.py` run each function. What it sends is compared, at
+the SDK's boundary, with what its role allows. A grant that no drive can use is named in `ELSEWHERE`
 with the reason.
 """
 
@@ -16,16 +16,16 @@ import boto3
 import botocore.session
 import pytest
 
-from functions.unlink.stores import client as aws
-from functions.unlink.stores import secrets
-from tests import tokens
+from functions.aws import client as aws
+from functions.aws import secrets
 from tests.conftest import forget_caches, make_world
-from tests.drives import DRIVES, Scene
-from tests.functions.erasing import Erasing
-from tests.iam import Grant, Recorder, Use, grants, text
-from tests.template import invoked_function, resources, synthesized_template
+from tests.support import tokens
+from tests.support.erasure import Erasing
+from tests.support.iam import Grant, Recorder, Use, grants, text
+from tests.support.iam_scenarios import DRIVES, Scene
+from tests.support.template import invoked_function, resources, synthesized_template
 
-pytestmark = pytest.mark.engine
+pytestmark = pytest.mark.emulator
 
 #: What the Lambda service does with a function's role; the code asks for none of it.
 PLATFORM = {
@@ -55,9 +55,9 @@ WITHOUT_RESOURCE = {
 #: what is no longer granted, has to leave this list.
 ELSEWHERE: dict[str, dict[str, set[tuple[str, str]]]] = {
     "Lambda writes the batches of a stream that failed under the function's role": {
-        "announce": {("s3:ListBucket", "DataFailuresBucket")},
-        "cleanup": {("s3:ListBucket", "DataFailuresBucket")},
-        "tally": {("s3:ListBucket", "DataFailuresBucket")},
+        "deletion_stream": {("s3:ListBucket", "DataFailuresBucket")},
+        "link_stream": {("s3:ListBucket", "DataFailuresBucket")},
+        "click_stream": {("s3:ListBucket", "DataFailuresBucket")},
     },
     "S3 answers NoSuchKey for a missing object only to callers that may list the bucket": {
         "qr": {("s3:ListBucket", "DataQrBucket")},
@@ -126,12 +126,12 @@ def scene(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 
 #: Functions that ask AWS for nothing.
-NOT_DRIVEN = {"docs"}
+NOT_DRIVEN = {"pages"}
 
 
 def test_every_function_is_driven() -> None:
     functions = {
-        each["Properties"]["Handler"].split(".")[1]
+        each["Properties"]["Handler"].split(".")[2]
         for each in resources(synthesized_template(), "AWS::Lambda::Function").values()
         if each["Properties"]["Handler"].startswith("functions.")
     }
@@ -175,7 +175,7 @@ def test_a_function_consumes_only_what_it_is_invoked_for() -> None:
     sources: dict[str, set[str]] = {}
     for each in resources(template, "AWS::Lambda::EventSourceMapping").values():
         invoked = invoked_function(template, each["Properties"]["FunctionName"])
-        name = invoked["Handler"].split(".")[1]
+        name = invoked["Handler"].split(".")[2]
         sources.setdefault(name, set()).add(text(each["Properties"]["EventSourceArn"]))
     for function in set(DRIVES) | NOT_DRIVEN:
         consumed = {
@@ -212,7 +212,7 @@ def test_the_comparison_would_notice_what_is_missing() -> None:
 
 
 def test_the_stream_reader_writes_counters_and_no_link() -> None:
-    granted = grants(synthesized_template(), "cleanup")
+    granted = grants(synthesized_template(), "link_stream")
 
     def may(action: str, key: str) -> bool:
         return any(grant.allows(Use(f"dynamodb:{action}", table, key)) for grant in granted)

@@ -6,16 +6,16 @@ import pytest
 
 from bench.export import export_before_delete, export_of_one_link
 from bench.virtual import START, VirtualClock
-from functions.unlink.procedures import deletion as engine
-from functions.unlink.procedures import export, export_lines
-from functions.unlink.stores import client as aws
+from functions.aws import client as aws
+from functions.services import deletion as engine
+from functions.services import export, export_lines
 from tests.conftest import Tell
 
 #: Three clicks in eight shards.
 THREE = (1, 0, 0, 1, 0, 0, 1, 0)
 
 
-def test_a_thousand_links_take_a_worker_at_most_a_tenth_of_a_minute(told: Tell) -> None:
+def test_a_thousand_links_take_a_worker_at_most_a_tenth_of_a_minute(figure: Tell) -> None:
     done = export_before_delete(1_000, clicks=THREE)
 
     assert done.workers == 1
@@ -24,7 +24,7 @@ def test_a_thousand_links_take_a_worker_at_most_a_tenth_of_a_minute(told: Tell) 
     assert done.calls["Query"] == 8_000
     assert done.calls["BatchGetItem"] == 13
     assert done.lines == 4_000
-    told(f"export of 1,000 links with 3 clicks: {done.working:.2f} simulated seconds")
+    figure(f"export of 1,000 links with 3 clicks: {done.working:.2f} simulated seconds")
 
 
 @pytest.mark.parametrize("clicks", [(0,) * 8, THREE, (250,) + (0,) * 7], ids=["0", "3", "250"])
@@ -46,10 +46,10 @@ def test_a_worker_killed_at_any_save_is_followed_and_the_file_is_the_same(
 
 
 def test_a_link_with_many_clicks_is_exported_over_many_short_runs(
-    monkeypatch: pytest.MonkeyPatch, told: Tell
+    monkeypatch: pytest.MonkeyPatch, figure: Tell
 ) -> None:
     monkeypatch.setattr(export, "PART_BYTES", 5 << 20)
-    seconds = export.MARGIN + 0.05
+    seconds = export.RESERVED_SECONDS + 0.05
     whole = export_of_one_link(25_000, seconds=600)
 
     done = export_of_one_link(25_000, seconds=seconds, page_bytes=1 << 17)
@@ -59,7 +59,7 @@ def test_a_link_with_many_clicks_is_exported_over_many_short_runs(
     assert done.calls["UploadPart"] == 3
     assert done.lines == 25_001
     assert done.file == whole.file
-    told(f"export of 25,000 clicks in runs of 0.05 s: {done.workers} runs")
+    figure(f"export of 25,000 clicks in runs of 0.05 s: {done.workers} runs")
 
 
 def test_a_short_run_that_is_killed_at_any_save_loses_nothing(
@@ -70,7 +70,7 @@ def test_a_short_run_that_is_killed_at_any_save_loses_nothing(
     whole = export_of_one_link(16_000, seconds=600)
     at = 1
     while True:
-        killed = export_of_one_link(16_000, seconds=export.MARGIN + 0.5, kill_at=at)
+        killed = export_of_one_link(16_000, seconds=export.RESERVED_SECONDS + 0.5, kill_at=at)
         assert killed.file == whole.file
         if killed.calls["save"] < at:
             break
@@ -78,12 +78,12 @@ def test_a_short_run_that_is_killed_at_any_save_loses_nothing(
     assert at > 10
 
 
-def test_slow_reads_renew_the_lease_in_time(told: Tell) -> None:
+def test_slow_reads_renew_the_lease_in_time(figure: Tell) -> None:
     done = export_before_delete(60, clicks=THREE, latency=2.0)
 
     assert done.lines == 240
     assert done.longest_gap < engine.LEASE_SECONDS - engine.LEASE_MARGIN
-    told(f"export with 2 s a call: a save at least every {done.longest_gap:.0f} s")
+    figure(f"export with 2 s a call: a save at least every {done.longest_gap:.0f} s")
 
 
 def test_throttled_reads_are_slower_but_always_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +97,7 @@ def test_throttled_reads_are_slower_but_always_end(monkeypatch: pytest.MonkeyPat
 
 def test_between_two_saves_is_less_time_than_a_lease() -> None:
     hanging_read = aws.CONNECT_TIMEOUT + aws.READ_TIMEOUT
-    # functions/resume.py gives its S3 client this read timeout.
+    # functions/handlers/deletion_worker.py gives its S3 client this read timeout.
     hanging_upload = aws.CONNECT_TIMEOUT + 15
     reading = export.SAVE_SECONDS + export_lines.STEP_SECONDS + hanging_read
     writing = export.UPLOAD_SECONDS + hanging_upload

@@ -9,9 +9,9 @@ import pytest
 from bench import capacity
 from bench.simulated import Simulation, link_ids, link_item
 from bench.soft_delete import Transactions, Unlink, UpdateLoop, measure
-from functions.unlink.outcomes import Outcome
-from functions.unlink.stores import client as aws
-from functions.unlink.stores.links import READ_BATCH, STATEMENT_BATCH
+from functions.aws import client as aws
+from functions.domain.outcomes import Outcome
+from functions.repositories.links import READ_BATCH, STATEMENT_BATCH
 from tests.conftest import forget_caches
 
 

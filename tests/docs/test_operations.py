@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.template import synthesized_template
+from tests.support.template import synthesized_template
 
 ROOT = Path(__file__).parents[2]
 RUNBOOK = (ROOT / "docs/operations.md").read_text(encoding="utf-8")

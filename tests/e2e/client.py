@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """Status, headers by lower-case name, raw body."""
 
     status: int
@@ -35,7 +35,7 @@ class Client:
         path: str,
         body: bytes | None = None,
         headers: dict[str, str] | None = None,
-    ) -> Answer:
+    ) -> Response:
         address = urlsplit(self.base_url)
         connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
         sent = {"Authorization": f"Bearer {self.key}"} if self.key else {}
@@ -43,20 +43,22 @@ class Client:
             connection.request(method, path, body=body, headers=sent | (headers or {}))
             response = connection.getresponse()
             named = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, named, response.read())
+            return Response(response.status, named, response.read())
         finally:
             connection.close()
 
-    def get(self, path: str, headers: dict[str, str] | None = None) -> Answer:
+    def get(self, path: str, headers: dict[str, str] | None = None) -> Response:
         return self.send("GET", path, headers=headers)
 
-    def post(self, path: str, body: Any, headers: dict[str, str] | None = None) -> Answer:
+    def post(self, path: str, body: Any, headers: dict[str, str] | None = None) -> Response:
         return self.send("POST", path, json.dumps(body).encode(), headers)
 
-    def put(self, path: str, body: Any, headers: dict[str, str] | None = None) -> Answer:
+    def put(self, path: str, body: Any, headers: dict[str, str] | None = None) -> Response:
         return self.send("PUT", path, json.dumps(body).encode(), headers)
 
-    def delete(self, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
+    def delete(
+        self, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> Response:
         raw = None if body is None else json.dumps(body).encode()
         return self.send("DELETE", path, raw, headers)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.seed import Workspace, seed_demo
+from local.demo_data import Workspace, seed_demo
 from local.stack import LocalStack, bind, running
 from tests.e2e.contract import Contract
 

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import jsonschema_rs
 
-from functions.unlink.openapi import DOCUMENT
-from local.bridge import Answer
+from functions.api.openapi import DOCUMENT
+from local.gateway_proxy import Response
 
 #: Headers that are ours to document; the others belong to HTTP, CORS and the gateway.
 OURS = re.compile(r"x-(request-id|ratelimit|deletion)|ratelimit|location|retry-after|etag")
@@ -34,7 +34,7 @@ class Contract:
         #: Answers by operation and status: what the tests have seen of the API.
         self.seen: Counter[tuple[str, int]] = Counter()
 
-    def hold(self, method: str, target: str, answer: Answer) -> None:
+    def hold(self, method: str, target: str, answer: Response) -> None:
         """Note what is wrong with an answer, if anything is."""
         # The gateway passes over a slash at the end.
         operation = self._operation(method, urlsplit(target).path.rstrip("/"))
@@ -67,7 +67,7 @@ class Contract:
                 return found
         return None
 
-    def _body_faults(self, method: str, response: dict[str, Any], answer: Answer) -> list[str]:
+    def _body_faults(self, method: str, response: dict[str, Any], answer: Response) -> list[str]:
         if method == "HEAD" or not answer.body:
             return []
         media = (answer.header("content-type") or "").partition(";")[0]
@@ -87,12 +87,12 @@ class Contract:
             json.loads(schema) | {"components": self._document["components"]}
         )
 
-    def _note(self, method: str, target: str, answer: Answer, fault: str) -> None:
+    def _note(self, method: str, target: str, answer: Response, fault: str) -> None:
         body = answer.body[:300].decode(errors="replace")
         self.breaches.append(f"{method} {target[:200]} -> {answer.status}: {fault}\n    {body}")
 
 
-def _header_faults(response: dict[str, Any], answer: Answer, validator: Any) -> list[str]:
+def _header_faults(response: dict[str, Any], answer: Response, validator: Any) -> list[str]:
     documented = {name.lower(): header for name, header in response.get("headers", {}).items()}
     faults = []
     for name, value in answer.headers:

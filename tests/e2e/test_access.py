@@ -17,18 +17,18 @@ from typing import Any
 import jwt
 import pytest
 
-from administration import operations
-from functions.unlink.clock import iso
-from functions.unlink.keys import generate_api_key
-from functions.unlink.plans import SCOPES
-from functions.unlink.roles import ROLES
-from local.seed import Workspace
+from admin import commands
+from functions.domain.api_keys import generate_api_key
+from functions.domain.clock import iso
+from functions.domain.plans import SCOPES
+from functions.domain.scopes import ROLES
+from local.demo_data import Workspace
 from local.stack import LocalStack
-from tests import tokens
-from tests.e2e.client import Answer, Client
+from tests.e2e.client import Client, Response
+from tests.support import tokens
 
 DOCUMENT = json.loads(
-    Path(__file__).parents[2].joinpath("functions/unlink/openapi.json").read_text("utf-8")
+    Path(__file__).parents[2].joinpath("functions/api/openapi.json").read_text("utf-8")
 )
 ROUTES = [
     (method.upper(), path)
@@ -154,10 +154,10 @@ class Setting:
 def setting(stack: LocalStack) -> Setting:
     owner, other = stack.new_workspace(), stack.new_workspace()
     access = stack.access
-    revoked, record = operations.issue_key(
+    revoked, record = commands.issue_key(
         access.deployment, owner.workspace_id, name="revoked", scopes=SCOPES
     )
-    operations.revoke_key(access.deployment, owner.workspace_id, record["keyId"])
+    commands.revoke_key(access.deployment, owner.workspace_id, record["keyId"])
     expired = access.add_key(
         owner.workspace_id, "expired", SCOPES, expires_at=iso(time.time() + 0.2)
     )
@@ -257,7 +257,7 @@ def things(stack: LocalStack, workspace: Workspace) -> Things:
     return Things(link["id"], link["shortCode"], deletion)
 
 
-def ask(stack: LocalStack, route: tuple[str, str], credential: str, about: Things) -> Answer:
+def ask(stack: LocalStack, route: tuple[str, str], credential: str, about: Things) -> Response:
     path, body = RULES[route].request(about)
     raw = None if body is None else json.dumps(body).encode()
     return Client(stack.base_url, credential).send(route[0], path, raw)
@@ -352,7 +352,7 @@ def test_another_workspace_gets_what_does_not_exist(
     theirs = ask(stack, route, setting.foreign, about)
     nobodys = ask(stack, route, setting.foreign, absent)
     assert theirs.status in rule.foreign
-    assert told(theirs, about) == told(nobodys, absent)
+    assert figure(theirs, about) == figure(nobodys, absent)
     after = state(stack, about)
     assert {key: after.get(key) for key in before} == before
 
@@ -372,7 +372,7 @@ OWN = {
 }
 
 
-def told(answer: Answer, about: Things) -> Any:
+def figure(answer: Response, about: Things) -> Any:
     """What an answer tells beside the ids that were asked for, and ids and times made for it."""
     text = answer.body.decode("utf-8", "replace")
     for name, value in (("link", about.link), ("code", about.code), ("deletion", about.deletion)):
@@ -423,7 +423,7 @@ def test_parallel_clients_of_one_key_get_exactly_the_limit(stack: LocalStack) ->
     A slow machine spreads them over several windows; each is exact by itself.
     """
 
-    def send(key: str, times: int) -> list[Answer]:
+    def send(key: str, times: int) -> list[Response]:
         client = Client(stack.base_url, key)
         with ThreadPoolExecutor(4) as pool:
             return list(pool.map(lambda _: client.get("/api/links?limit=1"), range(times)))
@@ -432,7 +432,7 @@ def test_parallel_clients_of_one_key_get_exactly_the_limit(stack: LocalStack) ->
     # Functions start now and not within the window; another key counts for itself.
     assert {answer.status for answer in send(other.read_key, 20)} == {200}
 
-    answers: list[Answer] = []
+    answers: list[Response] = []
     for _ in range(5):
         answers += send(workspace.read_key, 120)
         if any(answer.status == 429 for answer in answers):
@@ -463,7 +463,7 @@ def test_parallel_clients_of_one_key_get_exactly_the_limit(stack: LocalStack) ->
 def test_a_plan_that_changes_counts_from_then_on(stack: LocalStack) -> None:
     """A new key's first request asks the authorizer, which knows the new plan at once."""
     workspace = stack.new_workspace("free")
-    operations.set_workspace(stack.access.deployment, workspace.workspace_id, plan="pro")
+    commands.set_workspace(stack.access.deployment, workspace.workspace_id, plan="pro")
     answer = Client(stack.base_url, workspace.read_key).get("/api/links")
     assert answer.status == 200
     assert answer.headers["x-ratelimit-limit"] == "1000"

@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
-from local.seed import Workspace
+from local.demo_data import Workspace
 from tests.e2e.client import Client
 
 IPHONE = (

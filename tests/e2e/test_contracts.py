@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.seed import Workspace
+from local.demo_data import Workspace
 from local.stack import LocalStack
 from tests.e2e.client import Client
 
@@ -163,7 +163,7 @@ def test_linkforty_curl_erases_and_the_code_is_free_at_once(api: Client) -> None
 
 
 def test_linkforty_bulk_delete_answers_per_id(api: Client, other_workspace: Workspace) -> None:
-    ours = [api.create()["id"], api.create()["id"]]
+    own = [api.create()["id"], api.create()["id"]]
     foreign = Client(api.base_url, other_workspace.api_key).create()["id"]
     unknown = str(uuid.uuid4())
 
@@ -171,13 +171,13 @@ def test_linkforty_bulk_delete_answers_per_id(api: Client, other_workspace: Work
         "-X", "POST", f"{api.base_url}/api/links/bulk-delete",
         "-H", f"Authorization: Bearer {api.key}",
         "-H", "Content-Type: application/json",
-        "-d", json.dumps({"ids": [ours[0], unknown, "link_1", foreign, ours[1]]}),
+        "-d", json.dumps({"ids": [own[0], unknown, "link_1", foreign, own[1]]}),
     )  # fmt: skip
 
     assert status == 200
     assert body == {
         "success": True,
-        "deletedIds": ours,
+        "deletedIds": own,
         "notFoundIds": [unknown, foreign, "link_1"],
     }
     assert Client(api.base_url, other_workspace.api_key).get(f"/api/links/{foreign}").status == 200

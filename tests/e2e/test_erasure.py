@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from functions.unlink.ids import new_short_code
-from local.seed import Workspace
+from functions.domain.ids import new_short_code
+from local.demo_data import Workspace
 from local.stack import LocalStack
 from tests.e2e.client import Client
 
 #: Seconds from a delete to its receipt; the queue's delay is most of it.
-PATIENCE = 180
+TIMEOUT = 180
 
 
 @pytest.fixture
@@ -33,14 +33,14 @@ def click(admin: Client, link: dict[str, Any], times: int) -> None:
 
 
 def wait_until_complete(admin: Client, deletion_id: str) -> dict[str, Any]:
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while time.monotonic() < end:
         deletion: dict[str, Any] = admin.get(f"/api/deletions/{deletion_id}").json
         if deletion["state"] == "complete":
             return deletion
         assert deletion["state"] == "erasing"
         time.sleep(1)
-    raise AssertionError(f"still not complete after {PATIENCE} s: {deletion}")
+    raise AssertionError(f"still not complete after {TIMEOUT} s: {deletion}")
 
 
 def images(stack: LocalStack, link_id: str) -> list[str]:
@@ -140,7 +140,7 @@ def test_an_erased_link_leaves_nothing_anywhere_but_its_deletions_record(
     deletion = wait_until_complete(admin, deletion_id)
 
     receipt = deletion["receipt"]
-    assert receipt.pop("rescannedAt") <= deletion["completedAt"]
+    assert receipt.pop("verifiedEmptyAt") <= deletion["completedAt"]
     rollups = receipt.pop("rollups")
     assert rollups >= 0
     assert receipt == {
@@ -164,7 +164,7 @@ def test_an_erased_link_leaves_nothing_anywhere_but_its_deletions_record(
 
 
 @pytest.fixture
-def told(stack: LocalStack) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+def figure(stack: LocalStack) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """Everything that the stack's event bus has been told since the test began."""
     sqs, events = stack.client("sqs"), stack.client("events")
     name = f"events-{uuid.uuid4().hex[:8]}"
@@ -190,7 +190,7 @@ def told(stack: LocalStack) -> Iterator[Callable[[], list[dict[str, Any]]]]:
 
 
 def test_a_soft_delete_takes_the_images_and_a_restore_brings_the_link_back(
-    stack: LocalStack, admin: Client, told: Callable[[], list[dict[str, Any]]]
+    stack: LocalStack, admin: Client, figure: Callable[[], list[dict[str, Any]]]
 ) -> None:
     first, link, last = (admin.create() for _ in range(3))
     click(admin, link, 2)
@@ -213,8 +213,8 @@ def test_a_soft_delete_takes_the_images_and_a_restore_brings_the_link_back(
     assert admin.get(f"/api/links/{link['id']}/qr?format=svg").status == 200
     assert len(images(stack, link["id"])) == 1
 
-    wait_for(lambda: len(told_of(told(), deletion_id)) == 2)
-    gone, back = sorted(told_of(told(), deletion_id), key=lambda each: each["detail-type"])
+    wait_for(lambda: len(told_of(figure(), deletion_id)) == 2)
+    gone, back = sorted(told_of(figure(), deletion_id), key=lambda each: each["detail-type"])
     assert (gone["detail-type"], back["detail-type"]) == (
         "deletion.completed",
         "restore.completed",

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from local.seed import Workspace
+from local.demo_data import Workspace
 from local.stack import LocalStack
 from tests.e2e.client import Client
 from tests.e2e.contract import Contract
@@ -48,16 +48,18 @@ def test_every_answer_to_any_request_is_documented(
     links = [{"originalUrl": f"https://example.com/{n}", "tags": ["fuzz"]} for n in range(20)]
     assert Client(stack.base_url, workspace.api_key).post("/api/links", links).status == 201
 
-    told = fuzz(stack, workspace, tmp_path, SECONDS, "--phases=examples,coverage,fuzzing,stateful")
+    figure = fuzz(
+        stack, workspace, tmp_path, SECONDS, "--phases=examples,coverage,fuzzing,stateful"
+    )
 
-    print(*told.splitlines()[-20:], sep="\n")
+    print(*figure.splitlines()[-20:], sep="\n")
     print(*sorted(contract.seen.items()), sep="\n")
 
 
 def test_what_was_created_is_there_until_it_is_deleted(stack: LocalStack, tmp_path: Path) -> None:
     only = [f"--include-operation-id={name}" for name in AROUND_A_LINK]
 
-    told = fuzz(
+    figure = fuzz(
         stack,
         stack.new_workspace(),
         tmp_path,
@@ -67,7 +69,7 @@ def test_what_was_created_is_there_until_it_is_deleted(stack: LocalStack, tmp_pa
         more=(CREATED,),
     )
 
-    assert "API Links:" in told
+    assert "API Links:" in figure
 
 
 def fuzz(

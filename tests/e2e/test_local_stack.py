@@ -6,8 +6,8 @@ import shlex
 import subprocess
 from typing import Any
 
+from local.demo_data import Workspace, show
 from local.run import EXAMPLES, curl
-from local.seed import Workspace, show
 from local.stack import LocalStack
 
 Demo = tuple[Workspace, list[dict[str, Any]]]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from local.seed import Workspace
-from tests.e2e.client import Answer, Client
+from local.demo_data import Workspace
+from tests.e2e.client import Client, Response
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 SECURITY = {
@@ -19,7 +19,9 @@ def api(base_url: str, workspace: Workspace) -> Client:
     return Client(base_url, workspace.admin_key)
 
 
-def assert_head_is_get(client: Client, path: str, headers: dict[str, str] | None = None) -> Answer:
+def assert_head_is_get(
+    client: Client, path: str, headers: dict[str, str] | None = None
+) -> Response:
     """HEAD has GET's status, length and type, and no body. Returns GET's answer."""
     got, headed = (client.send(method, path, headers=headers) for method in ("GET", "HEAD"))
     assert (headed.status, headed.body) == (got.status, b"")

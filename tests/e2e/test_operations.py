@@ -19,9 +19,9 @@ from typing import Any
 
 import pytest
 
-from functions.unlink.stores.deletions import OPEN_SHARDS
+from functions.repositories.deletions import OPEN_SHARDS
 from local import stack as local_stack
-from local.ministack import LOCAL_DIR, ROOT
+from local.emulator import LOCAL_DIR, ROOT
 from local.stack import LocalStack
 from tests.e2e.client import Client
 

@@ -12,7 +12,7 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from local.seed import Workspace
+from local.demo_data import Workspace
 from local.stack import LocalStack
 
 ACCEPTS = (

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from local.seed import Workspace
+from local.demo_data import Workspace
 from local.stack import LocalStack
 from tests.e2e.client import Client
-from tests.readme import WITH_EXAMPLES, Example, examples
+from tests.support.markdown_examples import WITH_EXAMPLES, Example, examples
 
 #: Members that are another's in every run; only their type is compared.
 _VARIES = frozenset(

@@ -10,7 +10,10 @@ import subprocess
 
 import pytest
 
-from administration.smoke import (
+from local import stack as local_stack
+from local.emulator import LOCAL_DIR, ROOT
+from local.stack import LocalStack
+from tests.smoke.__main__ import (
     CHECKS,
     ON_AWS,
     Failed,
@@ -19,9 +22,6 @@ from administration.smoke import (
     run,
     settings_that_engines_drop,
 )
-from local import stack as local_stack
-from local.ministack import LOCAL_DIR, ROOT
-from local.stack import LocalStack
 
 
 @pytest.fixture(scope="session")

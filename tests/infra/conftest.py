@@ -1,6 +1,6 @@
 import pytest
 
-from tests.template import Template, synthesized_template
+from tests.support.template import Template, synthesized_template
 
 
 @pytest.fixture(scope="session")

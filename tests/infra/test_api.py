@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from functions.unlink.methods import ALLOWED_METHODS
-from functions.unlink.security_headers import TRANSPORT
+from functions.api.methods import ALLOWED_METHODS
+from functions.api.security_headers import TRANSPORT
 from infra.http_headers import STRICT_TRANSPORT_SECURITY
-from tests.template import (
+from tests.support.template import (
     Template,
     invoked_function,
     path_of,
@@ -19,7 +19,7 @@ from tests.template import (
 )
 
 PLANS: dict[str, dict[str, int]] = json.loads(
-    Path(__file__).parents[2].joinpath("functions/unlink/plans.json").read_text(encoding="utf-8")
+    Path(__file__).parents[2].joinpath("functions/domain/plans.json").read_text(encoding="utf-8")
 )
 
 ROUTES = {
@@ -39,15 +39,15 @@ ROUTES = {
     ("GET", "/api/deletions"): "deletions",
     ("GET", "/api/deletions/{id}"): "deletions",
     ("POST", "/api/deletions/{id}/restore"): "deletions",
-    ("GET", "/api/openapi.json"): "docs",
-    ("GET", "/api/docs"): "docs",
-    ("GET", "/api/docs/{asset}"): "docs",
+    ("GET", "/api/openapi.json"): "pages",
+    ("GET", "/api/docs"): "pages",
+    ("GET", "/api/docs/{asset}"): "pages",
     ("GET", "/{code}"): "redirect",
     ("HEAD", "/{code}"): "redirect",
 }
 
 #: Routes that anyone may ask, without a key.
-OPEN = {route for route, function in ROUTES.items() if function in {"docs", "redirect"}}
+OPEN = {route for route, function in ROUTES.items() if function in {"pages", "redirect"}}
 
 
 def methods(template: Template) -> dict[tuple[str, str], dict[str, Any]]:
@@ -61,28 +61,28 @@ def methods(template: Template) -> dict[tuple[str, str], dict[str, Any]]:
 def handler_of(template: Template, method: dict[str, Any]) -> str:
     """The module of the function that a method's integration invokes."""
     handler: str = invoked_function(template, method["Integration"]["Uri"])["Handler"]
-    return handler.split(".")[1]
+    return handler.split(".")[2]
 
 
 #: What answers the methods that a path does not name: HEAD as GET, others 405 or the 404 page.
 CATCH_ALLS = {
-    "/": "docs",
-    "/{code}": "docs",
-    "/{code}/{rest+}": "docs",
+    "/": "pages",
+    "/{code}": "pages",
+    "/{code}/{rest+}": "pages",
     "/api/analytics/links/{id}": "analytics",
     "/api/analytics/links/{id}/export": "analytics",
     "/api/analytics/links/{id}/export/{exportId}": "analytics",
     "/api/deletions": "deletions",
     "/api/deletions/{id}": "deletions",
     "/api/deletions/{id}/restore": "deletions",
-    "/api/docs": "docs",
-    "/api/docs/{asset}": "docs",
+    "/api/docs": "pages",
+    "/api/docs/{asset}": "pages",
     "/api/installs": "analytics",
     "/api/links": "links",
     "/api/links/bulk-delete": "deletions",
     "/api/links/{id}": "links",
     "/api/links/{id}/qr": "qr",
-    "/api/openapi.json": "docs",
+    "/api/openapi.json": "pages",
 }
 
 
@@ -123,7 +123,7 @@ def test_every_api_method_needs_the_authorizer_and_a_usage_key(template: Templat
     keyed = {
         route: method
         for route, method in methods(template).items()
-        if route not in OPEN and route[0] != "OPTIONS" and CATCH_ALLS.get(route[1]) != "docs"
+        if route not in OPEN and route[0] != "OPTIONS" and CATCH_ALLS.get(route[1]) != "pages"
     }
     assert ("ANY", "/api/links") in keyed
     for route, method in keyed.items():
@@ -139,7 +139,7 @@ def test_open_routes_need_no_key_and_have_a_ceiling(template: Template) -> None:
         for each in stage["Properties"]["MethodSettings"]
     }
     for verb, path in OPEN | {
-        ("ANY", path) for path, function in CATCH_ALLS.items() if function == "docs"
+        ("ANY", path) for path, function in CATCH_ALLS.items() if function == "pages"
     }:
         method = methods(template)[verb, path]
         assert method["AuthorizationType"] == "NONE"

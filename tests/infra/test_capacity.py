@@ -9,7 +9,7 @@ import pytest
 
 from infra.packaging import LAMBDA_ARM64
 from tests.support.synthesis import stand_in_code
-from tests.template import resources, synthesized_template
+from tests.support.template import resources, synthesized_template
 
 if TYPE_CHECKING:
     from infra.settings import OnDemand, Provisioned

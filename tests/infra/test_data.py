@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.template import Template, resources, synthesized_template, table_definitions
+from tests.support.template import Template, resources, synthesized_template, table_definitions
 
 TABLES = {"Links", "Clicks", "Deletions", "Access"}
 

@@ -7,9 +7,15 @@ from typing import Any
 
 import pytest
 
-from functions.unlink.keys import generate_api_key
-from tests.template import Template, invoked_function, resources, synthesize, synthesized_template
-from tests.tokens import token
+from functions.domain.api_keys import generate_api_key
+from tests.support.template import (
+    Template,
+    invoked_function,
+    resources,
+    synthesize,
+    synthesized_template,
+)
+from tests.support.tokens import token
 
 ACL_ARN = "arn:aws:wafv2:us-east-1:000000000000:global/webacl/WebAcl-x/0c6c8dd1"
 
@@ -306,7 +312,7 @@ def test_a_throttle_that_is_none_is_refused(limit: str) -> None:
 
 def reserved(template: Template) -> dict[str, int]:
     return {
-        function["Properties"]["Handler"].split(".")[1]: function["Properties"][
+        function["Properties"]["Handler"].split(".")[2]: function["Properties"][
             "ReservedConcurrentExecutions"
         ]
         for function in resources(template, "AWS::Lambda::Function").values()
@@ -337,7 +343,7 @@ def test_a_queue_never_sends_more_at_a_time_than_its_worker_may_run(template: Te
         if "ScalingConfig" in mapping["Properties"]:
             function = invoked_function(template, mapping["Properties"]["FunctionName"])
             at_a_time = mapping["Properties"]["ScalingConfig"]["MaximumConcurrency"]
-            queues[function["Handler"].split(".")[1]] = at_a_time
+            queues[function["Handler"].split(".")[2]] = at_a_time
     assert queues.keys() == {"resume", "erase", "export"}
     found = reserved(template)
     assert {name: at_a_time for name, at_a_time in queues.items() if at_a_time > found[name]} == {}

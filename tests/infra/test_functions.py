@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.synthesis import ROOT
-from tests.template import Template, invoked_function, resources, synthesized_template
+from tests.support.template import Template, invoked_function, resources, synthesized_template
 
 LINK_DELETER = {
     "BatchGetItem",
@@ -43,13 +43,16 @@ MAY = {
         "Access": {"UpdateItem"},
     },
     "qr": {"Links": {"GetItem", "UpdateItem"}, "Access": {"UpdateItem"}},
-    "docs": {},
-    "tally": {
+    "pages": {},
+    "click_stream": {
         "Links": {"BatchGetItem", "UpdateItem"},
         "Clicks": {"BatchGetItem", "PutItem", "UpdateItem"},
         "Clicks/stream": FOLLOWER,
     },
-    "export": {"Links": {"BatchGetItem", "GetItem"}, "Clicks": {"GetItem", "Query", "UpdateItem"}},
+    "export_worker": {
+        "Links": {"BatchGetItem", "GetItem"},
+        "Clicks": {"GetItem", "Query", "UpdateItem"},
+    },
     "analytics": {
         "Links": {"ConditionCheckItem", "GetItem"},
         "Clicks": {"GetItem", "PutItem", "Query", "UpdateItem"},
@@ -57,24 +60,24 @@ MAY = {
         "Access": {"UpdateItem"},
     },
     "redirect": {"Links": {"GetItem"}, "Clicks": {"PutItem"}},
-    "resume": {
+    "deletion_worker": {
         "Links": LINK_DELETER,
         "Links/index/live": {"Query"},
         "Deletions": RECORDER | {"BatchGetItem"},
         "Deletions/index/open": {"Query"},
         "Clicks": {"Query"},
     },
-    "cleanup": {
+    "link_stream": {
         "Links": {"UpdateItem"},
         "Links/stream": FOLLOWER,
         "Deletions": {"GetItem"},
     },
-    "erase": {
+    "erase_worker": {
         "Links": {"BatchGetItem", "DeleteItem", "UpdateItem"},
         "Clicks": {"BatchWriteItem", "Query"},
         "Deletions": RECORDER | {"BatchGetItem"},
     },
-    "announce": {"Deletions/stream": FOLLOWER},
+    "deletion_stream": {"Deletions/stream": FOLLOWER},
 }
 
 #: These know no resources, so they are allowed on everything or not at all
@@ -89,7 +92,7 @@ WITHOUT_RESOURCE = {
 def functions(template: Template) -> dict[str, dict[str, Any]]:
     """The properties of each function by the name of its module."""
     return {
-        function["Properties"]["Handler"].split(".")[1]: function["Properties"]
+        function["Properties"]["Handler"].split(".")[2]: function["Properties"]
         for function in resources(template, "AWS::Lambda::Function").values()
     }
 
@@ -239,7 +242,7 @@ def test_the_authorizer_writes_nothing_but_when_a_key_was_used(template: Templat
 
 @pytest.mark.parametrize(
     ("variable", "expected"),
-    [("CURSOR_SECRET_ARN", {"links", "deletions"}), ("VISITOR_SECRET_ARN", {"tally"})],
+    [("CURSOR_SECRET_ARN", {"links", "deletions"}), ("VISITOR_SECRET_ARN", {"click_stream"})],
 )
 def test_each_secret_is_read_only_by_the_functions_that_use_it(
     template: Template, variable: str, expected: set[str]
@@ -268,7 +271,7 @@ def test_no_other_function_reads_a_secret(template: Template) -> None:
         for statement in statements(template, function)
         if "secretsmanager:GetSecretValue" in statement["Action"]
     }
-    assert readers == {"links", "deletions", "tally"}
+    assert readers == {"links", "deletions", "click_stream"}
 
 
 def test_a_function_knows_just_the_tables_that_it_may_use(template: Template) -> None:
@@ -308,7 +311,7 @@ def test_memory_sizes_are_those_that_were_chosen_by_measurement(template: Templa
         for name, size in re.findall(r"^\| (\w+) \| ([\d,]+) \|", decision, re.MULTILINE)
     }
     assert chosen == {
-        properties["Handler"].split(".")[1]: properties["MemorySize"]
+        properties["Handler"].split(".")[2]: properties["MemorySize"]
         for function in resources(template, "AWS::Lambda::Function").values()
         if (properties := function["Properties"])["Handler"].startswith("functions.")
     }
@@ -321,15 +324,15 @@ def test_timeouts_leave_time_to_answer_before_the_gateway_gives_up(template: Tem
         "links": 28,
         "deletions": 28,
         "qr": 28,
-        "docs": 10,
+        "pages": 10,
         "redirect": 10,
-        "tally": 60,
+        "click_stream": 60,
         "analytics": 28,
-        "export": 60,
-        "resume": 300,
-        "cleanup": 60,
-        "erase": 300,
-        "announce": 30,
+        "export_worker": 60,
+        "deletion_worker": 300,
+        "link_stream": 60,
+        "erase_worker": 300,
+        "deletion_stream": 30,
     }
 
 
@@ -337,7 +340,10 @@ def test_resume_runs_each_minute(template: Template) -> None:
     [rule] = resources(template, "AWS::Events::Rule").values()
     assert rule["Properties"]["ScheduleExpression"] == "rate(1 minute)"
     [target] = rule["Properties"]["Targets"]
-    assert invoked_function(template, target["Arn"])["Handler"] == "functions.resume.handler"
+    assert (
+        invoked_function(template, target["Arn"])["Handler"]
+        == "functions.handlers.deletion_worker.handler"
+    )
 
 
 def test_only_qr_codes_are_within_reach_of_the_function_that_draws_them(
@@ -364,7 +370,9 @@ def test_only_qr_codes_are_within_reach_of_the_function_that_draws_them(
 
 
 def test_erasing_frees_codes_and_external_ids_but_can_remove_no_link(template: Template) -> None:
-    [deleting] = [each for each in statements(template, "erase") if "DeleteItem" in str(each)]
+    [deleting] = [
+        each for each in statements(template, "erase_worker") if "DeleteItem" in str(each)
+    ]
     assert deleting["Action"] == ["dynamodb:DeleteItem"]
     assert table_of(template, deleting["Resource"][0]) == "Links"
     assert deleting["Condition"] == {
@@ -376,16 +384,16 @@ def test_erasing_frees_codes_and_external_ids_but_can_remove_no_link(template: T
 def test_workers_may_send_to_their_own_queues_for_as_long_as_it_takes(template: Template) -> None:
     """Lambda's loop detection would otherwise end a long deletion or export at its 16th message."""
     allowed = {
-        function["Properties"]["Handler"].split(".")[1]
+        function["Properties"]["Handler"].split(".")[2]
         for function in resources(template, "AWS::Lambda::Function").values()
         if function["Properties"].get("RecursiveLoop") == "Allow"
     }
     queues = {
-        invoked_function(template, mapping["Properties"]["FunctionName"])["Handler"].split(".")[1]
+        invoked_function(template, mapping["Properties"]["FunctionName"])["Handler"].split(".")[2]
         for mapping in resources(template, "AWS::Lambda::EventSourceMapping").values()
         if "StartingPosition" not in mapping["Properties"]
     }
-    assert allowed == queues == {"export", "erase", "resume"}
+    assert allowed == queues == {"export_worker", "erase_worker", "deletion_worker"}
 
 
 def test_the_schedules_runs_are_neither_repeated_nor_kept(template: Template) -> None:
@@ -396,21 +404,21 @@ def test_the_schedules_runs_are_neither_repeated_nor_kept(template: Template) ->
     assert properties["MaximumEventAgeInSeconds"] == 60
     # Of the alias that the schedule invokes.
     target = invoked_function(template, properties["Qualifier"])
-    assert target["Handler"] == "functions.resume.handler"
+    assert target["Handler"] == "functions.handlers.deletion_worker.handler"
     assert template["Resources"][properties["FunctionName"]["Ref"]]["Properties"] == target
 
 
 def test_stream_followers_retry_within_bounds_and_keep_what_fails_whole(template: Template) -> None:
     mappings = {
         invoked_function(template, each["Properties"]["FunctionName"])["Handler"].split(".")[
-            1
+            2
         ]: each["Properties"]
         for each in resources(template, "AWS::Lambda::EventSourceMapping").values()
         if "StartingPosition" in each["Properties"]
     }
-    assert {"cleanup", "announce"} <= set(mappings)
+    assert {"link_stream", "deletion_stream"} <= set(mappings)
     failures = template["Outputs"]["FailuresBucketName"]["Value"]["Ref"]
-    for name in ("cleanup", "announce"):
+    for name in ("link_stream", "deletion_stream"):
         properties = mappings[name]
         assert properties["StartingPosition"] == "TRIM_HORIZON"
         assert properties["BisectBatchOnFunctionError"] is True
@@ -445,7 +453,7 @@ def test_cleanup_wakes_for_deleted_and_restored_links_only(template: Template) -
     ]
 
 
-@pytest.mark.parametrize("function", ["deletions", "resume", "erase"])
+@pytest.mark.parametrize("function", ["deletions", "deletion_worker", "erase_worker"])
 def test_deleting_updates_no_link_item_but_by_partiql(template: Template, function: str) -> None:
     updates = [
         each

@@ -7,11 +7,17 @@ from typing import Any
 
 import pytest
 
-from tests.template import Template, invoked_function, resources, synthesize, synthesized_template
+from tests.support.template import (
+    Template,
+    invoked_function,
+    resources,
+    synthesize,
+    synthesized_template,
+)
 
 ROOT = Path(__file__).parents[2]
 RUNBOOK = ROOT / "docs" / "operations.md"
-METRICS = json.loads((ROOT / "functions/unlink/metrics.json").read_text(encoding="utf-8"))
+METRICS = json.loads((ROOT / "functions/metrics.json").read_text(encoding="utf-8"))
 
 
 def alarms(template: Template) -> dict[str, dict[str, Any]]:

@@ -62,7 +62,7 @@ def test_the_archive_holds_the_functions_beside_their_dependencies(lambda_archiv
     names = set(zipfile.ZipFile(lambda_archive).namelist())
     assert {
         "functions/__init__.py",
-        "functions/unlink/plans.json",
+        "functions/domain/plans.json",
         "boto3/__init__.py",
         "pydantic/__init__.py",
         "aws_lambda_powertools/__init__.py",

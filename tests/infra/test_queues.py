@@ -1,6 +1,6 @@
 import json
 
-from tests.template import Template, invoked_function, resources
+from tests.support.template import Template, invoked_function, resources
 
 
 def test_every_work_queue_has_a_dead_letter_queue_that_keeps_longer(template: Template) -> None:
@@ -59,7 +59,7 @@ def test_an_export_knows_its_last_delivery(template: Template) -> None:
     [function] = [
         each["Properties"]
         for each in resources(template, "AWS::Lambda::Function").values()
-        if each["Properties"]["Handler"] == "functions.export.handler"
+        if each["Properties"]["Handler"] == "functions.handlers.export_worker.handler"
     ]
     known = function["Environment"]["Variables"]["EXPORT_DELIVERIES"]
     assert known == str(queue["Properties"]["RedrivePolicy"]["maxReceiveCount"])
@@ -89,9 +89,9 @@ def test_an_erasure_waits_longer_than_any_writer_of_clicks_or_images_may_run(
         for function in resources(template, "AWS::Lambda::Function").values()
         if function["Properties"]["Role"]["Fn::GetAtt"][0] in roles
     }
-    writers = ("redirect", "qr", "tally", "analytics", "export")
-    assert {f"functions.{name}.handler" for name in writers} <= set(timeouts)
-    assert "functions.erase.handler" not in timeouts
+    writers = ("redirect", "qr", "click_stream", "analytics", "export_worker")
+    assert {f"functions.handlers.{name}.handler" for name in writers} <= set(timeouts)
+    assert "functions.handlers.erase_worker.handler" not in timeouts
     queue = template["Outputs"]["EraseQueueUrl"]["Value"]["Ref"]
     delay = template["Resources"][queue]["Properties"]["DelaySeconds"]
     assert delay == max(timeouts.values()) + 30

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.template import Template, resources, synthesize, synthesized_template
+from tests.support.template import Template, resources, synthesize, synthesized_template
 
 OUTPUTS = {
     "AccessTableName",

@@ -4,16 +4,25 @@ from typing import Any
 
 import pytest
 
-from functions import announce, authorizer, cleanup, erase, export, redirect, resume, tally
-from functions.unlink import http
-from functions.unlink.procedures import deletion
-from functions.unlink.stores.client import brief_client, client
-from tests.template import Template, resources
+from functions.api import app
+from functions.aws.client import client, low_latency_client
+from functions.handlers import (
+    authorizer,
+    click_stream,
+    deletion_stream,
+    deletion_worker,
+    erase_worker,
+    export_worker,
+    link_stream,
+    redirect,
+)
+from functions.services import deletion
+from tests.support.template import Template, resources
 
 
 def timeouts(template: Template) -> dict[str, int]:
     return {
-        function["Properties"]["Handler"].split(".")[1]: function["Properties"]["Timeout"]
+        function["Properties"]["Handler"].split(".")[2]: function["Properties"]["Timeout"]
         for function in resources(template, "AWS::Lambda::Function").values()
     }
 
@@ -39,33 +48,39 @@ def test_a_function_behind_the_gateway_ends_before_the_gateway_gives_up(
 
 
 @pytest.mark.parametrize("service", ["dynamodb", "events", "s3", "secretsmanager", "sqs"])
-@pytest.mark.parametrize("module", [announce, cleanup, erase, export, http, resume, tally])
+@pytest.mark.parametrize(
+    "module",
+    [deletion_stream, link_stream, erase_worker, export_worker, app, deletion_worker, click_stream],
+)
 def test_a_call_that_hangs_at_the_deadline_leaves_a_second_of_the_margin(
     template: Template, service: str, module: Any
 ) -> None:
-    margin = getattr(module, "ANSWER_MARGIN", None) or module.MARGIN
+    margin = getattr(module, "ANSWER_MARGIN", None) or module.RESERVED_SECONDS
     assert longest_call(client(service)) + 1 <= margin
     name = module.__name__.rpartition(".")[2]
-    for function in ["links", "deletions", "analytics", "qr"] if module is http else [name]:
+    for function in ["links", "deletions", "analytics", "qr"] if module is app else [name]:
         assert margin < timeouts(template)[function]
 
 
 def test_patience_and_a_call_that_hangs_end_before_the_function(template: Template) -> None:
-    limits, hanging = timeouts(template), longest_call(brief_client("dynamodb"))
-    assert redirect.LINK_PATIENCE + hanging < limits["redirect"]
-    assert redirect.LINK_PATIENCE + redirect.CLICK_PATIENCE + 2 * hanging <= limits["redirect"]
-    assert authorizer.PATIENCE + hanging < limits["authorizer"]
+    limits, hanging = timeouts(template), longest_call(low_latency_client("dynamodb"))
+    assert redirect.LINK_TIMEOUT + hanging < limits["redirect"]
+    assert redirect.LINK_TIMEOUT + redirect.CLICK_TIMEOUT + 2 * hanging <= limits["redirect"]
+    assert authorizer.TIMEOUT + hanging < limits["authorizer"]
 
 
 def test_a_lease_outlives_the_function_of_its_worker() -> None:
-    assert deletion.LEASE_MARGIN >= http.ANSWER_MARGIN
-    assert deletion.LEASE_MARGIN >= resume.MARGIN
+    assert deletion.LEASE_MARGIN >= app.RESERVED_SECONDS
+    assert deletion.LEASE_MARGIN >= deletion_worker.RESERVED_SECONDS
 
 
 def test_a_worker_has_the_time_that_resolving_a_filter_may_take(template: Template) -> None:
-    assert timeouts(template)["resume"] > deletion.RESOLVE_SECONDS + resume.MARGIN + 10
+    assert (
+        timeouts(template)["deletion_worker"]
+        > deletion.RESOLVE_SECONDS + deletion_worker.RESERVED_SECONDS + 10
+    )
 
 
 def test_the_rate_counter_is_waited_for_until_its_call_has_ended() -> None:
     """So that none of the threads that a request works with still hangs on it."""
-    assert longest_call(client("dynamodb")) < http.LIMITER_WAIT
+    assert longest_call(client("dynamodb")) < app.LIMITER_WAIT

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from local.cdk_cli import IntegrityError, install, integrity_of
-from local.ministack import ROOT
+from local.emulator import ROOT
 
 #: An npm that packs a fixed archive and notes what it was asked for.
 NPM = """#!/bin/sh

@@ -17,7 +17,7 @@ import pytest
 
 from infra.packaging import Target, build_archive
 from local import stack as local_stack
-from local.ministack import Engine
+from local.emulator import Emulator
 
 pytestmark = pytest.mark.e2e
 
@@ -41,8 +41,8 @@ def changed(archive: Path, copy: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    with Engine(log_name="lifecycle") as running:
+def engine() -> Iterator[Emulator]:
+    with Emulator(log_name="lifecycle") as running:
         running.client("s3").create_bucket(Bucket=local_stack._ASSET_BUCKET)
         running.client("ssm").put_parameter(
             Name=local_stack._BOOTSTRAP_PARAMETER,
@@ -68,12 +68,12 @@ def assembled(archive: Path, directory: Path) -> Path:
     return Path(app.synth().directory)
 
 
-def cdk(engine: Engine, directory: Path, *arguments: str) -> None:
+def cdk(engine: Emulator, directory: Path, *arguments: str) -> None:
     environment = local_stack._cdk_environment(engine)
     local_stack._cdk(list(arguments), environment, directory / "cdk.log")
 
 
-def deployed(engine: Engine, assembly: Path, directory: Path) -> dict[str, str]:
+def deployed(engine: Emulator, assembly: Path, directory: Path) -> dict[str, str]:
     outputs = directory / "outputs.json"
     cdk(
         engine,
@@ -88,17 +88,17 @@ def deployed(engine: Engine, assembly: Path, directory: Path) -> dict[str, str]:
     return dict(found)
 
 
-def redirect_functions(engine: Engine) -> list[str]:
+def redirect_functions(engine: Emulator) -> list[str]:
     functions = engine.client("lambda").get_paginator("list_functions").paginate()
     return [
         function["FunctionName"]
         for page in functions
         for function in page["Functions"]
-        if function["Handler"] == "functions.redirect.handler"
+        if function["Handler"] == "functions.handlers.redirect.handler"
     ]
 
 
-def unknown_link(engine: Engine) -> str:
+def unknown_link(engine: Emulator) -> str:
     """The page that the version in service shows for a code that nobody has."""
     [name] = redirect_functions(engine)
     event: dict[str, Any] = {
@@ -116,7 +116,7 @@ def unknown_link(engine: Engine) -> str:
 
 
 def test_the_stack_is_deployed_changed_and_destroyed_and_its_data_survives(
-    engine: Engine, tmp_path: Path
+    engine: Emulator, tmp_path: Path
 ) -> None:
     archive, _ = build_archive(Target.host())
     outputs = deployed(engine, assembled(archive, tmp_path / "first"), tmp_path)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from local.ministack import HOST, ROOT
+from local.demo_data import Shown, Workspace, demo_links
+from local.emulator import HOST, ROOT
 from local.run import EXAMPLES, _write_private, curl
-from local.seed import Shown, Workspace, demo_links
 
 
 def _run(port: str) -> subprocess.CompletedProcess[str]:

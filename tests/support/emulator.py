@@ -1,7 +1,7 @@
 """One emulator for a whole test run, shared by the workers of pytest-xdist.
 
 The process that the user started owns it: the controller, or the only process. It starts the
-emulator for the first test that needs one and ends it with the run. `local.ministack.Engine`
+emulator for the first test that needs one and ends it with the run. `local.emulator.Engine`
 ends it too when its owner is killed.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from local.ministack import HOST, Engine, EngineError
+from local.emulator import HOST, Emulator, EngineError
 
 _ANSWER_SECONDS = 90
 _PORT = "emulator_port"
@@ -26,14 +26,14 @@ class SharedEmulator:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._engine: Engine | None = None
+        self._engine: Emulator | None = None
         self._listener: socket.socket | None = None
 
     def url(self) -> str:
         """The endpoint of every AWS service, without a trailing slash; raises `EngineError`."""
         with self._lock:
             if self._engine is None:
-                self._engine = Engine(log_name="engine-tests")
+                self._engine = Emulator(log_name="engine-tests")
             return self._engine.url
 
     def serve(self) -> int:

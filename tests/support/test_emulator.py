@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from local.ministack import EngineError
+from local.emulator import EngineError
 from tests.support import emulator
 from tests.support.emulator import SharedEmulator, requested_from
 
@@ -27,11 +27,11 @@ class FakeEngine:
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> type[FakeEngine]:
-    class Engine(FakeEngine):
+    class Emulator(FakeEngine):
         pass
 
-    monkeypatch.setattr(emulator, "Engine", Engine)
-    return Engine
+    monkeypatch.setattr(emulator, "Engine", Emulator)
+    return Emulator
 
 
 def test_nothing_starts_before_somebody_asks(engine: type[FakeEngine]) -> None:

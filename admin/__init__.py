@@ -1,0 +1,1 @@
+"""What operators do: workspaces, plans, policies, members and keys. `python -m admin`."""

@@ -1,0 +1,323 @@
+"""The operations behind the command. The local stack and the tests call them too."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from admin.gateway import UsageKeys
+from admin.users import Users
+from functions.domain.api_keys import generate_api_key
+from functions.domain.app_links import scheme_faults
+from functions.domain.click_retention import MIN_CLICK_RETENTION_DAYS
+from functions.domain.clock import Deadline, iso, now_iso
+from functions.domain.plans import SCOPES, plans
+from functions.domain.policies import Policies
+from functions.domain.scopes import ROLES
+from functions.repositories.access import AccessTable, AlreadyExists, Unknown
+from functions.repositories.kept_installs import KeptInstalls
+
+#: Ids are parts of DynamoDB keys, where `#` separates.
+_WORKSPACE_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
+
+#: Longest life of a key or policy, in days.
+MAX_DAYS = 3_650
+
+#: Longest run of a purge of installs, in seconds: some hundred thousand of them.
+PURGE_SECONDS = 600
+
+Record = dict[str, Any]
+
+
+class Refused(Exception):
+    """The operation is not possible; nothing was changed. The message says why."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The parts of one deployed stack that administration touches."""
+
+    access: AccessTable
+    kept_installs: KeptInstalls
+    usage_keys: UsageKeys
+    users: Users
+
+    @classmethod
+    def of(cls, outputs: Mapping[str, str], client: Callable[[str], Any]) -> Deployment:
+        """From the outputs of the stack, and a maker of boto3 clients."""
+        return cls(
+            access=AccessTable(client("dynamodb"), outputs["AccessTableName"]),
+            kept_installs=KeptInstalls(client("dynamodb"), outputs["ClicksTableName"]),
+            usage_keys=UsageKeys(
+                client("apigateway"),
+                {plan: outputs[f"UsagePlan{plan.capitalize()}"] for plan in plans()},
+            ),
+            users=Users(client("cognito-idp"), outputs["UserPoolId"]),
+        )
+
+
+# -- workspaces ---------------------------------------------------------------------------
+
+
+def create_workspace(
+    deployment: Deployment, workspace_id: str, *, plan: str = "free", policies: Policies
+) -> Record:
+    """A new workspace with its usage key in its plan's usage plan."""
+    if not _WORKSPACE_ID.fullmatch(workspace_id):
+        raise Refused("A workspace id has 2 to 63 lower-case letters, digits and hyphens.")
+    _check(plan, policies)
+    if deployment.access.workspace(workspace_id, deadline=Deadline(20)) is not None:
+        raise Refused(f"Workspace {workspace_id} exists.")
+    key_id, value = deployment.usage_keys.create(workspace_id, plan)
+    try:
+        deployment.access.create_workspace(
+            workspace_id, plan=plan, usage_key=value, usage_key_id=key_id, policies=policies
+        )
+    except BaseException as error:
+        deployment.usage_keys.delete(key_id)
+        if isinstance(error, AlreadyExists):
+            raise Refused(f"Workspace {workspace_id} exists.") from None
+        raise
+    return show_workspace(deployment, workspace_id)
+
+
+def show_workspace(deployment: Deployment, workspace_id: str) -> Record:
+    """Plan and every policy."""
+    item = _workspace(deployment, workspace_id)
+    return {
+        "workspaceId": workspace_id,
+        "plan": item["plan"],
+        "createdAt": item["createdAt"],
+        "policies": Policies.read(item).full(),
+    }
+
+
+def list_workspaces(deployment: Deployment) -> list[Record]:
+    """Every workspace."""
+    return [
+        show_workspace(deployment, workspace_id)
+        for workspace_id in deployment.access.workspace_ids()
+    ]
+
+
+def set_workspace(
+    deployment: Deployment,
+    workspace_id: str,
+    *,
+    plan: str | None = None,
+    change: Callable[[Policies], Policies] = lambda policies: policies,
+) -> Record:
+    """Another plan or other policies; effective once the authorizer's cached answers end."""
+    item = _workspace(deployment, workspace_id)
+    before = Policies.read(item)
+    policies = change(before)
+    _check(plan or item["plan"], policies)
+    deployment.access.set_workspace(workspace_id, plan=plan, policies=policies, before=before)
+    # Also when the plan stays: that repairs a move that was cut short. And until the key is where
+    # the record says: another operator may have changed the plan in the meantime.
+    moved_to = None
+    while (current := _workspace(deployment, workspace_id)["plan"]) != moved_to:
+        deployment.usage_keys.move(item["usageKeyId"], current)
+        moved_to = current
+    return show_workspace(deployment, workspace_id)
+
+
+def _workspace(deployment: Deployment, workspace_id: str) -> Record:
+    item = deployment.access.workspace(workspace_id, deadline=Deadline(20))
+    if item is None:
+        raise Refused(f"There is no workspace {workspace_id}.")
+    return item
+
+
+#: The least of the policies that are days, where it is not 1.
+_LEAST_DAYS = {
+    "quarantineDays": 0,
+    "codeReservationDays": 0,
+    "clickRetentionDays": MIN_CLICK_RETENTION_DAYS,
+}
+
+
+def _check(plan: str, policies: Policies) -> None:
+    if plan not in plans():
+        raise Refused(f"There is no plan {plan}: choose from {', '.join(plans())}.")
+    if faults := scheme_faults(policies.app_schemes):
+        raise Refused(f"appSchemes: {'; '.join(faults)}.")
+    for name, value in policies.full().items():
+        if isinstance(value, bool) or not isinstance(value, int):
+            continue
+        least = _LEAST_DAYS.get(name, 1)
+        if not least <= value <= MAX_DAYS:
+            raise Refused(f"{name} must be from {least} to {MAX_DAYS} days.")
+
+
+# -- installs -----------------------------------------------------------------------------
+
+
+def purge_installs(deployment: Deployment, workspace_id: str) -> Record:
+    """Delete what is kept of the installs of erased links. May be repeated."""
+    _workspace(deployment, workspace_id)
+    deadline = Deadline(PURGE_SECONDS)
+    purged = deployment.kept_installs.purge(workspace_id, deadline=deadline)
+    return {"workspaceId": workspace_id, "installsPurged": purged}
+
+
+# -- keys ---------------------------------------------------------------------------------
+
+
+def issue_key(
+    deployment: Deployment,
+    workspace_id: str,
+    *,
+    name: str,
+    scopes: Sequence[str],
+    user_id: str | None = None,
+    expires_at: str | None = None,
+) -> tuple[str, Record]:
+    """A new API key and what is known of it. This is the only time that the key is known."""
+    _workspace(deployment, workspace_id)
+    unknown = [scope for scope in scopes if scope not in SCOPES]
+    if unknown or not scopes:
+        named = ", ".join(map(repr, unknown))
+        raise Refused(f"A key needs scopes from {','.join(SCOPES)}; not: {named}.")
+    if len(set(scopes)) < len(scopes):
+        raise Refused("A key has each scope only once.")
+    if expires_at is not None and expires_at <= now_iso():
+        raise Refused(f"{expires_at} has passed.")
+    secret = generate_api_key()
+    record = deployment.access.put_key(
+        secret,
+        key_id=f"key-{secrets.token_hex(8)}",
+        workspace_id=workspace_id,
+        # In the order of the table.
+        scopes=[scope for scope in SCOPES if scope in scopes],
+        user_id=user_id or name,
+        name=name,
+        expires_at=expires_at,
+    )
+    return secret, _key_view(record)
+
+
+def list_keys(deployment: Deployment, workspace_id: str) -> list[Record]:
+    """Every key of a workspace, oldest first; never the secret, nor its hash."""
+    _workspace(deployment, workspace_id)
+    return [_key_view(record) for record in deployment.access.keys(workspace_id)]
+
+
+def rotate_key(
+    deployment: Deployment, workspace_id: str, key_id: str, *, grace_seconds: int
+) -> tuple[str, Record]:
+    """A new key with the same name, user, scopes and end; the old one works for the grace."""
+    old = _usable_key(deployment, workspace_id, key_id)
+    issued = issue_key(
+        deployment,
+        workspace_id,
+        name=old["name"],
+        scopes=old["scopes"],
+        user_id=old["userId"],
+        expires_at=old.get("expiresAt"),
+    )
+    if grace_seconds:
+        end = iso(time.time() + grace_seconds)
+        deployment.access.end_key(old, attribute="expiresAt", at=end)
+    else:
+        deployment.access.end_key(old, attribute="revokedAt", at=now_iso())
+    return issued
+
+
+def revoke_key(deployment: Deployment, workspace_id: str, key_id: str) -> Record:
+    """End a key; effective once the authorizer's cached answers end."""
+    record = _key_of(deployment, workspace_id, key_id)
+    deployment.access.end_key(record, attribute="revokedAt", at=now_iso())
+    return _key_view(_key_of(deployment, workspace_id, key_id))
+
+
+def _key_of(deployment: Deployment, workspace_id: str, key_id: str) -> Record:
+    try:
+        return deployment.access.key(workspace_id, key_id)
+    except Unknown:
+        raise Refused(f"Workspace {workspace_id} has no key {key_id}.") from None
+
+
+def _usable_key(deployment: Deployment, workspace_id: str, key_id: str) -> Record:
+    record = _key_of(deployment, workspace_id, key_id)
+    if state := _ended(record):
+        raise Refused(f"Key {key_id} is {state}.")
+    return record
+
+
+def _ended(record: Record) -> str | None:
+    if record.get("revokedAt"):
+        return "revoked"
+    if record.get("expiresAt") and record["expiresAt"] <= now_iso():
+        return "expired"
+    return None
+
+
+def _key_view(record: Record) -> Record:
+    return {
+        "keyId": record["keyId"],
+        "workspaceId": record["workspaceId"],
+        "name": record["name"],
+        "userId": record["userId"],
+        "scopes": list(record["scopes"]),
+        "state": _ended(record) or "active",
+        "createdAt": record["createdAt"],
+        "expiresAt": record.get("expiresAt"),
+        "revokedAt": record.get("revokedAt"),
+        "lastUsedAt": record.get("lastUsedAt"),
+    }
+
+
+# -- members ------------------------------------------------------------------------------
+
+
+def add_member(
+    deployment: Deployment, workspace_id: str, user: str, *, role: str, invite: bool = False
+) -> Record:
+    """Make a user of the pool a member, by e-mail address or id; also changes a member's role."""
+    _workspace(deployment, workspace_id)
+    if role not in ROLES:
+        raise Refused(f"There is no role {role}: choose from {', '.join(ROLES)}.")
+    found = deployment.users.invite(user) if invite else deployment.users.find(user)
+    if found is None:
+        raise Refused(f"The user pool has no user {user}. `--invite` creates one.")
+    try:
+        record = deployment.access.put_member(
+            found.id, workspace_id=workspace_id, role=role, email=found.email
+        )
+    except AlreadyExists:
+        raise Refused(f"{user} is a member of another workspace.") from None
+    except Unknown:
+        raise Refused(f"{user} was removed by another operator.") from None
+    return _member_view(record)
+
+
+def list_members(deployment: Deployment, workspace_id: str) -> list[Record]:
+    """The members of a workspace, oldest first."""
+    _workspace(deployment, workspace_id)
+    return [_member_view(record) for record in deployment.access.members(workspace_id)]
+
+
+def remove_member(deployment: Deployment, workspace_id: str, user: str) -> Record:
+    """End a membership, by e-mail address or id; effective as the revocation of a key is."""
+    _workspace(deployment, workspace_id)
+    for record in deployment.access.members(workspace_id):
+        if user in (record["userId"], record.get("email")):
+            deployment.access.remove_member(record["userId"], workspace_id=workspace_id)
+            return _member_view(record)
+    raise Refused(f"Workspace {workspace_id} has no member {user}.")
+
+
+def _member_view(record: Record) -> Record:
+    return {
+        "userId": record["userId"],
+        "workspaceId": record["workspaceId"],
+        "email": record.get("email"),
+        "role": record["role"],
+        "scopes": list(ROLES[record["role"]]),
+        "createdAt": record["createdAt"],
+    }

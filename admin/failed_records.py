@@ -1,0 +1,132 @@
+"""`python -m admin.failed_records`: what streams gave up, and how to do it after all.
+
+Lambda writes a batch that failed every time into the failures bucket, whole; the functions put
+records aside there that they cannot understand. `replay` hands each to its function again and
+removes what succeeded. It may be run twice: every record may come more than once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from admin.__main__ import client_maker, is_local, outputs_of
+from admin.commands import Refused
+
+#: Bytes of records in one call, of the 6 MB that it may have (Lambda quotas, "Invocation payload").
+EVENT_BYTES = 5_000_000
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 all done, 1 something is left."""
+    parser = argparse.ArgumentParser(prog="python -m admin.failed_records", description=__doc__)
+    parser.add_argument("command", choices=["list", "replay"])
+    parser.add_argument("--stage", default="local" if is_local() else "prod")
+    parser.add_argument("--prefix", default="", help="only objects whose key begins so")
+    given = parser.parse_args(arguments)
+    client = client_maker()
+    try:
+        bucket = outputs_of(f"Unlink-{given.stage}", client)["FailuresBucketName"]
+    except Refused as refused:
+        sys.stderr.write(f"{refused}\n")
+        return 1
+    if given.command == "list":
+        for key, failure in failures(client("s3"), bucket, given.prefix):
+            sys.stdout.write(f"{key}\t{len(records_of(failure))} records\t{function_of(failure)}\n")
+        return 0
+    left = 0
+    for key, problem in replay(client, bucket, given.prefix):
+        left += problem is not None
+        sys.stdout.write(f"{key}\t{problem or 'done'}\n")
+    return 1 if left else 0
+
+
+def failures(s3: Any, bucket: str, prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """(key, content) of everything in the bucket in the order of keys, {} for what is no record.
+
+    One at a time: each may have 6 MB.
+    """
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for entry in page.get("Contents", []):
+            body = s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
+            yield entry["Key"], _object_of(body)
+
+
+def replay(
+    client: Callable[[str], Any], bucket: str, prefix: str = ""
+) -> Iterator[tuple[str, str | None]]:
+    """Hand every failure to its function; (key, what is still wrong) of each, None when done.
+
+    Only what succeeded whole is removed from the bucket.
+    """
+    s3, functions = client("s3"), client("lambda")
+    for key, failure in failures(s3, bucket, prefix):
+        problem = _replay_one(functions, failure)
+        if problem is None:
+            s3.delete_object(Bucket=bucket, Key=key)
+        yield key, problem
+
+
+def _replay_one(functions: Any, failure: dict[str, Any]) -> str | None:
+    records, function = records_of(failure), function_of(failure)
+    if not records or not function:
+        return "it names no records or no function"
+    failed = 0
+    for event in _events(records):
+        try:
+            answer = functions.invoke(FunctionName=function, Payload=event)
+        except ClientError as error:
+            return f"{function} could not be called: {error}"
+        result = json.loads(answer["Payload"].read() or b"null") or {}
+        if answer.get("FunctionError"):
+            return f"{function} failed: {result.get('errorMessage', 'no message')}"
+        failed += len(result.get("batchItemFailures", []))
+    return f"{failed} of {len(records)} records failed" if failed else None
+
+
+def _events(records: Sequence[dict[str, Any]]) -> Iterator[bytes]:
+    """The records as events that a call can take: Lambda's own may have filled 6 MB already."""
+    waiting: list[bytes] = []
+    for record in records:
+        text = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
+        if waiting and sum(map(len, waiting)) + len(text) > EVENT_BYTES:
+            yield _event(waiting)
+            waiting = []
+        waiting.append(text)
+    yield _event(waiting)
+
+
+def _event(records: Sequence[bytes]) -> bytes:
+    return b'{"replayed":true,"Records":[' + b",".join(records) + b"]}"
+
+
+def records_of(failure: dict[str, Any]) -> list[dict[str, Any]]:
+    """The stream records of an invocation record (Lambda Developer Guide, "Retain discarded
+    records for a DynamoDB event source": in S3 it has the whole event as ``payload``)."""
+    payload = failure.get("payload")
+    if isinstance(payload, str):
+        payload = _object_of(payload)
+    records: list[dict[str, Any]] = (payload or {}).get("Records", [])
+    return records
+
+
+def function_of(failure: dict[str, Any]) -> str:
+    """The function that failed, by name or ARN."""
+    return str(failure.get("requestContext", {}).get("functionArn", ""))
+
+
+def _object_of(text: str | bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,1 +1,0 @@
-"""What operators do: workspaces, plans, policies, members and keys. `python -m administration`."""

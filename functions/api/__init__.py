@@ -1,0 +1,1 @@
+"""The HTTP edge: routes, requests, errors, rate limit, cursors, the OpenAPI document."""

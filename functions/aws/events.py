@@ -1,0 +1,56 @@
+"""The event bus: what other systems of a workspace's owner may react to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from functions.aws.client import backoff, call, in_parallel
+from functions.aws.codec import runs
+from functions.domain.clock import Deadline
+from functions.domain.errors import Unavailable
+
+#: Entries of one PutEvents call (API limit).
+EVENTS_BATCH = 10
+
+SOURCE = "unlink"
+
+
+class EventBus:
+    """An EventBridge bus. Events may come twice: each carries an id to tell."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self.name = name
+
+    def put(self, events: Sequence[tuple[str, dict[str, Any]]], *, deadline: Deadline) -> None:
+        """Send ``(detail type, detail)`` pairs, ten a call; raises ``Unavailable``."""
+        if events:
+            in_parallel(
+                lambda batch: self._put_batch(batch, deadline), list(runs(events, EVENTS_BATCH))
+            )
+
+    def _put_batch(self, events: Sequence[tuple[str, dict[str, Any]]], deadline: Deadline) -> None:
+        entries = [
+            {
+                "EventBusName": self.name,
+                "Source": SOURCE,
+                "DetailType": kind,
+                "Detail": json.dumps(detail, separators=(",", ":")),
+            }
+            for kind, detail in events
+        ]
+        attempt = 0
+        while True:
+            answer = call(self._client.put_events, deadline=deadline, Entries=entries)
+            entries = [
+                entry
+                for entry, result in zip(entries, answer["Entries"], strict=True)
+                if "ErrorCode" in result
+            ]
+            if not entries:
+                return
+            attempt += 1
+            if not backoff(attempt, deadline):
+                raise Unavailable

@@ -1,0 +1,49 @@
+"""Buckets: what all of them have in common, which is how their objects go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from functions.aws.client import RETRYABLE, backoff, call
+from functions.domain.clock import Deadline
+from functions.domain.errors import InternalError, Unavailable
+
+#: Keys of one DeleteObjects call (API limit).
+DELETE_BATCH = 1_000
+
+#: Error codes of single keys after which the same key may succeed
+#: (Amazon S3 API reference, "Error responses").
+_RETRYABLE = RETRYABLE | {"InternalError"}
+
+
+class Bucket:
+    """Objects by their keys."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self.name = name
+
+    def remove(self, keys: Sequence[str], *, deadline: Deadline) -> None:
+        """Delete these objects, 1,000 a call; one that is not there counts as deleted.
+
+        Raises ``Unavailable`` or ``InternalError`` when some object may still be there.
+        """
+        waiting = list(keys)
+        attempt = 0
+        while waiting:
+            batch, waiting = waiting[:DELETE_BATCH], waiting[DELETE_BATCH:]
+            answer = call(
+                self._client.delete_objects,
+                deadline=deadline,
+                Bucket=self.name,
+                Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True},
+            )
+            errors = answer.get("Errors", [])
+            if refused := [each for each in errors if each.get("Code") not in _RETRYABLE]:
+                raise InternalError(f"S3 refused to delete an object: {refused[0].get('Code')}")
+            if errors:
+                waiting += [each["Key"] for each in errors]
+                attempt += 1
+                if not backoff(attempt, deadline):
+                    raise Unavailable

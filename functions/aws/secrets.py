@@ -1,0 +1,15 @@
+"""Secrets Manager: the keys of signed cursors and tokens, and of the hashes of visitors."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from functions.aws.client import call, client
+from functions.domain.clock import Deadline
+
+
+@cache
+def secret(arn: str) -> bytes:
+    """The secret's value, read once per process and only when something must be signed."""
+    answer = call(client("secretsmanager").get_secret_value, deadline=Deadline(5), SecretId=arn)
+    return bytes(answer["SecretString"].encode())

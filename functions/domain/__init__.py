@@ -1,0 +1,1 @@
+"""Rules and values that need no I/O."""

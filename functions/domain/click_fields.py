@@ -1,0 +1,172 @@
+"""The values that a click keeps of its request: parsed, checked and bounded in bytes.
+
+Headers come from anybody. What an export holds of them must not break a terminal, a spreadsheet
+or an item's size: text has no control characters, does not start as a formula, and is cut at a
+number of bytes; addresses and places are parsed and dropped when they are not what they should be.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import re
+from collections.abc import Mapping
+from urllib.parse import quote, urlsplit
+
+#: Longest values, in bytes of UTF-8: a user agent or referrer, a city, a campaign parameter.
+MAX_USER_AGENT = 500
+MAX_REFERRER = 500
+MAX_CITY = 100
+MAX_CAMPAIGN = 400
+
+#: The longest of them.
+MAX_STORED = 500
+
+#: The header by which the function knows that CloudFront sent a request (``infra/cdn.py``).
+ORIGIN_HEADER = "x-unlink-origin"
+
+#: Controls (C0, C1), line and paragraph separators, bidirectional overrides, lone surrogates.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+#: What a spreadsheet takes for the start of a formula (OWASP, "CSV Injection").
+_FORMULA = "=+-@ \t"
+
+_HOST = re.compile(r"[a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\]")
+_APP = re.compile(r"[A-Za-z0-9._]{1,200}")
+
+#: The part of an ISO 3166-2 code after the country: one to three letters or digits.
+_SUBDIVISION = re.compile(r"[A-Z0-9]{1,3}")
+
+#: ISO 3166-1 alpha-2, and XK, which geolocation databases use for Kosovo (a user-assigned code).
+_COUNTRY_CODES = (
+    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ"
+    " BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM"
+    " DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS"
+    " GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN"
+    " KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ"
+    " MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM"
+    " PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV"
+    " SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI"
+    " VN VU WF WS XK YE YT ZA ZM ZW"
+)
+COUNTRIES = frozenset(_COUNTRY_CODES.split())
+
+
+def clean_text(value: str | None, maximum: int) -> str | None:
+    """``value`` without unsafe characters or a formula's start, at most ``most`` bytes of UTF-8.
+
+    None when nothing is left.
+    """
+    if not value:
+        return None
+    # No need to look at more: each character is at least one byte.
+    text = _UNSAFE.sub("", value[: 2 * maximum]).lstrip(_FORMULA).rstrip()
+    if len(encoded := text.encode()) > maximum:
+        text = encoded[:maximum].decode(errors="ignore")
+    return text or None
+
+
+def clean_stored(value: str | None) -> str | None:
+    """As :func:`clean_text`, for a value that was recorded before values were cleaned.
+
+    Almost all are clean, and are found so at little cost: an export has millions.
+    """
+    if not value or (
+        value[0] not in _FORMULA and value.isprintable() and len(value.encode()) <= MAX_STORED
+    ):
+        return value
+    return clean_text(value, MAX_STORED)
+
+
+def referrer_of(value: str | None) -> str | None:
+    """Origin and path of a ``Referer``; None when it is no address of a page or an app.
+
+    Without credentials, query and fragment, which may hold tokens.
+    """
+    if not value:
+        return None
+    try:
+        parts = urlsplit(value[: 8 * MAX_REFERRER])
+        scheme, host, port = parts.scheme, parts.hostname, parts.port
+    except ValueError:
+        return None
+    if scheme == "android-app":
+        # The package of an app: android-app://com.google.android.gm/
+        return f"{scheme}://{parts.netloc}/" if _APP.fullmatch(parts.netloc) else None
+    if scheme not in ("http", "https") or not host:
+        return None
+    if not host.isascii():
+        return None
+    name = f"[{host}]" if ":" in host else host
+    if _HOST.fullmatch(name) is None:
+        return None
+    origin = f"{scheme}://{name}" if port is None else f"{scheme}://{name}:{port}"
+    path = quote(parts.path or "/", safe="/%!$&'()*+,;=:@", errors="replace")
+    return f"{origin}{path}"[:MAX_REFERRER]
+
+
+def from_distribution(headers: Mapping[str, str], secret: str) -> bool:
+    """Whether CloudFront sent this request: it carries the secret that only both know.
+
+    ``secret`` is empty when the stack has no distribution: then nobody's word is taken.
+    """
+    given = headers.get(ORIGIN_HEADER, "")
+    return bool(secret) and hmac.compare_digest(given.encode(errors="replace"), secret.encode())
+
+
+def address_of(headers: Mapping[str, str], source_ip: str | None, *, trusted: bool) -> str | None:
+    """The visitor's IP address in its canonical form; None when it is none.
+
+    From ``CloudFront-Viewer-Address`` (``address:port``, IPv6 without brackets) when the request is
+    ``trusted`` to come from CloudFront, else the address that the gateway saw.
+    """
+    if trusted:
+        address, _, port = headers.get("cloudfront-viewer-address", "").rpartition(":")
+        if port.isdigit() and (parsed := _address(address.strip("[]"))) is not None:
+            return parsed
+    return _address(source_ip)
+
+
+def place_of(headers: Mapping[str, str], *, trusted: bool) -> dict[str, str | None]:
+    """Country, region, city and time zone from CloudFront's viewer headers (lower-case names).
+
+    CloudFront adds them when a distribution stands in front of the API and its origin request
+    policy asks for them (Developer Guide, "Add CloudFront request headers"). Anybody can send such
+    headers, so all four are None unless the request is ``trusted`` to come from CloudFront. A
+    region is its whole ISO 3166-2 code.
+    """
+    if not trusted:
+        return {"countryCode": None, "region": None, "city": None, "timezone": None}
+    country = headers.get("cloudfront-viewer-country", "")
+    subdivision = headers.get("cloudfront-viewer-country-region", "")
+    known = country in COUNTRIES
+    return {
+        "countryCode": country if known else None,
+        "region": f"{country}-{subdivision}"
+        if known and _SUBDIVISION.fullmatch(subdivision)
+        else None,
+        "city": clean_text(headers.get("cloudfront-viewer-city"), MAX_CITY),
+        "timezone": _zone(headers.get("cloudfront-viewer-time-zone", "")),
+    }
+
+
+def _address(value: str | None) -> str | None:
+    # The zone of a scoped IPv6 address may be any text.
+    if not value or "%" in value:
+        return None
+    try:
+        address = ipaddress.ip_address(value)
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(address)
+
+
+def _zone(value: str) -> str | None:
+    if not value:
+        return None
+    # Imported here: without a distribution no request needs the list.
+    from functions.domain.time_zones import ZONES
+
+    return value if value in ZONES else None

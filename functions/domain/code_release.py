@@ -1,0 +1,81 @@
+"""What happens to the short code of an erased link, by the policies of its workspace.
+
+A code is free at once for the workspace whose link it was. Printed links still carry it, so for
+other workspaces it stays reserved for a time (``codeReservationDays``). A quarantine
+(``quarantineDays``) keeps it from everybody. What is left of the code's item says only that:
+
+- ``reservedFor``: the workspace that may use the code again;
+- ``quarantinedUntil``: Unix seconds before which nobody may, the workspace itself included;
+- ``ttl``: Unix seconds after which the code is free for all, and DynamoDB removes the item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from functions.domain.policies import Policies
+
+_DAY = 86_400
+
+#: The attributes of an item that a released code may have left behind.
+ATTRIBUTES = ("pk", "ttl", "reservedFor", "quarantinedUntil")
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRelease:
+    """Until when (Unix seconds) a released code is kept, and from whom; None is not at all."""
+
+    workspace_id: str
+    reserved_until: int | None = None
+    quarantined_until: int | None = None
+
+    @classmethod
+    def by(cls, policies: Policies, workspace_id: str, at: float) -> CodeRelease | None:
+        """The release at the moment ``at``; None when the code is free for everybody at once."""
+        reserved, quarantined = policies.code_reservation_days, policies.quarantine_days
+        if not reserved and not quarantined:
+            return None
+        return cls(
+            workspace_id,
+            int(at) + reserved * _DAY if reserved else None,
+            int(at) + quarantined * _DAY if quarantined else None,
+        )
+
+    def left(self) -> dict[str, str | int]:
+        """The attributes of the item that keeps the code."""
+        reserved, quarantined = self.reserved_until or 0, self.quarantined_until or 0
+        kept: dict[str, str | int] = {"ttl": max(reserved, quarantined)}
+        if reserved > quarantined:
+            kept["reservedFor"] = self.workspace_id
+            if quarantined:
+                kept["quarantinedUntil"] = quarantined
+        return kept
+
+
+#: A code is free while no item holds it, when what is left of it is over (its removal may lag), and
+#: for the workspace that it is reserved for. Of two racing creates one must lose.
+IS_FREE = (
+    "attribute_not_exists(pk) OR #ttl<:now OR (reservedFor=:workspace"
+    " AND (attribute_not_exists(quarantinedUntil) OR quarantinedUntil<:now))"
+)
+
+
+def is_free_parameters(workspace_id: str, now: float) -> dict[str, Any]:
+    """The names and values of :data:`IS_FREE`."""
+    return {
+        "ExpressionAttributeNames": {"#ttl": "ttl"},
+        "ExpressionAttributeValues": {
+            ":now": {"N": str(int(now))},
+            ":workspace": {"S": workspace_id},
+        },
+    }
+
+
+def is_free(item: Mapping[str, Any], workspace_id: str, now: float) -> bool:
+    """:data:`IS_FREE` of an item that was read (in DynamoDB's JSON)."""
+    if "ttl" in item and int(item["ttl"]["N"]) < int(now):
+        return True
+    own = item.get("reservedFor", {}).get("S") == workspace_id
+    return own and int(item.get("quarantinedUntil", {"N": "0"})["N"]) < int(now)

@@ -1,0 +1,332 @@
+"""Every error that a caller can see, and its two spellings.
+
+The tree::
+
+    UnlinkError                     status, English and Arabic text, members beside the error
+    ├── InvalidRequest         400  not JSON, wrong shape, a field out of range
+    │   └── InvalidIds         400  names the ids: invalidIds, unknownIds
+    ├── Unauthenticated        401  the gateway's body: its cached answer outlived the credential
+    ├── MissingScopes          403  missingScopes
+    ├── NotFound               404
+    │   ├── LinkNotFound       404  exactly LinkForty's body
+    │   └── DeletionNotFound   404
+    ├── Conflict               409
+    │   ├── ShortCodeTaken     409
+    │   ├── SelectionChanged   409  other links match than the confirmed ones
+    │   ├── DeletionOpen       409  a restore has to wait for its end
+    │   └── StillRunning       409  the request of this Idempotency-Key has no answer yet
+    ├── MethodNotAllowed       405  names the methods that the route has in Allow
+    ├── BodyTooLarge           413
+    ├── KeyReused              422  same Idempotency-Key, other body
+    ├── RateLimited            429  retryAfter
+    ├── LimitReached           429  a limit of the workspace's plan; limit, retryAfter
+    ├── InternalError          500
+    └── Unavailable            503  the stores did not answer in time; retryAfter
+
+``DELETE /api/links`` and ``/api/deletions…`` answer in Hoko's dialect, every other route in
+LinkForty's; members stand beside the error in both, never instead of it.
+"""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+#: How many offending ids an error names; a count goes with them. Also the longest id that it names
+#: whole, in characters.
+NAMED_IDS = 100
+
+#: Characters of an error's sentences. What they echo of a request is shortened before; this bounds
+#: what was overlooked, because Lambda drops an answer of more than 6 MB.
+MAX_SENTENCE = 500
+
+
+#: Two statuses that Python calls by older names before 3.13 (RFC 9110, sections 15.5.14, 15.5.21).
+_PHRASES = {413: "Content Too Large", 422: "Unprocessable Content"}
+
+
+def phrase_of(status: int) -> str:
+    """A status in words, as RFC 9110 has it, whatever Python this is."""
+    return _PHRASES.get(status) or HTTPStatus(status).phrase
+
+
+class UnlinkError(Exception):
+    """Base of all errors with an answer.
+
+    ``english`` and ``arabic`` are Hoko's pair, ``message`` is LinkForty's sentence (the English
+    one unless it says more). ``deletion_id`` names the deletion that exists all the same: one that
+    was accepted will complete, whatever its first worker met.
+    """
+
+    deletion_id: str | None = None
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    english = "Internal server error"
+    arabic = "خطأ داخلي في الخادم"
+
+    def __init__(self, message: str | None = None, **members: Any) -> None:
+        self.message = shortened(message or self.english, MAX_SENTENCE)
+        self.members = {key: _bounded(value) for key, value in members.items() if value is not None}
+        super().__init__(self.message)
+
+    def headers(self) -> dict[str, str]:
+        """Headers that belong to this error."""
+        return {}
+
+    def to_hoko(self) -> dict[str, Any]:
+        """``{"error":{"en","ar"}, …members}``; what LinkForty would call message is a detail."""
+        body: dict[str, Any] = {"error": {"en": self.english, "ar": self.arabic}}
+        if self.message != self.english:
+            body["details"] = [self.message]
+        return body | self.members
+
+    def to_linkforty(self) -> dict[str, Any]:
+        """``{"statusCode","error","message", …members}``."""
+        return {
+            "statusCode": int(self.status),
+            "error": phrase_of(self.status),
+            "message": self.message,
+        } | self.members
+
+
+class InvalidRequest(UnlinkError):
+    """The request is not what the route takes; nothing was changed."""
+
+    status = HTTPStatus.BAD_REQUEST
+    english = "Invalid request"
+    arabic = "طلب غير صالح"
+
+
+class InvalidIds(InvalidRequest):
+    """Some ids are malformed or not live links of the workspace: the first 100, and how many."""
+
+    def __init__(
+        self, message: str | None = None, *, invalid: list[str], unknown: list[str]
+    ) -> None:
+        members: dict[str, Any] = {}
+        if invalid:
+            members |= {"invalidIds": invalid[:NAMED_IDS], "invalidCount": len(invalid)}
+        if unknown:
+            members |= {"unknownIds": unknown[:NAMED_IDS], "unknownCount": len(unknown)}
+        super().__init__(message, **members)
+
+
+class Unauthenticated(UnlinkError):
+    """The credential has ended since the gateway's cached answer; the gateway's own body.
+
+    API Gateway renames its header to ``x-amzn-Remapped-WWW-Authenticate``, in answers of functions
+    only.
+    """
+
+    status = HTTPStatus.UNAUTHORIZED
+    english = "Invalid API key"
+    arabic = "مفتاح API غير صالح"
+
+    def __init__(self) -> None:
+        super().__init__("Authentication required")
+
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": "Bearer"}
+
+    def to_hoko(self) -> dict[str, Any]:
+        return {
+            "statusCode": int(self.status),
+            "error": {"en": self.english, "ar": self.arabic},
+            "message": self.message,
+        }
+
+    to_linkforty = to_hoko
+
+
+class MissingScopes(UnlinkError):
+    """The caller is known but its key lacks these scopes, exactly."""
+
+    status = HTTPStatus.FORBIDDEN
+    english = "Missing required scopes"
+    arabic = "الصلاحيات المطلوبة مفقودة"
+
+    def __init__(self, missing: list[str]) -> None:
+        super().__init__(missingScopes=missing)
+
+
+class NotFound(UnlinkError):
+    """No such thing in the caller's workspace; a foreign one is indistinguishable from none."""
+
+    status = HTTPStatus.NOT_FOUND
+    english = "Not found"
+    arabic = "غير موجود"
+
+
+class LinkNotFound(NotFound):
+    """The link is unknown, foreign, soft-deleted or erased: one answer for all four."""
+
+    english = "Link not found"
+    arabic = "الرابط غير موجود"
+
+
+class DeletionNotFound(NotFound):
+    """No deletion of this id in the caller's workspace."""
+
+    english = "Deletion not found"
+    arabic = "عملية الحذف غير موجودة"
+
+
+class Conflict(UnlinkError):
+    """The state of things forbids it now."""
+
+    status = HTTPStatus.CONFLICT
+    english = "Conflict"
+    arabic = "تعارض"
+
+
+class ShortCodeTaken(Conflict):
+    """The short code belongs to another link; it is never silently replaced."""
+
+    english = "Short code is already in use"
+    arabic = "الرمز المختصر مستخدم بالفعل"
+
+    def __init__(self, codes: list[str]) -> None:
+        super().__init__(takenCodes=codes[:NAMED_IDS])
+
+
+class DeletionOpen(Conflict):
+    """The deletion is still being worked on: what it takes cannot be given back yet."""
+
+    english = "The deletion is not complete yet"
+    arabic = "عملية الحذف لم تكتمل بعد"
+
+
+class StillRunning(Conflict):
+    """The request with this Idempotency-Key is still being worked on."""
+
+    english = "A request with this Idempotency-Key is still running"
+    arabic = "لا يزال طلب بهذا المفتاح قيد التنفيذ"
+
+    def __init__(self, deletion_id: str | None = None) -> None:
+        super().__init__()
+        self.deletion_id = deletion_id
+
+
+class SelectionChanged(Conflict):
+    """The links that match are not the ones that the confirmation token stands for."""
+
+    english = "The matching links have changed since the dry run"
+    arabic = "تغيرت الروابط المطابقة منذ التجربة"
+
+
+class MethodNotAllowed(UnlinkError):
+    """The route exists and has other methods."""
+
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    english = "Method not allowed"
+    arabic = "الطريقة غير مسموح بها"
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        super().__init__()
+        self.allowed = allowed
+
+    def headers(self) -> dict[str, str]:
+        return {"Allow": ", ".join(self.allowed)}
+
+
+class BodyTooLarge(UnlinkError):
+    """The body is larger than the route takes."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    english = "Request body too large"
+    arabic = "حجم الطلب كبير جدًا"
+
+
+class KeyReused(UnlinkError):
+    """The Idempotency-Key was used before, with another body."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    english = "Idempotency-Key was used with a different request"
+    arabic = "استُخدم المفتاح مع طلب مختلف"
+
+
+class RateLimited(UnlinkError):
+    """The key's minute window is full.
+
+    ``retry_after`` is the seconds really left in it, ``reset`` its end in Unix seconds.
+    """
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    english = "Rate limit exceeded"
+    arabic = "تم تجاوز حد المعدل"
+
+    def __init__(self, retry_after: int, *, reset: int) -> None:
+        super().__init__(retryAfter=retry_after)
+        self.retry_after = retry_after
+        self.reset = reset
+
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after)}
+
+    def to_linkforty(self) -> dict[str, Any]:
+        sentence = f"Rate limit exceeded. Try again in {self.retry_after} seconds."
+        return super().to_linkforty() | {"message": sentence}
+
+
+class LimitReached(UnlinkError):
+    """The workspace has used up what its plan allows for now.
+
+    ``limit`` is the plan's number, ``retry_after`` the seconds after which to try again.
+    """
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    english = "Limit reached"
+    arabic = "تم بلوغ الحد"
+
+    def __init__(self, message: str, *, limit: int, retry_after: int) -> None:
+        super().__init__(message, limit=limit, retryAfter=retry_after)
+        self.retry_after = retry_after
+
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after)}
+
+
+class InternalError(UnlinkError):
+    """Something that should not happen; the log has the story, the answer has the request id."""
+
+
+class Unavailable(UnlinkError):
+    """A store did not answer in time, after retries. What was accepted will still be done."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    english = "Service temporarily unavailable"
+    arabic = "الخدمة غير متاحة مؤقتًا"
+
+    def __init__(self, message: str | None = None, **members: Any) -> None:
+        super().__init__(message, retryAfter=5, **members)
+
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": "5"}
+
+
+def as_text(value: object) -> str:
+    """How an error names an offending id: as given when it is short text, else shortened JSON."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return shortened(text)
+
+
+def shortened(text: str, maximum: int = NAMED_IDS) -> str:
+    """At most ``most`` characters of a text, and an ellipsis for the rest.
+
+    Fewer when many are control characters, each of which takes seven bytes of JSON in JSON: a text
+    takes at most four bytes a character in an answer.
+    """
+    short = text[:maximum]
+    if len(json.dumps(json.dumps(short, ensure_ascii=False), ensure_ascii=False)) > 4 * maximum + 8:
+        short = short[: maximum * 4 // 7]
+    return short if len(short) == len(text) else short + "…"
+
+
+def _bounded(value: Any) -> Any:
+    """A member of an error with its lists and texts cut to what an answer can hold."""
+    if isinstance(value, str):
+        return shortened(value, MAX_SENTENCE)
+    if isinstance(value, list):
+        return [_bounded(each) for each in value[:NAMED_IDS]]
+    return value

@@ -1,0 +1,119 @@
+"""What a workspace has decided about its deletes; the defaults are those of a new workspace.
+
+Stored on the workspace's item in ``access`` by these names, handed to the functions as text in
+the authorizer's context, and copied into a deletion's header, because the functions that finish
+a deletion have no right to read ``access``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from functions.domain.click_retention import (
+    CLICK_RETENTION,
+    DEFAULT_CLICK_RETENTION_DAYS,
+    click_retention_of,
+)
+
+#: Printed links outlive their erasure: for this long no stranger may get their codes.
+DEFAULT_CODE_RESERVATION_DAYS = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """Days are whole; None means never.
+
+    ``retention_days``: after how long a soft-deleted link is erased. ``purge_expired_after_days``:
+    after how long an expired link is. ``quarantine_days``: how long the short code of an erased
+    link stays taken. ``code_reservation_days``: how long other workspaces may not use it.
+    ``cascade_installs``: whether installs go with their link or stay as platform and day.
+    ``link_events``: whether events are also sent for each link. ``app_schemes``: the schemes that
+    ``iosUrl`` and ``androidUrl`` may have besides http and https. ``click_retention_days``: after
+    how long a click is removed; its day's counts stay.
+    """
+
+    retention_days: int | None = None
+    purge_expired_after_days: int | None = None
+    quarantine_days: int = 0
+    code_reservation_days: int = DEFAULT_CODE_RESERVATION_DAYS
+    cascade_installs: bool = False
+    link_events: bool = False
+    app_schemes: tuple[str, ...] = ()
+    click_retention_days: int | None = DEFAULT_CLICK_RETENTION_DAYS
+
+    @classmethod
+    def read(cls, record: Mapping[str, Any]) -> Policies:
+        """From an item, an authorizer's context or a header: camelCase names, numbers or text."""
+        given = {name: record.get(camel) for name, camel in NAMES.items()}
+        return cls(
+            retention_days=_days(given["retention_days"]),
+            purge_expired_after_days=_days(given["purge_expired_after_days"]),
+            quarantine_days=_days(given["quarantine_days"]) or 0,
+            cascade_installs=_flag(given["cascade_installs"]),
+            link_events=_flag(given["link_events"]),
+            app_schemes=tuple(str(given["app_schemes"] or "").split()),
+            click_retention_days=click_retention_of(record),
+            code_reservation_days=(
+                DEFAULT_CODE_RESERVATION_DAYS
+                if (reserved := _days(given["code_reservation_days"])) is None
+                else reserved
+            ),
+        )
+
+    def record(self) -> dict[str, int | bool]:
+        """What differs from the defaults, by camelCase name: what a deletion has to know."""
+        return {
+            camel: getattr(self, name)
+            for name, camel in NAMES.items()
+            if name not in _NOT_FOR_DELETIONS and getattr(self, name) != getattr(_DEFAULTS, name)
+        }
+
+    def stored(self) -> dict[str, int | bool | str]:
+        """As :meth:`record`, with the policies that no deletion needs: for the workspace's item."""
+        schemes = {NAMES["app_schemes"]: " ".join(self.app_schemes)} if self.app_schemes else {}
+        days = self.click_retention_days
+        kept = {} if days == DEFAULT_CLICK_RETENTION_DAYS else {CLICK_RETENTION: days or 0}
+        return self.record() | schemes | kept
+
+    def of_a_purge(self, expires_at: str | None) -> dict[str, Any]:
+        """The attributes by which a live link is erased some days after it expires.
+
+        ``ttl`` is when DynamoDB may remove it (Unix seconds), ``policies`` what the erasure that
+        follows must know: its functions may not read ``access``. None for an attribute that the
+        link is not to have. Every write that sets ``expiresAt`` or makes a link live needs both.
+        """
+        days = self.purge_expired_after_days
+        if expires_at is None or days is None:
+            return {"ttl": None, "policies": None}
+        expiry = int(datetime.fromisoformat(expires_at).timestamp())
+        return {"ttl": expiry + days * 86_400, "policies": self.record()}
+
+    def full(self) -> dict[str, int | bool | list[str] | None]:
+        """Every policy by camelCase name."""
+        found = {camel: getattr(self, name) for name, camel in NAMES.items()}
+        return found | {NAMES["app_schemes"]: list(self.app_schemes)}
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+#: Attribute name -> the name under which it is stored and shown.
+NAMES = {field.name: _camel(field.name) for field in fields(Policies)}
+
+_DEFAULTS = Policies()
+
+#: What the functions that finish a deletion need not know.
+_NOT_FOR_DELETIONS = ("app_schemes", "click_retention_days")
+
+
+def _days(value: Any) -> int | None:
+    return None if value is None or value == "" else int(value)
+
+
+def _flag(value: Any) -> bool:
+    return value is True or str(value).lower() == "true"

@@ -1,0 +1,39 @@
+"""Query parameters: which a route takes, and numbers in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from functions.domain.errors import InvalidRequest, shortened
+
+#: int() of more digits would be work for a caller's joke, and of thousands it raises.
+_DIGITS = re.compile(r"[0-9]{1,9}")
+
+
+def parameters_of(event: Mapping[str, Any], known: Collection[str]) -> dict[str, str]:
+    """The query parameters of a gateway event, if each is known and given once.
+
+    One that is passed over in silence would have a misspelt ``dryRun`` delete, and a filter given
+    twice find more than it says. Raises ``InvalidRequest`` that names it.
+    """
+    given: dict[str, str] = event.get("queryStringParameters") or {}
+    if unknown := given.keys() - set(known):
+        raise InvalidRequest(f"Unknown parameter: {shortened(min(unknown))}")
+    # The gateway's plain mapping has only the last value of each.
+    every: dict[str, list[str]] = event.get("multiValueQueryStringParameters") or {}
+    if repeated := [name for name, values in every.items() if len(values) > 1]:
+        raise InvalidRequest(f"Parameter given more than once: {shortened(min(repeated))}")
+    return given
+
+
+def parse_int_param(
+    text: str | None, name: str, *, default: int, maximum: int, least: int = 1
+) -> int:
+    """A query parameter from ``least`` to ``most``; raises ``InvalidRequest``."""
+    if text is None:
+        return default
+    if not _DIGITS.fullmatch(text) or not least <= int(text) <= maximum:
+        raise InvalidRequest(f"{name} must be a whole number from {least} to {maximum}")
+    return int(text)

@@ -1,0 +1,99 @@
+"""What a visit's user agent tells of the visitor: device, platform, or that it is a program."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ua_parser import Parser
+
+#: User agents whose description this process remembers.
+REMEMBERED = 2_000
+
+_PLATFORMS = {
+    "iOS": "iOS",
+    "Android": "Android",
+    "Windows": "Windows",
+    "Mac OS X": "macOS",
+    "Linux": "Linux",
+    "Ubuntu": "Linux",
+    "Debian": "Linux",
+    "Fedora": "Linux",
+    "Chrome OS": "ChromeOS",
+}
+_DESKTOPS = frozenset({"Windows", "macOS", "Linux", "ChromeOS"})
+
+
+#: What browsers of iOS and iPadOS still say when they ask for desktop pages as a Mac: their own
+#: names (Firefox, Chrome, Edge, Opera, the Google app), apps' web views, and ``Mobile/``, which no
+#: Mac says. Safari itself says nothing of the kind: an iPad's is taken for a Mac.
+_IOS_AS_MAC = re.compile(
+    r"FxiOS/|CriOS/|EdgiOS/|OPiOS/|OPT/|GSA/|\bMobile/|FBAN/FBIOS|FBDV/i|\biP(?:hone|ad|od)\b"
+)
+
+#: The same of Android as desktop Linux: browsers that exist on Android alone, and its web view.
+_ANDROID_AS_LINUX = re.compile(
+    r"EdgA/|SamsungBrowser/|MiuiBrowser/|UCBrowser/|HuaweiBrowser/|HeyTapBrowser/|VivoBrowser/"
+    r"|Version/4\.0 Chrome/|\bAndroid\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """``platform``: iOS, Android, Windows, macOS, Linux, ChromeOS, other; ``device_type``:
+    mobile, tablet, desktop, other; bots have ``other`` for both unless they claim one."""
+
+    platform: str
+    device_type: str
+    is_bot: bool
+
+
+@lru_cache(REMEMBERED)
+def describe(user_agent: str) -> Visitor:
+    """What sent this ``User-Agent``; nothing but a program sends none.
+
+    The operating system is ua-parser's (the uap-core patterns), imported here because its patterns
+    cost more than the rest of the redirect, and a refused code needs none. A phone or tablet that
+    asks for desktop pages says that it is a Mac or runs Linux; what gives it away is looked for
+    first.
+    """
+    if not user_agent:
+        return Visitor("other", "other", is_bot=True)
+    # Imported here: a refused code needs no patterns.
+    from functions.domain.bots import is_program
+
+    bot = is_program(user_agent)
+    if "Macintosh" in user_agent and _IOS_AS_MAC.search(user_agent):
+        # iPads ask for desktop pages by default, phones only when told to.
+        phone = "iPhone" in user_agent
+        return Visitor("iOS", "mobile" if phone else "tablet", bot)
+    found = _os_parser().parse_os(user_agent)
+    platform = _PLATFORMS.get(found.family, "other") if found else "other"
+    if platform == "Linux" and "X11" in user_agent and _ANDROID_AS_LINUX.search(user_agent):
+        return Visitor("Android", _device_type("Android", user_agent), bot)
+    return Visitor(platform, _device_type(platform, user_agent), bot)
+
+
+def _device_type(platform: str, user_agent: str) -> str:
+    if platform == "iOS":
+        return "tablet" if "iPad" in user_agent else "mobile"
+    if platform == "Android":
+        # Google's advice to makers of tablets: no "Mobile" in the user agent.
+        return "mobile" if "Mobile" in user_agent else "tablet"
+    if platform in _DESKTOPS:
+        return "desktop"
+    return "mobile" if "Mobile" in user_agent else "other"
+
+
+@cache
+def _os_parser() -> Parser:
+    from ua_parser import Parser
+    from ua_parser.basic import Resolver
+    from ua_parser.loaders import load_lazy_builtins
+
+    # Only the patterns of operating systems, compiled when first tried.
+    _, systems, _ = load_lazy_builtins()
+    return Parser(Resolver(([], systems, [])))

@@ -1,0 +1,1 @@
+"""One module per Lambda function: parse, call one service, respond."""

@@ -1,0 +1,43 @@
+"""Counts clicks, from the stream of the clicks table. Any of them may come twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from functions.aws.client import client
+from functions.aws.secrets import secret
+from functions.config import setting
+from functions.domain.clock import Deadline
+from functions.repositories.failed_records import FailuresBucket
+from functions.repositories.rollups import RollupsTable
+from functions.services.click_aggregation import tally
+
+#: What is kept of the invocation's time for the answer, in seconds.
+RESERVED_SECONDS = 5.0
+
+log = Logger()
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """A batch of the stream; answers ``batchItemFailures`` with the first record to try again.
+
+    Lambda goes on from the lowest number (Developer Guide, "Configuring partial batch response
+    with DynamoDB and Lambda"), so what comes after it is delivered again, counted or not.
+    """
+    failed = tally(
+        event["Records"],
+        rollups=RollupsTable(
+            client("dynamodb"), clicks=setting("CLICKS_TABLE"), links=setting("LINKS_TABLE")
+        ),
+        failures=None
+        if event.get("replayed")
+        else FailuresBucket(
+            client("s3"), setting("FAILURES_BUCKET"), function=context.invoked_function_arn
+        ),
+        visitor_secret=secret(setting("VISITOR_SECRET_ARN")),
+        deadline=Deadline(context.get_remaining_time_in_millis() / 1000 - RESERVED_SECONDS),
+    )
+    log.info("tally", extra={"clicks": len(event["Records"]), "failed": len(failed)})
+    return {"batchItemFailures": [{"itemIdentifier": number} for number in failed[:1]]}

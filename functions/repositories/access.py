@@ -1,0 +1,421 @@
+"""The ``access`` table: API keys, members, workspaces and their policies, rate windows.
+
+Items (``pk``, ``sk``):
+
+- key: ``KEY#{sha256}``, ``KEY`` → ``keyId, workspaceId, userId, scopes, name, createdAt,
+  expiresAt, revokedAt, lastUsedAt``. The secret itself is never stored.
+- member: ``USER#{userId}``, ``MEMBER`` → ``workspaceId, userId, role, email, createdAt``. The key
+  is the user's alone, so a user is a member of one workspace at most.
+- workspace: ``WS#{workspaceId}``, ``WORKSPACE`` → ``plan, usageKey, usageKeyId`` and policies.
+  Its keys and members are listed as ``WS#{workspaceId}``, ``KEY#{keyId}`` → ``hash`` and
+  ``MEMBER#{userId}``; it is itself listed as ``WORKSPACES``, ``{workspaceId}``.
+- rate window: ``RATE#{identity}#{minute}``, ``RATE`` → ``requests``, removed by TTL.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from functions.aws.client import (
+    ConditionFailed,
+    TransactionCancelled,
+    batch_get,
+    call,
+    query,
+    read_item,
+    transact,
+)
+from functions.aws.codec import from_item, runs, to_item
+from functions.domain.api_keys import hash_api_key
+from functions.domain.clock import Deadline, iso, now_iso
+from functions.domain.errors import RateLimited
+from functions.domain.plans import Plan
+from functions.domain.policies import NAMES, Policies
+
+#: Length of a rate window in seconds; windows are aligned to the clock's minutes.
+WINDOW = 60
+
+#: How exact ``lastUsedAt`` is, in seconds: a busy key costs one write in this time.
+LAST_USED_STEP = 3_600
+
+
+class AlreadyExists(Exception):
+    """A workspace, key or membership of this name exists."""
+
+
+class Unknown(Exception):
+    """No such workspace, key or member."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateWindow:
+    """Where a caller stands: ``reset`` is the end of the window in Unix seconds."""
+
+    limit: int
+    remaining: int
+    reset: int
+
+    @property
+    def seconds_left(self) -> int:
+        """Whole seconds until the window ends, at least 1."""
+        return max(1, math.ceil(self.reset - time.time()))
+
+
+class AccessTable:
+    """Who may, and how often."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self.name = name
+
+    # -- authorizer -------------------------------------------------------------------------
+
+    def find_key(self, key: str, *, deadline: Deadline) -> dict[str, Any] | None:
+        """The record of an API key, found by its hash; None when there is none."""
+        return self._get(f"KEY#{hash_api_key(key)}", "KEY", deadline)
+
+    def member(self, user_id: str, *, deadline: Deadline) -> dict[str, Any] | None:
+        """The membership of a user; None for a user of no workspace."""
+        return self._get(f"USER#{user_id}", "MEMBER", deadline)
+
+    def workspace(self, workspace_id: str, *, deadline: Deadline) -> dict[str, Any] | None:
+        """The workspace's plan and policies."""
+        return self._get(f"WS#{workspace_id}", "WORKSPACE", deadline)
+
+    def note_use(self, record: dict[str, Any], *, deadline: Deadline) -> None:
+        """Keep when a key was last used, to the hour: at most one write a key and hour.
+
+        ``record`` is what :meth:`find_key` gave: most calls see there that nothing is to do.
+        """
+        step = iso(int(time.time()) // LAST_USED_STEP * LAST_USED_STEP)
+        if record.get("lastUsedAt", "") >= step:
+            return
+        # Only a key that exists, and of parallel first uses in the hour only one.
+        not_noted_yet = (
+            "attribute_exists(pk) AND (attribute_not_exists(lastUsedAt) OR lastUsedAt<:step)"
+        )
+        with suppress(ConditionFailed):
+            call(
+                self._client.update_item,
+                deadline=deadline,
+                TableName=self.name,
+                Key=_key(record["pk"], record["sk"]),
+                UpdateExpression="SET lastUsedAt=:step",
+                ConditionExpression=not_noted_yet,
+                ExpressionAttributeValues={":step": {"S": step}},
+            )
+
+    def _get(self, pk: str, sk: str, deadline: Deadline) -> dict[str, Any] | None:
+        item = read_item(self._client, self.name, _key(pk, sk), deadline=deadline)
+        return from_item(item) if item else None
+
+    # -- limiter ----------------------------------------------------------------------------
+
+    def count_request(self, identity: str, plan: Plan, *, deadline: Deadline) -> RateWindow:
+        """Count one request of a key or session in its minute window, in one write.
+
+        Raises ``RateLimited`` with the seconds really left when the window is full.
+        """
+        minute = int(time.time()) // WINDOW
+        window = RateWindow(plan.requests_per_minute, 0, (minute + 1) * WINDOW)
+        used = self._add(identity, 1, window.limit, minute, deadline)
+        if used is None:
+            raise RateLimited(window.seconds_left, reset=window.reset)
+        return RateWindow(window.limit, max(0, window.limit - used), window.reset)
+
+    def charge_reads(
+        self, workspace_id: str, links: int, *, limit: int, deadline: Deadline
+    ) -> int | None:
+        """Count links that a filter is about to read in the workspace's minute, in one write.
+
+        None when they fit, else the seconds until the next minute; then nothing was counted.
+        """
+        minute = int(time.time()) // WINDOW
+        if self._add(f"reads#{workspace_id}", links, limit, minute, deadline) is not None:
+            return None
+        return RateWindow(limit, 0, (minute + 1) * WINDOW).seconds_left
+
+    def _add(
+        self, identity: str, amount: int, limit: int, minute: int, deadline: Deadline
+    ) -> int | None:
+        """Add to a window and return its sum, or None when that would exceed ``limit``."""
+        # The count itself is the condition: parallel callers can never pass the limit together.
+        window_has_room = "attribute_not_exists(requests) OR requests <= :room"
+        try:
+            answer = call(
+                self._client.update_item,
+                deadline=deadline,
+                TableName=self.name,
+                Key={"pk": {"S": f"RATE#{identity}#{minute}"}, "sk": {"S": "RATE"}},
+                UpdateExpression="ADD requests :amount SET #ttl=:ttl",
+                ConditionExpression=window_has_room,
+                ExpressionAttributeNames={"#ttl": "ttl"},
+                ExpressionAttributeValues={
+                    ":amount": {"N": str(amount)},
+                    ":room": {"N": str(limit - amount)},
+                    ":ttl": {"N": str((minute + 2) * WINDOW)},
+                },
+                ReturnValues="UPDATED_NEW",
+            )
+        except ConditionFailed:
+            return None
+        return int(answer["Attributes"]["requests"]["N"])
+
+    # -- administration: workspaces -----------------------------------------------------------
+
+    def create_workspace(
+        self,
+        workspace_id: str,
+        *,
+        plan: str,
+        usage_key: str,
+        usage_key_id: str,
+        policies: Policies,
+    ) -> None:
+        """Create a workspace; ``usage_key`` is the value of its API Gateway key, and its id.
+
+        Raises :class:`AlreadyExists`, having changed nothing.
+        """
+        record = {
+            "workspaceId": workspace_id,
+            "plan": plan,
+            "usageKey": usage_key,
+            "usageKeyId": usage_key_id,
+            "createdAt": now_iso(),
+        } | policies.stored()
+        self._create(
+            _key(f"WS#{workspace_id}", "WORKSPACE") | to_item(record),
+            _key("WORKSPACES", workspace_id),
+        )
+
+    def set_workspace(
+        self,
+        workspace_id: str,
+        *,
+        plan: str | None = None,
+        policies: Policies,
+        before: Policies | None = None,
+    ) -> None:
+        """Change a workspace's plan and policies; raises :class:`Unknown`.
+
+        With ``before``, the policies as they were read, only what differs from them is written,
+        and without ``plan`` it stays: two operators who change different things at once both
+        have their way. Without ``before`` every policy is written.
+        """
+        after, old = policies.stored(), before.stored() if before else None
+        changed = [
+            name for name in NAMES.values() if old is None or after.get(name) != old.get(name)
+        ]
+        values = {name: after[name] for name in changed if name in after}
+        if plan is not None:
+            values["plan"] = plan
+        dropped = [name for name in changed if name not in after]
+        expression = ""
+        if values:
+            expression += f"SET {', '.join(f'#{name}=:{name}' for name in values)}"
+        if dropped:
+            expression += f" REMOVE {', '.join(f'#{name}' for name in dropped)}"
+        if not expression:
+            if self.workspace(workspace_id, deadline=_deadline()) is None:
+                raise Unknown
+            return
+        workspace_exists = "attribute_exists(pk)"
+        try:
+            call(
+                self._client.update_item,
+                deadline=_deadline(),
+                TableName=self.name,
+                Key=_key(f"WS#{workspace_id}", "WORKSPACE"),
+                UpdateExpression=expression,
+                ConditionExpression=workspace_exists,
+                ExpressionAttributeNames={f"#{name}": name for name in (*values, *dropped)},
+                **(
+                    {
+                        "ExpressionAttributeValues": to_item(
+                            {f":{name}": value for name, value in values.items()}
+                        )
+                    }
+                    if values
+                    else {}
+                ),
+            )
+        except ConditionFailed:
+            raise Unknown from None
+
+    def workspace_ids(self) -> list[str]:
+        """Every workspace, in the order of their ids."""
+        return [item["sk"]["S"] for item in self._listed("WORKSPACES", "")]
+
+    # -- administration: keys -----------------------------------------------------------------
+
+    def put_key(
+        self,
+        key: str,
+        *,
+        key_id: str,
+        workspace_id: str,
+        scopes: Sequence[str],
+        user_id: str,
+        name: str,
+        expires_at: str | None = None,
+    ) -> dict[str, Any]:
+        """Store what is known of a new API key, and return it; the key itself is not stored."""
+        record = {
+            "keyId": key_id,
+            "workspaceId": workspace_id,
+            "userId": user_id,
+            "scopes": list(scopes),
+            "name": name,
+            "createdAt": now_iso(),
+            "expiresAt": expires_at,
+        }
+        digest = hash_api_key(key)
+        self._create(
+            _key(f"KEY#{digest}", "KEY") | to_item(record),
+            _key(f"WS#{workspace_id}", f"KEY#{key_id}") | {"hash": {"S": digest}},
+        )
+        return record
+
+    def keys(self, workspace_id: str) -> list[dict[str, Any]]:
+        """What is known of a workspace's keys, revoked and expired ones included, oldest first."""
+        listed = self._listed(f"WS#{workspace_id}", "KEY#")
+        keys = [_key(f"KEY#{item['hash']['S']}", "KEY") for item in listed]
+        return sorted(self._read_all(keys), key=lambda record: str(record["createdAt"]))
+
+    def key(self, workspace_id: str, key_id: str) -> dict[str, Any]:
+        """One key of a workspace; raises :class:`Unknown`."""
+        listed = self._get(f"WS#{workspace_id}", f"KEY#{key_id}", _deadline())
+        record = self._get(f"KEY#{listed['hash']}", "KEY", _deadline()) if listed else None
+        if record is None:
+            raise Unknown
+        return record
+
+    def end_key(self, record: dict[str, Any], *, attribute: str, at: str) -> None:
+        """Set ``revokedAt`` or ``expiresAt`` of a key that :meth:`key` gave; the earlier stays."""
+        not_ended_before = "attribute_exists(pk) AND (attribute_not_exists(#end) OR #end>:at)"
+        with suppress(ConditionFailed):
+            call(
+                self._client.update_item,
+                deadline=_deadline(),
+                TableName=self.name,
+                Key=_key(record["pk"], record["sk"]),
+                UpdateExpression="SET #end=:at",
+                ConditionExpression=not_ended_before,
+                ExpressionAttributeNames={"#end": attribute},
+                ExpressionAttributeValues={":at": {"S": at}},
+            )
+
+    # -- administration: members --------------------------------------------------------------
+
+    def put_member(
+        self, user_id: str, *, workspace_id: str, role: str, email: str | None = None
+    ) -> dict[str, Any]:
+        """Make a user a member, or change the role of one; the membership as it is afterwards.
+
+        A member keeps ``createdAt``, and without a new ``email`` the one that is known. Raises
+        :class:`AlreadyExists` for a member of another workspace.
+        """
+        values = {":user": user_id, ":workspace": workspace_id, ":role": role, ":now": now_iso()}
+        expression = (
+            "SET userId=:user, workspaceId=:workspace, #role=:role,"
+            " createdAt=if_not_exists(createdAt,:now)"
+        )
+        if email is not None:
+            expression += ", email=:email"
+            values[":email"] = email
+        # A session names no workspace, so its user may have only one.
+        member_of_no_other = "attribute_not_exists(pk) OR workspaceId=:workspace"
+        member = {
+            "TableName": self.name,
+            "Key": _key(f"USER#{user_id}", "MEMBER"),
+            "UpdateExpression": expression,
+            "ConditionExpression": member_of_no_other,
+            "ExpressionAttributeNames": {"#role": "role"},
+            "ExpressionAttributeValues": to_item(values),
+        }
+        listed = {
+            "TableName": self.name,
+            "Item": _key(f"WS#{workspace_id}", f"MEMBER#{user_id}"),
+        }
+        try:
+            transact(self._client, [{"Update": member}, {"Put": listed}], deadline=_deadline())
+        except TransactionCancelled:
+            raise AlreadyExists from None
+        found = self.member(user_id, deadline=_deadline())
+        if found is None or found["workspaceId"] != workspace_id:
+            # Removed right after by another operator.
+            raise Unknown
+        return found
+
+    def members(self, workspace_id: str) -> list[dict[str, Any]]:
+        """The members of a workspace, oldest first."""
+        listed = self._listed(f"WS#{workspace_id}", "MEMBER#")
+        keys = [_key(f"USER#{item['sk']['S'].partition('#')[2]}", "MEMBER") for item in listed]
+        return sorted(self._read_all(keys), key=lambda record: str(record["createdAt"]))
+
+    def remove_member(self, user_id: str, *, workspace_id: str) -> None:
+        """End a membership; raises :class:`Unknown`."""
+        member_of_this = {
+            "TableName": self.name,
+            "Key": _key(f"USER#{user_id}", "MEMBER"),
+            "ConditionExpression": "workspaceId=:workspace",
+            "ExpressionAttributeValues": {":workspace": {"S": workspace_id}},
+        }
+        listed = {"TableName": self.name, "Key": _key(f"WS#{workspace_id}", f"MEMBER#{user_id}")}
+        try:
+            transact(
+                self._client,
+                [{"Delete": member_of_this}, {"Delete": listed}],
+                deadline=_deadline(),
+            )
+        except TransactionCancelled:
+            raise Unknown from None
+
+    # -- shared -------------------------------------------------------------------------------
+
+    def _create(self, *items: dict[str, Any]) -> None:
+        """Put new items, all or none."""
+        is_new = "attribute_not_exists(pk)"
+        actions = [
+            {"Put": {"TableName": self.name, "Item": item, "ConditionExpression": is_new}}
+            for item in items
+        ]
+        try:
+            transact(self._client, actions, deadline=_deadline())
+        except TransactionCancelled:
+            raise AlreadyExists from None
+
+    def _listed(self, pk: str, prefix: str) -> Iterator[dict[str, Any]]:
+        expression = "pk=:pk AND begins_with(sk,:prefix)" if prefix else "pk=:pk"
+        values = {":pk": pk} | ({":prefix": prefix} if prefix else {})
+        return query(
+            self._client,
+            self.name,
+            deadline=_deadline(),
+            KeyConditionExpression=expression,
+            ExpressionAttributeValues=to_item(values),
+            ConsistentRead=True,
+        )
+
+    def _read_all(self, keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        deadline = _deadline()
+        found: list[dict[str, Any]] = []
+        for batch in runs(keys, 100):
+            wanted = {self.name: {"Keys": batch, "ConsistentRead": True}}
+            items = batch_get(self._client, wanted, deadline=deadline)
+            found += [from_item(item) for _, item in items]
+        return found
+
+
+def _key(pk: str, sk: str) -> dict[str, Any]:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def _deadline() -> Deadline:
+    """An operator waits longer than a request may."""
+    return Deadline(20)

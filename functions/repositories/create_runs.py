@@ -1,0 +1,292 @@
+"""Runs of creates that carry an ``Idempotency-Key``: several transactions, done once.
+
+A run is claimed before its first transaction, in the item of its key
+(:mod:`~functions.repositories.idempotency`): ``run``, drawn at random, ``createdAt`` and
+``userId``, ``draws`` (how often the code of a link was drawn again), ``leaseUntil``,
+``earlierRuns`` (those that died before they answered) and ``answered``.
+
+Beside it, ``MADE#{run}#{group}`` says of each transaction that it was applied (``made``), or that
+it may not be any more.
+
+Nothing of a link is kept: ids and codes follow from the run and the key together, and the table
+has only a hash of the key.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from functions.aws.client import ConditionFailed, call, update
+from functions.aws.codec import to_item
+from functions.domain.clock import Deadline, now_iso
+from functions.domain.errors import StillRunning, UnlinkError
+from functions.repositories.idempotency import (
+    IDEMPOTENCY_SECONDS,
+    IdempotencyKey,
+    IdempotencyTable,
+    item_key,
+    read_record,
+)
+
+#: Seconds after which a run that never answered is taken for dead: more than the timeout of any
+#: function behind the gateway (29 s). A repetition then takes over.
+LEASE_SECONDS = 60
+
+log = Logger()
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRun:
+    """One run of a request that creates links, or the one that was ``answered``.
+
+    ``earlier`` are the runs that died before they answered. ``draws`` has, for the position of a
+    link, how often its code was drawn again.
+    """
+
+    id: str
+    created_at: str
+    user_id: str
+    draws: Mapping[int, int] = field(default_factory=dict)
+    answered: bool = False
+    earlier: tuple[CreateRun, ...] = ()
+
+    @classmethod
+    def read(cls, details: Mapping[str, Any]) -> CreateRun:
+        """The run that a create's record names."""
+        return cls(
+            id=details["run"],
+            created_at=details["createdAt"],
+            user_id=details["userId"],
+            draws={int(place[1:]): int(times) for place, times in details["draws"].items()},
+            answered="answered" in details,
+            earlier=tuple(cls.read(each) for each in details.get("earlierRuns", [])),
+        )
+
+    def stored(self) -> dict[str, Any]:
+        """The inverse of :meth:`read`, but for ``answered`` and ``earlier``."""
+        return {
+            "run": self.id,
+            "createdAt": self.created_at,
+            "userId": self.user_id,
+            "draws": {f"p{place}": times for place, times in self.draws.items()},
+        }
+
+
+class CreateRuns:
+    """Begins and ends runs; ``name`` is the ``deletions`` table."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self.name = name
+        self._keys = IdempotencyTable(client, name)
+
+    def begin(
+        self, workspace_id: str, key: IdempotencyKey, user_id: str, *, deadline: Deadline
+    ) -> CreateRun:
+        """A run to create the links with, or the one that was answered.
+
+        Raises ``KeyReused`` (another request has this key) and ``StillRunning``.
+        """
+        now = int(time.time())
+        run = CreateRun(str(uuid.uuid4()), now_iso(), user_id)
+        lease = {"leaseUntil": now + LEASE_SECONDS}
+        put = self._keys.claim_action(workspace_id, key, run.stored() | lease)["Put"]
+        put["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        try:
+            call(self._client.put_item, deadline=deadline, **put)
+        except ConditionFailed as failed:
+            record = read_record(failed.item)
+        else:
+            return run
+        record.check(key)
+        found = CreateRun.read(record.details)
+        if found.id == run.id or found.answered:
+            # Our own is one that a call whose answer was lost has put.
+            return found
+        if not lease_has_lapsed(record.details):
+            raise StillRunning
+        # The same request died without an answer. What it made can be told from its run.
+        earlier = (*found.earlier, replace(found, earlier=()))
+        still_dead = "#run=:dead AND leaseUntil=:lapsed AND attribute_not_exists(answered)"
+        met = self._update(
+            workspace_id,
+            key,
+            f"SET {_RUN}, leaseUntil=:lease, earlierRuns=:earlier",
+            condition=still_dead,
+            values=_run_values(run)
+            | {
+                ":lease": lease["leaseUntil"],
+                ":earlier": [each.stored() for each in earlier],
+                ":dead": found.id,
+                ":lapsed": int(record.details["leaseUntil"]),
+            },
+            deadline=deadline,
+        )
+        # A lost answer of this very call shows our own run.
+        if met is not None and met.get("run", {}).get("S") != run.id:
+            raise StillRunning
+        return replace(run, earlier=earlier)
+
+    def end(
+        self,
+        workspace_id: str,
+        key: IdempotencyKey,
+        run: CreateRun,
+        *,
+        made_by: CreateRun,
+        deadline: Deadline,
+    ) -> None:
+        """Note that the request is answered with the links of this run or of an earlier one."""
+        changes = f"SET answered=:true, {_RUN} REMOVE earlierRuns"
+        values = _run_values(made_by) | {":true": True}
+        self._note(workspace_id, key, run, changes, values, deadline=deadline)
+
+    def free(
+        self, workspace_id: str, key: IdempotencyKey, run: CreateRun, *, deadline: Deadline
+    ) -> None:
+        """Let the key stand for nothing: the request was refused and has changed nothing."""
+        self._note(workspace_id, key, run, "SET #ttl=:past", {":past": 0}, deadline=deadline)
+
+    def abandon(
+        self, workspace_id: str, key: IdempotencyKey, run: CreateRun, *, deadline: Deadline
+    ) -> None:
+        """Let a repetition take over at once, and find out what this run has made."""
+        self._note(workspace_id, key, run, "SET leaseUntil=:past", {":past": 0}, deadline=deadline)
+
+    def _note(
+        self,
+        workspace_id: str,
+        key: IdempotencyKey,
+        run: CreateRun,
+        changes: str,
+        values: dict[str, Any],
+        *,
+        deadline: Deadline,
+    ) -> None:
+        """What the caller is told is decided by now: it must not fail because this does."""
+        try:
+            self._update(
+                workspace_id,
+                key,
+                changes,
+                condition=_RUN_IS_OURS,
+                values=values | {":ours": run.id},
+                deadline=deadline,
+            )
+        except UnlinkError as error:
+            log.warning(
+                "the answer to a request was not noted",
+                extra={"workspaceId": workspace_id, "cause": repr(error.__cause__ or error)},
+            )
+
+    def save_draw(
+        self,
+        workspace_id: str,
+        key: IdempotencyKey,
+        run: CreateRun,
+        place: int,
+        times: int,
+        *,
+        deadline: Deadline,
+    ) -> None:
+        """Keep how often the code of the link at this position was drawn again.
+
+        Raises ``StillRunning`` when another run has taken over.
+        """
+        met = self._update(
+            workspace_id,
+            key,
+            f"SET draws.#p{place}=:times",
+            condition=_RUN_IS_OURS,
+            values={":times": times, ":ours": run.id},
+            deadline=deadline,
+        )
+        if met is not None:
+            raise StillRunning
+
+    def made_action(
+        self, workspace_id: str, key: IdempotencyKey, run: CreateRun, group: int
+    ) -> dict[str, Any]:
+        """The action that says, in a creating transaction itself, that it was applied."""
+        # A run that was given up for dead must not go on once its successor has looked.
+        not_barred = "attribute_not_exists(pk)"
+        return {
+            "Put": {
+                "TableName": self.name,
+                "Item": self._mark(workspace_id, key, run, group, made=True),
+                "ConditionExpression": not_barred,
+            }
+        }
+
+    def bar(
+        self,
+        workspace_id: str,
+        key: IdempotencyKey,
+        run: CreateRun,
+        group: int,
+        *,
+        deadline: Deadline,
+    ) -> bool:
+        """Whether this transaction of a run was applied; if it was not, it cannot be any more."""
+        not_yet_made = "attribute_not_exists(pk)"
+        try:
+            call(
+                self._client.put_item,
+                deadline=deadline,
+                TableName=self.name,
+                Item=self._mark(workspace_id, key, run, group, made=False),
+                ConditionExpression=not_yet_made,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ConditionFailed as failed:
+            return bool(failed.item["made"]["BOOL"])
+        return False
+
+    def _mark(
+        self, workspace_id: str, key: IdempotencyKey, run: CreateRun, group: int, *, made: bool
+    ) -> dict[str, Any]:
+        ttl = int(time.time()) + 2 * IDEMPOTENCY_SECONDS
+        return item_key(workspace_id, key) | to_item(
+            {"sk": f"MADE#{run.id}#{group:03d}", "made": made, "ttl": ttl}
+        )
+
+    def _update(
+        self,
+        workspace_id: str,
+        key: IdempotencyKey,
+        expression: str,
+        *,
+        condition: str,
+        values: dict[str, Any],
+        deadline: Deadline,
+    ) -> dict[str, Any] | None:
+        return update(
+            self._client,
+            self.name,
+            item_key(workspace_id, key),
+            expression,
+            condition=condition,
+            values=to_item(values),
+            deadline=deadline,
+        )
+
+
+#: Else its lease has lapsed, and another run has taken over.
+_RUN_IS_OURS = "#run=:ours"
+
+_RUN = "#run=:run, createdAt=:createdAt, userId=:userId, draws=:draws"
+
+
+def _run_values(run: CreateRun) -> dict[str, Any]:
+    return {f":{name}": value for name, value in run.stored().items()}
+
+
+def lease_has_lapsed(details: Mapping[str, Any]) -> bool:
+    """Whether the run that a create's record names is given up for dead."""
+    return int(details["leaseUntil"]) < time.time()

@@ -1,0 +1,453 @@
+"""The ``deletions`` table's items of erased links: what is still to remove, what was removed.
+
+Items (``pk``, ``sk``):
+
+- a link's erasure: ``LINK#{workspaceId}#{linkId}``, ``ERASURE``. Put by the transaction that
+  erases the link; it is how a stream record, which knows only the link, finds its deletion. It
+  counts what goes (``clicks``, ``rollups``, ``installs``, and ``codes`` if that is not one) and the
+  installs that stay without their link (``installsKept``), and
+  while work is left it holds a cursor for each partition of the link's clicks
+  (``cursor0``…``cursor8``) and ``qrKeys``.
+- sums over finished links: ``{workspaceId}#{deletionId}``, ``TALLY#{0..7}``. A link's counts are
+  added in the transaction that finishes its erasure, so each is added exactly once; there are
+  eight of them so that workers of one deletion do not wait for each other.
+
+Nothing here deletes or replaces an item: an erasure is created once and advances.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from functions.aws.client import (
+    TransactionCancelled,
+    backoff,
+    batch_get,
+    in_parallel,
+    query,
+    read_item,
+    transact,
+    update,
+)
+from functions.aws.codec import from_item, runs, to_item
+from functions.domain.clock import Deadline, iso, now_iso
+from functions.domain.errors import Unavailable
+from functions.domain.ids import shard_of
+from functions.repositories.clicks import PARTITIONS
+from functions.repositories.deletions import OPEN_SHARDS
+
+#: BatchGetItem keys a call (API limit).
+READ_BATCH = 100
+
+#: Links finished in one transaction: each is one of its 100 actions, the tally another.
+FINISHED_AT_ONCE = 99
+
+#: A worker's sign that an erasure is under way is written at most once in so many seconds.
+POSTPONED_SECONDS = 60.0
+
+#: What is counted page by page, by attribute name.
+KINDS = ("clicks", "rollups", "installs", "installsKept")
+
+#: What a tally sums, as the receipt names it.
+SUMS = ("links", "codes", *KINDS, "qrObjects")
+
+
+@dataclass(slots=True)
+class Erasure:
+    """One link's erasure. ``cursors`` maps a partition's number to the last counted ``sk``."""
+
+    workspace_id: str
+    link_id: str
+    deletion_id: str
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    cursors: dict[int, str] = field(default_factory=dict)
+    qr_keys: tuple[str, ...] = ()
+    codes: int = 1
+    finished_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionHeader:
+    """Of a deletion's header, what its erasure must know. ``links`` is how many it erased,
+    ``looked_at`` when a worker last said that it works on it."""
+
+    state: str
+    links: int
+    policies: dict[str, Any]
+    looked_at: str = ""
+
+
+class Erasing(NamedTuple):
+    """A deletion whose receipt is not written yet, and when somebody last worked on it."""
+
+    looked_at: str
+    workspace_id: str
+    deletion_id: str
+
+
+class ErasuresTable:
+    """Creates, reads and advances erasures; ``name`` is the ``deletions`` table."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self.name = name
+        self._link_events: dict[tuple[str, str], bool] = {}
+
+    # -- create -----------------------------------------------------------------------------
+
+    def create_action(
+        self,
+        workspace_id: str,
+        link_id: str,
+        deletion_id: str,
+        *,
+        qr_keys: Sequence[str] = (),
+        codes: int = 1,
+    ) -> dict[str, Any]:
+        """The transaction action that ties an erased link to its deletion, for good.
+
+        ``codes`` is how many go with the link: 0 when its code is another's by now.
+        """
+        item: dict[str, Any] = _key(workspace_id, link_id) | {
+            "deletionId": {"S": deletion_id},
+            **{kind: {"N": "0"} for kind in KINDS},
+        }
+        if codes != 1:
+            item["codes"] = {"N": str(codes)}
+        if qr_keys:
+            item["qrKeys"] = {"SS": list(qr_keys)}
+        # A link is erased once, by one deletion: ids are never used again.
+        not_erased_yet = "attribute_not_exists(pk)"
+        return {
+            "Put": {
+                "TableName": self.name,
+                "Item": item,
+                "ConditionExpression": not_erased_yet,
+            }
+        }
+
+    # -- read -------------------------------------------------------------------------------
+
+    def find(
+        self, workspace_id: str, link_ids: Sequence[str], *, deadline: Deadline
+    ) -> dict[str, Erasure]:
+        """The erasures of those links that have one, by link id; strongly consistent."""
+
+        def read_batch(batch: Sequence[str]) -> list[Erasure]:
+            keys = [_key(workspace_id, link_id) for link_id in batch]
+            wanted = {self.name: {"Keys": keys, "ConsistentRead": True}}
+            return [
+                _erasure(item) for _, item in batch_get(self._client, wanted, deadline=deadline)
+            ]
+
+        found = in_parallel(read_batch, list(runs(link_ids, READ_BATCH)))
+        return {erasure.link_id: erasure for part in found for erasure in part}
+
+    def head(
+        self, workspace_id: str, deletion_id: str, *, deadline: Deadline
+    ) -> DeletionHeader | None:
+        """The deletion as it stands, strongly consistent, without its ids."""
+        item = read_item(
+            self._client,
+            self.name,
+            _header_key(workspace_id, deletion_id),
+            deadline=deadline,
+            ProjectionExpression="#state, counts, policies, openSk",
+            ExpressionAttributeNames={"#state": "state"},
+        )
+        if item is None:
+            return None
+        head = from_item(item)
+        return DeletionHeader(
+            state=head["state"],
+            links=int(head["counts"]["deleted"]),
+            policies=head.get("policies", {}),
+            looked_at=head.get("openSk", "").partition("#")[0],
+        )
+
+    def wants_link_events(self, workspace_id: str, deletion_id: str, *, deadline: Deadline) -> bool:
+        """Whether the workspace wanted an event for each link when it asked for this deletion."""
+        # Policies are copied into the header once: what was read stays true.
+        key = (workspace_id, deletion_id)
+        if key not in self._link_events:
+            head = self.head(workspace_id, deletion_id, deadline=deadline)
+            self._link_events[key] = head is not None and bool(head.policies.get("linkEvents"))
+        return self._link_events[key]
+
+    def erasing(self, *, deadline: Deadline) -> list[Erasing]:
+        """Every erasure without a receipt, first the one that was looked at longest ago.
+
+        All of them, because how old the oldest is does not follow from when it was looked at.
+        7,000 fit a call (1 MB of keys).
+        """
+        return sorted(
+            Erasing(item["openSk"]["S"].partition("#")[0], item["pk"]["S"], item["sk"]["S"])
+            for shard in range(OPEN_SHARDS)
+            for item in query(
+                self._client,
+                self.name,
+                deadline=deadline,
+                IndexName="open",
+                KeyConditionExpression="openPk=:shard",
+                ExpressionAttributeValues={":shard": {"S": f"ERASING#{shard}"}},
+            )
+        )
+
+    def receipt(self, workspace_id: str, deletion_id: str, *, deadline: Deadline) -> dict[str, Any]:
+        """The sums over the links finished so far, with ``verifiedEmptyAt`` of the last of them."""
+        tallies = query(
+            self._client,
+            self.name,
+            deadline=deadline,
+            KeyConditionExpression="pk=:parts AND begins_with(sk,:tally)",
+            ExpressionAttributeValues={
+                ":parts": {"S": f"{workspace_id}#{deletion_id}"},
+                ":tally": {"S": "TALLY#"},
+            },
+            ConsistentRead=True,
+        )
+        sums: dict[str, Any] = dict.fromkeys(SUMS, 0)
+        last = ""
+        for item in tallies:
+            for name in SUMS:
+                # A sum that an earlier release began has no kept installs.
+                sums[name] += int(item[name]["N"]) if name in item else 0
+            last = max(last, item["verifiedEmptyAt"]["S"])
+        return sums | {"verifiedEmptyAt": last or None}
+
+    # -- advance ----------------------------------------------------------------------------
+
+    def count_page(
+        self,
+        erasure: Erasure,
+        partition: int,
+        *,
+        through: str,
+        counts: dict[str, int],
+        deadline: Deadline,
+    ) -> bool:
+        """Count a page before it is deleted: all items after the cursor, up to ``through``.
+
+        The cursor moves in the same write, on the condition that it still is where the page
+        was read from: whatever dies or comes twice, an item is counted once. False when another
+        worker has moved it; ``erasure`` then knows where it is.
+        """
+        cursor = f"cursor{partition}"
+        before = erasure.cursors.get(partition)
+        counted = {kind: number for kind, number in counts.items() if number}
+        values = {":through": {"S": through}}
+        values |= {f":{kind}": {"N": str(number)} for kind, number in counted.items()}
+        expression = f"SET #{cursor}=:through"
+        if counted:
+            expression += " ADD " + ", ".join(f"{kind} :{kind}" for kind in counted)
+        # Nor was it finished: the cursors are gone then, and a worker that slept comes too late.
+        cursor_has_not_moved = "attribute_exists(pk) AND attribute_not_exists(finishedAt) AND "
+        if before is None:
+            cursor_has_not_moved += f"attribute_not_exists(#{cursor})"
+        else:
+            cursor_has_not_moved += f"#{cursor}=:before"
+            values[":before"] = {"S": before}
+        met = update(
+            self._client,
+            self.name,
+            _key(erasure.workspace_id, erasure.link_id),
+            expression,
+            condition=cursor_has_not_moved,
+            values=values,
+            deadline=deadline,
+        )
+        if met is None:
+            erasure.cursors[partition] = through
+            return True
+        # Where it stands now: ours after a lost answer, or another worker's.
+        if cursor in met:
+            erasure.cursors[partition] = met[cursor]["S"]
+        elif "finishedAt" in met:
+            erasure.finished_at = met["finishedAt"]["S"]
+        return False
+
+    def finish(
+        self,
+        workspace_id: str,
+        deletion_id: str,
+        link_ids: Sequence[str],
+        *,
+        looked_at: str,
+        deadline: Deadline,
+    ) -> None:
+        """Mark links of one deletion, of which nothing is left, and add them to its sums, once.
+
+        ``looked_at`` is when the last look, which found nothing, began. The counts are read here,
+        after the last page, and the transaction applies only to what was read.
+        """
+        waiting = list(link_ids)
+        attempt = 0
+        late_look = False
+        while waiting:
+            found = self.find(workspace_id, waiting, deadline=deadline)
+            unfinished = [each for each in found.values() if each.finished_at is None]
+            for group in runs(unfinished, FINISHED_AT_ONCE):
+                actions = [self._finish_action(each) for each in group]
+                actions.append(
+                    self._tally_action(
+                        workspace_id, deletion_id, group, None if late_look else looked_at
+                    )
+                )
+                try:
+                    transact(self._client, actions, deadline=deadline)
+                except TransactionCancelled as cancelled:
+                    if cancelled.refused[-1]:
+                        # A later look is in the sums already, and only a later one replaces it.
+                        late_look = True
+                        break
+                    # Another worker finished one of them, or moved a cursor: look again.
+                    attempt += 1
+                    if not backoff(attempt, deadline):
+                        raise Unavailable from cancelled
+                    break
+            else:
+                return
+            waiting = [each.link_id for each in unfinished]
+
+    def complete(
+        self, workspace_id: str, deletion_id: str, receipt: dict[str, Any], *, deadline: Deadline
+    ) -> bool:
+        """Close the deletion with its receipt; False when it was closed before."""
+        # The first receipt stands: of two workers that finished the last links both may try.
+        return self._advance(
+            workspace_id,
+            deletion_id,
+            "SET #state=:complete, completedAt=:now, receipt=:receipt REMOVE openPk, openSk",
+            to_item({":complete": "complete", ":now": now_iso(), ":receipt": receipt}),
+            deadline,
+        )
+
+    def postpone_stall_check(
+        self, workspace_id: str, deletion_id: str, *, seen: str = "", deadline: Deadline
+    ) -> None:
+        """Note that an erasure is under way: it comes last among those that may have stalled.
+
+        At most once in :data:`POSTPONED_SECONDS`, however many workers call this; ``seen`` is
+        ``looked_at`` of a header that was read before, which saves most of the writes.
+        """
+        before = iso(time.time() - POSTPONED_SECONDS)
+        if seen > before:
+            return
+        # Of parallel workers one writes: the header is one item, and all of them come back to it.
+        not_postponed_lately = "openSk<:before"
+        values = {
+            ":now": {"S": f"{now_iso()}#{deletion_id}"},
+            ":before": {"S": before},
+        }
+        self._advance(
+            workspace_id,
+            deletion_id,
+            "SET openSk=:now",
+            values,
+            deadline,
+            also=not_postponed_lately,
+        )
+
+    def _advance(
+        self,
+        workspace_id: str,
+        deletion_id: str,
+        expression: str,
+        values: dict[str, Any],
+        deadline: Deadline,
+        *,
+        also: str = "",
+    ) -> bool:
+        still_erasing = "#state=:erasing" + (f" AND {also}" if also else "")
+        met = update(
+            self._client,
+            self.name,
+            _header_key(workspace_id, deletion_id),
+            expression,
+            condition=still_erasing,
+            values=values | {":erasing": {"S": "erasing"}},
+            deadline=deadline,
+        )
+        return met is None
+
+    def _finish_action(self, erasure: Erasure) -> dict[str, Any]:
+        # Once, and with exactly the counts that go into the sums.
+        still_as_read = "attribute_not_exists(finishedAt)"
+        values: dict[str, Any] = {":now": {"S": now_iso()}}
+        for kind in KINDS:
+            absent = "" if erasure.counts[kind] else f"attribute_not_exists({kind}) OR "
+            still_as_read += f" AND ({absent}{kind}=:{kind})"
+            values[f":{kind}"] = {"N": str(erasure.counts[kind])}
+        cursors = ", ".join(f"cursor{number}" for number in range(PARTITIONS))
+        return {
+            "Update": {
+                "TableName": self.name,
+                "Key": _key(erasure.workspace_id, erasure.link_id),
+                "UpdateExpression": f"SET finishedAt=:now REMOVE qrKeys, {cursors}",
+                "ConditionExpression": still_as_read,
+                "ExpressionAttributeValues": values,
+            }
+        }
+
+    def _tally_action(
+        self, workspace_id: str, deletion_id: str, group: Sequence[Erasure], looked_at: str | None
+    ) -> dict[str, Any]:
+        """Add the counts of a group to the sums; ``looked_at`` None leaves the last look alone."""
+        sums = {
+            "links": len(group),
+            "codes": sum(each.codes for each in group),
+            **{kind: sum(each.counts[kind] for each in group) for kind in KINDS},
+            "qrObjects": sum(len(each.qr_keys) for each in group),
+        }
+        values: dict[str, Any] = {f":{name}": {"N": str(sums[name])} for name in SUMS}
+        additions = "ADD " + ", ".join(f"{name} :{name}" for name in SUMS)
+        update: dict[str, Any] = {
+            "TableName": self.name,
+            "Key": {
+                "pk": {"S": f"{workspace_id}#{deletion_id}"},
+                "sk": {"S": f"TALLY#{shard_of(group[0].link_id)}"},
+            },
+            "UpdateExpression": additions,
+            "ExpressionAttributeValues": values,
+        }
+        if looked_at is None:
+            # Nothing is created: whoever leaves the last look alone has met one.
+            update["ConditionExpression"] = "attribute_exists(verifiedEmptyAt)"
+        else:
+            # Workers commit in any order; the receipt has the latest of their looks.
+            update["ConditionExpression"] = (
+                "attribute_not_exists(verifiedEmptyAt) OR verifiedEmptyAt<=:looked"
+            )
+            update["UpdateExpression"] = f"SET verifiedEmptyAt=:looked {additions}"
+            values[":looked"] = {"S": looked_at}
+        return {"Update": update}
+
+
+def _header_key(workspace_id: str, deletion_id: str) -> dict[str, Any]:
+    return {"pk": {"S": workspace_id}, "sk": {"S": deletion_id}}
+
+
+def _key(workspace_id: str, link_id: str) -> dict[str, Any]:
+    return {"pk": {"S": f"LINK#{workspace_id}#{link_id}"}, "sk": {"S": "ERASURE"}}
+
+
+def _erasure(item: dict[str, Any]) -> Erasure:
+    workspace_id, _, link_id = item["pk"]["S"].removeprefix("LINK#").rpartition("#")
+    return Erasure(
+        workspace_id=workspace_id,
+        link_id=link_id,
+        deletion_id=item["deletionId"]["S"],
+        # An erasure that an earlier release began has no kept installs.
+        counts={kind: int(item[kind]["N"]) if kind in item else 0 for kind in KINDS},
+        cursors={
+            int(name.removeprefix("cursor")): value["S"]
+            for name, value in item.items()
+            if name.startswith("cursor")
+        },
+        qr_keys=tuple(item["qrKeys"]["SS"]) if "qrKeys" in item else (),
+        codes=int(item["codes"]["N"]) if "codes" in item else 1,
+        finished_at=item["finishedAt"]["S"] if "finishedAt" in item else None,
+    )

@@ -1,0 +1,301 @@
+"""Exports: the bucket that they lie in, and their records under the link that they are of.
+
+Objects: ``exports/{workspaceId}/{exportId}.ndjson``, removed by the bucket's lifecycle.
+Items in the ``clicks`` table: ``pk={linkId}``, ``sk=EXPORT#{exportId}``, by which an erasure of the
+link finds the object; removed by TTL when their object is.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from functions.aws.client import TransactionCancelled, call, read_item, transact, update
+from functions.aws.codec import from_item, to_item
+from functions.aws.s3 import Bucket
+from functions.domain.clock import Deadline
+from functions.domain.errors import InternalError
+from functions.repositories.idempotency import KeyTaken
+from functions.repositories.open_exports import OPEN
+
+#: Days that an export can be fetched; the bucket's lifecycle rule says the same.
+KEPT_DAYS = 7
+
+#: Seconds that a record outlives its export, so that an erasure finds every object: S3 removes what
+#: has expired after the next midnight UTC (User Guide, "Expiring objects").
+LINGERS = 2 * 24 * 3600
+
+#: Seconds that a signed URL is good for.
+URL_SECONDS = 900
+
+
+class UploadGone(Exception):
+    """The multipart upload was completed or aborted already."""
+
+
+class ExportGone(Exception):
+    """The export's record is gone, or another worker went on with it."""
+
+
+class ExportsBucket(Bucket):
+    """Objects that are written in parts and fetched through signed URLs."""
+
+    def put(self, key: str, body: bytes, *, deadline: Deadline) -> None:
+        """Write a small export whole."""
+        call(
+            self._client.put_object,
+            deadline=deadline,
+            Bucket=self.name,
+            Key=key,
+            Body=body,
+            ContentType=CONTENT_TYPE,
+        )
+
+    def tail(self, key: str, *, deadline: Deadline) -> bytes:
+        """The lines of a tail; raises :class:`UploadGone` when it is not there any more."""
+        try:
+            body: bytes = call(self._read, deadline=deadline, Bucket=self.name, Key=key)
+        except InternalError as error:
+            if _code_of(error) == "NoSuchKey":
+                raise UploadGone from None
+            raise
+        return body
+
+    def _read(self, **where: Any) -> Any:
+        # Within the call: the body arrives after the headers, and may be cut off as well.
+        return self._client.get_object(**where)["Body"].read()
+
+    def begin(self, key: str, *, deadline: Deadline) -> str:
+        """Begin an upload in parts; its id."""
+        answer = call(
+            self._client.create_multipart_upload,
+            deadline=deadline,
+            Bucket=self.name,
+            Key=key,
+            ContentType=CONTENT_TYPE,
+        )
+        return str(answer["UploadId"])
+
+    def put_part(
+        self, key: str, upload_id: str, number: int, body: bytes, *, deadline: Deadline
+    ) -> None:
+        """Write part ``number`` (from 1), at least 5 MiB unless it is the last; again is fine."""
+        self._of_upload(
+            self._client.upload_part,
+            deadline,
+            Key=key,
+            UploadId=upload_id,
+            PartNumber=number,
+            Body=body,
+        )
+
+    def complete(
+        self, key: str, upload_id: str, counts: Callable[[int], bool], *, deadline: Deadline
+    ) -> None:
+        """Put together the parts whose number ``counts``.
+
+        S3 itself knows them: a record of 10,000 checksums would not fit an item.
+        """
+        listed: list[dict[str, Any]] = []
+        parameters: dict[str, Any] = {"Key": key, "UploadId": upload_id}
+        while True:
+            answer = self._of_upload(self._client.list_parts, deadline, **parameters)
+            listed += [
+                {"PartNumber": part["PartNumber"], "ETag": part["ETag"]}
+                for part in answer.get("Parts", [])
+                if counts(part["PartNumber"])
+            ]
+            if not answer.get("IsTruncated"):
+                break
+            parameters["PartNumberMarker"] = answer["NextPartNumberMarker"]
+        self._of_upload(
+            self._client.complete_multipart_upload,
+            deadline,
+            Key=key,
+            UploadId=upload_id,
+            MultipartUpload={"Parts": listed},
+        )
+
+    def abort(self, key: str, upload_id: str, *, deadline: Deadline) -> None:
+        """Throw an unfinished upload away, if it is still there."""
+        try:
+            self._of_upload(
+                self._client.abort_multipart_upload, deadline, Key=key, UploadId=upload_id
+            )
+        except UploadGone:
+            return
+
+    def remove_exports(self, keys: Iterable[str], *, deadline: Deadline) -> None:
+        """Delete these exports, with the tails of those that were never completed."""
+        for key in keys:
+            answer = call(
+                self._client.list_objects_v2,
+                deadline=deadline,
+                Bucket=self.name,
+                Prefix=key.removesuffix("ndjson"),
+            )
+            # Of one export there are never 1,000 objects, which is what a call lists.
+            self.remove([each["Key"] for each in answer.get("Contents", [])], deadline=deadline)
+
+    def holds(self, key: str, *, deadline: Deadline) -> bool:
+        """Whether the export was written."""
+        answer = call(
+            self._client.list_objects_v2,
+            deadline=deadline,
+            Bucket=self.name,
+            Prefix=key,
+            MaxKeys=1,
+        )
+        return bool(answer.get("KeyCount"))
+
+    def url(self, key: str) -> tuple[str, float]:
+        """A URL that anybody may fetch the export with, and until when (Unix seconds)."""
+        signed = self._client.generate_presigned_url(
+            "get_object", Params={"Bucket": self.name, "Key": key}, ExpiresIn=URL_SECONDS
+        )
+        return str(signed), time.time() + URL_SECONDS
+
+    def _of_upload(self, operation: Any, deadline: Deadline, **parameters: Any) -> Any:
+        try:
+            return call(operation, deadline=deadline, Bucket=self.name, **parameters)
+        except InternalError as error:
+            if _code_of(error) == "NoSuchUpload":
+                raise UploadGone from None
+            raise
+
+
+class ExportRecords:
+    """What was asked for, and how far it got."""
+
+    def __init__(self, client: Any, *, clicks: str, links: str) -> None:
+        self._client = client
+        self._clicks = clicks
+        self._links = links
+
+    def create(
+        self,
+        workspace_id: str,
+        record: dict[str, Any],
+        *claims: dict[str, Any],
+        key_claim: dict[str, Any] | None = None,
+        deadline: Deadline,
+    ) -> list[bool]:
+        """Create a record for a link that exists, in one transaction with ``claims`` and
+        ``key_claim``, the action that claims its Idempotency-Key.
+
+        [] when it was created, else which of ``claims`` were refused. Raises :class:`ExportGone`
+        when the link is gone, ``KeyTaken`` when the key is used.
+        """
+        link_exists = "attribute_exists(pk)"
+        ttl = int(time.time()) + KEPT_DAYS * 24 * 3600 + LINGERS
+        actions: list[dict[str, Any]] = [
+            {
+                "ConditionCheck": {
+                    "TableName": self._links,
+                    "Key": {
+                        "pk": {"S": f"{workspace_id}#{record['linkId']}"},
+                        "sk": {"S": "LINK"},
+                    },
+                    "ConditionExpression": link_exists,
+                }
+            },
+            {
+                "Put": {
+                    "TableName": self._clicks,
+                    "Item": _key(record["linkId"], record["id"])
+                    | to_item(record | {"version": 0, "ttl": ttl}),
+                }
+            },
+            *claims,
+        ]
+        if key_claim is not None:
+            actions.append(key_claim)
+        try:
+            transact(self._client, actions, deadline=deadline)
+        except TransactionCancelled as cancelled:
+            link_is_gone, _, *refused = cancelled.refused
+            claims_refused, key_is_taken = refused[: len(claims)], refused[len(claims) :]
+            # A key that is taken leads to an answer, whatever became of the link.
+            if any(key_is_taken):
+                raise KeyTaken from None
+            if link_is_gone:
+                raise ExportGone from None
+            if any(claims_refused):
+                return claims_refused
+            raise InternalError from cancelled
+        return []
+
+    def get(self, link_id: str, export_id: str, *, deadline: Deadline) -> dict[str, Any] | None:
+        """The record, strongly consistent; None when there is none, or it has expired."""
+        item = read_item(self._client, self._clicks, _key(link_id, export_id), deadline=deadline)
+        if item is None or int(item["ttl"]["N"]) - LINGERS <= time.time():
+            return None
+        return from_item(item)
+
+    def advance(self, record: dict[str, Any], *, deadline: Deadline, **changes: Any) -> None:
+        """Change a record that nobody else has changed since it was read; updates ``record``.
+
+        Raises :class:`ExportGone` otherwise: its link was erased, or another worker has it.
+        """
+        changes |= {"version": int(record["version"]) + 1, "change": str(uuid.uuid4())}
+        # Of two workers with one message only one goes on; an erased record stays erased.
+        as_it_was_read = "attribute_exists(pk) AND #version=:read"
+        met = update(
+            self._client,
+            self._clicks,
+            _key(record["linkId"], record["id"]),
+            "SET " + ",".join(f"#{name}=:{name}" for name in changes),
+            condition=as_it_was_read,
+            values=to_item(
+                {f":{name}": value for name, value in changes.items()}
+                | {":read": int(record["version"])}
+            ),
+            deadline=deadline,
+        )
+        # A lost answer of this very call shows our own change.
+        if met is not None and met.get("change", {}).get("S") != changes["change"]:
+            raise ExportGone
+        record.update(changes)
+
+
+def _code_of(error: Exception) -> str:
+    """S3's error code behind an error of ours; "" if there is none."""
+    cause = error.__cause__
+    return str(cause.response["Error"]["Code"]) if isinstance(cause, ClientError) else ""
+
+
+CONTENT_TYPE = "application/x-ndjson"
+
+#: How the sort keys of records begin.
+RECORD = "EXPORT#"
+
+
+def objects_of(workspace_id: str, items: Iterable[dict[str, Any]]) -> list[str]:
+    """The objects of those of a link's items that are records of exports."""
+    names = (item["sk"]["S"] for item in items)
+    return [
+        object_key(workspace_id, name.removeprefix(RECORD))
+        for name in names
+        if name.startswith(RECORD) and name != OPEN
+    ]
+
+
+def object_key(workspace_id: str, export_id: str) -> str:
+    """Where an export lies in the bucket."""
+    return f"exports/{workspace_id}/{export_id}.ndjson"
+
+
+def tail_key(key: str) -> str:
+    """A new name for the lines of an export that are in no part yet.
+
+    It begins with the export's id, by which an erasure finds it.
+    """
+    return f"{key.removesuffix('.ndjson')}.{uuid.uuid4()}.tail"
+
+
+def _key(link_id: str, export_id: str) -> dict[str, Any]:
+    return {"pk": {"S": link_id}, "sk": {"S": f"{RECORD}{export_id}"}}

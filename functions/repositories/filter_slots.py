@@ -1,0 +1,82 @@
+"""Slots of a workspace for deletions by filter whose links are found in the background.
+
+Items of the ``deletions`` table: ``FILTERS#{workspaceId}``, ``SLOT#{n}`` → ``deletionId``,
+``until`` (Unix seconds). A slot is claimed in the transaction that accepts its deletion, so
+requests at the same time cannot pass the limit together. A released slot has ``until`` 0: no role
+may delete from this table. A slot whose deletion is never resolved is free again at ``until``.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from functions.aws.client import query, update
+from functions.domain.clock import Deadline
+
+#: Seconds for which a slot is held at most: a resolution takes minutes, a backlog may precede it.
+SLOT_SECONDS = 3_600
+
+
+class FilterSlots:
+    """Claims and releases slots; ``table`` is the name of ``deletions``."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def free(self, workspace_id: str, maximum: int, *, deadline: Deadline) -> list[int]:
+        """The free ones of ``most`` slots, strongly consistent."""
+        now = time.time()
+        items = query(
+            self._client,
+            self._table,
+            deadline=deadline,
+            KeyConditionExpression="pk=:pk",
+            ExpressionAttributeValues={":pk": {"S": f"FILTERS#{workspace_id}"}},
+            ConsistentRead=True,
+        )
+        held = {item["sk"]["S"] for item in items if float(item["until"]["N"]) > now}
+        return [number for number in range(maximum) if _slot(number) not in held]
+
+    def claim_action(self, workspace_id: str, number: int, deletion_id: str) -> dict[str, Any]:
+        """The transaction action that claims a slot for a deletion."""
+        now = int(time.time())
+        # Of two requests that both saw the slot free, one must look for another.
+        slot_is_free = "attribute_not_exists(pk) OR #until<=:now"
+        return {
+            "Put": {
+                "TableName": self._table,
+                "Item": {
+                    **_key(workspace_id, number),
+                    "deletionId": {"S": deletion_id},
+                    "until": {"N": str(now + SLOT_SECONDS)},
+                },
+                "ConditionExpression": slot_is_free,
+                "ExpressionAttributeNames": {"#until": "until"},
+                "ExpressionAttributeValues": {":now": {"N": str(now)}},
+            }
+        }
+
+    def release(
+        self, workspace_id: str, number: int, deletion_id: str, *, deadline: Deadline
+    ) -> None:
+        """Free a slot that this deletion holds; may be repeated."""
+        still_held = "deletionId=:deletion"
+        update(
+            self._client,
+            self._table,
+            _key(workspace_id, number),
+            "SET #until=:none",
+            condition=still_held,
+            values={":deletion": {"S": deletion_id}, ":none": {"N": "0"}},
+            deadline=deadline,
+        )
+
+
+def _slot(number: int) -> str:
+    return f"SLOT#{number:03d}"
+
+
+def _key(workspace_id: str, number: int) -> dict[str, Any]:
+    return {"pk": {"S": f"FILTERS#{workspace_id}"}, "sk": {"S": _slot(number)}}

@@ -1,0 +1,138 @@
+"""Idempotency keys: what each ``Idempotency-Key`` of a workspace stands for, on every route.
+
+Items of the ``deletions`` table, kept 24 hours (``ttl``):
+
+- ``IDEM#{workspaceId}#{sha256(key)}``, ``IDEM``: ``requestHash`` (method, path, reason, body) and
+  what leads to the answer. A delete names its ``deletionId``, a restore also its ``restoreId``, an
+  install and an export their ids and their ``linkId``, a dry run its numbers, a create its run
+  (:mod:`~functions.repositories.create_runs`).
+
+One item for each key of a workspace: the same key on another route is another request. No item
+holds what an erasure must remove. An answer is built again from the record that the item leads to
+and from the repeated request itself, which is the same to the byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from functions.aws.client import ConditionFailed, call, read_item
+from functions.aws.codec import from_item, to_item
+from functions.domain.clock import Deadline
+from functions.domain.errors import KeyReused
+
+#: How long an Idempotency-Key is kept, in seconds.
+IDEMPOTENCY_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """A client's key and the hash of the request that it stands for (method, path, body)."""
+
+    key: str
+    request_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyRecord:
+    """What a used key stands for; ``details`` are the attributes that the route has kept."""
+
+    request_hash: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def check(self, key: IdempotencyKey) -> None:
+        """Raises ``KeyReused`` when the key stands for another request."""
+        if self.request_hash != key.request_hash:
+            raise KeyReused
+
+
+class KeyTaken(Exception):
+    """Another request with the same Idempotency-Key was accepted first."""
+
+
+class IdempotencyTable:
+    """Finds and claims keys; ``name`` is the ``deletions`` table."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self.name = name
+
+    def find(
+        self, workspace_id: str, key: IdempotencyKey, *, deadline: Deadline
+    ) -> IdempotencyRecord | None:
+        """What this key stands for, strongly consistent; None when it was not used in the last day.
+
+        Raises ``KeyReused`` when that is another request.
+        """
+        item = read_item(self._client, self.name, item_key(workspace_id, key), deadline=deadline)
+        # TTL removal may lag by days.
+        if item is None or int(item["ttl"]["N"]) <= time.time():
+            return None
+        record = read_record(item)
+        record.check(key)
+        return record
+
+    def claim_action(
+        self, workspace_id: str, key: IdempotencyKey, details: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The transaction action that lets a key stand for a request, if the key is free.
+
+        In the transaction that commits the request: both exist, or neither does.
+        """
+        now = int(time.time())
+        # Of two racing requests with one key only one is accepted; TTL removal may lag.
+        key_is_free = "attribute_not_exists(pk) OR #ttl<:now"
+        return {
+            "Put": {
+                "TableName": self.name,
+                "Item": item_key(workspace_id, key)
+                | to_item(dict(details))
+                | {
+                    "requestHash": {"S": key.request_hash},
+                    "ttl": {"N": str(now + IDEMPOTENCY_SECONDS)},
+                },
+                "ConditionExpression": key_is_free,
+                "ExpressionAttributeNames": {"#ttl": "ttl"},
+                "ExpressionAttributeValues": {":now": {"N": str(now)}},
+            }
+        }
+
+    def claim(
+        self,
+        workspace_id: str,
+        key: IdempotencyKey,
+        details: Mapping[str, Any],
+        *,
+        deadline: Deadline,
+    ) -> None:
+        """Let a key stand for a request that writes nothing else.
+
+        Raises :class:`KeyTaken`, also when a lost call of this very claim was applied: what the
+        caller finds then is its own record.
+        """
+        put = self.claim_action(workspace_id, key, details)["Put"]
+        try:
+            call(self._client.put_item, deadline=deadline, **put)
+        except ConditionFailed:
+            raise KeyTaken from None
+
+
+def item_key(workspace_id: str, key: IdempotencyKey) -> dict[str, Any]:
+    """The key of the item that an idempotency key is kept in."""
+    digest = hashlib.sha256(key.key.encode()).hexdigest()
+    return {"pk": {"S": f"IDEM#{workspace_id}#{digest}"}, "sk": {"S": "IDEM"}}
+
+
+def read_record(item: dict[str, Any]) -> IdempotencyRecord:
+    """The record in a key's item."""
+    record = from_item(item)
+    details = {
+        name: value
+        for name, value in record.items()
+        if name not in ("pk", "sk", "ttl", "requestHash")
+    }
+    return IdempotencyRecord(record["requestHash"], details)

@@ -1,0 +1,134 @@
+"""Installs in the ``clicks`` table, under their link so that they go with it.
+
+Items: install ``pk={linkId}``, ``sk=INSTALL#{installedAt}#{id}``, which names its link as
+``linkId`` and, through its ``clickId``, once more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from functions.aws.client import (
+    TransactionCancelled,
+    in_parallel,
+    query,
+    read_item,
+    transact,
+)
+from functions.aws.codec import from_item, to_item
+from functions.domain.clock import Deadline
+from functions.domain.errors import InternalError
+from functions.domain.ids import SHARDS
+from functions.repositories.clicks import ClicksTable
+
+#: Clicks of a shard that are looked at in one call for the last that is no bot's.
+CLICKS_A_CALL = 50
+
+
+class InstallsTable:
+    """Records installs, and finds the clicks that led to them."""
+
+    def __init__(self, client: Any, *, clicks: str, links: str) -> None:
+        self._client = client
+        self._clicks = clicks
+        self._links = links
+
+    def has_click(
+        self, link_id: str, click_id: str, clicked_at: str, *, deadline: Deadline
+    ) -> bool:
+        """Whether this click was recorded."""
+        key = ClicksTable.key({"id": click_id, "linkId": link_id, "clickedAt": clicked_at})
+        return read_item(self._client, self._clicks, key, deadline=deadline) is not None
+
+    def last_click(self, link_id: str, since: str, until: str, *, deadline: Deadline) -> str | None:
+        """The id of the last click of a person between two moments, strongly consistent."""
+
+        def of_shard(shard: int) -> tuple[str, str] | None:
+            newest = query(
+                self._client,
+                self._clicks,
+                deadline=deadline,
+                KeyConditionExpression="pk=:pk AND sk BETWEEN :since AND :until",
+                FilterExpression="isBot=:false",
+                ProjectionExpression="clickedAt, id",
+                ExpressionAttributeValues={
+                    ":pk": {"S": f"{link_id}#{shard}"},
+                    ":since": {"S": f"CLICK#{since}"},
+                    # "$" follows "#": with every click of that very moment.
+                    ":until": {"S": f"CLICK#{until}$"},
+                    ":false": {"BOOL": False},
+                },
+                ScanIndexForward=False,
+                ConsistentRead=True,
+                Limit=CLICKS_A_CALL,
+            )
+            return next(((item["clickedAt"]["S"], item["id"]["S"]) for item in newest), None)
+
+        found = [click for click in in_parallel(of_shard, list(range(SHARDS))) if click]
+        return max(found)[1] if found else None
+
+    def get(
+        self, link_id: str, installed_at: str, install_id: str, *, deadline: Deadline
+    ) -> dict[str, Any] | None:
+        """An install; None when an erasure of its link has removed or detached it."""
+        key = {"pk": {"S": link_id}, "sk": {"S": f"INSTALL#{installed_at}#{install_id}"}}
+        item = read_item(self._client, self._clicks, key, deadline=deadline)
+        return from_item(item) if item else None
+
+    def record(
+        self,
+        workspace_id: str,
+        install: dict[str, Any],
+        *,
+        claim: dict[str, Any] | None,
+        deadline: Deadline,
+    ) -> str | None:
+        """Put an install and count it on its day, in one transaction.
+
+        ``claim`` is the action that claims its Idempotency-Key. None when it was recorded,
+        ``"link"`` when the link is not live, ``"key"`` when another request with this key was
+        first.
+        """
+        link_id, installed_at = install["linkId"], install["installedAt"]
+        link_is_live = "attribute_exists(livePk)"
+        actions: list[dict[str, Any]] = [
+            {
+                "ConditionCheck": {
+                    "TableName": self._links,
+                    "Key": {"pk": {"S": f"{workspace_id}#{link_id}"}, "sk": {"S": "LINK"}},
+                    "ConditionExpression": link_is_live,
+                }
+            },
+            {
+                "Put": {
+                    "TableName": self._clicks,
+                    "Item": to_item(
+                        {"pk": link_id, "sk": f"INSTALL#{installed_at}#{install['id']}"}
+                        | install
+                        | {"workspaceId": workspace_id}
+                    ),
+                }
+            },
+            {
+                # The link's condition, in the same transaction, keeps erased links away.
+                "Update": {
+                    "TableName": self._clicks,
+                    "Key": {"pk": {"S": link_id}, "sk": {"S": f"DAY#{installed_at[:10]}"}},
+                    "UpdateExpression": "ADD installs :one, #platform :one",
+                    "ExpressionAttributeNames": {"#platform": f"install:{install['platform']}"},
+                    "ExpressionAttributeValues": {":one": {"N": "1"}},
+                }
+            },
+        ]
+        if claim is not None:
+            actions.append(claim)
+        try:
+            transact(self._client, actions, deadline=deadline)
+        except TransactionCancelled as cancelled:
+            # A key that is taken leads to an answer, whatever became of the link.
+            if cancelled.refused[-1]:
+                return "key"
+            if cancelled.refused[0]:
+                return "link"
+            raise InternalError from cancelled
+        return None

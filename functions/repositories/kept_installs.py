@@ -1,0 +1,81 @@
+"""Installs of erased links, where their workspace keeps them: platform and day, nothing else.
+
+Items in the ``clicks`` table: ``INSTALLS#{workspaceId}``, ``INSTALL#{day}#{digest}`` →
+``platform``. The digest tells two installs apart and makes a repeated write harmless. It is the
+SHA-256 of the link's id and the install's key, which is not kept anywhere, so it leads to neither.
+Device, app version, times, link, click and the install's own id are gone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from functions.aws.client import query
+from functions.domain.clock import Deadline
+from functions.repositories.clicks import ClicksTable
+
+#: The sort keys of installs begin with it, under their link as under their workspace.
+PREFIX = "INSTALL#"
+
+#: Kept installs that are read and deleted at a time.
+PAGE = 1_000
+
+
+def detached_installs(workspace_id: str, page: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The installs among these items of one link, as they are kept (in DynamoDB's JSON)."""
+    return [_detached(workspace_id, item) for item in page if item["sk"]["S"].startswith(PREFIX)]
+
+
+def _detached(workspace_id: str, item: dict[str, Any]) -> dict[str, Any]:
+    link_id, key = item["pk"]["S"], item["sk"]["S"]
+    # INSTALL#2026-01-31T12:00:00.000Z#{id}
+    day = key.removeprefix(PREFIX)[:10]
+    digest = hashlib.sha256(f"{link_id} {key}".encode()).hexdigest()[:32]
+    return {
+        "pk": {"S": _partition(workspace_id)},
+        "sk": {"S": f"{PREFIX}{day}#{digest}"},
+        # An install always has one; without it there is nothing else to say of it.
+        "platform": item.get("platform", {"S": "other"}),
+    }
+
+
+class KeptInstalls:
+    """What operators may count and purge."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self._clicks = ClicksTable(client, name)
+        self.name = name
+
+    def purge(self, workspace_id: str, *, deadline: Deadline) -> int:
+        """Delete every kept install of a workspace; how many there were.
+
+        Those too that an earlier release kept with more attributes. May be repeated: a run that
+        the deadline ends (``Unavailable``) has deleted the ones before.
+        """
+        purged = 0
+        page: list[dict[str, Any]] = []
+        for item in query(
+            self._client,
+            self.name,
+            deadline=deadline,
+            KeyConditionExpression="pk=:pk",
+            ExpressionAttributeValues={":pk": {"S": _partition(workspace_id)}},
+            ProjectionExpression="pk, sk",
+            ConsistentRead=True,
+        ):
+            page.append(item)
+            if len(page) == PAGE:
+                purged += self._delete(page, deadline)
+                page = []
+        return purged + self._delete(page, deadline)
+
+    def _delete(self, page: Sequence[dict[str, Any]], deadline: Deadline) -> int:
+        self._clicks.write(delete=page, deadline=deadline)
+        return len(page)
+
+
+def _partition(workspace_id: str) -> str:
+    return f"INSTALLS#{workspace_id}"

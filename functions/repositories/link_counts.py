@@ -1,0 +1,183 @@
+"""How many live links a workspace has: one counter item for each, in the ``links`` table.
+
+Item: ``COUNT#{workspaceId}``, ``COUNT`` → ``links``, ``changedAt``, ``countedAt`` (Unix seconds).
+
+A create adds its links before it writes them, on the condition that they fit. What removes a live
+link or brings one back is counted by the reader of the table's stream, one write for each
+workspace in a batch. What is lost on the way leaves the counter too high, so it gives no workspace
+too many links. At the limit, a counter that has not moved for a minute is corrected by the index
+of live links (docs/decisions/098-links-per-workspace.md).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from functions.aws.client import ConditionFailed, call, in_parallel, update
+from functions.domain.clock import Deadline
+from functions.domain.errors import InvalidRequest
+from functions.domain.ids import SHARDS
+
+#: Seconds between two counts of the index for one workspace, and for which its counter must not
+#: have moved: changes of the last moments may still be on their way through the stream.
+RECOUNT_SECONDS = 3_600
+QUIET_SECONDS = 60
+
+#: Attempts of one reservation: the counter may have to be created, and to be corrected.
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How many live links a workspace may have under its plan."""
+
+    counts: LinkCounts
+    workspace_id: str
+    limit: int
+    plan: str
+
+    def reserve(self, links: int, *, deadline: Deadline) -> None:
+        """Count links that are about to be created; raises ``InvalidRequest`` with the limit."""
+        if not self.counts.reserve(self.workspace_id, links, limit=self.limit, deadline=deadline):
+            raise InvalidRequest(
+                f"A workspace can have at most {self.limit:,} links under the {self.plan} plan",
+                limit=self.limit,
+            )
+
+    def release(self, links: int, *, deadline: Deadline) -> None:
+        """Give back what was reserved for links that were not created."""
+        self.counts.add(self.workspace_id, -links, deadline=deadline)
+
+
+class LinkCounts:
+    """Reads and changes the counters; ``table`` is the name of ``links``."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def reserve(self, workspace_id: str, links: int, *, limit: int, deadline: Deadline) -> bool:
+        """Add links if no more than ``limit`` are live then; False when they do not fit.
+
+        One write. A workspace's first one counts the links that it has, and creates the counter.
+        """
+        # The counter is the condition: parallel creates can never pass the limit together.
+        counter_has_room = "attribute_exists(pk) AND #links<=:room"
+        for _ in range(_ATTEMPTS):
+            met = self._add(
+                workspace_id,
+                links,
+                counter_has_room,
+                {":room": {"N": str(limit - links)}},
+                deadline,
+            )
+            if met is None:
+                return True
+            if not met:
+                self._create(workspace_id, deadline)
+            elif not self._correct(workspace_id, met, deadline):
+                return False
+        return False
+
+    def add(self, workspace_id: str, links: int, *, deadline: Deadline) -> None:
+        """Add links that are live again, or (negative) take away ones that no longer are.
+
+        Without a counter nothing is to do: it will be created from what is there then.
+        """
+        self._add(workspace_id, links, "attribute_exists(pk)", {}, deadline)
+
+    def count(self, workspace_id: str, *, deadline: Deadline) -> int:
+        """The live links in the index; eventually consistent, 27 of them a half read unit."""
+
+        def of_shard(shard: int) -> int:
+            found: int = 0
+            more: dict[str, Any] = {}
+            while True:
+                answer = call(
+                    self._client.query,
+                    deadline=deadline,
+                    TableName=self._table,
+                    IndexName="live",
+                    KeyConditionExpression="livePk=:shard",
+                    ExpressionAttributeValues={":shard": {"S": f"{workspace_id}#{shard}"}},
+                    Select="COUNT",
+                    **more,
+                )
+                found += int(answer["Count"])
+                if "LastEvaluatedKey" not in answer:
+                    return found
+                more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+        return sum(in_parallel(of_shard, range(SHARDS)))
+
+    def _add(
+        self,
+        workspace_id: str,
+        links: int,
+        condition: str,
+        values: dict[str, Any],
+        deadline: Deadline,
+    ) -> dict[str, Any] | None:
+        """None when it applied, else the item that was met."""
+        return update(
+            self._client,
+            self._table,
+            _key(workspace_id),
+            "ADD #links :links SET #changedAt=:now",
+            condition=condition,
+            values=values | {":links": {"N": str(links)}, ":now": _now()},
+            deadline=deadline,
+        )
+
+    def _create(self, workspace_id: str, deadline: Deadline) -> None:
+        links = self.count(workspace_id, deadline=deadline)
+        item = _key(workspace_id) | {
+            "links": {"N": str(links)},
+            "changedAt": _now(),
+            "countedAt": _now(),
+        }
+        # Of two first creates, the second must not undo what the first has counted since.
+        is_new = "attribute_not_exists(pk)"
+        try:
+            call(
+                self._client.put_item,
+                deadline=deadline,
+                TableName=self._table,
+                Item=item,
+                ConditionExpression=is_new,
+            )
+        except ConditionFailed:
+            return
+
+    def _correct(self, workspace_id: str, met: dict[str, Any], deadline: Deadline) -> bool:
+        """Count a full workspace anew; whether there may be room now."""
+        now = time.time()
+        seen, was = met["links"], met["countedAt"]
+        if (
+            float(was["N"]) > now - RECOUNT_SECONDS
+            or float(met["changedAt"]["N"]) > now - QUIET_SECONDS
+        ):
+            return False
+        links = self.count(workspace_id, deadline=deadline)
+        # Not if it has moved meanwhile, or another request was faster.
+        still_as_seen = "#links=:seen AND #countedAt=:was"
+        update(
+            self._client,
+            self._table,
+            _key(workspace_id),
+            "SET #links=:links, #countedAt=:now",
+            condition=still_as_seen,
+            values={":links": {"N": str(links)}, ":now": _now(), ":seen": seen, ":was": was},
+            deadline=deadline,
+        )
+        return True
+
+
+def _key(workspace_id: str) -> dict[str, Any]:
+    return {"pk": {"S": f"COUNT#{workspace_id}"}, "sk": {"S": "COUNT"}}
+
+
+def _now() -> dict[str, str]:
+    return {"N": str(int(time.time()))}

@@ -1,0 +1,120 @@
+"""Unfinished exports: one for each link, and as many for a workspace as its plan allows.
+
+Items of the ``clicks`` table, claimed in the transaction that creates the export's record:
+
+- ``{linkId}``, ``EXPORT#OPEN``: the link's unfinished export. An erasure removes it with the link.
+- ``EXPORTS#{workspaceId}``, ``SLOT#{n}``: one slot of the workspace. It does not name the link, so
+  nothing of an erased link stays here.
+
+Both have ``exportId`` and ``until`` (Unix seconds). The worker moves ``until`` on while it works,
+and sets it to 0 at the end. A claim whose worker never came is free again at ``until``.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from functions.aws.client import query, read_item, update
+from functions.domain.clock import Deadline
+
+#: How long a claim is held without a sign of its worker, in seconds. A backlog of the queue may
+#: precede the first run. An export that made no progress for so long counts as failed.
+HELD_SECONDS = 6 * 3600
+
+#: The sort key of a link's unfinished export. It begins as the records of exports do.
+OPEN = "EXPORT#OPEN"
+
+
+class OpenExports:
+    """Claims and releases; ``table`` is the name of ``clicks``."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def of_link(self, link_id: str, *, deadline: Deadline) -> str | None:
+        """The id of the link's unfinished export, strongly consistent; None without a claim."""
+        item = read_item(self._client, self._table, _link_key(link_id), deadline=deadline)
+        if item is None or int(item["until"]["N"]) <= time.time():
+            return None
+        return str(item["exportId"]["S"])
+
+    def free(self, workspace_id: str, maximum: int, *, deadline: Deadline) -> list[int]:
+        """The free ones of a workspace's ``most`` slots, strongly consistent."""
+        items = query(
+            self._client,
+            self._table,
+            deadline=deadline,
+            KeyConditionExpression="pk=:pk",
+            ExpressionAttributeValues={":pk": {"S": f"EXPORTS#{workspace_id}"}},
+            ConsistentRead=True,
+        )
+        now = time.time()
+        held = {item["sk"]["S"] for item in items if int(item["until"]["N"]) > now}
+        return [number for number in range(maximum) if f"SLOT#{number:03d}" not in held]
+
+    def claim_actions(self, record: dict[str, Any], *, ended: str | None) -> list[dict[str, Any]]:
+        """The transaction actions that claim the record's link and its ``slot``.
+
+        ``ended`` is an export that is finished although it still has the claim of the link.
+        """
+        return [
+            self._claim(_link_key(record["linkId"]), record["id"], ended),
+            self._claim(_slot_key(record["workspaceId"], record["slot"]), record["id"], None),
+        ]
+
+    def renew(self, record: dict[str, Any], *, deadline: Deadline) -> None:
+        """Hold the claims for longer; nothing happens to those that another export has by now."""
+        self._move(record, int(time.time()) + HELD_SECONDS, deadline)
+
+    def release(self, record: dict[str, Any], *, deadline: Deadline) -> None:
+        """Let the link and the workspace have another export; may be repeated."""
+        self._move(record, 0, deadline)
+
+    def _claim(self, key: dict[str, Any], export_id: str, ended: str | None) -> dict[str, Any]:
+        now = int(time.time())
+        # Of two requests at the same time one must see the claim of the other.
+        is_free = "attribute_not_exists(pk) OR #until<=:now OR exportId=:ended"
+        return {
+            "Put": {
+                "TableName": self._table,
+                "Item": key
+                | {
+                    "exportId": {"S": export_id},
+                    "until": {"N": str(now + HELD_SECONDS)},
+                    # Long after: only so that workspaces that are gone leave nothing.
+                    "ttl": {"N": str(now + 30 * 86_400)},
+                },
+                "ConditionExpression": is_free,
+                "ExpressionAttributeNames": {"#until": "until"},
+                "ExpressionAttributeValues": {
+                    ":now": {"N": str(now)},
+                    ":ended": {"S": ended or ""},
+                },
+            }
+        }
+
+    def _move(self, record: dict[str, Any], until: int, deadline: Deadline) -> None:
+        keys = [_link_key(record["linkId"])]
+        if "slot" in record:
+            keys.append(_slot_key(record["workspaceId"], int(record["slot"])))
+        for key in keys:
+            still_ours = "exportId=:export"
+            update(
+                self._client,
+                self._table,
+                key,
+                "SET #until=:until",
+                condition=still_ours,
+                values={":export": {"S": record["id"]}, ":until": {"N": str(until)}},
+                deadline=deadline,
+            )
+
+
+def _link_key(link_id: str) -> dict[str, Any]:
+    return {"pk": {"S": link_id}, "sk": {"S": OPEN}}
+
+
+def _slot_key(workspace_id: str, number: int) -> dict[str, Any]:
+    return {"pk": {"S": f"EXPORTS#{workspace_id}"}, "sk": {"S": f"SLOT#{number:03d}"}}

@@ -1,0 +1,50 @@
+"""The bucket of rendered QR images: a cache, whose keys stand on the links they belong to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from functions.aws.client import call
+from functions.aws.s3 import Bucket
+from functions.domain.clock import Deadline
+from functions.domain.errors import UnlinkError
+
+#: S3's error code for an object that does not exist. S3 sends it only to callers with
+#: ``s3:ListBucket``; others get ``AccessDenied`` (API Reference, GetObject, "Permissions"). The
+#: role has that permission, so ``AccessDenied`` here always means a missing permission.
+_ABSENT = "NoSuchKey"
+
+
+class Images(Bucket):
+    """Objects of the bucket by their keys, ``qr/{workspaceId}/{linkId}/{variant}``."""
+
+    def get(self, key: str, *, deadline: Deadline) -> bytes | None:
+        """The image, or None when there is none (its lifecycle rule may have removed it).
+
+        Raises ``InternalError`` when S3 refuses the call, ``Unavailable`` when it does not answer.
+        """
+        try:
+            body: bytes = call(self._read, deadline=deadline, Bucket=self.name, Key=key)
+        except UnlinkError as error:
+            cause = error.__cause__
+            if isinstance(cause, ClientError) and cause.response["Error"]["Code"] == _ABSENT:
+                return None
+            raise
+        return body
+
+    def _read(self, **where: Any) -> Any:
+        # Within the call: the body arrives after the answer, and may be cut off as well.
+        return self._client.get_object(**where)["Body"].read()
+
+    def put(self, key: str, body: bytes, *, content_type: str, deadline: Deadline) -> None:
+        """Store the image; a repeated call replaces it with itself."""
+        call(
+            self._client.put_object,
+            deadline=deadline,
+            Bucket=self.name,
+            Key=key,
+            Body=body,
+            ContentType=content_type,
+        )

@@ -1,0 +1,269 @@
+"""The ``deletions`` table's records of restores: who brought back what, from which deletion.
+
+A restore is ``{workspaceId}#{deletionId}``, ``RESTORE#{restoreId}``: one byte for each id of the
+deletion says what became of it. While work is left it carries ``openPk`` (``RESTORING#{0..3}``)
+and ``openSk`` (``{leaseUntil}#{restoreId}``), and the schedule finishes what a worker that died
+has left.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+from functions.aws.client import (
+    ConditionFailed,
+    TransactionCancelled,
+    call,
+    read_item,
+    transact,
+    update,
+)
+from functions.aws.codec import from_item, to_item
+from functions.domain.clock import Deadline, iso, now_iso
+from functions.domain.ids import pack_ids, shard_of, unpack_ids
+from functions.domain.outcomes import pack_outcomes, unpack_outcomes
+from functions.repositories.deletions import (
+    OPEN_SHARDS,
+    expired_lease_items,
+)
+from functions.repositories.idempotency import IdempotencyKey, IdempotencyTable, KeyTaken
+
+
+class RestoreOutcome(IntEnum):
+    """What became of one id of the deletion; the label is the reason of a refusal."""
+
+    NOT_REQUESTED = 0
+    PENDING = 1
+    RESTORED = 2
+    ERASED = 3
+    EXPIRED = 4
+    DELETED_AGAIN = 5
+    NOT_DELETED = 6
+    #: Live again, but it expired so long ago that it will be purged when the grace is over.
+    RESTORED_FOR_GRACE = 7
+
+    @property
+    def reason(self) -> str:
+        """The API's word."""
+        return _REASONS[self]
+
+
+_REASONS = {
+    RestoreOutcome.NOT_REQUESTED: "notAsked",
+    RestoreOutcome.PENDING: "pending",
+    RestoreOutcome.RESTORED: "restored",
+    RestoreOutcome.ERASED: "erased",
+    RestoreOutcome.EXPIRED: "expired",
+    RestoreOutcome.DELETED_AGAIN: "deletedAgain",
+    RestoreOutcome.NOT_DELETED: "notDeleted",
+    RestoreOutcome.RESTORED_FOR_GRACE: "restored",
+}
+
+#: The fates of a link that is live again.
+LIVE_AGAIN = (RestoreOutcome.RESTORED, RestoreOutcome.RESTORED_FOR_GRACE)
+
+#: An id that the deletion does not have at all.
+NOT_IN_DELETION = "notInDeletion"
+
+
+@dataclass(slots=True)
+class Restore:
+    """One restore. ``fates`` has one byte for each id of the deletion, in its order."""
+
+    id: str
+    workspace_id: str
+    deletion_id: str
+    state: str
+    actor: dict[str, str]
+    created_at: str
+    fates: bytearray
+    source_ip: str | None = None
+    reason: str | None = None
+    unknown_ids: list[str] = field(default_factory=list)
+    policies: dict[str, Any] = field(default_factory=dict)
+    completed_at: str | None = None
+    lease_until: float = 0.0
+
+    @property
+    def pending(self) -> list[int]:
+        """Positions without a fate."""
+        return [
+            position for position, fate in enumerate(self.fates) if fate == RestoreOutcome.PENDING
+        ]
+
+    def counts(self) -> dict[str, int]:
+        """``{requested, restored, refused}``."""
+        asked = sum(1 for fate in self.fates if fate != RestoreOutcome.NOT_REQUESTED)
+        restored = sum(self.fates.count(fate) for fate in LIVE_AGAIN)
+        pending = self.fates.count(RestoreOutcome.PENDING)
+        return {
+            "requested": asked + len(self.unknown_ids),
+            "restored": restored,
+            "refused": asked - restored - pending + len(self.unknown_ids),
+        }
+
+
+class RestoresTable:
+    """Creates and advances restores; ``name`` is the ``deletions`` table."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self.name = name
+        self._keys = IdempotencyTable(client, name)
+
+    def create(self, restore: Restore, *, key: IdempotencyKey | None, deadline: Deadline) -> None:
+        """Write the intent; raises :class:`KeyTaken` when another request used the key."""
+        item = _key(restore) | to_item(
+            {
+                "state": restore.state,
+                "actor": restore.actor,
+                "sourceIp": restore.source_ip,
+                "reason": restore.reason,
+                "createdAt": restore.created_at,
+                "counts": restore.counts(),
+                "fates": pack_outcomes(restore.fates),
+                "unknownIds": pack_ids(restore.unknown_ids) if restore.unknown_ids else None,
+                "policies": restore.policies or None,
+                "leaseUntil": int(restore.lease_until),
+            }
+        )
+        item |= _open_keys(restore)
+        # A restore's id is drawn once: an existing one is our own, written by a lost call.
+        restore_is_new = "attribute_not_exists(pk)"
+        put = {"TableName": self.name, "Item": item, "ConditionExpression": restore_is_new}
+        if key is None:
+            with suppress(ConditionFailed):
+                call(self._client.put_item, deadline=deadline, **put)
+            return
+        claim = self._keys.claim_action(
+            restore.workspace_id,
+            key,
+            {"deletionId": restore.deletion_id, "restoreId": restore.id},
+        )
+        try:
+            transact(self._client, [{"Put": put}, claim], deadline=deadline)
+        except TransactionCancelled as cancelled:
+            if cancelled.reasons[1].get("Code") == "ConditionalCheckFailed":
+                raise KeyTaken from None
+            raise
+
+    def load(
+        self, workspace_id: str, deletion_id: str, restore_id: str, *, deadline: Deadline
+    ) -> Restore | None:
+        """The whole record."""
+        key = {
+            "pk": {"S": f"{workspace_id}#{deletion_id}"},
+            "sk": {"S": f"RESTORE#{restore_id}"},
+        }
+        item = read_item(self._client, self.name, key, deadline=deadline)
+        return _restore(item) if item else None
+
+    def of_deletion(
+        self, workspace_id: str, deletion_id: str, *, limit: int, deadline: Deadline
+    ) -> list[Restore]:
+        """The restores of one deletion, newest first."""
+        answer = call(
+            self._client.query,
+            deadline=deadline,
+            TableName=self.name,
+            KeyConditionExpression="pk=:parts AND begins_with(sk,:restore)",
+            ExpressionAttributeValues={
+                ":parts": {"S": f"{workspace_id}#{deletion_id}"},
+                ":restore": {"S": "RESTORE#"},
+            },
+            ScanIndexForward=False,
+            ConsistentRead=True,
+            Limit=limit,
+        )
+        return [_restore(item) for item in answer["Items"]]
+
+    def expired_leases(self, *, limit: int, deadline: Deadline) -> list[tuple[str, str, str]]:
+        """``(workspace_id, deletion_id, restore_id)`` of restores whose worker is gone."""
+        found = []
+        for item in expired_lease_items(
+            self._client, self.name, "RESTORING", limit=limit, deadline=deadline
+        ):
+            workspace_id, _, deletion_id = item["pk"]["S"].rpartition("#")
+            restore_id = item["sk"]["S"].removeprefix("RESTORE#")
+            found.append((workspace_id, deletion_id, restore_id))
+        return found
+
+    def acquire_lease(self, restore: Restore, *, seconds: float, deadline: Deadline) -> bool:
+        """Become the worker of an open restore whose lease has lapsed."""
+        now = time.time()
+        restore.lease_until = now + seconds
+        # One worker at a time: two would be harmless, but wasteful.
+        nobody_holds_it = "attribute_exists(openPk) AND leaseUntil<=:now"
+        met = update(
+            self._client,
+            self.name,
+            _key(restore),
+            "SET leaseUntil=:until, openSk=:open",
+            condition=nobody_holds_it,
+            values={
+                ":until": {"N": str(int(restore.lease_until) + 1)},
+                ":open": _open_keys(restore)["openSk"],
+                ":now": {"N": str(int(now))},
+            },
+            deadline=deadline,
+        )
+        return met is None
+
+    def save(self, restore: Restore, *, deadline: Deadline) -> None:
+        """Record the fates; without a pending one the restore is complete."""
+        changes = "SET fates=:fates, counts=:counts"
+        values = to_item({":fates": pack_outcomes(restore.fates), ":counts": restore.counts()})
+        if not restore.pending:
+            restore.state, restore.completed_at = "complete", now_iso()
+            changes += ", #state=:state, completedAt=:now REMOVE openPk, openSk, leaseUntil"
+            values |= to_item({":state": restore.state, ":now": restore.completed_at})
+        # The first to complete it wins: a later worker of the same restore changes nothing.
+        still_open = "attribute_exists(openPk)"
+        update(
+            self._client,
+            self.name,
+            _key(restore),
+            changes,
+            condition=still_open,
+            values=values,
+            deadline=deadline,
+        )
+
+
+def _key(restore: Restore) -> dict[str, Any]:
+    return {
+        "pk": {"S": f"{restore.workspace_id}#{restore.deletion_id}"},
+        "sk": {"S": f"RESTORE#{restore.id}"},
+    }
+
+
+def _open_keys(restore: Restore) -> dict[str, Any]:
+    return {
+        "openPk": {"S": f"RESTORING#{shard_of(restore.id) % OPEN_SHARDS}"},
+        "openSk": {"S": f"{iso(restore.lease_until)}#{restore.id}"},
+    }
+
+
+def _restore(item: dict[str, Any]) -> Restore:
+    binary = ("fates", "unknownIds")
+    record = from_item({name: value for name, value in item.items() if name not in binary})
+    workspace_id, _, deletion_id = record["pk"].rpartition("#")
+    return Restore(
+        id=record["sk"].removeprefix("RESTORE#"),
+        workspace_id=workspace_id,
+        deletion_id=deletion_id,
+        state=record["state"],
+        actor=record["actor"],
+        created_at=record["createdAt"],
+        fates=unpack_outcomes(item["fates"]["B"]),
+        source_ip=record.get("sourceIp"),
+        reason=record.get("reason"),
+        unknown_ids=unpack_ids(item["unknownIds"]["B"]) if "unknownIds" in item else [],
+        policies=record.get("policies", {}),
+        completed_at=record.get("completedAt"),
+        lease_until=float(record.get("leaseUntil", 0)),
+    )

@@ -1,0 +1,156 @@
+"""Which links a caller means: the filter of ``GET /api/links`` and of deletions by filter."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    ValidationError,
+)
+from pydantic import StringConstraints as Text
+
+from functions.domain.clock import iso_moment
+from functions.domain.errors import InvalidRequest, shortened
+from functions.domain.unicode_text import fold, folded_needle, nfc
+from functions.schemas.links import MOST_NAME, ExternalId, Moment, Tag, format_validation_errors
+
+#: Most clicks that a filter may name: what a double holds exactly, as JSON in browsers does.
+MAX_CLICKS = 2**53 - 1
+
+
+def _integer(value: object) -> object:
+    """JSON has one kind of number: ``0.0`` is an integer too (JSON Schema, section 6.1.1)."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_Clicks = Annotated[StrictInt, BeforeValidator(_integer), Field(ge=0, le=MAX_CLICKS)]
+
+
+class FilterFields(BaseModel):
+    """A filter as JSON; every member narrows it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    tag: Tag | None = None
+    title: Annotated[str, Text(min_length=1, max_length=200)] | None = None
+    isActive: StrictBool | None = None
+    expired: StrictBool | None = None
+    createdBefore: Moment | None = None
+    createdAfter: Moment | None = None
+    minClicks: _Clicks | None = None
+    maxClicks: _Clicks | None = None
+    externalId: ExternalId | None = None
+
+
+#: The names of a filter's members, in the API's spelling.
+NAMES = tuple(FilterFields.model_fields)
+
+_NUMBER = re.compile(r"[0-9]{1,16}")
+_BOOLEANS = {"true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFilter:
+    """What a link must be like; None is anything.
+
+    ``title`` is a part of it, without regard to case (:func:`functions.domain.unicode_text.fold`);
+    ``tag`` is one whole tag. Timestamps are written as links write them;
+    ``created_before`` and ``created_after`` are exclusive.
+    """
+
+    tag: str | None = None
+    title: str | None = None
+    is_active: bool | None = None
+    expired: bool | None = None
+    created_before: str | None = None
+    created_after: str | None = None
+    min_clicks: int | None = None
+    max_clicks: int | None = None
+    external_id: str | None = None
+
+    @classmethod
+    def parse(cls, body: object) -> Self:
+        """A filter from JSON; raises ``InvalidRequest`` with every fault.
+
+        Null is one: a condition whose value got lost must not widen what is deleted.
+        """
+        if isinstance(body, dict) and (lost := [name for name in body if body[name] is None]):
+            names = [shortened(name, MOST_NAME) for name in lost[:20]]
+            raise InvalidRequest(details=[f"{name}: must not be null" for name in names])
+        try:
+            fields = FilterFields.model_validate(body)
+        except ValidationError as error:
+            raise InvalidRequest(details=format_validation_errors(error)) from None
+        return cls(
+            tag=fields.tag,
+            title=fields.title,
+            is_active=fields.isActive,
+            expired=fields.expired,
+            created_before=iso_moment(fields.createdBefore) if fields.createdBefore else None,
+            created_after=iso_moment(fields.createdAfter) if fields.createdAfter else None,
+            min_clicks=fields.minClicks,
+            max_clicks=fields.maxClicks,
+            external_id=fields.externalId,
+        )
+
+    @classmethod
+    def parse_query(cls, query: Mapping[str, str]) -> Self:
+        """A filter from query parameters, which spell everything as text."""
+        body: dict[str, Any] = {}
+        for name, text in query.items():
+            if name in ("isActive", "expired"):
+                body[name] = _BOOLEANS.get(text, text)
+            elif name in ("minClicks", "maxClicks") and _NUMBER.fullmatch(text):
+                body[name] = int(text)
+            else:
+                body[name] = text
+        return cls.parse(body)
+
+    @property
+    def empty(self) -> bool:
+        """Whether every link matches."""
+        return self == LinkFilter()
+
+    @property
+    def fingerprint(self) -> str:
+        """Text that two filters share only when they mean the same; "" for the empty one."""
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        if not given:
+            return ""
+        return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16]
+
+    def matches(self, link: Mapping[str, Any], *, now: str) -> bool:
+        """Whether a link item is meant, at the moment ``now`` (as links spell moments)."""
+        clicks = int(link.get("clickCount", Decimal(0)))
+        expires_at = link.get("expiresAt")
+        return (
+            (self.tag is None or _has_tag(link, self.tag))
+            and (self.title is None or folded_needle(self.title) in fold(link.get("title", "")))
+            and (self.is_active is None or link["isActive"] is self.is_active)
+            and (
+                self.expired is None
+                or (expires_at is not None and expires_at <= now) is self.expired
+            )
+            and (self.created_before is None or link["createdAt"] < self.created_before)
+            and (self.created_after is None or link["createdAt"] > self.created_after)
+            and (self.min_clicks is None or clicks >= self.min_clicks)
+            and (self.max_clicks is None or clicks <= self.max_clicks)
+            and (self.external_id is None or link.get("externalId") == self.external_id)
+        )
+
+
+def _has_tag(link: Mapping[str, Any], tag: str) -> bool:
+    # Links from before tags were normalized may hold them in another form.
+    return any(nfc(own) == tag for own in link.get("tags", ()))

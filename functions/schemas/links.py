@@ -1,0 +1,345 @@
+"""What callers send, validated at the edge, and what a link looks like in an answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+)
+
+from functions.domain.app_links import app_url_fault, has_allowed_scheme
+from functions.domain.clock import iso_moment
+from functions.domain.errors import InvalidRequest, shortened
+from functions.domain.hosts import checked_host, split_authority
+from functions.domain.iris import character_fault
+from functions.domain.query_forwarding import forwards_query
+from functions.domain.short_codes import SHORT_CODE, is_reserved
+from functions.domain.unicode_text import nfc
+from functions.domain.uris import is_web, split, to_uri
+
+#: Longest destination in characters, as it is sent: percent-encoded, with the link's campaign
+#: (what sitemaps.org and most servers agree on).
+MAX_URL = 2_048
+
+#: The schemes of app URLs that the workspace allows, in the context of a validation.
+APP_SCHEMES = "appSchemes"
+
+#: Earliest year of a moment that a caller may name.
+FIRST_YEAR = 1970
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
+
+#: The fields of a link that hold an address to redirect to.
+DESTINATIONS = ("originalUrl", "iosUrl", "androidUrl", "webFallbackUrl")
+
+#: What a link keeps for life.
+IMMUTABLE = ("id", "shortCode", "customCode")
+
+#: Links that one request may create under any plan.
+MAX_CREATE = 1_000
+
+
+def _web_address(value: str) -> str:
+    """http or https with a host and without credentials; kept as it was given."""
+    if fault := character_fault(value):
+        raise ValueError(fault)
+    parts = split(value)
+    if parts is None:
+        raise ValueError("not a URL")
+    if parts.scheme.lower() not in ("http", "https"):
+        raise ValueError("only http and https URLs")
+    if not parts.authority:
+        raise ValueError("a URL needs a host")
+    if "@" in parts.authority:
+        raise ValueError("a URL must not carry credentials")
+    host, _ = split_authority(parts.authority)
+    checked_host(host)
+    if len(to_uri(value)) > MAX_URL:
+        raise ValueError(f"at most {MAX_URL:,} characters when percent-encoded")
+    return value
+
+
+def _app_address(value: str, info: ValidationInfo) -> str:
+    """As :func:`_web_address`, or an app URL of a scheme that the workspace allows."""
+    allowed: Collection[str] = (info.context or {}).get(APP_SCHEMES, ())
+    if not has_allowed_scheme(value, allowed):
+        parts = split(value)
+        if parts is not None and not is_web(value):
+            raise ValueError("only http, https and the schemes of the policy appSchemes")
+        return _web_address(value)
+    if fault := app_url_fault(value):
+        raise ValueError(fault)
+    if len(to_uri(value)) > MAX_URL:
+        raise ValueError(f"at most {MAX_URL:,} characters when percent-encoded")
+    return value
+
+
+def _short_code(value: str) -> str:
+    if not SHORT_CODE.fullmatch(value):
+        raise ValueError("4 to 30 letters, digits, - and _")
+    if is_reserved(value):
+        raise ValueError("this code is reserved")
+    return value
+
+
+def _once(tags: list[str]) -> list[str]:
+    """The tags in the order given, each once."""
+    return list(dict.fromkeys(tags))
+
+
+def _only_text(value: object) -> object:
+    # Lax parsing would take 1767225600 and "0.5" for moments too.
+    if not isinstance(value, datetime) and not (isinstance(value, str) and _DATE.match(value)):
+        raise ValueError("a time is text, as in 2026-12-31T23:59:59Z")
+    return value
+
+
+def _moment(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("a time needs its zone, as in 2026-12-31T23:59:59Z")
+    try:
+        moment = value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("out of range") from None
+    if moment.year < FIRST_YEAR:
+        raise ValueError(f"no earlier than {FIRST_YEAR}")
+    return moment
+
+
+# What a validator knows that a schema would not show stands beside it, for the OpenAPI document.
+WebAddress = Annotated[
+    str,
+    StringConstraints(min_length=8, max_length=MAX_URL),
+    AfterValidator(_web_address),
+    Field(json_schema_extra={"format": "uri", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://"}),
+]
+AppAddress = Annotated[
+    str,
+    StringConstraints(min_length=3, max_length=MAX_URL),
+    AfterValidator(_app_address),
+    Field(
+        json_schema_extra={
+            "format": "uri",
+            "pattern": "^[A-Za-z][A-Za-z0-9+.-]*:",
+            "description": "An http or https URL, or an app URL whose scheme the policy appSchemes "
+            "of the workspace names.",
+        }
+    ),
+]
+ShortCode = Annotated[
+    str,
+    AfterValidator(_short_code),
+    Field(json_schema_extra={"pattern": f"^{SHORT_CODE.pattern}$"}),
+]
+Moment = Annotated[
+    datetime, Field(strict=False), BeforeValidator(_only_text), AfterValidator(_moment)
+]
+# Lengths are those of the text as it was sent: normalizing may change them.
+Title = Annotated[str, StringConstraints(max_length=200), AfterValidator(nfc)]
+Description = Annotated[str, StringConstraints(max_length=500)]
+ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=50), AfterValidator(nfc)]
+Tags = Annotated[list[Tag], Field(max_length=20), AfterValidator(_once)]
+Utm = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
+class _Edge(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class UtmParameters(_Edge):
+    """Campaign parameters that a redirect adds to its destination."""
+
+    source: Utm | None = None
+    medium: Utm | None = None
+    campaign: Utm | None = None
+    term: Utm | None = None
+    content: Utm | None = None
+
+
+class NewLink(_Edge):
+    """The body of ``POST /api/links``; ``customCode`` is another name of ``shortCode``."""
+
+    originalUrl: WebAddress
+    shortCode: ShortCode | None = None
+    customCode: ShortCode | None = None
+    title: Title | None = None
+    description: Description | None = None
+    tags: Tags = []
+    iosUrl: AppAddress | None = None
+    androidUrl: AppAddress | None = None
+    webFallbackUrl: WebAddress | None = None
+    utmParameters: UtmParameters | None = None
+    externalId: ExternalId | None = None
+    expiresAt: Moment | None = None
+    forwardQuery: StrictBool = True
+    isActive: StrictBool = True
+
+
+class LinkChanges(_Edge):
+    """The body of ``PUT /api/links/{id}``: what is given changes, ``null`` clears."""
+
+    originalUrl: WebAddress = ""
+    title: Title | None = None
+    description: Description | None = None
+    tags: Tags | None = None
+    iosUrl: AppAddress | None = None
+    androidUrl: AppAddress | None = None
+    webFallbackUrl: WebAddress | None = None
+    utmParameters: UtmParameters | None = None
+    externalId: ExternalId | None = None
+    expiresAt: Moment | None = None
+    forwardQuery: StrictBool = True
+    isActive: StrictBool = True
+
+
+#: Faults that an error names. Validation stops there: a body of 1,000 invalid links is not worth
+#: more work than one.
+MOST_FAULTS = 20
+
+#: Characters of a member's name in an error.
+MOST_NAME = 50
+
+
+def parse_new_links(
+    body: object, app_schemes: Collection[str] = (), *, maximum: int = MAX_CREATE
+) -> list[NewLink]:
+    """One object or an array of 1 to ``most``; raises ``InvalidRequest`` with every fault.
+
+    ``app_schemes`` are those that the workspace allows.
+    """
+    many = body if isinstance(body, list) else [body]
+    if not many:
+        raise InvalidRequest("At least one link is needed")
+    if len(many) > maximum:
+        raise InvalidRequest(f"At most {maximum} links in one request", limit=maximum)
+    links: list[NewLink] = []
+    faults: list[str] = []
+    for position, given in enumerate(many):
+        try:
+            links.append(NewLink.model_validate(given, context={APP_SCHEMES: app_schemes}))
+        except ValidationError as error:
+            faults += format_validation_errors(
+                error, f"{position}." if isinstance(body, list) else ""
+            )
+            if len(faults) >= MOST_FAULTS:
+                break
+    if faults:
+        raise InvalidRequest(details=faults[:MOST_FAULTS])
+    for link in links:
+        if link.shortCode and link.customCode and link.shortCode != link.customCode:
+            raise InvalidRequest("shortCode and customCode differ")
+    return links
+
+
+class NewDeletion(_Edge):
+    """The body of ``POST /api/deletions``: ids (checked one by one elsewhere) or a filter."""
+
+    ids: list[Any] | None = None
+    filter: dict[str, Any] | None = None
+    mode: Literal["soft", "erase"] = "soft"
+    reason: Annotated[str, StringConstraints(max_length=500)] | None = None
+    dryRun: StrictBool = False
+    export: StrictBool = False
+    # Not null: who lost the token must not delete unconfirmed.
+    confirmationToken: Annotated[str, StringConstraints(min_length=1)] = ""
+
+
+def parse_new_deletion(body: object) -> NewDeletion:
+    """Raises ``InvalidRequest`` with every fault."""
+    try:
+        asked = NewDeletion.model_validate(body)
+    except ValidationError as error:
+        raise InvalidRequest(details=format_validation_errors(error)) from None
+    given = asked.model_fields_set & {"ids", "filter"}
+    if len(given) != 1 or (asked.ids is None and asked.filter is None):
+        raise InvalidRequest("Either ids or filter is needed")
+    if asked.confirmationToken and asked.filter is None:
+        raise InvalidRequest("confirmationToken belongs to a filter")
+    return asked
+
+
+def parse_link_changes(body: object, app_schemes: Collection[str] = ()) -> dict[str, Any]:
+    """The attributes to change, as they are stored; None for one to clear.
+
+    ``app_schemes`` are those that the workspace allows. Raises ``InvalidRequest`` with every fault.
+    """
+    if isinstance(body, dict) and (fixed := [name for name in IMMUTABLE if name in body]):
+        raise InvalidRequest(details=[f"{name}: can not be changed" for name in fixed])
+    try:
+        changes = LinkChanges.model_validate(body, context={APP_SCHEMES: app_schemes})
+    except ValidationError as error:
+        raise InvalidRequest(details=format_validation_errors(error)) from None
+    return stored_fields(changes, sorted(changes.model_fields_set))
+
+
+def stored_fields(link: NewLink | LinkChanges, names: Iterable[str]) -> dict[str, Any]:
+    """The named fields as the link item holds them; None for what it does not hold."""
+    fields: dict[str, Any] = {}
+    for name in names:
+        value = getattr(link, name)
+        if isinstance(value, datetime):
+            value = iso_moment(value)
+        elif isinstance(value, UtmParameters):
+            value = value.model_dump(exclude_none=True) or None
+        elif value == [] or (name == "forwardQuery" and value is True):
+            # The default is not stored: links stay small, and older links have it too.
+            value = None
+        fields[name] = value
+    return fields
+
+
+def format_validation_errors(error: ValidationError, prefix: str = "") -> list[str]:
+    """``field: what is wrong``, at most 20; never the value itself, and of a long name its start.
+
+    ``prefix`` is where in the body the validated object stands, with a dot at its end.
+    """
+    faults = []
+    every = error.errors(include_url=False, include_input=False, include_context=False)
+    for fault in every[:MOST_FAULTS]:
+        where = ".".join(shortened(str(part), MOST_NAME) for part in fault["loc"])
+        # Our own checks speak for themselves, and callers know nothing of our classes.
+        said = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] in ("model_type", "model_attributes_type"):
+            said = "must be an object"
+        faults.append(f"{(prefix + where).rstrip('.') or 'body'}: {said}")
+    return faults
+
+
+def link_view(link: dict[str, Any], base_url: str) -> dict[str, Any]:
+    """A link item as the API shows it: every field of the contract, null where it has none."""
+    return {
+        "id": link["id"],
+        "workspaceId": link["workspaceId"],
+        "userId": link.get("userId"),
+        "shortCode": link["shortCode"],
+        "shortUrl": f"{base_url}/{link['shortCode']}",
+        "originalUrl": link["originalUrl"],
+        "title": link.get("title"),
+        "description": link.get("description"),
+        "tags": list(link.get("tags", [])),
+        "iosUrl": link.get("iosUrl"),
+        "androidUrl": link.get("androidUrl"),
+        "webFallbackUrl": link.get("webFallbackUrl"),
+        "utmParameters": link.get("utmParameters"),
+        "externalId": link.get("externalId"),
+        "expiresAt": link.get("expiresAt"),
+        "forwardQuery": forwards_query(link),
+        "isActive": link["isActive"],
+        "clickCount": int(link.get("clickCount", Decimal(0))),
+        "createdAt": link["createdAt"],
+        "updatedAt": link["updatedAt"],
+    }

@@ -1,0 +1,108 @@
+"""``dryRun``: what a deletion would do, without writing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from functions.domain.clock import Deadline
+from functions.domain.errors import NAMED_IDS
+from functions.repositories.links import LinksTable, LinkState
+from functions.services.read_budget import ReadBudget
+from functions.services.resolve_filter import ResolvedLinks, select, too_broad
+
+if TYPE_CHECKING:
+    from functions.schemas.filters import LinkFilter
+
+
+def preview(
+    link_ids: Sequence[str],
+    invalid_ids: Sequence[str],
+    *,
+    mode: str,
+    workspace_id: str,
+    links: LinksTable,
+    deadline: Deadline,
+) -> dict[str, Any]:
+    """How many of these ids would be deleted, which not, and the clicks that hang on them."""
+    states = links.states(workspace_id, link_ids, deadline=deadline)
+    deletable = [
+        link_id
+        for link_id in link_ids
+        if link_id in states and (states[link_id].live or mode == "erase")
+    ]
+    wanted = set(deletable)
+    unknown = [link_id for link_id in link_ids if link_id not in wanted]
+    return {
+        "dryRun": True,
+        "mode": mode,
+        "counts": {
+            "requested": len(link_ids) + len(invalid_ids),
+            "deletable": len(deletable),
+            "unknown": len(unknown),
+            "invalid": len(invalid_ids),
+        },
+        **affected(states[link_id] for link_id in deletable),
+        "unknownIds": unknown[:NAMED_IDS],
+        "invalidIds": list(invalid_ids)[:NAMED_IDS],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class FilterPreview:
+    """The links that match now, and what the caller is told of them."""
+
+    selection: ResolvedLinks
+    figure: dict[str, Any]
+
+
+def preview_filter(
+    only: LinkFilter,
+    *,
+    mode: str,
+    workspace_id: str,
+    maximum: int,
+    links: LinksTable,
+    deadline: Deadline,
+    budget: ReadBudget | None = None,
+    most_reads: int | None = None,
+) -> FilterPreview:
+    """What deleting by this filter would do; raises ``InvalidRequest`` when it is too broad.
+
+    ``budget`` is what it may read, ``most_reads`` what an error says of that. Raises
+    ``LimitReached`` when the workspace has used up its minute.
+    """
+    selection = select(
+        only,
+        workspace_id=workspace_id,
+        links=links,
+        maximum=maximum,
+        deadline=deadline,
+        budget=budget,
+    )
+    if not selection.complete:
+        raise too_broad(selection, maximum, most_reads)
+    found = len(selection.link_ids)
+    return FilterPreview(
+        selection,
+        {
+            "dryRun": True,
+            "mode": mode,
+            "counts": {"requested": found, "deletable": found, "unknown": 0, "invalid": 0},
+            "clicks": selection.clicks,
+            "lastClickAt": selection.last_click_at,
+            "unknownIds": [],
+            "invalidIds": [],
+        },
+    )
+
+
+def affected(states: Iterable[LinkState]) -> dict[str, Any]:
+    """``clicks`` that the links have together, and when the last of them came."""
+    clicks, last = 0, None
+    for state in states:
+        clicks += state.click_count
+        if state.last_click_at is not None and (last is None or state.last_click_at > last):
+            last = state.last_click_at
+    return {"clicks": clicks, "lastClickAt": last}

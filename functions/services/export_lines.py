@@ -1,0 +1,212 @@
+"""The lines of an export, read in order: each link, then its clicks, from any place on.
+
+For each link a line ``{"type":"link",…}``, then a line ``{"type":"click",…}`` for each click up to
+a moment. Links are read 100 a call and the first pages of all their shards in parallel. A link's
+shards are read even when its ``clickCount`` is 0: clicks are counted later than they are recorded,
+and those of bots never (docs/decisions/080-exports-that-always-complete.md).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from functions.aws.client import in_parallel
+from functions.domain.click_fields import clean_stored
+from functions.domain.clock import Deadline
+from functions.domain.errors import Unavailable
+from functions.domain.ids import SHARDS
+from functions.repositories.clicks import ClicksTable
+from functions.repositories.exports import ExportsBucket
+from functions.repositories.links import READ_BATCH, LinksTable
+from functions.schemas.links import link_view
+from functions.services.export_position import Place
+
+#: Links whose clicks are read at a time: at first, and at most. Fewer while reads are throttled,
+#: so that a window always ends.
+FIRST_WINDOW, LARGEST_WINDOW = 10, READ_BATCH
+
+#: Clicks in the first page of a shard. A window then holds at most 80,000 clicks (about 50 MB).
+FIRST_PAGE = 100
+
+#: Seconds that one step of reading may take. The writer saves its position between two steps, so
+#: a step has to be much shorter than a lease.
+STEP_SECONDS = 15.0
+
+#: A window that took longer than this is followed by a smaller one.
+SLOW_SECONDS = 5.0
+
+#: The members of a click's line, null where nothing is known.
+CLICK_FIELDS = (
+    "id",
+    "linkId",
+    "clickedAt",
+    "ipAddress",
+    "userAgent",
+    "deviceType",
+    "platform",
+    "countryCode",
+    "region",
+    "city",
+    "timezone",
+    "referrer",
+    "utmSource",
+    "utmMedium",
+    "utmCampaign",
+    "utmTerm",
+    "utmContent",
+    "isBot",
+)
+
+#: Those that a visitor chose. Clicks recorded before values were cleaned hold anything in them.
+_OF_THE_VISITOR = (
+    "ipAddress",
+    "userAgent",
+    "countryCode",
+    "region",
+    "city",
+    "timezone",
+    "referrer",
+    "utmSource",
+    "utmMedium",
+    "utmCampaign",
+    "utmTerm",
+    "utmContent",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportStores:
+    """What an export is read from and written to."""
+
+    links: LinksTable
+    clicks: ClicksTable
+    bucket: ExportsBucket
+
+
+class Lines(NamedTuple):
+    """Some lines, how many they are, and the place behind them. Nothing may be in them."""
+
+    text: bytes
+    number: int
+    place: Place
+
+
+class Page(NamedTuple):
+    """Lines of one shard; ``after`` is where its next page begins, None after the last."""
+
+    text: bytes
+    number: int
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LineReader:
+    """Reads the lines of an export. Give the same links, in the same order, each time."""
+
+    link_ids: Sequence[str]
+    workspace_id: str
+    until: str
+    base_url: str
+    stores: ExportStores
+    deadline: Deadline
+
+    def read(self, start: Place) -> Iterator[Lines]:
+        """The lines from a place on; links that do not exist are left out.
+
+        Comes back at least every few :data:`STEP_SECONDS`, then without lines, so that the caller
+        can renew its lease. Raises ``Unavailable`` when even one link cannot be read in time.
+        """
+        place, size = start, FIRST_WINDOW
+        while place.link < len(self.link_ids):
+            began = time.monotonic()
+            window = self.link_ids[place.link : place.link + size]
+            try:
+                links, pages = self._read_window(window, place)
+            except Unavailable:
+                if size == 1 or self.deadline.passed:
+                    raise
+                size = max(1, size // 4)
+                yield Lines(b"", 0, place)
+                continue
+            quick = time.monotonic() - began < SLOW_SECONDS
+            size = min(LARGEST_WINDOW, 2 * size) if quick else max(1, size // 2)
+            for link_id in window:
+                yield from self._lines_of_link(links.get(link_id), place, pages)
+                place = Place(place.link + 1)
+
+    def _read_window(
+        self, window: Sequence[str], start: Place
+    ) -> tuple[dict[str, dict[str, Any]], dict[tuple[str, int], Page]]:
+        """The links of a window by id, and the first page of each of their shards."""
+        step = Deadline(STEP_SECONDS, within=self.deadline)
+        links = self.stores.links.get_many(self.workspace_id, window, deadline=step)
+        units: list[tuple[str, int, str | None]] = []
+        for number, link_id in enumerate(window):
+            if link_id in links:
+                # Of the link that was begun only what is left.
+                first = max(0, start.shard) if number == 0 else 0
+                units += [(link_id, shard, None) for shard in range(first, SHARDS)]
+                if number == 0 and start.after is not None:
+                    units[0] = (link_id, first, start.after)
+        if not units:
+            return links, {}
+        pages = in_parallel(lambda unit: self.page(*unit, step, limit=FIRST_PAGE), units)
+        keys = [(link_id, shard) for link_id, shard, _ in units]
+        return links, dict(zip(keys, pages, strict=True))
+
+    def _lines_of_link(
+        self, link: dict[str, Any] | None, start: Place, pages: dict[tuple[str, int], Page]
+    ) -> Iterator[Lines]:
+        """The lines of one link; what its first pages do not hold is read page by page."""
+        behind = Place(start.link + 1)
+        if link is None:
+            yield Lines(b"", 0, behind)
+            return
+        texts, count = [], 0
+        if start.shard < 0:
+            deleted = {"deletedAt": link["deletedAt"]} if "deletedAt" in link else {}
+            texts.append(_line({"type": "link"} | link_view(link, self.base_url) | deleted))
+            count = 1
+        for shard in range(max(0, start.shard), SHARDS):
+            page = pages.pop((link["id"], shard))
+            while page.after is not None:
+                texts.append(page.text)
+                place = Place(start.link, shard, page.after)
+                yield Lines(b"".join(texts), count + page.number, place)
+                texts, count = [], 0
+                step = Deadline(STEP_SECONDS, within=self.deadline)
+                page = self.page(link["id"], shard, page.after, step)
+            texts.append(page.text)
+            count += page.number
+        yield Lines(b"".join(texts), count, behind)
+
+    def page(
+        self,
+        link_id: str,
+        shard: int,
+        after: str | None,
+        deadline: Deadline,
+        *,
+        limit: int | None = None,
+    ) -> Page:
+        """Lines of a shard's clicks behind the sort key ``after``, at most ``limit``."""
+        clicks, last = self.stores.clicks.page(
+            link_id, shard, after=after, until=self.until, limit=limit, deadline=deadline
+        )
+        text = b"".join(_line(_click_record(click)) for click in clicks)
+        return Page(text, len(clicks), last)
+
+
+def _click_record(click: dict[str, Any]) -> dict[str, Any]:
+    record = {"type": "click"} | {name: click.get(name) for name in CLICK_FIELDS}
+    for name in _OF_THE_VISITOR:
+        record[name] = clean_stored(record[name])
+    return record
+
+
+def _line(record: dict[str, Any]) -> bytes:
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

@@ -1,0 +1,194 @@
+"""Asking for the export of one link: one at a time for a link, some at a time for a workspace."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+from functions.aws.sqs import Queue
+from functions.domain.clock import Deadline, iso, now_iso
+from functions.domain.errors import LimitReached, LinkNotFound, Unavailable
+from functions.domain.plans import Plan
+from functions.repositories.exports import ExportGone, ExportRecords
+from functions.repositories.idempotency import (
+    IdempotencyKey,
+    IdempotencyRecord,
+    IdempotencyTable,
+    KeyTaken,
+)
+from functions.repositories.open_exports import HELD_SECONDS, OpenExports
+
+#: How often a new export may find that another request began one at the same moment.
+ATTEMPTS = 3
+
+#: When to try again for a slot, in seconds.
+SLOT_RETRY_SECONDS = 60
+
+
+def begin_export(
+    link: dict[str, Any],
+    *,
+    base_url: str,
+    plan: Plan,
+    key: IdempotencyKey | None,
+    keys: IdempotencyTable,
+    records: ExportRecords,
+    opened: OpenExports,
+    queue: Queue,
+    deadline: Deadline,
+) -> dict[str, Any]:
+    """Record and queue the export of a link, live or soft-deleted; returns the record.
+
+    A link has one unfinished export: while there is one, it is the answer. Raises
+    ``LinkNotFound``, ``KeyReused``, and ``LimitReached`` when the workspace has as many unfinished
+    exports as its plan allows.
+    """
+    workspace_id, link_id = link["workspaceId"], link["id"]
+    record = {
+        "id": str(uuid.uuid4()),
+        "linkId": link_id,
+        "workspaceId": workspace_id,
+        "state": "pending",
+        "createdAt": now_iso(),
+        "baseUrl": base_url,
+    }
+    try:
+        for _ in range(ATTEMPTS):
+            running, ended = _unfinished(link_id, records, opened, deadline)
+            if running is not None:
+                if key is not None:
+                    keys.claim(workspace_id, key, _kept(running), deadline=deadline)
+                return _sent(running, queue, deadline)
+            claim = keys.claim_action(workspace_id, key, _kept(record)) if key else None
+            if _created(
+                record,
+                ended=ended,
+                key_claim=claim,
+                plan=plan,
+                records=records,
+                opened=opened,
+                deadline=deadline,
+            ):
+                return _sent(record, queue, deadline)
+    except ExportGone:
+        raise LinkNotFound from None
+    except KeyTaken:
+        earlier = keys.find(workspace_id, key, deadline=deadline) if key else None
+        if earlier is None:
+            # It expired just now, so nothing was recorded: another try will be.
+            raise Unavailable from None
+        return begun_export(
+            earlier, workspace_id=workspace_id, records=records, queue=queue, deadline=deadline
+        )
+    raise Unavailable
+
+
+def _kept(record: dict[str, Any]) -> dict[str, Any]:
+    """What a key that stands for this export keeps of it."""
+    return {
+        "exportId": record["id"],
+        "linkId": record["linkId"],
+        "createdAt": record["createdAt"],
+        "state": record["state"],
+    }
+
+
+def _unfinished(
+    link_id: str, records: ExportRecords, opened: OpenExports, deadline: Deadline
+) -> tuple[dict[str, Any] | None, str | None]:
+    """The link's unfinished export; else the id of a finished one that still has the claim."""
+    export_id = opened.of_link(link_id, deadline=deadline)
+    if export_id is None:
+        return None, None
+    record = records.get(link_id, export_id, deadline=deadline)
+    if record is None or state_of(record) in ("complete", "failed"):
+        return None, export_id
+    return record, None
+
+
+def _created(
+    record: dict[str, Any],
+    *,
+    ended: str | None,
+    key_claim: dict[str, Any] | None,
+    plan: Plan,
+    records: ExportRecords,
+    opened: OpenExports,
+    deadline: Deadline,
+) -> bool:
+    """Create the record in the first slot that is free; False when another request was faster."""
+    maximum = plan.open_exports
+    for number in opened.free(record["workspaceId"], maximum, deadline=deadline):
+        record["slot"] = number
+        refused = records.create(
+            record["workspaceId"],
+            record,
+            *opened.claim_actions(record, ended=ended),
+            key_claim=key_claim,
+            deadline=deadline,
+        )
+        if not refused:
+            return True
+        link_is_taken, _ = refused
+        if link_is_taken:
+            return False
+    raise LimitReached(
+        f"At most {maximum} exports of a workspace can be unfinished at a time under the "
+        f"{plan.name} plan",
+        limit=maximum,
+        retry_after=SLOT_RETRY_SECONDS,
+    )
+
+
+def begun_export(
+    record: IdempotencyRecord,
+    *,
+    workspace_id: str,
+    records: ExportRecords,
+    queue: Queue,
+    deadline: Deadline,
+) -> dict[str, Any]:
+    """The export that a used key leads to, as it was first answered.
+
+    Also when an erasure of its link has removed it since.
+    """
+    kept = record.details
+    begun = {
+        "id": kept["exportId"],
+        "linkId": kept["linkId"],
+        "workspaceId": workspace_id,
+        "state": kept["state"],
+        "createdAt": kept["createdAt"],
+    }
+    now = records.get(begun["linkId"], begun["id"], deadline=deadline)
+    if now is not None:
+        # The first request may have been killed before it sent the message.
+        _sent(now, queue, deadline)
+    return begun
+
+
+def _sent(record: dict[str, Any], queue: Queue, deadline: Deadline) -> dict[str, Any]:
+    """The record; the message of a pending one is sent, perhaps again."""
+    if record["state"] == "pending":
+        message = {
+            "workspaceId": record["workspaceId"],
+            "linkId": record["linkId"],
+            "exportId": record["id"],
+        }
+        if "slot" in record:
+            message["slot"] = int(record["slot"])
+        queue.send(message, deadline=deadline)
+    return record
+
+
+def state_of(record: dict[str, Any]) -> str:
+    """The state of an export as callers see it.
+
+    One that made no progress for hours is ``failed``, even if its worker could not write that: its
+    message may be a dead letter, and then nothing goes on with it.
+    """
+    heard = record.get("progressAt", record["createdAt"])
+    stalled = heard < iso(time.time() - HELD_SECONDS)
+    state = str(record["state"])
+    return "failed" if state in ("pending", "running") and stalled else state

@@ -1,0 +1,170 @@
+"""App installs: attributed to a link by the click that led to them."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import StringConstraints as Text
+
+from functions.domain.clock import Deadline, iso, iso_moment, now_iso
+from functions.domain.errors import (
+    Conflict,
+    InvalidRequest,
+    LinkNotFound,
+    NotFound,
+    Unavailable,
+)
+from functions.domain.ids import parse_click_id
+from functions.repositories.idempotency import (
+    IdempotencyKey,
+    IdempotencyRecord,
+    IdempotencyTable,
+)
+from functions.repositories.installs import InstallsTable
+from functions.repositories.links import LinksTable
+from functions.schemas.links import Moment, format_validation_errors
+from functions.services.link_lookup import find_link
+
+#: An install belongs to the last click at most this many days before it.
+ATTRIBUTION_DAYS = 7
+_WINDOW = ATTRIBUTION_DAYS * 24 * 3600
+
+#: Seconds that a device's clock may be ahead of ours.
+CLOCK_SKEW = 300
+
+
+class NewInstall(BaseModel):
+    """The body of ``POST /api/installs``: a link (id or short code), a click, or both."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    linkId: Annotated[str, Text(min_length=4, max_length=36)] | None = None
+    clickId: Annotated[str, Text(min_length=43, max_length=43)] | None = None
+    platform: Literal["iOS", "Android", "other"] = "other"
+    deviceId: Annotated[str, Text(min_length=1, max_length=200)] | None = None
+    appVersion: Annotated[str, Text(min_length=1, max_length=100)] | None = None
+    installedAt: Moment | None = None
+
+
+def parse_new_install(body: object) -> NewInstall:
+    """Raises ``InvalidRequest`` with every fault."""
+    try:
+        install = NewInstall.model_validate(body)
+    except ValidationError as error:
+        raise InvalidRequest(details=format_validation_errors(error)) from None
+    if install.linkId is None and install.clickId is None:
+        raise InvalidRequest(details=["linkId: an install needs a linkId or a clickId"])
+    if install.clickId is not None and parse_click_id(install.clickId) is None:
+        raise InvalidRequest(details=["clickId: not the id of a click"])
+    if (
+        install.installedAt is not None
+        and install.installedAt.timestamp() > time.time() + CLOCK_SKEW
+    ):
+        raise InvalidRequest(details=["installedAt: in the future"])
+    return install
+
+
+def record_install(
+    new: NewInstall,
+    *,
+    workspace_id: str,
+    key: IdempotencyKey | None,
+    keys: IdempotencyTable,
+    links: LinksTable,
+    installs: InstallsTable,
+    deadline: Deadline,
+) -> dict[str, Any]:
+    """Attribute an install to a live link of the workspace and count it on its day.
+
+    By click: the click must have come within the attribution window before the install. By link:
+    so must some click of the link, and the last of them gets it. Raises ``LinkNotFound``,
+    ``NotFound`` (no such click), ``Conflict`` (outside the window), ``KeyReused``.
+    """
+    reference = new.linkId
+    of_click = parse_click_id(new.clickId) if new.clickId is not None else None
+    if of_click is not None:
+        reference = reference or of_click[0]
+    link = find_link(reference or "", workspace_id=workspace_id, links=links, deadline=deadline)
+    if of_click is not None and of_click[0] != link["id"]:
+        raise InvalidRequest(details=["clickId: a click of another link"])
+    now = now_iso()
+    installed_at = _installed_at(new, now)
+    click_id = new.clickId
+    if click_id is not None and of_click is not None:
+        clicked_at = iso(of_click[1] / 1000)
+        if not installs.has_click(link["id"], click_id, clicked_at, deadline=deadline):
+            raise NotFound("Click not found")
+        in_time = _since(installed_at) <= clicked_at <= _until(installed_at)
+    else:
+        click_id = installs.last_click(
+            link["id"], _since(installed_at), _until(installed_at), deadline=deadline
+        )
+        in_time = click_id is not None
+    if not in_time:
+        raise Conflict(f"No click within {ATTRIBUTION_DAYS} days before the install")
+    install = {
+        "id": str(uuid.uuid4()),
+        "linkId": link["id"],
+        "clickId": click_id,
+        "platform": new.platform,
+        "deviceId": new.deviceId,
+        "appVersion": new.appVersion,
+        "installedAt": installed_at,
+        "createdAt": now,
+    }
+    claim = None
+    if key is not None:
+        kept = {"installId": install["id"], "linkId": link["id"], "createdAt": now}
+        claim = keys.claim_action(workspace_id, key, kept)
+    obstacle = installs.record(workspace_id, install, claim=claim, deadline=deadline)
+    if obstacle == "link":
+        raise LinkNotFound
+    if obstacle == "key" and key is not None:
+        earlier = keys.find(workspace_id, key, deadline=deadline)
+        if earlier is None:
+            # It expired just now, so nothing was recorded: another try will be.
+            raise Unavailable
+        return recorded_install(new, earlier, installs=installs, deadline=deadline)
+    return install
+
+
+def recorded_install(
+    new: NewInstall, record: IdempotencyRecord, *, installs: InstallsTable, deadline: Deadline
+) -> dict[str, Any]:
+    """The install that a used key leads to, as it was first answered, from the same request.
+
+    A click that the request did not name itself was found by attribution. An erasure of the link
+    removes it, and nothing is kept to name it with: ``clickId`` is then None.
+    """
+    kept = record.details
+    installed_at = _installed_at(new, kept["createdAt"])
+    click_id = new.clickId
+    if click_id is None:
+        found = installs.get(kept["linkId"], installed_at, kept["installId"], deadline=deadline)
+        click_id = found["clickId"] if found is not None else None
+    return {
+        "id": kept["installId"],
+        "linkId": kept["linkId"],
+        "clickId": click_id,
+        "platform": new.platform,
+        "deviceId": new.deviceId,
+        "appVersion": new.appVersion,
+        "installedAt": installed_at,
+        "createdAt": kept["createdAt"],
+    }
+
+
+def _installed_at(new: NewInstall, now: str) -> str:
+    return now if new.installedAt is None else iso_moment(new.installedAt)
+
+
+def _since(installed_at: str) -> str:
+    return iso(datetime.fromisoformat(installed_at).timestamp() - _WINDOW)
+
+
+def _until(installed_at: str) -> str:
+    return iso(datetime.fromisoformat(installed_at).timestamp() + CLOCK_SKEW)

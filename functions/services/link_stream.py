@@ -1,0 +1,218 @@
+"""What the stream of the links table sets off: images go at once, an erasure's rest is queued.
+
+Every record may come more than once, late, or beside others that fail; each effect here can be
+repeated without harm.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from functions.aws.client import in_parallel
+from functions.aws.codec import from_item, runs
+from functions.aws.events import EventBus
+from functions.aws.sqs import Queue
+from functions.domain.clock import Deadline
+from functions.domain.errors import UnlinkError
+from functions.domain.policies import Policies
+from functions.repositories.erasures import ErasuresTable
+from functions.repositories.failed_records import FailuresBucket
+from functions.repositories.link_counts import LinkCounts
+from functions.repositories.qr_cache import Images
+from functions.services.purge import LINKS_A_MESSAGE, Removed, message_of
+from functions.services.stream_records import parse_records, sequence_number
+
+#: Who removes items whose TTL has passed (DynamoDB Developer Guide, "Time to Live and Streams").
+TTL_SERVICE = "dynamodb.amazonaws.com"
+
+log = Logger()
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupStores:
+    """What the cleanup works with."""
+
+    counts: LinkCounts
+    erasures: ErasuresTable
+    images: Images
+    events: EventBus
+    #: None when records are replayed from it: what fails again is to stay where it is.
+    failures: FailuresBucket | None
+    erase_queue: Queue
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to one link. ``event`` is ``link.soft_deleted``, ``link.restored`` or
+    ``link.removed``; ``deletion_id`` is of the deletion or restore that did it, if known."""
+
+    sequence_number: str
+    event: str
+    workspace_id: str
+    removed: Removed
+    deletion_id: str | None
+    #: What it does to the number of live links.
+    live: int
+
+
+def clean_up(
+    records: Sequence[dict[str, Any]], *, stores: CleanupStores, deadline: Deadline
+) -> list[str]:
+    """Handle a batch of stream records; the sequence numbers of those to be tried again."""
+    changes, failed = parse_records(records, _change, failures=stores.failures, deadline=deadline)
+    # Erasures first: they wait for nothing else, and S3 may take all of the time.
+    for effect in (_queue_erasures, _delete_images, _send_events):
+        failed |= _isolated(effect, changes, stores, deadline)
+    _count_links(records, changes, failed, stores, deadline)
+    return sorted(failed)
+
+
+_Effect = Callable[[Sequence[Change], CleanupStores, Deadline], None]
+
+
+def _isolated(
+    effect: _Effect, changes: Sequence[Change], stores: CleanupStores, deadline: Deadline
+) -> set[str]:
+    """Do one thing for all changes together, or, if that fails, for each alone."""
+    try:
+        effect(changes, stores, deadline)
+    except UnlinkError:
+        log.exception("cleaning up a batch failed", extra={"effect": effect.__name__})
+    else:
+        return set()
+    failed = set()
+    for change in changes:
+        if deadline.passed:
+            # A call that hangs for each would outlast the function, and its answer be lost.
+            failed.add(change.sequence_number)
+            continue
+        try:
+            effect([change], stores, deadline)
+        except UnlinkError:
+            failed.add(change.sequence_number)
+    return failed
+
+
+def _count_links(
+    records: Sequence[dict[str, Any]],
+    changes: Sequence[Change],
+    failed: set[str],
+    stores: CleanupStores,
+    deadline: Deadline,
+) -> None:
+    """Change the counters of the workspaces, one write each.
+
+    Counting twice is worse than not counting: it would let a workspace have too many links. So it
+    is the last effect, leaves out what Lambda will send again (everything from the first failure
+    on), and is not repeated when it fails: then the counter is too high until it is counted anew.
+    """
+    numbers = [sequence_number(record) for record in records]
+    if "unknown" in failed:
+        # A failure that Lambda cannot place: it sends the whole batch again.
+        return
+    first = next((i for i, number in enumerate(numbers) if number in failed), len(numbers))
+    done = set(numbers[:first])
+    moved: Counter[str] = Counter()
+    for change in changes:
+        if change.sequence_number in done:
+            moved[change.workspace_id] += change.live
+
+    def add(workspace_id: str) -> None:
+        try:
+            stores.counts.add(workspace_id, moved[workspace_id], deadline=deadline)
+        except UnlinkError:
+            log.exception("links were not counted", extra={"workspaceId": workspace_id})
+
+    in_parallel(add, [workspace_id for workspace_id, links in moved.items() if links])
+
+
+def _delete_images(changes: Sequence[Change], stores: CleanupStores, deadline: Deadline) -> None:
+    stores.images.remove(
+        [key for change in changes for key in change.removed.qr_keys], deadline=deadline
+    )
+
+
+def _queue_erasures(changes: Sequence[Change], stores: CleanupStores, deadline: Deadline) -> None:
+    gone: dict[str, dict[str, Removed]] = {}
+    for change in changes:
+        if change.event == "link.removed":
+            gone.setdefault(change.workspace_id, {})[change.removed.id] = change.removed
+    messages = [
+        message_of(workspace_id, part)
+        for workspace_id, links in gone.items()
+        for part in runs(list(links.values()), LINKS_A_MESSAGE)
+    ]
+    if messages:
+        in_parallel(
+            lambda message: stores.erase_queue.send(message, deadline=deadline),
+            messages,
+        )
+
+
+def _send_events(changes: Sequence[Change], stores: CleanupStores, deadline: Deadline) -> None:
+    """One event a link, where its workspace wants them; erased links follow when all is gone."""
+    events = []
+    for change in changes:
+        if change.event == "link.removed" or change.deletion_id is None:
+            continue
+        if stores.erasures.wants_link_events(
+            change.workspace_id, change.deletion_id, deadline=deadline
+        ):
+            detail = {
+                "workspaceId": change.workspace_id,
+                "linkId": change.removed.id,
+                "deletionId": change.deletion_id,
+            }
+            events.append((change.event, detail))
+    stores.events.put(events, deadline=deadline)
+
+
+def _change(record: dict[str, Any]) -> Change | None:
+    """What a record says of a link; None when it is nothing to act on.
+
+    Raises ``KeyError``, ``TypeError``, ``ValueError`` or ``AttributeError`` for a record that is
+    not one of the links table.
+    """
+    data = record["dynamodb"]
+    if data["Keys"]["sk"]["S"] != "LINK":
+        return None
+    workspace_id, _, link_id = data["Keys"]["pk"]["S"].rpartition("#")
+    if not workspace_id or not link_id:
+        raise ValueError("the key is not a link's")
+    old = from_item(data.get("OldImage", {}))
+    new = from_item(data.get("NewImage", {}))
+    qr_keys: list[str] = []
+    if record["eventName"] == "REMOVE":
+        event, deletion_id, live = "link.removed", None, -1 if "livePk" in old else 0
+        qr_keys = sorted(old.get("qrKeys", ()))
+    elif "livePk" in old and "livePk" not in new:
+        event, deletion_id, live = "link.soft_deleted", str(new["deletionId"]), -1
+        qr_keys = sorted(old.get("qrKeys", ()))
+    elif "livePk" in new and "deletedAt" in old:
+        event, deletion_id, live = "link.restored", str(old["deletionId"]), 1
+    else:
+        return None
+    prefix = f"qr/{workspace_id}/{link_id}/"
+    if strange := [key for key in qr_keys if not key.startswith(prefix)]:
+        raise ValueError(f"not an image of this link: {strange[0]}")
+    return Change(
+        sequence_number=data["SequenceNumber"],
+        event=event,
+        workspace_id=workspace_id,
+        removed=Removed(
+            id=link_id,
+            code=old.get("shortCode"),
+            external_id=old.get("externalId"),
+            deletion_id=old.get("deletionId"),
+            policies=Policies.read(old["policies"]).record() if "policies" in old else None,
+            expired=(record.get("userIdentity") or {}).get("principalId") == TTL_SERVICE,
+            qr_keys=tuple(qr_keys),
+        ),
+        deletion_id=deletion_id,
+        live=live,
+    )

@@ -1,0 +1,462 @@
+"""What goes on after a link is erased: nothing that hangs on it may stay, and that is counted.
+
+A link's erasure is recorded by the transaction that erases the link (or, for a link that its TTL
+removed, here). From then on any number of workers may come, late, twice or at once: a page of
+clicks is counted in the write that moves the page's cursor, a link is added to its deletion's sums
+in the transaction that finishes it, and the receipt is written once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from functions import metrics
+from functions.aws.client import TransactionCancelled, in_parallel
+from functions.aws.codec import runs
+from functions.aws.events import EventBus
+from functions.aws.sqs import Queue
+from functions.domain.clock import Deadline, iso, now_iso
+from functions.domain.errors import Unavailable, UnlinkError
+from functions.domain.ids import new_time_ordered_id, time_of
+from functions.domain.outcomes import Outcome
+from functions.repositories.clicks import PARTITIONS, ClicksTable
+from functions.repositories.deletions import Deletion, DeletionsTable, release_of_codes
+from functions.repositories.erasures import DeletionHeader, Erasure, ErasuresTable
+from functions.repositories.exports import RECORD, ExportsBucket, objects_of
+from functions.repositories.kept_installs import detached_installs
+from functions.repositories.links import TRANSACTION_ACTIONS, LinksTable
+from functions.repositories.qr_cache import Images
+
+#: Links of one queue message: their erasures are read in one call, finished in one transaction.
+LINKS_A_MESSAGE = 99
+
+#: Of an erasure's record: the link's own, its code's and its external id's.
+ACTIONS_A_REMOVAL = 3
+
+#: How often the record of a removal may meet another worker's before it is left to a retry.
+MOST_COLLISIONS = 5
+
+#: Seconds that finishing may take after the deadline; the function's margin allows for it.
+SHUTDOWN_SECONDS = 10.0
+
+log = Logger()
+
+
+@dataclass(frozen=True, slots=True)
+class EraseStores:
+    """What the erasure works with."""
+
+    links: LinksTable
+    clicks: ClicksTable
+    deletions: DeletionsTable
+    erasures: ErasuresTable
+    images: Images
+    exports: ExportsBucket
+    events: EventBus
+    erase_queue: Queue
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A link that is gone, as the stream's old image showed it; all but the id may be missing.
+
+    ``expired`` says that DynamoDB's TTL removed it; ``deletion_id`` is of its soft delete.
+    """
+
+    id: str
+    code: str | None = None
+    external_id: str | None = None
+    deletion_id: str | None = None
+    policies: dict[str, Any] | None = None
+    expired: bool = False
+    qr_keys: tuple[str, ...] = ()
+
+
+def message_of(workspace_id: str, removed: Sequence[Removed]) -> dict[str, Any]:
+    """The queue message for links of one workspace, at most :data:`LINKS_A_MESSAGE`."""
+    return {
+        "workspaceId": workspace_id,
+        "links": [
+            {
+                name: value
+                for name, value in (
+                    ("id", link.id),
+                    ("code", link.code),
+                    ("externalId", link.external_id),
+                    ("deletionId", link.deletion_id),
+                    ("policies", link.policies),
+                    ("expired", link.expired or None),
+                    ("qrKeys", list(link.qr_keys) or None),
+                )
+                if value is not None
+            }
+            for link in removed
+        ],
+    }
+
+
+def read_message(message: dict[str, Any]) -> tuple[str, list[Removed]]:
+    """The inverse of :func:`message_of`."""
+    return message["workspaceId"], [
+        Removed(
+            id=link["id"],
+            code=link.get("code"),
+            external_id=link.get("externalId"),
+            deletion_id=link.get("deletionId"),
+            policies=link.get("policies"),
+            expired=link.get("expired", False),
+            qr_keys=tuple(link.get("qrKeys", ())),
+        )
+        for link in message["links"]
+    ]
+
+
+# -- erase ----------------------------------------------------------------------------------
+
+
+def purge_dependents(
+    workspace_id: str, removed: Sequence[Removed], *, stores: EraseStores, deadline: Deadline
+) -> bool:
+    """Remove everything of these links, finish those of which nothing is left, and close their
+    deletions when they were the last.
+
+    What the deadline leaves is put back on the queue. False when something failed that time may
+    mend: the same message should come again.
+    """
+    erasures = _erasures(workspace_id, removed, stores, deadline)
+    open_ones = [erasure for erasure in erasures if erasure.finished_at is None]
+    heads = _heads(workspace_id, erasures, stores, deadline)
+    units = [(erasure, partition) for erasure in open_ones for partition in range(PARTITIONS)]
+    looks = in_parallel(
+        lambda unit: _empty(*unit, heads=heads, stores=stores, deadline=deadline), units
+    )
+    left = {erasure.link_id for (erasure, _), look in zip(units, looks, strict=True) if not look}
+    failed = None in looks
+    done = [each for each in open_ones if each.link_id not in left and each.deletion_id]
+    # What was emptied is finished, even if its time is up: the next worker would look again.
+    deadline = Deadline(max(deadline.remaining(), 0) + SHUTDOWN_SECONDS)
+    # Images again, now that no renderer that saw the link can still be at work.
+    stores.images.remove([key for each in done for key in each.qr_keys], deadline=deadline)
+    completed = {""}
+    for deletion_id in {each.deletion_id: None for each in erasures if each.deletion_id}:
+        finished = [each.link_id for each in done if each.deletion_id == deletion_id]
+        if finished:
+            _tell(
+                workspace_id,
+                deletion_id,
+                finished,
+                head=heads[deletion_id],
+                stores=stores,
+                deadline=deadline,
+            )
+            last_look = max(
+                look
+                for (erasure, _), look in zip(units, looks, strict=True)
+                if look and erasure.link_id in finished
+            )
+            stores.erasures.finish(
+                workspace_id, deletion_id, finished, looked_at=last_look, deadline=deadline
+            )
+        # Also when nothing was left to do: the worker before may have died just here.
+        if complete_if_done(workspace_id, deletion_id, erasures=stores.erasures, deadline=deadline):
+            completed.add(deletion_id)
+    if left and not failed:
+        rest = [link for link in removed if link.id in left]
+        stores.erase_queue.send(message_of(workspace_id, rest), deadline=deadline, delay=0)
+    if not failed:
+        # Whether links were finished or handed over: else the schedule would take an erasure that
+        # is worked on for stalled, and queue all that is left of it again every ten minutes.
+        for deletion_id in {each.deletion_id for each in open_ones} - completed:
+            stores.erasures.postpone_stall_check(
+                workspace_id, deletion_id, seen=heads[deletion_id].looked_at, deadline=deadline
+            )
+    return not failed
+
+
+def complete_if_done(
+    workspace_id: str, deletion_id: str, *, erasures: ErasuresTable, deadline: Deadline
+) -> bool:
+    """Close a deletion with its receipt when all of its links are finished."""
+    head = erasures.head(workspace_id, deletion_id, deadline=deadline)
+    if head is None or head.state != "erasing":
+        return False
+    receipt = erasures.receipt(workspace_id, deletion_id, deadline=deadline)
+    if receipt["links"] != head.links:
+        return False
+    closed = erasures.complete(workspace_id, deletion_id, receipt, deadline=deadline)
+    if closed:
+        metrics.measure("ErasureLag", time.time() - time_of(deletion_id))
+    return closed
+
+
+def _heads(
+    workspace_id: str, erasures: Sequence[Erasure], stores: EraseStores, deadline: Deadline
+) -> dict[str, DeletionHeader]:
+    heads = {}
+    for deletion_id in {each.deletion_id: None for each in erasures if each.deletion_id}:
+        head = stores.erasures.head(workspace_id, deletion_id, deadline=deadline)
+        # The header is written before, or in, the transaction that erases.
+        heads[deletion_id] = head or DeletionHeader("erasing", 0, {})
+    return heads
+
+
+def _empty(
+    erasure: Erasure,
+    partition: int,
+    *,
+    heads: dict[str, DeletionHeader],
+    stores: EraseStores,
+    deadline: Deadline,
+) -> str | None:
+    """Delete one partition page by page, until a strongly consistent look finds nothing: when that
+    was. "" when the deadline comes first, None when it failed."""
+    policies = heads[erasure.deletion_id].policies if erasure.deletion_id else {}
+    keep_installs = partition == PARTITIONS - 1 and not policies.get("cascadeInstalls")
+    try:
+        while not deadline.passed:
+            now = now_iso()
+            page = stores.clicks.first_page(
+                erasure.link_id, partition, whole=keep_installs, deadline=deadline
+            )
+            if not page:
+                return now
+            if not _counted(
+                erasure,
+                partition,
+                page,
+                keep_installs=keep_installs,
+                stores=stores,
+                deadline=deadline,
+            ):
+                continue
+            # Before the records that name them.
+            stores.exports.remove_exports(objects_of(erasure.workspace_id, page), deadline=deadline)
+            if keep_installs:
+                stores.clicks.write(
+                    put=detached_installs(erasure.workspace_id, page), deadline=deadline
+                )
+            stores.clicks.write(delete=page, deadline=deadline)
+    except UnlinkError:
+        log.exception("erasing failed", extra={"linkId": erasure.link_id, "partition": partition})
+        return "" if deadline.passed else None
+    return ""
+
+
+def _counted(
+    erasure: Erasure,
+    partition: int,
+    page: Sequence[dict[str, Any]],
+    *,
+    keep_installs: bool,
+    stores: EraseStores,
+    deadline: Deadline,
+) -> bool:
+    """Whether every item of the page is counted, so that it may go."""
+    if not erasure.deletion_id:
+        return True
+    if erasure.finished_at is not None:
+        log.error("items came after the receipt", extra={"linkId": erasure.link_id})
+        return True
+    counted_to = erasure.cursors.get(partition, "")
+    fresh = [item["sk"]["S"] for item in page if item["sk"]["S"] > counted_to]
+    if not fresh:
+        return True
+    counts = Counter(_kind(sk) for sk in fresh)
+    del counts[_UNCOUNTED]
+    if keep_installs:
+        counts["installsKept"] = counts.pop("installs", 0)
+    return stores.erasures.count_page(
+        erasure, partition, through=fresh[-1], counts=counts, deadline=deadline
+    )
+
+
+#: Exports and answers to repeated requests: they go with the link, but are no part of what it
+#: gathered.
+_UNCOUNTED = "records"
+
+
+def _kind(sk: str) -> str:
+    if sk.startswith("CLICK#"):
+        return "clicks"
+    if sk.startswith((RECORD, "IDEM#")):
+        return _UNCOUNTED
+    return "installs" if sk.startswith("INSTALL#") else "rollups"
+
+
+def _tell(
+    workspace_id: str,
+    deletion_id: str,
+    link_ids: Sequence[str],
+    *,
+    head: DeletionHeader,
+    stores: EraseStores,
+    deadline: Deadline,
+) -> None:
+    """An event for each erased link, where the workspace wants them."""
+    if head.policies.get("linkEvents"):
+        stores.events.put(
+            [
+                (
+                    "link.erased",
+                    {"workspaceId": workspace_id, "linkId": link_id, "deletionId": deletion_id},
+                )
+                for link_id in link_ids
+            ],
+            deadline=deadline,
+        )
+
+
+# -- record what nobody asked for -----------------------------------------------------------
+
+
+def _erasures(
+    workspace_id: str, removed: Sequence[Removed], stores: EraseStores, deadline: Deadline
+) -> list[Erasure]:
+    """The erasure of each link; those that TTL removed get theirs here, with its deletion.
+
+    A link removed by another hand (a create that was taken back, an administrator) has none: it
+    is cleaned up without being counted. A link that exists is left out, whatever the message says.
+    """
+    by_id = {link.id: link for link in removed}
+    for _ in range(MOST_COLLISIONS):
+        found = stores.erasures.find(workspace_id, list(by_id), deadline=deadline)
+        others = [link for link in by_id.values() if link.id not in found]
+        if not others:
+            return list(found.values())
+        ids = [link.id for link in others]
+        there = stores.links.states(workspace_id, ids, deadline=deadline)
+        if there:
+            log.error("a link that exists was to be erased", extra={"linkIds": list(there)[:10]})
+        others = [link for link in others if link.id not in there]
+        expired = [link for link in others if link.expired]
+        if not expired:
+            strays = [Erasure(workspace_id, link.id, "") for link in others]
+            return [*found.values(), *strays]
+        for group in _alike(expired, workspace_id, stores, deadline):
+            _record_expiry(workspace_id, group, stores, deadline)
+    raise Unavailable
+
+
+def _alike(
+    expired: Sequence[Removed], workspace_id: str, stores: EraseStores, deadline: Deadline
+) -> list[list[Removed]]:
+    """Groups that one deletion record can stand for, small enough for one transaction."""
+    groups: dict[tuple[bool, str], list[Removed]] = {}
+    policies: dict[str | None, dict[str, Any]] = {}
+    for link in expired:
+        soft_delete = link.deletion_id
+        if soft_delete is not None and soft_delete not in policies:
+            head = stores.erasures.head(workspace_id, soft_delete, deadline=deadline)
+            policies[soft_delete] = head.policies if head else {}
+        its = policies[soft_delete] if soft_delete is not None else link.policies or {}
+        key = (soft_delete is not None, repr(sorted(its.items())))
+        groups.setdefault(key, []).append(replace(link, policies=its))
+    size = (TRANSACTION_ACTIONS - 1) // ACTIONS_A_REMOVAL
+    return [list(part) for group in groups.values() for part in runs(group, size)]
+
+
+def _record_expiry(
+    workspace_id: str, group: Sequence[Removed], stores: EraseStores, deadline: Deadline
+) -> None:
+    """One deletion for these expired links, with their erasures, and their codes freed.
+
+    A collision (another worker recorded one of them) changes nothing; the caller looks again.
+    """
+    deletion_id = new_time_ordered_id()
+    soft_deleted = group[0].deletion_id is not None
+    deletion = Deletion(
+        id=deletion_id,
+        workspace_id=workspace_id,
+        mode="erase",
+        state="erasing",
+        actor={"service": "retention"},
+        created_at=iso(time_of(deletion_id)),
+        reason="retentionDays" if soft_deleted else "purgeExpiredAfterDays",
+        link_ids=[link.id for link in group],
+        outcomes=bytearray([Outcome.ERASED]) * len(group),
+        policies=group[0].policies or {},
+    )
+    record = stores.deletions.accept_actions(deletion, key=None)
+    record += [
+        stores.erasures.create_action(
+            workspace_id,
+            link.id,
+            deletion_id,
+            qr_keys=link.qr_keys,
+            codes=0 if link.code is None else 1,
+        )
+        for link in group
+    ]
+    releases = [
+        action
+        for link in group
+        for action in stores.links.release_actions(
+            workspace_id,
+            link.id,
+            code=link.code,
+            external_id=link.external_id,
+            release=release_of_codes(deletion),
+        )
+    ]
+    try:
+        stores.links.erase([*record, *releases], deadline=deadline)
+    except TransactionCancelled as cancelled:
+        codes = [reason.get("Code") for reason in cancelled.reasons]
+        log.warning("an expiry was not recorded", extra={"reasons": codes})
+        recorded = any(cancelled.refused[: len(record)])
+        others = cancelled.refused[len(record) :]
+        if any(others) and not recorded:
+            _record_expiry(workspace_id, _without(group, others), stores, deadline)
+
+
+def _without(group: Sequence[Removed], others: Sequence[bool]) -> list[Removed]:
+    """The links without the codes and external ids that are not theirs to free any more.
+
+    So it is after a repair that brought links back by hand. ``others`` has one entry for each code
+    and external id, in order.
+    """
+    next_one = iter(others)
+    return [
+        replace(
+            link,
+            code=None if link.code is None or next(next_one) else link.code,
+            external_id=None if link.external_id is None or next(next_one) else link.external_id,
+        )
+        for link in group
+    ]
+
+
+# -- look after what stalled ----------------------------------------------------------------
+
+
+def requeue(
+    workspace_id: str,
+    deletion_id: str,
+    *,
+    deletions: DeletionsTable,
+    erasures: ErasuresTable,
+    erase_queue: Queue,
+    deadline: Deadline,
+) -> int:
+    """Go on with an erasure that takes too long, from its record alone; how many links are left.
+
+    Whatever was lost (a stream record, a message, a worker), the record knows every link and the
+    erasure of each what is still to remove.
+    """
+    if complete_if_done(workspace_id, deletion_id, erasures=erasures, deadline=deadline):
+        return 0
+    deletion = deletions.load(workspace_id, deletion_id, deadline=deadline)
+    if deletion is None or deletion.state != "erasing":
+        return 0
+    found = erasures.find(workspace_id, deletion.ids_with(Outcome.ERASED), deadline=deadline)
+    left = [Removed(each.link_id) for each in found.values() if each.finished_at is None]
+    for part in runs(left, LINKS_A_MESSAGE):
+        erase_queue.send(message_of(workspace_id, part), deadline=deadline)
+    erasures.postpone_stall_check(workspace_id, deletion_id, deadline=deadline)
+    return len(left)

@@ -1,0 +1,89 @@
+"""The QR image of a live link, cached where the link's delete will find it."""
+
+from __future__ import annotations
+
+from aws_lambda_powertools import Logger
+
+from functions.domain.clock import Deadline
+from functions.domain.errors import LinkNotFound, Unavailable, UnlinkError
+from functions.domain.qr_image import Style, render
+from functions.repositories.links import LinksTable, Registered
+from functions.repositories.qr_cache import Images
+from functions.services.link_lookup import find_link
+
+#: Images kept of one link; more are rendered at each request. Every delete pays for the keys on
+#: the link's item.
+MOST_VARIANTS = 8
+
+#: Seconds that the cache may take for an answer: rendering takes some hundredths.
+CACHE_TIMEOUT = 2.0
+
+log = Logger()
+
+
+def qr_image(
+    reference: str,
+    style: Style,
+    *,
+    workspace_id: str,
+    base_url: str,
+    links: LinksTable,
+    images: Images,
+    deadline: Deadline,
+) -> bytes:
+    """The image of the link's short URL; raises ``LinkNotFound`` for what is not live.
+
+    An image is stored only under a key that stands on the live link, so a delete leaves none
+    behind: either its cleanup finds the key, or this finds the link gone.
+    """
+    link = find_link(reference, workspace_id=workspace_id, links=links, deadline=deadline)
+    text = f"{base_url}/{link['shortCode']}"
+    key = f"qr/{workspace_id}/{link['id']}/{style.variant(text)}"
+    known = link.get("qrKeys", ())
+    if key in known:
+        cached = _cached(images, key)
+        if cached is not None:
+            return cached
+    else:
+        if len(known) >= MOST_VARIANTS:
+            return render(text, style)
+        registered = links.register_qr_key(
+            workspace_id, link["id"], key, maximum=MOST_VARIANTS, deadline=deadline
+        )
+        if registered is Registered.NOT_LIVE:
+            raise LinkNotFound
+        if registered is Registered.NO_ROOM:
+            return render(text, style)
+    image = render(text, style)
+    _store(images, key, image, style)
+    # Deleted since the key was registered: the cleanup may have been here before the image was. A
+    # delete takes the keys, so a link that was brought back meanwhile does not know this image.
+    now = links.get(workspace_id, link["id"], deadline=deadline)
+    if now is None or key not in now.get("qrKeys", ()):
+        images.remove([key], deadline=deadline)
+    if now is None or "livePk" not in now:
+        raise LinkNotFound
+    return image
+
+
+def _cached(images: Images, key: str) -> bytes | None:
+    """The cached image, or None. A failing cache does not fail the request: the image is rendered.
+
+    ``Unavailable`` is a warning. Any other error (such as ``AccessDenied``) needs an operator.
+    """
+    try:
+        return images.get(key, deadline=Deadline(CACHE_TIMEOUT))
+    except Unavailable:
+        log.warning("QR cache read timed out", extra={"key": key}, exc_info=True)
+    except UnlinkError:
+        log.exception("QR cache read failed", extra={"key": key})
+    return None
+
+
+def _store(images: Images, key: str, image: bytes, style: Style) -> None:
+    try:
+        images.put(key, image, content_type=style.media_type, deadline=Deadline(CACHE_TIMEOUT))
+    except Unavailable:
+        log.warning("QR cache write timed out", extra={"key": key}, exc_info=True)
+    except UnlinkError:
+        log.exception("QR cache write failed", extra={"key": key})

@@ -1,0 +1,110 @@
+"""How much a filter may read: links are strong reads on the table that redirects read too."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from functions.domain.clock import Deadline
+from functions.domain.errors import LimitReached
+
+if TYPE_CHECKING:
+    from functions.domain.plans import Plan
+    from functions.repositories.access import AccessTable
+
+#: What reading the first keys of the index is charged, in links: 3,200 keys are 60 read units.
+OPENING_READS = 100
+
+
+class ReadBudget(Protocol):
+    """Asked before each read of links."""
+
+    def open(self) -> None:
+        """Called before the index is read; raises ``LimitReached`` when nothing is left."""
+
+    def take(self, links: int) -> bool:
+        """Whether so many links may be read now; False ends the resolution unfinished.
+
+        Raises ``LimitReached`` when the workspace has to wait for the next minute.
+        """
+
+
+class RequestBudget:
+    """The budget of one request: the plan's per request, and the workspace's minute window."""
+
+    def __init__(
+        self, workspace_id: str, plan: Plan, *, access: AccessTable, deadline: Deadline
+    ) -> None:
+        self._workspace_id = workspace_id
+        self._plan = plan
+        self._access = access
+        self._deadline = deadline
+        self._left = plan.filter_reads_per_request
+
+    def open(self) -> None:
+        self._charge(OPENING_READS)
+
+    def take(self, links: int) -> bool:
+        if links > self._left:
+            return False
+        self._charge(links)
+        self._left -= links
+        return True
+
+    def _charge(self, links: int) -> None:
+        limit = self._plan.filter_reads_per_minute
+        wait = self._access.charge_reads(
+            self._workspace_id, links, limit=limit, deadline=self._deadline
+        )
+        if wait is not None:
+            raise LimitReached(
+                f"Filters may read {limit:,} links a minute in one workspace under the "
+                f"{self._plan.name} plan. Try again in {wait} seconds.",
+                limit=limit,
+                retry_after=wait,
+            )
+
+
+class LeasedBudget:
+    """The budget of a worker: before each read it renews the worker's lease, if it is time.
+
+    ``renew`` is False when another worker has the lease; the resolution then ends unfinished.
+    """
+
+    def __init__(self, renew: Callable[[], bool], budget: ReadBudget | None) -> None:
+        self._renew = renew
+        self._budget = budget
+
+    def open(self) -> None:
+        if self._budget is not None:
+            self._budget.open()
+
+    def take(self, links: int) -> bool:
+        return self._renew() and (self._budget is None or self._budget.take(links))
+
+
+class PacedBudget:
+    """The budget of a resolution in the background: the plan's rate, kept by pausing.
+
+    The worker may not touch the rate windows, and is one of few per workspace (``openFilters``).
+    """
+
+    def __init__(self, per_minute: int, *, deadline: Deadline) -> None:
+        self._per_second = per_minute / 60
+        self._deadline = deadline
+        self._started = time.monotonic()
+        self._taken = 0
+
+    def open(self) -> None:
+        """Nothing to ask for: the slot was claimed when the deletion was accepted."""
+
+    def take(self, links: int) -> bool:
+        # What was read before must have had its time; the first read starts at once.
+        pause = self._started + self._taken / self._per_second - time.monotonic()
+        if pause > self._deadline.remaining():
+            return False
+        if pause > 0:
+            time.sleep(pause)
+        self._taken += links
+        return True

@@ -1,0 +1,126 @@
+"""Resolving a filter to the exact links that it means at one moment."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from functions.aws.client import THREADS
+from functions.domain.clock import Deadline, now_iso
+from functions.domain.errors import InvalidRequest
+from functions.domain.ids import NO_RESTORE, SHARDS, pack_ids
+from functions.repositories.links import READ_BATCH, LinksTable
+from functions.services.link_lookup import find_by_external_id
+from functions.services.read_budget import ReadBudget
+
+if TYPE_CHECKING:
+    # Its parser brings pydantic, which most cold starts need not wait for.
+    from functions.schemas.filters import LinkFilter
+
+#: Links that are read at a time: a full batch for every thread.
+AT_ONCE = READ_BATCH * THREADS
+
+#: Keys of the index that are read of each shard at a time: its share of a read, twice.
+KEYS_A_PAGE = AT_ONCE // SHARDS * 2
+
+
+@dataclass(slots=True)
+class ResolvedLinks:
+    """The live links that match, newest first, and what hangs on them.
+
+    ``complete`` is False when time ran out first, ``too_many`` when there are more than were
+    allowed, ``over_budget`` when more would have to be read than were allowed; in each case it is
+    not the whole set and nothing may be deleted by it.
+    """
+
+    link_ids: list[str] = field(default_factory=list)
+    newest_restore: str = NO_RESTORE
+    clicks: int = 0
+    last_click_at: str | None = None
+    complete: bool = False
+    too_many: bool = False
+    over_budget: bool = False
+
+    @property
+    def digest(self) -> str:
+        """The same for the same set of links, in whatever order, and for no other."""
+        return hashlib.sha256(pack_ids(sorted(self.link_ids))).hexdigest()
+
+    def add(self, link: dict[str, Any]) -> None:
+        """Take a link item in."""
+        self.link_ids.append(link["id"])
+        self.newest_restore = max(self.newest_restore, link["fencingToken"])
+        self.clicks += int(link.get("clickCount", 0))
+        last = link.get("lastClickAt")
+        if last is not None and (self.last_click_at is None or last > self.last_click_at):
+            self.last_click_at = last
+
+
+def select(
+    only: LinkFilter,
+    *,
+    workspace_id: str,
+    links: LinksTable,
+    maximum: int,
+    deadline: Deadline,
+    budget: ReadBudget | None = None,
+) -> ResolvedLinks:
+    """All live links of the workspace that match, each read strongly.
+
+    ``budget`` is asked before each read; it may raise ``LimitReached``.
+    """
+    selection, now = ResolvedLinks(), now_iso()
+    if only.external_id is not None:
+        link = find_by_external_id(
+            only.external_id, workspace_id=workspace_id, links=links, deadline=deadline
+        )
+        if link is not None and only.matches(link, now=now):
+            selection.add(link)
+        selection.complete = True
+        return selection
+    if budget is not None:
+        budget.open()
+    keys = links.live_ids(
+        workspace_id,
+        after=only.created_before,
+        since=only.created_after,
+        deadline=deadline,
+        page=KEYS_A_PAGE,
+    )
+    while not deadline.passed:
+        chunk = [link_id for _, link_id in islice(keys, AT_ONCE)]
+        if not chunk:
+            selection.complete = True
+            return selection
+        if budget is not None and not budget.take(len(chunk)):
+            selection.over_budget = True
+            return selection
+        found = links.get_many(workspace_id, chunk, deadline=deadline)
+        for link_id in chunk:
+            link = found.get(link_id)
+            if link is not None and "livePk" in link and only.matches(link, now=now):
+                if len(selection.link_ids) == maximum:
+                    selection.too_many = True
+                    return selection
+                selection.add(link)
+    return selection
+
+
+def too_broad(
+    selection: ResolvedLinks, maximum: int, most_reads: int | None = None
+) -> InvalidRequest:
+    """Why an incomplete selection will not do, if no more time can be had.
+
+    ``most_reads`` is how many links one request may read.
+    """
+    if selection.too_many:
+        return InvalidRequest(f"More than {maximum} links match; narrow the filter", limit=maximum)
+    if selection.over_budget and most_reads is not None:
+        return InvalidRequest(
+            f"The filter would have to read more than {most_reads:,} links; narrow it by "
+            "createdBefore and createdAfter",
+            limit=most_reads,
+        )
+    return InvalidRequest("The workspace is too large for this filter; narrow it")

@@ -1,0 +1,303 @@
+"""Bringing soft-deleted links back: whole, at their place in the list, per id, once.
+
+A restore is recorded before it writes, so that it is in the audit trail whatever happens, and is
+finished by the schedule if its worker dies. Its id is later than that of the deletion it undoes
+and becomes the fence of each link: no worker of that deletion can take the link away again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from functions import metrics
+from functions.domain.clock import Deadline, iso
+from functions.domain.errors import (
+    DeletionNotFound,
+    DeletionOpen,
+    InternalError,
+    StillRunning,
+    UnlinkError,
+)
+from functions.domain.ids import new_time_ordered_id, time_of
+from functions.domain.outcomes import Outcome
+from functions.domain.policies import Policies
+from functions.repositories.deletions import Deletion, DeletionsTable
+from functions.repositories.idempotency import IdempotencyRecord, KeyTaken
+from functions.repositories.links import DeletedState, LinksTable
+from functions.repositories.restores import (
+    LIVE_AGAIN,
+    NOT_IN_DELETION,
+    Restore,
+    RestoreOutcome,
+    RestoresTable,
+)
+from functions.services.deletion import LEASE_MARGIN, DeletionRequest, lease_seconds
+
+#: A restored link stays at least so long, even if its workspace purges expired links sooner.
+GRACE_SECONDS = 7 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreStores:
+    """What a restore works with."""
+
+    links: LinksTable
+    deletions: DeletionsTable
+    restores: RestoresTable
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A restore with the deletion that it undoes, all ids included."""
+
+    restore: Restore
+    deletion: Deletion
+
+    @property
+    def restored_ids(self) -> list[str]:
+        """The ids that are live again, in the order of the deletion."""
+        return self._ids(*LIVE_AGAIN)
+
+    @property
+    def to_be_purged(self) -> list[dict[str, str]]:
+        """``{id, purgeAt}`` of restored links whose purge is due: when their grace is over."""
+        at = iso(_grace_end(self.restore))
+        return [
+            {"id": each, "purgeAt": at} for each in self._ids(RestoreOutcome.RESTORED_FOR_GRACE)
+        ]
+
+    @property
+    def pending_ids(self) -> list[str]:
+        """The ids that are still being worked on."""
+        return self._ids(RestoreOutcome.PENDING)
+
+    @property
+    def refused(self) -> list[dict[str, str]]:
+        """``{id, reason}`` of the others that were asked for."""
+        figure = (RestoreOutcome.NOT_REQUESTED, RestoreOutcome.PENDING, *LIVE_AGAIN)
+        refused = [
+            {"id": link_id, "reason": RestoreOutcome(fate).reason}
+            for link_id, fate in zip(self.deletion.link_ids, self.restore.fates, strict=True)
+            if fate not in figure
+        ]
+        unknown = [{"id": each, "reason": NOT_IN_DELETION} for each in self.restore.unknown_ids]
+        return refused + unknown
+
+    def _ids(self, *wanted: RestoreOutcome) -> list[str]:
+        pairs = zip(self.deletion.link_ids, self.restore.fates, strict=True)
+        return [link_id for link_id, fate in pairs if fate in wanted]
+
+
+def restore(
+    deletion_id: str,
+    link_ids: Sequence[str] | None,
+    *,
+    deletion_request: DeletionRequest,
+    stores: RestoreStores,
+    deadline: Deadline,
+) -> Restored:
+    """Bring back these links of a deletion, or (None) all that it soft-deleted.
+
+    Raises ``DeletionNotFound``, ``DeletionOpen`` while it is still deleting, ``KeyReused`` and
+    ``StillRunning``.
+    """
+    deletion = stores.deletions.load(deletion_request.workspace_id, deletion_id, deadline=deadline)
+    if deletion is None:
+        raise DeletionNotFound
+    try:
+        return _restore_of(deletion, link_ids, deletion_request, stores, deadline)
+    except UnlinkError as error:
+        error.deletion_id = deletion.id
+        raise
+
+
+def _restore_of(
+    deletion: Deletion,
+    link_ids: Sequence[str] | None,
+    deletion_request: DeletionRequest,
+    stores: RestoreStores,
+    deadline: Deadline,
+) -> Restored:
+    if deletion.open:
+        raise DeletionOpen
+    restore_id = new_time_ordered_id(after=deletion.id)
+    fates, unknown = _asked(deletion, link_ids)
+    record = Restore(
+        id=restore_id,
+        workspace_id=deletion_request.workspace_id,
+        deletion_id=deletion.id,
+        state="restoring",
+        actor=deletion_request.actor,
+        created_at=iso(time_of(restore_id)),
+        fates=fates,
+        source_ip=deletion_request.source_ip,
+        reason=deletion_request.reason,
+        unknown_ids=unknown,
+        policies=dict(deletion_request.policies),
+        lease_until=time.time() + lease_seconds(deadline),
+    )
+    try:
+        stores.restores.create(record, key=deletion_request.key, deadline=deadline)
+    except KeyTaken:
+        if (earlier := _replay(deletion_request, stores, deadline)) is None:
+            raise StillRunning from None
+        return earlier
+    _run(record, deletion, stores, deadline)
+    return Restored(record, deletion)
+
+
+def resume_restore(
+    workspace_id: str,
+    deletion_id: str,
+    restore_id: str,
+    *,
+    stores: RestoreStores,
+    deadline: Deadline,
+) -> bool:
+    """Finish a restore whose worker died; False when there is no need."""
+    record = stores.restores.load(workspace_id, deletion_id, restore_id, deadline=deadline)
+    if record is None or record.state == "complete":
+        return False
+    if not stores.restores.acquire_lease(
+        record, seconds=lease_seconds(deadline), deadline=deadline
+    ):
+        return False
+    deletion = stores.deletions.load(workspace_id, deletion_id, deadline=deadline)
+    if deletion is None:
+        # A restore is written only after its deletion was read, and no record is ever removed.
+        raise InternalError("A restore without its deletion")
+    _run(record, deletion, stores, deadline)
+    return True
+
+
+def _asked(deletion: Deletion, link_ids: Sequence[str] | None) -> tuple[bytearray, list[str]]:
+    """The first fates, and the ids that the deletion does not have."""
+    fates = bytearray([RestoreOutcome.NOT_REQUESTED]) * len(deletion.link_ids)
+    if link_ids is None:
+        wanted = (Outcome.DELETED, Outcome.RESTORED, Outcome.ERASED)
+        positions = [i for i, outcome in enumerate(deletion.outcomes) if outcome in wanted]
+        unknown: list[str] = []
+    else:
+        places = {link_id: position for position, link_id in enumerate(deletion.link_ids)}
+        asked = dict.fromkeys(link_ids)
+        positions = [places[link_id] for link_id in asked if link_id in places]
+        unknown = [link_id for link_id in asked if link_id not in places]
+    for position in positions:
+        fates[position] = _FIRST_FATE.get(
+            Outcome(deletion.outcomes[position]), RestoreOutcome.NOT_DELETED
+        )
+    return fates, unknown
+
+
+_FIRST_FATE = {
+    Outcome.DELETED: RestoreOutcome.PENDING,
+    # It may have been deleted again since.
+    Outcome.RESTORED: RestoreOutcome.PENDING,
+    Outcome.ERASED: RestoreOutcome.ERASED,
+}
+
+
+def _run(record: Restore, deletion: Deletion, stores: RestoreStores, deadline: Deadline) -> None:
+    """Give every pending id its fate, then say so on both records.
+
+    Every write may be repeated: a link that is live again is restored, whoever did it.
+    """
+    # Not past the lease: the schedule finishes what is left, under a lease of its own.
+    deadline = Deadline(record.lease_until - time.time() - LEASE_MARGIN, within=deadline)
+    positions = record.pending
+    ids = [deletion.link_ids[position] for position in positions]
+    states = stores.links.deleted_states(record.workspace_id, ids, deadline=deadline)
+    own: list[tuple[int, DeletedState]] = []
+    for position in positions:
+        state = states.get(deletion.link_ids[position])
+        fate = _fate(state, deletion, record)
+        record.fates[position] = fate
+        if fate == RestoreOutcome.PENDING and state is not None:
+            own.append((position, state))
+    purges = [_purge(state, record) for _, state in own]
+    outcomes = stores.links.restore(
+        record.workspace_id,
+        [state for _, state in own],
+        deletion_id=deletion.id,
+        restore_id=record.id,
+        purges=purges,
+        deadline=deadline,
+    )
+    for (position, _), outcome, purge in zip(own, outcomes, purges, strict=True):
+        fate = _FATES[Outcome(outcome)]
+        record.fates[position] = _live_again(purge["ttl"], record) if fate in LIVE_AGAIN else fate
+    metrics.count("LinksRestored", outcomes.count(Outcome.RESTORED))
+    shutdown_deadline = Deadline(max(deadline.remaining(), 2.0))
+    restored = [i for i, fate in enumerate(record.fates) if fate in LIVE_AGAIN]
+    stores.deletions.mark_restored(deletion, restored, deadline=shutdown_deadline)
+    stores.restores.save(record, deadline=shutdown_deadline)
+
+
+def _grace_end(record: Restore) -> int:
+    # From the restore's own time, so that a repeated statement is the same.
+    return int(time_of(record.id)) + GRACE_SECONDS
+
+
+def _purge(state: DeletedState, record: Restore) -> dict[str, Any]:
+    """When the restored link is to be purged, no sooner than after the grace, and by which
+    policies: those of the moment in which the restore was asked for."""
+    purge = Policies.read(record.policies).of_a_purge(state.expires_at)
+    if purge["ttl"] is not None:
+        # With a TTL in the past DynamoDB would remove the link that was just brought back.
+        purge["ttl"] = max(purge["ttl"], _grace_end(record))
+    return purge
+
+
+def _live_again(ttl: int | None, record: Restore) -> RestoreOutcome:
+    return (
+        RestoreOutcome.RESTORED_FOR_GRACE if ttl == _grace_end(record) else RestoreOutcome.RESTORED
+    )
+
+
+def _fate(state: DeletedState | None, deletion: Deletion, record: Restore) -> RestoreOutcome:
+    if state is None:
+        return RestoreOutcome.ERASED
+    if state.live:
+        return _live_again(state.ttl, record)
+    if state.deletion_id != deletion.id:
+        return RestoreOutcome.DELETED_AGAIN
+    # Its TTL has passed: DynamoDB removes it any moment, or within days.
+    if state.ttl is not None and state.ttl <= time.time():
+        return RestoreOutcome.EXPIRED
+    return RestoreOutcome.PENDING
+
+
+_FATES = {
+    Outcome.PENDING: RestoreOutcome.PENDING,
+    Outcome.RESTORED: RestoreOutcome.RESTORED,
+    Outcome.NOT_FOUND: RestoreOutcome.ERASED,
+    Outcome.FAILED: RestoreOutcome.DELETED_AGAIN,
+}
+
+
+def _replay(
+    deletion_request: DeletionRequest, stores: RestoreStores, deadline: Deadline
+) -> Restored | None:
+    """The restore that this Idempotency-Key stands for by now."""
+    if deletion_request.key is None:
+        return None
+    keys = stores.deletions.keys
+    record = keys.find(deletion_request.workspace_id, deletion_request.key, deadline=deadline)
+    if record is None:
+        return None
+    return restored_of(record, deletion_request.workspace_id, stores, deadline)
+
+
+def restored_of(
+    record: IdempotencyRecord, workspace_id: str, stores: RestoreStores, deadline: Deadline
+) -> Restored:
+    """The restore that a used key leads to; raises ``StillRunning`` while links are pending."""
+    deletion_id, restore_id = record.details["deletionId"], record.details["restoreId"]
+    restore = stores.restores.load(workspace_id, deletion_id, restore_id, deadline=deadline)
+    deletion = stores.deletions.load(workspace_id, deletion_id, deadline=deadline)
+    if restore is None or deletion is None or restore.pending:
+        raise StillRunning(deletion_id)
+    return Restored(restore, deletion)

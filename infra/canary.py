@@ -1,0 +1,62 @@
+"""How a new version of the functions goes live, and how it is taken back."""
+
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_codedeploy as codedeploy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.functions import live_alias
+from infra.monitoring import Monitoring, name_of
+
+
+class Rollout(Construct):
+    """Shifts each alias to its new version by a tenth for five minutes, then wholly.
+
+    When an alarm of the function's errors or the API's goes off meanwhile, its alias goes back to
+    the version before, and CloudFormation takes the rest of the deployment back too.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        functions: Construct,
+        monitoring: Monitoring,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        application = codedeploy.LambdaApplication(self, "Application")
+        role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("codedeploy.amazonaws.com"),
+            managed_policies=[
+                iam.ManagedPolicy.from_aws_managed_policy_name(
+                    "service-role/AWSCodeDeployRoleForLambdaLimited"
+                )
+            ],
+        )
+        api_errors = _imported(self, "ApiErrors", monitoring.api_errors)
+        for function in functions.node.find_all():
+            if not isinstance(function, lambda_.Function):
+                continue
+            name = name_of(function)
+            own_alarms = [
+                _imported(self, f"{name}Alarm{number}", alarm)
+                for number, alarm in enumerate(monitoring.function_errors[name])
+            ]
+            codedeploy.LambdaDeploymentGroup(
+                self,
+                name,
+                application=application,
+                role=role,
+                alias=live_alias(function),
+                deployment_config=codedeploy.LambdaDeploymentConfig.CANARY_10_PERCENT_5_MINUTES,
+                alarms=[*own_alarms, api_errors],
+            )
+
+
+def _imported(scope: Construct, construct_id: str, alarm: cloudwatch.CfnAlarm) -> cloudwatch.IAlarm:
+    """The alarm as CodeDeploy's construct takes it."""
+    return cloudwatch.Alarm.from_alarm_name(scope, construct_id, alarm.ref)

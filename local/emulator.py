@@ -1,0 +1,280 @@
+"""Starts and stops MiniStack, the AWS engine of local runs and tests, as a child process.
+
+It is told everything through a cleaned environment: the functions that it runs inherit its
+environment, so a host's AWS_* variables or ~/.aws would otherwise reach them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import boto3
+from botocore.config import Config
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCAL_DIR = ROOT / ".local"
+ENGINE_PYTHON = LOCAL_DIR / "ministack-venv" / "bin" / "python"
+
+HOST = "127.0.0.1"
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+"""MiniStack's account for credentials that do not name another (any 12-digit access key)."""
+
+_START_SECONDS = 60
+_STOP_SECONDS = 5
+_PORT_TRIES = 3
+
+# Removes the directory and ends the whole process group when this process is gone, however it
+# went: the pipe on the child's standard input then reads as closed. Without it, a kill -9 here
+# would leave the engine behind.
+_CHILD = """
+import os, runpy, shutil, signal, sys, threading
+def follow_parent():
+    while os.read(0, 4096):
+        pass
+    shutil.rmtree(os.getcwd(), ignore_errors=True)
+    os.killpg(0, signal.SIGKILL)
+threading.Thread(target=follow_parent, daemon=True).start()
+
+# MiniStack 1.5.33 writes no stream record for what PartiQL updates; DynamoDB does (Developer
+# Guide, "Change data capture for DynamoDB Streams": every modification of an item).
+from ministack.services import dynamodb
+in_partiql = threading.local()
+update, set_item = dynamodb._partiql_update, dynamodb._set_item
+def update_with_record(*arguments, **keywords):
+    in_partiql.now = True
+    try:
+        return update(*arguments, **keywords)
+    finally:
+        in_partiql.now = False
+def set_item_with_record(table, pk, sk, item, *more, **keywords):
+    before = table["items"].get(pk, {}).get(sk)
+    result = set_item(table, pk, sk, item, *more, **keywords)
+    if getattr(in_partiql, "now", False):
+        dynamodb._emit_stream_event(table["TableName"], "MODIFY", before, item)
+    return result
+dynamodb._partiql_update, dynamodb._set_item = update_with_record, set_item_with_record
+
+sys.argv = ["ministack"]
+runpy.run_module("ministack", run_name="__main__")
+"""
+
+
+_REMOVE = "import shutil, sys; shutil.rmtree(sys.argv[1], ignore_errors=True)"
+
+
+class EngineError(RuntimeError):
+    """The engine is not installed, or did not start."""
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nothing listens on right now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def credentials() -> dict[str, str]:
+    """Environment variables under which an AWS client reaches the engine's one account."""
+    return {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def without_aws(environment: dict[str, str]) -> dict[str, str]:
+    """`environment` without the host's AWS settings, profiles included."""
+    kept = {name: value for name, value in environment.items() if not name.startswith("AWS_")}
+    # Files that do not exist: otherwise ~/.aws would be read.
+    kept["AWS_CONFIG_FILE"] = kept["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+    return kept
+
+
+class Emulator:
+    """A running MiniStack on 127.0.0.1. Use as a context manager, or call `stop`."""
+
+    def __init__(self, *, port: int | None = None, log_name: str = "engine") -> None:
+        """Start the engine and wait until it answers; raises `EngineError`.
+
+        `port` is chosen freely when it is not given. The log is `.local/logs/{log_name}.log`.
+        """
+        if not ENGINE_PYTHON.exists():
+            raise EngineError(
+                "The local AWS engine is not installed. `make run` and `make test` install it."
+            )
+        self._clients: dict[str, Any] = {}
+        self.log_path = LOCAL_DIR / "logs" / f"{log_name}.log"
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        self._directory = Path(tempfile.mkdtemp(prefix="unlink-engine-"))
+        try:
+            self.port, self._process = self._start(port)
+        except BaseException:
+            shutil.rmtree(self._directory, ignore_errors=True)
+            raise
+
+    @property
+    def url(self) -> str:
+        """The endpoint of every AWS service, without a trailing slash."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def process_id(self) -> int:
+        """Also the id of the process group that the functions run in."""
+        return self._process.pid
+
+    @property
+    def state_directory(self) -> Path:
+        """Where it keeps what outlasts a request, such as the signing keys of user pools."""
+        return self._directory / "state"
+
+    def client(self, service: str, **settings: Any) -> Any:
+        """A boto3 client of `service` for this engine. Give the result its type where used.
+
+        The same one each time, unless it has `settings` of its own: making one reads its service's
+        whole model.
+        """
+        if settings:
+            return client(self.url, service, **settings)
+        if service not in self._clients:
+            self._clients[service] = client(self.url, service)
+        return self._clients[service]
+
+    def stop(self) -> None:
+        """End the engine and the functions that it runs. Safe to call twice."""
+        _end(self._process)
+        # Every worker of a function unpacked its own copy: removing them can take a minute, which
+        # nobody needs to wait for.
+        subprocess.Popen(
+            [sys.executable, "-c", _REMOVE, str(self._directory)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _start(self, port: int | None) -> tuple[int, subprocess.Popen[bytes]]:
+        tries = 1 if port else _PORT_TRIES
+        for left in range(tries, 0, -1):
+            chosen = port or free_port()
+            process = self._spawn(chosen)
+            try:
+                if _wait_until_ready(process, chosen):
+                    return chosen, process
+            except BaseException:
+                _end(process)
+                raise
+            _end(process)
+            # Another process may have taken the port between the look and the start.
+            if left == 1:
+                break
+        raise EngineError(f"The engine did not start; its log is {self.log_path}\n{self._tail()}")
+
+    def _spawn(self, port: int) -> subprocess.Popen[bytes]:
+        environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "LANG": os.environ.get("LANG", "C.UTF-8"),
+            "HOME": str(self._directory),
+            "TMPDIR": str(self._directory),
+            "S3_DATA_DIR": str(self._directory / "s3"),
+            # Where it keeps the signing keys of user pools, else in a /tmp that all engines share.
+            "STATE_DIR": str(self.state_directory),
+            "BIND_HOST": HOST,
+            "GATEWAY_PORT": str(port),
+            # Its MQTT broker would listen on every address of the machine.
+            "IOT_MTLS_ENABLED": "false",
+            "MINISTACK_REGION": REGION,
+            "LOG_LEVEL": "INFO",
+            "PYTHONUNBUFFERED": "1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        with self.log_path.open("wb") as log:
+            # A session of its own: Ctrl-C reaches this process, which ends the engine in order.
+            return subprocess.Popen(
+                [str(ENGINE_PYTHON), "-c", _CHILD],
+                cwd=self._directory,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _tail(self) -> str:
+        lines = self.log_path.read_text(errors="replace").splitlines()
+        return "\n".join(lines[-15:])
+
+
+def client(endpoint_url: str, service: str, **settings: Any) -> Any:
+    """A boto3 client of `service` at `endpoint_url`, blind to the host's AWS settings."""
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": 2},
+        max_pool_connections=32,
+        read_timeout=120,
+        s3={"addressing_style": "path"},
+    )
+    known = credentials()
+    session = boto3.session.Session(
+        aws_access_key_id=known["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=known["AWS_SECRET_ACCESS_KEY"],
+        region_name=REGION,
+    )
+    make: Any = session.client
+    return make(service, endpoint_url=endpoint_url, **{"config": config, **settings})
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> bool:
+    """True once the engine answers; False when it ended or took too long."""
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            return False
+        try:
+            with urllib.request.urlopen(f"http://{HOST}:{port}/_ministack/ready", timeout=2):
+                return True
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+    return False
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask the process group to end, then make it."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, sign)
+        except (ProcessLookupError, PermissionError):
+            # The group is empty. (macOS says "not permitted" when only zombies are left.)
+            break
+        try:
+            process.wait(timeout=_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+    process.wait()
+    if process.stdin is not None:
+        process.stdin.close()

@@ -1,0 +1,194 @@
+"""Replaying what streams gave up: done once it succeeds, kept until then."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from admin.failed_records import failures, records_of, replay
+
+
+class Aws:
+    """S3 and Lambda in memory; `answers` are what the function returns, in order."""
+
+    def __init__(self, objects: dict[str, Any], answers: list[Any]) -> None:
+        self.objects = {
+            key: value if isinstance(value, bytes) else json.dumps(value).encode()
+            for key, value in objects.items()
+        }
+        self.answers = answers
+        self.invoked: list[tuple[str, Any]] = []
+        self.sizes: list[int] = []
+
+    def __call__(self, _service: str) -> Aws:
+        return self
+
+    def get_paginator(self, _name: str) -> Aws:
+        return self
+
+    def paginate(self, *, Bucket: str, Prefix: str) -> list[dict[str, Any]]:  # noqa: N803
+        return [{"Contents": [{"Key": key} for key in self.objects if key.startswith(Prefix)]}]
+
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+        return {"Body": io.BytesIO(self.objects[Key])}
+
+    def delete_object(self, *, Bucket: str, Key: str) -> None:  # noqa: N803
+        del self.objects[Key]
+
+    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
+        self.invoked.append((FunctionName, json.loads(Payload)))
+        self.sizes.append(len(Payload))
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        error = {"FunctionError": "Unhandled"} if "errorMessage" in answer else {}
+        return error | {"Payload": io.BytesIO(json.dumps(answer).encode())}
+
+
+#: The documented example and its key (Lambda Developer Guide, "Retain discarded records for a
+#: DynamoDB event source in Lambda"), the event being the one of "Example DynamoDB Streams record
+#: event" in the same guide.
+DOCUMENTED_KEY = (
+    "aws/lambda/7ab98c4b-c3c3-4d3d-8b3a-7a6f2d0f4b6e/shardId-00000001573689847184-864758bb"
+    "/2019/11/14/2019-11-14T00.13.49-0b2c6a1e-6b0a-4e1f-9d58-0f6f3f1f7a11"
+)
+DOCUMENTED_RECORD = {
+    "eventID": "1",
+    "eventVersion": "1.0",
+    "dynamodb": {
+        "Keys": {"Id": {"N": "101"}},
+        "NewImage": {"Message": {"S": "New item!"}, "Id": {"N": "101"}},
+        "StreamViewType": "NEW_AND_OLD_IMAGES",
+        "SequenceNumber": "111",
+        "SizeBytes": 26,
+    },
+    "awsRegion": "us-west-2",
+    "eventName": "INSERT",
+    "eventSourceARN": "arn:aws:dynamodb:us-east-2:123456789012:table/mytable/stream/2019",
+    "eventSource": "aws:dynamodb",
+}
+DOCUMENTED = {
+    "requestContext": {
+        "requestId": "316aa6d0-8154-xmpl-9af7-85d5f4a6bc81",
+        "functionArn": "arn:aws:lambda:us-east-2:123456789012:function:myfunction",
+        "condition": "RetryAttemptsExhausted",
+        "approximateInvokeCount": 1,
+    },
+    "responseContext": {
+        "statusCode": 200,
+        "executedVersion": "$LATEST",
+        "functionError": "Unhandled",
+    },
+    "version": "1.0",
+    "timestamp": "2019-11-14T00:13:49.717Z",
+    "DDBStreamBatchInfo": {
+        "shardId": "shardId-00000001573689847184-864758bb",
+        "startSequenceNumber": "800000000003126276362",
+        "endSequenceNumber": "800000000003126276362",
+        "approximateArrivalOfFirstRecord": "2019-11-14T00:13:19Z",
+        "approximateArrivalOfLastRecord": "2019-11-14T00:13:19Z",
+        "batchSize": 1,
+        "streamArn": "arn:aws:dynamodb:us-east-2:123456789012:table/mytable/stream/2019",
+    },
+    "payload": json.dumps({"Records": [DOCUMENTED_RECORD]}),
+}
+
+
+def test_the_documented_example_is_replayed_as_it_was_delivered() -> None:
+    aws = Aws({DOCUMENTED_KEY: DOCUMENTED}, [{"batchItemFailures": []}])
+
+    assert dict(replay(aws, "bucket", "aws/lambda/")) == {DOCUMENTED_KEY: None}
+
+    [(function, event)] = aws.invoked
+    assert function == "arn:aws:lambda:us-east-2:123456789012:function:myfunction"
+    assert event == {"Records": [DOCUMENTED_RECORD], "replayed": True}
+    assert aws.objects == {}
+
+
+def test_records_too_old_to_be_tried_have_no_response_and_are_replayed_alike() -> None:
+    old = {name: value for name, value in DOCUMENTED.items() if name != "responseContext"}
+    aws = Aws({DOCUMENTED_KEY: old}, [{"batchItemFailures": []}])
+
+    assert dict(replay(aws, "bucket")) == {DOCUMENTED_KEY: None}
+
+
+def test_what_is_no_record_or_cannot_be_called_holds_up_no_other() -> None:
+    gone = ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "Invoke")
+    aws = Aws(
+        {
+            "a": b"not JSON",
+            "b": b"[]",
+            "c": DOCUMENTED | {"payload": "<cut"},
+            "d": failed_batch("1"),
+            "e": failed_batch("2"),
+        },
+        [gone, {"batchItemFailures": []}],
+    )
+
+    figure = dict(replay(aws, "bucket"))
+
+    assert {figure[key] for key in "abc"} == {"it names no records or no function"}
+    assert str(figure["d"]).startswith("arn:cleanup could not be called: ")
+    assert figure["e"] is None
+    assert set(aws.objects) == set("abcd")
+
+
+def test_a_full_batch_is_replayed_in_events_that_a_call_can_take() -> None:
+    # 6 MB of Arabic: escaped it would be three times as long.
+    texts = [f"{number}{'ش' * 100_000}" for number in range(30)]
+    aws = Aws({"a": failed_batch(*texts)}, [{"batchItemFailures": [{}]}, {}])
+
+    assert dict(replay(aws, "bucket")) == {"a": "1 of 30 records failed"}
+
+    assert all(size <= 6_000_000 for size in aws.sizes)
+    sent = [record["eventID"] for _, event in aws.invoked for record in event["Records"]]
+    assert sent == texts
+
+
+def failed_batch(*records: str) -> dict[str, Any]:
+    """What Lambda writes: the event is JSON in JSON."""
+    return {
+        "requestContext": {"functionArn": "arn:cleanup", "condition": "RetryAttemptsExhausted"},
+        "payload": json.dumps({"Records": [{"eventID": each} for each in records]}),
+    }
+
+
+def test_what_succeeds_is_removed_and_the_rest_stays() -> None:
+    aws = Aws(
+        {
+            "a": failed_batch("1", "2"),
+            "b": failed_batch("3"),
+            "c": failed_batch("4"),
+            "d": {"requestContext": {}, "payload": "{}"},
+        },
+        [
+            {"batchItemFailures": []},
+            {"batchItemFailures": [{"itemIdentifier": "3"}]},
+            {"errorMessage": "boom"},
+        ],
+    )
+
+    figure = dict(replay(aws, "bucket"))
+
+    assert figure == {
+        "a": None,
+        "b": "1 of 1 records failed",
+        "c": "arn:cleanup failed: boom",
+        "d": "it names no records or no function",
+    }
+    assert set(aws.objects) == {"b", "c", "d"}
+    event = {"Records": [{"eventID": "1"}, {"eventID": "2"}], "replayed": True}
+    assert aws.invoked[0] == ("arn:cleanup", event)
+
+
+def test_a_prefix_chooses_and_records_put_aside_read_the_same() -> None:
+    aside = {"requestContext": {"functionArn": "f"}, "payload": {"Records": [{"eventID": "9"}]}}
+    aws = Aws({"aside/1": aside, "aws/lambda/2": failed_batch("1")}, [])
+
+    [(key, failure)] = failures(aws, "bucket", "aside/")
+
+    assert key == "aside/1"
+    assert records_of(failure) == [{"eventID": "9"}]

@@ -1,0 +1,56 @@
+"""`make aws-smoke` before it deploys anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from admin.commands import Refused
+from tests.smoke import __main__
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The command lines that would have run; each fails."""
+    ran: list[list[str]] = []
+
+    class Done:
+        returncode = 1
+
+    def record(command: list[str], **_: Any) -> Done:
+        ran.append(command)
+        return Done()
+
+    monkeypatch.setattr("tests.smoke.__main__.subprocess.run", record)
+    monkeypatch.setattr(__main__, "client_maker", lambda: None)
+    return ran
+
+
+def test_it_needs_a_yes(commands: list[list[str]]) -> None:
+    with pytest.raises(SystemExit):
+        __main__.main([])
+    assert commands == []
+
+
+def test_it_touches_no_stage_that_is_there(
+    commands: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(__main__, "outputs_of", lambda *_: {})
+    assert __main__.main(["--yes"]) == 1
+    assert "Unlink-smoke exists" in capsys.readouterr().err
+    assert commands == []
+
+
+def test_it_destroys_a_stage_that_was_not_deployed_whole(
+    commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise Refused("There is no stack")
+
+    monkeypatch.setattr(__main__, "outputs_of", refuse)
+    assert __main__.main(["--yes", "--gradual"]) == 2
+    assert [(line[1], line[2:4]) for line in commands] == [
+        ("deploy", ["-cstage=smoke", "-cgradual=true"]),
+        ("destroy", ["-cstage=smoke", "-cgradual=true"]),
+    ]

@@ -1,0 +1,63 @@
+"""How a new version goes live: by its alias, in production by tenths and back on an alarm."""
+
+from tests.support.template import Template, invoked_function, resources, synthesized_template
+
+
+def test_nothing_invokes_a_function_but_through_its_alias(template: Template) -> None:
+    invoked = [
+        *(
+            each["Properties"]["FunctionName"]
+            for each in resources(template, "AWS::Lambda::EventSourceMapping").values()
+        ),
+        *(
+            each["Properties"]["FunctionName"]
+            for each in resources(template, "AWS::Lambda::Permission").values()
+        ),
+        *(
+            each["Properties"]["Integration"]["Uri"]
+            for each in resources(template, "AWS::ApiGateway::Method").values()
+            if each["Properties"]["Integration"]["Type"] == "AWS_PROXY"
+        ),
+    ]
+    reached = {invoked_function(template, each)["Handler"] for each in invoked}
+    assert reached == {
+        each["Properties"]["Handler"]
+        for each in resources(template, "AWS::Lambda::Function").values()
+    }
+
+
+def test_every_alias_shifts_slowly_and_goes_back_on_an_alarm(template: Template) -> None:
+    aliases = resources(template, "AWS::Lambda::Alias")
+    groups = resources(template, "AWS::CodeDeploy::DeploymentGroup")
+    assert len(aliases) == len(resources(template, "AWS::Lambda::Function")) == len(groups)
+    for alias in aliases.values():
+        policy = alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
+        group = groups[policy["DeploymentGroupName"]["Ref"]]["Properties"]
+        assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
+        assert group["AlarmConfiguration"]["Enabled"] is True
+        # Errors of the function, exceptions that it answers, 5xx of the API.
+        assert len(group["AlarmConfiguration"]["Alarms"]) == 3
+        assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+
+
+def test_old_versions_stay_for_going_back(template: Template) -> None:
+    versions = resources(template, "AWS::Lambda::Version").values()
+    assert {version["DeletionPolicy"] for version in versions} == {"Retain"}
+
+
+def test_other_stages_change_at_once() -> None:
+    for stage in ("dev", "local"):
+        assert not resources(synthesized_template(stage), "AWS::CodeDeploy::DeploymentGroup")
+
+
+def test_a_runaway_function_leaves_concurrency_to_the_others(template: Template) -> None:
+    reserved = {
+        function["Properties"]["Handler"].split(".")[2]: function["Properties"][
+            "ReservedConcurrentExecutions"
+        ]
+        for function in resources(template, "AWS::Lambda::Function").values()
+        if "ReservedConcurrentExecutions" in function["Properties"]
+    }
+    assert reserved["redirect"] > 0
+    # Of an account's 1,000 at least 100 must stay unreserved (Lambda quotas); leave far more.
+    assert sum(reserved.values()) <= 500

@@ -1,0 +1,218 @@
+"""What a stage may put in front of the API, and that by default nothing is."""
+
+import json
+import re
+import subprocess
+
+import pytest
+
+from functions.domain.click_fields import ORIGIN_HEADER
+from tests.support.template import Template, resources, synthesize
+
+DOMAIN = {
+    "domainName": "go.example.com",
+    "certificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/one",
+}
+
+
+def test_by_default_nothing_stands_in_front(template: Template) -> None:
+    for kind in (
+        "AWS::ApiGateway::DomainName",
+        "AWS::CloudFront::Distribution",
+        "AWS::Route53::RecordSet",
+        "AWS::WAFv2::WebACL",
+    ):
+        assert not resources(template, kind)
+
+
+def test_a_custom_domain_has_a_base_path_and_short_urls_of_its_own() -> None:
+    template = synthesize(basePath="l", **DOMAIN)
+    [domain] = resources(template, "AWS::ApiGateway::DomainName").values()
+    assert domain["Properties"]["DomainName"] == "go.example.com"
+    assert domain["Properties"]["RegionalCertificateArn"] == DOMAIN["certificateArn"]
+    assert domain["Properties"]["SecurityPolicy"] == "TLS_1_2"
+    [mapping] = resources(template, "AWS::ApiGateway::BasePathMapping").values()
+    assert mapping["Properties"]["BasePath"] == "l"
+    urls = {
+        function["Properties"]["Environment"]["Variables"].get("PUBLIC_BASE_URL")
+        for function in resources(template, "AWS::Lambda::Function").values()
+    }
+    assert urls - {None} == {"https://go.example.com/l"}
+    # Without a hosted zone the name is pointed there by hand.
+    assert not resources(template, "AWS::Route53::RecordSet")
+    assert "DomainTarget" in template["Outputs"]
+
+
+def test_with_a_hosted_zone_the_records_are_made_too() -> None:
+    template = synthesize(hostedZoneId="Z1", hostedZoneName="example.com", **DOMAIN)
+    records = resources(template, "AWS::Route53::RecordSet").values()
+    assert {record["Properties"]["Type"] for record in records} == {"A", "AAAA"}
+    assert {record["Properties"]["Name"] for record in records} == {"go.example.com."}
+
+
+def test_cloudfront_never_keeps_a_redirect() -> None:
+    template = synthesize(cdn="true")
+    [distribution] = resources(template, "AWS::CloudFront::Distribution").values()
+    behaviour = distribution["Properties"]["DistributionConfig"]["DefaultCacheBehavior"]
+    # AWS's managed policy CachingDisabled.
+    assert behaviour["CachePolicyId"] == "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+    assert behaviour["AllowedMethods"] == ["GET", "HEAD"]
+    [stage] = resources(template, "AWS::ApiGateway::Stage").values()
+    throttled = {
+        each["HttpMethod"]
+        for each in stage["Properties"]["MethodSettings"]
+        if each["ResourcePath"] == "/~1{code}" and each["ThrottlingRateLimit"]
+    }
+    assert throttled == {"GET", "HEAD", "ANY"}
+
+
+def test_the_distribution_and_the_redirect_share_a_secret() -> None:
+    template = synthesize(cdn="true")
+    [distribution] = resources(template, "AWS::CloudFront::Distribution").values()
+    [origin] = distribution["Properties"]["DistributionConfig"]["Origins"]
+    [header] = origin["OriginCustomHeaders"]
+    assert header["HeaderName"].lower() == ORIGIN_HEADER
+    variables = {
+        function["Properties"]["Handler"]: function["Properties"]["Environment"]["Variables"]
+        for function in resources(template, "AWS::Lambda::Function").values()
+        if "Environment" in function["Properties"]
+    }
+    figure = {name for name, values in variables.items() if "ORIGIN_SECRET" in values}
+    assert figure == {"functions.handlers.redirect.handler"}
+    secret = variables["functions.handlers.redirect.handler"]["ORIGIN_SECRET"]
+    assert secret == header["HeaderValue"]
+    # Resolved at deployment from Secrets Manager: the template does not have the value.
+    assert json.dumps(secret).count("{{resolve:secretsmanager:") == 1
+
+
+def test_without_a_distribution_there_is_no_origin_secret(template: Template) -> None:
+    assert "ORIGIN_SECRET" not in json.dumps(template)
+    assert not [
+        name for name in resources(template, "AWS::SecretsManager::Secret") if "Origin" in name
+    ]
+
+
+def test_the_redirect_gets_what_it_reads_of_a_visit_through_cloudfront() -> None:
+    template = synthesize(cdn="true")
+    [policy] = resources(template, "AWS::CloudFront::OriginRequestPolicy").values()
+    passed = policy["Properties"]["OriginRequestPolicyConfig"]["HeadersConfig"]["Headers"]
+    assert len(passed) <= 10
+    read = {"accept", "referer", "user-agent", "sec-purpose"} | {
+        f"cloudfront-viewer-{name}"
+        for name in ("address", "city", "country", "country-region", "time-zone")
+    }
+    assert {name.lower() for name in passed} == read
+
+
+@pytest.mark.parametrize("name", ["sec-purpose", "purpose", "x-purpose", "x-moz"])
+def test_every_spelling_of_a_prefetch_passes_cloudfront(name: str) -> None:
+    template = synthesize(cdn="true")
+    [function] = resources(template, "AWS::CloudFront::Function").values()
+    event = {"request": {"headers": {name: {"value": "prefetch"}}}}
+    code = function["Properties"]["FunctionCode"]
+    script = f"{code}\nconsole.log(JSON.stringify(handler({json.dumps(event)}).headers))"
+    node = subprocess.run(["node", "-e", script], capture_output=True, text=True, check=True)
+    assert json.loads(node.stdout)["sec-purpose"] == {"value": "prefetch"}
+
+
+def test_short_urls_start_with_what_visitors_reach() -> None:
+    from app import settings_of
+
+    assert settings_of({}).short_url_base == ""
+    assert settings_of(DOMAIN).short_url_base == "https://go.example.com"
+    both = DOMAIN | {"cdn": "true", "cdnDomainName": "l.example.com"}
+    assert settings_of(both).short_url_base == "https://l.example.com"
+    # The API is not behind CloudFront, which passes on neither keys nor bodies.
+    assert settings_of(both).api_base == "https://go.example.com"
+    assert settings_of({"cdn": "true", "cdnDomainName": "l.example.com"}).api_base == ""
+    assert settings_of({"publicBaseUrl": "https://x.test/"}).api_base == "https://x.test"
+    assert settings_of({"publicBaseUrl": "https://x.test/"}).short_url_base == "https://x.test"
+
+
+def test_the_function_that_checks_for_loops_knows_every_host_in_front() -> None:
+    """Also when the configured base URL is another one: all of the names keep working."""
+    cdn = {"cdnDomainName": "l.example.com", "cdnCertificateArn": DOMAIN["certificateArn"]}
+    template = synthesize(cdn="true", publicBaseUrl="https://s.example.com", **cdn, **DOMAIN)
+    [distribution] = resources(template, "AWS::CloudFront::Distribution")
+    hosts = {
+        function["Properties"]["Handler"]: variables["OWN_HOSTS"]
+        for function in resources(template, "AWS::Lambda::Function").values()
+        if "OWN_HOSTS"
+        in (variables := function["Properties"].get("Environment", {}).get("Variables", {}))
+    }
+    assert hosts == {
+        "functions.handlers.links.handler": {
+            "Fn::Join": [
+                "",
+                [
+                    "go.example.com ",
+                    {"Fn::GetAtt": [distribution, "DomainName"]},
+                    " l.example.com",
+                ],
+            ]
+        }
+    }
+
+
+def test_knowing_the_distribution_makes_no_circular_dependency() -> None:
+    template = synthesize(cdn="true", **DOMAIN)
+    needs = {
+        name: references(resource) & template["Resources"].keys()
+        for name, resource in template["Resources"].items()
+    }
+    while free := [name for name, others in needs.items() if not others & needs.keys()]:
+        for name in free:
+            del needs[name]
+    assert needs == {}
+
+
+def references(value: object) -> set[str]:
+    """The logical ids that a part of a template needs."""
+    if isinstance(value, dict):
+        found = {name for each in value.values() for name in references(each)}
+        for key in ("Ref", "DependsOn"):
+            names = value.get(key, [])
+            found |= {names} if isinstance(names, str) else set(names)
+        if "Fn::GetAtt" in value:
+            found.add(value["Fn::GetAtt"][0])
+        if "Fn::Sub" in value:
+            found |= set(re.findall(r"\$\{(\w+)", json.dumps(value["Fn::Sub"])))
+        return found
+    if isinstance(value, list):
+        return {name for each in value for name in references(each)}
+    return set()
+
+
+def test_the_home_url_reaches_the_function_that_answers_the_root() -> None:
+    template = synthesize(homeUrl="https://www.example.com/start?from=link#top")
+    homes = {
+        function["Properties"]["Handler"]: function["Properties"]["Environment"]["Variables"][
+            "HOME_URL"
+        ]
+        for function in resources(template, "AWS::Lambda::Function").values()
+        if "HOME_URL" in function["Properties"]["Environment"]["Variables"]
+    }
+    assert homes == {
+        "functions.handlers.pages.handler": "https://www.example.com/start?from=link#top"
+    }
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "www.example.com",
+        "javascript:alert(1)",
+        "https://www.example.com/a b",
+        "https://www.example.com/\r\nX: y",
+        "https://user@www.example.com/",
+        "https:///start",
+        # The service's own root, which would lead there again.
+        "https://go.example.com",
+        "https://go.example.com/",
+    ],
+)
+def test_a_home_url_that_no_browser_could_follow_is_refused(url: str) -> None:
+    from app import settings_of
+
+    with pytest.raises(ValueError, match="homeUrl"):
+        settings_of(DOMAIN | {"homeUrl": url})

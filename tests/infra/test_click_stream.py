@@ -1,0 +1,29 @@
+"""The clicks stream wakes the tally for people's clicks only, and loses none of them."""
+
+import json
+
+from tests.infra.test_functions import functions
+from tests.support.template import Template, invoked_function, resources
+
+
+def test_tally_wakes_for_clicks_of_people_only(template: Template) -> None:
+    [mapping] = [
+        each["Properties"]
+        for each in resources(template, "AWS::Lambda::EventSourceMapping").values()
+        if invoked_function(template, each["Properties"]["FunctionName"])
+        == functions(template)["click_stream"]
+    ]
+    patterns = [json.loads(each["Pattern"]) for each in mapping["FilterCriteria"]["Filters"]]
+    assert patterns == [
+        {
+            "eventName": ["INSERT"],
+            "dynamodb": {
+                "Keys": {"sk": {"S": [{"prefix": "CLICK#"}]}},
+                "NewImage": {"isBot": {"BOOL": [False]}},
+            },
+        }
+    ]
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["BisectBatchOnFunctionError"] is True
+    assert mapping["MaximumRetryAttempts"] == 10
+    assert "OnFailure" in mapping["DestinationConfig"]

@@ -1,0 +1,1 @@
+"""Tests against the emulator: tables from the synthesized template, faults, races."""

@@ -1,0 +1,278 @@
+"""Analytics of a link from its days, and the installs that are attributed to it."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+import pytest
+
+from functions.domain.clock import Deadline, iso
+from functions.domain.ids import new_click_id
+from functions.handlers import analytics
+from functions.repositories.idempotency import IdempotencyTable
+from functions.services.deletion import erase_one, soft_delete
+from tests.conftest import World
+from tests.integration.test_click_aggregation import click, count
+from tests.support.api_gateway import send
+
+pytestmark = pytest.mark.emulator
+
+NOW = int(time.time())
+
+
+def get(world: World, reference: str, **more: Any) -> tuple[int, Any]:
+    query = more.pop("query", None)
+    reply = send(
+        analytics.handler,
+        "GET",
+        "/api/analytics/links/{id}",
+        path={"id": reference},
+        query=query,
+        **{"workspace_id": world.workspace_id} | more,
+    )
+    return reply.status, reply.json()
+
+
+def install(world: World, body: Any, **more: Any) -> tuple[int, Any]:
+    reply = send(
+        analytics.handler,
+        "POST",
+        "/api/installs",
+        body=body,
+        **{"workspace_id": world.workspace_id} | more,
+    )
+    return reply.status, reply.json()
+
+
+def erase(world: World, link_id: str) -> None:
+    erase_one(
+        link_id,
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(10),
+    )
+
+
+def delete(world: World, link_id: str) -> None:
+    soft_delete(
+        [link_id],
+        [],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(20),
+    )
+
+
+def test_analytics_sum_the_days_asked_for(world: World) -> None:
+    [link] = world.create_items()
+    yesterday = NOW - 86_400
+    count(
+        world,
+        [
+            click(world, link["id"], at=NOW, countryCode="EG"),
+            click(world, link["id"], at=NOW - 1, countryCode="EG", ipAddress="192.0.2.9"),
+            click(world, link["id"], at=yesterday, countryCode="SA"),
+            click(world, link["id"], at=NOW - 40 * 86_400),
+        ],
+    )
+
+    status, two_days = get(world, link["id"], query={"days": "2"})
+    _, default = get(world, link["shortCode"])
+    _, year = get(world, link["id"], query={"days": "365"})
+
+    assert status == 200
+    assert two_days["linkId"] == link["id"]
+    assert (two_days["totalClicks"], two_days["uniqueClicks"]) == (3, 3)
+    assert sum(day["clicks"] for day in two_days["clicksByDate"]) == 3
+    assert [day["date"] for day in two_days["clicksByDate"]] == [
+        iso(yesterday)[:10],
+        iso(NOW)[:10],
+    ]
+    assert two_days["clicksByCountry"] == [
+        {"country": "EG", "clicks": 2},
+        {"country": "SA", "clicks": 1},
+    ]
+    assert two_days["clicksByReferrer"] == [{"referrer": "direct", "clicks": 3}]
+    assert two_days["clicksByPlatform"] == [{"platform": "iOS", "clicks": 3}]
+    assert (default["days"], len(default["clicksByDate"])) == (30, 30)
+    assert (year["totalClicks"], len(year["clicksByDate"])) == (4, 365)
+
+
+def test_a_link_without_clicks_has_empty_analytics(world: World) -> None:
+    [link_id] = world.create()
+
+    _, answer = get(world, link_id, query={"days": "1"})
+
+    assert answer["totalClicks"] == 0
+    assert answer["clicksByCountry"] == []
+    assert answer["clicksByDate"] == [{"date": iso(time.time())[:10], "clicks": 0}]
+
+
+def test_analytics_outlive_a_soft_delete_but_not_an_erasure(world: World) -> None:
+    [link] = world.create_items()
+    count(world, [click(world, link["id"], at=NOW)])
+
+    delete(world, link["id"])
+    assert get(world, link["id"])[1]["totalClicks"] == 1
+    assert get(world, link["shortCode"])[1]["totalClicks"] == 1
+
+    [other] = world.create_items()
+    erase(world, other["id"])
+    not_found = (404, {"statusCode": 404, "error": "Not Found", "message": "Link not found"})
+    assert get(world, other["id"]) == not_found
+    assert get(world, other["shortCode"]) == not_found
+
+
+def test_analytics_of_another_workspace_do_not_exist(world: World) -> None:
+    [link] = world.create_items(workspace_id="ws-elsewhere")
+
+    assert get(world, link["id"])[0] == get(world, link["shortCode"])[0] == 404
+
+
+@pytest.mark.parametrize(
+    "query", [{"days": d} for d in ("0", "366", "x", "", "1.5")] + [{"d": "1"}]
+)
+def test_a_wrong_number_of_days_is_refused(world: World, query: dict[str, str]) -> None:
+    [link_id] = world.create()
+
+    assert get(world, link_id, query=query)[0] == 400
+
+
+def test_analytics_need_their_scope(world: World) -> None:
+    [link_id] = world.create()
+
+    status, error = get(world, link_id, scopes=("linksRead",))
+
+    assert (status, error["missingScopes"]) == (403, ["analyticsRead"])
+
+
+def test_an_install_by_link_belongs_to_its_last_click_of_a_person(world: World) -> None:
+    [link] = world.create_items()
+    click(world, link["id"], at=NOW - 500)
+    last = click(world, link["id"], at=NOW - 100)
+    click(world, link["id"], at=NOW - 50, isBot=True)
+
+    status, answer = install(world, {"linkId": link["shortCode"], "platform": "iOS"})
+
+    assert status == 201
+    assert answer["linkId"] == link["id"]
+    assert answer["clickId"] == last["id"]
+    _, shown = get(world, link["id"], query={"days": "1"})
+    assert shown["totalInstalls"] == 1
+    assert shown["installsByPlatform"] == [{"platform": "iOS", "installs": 1}]
+
+
+def test_an_install_by_click_finds_its_link(world: World) -> None:
+    [link_id] = world.create()
+    first = click(world, link_id, at=NOW - 500)
+    click(world, link_id, at=NOW - 100)
+
+    status, answer = install(
+        world,
+        {"clickId": first["id"], "installedAt": iso(NOW - 60), "deviceId": "d", "appVersion": "1"},
+    )
+
+    assert (status, answer["linkId"], answer["clickId"]) == (201, link_id, first["id"])
+    assert (answer["installedAt"], answer["deviceId"]) == (iso(NOW - 60), "d")
+
+
+@pytest.mark.parametrize("by", ["click", "link"])
+def test_an_install_outside_the_window_is_nobodys(world: World, by: str) -> None:
+    [link_id] = world.create()
+    old = click(world, link_id, at=NOW - 8 * 86_400)
+    body = {"clickId": old["id"]} if by == "click" else {"linkId": link_id}
+
+    status, error = install(world, body)
+
+    assert (status, error["error"]) == (409, "Conflict")
+    assert install(world, body | {"installedAt": iso(NOW - 2 * 86_400)})[0] == 201
+
+
+def test_an_install_needs_a_click_that_was_recorded(world: World) -> None:
+    [link_id] = world.create()
+
+    assert install(world, {"linkId": link_id})[0] == 409
+    unknown = new_click_id(link_id, NOW * 1000)
+    status, error = install(world, {"clickId": unknown})
+    assert (status, error["message"]) == (404, "Click not found")
+
+
+@pytest.mark.parametrize("case", ["unknown", "foreign", "soft-deleted", "erased"])
+def test_an_install_needs_a_live_link(world: World, case: str) -> None:
+    [link_id] = world.create(1, workspace_id="ws-elsewhere" if case == "foreign" else None)
+    made = click(world, link_id, at=NOW - 5)
+    if case == "unknown":
+        link_id = str(uuid.uuid4())
+    elif case == "soft-deleted":
+        delete(world, link_id)
+    elif case == "erased":
+        erase(world, link_id)
+
+    assert install(world, {"linkId": link_id})[0] == 404
+    if case != "unknown":
+        assert install(world, {"clickId": made["id"]})[0] == 404
+
+
+def test_an_install_is_recorded_once_for_its_key(world: World) -> None:
+    [link_id] = world.create()
+    click(world, link_id, at=NOW - 5)
+    key = {"Idempotency-Key": "order-1"}
+
+    first = install(world, {"linkId": link_id}, headers=key)
+    again = install(world, {"linkId": link_id}, headers=key)
+    other = install(world, {"linkId": link_id, "platform": "iOS"}, headers=key)
+
+    assert first[0] == 201
+    assert again == first
+    assert other[0] == 422
+    assert get(world, link_id)[1]["totalInstalls"] == 1
+
+
+def test_an_install_whose_key_expires_at_that_moment_is_not_answered_unrecorded(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [link_id] = world.create()
+    click(world, link_id, at=NOW - 5)
+    key = {"Idempotency-Key": "order-1"}
+    install(world, {"linkId": link_id}, headers=key)
+
+    # The item is there when it is written, and has expired whenever it is read.
+    monkeypatch.setattr(IdempotencyTable, "find", lambda *_, **__: None)
+    status, _ = install(world, {"linkId": link_id}, headers=key)
+
+    assert status == 503
+    assert get(world, link_id)[1]["totalInstalls"] == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        [],
+        {},
+        {"linkId": 5},
+        {"linkId": ""},
+        {"clickId": "short"},
+        {"clickId": "!" * 43},
+        {"platform": "iOS"},
+        {"linkId": "abcd", "platform": "ios"},
+        {"linkId": "abcd", "installedAt": "2090-01-01T00:00:00Z"},
+        {"linkId": "abcd", "installedAt": 5},
+        {"linkId": "abcd", "deviceId": ""},
+        {"linkId": "abcd", "surprise": 1},
+        b"{",
+    ],
+)
+def test_a_wrong_install_is_refused(world: World, body: Any) -> None:
+    status, error = install(world, body)
+
+    assert (status, error["error"]) == (400, "Bad Request")
+
+
+def test_a_click_of_another_link_is_refused(world: World) -> None:
+    first, second = world.create(2)
+    made = click(world, first, at=NOW - 5)
+
+    assert install(world, {"linkId": second, "clickId": made["id"]})[0] == 400

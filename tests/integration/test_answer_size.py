@@ -1,0 +1,149 @@
+"""Answers fit what Lambda can return, as it counts: the body is a JSON string within JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from functions.api import app
+from functions.api.response_size import PAYLOAD_LIMIT, sent_size
+from functions.domain.errors import InvalidIds, InvalidRequest, UnlinkError, as_text, shortened
+from functions.handlers import analytics, deletions, links
+from tests.conftest import World
+from tests.support.events import Context, api_event
+
+LONG = "n" * 2_000_000
+
+#: More than an error of any route needs, and a hundredth of what Lambda takes.
+SMALL = 60_000
+
+
+@pytest.mark.parametrize(
+    ("body", "size"),
+    [("", 2), ('"', 4), ("\\", 4), ("é", 4), ("\u2028", 8), ("\n", 4), ("\x01", 8)],
+)
+def test_a_body_counts_as_the_runtime_writes_it(body: str, size: int) -> None:
+    assert sent_size(body) == size
+
+
+def returned(answer: dict[str, Any]) -> int:
+    """Bytes of what the handler returns, as the Python 3.13 runtime encodes it."""
+    return len(json.dumps(answer, ensure_ascii=False).encode())
+
+
+def ask(
+    world: World, module: Any, method: str, resource: str, **more: Any
+) -> tuple[int, Any, dict[str, Any]]:
+    event = api_event(method, resource, workspace_id=world.workspace_id, **more)
+    answer = module.handler(event, Context())
+    return answer["statusCode"], json.loads(answer["body"]), answer
+
+
+# -- errors ---------------------------------------------------------------------------------
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize(
+    ("module", "method", "resource", "more"),
+    [
+        (links, "POST", "/api/links", {"body": {LONG: 1}}),
+        (links, "POST", "/api/links", {"body": {'"' * 2_000_000: 1}}),
+        (links, "POST", "/api/links", {"body": [{LONG: 1}]}),
+        (
+            links,
+            "POST",
+            "/api/links",
+            {"body": {"originalUrl": "https://example.com/", "utmParameters": {LONG: "x"}}},
+        ),
+        (links, "PUT", "/api/links/{id}", {"path": {"id": "some"}, "body": {LONG: 1}}),
+        (links, "GET", "/api/links", {"query": {LONG: "1"}}),
+        (deletions, "POST", "/api/deletions", {"body": {LONG: 1}}),
+        (deletions, "POST", "/api/deletions", {"body": {"filter": {LONG: 1}}}),
+        (deletions, "POST", "/api/deletions", {"body": {"filter": {LONG: None}}}),
+        (deletions, "POST", "/api/deletions", {"body": {"ids": [LONG]}}),
+        (deletions, "POST", "/api/deletions", {"body": {"ids": [{"id": LONG}]}}),
+        (deletions, "DELETE", "/api/links", {"body": [LONG]}),
+        (deletions, "DELETE", "/api/links", {"body": ['"' * 10_000 + str(n) for n in range(150)]}),
+        (deletions, "POST", "/api/links/bulk-delete", {"body": {"ids": [{"a": LONG}]}}),
+        (analytics, "POST", "/api/installs", {"body": {LONG: 1}}),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_an_error_echoes_little_of_a_huge_request(
+    world: World, module: Any, method: str, resource: str, more: dict[str, Any]
+) -> None:
+    status, _, answer = ask(world, module, method, resource, **more)
+    assert status == 400
+    assert returned(answer) < SMALL
+
+
+@pytest.mark.emulator
+def test_ten_thousand_malformed_ids_are_answered(world: World) -> None:
+    # The characters that take the most bytes in an answer: seven each.
+    ids = [f"{n:05d}" + chr(1) * 60 for n in range(10_000)]
+    status, body, answer = ask(
+        world, deletions, "POST", "/api/links/bulk-delete", body={"ids": ids}
+    )
+    assert status == 200
+    assert len(body["notFoundIds"]) == 10_000
+    assert PAYLOAD_LIMIT / 2 < returned(answer) < PAYLOAD_LIMIT
+
+
+def test_what_is_shortened_takes_at_most_four_bytes_a_character() -> None:
+    for text in ("a" * 500, '"' * 500, "\x01" * 500, "\U0001f600" * 500, "\x01" * 99):
+        # Without the marks around it and around the body.
+        assert sent_size(json.dumps(shortened(text), ensure_ascii=False)) - 6 <= 403
+    assert shortened("a" * 100) == "a" * 100
+    assert shortened("a" * 101) == "a" * 100 + "…"
+    assert as_text("\x01" * 20) == "\x01" * 20
+
+
+def test_every_text_of_an_error_is_bounded_even_if_its_author_forgot() -> None:
+    error = InvalidRequest(LONG, details=[LONG] * 1_000, other=LONG)
+    for body in (error.to_hoko(), error.to_linkforty()):
+        assert len(json.dumps(body)) < 200_000
+    assert error.message == "n" * 500 + "…"
+    assert error.members["details"] == ["n" * 500 + "…"] * 100
+
+
+def test_counts_stand_beside_shortened_lists() -> None:
+    error: UnlinkError = InvalidIds(invalid=[], unknown=[f"id-{n}" for n in range(250)])
+    assert error.members["unknownCount"] == 250
+    assert len(error.members["unknownIds"]) == 100
+
+
+# -- links ----------------------------------------------------------------------------------
+
+
+@pytest.mark.emulator
+def test_links_whose_answer_would_not_fit_are_not_created(world: World) -> None:
+    quotes = {"title": '"' * 200, "description": '"' * 500, "tags": ['"' * 50] * 18}
+    new = [{"originalUrl": "https://example.com/"} | quotes for _ in range(1_000)]
+
+    status, body, _ = ask(world, links, "POST", "/api/links", body=new)
+
+    assert status == 400
+    assert body["message"] == "The answer would exceed 6 MB; create fewer links in one request"
+    assert world.live_ids() == []
+
+    status, made, answer = ask(world, links, "POST", "/api/links", body=new[:700])
+    assert status == 201
+    assert len(made) == 700
+    assert PAYLOAD_LIMIT * 0.7 < returned(answer) <= PAYLOAD_LIMIT
+
+
+@pytest.mark.emulator
+def test_an_answer_that_does_not_fit_is_an_error_in_the_routes_format(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [link_id] = world.create()
+    monkeypatch.setattr(app, "BODY_LIMIT", 200)
+    status, body, _ = ask(world, links, "GET", "/api/links/{id}", path={"id": link_id})
+    assert status == 500
+    assert body == {
+        "statusCode": 500,
+        "error": "Internal Server Error",
+        "message": "Internal server error",
+    }

@@ -1,0 +1,611 @@
+"""Counting clicks: exactly once each, whatever the stream repeats, reorders or loses halfway."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+import json
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from functions.aws.codec import to_item
+from functions.domain.clock import Deadline, iso
+from functions.domain.ids import new_click_id
+from functions.handlers import click_stream as tally_function
+from functions.repositories.failed_records import FailuresBucket
+from functions.repositories.rollups import (
+    MOST_OPERATORS,
+    MOST_VALUES,
+    RollupsTable,
+    visitor_of,
+)
+from functions.services import click_aggregation as procedure
+from functions.services.analytics import analytics
+from functions.services.click_aggregation import tally
+from functions.services.deletion import erase_one, soft_delete
+from tests.conftest import World
+from tests.support.api_gateway import Context
+from tests.support.erasure import FakeS3
+
+pytestmark = pytest.mark.emulator
+
+NOON = 1_780_000_000  # Some second of 2026.
+DAY = iso(NOON)[:10]
+
+SECRET = b"the key of the visitors' hashes"
+
+
+def rollups(world: World, dynamodb: Any = None) -> RollupsTable:
+    return RollupsTable(
+        dynamodb or world.dynamodb, clicks=world.clicks.name, links=world.stores.links.name
+    )
+
+
+def click(
+    world: World, link_id: str, *, at: float = NOON, store: bool = True, **fields: Any
+) -> dict[str, Any]:
+    """A recorded click, as the stream shows it."""
+    milliseconds = int(at * 1000)
+    made = {
+        "id": new_click_id(link_id, milliseconds),
+        "linkId": link_id,
+        "workspaceId": world.workspace_id,
+        "clickedAt": iso(milliseconds / 1000),
+        "ipAddress": "192.0.2.1",
+        "userAgent": "Mozilla/5.0",
+        "deviceType": "mobile",
+        "platform": "iOS",
+        "isBot": False,
+    } | fields
+    if store:
+        world.clicks.put(made, deadline=Deadline(10))
+    key = world.clicks.key(made)
+    return made | {"pk": key["pk"]["S"], "sk": key["sk"]["S"]}
+
+
+def records(clicks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "eventName": "INSERT",
+            "dynamodb": {"SequenceNumber": str(number), "NewImage": to_item(each)},
+        }
+        for number, each in enumerate(clicks, 100)
+    ]
+
+
+def count(world: World, clicks: Sequence[dict[str, Any]]) -> list[str]:
+    return tally(
+        records(clicks),
+        rollups=rollups(world),
+        failures=None,
+        visitor_secret=SECRET,
+        deadline=Deadline(30),
+    )
+
+
+def day(world: World, link_id: str, date: str = DAY) -> dict[str, Any]:
+    """The counters of a day, without its key."""
+    found = rollups(world).days(link_id, date, date, deadline=Deadline(10))
+    if not found:
+        return {}
+    return {name: int(v) for name, v in found[0].items() if name not in ("pk", "sk")}
+
+
+def referrers(world: World, link_id: str) -> dict[str, int]:
+    """The clicks by referrer of the day, as analytics answers them."""
+    answer = analytics(
+        link_id,
+        days=1,
+        today=dt.date.fromisoformat(DAY),
+        rollups=rollups(world),
+        deadline=Deadline(10),
+    )
+    return {each["referrer"]: each["clicks"] for each in answer["clicksByReferrer"]}
+
+
+def link(world: World, link_id: str) -> dict[str, Any]:
+    found = world.stores.links.get(world.workspace_id, link_id, deadline=Deadline(10))
+    assert found is not None
+    return found
+
+
+def test_a_day_counts_clicks_visitors_and_values_and_the_link_follows(world: World) -> None:
+    [link_id] = world.create()
+    clicks = [
+        click(world, link_id, countryCode="EG", city="Cairo", referrer="https://t.co/x?y"),
+        click(world, link_id, at=NOON + 5, countryCode="EG", ipAddress="192.0.2.2"),
+        click(world, link_id, at=NOON + 3, platform="Android", timezone="Africa/Cairo"),
+        click(world, link_id, at=NOON + 86_400),
+    ]
+
+    assert count(world, clicks) == []
+
+    assert day(world, link_id) == {
+        "clicks": 3,
+        "visitors": 2,
+        "country:EG": 2,
+        "country:unknown": 1,
+        "region:unknown": 3,
+        "city:Cairo": 1,
+        "city:unknown": 2,
+        "timezone:Africa/Cairo": 1,
+        "timezone:unknown": 2,
+        "device:mobile": 3,
+        "platform:iOS": 2,
+        "platform:Android": 1,
+        "referrer:t.co": 1,
+        "referrer:direct": 2,
+    }
+    assert day(world, link_id, iso(NOON + 86_400)[:10])["clicks"] == 1
+    assert (link(world, link_id)["clickCount"], link(world, link_id)["lastClickAt"]) == (
+        4,
+        iso(NOON + 86_400),
+    )
+
+
+def test_what_comes_again_counts_once(world: World) -> None:
+    [link_id] = world.create()
+    clicks = [click(world, link_id, at=NOON + n, ipAddress=f"10.0.0.{n % 7}") for n in range(90)]
+
+    count(world, clicks)
+    count(world, clicks[::-1])
+    count(world, clicks[30:50] + clicks[40:60])
+
+    assert link(world, link_id)["clickCount"] == 90
+    assert (day(world, link_id)["clicks"], day(world, link_id)["visitors"]) == (90, 7)
+
+
+def test_a_click_that_is_put_again_after_it_was_counted_counts_once(world: World) -> None:
+    [link_id] = world.create()
+    made = click(world, link_id)
+
+    count(world, [made])
+    # The redirect's first call was applied, its answer lost, and the stream was faster.
+    world.clicks.put(made, deadline=Deadline(10))
+    count(world, [made])
+
+    assert link(world, link_id)["clickCount"] == day(world, link_id)["clicks"] == 1
+
+
+def test_a_visitor_counts_once_a_day_over_many_batches(world: World) -> None:
+    [link_id] = world.create()
+
+    for n in range(5):
+        count(world, [click(world, link_id, at=NOON + n)])
+    count(world, [click(world, link_id, at=NOON + 86_400)])
+
+    assert day(world, link_id)["visitors"] == 1
+    assert day(world, link_id, iso(NOON + 86_400)[:10])["visitors"] == 1
+
+
+def test_clicks_that_come_late_do_not_turn_back_the_last_click(world: World) -> None:
+    [link_id] = world.create()
+
+    count(world, [click(world, link_id, at=NOON + 9)])
+    count(world, [click(world, link_id, at=NOON + 1)])
+
+    assert link(world, link_id)["lastClickAt"] == iso(NOON + 9)
+    assert link(world, link_id)["clickCount"] == 2
+
+
+def test_a_later_click_counted_between_read_and_write_stays_the_last(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [link_id] = world.create()
+    later = click(world, link_id, at=NOON + 9)
+    mine = rollups(world)
+    real = mine.before
+    once = iter([True])
+
+    def read_then_count(*args: Any, **keywords: Any) -> Any:
+        found = real(*args, **keywords)
+        if next(once, False):
+            count(world, [later])
+        return found
+
+    monkeypatch.setattr(mine, "before", read_then_count)
+    earlier = records([click(world, link_id, at=NOON + 1)])
+    assert (
+        tally(earlier, rollups=mine, failures=None, visitor_secret=SECRET, deadline=Deadline(10))
+        == []
+    )
+
+    assert link(world, link_id)["lastClickAt"] == iso(NOON + 9)
+    assert link(world, link_id)["clickCount"] == 2
+    assert day(world, link_id)["visitors"] == 1
+
+
+def test_bots_are_not_counted(world: World) -> None:
+    [link_id] = world.create()
+
+    count(world, [click(world, link_id, isBot=True), click(world, link_id, at=NOON + 1)])
+
+    assert link(world, link_id)["clickCount"] == day(world, link_id)["clicks"] == 1
+
+
+def test_clicks_of_a_soft_deleted_link_still_count_and_leave_it_deleted(world: World) -> None:
+    [link_id] = world.create()
+    late = click(world, link_id)
+    soft_delete(
+        [link_id],
+        [],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(20),
+    )
+
+    count(world, [late])
+
+    assert day(world, link_id)["clicks"] == 1
+    assert not world.live(link_id)
+    assert world.live_ids() == []
+
+
+@pytest.mark.parametrize("moment", ["before the count", "between read and write"])
+def test_nothing_is_written_for_an_erased_link(
+    world: World, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [link_id] = world.create()
+    made = click(world, link_id)
+    mine = rollups(world)
+
+    def erase() -> None:
+        erase_one(
+            link_id,
+            deletion_request=world.deletion_request(),
+            stores=world.stores,
+            deadline=Deadline(10),
+        )
+
+    if moment == "before the count":
+        erase()
+    else:
+        real = mine.before
+
+        def read_then_erase(*args: Any, **keywords: Any) -> Any:
+            found = real(*args, **keywords)
+            erase()
+            return found
+
+        monkeypatch.setattr(mine, "before", read_then_erase)
+
+    assert (
+        tally(
+            records([made]),
+            rollups=mine,
+            failures=None,
+            visitor_secret=SECRET,
+            deadline=Deadline(10),
+        )
+        == []
+    )
+
+    assert not world.exists(link_id)
+    assert day(world, link_id) == {}
+    for partition in [link_id, *(f"{link_id}#{shard}" for shard in range(8))]:
+        items = world.dynamodb.query(
+            TableName=world.clicks.name,
+            KeyConditionExpression="pk=:pk",
+            ExpressionAttributeValues={":pk": {"S": partition}},
+        )["Items"]
+        assert [item["sk"]["S"] for item in items if item["sk"]["S"] != made["sk"]] == []
+
+
+def test_a_click_that_was_erased_is_not_brought_back(world: World) -> None:
+    [link_id] = world.create()
+
+    count(world, [click(world, link_id, store=False), click(world, link_id, at=NOON + 1)])
+
+    assert link(world, link_id)["clickCount"] == 1
+    items = world.stored(world.clicks.name)
+    assert [item.get("linkId") for item in items].count({"S": link_id}) == 1
+
+
+def test_whoever_invents_values_does_not_make_a_day_grow(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(procedure, "MOST_VALUES", 5)
+    [link_id] = world.create()
+
+    for start in (0, 4):
+        count(
+            world,
+            [
+                click(world, link_id, at=NOON + n, referrer=f"https://site-{n}.example/")
+                for n in range(start, start + 4)
+            ],
+        )
+
+    counters = referrers(world, link_id)
+    assert len(counters) == 6
+    assert counters["other"] == 3
+    assert sum(counters.values()) == 8
+    stored = [name for name in day(world, link_id) if name.startswith("referrer:")]
+    assert len(stored) == 5
+
+
+def test_the_most_frequent_values_of_a_day_push_invented_ones_out(world: World) -> None:
+    [link_id] = world.create()
+    invented = [
+        click(world, link_id, at=NOON + n / 1000, referrer=f"https://site-{n}.example/")
+        for n in range(130)
+    ]
+    real = [
+        click(world, link_id, at=NOON + 1 + n / 1000, referrer="https://news.example/")
+        for n in range(30)
+    ]
+
+    count(world, invented)
+    count(world, real)
+    count(world, invented + real)
+
+    counters = referrers(world, link_id)
+    # The floor is at most 160 clicks / 100 counters, and the site entered after it.
+    assert counters["news.example"] == 30
+    assert sum(counters.values()) == 160
+    stored = [name for name in day(world, link_id) if name.startswith("referrer:")]
+    assert len(stored) == MOST_VALUES
+
+
+def test_a_batch_with_too_many_new_values_for_one_update_is_counted_in_parts(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(procedure, "MOST_VALUES", 40)
+    [link_id] = world.create()
+    sizes: list[int] = []
+    mine = rollups(world)
+    real = mine.count_clicks
+
+    def counted(*args: Any, **keywords: Any) -> Any:
+        sizes.append(keywords["change"].operators)
+        return real(*args, **keywords)
+
+    monkeypatch.setattr(mine, "count_clicks", counted)
+
+    def invented(batch: int) -> list[dict[str, Any]]:
+        return [
+            click(
+                world,
+                link_id,
+                at=NOON + batch + n / 1000,
+                ipAddress=f"10.0.{batch}.{n}",
+                referrer=f"https://{batch}-{n}.example/",
+                countryCode=f"country-{batch}-{n}",
+                region=f"region-{batch}-{n}",
+                city=f"city-{batch}-{n}",
+                timezone=f"timezone-{batch}-{n}",
+            )
+            for n in range(40)
+        ]
+
+    for batch in range(3):
+        batch_records = records(invented(batch))
+        assert (
+            tally(
+                batch_records,
+                rollups=mine,
+                failures=None,
+                visitor_secret=SECRET,
+                deadline=Deadline(30),
+            )
+            == []
+        )
+
+    assert max(sizes) <= MOST_OPERATORS + 1
+    assert len(sizes) > 3
+    found = day(world, link_id)
+    assert (found["clicks"], found["visitors"]) == (120, 120)
+    for dimension in ("country", "region", "city", "timezone", "referrer"):
+        assert len([name for name in found if name.startswith(f"{dimension}:")]) == 40
+
+
+def test_a_floor_that_another_count_raised_is_looked_at_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(procedure, "MOST_VALUES", 2)
+    [link_id] = world.create()
+    count(
+        world,
+        [click(world, link_id, at=NOON + n, referrer=f"https://{n}.example/") for n in range(2)],
+    )
+    theirs = [
+        click(world, link_id, at=NOON + 5 + n, referrer="https://theirs.example/") for n in range(5)
+    ]
+    own = [
+        click(world, link_id, at=NOON + 20 + n, referrer="https://own.example/") for n in range(2)
+    ]
+    mine = rollups(world)
+    real = mine.before
+    looks: list[int] = []
+
+    def read_then_count(*args: Any, **keywords: Any) -> Any:
+        found = real(*args, **keywords)
+        looks.append(len(looks))
+        if len(looks) == 1:
+            count(world, theirs)
+        return found
+
+    monkeypatch.setattr(mine, "before", read_then_count)
+    left = tally(
+        records(own), rollups=mine, failures=None, visitor_secret=SECRET, deadline=Deadline(20)
+    )
+    assert left == []
+
+    assert len(looks) == 2
+    counters = referrers(world, link_id)
+    assert counters == {"theirs.example": 5, "own.example": 2, "other": 2}
+    assert day(world, link_id)["clicks"] == 9
+
+
+def test_what_is_removed_is_no_click(world: World) -> None:
+    [link_id] = world.create()
+    kept, expired = click(world, link_id), click(world, link_id, at=NOON + 1)
+    batch = records([kept])
+    count(world, [kept, expired])
+    # A TTL's removal, with and without an image.
+    for image in ({"OldImage": to_item(expired)}, {"NewImage": to_item(expired)}, {}):
+        batch.append({"eventName": "REMOVE", "dynamodb": {"SequenceNumber": "200"} | image})
+        world.dynamodb.delete_item(TableName=world.clicks.name, Key=world.clicks.key(expired))
+
+    failed = tally(
+        batch, rollups=rollups(world), failures=None, visitor_secret=SECRET, deadline=Deadline(20)
+    )
+    assert failed == []
+
+    assert link(world, link_id)["clickCount"] == day(world, link_id)["clicks"] == 2
+
+
+def test_a_visitor_is_an_hmac_that_nobody_can_try_out(world: World) -> None:
+    [link_id] = world.create()
+    made = click(world, link_id)
+    hashes = {visitor_of(made, secret=key) for key in (SECRET, b"another key")}
+    assert len(hashes) == 2
+    parts = f"{link_id}\0{DAY}\x00192.0.2.1\0Mozilla/5.0".encode()
+    expected = hmac.new(SECRET, parts, hashlib.sha256).hexdigest()[:32]
+
+    count(world, [made])
+
+    [visit] = [
+        item["sk"]["S"]
+        for item in world.stored(world.clicks.name)
+        if item["pk"]["S"].startswith(link_id) and item["sk"]["S"].startswith("VISIT#")
+    ]
+    assert visit == f"VISIT#{DAY}#{expected}"
+    assert hashlib.sha256(parts).hexdigest()[:32] not in visit
+
+
+def test_what_is_no_click_fails_alone(world: World) -> None:
+    [link_id] = world.create()
+    batch = records([click(world, link_id), click(world, link_id, at=NOON + 1)])
+    batch.insert(1, {"dynamodb": {"SequenceNumber": "7", "NewImage": {"pk": {"S": "x"}}}})
+
+    # Replayed from where it was put aside, it stays there.
+    assert tally(
+        batch, rollups=rollups(world), failures=None, visitor_secret=SECRET, deadline=Deadline(10)
+    ) == ["7"]
+
+    assert link(world, link_id)["clickCount"] == 2
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"pk": "x"}, {"clickedAt": "yesterday"}, {"clickedAt": 5}, {"workspaceId": ""}]
+)
+def test_what_is_no_click_is_put_aside_and_holds_up_nobody(
+    world: World, wrong: dict[str, Any]
+) -> None:
+    [link_id] = world.create()
+    made = click(world, link_id)
+    batch = records([{"pk": "x"} if "pk" in wrong else made | wrong, made])
+    s3 = FakeS3()
+    aside = FailuresBucket(s3, "failures", function="arn:tally:live")
+
+    assert (
+        tally(
+            batch,
+            rollups=rollups(world),
+            failures=aside,
+            visitor_secret=SECRET,
+            deadline=Deadline(10),
+        )
+        == []
+    )
+
+    assert link(world, link_id)["clickCount"] == 1
+    [kept] = map(json.loads, s3.objects.values())
+    assert kept["payload"]["Records"] == [batch[0]]
+
+
+def test_the_function_names_the_first_record_to_try_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = records([click(world, world.create()[0])])
+    for number in ("1000", "999"):
+        batch.append({"dynamodb": {"SequenceNumber": number, "NewImage": {}}})
+
+    answer = tally_function.handler({"Records": batch, "replayed": True}, Context(30))
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "999"}]}
+
+
+class Unreliable:
+    """A client whose transactions are refused, or applied without an answer, now and then."""
+
+    def __init__(self, dynamodb: Any, seed: int) -> None:
+        self._dynamodb = dynamodb
+        self._random = random.Random(seed)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._dynamodb, name)
+
+    def transact_write_items(self, **parameters: Any) -> Any:
+        luck = self._random.random()
+        if luck < 0.2:
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "TransactWriteItems")
+        answer = self._dynamodb.transact_write_items(**parameters)
+        if luck < 0.5:
+            raise EndpointConnectionError(endpoint_url="lost")
+        return answer
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_counts_are_exact_under_repetition_disorder_and_lost_answers(
+    world: World, seed: int
+) -> None:
+    chance = random.Random(seed)
+    links = world.create(3)
+    clicks = [
+        click(
+            world,
+            chance.choice(links),
+            at=NOON + chance.choice([0, 86_400]) + n / 1000,
+            ipAddress=f"10.0.0.{chance.randrange(9)}",
+            countryCode=chance.choice(["EG", "SA", None]),
+        )
+        for n in range(150)
+    ]
+    batches = []
+    for start in range(0, len(clicks), 25):
+        batch = clicks[start : start + 25] + chance.sample(clicks, 12)
+        chance.shuffle(batch)
+        batches.append(batch)
+
+    def deliver(number: int) -> None:
+        left = batches[number]
+        mine = rollups(world, Unreliable(world.dynamodb, seed * 100 + number))
+        for _ in range(50):
+            # Short of time, so that some transactions are given up after they applied.
+            failed = tally(
+                records(left),
+                rollups=mine,
+                failures=None,
+                visitor_secret=SECRET,
+                deadline=Deadline(0.4),
+            )
+            if not failed:
+                return
+            left = left[int(failed[0]) - 100 :]
+        raise AssertionError("never counted")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(deliver, range(len(batches))))
+
+    for link_id in links:
+        own = [each for each in clicks if each["linkId"] == link_id]
+        assert link(world, link_id)["clickCount"] == len(own)
+        assert link(world, link_id)["lastClickAt"] == max(each["clickedAt"] for each in own)
+        for date in {each["clickedAt"][:10] for each in own}:
+            that_day = [each for each in own if each["clickedAt"].startswith(date)]
+            counted = day(world, link_id, date)
+            assert counted["clicks"] == len(that_day)
+            assert counted["visitors"] == len({each["ipAddress"] for each in that_day})
+            countries = Counter(each["countryCode"] or "unknown" for each in that_day)
+            assert {k: v for k, v in counted.items() if k.startswith("country:")} == {
+                f"country:{name}": value for name, value in countries.items()
+            }

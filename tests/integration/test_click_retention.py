@@ -1,0 +1,143 @@
+"""How long clicks are kept: a year or by the workspace's policy, and what outlives them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from functions.aws.codec import to_item
+from functions.domain.click_retention import click_retention_of
+from functions.domain.ids import parse_click_id
+from functions.domain.policies import Policies
+from functions.handlers import links as links_function
+from functions.handlers import redirect
+from functions.repositories.clicks import ClicksTable
+from tests.conftest import World
+from tests.integration.test_click_aggregation import click, count, day, link
+from tests.integration.test_purge import receipt
+from tests.integration.test_redirect import clicks, visit
+from tests.support.erasure import Erasing, erasing
+from tests.support.events import api_event, call
+
+__all__ = ["erasing"]
+
+pytestmark = pytest.mark.emulator
+
+
+@pytest.fixture(autouse=True)
+def _cold(deployed: dict[str, str]) -> Iterator[None]:
+    redirect._pointers.clear()
+    yield
+    redirect._pointers.clear()
+
+
+@pytest.mark.parametrize("days", [None, 15, 365, 400])
+def test_the_policy_survives_its_record_and_the_authorizers_context(days: int | None) -> None:
+    policies = Policies(click_retention_days=days)
+    stored = policies.stored()
+    assert Policies.read(stored) == policies
+    # The context of an authorizer holds text only.
+    assert Policies.read({name: str(value) for name, value in stored.items()}) == policies
+    assert policies.full()["clickRetentionDays"] == days
+    assert stored == ({} if days == 365 else {"clickRetentionDays": days or 0})
+    # No deletion needs to know it.
+    assert policies.record() == {}
+
+
+def test_the_default_is_a_year() -> None:
+    assert click_retention_of({}) == 365
+
+
+def request(world: World, method: str, policy: dict[str, str], **body: Any) -> Any:
+    reference = body.pop("id", None)
+    event = api_event(
+        method,
+        "/api/links/{id}" if reference else "/api/links",
+        path={"id": reference} if reference else None,
+        body=body,
+        workspace_id=world.workspace_id,
+    )
+    event["requestContext"]["authorizer"] |= policy
+    status, answer = call(links_function.handler, event)
+    assert status in (200, 201), answer
+    return answer
+
+
+def kept_days(world: World, link_id: str, code: str) -> float | None:
+    """After how many days a click of now is removed."""
+    known = {each["id"] for each in clicks(world, link_id)}
+    assert visit(code).status == 302
+    [new] = [each for each in clicks(world, link_id) if each["id"] not in known]
+    parsed = parse_click_id(new["id"])
+    assert parsed is not None
+    return (int(new["ttl"]) - parsed[1] // 1000) / 86_400 if "ttl" in new else None
+
+
+def test_a_link_takes_the_policy_when_it_is_created_and_when_it_is_changed(world: World) -> None:
+    month, never = {"clickRetentionDays": "30"}, {"clickRetentionDays": "0"}
+    default: dict[str, str] = {}
+    address = "https://example.com/page"
+    made = request(world, "POST", month, originalUrl=address)
+    assert "clickRetentionDays" not in made
+    assert kept_days(world, made["id"], made["shortCode"]) == 30
+
+    request(world, "PUT", never, id=made["id"], title="New")
+    assert kept_days(world, made["id"], made["shortCode"]) is None
+
+    # A change of the external id is a transaction of its own kind.
+    request(world, "PUT", month, id=made["id"], externalId="e-1")
+    assert kept_days(world, made["id"], made["shortCode"]) == 30
+
+    request(world, "PUT", default, id=made["id"], title="Newer")
+    assert kept_days(world, made["id"], made["shortCode"]) == 365
+
+    plain = request(world, "POST", default, originalUrl=address)
+    assert kept_days(world, plain["id"], plain["shortCode"]) == 365
+
+
+def test_counts_stay_when_their_clicks_are_removed(world: World) -> None:
+    [link_id] = world.create()
+    made = [click(world, link_id, at=1_780_000_000 + n) for n in range(3)]
+    count(world, made)
+    before = day(world, link_id)
+
+    for each in made:
+        world.dynamodb.delete_item(TableName=world.clicks.name, Key=world.clicks.key(each))
+    # The stream delivers them once more.
+    count(world, made)
+
+    assert day(world, link_id) == before
+    assert before["clicks"] == link(world, link_id)["clickCount"] == 3
+
+
+@pytest.mark.parametrize("moment", ["before the erasure", "between its read and its delete"])
+def test_an_erasure_beside_a_removal_by_ttl_ends_with_what_it_found(
+    erasing: Erasing, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    [link_id] = erasing.world.create()
+    erasing.click(link_id, 5)
+    expired = erasing.left_of(link_id)[0]
+
+    def expire() -> None:
+        key = to_item({"pk": expired["pk"], "sk": expired["sk"]})
+        erasing.world.dynamodb.delete_item(TableName=erasing.world.clicks.name, Key=key)
+
+    if moment == "before the erasure":
+        expire()
+    else:
+        real = ClicksTable.write
+
+        def expire_then_write(*args: Any, **keywords: Any) -> None:
+            expire()
+            real(*args, **keywords)
+
+        monkeypatch.setattr(ClicksTable, "write", expire_then_write)
+    deletion, records = erasing.erase([link_id])
+    erasing.cleanup(records)
+    erasing.work_all()
+
+    found = 4 if moment == "before the erasure" else 5
+    assert erasing.receipt(deletion.id) == receipt(clicks=found)
+    assert erasing.left_of(link_id) == []

@@ -1,0 +1,199 @@
+"""The code of an erased link: free for its own workspace, kept from others for a time."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+
+from functions.domain.clock import Deadline
+from functions.domain.errors import ShortCodeTaken
+from functions.domain.ids import new_short_code, time_of
+from functions.domain.policies import Policies
+from functions.repositories.links import LinksTable
+from functions.schemas.links import NewLink
+from functions.services.links import create_links
+from tests.conftest import World
+from tests.integration.test_races import together
+from tests.support.erasure import Erasing, erasing
+from tests.support.virtual_time import VirtualClock, virtual_clock
+
+__all__ = ["erasing", "virtual_clock"]
+
+pytestmark = pytest.mark.emulator
+
+DAY = 86_400
+OTHER = "ws-other"
+
+
+def erased(erasing: Erasing, how: str = "erase", **policies: Any) -> tuple[str, int]:
+    """A code whose link has been erased under these policies, and the moment of the erasure."""
+    code = new_short_code()
+    record = Policies(**policies).record()
+    if how == "purge":
+        [link] = create_links(
+            [NewLink(originalUrl="https://example.com/", shortCode=code)],
+            workspace_id=erasing.world.workspace_id,
+            user_id="tester",
+            links=erasing.world.stores.links,
+            deadline=Deadline(20),
+        )
+        erasing.soft_delete([link["id"]], retention_days=1, policies=record)
+        records = [erasing.expire(link["id"])]
+    else:
+        [link] = erasing.world.create_items(1, shortCode=code)
+        _, records = erasing.erase([link["id"]], policies=record)
+    erasing.cleanup(records)
+    erasing.work_all()
+    [deletion], _ = erasing.world.stores.deletions.newest(
+        erasing.world.workspace_id, limit=1, before=None, deadline=Deadline(10)
+    )
+    return code, int(time_of(deletion.id))
+
+
+def left_of(world: World, code: str) -> dict[str, Any] | None:
+    item: dict[str, Any] | None = world.dynamodb.get_item(
+        TableName=world.stores.links.name,
+        Key={"pk": {"S": f"CODE#{code}"}, "sk": {"S": "CODE"}},
+        ConsistentRead=True,
+    ).get("Item")
+    return item
+
+
+def may_use(world: World, code: str, workspace_id: str) -> bool:
+    """Whether a create finds the code free, and so does the transaction if asked alone."""
+    taken = world.stores.links.taken_codes(workspace_id, [code], deadline=Deadline(10))
+    return not taken
+
+
+@pytest.mark.parametrize("how", ["erase", "purge"])
+def test_what_is_left_of_a_code_names_the_workspace_and_nothing_of_the_link(
+    erasing: Erasing, how: str
+) -> None:
+    code, at = erased(erasing, how)
+
+    assert left_of(erasing.world, code) == {
+        "pk": {"S": f"CODE#{code}"},
+        "sk": {"S": "CODE"},
+        "reservedFor": {"S": erasing.world.workspace_id},
+        "ttl": {"N": str(at + 90 * DAY)},
+    }
+    # A redirect finds no link behind it.
+    assert erasing.world.stores.links.resolve_code(code, deadline=Deadline(10)) is None
+
+
+@pytest.mark.parametrize("looks", [True, False])
+def test_another_workspace_is_refused_and_the_own_one_takes_the_code_at_once(
+    erasing: Erasing, monkeypatch: pytest.MonkeyPatch, looks: bool
+) -> None:
+    """By the look before the transaction, and by the transaction alone."""
+    code, _ = erased(erasing)
+    world = erasing.world
+    with monkeypatch.context() as patch:
+        if not looks:
+            patch.setattr(LinksTable, "taken_codes", lambda *_, **__: set())
+        with pytest.raises(ShortCodeTaken) as refused:
+            world.create_items(1, OTHER, shortCode=code)
+        assert refused.value.members == {"takenCodes": [code]}
+        [link] = world.create_items(1, shortCode=code)
+
+    pointer = world.stores.links.resolve_code(code, deadline=Deadline(10))
+    assert pointer == (world.workspace_id, link["id"])
+    # Nothing of the reservation is left on a code that a link has.
+    assert set(left_of(world, code) or {}) == {"pk", "sk", "workspaceId", "linkId"}
+
+
+def test_the_code_is_free_for_all_when_the_reservation_is_over(
+    erasing: Erasing, virtual_clock: VirtualClock
+) -> None:
+    code, _ = erased(erasing, code_reservation_days=3)
+    virtual_clock.pass_by(3 * DAY - 60)
+    assert not may_use(erasing.world, code, OTHER)
+    # DynamoDB's removal may lag.
+    virtual_clock.pass_by(120)
+
+    [link] = erasing.world.create_items(1, OTHER, shortCode=code)
+
+    pointer = erasing.world.stores.links.resolve_code(code, deadline=Deadline(10))
+    assert pointer == (OTHER, link["id"])
+
+
+#: (reservation, quarantine, what is left, days until the own workspace and others may use it)
+RULES = [
+    (0, 0, None, 0, 0),
+    (90, 0, {"ttl", "reservedFor"}, 0, 90),
+    (0, 10, {"ttl"}, 10, 10),
+    (90, 10, {"ttl", "reservedFor", "quarantinedUntil"}, 10, 90),
+    (10, 90, {"ttl"}, 90, 90),
+    (10, 10, {"ttl"}, 10, 10),
+]
+
+
+@pytest.mark.parametrize(("reservation", "quarantine", "left", "own", "others"), RULES)
+def test_reservation_and_quarantine_together(
+    erasing: Erasing,
+    virtual_clock: VirtualClock,
+    reservation: int,
+    quarantine: int,
+    left: set[str] | None,
+    own: int,
+    others: int,
+) -> None:
+    code, _ = erased(erasing, code_reservation_days=reservation, quarantine_days=quarantine)
+    world = erasing.world
+    item = left_of(world, code)
+    assert (set(item) - {"pk", "sk"} if item else None) == left
+
+    def days_until(workspace_id: str) -> int:
+        start = virtual_clock.passed
+        while not may_use(world, code, workspace_id):
+            virtual_clock.pass_by(DAY / 2)
+        days = (virtual_clock.passed - start) / DAY
+        virtual_clock.pass_by(start - virtual_clock.passed)
+        return int(days)
+
+    assert days_until(world.workspace_id) == own
+    assert days_until(OTHER) == others
+
+
+def test_a_create_that_is_taken_back_reserves_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken, free = new_short_code(), new_short_code()
+    world.create_items(1, shortCode=taken)
+    monkeypatch.setattr(LinksTable, "taken_codes", lambda *_, **__: set())
+    new = [
+        NewLink(originalUrl="https://example.com/", shortCode=code)
+        for code in (free, *(new_short_code() for _ in range(40)), taken)
+    ]
+
+    with pytest.raises(ShortCodeTaken):
+        create_links(
+            new,
+            workspace_id=world.workspace_id,
+            user_id="tester",
+            links=world.stores.links,
+            deadline=Deadline(20),
+        )
+
+    assert left_of(world, free) is None
+    world.create_items(1, OTHER, shortCode=free)
+
+
+def test_of_racing_creates_only_the_own_workspace_gets_the_code(
+    erasing: Erasing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, _ = erased(erasing)
+    monkeypatch.setattr(LinksTable, "taken_codes", lambda *_, **__: set())
+    world = erasing.world
+    workspaces = [f"ws-{number}" for number in range(4)] + [world.workspace_id] * 2
+
+    results = together(
+        [partial(world.create_items, 1, workspace, shortCode=code) for workspace in workspaces]
+    )
+
+    made = [result for result in results if isinstance(result, list)]
+    assert len(made) == 1
+    assert made[0][0]["workspaceId"] == world.workspace_id
+    assert all(isinstance(each, ShortCodeTaken) for each in results if each not in made)

@@ -1,0 +1,481 @@
+"""Creating many links: all or none, whatever fails on the way, and in an order that lists keep."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from functions.aws.client import client
+from functions.domain.clock import Deadline
+from functions.domain.errors import ShortCodeTaken, StillRunning, Unavailable
+from functions.domain.ids import code_from
+from functions.handlers import links as links_function
+from functions.repositories.create_runs import LEASE_SECONDS, CreateRuns
+from functions.repositories.idempotency import IdempotencyKey
+from functions.repositories.links import LinksTable
+from functions.schemas.links import NewLink
+from functions.services import link_runs
+from functions.services import links as links_procedure
+from functions.services.create_once import create_once
+from functions.services.deletion import erase_many, soft_delete
+from functions.services.link_runs import LINKS_A_TRANSACTION, KeyedRun
+from functions.services.links import create_links, plan_links
+from tests.conftest import World, make_world, new_tables
+from tests.support.events import api_event, call
+from tests.support.faults import RETRYABLE, FaultyClient, Killed, faults_of_call
+
+pytestmark = pytest.mark.emulator
+
+
+@pytest.fixture(scope="module")
+def table_names(emulator_url: str) -> Iterator[dict[str, str]]:
+    """Not those of other tests, which hold tens of thousands of items: many tests read them all."""
+    with new_tables(emulator_url) as names:
+        yield names
+
+
+NEW = NewLink(originalUrl="https://example.com/page")
+
+KEY = IdempotencyKey("k", "hash")
+
+#: Enough for three transactions.
+MANY = 2 * LINKS_A_TRANSACTION + 1
+
+
+def create(
+    world: World,
+    new: list[NewLink],
+    run: KeyedRun | None = None,
+    *,
+    seconds: float = 20,
+) -> list[dict[str, Any]]:
+    return create_links(
+        new,
+        workspace_id=world.workspace_id,
+        user_id="tester",
+        own_hosts=(),
+        links=world.stores.links,
+        deadline=Deadline(seconds),
+        run=run,
+    )
+
+
+@pytest.fixture
+def faulty(deployed: dict[str, str]) -> FaultyClient:
+    return FaultyClient(client("dynamodb"))
+
+
+@pytest.fixture
+def world(deployed: dict[str, str], faulty: FaultyClient) -> World:
+    return make_world(deployed, faulty)
+
+
+def a_taken_code(world: World, monkeypatch: pytest.MonkeyPatch) -> NewLink:
+    """A link whose code was free when it was looked at, and is not when it is created."""
+    code = f"t-{uuid.uuid4().hex[:10]}"
+    world.create_items(1, "ws-somebody-else", shortCode=code)
+    monkeypatch.setattr(LinksTable, "taken_codes", lambda *_, **__: set())
+    return NewLink(originalUrl=NEW.originalUrl, shortCode=code)
+
+
+def test_the_later_in_an_array_the_newer_in_lists(world: World) -> None:
+    first = [link["id"] for link in world.create_items(40)]
+    event = api_event(
+        "POST",
+        "/api/links",
+        workspace_id=world.workspace_id,
+        body=[{"originalUrl": NEW.originalUrl}] * 40,
+        headers={"Idempotency-Key": "k"},
+    )
+    status, made = call(links_function.handler, event)
+    assert status == 201
+    assert len({link["createdAt"] for link in made}) == 1
+    second = [link["id"] for link in made]
+
+    assert world.live_ids() == second[::-1] + first[::-1]
+
+
+def test_a_code_lost_in_a_race_takes_everything_back_in_few_calls(
+    world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = a_taken_code(world, monkeypatch)
+    faulty.calls.clear()
+
+    with pytest.raises(ShortCodeTaken) as refused:
+        create(world, [NEW] * (MANY - 1) + [taken])
+
+    assert refused.value.members == {"takenCodes": [taken.shortCode]}
+    assert _ids(world) == []
+    # Three transactions were tried, two were applied and undone; one read found which.
+    assert sorted(faulty.calls[:6]) == ["batch_get_item"] + ["transact_write_items"] * 5
+
+
+def test_links_whose_creation_was_never_confirmed_are_taken_back_too(
+    world: World, faulty: FaultyClient
+) -> None:
+    def lose(name: str, call: Callable[[], Any], parameters: dict[str, Any]) -> Any:
+        answer = call()
+        puts = [action for action in parameters.get("TransactItems", ()) if "Put" in action]
+        if puts:
+            raise ReadTimeoutError(endpoint_url="http://engine")
+        return answer
+
+    faulty.fault, faulty.every = lose, True
+    with pytest.raises(Unavailable):
+        create(world, [NEW] * MANY, seconds=1)
+
+    assert _ids(world) == []
+
+
+def test_a_link_that_somebody_erased_first_keeps_no_other_from_being_taken_back(
+    world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = a_taken_code(world, monkeypatch)
+    erased: list[str] = []
+
+    def erase_one_first(name: str, call: Callable[[], Any], parameters: dict[str, Any]) -> Any:
+        deletes = [a["Delete"] for a in parameters.get("TransactItems", ()) if "Delete" in a]
+        if deletes and not erased:
+            erased.append(deletes[0]["Key"]["pk"]["S"])
+            real = client("dynamodb")
+            real.delete_item(TableName=deletes[0]["TableName"], Key=deletes[0]["Key"])
+        return call()
+
+    faulty.fault, faulty.every = erase_one_first, True
+    with pytest.raises(ShortCodeTaken):
+        create(world, [NEW] * (MANY - 1) + [taken])
+
+    assert len(erased) == 1
+    assert _ids(world) == []
+
+
+# -- with an Idempotency-Key ----------------------------------------------------------------
+
+
+def create_by_key(world: World, new: list[NewLink], key: IdempotencyKey = KEY) -> list[str]:
+    return [link["id"] for link in items_by_key(world, new, key)]
+
+
+def items_by_key(
+    world: World, new: list[NewLink], key: IdempotencyKey = KEY
+) -> list[dict[str, Any]]:
+    return create_once(
+        partial(create, world, new),
+        partial(plan_links, new, workspace_id=world.workspace_id),
+        len(new),
+        key=key,
+        workspace_id=world.workspace_id,
+        user_id="tester",
+        table=CreateRuns(world.dynamodb, world.stores.deletions.name),
+        links=world.stores.links,
+        deadline=Deadline(20),
+    )
+
+
+def three_transactions(code: str) -> list[NewLink]:
+    named = NewLink(originalUrl=NEW.originalUrl, shortCode=code, externalId=code)
+    return [named] + [NEW] * (MANY - 1)
+
+
+def lapse(monkeypatch: pytest.MonkeyPatch, leases: int = 1) -> None:
+    now = time.time
+    ahead = leases * (LEASE_SECONDS + 1)
+    monkeypatch.setattr(time, "time", lambda: now() + ahead)
+
+
+#: Claim, a look at the code, one at the external id, three transactions, note.
+CALLS = 7
+
+
+@pytest.mark.parametrize("dies", ["before", "after"])
+@pytest.mark.parametrize("at", range(CALLS))
+def test_a_request_whose_function_died_is_repeated_once_whatever_it_had_done(
+    world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch, at: int, dies: str
+) -> None:
+    new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
+    _die_at(faulty, at, after=dies == "after")
+    with suppress(Killed):
+        create_by_key(world, new)
+    left = _ids(world)
+    faulty.fault = None
+    lapse(monkeypatch)
+
+    made = create_by_key(world, new)
+
+    assert sorted(_ids(world)) == sorted(made) == sorted(world.live_ids())
+    assert len(made) == MANY
+    if len(left) == MANY:
+        # Everything was made: those links it is, whoever has found them meanwhile.
+        assert sorted(left) == sorted(made)
+    assert create_by_key(world, new) == made
+
+
+@pytest.mark.parametrize("at", range(CALLS))
+def test_each_call_may_fail_once_in_each_way_that_a_retry_mends(
+    world: World, faulty: FaultyClient, at: int
+) -> None:
+    for kind, fault in faults_of_call(at).items():
+        if kind not in RETRYABLE:
+            continue
+        faulty.calls.clear()
+        faulty.fault, faulty.at = fault, at
+        key = IdempotencyKey(kind, "hash")
+        new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
+
+        made = create_by_key(world, new, key)
+
+        faulty.at = -1
+        assert create_by_key(world, new, key) == made, kind
+        assert world.live_ids()[:MANY] == made[::-1], kind
+    assert len(_ids(world)) == MANY * len(set(faults_of_call(at)) & set(RETRYABLE))
+
+
+def test_a_repetition_that_dies_too_is_followed_by_another(
+    world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
+    for times, at in enumerate((4, 5, 6)):
+        _die_at(faulty, at, after=True)
+        with monkeypatch.context() as later, suppress(Killed):
+            lapse(later, leases=times)
+            create_by_key(world, new)
+    faulty.fault = None
+    lapse(monkeypatch, leases=4)
+
+    made = create_by_key(world, new)
+
+    assert sorted(_ids(world)) == sorted(made)
+    assert len(made) == MANY
+
+
+def test_what_a_dead_run_made_and_somebody_deleted_is_not_made_again(
+    world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
+    _die_at(faulty, 6, after=False)
+    with suppress(Killed):
+        create_by_key(world, new)
+    faulty.fault = None
+    first, second, *kept = world.live_ids()
+    erase_many(
+        [first],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(20),
+    )
+    soft_delete(
+        [second],
+        [],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(20),
+    )
+    lapse(monkeypatch)
+
+    for _ in range(2):
+        assert create_by_key(world, new) == [*kept[::-1], second, first]
+
+    assert world.live_ids() == kept
+
+
+def test_one_link_that_a_dead_run_made_and_somebody_erased_is_not_made_again(
+    world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _die_at(faulty, 2, after=False)
+    with suppress(Killed):
+        create_by_key(world, [NEW])
+    faulty.fault = None
+    [made] = world.live_ids()
+    erase_many(
+        [made],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(20),
+    )
+    lapse(monkeypatch)
+
+    assert create_by_key(world, [NEW]) == [made]
+    assert create_by_key(world, [NEW]) == [made]
+
+    assert _ids(world) == []
+
+
+def test_what_a_dead_run_made_by_half_is_made_again_whole(
+    world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
+    _die_at(faulty, 4, after=True)
+    with suppress(Killed):
+        create_by_key(world, new)
+    faulty.fault = None
+    left = _ids(world)
+    assert 0 < len(left) < MANY
+    # Somebody has found one of them and deleted it: it stays as that deletion says.
+    [found] = world.live_ids()[:1]
+    soft_delete(
+        [found],
+        [],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(20),
+    )
+    lapse(monkeypatch)
+
+    made = create_by_key(world, new)
+
+    assert len(made) == MANY
+    assert set(made).isdisjoint(left)
+    assert world.live_ids() == made[::-1]
+    assert sorted(_ids(world)) == sorted([*made, found])
+
+
+def test_a_run_that_was_given_up_for_dead_makes_nothing_after_its_successor(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
+    real, successor = LinksTable.create, list[str]()
+    lock = threading.Lock()
+
+    def slowly(self: LinksTable, group: Any, **more: Any) -> list[str]:
+        with lock:
+            if not successor:
+                successor.append("begun")
+                lapse(monkeypatch)
+                # In another thread, because calls in parallel are not to be nested.
+                with ThreadPoolExecutor(1) as other:
+                    successor[:] = other.submit(create_by_key, make_world_of(world), new).result()
+        return real(self, group, **more)
+
+    def make_world_of(world: World) -> World:
+        monkeypatch.setattr(LinksTable, "create", real)
+        return world
+
+    monkeypatch.setattr(links_procedure, "in_parallel", lambda work, parts: list(map(work, parts)))
+    monkeypatch.setattr(link_runs, "in_parallel", lambda work, parts: list(map(work, parts)))
+    monkeypatch.setattr(LinksTable, "create", slowly)
+    with pytest.raises(StillRunning):
+        create_by_key(world, new)
+
+    assert len(successor) == MANY
+    assert sorted(_ids(world)) == sorted(successor)
+    assert create_by_key(world, new) == successor
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_code_that_had_to_be_drawn_again_is_answered_again(
+    world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch, dies: bool
+) -> None:
+    taken = world.create_items(1, "ws-somebody-else")[0]["shortCode"]
+    first: list[bytes] = []
+
+    def code(digest: bytes) -> str:
+        first.append(digest)
+        return taken if digest == first[0] else code_from(digest)
+
+    monkeypatch.setattr(link_runs, "code_from", code)
+
+    def codes() -> list[str]:
+        return [link["shortCode"] for link in items_by_key(world, [NEW] * 3)]
+
+    if dies:
+        # Claim, create, keep the draw, create; not to say so.
+        _die_at(faulty, 4, after=False)
+        with suppress(Killed):
+            codes()
+        faulty.fault = None
+        lapse(monkeypatch)
+        made = {
+            item["id"]["S"]: item["shortCode"]["S"]
+            for item in world.stored(world.stores.links.name)
+            if item["pk"]["S"].startswith(f"{world.workspace_id}#")
+        }
+        expected = [made[each] for each in sorted(made)]
+    else:
+        expected = codes()
+    assert len(set(expected)) == 3
+    assert taken not in expected
+    erase_many(
+        world.live_ids(),
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(20),
+    )
+
+    assert codes() == expected
+    assert codes() == expected
+
+
+def test_a_request_that_is_refused_again_and_again_leaves_no_traces(
+    world: World, faulty: FaultyClient
+) -> None:
+    taken = world.create_items(1, "ws-somebody-else")[0]["shortCode"]
+    for _ in range(4):
+        faulty.calls.clear()
+        with pytest.raises(ShortCodeTaken):
+            create_by_key(world, [NewLink(originalUrl=NEW.originalUrl, shortCode=taken)])
+
+    # The key is claimed; one look at the code; the key is free again.
+    assert len(faulty.calls) == 3
+
+
+def _die_at(faulty: FaultyClient, at: int, *, after: bool) -> None:
+    """From the call of this number on nothing is sent any more."""
+    faulty.calls.clear()
+    lock = threading.Lock()
+    begun: list[str] = []
+
+    def die(name: str, call: Callable[[], Any], _parameters: dict[str, Any]) -> Any:
+        with lock:
+            number = len(begun)
+            begun.append(name)
+        if number < at:
+            return call()
+        if number == at and after:
+            call()
+        raise Killed
+
+    faulty.fault, faulty.every = die, True
+
+
+def _ids(world: World) -> list[str]:
+    """Every link of the workspace, live or not."""
+    prefix = f"{world.workspace_id}#"
+    return [
+        item["id"]["S"]
+        for item in world.stored(world.stores.links.name)
+        if item["pk"]["S"].startswith(prefix)
+    ]
+
+
+def test_a_refused_destination_of_an_array_is_named_by_position(world: World) -> None:
+    long = "https://example.com/" + "a" * 2020
+    new = [
+        {"originalUrl": NEW.originalUrl},
+        {"originalUrl": "http://short.test/x", "iosUrl": "http://SHORT.test./y"},
+        {"originalUrl": long, "utmParameters": {"source": "newsletter"}},
+    ]
+    event = api_event("POST", "/api/links", workspace_id=world.workspace_id, body=new)
+
+    status, error = call(links_function.handler, event)
+
+    assert (status, error["details"]) == (
+        400,
+        [
+            "1.originalUrl: a link must not lead to this service itself",
+            "1.iosUrl: a link must not lead to this service itself",
+            "2.originalUrl: at most 2,048 characters when percent-encoded with utmParameters",
+        ],
+    )
+    assert _ids(world) == []
+    event = api_event("POST", "/api/links", workspace_id=world.workspace_id, body=[new[1]] * 30)
+    status, error = call(links_function.handler, event)
+    assert (status, len(error["details"])) == (400, 20)

@@ -1,0 +1,239 @@
+"""Erasing links for good: record, code and external id in one transaction, per id."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+
+from functions.domain.clock import Deadline
+from functions.domain.errors import LinkNotFound, Unavailable
+from functions.domain.outcomes import Outcome
+from functions.handlers import deletions
+from functions.repositories.deletions import Deletion
+from functions.repositories.idempotency import IdempotencyKey
+from functions.services import deletion as engine
+from functions.services.deletion import erase_many, erase_one, resume, soft_delete
+from tests.conftest import World
+from tests.support.events import api_event, call
+
+pytestmark = pytest.mark.emulator
+
+
+def erase(world: World, ids: list[str], **more: Any) -> Deletion:
+    return erase_many(
+        ids,
+        deletion_request=world.deletion_request(**more),
+        stores=world.stores,
+        deadline=Deadline(20),
+    )
+
+
+def test_one_link_goes_with_its_code_and_its_record_is_made_in_the_same_transaction(
+    world: World,
+) -> None:
+    [link] = world.create_items(shortCode=_code(), externalId="order-7")
+
+    deletion = erase_one(
+        link["id"],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(10),
+    )
+
+    assert not world.exists(link["id"])
+    assert world.stores.links.resolve_code(link["shortCode"], deadline=Deadline(10)) is None
+    record = world.stores.deletions.header(world.workspace_id, deletion.id, deadline=Deadline(10))
+    assert record is not None
+    assert record.state == "erasing"
+    assert record.ids_with(Outcome.ERASED) == [link["id"]]
+
+
+def test_the_code_and_the_external_id_are_free_at_once(world: World) -> None:
+    code = _code()
+    [old] = world.create_items(shortCode=code, externalId="order-7")
+    erase_one(
+        old["id"],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(10),
+    )
+
+    [new] = world.create_items(shortCode=code, externalId="order-7")
+
+    assert new["id"] != old["id"]
+    assert world.stores.links.resolve_code(code, deadline=Deadline(10)) == (
+        world.workspace_id,
+        new["id"],
+    )
+
+
+@pytest.mark.parametrize("case", ["unknown", "foreign", "soft-deleted", "erased"])
+def test_what_is_not_live_here_is_not_found(world: World, case: str) -> None:
+    [link_id] = world.create(1, workspace_id="ws-elsewhere" if case == "foreign" else None)
+    if case == "unknown":
+        link_id = str(uuid.uuid4())
+    elif case == "soft-deleted":
+        soft_delete(
+            [link_id],
+            [],
+            deletion_request=world.deletion_request(),
+            stores=world.stores,
+            deadline=Deadline(10),
+        )
+    elif case == "erased":
+        erase(world, [link_id])
+
+    with pytest.raises(LinkNotFound):
+        erase_one(
+            link_id,
+            deletion_request=world.deletion_request(),
+            stores=world.stores,
+            deadline=Deadline(10),
+        )
+
+
+def test_what_could_not_be_erased_is_not_told_as_not_found(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, gone = world.create(2)
+    unknown = str(uuid.uuid4())
+    erase_group = engine._erase_group
+
+    def refuse_one(deletion: Any, group: Any, *more: Any) -> list[int]:
+        others = [each for each in group if deletion.link_ids[each[0]] != kept]
+        refused = [each[0] for each in group if each not in others]
+        return refused + (erase_group(deletion, others, *more) if others else [])
+
+    monkeypatch.setattr(engine, "_erase_group", refuse_one)
+    event = api_event(
+        "POST",
+        "/api/links/bulk-delete",
+        workspace_id=world.workspace_id,
+        body={"ids": [kept, unknown, gone]},
+    )
+
+    status, answer = call(deletions.handler, event)
+
+    assert status == 200
+    assert answer == {
+        "success": False,
+        "deletedIds": [gone],
+        "notFoundIds": [unknown],
+        "failedIds": [kept],
+    }
+    assert world.live(kept)
+
+
+def test_in_bulk_each_id_has_its_own_outcome(world: World) -> None:
+    live = world.create(2)
+    [soft] = world.create(1)
+    soft_delete(
+        [soft],
+        [],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(10),
+    )
+    [foreign] = world.create(1, workspace_id="ws-elsewhere")
+    unknown = str(uuid.uuid4())
+
+    deletion = erase(world, [live[0], unknown, soft, foreign, live[1]])
+
+    assert deletion.ids_with(Outcome.ERASED) == [live[0], soft, live[1]]
+    assert deletion.ids_with(Outcome.NOT_FOUND) == [unknown, foreign]
+    assert world.exists(foreign, "ws-elsewhere")
+
+
+def test_three_hundred_links_with_external_ids_fill_several_transactions(world: World) -> None:
+    ids = []
+    for run in range(3):
+        from functions.schemas.links import NewLink
+        from functions.services.links import create_links
+
+        new = [
+            NewLink(originalUrl="https://example.com/", externalId=f"{run}-{i}") for i in range(100)
+        ]
+        ids += [
+            link["id"]
+            for link in create_links(
+                new,
+                workspace_id=world.workspace_id,
+                user_id="tester",
+                links=world.stores.links,
+                deadline=Deadline(30),
+            )
+        ]
+
+    deletion = erase(world, ids)
+
+    assert deletion.ids_with(Outcome.ERASED) == ids
+    assert world.live_ids() == []
+    again = erase(world, ids)
+    assert again.ids_with(Outcome.NOT_FOUND) == ids
+
+
+def test_the_same_key_gets_the_same_answer(world: World) -> None:
+    ids = world.create(2)
+    key = IdempotencyKey("erase-1", "hash")
+
+    first = erase(world, [*ids, str(uuid.uuid4())], key=key)
+    again = erase(world, [*ids, first.link_ids[2]], key=key)
+
+    assert again.id == first.id
+    assert again.ids_with(Outcome.ERASED) == ids
+    assert again.ids_with(Outcome.NOT_FOUND) == [first.link_ids[2]]
+
+
+def test_one_link_with_a_key_can_be_asked_for_again(world: World) -> None:
+    [link_id] = world.create(1)
+    key = IdempotencyKey("erase-1", "hash")
+    deletion_request = world.deletion_request(key=key)
+
+    first = erase_one(
+        link_id, deletion_request=deletion_request, stores=world.stores, deadline=Deadline(10)
+    )
+    again = erase_one(
+        link_id, deletion_request=deletion_request, stores=world.stores, deadline=Deadline(10)
+    )
+
+    assert again.id == first.id
+
+
+def test_an_erasure_that_was_cut_short_is_resumed_and_counts_each_link_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = world.create(120)
+    deadline = Deadline(20)
+    original = world.stores.links.erase
+    transactions = 0
+
+    def erase_once(actions: list[dict[str, Any]], *, deadline: Deadline) -> None:
+        nonlocal transactions
+        transactions += 1
+        if transactions > 1:
+            cut.expire()
+            raise Unavailable
+        original(actions, deadline=deadline)
+
+    cut = deadline
+    monkeypatch.setattr(world.stores.links, "erase", erase_once)
+    deletion = erase_many(
+        ids, deletion_request=world.deletion_request(), stores=world.stores, deadline=deadline
+    )
+    assert deletion.open
+    assert len(deletion.ids_with(Outcome.ERASED)) == 33
+    assert world.queue.messages
+
+    monkeypatch.undo()
+    finished = resume(world.workspace_id, deletion.id, stores=world.stores, deadline=Deadline(20))
+
+    assert finished is not None
+    assert finished.state == "erasing"
+    assert finished.ids_with(Outcome.ERASED) == ids
+    assert world.live_ids() == []
+
+
+def _code() -> str:
+    return "t-" + uuid.uuid4().hex[:12]

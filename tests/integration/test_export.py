@@ -1,0 +1,552 @@
+"""Exports: the link and every click, in as many parts and runs as it takes."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from functions.aws import client as aws
+from functions.aws.codec import to_item
+from functions.aws.sqs import Queue
+from functions.config import setting
+from functions.domain.clock import Deadline
+from functions.domain.errors import InternalError, UnlinkError
+from functions.handlers import analytics
+from functions.handlers import export_worker as export_function
+from functions.repositories.clicks import ClicksTable
+from functions.repositories.exports import LINGERS, ExportRecords, ExportsBucket, object_key
+from functions.repositories.idempotency import IDEMPOTENCY_SECONDS, IdempotencyTable
+from functions.repositories.links import LinksTable
+from functions.repositories.open_exports import OpenExports
+from functions.services import export as procedure
+from functions.services import export_lines
+from functions.services.deletion import erase_one, soft_delete
+from functions.services.export import run_export
+from functions.services.export_lines import CLICK_FIELDS, ExportStores
+from tests.conftest import World
+from tests.integration.test_click_aggregation import click
+from tests.integration.test_purge_faults import Faults
+from tests.support.api_gateway import Context, send
+from tests.support.faults import Killed, faults_of_call
+
+pytestmark = pytest.mark.emulator
+
+NOW = int(time.time()) - 60
+
+
+class Exports:
+    """A bucket of the test's own on the engine, and the routes."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.s3 = aws.client("s3")
+        self.messages: list[dict[str, Any]] = []
+
+    def begin(self, reference: str, **more: Any) -> tuple[int, Any]:
+        reply = send(
+            analytics.handler,
+            "POST",
+            "/api/analytics/links/{id}/export",
+            path={"id": reference},
+            **{"workspace_id": self.world.workspace_id} | more,
+        )
+        return reply.status, reply.json()
+
+    def get(self, reference: str, export_id: str, **more: Any) -> tuple[int, Any]:
+        reply = send(
+            analytics.handler,
+            "GET",
+            "/api/analytics/links/{id}/export/{exportId}",
+            path={"id": reference, "exportId": export_id},
+            **{"workspace_id": self.world.workspace_id} | more,
+        )
+        return reply.status, reply.json()
+
+    def work(self) -> None:
+        """Play the queue's consumer once for every message."""
+        messages, self.messages[:] = list(self.messages), []
+        assert not any(self.deliver(message) for message in messages)
+
+    def deliver(
+        self, message: dict[str, Any], delivery: int = 1, *, sent_at: float | None = None
+    ) -> bool:
+        """Hand a message to the function for the n-th time; whether it failed."""
+        record: dict[str, Any] = {
+            "messageId": "m-1",
+            "body": json.dumps(message),
+            "attributes": {"ApproximateReceiveCount": str(delivery)},
+        }
+        if sent_at is not None:
+            record["attributes"]["SentTimestamp"] = str(int(sent_at * 1000))
+        answer = export_function.handler({"Records": [record]}, Context(60))
+        assert answer["batchItemFailures"] in ([], [{"itemIdentifier": "m-1"}])
+        return bool(answer["batchItemFailures"])
+
+    def run(
+        self,
+        message: dict[str, Any],
+        wrap: Callable[[Any], Any] = lambda client: client,
+        deadline: Deadline | None = None,
+    ) -> str:
+        """One run of the worker, perhaps through clients that fail; the state it leaves."""
+        dynamodb = wrap(self.world.dynamodb)
+        clicks, links = self.world.clicks.name, self.world.stores.links.name
+        until = deadline or Deadline(60)
+        state = run_export(
+            message["workspaceId"],
+            message["linkId"],
+            message["exportId"],
+            records=ExportRecords(dynamodb, clicks=clicks, links=links),
+            stores=ExportStores(
+                links=LinksTable(dynamodb, links),
+                clicks=ClicksTable(dynamodb, clicks),
+                bucket=ExportsBucket(wrap(self.s3), setting("EXPORTS_BUCKET")),
+            ),
+            queue=Queue(None, "list"),
+            deadline=until,
+        )
+        export_function.update_claims(message, state, OpenExports(dynamodb, clicks), deadline=until)
+        return state
+
+    def forget(self, begun: dict[str, Any]) -> None:
+        """Remove an export's record, as the erasure of its link does."""
+        key = {"pk": {"S": begun["linkId"]}, "sk": {"S": f"EXPORT#{begun['id']}"}}
+        self.world.dynamodb.delete_item(TableName=self.world.clicks.name, Key=key)
+
+    def lines(self, export_id: str) -> list[dict[str, Any]]:
+        key = object_key(self.world.workspace_id, export_id)
+        body = self.s3.get_object(Bucket=setting("EXPORTS_BUCKET"), Key=key)["Body"].read()
+        return [json.loads(line) for line in body.splitlines()]
+
+
+@pytest.fixture
+def exports(world: World, monkeypatch: pytest.MonkeyPatch) -> Exports:
+    bucket = f"exports-{uuid.uuid4().hex[:8]}"
+    monkeypatch.setenv("EXPORTS_BUCKET", bucket)
+    monkeypatch.setenv("EXPORT_QUEUE_URL", "list")
+    setting.cache_clear()
+    made = Exports(world)
+    made.s3.create_bucket(Bucket=bucket)
+
+    def sent(self: Queue, message: dict[str, Any], *, deadline: Deadline, delay: int = 0) -> None:
+        made.messages.append(message)
+
+    monkeypatch.setattr(Queue, "send", sent)
+    return made
+
+
+def test_an_export_has_the_link_and_every_click(world: World, exports: Exports) -> None:
+    [link] = world.create_items(title="Ünïcode")
+    clicks = [click(world, link["id"], at=NOW + n, isBot=n == 3) for n in range(20)]
+
+    status, begun = exports.begin(link["shortCode"])
+    assert (status, begun["state"], begun["url"]) == (202, "pending", None)
+    click(world, link["id"], at=time.time() + 60)
+    exports.work()
+
+    status, done = exports.get(link["id"], begun["id"])
+    assert (status, done["state"]) == (200, "complete")
+    with urllib.request.urlopen(done["url"]) as answer:
+        lines = [json.loads(line) for line in answer.read().splitlines()]
+    assert lines == exports.lines(begun["id"])
+    assert (lines[0]["type"], lines[0]["id"], lines[0]["title"]) == ("link", link["id"], "Ünïcode")
+    assert sorted(line["id"] for line in lines[1:]) == sorted(each["id"] for each in clicks)
+    assert set(lines[1]) == {"type", *CLICK_FIELDS}
+    assert sum(line["isBot"] for line in lines[1:]) == 1
+
+
+def test_an_export_runs_no_formula_in_a_spreadsheet(world: World, exports: Exports) -> None:
+    """Clicks that were recorded before values were cleaned are cleaned on their way out."""
+    [link] = world.create_items(title="=owner's own title")
+    formula = "=cmd|' /C calc'!A1"
+    click(
+        world,
+        link["id"],
+        at=NOW,
+        ipAddress=formula + "1" * 9_000,
+        userAgent="Mozilla/5.0\x1b[2J",
+        countryCode="@SUM(A1)",
+        city="Köln",
+        referrer="+1",
+        utmSource="-1+1",
+    )
+
+    _, begun = exports.begin(link["id"])
+    exports.work()
+
+    owner, visitor = exports.lines(begun["id"])
+    assert owner["title"] == "=owner's own title"
+    assert visitor["ipAddress"] == (formula[1:] + "1" * 9_000)[:500]
+    assert visitor["userAgent"] == "Mozilla/5.0[2J"
+    assert visitor["countryCode"] == "SUM(A1)"
+    assert visitor["city"] == "Köln"
+    assert visitor["referrer"] == visitor["utmSource"][0] == "1"
+
+
+def test_a_large_export_goes_on_over_many_runs_and_parts_and_loses_nothing(
+    world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [link_id] = world.create()
+    clicks = [click(world, link_id, at=NOW + n / 100, referrer="x" * 450) for n in range(120)]
+    # About a part for each of the eight shards; each run has time for one.
+    monkeypatch.setattr(procedure, "PART_BYTES", 8_000)
+    monkeypatch.setattr(export_lines, "FIRST_PAGE", 5)
+    put_part = ExportsBucket.put_part
+
+    def put_one_part(*given: Any, **more: Any) -> None:
+        put_part(*given, **more)
+        time_of_run.expire()
+
+    monkeypatch.setattr(ExportsBucket, "put_part", put_one_part)
+    _, begun = exports.begin(link_id)
+    states = []
+    while exports.messages:
+        time_of_run = Deadline(60)
+        states.append(exports.run(exports.messages.pop(), deadline=time_of_run))
+
+    assert states[-1] == "complete"
+    assert len(states) > 5
+    assert set(states[:-1]) == {"running"}
+    lines = exports.lines(begun["id"])
+    assert [line["type"] for line in lines].count("link") == 1
+    assert sorted(line["id"] for line in lines[1:]) == sorted(each["id"] for each in clicks)
+    assert exports.get(link_id, begun["id"])[1]["state"] == "complete"
+
+
+def test_a_message_that_comes_twice_changes_nothing(world: World, exports: Exports) -> None:
+    [link_id] = world.create()
+    click(world, link_id, at=NOW)
+    _, begun = exports.begin(link_id)
+    exports.messages *= 2
+
+    exports.work()
+
+    assert len(exports.lines(begun["id"])) == 2
+    assert exports.get(link_id, begun["id"])[1]["state"] == "complete"
+
+
+def test_an_export_that_fails_every_time_ends_as_failed_and_as_a_dead_letter(
+    world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [link_id] = world.create()
+    click(world, link_id, at=NOW)
+    key = {"Idempotency-Key": "one"}
+    _, begun = exports.begin(link_id, headers=key)
+    message = exports.messages.pop()
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise InternalError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(ExportsBucket, "put", refused)
+        for delivery in (1, 2, 3, 4):
+            assert exports.deliver(message, delivery)
+            assert exports.get(link_id, begun["id"])[1]["state"] == "pending"
+        assert exports.deliver(message, 5)
+
+    _, failed = exports.get(link_id, begun["id"])
+    assert (failed["state"], failed["url"]) == ("failed", None)
+    assert failed["failure"] == procedure.GIVEN_UP
+    assert exports.begin(link_id, headers=key) == (202, begun)
+    assert exports.messages == []
+
+    # The cause is mended, and the dead letter sent again.
+    assert not exports.deliver(message)
+    _, done = exports.get(link_id, begun["id"])
+    assert (done["state"], done["failure"]) == ("complete", None)
+    assert [line["type"] for line in exports.lines(begun["id"])] == ["link", "click"]
+
+
+def test_runs_that_are_killed_but_get_further_are_not_given_up(
+    world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(procedure, "SAVE_SECONDS", 0.0)
+    [link_id] = world.create()
+    click(world, link_id, at=NOW)
+    sent_at = time.time() - 1
+    _, begun = exports.begin(link_id)
+    message = exports.messages.pop()
+    with monkeypatch.context() as broken:
+        broken.setattr(procedure._File, "complete", kill)
+        for delivery in (1, 2, 3, 4):
+            with pytest.raises(Killed):
+                exports.deliver(message, delivery, sent_at=sent_at)
+
+    assert not exports.deliver(message, 5, sent_at=sent_at)
+    assert exports.get(link_id, begun["id"])[1]["state"] == "running"
+    [again] = exports.messages
+    assert again == message
+
+    # Of the new message no run got further: it is given up, and never stays running.
+    assert exports.deliver(again, 5, sent_at=time.time() + 1)
+    assert exports.get(link_id, begun["id"])[1]["state"] == "failed"
+
+
+def test_a_last_delivery_of_what_is_done_or_gone_fails_nothing(
+    world: World, exports: Exports
+) -> None:
+    done, erased = world.create(2)
+    _, begun = exports.begin(done)
+    _, gone = exports.begin(erased)
+    first, second = exports.messages
+    exports.deliver(first)
+    exports.forget(gone)
+
+    assert not exports.deliver(first, 5)
+    assert not exports.deliver(second, 5)
+    assert exports.get(done, begun["id"])[1]["state"] == "complete"
+
+
+def test_an_export_whose_link_is_erased_between_two_runs_keeps_no_part(
+    world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [link_id] = world.create()
+    for n in range(4):
+        click(world, link_id, at=NOW + n)
+    monkeypatch.setattr(procedure, "PART_BYTES", 500)
+    exports.begin(link_id)
+    message = exports.messages.pop()
+    bucket = setting("EXPORTS_BUCKET")
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise InternalError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(ExportsBucket, "complete", fail)
+        with pytest.raises(InternalError):
+            exports.run(message)
+    assert len(exports.s3.list_multipart_uploads(Bucket=bucket)["Uploads"]) == 1
+
+    erase_one(
+        link_id,
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(10),
+    )
+
+    assert exports.run(message) == "gone"
+    assert not exports.s3.list_multipart_uploads(Bucket=bucket).get("Uploads")
+    assert not exports.s3.list_objects_v2(Bucket=bucket).get("Contents")
+
+
+def test_a_complete_export_leaves_no_tail(
+    world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(procedure, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(export_lines, "FIRST_PAGE", 1)
+    [link_id] = world.create()
+    # All in one shard: page after page.
+    clicks = [click(world, link_id, at=NOW + n, store=False) for n in range(30)]
+    put: list[str] = []
+    store = ExportsBucket.put
+
+    def log_fields(self: ExportsBucket, key: str, body: bytes, *, deadline: Deadline) -> None:
+        put.append(key)
+        store(self, key, body, deadline=deadline)
+
+    monkeypatch.setattr(ExportsBucket, "put", log_fields)
+    world.clicks.write(put=[to_item(each) for each in clicks], deadline=Deadline(9))
+    _, begun = exports.begin(link_id)
+
+    exports.work()
+
+    assert [key.rpartition(".")[2] for key in put][:-1] == ["tail"] * (len(put) - 1)
+    assert len(set(put)) == len(put) > 2
+    objects = exports.s3.list_objects_v2(Bucket=setting("EXPORTS_BUCKET"))["Contents"]
+    assert [each["Key"] for each in objects] == [object_key(world.workspace_id, begun["id"])]
+    assert len(exports.lines(begun["id"])) == 31
+
+
+def test_an_erasure_removes_what_an_unfinished_export_has_saved(
+    world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(procedure, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(export_lines, "FIRST_PAGE", 1)
+    first, second = world.create(2)
+    for link_id in (first, second):
+        clicks = [click(world, link_id, at=NOW + n, store=False) for n in range(20)]
+        world.clicks.write(put=[to_item(each) for each in clicks], deadline=Deadline(9))
+        _, begun = exports.begin(link_id)
+        with monkeypatch.context() as patch:
+            # A tail whose position was never saved has a name that no record knows.
+            patch.setattr(ExportRecords, "advance", kill)
+            with pytest.raises(Killed):
+                exports.run(exports.messages.pop())
+    bucket = ExportsBucket(exports.s3, setting("EXPORTS_BUCKET"))
+    listed = exports.s3.list_objects_v2(Bucket=bucket.name)["Contents"]
+    assert len(listed) == 2
+
+    bucket.remove_exports([object_key(world.workspace_id, begun["id"])], deadline=Deadline(9))
+
+    [left] = exports.s3.list_objects_v2(Bucket=bucket.name)["Contents"]
+    assert left in listed
+    assert begun["id"] not in left["Key"]
+
+
+def kill(*_: Any, **__: Any) -> None:
+    raise Killed
+
+
+def test_an_export_whose_tail_is_gone_is_written_again(
+    world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(procedure, "SAVE_SECONDS", 0.0)
+    [link_id] = world.create()
+    for n in range(3):
+        click(world, link_id, at=NOW + n)
+    _, begun = exports.begin(link_id)
+    [message] = exports.messages
+    with monkeypatch.context() as broken:
+        broken.setattr(procedure._File, "complete", kill)
+        with pytest.raises(Killed):
+            exports.run(message)
+    bucket = setting("EXPORTS_BUCKET")
+    [tail] = exports.s3.list_objects_v2(Bucket=bucket)["Contents"]
+    exports.s3.delete_object(Bucket=bucket, Key=tail["Key"])
+
+    # It starts from the beginning, in a run of its own.
+    assert exports.run(message) == "running"
+    exports.work()
+
+    assert [line["type"] for line in exports.lines(begun["id"])] == ["link"] + ["click"] * 3
+
+
+def test_soft_deleted_links_can_be_exported_and_erased_ones_not(
+    world: World, exports: Exports
+) -> None:
+    deleted, erased = world.create(2)
+    soft_delete(
+        [deleted],
+        [],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(20),
+    )
+    _, late = exports.begin(erased)
+    erase_one(
+        erased,
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(10),
+    )
+
+    status, begun = exports.begin(deleted)
+    exports.work()
+
+    assert status == 202
+    assert "deletedAt" in exports.lines(begun["id"])[0]
+    assert exports.begin(erased)[0] == exports.get(erased, late["id"])[0] == 404
+
+
+def test_exports_of_others_and_unknown_ones_do_not_exist(world: World, exports: Exports) -> None:
+    first, second = world.create(2)
+    _, begun = exports.begin(first)
+
+    assert exports.begin(first, workspace_id="ws-elsewhere")[0] == 404
+    assert exports.get(first, begun["id"], workspace_id="ws-elsewhere")[0] == 404
+    assert exports.get(second, begun["id"])[0] == 404
+    assert exports.get(first, str(uuid.uuid4()))[0] == exports.get(first, "nonsense")[0] == 404
+    assert exports.begin(first, scopes=("linksRead",))[0] == 403
+
+
+def test_the_same_key_is_the_same_export(world: World, exports: Exports) -> None:
+    [link_id] = world.create()
+    key = {"Idempotency-Key": "one"}
+
+    first, again = exports.begin(link_id, headers=key), exports.begin(link_id, headers=key)
+
+    assert first == again
+    # Without the key the unfinished one is the answer, and after its end a new one begins.
+    assert exports.begin(link_id)[1]["id"] == first[1]["id"]
+    exports.work()
+    assert exports.begin(link_id)[1]["id"] != first[1]["id"]
+
+
+def test_a_key_whose_export_has_expired_begins_a_new_one(
+    world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [link_id] = world.create()
+    key = {"Idempotency-Key": "one"}
+    _, first = exports.begin(link_id, headers=key)
+    exports.work()
+    world.dynamodb.update_item(
+        TableName=world.clicks.name,
+        Key={"pk": {"S": link_id}, "sk": {"S": f"EXPORT#{first['id']}"}},
+        UpdateExpression="SET #ttl=:seven_days_later",
+        ExpressionAttributeNames={"#ttl": "ttl"},
+        ExpressionAttributeValues={":seven_days_later": {"N": str(int(time.time()) + LINGERS)}},
+    )
+    assert exports.get(link_id, first["id"])[0] == 404
+    assert exports.begin(link_id, headers=key) == (202, first)
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + IDEMPOTENCY_SECONDS + 1)
+
+    status, begun = exports.begin(link_id, headers=key)
+    exports.work()
+
+    assert (status, begun["state"]) == (202, "pending")
+    assert begun["id"] != first["id"]
+    assert exports.get(link_id, begun["id"])[1]["state"] == "complete"
+
+
+def test_an_export_whose_key_expires_at_that_moment_is_not_answered_unrecorded(
+    world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [link_id] = world.create()
+    key = {"Idempotency-Key": "one"}
+    exports.begin(link_id, headers=key)
+
+    # The key is taken when it is claimed, and has expired whenever it is read.
+    monkeypatch.setattr(IdempotencyTable, "find", lambda *_, **__: None)
+
+    assert exports.begin(link_id, headers=key)[0] == 503
+
+
+@pytest.mark.parametrize(
+    ("part_bytes", "save_seconds"),
+    [(procedure.PART_BYTES, 10.0), (1_000, 10.0), (1_000, 0.0)],
+    ids=["whole", "in parts", "in parts with a tail"],
+)
+def test_each_call_fails_once_in_each_way_and_the_export_still_completes(
+    world: World,
+    exports: Exports,
+    monkeypatch: pytest.MonkeyPatch,
+    part_bytes: int,
+    save_seconds: float,
+) -> None:
+    monkeypatch.setattr(procedure, "PART_BYTES", part_bytes)
+    monkeypatch.setattr(procedure, "SAVE_SECONDS", save_seconds)
+    if not save_seconds:
+        monkeypatch.setattr(export_lines, "FIRST_PAGE", 1)
+    monkeypatch.setattr(aws, "BACKOFF_BASE", 0.001)
+    at, reached = 0, True
+    while reached:
+        reached = False
+        for kind, fault in faults_of_call(at).items():
+            [link_id] = world.create()
+            clicks = [click(world, link_id, at=NOW + n, store=False) for n in range(3)]
+            world.clicks.write(put=[to_item(each) for each in clicks], deadline=Deadline(9))
+            _, begun = exports.begin(link_id)
+            faults = Faults()
+            faults.at, faults.fault = at, fault
+            [message] = exports.messages
+            exports.messages.clear()
+            try:
+                exports.run(message, faults.wrap)
+            except (UnlinkError, Killed):
+                # SQS brings it again.
+                exports.run(message)
+            exports.work()
+            reached = reached or faults.calls > at
+            assert exports.get(link_id, begun["id"])[1]["state"] == "complete", (at, kind)
+            lines = exports.lines(begun["id"])
+            assert [line["type"] for line in lines] == ["link"] + ["click"] * 3, (at, kind)
+            assert {line["id"] for line in lines[1:]} == {each["id"] for each in clicks}
+        at += 1
+    assert at > (18 if part_bytes == 1_000 else 12)

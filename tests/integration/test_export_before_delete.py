@@ -1,0 +1,261 @@
+"""``"export": true``: links and clicks are written first, and deleted only after that."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from functions.domain.clock import Deadline
+from functions.domain.outcomes import Outcome
+from functions.repositories.deletions import Deletion
+from functions.repositories.restores import RestoresTable
+from functions.services import export as exporting
+from functions.services import export_lines
+from functions.services.deletion import Stores, erase_many, resume, soft_delete
+from functions.services.export_lines import ExportStores
+from functions.services.restore import RestoreStores, restore
+from tests.support.erasure import Erasing, erasing
+from tests.support.faults import Killed
+
+__all__ = ["erasing"]
+
+pytestmark = pytest.mark.emulator
+
+
+class Bucket:
+    """Exports in memory; it can fail first."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.failures = failures
+
+    def put(self, key: str, body: bytes, *, deadline: Deadline) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise KeyboardInterrupt
+        self.objects[key] = body
+
+
+def worker(erasing: Erasing, bucket: Bucket) -> Stores:
+    stores = erasing.world.stores
+    return replace(
+        stores,
+        exports=ExportStores(stores.links, erasing.world.clicks, bucket),  # type: ignore[arg-type]
+    )
+
+
+def ask(erasing: Erasing, ids: list[str], mode: str) -> Deletion:
+    deletion_request = erasing.world.deletion_request(export_base_url="https://go.example")
+    stores = erasing.world.stores
+    if mode == "soft":
+        return soft_delete(
+            ids, [], deletion_request=deletion_request, stores=stores, deadline=Deadline(20)
+        )
+    return erase_many(ids, deletion_request=deletion_request, stores=stores, deadline=Deadline(20))
+
+
+@pytest.mark.parametrize("mode", ["soft", "erase"])
+def test_nothing_is_deleted_before_the_export_is_complete(erasing: Erasing, mode: str) -> None:
+    ids = erasing.world.create(3)
+    erasing.click(ids[1], 2)
+
+    deletion = ask(erasing, ids, mode)
+
+    assert (deletion.state, deletion.open) == ("exporting", True)
+    assert all(erasing.world.live(link_id) for link_id in ids)
+    assert erasing.world.queue.messages[-1]["deletionId"] == deletion.id
+
+    bucket = Bucket()
+    workspace_id = erasing.world.workspace_id
+    done = resume(workspace_id, deletion.id, stores=worker(erasing, bucket), deadline=Deadline(60))
+
+    assert done is not None
+    assert done.state == ("complete" if mode == "soft" else "erasing")
+    assert not any(erasing.world.live(link_id) for link_id in ids)
+    [(key, body)] = bucket.objects.items()
+    assert key == f"exports/{workspace_id}/{deletion.id}.ndjson"
+    lines: list[dict[str, Any]] = [json.loads(line) for line in body.splitlines()]
+    assert [line["id"] for line in lines if line["type"] == "link"] == ids
+    assert len([line for line in lines if line["type"] == "click"]) == 2
+    record = erasing.header(deletion.id)
+    assert record.export is not None
+    assert record.export["done"] is True
+
+
+def test_no_other_worker_takes_an_export_over_that_is_being_written(erasing: Erasing) -> None:
+    ids = erasing.world.create(2)
+    deletion = ask(erasing, ids, "soft")
+    workspace_id = erasing.world.workspace_id
+    others: list[Deletion | None] = []
+
+    def meanwhile(deletion: Deletion, **more: Any) -> bool:
+        saved = save(deletion, **more)
+        if saved and not others:
+            stores = worker(erasing, Bucket())
+            others.append(resume(workspace_id, deletion.id, stores=stores, deadline=Deadline(60)))
+        return saved
+
+    stores = worker(erasing, Bucket())
+    save = stores.deletions.save_export
+    stores.deletions.save_export = meanwhile  # type: ignore[method-assign]
+    done = resume(workspace_id, deletion.id, stores=stores, deadline=Deadline(60))
+
+    assert others == [None]
+    assert done is not None
+    assert done.ids_with(Outcome.DELETED) == ids
+
+
+class RealBucket(Bucket):
+    """The same with tails and parts; S3's own rules are tried in test_export.py."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: dict[int, bytes] = {}
+
+    def tail(self, key: str, *, deadline: Deadline) -> bytes:
+        return self.objects[key]
+
+    def remove(self, keys: list[str], *, deadline: Deadline) -> None:
+        for key in keys:
+            self.objects.pop(key, None)
+
+    def begin(self, key: str, *, deadline: Deadline) -> str:
+        return "upload"
+
+    def put_part(
+        self, key: str, upload_id: str, number: int, body: bytes, *, deadline: Deadline
+    ) -> None:
+        self.parts[number] = body
+
+    def complete(
+        self, key: str, upload_id: str, counts: Callable[[int], bool], *, deadline: Deadline
+    ) -> None:
+        self.objects[key] = b"".join(
+            self.parts[each] for each in sorted(self.parts) if counts(each)
+        )
+
+
+@pytest.fixture
+def hours(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds by which the clock is ahead; a test may add some."""
+    ahead: list[float] = []
+    monkeypatch.setattr(time, "time", lambda real=time.time: real() + sum(ahead))
+    return ahead
+
+
+@pytest.mark.parametrize("part_bytes", [1_500, exporting.PART_BYTES], ids=["parts", "tails"])
+def test_a_worker_killed_at_any_save_is_followed_and_every_line_is_there_once(
+    erasing: Erasing, monkeypatch: pytest.MonkeyPatch, hours: list[float], part_bytes: int
+) -> None:
+    monkeypatch.setattr(exporting, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(exporting, "PART_BYTES", part_bytes)
+    monkeypatch.setattr(export_lines, "FIRST_WINDOW", 2)
+    ids = erasing.world.create(5)
+    for link_id in ids[1:4]:
+        erasing.click(link_id, 2)
+    workspace_id = erasing.world.workspace_id
+    at, killed = 1, True
+    while killed:
+        deletion = ask(erasing, ids, "soft")
+        bucket, saves = RealBucket(), iter(range(1, 1_000))
+        stores = worker(erasing, bucket)
+        save = stores.deletions.save_export
+
+        def counted(
+            *given: Any, save: Any = save, saves: Any = saves, at: int = at, **more: Any
+        ) -> bool:
+            saved: bool = save(*given, **more)
+            if next(saves) == at:
+                raise Killed
+            return saved
+
+        try:
+            with monkeypatch.context() as patch:
+                patch.setattr(stores.deletions, "save_export", counted)
+                resume(workspace_id, deletion.id, stores=stores, deadline=Deadline(60))
+            killed = False
+        except Killed:
+            # Nobody can take it over before its lease has run out.
+            args: dict[str, Any] = {"stores": worker(erasing, bucket), "deadline": Deadline(60)}
+            assert resume(workspace_id, deletion.id, **args) is None
+            hours.append(120)
+            done = resume(workspace_id, deletion.id, **args)
+            assert done is not None
+            assert done.ids_with(Outcome.DELETED) == ids
+
+        body = bucket.objects.pop(f"exports/{workspace_id}/{deletion.id}.ndjson")
+        # The worker may have been killed before it removed the tail before.
+        assert [key.rpartition(".")[2] for key in bucket.objects] in ([], ["tail"])
+        lines = [json.loads(line) for line in body.splitlines()]
+        assert [line["id"] for line in lines if line["type"] == "link"] == ids
+        clicks = [line["id"] for line in lines if line["type"] == "click"]
+        assert len(set(clicks)) == len(clicks) == 6
+        restore_all(erasing, deletion)
+        at += 1
+    assert at > 6
+
+
+def restore_all(erasing: Erasing, deletion: Deletion) -> None:
+    stores = erasing.world.stores
+    restores = RestoresTable(erasing.world.dynamodb, stores.deletions.name)
+    done = restore(
+        deletion.id,
+        None,
+        deletion_request=erasing.world.deletion_request(),
+        stores=RestoreStores(stores.links, stores.deletions, restores),
+        deadline=Deadline(20),
+    )
+    assert done.restored_ids == deletion.link_ids
+
+
+def test_a_worker_that_lost_its_lease_does_not_touch_the_file(
+    erasing: Erasing, monkeypatch: pytest.MonkeyPatch, hours: list[float]
+) -> None:
+    """It reads links that the worker after it has erased: its file would miss them."""
+    monkeypatch.setattr(export_lines, "FIRST_WINDOW", 1)
+    ids = erasing.world.create(4)
+    deletion = ask(erasing, ids, "erase")
+    workspace_id, bucket = erasing.world.workspace_id, RealBucket()
+    read_window = export_lines.LineReader._read_window
+    files: list[bytes] = []
+
+    def meanwhile(*given: Any) -> Any:
+        if not hours:
+            hours.append(120)
+            args: dict[str, Any] = {"stores": worker(erasing, bucket), "deadline": Deadline(60)}
+            other = resume(workspace_id, deletion.id, **args)
+            assert other is not None
+            assert other.ids_with(Outcome.ERASED) == ids
+            files.extend(bucket.objects.values())
+        return read_window(*given)
+
+    monkeypatch.setattr(export_lines.LineReader, "_read_window", meanwhile)
+    stores = worker(erasing, bucket)
+    resume(workspace_id, deletion.id, stores=stores, deadline=Deadline(60))
+
+    assert [json.loads(line)["id"] for line in files[0].splitlines()] == ids
+    assert list(bucket.objects.values()) == files
+
+
+def test_a_worker_that_dies_exporting_has_deleted_nothing_and_is_followed(
+    erasing: Erasing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = erasing.world.create(2)
+    deletion = ask(erasing, ids, "soft")
+    bucket = Bucket(failures=1)
+    workspace_id = erasing.world.workspace_id
+    with pytest.raises(KeyboardInterrupt):
+        resume(workspace_id, deletion.id, stores=worker(erasing, bucket), deadline=Deadline(60))
+    assert all(erasing.world.live(link_id) for link_id in ids)
+
+    monkeypatch.setattr(time, "time", lambda real=time.time: real() + 120)
+    done = resume(workspace_id, deletion.id, stores=worker(erasing, bucket), deadline=Deadline(60))
+
+    assert done is not None
+    assert done.ids_with(Outcome.DELETED) == ids
+    assert len(bucket.objects) == 1

@@ -1,0 +1,264 @@
+"""What goes wrong without an answer to carry it is in the log, and an answer knows its cause."""
+
+from __future__ import annotations
+
+import logging
+import random
+import uuid
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from functions.aws import client as aws
+from functions.aws.client import TransactionCancelled
+from functions.domain.clock import Deadline
+from functions.domain.errors import Unavailable
+from functions.domain.ids import time_of
+from functions.domain.outcomes import Outcome
+from functions.handlers import deletions as deletions_function
+from functions.handlers import links as links_function
+from functions.repositories.create_runs import CreateRun, CreateRuns
+from functions.repositories.deletions import DeletionsTable
+from functions.repositories.idempotency import IdempotencyKey
+from functions.services import deletion as engine
+from functions.services.deletion import erase_many, erase_one, soft_delete
+from tests.conftest import World, make_world
+from tests.support.events import api_event, call
+from tests.support.faults import FaultyClient
+from tests.support.virtual_time import VirtualClock, virtual_clock
+
+__all__ = ["virtual_clock"]
+
+pytestmark = pytest.mark.emulator
+
+
+def lines(caplog: pytest.LogCaptureFixture, message: str) -> list[dict[str, Any]]:
+    return [vars(record) for record in caplog.records if record.getMessage() == message]
+
+
+def throttled(**_: Any) -> None:
+    error: Any = {"Error": {"Code": "ThrottlingException", "Message": "slow down"}}
+    raise ClientError(error, "UpdateItem")
+
+
+def throttled_updates(deployed: dict[str, str]) -> World:
+    """A world in which no item can be updated."""
+
+    def fault(name: str, real: Any, _parameters: dict[str, Any]) -> Any:
+        return throttled() if name == "update_item" else real()
+
+    return make_world(deployed, FaultyClient(aws.client("dynamodb"), fault, every=True))
+
+
+def test_a_close_that_fails_is_logged_with_its_cause(
+    deployed: dict[str, str], virtual_clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = throttled_updates(deployed)
+
+    deletion = soft_delete(
+        world.create(2),
+        [],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(20),
+    )
+
+    assert deletion.open
+    [line] = lines(caplog, "a deletion was not closed")
+    assert line["levelno"] == logging.WARNING
+    assert (line["workspaceId"], line["deletionId"]) == (world.workspace_id, deletion.id)
+    assert "ThrottlingException" in line["cause"]
+
+
+def test_a_hand_over_that_fails_is_logged_with_its_cause(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    deadline = Deadline(20)
+
+    def mark_none(*_: Any, **__: Any) -> bytearray:
+        deadline.expire()
+        return bytearray(2)
+
+    def send(*_: Any, **__: Any) -> None:
+        raise Unavailable from ConnectionError("the queue is gone")
+
+    monkeypatch.setattr(world.stores.links, "mark_deleted", mark_none)
+    monkeypatch.setattr(world.queue, "send", send)
+    deletion = soft_delete(
+        world.create(2),
+        [],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=deadline,
+    )
+
+    [line] = lines(caplog, "a deletion was not handed over")
+    assert line["deletionId"] == deletion.id
+    assert "the queue is gone" in line["cause"]
+
+
+def test_an_answer_that_cannot_be_noted_is_logged_and_given_all_the_same(
+    deployed: dict[str, str], virtual_clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = throttled_updates(deployed)
+    runs = CreateRuns(world.dynamodb, world.stores.deletions.name)
+    run = CreateRun("run", "2026-01-01T00:00:00.000Z", "tester")
+
+    runs.end(world.workspace_id, IdempotencyKey("k", "h"), run, made_by=run, deadline=Deadline(1))
+
+    [line] = lines(caplog, "the answer to a request was not noted")
+    assert line["workspaceId"] == world.workspace_id
+    assert "ThrottlingException" in line["cause"]
+
+
+def refuse_always(actions: list[dict[str, Any]], *, deadline: Deadline) -> None:
+    raise TransactionCancelled(
+        [{"Code": "ConditionalCheckFailed"}, *({"Code": "None"} for _ in actions[1:])]
+    )
+
+
+def test_a_link_that_cannot_be_erased_has_a_cause_and_pauses_between_rounds(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    virtual_clock: VirtualClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    [link_id] = world.create(1)
+    monkeypatch.setattr(world.stores.links, "erase", refuse_always)
+    monkeypatch.setattr(random, "uniform", lambda _least, maximum: maximum)
+
+    with pytest.raises(Unavailable) as failed:
+        erase_one(
+            link_id,
+            deletion_request=world.deletion_request(),
+            stores=world.stores,
+            deadline=Deadline(20),
+        )
+
+    assert isinstance(failed.value.__cause__, TransactionCancelled)
+    assert "ConditionalCheckFailed" in str(failed.value.__cause__)
+    refusals = lines(caplog, "a link was not erased")
+    assert [line["linkId"] for line in refusals] == [link_id] * engine.MOST_REFUSALS
+    assert "ConditionalCheckFailed" in refusals[0]["cause"]
+    # 0.1 + 0.2 + 0.4 + 0.8 seconds between five rounds.
+    assert virtual_clock.passed == pytest.approx(1.5)
+
+
+def test_links_that_cannot_be_erased_are_logged_with_the_reasons(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    virtual_clock: VirtualClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ids = world.create(1)
+    monkeypatch.setattr(world.stores.links, "erase", refuse_always)
+    monkeypatch.setattr(random, "uniform", lambda _least, maximum: maximum)
+
+    deletion = erase_many(
+        ids, deletion_request=world.deletion_request(), stores=world.stores, deadline=Deadline(20)
+    )
+
+    assert deletion.ids_with(Outcome.FAILED) == ids
+    refusals = lines(caplog, "links were not erased")
+    assert len(refusals) == engine.MOST_REFUSALS
+    assert "ConditionalCheckFailed" in refusals[0]["cause"]
+    [line] = lines(caplog, "a link cannot be erased")
+    assert (line["deletionId"], line["linkId"]) == (deletion.id, ids[0])
+    assert virtual_clock.passed == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize(
+    ("function", "method", "resource", "error"),
+    [
+        (links_function, "GET", "/api/links", "Internal Server Error"),
+        (
+            deletions_function,
+            "GET",
+            "/api/deletions",
+            {"en": "Internal server error", "ar": "خطأ داخلي في الخادم"},
+        ),
+    ],
+)
+def test_a_plan_that_nobody_knows_is_answered_in_the_routes_format(
+    world: World,
+    caplog: pytest.LogCaptureFixture,
+    function: Any,
+    method: str,
+    resource: str,
+    error: Any,
+) -> None:
+    """A release that was rolled back may have left one in the table."""
+    event = api_event(method, resource, workspace_id=world.workspace_id)
+    event["requestContext"]["authorizer"]["plan"] = "platinum"
+
+    status, body = call(function.handler, event)
+
+    assert status == 500
+    assert body["error"] == error
+    [line] = lines(caplog, "the authorizer's context was not understood")
+    assert "platinum" in line["cause"]
+
+
+def test_a_record_that_deletes_nothing_is_kept_for_a_week(world: World) -> None:
+    """An erasure of unknown ids, also of more than fit its header."""
+    unknown = [str(uuid.uuid4()) for _ in range(300)]
+
+    deletion = erase_many(
+        unknown,
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(20),
+    )
+
+    week_after = int(time_of(deletion.id)) + 7 * 86_400
+    assert deletion.state == "complete"
+    items = [
+        item
+        for item in world.stored(world.stores.deletions.name)
+        if item["pk"]["S"].startswith(world.workspace_id)
+    ]
+    # The header and the chunk of ids.
+    assert [item.get("ttl") for item in items] == [{"N": str(week_after)}] * 2
+
+
+@pytest.mark.parametrize("mode", ["soft", "erase"])
+def test_a_filter_that_means_no_link_leaves_no_record_for_good(world: World, mode: str) -> None:
+    event = api_event(
+        "POST",
+        "/api/deletions",
+        workspace_id=world.workspace_id,
+        body={"filter": {"tag": "none"}, "mode": mode},
+    )
+
+    status, body = call(deletions_function.handler, event)
+
+    assert (status, body["state"]) == (200, "complete")
+    [record], _ = world.stores.deletions.newest(
+        world.workspace_id, limit=2, before=None, deadline=Deadline(5)
+    )
+    header = world.stores.deletions.header(world.workspace_id, record.id, deadline=Deadline(5))
+    assert header is not None
+    assert header.ttl == int(time_of(record.id)) + 7 * 86_400
+
+
+def test_a_record_that_deletes_something_is_kept_for_good(world: World) -> None:
+    ids = world.create(2)
+    erased = erase_many(
+        [ids[0], str(uuid.uuid4())],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(20),
+    )
+    soft = soft_delete(
+        ids[1:],
+        [],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(20),
+    )
+    table: DeletionsTable = world.stores.deletions
+    for deletion in (erased, soft):
+        header = table.header(world.workspace_id, deletion.id, deadline=Deadline(5))
+        assert header is not None
+        assert header.ttl is None

@@ -1,0 +1,166 @@
+"""Background work is fair between workspaces: the schedule takes turns, the queues have groups."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import boto3
+import pytest
+
+from functions.aws.sqs import Queue
+from functions.domain.clock import Deadline, iso
+from functions.domain.fairness import take_turns
+from functions.domain.ids import new_time_ordered_id
+from functions.handlers import deletion_worker
+from functions.repositories.deletions import Deletion
+from functions.repositories.erasures import Erasing as Stalled
+from functions.services.deletion import requeue
+from tests.conftest import World
+from tests.support.events import Context
+
+
+def first(item: tuple[str, int]) -> str:
+    return item[0]
+
+
+def test_workspaces_take_turns_and_keep_their_own_order() -> None:
+    items = [("a", n) for n in range(4)] + [("b", 0), ("c", 0), ("b", 1)]
+    assert take_turns(items, first) == [
+        ("a", 0), ("b", 0), ("c", 0), ("a", 1), ("b", 1), ("a", 2), ("a", 3)
+    ]  # fmt: skip
+    assert take_turns([], first) == []
+
+
+# -- queues -----------------------------------------------------------------------------------
+
+
+@pytest.mark.emulator
+def test_every_message_belongs_to_the_group_of_its_workspace(
+    world: World, emulator_url: str
+) -> None:
+    sqs = boto3.client("sqs", endpoint_url=emulator_url)
+    url = sqs.create_queue(QueueName=f"fair-{world.workspace_id}")["QueueUrl"]
+    queue = Queue(sqs, url)
+    for workspace_id in ("acme", "acme", "other"):
+        queue.send({"workspaceId": workspace_id}, deadline=Deadline(10), delay=0)
+
+    # A standard queue delivers a group's messages at the same time.
+    messages = sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["MessageGroupId"]
+    )["Messages"]
+    groups = sorted(message["Attributes"]["MessageGroupId"] for message in messages)
+    assert groups == ["acme", "acme", "other"]
+
+
+def test_a_message_without_a_workspace_is_a_mistake_of_its_sender() -> None:
+    with pytest.raises(KeyError):
+        Queue(boto3.client("sqs"), "url").send({}, deadline=Deadline(1))
+
+
+# -- the schedule -----------------------------------------------------------------------------
+
+
+def open_deletion(world: World, workspace_id: str, *, lapsed_for: float) -> Deletion:
+    """A deletion whose worker's lease ended so many seconds ago."""
+    deletion_id = new_time_ordered_id()
+    deletion = Deletion(
+        id=deletion_id,
+        workspace_id=workspace_id,
+        mode="soft",
+        state="deleting",
+        actor={"keyId": "k", "userId": "u"},
+        created_at=iso(time.time()),
+        link_ids=["00000000-0000-4000-8000-000000000000"],
+        outcomes=bytearray([0]),
+        lease=deletion_id,
+        lease_until=time.time() - lapsed_for,
+    )
+    world.stores.deletions.accept(deletion, key=None, deadline=Deadline(10))
+    return deletion
+
+
+@pytest.fixture
+def swept(
+    world: World, deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[str, str, float]]:
+    """What the schedule works on: workspace, deletion, seconds that it gets."""
+    monkeypatch.setenv("CLICKS_TABLE", deployed["CLICKS_TABLE"])
+    monkeypatch.setenv("EXPORTS_BUCKET", "exports")
+    seen: list[tuple[str, str, float]] = []
+
+    def note(workspace_id: str, deletion_id: str, _: Any, deadline: Deadline) -> bool:
+        seen.append((workspace_id, deletion_id, deadline.remaining()))
+        return True
+
+    monkeypatch.setattr(deletion_worker, "_resume", note)
+    monkeypatch.setattr(deletion_worker, "_finish_restores", lambda *_: None)
+    monkeypatch.setattr(deletion_worker, "_look_after_erasures", lambda *_: None)
+    return seen
+
+
+@pytest.mark.emulator
+def test_many_open_deletions_of_one_workspace_do_not_hold_up_another(
+    world: World, swept: list[tuple[str, str, float]]
+) -> None:
+    noisy, quiet = f"{world.workspace_id}-noisy", f"{world.workspace_id}-quiet"
+    for _ in range(130):
+        open_deletion(world, noisy, lapsed_for=86_400)
+    late = open_deletion(world, quiet, lapsed_for=1)
+
+    deletion_worker.handler({}, Context(300))
+
+    own = [(workspace, deletion) for workspace, deletion, _ in swept if workspace in (noisy, quiet)]
+    # Its turn comes right after the first of the other's.
+    assert own.index((quiet, late.id)) <= 1
+    assert len(swept) <= deletion_worker.SWEEP
+    # No deletion takes the time of the others.
+    assert all(seconds <= deletion_worker.TURN_SECONDS for _, _, seconds in swept)
+
+
+def test_stalled_erasures_of_one_workspace_do_not_hold_up_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    long_ago, seen = iso(time.time() - 86_400), []
+    noisy = [Stalled(long_ago, "noisy", new_time_ordered_id()) for _ in range(300)]
+    quiet = Stalled(
+        iso(time.time() - 2 * deletion_worker.STALLED_SECONDS), "quiet", new_time_ordered_id()
+    )
+    fresh = Stalled(iso(time.time()), "fresh", new_time_ordered_id())
+
+    class Stores:
+        deletions = None
+
+        class erasures:  # noqa: N801
+            @staticmethod
+            def erasing(*, deadline: Deadline) -> list[Stalled]:
+                return [*noisy, quiet, fresh]
+
+    def requeue(workspace_id: str, deletion_id: str, **_: Any) -> int:
+        seen.append(workspace_id)
+        return 1
+
+    monkeypatch.setattr(deletion_worker, "requeue", requeue)
+    monkeypatch.setattr(deletion_worker, "setting", lambda _: "url")
+
+    deletion_worker._look_after_erasures(Stores(), Deadline(60))  # type: ignore[arg-type]
+
+    assert seen[:2] == ["noisy", "quiet"]
+    assert seen[2:] == ["noisy"] * (deletion_worker.STALLED_SWEEP - 2)
+
+
+@pytest.mark.emulator
+def test_a_deletion_that_is_handed_over_waits_in_its_workspaces_group(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[dict[str, Any]] = []
+
+    class Sqs:
+        def send_message(self, **parameters: Any) -> dict[str, Any]:
+            sent.append(parameters)
+            return {}
+
+    deletion = open_deletion(world, world.workspace_id, lapsed_for=-60)
+    requeue(deletion, stores=replace(world.stores, resume_queue=Queue(Sqs(), "resume")))
+    assert [each["MessageGroupId"] for each in sent] == [world.workspace_id]

@@ -1,0 +1,374 @@
+"""Every call of the engine fails once in every way: nothing is lost, nothing is done twice.
+
+The batches are made small, so that eighteen links take the same path as ten thousand: several
+chunks, several statements, several transactions.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from functions.api.app import RESERVED_SECONDS
+from functions.aws import client as aws
+from functions.domain.clock import Deadline
+from functions.domain.errors import Unavailable, UnlinkError
+from functions.domain.outcomes import Outcome
+from functions.handlers import deletions as deletions_function
+from functions.repositories import deletions as deletions_store
+from functions.repositories import links as links_store
+from functions.repositories.deletions import Deletion
+from functions.repositories.idempotency import IdempotencyKey
+from functions.services import deletion as engine
+from functions.services.deletion import (
+    erase_many,
+    erase_one,
+    resume,
+    soft_delete,
+)
+from tests.conftest import Tell, World, make_world
+from tests.support.events import api_event
+from tests.support.events import call as ask
+from tests.support.faults import (
+    RETRYABLE,
+    FaultyClient,
+    Killed,
+    drop_error_items,
+    faults_of_call,
+    kill_after_second,
+)
+from tests.support.shards import use_two_shards
+from tests.support.virtual_time import VirtualClock
+
+pytestmark = pytest.mark.emulator
+
+LINKS = 18
+BYSTANDERS = 3
+
+Run = Callable[[World, list[str]], Deletion]
+
+
+@pytest.fixture(autouse=True)
+def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_two_shards(monkeypatch)
+    monkeypatch.setattr(deletions_store, "INLINE_IDS", 4)
+    monkeypatch.setattr(deletions_store, "CHUNK_IDS", 10)
+    monkeypatch.setattr(links_store, "STATEMENT_BATCH", 5)
+    monkeypatch.setattr(links_store, "READ_BATCH", 10)
+    monkeypatch.setattr(engine, "TRANSACTION_ACTIONS", 13)
+    monkeypatch.setattr(engine, "SLICE", 10)
+    monkeypatch.setattr(aws, "BACKOFF_BASE", 0.001)
+
+
+def _soft(world: World, ids: list[str]) -> Deletion:
+    return soft_delete(
+        ids,
+        [],
+        deletion_request=world.deletion_request(key=IdempotencyKey("k", "h")),
+        stores=world.stores,
+        deadline=Deadline(20),
+    )
+
+
+def _erase(world: World, ids: list[str]) -> Deletion:
+    return erase_many(
+        ids,
+        deletion_request=world.deletion_request(key=IdempotencyKey("k", "h")),
+        stores=world.stores,
+        deadline=Deadline(20),
+    )
+
+
+def _erase_one(world: World, ids: list[str]) -> Deletion:
+    return erase_one(
+        ids[0],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(20),
+    )
+
+
+RUNS: dict[str, tuple[Run, int]] = {
+    "soft delete": (_soft, LINKS),
+    "erase": (_erase, LINKS),
+    "erase one": (_erase_one, 1),
+}
+
+
+#: Erasures send no batch statements: an item that is missing from a failed one is no matter there.
+WITH_AND_WITHOUT_ITEMS = [*((name, True) for name in RUNS), ("soft delete", False)]
+
+
+@pytest.mark.parametrize(("name", "items"), WITH_AND_WITHOUT_ITEMS)
+def test_each_call_fails_once_in_each_way(
+    deployed: dict[str, str],
+    name: str,
+    items: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    figure: Tell,
+) -> None:
+    if not items:
+        drop_error_items(aws.client("dynamodb"))
+    run, count = RUNS[name]
+    points = 0
+    for at in range(_calls_of(deployed, run, count)):
+        for kind, fault in faults_of_call(at).items():
+            world, faulty = _faulty_world(deployed)
+            ids, bystanders = world.create(count), world.create(BYSTANDERS)
+            faulty.calls.clear()
+            faulty.fault, faulty.at = fault, at
+            context = f"{name}: call {at} ({kind})"
+
+            answered = _attempt(lambda w=world, i=ids: run(w, i))  # type: ignore[misc]
+
+            faulty.at = -1
+            if kind in RETRYABLE:
+                assert answered is not None, context
+            _recover(world, monkeypatch, hours=1)
+            _check(world, name, ids, bystanders, answered, context)
+            points += 1
+    figure(f"{name}{'' if items else ' without Error.Item'}: {points} faults survived")
+
+
+@pytest.mark.parametrize(
+    ("name", "items"), [("soft delete", True), ("soft delete", False), ("erase", True)]
+)
+def test_each_call_of_the_resuming_worker_fails_once_in_each_way(
+    deployed: dict[str, str],
+    name: str,
+    items: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    figure: Tell,
+) -> None:
+    if not items:
+        drop_error_items(aws.client("dynamodb"))
+    run, count = RUNS[name]
+    points = at = 0
+    while True:
+        reached = False
+        for kind, fault in faults_of_call(at).items():
+            world, faulty = _faulty_world(deployed)
+            ids, bystanders = world.create(count), world.create(BYSTANDERS)
+            # The first worker dies in the middle of its work, after half of its writes.
+            faulty.calls.clear()
+            writes = {"soft delete": "batch_execute_statement", "erase": "transact_write_items"}
+            kill_after_second(faulty, writes[name])
+            assert _attempt(lambda w=world, i=ids: run(w, i)) is None  # type: ignore[misc]
+            faulty.fault, faulty.at, faulty.every = fault, at, False
+            faulty.calls.clear()
+            context = f"resume of {name}: call {at} ({kind})"
+
+            _recover(world, monkeypatch, hours=1)
+
+            reached = reached or len(faulty.calls) > at
+            faulty.at = -1
+            _recover(world, monkeypatch, hours=2)
+            _check(world, name, ids, bystanders, None, context, accepted=True)
+            points += 1
+        if not reached:
+            break
+        at += 1
+    without = "" if items else " without Error.Item"
+    figure(f"resume of {name}{without}: {points} faults survived")
+
+
+def test_a_call_that_hangs_just_before_the_deadline_leaves_time_to_answer(
+    deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In virtual time: the call that hangs takes all that the client's own timeouts allow."""
+    world, faulty = _faulty_world(deployed)
+    ids = world.create(LINKS)
+    clock, answered = VirtualClock(monkeypatch), threading.Event()
+    hanging: list[float] = []
+
+    def hang_once(name: str, call: Callable[[], Any], _parameters: dict[str, Any]) -> Any:
+        if name != "batch_execute_statement":
+            return call()
+        if not hanging:
+            hanging.append(aws.client("dynamodb").meta.config.read_timeout)
+            assert answered.wait(60)
+            clock.pass_by(hanging[0])
+            raise ReadTimeoutError(endpoint_url="http://engine")
+        answer = call()
+        answered.set()
+        return answer
+
+    faulty.fault, faulty.every = hang_once, True
+    monkeypatch.setattr(deletions_function, "_stores", lambda: world.stores)
+    timeout = RESERVED_SECONDS + 0.5
+
+    event = api_event("DELETE", "/api/links", workspace_id=world.workspace_id, body=ids)
+    status, body = ask(deletions_function.handler, event, seconds=timeout)
+
+    assert hanging[0] <= clock.passed < timeout
+    faulty.fault = None
+    assert status == 202
+    # Of the first slice's two batches one hung, and no other slice was begun.
+    assert len(body["deletedIds"]) == links_store.STATEMENT_BATCH
+    assert sorted(body["deletedIds"] + body["pendingIds"]) == sorted(ids)
+    assert len(world.queue.messages) == 1
+    _recover(world, monkeypatch, hours=1)
+    _check(world, "soft delete", ids, [], None, "a call that hangs", accepted=True)
+
+
+def test_a_record_that_cannot_be_closed_is_left_to_the_schedule(
+    deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, faulty = _faulty_world(deployed)
+    ids = world.create(LINKS)
+
+    throttle = faults_of_call(0)["throttled"]
+
+    def throttle_updates(name: str, call: Callable[[], Any], parameters: dict[str, Any]) -> Any:
+        return throttle(name, call, parameters) if name == "update_item" else call()
+
+    faulty.fault, faulty.every = throttle_updates, True
+
+    answered = _soft(world, ids)
+
+    assert answered.open
+    assert answered.ids_with(Outcome.DELETED) == ids
+    faulty.fault = None
+    _recover(world, monkeypatch, hours=1)
+    _check(world, "soft delete", ids, [], answered, "closing", accepted=True)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_deletion_that_was_accepted_unnoticed_is_named(
+    deployed: dict[str, str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, count = RUNS[name]
+    world, faulty = _faulty_world(deployed)
+    ids = world.create(count)
+    lose = faults_of_call(0)["applied, then timeout"]
+
+    def lose_the_answer(operation: str, call: Callable[[], Any], given: dict[str, Any]) -> Any:
+        return lose(operation, call, given) if operation == "transact_write_items" else call()
+
+    faulty.fault, faulty.every = lose_the_answer, True
+    monkeypatch.setattr(aws, "backoff", lambda *_: False)
+    with pytest.raises(Unavailable) as failed:
+        run(world, ids)
+
+    faulty.fault = None
+    [record], _ = world.stores.deletions.newest(
+        world.workspace_id, limit=2, before=None, deadline=Deadline(5)
+    )
+    assert failed.value.deletion_id == record.id
+
+
+def test_a_hand_over_that_fails_is_left_to_the_schedule(
+    deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, _ = _faulty_world(deployed)
+    ids = world.create(LINKS)
+    deadline = Deadline(20)
+
+    def mark_none(*_: Any, **more: Any) -> bytearray:
+        deadline.expire()
+        return bytearray(engine.SLICE)
+
+    def send(*_: Any, **__: Any) -> None:
+        raise Unavailable
+
+    with monkeypatch.context() as broken:
+        broken.setattr(world.stores.links, "mark_deleted", mark_none)
+        broken.setattr(world.queue, "send", send)
+        answered = soft_delete(
+            ids,
+            [],
+            deletion_request=world.deletion_request(),
+            stores=world.stores,
+            deadline=deadline,
+        )
+
+    assert answered.ids_with(Outcome.PENDING) == ids
+    _recover(world, monkeypatch, hours=1)
+    _check(world, "soft delete", ids, [], answered, "handing over", accepted=True)
+
+
+def _calls_of(deployed: dict[str, str], run: Run, count: int) -> int:
+    world, faulty = _faulty_world(deployed)
+    ids = world.create(count)
+    faulty.calls.clear()
+    run(world, ids)
+    return len(faulty.calls)
+
+
+def _faulty_world(deployed: dict[str, str]) -> tuple[World, FaultyClient]:
+    faulty = FaultyClient(aws.client("dynamodb"))
+    return make_world(deployed, faulty), faulty
+
+
+def _attempt(work: Callable[[], Any]) -> Any:
+    """What the worker answered; None when it died or gave up with an error."""
+    try:
+        return work()
+    except (Killed, UnlinkError):
+        return None
+
+
+def _recover(world: World, monkeypatch: pytest.MonkeyPatch, *, hours: int) -> None:
+    """What the schedule does once the lease has lapsed."""
+    with monkeypatch.context() as later:
+        now = time.time
+        later.setattr(time, "time", lambda: now() + 3600 * hours)
+        try:
+            expired_leases = world.stores.deletions.expired_leases(
+                limit=1000, deadline=Deadline(10)
+            )
+        except (Killed, UnlinkError):
+            return
+        for workspace_id, deletion_id in expired_leases:
+            if workspace_id == world.workspace_id:
+                _attempt(
+                    lambda i=deletion_id: resume(  # type: ignore[misc]
+                        world.workspace_id, i, stores=world.stores, deadline=Deadline(20)
+                    )
+                )
+
+
+def _check(
+    world: World,
+    name: str,
+    ids: list[str],
+    bystanders: list[str],
+    answered: Deletion | None,
+    context: str,
+    *,
+    accepted: bool | None = None,
+) -> None:
+    records, _ = world.stores.deletions.newest(
+        world.workspace_id, limit=10, before=None, deadline=Deadline(10)
+    )
+    assert len(records) <= 1, context
+    if accepted is not None:
+        assert bool(records) is accepted, context
+    states = world.stores.links.states(
+        world.workspace_id, [*bystanders, *ids], deadline=Deadline(10)
+    )
+    live = {link_id for link_id, state in states.items() if state.live}
+    assert live >= set(bystanders), context
+    if not records:
+        # Not accepted: nothing happened.
+        assert answered is None, context
+        assert live >= set(ids), context
+        return
+    record = world.stores.deletions.load(world.workspace_id, records[0].id, deadline=Deadline(10))
+    assert record is not None
+    assert record.link_ids == ids, context
+    outcome = Outcome.DELETED if name == "soft delete" else Outcome.ERASED
+    assert set(record.outcomes) == {outcome}, (context, list(record.outcomes))
+    assert record.state == ("complete" if name == "soft delete" else "erasing"), context
+    assert not live & set(ids), context
+    if name == "soft delete":
+        assert set(states) >= set(ids), context
+    else:
+        assert not set(states) & set(ids), context
+    if answered is not None and not answered.open:
+        assert answered.ids_with(outcome) == ids, context

@@ -1,0 +1,329 @@
+"""What the filters of one workspace may read: per request, per minute, and waiting at a time."""
+
+from __future__ import annotations
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+
+from functions.api import app
+from functions.domain.clock import Deadline
+from functions.domain.errors import LimitReached
+from functions.domain.plans import MAX_IDS, Plan, plans
+from functions.handlers import deletions
+from functions.repositories.deletions import FilterRequest
+from functions.repositories.filter_slots import SLOT_SECONDS
+from functions.repositories.idempotency import IdempotencyKey
+from functions.services import deletion as engine
+from functions.services import resolve_filter
+from functions.services.read_budget import OPENING_READS, PacedBudget, RequestBudget
+from functions.services.resolve_filter import AT_ONCE
+from tests.conftest import World
+from tests.support.events import Context, api_event
+
+
+def plan_of(monkeypatch: pytest.MonkeyPatch, **limits: int) -> None:
+    plan = plans()["enterprise"]
+    plan = Plan(**(asdict(plan) | limits))
+    monkeypatch.setattr(app, "plans", lambda: {"enterprise": plan})
+
+
+def ask(world: World, body: Any, **event: Any) -> tuple[int, dict[str, Any], dict[str, str]]:
+    answer = deletions.handler(
+        api_event("POST", "/api/deletions", workspace_id=world.workspace_id, body=body, **event),
+        Context(),
+    )
+    headers = {name: values[-1] for name, values in answer["multiValueHeaders"].items()}
+    return answer["statusCode"], json.loads(answer["body"]), headers
+
+
+@pytest.fixture
+def reads(world: World, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many links each batch of strong reads asked for; batches are of ten."""
+    asked: list[int] = []
+    real = type(world.stores.links).get_many
+
+    def get_many(self: Any, workspace_id: str, link_ids: Any, **more: Any) -> Any:
+        asked.append(len(link_ids))
+        return real(self, workspace_id, link_ids, **more)
+
+    monkeypatch.setattr(type(world.stores.links), "get_many", get_many)
+    monkeypatch.setattr(resolve_filter, "AT_ONCE", 10)
+    return asked
+
+
+PACE = "functions.services.read_budget"
+
+NOTHING_MATCHES = {"title": "no link has this"}
+
+
+# -- per request ------------------------------------------------------------------------------
+
+
+@pytest.mark.emulator
+def test_a_dry_run_reads_no_more_than_a_request_may_and_names_the_limit(
+    world: World, monkeypatch: pytest.MonkeyPatch, reads: list[int]
+) -> None:
+    world.create(35)
+    plan_of(monkeypatch, filter_reads_per_request=20)
+
+    status, body, _ = ask(world, {"filter": NOTHING_MATCHES, "dryRun": True})
+
+    assert status == 400
+    assert body["limit"] == 20
+    [detail] = body["details"]
+    assert detail == (
+        "The filter would have to read more than 20 links; narrow it by createdBefore and "
+        "createdAfter"
+    )
+    assert sum(reads) == 20
+
+
+@pytest.mark.emulator
+def test_a_request_may_read_exactly_its_limit(
+    world: World, monkeypatch: pytest.MonkeyPatch, reads: list[int]
+) -> None:
+    world.create(20)
+    plan_of(monkeypatch, filter_reads_per_request=20)
+    status, body, _ = ask(world, {"filter": {"maxClicks": 0}, "dryRun": True})
+    assert (status, body["counts"]["deletable"]) == (200, 20)
+    assert sum(reads) == 20
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("mode", ["soft", "erase"])
+def test_what_a_request_may_not_read_is_read_in_the_background(
+    world: World, monkeypatch: pytest.MonkeyPatch, reads: list[int], mode: str
+) -> None:
+    ids = world.create(35)
+    plan_of(monkeypatch, filter_reads_per_request=20)
+    monkeypatch.setattr(deletions, "_stores", lambda: world.stores)
+
+    status, body, headers = ask(world, {"filter": {"maxClicks": 0}, "mode": mode})
+
+    assert (status, body["state"]) == (202, "accepted")
+    assert sum(reads) == 20
+    assert all(world.live(link_id) for link_id in ids)
+    [message] = world.queue.messages
+    assert message["deletionId"] == headers["X-Deletion-Id"]
+    done = engine.resume(**_ids(message), stores=world.stores, deadline=Deadline(60))
+    assert done is not None
+    assert done.state == ("complete" if mode == "soft" else "erasing")
+    assert not any(world.live(link_id) for link_id in ids)
+    # Its slot is free again.
+    assert world.stores.slots.free(world.workspace_id, 1, deadline=Deadline(5)) == [0]
+
+
+def _ids(message: dict[str, Any]) -> dict[str, str]:
+    return {"workspace_id": message["workspaceId"], "deletion_id": message["deletionId"]}
+
+
+# -- per minute -------------------------------------------------------------------------------
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_the_filters_of_a_workspace_share_a_minute(
+    world: World, monkeypatch: pytest.MonkeyPatch, reads: list[int], dry_run: bool
+) -> None:
+    monkeypatch.setattr("functions.repositories.access.time.time", lambda: 1_900_000_033.5)
+    ids = world.create(15)
+    plan_of(monkeypatch, filter_reads_per_minute=2 * OPENING_READS + 25)
+    body = {"filter": NOTHING_MATCHES, "dryRun": dry_run}
+    assert ask(world, body)[0] == 200
+
+    status, figure, headers = ask(world, {"filter": {"maxClicks": 0}, "dryRun": dry_run})
+
+    assert status == 429
+    assert figure["error"]["en"] == "Limit reached"
+    assert figure["limit"] == 2 * OPENING_READS + 25
+    assert figure["retryAfter"] == 47
+    assert headers["Retry-After"] == "47"
+    # The window of requests is another one.
+    assert headers["X-RateLimit-Remaining"] == "9998"
+    assert sum(reads) == 25
+    # Refused before the index is read.
+    before = list(reads)
+    assert ask(world, body)[0] == 429
+    assert reads == before
+    assert all(world.live(link_id) for link_id in ids)
+    # Another workspace is not affected.
+    event = api_event("POST", "/api/deletions", workspace_id="another", body=body)
+    assert deletions.handler(event, Context())["statusCode"] == 200
+    monkeypatch.setattr("functions.repositories.access.time.time", lambda: 1_900_000_080.0)
+    assert ask(world, body)[0] == 200
+
+
+@pytest.mark.emulator
+def test_parallel_requests_never_read_more_than_the_minute_has(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("functions.repositories.access.time.time", lambda: 1_900_000_033.5)
+    plan = replace(plans()["free"], filter_reads_per_minute=OPENING_READS + 995)
+    start = threading.Barrier(8)
+
+    def caller(_: int) -> int:
+        budget = RequestBudget(world.workspace_id, plan, access=world.access, deadline=Deadline(20))
+        start.wait()
+        taken = 0
+        try:
+            while budget.take(100):
+                taken += 100
+        except LimitReached:
+            return taken
+        return taken
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(caller, range(8))) == 1_000
+
+
+# -- waiting at a time ------------------------------------------------------------------------
+
+
+def in_background(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, open_filters: int, key: str | None = None
+) -> Any:
+    return engine.delete_by_filter(
+        FilterRequest({"maxClicks": 0}, 100, None, 6_000),
+        "soft",
+        deletion_request=world.deletion_request(key=IdempotencyKey(key, "hash") if key else None),
+        stores=world.stores,
+        deadline=Deadline(20),
+        budget=_Nothing(),
+        open_filters=open_filters,
+    )
+
+
+class _Nothing:
+    def open(self) -> None:
+        pass
+
+    def take(self, links: int) -> bool:
+        return False
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("key", [None, "k"])
+def test_no_more_deletions_wait_for_their_links_than_the_plan_says(
+    world: World, monkeypatch: pytest.MonkeyPatch, key: str | None
+) -> None:
+    world.create(1)
+    keys = [f"{key}-{n}" if key else None for n in range(3)]
+    first = in_background(world, monkeypatch, open_filters=2, key=keys[0])
+    in_background(world, monkeypatch, open_filters=2, key=keys[1])
+    with pytest.raises(LimitReached) as refused:
+        in_background(world, monkeypatch, open_filters=2, key=keys[2])
+    assert refused.value.members == {"limit": 2, "retryAfter": 60}
+    assert len(world.queue.messages) == 2
+
+    engine.resume(world.workspace_id, first.id, stores=world.stores, deadline=Deadline(60))
+    in_background(world, monkeypatch, open_filters=2, key=keys[2])
+
+
+@pytest.mark.emulator
+def test_parallel_requests_never_claim_more_slots_than_there_are(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.create(1)
+    start = threading.Barrier(6)
+
+    def caller(_: int) -> bool:
+        start.wait()
+        try:
+            in_background(world, monkeypatch, open_filters=2)
+        except LimitReached:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(caller, range(6))) == 2
+    assert len(world.queue.messages) == 2
+
+
+@pytest.mark.emulator
+def test_a_failed_resolution_frees_its_slot(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.create(101)
+    waiting = in_background(world, monkeypatch, open_filters=1)
+    done = engine.resume(world.workspace_id, waiting.id, stores=world.stores, deadline=Deadline(60))
+    assert done is not None
+    assert (done.state, done.failure) == (
+        "failed",
+        "More than 100 links match; narrow the filter",
+    )
+    assert world.stores.slots.free(world.workspace_id, 1, deadline=Deadline(5)) == [0]
+
+
+@pytest.mark.emulator
+def test_a_slot_whose_deletion_is_never_resolved_ends_by_its_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.create(1)
+    now = [1_900_000_000.0]
+    monkeypatch.setattr("functions.repositories.filter_slots.time.time", lambda: now[0])
+    in_background(world, monkeypatch, open_filters=1)
+    now[0] += SLOT_SECONDS - 1
+    assert world.stores.slots.free(world.workspace_id, 1, deadline=Deadline(5)) == []
+    now[0] += 1
+    assert world.stores.slots.free(world.workspace_id, 1, deadline=Deadline(5)) == [0]
+    in_background(world, monkeypatch, open_filters=1)
+
+
+# -- the background's pace --------------------------------------------------------------------
+
+
+def test_the_background_reads_at_the_plans_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, slept = [100.0], [0.0]
+
+    def sleep(seconds: float) -> None:
+        slept[0] += seconds
+        now[0] += seconds
+
+    class Far:
+        def remaining(self) -> float:
+            return 240 - (now[0] - 100.0)
+
+    monkeypatch.setattr(f"{PACE}.time.monotonic", lambda: now[0])
+    monkeypatch.setattr(f"{PACE}.time.sleep", sleep)
+    budget = PacedBudget(60_000, deadline=Far())  # type: ignore[arg-type]
+
+    read = 0
+    while budget.take(1_600):
+        read += 1_600
+    # A thousand a second, and the first read at once: 151 reads in 240 seconds.
+    assert read == 151 * 1_600
+    assert slept[0] == pytest.approx(240.0)
+
+
+def test_a_pace_that_reads_take_themselves_costs_no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(f"{PACE}.time.monotonic", lambda: now[0])
+    monkeypatch.setattr(f"{PACE}.time.sleep", lambda _: pytest.fail("paused"))
+    budget = PacedBudget(60_000, deadline=Deadline(10_000))
+    for _ in range(10):
+        assert budget.take(1_600)
+        now[0] += 2
+
+
+# -- the table --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", list(plans()))
+def test_the_numbers_of_a_plan_fit_each_other(name: str) -> None:
+    plan = plans()[name]
+    assert plan.links_per_create <= plan.links_per_workspace
+    # One read fits a minute, and what a request may read fits one too.
+    assert plan.filter_reads_per_minute >= AT_ONCE + OPENING_READS
+    assert plan.filter_reads_per_request + OPENING_READS <= plan.filter_reads_per_minute
+    assert plan.max_ids <= MAX_IDS
+    assert plan.open_filters >= 1
+
+
+def test_the_free_plan_can_read_its_whole_workspace_in_one_request() -> None:
+    plan = plans()["free"]
+    assert plan.filter_reads_per_request >= plan.links_per_workspace
+    # The attack of the issue was 41,000 strong reads a second.
+    assert plan.filter_reads_per_minute / 60 <= 250

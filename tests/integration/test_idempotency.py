@@ -1,0 +1,181 @@
+"""An ``Idempotency-Key`` on creates, which have no record, and on deletes by code: once."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from functions.domain.clock import Deadline
+from functions.domain.errors import StillRunning
+from functions.handlers import deletions, links
+from functions.repositories import create_runs as store
+from functions.repositories.create_runs import CreateRuns
+from functions.repositories.idempotency import IdempotencyKey
+from functions.services.deletion import erase_one, soft_delete
+from tests.conftest import World
+from tests.support.events import api_event, call
+
+pytestmark = pytest.mark.emulator
+
+NEW = {"originalUrl": "https://example.com/page", "title": "Spring"}
+
+
+def create(world: World, body: Any, key: str = "k", **event: Any) -> tuple[int, Any]:
+    workspace_id = event.pop("workspace_id", world.workspace_id)
+    return call(
+        links.handler,
+        api_event(
+            "POST",
+            "/api/links",
+            workspace_id=workspace_id,
+            body=body,
+            headers={"idempotency-key": key},
+            **event,
+        ),
+    )
+
+
+def test_a_repeated_create_answers_the_same_link(world: World) -> None:
+    first = create(world, NEW)
+    again = create(world, NEW)
+
+    assert first[0] == 201
+    assert again == first
+    assert world.live_ids() == [first[1]["id"]]
+
+
+def test_a_thousand_created_links_are_answered_again(world: World) -> None:
+    first = create(world, [NEW] * 1000)
+
+    assert create(world, [NEW] * 1000) == first
+    assert len(world.live_ids()) == 1000
+
+
+def test_the_key_belongs_to_one_request_and_one_workspace(world: World) -> None:
+    create(world, NEW)
+
+    status, refused = create(world, NEW | {"title": "Summer"})
+    assert status == 422
+    assert refused["error"] == "Unprocessable Content"
+    assert create(world, NEW, workspace_id=f"{world.workspace_id}-b")[0] == 201
+
+
+def test_a_refused_request_may_be_repeated(world: World) -> None:
+    code = world.create_items()[0]["shortCode"]
+    status, _ = create(world, NEW | {"shortCode": code})
+    assert status == 409
+    world.stores.links.erase(
+        world.stores.links.erase_actions(
+            world.workspace_id,
+            next(
+                iter(
+                    world.stores.links.states(
+                        world.workspace_id, world.live_ids(), deadline=Deadline(10)
+                    ).values()
+                )
+            ),
+        ),
+        deadline=Deadline(10),
+    )
+
+    assert create(world, NEW | {"shortCode": code})[0] == 201
+
+
+def test_a_request_that_runs_is_a_conflict_until_its_lease_lapses(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = CreateRuns(world.dynamodb, world.stores.deletions.name)
+    key = IdempotencyKey("k", "hash")
+    about = (world.workspace_id, key)
+    run = table.begin(*about, "tester", deadline=Deadline(10))
+    assert not run.answered
+
+    with pytest.raises(StillRunning):
+        table.begin(*about, "tester", deadline=Deadline(10))
+
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + store.LEASE_SECONDS + 1)
+    second = table.begin(*about, "tester", deadline=Deadline(10))
+    assert (second.answered, second.earlier) == (False, (run,))
+    # The first, should it still be alive, no longer answers for the key.
+    table.end(*about, run, made_by=run, deadline=Deadline(10))
+    with pytest.raises(StillRunning):
+        table.begin(*about, "tester", deadline=Deadline(10))
+
+
+def test_a_refused_request_leaves_its_key_to_any_other(world: World) -> None:
+    code = world.create_items(1, "ws-somebody-else")[0]["shortCode"]
+    assert create(world, NEW | {"shortCode": code})[0] == 409
+
+    assert create(world, NEW)[0] == 201
+
+
+@pytest.mark.parametrize("mode", ["soft", "erase"])
+def test_nothing_of_a_deleted_link_is_kept_to_answer_with(world: World, mode: str) -> None:
+    _, made = create(world, NEW)
+    delete = soft_delete_one if mode == "soft" else erase_one_link
+    delete(world, made["id"])
+
+    assert create(world, NEW) == (201, made)
+
+    assert world.live_ids() == []
+    tables = (world.stores.links.name, world.stores.deletions.name)
+    mine = [
+        item
+        for table in tables
+        for item in world.stored(table)
+        if world.workspace_id in item["pk"]["S"]
+    ]
+    keys = [str(item) for item in mine if item["pk"]["S"].startswith("IDEM#")]
+    assert len(keys) == 2
+    texts = (
+        keys
+        if mode == "soft"
+        else [str(item) for item in mine if item["pk"]["S"].split("#")[0] not in ("LINK", "CODE")]
+    )
+    assert not any(made["id"] in text or made["shortCode"] in text for text in texts)
+
+
+def test_a_repeated_delete_by_code_answers_the_same_although_its_code_is_gone(
+    world: World,
+) -> None:
+    code = world.create_items()[0]["shortCode"]
+
+    def delete(key: str) -> tuple[int, Any]:
+        event = api_event(
+            "DELETE",
+            "/api/links/{id}",
+            workspace_id=world.workspace_id,
+            path={"id": code},
+            headers={"idempotency-key": key},
+        )
+        return call(deletions.handler, event)
+
+    assert delete("k") == (200, {"success": True})
+    assert delete("k") == (200, {"success": True})
+    assert delete("another")[0] == 404
+    # The code may be somebody's again: the repetition still is the delete of then.
+    [later] = world.create_items(shortCode=code)
+    assert delete("k") == (200, {"success": True})
+    assert world.live_ids() == [later["id"]]
+
+
+def soft_delete_one(world: World, link_id: str) -> None:
+    soft_delete(
+        [link_id],
+        [],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(10),
+    )
+
+
+def erase_one_link(world: World, link_id: str) -> None:
+    erase_one(
+        link_id,
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(10),
+    )

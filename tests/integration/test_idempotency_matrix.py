@@ -1,0 +1,906 @@
+"""One table: every POST and DELETE route against everything that may happen to its Idempotency-Key.
+
+The rule: the same workspace, key, method, path and body get the same answer for 24 hours, whatever
+became of the links, the confirmation token or the plan since; anything else under that key is 422;
+a request that still runs is 409, with its ``X-Deletion-Id`` where there is one.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import pytest
+
+from functions.api import app
+from functions.aws import client as aws
+from functions.aws.sqs import Queue
+from functions.config import setting
+from functions.domain.clock import Deadline, iso
+from functions.domain.errors import UnlinkError
+from functions.domain.plans import plans
+from functions.domain.policies import Policies
+from functions.handlers import analytics, deletions, links
+from functions.repositories.exports import ExportRecords, ExportsBucket
+from functions.repositories.idempotency import IDEMPOTENCY_SECONDS, IdempotencyTable
+from functions.repositories.installs import InstallsTable
+from functions.repositories.links import LinksTable
+from functions.repositories.restores import RestoresTable
+from functions.services import deletion as engine
+from functions.services import restore as restore_service
+from functions.services.export_lines import ExportStores
+from functions.services.link_runs import LINKS_A_TRANSACTION
+from tests.conftest import World, make_world
+from tests.integration.test_click_aggregation import click
+from tests.support.api_gateway import send
+from tests.support.erasure import Erasing, FakeS3
+from tests.support.faults import FaultyClient, Killed
+
+pytestmark = pytest.mark.emulator
+
+BASE = "http://short.test"
+UNKNOWN = "11111111-1111-4111-8111-111111111111"
+ERRORS = {
+    422: ("Idempotency-Key was used with a different request", "استُخدم المفتاح مع طلب مختلف"),
+    409: (
+        "A request with this Idempotency-Key is still running",
+        "لا يزال طلب بهذا المفتاح قيد التنفيذ",
+    ),
+}
+PHRASES = {409: "Conflict", 422: "Unprocessable Content"}
+
+Response = tuple[int, Any, dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One request, what it answers, and where another may come in between."""
+
+    module: Any
+    method: str
+    resource: str
+    #: The exact body, with what the first answer has drawn: ids, codes, times.
+    expected: Callable[[Any], Any]
+    #: Where it commits; the same request is sent from in there.
+    commits: tuple[Any, str]
+    body: Any = None
+    other: Any = None
+    path: dict[str, str] = field(default_factory=dict)
+    status: int = 200
+    to_hoko: bool = False
+    #: The links that it is about, beside those that it makes.
+    ids: tuple[str, ...] = ()
+    #: Whether the request is seen running (several writes) or is one write.
+    seen_running: bool = True
+    has_deletion: bool = True
+
+
+@dataclass
+class Scene:
+    """A workspace of its own, its requests, and all that goes on behind them."""
+
+    environment: dict[str, str]
+    patch: pytest.MonkeyPatch
+    world: World
+    sent: list[dict[str, Any]] = field(default_factory=list)
+    s3: FakeS3 = field(default_factory=FakeS3)
+
+    def ask(self, case: Case, key: str | None = "k", **changed: Any) -> Response:
+        given: dict[str, Any] = {
+            "path": case.path or None,
+            "body": case.body,
+            "workspace_id": self.world.workspace_id,
+            "headers": {"Idempotency-Key": key} if key else {},
+        }
+        reply = send(case.module.handler, case.method, case.resource, **given | changed)
+        names = ("X-Deletion-Id", "Location")
+        headers = {name: reply.headers[name] for name in names if name in reply.headers}
+        return reply.status, reply.json(), headers
+
+    def counts(self) -> dict[str, int]:
+        """How much of each kind the workspace has: what a repetition must not add to."""
+        world, workspace_id = self.world, self.world.workspace_id
+        records, _ = world.stores.deletions.newest(
+            workspace_id, limit=100, before=None, deadline=Deadline(10)
+        )
+        restores = [
+            each
+            for record in records
+            for each in self.restore_stores().restores.of_deletion(
+                workspace_id, record.id, limit=100, deadline=Deadline(10)
+            )
+        ]
+        kinds = [
+            item["sk"]["S"].partition("#")[0]
+            for item in world.stored(world.clicks.name)
+            if item.get("workspaceId", {}).get("S") == workspace_id
+        ]
+        return {
+            "live": len(world.live_ids()),
+            "deletions": len(records),
+            "restores": len(restores),
+            "installs": kinds.count("INSTALL"),
+            "exports": kinds.count("EXPORT"),
+        }
+
+    def restore_stores(self) -> restore_service.RestoreStores:
+        stores = self.world.stores
+        return restore_service.RestoreStores(
+            links=stores.links,
+            deletions=stores.deletions,
+            restores=RestoresTable(self.world.dynamodb, stores.deletions.name),
+        )
+
+    def later(self, seconds: float) -> None:
+        now = time.time
+        self.patch.setattr(time, "time", lambda: now() + seconds)
+
+    def recover(self) -> None:
+        """What the schedule does when leases have lapsed."""
+        world = self.world
+        bucket = ExportsBucket(self.s3, "exports")
+        exports = ExportStores(links=world.stores.links, clicks=world.clicks, bucket=bucket)
+        stores = replace(world.stores, exports=exports)
+        with suppress(UnlinkError):
+            for key in world.stores.deletions.expired_leases(limit=1000, deadline=Deadline(10)):
+                if key[0] == world.workspace_id:
+                    engine.resume(*key, stores=stores, deadline=Deadline(25))
+        restores = self.restore_stores()
+        for each in restores.restores.expired_leases(limit=1000, deadline=Deadline(10)):
+            if each[0] == world.workspace_id:
+                restore_service.resume_restore(*each, stores=restores, deadline=Deadline(20))
+
+    def soft_delete(self, ids: list[str]) -> None:
+        live = [link_id for link_id in ids if self.world.live(link_id)]
+        if live:
+            engine.soft_delete(
+                live,
+                [],
+                deletion_request=self.world.deletion_request(),
+                stores=self.world.stores,
+                deadline=Deadline(20),
+            )
+
+    def erase(self, ids: list[str], images: dict[str, Any]) -> None:
+        """Erase what is left of these links, with everything that follows an erasure."""
+        erasing = Erasing(self.world, self.environment, s3=self.s3)
+        records = [
+            erasing.record("REMOVE", link_id, image)
+            for link_id, image in images.items()
+            if image is not None and not self.world.exists(link_id)
+        ]
+        if left := [link_id for link_id in ids if self.world.exists(link_id)]:
+            records += erasing.erase(left)[1]
+        self.sent.clear()
+        erasing.cleanup(records)
+        assert sum(len(message["links"]) for message in self.sent) == len(ids)
+        while self.sent:
+            assert erasing.work(self.sent.pop(0))
+        assert not any(self.world.exists(link_id) for link_id in ids)
+        assert not any(erasing.left_of(link_id) for link_id in ids)
+
+    def images(self, ids: list[str]) -> dict[str, Any]:
+        erasing = Erasing(self.world, self.environment)
+        return {link_id: erasing.image_of(link_id) for link_id in ids}
+
+
+@pytest.fixture
+def scene(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Scene:
+    monkeypatch.setenv("EXPORTS_BUCKET", "exports")
+    monkeypatch.setenv("EXPORT_QUEUE_URL", "list")
+    setting.cache_clear()
+    made = Scene(deployed, monkeypatch, make_world(deployed))
+
+    def sent(_: Queue, message: dict[str, Any], **__: Any) -> None:
+        made.sent.append(message)
+
+    monkeypatch.setattr(Queue, "send", sent)
+    return made
+
+
+# -- the routes ------------------------------------------------------------------------------
+
+
+def _link(scene: Scene, made: Any, place: int = 0) -> dict[str, Any]:
+    """The link as it was created, with what the first answer has drawn."""
+    return {
+        "id": made["id"],
+        "workspaceId": scene.world.workspace_id,
+        "userId": "user-test",
+        "shortCode": made["shortCode"],
+        "shortUrl": f"{BASE}/{made['shortCode']}",
+        "originalUrl": f"https://example.com/{place}",
+        "title": "Spring",
+        "description": None,
+        "tags": ["a"],
+        "iosUrl": None,
+        "androidUrl": None,
+        "webFallbackUrl": None,
+        "utmParameters": {"source": "mail"},
+        "forwardQuery": True,
+        "externalId": f"crm-{place}",
+        "expiresAt": None,
+        "isActive": True,
+        "clickCount": 0,
+        "createdAt": made["createdAt"],
+        "updatedAt": made["createdAt"],
+    }
+
+
+def _new_link(place: int = 0) -> dict[str, Any]:
+    return {
+        "originalUrl": f"https://example.com/{place}",
+        "title": "Spring",
+        "tags": ["a"],
+        "utmParameters": {"source": "mail"},
+        "externalId": f"crm-{place}",
+    }
+
+
+def create_link(scene: Scene) -> Case:
+    return Case(
+        links,
+        "POST",
+        "/api/links",
+        lambda made: _link(scene, made),
+        (LinksTable, "create"),
+        body=_new_link(),
+        other=_new_link() | {"title": "Summer"},
+        status=201,
+        has_deletion=False,
+    )
+
+
+def create_links(scene: Scene) -> Case:
+    """Of three transactions."""
+    many = [_new_link(place) for place in range(2 * LINKS_A_TRANSACTION + 1)]
+    return Case(
+        links,
+        "POST",
+        "/api/links",
+        lambda made: [_link(scene, each, place) for place, each in enumerate(made)],
+        (LinksTable, "create"),
+        body=many,
+        other=many[1:],
+        status=201,
+        has_deletion=False,
+    )
+
+
+def delete_links(scene: Scene) -> Case:
+    ids = scene.world.create(3)
+    return Case(
+        deletions,
+        "DELETE",
+        "/api/links",
+        lambda _: {"deletedIds": ids},
+        (engine, "run"),
+        body=ids,
+        other=ids[:2],
+        to_hoko=True,
+        ids=tuple(ids),
+    )
+
+
+def delete_link(scene: Scene) -> Case:
+    [link] = scene.world.create_items()
+    return Case(
+        deletions,
+        "DELETE",
+        "/api/links/{id}",
+        lambda _: {"success": True},
+        (LinksTable, "erase"),
+        path={"id": link["shortCode"]},
+        other={"surprise": True},
+        ids=(link["id"],),
+        seen_running=False,
+    )
+
+
+def bulk_delete(scene: Scene) -> Case:
+    ids = scene.world.create(2)
+    return Case(
+        deletions,
+        "POST",
+        "/api/links/bulk-delete",
+        lambda _: {"success": True, "deletedIds": ids, "notFoundIds": [UNKNOWN, "nonsense"]},
+        (engine, "run"),
+        body={"ids": [*ids, UNKNOWN, "nonsense"]},
+        other={"ids": ids},
+        ids=tuple(ids),
+    )
+
+
+def _deletion(first: Any, ids: list[str], outcome: str, **more: Any) -> dict[str, Any]:
+    counts = {"requested": 0, "deleted": 0, "notFound": 0, "pending": 0, "restored": 0, "failed": 0}
+    return {
+        "id": first["id"],
+        "mode": "soft",
+        "state": "complete",
+        "reason": None,
+        "actor": {"keyId": first["actor"]["keyId"], "userId": first["actor"]["userId"]},
+        "sourceIp": first["sourceIp"],
+        "createdAt": first["createdAt"],
+        "completedAt": first["completedAt"],
+        "counts": counts | {"requested": len(ids), "deleted": len(ids)},
+        "filter": None,
+        "failure": None,
+        "receipt": None,
+        "export": None,
+        "results": [{"id": each, "outcome": outcome} for each in ids],
+        "nextCursor": None,
+    } | more
+
+
+def deletion_by_ids(scene: Scene) -> Case:
+    ids = scene.world.create(2)
+    return Case(
+        deletions,
+        "POST",
+        "/api/deletions",
+        lambda first: _deletion(first, ids, "deleted"),
+        (engine, "run"),
+        body={"ids": ids},
+        other={"ids": ids, "mode": "erase"},
+        to_hoko=True,
+        ids=tuple(ids),
+    )
+
+
+def erasure_by_ids(scene: Scene) -> Case:
+    ids = scene.world.create(2)
+    more = {
+        "mode": "erase",
+        "state": "erasing",
+        "completedAt": None,
+        "notFoundIds": ["nonsense"],
+    }
+    return Case(
+        deletions,
+        "POST",
+        "/api/deletions",
+        lambda first: _deletion(first, ids, "erased", **more),
+        (engine, "run"),
+        body={"ids": [*ids, "nonsense"], "mode": "erase"},
+        other={"ids": ids, "mode": "erase"},
+        to_hoko=True,
+        ids=tuple(ids),
+    )
+
+
+def deletion_by_filter(scene: Scene) -> Case:
+    ids = scene.world.create(2, tags=["spring"])[::-1]
+    asked = {"filter": {"tag": "spring"}}
+    dry_run = send(
+        deletions.handler,
+        "POST",
+        "/api/deletions",
+        body=asked | {"dryRun": True},
+        workspace_id=scene.world.workspace_id,
+    )
+    return Case(
+        deletions,
+        "POST",
+        "/api/deletions",
+        lambda first: _deletion(first, ids, "deleted", **asked),
+        (engine, "run"),
+        body=asked | {"confirmationToken": dry_run.json()["confirmationToken"]},
+        other=asked,
+        to_hoko=True,
+        ids=tuple(ids),
+    )
+
+
+def restore(scene: Scene) -> Case:
+    ids = scene.world.create(2)
+    deleted = engine.soft_delete(
+        ids,
+        [],
+        deletion_request=scene.world.deletion_request(),
+        stores=scene.world.stores,
+        deadline=Deadline(20),
+    )
+    return Case(
+        deletions,
+        "POST",
+        "/api/deletions/{id}/restore",
+        lambda _: {
+            "restoredIds": ids,
+            "refused": [
+                {"id": UNKNOWN, "reason": "notInDeletion"},
+                {"id": "nonsense", "reason": "notInDeletion"},
+            ],
+        },
+        (restore_service, "_run"),
+        path={"id": deleted.id},
+        body={"ids": [*ids, UNKNOWN, "nonsense"]},
+        other={"ids": ids},
+        to_hoko=True,
+        ids=tuple(ids),
+    )
+
+
+def _dry_run_by_ids(scene: Scene, mode: str) -> Case:
+    first, second = scene.world.create(2)
+    scene.soft_delete([second])
+    unknown = [UNKNOWN] if mode == "erase" else [second, UNKNOWN]
+    body = {"ids": [first, second, UNKNOWN, "nonsense"], "mode": mode, "dryRun": True}
+    return Case(
+        deletions,
+        "POST",
+        "/api/deletions",
+        lambda _: {
+            "dryRun": True,
+            "mode": mode,
+            "counts": {
+                "requested": 4,
+                "deletable": 3 - len(unknown),
+                "unknown": len(unknown),
+                "invalid": 1,
+            },
+            "clicks": 0,
+            "lastClickAt": None,
+            "unknownIds": unknown,
+            "invalidIds": ["nonsense"],
+        },
+        (IdempotencyTable, "claim"),
+        body=body,
+        other=body | {"dryRun": False},
+        to_hoko=True,
+        ids=(first, second),
+        seen_running=False,
+        has_deletion=False,
+    )
+
+
+def dry_run_by_filter(scene: Scene) -> Case:
+    world = scene.world
+    [clicked, other] = world.create(2, tags=["spring"])
+    clicked_at = "2026-01-01T00:00:00.000Z"
+    world.dynamodb.update_item(
+        TableName=world.stores.links.name,
+        Key={"pk": {"S": f"{world.workspace_id}#{clicked}"}, "sk": {"S": "LINK"}},
+        UpdateExpression="SET clickCount=:three, lastClickAt=:at",
+        ExpressionAttributeValues={":three": {"N": "3"}, ":at": {"S": clicked_at}},
+    )
+    body = {"filter": {"tag": "spring"}, "dryRun": True}
+    return Case(
+        deletions,
+        "POST",
+        "/api/deletions",
+        lambda first: {
+            "dryRun": True,
+            "mode": "soft",
+            "counts": {"requested": 2, "deletable": 2, "unknown": 0, "invalid": 0},
+            "clicks": 3,
+            "lastClickAt": clicked_at,
+            "unknownIds": [],
+            "invalidIds": [],
+            "confirmationToken": first["confirmationToken"],
+        },
+        (IdempotencyTable, "claim"),
+        body=body,
+        other={"filter": {"tag": "summer"}, "dryRun": True},
+        to_hoko=True,
+        ids=(clicked, other),
+        seen_running=False,
+        has_deletion=False,
+    )
+
+
+def install(scene: Scene) -> Case:
+    [link] = scene.world.create_items()
+    visit = click(scene.world, link["id"], at=time.time() - 60)
+    body = {"linkId": link["shortCode"], "platform": "iOS", "deviceId": "device-1"}
+    return Case(
+        analytics,
+        "POST",
+        "/api/installs",
+        lambda first: {
+            "id": first["id"],
+            "linkId": link["id"],
+            "clickId": visit["id"],
+            "platform": "iOS",
+            "deviceId": "device-1",
+            "appVersion": None,
+            "installedAt": first["createdAt"],
+            "createdAt": first["createdAt"],
+        },
+        (InstallsTable, "record"),
+        body=body,
+        other=body | {"platform": "Android"},
+        status=201,
+        ids=(link["id"],),
+        seen_running=False,
+        has_deletion=False,
+    )
+
+
+def install_by_click(scene: Scene) -> Case:
+    [link_id] = scene.world.create()
+    at = int(time.time()) - 60
+    visit = click(scene.world, link_id, at=at)
+    body = {"clickId": visit["id"], "installedAt": iso(at + 30), "appVersion": "1.2"}
+    return Case(
+        analytics,
+        "POST",
+        "/api/installs",
+        lambda first: {
+            "id": first["id"],
+            "linkId": link_id,
+            "clickId": visit["id"],
+            "platform": "other",
+            "deviceId": None,
+            "appVersion": "1.2",
+            "installedAt": iso(at + 30),
+            "createdAt": first["createdAt"],
+        },
+        (InstallsTable, "record"),
+        body=body,
+        other=body | {"appVersion": "1.3"},
+        status=201,
+        ids=(link_id,),
+        seen_running=False,
+        has_deletion=False,
+    )
+
+
+def export(scene: Scene) -> Case:
+    [link] = scene.world.create_items()
+    return Case(
+        analytics,
+        "POST",
+        "/api/analytics/links/{id}/export",
+        lambda first: {
+            "id": first["id"],
+            "linkId": link["id"],
+            "state": "pending",
+            "failure": None,
+            "url": None,
+            "expiresAt": None,
+            "createdAt": first["createdAt"],
+        },
+        (ExportRecords, "create"),
+        path={"id": link["shortCode"]},
+        other={"surprise": True},
+        status=202,
+        ids=(link["id"],),
+        seen_running=False,
+        has_deletion=False,
+    )
+
+
+ROUTES: dict[str, Callable[[Scene], Case]] = {
+    "POST /api/links one": create_link,
+    "POST /api/links array": create_links,
+    "DELETE /api/links": delete_links,
+    "DELETE /api/links/{id}": delete_link,
+    "POST /api/links/bulk-delete": bulk_delete,
+    "POST /api/deletions ids": deletion_by_ids,
+    "POST /api/deletions erase": erasure_by_ids,
+    "POST /api/deletions filter": deletion_by_filter,
+    "POST /api/deletions dryRun ids": partial(_dry_run_by_ids, mode="soft"),
+    "POST /api/deletions dryRun erase": partial(_dry_run_by_ids, mode="erase"),
+    "POST /api/deletions dryRun filter": dry_run_by_filter,
+    "POST /api/deletions/{id}/restore": restore,
+    "POST /api/installs": install,
+    "POST /api/installs by click": install_by_click,
+    "POST /api/analytics/links/{id}/export": export,
+}
+
+every_route = pytest.mark.parametrize("route", ROUTES)
+
+
+def links_of(case: Case, answer: Any) -> list[str]:
+    """The links that a request was about, or has made."""
+    if case.module is not links:
+        return list(case.ids)
+    return [each["id"] for each in (answer if isinstance(answer, list) else [answer])]
+
+
+def refusal(case: Case, status: int) -> dict[str, Any]:
+    english, arabic = ERRORS[status]
+    if case.to_hoko:
+        return {"error": {"en": english, "ar": arabic}}
+    return {"statusCode": status, "error": PHRASES[status], "message": english}
+
+
+def ask_first(scene: Scene, case: Case) -> Response:
+    """The first request: it is answered exactly, and names its deletion."""
+    status, body, headers = scene.ask(case)
+    assert (status, body) == (case.status, case.expected(body))
+    assert ("X-Deletion-Id" in headers) is case.has_deletion
+    return status, body, headers
+
+
+# -- the table -------------------------------------------------------------------------------
+
+
+@every_route
+def test_the_same_request_gets_the_same_answer_and_does_nothing(scene: Scene, route: str) -> None:
+    case = ROUTES[route](scene)
+    first = ask_first(scene, case)
+    counts = scene.counts()
+
+    assert scene.ask(case) == first
+    assert scene.counts() == counts
+
+
+@every_route
+def test_another_body_under_the_key_is_refused_and_does_nothing(scene: Scene, route: str) -> None:
+    case = ROUTES[route](scene)
+    first = ask_first(scene, case)
+    counts = scene.counts()
+
+    assert scene.ask(case, body=case.other) == (422, refusal(case, 422), {})
+    assert scene.counts() == counts
+    assert scene.ask(case) == first
+
+
+@every_route
+def test_another_route_under_the_key_is_refused_and_does_nothing(scene: Scene, route: str) -> None:
+    case = ROUTES[route](scene)
+    others = [each for name, each in ROUTES.items() if name != route]
+    first = ask_first(scene, case)
+
+    for prepare in others:
+        other = prepare(scene)
+        counts = scene.counts()
+        assert scene.ask(other) == (422, refusal(other, 422), {})
+        assert scene.counts() == counts
+    assert scene.ask(case) == first
+
+
+@every_route
+def test_the_same_answer_after_the_links_were_deleted(scene: Scene, route: str) -> None:
+    case = ROUTES[route](scene)
+    first = ask_first(scene, case)
+    scene.soft_delete(links_of(case, first[1]))
+    counts = scene.counts()
+
+    assert scene.ask(case) == first
+    assert scene.counts() == counts
+
+
+@every_route
+def test_the_same_answer_after_the_links_were_erased(scene: Scene, route: str) -> None:
+    case = ROUTES[route](scene)
+    images = scene.images(list(case.ids))
+    first = ask_first(scene, case)
+    scene.erase(links_of(case, first[1]), images)
+    counts = scene.counts()
+
+    status, body, headers = first
+    if route == "POST /api/installs":
+        # The click was found by attribution. It is erased, and nothing is kept to name it with.
+        body = body | {"clickId": None}
+    assert scene.ask(case) == (status, body, headers)
+    assert scene.counts() == counts
+
+
+@every_route
+def test_the_same_answer_when_its_confirmation_has_expired_and_its_plan_is_smaller(
+    scene: Scene, route: str
+) -> None:
+    case = ROUTES[route](scene)
+    first = ask_first(scene, case)
+    scene.later(3_720)
+    smaller = plans() | {"free": replace(plans()["free"], max_ids=1)}
+    scene.patch.setattr(app, "plans", lambda: smaller)
+
+    assert scene.ask(case, plan="free") == first
+
+
+@every_route
+def test_a_request_that_runs_is_a_conflict_that_names_its_deletion(
+    scene: Scene, route: str
+) -> None:
+    case = ROUTES[route](scene)
+    owner, name = case.commits
+    original = getattr(owner, name)
+    meanwhile: list[Response] = []
+
+    def with_the_same_request(*given: Any, **more: Any) -> Any:
+        if not meanwhile:
+            meanwhile.append((0, None, {}))
+            meanwhile[:] = [scene.ask(case)]
+        return original(*given, **more)
+
+    scene.patch.setattr(owner, name, with_the_same_request)
+    first = ask_first(scene, case)
+
+    if case.seen_running:
+        about = {"X-Deletion-Id": first[2]["X-Deletion-Id"]} if case.has_deletion else {}
+        assert meanwhile == [(409, refusal(case, 409), about)]
+    else:
+        # It is one write: the request that comes second finds the answer of the other.
+        assert meanwhile == [first]
+    counts = scene.counts()
+    assert scene.ask(case) == first
+    assert scene.counts() == counts
+
+
+@every_route
+def test_a_request_whose_worker_was_killed_is_done_once_and_answered(
+    deployed: dict[str, str], scene: Scene, route: str
+) -> None:
+    case = ROUTES[route](scene)
+    calls = die_at(scene, case, 1_000, after=False)
+    done = scene.counts()
+
+    for at in range(calls):
+        for after in (False, True):
+            scene.world = make_world(deployed)
+            case = ROUTES[route](scene)
+            die_at(scene, case, at, after=after)
+            with scene.patch.context() as patch:
+                now = time.time
+                patch.setattr(time, "time", lambda now=now: now() + 120)
+                scene.recover()
+
+                status, body, headers = scene.ask(case)
+
+                context = f"call {at}, {'after' if after else 'before'}"
+                assert (status, body) == (case.status, case.expected(body)), context
+                assert scene.counts() == done, context
+                assert scene.ask(case) == (status, body, headers), context
+
+
+def die_at(scene: Scene, case: Case, at: int, *, after: bool) -> int:
+    """Send a request whose function dies at its call of this number; how many calls it made."""
+    real = aws.client
+    faulty = FaultyClient(real("dynamodb"))
+    lock = threading.Lock()
+    begun: list[str] = []
+
+    def die(name: str, call: Callable[[], Any], _parameters: dict[str, Any]) -> Any:
+        with lock:
+            number = len(begun)
+            begun.append(name)
+        if number < at:
+            return call()
+        if number == at and after:
+            call()
+        raise Killed
+
+    faulty.fault, faulty.every = die, True
+    with scene.patch.context() as patch:
+        for module in (app, links, deletions, analytics):
+            patch.setattr(
+                module,
+                "client",
+                lambda service, **more: faulty if service == "dynamodb" else real(service, **more),
+            )
+        with suppress(Killed):
+            scene.ask(case)
+    return len(begun)
+
+
+@every_route
+def test_a_day_later_the_key_is_free(scene: Scene, route: str) -> None:
+    case = ROUTES[route](scene)
+    ask_first(scene, case)
+    scene.later(IDEMPOTENCY_SECONDS + 1)
+
+    status, _, _ = scene.ask(case, body=case.other)
+
+    assert status != 422
+
+
+@every_route
+def test_a_key_of_another_workspace_is_another_key(scene: Scene, route: str) -> None:
+    case = ROUTES[route](scene)
+    first = ask_first(scene, case)
+    elsewhere, nowhere = (f"ws-{uuid.uuid4().hex[:12]}" for _ in range(2))
+
+    status, _, headers = scene.ask(case, workspace_id=elsewhere)
+
+    assert status == scene.ask(case, key=None, workspace_id=nowhere)[0]
+    assert headers.get("X-Deletion-Id") != first[2].get("X-Deletion-Id", "")
+    assert scene.ask(case) == first
+
+
+# -- beside the table ------------------------------------------------------------------------
+
+
+def test_every_post_and_delete_route_is_in_the_table(scene: Scene) -> None:
+    cases = [prepare(scene) for prepare in ROUTES.values()]
+    names = {re.sub("<[^>]+>|{[^}]+}", "{}", f"{c.method} {c.resource}") for c in cases}
+
+    routes = [route for module in (links, deletions, analytics) for route in module.api.routes]
+    writing = [route for route in routes if route.method in ("POST", "DELETE")]
+
+    assert names == {re.sub("<[^>]+>", "{}", f"{each.method} {each.rule}") for each in writing}
+    assert all(route.replay is not None for route in writing)
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_a_route_that_could_not_answer_again_is_refused(method: str) -> None:
+    with pytest.raises(ValueError, match="need a replay"):
+        app.Api().route(method, "/api/things", scope=None)
+
+
+def test_a_delete_that_exports_first_is_a_conflict_until_it_is_complete(scene: Scene) -> None:
+    ids = scene.world.create(2)
+    case = replace(deletion_by_ids(scene), body={"ids": ids, "export": True}, ids=tuple(ids))
+    status, first, headers = scene.ask(case)
+    assert (status, first["state"]) == (202, "exporting")
+    about = {"X-Deletion-Id": first["id"]}
+
+    assert scene.ask(case) == (409, refusal(case, 409), about)
+    scene.later(120)
+    scene.recover()
+
+    done = _deletion(first, ids, "deleted", export={"url": None, "expiresAt": None})
+    status, body, again = scene.ask(case)
+    assert (status, body, again) == (200, done | {"completedAt": body["completedAt"]}, headers)
+    scene.erase(ids, {})
+    assert scene.ask(case) == (status, body, again)
+
+
+def test_a_restore_that_was_answered_too_early_is_a_conflict_until_it_is_complete(
+    scene: Scene,
+) -> None:
+    case = restore(scene)
+    nothing = {"restoredIds": [], "pendingIds": list(case.ids)}
+    with scene.patch.context() as patch:
+        patch.setattr(restore_service, "_run", lambda *_: None)
+        status, body, _ = scene.ask(case)
+    assert (status, body) == (202, case.expected(body) | nothing)
+    about = {"X-Deletion-Id": case.path["id"]}
+
+    assert scene.ask(case) == (409, refusal(case, 409), about)
+    scene.later(120)
+    scene.recover()
+
+    assert scene.ask(case) == (200, case.expected(None), about)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "missing"),
+    [(("linksWrite",), "linksErase"), (("linksRead", "admin"), "linksWrite")],
+)
+def test_a_key_is_no_way_around_a_scope(
+    scene: Scene, scopes: tuple[str, ...], missing: str
+) -> None:
+    case = erasure_by_ids(scene)
+    ask_first(scene, case)
+    refused = {
+        "error": {"en": "Missing required scopes", "ar": "الصلاحيات المطلوبة مفقودة"},
+        "missingScopes": [missing],
+    }
+
+    assert scene.ask(case, scopes=scopes) == (403, refused, {})
+
+
+def test_a_policy_that_was_withdrawn_since_changes_no_answer(scene: Scene) -> None:
+    case = replace(create_link(scene), body=_new_link() | {"iosUrl": "myapp://open/1"})
+    with scene.patch.context() as patch:
+        patch.setattr(Policies, "read", lambda _: Policies(app_schemes=("myapp",)))
+        status, body, headers = scene.ask(case)
+    assert (status, body) == (201, _link(scene, body) | {"iosUrl": "myapp://open/1"})
+
+    assert scene.ask(case) == (status, body, headers)
+
+
+def test_a_link_that_was_changed_since_is_answered_as_it_was_created(scene: Scene) -> None:
+    case = create_link(scene)
+    first = ask_first(scene, case)
+    changed = send(
+        links.handler,
+        "PUT",
+        "/api/links/{id}",
+        path={"id": first[1]["id"]},
+        body={"title": "Summer"},
+        workspace_id=scene.world.workspace_id,
+    )
+    assert changed.json()["title"] == "Summer"
+
+    assert scene.ask(case) == first

@@ -1,0 +1,310 @@
+"""No sequence of calls of one workspace reads, changes or reveals what another has.
+
+Each generated sequence is sent twice, by two new workspaces: about things that workspace A has,
+and about things that nobody has. Both must be told the same: status, body and headers, but for the
+request's own id and what is made or counted for each request.
+
+Short codes are the one name that all workspaces share (`GET /{code}` is public), so that a code is
+taken is told on purpose; everything else of the link behind it is not.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from functions.domain.ids import new_short_code
+from functions.handlers import analytics, deletions, links, qr
+from tests.conftest import World, new_tables
+from tests.support.events import Context, api_event
+from tests.support.template import path_of, resources, synthesized_template
+
+pytestmark = pytest.mark.emulator
+
+
+@pytest.fixture(scope="module")
+def table_names(emulator_url: str) -> Iterator[dict[str, str]]:
+    """Not those of other tests, which hold tens of thousands of items: each test reads them all."""
+    with new_tables(emulator_url) as names:
+        yield names
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A link by every name that a caller could have learned, and a deletion of it."""
+
+    id: str
+    code: str
+    external_id: str
+    deletion: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call about `things[which]`."""
+
+    verb: str
+    which: int
+
+
+#: Name -> (function, method, resource, what of the event is about the thing).
+VERBS: dict[str, tuple[Any, str, str, Any]] = {
+    "get": (links, "GET", "/api/links/{id}", lambda t: {"path": {"id": t.id}}),
+    "get in capitals": (links, "GET", "/api/links/{id}", lambda t: {"path": {"id": t.id.upper()}}),
+    "get by code": (links, "GET", "/api/links/{id}", lambda t: {"path": {"id": t.code}}),
+    "list": (links, "GET", "/api/links", lambda _: {}),
+    "find by external id": (
+        links,
+        "GET",
+        "/api/links",
+        lambda t: {"query": {"externalId": t.external_id}},
+    ),
+    "change": (
+        links,
+        "PUT",
+        "/api/links/{id}",
+        lambda t: {"path": {"id": t.id}, "body": {"title": "mine"}},
+    ),
+    "change by code": (
+        links,
+        "PUT",
+        "/api/links/{id}",
+        lambda t: {"path": {"id": t.code}, "body": {"isActive": False}},
+    ),
+    "create with its external id": (
+        links,
+        "POST",
+        "/api/links",
+        lambda t: {"body": {"originalUrl": "https://example.com/b", "externalId": t.external_id}},
+    ),
+    "qr": (qr, "GET", "/api/links/{id}/qr", lambda t: {"path": {"id": t.id}}),
+    "qr by code": (qr, "GET", "/api/links/{id}/qr", lambda t: {"path": {"id": t.code}}),
+    "delete": (deletions, "DELETE", "/api/links", lambda t: {"body": [t.id]}),
+    "delete with its key": (
+        deletions,
+        "DELETE",
+        "/api/links",
+        lambda t: {"body": [t.id], "headers": {"Idempotency-Key": t.key}},
+    ),
+    "erase": (deletions, "DELETE", "/api/links/{id}", lambda t: {"path": {"id": t.id}}),
+    "erase by code": (deletions, "DELETE", "/api/links/{id}", lambda t: {"path": {"id": t.code}}),
+    "erase many": (
+        deletions,
+        "POST",
+        "/api/links/bulk-delete",
+        lambda t: {"body": {"ids": [t.id, "nonsense"]}},
+    ),
+    "create a deletion": (deletions, "POST", "/api/deletions", lambda t: {"body": {"ids": [t.id]}}),
+    "create an erasure": (
+        deletions,
+        "POST",
+        "/api/deletions",
+        lambda t: {"body": {"ids": [t.id], "mode": "erase"}},
+    ),
+    "try a deletion": (
+        deletions,
+        "POST",
+        "/api/deletions",
+        lambda t: {"body": {"ids": [t.id], "dryRun": True}},
+    ),
+    "read the deletion": (
+        deletions,
+        "GET",
+        "/api/deletions/{id}",
+        lambda t: {"path": {"id": t.deletion}},
+    ),
+    "restore": (
+        deletions,
+        "POST",
+        "/api/deletions/{id}/restore",
+        lambda t: {"path": {"id": t.deletion}},
+    ),
+    "restore some": (
+        deletions,
+        "POST",
+        "/api/deletions/{id}/restore",
+        lambda t: {"path": {"id": t.deletion}, "body": {"ids": [t.id]}},
+    ),
+    "analytics": (
+        analytics,
+        "GET",
+        "/api/analytics/links/{id}",
+        lambda t: {"path": {"id": t.id}},
+    ),
+    "analytics by code": (
+        analytics,
+        "GET",
+        "/api/analytics/links/{id}",
+        lambda t: {"path": {"id": t.code}},
+    ),
+    "export": (
+        analytics,
+        "POST",
+        "/api/analytics/links/{id}/export",
+        lambda t: {"path": {"id": t.id}},
+    ),
+    "read an export": (
+        analytics,
+        "GET",
+        "/api/analytics/links/{id}/export/{exportId}",
+        lambda t: {"path": {"id": t.id, "exportId": t.deletion}},
+    ),
+    "install": (analytics, "POST", "/api/installs", lambda t: {"body": {"linkId": t.id}}),
+    "list deletions": (deletions, "GET", "/api/deletions", lambda _: {}),
+}
+
+CALLS = st.lists(
+    st.builds(Call, st.sampled_from(sorted(VERBS)), st.integers(0, 2)), min_size=1, max_size=6
+)
+
+#: What is made or counted for each request.
+OWN_HEADERS = re.compile(
+    r"x-request-id|x-ratelimit-re.*|ratelimit|x-deletion-id|location", re.IGNORECASE
+)
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
+
+
+def things_of(world: World, workspace_id: str) -> list[Thing]:
+    """A live link, a soft-deleted one and an erased one."""
+    made = []
+    for fate in ("live", "soft-deleted", "erased"):
+        external_id, key = f"crm-{uuid.uuid4().hex[:8]}", f"order-{uuid.uuid4().hex[:8]}"
+        [item] = world.create_items(1, workspace_id, externalId=external_id)
+        [spent] = world.create(1, workspace_id=workspace_id)
+        doomed = spent if fate == "live" else item["id"]
+        mode = "erase" if fate == "erased" else "soft"
+        event = api_event(
+            "POST",
+            "/api/deletions",
+            workspace_id=workspace_id,
+            body={"ids": [doomed], "mode": mode},
+            headers={"Idempotency-Key": key},
+        )
+        answer = deletions.handler(event, Context())
+        deletion = json.loads(answer["body"])["id"]
+        made.append(Thing(item["id"], item["shortCode"], external_id, deletion, key))
+    return made
+
+
+def nobodys_things() -> list[Thing]:
+    return [
+        Thing(
+            str(uuid.uuid4()),
+            new_short_code(),
+            f"crm-{uuid.uuid4().hex[:8]}",
+            str(uuid.uuid4()),
+            f"order-{uuid.uuid4().hex[:8]}",
+        )
+        for _ in range(3)
+    ]
+
+
+def figure(calls: list[Call], things: list[Thing]) -> list[Any]:
+    """What a new workspace is told when it makes these calls about these things."""
+    workspace_id = f"ws-{uuid.uuid4().hex[:12]}"
+    answers = []
+    for call in calls:
+        module, method, resource, about = VERBS[call.verb]
+        event = api_event(method, resource, workspace_id=workspace_id, **about(things[call.which]))
+        answer = module.handler(event, Context())
+        headers = {name.lower(): value for name, value in (answer.get("headers") or {}).items()}
+        headers |= {k.lower(): v[-1] for k, v in answer.get("multiValueHeaders", {}).items()}
+        answers.append(
+            (
+                call.verb,
+                answer["statusCode"],
+                {name: value for name, value in headers.items() if not OWN_HEADERS.match(name)},
+                neutral(answer.get("body") or "", things, workspace_id),
+            )
+        )
+    return answers
+
+
+def neutral(body: str, things: list[Thing], workspace_id: str) -> Any:
+    """The body with the caller's own names in place of values."""
+    for number, thing in enumerate(things):
+        for name in ("id", "code", "external_id", "deletion", "key"):
+            value = getattr(thing, name)
+            body = body.replace(value, f"<{name} {number}>")
+            body = body.replace(value.upper(), f"<{name} {number}>")
+    body = TIME.sub("<time>", UUID.sub("<made>", body.replace(workspace_id, "<caller>")))
+    body = re.sub(r'"shortCode":"[^"]+"', '"shortCode":"<made>"', body)
+    return re.sub(r'"shortUrl":"[^"]+"', '"shortUrl":"<made>"', body)
+
+
+def everything_of(world: World, workspace_id: str) -> list[str]:
+    """All items of all tables that name the workspace, but for rate windows."""
+    found = []
+    stores = world.stores
+    for name in (stores.links.name, stores.deletions.name, world.clicks.name):
+        texts = (json.dumps(item, sort_keys=True, default=repr) for item in world.stored(name))
+        found += [text for text in texts if workspace_id in text]
+    return sorted(found)
+
+
+def test_every_route_about_a_link_or_deletion_is_tried() -> None:
+    tried = {(method, resource) for _, method, resource, _ in VERBS.values()}
+    routes = {
+        (method["Properties"]["HttpMethod"], path_of(synthesized_template(), method))
+        for method in resources(synthesized_template(), "AWS::ApiGateway::Method").values()
+        if method["Properties"]["AuthorizationType"] == "CUSTOM"
+        # Reads as GET does, or is refused: tests/integration/test_methods.py.
+        and method["Properties"]["HttpMethod"] != "ANY"
+    }
+    assert routes == tried
+
+
+def test_no_sequence_of_calls_crosses_the_line_between_workspaces(world: World) -> None:
+    owner = world.workspace_id
+    theirs = things_of(world, owner)
+    before = everything_of(world, owner)
+    assert len(before) >= 8
+
+    @settings(
+        max_examples=30,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+    @given(CALLS)
+    def check(calls: list[Call]) -> None:
+        nobodys = nobodys_things()
+        assert figure(calls, theirs) == figure(calls, nobodys)
+        assert everything_of(world, owner) == before
+
+    check()
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_each_call_by_itself(world: World, verb: str) -> None:
+    """The sequences above are drawn; none of these is left to chance."""
+    theirs = things_of(world, world.workspace_id)
+    before = everything_of(world, world.workspace_id)
+    calls = [Call(verb, which) for which in range(3)]
+    assert figure(calls, theirs) == figure(calls, nobodys_things())
+    assert everything_of(world, world.workspace_id) == before
+
+
+def test_a_cursor_of_another_workspace_is_no_cursor(world: World) -> None:
+    world.create(3)
+    listed = api_event("GET", "/api/links", workspace_id=world.workspace_id, query={"limit": "1"})
+    cursor = json.loads(links.handler(listed, Context())["body"])["nextCursor"]
+    assert cursor
+    answers = []
+    for given_cursor in (cursor, "nonsense"):
+        event = api_event(
+            "GET", "/api/links", workspace_id="ws-another", query={"cursor": given_cursor}
+        )
+        answer = links.handler(event, Context())
+        answers.append((answer["statusCode"], answer["body"]))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 400

@@ -1,0 +1,166 @@
+"""Leases of filter resolutions and restores: renewed by time, and never outlived."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from functions.domain.clock import Deadline
+from functions.domain.outcomes import Outcome
+from functions.repositories.deletions import Deletion, FilterRequest
+from functions.repositories.links import LinksTable
+from functions.repositories.restores import RestoresTable
+from functions.services import deletion as engine
+from functions.services import resolve_filter
+from functions.services import restore as restore_service
+from functions.services.resolve_filter import ResolvedLinks
+from functions.services.restore import RestoreStores
+from tests.conftest import World
+from tests.support.faults import Killed
+
+pytestmark = pytest.mark.emulator
+
+
+@pytest.fixture
+def ahead(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds by which the clock is ahead; a test may add some."""
+    seconds: list[float] = []
+    monkeypatch.setattr(time, "time", lambda real=time.time: real() + sum(seconds))
+    monkeypatch.setattr(resolve_filter, "AT_ONCE", 1)
+    return seconds
+
+
+def accepted(world: World) -> Deletion:
+    """A deletion whose filter the request had no time to resolve."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "_select", lambda *_: ResolvedLinks())
+        deletion = engine.delete_by_filter(
+            FilterRequest({"tag": "summer"}, maximum=100),
+            "soft",
+            deletion_request=world.deletion_request(),
+            stores=world.stores,
+            deadline=Deadline(20),
+        )
+    assert deletion.state == "accepted"
+    return deletion
+
+
+def resume(world: World, deletion: Deletion) -> Deletion | None:
+    return engine.resume(
+        world.workspace_id, deletion.id, stores=world.stores, deadline=Deadline(290)
+    )
+
+
+def test_a_slow_resolution_is_not_taken_over_while_its_worker_is_alive(
+    world: World, monkeypatch: pytest.MonkeyPatch, ahead: list[float]
+) -> None:
+    ids = world.create(8, tags=["summer"])
+    deletion = accepted(world)
+    get_many, others = LinksTable.get_many, []
+
+    def slow(*given: Any, **more: Any) -> Any:
+        # 200 seconds for all, far longer than a lease.
+        ahead.append(25)
+        monkeypatch.setattr(LinksTable, "get_many", get_many)
+        others.append(resume(world, deletion))
+        monkeypatch.setattr(LinksTable, "get_many", slow)
+        return get_many(*given, **more)
+
+    monkeypatch.setattr(LinksTable, "get_many", slow)
+    done = resume(world, deletion)
+
+    assert others == [None] * 8
+    assert done is not None
+    assert sorted(done.ids_with(Outcome.DELETED)) == sorted(ids)
+
+
+def test_a_resolution_whose_worker_was_killed_is_taken_over_after_one_lease(
+    world: World, monkeypatch: pytest.MonkeyPatch, ahead: list[float]
+) -> None:
+    ids = world.create(2, tags=["summer"])
+    deletion = accepted(world)
+
+    def die(*_: Any, **__: Any) -> Any:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LinksTable, "get_many", die)
+        with pytest.raises(Killed):
+            resume(world, deletion)
+
+    assert resume(world, deletion) is None
+    ahead.append(engine.LEASE_SECONDS)
+    done = resume(world, deletion)
+    assert done is not None
+    assert sorted(done.ids_with(Outcome.DELETED)) == sorted(ids)
+
+
+def test_a_restore_works_no_longer_than_its_lease(
+    world: World, monkeypatch: pytest.MonkeyPatch, ahead: list[float]
+) -> None:
+    ids = world.create(3)
+    deletion = engine.soft_delete(
+        ids,
+        [],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(20),
+    )
+    stores = RestoreStores(
+        world.stores.links,
+        world.stores.deletions,
+        RestoresTable(world.dynamodb, world.stores.deletions.name),
+    )
+    restore, seconds = LinksTable.restore, []
+
+    def throttled(_: Any, __: str, states: Any, *, deadline: Deadline, **___: Any) -> list[int]:
+        """Every statement is throttled until the deadline."""
+        seconds.append(deadline.remaining())
+        return [Outcome.PENDING] * len(states)
+
+    monkeypatch.setattr(LinksTable, "restore", throttled)
+    given: dict[str, Any] = {"stores": stores, "deadline": Deadline(290)}
+    done = restore_service.restore(
+        deletion.id, None, deletion_request=world.deletion_request(), **given
+    )
+    key = (world.workspace_id, deletion.id, done.restore.id)
+    assert done.pending_ids == ids
+    assert not restore_service.resume_restore(*key, **given)
+    ahead.append(engine.LEASE_SECONDS + 2)
+    assert restore_service.resume_restore(*key, **given)
+    assert len(seconds) == 2
+    assert all(0 < each <= engine.LEASE_SECONDS - engine.LEASE_MARGIN for each in seconds)
+
+    monkeypatch.setattr(LinksTable, "restore", restore)
+    ahead.append(engine.LEASE_SECONDS + 2)
+    assert restore_service.resume_restore(*key, **given)
+    assert all(world.live(link_id) for link_id in ids)
+
+
+def test_a_worker_that_lost_its_lease_records_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, ahead: list[float]
+) -> None:
+    ids = world.create(3, tags=["summer"])
+    deletion = accepted(world)
+    get_many, others = LinksTable.get_many, []
+
+    def sleep_once(*given: Any, **more: Any) -> Any:
+        monkeypatch.setattr(LinksTable, "get_many", get_many)
+        ahead.append(engine.LEASE_SECONDS + 1)
+        others.append(resume(world, deletion))
+        return get_many(*given, **more)
+
+    monkeypatch.setattr(LinksTable, "get_many", sleep_once)
+    late = resume(world, deletion)
+
+    [other] = others
+    assert other is not None
+    assert sorted(other.ids_with(Outcome.DELETED)) == sorted(ids)
+    assert late is not None
+    assert late.link_ids == []
+    stored = world.stores.deletions.load(world.workspace_id, deletion.id, deadline=Deadline(9))
+    assert stored is not None
+    assert stored.state == "complete"
+    assert stored.failure is None

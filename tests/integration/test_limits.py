@@ -1,0 +1,312 @@
+"""How often: exact windows, what callers are told, and what happens without the counter."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError
+
+from functions.api import app
+from functions.aws.client import client
+from functions.domain.clock import Deadline
+from functions.domain.errors import RateLimited, Unavailable
+from functions.domain.plans import SCOPES, Plan
+from functions.handlers import deletions, links
+from tests.conftest import World
+from tests.support.events import Context, api_event
+
+pytestmark = pytest.mark.emulator
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The clock of the windows: 13.5 seconds into a minute that no other test counts in."""
+    time_now = [1_900_000_020.0 + 13.5]
+    monkeypatch.setattr("functions.repositories.access.time.time", lambda: time_now[0])
+    return time_now
+
+
+def count(world: World, limit: int, identity: str | None = None) -> Any:
+    return world.access.count_request(
+        identity or world.workspace_id, Plan("test", limit, 1), deadline=Deadline(5)
+    )
+
+
+def test_the_window_counts_down_and_then_refuses_until_the_minute_ends(
+    world: World, now: list[float]
+) -> None:
+    windows = [count(world, 3) for _ in range(3)]
+    assert [window.remaining for window in windows] == [2, 1, 0]
+    assert {window.reset for window in windows} == {1_900_000_080}
+    with pytest.raises(RateLimited) as refused:
+        count(world, 3)
+    assert refused.value.retry_after == 47
+    now[0] = 1_900_000_079.99
+    with pytest.raises(RateLimited) as refused:
+        count(world, 3)
+    assert refused.value.retry_after == 1
+    now[0] = 1_900_000_080.0
+    assert count(world, 3).remaining == 2
+
+
+def test_one_key_does_not_count_for_another(world: World, now: list[float]) -> None:
+    count(world, 1)
+    assert count(world, 1, f"{world.workspace_id}-other").remaining == 0
+
+
+@pytest.mark.parametrize("limit", [1, 37])
+def test_parallel_callers_never_pass_the_limit_together(
+    world: World, now: list[float], limit: int
+) -> None:
+    start = threading.Barrier(16)
+
+    def caller(_: int) -> list[int | None]:
+        start.wait()
+        return [attempt() for _ in range(5)]
+
+    def attempt() -> int | None:
+        try:
+            return int(count(world, limit).remaining)
+        except RateLimited:
+            return None
+
+    with ThreadPoolExecutor(16) as pool:
+        results = [remaining for results in pool.map(caller, range(16)) for remaining in results]
+    assert len(results) == 80
+    # Each place in the window was given exactly once.
+    assert Counter(r for r in results if r is not None) == Counter(range(limit))
+
+
+# -- what callers are told ------------------------------------------------------------------
+
+
+def ask(
+    world: World, method: str, resource: str, *, module: Any = links, **more: Any
+) -> tuple[int, dict[str, str], Any]:
+    """(status, headers by lower-case name, body)"""
+    event = api_event(method, resource, workspace_id=world.workspace_id, **more)
+    answer = module.handler(event, Context())
+    headers = {name.lower(): value for name, value in (answer.get("headers") or {}).items()}
+    headers |= {name.lower(): v[-1] for name, v in answer.get("multiValueHeaders", {}).items()}
+    return answer["statusCode"], headers, json.loads(answer["body"])
+
+
+def at_limit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every further request of the workspace's key is one too many."""
+    monkeypatch.setattr(app, "plans", lambda: {"enterprise": Plan("enterprise", 1, 10_000)})
+    world.access.count_request(
+        f"key-{world.workspace_id}", Plan("enterprise", 1, 1), deadline=Deadline(5)
+    )
+
+
+RATE = {
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+    "ratelimit",
+    "ratelimit-policy",
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "resource", "more", "status"),
+    [
+        ("GET", "/api/links", {}, 200),
+        ("GET", "/api/links/{id}", {"path": {"id": "none"}}, 404),
+        ("POST", "/api/links", {"raw": b"{"}, 400),
+        ("GET", "/api/links", {"scopes": "admin"}, 403),
+        ("GET", "/api/links", {"query": {"cursor": "x"}}, 400),
+    ],
+)
+def test_every_answer_says_where_the_caller_stands(
+    world: World, method: str, resource: str, more: dict[str, Any], status: int
+) -> None:
+    answered, headers, _ = ask(world, method, resource, **more)
+    assert answered == status
+    assert set(headers) >= RATE
+    assert headers["x-ratelimit-limit"] == "10000"
+    assert headers["x-ratelimit-remaining"] == "9999"
+    reset = int(headers["x-ratelimit-reset"])
+    assert reset % 60 == 0
+    assert 0 <= reset - time.time() <= 60
+    assert headers["ratelimit-policy"] == '"enterprise";q=10000;w=60'
+    assert headers["ratelimit"].startswith('"enterprise";r=9999;t=')
+    # Kept by nobody, and taken for nothing but what it says it is.
+    assert headers["cache-control"] == "no-store"
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(RuntimeError("a secret detail"), 500), (Unavailable(), 503)]
+)
+def test_a_failure_says_it_too_and_is_logged_with_its_request(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    status: int,
+) -> None:
+    def fail(**_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(links, "list_links", fail)
+    monkeypatch.setattr(links.api._log._logger, "propagate", True)
+    answered, headers, body = ask(world, "GET", "/api/links")
+    assert answered == status
+    assert set(headers) >= RATE
+    assert "secret" not in json.dumps(body)
+    [line] = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert vars(line)["requestId"] == headers["x-request-id"]
+    assert vars(line)["route"] == "GET /api/links"
+
+
+def test_too_many_in_the_words_of_hoko(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_limit(world, monkeypatch)
+    asked = time.time()
+    status, headers, body = ask(world, "DELETE", "/api/links", module=deletions, body=["x"])
+    assert status == 429
+    seconds = body["retryAfter"]
+    assert body == {
+        "error": {"en": "Rate limit exceeded", "ar": "تم تجاوز حد المعدل"},
+        "retryAfter": seconds,
+    }
+    assert headers["retry-after"] == str(seconds)
+    reset = int(headers["x-ratelimit-reset"])
+    assert reset - time.time() <= seconds <= math.ceil(reset - asked)
+    assert headers["x-ratelimit-remaining"] == "0"
+    assert set(headers) >= RATE
+
+
+def test_too_many_in_the_words_of_linkforty(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_limit(world, monkeypatch)
+    status, headers, body = ask(world, "GET", "/api/links")
+    assert status == 429
+    seconds = body["retryAfter"]
+    assert 1 <= seconds <= 60
+    assert body == {
+        "statusCode": 429,
+        "error": "Too Many Requests",
+        "message": f"Rate limit exceeded. Try again in {seconds} seconds.",
+        "retryAfter": seconds,
+    }
+    assert headers["retry-after"] == str(seconds)
+
+
+def test_one_too_many_does_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    [link] = world.create(1)
+    at_limit(world, monkeypatch)
+    assert ask(world, "DELETE", "/api/links", module=deletions, body=[link])[0] == 429
+    assert world.live(link)
+
+
+# -- when the counter does not answer -------------------------------------------------------
+
+
+HANGING = threading.Event()
+"""Set to let a call that hangs come to its end."""
+
+
+def hang(**_: Any) -> None:
+    assert HANGING.wait(60)
+
+
+def throttle(**_: Any) -> None:
+    raise ClientError({"Error": {"Code": "ThrottlingException"}}, "UpdateItem")
+
+
+def deny(**_: Any) -> None:
+    raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "UpdateItem")
+
+
+def lose(**_: Any) -> None:
+    raise ConnectTimeoutError(endpoint_url="https://dynamodb.test")
+
+
+@pytest.mark.parametrize("fault", [hang, throttle, deny, lose])
+def test_callers_pass_when_the_counter_is_down_and_soon(
+    world: World, monkeypatch: pytest.MonkeyPatch, fault: Any
+) -> None:
+    """Refusing everybody would be the outage that the limiter is there to prevent."""
+    monkeypatch.setattr(client("dynamodb"), "update_item", fault)
+    monkeypatch.setattr(app, "LIMITER_WAIT", 0.2)
+    HANGING.clear()
+    try:
+        # The answer comes while the call still hangs.
+        status, headers, body = ask(world, "GET", "/api/links")
+    finally:
+        HANGING.set()
+    assert status == 200
+    assert body == {"links": [], "nextCursor": None}
+    # No number is better than a made-up one.
+    assert not set(headers) & RATE
+
+
+def test_what_a_caller_may_do_is_checked_without_the_counter_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client("dynamodb"), "update_item", throttle)
+    assert ask(world, "GET", "/api/links", scopes="linksWrite")[0] == 403
+
+
+# -- scopes and expiry at the edge ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_exactly_the_missing_scopes_are_named_and_nothing_is_read(
+    world: World, monkeypatch: pytest.MonkeyPatch, scope: str
+) -> None:
+    """`admin` implies no other scope."""
+    [link] = world.create(1)
+    for module, method, resource, more, needed in (
+        (links, "GET", "/api/links", {}, "linksRead"),
+        (
+            links,
+            "POST",
+            "/api/links",
+            {"body": {"originalUrl": "https://a.example/"}},
+            "linksWrite",
+        ),
+        (deletions, "DELETE", "/api/links", {"body": [link]}, "linksWrite"),
+        (deletions, "DELETE", "/api/links/{id}", {"path": {"id": link}}, "linksErase"),
+        (deletions, "POST", "/api/links/bulk-delete", {"body": {"ids": [link]}}, "linksErase"),
+    ):
+        if needed == scope:
+            continue
+        with monkeypatch.context() as patch:
+            for operation in ("get_item", "batch_get_item", "query", "batch_execute_statement"):
+                patch.setattr(client("dynamodb"), operation, _no_read)
+            status, _, body = ask(world, method, resource, module=module, scopes=scope, **more)
+        assert status == 403
+        assert body["missingScopes"] == [needed]
+    assert world.live(link)
+
+
+def _no_read(**_: Any) -> None:
+    raise AssertionError("something was read before the scope was checked")
+
+
+def test_a_credential_ends_on_time_although_the_gateway_still_remembers_it(world: World) -> None:
+    def listed(expires_at: float) -> tuple[int, dict[str, str], Any]:
+        event = api_event("GET", "/api/links", workspace_id=world.workspace_id)
+        event["requestContext"]["authorizer"]["expiresAt"] = str(int(expires_at))
+        answer = links.handler(event, Context())
+        headers = {name: v[-1] for name, v in answer.get("multiValueHeaders", {}).items()}
+        return answer["statusCode"], headers, json.loads(answer["body"])
+
+    assert listed(time.time() + 60)[0] == 200
+    status, headers, body = listed(time.time())
+    assert status == 401
+    # What the gateway itself answers.
+    assert body == {
+        "statusCode": 401,
+        "error": {"en": "Invalid API key", "ar": "مفتاح API غير صالح"},
+        "message": "Authentication required",
+    }
+    assert headers["X-Request-Id"]

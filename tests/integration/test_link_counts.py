@@ -1,0 +1,419 @@
+"""How many live links a workspace may have, counted by creates and by the stream."""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from functions.api import app
+from functions.aws.codec import to_item
+from functions.domain.clock import Deadline
+from functions.domain.errors import InvalidRequest, ShortCodeTaken, Unavailable
+from functions.domain.plans import Plan
+from functions.handlers import links
+from functions.repositories.link_counts import QUIET_SECONDS, RECOUNT_SECONDS, LinkCounts, Quota
+from functions.repositories.restores import RestoresTable
+from functions.schemas.links import NewLink
+from functions.services import links as procedure
+from functions.services.deletion import erase_many, soft_delete
+from functions.services.link_stream import clean_up
+from functions.services.links import create_links
+from functions.services.restore import RestoreStores, restore
+from tests.conftest import World
+from tests.support.erasure import Erasing
+from tests.support.events import Context, api_event
+
+pytestmark = pytest.mark.emulator
+
+CLOCK = "functions.repositories.link_counts.time.time"
+
+
+@pytest.fixture
+def counts(world: World) -> LinkCounts:
+    return LinkCounts(world.dynamodb, world.stores.links.name)
+
+
+@pytest.fixture
+def erasing(world: World, deployed: dict[str, str]) -> Erasing:
+    return Erasing(world, deployed)
+
+
+def quota(world: World, counts: LinkCounts, limit: int) -> Quota:
+    return Quota(counts, world.workspace_id, limit, "free")
+
+
+def create(world: World, counts: LinkCounts, number: int, *, limit: int, **fields: Any) -> Any:
+    new = [NewLink(originalUrl="https://example.com/", **fields) for _ in range(number)]
+    return create_links(
+        new,
+        workspace_id=world.workspace_id,
+        user_id="tester",
+        links=world.stores.links,
+        deadline=Deadline(30),
+        quota=quota(world, counts, limit),
+    )
+
+
+def counted(world: World) -> int | None:
+    key = {"pk": {"S": f"COUNT#{world.workspace_id}"}, "sk": {"S": "COUNT"}}
+    item = world.dynamodb.get_item(
+        TableName=world.stores.links.name, Key=key, ConsistentRead=True
+    ).get("Item")
+    return int(item["links"]["N"]) if item else None
+
+
+# -- creates ----------------------------------------------------------------------------------
+
+
+def test_a_workspace_can_have_exactly_its_limit(world: World, counts: LinkCounts) -> None:
+    create(world, counts, 3, limit=5)
+    create(world, counts, 2, limit=5)
+    assert counted(world) == 5
+    with pytest.raises(InvalidRequest) as refused:
+        create(world, counts, 1, limit=5)
+    assert refused.value.message == "A workspace can have at most 5 links under the free plan"
+    assert refused.value.members == {"limit": 5}
+    assert counted(world) == 5
+    assert len(world.live_ids()) == 5
+
+
+def test_a_create_that_does_not_fit_as_a_whole_creates_nothing(
+    world: World, counts: LinkCounts
+) -> None:
+    create(world, counts, 3, limit=5)
+    with pytest.raises(InvalidRequest):
+        create(world, counts, 3, limit=5)
+    assert (counted(world), len(world.live_ids())) == (3, 3)
+
+
+def test_links_from_before_the_counter_count(world: World, counts: LinkCounts) -> None:
+    world.create(4)
+    with pytest.raises(InvalidRequest):
+        create(world, counts, 2, limit=5)
+    create(world, counts, 1, limit=5)
+    assert counted(world) == 5
+
+
+def test_parallel_creates_never_pass_the_limit_together(world: World, counts: LinkCounts) -> None:
+    start = threading.Barrier(8)
+
+    def caller(_: int) -> bool:
+        start.wait()
+        try:
+            create(world, counts, 2, limit=7)
+        except InvalidRequest:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(caller, range(8))) == 3
+    assert (counted(world), len(world.live_ids())) == (6, 6)
+
+
+@pytest.mark.parametrize("at", ["code", "outage"])
+def test_what_was_not_created_is_given_back(
+    world: World, counts: LinkCounts, erasing: Erasing, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    monkeypatch.setattr(procedure, "LINKS_A_TRANSACTION", 2)
+    real = procedure._create_group
+    failure: Exception = ShortCodeTaken(["some"]) if at == "code" else Unavailable()
+
+    def one_group_fails(items: Any, start: int, *more: Any, **rest: Any) -> Exception | None:
+        return failure if items[start]["title"] == "third" else real(items, start, *more, **rest)
+
+    monkeypatch.setattr(procedure, "_create_group", one_group_fails)
+    new = [
+        NewLink(originalUrl="https://example.com/", title=title)
+        for title in ("first", "second", "third", "fourth", "fifth")
+    ]
+    images: list[dict[str, Any]] = []
+    real_erase = world.stores.links.erase
+
+    def erase(actions: Any, **more: Any) -> None:
+        keys = [each["Delete"]["Key"] for each in actions if "Delete" in each]
+        for key in keys:
+            if key["sk"] == {"S": "LINK"}:
+                found = world.dynamodb.get_item(TableName=world.stores.links.name, Key=key)
+                images.append(found["Item"])
+        real_erase(actions, **more)
+
+    monkeypatch.setattr(world.stores.links, "erase", erase)
+    with pytest.raises(type(failure)):
+        create_links(
+            new,
+            workspace_id=world.workspace_id,
+            user_id="tester",
+            links=world.stores.links,
+            deadline=Deadline(30),
+            quota=quota(world, counts, 5),
+        )
+    assert len(images) == 3
+    # The three that existed are the stream's to count.
+    assert counted(world) == 3
+    records = [removed(image, number) for number, image in enumerate(images)]
+    assert clean_up(records, stores=erasing.cleanup_stores(), deadline=Deadline(20)) == []
+    assert counted(world) == 0
+
+
+def test_over_http_the_plan_is_the_limit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = Plan("free", 100, 100, links_per_workspace=2, links_per_create=2)
+    monkeypatch.setattr(app, "plans", lambda: {"free": plan})
+
+    def post(body: Any, key: str | None = None) -> tuple[int, Any]:
+        event = api_event(
+            "POST",
+            "/api/links",
+            workspace_id=world.workspace_id,
+            body=body,
+            plan="free",
+            headers={"Idempotency-Key": key} if key else None,
+        )
+        answer = links.handler(event, Context())
+        return answer["statusCode"], json.loads(answer["body"])
+
+    one = {"originalUrl": "https://example.com/"}
+    assert post([one] * 3) == (
+        400,
+        {
+            "statusCode": 400,
+            "error": "Bad Request",
+            "message": "At most 2 links in one request",
+            "limit": 2,
+        },
+    )
+    assert post(one, key="again")[0] == 201
+    # A repetition creates nothing and counts nothing.
+    assert post(one, key="again")[0] == 201
+    assert counted(world) == 1
+    assert post(one)[0] == 201
+    assert post(one) == (
+        400,
+        {
+            "statusCode": 400,
+            "error": "Bad Request",
+            "message": "A workspace can have at most 2 links under the free plan",
+            "limit": 2,
+        },
+    )
+
+
+# -- the stream -------------------------------------------------------------------------------
+
+
+def removed(image: dict[str, Any], number: int) -> dict[str, Any]:
+    keys = {"pk": image["pk"], "sk": image["sk"]}
+    return {
+        "eventName": "REMOVE",
+        "dynamodb": {"Keys": keys, "OldImage": image, "SequenceNumber": str(number)},
+    }
+
+
+def test_soft_deletes_restores_and_erasures_are_counted_once(
+    world: World, counts: LinkCounts, erasing: Erasing
+) -> None:
+    ids = [link["id"] for link in create(world, counts, 6, limit=6)]
+    stores = erasing.cleanup_stores()
+
+    deletion, records = erasing.soft_delete(ids[:4])
+    assert clean_up(records, stores=stores, deadline=Deadline(20)) == []
+    assert counted(world) == 2
+
+    before = {link_id: erasing.image_of(link_id) for link_id in ids[:2]}
+    restore(
+        deletion.id,
+        ids[:2],
+        deletion_request=world.deletion_request(),
+        stores=RestoreStores(
+            links=world.stores.links,
+            deletions=world.stores.deletions,
+            restores=RestoresTable(world.dynamodb, world.stores.deletions.name),
+        ),
+        deadline=Deadline(20),
+    )
+    records = [
+        {
+            "eventName": "MODIFY",
+            "dynamodb": {
+                "Keys": erasing.link_key(link_id),
+                "OldImage": old,
+                "NewImage": erasing.image_of(link_id),
+                "SequenceNumber": link_id,
+            },
+        }
+        for link_id, old in before.items()
+    ]
+    assert clean_up(records, stores=stores, deadline=Deadline(20)) == []
+    assert counted(world) == 4
+
+    # Two that are live, and two that were soft-deleted and counted then.
+    _, records = erasing.erase([ids[0], ids[4], ids[2], ids[3]])
+    assert clean_up(records, stores=stores, deadline=Deadline(20)) == []
+    assert counted(world) == len(world.live_ids()) == 2
+    create(world, counts, 4, limit=6)
+
+
+def test_a_batch_costs_one_write_for_each_workspace(world: World, erasing: Erasing) -> None:
+    calls: list[tuple[str, int]] = []
+
+    class Counting:
+        def add(self, workspace_id: str, links: int, *, deadline: Deadline) -> None:
+            calls.append((workspace_id, links))
+
+    stores = _with(erasing, Counting())
+    records = [removed(live_image(f"ws-{n % 2}", n), n) for n in range(100)]
+    assert clean_up(records, stores=stores, deadline=Deadline(20)) == []
+    assert sorted(calls) == [("ws-0", -50), ("ws-1", -50)]
+
+
+def test_what_lambda_sends_again_is_not_counted_before(world: World, erasing: Erasing) -> None:
+    calls: list[tuple[str, int]] = []
+
+    class Counting:
+        def add(self, workspace_id: str, links: int, *, deadline: Deadline) -> None:
+            calls.append((workspace_id, links))
+
+    stores = _with(erasing, Counting())
+    real = erasing.queue.send
+
+    def send(message: dict[str, Any], **more: Any) -> None:
+        if any(link["id"].endswith("5") for link in message["links"]):
+            raise Unavailable
+        real(message, **more)
+
+    erasing.queue.send = send
+    records = [removed(live_image("ws", n), n) for n in range(10)]
+    assert clean_up(records, stores=stores, deadline=Deadline(20)) == ["5"]
+    assert calls == [("ws", -5)]
+
+
+def test_a_counter_that_cannot_be_written_holds_up_nothing(world: World, erasing: Erasing) -> None:
+    class Down:
+        def add(self, workspace_id: str, links: int, *, deadline: Deadline) -> None:
+            raise Unavailable
+
+    records = [removed(live_image("ws", 1), 1)]
+    assert clean_up(records, stores=_with(erasing, Down()), deadline=Deadline(20)) == []
+    assert len(erasing.messages) == 1
+
+
+def live_image(workspace_id: str, number: int) -> dict[str, Any]:
+    link_id = str(uuid.UUID(int=number))
+    return to_item(
+        {
+            "pk": f"{workspace_id}#{link_id}",
+            "sk": "LINK",
+            "id": link_id,
+            "shortCode": f"code{number}",
+            "livePk": f"{workspace_id}#0",
+        }
+    )
+
+
+def _with(erasing: Erasing, counting: Any) -> Any:
+    from dataclasses import replace
+
+    return replace(erasing.cleanup_stores(), counts=counting)
+
+
+# -- repair -----------------------------------------------------------------------------------
+
+
+def test_a_counter_that_is_too_high_is_corrected_at_the_limit(
+    world: World, counts: LinkCounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1_900_000_000.0]
+    monkeypatch.setattr(CLOCK, lambda: now[0])
+    create(world, counts, 2, limit=5)
+    # A worker died between counting and creating.
+    counts.add(world.workspace_id, 3, deadline=Deadline(5))
+
+    now[0] += RECOUNT_SECONDS - 1
+    with pytest.raises(InvalidRequest):
+        create(world, counts, 1, limit=5)
+    now[0] += 1
+    create(world, counts, 1, limit=5)
+    assert counted(world) == 3
+
+
+def test_a_counter_that_moved_a_moment_ago_is_left_to_the_stream(
+    world: World, counts: LinkCounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1_900_000_000.0]
+    monkeypatch.setattr(CLOCK, lambda: now[0])
+    create(world, counts, 2, limit=5)
+    now[0] += RECOUNT_SECONDS
+    counts.add(world.workspace_id, 3, deadline=Deadline(5))
+    now[0] += QUIET_SECONDS - 1
+    with pytest.raises(InvalidRequest):
+        create(world, counts, 1, limit=5)
+    assert counted(world) == 5
+
+
+def test_a_full_workspace_is_counted_once_an_hour_at_most(
+    world: World, counts: LinkCounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1_900_000_000.0]
+    monkeypatch.setattr(CLOCK, lambda: now[0])
+    create(world, counts, 2, limit=2)
+    asked: list[str] = []
+    real = counts.count
+
+    def count(workspace_id: str, **more: Any) -> int:
+        asked.append(workspace_id)
+        return real(workspace_id, **more)
+
+    monkeypatch.setattr(LinkCounts, "count", lambda self, *given, **more: count(*given, **more))
+    now[0] += RECOUNT_SECONDS
+    for _ in range(5):
+        with pytest.raises(InvalidRequest):
+            create(world, counts, 1, limit=2)
+    assert len(asked) == 1
+
+
+def test_a_count_that_a_create_overtook_changes_nothing(
+    world: World, counts: LinkCounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1_900_000_000.0]
+    monkeypatch.setattr(CLOCK, lambda: now[0])
+    create(world, counts, 2, limit=5)
+    counts.add(world.workspace_id, 2, deadline=Deadline(5))
+    now[0] += RECOUNT_SECONDS
+    real = LinkCounts.count
+
+    def count(self: LinkCounts, workspace_id: str, **more: Any) -> int:
+        found = real(self, workspace_id, **more)
+        # Meanwhile another request creates a link.
+        monkeypatch.setattr(LinkCounts, "count", real)
+        create(world, counts, 1, limit=5)
+        return found
+
+    monkeypatch.setattr(LinkCounts, "count", count)
+    with pytest.raises(InvalidRequest):
+        create(world, counts, 2, limit=5)
+    assert counted(world) == 5
+
+
+def test_soft_deletes_and_erasures_write_nothing_for_the_counter(
+    world: World, counts: LinkCounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [link["id"] for link in create(world, counts, 4, limit=6)]
+    monkeypatch.setattr(LinkCounts, "_add", lambda *_, **__: pytest.fail("counted"))
+    soft_delete(
+        ids[:2],
+        [],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(20),
+    )
+    erase_many(
+        ids[2:],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(20),
+    )
+    assert counted(world) == 4

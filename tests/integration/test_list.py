@@ -1,0 +1,277 @@
+"""Listing live links: pages, filters, cursors, and what a page costs."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from functions.domain.clock import Deadline
+from functions.domain.errors import InvalidRequest
+from functions.handlers import links
+from functions.schemas.filters import LinkFilter
+from functions.services import links as procedures
+from functions.services.deletion import soft_delete
+from tests.conftest import World
+from tests.support.api_gateway import send
+
+pytestmark = pytest.mark.emulator
+
+
+@pytest.fixture(autouse=True)
+def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links, "_secret", lambda: b"secret")
+
+
+def get(world: World, workspace_id: str | None = None, **query: Any) -> tuple[int, Any]:
+    reply = send(
+        links.handler,
+        "GET",
+        "/api/links",
+        query={name: str(value) for name, value in query.items()} or None,
+        workspace_id=workspace_id or world.workspace_id,
+    )
+    return reply.status, reply.json()
+
+
+def all_pages(world: World, **query: Any) -> list[list[str]]:
+    """The ids of every page."""
+    pages, cursor = [], None
+    while True:
+        _, body = get(world, **query, **({"cursor": cursor} if cursor else {}))
+        pages.append([link["id"] for link in body["links"]])
+        cursor = body["nextCursor"]
+        if cursor is None:
+            return pages
+
+
+def delete(world: World, ids: list[str]) -> None:
+    soft_delete(
+        ids,
+        [],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(20),
+    )
+
+
+@pytest.mark.parametrize("limit", [1, 7, 50, 1000])
+def test_pages_hold_every_live_link_once_newest_first(world: World, limit: int) -> None:
+    kept = [world.create()[0] for _ in range(12)]
+    delete(world, world.create(9))
+
+    pages = all_pages(world, limit=limit)
+
+    assert [link_id for page in pages for link_id in page] == kept[::-1]
+    assert all(len(page) == limit for page in pages[:-1])
+
+
+def test_a_list_is_stable_while_links_come_and_go(world: World) -> None:
+    old = [world.create()[0] for _ in range(10)]
+    _, first = get(world, limit=4)
+    world.create(3)
+    delete(world, [old[5], old[1]])
+
+    _, second = get(world, limit=100, cursor=first["nextCursor"])
+
+    assert [link["id"] for link in first["links"]] == old[:5:-1]
+    assert [link["id"] for link in second["links"]] == [old[4], old[3], old[2], old[0]]
+    assert second["nextCursor"] is None
+
+
+def test_a_link_deleted_between_index_and_read_is_left_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = (world.create()[0] for _ in range(3))
+    real = world.stores.links.get_many
+
+    def delete_then_read(*args: Any, **keywords: Any) -> Any:
+        delete(world, [second])
+        monkeypatch.setattr(world.stores.links, "get_many", real)
+        return real(*args, **keywords)
+
+    monkeypatch.setattr(world.stores.links, "get_many", delete_then_read)
+    page, last = procedures.list_links(
+        workspace_id=world.workspace_id,
+        limit=3,
+        after=None,
+        links=world.stores.links,
+        deadline=Deadline(20),
+    )
+
+    assert [link["id"] for link in page] == [third, first]
+    assert last is None
+
+
+def test_each_filter_finds_what_it_names(world: World) -> None:
+    [plain] = world.create()
+    [tagged] = world.create(1, tags=["red", "blue"], title="Grüße aus Kairo", externalId="x-1")
+    [idle] = world.create(1, isActive=False)
+    [expired] = world.create(1, expiresAt=datetime(2020, 1, 1, tzinfo=UTC))
+    [later] = world.create(1, expiresAt=datetime(2090, 1, 1, tzinfo=UTC))
+    [clicked] = world.create()
+    world.stores.links.update(world.workspace_id, clicked, {"clickCount": 5}, deadline=Deadline(10))
+    everything = [clicked, later, expired, idle, tagged, plain]
+    moment = world.stores.links.get(world.workspace_id, idle, deadline=Deadline(10))
+    assert moment is not None
+    created = moment["createdAt"]
+
+    def found(**query: Any) -> list[str]:
+        [page] = all_pages(world, **query)
+        return page
+
+    assert found() == everything
+    assert found(tag="red") == [tagged]
+    assert found(tag="re") == []
+    assert found(title="GRÜSSE") == [tagged]
+    assert found(isActive="false") == [idle]
+    assert found(isActive="true", minClicks=1) == [clicked]
+    assert found(expired="true") == [expired]
+    assert found(expired="false") == [clicked, later, idle, tagged, plain]
+    assert found(minClicks=5, maxClicks=5) == [clicked]
+    assert found(minClicks=6) == []
+    assert found(maxClicks=4) == [later, expired, idle, tagged, plain]
+    assert found(externalId="x-1") == [tagged]
+    assert found(externalId="x-1", tag="green") == []
+    assert found(externalId="x-2") == []
+    assert found(createdBefore=created) == everything[everything.index(idle) + 1 :]
+    assert found(createdAfter=created) == everything[: everything.index(idle)]
+    assert found(createdAfter=created, createdBefore=created) == []
+    assert found(createdAfter="2020-01-01T00:00:00Z", createdBefore="2090-01-01T00:00:00Z") == (
+        everything
+    )
+    delete(world, [tagged])
+    assert found(externalId="x-1") == []
+
+
+def test_pages_within_two_moments_go_on_exactly_where_they_ended(world: World) -> None:
+    ids = [world.create()[0] for _ in range(9)]
+    window = {"createdAfter": "2020-01-01T00:00:00Z", "createdBefore": "2090-01-01T00:00:00Z"}
+
+    pages = all_pages(world, limit=2, **window)
+
+    assert [link_id for page in pages for link_id in page] == ids[::-1]
+
+
+@pytest.mark.parametrize("limit", [1, 3, 10])
+def test_filtered_pages_lose_nothing_and_repeat_nothing(world: World, limit: int) -> None:
+    wanted = []
+    for _ in range(10):
+        world.create(random.randrange(4))
+        wanted += world.create(1, tags=["wanted"])
+
+    pages = all_pages(world, tag="wanted", limit=limit)
+
+    assert [link_id for page in pages for link_id in page] == wanted[::-1]
+
+
+def test_a_filter_that_finds_little_ends_its_page_at_the_read_budget(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(procedures, "READ_BUDGET", 200)
+    [wanted] = world.create(1, tags=["rare"])
+    world.create(450)
+
+    pages = all_pages(world, tag="rare")
+
+    assert pages == [[], [], [wanted]]
+
+
+def test_a_page_ends_before_the_answer_is_too_large_for_lambda(world: World) -> None:
+    address = "https://example.com/" + "é" * 2000
+    big = {"iosUrl": address, "androidUrl": address, "webFallbackUrl": address}
+    ids = world.create(180, description="é" * 500, **big)
+
+    _, body = get(world, limit=1000)
+
+    assert 100 < len(body["links"]) < 180
+    assert body["nextCursor"] is not None
+    assert sorted(link for page in all_pages(world, limit=1000) for link in page) == sorted(ids)
+
+
+def test_the_cost_of_a_page_follows_the_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.create(300)
+    delete(world, world.create(300))
+    keys = 0
+    real = world.dynamodb.query
+
+    def counted(**parameters: Any) -> Any:
+        nonlocal keys
+        answer = real(**parameters)
+        keys += len(answer["Items"])
+        return answer
+
+    monkeypatch.setattr(world.dynamodb, "query", counted)
+    _, body = get(world, limit=50)
+
+    assert len(body["links"]) == 50
+    assert keys <= 150
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ({"limit": "0"}, "limit"),
+        ({"limit": "1001"}, "limit"),
+        ({"limit": "-1"}, "limit"),
+        ({"limit": "ten"}, "limit"),
+        ({"limit": ""}, "limit"),
+        ({"limit": "٣"}, "limit"),
+        ({"surprise": "1"}, "surprise"),
+        ({"tag": ""}, "tag"),
+        ({"tag": "a" * 51}, "tag"),
+        ({"title": ""}, "title"),
+        ({"isActive": "yes"}, "isActive"),
+        ({"expired": "1"}, "expired"),
+        ({"createdBefore": "yesterday"}, "createdBefore"),
+        ({"createdAfter": "2026-01-01"}, "createdAfter"),
+        ({"minClicks": "-1"}, "minClicks"),
+        ({"minClicks": "1.5"}, "minClicks"),
+        ({"maxClicks": "9" * 30}, "maxClicks"),
+        ({"externalId": ""}, "externalId"),
+        ({"cursor": "x"}, "cursor"),
+        ({"cursor": ""}, "cursor"),
+        ({"cursor": "é"}, "cursor"),
+    ],
+)
+def test_a_parameter_that_is_wrong_is_refused_by_name(
+    world: World, query: dict[str, str], names: str
+) -> None:
+    status, error = get(world, **query)
+
+    assert (status, error["error"]) == (400, "Bad Request")
+    assert names in str(error)
+
+
+def test_a_cursor_is_good_for_its_workspace_and_filter_only(world: World) -> None:
+    world.create(4)
+    _, body = get(world, limit=2)
+    cursor = body["nextCursor"]
+
+    assert get(world, cursor=cursor)[0] == 200
+    assert get(world, cursor=cursor, workspace_id=f"ws-{uuid.uuid4()}")[0] == 400
+    assert get(world, cursor=cursor, tag="a")[0] == 400
+    for position in range(0, len(cursor), 5):
+        broken = "A" if cursor[position] != "A" else "B"
+        assert get(world, cursor=cursor[:position] + broken + cursor[position + 1 :])[0] == 400
+
+
+def test_a_filter_from_json_means_the_same_as_from_a_query() -> None:
+    assert LinkFilter.parse(
+        {"tag": "a", "isActive": True, "minClicks": 3, "createdAfter": "2026-01-01T00:00:00Z"}
+    ) == LinkFilter.parse_query(
+        {"tag": "a", "isActive": "true", "minClicks": "3", "createdAfter": "2026-01-01T00:00:00Z"}
+    )
+    assert LinkFilter.parse({}).empty
+
+
+@pytest.mark.parametrize(
+    "body",
+    [None, [], "tag", {"tag": 1}, {"isActive": "true"}, {"minClicks": True}, {"minClicks": "1"}],
+)
+def test_a_filter_of_the_wrong_shape_is_refused(body: Any) -> None:
+    with pytest.raises(InvalidRequest):
+        LinkFilter.parse(body)

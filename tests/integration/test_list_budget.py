@@ -1,0 +1,104 @@
+"""What a filtered list reads counts in the minute of its workspace."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from functions.api import app
+from functions.domain.plans import Plan, plans
+from functions.handlers import links
+from functions.services import links as procedure
+from tests.conftest import World
+from tests.support.events import Context, api_event
+
+pytestmark = pytest.mark.emulator
+
+
+@pytest.fixture(autouse=True)
+def _one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("functions.repositories.access.time.time", lambda: 1_900_000_033.5)
+    monkeypatch.setattr(procedure, "READ_BATCH", 5)
+
+
+def get(world: World, monkeypatch: pytest.MonkeyPatch, per_minute: int, **query: str) -> Any:
+    plan = Plan(**(asdict(plans()["free"]) | {"filter_reads_per_minute": per_minute}))
+    monkeypatch.setattr(app, "plans", lambda: {"free": plan})
+    event = api_event(
+        "GET", "/api/links", workspace_id=world.workspace_id, query=query, plan="free"
+    )
+    answer = links.handler(event, Context())
+    return answer["statusCode"], json.loads(answer["body"])
+
+
+def charged(world: World) -> int:
+    item = world.dynamodb.get_item(
+        TableName=world.access.name,
+        Key={
+            "pk": {"S": f"RATE#reads#{world.workspace_id}#{1_900_000_033 // 60}"},
+            "sk": {"S": "RATE"},
+        },
+        ConsistentRead=True,
+    ).get("Item")
+    return int(item["requests"]["N"]) if item else 0
+
+
+def test_a_filtered_page_is_charged_what_it_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.create(32)
+    status, body = get(world, monkeypatch, 1_000, title="none has it")
+    assert (status, body) == (200, {"links": [], "nextCursor": None})
+    assert charged(world) == 32
+    # The first read fills the page.
+    status, body = get(world, monkeypatch, 1_000, maxClicks="0", limit="3")
+    assert (status, len(body["links"])) == (200, 3)
+    assert charged(world) == 37
+
+
+def test_a_page_asks_its_budget_a_few_times_only(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.create(80)
+    asked: list[int] = []
+    real = type(world.access).charge_reads
+
+    def charge(self: Any, workspace_id: str, reads: int, **more: Any) -> int | None:
+        asked.append(reads)
+        return real(self, workspace_id, reads, **more)
+
+    monkeypatch.setattr(type(world.access), "charge_reads", charge)
+    get(world, monkeypatch, 1_000, title="none has it")
+    assert asked == [5, 5, 10, 20, 40]
+
+
+def test_a_page_without_a_filter_is_not_charged(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.create(3)
+    status, body = get(world, monkeypatch, 0)
+    assert (status, len(body["links"])) == (200, 3)
+    assert charged(world) == 0
+
+
+def test_a_page_ends_short_when_the_minute_is_used_up_and_goes_on_in_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = world.create(20)
+    status, first = get(world, monkeypatch, 12, maxClicks="0")
+    assert status == 200
+    assert len(first["links"]) == 10
+    assert first["nextCursor"] is not None
+
+    status, refused = get(world, monkeypatch, 12, maxClicks="0", cursor=first["nextCursor"])
+    assert (status, refused["statusCode"], refused["error"]) == (429, 429, "Too Many Requests")
+    assert (refused["limit"], refused["retryAfter"]) == (12, 47)
+
+    monkeypatch.setattr("functions.repositories.access.time.time", lambda: 1_900_000_080.0)
+    status, rest = get(world, monkeypatch, 12, maxClicks="0", cursor=first["nextCursor"])
+    assert status == 200
+    seen = {link["id"] for link in first["links"] + rest["links"]}
+    assert seen == set(ids)

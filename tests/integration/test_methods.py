@@ -1,0 +1,160 @@
+"""HEAD, and methods that a route does not have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from functions.api.methods import ALLOWED_METHODS
+from functions.domain.clock import Deadline
+from functions.domain.ids import new_time_ordered_id
+from functions.handlers import analytics, deletions, links, pages, qr
+from functions.services.deletion import soft_delete
+from tests.conftest import World
+from tests.integration.test_qr import MemoryImages
+from tests.support.api_gateway import Reply, send
+
+pytestmark = [pytest.mark.emulator, pytest.mark.usefixtures("deployed")]
+
+#: Path -> the function of its catch-all (tests/infra/test_api.py holds the gateway to it).
+HANDLERS = {
+    "/api/analytics/links/{id}": analytics,
+    "/api/analytics/links/{id}/export": analytics,
+    "/api/analytics/links/{id}/export/{exportId}": analytics,
+    "/api/deletions": deletions,
+    "/api/deletions/{id}": deletions,
+    "/api/deletions/{id}/restore": deletions,
+    "/api/installs": analytics,
+    "/api/links": links,
+    "/api/links/bulk-delete": deletions,
+    "/api/links/{id}": links,
+    "/api/links/{id}/qr": qr,
+}
+READ = sorted(path for path in HANDLERS if "GET" in ALLOWED_METHODS[path])
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "PURGE")
+REFUSED = [
+    (method, path)
+    for path in sorted(HANDLERS)
+    for method in METHODS
+    if method not in ALLOWED_METHODS[path]
+]
+
+
+def ask(world: World, method: str, resource: str, **more: Any) -> Reply:
+    return send(
+        HANDLERS[resource].handler, method, resource, workspace_id=world.workspace_id, **more
+    )
+
+
+def without_counts(reply: Reply) -> tuple[int, dict[str, str], bytes]:
+    """An answer without what differs between two requests of one key."""
+    kept = {name: value for name, value in reply.headers.items() if "RateLimit" not in name}
+    return reply.status, kept, reply.body
+
+
+@pytest.mark.parametrize("path", READ)
+def test_head_answers_what_get_answers(
+    world: World, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """The body too: the gateway takes Content-Length from it and sends none to HEAD."""
+    [link, deleted] = world.create(2)
+    deletion = soft_delete(
+        [deleted],
+        [],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(30),
+    )
+    values = {"id": deletion.id if "/deletions/" in path else link, "exportId": link}
+    given = {name: value for name, value in values.items() if f"{{{name}}}" in path}
+
+    monkeypatch.setenv("QR_BUCKET", "qr")
+    monkeypatch.setattr(qr, "Images", lambda _client, _bucket: MemoryImages())
+
+    got, headed = (ask(world, method, path, path=given) for method in ("GET", "HEAD"))
+
+    assert without_counts(headed) == without_counts(got)
+    assert got.body
+    assert got.status == (404 if "{exportId}" in path else 200)
+
+
+@pytest.mark.parametrize("path", ["/api/links/{id}", "/api/deletions/{id}"])
+def test_head_of_what_does_not_exist_is_gets_404(world: World, path: str) -> None:
+    unknown = {"id": new_time_ordered_id()}
+
+    got, headed = (ask(world, method, path, path=unknown) for method in ("GET", "HEAD"))
+
+    assert got.status == 404
+    assert without_counts(headed) == without_counts(got)
+
+
+def test_head_needs_the_scope_of_get(world: World) -> None:
+    [link] = world.create(1)
+
+    reply = ask(world, "HEAD", "/api/links/{id}", path={"id": link}, scopes=("linksWrite",))
+
+    assert reply.status == 403
+
+
+def test_head_counts_as_a_request(world: World) -> None:
+    first, second = (ask(world, "HEAD", "/api/links") for _ in range(2))
+
+    left = [int(reply.headers["X-RateLimit-Remaining"]) for reply in (first, second)]
+    assert left[1] == left[0] - 1
+
+
+@pytest.mark.parametrize(("method", "path"), REFUSED)
+def test_a_method_that_a_route_does_not_have_is_405(world: World, method: str, path: str) -> None:
+    names = {name: "x" for name in ("id", "exportId") if f"{{{name}}}" in path}
+
+    reply = ask(world, method, path, path=names, query={"nobody": "knows"}, body={"a": 1})
+
+    assert reply.status == 405
+    assert reply.headers["Allow"] == ", ".join(ALLOWED_METHODS[path])
+    assert reply.headers["Strict-Transport-Security"] == "max-age=31536000"
+    if path.startswith("/api/deletions"):
+        assert reply.json() == {
+            "error": {"en": "Method not allowed", "ar": "الطريقة غير مسموح بها"}
+        }
+    else:
+        assert reply.json() == {
+            "statusCode": 405,
+            "error": "Method Not Allowed",
+            "message": "Method not allowed",
+        }
+
+
+def test_every_keyed_route_is_tried() -> None:
+    open_routes = {"/", "/{code}", "/api/docs", "/api/docs/{asset}", "/api/openapi.json"}
+    assert set(HANDLERS) == set(ALLOWED_METHODS) - open_routes
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("path", ["/", "/{code}", "/api/docs", "/api/openapi.json"])
+@pytest.mark.parametrize("accept", ["text/html", "*/*"])
+def test_a_method_that_an_open_route_does_not_have_is_405(
+    method: str, path: str, accept: str
+) -> None:
+    names = {"code": "abcd"} if "{code}" in path else None
+
+    reply = send(
+        pages.handler, method, path, path=names, headers={"Accept": accept}, workspace_id=None
+    )
+
+    assert reply.status == 405
+    assert reply.headers["Allow"] == ", ".join(ALLOWED_METHODS[path])
+    if accept == "text/html" and not path.startswith("/api/"):
+        assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert b"Method not allowed" in reply.body
+    else:
+        assert reply.json()["statusCode"] == 405
+
+
+@pytest.mark.parametrize("path", ["/api/docs", "/api/openapi.json"])
+def test_head_of_the_documentation_is_gets(path: str) -> None:
+    got, headed = (
+        send(pages.handler, method, path, workspace_id=None) for method in ("GET", "HEAD")
+    )
+    assert headed == got
+    assert got.body

@@ -1,0 +1,180 @@
+"""The OpenAPI document is what the code says, and the deployed API is what the document says."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from pydantic import BaseModel
+
+from functions.api import openapi
+from functions.domain import errors
+from functions.domain.errors import UnlinkError
+from functions.schemas import responses
+from functions.schemas.links import link_view
+from tests.support.template import path_of, resources, synthesized_template
+
+DOCUMENT: dict[str, Any] = json.loads(openapi.DOCUMENT.read_text(encoding="utf-8"))
+METHODS = ("get", "head", "post", "put", "patch", "delete")
+OPERATIONS = {
+    (method.upper(), path): operation
+    for path, item in DOCUMENT["paths"].items()
+    for method, operation in item.items()
+    if method in METHODS
+}
+
+
+def schema(name: str) -> Any:
+    return jsonschema_rs.validator_for(
+        {"$ref": f"#/components/schemas/{name}", "components": DOCUMENT["components"]}
+    )
+
+
+def test_the_document_is_the_one_that_the_code_makes() -> None:
+    made = json.loads(json.dumps(openapi.assemble(openapi.load_apis())))
+    assert made == DOCUMENT, "it is stale: run `make openapi` and commit the result"
+
+
+def test_the_document_and_the_deployed_api_have_the_same_routes() -> None:
+    template = synthesized_template()
+    deployed = {
+        (method["Properties"]["HttpMethod"], path_of(template, method))
+        for method in resources(template, "AWS::ApiGateway::Method").values()
+    }
+    deployed = {route for route in deployed if route[0] not in {"OPTIONS", "ANY"}}
+    undocumented = deployed - set(OPERATIONS)
+    assert not undocumented, (
+        f"describe {sorted(undocumented)} in OPERATIONS of functions/api/openapi.py, "
+        "then run `make openapi`"
+    )
+    assert not set(OPERATIONS) - deployed, "documented, but not deployed"
+
+
+def test_the_document_asks_for_a_key_where_the_gateway_does() -> None:
+    template = synthesized_template()
+    for method in resources(template, "AWS::ApiGateway::Method").values():
+        properties = method["Properties"]
+        route = properties["HttpMethod"], path_of(template, method)
+        if route[0] not in {"OPTIONS", "ANY"}:
+            assert bool(OPERATIONS[route]["security"]) == bool(properties.get("ApiKeyRequired"))
+
+
+def test_parameters_are_named_as_the_gateway_names_them() -> None:
+    for (_, path), operation in OPERATIONS.items():
+        named = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}
+        assert named == set(re.findall(r"{(\w+)}", path))
+
+
+def test_operation_ids_are_unique_and_links_lead_to_one() -> None:
+    ids = [operation["operationId"] for operation in OPERATIONS.values()]
+    assert len(set(ids)) == len(ids)
+    for operation in OPERATIONS.values():
+        for response in operation["responses"].values():
+            for link in response.get("links", {}).values():
+                assert link["operationId"] in ids
+
+
+def test_every_reference_leads_somewhere() -> None:
+    for reference in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(DOCUMENT)):
+        found: Any = DOCUMENT
+        for part in reference.split("/"):
+            found = found[part]
+
+
+def test_every_example_fits_its_schema() -> None:
+    seen = 0
+    for route, operation in OPERATIONS.items():
+        contents = [
+            content
+            for holder in [operation.get("requestBody", {}), *operation["responses"].values()]
+            for content in holder.get("content", {}).values()
+        ]
+        for content in contents:
+            examples = [each["value"] for each in content.get("examples", {}).values()]
+            if "example" in content:
+                examples.append(content["example"])
+            validator = jsonschema_rs.validator_for(
+                content["schema"] | {"components": DOCUMENT["components"]}
+            )
+            for example in examples:
+                seen += 1
+                assert validator.is_valid(example), (route, example)
+    assert seen > 50
+
+
+def test_every_error_of_the_code_has_an_example_or_a_parent_that_has() -> None:
+    def tree(error: type[UnlinkError]) -> list[type[UnlinkError]]:
+        return [error, *(each for child in error.__subclasses__() for each in tree(child))]
+
+    shown = {type(example) for example in openapi.EXAMPLES}
+    abstract = {errors.UnlinkError, errors.NotFound}
+    assert set(tree(UnlinkError)) - abstract <= shown, "add one to EXAMPLES of openapi.py"
+
+
+@pytest.mark.parametrize("error", openapi.EXAMPLES, ids=lambda error: type(error).__name__)
+def test_errors_fit_the_schemas_of_both_dialects(error: UnlinkError) -> None:
+    if isinstance(error, errors.Unauthenticated):
+        assert error.to_hoko() == error.to_linkforty()
+        assert schema("GatewayError").is_valid(error.to_hoko())
+        return
+    assert schema("HokoError").is_valid(error.to_hoko())
+    assert schema("LinkFortyError").is_valid(error.to_linkforty())
+
+
+def test_statuses_have_the_names_of_rfc_9110_on_every_python() -> None:
+    assert errors.BodyTooLarge().to_linkforty()["error"] == "Content Too Large"
+    assert errors.KeyReused().to_linkforty()["error"] == "Unprocessable Content"
+    assert "Entity" not in json.dumps(DOCUMENT)
+
+
+def test_a_short_link_that_cannot_be_read_is_in_the_document() -> None:
+    for method in ("GET", "HEAD"):
+        responses = OPERATIONS[method, "/{code}"]["responses"]
+        assert {"302", "404", "503"} <= responses.keys()
+        assert "Retry-After" in responses["503"]["headers"]
+
+
+def test_the_404_of_linkforty_is_exactly_its_own() -> None:
+    assert schema("LinkNotFoundError").is_valid(errors.LinkNotFound().to_linkforty())
+    operation = OPERATIONS["GET", "/api/links/{id}"]
+    content = operation["responses"]["404"]["content"]["application/json"]
+    assert {"$ref": "#/components/schemas/LinkNotFoundError"} in content["schema"]["anyOf"]
+
+
+def test_the_gateways_own_answers_fit_their_schema() -> None:
+    template = synthesized_template()
+    validator = schema("GatewayError")
+    for response in resources(template, "AWS::ApiGateway::GatewayResponse").values():
+        body = response["Properties"]["ResponseTemplates"]["application/json"]
+        assert validator.is_valid(json.loads(body))
+
+
+def test_a_link_in_an_answer_has_the_fields_of_the_document() -> None:
+    view = link_view(
+        {
+            "id": "550e8400-e29b-41d4-a716-446655440000",
+            "workspaceId": "ws",
+            "shortCode": "spring",
+            "originalUrl": "https://example.com/",
+            "isActive": True,
+            "createdAt": "2026-01-31T12:00:00.000Z",
+            "updatedAt": "2026-01-31T12:00:00.000Z",
+        },
+        "https://links.example",
+    )
+    assert set(view) == set(responses.Link.model_fields)
+    assert schema("Link").is_valid(view)
+    assert not schema("Link").is_valid(view | {"secret": 1})
+
+
+def test_models_of_answers_are_closed() -> None:
+    for value in vars(responses).values():
+        if (
+            isinstance(value, type)
+            and issubclass(value, BaseModel)
+            and value.__module__ == (responses.__name__)
+        ):
+            assert value.model_config.get("extra") == "forbid", value

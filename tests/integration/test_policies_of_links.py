@@ -1,0 +1,182 @@
+"""Which policies a link's end follows: those of the moment in which its end was last decided.
+
+A link is erased by its TTL in two ways: it was soft-deleted and its retention is over, or it is
+live and expired some time ago. In both, what the erasure does with its code and its installs is
+decided by the copy of the policies that travels with the link or with its soft delete.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from functions.domain.clock import Deadline, iso
+from functions.domain.ids import new_short_code
+from functions.domain.policies import Policies
+from functions.repositories.idempotency import IdempotencyKey
+from functions.schemas.links import NewLink
+from functions.services.links import create_links, update_link
+from functions.services.restore import GRACE_SECONDS
+from tests.support.erasure import Erasing, erasing
+from tests.support.restores import bring_back
+
+__all__ = ["erasing"]
+
+pytestmark = pytest.mark.emulator
+
+EXPIRES = "2027-01-01T00:00:00.000Z"
+DAY = 86_400
+
+#: How the link came to its last policies.
+HISTORIES = ("created", "updated", "restored", "policy changed in between")
+
+
+@pytest.mark.parametrize("history", HISTORIES)
+@pytest.mark.parametrize(
+    ("retention", "purge", "quarantine", "cascade"),
+    list(itertools.product([None, 30], [None, 7], [0, 10], [False, True])),
+)
+def test_the_end_of_a_link_follows_its_last_policies(
+    erasing: Erasing,
+    retention: int | None,
+    purge: int | None,
+    quarantine: int,
+    cascade: bool,
+    history: str,
+) -> None:
+    policies = Policies(
+        retention_days=retention,
+        purge_expired_after_days=purge,
+        quarantine_days=quarantine,
+        cascade_installs=cascade,
+    )
+    link = _link(erasing, policies, history)
+    item = _item(erasing, link)
+
+    assert item.get("ttl") == (None if purge is None else _at(EXPIRES) + purge * DAY)
+    if purge is not None:
+        erasing.cleanup([erasing.expire(link["id"])])
+        _assert_ended(erasing, link, policies)
+    elif retention is not None:
+        deletion, _ = _soft_delete(erasing, link, policies)
+        assert _item(erasing, link)["ttl"] == int(_at(deletion.created_at)) + retention * DAY
+        erasing.cleanup([erasing.expire(link["id"])])
+        _assert_ended(erasing, link, policies)
+    else:
+        _soft_delete(erasing, link, policies)
+        assert "ttl" not in _item(erasing, link)
+
+
+def _link(erasing: Erasing, policies: Policies, history: str) -> dict[str, Any]:
+    """A live link with an install, whose policies were decided in this way."""
+    # Whatever is left of them would show.
+    before = Policies(
+        purge_expired_after_days=1,
+        quarantine_days=0 if policies.quarantine_days else 20,
+        cascade_installs=not policies.cascade_installs,
+    )
+    first = {"created": policies, "updated": Policies(), "restored": policies}.get(history, before)
+    code = new_short_code()
+    expires = None if history == "updated" else datetime.fromisoformat(EXPIRES).astimezone(UTC)
+    [link] = create_links(
+        [NewLink(originalUrl="https://example.com/", shortCode=code, expiresAt=expires)],
+        workspace_id=erasing.world.workspace_id,
+        user_id="tester",
+        links=erasing.world.stores.links,
+        deadline=Deadline(20),
+        policies=first,
+    )
+    install = str(uuid.uuid4())
+    erasing.put_beside(link["id"], f"INSTALL#{EXPIRES}#{install}", id=install, platform="iOS")
+    if history == "updated":
+        update_link(
+            link["id"],
+            {"expiresAt": EXPIRES},
+            workspace_id=erasing.world.workspace_id,
+            links=erasing.world.stores.links,
+            deadline=Deadline(20),
+            policies=policies,
+        )
+    elif history != "created":
+        deletion, _ = _soft_delete(erasing, link, first)
+        bring_back(erasing.world, deletion.id, policies=policies.record())
+    return link
+
+
+def _soft_delete(erasing: Erasing, link: dict[str, Any], policies: Policies) -> Any:
+    return erasing.soft_delete(
+        [link["id"]], retention_days=policies.retention_days, policies=policies.record()
+    )
+
+
+def _assert_ended(erasing: Erasing, link: dict[str, Any], policies: Policies) -> None:
+    erasing.work_all()
+    [own], _ = erasing.world.stores.deletions.newest(
+        erasing.world.workspace_id, limit=1, before=None, deadline=Deadline(10)
+    )
+    assert own.state == "complete"
+    assert own.actor == {"service": "retention"}
+    assert erasing.receipt(own.id)["installs"] == int(policies.cascade_installs)
+    code, links = link["shortCode"], erasing.world.stores.links
+    taken = links.taken_codes(erasing.world.workspace_id, [code], deadline=Deadline(10))
+    assert taken == ({code} if policies.quarantine_days else set())
+    assert links.taken_codes("ws-other", [code], deadline=Deadline(10)) == {code}
+
+
+def _item(erasing: Erasing, link: dict[str, Any]) -> dict[str, Any]:
+    item = erasing.world.stores.links.get(
+        erasing.world.workspace_id, link["id"], deadline=Deadline(10)
+    )
+    assert item is not None
+    return item
+
+
+def _at(moment: str) -> int:
+    return int(datetime.fromisoformat(moment).timestamp())
+
+
+def test_a_restore_drops_policies_that_its_workspace_has_no_more(erasing: Erasing) -> None:
+    link = _link(erasing, Policies(purge_expired_after_days=7), "created")
+    deletion, _ = _soft_delete(erasing, link, Policies())
+
+    bring_back(erasing.world, deletion.id)
+
+    assert not {"ttl", "policies"} & set(_item(erasing, link))
+
+
+def test_a_restored_link_that_expired_long_ago_gets_a_grace_and_the_answer_says_so(
+    erasing: Erasing,
+) -> None:
+    purging = Policies(purge_expired_after_days=2)
+    links = [_link(erasing, Policies(), "created") for _ in range(3)]
+    now = time.time()
+    # Purged long ago, within the grace, after it.
+    for link, expired_for in zip(links, (300, -4, -6), strict=True):
+        update_link(
+            link["id"],
+            {"expiresAt": iso(now - expired_for * DAY)},
+            workspace_id=erasing.world.workspace_id,
+            links=erasing.world.stores.links,
+            deadline=Deadline(20),
+        )
+    ids = [link["id"] for link in links]
+    deletion, _ = erasing.soft_delete(ids)
+    key = IdempotencyKey("once", "hash")
+
+    done = bring_back(erasing.world, deletion.id, policies=purging.record(), key=key)
+
+    grace_end = _at(done.restore.created_at) + GRACE_SECONDS
+    assert done.restored_ids == ids
+    assert done.refused == []
+    assert done.to_be_purged == [{"id": each, "purgeAt": iso(grace_end)} for each in ids[:2]]
+    assert [_item(erasing, link)["ttl"] for link in links[:2]] == [grace_end] * 2
+    assert _item(erasing, links[2])["ttl"] == int(now + 6 * DAY) + 2 * DAY
+    assert done.restore.counts() == {"requested": 3, "restored": 3, "refused": 0}
+    # A repeated request says the same.
+    again = bring_back(erasing.world, deletion.id, policies=purging.record(), key=key)
+    assert again.to_be_purged == done.to_be_purged

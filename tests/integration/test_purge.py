@@ -1,0 +1,675 @@
+"""After an erase: clicks, rollups, installs and images go, are counted, and the receipt says so."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from admin import failed_records
+from functions import metrics
+from functions.domain.clock import Deadline, now_iso
+from functions.domain.errors import ShortCodeTaken
+from functions.domain.ids import new_short_code, shard_of
+from functions.domain.policies import Policies
+from functions.handlers import deletion_worker
+from functions.repositories import clicks as clicks_store
+from functions.repositories import erasures as erasures_store
+from functions.repositories.restores import RestoresTable
+from functions.schemas.links import NewLink
+from functions.services import link_stream
+from functions.services.link_stream import clean_up
+from functions.services.links import create_links, update_link
+from functions.services.purge import requeue
+from functions.services.restore import RestoreStores, restore
+from tests.support.erasure import Erasing, click_item, erasing
+from tests.support.virtual_time import VirtualClock, virtual_clock
+
+__all__ = ["erasing", "virtual_clock"]
+
+pytestmark = pytest.mark.emulator
+
+
+def receipt(links: int = 1, **counts: int) -> dict[str, int]:
+    nothing = {"clicks": 0, "rollups": 0, "installs": 0, "installsKept": 0, "qrObjects": 0}
+    return {"links": links, "codes": links} | nothing | counts
+
+
+def test_an_erased_link_leaves_nothing_and_the_receipt_counts_what_went(erasing: Erasing) -> None:
+    [link_id, other] = erasing.world.create(2)
+    erasing.click(link_id, 5)
+    erasing.click(other, 1)
+    erasing.put_beside(link_id, "DAY#2026-01-01", clicks=5)
+    erasing.put_beside(link_id, "INSTALL#2026-01-01#1", id="1")
+    keys = erasing.render(link_id, "a.png", "b.svg")
+    kept = erasing.render(other, "a.png")
+
+    deletion, records = erasing.erase([link_id], policies={"cascadeInstalls": True})
+    assert erasing.cleanup(records) == []
+    assert not set(keys) & set(erasing.s3.objects)
+    erasing.work_all()
+
+    assert erasing.receipt(deletion.id) == receipt(clicks=5, rollups=1, installs=1, qrObjects=2)
+    closed = erasing.header(deletion.id)
+    assert closed.state == "complete"
+    assert closed.receipt is not None
+    assert deletion.created_at < closed.receipt["verifiedEmptyAt"] <= str(closed.completed_at)
+    assert erasing.left_of(link_id) == []
+    assert len(erasing.left_of(other)) == 1
+    assert set(erasing.s3.objects) == set(kept)
+
+
+@pytest.mark.parametrize("cascade", [True, False])
+def test_exports_of_an_erased_link_go_with_it_uncounted(erasing: Erasing, cascade: bool) -> None:
+    [link_id, other] = erasing.world.create(2)
+    erasing.click(link_id, 2)
+    for number in range(3):
+        erasing.export(link_id, f"e-{number}")
+    kept = erasing.export(other, "e-4")
+
+    deletion, records = erasing.erase([link_id], policies={"cascadeInstalls": cascade})
+    erasing.cleanup(records)
+    erasing.work_all()
+
+    assert erasing.receipt(deletion.id) == receipt(clicks=2)
+    assert set(erasing.s3.objects) == {kept}
+    assert erasing.left_of(link_id) == []
+
+
+def test_the_receipt_has_the_time_of_the_last_look_and_no_later_one(erasing: Erasing) -> None:
+    [link_id] = erasing.world.create(1)
+    erasing.render(link_id, "a.png")
+    deletion, records = erasing.erase([link_id])
+    erasing.cleanup(records)
+    remove, removed_at = erasing.s3.delete_objects, []
+
+    def remove_slowly(**parameters: Any) -> Any:
+        removed_at.append(now_iso())
+        time.sleep(0.01)
+        return remove(**parameters)
+
+    erasing.s3.delete_objects = remove_slowly
+    began = now_iso()
+    erasing.work_all()
+
+    closed = erasing.header(deletion.id)
+    assert closed.receipt is not None
+    assert began <= closed.receipt["verifiedEmptyAt"] <= removed_at[-1] < str(closed.completed_at)
+
+
+def test_a_link_without_images_costs_no_call_to_s3(erasing: Erasing) -> None:
+    _, records = erasing.erase(erasing.world.create(3))
+    erasing.cleanup(records)
+    erasing.work_all()
+    assert erasing.s3.calls == []
+
+
+def test_many_links_of_one_deletion_make_one_receipt(erasing: Erasing) -> None:
+    ids = erasing.world.create(120)
+    for link_id in ids[::10]:
+        erasing.click(link_id, 2)
+    deletion, records = erasing.erase(ids)
+
+    erasing.cleanup(records[:50])
+    erasing.cleanup(records[50:])
+    assert len(erasing.messages) == 2
+    erasing.work(erasing.messages.pop())
+    assert erasing.header(deletion.id).state == "erasing"
+    erasing.work_all()
+
+    assert erasing.receipt(deletion.id) == receipt(120, clicks=24)
+
+
+def test_pages_of_a_link_are_counted_once_although_workers_die_and_messages_come_twice(
+    erasing: Erasing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clicks_store, "PAGE", 7)
+    [link_id] = erasing.world.create(1)
+    erasing.world.clicks.write(
+        put=[click_item(link_id, n) for n in range(100)], deadline=Deadline(20)
+    )
+    deletion, records = erasing.erase([link_id])
+    erasing.cleanup(records)
+    [message] = erasing.messages
+
+    write = erasing.world.clicks.write
+    calls = 0
+
+    def die_halfway(**arguments: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls % 3 == 0:
+            arguments["delete"] = arguments["delete"][:2]  # type: ignore[index]
+            write(**arguments)  # type: ignore[arg-type]
+            raise KeyboardInterrupt
+        write(**arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(erasing.world.clicks, "write", die_halfway)
+    died = 0
+    while erasing.header(deletion.id).state == "erasing":
+        try:
+            erasing.work(message)
+        except KeyboardInterrupt:
+            died += 1
+    erasing.work(message)
+
+    assert died > 2
+    assert erasing.receipt(deletion.id) == receipt(clicks=100)
+
+
+def test_what_the_deadline_leaves_goes_back_to_the_queue(erasing: Erasing) -> None:
+    ids = erasing.world.create(2)
+    erasing.click(ids[0], 3)
+    deletion, records = erasing.erase(ids)
+    erasing.cleanup(records)
+    message = erasing.messages.pop()
+
+    assert erasing.work(message, seconds=0)
+    [again] = erasing.messages
+    assert [link["id"] for link in again["links"]] == [link["id"] for link in message["links"]]
+    erasing.work_all()
+
+    assert erasing.receipt(deletion.id) == receipt(2, clicks=3)
+
+
+def test_installs_stay_as_platform_and_day_unless_the_workspace_cascades(
+    erasing: Erasing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clicks_store, "PAGE", 2)
+    [link_id] = erasing.world.create(1)
+    for number, platform in enumerate(["iOS", "iOS", "Android"]):
+        installed_at = f"2026-01-0{number + 1}T10:11:12.131Z"
+        erasing.put_beside(
+            link_id,
+            f"INSTALL#{installed_at}#i-{number}",
+            id=f"i-{number}",
+            clickId="c-1",
+            platform=platform,
+            deviceId="IDFA-0815",
+            appVersion="1.2.3",
+            installedAt=installed_at,
+            createdAt=installed_at,
+            workspaceId=erasing.world.workspace_id,
+        )
+    deletion, records = erasing.erase([link_id])
+    erasing.cleanup(records)
+    message = erasing.messages[0]
+    erasing.work_all()
+    erasing.work(message)
+
+    assert erasing.receipt(deletion.id) == receipt(installsKept=3)
+    assert erasing.left_of(link_id) == []
+    partition = f"INSTALLS#{erasing.world.workspace_id}"
+    kept = erasing.world.dynamodb.query(
+        TableName=erasing.world.clicks.name,
+        KeyConditionExpression="pk=:pk",
+        ExpressionAttributeValues={":pk": {"S": partition}},
+    )["Items"]
+    assert [item | {"sk": {"S": item["sk"]["S"].rpartition("#")[0]}} for item in kept] == [
+        {"pk": {"S": partition}, "sk": {"S": f"INSTALL#{day}"}, "platform": {"S": platform}}
+        for day, platform in (
+            ("2026-01-01", "iOS"),
+            ("2026-01-02", "iOS"),
+            ("2026-01-03", "Android"),
+        )
+    ]
+    # What tells them apart names neither link nor install.
+    for number, item in enumerate(kept):
+        digest = item["sk"]["S"].rpartition("#")[2]
+        assert len(digest) == 32
+        assert f"i-{number}" not in digest
+    assert len({item["sk"]["S"] for item in kept}) == 3
+
+
+def test_an_erasure_that_an_earlier_release_began_is_finished(erasing: Erasing) -> None:
+    """Its items have no count of kept installs."""
+    ids = erasing.world.create(2)
+    deletion, records = erasing.erase(ids)
+    for link_id in ids:
+        erasing.world.dynamodb.update_item(
+            TableName=erasing.world.stores.deletions.name,
+            Key={
+                "pk": {"S": f"LINK#{erasing.world.workspace_id}#{link_id}"},
+                "sk": {"S": "ERASURE"},
+            },
+            UpdateExpression="REMOVE installsKept",
+            ConditionExpression="attribute_exists(pk)",
+        )
+    erasing.put_beside(ids[0], "INSTALL#2026-01-01T10:11:12.131Z#1", id="1", platform="iOS")
+    erasing.cleanup(records)
+
+    erasing.work_all()
+
+    assert erasing.receipt(deletion.id) == receipt(2, installsKept=1)
+
+
+def test_a_lost_stream_record_is_made_up_for_from_the_record(erasing: Erasing) -> None:
+    ids = erasing.world.create(3)
+    erasing.click(ids[1], 4)
+    keys = erasing.render(ids[2], "a.png")
+    deletion, _records = erasing.erase(ids)
+    stores = erasing.world.stores
+
+    left = requeue(
+        erasing.world.workspace_id,
+        deletion.id,
+        deletions=stores.deletions,
+        erasures=stores.erasures,
+        erase_queue=erasing.queue,
+        deadline=Deadline(10),
+    )
+    erasing.work_all()
+
+    assert left == 3
+    assert erasing.receipt(deletion.id) == receipt(3, clicks=4, qrObjects=1)
+    assert keys[0] not in erasing.s3.objects
+
+
+@pytest.fixture
+def schedule(erasing: Erasing, monkeypatch: pytest.MonkeyPatch) -> Callable[[], float]:
+    """The schedule's look after the erasures of this workspace; answers the oldest's seconds."""
+    monkeypatch.setattr(deletion_worker, "Queue", lambda *_: erasing.queue)
+    erasures = erasing.world.stores.erasures
+    measured: list[tuple[str, float]] = []
+    real = erasures.erasing
+
+    def of_this_workspace(*, deadline: Deadline) -> list[erasures_store.Erasing]:
+        found = real(deadline=deadline)
+        return [each for each in found if each.workspace_id == erasing.world.workspace_id]
+
+    monkeypatch.setattr(erasures, "erasing", of_this_workspace)
+    monkeypatch.setattr(metrics, "measure", lambda name, value: measured.append((name, value)))
+
+    def look() -> float:
+        deletion_worker._look_after_erasures(erasing.world.stores, Deadline(20))
+        name, value = measured.pop()
+        assert name == "OldestErasure"
+        return value
+
+    return look
+
+
+def test_an_erasure_that_nobody_works_on_is_queued_once_and_stays_late(
+    erasing: Erasing, schedule: Callable[[], float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deletion, _lost = erasing.erase(erasing.world.create(2))
+    assert schedule() < 60
+    assert erasing.messages == []
+    _five_hours_later(monkeypatch)
+
+    assert schedule() == pytest.approx(5 * 3600, abs=60)
+    assert len(erasing.messages) == 1
+    # Somebody has looked, which makes it no younger.
+    assert schedule() == pytest.approx(5 * 3600, abs=60)
+    assert len(erasing.messages) == 1
+
+    erasing.work_all()
+    assert erasing.header(deletion.id).state == "complete"
+    assert schedule() == 0
+
+
+def test_a_large_erasure_under_way_is_late_but_not_queued_a_second_time(
+    erasing: Erasing, schedule: Callable[[], float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, records = erasing.erase(erasing.world.create(2))
+    erasing.cleanup(records)
+    _five_hours_later(monkeypatch)
+
+    # A worker that ran out of time hands over.
+    erasing.work(erasing.messages.pop(), seconds=0)
+
+    assert schedule() == pytest.approx(5 * 3600, abs=60)
+    assert len(erasing.messages) == 1
+
+
+def test_an_erasure_that_is_worked_on_is_never_queued_again(
+    erasing: Erasing,
+    schedule: Callable[[], float],
+    virtual_clock: VirtualClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An hour of steady work: a message every two minutes, and the schedule every minute."""
+    monkeypatch.setattr(link_stream, "LINKS_A_MESSAGE", 1)
+    deletion, records = erasing.erase(erasing.world.create(30))
+    assert erasing.cleanup(records) == []
+    assert len(erasing.messages) == 30
+
+    for minute in range(60):
+        virtual_clock.pass_by(60)
+        if minute % 2:
+            assert erasing.work(erasing.messages.pop(0))
+        schedule()
+        assert len(erasing.messages) == 30 - (minute + 1) // 2
+
+    assert erasing.header(deletion.id).state == "complete"
+    assert erasing.receipt(deletion.id) == receipt(30)
+
+
+def test_workers_of_one_minute_postpone_the_stall_check_once(
+    erasing: Erasing, virtual_clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_stream, "LINKS_A_MESSAGE", 1)
+    _, records = erasing.erase(erasing.world.create(9))
+    erasing.cleanup(records)
+    postponed: list[str] = []
+    table = erasing.world.stores.erasures
+    advance = table._advance
+
+    def count(workspace_id: str, deletion_id: str, expression: str, *args: Any, **more: Any) -> Any:
+        postponed.append(expression)
+        return advance(workspace_id, deletion_id, expression, *args, **more)
+
+    monkeypatch.setattr(table, "_advance", count)
+    virtual_clock.pass_by(90)
+
+    for _ in range(4):
+        erasing.work(erasing.messages.pop())
+    assert postponed == ["SET openSk=:now"]
+    virtual_clock.pass_by(59)
+    erasing.work(erasing.messages.pop())
+    assert len(postponed) == 1
+    virtual_clock.pass_by(2)
+    for _ in range(2):
+        erasing.work(erasing.messages.pop())
+    assert postponed == ["SET openSk=:now"] * 2
+
+
+def test_the_last_look_in_a_receipt_never_goes_back(erasing: Erasing) -> None:
+    """Two workers of one sum: the one with the earlier look commits later."""
+    links = erasing.world.create(40)
+    shard = shard_of(links[0])
+    first, second = [link_id for link_id in links if shard_of(link_id) == shard][:2]
+    deletion, _ = erasing.erase([first, second])
+    erasures, workspace_id = erasing.world.stores.erasures, erasing.world.workspace_id
+    early, late = "2026-01-01T00:00:01.000Z", "2026-01-01T00:00:02.000Z"
+
+    for link_id, looked_at in ((first, late), (second, early)):
+        erasures.finish(
+            workspace_id, deletion.id, [link_id], looked_at=looked_at, deadline=Deadline(10)
+        )
+
+    found = erasures.receipt(workspace_id, deletion.id, deadline=Deadline(10))
+    assert found["verifiedEmptyAt"] == late
+    assert found["links"] == 2
+
+
+def _five_hours_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda real=time.time: real() + 5 * 3600)
+
+
+def test_a_message_about_a_link_that_exists_does_nothing(erasing: Erasing) -> None:
+    [link_id] = erasing.world.create(1)
+    erasing.click(link_id, 2)
+    erasing.work({"workspaceId": erasing.world.workspace_id, "links": [{"id": link_id}]})
+    assert len(erasing.left_of(link_id)) == 2
+
+
+def test_a_link_that_its_ttl_removed_goes_the_same_way_with_a_deletion_of_its_own(
+    erasing: Erasing,
+) -> None:
+    [link] = erasing.world.create_items(1, externalId="crm-1")
+    erasing.click(link["id"], 3)
+    soft, _ = erasing.soft_delete([link["id"]], retention_days=30)
+    record = erasing.expire(link["id"])
+
+    erasing.cleanup([record])
+    message = erasing.messages[0]
+    erasing.work_all()
+    erasing.work(message)
+
+    found, _ = erasing.world.stores.deletions.newest(
+        erasing.world.workspace_id, limit=10, before=None, deadline=Deadline(10)
+    )
+    assert len(found) == 2
+    own = erasing.header(found[0].id)
+    assert found[1].id == soft.id
+    assert (own.mode, own.state, own.link_ids) == ("erase", "complete", [link["id"]])
+    assert own.actor == {"service": "retention"}
+    assert own.reason == "retentionDays"
+    assert erasing.receipt(own.id) == receipt(clicks=3)
+    links = erasing.world.stores.links
+    assert links.resolve_code(link["shortCode"], deadline=Deadline(10)) is None
+    assert not links.taken_external_ids(
+        erasing.world.workspace_id, ["crm-1"], deadline=Deadline(10)
+    )
+
+
+def test_an_expired_link_whose_code_is_anothers_holds_up_no_other_and_takes_none(
+    erasing: Erasing,
+) -> None:
+    """As after a repair that brought a link back although its code had been given away."""
+    stores = erasing.world.stores
+    links = erasing.world.create_items(3, externalId=None)
+    [holder] = erasing.world.create_items(1, externalId="crm-1")
+    [named] = erasing.world.create_items(1, externalId="crm-2")
+    others = {links[0]["shortCode"]: "CODE", "crm-2": "EXT"}
+    for name, kind in others.items():
+        pk = f"CODE#{name}" if kind == "CODE" else f"EXT#{erasing.world.workspace_id}#{name}"
+        erasing.world.dynamodb.update_item(
+            TableName=stores.links.name,
+            Key={"pk": {"S": pk}, "sk": {"S": kind}},
+            UpdateExpression="SET linkId=:other",
+            ExpressionAttributeValues={":other": {"S": holder["id"]}},
+        )
+    expired = [*links, named]
+    for link in expired:
+        erasing.click(link["id"], 2)
+    erasing.soft_delete([link["id"] for link in expired], retention_days=30)
+
+    erasing.cleanup([erasing.expire(link["id"]) for link in expired])
+    erasing.work_all()
+
+    deadline = Deadline(10)
+    newest, _ = stores.deletions.newest(
+        erasing.world.workspace_id, limit=1, before=None, deadline=deadline
+    )
+    assert erasing.receipt(newest[0].id) == receipt(4, clicks=8) | {"codes": 3}
+    taken = stores.links.resolve_code(links[0]["shortCode"], deadline=deadline)
+    assert taken == (erasing.world.workspace_id, holder["id"])
+    workspace_id = erasing.world.workspace_id
+    assert (
+        stores.links.resolve_external_id(workspace_id, "crm-2", deadline=deadline) == holder["id"]
+    )
+    for link in (*links[1:], named):
+        assert stores.links.resolve_code(link["shortCode"], deadline=deadline) is None
+
+
+def test_a_soft_delete_removes_the_images_and_queues_nothing(erasing: Erasing) -> None:
+    [link_id] = erasing.world.create(1)
+    erasing.click(link_id)
+    erasing.render(link_id, "a.png", "b.png")
+    _, records = erasing.soft_delete([link_id])
+
+    assert erasing.cleanup(records) == []
+
+    assert erasing.s3.objects == {}
+    assert erasing.messages == []
+    assert len(erasing.left_of(link_id)) == 1
+
+
+def test_images_of_a_soft_deleted_link_are_not_counted_again_when_it_is_erased(
+    erasing: Erasing,
+) -> None:
+    [link_id] = erasing.world.create(1)
+    erasing.render(link_id, "a.png")
+    erasing.cleanup(erasing.soft_delete([link_id])[1])
+    deletion, records = erasing.erase([link_id])
+    erasing.cleanup(records)
+    erasing.work_all()
+    assert erasing.receipt(deletion.id) == receipt(qrObjects=0)
+
+
+def test_a_poison_record_is_put_aside_and_blocks_nobody(erasing: Erasing) -> None:
+    first, second = erasing.world.create(2)
+    keys = erasing.render(first, "a.png") + erasing.render(second, "b.png")
+    _, records = erasing.erase([first, second])
+    poison: list[dict[str, Any]] = [
+        {"eventName": "REMOVE"},
+        {"dynamodb": None},
+        {"dynamodb": {"Keys": {"sk": 1}}},
+    ]
+
+    assert erasing.cleanup([poison[0], records[0], poison[1], records[1], poison[2]]) == []
+
+    assert not set(keys) & set(erasing.s3.objects)
+    aside = [json.loads(body) for body in erasing.s3.objects.values()]
+    assert sorted(map(repr, poison)) == sorted(
+        repr(failed_records.records_of(each)[0]) for each in aside
+    )
+    assert {failed_records.function_of(each) for each in aside} == {"arn:cleanup:live"}
+    [message] = erasing.messages
+    assert {link["id"] for link in message["links"]} == {first, second}
+
+
+def test_a_bucket_that_hangs_holds_up_no_erasure_and_is_asked_once(erasing: Erasing) -> None:
+    ids = erasing.world.create(3)
+    for link_id in ids:
+        erasing.render(link_id, "a.png")
+    _, records = erasing.erase(ids)
+    deadline = Deadline(20)
+
+    class Hanging:
+        asked = 0
+
+        def delete_objects(self, **_: Any) -> None:
+            self.asked += 1
+            deadline.expire()
+            raise ReadTimeoutError(endpoint_url="https://s3")
+
+    erasing.s3 = Hanging()
+    failed = clean_up(records, stores=erasing.cleanup_stores(), deadline=deadline)
+
+    assert sorted(failed) == sorted(each["dynamodb"]["SequenceNumber"] for each in records)
+    assert erasing.s3.asked == 1
+    [message] = erasing.messages
+    assert {link["id"] for link in message["links"]} == set(ids)
+
+
+def test_link_events_are_sent_where_the_workspace_wants_them(erasing: Erasing) -> None:
+    wanted, silent = erasing.world.create(2)
+    wants = {"policies": {"linkEvents": True}}
+    soft, records = erasing.soft_delete([wanted], **wants)
+    erasing.cleanup(records)
+    erase, records = erasing.erase([wanted], **wants)
+    erasing.cleanup(records)
+    _, records = erasing.erase([silent])
+    erasing.cleanup(records)
+    erasing.work_all()
+
+    kinds = [entry["DetailType"] for entry in erasing.bus.entries]
+    assert kinds == ["link.soft_deleted", "link.erased"]
+    assert soft.id in erasing.bus.entries[0]["Detail"]
+    assert erase.id in erasing.bus.entries[1]["Detail"]
+
+
+@pytest.mark.parametrize("how", ["erase", "retention"])
+def test_a_released_code_stays_taken_while_its_workspace_quarantines_it(
+    erasing: Erasing, how: str
+) -> None:
+    links = erasing.world.stores.links
+    code = new_short_code()
+    [link] = erasing.world.create_items(1, shortCode=code)
+    policies = {"quarantineDays": 10}
+    if how == "erase":
+        _, records = erasing.erase([link["id"]], policies=policies)
+    else:
+        erasing.soft_delete([link["id"]], policies=policies, retention_days=1)
+        records = [erasing.expire(link["id"])]
+    erasing.cleanup(records)
+    erasing.work_all()
+
+    assert links.resolve_code(code, deadline=Deadline(5)) is None
+    assert links.taken_codes(erasing.world.workspace_id, [code], deadline=Deadline(5)) == {code}
+    with pytest.raises(ShortCodeTaken):
+        erasing.world.create_items(1, shortCode=code)
+    key = {"pk": {"S": f"CODE#{code}"}, "sk": {"S": "CODE"}}
+    kept = erasing.world.dynamodb.get_item(TableName=links.name, Key=key)["Item"]
+    # Afterwards it stays reserved for the workspace.
+    assert set(kept) == {"pk", "sk", "ttl", "reservedFor", "quarantinedUntil"}
+    days = (int(kept["quarantinedUntil"]["N"]) - time.time()) / 86_400
+    assert 9.9 < days < 10.1
+    days = (int(kept["ttl"]["N"]) - time.time()) / 86_400
+    assert 89.9 < days < 90.1
+
+    # It is over, and DynamoDB has not removed the item yet.
+    erasing.world.dynamodb.put_item(
+        TableName=links.name, Item=key | {"ttl": {"N": str(int(time.time()) - 5)}}
+    )
+    [new] = erasing.world.create_items(1, shortCode=code)
+    assert links.resolve_code(code, deadline=Deadline(5)) == (
+        erasing.world.workspace_id,
+        new["id"],
+    )
+
+
+def test_an_expired_link_is_purged_where_its_workspace_wants_that(erasing: Erasing) -> None:
+    policies = Policies(purge_expired_after_days=7, cascade_installs=True)
+    stores = erasing.world.stores
+    [link] = create_links(
+        [NewLink(originalUrl="https://example.com/", expiresAt=datetime(2026, 1, 1, tzinfo=UTC))],
+        workspace_id=erasing.world.workspace_id,
+        user_id="tester",
+        links=stores.links,
+        deadline=Deadline(10),
+        policies=policies,
+    )
+    item = stores.links.get(erasing.world.workspace_id, link["id"], deadline=Deadline(5))
+    assert item is not None
+    assert int(item["ttl"]) == int(datetime(2026, 1, 8, tzinfo=UTC).timestamp())
+    erasing.click(link["id"], 2)
+    erasing.put_beside(link["id"], "INSTALL#1", id="1")
+    erasing.render(link["id"], "a.png")
+
+    erasing.cleanup([erasing.expire(link["id"])])
+    erasing.work_all()
+
+    [own], _ = stores.deletions.newest(
+        erasing.world.workspace_id, limit=5, before=None, deadline=Deadline(5)
+    )
+    assert own.reason == "purgeExpiredAfterDays"
+    assert erasing.receipt(own.id) == receipt(clicks=2, installs=1, qrObjects=1)
+    assert not erasing.s3.objects
+
+
+def test_moving_the_expiry_moves_the_purge_and_a_soft_delete_ends_it(erasing: Erasing) -> None:
+    policies = Policies(purge_expired_after_days=7)
+    [link] = erasing.world.create_items(1)
+    links = erasing.world.stores.links
+
+    def put(expires_at: str | None) -> dict[str, Any]:
+        return update_link(
+            link["id"],
+            {"expiresAt": expires_at},
+            workspace_id=erasing.world.workspace_id,
+            links=links,
+            deadline=Deadline(10),
+            policies=policies,
+        )
+
+    assert int(put("2027-01-01T00:00:00.000Z")["ttl"]) == 1_798_761_600 + 7 * 86_400
+    assert "ttl" not in put(None)
+    put("2027-01-01T00:00:00.000Z")
+    deletion, _ = erasing.soft_delete([link["id"]])
+    kept = links.get(erasing.world.workspace_id, link["id"], deadline=Deadline(5))
+    assert kept is not None
+    assert "ttl" not in kept
+
+    restore(
+        deletion.id,
+        None,
+        deletion_request=erasing.world.deletion_request(policies=policies.record()),
+        stores=RestoreStores(
+            links=links,
+            deletions=erasing.world.stores.deletions,
+            restores=RestoresTable(erasing.world.dynamodb, erasing.world.stores.deletions.name),
+        ),
+        deadline=Deadline(10),
+    )
+    back = links.get(erasing.world.workspace_id, link["id"], deadline=Deadline(5))
+    assert back is not None
+    assert int(back["ttl"]) == 1_798_761_600 + 7 * 86_400

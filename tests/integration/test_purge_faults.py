@@ -1,0 +1,345 @@
+"""Deaths, repeats, disorder and late writers: the same end, and the same receipt."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from functions.aws import client as aws
+from functions.domain.clock import Deadline
+from functions.domain.errors import UnlinkError
+from functions.handlers import redirect
+from functions.repositories import clicks as clicks_store
+from functions.repositories.clicks import ClicksTable
+from functions.services.purge import requeue
+from tests.conftest import Tell
+from tests.support.api_gateway import send
+from tests.support.erasure import Erasing, click_item, erasing
+from tests.support.faults import Call, FaultyClient, Killed, faults_of_call
+from tests.support.shards import use_two_shards
+
+__all__ = ["erasing"]
+
+pytestmark = pytest.mark.emulator
+
+
+@pytest.fixture(autouse=True)
+def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_two_shards(monkeypatch)
+    monkeypatch.setattr(clicks_store, "PAGE", 2)
+    monkeypatch.setattr(aws, "BACKOFF_BASE", 0.001)
+    redirect._pointers.clear()
+
+
+# -- every call fails -----------------------------------------------------------------------
+
+
+class Faults:
+    """One fault for the n-th call of a run, whichever service it goes to."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.at = -1
+        self.fault: Callable[[str, Call, dict[str, Any]], Any] | None = None
+        self._lock = threading.Lock()
+
+    def wrap(self, real: Any) -> Any:
+        return FaultyClient(real, self._meet, every=True)
+
+    def _meet(self, operation: str, call: Call, parameters: dict[str, Any]) -> Any:
+        with self._lock:
+            number = self.calls
+            self.calls += 1
+        if self.fault is not None and number == self.at:
+            return self.fault(operation, call, parameters)
+        return call()
+
+
+def _link_with_a_life(erasing: Erasing) -> str:
+    [link_id] = erasing.world.create(1)
+    erasing.world.clicks.write(
+        put=[click_item(link_id, n) for n in (1, 2, 3)], deadline=Deadline(9)
+    )
+    erasing.put_beside(link_id, "DAY#2026-01-01")
+    for number in range(2):
+        erasing.put_beside(link_id, f"INSTALL#2026-01-01T10:11:12.13{number}Z#{number}")
+    erasing.export(link_id, "e-1")
+    erasing.render(link_id, "a.png", "b.png")
+    return link_id
+
+
+EXPECTED = {
+    "links": 1,
+    "codes": 1,
+    "clicks": 3,
+    "rollups": 1,
+    "installs": 0,
+    "installsKept": 2,
+    "qrObjects": 2,
+}
+
+
+@pytest.mark.parametrize("stage", ["cleanup", "erase"])
+def test_each_call_fails_once_in_each_way_and_the_erasure_still_completes(
+    erasing: Erasing, stage: str, figure: Tell
+) -> None:
+    at = points = 0
+    reached = True
+    while reached:
+        reached = False
+        for kind, fault in faults_of_call(at).items():
+            faults = Faults()
+            faulty = erasing.with_clients(faults.wrap)
+            link_id = _link_with_a_life(erasing)
+            wants = {"policies": {"linkEvents": True}}
+            deletion, records = erasing.erase([link_id], **wants)
+            if stage == "erase":
+                assert erasing.cleanup(records) == []
+            faults.at, faults.fault, faults.calls = at, fault, 0
+
+            # What Lambda and SQS do: a batch that failed comes again.
+            if stage == "cleanup":
+                if _attempt(lambda f=faulty, r=records: f.cleanup(r)) != []:  # type: ignore[misc]
+                    assert erasing.cleanup(records) == []
+            else:
+                messages = list(erasing.messages)
+                erasing.messages.clear()
+                for message in messages:
+                    if not _attempt(lambda f=faulty, m=message: f.work(m)):  # type: ignore[misc]
+                        assert erasing.work(message)
+            reached = reached or faults.calls > at
+            erasing.work_all()
+
+            context = f"{stage}: call {at} ({kind})"
+            assert erasing.header(deletion.id).state == "complete", context
+            assert erasing.receipt(deletion.id) == EXPECTED, context
+            assert erasing.left_of(link_id) == [], context
+            assert _kept_installs(erasing) == 2 * (points + 1), context
+            assert not erasing.s3.objects, context
+            points += 1
+        at += 1
+    figure(f"{stage}: {points} faults survived")
+
+
+def _kept_installs(erasing: Erasing) -> int:
+    """How many installs of erased links the workspace has kept."""
+    counted: int = erasing.world.dynamodb.query(
+        TableName=erasing.world.clicks.name,
+        KeyConditionExpression="pk=:pk",
+        ExpressionAttributeValues={":pk": {"S": f"INSTALLS#{erasing.world.workspace_id}"}},
+        ConsistentRead=True,
+    )["Count"]
+    return counted
+
+
+def _attempt(run: Callable[[], Any]) -> Any:
+    """The result of a run, None when it failed or was killed."""
+    try:
+        return run()
+    except (UnlinkError, Killed):
+        return None
+
+
+# -- every order and every repeat -----------------------------------------------------------
+
+
+@given(data=st.data())
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_redelivery_disorder_and_duplicates_change_nothing(
+    erasing: Erasing, data: st.DataObject
+) -> None:
+    # Left by an example that failed: without this every later one would seem to fail too.
+    erasing.s3.objects.clear()
+    counts = data.draw(st.lists(st.integers(0, 5), min_size=1, max_size=4), label="clicks")
+    ids = erasing.world.create(len(counts))
+    for link_id, number in zip(ids, counts, strict=True):
+        items = [click_item(link_id, n) for n in range(number)]
+        erasing.world.clicks.write(put=items, deadline=Deadline(9))
+    erasing.render(ids[0], "a.png")
+    deletion, records = erasing.erase(ids)
+    erasing.messages.clear()
+
+    # Batches of any records in any order, some of them twice or more; each at least once.
+    batches = data.draw(
+        st.lists(st.lists(st.sampled_from(range(len(records))), min_size=1), max_size=3)
+    )
+    batches += [list(data.draw(st.permutations(range(len(records)))))]
+    for batch in batches:
+        erasing.cleanup([records[number] for number in batch])
+    messages = list(erasing.messages)
+    erasing.messages.clear()
+
+    # Messages likewise; some workers run out of time at once, some die in the middle.
+    order = data.draw(st.lists(st.sampled_from(range(len(messages))), max_size=4))
+    order += list(data.draw(st.permutations(range(len(messages)))))
+    for number in order:
+        end = data.draw(st.sampled_from(["well", "time", "death"]))
+        if end == "death":
+            faults = Faults()
+            faults.at, faults.fault = data.draw(st.integers(0, 30)), _killed
+            _attempt(lambda f=faults, n=number: erasing.with_clients(f.wrap).work(messages[n]))  # type: ignore[misc]
+        else:
+            erasing.work(messages[number], seconds=0 if end == "time" else 20)
+    for message in messages:
+        erasing.work(message)
+    erasing.work_all()
+
+    assert erasing.header(deletion.id).state == "complete"
+    assert erasing.receipt(deletion.id) == {
+        "links": len(ids),
+        "codes": len(ids),
+        "clicks": sum(counts),
+        "rollups": 0,
+        "installs": 0,
+        "installsKept": 0,
+        "qrObjects": 1,
+    }
+    assert all(erasing.left_of(link_id) == [] for link_id in ids)
+    assert not erasing.s3.objects
+
+
+def _killed(_operation: str, _call: Call, _parameters: dict[str, Any]) -> Any:
+    raise Killed
+
+
+def test_two_workers_at_once_count_each_click_once(erasing: Erasing) -> None:
+    [link_id] = erasing.world.create(1)
+    items = [click_item(link_id, number) for number in range(120)]
+    erasing.world.clicks.write(put=items, deadline=Deadline(20))
+    deletion, records = erasing.erase([link_id])
+    erasing.cleanup(records)
+    [message] = erasing.messages
+    workers = [threading.Thread(target=erasing.work, args=(message,)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+    assert erasing.receipt(deletion.id)["clicks"] == 120
+
+
+# -- the late write -------------------------------------------------------------------------
+
+
+def _visit(code: str) -> int:
+    path = {"code": code}
+    return send(redirect.handler, "GET", "/{code}", path=path, workspace_id=None).status
+
+
+def _visiting(code: str, statuses: list[int]) -> Callable[[str, Call, dict[str, Any]], Any]:
+    def visit(_operation: str, call: Call, _parameters: dict[str, Any]) -> Any:
+        statuses.append(_visit(code))
+        return call()
+
+    return visit
+
+
+class Erasure:
+    """An erasure, step by step. The queue's delay lets the last begin only when every writer
+    that could have seen the link alive has ended."""
+
+    def __init__(self, erasing: Erasing, link_id: str) -> None:
+        self._erasing = erasing
+        self._link_id = link_id
+        self._steps = iter([self._transaction, self._cleanup])
+        self.deletion_id = ""
+        self._records: list[dict[str, Any]] = []
+
+    def step(self) -> None:
+        next(self._steps, lambda: None)()
+
+    def _transaction(self) -> None:
+        deletion, self._records = self._erasing.erase([self._link_id])
+        self.deletion_id = deletion.id
+
+    def _cleanup(self) -> None:
+        assert self._erasing.cleanup(self._records) == []
+
+
+@pytest.mark.parametrize("begins", [0, 1, 2])
+@pytest.mark.parametrize("lasts", [0, 1, 2])
+def test_a_redirect_interleaved_at_every_step_leaves_nothing_behind(
+    erasing: Erasing, monkeypatch: pytest.MonkeyPatch, begins: int, lasts: int
+) -> None:
+    """The redirect reads the link after `begins` steps and writes its click `lasts` later."""
+    [link] = erasing.world.create_items(1)
+    erasure = Erasure(erasing, link["id"])
+    put = ClicksTable.put
+    written = []
+
+    def late_put(table: ClicksTable, *args: Any, **kwargs: Any) -> None:
+        for _ in range(lasts):
+            erasure.step()
+        put(table, *args, **kwargs)
+        written.append(1)
+
+    monkeypatch.setattr(ClicksTable, "put", late_put)
+    for _ in range(begins):
+        erasure.step()
+
+    status = _visit(link["shortCode"])
+
+    assert (status, len(written)) == ((302, 1) if begins == 0 else (404, 0))
+    erasure.step()
+    erasure.step()
+    erasing.work_all()
+    assert erasing.left_of(link["id"]) == []
+    assert erasing.receipt(erasure.deletion_id)["clicks"] == len(written)
+
+
+def test_a_redirect_during_the_worker_is_refused_at_every_call(erasing: Erasing) -> None:
+    """What comes after the delay sees that the link is gone, at any call of the worker."""
+    at = 0
+    reached = True
+    while reached:
+        [link] = erasing.world.create_items(1)
+        erasing.click(link["id"], 3)
+        deletion, records = erasing.erase([link["id"]])
+        erasing.cleanup(records)
+        faults = Faults()
+        statuses: list[int] = []
+        faults.at, faults.fault = at, _visiting(link["shortCode"], statuses)
+        assert erasing.with_clients(faults.wrap).work(erasing.messages.pop())
+        reached = bool(statuses)
+        assert set(statuses) <= {404}
+        assert erasing.left_of(link["id"]) == []
+        assert erasing.receipt(deletion.id)["clicks"] == 3
+        at += 4
+
+
+def test_the_queue_is_what_holds_a_late_writer_off(erasing: Erasing) -> None:
+    """Without the delay a click could arrive after the receipt: the test above is no tautology."""
+    [link_id] = erasing.world.create(1)
+    deletion, records = erasing.erase([link_id])
+    erasing.cleanup(records)
+    # The queue's own delay holds; a later round of the same worker needs none.
+    assert erasing.sqs.delays == [None]
+    erasing.work_all()
+    erasing.click(link_id)
+    assert erasing.header(deletion.id).state == "complete"
+    assert len(erasing.left_of(link_id)) == 1
+
+
+def test_what_the_failure_destination_keeps_can_be_made_up_for(erasing: Erasing) -> None:
+    """The stream record is lost for good: the record of the deletion alone completes it."""
+    link_id = _link_with_a_life(erasing)
+    deletion, _lost = erasing.erase([link_id])
+    stores = erasing.world.stores
+    requeue(
+        erasing.world.workspace_id,
+        deletion.id,
+        deletions=stores.deletions,
+        erasures=stores.erasures,
+        erase_queue=erasing.queue,
+        deadline=Deadline(10),
+    )
+    erasing.work_all()
+    assert erasing.receipt(deletion.id) == EXPECTED
+    assert not erasing.s3.objects

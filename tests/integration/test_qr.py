@@ -1,0 +1,492 @@
+"""QR codes: exact, readable by a real decoder, cached where the delete finds them."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+import pytest
+import resvg_py
+import zxingcpp
+from botocore.exceptions import ClientError, ReadTimeoutError
+from moto import mock_aws
+from PIL import Image
+
+from functions.aws.client import client
+from functions.domain.clock import Deadline
+from functions.domain.errors import InternalError, InvalidRequest, LinkNotFound, Unavailable
+from functions.domain.qr_image import Style, parse_style, render
+from functions.handlers import qr
+from functions.repositories.deletions import Deletion
+from functions.repositories.links import LinksTable
+from functions.repositories.qr_cache import Images
+from functions.repositories.restores import RestoresTable
+from functions.services.deletion import soft_delete
+from functions.services.qr import MOST_VARIANTS, qr_image
+from functions.services.restore import RestoreStores, restore
+from tests.conftest import World
+from tests.support.api_gateway import Reply, send
+
+TEXT = "https://links.example/Ab3-_xYz"
+
+#: What a browser sends for an <img>, and for an address that is typed in.
+IMAGE_ACCEPT = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
+PAGE_ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+def picture(data: bytes, style: Style) -> Image.Image:
+    """The pixels, by decoders that are not ours."""
+    if style.format == "svg":
+        data = bytes(resvg_py.svg_to_bytes(svg_string=data.decode()))
+    return Image.open(io.BytesIO(data)).convert("RGB")
+
+
+def scan(image: Image.Image) -> list[str]:
+    return [code.text for code in zxingcpp.read_barcodes(image)]
+
+
+@pytest.mark.parametrize("image_format", ["png", "svg"])
+@pytest.mark.parametrize("size", [128, 129, 333, 512, 2048])
+def test_a_scanner_reads_the_short_url_in_every_size(image_format: str, size: int) -> None:
+    style = Style(format=image_format, size=size)
+
+    image = picture(render(TEXT, style), style)
+
+    assert image.size == (size, size)
+    assert scan(image) == [TEXT]
+
+
+def test_the_longest_short_url_fits_the_smallest_image() -> None:
+    text = f"https://{'a' * 63}.{'b' * 60}.example/{'c' * 30}"
+    style = Style(size=128)
+
+    assert scan(picture(render(text, style), style)) == [text]
+
+
+@pytest.mark.parametrize("image_format", ["png", "svg"])
+@pytest.mark.parametrize(("color", "bgcolor"), [("7a1fa2", "fff8e1"), ("f5f5f5", "0d1b2a")])
+def test_colours_are_exactly_those_asked_for(image_format: str, color: str, bgcolor: str) -> None:
+    style = parse_style({"format": image_format, "color": color, "bgcolor": f"#{bgcolor.upper()}"})
+
+    image = picture(render(TEXT, style), style)
+
+    shades = {shade for _, shade in image.getcolors(maxcolors=1 << 20) or []}
+    assert {tuple(bytes.fromhex(color)), tuple(bytes.fromhex(bgcolor))} <= shades
+    if image_format == "png":
+        assert len(shades) == 2
+    assert scan(image) == [TEXT]
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ({"format": "gif"}, "format must be png or svg"),
+        ({"format": "PNG"}, "format must be png or svg"),
+        ({"size": "127"}, "size must be a whole number from 128 to 2048"),
+        ({"size": "2049"}, "size must be a whole number from 128 to 2048"),
+        ({"size": "512.0"}, "size must be a whole number from 128 to 2048"),
+        ({"size": ""}, "size must be a whole number from 128 to 2048"),
+        ({"size": "٥١٢"}, "size must be a whole number from 128 to 2048"),
+        ({"size": "9" * 5000}, "size must be a whole number from 128 to 2048"),
+        ({"color": "red"}, "color must be three or six hexadecimal digits, as in 1a2b3c"),
+        ({"bgcolor": "12345"}, "bgcolor must be three or six hexadecimal digits, as in 1a2b3c"),
+        ({"color": "fff"}, "color and bgcolor are too alike to be scanned"),
+        ({"size": "000001280000"}, "size must be a whole number from 128 to 2048"),
+    ],
+)
+def test_bad_parameters_are_named(query: dict[str, str], message: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        parse_style(query)
+    assert refused.value.message == message
+
+
+@dataclass
+class MemoryImages:
+    """The bucket, for tests that look into it or make it fail."""
+
+    objects: dict[str, bytes] = field(default_factory=dict)
+    down: bool = False
+    gets: int = 0
+
+    def get(self, key: str, *, deadline: Deadline) -> bytes | None:
+        self.gets += 1
+        self._answer()
+        return self.objects.get(key)
+
+    def put(self, key: str, body: bytes, *, content_type: str, deadline: Deadline) -> None:
+        self._answer()
+        self.objects[key] = body
+
+    def remove(self, keys: list[str], *, deadline: Deadline) -> None:
+        for key in keys:
+            self.objects.pop(key, None)
+
+    def _answer(self) -> None:
+        if self.down:
+            raise Unavailable
+
+
+@pytest.fixture
+def images() -> MemoryImages:
+    return MemoryImages()
+
+
+def draw(
+    world: World, images: MemoryImages, reference: str, style: Style | None = None, **more: Any
+) -> bytes:
+    return qr_image(
+        reference,
+        style or Style(),
+        workspace_id=more.get("workspace_id", world.workspace_id),
+        base_url="https://links.example",
+        links=more.get("links", world.stores.links),
+        images=images,  # type: ignore[arg-type]
+        deadline=Deadline(10),
+    )
+
+
+def keys_on(world: World, link_id: str) -> set[str]:
+    link = world.stores.links.get(world.workspace_id, link_id, deadline=Deadline(10))
+    assert link is not None
+    return set(link.get("qrKeys", ()))
+
+
+def delete(world: World, link_id: str) -> Deletion:
+    return soft_delete(
+        [link_id],
+        [],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(10),
+    )
+
+
+@pytest.mark.emulator
+def test_the_first_request_stores_the_image_under_a_key_that_stands_on_the_link(
+    world: World, images: MemoryImages
+) -> None:
+    [link] = world.create_items()
+
+    drawn = draw(world, images, link["id"])
+
+    assert scan(picture(drawn, Style())) == [f"https://links.example/{link['shortCode']}"]
+    [key] = images.objects
+    assert key.startswith(f"qr/{world.workspace_id}/{link['id']}/")
+    assert keys_on(world, link["id"]) == {key}
+    assert images.objects[key] == drawn
+
+
+@pytest.mark.emulator
+def test_later_requests_are_served_from_the_bucket(world: World, images: MemoryImages) -> None:
+    [link] = world.create_items()
+    draw(world, images, link["id"])
+    [key] = images.objects
+    images.objects[key] = b"from the bucket"
+
+    assert draw(world, images, link["shortCode"]) == b"from the bucket"
+
+
+@pytest.mark.emulator
+def test_an_image_that_the_bucket_lost_is_stored_again(world: World, images: MemoryImages) -> None:
+    [link_id] = world.create()
+    drawn = draw(world, images, link_id)
+    [key] = images.objects
+    images.objects.clear()
+
+    assert draw(world, images, link_id) == drawn
+    assert images.objects == {key: drawn}
+
+
+@pytest.mark.emulator
+def test_only_eight_variants_are_kept_and_others_still_drawn(
+    world: World, images: MemoryImages
+) -> None:
+    [link_id] = world.create()
+    styles = [Style(size=200 + step) for step in range(MOST_VARIANTS + 3)]
+
+    for style in styles:
+        assert picture(draw(world, images, link_id, style), style).width == style.size
+
+    assert len(images.objects) == MOST_VARIANTS
+    assert keys_on(world, link_id) == set(images.objects)
+    # The first eight go on being served from the bucket.
+    draw(world, images, link_id, styles[0])
+    assert images.gets == 1
+
+
+@pytest.mark.emulator
+def test_racing_requests_cannot_register_a_ninth(world: World) -> None:
+    [link_id] = world.create()
+    links = world.stores.links
+
+    def register(name: str) -> str:
+        return links.register_qr_key(
+            world.workspace_id, link_id, name, maximum=MOST_VARIANTS, deadline=Deadline(10)
+        ).name
+
+    assert [register(f"k{n}") for n in range(9)] == ["YES"] * 8 + ["NO_ROOM"]
+    assert register("k3") == "YES"
+    delete(world, link_id)
+    assert register("k3") == "NOT_LIVE"
+    # The delete took them from the link: the cleanup has them, a restored link starts anew.
+    assert keys_on(world, link_id) == set()
+
+
+@pytest.mark.emulator
+def test_what_is_not_live_here_has_no_image(world: World, images: MemoryImages) -> None:
+    [deleted] = world.create()
+    draw(world, images, deleted)
+    delete(world, deleted)
+    [foreign] = world.create(1, workspace_id="ws-somebody-else")
+
+    for reference in (deleted, foreign, "6f6f6f6f-0000-4000-8000-000000000000", "nocode", "?"):
+        with pytest.raises(LinkNotFound):
+            draw(world, images, reference)
+
+
+@pytest.mark.emulator
+def test_a_link_deleted_while_its_image_was_drawn_keeps_none(
+    world: World, images: MemoryImages
+) -> None:
+    [link_id] = world.create()
+    store = images.put
+
+    def put_after_the_delete(*args: Any, **kwargs: Any) -> None:
+        delete(world, link_id)
+        store(*args, **kwargs)
+
+    images.put = put_after_the_delete  # type: ignore[method-assign]
+
+    with pytest.raises(LinkNotFound):
+        draw(world, images, link_id)
+    assert images.objects == {}
+
+
+@pytest.mark.emulator
+def test_a_link_brought_back_while_its_image_was_drawn_keeps_none_that_it_does_not_know(
+    world: World, images: MemoryImages
+) -> None:
+    [link_id] = world.create()
+    store = images.put
+
+    def put_after_delete_and_restore(*args: Any, **kwargs: Any) -> None:
+        images.put = store  # type: ignore[method-assign]
+        deletion = delete(world, link_id)
+        restore(
+            deletion.id,
+            None,
+            deletion_request=world.deletion_request(),
+            stores=RestoreStores(
+                links=world.stores.links,
+                deletions=world.stores.deletions,
+                restores=RestoresTable(world.dynamodb, world.stores.deletions.name),
+            ),
+            deadline=Deadline(10),
+        )
+        store(*args, **kwargs)
+
+    images.put = put_after_delete_and_restore  # type: ignore[method-assign]
+
+    drawn = draw(world, images, link_id)
+
+    assert world.live(link_id)
+    assert images.objects == {}
+    assert keys_on(world, link_id) == set()
+    # The next request finds its place.
+    assert draw(world, images, link_id) == drawn
+    assert set(images.objects) == keys_on(world, link_id) != set()
+
+
+@pytest.mark.emulator
+def test_a_link_deleted_before_its_key_was_registered_is_not_found(
+    world: World, images: MemoryImages
+) -> None:
+    [link_id] = world.create()
+
+    class DeletedBetween(LinksTable):
+        def register_qr_key(self, *args: Any, **kwargs: Any) -> Any:
+            delete(world, link_id)
+            return super().register_qr_key(*args, **kwargs)
+
+    table = world.stores.links
+    with pytest.raises(LinkNotFound):
+        draw(world, images, link_id, links=DeletedBetween(table._client, table.name))
+    assert images.objects == {}
+    assert keys_on(world, link_id) == set()
+
+
+@pytest.mark.emulator
+def test_a_bucket_that_is_down_costs_no_image(world: World, images: MemoryImages) -> None:
+    [link] = world.create_items()
+    images.down = True
+
+    for _ in range(2):
+        drawn = draw(world, images, link["id"])
+        assert scan(picture(drawn, Style())) == [f"https://links.example/{link['shortCode']}"]
+
+
+@pytest.fixture
+def bucket(_no_host_credentials: None) -> Iterator[Images]:
+    with mock_aws():
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket="qr-images")
+        yield Images(s3, "qr-images")
+
+
+def test_the_bucket_keeps_what_it_is_given_until_it_is_removed(bucket: Images) -> None:
+    deadline = Deadline(5)
+
+    assert bucket.get("qr/a", deadline=deadline) is None
+    bucket.put("qr/a", b"\x89PNG", content_type="image/png", deadline=deadline)
+    assert bucket.get("qr/a", deadline=deadline) == b"\x89PNG"
+    bucket.remove(["qr/a"], deadline=deadline)
+    assert bucket.get("qr/a", deadline=deadline) is None
+    bucket.remove(["qr/a"], deadline=deadline)
+
+
+class CutOff:
+    """A bucket whose answers break off, so many times."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    def get_object(self, **_: Any) -> dict[str, Any]:
+        return {"Body": self}
+
+    def read(self) -> bytes:
+        self.times -= 1
+        if self.times >= 0:
+            raise ReadTimeoutError(endpoint_url="https://s3")
+        return b"image"
+
+
+def test_an_image_that_breaks_off_is_read_again_or_not_there() -> None:
+    assert Images(CutOff(1), "b").get("qr/a", deadline=Deadline(5)) == b"image"
+    with pytest.raises(Unavailable):
+        Images(CutOff(100), "b").get("qr/a", deadline=Deadline(0.01))
+
+
+class Refusing:
+    """A bucket that refuses every call."""
+
+    def _refuse(self, **_: Any) -> dict[str, Any]:
+        response = {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+        raise ClientError(response, "S3")  # type: ignore[arg-type]
+
+    get_object = put_object = _refuse
+
+
+def test_access_denied_is_an_error_and_not_a_missing_image() -> None:
+    images = Images(Refusing(), "b")
+    with pytest.raises(InternalError) as refused:
+        images.get("qr/a", deadline=Deadline(5))
+    assert isinstance(refused.value.__cause__, ClientError)
+
+
+@pytest.mark.emulator
+def test_a_refused_cache_is_logged_as_an_error_and_costs_no_image(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    [link] = world.create_items()
+    # The first draw writes the cache, the second reads it.
+    for operation in ("write", "read"):
+        image = draw(world, Images(Refusing(), "b"), link["id"])  # type: ignore[arg-type]
+
+        assert scan(picture(image, Style())) == [f"https://links.example/{link['shortCode']}"]
+        errors = [record for record in caplog.records if record.levelname == "ERROR"]
+        assert f"QR cache {operation} failed" in [record.message for record in errors]
+        assert "AccessDenied" in caplog.text
+        caplog.clear()
+
+
+# -- over the function's handler ------------------------------------------------------------
+
+
+@pytest.fixture
+def handler(world: World, monkeypatch: pytest.MonkeyPatch, images: MemoryImages) -> World:
+    monkeypatch.setenv("QR_BUCKET", "qr")
+    monkeypatch.setattr(qr, "Images", lambda _client, _bucket: images)
+    client("s3")
+    return world
+
+
+def ask(world: World, link_id: str, query: dict[str, str] | None = None, **more: Any) -> Reply:
+    more.setdefault("headers", {"Accept": IMAGE_ACCEPT})
+    return send(
+        qr.handler,
+        "GET",
+        "/api/links/{id}/qr",
+        path={"id": link_id},
+        query=query,
+        workspace_id=world.workspace_id,
+        **more,
+    )
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("accept", [IMAGE_ACCEPT, PAGE_ACCEPT])
+def test_a_png_leaves_the_function_in_base64_for_the_gateway_to_decode(
+    handler: World, accept: str
+) -> None:
+    [link] = handler.create_items()
+
+    reply = ask(handler, link["id"], headers={"Accept": accept})
+
+    assert reply.status == 200
+    assert reply.was_base64
+    assert reply.headers["Content-Type"] == "image/png"
+    assert reply.headers["Cache-Control"] == "private, no-cache"
+    assert reply.headers["X-RateLimit-Limit"] == "10000"
+    assert scan(picture(reply.body, Style())) == [f"http://short.test/{link['shortCode']}"]
+
+
+@pytest.mark.emulator
+def test_an_unchanged_image_is_not_sent_again_but_a_deleted_one_is_gone(handler: World) -> None:
+    [link_id] = handler.create()
+    first = ask(handler, link_id, {"format": "svg"})
+    assert first.headers["Content-Type"] == "image/svg+xml"
+    tag = first.headers["ETag"]
+    assert tag.startswith('"')
+
+    again = ask(handler, link_id, {"format": "svg"}, headers={"if-none-match": f'"x", W/{tag}'})
+    assert (again.status, again.body, again.headers["ETag"]) == (304, b"", tag)
+    other = ask(handler, link_id, {"format": "png"}, headers={"If-None-Match": tag})
+    assert other.status == 200
+
+    delete(handler, link_id)
+    gone = ask(handler, link_id, {"format": "svg"}, headers={"If-None-Match": tag})
+    assert gone.status == 404
+    assert gone.json() == {"statusCode": 404, "error": "Not Found", "message": "Link not found"}
+
+
+@pytest.mark.emulator
+def test_a_bad_parameter_is_400_in_linkfortys_dialect(handler: World) -> None:
+    [link_id] = handler.create()
+
+    reply = ask(handler, link_id, {"size": "64"})
+
+    assert reply.status == 400
+    assert reply.json() == {
+        "statusCode": 400,
+        "error": "Bad Request",
+        "message": "size must be a whole number from 128 to 2048",
+    }
+
+
+@pytest.mark.emulator
+def test_images_need_the_scope_to_read(handler: World) -> None:
+    [link_id] = handler.create()
+
+    assert ask(handler, link_id, scopes=("linksWrite",)).json()["missingScopes"] == ["linksRead"]
+
+
+def test_the_function_starts_without_what_it_rarely_needs() -> None:
+    program = (
+        "import sys, functions.handlers.qr; assert not {'pydantic', 'segno'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -1,0 +1,182 @@
+"""What a caller says beside the body is understood or refused, never passed over."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from functions.api.app import Api, Route
+from functions.api.json_body import parse_json
+from functions.api.openapi import OPERATIONS, _shape, load_apis
+from functions.domain.errors import InvalidRequest
+from functions.domain.query_params import parameters_of, parse_int_param
+from functions.handlers import analytics, deletions, links, qr
+from tests.conftest import World
+from tests.support.events import Context, api_event
+
+APIS: tuple[Api, ...] = (links.api, deletions.api, analytics.api, qr.api)
+ROUTES = [route for api in APIS for route in api.routes]
+
+
+def name_of(route: Route) -> str:
+    return f"{route.method} {route.rule}"
+
+
+@pytest.mark.parametrize("text", ["1", "007", "42", "100"])
+def test_a_whole_number_in_its_range_is_taken(text: str) -> None:
+    assert parse_int_param(text, "limit", default=50, maximum=100) == int(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "0", "-1", "101", "1.0", "1e1", "٥", "000001000000", "000001" + "9" * 4400, "9" * 5000],
+)
+def test_any_other_is_refused_however_it_is_spelt(text: str) -> None:
+    """Zeros in front once hid what came after the first digits."""
+    with pytest.raises(InvalidRequest) as refused:
+        parse_int_param(text, "limit", default=50, maximum=100)
+    assert refused.value.message == "limit must be a whole number from 1 to 100"
+
+
+def test_a_parameter_given_twice_is_refused() -> None:
+    event = {
+        "queryStringParameters": {"tag": "b"},
+        "multiValueQueryStringParameters": {"tag": ["a", "b"]},
+    }
+    with pytest.raises(InvalidRequest, match="Parameter given more than once: tag"):
+        parameters_of(event, ("tag",))
+
+
+def test_no_parameters_are_none() -> None:
+    nothing = {"queryStringParameters": None, "multiValueQueryStringParameters": None}
+    assert parameters_of(nothing, ()) == {}
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("route", ROUTES, ids=name_of)
+def test_no_route_passes_over_a_parameter_that_it_does_not_know(world: World, route: Route) -> None:
+    """`?dryRun=true` on a DELETE must not delete."""
+    [link] = world.create(1)
+    resource = route.rule.replace("<", "{").replace(">", "}")
+    names = [part[1:-1] for part in resource.split("/") if part.startswith("{")]
+    body: Any = {"/api/links/bulk-delete": {"ids": [link]}, "/api/deletions": {"ids": [link]}}.get(
+        route.rule, [link]
+    )
+    event = api_event(
+        route.method,
+        resource,
+        workspace_id=world.workspace_id,
+        path=dict.fromkeys(names, link),
+        query={"dryRun": "true"},
+        body=body,
+    )
+
+    [api] = [each for each in APIS if route in each.routes]
+    answer = api.handle(event, Context())
+
+    assert answer["statusCode"] == 400
+    figure = json.loads(answer["body"])
+    if route.error_format == "hoko":
+        assert figure["error"] == {"en": "Invalid request", "ar": "طلب غير صالح"}
+        assert figure["details"] == ["Unknown parameter: dryRun"]
+    else:
+        assert figure["message"] == "Unknown parameter: dryRun"
+    assert world.live(link)
+
+
+def test_the_document_names_the_parameters_of_each_route() -> None:
+    figure = {
+        _shape(*name.split(" ", 1)): {each["name"] for each in operation.query}
+        for name, operation in OPERATIONS.items()
+    }
+    taken = {
+        _shape(route.method, route.rule): route.query for api in load_apis() for route in api.routes
+    }
+    assert len(taken) > 10
+    assert {shape: figure[shape] for shape in taken} == taken
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"dryRun": true, "dryRun": false}',
+        b'{"filter": {"tag": "a", "t\\u0061g": "b"}}',
+        b'[{"originalUrl": "https://a.example/", "originalUrl": "https://b.example/"}]',
+    ],
+)
+def test_a_body_that_names_a_member_twice_is_refused(raw: bytes) -> None:
+    with pytest.raises(InvalidRequest, match="The body names a member more than once"):
+        parse_json(raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"{",
+        b"[1,]",
+        b"[NaN]",
+        b"[-Infinity]",
+        b"[" + b"9" * 5000 + b"]",
+        b"\xef\xbb\xbf[]",
+        '["é"]'.encode("latin-1"),
+        '["a"]'.encode("utf-16"),
+        b"[" * 200_000,
+        b'{"a":' * 200_000,
+        b'["\\ud800"]',
+    ],
+    ids=lambda raw: repr(raw[:16]),
+)
+def test_what_is_not_json_is_refused(raw: bytes) -> None:
+    with pytest.raises(InvalidRequest):
+        parse_json(raw)
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("entry", [None, 1, 1e300, True, [], {"id": "x"}, [[[]]]])
+@pytest.mark.parametrize(
+    ("resource", "more"),
+    [
+        ("/api/links/bulk-delete", {}),
+        ("/api/deletions", {"mode": "erase"}),
+        ("/api/deletions", {"mode": "soft"}),
+        ("/api/deletions", {"mode": "erase", "dryRun": True}),
+    ],
+)
+def test_an_id_that_is_no_text_is_a_mistake_and_deletes_nothing(
+    world: World, resource: str, more: dict[str, Any], entry: Any
+) -> None:
+    [link] = world.create(1)
+    event = api_event(
+        "POST",
+        resource,
+        workspace_id=world.workspace_id,
+        body={"ids": [link, entry, "nonsense"], **more},
+    )
+
+    answer = deletions.handler(event, Context())
+
+    assert answer["statusCode"] == 400
+    figure = json.loads(answer["body"])
+    assert figure["invalidIds"] == [json.dumps(entry), "nonsense"]
+    assert figure["invalidCount"] == 2
+    assert "Every id must be text" in (figure.get("message"), *figure.get("details", []))
+    assert world.live(link)
+
+
+@pytest.mark.emulator
+def test_a_condition_whose_value_got_lost_widens_no_deletion(world: World) -> None:
+    [link] = world.create(1, tags=["spring"])
+    event = api_event(
+        "POST",
+        "/api/deletions",
+        workspace_id=world.workspace_id,
+        body={"filter": {"tag": "spring", "createdBefore": None}},
+    )
+
+    answer = deletions.handler(event, Context())
+
+    assert answer["statusCode"] == 400
+    assert json.loads(answer["body"])["details"] == ["createdBefore: must not be null"]
+    assert world.live(link)

@@ -1,0 +1,323 @@
+"""Requests that meet: one consistent end state, and each link reported deleted exactly once."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from functions.domain.clock import Deadline
+from functions.domain.errors import LinkNotFound, ShortCodeTaken, StillRunning
+from functions.domain.outcomes import Outcome
+from functions.handlers import deletions
+from functions.repositories.deletions import Deletion, DeletionsTable
+from functions.repositories.idempotency import IdempotencyKey
+from functions.services.deletion import erase_many, erase_one, resume, soft_delete
+from tests.conftest import World, make_world
+from tests.support.events import api_event, call
+from tests.support.faults import drop_error_items
+from tests.support.restores import bring_back
+
+pytestmark = pytest.mark.emulator
+
+
+def together(work: list[Callable[[], Any]]) -> list[Any]:
+    """Run all at once; each result, or the exception that was raised."""
+    start = threading.Barrier(len(work))
+
+    def run(each: Callable[[], Any]) -> Any:
+        start.wait()
+        try:
+            return each()
+        except Exception as error:  # noqa: BLE001
+            return error
+
+    with ThreadPoolExecutor(len(work)) as pool:
+        return list(pool.map(run, work))
+
+
+def validated_together(worlds: list[World]) -> None:
+    """All requests have validated before any of them writes its record."""
+    everyone = threading.Barrier(len(worlds))
+    for world in worlds:
+        accept = world.stores.deletions.accept
+
+        def wait_then_accept(*args: Any, _accept: Any = accept, **kwargs: Any) -> None:
+            everyone.wait()
+            _accept(*args, **kwargs)
+
+        world.stores.deletions.accept = wait_then_accept  # type: ignore[method-assign]
+
+
+def test_overlapping_soft_deletes_report_each_link_once(
+    deployed: dict[str, str], world: World
+) -> None:
+    ids = world.create(90)
+    worlds = [make_world(deployed) for _ in range(3)]
+    validated_together(worlds)
+    sets = [ids[:60], ids[30:], ids]
+
+    results = together(
+        [
+            lambda w=each, s=wanted: soft_delete(  # type: ignore[misc]
+                s,
+                [],
+                deletion_request=world.deletion_request(),
+                stores=w.stores,
+                deadline=Deadline(20),
+            )
+            for each, wanted in zip(worlds, sets, strict=True)
+        ]
+    )
+
+    reported = [link_id for result in results for link_id in result.ids_with(Outcome.DELETED)]
+    assert sorted(reported) == sorted(ids)
+    assert world.live_ids() == []
+    for result, wanted in zip(results, sets, strict=True):
+        others = set(wanted) - set(result.ids_with(Outcome.DELETED))
+        assert set(result.ids_with(Outcome.NOT_FOUND)) == others
+
+
+def test_ids_that_another_request_deletes_first_are_named(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = world.create(3)
+    accept = DeletionsTable.accept
+
+    def overtaken(table: DeletionsTable, deletion: Deletion, **more: Any) -> None:
+        monkeypatch.setattr(DeletionsTable, "accept", accept)
+        soft_delete(
+            ids[1:],
+            [],
+            deletion_request=world.deletion_request(),
+            stores=world.stores,
+            deadline=Deadline(20),
+        )
+        accept(table, deletion, **more)
+
+    monkeypatch.setattr(DeletionsTable, "accept", overtaken)
+    event = api_event(
+        "DELETE",
+        "/api/links",
+        workspace_id=world.workspace_id,
+        body=ids,
+        headers={"Idempotency-Key": "k"},
+    )
+    first = call(deletions.handler, event)
+
+    assert first == (200, {"deletedIds": ids[:1], "notFoundIds": ids[1:]})
+    assert call(deletions.handler, event) == first
+
+
+@pytest.mark.parametrize("items", [True, False])
+def test_a_link_that_others_deleted_and_restored_first_is_not_reported_deleted(
+    world: World, monkeypatch: pytest.MonkeyPatch, items: bool
+) -> None:
+    """Validated by this request, deleted and restored by others before its statement came."""
+    if not items:
+        drop_error_items(world.dynamodb)
+    ids = world.create(3)
+    accept = DeletionsTable.accept
+
+    def overtaken(table: DeletionsTable, deletion: Deletion, **more: Any) -> None:
+        monkeypatch.setattr(DeletionsTable, "accept", accept)
+        other = soft_delete(
+            ids[1:],
+            [],
+            deletion_request=world.deletion_request(),
+            stores=world.stores,
+            deadline=Deadline(20),
+        )
+        bring_back(world, other.id)
+        accept(table, deletion, **more)
+
+    monkeypatch.setattr(DeletionsTable, "accept", overtaken)
+    event = api_event(
+        "DELETE",
+        "/api/links",
+        workspace_id=world.workspace_id,
+        body=ids,
+        headers={"Idempotency-Key": "k"},
+    )
+    first = call(deletions.handler, event)
+
+    assert sorted(world.live_ids()) == sorted(ids[1:])
+    assert first == (200, {"deletedIds": ids[:1], "notFoundIds": ids[1:]})
+    assert call(deletions.handler, event) == first
+
+
+def test_a_stale_worker_answers_what_the_record_says(
+    deployed: dict[str, str], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It slept until another worker had finished and the links were restored."""
+    ids = world.create(3)
+    slow, real_time = make_world(deployed), time.time
+    mark = slow.stores.links.mark_deleted
+
+    def sleep_through_it_all(*args: Any, **more: Any) -> bytearray:
+        with monkeypatch.context() as later:
+            later.setattr(time, "time", lambda: real_time() + 3600)
+            [expired_leases] = [
+                deletion_id
+                for workspace_id, deletion_id in world.stores.deletions.expired_leases(
+                    limit=1000, deadline=Deadline(10)
+                )
+                if workspace_id == world.workspace_id
+            ]
+            resume(world.workspace_id, expired_leases, stores=world.stores, deadline=Deadline(20))
+        bring_back(world, expired_leases, ids[:1])
+        return mark(*args, **more)
+
+    monkeypatch.setattr(slow.stores.links, "mark_deleted", sleep_through_it_all)
+    answered = soft_delete(
+        ids,
+        [],
+        deletion_request=world.deletion_request(),
+        stores=slow.stores,
+        deadline=Deadline(20),
+    )
+
+    assert answered.ids_with(Outcome.RESTORED) == ids[:1]
+    assert answered.ids_with(Outcome.DELETED) == ids[1:]
+    assert answered.state == "complete"
+    assert world.live_ids() == ids[:1]
+
+
+def test_overlapping_erasures_report_each_link_once(deployed: dict[str, str], world: World) -> None:
+    ids = world.create(90)
+    worlds = [make_world(deployed) for _ in range(3)]
+    validated_together(worlds)
+
+    results = together(
+        [
+            lambda w=each: erase_many(  # type: ignore[misc]
+                ids,
+                deletion_request=world.deletion_request(),
+                stores=w.stores,
+                deadline=Deadline(20),
+            )
+            for each in worlds
+        ]
+    )
+
+    reported = [link_id for result in results for link_id in result.ids_with(Outcome.ERASED)]
+    assert sorted(reported) == sorted(ids)
+    assert not any(world.exists(link_id) for link_id in ids)
+
+
+def test_a_soft_delete_and_an_erasure_of_the_same_links_agree(
+    deployed: dict[str, str], world: World
+) -> None:
+    ids = world.create(60)
+    first, second = make_world(deployed), make_world(deployed)
+    validated_together([first, second])
+
+    soft, erased = together(
+        [
+            lambda: soft_delete(
+                ids,
+                [],
+                deletion_request=world.deletion_request(),
+                stores=first.stores,
+                deadline=Deadline(20),
+            ),
+            lambda: erase_many(
+                ids,
+                deletion_request=world.deletion_request(),
+                stores=second.stores,
+                deadline=Deadline(20),
+            ),
+        ]
+    )
+
+    # Erasing takes soft-deleted links too, so everything is gone in the end; nothing came back.
+    assert erased.ids_with(Outcome.ERASED) == ids
+    assert not any(world.exists(link_id) for link_id in ids)
+    assert set(soft.outcomes) <= {Outcome.DELETED, Outcome.NOT_FOUND}
+
+
+def test_one_link_is_erased_for_exactly_one_of_many(world: World) -> None:
+    [link_id] = world.create(1)
+
+    results = together(
+        [
+            lambda: erase_one(
+                link_id,
+                deletion_request=world.deletion_request(),
+                stores=world.stores,
+                deadline=Deadline(20),
+            )
+        ]
+        * 6
+    )
+
+    assert sum(isinstance(result, Deletion) for result in results) == 1
+    assert sum(isinstance(result, LinkNotFound) for result in results) == 5
+
+
+def test_one_of_many_creates_gets_the_code(world: World) -> None:
+    code = f"t-{uuid.uuid4().hex[:10]}"
+
+    results = together([lambda: world.create_items(shortCode=code)] * 6)
+
+    made = [result for result in results if isinstance(result, list)]
+    assert len(made) == 1
+    assert all(isinstance(r, ShortCodeTaken) for r in results if not isinstance(r, list))
+    assert world.live_ids() == [made[0][0]["id"]]
+
+
+def test_a_code_fought_over_by_erasures_and_creates_has_one_owner_in_the_end(
+    world: World,
+) -> None:
+    code = f"t-{uuid.uuid4().hex[:10]}"
+    [owner] = world.create_items(shortCode=code)
+
+    def erase_then_take() -> Any:
+        erase_many(
+            [owner["id"]],
+            deletion_request=world.deletion_request(),
+            stores=world.stores,
+            deadline=Deadline(20),
+        )
+        return world.create_items(shortCode=code)
+
+    results = together([erase_then_take] * 4)
+
+    [[winner]] = [result for result in results if isinstance(result, list)]
+    pointer = world.stores.links.resolve_code(code, deadline=Deadline(10))
+    assert pointer == (world.workspace_id, winner["id"])
+    assert world.live_ids() == [winner["id"]]
+
+
+def test_of_two_requests_with_one_idempotency_key_one_is_accepted(
+    deployed: dict[str, str], world: World
+) -> None:
+    ids = world.create(30)
+    key = IdempotencyKey("same", "hash")
+    worlds = [make_world(deployed) for _ in range(3)]
+    validated_together(worlds)
+
+    results = together(
+        [
+            lambda w=each: soft_delete(  # type: ignore[misc]
+                ids,
+                [],
+                deletion_request=world.deletion_request(key=key),
+                stores=w.stores,
+                deadline=Deadline(20),
+            )
+            for each in worlds
+        ]
+    )
+
+    records, _ = world.stores.deletions.newest(
+        world.workspace_id, limit=10, before=None, deadline=Deadline(10)
+    )
+    assert len(records) == 1
+    for result in results:
+        assert isinstance(result, StillRunning) or result.ids_with(Outcome.DELETED) == ids

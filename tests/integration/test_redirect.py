@@ -1,0 +1,445 @@
+"""``GET /{code}``: where it leads, what it records, and that nothing stands in its way."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from functions.aws.codec import from_item
+from functions.config import optional_setting, setting
+from functions.domain.clock import Deadline
+from functions.domain.errors import Unavailable
+from functions.domain.ids import parse_click_id
+from functions.handlers import redirect
+from functions.services.deletion import erase_one, soft_delete
+from tests.conftest import World
+from tests.support.api_gateway import Reply, send
+from tests.support.virtual_time import VirtualClock
+
+pytestmark = pytest.mark.emulator
+
+IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
+)
+IPAD = IPHONE.replace("iPhone; CPU iPhone OS", "iPad; CPU OS")
+ANDROID = (
+    "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/137.0.0.0 Mobile Safari/537.36"
+)
+WINDOWS = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/137.0.0.0 Safari/537.36"
+)
+MAC = (
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/18.5 Safari/605.1.15"
+)
+GOOGLEBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+
+
+#: What CloudFront and the function share.
+ORIGIN_SECRET = "the-secret-of-the-distribution"
+
+
+@pytest.fixture(autouse=True)
+def _cold(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("ORIGIN_SECRET", ORIGIN_SECRET)
+    optional_setting.cache_clear()
+    redirect._pointers.clear()
+    yield
+    redirect._pointers.clear()
+
+
+def visit(code: str, method: str = "GET", **headers: str) -> Reply:
+    query = headers.pop("query", None)
+    return send(
+        redirect.handler,
+        method,
+        "/{code}",
+        path={"code": code},
+        headers={"User-Agent": WINDOWS} | {k.replace("_", "-"): v for k, v in headers.items()},
+        query=dict(part.split("=") for part in query.split("&")) if query else None,
+        workspace_id=None,
+    )
+
+
+def clicks(world: World, link_id: str) -> list[dict[str, Any]]:
+    """Every recorded click of a link."""
+    found = []
+    for shard in range(8):
+        answer = world.dynamodb.query(
+            TableName=world.clicks.name,
+            KeyConditionExpression="pk=:pk AND begins_with(sk,:click)",
+            ExpressionAttributeValues={
+                ":pk": {"S": f"{link_id}#{shard}"},
+                ":click": {"S": "CLICK#"},
+            },
+            ConsistentRead=True,
+        )
+        found += [from_item(item) for item in answer["Items"]]
+    return found
+
+
+def test_a_visit_is_sent_on_and_must_not_be_remembered(world: World) -> None:
+    [link] = world.create_items()
+
+    reply = visit(link["shortCode"])
+
+    assert (reply.status, reply.body) == (302, b"")
+    assert reply.headers["Location"] == "https://example.com/page"
+    assert reply.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("accept", ["text/html", "*/*"])
+def test_head_answers_what_get_answers(world: World, accept: str) -> None:
+    """The body too: the gateway takes Content-Length from it and sends none to HEAD."""
+    [link] = world.create_items()
+
+    assert visit(link["shortCode"], "HEAD") == visit(link["shortCode"])
+    missing = visit("nothing-here", "HEAD", Accept=accept)
+    assert missing.status == 404
+    assert missing.body
+    assert missing == visit("nothing-here", Accept=accept)
+
+
+def test_a_redirect_may_be_neither_framed_nor_guessed_at(world: World) -> None:
+    [link] = world.create_items()
+
+    headers = visit(link["shortCode"]).headers
+
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    # The destination still learns the origin that the visitor came from.
+    assert headers["Referrer-Policy"] == "strict-origin-when-cross-origin"
+    assert headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+def test_the_404_page_allows_its_own_style_and_nothing_else(world: World) -> None:
+    page = visit("nothing-here", Accept="text/html")
+
+    [style] = re.findall(r"<style>(.*?)</style>", page.body.decode(), re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert page.headers["Content-Security-Policy"] == (
+        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    )
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+    assert page.headers["X-Frame-Options"] == "DENY"
+    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert page.headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert "<script" not in page.body.decode()
+
+
+@pytest.mark.parametrize(
+    ("agent", "place", "platform", "device"),
+    [
+        (IPHONE, "ios", "iOS", "mobile"),
+        (IPAD, "ios", "iOS", "tablet"),
+        (ANDROID, "android", "Android", "mobile"),
+        (ANDROID.replace("Mobile ", ""), "android", "Android", "tablet"),
+        (WINDOWS, "web", "Windows", "desktop"),
+        (MAC, "web", "macOS", "desktop"),
+        ("SomethingElse/1.0", "web", "other", "other"),
+    ],
+)
+def test_each_device_gets_its_own_destination(
+    world: World, agent: str, place: str, platform: str, device: str
+) -> None:
+    [link] = world.create_items(
+        iosUrl="https://example.com/ios",
+        androidUrl="https://example.com/android",
+        webFallbackUrl="https://example.com/web",
+    )
+
+    reply = visit(link["shortCode"], User_Agent=agent)
+
+    assert reply.headers["Location"] == f"https://example.com/{place}"
+    [click] = clicks(world, link["id"])
+    assert (click["platform"], click["deviceType"]) == (platform, device)
+
+
+@pytest.mark.parametrize("agent", [IPHONE, ANDROID, WINDOWS])
+def test_a_device_without_its_own_destination_gets_the_original(world: World, agent: str) -> None:
+    [link] = world.create_items()
+
+    assert visit(link["shortCode"], User_Agent=agent).headers["Location"].endswith("/page")
+
+
+VIEWER = {
+    "CloudFront_Viewer_Address": "198.51.100.7:1234",
+    "CloudFront_Viewer_Country": "EG",
+    "CloudFront_Viewer_Country_Region": "C",
+    "CloudFront_Viewer_City": "Cairo",
+    "CloudFront_Viewer_Time_Zone": "Africa/Cairo",
+}
+
+
+@pytest.mark.parametrize(
+    ("configured", "given"),
+    [
+        ("", {}),
+        ("", {"X_Unlink_Origin": ""}),
+        (ORIGIN_SECRET, {}),
+        (ORIGIN_SECRET, {"X_Unlink_Origin": "guessed"}),
+        (ORIGIN_SECRET, {"X_Unlink_Origin": ORIGIN_SECRET + "x"}),
+        (ORIGIN_SECRET, {"X_Unlink_Origin": "é"}),
+    ],
+)
+def test_viewer_headers_are_believed_from_the_distribution_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch, configured: str, given: dict[str, str]
+) -> None:
+    monkeypatch.setenv("ORIGIN_SECRET", configured)
+    optional_setting.cache_clear()
+    [link] = world.create_items()
+
+    assert visit(link["shortCode"], **VIEWER, **given).status == 302
+
+    [click] = clicks(world, link["id"])
+    # The address that the gateway saw.
+    assert click["ipAddress"] == "192.0.2.1"
+    assert {"countryCode", "region", "city", "timezone"}.isdisjoint(click)
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("Sec_Purpose", "prefetch"),
+        ("Sec_Purpose", "prefetch;prerender"),
+        ("Purpose", "prefetch"),
+        ("X_Moz", "prefetch"),
+        ("X_Purpose", "preview"),
+    ],
+)
+def test_a_prefetch_is_recorded_and_not_counted(world: World, header: str, value: str) -> None:
+    [link] = world.create_items()
+
+    assert visit(link["shortCode"], **{header: value}).status == 302
+    assert visit(link["shortCode"]).status == 302
+
+    assert sorted(click["isBot"] for click in clicks(world, link["id"])) == [False, True]
+
+
+def test_every_value_of_a_click_is_bounded_and_clean(world: World) -> None:
+    [link] = world.create_items()
+
+    visit(
+        link["shortCode"],
+        User_Agent="=cmd|' /C calc'!A1 " + "é\x00\x1b[2J" * 9_000,
+        Referer="https://example.com/" + "é/" * 30_000 + "?token=secret",
+        X_Unlink_Origin=ORIGIN_SECRET,
+        CloudFront_Viewer_Address="=cmd|calc!A1" + "1" * 9_000 + ":80",
+        CloudFront_Viewer_Country="=1+1",
+        CloudFront_Viewer_Country_Region="C" * 60_000,
+        CloudFront_Viewer_City="@SUM(A1)" + "é" * 60_000,
+        CloudFront_Viewer_Time_Zone="Mars/Olympus",
+        query="utm_source=" + "%2B" * 2 + "x" * 9_000,
+    )
+
+    [click] = clicks(world, link["id"])
+    sizes = {name: len(value.encode()) for name, value in click.items() if isinstance(value, str)}
+    assert max(sizes.values()) <= 500
+    assert sizes["city"] == 99
+    assert click["city"].startswith("SUM(A1)é")
+    assert click["ipAddress"] == "192.0.2.1"
+    assert click["userAgent"].startswith("cmd|' /C calc'!A1 é[2J")
+    assert {"countryCode", "region", "timezone"}.isdisjoint(click)
+    assert "secret" not in str(click)
+
+
+def test_a_click_keeps_what_is_known_of_the_visit(world: World) -> None:
+    [link] = world.create_items(utmParameters={"source": "mail"})
+    before = time.time()
+
+    visit(
+        link["shortCode"],
+        User_Agent=IPHONE,
+        Referer="https://user:secret@www.google.com:8443/search?q=token#part",
+        X_Unlink_Origin=ORIGIN_SECRET,
+        CloudFront_Viewer_Country="EG",
+        CloudFront_Viewer_Country_Region="C",
+        CloudFront_Viewer_City="Cairo",
+        CloudFront_Viewer_Time_Zone="Africa/Cairo",
+        CloudFront_Viewer_Address="2001:db8::1:52301",
+        query="utm_campaign=spring&utm_source=ignored&other=1",
+    )
+
+    [click] = clicks(world, link["id"])
+    parsed = parse_click_id(click["id"])
+    assert parsed is not None
+    assert parsed[0] == link["id"]
+    assert before - 1 < parsed[1] / 1000 < time.time() + 1
+    assert click["sk"] == f"CLICK#{click['clickedAt']}#{click['id']}"
+    assert click["ttl"] == parsed[1] // 1000 + 365 * 86_400
+    click = {k: v for k, v in click.items() if k not in ("id", "clickedAt", "pk", "sk", "ttl")}
+    assert click == {
+        "linkId": link["id"],
+        "workspaceId": world.workspace_id,
+        "ipAddress": "2001:db8::1",
+        "userAgent": IPHONE,
+        "deviceType": "mobile",
+        "platform": "iOS",
+        "countryCode": "EG",
+        "region": "EG-C",
+        "city": "Cairo",
+        "timezone": "Africa/Cairo",
+        "referrer": "https://www.google.com:8443/search",
+        "utmSource": "mail",
+        "utmCampaign": "spring",
+        "isBot": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("https://example.com/", "https://example.com/?utm_source=a%26b"),
+        ("https://example.com/?x=1#top", "https://example.com/?x=1&utm_source=a%26b#top"),
+        ("https://example.com/?utm_source=old&y", "https://example.com/?y&utm_source=a%26b"),
+        ("https://bücher.example/é?q=é", "https://xn--bcher-kva.example/%C3%A9?q=%C3%A9&"),
+    ],
+)
+def test_campaign_parameters_are_merged_into_the_destination(
+    world: World, address: str, expected: str
+) -> None:
+    [link] = world.create_items(utmParameters={"source": "a&b"})
+    world.stores.links.update(
+        world.workspace_id, link["id"], {"originalUrl": address}, deadline=Deadline(10)
+    )
+
+    location = visit(link["shortCode"]).headers["Location"]
+
+    assert location.isascii()
+    assert location.startswith(expected)
+
+
+@pytest.mark.parametrize("agent", [GOOGLEBOT, "curl/8.5.0", "", "WhatsApp/2.23.20.0"])
+def test_bots_are_redirected_and_recorded_as_bots(world: World, agent: str) -> None:
+    [link] = world.create_items()
+
+    assert visit(link["shortCode"], User_Agent=agent).status == 302
+
+    assert [click["isBot"] for click in clicks(world, link["id"])] == [True]
+
+
+@pytest.mark.parametrize("case", ["unknown", "inactive", "expired", "deleted", "erased", "wrong"])
+def test_what_does_not_redirect_answers_one_and_the_same_page(world: World, case: str) -> None:
+    special: dict[str, dict[str, Any]] = {
+        "inactive": {"isActive": False},
+        "expired": {"expiresAt": datetime(2020, 1, 1, tzinfo=UTC)},
+    }
+    fields = special.get(case, {})
+    [link] = world.create_items(**fields)
+    code = link["shortCode"]
+    if case == "deleted":
+        # The code is warm: what was remembered of it must not outlive the link.
+        assert visit(code).status == 302
+        soft_delete(
+            [link["id"]],
+            [],
+            deletion_request=world.deletion_request(),
+            stores=world.stores,
+            deadline=Deadline(20),
+        )
+    elif case == "erased":
+        assert visit(code).status == 302
+        erase_one(
+            link["id"],
+            deletion_request=world.deletion_request(),
+            stores=world.stores,
+            deadline=Deadline(10),
+        )
+    elif case == "unknown":
+        code = "nobody-has-this"
+    elif case == "wrong":
+        code = "a.b"
+    known = len(clicks(world, link["id"]))
+
+    page, data = visit(code, Accept="text/html,*/*;q=0.8"), visit(code, Accept="*/*")
+
+    assert page.status == data.status == 404
+    assert page.headers["Cache-Control"] == data.headers["Cache-Control"] == "no-store"
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert b"This link does not exist" in page.body
+    assert data.json() == {"statusCode": 404, "error": "Not Found", "message": "Link not found"}
+    assert len(clicks(world, link["id"])) == known
+
+
+def test_an_erased_code_that_was_given_to_a_new_link_leads_there(world: World) -> None:
+    [old] = world.create_items(shortCode="again-and-again")
+    assert visit("again-and-again").status == 302
+    erase_one(
+        old["id"],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(10),
+    )
+    [new] = world.create_items(shortCode="again-and-again")
+
+    assert visit("again-and-again").status == 302
+
+    assert len(clicks(world, new["id"])) == 1
+
+
+def test_a_warm_code_costs_one_strongly_consistent_read_and_one_write(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [link] = world.create_items()
+    calls: list[tuple[str, Any]] = []
+    dynamodb = redirect._dynamodb()
+    for name in ("get_item", "put_item"):
+        real = getattr(dynamodb, name)
+
+        def counted(_real: Any = real, _name: str = name, **parameters: Any) -> Any:
+            calls.append((_name, parameters.get("ConsistentRead")))
+            return _real(**parameters)
+
+        monkeypatch.setattr(dynamodb, name, counted)
+
+    visit(link["shortCode"])
+    cold, calls[:] = list(calls), []
+    visit(link["shortCode"])
+
+    assert cold == [("get_item", True), ("get_item", True), ("put_item", None)]
+    assert calls == [("get_item", True), ("put_item", None)]
+
+
+def test_a_click_that_cannot_be_recorded_costs_the_visitor_little_and_breaks_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [link] = world.create_items()
+    monkeypatch.setenv("CLICKS_TABLE", "no-such-table")
+    setting.cache_clear()
+    assert visit(link["shortCode"]).status == 302
+
+    def throttled(**_: Any) -> None:
+        from botocore.exceptions import ClientError
+
+        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "PutItem")
+
+    monkeypatch.setattr(redirect._dynamodb(), "put_item", throttled)
+    clock = VirtualClock(monkeypatch)
+    assert visit(link["shortCode"]).status == 302
+    assert 0 < clock.passed <= redirect.CLICK_TIMEOUT
+
+
+def test_when_the_link_cannot_be_read_the_visitor_is_asked_to_try_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unavailable(*_: Any) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr(redirect, "_live_link", unavailable)
+
+    reply = visit("any-code", Accept="text/html")
+
+    assert (reply.status, reply.headers["Retry-After"]) == (503, "5")
+    assert b"try again" in reply.body

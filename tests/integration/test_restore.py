@@ -1,0 +1,357 @@
+"""Restoring: soft-deleted links come back whole, per id, and no stale worker takes them again."""
+
+from __future__ import annotations
+
+import time
+import uuid
+import zlib
+from functools import partial
+from typing import Any
+
+import pytest
+
+from functions.domain.clock import Deadline
+from functions.domain.errors import DeletionNotFound, DeletionOpen, KeyReused
+from functions.domain.outcomes import Outcome, pack_outcomes
+from functions.handlers import deletions as deletions_function
+from functions.repositories.deletions import Deletion
+from functions.repositories.idempotency import IdempotencyKey
+from functions.services.deletion import erase_many, soft_delete
+from functions.services.restore import Restored, resume_restore
+from tests.conftest import World
+from tests.integration.test_races import together
+from tests.support.events import api_event, call
+from tests.support.restores import bring_back, restore_stores
+
+pytestmark = pytest.mark.emulator
+
+
+def delete(world: World, ids: list[str], **more: Any) -> Deletion:
+    return soft_delete(
+        ids,
+        [],
+        deletion_request=world.deletion_request(**more),
+        stores=world.stores,
+        deadline=Deadline(20),
+    )
+
+
+def erase(world: World, ids: list[str]) -> Deletion:
+    return erase_many(
+        ids, deletion_request=world.deletion_request(), stores=world.stores, deadline=Deadline(20)
+    )
+
+
+def refused(done: Restored) -> dict[str, str]:
+    return {entry["id"]: entry["reason"] for entry in done.refused}
+
+
+def test_links_come_back_whole_and_at_their_place(world: World) -> None:
+    links = world.create_items(5, title="Kept")
+    ids = [link["id"] for link in links]
+    before = world.live_ids()
+    items = {link_id: get(world, link_id) for link_id in ids}
+    deletion = delete(world, ids[1:4], retention_days=30)
+
+    done = bring_back(world, deletion.id)
+
+    assert done.restored_ids == ids[1:4]
+    assert done.refused == []
+    assert world.live_ids() == before
+    for link_id in ids[1:4]:
+        after = get(world, link_id)
+        assert after.pop("fencingToken") == done.restore.id > deletion.id
+        assert after == {k: v for k, v in items[link_id].items() if k != "fencingToken"}
+    record = world.stores.deletions.load(world.workspace_id, deletion.id, deadline=Deadline(5))
+    assert record is not None
+    assert record.ids_with(Outcome.RESTORED) == ids[1:4]
+    assert record.counts["restored"] == 3
+    assert record.counts["deleted"] == 0
+
+
+def get(world: World, link_id: str) -> dict[str, Any]:
+    link = world.stores.links.get(world.workspace_id, link_id, deadline=Deadline(5))
+    assert link is not None
+    return link
+
+
+def test_a_subset_comes_back_and_the_rest_stays_deleted(world: World) -> None:
+    first, second = world.create(2)
+    deletion = delete(world, [first, second])
+
+    done = bring_back(world, deletion.id, [second])
+
+    assert done.restored_ids == [second]
+    assert world.live_ids() == [second]
+    assert bring_back(world, deletion.id, [first]).restored_ids == [first]
+    assert bring_back(world, deletion.id).restored_ids == [first, second]
+
+
+def test_each_refusal_names_its_reason(world: World) -> None:
+    erased, expired, again, fine = world.create(4)
+    deletion = delete(world, [erased, expired, again, fine])
+    erase(world, [erased])
+    world.dynamodb.update_item(
+        TableName=world.stores.links.name,
+        Key={"pk": {"S": f"{world.workspace_id}#{expired}"}, "sk": {"S": "LINK"}},
+        UpdateExpression="SET #ttl=:past",
+        ConditionExpression="attribute_exists(pk)",
+        ExpressionAttributeNames={"#ttl": "ttl"},
+        ExpressionAttributeValues={":past": {"N": str(int(time.time()) - 1)}},
+    )
+    bring_back(world, deletion.id, [again])
+    delete(world, [again])
+    stranger = str(uuid.uuid4())
+
+    done = bring_back(world, deletion.id, [erased, expired, again, fine, stranger])
+
+    assert done.restored_ids == [fine]
+    assert refused(done) == {
+        erased: "erased",
+        expired: "expired",
+        again: "deletedAgain",
+        stranger: "notInDeletion",
+    }
+
+
+def test_nothing_comes_back_from_an_erasure(world: World) -> None:
+    [link_id] = world.create(1)
+    unknown = str(uuid.uuid4())
+    deletion = erase(world, [link_id, unknown])
+
+    assert refused(bring_back(world, deletion.id)) == {link_id: "erased"}
+    asked = bring_back(world, deletion.id, [link_id, unknown])
+    assert refused(asked) == {link_id: "erased", unknown: "notDeleted"}
+
+
+def test_a_deletion_that_is_open_refuses_and_a_foreign_one_does_not_exist(world: World) -> None:
+    [link_id] = world.create(1)
+    deadline = Deadline(20)
+    accept = world.stores.deletions.accept
+
+    def accept_then_expire(*args: Any, **kwargs: Any) -> None:
+        accept(*args, **kwargs)
+        deadline.expire()
+
+    world.stores.deletions.accept = accept_then_expire  # type: ignore[method-assign]
+    deletion = soft_delete(
+        [link_id],
+        [],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=deadline,
+    )
+    with pytest.raises(DeletionOpen):
+        bring_back(world, deletion.id)
+    with pytest.raises(DeletionNotFound):
+        bring_back(world, deletion.id, workspace_id="ws-foreign")
+
+
+def test_a_stale_worker_of_the_deletion_cannot_take_restored_links_again(world: World) -> None:
+    ids = world.create(3)
+    deletion = delete(world, ids)
+    bring_back(world, deletion.id)
+
+    # The same statements, from a worker that slept through it all.
+    outcomes = world.stores.links.mark_deleted(
+        world.workspace_id,
+        ids,
+        deletion_id=deletion.id,
+        deleted_at=deletion.created_at,
+        ttl=None,
+        deadline=Deadline(10),
+    )
+
+    assert set(outcomes) == {Outcome.RESTORED}
+    assert all(world.live(link_id) for link_id in ids)
+    # While a new deletion can, although this clock may run behind the restore's.
+    assert delete(world, ids).ids_with(Outcome.DELETED) == ids
+
+
+def test_a_stale_worker_of_the_restore_cannot_bring_links_back_again(world: World) -> None:
+    [link_id] = world.create(1)
+    deletion = delete(world, [link_id])
+    states = world.stores.links.deleted_states(world.workspace_id, [link_id], deadline=Deadline(5))
+    done = bring_back(world, deletion.id)
+    delete(world, [link_id])
+
+    outcomes = world.stores.links.restore(
+        world.workspace_id,
+        list(states.values()),
+        deletion_id=deletion.id,
+        restore_id=done.restore.id,
+        purges=[{"ttl": None, "policies": None}],
+        deadline=Deadline(5),
+    )
+
+    assert list(outcomes) == [Outcome.FAILED]
+    assert not world.live(link_id)
+
+
+def test_the_same_key_gets_the_same_answer(world: World) -> None:
+    [link_id] = world.create(1)
+    deletion = delete(world, [link_id])
+    key = IdempotencyKey("restore-1", "hash")
+
+    first = bring_back(world, deletion.id, key=key)
+    delete(world, [link_id])
+    again = bring_back(world, deletion.id, key=key)
+
+    assert again.restore.id == first.restore.id
+    assert again.restored_ids == [link_id]
+    assert not world.live(link_id)
+    with pytest.raises(KeyReused):
+        bring_back(world, deletion.id, key=IdempotencyKey("restore-1", "other"))
+
+
+def test_restores_at_once_all_stand_in_the_record(world: World) -> None:
+    ids = world.create(40)
+    deletion = delete(world, ids)
+    parts = [ids[start::4] for start in range(4)]
+
+    done = together([partial(bring_back, world, deletion.id, part) for part in parts])
+
+    assert [each.restored_ids for each in done] == parts
+    record = world.stores.deletions.load(world.workspace_id, deletion.id, deadline=Deadline(5))
+    assert record is not None
+    assert record.ids_with(Outcome.RESTORED) == ids
+    assert record.counts["restored"] == 40
+
+
+def test_outcomes_that_another_runtime_has_packed_can_be_advanced(world: World) -> None:
+    """Releases of zlib differ in what they make of the same bytes."""
+    ids = world.create(30)
+    deletion = delete(world, ids)
+    packed = zlib.compress(bytes(deletion.outcomes), level=0)
+    assert packed != pack_outcomes(deletion.outcomes)
+    world.dynamodb.update_item(
+        TableName=world.stores.deletions.name,
+        Key={"pk": {"S": world.workspace_id}, "sk": {"S": deletion.id}},
+        UpdateExpression="SET outcomes=:packed",
+        ConditionExpression="attribute_exists(pk)",
+        ExpressionAttributeValues={":packed": {"B": packed}},
+    )
+
+    assert bring_back(world, deletion.id, ids[:10]).restored_ids == ids[:10]
+
+    record = world.stores.deletions.load(world.workspace_id, deletion.id, deadline=Deadline(5))
+    assert record is not None
+    assert record.ids_with(Outcome.RESTORED) == ids[:10]
+
+
+def test_a_restore_whose_worker_died_is_finished_by_another(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = world.create(2)
+    deletion = delete(world, ids)
+    stores = restore_stores(world)
+    with monkeypatch.context() as patch:
+        patch.setattr(world.stores.links, "restore", _die)
+        with pytest.raises(KeyboardInterrupt):
+            bring_back(world, deletion.id)
+        monkeypatch.setattr(time, "time", lambda real=time.time: real() + 120)
+    [found] = [
+        each
+        for each in stores.restores.expired_leases(limit=100, deadline=Deadline(5))
+        if each[0] == world.workspace_id
+    ]
+
+    assert resume_restore(*found, stores=stores, deadline=Deadline(20))
+    assert not resume_restore(*found, stores=stores, deadline=Deadline(20))
+
+    assert all(world.live(link_id) for link_id in ids)
+    record = stores.restores.load(*found, deadline=Deadline(5))
+    assert record is not None
+    assert record.state == "complete"
+    assert record.counts() == {"requested": 2, "restored": 2, "refused": 0}
+
+
+def _die(*_: Any, **__: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_the_record_names_who_restored_what_and_why(world: World) -> None:
+    ids = world.create(2)
+    deletion = delete(world, ids)
+
+    done = bring_back(world, deletion.id, [ids[0]], reason="by mistake", source_ip="192.0.2.9")
+
+    record = restore_stores(world).restores.load(
+        world.workspace_id, deletion.id, done.restore.id, deadline=Deadline(5)
+    )
+    assert record is not None
+    assert record.actor == {"keyId": "test", "userId": "tester"}
+    assert (record.reason, record.source_ip) == ("by mistake", "192.0.2.9")
+    assert record.created_at <= str(record.completed_at)
+    assert list(record.fates) == [2, 0]
+
+
+def test_over_http_it_needs_its_scope_and_answers_per_id(world: World) -> None:
+    first, second = world.create(2)
+    deletion = delete(world, [first, second])
+    erase(world, [second])
+    resource = "/api/deletions/{id}/restore"
+
+    def post(**more: Any) -> tuple[int, Any]:
+        more.setdefault("path", {"id": deletion.id})
+        event = api_event("POST", resource, workspace_id=world.workspace_id, **more)
+        status, body = call(deletions_function.handler, event)
+        return status, body
+
+    assert post(scopes="linksRead linksWrite linksErase")[0] == 403
+    assert post(path={"id": str(uuid.uuid4())})[0] == 404
+    assert post(body={"ids": ["nonsense"]}) == (
+        200,
+        {"restoredIds": [], "refused": [{"id": "nonsense", "reason": "notInDeletion"}]},
+    )
+    assert post(body={"id": [first]})[0] == 400
+    assert post() == (
+        200,
+        {"restoredIds": [first], "refused": [{"id": second, "reason": "erased"}]},
+    )
+
+
+def test_a_repeated_delete_answers_as_the_first_time_although_its_links_are_back(
+    world: World,
+) -> None:
+    ids = world.create(2)
+    event = api_event(
+        "DELETE",
+        "/api/links",
+        workspace_id=world.workspace_id,
+        body=ids,
+        headers={"Idempotency-Key": "k"},
+    )
+    assert call(deletions_function.handler, event) == (200, {"deletedIds": ids})
+    [deletion], _ = world.stores.deletions.newest(
+        world.workspace_id, limit=2, before=None, deadline=Deadline(5)
+    )
+    bring_back(world, deletion.id, ids[:1])
+
+    assert call(deletions_function.handler, event) == (200, {"deletedIds": ids})
+    assert world.live_ids() == ids[:1]
+
+
+def test_the_deletion_shows_who_brought_its_links_back(world: World) -> None:
+    ids = world.create(2)
+    deletion = delete(world, ids)
+    path = {"id": deletion.id}
+    resource = "/api/deletions/{id}"
+    event = api_event(
+        "POST",
+        f"{resource}/restore",
+        workspace_id=world.workspace_id,
+        path=path,
+        body={"ids": [ids[0]], "reason": "by mistake"},
+    )
+    assert call(deletions_function.handler, event)[0] == 200
+
+    event = api_event("GET", resource, workspace_id=world.workspace_id, path=path)
+    _, shown = call(deletions_function.handler, event)
+
+    [restore] = shown["restores"]
+    assert restore["reason"] == "by mistake"
+    assert restore["actor"] == {"keyId": f"key-{world.workspace_id}", "userId": "tester"}
+    assert restore["sourceIp"] == "192.0.2.1"
+    assert restore["counts"] == {"requested": 1, "restored": 1, "refused": 0}
+    assert restore["state"] == "complete"

@@ -1,0 +1,166 @@
+"""Every call of a restore fails once in every way: all comes back, once, and the records say so."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from functions.aws import client as aws
+from functions.domain.clock import Deadline
+from functions.domain.errors import UnlinkError
+from functions.domain.outcomes import Outcome
+from functions.repositories import deletions as deletions_store
+from functions.repositories import links as links_store
+from functions.repositories.idempotency import IdempotencyKey
+from functions.services.deletion import soft_delete
+from functions.services.restore import Restored, resume_restore
+from tests.conftest import Tell, World, make_world
+from tests.support.faults import (
+    RETRYABLE,
+    FaultyClient,
+    Killed,
+    drop_error_items,
+    faults_of_call,
+    kill_after_second,
+)
+from tests.support.restores import bring_back, restore_stores
+from tests.support.shards import use_two_shards
+
+pytestmark = pytest.mark.emulator
+
+LINKS = 12
+KEY = IdempotencyKey("k", "hash")
+
+
+@pytest.fixture(autouse=True)
+def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_two_shards(monkeypatch)
+    monkeypatch.setattr(deletions_store, "INLINE_IDS", 4)
+    monkeypatch.setattr(deletions_store, "CHUNK_IDS", 10)
+    monkeypatch.setattr(links_store, "STATEMENT_BATCH", 5)
+    monkeypatch.setattr(links_store, "READ_BATCH", 10)
+    monkeypatch.setattr(aws, "BACKOFF_BASE", 0.001)
+
+
+@pytest.mark.parametrize("items", [True, False])
+def test_each_call_fails_once_in_each_way(
+    deployed: dict[str, str], items: bool, monkeypatch: pytest.MonkeyPatch, figure: Tell
+) -> None:
+    if not items:
+        drop_error_items(aws.client("dynamodb"))
+    points = at = 0
+    reached = True
+    while reached:
+        reached = False
+        for kind, fault in faults_of_call(at).items():
+            world, faulty, deletion_id, ids = _deleted(deployed)
+            faulty.fault, faulty.at = fault, at
+            context = f"call {at} ({kind})"
+
+            answered = _attempt(world, deletion_id)
+
+            reached = reached or len(faulty.calls) > at
+            faulty.at = -1
+            if kind in RETRYABLE:
+                assert answered is not None, context
+                assert answered.restored_ids == ids, context
+            _recover(world, monkeypatch, hours=1)
+            _check(world, deletion_id, ids, context)
+            points += 1
+        at += 1
+    without = "" if items else " without Error.Item"
+    figure(f"restore{without}: {points} faults survived")
+
+
+@pytest.mark.parametrize("items", [True, False])
+def test_each_call_of_the_resuming_worker_fails_once_in_each_way(
+    deployed: dict[str, str], items: bool, monkeypatch: pytest.MonkeyPatch, figure: Tell
+) -> None:
+    if not items:
+        drop_error_items(aws.client("dynamodb"))
+    points = at = 0
+    reached = True
+    while reached:
+        reached = False
+        for kind, fault in faults_of_call(at).items():
+            world, faulty, deletion_id, ids = _deleted(deployed)
+            # The first worker dies after half of its writes.
+            kill_after_second(faulty, "batch_execute_statement")
+            assert _attempt(world, deletion_id) is None
+            faulty.fault, faulty.at, faulty.every = fault, at, False
+            faulty.calls.clear()
+
+            _recover(world, monkeypatch, hours=1)
+
+            reached = reached or len(faulty.calls) > at
+            faulty.at = -1
+            _recover(world, monkeypatch, hours=2)
+            _check(world, deletion_id, ids, f"resume: call {at} ({kind})", accepted=True)
+            points += 1
+        at += 1
+    without = "" if items else " without Error.Item"
+    figure(f"resume of restore{without}: {points} faults survived")
+
+
+def _deleted(deployed: dict[str, str]) -> tuple[World, FaultyClient, str, list[str]]:
+    faulty = FaultyClient(aws.client("dynamodb"))
+    world = make_world(deployed, faulty)
+    ids = world.create(LINKS)
+    deletion = soft_delete(
+        ids,
+        [],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(20),
+    )
+    faulty.calls.clear()
+    return world, faulty, deletion.id, ids
+
+
+def _attempt(world: World, deletion_id: str) -> Restored | None:
+    try:
+        return bring_back(world, deletion_id, key=KEY)
+    except (Killed, UnlinkError):
+        return None
+
+
+def _recover(world: World, monkeypatch: pytest.MonkeyPatch, *, hours: int) -> None:
+    """What the schedule does once the lease has lapsed."""
+    stores = restore_stores(world)
+    with monkeypatch.context() as later:
+        now = time.time
+        later.setattr(time, "time", lambda: now() + 3600 * hours)
+        try:
+            expired_leases = stores.restores.expired_leases(limit=1000, deadline=Deadline(10))
+            for key in expired_leases:
+                if key[0] == world.workspace_id:
+                    resume_restore(*key, stores=stores, deadline=Deadline(20))
+        except (Killed, UnlinkError):
+            return
+
+
+def _check(
+    world: World, deletion_id: str, ids: list[str], context: str, *, accepted: bool | None = None
+) -> None:
+    restores = restore_stores(world).restores.of_deletion(
+        world.workspace_id, deletion_id, limit=10, deadline=Deadline(5)
+    )
+    assert len(restores) <= 1, context
+    if accepted is not None:
+        assert bool(restores) is accepted, context
+    record = world.stores.deletions.load(world.workspace_id, deletion_id, deadline=Deadline(5))
+    assert record is not None
+    if not restores:
+        # Not accepted: nothing happened.
+        assert world.live_ids() == [], context
+        assert record.ids_with(Outcome.DELETED) == ids, context
+        return
+    [restore] = restores
+    assert restore.state == "complete", context
+    assert restore.counts() == {"requested": LINKS, "restored": LINKS, "refused": 0}, context
+    assert sorted(world.live_ids()) == sorted(ids), context
+    assert record.ids_with(Outcome.RESTORED) == ids, context
+    assert record.counts["restored"] == LINKS, context
+    # Whoever asks again gets the same answer, whichever worker has finished it.
+    assert bring_back(world, deletion_id, key=KEY).restored_ids == ids, context

@@ -1,0 +1,277 @@
+"""Soft-deleting many links: all or nothing, in request order, exactly once."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from functions.aws import client as aws
+from functions.domain.clock import Deadline
+from functions.domain.errors import InvalidIds, KeyReused, StillRunning
+from functions.domain.outcomes import Outcome
+from functions.repositories.deletions import Deletion
+from functions.repositories.idempotency import IdempotencyKey
+from functions.repositories.links import LinksTable
+from functions.services.deletion import resume, soft_delete
+from tests.conftest import World, make_world
+from tests.support.faults import FaultyClient, drop_error_items
+from tests.support.restores import bring_back
+from tests.support.virtual_time import VirtualClock, virtual_clock
+
+__all__ = ["virtual_clock"]
+
+pytestmark = pytest.mark.emulator
+
+
+def delete(world: World, ids: list[str], invalid: list[str] | None = None, **more: Any) -> Deletion:
+    return soft_delete(
+        ids,
+        invalid or [],
+        deletion_request=world.deletion_request(**more),
+        stores=world.stores,
+        deadline=Deadline(20),
+    )
+
+
+def test_deleted_links_leave_the_index_and_keep_their_record(world: World) -> None:
+    first, second, kept = world.create(3)
+
+    deletion = delete(world, [second, first])
+
+    assert deletion.ids_with(Outcome.DELETED) == [second, first]
+    assert deletion.state == "complete"
+    assert not world.live(first)
+    assert world.exists(first)
+    assert world.live_ids() == [kept]
+
+
+def test_a_thousand_links_take_the_chunked_record_and_keep_their_order(world: World) -> None:
+    ids = world.create(1000)[::-1]
+
+    deletion = delete(world, ids)
+
+    loaded = world.stores.deletions.load(world.workspace_id, deletion.id, deadline=Deadline(10))
+    assert loaded is not None
+    assert loaded.id_chunks == 1
+    assert loaded.link_ids == ids
+    assert loaded.ids_with(Outcome.DELETED) == ids == deletion.ids_with(Outcome.DELETED)
+    assert world.live_ids() == []
+
+
+def test_ten_thousand_links_are_deleted_in_request_order(
+    world: World, deployed: dict[str, str], virtual_clock: VirtualClock
+) -> None:
+    """In one run that hands nothing over, with as few requests as its record and batches take."""
+    ids = [link_id for _ in range(10) for link_id in world.create(1000)][::-1]
+    # Long waits for a busy machine: a call that is sent twice would be counted twice.
+    counting = FaultyClient(aws.client("dynamodb", read_timeout=120))
+
+    deletion = delete(make_world(deployed, counting, world.workspace_id), ids)
+
+    assert deletion.state == "complete"
+    assert deletion.ids_with(Outcome.DELETED) == ids
+    assert world.live_ids() == []
+    assert Counter(counting.calls) == {
+        "batch_get_item": 100,
+        "batch_execute_statement": 400,
+        # Four chunks of ids and the header; the close.
+        "put_item": 5,
+        "update_item": 1,
+    }
+    # No statement was sent a second time, and none waited for another.
+    assert virtual_clock.passed == 0
+
+
+@pytest.mark.parametrize("case", ["unknown", "foreign", "deleted"])
+def test_one_id_that_is_not_live_here_rejects_all(world: World, case: str) -> None:
+    ids = world.create(2)
+    if case == "unknown":
+        bad = str(uuid.uuid4())
+    elif case == "foreign":
+        [bad] = world.create(1, workspace_id="ws-somebody-else")
+    else:
+        [bad] = world.create(1)
+        delete(world, [bad])
+
+    with pytest.raises(InvalidIds) as refused:
+        delete(world, [*ids, bad])
+
+    assert refused.value.members == {"unknownIds": [bad], "unknownCount": 1}
+    assert all(world.live(link_id) for link_id in ids)
+
+
+def test_a_malformed_id_rejects_all(world: World) -> None:
+    ids = world.create(2)
+
+    with pytest.raises(InvalidIds) as refused:
+        delete(world, ids, invalid=["nonsense"])
+
+    assert refused.value.members == {"invalidIds": ["nonsense"], "invalidCount": 1}
+    assert all(world.live(link_id) for link_id in ids)
+
+
+def test_the_same_key_and_body_get_the_same_answer_although_the_links_are_gone(
+    world: World,
+) -> None:
+    ids = world.create(3)
+    key = IdempotencyKey("order-1", "hash")
+
+    first = delete(world, ids, key=key)
+    again = delete(world, ids, key=key)
+
+    assert again.id == first.id
+    assert again.ids_with(Outcome.DELETED) == ids
+
+
+def test_the_same_key_with_another_body_is_refused(world: World) -> None:
+    first, second = world.create(2)
+    delete(world, [first], key=IdempotencyKey("order-1", "hash"))
+
+    with pytest.raises(KeyReused):
+        delete(world, [second], key=IdempotencyKey("order-1", "other"))
+
+    assert world.live(second)
+
+
+def test_a_key_whose_request_still_runs_is_a_conflict(world: World) -> None:
+    ids = world.create(30)
+    key = IdempotencyKey("order-1", "hash")
+    soft_delete(
+        ids,
+        [],
+        deletion_request=world.deletion_request(key=key),
+        stores=world.stores,
+        deadline=_expired_after_accept(world),
+    )
+
+    with pytest.raises(StillRunning):
+        delete(world, ids, key=key)
+
+
+def test_what_the_deadline_leaves_is_handed_over_and_finished(world: World) -> None:
+    ids = world.create(60)
+
+    deletion = soft_delete(
+        ids,
+        [],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=_expired_after_accept(world),
+    )
+
+    assert deletion.open
+    assert deletion.ids_with(Outcome.PENDING) == ids
+    [message] = world.queue.messages
+    assert message == {"workspaceId": world.workspace_id, "deletionId": deletion.id}
+
+    finished = resume(world.workspace_id, deletion.id, stores=world.stores, deadline=Deadline(20))
+
+    assert finished is not None
+    assert finished.state == "complete"
+    assert finished.ids_with(Outcome.DELETED) == ids
+    assert world.live_ids() == []
+    assert (
+        resume(world.workspace_id, deletion.id, stores=world.stores, deadline=Deadline(20)) is None
+    )
+
+
+def test_a_worker_that_read_the_record_before_another_worked_on_it_does_not_take_it_over(
+    world: World,
+) -> None:
+    ids = world.create(2)
+    deletion = soft_delete(
+        ids,
+        [],
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=_expired_after_accept(world),
+    )
+    table = world.stores.deletions
+
+    def read() -> Deletion:
+        found = table.load(world.workspace_id, deletion.id, deadline=Deadline(5))
+        assert found is not None
+        return found
+
+    def take(found: Deletion) -> bool:
+        return table.acquire_lease(found, seconds=60, deadline=Deadline(5))
+
+    early, other = read(), read()
+    assert take(other)
+    assert not take(early)
+    # The record that is handed over again is not the one that was read.
+    between = read()
+    assert table.save_progress(other, lease_seconds=0, deadline=Deadline(5))
+    assert not take(early)
+    assert not take(between)
+    assert take(read())
+
+
+@pytest.mark.parametrize("items", [True, False])
+def test_a_refused_statement_is_explained_with_and_without_its_item(
+    world: World, items: bool
+) -> None:
+    """AWS may leave ``Error.Item`` out although ALL_OLD was asked for."""
+    if not items:
+        drop_error_items(world.dynamodb)
+    own, others, restored, fresh = world.create(4)
+    gone = str(uuid.uuid4())
+    first = delete(world, [own])
+    delete(world, [others])
+    bring_back(world, delete(world, [restored]).id)
+
+    outcomes = world.stores.links.mark_deleted(
+        world.workspace_id,
+        [own, others, restored, fresh, gone],
+        deletion_id=first.id,
+        deleted_at=first.created_at,
+        ttl=None,
+        deadline=Deadline(10),
+    )
+
+    assert list(outcomes) == [
+        Outcome.DELETED,
+        Outcome.NOT_FOUND,
+        Outcome.RESTORED,
+        Outcome.DELETED,
+        Outcome.NOT_FOUND,
+    ]
+
+
+def test_what_a_refused_statement_met_is_read_in_one_call_for_a_hundred_links(
+    world: World,
+) -> None:
+    drop_error_items(world.dynamodb)
+    ids = world.create(120)
+    first = delete(world, ids)
+    counting = FaultyClient(world.dynamodb)
+    links = LinksTable(counting, world.stores.links.name)
+
+    outcomes = links.mark_deleted(
+        world.workspace_id,
+        ids,
+        deletion_id=first.id,
+        deleted_at=first.created_at,
+        ttl=None,
+        deadline=Deadline(10),
+    )
+
+    assert set(outcomes) == {Outcome.DELETED}
+    assert counting.calls.count("batch_execute_statement") == 5
+    assert counting.calls.count("batch_get_item") == 2
+
+
+def _expired_after_accept(world: World) -> Deadline:
+    """A deadline that comes as soon as the record is written."""
+    deadline = Deadline(20)
+    accept = world.stores.deletions.accept
+
+    def accept_then_expire(*args: Any, **kwargs: Any) -> None:
+        accept(*args, **kwargs)
+        deadline.expire()
+
+    world.stores.deletions.accept = accept_then_expire  # type: ignore[method-assign]
+    return deadline

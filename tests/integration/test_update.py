@@ -1,0 +1,378 @@
+"""Changing links: only what is named, only while live, external ids moved in one transaction."""
+
+from __future__ import annotations
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from functions.domain.clock import Deadline
+from functions.domain.errors import Conflict, LinkNotFound
+from functions.handlers import links
+from functions.schemas import responses
+from functions.schemas.links import LinkChanges
+from functions.services.deletion import erase_one, soft_delete
+from functions.services.links import update_link
+from tests.conftest import World
+from tests.support.api_gateway import send
+from tests.support.events import api_event, call
+
+pytestmark = pytest.mark.emulator
+
+
+def update(world: World, link_id: str, **changes: Any) -> dict[str, Any]:
+    return update_link(
+        link_id,
+        changes,
+        workspace_id=world.workspace_id,
+        links=world.stores.links,
+        deadline=Deadline(20),
+    )
+
+
+def put(world: World, link_id: str, body: Any) -> tuple[int, Any]:
+    reply = send(
+        links.handler,
+        "PUT",
+        "/api/links/{id}",
+        workspace_id=world.workspace_id,
+        path={"id": link_id},
+        body=body,
+    )
+    return reply.status, reply.json()
+
+
+def read(world: World, link_id: str) -> dict[str, Any]:
+    link = world.stores.links.get(world.workspace_id, link_id, deadline=Deadline(10))
+    assert link is not None
+    return link
+
+
+def owner_of_external_id(world: World, external_id: str) -> str | None:
+    item = world.dynamodb.get_item(
+        TableName=world.stores.links.name,
+        Key={"pk": {"S": f"EXT#{world.workspace_id}#{external_id}"}, "sk": {"S": "EXT"}},
+        ConsistentRead=True,
+    ).get("Item")
+    return item["linkId"]["S"] if item else None
+
+
+def test_only_what_is_named_changes(world: World) -> None:
+    [before] = world.create_items(
+        title="Old", tags=["a"], expiresAt=datetime(2040, 1, 1, tzinfo=UTC)
+    )
+
+    status, link = put(world, before["id"], {"title": "New", "expiresAt": None})
+
+    assert status == 200
+    assert (link["title"], link["expiresAt"], link["tags"]) == ("New", None, ["a"])
+    after = read(world, before["id"])
+    assert "expiresAt" not in after
+    assert after["updatedAt"] >= before["updatedAt"]
+    changed = {"title", "expiresAt", "updatedAt", "livePk", "liveSk", "pk", "sk", "fencingToken"}
+    assert {k: v for k, v in after.items() if k not in changed} == {
+        k: v for k, v in before.items() if k not in changed
+    }
+
+
+def test_a_link_can_be_changed_by_its_short_code(world: World) -> None:
+    [link] = world.create_items()
+
+    status, changed = put(world, link["shortCode"], {"isActive": False})
+
+    assert (status, changed["id"], changed["isActive"]) == (200, link["id"], False)
+
+
+def test_a_moment_may_be_past_or_future_and_is_answered_in_utc(world: World) -> None:
+    [link_id] = world.create()
+
+    _, past = put(world, link_id, {"expiresAt": "2001-02-03T04:05:06+02:00"})
+    _, future = put(world, link_id, {"expiresAt": "9999-12-31T23:59:59.9999Z"})
+
+    assert past["expiresAt"] == "2001-02-03T02:05:06.000Z"
+    assert future["expiresAt"] == "9999-12-31T23:59:59.999Z"
+
+
+def test_nothing_to_change_changes_nothing(world: World) -> None:
+    [link] = world.create_items(title="Old")
+
+    status, answer = put(world, link["id"], {})
+
+    assert (status, answer["title"]) == (200, "Old")
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ({"id": str(uuid.uuid4())}, "id"),
+        ({"shortCode": "another"}, "shortCode"),
+        ({"customCode": "another"}, "customCode"),
+        ({"clickCount": 7}, "clickCount"),
+        ({"workspaceId": "ws-other"}, "workspaceId"),
+        ({"createdAt": "2020-01-01T00:00:00Z"}, "createdAt"),
+        ({"surprise": 1}, "surprise"),
+        ({"originalUrl": None}, "originalUrl"),
+        ({"originalUrl": "javascript:alert(1)"}, "originalUrl"),
+        ({"originalUrl": "https://user:secret@example.com/"}, "originalUrl"),
+        ({"originalUrl": "https://example.com/" + "a" * 2040}, "originalUrl"),
+        ({"originalUrl": "https://example.com/" + "é" * 400}, "originalUrl"),
+        ({"originalUrl": "https://256.1.1.1/"}, "originalUrl"),
+        ({"originalUrl": "http://SHORT.test:80/other"}, "originalUrl"),
+        ({"iosUrl": "https://short.test./other"}, "iosUrl"),
+        ({"isActive": "yes"}, "isActive"),
+        ({"isActive": None}, "isActive"),
+        ({"title": 5}, "title"),
+        ({"title": "a" * 201}, "title"),
+        ({"tags": "a"}, "tags"),
+        ({"tags": [""]}, "tags"),
+        ({"expiresAt": 1767225600}, "expiresAt"),
+        ({"expiresAt": "2030-01-01"}, "expiresAt"),
+        ({"expiresAt": "0001-01-01T00:00:00+14:00"}, "expiresAt"),
+        ({"expiresAt": "soon"}, "expiresAt"),
+        ({"utmParameters": {"source": ""}}, "utmParameters"),
+        ({"utmParameters": {"sauce": "x"}}, "utmParameters"),
+        ({"externalId": ""}, "externalId"),
+        ([], "body"),
+        (None, None),
+    ],
+)
+def test_bad_input_is_refused_by_name_and_changes_nothing(
+    world: World, body: Any, names: str | None
+) -> None:
+    [link_id] = world.create()
+    before = read(world, link_id)
+
+    status, error = put(world, link_id, body)
+
+    assert status == 400
+    assert (error["statusCode"], error["error"]) == (400, "Bad Request")
+    if names:
+        assert error["details"][0].startswith(names)
+    assert read(world, link_id) == before
+
+
+@pytest.mark.parametrize("case", ["unknown", "foreign", "malformed", "soft-deleted", "erased"])
+def test_what_is_not_live_here_is_not_found_and_stays_gone(world: World, case: str) -> None:
+    [link_id] = world.create(1, workspace_id="ws-elsewhere" if case == "foreign" else None)
+    if case == "unknown":
+        link_id = str(uuid.uuid4())
+    elif case == "malformed":
+        link_id = "{" + link_id + "}"
+    elif case == "soft-deleted":
+        soft_delete(
+            [link_id],
+            [],
+            deletion_request=world.deletion_request(),
+            stores=world.stores,
+            deadline=Deadline(20),
+        )
+    elif case == "erased":
+        erase_one(
+            link_id,
+            deletion_request=world.deletion_request(),
+            stores=world.stores,
+            deadline=Deadline(10),
+        )
+
+    for body in ({"title": "New"}, {"externalId": "claimed"}):
+        assert put(world, link_id, body) == (
+            404,
+            {"statusCode": 404, "error": "Not Found", "message": "Link not found"},
+        )
+
+    assert owner_of_external_id(world, "claimed") is None
+    if case == "soft-deleted":
+        assert "title" not in read(world, link_id)
+        assert not world.live(link_id)
+    elif case == "erased":
+        assert not world.exists(link_id)
+
+
+def test_an_update_between_read_and_write_of_a_delete_brings_nothing_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [link_id] = world.create()
+    real = world.stores.links.get
+
+    def get_then_erase(*args: Any, **keywords: Any) -> Any:
+        found = real(*args, **keywords)
+        erase_one(
+            link_id,
+            deletion_request=world.deletion_request(),
+            stores=world.stores,
+            deadline=Deadline(10),
+        )
+        return found
+
+    monkeypatch.setattr(world.stores.links, "get", get_then_erase)
+    with pytest.raises(LinkNotFound):
+        update(world, link_id, title="New")
+    monkeypatch.undo()
+
+    assert not world.exists(link_id)
+
+
+def test_updates_at_once_lose_nothing(world: World) -> None:
+    [link_id] = world.create()
+    fields = {
+        "title": "t",
+        "description": "d",
+        "iosUrl": "https://example.com/ios",
+        "androidUrl": "https://example.com/android",
+        "webFallbackUrl": "https://example.com/web",
+        "isActive": False,
+    }
+
+    with ThreadPoolExecutor(len(fields)) as pool:
+        for done in [pool.submit(update, world, link_id, **{k: v}) for k, v in fields.items()]:
+            done.result()
+
+    after = read(world, link_id)
+    assert {name: after[name] for name in fields} == fields
+
+
+def test_an_external_id_moves_with_its_link_and_frees_the_old_one(world: World) -> None:
+    first, second = world.create(1, externalId="one") + world.create()
+
+    assert update(world, first, externalId="two", title="New")["externalId"] == "two"
+    assert update(world, second, externalId="one")["externalId"] == "one"
+
+    assert owner_of_external_id(world, "two") == first
+    assert owner_of_external_id(world, "one") == second
+    assert read(world, first)["title"] == "New"
+
+
+def test_a_cleared_external_id_is_free(world: World) -> None:
+    [link_id] = world.create(1, externalId="one")
+
+    assert "externalId" not in update(world, link_id, externalId=None)
+
+    assert owner_of_external_id(world, "one") is None
+
+
+def test_a_taken_external_id_is_a_conflict_and_changes_nothing(world: World) -> None:
+    [first], [second] = world.create(1, externalId="one"), world.create(1, externalId="two")
+
+    with pytest.raises(Conflict):
+        update(world, second, externalId="one", title="New")
+
+    assert owner_of_external_id(world, "one") == first
+    assert read(world, second)["externalId"] == "two"
+    assert "title" not in read(world, second)
+
+
+def test_of_many_links_that_want_one_external_id_exactly_one_gets_it(world: World) -> None:
+    ids = world.create(6)
+
+    def claim(link_id: str) -> bool:
+        try:
+            update(world, link_id, externalId="wanted")
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        won = [link_id for link_id, got in zip(ids, pool.map(claim, ids), strict=True) if got]
+
+    assert won == [owner_of_external_id(world, "wanted")]
+
+
+def test_one_link_that_is_given_many_external_ids_at_once_keeps_just_one(world: World) -> None:
+    [link_id] = world.create(1, externalId="start")
+    wanted = [f"id-{n}" for n in range(6)]
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda value: update(world, link_id, externalId=value), wanted))
+
+    kept = read(world, link_id)["externalId"]
+    owned = [value for value in ["start", *wanted] if owner_of_external_id(world, value)]
+    assert owned == [kept]
+
+
+def test_erasing_a_link_that_just_got_an_external_id_frees_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [link_id] = world.create()
+    real = world.stores.links.states
+    late = iter([True])
+
+    def states_then_update(*args: Any, **keywords: Any) -> Any:
+        found = real(*args, **keywords)
+        if next(late, False):
+            update(world, link_id, externalId="late")
+        return found
+
+    monkeypatch.setattr(world.stores.links, "states", states_then_update)
+    erase_one(
+        link_id,
+        deletion_request=world.deletion_request(),
+        stores=world.stores,
+        deadline=Deadline(10),
+    )
+
+    assert not world.exists(link_id)
+    assert owner_of_external_id(world, "late") is None
+
+
+def test_a_campaign_counts_in_the_length_of_every_destination(world: World) -> None:
+    """2,048 characters, as it is sent: `?utm_source=` and 33 percent-encoded letters are 210."""
+    fits = "https://example.com/" + "a" * (2048 - 20 - 210)
+    [link_id] = world.create(iosUrl=fits + "a")
+    assert put(world, link_id, {"originalUrl": fits})[0] == 200
+
+    status, error = put(world, link_id, {"utmParameters": {"source": "é" * 33}})
+
+    assert (status, error["details"]) == (
+        400,
+        ["iosUrl: at most 2,048 characters when percent-encoded with utmParameters"],
+    )
+    assert "utmParameters" not in read(world, link_id)
+    status, _ = put(world, link_id, {"utmParameters": {"source": "é" * 33}, "iosUrl": fits})
+    assert status == 200
+    status, error = put(world, link_id, {"originalUrl": fits + "a"})
+    assert (status, error["details"][0][:11]) == (400, "originalUrl")
+    status, _ = put(world, link_id, {"originalUrl": fits + "a", "utmParameters": None})
+    assert status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "more"),
+    [
+        ({}, {}),
+        ({"title": None}, {"title": None}),
+        (
+            {"originalUrl": "https://example.com/new", "isActive": False},
+            {"originalUrl": "https://example.com/new", "isActive": False},
+        ),
+        ({"utmParameters": {"source": "mail"}}, {"utmParameters": {"source": "mail"}}),
+    ],
+)
+def test_a_key_that_may_not_read_gets_back_what_it_wrote(
+    world: World, body: dict[str, Any], more: dict[str, Any]
+) -> None:
+    [link_id] = world.create(title="secret", description="secret", externalId="secret")
+    event = api_event(
+        "PUT",
+        "/api/links/{id}",
+        workspace_id=world.workspace_id,
+        path={"id": link_id},
+        body=body,
+        scopes="linksWrite",
+    )
+
+    status, figure = call(links.handler, event)
+
+    assert status == 200
+    now = read(world, link_id)
+    if "utmParameters" in more:
+        more = {"utmParameters": now["utmParameters"]}
+    assert figure == {"id": link_id, "updatedAt": now["updatedAt"]} | more
+    responses.WrittenLink.model_validate(figure, strict=False)
+
+
+def test_what_a_key_may_get_back_of_its_writes_is_every_field_that_it_may_write() -> None:
+    figure = responses.WrittenLink.model_fields.keys()
+    assert figure == LinkChanges.model_fields.keys() | {"id", "updatedAt"}

@@ -1,0 +1,97 @@
+"""An install or a rollup that saw a link just before it was erased leaves nothing behind.
+
+The redirect, which writes its click in a call of its own, is in ``test_erasure_faults.py``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from functions.domain.clock import Deadline
+from functions.domain.errors import UnlinkError
+from functions.repositories.idempotency import IdempotencyTable
+from functions.repositories.installs import InstallsTable
+from functions.repositories.links import LinksTable
+from functions.services.click_aggregation import tally
+from functions.services.installs import NewInstall, record_install
+from tests.integration.test_click_aggregation import click, records, rollups
+from tests.integration.test_purge_faults import Erasure, Faults
+from tests.support.erasure import Erasing, erasing
+
+__all__ = ["erasing"]
+
+pytestmark = pytest.mark.emulator
+
+Write = Callable[[Erasing, Any, dict[str, Any]], None]
+
+
+def _install(erasing: Erasing, client: Any, visit: dict[str, Any]) -> None:
+    record_install(
+        NewInstall(linkId=visit["linkId"], platform="iOS"),
+        workspace_id=erasing.world.workspace_id,
+        key=None,
+        keys=IdempotencyTable(client, erasing.world.stores.deletions.name),
+        links=LinksTable(client, erasing.world.stores.links.name),
+        installs=InstallsTable(
+            client, clicks=erasing.world.clicks.name, links=erasing.world.stores.links.name
+        ),
+        deadline=Deadline(10),
+    )
+
+
+def _tally(erasing: Erasing, client: Any, visit: dict[str, Any]) -> None:
+    assert (
+        tally(
+            records([visit]),
+            rollups=rollups(erasing.world, client),
+            failures=None,
+            visitor_secret=b"test",
+            deadline=Deadline(10),
+        )
+        == []
+    )
+
+
+@pytest.mark.parametrize("write", [_install, _tally], ids=["install", "rollup"])
+def test_a_writer_interleaved_at_every_call_leaves_nothing_behind(
+    erasing: Erasing, write: Write
+) -> None:
+    """Before its n-th call the link is erased, without or with its cleanup."""
+    at, reached, refused = 0, True, 0
+    while reached:
+        for steps in (1, 2):
+            [link] = erasing.world.create_items(1)
+            visit = click(erasing.world, link["id"], at=time.time() - 60)
+            erasure = Erasure(erasing, link["id"])
+            faults = Faults()
+
+            def erase_first(
+                _operation: str,
+                call: Callable[[], Any],
+                _parameters: dict[str, Any],
+                erasure: Erasure = erasure,
+                steps: int = steps,
+            ) -> Any:
+                for _ in range(steps):
+                    erasure.step()
+                return call()
+
+            faults.at, faults.fault = at, erase_first
+            try:
+                write(erasing, faults.wrap(erasing.world.dynamodb), visit)
+            except UnlinkError:
+                refused += 1
+
+            reached = faults.calls > at
+            erasure.step()
+            erasure.step()
+            erasing.work_all()
+            assert erasing.left_of(link["id"]) == [], (at, steps)
+            assert erasing.header(erasure.deletion_id).state == "complete"
+        at += 1
+    assert at > 2
+    assert write is _tally or refused

@@ -1,0 +1,80 @@
+"""The engine as a child process: reachable, alone, and gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from local.emulator import HOST, ROOT, Emulator, EngineError, free_port, without_aws
+
+
+def _listens(port: int, host: str = HOST) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((host, port)) == 0
+
+
+@pytest.mark.emulator
+def test_an_engine_answers_until_it_is_stopped() -> None:
+    with Emulator(log_name="test-life") as engine:
+        dynamodb = engine.client("dynamodb")
+        assert dynamodb.list_tables()["TableNames"] == []
+        assert _listens(engine.port)
+    assert not _listens(engine.port)
+    engine.stop()
+
+
+@pytest.mark.emulator
+def test_the_hosts_aws_settings_do_not_reach_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "123456789012")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://192.0.2.1")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    monkeypatch.setenv("MINISTACK_HOST", "elsewhere")
+    with Emulator(log_name="test-environment") as engine:
+        identity = engine.client("sts").get_caller_identity()
+        assert identity["Account"] == "000000000000"
+        environment = Path(f"/proc/{engine.process_id}/environ")
+        if environment.exists():  # Linux
+            names = [line.split(b"=")[0] for line in environment.read_bytes().split(b"\0")]
+            assert b"AWS_ACCESS_KEY_ID" not in names
+            assert b"MINISTACK_HOST" not in names
+
+
+@pytest.mark.emulator
+def test_an_engine_does_not_outlive_the_process_that_started_it() -> None:
+    port = free_port()
+    program = (
+        "import os, signal\n"
+        "from local.emulator import Engine\n"
+        f"Engine(port={port}, log_name='test-orphan')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False, timeout=60)
+    assert done.returncode == -9
+    deadline = time.monotonic() + 60
+    while _listens(port) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _listens(port)
+
+
+@pytest.mark.emulator
+def test_a_taken_port_is_an_error_with_the_log_in_it() -> None:
+    with socket.socket() as other:
+        other.bind((HOST, 0))
+        other.listen()
+        with pytest.raises(EngineError, match="already in use"):
+            Emulator(port=other.getsockname()[1], log_name="test-taken")
+
+
+def test_an_environment_without_aws_reads_no_profile() -> None:
+    kept = without_aws({"AWS_PROFILE": "work", "AWS_REGION": "x", "PATH": "/bin"})
+    assert kept == {
+        "PATH": "/bin",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }

@@ -1,0 +1,549 @@
+"""The bridge against a fake engine on the loopback: raw bytes in, raw bytes out."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from local.gateway_proxy import Bridge, GatewayResponses, Upstream, UsageKeys, event_size
+
+HOST = "127.0.0.1"
+MB = 1024 * 1024
+
+
+@dataclass
+class Seen:
+    """A request as the engine received it."""
+
+    method: str
+    target: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def all(self, name: str) -> list[str]:
+        return [value for key, value in self.headers if key.lower() == name]
+
+
+@dataclass
+class Reply:
+    status: int = 200
+    headers: list[tuple[str, str]] = field(default_factory=lambda: [("X-Request-Id", "r-1")])
+    body: bytes = b"{}"
+    delay: float = 0.0
+    hang_up: bool = False
+    together: threading.Barrier | None = None
+
+
+class FakeEngine(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__((HOST, 0), _EngineHandler)
+        self.seen: list[Seen] = []
+        self.reply = Reply()
+        self.connections = 0
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a bridge that hung up: tests read what the bridge writes."""
+
+
+class _EngineHandler(BaseHTTPRequestHandler):
+    server: FakeEngine
+    protocol_version = "HTTP/1.1"
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.connections += 1
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        pass
+
+    def _serve(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.seen.append(Seen(self.command, self.path, self.headers.items(), body))
+        reply = self.server.reply
+        time.sleep(reply.delay)
+        if reply.together:
+            reply.together.wait()
+        if reply.hang_up:
+            self.close_connection = True
+            return
+        self.send_response(reply.status)
+        for name, value in reply.headers:
+            self.send_header(name, value)
+        if reply.status != 204:
+            self.send_header("Content-Length", str(len(reply.body)))
+        self.end_headers()
+        if self.command != "HEAD" and reply.status != 204:
+            self.wfile.write(reply.body)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = _serve  # noqa: N815
+
+
+RESPONSES = GatewayResponses(
+    [
+        {
+            "responseType": "REQUEST_TOO_LARGE",
+            "statusCode": "413",
+            "responseParameters": {
+                "gatewayresponse.header.Access-Control-Allow-Origin": "'*'",
+                "gatewayresponse.header.X-Request-Id": "context.requestId",
+            },
+            "responseTemplates": {"application/json": '{"message":"Request body too large"}'},
+        },
+        {
+            "responseType": "DEFAULT_5XX",
+            "responseParameters": {"gatewayresponse.header.X-Request-Id": "context.requestId"},
+            "responseTemplates": {"application/json": '{"message":"Internal server error"}'},
+        },
+        {
+            "responseType": "DEFAULT_4XX",
+            "statusCode": "404",
+            "responseTemplates": {"application/json": '{"message":"Route not found"}'},
+        },
+        {
+            "responseType": "MISSING_AUTHENTICATION_TOKEN",
+            "statusCode": "404",
+            "responseTemplates": {"application/json": '{"message":"Route not found"}'},
+        },
+    ]
+)
+
+
+@pytest.fixture
+def engine() -> Iterator[FakeEngine]:
+    server = FakeEngine()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+Start = Callable[..., Bridge]
+
+
+@pytest.fixture
+def start(engine: FakeEngine) -> Iterator[Start]:
+    with contextlib.ExitStack() as stack:
+
+        def _start(**settings: Any) -> Bridge:
+            bridge = Bridge()
+            stack.callback(bridge.stop)
+            port = int(engine.server_address[1])
+            bridge.start(
+                Upstream(port=port, api_id="abc", stage="local", responses=RESPONSES, **settings)
+            )
+            return bridge
+
+        yield _start
+
+
+@pytest.fixture
+def bridge(start: Start) -> Bridge:
+    return start()
+
+
+@dataclass
+class Got:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def call(
+    bridge: Bridge,
+    method: str,
+    path: str,
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
+) -> Got:
+    connection = http.client.HTTPConnection(HOST, bridge.port, timeout=15)
+    with contextlib.closing(connection):
+        connection.request(method, path, body=body, headers=headers or {})
+        response = connection.getresponse()
+        return Got(response.status, response.msg, response.read())
+
+
+def exchange(bridge: Bridge, data: bytes) -> bytes:
+    """Send raw bytes, then everything that comes back until the other end closes."""
+    with socket.create_connection((HOST, bridge.port), timeout=15) as connection:
+        connection.sendall(data)
+        received = b""
+        while piece := connection.recv(65536):
+            received += piece
+        return received
+
+
+def raw(request: str) -> bytes:
+    return request.replace("\n", "\r\n").encode("latin-1")
+
+
+def test_a_path_is_sent_to_the_stage_of_the_deployed_api(
+    bridge: Bridge, engine: FakeEngine
+) -> None:
+    got = call(bridge, "GET", "/api/links?limit=2&tag=a%20b&tag=c")
+    (seen,) = engine.seen
+    assert got.status == 200
+    assert seen.target == "/local/api/links?limit=2&tag=a%20b&tag=c"
+    assert seen.all("host") == [f"abc.execute-api.localhost:{engine.server_address[1]}"]
+
+
+def test_percent_encoding_is_left_as_it_came(bridge: Bridge, engine: FakeEngine) -> None:
+    call(bridge, "GET", "/caf%C3%A9%20%25?q=%26%3D+%2F")
+    assert engine.seen[0].target == "/local/caf%C3%A9%20%25?q=%26%3D+%2F"
+
+
+def test_raw_bytes_in_a_path_are_escaped(bridge: Bridge, engine: FakeEngine) -> None:
+    exchange(bridge, b"GET /caf\xc3\xa9 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert engine.seen[0].target == "/local/caf%C3%A9"
+
+
+def test_an_absolute_target_is_reduced_to_its_path(bridge: Bridge, engine: FakeEngine) -> None:
+    exchange(bridge, raw("GET http://a.b/api/links?x=1 HTTP/1.1\nHost: a.b\nConnection: close\n\n"))
+    assert engine.seen[0].target == "/local/api/links?x=1"
+
+
+def test_a_delete_carries_its_body(bridge: Bridge, engine: FakeEngine) -> None:
+    call(bridge, "DELETE", "/api/links", b'["a"]', {"Content-Type": "application/json"})
+    (seen,) = engine.seen
+    assert (seen.method, seen.body) == ("DELETE", b'["a"]')
+    assert seen.all("content-length") == ["5"]
+
+
+def test_a_delete_without_a_body_arrives_without_one(bridge: Bridge, engine: FakeEngine) -> None:
+    call(bridge, "DELETE", "/api/links/1")
+    assert engine.seen[0].body == b""
+
+
+def test_a_chunked_body_arrives_whole(bridge: Bridge, engine: FakeEngine) -> None:
+    answer = exchange(
+        bridge,
+        raw(
+            "DELETE /api/links HTTP/1.1\nHost: x\nConnection: close\n"
+            'Transfer-Encoding: chunked\n\n2;ext="y"\n["\n3\na"]\n0\nTrailer: t\n\n'
+        ),
+    )
+    (seen,) = engine.seen
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert seen.body == b'["a"]'
+    assert seen.all("transfer-encoding") == []
+    assert seen.all("content-length") == ["5"]
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        "Transfer-Encoding: chunked\nContent-Length: 3\n\n0\n\n",
+        "Transfer-Encoding: gzip\n\n",
+        "Transfer-Encoding: chunked\n\nxyz\n\n",
+        "Transfer-Encoding: chunked\n\n-1\n\n",
+        "Transfer-Encoding: chunked\n\n1\nab\n0\n\n",
+        "Content-Length: -1\n\n",
+        "Content-Length: 1_0\n\n",
+        "Content-Length: 1\nContent-Length: 2\n\nab",
+    ],
+)
+def test_a_body_that_is_framed_wrongly_is_refused(
+    bridge: Bridge, engine: FakeEngine, framing: str
+) -> None:
+    answer = exchange(bridge, raw(f"POST /api/links HTTP/1.1\nHost: x\n{framing}"))
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"Connection: close" in answer
+    assert engine.seen == []
+
+
+def test_a_connection_serves_many_requests(bridge: Bridge, engine: FakeEngine) -> None:
+    connection = http.client.HTTPConnection(HOST, bridge.port, timeout=15)
+    with contextlib.closing(connection):
+        for number in range(5):
+            connection.request("POST", f"/{number}", body=b"x" * number)
+            assert connection.getresponse().read() == b"{}"
+    assert [one.target for one in engine.seen] == [f"/local/{number}" for number in range(5)]
+    assert engine.connections == 1
+
+
+def test_pipelined_requests_are_answered_in_order(bridge: Bridge, engine: FakeEngine) -> None:
+    answer = exchange(
+        bridge,
+        raw(
+            "GET /1 HTTP/1.1\nHost: x\n\nPOST /2 HTTP/1.1\nHost: x\nContent-Length: 2\n\nab"
+            "GET /3 HTTP/1.1\nHost: x\nConnection: close\n\n"
+        ),
+    )
+    assert answer.count(b"HTTP/1.1 200") == 3
+    assert [one.target for one in engine.seen] == ["/local/1", "/local/2", "/local/3"]
+
+
+def test_a_head_answer_keeps_its_length_and_has_no_body(bridge: Bridge, engine: FakeEngine) -> None:
+    engine.reply = Reply(body=b"12345")
+    answer = exchange(bridge, raw("HEAD /code HTTP/1.1\nHost: x\nConnection: close\n\n"))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert body == b""
+    assert b"Content-Length: 5" in head
+    assert head.lower().count(b"content-length") == 1
+
+
+def test_an_answer_without_content_has_no_length(bridge: Bridge, engine: FakeEngine) -> None:
+    engine.reply = Reply(status=204)
+    got = call(bridge, "OPTIONS", "/api/links")
+    assert got.status == 204
+    assert "content-length" not in got.headers
+
+
+def test_a_redirect_is_passed_on_and_not_followed(bridge: Bridge, engine: FakeEngine) -> None:
+    engine.reply = Reply(302, [("Location", "https://example.com/"), ("X-Request-Id", "r")])
+    got = call(bridge, "GET", "/code")
+    assert (got.status, got.headers["location"]) == (302, "https://example.com/")
+
+
+def test_a_binary_answer_arrives_unchanged(bridge: Bridge, engine: FakeEngine) -> None:
+    picture = bytes(range(256)) * 100
+    engine.reply = Reply(headers=[("Content-Type", "image/png")], body=picture)
+    assert call(bridge, "GET", "/x").body == picture
+
+
+def test_repeated_headers_stay_repeated_both_ways(bridge: Bridge, engine: FakeEngine) -> None:
+    engine.reply = Reply(headers=[("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")])
+    answer = exchange(
+        bridge, raw("GET / HTTP/1.1\nHost: x\nX-Many: 1\nX-Many: 2\nConnection: close\n\n")
+    )
+    assert engine.seen[0].all("x-many") == ["1", "2"]
+    assert answer.count(b"Set-Cookie") == 2
+
+
+def test_headers_of_one_connection_are_not_forwarded(bridge: Bridge, engine: FakeEngine) -> None:
+    call(bridge, "GET", "/", headers={"Connection": "keep-alive, X-Hop", "X-Hop": "1", "TE": "x"})
+    (seen,) = engine.seen
+    assert seen.all("x-hop") == seen.all("te") == []
+
+
+def test_the_callers_address_cannot_be_claimed(bridge: Bridge, engine: FakeEngine) -> None:
+    call(bridge, "GET", "/", headers={"X-Forwarded-For": "203.0.113.9"})
+    assert engine.seen[0].all("x-forwarded-for") == [HOST]
+
+
+def test_the_usage_key_comes_from_the_authorizer_and_never_from_the_caller(
+    start: Start, engine: FakeEngine
+) -> None:
+    bridge = start(usage_key={"Bearer good": "usage-1"}.get)
+    call(bridge, "GET", "/a", headers={"Authorization": "Bearer good", "X-Api-Key": "mine"})
+    call(bridge, "GET", "/b", headers={"Authorization": "Bearer bad", "X-Api-Key": "mine"})
+    call(bridge, "GET", "/c", headers={"X-Api-Key": "mine"})
+    assert [one.all("x-api-key") for one in engine.seen] == [["usage-1"], [], []]
+
+
+def test_a_usage_key_is_asked_for_once_until_it_expires() -> None:
+    asked: list[str] = []
+    clock = [0.0]
+
+    def ask(authorization: str) -> str | None:
+        asked.append(authorization)
+        return None if authorization == "bad" else f"{authorization}-{len(asked)}"
+
+    keys = UsageKeys(ask, seconds=60, now=lambda: clock[0])
+    assert [keys("a"), keys("a"), keys("bad"), keys("bad")] == ["a-1", "a-1", None, None]
+    clock[0] = 60.5
+    assert keys("a") == "a-3"
+    assert asked == ["a", "bad", "a"]
+
+
+def test_a_ttl_of_zero_asks_every_time() -> None:
+    asked: list[str] = []
+    keys = UsageKeys(asked.append, seconds=0)
+    keys("a")
+    keys("a")
+    assert asked == ["a", "a"]
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+@pytest.mark.parametrize("size", [5 * MB, 7 * MB, 11 * MB])
+def test_a_body_over_a_limit_answers_413_with_the_templates_body(
+    bridge: Bridge, engine: FakeEngine, size: int, chunked: bool
+) -> None:
+    connection = http.client.HTTPConnection(HOST, bridge.port, timeout=15)
+    pieces = (b"x" * MB for _ in range(size // MB))
+    with contextlib.closing(connection):
+        if chunked:
+            connection.putrequest("POST", "/api/links")
+            connection.putheader("Transfer-Encoding", "chunked")
+            connection.endheaders()
+            # The answer may come, and the connection close, before all is sent.
+            with contextlib.suppress(OSError):
+                for piece in pieces:
+                    connection.send(b"%x\r\n%s\r\n" % (len(piece), piece))
+                connection.send(b"0\r\n\r\n")
+        else:
+            connection.request("POST", "/api/links", body=b"x" * size)
+        response = connection.getresponse()
+        assert response.status == 413
+        assert json.loads(response.read()) == {"message": "Request body too large"}
+        assert response.headers["access-control-allow-origin"] == "*"
+        assert response.headers["x-request-id"] == response.headers["x-amzn-requestid"]
+    assert engine.seen == []
+
+
+def test_a_body_just_under_the_limit_is_forwarded(bridge: Bridge, engine: FakeEngine) -> None:
+    body = b"x" * (4 * MB + 400 * 1024)
+    assert call(bridge, "POST", "/api/links", body).status == 200
+    assert engine.seen[0].body == body
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"x" * (6 * MB - 1024), 200),
+        (b"x" * (6 * MB), 502),
+        # Two bytes each in the JSON that a function returns.
+        (b'"' * (3 * MB - 1024), 200),
+        (b'"' * (3 * MB), 502),
+        ("é".encode() * (3 * MB - 1024), 200),
+        # No text: base64.
+        (b"\xff" * (4 * MB), 200),
+        (b"\xff" * (5 * MB), 502),
+    ],
+    ids=["text", "text+", "quotes", "quotes+", "letters", "binary", "binary+"],
+)
+def test_an_answer_is_measured_as_lambda_measures_it(
+    bridge: Bridge, engine: FakeEngine, body: bytes, status: int
+) -> None:
+    engine.reply = Reply(body=body)
+    answer = call(bridge, "GET", "/api/links")
+    assert answer.status == status
+    if status == 502:
+        assert json.loads(answer.body) == {"message": "Internal server error"}
+
+
+def test_what_is_escaped_in_an_event_counts() -> None:
+    plain = event_size([("A", "x" * 100)], b"", "/")
+    assert event_size([("A", '"' * 100)], b"", "/") - plain == 200
+    assert event_size([], b"abcd", "/") - event_size([], b"", "/") == 8
+
+
+def test_a_caller_that_expects_continue_is_not_asked_for_a_body_too_large(bridge: Bridge) -> None:
+    head = "POST /api/links HTTP/1.1\nHost: x\nExpect: 100-continue\nContent-Length: {}\n\n"
+    assert exchange(bridge, raw(head.format(11 * MB))).startswith(b"HTTP/1.1 413")
+    with socket.create_connection((HOST, bridge.port), timeout=15) as connection:
+        connection.sendall(raw(head.format(2)))
+        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"{}")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("status", [500, 502])
+def test_an_error_of_the_engine_is_masked(bridge: Bridge, engine: FakeEngine, status: int) -> None:
+    engine.reply = Reply(status, [("x-amzn-requestid", "r-9")], b'{"message":"KeyError: secret"}')
+    got = call(bridge, "GET", "/api/links")
+    assert got.status == status
+    assert got.json() == {"message": "Internal server error"}
+    assert got.headers["x-request-id"] == "r-9"
+
+
+def test_an_error_that_a_function_answers_is_passed_on(bridge: Bridge, engine: FakeEngine) -> None:
+    engine.reply = Reply(500, [("X-Request-Id", "r-2")], b'{"statusCode":500}')
+    got = call(bridge, "GET", "/api/links")
+    assert got.json() == {"statusCode": 500}
+    assert got.headers["x-amzn-requestid"] == "r-2"
+
+
+def test_an_answer_over_lambdas_limit_is_an_error_as_on_aws(
+    bridge: Bridge, engine: FakeEngine
+) -> None:
+    engine.reply = Reply(body=b"x" * (6 * MB + 1))
+    got = call(bridge, "GET", "/api/links")
+    assert (got.status, got.json()) == (502, {"message": "Internal server error"})
+
+
+def test_an_engine_that_hangs_up_is_a_502(bridge: Bridge, engine: FakeEngine) -> None:
+    engine.reply = Reply(hang_up=True)
+    assert call(bridge, "GET", "/").status == 502
+    engine.reply = Reply()
+    assert call(bridge, "GET", "/").status == 200
+
+
+def test_an_engine_that_is_too_slow_is_a_504(start: Start, engine: FakeEngine) -> None:
+    bridge = start(timeout=0.2)
+    engine.reply = Reply(delay=1.0)
+    got = call(bridge, "GET", "/")
+    assert (got.status, got.json()) == (504, {"message": "Internal server error"})
+
+
+def test_a_body_that_trickles_in_for_too_long_is_refused(start: Start, engine: FakeEngine) -> None:
+    bridge = start(body_timeout=0.5)
+    with socket.create_connection((HOST, bridge.port), timeout=15) as connection:
+        connection.sendall(raw("POST / HTTP/1.1\nHost: x\nContent-Length: 100\n\n"))
+        answer = b""
+        connection.settimeout(0.1)
+        with contextlib.suppress(OSError):
+            # One byte less than announced: only the time can end it.
+            for _ in range(99):
+                connection.sendall(b"x")
+                with contextlib.suppress(TimeoutError):
+                    answer = connection.recv(1000)
+                    break
+        assert answer.startswith(b"HTTP/1.1 408")
+    assert engine.seen == []
+
+
+def test_a_caller_that_hangs_up_leaves_the_bridge_working(
+    start: Start, engine: FakeEngine, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bridge = start()
+    for request in (
+        "POST / HTTP/1.1\nHost: x\nContent-Length: 100\n\nhalf",
+        "POST / HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n5\nab",
+        "GET / HT",
+        "",
+    ):
+        with socket.create_connection((HOST, bridge.port), timeout=15) as connection:
+            connection.sendall(raw(request))
+    engine.reply = Reply(body=b"x" * MB, delay=0.2)
+    with socket.create_connection((HOST, bridge.port), timeout=15) as connection:
+        connection.sendall(raw("GET /gone HTTP/1.1\nHost: x\n\n"))
+    engine.reply = Reply()
+    assert call(bridge, "GET", "/after").status == 200
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_method_that_no_api_has_is_an_unknown_route(bridge: Bridge) -> None:
+    got = call(bridge, "PROPFIND", "/api/links")
+    assert (got.status, got.json()) == (404, {"message": "Route not found"})
+
+
+def test_a_folded_header_is_joined(bridge: Bridge, engine: FakeEngine) -> None:
+    exchange(bridge, raw("GET / HTTP/1.1\nHost: x\nX-A: 1\n 2\nConnection: close\n\n"))
+    assert engine.seen[0].all("x-a") == ["1 2"]
+
+
+def test_many_callers_are_served_at_once(bridge: Bridge, engine: FakeEngine) -> None:
+    # None is answered before all are there.
+    engine.reply = Reply(together=threading.Barrier(20, timeout=60))
+    statuses: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: statuses.append(call(bridge, "GET", "/").status))
+        for _ in range(20)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [200] * 20
+
+
+def test_a_taken_port_is_an_error_at_once(bridge: Bridge) -> None:
+    with pytest.raises(OSError, match="in use"):
+        Bridge(bridge.port)

@@ -1,0 +1,1 @@
+"""Checks of a deployment on a real AWS account."""

@@ -1,0 +1,294 @@
+"""What tests of cleanup and erasure share: stores on the engine, and a stream made of its links."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from functions.aws.codec import from_item, to_item
+from functions.aws.events import EventBus
+from functions.aws.sqs import Queue
+from functions.domain.clock import Deadline, now_iso
+from functions.domain.ids import shard_of
+from functions.domain.outcomes import Outcome
+from functions.repositories.clicks import PARTITIONS
+from functions.repositories.deletions import Deletion
+from functions.repositories.exports import ExportsBucket, object_key
+from functions.repositories.failed_records import FailuresBucket
+from functions.repositories.link_counts import LinkCounts
+from functions.repositories.qr_cache import Images
+from functions.services.deletion import erase_many, soft_delete
+from functions.services.link_stream import CleanupStores, clean_up
+from functions.services.purge import EraseStores, purge_dependents, read_message
+from tests.conftest import World, make_world
+
+
+class FakeS3:
+    """A bucket in memory that counts its calls."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.calls: list[str] = []
+
+    def delete_objects(self, *, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
+        self.calls.append("delete_objects")
+        assert len(Delete["Objects"]) <= 1000
+        for entry in Delete["Objects"]:
+            self.objects.pop(entry["Key"], None)
+        return {}
+
+    def list_objects_v2(self, *, Prefix: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        self.calls.append("list_objects_v2")
+        return {"Contents": [{"Key": key} for key in self.objects if key.startswith(Prefix)]}
+
+    def put_object(self, *, Key: str, Body: bytes, **_: Any) -> dict[str, Any]:  # noqa: N803
+        self.calls.append("put_object")
+        self.objects[Key] = Body
+        return {}
+
+
+class FakeEvents:
+    """A bus in memory."""
+
+    def __init__(self) -> None:
+        self.entries: list[dict[str, Any]] = []
+
+    def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        assert len(Entries) <= 10
+        self.entries += Entries
+        return {"Entries": [{"EventId": "1"} for _ in Entries]}
+
+
+class FakeSqs:
+    """A queue in memory: it keeps its messages until the test takes them."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.delays: list[int | None] = []
+
+    def send_message(self, *, MessageBody: str, **more: Any) -> dict[str, Any]:  # noqa: N803
+        self.messages.append(json.loads(MessageBody))
+        self.delays.append(more.get("DelaySeconds"))
+        return {}
+
+
+@dataclass
+class Erasing:
+    """A world with everything that deletes set off, played by the test."""
+
+    world: World
+    environment: dict[str, str]
+    s3: Any = field(default_factory=FakeS3)
+    bus: Any = field(default_factory=FakeEvents)
+    sqs: FakeSqs = field(default_factory=FakeSqs)
+    queue: Any = None
+
+    def __post_init__(self) -> None:
+        self.queue = self.queue or Queue(self.sqs, "erase")
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """What stands in the erase queue."""
+        return self.sqs.messages
+
+    def with_clients(self, wrap: Callable[[Any], Any]) -> Erasing:
+        """The same world through other clients, such as ones that fail."""
+        world = make_world(self.environment, wrap(self.world.dynamodb))
+        world.workspace_id = self.world.workspace_id
+        return Erasing(
+            world,
+            self.environment,
+            s3=wrap(self.s3),
+            bus=wrap(self.bus),
+            queue=Queue(wrap(self.sqs), "erase"),
+            sqs=self.sqs,
+        )
+
+    def cleanup_stores(self) -> CleanupStores:
+        return CleanupStores(
+            counts=LinkCounts(self.world.dynamodb, self.world.stores.links.name),
+            erasures=self.world.stores.erasures,
+            images=Images(self.s3, "images"),
+            events=EventBus(self.bus, "bus"),
+            failures=FailuresBucket(self.s3, "failures", function="arn:cleanup:live"),
+            erase_queue=self.queue,
+        )
+
+    def erase_stores(self) -> EraseStores:
+        stores = self.world.stores
+        return EraseStores(
+            links=stores.links,
+            clicks=self.world.clicks,
+            deletions=stores.deletions,
+            erasures=stores.erasures,
+            images=Images(self.s3, "images"),
+            exports=ExportsBucket(self.s3, "exports"),
+            events=EventBus(self.bus, "bus"),
+            erase_queue=self.queue,
+        )
+
+    # -- a link with a life behind it ---------------------------------------------------------
+
+    def click(self, link_id: str, times: int = 1) -> None:
+        for _ in range(times):
+            self.world.clicks.put(
+                {
+                    "id": str(uuid.uuid4()),
+                    "linkId": link_id,
+                    "workspaceId": self.world.workspace_id,
+                    "clickedAt": now_iso(),
+                },
+                deadline=Deadline(10),
+            )
+
+    def put_beside(self, link_id: str, sk: str, **more: Any) -> None:
+        """A rollup or an install of the link."""
+        self.world.dynamodb.put_item(
+            TableName=self.world.clicks.name,
+            Item=to_item({"pk": link_id, "sk": sk, "linkId": link_id} | more),
+        )
+
+    def render(self, link_id: str, *variants: str) -> list[str]:
+        keys = [f"qr/{self.world.workspace_id}/{link_id}/{variant}" for variant in variants]
+        self.world.dynamodb.update_item(
+            TableName=self.world.stores.links.name,
+            Key=self.link_key(link_id),
+            UpdateExpression="ADD qrKeys :keys",
+            ConditionExpression="attribute_exists(livePk)",
+            ExpressionAttributeValues={":keys": {"SS": keys}},
+        )
+        for key in keys:
+            self.s3.objects[key] = b"image"
+        return keys
+
+    def export(self, link_id: str, export_id: str) -> str:
+        """An export of the link, with its file; the file's key."""
+        self.put_beside(link_id, f"EXPORT#{export_id}")
+        key = object_key(self.world.workspace_id, export_id)
+        self.s3.objects[key] = b"clicks"
+        return key
+
+    def link_key(self, link_id: str) -> dict[str, Any]:
+        return {"pk": {"S": f"{self.world.workspace_id}#{link_id}"}, "sk": {"S": "LINK"}}
+
+    def image_of(self, link_id: str) -> dict[str, Any] | None:
+        item: dict[str, Any] | None = self.world.dynamodb.get_item(
+            TableName=self.world.stores.links.name,
+            Key=self.link_key(link_id),
+            ConsistentRead=True,
+        ).get("Item")
+        return item
+
+    # -- deletes, with the stream records that they set off ------------------------------------
+
+    def erase(self, ids: list[str], **more: Any) -> tuple[Deletion, list[dict[str, Any]]]:
+        before = {link_id: self.image_of(link_id) for link_id in ids}
+        deletion = erase_many(
+            ids,
+            deletion_request=self.world.deletion_request(**more),
+            stores=self.world.stores,
+            deadline=Deadline(20),
+        )
+        assert deletion.state == "erasing"
+        gone = deletion.ids_with(Outcome.ERASED)
+        return deletion, [self.record("REMOVE", link_id, before[link_id]) for link_id in gone]
+
+    def soft_delete(self, ids: list[str], **more: Any) -> tuple[Deletion, list[dict[str, Any]]]:
+        before = {link_id: self.image_of(link_id) for link_id in ids}
+        deletion = soft_delete(
+            ids,
+            [],
+            deletion_request=self.world.deletion_request(**more),
+            stores=self.world.stores,
+            deadline=Deadline(20),
+        )
+        return deletion, [
+            self.record("MODIFY", link_id, before[link_id], self.image_of(link_id))
+            for link_id in ids
+        ]
+
+    def expire(self, link_id: str) -> dict[str, Any]:
+        """What DynamoDB does when the TTL of a link has passed; MiniStack emits no such record."""
+        before = self.image_of(link_id)
+        self.world.dynamodb.delete_item(
+            TableName=self.world.stores.links.name, Key=self.link_key(link_id)
+        )
+        service = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+        return self.record("REMOVE", link_id, before) | {"userIdentity": service}
+
+    def record(
+        self,
+        event: str,
+        link_id: str,
+        old: dict[str, Any] | None,
+        new: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        data: dict[str, Any] = {
+            "Keys": self.link_key(link_id),
+            "SequenceNumber": str(uuid.uuid4().int),
+        }
+        # Sets arrive as JSON arrays, in any order.
+        if old is not None:
+            data["OldImage"] = old
+        if new is not None:
+            data["NewImage"] = new
+        return {"eventName": event, "eventSource": "aws:dynamodb", "dynamodb": data}
+
+    # -- the functions ------------------------------------------------------------------------
+
+    def cleanup(self, records: list[dict[str, Any]]) -> list[str]:
+        return clean_up(records, stores=self.cleanup_stores(), deadline=Deadline(20))
+
+    def work(self, message: dict[str, Any], seconds: float = 20) -> bool:
+        workspace_id, removed = read_message(message)
+        return purge_dependents(
+            workspace_id, removed, stores=self.erase_stores(), deadline=Deadline(seconds)
+        )
+
+    def work_all(self) -> None:
+        while self.messages:
+            assert self.work(self.messages.pop(0))
+
+    # -- what is left -------------------------------------------------------------------------
+
+    def header(self, deletion_id: str) -> Deletion:
+        deletion = self.world.stores.deletions.header(
+            self.world.workspace_id, deletion_id, deadline=Deadline(10)
+        )
+        assert deletion is not None
+        return deletion
+
+    def receipt(self, deletion_id: str) -> dict[str, Any]:
+        """The receipt without the time of the last look; {} while there is none."""
+        receipt = self.header(deletion_id).receipt or {}
+        return {name: value for name, value in receipt.items() if name != "verifiedEmptyAt"}
+
+    def left_of(self, link_id: str) -> list[dict[str, Any]]:
+        return [
+            from_item(item)
+            for partition in range(PARTITIONS)
+            for item in self.world.clicks.first_page(link_id, partition, deadline=Deadline(10))
+        ]
+
+
+def click_item(link_id: str, number: int) -> dict[str, Any]:
+    """A click as it is stored, for tests that write many at once."""
+    click_id = str(uuid.UUID(int=number))
+    return to_item(
+        {
+            "pk": f"{link_id}#{shard_of(click_id)}",
+            "sk": f"CLICK#2026-01-01T00:00:00.000Z#{click_id}",
+            "id": click_id,
+            "linkId": link_id,
+        }
+    )
+
+
+@pytest.fixture
+def erasing(world: World, deployed: dict[str, str]) -> Erasing:
+    return Erasing(world, deployed)

@@ -1,0 +1,521 @@
+"""Each function, driven through all that it does with AWS: nothing else shows which rights it uses.
+
+What a drive cannot bring about by itself (a worker that dies, time that runs out, a delete that
+comes in between) is played by a patch of exactly that.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import boto3
+import pytest
+
+from functions.aws.codec import to_item
+from functions.domain.api_keys import generate_api_key
+from functions.domain.clock import Deadline, now_iso
+from functions.domain.errors import Unavailable
+from functions.domain.ids import shard_of
+from functions.domain.policies import Policies
+from functions.domain.qr_image import render
+from functions.handlers import (
+    analytics,
+    authorizer,
+    click_stream,
+    deletion_stream,
+    deletion_worker,
+    deletions,
+    erase_worker,
+    export_worker,
+    link_stream,
+    links,
+    qr,
+    redirect,
+)
+from functions.repositories.deletions import Deletion, FilterRequest
+from functions.repositories.exports import ExportsBucket, object_key, tail_key
+from functions.repositories.links import LinksTable
+from functions.repositories.restores import RestoresTable
+from functions.services import deletion as engine
+from functions.services import export as exporting
+from functions.services import purge
+from functions.services import qr as drawing
+from functions.services import restore as restore_service
+from functions.services.resolve_filter import ResolvedLinks
+from functions.services.sessions import SigningKeys
+from tests.conftest import World
+from tests.support import tokens
+from tests.support.erasure import Erasing
+from tests.support.events import Context, api_event
+from tests.support.iam import Recorder
+
+
+@dataclass
+class Scene:
+    """A world whose SDK calls are recorded, and the phrases of the drives."""
+
+    world: World
+    recorder: Recorder
+    erasing: Erasing
+
+    def ask(
+        self,
+        module: Any,
+        method: str,
+        resource: str,
+        *,
+        policies: dict[str, Any] | None = None,
+        **more: Any,
+    ) -> Any:
+        """A request with the rights of everybody, of a workspace with these policies."""
+        event = api_event(method, resource, workspace_id=self.world.workspace_id, **more)
+        event["requestContext"]["authorizer"] |= policies or {}
+        answer = self.run(module, event, 28.0)
+        assert answer["statusCode"] < 500, (method, resource, answer)
+        return answer
+
+    def asked(self, module: Any, method: str, resource: str, **more: Any) -> Any:
+        """The body of an answer that is as it should be."""
+        answer = self.ask(module, method, resource, **more)
+        assert answer["statusCode"] < 300, (method, resource, answer)
+        return json.loads(answer["body"])
+
+    def run(self, module: Any, event: dict[str, Any], seconds: float = 120.0) -> Any:
+        with self.recorder.acts(module.__name__.rpartition(".")[2]):
+            return module.handler(event, Context(seconds))
+
+    def work(
+        self, module: Any, *messages: dict[str, Any], seconds: float = 120.0, delivery: int = 1
+    ) -> list[Any]:
+        """Let a function work through messages of its queue; those that failed."""
+        records = [
+            {
+                "messageId": str(number),
+                "body": json.dumps(message),
+                "attributes": {"ApproximateReceiveCount": str(delivery)},
+            }
+            for number, message in enumerate(messages)
+        ]
+        failed: list[Any] = self.run(module, {"Records": records}, seconds)["batchItemFailures"]
+        return failed
+
+    def follow(self, module: Any, *records: dict[str, Any]) -> None:
+        assert self.run(module, {"Records": list(records)}) == {"batchItemFailures": []}
+
+    def message(self, deletion_id: str) -> dict[str, str]:
+        """What stands in the resume queue for a deletion."""
+        return {"workspaceId": self.world.workspace_id, "deletionId": deletion_id}
+
+    def left(self, begin: Callable[[], Deletion]) -> Deletion:
+        """A deletion that was accepted, and whose worker had no time for more."""
+        with no_time_to_delete():
+            deletion = begin()
+        assert deletion.open
+        return deletion
+
+    def long_ago(self, pk: str, sk: str, *, leased: bool = True) -> None:
+        """Nobody has looked at this record of work for long: it is the first that is found."""
+        self.world.dynamodb.update_item(
+            TableName=self.world.stores.deletions.name,
+            Key={"pk": {"S": pk}, "sk": {"S": sk}},
+            UpdateExpression="SET openSk=:old" + (", leaseUntil=:none" if leased else ""),
+            ConditionExpression="attribute_exists(openPk)",
+            ExpressionAttributeValues={":old": {"S": f"2000-01-01T00:00:00.000Z#{sk}"}}
+            | ({":none": {"N": "0"}} if leased else {}),
+        )
+
+
+@contextmanager
+def no_time_to_delete() -> Iterator[None]:
+    """The deadline comes before the first link."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "_soft_delete_slice", lambda *_: None)
+        patch.setattr(engine, "_erase_slice", lambda *_: None)
+        yield
+
+
+@contextmanager
+def small_parts() -> Iterator[None]:
+    """Exports of which each page of clicks is a part of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exporting, "PART_BYTES", 1)
+        yield
+
+
+@contextmanager
+def saving_always() -> Iterator[None]:
+    """Exports whose tail is saved after each step of reading."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exporting, "SAVE_SECONDS", 0.0)
+        yield
+
+
+@contextmanager
+def dying_before_complete() -> Iterator[None]:
+    """Exports whose worker dies when it has read everything."""
+
+    def die(*_: Any) -> None:
+        raise Unavailable
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exporting._File, "complete", die)
+        yield
+
+
+@contextmanager
+def dying_once_complete() -> Iterator[None]:
+    """Exports whose worker puts the parts together and does not live to say so."""
+    complete = ExportsBucket.complete
+
+    def and_die(*given: Any, **more: Any) -> None:
+        complete(*given, **more)
+        raise Unavailable
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ExportsBucket, "complete", and_die)
+        yield
+
+
+def drive_authorizer(scene: Scene) -> None:
+    access, workspace_id = scene.world.access, scene.world.workspace_id
+    access.create_workspace(
+        workspace_id, plan="pro", usage_key="u", usage_key_id="i", policies=Policies()
+    )
+    key = generate_api_key()
+    access.put_key(
+        key, key_id="k", workspace_id=workspace_id, scopes=["admin"], user_id="u", name="n"
+    )
+    access.put_member(f"user-{workspace_id}", workspace_id=workspace_id, role="owner")
+    keys = SigningKeys(tokens.ISSUER, fetch=tokens.KeyServer())
+    authorizer._signing_keys.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(authorizer, "_signing_keys", lambda _issuer: keys)
+        for credential in (key, tokens.token(sub=f"user-{workspace_id}")):
+            arn = "arn:aws:execute-api:r:a:api/prod/GET/x"
+            answer = scene.run(
+                authorizer, {"methodArn": arn, "headers": {"Authorization": credential}}
+            )
+            assert answer["context"]["workspaceId"] == workspace_id
+    assert access.key(workspace_id, "k")["lastUsedAt"]
+
+
+def drive_links(scene: Scene) -> None:
+    new = {"originalUrl": "https://example.com/a"}
+    key = {"Idempotency-Key": uuid.uuid4().hex}
+    link = scene.asked(links, "POST", "/api/links", body=new | {"externalId": "e-1"}, headers=key)
+    scene.ask(links, "POST", "/api/links", body=new | {"externalId": "e-1"}, headers=key)
+    scene.asked(links, "GET", "/api/links/{id}", path={"id": link["id"]})
+    scene.asked(links, "GET", "/api/links/{id}", path={"id": link["shortCode"]})
+    for body in ({"title": "t"}, {"externalId": "e-2"}, {"externalId": None}):
+        scene.asked(links, "PUT", "/api/links/{id}", path={"id": link["id"]}, body=body)
+    scene.asked(links, "POST", "/api/links", body=[new, new])
+    scene.asked(links, "GET", "/api/links", query={"limit": "1"})
+    scene.asked(links, "GET", "/api/links", query={"externalId": "e-2"})
+    # A code that is taken between the look and the transaction: what was made is taken back.
+    taken = f"taken-{uuid.uuid4().hex[:8]}"
+    scene.asked(links, "POST", "/api/links", body=new | {"shortCode": taken})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LinksTable, "taken_codes", lambda *_, **__: set())
+        many = [new] * 40 + [new | {"shortCode": taken}]
+        assert scene.ask(links, "POST", "/api/links", body=many)["statusCode"] == 409
+        key = {"Idempotency-Key": uuid.uuid4().hex}
+        assert scene.ask(links, "POST", "/api/links", body=many, headers=key)["statusCode"] == 409
+
+
+def drive_deletions(scene: Scene) -> None:
+    ask, asked, world = scene.ask, scene.asked, scene.world
+    a, b, c, d, e, f, g = world.create(7)
+    coded, kept = world.create_items(2)
+    world.create_items(1, externalId="x-1")
+    headers, other_key = ({"Idempotency-Key": uuid.uuid4().hex} for _ in range(2))
+    for _ in range(2):
+        asked(deletions, "DELETE", "/api/links", body=[a, b], headers=headers)
+    first = asked(deletions, "GET", "/api/deletions")["deletions"][0]["id"]
+    asked(deletions, "GET", "/api/deletions", query={"limit": "1"})
+    asked(deletions, "GET", "/api/deletions/{id}", path={"id": first})
+    asked(deletions, "DELETE", "/api/links/{id}", path={"id": coded["shortCode"]})
+    in_quarantine = {"quarantineDays": "7"}
+    asked(
+        deletions,
+        "DELETE",
+        "/api/links/{id}",
+        path={"id": kept["shortCode"]},
+        policies=in_quarantine,
+    )
+    asked(deletions, "POST", "/api/links/bulk-delete", body={"ids": [c]})
+    asked(deletions, "POST", "/api/links/bulk-delete", body={"ids": [g]}, policies=in_quarantine)
+    asked(deletions, "POST", "/api/deletions", body={"ids": [d], "dryRun": True})
+    for _ in range(2):
+        body = {"ids": [d], "dryRun": True, "reason": "with a key"}
+        asked(deletions, "POST", "/api/deletions", body=body, headers=other_key)
+    asked(deletions, "POST", "/api/deletions", body={"filter": {"tag": "none"}})
+    asked(deletions, "POST", "/api/deletions/{id}/restore", path={"id": first})
+    asked(deletions, "DELETE", "/api/links", body=world.create(300))
+    # What one request has no time for is handed to the queue.
+    with no_time_to_delete():
+        assert ask(deletions, "DELETE", "/api/links", body=[e])["statusCode"] == 202
+    # And so is a deletion that exports first; its export is then shown by a signed URL.
+    exported = asked(deletions, "POST", "/api/deletions", body={"ids": [f], "export": True})
+    assert not scene.work(deletion_worker, scene.message(exported["id"]))
+    shown = asked(deletions, "GET", "/api/deletions/{id}", path={"id": exported["id"]})
+    assert shown["export"]["url"]
+
+
+def drive_qr(scene: Scene) -> None:
+    drawn, deleted = scene.world.create(2)
+    for _ in range(2):
+        answer = scene.ask(qr, "GET", "/api/links/{id}/qr", path={"id": drawn})
+        assert answer["statusCode"] == 200
+
+    def and_delete(*given: Any) -> bytes:
+        with scene.recorder.pauses():
+            scene.erasing.soft_delete([deleted])
+        return render(*given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drawing, "render", and_delete)
+        answer = scene.ask(qr, "GET", "/api/links/{id}/qr", path={"id": deleted})
+    assert answer["statusCode"] == 404
+
+
+def drive_redirect(scene: Scene) -> None:
+    [item] = scene.world.create_items(1)
+    event = api_event("GET", "/{code}", workspace_id="none", path={"code": item["shortCode"]})
+    assert scene.run(redirect, event)["statusCode"] == 302
+
+
+def drive_analytics(scene: Scene) -> None:
+    [item] = scene.world.create_items(1)
+    visit = api_event("GET", "/{code}", workspace_id="none", path={"code": item["shortCode"]})
+    visit["headers"] = {"User-Agent": A_PERSON}
+    scene.run(redirect, visit)
+    link = {"id": item["id"]}
+    scene.asked(analytics, "GET", "/api/analytics/links/{id}", path=link)
+    headers, other_key = ({"Idempotency-Key": uuid.uuid4().hex} for _ in range(2))
+    for _ in range(2):
+        body = {"linkId": item["id"]}
+        made = scene.asked(analytics, "POST", "/api/installs", body=body, headers=headers)
+    scene.asked(analytics, "POST", "/api/installs", body={"clickId": made["clickId"]})
+    for _ in range(2):
+        begun = scene.asked(
+            analytics, "POST", "/api/analytics/links/{id}/export", path=link, headers=other_key
+        )
+    assert not scene.work(export_worker, export_message(begun, scene))
+    shown = scene.asked(
+        analytics,
+        "GET",
+        "/api/analytics/links/{id}/export/{exportId}",
+        path=link | {"exportId": begun["id"]},
+    )
+    assert shown["url"]
+
+
+A_PERSON = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/126.0.0.0 Safari/537.36"
+)
+
+
+def export_message(begun: dict[str, Any], scene: Scene) -> dict[str, Any]:
+    """What stands in the export queue for an export."""
+    return {
+        "workspaceId": scene.world.workspace_id,
+        "linkId": begun["linkId"],
+        "exportId": begun["id"],
+    }
+
+
+def drive_export(scene: Scene) -> None:
+    def begin() -> dict[str, Any]:
+        [link] = scene.world.create(1)
+        scene.erasing.click(link, 3)
+        begun = scene.asked(
+            analytics, "POST", "/api/analytics/links/{id}/export", path={"id": link}
+        )
+        return export_message(begun, scene)
+
+    # Whole, after a run that had no time.
+    small = begin()
+    assert not scene.work(export_worker, small, seconds=exporting.RESERVED_SECONDS)
+    assert not scene.work(export_worker, small)
+    # A worker that saved a tail, and one that read it.
+    slow = begin()
+    with saving_always():
+        with dying_before_complete():
+            assert scene.work(export_worker, slow)
+        assert not scene.work(export_worker, slow)
+    # In parts, and the end of them not told.
+    large = begin()
+    with small_parts():
+        with dying_once_complete():
+            assert scene.work(export_worker, large)
+        assert not scene.work(export_worker, large)
+    # Given up.
+    assert scene.work(export_worker, begin(), delivery=5)
+    # In parts, until the link is erased.
+    gone = begin()
+    with small_parts(), dying_once_complete():
+        assert scene.work(export_worker, gone)
+    with scene.recorder.pauses():
+        scene.erasing.erase([gone["linkId"]])
+    assert not scene.work(export_worker, gone)
+
+
+def drive_tally(scene: Scene) -> None:
+    [link] = scene.world.create(1)
+    click = {
+        "pk": f"{link}#{shard_of(link)}",
+        "sk": f"CLICK#{now_iso()}#1",
+        "id": str(uuid.uuid4()),
+        "linkId": link,
+        "workspaceId": scene.world.workspace_id,
+        "clickedAt": now_iso(),
+    }
+    record = {
+        "eventName": "INSERT",
+        "dynamodb": {"SequenceNumber": "100", "NewImage": to_item(click)},
+    }
+    scene.follow(click_stream, record, STRANGE)
+
+
+def drive_resume(scene: Scene) -> None:
+    world, workspace_id = scene.world, scene.world.workspace_id
+    deletion_request = world.deletion_request(policies={"quarantineDays": 7})
+    given: dict[str, Any] = {"requester": deletion_request, "stores": world.stores}
+
+    def softly(ids: list[str], **more: Any) -> Deletion:
+        return engine.soft_delete(ids, [], **given | more, deadline=Deadline(20))
+
+    def for_good(ids: list[str], **more: Any) -> Deletion:
+        return engine.erase_many(ids, **given | more, deadline=Deadline(20))
+
+    def finish(deletion: Deletion) -> None:
+        assert not scene.work(deletion_worker, scene.message(deletion.id))
+        assert scene.erasing.header(deletion.id).state in ("complete", "erasing")
+
+    # By message, in either mode; the first worker has no time either.
+    soft = scene.left(lambda: softly(world.create(2)))
+    with no_time_to_delete():
+        assert not scene.work(deletion_worker, scene.message(soft.id))
+    finish(soft)
+    erased = world.create_items(1)[0]["id"]
+    external = world.create_items(1, externalId="x-1")[0]["id"]
+    finish(scene.left(lambda: for_good([erased, external])))
+    plain = world.deletion_request()
+    finish(scene.left(lambda: for_good(world.create(1), deletion_request=plain)))
+
+    # A filter that the request had no time to resolve.
+    world.create(2, tags=["summer"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "_select", lambda *_: ResolvedLinks())
+        filter_request = FilterRequest({"tag": "summer"}, maximum=100)
+        found = engine.delete_by_filter(filter_request, "soft", **given, deadline=Deadline(20))
+    assert found.state == "accepted"
+    finish(found)
+    assert scene.erasing.header(found.id).counts["deleted"] == 2
+    world.create(1, externalId="x-2")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "_select", lambda *_: ResolvedLinks())
+        filter_request = FilterRequest({"externalId": "x-2"}, maximum=100)
+        found = engine.delete_by_filter(filter_request, "soft", **given, deadline=Deadline(20))
+    finish(found)
+
+    # An export that comes first, whose worker dies when it is written.
+    with_export = replace(deletion_request, export_base_url="https://go.example")
+    ids = world.create(1)
+    scene.erasing.click(ids[0], 2)
+    exported = softly(ids, deletion_request=with_export)
+    with small_parts():
+        with dying_once_complete():
+            assert scene.work(deletion_worker, scene.message(exported.id))
+        scene.long_ago(workspace_id, exported.id)
+        finish(exported)
+    finish(softly(world.create(1), deletion_request=with_export))
+    exported = softly(world.create(1), deletion_request=with_export)
+    with saving_always():
+        with dying_before_complete():
+            assert scene.work(deletion_worker, scene.message(exported.id))
+        scene.long_ago(workspace_id, exported.id)
+        finish(exported)
+
+    # By the schedule: a restore whose worker died, and an erasure of which nothing is heard.
+    stores = restore_service.RestoreStores(
+        links=world.stores.links,
+        deletions=world.stores.deletions,
+        restores=RestoresTable(world.dynamodb, world.stores.deletions.name),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(restore_service, "_run", lambda *_: None)
+        begun = restore_service.restore(
+            soft.id, None, deletion_request=deletion_request, stores=stores, deadline=Deadline(20)
+        )
+    scene.long_ago(f"{workspace_id}#{soft.id}", f"RESTORE#{begun.restore.id}")
+    stalled = for_good(world.create(1))
+    scene.long_ago(workspace_id, stalled.id, leased=False)
+    scene.run(deletion_worker, {})
+    assert all(world.live(link_id) for link_id in soft.link_ids)
+
+
+#: A record that no function can make sense of.
+STRANGE: dict[str, Any] = {"dynamodb": {"SequenceNumber": "1"}}
+
+
+def drive_cleanup(scene: Scene) -> None:
+    kept, gone = scene.world.create(2)
+    scene.erasing.render(kept, "a.png")
+    scene.erasing.render(gone, "b.png")
+    _, soft = scene.erasing.soft_delete([kept], policies={"linkEvents": True})
+    _, hard = scene.erasing.erase([gone])
+    scene.follow(link_stream, *soft, *hard, STRANGE)
+
+
+def drive_announce(scene: Scene) -> None:
+    header = {
+        "pk": scene.world.workspace_id,
+        "sk": str(uuid.uuid4()),
+        "mode": "soft",
+        "state": "complete",
+    }
+    record = {"dynamodb": {"SequenceNumber": "1", "NewImage": to_item(header)}}
+    scene.follow(deletion_stream, record, STRANGE)
+
+
+def drive_erase(scene: Scene) -> None:
+    erasing = scene.erasing
+    wanted = {"quarantineDays": 7, "linkEvents": True}
+    asked_for, retained, expired = scene.world.create_items(3)
+    [named] = scene.world.create_items(1, externalId="x-1")
+    erasing.click(asked_for["id"], 3)
+    erasing.put_beside(asked_for["id"], "INSTALL#2026-01-01T00:00:00.000Z#1")
+    erasing.put_beside(asked_for["id"], "EXPORT#1")
+    boto3.client("s3").put_object(
+        Bucket=os.environ["EXPORTS_BUCKET"],
+        Key=tail_key(object_key(scene.world.workspace_id, "1")),
+        Body=b"clicks",
+    )
+    erasing.render(asked_for["id"], "a.png")
+    _, records = erasing.erase([asked_for["id"]], policies=wanted)
+    erasing.soft_delete([retained["id"]], policies=wanted)
+    # And links that their TTL removed, with and without a delete before.
+    records += [erasing.expire(each["id"]) for each in (retained, expired, named)]
+    erasing.cleanup(records)
+    messages = list(erasing.messages)
+    assert messages
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(purge, "_empty", lambda *_, **__: "")
+        assert not scene.work(erase_worker, *messages, seconds=300.0)
+    assert not scene.work(erase_worker, *messages, seconds=300.0)
+    assert not erasing.left_of(asked_for["id"])
+
+
+DRIVES: dict[str, Callable[[Scene], None]] = {
+    name.removeprefix("drive_"): drive
+    for name, drive in list(globals().items())
+    if name.startswith("drive_")
+}

@@ -1,0 +1,364 @@
+"""The authorizer on moto: who is let in as what, who is not, and what it never says."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from functions.aws.client import low_latency_client
+from functions.domain.api_keys import generate_api_key
+from functions.domain.clock import Deadline, iso, now_iso
+from functions.domain.errors import InternalError, Unavailable
+from functions.domain.plans import SCOPES
+from functions.domain.policies import Policies
+from functions.domain.scopes import ROLES
+from functions.handlers import authorizer
+from functions.repositories.access import AccessTable
+from functions.services import sessions
+from functions.services.sessions import SigningKeys
+from tests.conftest import forget_caches
+from tests.support import tokens
+from tests.support.template import synthesized_template, table_definitions
+from tests.support.tokens import CLIENT_ID, ISSUER, KeyServer
+
+ARN = "arn:aws:execute-api:us-east-1:000000000000:api123/prod/GET/api/links"
+STAGE = "arn:aws:execute-api:us-east-1:000000000000:api123/prod/*"
+
+
+@pytest.fixture
+def access(monkeypatch: pytest.MonkeyPatch) -> Iterator[AccessTable]:
+    """The access table of the template with workspace `acme`, and the authorizer's environment."""
+    with mock_aws():
+        [definition] = [
+            each
+            for each in table_definitions(synthesized_template())
+            if each["TableName"] == "access"
+        ]
+        dynamodb = boto3.client("dynamodb")
+        dynamodb.create_table(**definition)
+        for name, value in {
+            "ACCESS_TABLE": "access",
+            "SESSION_ISSUER": ISSUER,
+            "SESSION_CLIENT_ID": CLIENT_ID,
+        }.items():
+            monkeypatch.setenv(name, value)
+        forget_caches()
+        keys = SigningKeys(ISSUER, fetch=KeyServer())
+        monkeypatch.setattr(authorizer, "_signing_keys", lambda _issuer: keys)
+        table = AccessTable(dynamodb, "access")
+        table.create_workspace(
+            "acme", plan="pro", usage_key="usage-acme", usage_key_id="id", policies=Policies()
+        )
+        yield table
+        forget_caches()
+
+
+def new_key(access: AccessTable, **changes: Any) -> str:
+    key = generate_api_key()
+    fields: dict[str, Any] = {
+        "key_id": "key-1",
+        "workspace_id": "acme",
+        "scopes": ["linksRead", "linksWrite"],
+        "user_id": "ci",
+        "name": "ci",
+    }
+    access.put_key(key, **(fields | changes))
+    return key
+
+
+def ask(authorization: str, name: str = "Authorization") -> dict[str, Any]:
+    return authorizer.handler({"methodArn": ARN, "headers": {name: authorization}}, None)
+
+
+def effect(answer: dict[str, Any]) -> str:
+    [statement] = answer["policyDocument"]["Statement"]
+    assert statement["Action"] == "execute-api:Invoke"
+    assert statement["Resource"] == STAGE
+    assert json.dumps(answer)  # API Gateway takes JSON and nothing else.
+    return str(statement["Effect"])
+
+
+def refused(answer: dict[str, Any]) -> bool:
+    return effect(answer) == "Deny" and set(answer) == {"principalId", "policyDocument"}
+
+
+@pytest.mark.parametrize("spelling", ["Bearer {}", "bearer {}", "BEARER   {} ", "{}", " {}"])
+@pytest.mark.parametrize("header", ["Authorization", "authorization"])
+def test_a_key_is_let_in_for_the_whole_stage(
+    access: AccessTable, spelling: str, header: str
+) -> None:
+    answer = ask(spelling.format(new_key(access)), header)
+    assert effect(answer) == "Allow"
+    assert answer["usageIdentifierKey"] == "usage-acme"
+    assert answer["context"] == {
+        "workspaceId": "acme",
+        "keyId": "key-1",
+        "userId": "ci",
+        "scopes": "linksRead linksWrite",
+        "plan": "pro",
+    }
+
+
+def test_the_policies_of_the_workspace_come_with_it_as_text(access: AccessTable) -> None:
+    policies = Policies(
+        retention_days=30,
+        purge_expired_after_days=7,
+        quarantine_days=90,
+        cascade_installs=True,
+        link_events=True,
+        app_schemes=("myapp", "market"),
+        code_reservation_days=0,
+    )
+    access.set_workspace("acme", plan="free", policies=policies)
+    context = ask(new_key(access))["context"]
+    assert all(isinstance(value, str) for value in context.values())
+    assert Policies.read(context) == policies
+    access.set_workspace("acme", plan="free", policies=Policies())
+    assert Policies.read(ask(new_key(access, key_id="key-2"))["context"]) == Policies()
+
+
+@pytest.mark.parametrize(
+    "credential",
+    ["", "Bearer", "Bearer ", "nonsense", "Basic dXNlcjpwYXNz", "ul_live_", "ey", "Bearer a.b.c"],
+)
+def test_garbage_is_refused_without_a_read(
+    access: AccessTable, credential: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AccessTable, "_get", _no_read)
+    assert refused(ask(credential))
+
+
+def test_a_mistyped_key_is_refused_without_a_read(
+    access: AccessTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = new_key(access)
+    monkeypatch.setattr(AccessTable, "_get", _no_read)
+    for position in (8, 20, len(key) - 1):
+        other = "x" if key[position] != "x" else "y"
+        assert refused(ask(key[:position] + other + key[position + 1 :]))
+
+
+def _no_read(*_: Any) -> None:
+    raise AssertionError("the table was read")
+
+
+def test_a_key_that_nobody_issued_is_refused(access: AccessTable) -> None:
+    assert refused(ask(generate_api_key()))
+
+
+def test_a_revoked_key_is_refused(access: AccessTable) -> None:
+    key = new_key(access)
+    access.end_key(access.key("acme", "key-1"), attribute="revokedAt", at=now_iso())
+    assert refused(ask(key))
+
+
+def test_a_key_ends_when_it_expires_and_says_when_that_is(access: AccessTable) -> None:
+    end = int(time.time()) + 3600
+    context = ask(new_key(access, expires_at=iso(end)))["context"]
+    assert context["expiresAt"] == str(end)
+    assert refused(ask(new_key(access, key_id="key-2", expires_at=iso(time.time() - 1))))
+
+
+def test_a_key_whose_workspace_is_gone_is_refused(access: AccessTable) -> None:
+    assert refused(ask(new_key(access, workspace_id="gone")))
+
+
+# -- last used ------------------------------------------------------------------------------
+
+
+def test_a_busy_key_costs_one_write_an_hour(
+    access: AccessTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = new_key(access)
+    now = 1_800_000_000.0
+    monkeypatch.setattr("functions.repositories.access.time.time", lambda: now)
+    writes = []
+    dynamodb = low_latency_client("dynamodb")
+    update = dynamodb.update_item
+
+    def count(**request: Any) -> Any:
+        writes.append(request)
+        return update(**request)
+
+    monkeypatch.setattr(dynamodb, "update_item", count)
+    for _ in range(5):
+        ask(key)
+    assert len(writes) == 1
+    assert access.key("acme", "key-1")["lastUsedAt"] == iso(now)
+    now += 3600
+    ask(key)
+    assert len(writes) == 2
+    assert access.key("acme", "key-1")["lastUsedAt"] == iso(now)
+
+
+def test_noting_the_use_never_brings_a_deleted_key_back(access: AccessTable) -> None:
+    key = new_key(access)
+    record = access.key("acme", "key-1")
+    boto3.client("dynamodb").delete_item(
+        TableName="access", Key={"pk": {"S": record["pk"]}, "sk": {"S": "KEY"}}
+    )
+    access.note_use(record, deadline=Deadline(1))
+    assert access.find_key(key, deadline=Deadline(1)) is None
+
+
+@pytest.mark.parametrize("fault", [Unavailable, InternalError])
+def test_a_note_that_fails_locks_nobody_out(
+    access: AccessTable, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise fault
+
+    monkeypatch.setattr(AccessTable, "note_use", fail)
+    assert effect(ask(new_key(access))) == "Allow"
+
+
+# -- sessions -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_a_member_who_is_signed_in_has_the_scopes_of_the_role(
+    access: AccessTable, role: str
+) -> None:
+    access.put_member("user-1", workspace_id="acme", role=role)
+    end = int(time.time()) + 60
+    answer = ask(f"Bearer {tokens.token(exp=end)}")
+    assert effect(answer) == "Allow"
+    assert answer["usageIdentifierKey"] == "usage-acme"
+    assert answer["context"] == {
+        "workspaceId": "acme",
+        "keyId": "session:user-1",
+        "userId": "user-1",
+        "scopes": " ".join(ROLES[role]),
+        "plan": "pro",
+        "expiresAt": str(end),
+    }
+
+
+def test_every_role_has_scopes_that_exist() -> None:
+    for scopes in ROLES.values():
+        assert set(scopes) <= set(SCOPES)
+
+
+def test_a_user_without_a_workspace_is_refused(access: AccessTable) -> None:
+    assert refused(ask(tokens.token()))
+
+
+def test_a_former_member_is_refused(access: AccessTable) -> None:
+    access.put_member("user-1", workspace_id="acme", role="owner")
+    access.remove_member("user-1", workspace_id="acme")
+    assert refused(ask(tokens.token()))
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        tokens.unsigned,
+        tokens.signed_with_public_key,
+        lambda: tokens.token(exp=int(time.time()) - 1),
+        lambda: tokens.token(iss="https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Other"),
+        lambda: tokens.token(client_id="client-2"),
+        lambda: tokens.token(token_use="id"),
+        lambda: tokens.token(key="key-2"),
+    ],
+)
+def test_a_forged_session_is_refused(access: AccessTable, forge: Any) -> None:
+    access.put_member("user-1", workspace_id="acme", role="owner")
+    assert refused(ask(f"Bearer {forge()}"))
+
+
+def test_a_token_that_cognito_gave_is_accepted(
+    access: AccessTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pool, the sign-in and the key set are moto's."""
+    import requests
+
+    cognito = boto3.client("cognito-idp")
+    pool = cognito.create_user_pool(PoolName="p", UsernameAttributes=["email"])["UserPool"]["Id"]
+    app = cognito.create_user_pool_client(
+        UserPoolId=pool, ClientName="c", ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH"]
+    )["UserPoolClient"]["ClientId"]
+    user = cognito.admin_create_user(UserPoolId=pool, Username="a@example.com")["User"]
+    cognito.admin_set_user_password(
+        UserPoolId=pool, Username="a@example.com", Password="Pass-word-1", Permanent=True
+    )
+    answer = cognito.admin_initiate_auth(
+        UserPoolId=pool,
+        ClientId=app,
+        AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": "a@example.com", "PASSWORD": "Pass-word-1"},
+    )["AuthenticationResult"]
+    issuer = f"https://cognito-idp.us-east-1.amazonaws.com/{pool}"
+    monkeypatch.setenv("SESSION_ISSUER", issuer)
+    monkeypatch.setenv("SESSION_CLIENT_ID", app)
+    forget_caches()
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    keys = SigningKeys(issuer, fetch=lambda address: requests.get(address, timeout=5).content)
+    monkeypatch.setattr(authorizer, "_signing_keys", lambda _issuer: keys)
+    [subject] = [each["Value"] for each in user["Attributes"] if each["Name"] == "sub"]
+    access.put_member(subject, workspace_id="acme", role="editor")
+
+    assert ask(answer["AccessToken"])["context"]["userId"] == subject
+    assert refused(ask(answer["IdToken"]))
+
+
+# -- when it cannot know --------------------------------------------------------------------
+
+
+def test_it_raises_when_the_table_does_not_answer(
+    access: AccessTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gateway answers 500 and forgets it; a Deny would lock the caller out for a minute."""
+    key = new_key(access)
+
+    def throttle(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem")
+
+    monkeypatch.setattr(low_latency_client("dynamodb"), "get_item", throttle)
+    monkeypatch.setattr(authorizer, "PATIENCE", 0.1)
+    with pytest.raises(Unavailable):
+        ask(key)
+
+
+def test_it_raises_when_the_keys_of_the_pool_cannot_be_had(
+    access: AccessTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = SigningKeys(ISSUER, fetch=KeyServer(down=True))
+    monkeypatch.setattr(authorizer, "_signing_keys", lambda _issuer: keys)
+    with pytest.raises(sessions.KeysUnavailable):
+        ask(tokens.token())
+
+
+# -- secrets --------------------------------------------------------------------------------
+
+
+def test_no_credential_reaches_the_log(
+    access: AccessTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = io.StringIO()
+    monkeypatch.setattr(authorizer.log.registered_handler, "stream", log)
+    access.put_member("user-1", workspace_id="acme", role="owner")
+    good, unknown, session = new_key(access), generate_api_key(), tokens.token()
+    forged = tokens.token(key="key-2")
+    mistyped = good[:-1] + ("x" if good[-1] != "x" else "y")
+    given = [good, unknown, mistyped, session, forged, tokens.unsigned()]
+    for credential in given:
+        ask(f"Bearer {credential}")
+    monkeypatch.setattr(AccessTable, "note_use", _unavailable)
+    ask(good)
+    logged = log.getvalue()
+    assert "refused" in logged  # there is something to look through
+    for credential in given:
+        assert credential not in logged
+        assert credential[-20:] not in logged
+
+
+def _unavailable(*_: Any, **__: Any) -> None:
+    raise Unavailable

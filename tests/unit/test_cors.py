@@ -1,0 +1,79 @@
+"""What browsers may read: every origin without credentials, or those that are configured."""
+
+from __future__ import annotations
+
+import pytest
+
+from functions.api.app import cors_headers
+from tests.conftest import forget_caches
+from tests.support.template import resources, synthesized_template
+
+
+def headers(allowed: str | None, monkeypatch: pytest.MonkeyPatch, **sent: str) -> dict[str, str]:
+    if allowed is not None:
+        monkeypatch.setenv("CORS_ALLOW_ORIGINS", allowed)
+    forget_caches()
+    answer = cors_headers({"headers": sent})
+    forget_caches()
+    return answer
+
+
+@pytest.mark.parametrize("allowed", ["*", None])
+def test_any_origin_may_read_unless_configured(
+    monkeypatch: pytest.MonkeyPatch, allowed: str | None
+) -> None:
+    answer = headers(allowed, monkeypatch, Origin="https://a.example")
+    assert answer["Access-Control-Allow-Origin"] == "*"
+    assert "Vary" not in answer
+
+
+@pytest.mark.parametrize("name", ["Origin", "origin"])
+@pytest.mark.parametrize("origin", ["https://a.example", "https://b.example"])
+def test_a_configured_origin_is_named_and_caches_are_told(
+    monkeypatch: pytest.MonkeyPatch, origin: str, name: str
+) -> None:
+    answer = headers("https://a.example,https://b.example", monkeypatch, **{name: origin})
+    assert answer["Access-Control-Allow-Origin"] == origin
+    assert answer["Vary"] == "Origin"
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://c.example", "https://a.example.evil.test", "http://a.example", "null", ""]
+)
+def test_another_origin_is_not(monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
+    answer = headers("https://a.example", monkeypatch, Origin=origin)
+    assert answer == {"Vary": "Origin"}
+
+
+def test_scripts_may_read_what_says_where_a_caller_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    exposed = headers("*", monkeypatch)["Access-Control-Expose-Headers"].lower().split(", ")
+    assert {
+        "x-ratelimit-limit",
+        "x-ratelimit-remaining",
+        "x-ratelimit-reset",
+        "ratelimit",
+        "ratelimit-policy",
+        "x-deletion-id",
+        "x-request-id",
+        "location",
+        "retry-after",
+    } <= set(exposed)
+
+
+def test_functions_and_gateway_expose_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    exposed = headers("*", monkeypatch)["Access-Control-Expose-Headers"].split(", ")
+    answers = resources(synthesized_template(), "AWS::ApiGateway::GatewayResponse").values()
+    assert answers
+    for answer in answers:
+        by_the_gateway = answer["Properties"]["ResponseParameters"][
+            "gatewayresponse.header.Access-Control-Expose-Headers"
+        ]
+        assert sorted(by_the_gateway.strip("'").split(",")) == sorted(exposed)
+
+
+def test_credentials_are_never_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wildcard beside them is what the Fetch standard forbids; no caller needs cookies here."""
+    for allowed in ("*", "https://a.example"):
+        answer = headers(allowed, monkeypatch, Origin="https://a.example")
+        assert "Access-Control-Allow-Credentials" not in answer
+    assert "Allow-Credentials" not in str(synthesized_template("prod"))

@@ -1,0 +1,93 @@
+"""One event for each deletion or restore that is over, from its record's own stream."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from functions.aws.codec import to_item
+from functions.aws.events import EventBus
+from functions.domain.clock import Deadline
+from functions.repositories.failed_records import FailuresBucket
+from functions.services.deletion_events import announce
+from tests.support.erasure import FakeEvents, FakeS3
+
+
+def record(new: dict[str, Any], old: dict[str, Any] | None = None) -> dict[str, Any]:
+    images = {"NewImage": to_item(new)} | ({"OldImage": to_item(old)} if old else {})
+    return {
+        "eventName": "MODIFY" if old else "INSERT",
+        "dynamodb": {"Keys": {}, "SequenceNumber": "7"} | images,
+    }
+
+
+HEADER = {
+    "pk": "ws-1",
+    "sk": "01920b5e-7d4c-7000-8000-000000000000",
+    "mode": "erase",
+    "state": "complete",
+    "actor": {"keyId": "k", "userId": "u"},
+    "reason": "privacy",
+    "createdAt": "2026-01-01T00:00:00.000Z",
+    "completedAt": "2026-01-01T00:01:00.000Z",
+    "counts": {"requested": 2, "deleted": 2},
+    "receipt": {"links": 2, "clicks": 10, "verifiedEmptyAt": "2026-01-01T00:01:00.000Z"},
+}
+
+
+def figure(*records: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    bus = FakeEvents()
+    failed = announce(
+        records,
+        api_url="https://go.example",
+        events=EventBus(bus, "bus"),
+        failures=FailuresBucket(FakeS3(), "failures", function="arn:announce"),
+        deadline=Deadline(5),
+    )
+    assert failed == []
+    return [(entry["DetailType"], json.loads(entry["Detail"])) for entry in bus.entries]
+
+
+def test_a_completed_deletion_is_told_with_its_receipt_and_url() -> None:
+    [(kind, detail)] = figure(record(HEADER, HEADER | {"state": "erasing"}))
+
+    assert kind == "deletion.completed"
+    assert detail == {
+        "id": HEADER["sk"],
+        "workspaceId": "ws-1",
+        "state": "complete",
+        "url": f"https://go.example/api/deletions/{HEADER['sk']}",
+        **{
+            name: HEADER[name]
+            for name in ("mode", "actor", "reason", "createdAt", "completedAt", "counts", "receipt")
+        },
+    }
+
+
+def test_only_the_step_to_the_end_is_told() -> None:
+    restored = HEADER | {"counts": {"requested": 2, "deleted": 1, "restored": 1}}
+    assert figure(record(restored, HEADER)) == []
+    assert figure(record(HEADER | {"state": "erasing"})) == []
+    [(kind, _)] = figure(record(HEADER | {"state": "failed"}, HEADER | {"state": "deleting"}))
+    assert kind == "deletion.failed"
+
+
+def test_a_restore_is_told_as_one() -> None:
+    restore = {
+        "pk": f"ws-1#{HEADER['sk']}",
+        "sk": "RESTORE#01920b5e-7d4c-7000-8000-000000000001",
+        "state": "complete",
+        "actor": {"keyId": "k", "userId": "u"},
+        "counts": {"requested": 1, "restored": 1, "refused": 0},
+    }
+
+    [(kind, detail)] = figure(record(restore, restore | {"state": "restoring"}))
+
+    assert kind == "restore.completed"
+    assert detail["id"] == HEADER["sk"]
+    assert detail["restoreId"] == "01920b5e-7d4c-7000-8000-000000000001"
+    assert detail["workspaceId"] == "ws-1"
+
+
+def test_a_poison_record_is_put_aside_and_holds_up_nobody() -> None:
+    assert len(figure({"dynamodb": {}}, record(HEADER))) == 1

@@ -1,0 +1,184 @@
+"""What the clients send and read without botocore's model is what botocore would have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from botocore.session import get_session
+
+from functions.aws.fast_json import HOLE, around, quote, use_plain_json
+
+LINK = {
+    "pk": {"S": 'ws#"quoted" \\ ünïcode \u0007 😀'},
+    "sk": {"S": "LINK"},
+    "clickCount": {"N": "12"},
+    "isActive": {"BOOL": True},
+    "nothing": {"NULL": True},
+    "tags": {"L": [{"S": "a"}, {"M": {"deep": {"SS": ["x", "y"]}}}, {"NS": ["1", "2"]}]},
+    "empty": {"M": {}},
+}
+BINARY = {"pk": {"S": "B"}, "ids": {"B": b"\x00\xff"}, "all": {"BS": [b"1", b"2"]}}
+READS: dict[str, Any] = {
+    "RequestItems": {
+        "links": {
+            "Keys": [{"pk": LINK["pk"], "sk": LINK["sk"]}, {"pk": {"B": b"\x00"}}],
+            "ConsistentRead": True,
+            "ProjectionExpression": "#a,#b",
+            "ExpressionAttributeNames": {"#a": "id", "#b": "livePk"},
+        },
+        "other": {"Keys": [{"pk": {"S": "x"}}]},
+    },
+    "ReturnConsumedCapacity": "TOTAL",
+}
+STATEMENTS: dict[str, Any] = {
+    "Statements": [
+        {
+            "Statement": 'UPDATE "links" SET "a"=? WHERE "pk"=?',
+            "Parameters": [{"S": "é"}, {"N": "1"}, {"B": b"\x01"}],
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        },
+        {"Statement": "x", "Parameters": [LINK["tags"]]},
+    ]
+}
+
+
+class Wire:
+    """A client whose requests are kept, and answered with ``body``."""
+
+    def __init__(self, *, plain_json: bool) -> None:
+        self.client = _client()
+        if plain_json:
+            use_plain_json(self.client)
+        self.client.meta.events.register("before-send.dynamodb", self._answer)
+        self.status, self.body = 200, b"{}"
+        self.request: Any = None
+
+    def _answer(self, request: Any, **_: Any) -> AWSResponse:
+        self.request = request
+        return AWSResponse(request.url, self.status, {}, self)  # type: ignore[arg-type]
+
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self.body
+
+
+def _client() -> Any:
+    return get_session().create_client(
+        "dynamodb",
+        region_name="eu-central-1",
+        config=Config(parameter_validation=False, retries={"total_max_attempts": 1}),
+    )
+
+
+@pytest.fixture
+def own() -> Wire:
+    return Wire(plain_json=True)
+
+
+@pytest.fixture
+def botocores() -> Wire:
+    return Wire(plain_json=False)
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters"),
+    [
+        ("batch_get_item", READS),
+        ("batch_execute_statement", STATEMENTS),
+        ("batch_execute_statement", STATEMENTS | {"ReturnConsumedCapacity": "INDEXES"}),
+    ],
+)
+def test_a_request_is_the_one_that_botocore_makes(
+    own: Wire, botocores: Wire, operation: str, parameters: dict[str, Any]
+) -> None:
+    for wire in (own, botocores):
+        getattr(wire.client, operation)(**parameters)
+
+    assert json.loads(own.request.body) == json.loads(botocores.request.body)
+    assert own.request.url == botocores.request.url
+    for header in ("X-Amz-Target", "Content-Type"):
+        assert own.request.headers[header] == botocores.request.headers[header]
+    assert int(own.request.headers["Content-Length"]) == len(own.request.body)
+
+
+def test_elements_encoded_beforehand_make_the_same_request(own: Wire) -> None:
+    [first, *_] = STATEMENTS["Statements"]
+    value = first["Parameters"][0]["S"]
+    before, after = around(first | {"Parameters": [{"S": HOLE}, *first["Parameters"][1:]]})
+    reads = READS["RequestItems"]["links"]
+
+    own.client.batch_execute_statement(Statements=[before + quote(value) + after])
+    sent = json.loads(own.request.body)
+    own.client.batch_execute_statement(Statements=[first])
+    assert sent == json.loads(own.request.body)
+
+    own.client.batch_get_item(
+        RequestItems={"links": reads | {"Keys": ['{"pk":{"S":"x"}}', {"pk": {"S": "y"}}]}}
+    )
+    assert json.loads(own.request.body)["RequestItems"]["links"]["Keys"] == [
+        {"pk": {"S": "x"}},
+        {"pk": {"S": "y"}},
+    ]
+
+
+@pytest.mark.parametrize("item", [LINK, BINARY])
+@pytest.mark.parametrize("operation", ["batch_get_item", "batch_execute_statement", "query"])
+def test_an_answer_is_read_as_botocore_reads_it(
+    own: Wire, botocores: Wire, operation: str, item: dict[str, Any]
+) -> None:
+    capacity = {"TableName": "links", "CapacityUnits": 1.5}
+    answer = {
+        "batch_get_item": {
+            "Responses": {"links": [item, {}]},
+            "UnprocessedKeys": {"links": {"Keys": [item], "ConsistentRead": True}},
+            "ConsumedCapacity": [capacity],
+        },
+        "batch_execute_statement": {
+            "Responses": [
+                {"TableName": "links"},
+                {"Error": {"Code": "ConditionalCheckFailed", "Message": "no", "Item": item}},
+                {"TableName": "links", "Item": item},
+            ]
+        },
+        "query": {
+            "Items": [item],
+            "Count": 1,
+            "ScannedCount": 1,
+            "LastEvaluatedKey": item,
+            "ConsumedCapacity": capacity,
+        },
+    }[operation]
+    body = json.dumps(answer, default=lambda _: "AP8=").encode()
+    request = {"batch_get_item": READS, "batch_execute_statement": STATEMENTS, "query": {}}
+    found = []
+    for wire in (own, botocores):
+        wire.body = body
+        found.append(getattr(wire.client, operation)(**request[operation]))
+
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("body", [b'{"__type":"x#ThrottlingException","message":"m"}', b"<html>"])
+def test_errors_stay_botocores(own: Wire, botocores: Wire, body: bytes) -> None:
+    errors = []
+    for wire in (own, botocores):
+        wire.status, wire.body = 400, body
+        with pytest.raises(ClientError) as failed:
+            wire.client.batch_execute_statement(**STATEMENTS)
+        errors.append(failed.value.response)
+
+    assert errors[0] == errors[1]
+
+
+def test_an_answer_that_is_no_json_is_botocores_too(own: Wire, botocores: Wire) -> None:
+    found = []
+    for wire in (own, botocores):
+        wire.body = b"not JSON"
+        found.append(wire.client.batch_get_item(**READS))
+
+    assert found[0] == found[1]

@@ -1,0 +1,91 @@
+"""`/` and paths that no route has: a page to browsers, JSON to programs."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+
+import pytest
+
+from functions.handlers import pages
+from tests.conftest import forget_caches
+from tests.support.api_gateway import Reply, send
+
+UNKNOWN = "/{code}/{rest+}"
+
+#: What the gateway answers by itself (infra/api.py), so that programs see one answer.
+NOT_FOUND = {
+    "statusCode": 404,
+    "error": {"en": "Not found", "ar": "غير موجود"},
+    "message": "Route not found",
+}
+
+
+def ask(path: str, method: str = "GET", *, accept: str = "text/html,*/*", **names: str) -> Reply:
+    return send(
+        pages.handler,
+        method,
+        path,
+        path=names or None,
+        headers={"accept": accept},
+        workspace_id=None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "names"), [("/", {}), (UNKNOWN, {"code": "a", "rest": "b"})], ids=["/", "/a/b"]
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_browser_sees_the_page_of_a_link_that_does_not_exist(
+    monkeypatch: pytest.MonkeyPatch, path: str, names: dict[str, str], method: str
+) -> None:
+    monkeypatch.delenv("HOME_URL", raising=False)
+    forget_caches()
+
+    reply = ask(path, method, **names)
+
+    assert reply.status == 404
+    assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert reply.headers["Cache-Control"] == "no-store"
+    page = reply.body.decode()
+    assert "This link does not exist" in page
+    [style] = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in reply.headers["Content-Security-Policy"]
+    assert reply.headers["X-Frame-Options"] == "DENY"
+    assert reply.headers["Referrer-Policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("path", ["/", UNKNOWN])
+def test_a_program_reads_what_the_gateway_says_of_unknown_routes(path: str) -> None:
+    names = {"code": "a", "rest": "b"} if path == UNKNOWN else {}
+    reply = ask(path, accept="application/json", **names)
+    assert (reply.status, reply.json()) == (404, NOT_FOUND)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("rest", ["nothing", "links/x/y/z", "deletions/x/y"])
+def test_under_api_a_browser_reads_json_too(method: str, rest: str) -> None:
+    reply = ask(UNKNOWN, method, code="api", rest=rest)
+    assert reply.headers["Content-Type"] == "application/json"
+    assert (reply.status, reply.json()) == (404, NOT_FOUND)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_the_root_leads_to_the_home_url_of_the_deployment(
+    monkeypatch: pytest.MonkeyPatch, method: str, accept: str
+) -> None:
+    monkeypatch.setenv("HOME_URL", "https://www.example.com/start")
+    forget_caches()
+
+    reply = ask("/", method, accept=accept)
+
+    assert (reply.status, reply.body) == (302, b"")
+    assert reply.headers["Location"] == "https://www.example.com/start"
+    # Another deployment may name another one.
+    assert reply.headers["Cache-Control"] == "no-store"
+    assert reply.headers["Strict-Transport-Security"] == "max-age=31536000"
+    # Other paths do not lead there: a mistyped short link must say that it is one.
+    assert ask(UNKNOWN, method, accept=accept, code="a", rest="b").status == 404
