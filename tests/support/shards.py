@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from functions import unlink
+import functions
 
 _FEWER = {"SHARDS": 2, "PARTITIONS": 3, "OPEN_SHARDS": 2}
 
@@ -22,7 +22,7 @@ def use_two_shards(monkeypatch: pytest.MonkeyPatch) -> None:
 
     All modules are imported first: one that is imported later would keep the smaller number.
     """
-    for module in pkgutil.walk_packages(unlink.__path__, f"{unlink.__name__}."):
+    for module in pkgutil.walk_packages(functions.__path__, "functions."):
         importlib.import_module(module.name)
     for name, loaded in list(sys.modules.items()):
         if name.startswith("functions."):
