@@ -94,6 +94,7 @@ class Functions(Construct):
         self._users = users
         self._events = events
         self._made: list[tuple[lambda_.Function, Sequence[iam.PolicyStatement]]] = []
+        self._names: set[str] = set()
 
         self.authorizer = self._authorizer()
         self.links = self._links()
@@ -108,6 +109,10 @@ class Functions(Construct):
         self.link_stream = self._link_stream()
         self.erase_worker = self._erase_worker()
         self.deletion_stream = self._deletion_stream()
+        unknown = settings.reserved_concurrency.keys() - self._names
+        if unknown:
+            # A misspelled name would leave its function without a reservation.
+            raise ValueError(f"reserved_concurrency: no such functions: {sorted(unknown)}")
 
     @property
     def longest_writer(self) -> Duration:
@@ -660,6 +665,7 @@ class Functions(Construct):
             },
         )
         self._made.append((function, statements))
+        self._names.add(name)
         lambda_.Alias(scope, LIVE, alias_name=LIVE.lower(), version=function.current_version)
         return function
 

@@ -2,12 +2,16 @@
 
 import json
 import re
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import pytest
+from aws_cdk import App
+from aws_cdk.aws_lambda import Code
 
 from functions.domain.api_keys import generate_api_key
+from infra.stack import UnlinkStack
 from tests.support.template import (
     Template,
     invoked_function,
@@ -321,19 +325,22 @@ def reserved(template: Template) -> dict[str, int]:
 
 
 def test_the_authorizer_and_the_workers_have_concurrency_of_their_own(template: Template) -> None:
+    from app import RESERVED
+
     found = reserved(template)
+    assert found == RESERVED
     assert set(found) >= {
         "authorizer",
         "redirect",
-        "resume",
-        "erase",
-        "export",
-        "tally",
-        "cleanup",
-        "announce",
+        "deletion_worker",
+        "erase_worker",
+        "export_worker",
+        "click_stream",
+        "link_stream",
+        "deletion_stream",
     }
     # Lambda keeps 100 of an account's 1,000 unreserved; the API's other functions need more.
-    assert sum(found.values()) == 715
+    assert sum(found.values()) == 495
     assert found["authorizer"] * (1_000 / 20) >= 4_000, "the stage admits more than it can check"
 
 
@@ -344,7 +351,7 @@ def test_a_queue_never_sends_more_at_a_time_than_its_worker_may_run(template: Te
             function = invoked_function(template, mapping["Properties"]["FunctionName"])
             at_a_time = mapping["Properties"]["ScalingConfig"]["MaximumConcurrency"]
             queues[function["Handler"].split(".")[2]] = at_a_time
-    assert queues.keys() == {"resume", "erase", "export"}
+    assert queues.keys() == {"deletion_worker", "erase_worker", "export_worker"}
     found = reserved(template)
     assert {name: at_a_time for name, at_a_time in queues.items() if at_a_time > found[name]} == {}
 
@@ -353,3 +360,11 @@ def test_a_queue_never_sends_more_at_a_time_than_its_worker_may_run(template: Te
 def test_an_account_with_a_small_quota_reserves_none(value: Any) -> None:
     assert reserved(synthesize(reservedConcurrency=value)) == {}
     assert reserved(synthesized_template("dev")) == {}
+
+
+def test_a_reservation_of_an_unknown_function_is_refused() -> None:
+    from app import settings_of
+
+    settings = replace(settings_of({}), reserved_concurrency={"redirect": 10, "resume": 20})
+    with pytest.raises(ValueError, match=r"no such functions: \['resume'\]"):
+        UnlinkStack(App(), "Unlink-typo", settings=settings, code=Code.from_inline("-"))

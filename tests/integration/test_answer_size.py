@@ -119,7 +119,9 @@ def test_counts_stand_beside_shortened_lists() -> None:
 
 @pytest.mark.emulator
 def test_links_whose_answer_would_not_fit_are_not_created(world: World) -> None:
-    quotes = {"title": '"' * 200, "description": '"' * 500, "tags": ['"' * 50] * 18}
+    # Tags are distinct, because a repeated tag is kept once.
+    tags = [f"{n:02}" + '"' * 48 for n in range(18)]
+    quotes = {"title": '"' * 200, "description": '"' * 500, "tags": tags}
     new = [{"originalUrl": "https://example.com/"} | quotes for _ in range(1_000)]
 
     status, body, _ = ask(world, links, "POST", "/api/links", body=new)

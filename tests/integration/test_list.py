@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import uuid
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from functions.api.response_size import sent_size
 from functions.domain.clock import Deadline
 from functions.domain.errors import InvalidRequest
 from functions.handlers import links
@@ -181,14 +183,28 @@ def test_a_filter_that_finds_little_ends_its_page_at_the_read_budget(
 
 
 def test_a_page_ends_before_the_answer_is_too_large_for_lambda(world: World) -> None:
-    address = "https://example.com/" + "é" * 2000
-    big = {"iosUrl": address, "androidUrl": address, "webFallbackUrl": address}
-    ids = world.create(180, description="é" * 500, **big)
+    # A quote or a backslash of a field takes four bytes of what Lambda returns.
+    url = "https://example.com/" + "a" * 2_000
+    ids = world.create(
+        400,
+        title='"' * 200,
+        description="\\" * 500,
+        tags=[f"{n:02}" + '"' * 48 for n in range(20)],
+        iosUrl=url,
+        androidUrl=url,
+        webFallbackUrl=url,
+    )
 
-    _, body = get(world, limit=1000)
+    reply = send(
+        links.handler, "GET", "/api/links", query={"limit": "1000"}, workspace_id=world.workspace_id
+    )
 
-    assert 100 < len(body["links"]) < 180
+    body = reply.json()
+    assert 100 < len(body["links"]) < 400
     assert body["nextCursor"] is not None
+    # Full to the last link that fits.
+    largest = sent_size(json.dumps(body["links"][0]))
+    assert procedures.PAGE_BYTES - largest < sent_size(reply.body) < procedures.PAGE_BYTES + 1_000
     assert sorted(link for page in all_pages(world, limit=1000) for link in page) == sorted(ids)
 
 
