@@ -307,7 +307,9 @@ def _switch(text: str) -> bool:
 def _moment(text: str) -> str:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
-        raise argparse.ArgumentTypeError("a time needs its zone, as 2027-01-31T12:00:00Z")
+        raise argparse.ArgumentTypeError(
+            "the timestamp must include a UTC offset, as in 2027-01-31T12:00:00Z"
+        )
     return iso(moment.astimezone(UTC).timestamp())
 
 

@@ -12,7 +12,7 @@ def setting(name: str) -> str:
     try:
         return os.environ[name]
     except KeyError:
-        raise RuntimeError(f"the function's environment lacks {name}") from None
+        raise RuntimeError(f"the function's environment has no {name}") from None
 
 
 @cache

@@ -30,7 +30,7 @@ def read(purpose: str, workspace_id: str, token: str, *, secret: bytes) -> Any:
         raise ValueError("malformed token") from None
     mac, payload = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
     if not hmac.compare_digest(mac, _mac(purpose, workspace_id, payload, secret)):
-        raise ValueError("the token's signature does not fit")
+        raise ValueError("the token's signature does not match")
     return json.loads(payload)
 
 

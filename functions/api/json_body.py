@@ -30,7 +30,7 @@ def parse_json(raw: bytes) -> Any:
     try:
         body = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_Members())
     except ValueError:
-        raise InvalidRequest("The body is not JSON") from None
+        raise InvalidRequest("The body is not valid JSON") from None
     except RecursionError:
         raise InvalidRequest("The body is nested too deeply") from None
     if "\\u" in text:
@@ -85,5 +85,5 @@ class _Members:
             raise InvalidRequest(f"The body has more than {MAX_MEMBERS:,} members")
         members = dict(pairs)
         if len(members) != len(pairs):
-            raise InvalidRequest("The body names a member more than once")
+            raise InvalidRequest("The body has a duplicate member")
         return members

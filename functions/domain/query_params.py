@@ -35,5 +35,5 @@ def parse_int_param(
     if text is None:
         return default
     if not _DIGITS.fullmatch(text) or not least <= int(text) <= maximum:
-        raise InvalidRequest(f"{name} must be a whole number from {least} to {maximum}")
+        raise InvalidRequest(f"{name} must be an integer from {least} to {maximum}")
     return int(text)

@@ -369,7 +369,7 @@ def _confirmed(token: str, workspace_id: str, mode: str) -> str:
     try:
         digest, for_mode, until = cursors.read("confirm", workspace_id, token, secret=_secret())
     except ValueError:
-        raise InvalidRequest("The confirmationToken is not one of this workspace") from None
+        raise InvalidRequest("Invalid confirmationToken") from None
     if for_mode != mode or until < time.time():
         raise InvalidRequest("The confirmationToken is for another mode, or has expired")
     return str(digest)
@@ -519,7 +519,7 @@ def _page(request: Request, purpose: str, *, maximum: int, default: int = 50) ->
             purpose, request.caller.workspace_id, query["cursor"], secret=_secret()
         )
     except ValueError:
-        raise InvalidRequest("The cursor is not one of this list") from None
+        raise InvalidRequest("Invalid cursor") from None
 
 
 def _results_cursor(deletion: Deletion, start: int) -> str | None:
@@ -545,7 +545,7 @@ def _distinct_ids(
     if not isinstance(body, list):
         raise InvalidRequest(f"{name} must be an array of link ids")
     if not body:
-        raise InvalidRequest("At least one id is needed")
+        raise InvalidRequest("At least one id is required")
     limit = request.caller.plan.max_ids
     if len(body) > limit:
         raise InvalidRequest(

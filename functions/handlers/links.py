@@ -133,7 +133,7 @@ def list_(request: Request) -> Response:
                 "list", workspace_id, query["cursor"], secret=_secret()
             )
         except ValueError:
-            raise InvalidRequest("The cursor is not one of this list") from None
+            raise InvalidRequest("Invalid cursor") from None
         if fingerprint != only.fingerprint:
             raise InvalidRequest("The cursor belongs to another filter")
 

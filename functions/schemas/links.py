@@ -109,7 +109,7 @@ def _only_text(value: object) -> object:
 
 def _moment(value: datetime) -> datetime:
     if value.tzinfo is None:
-        raise ValueError("a time needs its zone, as in 2026-12-31T23:59:59Z")
+        raise ValueError("the timestamp must include a UTC offset, as in 2026-12-31T23:59:59Z")
     try:
         moment = value.astimezone(UTC)
     except OverflowError:
@@ -223,7 +223,7 @@ def parse_new_links(
     """
     many = body if isinstance(body, list) else [body]
     if not many:
-        raise InvalidRequest("At least one link is needed")
+        raise InvalidRequest("At least one link is required")
     if len(many) > maximum:
         raise InvalidRequest(f"At most {maximum} links in one request", limit=maximum)
     links: list[NewLink] = []
@@ -266,7 +266,7 @@ def parse_new_deletion(body: object) -> NewDeletion:
         raise InvalidRequest(details=format_validation_errors(error)) from None
     given = asked.model_fields_set & {"ids", "filter"}
     if len(given) != 1 or (asked.ids is None and asked.filter is None):
-        raise InvalidRequest("Either ids or filter is needed")
+        raise InvalidRequest("Either ids or filter is required")
     if asked.confirmationToken and asked.filter is None:
         raise InvalidRequest("confirmationToken belongs to a filter")
     return asked

@@ -264,7 +264,7 @@ def run_export(
 
 
 #: Why an export is ``failed``, for whoever waits for it. The operator finds the cause in the log.
-GIVEN_UP = "It could not be written, although it was tried several times. Begin a new one."
+GIVEN_UP = "The export failed after several attempts. Start a new export."
 
 
 def give_up(

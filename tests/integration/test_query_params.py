@@ -37,7 +37,7 @@ def test_any_other_is_refused_however_it_is_spelt(text: str) -> None:
     """Zeros in front once hid what came after the first digits."""
     with pytest.raises(InvalidRequest) as refused:
         parse_int_param(text, "limit", default=50, maximum=100)
-    assert refused.value.message == "limit must be a whole number from 1 to 100"
+    assert refused.value.message == "limit must be an integer from 1 to 100"
 
 
 def test_a_parameter_given_twice_is_refused() -> None:
@@ -107,7 +107,7 @@ def test_the_document_names_the_parameters_of_each_route() -> None:
     ],
 )
 def test_a_body_that_names_a_member_twice_is_refused(raw: bytes) -> None:
-    with pytest.raises(InvalidRequest, match="The body names a member more than once"):
+    with pytest.raises(InvalidRequest, match="The body has a duplicate member"):
         parse_json(raw)
 
 
