@@ -74,9 +74,13 @@ class Policies:
     def stored(self) -> dict[str, int | bool | str]:
         """As :meth:`record`, with the policies that no deletion needs: for the workspace's item."""
         schemes = {NAMES["app_schemes"]: " ".join(self.app_schemes)} if self.app_schemes else {}
+        return self.restore_record() | schemes
+
+    def restore_record(self) -> dict[str, int | bool]:
+        """As :meth:`record`, with the copy of ``clickRetentionDays`` that a restored link gets."""
         days = self.click_retention_days
         kept = {} if days == DEFAULT_CLICK_RETENTION_DAYS else {CLICK_RETENTION: days or 0}
-        return self.record() | schemes | kept
+        return self.record() | kept
 
     def of_a_purge(self, expires_at: str | None) -> dict[str, Any]:
         """The attributes by which a live link is erased some days after it expires.

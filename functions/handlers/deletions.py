@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from functions.api import cursors
@@ -488,7 +489,9 @@ def restore_deletion(request: Request) -> Response:
     done = restore(
         deletion_id,
         ids,
-        deletion_request=_deletion_request(request, reason),
+        deletion_request=replace(
+            _deletion_request(request, reason), policies=request.caller.policies.restore_record()
+        ),
         stores=_restore_stores(),
         deadline=request.deadline,
     )

@@ -18,6 +18,7 @@ import heapq
 import time
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
+from itertools import product
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -39,6 +40,7 @@ from functions.aws.client import (
 from functions.aws.codec import from_item, runs, to_item
 from functions.aws.fast_json import HOLE, around, quote
 from functions.domain import code_release
+from functions.domain.click_retention import CLICK_RETENTION
 from functions.domain.clock import Deadline
 from functions.domain.code_release import CodeRelease
 from functions.domain.errors import InternalError, Unavailable
@@ -50,6 +52,9 @@ from functions.repositories.idempotency import KeyTaken
 READ_BATCH = 100
 STATEMENT_BATCH = 25
 TRANSACTION_ACTIONS = 100
+
+#: What a restored link holds of its workspace's policies, in the order of a statement's values.
+RESTORED_POLICIES = ("ttl", "policies", CLICK_RETENTION)
 
 
 class ExternalIdTaken(Exception):
@@ -114,9 +119,11 @@ class LinksTable:
         where = 'WHERE "pk"=? AND "sk"=? AND "deletionId"=? AND "livePk" IS MISSING'
         live = 'SET "livePk"=? SET "liveSk"=? SET "fencingToken"=?'
         remove = 'REMOVE "deletedAt" REMOVE "deletionId"'
-        self._restore = f'UPDATE "{name}" {live} {remove} REMOVE "ttl" REMOVE "policies" {where}'
-        purge = 'SET "ttl"=? SET "policies"=?'
-        self._restore_to_purge = f'UPDATE "{name}" {live} {purge} {remove} {where}'
+        # Set or removed by each workspace's policies: by the names that are set.
+        self._restore = {
+            kept: f'UPDATE "{name}" {live} {_set_or_remove(kept)} {remove} {where}'
+            for kept in product(*((None, each) for each in RESTORED_POLICIES))
+        }
 
     # -- one link ---------------------------------------------------------------------------
 
@@ -622,29 +629,27 @@ class LinksTable:
         *,
         deletion_id: str,
         restore_id: str,
-        purges: Sequence[dict[str, Any]],
+        attributes: Sequence[dict[str, Any]],
         deadline: Deadline,
     ) -> bytearray:
         """Make links live again that this deletion soft-deleted; one ``Outcome`` byte each.
 
         As :meth:`mark_deleted`. ``RESTORED`` is live again (by us, or by another restore),
         ``NOT_FOUND`` gone, ``FAILED`` deleted again meanwhile. The link gets its place in the
-        list back, and ``restore_id`` as its fence against workers of the deletion. ``purges`` has
-        ``ttl`` and ``policies`` of each, as :meth:`Policies.of_a_purge` makes them.
+        list back, and ``restore_id`` as its fence against workers of the deletion. ``attributes``
+        has a value, or None to remove it, of each of :data:`RESTORED_POLICIES` for each link.
         """
         outcomes = bytearray([Outcome.PENDING]) * len(states)
 
         def statement(position: int) -> dict[str, Any]:
-            state = states[position]
+            state, wanted = states[position], attributes[position]
             place = live_keys(workspace_id, state.id, state.created_at)
             values = [place["livePk"], place["liveSk"], {"S": restore_id}]
-            ttl = purges[position]["ttl"]
-            if ttl is not None:
-                purge = to_item({"ttl": ttl, "policies": purges[position]["policies"]})
-                values += [purge["ttl"], purge["policies"]]
+            values += to_item({name: wanted[name] for name in RESTORED_POLICIES}).values()
+            kept = tuple(None if wanted[name] is None else name for name in RESTORED_POLICIES)
             key = [{"S": f"{workspace_id}#{state.id}"}, _LINK]
             return {
-                "Statement": self._restore if ttl is None else self._restore_to_purge,
+                "Statement": self._restore[kept],
                 "Parameters": [*values, *key, {"S": deletion_id}],
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
@@ -851,6 +856,14 @@ def _deleted_state(item: dict[str, Any]) -> DeletedState:
         created_at=item["createdAt"]["S"],
         expires_at=item["expiresAt"]["S"] if "expiresAt" in item else None,
         ttl=int(item["ttl"]["N"]) if "ttl" in item else None,
+    )
+
+
+def _set_or_remove(kept: Sequence[str | None]) -> str:
+    """The part of a restore's statement that sets these policies and removes the others."""
+    return " ".join(
+        f'REMOVE "{name}"' if value is None else f'SET "{name}"=?'
+        for name, value in zip(RESTORED_POLICIES, kept, strict=True)
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from functions import metrics
+from functions.domain.click_retention import CLICK_RETENTION
 from functions.domain.clock import Deadline, iso
 from functions.domain.errors import (
     DeletionNotFound,
@@ -217,18 +218,18 @@ def _run(record: Restore, deletion: Deletion, stores: RestoreStores, deadline: D
         record.fates[position] = fate
         if fate == RestoreOutcome.PENDING and state is not None:
             own.append((position, state))
-    purges = [_purge(state, record) for _, state in own]
+    attributes = [_policy_attributes(state, record) for _, state in own]
     outcomes = stores.links.restore(
         record.workspace_id,
         [state for _, state in own],
         deletion_id=deletion.id,
         restore_id=record.id,
-        purges=purges,
+        attributes=attributes,
         deadline=deadline,
     )
-    for (position, _), outcome, purge in zip(own, outcomes, purges, strict=True):
+    for (position, _), outcome, its in zip(own, outcomes, attributes, strict=True):
         fate = _FATES[Outcome(outcome)]
-        record.fates[position] = _live_again(purge["ttl"], record) if fate in LIVE_AGAIN else fate
+        record.fates[position] = _live_again(its["ttl"], record) if fate in LIVE_AGAIN else fate
     metrics.count("LinksRestored", outcomes.count(Outcome.RESTORED))
     shutdown_deadline = Deadline(max(deadline.remaining(), 2.0))
     restored = [i for i, fate in enumerate(record.fates) if fate in LIVE_AGAIN]
@@ -241,14 +242,18 @@ def _grace_end(record: Restore) -> int:
     return int(time_of(record.id)) + GRACE_SECONDS
 
 
-def _purge(state: DeletedState, record: Restore) -> dict[str, Any]:
-    """When the restored link is to be purged, no sooner than after the grace, and by which
-    policies: those of the moment in which the restore was asked for."""
-    purge = Policies.read(record.policies).of_a_purge(state.expires_at)
-    if purge["ttl"] is not None:
+def _policy_attributes(state: DeletedState, record: Restore) -> dict[str, Any]:
+    """What the restored link holds of its workspace's policies when the restore was requested.
+
+    ``ttl`` and ``policies`` say when it is purged, not before the grace is over, and how.
+    ``clickRetentionDays`` says how long its new clicks are kept. None removes an attribute.
+    """
+    policies = Policies.read(record.policies)
+    attributes = policies.of_a_purge(state.expires_at)
+    if attributes["ttl"] is not None:
         # With a TTL in the past DynamoDB would remove the link that was just brought back.
-        purge["ttl"] = max(purge["ttl"], _grace_end(record))
-    return purge
+        attributes["ttl"] = max(attributes["ttl"], _grace_end(record))
+    return attributes | {CLICK_RETENTION: policies.restore_record().get(CLICK_RETENTION)}
 
 
 def _live_again(ttl: int | None, record: Restore) -> RestoreOutcome:

@@ -9,8 +9,10 @@ import pytest
 
 from functions.aws.codec import to_item
 from functions.domain.click_retention import click_retention_of
+from functions.domain.clock import Deadline
 from functions.domain.ids import parse_click_id
 from functions.domain.policies import Policies
+from functions.handlers import deletions as deletions_function
 from functions.handlers import links as links_function
 from functions.handlers import redirect
 from functions.repositories.clicks import ClicksTable
@@ -95,6 +97,27 @@ def test_a_link_takes_the_policy_when_it_is_created_and_when_it_is_changed(world
 
     plain = request(world, "POST", default, originalUrl=address)
     assert kept_days(world, plain["id"], plain["shortCode"]) == 365
+
+
+def test_a_restored_link_takes_the_policy_of_the_restore(world: World) -> None:
+    made = request(world, "POST", {}, originalUrl="https://example.com/page")
+    event = api_event("DELETE", "/api/links", body=[made["id"]], workspace_id=world.workspace_id)
+    assert call(deletions_function.handler, event)[0] == 200
+    [record], _ = world.stores.deletions.newest(
+        world.workspace_id, limit=1, before=None, deadline=Deadline(5)
+    )
+    event = api_event(
+        "POST",
+        "/api/deletions/{id}/restore",
+        path={"id": record.id},
+        workspace_id=world.workspace_id,
+    )
+    event["requestContext"]["authorizer"] |= {"clickRetentionDays": "30"}
+
+    status, answer = call(deletions_function.handler, event)
+
+    assert (status, answer["restoredIds"]) == (200, [made["id"]])
+    assert kept_days(world, made["id"], made["shortCode"]) == 30
 
 
 def test_counts_stay_when_their_clicks_are_removed(world: World) -> None:

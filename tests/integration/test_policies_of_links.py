@@ -15,15 +15,16 @@ from typing import Any
 
 import pytest
 
+from functions.domain.click_retention import click_retention_of
 from functions.domain.clock import Deadline, iso
 from functions.domain.ids import new_short_code
 from functions.domain.policies import Policies
 from functions.repositories.idempotency import IdempotencyKey
 from functions.schemas.links import NewLink
 from functions.services.links import create_links, update_link
-from functions.services.restore import GRACE_SECONDS
+from functions.services.restore import GRACE_SECONDS, resume_restore
 from tests.support.erasure import Erasing, erasing
-from tests.support.restores import bring_back
+from tests.support.restores import bring_back, restore_stores
 
 __all__ = ["erasing"]
 
@@ -180,3 +181,47 @@ def test_a_restored_link_that_expired_long_ago_gets_a_grace_and_the_answer_says_
     # A repeated request says the same.
     again = bring_back(erasing.world, deletion.id, policies=purging.record(), key=key)
     assert again.to_be_purged == done.to_be_purged
+
+
+@pytest.mark.parametrize("expires", [False, True], ids=["no purge", "with a purge"])
+@pytest.mark.parametrize("kept", [None, 30, 365])
+@pytest.mark.parametrize("before", [None, 15, 365])
+def test_a_restored_link_takes_the_click_retention_of_its_workspace(
+    erasing: Erasing, before: int | None, kept: int | None, expires: bool
+) -> None:
+    now = Policies(click_retention_days=kept, purge_expired_after_days=7 if expires else None)
+    link = _link(erasing, Policies(click_retention_days=before), "created")
+    deletion, _ = _soft_delete(erasing, link, Policies())
+    assert click_retention_of(_item(erasing, link)) == before
+
+    bring_back(erasing.world, deletion.id, policies=now.restore_record())
+
+    item = _item(erasing, link)
+    assert click_retention_of(item) == kept
+    # The default is kept as no attribute, as a create keeps it.
+    assert ("clickRetentionDays" in item) == (kept != 365)
+    assert ("ttl" in item, "policies" in item) == (expires, expires)
+
+
+def test_a_restore_finished_by_another_worker_keeps_its_click_retention(
+    erasing: Erasing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = _link(erasing, Policies(), "created")
+    deletion, _ = _soft_delete(erasing, link, Policies())
+    stores = restore_stores(erasing.world)
+    workspace_id = erasing.world.workspace_id
+    asked = Policies(click_retention_days=30).restore_record()
+    with monkeypatch.context() as patch:
+        patch.setattr(erasing.world.stores.links, "restore", _die)
+        with pytest.raises(KeyboardInterrupt):
+            bring_back(erasing.world, deletion.id, policies=asked)
+    [begun] = stores.restores.of_deletion(workspace_id, deletion.id, limit=5, deadline=Deadline(10))
+    monkeypatch.setattr(time, "time", lambda real=time.time: real() + 120)
+
+    assert resume_restore(workspace_id, deletion.id, begun.id, stores=stores, deadline=Deadline(20))
+
+    assert click_retention_of(_item(erasing, link)) == 30
+
+
+def _die(*_: Any, **__: Any) -> None:
+    raise KeyboardInterrupt

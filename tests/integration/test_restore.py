@@ -180,7 +180,7 @@ def test_a_stale_worker_of_the_restore_cannot_bring_links_back_again(world: Worl
         list(states.values()),
         deletion_id=deletion.id,
         restore_id=done.restore.id,
-        purges=[{"ttl": None, "policies": None}],
+        attributes=[{"ttl": None, "policies": None, "clickRetentionDays": None}],
         deadline=Deadline(5),
     )
 
