@@ -154,12 +154,21 @@ def test_an_erased_link_leaves_nothing_anywhere_but_its_deletions_record(
     assert deletion["reason"] == "privacy"
     own = f"DeletionsTableName LINK#{workspace_id}#{link['id']} ERASURE"
     header = f"DeletionsTableName {workspace_id} {deletion_id}"
-    assert sorted(mentions(stack, link["id"], code)) == sorted([own, header])
+    reserved = f"LinksTableName CODE#{code} CODE"
+    assert sorted(mentions(stack, link["id"], code)) == sorted([own, header, reserved])
+    # The code's item names the workspace and a time, and nothing of the link.
+    code_item = stack.client("dynamodb").get_item(
+        TableName=stack.outputs["LinksTableName"],
+        Key={"pk": {"S": f"CODE#{code}"}, "sk": {"S": "CODE"}},
+        ConsistentRead=True,
+    )["Item"]
+    assert code_item.keys() == {"pk", "sk", "ttl", "reservedFor"}
+    assert code_item["reservedFor"] == {"S": workspace_id}
 
     bulk_deletion = wait_until_complete(admin, erased.bulk_id)
     assert bulk_deletion["receipt"]["links"] == 3
     assert bulk_deletion["receipt"]["clicks"] == 2
-    # The code is free.
+    # The code is free for its own workspace.
     assert admin.create(customCode=code)["id"] != link["id"]
 
 

@@ -1,0 +1,34 @@
+"""The counter of live links on the deployed stack: creates and the table's stream keep it."""
+
+from __future__ import annotations
+
+import time
+
+from local.demo_data import Workspace
+from local.stack import LocalStack
+from tests.e2e.client import Client
+
+
+def test_the_stream_takes_deleted_links_off_the_counter(
+    stack: LocalStack, workspace: Workspace
+) -> None:
+    api = Client(stack.base_url, workspace.api_key)
+
+    def counted() -> int:
+        item = stack.client("dynamodb").get_item(
+            TableName=stack.outputs["LinksTableName"],
+            Key={"pk": {"S": f"COUNT#{workspace.workspace_id}"}, "sk": {"S": "COUNT"}},
+            ConsistentRead=True,
+        )["Item"]
+        return int(item["links"]["N"])
+
+    made = api.post("/api/links", [{"originalUrl": "https://example.com/"}] * 5)
+    assert made.status == 201
+    assert counted() == 5
+    ids = [link["id"] for link in made.json]
+    assert api.delete("/api/links", ids[:2]).status == 200
+    assert api.post("/api/links/bulk-delete", {"ids": ids[2:3]}).status == 200
+    deadline = time.monotonic() + 60
+    while counted() != 2 and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert counted() == 2
