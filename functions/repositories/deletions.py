@@ -393,15 +393,20 @@ class DeletionsTable:
 
         False when the lease was lost: another worker resolves, and its set is the one that counts.
         The chunks carry the worker's name, so that two workers never write into each other's.
+        ``deletion.ttl`` is recorded with the ids.
         """
         deletion.chunk_prefix = f"{deletion.lease}#"
         self._put_chunks(deletion, deadline)
         [(attribute, ids)] = _recorded_ids(deletion).items()
         state = "exporting" if deletion.export is not None else "deleting"
         not_yet_resolved = "#state=:accepted AND lease=:lease"
+        changes = f"SET #state=:next, {_PROGRESS}, chunkPrefix=:prefix, {attribute}=:ids"
+        ttl: dict[str, Any] = {}
+        if deletion.ttl is not None:
+            changes, ttl = f"{changes}, #ttl=:ttl", {":ttl": {"N": str(deletion.ttl)}}
         met = self._advance(
             deletion,
-            f"SET #state=:next, {_PROGRESS}, chunkPrefix=:prefix, {attribute}=:ids",
+            changes,
             condition=not_yet_resolved,
             values=_progress(deletion)
             | {
@@ -410,7 +415,8 @@ class DeletionsTable:
                 ":lease": {"S": deletion.lease or ""},
                 ":prefix": {"S": deletion.chunk_prefix},
                 ":ids": ids,
-            },
+            }
+            | ttl,
             deadline=deadline,
         )
         # A lost answer of this very call shows our own prefix.

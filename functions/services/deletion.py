@@ -153,7 +153,7 @@ def delete_by_filter(
     """Delete the links that a filter means, softly or for good.
 
     The filter is resolved to ids first, and the ids are recorded: exactly they are deleted. What
-    takes longer than :data:`SELECT_PATIENCE`, or more reads than ``budget`` has, is resolved in the
+    takes longer than :data:`SELECT_TIMEOUT`, or more reads than ``budget`` has, is resolved in the
     background, ``open_filters`` of a workspace at a time. Raises ``InvalidRequest`` when more links
     match than one request may delete, ``SelectionChanged`` when they are not the ones that the
     caller confirmed, ``LimitReached`` when the workspace has used up its reads or its slots.
@@ -533,6 +533,8 @@ def _resolve(deletion: Deletion, stores: Stores, deadline: Deadline) -> bool:
         return False
     deletion.link_ids = selection.link_ids
     deletion.outcomes = bytearray([Outcome.PENDING]) * len(selection.link_ids)
+    if not selection.link_ids:
+        deletion.ttl = _short_life(deletion)
     if not stores.deletions.record_ids(deletion, deadline=deadline):
         return False
     _release_slot(deletion, filter_request, stores)

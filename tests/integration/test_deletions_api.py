@@ -207,7 +207,7 @@ def test_a_filter_that_takes_long_is_resolved_in_the_background(
 ) -> None:
     ids = world.create(300, tags=["spring"])
     kept = world.create(2)
-    monkeypatch.setattr(engine, "SELECT_PATIENCE", -1.0)
+    monkeypatch.setattr(engine, "SELECT_TIMEOUT", -1.0)
     monkeypatch.setattr(deletions, "Queue", lambda *_: world.queue)
 
     status, made, headers = ask(world, {"filter": {"tag": "spring"}})
@@ -230,7 +230,7 @@ def test_a_filter_found_too_broad_in_the_background_fails_and_deletes_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.create(101, tags=["spring"])
-    monkeypatch.setattr(engine, "SELECT_PATIENCE", -1.0)
+    monkeypatch.setattr(engine, "SELECT_TIMEOUT", -1.0)
     monkeypatch.setattr(deletions, "Queue", lambda *_: world.queue)
     _, made, _ = ask(world, {"filter": {"tag": "spring"}}, plan="free")
 
@@ -246,7 +246,7 @@ def test_a_filter_that_no_worker_could_resolve_fails_instead_of_being_tried_for_
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = world.create(3, tags=["spring"])
-    monkeypatch.setattr(engine, "SELECT_PATIENCE", -1.0)
+    monkeypatch.setattr(engine, "SELECT_TIMEOUT", -1.0)
     monkeypatch.setattr(deletions, "Queue", lambda *_: world.queue)
     _, made, _ = ask(world, {"filter": {"tag": "spring"}})
     path = {"id": made["id"]}
@@ -546,7 +546,7 @@ def test_a_key_that_may_only_write_deletes_by_id_as_before(world: World) -> None
 # -- numbers and sentences ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("most", "found"), [(0, 1), (0.0, 1), (-0.0, 1), (1e3, 1)])
+@pytest.mark.parametrize(("maximum", "found"), [(0, 1), (0.0, 1), (-0.0, 1), (1e3, 1)])
 def test_an_integer_may_be_spelt_with_a_fraction_of_zero(
     world: World, maximum: float, found: int
 ) -> None:

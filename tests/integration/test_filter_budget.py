@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from functions.api import app
 from functions.domain.clock import Deadline
 from functions.domain.errors import LimitReached
+from functions.domain.ids import time_of
 from functions.domain.plans import MAX_IDS, Plan, plans
 from functions.handlers import deletions
 from functions.repositories.deletions import FilterRequest
@@ -116,6 +118,50 @@ def test_what_a_request_may_not_read_is_read_in_the_background(
     assert not any(world.live(link_id) for link_id in ids)
     # Its slot is free again.
     assert world.stores.slots.free(world.workspace_id, 1, deadline=Deadline(5)) == [0]
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("mode", ["soft", "erase"])
+@pytest.mark.parametrize("found", [0, 1])
+def test_a_record_that_matches_nothing_in_the_background_is_kept_for_a_week(
+    world: World, monkeypatch: pytest.MonkeyPatch, mode: str, found: int
+) -> None:
+    world.create(35)
+    world.create(found, tags=["wanted"])
+    plan_of(monkeypatch, filter_reads_per_request=20)
+    monkeypatch.setattr(deletions, "_stores", lambda: world.stores)
+    status, body, _ = ask(world, {"filter": {"tag": "wanted"}, "mode": mode})
+    assert (status, body["state"]) == (202, "accepted")
+    [message] = world.queue.messages
+    key = {"pk": {"S": world.workspace_id}, "sk": {"S": body["id"]}}
+
+    def stored() -> dict[str, Any]:
+        item: dict[str, Any] = world.dynamodb.get_item(
+            TableName=world.stores.deletions.name, Key=key, ConsistentRead=True
+        )["Item"]
+        return item
+
+    # It may still match links.
+    assert "ttl" not in stored()
+
+    # The worker dies between the ids and the end: the record is resolved, and still open.
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "run", _die)
+        with pytest.raises(KeyboardInterrupt):
+            engine.resume(**_ids(message), stores=world.stores, deadline=Deadline(60))
+    week_after = {"N": str(int(time_of(body["id"])) + 7 * 86_400)}
+    assert stored().get("ttl") == (None if found else week_after)
+    monkeypatch.setattr(time, "time", lambda real=time.time: real() + 300)
+    done = engine.resume(**_ids(message), stores=world.stores, deadline=Deadline(60))
+
+    assert done is not None
+    assert done.state == ("erasing" if found and mode == "erase" else "complete")
+    assert len(done.link_ids) == found
+    assert stored().get("ttl") == (None if found else week_after)
+
+
+def _die(*_: Any, **__: Any) -> None:
+    raise KeyboardInterrupt
 
 
 def _ids(message: dict[str, Any]) -> dict[str, str]:
