@@ -346,6 +346,7 @@ def export_before_delete(
             deletions=record,  # type: ignore[arg-type]
             erasures=None,  # type: ignore[arg-type]
             slots=None,  # type: ignore[arg-type]
+            open_exports=None,  # type: ignore[arg-type]
             resume_queue=_Queue(given),  # type: ignore[arg-type]
             exports=given.export_stores(),
         )

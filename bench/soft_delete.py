@@ -33,6 +33,7 @@ from functions.repositories.deletions import Deletion, DeletionsTable
 from functions.repositories.erasures import ErasuresTable
 from functions.repositories.filter_slots import FilterSlots
 from functions.repositories.links import LinksTable
+from functions.repositories.open_exports import OpenExports
 from functions.services.deletion import DeletionRequest, Stores, soft_delete
 
 PLOT = Path(__file__).parent.parent / "docs" / "cost-against-size.svg"
@@ -72,6 +73,7 @@ class Unlink:
             erasures=ErasuresTable(dynamodb, DELETIONS),
             resume_queue=self.queue,  # type: ignore[arg-type]
             slots=FilterSlots(dynamodb, DELETIONS),
+            open_exports=OpenExports(dynamodb, "clicks"),
         )
 
     def delete(self, ids: Sequence[str], *, seconds: float = 25) -> Deletion:

@@ -61,6 +61,13 @@ STREAM_MAX_AGE = Duration.hours(23)
 #: it, and erasing adds nothing.
 WRITES = {"dynamodb:PutItem", "dynamodb:UpdateItem", "s3:PutObject"}
 
+#: The condition for the slots of unfinished exports in `clicks`.
+EXPORT_SLOTS = {
+    "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["EXPORTS#*"]},
+    # ForAllValues holds for a request that has no such key at all.
+    "Null": {"dynamodb:LeadingKeys": "false"},
+}
+
 #: What callers, queues, streams and schedules invoke: the version that is in service.
 LIVE = "Live"
 
@@ -120,7 +127,8 @@ class Functions(Construct):
         installs and exports, and QR images.
 
         Who writes exports of links writes down in `clicks` how far they are. `resume` does not: its
-        exports belong to a deletion, and outlive the links.
+        exports belong to a deletion, and outlive the links. The slots that it and `deletions` may
+        write there name no link.
         """
         images = self._data.qr_bucket.arn_for_objects(f"{QR_PREFIX}*")
         written = {self._data.clicks.table_arn, images}
@@ -129,7 +137,9 @@ class Functions(Construct):
             for function, statements in self._made
             if function.timeout is not None
             and any(
-                WRITES & set(statement.actions) and written & set(statement.resources)
+                WRITES & set(statement.actions)
+                and written & set(statement.resources)
+                and statement.conditions != EXPORT_SLOTS
                 for statement in statements
             )
         ]
@@ -185,7 +195,7 @@ class Functions(Construct):
             memory_mb=ONE_VCPU_MB,
             environment={
                 **self._http_environment(),
-                **self._tables("links", "deletions", "access"),
+                **self._tables("links", "clicks", "deletions", "access"),
                 "CURSOR_SECRET_ARN": self._secrets.cursor.secret_arn,
                 "RESUME_QUEUE_URL": self._queues.resume.queue_url,
                 "EXPORTS_BUCKET": self._data.exports_bucket.bucket_name,
@@ -197,6 +207,7 @@ class Functions(Construct):
                 # The second is for deletions by filter, which are resolved to ids first.
                 allow("dynamodb:Query", on=[self._data.deletions.table_arn]),
                 allow("dynamodb:Query", on=[index_arn(self._data.links, LIVE_INDEX)]),
+                self._allow_export_slots("Query", "PutItem"),
                 allow("sqs:SendMessage", on=[self._queues.resume.queue_arn]),
                 # What a signed URL may do is what its signer may.
                 allow(
@@ -402,6 +413,7 @@ class Functions(Construct):
                 # The export that a deletion may ask for first.
                 self._allow_keeping_tails(),
                 allow("dynamodb:Query", on=[self._data.clicks.table_arn]),
+                self._allow_export_slots("UpdateItem"),
                 allow(
                     "s3:ListMultipartUploadParts",
                     "s3:PutObject",
@@ -761,6 +773,14 @@ class Functions(Construct):
                 # ForAllValues holds for a request that has no such key at all.
                 "Null": {"dynamodb:LeadingKeys": "false"},
             },
+        )
+
+    def _allow_export_slots(self, *actions: str) -> iam.PolicyStatement:
+        """The workspace's slots for unfinished exports, and nothing of a link beside them."""
+        return allow(
+            *(f"dynamodb:{action}" for action in actions),
+            on=[self._data.clicks.table_arn],
+            when=EXPORT_SLOTS,
         )
 
     def _allow_deleting_images(self) -> iam.PolicyStatement:

@@ -22,6 +22,7 @@ from functions.repositories.deletions import DeletionsTable
 from functions.repositories.erasures import ErasuresTable
 from functions.repositories.filter_slots import FilterSlots
 from functions.repositories.links import LinksTable
+from functions.repositories.open_exports import OpenExports
 from functions.services.deletion import DeletionRequest, Stores
 from local.emulator import credentials
 from tests.support.template import synthesized_template, table_definitions
@@ -225,6 +226,7 @@ def make_world(
             erasures=ErasuresTable(dynamodb, environment["DELETIONS_TABLE"]),
             resume_queue=queue,  # type: ignore[arg-type]
             slots=FilterSlots(dynamodb, environment["DELETIONS_TABLE"]),
+            open_exports=OpenExports(dynamodb, environment["CLICKS_TABLE"]),
         ),
         access=AccessTable(dynamodb, environment["ACCESS_TABLE"]),
         clicks=ClicksTable(dynamodb, environment["CLICKS_TABLE"]),

@@ -28,6 +28,7 @@ from functions.repositories.erasures import ErasuresTable
 from functions.repositories.exports import ExportsBucket
 from functions.repositories.filter_slots import FilterSlots
 from functions.repositories.links import LinksTable
+from functions.repositories.open_exports import OpenExports
 from functions.repositories.restores import RestoresTable
 from functions.services.deletion import Stores, resume
 from functions.services.export_lines import ExportStores
@@ -66,6 +67,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         erasures=ErasuresTable(dynamodb, setting("DELETIONS_TABLE")),
         resume_queue=Queue(client("sqs"), setting("RESUME_QUEUE_URL")),
         slots=FilterSlots(dynamodb, setting("DELETIONS_TABLE")),
+        open_exports=OpenExports(dynamodb, setting("CLICKS_TABLE")),
         exports=ExportStores(
             links=LinksTable(dynamodb, setting("LINKS_TABLE")),
             clicks=ClicksTable(dynamodb, setting("CLICKS_TABLE")),

@@ -30,6 +30,7 @@ from functions.repositories.exports import KEPT_DAYS, ExportsBucket, object_key
 from functions.repositories.filter_slots import FilterSlots
 from functions.repositories.idempotency import IdempotencyRecord, KeyTaken
 from functions.repositories.links import LinksTable
+from functions.repositories.open_exports import OpenExports
 from functions.repositories.restores import NOT_IN_DELETION, RestoresTable
 from functions.schemas.deletions import (
     as_first_answered,
@@ -77,6 +78,7 @@ def _stores() -> Stores:
         erasures=ErasuresTable(dynamodb, setting("DELETIONS_TABLE")),
         resume_queue=Queue(client("sqs"), setting("RESUME_QUEUE_URL")),
         slots=FilterSlots(dynamodb, setting("DELETIONS_TABLE")),
+        open_exports=OpenExports(dynamodb, setting("CLICKS_TABLE")),
     )
 
 
@@ -593,6 +595,7 @@ def _deletion_request(
         retention_days=caller.retention_days,
         policies=caller.policies.record(),
         export_base_url=request.base_url if export else None,
+        open_exports=caller.plan.open_exports,
     )
 
 

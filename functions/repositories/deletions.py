@@ -99,7 +99,8 @@ class Deletion:
     lease_until: float = 0.0
     retention_days: int | None = None
     policies: dict[str, Any] = field(default_factory=dict)
-    #: Where an export that comes first stands: ``baseUrl``, ``position``, ``done``.
+    #: Where an export that comes first stands: ``baseUrl``, ``position``, ``done``,
+    #: and the ``slot`` of the workspace that it holds.
     export: dict[str, Any] | None = None
     receipt: dict[str, Any] | None = None
     #: When (Unix seconds) DynamoDB may remove the record; only one that deletes nothing has it.
@@ -135,7 +136,11 @@ def release_of_codes(deletion: Deletion) -> CodeRelease | None:
 
 
 class SlotTaken(Exception):
-    """Another deletion claimed the slot first."""
+    """Another request claimed a slot first; ``refused`` says of each claim whether it was taken."""
+
+    def __init__(self, refused: Sequence[bool]) -> None:
+        super().__init__("a slot was taken")
+        self.refused = refused
 
 
 class DeletionsTable:
@@ -266,25 +271,25 @@ class DeletionsTable:
         *,
         key: IdempotencyKey | None,
         deadline: Deadline,
-        slot: dict[str, Any] | None = None,
+        claims: Sequence[dict[str, Any]] = (),
     ) -> None:
         """Write the intent: chunks of ids first, the header last. It is the commit point.
 
         Once this returns the deletion will complete, whatever dies. Chunks whose header never
         came are inert. Raises :class:`KeyTaken` when the key was used by another request, and
-        :class:`SlotTaken` when the action ``slot`` was refused.
+        :class:`SlotTaken` when one of ``claims``, the actions that claim slots, was refused.
         """
         self._put_chunks(deletion, deadline)
         actions = self.accept_actions(deletion, key=key)
-        if slot is not None:
-            actions.append(slot)
+        first = len(actions)
+        actions += claims
         try:
             self._create(actions, deadline)
         except TransactionCancelled as cancelled:
             if key is not None and cancelled.reasons[1].get("Code") == "ConditionalCheckFailed":
                 raise KeyTaken from None
-            if slot is not None and cancelled.refused[-1]:
-                raise SlotTaken from None
+            if any(refused := cancelled.refused[first:]):
+                raise SlotTaken(refused) from None
             raise
 
     def accept_actions(

@@ -4,7 +4,8 @@ Items of the ``clicks`` table, claimed in the transaction that creates the expor
 
 - ``{linkId}``, ``EXPORT#OPEN``: the link's unfinished export. An erasure removes it with the link.
 - ``EXPORTS#{workspaceId}``, ``SLOT#{n}``: one slot of the workspace. It does not name the link, so
-  nothing of an erased link stays here.
+  nothing of an erased link stays here. An export that belongs to a deletion claims only a slot, in
+  the transaction that accepts the deletion; its ``exportId`` is the deletion's id.
 
 Both have ``exportId`` and ``until`` (Unix seconds). The worker moves ``until`` on while it works,
 and sets it to 0 at the end. A claim whose worker never came is free again at ``until``.
@@ -61,11 +62,18 @@ class OpenExports:
         """
         return [
             self._claim(_link_key(record["linkId"]), record["id"], ended),
-            self._claim(_slot_key(record["workspaceId"], record["slot"]), record["id"], None),
+            self.slot_action(record["workspaceId"], record["slot"], record["id"]),
         ]
 
+    def slot_action(self, workspace_id: str, number: int, export_id: str) -> dict[str, Any]:
+        """The transaction action that claims one slot of a workspace."""
+        return self._claim(_slot_key(workspace_id, number), export_id, None)
+
     def renew(self, record: dict[str, Any], *, deadline: Deadline) -> None:
-        """Hold the claims for longer; nothing happens to those that another export has by now."""
+        """Hold the claims for longer; nothing happens to those that another export has by now.
+
+        A ``record`` without ``linkId`` or ``slot`` has no claim of that kind.
+        """
         self._move(record, int(time.time()) + HELD_SECONDS, deadline)
 
     def release(self, record: dict[str, Any], *, deadline: Deadline) -> None:
@@ -96,7 +104,7 @@ class OpenExports:
         }
 
     def _move(self, record: dict[str, Any], until: int, deadline: Deadline) -> None:
-        keys = [_link_key(record["linkId"])]
+        keys = [_link_key(record["linkId"])] if "linkId" in record else []
         if "slot" in record:
             keys.append(_slot_key(record["workspaceId"], int(record["slot"])))
         for key in keys:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
@@ -37,13 +37,14 @@ from functions.repositories.deletions import (
     Deletion,
     DeletionsTable,
     FilterRequest,
-    SlotTaken,
     release_of_codes,
 )
 from functions.repositories.erasures import ErasuresTable
 from functions.repositories.filter_slots import FilterSlots
 from functions.repositories.idempotency import IdempotencyKey, IdempotencyRecord, KeyTaken
 from functions.repositories.links import TRANSACTION_ACTIONS, LinksTable, LinkState
+from functions.repositories.open_exports import OpenExports
+from functions.services.deletion_slots import ExportSlots, SlotKind, WaitingFilters, accept_in_slots
 from functions.services.read_budget import LeasedBudget, PacedBudget, ReadBudget
 from functions.services.resolve_filter import ResolvedLinks, select, too_broad
 
@@ -67,9 +68,6 @@ SELECT_TIMEOUT = 10.0
 #: worker has.
 RESOLVE_SECONDS = 240.0
 
-#: When to try again for a slot, in seconds: few resolutions take longer.
-SLOT_RETRY_SECONDS = 60
-
 #: How long the record of a deletion that had nothing to delete is kept, in seconds.
 EMPTY_RECORD_SECONDS = 7 * 86_400
 
@@ -89,6 +87,7 @@ class Stores:
     erasures: ErasuresTable
     resume_queue: Queue
     slots: FilterSlots
+    open_exports: OpenExports
     #: For those who write exports; others hand such a deletion over.
     exports: ExportStores | None = None
 
@@ -105,6 +104,8 @@ class DeletionRequest:
     retention_days: int | None = None
     #: Where short links live, if links and clicks are to be exported before they are deleted.
     export_base_url: str | None = None
+    #: How many unfinished exports the workspace may have, with those that belong to deletions.
+    open_exports: int = 2
     #: The workspace's policies at this moment, for what finishes the deletion later.
     policies: Mapping[str, Any] = field(default_factory=dict)
 
@@ -170,48 +171,15 @@ def delete_by_filter(
     deletion.filter_request = filter_request
     if selection.complete and not selection.link_ids:
         deletion.ttl = _short_life(deletion)
-    if selection.complete:
-        accepted = _accept(deletion, deletion_request, stores, deadline)
-    else:
+    if not selection.complete:
         deletion.state, deletion.link_ids, deletion.outcomes = "accepted", [], bytearray()
-        accepted = _accept_in_slot(deletion, open_filters, deletion_request, stores, deadline)
-    if not accepted:
+    if not _accept(deletion, deletion_request, stores, deadline, open_filters=open_filters):
         return _answered_by_another(deletion_request, stores.deletions, deadline)
     if selection.complete:
         _run_accepted(deletion, stores, deadline)
     else:
         requeue(deletion, stores=stores)
     return deletion
-
-
-def _accept_in_slot(
-    deletion: Deletion,
-    maximum: int,
-    deletion_request: DeletionRequest,
-    stores: Stores,
-    deadline: Deadline,
-) -> bool:
-    """As :func:`_accept`, claiming one of ``most`` slots; raises ``LimitReached`` without one."""
-    workspace_id = deletion.workspace_id
-    for number in stores.slots.free(workspace_id, maximum, deadline=deadline):
-        deletion.filter_request = replace(_selector_of(deletion), slot=number)
-        claim = stores.slots.claim_action(workspace_id, number, deletion.id)
-        with suppress(SlotTaken):
-            return _accept(deletion, deletion_request, stores, deadline, slot=claim)
-    # The same request may hold the slot, in a call whose answer was lost.
-    if replay(deletion_request, stores.deletions, deadline) is not None:
-        return False
-    raise LimitReached(
-        f"At most {maximum} deletions by filter of a workspace can wait for their links at a time",
-        limit=maximum,
-        retry_after=SLOT_RETRY_SECONDS,
-    )
-
-
-def _selector_of(deletion: Deletion) -> FilterRequest:
-    if deletion.filter_request is None:
-        raise ValueError("not a deletion by filter")
-    return deletion.filter_request
 
 
 def _select(
@@ -402,16 +370,32 @@ def _accept(
     deletion_request: DeletionRequest,
     stores: Stores,
     deadline: Deadline,
-    slot: dict[str, Any] | None = None,
+    open_filters: int = 1,
 ) -> bool:
-    """False when another request with the same Idempotency-Key was accepted first."""
+    """False when another request with the same Idempotency-Key was accepted first.
+
+    Raises ``LimitReached`` when the deletion needs a slot of the workspace and none is free.
+    """
+    kinds: list[SlotKind] = []
+    if deletion.state == "accepted":
+        kinds.append(WaitingFilters(deletion, stores.slots, open_filters, deadline))
+    if deletion.export is not None and (deletion.state == "accepted" or deletion.pending):
+        maximum = deletion_request.open_exports
+        kinds.append(ExportSlots(deletion, stores.open_exports, maximum, deadline))
     try:
-        stores.deletions.accept(deletion, key=deletion_request.key, deadline=deadline, slot=slot)
+        accept_in_slots(
+            deletion, kinds, key=deletion_request.key, deletions=stores.deletions, deadline=deadline
+        )
     except KeyTaken:
         return False
     except Unavailable as error:
         # It may have been accepted, in a call whose answer was lost, and then goes on without us.
         error.deletion_id = deletion.id
+        raise
+    except LimitReached:
+        # The same request may hold the slot, in a call whose answer was lost.
+        if replay(deletion_request, stores.deletions, deadline) is not None:
+            return False
         raise
     return True
 
@@ -455,10 +439,14 @@ def run(
         states = None
         try:
             if not _export(deletion, deletion.export, stores, deadline):
+                if stores.exports is not None:
+                    _hold_export_slot(deletion, stores)
                 requeue(deletion, stores=stores)
                 return
         except _LeaseLost:
             return
+    # Also when the worker that completed the export died before this.
+    _release_export_slot(deletion, stores)
     for positions in runs(deletion.pending, SLICE):
         if deadline.passed or not _lease_is_held(deletion, stores, deadline):
             break
@@ -525,10 +513,12 @@ def _resolve(deletion: Deletion, stores: Stores, deadline: Deadline) -> bool:
         refusal = too_broad(selection, filter_request.maximum)
     if refusal is not None:
         deletion.failure = refusal.message
+        _release_export_slot(deletion, stores)
         _close(deletion, "failed", stores)
         _release_slot(deletion, filter_request, stores)
         return False
     if not selection.complete:
+        _hold_export_slot(deletion, stores)
         requeue(deletion, stores=stores)
         return False
     deletion.link_ids = selection.link_ids
@@ -551,6 +541,27 @@ def _release_slot(deletion: Deletion, filter_request: FilterRequest, stores: Sto
                 deletion.id,
                 deadline=_shutdown_deadline(),
             )
+
+
+def _hold_export_slot(deletion: Deletion, stores: Stores) -> None:
+    """Keep the slot of an unfinished export; when this fails, an earlier claim still holds."""
+    if (claim := _export_claim(deletion)) is not None:
+        with _left_to_others("an export's slot was not renewed", deletion):
+            stores.open_exports.renew(claim, deadline=_shutdown_deadline())
+
+
+def _release_export_slot(deletion: Deletion, stores: Stores) -> None:
+    """Let the workspace have another export; when this fails, the slot ends by its time."""
+    if (claim := _export_claim(deletion)) is not None:
+        with _left_to_others("an export's slot was not released", deletion):
+            stores.open_exports.release(claim, deadline=_shutdown_deadline())
+
+
+def _export_claim(deletion: Deletion) -> dict[str, Any] | None:
+    slot = (deletion.export or {}).get("slot")
+    if slot is None:
+        return None
+    return {"id": deletion.id, "workspaceId": deletion.workspace_id, "slot": slot}
 
 
 class _LeaseLost(Exception):
@@ -616,8 +627,10 @@ def _left_to_others(message: str, deletion: Deletion) -> Iterator[None]:
     """Go on when this is not possible now, and say so in the log: the schedule makes up for it."""
     try:
         yield
-    except Unavailable as error:
-        log.warning(
+    except (Unavailable, InternalError) as error:
+        # What no retry repairs needs an operator; the deletion is accepted all the same.
+        report = log.warning if isinstance(error, Unavailable) else log.error
+        report(
             message,
             extra={
                 "workspaceId": deletion.workspace_id,

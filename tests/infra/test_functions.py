@@ -39,6 +39,7 @@ MAY = {
     "deletions": {
         "Links": LINK_DELETER,
         "Links/index/live": {"Query"},
+        "Clicks": {"PutItem", "Query"},
         "Deletions": RECORDER,
         "Access": {"UpdateItem"},
     },
@@ -65,7 +66,7 @@ MAY = {
         "Links/index/live": {"Query"},
         "Deletions": RECORDER | {"BatchGetItem"},
         "Deletions/index/open": {"Query"},
-        "Clicks": {"Query"},
+        "Clicks": {"Query", "UpdateItem"},
     },
     "link_stream": {
         "Links": {"UpdateItem"},
@@ -224,6 +225,29 @@ def test_functions_that_record_no_deletion_touch_only_idempotency_keys_beside_th
             "Null": {"dynamodb:LeadingKeys": "false"},
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("function", "actions"),
+    [
+        ("deletions", {"dynamodb:PutItem", "dynamodb:Query"}),
+        ("deletion_worker", {"dynamodb:UpdateItem"}),
+    ],
+)
+def test_functions_that_delete_write_only_export_slots_beside_the_clicks(
+    template: Template, function: str, actions: set[str]
+) -> None:
+    limited = [
+        (set(statement["Action"]), statement["Condition"])
+        for statement in statements(template, function)
+        if [table_of(template, each) for each in statement["Resource"]] == ["Clicks"]
+        and statement["Action"] != ["dynamodb:Query"]
+    ]
+    condition = {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["EXPORTS#*"]},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
+    assert limited == [(actions, condition)]
 
 
 def test_the_authorizer_writes_nothing_but_when_a_key_was_used(template: Template) -> None:

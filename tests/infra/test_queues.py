@@ -75,6 +75,10 @@ def test_an_erasure_waits_longer_than_any_writer_of_clicks_or_images_may_run(
     roles: set[str] = set()
     for policy in resources(template, "AWS::IAM::Policy").values():
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            keys = statement.get("Condition", {}).get("ForAllValues:StringLike", {})
+            if keys.get("dynamodb:LeadingKeys") in ("EXPORTS#*", ["EXPORTS#*"]):
+                # The slots of a workspace: an erased link leaves nothing there.
+                continue
             actions = (
                 {statement["Action"]}
                 if isinstance(statement["Action"], str)

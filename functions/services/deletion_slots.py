@@ -1,0 +1,107 @@
+"""Slots of a workspace that a deletion claims when it is accepted.
+
+A deletion whose filter is resolved in the background claims one kind, a deletion that exports its
+links first another. The claims are part of the transaction that creates the record, so parallel
+requests cannot pass a limit together, and a refused request writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from functions.domain.clock import Deadline
+from functions.domain.errors import LimitReached
+from functions.repositories.deletions import Deletion, DeletionsTable, SlotTaken
+from functions.repositories.filter_slots import FilterSlots
+from functions.repositories.idempotency import IdempotencyKey
+from functions.repositories.open_exports import OpenExports
+
+#: When to try again for a slot, in seconds: few resolutions and exports take longer.
+SLOT_RETRY_SECONDS = 60
+
+
+class SlotKind(Protocol):
+    """One kind of slot: the numbers that look free, how to claim one, what to say without one."""
+
+    free: list[int]
+
+    def claim(self, number: int) -> dict[str, Any]:
+        """The transaction action that claims a slot; notes its number in the deletion."""
+
+    def refusal(self) -> LimitReached:
+        """The error when no slot is free."""
+
+
+class WaitingFilters:
+    """Deletions by filter that wait in the background for their links."""
+
+    def __init__(
+        self, deletion: Deletion, slots: FilterSlots, maximum: int, deadline: Deadline
+    ) -> None:
+        self._deletion, self._slots, self._maximum = deletion, slots, maximum
+        self.free = slots.free(deletion.workspace_id, maximum, deadline=deadline)
+
+    def claim(self, number: int) -> dict[str, Any]:
+        deletion = self._deletion
+        if deletion.filter_request is None:
+            raise ValueError("not a deletion by filter")
+        deletion.filter_request = replace(deletion.filter_request, slot=number)
+        return self._slots.claim_action(deletion.workspace_id, number, deletion.id)
+
+    def refusal(self) -> LimitReached:
+        return LimitReached(
+            f"At most {self._maximum} deletions by filter of a workspace can wait for their links "
+            "at a time",
+            limit=self._maximum,
+            retry_after=SLOT_RETRY_SECONDS,
+        )
+
+
+class ExportSlots:
+    """Unfinished exports: those of single links and those that belong to deletions."""
+
+    def __init__(
+        self, deletion: Deletion, opened: OpenExports, maximum: int, deadline: Deadline
+    ) -> None:
+        self._deletion, self._opened, self._maximum = deletion, opened, maximum
+        self.free = opened.free(deletion.workspace_id, maximum, deadline=deadline)
+
+    def claim(self, number: int) -> dict[str, Any]:
+        deletion = self._deletion
+        deletion.export = (deletion.export or {}) | {"slot": number}
+        return self._opened.slot_action(deletion.workspace_id, number, deletion.id)
+
+    def refusal(self) -> LimitReached:
+        return LimitReached(
+            f"At most {self._maximum} exports of a workspace can be unfinished at a time",
+            limit=self._maximum,
+            retry_after=SLOT_RETRY_SECONDS,
+        )
+
+
+def accept_in_slots(
+    deletion: Deletion,
+    kinds: Sequence[SlotKind],
+    *,
+    key: IdempotencyKey | None,
+    deletions: DeletionsTable,
+    deadline: Deadline,
+) -> None:
+    """Write the record of a deletion and claim one slot of each kind, in one transaction.
+
+    Raises ``LimitReached`` when a kind has no free slot, and ``KeyTaken`` as
+    :meth:`DeletionsTable.accept` does.
+    """
+    while all(kind.free for kind in kinds):
+        claims = [kind.claim(kind.free[0]) for kind in kinds]
+        try:
+            deletions.accept(deletion, key=key, deadline=deadline, claims=claims)
+        except SlotTaken as taken:
+            for kind, refused in zip(kinds, taken.refused, strict=True):
+                if refused:
+                    kind.free.pop(0)
+        else:
+            return
+    raise next(kind for kind in kinds if not kind.free).refusal()
