@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from functions.aws import client as aws
 from functions.aws.client import TransactionCancelled
+from functions.aws.sqs import Queue
 from functions.domain.clock import Deadline
 from functions.domain.errors import Unavailable
 from functions.domain.ids import time_of
@@ -96,6 +98,94 @@ def test_a_hand_over_that_fails_is_logged_with_its_cause(
     [line] = lines(caplog, "a deletion was not handed over")
     assert line["deletionId"] == deletion.id
     assert "the queue is gone" in line["cause"]
+
+
+class RefusingQueue:
+    """SQS that takes no message, for a reason that no retry repairs."""
+
+    def send_message(self, **_: Any) -> None:
+        error: Any = {"Error": {"Code": "AccessDenied", "Message": "no"}}
+        raise ClientError(error, "SendMessage")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"export": True},
+        {"export": True, "mode": "erase"},
+    ],
+    ids=["soft", "erase"],
+)
+def test_an_accepted_deletion_is_answered_when_the_queue_refuses_its_message(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    body: dict[str, Any],
+) -> None:
+    stores = replace(world.stores, resume_queue=Queue(RefusingQueue(), "queue"))
+    monkeypatch.setattr(deletions_function, "_stores", lambda: stores)
+    ids = world.create(2)
+
+    status, made = call(
+        deletions_function.handler,
+        api_event(
+            "POST", "/api/deletions", workspace_id=world.workspace_id, body={"ids": ids} | body
+        ),
+    )
+
+    assert (status, made["state"]) == (202, "exporting")
+    [line] = lines(caplog, "a deletion was not handed over")
+    assert line["levelno"] == logging.ERROR
+    assert (line["workspaceId"], line["deletionId"]) == (world.workspace_id, made["id"])
+    assert "AccessDenied" in line["cause"]
+    # The schedule finds it at once, because its lease was given up.
+    found = stores.deletions.expired_leases(limit=1_000, deadline=Deadline(9))
+    assert (world.workspace_id, made["id"]) in found
+
+
+def test_a_worker_that_runs_out_of_time_answers_when_the_queue_refuses_its_message(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The same for the two contracts' own routes: what is left is ``pendingIds``."""
+    stores = replace(world.stores, resume_queue=Queue(RefusingQueue(), "queue"))
+    monkeypatch.setattr(deletions_function, "_stores", lambda: stores)
+    ids = world.create(2)
+    monkeypatch.setattr(engine, "runs", lambda *_: [])
+
+    status, body = call(
+        deletions_function.handler,
+        api_event("DELETE", "/api/links", workspace_id=world.workspace_id, body=ids),
+    )
+
+    assert (status, body) == (202, {"deletedIds": [], "pendingIds": ids})
+    [line] = lines(caplog, "a deletion was not handed over")
+    assert "AccessDenied" in line["cause"]
+
+
+def test_an_accepted_deletion_is_answered_when_its_close_is_refused(
+    world: World, deployed: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    def fault(name: str, real: Any, _parameters: dict[str, Any]) -> Any:
+        if name == "update_item":
+            error: Any = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
+            raise ClientError(error, "UpdateItem")
+        return real()
+
+    faulty = FaultyClient(aws.client("dynamodb"), fault, every=True)
+    broken = make_world(deployed, faulty, world.workspace_id)
+
+    deletion = soft_delete(
+        world.create(2),
+        [],
+        deletion_request=world.deletion_request(),
+        stores=broken.stores,
+        deadline=Deadline(20),
+    )
+
+    assert deletion.open
+    [line] = lines(caplog, "a deletion was not closed")
+    assert line["levelno"] == logging.ERROR
+    assert "AccessDeniedException" in line["cause"]
 
 
 def test_an_answer_that_cannot_be_noted_is_logged_and_given_all_the_same(

@@ -1,0 +1,327 @@
+"""An export that belongs to a deletion counts among the unfinished exports of its workspace."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from functions.aws import client as aws
+from functions.domain.clock import Deadline
+from functions.domain.errors import LimitReached
+from functions.handlers import deletions
+from functions.repositories.deletions import Deletion, FilterRequest
+from functions.repositories.open_exports import HELD_SECONDS, OpenExports
+from functions.services import deletion as engine
+from functions.services.deletion import resume
+from functions.services.export_lines import ExportStores
+from tests.conftest import World, make_world
+from tests.integration.test_export import Exports, exports
+from tests.integration.test_export_before_delete import Bucket
+from tests.integration.test_filter_budget import _Nothing, ask
+from tests.support.erasure import Erasing, erasing
+from tests.support.faults import FaultyClient
+
+__all__ = ["erasing", "exports"]
+
+pytestmark = pytest.mark.emulator
+
+BASE_URL = "https://go.example"
+
+
+@pytest.fixture(autouse=True)
+def _list_queue(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deletions, "_stores", lambda: world.stores)
+
+
+def post(
+    world: World, ids: list[str], *, key: str | None = None, mode: str = "soft"
+) -> tuple[int, dict[str, Any], dict[str, str]]:
+    return ask(
+        world,
+        {"ids": ids, "mode": mode, "export": True},
+        plan="free",
+        headers={"Idempotency-Key": key} if key else {},
+    )
+
+
+def free(world: World, maximum: int = 2) -> list[int]:
+    return world.stores.open_exports.free(world.workspace_id, maximum, deadline=Deadline(5))
+
+
+def work(world: World, deletion_id: str, bucket: Bucket | None = None) -> Deletion | None:
+    links = world.stores.links
+    lines = ExportStores(links, world.clicks, bucket or Bucket())  # type: ignore[arg-type]
+    stores = replace(world.stores, exports=lines)
+    return resume(world.workspace_id, deletion_id, stores=stores, deadline=Deadline(60))
+
+
+def records(world: World) -> list[dict[str, Any]]:
+    """All items of the workspace's deletions, with the ids that are in chunks."""
+    return [
+        item
+        for item in world.stored(world.stores.deletions.name)
+        if world.workspace_id in item["pk"]["S"]
+    ]
+
+
+@pytest.mark.parametrize("mode", ["soft", "erase"])
+def test_one_more_than_the_plan_allows_is_refused_and_writes_nothing(
+    world: World, mode: str
+) -> None:
+    ids = world.create(3)
+    first = [post(world, [link_id], mode=mode) for link_id in ids[:2]]
+    assert [status for status, _, _ in first] == [202, 202]
+    assert free(world) == []
+    before = records(world)
+
+    status, body, headers = post(world, [ids[2]], mode=mode, key="late")
+
+    assert status == 429
+    assert body["error"]["en"] == "Limit reached"
+    assert body["details"] == ["At most 2 exports of a workspace can be unfinished at a time"]
+    assert (body["limit"], body["retryAfter"], headers["Retry-After"]) == (2, 60, "60")
+    assert records(world) == before
+    assert len(world.queue.messages) == 2
+    assert world.live(ids[2])
+
+    # Without an export the deletion needs no slot, and another plan has more of them.
+    assert ask(world, {"ids": [ids[2]]}, plan="free")[0] == 200
+    work(world, first[0][2]["X-Deletion-Id"])
+    assert free(world) == [0]
+
+
+def test_exports_of_links_and_of_deletions_share_the_slots(world: World, exports: Exports) -> None:
+    ids = world.create(3)
+    assert exports.begin(ids[0], plan="free")[0] == 202
+    status, _, headers = post(world, [ids[1]])
+    assert status == 202
+
+    assert post(world, [ids[2]])[0] == 429
+    assert exports.begin(ids[2], plan="free")[0] == 429
+
+    work(world, headers["X-Deletion-Id"])
+    assert exports.begin(ids[2], plan="free")[0] == 202
+
+
+def test_a_key_keeps_its_answer_when_the_limit_is_reached(world: World) -> None:
+    ids = world.create(3)
+    status, first, headers = post(world, [ids[0]], key="k")
+    assert (status, first["state"]) == (202, "exporting")
+    assert post(world, [ids[1]])[0] == 202
+    assert free(world) == []
+
+    # In flight, as for every deletion.
+    status, _, conflict = post(world, [ids[0]], key="k")
+    assert (status, conflict["X-Deletion-Id"]) == (409, headers["X-Deletion-Id"])
+
+    work(world, first["id"])
+    assert post(world, [ids[2]])[0] == 202
+    assert free(world) == []
+    status, again, headers = post(world, [ids[0]], key="k")
+    assert (status, again["id"], headers["X-Deletion-Id"]) == (200, first["id"], first["id"])
+    assert again["results"] == [{"id": ids[0], "outcome": "deleted"}]
+    assert len(world.queue.messages) == 3
+
+
+def test_a_request_whose_twin_took_the_last_slot_is_answered_by_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both looked the key up before either was accepted."""
+    ids = world.create(2)
+    assert post(world, [ids[0]])[0] == 202
+    real = OpenExports.free
+    twins: list[tuple[int, dict[str, Any], dict[str, str]]] = []
+
+    def meanwhile(self: OpenExports, *given: Any, **more: Any) -> list[int]:
+        if not twins:
+            twins.append((0, {}, {}))
+            twins[0] = post(world, [ids[1]], key="k")
+        return real(self, *given, **more)
+
+    monkeypatch.setattr(OpenExports, "free", meanwhile)
+    status, _, headers = post(world, [ids[1]], key="k")
+
+    assert twins[0][0] == 202
+    assert (status, headers["X-Deletion-Id"]) == (409, twins[0][2]["X-Deletion-Id"])
+
+
+def test_parallel_requests_never_claim_more_slots_than_there_are(world: World) -> None:
+    ids = world.create(6)
+    start = threading.Barrier(6)
+
+    def caller(link_id: str) -> int:
+        start.wait()
+        return post(world, [link_id])[0]
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sorted(pool.map(caller, ids)) == [202, 202, 429, 429, 429, 429]
+    assert len(world.queue.messages) == 2
+
+
+def test_a_slot_outlives_killed_workers_and_is_released_after_the_export(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = world.create(1)
+    _, first, _ = post(world, ids)
+    now, ahead = time.time, [0.0]
+    monkeypatch.setattr(time, "time", lambda: now() + sum(ahead))
+    bucket = Bucket(failures=1)
+
+    with pytest.raises(KeyboardInterrupt):
+        work(world, first["id"], bucket)
+    assert free(world) == [1]
+    # The next worker has no time to write the file: it hands over and renews the claim.
+    ahead.append(HELD_SECONDS - 60)
+    with monkeypatch.context() as slow:
+        slow.setattr(engine, "_export", lambda *_: False)
+        work(world, first["id"], bucket)
+    ahead.append(HELD_SECONDS - 60)
+    assert free(world) == [1]
+
+    done = work(world, first["id"], bucket)
+    assert done is not None
+    assert done.state == "complete"
+    assert free(world) == [0, 1]
+
+
+def test_a_worker_killed_before_the_release_is_followed_by_one_that_releases(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = world.create(1)
+    _, first, _ = post(world, ids)
+
+    def die(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed:
+        killed.setattr(OpenExports, "release", die)
+        with pytest.raises(KeyboardInterrupt):
+            work(world, first["id"])
+    assert free(world) == [1]
+    assert world.live(ids[0])
+
+    monkeypatch.setattr(time, "time", lambda real=time.time: real() + 120)
+    done = work(world, first["id"])
+    assert done is not None
+    assert done.state == "complete"
+    assert free(world) == [0, 1]
+
+
+def test_the_slot_of_a_deletion_that_no_worker_goes_on_with_ends_by_its_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = world.create(2)
+    _, lost, _ = post(world, ids[:1])
+    now, ahead = time.time, [HELD_SECONDS - 5.0]
+    monkeypatch.setattr(time, "time", lambda: now() + sum(ahead))
+    assert free(world) == [1]
+    ahead.append(10)
+    assert free(world) == [0, 1]
+
+    # The late worker completes it, and takes nothing from the one that has the slot by now.
+    assert post(world, ids[1:])[0] == 202
+    assert free(world) == [1]
+    done = work(world, lost["id"])
+    assert done is not None
+    assert done.state == "complete"
+    assert free(world) == [1]
+
+
+def test_a_release_that_is_refused_does_not_stop_the_deletion(
+    world: World, deployed: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    ids = world.create(1)
+    _, first, _ = post(world, ids)
+
+    def fault(name: str, real: Any, parameters: dict[str, Any]) -> Any:
+        if name == "update_item" and parameters["Key"]["pk"]["S"].startswith("EXPORTS#"):
+            error: Any = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
+            raise aws.ClientError(error, "UpdateItem")
+        return real()
+
+    faulty = FaultyClient(aws.client("dynamodb"), fault, every=True)
+    broken = make_world(deployed, faulty, world.workspace_id)
+    done = work(broken, first["id"])
+
+    assert done is not None
+    assert done.state == "complete"
+    [line] = [r for r in caplog.records if r.getMessage() == "an export's slot was not released"]
+    assert "AccessDeniedException" in vars(line)["cause"]
+
+
+def by_filter(world: World, *, open_exports: int = 2, open_filters: int = 2) -> Deletion:
+    """A deletion by filter that is resolved in the background."""
+    return engine.delete_by_filter(
+        FilterRequest({"maxClicks": 0}, 2, None, 6_000),
+        "soft",
+        deletion_request=world.deletion_request(
+            export_base_url=BASE_URL, open_exports=open_exports
+        ),
+        stores=world.stores,
+        deadline=Deadline(20),
+        budget=_Nothing(),
+        open_filters=open_filters,
+    )
+
+
+@pytest.mark.parametrize(
+    ("links", "gone", "state"), [(1, 1, "complete"), (2, 0, "complete"), (3, 0, "failed")]
+)
+def test_a_filter_that_waits_for_its_links_holds_a_slot_until_it_ends(
+    world: World, links: int, gone: int, state: str
+) -> None:
+    """``gone`` of the links are deleted before a worker looks: it may find none."""
+    ids = world.create(links)
+    waiting = by_filter(world)
+    if gone:
+        assert ask(world, {"ids": ids[:gone]})[0] == 200
+    assert free(world) == [1]
+    assert world.stores.slots.free(world.workspace_id, 2, deadline=Deadline(5)) == [1]
+
+    done = work(world, waiting.id)
+
+    assert done is not None
+    assert done.state == state
+    assert free(world) == [0, 1]
+    assert world.stores.slots.free(world.workspace_id, 2, deadline=Deadline(5)) == [0, 1]
+
+
+def test_without_a_slot_of_either_kind_no_other_is_claimed(world: World) -> None:
+    world.create(1)
+    by_filter(world, open_exports=2, open_filters=3)
+    by_filter(world, open_exports=2, open_filters=3)
+    with pytest.raises(LimitReached) as refused:
+        by_filter(world, open_exports=2, open_filters=3)
+    assert refused.value.members == {"limit": 2, "retryAfter": 60}
+    assert world.stores.slots.free(world.workspace_id, 3, deadline=Deadline(5)) == [2]
+    with pytest.raises(LimitReached) as refused:
+        by_filter(world, open_exports=3, open_filters=2)
+    assert refused.value.members == {"limit": 2, "retryAfter": 60}
+    assert free(world, 3) == [2]
+
+
+def test_an_erasure_of_which_every_id_is_unknown_needs_no_slot(world: World) -> None:
+    ids = world.create(2)
+    for link_id in ids:
+        assert post(world, [link_id])[0] == 202
+    unknown = "0b7c0c6e-3f0e-4d9c-9b0a-5f6a2b8a7f11"
+    status, body, _ = post(world, [unknown], mode="erase")
+    assert (status, body["state"], body["notFoundIds"]) == (200, "complete", [unknown])
+
+
+def test_no_slot_names_a_link(world: World, erasing: Erasing) -> None:
+    [link_id] = world.create(1)
+    _, first, _ = post(world, [link_id], mode="erase")
+    work(world, first["id"])
+    slots = [
+        item
+        for item in world.stored(world.clicks.name)
+        if item["pk"]["S"] == f"EXPORTS#{world.workspace_id}"
+    ]
+    assert [item["exportId"]["S"] for item in slots] == [first["id"]]
+    assert link_id not in str(slots)
