@@ -211,6 +211,22 @@ def test_the_comparison_would_notice_what_is_missing() -> None:
     assert not granted.allows(Use("dynamodb:UpdateItem", "{Links}", "RATE#k#1"))
 
 
+def test_functions_that_delete_write_export_slots_and_no_click() -> None:
+    for function, actions in (
+        ("deletions", {"PutItem", "Query"}),
+        ("deletion_worker", {"UpdateItem"}),
+    ):
+        granted = grants(synthesized_template(), function)
+        [table] = {g.resource for g in granted if "Clicks" in g.resource}
+        for action in ("PutItem", "Query", "UpdateItem", "DeleteItem"):
+            slot = Use(f"dynamodb:{action}", table, "EXPORTS#acme")
+            link = Use(f"dynamodb:{action}", table, "0b7c0c6e-3f0e-4d9c-9b0a-5f6a2b8a7f11")
+            # The worker reads the clicks that it exports.
+            reads = function == "deletion_worker" and action == "Query"
+            assert any(g.allows(slot) for g in granted) == (action in actions or reads)
+            assert any(g.allows(link) for g in granted) == reads
+
+
 def test_the_stream_reader_writes_counters_and_no_link() -> None:
     granted = grants(synthesized_template(), "link_stream")
 

@@ -240,8 +240,9 @@ def test_functions_that_delete_write_only_export_slots_beside_the_clicks(
     limited = [
         (set(statement["Action"]), statement["Condition"])
         for statement in statements(template, function)
-        if [table_of(template, each) for each in statement["Resource"]] == ["Clicks"]
-        and statement["Action"] != ["dynamodb:Query"]
+        if any(action.startswith("dynamodb:") for action in statement["Action"])
+        and "Clicks" in [table_of(template, each) for each in statement["Resource"]]
+        and "Condition" in statement
     ]
     condition = {
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["EXPORTS#*"]},

@@ -125,6 +125,7 @@ _S3 = {
     "UploadPart": "PutObject",
 }
 _PARTIQL = re.compile(r'\s*(SELECT|INSERT|UPDATE|DELETE)\b[^"]*"([^"]+)"(?:\."([^"]+)")?', re.ASCII)
+_PARTITION = re.compile(r"\s*#?\w+\s*=\s*(:\w+)")
 _NAME = re.compile(r"(?<![:#\w])[a-z]\w+(?!\w*\()|#\w+")
 
 
@@ -213,6 +214,15 @@ class Recorder:
         return Use(
             f"dynamodb:{action}",
             self.names[sent["TableName"]] + index,
-            key.get("pk", {}).get("S"),
+            key.get("pk", {}).get("S") or _queried(sent),
             frozenset(attributes | set(key) if attributes else set()),
         )
+
+
+def _queried(sent: Mapping[str, Any]) -> str | None:
+    """The partition key of a `Query`, which `dynamodb:LeadingKeys` has as well."""
+    found = _PARTITION.match(sent.get("KeyConditionExpression", ""))
+    if found is None:
+        return None
+    value: str | None = sent["ExpressionAttributeValues"][found[1]].get("S")
+    return value

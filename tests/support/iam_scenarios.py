@@ -331,7 +331,7 @@ def export_message(begun: dict[str, Any], scene: Scene) -> dict[str, Any]:
     }
 
 
-def drive_export(scene: Scene) -> None:
+def drive_export_worker(scene: Scene) -> None:
     def begin() -> dict[str, Any]:
         [link] = scene.world.create(1)
         scene.erasing.click(link, 3)
@@ -367,7 +367,7 @@ def drive_export(scene: Scene) -> None:
     assert not scene.work(export_worker, gone)
 
 
-def drive_tally(scene: Scene) -> None:
+def drive_click_stream(scene: Scene) -> None:
     [link] = scene.world.create(1)
     click = {
         "pk": f"{link}#{shard_of(link)}",
@@ -384,10 +384,10 @@ def drive_tally(scene: Scene) -> None:
     scene.follow(click_stream, record, STRANGE)
 
 
-def drive_resume(scene: Scene) -> None:
+def drive_deletion_worker(scene: Scene) -> None:
     world, workspace_id = scene.world, scene.world.workspace_id
     deletion_request = world.deletion_request(policies={"quarantineDays": 7})
-    given: dict[str, Any] = {"requester": deletion_request, "stores": world.stores}
+    given: dict[str, Any] = {"deletion_request": deletion_request, "stores": world.stores}
 
     def softly(ids: list[str], **more: Any) -> Deletion:
         return engine.soft_delete(ids, [], **given | more, deadline=Deadline(20))
@@ -466,7 +466,7 @@ def drive_resume(scene: Scene) -> None:
 STRANGE: dict[str, Any] = {"dynamodb": {"SequenceNumber": "1"}}
 
 
-def drive_cleanup(scene: Scene) -> None:
+def drive_link_stream(scene: Scene) -> None:
     kept, gone = scene.world.create(2)
     scene.erasing.render(kept, "a.png")
     scene.erasing.render(gone, "b.png")
@@ -475,7 +475,7 @@ def drive_cleanup(scene: Scene) -> None:
     scene.follow(link_stream, *soft, *hard, STRANGE)
 
 
-def drive_announce(scene: Scene) -> None:
+def drive_deletion_stream(scene: Scene) -> None:
     header = {
         "pk": scene.world.workspace_id,
         "sk": str(uuid.uuid4()),
@@ -486,7 +486,7 @@ def drive_announce(scene: Scene) -> None:
     scene.follow(deletion_stream, record, STRANGE)
 
 
-def drive_erase(scene: Scene) -> None:
+def drive_erase_worker(scene: Scene) -> None:
     erasing = scene.erasing
     wanted = {"quarantineDays": 7, "linkEvents": True}
     asked_for, retained, expired = scene.world.create_items(3)
