@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from functions.aws import client as aws
 from functions.domain.clock import Deadline
@@ -241,7 +242,7 @@ def test_a_release_that_is_refused_does_not_stop_the_deletion(
     def fault(name: str, real: Any, parameters: dict[str, Any]) -> Any:
         if name == "update_item" and parameters["Key"]["pk"]["S"].startswith("EXPORTS#"):
             error: Any = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
-            raise aws.ClientError(error, "UpdateItem")
+            raise ClientError(error, "UpdateItem")
         return real()
 
     faulty = FaultyClient(aws.client("dynamodb"), fault, every=True)
