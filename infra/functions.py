@@ -627,7 +627,7 @@ class Functions(Construct):
         sends_to_itself: bool = False,
     ) -> lambda_.Function:
         """A function with a role of its own, which may log, trace and what `statements` say."""
-        construct_id = name.capitalize()
+        construct_id = "".join(part.capitalize() for part in name.split("_"))
         scope = Construct(self, construct_id)
         # A log group and a role of our own: the managed policy that CDK would attach lets a
         # function write to, and create, any log group of the account.

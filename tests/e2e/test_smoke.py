@@ -73,7 +73,7 @@ def test_a_function_that_is_broken_for_a_check_is_mended_after_it(
     stack: LocalStack, smoke: Smoke
 ) -> None:
     functions = stack.client("lambda")
-    [name] = smoke.named("Lambda::Function", "FunctionsDocs")
+    [name] = smoke.named("Lambda::Function", "FunctionsPages")
     alias = functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
     settings = functions.get_function_configuration(FunctionName=name)["Environment"]
 
