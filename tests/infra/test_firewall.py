@@ -7,11 +7,8 @@ from functools import cache
 from typing import Any
 
 import pytest
-from aws_cdk import App
-from aws_cdk.aws_lambda import Code
 
 from functions.domain.api_keys import generate_api_key
-from infra.stack import UnlinkStack
 from tests.support.template import (
     Template,
     invoked_function,
@@ -363,7 +360,11 @@ def test_an_account_with_a_small_quota_reserves_none(value: Any) -> None:
 
 
 def test_a_reservation_of_an_unknown_function_is_refused() -> None:
+    from aws_cdk import App
+    from aws_cdk.aws_lambda import Code
+
     from app import settings_of
+    from infra.stack import UnlinkStack
 
     settings = replace(settings_of({}), reserved_concurrency={"redirect": 10, "resume": 20})
     with pytest.raises(ValueError, match=r"no such functions: \['resume'\]"):

@@ -50,8 +50,8 @@ def test_an_engine_does_not_outlive_the_process_that_started_it() -> None:
     port = free_port()
     program = (
         "import os, signal\n"
-        "from local.emulator import Engine\n"
-        f"Engine(port={port}, log_name='test-orphan')\n"
+        "from local.emulator import Emulator\n"
+        f"Emulator(port={port}, log_name='test-orphan')\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False, timeout=60)

@@ -30,7 +30,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> type[FakeEngine]:
     class Emulator(FakeEngine):
         pass
 
-    monkeypatch.setattr(emulator, "Engine", Emulator)
+    monkeypatch.setattr(emulator, "Emulator", Emulator)
     return Emulator
 
 
@@ -65,7 +65,7 @@ def test_a_worker_learns_why_there_is_none(
     def broken(*, log_name: str) -> FakeEngine:
         raise EngineError("The local AWS engine is not installed.")
 
-    monkeypatch.setattr(emulator, "Engine", broken)
+    monkeypatch.setattr(emulator, "Emulator", broken)
     shared = SharedEmulator()
     with pytest.raises(EngineError, match=r"^The local AWS engine is not installed\.$"):
         requested_from(shared.serve())

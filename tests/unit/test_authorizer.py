@@ -322,7 +322,7 @@ def test_it_raises_when_the_table_does_not_answer(
         raise ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem")
 
     monkeypatch.setattr(low_latency_client("dynamodb"), "get_item", throttle)
-    monkeypatch.setattr(authorizer, "PATIENCE", 0.1)
+    monkeypatch.setattr(authorizer, "TIMEOUT", 0.1)
     with pytest.raises(Unavailable):
         ask(key)
 

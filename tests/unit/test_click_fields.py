@@ -58,7 +58,7 @@ def test_a_referrer_is_bounded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "most", "expected"),
+    ("value", "maximum", "expected"),
     [
         ("plain", 10, "plain"),
         ("é" * 10, 5, "éé"),

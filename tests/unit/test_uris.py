@@ -205,7 +205,7 @@ def test_what_was_stored_before_these_rules_still_leaves_as_ascii(stored: str) -
 def test_a_redirect_loads_the_host_parser_only_for_an_international_host() -> None:
     program = """
 import sys
-from functions import redirect
+from functions.handlers import redirect
 from functions.domain.redirect_target import with_campaign
 assert with_campaign("https://example.com/é|", {}) == "https://example.com/%C3%A9%7C"
 assert not {"pydantic_core", "functions.domain.iris"} & sys.modules.keys()
