@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from admin import failed_records
 from functions import metrics
 from functions.domain.clock import Deadline, now_iso
 from functions.domain.errors import ShortCodeTaken
-from functions.domain.ids import new_short_code, shard_of
+from functions.domain.ids import SHARDS, new_short_code, shard_of
 from functions.domain.policies import Policies
 from functions.handlers import deletion_worker
 from functions.repositories import clicks as clicks_store
@@ -381,9 +382,11 @@ def test_workers_of_one_minute_postpone_the_stall_check_once(
 
 def test_the_last_look_in_a_receipt_never_goes_back(erasing: Erasing) -> None:
     """Two workers of one sum: the one with the earlier look commits later."""
-    links = erasing.world.create(40)
-    shard = shard_of(links[0])
-    first, second = [link_id for link_id in links if shard_of(link_id) == shard][:2]
+    # Of nine links in eight shards, two share one.
+    links = erasing.world.create(SHARDS + 1)
+    first, second = next(
+        pair for pair in combinations(links, 2) if shard_of(pair[0]) == shard_of(pair[1])
+    )
     deletion, _ = erasing.erase([first, second])
     erasures, workspace_id = erasing.world.stores.erasures, erasing.world.workspace_id
     early, late = "2026-01-01T00:00:01.000Z", "2026-01-01T00:00:02.000Z"
