@@ -98,7 +98,7 @@ class Simulated:
         self._count("Query", read=max(1, -(-len(found) * CLICK_BYTES // 4096)))
         return {"Items": [{"pk": {"S": pk}, "sk": {"S": sk}} for sk in found]}
 
-    def batch_write_item(self, *, RequestItems: dict[str, Any], **_: Any) -> dict[str, Any]:  # noqa: N803
+    def batch_write_item(self, *, RequestItems: dict[str, Any], **_: Any) -> dict[str, Any]:
         [requests] = RequestItems.values()
         self._count("BatchWriteItem", write=len(requests))
         with self._lock:
@@ -108,7 +108,7 @@ class Simulated:
                 del partition[bisect.bisect_left(partition, key["sk"]["S"])]
         return {}
 
-    def batch_get_item(self, *, RequestItems: dict[str, Any], **_: Any) -> dict[str, Any]:  # noqa: N803
+    def batch_get_item(self, *, RequestItems: dict[str, Any], **_: Any) -> dict[str, Any]:
         [(table, request)] = RequestItems.items()
         self._count("BatchGetItem", read=len(request["Keys"]))
         return {"Responses": {table: [self._erasures[key["pk"]["S"]] for key in request["Keys"]]}}
@@ -132,7 +132,7 @@ class Simulated:
                     erasure[kind] = {"N": str(int(erasure[kind]["N"]) + more)}
         return {}
 
-    def transact_write_items(self, *, TransactItems: list[Any], **_: Any) -> dict[str, Any]:  # noqa: N803
+    def transact_write_items(self, *, TransactItems: list[Any], **_: Any) -> dict[str, Any]:
         self._count("TransactWriteItems", write=2 * len(TransactItems))
         update = TransactItems[-1]["Update"]
         values = update["ExpressionAttributeValues"]

@@ -1,7 +1,7 @@
 """Exports: many links before a delete, one link with many clicks, and workers that are killed.
 
 The real code in virtual time against simulated services: the stores of links, clicks and objects
-count their calls, each of which takes 8 ms and the client's processor time; objects also travel at
+count their calls. Each call takes 8 ms and the client's processor time; objects also travel at
 50 MB a second. Nothing here waits in real time, and every run gives the same figures.
 """
 
@@ -96,7 +96,7 @@ class Services:
 
     # -- DynamoDB ---------------------------------------------------------------------------
 
-    def get_item(self, *, Key: dict[str, Any], **_: Any) -> dict[str, Any]:  # noqa: N803
+    def get_item(self, *, Key: dict[str, Any], **_: Any) -> dict[str, Any]:
         self.called("GetItem")
         return {"Item": link_item(Key["pk"]["S"].partition("#")[2])}
 
@@ -107,7 +107,7 @@ class Services:
             response: Any = {"Error": {"Code": "ProvisionedThroughputExceededException"}}
             raise ClientError(response, "Query")
 
-    def batch_get_item(self, *, RequestItems: dict[str, Any], **_: Any) -> dict[str, Any]:  # noqa: N803
+    def batch_get_item(self, *, RequestItems: dict[str, Any], **_: Any) -> dict[str, Any]:
         self.called("BatchGetItem")
         [(table, request)] = RequestItems.items()
         ids = [key["pk"]["S"].partition("#")[2] for key in request["Keys"]]
@@ -129,16 +129,16 @@ class Services:
 
     # -- S3 ---------------------------------------------------------------------------------
 
-    def put_object(self, *, Key: str, Body: bytes, **_: Any) -> dict[str, Any]:  # noqa: N803
+    def put_object(self, *, Key: str, Body: bytes, **_: Any) -> dict[str, Any]:
         self.called("PutObject", len(Body))
         self.objects[Key] = Body
         return {}
 
-    def get_object(self, *, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+    def get_object(self, *, Key: str, **_: Any) -> dict[str, Any]:
         self.called("GetObject", len(self.objects[Key]))
         return {"Body": _Body(self.objects[Key])}
 
-    def delete_objects(self, *, Delete: dict[str, Any], **_: Any) -> dict[str, Any]:  # noqa: N803
+    def delete_objects(self, *, Delete: dict[str, Any], **_: Any) -> dict[str, Any]:
         self.called("DeleteObjects")
         for each in Delete["Objects"]:
             self.objects.pop(each["Key"], None)
@@ -153,16 +153,16 @@ class Services:
     def upload_part(
         self,
         *,
-        UploadId: str,  # noqa: N803
-        PartNumber: int,  # noqa: N803
-        Body: bytes,  # noqa: N803
+        UploadId: str,
+        PartNumber: int,
+        Body: bytes,
         **_: Any,
     ) -> dict[str, Any]:
         self.called("UploadPart", len(Body))
         self._uploads[UploadId][PartNumber] = Body
         return {"ETag": str(PartNumber)}
 
-    def list_parts(self, *, UploadId: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+    def list_parts(self, *, UploadId: str, **_: Any) -> dict[str, Any]:
         self.called("ListParts")
         numbers = sorted(self._uploads[UploadId])
         return {"Parts": [{"PartNumber": each, "ETag": str(each)} for each in numbers]}
@@ -170,9 +170,9 @@ class Services:
     def complete_multipart_upload(
         self,
         *,
-        Key: str,  # noqa: N803
-        UploadId: str,  # noqa: N803
-        MultipartUpload: dict[str, Any],  # noqa: N803
+        Key: str,
+        UploadId: str,
+        MultipartUpload: dict[str, Any],
         **_: Any,
     ) -> dict[str, Any]:
         self.called("CompleteMultipartUpload")

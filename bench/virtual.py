@@ -1,7 +1,7 @@
 """Virtual time: real code whose calls take as long as they are said to, in no real time.
 
 The clock replaces ``time.time``, ``time.monotonic`` and ``time.sleep``, and the threads of
-``in_parallel`` by threads of which one runs at a time: the one whose call ends next. So a run is
+``in_parallel`` by threads that run one at a time: the one whose call ends next. So a run is
 the same each time, and its seconds are exact, whatever else the machine does.
 """
 

@@ -108,7 +108,7 @@ def referrer_of(value: str | None) -> str | None:
 def from_distribution(headers: Mapping[str, str], secret: str) -> bool:
     """Whether CloudFront sent this request: it carries the secret that only both know.
 
-    ``secret`` is empty when the stack has no distribution: then nobody's word is taken.
+    ``secret`` is empty when the stack has no distribution: then no such header is trusted.
     """
     given = headers.get(ORIGIN_HEADER, "")
     return bool(secret) and hmac.compare_digest(given.encode(errors="replace"), secret.encode())

@@ -5,7 +5,7 @@ other workspaces it stays reserved for a time (``codeReservationDays``). A quara
 (``quarantineDays``) keeps it from everybody. What is left of the code's item says only that:
 
 - ``reservedFor``: the workspace that may use the code again;
-- ``quarantinedUntil``: Unix seconds before which nobody may, the workspace itself included;
+- ``quarantinedUntil``: Unix seconds before which no workspace may use it, not even its own;
 - ``ttl``: Unix seconds after which the code is free for all, and DynamoDB removes the item.
 """
 

@@ -314,7 +314,7 @@ def as_text(value: object) -> str:
 def shortened(text: str, maximum: int = NAMED_IDS) -> str:
     """At most ``most`` characters of a text, and an ellipsis for the rest.
 
-    Fewer when many are control characters, each of which takes seven bytes of JSON in JSON: a text
+    Fewer when many are control characters, because each takes seven bytes of JSON in JSON: a text
     takes at most four bytes a character in an answer.
     """
     short = text[:maximum]

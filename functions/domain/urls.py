@@ -38,7 +38,7 @@ def own_hosts(event: Mapping[str, Any]) -> frozenset[tuple[str, int]]:
 
 
 def points_to_own_host(address: str, places: Collection[tuple[str, int]]) -> bool:
-    """Whether an address is at one of these places, however it is spelt.
+    """Whether an address is at one of these places, in any spelling.
 
     This keeps a link from leading back to itself by mistake. A loop over somebody else's redirect
     is out of reach; browsers end each after 20 steps.
@@ -54,7 +54,7 @@ def points_to_own_host(address: str, places: Collection[tuple[str, int]]) -> boo
 def _called(event: Mapping[str, Any]) -> str:
     """The address that was called, up to the resource: a stage or a base path may precede it.
 
-    Counted in segments: the path may be spelt otherwise than the resource (``%61`` for ``a``, a
+    Counted in segments: the path may have another spelling than the resource (``%61`` for ``a``, a
     slash at its end, which the gateway passes over).
     """
     context = event["requestContext"]

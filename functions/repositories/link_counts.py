@@ -152,7 +152,7 @@ class LinkCounts:
             return
 
     def _correct(self, workspace_id: str, met: dict[str, Any], deadline: Deadline) -> bool:
-        """Count a full workspace anew; whether there may be room now."""
+        """Count a full workspace again; whether there may be room now."""
         now = time.time()
         seen, was = met["links"], met["countedAt"]
         if (

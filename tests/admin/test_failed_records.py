@@ -29,16 +29,16 @@ class Aws:
     def get_paginator(self, _name: str) -> Aws:
         return self
 
-    def paginate(self, *, Bucket: str, Prefix: str) -> list[dict[str, Any]]:  # noqa: N803
+    def paginate(self, *, Bucket: str, Prefix: str) -> list[dict[str, Any]]:
         return [{"Contents": [{"Key": key} for key in self.objects if key.startswith(Prefix)]}]
 
-    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
         return {"Body": io.BytesIO(self.objects[Key])}
 
-    def delete_object(self, *, Bucket: str, Key: str) -> None:  # noqa: N803
+    def delete_object(self, *, Bucket: str, Key: str) -> None:
         del self.objects[Key]
 
-    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
+    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:
         self.invoked.append((FunctionName, json.loads(Payload)))
         self.sizes.append(len(Payload))
         answer = self.answers.pop(0)

@@ -35,18 +35,18 @@ class FakeS3:
         self.objects: dict[str, bytes] = {}
         self.calls: list[str] = []
 
-    def delete_objects(self, *, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
+    def delete_objects(self, *, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:
         self.calls.append("delete_objects")
         assert len(Delete["Objects"]) <= 1000
         for entry in Delete["Objects"]:
             self.objects.pop(entry["Key"], None)
         return {}
 
-    def list_objects_v2(self, *, Prefix: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+    def list_objects_v2(self, *, Prefix: str, **_: Any) -> dict[str, Any]:
         self.calls.append("list_objects_v2")
         return {"Contents": [{"Key": key} for key in self.objects if key.startswith(Prefix)]}
 
-    def put_object(self, *, Key: str, Body: bytes, **_: Any) -> dict[str, Any]:  # noqa: N803
+    def put_object(self, *, Key: str, Body: bytes, **_: Any) -> dict[str, Any]:
         self.calls.append("put_object")
         self.objects[Key] = Body
         return {}
@@ -58,7 +58,7 @@ class FakeEvents:
     def __init__(self) -> None:
         self.entries: list[dict[str, Any]] = []
 
-    def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+    def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:
         assert len(Entries) <= 10
         self.entries += Entries
         return {"Entries": [{"EventId": "1"} for _ in Entries]}
@@ -71,7 +71,7 @@ class FakeSqs:
         self.messages: list[dict[str, Any]] = []
         self.delays: list[int | None] = []
 
-    def send_message(self, *, MessageBody: str, **more: Any) -> dict[str, Any]:  # noqa: N803
+    def send_message(self, *, MessageBody: str, **more: Any) -> dict[str, Any]:
         self.messages.append(json.loads(MessageBody))
         self.delays.append(more.get("DelaySeconds"))
         return {}
