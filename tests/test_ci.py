@@ -25,7 +25,7 @@ def steps() -> list[dict[str, Any]]:
     return [step for job in workflow()["jobs"].values() for step in job["steps"]]
 
 
-def test_it_runs_the_tests_and_the_audit_as_make_does() -> None:
+def test_ci_runs_make_test_and_make_audit() -> None:
     runs = {
         name: [s["run"] for s in job["steps"] if "run" in s]
         for name, job in workflow()["jobs"].items()
@@ -33,7 +33,7 @@ def test_it_runs_the_tests_and_the_audit_as_make_does() -> None:
     assert runs == {"test": ["make test"], "audit": ["make audit"]}
 
 
-def test_the_audit_also_runs_without_a_change() -> None:
+def test_the_audit_is_scheduled() -> None:
     # YAML 1.1 reads the key `on` as true.
     [schedule] = workflow()[True]["schedule"]
     assert re.fullmatch(r"\d+ \d+ \* \* \*", schedule["cron"])
@@ -41,7 +41,7 @@ def test_the_audit_also_runs_without_a_change() -> None:
     assert "if" not in workflow()["jobs"]["audit"]
 
 
-def test_it_may_only_read() -> None:
+def test_ci_has_read_only_permissions() -> None:
     assert workflow()["permissions"] == {"contents": "read"}
     assert all("permissions" not in job for job in workflow()["jobs"].values())
     for step in steps():

@@ -127,7 +127,7 @@ def test_plan_tables_are_the_plans(document: Path) -> None:
     }
 
 
-def test_the_table_of_what_a_workspace_may_is_the_plans() -> None:
+def test_the_table_of_workspace_limits_is_the_plans() -> None:
     plans = json.loads((ROOT / "functions" / "domain" / "plans.json").read_text(encoding="utf-8"))
     rows = {
         row[1]: [int(cell.replace(",", "")) for cell in row[2].split(" | ")]

@@ -70,11 +70,11 @@ def texts() -> Iterator[tuple[str, str]]:
                 continue
 
 
-def test_no_file_names_a_place_on_one_machine() -> None:
+def test_no_file_has_a_local_path() -> None:
     found = {path: match[0] for path, text in texts() if (match := _PATH_OF_A_MACHINE.search(text))}
     assert found == {}
 
 
-def test_no_file_names_a_package_registry() -> None:
+def test_no_file_has_a_package_registry() -> None:
     found = {path: match[0] for path, text in texts() if (match := _PACKAGE_REGISTRY.search(text))}
     assert found == {}

@@ -129,7 +129,7 @@ def scene(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator
 NOT_DRIVEN = {"pages"}
 
 
-def test_every_function_is_driven() -> None:
+def test_every_function_has_a_scenario() -> None:
     functions = {
         each["Properties"]["Handler"].split(".")[2]
         for each in resources(synthesized_template(), "AWS::Lambda::Function").values()
@@ -140,7 +140,7 @@ def test_every_function_is_driven() -> None:
 
 
 @pytest.mark.parametrize("function", sorted(DRIVES))
-def test_a_function_gets_by_with_what_it_is_granted(scene: Scene, function: str) -> None:
+def test_every_call_is_granted_and_every_grant_is_used(scene: Scene, function: str) -> None:
     granted = grants(synthesized_template(), function)
     DRIVES[function](scene)
     used = scene.recorder.used[function]
@@ -169,7 +169,7 @@ def not_driven(function: str) -> set[tuple[str, str]]:
     return {entry for by in ELSEWHERE.values() for entry in by.get(function, set())}
 
 
-def test_a_function_consumes_only_what_it_is_invoked_for() -> None:
+def test_a_function_may_consume_only_its_event_source() -> None:
     """What `PLATFORM` leaves out is granted only where Lambda uses it: on the event sources."""
     template = synthesized_template()
     sources: dict[str, set[str]] = {}
@@ -188,20 +188,20 @@ def test_a_function_consumes_only_what_it_is_invoked_for() -> None:
         assert consumed == sources.get(function, set())
 
 
-def test_functions_that_ask_for_nothing_may_nothing() -> None:
+def test_functions_without_calls_have_no_rights() -> None:
     for function in NOT_DRIVEN:
         actions = {grant.action for grant in grants(synthesized_template(), function)}
         assert actions <= PLATFORM
 
 
-def test_what_is_allowed_on_everything_has_no_resource(scene: Scene) -> None:
+def test_wildcard_rights_are_for_actions_without_resources(scene: Scene) -> None:
     template = synthesized_template()
     for function in DRIVES:
         everything = {g.action for g in grants(template, function) if g.resource == "*"}
         assert everything <= set(WITHOUT_RESOURCE)
 
 
-def test_the_comparison_would_notice_what_is_missing() -> None:
+def test_the_comparison_notices_a_missing_right() -> None:
     """A condition that does not hold, another key or another table is no grant."""
     condition = json.dumps({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["RATE#*"]}})
     granted = Grant("dynamodb:UpdateItem", "{Access}", condition)

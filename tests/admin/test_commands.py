@@ -148,11 +148,11 @@ def test_a_workspace_is_created_once(operator: Operator) -> None:
 
 
 @pytest.mark.parametrize("name", ["A", "a", "Acme", "a#b", "a b", "-a", "a" * 64, "a/b", "ü1"])
-def test_names_that_would_spoil_keys_are_refused(operator: Operator, name: str) -> None:
+def test_names_that_do_not_fit_a_table_key_are_refused(operator: Operator, name: str) -> None:
     operator.refuses("workspace", "create", "--", name)
 
 
-def test_all_policies_can_be_set_and_unset_by_themselves(operator: Operator) -> None:
+def test_each_policy_can_be_set_and_unset_on_its_own(operator: Operator) -> None:
     operator.json("workspace", "create", "acme", "--retention-days", "90")
     changed = operator.json(
         "workspace",
@@ -212,9 +212,7 @@ def test_clicks_are_kept_long_enough_to_be_counted(operator: Operator, days: str
 @pytest.mark.parametrize(
     "schemes", ["javascript", "myapp,data", "MyApp", "myapp, market", "https", "", "myapp,myapp"]
 )
-def test_an_app_scheme_that_is_none_or_unsafe_changes_nothing(
-    operator: Operator, schemes: str
-) -> None:
+def test_an_invalid_or_unsafe_app_scheme_changes_nothing(operator: Operator, schemes: str) -> None:
     operator.json("workspace", "create", "acme", "--app-schemes", "myapp")
     assert "appSchemes" in operator.refuses("workspace", "set", "acme", "--app-schemes", schemes)
 
@@ -253,7 +251,7 @@ def test_a_change_of_plan_moves_the_usage_key(operator: Operator) -> None:
     assert operator.members_of_plans() == {"free": [], "pro": [], "enterprise": ["workspace-acme"]}
 
 
-def test_a_move_that_was_cut_short_is_mended_by_the_next_set(operator: Operator) -> None:
+def test_an_interrupted_plan_change_is_completed_by_the_next_set(operator: Operator) -> None:
     operator.json("workspace", "create", "acme")
     item = operator.deployment.access.workspace("acme", deadline=Deadline(5))
     assert item is not None
@@ -331,7 +329,7 @@ def test_a_key_is_not_issued_with_a_scope_twice(operator: Operator) -> None:
     assert operator.json("key", "list", "acme") == []
 
 
-def test_a_key_may_have_every_scope_and_an_end(operator: Operator) -> None:
+def test_a_key_may_have_every_scope_and_an_expiry(operator: Operator) -> None:
     operator.json("workspace", "create", "acme")
     made = operator.json(
         *("key", "issue", "acme", "--name", "ops", "--user", "u-1", "--scopes", ",".join(SCOPES)),
@@ -346,7 +344,7 @@ def test_a_key_may_have_every_scope_and_an_end(operator: Operator) -> None:
     )
 
 
-def test_a_rotated_key_lives_on_for_its_grace(operator: Operator) -> None:
+def test_a_rotated_key_stays_valid_for_the_grace_period(operator: Operator) -> None:
     operator.json("workspace", "create", "acme")
     old = issue(operator)
     new = operator.json("key", "rotate", "acme", old["keyId"], "--grace-hours", "1")
@@ -369,7 +367,7 @@ def test_a_key_rotated_without_grace_is_revoked(operator: Operator) -> None:
     assert "revoked" in operator.refuses("key", "rotate", "acme", old["keyId"])
 
 
-def test_a_rotation_never_prolongs_a_key(operator: Operator) -> None:
+def test_a_rotation_never_extends_a_key(operator: Operator) -> None:
     operator.json("workspace", "create", "acme")
     old = issue(operator, "--expires-in-days", "1")
     operator.json("key", "rotate", "acme", old["keyId"], "--grace-hours", "72")
@@ -377,7 +375,7 @@ def test_a_rotation_never_prolongs_a_key(operator: Operator) -> None:
     assert first["expiresAt"] == second["expiresAt"] == old["expiresAt"]
 
 
-def test_revoking_twice_keeps_the_first_time(operator: Operator) -> None:
+def test_revoking_twice_keeps_the_first_timestamp(operator: Operator) -> None:
     operator.json("workspace", "create", "acme")
     key = issue(operator)
     first = operator.json("key", "revoke", "acme", key["keyId"])
@@ -412,7 +410,7 @@ def test_a_member_is_invited_promoted_and_removed(operator: Operator) -> None:
     assert "no member" in operator.refuses("member", "remove", "acme", email)
 
 
-def test_a_new_role_keeps_what_is_known_of_the_member(
+def test_a_new_role_keeps_the_other_fields_of_the_member(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operator.json("workspace", "create", "acme")
@@ -430,7 +428,7 @@ def test_a_new_role_keeps_what_is_known_of_the_member(
     assert listed == made | {"role": "owner", "scopes": list(ROLES["owner"])}
 
 
-def test_two_operators_who_change_different_things_at_once_both_have_their_way(
+def test_concurrent_changes_of_different_settings_are_both_kept(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operator.json("workspace", "create", "acme", "--quarantine-days", "5")
@@ -461,7 +459,7 @@ def test_two_operators_who_change_different_things_at_once_both_have_their_way(
     assert operator.members_of_plans() == {"free": [], "pro": ["workspace-acme"], "enterprise": []}
 
 
-def test_a_plan_that_changes_while_the_key_moves_gets_the_key(
+def test_a_plan_change_during_a_plan_change_moves_the_key_to_the_last_plan(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operator.json("workspace", "create", "acme")
@@ -504,11 +502,13 @@ def test_a_user_is_a_member_of_one_workspace(operator: Operator) -> None:
         ("member", "add", "nobody", "a@b.example", "--role", "viewer"),
     ],
 )
-def test_an_unknown_workspace_is_said_by_name(operator: Operator, words: tuple[str, ...]) -> None:
+def test_an_unknown_workspace_is_named_in_the_error(
+    operator: Operator, words: tuple[str, ...]
+) -> None:
     assert "There is no workspace nobody" in operator.refuses(*words)
 
 
-def test_people_get_progress_and_a_warning_about_the_secret(operator: Operator) -> None:
+def test_text_output_has_progress_and_a_warning_about_the_secret(operator: Operator) -> None:
     code, out, err = operator.run("workspace", "create", "acme")
     assert code == 0
     assert "plan" in out
@@ -529,14 +529,14 @@ def test_people_get_progress_and_a_warning_about_the_secret(operator: Operator) 
         ("member", "add", "--help"),
     ],
 )
-def test_help_is_there_at_every_level(words: tuple[str, ...], capsys: Any) -> None:
+def test_every_command_level_has_help(words: tuple[str, ...], capsys: Any) -> None:
     with pytest.raises(SystemExit) as ended:
         command.main(words)
     assert ended.value.code == 0
     assert "usage: python -m admin" in capsys.readouterr().out
 
 
-def test_a_local_engine_never_gets_the_credentials_of_an_account(
+def test_a_local_endpoint_never_gets_real_credentials(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "real")

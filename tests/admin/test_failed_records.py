@@ -97,7 +97,7 @@ DOCUMENTED = {
 }
 
 
-def test_the_documented_example_is_replayed_as_it_was_delivered() -> None:
+def test_the_documented_example_is_replayed_unchanged() -> None:
     aws = Aws({DOCUMENTED_KEY: DOCUMENTED}, [{"batchItemFailures": []}])
 
     assert dict(replay(aws, "bucket", "aws/lambda/")) == {DOCUMENTED_KEY: None}
@@ -108,14 +108,14 @@ def test_the_documented_example_is_replayed_as_it_was_delivered() -> None:
     assert aws.objects == {}
 
 
-def test_records_too_old_to_be_tried_have_no_response_and_are_replayed_alike() -> None:
+def test_expired_records_have_no_response_and_are_replayed_too() -> None:
     old = {name: value for name, value in DOCUMENTED.items() if name != "responseContext"}
     aws = Aws({DOCUMENTED_KEY: old}, [{"batchItemFailures": []}])
 
     assert dict(replay(aws, "bucket")) == {DOCUMENTED_KEY: None}
 
 
-def test_what_is_no_record_or_cannot_be_called_holds_up_no_other() -> None:
+def test_an_unreadable_object_or_a_missing_function_blocks_no_other() -> None:
     gone = ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "Invoke")
     aws = Aws(
         {
@@ -136,7 +136,7 @@ def test_what_is_no_record_or_cannot_be_called_holds_up_no_other() -> None:
     assert set(aws.objects) == set("abcd")
 
 
-def test_a_full_batch_is_replayed_in_events_that_a_call_can_take() -> None:
+def test_a_full_batch_is_replayed_in_events_below_the_payload_limit() -> None:
     # 6 MB of Arabic: escaped it would be three times as long.
     texts = [f"{number}{'ش' * 100_000}" for number in range(30)]
     aws = Aws({"a": failed_batch(*texts)}, [{"batchItemFailures": [{}]}, {}])
@@ -156,7 +156,7 @@ def failed_batch(*records: str) -> dict[str, Any]:
     }
 
 
-def test_what_succeeds_is_removed_and_the_rest_stays() -> None:
+def test_replayed_objects_are_removed_and_failed_ones_stay() -> None:
     aws = Aws(
         {
             "a": failed_batch("1", "2"),
@@ -184,7 +184,7 @@ def test_what_succeeds_is_removed_and_the_rest_stays() -> None:
     assert aws.invoked[0] == ("arn:cleanup", event)
 
 
-def test_a_prefix_chooses_and_records_put_aside_read_the_same() -> None:
+def test_a_prefix_selects_and_unparsed_records_are_listed_too() -> None:
     aside = {"requestContext": {"functionArn": "f"}, "payload": {"Records": [{"eventID": "9"}]}}
     aws = Aws({"aside/1": aside, "aws/lambda/2": failed_batch("1")}, [])
 

@@ -27,13 +27,13 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return ran
 
 
-def test_it_needs_a_yes(commands: list[list[str]]) -> None:
+def test_the_smoke_test_needs_confirmation(commands: list[list[str]]) -> None:
     with pytest.raises(SystemExit):
         __main__.main([])
     assert commands == []
 
 
-def test_it_touches_no_stage_that_is_there(
+def test_the_smoke_test_refuses_an_existing_stage(
     commands: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(__main__, "outputs_of", lambda *_: {})
@@ -42,7 +42,7 @@ def test_it_touches_no_stage_that_is_there(
     assert commands == []
 
 
-def test_it_destroys_a_stage_that_was_not_deployed_whole(
+def test_a_partly_deployed_stage_is_destroyed(
     commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any) -> None:

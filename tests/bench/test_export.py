@@ -28,7 +28,7 @@ def test_a_thousand_links_take_a_worker_at_most_a_tenth_of_a_minute(figure: Tell
 
 
 @pytest.mark.parametrize("clicks", [(0,) * 8, THREE, (250,) + (0,) * 7], ids=["0", "3", "250"])
-def test_a_worker_killed_at_any_save_is_followed_and_the_file_is_the_same(
+def test_a_second_worker_completes_the_same_file_after_a_kill_at_any_save(
     monkeypatch: pytest.MonkeyPatch, clicks: tuple[int, ...]
 ) -> None:
     monkeypatch.setattr(export, "SAVE_SECONDS", 0.1)
@@ -78,7 +78,7 @@ def test_a_short_run_that_is_killed_at_any_save_loses_nothing(
     assert at > 10
 
 
-def test_slow_reads_renew_the_lease_in_time(figure: Tell) -> None:
+def test_the_lease_is_renewed_in_time_during_slow_reads(figure: Tell) -> None:
     done = export_before_delete(60, clicks=THREE, latency=2.0)
 
     assert done.lines == 240
@@ -95,7 +95,7 @@ def test_throttled_reads_are_slower_but_always_end(monkeypatch: pytest.MonkeyPat
     assert done.longest_gap < engine.LEASE_SECONDS - engine.LEASE_MARGIN
 
 
-def test_between_two_saves_is_less_time_than_a_lease() -> None:
+def test_the_time_between_two_saves_is_shorter_than_a_lease() -> None:
     hanging_read = aws.CONNECT_TIMEOUT + aws.READ_TIMEOUT
     # functions/handlers/deletion_worker.py gives its S3 client this read timeout.
     hanging_upload = aws.CONNECT_TIMEOUT + 15
@@ -105,7 +105,7 @@ def test_between_two_saves_is_less_time_than_a_lease() -> None:
     assert reading + writing < engine.LEASE_SECONDS - engine.LEASE_MARGIN + 5
 
 
-def test_virtual_threads_wait_at_the_same_time_and_share_one_processor() -> None:
+def test_simulated_threads_wait_in_parallel_and_share_one_cpu() -> None:
     clock = VirtualClock()
 
     def work(number: int) -> float:

@@ -48,7 +48,7 @@ def test_a_link_takes_one_read_unit_and_two_write_units_and_the_record_two_per_c
 
 
 @pytest.mark.parametrize("count", [1, 25, 26, 100, 101, 300])
-def test_requests_grow_with_the_links_and_with_nothing_else(count: int) -> None:
+def test_requests_grow_linearly_with_the_links(count: int) -> None:
     simulation = Simulation()
 
     cost = measure(Unlink(simulation).delete, link_ids(count), simulation)
@@ -59,7 +59,7 @@ def test_requests_grow_with_the_links_and_with_nothing_else(count: int) -> None:
 
 
 @pytest.mark.parametrize("seconds", [20, 0.02])
-def test_throttled_links_are_deleted_or_handed_over_none_lost_none_twice(
+def test_throttled_links_are_deleted_or_queued_none_lost_none_twice(
     seconds: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(aws, "BACKOFF_BASE", 0.001)
@@ -77,7 +77,7 @@ def test_throttled_links_are_deleted_or_handed_over_none_lost_none_twice(
     assert deletion.open == bool(pending)
 
 
-def test_the_alternatives_do_what_they_are_said_to_do() -> None:
+def test_the_compared_alternatives_delete_the_links() -> None:
     ids = link_ids(100)
     simulation = Simulation()
 

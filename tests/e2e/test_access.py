@@ -123,12 +123,12 @@ KEYED = sorted(route for route, rule in RULES.items() if rule.scope is not None)
 OPEN = sorted(route for route, rule in RULES.items() if rule.scope is None)
 
 
-def test_every_route_has_a_rule(stack: LocalStack) -> None:
+def test_every_route_has_an_access_rule(stack: LocalStack) -> None:
     assert set(ROUTES) == set(RULES)
     assert set(stack.routes()) == set(RULES)
 
 
-def test_the_document_says_who_may(stack: LocalStack) -> None:
+def test_the_document_states_the_scopes_of_each_route(stack: LocalStack) -> None:
     for method, path in ROUTES:
         security = DOCUMENT["paths"][path][method.lower()]["security"]
         said = {scope for entry in security for scopes in entry.values() for scope in scopes}
@@ -290,7 +290,7 @@ def state(stack: LocalStack, about: Things) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("route", KEYED, ids=" ".join)
-def test_no_bad_credential_passes_and_nothing_changes(
+def test_a_bad_credential_is_refused_and_changes_nothing(
     stack: LocalStack, setting: Setting, route: tuple[str, str]
 ) -> None:
     about = things(stack, setting.owner)
@@ -309,7 +309,7 @@ def test_no_bad_credential_passes_and_nothing_changes(
 
 
 @pytest.mark.parametrize("route", KEYED, ids=" ".join)
-def test_each_scope_opens_its_routes_and_no_other(
+def test_each_scope_allows_its_routes_and_no_others(
     stack: LocalStack, setting: Setting, route: tuple[str, str]
 ) -> None:
     rule = RULES[route]
@@ -327,7 +327,7 @@ def test_each_scope_opens_its_routes_and_no_other(
 
 
 @pytest.mark.parametrize("route", KEYED, ids=" ".join)
-def test_a_session_may_what_its_role_may(
+def test_a_session_has_the_scopes_of_its_role(
     stack: LocalStack, setting: Setting, route: tuple[str, str]
 ) -> None:
     rule = RULES[route]
@@ -341,7 +341,7 @@ def test_a_session_may_what_its_role_may(
 
 
 @pytest.mark.parametrize("route", KEYED, ids=" ".join)
-def test_another_workspace_gets_what_does_not_exist(
+def test_another_workspace_gets_the_answer_of_a_missing_resource(
     stack: LocalStack, setting: Setting, route: tuple[str, str]
 ) -> None:
     """Same status, same body, same headers but the request's own, and nothing of it changes."""
@@ -384,7 +384,7 @@ def figure(answer: Response, about: Things) -> Any:
 
 
 @pytest.mark.parametrize("route", OPEN, ids=" ".join)
-def test_open_routes_need_no_credential_and_mind_no_bad_one(
+def test_open_routes_ignore_the_credential(
     stack: LocalStack, setting: Setting, route: tuple[str, str]
 ) -> None:
     about = things(stack, setting.owner)
@@ -392,7 +392,7 @@ def test_open_routes_need_no_credential_and_mind_no_bad_one(
         assert ask(stack, route, credential, about).status in RULES[route].done
 
 
-def test_no_credential_is_in_a_log(stack: LocalStack, setting: Setting) -> None:
+def test_no_log_contains_a_credential(stack: LocalStack, setting: Setting) -> None:
     """The engine's log has what the functions print; their log groups have it too."""
     logs = stack.client("logs")
     text = stack.engine.log_path.read_text(errors="replace")
@@ -460,7 +460,7 @@ def test_parallel_clients_of_one_key_get_exactly_the_limit(stack: LocalStack) ->
             assert answer.json["message"] == f"Rate limit exceeded. Try again in {seconds} seconds."
 
 
-def test_a_plan_that_changes_counts_from_then_on(stack: LocalStack) -> None:
+def test_a_plan_change_takes_effect(stack: LocalStack) -> None:
     """A new key's first request asks the authorizer, which knows the new plan at once."""
     workspace = stack.new_workspace("free")
     commands.set_workspace(stack.access.deployment, workspace.workspace_id, plan="pro")

@@ -234,7 +234,7 @@ BRACED = "{550e8400-e29b-41d4-a716-446655440000}"
     ],
     ids=lambda raw: raw[:24].decode(errors="replace"),
 )
-def test_a_bad_body_is_a_bilingual_400_and_changes_nothing(api: Client, raw: bytes) -> None:
+def test_a_bad_body_gets_a_bilingual_400_and_changes_nothing(api: Client, raw: bytes) -> None:
     kept = api.create()["id"]
 
     answer = api.send("DELETE", "/api/links", raw)
@@ -264,7 +264,7 @@ def test_one_bad_id_among_good_ones_changes_nothing(
     assert all(api.get(f"/api/links/{link_id}").status == 200 for link_id in kept)
 
 
-def test_a_free_plan_takes_a_hundred_ids(stack: LocalStack, free_workspace: Workspace) -> None:
+def test_the_free_plan_accepts_a_hundred_ids(stack: LocalStack, free_workspace: Workspace) -> None:
     api = Client(stack.base_url, free_workspace.api_key)
 
     answer = api.delete("/api/links", [str(uuid.uuid4())] * 101)
@@ -273,7 +273,7 @@ def test_a_free_plan_takes_a_hundred_ids(stack: LocalStack, free_workspace: Work
     assert answer.json["limit"] == 100
 
 
-def test_a_body_of_seven_megabytes_is_a_413(api: Client) -> None:
+def test_a_body_of_seven_megabytes_gets_413(api: Client) -> None:
     answer = api.send("DELETE", "/api/links", b" " * 7_000_000 + b"[]")
 
     assert answer.status == 413
@@ -284,7 +284,7 @@ def test_a_body_of_seven_megabytes_is_a_413(api: Client) -> None:
 @pytest.mark.parametrize(
     "authorization", [None, "", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", "Bearer ul_live_x"]
 )
-def test_no_valid_credential_is_a_401_of_both_contracts(
+def test_an_invalid_credential_gets_the_401_of_both_contracts(
     api: Client, authorization: str | None
 ) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
@@ -302,14 +302,14 @@ def test_no_valid_credential_is_a_401_of_both_contracts(
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/api/nothing"), ("POST", "/a/b/c"), ("PATCH", "/api/links/a/b")]
 )
-def test_an_unknown_route_is_a_404(api: Client, method: str, path: str) -> None:
+def test_an_unknown_route_gets_404(api: Client, method: str, path: str) -> None:
     answer = api.send(method, path)
 
     assert answer.status == 404
     assert answer.json["statusCode"] == 404
 
 
-def test_every_function_answer_tells_where_the_caller_stands(api: Client) -> None:
+def test_every_function_response_has_rate_limit_headers(api: Client) -> None:
     headers = api.get("/api/links").headers
 
     limit, remaining = int(headers["x-ratelimit-limit"]), int(headers["x-ratelimit-remaining"])
@@ -319,7 +319,7 @@ def test_every_function_answer_tells_where_the_caller_stands(api: Client) -> Non
     assert headers["ratelimit"].startswith('"enterprise";r=')
 
 
-def test_the_key_is_also_taken_without_the_word_bearer(api: Client) -> None:
+def test_the_key_is_accepted_without_the_word_bearer(api: Client) -> None:
     answer = Client(api.base_url, "").send("GET", "/api/links", headers={"Authorization": api.key})
 
     assert answer.status == 200

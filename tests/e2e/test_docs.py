@@ -28,7 +28,7 @@ def get(url: str) -> tuple[int, Any, bytes]:
 
 
 @pytest.mark.parametrize("path", ["/api/docs", "/api/docs/"])
-def test_the_page_and_all_that_it_loads_come_from_here(base_url: str, path: str) -> None:
+def test_the_page_loads_files_of_this_stack_only(base_url: str, path: str) -> None:
     status, headers, page = get(base_url + path)
 
     assert status == 200
@@ -43,7 +43,7 @@ def test_the_page_and_all_that_it_loads_come_from_here(base_url: str, path: str)
     assert kinds == ["text/css", "text/javascript", "text/javascript", "application/json"]
 
 
-def test_what_one_tries_on_the_page_goes_to_this_api(base_url: str) -> None:
+def test_requests_from_the_page_go_to_this_api(base_url: str) -> None:
     _, headers, body = get(f"{base_url}/api/openapi.json")
 
     assert headers["Content-Type"] == "application/json"

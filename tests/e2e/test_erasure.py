@@ -131,7 +131,7 @@ def test_an_erased_link_is_gone_at_once(erased: Erased) -> None:
 
 
 @pytest.mark.at_last
-def test_an_erased_link_leaves_nothing_anywhere_but_its_deletions_record(
+def test_only_the_deletion_record_is_left_of_an_erased_link(
     stack: LocalStack, erased: Erased
 ) -> None:
     admin, link, deletion_id = erased.admin, erased.link, erased.deletion_id
@@ -198,7 +198,7 @@ def figure(stack: LocalStack) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     sqs.delete_queue(QueueUrl=url)
 
 
-def test_a_soft_delete_takes_the_images_and_a_restore_brings_the_link_back(
+def test_a_soft_delete_removes_the_images_and_a_restore_returns_the_link(
     stack: LocalStack, admin: Client, figure: Callable[[], list[dict[str, Any]]]
 ) -> None:
     first, link, last = (admin.create() for _ in range(3))
@@ -247,7 +247,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
         time.sleep(0.2)
 
 
-def test_an_export_comes_before_the_delete(stack: LocalStack, admin: Client) -> None:
+def test_the_export_is_written_before_the_delete(stack: LocalStack, admin: Client) -> None:
     link = admin.create(title="Exported")
     click(admin, link, 2)
 

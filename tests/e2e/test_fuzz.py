@@ -43,7 +43,7 @@ CREATED_SECONDS = 20
 AROUND_A_LINK = ("createLinks", "listLinks", "getLink", "updateLink", "getLinkQr", "deleteLink")
 
 
-def test_every_answer_to_any_request_is_documented(
+def test_every_response_to_any_request_is_documented(
     stack: LocalStack, contract: Contract, tmp_path: Path
 ) -> None:
     workspace = stack.new_workspace()
@@ -58,7 +58,7 @@ def test_every_answer_to_any_request_is_documented(
     print(*sorted(contract.seen.items()), sep="\n")
 
 
-def test_what_was_created_is_there_until_it_is_deleted(stack: LocalStack, tmp_path: Path) -> None:
+def test_created_links_exist_until_they_are_deleted(stack: LocalStack, tmp_path: Path) -> None:
     only = [f"--include-operation-id={name}" for name in AROUND_A_LINK]
 
     figure = fuzz(

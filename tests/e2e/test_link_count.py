@@ -9,7 +9,7 @@ from local.stack import LocalStack
 from tests.e2e.client import Client
 
 
-def test_the_stream_takes_deleted_links_off_the_counter(
+def test_the_stream_subtracts_deleted_links_from_the_counter(
     stack: LocalStack, workspace: Workspace
 ) -> None:
     api = Client(stack.base_url, workspace.api_key)

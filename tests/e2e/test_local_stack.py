@@ -32,7 +32,7 @@ def test_every_line_of_the_guide_works_when_pasted(stack: LocalStack, demo: Demo
     assert {route: status for route, status in answers.items() if status[0] not in "23"} == {}
 
 
-def test_the_demo_links_were_clicked_on(stack: LocalStack, demo: Demo) -> None:
+def test_the_demo_links_have_clicks(stack: LocalStack, demo: Demo) -> None:
     _, links = demo
     clicks = stack.client("dynamodb").scan(TableName=stack.outputs["ClicksTableName"])["Items"]
     known = {link["id"] for link in links}

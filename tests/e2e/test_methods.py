@@ -31,7 +31,7 @@ def assert_head_is_get(
     return got
 
 
-def test_head_answers_as_get_without_a_body(api: Client) -> None:
+def test_head_answers_like_get_without_a_body(api: Client) -> None:
     link = api.create()
     visitor = Client(api.base_url, "")
     for path in (
@@ -61,7 +61,7 @@ def test_head_answers_as_get_without_a_body(api: Client) -> None:
         ("POST", "/", "GET, HEAD"),
     ],
 )
-def test_a_wrong_method_is_405_with_what_is_allowed(
+def test_a_wrong_method_gets_405_with_the_allowed_methods(
     api: Client, method: str, path: str, allow: str
 ) -> None:
     answer = api.send(method, path, b"{}", {"Content-Type": "text/plain"})
@@ -76,24 +76,24 @@ def test_a_wrong_method_is_405_with_what_is_allowed(
     assert SECURITY.items() <= answer.headers.items()
 
 
-def test_a_wrong_method_on_deletions_is_405_in_their_format(api: Client) -> None:
+def test_a_wrong_method_on_deletions_gets_405_in_the_hoko_format(api: Client) -> None:
     answer = api.send("PUT", "/api/deletions")
     assert answer.status == 405
     assert answer.json["error"]["en"] == "Method not allowed"
 
 
-def test_a_wrong_method_without_a_credential_is_401(api: Client) -> None:
+def test_a_wrong_method_without_a_credential_gets_401(api: Client) -> None:
     assert Client(api.base_url, "").send("PATCH", "/api/links").status == 401
 
 
-def test_preflights_still_need_no_key(api: Client) -> None:
+def test_preflights_need_no_key(api: Client) -> None:
     answer = Client(api.base_url, "").send("OPTIONS", "/api/links")
     assert answer.status == 204
     assert answer.headers["access-control-allow-methods"] == "OPTIONS,POST,GET,DELETE"
 
 
 @pytest.mark.parametrize("path", ["/", "/a/b", "/a/b/c.html"])
-def test_a_browser_sees_a_page_where_no_route_is(api: Client, path: str) -> None:
+def test_a_browser_gets_an_html_page_for_an_unknown_route(api: Client, path: str) -> None:
     visitor = Client(api.base_url, "")
 
     page = assert_head_is_get(visitor, path, BROWSER)
@@ -107,7 +107,7 @@ def test_a_browser_sees_a_page_where_no_route_is(api: Client, path: str) -> None
 
 
 @pytest.mark.parametrize("path", ["/api", "/api/nothing", "/api/links/a/b", "/api/deletions/a/b"])
-def test_under_api_an_unknown_route_is_json_for_browsers_too(api: Client, path: str) -> None:
+def test_an_unknown_api_route_is_json_for_browsers_too(api: Client, path: str) -> None:
     answer = api.get(path, BROWSER)
     assert answer.status == 404
     assert answer.json == {
@@ -117,7 +117,7 @@ def test_under_api_an_unknown_route_is_json_for_browsers_too(api: Client, path: 
     }
 
 
-def test_answers_of_the_gateway_itself_ask_for_tls(api: Client) -> None:
+def test_responses_of_the_gateway_itself_set_strict_transport_security(api: Client) -> None:
     refused = Client(api.base_url, "").get("/api/links")
     assert refused.status == 401
     assert SECURITY.items() <= refused.headers.items()

@@ -346,7 +346,7 @@ def _ran(directory: Path, name: str) -> Ran:
 
 @pytest.mark.at_last
 @pytest.mark.parametrize("block", blocks(), ids=lambda block: block.name)
-def test_a_command_of_the_runbook_does_what_the_page_says(
+def test_each_runbook_command_does_what_the_page_says(
     session: dict[str, Ran], facts: Facts, block: Block
 ) -> None:
     ran = session[block.name]
@@ -375,7 +375,7 @@ def test_the_runbook_looks_into_every_shard_of_unfinished_deletions() -> None:
     assert f"for shard in {' '.join(map(str, range(OPEN_SHARDS)))}; do" in RUNBOOK
 
 
-def test_commands_that_are_left_out_are_still_in_the_runbook() -> None:
+def test_every_skipped_command_is_in_the_runbook() -> None:
     scripts = "".join(block.script for block in blocks())
     for command in BEYOND_THE_ENGINE:
         assert f"aws {command}" in scripts
@@ -385,7 +385,7 @@ def test_commands_that_are_left_out_are_still_in_the_runbook() -> None:
 
 
 @pytest.mark.at_last
-def test_what_the_runbook_mends_is_mended(
+def test_the_fixes_of_the_runbook_work(
     stack: LocalStack, facts: Facts, session: dict[str, Ran]
 ) -> None:
     dynamodb = stack.client("dynamodb")
@@ -411,7 +411,7 @@ _KEYWORDS = {"filter", "fields", "sort", "limit", "stats", "desc", "and", "or", 
 
 
 @pytest.mark.at_last
-def test_queries_of_the_logs_name_fields_that_are_written(stack: LocalStack) -> None:
+def test_log_queries_name_fields_that_are_written(stack: LocalStack) -> None:
     written = set(WRITTEN_ELSEWHERE)
     logs = stack.client("logs")
     for group in logs.describe_log_groups()["logGroups"]:

@@ -46,7 +46,7 @@ def get(url: str, **headers: str | None) -> tuple[int, Any, bytes]:
 
 
 @pytest.mark.parametrize("accept", ACCEPTS)
-def test_a_scan_of_the_image_leads_to_the_destination(
+def test_scanning_the_image_leads_to_the_destination(
     stack: LocalStack, demo: tuple[Workspace, list[dict[str, Any]]], accept: str | None
 ) -> None:
     workspace, links = demo
@@ -65,7 +65,7 @@ def test_a_scan_of_the_image_leads_to_the_destination(
     assert headers["Location"].startswith(link["originalUrl"])
 
 
-def test_the_image_lies_in_the_bucket_under_its_links_name(
+def test_the_image_is_stored_under_the_key_of_its_link(
     stack: LocalStack, demo: tuple[Workspace, list[dict[str, Any]]]
 ) -> None:
     workspace, links = demo

@@ -96,7 +96,7 @@ def _answer(directory: Path, example: Example) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda each: f"{each.document.name}-{each.line}")
-def test_an_example_answers_as_it_says(session: Session, example: Example) -> None:
+def test_each_example_gives_the_documented_response(session: Session, example: Example) -> None:
     status, output = session[example.document, example.line]
 
     assert status == example.status, output

@@ -39,20 +39,20 @@ def smoke(stack: LocalStack) -> Smoke:
 
 
 @pytest.mark.at_first
-def test_an_erasure_is_begun_for_the_check_of_its_receipt(smoke: Smoke) -> None:
+def test_an_erasure_is_started_for_the_check_of_its_receipt(smoke: Smoke) -> None:
     status, answer, _ = smoke.erased
     assert (status, answer) == (200, {"success": True})
 
 
 @pytest.mark.at_last
-def test_every_check_succeeds_that_the_engine_can_do(smoke: Smoke) -> None:
+def test_every_check_that_the_emulator_supports_succeeds(smoke: Smoke) -> None:
     lines: list[str] = []
     assert run(smoke, CHECKS, lines.append) == []
     assert lines == [f"{check.__name__}: ok\n" for check in CHECKS]
 
 
 @pytest.mark.at_last
-def test_a_check_that_sees_something_else_is_said_and_the_rest_goes_on(smoke: Smoke) -> None:
+def test_a_failed_check_is_reported_and_the_others_continue(smoke: Smoke) -> None:
     lines: list[str] = []
 
     def refused(_: Smoke) -> None:
@@ -69,7 +69,7 @@ def test_a_check_that_sees_something_else_is_said_and_the_rest_goes_on(smoke: Sm
 
 
 @pytest.mark.at_last
-def test_a_function_that_is_broken_for_a_check_is_mended_after_it(
+def test_a_function_broken_for_a_check_is_repaired_after_it(
     stack: LocalStack, smoke: Smoke
 ) -> None:
     functions = stack.client("lambda")
@@ -88,7 +88,7 @@ def test_a_function_that_is_broken_for_a_check_is_mended_after_it(
 
 
 @pytest.mark.at_last
-def test_what_cloudformation_would_leave_is_removed(stack: LocalStack, smoke: Smoke) -> None:
+def test_resources_that_cloudformation_leaves_are_removed(stack: LocalStack, smoke: Smoke) -> None:
     gateway, s3 = stack.client("apigateway"), stack.client("s3")
     bucket = stack.outputs["ExportsBucketName"]
     s3.put_object(Bucket=bucket, Key="exports/left", Body=b"")

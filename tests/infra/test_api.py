@@ -86,7 +86,7 @@ CATCH_ALLS = {
 }
 
 
-def test_routes_lead_to_their_functions(template: Template) -> None:
+def test_each_route_invokes_its_function(template: Template) -> None:
     assert {
         route: handler_of(template, method)
         for route, method in methods(template).items()
@@ -94,7 +94,7 @@ def test_routes_lead_to_their_functions(template: Template) -> None:
     } == ROUTES
 
 
-def test_every_path_answers_the_methods_that_it_does_not_name(template: Template) -> None:
+def test_every_path_answers_its_undefined_methods(template: Template) -> None:
     assert {
         path: handler_of(template, method)
         for (verb, path), method in methods(template).items()
@@ -106,7 +106,7 @@ def test_every_path_answers_the_methods_that_it_does_not_name(template: Template
             assert CATCH_ALLS[path] == function
 
 
-def test_the_functions_know_the_methods_that_a_path_has(template: Template) -> None:
+def test_the_functions_know_the_methods_of_each_path(template: Template) -> None:
     deployed: dict[str, set[str]] = {
         path: set() for path in CATCH_ALLS if path != "/{code}/{rest+}"
     }
@@ -132,7 +132,7 @@ def test_every_api_method_needs_the_authorizer_and_a_usage_key(template: Templat
         assert method["ApiKeyRequired"] is True, route
 
 
-def test_open_routes_need_no_key_and_have_a_ceiling(template: Template) -> None:
+def test_open_routes_need_no_key_and_are_throttled(template: Template) -> None:
     [stage] = resources(template, "AWS::ApiGateway::Stage").values()
     settings = {
         (each["HttpMethod"], each["ResourcePath"]): each
@@ -150,7 +150,7 @@ def test_open_routes_need_no_key_and_have_a_ceiling(template: Template) -> None:
         assert ceiling["ThrottlingBurstLimit"] > 0
 
 
-def test_the_authorizer_names_the_usage_key_and_is_asked_once_a_minute(
+def test_the_authorizer_sets_the_usage_key_and_is_cached_for_a_minute(
     template: Template,
 ) -> None:
     [api] = resources(template, "AWS::ApiGateway::RestApi").values()
@@ -243,7 +243,7 @@ def test_one_allowed_origin_is_the_only_one(template: Template) -> None:
     assert headers["Access-Control-Allow-Origin"] == "https://a.test"
 
 
-def test_several_allowed_origins_are_told_apart() -> None:
+def test_each_of_several_allowed_origins_is_returned_alone() -> None:
     narrowed = synthesize(corsAllowOrigins="https://a.test,https://b.test")
     method = methods(narrowed)["OPTIONS", "/api/links"]
     [response] = method["Integration"]["IntegrationResponses"]
@@ -313,12 +313,12 @@ def gateway_responses(template: Template) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_no_answer_of_the_gateway_is_left_to_its_defaults(template: Template) -> None:
+def test_every_gateway_response_is_defined(template: Template) -> None:
     assert set(gateway_responses(template)) == set(GATEWAY_RESPONSES)
 
 
 @pytest.mark.parametrize("response_type", sorted(GATEWAY_RESPONSES))
-def test_the_gateway_speaks_both_languages(template: Template, response_type: str) -> None:
+def test_gateway_responses_are_in_both_languages(template: Template, response_type: str) -> None:
     status, english, arabic, message = GATEWAY_RESPONSES[response_type]
     response = gateway_responses(template)[response_type]
     body = json.loads(response["ResponseTemplates"]["application/json"])
@@ -329,7 +329,7 @@ def test_the_gateway_speaks_both_languages(template: Template, response_type: st
 
 
 @pytest.mark.parametrize("response_type", sorted(GATEWAY_RESPONSES))
-def test_browsers_may_read_what_the_gateway_answers(template: Template, response_type: str) -> None:
+def test_browsers_may_read_gateway_responses(template: Template, response_type: str) -> None:
     headers = gateway_responses(template)[response_type]["ResponseParameters"]
     assert headers["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
     assert headers["gatewayresponse.header.X-Request-Id"] == "context.requestId"
@@ -340,16 +340,14 @@ def test_browsers_may_read_what_the_gateway_answers(template: Template, response
 
 
 @pytest.mark.parametrize("response_type", ["THROTTLED", "QUOTA_EXCEEDED"])
-def test_a_throttled_client_is_told_when_to_come_back(
-    template: Template, response_type: str
-) -> None:
+def test_a_throttled_client_gets_retry_after(template: Template, response_type: str) -> None:
     response = gateway_responses(template)[response_type]
     body = json.loads(response["ResponseTemplates"]["application/json"])
     assert body["retryAfter"] == 60
     assert response["ResponseParameters"]["gatewayresponse.header.Retry-After"] == "'60'"
 
 
-def test_functions_and_gateway_ask_for_the_same_transport() -> None:
+def test_functions_and_gateway_send_the_same_transport_security() -> None:
     assert {"Strict-Transport-Security": STRICT_TRANSPORT_SECURITY} == TRANSPORT
 
 

@@ -3,7 +3,7 @@
 from tests.support.template import Template, invoked_function, resources, synthesized_template
 
 
-def test_nothing_invokes_a_function_but_through_its_alias(template: Template) -> None:
+def test_functions_are_invoked_through_their_alias_only(template: Template) -> None:
     invoked = [
         *(
             each["Properties"]["FunctionName"]
@@ -26,7 +26,7 @@ def test_nothing_invokes_a_function_but_through_its_alias(template: Template) ->
     }
 
 
-def test_every_alias_shifts_slowly_and_goes_back_on_an_alarm(template: Template) -> None:
+def test_every_alias_shifts_gradually_and_rolls_back_on_an_alarm(template: Template) -> None:
     aliases = resources(template, "AWS::Lambda::Alias")
     groups = resources(template, "AWS::CodeDeploy::DeploymentGroup")
     assert len(aliases) == len(resources(template, "AWS::Lambda::Function")) == len(groups)
@@ -40,17 +40,17 @@ def test_every_alias_shifts_slowly_and_goes_back_on_an_alarm(template: Template)
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
 
 
-def test_old_versions_stay_for_going_back(template: Template) -> None:
+def test_old_versions_are_kept_for_rollback(template: Template) -> None:
     versions = resources(template, "AWS::Lambda::Version").values()
     assert {version["DeletionPolicy"] for version in versions} == {"Retain"}
 
 
-def test_other_stages_change_at_once() -> None:
+def test_other_stages_deploy_at_once() -> None:
     for stage in ("dev", "local"):
         assert not resources(synthesized_template(stage), "AWS::CodeDeploy::DeploymentGroup")
 
 
-def test_a_runaway_function_leaves_concurrency_to_the_others(template: Template) -> None:
+def test_reserved_concurrency_leaves_room_for_the_other_functions(template: Template) -> None:
     reserved = {
         function["Properties"]["Handler"].split(".")[2]: function["Properties"][
             "ReservedConcurrentExecutions"

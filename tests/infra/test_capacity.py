@@ -39,7 +39,7 @@ def of_type(template: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     ]
 
 
-def test_warm_throughput_and_ceilings_reach_tables_and_indexes(tmp_path: Path) -> None:
+def test_warm_throughput_and_limits_apply_to_tables_and_indexes(tmp_path: Path) -> None:
     from infra.settings import OnDemand
 
     capacity = OnDemand(warm_reads=20_000, warm_writes=10_000, max_reads=40_000, max_writes=20_000)
@@ -65,6 +65,6 @@ def test_provisioned_capacity_follows_the_load(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev"])
-def test_a_mistake_has_a_ceiling(stage: str) -> None:
+def test_capacity_is_limited(stage: str) -> None:
     for table in resources(synthesized_template(stage), "AWS::DynamoDB::Table").values():
         assert table["Properties"]["OnDemandThroughput"]["MaxWriteRequestUnits"] > 0

@@ -15,7 +15,7 @@ DOMAIN = {
 }
 
 
-def test_by_default_nothing_stands_in_front(template: Template) -> None:
+def test_by_default_there_is_no_domain_or_distribution(template: Template) -> None:
     for kind in (
         "AWS::ApiGateway::DomainName",
         "AWS::CloudFront::Distribution",
@@ -43,14 +43,14 @@ def test_a_custom_domain_has_a_base_path_and_short_urls_of_its_own() -> None:
     assert "DomainTarget" in template["Outputs"]
 
 
-def test_with_a_hosted_zone_the_records_are_made_too() -> None:
+def test_with_a_hosted_zone_the_dns_records_are_created() -> None:
     template = synthesize(hostedZoneId="Z1", hostedZoneName="example.com", **DOMAIN)
     records = resources(template, "AWS::Route53::RecordSet").values()
     assert {record["Properties"]["Type"] for record in records} == {"A", "AAAA"}
     assert {record["Properties"]["Name"] for record in records} == {"go.example.com."}
 
 
-def test_cloudfront_never_keeps_a_redirect() -> None:
+def test_cloudfront_never_caches_a_redirect() -> None:
     template = synthesize(cdn="true")
     [distribution] = resources(template, "AWS::CloudFront::Distribution").values()
     behaviour = distribution["Properties"]["DistributionConfig"]["DefaultCacheBehavior"]
@@ -92,7 +92,7 @@ def test_without_a_distribution_there_is_no_origin_secret(template: Template) ->
     ]
 
 
-def test_the_redirect_gets_what_it_reads_of_a_visit_through_cloudfront() -> None:
+def test_cloudfront_forwards_the_headers_that_the_redirect_reads() -> None:
     template = synthesize(cdn="true")
     [policy] = resources(template, "AWS::CloudFront::OriginRequestPolicy").values()
     passed = policy["Properties"]["OriginRequestPolicyConfig"]["HeadersConfig"]["Headers"]
@@ -105,7 +105,7 @@ def test_the_redirect_gets_what_it_reads_of_a_visit_through_cloudfront() -> None
 
 
 @pytest.mark.parametrize("name", ["sec-purpose", "purpose", "x-purpose", "x-moz"])
-def test_every_spelling_of_a_prefetch_passes_cloudfront(name: str) -> None:
+def test_every_form_of_a_prefetch_header_passes_cloudfront(name: str) -> None:
     template = synthesize(cdn="true")
     [function] = resources(template, "AWS::CloudFront::Function").values()
     event = {"request": {"headers": {name: {"value": "prefetch"}}}}
@@ -115,7 +115,7 @@ def test_every_spelling_of_a_prefetch_passes_cloudfront(name: str) -> None:
     assert json.loads(node.stdout)["sec-purpose"] == {"value": "prefetch"}
 
 
-def test_short_urls_start_with_what_visitors_reach() -> None:
+def test_short_urls_start_with_the_public_base_url() -> None:
     from app import settings_of
 
     assert settings_of({}).short_url_base == ""
@@ -129,7 +129,7 @@ def test_short_urls_start_with_what_visitors_reach() -> None:
     assert settings_of({"publicBaseUrl": "https://x.test/"}).short_url_base == "https://x.test"
 
 
-def test_the_function_that_checks_for_loops_knows_every_host_in_front() -> None:
+def test_the_links_function_knows_every_host_of_the_service() -> None:
     """Also when the configured base URL is another one: all of the names keep working."""
     cdn = {"cdnDomainName": "l.example.com", "cdnCertificateArn": DOMAIN["certificateArn"]}
     template = synthesize(cdn="true", publicBaseUrl="https://s.example.com", **cdn, **DOMAIN)
@@ -154,7 +154,7 @@ def test_the_function_that_checks_for_loops_knows_every_host_in_front() -> None:
     }
 
 
-def test_knowing_the_distribution_makes_no_circular_dependency() -> None:
+def test_the_distributions_host_causes_no_circular_dependency() -> None:
     template = synthesize(cdn="true", **DOMAIN)
     needs = {
         name: references(resource) & template["Resources"].keys()
@@ -211,7 +211,7 @@ def test_the_home_url_reaches_the_function_that_answers_the_root() -> None:
         "https://go.example.com/",
     ],
 )
-def test_a_home_url_that_no_browser_could_follow_is_refused(url: str) -> None:
+def test_an_invalid_home_url_is_refused(url: str) -> None:
     from app import settings_of
 
     with pytest.raises(ValueError, match="homeUrl"):

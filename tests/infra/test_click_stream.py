@@ -6,7 +6,7 @@ from tests.infra.test_functions import functions
 from tests.support.template import Template, invoked_function, resources
 
 
-def test_tally_wakes_for_clicks_of_people_only(template: Template) -> None:
+def test_the_click_stream_is_invoked_for_clicks_of_people_only(template: Template) -> None:
     [mapping] = [
         each["Properties"]
         for each in resources(template, "AWS::Lambda::EventSourceMapping").values()

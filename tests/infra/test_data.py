@@ -25,7 +25,7 @@ def test_there_are_four_tables(template: Template) -> None:
 
 @pytest.mark.parametrize("stage", ["prod", "dev", "local"])
 @pytest.mark.parametrize("name", sorted(TABLES))
-def test_a_table_is_on_demand_expires_items_and_can_be_restored(stage: str, name: str) -> None:
+def test_a_table_is_on_demand_with_ttl_and_point_in_time_recovery(stage: str, name: str) -> None:
     properties = tables(synthesized_template(stage))[name]["Properties"]
     assert properties["BillingMode"] == "PAY_PER_REQUEST"
     assert properties["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
@@ -36,9 +36,7 @@ def test_a_table_is_on_demand_expires_items_and_can_be_restored(stage: str, name
 
 
 @pytest.mark.parametrize("name", sorted(TABLES))
-def test_a_table_outlives_its_stack_and_cannot_be_deleted_by_accident(
-    template: Template, name: str
-) -> None:
+def test_a_table_is_retained_and_protected_from_deletion(template: Template, name: str) -> None:
     table = tables(template)[name]
     assert table["Properties"]["DeletionProtectionEnabled"] is True
     assert table["DeletionPolicy"] == "Retain"
@@ -79,7 +77,7 @@ def test_sparse_indexes_hold_keys_only(
     ]
 
 
-def test_table_definitions_are_what_create_table_takes(template: Template) -> None:
+def test_table_definitions_are_valid_create_table_arguments(template: Template) -> None:
     definitions = {each["TableName"]: each for each in table_definitions(template)}
     assert set(definitions) == {"links", "clicks", "deletions", "access"}
     assert definitions["access"] == {
@@ -113,7 +111,7 @@ def buckets(template: Template) -> dict[str, dict[str, Any]]:
     ("name", "prefix", "days"),
     [("Qr", "qr/", 30), ("Failures", None, 14), ("Exports", None, 7)],
 )
-def test_a_bucket_is_private_encrypted_and_forgets(
+def test_a_bucket_is_private_encrypted_and_expires_its_objects(
     template: Template, name: str, prefix: str | None, days: int
 ) -> None:
     bucket = buckets(template)[name]
@@ -131,7 +129,7 @@ def test_a_bucket_is_private_encrypted_and_forgets(
     assert rule["ExpirationInDays"] == days
 
 
-def test_every_bucket_is_tested_and_refuses_plain_http(template: Template) -> None:
+def test_every_bucket_refuses_plain_http(template: Template) -> None:
     ids = set(resources(template, "AWS::S3::Bucket"))
     assert len(ids) == len(buckets(template))
     refusing = {

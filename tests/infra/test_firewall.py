@@ -134,13 +134,13 @@ REFUSED = "credentials-per-address"
     ],
     ids=_named,
 )
-def test_each_rate_counts_its_own_requests(
+def test_each_rate_rule_counts_its_own_requests(
     method: str, path: str, authorization: str, expected: set[str]
 ) -> None:
     assert counted_by(with_waf(), method, path, authorization) == expected
 
 
-def test_the_rates_are_per_address_and_allow_what_a_plan_allows() -> None:
+def test_rate_rules_are_per_address_and_above_the_plans() -> None:
     found = rates(with_waf())
     assert {name: rate["Limit"] for name, rate in found.items()} == {
         ALL: 100_000,
@@ -154,7 +154,7 @@ def test_the_rates_are_per_address_and_allow_what_a_plan_allows() -> None:
     assert found[ALL]["Limit"] >= 2 * 5 * 10_000
 
 
-def test_the_web_acl_has_the_managed_rules_that_a_long_body_passes() -> None:
+def test_the_managed_rules_let_a_long_body_pass() -> None:
     managed = {
         name
         for name, rule in rules(with_waf()).items()
@@ -167,7 +167,7 @@ def test_the_web_acl_has_the_managed_rules_that_a_long_body_passes() -> None:
     }
 
 
-def test_a_blocked_client_is_told_when_to_come_back() -> None:
+def test_a_blocked_client_gets_retry_after() -> None:
     [acl] = resources(with_waf(), "AWS::WAFv2::WebACL").values()
     bodies = acl["Properties"]["CustomResponseBodies"]
     for name, rule in rules(with_waf()).items():
@@ -188,7 +188,7 @@ def test_a_blocked_client_is_told_when_to_come_back() -> None:
         }
 
 
-def test_without_a_distribution_one_web_acl_stands_at_the_stage() -> None:
+def test_without_a_distribution_the_stage_has_the_only_web_acl() -> None:
     template = with_waf()
     [acl] = resources(template, "AWS::WAFv2::WebACL").values()
     assert acl["Properties"]["Scope"] == "REGIONAL"
@@ -197,7 +197,7 @@ def test_without_a_distribution_one_web_acl_stands_at_the_stage() -> None:
     assert {"Ref": stage} in association["Properties"]["ResourceArn"]["Fn::Join"][1]
 
 
-def test_behind_cloudfront_no_rate_counts_cloudfronts_own_addresses() -> None:
+def test_behind_cloudfront_the_stage_does_not_count_cloudfronts_addresses() -> None:
     template = with_both()
     [distribution] = resources(template, "AWS::CloudFront::Distribution").values()
     [origin] = distribution["Properties"]["DistributionConfig"]["Origins"]
@@ -215,7 +215,7 @@ def test_behind_cloudfront_no_rate_counts_cloudfronts_own_addresses() -> None:
     assert counted_by(template, "GET", "/prod/api/links", "x") == {ALL, REFUSED}
 
 
-def test_the_distribution_counts_visitors_where_their_addresses_are_seen() -> None:
+def test_the_distribution_counts_visitors_by_their_own_addresses() -> None:
     [acl] = resources(firewall(), "AWS::WAFv2::WebACL").values()
     assert acl["Properties"]["Scope"] == "CLOUDFRONT"
     assert {name: rate["Limit"] for name, rate in rates(firewall()).items()} == {VISITS: 12_000}
@@ -226,7 +226,7 @@ def test_the_distribution_counts_visitors_where_their_addresses_are_seen() -> No
     assert distribution["Properties"]["DistributionConfig"]["WebACLId"] == ACL_ARN
 
 
-def test_the_distributions_web_acl_is_made_in_the_region_that_cloudfront_reads() -> None:
+def test_the_distributions_web_acl_is_in_us_east_1() -> None:
     from aws_cdk import App
     from aws_cdk import aws_lambda as lambda_
 
@@ -251,7 +251,7 @@ def errors(**context: str) -> list[str]:
     return [str(each.entry.data) for each in messages if each.level.name == "ERROR"]
 
 
-def test_both_without_the_distributions_web_acl_are_refused_with_the_way_out() -> None:
+def test_cdn_and_waf_without_a_web_acl_arn_are_refused_with_instructions() -> None:
     [error] = errors(cdn="true", waf="true")
     assert "Deploy Unlink-prod-firewall first" in error
     assert "-c cdnWebAclArn=" in error
@@ -260,7 +260,7 @@ def test_both_without_the_distributions_web_acl_are_refused_with_the_way_out() -
     assert errors(waf="true") == []
 
 
-def test_a_web_acl_of_ones_own_may_stand_before_the_distribution() -> None:
+def test_an_existing_web_acl_may_protect_the_distribution() -> None:
     template = synthesize(cdn="true", cdnWebAclArn=ACL_ARN)
     [distribution] = resources(template, "AWS::CloudFront::Distribution").values()
     assert distribution["Properties"]["DistributionConfig"]["WebACLId"] == ACL_ARN
@@ -276,7 +276,7 @@ def test_a_web_acl_of_ones_own_may_stand_before_the_distribution() -> None:
         ACL_ARN + " ",
     ],
 )
-def test_a_web_acl_that_cloudfront_would_refuse_is_refused(arn: str) -> None:
+def test_a_web_acl_of_another_region_or_scope_is_refused(arn: str) -> None:
     from app import settings_of
 
     with pytest.raises(ValueError, match="cdnWebAclArn"):
@@ -304,7 +304,7 @@ def test_a_region_with_a_smaller_quota_may_have_a_lower_throttle() -> None:
 
 
 @pytest.mark.parametrize("limit", ["0", "10000", "-1", "many", "1.5"])
-def test_a_throttle_that_is_none_is_refused(limit: str) -> None:
+def test_an_invalid_throttle_is_refused(limit: str) -> None:
     from app import settings_of
 
     with pytest.raises(ValueError, match="rateLimit"):
@@ -321,7 +321,7 @@ def reserved(template: Template) -> dict[str, int]:
     }
 
 
-def test_the_authorizer_and_the_workers_have_concurrency_of_their_own(template: Template) -> None:
+def test_the_authorizer_and_the_workers_reserve_concurrency(template: Template) -> None:
     from app import RESERVED
 
     found = reserved(template)
@@ -341,7 +341,7 @@ def test_the_authorizer_and_the_workers_have_concurrency_of_their_own(template: 
     assert found["authorizer"] * (1_000 / 20) >= 4_000, "the stage admits more than it can check"
 
 
-def test_a_queue_never_sends_more_at_a_time_than_its_worker_may_run(template: Template) -> None:
+def test_an_event_source_never_exceeds_its_workers_concurrency(template: Template) -> None:
     queues = {}
     for mapping in resources(template, "AWS::Lambda::EventSourceMapping").values():
         if "ScalingConfig" in mapping["Properties"]:

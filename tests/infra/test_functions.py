@@ -140,7 +140,7 @@ def table_of(template: Template, resource: Any) -> str:
 
 
 @pytest.mark.parametrize("function", sorted(MAY))
-def test_a_function_may_use_its_tables_and_no_more(template: Template, function: str) -> None:
+def test_a_function_has_rights_on_its_own_tables_only(template: Template, function: str) -> None:
     granted: dict[str, set[str]] = {}
     for statement in statements(template, function):
         actions = {action for action in statement["Action"] if action.startswith("dynamodb:")}
@@ -152,7 +152,7 @@ def test_a_function_may_use_its_tables_and_no_more(template: Template, function:
     assert granted == MAY[function]
 
 
-def test_every_function_is_accounted_for(template: Template) -> None:
+def test_every_function_has_an_expected_policy(template: Template) -> None:
     assert set(functions(template)) == set(MAY)
 
 
@@ -192,7 +192,7 @@ def test_each_function_has_a_role_of_its_own_without_managed_policies(
 
 
 @pytest.mark.parametrize("function", ["links", "deletions", "qr"])
-def test_api_functions_write_nothing_but_rate_windows_beside_the_api_keys(
+def test_api_functions_write_only_rate_windows_in_the_access_table(
     template: Template, function: str
 ) -> None:
     on_access = [
@@ -210,7 +210,7 @@ def test_api_functions_write_nothing_but_rate_windows_beside_the_api_keys(
 
 
 @pytest.mark.parametrize("function", ["links", "analytics"])
-def test_functions_that_record_no_deletion_touch_only_idempotency_keys_beside_them(
+def test_functions_without_deletions_write_only_idempotency_keys_in_that_table(
     template: Template, function: str
 ) -> None:
     on_deletions = [
@@ -234,7 +234,7 @@ def test_functions_that_record_no_deletion_touch_only_idempotency_keys_beside_th
         ("deletion_worker", {"dynamodb:UpdateItem"}),
     ],
 )
-def test_functions_that_delete_write_only_export_slots_beside_the_clicks(
+def test_functions_that_delete_write_only_export_slots_in_the_clicks_table(
     template: Template, function: str, actions: set[str]
 ) -> None:
     limited = [
@@ -251,7 +251,7 @@ def test_functions_that_delete_write_only_export_slots_beside_the_clicks(
     assert limited == [(actions, condition)]
 
 
-def test_the_authorizer_writes_nothing_but_when_a_key_was_used(template: Template) -> None:
+def test_the_authorizer_writes_only_the_last_use_of_a_key(template: Template) -> None:
     [condition] = [
         statement["Condition"]
         for statement in statements(template, "authorizer")
@@ -299,7 +299,7 @@ def test_no_other_function_reads_a_secret(template: Template) -> None:
     assert readers == {"links", "deletions", "click_stream"}
 
 
-def test_a_function_knows_just_the_tables_that_it_may_use(template: Template) -> None:
+def test_a_functions_environment_names_only_its_own_tables(template: Template) -> None:
     for function, properties in functions(template).items():
         known = {
             name.removesuffix("_TABLE").capitalize()
@@ -329,7 +329,7 @@ def test_functions_run_on_graviton_with_tracing(template: Template) -> None:
         assert properties["TracingConfig"] == {"Mode": "Active"}
 
 
-def test_memory_sizes_are_those_that_were_chosen_by_measurement(template: Template) -> None:
+def test_memory_sizes_are_the_measured_ones(template: Template) -> None:
     decision = (ROOT / "docs/decisions/074-memory-sizes.md").read_text(encoding="utf-8")
     chosen = {
         name: int(size.replace(",", ""))
@@ -342,7 +342,7 @@ def test_memory_sizes_are_those_that_were_chosen_by_measurement(template: Templa
     }
 
 
-def test_timeouts_leave_time_to_answer_before_the_gateway_gives_up(template: Template) -> None:
+def test_functions_time_out_before_the_gateway_does(template: Template) -> None:
     timeouts = {name: each["Timeout"] for name, each in functions(template).items()}
     assert timeouts == {
         "authorizer": 5,
@@ -361,7 +361,7 @@ def test_timeouts_leave_time_to_answer_before_the_gateway_gives_up(template: Tem
     }
 
 
-def test_resume_runs_each_minute(template: Template) -> None:
+def test_the_schedule_runs_each_minute(template: Template) -> None:
     [rule] = resources(template, "AWS::Events::Rule").values()
     assert rule["Properties"]["ScheduleExpression"] == "rate(1 minute)"
     [target] = rule["Properties"]["Targets"]
@@ -371,7 +371,7 @@ def test_resume_runs_each_minute(template: Template) -> None:
     )
 
 
-def test_only_qr_codes_are_within_reach_of_the_function_that_draws_them(
+def test_the_qr_function_can_access_qr_objects_only(
     template: Template,
 ) -> None:
     [bucket] = [
@@ -394,7 +394,7 @@ def test_only_qr_codes_are_within_reach_of_the_function_that_draws_them(
     ]
 
 
-def test_erasing_frees_codes_and_external_ids_but_can_remove_no_link(template: Template) -> None:
+def test_the_erase_worker_can_remove_codes_but_no_link(template: Template) -> None:
     [deleting] = [
         each for each in statements(template, "erase_worker") if "DeleteItem" in str(each)
     ]
@@ -406,7 +406,7 @@ def test_erasing_frees_codes_and_external_ids_but_can_remove_no_link(template: T
     }
 
 
-def test_workers_may_send_to_their_own_queues_for_as_long_as_it_takes(template: Template) -> None:
+def test_workers_that_send_to_their_own_queue_allow_recursion(template: Template) -> None:
     """Lambda's loop detection would otherwise end a long deletion or export at its 16th message."""
     allowed = {
         function["Properties"]["Handler"].split(".")[2]
@@ -421,7 +421,7 @@ def test_workers_may_send_to_their_own_queues_for_as_long_as_it_takes(template: 
     assert allowed == queues == {"export_worker", "erase_worker", "deletion_worker"}
 
 
-def test_the_schedules_runs_are_neither_repeated_nor_kept(template: Template) -> None:
+def test_scheduled_invocations_are_not_retried_or_kept(template: Template) -> None:
     """The next minute makes up for a run that failed; old ones would only add to a backlog."""
     [config] = resources(template, "AWS::Lambda::EventInvokeConfig").values()
     properties = config["Properties"]
@@ -433,7 +433,7 @@ def test_the_schedules_runs_are_neither_repeated_nor_kept(template: Template) ->
     assert template["Resources"][properties["FunctionName"]["Ref"]]["Properties"] == target
 
 
-def test_stream_followers_retry_within_bounds_and_keep_what_fails_whole(template: Template) -> None:
+def test_stream_readers_retry_a_few_times_and_keep_failed_records_whole(template: Template) -> None:
     mappings = {
         invoked_function(template, each["Properties"]["FunctionName"])["Handler"].split(".")[
             2
@@ -457,7 +457,7 @@ def test_stream_followers_retry_within_bounds_and_keep_what_fails_whole(template
         }
 
 
-def test_cleanup_wakes_for_deleted_and_restored_links_only(template: Template) -> None:
+def test_the_link_stream_is_invoked_for_deleted_and_restored_links_only(template: Template) -> None:
     [mapping] = [
         each["Properties"]
         for each in resources(template, "AWS::Lambda::EventSourceMapping").values()
@@ -479,7 +479,7 @@ def test_cleanup_wakes_for_deleted_and_restored_links_only(template: Template) -
 
 
 @pytest.mark.parametrize("function", ["deletions", "deletion_worker", "erase_worker"])
-def test_deleting_updates_no_link_item_but_by_partiql(template: Template, function: str) -> None:
+def test_deletes_update_link_items_by_partiql_only(template: Template, function: str) -> None:
     updates = [
         each
         for each in statements(template, function)
@@ -495,7 +495,7 @@ def test_deleting_updates_no_link_item_but_by_partiql(template: Template, functi
 
 
 @pytest.mark.parametrize(("stage", "level"), [("prod", "INFO"), ("dev", "DEBUG")])
-def test_lambda_keeps_the_lines_that_the_functions_write(stage: str, level: str) -> None:
+def test_lambda_log_levels_keep_the_functions_log_lines(stage: str, level: str) -> None:
     for function in functions(synthesized_template(stage)).values():
         assert function["Environment"]["Variables"]["POWERTOOLS_LOG_LEVEL"] == level
         assert function["LoggingConfig"]["ApplicationLogLevel"] == level

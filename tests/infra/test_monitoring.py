@@ -48,7 +48,7 @@ def dead_letter_queues(template: Template) -> set[str]:
 
 
 @pytest.mark.parametrize("metric", ["Errors", "Throttles"])
-def test_every_function_is_watched(template: Template, metric: str) -> None:
+def test_every_function_has_alarms(template: Template, metric: str) -> None:
     functions = set(resources(template, "AWS::Lambda::Function"))
     assert functions
     assert watched(template, "AWS/Lambda", metric, "FunctionName") == functions
@@ -62,7 +62,7 @@ def test_every_function_logs_for_a_limited_time(template: Template) -> None:
     assert all(group["Properties"].get("RetentionInDays") for group in groups.values())
 
 
-def test_every_queue_is_watched(template: Template) -> None:
+def test_every_queue_has_alarms(template: Template) -> None:
     queues = set(resources(template, "AWS::SQS::Queue"))
     dead = dead_letter_queues(template)
     assert dead
@@ -72,7 +72,7 @@ def test_every_queue_is_watched(template: Template) -> None:
     assert filled == dead
 
 
-def test_every_table_and_index_is_watched(template: Template) -> None:
+def test_every_table_and_index_has_alarms(template: Template) -> None:
     tables = resources(template, "AWS::DynamoDB::Table")
     expected = {
         (name, index["IndexName"])
@@ -88,7 +88,7 @@ def test_every_table_and_index_is_watched(template: Template) -> None:
         assert found == expected
 
 
-def test_every_stream_reader_is_watched(template: Template) -> None:
+def test_every_stream_reader_has_alarms(template: Template) -> None:
     readers = {
         name: mapping["Properties"]
         for name, mapping in resources(template, "AWS::Lambda::EventSourceMapping").items()
@@ -109,7 +109,7 @@ def test_every_stream_reader_is_watched(template: Template) -> None:
         assert reader["MetricsConfig"] == {"Metrics": ["EventCount"]}
 
 
-def test_every_function_is_watched_for_exceptions_that_it_answers(template: Template) -> None:
+def test_every_function_has_an_alarm_for_handled_exceptions(template: Template) -> None:
     written = {}
     for each in resources(template, "AWS::Logs::MetricFilter").values():
         [metric] = each["Properties"]["MetricTransformations"]
@@ -151,7 +151,7 @@ def test_the_alarms_of_the_account_may_publish_to_their_topic(template: Template
     assert source == "arn:AWS::Partition:cloudwatch:AWS::Region:AWS::AccountId:alarm:*"
 
 
-def test_alarms_that_take_a_version_back_see_it_within_its_five_minutes(
+def test_rollback_alarms_react_within_five_minutes(
     template: Template,
 ) -> None:
     groups = resources(template, "AWS::CodeDeploy::DeploymentGroup")
@@ -165,13 +165,13 @@ def test_alarms_that_take_a_version_back_see_it_within_its_five_minutes(
         assert alarm["Period"] * alarm["DatapointsToAlarm"] <= 300, name
 
 
-def test_dashboards_of_two_regions_have_two_names(template: Template) -> None:
+def test_dashboards_have_the_region_in_their_name(template: Template) -> None:
     [dashboard] = resources(template, "AWS::CloudWatch::Dashboard").values()
     name = dashboard["Properties"]["DashboardName"]
     assert name == {"Fn::Join": ["", ["unlink-prod-", {"Ref": "AWS::Region"}]]}
 
 
-def test_every_alarm_calls_somebody_and_has_a_runbook_entry(template: Template) -> None:
+def test_every_alarm_notifies_and_has_a_runbook_entry(template: Template) -> None:
     headings = {
         re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
         for heading in re.findall(r"^#+ (.+)$", RUNBOOK.read_text(encoding="utf-8"), re.MULTILINE)
@@ -199,7 +199,7 @@ def test_alarms_read_only_metrics_that_the_functions_write(template: Template) -
         }
 
 
-def test_a_schedule_that_stops_reporting_is_an_alarm(template: Template) -> None:
+def test_a_schedule_that_stops_reporting_raises_an_alarm(template: Template) -> None:
     [alarm] = [
         alarm
         for alarm in alarms(template).values()
@@ -214,7 +214,7 @@ def test_alarms_reach_the_address_of_the_stage() -> None:
     assert subscription["Properties"]["Endpoint"] == "ops@example.com"
 
 
-def test_the_dashboard_shows_the_life_of_a_deletion(template: Template) -> None:
+def test_the_dashboard_shows_deletions_first(template: Template) -> None:
     [dashboard] = resources(template, "AWS::CloudWatch::Dashboard").values()
     body = dashboard["Properties"]["DashboardBody"]
     text = "".join(part if isinstance(part, str) else "x" for part in body["Fn::Join"][1])
@@ -231,5 +231,5 @@ def test_the_dashboard_shows_the_life_of_a_deletion(template: Template) -> None:
 
 
 @pytest.mark.parametrize("stage", ["dev", "local"])
-def test_other_stages_are_watched_alike(stage: str) -> None:
+def test_other_stages_have_the_same_alarms(stage: str) -> None:
     assert len(alarms(synthesized_template(stage))) == len(alarms(synthesized_template("prod")))

@@ -66,11 +66,11 @@ def linted(*templates: Path) -> str:
     ],
     ids=["production", "a distribution without a web ACL", "every option"],
 )
-def test_every_finding_has_an_answer(tmp_path: Path, context: dict[str, str]) -> None:
+def test_every_finding_is_fixed_or_suppressed(tmp_path: Path, context: dict[str, str]) -> None:
     assert linted(*checked(tmp_path, **context)) == ""
 
 
-def test_every_reason_says_something() -> None:
+def test_every_suppression_has_a_reason() -> None:
     from infra.nag_suppressions import REASONS
 
     for rules in REASONS.values():
@@ -78,7 +78,7 @@ def test_every_reason_says_something() -> None:
             assert len(reason) > 40, rule
 
 
-def test_an_unanswered_finding_fails(tmp_path: Path) -> None:
+def test_an_unsuppressed_finding_fails(tmp_path: Path) -> None:
     """The test above would see one: without the answers the same template is refused."""
     from aws_cdk import App, Validations
     from aws_cdk import aws_lambda as lambda_

@@ -79,7 +79,7 @@ def test_the_archive_keeps_only_the_services_that_are_called(lambda_archive: Pat
     assert data == SERVICES
 
 
-def test_clients_are_those_of_whole_botocore_but_for_the_texts() -> None:
+def test_packed_clients_equal_botocores_except_for_documentation() -> None:
     """Operations, shapes and endpoints of every service that is called, with nothing lost."""
     program = """
 import json, sys
@@ -131,7 +131,7 @@ print(json.dumps([botocore.__file__, seen], sort_keys=True))
     assert packed_seen == whole_seen
 
 
-def test_no_text_of_the_service_models_is_packed(lambda_archive: Path) -> None:
+def test_service_models_are_packed_without_documentation(lambda_archive: Path) -> None:
     """They are nine tenths of a model, and the first client of a process parses it whole."""
     with zipfile.ZipFile(lambda_archive) as archive:
         models = [name for name in archive.namelist() if name.endswith("service-2.json")]
@@ -141,7 +141,7 @@ def test_no_text_of_the_service_models_is_packed(lambda_archive: Path) -> None:
         assert archive.getinfo("botocore/data/endpoints.json").file_size < 50_000
 
 
-def test_compiled_code_is_for_lambda_whatever_machine_packs_it(lambda_archive: Path) -> None:
+def test_compiled_code_is_for_lambda_on_every_build_machine(lambda_archive: Path) -> None:
     with zipfile.ZipFile(lambda_archive) as archive:
         libraries = [name for name in archive.namelist() if name.endswith(".so")]
         assert libraries
@@ -151,7 +151,7 @@ def test_compiled_code_is_for_lambda_whatever_machine_packs_it(lambda_archive: P
             assert struct.unpack_from("<H", archive.read(name), 18) == (EM_AARCH64,)
 
 
-def test_bytecode_is_packed_only_for_the_interpreter_that_made_it(
+def test_bytecode_is_packed_only_for_the_same_interpreter(
     host_archive: Path, lambda_archive: Path
 ) -> None:
     tag = f".cpython-{sys.version_info.major}{sys.version_info.minor}.pyc"
@@ -171,7 +171,7 @@ def test_bytecode_does_not_depend_on_times(host_archive: Path) -> None:
                 assert struct.unpack_from("<I", archive.read(name), 4) == (0b01,)
 
 
-def test_entries_have_neither_times_nor_owners_and_are_readable(lambda_archive: Path) -> None:
+def test_archive_entries_have_fixed_times_and_modes(lambda_archive: Path) -> None:
     entries = zipfile.ZipFile(lambda_archive).infolist()
     assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
     assert {(entry.external_attr >> 16) & 0o444 for entry in entries} == {0o444}
@@ -188,7 +188,7 @@ def test_a_second_build_installs_nothing(
     assert build_archive(Target.host())[0] == host_archive
 
 
-def test_what_an_earlier_state_left_is_dropped_after_a_while(
+def test_old_builds_are_removed_after_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def install(_target: Target, directory: Path) -> None:

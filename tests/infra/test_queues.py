@@ -39,7 +39,7 @@ def test_every_queue_is_encrypted_and_refuses_plain_http(template: Template) -> 
         assert queue["Properties"]["SqsManagedSseEnabled"] is True
 
 
-def test_a_message_stays_hidden_six_times_as_long_as_its_worker_may_take(
+def test_the_visibility_timeout_is_six_times_the_workers_timeout(
     template: Template,
 ) -> None:
     mappings = resources(template, "AWS::Lambda::EventSourceMapping").values()
@@ -54,7 +54,7 @@ def test_a_message_stays_hidden_six_times_as_long_as_its_worker_may_take(
         assert properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_an_export_knows_its_last_delivery(template: Template) -> None:
+def test_the_export_worker_knows_its_last_delivery(template: Template) -> None:
     queue = template["Resources"][template["Outputs"]["ExportQueueUrl"]["Value"]["Ref"]]
     [function] = [
         each["Properties"]
@@ -65,7 +65,7 @@ def test_an_export_knows_its_last_delivery(template: Template) -> None:
     assert known == str(queue["Properties"]["RedrivePolicy"]["maxReceiveCount"])
 
 
-def test_an_erasure_waits_longer_than_any_writer_of_clicks_or_images_may_run(
+def test_the_erase_delay_exceeds_the_timeout_of_every_writer(
     template: Template,
 ) -> None:
     written = {

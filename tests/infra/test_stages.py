@@ -35,7 +35,7 @@ OUTPUTS = {
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev", "local"])
-def test_outputs_name_what_clients_of_the_stack_need(stage: str) -> None:
+def test_the_outputs_have_what_clients_need(stage: str) -> None:
     template = synthesized_template(stage)
     assert set(template["Outputs"]) == OUTPUTS
     assert template["Outputs"]["StageName"]["Value"] == stage
@@ -52,14 +52,14 @@ def test_the_smoke_stage_is_the_dev_stage_by_another_name() -> None:
 
 
 @pytest.mark.parametrize(("stage", "gradual"), [("prod", "false"), ("dev", "true")])
-def test_a_deployment_may_be_gradual_or_not_for_once(stage: str, gradual: str) -> None:
+def test_gradual_deployment_can_be_switched_by_context(stage: str, gradual: str) -> None:
     template = synthesize(stage=stage, gradual=gradual)
     groups = resources(template, "AWS::CodeDeploy::DeploymentGroup")
     assert bool(groups) == (gradual == "true")
 
 
 @pytest.mark.parametrize("value", [True, "true"])
-def test_a_switch_may_be_a_text_or_a_truth_value_of_cdk_json(value: Any) -> None:
+def test_a_context_switch_may_be_text_or_a_boolean(value: Any) -> None:
     assert resources(synthesize(stage="dev", waf=value), "AWS::WAFv2::WebACL")
     assert not resources(synthesize(stage="dev", waf=False), "AWS::WAFv2::WebACL")
 
@@ -78,7 +78,7 @@ def test_the_public_base_url_reaches_the_functions_without_a_trailing_slash() ->
     assert urls == {"http://127.0.0.1:8000", None}
 
 
-def test_the_local_stage_is_the_production_template_but_for_its_protection() -> None:
+def test_the_local_stage_differs_from_production_in_protection_only() -> None:
     assert comparable(synthesized_template("local"), "local") == comparable(
         synthesized_template("prod"), "prod"
     )
@@ -136,6 +136,6 @@ def comparable(template: Template, stage: str) -> Counter[str]:
         "null",
     ],
 )
-def test_origins_that_no_browser_sends_are_refused(origins: str) -> None:
+def test_invalid_origins_are_refused(origins: str) -> None:
     with pytest.raises(ValueError, match="corsAllowOrigins"):
         synthesize(corsAllowOrigins=origins)

@@ -40,7 +40,7 @@ def synthesized_by_cdk(directory: Path) -> Path:
     return directory
 
 
-def test_a_second_synthesis_by_the_cdk_command_line_gives_the_same(tmp_path: Path) -> None:
+def test_the_synthesis_is_reproducible(tmp_path: Path) -> None:
     """With another seed for the order of sets, too."""
     assembly = synthesized_by_python(tmp_path / "python")
     again = synthesized_by_cdk(tmp_path / "cdk")

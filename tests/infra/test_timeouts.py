@@ -34,7 +34,7 @@ def longest_call(client: Any) -> float:
     return float(config.connect_timeout + config.read_timeout)
 
 
-def test_a_function_behind_the_gateway_ends_before_the_gateway_gives_up(
+def test_an_api_function_ends_before_the_gateway_times_out(
     template: Template,
 ) -> None:
     limits = {
@@ -52,7 +52,7 @@ def test_a_function_behind_the_gateway_ends_before_the_gateway_gives_up(
     "module",
     [deletion_stream, link_stream, erase_worker, export_worker, app, deletion_worker, click_stream],
 )
-def test_a_call_that_hangs_at_the_deadline_leaves_a_second_of_the_margin(
+def test_a_call_that_hangs_at_the_deadline_leaves_a_second(
     template: Template, service: str, module: Any
 ) -> None:
     margin = getattr(module, "ANSWER_MARGIN", None) or module.RESERVED_SECONDS
@@ -62,14 +62,14 @@ def test_a_call_that_hangs_at_the_deadline_leaves_a_second_of_the_margin(
         assert margin < timeouts(template)[function]
 
 
-def test_patience_and_a_call_that_hangs_end_before_the_function(template: Template) -> None:
+def test_retries_and_a_hanging_call_end_before_the_function_times_out(template: Template) -> None:
     limits, hanging = timeouts(template), longest_call(low_latency_client("dynamodb"))
     assert redirect.LINK_TIMEOUT + hanging < limits["redirect"]
     assert redirect.LINK_TIMEOUT + redirect.CLICK_TIMEOUT + 2 * hanging <= limits["redirect"]
     assert authorizer.TIMEOUT + hanging < limits["authorizer"]
 
 
-def test_a_lease_outlives_the_function_of_its_worker() -> None:
+def test_a_lease_is_longer_than_its_workers_timeout() -> None:
     assert deletion.LEASE_MARGIN >= app.RESERVED_SECONDS
     assert deletion.LEASE_MARGIN >= deletion_worker.RESERVED_SECONDS
 
@@ -81,6 +81,6 @@ def test_a_worker_has_the_time_that_resolving_a_filter_may_take(template: Templa
     )
 
 
-def test_the_rate_counter_is_waited_for_until_its_call_has_ended() -> None:
+def test_the_wait_for_the_rate_counter_covers_a_whole_call() -> None:
     """So that none of the threads that a request works with still hangs on it."""
     assert longest_call(client("dynamodb")) < app.LIMITER_WAIT

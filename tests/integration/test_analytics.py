@@ -179,7 +179,7 @@ def test_an_install_by_click_finds_its_link(world: World) -> None:
 
 
 @pytest.mark.parametrize("by", ["click", "link"])
-def test_an_install_outside_the_window_is_nobodys(world: World, by: str) -> None:
+def test_an_install_outside_the_window_is_not_attributed(world: World, by: str) -> None:
     [link_id] = world.create()
     old = click(world, link_id, at=NOW - 8 * 86_400)
     body = {"clickId": old["id"]} if by == "click" else {"linkId": link_id}
@@ -230,7 +230,7 @@ def test_an_install_is_recorded_once_for_its_key(world: World) -> None:
     assert get(world, link_id)[1]["totalInstalls"] == 1
 
 
-def test_an_install_whose_key_expires_at_that_moment_is_not_answered_unrecorded(
+def test_an_install_is_recorded_when_its_key_expires_at_that_moment(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [link_id] = world.create()

@@ -24,7 +24,7 @@ SMALL = 60_000
     ("body", "size"),
     [("", 2), ('"', 4), ("\\", 4), ("é", 4), ("\u2028", 8), ("\n", 4), ("\x01", 8)],
 )
-def test_a_body_counts_as_the_runtime_writes_it(body: str, size: int) -> None:
+def test_a_body_is_measured_as_the_runtime_encodes_it(body: str, size: int) -> None:
     assert sent_size(body) == size
 
 
@@ -91,7 +91,7 @@ def test_ten_thousand_malformed_ids_are_answered(world: World) -> None:
     assert PAYLOAD_LIMIT / 2 < returned(answer) < PAYLOAD_LIMIT
 
 
-def test_what_is_shortened_takes_at_most_four_bytes_a_character() -> None:
+def test_a_shortened_text_has_at_most_four_bytes_per_character() -> None:
     for text in ("a" * 500, '"' * 500, "\x01" * 500, "\U0001f600" * 500, "\x01" * 99):
         # Without the marks around it and around the body.
         assert sent_size(json.dumps(shortened(text), ensure_ascii=False)) - 6 <= 403
@@ -100,7 +100,7 @@ def test_what_is_shortened_takes_at_most_four_bytes_a_character() -> None:
     assert as_text("\x01" * 20) == "\x01" * 20
 
 
-def test_every_text_of_an_error_is_bounded_even_if_its_author_forgot() -> None:
+def test_every_text_of_an_error_is_bounded() -> None:
     error = InvalidRequest(LONG, details=[LONG] * 1_000, other=LONG)
     for body in (error.to_hoko(), error.to_linkforty()):
         assert len(json.dumps(body)) < 200_000
@@ -108,7 +108,7 @@ def test_every_text_of_an_error_is_bounded_even_if_its_author_forgot() -> None:
     assert error.members["details"] == ["n" * 500 + "…"] * 100
 
 
-def test_counts_stand_beside_shortened_lists() -> None:
+def test_shortened_lists_have_a_count() -> None:
     error: UnlinkError = InvalidIds(invalid=[], unknown=[f"id-{n}" for n in range(250)])
     assert error.members["unknownCount"] == 250
     assert len(error.members["unknownIds"]) == 100

@@ -118,7 +118,7 @@ def test_a_list_of_schemes_to_allow_is_checked(schemes: list[str]) -> None:
     assert scheme_faults(schemes)
 
 
-def test_the_policy_survives_every_way_in_which_it_is_handed_on() -> None:
+def test_the_policy_survives_every_encoding() -> None:
     policies = Policies(app_schemes=("myapp", "com.example.app+x"))
     assert policies.stored() == {"appSchemes": "myapp com.example.app+x"}
     assert Policies.read(policies.stored()) == policies
@@ -136,7 +136,7 @@ def test_campaign_and_query_of_a_visit_leave_an_app_url_as_it_is(url: str) -> No
 
 
 @given(st.text("/?#[]@%|\\é\u200c👨a1:;=", max_size=20))
-def test_an_app_url_leaves_as_ascii(rest: str) -> None:
+def test_an_app_url_is_sent_as_ascii(rest: str) -> None:
     assert with_campaign(f"myapp:{rest}", {}).isascii()
 
 
@@ -153,7 +153,7 @@ def test_what_rfc_3986_excludes_is_encoded_in_app_urls_too() -> None:
         "intent://x#Intent;scheme=zxing;S.browser_fallback_url=http%3A%2F%2FSHORT.test%2Fabcd;end",
     ],
 )
-def test_an_intent_must_not_lead_to_this_service(world: World, url: str) -> None:
+def test_an_intent_url_must_not_point_to_this_service(world: World, url: str) -> None:
     status, answer = create(world, {"androidUrl": url}, "intent")
     assert status == 400
     assert answer["details"] == ["androidUrl: a link must not lead to this service itself"]
@@ -161,7 +161,7 @@ def test_an_intent_must_not_lead_to_this_service(world: World, url: str) -> None
 
 
 @pytest.mark.emulator
-def test_a_workspace_allows_app_urls_and_its_visitors_get_them(world: World) -> None:
+def test_visitors_get_the_app_urls_that_their_workspace_allows(world: World) -> None:
     body = {"iosUrl": "myapp://product/1", "androidUrl": "market://details?id=com.example"}
     status, link = create(world, body, "market")
     assert (status, link["details"][0][:7]) == (400, "iosUrl:")

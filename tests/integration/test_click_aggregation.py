@@ -150,7 +150,7 @@ def test_a_day_counts_clicks_visitors_and_values_and_the_link_follows(world: Wor
     )
 
 
-def test_what_comes_again_counts_once(world: World) -> None:
+def test_a_redelivered_click_counts_once(world: World) -> None:
     [link_id] = world.create()
     clicks = [click(world, link_id, at=NOON + n, ipAddress=f"10.0.0.{n % 7}") for n in range(90)]
 
@@ -162,7 +162,7 @@ def test_what_comes_again_counts_once(world: World) -> None:
     assert (day(world, link_id)["clicks"], day(world, link_id)["visitors"]) == (90, 7)
 
 
-def test_a_click_that_is_put_again_after_it_was_counted_counts_once(world: World) -> None:
+def test_a_click_written_again_after_counting_counts_once(world: World) -> None:
     [link_id] = world.create()
     made = click(world, link_id)
 
@@ -185,7 +185,7 @@ def test_a_visitor_counts_once_a_day_over_many_batches(world: World) -> None:
     assert day(world, link_id, iso(NOON + 86_400)[:10])["visitors"] == 1
 
 
-def test_clicks_that_come_late_do_not_turn_back_the_last_click(world: World) -> None:
+def test_late_clicks_do_not_move_the_last_click_back(world: World) -> None:
     [link_id] = world.create()
 
     count(world, [click(world, link_id, at=NOON + 9)])
@@ -308,9 +308,7 @@ def test_a_click_that_was_erased_is_not_brought_back(world: World) -> None:
     assert [item.get("linkId") for item in items].count({"S": link_id}) == 1
 
 
-def test_whoever_invents_values_does_not_make_a_day_grow(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_invented_values_do_not_grow_a_day(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(procedure, "MOST_VALUES", 5)
     [link_id] = world.create()
 
@@ -406,7 +404,7 @@ def test_a_batch_with_too_many_new_values_for_one_update_is_counted_in_parts(
         assert len([name for name in found if name.startswith(f"{dimension}:")]) == 40
 
 
-def test_a_floor_that_another_count_raised_is_looked_at_again(
+def test_a_floor_raised_by_another_writer_is_read_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(procedure, "MOST_VALUES", 2)
@@ -444,7 +442,7 @@ def test_a_floor_that_another_count_raised_is_looked_at_again(
     assert day(world, link_id)["clicks"] == 9
 
 
-def test_what_is_removed_is_no_click(world: World) -> None:
+def test_a_removal_is_not_counted(world: World) -> None:
     [link_id] = world.create()
     kept, expired = click(world, link_id), click(world, link_id, at=NOON + 1)
     batch = records([kept])
@@ -462,7 +460,7 @@ def test_what_is_removed_is_no_click(world: World) -> None:
     assert link(world, link_id)["clickCount"] == day(world, link_id)["clicks"] == 2
 
 
-def test_a_visitor_is_an_hmac_that_nobody_can_try_out(world: World) -> None:
+def test_a_visitor_is_a_keyed_hash(world: World) -> None:
     [link_id] = world.create()
     made = click(world, link_id)
     hashes = {visitor_of(made, secret=key) for key in (SECRET, b"another key")}
@@ -481,7 +479,7 @@ def test_a_visitor_is_an_hmac_that_nobody_can_try_out(world: World) -> None:
     assert hashlib.sha256(parts).hexdigest()[:32] not in visit
 
 
-def test_what_is_no_click_fails_alone(world: World) -> None:
+def test_an_unparsable_record_fails_alone(world: World) -> None:
     [link_id] = world.create()
     batch = records([click(world, link_id), click(world, link_id, at=NOON + 1)])
     batch.insert(1, {"dynamodb": {"SequenceNumber": "7", "NewImage": {"pk": {"S": "x"}}}})
@@ -497,7 +495,7 @@ def test_what_is_no_click_fails_alone(world: World) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"pk": "x"}, {"clickedAt": "yesterday"}, {"clickedAt": 5}, {"workspaceId": ""}]
 )
-def test_what_is_no_click_is_put_aside_and_holds_up_nobody(
+def test_an_unparsable_record_is_dead_lettered_and_blocks_no_other(
     world: World, wrong: dict[str, Any]
 ) -> None:
     [link_id] = world.create()
@@ -522,7 +520,7 @@ def test_what_is_no_click_is_put_aside_and_holds_up_nobody(
     assert kept["payload"]["Records"] == [batch[0]]
 
 
-def test_the_function_names_the_first_record_to_try_again(
+def test_the_function_returns_the_first_failed_record(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = records([click(world, world.create()[0])])
@@ -555,7 +553,7 @@ class Unreliable:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_counts_are_exact_under_repetition_disorder_and_lost_answers(
+def test_counts_are_exact_under_redelivery_reordering_and_lost_responses(
     world: World, seed: int
 ) -> None:
     chance = random.Random(seed)

@@ -36,7 +36,7 @@ def _cold(deployed: dict[str, str]) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("days", [None, 15, 365, 400])
-def test_the_policy_survives_its_record_and_the_authorizers_context(days: int | None) -> None:
+def test_the_policy_survives_the_record_and_the_authorizer_context(days: int | None) -> None:
     policies = Policies(click_retention_days=days)
     stored = policies.stored()
     assert Policies.read(stored) == policies

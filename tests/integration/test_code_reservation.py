@@ -68,9 +68,7 @@ def may_use(world: World, code: str, workspace_id: str) -> bool:
 
 
 @pytest.mark.parametrize("how", ["erase", "purge"])
-def test_what_is_left_of_a_code_names_the_workspace_and_nothing_of_the_link(
-    erasing: Erasing, how: str
-) -> None:
+def test_a_released_code_names_the_workspace_and_not_the_link(erasing: Erasing, how: str) -> None:
     code, at = erased(erasing, how)
 
     assert left_of(erasing.world, code) == {
@@ -84,7 +82,7 @@ def test_what_is_left_of_a_code_names_the_workspace_and_nothing_of_the_link(
 
 
 @pytest.mark.parametrize("looks", [True, False])
-def test_another_workspace_is_refused_and_the_own_one_takes_the_code_at_once(
+def test_the_code_is_free_for_its_own_workspace_and_refused_to_others(
     erasing: Erasing, monkeypatch: pytest.MonkeyPatch, looks: bool
 ) -> None:
     """By the look before the transaction, and by the transaction alone."""
@@ -157,7 +155,7 @@ def test_reservation_and_quarantine_together(
     assert days_until(OTHER) == others
 
 
-def test_a_create_that_is_taken_back_reserves_nothing(
+def test_a_rolled_back_create_reserves_no_code(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken, free = new_short_code(), new_short_code()

@@ -87,7 +87,7 @@ def a_taken_code(world: World, monkeypatch: pytest.MonkeyPatch) -> NewLink:
     return NewLink(originalUrl=NEW.originalUrl, shortCode=code)
 
 
-def test_the_later_in_an_array_the_newer_in_lists(world: World) -> None:
+def test_later_links_of_an_array_are_newer_in_lists(world: World) -> None:
     first = [link["id"] for link in world.create_items(40)]
     event = api_event(
         "POST",
@@ -104,7 +104,7 @@ def test_the_later_in_an_array_the_newer_in_lists(world: World) -> None:
     assert world.live_ids() == second[::-1] + first[::-1]
 
 
-def test_a_code_lost_in_a_race_takes_everything_back_in_few_calls(
+def test_a_code_lost_in_a_race_rolls_the_request_back_in_few_calls(
     world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken = a_taken_code(world, monkeypatch)
@@ -119,9 +119,7 @@ def test_a_code_lost_in_a_race_takes_everything_back_in_few_calls(
     assert sorted(faulty.calls[:6]) == ["batch_get_item"] + ["transact_write_items"] * 5
 
 
-def test_links_whose_creation_was_never_confirmed_are_taken_back_too(
-    world: World, faulty: FaultyClient
-) -> None:
+def test_unconfirmed_links_are_rolled_back_too(world: World, faulty: FaultyClient) -> None:
     def lose(name: str, call: Callable[[], Any], parameters: dict[str, Any]) -> Any:
         answer = call()
         puts = [action for action in parameters.get("TransactItems", ()) if "Put" in action]
@@ -136,7 +134,7 @@ def test_links_whose_creation_was_never_confirmed_are_taken_back_too(
     assert _ids(world) == []
 
 
-def test_a_link_that_somebody_erased_first_keeps_no_other_from_being_taken_back(
+def test_an_erased_link_does_not_stop_the_rollback(
     world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken = a_taken_code(world, monkeypatch)
@@ -198,7 +196,7 @@ CALLS = 7
 
 @pytest.mark.parametrize("dies", ["before", "after"])
 @pytest.mark.parametrize("at", range(CALLS))
-def test_a_request_whose_function_died_is_repeated_once_whatever_it_had_done(
+def test_a_create_killed_at_any_call_is_completed_once_by_a_retry(
     world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch, at: int, dies: str
 ) -> None:
     new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
@@ -220,7 +218,7 @@ def test_a_request_whose_function_died_is_repeated_once_whatever_it_had_done(
 
 
 @pytest.mark.parametrize("at", range(CALLS))
-def test_each_call_may_fail_once_in_each_way_that_a_retry_mends(
+def test_each_call_may_fail_once_in_each_retryable_way(
     world: World, faulty: FaultyClient, at: int
 ) -> None:
     for kind, fault in faults_of_call(at).items():
@@ -239,7 +237,7 @@ def test_each_call_may_fail_once_in_each_way_that_a_retry_mends(
     assert len(_ids(world)) == MANY * len(set(faults_of_call(at)) & set(RETRYABLE))
 
 
-def test_a_repetition_that_dies_too_is_followed_by_another(
+def test_a_killed_retry_is_followed_by_another(
     world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
@@ -257,7 +255,7 @@ def test_a_repetition_that_dies_too_is_followed_by_another(
     assert len(made) == MANY
 
 
-def test_what_a_dead_run_made_and_somebody_deleted_is_not_made_again(
+def test_links_of_a_killed_run_that_were_deleted_are_not_created_again(
     world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
@@ -287,7 +285,7 @@ def test_what_a_dead_run_made_and_somebody_deleted_is_not_made_again(
     assert world.live_ids() == kept
 
 
-def test_one_link_that_a_dead_run_made_and_somebody_erased_is_not_made_again(
+def test_a_link_of_a_killed_run_that_was_erased_is_not_created_again(
     world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _die_at(faulty, 2, after=False)
@@ -309,7 +307,7 @@ def test_one_link_that_a_dead_run_made_and_somebody_erased_is_not_made_again(
     assert _ids(world) == []
 
 
-def test_what_a_dead_run_made_by_half_is_made_again_whole(
+def test_a_half_created_array_is_completed(
     world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
@@ -338,9 +336,7 @@ def test_what_a_dead_run_made_by_half_is_made_again_whole(
     assert sorted(_ids(world)) == sorted([*made, found])
 
 
-def test_a_run_that_was_given_up_for_dead_makes_nothing_after_its_successor(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_superseded_run_creates_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
     real, successor = LinksTable.create, list[str]()
     lock = threading.Lock()
@@ -371,7 +367,7 @@ def test_a_run_that_was_given_up_for_dead_makes_nothing_after_its_successor(
 
 
 @pytest.mark.parametrize("dies", [False, True])
-def test_a_code_that_had_to_be_drawn_again_is_answered_again(
+def test_a_retried_short_code_is_repeated_in_the_answer(
     world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch, dies: bool
 ) -> None:
     taken = world.create_items(1, "ws-somebody-else")[0]["shortCode"]
@@ -414,9 +410,7 @@ def test_a_code_that_had_to_be_drawn_again_is_answered_again(
     assert codes() == expected
 
 
-def test_a_request_that_is_refused_again_and_again_leaves_no_traces(
-    world: World, faulty: FaultyClient
-) -> None:
+def test_repeated_refused_requests_leave_no_items(world: World, faulty: FaultyClient) -> None:
     taken = world.create_items(1, "ws-somebody-else")[0]["shortCode"]
     for _ in range(4):
         faulty.calls.clear()

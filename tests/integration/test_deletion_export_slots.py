@@ -109,7 +109,7 @@ def test_exports_of_links_and_of_deletions_share_the_slots(world: World, exports
     assert exports.begin(ids[2], plan="free")[0] == 202
 
 
-def test_a_key_keeps_its_answer_when_the_limit_is_reached(world: World) -> None:
+def test_a_repeated_request_is_answered_when_the_limit_is_reached(world: World) -> None:
     ids = world.create(3)
     status, first, headers = post(world, [ids[0]], key="k")
     assert (status, first["state"]) == (202, "exporting")
@@ -129,7 +129,7 @@ def test_a_key_keeps_its_answer_when_the_limit_is_reached(world: World) -> None:
     assert len(world.queue.messages) == 3
 
 
-def test_a_request_whose_twin_took_the_last_slot_is_answered_by_it(
+def test_a_concurrent_repeat_gets_the_deletion_of_the_first(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both looked the key up before either was accepted."""
@@ -164,7 +164,7 @@ def test_parallel_requests_never_claim_more_slots_than_there_are(world: World) -
     assert len(world.queue.messages) == 2
 
 
-def test_a_slot_outlives_killed_workers_and_is_released_after_the_export(
+def test_a_slot_survives_killed_workers_and_is_released_after_the_export(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = world.create(1)
@@ -190,7 +190,7 @@ def test_a_slot_outlives_killed_workers_and_is_released_after_the_export(
     assert free(world) == [0, 1]
 
 
-def test_a_worker_killed_before_the_release_is_followed_by_one_that_releases(
+def test_the_next_worker_releases_the_slot_of_a_killed_one(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = world.create(1)
@@ -213,9 +213,7 @@ def test_a_worker_killed_before_the_release_is_followed_by_one_that_releases(
     assert free(world) == [0, 1]
 
 
-def test_the_slot_of_a_deletion_that_no_worker_goes_on_with_ends_by_its_time(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_abandoned_slot_expires(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = world.create(2)
     _, lost, _ = post(world, ids[:1])
     now, ahead = time.time, [HELD_SECONDS - 5.0]
@@ -292,7 +290,7 @@ def test_a_filter_that_waits_for_its_links_holds_a_slot_until_it_ends(
     assert world.stores.slots.free(world.workspace_id, 2, deadline=Deadline(5)) == [0, 1]
 
 
-def test_without_a_slot_of_either_kind_no_other_is_claimed(world: World) -> None:
+def test_a_deletion_claims_both_slots_or_none(world: World) -> None:
     world.create(1)
     by_filter(world, open_exports=2, open_filters=3)
     by_filter(world, open_exports=2, open_filters=3)
@@ -306,7 +304,7 @@ def test_without_a_slot_of_either_kind_no_other_is_claimed(world: World) -> None
     assert free(world, 3) == [2]
 
 
-def test_an_erasure_of_which_every_id_is_unknown_needs_no_slot(world: World) -> None:
+def test_an_erasure_of_unknown_ids_needs_no_slot(world: World) -> None:
     ids = world.create(2)
     for link_id in ids:
         assert post(world, [link_id])[0] == 202

@@ -45,7 +45,7 @@ def ask(world: World, body: Any, **event: Any) -> tuple[int, dict[str, Any], dic
     return send(world, "POST", "/api/deletions", body=body, **event)
 
 
-def test_a_soft_deletion_answers_the_record_that_can_be_read_again(world: World) -> None:
+def test_a_soft_deletion_returns_its_readable_record(world: World) -> None:
     ids = world.create(3)
 
     status, made, headers = ask(world, {"ids": ids, "reason": "campaign is over"})
@@ -80,7 +80,7 @@ def test_an_erasure_answers_per_id(world: World) -> None:
     assert made["notFoundIds"] == [unknown, "nonsense"]
 
 
-def test_an_erasure_of_nothing_is_recorded_as_such(world: World) -> None:
+def test_an_erasure_of_no_links_is_recorded(world: World) -> None:
     status, made, _ = ask(world, {"ids": ["nonsense"], "mode": "erase"})
 
     assert status == 200
@@ -89,7 +89,7 @@ def test_an_erasure_of_nothing_is_recorded_as_such(world: World) -> None:
     assert made["notFoundIds"] == ["nonsense"]
 
 
-def test_a_dry_run_tells_and_writes_nothing(world: World) -> None:
+def test_a_dry_run_reports_and_writes_nothing(world: World) -> None:
     ids = world.create(2)
     unknown = str(uuid.uuid4())
 
@@ -202,7 +202,7 @@ def test_a_confirmation_is_bound_to_its_mode_and_workspace(world: World) -> None
     assert len(world.live_ids()) == 1
 
 
-def test_a_filter_that_takes_long_is_resolved_in_the_background(
+def test_a_slow_filter_is_resolved_in_the_background(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = world.create(300, tags=["spring"])
@@ -242,7 +242,7 @@ def test_a_filter_found_too_broad_in_the_background_fails_and_deletes_nothing(
     assert len(world.live_ids()) == 101
 
 
-def test_a_filter_that_no_worker_could_resolve_fails_instead_of_being_tried_for_ever(
+def test_a_filter_that_cannot_be_resolved_fails_after_some_attempts(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = world.create(3, tags=["spring"])
@@ -300,7 +300,7 @@ def test_a_filter_that_matches_more_than_the_plan_allows_is_refused(world: World
     assert len(world.live_ids()) == 101
 
 
-def test_an_error_that_no_retry_mends_names_the_deletion_that_goes_on(
+def test_a_permanent_error_names_the_accepted_deletion(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = world.create(3)
@@ -409,7 +409,7 @@ def test_the_list_and_the_record_of_a_running_erasure_have_the_same_counts(
     assert listed == {name: read[name] for name in listed}
 
 
-def test_every_answer_says_that_an_export_comes_first(
+def test_every_response_shows_the_pending_export(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Queue, "send", lambda *_, **__: None)
@@ -475,7 +475,7 @@ def test_a_filter_that_is_resolved_in_the_background_is_exported_first(
         {"filter": "tag"},
     ],
 )
-def test_bad_input_is_a_bilingual_400(world: World, body: Any) -> None:
+def test_bad_input_gets_a_bilingual_400(world: World, body: Any) -> None:
     status, answer, _ = ask(world, body)
 
     assert status == 400
@@ -486,11 +486,11 @@ def test_bad_input_is_a_bilingual_400(world: World, body: Any) -> None:
     "query",
     [{"limit": "0"}, {"limit": "101"}, {"limit": "x"}, {"cursor": "forged"}, {"page": "2"}],
 )
-def test_bad_paging_is_a_400(world: World, query: dict[str, str]) -> None:
+def test_bad_paging_gets_400(world: World, query: dict[str, str]) -> None:
     assert send(world, "GET", "/api/deletions", query=query)[0] == 400
 
 
-def test_a_cursor_of_another_workspace_is_a_400(world: World) -> None:
+def test_a_cursor_of_another_workspace_gets_400(world: World) -> None:
     for _ in range(2):
         ask(world, {"ids": world.create(1)})
     _, page, _ = send(world, "GET", "/api/deletions", query={"limit": "1"})
@@ -547,9 +547,7 @@ def test_a_key_that_may_only_write_deletes_by_id_as_before(world: World) -> None
 
 
 @pytest.mark.parametrize(("maximum", "found"), [(0, 1), (0.0, 1), (-0.0, 1), (1e3, 1)])
-def test_an_integer_may_be_spelt_with_a_fraction_of_zero(
-    world: World, maximum: float, found: int
-) -> None:
+def test_an_integer_may_have_a_zero_fraction(world: World, maximum: float, found: int) -> None:
     world.create(1)
     status, body, _ = ask(world, {"filter": {"maxClicks": maximum}, "dryRun": True})
     assert status == 200
@@ -558,16 +556,14 @@ def test_an_integer_may_be_spelt_with_a_fraction_of_zero(
 
 @pytest.mark.parametrize("number", [0.5, 1e17, -1.0, True, "0", "0.0"])
 @pytest.mark.parametrize("name", ["minClicks", "maxClicks"])
-def test_what_is_no_integer_in_range_is_refused(world: World, name: str, number: Any) -> None:
+def test_an_invalid_integer_is_refused(world: World, name: str, number: Any) -> None:
     status, body, _ = ask(world, {"filter": {name: number}, "dryRun": True})
     assert status == 400
     assert body["details"][0].startswith(f"{name}: ")
 
 
 @pytest.mark.parametrize("body", [{}, [], {"id": []}, {"ids": [], "dryRun": True}])
-def test_bulk_delete_says_one_thing_of_every_body_of_the_wrong_shape(
-    world: World, body: Any
-) -> None:
+def test_bulk_delete_has_one_error_for_every_wrong_body(world: World, body: Any) -> None:
     event = api_event("POST", "/api/links/bulk-delete", workspace_id=world.workspace_id, body=body)
     status, figure = call(deletions.handler, event)
     assert status == 400
@@ -575,7 +571,7 @@ def test_bulk_delete_says_one_thing_of_every_body_of_the_wrong_shape(
 
 
 @pytest.mark.parametrize("ids", [None, {}, "x", 5])
-def test_ids_that_are_no_array_are_named(world: World, ids: Any) -> None:
+def test_ids_that_are_not_an_array_are_named(world: World, ids: Any) -> None:
     for resource, path in (
         ("/api/links/bulk-delete", {}),
         ("/api/deletions/{id}/restore", {"id": "01a2013c-632f-71c5-88ad-db7263a66868"}),

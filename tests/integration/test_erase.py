@@ -30,7 +30,7 @@ def erase(world: World, ids: list[str], **more: Any) -> Deletion:
     )
 
 
-def test_one_link_goes_with_its_code_and_its_record_is_made_in_the_same_transaction(
+def test_a_link_is_erased_with_its_code_and_record_in_one_transaction(
     world: World,
 ) -> None:
     [link] = world.create_items(shortCode=_code(), externalId="order-7")
@@ -70,7 +70,7 @@ def test_the_code_and_the_external_id_are_free_at_once(world: World) -> None:
 
 
 @pytest.mark.parametrize("case", ["unknown", "foreign", "soft-deleted", "erased"])
-def test_what_is_not_live_here_is_not_found(world: World, case: str) -> None:
+def test_only_live_links_of_the_workspace_are_found(world: World, case: str) -> None:
     [link_id] = world.create(1, workspace_id="ws-elsewhere" if case == "foreign" else None)
     if case == "unknown":
         link_id = str(uuid.uuid4())
@@ -94,7 +94,7 @@ def test_what_is_not_live_here_is_not_found(world: World, case: str) -> None:
         )
 
 
-def test_what_could_not_be_erased_is_not_told_as_not_found(
+def test_a_failed_erasure_is_not_reported_as_not_found(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept, gone = world.create(2)
@@ -126,7 +126,7 @@ def test_what_could_not_be_erased_is_not_told_as_not_found(
     assert world.live(kept)
 
 
-def test_in_bulk_each_id_has_its_own_outcome(world: World) -> None:
+def test_a_bulk_delete_has_an_outcome_per_id(world: World) -> None:
     live = world.create(2)
     [soft] = world.create(1)
     soft_delete(
@@ -186,7 +186,7 @@ def test_the_same_key_gets_the_same_answer(world: World) -> None:
     assert again.ids_with(Outcome.NOT_FOUND) == [first.link_ids[2]]
 
 
-def test_one_link_with_a_key_can_be_asked_for_again(world: World) -> None:
+def test_an_erase_with_a_key_can_be_repeated(world: World) -> None:
     [link_id] = world.create(1)
     key = IdempotencyKey("erase-1", "hash")
     deletion_request = world.deletion_request(key=key)
@@ -201,7 +201,7 @@ def test_one_link_with_a_key_can_be_asked_for_again(world: World) -> None:
     assert again.id == first.id
 
 
-def test_an_erasure_that_was_cut_short_is_resumed_and_counts_each_link_once(
+def test_an_interrupted_erasure_is_resumed_and_counts_each_link_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = world.create(120)

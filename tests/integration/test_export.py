@@ -161,7 +161,7 @@ def test_an_export_has_the_link_and_every_click(world: World, exports: Exports) 
     assert sum(line["isBot"] for line in lines[1:]) == 1
 
 
-def test_an_export_runs_no_formula_in_a_spreadsheet(world: World, exports: Exports) -> None:
+def test_an_export_contains_no_spreadsheet_formula(world: World, exports: Exports) -> None:
     """Clicks that were recorded before values were cleaned are cleaned on their way out."""
     [link] = world.create_items(title="=owner's own title")
     formula = "=cmd|' /C calc'!A1"
@@ -189,7 +189,7 @@ def test_an_export_runs_no_formula_in_a_spreadsheet(world: World, exports: Expor
     assert visitor["referrer"] == visitor["utmSource"][0] == "1"
 
 
-def test_a_large_export_goes_on_over_many_runs_and_parts_and_loses_nothing(
+def test_a_large_export_continues_over_many_runs_and_parts(
     world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [link_id] = world.create()
@@ -219,7 +219,7 @@ def test_a_large_export_goes_on_over_many_runs_and_parts_and_loses_nothing(
     assert exports.get(link_id, begun["id"])[1]["state"] == "complete"
 
 
-def test_a_message_that_comes_twice_changes_nothing(world: World, exports: Exports) -> None:
+def test_a_redelivered_message_changes_nothing(world: World, exports: Exports) -> None:
     [link_id] = world.create()
     click(world, link_id, at=NOW)
     _, begun = exports.begin(link_id)
@@ -263,7 +263,7 @@ def test_an_export_that_fails_every_time_ends_as_failed_and_as_a_dead_letter(
     assert [line["type"] for line in exports.lines(begun["id"])] == ["link", "click"]
 
 
-def test_runs_that_are_killed_but_get_further_are_not_given_up(
+def test_killed_runs_with_progress_do_not_fail_the_export(
     world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(procedure, "SAVE_SECONDS", 0.0)
@@ -288,7 +288,7 @@ def test_runs_that_are_killed_but_get_further_are_not_given_up(
     assert exports.get(link_id, begun["id"])[1]["state"] == "failed"
 
 
-def test_a_last_delivery_of_what_is_done_or_gone_fails_nothing(
+def test_the_last_delivery_of_a_finished_export_changes_nothing(
     world: World, exports: Exports
 ) -> None:
     done, erased = world.create(2)
@@ -303,7 +303,7 @@ def test_a_last_delivery_of_what_is_done_or_gone_fails_nothing(
     assert exports.get(done, begun["id"])[1]["state"] == "complete"
 
 
-def test_an_export_whose_link_is_erased_between_two_runs_keeps_no_part(
+def test_an_export_of_a_link_erased_between_runs_keeps_no_part(
     world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [link_id] = world.create()
@@ -393,7 +393,7 @@ def kill(*_: Any, **__: Any) -> None:
     raise Killed
 
 
-def test_an_export_whose_tail_is_gone_is_written_again(
+def test_an_export_with_a_missing_tail_starts_over(
     world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(procedure, "SAVE_SECONDS", 0.0)
@@ -444,7 +444,7 @@ def test_soft_deleted_links_can_be_exported_and_erased_ones_not(
     assert exports.begin(erased)[0] == exports.get(erased, late["id"])[0] == 404
 
 
-def test_exports_of_others_and_unknown_ones_do_not_exist(world: World, exports: Exports) -> None:
+def test_foreign_and_unknown_exports_are_not_found(world: World, exports: Exports) -> None:
     first, second = world.create(2)
     _, begun = exports.begin(first)
 
@@ -468,7 +468,7 @@ def test_the_same_key_is_the_same_export(world: World, exports: Exports) -> None
     assert exports.begin(link_id)[1]["id"] != first[1]["id"]
 
 
-def test_a_key_whose_export_has_expired_begins_a_new_one(
+def test_a_key_of_an_expired_export_starts_a_new_one(
     world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [link_id] = world.create()
@@ -495,7 +495,7 @@ def test_a_key_whose_export_has_expired_begins_a_new_one(
     assert exports.get(link_id, begun["id"])[1]["state"] == "complete"
 
 
-def test_an_export_whose_key_expires_at_that_moment_is_not_answered_unrecorded(
+def test_an_export_is_recorded_when_its_key_expires_at_that_moment(
     world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [link_id] = world.create()

@@ -87,7 +87,7 @@ def test_nothing_is_deleted_before_the_export_is_complete(erasing: Erasing, mode
     assert record.export["done"] is True
 
 
-def test_no_other_worker_takes_an_export_over_that_is_being_written(erasing: Erasing) -> None:
+def test_no_other_worker_takes_a_running_export(erasing: Erasing) -> None:
     ids = erasing.world.create(2)
     deletion = ask(erasing, ids, "soft")
     workspace_id = erasing.world.workspace_id
@@ -149,7 +149,7 @@ def hours(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.mark.parametrize("part_bytes", [1_500, exporting.PART_BYTES], ids=["parts", "tails"])
-def test_a_worker_killed_at_any_save_is_followed_and_every_line_is_there_once(
+def test_after_a_kill_at_any_save_every_line_is_written_once(
     erasing: Erasing, monkeypatch: pytest.MonkeyPatch, hours: list[float], part_bytes: int
 ) -> None:
     monkeypatch.setattr(exporting, "SAVE_SECONDS", 0.0)
@@ -242,7 +242,7 @@ def test_a_worker_that_lost_its_lease_does_not_touch_the_file(
     assert list(bucket.objects.values()) == files
 
 
-def test_a_worker_that_dies_exporting_has_deleted_nothing_and_is_followed(
+def test_a_worker_killed_during_the_export_has_deleted_nothing(
     erasing: Erasing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = erasing.world.create(2)

@@ -73,7 +73,7 @@ def test_a_close_that_fails_is_logged_with_its_cause(
     assert "ThrottlingException" in line["cause"]
 
 
-def test_a_hand_over_that_fails_is_logged_with_its_cause(
+def test_a_failed_requeue_is_logged_with_its_cause(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     deadline = Deadline(20)
@@ -188,7 +188,7 @@ def test_an_accepted_deletion_is_answered_when_its_close_is_refused(
     assert "AccessDeniedException" in line["cause"]
 
 
-def test_an_answer_that_cannot_be_noted_is_logged_and_given_all_the_same(
+def test_a_response_that_cannot_be_recorded_is_logged_and_sent(
     deployed: dict[str, str], virtual_clock: VirtualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     world = throttled_updates(deployed)
@@ -270,7 +270,7 @@ def test_links_that_cannot_be_erased_are_logged_with_the_reasons(
         ),
     ],
 )
-def test_a_plan_that_nobody_knows_is_answered_in_the_routes_format(
+def test_an_unknown_plan_gets_an_error_in_the_routes_format(
     world: World,
     caplog: pytest.LogCaptureFixture,
     function: Any,
@@ -313,7 +313,7 @@ def test_a_record_that_deletes_nothing_is_kept_for_a_week(world: World) -> None:
 
 
 @pytest.mark.parametrize("mode", ["soft", "erase"])
-def test_a_filter_that_means_no_link_leaves_no_record_for_good(world: World, mode: str) -> None:
+def test_a_filter_without_matches_leaves_no_permanent_record(world: World, mode: str) -> None:
     event = api_event(
         "POST",
         "/api/deletions",
@@ -332,7 +332,7 @@ def test_a_filter_that_means_no_link_leaves_no_record_for_good(world: World, mod
     assert header.ttl == int(time_of(record.id)) + 7 * 86_400
 
 
-def test_a_record_that_deletes_something_is_kept_for_good(world: World) -> None:
+def test_a_record_with_deleted_links_is_permanent(world: World) -> None:
     ids = world.create(2)
     erased = erase_many(
         [ids[0], str(uuid.uuid4())],

@@ -54,7 +54,7 @@ def test_every_message_belongs_to_the_group_of_its_workspace(
     assert groups == ["acme", "acme", "other"]
 
 
-def test_a_message_without_a_workspace_is_a_mistake_of_its_sender() -> None:
+def test_a_message_needs_a_workspace() -> None:
     with pytest.raises(KeyError):
         Queue(boto3.client("sqs"), "url").send({}, deadline=Deadline(1))
 
@@ -101,7 +101,7 @@ def swept(
 
 
 @pytest.mark.emulator
-def test_many_open_deletions_of_one_workspace_do_not_hold_up_another(
+def test_many_open_deletions_of_one_workspace_do_not_delay_another(
     world: World, swept: list[tuple[str, str, float]]
 ) -> None:
     noisy, quiet = f"{world.workspace_id}-noisy", f"{world.workspace_id}-quiet"
@@ -119,7 +119,7 @@ def test_many_open_deletions_of_one_workspace_do_not_hold_up_another(
     assert all(seconds <= deletion_worker.TURN_SECONDS for _, _, seconds in swept)
 
 
-def test_stalled_erasures_of_one_workspace_do_not_hold_up_another(
+def test_stalled_erasures_of_one_workspace_do_not_delay_another(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     long_ago, seen = iso(time.time() - 86_400), []
@@ -151,7 +151,7 @@ def test_stalled_erasures_of_one_workspace_do_not_hold_up_another(
 
 
 @pytest.mark.emulator
-def test_a_deletion_that_is_handed_over_waits_in_its_workspaces_group(
+def test_a_requeued_deletion_is_in_the_group_of_its_workspace(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[dict[str, Any]] = []

@@ -216,7 +216,7 @@ def test_a_call_that_hangs_just_before_the_deadline_leaves_time_to_answer(
     _check(world, "soft delete", ids, [], None, "a call that hangs", accepted=True)
 
 
-def test_a_record_that_cannot_be_closed_is_left_to_the_schedule(
+def test_the_schedule_closes_a_record_that_could_not_be_closed(
     deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world, faulty = _faulty_world(deployed)
@@ -239,7 +239,7 @@ def test_a_record_that_cannot_be_closed_is_left_to_the_schedule(
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_a_deletion_that_was_accepted_unnoticed_is_named(
+def test_the_error_names_a_deletion_that_was_accepted(
     deployed: dict[str, str], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, count = RUNS[name]
@@ -262,7 +262,7 @@ def test_a_deletion_that_was_accepted_unnoticed_is_named(
     assert failed.value.deletion_id == record.id
 
 
-def test_a_hand_over_that_fails_is_left_to_the_schedule(
+def test_the_schedule_continues_after_a_failed_requeue(
     deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world, _ = _faulty_world(deployed)

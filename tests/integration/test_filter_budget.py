@@ -98,7 +98,7 @@ def test_a_request_may_read_exactly_its_limit(
 
 @pytest.mark.emulator
 @pytest.mark.parametrize("mode", ["soft", "erase"])
-def test_what_a_request_may_not_read_is_read_in_the_background(
+def test_a_filter_over_the_request_limit_is_read_in_the_background(
     world: World, monkeypatch: pytest.MonkeyPatch, reads: list[int], mode: str
 ) -> None:
     ids = world.create(35)
@@ -344,7 +344,7 @@ def test_the_background_reads_at_the_plans_rate(monkeypatch: pytest.MonkeyPatch)
     assert slept[0] == pytest.approx(240.0)
 
 
-def test_a_pace_that_reads_take_themselves_costs_no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_reads_need_no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr(f"{PACE}.time.monotonic", lambda: now[0])
     monkeypatch.setattr(f"{PACE}.time.sleep", lambda _: pytest.fail("paused"))

@@ -42,13 +42,13 @@ from tests.support.events import api_event, call
         ("https://e.com/?a=1", {}, "https://e.com/?a=1"),
     ],
 )
-def test_a_query_is_appended_and_the_destination_stays_byte_for_byte(
+def test_a_query_is_appended_and_the_destination_is_unchanged(
     destination: str, query: dict[str, list[str]], expected: str
 ) -> None:
     assert with_query(destination, query) == expected
 
 
-def test_parameters_that_do_not_fit_are_left_out_whole() -> None:
+def test_parameters_that_do_not_fit_are_dropped() -> None:
     destination = "https://e.com/?a=1#end"
 
     location = with_query(
@@ -93,7 +93,7 @@ VISIT = {"gclid": "x y", "ref": "news", "utm_source": "visit", "utm_term": "t" *
         ({"forwardQuery": False, "utmParameters": {"source": "mail"}}, "?utm_source=mail"),
     ],
 )
-def test_a_visit_takes_its_query_along_unless_the_link_says_no(
+def test_the_visits_query_is_forwarded_unless_the_link_disables_it(
     world: World, fields: dict[str, Any], expected: str
 ) -> None:
     [link] = world.create_items(**fields)

@@ -62,7 +62,7 @@ def test_the_key_belongs_to_one_request_and_one_workspace(world: World) -> None:
     assert create(world, NEW, workspace_id=f"{world.workspace_id}-b")[0] == 201
 
 
-def test_a_refused_request_may_be_repeated(world: World) -> None:
+def test_a_refused_request_can_be_repeated(world: World) -> None:
     code = world.create_items()[0]["shortCode"]
     status, _ = create(world, NEW | {"shortCode": code})
     assert status == 409
@@ -83,7 +83,7 @@ def test_a_refused_request_may_be_repeated(world: World) -> None:
     assert create(world, NEW | {"shortCode": code})[0] == 201
 
 
-def test_a_request_that_runs_is_a_conflict_until_its_lease_lapses(
+def test_a_running_request_is_a_conflict_until_its_lease_expires(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = CreateRuns(world.dynamodb, world.stores.deletions.name)
@@ -105,7 +105,7 @@ def test_a_request_that_runs_is_a_conflict_until_its_lease_lapses(
         table.begin(*about, "tester", deadline=Deadline(10))
 
 
-def test_a_refused_request_leaves_its_key_to_any_other(world: World) -> None:
+def test_a_refused_request_frees_its_key(world: World) -> None:
     code = world.create_items(1, "ws-somebody-else")[0]["shortCode"]
     assert create(world, NEW | {"shortCode": code})[0] == 409
 
@@ -113,7 +113,7 @@ def test_a_refused_request_leaves_its_key_to_any_other(world: World) -> None:
 
 
 @pytest.mark.parametrize("mode", ["soft", "erase"])
-def test_nothing_of_a_deleted_link_is_kept_to_answer_with(world: World, mode: str) -> None:
+def test_idempotency_keeps_no_data_of_a_deleted_link(world: World, mode: str) -> None:
     _, made = create(world, NEW)
     delete = soft_delete_one if mode == "soft" else erase_one_link
     delete(world, made["id"])
@@ -138,7 +138,7 @@ def test_nothing_of_a_deleted_link_is_kept_to_answer_with(world: World, mode: st
     assert not any(made["id"] in text or made["shortCode"] in text for text in texts)
 
 
-def test_a_repeated_delete_by_code_answers_the_same_although_its_code_is_gone(
+def test_a_repeated_delete_by_code_gets_the_same_answer(
     world: World,
 ) -> None:
     code = world.create_items()[0]["shortCode"]

@@ -624,7 +624,9 @@ def ask_first(scene: Scene, case: Case) -> Response:
 
 
 @every_route
-def test_the_same_request_gets_the_same_answer_and_does_nothing(scene: Scene, route: str) -> None:
+def test_a_repeated_request_gets_the_same_answer_and_changes_nothing(
+    scene: Scene, route: str
+) -> None:
     case = ROUTES[route](scene)
     first = ask_first(scene, case)
     counts = scene.counts()
@@ -634,7 +636,7 @@ def test_the_same_request_gets_the_same_answer_and_does_nothing(scene: Scene, ro
 
 
 @every_route
-def test_another_body_under_the_key_is_refused_and_does_nothing(scene: Scene, route: str) -> None:
+def test_the_key_with_another_body_is_refused_and_changes_nothing(scene: Scene, route: str) -> None:
     case = ROUTES[route](scene)
     first = ask_first(scene, case)
     counts = scene.counts()
@@ -645,7 +647,7 @@ def test_another_body_under_the_key_is_refused_and_does_nothing(scene: Scene, ro
 
 
 @every_route
-def test_another_route_under_the_key_is_refused_and_does_nothing(scene: Scene, route: str) -> None:
+def test_the_key_on_another_route_is_refused_and_changes_nothing(scene: Scene, route: str) -> None:
     case = ROUTES[route](scene)
     others = [each for name, each in ROUTES.items() if name != route]
     first = ask_first(scene, case)
@@ -686,7 +688,7 @@ def test_the_same_answer_after_the_links_were_erased(scene: Scene, route: str) -
 
 
 @every_route
-def test_the_same_answer_when_its_confirmation_has_expired_and_its_plan_is_smaller(
+def test_the_same_answer_after_the_confirmation_expired_and_the_plan_shrank(
     scene: Scene, route: str
 ) -> None:
     case = ROUTES[route](scene)
@@ -699,9 +701,7 @@ def test_the_same_answer_when_its_confirmation_has_expired_and_its_plan_is_small
 
 
 @every_route
-def test_a_request_that_runs_is_a_conflict_that_names_its_deletion(
-    scene: Scene, route: str
-) -> None:
+def test_a_running_request_is_a_conflict_that_names_its_deletion(scene: Scene, route: str) -> None:
     case = ROUTES[route](scene)
     owner, name = case.commits
     original = getattr(owner, name)
@@ -728,7 +728,7 @@ def test_a_request_that_runs_is_a_conflict_that_names_its_deletion(
 
 
 @every_route
-def test_a_request_whose_worker_was_killed_is_done_once_and_answered(
+def test_a_request_of_a_killed_worker_is_completed_once_and_answered(
     deployed: dict[str, str], scene: Scene, route: str
 ) -> None:
     case = ROUTES[route](scene)
@@ -822,7 +822,7 @@ def test_every_post_and_delete_route_is_in_the_table(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
-def test_a_route_that_could_not_answer_again_is_refused(method: str) -> None:
+def test_a_route_without_a_replay_is_refused(method: str) -> None:
     with pytest.raises(ValueError, match="need a replay"):
         app.Api().route(method, "/api/things", scope=None)
 
@@ -845,7 +845,7 @@ def test_a_delete_that_exports_first_is_a_conflict_until_it_is_complete(scene: S
     assert scene.ask(case) == (status, body, again)
 
 
-def test_a_restore_that_was_answered_too_early_is_a_conflict_until_it_is_complete(
+def test_a_running_restore_is_a_conflict_until_it_is_complete(
     scene: Scene,
 ) -> None:
     case = restore(scene)
@@ -867,9 +867,7 @@ def test_a_restore_that_was_answered_too_early_is_a_conflict_until_it_is_complet
     ("scopes", "missing"),
     [(("linksWrite",), "linksErase"), (("linksRead", "admin"), "linksWrite")],
 )
-def test_a_key_is_no_way_around_a_scope(
-    scene: Scene, scopes: tuple[str, ...], missing: str
-) -> None:
+def test_a_key_does_not_bypass_a_scope(scene: Scene, scopes: tuple[str, ...], missing: str) -> None:
     case = erasure_by_ids(scene)
     ask_first(scene, case)
     refused = {
@@ -880,7 +878,7 @@ def test_a_key_is_no_way_around_a_scope(
     assert scene.ask(case, scopes=scopes) == (403, refused, {})
 
 
-def test_a_policy_that_was_withdrawn_since_changes_no_answer(scene: Scene) -> None:
+def test_a_policy_change_does_not_change_a_repeated_answer(scene: Scene) -> None:
     case = replace(create_link(scene), body=_new_link() | {"iosUrl": "myapp://open/1"})
     with scene.patch.context() as patch:
         patch.setattr(Policies, "read", lambda _: Policies(app_schemes=("myapp",)))
@@ -890,7 +888,7 @@ def test_a_policy_that_was_withdrawn_since_changes_no_answer(scene: Scene) -> No
     assert scene.ask(case) == (status, body, headers)
 
 
-def test_a_link_that_was_changed_since_is_answered_as_it_was_created(scene: Scene) -> None:
+def test_a_repeated_create_answers_the_link_as_it_was_created(scene: Scene) -> None:
     case = create_link(scene)
     first = ask_first(scene, case)
     changed = send(

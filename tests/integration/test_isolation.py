@@ -264,7 +264,7 @@ def test_every_route_about_a_link_or_deletion_is_tried() -> None:
     assert routes == tried
 
 
-def test_no_sequence_of_calls_crosses_the_line_between_workspaces(world: World) -> None:
+def test_no_sequence_of_calls_crosses_workspaces(world: World) -> None:
     owner = world.workspace_id
     theirs = things_of(world, owner)
     before = everything_of(world, owner)
@@ -285,7 +285,7 @@ def test_no_sequence_of_calls_crosses_the_line_between_workspaces(world: World) 
 
 
 @pytest.mark.parametrize("verb", sorted(VERBS))
-def test_each_call_by_itself(world: World, verb: str) -> None:
+def test_each_call_alone_stays_in_its_workspace(world: World, verb: str) -> None:
     """The sequences above are drawn; none of these is left to chance."""
     theirs = things_of(world, world.workspace_id)
     before = everything_of(world, world.workspace_id)
@@ -294,7 +294,7 @@ def test_each_call_by_itself(world: World, verb: str) -> None:
     assert everything_of(world, world.workspace_id) == before
 
 
-def test_a_cursor_of_another_workspace_is_no_cursor(world: World) -> None:
+def test_a_cursor_of_another_workspace_is_invalid(world: World) -> None:
     world.create(3)
     listed = api_event("GET", "/api/links", workspace_id=world.workspace_id, query={"limit": "1"})
     cursor = json.loads(links.handler(listed, Context())["body"])["nextCursor"]

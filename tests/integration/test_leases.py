@@ -53,7 +53,7 @@ def resume(world: World, deletion: Deletion) -> Deletion | None:
     )
 
 
-def test_a_slow_resolution_is_not_taken_over_while_its_worker_is_alive(
+def test_a_slow_resolution_keeps_its_lease_while_its_worker_runs(
     world: World, monkeypatch: pytest.MonkeyPatch, ahead: list[float]
 ) -> None:
     ids = world.create(8, tags=["summer"])
@@ -76,7 +76,7 @@ def test_a_slow_resolution_is_not_taken_over_while_its_worker_is_alive(
     assert sorted(done.ids_with(Outcome.DELETED)) == sorted(ids)
 
 
-def test_a_resolution_whose_worker_was_killed_is_taken_over_after_one_lease(
+def test_a_killed_resolution_is_taken_over_after_one_lease(
     world: World, monkeypatch: pytest.MonkeyPatch, ahead: list[float]
 ) -> None:
     ids = world.create(2, tags=["summer"])

@@ -56,13 +56,13 @@ def test_the_window_counts_down_and_then_refuses_until_the_minute_ends(
     assert count(world, 3).remaining == 2
 
 
-def test_one_key_does_not_count_for_another(world: World, now: list[float]) -> None:
+def test_each_key_has_its_own_window(world: World, now: list[float]) -> None:
     count(world, 1)
     assert count(world, 1, f"{world.workspace_id}-other").remaining == 0
 
 
 @pytest.mark.parametrize("limit", [1, 37])
-def test_parallel_callers_never_pass_the_limit_together(
+def test_parallel_callers_never_exceed_the_limit(
     world: World, now: list[float], limit: int
 ) -> None:
     start = threading.Barrier(16)
@@ -125,7 +125,7 @@ RATE = {
         ("GET", "/api/links", {"query": {"cursor": "x"}}, 400),
     ],
 )
-def test_every_answer_says_where_the_caller_stands(
+def test_every_response_has_rate_limit_headers(
     world: World, method: str, resource: str, more: dict[str, Any], status: int
 ) -> None:
     answered, headers, _ = ask(world, method, resource, **more)
@@ -146,7 +146,7 @@ def test_every_answer_says_where_the_caller_stands(
 @pytest.mark.parametrize(
     ("error", "status"), [(RuntimeError("a secret detail"), 500), (Unavailable(), 503)]
 )
-def test_a_failure_says_it_too_and_is_logged_with_its_request(
+def test_an_error_has_rate_limit_headers_and_is_logged_with_its_request(
     world: World,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -167,7 +167,7 @@ def test_a_failure_says_it_too_and_is_logged_with_its_request(
     assert vars(line)["route"] == "GET /api/links"
 
 
-def test_too_many_in_the_words_of_hoko(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_429_in_the_hoko_format(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     at_limit(world, monkeypatch)
     asked = time.time()
     status, headers, body = ask(world, "DELETE", "/api/links", module=deletions, body=["x"])
@@ -184,7 +184,7 @@ def test_too_many_in_the_words_of_hoko(world: World, monkeypatch: pytest.MonkeyP
     assert set(headers) >= RATE
 
 
-def test_too_many_in_the_words_of_linkforty(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_429_in_the_linkforty_format(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     at_limit(world, monkeypatch)
     status, headers, body = ask(world, "GET", "/api/links")
     assert status == 429
@@ -199,7 +199,7 @@ def test_too_many_in_the_words_of_linkforty(world: World, monkeypatch: pytest.Mo
     assert headers["retry-after"] == str(seconds)
 
 
-def test_one_too_many_does_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_request_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     [link] = world.create(1)
     at_limit(world, monkeypatch)
     assert ask(world, "DELETE", "/api/links", module=deletions, body=[link])[0] == 429
@@ -230,7 +230,7 @@ def lose(**_: Any) -> None:
 
 
 @pytest.mark.parametrize("fault", [hang, throttle, deny, lose])
-def test_callers_pass_when_the_counter_is_down_and_soon(
+def test_requests_pass_soon_when_the_counter_is_down(
     world: World, monkeypatch: pytest.MonkeyPatch, fault: Any
 ) -> None:
     """Refusing everybody would be the outage that the limiter is there to prevent."""
@@ -248,7 +248,7 @@ def test_callers_pass_when_the_counter_is_down_and_soon(
     assert not set(headers) & RATE
 
 
-def test_what_a_caller_may_do_is_checked_without_the_counter_too(
+def test_scopes_are_checked_when_the_counter_is_down(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client("dynamodb"), "update_item", throttle)
@@ -292,7 +292,7 @@ def _no_read(**_: Any) -> None:
     raise AssertionError("something was read before the scope was checked")
 
 
-def test_a_credential_ends_on_time_although_the_gateway_still_remembers_it(world: World) -> None:
+def test_a_credential_expires_on_time_although_the_gateway_caches_it(world: World) -> None:
     def listed(expires_at: float) -> tuple[int, dict[str, str], Any]:
         event = api_event("GET", "/api/links", workspace_id=world.workspace_id)
         event["requestContext"]["authorizer"]["expiresAt"] = str(int(expires_at))

@@ -91,7 +91,7 @@ def test_a_create_that_does_not_fit_as_a_whole_creates_nothing(
     assert (counted(world), len(world.live_ids())) == (3, 3)
 
 
-def test_links_from_before_the_counter_count(world: World, counts: LinkCounts) -> None:
+def test_links_older_than_the_counter_count(world: World, counts: LinkCounts) -> None:
     world.create(4)
     with pytest.raises(InvalidRequest):
         create(world, counts, 2, limit=5)
@@ -99,7 +99,7 @@ def test_links_from_before_the_counter_count(world: World, counts: LinkCounts) -
     assert counted(world) == 5
 
 
-def test_parallel_creates_never_pass_the_limit_together(world: World, counts: LinkCounts) -> None:
+def test_parallel_creates_never_exceed_the_limit(world: World, counts: LinkCounts) -> None:
     start = threading.Barrier(8)
 
     def caller(_: int) -> bool:
@@ -116,7 +116,7 @@ def test_parallel_creates_never_pass_the_limit_together(world: World, counts: Li
 
 
 @pytest.mark.parametrize("at", ["code", "outage"])
-def test_what_was_not_created_is_given_back(
+def test_the_counter_is_reduced_when_a_create_fails(
     world: World, counts: LinkCounts, erasing: Erasing, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
     monkeypatch.setattr(procedure, "LINKS_A_TRANSACTION", 2)
@@ -160,7 +160,7 @@ def test_what_was_not_created_is_given_back(
     assert counted(world) == 0
 
 
-def test_over_http_the_plan_is_the_limit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_plan_limits_links_over_http(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = Plan("free", 100, 100, links_per_workspace=2, links_per_create=2)
     monkeypatch.setattr(app, "plans", lambda: {"free": plan})
 
@@ -270,7 +270,7 @@ def test_a_batch_costs_one_write_for_each_workspace(world: World, erasing: Erasi
     assert sorted(calls) == [("ws-0", -50), ("ws-1", -50)]
 
 
-def test_what_lambda_sends_again_is_not_counted_before(world: World, erasing: Erasing) -> None:
+def test_a_retried_batch_is_counted_once(world: World, erasing: Erasing) -> None:
     calls: list[tuple[str, int]] = []
 
     class Counting:
@@ -291,7 +291,7 @@ def test_what_lambda_sends_again_is_not_counted_before(world: World, erasing: Er
     assert calls == [("ws", -5)]
 
 
-def test_a_counter_that_cannot_be_written_holds_up_nothing(world: World, erasing: Erasing) -> None:
+def test_a_failed_counter_write_blocks_nothing(world: World, erasing: Erasing) -> None:
     class Down:
         def add(self, workspace_id: str, links: int, *, deadline: Deadline) -> None:
             raise Unavailable
@@ -340,7 +340,7 @@ def test_a_counter_that_is_too_high_is_corrected_at_the_limit(
     assert counted(world) == 3
 
 
-def test_a_counter_that_moved_a_moment_ago_is_left_to_the_stream(
+def test_a_recently_changed_counter_is_not_corrected(
     world: World, counts: LinkCounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [1_900_000_000.0]
@@ -354,7 +354,7 @@ def test_a_counter_that_moved_a_moment_ago_is_left_to_the_stream(
     assert counted(world) == 5
 
 
-def test_a_full_workspace_is_counted_once_an_hour_at_most(
+def test_a_full_workspace_is_recounted_once_an_hour_at_most(
     world: World, counts: LinkCounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [1_900_000_000.0]
@@ -375,7 +375,7 @@ def test_a_full_workspace_is_counted_once_an_hour_at_most(
     assert len(asked) == 1
 
 
-def test_a_count_that_a_create_overtook_changes_nothing(
+def test_a_recount_overtaken_by_a_create_changes_nothing(
     world: World, counts: LinkCounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [1_900_000_000.0]
@@ -398,7 +398,7 @@ def test_a_count_that_a_create_overtook_changes_nothing(
     assert counted(world) == 5
 
 
-def test_soft_deletes_and_erasures_write_nothing_for_the_counter(
+def test_deletes_do_not_write_the_counter(
     world: World, counts: LinkCounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = [link["id"] for link in create(world, counts, 4, limit=6)]

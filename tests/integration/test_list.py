@@ -71,7 +71,7 @@ def test_pages_hold_every_live_link_once_newest_first(world: World, limit: int) 
     assert all(len(page) == limit for page in pages[:-1])
 
 
-def test_a_list_is_stable_while_links_come_and_go(world: World) -> None:
+def test_a_list_is_stable_while_links_are_created_and_deleted(world: World) -> None:
     old = [world.create()[0] for _ in range(10)]
     _, first = get(world, limit=4)
     world.create(3)
@@ -149,7 +149,7 @@ def test_each_filter_finds_what_it_names(world: World) -> None:
     assert found(externalId="x-1") == []
 
 
-def test_pages_within_two_moments_go_on_exactly_where_they_ended(world: World) -> None:
+def test_pages_of_links_with_equal_times_continue_exactly(world: World) -> None:
     ids = [world.create()[0] for _ in range(9)]
     window = {"createdAfter": "2020-01-01T00:00:00Z", "createdBefore": "2090-01-01T00:00:00Z"}
 
@@ -159,7 +159,7 @@ def test_pages_within_two_moments_go_on_exactly_where_they_ended(world: World) -
 
 
 @pytest.mark.parametrize("limit", [1, 3, 10])
-def test_filtered_pages_lose_nothing_and_repeat_nothing(world: World, limit: int) -> None:
+def test_filtered_pages_have_every_match_once(world: World, limit: int) -> None:
     wanted = []
     for _ in range(10):
         world.create(random.randrange(4))
@@ -170,7 +170,7 @@ def test_filtered_pages_lose_nothing_and_repeat_nothing(world: World, limit: int
     assert [link_id for page in pages for link_id in page] == wanted[::-1]
 
 
-def test_a_filter_that_finds_little_ends_its_page_at_the_read_budget(
+def test_a_page_with_few_matches_ends_at_the_read_budget(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(procedures, "READ_BUDGET", 200)
@@ -182,7 +182,7 @@ def test_a_filter_that_finds_little_ends_its_page_at_the_read_budget(
     assert pages == [[], [], [wanted]]
 
 
-def test_a_page_ends_before_the_answer_is_too_large_for_lambda(world: World) -> None:
+def test_a_page_ends_before_lambdas_response_limit(world: World) -> None:
     # A quote or a backslash of a field takes four bytes of what Lambda returns.
     url = "https://example.com/" + "a" * 2_000
     ids = world.create(
@@ -209,7 +209,9 @@ def test_a_page_ends_before_the_answer_is_too_large_for_lambda(world: World) -> 
     assert sorted(link for page in all_pages(world, limit=1000) for link in page) == sorted(ids)
 
 
-def test_the_cost_of_a_page_follows_the_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cost_of_a_page_depends_on_its_size(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.create(300)
     delete(world, world.create(300))
     keys = 0
@@ -254,7 +256,7 @@ def test_the_cost_of_a_page_follows_the_page(world: World, monkeypatch: pytest.M
         ({"cursor": "é"}, "cursor"),
     ],
 )
-def test_a_parameter_that_is_wrong_is_refused_by_name(
+def test_a_wrong_parameter_is_named_in_the_error(
     world: World, query: dict[str, str], names: str
 ) -> None:
     status, error = get(world, **query)
@@ -263,7 +265,7 @@ def test_a_parameter_that_is_wrong_is_refused_by_name(
     assert names in str(error)
 
 
-def test_a_cursor_is_good_for_its_workspace_and_filter_only(world: World) -> None:
+def test_a_cursor_is_valid_for_its_workspace_and_filter_only(world: World) -> None:
     world.create(4)
     _, body = get(world, limit=2)
     cursor = body["nextCursor"]
@@ -276,7 +278,7 @@ def test_a_cursor_is_good_for_its_workspace_and_filter_only(world: World) -> Non
         assert get(world, cursor=cursor[:position] + broken + cursor[position + 1 :])[0] == 400
 
 
-def test_a_filter_from_json_means_the_same_as_from_a_query() -> None:
+def test_a_json_filter_equals_the_query_filter() -> None:
     assert LinkFilter.parse(
         {"tag": "a", "isActive": True, "minClicks": 3, "createdAfter": "2026-01-01T00:00:00Z"}
     ) == LinkFilter.parse_query(
@@ -289,6 +291,6 @@ def test_a_filter_from_json_means_the_same_as_from_a_query() -> None:
     "body",
     [None, [], "tag", {"tag": 1}, {"isActive": "true"}, {"minClicks": True}, {"minClicks": "1"}],
 )
-def test_a_filter_of_the_wrong_shape_is_refused(body: Any) -> None:
+def test_an_invalid_filter_is_refused(body: Any) -> None:
     with pytest.raises(InvalidRequest):
         LinkFilter.parse(body)

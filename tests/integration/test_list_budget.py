@@ -59,9 +59,7 @@ def test_a_filtered_page_is_charged_what_it_read(
     assert charged(world) == 37
 
 
-def test_a_page_asks_its_budget_a_few_times_only(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_page_updates_its_budget_few_times(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.create(80)
     asked: list[int] = []
     real = type(world.access).charge_reads
@@ -84,7 +82,7 @@ def test_a_page_without_a_filter_is_not_charged(
     assert charged(world) == 0
 
 
-def test_a_page_ends_short_when_the_minute_is_used_up_and_goes_on_in_the_next(
+def test_a_page_is_short_when_the_minute_is_used_up(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = world.create(20)

@@ -54,9 +54,7 @@ def without_counts(reply: Reply) -> tuple[int, dict[str, str], bytes]:
 
 
 @pytest.mark.parametrize("path", READ)
-def test_head_answers_what_get_answers(
-    world: World, monkeypatch: pytest.MonkeyPatch, path: str
-) -> None:
+def test_head_answers_like_get(world: World, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     """The body too: the gateway takes Content-Length from it and sends none to HEAD."""
     [link, deleted] = world.create(2)
     deletion = soft_delete(
@@ -80,7 +78,7 @@ def test_head_answers_what_get_answers(
 
 
 @pytest.mark.parametrize("path", ["/api/links/{id}", "/api/deletions/{id}"])
-def test_head_of_what_does_not_exist_is_gets_404(world: World, path: str) -> None:
+def test_head_of_a_missing_link_gets_404(world: World, path: str) -> None:
     unknown = {"id": new_time_ordered_id()}
 
     got, headed = (ask(world, method, path, path=unknown) for method in ("GET", "HEAD"))
@@ -105,7 +103,7 @@ def test_head_counts_as_a_request(world: World) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), REFUSED)
-def test_a_method_that_a_route_does_not_have_is_405(world: World, method: str, path: str) -> None:
+def test_an_unsupported_method_gets_405(world: World, method: str, path: str) -> None:
     names = {name: "x" for name in ("id", "exportId") if f"{{{name}}}" in path}
 
     reply = ask(world, method, path, path=names, query={"nobody": "knows"}, body={"a": 1})
@@ -125,7 +123,7 @@ def test_a_method_that_a_route_does_not_have_is_405(world: World, method: str, p
         }
 
 
-def test_every_keyed_route_is_tried() -> None:
+def test_every_authenticated_route_is_covered() -> None:
     open_routes = {"/", "/{code}", "/api/docs", "/api/docs/{asset}", "/api/openapi.json"}
     assert set(HANDLERS) == set(ALLOWED_METHODS) - open_routes
 
@@ -133,7 +131,7 @@ def test_every_keyed_route_is_tried() -> None:
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 @pytest.mark.parametrize("path", ["/", "/{code}", "/api/docs", "/api/openapi.json"])
 @pytest.mark.parametrize("accept", ["text/html", "*/*"])
-def test_a_method_that_an_open_route_does_not_have_is_405(
+def test_an_unsupported_method_on_an_open_route_gets_405(
     method: str, path: str, accept: str
 ) -> None:
     names = {"code": "abcd"} if "{code}" in path else None
@@ -152,7 +150,7 @@ def test_a_method_that_an_open_route_does_not_have_is_405(
 
 
 @pytest.mark.parametrize("path", ["/api/docs", "/api/openapi.json"])
-def test_head_of_the_documentation_is_gets(path: str) -> None:
+def test_head_of_the_documentation_answers_like_get(path: str) -> None:
     got, headed = (
         send(pages.handler, method, path, workspace_id=None) for method in ("GET", "HEAD")
     )

@@ -55,12 +55,12 @@ def test_a_soft_delete_counts_its_links_and_its_capacity(
     assert [sorted(each) for each in directive["Dimensions"]] == [["service", "stage"]]
 
 
-def test_nothing_counted_is_nothing_written(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_metrics_are_written_without_counts(capsys: pytest.CaptureFixture[str]) -> None:
     metrics.flush()
     assert written(capsys) == []
 
 
-def test_what_was_counted_is_written_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_metrics_are_written_once(capsys: pytest.CaptureFixture[str]) -> None:
     metrics.count("HandOvers")
     metrics.measure("ErasureLag", 12.5)
     metrics.measure("ErasureLag", 20)

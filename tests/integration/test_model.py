@@ -260,7 +260,7 @@ class Deletions(RuleBasedStateMachine):
 _URL = "https://example.com/page"
 
 
-def test_the_engine_agrees_with_the_model(deployed: dict[str, str]) -> None:
+def test_the_deletion_engine_agrees_with_the_model(deployed: dict[str, str]) -> None:
     Deletions.world = make_world(deployed)
     run_state_machine_as_test(
         Deletions,

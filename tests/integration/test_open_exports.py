@@ -24,7 +24,7 @@ __all__ = ["exports"]
 pytestmark = pytest.mark.emulator
 
 
-def test_a_second_request_answers_the_export_that_runs(world: World, exports: Exports) -> None:
+def test_a_second_request_gets_the_running_export(world: World, exports: Exports) -> None:
     [link_id] = world.create()
     _, first = exports.begin(link_id)
 
@@ -88,9 +88,7 @@ def test_requests_at_the_same_time_begin_one_export(
     assert len({body["id"] for _, body in answers}) == 1
 
 
-def test_a_workspace_has_so_many_unfinished_exports_as_its_plan_allows(
-    world: World, exports: Exports
-) -> None:
+def test_the_plan_limits_unfinished_exports(world: World, exports: Exports) -> None:
     maximum = plans.plans()["free"].open_exports
     assert maximum == 2
     links = world.create(maximum + 1)
@@ -193,7 +191,7 @@ def test_an_export_without_progress_for_hours_is_failed_and_another_may_begin(
     assert exports.begin(link_id)[1]["id"] == another["id"]
 
 
-def test_a_long_export_keeps_its_claims(
+def test_a_long_export_renews_its_claims(
     world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [link_id] = world.create()
@@ -210,7 +208,7 @@ def test_a_long_export_keeps_its_claims(
     assert 0 not in opened.free(world.workspace_id, 2, deadline=Deadline(9))
 
 
-def test_who_is_always_overtaken_is_told_to_try_again(
+def test_a_request_that_always_loses_the_race_gets_try_again(
     world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [link_id] = world.create()
@@ -222,7 +220,7 @@ def test_who_is_always_overtaken_is_told_to_try_again(
     assert status == Unavailable.status
 
 
-def test_the_claim_of_a_link_is_no_file() -> None:
+def test_the_claim_of_a_link_is_not_listed_as_an_export() -> None:
     items = [{"sk": {"S": OPEN}}, {"sk": {"S": "EXPORT#1"}}, {"sk": {"S": "DAY#2026-01-01"}}]
 
     assert objects_of("ws", items) == ["exports/ws/1.ndjson"]

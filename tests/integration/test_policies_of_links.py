@@ -42,7 +42,7 @@ HISTORIES = ("created", "updated", "restored", "policy changed in between")
     ("retention", "purge", "quarantine", "cascade"),
     list(itertools.product([None, 30], [None, 7], [0, 10], [False, True])),
 )
-def test_the_end_of_a_link_follows_its_last_policies(
+def test_a_links_ttl_follows_its_last_policies(
     erasing: Erasing,
     retention: int | None,
     purge: int | None,
@@ -141,7 +141,7 @@ def _at(moment: str) -> int:
     return int(datetime.fromisoformat(moment).timestamp())
 
 
-def test_a_restore_drops_policies_that_its_workspace_has_no_more(erasing: Erasing) -> None:
+def test_a_restore_drops_policies_that_the_workspace_removed(erasing: Erasing) -> None:
     link = _link(erasing, Policies(purge_expired_after_days=7), "created")
     deletion, _ = _soft_delete(erasing, link, Policies())
 
@@ -150,7 +150,7 @@ def test_a_restore_drops_policies_that_its_workspace_has_no_more(erasing: Erasin
     assert not {"ttl", "policies"} & set(_item(erasing, link))
 
 
-def test_a_restored_link_that_expired_long_ago_gets_a_grace_and_the_answer_says_so(
+def test_a_restored_expired_link_gets_a_grace_period_in_the_response(
     erasing: Erasing,
 ) -> None:
     purging = Policies(purge_expired_after_days=2)

@@ -41,7 +41,7 @@ def receipt(links: int = 1, **counts: int) -> dict[str, int]:
     return {"links": links, "codes": links} | nothing | counts
 
 
-def test_an_erased_link_leaves_nothing_and_the_receipt_counts_what_went(erasing: Erasing) -> None:
+def test_an_erased_link_leaves_nothing_and_the_receipt_counts_it(erasing: Erasing) -> None:
     [link_id, other] = erasing.world.create(2)
     erasing.click(link_id, 5)
     erasing.click(other, 1)
@@ -66,7 +66,7 @@ def test_an_erased_link_leaves_nothing_and_the_receipt_counts_what_went(erasing:
 
 
 @pytest.mark.parametrize("cascade", [True, False])
-def test_exports_of_an_erased_link_go_with_it_uncounted(erasing: Erasing, cascade: bool) -> None:
+def test_exports_of_an_erased_link_are_removed_uncounted(erasing: Erasing, cascade: bool) -> None:
     [link_id, other] = erasing.world.create(2)
     erasing.click(link_id, 2)
     for number in range(3):
@@ -82,7 +82,7 @@ def test_exports_of_an_erased_link_go_with_it_uncounted(erasing: Erasing, cascad
     assert erasing.left_of(link_id) == []
 
 
-def test_the_receipt_has_the_time_of_the_last_look_and_no_later_one(erasing: Erasing) -> None:
+def test_the_receipt_has_the_time_of_the_last_empty_query(erasing: Erasing) -> None:
     [link_id] = erasing.world.create(1)
     erasing.render(link_id, "a.png")
     deletion, records = erasing.erase([link_id])
@@ -110,7 +110,7 @@ def test_a_link_without_images_costs_no_call_to_s3(erasing: Erasing) -> None:
     assert erasing.s3.calls == []
 
 
-def test_many_links_of_one_deletion_make_one_receipt(erasing: Erasing) -> None:
+def test_many_links_of_one_deletion_share_one_receipt(erasing: Erasing) -> None:
     ids = erasing.world.create(120)
     for link_id in ids[::10]:
         erasing.click(link_id, 2)
@@ -126,7 +126,7 @@ def test_many_links_of_one_deletion_make_one_receipt(erasing: Erasing) -> None:
     assert erasing.receipt(deletion.id) == receipt(120, clicks=24)
 
 
-def test_pages_of_a_link_are_counted_once_although_workers_die_and_messages_come_twice(
+def test_pages_are_counted_once_under_kills_and_redelivery(
     erasing: Erasing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clicks_store, "PAGE", 7)
@@ -163,7 +163,7 @@ def test_pages_of_a_link_are_counted_once_although_workers_die_and_messages_come
     assert erasing.receipt(deletion.id) == receipt(clicks=100)
 
 
-def test_what_the_deadline_leaves_goes_back_to_the_queue(erasing: Erasing) -> None:
+def test_unfinished_links_return_to_the_queue(erasing: Erasing) -> None:
     ids = erasing.world.create(2)
     erasing.click(ids[0], 3)
     deletion, records = erasing.erase(ids)
@@ -178,7 +178,7 @@ def test_what_the_deadline_leaves_goes_back_to_the_queue(erasing: Erasing) -> No
     assert erasing.receipt(deletion.id) == receipt(2, clicks=3)
 
 
-def test_installs_stay_as_platform_and_day_unless_the_workspace_cascades(
+def test_installs_keep_platform_and_day_unless_the_workspace_cascades(
     erasing: Erasing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clicks_store, "PAGE", 2)
@@ -227,7 +227,7 @@ def test_installs_stay_as_platform_and_day_unless_the_workspace_cascades(
     assert len({item["sk"]["S"] for item in kept}) == 3
 
 
-def test_an_erasure_that_an_earlier_release_began_is_finished(erasing: Erasing) -> None:
+def test_an_erasure_started_by_an_older_version_is_finished(erasing: Erasing) -> None:
     """Its items have no count of kept installs."""
     ids = erasing.world.create(2)
     deletion, records = erasing.erase(ids)
@@ -249,7 +249,7 @@ def test_an_erasure_that_an_earlier_release_began_is_finished(erasing: Erasing) 
     assert erasing.receipt(deletion.id) == receipt(2, installsKept=1)
 
 
-def test_a_lost_stream_record_is_made_up_for_from_the_record(erasing: Erasing) -> None:
+def test_a_lost_stream_record_is_recovered_from_the_deletion(erasing: Erasing) -> None:
     ids = erasing.world.create(3)
     erasing.click(ids[1], 4)
     keys = erasing.render(ids[2], "a.png")
@@ -295,7 +295,7 @@ def schedule(erasing: Erasing, monkeypatch: pytest.MonkeyPatch) -> Callable[[], 
     return look
 
 
-def test_an_erasure_that_nobody_works_on_is_queued_once_and_stays_late(
+def test_a_stalled_erasure_is_queued_once_and_stays_late(
     erasing: Erasing, schedule: Callable[[], float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deletion, _lost = erasing.erase(erasing.world.create(2))
@@ -314,7 +314,7 @@ def test_an_erasure_that_nobody_works_on_is_queued_once_and_stays_late(
     assert schedule() == 0
 
 
-def test_a_large_erasure_under_way_is_late_but_not_queued_a_second_time(
+def test_a_large_erasure_with_progress_is_late_but_not_queued_again(
     erasing: Erasing, schedule: Callable[[], float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, records = erasing.erase(erasing.world.create(2))
@@ -328,7 +328,7 @@ def test_a_large_erasure_under_way_is_late_but_not_queued_a_second_time(
     assert len(erasing.messages) == 1
 
 
-def test_an_erasure_that_is_worked_on_is_never_queued_again(
+def test_an_erasure_with_progress_is_never_queued_again(
     erasing: Erasing,
     schedule: Callable[[], float],
     virtual_clock: VirtualClock,
@@ -380,7 +380,7 @@ def test_workers_of_one_minute_postpone_the_stall_check_once(
     assert postponed == ["SET openSk=:now"] * 2
 
 
-def test_the_last_look_in_a_receipt_never_goes_back(erasing: Erasing) -> None:
+def test_the_verified_time_of_a_receipt_never_moves_back(erasing: Erasing) -> None:
     """Two workers of one sum: the one with the earlier look commits later."""
     # Of nine links in eight shards, two share one.
     links = erasing.world.create(SHARDS + 1)
@@ -412,7 +412,7 @@ def test_a_message_about_a_link_that_exists_does_nothing(erasing: Erasing) -> No
     assert len(erasing.left_of(link_id)) == 2
 
 
-def test_a_link_that_its_ttl_removed_goes_the_same_way_with_a_deletion_of_its_own(
+def test_a_link_removed_by_ttl_is_purged_with_its_own_deletion(
     erasing: Erasing,
 ) -> None:
     [link] = erasing.world.create_items(1, externalId="crm-1")
@@ -442,7 +442,7 @@ def test_a_link_that_its_ttl_removed_goes_the_same_way_with_a_deletion_of_its_ow
     )
 
 
-def test_an_expired_link_whose_code_is_anothers_holds_up_no_other_and_takes_none(
+def test_an_expired_link_leaves_a_code_of_another_link(
     erasing: Erasing,
 ) -> None:
     """As after a repair that brought a link back although its code had been given away."""
@@ -495,7 +495,7 @@ def test_a_soft_delete_removes_the_images_and_queues_nothing(erasing: Erasing) -
     assert len(erasing.left_of(link_id)) == 1
 
 
-def test_images_of_a_soft_deleted_link_are_not_counted_again_when_it_is_erased(
+def test_images_are_counted_once_over_soft_delete_and_erase(
     erasing: Erasing,
 ) -> None:
     [link_id] = erasing.world.create(1)
@@ -507,7 +507,7 @@ def test_images_of_a_soft_deleted_link_are_not_counted_again_when_it_is_erased(
     assert erasing.receipt(deletion.id) == receipt(qrObjects=0)
 
 
-def test_a_poison_record_is_put_aside_and_blocks_nobody(erasing: Erasing) -> None:
+def test_a_poison_record_is_dead_lettered_and_blocks_no_other(erasing: Erasing) -> None:
     first, second = erasing.world.create(2)
     keys = erasing.render(first, "a.png") + erasing.render(second, "b.png")
     _, records = erasing.erase([first, second])
@@ -529,7 +529,7 @@ def test_a_poison_record_is_put_aside_and_blocks_nobody(erasing: Erasing) -> Non
     assert {link["id"] for link in message["links"]} == {first, second}
 
 
-def test_a_bucket_that_hangs_holds_up_no_erasure_and_is_asked_once(erasing: Erasing) -> None:
+def test_a_hanging_bucket_delays_no_erasure(erasing: Erasing) -> None:
     ids = erasing.world.create(3)
     for link_id in ids:
         erasing.render(link_id, "a.png")
@@ -553,7 +553,7 @@ def test_a_bucket_that_hangs_holds_up_no_erasure_and_is_asked_once(erasing: Eras
     assert {link["id"] for link in message["links"]} == set(ids)
 
 
-def test_link_events_are_sent_where_the_workspace_wants_them(erasing: Erasing) -> None:
+def test_link_events_are_sent_if_the_workspace_enables_them(erasing: Erasing) -> None:
     wanted, silent = erasing.world.create(2)
     wants = {"policies": {"linkEvents": True}}
     soft, records = erasing.soft_delete([wanted], **wants)
@@ -610,7 +610,7 @@ def test_a_released_code_stays_taken_while_its_workspace_quarantines_it(
     )
 
 
-def test_an_expired_link_is_purged_where_its_workspace_wants_that(erasing: Erasing) -> None:
+def test_an_expired_link_is_purged_if_the_workspace_enables_it(erasing: Erasing) -> None:
     policies = Policies(purge_expired_after_days=7, cascade_installs=True)
     stores = erasing.world.stores
     [link] = create_links(

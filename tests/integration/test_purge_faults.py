@@ -152,7 +152,7 @@ def _attempt(run: Callable[[], Any]) -> Any:
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_redelivery_disorder_and_duplicates_change_nothing(
+def test_redelivery_reordering_and_duplicates_change_nothing(
     erasing: Erasing, data: st.DataObject
 ) -> None:
     # Left by an example that failed: without this every later one would seem to fail too.
@@ -314,7 +314,7 @@ def test_a_redirect_during_the_worker_is_refused_at_every_call(erasing: Erasing)
         at += 4
 
 
-def test_the_queue_is_what_holds_a_late_writer_off(erasing: Erasing) -> None:
+def test_the_queue_delay_prevents_late_writes(erasing: Erasing) -> None:
     """Without the delay a click could arrive after the receipt: the test above is no tautology."""
     [link_id] = erasing.world.create(1)
     deletion, records = erasing.erase([link_id])
@@ -327,7 +327,7 @@ def test_the_queue_is_what_holds_a_late_writer_off(erasing: Erasing) -> None:
     assert len(erasing.left_of(link_id)) == 1
 
 
-def test_what_the_failure_destination_keeps_can_be_made_up_for(erasing: Erasing) -> None:
+def test_records_of_the_failure_destination_can_be_replayed(erasing: Erasing) -> None:
     """The stream record is lost for good: the record of the deletion alone completes it."""
     link_id = _link_with_a_life(erasing)
     deletion, _lost = erasing.erase([link_id])

@@ -70,7 +70,7 @@ def test_the_longest_short_url_fits_the_smallest_image() -> None:
 
 @pytest.mark.parametrize("image_format", ["png", "svg"])
 @pytest.mark.parametrize(("color", "bgcolor"), [("7a1fa2", "fff8e1"), ("f5f5f5", "0d1b2a")])
-def test_colours_are_exactly_those_asked_for(image_format: str, color: str, bgcolor: str) -> None:
+def test_colours_are_exactly_as_requested(image_format: str, color: str, bgcolor: str) -> None:
     style = parse_style({"format": image_format, "color": color, "bgcolor": f"#{bgcolor.upper()}"})
 
     image = picture(render(TEXT, style), style)
@@ -167,7 +167,7 @@ def delete(world: World, link_id: str) -> Deletion:
 
 
 @pytest.mark.emulator
-def test_the_first_request_stores_the_image_under_a_key_that_stands_on_the_link(
+def test_the_first_request_stores_the_image_under_a_key_of_the_link(
     world: World, images: MemoryImages
 ) -> None:
     [link] = world.create_items()
@@ -192,7 +192,7 @@ def test_later_requests_are_served_from_the_bucket(world: World, images: MemoryI
 
 
 @pytest.mark.emulator
-def test_an_image_that_the_bucket_lost_is_stored_again(world: World, images: MemoryImages) -> None:
+def test_a_missing_image_is_stored_again(world: World, images: MemoryImages) -> None:
     [link_id] = world.create()
     drawn = draw(world, images, link_id)
     [key] = images.objects
@@ -203,9 +203,7 @@ def test_an_image_that_the_bucket_lost_is_stored_again(world: World, images: Mem
 
 
 @pytest.mark.emulator
-def test_only_eight_variants_are_kept_and_others_still_drawn(
-    world: World, images: MemoryImages
-) -> None:
+def test_only_eight_variants_are_cached(world: World, images: MemoryImages) -> None:
     [link_id] = world.create()
     styles = [Style(size=200 + step) for step in range(MOST_VARIANTS + 3)]
 
@@ -238,7 +236,7 @@ def test_racing_requests_cannot_register_a_ninth(world: World) -> None:
 
 
 @pytest.mark.emulator
-def test_what_is_not_live_here_has_no_image(world: World, images: MemoryImages) -> None:
+def test_only_live_links_have_images(world: World, images: MemoryImages) -> None:
     [deleted] = world.create()
     draw(world, images, deleted)
     delete(world, deleted)
@@ -250,9 +248,7 @@ def test_what_is_not_live_here_has_no_image(world: World, images: MemoryImages) 
 
 
 @pytest.mark.emulator
-def test_a_link_deleted_while_its_image_was_drawn_keeps_none(
-    world: World, images: MemoryImages
-) -> None:
+def test_a_link_deleted_during_rendering_keeps_no_image(world: World, images: MemoryImages) -> None:
     [link_id] = world.create()
     store = images.put
 
@@ -268,7 +264,7 @@ def test_a_link_deleted_while_its_image_was_drawn_keeps_none(
 
 
 @pytest.mark.emulator
-def test_a_link_brought_back_while_its_image_was_drawn_keeps_none_that_it_does_not_know(
+def test_a_link_restored_during_rendering_keeps_no_unknown_image(
     world: World, images: MemoryImages
 ) -> None:
     [link_id] = world.create()
@@ -321,7 +317,7 @@ def test_a_link_deleted_before_its_key_was_registered_is_not_found(
 
 
 @pytest.mark.emulator
-def test_a_bucket_that_is_down_costs_no_image(world: World, images: MemoryImages) -> None:
+def test_the_image_is_returned_when_the_bucket_is_down(world: World, images: MemoryImages) -> None:
     [link] = world.create_items()
     images.down = True
 
@@ -338,7 +334,7 @@ def bucket(_no_host_credentials: None) -> Iterator[Images]:
         yield Images(s3, "qr-images")
 
 
-def test_the_bucket_keeps_what_it_is_given_until_it_is_removed(bucket: Images) -> None:
+def test_the_bucket_returns_stored_images_until_they_are_removed(bucket: Images) -> None:
     deadline = Deadline(5)
 
     assert bucket.get("qr/a", deadline=deadline) is None
@@ -365,7 +361,7 @@ class CutOff:
         return b"image"
 
 
-def test_an_image_that_breaks_off_is_read_again_or_not_there() -> None:
+def test_a_truncated_image_is_read_again_or_missing() -> None:
     assert Images(CutOff(1), "b").get("qr/a", deadline=Deadline(5)) == b"image"
     with pytest.raises(Unavailable):
         Images(CutOff(100), "b").get("qr/a", deadline=Deadline(0.01))
@@ -389,7 +385,7 @@ def test_access_denied_is_an_error_and_not_a_missing_image() -> None:
 
 
 @pytest.mark.emulator
-def test_a_refused_cache_is_logged_as_an_error_and_costs_no_image(
+def test_a_refused_cache_write_is_logged_and_the_image_returned(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     [link] = world.create_items()
@@ -430,9 +426,7 @@ def ask(world: World, link_id: str, query: dict[str, str] | None = None, **more:
 
 @pytest.mark.emulator
 @pytest.mark.parametrize("accept", [IMAGE_ACCEPT, PAGE_ACCEPT])
-def test_a_png_leaves_the_function_in_base64_for_the_gateway_to_decode(
-    handler: World, accept: str
-) -> None:
+def test_a_png_response_is_base64_encoded(handler: World, accept: str) -> None:
     [link] = handler.create_items()
 
     reply = ask(handler, link["id"], headers={"Accept": accept})
@@ -446,7 +440,7 @@ def test_a_png_leaves_the_function_in_base64_for_the_gateway_to_decode(
 
 
 @pytest.mark.emulator
-def test_an_unchanged_image_is_not_sent_again_but_a_deleted_one_is_gone(handler: World) -> None:
+def test_an_unchanged_image_gets_304_and_a_deleted_one_404(handler: World) -> None:
     [link_id] = handler.create()
     first = ask(handler, link_id, {"format": "svg"})
     assert first.headers["Content-Type"] == "image/svg+xml"
@@ -465,7 +459,7 @@ def test_an_unchanged_image_is_not_sent_again_but_a_deleted_one_is_gone(handler:
 
 
 @pytest.mark.emulator
-def test_a_bad_parameter_is_400_in_linkfortys_dialect(handler: World) -> None:
+def test_a_bad_parameter_gets_400_in_the_linkforty_format(handler: World) -> None:
     [link_id] = handler.create()
 
     reply = ask(handler, link_id, {"size": "64"})
@@ -479,13 +473,13 @@ def test_a_bad_parameter_is_400_in_linkfortys_dialect(handler: World) -> None:
 
 
 @pytest.mark.emulator
-def test_images_need_the_scope_to_read(handler: World) -> None:
+def test_images_need_the_scope_links_read(handler: World) -> None:
     [link_id] = handler.create()
 
     assert ask(handler, link_id, scopes=("linksWrite",)).json()["missingScopes"] == ["linksRead"]
 
 
-def test_the_function_starts_without_what_it_rarely_needs() -> None:
+def test_the_function_starts_without_rarely_used_imports() -> None:
     program = (
         "import sys, functions.handlers.qr; assert not {'pydantic', 'segno'} & set(sys.modules)"
     )

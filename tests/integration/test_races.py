@@ -83,7 +83,7 @@ def test_overlapping_soft_deletes_report_each_link_once(
         assert set(result.ids_with(Outcome.NOT_FOUND)) == others
 
 
-def test_ids_that_another_request_deletes_first_are_named(
+def test_ids_deleted_first_by_another_request_are_named(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = world.create(3)
@@ -115,7 +115,7 @@ def test_ids_that_another_request_deletes_first_are_named(
 
 
 @pytest.mark.parametrize("items", [True, False])
-def test_a_link_that_others_deleted_and_restored_first_is_not_reported_deleted(
+def test_a_link_deleted_and_restored_by_others_is_not_reported_deleted(
     world: World, monkeypatch: pytest.MonkeyPatch, items: bool
 ) -> None:
     """Validated by this request, deleted and restored by others before its statement came."""
@@ -151,7 +151,7 @@ def test_a_link_that_others_deleted_and_restored_first_is_not_reported_deleted(
     assert call(deletions.handler, event) == first
 
 
-def test_a_stale_worker_answers_what_the_record_says(
+def test_a_stale_worker_answers_from_the_record(
     deployed: dict[str, str], world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It slept until another worker had finished and the links were restored."""
@@ -271,7 +271,7 @@ def test_one_of_many_creates_gets_the_code(world: World) -> None:
     assert world.live_ids() == [made[0][0]["id"]]
 
 
-def test_a_code_fought_over_by_erasures_and_creates_has_one_owner_in_the_end(
+def test_racing_erasures_and_creates_leave_one_owner_of_a_code(
     world: World,
 ) -> None:
     code = f"t-{uuid.uuid4().hex[:10]}"

@@ -88,7 +88,7 @@ def clicks(world: World, link_id: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_visit_is_sent_on_and_must_not_be_remembered(world: World) -> None:
+def test_a_visit_gets_a_redirect_that_is_not_cached(world: World) -> None:
     [link] = world.create_items()
 
     reply = visit(link["shortCode"])
@@ -99,7 +99,7 @@ def test_a_visit_is_sent_on_and_must_not_be_remembered(world: World) -> None:
 
 
 @pytest.mark.parametrize("accept", ["text/html", "*/*"])
-def test_head_answers_what_get_answers(world: World, accept: str) -> None:
+def test_head_answers_like_get(world: World, accept: str) -> None:
     """The body too: the gateway takes Content-Length from it and sends none to HEAD."""
     [link] = world.create_items()
 
@@ -110,7 +110,7 @@ def test_head_answers_what_get_answers(world: World, accept: str) -> None:
     assert missing == visit("nothing-here", Accept=accept)
 
 
-def test_a_redirect_may_be_neither_framed_nor_guessed_at(world: World) -> None:
+def test_a_redirect_has_security_headers(world: World) -> None:
     [link] = world.create_items()
 
     headers = visit(link["shortCode"]).headers
@@ -194,7 +194,7 @@ VIEWER = {
         (ORIGIN_SECRET, {"X_Unlink_Origin": "é"}),
     ],
 )
-def test_viewer_headers_are_believed_from_the_distribution_alone(
+def test_viewer_headers_are_trusted_from_the_distribution_only(
     world: World, monkeypatch: pytest.MonkeyPatch, configured: str, given: dict[str, str]
 ) -> None:
     monkeypatch.setenv("ORIGIN_SECRET", configured)
@@ -255,7 +255,7 @@ def test_every_value_of_a_click_is_bounded_and_clean(world: World) -> None:
     assert "secret" not in str(click)
 
 
-def test_a_click_keeps_what_is_known_of_the_visit(world: World) -> None:
+def test_a_click_records_the_visit(world: World) -> None:
     [link] = world.create_items(utmParameters={"source": "mail"})
     before = time.time()
 
@@ -331,7 +331,7 @@ def test_bots_are_redirected_and_recorded_as_bots(world: World, agent: str) -> N
 
 
 @pytest.mark.parametrize("case", ["unknown", "inactive", "expired", "deleted", "erased", "wrong"])
-def test_what_does_not_redirect_answers_one_and_the_same_page(world: World, case: str) -> None:
+def test_links_that_do_not_redirect_share_one_404_page(world: World, case: str) -> None:
     special: dict[str, dict[str, Any]] = {
         "inactive": {"isActive": False},
         "expired": {"expiresAt": datetime(2020, 1, 1, tzinfo=UTC)},
@@ -373,7 +373,7 @@ def test_what_does_not_redirect_answers_one_and_the_same_page(world: World, case
     assert len(clicks(world, link["id"])) == known
 
 
-def test_an_erased_code_that_was_given_to_a_new_link_leads_there(world: World) -> None:
+def test_a_reused_code_redirects_to_its_new_link(world: World) -> None:
     [old] = world.create_items(shortCode="again-and-again")
     assert visit("again-and-again").status == 302
     erase_one(
@@ -412,7 +412,7 @@ def test_a_warm_code_costs_one_strongly_consistent_read_and_one_write(
     assert calls == [("get_item", True), ("put_item", None)]
 
 
-def test_a_click_that_cannot_be_recorded_costs_the_visitor_little_and_breaks_nothing(
+def test_a_failed_click_write_does_not_fail_the_redirect(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [link] = world.create_items()
@@ -431,7 +431,7 @@ def test_a_click_that_cannot_be_recorded_costs_the_visitor_little_and_breaks_not
     assert 0 < clock.passed <= redirect.CLICK_TIMEOUT
 
 
-def test_when_the_link_cannot_be_read_the_visitor_is_asked_to_try_again(
+def test_an_unreadable_link_gets_503(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def unavailable(*_: Any) -> None:

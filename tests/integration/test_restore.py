@@ -46,7 +46,7 @@ def refused(done: Restored) -> dict[str, str]:
     return {entry["id"]: entry["reason"] for entry in done.refused}
 
 
-def test_links_come_back_whole_and_at_their_place(world: World) -> None:
+def test_restored_links_are_complete_and_in_their_old_place(world: World) -> None:
     links = world.create_items(5, title="Kept")
     ids = [link["id"] for link in links]
     before = world.live_ids()
@@ -75,7 +75,7 @@ def get(world: World, link_id: str) -> dict[str, Any]:
     return link
 
 
-def test_a_subset_comes_back_and_the_rest_stays_deleted(world: World) -> None:
+def test_a_subset_can_be_restored(world: World) -> None:
     first, second = world.create(2)
     deletion = delete(world, [first, second])
 
@@ -87,7 +87,7 @@ def test_a_subset_comes_back_and_the_rest_stays_deleted(world: World) -> None:
     assert bring_back(world, deletion.id).restored_ids == [first, second]
 
 
-def test_each_refusal_names_its_reason(world: World) -> None:
+def test_each_refused_link_has_a_reason(world: World) -> None:
     erased, expired, again, fine = world.create(4)
     deletion = delete(world, [erased, expired, again, fine])
     erase(world, [erased])
@@ -114,7 +114,7 @@ def test_each_refusal_names_its_reason(world: World) -> None:
     }
 
 
-def test_nothing_comes_back_from_an_erasure(world: World) -> None:
+def test_an_erasure_cannot_be_restored(world: World) -> None:
     [link_id] = world.create(1)
     unknown = str(uuid.uuid4())
     deletion = erase(world, [link_id, unknown])
@@ -124,7 +124,7 @@ def test_nothing_comes_back_from_an_erasure(world: World) -> None:
     assert refused(asked) == {link_id: "erased", unknown: "notDeleted"}
 
 
-def test_a_deletion_that_is_open_refuses_and_a_foreign_one_does_not_exist(world: World) -> None:
+def test_an_open_deletion_cannot_be_restored_and_a_foreign_one_is_not_found(world: World) -> None:
     [link_id] = world.create(1)
     deadline = Deadline(20)
     accept = world.stores.deletions.accept
@@ -147,7 +147,7 @@ def test_a_deletion_that_is_open_refuses_and_a_foreign_one_does_not_exist(world:
         bring_back(world, deletion.id, workspace_id="ws-foreign")
 
 
-def test_a_stale_worker_of_the_deletion_cannot_take_restored_links_again(world: World) -> None:
+def test_a_stale_deletion_worker_cannot_delete_restored_links(world: World) -> None:
     ids = world.create(3)
     deletion = delete(world, ids)
     bring_back(world, deletion.id)
@@ -168,7 +168,7 @@ def test_a_stale_worker_of_the_deletion_cannot_take_restored_links_again(world: 
     assert delete(world, ids).ids_with(Outcome.DELETED) == ids
 
 
-def test_a_stale_worker_of_the_restore_cannot_bring_links_back_again(world: World) -> None:
+def test_a_stale_restore_worker_cannot_restore_links_again(world: World) -> None:
     [link_id] = world.create(1)
     deletion = delete(world, [link_id])
     states = world.stores.links.deleted_states(world.workspace_id, [link_id], deadline=Deadline(5))
@@ -204,7 +204,7 @@ def test_the_same_key_gets_the_same_answer(world: World) -> None:
         bring_back(world, deletion.id, key=IdempotencyKey("restore-1", "other"))
 
 
-def test_restores_at_once_all_stand_in_the_record(world: World) -> None:
+def test_concurrent_restores_are_all_recorded(world: World) -> None:
     ids = world.create(40)
     deletion = delete(world, ids)
     parts = [ids[start::4] for start in range(4)]
@@ -218,7 +218,7 @@ def test_restores_at_once_all_stand_in_the_record(world: World) -> None:
     assert record.counts["restored"] == 40
 
 
-def test_outcomes_that_another_runtime_has_packed_can_be_advanced(world: World) -> None:
+def test_outcomes_packed_by_another_runtime_can_be_updated(world: World) -> None:
     """Releases of zlib differ in what they make of the same bytes."""
     ids = world.create(30)
     deletion = delete(world, ids)
@@ -239,7 +239,7 @@ def test_outcomes_that_another_runtime_has_packed_can_be_advanced(world: World) 
     assert record.ids_with(Outcome.RESTORED) == ids[:10]
 
 
-def test_a_restore_whose_worker_died_is_finished_by_another(
+def test_a_restore_of_a_killed_worker_is_finished_by_another(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = world.create(2)
@@ -286,7 +286,7 @@ def test_the_record_names_who_restored_what_and_why(world: World) -> None:
     assert list(record.fates) == [2, 0]
 
 
-def test_over_http_it_needs_its_scope_and_answers_per_id(world: World) -> None:
+def test_a_restore_needs_its_scope_and_answers_per_id(world: World) -> None:
     first, second = world.create(2)
     deletion = delete(world, [first, second])
     erase(world, [second])
@@ -311,7 +311,7 @@ def test_over_http_it_needs_its_scope_and_answers_per_id(world: World) -> None:
     )
 
 
-def test_a_repeated_delete_answers_as_the_first_time_although_its_links_are_back(
+def test_a_repeated_delete_gets_the_first_answer_after_a_restore(
     world: World,
 ) -> None:
     ids = world.create(2)
@@ -332,7 +332,7 @@ def test_a_repeated_delete_answers_as_the_first_time_although_its_links_are_back
     assert world.live_ids() == ids[:1]
 
 
-def test_the_deletion_shows_who_brought_its_links_back(world: World) -> None:
+def test_the_deletion_shows_who_restored_its_links(world: World) -> None:
     ids = world.create(2)
     deletion = delete(world, ids)
     path = {"id": deletion.id}

@@ -86,7 +86,7 @@ def test_ten_thousand_links_are_deleted_in_request_order(
 
 
 @pytest.mark.parametrize("case", ["unknown", "foreign", "deleted"])
-def test_one_id_that_is_not_live_here_rejects_all(world: World, case: str) -> None:
+def test_one_unknown_id_rejects_all(world: World, case: str) -> None:
     ids = world.create(2)
     if case == "unknown":
         bad = str(uuid.uuid4())
@@ -113,7 +113,7 @@ def test_a_malformed_id_rejects_all(world: World) -> None:
     assert all(world.live(link_id) for link_id in ids)
 
 
-def test_the_same_key_and_body_get_the_same_answer_although_the_links_are_gone(
+def test_the_same_key_and_body_get_the_same_answer(
     world: World,
 ) -> None:
     ids = world.create(3)
@@ -136,7 +136,7 @@ def test_the_same_key_with_another_body_is_refused(world: World) -> None:
     assert world.live(second)
 
 
-def test_a_key_whose_request_still_runs_is_a_conflict(world: World) -> None:
+def test_a_key_of_a_running_request_is_a_conflict(world: World) -> None:
     ids = world.create(30)
     key = IdempotencyKey("order-1", "hash")
     soft_delete(
@@ -151,7 +151,7 @@ def test_a_key_whose_request_still_runs_is_a_conflict(world: World) -> None:
         delete(world, ids, key=key)
 
 
-def test_what_the_deadline_leaves_is_handed_over_and_finished(world: World) -> None:
+def test_links_left_at_the_deadline_are_finished_in_the_background(world: World) -> None:
     ids = world.create(60)
 
     deletion = soft_delete(
@@ -178,7 +178,7 @@ def test_what_the_deadline_leaves_is_handed_over_and_finished(world: World) -> N
     )
 
 
-def test_a_worker_that_read_the_record_before_another_worked_on_it_does_not_take_it_over(
+def test_a_worker_with_an_outdated_record_does_not_take_the_lease(
     world: World,
 ) -> None:
     ids = world.create(2)
@@ -241,7 +241,7 @@ def test_a_refused_statement_is_explained_with_and_without_its_item(
     ]
 
 
-def test_what_a_refused_statement_met_is_read_in_one_call_for_a_hundred_links(
+def test_refused_statements_are_explained_by_one_read_per_hundred_links(
     world: World,
 ) -> None:
     drop_error_items(world.dynamodb)

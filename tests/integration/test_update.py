@@ -60,7 +60,7 @@ def owner_of_external_id(world: World, external_id: str) -> str | None:
     return item["linkId"]["S"] if item else None
 
 
-def test_only_what_is_named_changes(world: World) -> None:
+def test_only_the_given_fields_change(world: World) -> None:
     [before] = world.create_items(
         title="Old", tags=["a"], expiresAt=datetime(2040, 1, 1, tzinfo=UTC)
     )
@@ -86,7 +86,7 @@ def test_a_link_can_be_changed_by_its_short_code(world: World) -> None:
     assert (status, changed["id"], changed["isActive"]) == (200, link["id"], False)
 
 
-def test_a_moment_may_be_past_or_future_and_is_answered_in_utc(world: World) -> None:
+def test_a_timestamp_may_be_past_or_future_and_is_answered_in_utc(world: World) -> None:
     [link_id] = world.create()
 
     _, past = put(world, link_id, {"expiresAt": "2001-02-03T04:05:06+02:00"})
@@ -96,7 +96,7 @@ def test_a_moment_may_be_past_or_future_and_is_answered_in_utc(world: World) -> 
     assert future["expiresAt"] == "9999-12-31T23:59:59.999Z"
 
 
-def test_nothing_to_change_changes_nothing(world: World) -> None:
+def test_an_empty_update_changes_nothing(world: World) -> None:
     [link] = world.create_items(title="Old")
 
     status, answer = put(world, link["id"], {})
@@ -139,9 +139,7 @@ def test_nothing_to_change_changes_nothing(world: World) -> None:
         (None, None),
     ],
 )
-def test_bad_input_is_refused_by_name_and_changes_nothing(
-    world: World, body: Any, names: str | None
-) -> None:
+def test_bad_input_is_named_and_changes_nothing(world: World, body: Any, names: str | None) -> None:
     [link_id] = world.create()
     before = read(world, link_id)
 
@@ -155,7 +153,7 @@ def test_bad_input_is_refused_by_name_and_changes_nothing(
 
 
 @pytest.mark.parametrize("case", ["unknown", "foreign", "malformed", "soft-deleted", "erased"])
-def test_what_is_not_live_here_is_not_found_and_stays_gone(world: World, case: str) -> None:
+def test_an_update_of_a_missing_link_creates_nothing(world: World, case: str) -> None:
     [link_id] = world.create(1, workspace_id="ws-elsewhere" if case == "foreign" else None)
     if case == "unknown":
         link_id = str(uuid.uuid4())
@@ -191,7 +189,7 @@ def test_what_is_not_live_here_is_not_found_and_stays_gone(world: World, case: s
         assert not world.exists(link_id)
 
 
-def test_an_update_between_read_and_write_of_a_delete_brings_nothing_back(
+def test_a_concurrent_update_does_not_revive_a_deleted_link(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [link_id] = world.create()
@@ -215,7 +213,7 @@ def test_an_update_between_read_and_write_of_a_delete_brings_nothing_back(
     assert not world.exists(link_id)
 
 
-def test_updates_at_once_lose_nothing(world: World) -> None:
+def test_concurrent_updates_lose_nothing(world: World) -> None:
     [link_id] = world.create()
     fields = {
         "title": "t",
@@ -350,7 +348,7 @@ def test_a_campaign_counts_in_the_length_of_every_destination(world: World) -> N
         ({"utmParameters": {"source": "mail"}}, {"utmParameters": {"source": "mail"}}),
     ],
 )
-def test_a_key_that_may_not_read_gets_back_what_it_wrote(
+def test_a_write_only_key_gets_the_fields_it_wrote(
     world: World, body: dict[str, Any], more: dict[str, Any]
 ) -> None:
     [link_id] = world.create(title="secret", description="secret", externalId="secret")
@@ -373,6 +371,6 @@ def test_a_key_that_may_not_read_gets_back_what_it_wrote(
     responses.WrittenLink.model_validate(figure, strict=False)
 
 
-def test_what_a_key_may_get_back_of_its_writes_is_every_field_that_it_may_write() -> None:
+def test_a_write_only_answer_has_every_writable_field() -> None:
     figure = responses.WrittenLink.model_fields.keys()
     assert figure == LinkChanges.model_fields.keys() | {"id", "updatedAt"}

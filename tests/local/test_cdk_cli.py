@@ -35,7 +35,7 @@ def project(tmp_path: Path, integrity: str) -> tuple[Path, str, Path]:
     return root, str(npm), log
 
 
-def test_an_archive_of_the_pinned_hash_is_installed_without_its_scripts(tmp_path: Path) -> None:
+def test_an_archive_with_the_pinned_hash_is_installed_without_scripts(tmp_path: Path) -> None:
     archive = tmp_path / "same.tgz"
     archive.write_bytes(b"archive")
     root, npm, log = project(tmp_path, integrity_of(archive))

@@ -20,7 +20,7 @@ def _listens(port: int, host: str = HOST) -> bool:
 
 
 @pytest.mark.emulator
-def test_an_engine_answers_until_it_is_stopped() -> None:
+def test_an_emulator_answers_until_it_is_stopped() -> None:
     with Emulator(log_name="test-life") as engine:
         dynamodb = engine.client("dynamodb")
         assert dynamodb.list_tables()["TableNames"] == []
@@ -30,7 +30,7 @@ def test_an_engine_answers_until_it_is_stopped() -> None:
 
 
 @pytest.mark.emulator
-def test_the_hosts_aws_settings_do_not_reach_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hosts_aws_settings_do_not_reach_the_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "123456789012")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://192.0.2.1")
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
@@ -46,7 +46,7 @@ def test_the_hosts_aws_settings_do_not_reach_the_engine(monkeypatch: pytest.Monk
 
 
 @pytest.mark.emulator
-def test_an_engine_does_not_outlive_the_process_that_started_it() -> None:
+def test_an_emulator_ends_with_its_parent_process() -> None:
     port = free_port()
     program = (
         "import os, signal\n"

@@ -203,7 +203,7 @@ def test_a_path_is_sent_to_the_stage_of_the_deployed_api(
     assert seen.all("host") == [f"abc.execute-api.localhost:{engine.server_address[1]}"]
 
 
-def test_percent_encoding_is_left_as_it_came(bridge: Bridge, engine: FakeEngine) -> None:
+def test_percent_encoding_is_unchanged(bridge: Bridge, engine: FakeEngine) -> None:
     call(bridge, "GET", "/caf%C3%A9%20%25?q=%26%3D+%2F")
     assert engine.seen[0].target == "/local/caf%C3%A9%20%25?q=%26%3D+%2F"
 
@@ -225,7 +225,7 @@ def test_a_delete_carries_its_body(bridge: Bridge, engine: FakeEngine) -> None:
     assert seen.all("content-length") == ["5"]
 
 
-def test_a_delete_without_a_body_arrives_without_one(bridge: Bridge, engine: FakeEngine) -> None:
+def test_a_delete_without_a_body_stays_without_a_body(bridge: Bridge, engine: FakeEngine) -> None:
     call(bridge, "DELETE", "/api/links/1")
     assert engine.seen[0].body == b""
 
@@ -258,9 +258,7 @@ def test_a_chunked_body_arrives_whole(bridge: Bridge, engine: FakeEngine) -> Non
         "Content-Length: 1\nContent-Length: 2\n\nab",
     ],
 )
-def test_a_body_that_is_framed_wrongly_is_refused(
-    bridge: Bridge, engine: FakeEngine, framing: str
-) -> None:
+def test_a_wrongly_framed_body_is_refused(bridge: Bridge, engine: FakeEngine, framing: str) -> None:
     answer = exchange(bridge, raw(f"POST /api/links HTTP/1.1\nHost: x\n{framing}"))
     assert answer.startswith(b"HTTP/1.1 400")
     assert b"Connection: close" in answer
@@ -298,7 +296,7 @@ def test_a_head_answer_keeps_its_length_and_has_no_body(bridge: Bridge, engine: 
     assert head.lower().count(b"content-length") == 1
 
 
-def test_an_answer_without_content_has_no_length(bridge: Bridge, engine: FakeEngine) -> None:
+def test_a_response_without_content_has_no_length(bridge: Bridge, engine: FakeEngine) -> None:
     engine.reply = Reply(status=204)
     got = call(bridge, "OPTIONS", "/api/links")
     assert got.status == 204
@@ -332,7 +330,7 @@ def test_headers_of_one_connection_are_not_forwarded(bridge: Bridge, engine: Fak
     assert seen.all("x-hop") == seen.all("te") == []
 
 
-def test_the_callers_address_cannot_be_claimed(bridge: Bridge, engine: FakeEngine) -> None:
+def test_the_callers_address_cannot_be_forged(bridge: Bridge, engine: FakeEngine) -> None:
     call(bridge, "GET", "/", headers={"X-Forwarded-For": "203.0.113.9"})
     assert engine.seen[0].all("x-forwarded-for") == [HOST]
 
@@ -347,7 +345,7 @@ def test_the_usage_key_comes_from_the_authorizer_and_never_from_the_caller(
     assert [one.all("x-api-key") for one in engine.seen] == [["usage-1"], [], []]
 
 
-def test_a_usage_key_is_asked_for_once_until_it_expires() -> None:
+def test_a_usage_key_is_cached_until_it_expires() -> None:
     asked: list[str] = []
     clock = [0.0]
 
@@ -362,7 +360,7 @@ def test_a_usage_key_is_asked_for_once_until_it_expires() -> None:
     assert asked == ["a", "bad", "a"]
 
 
-def test_a_ttl_of_zero_asks_every_time() -> None:
+def test_a_ttl_of_zero_disables_the_cache() -> None:
     asked: list[str] = []
     keys = UsageKeys(asked.append, seconds=0)
     keys("a")
@@ -418,7 +416,7 @@ def test_a_body_just_under_the_limit_is_forwarded(bridge: Bridge, engine: FakeEn
     ],
     ids=["text", "text+", "quotes", "quotes+", "letters", "binary", "binary+"],
 )
-def test_an_answer_is_measured_as_lambda_measures_it(
+def test_a_response_is_measured_as_lambda_does(
     bridge: Bridge, engine: FakeEngine, body: bytes, status: int
 ) -> None:
     engine.reply = Reply(body=body)
@@ -428,7 +426,7 @@ def test_an_answer_is_measured_as_lambda_measures_it(
         assert json.loads(answer.body) == {"message": "Internal server error"}
 
 
-def test_what_is_escaped_in_an_event_counts() -> None:
+def test_escapes_count_in_the_event_size() -> None:
     plain = event_size([("A", "x" * 100)], b"", "/")
     assert event_size([("A", '"' * 100)], b"", "/") - plain == 200
     assert event_size([], b"abcd", "/") - event_size([], b"", "/") == 8
@@ -445,7 +443,9 @@ def test_a_caller_that_expects_continue_is_not_asked_for_a_body_too_large(bridge
 
 
 @pytest.mark.parametrize("status", [500, 502])
-def test_an_error_of_the_engine_is_masked(bridge: Bridge, engine: FakeEngine, status: int) -> None:
+def test_an_error_of_the_emulator_is_masked(
+    bridge: Bridge, engine: FakeEngine, status: int
+) -> None:
     engine.reply = Reply(status, [("x-amzn-requestid", "r-9")], b'{"message":"KeyError: secret"}')
     got = call(bridge, "GET", "/api/links")
     assert got.status == status
@@ -460,7 +460,7 @@ def test_an_error_that_a_function_answers_is_passed_on(bridge: Bridge, engine: F
     assert got.headers["x-amzn-requestid"] == "r-2"
 
 
-def test_an_answer_over_lambdas_limit_is_an_error_as_on_aws(
+def test_a_response_over_lambdas_limit_is_an_error_as_on_aws(
     bridge: Bridge, engine: FakeEngine
 ) -> None:
     engine.reply = Reply(body=b"x" * (6 * MB + 1))
@@ -468,14 +468,14 @@ def test_an_answer_over_lambdas_limit_is_an_error_as_on_aws(
     assert (got.status, got.json()) == (502, {"message": "Internal server error"})
 
 
-def test_an_engine_that_hangs_up_is_a_502(bridge: Bridge, engine: FakeEngine) -> None:
+def test_a_closed_upstream_connection_gets_502(bridge: Bridge, engine: FakeEngine) -> None:
     engine.reply = Reply(hang_up=True)
     assert call(bridge, "GET", "/").status == 502
     engine.reply = Reply()
     assert call(bridge, "GET", "/").status == 200
 
 
-def test_an_engine_that_is_too_slow_is_a_504(start: Start, engine: FakeEngine) -> None:
+def test_a_slow_upstream_gets_504(start: Start, engine: FakeEngine) -> None:
     bridge = start(timeout=0.2)
     engine.reply = Reply(delay=1.0)
     got = call(bridge, "GET", "/")
@@ -499,7 +499,7 @@ def test_a_body_that_trickles_in_for_too_long_is_refused(start: Start, engine: F
     assert engine.seen == []
 
 
-def test_a_caller_that_hangs_up_leaves_the_bridge_working(
+def test_a_disconnected_caller_does_not_break_the_proxy(
     start: Start, engine: FakeEngine, capfd: pytest.CaptureFixture[str]
 ) -> None:
     bridge = start()
@@ -519,7 +519,7 @@ def test_a_caller_that_hangs_up_leaves_the_bridge_working(
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_a_method_that_no_api_has_is_an_unknown_route(bridge: Bridge) -> None:
+def test_an_unknown_method_is_an_unknown_route(bridge: Bridge) -> None:
     got = call(bridge, "PROPFIND", "/api/links")
     assert (got.status, got.json()) == (404, {"message": "Route not found"})
 

@@ -43,7 +43,7 @@ def test_a_taken_port_is_one_clear_line() -> None:
 
 
 @pytest.mark.parametrize("port", ["http", "0", "65536", "-1", "8 000"])
-def test_a_port_that_is_none_is_one_clear_line(port: str) -> None:
+def test_an_invalid_port_is_one_clear_line(port: str) -> None:
     done = _run(port)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
@@ -90,7 +90,7 @@ def test_redirects_are_shown_without_a_key() -> None:
     assert line == "curl -i http://127.0.0.1:1/code0"
 
 
-def test_a_restore_is_shown_with_a_key_that_may() -> None:
+def test_a_restore_is_shown_with_a_key_that_has_the_scope() -> None:
     line = curl("", WORKSPACE, "POST", "/api/deletions/{id}/restore", _shown())
     assert "Authorization: Bearer ADMIN" in shlex.split(line)
 

@@ -34,7 +34,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> type[FakeEngine]:
     return Emulator
 
 
-def test_nothing_starts_before_somebody_asks(engine: type[FakeEngine]) -> None:
+def test_the_emulator_starts_on_first_use(engine: type[FakeEngine]) -> None:
     shared = SharedEmulator()
     shared.serve()
     shared.stop()
@@ -59,7 +59,7 @@ def test_all_workers_get_the_same_emulator(engine: type[FakeEngine]) -> None:
     assert (engine.started, engine.stopped) == (1, 1)
 
 
-def test_a_worker_learns_why_there_is_none(
+def test_a_worker_gets_the_reason_of_a_failed_start(
     engine: type[FakeEngine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*, log_name: str) -> FakeEngine:

@@ -50,7 +50,7 @@ def test_contexts_do_not_share_a_file(made: list[Context]) -> None:
     assert found == [1, 2, 3, 4]
 
 
-def test_a_caller_may_change_what_it_got(made: list[Context]) -> None:
+def test_a_caller_may_modify_its_template(made: list[Context]) -> None:
     synthesis.synthesize()["Resources"].clear()
     assert synthesis.synthesize()["Resources"] == {"Number": 1}
 
@@ -116,7 +116,7 @@ def test_an_edit_makes_a_new_template(
     synthesis._inputs.cache_clear()
 
 
-def test_old_files_go_when_a_new_one_is_written(made: list[Context]) -> None:
+def test_old_files_are_removed_when_a_new_one_is_written(made: list[Context]) -> None:
     synthesis.synthesize(stage="old")
     synthesis.synthesize(stage="young")
     long_ago = time.time() - synthesis._STALE_SECONDS - 60

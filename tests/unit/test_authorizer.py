@@ -92,7 +92,7 @@ def refused(answer: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("spelling", ["Bearer {}", "bearer {}", "BEARER   {} ", "{}", " {}"])
 @pytest.mark.parametrize("header", ["Authorization", "authorization"])
-def test_a_key_is_let_in_for_the_whole_stage(
+def test_a_valid_key_is_allowed_for_the_whole_stage(
     access: AccessTable, spelling: str, header: str
 ) -> None:
     answer = ask(spelling.format(new_key(access)), header)
@@ -107,7 +107,7 @@ def test_a_key_is_let_in_for_the_whole_stage(
     }
 
 
-def test_the_policies_of_the_workspace_come_with_it_as_text(access: AccessTable) -> None:
+def test_the_context_has_the_policies_as_text(access: AccessTable) -> None:
     policies = Policies(
         retention_days=30,
         purge_expired_after_days=7,
@@ -129,7 +129,7 @@ def test_the_policies_of_the_workspace_come_with_it_as_text(access: AccessTable)
     "credential",
     ["", "Bearer", "Bearer ", "nonsense", "Basic dXNlcjpwYXNz", "ul_live_", "ey", "Bearer a.b.c"],
 )
-def test_garbage_is_refused_without_a_read(
+def test_a_malformed_credential_is_refused_without_a_read(
     access: AccessTable, credential: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(AccessTable, "_get", _no_read)
@@ -150,7 +150,7 @@ def _no_read(*_: Any) -> None:
     raise AssertionError("the table was read")
 
 
-def test_a_key_that_nobody_issued_is_refused(access: AccessTable) -> None:
+def test_an_unknown_key_is_refused(access: AccessTable) -> None:
     assert refused(ask(generate_api_key()))
 
 
@@ -160,14 +160,14 @@ def test_a_revoked_key_is_refused(access: AccessTable) -> None:
     assert refused(ask(key))
 
 
-def test_a_key_ends_when_it_expires_and_says_when_that_is(access: AccessTable) -> None:
+def test_a_key_expires_and_the_context_has_the_time(access: AccessTable) -> None:
     end = int(time.time()) + 3600
     context = ask(new_key(access, expires_at=iso(end)))["context"]
     assert context["expiresAt"] == str(end)
     assert refused(ask(new_key(access, key_id="key-2", expires_at=iso(time.time() - 1))))
 
 
-def test_a_key_whose_workspace_is_gone_is_refused(access: AccessTable) -> None:
+def test_a_key_of_a_missing_workspace_is_refused(access: AccessTable) -> None:
     assert refused(ask(new_key(access, workspace_id="gone")))
 
 
@@ -199,7 +199,7 @@ def test_a_busy_key_costs_one_write_an_hour(
     assert access.key("acme", "key-1")["lastUsedAt"] == iso(now)
 
 
-def test_noting_the_use_never_brings_a_deleted_key_back(access: AccessTable) -> None:
+def test_recording_the_use_never_recreates_a_deleted_key(access: AccessTable) -> None:
     key = new_key(access)
     record = access.key("acme", "key-1")
     boto3.client("dynamodb").delete_item(
@@ -210,7 +210,7 @@ def test_noting_the_use_never_brings_a_deleted_key_back(access: AccessTable) -> 
 
 
 @pytest.mark.parametrize("fault", [Unavailable, InternalError])
-def test_a_note_that_fails_locks_nobody_out(
+def test_a_failed_record_of_the_use_is_ignored(
     access: AccessTable, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
@@ -224,9 +224,7 @@ def test_a_note_that_fails_locks_nobody_out(
 
 
 @pytest.mark.parametrize("role", sorted(ROLES))
-def test_a_member_who_is_signed_in_has_the_scopes_of_the_role(
-    access: AccessTable, role: str
-) -> None:
+def test_a_signed_in_member_has_the_scopes_of_the_role(access: AccessTable, role: str) -> None:
     access.put_member("user-1", workspace_id="acme", role=role)
     end = int(time.time()) + 60
     answer = ask(f"Bearer {tokens.token(exp=end)}")
@@ -274,9 +272,7 @@ def test_a_forged_session_is_refused(access: AccessTable, forge: Any) -> None:
     assert refused(ask(f"Bearer {forge()}"))
 
 
-def test_a_token_that_cognito_gave_is_accepted(
-    access: AccessTable, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cognito_token_is_accepted(access: AccessTable, monkeypatch: pytest.MonkeyPatch) -> None:
     """The pool, the sign-in and the key set are moto's."""
     import requests
 
@@ -312,9 +308,7 @@ def test_a_token_that_cognito_gave_is_accepted(
 # -- when it cannot know --------------------------------------------------------------------
 
 
-def test_it_raises_when_the_table_does_not_answer(
-    access: AccessTable, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unavailable_table_raises(access: AccessTable, monkeypatch: pytest.MonkeyPatch) -> None:
     """The gateway answers 500 and forgets it; a Deny would lock the caller out for a minute."""
     key = new_key(access)
 
@@ -327,9 +321,7 @@ def test_it_raises_when_the_table_does_not_answer(
         ask(key)
 
 
-def test_it_raises_when_the_keys_of_the_pool_cannot_be_had(
-    access: AccessTable, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unavailable_pool_keys_raise(access: AccessTable, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = SigningKeys(ISSUER, fetch=KeyServer(down=True))
     monkeypatch.setattr(authorizer, "_signing_keys", lambda _issuer: keys)
     with pytest.raises(sessions.KeysUnavailable):
@@ -339,7 +331,7 @@ def test_it_raises_when_the_keys_of_the_pool_cannot_be_had(
 # -- secrets --------------------------------------------------------------------------------
 
 
-def test_no_credential_reaches_the_log(
+def test_no_log_contains_the_credential(
     access: AccessTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = io.StringIO()

@@ -18,19 +18,19 @@ def corpus(name: str) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def test_no_browser_of_the_corpus_is_taken_for_a_program() -> None:
+def test_no_browser_of_the_corpus_is_a_bot() -> None:
     browsers = corpus("browsers.txt")
     assert len(set(browsers)) == len(browsers) > 150
     assert [agent for agent in browsers if is_program(agent)] == []
 
 
-def test_every_program_of_the_corpus_is_recognised() -> None:
+def test_every_bot_of_the_corpus_is_recognised() -> None:
     programs = corpus("programs.txt")
     assert len(set(programs)) == len(programs) > 150
     assert [agent for agent in programs if not is_program(agent)] == []
 
 
-def test_a_request_without_a_user_agent_is_a_programs() -> None:
+def test_a_request_without_a_user_agent_is_a_bot() -> None:
     assert describe("").is_bot
 
 
@@ -48,7 +48,7 @@ def test_a_request_without_a_user_agent_is_a_programs() -> None:
         {"x-moz": "prefetch"},
     ],
 )
-def test_what_a_browser_loads_ahead_is_no_visit(headers: dict[str, str]) -> None:
+def test_a_prefetch_is_not_a_visit(headers: dict[str, str]) -> None:
     assert is_prefetch(headers)
 
 

@@ -89,9 +89,7 @@ def test_text_is_clean_and_bounded(value: str | None, maximum: int, expected: st
         ("é" * 500, "é" * 250),
     ],
 )
-def test_a_stored_value_is_cleaned_only_where_it_must_be(
-    value: str | None, expected: str | None
-) -> None:
+def test_a_clean_stored_value_is_unchanged(value: str | None, expected: str | None) -> None:
     assert clean_stored(value) == expected
 
 
@@ -110,14 +108,14 @@ def test_a_stored_value_is_cleaned_only_where_it_must_be(
         ("", "192.0.2.1"),
     ],
 )
-def test_an_address_is_parsed_or_the_gateways_is_taken(viewer: str, expected: str) -> None:
+def test_an_invalid_address_falls_back_to_the_gateways(viewer: str, expected: str) -> None:
     headers = {"cloudfront-viewer-address": viewer}
     assert address_of(headers, "192.0.2.1", trusted=True) == expected
     assert address_of(headers, "192.0.2.1", trusted=False) == "192.0.2.1"
 
 
 @pytest.mark.parametrize("source_ip", [None, "", "test-invoke-source-ip"])
-def test_no_address_is_none(source_ip: str | None) -> None:
+def test_a_missing_address_is_none(source_ip: str | None) -> None:
     assert address_of({}, source_ip, trusted=False) is None
 
 

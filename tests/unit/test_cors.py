@@ -29,7 +29,7 @@ def test_any_origin_may_read_unless_configured(
 
 @pytest.mark.parametrize("name", ["Origin", "origin"])
 @pytest.mark.parametrize("origin", ["https://a.example", "https://b.example"])
-def test_a_configured_origin_is_named_and_caches_are_told(
+def test_a_configured_origin_is_returned_with_vary(
     monkeypatch: pytest.MonkeyPatch, origin: str, name: str
 ) -> None:
     answer = headers("https://a.example,https://b.example", monkeypatch, **{name: origin})
@@ -40,12 +40,12 @@ def test_a_configured_origin_is_named_and_caches_are_told(
 @pytest.mark.parametrize(
     "origin", ["https://c.example", "https://a.example.evil.test", "http://a.example", "null", ""]
 )
-def test_another_origin_is_not(monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
+def test_another_origin_is_not_allowed(monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
     answer = headers("https://a.example", monkeypatch, Origin=origin)
     assert answer == {"Vary": "Origin"}
 
 
-def test_scripts_may_read_what_says_where_a_caller_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scripts_may_read_the_rate_limit_headers(monkeypatch: pytest.MonkeyPatch) -> None:
     exposed = headers("*", monkeypatch)["Access-Control-Expose-Headers"].lower().split(", ")
     assert {
         "x-ratelimit-limit",

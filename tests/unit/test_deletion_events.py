@@ -48,7 +48,7 @@ def figure(*records: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return [(entry["DetailType"], json.loads(entry["Detail"])) for entry in bus.entries]
 
 
-def test_a_completed_deletion_is_told_with_its_receipt_and_url() -> None:
+def test_a_completed_deletion_event_has_receipt_and_url() -> None:
     [(kind, detail)] = figure(record(HEADER, HEADER | {"state": "erasing"}))
 
     assert kind == "deletion.completed"
@@ -64,7 +64,7 @@ def test_a_completed_deletion_is_told_with_its_receipt_and_url() -> None:
     }
 
 
-def test_only_the_step_to_the_end_is_told() -> None:
+def test_only_the_final_state_sends_an_event() -> None:
     restored = HEADER | {"counts": {"requested": 2, "deleted": 1, "restored": 1}}
     assert figure(record(restored, HEADER)) == []
     assert figure(record(HEADER | {"state": "erasing"})) == []
@@ -72,7 +72,7 @@ def test_only_the_step_to_the_end_is_told() -> None:
     assert kind == "deletion.failed"
 
 
-def test_a_restore_is_told_as_one() -> None:
+def test_a_completed_restore_sends_an_event() -> None:
     restore = {
         "pk": f"ws-1#{HEADER['sk']}",
         "sk": "RESTORE#01920b5e-7d4c-7000-8000-000000000001",
@@ -89,5 +89,5 @@ def test_a_restore_is_told_as_one() -> None:
     assert detail["workspaceId"] == "ws-1"
 
 
-def test_a_poison_record_is_put_aside_and_holds_up_nobody() -> None:
+def test_a_poison_record_is_dead_lettered_and_delays_no_other() -> None:
     assert len(figure({"dynamodb": {}}, record(HEADER))) == 1

@@ -93,7 +93,7 @@ def botocores() -> Wire:
         ("batch_execute_statement", STATEMENTS | {"ReturnConsumedCapacity": "INDEXES"}),
     ],
 )
-def test_a_request_is_the_one_that_botocore_makes(
+def test_a_request_equals_botocores(
     own: Wire, botocores: Wire, operation: str, parameters: dict[str, Any]
 ) -> None:
     for wire in (own, botocores):
@@ -106,7 +106,7 @@ def test_a_request_is_the_one_that_botocore_makes(
     assert int(own.request.headers["Content-Length"]) == len(own.request.body)
 
 
-def test_elements_encoded_beforehand_make_the_same_request(own: Wire) -> None:
+def test_pre_encoded_elements_give_the_same_request(own: Wire) -> None:
     [first, *_] = STATEMENTS["Statements"]
     value = first["Parameters"][0]["S"]
     before, after = around(first | {"Parameters": [{"S": HOLE}, *first["Parameters"][1:]]})
@@ -128,7 +128,7 @@ def test_elements_encoded_beforehand_make_the_same_request(own: Wire) -> None:
 
 @pytest.mark.parametrize("item", [LINK, BINARY])
 @pytest.mark.parametrize("operation", ["batch_get_item", "batch_execute_statement", "query"])
-def test_an_answer_is_read_as_botocore_reads_it(
+def test_a_response_is_parsed_like_botocore_does(
     own: Wire, botocores: Wire, operation: str, item: dict[str, Any]
 ) -> None:
     capacity = {"TableName": "links", "CapacityUnits": 1.5}
@@ -164,7 +164,7 @@ def test_an_answer_is_read_as_botocore_reads_it(
 
 
 @pytest.mark.parametrize("body", [b'{"__type":"x#ThrottlingException","message":"m"}', b"<html>"])
-def test_errors_stay_botocores(own: Wire, botocores: Wire, body: bytes) -> None:
+def test_errors_are_parsed_by_botocore(own: Wire, botocores: Wire, body: bytes) -> None:
     errors = []
     for wire in (own, botocores):
         wire.status, wire.body = 400, body
@@ -175,7 +175,7 @@ def test_errors_stay_botocores(own: Wire, botocores: Wire, body: bytes) -> None:
     assert errors[0] == errors[1]
 
 
-def test_an_answer_that_is_no_json_is_botocores_too(own: Wire, botocores: Wire) -> None:
+def test_a_non_json_response_is_parsed_by_botocore(own: Wire, botocores: Wire) -> None:
     found = []
     for wire in (own, botocores):
         wire.body = b"not JSON"

@@ -56,7 +56,7 @@ def test_few_values_are_counted_exactly_and_nothing_else_is_stored() -> None:
     st.integers(1, 40),
     st.randoms(use_true_random=False),
 )
-def test_counts_are_never_too_many_and_short_by_the_floor_at_most(
+def test_counts_are_at_most_the_floor_too_low(
     drawn: list[int], size: int, chance: random.Random
 ) -> None:
     # Low numbers come more often.
@@ -108,7 +108,7 @@ def test_the_same_batches_leave_the_same_day_in_any_process() -> None:
     assert first == second
 
 
-def test_an_other_of_earlier_days_is_kept_and_takes_no_counter() -> None:
+def test_an_existing_other_value_is_kept() -> None:
     day: dict[str, Any] = {"clicks": 7, "referrer:other": 7}
     count(day, [f"x{n}" for n in range(MOST + 1)])
     assert len(counters(day)) == MOST + 1

@@ -139,7 +139,7 @@ def test_valid_urls_are_refused_for_stated_reasons_only() -> None:
         "１２７.0.0.1",
     ],
 )
-def test_a_host_that_no_browser_opens_or_that_misleads_is_refused(host: str) -> None:
+def test_an_unreachable_or_misleading_host_is_refused(host: str) -> None:
     assert fault_of(f"https://{host}/") is not None
 
 

@@ -37,7 +37,7 @@ def ask(path: str, method: str = "GET", *, accept: str = "text/html,*/*", **name
     ("path", "names"), [("/", {}), (UNKNOWN, {"code": "a", "rest": "b"})], ids=["/", "/a/b"]
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_browser_sees_the_page_of_a_link_that_does_not_exist(
+def test_a_browser_gets_the_404_page(
     monkeypatch: pytest.MonkeyPatch, path: str, names: dict[str, str], method: str
 ) -> None:
     monkeypatch.delenv("HOME_URL", raising=False)
@@ -58,7 +58,7 @@ def test_a_browser_sees_the_page_of_a_link_that_does_not_exist(
 
 
 @pytest.mark.parametrize("path", ["/", UNKNOWN])
-def test_a_program_reads_what_the_gateway_says_of_unknown_routes(path: str) -> None:
+def test_other_clients_get_the_json_404(path: str) -> None:
     names = {"code": "a", "rest": "b"} if path == UNKNOWN else {}
     reply = ask(path, accept="application/json", **names)
     assert (reply.status, reply.json()) == (404, NOT_FOUND)
@@ -66,7 +66,7 @@ def test_a_program_reads_what_the_gateway_says_of_unknown_routes(path: str) -> N
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 @pytest.mark.parametrize("rest", ["nothing", "links/x/y/z", "deletions/x/y"])
-def test_under_api_a_browser_reads_json_too(method: str, rest: str) -> None:
+def test_a_browser_gets_json_under_api(method: str, rest: str) -> None:
     reply = ask(UNKNOWN, method, code="api", rest=rest)
     assert reply.headers["Content-Type"] == "application/json"
     assert (reply.status, reply.json()) == (404, NOT_FOUND)
@@ -74,7 +74,7 @@ def test_under_api_a_browser_reads_json_too(method: str, rest: str) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("accept", ["text/html", "application/json"])
-def test_the_root_leads_to_the_home_url_of_the_deployment(
+def test_the_root_redirects_to_the_home_url(
     monkeypatch: pytest.MonkeyPatch, method: str, accept: str
 ) -> None:
     monkeypatch.setenv("HOME_URL", "https://www.example.com/start")

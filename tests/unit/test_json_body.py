@@ -43,7 +43,7 @@ from functions.schemas import links
     ],
     ids=lambda value: repr(value)[:24],
 )
-def test_an_unreadable_body_is_called_what_it_is(raw: bytes, message: str) -> None:
+def test_an_unreadable_body_gets_a_specific_error(raw: bytes, message: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         parse_json(raw)
     assert refused.value.message == message
@@ -89,7 +89,7 @@ def test_parsing_stops_when_all_objects_have_too_many_members_together(
     assert sum(sizes) <= MAX_MEMBERS + MAX_OBJECT_MEMBERS
 
 
-def test_the_largest_valid_body_is_far_from_the_bounds() -> None:
+def test_the_largest_valid_body_is_far_below_the_limits() -> None:
     fields = links.NewLink.model_fields.keys()
     of_one = len(fields) + len(links.UtmParameters.model_fields)
     assert len(fields) * 2 <= MAX_OBJECT_MEMBERS
@@ -107,7 +107,7 @@ class Read(list[Any]):
             yield entry
 
 
-def test_no_more_links_are_validated_than_it_takes_to_name_twenty_faults() -> None:
+def test_validation_stops_after_twenty_errors() -> None:
     body = Read([{f"m{n}": 1 for n in range(7)} for _ in range(1_000)])
     with pytest.raises(InvalidRequest) as refused:
         links.parse_new_links(body)
@@ -119,7 +119,7 @@ def test_no_more_links_are_validated_than_it_takes_to_name_twenty_faults() -> No
     assert details[-1].startswith("2.m2: ")
 
 
-def test_faults_of_several_links_are_named_with_their_places() -> None:
+def test_errors_of_several_links_are_named_with_their_position() -> None:
     with pytest.raises(InvalidRequest) as refused:
         links.parse_new_links([{"originalUrl": "https://example.com/"}, 5, {"title": 1}])
     assert refused.value.members["details"] == [
@@ -129,7 +129,7 @@ def test_faults_of_several_links_are_named_with_their_places() -> None:
     ]
 
 
-def test_an_object_alone_is_named_as_the_body() -> None:
+def test_errors_of_a_single_object_have_no_position() -> None:
     with pytest.raises(InvalidRequest) as refused:
         links.parse_new_links("text")
     assert refused.value.members["details"] == ["body: must be an object"]

@@ -38,7 +38,7 @@ def addresses(page: Reply) -> list[str]:
     return re.findall(r'(?:href|src|data-document)="([^"]+)"', page.body.decode())
 
 
-def test_the_document_names_the_address_at_which_it_was_asked_for() -> None:
+def test_the_document_has_the_requested_base_url() -> None:
     reply = get("/api/openapi.json")
 
     assert reply.status == 200
@@ -50,7 +50,7 @@ def test_the_document_names_the_address_at_which_it_was_asked_for() -> None:
     assert served | {"servers": None} == committed | {"servers": None}
 
 
-def test_the_document_names_the_configured_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_document_has_the_configured_base_url(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("API_BASE_URL", "https://links.example")
     forget_caches()
 
@@ -79,7 +79,7 @@ def test_the_page_loads_only_files_that_are_served_beside_it() -> None:
     assert not [each for each in found if "//" in each]
 
 
-def test_a_page_asked_for_with_a_slash_finds_its_files_too(
+def test_a_trailing_slash_finds_the_assets_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def with_slash(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def test_there_is_no_inline_script_or_style() -> None:
 
 
 @pytest.mark.parametrize("name", ["swagger-ui.js", "swagger-ui.css", "start.js"])
-def test_assets_are_smaller_for_those_who_unzip(name: str) -> None:
+def test_assets_are_compressed_for_clients_that_accept_gzip(name: str) -> None:
     plain = asset(name)
     packed = asset(name, headers={"accept-encoding": "br, gzip;q=0.8"})
     refused = asset(name, headers={"Accept-Encoding": "gzip;q=0"})
@@ -115,7 +115,7 @@ def test_assets_are_smaller_for_those_who_unzip(name: str) -> None:
     assert plain.headers["Vary"] == "Accept-Encoding"
 
 
-def test_what_has_not_changed_is_not_sent_again() -> None:
+def test_an_unchanged_file_gets_304() -> None:
     first = get("/api/openapi.json", headers={"Accept-Encoding": "gzip"})
     tag = first.headers["ETag"]
 

@@ -20,7 +20,7 @@ def verify(token: str, keys: SigningKeys | None = None) -> sessions.Session:
     return sessions.verify(token, issuer=ISSUER, client_id=CLIENT_ID, keys=keys)
 
 
-def test_an_access_token_of_the_pool_names_its_user_and_end() -> None:
+def test_an_access_token_gives_its_user_and_expiry() -> None:
     end = int(time.time()) + 60
     assert verify(tokens.token(exp=end)) == sessions.Session("user-1", end)
 
@@ -63,7 +63,7 @@ def test_keys_are_fetched_once_and_from_the_issuer(monkeypatch: pytest.MonkeyPat
     assert server.addresses == [ISSUER + "/.well-known/jwks.json"]
 
 
-def test_a_local_engine_is_asked_for_its_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_local_endpoint_serves_the_pools_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
     server = KeyServer()
     verify(tokens.token(), SigningKeys(ISSUER, fetch=server))
@@ -87,7 +87,7 @@ def test_a_new_key_of_the_pool_is_found_without_a_restart() -> None:
     assert server.asked == 2
 
 
-def test_made_up_keys_do_not_make_the_pool_be_asked_each_time() -> None:
+def test_unknown_key_ids_do_not_fetch_the_keys_each_time() -> None:
     server, clock = KeyServer(), Clock()
     keys = SigningKeys(ISSUER, fetch=server, now=clock)
     for _ in range(20):
@@ -97,7 +97,7 @@ def test_made_up_keys_do_not_make_the_pool_be_asked_each_time() -> None:
     assert server.asked == 1
 
 
-def test_a_key_that_the_pool_withdrew_is_forgotten_within_the_hour() -> None:
+def test_a_withdrawn_pool_key_is_dropped_within_an_hour() -> None:
     server, clock = KeyServer(), Clock()
     keys = SigningKeys(ISSUER, fetch=server, now=clock)
     verify(tokens.token(), keys)
@@ -107,7 +107,7 @@ def test_a_key_that_the_pool_withdrew_is_forgotten_within_the_hour() -> None:
         verify(tokens.token(), keys)
 
 
-def test_known_keys_outlast_an_outage_of_the_pool() -> None:
+def test_known_pool_keys_stay_valid_during_an_outage() -> None:
     server, clock = KeyServer(), Clock()
     keys = SigningKeys(ISSUER, fetch=server, now=clock)
     verify(tokens.token(), keys)
@@ -116,7 +116,7 @@ def test_known_keys_outlast_an_outage_of_the_pool() -> None:
     assert verify(tokens.token(), keys).user_id == "user-1"
 
 
-def test_without_any_keys_it_is_not_known_whether_a_token_is_good() -> None:
+def test_without_pool_keys_a_token_raises() -> None:
     """A refusal would be remembered by the gateway; an error is not."""
     server = KeyServer(down=True)
     keys = SigningKeys(ISSUER, fetch=server)
@@ -128,12 +128,12 @@ def test_without_any_keys_it_is_not_known_whether_a_token_is_good() -> None:
 
 
 @pytest.mark.parametrize("answer", [b"", b"[]", b"{}", b'{"keys":[{"kty":"RSA"}]}'])
-def test_an_answer_that_is_no_key_set_counts_as_an_outage(answer: bytes) -> None:
+def test_an_invalid_key_set_counts_as_an_outage(answer: bytes) -> None:
     with pytest.raises(KeysUnavailable):
         verify(tokens.token(), SigningKeys(ISSUER, fetch=lambda _: answer))
 
 
-def test_api_keys_do_not_pay_for_the_libraries_of_sessions() -> None:
+def test_api_keys_do_not_import_the_session_libraries() -> None:
     program = (
         "import functions.handlers.authorizer, sys;"
         "print([name for name in ('jwt', 'cryptography') if name in sys.modules])"

@@ -45,7 +45,7 @@ def test_reserved_codes_are_refused(code: str) -> None:
     "code",
     ["ping-pong", "nullable", "my-robots", "truest", "favicons", "index-cards", "txt-", "----"],
 )
-def test_codes_that_only_contain_a_reserved_one_are_free(code: str) -> None:
+def test_codes_that_contain_a_reserved_word_are_free(code: str) -> None:
     assert not is_reserved(code)
     [link] = parse_new_links({"originalUrl": "https://example.com/", "shortCode": code})
     assert link.shortCode == code
@@ -57,7 +57,7 @@ def test_generated_codes_are_never_reserved(monkeypatch: pytest.MonkeyPatch) -> 
     assert UnkeyedRun("tester").code(0) == "k7Gp2mXq"
 
 
-def test_codes_that_follow_from_a_key_are_never_reserved(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_codes_derived_from_a_key_are_never_reserved(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(draws: dict[int, int]) -> KeyedRun:
         made = CreateRun("run", "2026-01-01T00:00:00.000Z", "tester", draws)
         return KeyedRun(made, IdempotencyKey("k", "hash"), "ws", CreateRuns(None, "none"))

@@ -23,7 +23,7 @@ def matches(query: dict[str, Any], **fields: Any) -> bool:
     return LinkFilter.parse(query).matches(link(**fields), now="2026-01-02T00:00:00.000Z")
 
 
-def test_titles_and_tags_are_stored_composed_and_each_tag_once() -> None:
+def test_titles_and_tags_are_normalised_and_tags_unique() -> None:
     body = {
         "title": f"caf{E_DECOMPOSED}",
         "tags": ["b", f"caf{E_DECOMPOSED}", "a", f"caf{E_COMPOSED}", "b", "B"],
@@ -36,7 +36,7 @@ def test_titles_and_tags_are_stored_composed_and_each_tag_once() -> None:
 
 @pytest.mark.parametrize("given_tag", [f"caf{E_DECOMPOSED}", f"caf{E_COMPOSED}"])
 @pytest.mark.parametrize("own", [f"caf{E_DECOMPOSED}", f"caf{E_COMPOSED}"])
-def test_a_tag_is_found_in_either_form(given_tag: str, own: str) -> None:
+def test_a_tag_is_found_in_either_normal_form(given_tag: str, own: str) -> None:
     assert matches({"tag": given_tag}, tags=["x", own])
     assert not matches({"tag": "cafe"}, tags=[own])
     assert not matches({"tag": given_tag.upper()}, tags=[own])
@@ -69,14 +69,14 @@ def test_search_folds_case_as_unicode_does(part: str, title: str) -> None:
 @pytest.mark.parametrize(
     ("part", "title"), [("cafe", "café"), ("ispanak", "ıspanak"), ("istanbul", "ankara"), ("a", "")]
 )
-def test_search_finds_nothing_else(part: str, title: str) -> None:
+def test_search_has_no_false_matches(part: str, title: str) -> None:
     assert not matches({"title": part}, title=title)
 
 
 @given(st.text(min_size=1, max_size=20))
 @example("i\u0307\u0307")
 @example("\u0130\u0303")
-def test_folding_is_stable_and_never_leaves_an_empty_needle(text: str) -> None:
+def test_case_folding_is_stable_and_never_empty(text: str) -> None:
     """An empty needle would match every title, and a filter may delete."""
     assert fold(text) != ""
     assert fold(fold(text)) == fold(text)

@@ -43,12 +43,12 @@ def event(path: str, resource: str = "/api/links/{id}", domain: str = "go.exampl
         ("/prod/%61pi/links/x", "https://go.example/prod"),
     ],
 )
-def test_the_address_is_what_stands_before_the_resource(path: str, base: str) -> None:
+def test_the_base_url_is_the_part_before_the_resource(path: str, base: str) -> None:
     assert short_url_base(event(path)) == base
     assert api_base(event(path)) == base
 
 
-def test_what_is_configured_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_configured_base_url_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PUBLIC_BASE_URL", "https://l.example")
     forget_caches()
     assert short_url_base(event("/prod/api/links/x")) == "https://l.example"
@@ -73,7 +73,7 @@ def test_what_is_configured_holds(monkeypatch: pytest.MonkeyPatch) -> None:
         "https://abc123.execute-api.eu-central-1.amazonaws.com/prod/abcd",
     ],
 )
-def test_every_spelling_of_our_own_address_leads_here(
+def test_every_form_of_the_services_url_is_recognised(
     monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     monkeypatch.setenv("PUBLIC_BASE_URL", "https://l.example")
@@ -90,14 +90,14 @@ def test_every_spelling_of_our_own_address_leads_here(
         "https://xyz789.execute-api.eu-central-1.amazonaws.com/prod/",
     ],
 )
-def test_other_addresses_do_not(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+def test_other_urls_are_not_the_service(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("PUBLIC_BASE_URL", "https://l.example")
     forget_caches()
     assert not points_to_own_host(address, own_hosts(event("/prod/api/links/x")))
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST.", "api.localhost", "127.1.2.3", "[::1]"])
-def test_this_machine_is_one_place_by_all_its_names(
+def test_all_names_of_localhost_are_the_same_host(
     monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
     monkeypatch.setenv("PUBLIC_BASE_URL", "http://127.0.0.1:8000")
@@ -107,7 +107,7 @@ def test_this_machine_is_one_place_by_all_its_names(
     assert not points_to_own_host(f"http://{host}:8001/abcd", own)
 
 
-def test_an_engine_that_does_not_say_what_was_called_is_no_obstacle(
+def test_a_missing_request_url_is_no_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """MiniStack's events have no domainName."""
@@ -131,7 +131,7 @@ def test_an_engine_that_does_not_say_what_was_called_is_no_obstacle(
         "https://l.example\\@evil.test/",
     ],
 )
-def test_a_host_that_browsers_read_otherwise_is_refused(address: str) -> None:
+def test_a_host_that_browsers_parse_differently_is_refused(address: str) -> None:
     with pytest.raises(InvalidRequest):
         parse_new_links({"originalUrl": address})
 
@@ -151,7 +151,7 @@ def test_a_host_that_browsers_read_otherwise_is_refused(address: str) -> None:
         (f"https://{'a' * 63}.example/é", f"https://{'a' * 63}.example/%C3%A9"),
     ],
 )
-def test_every_host_that_is_taken_can_be_redirected_to(address: str, location: str) -> None:
+def test_every_accepted_host_can_be_redirected_to(address: str, location: str) -> None:
     [link] = parse_new_links({"originalUrl": address})
     assert with_campaign(link.originalUrl, {}) == location
 
@@ -173,7 +173,7 @@ def test_every_host_that_is_taken_can_be_redirected_to(address: str, location: s
         "127.0.0.1.",
     ],
 )
-def test_other_spellings_of_this_machine_lead_here(
+def test_other_forms_of_localhost_are_recognised(
     monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
     monkeypatch.setenv("PUBLIC_BASE_URL", "http://localhost:8000")
@@ -194,7 +194,7 @@ def test_other_spellings_of_this_machine_lead_here(
         ("https://xn--bcher-kva.example", "https://BÜCHER.example/abcd"),
     ],
 )
-def test_another_spelling_of_our_host_leads_here(
+def test_other_forms_of_the_services_host_are_recognised(
     monkeypatch: pytest.MonkeyPatch, own: str, address: str
 ) -> None:
     monkeypatch.setenv("PUBLIC_BASE_URL", own)
@@ -203,7 +203,7 @@ def test_another_spelling_of_our_host_leads_here(
 
 
 @pytest.mark.parametrize("host", ["l.example", "D111.cloudfront.net", "d111.cloudfront.net."])
-def test_the_names_of_custom_domain_and_distribution_lead_here(
+def test_the_custom_domain_and_the_distribution_are_recognised(
     monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
     monkeypatch.setenv("PUBLIC_BASE_URL", "https://s.example")
