@@ -13,7 +13,8 @@ from bench import capacity
 from bench.erasure import Simulated, erase
 from bench.simulated import Simulation, isolate, link_ids, link_item
 from bench.soft_delete import Unlink, UpdateLoop, measure
-from infra.functions import ERASE_MB, FEW_CALLS_MB, ONE_VCPU_MB
+from infra.lambdas.base import FEW_CALLS_MB, ONE_VCPU_MB
+from infra.lambdas.workers import ERASE_MB
 
 #: Dollars, us-east-1, on demand, without free tiers. Compared in November 2026 with published
 #: copies of the price pages of DynamoDB, API Gateway and CloudWatch; the rest is of November 2025.

@@ -1,4 +1,4 @@
-"""The HTTP API: its routes, who may call them, and what the gateway itself answers."""
+"""The HTTP API: its routes, who may call them, and its usage plans."""
 
 import json
 import math
@@ -12,8 +12,10 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.functions import Functions, live_alias
+from infra.gateway_responses import add_gateway_responses
 from infra.http_headers import STRICT_TRANSPORT_SECURITY
+from infra.lambdas.base import live_alias
+from infra.lambdas.http import HttpFunctions
 from infra.settings import Settings
 
 PLANS = Path(__file__).resolve().parent.parent / "functions" / "domain" / "plans.json"
@@ -47,9 +49,6 @@ CATCH_ALL = "ANY"
 #: Chromium keeps the answer to a preflight no longer than this.
 PREFLIGHT_MAX_AGE_SECONDS = 7_200
 
-#: How long a client that the gateway throttled should wait: the length of a rate window.
-THROTTLED_RETRY_AFTER_SECONDS = 60
-
 #: How long a revoked key may still work.
 AUTHORIZER_CACHE = Duration.seconds(60)
 
@@ -61,7 +60,7 @@ class Api(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, settings: Settings, functions: Functions
+        self, scope: Construct, construct_id: str, *, settings: Settings, functions: HttpFunctions
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
@@ -150,7 +149,11 @@ class Api(Construct):
             if path.startswith("/api/"):
                 self._add_preflight(path, methods)
         self._add_catch_alls(functions)
-        self._add_gateway_responses()
+        add_gateway_responses(
+            self.rest_api,
+            cors_allow_origins=settings.cors_allow_origins,
+            exposed_headers=EXPOSED_HEADERS,
+        )
         self.usage_plans = {
             plan: self._usage_plan(plan, requests_per_minute=limits["requestsPerMinute"])
             for plan, limits in json.loads(PLANS.read_text(encoding="utf-8")).items()
@@ -190,7 +193,7 @@ class Api(Construct):
             ),
         }
 
-    def _add_catch_alls(self, functions: Functions) -> None:
+    def _add_catch_alls(self, functions: HttpFunctions) -> None:
         """Let a function answer the methods that a path does not name: HEAD as GET, others 405.
 
         Otherwise the gateway answers 404 by itself, or hands the request to `UNKNOWN_PATH`. Keyed
@@ -273,114 +276,6 @@ class Api(Construct):
                     },
                 )
             ],
-        )
-
-    def _add_gateway_responses(self) -> None:
-        """What the gateway answers before, or instead of, a function."""
-        kind = apigateway.ResponseType
-        for response_type in (kind.ACCESS_DENIED, kind.UNAUTHORIZED, kind.INVALID_API_KEY):
-            self._answer(
-                response_type,
-                status=401,
-                english="Invalid API key",
-                arabic="مفتاح API غير صالح",
-                message="Authentication required",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
-        # A route that does not exist. The gateway takes a request to one for a signed AWS
-        # request: without Authorization it misses a token, with one it finds no valid signature.
-        # No method here is signed, so the same is true of everything that DEFAULT_4XX is left.
-        for response_type in (
-            kind.MISSING_AUTHENTICATION_TOKEN,
-            kind.RESOURCE_NOT_FOUND,
-            kind.INVALID_SIGNATURE,
-            kind.EXPIRED_TOKEN,
-            kind.DEFAULT_4_XX,
-        ):
-            self._answer(
-                response_type,
-                status=404,
-                english="Not found",
-                arabic="غير موجود",
-                message="Route not found",
-            )
-        for response_type in (kind.BAD_REQUEST_BODY, kind.BAD_REQUEST_PARAMETERS):
-            self._answer(
-                response_type, status=400, english="Invalid request", arabic="طلب غير صالح"
-            )
-        self._answer(kind.WAF_FILTERED, status=403, english="Forbidden", arabic="محظور")
-        self._answer(
-            kind.REQUEST_TOO_LARGE,
-            status=413,
-            english="Request body too large",
-            arabic="حجم الطلب كبير جدًا",
-        )
-        self._answer(
-            kind.UNSUPPORTED_MEDIA_TYPE,
-            status=415,
-            english="Unsupported media type",
-            arabic="نوع الوسائط غير مدعوم",
-        )
-        for response_type in (kind.THROTTLED, kind.QUOTA_EXCEEDED):
-            self._answer(
-                response_type,
-                status=429,
-                english="Rate limit exceeded",
-                arabic="تم تجاوز حد المعدل",
-                members={"retryAfter": THROTTLED_RETRY_AFTER_SECONDS},
-                headers={"Retry-After": str(THROTTLED_RETRY_AFTER_SECONDS)},
-            )
-        for response_type, status in (
-            (kind.DEFAULT_5_XX, 500),
-            (kind.AUTHORIZER_FAILURE, 500),
-            (kind.AUTHORIZER_CONFIGURATION_ERROR, 500),
-            (kind.API_CONFIGURATION_ERROR, 500),
-            (kind.INTEGRATION_FAILURE, 502),
-            (kind.INTEGRATION_TIMEOUT, 504),
-        ):
-            self._answer(
-                response_type,
-                status=status,
-                english="Internal server error",
-                arabic="خطأ داخلي في الخادم",
-            )
-
-    def _answer(
-        self,
-        response_type: apigateway.ResponseType,
-        *,
-        status: int,
-        english: str,
-        arabic: str,
-        message: str | None = None,
-        members: dict[str, int] | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> None:
-        body = {
-            "statusCode": status,
-            "error": {"en": english, "ar": arabic},
-            "message": message or english,
-            **(members or {}),
-        }
-        origins = self._settings.cors_allow_origins
-        all_headers = {
-            # Such an answer cannot tell several origins apart. It holds nothing to protect.
-            "Access-Control-Allow-Origin": f"'{origins[0] if len(origins) == 1 else '*'}'",
-            "Access-Control-Expose-Headers": f"'{','.join(EXPOSED_HEADERS)}'",
-            "Strict-Transport-Security": f"'{STRICT_TRANSPORT_SECURITY}'",
-            "X-Content-Type-Options": "'nosniff'",
-            "X-Request-Id": "context.requestId",
-            **{name: f"'{value}'" for name, value in (headers or {}).items()},
-        }
-        self.rest_api.add_gateway_response(
-            response_type.response_type.title().replace("_", ""),
-            type=response_type,
-            status_code=str(status),
-            response_headers=all_headers,
-            # JSON's own escapes: CloudFormation hands any character beyond ASCII back as "?".
-            templates={
-                "application/json": json.dumps(body, ensure_ascii=True, separators=(",", ":"))
-            },
         )
 
     def _usage_plan(self, plan: str, *, requests_per_minute: int) -> apigateway.UsagePlan:

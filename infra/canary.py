@@ -6,8 +6,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra.functions import live_alias
-from infra.monitoring import Monitoring, name_of
+from infra.lambdas.base import live_alias
+from infra.metrics import name_of
+from infra.monitoring import Monitoring
 
 
 class Rollout(Construct):
@@ -37,14 +38,14 @@ class Rollout(Construct):
                 )
             ],
         )
-        api_errors = _imported(self, "ApiErrors", monitoring.api_errors)
+        api_errors = _imported(self, "ApiErrors", monitoring.alarms.api_errors)
         for function in functions.node.find_all():
             if not isinstance(function, lambda_.Function):
                 continue
             name = name_of(function)
             own_alarms = [
                 _imported(self, f"{name}Alarm{number}", alarm)
-                for number, alarm in enumerate(monitoring.function_errors[name])
+                for number, alarm in enumerate(monitoring.alarms.function_errors[name])
             ]
             codedeploy.LambdaDeploymentGroup(
                 self,

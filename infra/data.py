@@ -7,7 +7,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.settings import OnDemand, Provisioned, Settings
+from infra.settings import OnDemand, Settings
 
 EXPORTS_PREFIX = "exports/"
 LIVE_INDEX = "live"
@@ -90,19 +90,13 @@ class Data(Construct):
     def _table(
         self, construct_id: str, *, stream: dynamodb.StreamViewType | None = None
     ) -> dynamodb.Table:
-        capacity = self._settings.capacity
-        on_demand = isinstance(capacity, OnDemand)
-        table = dynamodb.Table(
+        return dynamodb.Table(
             self,
             construct_id,
             partition_key=_string("pk"),
             sort_key=_string("sk"),
-            billing_mode=(
-                dynamodb.BillingMode.PAY_PER_REQUEST
-                if on_demand
-                else dynamodb.BillingMode.PROVISIONED
-            ),
-            **_throughput(capacity),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            **_throughput(self._settings.capacity),
             time_to_live_attribute="ttl",
             stream=stream,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
@@ -112,41 +106,22 @@ class Data(Construct):
             deletion_protection=self._settings.deletion_protection,
             removal_policy=self._settings.removal_policy,
         )
-        if isinstance(capacity, Provisioned):
-            table.auto_scale_read_capacity(
-                min_capacity=capacity.min_reads, max_capacity=capacity.max_reads
-            ).scale_on_utilization(target_utilization_percent=capacity.target)
-            table.auto_scale_write_capacity(
-                min_capacity=capacity.min_writes, max_capacity=capacity.max_writes
-            ).scale_on_utilization(target_utilization_percent=capacity.target)
-        return table
 
     def _add_sparse_index(
         self, table: dynamodb.Table, index_name: str, *, partition_key: str, sort_key: str
     ) -> None:
         """Add an index that holds only the items that carry both keys, and only their keys."""
-        capacity = self._settings.capacity
         table.add_global_secondary_index(
             index_name=index_name,
             partition_key=_string(partition_key),
             sort_key=_string(sort_key),
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
-            **_throughput(capacity),
+            **_throughput(self._settings.capacity),
         )
-        if isinstance(capacity, Provisioned):
-            # An index that is throttled throttles the writes to its table.
-            table.auto_scale_global_secondary_index_read_capacity(
-                index_name, min_capacity=capacity.min_reads, max_capacity=capacity.max_reads
-            ).scale_on_utilization(target_utilization_percent=capacity.target)
-            table.auto_scale_global_secondary_index_write_capacity(
-                index_name, min_capacity=capacity.min_writes, max_capacity=capacity.max_writes
-            ).scale_on_utilization(target_utilization_percent=capacity.target)
 
 
-def _throughput(capacity: OnDemand | Provisioned) -> dict[str, Any]:
-    """The keyword arguments in which a table and an index are told their capacity."""
-    if isinstance(capacity, Provisioned):
-        return {"read_capacity": capacity.min_reads, "write_capacity": capacity.min_writes}
+def _throughput(capacity: OnDemand) -> dict[str, Any]:
+    """The keyword arguments that set the capacity of a table and of an index."""
     throughput: dict[str, Any] = {
         "max_read_request_units": capacity.max_reads,
         "max_write_request_units": capacity.max_writes,

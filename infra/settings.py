@@ -41,21 +41,6 @@ class OnDemand:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Provisioned:
-    """Capacity by the hour, scaled to `target` per cent of use; units per second.
-
-    Cheaper than on-demand under a steady load; a bulk delete out of the blue is throttled until
-    the scaling has caught up (minutes) and finishes in the background.
-    """
-
-    min_reads: int = 5
-    max_reads: int = 4_000
-    min_writes: int = 5
-    max_writes: int = 4_000
-    target: int = 70
-
-
-@dataclass(frozen=True, kw_only=True)
 class CustomDomain:
     """A name of your own in front of the API.
 
@@ -114,7 +99,7 @@ class Settings:
     #: Days that every table can be set back to any second of (1 to 35). An erased link can be
     #: brought back from there for as long: see docs/operations.md.
     recovery_days: int = 35
-    capacity: OnDemand | Provisioned = OnDemand()
+    capacity: OnDemand = OnDemand()
     #: Origin of short URLs without a trailing slash; "" takes that of the custom domain, and
     #: without one derives it from each request.
     public_base_url: str = ""

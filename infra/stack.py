@@ -6,11 +6,16 @@ from constructs import Construct
 
 from infra.api import Api
 from infra.canary import Rollout
-from infra.cdn import Edge
+from infra.cdn import ORIGIN_HEADER, add_cdn
 from infra.cognito import Users
 from infra.data import Data
+from infra.domain import add_custom_domain
 from infra.events import Events
-from infra.functions import Functions
+from infra.firewall import StageFirewall
+from infra.lambdas.base import Functions, Resources
+from infra.lambdas.http import HttpFunctions
+from infra.lambdas.streams import StreamReaders
+from infra.lambdas.workers import Workers
 from infra.monitoring import Monitoring
 from infra.nag_suppressions import acknowledge_findings
 from infra.packaging import function_code
@@ -59,24 +64,25 @@ class UnlinkStack(Stack):
             "Functions",
             settings=settings,
             code=code or function_code(settings.target),
-            data=self.data,
-            secrets=self.secrets,
-            queues=self.queues,
-            users=self.users,
-            events=self.events,
+            resources=Resources(
+                data=self.data,
+                secrets=self.secrets,
+                queues=self.queues,
+                users=self.users,
+                events=self.events,
+            ),
         )
-        self.queues.delay_erasure(longest_writer=self.functions.longest_writer)
-        self.api = Api(self, "Api", settings=settings, functions=self.functions)
-        self.functions.deletion_stream.add_environment(
+        self.http = HttpFunctions(self.functions)
+        self.workers = Workers(self.functions)
+        self.streams = StreamReaders(self.functions)
+        self.functions.check_reserved_names()
+        self.queues.delay_erasure(longest_writer=self.functions.longest_writer())
+        self.api = Api(self, "Api", settings=settings, functions=self.http)
+        self.streams.deletion_stream.add_environment(
             "API_URL", settings.short_url_base or self.api.rest_api.url
         )
-        self.edge = Edge(
-            self, "Edge", settings=settings, api=self.api.rest_api, secrets=self.secrets
-        )
-        if self.edge.hosts:
-            # The function that creates and changes links refuses those that lead to itself.
-            self.functions.links.add_environment("OWN_HOSTS", " ".join(self.edge.hosts))
-        # Last: they cover what the others made.
+        self._add_front(settings)
+        # Last: it covers everything above.
         self.monitoring = Monitoring(
             self, "Monitoring", settings=settings, watched=self, api=self.api.rest_api
         )
@@ -89,6 +95,36 @@ class UnlinkStack(Stack):
             )
         acknowledge_findings(self)
         self._add_outputs(settings.stage)
+
+    def _add_front(self, settings: Settings) -> None:
+        """Add what the settings ask for in front of the API: a domain name, CloudFront, WAF."""
+        # The id is part of the logical ids, by which a deployment knows the distribution.
+        front = Construct(self, "Edge")
+        api, secret = self.api.rest_api, self.secrets.origin
+        hosts: list[str] = []
+        if settings.custom_domain is not None:
+            add_custom_domain(front, settings.custom_domain, api=api)
+            hosts.append(settings.custom_domain.name)
+        if settings.cdn is not None and secret is not None:
+            distribution = add_cdn(
+                front, settings.cdn, stage=settings.stage, api=api, origin_secret=secret
+            )
+            # CloudFront's own name works beside the domain name.
+            hosts += filter(None, (distribution.distribution_domain_name, settings.cdn.domain_name))
+        if settings.waf:
+            StageFirewall(
+                front,
+                "Firewall",
+                stage_arn=api.deployment_stage.stage_arn,
+                from_cdn=(
+                    (ORIGIN_HEADER, secret.secret_value.unsafe_unwrap())
+                    if secret is not None
+                    else None
+                ),
+            )
+        if hosts:
+            # The function that creates and changes links refuses those that lead to itself.
+            self.http.links.add_environment("OWN_HOSTS", " ".join(hosts))
 
     def _add_outputs(self, stage: str) -> None:
         outputs = {
@@ -106,10 +142,10 @@ class UnlinkStack(Stack):
             "ExportsBucketName": self.data.exports_bucket.bucket_name,
             "FailuresBucketName": self.data.failures_bucket.bucket_name,
             "EventBusName": self.events.bus.event_bus_name,
-            "CleanupFunctionName": self.functions.link_stream.function_name,
+            "LinkStreamFunctionName": self.streams.link_stream.function_name,
             "AlarmTopicArn": self.monitoring.topic.topic_arn,
             "DashboardName": self.monitoring.dashboard.ref,
-            "AuthorizerFunctionName": self.functions.authorizer.function_name,
+            "AuthorizerFunctionName": self.http.authorizer.function_name,
             "UserPoolId": self.users.pool.user_pool_id,
             "UserPoolClientId": self.users.client.user_pool_client_id,
         }

@@ -268,7 +268,7 @@ def _give_up(
     object's key and the function.
     """
     function = stack.client("lambda").get_function(
-        FunctionName=stack.outputs["CleanupFunctionName"], Qualifier="live"
+        FunctionName=stack.outputs["LinkStreamFunctionName"], Qualifier="live"
     )["Configuration"]["FunctionArn"]
     keys = {"pk": {"S": f"{workspace_id}#{link_id}"}, "sk": {"S": "LINK"}}
     record = {

@@ -12,10 +12,10 @@ from tests.support.synthesis import stand_in_code
 from tests.support.template import resources, synthesized_template
 
 if TYPE_CHECKING:
-    from infra.settings import OnDemand, Provisioned
+    from infra.settings import OnDemand
 
 
-def synthesized(capacity: OnDemand | Provisioned, directory: Path) -> dict[str, Any]:
+def synthesized(capacity: OnDemand, directory: Path) -> dict[str, Any]:
     from aws_cdk import App, assertions
     from aws_cdk import aws_lambda as lambda_
 
@@ -49,19 +49,6 @@ def test_warm_throughput_and_limits_apply_to_tables_and_indexes(tmp_path: Path) 
         for part in (table, *table.get("GlobalSecondaryIndexes", [])):
             assert part["WarmThroughput"] == warm
             assert part["OnDemandThroughput"] == ceiling
-
-
-def test_provisioned_capacity_follows_the_load(tmp_path: Path) -> None:
-    from infra.settings import Provisioned
-
-    template = synthesized(Provisioned(min_writes=10, max_writes=500), tmp_path)
-    tables = of_type(template, "AWS::DynamoDB::Table")
-    parts = [part for table in tables for part in (table, *table.get("GlobalSecondaryIndexes", []))]
-    assert {part["ProvisionedThroughput"]["WriteCapacityUnits"] for part in parts} == {10}
-    assert not [table for table in tables if table.get("BillingMode") == "PAY_PER_REQUEST"]
-    scaled = of_type(template, "AWS::ApplicationAutoScaling::ScalableTarget")
-    # Reads and writes of each, an index like a table.
-    assert len(scaled) == 2 * len(parts)
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev"])

@@ -13,7 +13,7 @@ OUTPUTS = {
     "ApiId",
     "ApiUrl",
     "AuthorizerFunctionName",
-    "CleanupFunctionName",
+    "LinkStreamFunctionName",
     "ClicksTableName",
     "DashboardName",
     "DeletionsTableName",

@@ -267,8 +267,8 @@ def alarms_reach_their_topic(smoke: Smoke) -> None:
 def failed_batches_reach_the_bucket(smoke: Smoke) -> None:
     """What a stream's reader fails on every time ends in the bucket, and can be done after all."""
     link = smoke.create()
-    with broken(smoke, smoke.outputs["CleanupFunctionName"]) as version:
-        _move_alias(smoke, smoke.outputs["CleanupFunctionName"], version)
+    with broken(smoke, smoke.outputs["LinkStreamFunctionName"]) as version:
+        _move_alias(smoke, smoke.outputs["LinkStreamFunctionName"], version)
         smoke.client("dynamodb").delete_item(
             TableName=smoke.outputs["LinksTableName"], Key=smoke.key_of(link)
         )

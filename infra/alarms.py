@@ -1,0 +1,268 @@
+"""The alarms. Each description names its entry in the runbook; a test checks that there is one.
+
+A function, queue, table or stream reader that is added to the stack gets its alarms from here
+without further work.
+"""
+
+from typing import Any
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.metrics import ONE_MINUTE, Metric, function_metric, name_of, queue_metric, table_metric
+from infra.watched import Watched, index_names
+
+RUNBOOK = "docs/operations.md"
+
+#: After this time an erased link's clicks, rollups, installs and images are gone, and the receipt
+#: says so. Work starts a minute and a half after the erasure; the rest is room for a backlog.
+ERASURE_PROMISE = Duration.hours(4)
+
+#: A deletion whose worker died is resumed when its lease expires (a minute) and the schedule
+#: runs (another).
+RESUME_PROMISE = Duration.minutes(15)
+
+#: Twice the visibility timeout: a message whose worker died was retried, and still waits.
+OLDEST_MESSAGE = Duration.hours(1)
+
+#: Records wait 23 hours for their reader (`streams.MAX_AGE`): this leaves most of a day to act.
+STREAM_LAG = Duration.minutes(10)
+
+#: What a visitor should not wait for a redirect, 99 times of 100.
+SLOW_REDIRECT = Duration.seconds(1)
+
+
+class Alarms:
+    """Adds the alarms to `scope`: `by_name`, and those that take a new version back.
+
+    The latter are `function_errors`, by function, and `api_errors`.
+    """
+
+    def __init__(self, scope: Construct, *, stage: str, topic: sns.Topic, watched: Watched) -> None:
+        self._scope = scope
+        self._stage = stage
+        self._topic = topic
+        self._watched = watched
+        self.by_name: dict[str, cloudwatch.CfnAlarm] = {}
+        self.function_errors: dict[str, list[cloudwatch.CfnAlarm]] = {}
+        for function in watched.functions:
+            self._add_function_alarms(function)
+        for queue in watched.queues:
+            self._add_queue_alarm(queue)
+        for queue in watched.dead_letter_queues:
+            self._add_dead_letter_alarm(queue)
+        for table in watched.tables:
+            self._add_table_alarms(table)
+        for reader in watched.stream_readers:
+            self._add_stream_alarms(reader)
+        self.api_errors = self._add_api_alarm()
+        self._add_deletion_alarms()
+
+    def _add_function_alarms(self, function: lambda_.Function) -> None:
+        name = name_of(function)
+        errors = self._alarm(
+            f"{name}Errors",
+            runbook="function-errors",
+            says=f"{name} was killed, timed out or could not start three times in five minutes",
+            metric=function_metric(function, "Errors", "Sum"),
+            threshold=3,
+        )
+        exceptions = self._alarm(
+            f"{name}Exceptions",
+            runbook="function-exceptions",
+            says=f"{name} logged errors in two of three minutes",
+            metric=self._error_lines(function),
+            threshold=1,
+            of=(2, 3),
+        )
+        self.function_errors[name] = [errors, exceptions]
+        self._alarm(
+            f"{name}Throttles",
+            runbook="function-throttles",
+            says=f"{name} reached a concurrency limit in three of five minutes",
+            metric=function_metric(function, "Throttles", "Sum", period=ONE_MINUTE),
+            threshold=1,
+            of=(3, 5),
+        )
+        if name == "Redirect":
+            self._alarm(
+                "RedirectSlow",
+                runbook="slow-redirects",
+                says="one redirect in a hundred takes longer than a second",
+                metric=function_metric(function, "Duration", "p99"),
+                threshold=SLOW_REDIRECT.to_milliseconds(),
+                of=(3, 3),
+            )
+
+    def _add_queue_alarm(self, queue: sqs.Queue) -> None:
+        name = name_of(queue)
+        self._alarm(
+            f"{name}QueueAge",
+            runbook="old-messages",
+            says=f"a message has waited in the {name} queue for an hour",
+            metric=queue_metric(queue, "ApproximateAgeOfOldestMessage", "Maximum"),
+            threshold=OLDEST_MESSAGE.to_seconds(),
+        )
+
+    def _add_dead_letter_alarm(self, queue: sqs.Queue) -> None:
+        name = name_of(queue)
+        self._alarm(
+            f"{name}NotEmpty",
+            runbook="dead-letters",
+            says=f"{name} holds work that failed every time",
+            metric=queue_metric(
+                queue, "ApproximateNumberOfMessagesVisible", "Maximum", period=ONE_MINUTE
+            ),
+            threshold=1,
+        )
+
+    def _add_table_alarms(self, table: dynamodb.Table) -> None:
+        for index in (None, *index_names(table)):
+            name = name_of(table) + (f"{index.capitalize()}Index" if index else "Table")
+            for kind in ("Read", "Write"):
+                self._alarm(
+                    f"{name}{kind}sThrottled",
+                    runbook="table-throttles",
+                    says=f"DynamoDB has refused {kind.lower()}s of {name} for load for a quarter "
+                    "of an hour",
+                    metric=table_metric(table, f"{kind}ThrottleEvents", "Sum", index=index),
+                    threshold=100,
+                    of=(3, 3),
+                )
+
+    def _add_stream_alarms(self, reader: lambda_.CfnEventSourceMapping) -> None:
+        function = self._watched.reader_function(reader)
+        name = name_of(function)
+        # Without these counts nothing shows that a batch was given up (Lambda Developer Guide,
+        # "Event source mapping metrics").
+        reader.metrics_config = lambda_.CfnEventSourceMapping.MetricsConfigProperty(
+            metrics=["EventCount"]
+        )
+        stream = f"{name}{name_of(reader)}"
+        self._alarm(
+            f"{stream}Behind",
+            runbook="stream-behind",
+            says=f"{name} is ten minutes behind its stream",
+            metric=function_metric(function, "IteratorAge", "Maximum"),
+            threshold=STREAM_LAG.to_milliseconds(),
+            of=(2, 2),
+        )
+        for event, what in (
+            ("OnFailureDestinationDelivered", "set aside"),
+            ("Dropped", "dropped"),
+        ):
+            self._alarm(
+                f"{stream}{event}",
+                runbook="stream-gave-up",
+                says=f"{name} failed on records of its stream, and they were {what}",
+                metric=Metric(
+                    namespace="AWS/Lambda",
+                    name=f"{event}EventCount",
+                    dimensions={"EventSourceMappingUUID": reader.attr_id},
+                    statistic="Sum",
+                ),
+                threshold=1,
+            )
+
+    def _add_api_alarm(self) -> cloudwatch.CfnAlarm:
+        return self._alarm(
+            "ApiErrors",
+            runbook="api-errors",
+            says="one answer in twenty is a 5xx",
+            # Each request counts 0 or 1, so that the average is the rate (API Gateway Developer
+            # Guide, "API dimensions and metrics"). By the minute: a new version has its tenth of
+            # the calls for five minutes only.
+            metric=self._watched.api_metric("5XXError", "Average", period=ONE_MINUTE),
+            threshold=0.05,
+            of=(2, 3),
+        )
+
+    def _add_deletion_alarms(self) -> None:
+        self._alarm(
+            "DeletionsOpen",
+            runbook="open-deletions",
+            says="a deletion has been without a worker for a quarter of an hour, "
+            "or the schedule that looks for such no longer runs",
+            metric=self._watched.own_metric("OldestLapsedDeletion", "Maximum"),
+            threshold=RESUME_PROMISE.to_seconds(),
+            # The schedule reports each minute, also that there is none.
+            missing="breaching",
+            of=(2, 2),
+        )
+        self._alarm(
+            "ErasureLate",
+            runbook="late-erasures",
+            says="an erasure has had no receipt for longer than promised",
+            metric=self._watched.own_metric("OldestErasure", "Maximum"),
+            threshold=ERASURE_PROMISE.to_seconds(),
+        )
+
+    def _alarm(
+        self,
+        name: str,
+        *,
+        runbook: str,
+        says: str,
+        threshold: float,
+        metric: Metric,
+        of: tuple[int, int] = (1, 1),
+        missing: str = "notBreaching",
+    ) -> cloudwatch.CfnAlarm:
+        """An alarm when the value is at least `threshold` in `of[0]` of the last `of[1]`."""
+        # The API names percentiles in a property of their own.
+        kind = "extended_statistic" if metric.statistic.startswith("p") else "statistic"
+        statistic: dict[str, Any] = {kind: metric.statistic}
+        alarm = cloudwatch.CfnAlarm(
+            self._scope,
+            name,
+            alarm_description=f"Unlink {self._stage}: {says}. {RUNBOOK}#{runbook}",
+            comparison_operator="GreaterThanOrEqualToThreshold",
+            threshold=threshold,
+            datapoints_to_alarm=of[0],
+            evaluation_periods=of[1],
+            treat_missing_data=missing,
+            alarm_actions=[self._topic.topic_arn],
+            namespace=metric.namespace,
+            metric_name=metric.name,
+            dimensions=[
+                cloudwatch.CfnAlarm.DimensionProperty(name=key, value=value)
+                for key, value in metric.dimensions.items()
+            ],
+            period=metric.period,
+            **statistic,
+        )
+        self.by_name[name] = alarm
+        return alarm
+
+    def _error_lines(self, function: lambda_.Function) -> Metric:
+        """Count log lines of level ERROR, by a metric filter.
+
+        A function answers an unexpected error, or leaves the work to be retried, so Lambda counts
+        no error. A metric without data is free.
+        """
+        name = name_of(function)
+        metric = Metric(
+            namespace=f"Unlink/{self._stage}",
+            name=f"{name}Exceptions",
+            dimensions={},
+            statistic="Sum",
+            period=ONE_MINUTE,
+        )
+        logs.CfnMetricFilter(
+            self._scope,
+            f"{name}ErrorLines",
+            log_group_name=function.log_group.log_group_name,
+            filter_pattern='{ $.level = "ERROR" }',
+            metric_transformations=[
+                logs.CfnMetricFilter.MetricTransformationProperty(
+                    metric_namespace=metric.namespace, metric_name=metric.name, metric_value="1"
+                )
+            ],
+        )
+        return metric

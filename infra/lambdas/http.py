@@ -1,0 +1,201 @@
+"""The functions behind the API, and its authorizer."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_lambda as lambda_
+
+from infra.data import LIVE_INDEX, QR_PREFIX
+from infra.lambdas.base import FEW_CALLS_MB, ONE_VCPU_MB, Functions
+from infra.lambdas.permissions import allow, index_arn
+
+#: One second less than API Gateway waits, so that a function can still send its own error.
+HTTP_TIMEOUT = Duration.seconds(28)
+
+
+class HttpFunctions:
+    """One attribute for each function."""
+
+    def __init__(self, functions: Functions) -> None:
+        self._functions = functions
+        self._permissions = functions.permissions
+        self._resources = functions.resources
+        self._data = functions.resources.data
+        self.authorizer = self._authorizer()
+        self.links = self._links()
+        self.deletions = self._deletions()
+        self.qr = self._qr()
+        self.pages = self._pages()
+        self.redirect = self._redirect()
+        self.analytics = self._analytics()
+
+    def _authorizer(self) -> lambda_.Function:
+        users = self._resources.users
+        return self._functions.add(
+            "authorizer",
+            timeout=Duration.seconds(5),
+            memory_mb=FEW_CALLS_MB,
+            environment={
+                **self._functions.table_names("access"),
+                "SESSION_ISSUER": users.issuer,
+                "SESSION_CLIENT_ID": users.client.user_pool_client_id,
+            },
+            statements=[
+                allow("dynamodb:GetItem", on=[self._data.access.table_arn]),
+                self._permissions.record_key_use(),
+            ],
+        )
+
+    def _links(self) -> lambda_.Function:
+        return self._functions.add(
+            "links",
+            timeout=HTTP_TIMEOUT,
+            memory_mb=FEW_CALLS_MB,
+            environment={
+                **self._http_environment(),
+                **self._functions.table_names("links", "deletions", "access"),
+                "CURSOR_SECRET_ARN": self._resources.secrets.cursor.secret_arn,
+            },
+            statements=[
+                allow(
+                    "dynamodb:BatchGetItem",
+                    # An external id that moves to another link, and creating all links or none.
+                    "dynamodb:DeleteItem",
+                    "dynamodb:GetItem",
+                    "dynamodb:PutItem",
+                    "dynamodb:UpdateItem",
+                    on=[self._data.links.table_arn],
+                ),
+                allow("dynamodb:Query", on=[index_arn(self._data.links, LIVE_INDEX)]),
+                self._permissions.use_idempotency_keys("GetItem", "PutItem", "UpdateItem"),
+                self._permissions.count_requests(),
+                self._permissions.read_cursor_secret(),
+            ],
+        )
+
+    def _deletions(self) -> lambda_.Function:
+        queue = self._resources.queues.resume
+        return self._functions.add(
+            "deletions",
+            timeout=HTTP_TIMEOUT,
+            memory_mb=ONE_VCPU_MB,
+            environment={
+                **self._http_environment(),
+                **self._functions.table_names("links", "clicks", "deletions", "access"),
+                "CURSOR_SECRET_ARN": self._resources.secrets.cursor.secret_arn,
+                "RESUME_QUEUE_URL": queue.queue_url,
+                "EXPORTS_BUCKET": self._data.exports_bucket.bucket_name,
+            },
+            statements=[
+                self._permissions.delete_links(),
+                self._permissions.quarantine_codes(),
+                self._permissions.record_deletions(),
+                # The second is for deletions by filter, which are resolved to ids first.
+                allow("dynamodb:Query", on=[self._data.deletions.table_arn]),
+                allow("dynamodb:Query", on=[index_arn(self._data.links, LIVE_INDEX)]),
+                self._permissions.use_export_slots("Query", "PutItem"),
+                allow("sqs:SendMessage", on=[queue.queue_arn]),
+                self._permissions.read_exports(),
+                self._permissions.count_requests(),
+                self._permissions.read_cursor_secret(),
+            ],
+        )
+
+    def _qr(self) -> lambda_.Function:
+        bucket = self._data.qr_bucket
+        return self._functions.add(
+            "qr",
+            timeout=HTTP_TIMEOUT,
+            memory_mb=FEW_CALLS_MB,
+            environment={
+                **self._http_environment(),
+                **self._functions.table_names("links", "access"),
+                "QR_BUCKET": bucket.bucket_name,
+            },
+            statements=[
+                allow("dynamodb:GetItem", "dynamodb:UpdateItem", on=[self._data.links.table_arn]),
+                # Deleting: an image whose link was deleted while it was being rendered.
+                allow(
+                    "s3:DeleteObject",
+                    "s3:GetObject",
+                    "s3:PutObject",
+                    on=[bucket.arn_for_objects(f"{QR_PREFIX}*")],
+                ),
+                # Without it S3 answers AccessDenied, not NoSuchKey, for a missing image.
+                allow("s3:ListBucket", on=[bucket.bucket_arn]),
+                self._permissions.count_requests(),
+            ],
+        )
+
+    def _pages(self) -> lambda_.Function:
+        settings = self._functions.settings
+        return self._functions.add(
+            "pages",
+            timeout=Duration.seconds(10),
+            memory_mb=FEW_CALLS_MB,
+            environment={"API_BASE_URL": settings.api_base, "HOME_URL": settings.home_url},
+            statements=[],
+        )
+
+    def _redirect(self) -> lambda_.Function:
+        return self._functions.add(
+            "redirect",
+            timeout=Duration.seconds(10),
+            memory_mb=FEW_CALLS_MB,
+            environment={
+                **self._functions.table_names("links", "clicks"),
+                **self._origin_environment(),
+            },
+            statements=[
+                allow("dynamodb:GetItem", on=[self._data.links.table_arn]),
+                allow("dynamodb:PutItem", on=[self._data.clicks.table_arn]),
+            ],
+        )
+
+    def _analytics(self) -> lambda_.Function:
+        queue = self._resources.queues.export
+        return self._functions.add(
+            "analytics",
+            timeout=HTTP_TIMEOUT,
+            memory_mb=FEW_CALLS_MB,
+            environment={
+                **self._http_environment(),
+                **self._functions.table_names("links", "clicks", "deletions", "access"),
+                "EXPORTS_BUCKET": self._data.exports_bucket.bucket_name,
+                "EXPORT_QUEUE_URL": queue.queue_url,
+            },
+            statements=[
+                allow(
+                    "dynamodb:ConditionCheckItem",
+                    "dynamodb:GetItem",
+                    on=[self._data.links.table_arn],
+                ),
+                # Writing: installs and the records of exports.
+                allow(
+                    "dynamodb:GetItem",
+                    "dynamodb:PutItem",
+                    "dynamodb:Query",
+                    "dynamodb:UpdateItem",
+                    on=[self._data.clicks.table_arn],
+                ),
+                self._permissions.read_exports(),
+                allow("sqs:SendMessage", on=[queue.queue_arn]),
+                self._permissions.use_idempotency_keys("GetItem", "PutItem"),
+                self._permissions.count_requests(),
+            ],
+        )
+
+    def _http_environment(self) -> dict[str, str]:
+        settings = self._functions.settings
+        return {
+            "PUBLIC_BASE_URL": settings.short_url_base,
+            "API_BASE_URL": settings.api_base,
+            "CORS_ALLOW_ORIGINS": ",".join(settings.cors_allow_origins),
+        }
+
+    def _origin_environment(self) -> dict[str, str]:
+        """The distribution's secret, resolved by CloudFormation at deployment.
+
+        Not read at run time: a call to Secrets Manager would lengthen each cold start of the
+        redirect (docs/decisions/100-trust-in-viewer-headers.md).
+        """
+        origin = self._resources.secrets.origin
+        return {} if origin is None else {"ORIGIN_SECRET": origin.secret_value.unsafe_unwrap()}

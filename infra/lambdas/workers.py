@@ -1,0 +1,197 @@
+"""The functions that process queues, and the schedule."""
+
+from aws_cdk import Duration, aws_events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as event_sources
+from aws_cdk import aws_sqs as sqs
+
+from infra.data import EXPORTS_PREFIX, LIVE_INDEX, OPEN_INDEX
+from infra.lambdas.base import ONE_VCPU_MB, Functions, live_alias
+from infra.lambdas.permissions import allow, index_arn, leading_keys
+from infra.queues import DELIVERIES, EXPORT_TIMEOUT, WORKER_TIMEOUT
+
+#: No caller waits for it, and most of its time it waits for DynamoDB.
+ERASE_MB = 512
+
+#: Deletions that are processed at a time. It keeps the queue from using the concurrency that the
+#: API needs.
+MAX_CONCURRENT_DELETIONS = 10
+
+#: Erasures at a time: enough to empty a full queue in minutes.
+MAX_CONCURRENT_ERASURES = 20
+
+MAX_CONCURRENT_EXPORTS = 5
+
+
+class Workers:
+    """One attribute for each function."""
+
+    def __init__(self, functions: Functions) -> None:
+        self._functions = functions
+        self._permissions = functions.permissions
+        self._data = functions.resources.data
+        self._queues = functions.resources.queues
+        self._events = functions.resources.events
+        self.export_worker = self._export_worker()
+        self.deletion_worker = self._deletion_worker()
+        self.erase_worker = self._erase_worker()
+
+    def _export_worker(self) -> lambda_.Function:
+        bucket = self._data.exports_bucket
+        function = self._functions.add(
+            "export_worker",
+            sends_to_itself=True,
+            timeout=EXPORT_TIMEOUT,
+            memory_mb=ONE_VCPU_MB,
+            environment={
+                **self._functions.table_names("links", "clicks"),
+                "EXPORTS_BUCKET": bucket.bucket_name,
+                "EXPORT_QUEUE_URL": self._queues.export.queue_url,
+                "EXPORT_DELIVERIES": str(DELIVERIES),
+            },
+            statements=[
+                allow("dynamodb:BatchGetItem", "dynamodb:GetItem", on=[self._data.links.table_arn]),
+                allow(
+                    "dynamodb:GetItem",
+                    "dynamodb:Query",
+                    "dynamodb:UpdateItem",
+                    on=[self._data.clicks.table_arn],
+                ),
+                self._permissions.save_export_tails(),
+                allow(
+                    "s3:AbortMultipartUpload",
+                    "s3:ListMultipartUploadParts",
+                    "s3:PutObject",
+                    on=[bucket.arn_for_objects(f"{EXPORTS_PREFIX}*")],
+                ),
+                # To see whether a run that died had finished.
+                allow("s3:ListBucket", on=[bucket.bucket_arn]),
+                allow("sqs:SendMessage", on=[self._queues.export.queue_arn]),
+            ],
+        )
+        _process(self._queues.export, function, max_concurrency=MAX_CONCURRENT_EXPORTS)
+        return function
+
+    def _deletion_worker(self) -> lambda_.Function:
+        bucket = self._data.exports_bucket
+        function = self._functions.add(
+            "deletion_worker",
+            sends_to_itself=True,
+            timeout=WORKER_TIMEOUT,
+            memory_mb=ONE_VCPU_MB,
+            environment={
+                **self._functions.table_names("links", "clicks", "deletions"),
+                "RESUME_QUEUE_URL": self._queues.resume.queue_url,
+                "ERASE_QUEUE_URL": self._queues.erase.queue_url,
+                "EXPORTS_BUCKET": bucket.bucket_name,
+            },
+            statements=[
+                self._permissions.delete_links(),
+                self._permissions.quarantine_codes(),
+                self._permissions.record_deletions(),
+                allow("dynamodb:BatchGetItem", on=[self._data.deletions.table_arn]),
+                allow("sqs:SendMessage", on=[self._queues.erase.queue_arn]),
+                allow(
+                    "dynamodb:Query",
+                    on=[
+                        self._data.deletions.table_arn,
+                        index_arn(self._data.deletions, OPEN_INDEX),
+                        index_arn(self._data.links, LIVE_INDEX),
+                    ],
+                ),
+                allow("sqs:SendMessage", on=[self._queues.resume.queue_arn]),
+                # The export that a deletion may ask for first.
+                self._permissions.save_export_tails(),
+                allow("dynamodb:Query", on=[self._data.clicks.table_arn]),
+                self._permissions.use_export_slots("UpdateItem"),
+                allow(
+                    "s3:ListMultipartUploadParts",
+                    "s3:PutObject",
+                    on=[bucket.arn_for_objects(f"{EXPORTS_PREFIX}*")],
+                ),
+                allow("s3:ListBucket", on=[bucket.bucket_arn]),
+            ],
+        )
+        _process(self._queues.resume, function, max_concurrency=MAX_CONCURRENT_DELETIONS)
+        # EventBridge's own retries end when Lambda has accepted the event. From then on Lambda's
+        # queue would retry twice, and for six hours while the function is throttled.
+        live_alias(function).configure_async_invoke(
+            retry_attempts=0, max_event_age=Duration.minutes(1)
+        )
+        # Resumes deletions whose worker died before it could send a message to the queue, and
+        # erasures that have stalled.
+        aws_events.Rule(
+            self._functions,
+            "EachMinute",
+            schedule=aws_events.Schedule.rate(Duration.minutes(1)),
+            targets=[
+                targets.LambdaFunction(
+                    live_alias(function),
+                    # The next minute makes up for a run that could not start.
+                    retry_attempts=0,
+                    max_event_age=Duration.minutes(1),
+                )
+            ],
+        )
+        return function
+
+    def _erase_worker(self) -> lambda_.Function:
+        function = self._functions.add(
+            "erase_worker",
+            sends_to_itself=True,
+            timeout=WORKER_TIMEOUT,
+            memory_mb=ERASE_MB,
+            environment={
+                **self._functions.table_names("links", "clicks", "deletions"),
+                "QR_BUCKET": self._data.qr_bucket.bucket_name,
+                "EXPORTS_BUCKET": self._data.exports_bucket.bucket_name,
+                "ERASE_QUEUE_URL": self._queues.erase.queue_url,
+                "EVENT_BUS": self._events.bus.event_bus_name,
+            },
+            statements=[
+                allow(
+                    "dynamodb:BatchWriteItem",
+                    "dynamodb:Query",
+                    on=[self._data.clicks.table_arn],
+                ),
+                # It creates deletions for links that TTL removed.
+                self._permissions.record_deletions(),
+                allow(
+                    "dynamodb:BatchGetItem",
+                    "dynamodb:Query",
+                    on=[self._data.deletions.table_arn],
+                ),
+                # To see that a link is gone, and to remove what TTL leaves; never a link itself.
+                allow("dynamodb:BatchGetItem", on=[self._data.links.table_arn]),
+                self._permissions.quarantine_codes(),
+                allow(
+                    "dynamodb:DeleteItem",
+                    on=[self._data.links.table_arn],
+                    when=leading_keys("CODE#*", "EXT#*"),
+                ),
+                self._permissions.delete_images(),
+                allow(
+                    "s3:DeleteObject",
+                    on=[self._data.exports_bucket.arn_for_objects(f"{EXPORTS_PREFIX}*")],
+                ),
+                # An unfinished export may have saved lines under names that no record has.
+                allow("s3:ListBucket", on=[self._data.exports_bucket.bucket_arn]),
+                allow("sqs:SendMessage", on=[self._queues.erase.queue_arn]),
+                self._permissions.send_events(),
+            ],
+        )
+        _process(self._queues.erase, function, max_concurrency=MAX_CONCURRENT_ERASURES)
+        return function
+
+
+def _process(queue: sqs.Queue, function: lambda_.Function, *, max_concurrency: int) -> None:
+    """Let a function process a queue, one message a run."""
+    live_alias(function).add_event_source(
+        event_sources.SqsEventSource(
+            queue,
+            batch_size=1,
+            max_concurrency=max_concurrency,
+            report_batch_item_failures=True,
+        )
+    )

@@ -1,0 +1,60 @@
+"""What a stack contains that alarms and the dashboard cover."""
+
+from aws_cdk import Stack
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.metrics import FIVE_MINUTES, Metric, api_metric, own_metric
+
+
+class Watched:
+    """Every function, table, queue and stream reader under a construct, and the API."""
+
+    def __init__(self, construct: Construct, *, stage: str, api: apigateway.RestApi) -> None:
+        self._stage = stage
+        self._api = api
+        found = construct.node.find_all()
+        self.functions = [each for each in found if isinstance(each, lambda_.Function)]
+        self.tables = [each for each in found if isinstance(each, dynamodb.Table)]
+        queues = [each for each in found if isinstance(each, sqs.Queue)]
+        dead = {each.dead_letter_queue.queue.node.path for each in queues if each.dead_letter_queue}
+        self.dead_letter_queues = [each for each in queues if each.node.path in dead]
+        self.queues = [each for each in queues if each.node.path not in dead]
+        self.stream_readers = [
+            each
+            for each in found
+            if isinstance(each, lambda_.CfnEventSourceMapping) and each.starting_position
+        ]
+
+    def reader_function(self, reader: lambda_.CfnEventSourceMapping) -> lambda_.Function:
+        """The function of a stream reader, which is in the function's scope."""
+        return next(each for each in self.functions if _reads(each, reader))
+
+    def stream_functions(self) -> list[lambda_.Function]:
+        return [
+            each
+            for each in self.functions
+            if any(_reads(each, reader) for reader in self.stream_readers)
+        ]
+
+    def api_metric(self, name: str, statistic: str, period: int = FIVE_MINUTES) -> Metric:
+        return api_metric(
+            name, statistic, api_name=self._api.rest_api_name, stage=self._stage, period=period
+        )
+
+    def own_metric(self, name: str, statistic: str, label: str = "") -> Metric:
+        return own_metric(name, statistic, stage=self._stage, label=label)
+
+
+def index_names(table: dynamodb.Table) -> list[str]:
+    cfn = table.node.default_child
+    resolved = Stack.of(table).resolve(cfn.global_secondary_indexes) if cfn else None  # type: ignore[attr-defined]
+    return [each["indexName"] for each in resolved or []]
+
+
+def _reads(function: lambda_.Function, reader: lambda_.CfnEventSourceMapping) -> bool:
+    scope = function.node.scope
+    return scope is not None and reader.node.path.startswith(f"{scope.node.path}/")
