@@ -72,6 +72,10 @@ e2e: $(STAMPS) ## The tests over HTTP against the deployed stack, alone on the m
 openapi: $(VENV_STAMP) ## Write functions/api/openapi.json anew from the code.
 	$(VENV)/bin/python -m functions.api.openapi
 
+.PHONY: client
+client: $(VENV_STAMP) ## Write the client's unlink_client/sync from its unlink_client/aio.
+	$(VENV)/bin/python client/generate_sync.py
+
 .PHONY: bench
 bench: $(VENV_STAMP) $(ENGINE_STAMP) ## The benchmarks of docs/performance.md, half an hour.
 	$(VENV)/bin/python -m bench

@@ -1,0 +1,1 @@
+"""The asynchronous client. ``unlink_client.sync`` is generated from this package."""

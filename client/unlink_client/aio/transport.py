@@ -1,0 +1,115 @@
+"""Sends calls over HTTP: the only code that waits for a network."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from dataclasses import replace
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx2
+
+from unlink_client.calls import (
+    Answer,
+    Call,
+    base_url_of,
+    content_of,
+    headers_of,
+    key_of,
+    result_of,
+)
+from unlink_client.errors import ConnectionFailed
+from unlink_client.retries import Attempts, OnWait, Retries, Wait
+from unlink_client.version import USER_AGENT
+
+T = TypeVar("T")
+
+#: Seconds for one attempt. API Gateway ends a request after 29.
+TIMEOUT = 60.0
+
+
+class AsyncTransport:
+    """One service and one key.
+
+    ``key`` is an API key or a session token; None for the routes that need none. ``timeout`` is in
+    seconds, for one attempt. ``on_wait`` is told of every pause before a request is repeated.
+    ``http`` is a client to use instead of an own one; it is not closed.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        timeout: float = TIMEOUT,
+        retries: Retries | None = None,
+        on_wait: OnWait | None = None,
+        http: httpx2.AsyncClient | None = None,
+    ) -> None:
+        self.url = base_url_of(url)
+        self._key = None if key is None else key_of(key)
+        self._retries = retries or Retries()
+        self._on_wait = on_wait
+        self._owned = http is None
+        self._http = http or httpx2.AsyncClient(timeout=timeout, follow_redirects=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._owned:
+            await self._http.aclose()
+
+    async def send(self, call: Call[T]) -> T:
+        """The result of a call; repeats it where that does nothing twice.
+
+        Raises the errors of :mod:`unlink_client.errors`.
+        """
+        if call.idempotent and call.idempotency_key is None:
+            call = replace(call, idempotency_key=str(uuid.uuid4()))
+        attempts = Attempts(call, self._retries)
+        while True:
+            try:
+                answer = await self._attempt(call)
+            except httpx2.TransportError as error:
+                wait = attempts.after_failure(f"no answer from {self.url}")
+                if wait is None:
+                    raise self._failure(error) from error
+            else:
+                wait = attempts.after_answer(answer)
+                if wait is None:
+                    return result_of(call, answer)
+            await self._pause(wait)
+
+    async def _attempt(self, call: Call[T]) -> Answer:
+        response = await self._http.request(
+            call.method,
+            self.url + call.path,
+            params=dict(call.query) or None,
+            content=content_of(call),
+            headers=headers_of(call, self._key, USER_AGENT),
+        )
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status_code, headers, response.content)
+
+    async def _pause(self, wait: Wait) -> None:
+        if self._on_wait is not None:
+            self._on_wait(wait)
+        await asyncio.sleep(wait.seconds)
+
+    def _failure(self, error: httpx2.TransportError) -> ConnectionFailed:
+        if isinstance(error, httpx2.TimeoutException):
+            return ConnectionFailed(f"{self.url} did not answer in time")
+        return ConnectionFailed(
+            f"No connection to {self.url}: {str(error) or type(error).__name__}"
+        )

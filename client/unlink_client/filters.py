@@ -1,0 +1,72 @@
+"""Which links are meant: the filter of lists, plans and deletions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, TypedDict
+
+from unlink_client.calls import moment_text, to_json
+from unlink_client.decoding import camel
+
+
+class FilterArgs(TypedDict, total=False):
+    """The conditions as keyword arguments; a link must meet all of them.
+
+    ``tag`` is one whole tag, ``title`` a part of the title without regard to case.
+    ``created_before`` and ``created_after`` are exclusive.
+    """
+
+    tag: str
+    title: str
+    is_active: bool
+    expired: bool
+    created_before: datetime
+    created_after: datetime
+    min_clicks: int
+    max_clicks: int
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkFilter:
+    """The same as an object; None is no condition."""
+
+    tag: str | None = None
+    title: str | None = None
+    is_active: bool | None = None
+    expired: bool | None = None
+    created_before: datetime | None = None
+    created_after: datetime | None = None
+    min_clicks: int | None = None
+    max_clicks: int | None = None
+    external_id: str | None = None
+
+
+def filter_json(conditions: FilterArgs) -> dict[str, Any]:
+    """The filter as the body of a deletion has it.
+
+    Raises ``TypeError`` for a condition that does not exist, and ``ValueError`` for None: a
+    condition whose value got lost must not widen what is deleted.
+    """
+    known = {each.name for each in fields(LinkFilter)}
+    found: dict[str, Any] = {}
+    for name, value in conditions.items():
+        if name not in known:
+            raise TypeError(f"There is no filter {name!r}; there are {', '.join(sorted(known))}")
+        if value is None:
+            raise ValueError(f"The filter {name!r} must not be None: leave it out")
+        found[camel(name)] = to_json(value)
+    return found
+
+
+def filter_query(conditions: FilterArgs) -> dict[str, str]:
+    """The filter as query parameters."""
+    return {name: query_text(value) for name, value in filter_json(conditions).items()}
+
+
+def query_text(value: object) -> str:
+    """A value as query parameters spell it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return moment_text(value) if isinstance(value, datetime) else str(value)

@@ -1,0 +1,105 @@
+"""When a request is sent again, and after how long.
+
+Only what does nothing twice is repeated: reads, updates, and requests with an Idempotency-Key.
+A request that was refused for its rate was not done, so it may always be repeated.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from unlink_client.calls import Answer, Call
+
+#: Statuses of a gateway or service that cannot answer now.
+_UNAVAILABLE = frozenset({502, 503, 504})
+
+#: The sentence of a 409 that only says to wait: the first request with this key is not answered.
+_STILL_RUNNING = "A request with this Idempotency-Key is still running"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """A pause before a request is repeated: ``seconds``, and why."""
+
+    seconds: float
+    reason: str
+    rate_limited: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retries:
+    """How patient a client is.
+
+    ``attempts`` bounds how often a request is sent while the service is away. ``patience`` is the
+    most seconds that one call may wait in all, rate limits included: a call that would have to
+    wait longer raises at once.
+    """
+
+    attempts: int = 5
+    patience: float = 120.0
+    first_pause: float = 0.5
+    longest_pause: float = 10.0
+
+
+class Attempts:
+    """The attempts of one call."""
+
+    def __init__(self, call: Call[Any], retries: Retries) -> None:
+        self._call = call
+        self._retries = retries
+        self._failed = 0
+        self._waited = 0.0
+
+    def after_answer(self, answer: Answer) -> Wait | None:
+        """The pause before the next attempt; None if the answer is the last one."""
+        if answer.status == 429:
+            seconds = _retry_after(answer) or 1
+            return self._within_patience(
+                Wait(seconds=seconds, reason="the rate limit is reached", rate_limited=True)
+            )
+        if answer.status in _UNAVAILABLE:
+            return self._backoff(
+                f"the service answered {answer.status}", at_least=_retry_after(answer) or 0
+            )
+        if answer.status == 409 and self._first_is_running(answer):
+            return self._backoff("the first request with this key is still running", at_least=1)
+        return None
+
+    def after_failure(self, reason: str) -> Wait | None:
+        """The pause after no answer came; None if the call must not or need not be repeated."""
+        return self._backoff(reason, at_least=0)
+
+    def _first_is_running(self, answer: Answer) -> bool:
+        # With a deletion's id there is something better to do than to wait: to look at it.
+        if self._call.idempotency_key is None or "x-deletion-id" in answer.headers:
+            return False
+        return _STILL_RUNNING.encode() in answer.body
+
+    def _backoff(self, reason: str, *, at_least: float) -> Wait | None:
+        self._failed += 1
+        if not self._call.repeatable or self._failed >= self._retries.attempts:
+            return None
+        longest = min(
+            self._retries.longest_pause, self._retries.first_pause * 2 ** (self._failed - 1)
+        )
+        # Full jitter: clients that failed together do not come back together.
+        pause = max(at_least, random.uniform(longest / 2, longest))  # noqa: S311
+        return self._within_patience(Wait(seconds=pause, reason=reason))
+
+    def _within_patience(self, wait: Wait) -> Wait | None:
+        if self._waited + wait.seconds > self._retries.patience:
+            return None
+        self._waited += wait.seconds
+        return wait
+
+
+#: Is told of every pause, so that a program can say what it waits for.
+OnWait = Callable[[Wait], None]
+
+
+def _retry_after(answer: Answer) -> int | None:
+    text = answer.headers.get("retry-after", "")
+    return int(text) if text.isascii() and text.isdecimal() else None

@@ -1,0 +1,240 @@
+# Generated from unlink_client/aio by generate_sync.py: change that.
+
+"""Deletions: plan, delete, erase, watch, restore."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Unpack
+
+from unlink_client import operations
+from unlink_client.calls import Call
+from unlink_client.errors import InvalidRequest, PlanIsInvalid, PlanIsStale, StillRunning
+from unlink_client.filters import FilterArgs
+from unlink_client.models import (
+    DeletedLinks,
+    DeletionRecord,
+    DeletionSummary,
+    ErasedLinks,
+    Mode,
+    Preview,
+    RestoredLinks,
+)
+from unlink_client.plans import Plan, plan_of
+from unlink_client.sync.deletion import Deletion
+from unlink_client.sync.links import Links
+
+#: Ids in one request: the API's limit. A workspace's plan may allow fewer.
+MAX_IDS = 10_000
+
+
+def _mode(erase: bool) -> Mode:
+    return "erase" if erase else "soft"
+
+
+class Deletions(Links):
+    """The part of the client that concerns deletions."""
+
+    def preview(self, ids: Sequence[str], *, erase: bool = False) -> Preview:
+        """What deleting these ids would do. Nothing is written."""
+        return self.send(operations.preview_deletion(ids=ids, mode=_mode(erase)))
+
+    def plan(
+        self, *, erase: bool = False, with_ids: bool = False, **conditions: Unpack[FilterArgs]
+    ) -> Plan:
+        """What a filter would delete now, to be applied within an hour. Nothing is written.
+
+        ``with_ids`` also lists the links, so that a stale plan can say what changed.
+        """
+        preview = self.send(operations.preview_deletion(filter=conditions, mode=_mode(erase)))
+        ids: tuple[str, ...] | None = None
+        if with_ids:
+            ids = tuple([link.id for link in self.links(**conditions)])
+        return plan_of(preview, conditions, self.url, ids)
+
+    def apply(
+        self,
+        plan: Plan,
+        *,
+        reason: str | None = None,
+        export: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Deletion:
+        """Delete exactly the links of a plan, or nothing. A plan that is applied twice acts once.
+
+        ``export`` first writes links and clicks to a file; it needs ``analyticsRead``. Raises
+        ``PlanIsStale`` if other links match by now or the hour is over, and ``PlanIsInvalid``
+        for a plan that this service or workspace did not make.
+        """
+        if plan.url != self.url:
+            raise PlanIsInvalid(f"The plan is for {plan.url}, not for {self.url}")
+        call = operations.create_deletion(
+            filter=plan.conditions,
+            mode=plan.mode,
+            reason=reason,
+            export=export,
+            confirmation_token=plan.token,
+            idempotency_key=idempotency_key or plan.idempotency_key,
+        )
+        try:
+            return self._begin(call)
+        except InvalidRequest as error:
+            raise _plan_error(error) from error
+
+    def delete(
+        self,
+        ids: Sequence[str],
+        *,
+        erase: bool = False,
+        reason: str | None = None,
+        export: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Deletion:
+        """Delete up to 10,000 links by UUID: softly all or none, or erase each that exists.
+
+        Raises ``InvalidIds`` if a soft delete names an id that is no live link.
+        """
+        return self._begin(
+            operations.create_deletion(
+                ids=ids,
+                mode=_mode(erase),
+                reason=reason,
+                export=export,
+                idempotency_key=idempotency_key,
+            )
+        )
+
+    def delete_all(
+        self,
+        ids: Iterable[str],
+        *,
+        erase: bool = False,
+        reason: str | None = None,
+        chunk: int = MAX_IDS,
+    ) -> Iterator[Deletion]:
+        """Delete any number of links: one deletion for each ``chunk`` ids.
+
+        Each deletion is all or none by itself. The chunks become smaller where the workspace's
+        plan allows fewer ids.
+        """
+        waiting = list(ids)
+        while waiting:
+            part = waiting[:chunk]
+            try:
+                deletion = self.delete(part, erase=erase, reason=reason)
+            except InvalidRequest as error:
+                if not error.limit or error.limit >= len(part):
+                    raise
+                chunk = error.limit
+                continue
+            waiting = waiting[len(part) :]
+            yield deletion
+
+    def delete_matching(
+        self,
+        *,
+        erase: bool = False,
+        reason: str | None = None,
+        export: bool = False,
+        idempotency_key: str | None = None,
+        **conditions: Unpack[FilterArgs],
+    ) -> Deletion:
+        """Delete what a filter matches, unseen. :meth:`plan` and :meth:`apply` look first."""
+        return self._begin(
+            operations.create_deletion(
+                filter=conditions,
+                mode=_mode(erase),
+                reason=reason,
+                export=export,
+                idempotency_key=idempotency_key,
+            )
+        )
+
+    def delete_links(
+        self, ids: Sequence[str], *, reason: str | None = None, idempotency_key: str | None = None
+    ) -> DeletedLinks:
+        """Soft-delete up to 10,000 links by ``DELETE /api/links``, all or none."""
+        return self.send(
+            operations.delete_links(ids, reason=reason, idempotency_key=idempotency_key)
+        )
+
+    def erase_link(
+        self,
+        id: str,
+        *,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> str | None:
+        """Erase one live link by UUID or short code; the id of the deletion's record."""
+        return self.send(operations.delete_link(id, reason=reason, idempotency_key=idempotency_key))
+
+    def erase_links(
+        self, ids: Sequence[str], *, reason: str | None = None, idempotency_key: str | None = None
+    ) -> ErasedLinks:
+        """Erase up to 10,000 links by ``POST /api/links/bulk-delete``, each that exists."""
+        return self.send(
+            operations.bulk_delete_links(ids, reason=reason, idempotency_key=idempotency_key)
+        )
+
+    def deletions(self, *, page_size: int = 100) -> Iterator[DeletionSummary]:
+        """The workspace's deletions, newest first: its audit trail."""
+        cursor: str | None = None
+        while True:
+            page = self.send(operations.list_deletions(limit=page_size, cursor=cursor))
+            for deletion in page.deletions:
+                yield deletion
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def deletion(self, id: str) -> Deletion:
+        """A deletion with its first outcomes; raises ``NotFound``."""
+        return Deletion.of(self.send(operations.get_deletion(id)), self)
+
+    def deletion_page(
+        self,
+        id: str,
+        *,
+        limit: int = 1_000,
+        cursor: str | None = None,
+    ) -> DeletionRecord:
+        """A deletion with one page of its outcomes."""
+        return self.send(operations.get_deletion(id, limit=limit, cursor=cursor))
+
+    def restore(
+        self,
+        id: str,
+        *,
+        ids: Sequence[str] | None = None,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> RestoredLinks:
+        """Bring the soft-deleted links of a deletion back: all, or those of ``ids``."""
+        return self.send(
+            operations.restore_deletion(id, ids=ids, reason=reason, idempotency_key=idempotency_key)
+        )
+
+    def _begin(self, call: Call[DeletionRecord]) -> Deletion:
+        try:
+            return Deletion.of(self.send(call), self)
+        except StillRunning as error:
+            # The same request was accepted before and is being worked on: here is its record.
+            if error.deletion_id is None:
+                raise
+            return self.deletion(error.deletion_id)
+
+
+def _plan_error(error: InvalidRequest) -> Exception:
+    """What a refused confirmation token means."""
+    said = str(error)
+    if "has expired" in said:
+        return PlanIsStale(
+            "The plan has expired; make a new one",
+            status=error.status,
+            request_id=error.request_id,
+        )
+    if "confirmationToken" in said:
+        return PlanIsInvalid(
+            "The plan is not of this workspace, or its token was changed. Make a new one."
+        )
+    return error
