@@ -23,7 +23,7 @@ from functions.domain.click_retention import DEFAULT_CLICK_RETENTION_DAYS
 from functions.domain.clock import iso
 from functions.domain.errors import UnlinkError
 from functions.domain.plans import SCOPES, plans
-from functions.domain.policies import NAMES, Policies
+from functions.domain.policies import DEFAULT_UNDO_MINUTES, NAMES, Policies
 from functions.domain.scopes import ROLES
 
 #: What a local engine takes. A real account's credentials are never sent to one.
@@ -216,6 +216,14 @@ def _add_policies(parser: argparse.ArgumentParser) -> None:
         metavar="N|never",
         help="remove clicks after N days; counts stay. Links get it when they are created or next "
         f"changed (default: {DEFAULT_CLICK_RETENTION_DAYS})",
+    )
+    policies.add_argument(
+        "--undo-minutes",
+        type=int,
+        default=argparse.SUPPRESS,
+        metavar="N",
+        help="let the one who soft-deleted links undo that for N minutes (default: "
+        f"{DEFAULT_UNDO_MINUTES}; 0 turns it off)",
     )
     policies.add_argument(
         "--app-schemes",

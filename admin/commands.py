@@ -140,14 +140,19 @@ _LEAST_DAYS = {
     "clickRetentionDays": MIN_CLICK_RETENTION_DAYS,
 }
 
+#: Longest time in which a soft delete may be undone, in minutes: a week.
+MAX_UNDO_MINUTES = 10_080
+
 
 def _check(plan: str, policies: Policies) -> None:
     if plan not in plans():
         raise Refused(f"There is no plan {plan}: choose from {', '.join(plans())}.")
     if faults := scheme_faults(policies.app_schemes):
         raise Refused(f"appSchemes: {'; '.join(faults)}.")
+    if not 0 <= policies.undo_minutes <= MAX_UNDO_MINUTES:
+        raise Refused(f"undoMinutes must be from 0 to {MAX_UNDO_MINUTES} minutes.")
     for name, value in policies.full().items():
-        if isinstance(value, bool) or not isinstance(value, int):
+        if isinstance(value, bool) or not isinstance(value, int) or name == "undoMinutes":
             continue
         least = _LEAST_DAYS.get(name, 1)
         if not least <= value <= MAX_DAYS:

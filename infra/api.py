@@ -123,6 +123,7 @@ class Api(Construct):
         #: Keyed path -> the function of its GET, or else of its first method.
         self._catch_alls: dict[str, lambda_.Function] = {}
 
+        self._add_keyed_route("GET", "/api/me", functions.account)
         self._add_keyed_route("POST", "/api/links", functions.links)
         self._add_keyed_route("GET", "/api/links", functions.links)
         self._add_keyed_route("GET", "/api/links/{id}", functions.links)

@@ -83,6 +83,8 @@ class Caller:
     policies: Policies
     source_ip: str
     expires_at: int | None = None
+    #: Of a signed-in member; None for an API key.
+    role: str | None = None
 
     @property
     def retention_days(self) -> int | None:
@@ -104,6 +106,8 @@ class Request:
     path: dict[str, str]
     query: dict[str, str]
     deadline: Deadline
+    #: Where the caller stands in its minute, this request counted; None if it was not counted.
+    window: RateWindow | None = None
 
     @cached_property
     def body(self) -> bytes:
@@ -299,6 +303,7 @@ class Api:
                 {name: unquote(value) for name, value in path.items()},
                 parameters_of(event, route.query) if route.reads_query else {},
                 Deadline(context.get_remaining_time_in_millis() / 1000 - RESERVED_SECONDS),
+                window,
             )
             answer = _repeated(route, request) or route.endpoint(request)
         except UnlinkError as error:
@@ -405,6 +410,7 @@ def caller_of(event: dict[str, Any]) -> Caller:
         policies=Policies.read(context),
         source_ip=event["requestContext"].get("identity", {}).get("sourceIp", ""),
         expires_at=int(expires_at) if expires_at else None,
+        role=context.get("role"),
     )
 
 

@@ -19,6 +19,7 @@ ALLOWED_METHODS = {
     "/api/links/bulk-delete": ("POST", "OPTIONS"),
     "/api/links/{id}": ("GET", "HEAD", "PUT", "DELETE", "OPTIONS"),
     "/api/links/{id}/qr": ("GET", "HEAD", "OPTIONS"),
+    "/api/me": ("GET", "HEAD", "OPTIONS"),
     "/api/openapi.json": ("GET", "HEAD", "OPTIONS"),
 }
 

@@ -111,6 +111,13 @@ LINK_IDS: Schema = {
 REASON = query(
     "reason", {"type": "string", "maxLength": 500}, "Why; kept with the deletion and never judged."
 )
+MOMENT: Schema = {"type": "string", "format": "date-time"}
+DELETION_STATES = ["accepted", "exporting", "deleting", "erasing", "complete", "failed"]
+ACTOR = query(
+    "actor",
+    {"type": "string", "minLength": 1, "maxLength": 200},
+    "By this key id, user id or service, exactly.",
+)
 CURSOR = query("cursor", {"type": "string"}, "`nextCursor` of the page before.")
 
 
@@ -205,6 +212,12 @@ DELETION_ERRORS = (errors.StillRunning, errors.KeyReused)
 
 #: One entry a route, by method and path as the gateway spells it. A test names what is missing.
 OPERATIONS: dict[str, Operation] = {
+    "GET /api/me": Operation(
+        id="getMe",
+        tag="Account",
+        responses={200: Answers("The caller.", responses.Me)},
+        more="For every credential, whatever its scopes.",
+    ),
     "POST /api/links": Operation(
         id="createLinks",
         tag="Links",
@@ -521,8 +534,24 @@ OPERATIONS: dict[str, Operation] = {
     "GET /api/deletions": Operation(
         id="listDeletions",
         tag="Deletions",
-        query=(limit(100, 50), CURSOR),
-        responses={200: Answers("A page of the audit trail.", responses.DeletionPage)},
+        query=(
+            limit(100, 50),
+            CURSOR,
+            query("state", {"enum": DELETION_STATES}, "In this state."),
+            query("mode", {"enum": ["soft", "erase"]}, "Of this mode."),
+            ACTOR,
+            query("createdAfter", MOMENT, "Asked for later; exclusive."),
+            query("createdBefore", MOMENT, "Asked for earlier; exclusive."),
+        ),
+        responses={
+            200: Answers(
+                "A page of the audit trail. With a filter it may be short, even empty, and still "
+                "have a `nextCursor`.",
+                responses.DeletionPage,
+            )
+        },
+        raises=(errors.LimitReached,),
+        more="`state`, `mode` and `actor` count as reads of a filter, one for each record tried.",
     ),
     "GET /api/deletions/{id}": Operation(
         id="getDeletion",
@@ -797,6 +826,7 @@ will be done, whatever dies meanwhile.
 """.strip()
 
 TAGS = {
+    "Account": "Who calls, and the API keys of the workspace.",
     "Links": "Create, read and list.",
     "Deleting": "The two published contracts.",
     "Deletions": "Deletions as records: progress, outcome of each id, receipt.",
@@ -882,7 +912,7 @@ def _operation(path: str, operation: Operation, route: Route | None) -> Schema:
         "summary": summary.removesuffix(".").replace("``", ""),
     }
     scopes = [route.scope] if route is not None and route.scope else list(operation.scopes)
-    if route is not None:
+    if scopes:
         needs = " or ".join(f"`{scope}`" for scope in scopes)
         more = f"{more}\n\nScope: {needs}.".strip()
     if more:
@@ -898,7 +928,9 @@ def _operation(path: str, operation: Operation, route: Route | None) -> Schema:
             "content": {"application/json": content},
         }
     described["responses"] = _responses(path, operation, route)
-    described["security"] = [] if route is None else [{"apiKey": [scope]} for scope in scopes]
+    described["security"] = [] if route is None else [{"apiKey": [each]} for each in scopes or ()]
+    if route is not None and not scopes:
+        described["security"] = [{"apiKey": []}]
     return described
 
 

@@ -14,7 +14,15 @@ from pathlib import Path
 #: The most ids that one request may carry under any plan.
 MAX_IDS = 10_000
 
-SCOPES = ("linksRead", "linksWrite", "linksErase", "linksRestore", "analyticsRead", "admin")
+SCOPES = (
+    "linksRead",
+    "linksWrite",
+    "linksErase",
+    "linksRestore",
+    "linksUndo",
+    "analyticsRead",
+    "admin",
+)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,9 @@ from functions.domain.click_retention import (
     click_retention_of,
 )
 
+#: How long after a soft delete the one who made it may undo it, in minutes.
+DEFAULT_UNDO_MINUTES = 15
+
 #: Printed links outlive their erasure: for this long no stranger may get their codes.
 DEFAULT_CODE_RESERVATION_DAYS = 90
 
@@ -32,7 +35,8 @@ class Policies:
     ``cascade_installs``: whether installs go with their link or stay as platform and day.
     ``link_events``: whether events are also sent for each link. ``app_schemes``: the schemes that
     ``iosUrl`` and ``androidUrl`` may have besides http and https. ``click_retention_days``: after
-    how long a click is removed; its day's counts stay.
+    how long a click is removed; its day's counts stay. ``undo_minutes``: for how many minutes the
+    key or user that soft-deleted links may undo that without ``linksRestore``; 0 is never.
     """
 
     retention_days: int | None = None
@@ -43,6 +47,7 @@ class Policies:
     link_events: bool = False
     app_schemes: tuple[str, ...] = ()
     click_retention_days: int | None = DEFAULT_CLICK_RETENTION_DAYS
+    undo_minutes: int = DEFAULT_UNDO_MINUTES
 
     @classmethod
     def read(cls, record: Mapping[str, Any]) -> Policies:
@@ -56,11 +61,10 @@ class Policies:
             link_events=_flag(given["link_events"]),
             app_schemes=tuple(str(given["app_schemes"] or "").split()),
             click_retention_days=click_retention_of(record),
-            code_reservation_days=(
-                DEFAULT_CODE_RESERVATION_DAYS
-                if (reserved := _days(given["code_reservation_days"])) is None
-                else reserved
+            code_reservation_days=_number(
+                given["code_reservation_days"], DEFAULT_CODE_RESERVATION_DAYS
             ),
+            undo_minutes=_number(given["undo_minutes"], DEFAULT_UNDO_MINUTES),
         )
 
     def record(self) -> dict[str, int | bool]:
@@ -74,7 +78,8 @@ class Policies:
     def stored(self) -> dict[str, int | bool | str]:
         """As :meth:`record`, with the policies that no deletion needs: for the workspace's item."""
         schemes = {NAMES["app_schemes"]: " ".join(self.app_schemes)} if self.app_schemes else {}
-        return self.restore_record() | schemes
+        undo = {} if self.undo_minutes == DEFAULT_UNDO_MINUTES else {_UNDO: self.undo_minutes}
+        return self.restore_record() | schemes | undo
 
     def restore_record(self) -> dict[str, int | bool]:
         """As :meth:`record`, with the copy of ``clickRetentionDays`` that a restored link gets."""
@@ -112,11 +117,17 @@ NAMES = {field.name: _camel(field.name) for field in fields(Policies)}
 _DEFAULTS = Policies()
 
 #: What the functions that finish a deletion need not know.
-_NOT_FOR_DELETIONS = ("app_schemes", "click_retention_days")
+_NOT_FOR_DELETIONS = ("app_schemes", "click_retention_days", "undo_minutes")
+
+_UNDO = NAMES["undo_minutes"]
 
 
 def _days(value: Any) -> int | None:
     return None if value is None or value == "" else int(value)
+
+
+def _number(value: Any, default: int) -> int:
+    return default if (number := _days(value)) is None else number
 
 
 def _flag(value: Any) -> bool:

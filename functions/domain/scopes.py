@@ -6,6 +6,6 @@ from functions.domain.plans import SCOPES
 
 ROLES: dict[str, tuple[str, ...]] = {
     "viewer": ("linksRead", "analyticsRead"),
-    "editor": ("linksRead", "linksWrite", "linksErase", "analyticsRead"),
+    "editor": ("linksRead", "linksWrite", "linksErase", "linksUndo", "analyticsRead"),
     "owner": SCOPES,
 }

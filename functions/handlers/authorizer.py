@@ -115,6 +115,7 @@ def _caller_with_session(
         "keyId": f"session:{session.user_id}",
         "userId": session.user_id,
         "scopes": " ".join(ROLES[member["role"]]),
+        "role": member["role"],
         "expiresAt": str(session.expires_at),
     }, ""
 

@@ -24,7 +24,12 @@ from functions.domain.ids import parse_link_id
 from functions.domain.outcomes import Outcome
 from functions.domain.query_params import parse_int_param
 from functions.domain.short_codes import SHORT_CODE
-from functions.repositories.deletions import Deletion, DeletionsTable, FilterRequest
+from functions.repositories.deletions import (
+    EVERY_DELETION,
+    Deletion,
+    DeletionsTable,
+    FilterRequest,
+)
 from functions.repositories.erasures import ErasuresTable
 from functions.repositories.exports import KEPT_DAYS, ExportsBucket, object_key
 from functions.repositories.filter_slots import FilterSlots
@@ -63,9 +68,10 @@ RESULTS = 100
 #: Restores that a deletion shows, newest first.
 RESTORES = 25
 
-#: The query parameters of what deletes and restores, and of lists.
+#: The query parameters of what deletes and restores, of lists, and of the audit trail.
 REASON = ("reason",)
 PAGE = ("limit", "cursor")
+AUDIT = ("state", "mode", "actor", "createdAfter", "createdBefore")
 
 api = Api()
 
@@ -388,17 +394,35 @@ def _made(request: Request, deletion: Deletion, beside: dict[str, Any]) -> Respo
     return Response(202 if deletion.open else 200, body, headers, log_fields)
 
 
-@api.route("GET", "/api/deletions", scope="linksRead", query=PAGE, error_format="hoko")
+@api.route("GET", "/api/deletions", scope="linksRead", query=(*PAGE, *AUDIT), error_format="hoko")
 def list_deletions(request: Request) -> Response:
     """The workspace's deletions, newest first: its audit trail."""
-    limit, before = _page(request, "deletions", maximum=100)
-    caller = request.caller
-    found, more = _stores().deletions.newest(
-        caller.workspace_id, limit=limit, before=before, deadline=request.deadline
+    from functions.services.audit_trail import list_deletions as list_page
+
+    caller, only = request.caller, EVERY_DELETION
+    if not request.query.keys().isdisjoint(AUDIT):
+        from functions.schemas.deletion_filter import parse_audit_filter
+
+        only = parse_audit_filter(request.query)
+    limit, position = _page(request, "deletions", maximum=100)
+    before, fingerprint = position or (None, only.fingerprint)
+    if fingerprint != only.fingerprint:
+        raise InvalidRequest("The cursor belongs to another filter")
+    found, last = list_page(
+        workspace_id=caller.workspace_id,
+        limit=limit,
+        before=before,
+        deletions=_stores().deletions,
+        deadline=request.deadline,
+        only=only,
+        budget=RequestBudget(
+            caller.workspace_id, caller.plan, access=access_table(), deadline=request.deadline
+        ),
     )
     cursor = None
-    if more:
-        cursor = cursors.sign("deletions", caller.workspace_id, found[-1].id, secret=_secret())
+    if last is not None:
+        content = [last, only.fingerprint]
+        cursor = cursors.sign("deletions", caller.workspace_id, content, secret=_secret())
     return Response(
         200, {"deletions": [deletion_summary(each) for each in found], "nextCursor": cursor}
     )

@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +37,7 @@ from functions.aws.client import (
 from functions.aws.codec import from_item, to_item
 from functions.domain.clock import Deadline, iso
 from functions.domain.code_release import CodeRelease
+from functions.domain.deletion_filter import DeletionFilter
 from functions.domain.errors import InternalError, Unavailable
 from functions.domain.ids import pack_ids, shard_of, time_of, unpack_ids
 from functions.domain.outcomes import Outcome, count, pack_outcomes, unpack_outcomes
@@ -46,6 +47,8 @@ from functions.repositories.idempotency import IdempotencyKey, IdempotencyTable,
 #: Ids that the header holds itself (4 KB); more are put as chunks of 2,500 (40 KB) before it.
 INLINE_IDS = 256
 CHUNK_IDS = 2_500
+
+EVERY_DELETION = DeletionFilter()
 
 #: Shards of the index of open deletions.
 OPEN_SHARDS = 4
@@ -161,7 +164,7 @@ class DeletionsTable:
             {"pk": {"S": workspace_id}, "sk": {"S": deletion_id}},
             deadline=deadline,
         )
-        return _deletion(item) if item else None
+        return read_header(item) if item else None
 
     def load(self, workspace_id: str, deletion_id: str, *, deadline: Deadline) -> Deletion | None:
         """The whole record, with all ids and, for an open erasure, what its transactions did."""
@@ -200,34 +203,36 @@ class DeletionsTable:
         return ids[skipped : skipped + limit]
 
     def newest(
-        self, workspace_id: str, *, limit: int, before: str | None, deadline: Deadline
-    ) -> tuple[list[Deletion], bool]:
-        """Headers of a workspace, newest first, without ids and outcomes; and whether more follow.
+        self,
+        workspace_id: str,
+        *,
+        limit: int,
+        before: str | None,
+        deadline: Deadline,
+        only: DeletionFilter = EVERY_DELETION,
+    ) -> tuple[list[Deletion], str | None]:
+        """Matching headers among ``limit`` of a workspace, newest first, without ids and outcomes.
 
-        ``before`` is the id of the last deletion of the page before. A running erasure comes with
-        its outcomes: its header lags behind its transactions, and ``GET /api/deletions/{id}``
-        counts what they did.
+        Also the id of the last header that was looked at; None when no more follow. ``before`` is
+        such an id, and the headers after it are read. A running erasure comes with its outcomes:
+        its header lags behind its transactions, and ``GET /api/deletions/{id}`` counts what they
+        did.
         """
-        condition = "pk=:workspace"
-        values = {":workspace": {"S": workspace_id}}
-        if before is not None:
-            condition += " AND sk<:before"
-            values[":before"] = {"S": before}
+        if only.matches_nothing:
+            return [], None
         answer = call(
             self._client.query,
             deadline=deadline,
             TableName=self.name,
-            KeyConditionExpression=condition,
-            ExpressionAttributeValues=values,
             # A list is read far more often than written, and ids and outcomes are most of it:
             # what is projected away still costs its read units, but no time on the wire.
             ProjectionExpression=",".join(_LISTED),
-            ExpressionAttributeNames=_LISTED,
             ScanIndexForward=False,
             Limit=limit,
             ConsistentRead=True,
+            **headers_query(workspace_id, before=before, only=only, names=_LISTED),
         )
-        found = [_deletion(item) for item in answer["Items"]]
+        found = [read_header(item) for item in answer["Items"]]
         running = [n for n, each in enumerate(found) if each.open and each.mode == "erase"]
 
         def read(number: int) -> None:
@@ -239,7 +244,8 @@ class DeletionsTable:
 
         if running:
             in_parallel(read, running)
-        return found, "LastEvaluatedKey" in answer
+        last = answer.get("LastEvaluatedKey")
+        return found, last["sk"]["S"] if last else None
 
     def read_done(self, deletion: Deletion, *, deadline: Deadline) -> None:
         """Take over what erasing transactions recorded as their own outcome items."""
@@ -578,6 +584,42 @@ _LISTED = {
 }
 
 
+def headers_query(
+    workspace_id: str,
+    *,
+    before: str | None,
+    only: DeletionFilter = EVERY_DELETION,
+    names: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """The parameters of a ``Query`` for the matching headers of a workspace, newest first.
+
+    ``before`` is the id of the last header that was looked at. ``names`` are further aliases of
+    attribute names.
+    """
+    low, high = only.id_range()
+    values: dict[str, Any] = {":workspace": workspace_id, ":low": low, ":high": high}
+    wanted = {"#state": ("state", only.state), "#mode": ("mode", only.mode)}
+    given = {alias: each for alias, each in wanted.items() if each[1] is not None}
+    conditions = [f"{alias}=:{name}" for alias, (name, _) in given.items()]
+    values |= {f":{name}": value for name, value in given.values()}
+    aliases = dict(names or {}) | {alias: name for alias, (name, _) in given.items()}
+    if only.actor is not None:
+        aliases |= {"#actor": "actor", "#key": "keyId", "#user": "userId", "#service": "service"}
+        conditions.append("(#actor.#key=:actor OR #actor.#user=:actor OR #actor.#service=:actor)")
+        values[":actor"] = only.actor
+    query: dict[str, Any] = {
+        "KeyConditionExpression": "pk=:workspace AND sk BETWEEN :low AND :high",
+        "ExpressionAttributeValues": to_item(values),
+    }
+    if conditions:
+        query["FilterExpression"] = " AND ".join(conditions)
+    if aliases:
+        query["ExpressionAttributeNames"] = aliases
+    if before is not None:
+        query["ExclusiveStartKey"] = {"pk": {"S": workspace_id}, "sk": {"S": before}}
+    return query
+
+
 _PROGRESS = "outcomes=:outcomes, counts=:counts"
 
 
@@ -696,7 +738,8 @@ def _header_item(deletion: Deletion) -> dict[str, Any]:
     return item
 
 
-def _deletion(item: dict[str, Any]) -> Deletion:
+def read_header(item: dict[str, Any]) -> Deletion:
+    """The deletion of a header as DynamoDB has it; what was not read is empty."""
     record = from_item(
         {key: value for key, value in item.items() if key not in ("ids", "outcomes")}
     )
@@ -737,7 +780,7 @@ def _adopt(deletion: Deletion, met: dict[str, Any]) -> None:
     """
     if not met:
         return
-    record = _deletion(met)
+    record = read_header(met)
     if record.state == "accepted" or len(record.outcomes) != len(deletion.outcomes):
         return
     for position, outcome in enumerate(record.outcomes):

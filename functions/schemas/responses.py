@@ -412,6 +412,60 @@ class Preview(_Answer):
     ] = ""
 
 
+class PlanLimits(_Answer):
+    """What the workspace's plan allows."""
+
+    name: str
+    requestsPerMinute: Count
+    maxIds: Count
+    linksPerWorkspace: Count
+    linksPerCreate: Count
+    filterReadsPerRequest: Count
+    filterReadsPerMinute: Count
+    openFilters: Count
+    openExports: Count
+
+
+class WorkspacePolicies(_Answer):
+    """What the workspace has decided about its deletes. Days; null is never."""
+
+    retentionDays: Count | None
+    purgeExpiredAfterDays: Count | None
+    quarantineDays: Count
+    codeReservationDays: Count
+    cascadeInstalls: bool
+    linkEvents: bool
+    appSchemes: list[str]
+    clickRetentionDays: Count | None
+    undoMinutes: Count
+
+
+class MinuteWindow(_Answer):
+    """Where the caller stands in the current minute, this request included."""
+
+    limit: Count
+    remaining: Count
+    reset: Annotated[Count, Field(description="When the minute is over, in Unix seconds.")]
+
+
+class Me(_Answer):
+    """Who calls, what it may do, and under which plan and policies."""
+
+    workspaceId: str
+    actor: Actor
+    credential: Literal["key", "session"]
+    role: Annotated[
+        Literal["viewer", "editor", "owner"] | None, Field(description="Null for an API key.")
+    ]
+    scopes: list[str]
+    expiresAt: Annotated[Time | None, Field(description="Of the key or session.")]
+    plan: PlanLimits
+    policies: WorkspacePolicies
+    window: Annotated[
+        MinuteWindow | None, Field(description="Null when the request could not be counted.")
+    ]
+
+
 # -- errors ---------------------------------------------------------------------------------
 
 

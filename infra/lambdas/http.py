@@ -23,6 +23,7 @@ class HttpFunctions:
         self.links = self._links()
         self.deletions = self._deletions()
         self.qr = self._qr()
+        self.account = self._account()
         self.pages = self._pages()
         self.redirect = self._redirect()
         self.analytics = self._analytics()
@@ -123,6 +124,15 @@ class HttpFunctions:
                 allow("s3:ListBucket", on=[bucket.bucket_arn]),
                 self._permissions.count_requests(),
             ],
+        )
+
+    def _account(self) -> lambda_.Function:
+        return self._functions.add(
+            "account",
+            timeout=HTTP_TIMEOUT,
+            memory_mb=FEW_CALLS_MB,
+            environment={**self._http_environment(), **self._functions.table_names("access")},
+            statements=[self._permissions.count_requests()],
         )
 
     def _pages(self) -> lambda_.Function:

@@ -133,6 +133,7 @@ def test_a_new_workspace_is_free_and_its_usage_key_is_in_that_plan(operator: Ope
         "appSchemes": [],
         "clickRetentionDays": 365,
         "codeReservationDays": 90,
+        "undoMinutes": 15,
     }
     assert operator.members_of_plans() == {"free": ["workspace-acme"], "pro": [], "enterprise": []}
     item = operator.deployment.access.workspace("acme", deadline=Deadline(5))
@@ -172,6 +173,8 @@ def test_each_policy_can_be_set_and_unset_on_its_own(operator: Operator) -> None
         "30",
         "--code-reservation-days",
         "0",
+        "--undo-minutes",
+        "0",
     )
     assert changed["policies"] == {
         "retentionDays": 90,
@@ -182,6 +185,7 @@ def test_each_policy_can_be_set_and_unset_on_its_own(operator: Operator) -> None
         "appSchemes": ["myapp", "com.example.app"],
         "clickRetentionDays": 30,
         "codeReservationDays": 0,
+        "undoMinutes": 0,
     }
     changed = operator.json(
         "workspace", "set", "acme", "--retention-days", "never", "--cascade-installs", "off"
@@ -455,6 +459,7 @@ def test_concurrent_changes_of_different_settings_are_both_kept(
         "appSchemes": [],
         "clickRetentionDays": 365,
         "codeReservationDays": 90,
+        "undoMinutes": 15,
     }
     assert operator.members_of_plans() == {"free": [], "pro": ["workspace-acme"], "enterprise": []}
 

@@ -23,6 +23,7 @@ PLANS: dict[str, dict[str, int]] = json.loads(
 )
 
 ROUTES = {
+    ("GET", "/api/me"): "account",
     ("POST", "/api/links"): "links",
     ("GET", "/api/links"): "links",
     ("GET", "/api/links/{id}"): "links",

@@ -44,6 +44,7 @@ MAY = {
         "Access": {"UpdateItem"},
     },
     "qr": {"Links": {"GetItem", "UpdateItem"}, "Access": {"UpdateItem"}},
+    "account": {"Access": {"UpdateItem"}},
     "pages": {},
     "click_stream": {
         "Links": {"BatchGetItem", "UpdateItem"},

@@ -9,7 +9,7 @@ import pytest
 from functions.api.methods import ALLOWED_METHODS
 from functions.domain.clock import Deadline
 from functions.domain.ids import new_time_ordered_id
-from functions.handlers import analytics, deletions, links, pages, qr
+from functions.handlers import account, analytics, deletions, links, pages, qr
 from functions.services.deletion import soft_delete
 from tests.conftest import World
 from tests.integration.test_qr import MemoryImages
@@ -30,6 +30,7 @@ HANDLERS = {
     "/api/links/bulk-delete": deletions,
     "/api/links/{id}": links,
     "/api/links/{id}/qr": qr,
+    "/api/me": account,
 }
 READ = sorted(path for path in HANDLERS if "GET" in ALLOWED_METHODS[path])
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "PURGE")

@@ -116,6 +116,7 @@ def test_the_context_has_the_policies_as_text(access: AccessTable) -> None:
         link_events=True,
         app_schemes=("myapp", "market"),
         code_reservation_days=0,
+        undo_minutes=0,
     )
     access.set_workspace("acme", plan="free", policies=policies)
     context = ask(new_key(access))["context"]

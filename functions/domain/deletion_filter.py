@@ -1,0 +1,68 @@
+"""Which deletions a caller means: the filter of the audit trail and of the trash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionFilter:
+    """What a deletion must be like; None is anything.
+
+    ``actor`` is a key id, a user id or the name of a service. ``created_after`` and
+    ``created_before`` are exclusive, spelled as the API spells times.
+    """
+
+    state: str | None = None
+    mode: str | None = None
+    actor: str | None = None
+    created_after: str | None = None
+    created_before: str | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether every deletion matches."""
+        return self == DeletionFilter()
+
+    @property
+    def reads_more_than_it_finds(self) -> bool:
+        """Whether records are read that do not match. Times alone are a range of the key."""
+        return (self.state, self.mode, self.actor) != (None, None, None)
+
+    @property
+    def fingerprint(self) -> str:
+        """Text that two filters share only when they mean the same; "" for the empty one."""
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        if not given:
+            return ""
+        return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def matches_nothing(self) -> bool:
+        """Whether its times exclude each other."""
+        low, high = self.id_range()
+        return low >= high
+
+    def id_range(self) -> tuple[str, str]:
+        """The bounds of matching ids in text order; no id equals a bound.
+
+        A deletion id is a version 7 UUID: it starts with the Unix milliseconds of ``createdAt``.
+        """
+        low = _first_id(self.created_after, 1) if self.created_after is not None else "0"
+        high = _first_id(self.created_before, 0) if self.created_before is not None else "g"
+        return low, high
+
+
+#: The last millisecond that 48 bits hold.
+_LAST = (1 << 48) - 1
+
+
+def _first_id(moment: str, later_ms: int) -> str:
+    """The start of the ids of this millisecond, or of one ``later_ms`` after it."""
+    seconds, _, milliseconds = moment.removesuffix("Z").partition(".")
+    unix = int(datetime.fromisoformat(f"{seconds}+00:00").timestamp()) * 1000 + int(milliseconds)
+    digits = f"{min(max(unix + later_ms, 0), _LAST):012x}"
+    return f"{digits[:8]}-{digits[8:]}"

@@ -1,0 +1,80 @@
+"""The query parameters that narrow the audit trail and the trash."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from functions.domain.clock import iso_moment
+from functions.domain.deletion_filter import DeletionFilter
+from functions.domain.errors import InvalidRequest
+from functions.schemas.links import Moment, format_validation_errors
+
+Actor = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class AuditFields(BaseModel):
+    """What ``GET /api/deletions`` takes; every member narrows it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    state: Literal["accepted", "exporting", "deleting", "erasing", "complete", "failed"] | None = (
+        None
+    )
+    mode: Literal["soft", "erase"] | None = None
+    actor: Actor | None = None
+    createdAfter: Moment | None = None
+    createdBefore: Moment | None = None
+
+
+class TrashFields(BaseModel):
+    """What ``GET /api/trash`` takes; every member narrows it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    actor: Actor | None = None
+    deletedAfter: Moment | None = None
+    deletedBefore: Moment | None = None
+
+
+AUDIT_NAMES = tuple(AuditFields.model_fields)
+TRASH_NAMES = tuple(TrashFields.model_fields)
+
+
+def parse_audit_filter(query: Mapping[str, str]) -> DeletionFilter:
+    """Raises ``InvalidRequest`` with every fault."""
+    fields = _validated(AuditFields, query, AUDIT_NAMES)
+    return DeletionFilter(
+        state=fields.state,
+        mode=fields.mode,
+        actor=fields.actor,
+        created_after=iso_moment(fields.createdAfter) if fields.createdAfter else None,
+        created_before=iso_moment(fields.createdBefore) if fields.createdBefore else None,
+    )
+
+
+def parse_trash_filter(query: Mapping[str, str]) -> DeletionFilter:
+    """Soft deletions only. A link's ``deletedAt`` is its deletion's ``createdAt``.
+
+    Raises ``InvalidRequest`` with every fault.
+    """
+    fields = _validated(TrashFields, query, TRASH_NAMES)
+    return DeletionFilter(
+        mode="soft",
+        actor=fields.actor,
+        created_after=iso_moment(fields.deletedAfter) if fields.deletedAfter else None,
+        created_before=iso_moment(fields.deletedBefore) if fields.deletedBefore else None,
+    )
+
+
+_Fields = TypeVar("_Fields", bound=BaseModel)
+
+
+def _validated(model: type[_Fields], query: Mapping[str, str], names: tuple[str, ...]) -> _Fields:
+    given: dict[str, Any] = {name: query[name] for name in names if name in query}
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise InvalidRequest(details=format_validation_errors(error)) from None

@@ -1,0 +1,62 @@
+"""The workspace's deletions, newest first, page by page."""
+
+from __future__ import annotations
+
+from functions.domain.clock import Deadline
+from functions.domain.deletion_filter import DeletionFilter
+from functions.domain.errors import LimitReached
+from functions.repositories.deletions import Deletion, DeletionsTable
+from functions.services.read_budget import ReadBudget
+
+#: Records that a filter is tried on in one call, and in one page.
+READ_BATCH = 100
+MOST_READS = 1_000
+
+#: Seconds that a page leaves for its answer.
+PAGE_MARGIN = 5.0
+
+
+def list_deletions(
+    *,
+    workspace_id: str,
+    limit: int,
+    before: str | None,
+    deletions: DeletionsTable,
+    deadline: Deadline,
+    only: DeletionFilter,
+    budget: ReadBudget,
+) -> tuple[list[Deletion], str | None]:
+    """A page of matching deletions, and the id from which to go on (None at the end).
+
+    With a filter that reads more than it finds, ``budget`` is asked before each read, and a page
+    ends early after :data:`MOST_READS` records, when time is short or when the budget has nothing
+    left. Raises ``LimitReached`` when the budget has nothing left from the start.
+    """
+    page: list[Deletion] = []
+    tried = 0
+    while True:
+        tries = READ_BATCH if only.reads_more_than_it_finds else limit - len(page)
+        if only.reads_more_than_it_finds and not _may_read(tries, budget, tried):
+            return page, before
+        found, last = deletions.newest(
+            workspace_id, limit=tries, before=before, deadline=deadline, only=only
+        )
+        room = limit - len(page)
+        page += found[:room]
+        if len(found) > room or (len(page) == limit and last is not None):
+            return page, page[-1].id
+        if last is None:
+            return page, None
+        before = last
+        tried += tries
+        if tried >= MOST_READS or deadline.remaining() < PAGE_MARGIN:
+            return page, before
+
+
+def _may_read(records: int, budget: ReadBudget, tried: int) -> bool:
+    try:
+        return budget.take(records)
+    except LimitReached:
+        if not tried:
+            raise
+        return False

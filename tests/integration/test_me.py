@@ -1,0 +1,78 @@
+"""``GET /api/me``: who calls, what it may do, and where it stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from functions.domain.errors import Unavailable
+from functions.handlers import account
+from functions.repositories.access import AccessTable
+from tests.conftest import World
+from tests.support.events import api_event, call
+
+pytestmark = pytest.mark.emulator
+
+
+def me(world: World, scopes: str = "analyticsRead", **context: str) -> dict[str, Any]:
+    event = api_event("GET", "/api/me", workspace_id=world.workspace_id, scopes=scopes, plan="free")
+    event["requestContext"]["authorizer"] |= context
+    status, body = call(account.handler, event)
+    assert status == 200
+    return dict(body)
+
+
+def test_a_key_learns_its_scopes_plan_policies_and_window(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("functions.repositories.access.time.time", lambda: 1_900_000_033.5)
+    me(world)
+    assert me(world, "admin linksRead", retentionDays="30", undoMinutes="0") == {
+        "workspaceId": world.workspace_id,
+        "actor": {"keyId": f"key-{world.workspace_id}", "userId": "tester"},
+        "credential": "key",
+        "role": None,
+        "scopes": ["linksRead", "admin"],
+        "expiresAt": None,
+        "plan": {
+            "name": "free",
+            "requestsPerMinute": 100,
+            "maxIds": 100,
+            "linksPerWorkspace": 5_000,
+            "linksPerCreate": 100,
+            "filterReadsPerRequest": 5_000,
+            "filterReadsPerMinute": 15_000,
+            "openFilters": 1,
+            "openExports": 2,
+        },
+        "policies": {
+            "retentionDays": 30,
+            "purgeExpiredAfterDays": None,
+            "quarantineDays": 0,
+            "codeReservationDays": 90,
+            "cascadeInstalls": False,
+            "linkEvents": False,
+            "appSchemes": [],
+            "clickRetentionDays": 365,
+            "undoMinutes": 0,
+        },
+        "window": {"limit": 100, "remaining": 98, "reset": 1_900_000_080},
+    }
+
+
+def test_a_session_learns_its_role_and_its_end(world: World) -> None:
+    answer = me(world, "linksRead", role="viewer", expiresAt="4070908800")
+    assert answer["credential"] == "session"
+    assert answer["role"] == "viewer"
+    assert answer["expiresAt"] == "2099-01-01T00:00:00.000Z"
+
+
+def test_a_request_that_could_not_be_counted_has_no_window(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr(AccessTable, "count_request", fail)
+    assert me(world)["window"] is None
