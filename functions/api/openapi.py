@@ -764,6 +764,15 @@ RATE_HEADERS = tuple(name for name in HEADERS if "RateLimit" in name)
 
 # -- errors -----------------------------------------------------------------------------------
 
+
+def taken_by_the_trash() -> errors.ShortCodeTaken:
+    """A refused code with what has it."""
+    error = errors.ShortCodeTaken(["spring"])
+    entry = {"shortCode": "spring", "takenBy": "trash", "linkId": OTHER_ID}
+    error.members["taken"] = [entry | {"deletionId": "01920b5e-7d4c-7000-8000-000000000000"}]
+    return error
+
+
 #: An instance of each error with all that it may carry: the document's examples.
 EXAMPLES: tuple[UnlinkError, ...] = (
     errors.InvalidRequest(details=["originalUrl: only http and https URLs"]),
@@ -773,7 +782,7 @@ EXAMPLES: tuple[UnlinkError, ...] = (
     errors.LinkNotFound(),
     errors.DeletionNotFound(),
     errors.Conflict("externalId is already in use", takenExternalIds=["crm-17"]),
-    errors.ShortCodeTaken(["spring"]),
+    taken_by_the_trash(),
     errors.SelectionChanged(),
     errors.DeletionOpen(),
     errors.StillRunning(),

@@ -6,6 +6,7 @@ other workspaces it stays reserved for a time (``codeReservationDays``). A quara
 
 - ``reservedFor``: the workspace that may use the code again;
 - ``quarantinedUntil``: Unix seconds before which no workspace may use it, not even its own;
+- ``deletionId``: for a code in quarantine, the erasure that freed it: its own workspace is told;
 - ``ttl``: Unix seconds after which the code is free for all, and DynamoDB removes the item.
 """
 
@@ -30,10 +31,13 @@ class CodeRelease:
     workspace_id: str
     reserved_until: int | None = None
     quarantined_until: int | None = None
+    deletion_id: str = ""
 
     @classmethod
-    def by(cls, policies: Policies, workspace_id: str, at: float) -> CodeRelease | None:
-        """The release at the moment ``at``; None when the code is free for everybody at once."""
+    def by(
+        cls, policies: Policies, workspace_id: str, at: float, *, deletion_id: str
+    ) -> CodeRelease | None:
+        """The release at the moment ``at``; None when the code is free for all at once."""
         reserved, quarantined = policies.code_reservation_days, policies.quarantine_days
         if not reserved and not quarantined:
             return None
@@ -41,16 +45,18 @@ class CodeRelease:
             workspace_id,
             int(at) + reserved * _DAY if reserved else None,
             int(at) + quarantined * _DAY if quarantined else None,
+            deletion_id,
         )
 
     def left(self) -> dict[str, str | int]:
         """The attributes of the item that keeps the code."""
         reserved, quarantined = self.reserved_until or 0, self.quarantined_until or 0
-        kept: dict[str, str | int] = {"ttl": max(reserved, quarantined)}
-        if reserved > quarantined:
-            kept["reservedFor"] = self.workspace_id
-            if quarantined:
-                kept["quarantinedUntil"] = quarantined
+        kept: dict[str, str | int] = {
+            "ttl": max(reserved, quarantined),
+            "reservedFor": self.workspace_id,
+        }
+        if quarantined:
+            kept |= {"quarantinedUntil": quarantined, "deletionId": self.deletion_id}
         return kept
 
 

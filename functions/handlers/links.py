@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from functions.api import cursors
@@ -12,7 +14,8 @@ from functions.aws.client import client
 from functions.aws.secrets import secret
 from functions.config import setting
 from functions.domain.app_links import app_schemes_in
-from functions.domain.errors import InvalidRequest, StillRunning
+from functions.domain.clock import Deadline
+from functions.domain.errors import Conflict, InvalidRequest, StillRunning
 from functions.domain.query_params import parse_int_param
 from functions.domain.urls import own_hosts
 from functions.repositories.create_runs import CreateRun, CreateRuns, lease_has_lapsed
@@ -20,11 +23,12 @@ from functions.repositories.idempotency import IdempotencyRecord
 from functions.repositories.link_counts import LinkCounts, Quota
 from functions.repositories.links import LinksTable
 from functions.schemas.filters import NAMES, LinkFilter
-from functions.schemas.links import link_view, parse_link_changes, parse_new_links
+from functions.schemas.links import NewLink, link_view, parse_link_changes, parse_new_links
 from functions.services.create_once import create_once
 from functions.services.link_lookup import find_link
 from functions.services.link_runs import KeyedRun
 from functions.services.links import create_links, list_links, plan_links, update_link
+from functions.services.name_conflicts import explain_conflict
 from functions.services.read_budget import RequestBudget
 
 #: Page size of ``GET /api/links``.
@@ -66,7 +70,13 @@ def create(request: Request) -> Response:
     new = parse_new_links(
         request.json(), caller.policies.app_schemes, maximum=caller.plan.links_per_create
     )
-    key = request.idempotency_key
+    with explained_conflicts(caller, links, request.deadline):
+        return _created(request, _create(request, new, links))
+
+
+def _create(request: Request, new: list[NewLink], links: LinksTable) -> list[dict[str, Any]]:
+    """The items of the new links, however often the request comes."""
+    caller, key = request.caller, request.idempotency_key
 
     def create_with(run: KeyedRun | None) -> list[dict[str, Any]]:
         return create_links(
@@ -83,8 +93,8 @@ def create(request: Request) -> Response:
         )
 
     if key is None:
-        return _created(request, create_with(None))
-    created = create_once(
+        return create_with(None)
+    return create_once(
         create_with,
         lambda run: plan_links(new, run, workspace_id=caller.workspace_id),
         len(new),
@@ -95,7 +105,19 @@ def create(request: Request) -> Response:
         links=links,
         deadline=request.deadline,
     )
-    return _created(request, created)
+
+
+@contextmanager
+def explained_conflicts(caller: Caller, links: LinksTable, deadline: Deadline) -> Iterator[None]:
+    """Let a conflict say what has the code or external id, to a key that may read links."""
+    try:
+        yield
+    except Conflict as conflict:
+        if "linksRead" in caller.scopes:
+            explain_conflict(
+                conflict, workspace_id=caller.workspace_id, links=links, deadline=deadline
+            )
+        raise
 
 
 def _created(request: Request, created: list[dict[str, Any]]) -> Response:
@@ -179,15 +201,17 @@ def update(request: Request) -> Response:
     A key without ``linksRead`` gets back what it wrote and not the rest of the link.
     """
     changes = parse_link_changes(request.json(), request.caller.policies.app_schemes)
-    link = update_link(
-        request.path["link"],
-        changes,
-        workspace_id=request.caller.workspace_id,
-        own_hosts=own_hosts(request.event),
-        links=_links(),
-        deadline=request.deadline,
-        policies=request.caller.policies,
-    )
+    links = _links()
+    with explained_conflicts(request.caller, links, request.deadline):
+        link = update_link(
+            request.path["link"],
+            changes,
+            workspace_id=request.caller.workspace_id,
+            own_hosts=own_hosts(request.event),
+            links=links,
+            deadline=request.deadline,
+            policies=request.caller.policies,
+        )
     view = link_view(link, request.base_url)
     if "linksRead" not in request.caller.scopes:
         view = {name: view[name] for name in ("id", *changes, "updatedAt")}

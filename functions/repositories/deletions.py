@@ -135,7 +135,9 @@ def release_of_codes(deletion: Deletion) -> CodeRelease | None:
     Counted from the deletion's own time, so that a repeated transaction is identical.
     """
     policies = Policies.read(deletion.policies)
-    return CodeRelease.by(policies, deletion.workspace_id, time_of(deletion.id))
+    return CodeRelease.by(
+        policies, deletion.workspace_id, time_of(deletion.id), deletion_id=deletion.id
+    )
 
 
 class SlotTaken(Exception):

@@ -218,6 +218,34 @@ class LinksTable:
         batches = list(runs(codes, READ_BATCH))
         return {code for taken in in_parallel(read, batches) for code in taken}
 
+    def code_items(self, codes: Sequence[str], *, deadline: Deadline) -> dict[str, dict[str, Any]]:
+        """What holds each of these short codes, strongly consistent; nothing for a free one.
+
+        ``workspaceId`` and ``linkId`` of a link, or what :mod:`~functions.domain.code_release`
+        leaves of one.
+        """
+
+        def read(batch: Sequence[str]) -> list[dict[str, Any]]:
+            items = self._batch_get([_code_key(code) for code in batch], None, deadline)
+            return [from_item(item) for item in items]
+
+        found = in_parallel(read, list(runs(codes, READ_BATCH))) if codes else []
+        return {item["pk"].removeprefix("CODE#"): item for part in found for item in part}
+
+    def external_id_owners(
+        self, workspace_id: str, external_ids: Sequence[str], *, deadline: Deadline
+    ) -> dict[str, str]:
+        """The link of the workspace that has each of these external ids, strongly consistent."""
+        prefix = f"EXT#{workspace_id}#"
+
+        def read(batch: Sequence[str]) -> list[tuple[str, str]]:
+            keys = [_external_key(workspace_id, external_id) for external_id in batch]
+            items = self._batch_get(keys, None, deadline)
+            return [(item["pk"]["S"].removeprefix(prefix), item["linkId"]["S"]) for item in items]
+
+        found = in_parallel(read, list(runs(external_ids, READ_BATCH))) if external_ids else []
+        return {external_id: link_id for part in found for external_id, link_id in part}
+
     def taken_external_ids(
         self, workspace_id: str, external_ids: Sequence[str], *, deadline: Deadline
     ) -> set[str]:

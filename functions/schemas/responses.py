@@ -476,6 +476,19 @@ class Bilingual(_Answer):
     ar: str
 
 
+class Taken(_Answer):
+    """What has a name that was wanted, in the caller's own workspace."""
+
+    shortCode: str = ""
+    externalId: str = ""
+    takenBy: Literal["live", "trash", "quarantine"]
+    linkId: LinkId = ""
+    deletionId: Annotated[
+        DeletionId, Field(description="Of the soft delete, or of the erasure that freed the code.")
+    ] = ""
+    availableFrom: Annotated[Time, Field(description="When the quarantine ends.")] = ""
+
+
 class _Members(_Answer):
     """What may stand beside an error, in either dialect."""
 
@@ -493,6 +506,14 @@ class _Members(_Answer):
     missingScopes: Annotated[list[str], Field(description="What the API key lacks.")] = []
     takenCodes: Annotated[list[str], Field(max_length=NAMED_IDS)] = []
     takenExternalIds: Annotated[list[str], Field(max_length=NAMED_IDS)] = []
+    taken: Annotated[
+        list[Taken],
+        Field(
+            max_length=2 * NAMED_IDS,
+            description="Of the taken names those that the workspace itself has, for a key with"
+            " `linksRead`.",
+        ),
+    ] = []
     retryAfter: Annotated[Count, Field(description="Seconds, as in Retry-After.")] = 0
 
 

@@ -83,6 +83,7 @@ CATCH_ALLS = {
     "/api/links/bulk-delete": "deletions",
     "/api/links/{id}": "links",
     "/api/links/{id}/qr": "qr",
+    "/api/me": "account",
     "/api/openapi.json": "pages",
 }
 

@@ -347,6 +347,7 @@ def test_functions_time_out_before_the_gateway_does(template: Template) -> None:
     timeouts = {name: each["Timeout"] for name, each in functions(template).items()}
     assert timeouts == {
         "authorizer": 5,
+        "account": 28,
         "links": 28,
         "deletions": 28,
         "qr": 28,

@@ -117,14 +117,17 @@ def test_the_code_is_free_for_all_when_the_reservation_is_over(
     assert pointer == (OTHER, link["id"])
 
 
+#: The workspace and the erasure are named for the answer to the workspace's own creates.
+QUARANTINED = {"ttl", "reservedFor", "quarantinedUntil", "deletionId"}
+
 #: (reservation, quarantine, what is left, days until the own workspace and others may use it)
 RULES = [
     (0, 0, None, 0, 0),
     (90, 0, {"ttl", "reservedFor"}, 0, 90),
-    (0, 10, {"ttl"}, 10, 10),
-    (90, 10, {"ttl", "reservedFor", "quarantinedUntil"}, 10, 90),
-    (10, 90, {"ttl"}, 90, 90),
-    (10, 10, {"ttl"}, 10, 10),
+    (0, 10, QUARANTINED, 10, 10),
+    (90, 10, QUARANTINED, 10, 90),
+    (10, 90, QUARANTINED, 90, 90),
+    (10, 10, QUARANTINED, 10, 10),
 ]
 
 

@@ -25,6 +25,7 @@ from functions.domain.ids import shard_of
 from functions.domain.policies import Policies
 from functions.domain.qr_image import render
 from functions.handlers import (
+    account,
     analytics,
     authorizer,
     click_stream,
@@ -203,6 +204,10 @@ def drive_authorizer(scene: Scene) -> None:
             )
             assert answer["context"]["workspaceId"] == workspace_id
     assert access.key(workspace_id, "k")["lastUsedAt"]
+
+
+def drive_account(scene: Scene) -> None:
+    assert scene.ask(account, "GET", "/api/me")["statusCode"] == 200
 
 
 def drive_links(scene: Scene) -> None:

@@ -236,6 +236,7 @@ def test_a_signed_in_member_has_the_scopes_of_the_role(access: AccessTable, role
         "keyId": "session:user-1",
         "userId": "user-1",
         "scopes": " ".join(ROLES[role]),
+        "role": role,
         "plan": "pro",
         "expiresAt": str(end),
     }

@@ -1,0 +1,72 @@
+"""What has a short code or external id that a request wanted: a live link, the trash, a quarantine.
+
+Only of the caller's own workspace. That another workspace has a code is known, and nothing else.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from functions.domain.clock import Deadline, iso
+from functions.domain.errors import Conflict, UnlinkError
+from functions.repositories.links import DeletedState, LinksTable
+
+
+def explain_conflict(
+    conflict: Conflict, *, workspace_id: str, links: LinksTable, deadline: Deadline
+) -> None:
+    """Add ``taken`` to a conflict over names: one entry for each that the workspace itself has.
+
+    The conflict stays as it is when that cannot be read. At most 100 names of each kind are named
+    in an error, so these are at most 400 reads.
+    """
+    codes: list[str] = conflict.members.get("takenCodes", [])
+    external_ids: list[str] = conflict.members.get("takenExternalIds", [])
+    if not codes and not external_ids:
+        return
+    try:
+        holders = links.code_items(codes, deadline=deadline)
+        owners = links.external_id_owners(workspace_id, external_ids, deadline=deadline)
+        own = [
+            each["linkId"] for each in holders.values() if each.get("workspaceId") == workspace_id
+        ]
+        states = links.deleted_states(workspace_id, [*own, *owners.values()], deadline=deadline)
+    except UnlinkError:
+        return
+    taken = [
+        {"shortCode": code} | what
+        for code in codes
+        if (what := _code_state(holders.get(code, {}), workspace_id, states))
+    ]
+    taken += [
+        {"externalId": external_id} | what
+        for external_id in external_ids
+        if (what := _link_state(states.get(owners.get(external_id, ""))))
+    ]
+    if taken:
+        conflict.members["taken"] = taken
+
+
+def _code_state(
+    holder: dict[str, Any], workspace_id: str, states: dict[str, DeletedState]
+) -> dict[str, Any]:
+    if holder.get("workspaceId") == workspace_id:
+        return _link_state(states.get(holder["linkId"]))
+    until = int(holder.get("quarantinedUntil", 0))
+    if holder.get("reservedFor") == workspace_id and until >= time.time():
+        return {
+            "takenBy": "quarantine",
+            "deletionId": holder["deletionId"],
+            "availableFrom": iso(until),
+        }
+    return {}
+
+
+def _link_state(state: DeletedState | None) -> dict[str, Any]:
+    if state is None:
+        # Erased since.
+        return {}
+    if state.live:
+        return {"takenBy": "live", "linkId": state.id}
+    return {"takenBy": "trash", "linkId": state.id, "deletionId": state.deletion_id}
