@@ -69,8 +69,9 @@ e2e: $(STAMPS) ## The tests over HTTP against the deployed stack, alone on the m
 	$(VENV)/bin/python -m pytest -m e2e
 
 .PHONY: openapi
-openapi: $(VENV_STAMP) ## Write functions/api/openapi.json anew from the code.
-	$(VENV)/bin/python -m functions.api.openapi
+openapi: $(VENV_STAMP) ## Write the API's OpenAPI document to .build/openapi.json.
+	@mkdir -p .build
+	$(VENV)/bin/python -m functions.api.openapi .build/openapi.json
 
 .PHONY: client
 client: $(VENV_STAMP) ## Write the client's unlink_client/sync from its unlink_client/aio.

@@ -45,7 +45,9 @@ _ENVIRONMENT = {
 
 
 def main() -> None:
-    names = sorted(path.stem for path in SOURCE.glob("*.py") if path.stem != "__init__")
+    names = sorted(
+        path.stem for path in (SOURCE / "handlers").glob("*.py") if path.stem != "__init__"
+    )
     with tempfile.TemporaryDirectory() as directory:
         archive, _ = build_archive(Target.host())
         with zipfile.ZipFile(archive) as packed:

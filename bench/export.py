@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -32,6 +32,9 @@ from functions.repositories.links import LinksTable
 from functions.services.deletion import Stores, resume
 from functions.services.export import run_export
 from functions.services.export_lines import ExportStores
+
+if TYPE_CHECKING:
+    from functions.domain.deletion_names import DeletionState
 
 LATENCY = 0.008
 BYTES_A_SECOND = 50_000_000
@@ -283,7 +286,7 @@ class Record:
         deletion.lease_until = self.deletion.lease_until
         return True
 
-    def close(self, deletion: Deletion, *, state: str, **_: Any) -> None:
+    def close(self, deletion: Deletion, *, state: DeletionState, **_: Any) -> None:
         self.services.called("UpdateItem")
         self.deletion = replace(deletion, state=state)
 

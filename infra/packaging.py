@@ -31,6 +31,9 @@ SOURCE = ROOT / "functions"
 REQUIREMENTS = SOURCE / "requirements.txt"
 BUILD = ROOT / ".build"
 
+#: The API's document in the archive. It is made from the sources, so their hash names it too.
+OPENAPI = "functions/api/openapi.json"
+
 #: Where Lambda unpacks the archive; tracebacks name files under it.
 TASK_ROOT = "/var/task"
 
@@ -103,6 +106,7 @@ def build_archive(target: Target) -> tuple[Path, str]:
                 copy = staged / path.relative_to(ROOT)
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, copy)
+            _write_openapi(staged / OPENAPI)
             _precompile(staged, target)
             # The dependencies are already compressed; only the functions are added to them.
             packed = Path(scratch) / "packed.zip"
@@ -259,6 +263,17 @@ def _sources() -> Iterator[Path]:
     for path in SOURCE.rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts and not _is_requirements(path):
             yield path
+
+
+def _write_openapi(path: Path) -> None:
+    """Write the API's document, in a process of its own: this package imports no function."""
+    subprocess.run(
+        [sys.executable, "-m", "functions.api.openapi", str(path)],
+        check=True,
+        cwd=ROOT,
+        # The CDK CLI reads this program's standard output.
+        stdout=sys.stderr,
+    )
 
 
 def _is_requirements(path: Path) -> bool:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote, unquote
 
 from aws_lambda_powertools import Logger
@@ -49,6 +49,10 @@ from functions.repositories.idempotency import (
     IdempotencyTable,
 )
 
+if TYPE_CHECKING:
+    from functions.domain.error_bodies import ErrorBody
+    from functions.domain.record_types import Role
+
 #: Largest body that a function parses, in bytes. Lambda takes 6 MB, and base64 (all media types
 #: are declared binary) leaves 4.5 MB of it; 10,000 ids are 0.4 MB.
 MAX_BODY = 4 * 1024 * 1024
@@ -67,6 +71,9 @@ _EXPOSED = (
     "X-Deletion-Id, X-Request-Id, Location, Retry-After"
 )
 
+#: The type of a response's body, one of ``schemas``.
+Body_co = TypeVar("Body_co", covariant=True)
+
 #: Filled by the first request of this process.
 _warm: list[bool] = []
 
@@ -84,7 +91,7 @@ class Caller:
     source_ip: str
     expires_at: int | None = None
     #: Of a signed-in member; None for an API key.
-    role: str | None = None
+    role: Role | None = None
 
     @property
     def retention_days(self) -> int | None:
@@ -156,23 +163,26 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
-    """What a route answers; ``noted`` goes into the request's log line.
+class Response(Generic[Body_co]):
+    """What a route answers; ``log_fields`` go into the request's log line.
 
     ``body`` is sent as JSON, unless a ``content_type`` says that it is sent as it is (text or
     bytes).
     """
 
     status: int
-    body: Any
+    body: Body_co
     headers: dict[str, str] = field(default_factory=dict)
     log_fields: dict[str, Any] = field(default_factory=dict)
     content_type: str | None = None
 
 
+#: What serves a route.
+Endpoint = Callable[["Request"], Response[Body_co]]
+
 #: Answers a request whose Idempotency-Key was used before for the same request, as it was answered
 #: then; None when that one never came to an answer, and the request is to be run.
-Replay = Callable[["Request", IdempotencyRecord], Response | None]
+Replay = Callable[["Request", IdempotencyRecord], Response[Any] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +194,7 @@ class Route:
     scope: str | None
     query: frozenset[str]
     error_format: str
-    endpoint: Callable[[Request], Response]
+    endpoint: Callable[[Request], Response[Any]]
     replay: Replay | None = None
     either: tuple[str, ...] = ()
     #: False for a route that is refused whatever the query says.
@@ -210,7 +220,7 @@ class Api:
         error_format: str = "linkforty",
         replay: Replay | None = None,
         either: Sequence[str] = (),
-    ) -> Callable[[Callable[[Request], Response]], Callable[[Request], Response]]:
+    ) -> Callable[[Endpoint[Body_co]], Endpoint[Body_co]]:
         """Register an endpoint: ``rule`` as Powertools spells it, ``scope`` that it needs, the
         ``query`` parameters that it takes.
 
@@ -220,7 +230,7 @@ class Api:
         if (method in ("POST", "DELETE")) is (replay is None):
             raise ValueError(f"{method} {rule}: POST and DELETE need a replay, others have none")
 
-        def register(endpoint: Callable[[Request], Response]) -> Callable[[Request], Response]:
+        def register(endpoint: Endpoint[Body_co]) -> Endpoint[Body_co]:
             route = Route(
                 method, rule, scope, frozenset(query), error_format, endpoint, replay, tuple(either)
             )
@@ -256,7 +266,7 @@ class Api:
         resource, method = self._app.current_event["resource"], self._app.current_event.http_method
         allowed = ALLOWED_METHODS[resource]
 
-        def refuse(_request: Request) -> Response:
+        def refuse(_request: Request) -> Response[Any]:
             raise MethodNotAllowed(allowed)
 
         route = Route(
@@ -368,7 +378,7 @@ class Api:
             return None
 
 
-def _repeated(route: Route, request: Request) -> Response | None:
+def _repeated(route: Route, request: Request) -> Response[Any] | None:
     """The answer that this request got before under its Idempotency-Key, if it was sent before.
 
     Looked up before the request itself is looked at: what it asks for is done, so its ids may be
@@ -382,8 +392,8 @@ def _repeated(route: Route, request: Request) -> Response | None:
     return None if record is None else route.replay(request, record)
 
 
-def _refusal(error: UnlinkError, error_format: str) -> Response:
-    body = error.to_hoko() if error_format == "hoko" else error.to_linkforty()
+def _refusal(error: UnlinkError, error_format: str) -> Response[ErrorBody]:
+    body: ErrorBody = error.to_hoko() if error_format == "hoko" else error.to_linkforty()
     return Response(int(error.status), body, error.headers(), {"error": error.english})
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from functions.api.security_headers import page_headers
+
+if TYPE_CHECKING:
+    from functions.domain.error_bodies import ErrorBody
 
 _STYLE = """
 body { font: 1.1rem/1.6 system-ui, sans-serif; margin: 0; display: grid; place-items: center;
@@ -64,7 +67,7 @@ def wants_page(headers: dict[str, str]) -> bool:
     return "text/html" in headers.get("accept", "")
 
 
-def page_or_json(headers: dict[str, str], status: int, body: dict[str, Any]) -> dict[str, Any]:
+def page_or_json(headers: dict[str, str], status: int, body: ErrorBody) -> dict[str, Any]:
     """The page of a status (404, 405 or 503) to browsers, ``body`` as JSON to programs."""
     if wants_page(headers):
         content_type = "text/html; charset=utf-8"

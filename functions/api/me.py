@@ -1,18 +1,21 @@
-"""What a caller learns about itself."""
+"""A caller and its workspace's plan, as responses show them."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from functions.api.app import Caller
 from functions.domain.clock import iso
 from functions.domain.plans import SCOPES, Plan
 from functions.repositories.access import RateWindow
 
+if TYPE_CHECKING:
+    from functions.schemas.account_responses import Me, PlanLimits, WorkspacePolicies
 
-def me_view(caller: Caller, window: RateWindow | None) -> dict[str, Any]:
-    """Who calls, what it may do, and where it stands; ``window`` None when that is not known."""
+
+def me_view(caller: Caller, window: RateWindow | None) -> Me:
+    """Who calls and what it may do; ``window`` is None when the request was not counted."""
     return {
         "workspaceId": caller.workspace_id,
         "actor": {"keyId": caller.key_id, "userId": caller.user_id},
@@ -21,16 +24,16 @@ def me_view(caller: Caller, window: RateWindow | None) -> dict[str, Any]:
         "scopes": [scope for scope in SCOPES if scope in caller.scopes],
         "expiresAt": iso(caller.expires_at) if caller.expires_at is not None else None,
         "plan": plan_view(caller.plan),
-        "policies": caller.policies.full(),
+        "policies": cast("WorkspacePolicies", caller.policies.full()),
         "window": {"limit": window.limit, "remaining": window.remaining, "reset": window.reset}
         if window is not None
         else None,
     }
 
 
-def plan_view(plan: Plan) -> dict[str, Any]:
-    """A plan with its limits, as ``plans.json`` spells them."""
-    return {_camel(name): value for name, value in asdict(plan).items()}
+def plan_view(plan: Plan) -> PlanLimits:
+    """A plan with its limits, by the names of ``plans.json``."""
+    return cast("PlanLimits", {_camel(name): value for name, value in asdict(plan).items()})
 
 
 def _camel(name: str) -> str:

@@ -31,7 +31,12 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from functions.domain.error_bodies import ErrorBody, ErrorMembers
 
 #: How many offending ids an error names; a count goes with them. Also the longest id that it names
 #: whole, in characters.
@@ -65,29 +70,31 @@ class UnlinkError(Exception):
     english = "Internal server error"
     arabic = "خطأ داخلي في الخادم"
 
-    def __init__(self, message: str | None = None, **members: Any) -> None:
+    def __init__(self, message: str | None = None, **members: Unpack[ErrorMembers]) -> None:
         self.message = shortened(message or self.english, MAX_SENTENCE)
-        self.members = {key: _bounded(value) for key, value in members.items() if value is not None}
+        self.members = cast("ErrorMembers", _bounded(members))
         super().__init__(self.message)
 
     def headers(self) -> dict[str, str]:
         """Headers that belong to this error."""
         return {}
 
-    def to_hoko(self) -> dict[str, Any]:
-        """``{"error":{"en","ar"}, …members}``; what LinkForty would call message is a detail."""
-        body: dict[str, Any] = {"error": {"en": self.english, "ar": self.arabic}}
-        if self.message != self.english:
-            body["details"] = [self.message]
-        return body | self.members
+    def to_hoko(self) -> ErrorBody:
+        """The error in Hoko's format; a message that says more than the error is a detail."""
+        more: ErrorMembers = {"details": [self.message]} if self.message != self.english else {}
+        return {"error": {"en": self.english, "ar": self.arabic}, **more, **self.members}
 
-    def to_linkforty(self) -> dict[str, Any]:
-        """``{"statusCode","error","message", …members}``."""
+    def to_linkforty(self) -> ErrorBody:
+        """The error in LinkForty's format."""
+        return self._linkforty_with(self.message)
+
+    def _linkforty_with(self, message: str) -> ErrorBody:
         return {
             "statusCode": int(self.status),
             "error": phrase_of(self.status),
-            "message": self.message,
-        } | self.members
+            "message": message,
+            **self.members,
+        }
 
 
 class InvalidRequest(UnlinkError):
@@ -104,11 +111,11 @@ class InvalidIds(InvalidRequest):
     def __init__(
         self, message: str | None = None, *, invalid: list[str], unknown: list[str]
     ) -> None:
-        members: dict[str, Any] = {}
+        members: ErrorMembers = {}
         if invalid:
-            members |= {"invalidIds": invalid[:NAMED_IDS], "invalidCount": len(invalid)}
+            members["invalidIds"], members["invalidCount"] = invalid[:NAMED_IDS], len(invalid)
         if unknown:
-            members |= {"unknownIds": unknown[:NAMED_IDS], "unknownCount": len(unknown)}
+            members["unknownIds"], members["unknownCount"] = unknown[:NAMED_IDS], len(unknown)
         super().__init__(message, **members)
 
 
@@ -129,7 +136,7 @@ class Unauthenticated(UnlinkError):
     def headers(self) -> dict[str, str]:
         return {"WWW-Authenticate": "Bearer"}
 
-    def to_hoko(self) -> dict[str, Any]:
+    def to_hoko(self) -> ErrorBody:
         return {
             "statusCode": int(self.status),
             "error": {"en": self.english, "ar": self.arabic},
@@ -264,9 +271,9 @@ class RateLimited(UnlinkError):
     def headers(self) -> dict[str, str]:
         return {"Retry-After": str(self.retry_after)}
 
-    def to_linkforty(self) -> dict[str, Any]:
+    def to_linkforty(self) -> ErrorBody:
         sentence = f"Rate limit exceeded. Try again in {self.retry_after} seconds."
-        return super().to_linkforty() | {"message": sentence}
+        return self._linkforty_with(sentence)
 
 
 class LimitReached(UnlinkError):
@@ -298,8 +305,8 @@ class Unavailable(UnlinkError):
     english = "Service temporarily unavailable"
     arabic = "الخدمة غير متاحة مؤقتًا"
 
-    def __init__(self, message: str | None = None, **members: Any) -> None:
-        super().__init__(message, retryAfter=5, **members)
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message, retryAfter=5)
 
     def headers(self) -> dict[str, str]:
         return {"Retry-After": "5"}
@@ -327,6 +334,8 @@ def _bounded(value: Any) -> Any:
     """A member of an error with its lists and texts cut to what an answer can hold."""
     if isinstance(value, str):
         return shortened(value, MAX_SENTENCE)
+    if isinstance(value, dict):
+        return {name: _bounded(each) for name, each in value.items() if each is not None}
     if isinstance(value, list):
         return [_bounded(each) for each in value[:NAMED_IDS]]
     return value

@@ -5,6 +5,11 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from functions.domain.deletion_names import OutcomeName
+    from functions.domain.record_types import DeletionCounts
 
 
 class Outcome(IntEnum):
@@ -18,12 +23,12 @@ class Outcome(IntEnum):
     RESTORED = 5
 
     @property
-    def label(self) -> str:
+    def label(self) -> OutcomeName:
         """The API's word."""
         return _LABELS[self]
 
 
-_LABELS = {
+_LABELS: dict[Outcome, OutcomeName] = {
     Outcome.PENDING: "pending",
     Outcome.DELETED: "deleted",
     Outcome.ERASED: "erased",
@@ -43,8 +48,8 @@ def unpack_outcomes(packed: bytes) -> bytearray:
     return bytearray(zlib.decompress(packed))
 
 
-def count(outcomes: bytes | bytearray) -> dict[str, int]:
-    """``{requested, deleted, notFound, pending, restored, failed}`` as the API answers them."""
+def count(outcomes: bytes | bytearray) -> DeletionCounts:
+    """The number of ids by outcome."""
     seen = Counter(outcomes)
     return {
         "requested": len(outcomes),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from functions.api.app import Api, Request, Response, idempotency_table
 from functions.aws.client import client
@@ -30,6 +30,9 @@ from functions.services.installs import (
 )
 from functions.services.link_lookup import find_link
 
+if TYPE_CHECKING:
+    from functions.schemas.analytics_responses import Analytics, Export, Install
+
 #: How many days ``GET /api/analytics/links/{id}`` looks back.
 DEFAULT_DAYS = 30
 MAX_DAYS = 365
@@ -46,7 +49,7 @@ def _tables() -> dict[str, str]:
 
 
 @api.route("GET", "/api/analytics/links/<link>", scope="analyticsRead", query=("days",))
-def read(request: Request) -> Response:
+def read(request: Request) -> Response[Analytics]:
     """What was counted of a link, live or soft-deleted, by id or short code."""
     asked = request.query.get("days")
     days = parse_int_param(asked, "days", default=DEFAULT_DAYS, maximum=MAX_DAYS)
@@ -60,7 +63,7 @@ def read(request: Request) -> Response:
     return Response(200, answer, log_fields={"days": days})
 
 
-def _export_again(request: Request, record: IdempotencyRecord) -> Response:
+def _export_again(request: Request, record: IdempotencyRecord) -> Response[Export]:
     begun = begun_export(
         record,
         workspace_id=request.caller.workspace_id,
@@ -74,7 +77,7 @@ def _export_again(request: Request, record: IdempotencyRecord) -> Response:
 @api.route(
     "POST", "/api/analytics/links/<link>/export", scope="analyticsRead", replay=_export_again
 )
-def export(request: Request) -> Response:
+def export(request: Request) -> Response[Export]:
     """Begin to write a link and every click of it to a file; a job."""
     link = _find(request)
     record = begin_export(
@@ -91,13 +94,13 @@ def export(request: Request) -> Response:
     return _begun(request, record)
 
 
-def _begun(request: Request, record: dict[str, Any]) -> Response:
+def _begun(request: Request, record: dict[str, Any]) -> Response[Export]:
     path = f"/api/analytics/links/{record['linkId']}/export/{record['id']}"
     return Response(202, _view(record), request.location(path), {"exportId": record["id"]})
 
 
 @api.route("GET", "/api/analytics/links/<link>/export/<exportId>", scope="analyticsRead")
-def read_export(request: Request) -> Response:
+def read_export(request: Request) -> Response[Export]:
     """How far an export is, and, once it is complete, where it can be fetched for a while."""
     link = _find(request)
     export_id = parse_link_id(request.path["exportId"])
@@ -115,7 +118,7 @@ def _records() -> ExportRecords:
     return ExportRecords(client("dynamodb"), **_tables())
 
 
-def _view(record: dict[str, Any]) -> dict[str, Any]:
+def _view(record: dict[str, Any]) -> Export:
     """An export as the API shows it; its URL is signed anew each time."""
     url = expires_at = None
     state = state_of(record)
@@ -135,7 +138,7 @@ def _view(record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _install_again(request: Request, record: IdempotencyRecord) -> Response:
+def _install_again(request: Request, record: IdempotencyRecord) -> Response[Install]:
     recorded = recorded_install(
         parse_new_install(request.json()),
         record,
@@ -146,7 +149,7 @@ def _install_again(request: Request, record: IdempotencyRecord) -> Response:
 
 
 @api.route("POST", "/api/installs", scope="linksWrite", replay=_install_again)
-def install(request: Request) -> Response:
+def install(request: Request) -> Response[Install]:
     """Record an install, attributed to a live link."""
     recorded = record_install(
         parse_new_install(request.json()),

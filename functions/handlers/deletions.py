@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from functions.api import cursors
 from functions.api.app import Api, Request, Response, access_table, check_reason
@@ -39,8 +39,10 @@ from functions.repositories.open_exports import OpenExports
 from functions.repositories.restores import NOT_IN_DELETION, RestoresTable
 from functions.schemas.deletions import (
     as_first_answered,
+    deleted_links,
     deletion_detail,
     deletion_summary,
+    erased_links,
     restore_summary,
 )
 from functions.services.deletion import (
@@ -56,6 +58,21 @@ from functions.services.dry_run import preview, preview_filter
 from functions.services.read_budget import RequestBudget
 
 if TYPE_CHECKING:
+    from functions.domain.deletion_names import Mode
+    from functions.schemas import deletion_responses
+    from functions.schemas.deletion_responses import (
+        DeletedLinks,
+        DeletionExport,
+        DeletionPage,
+        ErasedLink,
+        ErasedLinks,
+        NewErasure,
+        PendingErasure,
+        PendingLinks,
+        PendingRestore,
+        Preview,
+        RestoredLinks,
+    )
     from functions.schemas.links import NewDeletion
     from functions.services.restore import Restored, RestoreStores
 
@@ -72,6 +89,9 @@ RESTORES = 25
 REASON = ("reason",)
 PAGE = ("limit", "cursor")
 AUDIT = ("state", "mode", "actor", "createdAfter", "createdBefore")
+
+#: A response that lists ids.
+Ids = TypeVar("Ids", bound="DeletedLinks | ErasedLinks")
 
 api = Api()
 
@@ -94,7 +114,9 @@ def _earlier(request: Request, record: IdempotencyRecord) -> Deletion:
     return deletion_of(record, workspace_id, deletions, request.deadline)
 
 
-def _delete_links_again(request: Request, record: IdempotencyRecord) -> Response:
+def _delete_links_again(
+    request: Request, record: IdempotencyRecord
+) -> Response[DeletedLinks | PendingLinks]:
     return _links_deleted(request, _earlier(request, record))
 
 
@@ -106,7 +128,7 @@ def _delete_links_again(request: Request, record: IdempotencyRecord) -> Response
     error_format="hoko",
     replay=_delete_links_again,
 )
-def delete_links(request: Request) -> Response:
+def delete_links(request: Request) -> Response[DeletedLinks | PendingLinks]:
     """Soft-delete up to 10,000 links by id, all or none (Hoko)."""
     valid, invalid = _distinct_ids(request.json(), request)
     deletion = soft_delete(
@@ -119,27 +141,18 @@ def delete_links(request: Request) -> Response:
     return _links_deleted(request, deletion)
 
 
-def _links_deleted(request: Request, deletion: Deletion) -> Response:
-    # Restored ones too: they were brought back since, and a repetition answers as the first time.
-    body = {"deletedIds": deletion.ids_with(Outcome.DELETED, Outcome.RESTORED)}
-    if taken_first := deletion.ids_with(Outcome.NOT_FOUND):
-        # All were live when this request looked; another deleted these before it wrote.
-        body["notFoundIds"] = taken_first
-    headers, log_fields = _about(deletion)
-    if deletion.open:
-        body["pendingIds"] = deletion.ids_with(Outcome.PENDING)
-        return Response(202, body, headers | _record_of(deletion, request), log_fields)
-    return Response(200, body, headers, log_fields)
+def _links_deleted(request: Request, deletion: Deletion) -> Response[DeletedLinks | PendingLinks]:
+    return _answer(request, deletion, deleted_links(deletion))
 
 
-def _delete_link_again(request: Request, record: IdempotencyRecord) -> Response:
+def _delete_link_again(request: Request, record: IdempotencyRecord) -> Response[ErasedLink]:
     return _link_deleted(_earlier(request, record))
 
 
 @api.route(
     "DELETE", "/api/links/<link>", scope="linksErase", query=REASON, replay=_delete_link_again
 )
-def delete_link(request: Request) -> Response:
+def delete_link(request: Request) -> Response[ErasedLink]:
     """Erase one live link, by id or short code (LinkForty)."""
     stores = _stores()
     given = request.path["link"]
@@ -155,12 +168,14 @@ def delete_link(request: Request) -> Response:
     return _link_deleted(deletion)
 
 
-def _link_deleted(deletion: Deletion) -> Response:
+def _link_deleted(deletion: Deletion) -> Response[ErasedLink]:
     headers, log_fields = _about(deletion)
     return Response(200, {"success": True}, headers, log_fields)
 
 
-def _bulk_delete_again(request: Request, record: IdempotencyRecord) -> Response:
+def _bulk_delete_again(
+    request: Request, record: IdempotencyRecord
+) -> Response[ErasedLinks | PendingErasure]:
     _, invalid = _sort_ids(request.json()["ids"])
     return _links_erased(request, _earlier(request, record), invalid)
 
@@ -172,7 +187,7 @@ def _bulk_delete_again(request: Request, record: IdempotencyRecord) -> Response:
     query=REASON,
     replay=_bulk_delete_again,
 )
-def bulk_delete(request: Request) -> Response:
+def bulk_delete(request: Request) -> Response[ErasedLinks | PendingErasure]:
     """Erase each of the given links that exists, live or soft-deleted (LinkForty)."""
     body = request.json()
     if not isinstance(body, dict) or "ids" not in body or set(body) - {"ids", "reason"}:
@@ -188,23 +203,23 @@ def bulk_delete(request: Request) -> Response:
     return _links_erased(request, deletion, invalid)
 
 
-def _links_erased(request: Request, deletion: Deletion, invalid: list[str]) -> Response:
-    failed = deletion.ids_with(Outcome.FAILED)
-    answer: dict[str, Any] = {
-        "success": not failed,
-        "deletedIds": deletion.ids_with(Outcome.ERASED),
-        "notFoundIds": deletion.ids_with(Outcome.NOT_FOUND) + invalid,
-    }
-    if failed:
-        answer["failedIds"] = failed
+def _links_erased(
+    request: Request, deletion: Deletion, invalid: list[str]
+) -> Response[ErasedLinks | PendingErasure]:
+    return _answer(request, deletion, erased_links(deletion, invalid))
+
+
+def _answer(request: Request, deletion: Deletion, body: Ids) -> Response[Ids]:
+    """200, or 202 with the ``Location`` of the deletion while it is being worked on."""
     headers, log_fields = _about(deletion)
     if deletion.open:
-        answer["pendingIds"] = deletion.ids_with(Outcome.PENDING)
-        return Response(202, answer, headers | _record_of(deletion, request), log_fields)
-    return Response(200, answer, headers, log_fields)
+        return Response(202, body, headers | _record_of(deletion, request), log_fields)
+    return Response(200, body, headers, log_fields)
 
 
-def _create_deletion_again(request: Request, record: IdempotencyRecord) -> Response:
+def _create_deletion_again(
+    request: Request, record: IdempotencyRecord
+) -> Response[NewErasure | Preview]:
     """The deletion as it was first answered: links restored and traces erased since change none."""
     from functions.schemas.links import parse_new_deletion
 
@@ -226,7 +241,7 @@ def _create_deletion_again(request: Request, record: IdempotencyRecord) -> Respo
     error_format="hoko",
     replay=_create_deletion_again,
 )
-def create_deletion(request: Request) -> Response:
+def create_deletion(request: Request) -> Response[NewErasure | Preview]:
     """Delete by ids or filter, softly (ids: all or none) or for good; ``dryRun`` only tells."""
     # The parser brings pydantic, which the two contracts' own routes need not wait for.
     from functions.schemas.links import parse_new_deletion
@@ -278,16 +293,16 @@ def _require_scopes(request: Request, asked: NewDeletion) -> None:
     request.caller.require(*scopes)
 
 
-def _not_found(asked: NewDeletion, deletion: Deletion, invalid: list[str]) -> dict[str, Any]:
-    """What an erasure by ids answers beside the deletion: it is not all or none."""
+def _not_found(asked: NewDeletion, deletion: Deletion, invalid: list[str]) -> list[str] | None:
+    """The ids that an erasure by ids did not find; it is not all or none."""
     if asked.mode != "erase" or asked.ids is None:
-        return {}
-    return {"notFoundIds": deletion.ids_with(Outcome.NOT_FOUND) + invalid}
+        return None
+    return deletion.ids_with(Outcome.NOT_FOUND) + invalid
 
 
 def _delete_by_filter(
     request: Request, asked: NewDeletion, deletion_request: DeletionRequest, stores: Stores
-) -> Response:
+) -> Response[NewErasure | Preview]:
     from functions.schemas.filters import LinkFilter
 
     only = LinkFilter.parse(asked.filter)
@@ -309,7 +324,7 @@ def _delete_by_filter(
             budget=budget,
             open_filters=plan.open_filters,
         )
-        return _made(request, deletion, {})
+        return _made(request, deletion, None)
     found = preview_filter(
         only,
         mode=asked.mode,
@@ -330,11 +345,11 @@ def _delete_by_filter(
 
 def _previewed(
     request: Request,
-    preview: dict[str, Any],
+    preview: Preview,
     valid: list[str],
     invalid: list[str],
     confirms: dict[str, Any] | None = None,
-) -> Response:
+) -> Response[Preview]:
     """The answer to a dry run; its Idempotency-Key keeps its numbers."""
     key, workspace_id = request.idempotency_key, request.caller.workspace_id
     if key is not None:
@@ -350,30 +365,32 @@ def _previewed(
             if record is None:
                 raise Unavailable from None
             return _previewed_again(request, record, valid, invalid)
-    body = preview | _confirmation(request, preview["mode"], confirms)
     ids = preview["counts"]["requested"]
-    return Response(200, body, log_fields={"ids": ids, "dryRun": True})
+    return _confirmable(request, preview, confirms, {"ids": ids})
 
 
 def _previewed_again(
     request: Request, record: IdempotencyRecord, valid: list[str], invalid: list[str]
-) -> Response:
+) -> Response[Preview]:
     from functions.services.repeated_dry_run import repeated_preview
 
     preview = repeated_preview(record.details["preview"], valid, invalid)
-    body = preview | _confirmation(request, preview["mode"], record.details.get("confirms"))
-    return Response(200, body, log_fields={"dryRun": True})
+    return _confirmable(request, preview, record.details.get("confirms"), {})
 
 
-def _confirmation(request: Request, mode: str, confirms: dict[str, Any] | None) -> dict[str, str]:
-    if confirms is None:
-        return {}
-    confirmed = [confirms["digest"], mode, int(confirms["until"])]
-    workspace_id = request.caller.workspace_id
-    return {"confirmationToken": cursors.sign("confirm", workspace_id, confirmed, secret=_secret())}
+def _confirmable(
+    request: Request, preview: Preview, confirms: dict[str, Any] | None, fields: dict[str, Any]
+) -> Response[Preview]:
+    """The preview, for a filter with the token that confirms it."""
+    if confirms is not None:
+        confirmed = [confirms["digest"], preview["mode"], int(confirms["until"])]
+        preview["confirmationToken"] = cursors.sign(
+            "confirm", request.caller.workspace_id, confirmed, secret=_secret()
+        )
+    return Response(200, preview, log_fields=fields | {"dryRun": True})
 
 
-def _confirmed(token: str, workspace_id: str, mode: str) -> str:
+def _confirmed(token: str, workspace_id: str, mode: Mode) -> str:
     """The digest of the set that a token stands for; raises ``InvalidRequest``."""
     try:
         digest, for_mode, until = cursors.read("confirm", workspace_id, token, secret=_secret())
@@ -384,18 +401,22 @@ def _confirmed(token: str, workspace_id: str, mode: str) -> str:
     return str(digest)
 
 
-def _made(request: Request, deletion: Deletion, beside: dict[str, Any]) -> Response:
+def _made(
+    request: Request, deletion: Deletion, not_found: list[str] | None
+) -> Response[NewErasure]:
     """The deletion with its first outcomes: 202 while it is being worked on."""
     headers, log_fields = _about(deletion)
     headers |= _record_of(deletion, request)
     page = deletion.link_ids[:RESULTS]
     cursor = _results_cursor(deletion, len(page))
-    body = deletion_detail(deletion, page, 0, cursor) | beside
+    body = cast("NewErasure", deletion_detail(deletion, page, 0, cursor))
+    if not_found is not None:
+        body["notFoundIds"] = not_found
     return Response(202 if deletion.open else 200, body, headers, log_fields)
 
 
 @api.route("GET", "/api/deletions", scope="linksRead", query=(*PAGE, *AUDIT), error_format="hoko")
-def list_deletions(request: Request) -> Response:
+def list_deletions(request: Request) -> Response[DeletionPage]:
     """The workspace's deletions, newest first: its audit trail."""
     from functions.services.audit_trail import list_deletions as list_page
 
@@ -429,7 +450,7 @@ def list_deletions(request: Request) -> Response:
 
 
 @api.route("GET", "/api/deletions/<deletion>", scope="linksRead", query=PAGE, error_format="hoko")
-def get_deletion(request: Request) -> Response:
+def get_deletion(request: Request) -> Response[deletion_responses.Deletion]:
     """One deletion: progress, outcome per id (paged), receipt."""
     deletion_id = parse_link_id(request.path["deletion"])
     if deletion_id is None:
@@ -451,20 +472,20 @@ def get_deletion(request: Request) -> Response:
             deletion.workspace_id, deletion.id, limit=RESTORES, deadline=request.deadline
         )
         body["restores"] = [restore_summary(each) for each in restores]
-    if "analyticsRead" in request.caller.scopes:
-        body |= _export_of(deletion)
+    if "analyticsRead" in request.caller.scopes and (export := _export_of(deletion)):
+        body["export"] = export
     return Response(200, body, headers, log_fields)
 
 
-def _export_of(deletion: Deletion) -> dict[str, Any]:
-    """Where the export that came first can be fetched, signed anew each time."""
+def _export_of(deletion: Deletion) -> DeletionExport | None:
+    """Where the export that came first can be fetched, signed at each request."""
     export = deletion.export or {}
     oldest = iso(time.time() - KEPT_DAYS * 86_400)
     if not export.get("done") or export["completedAt"] < oldest:
-        return {}
+        return None
     bucket = ExportsBucket(client("s3"), setting("EXPORTS_BUCKET"))
     url, until = bucket.url(object_key(deletion.workspace_id, deletion.id))
-    return {"export": {"url": url, "expiresAt": iso(until)}}
+    return {"url": url, "expiresAt": iso(until)}
 
 
 def _restore_stores() -> RestoreStores:
@@ -478,7 +499,9 @@ def _restore_stores() -> RestoreStores:
     )
 
 
-def _restore_again(request: Request, record: IdempotencyRecord) -> Response:
+def _restore_again(
+    request: Request, record: IdempotencyRecord
+) -> Response[RestoredLinks | PendingRestore]:
     from functions.services.restore import restored_of
 
     body = request.json() if request.body.strip() else {}
@@ -495,7 +518,7 @@ def _restore_again(request: Request, record: IdempotencyRecord) -> Response:
     error_format="hoko",
     replay=_restore_again,
 )
-def restore_deletion(request: Request) -> Response:
+def restore_deletion(request: Request) -> Response[RestoredLinks | PendingRestore]:
     """Bring back all links of a soft delete, or those of ``{"ids": […]}``, per id."""
     from functions.services.restore import restore
 
@@ -524,16 +547,20 @@ def restore_deletion(request: Request) -> Response:
     return _links_restored(request, done, malformed)
 
 
-def _links_restored(request: Request, done: Restored, malformed: list[str]) -> Response:
+def _links_restored(
+    request: Request, done: Restored, malformed: list[str]
+) -> Response[RestoredLinks | PendingRestore]:
     headers, log_fields = _about(done.deletion)
-    refused = done.refused + [{"id": each, "reason": NOT_IN_DELETION} for each in malformed]
-    answer: dict[str, Any] = {"restoredIds": done.restored_ids, "refused": refused}
+    refused = done.refused
+    refused += [{"id": each, "reason": NOT_IN_DELETION} for each in malformed]
+    answer: RestoredLinks = {"restoredIds": done.restored_ids, "refused": refused}
     if done.to_be_purged:
         answer["toBePurged"] = done.to_be_purged
     log_fields |= {"restoreId": done.restore.id, "restored": len(answer["restoredIds"])}
     if done.pending_ids:
         headers |= _record_of(done.deletion, request)
-        return Response(202, answer | {"pendingIds": done.pending_ids}, headers, log_fields)
+        pending: PendingRestore = {**answer, "pendingIds": done.pending_ids}
+        return Response(202, pending, headers, log_fields)
     return Response(200, answer, headers, log_fields)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from functions.api import cursors
 from functions.api.app import Api, Caller, Request, Response, access_table, to_json
@@ -23,13 +23,22 @@ from functions.repositories.idempotency import IdempotencyRecord
 from functions.repositories.link_counts import LinkCounts, Quota
 from functions.repositories.links import LinksTable
 from functions.schemas.filters import NAMES, LinkFilter
-from functions.schemas.links import NewLink, link_view, parse_link_changes, parse_new_links
+from functions.schemas.links import (
+    NewLink,
+    link_view,
+    parse_link_changes,
+    parse_new_links,
+    written_view,
+)
 from functions.services.create_once import create_once
 from functions.services.link_lookup import find_link
 from functions.services.link_runs import KeyedRun
 from functions.services.links import create_links, list_links, plan_links, update_link
 from functions.services.name_conflicts import explain_conflict
 from functions.services.read_budget import RequestBudget
+
+if TYPE_CHECKING:
+    from functions.schemas import link_responses
 
 #: Page size of ``GET /api/links``.
 DEFAULT_LIMIT = 50
@@ -46,7 +55,9 @@ def _runs() -> CreateRuns:
     return CreateRuns(client("dynamodb"), setting("DELETIONS_TABLE"))
 
 
-def _create_again(request: Request, record: IdempotencyRecord) -> Response | None:
+def _create_again(
+    request: Request, record: IdempotencyRecord
+) -> Response[link_responses.Link | list[link_responses.Link]] | None:
     """The links as they were made, from the run of the key and from the request itself.
 
     None when that run died before it answered.
@@ -64,7 +75,7 @@ def _create_again(request: Request, record: IdempotencyRecord) -> Response | Non
 
 
 @api.route("POST", "/api/links", scope="linksWrite", replay=_create_again)
-def create(request: Request) -> Response:
+def create(request: Request) -> Response[link_responses.Link | list[link_responses.Link]]:
     """Create one link (an object) or up to 1,000 (an array), all or none."""
     caller, links = request.caller, _links()
     new = parse_new_links(
@@ -120,7 +131,9 @@ def explained_conflicts(caller: Caller, links: LinksTable, deadline: Deadline) -
         raise
 
 
-def _created(request: Request, created: list[dict[str, Any]]) -> Response:
+def _created(
+    request: Request, created: list[dict[str, Any]]
+) -> Response[link_responses.Link | list[link_responses.Link]]:
     views = [link_view(link, request.base_url) for link in created]
     log_fields = {"ids": len(views)}
     if isinstance(request.json(), list):
@@ -142,7 +155,7 @@ def _refuse_unanswerable(items: list[dict[str, Any]], request: Request) -> None:
 
 
 @api.route("GET", "/api/links", scope="linksRead", query=("limit", "cursor", *NAMES))
-def list_(request: Request) -> Response:
+def list_(request: Request) -> Response[link_responses.LinkPage]:
     """Live links, newest first, page by page."""
     query = request.query
     limit = parse_int_param(query.get("limit"), "limit", default=DEFAULT_LIMIT, maximum=MAX_LIMIT)
@@ -183,7 +196,7 @@ def list_(request: Request) -> Response:
 
 
 @api.route("GET", "/api/links/<link>", scope="linksRead")
-def get(request: Request) -> Response:
+def get(request: Request) -> Response[link_responses.Link]:
     """One live link, by id or short code."""
     link = find_link(
         request.path["link"],
@@ -195,7 +208,7 @@ def get(request: Request) -> Response:
 
 
 @api.route("PUT", "/api/links/<link>", scope="linksWrite")
-def update(request: Request) -> Response:
+def update(request: Request) -> Response[link_responses.Link | link_responses.WrittenLink]:
     """Change some fields of a live link, by id or short code.
 
     A key without ``linksRead`` gets back what it wrote and not the rest of the link.
@@ -213,9 +226,10 @@ def update(request: Request) -> Response:
             policies=request.caller.policies,
         )
     view = link_view(link, request.base_url)
+    fields = {"linkId": link["id"]}
     if "linksRead" not in request.caller.scopes:
-        view = {name: view[name] for name in ("id", *changes, "updatedAt")}
-    return Response(200, view, log_fields={"linkId": link["id"]})
+        return Response(200, written_view(view, changes), log_fields=fields)
+    return Response(200, view, log_fields=fields)
 
 
 def _secret() -> bytes:

@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import aws_lambda_powertools
@@ -26,6 +26,9 @@ from functions.api.security_headers import REDIRECT, TRANSPORT
 from functions.config import optional_setting
 from functions.domain.errors import MethodNotAllowed
 from functions.domain.urls import api_base
+
+if TYPE_CHECKING:
+    from functions.domain.error_bodies import ErrorBody, GatewayError
 
 DOCUMENT = Path(__file__).parent.parent / "api" / "openapi.json"
 
@@ -82,7 +85,7 @@ PAGE = """\
 </html>
 """
 
-NOT_FOUND = {
+NOT_FOUND: GatewayError = {
     "statusCode": 404,
     "error": {"en": "Not found", "ar": "غير موجود"},
     "message": "Route not found",
@@ -136,7 +139,7 @@ def _method_not_allowed(event: dict[str, Any], allowed: tuple[str, ...]) -> dict
     return answer
 
 
-def _json(status: int, body: dict[str, Any]) -> dict[str, Any]:
+def _json(status: int, body: ErrorBody) -> dict[str, Any]:
     return {
         "statusCode": status,
         "headers": {"Content-Type": "application/json", "Cache-Control": "no-store"},

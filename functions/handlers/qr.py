@@ -22,7 +22,7 @@ api = Api()
 
 
 @api.route("GET", "/api/links/<link>/qr", scope="linksRead", query=PARAMETERS)
-def qr(request: Request) -> Response:
+def qr(request: Request) -> Response[str | bytes]:
     """The QR code of a live link's short URL, as PNG or SVG."""
     style = parse_style(request.query)
     image = qr_image(

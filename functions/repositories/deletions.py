@@ -22,7 +22,8 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from functions.aws.client import (
     ConditionFailed,
@@ -43,6 +44,10 @@ from functions.domain.ids import pack_ids, shard_of, time_of, unpack_ids
 from functions.domain.outcomes import Outcome, count, pack_outcomes, unpack_outcomes
 from functions.domain.policies import Policies
 from functions.repositories.idempotency import IdempotencyKey, IdempotencyTable, KeyTaken
+
+if TYPE_CHECKING:
+    from functions.domain.deletion_names import DeletionState, Mode
+    from functions.domain.record_types import Actor, DeletionCounts, Receipt
 
 #: Ids that the header holds itself (4 KB); more are put as chunks of 2,500 (40 KB) before it.
 INLINE_IDS = 256
@@ -82,9 +87,9 @@ class Deletion:
 
     id: str
     workspace_id: str
-    mode: str
-    state: str
-    actor: dict[str, str]
+    mode: Mode
+    state: DeletionState
+    actor: Actor
     created_at: str
     source_ip: str | None = None
     reason: str | None = None
@@ -97,7 +102,7 @@ class Deletion:
     chunk_prefix: str = ""
     filter_request: FilterRequest | None = None
     failure: str | None = None
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: DeletionCounts = field(default_factory=lambda: count(b""))
     lease: str | None = None
     lease_until: float = 0.0
     retention_days: int | None = None
@@ -105,7 +110,7 @@ class Deletion:
     #: Where an export that comes first stands: ``baseUrl``, ``position``, ``done``,
     #: and the ``slot`` of the workspace that it holds.
     export: dict[str, Any] | None = None
-    receipt: dict[str, Any] | None = None
+    receipt: Receipt | None = None
     #: When (Unix seconds) DynamoDB may remove the record; only one that deletes nothing has it.
     #: Until DynamoDB does, within days, it is shown as any other.
     ttl: int | None = None
@@ -411,7 +416,7 @@ class DeletionsTable:
         deletion.chunk_prefix = f"{deletion.lease}#"
         self._put_chunks(deletion, deadline)
         [(attribute, ids)] = _recorded_ids(deletion).items()
-        state = "exporting" if deletion.export is not None else "deleting"
+        state: DeletionState = "exporting" if deletion.export is not None else "deleting"
         not_yet_resolved = "#state=:accepted AND lease=:lease"
         changes = f"SET #state=:next, {_PROGRESS}, chunkPrefix=:prefix, {attribute}=:ids"
         ttl: dict[str, Any] = {}
@@ -507,7 +512,7 @@ class DeletionsTable:
             deletion.packed_outcomes = met["outcomes"]["B"]
             deletion.outcomes = unpack_outcomes(deletion.packed_outcomes)
 
-    def close(self, deletion: Deletion, *, state: str, deadline: Deadline) -> None:
+    def close(self, deletion: Deletion, *, state: DeletionState, deadline: Deadline) -> None:
         """Record the final outcomes: ``complete``, ``failed`` (nothing was deleted), or
         ``erasing`` while the rest is cleaned up.
 
@@ -759,7 +764,7 @@ def read_header(item: dict[str, Any]) -> Deletion:
         link_ids=unpack_ids(item["ids"]["B"]) if "ids" in item else [],
         outcomes=unpack_outcomes(packed) if packed else bytearray(),
         packed_outcomes=packed,
-        counts={name: int(number) for name, number in record.get("counts", {}).items()},
+        counts=_whole(record.get("counts")) or count(b""),
         id_chunks=int(record.get("idChunks", 0)),
         chunk_prefix=record.get("chunkPrefix", ""),
         filter_request=_selector(record.get("selector")),
@@ -769,7 +774,7 @@ def read_header(item: dict[str, Any]) -> Deletion:
         retention_days=int(record["retentionDays"]) if "retentionDays" in record else None,
         policies=record.get("policies", {}),
         export=record.get("export"),
-        receipt=_whole(record["receipt"]) if "receipt" in record else None,
+        receipt=_whole(record.get("receipt")),
         ttl=int(record["ttl"]) if "ttl" in record else None,
     )
 
@@ -793,7 +798,10 @@ def _adopt(deletion: Deletion, met: dict[str, Any]) -> None:
     deletion.failure, deletion.receipt = record.failure, record.receipt
 
 
-def _whole(receipt: dict[str, Any]) -> dict[str, Any]:
+def _whole(numbers: dict[str, Any] | None) -> Any:
+    """Counts or a receipt with integers for DynamoDB's decimals."""
+    if numbers is None:
+        return None
     return {
-        name: value if isinstance(value, str) else int(value) for name, value in receipt.items()
+        name: int(value) if isinstance(value, Decimal) else value for name, value in numbers.items()
     }

@@ -6,6 +6,7 @@ Items: install ``pk={linkId}``, ``sk=INSTALL#{installedAt}#{id}``, which names i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from functions.aws.client import (
@@ -78,7 +79,7 @@ class InstallsTable:
     def record(
         self,
         workspace_id: str,
-        install: dict[str, Any],
+        install: Mapping[str, Any],
         *,
         claim: dict[str, Any] | None,
         deadline: Deadline,
@@ -103,9 +104,12 @@ class InstallsTable:
                 "Put": {
                     "TableName": self._clicks,
                     "Item": to_item(
-                        {"pk": link_id, "sk": f"INSTALL#{installed_at}#{install['id']}"}
-                        | install
-                        | {"workspaceId": workspace_id}
+                        {
+                            "pk": link_id,
+                            "sk": f"INSTALL#{installed_at}#{install['id']}",
+                            **install,
+                            "workspaceId": workspace_id,
+                        }
                     ),
                 }
             },

@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from functions.aws.client import (
     ConditionFailed,
@@ -32,6 +32,10 @@ from functions.repositories.deletions import (
 )
 from functions.repositories.idempotency import IdempotencyKey, IdempotencyTable, KeyTaken
 
+if TYPE_CHECKING:
+    from functions.domain.deletion_names import RefusalReason, RestoreState
+    from functions.domain.record_types import Actor, RestoreCounts
+
 
 class RestoreOutcome(IntEnum):
     """What became of one id of the deletion; the label is the reason of a refusal."""
@@ -47,27 +51,23 @@ class RestoreOutcome(IntEnum):
     RESTORED_FOR_GRACE = 7
 
     @property
-    def reason(self) -> str:
-        """The API's word."""
+    def reason(self) -> RefusalReason:
+        """Why the API refuses an id; raises ``KeyError`` for an outcome that is no refusal."""
         return _REASONS[self]
 
 
-_REASONS = {
-    RestoreOutcome.NOT_REQUESTED: "notAsked",
-    RestoreOutcome.PENDING: "pending",
-    RestoreOutcome.RESTORED: "restored",
+_REASONS: dict[RestoreOutcome, RefusalReason] = {
     RestoreOutcome.ERASED: "erased",
     RestoreOutcome.EXPIRED: "expired",
     RestoreOutcome.DELETED_AGAIN: "deletedAgain",
     RestoreOutcome.NOT_DELETED: "notDeleted",
-    RestoreOutcome.RESTORED_FOR_GRACE: "restored",
 }
 
 #: The fates of a link that is live again.
 LIVE_AGAIN = (RestoreOutcome.RESTORED, RestoreOutcome.RESTORED_FOR_GRACE)
 
 #: An id that the deletion does not have at all.
-NOT_IN_DELETION = "notInDeletion"
+NOT_IN_DELETION: RefusalReason = "notInDeletion"
 
 
 @dataclass(slots=True)
@@ -77,8 +77,8 @@ class Restore:
     id: str
     workspace_id: str
     deletion_id: str
-    state: str
-    actor: dict[str, str]
+    state: RestoreState
+    actor: Actor
     created_at: str
     fates: bytearray
     source_ip: str | None = None
@@ -95,8 +95,8 @@ class Restore:
             position for position, fate in enumerate(self.fates) if fate == RestoreOutcome.PENDING
         ]
 
-    def counts(self) -> dict[str, int]:
-        """``{requested, restored, refused}``."""
+    def counts(self) -> RestoreCounts:
+        """The number of ids by outcome."""
         asked = sum(1 for fate in self.fates if fate != RestoreOutcome.NOT_REQUESTED)
         restored = sum(self.fates.count(fate) for fate in LIVE_AGAIN)
         pending = self.fates.count(RestoreOutcome.PENDING)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from functions.domain.clock import iso_moment
 from functions.domain.deletion_filter import DeletionFilter
+from functions.domain.deletion_names import DeletionState, Mode
 from functions.domain.errors import InvalidRequest
 from functions.schemas.links import Moment, format_validation_errors
 
@@ -20,13 +21,17 @@ class AuditFields(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    state: Literal["accepted", "exporting", "deleting", "erasing", "complete", "failed"] | None = (
-        None
-    )
-    mode: Literal["soft", "erase"] | None = None
-    actor: Actor | None = None
-    createdAfter: Moment | None = None
-    createdBefore: Moment | None = None
+    state: Annotated[DeletionState | None, Field(description="Is in this state.")] = None
+    mode: Annotated[Mode | None, Field(description="Has this mode.")] = None
+    actor: Annotated[
+        Actor | None, Field(description="Was requested by exactly this key, user or service.")
+    ] = None
+    createdAfter: Annotated[
+        Moment | None, Field(description="Was requested after this time; exclusive.")
+    ] = None
+    createdBefore: Annotated[
+        Moment | None, Field(description="Was requested before this time; exclusive.")
+    ] = None
 
 
 class TrashFields(BaseModel):

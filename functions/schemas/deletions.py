@@ -1,17 +1,51 @@
-"""What a deletion looks like in an answer."""
+"""Deletions and restores as responses show them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from functions.domain.outcomes import Outcome, count
 from functions.repositories.deletions import Deletion
 from functions.repositories.restores import Restore
 
+if TYPE_CHECKING:
+    from functions.schemas import deletion_responses as responses
 
-def deletion_summary(deletion: Deletion) -> dict[str, Any]:
+
+def deleted_links(deletion: Deletion) -> responses.DeletedLinks | responses.PendingLinks:
+    """The response to a soft delete by ids."""
+    body: responses.DeletedLinks = {
+        # Links that were restored since count too: a repeated request gets the first answer.
+        "deletedIds": deletion.ids_with(Outcome.DELETED, Outcome.RESTORED)
+    }
+    if not_found := deletion.ids_with(Outcome.NOT_FOUND):
+        # All links were live when this request looked. Another one deleted these before it wrote.
+        body["notFoundIds"] = not_found
+    if deletion.open:
+        return {**body, "pendingIds": deletion.ids_with(Outcome.PENDING)}
+    return body
+
+
+def erased_links(
+    deletion: Deletion, invalid: Sequence[str]
+) -> responses.ErasedLinks | responses.PendingErasure:
+    """The response to an erasure by ids; ``invalid`` are ids that are malformed."""
+    failed = deletion.ids_with(Outcome.FAILED)
+    body: responses.ErasedLinks = {
+        "success": not failed,
+        "deletedIds": deletion.ids_with(Outcome.ERASED),
+        "notFoundIds": [*deletion.ids_with(Outcome.NOT_FOUND), *invalid],
+    }
+    if failed:
+        body["failedIds"] = failed
+    if deletion.open:
+        return {**body, "pendingIds": deletion.ids_with(Outcome.PENDING)}
+    return body
+
+
+def deletion_summary(deletion: Deletion) -> responses.DeletionSummary:
     """A deletion without its results, as a list shows it."""
     return {
         "id": deletion.id,
@@ -22,20 +56,20 @@ def deletion_summary(deletion: Deletion) -> dict[str, Any]:
         "sourceIp": deletion.source_ip,
         "createdAt": deletion.created_at,
         "completedAt": deletion.completed_at,
-        # Without outcomes the record's own, which an erasure of no known id never had.
-        "counts": (not deletion.outcomes and deletion.counts) or count(deletion.outcomes),
+        # A header that was read without its outcomes has only the counts of its record.
+        "counts": count(deletion.outcomes) if deletion.outcomes else deletion.counts,
         "filter": deletion.filter_request.filter if deletion.filter_request else None,
         "failure": deletion.failure,
         "receipt": deletion.receipt,
-        # Where it can be fetched is for those who may read visits, and asked for one by one.
+        # The URL needs the scope analyticsRead: only the request for one deletion signs it.
         "export": {"url": None, "expiresAt": None} if deletion.export is not None else None,
     }
 
 
 def as_first_answered(deletion: Deletion) -> Deletion:
-    """A closed deletion as its request was answered, whatever became of its links since.
+    """A closed deletion as its request was first answered.
 
-    Then nothing was restored yet, and what an erasure leaves was still to be removed.
+    At that time no link was restored, and an erasure had not removed clicks and images yet.
     """
     outcomes = bytearray(
         Outcome.DELETED if outcome == Outcome.RESTORED else outcome for outcome in deletion.outcomes
@@ -45,7 +79,7 @@ def as_first_answered(deletion: Deletion) -> Deletion:
     return replace(deletion, outcomes=outcomes, state="erasing", completed_at=None, receipt=None)
 
 
-def restore_summary(restore: Restore) -> dict[str, Any]:
+def restore_summary(restore: Restore) -> responses.RestoreSummary:
     """Who brought links of a deletion back, when and why."""
     return {
         "id": restore.id,
@@ -61,11 +95,14 @@ def restore_summary(restore: Restore) -> dict[str, Any]:
 
 def deletion_detail(
     deletion: Deletion, link_ids: Sequence[str], start: int, next_cursor: str | None
-) -> dict[str, Any]:
-    """A deletion with the outcomes of ``link_ids``, which stand from ``start`` on in the record."""
+) -> responses.Deletion:
+    """A deletion with the outcomes of ``link_ids``, whose first one has the position ``start``."""
     outcomes = deletion.outcomes[start : start + len(link_ids)]
-    results = [
+    results: list[responses.DeletionResult] = [
         {"id": link_id, "outcome": Outcome(outcome).label}
         for link_id, outcome in zip(link_ids, outcomes, strict=True)
     ]
-    return deletion_summary(deletion) | {"results": results, "nextCursor": next_cursor}
+    # A copy with the members that a summary lacks.
+    detail = cast("responses.Deletion", {**deletion_summary(deletion)})
+    detail["results"], detail["nextCursor"] = results, next_cursor
+    return detail

@@ -43,15 +43,22 @@ class FilterFields(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    tag: Tag | None = None
-    title: Annotated[str, Text(min_length=1, max_length=200)] | None = None
-    isActive: StrictBool | None = None
-    expired: StrictBool | None = None
-    createdBefore: Moment | None = None
-    createdAfter: Moment | None = None
-    minClicks: _Clicks | None = None
-    maxClicks: _Clicks | None = None
-    externalId: ExternalId | None = None
+    tag: Annotated[Tag | None, Field(description="Has this tag.")] = None
+    title: Annotated[
+        Annotated[str, Text(min_length=1, max_length=200)] | None,
+        Field(description="The title contains this text, ignoring case (Unicode case folding)."),
+    ] = None
+    isActive: Annotated[StrictBool | None, Field(description="Is active, or is not.")] = None
+    expired: Annotated[StrictBool | None, Field(description="`expiresAt` is past, or not.")] = None
+    createdBefore: Annotated[
+        Moment | None, Field(description="Was created before this time; exclusive.")
+    ] = None
+    createdAfter: Annotated[
+        Moment | None, Field(description="Was created after this time; exclusive.")
+    ] = None
+    minClicks: Annotated[_Clicks | None, Field(description="Has at least so many clicks.")] = None
+    maxClicks: Annotated[_Clicks | None, Field(description="Has at most so many clicks.")] = None
+    externalId: Annotated[ExternalId | None, Field(description="Has this external id.")] = None
 
 
 #: The names of a filter's members, in the API's spelling.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import (
     AfterValidator,
@@ -29,6 +29,9 @@ from functions.domain.query_forwarding import forwards_query
 from functions.domain.short_codes import SHORT_CODE, is_reserved
 from functions.domain.unicode_text import nfc
 from functions.domain.uris import is_web, split, to_uri
+
+if TYPE_CHECKING:
+    from functions.schemas import link_responses
 
 #: Longest destination in characters, as it is sent: percent-encoded, with the link's campaign
 #: (what sitemaps.org and most servers agree on).
@@ -255,7 +258,11 @@ class NewDeletion(_Edge):
     dryRun: StrictBool = False
     export: StrictBool = False
     # Not null: who lost the token must not delete unconfirmed.
-    confirmationToken: Annotated[str, StringConstraints(min_length=1)] = ""
+    confirmationToken: Annotated[
+        str,
+        StringConstraints(min_length=1),
+        Field(description="Of a dry run. The request is refused if other links match by now."),
+    ] = ""
 
 
 def parse_new_deletion(body: object) -> NewDeletion:
@@ -319,7 +326,7 @@ def format_validation_errors(error: ValidationError, prefix: str = "") -> list[s
     return faults
 
 
-def link_view(link: dict[str, Any], base_url: str) -> dict[str, Any]:
+def link_view(link: dict[str, Any], base_url: str) -> link_responses.Link:
     """A link item as the API shows it: every field of the contract, null where it has none."""
     return {
         "id": link["id"],
@@ -343,3 +350,11 @@ def link_view(link: dict[str, Any], base_url: str) -> dict[str, Any]:
         "createdAt": link["createdAt"],
         "updatedAt": link["updatedAt"],
     }
+
+
+def written_view(view: link_responses.Link, changed: Iterable[str]) -> link_responses.WrittenLink:
+    """The part of a link that a request changed; ``changed`` are names of a link's fields."""
+    fields: dict[str, Any] = {**view}
+    return cast(
+        "link_responses.WrittenLink", {name: fields[name] for name in ("id", *changed, "updatedAt")}
+    )

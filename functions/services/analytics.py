@@ -1,33 +1,28 @@
-"""What was counted of a link, for any number of clicks at the price of its days."""
+"""The counts of a link, from one item per day: the cost does not depend on the clicks."""
 
 from __future__ import annotations
 
 from collections import Counter
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 from functions.domain.clock import Deadline
 from functions.domain.frequent_values import OTHER, rest_of
 from functions.repositories.rollups import RollupsTable
 
-#: The lists of an answer: its name, the dimension that is counted, the name of a value.
-LISTS = (
-    ("clicksByCountry", "country", "country"),
-    ("clicksByRegion", "region", "region"),
-    ("clicksByCity", "city", "city"),
-    ("clicksByTimezone", "timezone", "timezone"),
-    ("clicksByDevice", "device", "device"),
-    ("clicksByPlatform", "platform", "platform"),
-    ("clicksByReferrer", "referrer", "referrer"),
-)
+if TYPE_CHECKING:
+    from functions.schemas.analytics_responses import Analytics
+
+#: What clicks are counted by.
+DIMENSIONS = ("country", "region", "city", "timezone", "device", "platform", "referrer")
 
 
 def analytics(
     link_id: str, *, days: int, today: date, rollups: RollupsTable, deadline: Deadline
-) -> dict[str, Any]:
-    """The last ``days`` days of UTC up to today, every list with the most clicks first.
+) -> Analytics:
+    """The counts of the last ``days`` UTC days, including today.
 
-    ``uniqueClicks`` is the sum of the days' visitors: who comes on two days counts twice.
+    ``uniqueClicks`` is the sum of the days' visitors: a visitor on two days counts twice.
     """
     first = today - timedelta(days=days - 1)
     counted = rollups.days(link_id, first.isoformat(), today.isoformat(), deadline=deadline)
@@ -37,11 +32,12 @@ def analytics(
         for name, value in day.items():
             if name not in ("pk", "sk"):
                 totals[name] += int(value)
-        for _, dimension, _ in LISTS:
+        for dimension in DIMENSIONS:
             if rest := rest_of(day, dimension):
                 totals[f"{dimension}:{OTHER}"] += rest
     dates = [(first + timedelta(days=offset)).isoformat() for offset in range(days)]
-    answer: dict[str, Any] = {
+    clicks = {dimension: _ranked(totals, dimension) for dimension in DIMENSIONS}
+    return {
         "linkId": link_id,
         "days": days,
         "totalClicks": totals["clicks"],
@@ -50,15 +46,17 @@ def analytics(
         "clicksByDate": [
             {"date": day, "clicks": int(by_date.get(day, {}).get("clicks", 0))} for day in dates
         ],
+        "clicksByCountry": [{"country": value, "clicks": n} for value, n in clicks["country"]],
+        "clicksByRegion": [{"region": value, "clicks": n} for value, n in clicks["region"]],
+        "clicksByCity": [{"city": value, "clicks": n} for value, n in clicks["city"]],
+        "clicksByTimezone": [{"timezone": value, "clicks": n} for value, n in clicks["timezone"]],
+        "clicksByDevice": [{"device": value, "clicks": n} for value, n in clicks["device"]],
+        "clicksByPlatform": [{"platform": value, "clicks": n} for value, n in clicks["platform"]],
+        "clicksByReferrer": [{"referrer": value, "clicks": n} for value, n in clicks["referrer"]],
+        "installsByPlatform": [
+            {"platform": value, "installs": n} for value, n in _ranked(totals, "install")
+        ],
     }
-    for name, dimension, member in LISTS:
-        answer[name] = [
-            {member: value, "clicks": clicks} for value, clicks in _ranked(totals, dimension)
-        ]
-    answer["installsByPlatform"] = [
-        {"platform": value, "installs": installs} for value, installs in _ranked(totals, "install")
-    ]
-    return answer
 
 
 def _ranked(totals: Counter[str], dimension: str) -> list[tuple[str, int]]:

@@ -49,6 +49,8 @@ from functions.services.read_budget import LeasedBudget, PacedBudget, ReadBudget
 from functions.services.resolve_filter import ResolvedLinks, select, too_broad
 
 if TYPE_CHECKING:
+    from functions.domain.deletion_names import DeletionState, Mode
+    from functions.domain.record_types import Actor
     from functions.services.export_lines import ExportStores
 
 #: Ids between two looks at the lease: few enough looks that throttled statements of one slice
@@ -97,7 +99,7 @@ class DeletionRequest:
     """Who asks for a deletion, from where, why, and under which Idempotency-Key."""
 
     workspace_id: str
-    actor: dict[str, str]
+    actor: Actor
     source_ip: str | None = None
     reason: str | None = None
     key: IdempotencyKey | None = None
@@ -143,7 +145,7 @@ def soft_delete(
 
 def delete_by_filter(
     filter_request: FilterRequest,
-    mode: str,
+    mode: Mode,
     *,
     deletion_request: DeletionRequest,
     stores: Stores,
@@ -336,7 +338,7 @@ def _short_life(deletion: Deletion) -> int:
 
 
 def _new_deletion(
-    mode: str,
+    mode: Mode,
     link_ids: Sequence[str],
     deletion_request: DeletionRequest,
     deadline: Deadline,
@@ -616,7 +618,7 @@ def requeue(deletion: Deletion, *, stores: Stores) -> None:
             stores.resume_queue.send(message, deadline=deadline)
 
 
-def _close(deletion: Deletion, state: str, stores: Stores) -> None:
+def _close(deletion: Deletion, state: DeletionState, stores: Stores) -> None:
     """Close the record; if it cannot be written now the deletion stays open, for the schedule."""
     with _left_to_others("a deletion was not closed", deletion):
         stores.deletions.close(deletion, state=state, deadline=_shutdown_deadline())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from functions.domain.clock import Deadline
 from functions.domain.errors import NAMED_IDS
@@ -13,6 +13,8 @@ from functions.services.read_budget import ReadBudget
 from functions.services.resolve_filter import ResolvedLinks, select, too_broad
 
 if TYPE_CHECKING:
+    from functions.domain.deletion_names import Mode
+    from functions.schemas.deletion_responses import Preview
     from functions.schemas.filters import LinkFilter
 
 
@@ -20,12 +22,12 @@ def preview(
     link_ids: Sequence[str],
     invalid_ids: Sequence[str],
     *,
-    mode: str,
+    mode: Mode,
     workspace_id: str,
     links: LinksTable,
     deadline: Deadline,
-) -> dict[str, Any]:
-    """How many of these ids would be deleted, which not, and the clicks that hang on them."""
+) -> Preview:
+    """How many of these ids would be deleted, which not, and how many clicks these links have."""
     states = links.states(workspace_id, link_ids, deadline=deadline)
     deletable = [
         link_id
@@ -34,6 +36,7 @@ def preview(
     ]
     wanted = set(deletable)
     unknown = [link_id for link_id in link_ids if link_id not in wanted]
+    clicks, last_click_at = affected(states[link_id] for link_id in deletable)
     return {
         "dryRun": True,
         "mode": mode,
@@ -43,7 +46,8 @@ def preview(
             "unknown": len(unknown),
             "invalid": len(invalid_ids),
         },
-        **affected(states[link_id] for link_id in deletable),
+        "clicks": clicks,
+        "lastClickAt": last_click_at,
         "unknownIds": unknown[:NAMED_IDS],
         "invalidIds": list(invalid_ids)[:NAMED_IDS],
     }
@@ -54,13 +58,13 @@ class FilterPreview:
     """The links that match now, and what the caller is told of them."""
 
     selection: ResolvedLinks
-    figure: dict[str, Any]
+    figure: Preview
 
 
 def preview_filter(
     only: LinkFilter,
     *,
-    mode: str,
+    mode: Mode,
     workspace_id: str,
     maximum: int,
     links: LinksTable,
@@ -98,11 +102,11 @@ def preview_filter(
     )
 
 
-def affected(states: Iterable[LinkState]) -> dict[str, Any]:
-    """``clicks`` that the links have together, and when the last of them came."""
+def affected(states: Iterable[LinkState]) -> tuple[int, str | None]:
+    """The number of clicks of these links, and the time of the last one."""
     clicks, last = 0, None
     for state in states:
         clicks += state.click_count
         if state.last_click_at is not None and (last is None or state.last_click_at > last):
             last = state.last_click_at
-    return {"clicks": clicks, "lastClickAt": last}
+    return clicks, last

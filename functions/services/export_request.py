@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from functions.aws.sqs import Queue
 from functions.domain.clock import Deadline, iso, now_iso
@@ -18,6 +18,9 @@ from functions.repositories.idempotency import (
     KeyTaken,
 )
 from functions.repositories.open_exports import HELD_SECONDS, OpenExports
+
+if TYPE_CHECKING:
+    from functions.schemas.analytics_responses import ExportState
 
 #: How often a new export may find that another request began one at the same moment.
 ATTEMPTS = 3
@@ -182,7 +185,7 @@ def _sent(record: dict[str, Any], queue: Queue, deadline: Deadline) -> dict[str,
     return record
 
 
-def state_of(record: dict[str, Any]) -> str:
+def state_of(record: dict[str, Any]) -> ExportState:
     """The state of an export as callers see it.
 
     One that made no progress for hours is ``failed``, even if its worker could not write that: its
@@ -190,5 +193,5 @@ def state_of(record: dict[str, Any]) -> str:
     """
     heard = record.get("progressAt", record["createdAt"])
     stalled = heard < iso(time.time() - HELD_SECONDS)
-    state = str(record["state"])
+    state: ExportState = record["state"]
     return "failed" if state in ("pending", "running") and stalled else state

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic import StringConstraints as Text
@@ -28,6 +28,9 @@ from functions.repositories.installs import InstallsTable
 from functions.repositories.links import LinksTable
 from functions.schemas.links import Moment, format_validation_errors
 from functions.services.link_lookup import find_link
+
+if TYPE_CHECKING:
+    from functions.schemas.analytics_responses import Install
 
 #: An install belongs to the last click at most this many days before it.
 ATTRIBUTION_DAYS = 7
@@ -77,7 +80,7 @@ def record_install(
     links: LinksTable,
     installs: InstallsTable,
     deadline: Deadline,
-) -> dict[str, Any]:
+) -> Install:
     """Attribute an install to a live link of the workspace and count it on its day.
 
     By click: the click must have come within the attribution window before the install. By link:
@@ -106,7 +109,7 @@ def record_install(
         in_time = click_id is not None
     if not in_time:
         raise Conflict(f"No click within {ATTRIBUTION_DAYS} days before the install")
-    install = {
+    install: Install = {
         "id": str(uuid.uuid4()),
         "linkId": link["id"],
         "clickId": click_id,
@@ -134,7 +137,7 @@ def record_install(
 
 def recorded_install(
     new: NewInstall, record: IdempotencyRecord, *, installs: InstallsTable, deadline: Deadline
-) -> dict[str, Any]:
+) -> Install:
     """The install that a used key leads to, as it was first answered, from the same request.
 
     A click that the request did not name itself was found by attribution. An erasure of the link

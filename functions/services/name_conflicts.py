@@ -6,11 +6,17 @@ Only of the caller's own workspace. That another workspace has a code is known, 
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from functions.domain.clock import Deadline, iso
 from functions.domain.errors import Conflict, UnlinkError
 from functions.repositories.links import DeletedState, LinksTable
+
+if TYPE_CHECKING:
+    from functions.domain.error_bodies import Taken
+
+if TYPE_CHECKING:
+    pass
 
 
 def explain_conflict(
@@ -34,13 +40,13 @@ def explain_conflict(
         states = links.deleted_states(workspace_id, [*own, *owners.values()], deadline=deadline)
     except UnlinkError:
         return
-    taken = [
-        {"shortCode": code} | what
+    taken: list[Taken] = [
+        {"shortCode": code, **what}
         for code in codes
         if (what := _code_state(holders.get(code, {}), workspace_id, states))
     ]
     taken += [
-        {"externalId": external_id} | what
+        {"externalId": external_id, **what}
         for external_id in external_ids
         if (what := _link_state(states.get(owners.get(external_id, ""))))
     ]
@@ -50,7 +56,7 @@ def explain_conflict(
 
 def _code_state(
     holder: dict[str, Any], workspace_id: str, states: dict[str, DeletedState]
-) -> dict[str, Any]:
+) -> Taken | None:
     if holder.get("workspaceId") == workspace_id:
         return _link_state(states.get(holder["linkId"]))
     until = int(holder.get("quarantinedUntil", 0))
@@ -60,13 +66,16 @@ def _code_state(
             "deletionId": holder["deletionId"],
             "availableFrom": iso(until),
         }
-    return {}
+    return None
 
 
-def _link_state(state: DeletedState | None) -> dict[str, Any]:
+def _link_state(state: DeletedState | None) -> Taken | None:
     if state is None:
         # Erased since.
-        return {}
+        return None
     if state.live:
         return {"takenBy": "live", "linkId": state.id}
-    return {"takenBy": "trash", "linkId": state.id, "deletionId": state.deletion_id}
+    taken: Taken = {"takenBy": "trash", "linkId": state.id}
+    if state.deletion_id is not None:
+        taken["deletionId"] = state.deletion_id
+    return taken

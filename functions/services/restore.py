@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from functions import metrics
 from functions.domain.click_retention import CLICK_RETENTION
@@ -36,6 +36,9 @@ from functions.repositories.restores import (
     RestoresTable,
 )
 from functions.services.deletion import LEASE_MARGIN, DeletionRequest, lease_seconds
+
+if TYPE_CHECKING:
+    from functions.schemas.deletion_responses import PurgedLater, RefusedRestore
 
 #: A restored link stays at least so long, even if its workspace purges expired links sooner.
 GRACE_SECONDS = 7 * 86_400
@@ -63,8 +66,8 @@ class Restored:
         return self._ids(*LIVE_AGAIN)
 
     @property
-    def to_be_purged(self) -> list[dict[str, str]]:
-        """``{id, purgeAt}`` of restored links whose purge is due: when their grace is over."""
+    def to_be_purged(self) -> list[PurgedLater]:
+        """The restored links that are purged when their grace period is over."""
         at = iso(_grace_end(self.restore))
         return [
             {"id": each, "purgeAt": at} for each in self._ids(RestoreOutcome.RESTORED_FOR_GRACE)
@@ -76,15 +79,17 @@ class Restored:
         return self._ids(RestoreOutcome.PENDING)
 
     @property
-    def refused(self) -> list[dict[str, str]]:
-        """``{id, reason}`` of the others that were asked for."""
+    def refused(self) -> list[RefusedRestore]:
+        """The requested links that were not restored, and why."""
         figure = (RestoreOutcome.NOT_REQUESTED, RestoreOutcome.PENDING, *LIVE_AGAIN)
-        refused = [
+        refused: list[RefusedRestore] = [
             {"id": link_id, "reason": RestoreOutcome(fate).reason}
             for link_id, fate in zip(self.deletion.link_ids, self.restore.fates, strict=True)
             if fate not in figure
         ]
-        unknown = [{"id": each, "reason": NOT_IN_DELETION} for each in self.restore.unknown_ids]
+        unknown: list[RefusedRestore] = [
+            {"id": each, "reason": NOT_IN_DELETION} for each in self.restore.unknown_ids
+        ]
         return refused + unknown
 
     def _ids(self, *wanted: RestoreOutcome) -> list[str]:

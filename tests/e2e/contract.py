@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import jsonschema_rs
 
-from functions.api.openapi import DOCUMENT
 from local.gateway_proxy import Response
+from tests.support.openapi import openapi_document
 
 #: Headers that are ours to document; the others belong to HTTP, CORS and the gateway.
 OURS = re.compile(r"x-(request-id|ratelimit|deletion)|ratelimit|location|retry-after|etag")
@@ -23,7 +23,7 @@ class Contract:
     """The document as a judge. ``breaches`` has a line for each answer that it does not allow."""
 
     def __init__(self) -> None:
-        self._document: dict[str, Any] = json.loads(DOCUMENT.read_text(encoding="utf-8"))
+        self._document = openapi_document()
         self._paths = [
             # Fixed segments win over parameters, as at the gateway.
             (path.count("{"), re.compile(re.sub(r"{\w+}", "[^/]+", path)), item)

@@ -12,7 +12,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jwt
@@ -27,13 +26,11 @@ from local.demo_data import Workspace
 from local.stack import LocalStack
 from tests.e2e.client import Client, Response
 from tests.support import tokens
+from tests.support.openapi import openapi_document
 
-DOCUMENT = json.loads(
-    Path(__file__).parents[2].joinpath("functions/api/openapi.json").read_text("utf-8")
-)
 ROUTES = [
     (method.upper(), path)
-    for path, operations_of in DOCUMENT["paths"].items()
+    for path, operations_of in openapi_document()["paths"].items()
     for method in operations_of
     if method in ("get", "head", "post", "put", "patch", "delete")
 ]
@@ -137,7 +134,7 @@ def test_every_route_has_an_access_rule(stack: LocalStack) -> None:
 
 def test_the_document_states_the_scopes_of_each_route(stack: LocalStack) -> None:
     for method, path in ROUTES:
-        security = DOCUMENT["paths"][path][method.lower()]["security"]
+        security = openapi_document()["paths"][path][method.lower()]["security"]
         said = {scope for entry in security for scopes in entry.values() for scope in scopes}
         scope = RULES[method, path].scope
         assert (scope in said) if scope else not said, (method, path)

@@ -20,6 +20,7 @@ from infra.packaging import (
     build_archive,
     install_dependencies,
 )
+from tests.support.openapi import openapi_document
 
 #: `e_machine` of 64-bit ARM (ELF for the Arm 64-bit Architecture, section "ELF header").
 EM_AARCH64 = 183
@@ -68,6 +69,11 @@ def test_the_archive_holds_the_functions_beside_their_dependencies(lambda_archiv
         "aws_lambda_powertools/__init__.py",
     } <= names
     assert not [name for name in names if name.startswith("functions/") and "require" in name]
+
+
+def test_the_archive_holds_the_document_of_the_api(lambda_archive: Path) -> None:
+    with zipfile.ZipFile(lambda_archive) as archive:
+        assert json.loads(archive.read(packaging.OPENAPI)) == openapi_document()
 
 
 def test_the_archive_keeps_only_the_services_that_are_called(lambda_archive: Path) -> None:

@@ -101,7 +101,7 @@ def test_a_shortened_text_has_at_most_four_bytes_per_character() -> None:
 
 
 def test_every_text_of_an_error_is_bounded() -> None:
-    error = InvalidRequest(LONG, details=[LONG] * 1_000, other=LONG)
+    error = InvalidRequest(LONG, details=[LONG] * 1_000, takenCodes=[LONG])
     for body in (error.to_hoko(), error.to_linkforty()):
         assert len(json.dumps(body)) < 200_000
     assert error.message == "n" * 500 + "…"

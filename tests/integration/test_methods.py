@@ -151,6 +151,7 @@ def test_an_unsupported_method_on_an_open_route_gets_405(
         assert reply.json()["statusCode"] == 405
 
 
+@pytest.mark.usefixtures("packaged_document")
 @pytest.mark.parametrize("path", ["/api/docs", "/api/openapi.json"])
 def test_head_of_the_documentation_answers_like_get(path: str) -> None:
     got, headed = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -265,7 +265,7 @@ class Erasing:
 
     def receipt(self, deletion_id: str) -> dict[str, Any]:
         """The receipt without the time of the last look; {} while there is none."""
-        receipt = self.header(deletion_id).receipt or {}
+        receipt: Mapping[str, Any] = self.header(deletion_id).receipt or {}
         return {name: value for name, value in receipt.items() if name != "verifiedEmptyAt"}
 
     def left_of(self, link_id: str) -> list[dict[str, Any]]:

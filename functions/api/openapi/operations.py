@@ -1,0 +1,336 @@
+"""One entry per route: what a caller needs to know and the route's code does not say."""
+
+from __future__ import annotations
+
+from functions.api.openapi.parts import (
+    CACHED,
+    DELETION,
+    EXAMPLE_ID,
+    IF_NONE_MATCH,
+    LINK_IDS,
+    LINK_UUIDS,
+    OTHER_ID,
+    PENDING,
+    QR_IMAGE,
+    REASON,
+    TO_DELETION,
+    Answer,
+    Operation,
+    filter_parameters,
+    ids_and_reason,
+    integer,
+    leads_to,
+    link_operations,
+    new_deletion,
+    page,
+    parameter,
+    reference,
+)
+from functions.domain import errors, qr_image
+from functions.domain.error_bodies import GatewayError, LinkFortyError, LinkNotFoundError
+from functions.domain.plans import plans
+from functions.schemas.account_responses import Me
+from functions.schemas.analytics_responses import Analytics, Export, Install
+from functions.schemas.deletion_filter import AuditFields
+from functions.schemas.deletion_responses import (
+    DeletedLinks,
+    Deletion,
+    DeletionPage,
+    ErasedLink,
+    ErasedLinks,
+    NewErasure,
+    PendingErasure,
+    PendingLinks,
+    PendingRestore,
+    Preview,
+    RestoredLinks,
+)
+from functions.schemas.filters import FilterFields
+from functions.schemas.link_responses import Link, LinkPage, WrittenLink
+from functions.schemas.links import MAX_CREATE, LinkChanges, NewLink
+from functions.services.installs import ATTRIBUTION_DAYS, NewInstall
+
+_DELETION_ERRORS = (errors.StillRunning, errors.KeyReused)
+_UNCHANGED = Answer(text="The content has not changed.", headers=CACHED)
+_PAGE = ("application/json", "text/html")
+
+#: By method and path as the gateway spells it.
+OPERATIONS: dict[str, Operation] = {
+    "GET /api/me": Operation(
+        "getMe", "Account", {200: Answer(Me)}, more="For every credential, whatever its scopes."
+    ),
+    "POST /api/links": Operation(
+        "createLinks",
+        "Links",
+        {
+            201: Answer(
+                Link | list[Link],
+                "The link, or the links in request order.",
+                headers=("Location",),
+                links=link_operations("$response.body#/id"),
+            )
+        },
+        (errors.ShortCodeTaken, errors.Conflict, errors.StillRunning, errors.KeyReused),
+        body={
+            "oneOf": [
+                reference(NewLink),
+                {
+                    "type": "array",
+                    "items": reference(NewLink),
+                    "minItems": 1,
+                    "maxItems": MAX_CREATE,
+                },
+            ]
+        },
+        example={
+            "originalUrl": "https://example.com/spring",
+            "title": "Spring",
+            "tags": ["campaign"],
+        },
+        more="Without `shortCode` (or its other name `customCode`) a random one is used.",
+    ),
+    "GET /api/links": Operation(
+        "listLinks",
+        "Links",
+        {200: Answer(LinkPage, links=link_operations("$response.body#/links/0/id"))},
+        (errors.LimitReached,),
+        [*page(1_000, 50), *filter_parameters(FilterFields)],
+    ),
+    "GET /api/links/{id}": Operation(
+        "getLink", "Links", {200: Answer(Link)}, (errors.LinkNotFound,)
+    ),
+    "PUT /api/links/{id}": Operation(
+        "updateLink",
+        "Links",
+        {
+            200: Answer(
+                Link | WrittenLink,
+                "The changed link. A key without `linksRead` gets only the fields that it wrote.",
+            )
+        },
+        (errors.LinkNotFound, errors.Conflict),
+        body=LinkChanges,
+        example={"title": "Spring, extended", "expiresAt": None},
+        more="Given fields change, `null` clears a field. `id` and `shortCode` never change.",
+    ),
+    "GET /api/links/{id}/qr": Operation(
+        "getLinkQr",
+        "Links",
+        {
+            200: Answer({}, "The image.", tuple(qr_image.MEDIA_TYPES.values()), CACHED),
+            304: _UNCHANGED,
+        },
+        (errors.LinkNotFound,),
+        [*QR_IMAGE, IF_NONE_MATCH],
+    ),
+    "GET /api/analytics/links/{id}": Operation(
+        "getAnalytics",
+        "Analytics",
+        {200: Answer(Analytics)},
+        (errors.LinkNotFound,),
+        [parameter("days", integer(1, 365, 30), "Number of UTC days to look back, with today.")],
+        more="Also for soft-deleted links, until they are erased. Clicks are counted within "
+        "seconds; bots are not counted. Country, region, city and timezone are `unknown` unless "
+        "CloudFront serves the short links. A list has at most a hundred values per day; the "
+        "others are counted as `other`.",
+    ),
+    "POST /api/analytics/links/{id}/export": Operation(
+        "createExport",
+        "Analytics",
+        {
+            202: Answer(
+                Export,
+                "The export. Its `Location` shows the progress.",
+                headers=("Location",),
+                links=leads_to(
+                    "getExport", id="$response.body#/linkId", exportId="$response.body#/id"
+                ),
+            )
+        },
+        (errors.LinkNotFound, errors.KeyReused, errors.LimitReached),
+        more="NDJSON: the link on the first line, then each click up to now, including bots. Also "
+        "for soft-deleted links. A link has at most one unfinished export: while there is one, it "
+        "is the answer. 429 with `limit` when the workspace has as many unfinished exports as its "
+        "plan allows. The file is kept for seven days, or until the link is erased.",
+    ),
+    "GET /api/analytics/links/{id}/export/{exportId}": Operation(
+        "getExport",
+        "Analytics",
+        {200: Answer(Export, "The progress, and the URL of the file.")},
+        (errors.LinkNotFound, errors.NotFound),
+    ),
+    "POST /api/installs": Operation(
+        "createInstall",
+        "Analytics",
+        {201: Answer(Install)},
+        (errors.LinkNotFound, errors.NotFound, errors.Conflict, errors.KeyReused),
+        body=NewInstall,
+        example={"linkId": EXAMPLE_ID, "platform": "iOS"},
+        more="Attributed to the given click, or to the last click of the given link. The click "
+        f"must be at most {ATTRIBUTION_DAYS} days older than the install, else 409.",
+    ),
+    "DELETE /api/links": Operation(
+        "deleteLinks",
+        "Deleting",
+        {
+            200: Answer(DeletedLinks, headers=DELETION, links=TO_DELETION),
+            202: Answer(PendingLinks, headers=PENDING, links=TO_DELETION),
+        },
+        (errors.InvalidIds, *_DELETION_ERRORS),
+        [REASON],
+        body=LINK_UUIDS,
+        example=[EXAMPLE_ID, OTHER_ID],
+        more="If any id is malformed or not a live link of the workspace, the answer is 400 with "
+        "these ids, and nothing is deleted. Records and analytics stay; the short codes stay "
+        "taken. The maximum number of ids: "
+        + ", ".join(f"{plan.max_ids:,} ({name})" for name, plan in plans().items())
+        + ", counted before duplicates are removed.",
+    ),
+    "DELETE /api/links/{id}": Operation(
+        "deleteLink",
+        "Deleting",
+        {200: Answer(ErasedLink, headers=DELETION, links=TO_DELETION)},
+        (errors.LinkNotFound, *_DELETION_ERRORS),
+        [REASON],
+        more="Record, short code, clicks and QR images are removed for good; the code is free at "
+        "once for its own workspace.",
+    ),
+    "POST /api/links/bulk-delete": Operation(
+        "bulkDeleteLinks",
+        "Deleting",
+        {
+            200: Answer(ErasedLinks, headers=DELETION),
+            202: Answer(PendingErasure, headers=PENDING, links=TO_DELETION),
+        },
+        (errors.InvalidIds, *_DELETION_ERRORS),
+        [REASON],
+        body=ids_and_reason(required=["ids"]),
+        example={"ids": [EXAMPLE_ID, OTHER_ID]},
+        more="Ids that are malformed, unknown or of another workspace are in `notFoundIds`.",
+    ),
+    "POST /api/deletions": Operation(
+        "createDeletion",
+        "Deletions",
+        {
+            200: Answer(
+                NewErasure | Preview,
+                "The deletion, or with `dryRun` what it would do.",
+                headers=PENDING,
+                links=TO_DELETION,
+            ),
+            202: Answer(
+                NewErasure,
+                "The rest is finished in the background.",
+                headers=PENDING,
+                links=TO_DELETION,
+            ),
+        },
+        (errors.InvalidIds, errors.SelectionChanged, errors.LimitReached, *_DELETION_ERRORS),
+        [REASON],
+        body={
+            "oneOf": [
+                new_deletion("ids", ids=LINK_IDS),
+                new_deletion(
+                    "filter",
+                    "confirmationToken",
+                    filter=reference(FilterFields) | {"minProperties": 1},
+                ),
+            ]
+        },
+        example={"ids": [EXAMPLE_ID], "mode": "soft", "reason": "The campaign is over"},
+        more="`soft` (scope `linksWrite`) is all or nothing, `erase` (scope `linksErase`) is per "
+        "id. A `filter` and a `dryRun` need `linksRead` too. A filter means the live links that "
+        "match when the deletion is resolved. A dry run of one returns a `confirmationToken`, "
+        "which binds the deletion to exactly those links. With `export`, links and clicks are "
+        "first written as NDJSON, and deleted when that is complete; this also needs the scope "
+        "`analyticsRead`. For clients that cannot send a body with DELETE.",
+    ),
+    "GET /api/deletions": Operation(
+        "listDeletions",
+        "Deletions",
+        {200: Answer(DeletionPage)},
+        (errors.LimitReached,),
+        [*page(100, 50), *filter_parameters(AuditFields)],
+        more="`state`, `mode` and `actor` count as reads of a filter: one per record read.",
+    ),
+    "GET /api/deletions/{id}": Operation(
+        "getDeletion",
+        "Deletions",
+        {200: Answer(Deletion, headers=DELETION)},
+        (errors.DeletionNotFound,),
+        page(1_000, 100),
+    ),
+    "POST /api/deletions/{id}/restore": Operation(
+        "restoreDeletion",
+        "Deletions",
+        {
+            200: Answer(RestoredLinks, headers=DELETION),
+            202: Answer(PendingRestore, headers=PENDING),
+        },
+        (errors.DeletionNotFound, errors.DeletionOpen, errors.InvalidIds, *_DELETION_ERRORS),
+        [REASON],
+        body=ids_and_reason(),
+        example={"ids": [EXAMPLE_ID]},
+        body_required=False,
+        more="Links come back complete: short code, clicks, place in the list; QR images on the "
+        "next request for them. Without `ids`, all links of the deletion. Restoring again is no "
+        "error. Refused per id: `erased`, `expired` (its retention has ended), `deletedAgain` (by "
+        "another deletion), `notDeleted` (it was not found then), `notInDeletion`.",
+    ),
+    "GET /{code}": Operation(
+        "redirect",
+        "Short links",
+        {
+            302: Answer(text="To the destination.", headers=("Location", "Cache-Control")),
+            404: Answer(
+                LinkNotFoundError,
+                "Unknown, inactive, expired or deleted: the same answer for all, a page for "
+                "browsers and JSON for programs.",
+                _PAGE,
+                ("Cache-Control",),
+            ),
+            503: Answer(
+                LinkFortyError,
+                "The link cannot be read at the moment.",
+                _PAGE,
+                ("Cache-Control", "Retry-After"),
+            ),
+        },
+        summary="Follow a short link.",
+    ),
+    "HEAD /{code}": Operation(
+        "redirectHead",
+        "Short links",
+        {
+            302: Answer(text="To the destination.", headers=("Location", "Cache-Control")),
+            404: Answer(text="Unknown, inactive, expired or deleted.", headers=("Cache-Control",)),
+            503: Answer(
+                text="The link cannot be read at the moment.",
+                headers=("Cache-Control", "Retry-After"),
+            ),
+        },
+        summary="Find out where a short link leads.",
+    ),
+    "GET /api/openapi.json": Operation(
+        "getOpenApi",
+        "Documentation",
+        {200: Answer({"type": "object"}, "OpenAPI 3.1.", headers=CACHED), 304: _UNCHANGED},
+        summary="This document.",
+    ),
+    "GET /api/docs": Operation(
+        "getDocs",
+        "Documentation",
+        {200: Answer({"type": "string"}, "The page.", ("text/html",), CACHED), 304: _UNCHANGED},
+        summary="This document as a page to read and try.",
+    ),
+    "GET /api/docs/{asset}": Operation(
+        "getDocsAsset",
+        "Documentation",
+        {
+            200: Answer({"type": "string"}, "The file.", ("text/javascript", "text/css"), CACHED),
+            304: _UNCHANGED,
+            404: Answer(GatewayError, "There is no such file."),
+        },
+        summary="Scripts and styles of the page.",
+    ),
+}
