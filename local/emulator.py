@@ -1,7 +1,7 @@
 """Starts and stops MiniStack, the AWS engine of local runs and tests, as a child process.
 
-It is told everything through a cleaned environment: the functions that it runs inherit its
-environment, so a host's AWS_* variables or ~/.aws would otherwise reach them.
+It gets its settings in a cleaned environment: the functions that it runs inherit it, so a host's
+AWS_* variables or ~/.aws would otherwise reach them. `local/emulator_process.py` is the child.
 """
 
 from __future__ import annotations
@@ -36,42 +36,7 @@ _START_SECONDS = 60
 _STOP_SECONDS = 5
 _PORT_TRIES = 3
 
-# Removes the directory and ends the whole process group when this process is gone, however it
-# went: the pipe on the child's standard input then reads as closed. Without it, a kill -9 here
-# would leave the engine behind.
-_CHILD = """
-import os, runpy, shutil, signal, sys, threading
-def follow_parent():
-    while os.read(0, 4096):
-        pass
-    shutil.rmtree(os.getcwd(), ignore_errors=True)
-    os.killpg(0, signal.SIGKILL)
-threading.Thread(target=follow_parent, daemon=True).start()
-
-# MiniStack 1.5.33 writes no stream record for what PartiQL updates; DynamoDB does (Developer
-# Guide, "Change data capture for DynamoDB Streams": every modification of an item).
-from ministack.services import dynamodb
-in_partiql = threading.local()
-update, set_item = dynamodb._partiql_update, dynamodb._set_item
-def update_with_record(*arguments, **keywords):
-    in_partiql.now = True
-    try:
-        return update(*arguments, **keywords)
-    finally:
-        in_partiql.now = False
-def set_item_with_record(table, pk, sk, item, *more, **keywords):
-    before = table["items"].get(pk, {}).get(sk)
-    result = set_item(table, pk, sk, item, *more, **keywords)
-    if getattr(in_partiql, "now", False):
-        dynamodb._emit_stream_event(table["TableName"], "MODIFY", before, item)
-    return result
-dynamodb._partiql_update, dynamodb._set_item = update_with_record, set_item_with_record
-
-sys.argv = ["ministack"]
-runpy.run_module("ministack", run_name="__main__")
-"""
-
-
+_PROGRAM = Path(__file__).with_name("emulator_process.py")
 _REMOVE = "import shutil, sys; shutil.rmtree(sys.argv[1], ignore_errors=True)"
 
 
@@ -217,7 +182,7 @@ class Emulator:
         with self.log_path.open("wb") as log:
             # A session of its own: Ctrl-C reaches this process, which ends the engine in order.
             return subprocess.Popen(
-                [str(ENGINE_PYTHON), "-c", _CHILD],
+                [str(ENGINE_PYTHON), str(_PROGRAM)],
                 cwd=self._directory,
                 env=environment,
                 stdin=subprocess.PIPE,

@@ -1,7 +1,6 @@
 """The HTTP front of the local stack, and the one place that fills what MiniStack 1.5.33 lacks.
 
-(What has to be filled inside the engine is in `local/emulator.py`: records of PartiQL updates
-in the tables' streams.)
+(What has to be filled inside the emulator is in `local/emulator_process.py`.)
 
 It serves no route itself: every request goes to the deployed API, and what it answers on its
 own, it answers with the gateway responses of the deployed template. It adds:

@@ -1,0 +1,98 @@
+"""What runs in the emulator's own process: MiniStack 1.5.33 on another HTTP server.
+
+`local/emulator.py` starts this file with the interpreter of `.local/ministack-venv`. MiniStack's
+own start serves with Hypercorn, whose HTTP parser is Python: 0.5 ms of CPU a request, of which
+uvicorn with httptools takes 0.2. The emulator is one process, so that is also its throughput.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import sys
+import threading
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from ministack.app import app
+from ministack.services import dynamodb
+
+_PATCHED_VERSION = "1.5.33"
+_KEEP_ALIVE_SECONDS = 75
+_SHUTDOWN_SECONDS = 2
+
+
+def follow_parent() -> None:
+    """End with the process that started this one, even when it was killed.
+
+    The pipe on standard input then reads as closed: remove the working directory and end the
+    process group, which has the workers of the functions in it.
+    """
+    while os.read(0, 4096):
+        pass
+    shutil.rmtree(Path.cwd(), ignore_errors=True)
+    os.killpg(0, signal.SIGKILL)
+
+
+def record_partiql_updates() -> None:
+    """Write a stream record for what a PartiQL statement updates; MiniStack writes none.
+
+    DynamoDB does (Developer Guide, "Change data capture for DynamoDB Streams": every
+    modification of an item).
+    """
+    in_partiql = threading.local()
+    update, set_item = dynamodb._partiql_update, dynamodb._set_item
+
+    def update_with_record(*arguments: Any, **keywords: Any) -> Any:
+        in_partiql.now = True
+        try:
+            return update(*arguments, **keywords)
+        finally:
+            in_partiql.now = False
+
+    def set_item_with_record(
+        table: Any, pk: str, sk: str, item: Any, *more: Any, **named: Any
+    ) -> Any:
+        before = table["items"].get(pk, {}).get(sk)
+        result = set_item(table, pk, sk, item, *more, **named)
+        if getattr(in_partiql, "now", False):
+            dynamodb._emit_stream_event(table["TableName"], "MODIFY", before, item)
+        return result
+
+    dynamodb._partiql_update = update_with_record
+    dynamodb._set_item = set_item_with_record
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    found = metadata.version("ministack")
+    if found != _PATCHED_VERSION:
+        sys.exit(f"The patches are for MiniStack {_PATCHED_VERSION}; {found} is installed.")
+    threading.Thread(target=follow_parent, daemon=True).start()
+    record_partiql_updates()
+    # A burst of connections needs more file descriptors than the usual soft limit of 1,024.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    uvicorn.run(
+        app,
+        host=os.environ["BIND_HOST"],
+        port=int(os.environ["GATEWAY_PORT"]),
+        loop="asyncio",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+    )
+
+
+if __name__ == "__main__":
+    main()
