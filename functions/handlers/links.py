@@ -138,7 +138,7 @@ def _created(
     log_fields = {"ids": len(views)}
     if isinstance(request.json(), list):
         return Response(201, views, log_fields=log_fields)
-    location = {"Location": f"{request.base_url}/api/links/{views[0]['id']}"}
+    location = request.location(f"/api/links/{views[0]['id']}")
     return Response(201, views[0], location, log_fields)
 
 

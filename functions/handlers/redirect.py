@@ -28,7 +28,7 @@ from functions.domain.query_forwarding import forwards_query, query_of, with_que
 from functions.domain.redirect_target import campaign_of, target_of, with_campaign
 from functions.domain.short_codes import SHORT_CODE
 from functions.domain.user_agent import Visitor, describe
-from functions.log import logger
+from functions.log import logger, set_gateway_request_id
 from functions.repositories.clicks import ClicksTable
 from functions.repositories.links import LinksTable
 
@@ -51,6 +51,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     HEAD is answered with GET's body: the gateway takes Content-Length from it and does not send it.
     """
     started = time.perf_counter()
+    request_id = event["requestContext"]["requestId"]
+    set_gateway_request_id(request_id)
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     code = (event.get("pathParameters") or {}).get("code", "")
     link = None
@@ -64,7 +66,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         log.exception("the link could not be read")
         answer = _answer(headers, 503, "Service Unavailable", "Please try again in a moment")
         answer["headers"]["Retry-After"] = "5"
-    answer["headers"]["X-Request-Id"] = event["requestContext"]["requestId"]
+    answer["headers"]["X-Request-Id"] = request_id
     log.info(
         "redirect",
         extra={

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 import uuid
@@ -29,8 +30,8 @@ from functions.services.create_once import create_once
 from functions.services.deletion import erase_many, soft_delete
 from functions.services.link_runs import LINKS_A_TRANSACTION, KeyedRun
 from functions.services.links import create_links, plan_links
-from tests.conftest import World, make_world, new_tables
-from tests.support.events import api_event, call
+from tests.conftest import World, forget_caches, make_world, new_tables
+from tests.support.events import Context, api_event, call
 from tests.support.faults import RETRYABLE, FaultyClient, Killed, faults_of_call
 
 pytestmark = pytest.mark.emulator
@@ -473,3 +474,28 @@ def test_a_refused_destination_of_an_array_is_named_by_position(world: World) ->
     event = api_event("POST", "/api/links", workspace_id=world.workspace_id, body=[new[1]] * 30)
     status, error = call(links_function.handler, event)
     assert (status, len(error["details"])) == (400, 20)
+
+
+def test_the_location_of_a_new_link_is_at_the_api_and_not_at_the_cdn(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CloudFront passes redirects only, without Authorization."""
+    monkeypatch.setenv("PUBLIC_BASE_URL", "https://go.example.com")
+    monkeypatch.setenv("API_BASE_URL", "https://api.example.com")
+    forget_caches()
+
+    response = links_function.handler(
+        api_event(
+            "POST",
+            "/api/links",
+            workspace_id=world.workspace_id,
+            body={"originalUrl": "https://example.com"},
+        ),
+        Context(),
+    )
+
+    link = json.loads(response["body"])
+    assert link["shortUrl"] == f"https://go.example.com/{link['shortCode']}"
+    assert response["multiValueHeaders"]["Location"] == [
+        f"https://api.example.com/api/links/{link['id']}"
+    ]

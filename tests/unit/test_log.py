@@ -1,0 +1,85 @@
+"""The redirect's log lines, formatted as Lambda's own runtime client formats them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from functions.domain.errors import Unavailable
+from functions.handlers import redirect
+from tests.support.events import Context, api_event
+
+bootstrap = pytest.importorskip("awslambdaric.bootstrap", reason="Linux only")
+
+
+class Sink:
+    """Where the runtime sends its lines: CloudWatch Logs, on Lambda."""
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+
+    def log(self, line: str, frame_type: bytes | None = None) -> None:
+        self.lines.append(json.loads(line))
+
+
+@pytest.fixture
+def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
+    """Logging as the runtime sets it up for a function with the JSON log format."""
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "redirect")
+    monkeypatch.setattr(bootstrap, "_GLOBAL_AWS_REQUEST_ID", "invocation-1")
+    root, own = logging.getLogger(), logging.getLogger("unlink")
+    handlers, level, converter = root.handlers[:], root.level, logging.Formatter.converter
+    own_handlers = own.handlers[:]
+    root.handlers, own.handlers = [], []
+    sink = Sink()
+    bootstrap._setup_logging(bootstrap.LogFormat.JSON, "INFO", sink)
+    yield sink
+    root.handlers, root.level, own.handlers = handlers, level, own_handlers
+    logging.Formatter.converter = converter
+
+
+def visit(code: str, request_id: str) -> dict[str, Any]:
+    event = api_event("GET", "/{code}", workspace_id="acme", path={"code": code})
+    event["requestContext"]["requestId"] = request_id
+    return redirect.handler(event, Context())
+
+
+def test_a_line_has_the_service_and_the_gateways_request_id(runtime: Sink) -> None:
+    answer = visit("not a code", "gateway-1")
+
+    assert answer["headers"]["X-Request-Id"] == "gateway-1"
+    [line] = runtime.lines
+    assert line["service"] == "redirect"
+    assert line["gatewayRequestId"] == "gateway-1"
+    assert (line["message"], line["status"]) == ("redirect", 404)
+    # Lambda's own id, which leads to `platform.report`.
+    assert line["requestId"] == "invocation-1"
+
+
+def test_each_invocation_has_its_own_request_id(runtime: Sink) -> None:
+    visit("not a code", "gateway-1")
+    visit("not a code", "gateway-2")
+
+    assert [line["gatewayRequestId"] for line in runtime.lines] == ["gateway-1", "gateway-2"]
+
+
+def test_a_failure_has_the_same_fields_and_its_cause(
+    runtime: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr(redirect, "_live_link", fail)
+
+    assert visit("abcdefg", "gateway-3")["statusCode"] == 503
+
+    failure, line = runtime.lines
+    assert (failure["level"], line["level"]) == ("ERROR", "INFO")
+    assert failure["errorType"] == "Unavailable"
+    assert failure["errorMessage"]
+    for each in (failure, line):
+        assert (each["service"], each["gatewayRequestId"]) == ("redirect", "gateway-3")
