@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aws_cdk import Duration
+from aws_cdk import Aws, Duration
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -72,6 +72,12 @@ class Data(Construct):
                 abort_incomplete_multipart_upload_after=Duration.days(1),
             ),
         )
+        # For scripts of web pages. To open a signed URL as a download, a browser needs no rule.
+        self.exports_bucket.add_cors_rule(
+            allowed_methods=[s3.HttpMethods.GET, s3.HttpMethods.HEAD],
+            allowed_origins=_export_origins(settings),
+            max_age=3_600,
+        )
 
     def _bucket(self, construct_id: str, *lifecycle_rules: s3.LifecycleRule) -> s3.Bucket:
         """A private bucket. No versioning: what is deleted must really be gone."""
@@ -118,6 +124,23 @@ class Data(Construct):
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
             **_throughput(self._settings.capacity),
         )
+
+
+def _export_origins(settings: Settings) -> list[str]:
+    """The origins that may call the API, and that of the console, which the API serves itself.
+
+    Without a custom domain the console's host begins with the id of the API. The API needs the
+    functions, and they need the bucket, so the rule cannot name it: any API of the region may ask.
+    That gives nobody access: a request needs a signed URL, and carries no credentials.
+    """
+    if settings.cors_allow_origins == ("*",):
+        return ["*"]
+    console = (
+        f"https://{settings.custom_domain.name}"
+        if settings.custom_domain is not None
+        else f"https://*.execute-api.{Aws.REGION}.{Aws.URL_SUFFIX}"
+    )
+    return [*settings.cors_allow_origins, console]
 
 
 def _throughput(capacity: OnDemand) -> dict[str, Any]:

@@ -29,7 +29,8 @@ KEPT_DAYS = 7
 #: has expired after the next midnight UTC (User Guide, "Expiring objects").
 LINGERS = 2 * 24 * 3600
 
-#: Seconds that a signed URL is good for.
+#: Seconds that a signed URL is good for. Not more than botocore's advisory refresh: it replaces
+#: credentials that end within 15 minutes, where it knows their end. On Lambda it does not.
 URL_SECONDS = 900
 
 
@@ -154,10 +155,11 @@ class ExportsBucket(Bucket):
 
     def url(self, key: str) -> tuple[str, float]:
         """A URL that anybody may fetch the export with, and until when (Unix seconds)."""
+        signed_at = time.time()
         signed = self._client.generate_presigned_url(
             "get_object", Params={"Bucket": self.name, "Key": key}, ExpiresIn=URL_SECONDS
         )
-        return str(signed), time.time() + URL_SECONDS
+        return str(signed), int(signed_at) + URL_SECONDS
 
     def _of_upload(self, operation: Any, deadline: Deadline, **parameters: Any) -> Any:
         try:

@@ -105,7 +105,7 @@ class Export(TypedDict):
     url: str | None
     """Signed again at each request; null until the export is complete."""
     expiresAt: Time | None
-    """Until when the URL can be used."""
+    """Until when the URL can be used. It ends earlier when the credentials that signed it do."""
     createdAt: Time
     """Later clicks are not in the export."""
 

@@ -68,6 +68,7 @@ class DeletionExport(TypedDict):
 
     url: str | None
     expiresAt: Time | None
+    """Until when the URL can be used. It ends earlier when the credentials that signed it do."""
 
 
 class DeletionSummary(TypedDict):

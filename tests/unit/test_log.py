@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from functions.domain.errors import Unavailable
 from functions.handlers import redirect
+from functions.log import _JsonLines
 from tests.support.events import Context, api_event
+
+ROOT = Path(__file__).parents[2]
 
 bootstrap = pytest.importorskip("awslambdaric.bootstrap", reason="Linux only")
 
@@ -83,3 +88,40 @@ def test_a_failure_has_the_same_fields_and_its_cause(
     assert failure["errorMessage"]
     for each in (failure, line):
         assert (each["service"], each["gatewayRequestId"]) == ("redirect", "gateway-3")
+
+
+def test_the_runbooks_queries_name_fields_that_the_lines_have(
+    runtime: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = {
+        "id": "link-1",
+        "livePk": "acme#0",
+        "isActive": True,
+        "originalUrl": "https://a.example",
+    }
+    monkeypatch.setattr(redirect, "_live_link", lambda *_: link)
+    monkeypatch.setattr(redirect, "_record_click", lambda *_: None)
+    visit("abcdefg", "gateway-4")
+    [line] = runtime.lines
+
+    runbook = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    queries = [
+        query
+        for query in re.findall(r"ask '([^']*)'", runbook)
+        if 'service = "redirect"' in query or "gatewayRequestId =" in query
+    ]
+    assert len(queries) == 2
+    # What other functions' lines have, a deletion's for example.
+    others = {"deletionId", "state", "route"}
+    for query in queries:
+        text = re.sub(r'"[^"]*"', "", query)
+        used = set(re.findall(r"(?:filter|or|and|by|fields|,)\s+([a-zA-Z]+)", text)) - others
+        assert used <= set(line), query
+
+
+def test_elsewhere_a_line_is_json_with_the_same_fields(caplog: pytest.LogCaptureFixture) -> None:
+    visit("not a code", "gateway-5")
+
+    [record] = [each for each in caplog.records if each.name == "unlink"]
+    line = json.loads(_JsonLines().format(record))
+    assert (line["service"], line["gatewayRequestId"]) == ("unlink", "gateway-5")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,6 +12,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
 from functions.aws.client import client
+from functions.repositories.exports import URL_SECONDS, ExportsBucket
 from tests.conftest import forget_caches
 
 BUCKET = "unlink-exports"
@@ -89,3 +91,25 @@ class _Body:
 
     def stream(self, **_: Any) -> Iterator[bytes]:
         yield b""
+
+
+def in_minutes(minutes: int) -> str:
+    return (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat()
+
+
+def test_a_url_is_not_signed_with_credentials_that_end_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the credentials say when they end, botocore replaces those that have 15 minutes."""
+    monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", in_minutes(URL_SECONDS // 60 - 1))
+    signer = s3(monkeypatch, "eu-central-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDNEXT")
+    monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", in_minutes(12 * 60))
+
+    url, until = ExportsBucket(signer, BUCKET).url("exports/a.ndjson")
+
+    signed = parse_qs(urlsplit(url).query)
+    assert signed["X-Amz-Credential"][0].startswith("AKIDNEXT/")
+    assert signed["X-Amz-Expires"] == [str(URL_SECONDS)]
+    begin = datetime.strptime(signed["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    assert 0 <= until - (begin.timestamp() + URL_SECONDS) <= 1
