@@ -1,0 +1,233 @@
+"""`deletions`, `restore`, `undo`."""
+
+from __future__ import annotations
+
+import time
+from itertools import islice
+from typing import Annotated
+
+import typer
+
+from unlink_client.cli.exits import NOT_ALL, USAGE, CommandError
+from unlink_client.cli.ids import read_ids
+from unlink_client.cli.jobs import Jobs
+from unlink_client.cli.output import (
+    RecordOutput,
+    print_facts,
+    print_table,
+    write_deletions,
+    write_json,
+    write_json_line,
+    write_line,
+)
+from unlink_client.cli.session import connected
+from unlink_client.cli.settings import state_directory
+from unlink_client.cli.terminal import progress_bar, say
+from unlink_client.models import RestoredLinks
+from unlink_client.sync.client import Unlink
+from unlink_client.sync.deletion import Deletion
+
+_ROWS = 20
+_RESULT_ROWS = 20
+_WATCH_SECONDS = 2.0
+
+
+def deletions(
+    context: typer.Context,
+    deletion: Annotated[
+        str | None, typer.Argument(help="One deletion; all of them unless given.", metavar="[ID]")
+    ] = None,
+    *,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it is complete.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Print each change until then.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = _ROWS,
+    output: Annotated[
+        RecordOutput, typer.Option("--output", "-o", help="Format; ndjson of one: each id.")
+    ] = RecordOutput.TABLE,
+) -> None:
+    """List deletions, newest first, or show one with what became of each id.
+
+    unlinkctl deletions
+
+    unlinkctl deletions 01a2013c-632f-71c5-88ad-db7263a66868 --wait
+    """
+    if deletion is None and (wait or watch):
+        raise CommandError("--wait and --watch need the id of a deletion", code=USAGE)
+    with connected(context) as unlink:
+        if deletion is None:
+            count = write_deletions(islice(unlink.deletions(), limit), output)
+            if count == 0 and output is RecordOutput.TABLE:
+                say("No deletions.")
+            return
+        found = unlink.deletion(deletion)
+        if watch:
+            found = _watched(found)
+        elif wait:
+            found = _waited(found)
+        _write(found, output)
+
+
+def _waited(found: Deletion) -> Deletion:
+    with progress_bar("Waiting", found.counts.requested) as bar:
+
+        def show(now: Deletion) -> None:
+            bar.show(now.counts.requested - now.counts.pending, now.state.capitalize())
+
+        return found.wait(on_progress=show)
+
+
+def _watched(found: Deletion) -> Deletion:
+    shown = ""
+    while True:
+        counts = found.counts
+        now = (
+            f"{found.state}: {counts.deleted:,} of {counts.requested:,} deleted, "
+            f"{counts.pending:,} pending"
+        )
+        if now != shown:
+            say(now)
+            shown = now
+        if not found.is_open:
+            return found
+        time.sleep(_WATCH_SECONDS)
+        found = found.refresh()
+
+
+def _write(found: Deletion, output: RecordOutput) -> None:
+    if output is RecordOutput.NDJSON:
+        for result in found.outcomes():
+            write_json_line(result)
+    elif output is RecordOutput.IDS:
+        for result in found.outcomes():
+            write_line(result.id)
+    elif output is RecordOutput.JSON:
+        write_json(found)
+    else:
+        _describe(found)
+
+
+def _describe(found: Deletion) -> None:
+    counts = found.counts
+    moment = "%Y-%m-%d %H:%M:%S UTC"
+    by = found.actor
+    facts = [
+        ("Deletion", found.id),
+        ("State", found.state),
+        ("Mode", found.mode),
+        ("Reason", found.reason or ""),
+        ("By", by.user_id or by.key_id or by.service or ""),
+        ("Created", found.created_at.strftime(moment)),
+        ("Completed", found.completed_at.strftime(moment) if found.completed_at else ""),
+        ("Ids", f"{counts.requested:,}"),
+        ("Deleted", f"{counts.deleted:,}"),
+        ("Not found", f"{counts.not_found:,}" if counts.not_found else ""),
+        ("Pending", f"{counts.pending:,}" if counts.pending else ""),
+        ("Restored", f"{counts.restored:,}" if counts.restored else ""),
+        ("Failed", f"{counts.failed:,}" if counts.failed else ""),
+        ("Failure", found.failure or ""),
+        ("Removed", _removed(found)),
+        ("Export", (found.export.url or "being written, or expired") if found.export else ""),
+    ]
+    print_facts([(name, value) for name, value in facts if value])
+    rows = [(each.id, each.outcome) for each in islice(found.outcomes(), _RESULT_ROWS)]
+    if rows:
+        write_line("")
+        print_table((("Link", 0), ("Outcome", 0)), rows)
+    if counts.requested > len(rows) and rows:
+        say(f"The first {len(rows)} of {counts.requested:,} ids; -o ndjson writes all.")
+
+
+def _removed(found: Deletion) -> str:
+    """What the receipt counts, by kind."""
+    if not found.receipt:
+        return ""
+    numbers = {
+        name: value for name, value in found.receipt.items() if isinstance(value, int) and value
+    }
+    return ", ".join(
+        f"{value:,} {name}" for name, value in numbers.items() if not isinstance(value, bool)
+    )
+
+
+def restore(
+    context: typer.Context,
+    deletion: Annotated[str, typer.Argument(help="The deletion to take back.", metavar="ID")],
+    *,
+    ids: Annotated[
+        list[str] | None,
+        typer.Option("--ids", help="Only these links: UUIDs, - for stdin, @FILE.", metavar="ID"),
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; kept with the deletion.")] = None,
+    output: Annotated[RecordOutput, typer.Option("--output", "-o")] = RecordOutput.TABLE,
+) -> None:
+    """Bring the soft-deleted links of a deletion back, all or some.
+
+    unlinkctl restore 01a2013c-632f-71c5-88ad-db7263a66868
+
+    unlinkctl restore 01a2013c-632f-71c5-88ad-db7263a66868 --ids @wanted.txt
+    """
+    wanted: list[str] | None = None
+    if ids is not None:
+        wanted, codes = read_ids(ids)
+        if codes:
+            raise CommandError(
+                f"--ids takes UUIDs: a deleted link has no code ({codes[0]})", code=USAGE
+            )
+    with connected(context) as unlink:
+        _report(unlink.restore(deletion, ids=wanted, reason=reason), output)
+
+
+def _report(restored: RestoredLinks, output: RecordOutput) -> None:
+    if output is RecordOutput.JSON:
+        write_json(restored)
+    elif output is RecordOutput.IDS:
+        for link_id in restored.restored_ids:
+            write_line(link_id)
+    elif output is RecordOutput.NDJSON:
+        for link_id in restored.restored_ids:
+            write_json_line({"id": link_id, "outcome": "restored"})
+        for each in restored.refused:
+            write_json_line({"id": each.id, "outcome": "refused", "reason": each.reason})
+    else:
+        count = len(restored.restored_ids)
+        write_line(f"Restored {count:,} {'link' if count == 1 else 'links'}.")
+    if restored.pending_ids:
+        say(f"{len(restored.pending_ids):,} more are restored in the background.")
+    if restored.to_be_purged:
+        first = min(each.purge_at for each in restored.to_be_purged)
+        say(
+            f"{len(restored.to_be_purged):,} of them have expired and are purged again from "
+            f"{first:%Y-%m-%d %H:%M UTC}, unless their expiry is changed."
+        )
+    if restored.refused:
+        named = ", ".join(f"{each.id} ({each.reason})" for each in restored.refused[:5])
+        more = ", …" if len(restored.refused) > 5 else ""
+        raise CommandError(
+            f"{len(restored.refused):,} links were not restored: {named}{more}", code=NOT_ALL
+        )
+
+
+def undo(
+    context: typer.Context,
+    *,
+    reason: Annotated[str | None, typer.Option(help="Why; kept with the deletion.")] = None,
+) -> None:
+    """Take back the last delete of this machine: all its links come back from the trash.
+
+    unlinkctl undo
+    """
+    with connected(context) as unlink, Jobs(state_directory()) as jobs:
+        job = jobs.last(unlink.url)
+        found = [chunk.deletion for chunk in job.chunks if chunk.deletion] if job else []
+        if not found:
+            raise CommandError(
+                "There is no delete of this machine to take back.",
+                hint="`unlinkctl deletions` lists all; `unlinkctl restore ID` takes one back.",
+            )
+        for deletion in found:
+            _undo(unlink, deletion, reason)
+
+
+def _undo(unlink: Unlink, deletion: str, reason: str | None) -> None:
+    say(f"Taking back {deletion}")
+    _report(unlink.restore(deletion, reason=reason), RecordOutput.TABLE)

@@ -1,0 +1,167 @@
+"""`list`, `create`, `export`, `qr`."""
+
+from __future__ import annotations
+
+import sys
+import urllib.request
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from unlink_client.cli.exits import USAGE, CommandError
+from unlink_client.cli.filter_options import parse_moment, with_filters
+from unlink_client.cli.output import Output, write_line, write_links
+from unlink_client.cli.session import connected
+from unlink_client.cli.terminal import progress_bar, say
+from unlink_client.filters import FilterArgs
+from unlink_client.models import NewLink
+
+#: Rows of a table unless more are asked for.
+_TABLE_ROWS = 50
+
+
+@with_filters
+def list_links(
+    context: typer.Context,
+    *,
+    conditions: FilterArgs,
+    output: Annotated[Output, typer.Option("--output", "-o", help="Format.")] = Output.TABLE,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most this many; a table shows 50 unless given.")
+    ] = None,
+) -> None:
+    """List links, newest first.
+
+    unlinkctl list --tag tour --max-clicks 0
+
+    unlinkctl list --created-before 90d -o csv > old-links.csv
+
+    unlinkctl list --expired -o ids | unlinkctl delete -
+    """
+    most = limit or (_TABLE_ROWS if output is Output.TABLE else None)
+    with connected(context) as unlink:
+        size = 1_000 if most is None else min(1_000, most + 1)
+        links = unlink.links(page_size=size, **conditions)
+        count = write_links(islice(links, most), output)
+        if most is not None and limit is None and next(links, None) is not None:
+            say(f"The first {count} links; --limit or another format (-o csv) shows more.")
+        elif count == 0 and output is Output.TABLE:
+            say("No links.")
+
+
+def create(
+    context: typer.Context,
+    urls: Annotated[
+        list[str] | None, typer.Argument(help="Destinations.", metavar="URL...")
+    ] = None,
+    *,
+    code: Annotated[str | None, typer.Option(help="Short code, for one URL.")] = None,
+    title: Annotated[str | None, typer.Option(help="Title.")] = None,
+    tags: Annotated[list[str] | None, typer.Option("--tag", help="Tag; may be repeated.")] = None,
+    external_id: Annotated[str | None, typer.Option(help="An id of yours, for one URL.")] = None,
+    expires: Annotated[
+        Any, typer.Option(parser=parse_moment, metavar="TIME", help="When redirects end.")
+    ] = None,
+    output: Annotated[Output, typer.Option("--output", "-o", help="Format.")] = Output.TABLE,
+) -> None:
+    """Create links from URLs.
+
+    unlinkctl create https://example.com/tour --code tour --tag 2026
+    """
+    if not urls:
+        raise CommandError("Give at least one URL", code=USAGE)
+    if len(urls) > 1 and (code or external_id):
+        raise CommandError("--code and --external-id are for one URL", code=USAGE)
+    new = [
+        NewLink(
+            original_url=url,
+            short_code=code,
+            title=title,
+            tags=tuple(tags or ()),
+            external_id=external_id,
+            expires_at=expires,
+        )
+        for url in urls
+    ]
+    with connected(context) as unlink:
+        created = [unlink.create(new[0])] if len(new) == 1 else list(unlink.create_all(new))
+    if output is Output.TABLE:
+        for link in created:
+            write_line(link.short_url)
+    else:
+        write_links(created, output)
+
+
+def export(
+    context: typer.Context,
+    link: Annotated[str, typer.Argument(help="UUID or short code.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File; standard output unless given.")
+    ] = None,
+) -> None:
+    """Write a link and every click of it as NDJSON.
+
+    unlinkctl export summer -o summer.ndjson
+    """
+    with connected(context) as unlink:
+        with progress_bar("Exporting", 1):
+            begun = unlink.start_export(link)
+            done = unlink.wait_for_export(link, begun.id)
+        if done.url is None:
+            raise CommandError("The service gave no address of the export")
+        _download(done.url, output)
+
+
+def _download(url: str, target: Path | None) -> None:
+    # The address is signed: no key belongs there.
+    if not url.startswith(("https://", "http://")):
+        raise CommandError("The address of the export is not an http URL")
+    try:
+        with urllib.request.urlopen(url, timeout=60) as source:  # noqa: S310
+            if target is None:
+                while part := source.read(1 << 16):
+                    sys.stdout.buffer.write(part)
+                sys.stdout.buffer.flush()
+                return
+            with target.open("wb") as file:
+                while part := source.read(1 << 16):
+                    file.write(part)
+    except OSError as error:
+        raise CommandError(f"The export could not be fetched: {error}") from None
+    say(f"Wrote {target}")
+
+
+def qr(
+    context: typer.Context,
+    link: Annotated[str, typer.Argument(help="UUID or short code.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File; its ending chooses png or svg."),
+    ] = None,
+    *,
+    size: Annotated[int | None, typer.Option(help="Pixels a side, 128 to 2048.")] = None,
+    color: Annotated[str | None, typer.Option(help="Colour of the code, as 1a237e.")] = None,
+    bgcolor: Annotated[str | None, typer.Option(help="Colour of the background.")] = None,
+) -> None:
+    """Write the QR code of a link's short URL.
+
+    unlinkctl qr summer -o summer.svg
+    """
+    ending = output.suffix.lower().lstrip(".") if output is not None else ""
+    if ending not in ("", "png", "svg"):
+        raise CommandError(f"A QR code is .png or .svg, not .{ending}", code=USAGE)
+    kind: Literal["png", "svg"] = "svg" if ending == "svg" else "png"
+    if output is None and sys.stdout.isatty():
+        raise CommandError("An image on a terminal is no use: give -o FILE", code=USAGE)
+    with connected(context) as unlink:
+        image = unlink.qr(link, format=kind, size=size, color=color, bgcolor=bgcolor)
+    if output is None:
+        sys.stdout.buffer.write(image)
+        return
+    try:
+        output.write_bytes(image)
+    except OSError as error:
+        raise CommandError(f"Cannot write {output}: {error.strerror}") from None
+    say(f"Wrote {output}")

@@ -1,0 +1,41 @@
+"""Asks before something is deleted."""
+
+from __future__ import annotations
+
+from unlink_client.cli.exits import DECLINED, CommandError
+from unlink_client.cli.terminal import ask
+
+
+def confirm(
+    count: int,
+    *,
+    erase: bool,
+    clicks: int | None = None,
+    given: int | None = None,
+    yes: bool = False,
+) -> None:
+    """Return if the delete of ``count`` links is wanted; raises ``CommandError`` (3) if not.
+
+    ``given`` is the count of ``--confirm``, ``yes`` that of ``--yes``. An erasure asks to type the
+    count: a habit of answering y must not erase.
+    """
+    if given is not None:
+        if given != count:
+            raise CommandError(
+                f"--confirm {given} was given, but it is {count:,} links.",
+                code=DECLINED,
+                hint="Nothing was deleted.",
+            )
+        return
+    if yes:
+        return
+    noun = "link" if count == 1 else "links"
+    history = f" with {clicks:,} clicks" if clicks else ""
+    if erase:
+        typed = ask(f"Erase {count:,} {noun}{history} for good? Type {count} to go ahead:")
+        wanted = typed.replace(",", "") == str(count)
+    else:
+        typed = ask(f"Move {count:,} {noun}{history} to the trash? [y/N]")
+        wanted = typed.lower() in ("y", "yes")
+    if not wanted:
+        raise CommandError("Declined; nothing was deleted.", code=DECLINED)

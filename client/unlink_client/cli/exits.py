@@ -1,0 +1,148 @@
+"""How a command ends: exit codes, and errors with what to do about them.
+
+=====  ================================================================
+ code  meaning
+=====  ================================================================
+    0  done
+    1  an error
+    2  wrong usage: options, input, or no terminal to ask on
+    3  declined at the prompt, or the confirmed count was another
+    4  some ids were not deleted or restored
+    5  the plan is stale: other links match, or its hour is over
+    6  not allowed: wrong key, or scopes that the key lacks
+   75  try again later: rate limit, or the service is away (EX_TEMPFAIL)
+  130  interrupted by Ctrl-C
+=====  ================================================================
+"""
+
+from __future__ import annotations
+
+from unlink_client.errors import (
+    ApiError,
+    CodeTaken,
+    ConnectionFailed,
+    InvalidIds,
+    InvalidSettings,
+    MissingScopes,
+    NotFound,
+    PlanIsInvalid,
+    PlanIsStale,
+    RateLimited,
+    StillRunning,
+    Unauthenticated,
+    Unavailable,
+    UnexpectedAnswer,
+    UnlinkError,
+    WaitTimeout,
+)
+
+ERROR = 1
+USAGE = 2
+DECLINED = 3
+NOT_ALL = 4
+STALE = 5
+NOT_ALLOWED = 6
+TRY_LATER = 75
+INTERRUPTED = 130
+
+
+class CommandError(Exception):
+    """Ends the command: ``message`` says what is wrong, ``hint`` what can be done."""
+
+    def __init__(self, message: str, *, code: int = ERROR, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.hint = hint
+
+
+def command_error(error: UnlinkError) -> CommandError:
+    """An error of the client as the end of a command."""
+    message = str(error)
+    code, hint = _code_and_hint(error)
+    if isinstance(error, InvalidIds):
+        message = _named_ids(error)
+    if isinstance(error, ApiError):
+        known = [
+            f"request {error.request_id}" if error.request_id else "",
+            f"deletion {error.deletion_id}" if error.deletion_id else "",
+        ]
+        if error.status >= 500 and any(known):
+            message += f" ({', '.join(filter(None, known))})"
+    return CommandError(message, code=code, hint=hint)
+
+
+def _code_and_hint(error: UnlinkError) -> tuple[int, str]:  # noqa: PLR0911
+    match error:
+        case Unauthenticated():
+            return NOT_ALLOWED, (
+                "The key is wrong, revoked or expired. `unlinkctl login` stores another one; "
+                "UNLINK_API_KEY is used before it."
+            )
+        case MissingScopes():
+            return NOT_ALLOWED, (
+                "A key keeps its scopes: ask an administrator of the workspace for one that has "
+                f"{' and '.join(error.missing_scopes) or 'more'} "
+                "(console: Keys; operators: python -m admin key issue)."
+            )
+        case RateLimited():
+            return TRY_LATER, f"Try again in {error.retry_after or 60} s."
+        case Unavailable() | ConnectionFailed() | StillRunning() | WaitTimeout():
+            return TRY_LATER, _away(error)
+        case PlanIsStale():
+            return STALE, "Nothing was deleted. `unlinkctl plan` makes a new plan."
+        case PlanIsInvalid():
+            return ERROR, "Nothing was deleted."
+        case InvalidIds():
+            return NOT_ALL, "Nothing was deleted: a soft delete is all or none."
+        case InvalidSettings() | UnexpectedAnswer():
+            return (USAGE if isinstance(error, InvalidSettings) else ERROR), (
+                "Check the URL: UNLINK_URL, or that of `unlinkctl login`."
+            )
+        case CodeTaken():
+            return ERROR, _taken(error)
+        case NotFound() if error.message in ("Not found", "Route not found"):
+            return ERROR, "Check the URL: UNLINK_URL, or that of `unlinkctl login`."
+        case NotFound():
+            return ERROR, "It does not exist, or is not one of this workspace."
+        case _:
+            return ERROR, ""
+
+
+def _away(error: UnlinkError) -> str:
+    if isinstance(error, ConnectionFailed):
+        return "Is the URL right, and is the service up? What was accepted will still be done."
+    return "What was accepted will still be done; try again later."
+
+
+def _taken(error: CodeTaken) -> str:
+    """Where the taken code is, as far as the service says it."""
+    hints = []
+    taken = error.members.get("taken")
+    for each in taken if isinstance(taken, list) else []:
+        if not isinstance(each, dict):
+            continue
+        name = each.get("shortCode") or each.get("externalId")
+        if each.get("takenBy") == "trash":
+            hints.append(
+                f"{name} is in the trash: unlinkctl restore {each.get('deletionId')} "
+                f"--ids {each.get('linkId')}"
+            )
+        elif each.get("takenBy") == "quarantine":
+            hints.append(f"{name} is free again from {each.get('availableFrom')}")
+    return "; ".join(hints)
+
+
+def _named_ids(error: InvalidIds) -> str:
+    """The offending ids, the first of them by name."""
+    parts = []
+    if error.invalid_count:
+        parts.append(f"{error.invalid_count:,} not link ids: {_some(error.invalid_ids)}")
+    if error.unknown_count:
+        parts.append(f"{error.unknown_count:,} not live links: {_some(error.unknown_ids)}")
+    return "; ".join(parts) or str(error)
+
+
+def _some(ids: tuple[str, ...], shown: int = 5) -> str:
+    more = ", …" if len(ids) > shown else ""
+    return ", ".join(ids[:shown]) + more

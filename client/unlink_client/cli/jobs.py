@@ -1,0 +1,276 @@
+"""Deletions under way, kept on disk so that no kill loses or repeats one.
+
+A job is one command's delete, cut into chunks that the API takes. Each chunk has an
+Idempotency-Key that is on disk before it is first sent: sent again after a kill, it is the same
+request, and the service answers it as the first time. SQLite makes each step durable or undone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from unlink_client.cli.exits import CommandError
+from unlink_client.models import Mode
+
+#: For how long the service remembers a key (24 hours), with an hour to spare.
+KEY_LIFETIME = 23 * 3600
+
+#: Finished jobs that are kept, for `undo`.
+_KEPT = 50
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS jobs (
+    id TEXT PRIMARY KEY, url TEXT NOT NULL, digest TEXT NOT NULL, mode TEXT NOT NULL,
+    reason TEXT, export INTEGER NOT NULL, plan TEXT, created REAL NOT NULL, finished REAL
+);
+CREATE TABLE IF NOT EXISTS chunks (
+    job TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE, key TEXT NOT NULL PRIMARY KEY,
+    position INTEGER NOT NULL, ids TEXT NOT NULL, sent REAL, deletion TEXT,
+    done INTEGER NOT NULL DEFAULT 0, refusal TEXT
+);
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """One request: ``sent`` is when it was first sent, in Unix seconds.
+
+    ``deletion`` is the record that it led to, ``refusal`` why the service deleted nothing of it.
+    """
+
+    key: str
+    ids: tuple[str, ...]
+    sent: float | None
+    deletion: str | None
+    done: bool
+    refusal: str | None
+
+    @property
+    def key_may_be_forgotten(self) -> bool:
+        """Whether it was sent so long ago that the same key could delete a second time."""
+        return self.sent is not None and time.time() - self.sent > KEY_LIFETIME
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What one command deletes. ``plan`` is the text of the plan, None for ids."""
+
+    id: str
+    url: str
+    mode: Mode
+    reason: str | None
+    export: bool
+    plan: str | None
+    created: float
+    chunks: tuple[Chunk, ...]
+
+    @property
+    def erase(self) -> bool:
+        return self.mode == "erase"
+
+    @property
+    def count(self) -> int:
+        return sum(len(chunk.ids) for chunk in self.chunks)
+
+
+def digest_of(url: str, mode: str, content: Sequence[str]) -> str:
+    """What two commands share when they mean the same links of the same service."""
+    text = "\n".join([url, mode, *content])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Jobs:
+    """The jobs of one state directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / "jobs.sqlite3"
+        with self._explained():
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Waits for another unlinkctl that is just writing.
+            self._database = sqlite3.connect(self._path, timeout=10, isolation_level=None)
+            self._path.chmod(0o600)
+            self._database.execute("PRAGMA foreign_keys = ON")
+            self._database.execute("PRAGMA synchronous = FULL")
+            self._database.executescript(_SCHEMA)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Errors of the disk as the end of the command, before anything is sent."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise CommandError(
+                f"Cannot write the state file {self._path}: {error}",
+                hint="Without it an interrupted delete could not be resumed, so nothing more was "
+                "sent. Free some space, or set UNLINK_STATE_DIR to another directory; the same "
+                "command then continues.",
+            ) from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._explained():
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._database
+                self._database.execute("COMMIT")
+            except BaseException:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                raise
+
+    def create(
+        self,
+        *,
+        url: str,
+        mode: Mode,
+        digest: str,
+        parts: Sequence[Sequence[str]],
+        reason: str | None,
+        export: bool,
+        plan: str | None = None,
+        key: str | None = None,
+    ) -> Job:
+        """A new job with one chunk for each of ``parts``; ``key`` is the first chunk's."""
+        job_id = secrets.token_hex(4)
+        with self._transaction() as database:
+            database.execute(
+                "INSERT INTO jobs (id, url, digest, mode, reason, export, plan, created) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (job_id, url, digest, mode, reason, export, plan, time.time()),
+            )
+            for position, ids in enumerate(parts):
+                own = key if position == 0 else None
+                self._insert(database, job_id, position, ids, own)
+        return self.read(job_id)
+
+    @staticmethod
+    def _insert(
+        database: sqlite3.Connection,
+        job_id: str,
+        position: int,
+        ids: Sequence[str],
+        key: str | None = None,
+    ) -> None:
+        database.execute(
+            "INSERT OR REPLACE INTO chunks (job, key, position, ids) VALUES (?, ?, ?, ?)",
+            (job_id, key or f"unlinkctl-{secrets.token_hex(16)}", position, "\n".join(ids)),
+        )
+
+    def read(self, job_id: str) -> Job:
+        """The job as it is now."""
+        with self._explained():
+            row = self._database.execute(
+                "SELECT id, url, mode, reason, export, plan, created FROM jobs WHERE id = ?",
+                (job_id,),
+            ).fetchone()
+            chunks = self._database.execute(
+                "SELECT key, ids, sent, deletion, done, refusal FROM chunks "
+                "WHERE job = ? ORDER BY position",
+                (job_id,),
+            ).fetchall()
+        return Job(
+            id=row[0],
+            url=row[1],
+            mode=row[2],
+            reason=row[3],
+            export=bool(row[4]),
+            plan=row[5],
+            created=row[6],
+            chunks=tuple(
+                Chunk(
+                    key=key,
+                    ids=tuple(ids.split("\n")) if ids else (),
+                    sent=sent,
+                    deletion=deletion,
+                    done=bool(done),
+                    refusal=refusal,
+                )
+                for key, ids, sent, deletion, done, refusal in chunks
+            ),
+        )
+
+    def unfinished(self, url: str, *, digest: str | None = None) -> list[Job]:
+        """Jobs for this service that have not come to their end, newest first."""
+        with self._explained():
+            rows = self._database.execute(
+                "SELECT id FROM jobs WHERE url = ? AND finished IS NULL "
+                "AND (? IS NULL OR digest = ?) ORDER BY created DESC",
+                (url, digest, digest),
+            ).fetchall()
+        return [self.read(row[0]) for row in rows]
+
+    def last(self, url: str) -> Job | None:
+        """The newest job for this service that deleted softly."""
+        with self._explained():
+            row = self._database.execute(
+                "SELECT id FROM jobs WHERE url = ? AND mode = 'soft' ORDER BY created DESC LIMIT 1",
+                (url,),
+            ).fetchone()
+        return None if row is None else self.read(row[0])
+
+    def sending(self, key: str) -> None:
+        """The chunk is about to be sent; the first time counts."""
+        with self._transaction() as database:
+            database.execute(
+                "UPDATE chunks SET sent = COALESCE(sent, ?) WHERE key = ?", (time.time(), key)
+            )
+
+    def answered(self, key: str, deletion: str) -> None:
+        """The service has accepted the chunk, under this deletion."""
+        with self._transaction() as database:
+            database.execute("UPDATE chunks SET deletion = ? WHERE key = ?", (deletion, key))
+
+    def done(self, key: str, refusal: str | None = None) -> None:
+        """Nothing is left to do for the chunk; ``refusal`` says why nothing was deleted."""
+        with self._transaction() as database:
+            database.execute(
+                "UPDATE chunks SET done = 1, refusal = ? WHERE key = ?", (refusal, key)
+            )
+
+    def renew(self, key: str) -> None:
+        """Give a chunk whose key the service has forgotten another one."""
+        with self._transaction() as database:
+            database.execute(
+                "UPDATE chunks SET key = ?, sent = NULL WHERE key = ?",
+                (f"unlinkctl-{secrets.token_hex(16)}", key),
+            )
+
+    def split(self, job: Job, size: int) -> None:
+        """Cut the chunks that have no answer into smaller ones, with keys of their own."""
+        open_chunks = [each for each in job.chunks if not each.done and each.deletion is None]
+        ids = [link_id for chunk in open_chunks for link_id in chunk.ids]
+        with self._transaction() as database:
+            for chunk in open_chunks:
+                database.execute("DELETE FROM chunks WHERE key = ?", (chunk.key,))
+            start = len(job.chunks)
+            for number, offset in enumerate(range(0, len(ids), size)):
+                self._insert(database, job.id, start + number, ids[offset : offset + size])
+
+    def forget(self, job_id: str) -> None:
+        """Remove a job that deleted nothing."""
+        with self._transaction() as database:
+            database.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
+
+    def finish(self, job_id: str) -> None:
+        """The job has come to its end; of old ones the ids are not kept."""
+        with self._transaction() as database:
+            database.execute("UPDATE jobs SET finished = ? WHERE id = ?", (time.time(), job_id))
+            database.execute(
+                "DELETE FROM jobs WHERE finished IS NOT NULL AND id NOT IN "
+                "(SELECT id FROM jobs ORDER BY created DESC LIMIT ?)",
+                (_KEPT,),
+            )

@@ -1,0 +1,149 @@
+"""Which service and which key: the environment first, then a profile.
+
+Profiles are in a file that only its owner may read. A key may be in the keyring instead (extra
+``keyring``). No key is ever an argument: those are seen by every process of the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from unlink_client.cli.exits import USAGE, CommandError
+
+APP = "unlinkctl"
+
+URL_VARIABLE = "UNLINK_URL"
+KEY_VARIABLE = "UNLINK_API_KEY"
+PROFILE_VARIABLE = "UNLINK_PROFILE"
+STATE_VARIABLE = "UNLINK_STATE_DIR"
+
+#: Where a key is that is not in the file.
+_IN_KEYRING = "keyring"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One service and one key; ``source`` says where they are from."""
+
+    url: str
+    key: str
+    source: str
+
+
+def config_file() -> Path:
+    """The file of the profiles."""
+    return Path(platformdirs.user_config_dir(APP)) / "profiles.json"
+
+
+def state_directory() -> Path:
+    """Where unfinished deletions are kept."""
+    given = os.environ.get(STATE_VARIABLE)
+    return Path(given) if given else Path(platformdirs.user_state_dir(APP))
+
+
+def load(profile: str | None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of this run; raises ``CommandError`` (2) when there are none."""
+    url, key = environment.get(URL_VARIABLE, ""), environment.get(KEY_VARIABLE, "")
+    if url and key and profile is None:
+        return Settings(url, key, "the environment")
+    name, found = _profile(profile or environment.get(PROFILE_VARIABLE) or None)
+    if found is None:
+        if profile is not None:
+            raise CommandError(
+                f"There is no profile {profile!r}.",
+                code=USAGE,
+                hint=f"`unlinkctl login --profile {profile}` makes it.",
+            )
+        missing = [each for each, value in ((URL_VARIABLE, url), (KEY_VARIABLE, key)) if not value]
+        raise CommandError(
+            f"No service to talk to: {' and '.join(missing)} not set, and no profile is stored.",
+            code=USAGE,
+            hint="`unlinkctl login` stores the URL and an API key.",
+        )
+    stored = str(found.get("key", ""))
+    if found.get("keyIn") == _IN_KEYRING and not key:
+        stored = _from_keyring(name)
+    return Settings(url or str(found.get("url", "")), key or stored, f"profile {name}")
+
+
+def store(name: str, url: str, key: str, *, in_keyring: bool) -> Path:
+    """Keep a profile and make it the default; the file that it is in."""
+    document = _read()
+    entry: dict[str, Any] = {"url": url}
+    if in_keyring:
+        _keyring().set_password(APP, name, key)
+        entry["keyIn"] = _IN_KEYRING
+    else:
+        entry["key"] = key
+    document.setdefault("profiles", {})[name] = entry
+    document["default"] = name
+    path = config_file()
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise CommandError(f"Cannot write {path}: {error.strerror}") from None
+    return path
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read; it appears whole or not at all."""
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(draft).replace(path)
+    except OSError:
+        Path(draft).unlink(missing_ok=True)
+        raise
+
+
+def _profile(name: str | None) -> tuple[str, dict[str, Any] | None]:
+    document = _read()
+    wanted = name or str(document.get("default", "default"))
+    found = document.get("profiles", {}).get(wanted)
+    return wanted, found if isinstance(found, dict) else None
+
+
+def _read() -> dict[str, Any]:
+    path = config_file()
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise CommandError(
+            f"Cannot read {path}: {error}", hint="`unlinkctl login` writes it."
+        ) from None
+    return document if isinstance(document, dict) else {}
+
+
+def _keyring() -> Any:
+    try:
+        return import_module("keyring")
+    except ModuleNotFoundError:
+        raise CommandError(
+            "The keyring needs the package keyring.", code=USAGE, hint="Install unlinkctl[keyring]."
+        ) from None
+
+
+def _from_keyring(name: str) -> str:
+    key = _keyring().get_password(APP, name)
+    if not key:
+        raise CommandError(
+            f"The keyring has no key of profile {name!r}.",
+            code=USAGE,
+            hint=f"`unlinkctl login --profile {name} --keyring` stores one.",
+        )
+    return str(key)

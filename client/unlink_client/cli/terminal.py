@@ -1,0 +1,126 @@
+"""What a person sees: messages and progress on standard error, questions on the terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from unlink_client.cli.exits import USAGE, CommandError
+
+#: A table in a file or pipe is not cut at some width.
+_UNLIMITED = 10_000
+
+_TERMINAL = Path("/dev/tty")
+
+
+def output_console() -> Console:
+    """Standard output: as wide as the terminal; in a pipe as wide as the content."""
+    wide = not sys.stdout.isatty() and not os.environ.get("COLUMNS")
+    return Console(width=_UNLIMITED if wide else None, highlight=False, soft_wrap=False)
+
+
+def error_console() -> Console:
+    """Standard error."""
+    return Console(stderr=True, highlight=False)
+
+
+def say(message: str, *, style: str = "") -> None:
+    """A message beside the data; it is wrapped to the terminal."""
+    console = error_console()
+    console.print(Text(printable(message), style=style), soft_wrap=not sys.stderr.isatty())
+
+
+def fail(error: CommandError) -> None:
+    """The end of a command that did not succeed."""
+    say(f"error: {error.message}", style="bold red")
+    if error.hint:
+        say(error.hint)
+
+
+def printable(text: str) -> str:
+    """Text without what a terminal obeys: titles and URLs come from other people.
+
+    Control characters and the marks that turn the direction of text become U+FFFD.
+    """
+    return "".join(each if each == "\n" or not _is_control(each) else "\ufffd" for each in text)
+
+
+def _is_control(character: str) -> bool:
+    category = unicodedata.category(character)
+    turns = "\u202a" <= character <= "\u202e" or "\u2066" <= character <= "\u2069"
+    return category in ("Cc", "Cs") or turns
+
+
+@contextmanager
+def _asking() -> Iterator[tuple[object, object]]:
+    """Where to ask: standard input, or the terminal itself when ids come from standard input."""
+    if not sys.stderr.isatty():
+        raise _no_terminal()
+    if sys.stdin is not None and sys.stdin.isatty():
+        yield sys.stdin, sys.stderr
+        return
+    try:
+        with _TERMINAL.open("r+", encoding="utf-8") as terminal:
+            yield terminal, terminal
+    except OSError:
+        raise _no_terminal() from None
+
+
+def _no_terminal() -> CommandError:
+    return CommandError(
+        "There is no terminal to ask for confirmation; nothing was done.",
+        code=USAGE,
+        hint="--yes goes ahead without asking; --dry-run only shows what would happen.",
+    )
+
+
+def require_terminal() -> None:
+    """Raise at once where :func:`ask` could not ask."""
+    with _asking():
+        return
+
+
+def ask(question: str) -> str:
+    """A line typed at the terminal; "" at its end. Raises ``CommandError`` without a terminal."""
+    with _asking() as (source, target):
+        target.write(printable(question) + " ")  # type: ignore[attr-defined]
+        target.flush()  # type: ignore[attr-defined]
+        return str(source.readline()).strip()  # type: ignore[attr-defined]
+
+
+@contextmanager
+def progress_bar(what: str, total: int) -> Iterator[ProgressBar]:
+    """A bar on standard error; nothing at all if that is no terminal."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=error_console(),
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    ) as progress:
+        yield ProgressBar(progress, what, total)
+
+
+class ProgressBar:
+    """One line of progress."""
+
+    def __init__(self, progress: Progress, what: str, total: int) -> None:
+        self._progress = progress
+        self._task = progress.add_task(what, total=total)
+
+    def show(self, done: int, what: str | None = None) -> None:
+        """How many are done, of what."""
+        if what is None:
+            self._progress.update(self._task, completed=done)
+        else:
+            self._progress.update(self._task, completed=done, description=what)

@@ -1,0 +1,74 @@
+"""The command with a service, and with directories of its own."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.client.fake_service import KEY, FakeUnlink, served
+from unlink_client.cli.app import run
+from unlink_client.retries import Retries
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command wrote and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def service() -> Iterator[FakeUnlink]:
+    with served(FakeUnlink()) as running:
+        yield running
+
+
+@pytest.fixture
+def environment(
+    service: FakeUnlink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
+    """The variables of the command: the fake service, and directories of the test's own."""
+    values = {
+        "UNLINK_URL": service.url,
+        "UNLINK_API_KEY": KEY,
+        "UNLINK_STATE_DIR": str(tmp_path / "state"),
+        "XDG_CONFIG_HOME": str(tmp_path / "config"),
+        "HOME": str(tmp_path),
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    impatient = Retries(attempts=2, patience=1, first_pause=0.01)
+    monkeypatch.setattr("unlink_client.cli.session._RETRIES", impatient)
+    for name in ("UNLINK_PROFILE", "COLUMNS", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    return values
+
+
+@pytest.fixture
+def unlinkctl(
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> Run:
+    """Run the command in this process, without a terminal: `unlinkctl("list", stdin=b"")`."""
+
+    def call(*arguments: str, stdin: bytes = b"") -> Ran:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
+        capfdbinary.readouterr()
+        code = run(list(arguments))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        out, err = capfdbinary.readouterr()
+        return Ran(code, out.decode(), err.decode())
+
+    return call

@@ -1,0 +1,362 @@
+"""`unlinkctl delete`, `plan` and `apply` against a service on loopback."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.client.conftest import Run
+from tests.client.fake_service import Cut, FakeUnlink, Reply, Request
+from tests.client.support import hoko
+from unlink_client.cli.jobs import Jobs
+
+
+def lines(ids: list[str]) -> bytes:
+    return "".join(f"{each}\n" for each in ids).encode()
+
+
+def test_ids_from_stdin_are_deleted_in_chunks_of_ten_thousand(
+    service: FakeUnlink, unlinkctl: Run
+) -> None:
+    ids = service.add(25_000)
+    ran = unlinkctl("delete", "-", "--yes", "--reason", "over", stdin=lines(ids))
+    assert ran.code == 0, ran.err
+    assert ran.out == "Moved 25,000 links to the trash.\n"
+    assert [len(each.body["ids"]) for each in service.requests] == [10_000, 10_000, 5_000]
+    assert {each.body["reason"] for each in service.requests} == {"over"}
+    assert service.deleted == dict.fromkeys(ids, 1)
+
+
+def test_a_smaller_plan_makes_smaller_chunks(service: FakeUnlink, unlinkctl: Run) -> None:
+    service.max_ids = 100
+    ids = service.add(250)
+    assert unlinkctl("delete", "-", "--yes", stdin=lines(ids)).code == 0
+    assert [len(each.body["ids"]) for each in service.requests] == [250, 100, 100, 50]
+    assert len({each.key for each in service.requests}) == 4
+    assert service.deleted == dict.fromkeys(ids, 1)
+
+
+def test_ndjson_has_a_line_for_each_id(service: FakeUnlink, unlinkctl: Run) -> None:
+    ids = service.add(3)
+    unknown = "00000000-0000-4000-8000-000000000000"
+    ran = unlinkctl("delete", *ids, unknown, "--erase", "--yes", "-o", "ndjson")
+    assert ran.code == 4
+    outcomes = [json.loads(line) for line in ran.out.splitlines()]
+    assert outcomes == [
+        *({"id": each, "outcome": "erased"} for each in ids),
+        {"id": unknown, "outcome": "notFound"},
+    ]
+
+
+def test_a_soft_delete_is_all_or_none_and_names_what_is_wrong(
+    service: FakeUnlink, unlinkctl: Run
+) -> None:
+    ids = service.add(2)
+    unknown = "00000000-0000-4000-8000-000000000000"
+    ran = unlinkctl("delete", *ids, unknown, "--yes")
+    assert ran.code == 4
+    assert unknown in ran.err
+    assert service.deleted == {}
+
+
+def test_a_short_code_is_looked_up(service: FakeUnlink, unlinkctl: Run) -> None:
+    (link_id,) = service.add(1, shortCode="summer")
+    assert unlinkctl("delete", "summer", "--yes").code == 0
+    assert service.delete_requests[0].body["ids"] == [link_id]
+
+
+def test_a_dry_run_deletes_nothing(service: FakeUnlink, unlinkctl: Run) -> None:
+    ids = service.add(2)
+    ran = unlinkctl("delete", *ids, "--dry-run", "-o", "json")
+    assert ran.code == 0
+    assert json.loads(ran.out)["counts"]["deletable"] == 2
+    assert service.delete_requests == []
+
+
+def test_without_a_terminal_and_yes_it_refuses_at_once(service: FakeUnlink, unlinkctl: Run) -> None:
+    ids = service.add(1)
+    for arguments in (("delete", *ids), ("delete", "--tag", "try"), ("apply", "no-such-file")):
+        ran = unlinkctl(*arguments)
+        assert ran.code == 2
+        assert "--yes" in ran.err
+    assert service.requests == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("delete",), 2),
+        (("delete", "x", "--tag", "y", "--yes"), 2),
+        (("delete", "--resume", "--tag", "y", "--yes"), 2),
+        (("plan",), 2),
+        (("delete", "no way", "--yes"), 2),
+        (("delete", "--created-before", "yesterday", "--yes"), 2),
+        (("delete", "--resume"), 1),
+        (("list", "--min-clicks", "-1"), 2),
+    ],
+)
+def test_wrong_usage_sends_nothing(
+    service: FakeUnlink, unlinkctl: Run, arguments: tuple[str, ...], code: int
+) -> None:
+    assert unlinkctl(*arguments).code == code
+    assert service.requests == []
+
+
+@pytest.mark.parametrize(
+    ("stdin", "said"),
+    [
+        (b"", "is empty"),
+        (b"\n \n", "is empty"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "not text"),
+        (bytes(range(256)), "not text"),
+        (b"0b7c0c6e-3f0e-4d9c-9b0a-5f6a2b8a7f11\nfoo bar\n", "line 2: 'foo bar'"),
+        (b'id;"url"\n', "line 1"),
+        (b"summer\n", "one link UUID a line"),
+    ],
+)
+def test_what_is_no_list_of_ids_is_refused(
+    service: FakeUnlink, unlinkctl: Run, stdin: bytes, said: str
+) -> None:
+    ran = unlinkctl("delete", "-", "--yes", stdin=stdin)
+    assert ran.code == 2
+    assert said in ran.err
+    assert service.requests == []
+
+
+def test_ids_may_have_spaces_quotes_a_bom_and_any_line_ends(
+    service: FakeUnlink, unlinkctl: Run, tmp_path: Path
+) -> None:
+    ids = service.add(4)
+    text = f"\ufeff\"{ids[0]}\"\r\n  {ids[1].upper()} ,\r\n\r\n'{ids[2]}'\r{ids[3]}\n{ids[0]}\n"
+    path = tmp_path / "ids.txt"
+    path.write_bytes(text.encode())
+    assert unlinkctl("delete", f"@{path}", "--yes").code == 0
+    assert service.delete_requests[0].body["ids"] == ids
+
+
+def test_a_filter_deletes_the_set_that_was_counted(service: FakeUnlink, unlinkctl: Run) -> None:
+    service.add(3, tags=["tour"], clickCount=0)
+    service.add(1, tags=["tour"], clickCount=9)
+    ran = unlinkctl("delete", "--tag", "tour", "--max-clicks", "0", "--confirm", "3")
+    assert ran.code == 0, ran.err
+    request = service.delete_requests[0]
+    assert request.body["filter"] == {"tag": "tour", "maxClicks": 0}
+    assert request.body["confirmationToken"]
+    assert len(service.links) == 1
+
+
+def test_another_count_than_confirmed_deletes_nothing(service: FakeUnlink, unlinkctl: Run) -> None:
+    service.add(3, tags=["tour"])
+    ran = unlinkctl("delete", "--tag", "tour", "--confirm", "2")
+    assert ran.code == 3
+    assert "it is 3 links" in ran.err
+    assert service.delete_requests == []
+
+
+def test_a_filter_that_matches_nothing_is_no_error(service: FakeUnlink, unlinkctl: Run) -> None:
+    ran = unlinkctl("delete", "--tag", "nothing", "--yes")
+    assert (ran.code, ran.out) == (0, "")
+    assert service.delete_requests == []
+
+
+def test_a_plan_is_a_file_and_applies_to_exactly_its_set(
+    service: FakeUnlink, unlinkctl: Run, tmp_path: Path
+) -> None:
+    service.add(3, tags=["tour"])
+    path = tmp_path / "tour.plan"
+    ran = unlinkctl("plan", "--tag", "tour", "--erase", "-o", str(path))
+    assert ran.code == 0
+    assert "Links        3" in ran.out
+    assert service.delete_requests == []
+    assert path.stat().st_mode & 0o777 == 0o600
+    ran = unlinkctl("apply", str(path), "--confirm", "3")
+    assert (ran.code, ran.out) == (0, "Erased 3 links for good.\n")
+    assert service.links == {}
+
+
+def test_a_stale_plan_says_what_changed_and_deletes_nothing(
+    service: FakeUnlink, unlinkctl: Run, tmp_path: Path
+) -> None:
+    first, second = service.add(2, tags=["tour"])
+    path = str(tmp_path / "tour.plan")
+    unlinkctl("plan", "--tag", "tour", "-o", path)
+    (third,) = service.add(1, tags=["tour"])
+    del service.links[first]
+    ran = unlinkctl("apply", path, "--yes")
+    assert ran.code == 5
+    assert f"1 new ({third}), 1 gone ({first})" in " ".join(ran.err.split())
+    assert service.delete_requests == []
+    assert second in service.links
+
+
+def test_a_set_that_changes_after_the_last_look_deletes_nothing(
+    service: FakeUnlink, unlinkctl: Run, tmp_path: Path
+) -> None:
+    service.add(2, tags=["tour"])
+    path = str(tmp_path / "tour.plan")
+    unlinkctl("plan", "--tag", "tour", "-o", path)
+
+    def before(request: Request) -> Reply | None:
+        if request.deletes:
+            service.add(1, tags=["tour"])
+        return None
+
+    service.before = before
+    ran = unlinkctl("apply", path, "--yes")
+    assert ran.code == 5
+    assert service.deleted == {}
+    with Jobs(tmp_path / "state") as jobs:
+        assert jobs.unfinished(service.url) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: text.replace('"count": 2', '"count": 1'), "changed after it was written"),
+        (lambda text: text.replace("127.0.0.1", "127.0.0.2"), "changed after it was written"),
+        (lambda _: "", "not JSON"),
+        (lambda _: '{"ids": []}', "Not a plan"),
+    ],
+)
+def test_a_tampered_plan_is_refused(
+    service: FakeUnlink, unlinkctl: Run, tmp_path: Path, change: object, said: str
+) -> None:
+    service.add(2, tags=["tour"])
+    path = tmp_path / "tour.plan"
+    unlinkctl("plan", "--tag", "tour", "-o", str(path))
+    path.write_text(change(path.read_text()))  # type: ignore[operator]
+    ran = unlinkctl("apply", str(path), "--yes")
+    assert ran.code == 1
+    assert said in ran.err
+    assert service.delete_requests == []
+
+
+def test_a_plan_of_another_workspace_is_refused(
+    service: FakeUnlink, unlinkctl: Run, tmp_path: Path
+) -> None:
+    service.add(2, tags=["tour"])
+    path = str(tmp_path / "tour.plan")
+    unlinkctl("plan", "--tag", "tour", "-o", path)
+    service.before = lambda request: (
+        (400, hoko("Invalid request", details=["Invalid confirmationToken"]), {})
+        if request.deletes
+        else None
+    )
+    ran = unlinkctl("apply", path, "--yes")
+    assert ran.code == 1
+    assert "not of this workspace" in ran.err
+    assert service.deleted == {}
+
+
+def test_a_plan_that_was_sent_before_a_kill_acts_once(
+    service: FakeUnlink, unlinkctl: Run, tmp_path: Path
+) -> None:
+    service.add(2, tags=["tour"])
+    path = str(tmp_path / "tour.plan")
+    unlinkctl("plan", "--tag", "tour", "-o", path)
+
+    def cut(request: Request) -> None:
+        if request.deletes:
+            raise Cut
+
+    service.after = cut
+    ran = unlinkctl("apply", path, "--yes")
+    assert ran.code == 75
+    service.after = lambda _: None
+    ran = unlinkctl("apply", path, "--yes")
+    assert (ran.code, ran.out) == (0, "Moved 2 links to the trash.\n")
+    assert set(service.deleted.values()) == {1}
+
+
+def test_a_service_that_goes_away_is_resumed_where_it_ended(
+    service: FakeUnlink, unlinkctl: Run
+) -> None:
+    ids = service.add(25_000)
+    gone: list[Request] = []
+
+    def before(request: Request) -> Reply | None:
+        if len(service.delete_requests) > 1:
+            gone.append(request)
+            return 503, hoko("Service temporarily unavailable"), {}
+        return None
+
+    service.before = before
+    ran = unlinkctl("delete", "-", "--yes", stdin=lines(ids))
+    assert ran.code == 75
+    assert "unlinkctl delete --resume" in ran.err
+    service.before = lambda _: None
+    ran = unlinkctl("delete", "--resume")
+    assert (ran.code, ran.out) == (0, "Moved 25,000 links to the trash.\n")
+    assert service.deleted == dict.fromkeys(ids, 1)
+    assert len({each.key for each in service.delete_requests}) == 3
+
+
+def test_the_same_command_goes_on_too(service: FakeUnlink, unlinkctl: Run) -> None:
+    ids = service.add(2)
+
+    def cut(request: Request) -> None:
+        if request.deletes:
+            raise Cut
+
+    service.after = cut
+    assert unlinkctl("delete", *ids, "--yes").code == 75
+    service.after = lambda _: None
+    # The links are gone already, but the service answers the same request as the first time.
+    ran = unlinkctl("delete", *ids, "--yes")
+    assert (ran.code, ran.out) == (0, "Moved 2 links to the trash.\n")
+    assert set(service.deleted.values()) == {1}
+
+
+def test_a_finished_delete_may_be_asked_for_again(service: FakeUnlink, unlinkctl: Run) -> None:
+    ids = service.add(1)
+    assert unlinkctl("delete", *ids, "--yes").code == 0
+    assert unlinkctl("undo").out == "Restored 1 link.\n"
+    assert unlinkctl("delete", *ids, "--yes").code == 0
+    assert service.deleted[ids[0]] == 2
+
+
+def test_a_state_file_that_cannot_be_written_sends_nothing(
+    service: FakeUnlink, unlinkctl: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = service.add(1)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("UNLINK_STATE_DIR", str(tmp_path / "file" / "below"))
+    ran = unlinkctl("delete", *ids, "--yes")
+    assert ran.code == 1
+    assert "state file" in ran.err
+    assert service.delete_requests == []
+
+
+def test_a_request_without_an_answer_a_day_ago_is_looked_at_first(
+    service: FakeUnlink, unlinkctl: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = service.add(2)
+
+    def cut(request: Request) -> None:
+        if request.deletes:
+            raise Cut
+
+    service.after = cut
+    assert unlinkctl("delete", *ids, "--yes").code == 75
+    service.after = lambda _: None
+    service._answers.clear()
+    monkeypatch.setattr("unlink_client.cli.jobs.KEY_LIFETIME", -1)
+    assert unlinkctl("delete", "--resume").code == 0
+    assert set(service.deleted.values()) == {1}
+
+
+def test_undo_takes_the_last_delete_back(service: FakeUnlink, unlinkctl: Run) -> None:
+    first, second = service.add(2)
+    unlinkctl("delete", first, "--yes")
+    unlinkctl("delete", second, "--yes")
+    ran = unlinkctl("undo")
+    assert (ran.code, ran.out) == (0, "Restored 1 link.\n")
+    assert list(service.links) == [second]
+
+
+def test_undo_without_a_delete_says_so(unlinkctl: Run) -> None:
+    ran = unlinkctl("undo")
+    assert ran.code == 1
+    assert "no delete" in ran.err
