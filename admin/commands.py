@@ -14,7 +14,7 @@ from admin.users import Users
 from functions.domain.api_keys import generate_api_key
 from functions.domain.app_links import scheme_faults
 from functions.domain.click_retention import MIN_CLICK_RETENTION_DAYS
-from functions.domain.clock import Deadline, iso, now_iso
+from functions.domain.clock import deadline, iso, now_iso
 from functions.domain.plans import SCOPES, plans
 from functions.domain.policies import Policies
 from functions.domain.scopes import ROLES
@@ -70,7 +70,7 @@ def create_workspace(
     if not _WORKSPACE_ID.fullmatch(workspace_id):
         raise Refused("A workspace id has 2 to 63 lower-case letters, digits and hyphens.")
     _check(plan, policies)
-    if deployment.access.workspace(workspace_id, deadline=Deadline(20)) is not None:
+    if deployment.access.workspace(workspace_id) is not None:
         raise Refused(f"Workspace {workspace_id} exists.")
     key_id, value = deployment.usage_keys.create(workspace_id, plan)
     try:
@@ -127,7 +127,7 @@ def set_workspace(
 
 
 def _workspace(deployment: Deployment, workspace_id: str) -> Record:
-    item = deployment.access.workspace(workspace_id, deadline=Deadline(20))
+    item = deployment.access.workspace(workspace_id)
     if item is None:
         raise Refused(f"There is no workspace {workspace_id}.")
     return item
@@ -165,8 +165,8 @@ def _check(plan: str, policies: Policies) -> None:
 def purge_installs(deployment: Deployment, workspace_id: str) -> Record:
     """Delete what is kept of the installs of erased links. May be repeated."""
     _workspace(deployment, workspace_id)
-    deadline = Deadline(PURGE_SECONDS)
-    purged = deployment.kept_installs.purge(workspace_id, deadline=deadline)
+    with deadline(PURGE_SECONDS):
+        purged = deployment.kept_installs.purge(workspace_id)
     return {"workspaceId": workspace_id, "installsPurged": purged}
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from functions.aws.events import EventBus
 from functions.aws.sqs import Queue
-from functions.domain.clock import Deadline, now_iso
+from functions.domain.clock import now_iso
 from functions.domain.ids import SHARDS, new_time_ordered_id, shard_of
 from functions.repositories.clicks import ClicksTable
 from functions.repositories.deletions import DeletionsTable
@@ -168,7 +168,7 @@ def erase(simulated: Simulated, link_ids: list[str]) -> float:
     )
     began = time.perf_counter()
     removed = [Removed(link_id) for link_id in link_ids]
-    assert purge_dependents("ws", removed, stores=stores, deadline=Deadline(600))
+    assert purge_dependents("ws", removed, stores=stores)
     return time.perf_counter() - began
 
 
@@ -248,7 +248,7 @@ def _s3_calls() -> None:
         )
         for start in range(0, 10_000, 1_000):
             records = [_removal(number, images) for number in range(start, start + 1_000)]
-            assert clean_up(records, stores=stores, deadline=Deadline(60)) == []
+            assert clean_up(records, stores=stores) == []
         print(
             f"| {images} | {simulated.calls['DeleteObjects']} | {simulated.calls['SendMessage']} |"
         )

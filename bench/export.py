@@ -22,7 +22,7 @@ from bench.simulated import WORKSPACE, Simulation, isolate, link_ids, link_item
 from bench.virtual import START, VirtualClock
 from functions.aws import client as aws
 from functions.aws.codec import from_item, to_item
-from functions.domain.clock import Deadline, iso
+from functions.domain.clock import current_deadline, deadline, iso
 from functions.domain.ids import SHARDS
 from functions.domain.outcomes import Outcome
 from functions.repositories.clicks import ClicksTable
@@ -355,7 +355,8 @@ def export_before_delete(
         )
 
         def work() -> None:
-            resume(WORKSPACE, deletion_id, stores=stores, deadline=Deadline(seconds))
+            with deadline(seconds):
+                resume(WORKSPACE, deletion_id, stores=stores)
 
         return _work_until(lambda: not record.deletion.open, work, given, record)
 
@@ -375,15 +376,15 @@ def export_of_one_link(
 
         def work() -> None:
             if given.messages:
-                run_export(
-                    WORKSPACE,
-                    link_id,
-                    "export-1",
-                    records=records,  # type: ignore[arg-type]
-                    stores=given.export_stores(),
-                    queue=queue,  # type: ignore[arg-type]
-                    deadline=Deadline(seconds),
-                )
+                with deadline(seconds):
+                    run_export(
+                        WORKSPACE,
+                        link_id,
+                        "export-1",
+                        records=records,  # type: ignore[arg-type]
+                        stores=given.export_stores(),
+                        queue=queue,  # type: ignore[arg-type]
+                    )
                 del given.messages[0]
 
         return _work_until(lambda: records.record["state"] == "complete", work, given, None)
@@ -457,7 +458,7 @@ def _measured_cpu() -> tuple[float, float]:
     simulation = _Queries()
     aws.client.cache_clear()
     table = ClicksTable(simulation.serve(aws.client("dynamodb")), "clicks")
-    given: dict[str, Any] = {"after": None, "until": iso(START), "deadline": Deadline(600)}
+    given: dict[str, Any] = {"after": None, "until": iso(START)}
     [link_id] = link_ids(1)
 
     def measure(times: int, count: int) -> float:
@@ -481,8 +482,8 @@ def _reader(table: ClicksTable) -> Callable[[str, dict[str, Any]], Any]:
     stores = ExportStores(None, table, None)  # type: ignore[arg-type]
 
     def read(link_id: str, given: dict[str, Any]) -> Any:
-        reader = LineReader([], WORKSPACE, given["until"], "", stores, given["deadline"])
-        return reader.page(link_id, 0, None, given["deadline"])
+        reader = LineReader([], WORKSPACE, given["until"], "", stores, current_deadline())
+        return reader.page(link_id, 0, None)
 
     return read
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from bench.engine import Reads, tables
 from functions.aws.client import client
-from functions.domain.clock import Deadline
 from functions.domain.ids import new_time_ordered_id
 from functions.repositories.links import LinksTable
 from functions.schemas.filters import LinkFilter
@@ -37,7 +36,6 @@ def _measure() -> None:
         deletion_id=new_time_ordered_id(),
         deleted_at="2026-02-01T12:00:00.000Z",
         ttl=None,
-        deadline=Deadline(600),
     )
     rows.append(("10,000 live, 10,000 deleted", _page(links, reads)))
     rows.append(("the same, filter that all match", _page(links, reads, LinkFilter(tag="kept"))))
@@ -57,7 +55,6 @@ def _create(links: LinksTable, tag: str) -> list[str]:
             workspace_id=WORKSPACE,
             user_id="bench",
             links=links,
-            deadline=Deadline(600),
         )
     return [link["id"] for link in made]
 
@@ -72,7 +69,6 @@ def _page(
         limit=LIMIT,
         after=None,
         links=links,
-        deadline=Deadline(60),
         only=only or LinkFilter(),
     )
     spent = time.process_time() - began

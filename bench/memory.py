@@ -27,7 +27,7 @@ from bench.processor import niced, share_of
 from functions.aws.client import client
 from functions.aws.codec import to_item
 from functions.domain.api_keys import generate_api_key
-from functions.domain.clock import Deadline, iso
+from functions.domain.clock import iso
 from functions.domain.ids import new_click_id
 from functions.domain.policies import Policies
 from functions.repositories.access import AccessTable
@@ -257,7 +257,6 @@ def _links() -> Iterator[dict[str, Any]]:
             workspace_id=WORKSPACE,
             user_id="bench",
             links=table,
-            deadline=Deadline(60),
         )
 
 
@@ -278,7 +277,7 @@ def _clicked(links: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "platform": "iOS",
             "isBot": False,
         }
-        table.put(click, deadline=Deadline(10))
+        table.put(click)
         image = to_item(click) | table.key(click)
         records.append(
             {

@@ -13,7 +13,6 @@ from typing import Any
 
 from bench.engine import Reads, tables
 from functions.aws.client import client
-from functions.domain.clock import Deadline
 from functions.domain.user_agent import describe
 from functions.handlers import redirect
 from functions.repositories.links import LinksTable
@@ -47,7 +46,6 @@ def _measure() -> None:
             workspace_id="ws-bench",
             user_id="bench",
             links=LinksTable(client("dynamodb"), "links"),
-            deadline=Deadline(60),
         )
     ]
     reads = Reads(redirect._dynamodb())  # noqa: SLF001 - its client has timeouts of its own

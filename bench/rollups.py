@@ -14,7 +14,7 @@ from typing import Any
 from bench.engine import Reads, tables
 from functions.aws.client import client, in_parallel
 from functions.aws.codec import to_item
-from functions.domain.clock import Deadline, iso
+from functions.domain.clock import iso
 from functions.domain.ids import new_click_id
 from functions.repositories.clicks import ClicksTable
 from functions.repositories.links import LinksTable
@@ -44,14 +44,13 @@ def _measure(link_count: int, visitors: int) -> None:
         workspace_id=WORKSPACE,
         user_id="bench",
         links=LinksTable(dynamodb, "links"),
-        deadline=Deadline(60),
     )
     chance = random.Random(link_count)
     table = ClicksTable(dynamodb, "clicks")
     clicks = [
         _click(chance.choice(links)["id"], n, chance.randrange(visitors)) for n in range(CLICKS)
     ]
-    in_parallel(lambda click: table.put(click, deadline=Deadline(60)), clicks)
+    in_parallel(table.put, clicks)
     records = [
         {"dynamodb": {"SequenceNumber": str(n), "NewImage": table.key(click) | to_item(click)}}
         for n, click in enumerate(clicks)
@@ -65,13 +64,12 @@ def _measure(link_count: int, visitors: int) -> None:
             rollups=rollups,
             failures=None,
             visitor_secret=b"bench",
-            deadline=Deadline(300),
         )
         assert not failed
     wall, spent = time.perf_counter() - wall, time.process_time() - spent
     counted: Counter[str] = Counter()
     for link in links:
-        for day in rollups.days(link["id"], "2026-01-01", "2026-12-31", deadline=Deadline(60)):
+        for day in rollups.days(link["id"], "2026-01-01", "2026-12-31"):
             counted["clicks"] += int(day["clicks"])
     assert counted["clicks"] == CLICKS
     name = "one link" if link_count == 1 else f"{link_count} links"

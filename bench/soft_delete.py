@@ -27,7 +27,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from bench import capacity, chart
 from bench.simulated import DELETIONS, LINKS, WORKSPACE, Simulation, isolate, link_ids, link_item
 from functions.aws import client as aws
-from functions.domain.clock import Deadline
+from functions.domain.clock import deadline
 from functions.domain.outcomes import Outcome
 from functions.repositories.deletions import Deletion, DeletionsTable
 from functions.repositories.erasures import ErasuresTable
@@ -77,15 +77,15 @@ class Unlink:
         )
 
     def delete(self, ids: Sequence[str], *, seconds: float = 25) -> Deletion:
-        return soft_delete(
-            ids,
-            [],
-            deletion_request=DeletionRequest(
-                workspace_id=WORKSPACE, actor={"keyId": "k", "userId": "u"}
-            ),
-            stores=self._stores,
-            deadline=Deadline(seconds),
-        )
+        with deadline(seconds):
+            return soft_delete(
+                ids,
+                [],
+                deletion_request=DeletionRequest(
+                    workspace_id=WORKSPACE, actor={"keyId": "k", "userId": "u"}
+                ),
+                stores=self._stores,
+            )
 
 
 class UpdateLoop:

@@ -16,7 +16,6 @@ from botocore.session import get_session
 from functions import config
 from functions.aws import client as aws
 from functions.aws import secrets
-from functions.domain.clock import Deadline
 from functions.repositories.access import AccessTable
 from functions.repositories.clicks import ClicksTable
 from functions.repositories.deletions import DeletionsTable
@@ -151,9 +150,7 @@ class ListQueue:
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []
 
-    def send(
-        self, message: dict[str, Any], *, deadline: Deadline, delay: int | None = None
-    ) -> None:
+    def send(self, message: dict[str, Any], *, delay: int | None = None) -> None:
         self.messages.append(message)
 
 
@@ -193,7 +190,6 @@ class World:
             workspace_id=workspace_id or self.workspace_id,
             user_id="tester",
             links=self.stores.links,
-            deadline=Deadline(30),
         )
 
     def stored(self, table: str) -> Iterator[dict[str, Any]]:
@@ -203,21 +199,19 @@ class World:
         return (item for page in pages for item in page["Items"])
 
     def live(self, link_id: str, workspace_id: str | None = None) -> bool:
-        link = self.stores.links.get(
-            workspace_id or self.workspace_id, link_id, deadline=Deadline(10)
-        )
+        link = self.stores.links.get(workspace_id or self.workspace_id, link_id)
         return link is not None and "livePk" in link
 
     def exists(self, link_id: str, workspace_id: str | None = None) -> bool:
         workspace_id = workspace_id or self.workspace_id
-        return self.stores.links.get(workspace_id, link_id, deadline=Deadline(10)) is not None
+        return self.stores.links.get(workspace_id, link_id) is not None
 
     def live_ids(self, workspace_id: str | None = None) -> list[str]:
         """Ids in the index of live links, newest first."""
         return [
             link_id
             for _, link_id in self.stores.links.live_ids(
-                workspace_id or self.workspace_id, after=None, deadline=Deadline(30), page=1000
+                workspace_id or self.workspace_id, after=None, page=1000
             )
         ]
 

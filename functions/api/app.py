@@ -27,7 +27,7 @@ from functions.api.response_size import BODY_LIMIT, sent_size
 from functions.api.security_headers import TRANSPORT
 from functions.aws.client import client, run_with_timeout
 from functions.config import optional_setting, setting
-from functions.domain.clock import Deadline
+from functions.domain.clock import deadline, deadline_of, use_deadline
 from functions.domain.errors import (
     BodyTooLarge,
     InternalError,
@@ -112,7 +112,6 @@ class Request:
     event: dict[str, Any]
     path: dict[str, str]
     query: dict[str, str]
-    deadline: Deadline
     #: Where the caller stands in its minute, this request counted; None if it was not counted.
     window: RateWindow | None = None
 
@@ -257,7 +256,8 @@ class Api:
             # A path that no rule matches: `DELETE /api/links/bulk-delete` is no link's.
             event["path"] = "/"
         try:
-            return self._app.resolve(event, context)
+            with use_deadline(deadline_of(context, RESERVED_SECONDS)):
+                return self._app.resolve(event, context)
         finally:
             metrics.flush()
 
@@ -277,7 +277,7 @@ class Api:
     def _serve(self, route: Route, path: dict[str, str]) -> GatewayResponse[Any]:
         name = f"{route.method} {route.rule}"
         started = time.perf_counter()
-        event, context = self._app.current_event.raw_event, self._app.lambda_context
+        event = self._app.current_event.raw_event
         request_id = event["requestContext"]["requestId"]
         headers = cors_headers(event) | {
             # What is answered holds for one caller, and no longer than until somebody deletes it.
@@ -312,7 +312,6 @@ class Api:
                 event,
                 {name: unquote(value) for name, value in path.items()},
                 parameters_of(event, route.query) if route.reads_query else {},
-                Deadline(context.get_remaining_time_in_millis() / 1000 - RESERVED_SECONDS),
                 window,
             )
             answer = _repeated(route, request) or route.endpoint(request)
@@ -365,12 +364,11 @@ class Api:
         functions. Such an answer carries no rate headers: any number would be made up.
         """
         try:
-            return run_with_timeout(
-                LIMITER_WAIT,
-                lambda: access_table().count_request(
-                    caller.key_id, caller.plan, deadline=Deadline(LIMITER_TIMEOUT)
-                ),
-            )
+            with deadline(LIMITER_TIMEOUT):
+                return run_with_timeout(
+                    LIMITER_WAIT,
+                    lambda: access_table().count_request(caller.key_id, caller.plan),
+                )
         except RateLimited:
             raise
         except UnlinkError:
@@ -386,9 +384,7 @@ def _repeated(route: Route, request: Request) -> Response[Any] | None:
     """
     if route.replay is None or request.idempotency_key is None:
         return None
-    record = idempotency_table().find(
-        request.caller.workspace_id, request.idempotency_key, deadline=request.deadline
-    )
+    record = idempotency_table().find(request.caller.workspace_id, request.idempotency_key)
     return None if record is None else route.replay(request, record)
 
 

@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import cache
 from typing import Any, TypeVar
 
@@ -23,7 +24,7 @@ from botocore.session import get_session
 
 from functions import metrics
 from functions.aws.fast_json import use_plain_json
-from functions.domain.clock import Deadline
+from functions.domain.clock import Deadline, current_deadline
 from functions.domain.errors import InternalError, Unavailable
 
 #: Parallel calls of one invocation; the connection pool has as many places.
@@ -152,17 +153,20 @@ def is_retryable(error: Exception) -> bool:
     return isinstance(error, BotoConnectionError | HTTPClientError)
 
 
-def backoff(attempt: int, deadline: Deadline) -> bool:
-    """Sleep with full jitter before attempt ``attempt`` (from 1); False if time is too short."""
+def backoff(attempt: int, until: Deadline | None = None) -> bool:
+    """Sleep with full jitter before attempt ``attempt`` (from 1); False if time is too short.
+
+    ``until`` is the current deadline, for callers that looked it up before their first attempt.
+    """
     pause = random.uniform(0, min(BACKOFF_CAP, BACKOFF_BASE * 2**attempt))
-    if deadline.remaining() <= pause:
+    if (until or current_deadline()).remaining() <= pause:
         return False
     time.sleep(pause)
     return True
 
 
-def call(operation: Callable[..., Any], *, deadline: Deadline, **parameters: Any) -> Any:
-    """Call AWS until it answers, a condition speaks, or the deadline comes.
+def call(operation: Callable[..., Any], **parameters: Any) -> Any:
+    """Call AWS until it answers, a condition fails, or the current deadline passes.
 
     The one place where AWS errors become ours. Raises :class:`ConditionFailed`,
     :class:`TransactionCancelled`, ``Unavailable`` (retries used up), ``InternalError``
@@ -170,7 +174,7 @@ def call(operation: Callable[..., Any], *, deadline: Deadline, **parameters: Any
     """
     if not _METERED.isdisjoint(parameters):
         parameters["ReturnConsumedCapacity"] = "TOTAL"
-    attempt = 0
+    until, attempt = current_deadline(), 0
     while True:
         try:
             answer = operation(**parameters)
@@ -182,7 +186,7 @@ def call(operation: Callable[..., Any], *, deadline: Deadline, **parameters: Any
                 raise failure from error
             attempt += 1
             metrics.count("ThrottledStatements")
-            if not backoff(attempt, deadline):
+            if not backoff(attempt, until):
                 if isinstance(failure, TransactionCancelled):
                     raise Unavailable from error
                 raise failure from error
@@ -203,49 +207,41 @@ def note_capacity(operation: Callable[..., Any], answer: Any) -> None:
             metrics.consumed(writes=units)
 
 
-def read_item(
-    client: Any, table: str, key: dict[str, Any], *, deadline: Deadline, **more: Any
-) -> dict[str, Any] | None:
+def read_item(client: Any, table: str, key: dict[str, Any], **more: Any) -> dict[str, Any] | None:
     """``GetItem``, strongly consistent; None when there is no such item."""
     item: dict[str, Any] | None = call(
-        client.get_item, deadline=deadline, TableName=table, Key=key, ConsistentRead=True, **more
+        client.get_item, TableName=table, Key=key, ConsistentRead=True, **more
     ).get("Item")
     return item
 
 
-def batch_get(
-    client: Any, wanted: dict[str, Any], *, deadline: Deadline
-) -> Iterator[tuple[str, dict[str, Any]]]:
+def batch_get(client: Any, wanted: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """``BatchGetItem`` of at most 100 keys: (table, item) of each that is there.
 
     ``wanted`` has keys and options by table. Raises ``Unavailable`` when some stay unread.
     """
     attempt = 0
     while wanted:
-        answer = call(client.batch_get_item, deadline=deadline, RequestItems=wanted)
+        answer = call(client.batch_get_item, RequestItems=wanted)
         for table, items in answer["Responses"].items():
             yield from ((table, item) for item in items)
         wanted = answer.get("UnprocessedKeys") or {}
         attempt += 1
-        if wanted and not backoff(attempt, deadline):
+        if wanted and not backoff(attempt):
             raise Unavailable
 
 
-def query(
-    client: Any, table: str, *, deadline: Deadline, **parameters: Any
-) -> Iterator[dict[str, Any]]:
+def query(client: Any, table: str, **parameters: Any) -> Iterator[dict[str, Any]]:
     """The items of a ``Query``; another page is read only when one more item is asked for."""
     while True:
-        answer = call(client.query, deadline=deadline, TableName=table, **parameters)
+        answer = call(client.query, TableName=table, **parameters)
         yield from answer["Items"]
         if "LastEvaluatedKey" not in answer:
             return
         parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
-def transact(
-    client: Any, actions: list[dict[str, Any]], *, deadline: Deadline, token: str | None = None
-) -> None:
+def transact(client: Any, actions: list[dict[str, Any]], *, token: str | None = None) -> None:
     """``TransactWriteItems`` of at most 100 actions; all apply or none.
 
     The token (kept by DynamoDB for ten minutes) makes a retry after a lost answer harmless.
@@ -253,7 +249,6 @@ def transact(
     """
     call(
         client.transact_write_items,
-        deadline=deadline,
         TransactItems=actions,
         ClientRequestToken=token or str(uuid.uuid4()),
     )
@@ -267,7 +262,6 @@ def update(
     *,
     condition: str,
     values: dict[str, Any],
-    deadline: Deadline,
 ) -> dict[str, Any] | None:
     """``UpdateItem`` on a condition: None when it applied, else the item that was met ({}: none).
 
@@ -278,7 +272,6 @@ def update(
     try:
         call(
             client.update_item,
-            deadline=deadline,
             TableName=table,
             Key=key,
             UpdateExpression=expression,
@@ -314,7 +307,7 @@ def in_parallel(work: Callable[[_Part], _Result], parts: Sequence[_Part]) -> lis
     # interpreter. A future for each part would cost a tenth of the processor time of a delete.
     numbers = iter(range(len(parts)))
 
-    def take(_thread: int) -> None:
+    def take() -> None:
         try:
             for number in numbers:
                 results[number] = work(parts[number])
@@ -323,7 +316,10 @@ def in_parallel(work: Callable[[_Part], _Result], parts: Sequence[_Part]) -> lis
                 pass
             raise
 
-    list(_workers().map(take, range(min(THREADS, len(parts)))))
+    # A copy of the context for each thread: a context runs in one thread at a time. The threads
+    # see the deadline of this call, and not one of an earlier call.
+    contexts = [copy_context() for _ in range(min(THREADS, len(parts)))]
+    list(_workers().map(lambda context: context.run(take), contexts))
     return results
 
 
@@ -334,7 +330,7 @@ def run_with_timeout(seconds: float, work: Callable[[], _Result]) -> _Result:
     unseen here. Raises ``Unavailable``.
     """
     try:
-        return _workers().submit(work).result(seconds)
+        return _workers().submit(copy_context().run, work).result(seconds)
     except TimeoutError:
         raise Unavailable from None
 

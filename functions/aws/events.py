@@ -8,7 +8,6 @@ from typing import Any
 
 from functions.aws.client import backoff, call, in_parallel
 from functions.aws.codec import runs
-from functions.domain.clock import Deadline
 from functions.domain.errors import Unavailable
 
 #: Entries of one PutEvents call (API limit).
@@ -24,14 +23,12 @@ class EventBus:
         self._client = client
         self.name = name
 
-    def put(self, events: Sequence[tuple[str, dict[str, Any]]], *, deadline: Deadline) -> None:
+    def put(self, events: Sequence[tuple[str, dict[str, Any]]]) -> None:
         """Send ``(detail type, detail)`` pairs, ten a call; raises ``Unavailable``."""
         if events:
-            in_parallel(
-                lambda batch: self._put_batch(batch, deadline), list(runs(events, EVENTS_BATCH))
-            )
+            in_parallel(self._put_batch, list(runs(events, EVENTS_BATCH)))
 
-    def _put_batch(self, events: Sequence[tuple[str, dict[str, Any]]], deadline: Deadline) -> None:
+    def _put_batch(self, events: Sequence[tuple[str, dict[str, Any]]]) -> None:
         entries = [
             {
                 "EventBusName": self.name,
@@ -43,7 +40,7 @@ class EventBus:
         ]
         attempt = 0
         while True:
-            answer = call(self._client.put_events, deadline=deadline, Entries=entries)
+            answer = call(self._client.put_events, Entries=entries)
             entries = [
                 entry
                 for entry, result in zip(entries, answer["Entries"], strict=True)
@@ -52,5 +49,5 @@ class EventBus:
             if not entries:
                 return
             attempt += 1
-            if not backoff(attempt, deadline):
+            if not backoff(attempt):
                 raise Unavailable

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from functions.aws.client import RETRYABLE, backoff, call
-from functions.domain.clock import Deadline
 from functions.domain.errors import InternalError, Unavailable
 
 #: Keys of one DeleteObjects call (API limit).
@@ -24,7 +23,7 @@ class Bucket:
         self._client = client
         self.name = name
 
-    def remove(self, keys: Sequence[str], *, deadline: Deadline) -> None:
+    def remove(self, keys: Sequence[str]) -> None:
         """Delete these objects, 1,000 a call; one that is not there counts as deleted.
 
         Raises ``Unavailable`` or ``InternalError`` when some object may still be there.
@@ -35,7 +34,6 @@ class Bucket:
             batch, waiting = waiting[:DELETE_BATCH], waiting[DELETE_BATCH:]
             answer = call(
                 self._client.delete_objects,
-                deadline=deadline,
                 Bucket=self.name,
                 Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True},
             )
@@ -45,5 +43,5 @@ class Bucket:
             if errors:
                 waiting += [each["Key"] for each in errors]
                 attempt += 1
-                if not backoff(attempt, deadline):
+                if not backoff(attempt):
                     raise Unavailable

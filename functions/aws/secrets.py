@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import cache
 
 from functions.aws.client import call, client
-from functions.domain.clock import Deadline
+from functions.domain.clock import deadline
 
 
 @cache
 def secret(arn: str) -> bytes:
     """The secret's value, read once per process and only when something must be signed."""
-    answer = call(client("secretsmanager").get_secret_value, deadline=Deadline(5), SecretId=arn)
+    with deadline(5):
+        answer = call(client("secretsmanager").get_secret_value, SecretId=arn)
     return bytes(answer["SecretString"].encode())

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 from functions.aws.client import call
-from functions.domain.clock import Deadline
 
 
 class Queue:
@@ -21,9 +20,7 @@ class Queue:
         self._client = client
         self.url = url
 
-    def send(
-        self, message: dict[str, Any], *, deadline: Deadline, delay: int | None = None
-    ) -> None:
+    def send(self, message: dict[str, Any], *, delay: int | None = None) -> None:
         """Send one message, to be delivered after ``delay`` seconds (at most 900).
 
         Without ``delay`` the queue's own holds.
@@ -31,7 +28,6 @@ class Queue:
         own = {} if delay is None else {"DelaySeconds": delay}
         call(
             self._client.send_message,
-            deadline=deadline,
             QueueUrl=self.url,
             MessageBody=json.dumps(message),
             MessageGroupId=message["workspaceId"],

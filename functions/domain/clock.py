@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import wraps
+from typing import Any
 
 
 def iso(seconds: float) -> str:
@@ -22,29 +27,91 @@ def now_iso() -> str:
 
 
 class Deadline:
-    """A point in time after which no work is begun and no call is tried again.
+    """A point in time after which no work is started and no call is retried.
 
-    Taken from the Lambda context with a margin for the answer, so that an invocation ends by
-    its own will and hands over what is left, instead of being killed at its timeout.
+    ``expire`` moves it to now. Times are monotonic seconds.
     """
 
-    __slots__ = ("_at", "_within")
+    __slots__ = ("_at", "_outer")
 
-    def __init__(self, seconds: float, *, within: Deadline | None = None) -> None:
-        """In ``seconds``, or when ``within`` comes, whichever is first."""
+    def __init__(self, seconds: float, *, outer: Deadline | None = None) -> None:
+        """In ``seconds``, or when ``outer`` passes, whichever comes first."""
         self._at = time.monotonic() + seconds
-        self._within = within
+        self._outer = outer
 
     def remaining(self) -> float:
         """Seconds left; negative once it has passed."""
         own = self._at - time.monotonic()
-        return own if self._within is None else min(own, self._within.remaining())
+        return own if self._outer is None else min(own, self._outer.remaining())
 
     def expire(self) -> None:
-        """Let it come now."""
+        """Make it pass now."""
         self._at = time.monotonic()
 
     @property
     def passed(self) -> bool:
-        """True when no work may be begun."""
+        """True when no work may be started."""
         return self.remaining() <= 0
+
+
+#: Seconds for callers that set no deadline: commands of operators, scripts, tests.
+DEFAULT_SECONDS = 30.0
+
+_deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
+
+
+def current_deadline() -> Deadline:
+    """The deadline of the running work; a fresh one of 30 seconds where none was set."""
+    return _deadline.get() or Deadline(DEFAULT_SECONDS)
+
+
+@contextmanager
+def use_deadline(given: Deadline) -> Iterator[Deadline]:
+    """Run the block under this very deadline."""
+    token = _deadline.set(given)
+    try:
+        yield given
+    finally:
+        _deadline.reset(token)
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[Deadline]:
+    """Run the block under a deadline that is never later than the one around it."""
+    with use_deadline(Deadline(seconds, outer=_deadline.get())) as narrowed:
+        yield narrowed
+
+
+@contextmanager
+def shutdown_deadline(seconds: float) -> Iterator[Deadline]:
+    """Run the block with exactly ``seconds``, even if the deadline around it has passed.
+
+    For the last writes of an invocation: they use the time that it kept in reserve.
+    """
+    with use_deadline(Deadline(seconds)) as own:
+        yield own
+
+
+def deadline_of(context: Any, reserved_seconds: float) -> Deadline:
+    """What an invocation has left by its Lambda context, without the seconds that it reserves.
+
+    So an invocation ends by itself and hands over what is left, before its timeout kills it.
+    """
+    return Deadline(context.get_remaining_time_in_millis() / 1000 - reserved_seconds)
+
+
+_Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+def invocation_deadline(reserved_seconds: float) -> Callable[[_Handler], _Handler]:
+    """Decorate a Lambda handler: it runs under :func:`deadline_of` its context."""
+
+    def decorate(handler: _Handler) -> _Handler:
+        @wraps(handler)
+        def bounded(event: dict[str, Any], context: Any) -> dict[str, Any]:
+            with use_deadline(deadline_of(context, reserved_seconds)):
+                return handler(event, context)
+
+        return bounded
+
+    return decorate

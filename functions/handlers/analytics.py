@@ -58,7 +58,6 @@ def read(request: Request) -> Response[Analytics]:
         days=days,
         today=datetime.fromtimestamp(time.time(), UTC).date(),
         rollups=RollupsTable(client("dynamodb"), **_tables()),
-        deadline=request.deadline,
     )
     return Response(200, answer, log_fields={"days": days})
 
@@ -69,7 +68,6 @@ def _export_again(request: Request, record: IdempotencyRecord) -> Response[Expor
         workspace_id=request.caller.workspace_id,
         records=_records(),
         queue=_queue(),
-        deadline=request.deadline,
     )
     return _begun(request, begun)
 
@@ -89,7 +87,6 @@ def export(request: Request) -> Response[Export]:
         records=_records(),
         opened=OpenExports(client("dynamodb"), setting("CLICKS_TABLE")),
         queue=_queue(),
-        deadline=request.deadline,
     )
     return _begun(request, record)
 
@@ -104,7 +101,7 @@ def read_export(request: Request) -> Response[Export]:
     """How far an export is, and, once it is complete, where it can be fetched for a while."""
     link = _find(request)
     export_id = parse_link_id(request.path["exportId"])
-    record = _records().get(link["id"], export_id, deadline=request.deadline) if export_id else None
+    record = _records().get(link["id"], export_id) if export_id else None
     if record is None:
         raise NotFound("Export not found")
     return Response(200, _view(record), log_fields={"state": state_of(record)})
@@ -143,7 +140,6 @@ def _install_again(request: Request, record: IdempotencyRecord) -> Response[Inst
         parse_new_install(request.json()),
         record,
         installs=_installs(),
-        deadline=request.deadline,
     )
     return Response(201, recorded, log_fields={"linkId": recorded["linkId"]})
 
@@ -158,7 +154,6 @@ def install(request: Request) -> Response[Install]:
         keys=idempotency_table(),
         links=_links(),
         installs=_installs(),
-        deadline=request.deadline,
     )
     return Response(201, recorded, log_fields={"linkId": recorded["linkId"]})
 
@@ -172,7 +167,6 @@ def _find(request: Request) -> dict[str, Any]:
         request.path["link"],
         workspace_id=request.caller.workspace_id,
         links=_links(),
-        deadline=request.deadline,
         deleted=True,
     )
 

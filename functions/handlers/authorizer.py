@@ -19,7 +19,7 @@ from aws_lambda_powertools import Logger
 from functions.aws.client import low_latency_client, run_with_timeout
 from functions.config import setting
 from functions.domain.api_keys import has_valid_checksum
-from functions.domain.clock import Deadline, now_iso
+from functions.domain.clock import deadline, now_iso
 from functions.domain.errors import UnlinkError
 from functions.domain.policies import Policies
 from functions.domain.scopes import ROLES
@@ -37,19 +37,23 @@ NOTE_TIMEOUT = 0.3
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Allow with the caller's context and usage key, or Deny."""
+    with deadline(TIMEOUT):
+        return _authorize(event)
+
+
+def _authorize(event: dict[str, Any]) -> dict[str, Any]:
     stage_arn = "/".join(event["methodArn"].split("/")[:2]) + "/*"
     access = AccessTable(low_latency_client("dynamodb"), setting("ACCESS_TABLE"))
-    deadline = Deadline(TIMEOUT)
     credential = _bearer(event)
     if has_valid_checksum(credential):
-        caller, reason = _caller_with_key(credential, access, deadline)
+        caller, reason = _caller_with_key(credential, access)
     elif sessions.looks_like_token(credential):
-        caller, reason = _caller_with_session(credential, access, deadline)
+        caller, reason = _caller_with_session(credential, access)
     else:
         caller, reason = None, "malformed"
     workspace = None
     if caller is not None:
-        workspace = access.workspace(caller["workspaceId"], deadline=deadline)
+        workspace = access.workspace(caller["workspaceId"])
         if workspace is None:
             reason = "no workspace"
     if caller is None or workspace is None:
@@ -64,11 +68,9 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     }
 
 
-def _caller_with_key(
-    key: str, access: AccessTable, deadline: Deadline
-) -> tuple[dict[str, str] | None, str]:
+def _caller_with_key(key: str, access: AccessTable) -> tuple[dict[str, str] | None, str]:
     """What the context says of the key's owner, or None and why not."""
-    record = access.find_key(key, deadline=deadline)
+    record = access.find_key(key)
     if record is None:
         return None, "unknown key"
     if record.get("revokedAt"):
@@ -77,9 +79,8 @@ def _caller_with_key(
     if expires_at and expires_at <= now_iso():
         return None, "expired key"
     try:
-        run_with_timeout(
-            NOTE_TIMEOUT, lambda: access.note_use(record, deadline=Deadline(NOTE_TIMEOUT))
-        )
+        with deadline(NOTE_TIMEOUT):
+            run_with_timeout(NOTE_TIMEOUT, lambda: access.note_use(record))
     except UnlinkError:
         log.warning("the use of a key was not noted", extra={"keyId": record["keyId"]})
     caller = {
@@ -93,9 +94,7 @@ def _caller_with_key(
     return caller, ""
 
 
-def _caller_with_session(
-    token: str, access: AccessTable, deadline: Deadline
-) -> tuple[dict[str, str] | None, str]:
+def _caller_with_session(token: str, access: AccessTable) -> tuple[dict[str, str] | None, str]:
     """What the context says of the session's user, or None and why not."""
     try:
         session = sessions.verify(
@@ -106,7 +105,7 @@ def _caller_with_session(
         )
     except sessions.InvalidSession as error:
         return None, f"session: {error}"
-    member = access.member(session.user_id, deadline=deadline)
+    member = access.member(session.user_id)
     if member is None:
         return None, "no member"
     return {

@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger
 from functions.aws.client import client
 from functions.aws.secrets import secret
 from functions.config import setting
-from functions.domain.clock import Deadline
+from functions.domain.clock import invocation_deadline
 from functions.repositories.failed_records import FailuresBucket
 from functions.repositories.rollups import RollupsTable
 from functions.services.click_aggregation import tally
@@ -20,6 +20,7 @@ RESERVED_SECONDS = 5.0
 log = Logger()
 
 
+@invocation_deadline(RESERVED_SECONDS)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """A batch of the stream; answers ``batchItemFailures`` with the first record to try again.
 
@@ -37,7 +38,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             client("s3"), setting("FAILURES_BUCKET"), function=context.invoked_function_arn
         ),
         visitor_secret=secret(setting("VISITOR_SECRET_ARN")),
-        deadline=Deadline(context.get_remaining_time_in_millis() / 1000 - RESERVED_SECONDS),
     )
     log.info("tally", extra={"clicks": len(event["Records"]), "failed": len(failed)})
     return {"batchItemFailures": [{"itemIdentifier": number} for number in failed[:1]]}

@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger
 from functions.aws.client import client
 from functions.aws.events import EventBus
 from functions.config import setting
-from functions.domain.clock import Deadline
+from functions.domain.clock import invocation_deadline
 from functions.repositories.failed_records import FailuresBucket
 from functions.services.deletion_events import announce
 
@@ -19,6 +19,7 @@ RESERVED_SECONDS = 5.0
 log = Logger()
 
 
+@invocation_deadline(RESERVED_SECONDS)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """A batch of stream records; ``batchItemFailures`` names those to be tried again."""
     records = event["Records"]
@@ -31,7 +32,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         else FailuresBucket(
             client("s3"), setting("FAILURES_BUCKET"), function=context.invoked_function_arn
         ),
-        deadline=Deadline(context.get_remaining_time_in_millis() / 1000 - RESERVED_SECONDS),
     )
     log.info("announce", extra={"records": len(records), "failed": len(failed)})
     return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}

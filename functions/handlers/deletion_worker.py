@@ -18,7 +18,7 @@ from functions import metrics
 from functions.aws.client import client
 from functions.aws.sqs import Queue
 from functions.config import setting
-from functions.domain.clock import Deadline, iso
+from functions.domain.clock import current_deadline, deadline, invocation_deadline, iso
 from functions.domain.fairness import take_turns
 from functions.domain.ids import time_of
 from functions.metrics import reporting
@@ -57,9 +57,9 @@ log = Logger()
 
 
 @reporting
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+@invocation_deadline(RESERVED_SECONDS)
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """SQS batch (``batchItemFailures`` is answered) or the schedule's event."""
-    deadline = Deadline(context.get_remaining_time_in_millis() / 1000 - RESERVED_SECONDS)
     dynamodb = client("dynamodb")
     stores = Stores(
         links=LinksTable(dynamodb, setting("LINKS_TABLE")),
@@ -76,50 +76,50 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         ),
     )
     if "Records" not in event:
-        expired_leases = stores.deletions.expired_leases(limit=LOOK, deadline=deadline)
+        expired_leases = stores.deletions.expired_leases(limit=LOOK)
         metrics.count("LapsedDeletions", len(expired_leases))
         metrics.measure("OldestLapsedDeletion", _oldest(each for _, each in expired_leases))
         for workspace_id, deletion_id in take_turns(expired_leases, itemgetter(0))[:SWEEP]:
-            if not deadline.passed:
-                turn = Deadline(TURN_SECONDS, within=deadline)
-                _resume(workspace_id, deletion_id, stores, turn)
-        _finish_restores(stores, deadline)
-        _look_after_erasures(stores, deadline)
+            if not current_deadline().passed:
+                with deadline(TURN_SECONDS):
+                    _resume(workspace_id, deletion_id, stores)
+        _finish_restores(stores)
+        _look_after_erasures(stores)
         return {}
     failures = []
     for record in event["Records"]:
         message = json.loads(record["body"])
-        if deadline.passed or not _resume(
-            message["workspaceId"], message["deletionId"], stores, deadline
+        if current_deadline().passed or not _resume(
+            message["workspaceId"], message["deletionId"], stores
         ):
             failures.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failures}
 
 
-def _finish_restores(stores: Stores, deadline: Deadline) -> None:
+def _finish_restores(stores: Stores) -> None:
     """Go on with the restores whose worker died."""
     table = RestoresTable(client("dynamodb"), setting("DELETIONS_TABLE"))
     its_stores = RestoreStores(links=stores.links, deletions=stores.deletions, restores=table)
-    expired_leases = table.expired_leases(limit=LOOK, deadline=deadline)
+    expired_leases = table.expired_leases(limit=LOOK)
     for key in take_turns(expired_leases, itemgetter(0))[:SWEEP]:
-        if deadline.passed:
+        if current_deadline().passed:
             return
         try:
-            resume_restore(*key, stores=its_stores, deadline=deadline)
+            resume_restore(*key, stores=its_stores)
         except Exception:
             log.exception("a restore could not be finished", extra={"restoreId": key[2]})
 
 
-def _look_after_erasures(stores: Stores, deadline: Deadline) -> None:
+def _look_after_erasures(stores: Stores) -> None:
     """Queue again, from their records, the erasures of which nothing was heard for long."""
     queue = Queue(client("sqs"), setting("ERASE_QUEUE_URL"))
-    erasing = stores.erasures.erasing(deadline=deadline)
+    erasing = stores.erasures.erasing()
     # Of all: one that is worked on for ever is as late as one that nobody looks at.
     metrics.measure("OldestErasure", _oldest(each.deletion_id for each in erasing))
     since = iso(time.time() - STALLED_SECONDS)
     stalled = [each for each in erasing if each.looked_at < since]
     for _, workspace_id, deletion_id in take_turns(stalled, itemgetter(1))[:STALLED_SWEEP]:
-        if deadline.passed:
+        if current_deadline().passed:
             return
         where = {"workspaceId": workspace_id, "deletionId": deletion_id}
         try:
@@ -129,7 +129,6 @@ def _look_after_erasures(stores: Stores, deadline: Deadline) -> None:
                 deletions=stores.deletions,
                 erasures=stores.erasures,
                 erase_queue=queue,
-                deadline=deadline,
             )
         except Exception:
             log.exception("an erasure could not be queued again", extra=where)
@@ -143,10 +142,10 @@ def _oldest(deletion_ids: Iterable[str]) -> float:
     return max(0.0, now - min(map(time_of, deletion_ids), default=now))
 
 
-def _resume(workspace_id: str, deletion_id: str, stores: Stores, deadline: Deadline) -> bool:
+def _resume(workspace_id: str, deletion_id: str, stores: Stores) -> bool:
     """One deletion; a failure of one must not stop the others."""
     try:
-        deletion = resume(workspace_id, deletion_id, stores=stores, deadline=deadline)
+        deletion = resume(workspace_id, deletion_id, stores=stores)
     except Exception:
         log.exception(
             "resume failed", extra={"workspaceId": workspace_id, "deletionId": deletion_id}

@@ -111,7 +111,7 @@ def _stores() -> Stores:
 def _earlier(request: Request, record: IdempotencyRecord) -> Deletion:
     """The deletion that the request's Idempotency-Key leads to."""
     deletions, workspace_id = _stores().deletions, request.caller.workspace_id
-    return deletion_of(record, workspace_id, deletions, request.deadline)
+    return deletion_of(record, workspace_id, deletions)
 
 
 def _delete_links_again(
@@ -136,7 +136,6 @@ def delete_links(request: Request) -> Response[DeletedLinks | PendingLinks]:
         invalid,
         deletion_request=_deletion_request(request, request.reason),
         stores=_stores(),
-        deadline=request.deadline,
     )
     return _links_deleted(request, deletion)
 
@@ -158,13 +157,11 @@ def delete_link(request: Request) -> Response[ErasedLink]:
     given = request.path["link"]
     link_id = parse_link_id(given)
     if link_id is None and SHORT_CODE.fullmatch(given):
-        pointer = stores.links.resolve_code(given, deadline=request.deadline)
+        pointer = stores.links.resolve_code(given)
         if pointer is not None and pointer[0] == request.caller.workspace_id:
             link_id = pointer[1]
     deletion_request = _deletion_request(request, request.reason)
-    deletion = erase_one(
-        link_id, deletion_request=deletion_request, stores=stores, deadline=request.deadline
-    )
+    deletion = erase_one(link_id, deletion_request=deletion_request, stores=stores)
     return _link_deleted(deletion)
 
 
@@ -198,7 +195,6 @@ def bulk_delete(request: Request) -> Response[ErasedLinks | PendingErasure]:
         valid,
         deletion_request=_deletion_request(request, reason),
         stores=_stores(),
-        deadline=request.deadline,
     )
     return _links_erased(request, deletion, invalid)
 
@@ -263,7 +259,6 @@ def create_deletion(request: Request) -> Response[NewErasure | Preview]:
             mode=asked.mode,
             workspace_id=caller.workspace_id,
             links=stores.links,
-            deadline=request.deadline,
         )
         return _previewed(request, found, valid, invalid)
     if asked.mode == "soft":
@@ -272,12 +267,9 @@ def create_deletion(request: Request) -> Response[NewErasure | Preview]:
             invalid,
             deletion_request=deletion_request,
             stores=stores,
-            deadline=request.deadline,
         )
     else:
-        deletion = erase_many(
-            valid, deletion_request=deletion_request, stores=stores, deadline=request.deadline
-        )
+        deletion = erase_many(valid, deletion_request=deletion_request, stores=stores)
     return _made(request, deletion, _not_found(asked, deletion, invalid))
 
 
@@ -313,14 +305,13 @@ def _delete_by_filter(
     digest = None
     if asked.confirmationToken:
         digest = _confirmed(asked.confirmationToken, workspace_id, asked.mode)
-    budget = RequestBudget(workspace_id, plan, access=access_table(), deadline=request.deadline)
+    budget = RequestBudget(workspace_id, plan, access=access_table())
     if not asked.dryRun:
         deletion = delete_by_filter(
             FilterRequest(asked.filter or {}, plan.max_ids, digest, plan.filter_reads_per_minute),
             asked.mode,
             deletion_request=deletion_request,
             stores=stores,
-            deadline=request.deadline,
             budget=budget,
             open_filters=plan.open_filters,
         )
@@ -331,7 +322,6 @@ def _delete_by_filter(
         workspace_id=workspace_id,
         maximum=plan.max_ids,
         links=stores.links,
-        deadline=request.deadline,
         budget=budget,
         most_reads=plan.filter_reads_per_request,
     )
@@ -358,10 +348,10 @@ def _previewed(
         kept = {"preview": kept_preview(preview, valid), "confirms": confirms}
         keys = _stores().deletions.keys
         try:
-            keys.claim(workspace_id, key, kept, deadline=request.deadline)
+            keys.claim(workspace_id, key, kept)
         except KeyTaken:
             # The same request was faster, or this one, in a call whose answer was lost.
-            record = keys.find(workspace_id, key, deadline=request.deadline)
+            record = keys.find(workspace_id, key)
             if record is None:
                 raise Unavailable from None
             return _previewed_again(request, record, valid, invalid)
@@ -434,11 +424,8 @@ def list_deletions(request: Request) -> Response[DeletionPage]:
         limit=limit,
         before=before,
         deletions=_stores().deletions,
-        deadline=request.deadline,
         only=only,
-        budget=RequestBudget(
-            caller.workspace_id, caller.plan, access=access_table(), deadline=request.deadline
-        ),
+        budget=RequestBudget(caller.workspace_id, caller.plan, access=access_table()),
     )
     cursor = None
     if last is not None:
@@ -458,18 +445,18 @@ def get_deletion(request: Request) -> Response[deletion_responses.Deletion]:
     limit, after = _page(request, f"results {deletion_id}", maximum=1_000, default=RESULTS)
     start = after or 0
     deletions = _stores().deletions
-    deletion = deletions.header(request.caller.workspace_id, deletion_id, deadline=request.deadline)
+    deletion = deletions.header(request.caller.workspace_id, deletion_id)
     if deletion is None:
         raise DeletionNotFound
     if deletion.mode == "erase" and deletion.open:
-        deletions.read_done(deletion, deadline=request.deadline)
-    page = deletions.page_of_ids(deletion, start, limit, deadline=request.deadline)
+        deletions.read_done(deletion)
+    page = deletions.page_of_ids(deletion, start, limit)
     cursor = _results_cursor(deletion, start + len(page))
     headers, log_fields = _about(deletion)
     body = deletion_detail(deletion, page, start, cursor)
     if deletion.mode == "soft" and not deletion.open:
         restores = RestoresTable(client("dynamodb"), setting("DELETIONS_TABLE")).of_deletion(
-            deletion.workspace_id, deletion.id, limit=RESTORES, deadline=request.deadline
+            deletion.workspace_id, deletion.id, limit=RESTORES
         )
         body["restores"] = [restore_summary(each) for each in restores]
     if "analyticsRead" in request.caller.scopes and (export := _export_of(deletion)):
@@ -506,7 +493,7 @@ def _restore_again(
 
     body = request.json() if request.body.strip() else {}
     _, malformed = _sort_ids(body.get("ids", []))
-    done = restored_of(record, request.caller.workspace_id, _restore_stores(), request.deadline)
+    done = restored_of(record, request.caller.workspace_id, _restore_stores())
     return _links_restored(request, done, malformed)
 
 
@@ -542,7 +529,6 @@ def restore_deletion(request: Request) -> Response[RestoredLinks | PendingRestor
             _deletion_request(request, reason), policies=request.caller.policies.restore_record()
         ),
         stores=_restore_stores(),
-        deadline=request.deadline,
     )
     return _links_restored(request, done, malformed)
 

@@ -12,7 +12,7 @@ from functions.aws.client import client
 from functions.aws.events import EventBus
 from functions.aws.sqs import Queue
 from functions.config import setting
-from functions.domain.clock import Deadline
+from functions.domain.clock import invocation_deadline
 from functions.metrics import reporting
 from functions.repositories.clicks import ClicksTable
 from functions.repositories.deletions import DeletionsTable
@@ -29,9 +29,9 @@ log = Logger()
 
 
 @reporting
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+@invocation_deadline(RESERVED_SECONDS)
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """An SQS batch; ``batchItemFailures`` names the messages that should come again."""
-    deadline = Deadline(context.get_remaining_time_in_millis() / 1000 - RESERVED_SECONDS)
     dynamodb = client("dynamodb")
     stores = EraseStores(
         links=LinksTable(dynamodb, setting("LINKS_TABLE")),
@@ -46,17 +46,17 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     failures = [
         {"itemIdentifier": record["messageId"]}
         for record in event["Records"]
-        if not _erase(record["body"], stores, deadline)
+        if not _erase(record["body"], stores)
     ]
     return {"batchItemFailures": failures}
 
 
-def _erase(body: str, stores: EraseStores, deadline: Deadline) -> bool:
+def _erase(body: str, stores: EraseStores) -> bool:
     """One message; a failure of one must not stop the others."""
     started = time.perf_counter()
     try:
         workspace_id, removed = read_message(json.loads(body))
-        succeeded = purge_dependents(workspace_id, removed, stores=stores, deadline=deadline)
+        succeeded = purge_dependents(workspace_id, removed, stores=stores)
     except Exception:
         log.exception("erasing failed")
         return False

@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger
 from functions.aws.client import client
 from functions.aws.sqs import Queue
 from functions.config import setting
-from functions.domain.clock import Deadline, iso
+from functions.domain.clock import invocation_deadline, iso
 from functions.metrics import reporting
 from functions.repositories.clicks import ClicksTable
 from functions.repositories.exports import ExportRecords, ExportsBucket
@@ -26,12 +26,12 @@ RESERVED_SECONDS = 5.0
 
 
 @reporting
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+@invocation_deadline(RESERVED_SECONDS)
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """SQS batch; ``batchItemFailures`` is answered.
 
     ``EXPORT_DELIVERIES`` is how often SQS delivers a message before it is a dead letter.
     """
-    deadline = Deadline(context.get_remaining_time_in_millis() / 1000 - RESERVED_SECONDS)
     dynamodb = client("dynamodb")
     clicks, links = setting("CLICKS_TABLE"), setting("LINKS_TABLE")
     deliveries = int(setting("EXPORT_DELIVERIES"))
@@ -46,8 +46,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             if int(record["attributes"]["ApproximateReceiveCount"]) >= deliveries:
                 sent = record["attributes"].get("SentTimestamp")
                 sent_at = iso(int(sent) / 1000) if sent else None
-                if give_up(message, sent_at, records=records, queue=queue, deadline=deadline):
-                    update_claims(message, "failed", opened, deadline=deadline)
+                if give_up(message, sent_at, records=records, queue=queue):
+                    update_claims(message, "failed", opened)
                     log.error("an export was given up", extra=message)
                     failures.append({"itemIdentifier": record["messageId"]})
                 continue
@@ -63,9 +63,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
                     bucket=ExportsBucket(client("s3", read_timeout=15), setting("EXPORTS_BUCKET")),
                 ),
                 queue=queue,
-                deadline=deadline,
             )
-            update_claims(message, state, opened, deadline=deadline)
+            update_claims(message, state, opened)
         except Exception:
             log.exception("an export failed", extra=message)
             failures.append({"itemIdentifier": record["messageId"]})
@@ -74,15 +73,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {"batchItemFailures": failures}
 
 
-def update_claims(
-    message: dict[str, Any], state: str, opened: OpenExports, *, deadline: Deadline
-) -> None:
+def update_claims(message: dict[str, Any], state: str, opened: OpenExports) -> None:
     """Hold what an unfinished export claims, or release it after the last run.
 
     By the message alone: the export's record may be erased with its link by now.
     """
     claims = {"id": message["exportId"]} | message
     if state == "running":
-        opened.renew(claims, deadline=deadline)
+        opened.renew(claims)
     elif state != "taken over":
-        opened.release(claims, deadline=deadline)
+        opened.release(claims)

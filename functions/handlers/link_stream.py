@@ -10,7 +10,7 @@ from functions.aws.client import client
 from functions.aws.events import EventBus
 from functions.aws.sqs import Queue
 from functions.config import setting
-from functions.domain.clock import Deadline
+from functions.domain.clock import invocation_deadline
 from functions.metrics import reporting
 from functions.repositories.erasures import ErasuresTable
 from functions.repositories.failed_records import FailuresBucket
@@ -25,6 +25,7 @@ log = Logger()
 
 
 @reporting
+@invocation_deadline(RESERVED_SECONDS)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """A batch of stream records; ``batchItemFailures`` names those to be tried again."""
     s3 = client("s3")
@@ -43,7 +44,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     failed = clean_up(
         records,
         stores=stores,
-        deadline=Deadline(context.get_remaining_time_in_millis() / 1000 - RESERVED_SECONDS),
     )
     log.info("cleanup", extra={"records": len(records), "failed": len(failed)})
     return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}

@@ -14,7 +14,6 @@ from functions.aws.client import client
 from functions.aws.secrets import secret
 from functions.config import setting
 from functions.domain.app_links import app_schemes_in
-from functions.domain.clock import Deadline
 from functions.domain.errors import Conflict, InvalidRequest, StillRunning
 from functions.domain.query_params import parse_int_param
 from functions.domain.urls import own_hosts
@@ -81,7 +80,7 @@ def create(request: Request) -> Response[link_responses.Link | list[link_respons
     new = parse_new_links(
         request.json(), caller.policies.app_schemes, maximum=caller.plan.links_per_create
     )
-    with explained_conflicts(caller, links, request.deadline):
+    with explained_conflicts(caller, links):
         return _created(request, _create(request, new, links))
 
 
@@ -96,7 +95,6 @@ def _create(request: Request, new: list[NewLink], links: LinksTable) -> list[dic
             user_id=caller.user_id,
             own_hosts=own_hosts(request.event),
             links=links,
-            deadline=request.deadline,
             run=run,
             policies=caller.policies,
             check=lambda items: _refuse_unanswerable(items, request),
@@ -114,20 +112,17 @@ def _create(request: Request, new: list[NewLink], links: LinksTable) -> list[dic
         user_id=caller.user_id,
         table=_runs(),
         links=links,
-        deadline=request.deadline,
     )
 
 
 @contextmanager
-def explained_conflicts(caller: Caller, links: LinksTable, deadline: Deadline) -> Iterator[None]:
+def explained_conflicts(caller: Caller, links: LinksTable) -> Iterator[None]:
     """Let a conflict say what has the code or external id, to a key that may read links."""
     try:
         yield
     except Conflict as conflict:
         if "linksRead" in caller.scopes:
-            explain_conflict(
-                conflict, workspace_id=caller.workspace_id, links=links, deadline=deadline
-            )
+            explain_conflict(conflict, workspace_id=caller.workspace_id, links=links)
         raise
 
 
@@ -181,12 +176,9 @@ def list_(request: Request) -> Response[link_responses.LinkPage]:
         limit=limit,
         after=after,
         links=_links(),
-        deadline=request.deadline,
         only=only,
         size_of=size_of,
-        budget=RequestBudget(
-            workspace_id, request.caller.plan, access=access_table(), deadline=request.deadline
-        ),
+        budget=RequestBudget(workspace_id, request.caller.plan, access=access_table()),
     )
     cursor = None
     if last is not None:
@@ -202,7 +194,6 @@ def get(request: Request) -> Response[link_responses.Link]:
         request.path["link"],
         workspace_id=request.caller.workspace_id,
         links=_links(),
-        deadline=request.deadline,
     )
     return Response(200, link_view(link, request.base_url))
 
@@ -215,14 +206,13 @@ def update(request: Request) -> Response[link_responses.Link | link_responses.Wr
     """
     changes = parse_link_changes(request.json(), request.caller.policies.app_schemes)
     links = _links()
-    with explained_conflicts(request.caller, links, request.deadline):
+    with explained_conflicts(request.caller, links):
         link = update_link(
             request.path["link"],
             changes,
             workspace_id=request.caller.workspace_id,
             own_hosts=own_hosts(request.event),
             links=links,
-            deadline=request.deadline,
             policies=request.caller.policies,
         )
     view = link_view(link, request.base_url)

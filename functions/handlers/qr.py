@@ -32,7 +32,6 @@ def qr(request: Request) -> Response[str | bytes]:
         base_url=request.base_url,
         links=LinksTable(client("dynamodb"), setting("LINKS_TABLE")),
         images=Images(client("s3"), setting("QR_BUCKET")),
-        deadline=request.deadline,
     )
     tag = f'"{hashlib.sha256(image).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": CACHING}

@@ -20,7 +20,7 @@ from functions.domain.click_fields import (
     referrer_of,
 )
 from functions.domain.click_retention import click_retention_of
-from functions.domain.clock import Deadline, iso, now_iso
+from functions.domain.clock import deadline, iso, now_iso
 from functions.domain.errors import UnlinkError
 from functions.domain.ids import new_click_id
 from functions.domain.prefetch import is_prefetch
@@ -57,7 +57,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     code = (event.get("pathParameters") or {}).get("code", "")
     link = None
     try:
-        link = _live_link(code) if SHORT_CODE.fullmatch(code) else None
+        with deadline(LINK_TIMEOUT):
+            link = _live_link(code) if SHORT_CODE.fullmatch(code) else None
         if link is None or not _redirects(link):
             answer = _not_found(headers)
         else:
@@ -85,18 +86,17 @@ def _dynamodb() -> Any:
 def _live_link(code: str) -> dict[str, Any] | None:
     """The link behind a code: one strongly consistent read when the code is remembered."""
     links = LinksTable(_dynamodb(), setting("LINKS_TABLE"))
-    deadline = Deadline(LINK_TIMEOUT)
     remembered = _pointers.get(code)
     if remembered is not None:
-        link = links.get(*remembered, deadline=deadline)
+        link = links.get(*remembered)
         if link is not None:
             return link
         # Erased: the code may have a new link by now.
         _pointers.pop(code, None)
-    pointer = links.resolve_code(code, deadline=deadline)
+    pointer = links.resolve_code(code)
     if pointer is None:
         return None
-    link = links.get(*pointer, deadline=deadline)
+    link = links.get(*pointer)
     if link is not None:
         if len(_pointers) >= REMEMBERED:
             _pointers.pop(next(iter(_pointers)))
@@ -120,7 +120,8 @@ def _redirect(
     visitor = describe(clean_text(headers.get("user-agent"), MAX_USER_AGENT) or "")
     query = query_of(event)
     campaign = campaign_of(link, {name: values[0] for name, values in query.items() if values})
-    _record_click(link, event, headers, visitor, campaign)
+    with deadline(CLICK_TIMEOUT):
+        _record_click(link, event, headers, visitor, campaign)
     location = with_campaign(target_of(link, visitor.platform), campaign_of(link, {}))
     if forwards_query(link):
         location = with_query(location, query)
@@ -142,7 +143,7 @@ def _record_click(
     visitor: Visitor,
     campaign: dict[str, str],
 ) -> None:
-    """Record before answering, bounded in time; a visitor never pays for our failure."""
+    """Record before answering; a visitor never pays for our failure."""
     milliseconds = int(time.time() * 1000)
     trusted = from_distribution(headers, optional_setting("ORIGIN_SECRET"))
     source_ip = event["requestContext"].get("identity", {}).get("sourceIp")
@@ -168,7 +169,6 @@ def _record_click(
                 f"utm{name.capitalize()}": clean_text(value, MAX_CAMPAIGN)
                 for name, value in campaign.items()
             },
-            deadline=Deadline(CLICK_TIMEOUT),
         )
     except Exception:
         log.exception("a click was not recorded", extra={"linkId": link["id"]})

@@ -32,7 +32,7 @@ from functions.aws.client import (
 )
 from functions.aws.codec import from_item, runs, to_item
 from functions.domain.api_keys import hash_api_key
-from functions.domain.clock import Deadline, iso, now_iso
+from functions.domain.clock import iso, now_iso
 from functions.domain.errors import RateLimited
 from functions.domain.plans import Plan
 from functions.domain.policies import NAMES, Policies
@@ -75,19 +75,19 @@ class AccessTable:
 
     # -- authorizer -------------------------------------------------------------------------
 
-    def find_key(self, key: str, *, deadline: Deadline) -> dict[str, Any] | None:
+    def find_key(self, key: str) -> dict[str, Any] | None:
         """The record of an API key, found by its hash; None when there is none."""
-        return self._get(f"KEY#{hash_api_key(key)}", "KEY", deadline)
+        return self._get(f"KEY#{hash_api_key(key)}", "KEY")
 
-    def member(self, user_id: str, *, deadline: Deadline) -> dict[str, Any] | None:
+    def member(self, user_id: str) -> dict[str, Any] | None:
         """The membership of a user; None for a user of no workspace."""
-        return self._get(f"USER#{user_id}", "MEMBER", deadline)
+        return self._get(f"USER#{user_id}", "MEMBER")
 
-    def workspace(self, workspace_id: str, *, deadline: Deadline) -> dict[str, Any] | None:
+    def workspace(self, workspace_id: str) -> dict[str, Any] | None:
         """The workspace's plan and policies."""
-        return self._get(f"WS#{workspace_id}", "WORKSPACE", deadline)
+        return self._get(f"WS#{workspace_id}", "WORKSPACE")
 
-    def note_use(self, record: dict[str, Any], *, deadline: Deadline) -> None:
+    def note_use(self, record: dict[str, Any]) -> None:
         """Keep when a key was last used, to the hour: at most one write a key and hour.
 
         ``record`` is what :meth:`find_key` gave: most calls see there that nothing is to do.
@@ -102,7 +102,6 @@ class AccessTable:
         with suppress(ConditionFailed):
             call(
                 self._client.update_item,
-                deadline=deadline,
                 TableName=self.name,
                 Key=_key(record["pk"], record["sk"]),
                 UpdateExpression="SET lastUsedAt=:step",
@@ -110,46 +109,41 @@ class AccessTable:
                 ExpressionAttributeValues={":step": {"S": step}},
             )
 
-    def _get(self, pk: str, sk: str, deadline: Deadline) -> dict[str, Any] | None:
-        item = read_item(self._client, self.name, _key(pk, sk), deadline=deadline)
+    def _get(self, pk: str, sk: str) -> dict[str, Any] | None:
+        item = read_item(self._client, self.name, _key(pk, sk))
         return from_item(item) if item else None
 
     # -- limiter ----------------------------------------------------------------------------
 
-    def count_request(self, identity: str, plan: Plan, *, deadline: Deadline) -> RateWindow:
+    def count_request(self, identity: str, plan: Plan) -> RateWindow:
         """Count one request of a key or session in its minute window, in one write.
 
         Raises ``RateLimited`` with the seconds really left when the window is full.
         """
         minute = int(time.time()) // WINDOW
         window = RateWindow(plan.requests_per_minute, 0, (minute + 1) * WINDOW)
-        used = self._add(identity, 1, window.limit, minute, deadline)
+        used = self._add(identity, 1, window.limit, minute)
         if used is None:
             raise RateLimited(window.seconds_left, reset=window.reset)
         return RateWindow(window.limit, max(0, window.limit - used), window.reset)
 
-    def charge_reads(
-        self, workspace_id: str, links: int, *, limit: int, deadline: Deadline
-    ) -> int | None:
+    def charge_reads(self, workspace_id: str, links: int, *, limit: int) -> int | None:
         """Count links that a filter is about to read in the workspace's minute, in one write.
 
         None when they fit, else the seconds until the next minute; then nothing was counted.
         """
         minute = int(time.time()) // WINDOW
-        if self._add(f"reads#{workspace_id}", links, limit, minute, deadline) is not None:
+        if self._add(f"reads#{workspace_id}", links, limit, minute) is not None:
             return None
         return RateWindow(limit, 0, (minute + 1) * WINDOW).seconds_left
 
-    def _add(
-        self, identity: str, amount: int, limit: int, minute: int, deadline: Deadline
-    ) -> int | None:
+    def _add(self, identity: str, amount: int, limit: int, minute: int) -> int | None:
         """Add to a window and return its sum, or None when that would exceed ``limit``."""
         # The count itself is the condition: parallel callers can never pass the limit together.
         window_has_room = "attribute_not_exists(requests) OR requests <= :room"
         try:
             answer = call(
                 self._client.update_item,
-                deadline=deadline,
                 TableName=self.name,
                 Key={"pk": {"S": f"RATE#{identity}#{minute}"}, "sk": {"S": "RATE"}},
                 UpdateExpression="ADD requests :amount SET #ttl=:ttl",
@@ -221,14 +215,13 @@ class AccessTable:
         if dropped:
             expression += f" REMOVE {', '.join(f'#{name}' for name in dropped)}"
         if not expression:
-            if self.workspace(workspace_id, deadline=_deadline()) is None:
+            if self.workspace(workspace_id) is None:
                 raise Unknown
             return
         workspace_exists = "attribute_exists(pk)"
         try:
             call(
                 self._client.update_item,
-                deadline=_deadline(),
                 TableName=self.name,
                 Key=_key(f"WS#{workspace_id}", "WORKSPACE"),
                 UpdateExpression=expression,
@@ -289,8 +282,8 @@ class AccessTable:
 
     def key(self, workspace_id: str, key_id: str) -> dict[str, Any]:
         """One key of a workspace; raises :class:`Unknown`."""
-        listed = self._get(f"WS#{workspace_id}", f"KEY#{key_id}", _deadline())
-        record = self._get(f"KEY#{listed['hash']}", "KEY", _deadline()) if listed else None
+        listed = self._get(f"WS#{workspace_id}", f"KEY#{key_id}")
+        record = self._get(f"KEY#{listed['hash']}", "KEY") if listed else None
         if record is None:
             raise Unknown
         return record
@@ -301,7 +294,6 @@ class AccessTable:
         with suppress(ConditionFailed):
             call(
                 self._client.update_item,
-                deadline=_deadline(),
                 TableName=self.name,
                 Key=_key(record["pk"], record["sk"]),
                 UpdateExpression="SET #end=:at",
@@ -343,10 +335,10 @@ class AccessTable:
             "Item": _key(f"WS#{workspace_id}", f"MEMBER#{user_id}"),
         }
         try:
-            transact(self._client, [{"Update": member}, {"Put": listed}], deadline=_deadline())
+            transact(self._client, [{"Update": member}, {"Put": listed}])
         except TransactionCancelled:
             raise AlreadyExists from None
-        found = self.member(user_id, deadline=_deadline())
+        found = self.member(user_id)
         if found is None or found["workspaceId"] != workspace_id:
             # Removed right after by another operator.
             raise Unknown
@@ -371,7 +363,6 @@ class AccessTable:
             transact(
                 self._client,
                 [{"Delete": member_of_this}, {"Delete": listed}],
-                deadline=_deadline(),
             )
         except TransactionCancelled:
             raise Unknown from None
@@ -386,7 +377,7 @@ class AccessTable:
             for item in items
         ]
         try:
-            transact(self._client, actions, deadline=_deadline())
+            transact(self._client, actions)
         except TransactionCancelled:
             raise AlreadyExists from None
 
@@ -396,26 +387,19 @@ class AccessTable:
         return query(
             self._client,
             self.name,
-            deadline=_deadline(),
             KeyConditionExpression=expression,
             ExpressionAttributeValues=to_item(values),
             ConsistentRead=True,
         )
 
     def _read_all(self, keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        deadline = _deadline()
         found: list[dict[str, Any]] = []
         for batch in runs(keys, 100):
             wanted = {self.name: {"Keys": batch, "ConsistentRead": True}}
-            items = batch_get(self._client, wanted, deadline=deadline)
+            items = batch_get(self._client, wanted)
             found += [from_item(item) for _, item in items]
         return found
 
 
 def _key(pk: str, sk: str) -> dict[str, Any]:
     return {"pk": {"S": pk}, "sk": {"S": sk}}
-
-
-def _deadline() -> Deadline:
-    """An operator waits longer than a request may."""
-    return Deadline(20)

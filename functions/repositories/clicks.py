@@ -15,7 +15,6 @@ from typing import Any
 
 from functions.aws.client import ConditionFailed, backoff, call
 from functions.aws.codec import from_item, runs, to_item
-from functions.domain.clock import Deadline
 from functions.domain.errors import Unavailable
 from functions.domain.ids import SHARDS, shard_of
 
@@ -36,14 +35,13 @@ class ClicksTable:
         self._client = client
         self.name = name
 
-    def put(self, click: dict[str, Any], *, deadline: Deadline) -> None:
+    def put(self, click: dict[str, Any]) -> None:
         """Record one click; it may be repeated."""
         # After a lost answer it may be there, and be marked as counted by now.
         not_there_yet = "attribute_not_exists(pk)"
         with suppress(ConditionFailed):
             call(
                 self._client.put_item,
-                deadline=deadline,
                 TableName=self.name,
                 Item=self.key(click) | to_item(click),
                 ConditionExpression=not_there_yet,
@@ -66,7 +64,6 @@ class ClicksTable:
         after: str | None,
         until: str,
         limit: int | None = None,
-        deadline: Deadline,
     ) -> tuple[list[dict[str, Any]], str | None]:
         """Up to 1 MB of a shard's clicks, at most ``limit``, oldest first, and the sort key to go
         on after.
@@ -90,14 +87,14 @@ class ClicksTable:
             parameters["Limit"] = limit
         if after is not None:
             parameters["ExclusiveStartKey"] = to_item({"pk": f"{link_id}#{shard}", "sk": after})
-        answer = call(self._client.query, deadline=deadline, **parameters)
+        answer = call(self._client.query, **parameters)
         last = answer.get("LastEvaluatedKey")
         return [from_item(item) for item in answer["Items"]], last["sk"]["S"] if last else None
 
     # -- erase ------------------------------------------------------------------------------
 
     def first_page(
-        self, link_id: str, partition: int, *, whole: bool = False, deadline: Deadline
+        self, link_id: str, partition: int, *, whole: bool = False
     ) -> list[dict[str, Any]]:
         """The first items of one of a link's partitions, in order; [] when nothing is left.
 
@@ -112,9 +109,7 @@ class ClicksTable:
         }
         if not whole:
             parameters["ProjectionExpression"] = "pk, sk"
-        items: list[dict[str, Any]] = call(self._client.query, deadline=deadline, **parameters)[
-            "Items"
-        ]
+        items: list[dict[str, Any]] = call(self._client.query, **parameters)["Items"]
         return items
 
     def write(
@@ -122,7 +117,6 @@ class ClicksTable:
         *,
         put: Sequence[dict[str, Any]] = (),
         delete: Sequence[dict[str, Any]] = (),
-        deadline: Deadline,
     ) -> None:
         """Put whole items and delete the items of these keys, 25 a call.
 
@@ -138,12 +132,11 @@ class ClicksTable:
             while left:
                 answer = call(
                     self._client.batch_write_item,
-                    deadline=deadline,
                     RequestItems={self.name: left},
                 )
                 left = answer.get("UnprocessedItems", {}).get(self.name, [])
                 attempt += 1
-                if left and not backoff(attempt, deadline):
+                if left and not backoff(attempt):
                     raise Unavailable
 
 

@@ -24,7 +24,7 @@ from aws_lambda_powertools import Logger
 
 from functions.aws.client import ConditionFailed, call, update
 from functions.aws.codec import to_item
-from functions.domain.clock import Deadline, now_iso
+from functions.domain.clock import now_iso
 from functions.domain.errors import StillRunning, UnlinkError
 from functions.repositories.idempotency import (
     IDEMPOTENCY_SECONDS,
@@ -86,9 +86,7 @@ class CreateRuns:
         self.name = name
         self._keys = IdempotencyTable(client, name)
 
-    def begin(
-        self, workspace_id: str, key: IdempotencyKey, user_id: str, *, deadline: Deadline
-    ) -> CreateRun:
+    def begin(self, workspace_id: str, key: IdempotencyKey, user_id: str) -> CreateRun:
         """A run to create the links with, or the one that was answered.
 
         Raises ``KeyReused`` (another request has this key) and ``StillRunning``.
@@ -99,7 +97,7 @@ class CreateRuns:
         put = self._keys.claim_action(workspace_id, key, run.stored() | lease)["Put"]
         put["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         try:
-            call(self._client.put_item, deadline=deadline, **put)
+            call(self._client.put_item, **put)
         except ConditionFailed as failed:
             record = read_record(failed.item)
         else:
@@ -126,7 +124,6 @@ class CreateRuns:
                 ":dead": found.id,
                 ":lapsed": int(record.details["leaseUntil"]),
             },
-            deadline=deadline,
         )
         # A lost answer of this very call shows our own run.
         if met is not None and met.get("run", {}).get("S") != run.id:
@@ -140,24 +137,19 @@ class CreateRuns:
         run: CreateRun,
         *,
         made_by: CreateRun,
-        deadline: Deadline,
     ) -> None:
         """Note that the request is answered with the links of this run or of an earlier one."""
         changes = f"SET answered=:true, {_RUN} REMOVE earlierRuns"
         values = _run_values(made_by) | {":true": True}
-        self._note(workspace_id, key, run, changes, values, deadline=deadline)
+        self._note(workspace_id, key, run, changes, values)
 
-    def free(
-        self, workspace_id: str, key: IdempotencyKey, run: CreateRun, *, deadline: Deadline
-    ) -> None:
+    def free(self, workspace_id: str, key: IdempotencyKey, run: CreateRun) -> None:
         """Let the key stand for nothing: the request was refused and has changed nothing."""
-        self._note(workspace_id, key, run, "SET #ttl=:past", {":past": 0}, deadline=deadline)
+        self._note(workspace_id, key, run, "SET #ttl=:past", {":past": 0})
 
-    def abandon(
-        self, workspace_id: str, key: IdempotencyKey, run: CreateRun, *, deadline: Deadline
-    ) -> None:
+    def abandon(self, workspace_id: str, key: IdempotencyKey, run: CreateRun) -> None:
         """Let a repetition take over at once, and find out what this run has made."""
-        self._note(workspace_id, key, run, "SET leaseUntil=:past", {":past": 0}, deadline=deadline)
+        self._note(workspace_id, key, run, "SET leaseUntil=:past", {":past": 0})
 
     def _note(
         self,
@@ -166,8 +158,6 @@ class CreateRuns:
         run: CreateRun,
         changes: str,
         values: dict[str, Any],
-        *,
-        deadline: Deadline,
     ) -> None:
         """What the caller is told is decided by now: it must not fail because this does."""
         try:
@@ -177,7 +167,6 @@ class CreateRuns:
                 changes,
                 condition=_RUN_IS_OURS,
                 values=values | {":ours": run.id},
-                deadline=deadline,
             )
         except UnlinkError as error:
             log.warning(
@@ -192,8 +181,6 @@ class CreateRuns:
         run: CreateRun,
         place: int,
         times: int,
-        *,
-        deadline: Deadline,
     ) -> None:
         """Keep how often the code of the link at this position was drawn again.
 
@@ -205,7 +192,6 @@ class CreateRuns:
             f"SET draws.#p{place}=:times",
             condition=_RUN_IS_OURS,
             values={":times": times, ":ours": run.id},
-            deadline=deadline,
         )
         if met is not None:
             raise StillRunning
@@ -230,15 +216,12 @@ class CreateRuns:
         key: IdempotencyKey,
         run: CreateRun,
         group: int,
-        *,
-        deadline: Deadline,
     ) -> bool:
         """Whether this transaction of a run was applied; if it was not, it cannot be any more."""
         not_yet_made = "attribute_not_exists(pk)"
         try:
             call(
                 self._client.put_item,
-                deadline=deadline,
                 TableName=self.name,
                 Item=self._mark(workspace_id, key, run, group, made=False),
                 ConditionExpression=not_yet_made,
@@ -264,7 +247,6 @@ class CreateRuns:
         *,
         condition: str,
         values: dict[str, Any],
-        deadline: Deadline,
     ) -> dict[str, Any] | None:
         return update(
             self._client,
@@ -273,7 +255,6 @@ class CreateRuns:
             expression,
             condition=condition,
             values=to_item(values),
-            deadline=deadline,
         )
 
 

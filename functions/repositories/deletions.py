@@ -36,7 +36,7 @@ from functions.aws.client import (
     update,
 )
 from functions.aws.codec import from_item, to_item
-from functions.domain.clock import Deadline, iso
+from functions.domain.clock import current_deadline, iso
 from functions.domain.code_release import CodeRelease
 from functions.domain.deletion_filter import DeletionFilter
 from functions.domain.errors import InternalError, Unavailable
@@ -163,19 +163,18 @@ class DeletionsTable:
 
     # -- read -------------------------------------------------------------------------------
 
-    def header(self, workspace_id: str, deletion_id: str, *, deadline: Deadline) -> Deletion | None:
+    def header(self, workspace_id: str, deletion_id: str) -> Deletion | None:
         """The record without chunked ids; None when the workspace has no such deletion."""
         item = read_item(
             self._client,
             self.name,
             {"pk": {"S": workspace_id}, "sk": {"S": deletion_id}},
-            deadline=deadline,
         )
         return read_header(item) if item else None
 
-    def load(self, workspace_id: str, deletion_id: str, *, deadline: Deadline) -> Deletion | None:
+    def load(self, workspace_id: str, deletion_id: str) -> Deletion | None:
         """The whole record, with all ids and, for an open erasure, what its transactions did."""
-        deletion = self.header(workspace_id, deletion_id, deadline=deadline)
+        deletion = self.header(workspace_id, deletion_id)
         if deletion is None:
             return None
         if deletion.id_chunks:
@@ -183,17 +182,13 @@ class DeletionsTable:
             keys = [
                 {"pk": parts, "sk": _chunk_name(deletion, n)} for n in range(deletion.id_chunks)
             ]
-            packed = in_parallel(
-                lambda key: read_item(self._client, self.name, key, deadline=deadline), keys
-            )
+            packed = in_parallel(lambda key: read_item(self._client, self.name, key), keys)
             deletion.link_ids = unpack_ids(b"".join(item["ids"]["B"] for item in packed if item))
         if deletion.mode == "erase" and deletion.open:
-            self.read_done(deletion, deadline=deadline)
+            self.read_done(deletion)
         return deletion
 
-    def page_of_ids(
-        self, deletion: Deletion, start: int, limit: int, *, deadline: Deadline
-    ) -> list[str]:
+    def page_of_ids(self, deletion: Deletion, start: int, limit: int) -> list[str]:
         """Ids ``start`` to ``start + limit`` of a record, reading only the chunks they are in."""
         if not deletion.id_chunks:
             return deletion.link_ids[start : start + limit]
@@ -202,9 +197,7 @@ class DeletionsTable:
         )
         parts = {"S": f"{deletion.workspace_id}#{deletion.id}"}
         keys = [{"pk": parts, "sk": _chunk_name(deletion, number)} for number in numbers]
-        items = in_parallel(
-            lambda key: read_item(self._client, self.name, key, deadline=deadline), keys
-        )
+        items = in_parallel(lambda key: read_item(self._client, self.name, key), keys)
         ids = unpack_ids(b"".join(item["ids"]["B"] for item in items if item))
         skipped = start - numbers.start * CHUNK_IDS
         return ids[skipped : skipped + limit]
@@ -215,7 +208,6 @@ class DeletionsTable:
         *,
         limit: int,
         before: str | None,
-        deadline: Deadline,
         only: DeletionFilter = EVERY_DELETION,
     ) -> tuple[list[Deletion], str | None]:
         """Matching headers among ``limit`` of a workspace, newest first, without ids and outcomes.
@@ -229,7 +221,6 @@ class DeletionsTable:
             return [], None
         answer = call(
             self._client.query,
-            deadline=deadline,
             TableName=self.name,
             # A list is read far more often than written, and ids and outcomes are most of it:
             # what is projected away still costs its read units, but no time on the wire.
@@ -243,10 +234,10 @@ class DeletionsTable:
         running = [n for n, each in enumerate(found) if each.open and each.mode == "erase"]
 
         def read(number: int) -> None:
-            whole = self.header(workspace_id, found[number].id, deadline=deadline)
+            whole = self.header(workspace_id, found[number].id)
             if whole is not None:
                 if whole.open:
-                    self.read_done(whole, deadline=deadline)
+                    self.read_done(whole)
                 found[number] = whole
 
         if running:
@@ -254,12 +245,11 @@ class DeletionsTable:
         last = answer.get("LastEvaluatedKey")
         return found, last["sk"]["S"] if last else None
 
-    def read_done(self, deletion: Deletion, *, deadline: Deadline) -> None:
+    def read_done(self, deletion: Deletion) -> None:
         """Take over what erasing transactions recorded as their own outcome items."""
         done = query(
             self._client,
             self.name,
-            deadline=deadline,
             KeyConditionExpression="pk=:parts AND begins_with(sk,:done)",
             ExpressionAttributeValues={
                 ":parts": {"S": f"{deletion.workspace_id}#{deletion.id}"},
@@ -271,9 +261,9 @@ class DeletionsTable:
             for number in item["positions"]["L"]:
                 deletion.outcomes[int(number["N"])] = Outcome.ERASED
 
-    def expired_leases(self, *, limit: int, deadline: Deadline) -> list[tuple[str, str]]:
+    def expired_leases(self, *, limit: int) -> list[tuple[str, str]]:
         """``(workspace_id, deletion_id)`` of open deletions whose lease has run out."""
-        items = expired_lease_items(self._client, self.name, "OPEN", limit=limit, deadline=deadline)
+        items = expired_lease_items(self._client, self.name, "OPEN", limit=limit)
         return [(item["pk"]["S"], item["sk"]["S"]) for item in items]
 
     # -- create -----------------------------------------------------------------------------
@@ -283,7 +273,6 @@ class DeletionsTable:
         deletion: Deletion,
         *,
         key: IdempotencyKey | None,
-        deadline: Deadline,
         claims: Sequence[dict[str, Any]] = (),
     ) -> None:
         """Write the intent: chunks of ids first, the header last. It is the commit point.
@@ -292,12 +281,12 @@ class DeletionsTable:
         came are inert. Raises :class:`KeyTaken` when the key was used by another request, and
         :class:`SlotTaken` when one of ``claims``, the actions that claim slots, was refused.
         """
-        self._put_chunks(deletion, deadline)
+        self._put_chunks(deletion)
         actions = self.accept_actions(deletion, key=key)
         first = len(actions)
         actions += claims
         try:
-            self._create(actions, deadline)
+            self._create(actions)
         except TransactionCancelled as cancelled:
             if key is not None and cancelled.reasons[1].get("Code") == "ConditionalCheckFailed":
                 raise KeyTaken from None
@@ -345,24 +334,23 @@ class DeletionsTable:
             }
         }
 
-    def _create(self, actions: list[dict[str, Any]], deadline: Deadline) -> None:
+    def _create(self, actions: list[dict[str, Any]]) -> None:
         if len(actions) > 1:
-            transact(self._client, actions, deadline=deadline)
+            transact(self._client, actions)
             return
         # A header that exists is our own, put by a call whose answer was lost.
         with suppress(ConditionFailed):
-            call(self._client.put_item, deadline=deadline, **actions[0]["Put"])
+            call(self._client.put_item, **actions[0]["Put"])
 
-    def _put_chunks(self, deletion: Deletion, deadline: Deadline) -> None:
+    def _put_chunks(self, deletion: Deletion) -> None:
         if len(deletion.link_ids) > INLINE_IDS:
             parts = list(range(0, len(deletion.link_ids), CHUNK_IDS))
             deletion.id_chunks = len(parts)
-            in_parallel(lambda start: self._put_chunk(deletion, start, deadline), parts)
+            in_parallel(lambda start: self._put_chunk(deletion, start), parts)
 
-    def _put_chunk(self, deletion: Deletion, start: int, deadline: Deadline) -> None:
+    def _put_chunk(self, deletion: Deletion, start: int) -> None:
         call(
             self._client.put_item,
-            deadline=deadline,
             TableName=self.name,
             Item={
                 "pk": {"S": f"{deletion.workspace_id}#{deletion.id}"},
@@ -374,7 +362,7 @@ class DeletionsTable:
 
     # -- advance ----------------------------------------------------------------------------
 
-    def acquire_lease(self, deletion: Deletion, *, seconds: float, deadline: Deadline) -> bool:
+    def acquire_lease(self, deletion: Deletion, *, seconds: float) -> bool:
         """Become the worker of an open deletion whose lease has lapsed or was handed over.
 
         False when another worker holds it or has held it since it was read, or it is closed. Sets
@@ -398,7 +386,6 @@ class DeletionsTable:
                 ":seen": {"S": deletion.lease or ""},
                 ":seenUntil": _milliseconds(deletion.lease_until),
             },
-            deadline=deadline,
         )
         # A lost answer of this very call shows our own lease.
         if met is not None and met.get("lease", {}).get("S") != lease:
@@ -406,7 +393,7 @@ class DeletionsTable:
         deletion.lease, deletion.lease_until = lease, until
         return True
 
-    def record_ids(self, deletion: Deletion, *, deadline: Deadline) -> bool:
+    def record_ids(self, deletion: Deletion) -> bool:
         """Record the ids that a filter was resolved to; from now on exactly these are deleted.
 
         False when the lease was lost: another worker resolves, and its set is the one that counts.
@@ -414,7 +401,7 @@ class DeletionsTable:
         ``deletion.ttl`` is recorded with the ids.
         """
         deletion.chunk_prefix = f"{deletion.lease}#"
-        self._put_chunks(deletion, deadline)
+        self._put_chunks(deletion)
         [(attribute, ids)] = _recorded_ids(deletion).items()
         state: DeletionState = "exporting" if deletion.export is not None else "deleting"
         not_yet_resolved = "#state=:accepted AND lease=:lease"
@@ -435,7 +422,6 @@ class DeletionsTable:
                 ":ids": ids,
             }
             | ttl,
-            deadline=deadline,
         )
         # A lost answer of this very call shows our own prefix.
         if met is not None and met.get("chunkPrefix", {}).get("S") != deletion.chunk_prefix:
@@ -443,23 +429,21 @@ class DeletionsTable:
         deletion.state = state
         return True
 
-    def save_progress(
-        self, deletion: Deletion, *, lease_seconds: float, deadline: Deadline
-    ) -> bool:
+    def save_progress(self, deletion: Deletion, *, lease_seconds: float) -> bool:
         """Record the outcomes so far and prolong the lease; 0 seconds hands it over.
 
         False when the lease was lost to another worker, whose record then stands.
         """
-        return self._save(deletion, _PROGRESS, _progress(deletion), lease_seconds, deadline)
+        return self._save(deletion, _PROGRESS, _progress(deletion), lease_seconds)
 
-    def save_export(self, deletion: Deletion, *, lease_seconds: float, deadline: Deadline) -> bool:
+    def save_export(self, deletion: Deletion, *, lease_seconds: float) -> bool:
         """Record how far the export is, and the state, and prolong the lease.
 
         False when the lease was lost to another worker, whose record then stands.
         """
         values = to_item({":export": deletion.export or {}, ":state": deletion.state})
         changes = "#state=:state, #export=:export"
-        return self._save(deletion, changes, values, lease_seconds, deadline)
+        return self._save(deletion, changes, values, lease_seconds)
 
     def _save(
         self,
@@ -467,7 +451,6 @@ class DeletionsTable:
         changes: str,
         values: dict[str, Any],
         lease_seconds: float,
-        deadline: Deadline,
     ) -> bool:
         until = time.time() + lease_seconds if lease_seconds else 0.0
         lease_is_ours = "attribute_exists(openPk) AND lease=:lease"
@@ -476,7 +459,6 @@ class DeletionsTable:
             f"SET {changes}, {_LEASE_UNTIL}",
             condition=lease_is_ours,
             values=values | {":lease": {"S": deletion.lease or ""}} | _lease_until(deletion, until),
-            deadline=deadline,
         )
         if met is not None:
             _adopt(deletion, met)
@@ -484,9 +466,7 @@ class DeletionsTable:
         deletion.lease_until = until
         return True
 
-    def mark_restored(
-        self, deletion: Deletion, positions: Sequence[int], *, deadline: Deadline
-    ) -> None:
+    def mark_restored(self, deletion: Deletion, positions: Sequence[int]) -> None:
         """Let the record of a closed deletion, as it was read, say which of its links are live.
 
         The outcomes are one value for all ids, and several restores may advance it at a time.
@@ -500,11 +480,10 @@ class DeletionsTable:
                 f"SET {_PROGRESS}",
                 condition=outcomes_are_as_read,
                 values=_progress(deletion) | {":seen": {"B": deletion.packed_outcomes}},
-                deadline=deadline,
             )
             if met is None:
                 return
-            if deadline.passed:
+            if current_deadline().passed:
                 raise Unavailable
             if not met:
                 raise InternalError
@@ -512,7 +491,7 @@ class DeletionsTable:
             deletion.packed_outcomes = met["outcomes"]["B"]
             deletion.outcomes = unpack_outcomes(deletion.packed_outcomes)
 
-    def close(self, deletion: Deletion, *, state: DeletionState, deadline: Deadline) -> None:
+    def close(self, deletion: Deletion, *, state: DeletionState) -> None:
         """Record the final outcomes: ``complete``, ``failed`` (nothing was deleted), or
         ``erasing`` while the rest is cleaned up.
 
@@ -536,9 +515,7 @@ class DeletionsTable:
             changes += ", openPk=:open, openSk=:since REMOVE lease, leaseUntil"
             values[":open"] = {"S": f"ERASING#{shard_of(deletion.id) % OPEN_SHARDS}"}
             values[":since"] = {"S": f"{now}#{deletion.id}"}
-        met = self._advance(
-            deletion, changes, condition=still_open, values=values, deadline=deadline
-        )
+        met = self._advance(deletion, changes, condition=still_open, values=values)
         if met:
             # Closed already: by another worker, or by this very call, whose answer was lost.
             _adopt(deletion, met)
@@ -553,7 +530,6 @@ class DeletionsTable:
         *,
         condition: str,
         values: dict[str, Any],
-        deadline: Deadline,
     ) -> dict[str, Any] | None:
         """None when the header was changed, else as it was met."""
         return update(
@@ -563,7 +539,6 @@ class DeletionsTable:
             changes,
             condition=condition,
             values=values,
-            deadline=deadline,
         )
 
 
@@ -691,13 +666,12 @@ def _chunk_name(deletion: Deletion, number: int) -> dict[str, str]:
 
 
 def expired_lease_items(
-    client: Any, table: str, kind: str, *, limit: int, deadline: Deadline
+    client: Any, table: str, kind: str, *, limit: int
 ) -> Iterator[dict[str, Any]]:
     """Keys of open items of this kind whose lease has run out, at most ``limit`` of a shard."""
     for shard in range(OPEN_SHARDS):
         yield from call(
             client.query,
-            deadline=deadline,
             TableName=table,
             IndexName="open",
             KeyConditionExpression="openPk=:shard AND openSk<:now",

@@ -33,7 +33,7 @@ from functions.aws.client import (
     update,
 )
 from functions.aws.codec import from_item, runs, to_item
-from functions.domain.clock import Deadline, iso, now_iso
+from functions.domain.clock import iso, now_iso
 from functions.domain.errors import Unavailable
 from functions.domain.ids import shard_of
 from functions.repositories.clicks import PARTITIONS
@@ -131,30 +131,23 @@ class ErasuresTable:
 
     # -- read -------------------------------------------------------------------------------
 
-    def find(
-        self, workspace_id: str, link_ids: Sequence[str], *, deadline: Deadline
-    ) -> dict[str, Erasure]:
+    def find(self, workspace_id: str, link_ids: Sequence[str]) -> dict[str, Erasure]:
         """The erasures of those links that have one, by link id; strongly consistent."""
 
         def read_batch(batch: Sequence[str]) -> list[Erasure]:
             keys = [_key(workspace_id, link_id) for link_id in batch]
             wanted = {self.name: {"Keys": keys, "ConsistentRead": True}}
-            return [
-                _erasure(item) for _, item in batch_get(self._client, wanted, deadline=deadline)
-            ]
+            return [_erasure(item) for _, item in batch_get(self._client, wanted)]
 
         found = in_parallel(read_batch, list(runs(link_ids, READ_BATCH)))
         return {erasure.link_id: erasure for part in found for erasure in part}
 
-    def head(
-        self, workspace_id: str, deletion_id: str, *, deadline: Deadline
-    ) -> DeletionHeader | None:
+    def head(self, workspace_id: str, deletion_id: str) -> DeletionHeader | None:
         """The deletion as it stands, strongly consistent, without its ids."""
         item = read_item(
             self._client,
             self.name,
             _header_key(workspace_id, deletion_id),
-            deadline=deadline,
             ProjectionExpression="#state, counts, policies, openSk",
             ExpressionAttributeNames={"#state": "state"},
         )
@@ -168,16 +161,16 @@ class ErasuresTable:
             looked_at=head.get("openSk", "").partition("#")[0],
         )
 
-    def wants_link_events(self, workspace_id: str, deletion_id: str, *, deadline: Deadline) -> bool:
+    def wants_link_events(self, workspace_id: str, deletion_id: str) -> bool:
         """Whether the workspace wanted an event for each link when it asked for this deletion."""
         # Policies are copied into the header once: what was read stays true.
         key = (workspace_id, deletion_id)
         if key not in self._link_events:
-            head = self.head(workspace_id, deletion_id, deadline=deadline)
+            head = self.head(workspace_id, deletion_id)
             self._link_events[key] = head is not None and bool(head.policies.get("linkEvents"))
         return self._link_events[key]
 
-    def erasing(self, *, deadline: Deadline) -> list[Erasing]:
+    def erasing(self) -> list[Erasing]:
         """Every erasure without a receipt, first the one that was looked at longest ago.
 
         All of them, because how old the oldest is does not follow from when it was looked at.
@@ -189,19 +182,17 @@ class ErasuresTable:
             for item in query(
                 self._client,
                 self.name,
-                deadline=deadline,
                 IndexName="open",
                 KeyConditionExpression="openPk=:shard",
                 ExpressionAttributeValues={":shard": {"S": f"ERASING#{shard}"}},
             )
         )
 
-    def receipt(self, workspace_id: str, deletion_id: str, *, deadline: Deadline) -> dict[str, Any]:
+    def receipt(self, workspace_id: str, deletion_id: str) -> dict[str, Any]:
         """The sums over the links finished so far, with ``verifiedEmptyAt`` of the last of them."""
         tallies = query(
             self._client,
             self.name,
-            deadline=deadline,
             KeyConditionExpression="pk=:parts AND begins_with(sk,:tally)",
             ExpressionAttributeValues={
                 ":parts": {"S": f"{workspace_id}#{deletion_id}"},
@@ -227,7 +218,6 @@ class ErasuresTable:
         *,
         through: str,
         counts: dict[str, int],
-        deadline: Deadline,
     ) -> bool:
         """Count a page before it is deleted: all items after the cursor, up to ``through``.
 
@@ -257,7 +247,6 @@ class ErasuresTable:
             expression,
             condition=cursor_has_not_moved,
             values=values,
-            deadline=deadline,
         )
         if met is None:
             erasure.cursors[partition] = through
@@ -276,7 +265,6 @@ class ErasuresTable:
         link_ids: Sequence[str],
         *,
         looked_at: str,
-        deadline: Deadline,
     ) -> None:
         """Mark links of one deletion, of which nothing is left, and add them to its sums, once.
 
@@ -287,7 +275,7 @@ class ErasuresTable:
         attempt = 0
         late_look = False
         while waiting:
-            found = self.find(workspace_id, waiting, deadline=deadline)
+            found = self.find(workspace_id, waiting)
             unfinished = [each for each in found.values() if each.finished_at is None]
             for group in runs(unfinished, FINISHED_AT_ONCE):
                 actions = [self._finish_action(each) for each in group]
@@ -297,7 +285,7 @@ class ErasuresTable:
                     )
                 )
                 try:
-                    transact(self._client, actions, deadline=deadline)
+                    transact(self._client, actions)
                 except TransactionCancelled as cancelled:
                     if cancelled.refused[-1]:
                         # A later look is in the sums already, and only a later one replaces it.
@@ -305,16 +293,14 @@ class ErasuresTable:
                         break
                     # Another worker finished one of them, or moved a cursor: look again.
                     attempt += 1
-                    if not backoff(attempt, deadline):
+                    if not backoff(attempt):
                         raise Unavailable from cancelled
                     break
             else:
                 return
             waiting = [each.link_id for each in unfinished]
 
-    def complete(
-        self, workspace_id: str, deletion_id: str, receipt: dict[str, Any], *, deadline: Deadline
-    ) -> bool:
+    def complete(self, workspace_id: str, deletion_id: str, receipt: dict[str, Any]) -> bool:
         """Close the deletion with its receipt; False when it was closed before."""
         # The first receipt stands: of two workers that finished the last links both may try.
         return self._advance(
@@ -322,12 +308,9 @@ class ErasuresTable:
             deletion_id,
             "SET #state=:complete, completedAt=:now, receipt=:receipt REMOVE openPk, openSk",
             to_item({":complete": "complete", ":now": now_iso(), ":receipt": receipt}),
-            deadline,
         )
 
-    def postpone_stall_check(
-        self, workspace_id: str, deletion_id: str, *, seen: str = "", deadline: Deadline
-    ) -> None:
+    def postpone_stall_check(self, workspace_id: str, deletion_id: str, *, seen: str = "") -> None:
         """Note that an erasure is under way: it comes last among those that may have stalled.
 
         At most once in :data:`POSTPONED_SECONDS`, however many workers call this; ``seen`` is
@@ -347,7 +330,6 @@ class ErasuresTable:
             deletion_id,
             "SET openSk=:now",
             values,
-            deadline,
             also=not_postponed_lately,
         )
 
@@ -357,7 +339,6 @@ class ErasuresTable:
         deletion_id: str,
         expression: str,
         values: dict[str, Any],
-        deadline: Deadline,
         *,
         also: str = "",
     ) -> bool:
@@ -369,7 +350,6 @@ class ErasuresTable:
             expression,
             condition=still_erasing,
             values=values | {":erasing": {"S": "erasing"}},
-            deadline=deadline,
         )
         return met is None
 

@@ -17,7 +17,6 @@ from botocore.exceptions import ClientError
 from functions.aws.client import TransactionCancelled, call, read_item, transact, update
 from functions.aws.codec import from_item, to_item
 from functions.aws.s3 import Bucket
-from functions.domain.clock import Deadline
 from functions.domain.errors import InternalError
 from functions.repositories.idempotency import KeyTaken
 from functions.repositories.open_exports import OPEN
@@ -45,21 +44,20 @@ class ExportGone(Exception):
 class ExportsBucket(Bucket):
     """Objects that are written in parts and fetched through signed URLs."""
 
-    def put(self, key: str, body: bytes, *, deadline: Deadline) -> None:
+    def put(self, key: str, body: bytes) -> None:
         """Write a small export whole."""
         call(
             self._client.put_object,
-            deadline=deadline,
             Bucket=self.name,
             Key=key,
             Body=body,
             ContentType=CONTENT_TYPE,
         )
 
-    def tail(self, key: str, *, deadline: Deadline) -> bytes:
+    def tail(self, key: str) -> bytes:
         """The lines of a tail; raises :class:`UploadGone` when it is not there any more."""
         try:
-            body: bytes = call(self._read, deadline=deadline, Bucket=self.name, Key=key)
+            body: bytes = call(self._read, Bucket=self.name, Key=key)
         except InternalError as error:
             if _code_of(error) == "NoSuchKey":
                 raise UploadGone from None
@@ -70,33 +68,27 @@ class ExportsBucket(Bucket):
         # Within the call: the body arrives after the headers, and may be cut off as well.
         return self._client.get_object(**where)["Body"].read()
 
-    def begin(self, key: str, *, deadline: Deadline) -> str:
+    def begin(self, key: str) -> str:
         """Begin an upload in parts; its id."""
         answer = call(
             self._client.create_multipart_upload,
-            deadline=deadline,
             Bucket=self.name,
             Key=key,
             ContentType=CONTENT_TYPE,
         )
         return str(answer["UploadId"])
 
-    def put_part(
-        self, key: str, upload_id: str, number: int, body: bytes, *, deadline: Deadline
-    ) -> None:
+    def put_part(self, key: str, upload_id: str, number: int, body: bytes) -> None:
         """Write part ``number`` (from 1), at least 5 MiB unless it is the last; again is fine."""
         self._of_upload(
             self._client.upload_part,
-            deadline,
             Key=key,
             UploadId=upload_id,
             PartNumber=number,
             Body=body,
         )
 
-    def complete(
-        self, key: str, upload_id: str, counts: Callable[[int], bool], *, deadline: Deadline
-    ) -> None:
+    def complete(self, key: str, upload_id: str, counts: Callable[[int], bool]) -> None:
         """Put together the parts whose number ``counts``.
 
         S3 itself knows them: a record of 10,000 checksums would not fit an item.
@@ -104,7 +96,7 @@ class ExportsBucket(Bucket):
         listed: list[dict[str, Any]] = []
         parameters: dict[str, Any] = {"Key": key, "UploadId": upload_id}
         while True:
-            answer = self._of_upload(self._client.list_parts, deadline, **parameters)
+            answer = self._of_upload(self._client.list_parts, **parameters)
             listed += [
                 {"PartNumber": part["PartNumber"], "ETag": part["ETag"]}
                 for part in answer.get("Parts", [])
@@ -115,38 +107,33 @@ class ExportsBucket(Bucket):
             parameters["PartNumberMarker"] = answer["NextPartNumberMarker"]
         self._of_upload(
             self._client.complete_multipart_upload,
-            deadline,
             Key=key,
             UploadId=upload_id,
             MultipartUpload={"Parts": listed},
         )
 
-    def abort(self, key: str, upload_id: str, *, deadline: Deadline) -> None:
+    def abort(self, key: str, upload_id: str) -> None:
         """Throw an unfinished upload away, if it is still there."""
         try:
-            self._of_upload(
-                self._client.abort_multipart_upload, deadline, Key=key, UploadId=upload_id
-            )
+            self._of_upload(self._client.abort_multipart_upload, Key=key, UploadId=upload_id)
         except UploadGone:
             return
 
-    def remove_exports(self, keys: Iterable[str], *, deadline: Deadline) -> None:
+    def remove_exports(self, keys: Iterable[str]) -> None:
         """Delete these exports, with the tails of those that were never completed."""
         for key in keys:
             answer = call(
                 self._client.list_objects_v2,
-                deadline=deadline,
                 Bucket=self.name,
                 Prefix=key.removesuffix("ndjson"),
             )
             # Of one export there are never 1,000 objects, which is what a call lists.
-            self.remove([each["Key"] for each in answer.get("Contents", [])], deadline=deadline)
+            self.remove([each["Key"] for each in answer.get("Contents", [])])
 
-    def holds(self, key: str, *, deadline: Deadline) -> bool:
+    def holds(self, key: str) -> bool:
         """Whether the export was written."""
         answer = call(
             self._client.list_objects_v2,
-            deadline=deadline,
             Bucket=self.name,
             Prefix=key,
             MaxKeys=1,
@@ -161,9 +148,9 @@ class ExportsBucket(Bucket):
         )
         return str(signed), int(signed_at) + URL_SECONDS
 
-    def _of_upload(self, operation: Any, deadline: Deadline, **parameters: Any) -> Any:
+    def _of_upload(self, operation: Any, **parameters: Any) -> Any:
         try:
-            return call(operation, deadline=deadline, Bucket=self.name, **parameters)
+            return call(operation, Bucket=self.name, **parameters)
         except InternalError as error:
             if _code_of(error) == "NoSuchUpload":
                 raise UploadGone from None
@@ -184,7 +171,6 @@ class ExportRecords:
         record: dict[str, Any],
         *claims: dict[str, Any],
         key_claim: dict[str, Any] | None = None,
-        deadline: Deadline,
     ) -> list[bool]:
         """Create a record for a link that exists, in one transaction with ``claims`` and
         ``key_claim``, the action that claims its Idempotency-Key.
@@ -217,7 +203,7 @@ class ExportRecords:
         if key_claim is not None:
             actions.append(key_claim)
         try:
-            transact(self._client, actions, deadline=deadline)
+            transact(self._client, actions)
         except TransactionCancelled as cancelled:
             link_is_gone, _, *refused = cancelled.refused
             claims_refused, key_is_taken = refused[: len(claims)], refused[len(claims) :]
@@ -231,14 +217,14 @@ class ExportRecords:
             raise InternalError from cancelled
         return []
 
-    def get(self, link_id: str, export_id: str, *, deadline: Deadline) -> dict[str, Any] | None:
+    def get(self, link_id: str, export_id: str) -> dict[str, Any] | None:
         """The record, strongly consistent; None when there is none, or it has expired."""
-        item = read_item(self._client, self._clicks, _key(link_id, export_id), deadline=deadline)
+        item = read_item(self._client, self._clicks, _key(link_id, export_id))
         if item is None or int(item["ttl"]["N"]) - LINGERS <= time.time():
             return None
         return from_item(item)
 
-    def advance(self, record: dict[str, Any], *, deadline: Deadline, **changes: Any) -> None:
+    def advance(self, record: dict[str, Any], **changes: Any) -> None:
         """Change a record that nobody else has changed since it was read; updates ``record``.
 
         Raises :class:`ExportGone` otherwise: its link was erased, or another worker has it.
@@ -256,7 +242,6 @@ class ExportRecords:
                 {f":{name}": value for name, value in changes.items()}
                 | {":read": int(record["version"])}
             ),
-            deadline=deadline,
         )
         # A lost answer of this very call shows our own change.
         if met is not None and met.get("change", {}).get("S") != changes["change"]:

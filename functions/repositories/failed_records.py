@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from functions.aws.client import call
-from functions.domain.clock import Deadline, now_iso
+from functions.domain.clock import now_iso
 
 #: Records that a function itself put aside; Lambda writes its own under ``aws/lambda/``.
 ASIDE = "aside/"
@@ -22,12 +22,11 @@ class FailuresBucket:
         self.name = name
         self._function = function
 
-    def dead_letter(self, record: Any, *, deadline: Deadline) -> None:
+    def dead_letter(self, record: Any) -> None:
         """Keep a record in the shape in which Lambda keeps a failed batch: ``payload``."""
         now = now_iso()
         call(
             self._client.put_object,
-            deadline=deadline,
             Bucket=self.name,
             Key=f"{ASIDE}{now[:10]}/{now}-{uuid.uuid4()}.json",
             Body=json.dumps(

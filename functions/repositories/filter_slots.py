@@ -12,7 +12,6 @@ import time
 from typing import Any
 
 from functions.aws.client import query, update
-from functions.domain.clock import Deadline
 
 #: Seconds for which a slot is held at most: a resolution takes minutes, a backlog may precede it.
 SLOT_SECONDS = 3_600
@@ -25,13 +24,12 @@ class FilterSlots:
         self._client = client
         self._table = table
 
-    def free(self, workspace_id: str, maximum: int, *, deadline: Deadline) -> list[int]:
+    def free(self, workspace_id: str, maximum: int) -> list[int]:
         """The free ones of ``most`` slots, strongly consistent."""
         now = time.time()
         items = query(
             self._client,
             self._table,
-            deadline=deadline,
             KeyConditionExpression="pk=:pk",
             ExpressionAttributeValues={":pk": {"S": f"FILTERS#{workspace_id}"}},
             ConsistentRead=True,
@@ -58,9 +56,7 @@ class FilterSlots:
             }
         }
 
-    def release(
-        self, workspace_id: str, number: int, deletion_id: str, *, deadline: Deadline
-    ) -> None:
+    def release(self, workspace_id: str, number: int, deletion_id: str) -> None:
         """Free a slot that this deletion holds; may be repeated."""
         still_held = "deletionId=:deletion"
         update(
@@ -70,7 +66,6 @@ class FilterSlots:
             "SET #until=:none",
             condition=still_held,
             values={":deletion": {"S": deletion_id}, ":none": {"N": "0"}},
-            deadline=deadline,
         )
 
 

@@ -22,7 +22,6 @@ from typing import Any
 
 from functions.aws.client import ConditionFailed, call, read_item
 from functions.aws.codec import from_item, to_item
-from functions.domain.clock import Deadline
 from functions.domain.errors import KeyReused
 
 #: How long an Idempotency-Key is kept, in seconds.
@@ -61,14 +60,12 @@ class IdempotencyTable:
         self._client = client
         self.name = name
 
-    def find(
-        self, workspace_id: str, key: IdempotencyKey, *, deadline: Deadline
-    ) -> IdempotencyRecord | None:
+    def find(self, workspace_id: str, key: IdempotencyKey) -> IdempotencyRecord | None:
         """What this key stands for, strongly consistent; None when it was not used in the last day.
 
         Raises ``KeyReused`` when that is another request.
         """
-        item = read_item(self._client, self.name, item_key(workspace_id, key), deadline=deadline)
+        item = read_item(self._client, self.name, item_key(workspace_id, key))
         # TTL removal may lag by days.
         if item is None or int(item["ttl"]["N"]) <= time.time():
             return None
@@ -106,8 +103,6 @@ class IdempotencyTable:
         workspace_id: str,
         key: IdempotencyKey,
         details: Mapping[str, Any],
-        *,
-        deadline: Deadline,
     ) -> None:
         """Let a key stand for a request that writes nothing else.
 
@@ -116,7 +111,7 @@ class IdempotencyTable:
         """
         put = self.claim_action(workspace_id, key, details)["Put"]
         try:
-            call(self._client.put_item, deadline=deadline, **put)
+            call(self._client.put_item, **put)
         except ConditionFailed:
             raise KeyTaken from None
 

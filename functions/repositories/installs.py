@@ -17,7 +17,6 @@ from functions.aws.client import (
     transact,
 )
 from functions.aws.codec import from_item, to_item
-from functions.domain.clock import Deadline
 from functions.domain.errors import InternalError
 from functions.domain.ids import SHARDS
 from functions.repositories.clicks import ClicksTable
@@ -34,21 +33,18 @@ class InstallsTable:
         self._clicks = clicks
         self._links = links
 
-    def has_click(
-        self, link_id: str, click_id: str, clicked_at: str, *, deadline: Deadline
-    ) -> bool:
+    def has_click(self, link_id: str, click_id: str, clicked_at: str) -> bool:
         """Whether this click was recorded."""
         key = ClicksTable.key({"id": click_id, "linkId": link_id, "clickedAt": clicked_at})
-        return read_item(self._client, self._clicks, key, deadline=deadline) is not None
+        return read_item(self._client, self._clicks, key) is not None
 
-    def last_click(self, link_id: str, since: str, until: str, *, deadline: Deadline) -> str | None:
+    def last_click(self, link_id: str, since: str, until: str) -> str | None:
         """The id of the last click of a person between two moments, strongly consistent."""
 
         def of_shard(shard: int) -> tuple[str, str] | None:
             newest = query(
                 self._client,
                 self._clicks,
-                deadline=deadline,
                 KeyConditionExpression="pk=:pk AND sk BETWEEN :since AND :until",
                 FilterExpression="isBot=:false",
                 ProjectionExpression="clickedAt, id",
@@ -68,12 +64,10 @@ class InstallsTable:
         found = [click for click in in_parallel(of_shard, list(range(SHARDS))) if click]
         return max(found)[1] if found else None
 
-    def get(
-        self, link_id: str, installed_at: str, install_id: str, *, deadline: Deadline
-    ) -> dict[str, Any] | None:
+    def get(self, link_id: str, installed_at: str, install_id: str) -> dict[str, Any] | None:
         """An install; None when an erasure of its link has removed or detached it."""
         key = {"pk": {"S": link_id}, "sk": {"S": f"INSTALL#{installed_at}#{install_id}"}}
-        item = read_item(self._client, self._clicks, key, deadline=deadline)
+        item = read_item(self._client, self._clicks, key)
         return from_item(item) if item else None
 
     def record(
@@ -82,7 +76,6 @@ class InstallsTable:
         install: Mapping[str, Any],
         *,
         claim: dict[str, Any] | None,
-        deadline: Deadline,
     ) -> str | None:
         """Put an install and count it on its day, in one transaction.
 
@@ -127,7 +120,7 @@ class InstallsTable:
         if claim is not None:
             actions.append(claim)
         try:
-            transact(self._client, actions, deadline=deadline)
+            transact(self._client, actions)
         except TransactionCancelled as cancelled:
             # A key that is taken leads to an answer, whatever became of the link.
             if cancelled.refused[-1]:

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from functions.aws.client import query
-from functions.domain.clock import Deadline
 from functions.repositories.clicks import ClicksTable
 
 #: The sort keys of installs begin with it, under their link as under their workspace.
@@ -49,7 +48,7 @@ class KeptInstalls:
         self._clicks = ClicksTable(client, name)
         self.name = name
 
-    def purge(self, workspace_id: str, *, deadline: Deadline) -> int:
+    def purge(self, workspace_id: str) -> int:
         """Delete every kept install of a workspace; how many there were.
 
         Those too that an earlier release kept with more attributes. May be repeated: a run that
@@ -60,7 +59,6 @@ class KeptInstalls:
         for item in query(
             self._client,
             self.name,
-            deadline=deadline,
             KeyConditionExpression="pk=:pk",
             ExpressionAttributeValues={":pk": {"S": _partition(workspace_id)}},
             ProjectionExpression="pk, sk",
@@ -68,12 +66,12 @@ class KeptInstalls:
         ):
             page.append(item)
             if len(page) == PAGE:
-                purged += self._delete(page, deadline)
+                purged += self._delete(page)
                 page = []
-        return purged + self._delete(page, deadline)
+        return purged + self._delete(page)
 
-    def _delete(self, page: Sequence[dict[str, Any]], deadline: Deadline) -> int:
-        self._clicks.write(delete=page, deadline=deadline)
+    def _delete(self, page: Sequence[dict[str, Any]]) -> int:
+        self._clicks.write(delete=page)
         return len(page)
 
 

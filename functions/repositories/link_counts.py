@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from functions.aws.client import ConditionFailed, call, in_parallel, update
-from functions.domain.clock import Deadline
 from functions.domain.errors import InvalidRequest
 from functions.domain.ids import SHARDS
 
@@ -38,17 +37,17 @@ class Quota:
     limit: int
     plan: str
 
-    def reserve(self, links: int, *, deadline: Deadline) -> None:
+    def reserve(self, links: int) -> None:
         """Count links that are about to be created; raises ``InvalidRequest`` with the limit."""
-        if not self.counts.reserve(self.workspace_id, links, limit=self.limit, deadline=deadline):
+        if not self.counts.reserve(self.workspace_id, links, limit=self.limit):
             raise InvalidRequest(
                 f"A workspace can have at most {self.limit:,} links under the {self.plan} plan",
                 limit=self.limit,
             )
 
-    def release(self, links: int, *, deadline: Deadline) -> None:
+    def release(self, links: int) -> None:
         """Give back what was reserved for links that were not created."""
-        self.counts.add(self.workspace_id, -links, deadline=deadline)
+        self.counts.add(self.workspace_id, -links)
 
 
 class LinkCounts:
@@ -58,7 +57,7 @@ class LinkCounts:
         self._client = client
         self._table = table
 
-    def reserve(self, workspace_id: str, links: int, *, limit: int, deadline: Deadline) -> bool:
+    def reserve(self, workspace_id: str, links: int, *, limit: int) -> bool:
         """Add links if no more than ``limit`` are live then; False when they do not fit.
 
         One write. A workspace's first one counts the links that it has, and creates the counter.
@@ -71,24 +70,23 @@ class LinkCounts:
                 links,
                 counter_has_room,
                 {":room": {"N": str(limit - links)}},
-                deadline,
             )
             if met is None:
                 return True
             if not met:
-                self._create(workspace_id, deadline)
-            elif not self._correct(workspace_id, met, deadline):
+                self._create(workspace_id)
+            elif not self._correct(workspace_id, met):
                 return False
         return False
 
-    def add(self, workspace_id: str, links: int, *, deadline: Deadline) -> None:
+    def add(self, workspace_id: str, links: int) -> None:
         """Add links that are live again, or (negative) take away ones that no longer are.
 
         Without a counter nothing is to do: it will be created from what is there then.
         """
-        self._add(workspace_id, links, "attribute_exists(pk)", {}, deadline)
+        self._add(workspace_id, links, "attribute_exists(pk)", {})
 
-    def count(self, workspace_id: str, *, deadline: Deadline) -> int:
+    def count(self, workspace_id: str) -> int:
         """The live links in the index; eventually consistent, 27 of them a half read unit."""
 
         def of_shard(shard: int) -> int:
@@ -97,7 +95,6 @@ class LinkCounts:
             while True:
                 answer = call(
                     self._client.query,
-                    deadline=deadline,
                     TableName=self._table,
                     IndexName="live",
                     KeyConditionExpression="livePk=:shard",
@@ -118,7 +115,6 @@ class LinkCounts:
         links: int,
         condition: str,
         values: dict[str, Any],
-        deadline: Deadline,
     ) -> dict[str, Any] | None:
         """None when it applied, else the item that was met."""
         return update(
@@ -128,11 +124,10 @@ class LinkCounts:
             "ADD #links :links SET #changedAt=:now",
             condition=condition,
             values=values | {":links": {"N": str(links)}, ":now": _now()},
-            deadline=deadline,
         )
 
-    def _create(self, workspace_id: str, deadline: Deadline) -> None:
-        links = self.count(workspace_id, deadline=deadline)
+    def _create(self, workspace_id: str) -> None:
+        links = self.count(workspace_id)
         item = _key(workspace_id) | {
             "links": {"N": str(links)},
             "changedAt": _now(),
@@ -143,7 +138,6 @@ class LinkCounts:
         try:
             call(
                 self._client.put_item,
-                deadline=deadline,
                 TableName=self._table,
                 Item=item,
                 ConditionExpression=is_new,
@@ -151,7 +145,7 @@ class LinkCounts:
         except ConditionFailed:
             return
 
-    def _correct(self, workspace_id: str, met: dict[str, Any], deadline: Deadline) -> bool:
+    def _correct(self, workspace_id: str, met: dict[str, Any]) -> bool:
         """Count a full workspace again; whether there may be room now."""
         now = time.time()
         seen, was = met["links"], met["countedAt"]
@@ -160,7 +154,7 @@ class LinkCounts:
             or float(met["changedAt"]["N"]) > now - QUIET_SECONDS
         ):
             return False
-        links = self.count(workspace_id, deadline=deadline)
+        links = self.count(workspace_id)
         # Not if it has moved meanwhile, or another request was faster.
         still_as_seen = "#links=:seen AND #countedAt=:was"
         update(
@@ -170,7 +164,6 @@ class LinkCounts:
             "SET #links=:links, #countedAt=:now",
             condition=still_as_seen,
             values={":links": {"N": str(links)}, ":now": _now(), ":seen": seen, ":was": was},
-            deadline=deadline,
         )
         return True
 

@@ -41,7 +41,7 @@ from functions.aws.codec import from_item, runs, to_item
 from functions.aws.fast_json import HOLE, around, quote
 from functions.domain import code_release
 from functions.domain.click_retention import CLICK_RETENTION
-from functions.domain.clock import Deadline
+from functions.domain.clock import current_deadline
 from functions.domain.code_release import CodeRelease
 from functions.domain.errors import InternalError, Unavailable
 from functions.domain.ids import NO_RESTORE, SHARDS, shard_of
@@ -127,35 +127,27 @@ class LinksTable:
 
     # -- one link ---------------------------------------------------------------------------
 
-    def get(self, workspace_id: str, link_id: str, *, deadline: Deadline) -> dict[str, Any] | None:
+    def get(self, workspace_id: str, link_id: str) -> dict[str, Any] | None:
         """The link item, strongly consistent, live or soft-deleted; None when there is none."""
-        item = read_item(
-            self._client, self.name, _link_key(workspace_id, link_id), deadline=deadline
-        )
+        item = read_item(self._client, self.name, _link_key(workspace_id, link_id))
         return from_item(item) if item else None
 
-    def resolve_code(self, code: str, *, deadline: Deadline) -> tuple[str, str] | None:
+    def resolve_code(self, code: str) -> tuple[str, str] | None:
         """``(workspace_id, link_id)`` behind a short code, strongly consistent."""
-        item = read_item(self._client, self.name, _code_key(code), deadline=deadline)
+        item = read_item(self._client, self.name, _code_key(code))
         # A code that is reserved or in quarantine is taken, but leads nowhere.
         return (
             (item["workspaceId"]["S"], item["linkId"]["S"]) if item and "linkId" in item else None
         )
 
-    def resolve_external_id(
-        self, workspace_id: str, external_id: str, *, deadline: Deadline
-    ) -> str | None:
+    def resolve_external_id(self, workspace_id: str, external_id: str) -> str | None:
         """The id of the link with this external id, strongly consistent."""
-        item = read_item(
-            self._client, self.name, _external_key(workspace_id, external_id), deadline=deadline
-        )
+        item = read_item(self._client, self.name, _external_key(workspace_id, external_id))
         return item["linkId"]["S"] if item else None
 
     # -- many links -------------------------------------------------------------------------
 
-    def states(
-        self, workspace_id: str, link_ids: Sequence[str], *, deadline: Deadline
-    ) -> dict[str, LinkState]:
+    def states(self, workspace_id: str, link_ids: Sequence[str]) -> dict[str, LinkState]:
         """The state of every link that exists (soft-deleted ones included), by id.
 
         100 keys a call, strongly consistent, in parallel; only the attributes of
@@ -164,21 +156,19 @@ class LinksTable:
 
         def read(batch: Sequence[str]) -> list[LinkState]:
             keys = _encoded_keys(workspace_id, batch)
-            return [_state(item) for item in self._batch_get(keys, _STATE, deadline)]
+            return [_state(item) for item in self._batch_get(keys, _STATE)]
 
         batches = list(runs(link_ids, READ_BATCH))
         return {state.id: state for states in in_parallel(read, batches) for state in states}
 
-    def fences(
-        self, workspace_id: str, link_ids: Sequence[str], *, deadline: Deadline
-    ) -> dict[str, str]:
+    def fences(self, workspace_id: str, link_ids: Sequence[str]) -> dict[str, str]:
         """``fencingToken`` of every link that is live, by id: all that a soft delete must know.
 
         Like :meth:`states`, with a third of the bytes.
         """
 
         def read(batch: Sequence[str]) -> list[tuple[str, str]]:
-            items = self._batch_get(_encoded_keys(workspace_id, batch), _FENCE, deadline)
+            items = self._batch_get(_encoded_keys(workspace_id, batch), _FENCE)
             return [
                 (item["id"]["S"], item["fencingToken"]["S"]) for item in items if "livePk" in item
             ]
@@ -186,29 +176,25 @@ class LinksTable:
         batches = list(runs(link_ids, READ_BATCH))
         return {link_id: fence for live in in_parallel(read, batches) for link_id, fence in live}
 
-    def get_many(
-        self, workspace_id: str, link_ids: Sequence[str], *, deadline: Deadline
-    ) -> dict[str, dict[str, Any]]:
+    def get_many(self, workspace_id: str, link_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Whole link items by id, strongly consistent."""
         prefix = f"{workspace_id}#"
 
         def read(batch: Sequence[str]) -> list[dict[str, Any]]:
             keys = [{"pk": {"S": prefix + link_id}, "sk": _LINK} for link_id in batch]
-            return [from_item(item) for item in self._batch_get(keys, None, deadline)]
+            return [from_item(item) for item in self._batch_get(keys, None)]
 
         batches = list(runs(link_ids, READ_BATCH))
         return {link["id"]: link for links in in_parallel(read, batches) for link in links}
 
-    def taken_codes(
-        self, workspace_id: str, codes: Sequence[str], *, deadline: Deadline
-    ) -> set[str]:
+    def taken_codes(self, workspace_id: str, codes: Sequence[str]) -> set[str]:
         """Which of these short codes the workspace may not use: a link has them, or they are
         still in quarantine or reserved for another workspace."""
         names = {f"#{number}": name for number, name in enumerate(code_release.ATTRIBUTES)}
         now = time.time()
 
         def read(batch: Sequence[str]) -> list[str]:
-            items = self._batch_get([_code_key(code) for code in batch], names, deadline)
+            items = self._batch_get([_code_key(code) for code in batch], names)
             return [
                 item["pk"]["S"].removeprefix("CODE#")
                 for item in items
@@ -218,7 +204,7 @@ class LinksTable:
         batches = list(runs(codes, READ_BATCH))
         return {code for taken in in_parallel(read, batches) for code in taken}
 
-    def code_items(self, codes: Sequence[str], *, deadline: Deadline) -> dict[str, dict[str, Any]]:
+    def code_items(self, codes: Sequence[str]) -> dict[str, dict[str, Any]]:
         """What holds each of these short codes, strongly consistent; nothing for a free one.
 
         ``workspaceId`` and ``linkId`` of a link, or what :mod:`~functions.domain.code_release`
@@ -226,35 +212,31 @@ class LinksTable:
         """
 
         def read(batch: Sequence[str]) -> list[dict[str, Any]]:
-            items = self._batch_get([_code_key(code) for code in batch], None, deadline)
+            items = self._batch_get([_code_key(code) for code in batch], None)
             return [from_item(item) for item in items]
 
         found = in_parallel(read, list(runs(codes, READ_BATCH))) if codes else []
         return {item["pk"].removeprefix("CODE#"): item for part in found for item in part}
 
-    def external_id_owners(
-        self, workspace_id: str, external_ids: Sequence[str], *, deadline: Deadline
-    ) -> dict[str, str]:
+    def external_id_owners(self, workspace_id: str, external_ids: Sequence[str]) -> dict[str, str]:
         """The link of the workspace that has each of these external ids, strongly consistent."""
         prefix = f"EXT#{workspace_id}#"
 
         def read(batch: Sequence[str]) -> list[tuple[str, str]]:
             keys = [_external_key(workspace_id, external_id) for external_id in batch]
-            items = self._batch_get(keys, None, deadline)
+            items = self._batch_get(keys, None)
             return [(item["pk"]["S"].removeprefix(prefix), item["linkId"]["S"]) for item in items]
 
         found = in_parallel(read, list(runs(external_ids, READ_BATCH))) if external_ids else []
         return {external_id: link_id for part in found for external_id, link_id in part}
 
-    def taken_external_ids(
-        self, workspace_id: str, external_ids: Sequence[str], *, deadline: Deadline
-    ) -> set[str]:
+    def taken_external_ids(self, workspace_id: str, external_ids: Sequence[str]) -> set[str]:
         """Which of these external ids belong to a link of the workspace already."""
         prefix = f"EXT#{workspace_id}#"
 
         def read(batch: Sequence[str]) -> list[str]:
             keys = [_external_key(workspace_id, external_id) for external_id in batch]
-            items = self._batch_get(keys, {"#a": "pk"}, deadline)
+            items = self._batch_get(keys, {"#a": "pk"})
             return [item["pk"]["S"].removeprefix(prefix) for item in items]
 
         batches = list(runs(external_ids, READ_BATCH))
@@ -264,7 +246,6 @@ class LinksTable:
         self,
         keys: Sequence[dict[str, Any] | str],
         names: dict[str, str] | None,
-        deadline: Deadline,
     ) -> list[dict[str, Any]]:
         request: dict[str, Any] = {"Keys": keys, "ConsistentRead": True}
         if names is not None:
@@ -272,7 +253,7 @@ class LinksTable:
                 "ProjectionExpression": ",".join(names),
                 "ExpressionAttributeNames": names,
             }
-        found = batch_get(self._client, {self.name: request}, deadline=deadline)
+        found = batch_get(self._client, {self.name: request})
         return [item for _, item in found]
 
     # -- create -----------------------------------------------------------------------------
@@ -283,7 +264,6 @@ class LinksTable:
         *,
         token: str,
         made: dict[str, Any] | None = None,
-        deadline: Deadline,
     ) -> list[str]:
         """Create up to 33 links with their codes in one transaction, all or none.
 
@@ -320,7 +300,7 @@ class LinksTable:
         if made is not None:
             actions.append(made)
         try:
-            transact(self._client, actions, deadline=deadline, token=token)
+            transact(self._client, actions, token=token)
         except TransactionCancelled as cancelled:
             if made is not None and cancelled.refused[-1]:
                 raise KeyTaken from None
@@ -339,7 +319,7 @@ class LinksTable:
     # -- update -----------------------------------------------------------------------------
 
     def update(
-        self, workspace_id: str, link_id: str, changes: dict[str, Any], *, deadline: Deadline
+        self, workspace_id: str, link_id: str, changes: dict[str, Any]
     ) -> dict[str, Any] | None:
         """Set (or, for None, remove) these attributes of a live link; the link after it.
 
@@ -349,7 +329,6 @@ class LinksTable:
         try:
             answer = call(
                 self._client.update_item,
-                deadline=deadline,
                 TableName=self.name,
                 Key=_link_key(workspace_id, link_id),
                 ConditionExpression=is_live,
@@ -360,9 +339,7 @@ class LinksTable:
             return None
         return from_item(answer["Attributes"])
 
-    def update_external_id(
-        self, link: dict[str, Any], changes: dict[str, Any], *, deadline: Deadline
-    ) -> bool:
+    def update_external_id(self, link: dict[str, Any], changes: dict[str, Any]) -> bool:
         """Like :meth:`update` for changes with an external id: its own item moves along.
 
         All in one transaction. False when the link is no longer live or has another external id
@@ -395,7 +372,7 @@ class LinksTable:
         if old is not None:
             actions.append(self._delete_pointer(_external_key(workspace_id, old), link_id))
         try:
-            transact(self._client, actions, deadline=deadline)
+            transact(self._client, actions)
         except TransactionCancelled as cancelled:
             if cancelled.refused[0]:
                 return False
@@ -407,7 +384,7 @@ class LinksTable:
     # -- QR images --------------------------------------------------------------------------
 
     def register_qr_key(
-        self, workspace_id: str, link_id: str, key: str, *, maximum: int, deadline: Deadline
+        self, workspace_id: str, link_id: str, key: str, *, maximum: int
     ) -> Registered:
         """Note on the link that a rendered image will lie under ``key``, at most ``most`` keys.
 
@@ -426,7 +403,6 @@ class LinksTable:
             "ADD qrKeys :keys",
             condition=live_with_room,
             values={":keys": {"SS": [key]}, ":key": {"S": key}, ":most": {"N": str(maximum)}},
-            deadline=deadline,
         )
         if met is not None:
             return Registered.NO_ROOM if "livePk" in met else Registered.NOT_LIVE
@@ -439,7 +415,6 @@ class LinksTable:
         workspace_id: str,
         *,
         after: str | None,
-        deadline: Deadline,
         page: int,
         since: str | None = None,
     ) -> Iterator[tuple[str, str]]:
@@ -449,9 +424,7 @@ class LinksTable:
         created. Lazy: a shard's next ``page`` keys are read only when the merge reaches them.
         """
         shards = [
-            self._live_shard(
-                f"{workspace_id}#{shard}", after=after, since=since, page=page, deadline=deadline
-            )
+            self._live_shard(f"{workspace_id}#{shard}", after=after, since=since, page=page)
             for shard in range(SHARDS)
         ]
         first_pages = in_parallel(next, shards)
@@ -465,7 +438,6 @@ class LinksTable:
         after: str | None,
         since: str | None,
         page: int,
-        deadline: Deadline,
     ) -> Iterator[list[tuple[str, str]]]:
         parameters: dict[str, Any] = {
             "TableName": self.name,
@@ -492,7 +464,7 @@ class LinksTable:
         elif since is not None:
             parameters["KeyConditionExpression"] += " AND liveSk>:since"
         while True:
-            answer = call(self._client.query, deadline=deadline, **parameters)
+            answer = call(self._client.query, **parameters)
             yield [
                 (item["liveSk"]["S"], item["pk"]["S"].rpartition("#")[2])
                 for item in answer["Items"]
@@ -512,7 +484,6 @@ class LinksTable:
         deletion_id: str,
         deleted_at: str,
         ttl: int | None,
-        deadline: Deadline,
     ) -> bytearray:
         """Soft-delete links under the fence; one :class:`Outcome` byte per id, in order.
 
@@ -544,7 +515,6 @@ class LinksTable:
             statement=lambda position: before + quote(prefix + link_ids[position]) + after,
             applied=Outcome.DELETED,
             refused=lambda item: _why_not_marked(item, deletion_id),
-            deadline=deadline,
         )
         return outcomes
 
@@ -557,7 +527,6 @@ class LinksTable:
         statement: Callable[[int], str | dict[str, Any]],
         applied: Outcome,
         refused: Callable[[dict[str, Any] | None], Outcome],
-        deadline: Deadline,
     ) -> None:
         """Execute one conditional statement for each ``PENDING`` position, until the deadline.
 
@@ -566,7 +535,7 @@ class LinksTable:
         refusals: dict[int, dict[str, Any] | None] = {}
 
         def send(batch: Sequence[int]) -> None:
-            if deadline.passed:
+            if current_deadline().passed:
                 return
             responses = self._responses([statement(position) for position in batch])
             for position, response in zip(batch, responses, strict=False):
@@ -584,13 +553,13 @@ class LinksTable:
             in_parallel(send, list(runs(waiting, STATEMENT_BATCH)))
             if refusals:
                 named = {position: link_ids[position] for position in refusals}
-                for position, item in self._met(workspace_id, named, refusals, deadline).items():
+                for position, item in self._met(workspace_id, named, refusals).items():
                     outcomes[position] = refused(item)
                 refusals.clear()
             waiting = [position for position in waiting if outcomes[position] == Outcome.PENDING]
             attempt += 1
             metrics.count("ThrottledStatements", len(waiting))
-            if waiting and not backoff(attempt, deadline):
+            if waiting and not backoff(attempt):
                 break
 
     def _responses(self, statements: list[str | dict[str, Any]]) -> list[dict[str, Any]]:
@@ -613,7 +582,6 @@ class LinksTable:
         workspace_id: str,
         link_ids: dict[int, str],
         items: dict[int, dict[str, Any] | None],
-        deadline: Deadline,
     ) -> dict[int, dict[str, Any] | None]:
         """The item that each refused statement met, by position; None where there is no link.
 
@@ -626,7 +594,7 @@ class LinksTable:
             return items
 
         def read(batch: Sequence[str]) -> list[dict[str, Any]]:
-            return self._batch_get(_encoded_keys(workspace_id, batch), _MET, deadline)
+            return self._batch_get(_encoded_keys(workspace_id, batch), _MET)
 
         try:
             found = in_parallel(read, list(runs(unexplained, READ_BATCH)))
@@ -637,14 +605,12 @@ class LinksTable:
 
     # -- restore ----------------------------------------------------------------------------
 
-    def deleted_states(
-        self, workspace_id: str, link_ids: Sequence[str], *, deadline: Deadline
-    ) -> dict[str, DeletedState]:
+    def deleted_states(self, workspace_id: str, link_ids: Sequence[str]) -> dict[str, DeletedState]:
         """What a restore must know of every link that exists, by id; strongly consistent."""
 
         def read(batch: Sequence[str]) -> list[DeletedState]:
             keys = _encoded_keys(workspace_id, batch)
-            return [_deleted_state(item) for item in self._batch_get(keys, _DELETED, deadline)]
+            return [_deleted_state(item) for item in self._batch_get(keys, _DELETED)]
 
         batches = list(runs(link_ids, READ_BATCH))
         found = in_parallel(read, batches) if batches else []
@@ -658,7 +624,6 @@ class LinksTable:
         deletion_id: str,
         restore_id: str,
         attributes: Sequence[dict[str, Any]],
-        deadline: Deadline,
     ) -> bytearray:
         """Make links live again that this deletion soft-deleted; one ``Outcome`` byte each.
 
@@ -689,15 +654,14 @@ class LinksTable:
             statement=statement,
             applied=Outcome.RESTORED,
             refused=_why_not_restored,
-            deadline=deadline,
         )
         return outcomes
 
     # -- erase ------------------------------------------------------------------------------
 
-    def erase(self, actions: list[dict[str, Any]], *, deadline: Deadline) -> None:
+    def erase(self, actions: list[dict[str, Any]]) -> None:
         """Apply :meth:`erase_actions` (and the record's own action) in one transaction."""
-        transact(self._client, actions, deadline=deadline)
+        transact(self._client, actions)
 
     def erase_actions(
         self,

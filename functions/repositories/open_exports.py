@@ -17,7 +17,6 @@ import time
 from typing import Any
 
 from functions.aws.client import query, read_item, update
-from functions.domain.clock import Deadline
 
 #: How long a claim is held without a sign of its worker, in seconds. A backlog of the queue may
 #: precede the first run. An export that made no progress for so long counts as failed.
@@ -34,19 +33,18 @@ class OpenExports:
         self._client = client
         self._table = table
 
-    def of_link(self, link_id: str, *, deadline: Deadline) -> str | None:
+    def of_link(self, link_id: str) -> str | None:
         """The id of the link's unfinished export, strongly consistent; None without a claim."""
-        item = read_item(self._client, self._table, _link_key(link_id), deadline=deadline)
+        item = read_item(self._client, self._table, _link_key(link_id))
         if item is None or int(item["until"]["N"]) <= time.time():
             return None
         return str(item["exportId"]["S"])
 
-    def free(self, workspace_id: str, maximum: int, *, deadline: Deadline) -> list[int]:
+    def free(self, workspace_id: str, maximum: int) -> list[int]:
         """The free ones of a workspace's ``most`` slots, strongly consistent."""
         items = query(
             self._client,
             self._table,
-            deadline=deadline,
             KeyConditionExpression="pk=:pk",
             ExpressionAttributeValues={":pk": {"S": f"EXPORTS#{workspace_id}"}},
             ConsistentRead=True,
@@ -69,16 +67,16 @@ class OpenExports:
         """The transaction action that claims one slot of a workspace."""
         return self._claim(_slot_key(workspace_id, number), export_id, None)
 
-    def renew(self, record: dict[str, Any], *, deadline: Deadline) -> None:
+    def renew(self, record: dict[str, Any]) -> None:
         """Hold the claims for longer; nothing happens to those that another export has by now.
 
         A ``record`` without ``linkId`` or ``slot`` has no claim of that kind.
         """
-        self._move(record, int(time.time()) + HELD_SECONDS, deadline)
+        self._move(record, int(time.time()) + HELD_SECONDS)
 
-    def release(self, record: dict[str, Any], *, deadline: Deadline) -> None:
+    def release(self, record: dict[str, Any]) -> None:
         """Let the link and the workspace have another export; may be repeated."""
-        self._move(record, 0, deadline)
+        self._move(record, 0)
 
     def _claim(self, key: dict[str, Any], export_id: str, ended: str | None) -> dict[str, Any]:
         now = int(time.time())
@@ -103,7 +101,7 @@ class OpenExports:
             }
         }
 
-    def _move(self, record: dict[str, Any], until: int, deadline: Deadline) -> None:
+    def _move(self, record: dict[str, Any], until: int) -> None:
         keys = [_link_key(record["linkId"])] if "linkId" in record else []
         if "slot" in record:
             keys.append(_slot_key(record["workspaceId"], int(record["slot"])))
@@ -116,7 +114,6 @@ class OpenExports:
                 "SET #until=:until",
                 condition=still_ours,
                 values={":export": {"S": record["id"]}, ":until": {"N": str(until)}},
-                deadline=deadline,
             )
 
 

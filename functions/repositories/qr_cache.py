@@ -8,7 +8,6 @@ from botocore.exceptions import ClientError
 
 from functions.aws.client import call
 from functions.aws.s3 import Bucket
-from functions.domain.clock import Deadline
 from functions.domain.errors import UnlinkError
 
 #: S3's error code for an object that does not exist. S3 sends it only to callers with
@@ -20,13 +19,13 @@ _ABSENT = "NoSuchKey"
 class Images(Bucket):
     """Objects of the bucket by their keys, ``qr/{workspaceId}/{linkId}/{variant}``."""
 
-    def get(self, key: str, *, deadline: Deadline) -> bytes | None:
+    def get(self, key: str) -> bytes | None:
         """The image, or None when there is none (its lifecycle rule may have removed it).
 
         Raises ``InternalError`` when S3 refuses the call, ``Unavailable`` when it does not answer.
         """
         try:
-            body: bytes = call(self._read, deadline=deadline, Bucket=self.name, Key=key)
+            body: bytes = call(self._read, Bucket=self.name, Key=key)
         except UnlinkError as error:
             cause = error.__cause__
             if isinstance(cause, ClientError) and cause.response["Error"]["Code"] == _ABSENT:
@@ -38,11 +37,10 @@ class Images(Bucket):
         # Within the call: the body arrives after the answer, and may be cut off as well.
         return self._client.get_object(**where)["Body"].read()
 
-    def put(self, key: str, body: bytes, *, content_type: str, deadline: Deadline) -> None:
+    def put(self, key: str, body: bytes, *, content_type: str) -> None:
         """Store the image; a repeated call replaces it with itself."""
         call(
             self._client.put_object,
-            deadline=deadline,
             Bucket=self.name,
             Key=key,
             Body=body,

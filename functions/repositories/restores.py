@@ -23,7 +23,7 @@ from functions.aws.client import (
     update,
 )
 from functions.aws.codec import from_item, to_item
-from functions.domain.clock import Deadline, iso, now_iso
+from functions.domain.clock import iso, now_iso
 from functions.domain.ids import pack_ids, shard_of, unpack_ids
 from functions.domain.outcomes import pack_outcomes, unpack_outcomes
 from functions.repositories.deletions import (
@@ -115,7 +115,7 @@ class RestoresTable:
         self.name = name
         self._keys = IdempotencyTable(client, name)
 
-    def create(self, restore: Restore, *, key: IdempotencyKey | None, deadline: Deadline) -> None:
+    def create(self, restore: Restore, *, key: IdempotencyKey | None) -> None:
         """Write the intent; raises :class:`KeyTaken` when another request used the key."""
         item = _key(restore) | to_item(
             {
@@ -137,7 +137,7 @@ class RestoresTable:
         put = {"TableName": self.name, "Item": item, "ConditionExpression": restore_is_new}
         if key is None:
             with suppress(ConditionFailed):
-                call(self._client.put_item, deadline=deadline, **put)
+                call(self._client.put_item, **put)
             return
         claim = self._keys.claim_action(
             restore.workspace_id,
@@ -145,30 +145,25 @@ class RestoresTable:
             {"deletionId": restore.deletion_id, "restoreId": restore.id},
         )
         try:
-            transact(self._client, [{"Put": put}, claim], deadline=deadline)
+            transact(self._client, [{"Put": put}, claim])
         except TransactionCancelled as cancelled:
             if cancelled.reasons[1].get("Code") == "ConditionalCheckFailed":
                 raise KeyTaken from None
             raise
 
-    def load(
-        self, workspace_id: str, deletion_id: str, restore_id: str, *, deadline: Deadline
-    ) -> Restore | None:
+    def load(self, workspace_id: str, deletion_id: str, restore_id: str) -> Restore | None:
         """The whole record."""
         key = {
             "pk": {"S": f"{workspace_id}#{deletion_id}"},
             "sk": {"S": f"RESTORE#{restore_id}"},
         }
-        item = read_item(self._client, self.name, key, deadline=deadline)
+        item = read_item(self._client, self.name, key)
         return _restore(item) if item else None
 
-    def of_deletion(
-        self, workspace_id: str, deletion_id: str, *, limit: int, deadline: Deadline
-    ) -> list[Restore]:
+    def of_deletion(self, workspace_id: str, deletion_id: str, *, limit: int) -> list[Restore]:
         """The restores of one deletion, newest first."""
         answer = call(
             self._client.query,
-            deadline=deadline,
             TableName=self.name,
             KeyConditionExpression="pk=:parts AND begins_with(sk,:restore)",
             ExpressionAttributeValues={
@@ -181,18 +176,16 @@ class RestoresTable:
         )
         return [_restore(item) for item in answer["Items"]]
 
-    def expired_leases(self, *, limit: int, deadline: Deadline) -> list[tuple[str, str, str]]:
+    def expired_leases(self, *, limit: int) -> list[tuple[str, str, str]]:
         """``(workspace_id, deletion_id, restore_id)`` of restores whose worker is gone."""
         found = []
-        for item in expired_lease_items(
-            self._client, self.name, "RESTORING", limit=limit, deadline=deadline
-        ):
+        for item in expired_lease_items(self._client, self.name, "RESTORING", limit=limit):
             workspace_id, _, deletion_id = item["pk"]["S"].rpartition("#")
             restore_id = item["sk"]["S"].removeprefix("RESTORE#")
             found.append((workspace_id, deletion_id, restore_id))
         return found
 
-    def acquire_lease(self, restore: Restore, *, seconds: float, deadline: Deadline) -> bool:
+    def acquire_lease(self, restore: Restore, *, seconds: float) -> bool:
         """Become the worker of an open restore whose lease has lapsed."""
         now = time.time()
         restore.lease_until = now + seconds
@@ -209,11 +202,10 @@ class RestoresTable:
                 ":open": _open_keys(restore)["openSk"],
                 ":now": {"N": str(int(now))},
             },
-            deadline=deadline,
         )
         return met is None
 
-    def save(self, restore: Restore, *, deadline: Deadline) -> None:
+    def save(self, restore: Restore) -> None:
         """Record the fates; without a pending one the restore is complete."""
         changes = "SET fates=:fates, counts=:counts"
         values = to_item({":fates": pack_outcomes(restore.fates), ":counts": restore.counts()})
@@ -230,7 +222,6 @@ class RestoresTable:
             changes,
             condition=still_open,
             values=values,
-            deadline=deadline,
         )
 
 

@@ -23,7 +23,6 @@ from typing import Any
 
 from functions.aws.client import TransactionCancelled, batch_get, query, transact
 from functions.aws.codec import from_item, to_item
-from functions.domain.clock import Deadline
 from functions.domain.errors import InternalError
 from functions.domain.frequent_values import DayChange
 from functions.domain.ids import shard_of
@@ -77,8 +76,6 @@ class RollupsTable:
         link_id: str,
         date: str,
         visitors: Iterable[str],
-        *,
-        deadline: Deadline,
     ) -> Counted:
         """What a count starts from, strongly consistent, in one call."""
         link_key = _link_key(workspace_id, link_id)
@@ -89,7 +86,7 @@ class RollupsTable:
             self._clicks: {"Keys": keys, "ConsistentRead": True},
         }
         found = Counted(None, {})
-        for table, item in batch_get(self._client, wanted, deadline=deadline):
+        for table, item in batch_get(self._client, wanted):
             if table == self._links:
                 found.link = from_item(item)
             elif item["sk"]["S"].startswith("DAY#"):
@@ -108,7 +105,6 @@ class RollupsTable:
         change: DayChange,
         new_visitors: Sequence[str],
         last_click_at: str | None,
-        deadline: Deadline,
     ) -> Refused | None:
         """Count these clicks of one day, all or none; None when they were.
 
@@ -146,7 +142,7 @@ class RollupsTable:
                 }
             )
         try:
-            transact(self._client, actions, deadline=deadline)
+            transact(self._client, actions)
         except TransactionCancelled as cancelled:
             failed = cancelled.refused
             if not any(failed):
@@ -234,14 +230,11 @@ class RollupsTable:
 
     # -- read -------------------------------------------------------------------------------
 
-    def days(
-        self, link_id: str, first: str, last: str, *, deadline: Deadline
-    ) -> list[dict[str, Any]]:
+    def days(self, link_id: str, first: str, last: str) -> list[dict[str, Any]]:
         """The days from ``first`` to ``last`` (dates, inclusive) on which something happened."""
         found = query(
             self._client,
             self._clicks,
-            deadline=deadline,
             KeyConditionExpression="pk=:link AND sk BETWEEN :first AND :last",
             ExpressionAttributeValues=to_item(
                 {":link": link_id, ":first": f"DAY#{first}", ":last": f"DAY#{last}"}

@@ -6,7 +6,6 @@ from collections import Counter
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from functions.domain.clock import Deadline
 from functions.domain.frequent_values import OTHER, rest_of
 from functions.repositories.rollups import RollupsTable
 
@@ -17,15 +16,13 @@ if TYPE_CHECKING:
 DIMENSIONS = ("country", "region", "city", "timezone", "device", "platform", "referrer")
 
 
-def analytics(
-    link_id: str, *, days: int, today: date, rollups: RollupsTable, deadline: Deadline
-) -> Analytics:
+def analytics(link_id: str, *, days: int, today: date, rollups: RollupsTable) -> Analytics:
     """The counts of the last ``days`` UTC days, including today.
 
     ``uniqueClicks`` is the sum of the days' visitors: a visitor on two days counts twice.
     """
     first = today - timedelta(days=days - 1)
-    counted = rollups.days(link_id, first.isoformat(), today.isoformat(), deadline=deadline)
+    counted = rollups.days(link_id, first.isoformat(), today.isoformat())
     by_date = {day["sk"].removeprefix("DAY#"): day for day in counted}
     totals: Counter[str] = Counter()
     for day in counted:

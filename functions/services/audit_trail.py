@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functions.domain.clock import Deadline
+from functions.domain.clock import current_deadline
 from functions.domain.deletion_filter import DeletionFilter
 from functions.domain.errors import LimitReached
 from functions.repositories.deletions import Deletion, DeletionsTable
@@ -22,7 +22,6 @@ def list_deletions(
     limit: int,
     before: str | None,
     deletions: DeletionsTable,
-    deadline: Deadline,
     only: DeletionFilter,
     budget: ReadBudget,
 ) -> tuple[list[Deletion], str | None]:
@@ -38,9 +37,7 @@ def list_deletions(
         tries = READ_BATCH if only.reads_more_than_it_finds else limit - len(page)
         if only.reads_more_than_it_finds and not _may_read(tries, budget, tried):
             return page, before
-        found, last = deletions.newest(
-            workspace_id, limit=tries, before=before, deadline=deadline, only=only
-        )
+        found, last = deletions.newest(workspace_id, limit=tries, before=before, only=only)
         room = limit - len(page)
         page += found[:room]
         if len(found) > room or (len(page) == limit and last is not None):
@@ -49,7 +46,7 @@ def list_deletions(
             return page, None
         before = last
         tried += tries
-        if tried >= MOST_READS or deadline.remaining() < PAGE_MARGIN:
+        if tried >= MOST_READS or current_deadline().remaining() < PAGE_MARGIN:
             return page, before
 
 

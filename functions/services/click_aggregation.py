@@ -17,7 +17,6 @@ from aws_lambda_powertools import Logger
 
 from functions.aws.client import in_parallel
 from functions.aws.codec import from_item, runs
-from functions.domain.clock import Deadline
 from functions.domain.errors import UnlinkError
 from functions.domain.frequent_values import DayChange, count_values
 from functions.repositories.failed_records import FailuresBucket
@@ -53,7 +52,6 @@ def tally(
     rollups: RollupsTable,
     failures: FailuresBucket | None,
     visitor_secret: bytes,
-    deadline: Deadline,
 ) -> list[str]:
     """Count a batch of stream records; the sequence numbers of those to be tried again.
 
@@ -61,7 +59,7 @@ def tally(
     """
     # A removal (by TTL, by an erasure) and an update are no clicks, should one ever arrive.
     inserted = [record for record in records if record.get("eventName", "INSERT") == "INSERT"]
-    clicks, failed = parse_records(inserted, _click, failures=failures, deadline=deadline)
+    clicks, failed = parse_records(inserted, _click, failures=failures)
     links: dict[tuple[str, str], dict[str, dict[str, dict[str, Any]]]] = {}
     numbers: dict[str, str] = {}
     for number, click in clicks:
@@ -85,7 +83,6 @@ def tally(
                     clicks,
                     rollups=rollups,
                     visitor_secret=visitor_secret,
-                    deadline=deadline,
                 )
             except UnlinkError:
                 log.exception("clicks were not counted", extra={"linkId": link[1]})
@@ -117,15 +114,12 @@ def _count(
     *,
     rollups: RollupsTable,
     visitor_secret: bytes,
-    deadline: Deadline,
 ) -> None:
     """Count up to 40 clicks of a link and day that are not counted yet."""
     left = {click["sk"]: click for click in clicks if not click.get("isBot")}
     visitors = {sk: visitor_of(click, secret=visitor_secret) for sk, click in left.items()}
     while left:
-        known = rollups.before(
-            workspace_id, link_id, date, set(visitors.values()), deadline=deadline
-        )
+        known = rollups.before(workspace_id, link_id, date, set(visitors.values()))
         refused = None
         while known.link is not None and left:
             group = list(left)
@@ -146,7 +140,6 @@ def _count(
                 change=change,
                 new_visitors=new_visitors,
                 last_click_at=last if last > known.link.get("lastClickAt", "") else None,
-                deadline=deadline,
             )
             if refused is None:
                 for sk in group:

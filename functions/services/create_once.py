@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from functions.domain.clock import Deadline
+from functions.domain.clock import shutdown_deadline
 from functions.domain.errors import StillRunning
 from functions.repositories.create_runs import CreateRun, CreateRuns
 from functions.repositories.idempotency import IdempotencyKey, KeyTaken
@@ -26,7 +26,6 @@ def create_once(
     user_id: str,
     table: CreateRuns,
     links: LinksTable,
-    deadline: Deadline,
 ) -> list[dict[str, Any]]:
     """The links of a request that may come again: ``create`` makes ``count`` of them, once.
 
@@ -37,18 +36,20 @@ def create_once(
     def keyed(run: CreateRun) -> KeyedRun:
         return KeyedRun(run, key, workspace_id, table)
 
-    run = table.begin(workspace_id, key, user_id, deadline=deadline)
+    run = table.begin(workspace_id, key, user_id)
     if run.answered:
         return plan(keyed(run))
     given = (workspace_id, key, run)
     try:
         for earlier in map(keyed, run.earlier):
-            if earlier.undo(workspace_id, earlier.link_ids(count), links, deadline) is None:
+            if earlier.undo(workspace_id, earlier.link_ids(count), links) is None:
                 # A run that did not live to answer has made them all.
-                table.end(*given, made_by=earlier.record, deadline=Deadline(SHUTDOWN_SECONDS))
+                with shutdown_deadline(SHUTDOWN_SECONDS):
+                    table.end(*given, made_by=earlier.record)
                 return plan(earlier)
     except BaseException:
-        table.abandon(*given, deadline=Deadline(SHUTDOWN_SECONDS))
+        with shutdown_deadline(SHUTDOWN_SECONDS):
+            table.abandon(*given)
         raise
     own = keyed(run)
     try:
@@ -57,9 +58,11 @@ def create_once(
         # Whatever it was, a repetition need not wait for the lease. A refused request has changed
         # nothing, and leaves the key to any other.
         leave = table.free if own.clean else table.abandon
-        leave(*given, deadline=Deadline(SHUTDOWN_SECONDS))
+        with shutdown_deadline(SHUTDOWN_SECONDS):
+            leave(*given)
         if isinstance(error, KeyTaken):
             raise StillRunning from None
         raise
-    table.end(*given, made_by=own.record, deadline=Deadline(SHUTDOWN_SECONDS))
+    with shutdown_deadline(SHUTDOWN_SECONDS):
+        table.end(*given, made_by=own.record)
     return items

@@ -20,7 +20,14 @@ from functions import metrics
 from functions.aws.client import TransactionCancelled, backoff, in_parallel
 from functions.aws.codec import runs
 from functions.aws.sqs import Queue
-from functions.domain.clock import Deadline, iso, now_iso
+from functions.domain.clock import (
+    current_deadline,
+    deadline,
+    iso,
+    now_iso,
+    shutdown_deadline,
+    use_deadline,
+)
 from functions.domain.errors import (
     InternalError,
     InvalidIds,
@@ -59,6 +66,9 @@ SLICE = 5_000
 
 #: Longest lease in seconds: after a kill, nobody may take over before it has lapsed.
 LEASE_SECONDS = 60.0
+
+#: What each of an invocation's last writes may take. The functions reserve time for them.
+SHUTDOWN_SECONDS = 1.5
 
 #: A lease outlives its worker's deadline by this much, so that the last write is still its own.
 LEASE_MARGIN = 5.0
@@ -121,25 +131,24 @@ def soft_delete(
     *,
     deletion_request: DeletionRequest,
     stores: Stores,
-    deadline: Deadline,
 ) -> Deletion:
     """Soft-delete all of these distinct ids, or reject and change nothing.
 
     Raises ``InvalidIds`` when any id is malformed or not a live link of the workspace,
     ``KeyReused`` and ``StillRunning`` for an Idempotency-Key that has another answer or none yet.
     """
-    fences = stores.links.fences(deletion_request.workspace_id, link_ids, deadline=deadline)
+    fences = stores.links.fences(deletion_request.workspace_id, link_ids)
     unknown = [link_id for link_id in link_ids if link_id not in fences]
     if invalid_ids or unknown:
         # The same request may have been accepted in between: then these are its links.
-        if (earlier := replay(deletion_request, stores.deletions, deadline)) is not None:
+        if (earlier := replay(deletion_request, stores.deletions)) is not None:
             return earlier
         raise InvalidIds(invalid=list(invalid_ids), unknown=unknown)
     newest_restore = max(fences.values(), default=NO_RESTORE)
-    deletion = _new_deletion("soft", link_ids, deletion_request, deadline, after=newest_restore)
-    if not _accept(deletion, deletion_request, stores, deadline):
-        return _answered_by_another(deletion_request, stores.deletions, deadline)
-    _run_accepted(deletion, stores, deadline)
+    deletion = _new_deletion("soft", link_ids, deletion_request, after=newest_restore)
+    if not _accept(deletion, deletion_request, stores):
+        return _answered_by_another(deletion_request, stores.deletions)
+    _run_accepted(deletion, stores)
     return deletion
 
 
@@ -149,7 +158,6 @@ def delete_by_filter(
     *,
     deletion_request: DeletionRequest,
     stores: Stores,
-    deadline: Deadline,
     budget: ReadBudget | None = None,
     open_filters: int = 1,
 ) -> Deletion:
@@ -161,24 +169,24 @@ def delete_by_filter(
     match than one request may delete, ``SelectionChanged`` when they are not the ones that the
     caller confirmed, ``LimitReached`` when the workspace has used up its reads or its slots.
     """
-    patience = Deadline(SELECT_TIMEOUT, within=deadline)
-    selection = _select(filter_request, deletion_request.workspace_id, stores, patience, budget)
+    with deadline(SELECT_TIMEOUT):
+        selection = _select(filter_request, deletion_request.workspace_id, stores, budget)
     if (refusal := _why_not(selection, filter_request)) is not None:
-        if (earlier := replay(deletion_request, stores.deletions, deadline)) is not None:
+        if (earlier := replay(deletion_request, stores.deletions)) is not None:
             return earlier
         raise refusal
     deletion = _new_deletion(
-        mode, selection.link_ids, deletion_request, deadline, after=selection.newest_restore
+        mode, selection.link_ids, deletion_request, after=selection.newest_restore
     )
     deletion.filter_request = filter_request
     if selection.complete and not selection.link_ids:
         deletion.ttl = _short_life(deletion)
     if not selection.complete:
         deletion.state, deletion.link_ids, deletion.outcomes = "accepted", [], bytearray()
-    if not _accept(deletion, deletion_request, stores, deadline, open_filters=open_filters):
-        return _answered_by_another(deletion_request, stores.deletions, deadline)
+    if not _accept(deletion, deletion_request, stores, open_filters=open_filters):
+        return _answered_by_another(deletion_request, stores.deletions)
     if selection.complete:
-        _run_accepted(deletion, stores, deadline)
+        _run_accepted(deletion, stores)
     else:
         requeue(deletion, stores=stores)
     return deletion
@@ -188,7 +196,6 @@ def _select(
     filter_request: FilterRequest,
     workspace_id: str,
     stores: Stores,
-    deadline: Deadline,
     budget: ReadBudget | None,
 ) -> ResolvedLinks:
     # Its parser brings pydantic, which most cold starts need not wait for.
@@ -199,7 +206,6 @@ def _select(
         workspace_id=workspace_id,
         links=stores.links,
         maximum=filter_request.maximum,
-        deadline=deadline,
         budget=budget,
     )
 
@@ -217,11 +223,10 @@ def erase_many(
     *,
     deletion_request: DeletionRequest,
     stores: Stores,
-    deadline: Deadline,
 ) -> Deletion:
     """Erase each of these distinct ids that exists, live or soft-deleted; not all or none."""
-    states = stores.links.states(deletion_request.workspace_id, link_ids, deadline=deadline)
-    deletion = _new_deletion("erase", link_ids, deletion_request, deadline)
+    states = stores.links.states(deletion_request.workspace_id, link_ids)
+    deletion = _new_deletion("erase", link_ids, deletion_request)
     for position, link_id in enumerate(link_ids):
         if link_id not in states:
             deletion.outcomes[position] = Outcome.NOT_FOUND
@@ -229,15 +234,15 @@ def erase_many(
         # Nothing to do is recorded as done.
         deletion.state, deletion.completed_at = "complete", deletion.created_at
         deletion.ttl = _short_life(deletion)
-    if not _accept(deletion, deletion_request, stores, deadline):
-        return _answered_by_another(deletion_request, stores.deletions, deadline)
+    if not _accept(deletion, deletion_request, stores):
+        return _answered_by_another(deletion_request, stores.deletions)
     if states:
-        _run_accepted(deletion, stores, deadline, states=states)
+        _run_accepted(deletion, stores, states=states)
     return deletion
 
 
 def erase_one(
-    link_id: str | None, *, deletion_request: DeletionRequest, stores: Stores, deadline: Deadline
+    link_id: str | None, *, deletion_request: DeletionRequest, stores: Stores
 ) -> Deletion:
     """Erase one live link: link, code, external id and the record in a single transaction.
 
@@ -245,28 +250,26 @@ def erase_one(
     when this very request erased its link before. Raises ``LinkNotFound`` unless it is live.
     """
     if link_id is None:
-        if (earlier := replay(deletion_request, stores.deletions, deadline)) is not None:
+        if (earlier := replay(deletion_request, stores.deletions)) is not None:
             return earlier
         raise LinkNotFound
     refusal: TransactionCancelled | None = None
     for attempt in range(MOST_REFUSALS):
         # Who changes the link all the time needs a moment to come to an end.
-        if attempt and not backoff(attempt, deadline):
+        if attempt and not backoff(attempt):
             break
-        state = stores.links.states(
-            deletion_request.workspace_id, [link_id], deadline=deadline
-        ).get(link_id)
+        state = stores.links.states(deletion_request.workspace_id, [link_id]).get(link_id)
         if state is None or not state.live:
-            if (earlier := replay(deletion_request, stores.deletions, deadline)) is not None:
+            if (earlier := replay(deletion_request, stores.deletions)) is not None:
                 return earlier
             raise LinkNotFound
-        deletion = _new_deletion("erase", [link_id], deletion_request, deadline)
+        deletion = _new_deletion("erase", [link_id], deletion_request)
         deletion.state = "erasing"
         deletion.outcomes[0] = Outcome.ERASED
         actions = _erase_actions(deletion, state, stores, live_only=True)
         record = stores.deletions.accept_actions(deletion, key=deletion_request.key)
         try:
-            stores.links.erase(actions + record, deadline=deadline)
+            stores.links.erase(actions + record)
         except Unavailable as error:
             # It may have been applied, in a call whose answer was lost.
             error.deletion_id = deletion.id
@@ -274,7 +277,7 @@ def erase_one(
         except TransactionCancelled as cancelled:
             key_refused = deletion_request.key is not None and _refused(cancelled.reasons[-1])
             if key_refused:
-                return _answered_by_another(deletion_request, stores.deletions, deadline)
+                return _answered_by_another(deletion_request, stores.deletions)
             # The link changed since it was read (deleted, or its external id moved): look again.
             refusal = cancelled
             log.warning(
@@ -291,38 +294,32 @@ def erase_one(
     raise Unavailable from refusal
 
 
-def replay(
-    deletion_request: DeletionRequest, deletions: DeletionsTable, deadline: Deadline
-) -> Deletion | None:
+def replay(deletion_request: DeletionRequest, deletions: DeletionsTable) -> Deletion | None:
     """The deletion that this Idempotency-Key stands for by now, closed and complete with ids.
 
     Raises ``KeyReused`` and ``StillRunning``.
     """
     if deletion_request.key is None:
         return None
-    record = deletions.keys.find(
-        deletion_request.workspace_id, deletion_request.key, deadline=deadline
-    )
+    record = deletions.keys.find(deletion_request.workspace_id, deletion_request.key)
     if record is None:
         return None
-    return deletion_of(record, deletion_request.workspace_id, deletions, deadline)
+    return deletion_of(record, deletion_request.workspace_id, deletions)
 
 
 def deletion_of(
-    record: IdempotencyRecord, workspace_id: str, deletions: DeletionsTable, deadline: Deadline
+    record: IdempotencyRecord, workspace_id: str, deletions: DeletionsTable
 ) -> Deletion:
     """The deletion that a used key leads to; raises ``StillRunning`` while it is open."""
     deletion_id = record.details["deletionId"]
-    deletion = deletions.load(workspace_id, deletion_id, deadline=deadline)
+    deletion = deletions.load(workspace_id, deletion_id)
     if deletion is None or deletion.open:
         raise StillRunning(deletion_id)
     return deletion
 
 
-def _answered_by_another(
-    deletion_request: DeletionRequest, deletions: DeletionsTable, deadline: Deadline
-) -> Deletion:
-    earlier = replay(deletion_request, deletions, deadline)
+def _answered_by_another(deletion_request: DeletionRequest, deletions: DeletionsTable) -> Deletion:
+    earlier = replay(deletion_request, deletions)
     if earlier is None:
         raise StillRunning
     return earlier
@@ -341,7 +338,6 @@ def _new_deletion(
     mode: Mode,
     link_ids: Sequence[str],
     deletion_request: DeletionRequest,
-    deadline: Deadline,
     *,
     after: str = NO_RESTORE,
 ) -> Deletion:
@@ -358,7 +354,7 @@ def _new_deletion(
         link_ids=list(link_ids),
         outcomes=bytearray([Outcome.PENDING]) * len(link_ids),
         lease=deletion_id,
-        lease_until=time.time() + lease_seconds(deadline),
+        lease_until=time.time() + lease_seconds(),
         retention_days=deletion_request.retention_days,
         policies=dict(deletion_request.policies),
         export={"baseUrl": deletion_request.export_base_url}
@@ -371,7 +367,6 @@ def _accept(
     deletion: Deletion,
     deletion_request: DeletionRequest,
     stores: Stores,
-    deadline: Deadline,
     open_filters: int = 1,
 ) -> bool:
     """False when another request with the same Idempotency-Key was accepted first.
@@ -380,14 +375,12 @@ def _accept(
     """
     kinds: list[SlotKind] = []
     if deletion.state == "accepted":
-        kinds.append(WaitingFilters(deletion, stores.slots, open_filters, deadline))
+        kinds.append(WaitingFilters(deletion, stores.slots, open_filters))
     if deletion.export is not None and (deletion.state == "accepted" or deletion.pending):
         maximum = deletion_request.open_exports
-        kinds.append(ExportSlots(deletion, stores.open_exports, maximum, deadline))
+        kinds.append(ExportSlots(deletion, stores.open_exports, maximum))
     try:
-        accept_in_slots(
-            deletion, kinds, key=deletion_request.key, deletions=stores.deletions, deadline=deadline
-        )
+        accept_in_slots(deletion, kinds, key=deletion_request.key, deletions=stores.deletions)
     except KeyTaken:
         return False
     except Unavailable as error:
@@ -396,7 +389,7 @@ def _accept(
         raise
     except LimitReached:
         # The same request may hold the slot, in a call whose answer was lost.
-        if replay(deletion_request, stores.deletions, deadline) is not None:
+        if replay(deletion_request, stores.deletions) is not None:
             return False
         raise
     return True
@@ -405,20 +398,19 @@ def _accept(
 def _run_accepted(
     deletion: Deletion,
     stores: Stores,
-    deadline: Deadline,
     states: dict[str, LinkState] | None = None,
 ) -> None:
     """Run what was just accepted; an error names the deletion, which goes on without us."""
     try:
-        run(deletion, stores=stores, deadline=deadline, states=states)
+        run(deletion, stores=stores, states=states)
     except UnlinkError as error:
         error.deletion_id = deletion.id
         raise
 
 
-def lease_seconds(deadline: Deadline) -> float:
+def lease_seconds() -> float:
     """How long a worker with this deadline needs its lease, before it renews it."""
-    return min(LEASE_SECONDS, max(0.0, deadline.remaining()) + LEASE_MARGIN)
+    return min(LEASE_SECONDS, max(0.0, current_deadline().remaining()) + LEASE_MARGIN)
 
 
 # -- run ------------------------------------------------------------------------------------
@@ -428,7 +420,6 @@ def run(
     deletion: Deletion,
     *,
     stores: Stores,
-    deadline: Deadline,
     states: dict[str, LinkState] | None = None,
 ) -> None:
     """Give every pending id its outcome, then close; what the deadline leaves is handed over.
@@ -440,7 +431,7 @@ def run(
         # Nothing is deleted before the export is complete.
         states = None
         try:
-            if not _export(deletion, deletion.export, stores, deadline):
+            if not _export(deletion, deletion.export, stores):
                 if stores.exports is not None:
                     _hold_export_slot(deletion, stores)
                 requeue(deletion, stores=stores)
@@ -450,16 +441,16 @@ def run(
     # Also when the worker that completed the export died before this.
     _release_export_slot(deletion, stores)
     for positions in runs(deletion.pending, SLICE):
-        if deadline.passed or not _lease_is_held(deletion, stores, deadline):
+        if current_deadline().passed or not _lease_is_held(deletion, stores):
             break
         # Not past the lease either: under long throttling the next slice renews it first, and what
         # is left of this one is handed over.
-        patience = Deadline(deletion.lease_until - time.time() - LEASE_MARGIN, within=deadline)
-        if deletion.mode == "soft":
-            _soft_delete_slice(deletion, positions, stores, patience)
-        else:
-            _erase_slice(deletion, positions, stores, patience, states)
-            states = None
+        with deadline(deletion.lease_until - time.time() - LEASE_MARGIN):
+            if deletion.mode == "soft":
+                _soft_delete_slice(deletion, positions, stores)
+            else:
+                _erase_slice(deletion, positions, stores, states)
+                states = None
     if deletion.pending:
         requeue(deletion, stores=stores)
     else:
@@ -467,45 +458,43 @@ def run(
         _close(deletion, "complete" if finished else "erasing", stores)
 
 
-def resume(
-    workspace_id: str, deletion_id: str, *, stores: Stores, deadline: Deadline
-) -> Deletion | None:
+def resume(workspace_id: str, deletion_id: str, *, stores: Stores) -> Deletion | None:
     """Go on with a deletion whose worker handed it over or died; None when there is no need."""
-    deletion = stores.deletions.load(workspace_id, deletion_id, deadline=deadline)
+    deletion = stores.deletions.load(workspace_id, deletion_id)
     if deletion is None or not deletion.open:
         return None
-    seconds = lease_seconds(deadline)
-    if not stores.deletions.acquire_lease(deletion, seconds=seconds, deadline=deadline):
+    seconds = lease_seconds()
+    if not stores.deletions.acquire_lease(deletion, seconds=seconds):
         return None
-    if deletion.state == "accepted" and not _resolve(deletion, stores, deadline):
+    if deletion.state == "accepted" and not _resolve(deletion, stores):
         return deletion
     if deletion.mode == "erase":
         # What the last worker did until its lease lapsed may not have been there to read before.
-        stores.deletions.read_done(deletion, deadline=deadline)
-    run(deletion, stores=stores, deadline=deadline)
+        stores.deletions.read_done(deletion)
+    run(deletion, stores=stores)
     return deletion
 
 
-def _resolve(deletion: Deletion, stores: Stores, deadline: Deadline) -> bool:
+def _resolve(deletion: Deletion, stores: Stores) -> bool:
     """Find and record the ids of an accepted filter; False when there is nothing to delete yet."""
     filter_request = deletion.filter_request
     if filter_request is None:
         return True
-    patience = Deadline(RESOLVE_SECONDS, within=deadline)
-    had_it_all = patience.remaining() >= RESOLVE_SECONDS - 1
-    paced = None
+    paced, held, whole = None, True, current_deadline()
     if filter_request.reads_per_minute is not None:
-        paced = PacedBudget(filter_request.reads_per_minute, deadline=patience)
-    held = True
+        paced = PacedBudget(filter_request.reads_per_minute)
 
     def renew() -> bool:
         nonlocal held
-        held = held and _lease_is_held(deletion, stores, deadline)
+        with use_deadline(whole):
+            held = held and _lease_is_held(deletion, stores)
         return held
 
-    selection = _select(
-        filter_request, deletion.workspace_id, stores, patience, LeasedBudget(renew, paced)
-    )
+    with deadline(RESOLVE_SECONDS) as resolution:
+        had_it_all = resolution.remaining() >= RESOLVE_SECONDS - 1
+        selection = _select(
+            filter_request, deletion.workspace_id, stores, LeasedBudget(renew, paced)
+        )
     if not held:
         # Another worker resolves the filter.
         return False
@@ -527,7 +516,7 @@ def _resolve(deletion: Deletion, stores: Stores, deadline: Deadline) -> bool:
     deletion.outcomes = bytearray([Outcome.PENDING]) * len(selection.link_ids)
     if not selection.link_ids:
         deletion.ttl = _short_life(deletion)
-    if not stores.deletions.record_ids(deletion, deadline=deadline):
+    if not stores.deletions.record_ids(deletion):
         return False
     _release_slot(deletion, filter_request, stores)
     return True
@@ -537,26 +526,21 @@ def _release_slot(deletion: Deletion, filter_request: FilterRequest, stores: Sto
     """Let the next deletion by filter wait; when this fails, the slot ends by its time."""
     if filter_request.slot is not None:
         with _left_to_others("a filter's slot was not released", deletion):
-            stores.slots.release(
-                deletion.workspace_id,
-                filter_request.slot,
-                deletion.id,
-                deadline=_shutdown_deadline(),
-            )
+            stores.slots.release(deletion.workspace_id, filter_request.slot, deletion.id)
 
 
 def _hold_export_slot(deletion: Deletion, stores: Stores) -> None:
     """Keep the slot of an unfinished export; when this fails, an earlier claim still holds."""
     if (claim := _export_claim(deletion)) is not None:
         with _left_to_others("an export's slot was not renewed", deletion):
-            stores.open_exports.renew(claim, deadline=_shutdown_deadline())
+            stores.open_exports.renew(claim)
 
 
 def _release_export_slot(deletion: Deletion, stores: Stores) -> None:
     """Let the workspace have another export; when this fails, the slot ends by its time."""
     if (claim := _export_claim(deletion)) is not None:
         with _left_to_others("an export's slot was not released", deletion):
-            stores.open_exports.release(claim, deadline=_shutdown_deadline())
+            stores.open_exports.release(claim)
 
 
 def _export_claim(deletion: Deletion) -> dict[str, Any] | None:
@@ -570,7 +554,7 @@ class _LeaseLost(Exception):
     """Another worker goes on with the deletion."""
 
 
-def _export(deletion: Deletion, export: dict[str, Any], stores: Stores, deadline: Deadline) -> bool:
+def _export(deletion: Deletion, export: dict[str, Any], stores: Stores) -> bool:
     """Go on with the export of a deletion's links; False while it is not complete."""
     if stores.exports is None:
         return False
@@ -584,11 +568,9 @@ def _export(deletion: Deletion, export: dict[str, Any], stores: Stores, deadline
         deletion.state = "deleting" if reached.done else "exporting"
         if reached.done:
             deletion.export |= {"completedAt": now_iso()}
-        seconds, shutdown_deadline = LEASE_SECONDS, _shutdown_deadline()
-        if not stores.deletions.save_export(
-            deletion, lease_seconds=seconds, deadline=shutdown_deadline
-        ):
-            raise _LeaseLost
+        with shutdown_deadline(SHUTDOWN_SECONDS):
+            if not stores.deletions.save_export(deletion, lease_seconds=LEASE_SECONDS):
+                raise _LeaseLost
 
     reached = write_export(
         deletion.link_ids,
@@ -599,7 +581,6 @@ def _export(deletion: Deletion, export: dict[str, Any], stores: Stores, deadline
         position=Position.read(export.get("position")),
         save=save,
         stores=stores.exports,
-        deadline=deadline,
     )
     return reached.done
 
@@ -611,24 +592,24 @@ def requeue(deletion: Deletion, *, stores: Stores) -> None:
     schedule finds the record when its lease has lapsed.
     """
     metrics.count("HandOvers")
-    deadline = _shutdown_deadline()
     with _left_to_others("a deletion was not handed over", deletion):
-        if stores.deletions.save_progress(deletion, lease_seconds=0, deadline=deadline):
+        if stores.deletions.save_progress(deletion, lease_seconds=0):
             message = {"workspaceId": deletion.workspace_id, "deletionId": deletion.id}
-            stores.resume_queue.send(message, deadline=deadline)
+            stores.resume_queue.send(message)
 
 
 def _close(deletion: Deletion, state: DeletionState, stores: Stores) -> None:
     """Close the record; if it cannot be written now the deletion stays open, for the schedule."""
     with _left_to_others("a deletion was not closed", deletion):
-        stores.deletions.close(deletion, state=state, deadline=_shutdown_deadline())
+        stores.deletions.close(deletion, state=state)
 
 
 @contextmanager
 def _left_to_others(message: str, deletion: Deletion) -> Iterator[None]:
     """Go on when this is not possible now, and say so in the log: the schedule makes up for it."""
     try:
-        yield
+        with shutdown_deadline(SHUTDOWN_SECONDS):
+            yield
     except (Unavailable, InternalError) as error:
         # What no retry repairs needs an operator; the deletion is accepted all the same.
         report = log.warning if isinstance(error, Unavailable) else log.error
@@ -642,22 +623,15 @@ def _left_to_others(message: str, deletion: Deletion) -> Iterator[None]:
         )
 
 
-def _shutdown_deadline() -> Deadline:
-    # The margin that an invocation's deadline leaves before its timeout is for these calls.
-    return Deadline(1.5)
-
-
-def _lease_is_held(deletion: Deletion, stores: Stores, deadline: Deadline) -> bool:
+def _lease_is_held(deletion: Deletion, stores: Stores) -> bool:
     left = deletion.lease_until - time.time()
-    if left > min(LEASE_SECONDS / 2, deadline.remaining()):
+    if left > min(LEASE_SECONDS / 2, current_deadline().remaining()):
         return True
-    seconds = lease_seconds(deadline)
-    return stores.deletions.save_progress(deletion, lease_seconds=seconds, deadline=deadline)
+    seconds = lease_seconds()
+    return stores.deletions.save_progress(deletion, lease_seconds=seconds)
 
 
-def _soft_delete_slice(
-    deletion: Deletion, positions: Sequence[int], stores: Stores, deadline: Deadline
-) -> None:
+def _soft_delete_slice(deletion: Deletion, positions: Sequence[int], stores: Stores) -> None:
     ttl = None
     if deletion.retention_days is not None:
         ttl = int(time_of(deletion.id)) + deletion.retention_days * 86_400
@@ -667,7 +641,6 @@ def _soft_delete_slice(
         deletion_id=deletion.id,
         deleted_at=deletion.created_at,
         ttl=ttl,
-        deadline=deadline,
     )
     for position, outcome in zip(positions, outcomes, strict=True):
         # A link that is live behind its fence was deleted and restored by others in the meantime.
@@ -681,7 +654,6 @@ def _erase_slice(
     deletion: Deletion,
     positions: Sequence[int],
     stores: Stores,
-    deadline: Deadline,
     states: dict[str, LinkState] | None,
 ) -> None:
     """Erase in transactions until each id has an outcome or the deadline comes.
@@ -692,25 +664,23 @@ def _erase_slice(
     waiting = list(positions)
     refusals: Counter[int] = Counter()
     attempt = 0
-    while waiting and not deadline.passed:
-        if attempt and not backoff(attempt, deadline):
+    while waiting and not current_deadline().passed:
+        if attempt and not backoff(attempt):
             break
         if states is None:
             wanted = [ids[position] for position in waiting]
-            states = stores.links.states(deletion.workspace_id, wanted, deadline=deadline)
+            states = stores.links.states(deletion.workspace_id, wanted)
         gone = [position for position in waiting if ids[position] not in states]
         if gone:
             # Gone by our own hand (a transaction whose answer was lost), or by another's.
-            stores.deletions.read_done(deletion, deadline=deadline)
+            stores.deletions.read_done(deletion)
             for position in gone:
                 if deletion.outcomes[position] == Outcome.PENDING:
                     deletion.outcomes[position] = Outcome.NOT_FOUND
         found = states
         waiting = [i for i in waiting if deletion.outcomes[i] == Outcome.PENDING]
         groups = _pack([(position, found[ids[position]]) for position in waiting])
-        for refused in in_parallel(
-            lambda group: _erase_group(deletion, group, stores, deadline), groups
-        ):
+        for refused in in_parallel(lambda group: _erase_group(deletion, group, stores), groups):
             refusals.update(refused)
         for position, times in refusals.items():
             if times >= MOST_REFUSALS and deletion.outcomes[position] == Outcome.PENDING:
@@ -761,27 +731,27 @@ def _erase_actions(
 
 
 def _erase_group(
-    deletion: Deletion, group: list[tuple[int, LinkState]], stores: Stores, deadline: Deadline
+    deletion: Deletion, group: list[tuple[int, LinkState]], stores: Stores
 ) -> list[int]:
     """One transaction; what is refused is dropped from it, so that its neighbours still go.
 
     Returns the positions that were refused.
     """
     refused: list[int] = []
-    while group and not deadline.passed:
+    while group and not current_deadline().passed:
         actions = [
             action for _, state in group for action in _erase_actions(deletion, state, stores)
         ]
         positions = [position for position, _ in group]
         actions.append(stores.deletions.done_action(deletion, positions))
         try:
-            stores.links.erase(actions, deadline=deadline)
+            stores.links.erase(actions)
         except Unavailable:
             return refused
         except TransactionCancelled as cancelled:
             if _refused(cancelled.reasons[-1]):
                 # Another worker, or a call of ours whose answer was lost, has done this group.
-                stores.deletions.read_done(deletion, deadline=deadline)
+                stores.deletions.read_done(deletion)
                 return refused
             log.warning(
                 "links were not erased",

@@ -13,7 +13,6 @@ from aws_lambda_powertools import Logger
 
 from functions.aws.codec import from_item
 from functions.aws.events import EventBus
-from functions.domain.clock import Deadline
 from functions.domain.errors import UnlinkError
 from functions.repositories.failed_records import FailuresBucket
 from functions.services.stream_records import parse_records
@@ -29,7 +28,6 @@ def announce(
     api_url: str,
     events: EventBus,
     failures: FailuresBucket | None,
-    deadline: Deadline,
 ) -> list[str]:
     """Send the events of a batch; the sequence numbers of the records to be tried again."""
 
@@ -37,9 +35,9 @@ def announce(
         event = _event(record, api_url)
         return (record["dynamodb"]["SequenceNumber"], event) if event else None
 
-    found, failed = parse_records(records, meaning, failures=failures, deadline=deadline)
+    found, failed = parse_records(records, meaning, failures=failures)
     try:
-        events.put([event for _, event in found], deadline=deadline)
+        events.put([event for _, event in found])
     except UnlinkError:
         log.exception("sending events failed")
         failed |= {number for number, _ in found}

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from functions.domain.clock import Deadline
 from functions.domain.errors import LimitReached
 from functions.repositories.deletions import Deletion, DeletionsTable, SlotTaken
 from functions.repositories.filter_slots import FilterSlots
@@ -37,11 +36,9 @@ class SlotKind(Protocol):
 class WaitingFilters:
     """Deletions by filter that wait in the background for their links."""
 
-    def __init__(
-        self, deletion: Deletion, slots: FilterSlots, maximum: int, deadline: Deadline
-    ) -> None:
+    def __init__(self, deletion: Deletion, slots: FilterSlots, maximum: int) -> None:
         self._deletion, self._slots, self._maximum = deletion, slots, maximum
-        self.free = slots.free(deletion.workspace_id, maximum, deadline=deadline)
+        self.free = slots.free(deletion.workspace_id, maximum)
 
     def claim(self, number: int) -> dict[str, Any]:
         deletion = self._deletion
@@ -62,11 +59,9 @@ class WaitingFilters:
 class ExportSlots:
     """Unfinished exports: those of single links and those that belong to deletions."""
 
-    def __init__(
-        self, deletion: Deletion, opened: OpenExports, maximum: int, deadline: Deadline
-    ) -> None:
+    def __init__(self, deletion: Deletion, opened: OpenExports, maximum: int) -> None:
         self._deletion, self._opened, self._maximum = deletion, opened, maximum
-        self.free = opened.free(deletion.workspace_id, maximum, deadline=deadline)
+        self.free = opened.free(deletion.workspace_id, maximum)
 
     def claim(self, number: int) -> dict[str, Any]:
         deletion = self._deletion
@@ -87,7 +82,6 @@ def accept_in_slots(
     *,
     key: IdempotencyKey | None,
     deletions: DeletionsTable,
-    deadline: Deadline,
 ) -> None:
     """Write the record of a deletion and claim one slot of each kind, in one transaction.
 
@@ -97,7 +91,7 @@ def accept_in_slots(
     while all(kind.free for kind in kinds):
         claims = [kind.claim(kind.free[0]) for kind in kinds]
         try:
-            deletions.accept(deletion, key=key, deadline=deadline, claims=claims)
+            deletions.accept(deletion, key=key, claims=claims)
         except SlotTaken as taken:
             for kind, refused in zip(kinds, taken.refused, strict=True):
                 if refused:

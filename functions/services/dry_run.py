@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from functions.domain.clock import Deadline
 from functions.domain.errors import NAMED_IDS
 from functions.repositories.links import LinksTable, LinkState
 from functions.services.read_budget import ReadBudget
@@ -25,10 +24,9 @@ def preview(
     mode: Mode,
     workspace_id: str,
     links: LinksTable,
-    deadline: Deadline,
 ) -> Preview:
     """How many of these ids would be deleted, which not, and how many clicks these links have."""
-    states = links.states(workspace_id, link_ids, deadline=deadline)
+    states = links.states(workspace_id, link_ids)
     deletable = [
         link_id
         for link_id in link_ids
@@ -68,7 +66,6 @@ def preview_filter(
     workspace_id: str,
     maximum: int,
     links: LinksTable,
-    deadline: Deadline,
     budget: ReadBudget | None = None,
     most_reads: int | None = None,
 ) -> FilterPreview:
@@ -82,7 +79,6 @@ def preview_filter(
         workspace_id=workspace_id,
         links=links,
         maximum=maximum,
-        deadline=deadline,
         budget=budget,
     )
     if not selection.complete:

@@ -15,7 +15,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from functions.aws.sqs import Queue
-from functions.domain.clock import Deadline, now_iso
+from functions.domain.clock import Deadline, current_deadline, now_iso, shutdown_deadline
 from functions.domain.errors import Unavailable, UnlinkError
 from functions.repositories.exports import (
     ExportGone,
@@ -54,7 +54,6 @@ def write_export(
     position: Position,
     save: Callable[[Position], None],
     stores: ExportStores,
-    deadline: Deadline,
 ) -> Position:
     """Go on with an export from ``position``; returns where it ended, ``done`` or out of time.
 
@@ -63,10 +62,13 @@ def write_export(
     left out. Give the same links, in the same order, each time. Raises ``Unavailable`` when nothing
     could be read.
     """
-    if deadline.remaining() < RESERVED_SECONDS:
+    if current_deadline().remaining() < RESERVED_SECONDS:
         return position
     # A slow read ends early enough for the tail to be written.
-    reading = Deadline(deadline.remaining() - RESERVED_SECONDS + UPLOAD_SECONDS, within=deadline)
+    reading = Deadline(
+        current_deadline().remaining() - RESERVED_SECONDS + UPLOAD_SECONDS,
+        outer=current_deadline(),
+    )
     reader = LineReader(link_ids, workspace_id, until, base_url, stores, reading)
     file = _File(key, stores, save, position)
     try:
@@ -75,7 +77,7 @@ def write_export(
         try:
             for lines in reader.read(position.place):
                 file.add(lines)
-                if deadline.remaining() < RESERVED_SECONDS:
+                if current_deadline().remaining() < RESERVED_SECONDS:
                     if file.unsaved:
                         file.save_tail()
                     return file.saved
@@ -89,7 +91,7 @@ def write_export(
     except UploadGone:
         # A run that was killed before it saved its end completed it, or it is unfinished for too
         # long and S3 removed it.
-        file.begin_again(done=stores.bucket.holds(key, deadline=deadline))
+        file.begin_again(done=stores.bucket.holds(key))
     return file.saved
 
 
@@ -117,7 +119,8 @@ class _File:
 
     def read_tail(self) -> None:
         """Take up the lines that the worker before saved; raises ``UploadGone`` without them."""
-        text = self.stores.bucket.tail(self.saved.tail or "", deadline=Deadline(UPLOAD_SECONDS))
+        with shutdown_deadline(UPLOAD_SECONDS):
+            text = self.stores.bucket.tail(self.saved.tail or "")
         self.pending, self.size = [text], len(text)
 
     def add(self, lines: Lines) -> None:
@@ -141,7 +144,8 @@ class _File:
         # lost its lease can change the lines that the saved position counts on.
         tail = tail_key(self.key)
         body = b"".join(self.pending)
-        self.stores.bucket.put(tail, body, deadline=Deadline(UPLOAD_SECONDS))
+        with shutdown_deadline(UPLOAD_SECONDS):
+            self.stores.bucket.put(tail, body)
         self._commit(replace(self.reached, tail=tail))
         self.pending = [body]
 
@@ -150,17 +154,14 @@ class _File:
         if self.reached.upload_id is None:
             self._renew()
             body = b"".join(self.pending)
-            self.stores.bucket.put(self.key, body, deadline=Deadline(UPLOAD_SECONDS))
+            with shutdown_deadline(UPLOAD_SECONDS):
+                self.stores.bucket.put(self.key, body)
         else:
             if self.size:
                 self._write_part()
             self._renew()
-            self.stores.bucket.complete(
-                self.key,
-                self.reached.upload_id,
-                self.reached.has_part,
-                deadline=Deadline(RESERVED_SECONDS),
-            )
+            with shutdown_deadline(RESERVED_SECONDS):
+                self.stores.bucket.complete(self.key, self.reached.upload_id, self.reached.has_part)
         self._commit(replace(self.reached, tail=None, done=True))
 
     def begin_again(self, *, done: bool) -> None:
@@ -175,12 +176,12 @@ class _File:
         bucket, number = self.stores.bucket, self.saved.reserved + 1
         upload_id = self.saved.upload_id
         if upload_id is None:
-            upload_id = bucket.begin(self.key, deadline=Deadline(UPLOAD_SECONDS))
+            with shutdown_deadline(UPLOAD_SECONDS):
+                upload_id = bucket.begin(self.key)
         # Reserved before it is used, which also renews the lease.
         self._commit(replace(self.saved, upload_id=upload_id, reserved=number))
-        bucket.put_part(
-            self.key, upload_id, number, b"".join(self.pending), deadline=Deadline(UPLOAD_SECONDS)
-        )
+        with shutdown_deadline(UPLOAD_SECONDS):
+            bucket.put_part(self.key, upload_id, number, b"".join(self.pending))
         reached = replace(self.reached, upload_id=upload_id, reserved=number, tail=None)
         self._commit(reached.with_part(number))
         self.pending, self.size = [], 0
@@ -193,7 +194,8 @@ class _File:
         self.reached = replace(position, place=self.reached.place, lines=self.reached.lines)
         if before is not None and before != position.tail:
             try:
-                self.stores.bucket.remove([before], deadline=Deadline(UPLOAD_SECONDS))
+                with shutdown_deadline(UPLOAD_SECONDS):
+                    self.stores.bucket.remove([before])
             except UnlinkError:
                 # The bucket's lifecycle removes it; the export does not wait for it.
                 log.exception("an export's tail was not removed", extra={"key": before})
@@ -210,22 +212,21 @@ def run_export(
     records: ExportRecords,
     stores: ExportStores,
     queue: Queue,
-    deadline: Deadline,
 ) -> str:
     """One run of a link's export; the state it leaves: ``running`` ones queue themselves again.
 
     May come more than once: of two runs at a time one finds the record changed and stops. One
     that was given up goes on when its dead letter is sent again.
     """
-    record = records.get(link_id, export_id, deadline=deadline)
+    record = records.get(link_id, export_id)
     if record is None or record["state"] == "complete":
         return "nothing to do"
     position = Position.read(record.get("position"))
     key = object_key(workspace_id, export_id)
     # Whoever began while it was there is done before the erasure looks for files.
-    if stores.links.get(workspace_id, link_id, deadline=deadline) is None:
+    if stores.links.get(workspace_id, link_id) is None:
         if position.upload_id is not None:
-            stores.bucket.abort(key, position.upload_id, deadline=deadline)
+            stores.bucket.abort(key, position.upload_id)
         return "gone"
 
     def save(reached: Position) -> None:
@@ -233,7 +234,6 @@ def run_export(
         further = reached.place != Position.read(record.get("position")).place
         records.advance(
             record,
-            deadline=deadline,
             state="complete" if reached.done else begun,
             position=reached.stored(),
             **({"progressAt": now_iso()} if further else {}),
@@ -249,17 +249,14 @@ def run_export(
             position=position,
             save=save,
             stores=stores,
-            deadline=deadline,
         )
     except ExportGone:
         return "taken over"
     if reached.done:
         return "complete"
     slot = {"slot": int(record["slot"])} if "slot" in record else {}
-    queue.send(
-        {"workspaceId": workspace_id, "linkId": link_id, "exportId": export_id} | slot,
-        deadline=Deadline(RESERVED_SECONDS),
-    )
+    with shutdown_deadline(RESERVED_SECONDS):
+        queue.send({"workspaceId": workspace_id, "linkId": link_id, "exportId": export_id} | slot)
     return "running"
 
 
@@ -273,7 +270,6 @@ def give_up(
     *,
     records: ExportRecords,
     queue: Queue,
-    deadline: Deadline,
 ) -> bool:
     """Let an export that failed every time end as ``failed``, so that callers stop waiting for it.
 
@@ -281,14 +277,14 @@ def give_up(
     another message instead: its runs were killed, but each got further. False then, and when there
     is nothing to give up: the export is complete, or was erased with its link.
     """
-    record = records.get(message["linkId"], message["exportId"], deadline=deadline)
+    record = records.get(message["linkId"], message["exportId"])
     if record is None or record["state"] == "complete":
         return False
     if sent_at is not None and record.get("progressAt", "") > sent_at:
-        queue.send(message, deadline=deadline)
+        queue.send(message)
         return False
     try:
-        records.advance(record, deadline=deadline, state="failed", failure=GIVEN_UP)
+        records.advance(record, state="failed", failure=GIVEN_UP)
     except ExportGone:
         return False
     return True

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from functions.aws.client import in_parallel
 from functions.domain.click_fields import clean_stored
-from functions.domain.clock import Deadline
+from functions.domain.clock import Deadline, use_deadline
 from functions.domain.errors import Unavailable
 from functions.domain.ids import SHARDS
 from functions.repositories.clicks import ClicksTable
@@ -125,7 +125,8 @@ class LineReader:
             began = time.monotonic()
             window = self.link_ids[place.link : place.link + size]
             try:
-                links, pages = self._read_window(window, place)
+                with use_deadline(Deadline(STEP_SECONDS, outer=self.deadline)):
+                    links, pages = self._read_window(window, place)
             except Unavailable:
                 if size == 1 or self.deadline.passed:
                     raise
@@ -142,8 +143,7 @@ class LineReader:
         self, window: Sequence[str], start: Place
     ) -> tuple[dict[str, dict[str, Any]], dict[tuple[str, int], Page]]:
         """The links of a window by id, and the first page of each of their shards."""
-        step = Deadline(STEP_SECONDS, within=self.deadline)
-        links = self.stores.links.get_many(self.workspace_id, window, deadline=step)
+        links = self.stores.links.get_many(self.workspace_id, window)
         units: list[tuple[str, int, str | None]] = []
         for number, link_id in enumerate(window):
             if link_id in links:
@@ -154,7 +154,7 @@ class LineReader:
                     units[0] = (link_id, first, start.after)
         if not units:
             return links, {}
-        pages = in_parallel(lambda unit: self.page(*unit, step, limit=FIRST_PAGE), units)
+        pages = in_parallel(lambda unit: self.page(*unit, limit=FIRST_PAGE), units)
         keys = [(link_id, shard) for link_id, shard, _ in units]
         return links, dict(zip(keys, pages, strict=True))
 
@@ -178,8 +178,8 @@ class LineReader:
                 place = Place(start.link, shard, page.after)
                 yield Lines(b"".join(texts), count + page.number, place)
                 texts, count = [], 0
-                step = Deadline(STEP_SECONDS, within=self.deadline)
-                page = self.page(link["id"], shard, page.after, step)
+                with use_deadline(Deadline(STEP_SECONDS, outer=self.deadline)):
+                    page = self.page(link["id"], shard, page.after)
             texts.append(page.text)
             count += page.number
         yield Lines(b"".join(texts), count, behind)
@@ -189,13 +189,12 @@ class LineReader:
         link_id: str,
         shard: int,
         after: str | None,
-        deadline: Deadline,
         *,
         limit: int | None = None,
     ) -> Page:
         """Lines of a shard's clicks behind the sort key ``after``, at most ``limit``."""
         clicks, last = self.stores.clicks.page(
-            link_id, shard, after=after, until=self.until, limit=limit, deadline=deadline
+            link_id, shard, after=after, until=self.until, limit=limit
         )
         text = b"".join(_line(_click_record(click)) for click in clicks)
         return Page(text, len(clicks), last)

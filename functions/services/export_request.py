@@ -7,7 +7,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from functions.aws.sqs import Queue
-from functions.domain.clock import Deadline, iso, now_iso
+from functions.domain.clock import iso, now_iso
 from functions.domain.errors import LimitReached, LinkNotFound, Unavailable
 from functions.domain.plans import Plan
 from functions.repositories.exports import ExportGone, ExportRecords
@@ -39,7 +39,6 @@ def begin_export(
     records: ExportRecords,
     opened: OpenExports,
     queue: Queue,
-    deadline: Deadline,
 ) -> dict[str, Any]:
     """Record and queue the export of a link, live or soft-deleted; returns the record.
 
@@ -58,11 +57,11 @@ def begin_export(
     }
     try:
         for _ in range(ATTEMPTS):
-            running, ended = _unfinished(link_id, records, opened, deadline)
+            running, ended = _unfinished(link_id, records, opened)
             if running is not None:
                 if key is not None:
-                    keys.claim(workspace_id, key, _kept(running), deadline=deadline)
-                return _sent(running, queue, deadline)
+                    keys.claim(workspace_id, key, _kept(running))
+                return _sent(running, queue)
             claim = keys.claim_action(workspace_id, key, _kept(record)) if key else None
             if _created(
                 record,
@@ -71,19 +70,16 @@ def begin_export(
                 plan=plan,
                 records=records,
                 opened=opened,
-                deadline=deadline,
             ):
-                return _sent(record, queue, deadline)
+                return _sent(record, queue)
     except ExportGone:
         raise LinkNotFound from None
     except KeyTaken:
-        earlier = keys.find(workspace_id, key, deadline=deadline) if key else None
+        earlier = keys.find(workspace_id, key) if key else None
         if earlier is None:
             # It expired just now, so nothing was recorded: another try will be.
             raise Unavailable from None
-        return begun_export(
-            earlier, workspace_id=workspace_id, records=records, queue=queue, deadline=deadline
-        )
+        return begun_export(earlier, workspace_id=workspace_id, records=records, queue=queue)
     raise Unavailable
 
 
@@ -98,13 +94,13 @@ def _kept(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unfinished(
-    link_id: str, records: ExportRecords, opened: OpenExports, deadline: Deadline
+    link_id: str, records: ExportRecords, opened: OpenExports
 ) -> tuple[dict[str, Any] | None, str | None]:
     """The link's unfinished export; else the id of a finished one that still has the claim."""
-    export_id = opened.of_link(link_id, deadline=deadline)
+    export_id = opened.of_link(link_id)
     if export_id is None:
         return None, None
-    record = records.get(link_id, export_id, deadline=deadline)
+    record = records.get(link_id, export_id)
     if record is None or state_of(record) in ("complete", "failed"):
         return None, export_id
     return record, None
@@ -118,18 +114,16 @@ def _created(
     plan: Plan,
     records: ExportRecords,
     opened: OpenExports,
-    deadline: Deadline,
 ) -> bool:
     """Create the record in the first slot that is free; False when another request was faster."""
     maximum = plan.open_exports
-    for number in opened.free(record["workspaceId"], maximum, deadline=deadline):
+    for number in opened.free(record["workspaceId"], maximum):
         record["slot"] = number
         refused = records.create(
             record["workspaceId"],
             record,
             *opened.claim_actions(record, ended=ended),
             key_claim=key_claim,
-            deadline=deadline,
         )
         if not refused:
             return True
@@ -150,7 +144,6 @@ def begun_export(
     workspace_id: str,
     records: ExportRecords,
     queue: Queue,
-    deadline: Deadline,
 ) -> dict[str, Any]:
     """The export that a used key leads to, as it was first answered.
 
@@ -164,14 +157,14 @@ def begun_export(
         "state": kept["state"],
         "createdAt": kept["createdAt"],
     }
-    now = records.get(begun["linkId"], begun["id"], deadline=deadline)
+    now = records.get(begun["linkId"], begun["id"])
     if now is not None:
         # The first request may have been killed before it sent the message.
-        _sent(now, queue, deadline)
+        _sent(now, queue)
     return begun
 
 
-def _sent(record: dict[str, Any], queue: Queue, deadline: Deadline) -> dict[str, Any]:
+def _sent(record: dict[str, Any], queue: Queue) -> dict[str, Any]:
     """The record; the message of a pending one is sent, perhaps again."""
     if record["state"] == "pending":
         message = {
@@ -181,7 +174,7 @@ def _sent(record: dict[str, Any], queue: Queue, deadline: Deadline) -> dict[str,
         }
         if "slot" in record:
             message["slot"] = int(record["slot"])
-        queue.send(message, deadline=deadline)
+        queue.send(message)
     return record
 
 

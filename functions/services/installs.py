@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic import StringConstraints as Text
 
-from functions.domain.clock import Deadline, iso, iso_moment, now_iso
+from functions.domain.clock import iso, iso_moment, now_iso
 from functions.domain.errors import (
     Conflict,
     InvalidRequest,
@@ -79,7 +79,6 @@ def record_install(
     keys: IdempotencyTable,
     links: LinksTable,
     installs: InstallsTable,
-    deadline: Deadline,
 ) -> Install:
     """Attribute an install to a live link of the workspace and count it on its day.
 
@@ -91,7 +90,7 @@ def record_install(
     of_click = parse_click_id(new.clickId) if new.clickId is not None else None
     if of_click is not None:
         reference = reference or of_click[0]
-    link = find_link(reference or "", workspace_id=workspace_id, links=links, deadline=deadline)
+    link = find_link(reference or "", workspace_id=workspace_id, links=links)
     if of_click is not None and of_click[0] != link["id"]:
         raise InvalidRequest(details=["clickId: a click of another link"])
     now = now_iso()
@@ -99,13 +98,11 @@ def record_install(
     click_id = new.clickId
     if click_id is not None and of_click is not None:
         clicked_at = iso(of_click[1] / 1000)
-        if not installs.has_click(link["id"], click_id, clicked_at, deadline=deadline):
+        if not installs.has_click(link["id"], click_id, clicked_at):
             raise NotFound("Click not found")
         in_time = _since(installed_at) <= clicked_at <= _until(installed_at)
     else:
-        click_id = installs.last_click(
-            link["id"], _since(installed_at), _until(installed_at), deadline=deadline
-        )
+        click_id = installs.last_click(link["id"], _since(installed_at), _until(installed_at))
         in_time = click_id is not None
     if not in_time:
         raise Conflict(f"No click within {ATTRIBUTION_DAYS} days before the install")
@@ -123,20 +120,20 @@ def record_install(
     if key is not None:
         kept = {"installId": install["id"], "linkId": link["id"], "createdAt": now}
         claim = keys.claim_action(workspace_id, key, kept)
-    obstacle = installs.record(workspace_id, install, claim=claim, deadline=deadline)
+    obstacle = installs.record(workspace_id, install, claim=claim)
     if obstacle == "link":
         raise LinkNotFound
     if obstacle == "key" and key is not None:
-        earlier = keys.find(workspace_id, key, deadline=deadline)
+        earlier = keys.find(workspace_id, key)
         if earlier is None:
             # It expired just now, so nothing was recorded: another try will be.
             raise Unavailable
-        return recorded_install(new, earlier, installs=installs, deadline=deadline)
+        return recorded_install(new, earlier, installs=installs)
     return install
 
 
 def recorded_install(
-    new: NewInstall, record: IdempotencyRecord, *, installs: InstallsTable, deadline: Deadline
+    new: NewInstall, record: IdempotencyRecord, *, installs: InstallsTable
 ) -> Install:
     """The install that a used key leads to, as it was first answered, from the same request.
 
@@ -147,7 +144,7 @@ def recorded_install(
     installed_at = _installed_at(new, kept["createdAt"])
     click_id = new.clickId
     if click_id is None:
-        found = installs.get(kept["linkId"], installed_at, kept["installId"], deadline=deadline)
+        found = installs.get(kept["linkId"], installed_at, kept["installId"])
         click_id = found["clickId"] if found is not None else None
     return {
         "id": kept["installId"],

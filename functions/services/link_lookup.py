@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions.domain.clock import Deadline
 from functions.domain.errors import LinkNotFound
 from functions.domain.ids import parse_link_id
 from functions.domain.short_codes import SHORT_CODE
@@ -16,7 +15,6 @@ def find_link(
     *,
     workspace_id: str,
     links: LinksTable,
-    deadline: Deadline,
     deleted: bool = False,
 ) -> dict[str, Any]:
     """A link of the workspace by id or short code, live unless ``deleted`` (then soft-deleted
@@ -25,20 +23,20 @@ def find_link(
     if link_id is None:
         if not SHORT_CODE.fullmatch(reference):
             raise LinkNotFound
-        pointer = links.resolve_code(reference, deadline=deadline)
+        pointer = links.resolve_code(reference)
         if pointer is None or pointer[0] != workspace_id:
             raise LinkNotFound
         link_id = pointer[1]
-    link = links.get(workspace_id, link_id, deadline=deadline)
+    link = links.get(workspace_id, link_id)
     if link is None or not (deleted or "livePk" in link):
         raise LinkNotFound
     return link
 
 
 def find_by_external_id(
-    external_id: str, *, workspace_id: str, links: LinksTable, deadline: Deadline
+    external_id: str, *, workspace_id: str, links: LinksTable
 ) -> dict[str, Any] | None:
     """The live link of the workspace with this external id: at most one has it."""
-    link_id = links.resolve_external_id(workspace_id, external_id, deadline=deadline)
-    link = links.get(workspace_id, link_id, deadline=deadline) if link_id else None
+    link_id = links.resolve_external_id(workspace_id, external_id)
+    link = links.get(workspace_id, link_id) if link_id else None
     return link if link is not None and "livePk" in link else None

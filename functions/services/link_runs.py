@@ -9,7 +9,7 @@ from typing import Any
 
 from functions.aws.client import TransactionCancelled, in_parallel
 from functions.aws.codec import runs
-from functions.domain.clock import Deadline, now_iso
+from functions.domain.clock import now_iso
 from functions.domain.ids import code_from, new_link_ids, new_short_code
 from functions.domain.short_codes import is_reserved
 from functions.repositories.create_runs import CreateRun, CreateRuns
@@ -39,9 +39,8 @@ class UnkeyedRun:
             pass
         return code
 
-    def draw_again(self, place: int, *, deadline: Deadline) -> str:
+    def draw_again(self, place: int) -> str:
         """Another code, because that of :meth:`code` is taken."""
-        del deadline
         return self.code(place)
 
     def made_action(self, group: int) -> dict[str, Any] | None:
@@ -49,15 +48,13 @@ class UnkeyedRun:
         del group
         return None
 
-    def undo(
-        self, workspace_id: str, link_ids: Sequence[str], links: LinksTable, deadline: Deadline
-    ) -> int | None:
+    def undo(self, workspace_id: str, link_ids: Sequence[str], links: LinksTable) -> int | None:
         """Take back what was made of these links, and return how many existed.
 
         None when it is known that all were made, and none is taken back.
         """
-        found = links.states(workspace_id, link_ids, deadline=deadline)
-        roll_back(workspace_id, list(found.values()), links, deadline)
+        found = links.states(workspace_id, link_ids)
+        roll_back(workspace_id, list(found.values()), links)
         return len(found)
 
 
@@ -98,12 +95,10 @@ class KeyedRun:
                 times -= 1
             draw += 1
 
-    def draw_again(self, place: int, *, deadline: Deadline) -> str:
+    def draw_again(self, place: int) -> str:
         # Kept before it is used: whoever finds the link made must find its code too.
         times = self._draws.get(place, 0) + 1
-        self._table.save_draw(
-            self._workspace_id, self._key, self._run, place, times, deadline=deadline
-        )
+        self._table.save_draw(self._workspace_id, self._key, self._run, place, times)
         self._draws[place] = times
         return self.code(place)
 
@@ -111,23 +106,21 @@ class KeyedRun:
         self.clean = False
         return self._table.made_action(self._workspace_id, self._key, self._run, group)
 
-    def undo(
-        self, workspace_id: str, link_ids: Sequence[str], links: LinksTable, deadline: Deadline
-    ) -> int | None:
+    def undo(self, workspace_id: str, link_ids: Sequence[str], links: LinksTable) -> int | None:
         groups = list(range(-(-len(link_ids) // LINKS_A_TRANSACTION)))
 
         def bar(group: int) -> bool:
-            return self._table.bar(workspace_id, self._key, self._run, group, deadline=deadline)
+            return self._table.bar(workspace_id, self._key, self._run, group)
 
         made = in_parallel(bar, groups)
         if all(made):
             return None
         existed = 0
         if any(made):
-            found = links.states(workspace_id, link_ids, deadline=deadline).values()
+            found = links.states(workspace_id, link_ids).values()
             existed = len(found)
             # What was soft-deleted meanwhile belongs to that deletion.
-            roll_back(workspace_id, [state for state in found if state.live], links, deadline)
+            roll_back(workspace_id, [state for state in found if state.live], links)
         self.clean = True
         return existed
 
@@ -136,9 +129,7 @@ class KeyedRun:
         return hashlib.sha256(f"{text} {self._key.key}".encode()).digest()
 
 
-def roll_back(
-    workspace_id: str, made: Sequence[LinkState], links: LinksTable, deadline: Deadline
-) -> None:
+def roll_back(workspace_id: str, made: Sequence[LinkState], links: LinksTable) -> None:
     """Undo the transactions of a request that was refused halfway: all or none.
 
     Those too of which nobody knows whether they were applied, because their answers were lost.
@@ -147,7 +138,7 @@ def roll_back(
     def erase(group: Sequence[LinkState]) -> None:
         actions = [action for state in group for action in links.erase_actions(workspace_id, state)]
         try:
-            links.erase(actions, deadline=deadline)
+            links.erase(actions)
         except TransactionCancelled:
             # Somebody deleted one of them first.
             if len(group) > 1:

@@ -17,7 +17,7 @@ from functions.aws.client import in_parallel
 from functions.aws.codec import from_item, runs
 from functions.aws.events import EventBus
 from functions.aws.sqs import Queue
-from functions.domain.clock import Deadline
+from functions.domain.clock import current_deadline
 from functions.domain.errors import UnlinkError
 from functions.domain.policies import Policies
 from functions.repositories.erasures import ErasuresTable
@@ -60,39 +60,35 @@ class Change:
     live: int
 
 
-def clean_up(
-    records: Sequence[dict[str, Any]], *, stores: CleanupStores, deadline: Deadline
-) -> list[str]:
+def clean_up(records: Sequence[dict[str, Any]], *, stores: CleanupStores) -> list[str]:
     """Handle a batch of stream records; the sequence numbers of those to be tried again."""
-    changes, failed = parse_records(records, _change, failures=stores.failures, deadline=deadline)
+    changes, failed = parse_records(records, _change, failures=stores.failures)
     # Erasures first: they wait for nothing else, and S3 may take all of the time.
     for effect in (_queue_erasures, _delete_images, _send_events):
-        failed |= _isolated(effect, changes, stores, deadline)
-    _count_links(records, changes, failed, stores, deadline)
+        failed |= _isolated(effect, changes, stores)
+    _count_links(records, changes, failed, stores)
     return sorted(failed)
 
 
-_Effect = Callable[[Sequence[Change], CleanupStores, Deadline], None]
+_Effect = Callable[[Sequence[Change], CleanupStores], None]
 
 
-def _isolated(
-    effect: _Effect, changes: Sequence[Change], stores: CleanupStores, deadline: Deadline
-) -> set[str]:
+def _isolated(effect: _Effect, changes: Sequence[Change], stores: CleanupStores) -> set[str]:
     """Do one thing for all changes together, or, if that fails, for each alone."""
     try:
-        effect(changes, stores, deadline)
+        effect(changes, stores)
     except UnlinkError:
         log.exception("cleaning up a batch failed", extra={"effect": effect.__name__})
     else:
         return set()
     failed = set()
     for change in changes:
-        if deadline.passed:
+        if current_deadline().passed:
             # A call that hangs for each would outlast the function, and its answer be lost.
             failed.add(change.sequence_number)
             continue
         try:
-            effect([change], stores, deadline)
+            effect([change], stores)
         except UnlinkError:
             failed.add(change.sequence_number)
     return failed
@@ -103,7 +99,6 @@ def _count_links(
     changes: Sequence[Change],
     failed: set[str],
     stores: CleanupStores,
-    deadline: Deadline,
 ) -> None:
     """Change the counters of the workspaces, one write each.
 
@@ -124,20 +119,18 @@ def _count_links(
 
     def add(workspace_id: str) -> None:
         try:
-            stores.counts.add(workspace_id, moved[workspace_id], deadline=deadline)
+            stores.counts.add(workspace_id, moved[workspace_id])
         except UnlinkError:
             log.exception("links were not counted", extra={"workspaceId": workspace_id})
 
     in_parallel(add, [workspace_id for workspace_id, links in moved.items() if links])
 
 
-def _delete_images(changes: Sequence[Change], stores: CleanupStores, deadline: Deadline) -> None:
-    stores.images.remove(
-        [key for change in changes for key in change.removed.qr_keys], deadline=deadline
-    )
+def _delete_images(changes: Sequence[Change], stores: CleanupStores) -> None:
+    stores.images.remove([key for change in changes for key in change.removed.qr_keys])
 
 
-def _queue_erasures(changes: Sequence[Change], stores: CleanupStores, deadline: Deadline) -> None:
+def _queue_erasures(changes: Sequence[Change], stores: CleanupStores) -> None:
     gone: dict[str, dict[str, Removed]] = {}
     for change in changes:
         if change.event == "link.removed":
@@ -148,28 +141,23 @@ def _queue_erasures(changes: Sequence[Change], stores: CleanupStores, deadline: 
         for part in runs(list(links.values()), LINKS_A_MESSAGE)
     ]
     if messages:
-        in_parallel(
-            lambda message: stores.erase_queue.send(message, deadline=deadline),
-            messages,
-        )
+        in_parallel(stores.erase_queue.send, messages)
 
 
-def _send_events(changes: Sequence[Change], stores: CleanupStores, deadline: Deadline) -> None:
+def _send_events(changes: Sequence[Change], stores: CleanupStores) -> None:
     """One event a link, where its workspace wants them; erased links follow when all is gone."""
     events = []
     for change in changes:
         if change.event == "link.removed" or change.deletion_id is None:
             continue
-        if stores.erasures.wants_link_events(
-            change.workspace_id, change.deletion_id, deadline=deadline
-        ):
+        if stores.erasures.wants_link_events(change.workspace_id, change.deletion_id):
             detail = {
                 "workspaceId": change.workspace_id,
                 "linkId": change.removed.id,
                 "deletionId": change.deletion_id,
             }
             events.append((change.event, detail))
-    stores.events.put(events, deadline=deadline)
+    stores.events.put(events)
 
 
 def _change(record: dict[str, Any]) -> Change | None:

@@ -13,7 +13,7 @@ from aws_lambda_powertools import Logger
 
 from functions.aws.client import in_parallel
 from functions.domain.click_retention import CLICK_RETENTION
-from functions.domain.clock import Deadline, now_iso
+from functions.domain.clock import current_deadline, now_iso, shutdown_deadline
 from functions.domain.errors import (
     Conflict,
     InvalidRequest,
@@ -64,7 +64,6 @@ def create_links(
     user_id: str,
     own_hosts: Collection[tuple[str, int]] = (),
     links: LinksTable,
-    deadline: Deadline,
     policies: Policies | None = None,
     run: UnkeyedRun | KeyedRun | None = None,
     check: Callable[[list[dict[str, Any]]], None] | None = None,
@@ -93,33 +92,36 @@ def create_links(
     if check is not None:
         check(items)
     # Almost every refusal is found here, before anything is written.
-    if taken := links.taken_codes(workspace_id, custom, deadline=deadline):
+    if taken := links.taken_codes(workspace_id, custom):
         raise ShortCodeTaken([code for code in custom if code in taken])
-    if used := links.taken_external_ids(workspace_id, externals, deadline=deadline):
+    if used := links.taken_external_ids(workspace_id, externals):
         raise _external_id_taken([value for value in externals if value in used])
     if quota is not None:
-        quota.reserve(len(items), deadline=deadline)
+        quota.reserve(len(items))
     starts = range(0, len(items), LINKS_A_TRANSACTION)
     results = in_parallel(
-        lambda start: _create_group(items, start, set(custom), run, links=links, deadline=deadline),
+        lambda start: _create_group(items, start, set(custom), run, links=links),
         starts,
     )
     failure = next((result for result in results if result is not None), None)
     if failure is not None:
-        shutdown_deadline = Deadline(max(deadline.remaining(), SHUTDOWN_SECONDS))
-        existed = run.undo(workspace_id, [item["id"] for item in items], links, shutdown_deadline)
-        if existed is None:
-            return items
-        if quota is not None and existed < len(items):
-            # The stream takes those off the counter that existed. If this fails, the counter is
-            # too high until it is counted anew.
-            try:
-                quota.release(len(items) - existed, deadline=shutdown_deadline)
-            except UnlinkError as error:
-                log.warning(
-                    "links that were not made are still counted",
-                    extra={"workspaceId": workspace_id, "cause": repr(error.__cause__ or error)},
-                )
+        with shutdown_deadline(max(current_deadline().remaining(), SHUTDOWN_SECONDS)):
+            existed = run.undo(workspace_id, [item["id"] for item in items], links)
+            if existed is None:
+                return items
+            if quota is not None and existed < len(items):
+                # The stream takes those off the counter that existed. If this fails, the counter is
+                # too high until it is counted anew.
+                try:
+                    quota.release(len(items) - existed)
+                except UnlinkError as error:
+                    log.warning(
+                        "links that were not made are still counted",
+                        extra={
+                            "workspaceId": workspace_id,
+                            "cause": repr(error.__cause__ or error),
+                        },
+                    )
         raise failure
     return items
 
@@ -153,7 +155,6 @@ def list_links(
     limit: int,
     after: str | None,
     links: LinksTable,
-    deadline: Deadline,
     only: LinkFilter = EVERY_LINK,
     size_of: Callable[[dict[str, Any]], int] | None = None,
     budget: ReadBudget | None = None,
@@ -169,15 +170,12 @@ def list_links(
     """
     now = now_iso()
     if only.external_id is not None:
-        link = find_by_external_id(
-            only.external_id, workspace_id=workspace_id, links=links, deadline=deadline
-        )
+        link = find_by_external_id(only.external_id, workspace_id=workspace_id, links=links)
         return [link] if link is not None and only.matches(link, now=now) else [], None
     keys = links.live_ids(
         workspace_id,
         after=_earlier(after, only.created_before),
         since=only.created_after,
-        deadline=deadline,
         page=_keys_a_shard(limit if only.empty else READ_BATCH),
     )
     page: list[dict[str, Any]] = []
@@ -192,7 +190,7 @@ def list_links(
             return page, None
         if not only.empty and not _may_read(len(chunk), budget, tried):
             return page, last
-        found = links.get_many(workspace_id, [link_id for _, link_id in chunk], deadline=deadline)
+        found = links.get_many(workspace_id, [link_id for _, link_id in chunk])
         for position, link_id in chunk:
             link = found.get(link_id)
             if link is not None and "livePk" in link and only.matches(link, now=now):
@@ -204,7 +202,7 @@ def list_links(
                 page.append(link)
             last = position
         tried += len(chunk)
-        if tried >= READ_BUDGET or deadline.remaining() < PAGE_MARGIN:
+        if tried >= READ_BUDGET or current_deadline().remaining() < PAGE_MARGIN:
             break
     return page, last if next(keys, None) else None
 
@@ -242,7 +240,6 @@ def update_link(
     workspace_id: str,
     own_hosts: Collection[tuple[str, int]] = (),
     links: LinksTable,
-    deadline: Deadline,
     policies: Policies | None = None,
 ) -> dict[str, Any]:
     """Change the named attributes of a live link (None clears one); returns the link after it.
@@ -253,27 +250,27 @@ def update_link(
     """
     if loops := _loops(changes, own_hosts):
         raise InvalidRequest(details=loops)
-    link = find_link(reference, workspace_id=workspace_id, links=links, deadline=deadline)
+    link = find_link(reference, workspace_id=workspace_id, links=links)
     if too_long := _too_long(changes, link):
         raise InvalidRequest(details=too_long)
     changes = changes | {"updatedAt": now_iso()} | _click_retention(policies)
     if "expiresAt" in changes:
         changes |= (policies or Policies()).of_a_purge(changes["expiresAt"])
     kept = {name: value for name, value in changes.items() if name != "externalId"}
-    while not deadline.passed:
+    while not current_deadline().passed:
         if len(kept) == len(changes) or changes["externalId"] == link.get("externalId"):
             # It is not written: it may be changing under us, and its own item would not follow.
-            updated = links.update(workspace_id, link["id"], kept, deadline=deadline)
+            updated = links.update(workspace_id, link["id"], kept)
             if updated is None:
                 raise LinkNotFound
             return updated
         try:
-            moved = links.update_external_id(link, changes, deadline=deadline)
+            moved = links.update_external_id(link, changes)
         except ExternalIdTaken:
             raise _external_id_taken([changes["externalId"]]) from None
         # After a move the transaction's own answer has no attributes; after a refusal the link
         # was deleted or got another external id meanwhile.
-        found = links.get(workspace_id, link["id"], deadline=deadline)
+        found = links.get(workspace_id, link["id"])
         if found is None or "livePk" not in found:
             if moved:
                 # Changed, and deleted right after.
@@ -357,21 +354,20 @@ def _create_group(
     run: UnkeyedRun | KeyedRun,
     *,
     links: LinksTable,
-    deadline: Deadline,
 ) -> Exception | None:
     """Create the links of one transaction, which begin at ``start``; None, or why not."""
     group = items[start : start + LINKS_A_TRANSACTION]
     made = run.made_action(start // LINKS_A_TRANSACTION)
     try:
         for _ in range(MOST_DRAWS):
-            obstacles = links.create(group, token=str(uuid.uuid4()), made=made, deadline=deadline)
+            obstacles = links.create(group, token=str(uuid.uuid4()), made=made)
             if not obstacles:
                 return None
             if refusal := _refusal(group, obstacles, custom):
                 return refusal
             for place, (item, what) in enumerate(zip(group, obstacles, strict=True), start):
                 if what == "code":
-                    item["shortCode"] = run.draw_again(place, deadline=deadline)
+                    item["shortCode"] = run.draw_again(place)
     except Exception as error:
         return error
     return Unavailable("No free short code was found")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from functions.domain.clock import Deadline, iso
+from functions.domain.clock import iso
 from functions.domain.errors import Conflict, UnlinkError
 from functions.repositories.links import DeletedState, LinksTable
 
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     pass
 
 
-def explain_conflict(
-    conflict: Conflict, *, workspace_id: str, links: LinksTable, deadline: Deadline
-) -> None:
+def explain_conflict(conflict: Conflict, *, workspace_id: str, links: LinksTable) -> None:
     """Add ``taken`` to a conflict over names: one entry for each that the workspace itself has.
 
     The conflict stays as it is when that cannot be read. At most 100 names of each kind are named
@@ -32,12 +30,12 @@ def explain_conflict(
     if not codes and not external_ids:
         return
     try:
-        holders = links.code_items(codes, deadline=deadline)
-        owners = links.external_id_owners(workspace_id, external_ids, deadline=deadline)
+        holders = links.code_items(codes)
+        owners = links.external_id_owners(workspace_id, external_ids)
         own = [
             each["linkId"] for each in holders.values() if each.get("workspaceId") == workspace_id
         ]
-        states = links.deleted_states(workspace_id, [*own, *owners.values()], deadline=deadline)
+        states = links.deleted_states(workspace_id, [*own, *owners.values()])
     except UnlinkError:
         return
     taken: list[Taken] = [

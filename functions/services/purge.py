@@ -21,7 +21,7 @@ from functions.aws.client import TransactionCancelled, in_parallel
 from functions.aws.codec import runs
 from functions.aws.events import EventBus
 from functions.aws.sqs import Queue
-from functions.domain.clock import Deadline, iso, now_iso
+from functions.domain.clock import current_deadline, iso, now_iso, shutdown_deadline
 from functions.domain.errors import Unavailable, UnlinkError
 from functions.domain.ids import new_time_ordered_id, time_of
 from functions.domain.outcomes import Outcome
@@ -120,87 +120,78 @@ def read_message(message: dict[str, Any]) -> tuple[str, list[Removed]]:
 # -- erase ----------------------------------------------------------------------------------
 
 
-def purge_dependents(
-    workspace_id: str, removed: Sequence[Removed], *, stores: EraseStores, deadline: Deadline
-) -> bool:
+def purge_dependents(workspace_id: str, removed: Sequence[Removed], *, stores: EraseStores) -> bool:
     """Remove everything of these links, finish those of which nothing is left, and close their
     deletions when they were the last.
 
     What the deadline leaves is put back on the queue. False when something failed that time may
     mend: the same message should come again.
     """
-    erasures = _erasures(workspace_id, removed, stores, deadline)
+    erasures = _erasures(workspace_id, removed, stores)
     open_ones = [erasure for erasure in erasures if erasure.finished_at is None]
-    heads = _heads(workspace_id, erasures, stores, deadline)
+    heads = _heads(workspace_id, erasures, stores)
     units = [(erasure, partition) for erasure in open_ones for partition in range(PARTITIONS)]
-    looks = in_parallel(
-        lambda unit: _empty(*unit, heads=heads, stores=stores, deadline=deadline), units
-    )
+    looks = in_parallel(lambda unit: _empty(*unit, heads=heads, stores=stores), units)
     left = {erasure.link_id for (erasure, _), look in zip(units, looks, strict=True) if not look}
     failed = None in looks
     done = [each for each in open_ones if each.link_id not in left and each.deletion_id]
     # What was emptied is finished, even if its time is up: the next worker would look again.
-    deadline = Deadline(max(deadline.remaining(), 0) + SHUTDOWN_SECONDS)
-    # Images again, now that no renderer that saw the link can still be at work.
-    stores.images.remove([key for each in done for key in each.qr_keys], deadline=deadline)
-    completed = {""}
-    for deletion_id in {each.deletion_id: None for each in erasures if each.deletion_id}:
-        finished = [each.link_id for each in done if each.deletion_id == deletion_id]
-        if finished:
-            _tell(
-                workspace_id,
-                deletion_id,
-                finished,
-                head=heads[deletion_id],
-                stores=stores,
-                deadline=deadline,
-            )
-            last_look = max(
-                look
-                for (erasure, _), look in zip(units, looks, strict=True)
-                if look and erasure.link_id in finished
-            )
-            stores.erasures.finish(
-                workspace_id, deletion_id, finished, looked_at=last_look, deadline=deadline
-            )
-        # Also when nothing was left to do: the worker before may have died just here.
-        if complete_if_done(workspace_id, deletion_id, erasures=stores.erasures, deadline=deadline):
-            completed.add(deletion_id)
-    if left and not failed:
-        rest = [link for link in removed if link.id in left]
-        stores.erase_queue.send(message_of(workspace_id, rest), deadline=deadline, delay=0)
-    if not failed:
-        # Whether links were finished or handed over: else the schedule would take an erasure that
-        # is worked on for stalled, and queue all that is left of it again every ten minutes.
-        for deletion_id in {each.deletion_id for each in open_ones} - completed:
-            stores.erasures.postpone_stall_check(
-                workspace_id, deletion_id, seen=heads[deletion_id].looked_at, deadline=deadline
-            )
+    with shutdown_deadline(max(current_deadline().remaining(), 0) + SHUTDOWN_SECONDS):
+        # Images again, now that no renderer that saw the link can still be at work.
+        stores.images.remove([key for each in done for key in each.qr_keys])
+        completed = {""}
+        for deletion_id in {each.deletion_id: None for each in erasures if each.deletion_id}:
+            finished = [each.link_id for each in done if each.deletion_id == deletion_id]
+            if finished:
+                _tell(
+                    workspace_id,
+                    deletion_id,
+                    finished,
+                    head=heads[deletion_id],
+                    stores=stores,
+                )
+                last_look = max(
+                    look
+                    for (erasure, _), look in zip(units, looks, strict=True)
+                    if look and erasure.link_id in finished
+                )
+                stores.erasures.finish(workspace_id, deletion_id, finished, looked_at=last_look)
+            # Also when nothing was left to do: the worker before may have died just here.
+            if complete_if_done(workspace_id, deletion_id, erasures=stores.erasures):
+                completed.add(deletion_id)
+        if left and not failed:
+            rest = [link for link in removed if link.id in left]
+            stores.erase_queue.send(message_of(workspace_id, rest), delay=0)
+        if not failed:
+            # Also when links were only handed over: the schedule would take the erasure for
+            # stalled, and queue all that is left of it again every ten minutes.
+            for deletion_id in {each.deletion_id for each in open_ones} - completed:
+                stores.erasures.postpone_stall_check(
+                    workspace_id, deletion_id, seen=heads[deletion_id].looked_at
+                )
     return not failed
 
 
-def complete_if_done(
-    workspace_id: str, deletion_id: str, *, erasures: ErasuresTable, deadline: Deadline
-) -> bool:
+def complete_if_done(workspace_id: str, deletion_id: str, *, erasures: ErasuresTable) -> bool:
     """Close a deletion with its receipt when all of its links are finished."""
-    head = erasures.head(workspace_id, deletion_id, deadline=deadline)
+    head = erasures.head(workspace_id, deletion_id)
     if head is None or head.state != "erasing":
         return False
-    receipt = erasures.receipt(workspace_id, deletion_id, deadline=deadline)
+    receipt = erasures.receipt(workspace_id, deletion_id)
     if receipt["links"] != head.links:
         return False
-    closed = erasures.complete(workspace_id, deletion_id, receipt, deadline=deadline)
+    closed = erasures.complete(workspace_id, deletion_id, receipt)
     if closed:
         metrics.measure("ErasureLag", time.time() - time_of(deletion_id))
     return closed
 
 
 def _heads(
-    workspace_id: str, erasures: Sequence[Erasure], stores: EraseStores, deadline: Deadline
+    workspace_id: str, erasures: Sequence[Erasure], stores: EraseStores
 ) -> dict[str, DeletionHeader]:
     heads = {}
     for deletion_id in {each.deletion_id: None for each in erasures if each.deletion_id}:
-        head = stores.erasures.head(workspace_id, deletion_id, deadline=deadline)
+        head = stores.erasures.head(workspace_id, deletion_id)
         # The header is written before, or in, the transaction that erases.
         heads[deletion_id] = head or DeletionHeader("erasing", 0, {})
     return heads
@@ -212,18 +203,15 @@ def _empty(
     *,
     heads: dict[str, DeletionHeader],
     stores: EraseStores,
-    deadline: Deadline,
 ) -> str | None:
     """Delete one partition page by page, until a strongly consistent look finds nothing: when that
     was. "" when the deadline comes first, None when it failed."""
     policies = heads[erasure.deletion_id].policies if erasure.deletion_id else {}
     keep_installs = partition == PARTITIONS - 1 and not policies.get("cascadeInstalls")
     try:
-        while not deadline.passed:
+        while not current_deadline().passed:
             now = now_iso()
-            page = stores.clicks.first_page(
-                erasure.link_id, partition, whole=keep_installs, deadline=deadline
-            )
+            page = stores.clicks.first_page(erasure.link_id, partition, whole=keep_installs)
             if not page:
                 return now
             if not _counted(
@@ -232,19 +220,16 @@ def _empty(
                 page,
                 keep_installs=keep_installs,
                 stores=stores,
-                deadline=deadline,
             ):
                 continue
             # Before the records that name them.
-            stores.exports.remove_exports(objects_of(erasure.workspace_id, page), deadline=deadline)
+            stores.exports.remove_exports(objects_of(erasure.workspace_id, page))
             if keep_installs:
-                stores.clicks.write(
-                    put=detached_installs(erasure.workspace_id, page), deadline=deadline
-                )
-            stores.clicks.write(delete=page, deadline=deadline)
+                stores.clicks.write(put=detached_installs(erasure.workspace_id, page))
+            stores.clicks.write(delete=page)
     except UnlinkError:
         log.exception("erasing failed", extra={"linkId": erasure.link_id, "partition": partition})
-        return "" if deadline.passed else None
+        return "" if current_deadline().passed else None
     return ""
 
 
@@ -255,7 +240,6 @@ def _counted(
     *,
     keep_installs: bool,
     stores: EraseStores,
-    deadline: Deadline,
 ) -> bool:
     """Whether every item of the page is counted, so that it may go."""
     if not erasure.deletion_id:
@@ -271,9 +255,7 @@ def _counted(
     del counts[_UNCOUNTED]
     if keep_installs:
         counts["installsKept"] = counts.pop("installs", 0)
-    return stores.erasures.count_page(
-        erasure, partition, through=fresh[-1], counts=counts, deadline=deadline
-    )
+    return stores.erasures.count_page(erasure, partition, through=fresh[-1], counts=counts)
 
 
 #: Exports and answers to repeated requests: they go with the link, but are no part of what it
@@ -296,7 +278,6 @@ def _tell(
     *,
     head: DeletionHeader,
     stores: EraseStores,
-    deadline: Deadline,
 ) -> None:
     """An event for each erased link, where the workspace wants them."""
     if head.policies.get("linkEvents"):
@@ -308,16 +289,13 @@ def _tell(
                 )
                 for link_id in link_ids
             ],
-            deadline=deadline,
         )
 
 
 # -- record what nobody asked for -----------------------------------------------------------
 
 
-def _erasures(
-    workspace_id: str, removed: Sequence[Removed], stores: EraseStores, deadline: Deadline
-) -> list[Erasure]:
+def _erasures(workspace_id: str, removed: Sequence[Removed], stores: EraseStores) -> list[Erasure]:
     """The erasure of each link; those that TTL removed get theirs here, with its deletion.
 
     A link removed by another hand (a create that was taken back, an administrator) has none: it
@@ -325,12 +303,12 @@ def _erasures(
     """
     by_id = {link.id: link for link in removed}
     for _ in range(MOST_COLLISIONS):
-        found = stores.erasures.find(workspace_id, list(by_id), deadline=deadline)
+        found = stores.erasures.find(workspace_id, list(by_id))
         others = [link for link in by_id.values() if link.id not in found]
         if not others:
             return list(found.values())
         ids = [link.id for link in others]
-        there = stores.links.states(workspace_id, ids, deadline=deadline)
+        there = stores.links.states(workspace_id, ids)
         if there:
             log.error("a link that exists was to be erased", extra={"linkIds": list(there)[:10]})
         others = [link for link in others if link.id not in there]
@@ -338,13 +316,13 @@ def _erasures(
         if not expired:
             strays = [Erasure(workspace_id, link.id, "") for link in others]
             return [*found.values(), *strays]
-        for group in _alike(expired, workspace_id, stores, deadline):
-            _record_expiry(workspace_id, group, stores, deadline)
+        for group in _alike(expired, workspace_id, stores):
+            _record_expiry(workspace_id, group, stores)
     raise Unavailable
 
 
 def _alike(
-    expired: Sequence[Removed], workspace_id: str, stores: EraseStores, deadline: Deadline
+    expired: Sequence[Removed], workspace_id: str, stores: EraseStores
 ) -> list[list[Removed]]:
     """Groups that one deletion record can stand for, small enough for one transaction."""
     groups: dict[tuple[bool, str], list[Removed]] = {}
@@ -352,7 +330,7 @@ def _alike(
     for link in expired:
         soft_delete = link.deletion_id
         if soft_delete is not None and soft_delete not in policies:
-            head = stores.erasures.head(workspace_id, soft_delete, deadline=deadline)
+            head = stores.erasures.head(workspace_id, soft_delete)
             policies[soft_delete] = head.policies if head else {}
         its = policies[soft_delete] if soft_delete is not None else link.policies or {}
         key = (soft_delete is not None, repr(sorted(its.items())))
@@ -361,9 +339,7 @@ def _alike(
     return [list(part) for group in groups.values() for part in runs(group, size)]
 
 
-def _record_expiry(
-    workspace_id: str, group: Sequence[Removed], stores: EraseStores, deadline: Deadline
-) -> None:
+def _record_expiry(workspace_id: str, group: Sequence[Removed], stores: EraseStores) -> None:
     """One deletion for these expired links, with their erasures, and their codes freed.
 
     A collision (another worker recorded one of them) changes nothing; the caller looks again.
@@ -405,14 +381,14 @@ def _record_expiry(
         )
     ]
     try:
-        stores.links.erase([*record, *releases], deadline=deadline)
+        stores.links.erase([*record, *releases])
     except TransactionCancelled as cancelled:
         codes = [reason.get("Code") for reason in cancelled.reasons]
         log.warning("an expiry was not recorded", extra={"reasons": codes})
         recorded = any(cancelled.refused[: len(record)])
         others = cancelled.refused[len(record) :]
         if any(others) and not recorded:
-            _record_expiry(workspace_id, _without(group, others), stores, deadline)
+            _record_expiry(workspace_id, _without(group, others), stores)
 
 
 def _without(group: Sequence[Removed], others: Sequence[bool]) -> list[Removed]:
@@ -442,21 +418,20 @@ def requeue(
     deletions: DeletionsTable,
     erasures: ErasuresTable,
     erase_queue: Queue,
-    deadline: Deadline,
 ) -> int:
     """Go on with an erasure that takes too long, from its record alone; how many links are left.
 
     Whatever was lost (a stream record, a message, a worker), the record knows every link and the
     erasure of each what is still to remove.
     """
-    if complete_if_done(workspace_id, deletion_id, erasures=erasures, deadline=deadline):
+    if complete_if_done(workspace_id, deletion_id, erasures=erasures):
         return 0
-    deletion = deletions.load(workspace_id, deletion_id, deadline=deadline)
+    deletion = deletions.load(workspace_id, deletion_id)
     if deletion is None or deletion.state != "erasing":
         return 0
-    found = erasures.find(workspace_id, deletion.ids_with(Outcome.ERASED), deadline=deadline)
+    found = erasures.find(workspace_id, deletion.ids_with(Outcome.ERASED))
     left = [Removed(each.link_id) for each in found.values() if each.finished_at is None]
     for part in runs(left, LINKS_A_MESSAGE):
-        erase_queue.send(message_of(workspace_id, part), deadline=deadline)
-    erasures.postpone_stall_check(workspace_id, deletion_id, deadline=deadline)
+        erase_queue.send(message_of(workspace_id, part))
+    erasures.postpone_stall_check(workspace_id, deletion_id)
     return len(left)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aws_lambda_powertools import Logger
 
-from functions.domain.clock import Deadline
+from functions.domain.clock import deadline
 from functions.domain.errors import LinkNotFound, Unavailable, UnlinkError
 from functions.domain.qr_image import Style, render
 from functions.repositories.links import LinksTable, Registered
@@ -29,14 +29,13 @@ def qr_image(
     base_url: str,
     links: LinksTable,
     images: Images,
-    deadline: Deadline,
 ) -> bytes:
     """The image of the link's short URL; raises ``LinkNotFound`` for what is not live.
 
     An image is stored only under a key that stands on the live link, so a delete leaves none
     behind: either its cleanup finds the key, or this finds the link gone.
     """
-    link = find_link(reference, workspace_id=workspace_id, links=links, deadline=deadline)
+    link = find_link(reference, workspace_id=workspace_id, links=links)
     text = f"{base_url}/{link['shortCode']}"
     key = f"qr/{workspace_id}/{link['id']}/{style.variant(text)}"
     known = link.get("qrKeys", ())
@@ -47,9 +46,7 @@ def qr_image(
     else:
         if len(known) >= MOST_VARIANTS:
             return render(text, style)
-        registered = links.register_qr_key(
-            workspace_id, link["id"], key, maximum=MOST_VARIANTS, deadline=deadline
-        )
+        registered = links.register_qr_key(workspace_id, link["id"], key, maximum=MOST_VARIANTS)
         if registered is Registered.NOT_LIVE:
             raise LinkNotFound
         if registered is Registered.NO_ROOM:
@@ -58,9 +55,9 @@ def qr_image(
     _store(images, key, image, style)
     # Deleted since the key was registered: the cleanup may have been here before the image was. A
     # delete takes the keys, so a link that was brought back meanwhile does not know this image.
-    now = links.get(workspace_id, link["id"], deadline=deadline)
+    now = links.get(workspace_id, link["id"])
     if now is None or key not in now.get("qrKeys", ()):
-        images.remove([key], deadline=deadline)
+        images.remove([key])
     if now is None or "livePk" not in now:
         raise LinkNotFound
     return image
@@ -72,7 +69,8 @@ def _cached(images: Images, key: str) -> bytes | None:
     ``Unavailable`` is a warning. Any other error (such as ``AccessDenied``) needs an operator.
     """
     try:
-        return images.get(key, deadline=Deadline(CACHE_TIMEOUT))
+        with deadline(CACHE_TIMEOUT):
+            return images.get(key)
     except Unavailable:
         log.warning("QR cache read timed out", extra={"key": key}, exc_info=True)
     except UnlinkError:
@@ -82,7 +80,8 @@ def _cached(images: Images, key: str) -> bytes | None:
 
 def _store(images: Images, key: str, image: bytes, style: Style) -> None:
     try:
-        images.put(key, image, content_type=style.media_type, deadline=Deadline(CACHE_TIMEOUT))
+        with deadline(CACHE_TIMEOUT):
+            images.put(key, image, content_type=style.media_type)
     except Unavailable:
         log.warning("QR cache write timed out", extra={"key": key}, exc_info=True)
     except UnlinkError:

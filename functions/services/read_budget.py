@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from functions.domain.clock import Deadline
+from functions.domain.clock import current_deadline, use_deadline
 from functions.domain.errors import LimitReached
 
 if TYPE_CHECKING:
@@ -33,13 +33,11 @@ class ReadBudget(Protocol):
 class RequestBudget:
     """The budget of one request: the plan's per request, and the workspace's minute window."""
 
-    def __init__(
-        self, workspace_id: str, plan: Plan, *, access: AccessTable, deadline: Deadline
-    ) -> None:
+    def __init__(self, workspace_id: str, plan: Plan, *, access: AccessTable) -> None:
         self._workspace_id = workspace_id
         self._plan = plan
         self._access = access
-        self._deadline = deadline
+        self._deadline = current_deadline()
         self._left = plan.filter_reads_per_request
 
     def open(self) -> None:
@@ -54,9 +52,8 @@ class RequestBudget:
 
     def _charge(self, links: int) -> None:
         limit = self._plan.filter_reads_per_minute
-        wait = self._access.charge_reads(
-            self._workspace_id, links, limit=limit, deadline=self._deadline
-        )
+        with use_deadline(self._deadline):
+            wait = self._access.charge_reads(self._workspace_id, links, limit=limit)
         if wait is not None:
             raise LimitReached(
                 f"Filters may read {limit:,} links a minute in one workspace under the "
@@ -90,9 +87,8 @@ class PacedBudget:
     The worker may not touch the rate windows, and is one of few per workspace (``openFilters``).
     """
 
-    def __init__(self, per_minute: int, *, deadline: Deadline) -> None:
+    def __init__(self, per_minute: int) -> None:
         self._per_second = per_minute / 60
-        self._deadline = deadline
         self._started = time.monotonic()
         self._taken = 0
 
@@ -102,7 +98,7 @@ class PacedBudget:
     def take(self, links: int) -> bool:
         # What was read before must have had its time; the first read starts at once.
         pause = self._started + self._taken / self._per_second - time.monotonic()
-        if pause > self._deadline.remaining():
+        if pause > current_deadline().remaining():
             return False
         if pause > 0:
             time.sleep(pause)

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from functions.aws.client import THREADS
-from functions.domain.clock import Deadline, now_iso
+from functions.domain.clock import current_deadline, now_iso
 from functions.domain.errors import InvalidRequest
 from functions.domain.ids import NO_RESTORE, SHARDS, pack_ids
 from functions.repositories.links import READ_BATCH, LinksTable
@@ -64,7 +64,6 @@ def select(
     workspace_id: str,
     links: LinksTable,
     maximum: int,
-    deadline: Deadline,
     budget: ReadBudget | None = None,
 ) -> ResolvedLinks:
     """All live links of the workspace that match, each read strongly.
@@ -73,9 +72,7 @@ def select(
     """
     selection, now = ResolvedLinks(), now_iso()
     if only.external_id is not None:
-        link = find_by_external_id(
-            only.external_id, workspace_id=workspace_id, links=links, deadline=deadline
-        )
+        link = find_by_external_id(only.external_id, workspace_id=workspace_id, links=links)
         if link is not None and only.matches(link, now=now):
             selection.add(link)
         selection.complete = True
@@ -86,10 +83,9 @@ def select(
         workspace_id,
         after=only.created_before,
         since=only.created_after,
-        deadline=deadline,
         page=KEYS_A_PAGE,
     )
-    while not deadline.passed:
+    while not current_deadline().passed:
         chunk = [link_id for _, link_id in islice(keys, AT_ONCE)]
         if not chunk:
             selection.complete = True
@@ -97,7 +93,7 @@ def select(
         if budget is not None and not budget.take(len(chunk)):
             selection.over_budget = True
             return selection
-        found = links.get_many(workspace_id, chunk, deadline=deadline)
+        found = links.get_many(workspace_id, chunk)
         for link_id in chunk:
             link = found.get(link_id)
             if link is not None and "livePk" in link and only.matches(link, now=now):

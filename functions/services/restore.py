@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from functions import metrics
 from functions.domain.click_retention import CLICK_RETENTION
-from functions.domain.clock import Deadline, iso
+from functions.domain.clock import deadline, iso, shutdown_deadline
 from functions.domain.errors import (
     DeletionNotFound,
     DeletionOpen,
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 #: A restored link stays at least so long, even if its workspace purges expired links sooner.
 GRACE_SECONDS = 7 * 86_400
+
+#: What the last writes of a run may take, at least, when the time of its lease is up.
+SHUTDOWN_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +106,17 @@ def restore(
     *,
     deletion_request: DeletionRequest,
     stores: RestoreStores,
-    deadline: Deadline,
 ) -> Restored:
     """Bring back these links of a deletion, or (None) all that it soft-deleted.
 
     Raises ``DeletionNotFound``, ``DeletionOpen`` while it is still deleting, ``KeyReused`` and
     ``StillRunning``.
     """
-    deletion = stores.deletions.load(deletion_request.workspace_id, deletion_id, deadline=deadline)
+    deletion = stores.deletions.load(deletion_request.workspace_id, deletion_id)
     if deletion is None:
         raise DeletionNotFound
     try:
-        return _restore_of(deletion, link_ids, deletion_request, stores, deadline)
+        return _restore_of(deletion, link_ids, deletion_request, stores)
     except UnlinkError as error:
         error.deletion_id = deletion.id
         raise
@@ -125,7 +127,6 @@ def _restore_of(
     link_ids: Sequence[str] | None,
     deletion_request: DeletionRequest,
     stores: RestoreStores,
-    deadline: Deadline,
 ) -> Restored:
     if deletion.open:
         raise DeletionOpen
@@ -143,15 +144,15 @@ def _restore_of(
         reason=deletion_request.reason,
         unknown_ids=unknown,
         policies=dict(deletion_request.policies),
-        lease_until=time.time() + lease_seconds(deadline),
+        lease_until=time.time() + lease_seconds(),
     )
     try:
-        stores.restores.create(record, key=deletion_request.key, deadline=deadline)
+        stores.restores.create(record, key=deletion_request.key)
     except KeyTaken:
-        if (earlier := _replay(deletion_request, stores, deadline)) is None:
+        if (earlier := _replay(deletion_request, stores)) is None:
             raise StillRunning from None
         return earlier
-    _run(record, deletion, stores, deadline)
+    _run(record, deletion, stores)
     return Restored(record, deletion)
 
 
@@ -161,21 +162,18 @@ def resume_restore(
     restore_id: str,
     *,
     stores: RestoreStores,
-    deadline: Deadline,
 ) -> bool:
     """Finish a restore whose worker died; False when there is no need."""
-    record = stores.restores.load(workspace_id, deletion_id, restore_id, deadline=deadline)
+    record = stores.restores.load(workspace_id, deletion_id, restore_id)
     if record is None or record.state == "complete":
         return False
-    if not stores.restores.acquire_lease(
-        record, seconds=lease_seconds(deadline), deadline=deadline
-    ):
+    if not stores.restores.acquire_lease(record, seconds=lease_seconds()):
         return False
-    deletion = stores.deletions.load(workspace_id, deletion_id, deadline=deadline)
+    deletion = stores.deletions.load(workspace_id, deletion_id)
     if deletion is None:
         # A restore is written only after its deletion was read, and no record is ever removed.
         raise InternalError("A restore without its deletion")
-    _run(record, deletion, stores, deadline)
+    _run(record, deletion, stores)
     return True
 
 
@@ -206,16 +204,24 @@ _FIRST_FATE = {
 }
 
 
-def _run(record: Restore, deletion: Deletion, stores: RestoreStores, deadline: Deadline) -> None:
+def _run(record: Restore, deletion: Deletion, stores: RestoreStores) -> None:
     """Give every pending id its fate, then say so on both records.
 
     Every write may be repeated: a link that is live again is restored, whoever did it.
     """
     # Not past the lease: the schedule finishes what is left, under a lease of its own.
-    deadline = Deadline(record.lease_until - time.time() - LEASE_MARGIN, within=deadline)
+    with deadline(record.lease_until - time.time() - LEASE_MARGIN) as narrowed:
+        _restore_pending(record, deletion, stores)
+    restored = [i for i, fate in enumerate(record.fates) if fate in LIVE_AGAIN]
+    with shutdown_deadline(max(narrowed.remaining(), SHUTDOWN_SECONDS)):
+        stores.deletions.mark_restored(deletion, restored)
+        stores.restores.save(record)
+
+
+def _restore_pending(record: Restore, deletion: Deletion, stores: RestoreStores) -> None:
     positions = record.pending
     ids = [deletion.link_ids[position] for position in positions]
-    states = stores.links.deleted_states(record.workspace_id, ids, deadline=deadline)
+    states = stores.links.deleted_states(record.workspace_id, ids)
     own: list[tuple[int, DeletedState]] = []
     for position in positions:
         state = states.get(deletion.link_ids[position])
@@ -230,16 +236,11 @@ def _run(record: Restore, deletion: Deletion, stores: RestoreStores, deadline: D
         deletion_id=deletion.id,
         restore_id=record.id,
         attributes=attributes,
-        deadline=deadline,
     )
     for (position, _), outcome, its in zip(own, outcomes, attributes, strict=True):
         fate = _FATES[Outcome(outcome)]
         record.fates[position] = _live_again(its["ttl"], record) if fate in LIVE_AGAIN else fate
     metrics.count("LinksRestored", outcomes.count(Outcome.RESTORED))
-    shutdown_deadline = Deadline(max(deadline.remaining(), 2.0))
-    restored = [i for i, fate in enumerate(record.fates) if fate in LIVE_AGAIN]
-    stores.deletions.mark_restored(deletion, restored, deadline=shutdown_deadline)
-    stores.restores.save(record, deadline=shutdown_deadline)
 
 
 def _grace_end(record: Restore) -> int:
@@ -288,26 +289,22 @@ _FATES = {
 }
 
 
-def _replay(
-    deletion_request: DeletionRequest, stores: RestoreStores, deadline: Deadline
-) -> Restored | None:
+def _replay(deletion_request: DeletionRequest, stores: RestoreStores) -> Restored | None:
     """The restore that this Idempotency-Key stands for by now."""
     if deletion_request.key is None:
         return None
     keys = stores.deletions.keys
-    record = keys.find(deletion_request.workspace_id, deletion_request.key, deadline=deadline)
+    record = keys.find(deletion_request.workspace_id, deletion_request.key)
     if record is None:
         return None
-    return restored_of(record, deletion_request.workspace_id, stores, deadline)
+    return restored_of(record, deletion_request.workspace_id, stores)
 
 
-def restored_of(
-    record: IdempotencyRecord, workspace_id: str, stores: RestoreStores, deadline: Deadline
-) -> Restored:
+def restored_of(record: IdempotencyRecord, workspace_id: str, stores: RestoreStores) -> Restored:
     """The restore that a used key leads to; raises ``StillRunning`` while links are pending."""
     deletion_id, restore_id = record.details["deletionId"], record.details["restoreId"]
-    restore = stores.restores.load(workspace_id, deletion_id, restore_id, deadline=deadline)
-    deletion = stores.deletions.load(workspace_id, deletion_id, deadline=deadline)
+    restore = stores.restores.load(workspace_id, deletion_id, restore_id)
+    deletion = stores.deletions.load(workspace_id, deletion_id)
     if restore is None or deletion is None or restore.pending:
         raise StillRunning(deletion_id)
     return Restored(restore, deletion)

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 from aws_lambda_powertools import Logger
 
-from functions.domain.clock import Deadline
 from functions.domain.errors import UnlinkError
 from functions.repositories.failed_records import FailuresBucket
 
@@ -21,7 +20,6 @@ def parse_records(
     meaning: Callable[[dict[str, Any]], _Meaning | None],
     *,
     failures: FailuresBucket | None,
-    deadline: Deadline,
 ) -> tuple[list[_Meaning], set[str]]:
     """What the records mean, without those that mean nothing (None); and the sequence numbers of
     those to be tried again.
@@ -37,7 +35,7 @@ def parse_records(
             found = meaning(record)
         except (KeyError, TypeError, ValueError, AttributeError):
             log.exception("a record was not understood")
-            if not _dead_letter(record, failures, deadline):
+            if not _dead_letter(record, failures):
                 failed.add(sequence_number(record))
         else:
             if found is not None:
@@ -45,11 +43,11 @@ def parse_records(
     return understood, failed
 
 
-def _dead_letter(record: Any, failures: FailuresBucket | None, deadline: Deadline) -> bool:
+def _dead_letter(record: Any, failures: FailuresBucket | None) -> bool:
     if failures is None:
         return False
     try:
-        failures.dead_letter(record, deadline=deadline)
+        failures.dead_letter(record)
     except UnlinkError:
         return False
     return True

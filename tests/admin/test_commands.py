@@ -17,7 +17,6 @@ from admin.commands import Deployment, Refused, issue_key
 from admin.commands import set_workspace as set_workspace_of
 from admin.gateway import UsageKeys
 from functions.domain.api_keys import has_valid_checksum, hash_api_key
-from functions.domain.clock import Deadline
 from functions.domain.plans import SCOPES, plans
 from functions.domain.scopes import ROLES
 from functions.repositories import access as access_store
@@ -136,7 +135,7 @@ def test_a_new_workspace_is_free_and_its_usage_key_is_in_that_plan(operator: Ope
         "undoMinutes": 15,
     }
     assert operator.members_of_plans() == {"free": ["workspace-acme"], "pro": [], "enterprise": []}
-    item = operator.deployment.access.workspace("acme", deadline=Deadline(5))
+    item = operator.deployment.access.workspace("acme")
     assert item is not None
     assert item["usageKey"] not in json.dumps(made)
 
@@ -257,7 +256,7 @@ def test_a_change_of_plan_moves_the_usage_key(operator: Operator) -> None:
 
 def test_an_interrupted_plan_change_is_completed_by_the_next_set(operator: Operator) -> None:
     operator.json("workspace", "create", "acme")
-    item = operator.deployment.access.workspace("acme", deadline=Deadline(5))
+    item = operator.deployment.access.workspace("acme")
     assert item is not None
     boto3.client("apigateway").delete_usage_plan_key(
         usagePlanId=operator.outputs["UsagePlanFree"], keyId=item["usageKeyId"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from functions.domain.clock import Deadline, iso
+from functions.domain.clock import iso
 from functions.domain.ids import new_click_id
 from functions.handlers import analytics
 from functions.repositories.idempotency import IdempotencyTable
@@ -51,7 +51,6 @@ def erase(world: World, link_id: str) -> None:
         link_id,
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(10),
     )
 
 
@@ -61,7 +60,6 @@ def delete(world: World, link_id: str) -> None:
         [],
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(20),
     )
 
 

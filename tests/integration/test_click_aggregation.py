@@ -16,7 +16,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from functions.aws.codec import to_item
-from functions.domain.clock import Deadline, iso
+from functions.domain.clock import deadline, iso
 from functions.domain.ids import new_click_id
 from functions.handlers import click_stream as tally_function
 from functions.repositories.failed_records import FailuresBucket
@@ -65,7 +65,7 @@ def click(
         "isBot": False,
     } | fields
     if store:
-        world.clicks.put(made, deadline=Deadline(10))
+        world.clicks.put(made)
     key = world.clicks.key(made)
     return made | {"pk": key["pk"]["S"], "sk": key["sk"]["S"]}
 
@@ -86,13 +86,12 @@ def count(world: World, clicks: Sequence[dict[str, Any]]) -> list[str]:
         rollups=rollups(world),
         failures=None,
         visitor_secret=SECRET,
-        deadline=Deadline(30),
     )
 
 
 def day(world: World, link_id: str, date: str = DAY) -> dict[str, Any]:
     """The counters of a day, without its key."""
-    found = rollups(world).days(link_id, date, date, deadline=Deadline(10))
+    found = rollups(world).days(link_id, date, date)
     if not found:
         return {}
     return {name: int(v) for name, v in found[0].items() if name not in ("pk", "sk")}
@@ -105,13 +104,12 @@ def referrers(world: World, link_id: str) -> dict[str, int]:
         days=1,
         today=dt.date.fromisoformat(DAY),
         rollups=rollups(world),
-        deadline=Deadline(10),
     )
     return {each["referrer"]: each["clicks"] for each in answer["clicksByReferrer"]}
 
 
 def link(world: World, link_id: str) -> dict[str, Any]:
-    found = world.stores.links.get(world.workspace_id, link_id, deadline=Deadline(10))
+    found = world.stores.links.get(world.workspace_id, link_id)
     assert found is not None
     return found
 
@@ -168,7 +166,7 @@ def test_a_click_written_again_after_counting_counts_once(world: World) -> None:
 
     count(world, [made])
     # The redirect's first call was applied, its answer lost, and the stream was faster.
-    world.clicks.put(made, deadline=Deadline(10))
+    world.clicks.put(made)
     count(world, [made])
 
     assert link(world, link_id)["clickCount"] == day(world, link_id)["clicks"] == 1
@@ -212,10 +210,7 @@ def test_a_later_click_counted_between_read_and_write_stays_the_last(
 
     monkeypatch.setattr(mine, "before", read_then_count)
     earlier = records([click(world, link_id, at=NOON + 1)])
-    assert (
-        tally(earlier, rollups=mine, failures=None, visitor_secret=SECRET, deadline=Deadline(10))
-        == []
-    )
+    assert tally(earlier, rollups=mine, failures=None, visitor_secret=SECRET) == []
 
     assert link(world, link_id)["lastClickAt"] == iso(NOON + 9)
     assert link(world, link_id)["clickCount"] == 2
@@ -238,7 +233,6 @@ def test_clicks_of_a_soft_deleted_link_still_count_and_leave_it_deleted(world: W
         [],
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(20),
     )
 
     count(world, [late])
@@ -261,7 +255,6 @@ def test_nothing_is_written_for_an_erased_link(
             link_id,
             deletion_request=world.deletion_request(),
             stores=world.stores,
-            deadline=Deadline(10),
         )
 
     if moment == "before the count":
@@ -282,7 +275,6 @@ def test_nothing_is_written_for_an_erased_link(
             rollups=mine,
             failures=None,
             visitor_secret=SECRET,
-            deadline=Deadline(10),
         )
         == []
     )
@@ -391,7 +383,6 @@ def test_a_batch_with_too_many_new_values_for_one_update_is_counted_in_parts(
                 rollups=mine,
                 failures=None,
                 visitor_secret=SECRET,
-                deadline=Deadline(30),
             )
             == []
         )
@@ -431,9 +422,7 @@ def test_a_floor_raised_by_another_writer_is_read_again(
         return found
 
     monkeypatch.setattr(mine, "before", read_then_count)
-    left = tally(
-        records(own), rollups=mine, failures=None, visitor_secret=SECRET, deadline=Deadline(20)
-    )
+    left = tally(records(own), rollups=mine, failures=None, visitor_secret=SECRET)
     assert left == []
 
     assert len(looks) == 2
@@ -452,9 +441,7 @@ def test_a_removal_is_not_counted(world: World) -> None:
         batch.append({"eventName": "REMOVE", "dynamodb": {"SequenceNumber": "200"} | image})
         world.dynamodb.delete_item(TableName=world.clicks.name, Key=world.clicks.key(expired))
 
-    failed = tally(
-        batch, rollups=rollups(world), failures=None, visitor_secret=SECRET, deadline=Deadline(20)
-    )
+    failed = tally(batch, rollups=rollups(world), failures=None, visitor_secret=SECRET)
     assert failed == []
 
     assert link(world, link_id)["clickCount"] == day(world, link_id)["clicks"] == 2
@@ -485,9 +472,7 @@ def test_an_unparsable_record_fails_alone(world: World) -> None:
     batch.insert(1, {"dynamodb": {"SequenceNumber": "7", "NewImage": {"pk": {"S": "x"}}}})
 
     # Replayed from where it was put aside, it stays there.
-    assert tally(
-        batch, rollups=rollups(world), failures=None, visitor_secret=SECRET, deadline=Deadline(10)
-    ) == ["7"]
+    assert tally(batch, rollups=rollups(world), failures=None, visitor_secret=SECRET) == ["7"]
 
     assert link(world, link_id)["clickCount"] == 2
 
@@ -510,7 +495,6 @@ def test_an_unparsable_record_is_dead_lettered_and_blocks_no_other(
             rollups=rollups(world),
             failures=aside,
             visitor_secret=SECRET,
-            deadline=Deadline(10),
         )
         == []
     )
@@ -579,13 +563,13 @@ def test_counts_are_exact_under_redelivery_reordering_and_lost_responses(
         mine = rollups(world, Unreliable(world.dynamodb, seed * 100 + number))
         for _ in range(50):
             # Short of time, so that some transactions are given up after they applied.
-            failed = tally(
-                records(left),
-                rollups=mine,
-                failures=None,
-                visitor_secret=SECRET,
-                deadline=Deadline(0.4),
-            )
+            with deadline(0.4):
+                failed = tally(
+                    records(left),
+                    rollups=mine,
+                    failures=None,
+                    visitor_secret=SECRET,
+                )
             if not failed:
                 return
             left = left[int(failed[0]) - 100 :]

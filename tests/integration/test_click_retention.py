@@ -9,7 +9,6 @@ import pytest
 
 from functions.aws.codec import to_item
 from functions.domain.click_retention import click_retention_of
-from functions.domain.clock import Deadline
 from functions.domain.ids import parse_click_id
 from functions.domain.policies import Policies
 from functions.handlers import deletions as deletions_function
@@ -103,9 +102,7 @@ def test_a_restored_link_takes_the_policy_of_the_restore(world: World) -> None:
     made = request(world, "POST", {}, originalUrl="https://example.com/page")
     event = api_event("DELETE", "/api/links", body=[made["id"]], workspace_id=world.workspace_id)
     assert call(deletions_function.handler, event)[0] == 200
-    [record], _ = world.stores.deletions.newest(
-        world.workspace_id, limit=1, before=None, deadline=Deadline(5)
-    )
+    [record], _ = world.stores.deletions.newest(world.workspace_id, limit=1, before=None)
     event = api_event(
         "POST",
         "/api/deletions/{id}/restore",

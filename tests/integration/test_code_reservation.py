@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from functions.domain.clock import Deadline
 from functions.domain.errors import ShortCodeTaken
 from functions.domain.ids import new_short_code, time_of
 from functions.domain.policies import Policies
@@ -37,7 +36,6 @@ def erased(erasing: Erasing, how: str = "erase", **policies: Any) -> tuple[str, 
             workspace_id=erasing.world.workspace_id,
             user_id="tester",
             links=erasing.world.stores.links,
-            deadline=Deadline(20),
         )
         erasing.soft_delete([link["id"]], retention_days=1, policies=record)
         records = [erasing.expire(link["id"])]
@@ -47,7 +45,7 @@ def erased(erasing: Erasing, how: str = "erase", **policies: Any) -> tuple[str, 
     erasing.cleanup(records)
     erasing.work_all()
     [deletion], _ = erasing.world.stores.deletions.newest(
-        erasing.world.workspace_id, limit=1, before=None, deadline=Deadline(10)
+        erasing.world.workspace_id, limit=1, before=None
     )
     return code, int(time_of(deletion.id))
 
@@ -63,7 +61,7 @@ def left_of(world: World, code: str) -> dict[str, Any] | None:
 
 def may_use(world: World, code: str, workspace_id: str) -> bool:
     """Whether a create finds the code free, and so does the transaction if asked alone."""
-    taken = world.stores.links.taken_codes(workspace_id, [code], deadline=Deadline(10))
+    taken = world.stores.links.taken_codes(workspace_id, [code])
     return not taken
 
 
@@ -78,7 +76,7 @@ def test_a_released_code_names_the_workspace_and_not_the_link(erasing: Erasing, 
         "ttl": {"N": str(at + 90 * DAY)},
     }
     # A redirect finds no link behind it.
-    assert erasing.world.stores.links.resolve_code(code, deadline=Deadline(10)) is None
+    assert erasing.world.stores.links.resolve_code(code) is None
 
 
 @pytest.mark.parametrize("looks", [True, False])
@@ -96,7 +94,7 @@ def test_the_code_is_free_for_its_own_workspace_and_refused_to_others(
         assert refused.value.members == {"takenCodes": [code]}
         [link] = world.create_items(1, shortCode=code)
 
-    pointer = world.stores.links.resolve_code(code, deadline=Deadline(10))
+    pointer = world.stores.links.resolve_code(code)
     assert pointer == (world.workspace_id, link["id"])
     # Nothing of the reservation is left on a code that a link has.
     assert set(left_of(world, code) or {}) == {"pk", "sk", "workspaceId", "linkId"}
@@ -113,7 +111,7 @@ def test_the_code_is_free_for_all_when_the_reservation_is_over(
 
     [link] = erasing.world.create_items(1, OTHER, shortCode=code)
 
-    pointer = erasing.world.stores.links.resolve_code(code, deadline=Deadline(10))
+    pointer = erasing.world.stores.links.resolve_code(code)
     assert pointer == (OTHER, link["id"])
 
 
@@ -175,7 +173,6 @@ def test_a_rolled_back_create_reserves_no_code(
             workspace_id=world.workspace_id,
             user_id="tester",
             links=world.stores.links,
-            deadline=Deadline(20),
         )
 
     assert left_of(world, free) is None

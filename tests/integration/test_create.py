@@ -16,7 +16,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from functions.aws.client import client
-from functions.domain.clock import Deadline
+from functions.domain.clock import deadline
 from functions.domain.errors import ShortCodeTaken, StillRunning, Unavailable
 from functions.domain.ids import code_from
 from functions.handlers import links as links_function
@@ -59,15 +59,15 @@ def create(
     *,
     seconds: float = 20,
 ) -> list[dict[str, Any]]:
-    return create_links(
-        new,
-        workspace_id=world.workspace_id,
-        user_id="tester",
-        own_hosts=(),
-        links=world.stores.links,
-        deadline=Deadline(seconds),
-        run=run,
-    )
+    with deadline(seconds):
+        return create_links(
+            new,
+            workspace_id=world.workspace_id,
+            user_id="tester",
+            own_hosts=(),
+            links=world.stores.links,
+            run=run,
+        )
 
 
 @pytest.fixture
@@ -176,7 +176,6 @@ def items_by_key(
         user_id="tester",
         table=CreateRuns(world.dynamodb, world.stores.deletions.name),
         links=world.stores.links,
-        deadline=Deadline(20),
     )
 
 
@@ -269,14 +268,12 @@ def test_links_of_a_killed_run_that_were_deleted_are_not_created_again(
         [first],
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(20),
     )
     soft_delete(
         [second],
         [],
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(20),
     )
     lapse(monkeypatch)
 
@@ -298,7 +295,6 @@ def test_a_link_of_a_killed_run_that_was_erased_is_not_created_again(
         [made],
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(20),
     )
     lapse(monkeypatch)
 
@@ -325,7 +321,6 @@ def test_a_half_created_array_is_completed(
         [],
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(20),
     )
     lapse(monkeypatch)
 
@@ -404,7 +399,6 @@ def test_a_retried_short_code_is_repeated_in_the_answer(
         world.live_ids(),
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(20),
     )
 
     assert codes() == expected

@@ -12,7 +12,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions.aws import client as aws
-from functions.domain.clock import Deadline
 from functions.domain.errors import LimitReached
 from functions.handlers import deletions
 from functions.repositories.deletions import Deletion, FilterRequest
@@ -51,14 +50,14 @@ def post(
 
 
 def free(world: World, maximum: int = 2) -> list[int]:
-    return world.stores.open_exports.free(world.workspace_id, maximum, deadline=Deadline(5))
+    return world.stores.open_exports.free(world.workspace_id, maximum)
 
 
 def work(world: World, deletion_id: str, bucket: Bucket | None = None) -> Deletion | None:
     links = world.stores.links
     lines = ExportStores(links, world.clicks, bucket or Bucket())  # type: ignore[arg-type]
     stores = replace(world.stores, exports=lines)
-    return resume(world.workspace_id, deletion_id, stores=stores, deadline=Deadline(60))
+    return resume(world.workspace_id, deletion_id, stores=stores)
 
 
 def records(world: World) -> list[dict[str, Any]]:
@@ -262,7 +261,6 @@ def by_filter(world: World, *, open_exports: int = 2, open_filters: int = 2) -> 
             export_base_url=BASE_URL, open_exports=open_exports
         ),
         stores=world.stores,
-        deadline=Deadline(20),
         budget=_Nothing(),
         open_filters=open_filters,
     )
@@ -280,14 +278,14 @@ def test_a_filter_that_waits_for_its_links_holds_a_slot_until_it_ends(
     if gone:
         assert ask(world, {"ids": ids[:gone]})[0] == 200
     assert free(world) == [1]
-    assert world.stores.slots.free(world.workspace_id, 2, deadline=Deadline(5)) == [1]
+    assert world.stores.slots.free(world.workspace_id, 2) == [1]
 
     done = work(world, waiting.id)
 
     assert done is not None
     assert done.state == state
     assert free(world) == [0, 1]
-    assert world.stores.slots.free(world.workspace_id, 2, deadline=Deadline(5)) == [0, 1]
+    assert world.stores.slots.free(world.workspace_id, 2) == [0, 1]
 
 
 def test_a_deletion_claims_both_slots_or_none(world: World) -> None:
@@ -297,7 +295,7 @@ def test_a_deletion_claims_both_slots_or_none(world: World) -> None:
     with pytest.raises(LimitReached) as refused:
         by_filter(world, open_exports=2, open_filters=3)
     assert refused.value.members == {"limit": 2, "retryAfter": 60}
-    assert world.stores.slots.free(world.workspace_id, 3, deadline=Deadline(5)) == [2]
+    assert world.stores.slots.free(world.workspace_id, 3) == [2]
     with pytest.raises(LimitReached) as refused:
         by_filter(world, open_exports=3, open_filters=2)
     assert refused.value.members == {"limit": 2, "retryAfter": 60}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from functions.aws.sqs import Queue
-from functions.domain.clock import Deadline
+from functions.domain.clock import deadline
 from functions.domain.errors import InternalError
 from functions.domain.ids import new_time_ordered_id
 from functions.handlers import deletions
@@ -217,7 +217,7 @@ def test_a_slow_filter_is_resolved_in_the_background(
     assert made["results"] == []
     [message] = world.queue.messages
     assert message == {"workspaceId": world.workspace_id, "deletionId": headers["X-Deletion-Id"]}
-    engine.resume(world.workspace_id, made["id"], stores=world.stores, deadline=Deadline(20))
+    engine.resume(world.workspace_id, made["id"], stores=world.stores)
     _, read, _ = send(
         world, "GET", "/api/deletions/{id}", path={"id": made["id"]}, query={"limit": "1000"}
     )
@@ -234,7 +234,7 @@ def test_a_filter_found_too_broad_in_the_background_fails_and_deletes_nothing(
     monkeypatch.setattr(deletions, "Queue", lambda *_: world.queue)
     _, made, _ = ask(world, {"filter": {"tag": "spring"}}, plan="free")
 
-    engine.resume(world.workspace_id, made["id"], stores=world.stores, deadline=Deadline(20))
+    engine.resume(world.workspace_id, made["id"], stores=world.stores)
 
     _, read, _ = send(world, "GET", "/api/deletions/{id}", path={"id": made["id"]})
     assert read["state"] == "failed"
@@ -252,12 +252,13 @@ def test_a_filter_that_cannot_be_resolved_fails_after_some_attempts(
     path = {"id": made["id"]}
 
     # This worker came with little time left: the next one may have enough.
-    engine.resume(world.workspace_id, made["id"], stores=world.stores, deadline=Deadline(0))
+    with deadline(0):
+        engine.resume(world.workspace_id, made["id"], stores=world.stores)
     assert send(world, "GET", "/api/deletions/{id}", path=path)[1]["state"] == "accepted"
     assert len(world.queue.messages) == 2
 
     monkeypatch.setattr(engine, "RESOLVE_SECONDS", 0.0)
-    engine.resume(world.workspace_id, made["id"], stores=world.stores, deadline=Deadline(20))
+    engine.resume(world.workspace_id, made["id"], stores=world.stores)
     _, read, _ = send(world, "GET", "/api/deletions/{id}", path=path)
     assert read["state"] == "failed"
     assert read["failure"] == "The workspace is too large for this filter; narrow it"
@@ -320,7 +321,7 @@ def test_a_permanent_error_names_the_accepted_deletion(
 
     now = time.time
     monkeypatch.setattr(time, "time", lambda: now() + 3600)
-    engine.resume(world.workspace_id, deletion_id, stores=world.stores, deadline=Deadline(20))
+    engine.resume(world.workspace_id, deletion_id, stores=world.stores)
     status, body, _ = ask(world, {"ids": ids}, headers={"Idempotency-Key": "k"})
     assert status == 200
     assert body["counts"]["deleted"] == 3
@@ -438,9 +439,7 @@ def test_a_filter_that_is_resolved_in_the_background_is_exported_first(
     assert (status, made["state"]) == (202, "accepted")
 
     # Without the stores of an export the worker can only hand it over.
-    resumed = engine.resume(
-        world.workspace_id, made["id"], stores=world.stores, deadline=Deadline(20)
-    )
+    resumed = engine.resume(world.workspace_id, made["id"], stores=world.stores)
 
     _, read, _ = send(world, "GET", "/api/deletions/{id}", path={"id": made["id"]})
     assert resumed is not None

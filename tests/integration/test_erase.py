@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from functions.domain.clock import Deadline
+from functions.domain.clock import Deadline, use_deadline
 from functions.domain.errors import LinkNotFound, Unavailable
 from functions.domain.outcomes import Outcome
 from functions.handlers import deletions
@@ -26,7 +26,6 @@ def erase(world: World, ids: list[str], **more: Any) -> Deletion:
         ids,
         deletion_request=world.deletion_request(**more),
         stores=world.stores,
-        deadline=Deadline(20),
     )
 
 
@@ -39,12 +38,11 @@ def test_a_link_is_erased_with_its_code_and_record_in_one_transaction(
         link["id"],
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(10),
     )
 
     assert not world.exists(link["id"])
-    assert world.stores.links.resolve_code(link["shortCode"], deadline=Deadline(10)) is None
-    record = world.stores.deletions.header(world.workspace_id, deletion.id, deadline=Deadline(10))
+    assert world.stores.links.resolve_code(link["shortCode"]) is None
+    record = world.stores.deletions.header(world.workspace_id, deletion.id)
     assert record is not None
     assert record.state == "erasing"
     assert record.ids_with(Outcome.ERASED) == [link["id"]]
@@ -57,13 +55,12 @@ def test_the_code_and_the_external_id_are_free_at_once(world: World) -> None:
         old["id"],
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(10),
     )
 
     [new] = world.create_items(shortCode=code, externalId="order-7")
 
     assert new["id"] != old["id"]
-    assert world.stores.links.resolve_code(code, deadline=Deadline(10)) == (
+    assert world.stores.links.resolve_code(code) == (
         world.workspace_id,
         new["id"],
     )
@@ -80,7 +77,6 @@ def test_only_live_links_of_the_workspace_are_found(world: World, case: str) -> 
             [],
             deletion_request=world.deletion_request(),
             stores=world.stores,
-            deadline=Deadline(10),
         )
     elif case == "erased":
         erase(world, [link_id])
@@ -90,7 +86,6 @@ def test_only_live_links_of_the_workspace_are_found(world: World, case: str) -> 
             link_id,
             deletion_request=world.deletion_request(),
             stores=world.stores,
-            deadline=Deadline(10),
         )
 
 
@@ -134,7 +129,6 @@ def test_a_bulk_delete_has_an_outcome_per_id(world: World) -> None:
         [],
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(10),
     )
     [foreign] = world.create(1, workspace_id="ws-elsewhere")
     unknown = str(uuid.uuid4())
@@ -162,7 +156,6 @@ def test_three_hundred_links_with_external_ids_fill_several_transactions(world: 
                 workspace_id=world.workspace_id,
                 user_id="tester",
                 links=world.stores.links,
-                deadline=Deadline(30),
             )
         ]
 
@@ -191,12 +184,8 @@ def test_an_erase_with_a_key_can_be_repeated(world: World) -> None:
     key = IdempotencyKey("erase-1", "hash")
     deletion_request = world.deletion_request(key=key)
 
-    first = erase_one(
-        link_id, deletion_request=deletion_request, stores=world.stores, deadline=Deadline(10)
-    )
-    again = erase_one(
-        link_id, deletion_request=deletion_request, stores=world.stores, deadline=Deadline(10)
-    )
+    first = erase_one(link_id, deletion_request=deletion_request, stores=world.stores)
+    again = erase_one(link_id, deletion_request=deletion_request, stores=world.stores)
 
     assert again.id == first.id
 
@@ -205,29 +194,27 @@ def test_an_interrupted_erasure_is_resumed_and_counts_each_link_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = world.create(120)
-    deadline = Deadline(20)
+    cut = Deadline(20)
     original = world.stores.links.erase
     transactions = 0
 
-    def erase_once(actions: list[dict[str, Any]], *, deadline: Deadline) -> None:
+    def erase_once(actions: list[dict[str, Any]]) -> None:
         nonlocal transactions
         transactions += 1
         if transactions > 1:
             cut.expire()
             raise Unavailable
-        original(actions, deadline=deadline)
+        original(actions)
 
-    cut = deadline
     monkeypatch.setattr(world.stores.links, "erase", erase_once)
-    deletion = erase_many(
-        ids, deletion_request=world.deletion_request(), stores=world.stores, deadline=deadline
-    )
+    with use_deadline(cut):
+        deletion = erase_many(ids, deletion_request=world.deletion_request(), stores=world.stores)
     assert deletion.open
     assert len(deletion.ids_with(Outcome.ERASED)) == 33
     assert world.queue.messages
 
     monkeypatch.undo()
-    finished = resume(world.workspace_id, deletion.id, stores=world.stores, deadline=Deadline(20))
+    finished = resume(world.workspace_id, deletion.id, stores=world.stores)
 
     assert finished is not None
     assert finished.state == "erasing"

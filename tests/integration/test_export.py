@@ -15,7 +15,7 @@ from functions.aws import client as aws
 from functions.aws.codec import to_item
 from functions.aws.sqs import Queue
 from functions.config import setting
-from functions.domain.clock import Deadline
+from functions.domain.clock import Deadline, use_deadline
 from functions.domain.errors import InternalError, UnlinkError
 from functions.handlers import analytics
 from functions.handlers import export_worker as export_function
@@ -92,26 +92,25 @@ class Exports:
         self,
         message: dict[str, Any],
         wrap: Callable[[Any], Any] = lambda client: client,
-        deadline: Deadline | None = None,
+        cut: Deadline | None = None,
     ) -> str:
         """One run of the worker, perhaps through clients that fail; the state it leaves."""
         dynamodb = wrap(self.world.dynamodb)
         clicks, links = self.world.clicks.name, self.world.stores.links.name
-        until = deadline or Deadline(60)
-        state = run_export(
-            message["workspaceId"],
-            message["linkId"],
-            message["exportId"],
-            records=ExportRecords(dynamodb, clicks=clicks, links=links),
-            stores=ExportStores(
-                links=LinksTable(dynamodb, links),
-                clicks=ClicksTable(dynamodb, clicks),
-                bucket=ExportsBucket(wrap(self.s3), setting("EXPORTS_BUCKET")),
-            ),
-            queue=Queue(None, "list"),
-            deadline=until,
-        )
-        export_function.update_claims(message, state, OpenExports(dynamodb, clicks), deadline=until)
+        with use_deadline(cut or Deadline(60)):
+            state = run_export(
+                message["workspaceId"],
+                message["linkId"],
+                message["exportId"],
+                records=ExportRecords(dynamodb, clicks=clicks, links=links),
+                stores=ExportStores(
+                    links=LinksTable(dynamodb, links),
+                    clicks=ClicksTable(dynamodb, clicks),
+                    bucket=ExportsBucket(wrap(self.s3), setting("EXPORTS_BUCKET")),
+                ),
+                queue=Queue(None, "list"),
+            )
+            export_function.update_claims(message, state, OpenExports(dynamodb, clicks))
         return state
 
     def forget(self, begun: dict[str, Any]) -> None:
@@ -134,7 +133,7 @@ def exports(world: World, monkeypatch: pytest.MonkeyPatch) -> Exports:
     made = Exports(world)
     made.s3.create_bucket(Bucket=bucket)
 
-    def sent(self: Queue, message: dict[str, Any], *, deadline: Deadline, delay: int = 0) -> None:
+    def sent(self: Queue, message: dict[str, Any], *, delay: int = 0) -> None:
         made.messages.append(message)
 
     monkeypatch.setattr(Queue, "send", sent)
@@ -208,7 +207,7 @@ def test_a_large_export_continues_over_many_runs_and_parts(
     states = []
     while exports.messages:
         time_of_run = Deadline(60)
-        states.append(exports.run(exports.messages.pop(), deadline=time_of_run))
+        states.append(exports.run(exports.messages.pop(), cut=time_of_run))
 
     assert states[-1] == "complete"
     assert len(states) > 5
@@ -327,7 +326,6 @@ def test_an_export_of_a_link_erased_between_runs_keeps_no_part(
         link_id,
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(10),
     )
 
     assert exports.run(message) == "gone"
@@ -346,12 +344,12 @@ def test_a_complete_export_leaves_no_tail(
     put: list[str] = []
     store = ExportsBucket.put
 
-    def log_fields(self: ExportsBucket, key: str, body: bytes, *, deadline: Deadline) -> None:
+    def log_fields(self: ExportsBucket, key: str, body: bytes) -> None:
         put.append(key)
-        store(self, key, body, deadline=deadline)
+        store(self, key, body)
 
     monkeypatch.setattr(ExportsBucket, "put", log_fields)
-    world.clicks.write(put=[to_item(each) for each in clicks], deadline=Deadline(9))
+    world.clicks.write(put=[to_item(each) for each in clicks])
     _, begun = exports.begin(link_id)
 
     exports.work()
@@ -371,7 +369,7 @@ def test_an_erasure_removes_what_an_unfinished_export_has_saved(
     first, second = world.create(2)
     for link_id in (first, second):
         clicks = [click(world, link_id, at=NOW + n, store=False) for n in range(20)]
-        world.clicks.write(put=[to_item(each) for each in clicks], deadline=Deadline(9))
+        world.clicks.write(put=[to_item(each) for each in clicks])
         _, begun = exports.begin(link_id)
         with monkeypatch.context() as patch:
             # A tail whose position was never saved has a name that no record knows.
@@ -382,7 +380,7 @@ def test_an_erasure_removes_what_an_unfinished_export_has_saved(
     listed = exports.s3.list_objects_v2(Bucket=bucket.name)["Contents"]
     assert len(listed) == 2
 
-    bucket.remove_exports([object_key(world.workspace_id, begun["id"])], deadline=Deadline(9))
+    bucket.remove_exports([object_key(world.workspace_id, begun["id"])])
 
     [left] = exports.s3.list_objects_v2(Bucket=bucket.name)["Contents"]
     assert left in listed
@@ -426,14 +424,12 @@ def test_soft_deleted_links_can_be_exported_and_erased_ones_not(
         [],
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(20),
     )
     _, late = exports.begin(erased)
     erase_one(
         erased,
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(10),
     )
 
     status, begun = exports.begin(deleted)
@@ -531,7 +527,7 @@ def test_each_call_fails_once_in_each_way_and_the_export_still_completes(
         for kind, fault in faults_of_call(at).items():
             [link_id] = world.create()
             clicks = [click(world, link_id, at=NOW + n, store=False) for n in range(3)]
-            world.clicks.write(put=[to_item(each) for each in clicks], deadline=Deadline(9))
+            world.clicks.write(put=[to_item(each) for each in clicks])
             _, begun = exports.begin(link_id)
             faults = Faults()
             faults.at, faults.fault = at, fault

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from functions.domain.clock import Deadline
+from functions.domain.clock import Deadline, use_deadline
 from functions.domain.outcomes import Outcome
 from functions.repositories.deletions import Deletion
 from functions.repositories.restores import RestoresTable
@@ -34,7 +34,7 @@ class Bucket:
         self.objects: dict[str, bytes] = {}
         self.failures = failures
 
-    def put(self, key: str, body: bytes, *, deadline: Deadline) -> None:
+    def put(self, key: str, body: bytes) -> None:
         if self.failures:
             self.failures -= 1
             raise KeyboardInterrupt
@@ -53,10 +53,8 @@ def ask(erasing: Erasing, ids: list[str], mode: str) -> Deletion:
     deletion_request = erasing.world.deletion_request(export_base_url="https://go.example")
     stores = erasing.world.stores
     if mode == "soft":
-        return soft_delete(
-            ids, [], deletion_request=deletion_request, stores=stores, deadline=Deadline(20)
-        )
-    return erase_many(ids, deletion_request=deletion_request, stores=stores, deadline=Deadline(20))
+        return soft_delete(ids, [], deletion_request=deletion_request, stores=stores)
+    return erase_many(ids, deletion_request=deletion_request, stores=stores)
 
 
 @pytest.mark.parametrize("mode", ["soft", "erase"])
@@ -72,7 +70,7 @@ def test_nothing_is_deleted_before_the_export_is_complete(erasing: Erasing, mode
 
     bucket = Bucket()
     workspace_id = erasing.world.workspace_id
-    done = resume(workspace_id, deletion.id, stores=worker(erasing, bucket), deadline=Deadline(60))
+    done = resume(workspace_id, deletion.id, stores=worker(erasing, bucket))
 
     assert done is not None
     assert done.state == ("complete" if mode == "soft" else "erasing")
@@ -97,13 +95,13 @@ def test_no_other_worker_takes_a_running_export(erasing: Erasing) -> None:
         saved = save(deletion, **more)
         if saved and not others:
             stores = worker(erasing, Bucket())
-            others.append(resume(workspace_id, deletion.id, stores=stores, deadline=Deadline(60)))
+            others.append(resume(workspace_id, deletion.id, stores=stores))
         return saved
 
     stores = worker(erasing, Bucket())
     save = stores.deletions.save_export
     stores.deletions.save_export = meanwhile  # type: ignore[method-assign]
-    done = resume(workspace_id, deletion.id, stores=stores, deadline=Deadline(60))
+    done = resume(workspace_id, deletion.id, stores=stores)
 
     assert others == [None]
     assert done is not None
@@ -117,24 +115,20 @@ class RealBucket(Bucket):
         super().__init__()
         self.parts: dict[int, bytes] = {}
 
-    def tail(self, key: str, *, deadline: Deadline) -> bytes:
+    def tail(self, key: str) -> bytes:
         return self.objects[key]
 
-    def remove(self, keys: list[str], *, deadline: Deadline) -> None:
+    def remove(self, keys: list[str]) -> None:
         for key in keys:
             self.objects.pop(key, None)
 
-    def begin(self, key: str, *, deadline: Deadline) -> str:
+    def begin(self, key: str) -> str:
         return "upload"
 
-    def put_part(
-        self, key: str, upload_id: str, number: int, body: bytes, *, deadline: Deadline
-    ) -> None:
+    def put_part(self, key: str, upload_id: str, number: int, body: bytes) -> None:
         self.parts[number] = body
 
-    def complete(
-        self, key: str, upload_id: str, counts: Callable[[int], bool], *, deadline: Deadline
-    ) -> None:
+    def complete(self, key: str, upload_id: str, counts: Callable[[int], bool]) -> None:
         self.objects[key] = b"".join(
             self.parts[each] for each in sorted(self.parts) if counts(each)
         )
@@ -177,11 +171,11 @@ def test_after_a_kill_at_any_save_every_line_is_written_once(
         try:
             with monkeypatch.context() as patch:
                 patch.setattr(stores.deletions, "save_export", counted)
-                resume(workspace_id, deletion.id, stores=stores, deadline=Deadline(60))
+                resume(workspace_id, deletion.id, stores=stores)
             killed = False
         except Killed:
             # Nobody can take it over before its lease has run out.
-            args: dict[str, Any] = {"stores": worker(erasing, bucket), "deadline": Deadline(60)}
+            args: dict[str, Any] = {"stores": worker(erasing, bucket)}
             assert resume(workspace_id, deletion.id, **args) is None
             hours.append(120)
             done = resume(workspace_id, deletion.id, **args)
@@ -208,7 +202,6 @@ def restore_all(erasing: Erasing, deletion: Deletion) -> None:
         None,
         deletion_request=erasing.world.deletion_request(),
         stores=RestoreStores(stores.links, stores.deletions, restores),
-        deadline=Deadline(20),
     )
     assert done.restored_ids == deletion.link_ids
 
@@ -227,8 +220,8 @@ def test_a_worker_that_lost_its_lease_does_not_touch_the_file(
     def meanwhile(*given: Any) -> Any:
         if not hours:
             hours.append(120)
-            args: dict[str, Any] = {"stores": worker(erasing, bucket), "deadline": Deadline(60)}
-            other = resume(workspace_id, deletion.id, **args)
+            with use_deadline(Deadline(60)):  # Another process.
+                other = resume(workspace_id, deletion.id, stores=worker(erasing, bucket))
             assert other is not None
             assert other.ids_with(Outcome.ERASED) == ids
             files.extend(bucket.objects.values())
@@ -236,7 +229,7 @@ def test_a_worker_that_lost_its_lease_does_not_touch_the_file(
 
     monkeypatch.setattr(export_lines.LineReader, "_read_window", meanwhile)
     stores = worker(erasing, bucket)
-    resume(workspace_id, deletion.id, stores=stores, deadline=Deadline(60))
+    resume(workspace_id, deletion.id, stores=stores)
 
     assert [json.loads(line)["id"] for line in files[0].splitlines()] == ids
     assert list(bucket.objects.values()) == files
@@ -250,11 +243,11 @@ def test_a_worker_killed_during_the_export_has_deleted_nothing(
     bucket = Bucket(failures=1)
     workspace_id = erasing.world.workspace_id
     with pytest.raises(KeyboardInterrupt):
-        resume(workspace_id, deletion.id, stores=worker(erasing, bucket), deadline=Deadline(60))
+        resume(workspace_id, deletion.id, stores=worker(erasing, bucket))
     assert all(erasing.world.live(link_id) for link_id in ids)
 
     monkeypatch.setattr(time, "time", lambda real=time.time: real() + 120)
-    done = resume(workspace_id, deletion.id, stores=worker(erasing, bucket), deadline=Deadline(60))
+    done = resume(workspace_id, deletion.id, stores=worker(erasing, bucket))
 
     assert done is not None
     assert done.ids_with(Outcome.DELETED) == ids

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from functions.aws import client as aws
 from functions.aws.client import TransactionCancelled
 from functions.aws.sqs import Queue
-from functions.domain.clock import Deadline
+from functions.domain.clock import Deadline, deadline, use_deadline
 from functions.domain.errors import Unavailable
 from functions.domain.ids import time_of
 from functions.domain.outcomes import Outcome
@@ -63,7 +63,6 @@ def test_a_close_that_fails_is_logged_with_its_cause(
         [],
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(20),
     )
 
     assert deletion.open
@@ -76,10 +75,10 @@ def test_a_close_that_fails_is_logged_with_its_cause(
 def test_a_failed_requeue_is_logged_with_its_cause(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    deadline = Deadline(20)
+    cut = Deadline(20)
 
     def mark_none(*_: Any, **__: Any) -> bytearray:
-        deadline.expire()
+        cut.expire()
         return bytearray(2)
 
     def send(*_: Any, **__: Any) -> None:
@@ -87,13 +86,13 @@ def test_a_failed_requeue_is_logged_with_its_cause(
 
     monkeypatch.setattr(world.stores.links, "mark_deleted", mark_none)
     monkeypatch.setattr(world.queue, "send", send)
-    deletion = soft_delete(
-        world.create(2),
-        [],
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-        deadline=deadline,
-    )
+    with use_deadline(cut):
+        deletion = soft_delete(
+            world.create(2),
+            [],
+            deletion_request=world.deletion_request(),
+            stores=world.stores,
+        )
 
     [line] = lines(caplog, "a deletion was not handed over")
     assert line["deletionId"] == deletion.id
@@ -139,7 +138,7 @@ def test_an_accepted_deletion_is_answered_when_the_queue_refuses_its_message(
     assert (line["workspaceId"], line["deletionId"]) == (world.workspace_id, made["id"])
     assert "AccessDenied" in line["cause"]
     # The schedule finds it at once, because its lease was given up.
-    found = stores.deletions.expired_leases(limit=1_000, deadline=Deadline(9))
+    found = stores.deletions.expired_leases(limit=1_000)
     assert (world.workspace_id, made["id"]) in found
 
 
@@ -179,7 +178,6 @@ def test_an_accepted_deletion_is_answered_when_its_close_is_refused(
         [],
         deletion_request=world.deletion_request(),
         stores=broken.stores,
-        deadline=Deadline(20),
     )
 
     assert deletion.open
@@ -195,14 +193,15 @@ def test_a_response_that_cannot_be_recorded_is_logged_and_sent(
     runs = CreateRuns(world.dynamodb, world.stores.deletions.name)
     run = CreateRun("run", "2026-01-01T00:00:00.000Z", "tester")
 
-    runs.end(world.workspace_id, IdempotencyKey("k", "h"), run, made_by=run, deadline=Deadline(1))
+    with deadline(1):
+        runs.end(world.workspace_id, IdempotencyKey("k", "h"), run, made_by=run)
 
     [line] = lines(caplog, "the answer to a request was not noted")
     assert line["workspaceId"] == world.workspace_id
     assert "ThrottlingException" in line["cause"]
 
 
-def refuse_always(actions: list[dict[str, Any]], *, deadline: Deadline) -> None:
+def refuse_always(actions: list[dict[str, Any]]) -> None:
     raise TransactionCancelled(
         [{"Code": "ConditionalCheckFailed"}, *({"Code": "None"} for _ in actions[1:])]
     )
@@ -223,7 +222,6 @@ def test_a_link_that_cannot_be_erased_has_a_cause_and_pauses_between_rounds(
             link_id,
             deletion_request=world.deletion_request(),
             stores=world.stores,
-            deadline=Deadline(20),
         )
 
     assert isinstance(failed.value.__cause__, TransactionCancelled)
@@ -245,9 +243,7 @@ def test_links_that_cannot_be_erased_are_logged_with_the_reasons(
     monkeypatch.setattr(world.stores.links, "erase", refuse_always)
     monkeypatch.setattr(random, "uniform", lambda _least, maximum: maximum)
 
-    deletion = erase_many(
-        ids, deletion_request=world.deletion_request(), stores=world.stores, deadline=Deadline(20)
-    )
+    deletion = erase_many(ids, deletion_request=world.deletion_request(), stores=world.stores)
 
     assert deletion.ids_with(Outcome.FAILED) == ids
     refusals = lines(caplog, "links were not erased")
@@ -298,7 +294,6 @@ def test_a_record_that_deletes_nothing_is_kept_for_a_week(world: World) -> None:
         unknown,
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(20),
     )
 
     week_after = int(time_of(deletion.id)) + 7 * 86_400
@@ -324,10 +319,8 @@ def test_a_filter_without_matches_leaves_no_permanent_record(world: World, mode:
     status, body = call(deletions_function.handler, event)
 
     assert (status, body["state"]) == (200, "complete")
-    [record], _ = world.stores.deletions.newest(
-        world.workspace_id, limit=2, before=None, deadline=Deadline(5)
-    )
-    header = world.stores.deletions.header(world.workspace_id, record.id, deadline=Deadline(5))
+    [record], _ = world.stores.deletions.newest(world.workspace_id, limit=2, before=None)
+    header = world.stores.deletions.header(world.workspace_id, record.id)
     assert header is not None
     assert header.ttl == int(time_of(record.id)) + 7 * 86_400
 
@@ -338,17 +331,15 @@ def test_a_record_with_deleted_links_is_permanent(world: World) -> None:
         [ids[0], str(uuid.uuid4())],
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(20),
     )
     soft = soft_delete(
         ids[1:],
         [],
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(20),
     )
     table: DeletionsTable = world.stores.deletions
     for deletion in (erased, soft):
-        header = table.header(world.workspace_id, deletion.id, deadline=Deadline(5))
+        header = table.header(world.workspace_id, deletion.id)
         assert header is not None
         assert header.ttl is None

@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from functions.aws.sqs import Queue
-from functions.domain.clock import Deadline, iso
+from functions.domain.clock import current_deadline, iso
 from functions.domain.fairness import take_turns
 from functions.domain.ids import new_time_ordered_id
 from functions.handlers import deletion_worker
@@ -44,7 +44,7 @@ def test_every_message_belongs_to_the_group_of_its_workspace(
     url = sqs.create_queue(QueueName=f"fair-{world.workspace_id}")["QueueUrl"]
     queue = Queue(sqs, url)
     for workspace_id in ("acme", "acme", "other"):
-        queue.send({"workspaceId": workspace_id}, deadline=Deadline(10), delay=0)
+        queue.send({"workspaceId": workspace_id}, delay=0)
 
     # A standard queue delivers a group's messages at the same time.
     messages = sqs.receive_message(
@@ -56,7 +56,7 @@ def test_every_message_belongs_to_the_group_of_its_workspace(
 
 def test_a_message_needs_a_workspace() -> None:
     with pytest.raises(KeyError):
-        Queue(boto3.client("sqs"), "url").send({}, deadline=Deadline(1))
+        Queue(boto3.client("sqs"), "url").send({})
 
 
 # -- the schedule -----------------------------------------------------------------------------
@@ -77,7 +77,7 @@ def open_deletion(world: World, workspace_id: str, *, lapsed_for: float) -> Dele
         lease=deletion_id,
         lease_until=time.time() - lapsed_for,
     )
-    world.stores.deletions.accept(deletion, key=None, deadline=Deadline(10))
+    world.stores.deletions.accept(deletion, key=None)
     return deletion
 
 
@@ -90,8 +90,8 @@ def swept(
     monkeypatch.setenv("EXPORTS_BUCKET", "exports")
     seen: list[tuple[str, str, float]] = []
 
-    def note(workspace_id: str, deletion_id: str, _: Any, deadline: Deadline) -> bool:
-        seen.append((workspace_id, deletion_id, deadline.remaining()))
+    def note(workspace_id: str, deletion_id: str, _: Any) -> bool:
+        seen.append((workspace_id, deletion_id, current_deadline().remaining()))
         return True
 
     monkeypatch.setattr(deletion_worker, "_resume", note)
@@ -134,7 +134,7 @@ def test_stalled_erasures_of_one_workspace_do_not_delay_another(
 
         class erasures:  # noqa: N801
             @staticmethod
-            def erasing(*, deadline: Deadline) -> list[Stalled]:
+            def erasing() -> list[Stalled]:
                 return [*noisy, quiet, fresh]
 
     def requeue(workspace_id: str, deletion_id: str, **_: Any) -> int:
@@ -144,7 +144,7 @@ def test_stalled_erasures_of_one_workspace_do_not_delay_another(
     monkeypatch.setattr(deletion_worker, "requeue", requeue)
     monkeypatch.setattr(deletion_worker, "setting", lambda _: "url")
 
-    deletion_worker._look_after_erasures(Stores(), Deadline(60))  # type: ignore[arg-type]
+    deletion_worker._look_after_erasures(Stores())  # type: ignore[arg-type]
 
     assert seen[:2] == ["noisy", "quiet"]
     assert seen[2:] == ["noisy"] * (deletion_worker.STALLED_SWEEP - 2)

@@ -16,7 +16,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from functions.api.app import RESERVED_SECONDS
 from functions.aws import client as aws
-from functions.domain.clock import Deadline
+from functions.domain.clock import Deadline, use_deadline
 from functions.domain.errors import Unavailable, UnlinkError
 from functions.domain.outcomes import Outcome
 from functions.handlers import deletions as deletions_function
@@ -71,7 +71,6 @@ def _soft(world: World, ids: list[str]) -> Deletion:
         [],
         deletion_request=world.deletion_request(key=IdempotencyKey("k", "h")),
         stores=world.stores,
-        deadline=Deadline(20),
     )
 
 
@@ -80,7 +79,6 @@ def _erase(world: World, ids: list[str]) -> Deletion:
         ids,
         deletion_request=world.deletion_request(key=IdempotencyKey("k", "h")),
         stores=world.stores,
-        deadline=Deadline(20),
     )
 
 
@@ -89,7 +87,6 @@ def _erase_one(world: World, ids: list[str]) -> Deletion:
         ids[0],
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(20),
     )
 
 
@@ -256,9 +253,7 @@ def test_the_error_names_a_deletion_that_was_accepted(
         run(world, ids)
 
     faulty.fault = None
-    [record], _ = world.stores.deletions.newest(
-        world.workspace_id, limit=2, before=None, deadline=Deadline(5)
-    )
+    [record], _ = world.stores.deletions.newest(world.workspace_id, limit=2, before=None)
     assert failed.value.deletion_id == record.id
 
 
@@ -267,16 +262,16 @@ def test_the_schedule_continues_after_a_failed_requeue(
 ) -> None:
     world, _ = _faulty_world(deployed)
     ids = world.create(LINKS)
-    deadline = Deadline(20)
+    cut = Deadline(20)
 
     def mark_none(*_: Any, **more: Any) -> bytearray:
-        deadline.expire()
+        cut.expire()
         return bytearray(engine.SLICE)
 
     def send(*_: Any, **__: Any) -> None:
         raise Unavailable
 
-    with monkeypatch.context() as broken:
+    with monkeypatch.context() as broken, use_deadline(cut):
         broken.setattr(world.stores.links, "mark_deleted", mark_none)
         broken.setattr(world.queue, "send", send)
         answered = soft_delete(
@@ -284,7 +279,6 @@ def test_the_schedule_continues_after_a_failed_requeue(
             [],
             deletion_request=world.deletion_request(),
             stores=world.stores,
-            deadline=deadline,
         )
 
     assert answered.ids_with(Outcome.PENDING) == ids
@@ -319,16 +313,14 @@ def _recover(world: World, monkeypatch: pytest.MonkeyPatch, *, hours: int) -> No
         now = time.time
         later.setattr(time, "time", lambda: now() + 3600 * hours)
         try:
-            expired_leases = world.stores.deletions.expired_leases(
-                limit=1000, deadline=Deadline(10)
-            )
+            expired_leases = world.stores.deletions.expired_leases(limit=1000)
         except (Killed, UnlinkError):
             return
         for workspace_id, deletion_id in expired_leases:
             if workspace_id == world.workspace_id:
                 _attempt(
                     lambda i=deletion_id: resume(  # type: ignore[misc]
-                        world.workspace_id, i, stores=world.stores, deadline=Deadline(20)
+                        world.workspace_id, i, stores=world.stores
                     )
                 )
 
@@ -343,15 +335,11 @@ def _check(
     *,
     accepted: bool | None = None,
 ) -> None:
-    records, _ = world.stores.deletions.newest(
-        world.workspace_id, limit=10, before=None, deadline=Deadline(10)
-    )
+    records, _ = world.stores.deletions.newest(world.workspace_id, limit=10, before=None)
     assert len(records) <= 1, context
     if accepted is not None:
         assert bool(records) is accepted, context
-    states = world.stores.links.states(
-        world.workspace_id, [*bystanders, *ids], deadline=Deadline(10)
-    )
+    states = world.stores.links.states(world.workspace_id, [*bystanders, *ids])
     live = {link_id for link_id, state in states.items() if state.live}
     assert live >= set(bystanders), context
     if not records:
@@ -359,7 +347,7 @@ def _check(
         assert answered is None, context
         assert live >= set(ids), context
         return
-    record = world.stores.deletions.load(world.workspace_id, records[0].id, deadline=Deadline(10))
+    record = world.stores.deletions.load(world.workspace_id, records[0].id)
     assert record is not None
     assert record.link_ids == ids, context
     outcome = Outcome.DELETED if name == "soft delete" else Outcome.ERASED

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from functions.api import app
-from functions.domain.clock import Deadline
+from functions.domain.clock import deadline
 from functions.domain.errors import LimitReached
 from functions.domain.ids import time_of
 from functions.domain.plans import MAX_IDS, Plan, plans
@@ -112,12 +112,12 @@ def test_a_filter_over_the_request_limit_is_read_in_the_background(
     assert all(world.live(link_id) for link_id in ids)
     [message] = world.queue.messages
     assert message["deletionId"] == headers["X-Deletion-Id"]
-    done = engine.resume(**_ids(message), stores=world.stores, deadline=Deadline(60))
+    done = engine.resume(**_ids(message), stores=world.stores)
     assert done is not None
     assert done.state == ("complete" if mode == "soft" else "erasing")
     assert not any(world.live(link_id) for link_id in ids)
     # Its slot is free again.
-    assert world.stores.slots.free(world.workspace_id, 1, deadline=Deadline(5)) == [0]
+    assert world.stores.slots.free(world.workspace_id, 1) == [0]
 
 
 @pytest.mark.emulator
@@ -148,11 +148,11 @@ def test_a_record_that_matches_nothing_in_the_background_is_kept_for_a_week(
     with monkeypatch.context() as patch:
         patch.setattr(engine, "run", _die)
         with pytest.raises(KeyboardInterrupt):
-            engine.resume(**_ids(message), stores=world.stores, deadline=Deadline(60))
+            engine.resume(**_ids(message), stores=world.stores)
     week_after = {"N": str(int(time_of(body["id"])) + 7 * 86_400)}
     assert stored().get("ttl") == (None if found else week_after)
     monkeypatch.setattr(time, "time", lambda real=time.time: real() + 300)
-    done = engine.resume(**_ids(message), stores=world.stores, deadline=Deadline(60))
+    done = engine.resume(**_ids(message), stores=world.stores)
 
     assert done is not None
     assert done.state == ("erasing" if found and mode == "erase" else "complete")
@@ -213,7 +213,7 @@ def test_parallel_requests_never_read_more_than_the_minute_has(
     start = threading.Barrier(8)
 
     def caller(_: int) -> int:
-        budget = RequestBudget(world.workspace_id, plan, access=world.access, deadline=Deadline(20))
+        budget = RequestBudget(world.workspace_id, plan, access=world.access)
         start.wait()
         taken = 0
         try:
@@ -238,7 +238,6 @@ def in_background(
         "soft",
         deletion_request=world.deletion_request(key=IdempotencyKey(key, "hash") if key else None),
         stores=world.stores,
-        deadline=Deadline(20),
         budget=_Nothing(),
         open_filters=open_filters,
     )
@@ -266,7 +265,7 @@ def test_no_more_deletions_wait_for_their_links_than_the_plan_says(
     assert refused.value.members == {"limit": 2, "retryAfter": 60}
     assert len(world.queue.messages) == 2
 
-    engine.resume(world.workspace_id, first.id, stores=world.stores, deadline=Deadline(60))
+    engine.resume(world.workspace_id, first.id, stores=world.stores)
     in_background(world, monkeypatch, open_filters=2, key=keys[2])
 
 
@@ -294,13 +293,13 @@ def test_parallel_requests_never_claim_more_slots_than_there_are(
 def test_a_failed_resolution_frees_its_slot(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.create(101)
     waiting = in_background(world, monkeypatch, open_filters=1)
-    done = engine.resume(world.workspace_id, waiting.id, stores=world.stores, deadline=Deadline(60))
+    done = engine.resume(world.workspace_id, waiting.id, stores=world.stores)
     assert done is not None
     assert (done.state, done.failure) == (
         "failed",
         "More than 100 links match; narrow the filter",
     )
-    assert world.stores.slots.free(world.workspace_id, 1, deadline=Deadline(5)) == [0]
+    assert world.stores.slots.free(world.workspace_id, 1) == [0]
 
 
 @pytest.mark.emulator
@@ -312,9 +311,9 @@ def test_a_slot_whose_deletion_is_never_resolved_ends_by_its_time(
     monkeypatch.setattr("functions.repositories.filter_slots.time.time", lambda: now[0])
     in_background(world, monkeypatch, open_filters=1)
     now[0] += SLOT_SECONDS - 1
-    assert world.stores.slots.free(world.workspace_id, 1, deadline=Deadline(5)) == []
+    assert world.stores.slots.free(world.workspace_id, 1) == []
     now[0] += 1
-    assert world.stores.slots.free(world.workspace_id, 1, deadline=Deadline(5)) == [0]
+    assert world.stores.slots.free(world.workspace_id, 1) == [0]
     in_background(world, monkeypatch, open_filters=1)
 
 
@@ -328,17 +327,14 @@ def test_the_background_reads_at_the_plans_rate(monkeypatch: pytest.MonkeyPatch)
         slept[0] += seconds
         now[0] += seconds
 
-    class Far:
-        def remaining(self) -> float:
-            return 240 - (now[0] - 100.0)
-
     monkeypatch.setattr(f"{PACE}.time.monotonic", lambda: now[0])
     monkeypatch.setattr(f"{PACE}.time.sleep", sleep)
-    budget = PacedBudget(60_000, deadline=Far())  # type: ignore[arg-type]
+    budget = PacedBudget(60_000)
 
     read = 0
-    while budget.take(1_600):
-        read += 1_600
+    with deadline(240):
+        while budget.take(1_600):
+            read += 1_600
     # A thousand a second, and the first read at once: 151 reads in 240 seconds.
     assert read == 151 * 1_600
     assert slept[0] == pytest.approx(240.0)
@@ -348,10 +344,11 @@ def test_slow_reads_need_no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr(f"{PACE}.time.monotonic", lambda: now[0])
     monkeypatch.setattr(f"{PACE}.time.sleep", lambda _: pytest.fail("paused"))
-    budget = PacedBudget(60_000, deadline=Deadline(10_000))
-    for _ in range(10):
-        assert budget.take(1_600)
-        now[0] += 2
+    budget = PacedBudget(60_000)
+    with deadline(10_000):
+        for _ in range(10):
+            assert budget.take(1_600)
+            now[0] += 2
 
 
 # -- the table --------------------------------------------------------------------------------

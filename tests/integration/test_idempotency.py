@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from functions.domain.clock import Deadline
 from functions.domain.errors import StillRunning
 from functions.handlers import deletions, links
 from functions.repositories import create_runs as store
@@ -69,15 +68,8 @@ def test_a_refused_request_can_be_repeated(world: World) -> None:
     world.stores.links.erase(
         world.stores.links.erase_actions(
             world.workspace_id,
-            next(
-                iter(
-                    world.stores.links.states(
-                        world.workspace_id, world.live_ids(), deadline=Deadline(10)
-                    ).values()
-                )
-            ),
+            next(iter(world.stores.links.states(world.workspace_id, world.live_ids()).values())),
         ),
-        deadline=Deadline(10),
     )
 
     assert create(world, NEW | {"shortCode": code})[0] == 201
@@ -89,20 +81,20 @@ def test_a_running_request_is_a_conflict_until_its_lease_expires(
     table = CreateRuns(world.dynamodb, world.stores.deletions.name)
     key = IdempotencyKey("k", "hash")
     about = (world.workspace_id, key)
-    run = table.begin(*about, "tester", deadline=Deadline(10))
+    run = table.begin(*about, "tester")
     assert not run.answered
 
     with pytest.raises(StillRunning):
-        table.begin(*about, "tester", deadline=Deadline(10))
+        table.begin(*about, "tester")
 
     now = time.time
     monkeypatch.setattr(time, "time", lambda: now() + store.LEASE_SECONDS + 1)
-    second = table.begin(*about, "tester", deadline=Deadline(10))
+    second = table.begin(*about, "tester")
     assert (second.answered, second.earlier) == (False, (run,))
     # The first, should it still be alive, no longer answers for the key.
-    table.end(*about, run, made_by=run, deadline=Deadline(10))
+    table.end(*about, run, made_by=run)
     with pytest.raises(StillRunning):
-        table.begin(*about, "tester", deadline=Deadline(10))
+        table.begin(*about, "tester")
 
 
 def test_a_refused_request_frees_its_key(world: World) -> None:
@@ -168,7 +160,6 @@ def soft_delete_one(world: World, link_id: str) -> None:
         [],
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(10),
     )
 
 
@@ -177,5 +168,4 @@ def erase_one_link(world: World, link_id: str) -> None:
         link_id,
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(10),
     )

@@ -23,7 +23,7 @@ from functions.api import app
 from functions.aws import client as aws
 from functions.aws.sqs import Queue
 from functions.config import setting
-from functions.domain.clock import Deadline, iso
+from functions.domain.clock import iso
 from functions.domain.errors import UnlinkError
 from functions.domain.plans import plans
 from functions.domain.policies import Policies
@@ -107,14 +107,12 @@ class Scene:
     def counts(self) -> dict[str, int]:
         """How much of each kind the workspace has: what a repetition must not add to."""
         world, workspace_id = self.world, self.world.workspace_id
-        records, _ = world.stores.deletions.newest(
-            workspace_id, limit=100, before=None, deadline=Deadline(10)
-        )
+        records, _ = world.stores.deletions.newest(workspace_id, limit=100, before=None)
         restores = [
             each
             for record in records
             for each in self.restore_stores().restores.of_deletion(
-                workspace_id, record.id, limit=100, deadline=Deadline(10)
+                workspace_id, record.id, limit=100
             )
         ]
         kinds = [
@@ -149,13 +147,13 @@ class Scene:
         exports = ExportStores(links=world.stores.links, clicks=world.clicks, bucket=bucket)
         stores = replace(world.stores, exports=exports)
         with suppress(UnlinkError):
-            for key in world.stores.deletions.expired_leases(limit=1000, deadline=Deadline(10)):
+            for key in world.stores.deletions.expired_leases(limit=1000):
                 if key[0] == world.workspace_id:
-                    engine.resume(*key, stores=stores, deadline=Deadline(25))
+                    engine.resume(*key, stores=stores)
         restores = self.restore_stores()
-        for each in restores.restores.expired_leases(limit=1000, deadline=Deadline(10)):
+        for each in restores.restores.expired_leases(limit=1000):
             if each[0] == world.workspace_id:
-                restore_service.resume_restore(*each, stores=restores, deadline=Deadline(20))
+                restore_service.resume_restore(*each, stores=restores)
 
     def soft_delete(self, ids: list[str]) -> None:
         live = [link_id for link_id in ids if self.world.live(link_id)]
@@ -165,7 +163,6 @@ class Scene:
                 [],
                 deletion_request=self.world.deletion_request(),
                 stores=self.world.stores,
-                deadline=Deadline(20),
             )
 
     def erase(self, ids: list[str], images: dict[str, Any]) -> None:
@@ -405,7 +402,6 @@ def restore(scene: Scene) -> Case:
         [],
         deletion_request=scene.world.deletion_request(),
         stores=scene.world.stores,
-        deadline=Deadline(20),
     )
     return Case(
         deletions,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from functions.domain.clock import Deadline
+from functions.domain.clock import Deadline, current_deadline, use_deadline
 from functions.domain.outcomes import Outcome
 from functions.repositories.deletions import Deletion, FilterRequest
 from functions.repositories.links import LinksTable
@@ -41,16 +41,14 @@ def accepted(world: World) -> Deletion:
             "soft",
             deletion_request=world.deletion_request(),
             stores=world.stores,
-            deadline=Deadline(20),
         )
     assert deletion.state == "accepted"
     return deletion
 
 
 def resume(world: World, deletion: Deletion) -> Deletion | None:
-    return engine.resume(
-        world.workspace_id, deletion.id, stores=world.stores, deadline=Deadline(290)
-    )
+    with use_deadline(Deadline(290)):
+        return engine.resume(world.workspace_id, deletion.id, stores=world.stores)
 
 
 def test_a_slow_resolution_keeps_its_lease_while_its_worker_runs(
@@ -106,7 +104,6 @@ def test_a_restore_works_no_longer_than_its_lease(
         [],
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(20),
     )
     stores = RestoreStores(
         world.stores.links,
@@ -115,27 +112,32 @@ def test_a_restore_works_no_longer_than_its_lease(
     )
     restore, seconds = LinksTable.restore, []
 
-    def throttled(_: Any, __: str, states: Any, *, deadline: Deadline, **___: Any) -> list[int]:
+    def throttled(_: Any, __: str, states: Any, **___: Any) -> list[int]:
         """Every statement is throttled until the deadline."""
-        seconds.append(deadline.remaining())
+        seconds.append(current_deadline().remaining())
         return [Outcome.PENDING] * len(states)
 
     monkeypatch.setattr(LinksTable, "restore", throttled)
-    given: dict[str, Any] = {"stores": stores, "deadline": Deadline(290)}
-    done = restore_service.restore(
-        deletion.id, None, deletion_request=world.deletion_request(), **given
-    )
+    with use_deadline(Deadline(290)):
+        done = restore_service.restore(
+            deletion.id, None, deletion_request=world.deletion_request(), stores=stores
+        )
     key = (world.workspace_id, deletion.id, done.restore.id)
+
+    def resume_restore() -> bool:
+        with use_deadline(Deadline(290)):
+            return restore_service.resume_restore(*key, stores=stores)
+
     assert done.pending_ids == ids
-    assert not restore_service.resume_restore(*key, **given)
+    assert not resume_restore()
     ahead.append(engine.LEASE_SECONDS + 2)
-    assert restore_service.resume_restore(*key, **given)
+    assert resume_restore()
     assert len(seconds) == 2
     assert all(0 < each <= engine.LEASE_SECONDS - engine.LEASE_MARGIN for each in seconds)
 
     monkeypatch.setattr(LinksTable, "restore", restore)
     ahead.append(engine.LEASE_SECONDS + 2)
-    assert restore_service.resume_restore(*key, **given)
+    assert resume_restore()
     assert all(world.live(link_id) for link_id in ids)
 
 
@@ -160,7 +162,7 @@ def test_a_worker_that_lost_its_lease_records_nothing(
     assert sorted(other.ids_with(Outcome.DELETED)) == sorted(ids)
     assert late is not None
     assert late.link_ids == []
-    stored = world.stores.deletions.load(world.workspace_id, deletion.id, deadline=Deadline(9))
+    stored = world.stores.deletions.load(world.workspace_id, deletion.id)
     assert stored is not None
     assert stored.state == "complete"
     assert stored.failure is None

@@ -15,7 +15,6 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from functions.api import app
 from functions.aws.client import client
-from functions.domain.clock import Deadline
 from functions.domain.errors import RateLimited, Unavailable
 from functions.domain.plans import SCOPES, Plan
 from functions.handlers import deletions, links
@@ -34,9 +33,7 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def count(world: World, limit: int, identity: str | None = None) -> Any:
-    return world.access.count_request(
-        identity or world.workspace_id, Plan("test", limit, 1), deadline=Deadline(5)
-    )
+    return world.access.count_request(identity or world.workspace_id, Plan("test", limit, 1))
 
 
 def test_the_window_counts_down_and_then_refuses_until_the_minute_ends(
@@ -101,9 +98,7 @@ def ask(
 def at_limit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every further request of the workspace's key is one too many."""
     monkeypatch.setattr(app, "plans", lambda: {"enterprise": Plan("enterprise", 1, 10_000)})
-    world.access.count_request(
-        f"key-{world.workspace_id}", Plan("enterprise", 1, 1), deadline=Deadline(5)
-    )
+    world.access.count_request(f"key-{world.workspace_id}", Plan("enterprise", 1, 1))
 
 
 RATE = {

@@ -12,7 +12,6 @@ import pytest
 
 from functions.api import app
 from functions.aws.codec import to_item
-from functions.domain.clock import Deadline
 from functions.domain.errors import InvalidRequest, ShortCodeTaken, Unavailable
 from functions.domain.plans import Plan
 from functions.handlers import links
@@ -54,7 +53,6 @@ def create(world: World, counts: LinkCounts, number: int, *, limit: int, **field
         workspace_id=world.workspace_id,
         user_id="tester",
         links=world.stores.links,
-        deadline=Deadline(30),
         quota=quota(world, counts, limit),
     )
 
@@ -149,14 +147,13 @@ def test_the_counter_is_reduced_when_a_create_fails(
             workspace_id=world.workspace_id,
             user_id="tester",
             links=world.stores.links,
-            deadline=Deadline(30),
             quota=quota(world, counts, 5),
         )
     assert len(images) == 3
     # The three that existed are the stream's to count.
     assert counted(world) == 3
     records = [removed(image, number) for number, image in enumerate(images)]
-    assert clean_up(records, stores=erasing.cleanup_stores(), deadline=Deadline(20)) == []
+    assert clean_up(records, stores=erasing.cleanup_stores()) == []
     assert counted(world) == 0
 
 
@@ -220,7 +217,7 @@ def test_soft_deletes_restores_and_erasures_are_counted_once(
     stores = erasing.cleanup_stores()
 
     deletion, records = erasing.soft_delete(ids[:4])
-    assert clean_up(records, stores=stores, deadline=Deadline(20)) == []
+    assert clean_up(records, stores=stores) == []
     assert counted(world) == 2
 
     before = {link_id: erasing.image_of(link_id) for link_id in ids[:2]}
@@ -233,7 +230,6 @@ def test_soft_deletes_restores_and_erasures_are_counted_once(
             deletions=world.stores.deletions,
             restores=RestoresTable(world.dynamodb, world.stores.deletions.name),
         ),
-        deadline=Deadline(20),
     )
     records = [
         {
@@ -247,12 +243,12 @@ def test_soft_deletes_restores_and_erasures_are_counted_once(
         }
         for link_id, old in before.items()
     ]
-    assert clean_up(records, stores=stores, deadline=Deadline(20)) == []
+    assert clean_up(records, stores=stores) == []
     assert counted(world) == 4
 
     # Two that are live, and two that were soft-deleted and counted then.
     _, records = erasing.erase([ids[0], ids[4], ids[2], ids[3]])
-    assert clean_up(records, stores=stores, deadline=Deadline(20)) == []
+    assert clean_up(records, stores=stores) == []
     assert counted(world) == len(world.live_ids()) == 2
     create(world, counts, 4, limit=6)
 
@@ -261,12 +257,12 @@ def test_a_batch_costs_one_write_for_each_workspace(world: World, erasing: Erasi
     calls: list[tuple[str, int]] = []
 
     class Counting:
-        def add(self, workspace_id: str, links: int, *, deadline: Deadline) -> None:
+        def add(self, workspace_id: str, links: int) -> None:
             calls.append((workspace_id, links))
 
     stores = _with(erasing, Counting())
     records = [removed(live_image(f"ws-{n % 2}", n), n) for n in range(100)]
-    assert clean_up(records, stores=stores, deadline=Deadline(20)) == []
+    assert clean_up(records, stores=stores) == []
     assert sorted(calls) == [("ws-0", -50), ("ws-1", -50)]
 
 
@@ -274,7 +270,7 @@ def test_a_retried_batch_is_counted_once(world: World, erasing: Erasing) -> None
     calls: list[tuple[str, int]] = []
 
     class Counting:
-        def add(self, workspace_id: str, links: int, *, deadline: Deadline) -> None:
+        def add(self, workspace_id: str, links: int) -> None:
             calls.append((workspace_id, links))
 
     stores = _with(erasing, Counting())
@@ -287,17 +283,17 @@ def test_a_retried_batch_is_counted_once(world: World, erasing: Erasing) -> None
 
     erasing.queue.send = send
     records = [removed(live_image("ws", n), n) for n in range(10)]
-    assert clean_up(records, stores=stores, deadline=Deadline(20)) == ["5"]
+    assert clean_up(records, stores=stores) == ["5"]
     assert calls == [("ws", -5)]
 
 
 def test_a_failed_counter_write_blocks_nothing(world: World, erasing: Erasing) -> None:
     class Down:
-        def add(self, workspace_id: str, links: int, *, deadline: Deadline) -> None:
+        def add(self, workspace_id: str, links: int) -> None:
             raise Unavailable
 
     records = [removed(live_image("ws", 1), 1)]
-    assert clean_up(records, stores=_with(erasing, Down()), deadline=Deadline(20)) == []
+    assert clean_up(records, stores=_with(erasing, Down())) == []
     assert len(erasing.messages) == 1
 
 
@@ -330,7 +326,7 @@ def test_a_counter_that_is_too_high_is_corrected_at_the_limit(
     monkeypatch.setattr(CLOCK, lambda: now[0])
     create(world, counts, 2, limit=5)
     # A worker died between counting and creating.
-    counts.add(world.workspace_id, 3, deadline=Deadline(5))
+    counts.add(world.workspace_id, 3)
 
     now[0] += RECOUNT_SECONDS - 1
     with pytest.raises(InvalidRequest):
@@ -347,7 +343,7 @@ def test_a_recently_changed_counter_is_not_corrected(
     monkeypatch.setattr(CLOCK, lambda: now[0])
     create(world, counts, 2, limit=5)
     now[0] += RECOUNT_SECONDS
-    counts.add(world.workspace_id, 3, deadline=Deadline(5))
+    counts.add(world.workspace_id, 3)
     now[0] += QUIET_SECONDS - 1
     with pytest.raises(InvalidRequest):
         create(world, counts, 1, limit=5)
@@ -381,7 +377,7 @@ def test_a_recount_overtaken_by_a_create_changes_nothing(
     now = [1_900_000_000.0]
     monkeypatch.setattr(CLOCK, lambda: now[0])
     create(world, counts, 2, limit=5)
-    counts.add(world.workspace_id, 2, deadline=Deadline(5))
+    counts.add(world.workspace_id, 2)
     now[0] += RECOUNT_SECONDS
     real = LinkCounts.count
 
@@ -408,12 +404,10 @@ def test_deletes_do_not_write_the_counter(
         [],
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(20),
     )
     erase_many(
         ids[2:],
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(20),
     )
     assert counted(world) == 4

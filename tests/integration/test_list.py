@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from functions.api.response_size import BODY_LIMIT, sent_size
-from functions.domain.clock import Deadline
 from functions.domain.errors import InvalidRequest
 from functions.handlers import links
 from functions.schemas.filters import LinkFilter
@@ -56,7 +55,6 @@ def delete(world: World, ids: list[str]) -> None:
         [],
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(20),
     )
 
 
@@ -101,7 +99,6 @@ def test_a_link_deleted_between_index_and_read_is_left_out(
         limit=3,
         after=None,
         links=world.stores.links,
-        deadline=Deadline(20),
     )
 
     assert [link["id"] for link in page] == [third, first]
@@ -115,9 +112,9 @@ def test_each_filter_finds_what_it_names(world: World) -> None:
     [expired] = world.create(1, expiresAt=datetime(2020, 1, 1, tzinfo=UTC))
     [later] = world.create(1, expiresAt=datetime(2090, 1, 1, tzinfo=UTC))
     [clicked] = world.create()
-    world.stores.links.update(world.workspace_id, clicked, {"clickCount": 5}, deadline=Deadline(10))
+    world.stores.links.update(world.workspace_id, clicked, {"clickCount": 5})
     everything = [clicked, later, expired, idle, tagged, plain]
-    moment = world.stores.links.get(world.workspace_id, idle, deadline=Deadline(10))
+    moment = world.stores.links.get(world.workspace_id, idle)
     assert moment is not None
     created = moment["createdAt"]
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from functions.api.methods import ALLOWED_METHODS
-from functions.domain.clock import Deadline
 from functions.domain.ids import new_time_ordered_id
 from functions.handlers import account, analytics, deletions, links, pages, qr
 from functions.services.deletion import soft_delete
@@ -64,7 +63,6 @@ def test_head_answers_like_get(world: World, monkeypatch: pytest.MonkeyPatch, pa
         [],
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(30),
     )
     values = {"id": deletion.id if "/deletions/" in path else link, "exportId": link}
     given = {name: value for name, value in values.items() if f"{{{name}}}" in path}

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from functions import metrics
-from functions.domain.clock import Deadline
 from functions.services.deletion import soft_delete
 from tests.conftest import World
 
@@ -42,7 +41,6 @@ def test_a_soft_delete_counts_its_links_and_its_capacity(
         [],
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(20),
     )
 
     # MiniStack reports none for BatchGetItem, and no index's part of a statement.

@@ -21,7 +21,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from functions.domain.clock import Deadline
 from functions.domain.errors import (
     DeletionNotFound,
     InvalidIds,
@@ -108,7 +107,6 @@ class Deletions(RuleBasedStateMachine):
                 [],
                 deletion_request=self.world.deletion_request(self.workspaces[workspace]),
                 stores=self.world.stores,
-                deadline=Deadline(20),
             )
         except InvalidIds as error:
             named = error.members["unknownIds"]
@@ -136,7 +134,6 @@ class Deletions(RuleBasedStateMachine):
                 None,
                 deletion_request=self.world.deletion_request(self.workspaces[asking]),
                 stores=self.restoring,
-                deadline=Deadline(20),
             )
         except DeletionNotFound:
             assert foreign
@@ -164,7 +161,6 @@ class Deletions(RuleBasedStateMachine):
                 {"title": title},
                 workspace_id=self.workspaces[workspace],
                 links=self.world.stores.links,
-                deadline=Deadline(20),
             )
         except LinkNotFound:
             assert not self._live_in(workspace, link)
@@ -180,7 +176,6 @@ class Deletions(RuleBasedStateMachine):
                 link,
                 deletion_request=self.world.deletion_request(self.workspaces[workspace]),
                 stores=self.world.stores,
-                deadline=Deadline(20),
             )
         except LinkNotFound:
             assert not self._live_in(workspace, link)
@@ -194,7 +189,6 @@ class Deletions(RuleBasedStateMachine):
             ids,
             deletion_request=self.world.deletion_request(self.workspaces[workspace]),
             stores=self.world.stores,
-            deadline=Deadline(20),
         )
         expected = [i for i in ids if i in self.model and self.model[i].workspace == workspace]
         assert deletion.ids_with(Outcome.ERASED) == expected
@@ -217,7 +211,7 @@ class Deletions(RuleBasedStateMachine):
     def every_code_points_to_its_link_or_nowhere(self) -> None:
         for code in getattr(self, "codes", []):
             owner = [(i, link) for i, link in self.model.items() if link.code == code]
-            pointer = self.world.stores.links.resolve_code(code, deadline=Deadline(10))
+            pointer = self.world.stores.links.resolve_code(code)
             if not owner:
                 assert pointer is None
             else:
@@ -228,7 +222,7 @@ class Deletions(RuleBasedStateMachine):
     def live_links_are_whole(self) -> None:
         for number, workspace in enumerate(getattr(self, "workspaces", [])):
             live = {i: x for i, x in self.model.items() if x.workspace == number and x.live}
-            found = self.world.stores.links.get_many(workspace, list(live), deadline=Deadline(10))
+            found = self.world.stores.links.get_many(workspace, list(live))
             assert {i: (x["shortCode"], x.get("title")) for i, x in found.items()} == {
                 i: (x.code, x.title) for i, x in live.items()
             }
@@ -244,7 +238,6 @@ class Deletions(RuleBasedStateMachine):
             workspace_id=self.workspaces[workspace],
             user_id="tester",
             links=self.world.stores.links,
-            deadline=Deadline(20),
         )
 
     def _live_in(self, workspace: int, link_id: str) -> bool:

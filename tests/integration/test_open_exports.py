@@ -45,11 +45,11 @@ def test_a_key_that_joined_a_running_export_repeats_that_answer(
     [link_id] = world.create()
     _, first = exports.begin(link_id)
     message = exports.messages.pop()
-    assert exports.run(message, deadline=Deadline(procedure.RESERVED_SECONDS - 1)) == "running"
+    assert exports.run(message, cut=Deadline(procedure.RESERVED_SECONDS - 1)) == "running"
     record = ExportRecords(world.dynamodb, clicks=world.clicks.name, links="")
-    stored = record.get(link_id, first["id"], deadline=Deadline(9))
+    stored = record.get(link_id, first["id"])
     assert stored is not None
-    record.advance(stored, deadline=Deadline(9), state="running")
+    record.advance(stored, state="running")
     key = {"Idempotency-Key": "two"}
 
     _, joined = exports.begin(link_id, headers=key)
@@ -143,7 +143,6 @@ def test_the_slot_of_an_export_whose_link_is_erased_is_released(
         links[0],
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(10),
     )
     # Of the other the record has gone as well, as an erasure removes it.
     exports.forget({"linkId": links[1], "id": gone["exportId"]})
@@ -201,11 +200,11 @@ def test_a_long_export_renews_its_claims(
     monkeypatch.setattr(time, "time", lambda: now() + sum(ahead))
     opened = OpenExports(world.dynamodb, world.clicks.name)
 
-    assert exports.run(message, deadline=Deadline(procedure.RESERVED_SECONDS - 1)) == "running"
+    assert exports.run(message, cut=Deadline(procedure.RESERVED_SECONDS - 1)) == "running"
     ahead.append(HELD_SECONDS - 60)
 
-    assert opened.of_link(link_id, deadline=Deadline(9)) == begun["id"]
-    assert 0 not in opened.free(world.workspace_id, 2, deadline=Deadline(9))
+    assert opened.of_link(link_id) == begun["id"]
+    assert 0 not in opened.free(world.workspace_id, 2)
 
 
 def test_a_request_that_always_loses_the_race_gets_try_again(

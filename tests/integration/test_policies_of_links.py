@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from functions.domain.click_retention import click_retention_of
-from functions.domain.clock import Deadline, iso
+from functions.domain.clock import iso
 from functions.domain.ids import new_short_code
 from functions.domain.policies import Policies
 from functions.repositories.idempotency import IdempotencyKey
@@ -89,7 +89,6 @@ def _link(erasing: Erasing, policies: Policies, history: str) -> dict[str, Any]:
         workspace_id=erasing.world.workspace_id,
         user_id="tester",
         links=erasing.world.stores.links,
-        deadline=Deadline(20),
         policies=first,
     )
     install = str(uuid.uuid4())
@@ -100,7 +99,6 @@ def _link(erasing: Erasing, policies: Policies, history: str) -> dict[str, Any]:
             {"expiresAt": EXPIRES},
             workspace_id=erasing.world.workspace_id,
             links=erasing.world.stores.links,
-            deadline=Deadline(20),
             policies=policies,
         )
     elif history != "created":
@@ -118,21 +116,19 @@ def _soft_delete(erasing: Erasing, link: dict[str, Any], policies: Policies) -> 
 def _assert_ended(erasing: Erasing, link: dict[str, Any], policies: Policies) -> None:
     erasing.work_all()
     [own], _ = erasing.world.stores.deletions.newest(
-        erasing.world.workspace_id, limit=1, before=None, deadline=Deadline(10)
+        erasing.world.workspace_id, limit=1, before=None
     )
     assert own.state == "complete"
     assert own.actor == {"service": "retention"}
     assert erasing.receipt(own.id)["installs"] == int(policies.cascade_installs)
     code, links = link["shortCode"], erasing.world.stores.links
-    taken = links.taken_codes(erasing.world.workspace_id, [code], deadline=Deadline(10))
+    taken = links.taken_codes(erasing.world.workspace_id, [code])
     assert taken == ({code} if policies.quarantine_days else set())
-    assert links.taken_codes("ws-other", [code], deadline=Deadline(10)) == {code}
+    assert links.taken_codes("ws-other", [code]) == {code}
 
 
 def _item(erasing: Erasing, link: dict[str, Any]) -> dict[str, Any]:
-    item = erasing.world.stores.links.get(
-        erasing.world.workspace_id, link["id"], deadline=Deadline(10)
-    )
+    item = erasing.world.stores.links.get(erasing.world.workspace_id, link["id"])
     assert item is not None
     return item
 
@@ -163,7 +159,6 @@ def test_a_restored_expired_link_gets_a_grace_period_in_the_response(
             {"expiresAt": iso(now - expired_for * DAY)},
             workspace_id=erasing.world.workspace_id,
             links=erasing.world.stores.links,
-            deadline=Deadline(20),
         )
     ids = [link["id"] for link in links]
     deletion, _ = erasing.soft_delete(ids)
@@ -215,10 +210,10 @@ def test_a_restore_finished_by_another_worker_keeps_its_click_retention(
         patch.setattr(erasing.world.stores.links, "restore", _die)
         with pytest.raises(KeyboardInterrupt):
             bring_back(erasing.world, deletion.id, policies=asked)
-    [begun] = stores.restores.of_deletion(workspace_id, deletion.id, limit=5, deadline=Deadline(10))
+    [begun] = stores.restores.of_deletion(workspace_id, deletion.id, limit=5)
     monkeypatch.setattr(time, "time", lambda real=time.time: real() + 120)
 
-    assert resume_restore(workspace_id, deletion.id, begun.id, stores=stores, deadline=Deadline(20))
+    assert resume_restore(workspace_id, deletion.id, begun.id, stores=stores)
 
     assert click_retention_of(_item(erasing, link)) == 30
 

@@ -14,7 +14,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from admin import failed_records
 from functions import metrics
-from functions.domain.clock import Deadline, now_iso
+from functions.domain.clock import Deadline, now_iso, use_deadline
 from functions.domain.errors import ShortCodeTaken
 from functions.domain.ids import SHARDS, new_short_code, shard_of
 from functions.domain.policies import Policies
@@ -131,9 +131,7 @@ def test_pages_are_counted_once_under_kills_and_redelivery(
 ) -> None:
     monkeypatch.setattr(clicks_store, "PAGE", 7)
     [link_id] = erasing.world.create(1)
-    erasing.world.clicks.write(
-        put=[click_item(link_id, n) for n in range(100)], deadline=Deadline(20)
-    )
+    erasing.world.clicks.write(put=[click_item(link_id, n) for n in range(100)])
     deletion, records = erasing.erase([link_id])
     erasing.cleanup(records)
     [message] = erasing.messages
@@ -262,7 +260,6 @@ def test_a_lost_stream_record_is_recovered_from_the_deletion(erasing: Erasing) -
         deletions=stores.deletions,
         erasures=stores.erasures,
         erase_queue=erasing.queue,
-        deadline=Deadline(10),
     )
     erasing.work_all()
 
@@ -279,15 +276,15 @@ def schedule(erasing: Erasing, monkeypatch: pytest.MonkeyPatch) -> Callable[[], 
     measured: list[tuple[str, float]] = []
     real = erasures.erasing
 
-    def of_this_workspace(*, deadline: Deadline) -> list[erasures_store.Erasing]:
-        found = real(deadline=deadline)
+    def of_this_workspace() -> list[erasures_store.Erasing]:
+        found = real()
         return [each for each in found if each.workspace_id == erasing.world.workspace_id]
 
     monkeypatch.setattr(erasures, "erasing", of_this_workspace)
     monkeypatch.setattr(metrics, "measure", lambda name, value: measured.append((name, value)))
 
     def look() -> float:
-        deletion_worker._look_after_erasures(erasing.world.stores, Deadline(20))
+        deletion_worker._look_after_erasures(erasing.world.stores)
         name, value = measured.pop()
         assert name == "OldestErasure"
         return value
@@ -392,11 +389,9 @@ def test_the_verified_time_of_a_receipt_never_moves_back(erasing: Erasing) -> No
     early, late = "2026-01-01T00:00:01.000Z", "2026-01-01T00:00:02.000Z"
 
     for link_id, looked_at in ((first, late), (second, early)):
-        erasures.finish(
-            workspace_id, deletion.id, [link_id], looked_at=looked_at, deadline=Deadline(10)
-        )
+        erasures.finish(workspace_id, deletion.id, [link_id], looked_at=looked_at)
 
-    found = erasures.receipt(workspace_id, deletion.id, deadline=Deadline(10))
+    found = erasures.receipt(workspace_id, deletion.id)
     assert found["verifiedEmptyAt"] == late
     assert found["links"] == 2
 
@@ -426,7 +421,7 @@ def test_a_link_removed_by_ttl_is_purged_with_its_own_deletion(
     erasing.work(message)
 
     found, _ = erasing.world.stores.deletions.newest(
-        erasing.world.workspace_id, limit=10, before=None, deadline=Deadline(10)
+        erasing.world.workspace_id, limit=10, before=None
     )
     assert len(found) == 2
     own = erasing.header(found[0].id)
@@ -436,10 +431,8 @@ def test_a_link_removed_by_ttl_is_purged_with_its_own_deletion(
     assert own.reason == "retentionDays"
     assert erasing.receipt(own.id) == receipt(clicks=3)
     links = erasing.world.stores.links
-    assert links.resolve_code(link["shortCode"], deadline=Deadline(10)) is None
-    assert not links.taken_external_ids(
-        erasing.world.workspace_id, ["crm-1"], deadline=Deadline(10)
-    )
+    assert links.resolve_code(link["shortCode"]) is None
+    assert not links.taken_external_ids(erasing.world.workspace_id, ["crm-1"])
 
 
 def test_an_expired_link_leaves_a_code_of_another_link(
@@ -467,19 +460,14 @@ def test_an_expired_link_leaves_a_code_of_another_link(
     erasing.cleanup([erasing.expire(link["id"]) for link in expired])
     erasing.work_all()
 
-    deadline = Deadline(10)
-    newest, _ = stores.deletions.newest(
-        erasing.world.workspace_id, limit=1, before=None, deadline=deadline
-    )
+    newest, _ = stores.deletions.newest(erasing.world.workspace_id, limit=1, before=None)
     assert erasing.receipt(newest[0].id) == receipt(4, clicks=8) | {"codes": 3}
-    taken = stores.links.resolve_code(links[0]["shortCode"], deadline=deadline)
+    taken = stores.links.resolve_code(links[0]["shortCode"])
     assert taken == (erasing.world.workspace_id, holder["id"])
     workspace_id = erasing.world.workspace_id
-    assert (
-        stores.links.resolve_external_id(workspace_id, "crm-2", deadline=deadline) == holder["id"]
-    )
+    assert stores.links.resolve_external_id(workspace_id, "crm-2") == holder["id"]
     for link in (*links[1:], named):
-        assert stores.links.resolve_code(link["shortCode"], deadline=deadline) is None
+        assert stores.links.resolve_code(link["shortCode"]) is None
 
 
 def test_a_soft_delete_removes_the_images_and_queues_nothing(erasing: Erasing) -> None:
@@ -534,18 +522,19 @@ def test_a_hanging_bucket_delays_no_erasure(erasing: Erasing) -> None:
     for link_id in ids:
         erasing.render(link_id, "a.png")
     _, records = erasing.erase(ids)
-    deadline = Deadline(20)
+    cut = Deadline(20)
 
     class Hanging:
         asked = 0
 
         def delete_objects(self, **_: Any) -> None:
             self.asked += 1
-            deadline.expire()
+            cut.expire()
             raise ReadTimeoutError(endpoint_url="https://s3")
 
     erasing.s3 = Hanging()
-    failed = clean_up(records, stores=erasing.cleanup_stores(), deadline=deadline)
+    with use_deadline(cut):
+        failed = clean_up(records, stores=erasing.cleanup_stores())
 
     assert sorted(failed) == sorted(each["dynamodb"]["SequenceNumber"] for each in records)
     assert erasing.s3.asked == 1
@@ -586,8 +575,8 @@ def test_a_released_code_stays_taken_while_its_workspace_quarantines_it(
     erasing.cleanup(records)
     erasing.work_all()
 
-    assert links.resolve_code(code, deadline=Deadline(5)) is None
-    assert links.taken_codes(erasing.world.workspace_id, [code], deadline=Deadline(5)) == {code}
+    assert links.resolve_code(code) is None
+    assert links.taken_codes(erasing.world.workspace_id, [code]) == {code}
     with pytest.raises(ShortCodeTaken):
         erasing.world.create_items(1, shortCode=code)
     key = {"pk": {"S": f"CODE#{code}"}, "sk": {"S": "CODE"}}
@@ -604,7 +593,7 @@ def test_a_released_code_stays_taken_while_its_workspace_quarantines_it(
         TableName=links.name, Item=key | {"ttl": {"N": str(int(time.time()) - 5)}}
     )
     [new] = erasing.world.create_items(1, shortCode=code)
-    assert links.resolve_code(code, deadline=Deadline(5)) == (
+    assert links.resolve_code(code) == (
         erasing.world.workspace_id,
         new["id"],
     )
@@ -618,10 +607,9 @@ def test_an_expired_link_is_purged_if_the_workspace_enables_it(erasing: Erasing)
         workspace_id=erasing.world.workspace_id,
         user_id="tester",
         links=stores.links,
-        deadline=Deadline(10),
         policies=policies,
     )
-    item = stores.links.get(erasing.world.workspace_id, link["id"], deadline=Deadline(5))
+    item = stores.links.get(erasing.world.workspace_id, link["id"])
     assert item is not None
     assert int(item["ttl"]) == int(datetime(2026, 1, 8, tzinfo=UTC).timestamp())
     erasing.click(link["id"], 2)
@@ -631,9 +619,7 @@ def test_an_expired_link_is_purged_if_the_workspace_enables_it(erasing: Erasing)
     erasing.cleanup([erasing.expire(link["id"])])
     erasing.work_all()
 
-    [own], _ = stores.deletions.newest(
-        erasing.world.workspace_id, limit=5, before=None, deadline=Deadline(5)
-    )
+    [own], _ = stores.deletions.newest(erasing.world.workspace_id, limit=5, before=None)
     assert own.reason == "purgeExpiredAfterDays"
     assert erasing.receipt(own.id) == receipt(clicks=2, installs=1, qrObjects=1)
     assert not erasing.s3.objects
@@ -650,7 +636,6 @@ def test_moving_the_expiry_moves_the_purge_and_a_soft_delete_ends_it(erasing: Er
             {"expiresAt": expires_at},
             workspace_id=erasing.world.workspace_id,
             links=links,
-            deadline=Deadline(10),
             policies=policies,
         )
 
@@ -658,7 +643,7 @@ def test_moving_the_expiry_moves_the_purge_and_a_soft_delete_ends_it(erasing: Er
     assert "ttl" not in put(None)
     put("2027-01-01T00:00:00.000Z")
     deletion, _ = erasing.soft_delete([link["id"]])
-    kept = links.get(erasing.world.workspace_id, link["id"], deadline=Deadline(5))
+    kept = links.get(erasing.world.workspace_id, link["id"])
     assert kept is not None
     assert "ttl" not in kept
 
@@ -671,8 +656,7 @@ def test_moving_the_expiry_moves_the_purge_and_a_soft_delete_ends_it(erasing: Er
             deletions=erasing.world.stores.deletions,
             restores=RestoresTable(erasing.world.dynamodb, erasing.world.stores.deletions.name),
         ),
-        deadline=Deadline(10),
     )
-    back = links.get(erasing.world.workspace_id, link["id"], deadline=Deadline(5))
+    back = links.get(erasing.world.workspace_id, link["id"])
     assert back is not None
     assert int(back["ttl"]) == 1_798_761_600 + 7 * 86_400

@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from functions.aws import client as aws
-from functions.domain.clock import Deadline
 from functions.domain.errors import UnlinkError
 from functions.handlers import redirect
 from functions.repositories import clicks as clicks_store
@@ -62,9 +61,7 @@ class Faults:
 
 def _link_with_a_life(erasing: Erasing) -> str:
     [link_id] = erasing.world.create(1)
-    erasing.world.clicks.write(
-        put=[click_item(link_id, n) for n in (1, 2, 3)], deadline=Deadline(9)
-    )
+    erasing.world.clicks.write(put=[click_item(link_id, n) for n in (1, 2, 3)])
     erasing.put_beside(link_id, "DAY#2026-01-01")
     for number in range(2):
         erasing.put_beside(link_id, f"INSTALL#2026-01-01T10:11:12.13{number}Z#{number}")
@@ -161,7 +158,7 @@ def test_redelivery_reordering_and_duplicates_change_nothing(
     ids = erasing.world.create(len(counts))
     for link_id, number in zip(ids, counts, strict=True):
         items = [click_item(link_id, n) for n in range(number)]
-        erasing.world.clicks.write(put=items, deadline=Deadline(9))
+        erasing.world.clicks.write(put=items)
     erasing.render(ids[0], "a.png")
     deletion, records = erasing.erase(ids)
     erasing.messages.clear()
@@ -212,7 +209,7 @@ def _killed(_operation: str, _call: Call, _parameters: dict[str, Any]) -> Any:
 def test_two_workers_at_once_count_each_click_once(erasing: Erasing) -> None:
     [link_id] = erasing.world.create(1)
     items = [click_item(link_id, number) for number in range(120)]
-    erasing.world.clicks.write(put=items, deadline=Deadline(20))
+    erasing.world.clicks.write(put=items)
     deletion, records = erasing.erase([link_id])
     erasing.cleanup(records)
     [message] = erasing.messages
@@ -338,7 +335,6 @@ def test_records_of_the_failure_destination_can_be_replayed(erasing: Erasing) ->
         deletions=stores.deletions,
         erasures=stores.erasures,
         erase_queue=erasing.queue,
-        deadline=Deadline(10),
     )
     erasing.work_all()
     assert erasing.receipt(deletion.id) == EXPECTED

@@ -18,7 +18,7 @@ from moto import mock_aws
 from PIL import Image
 
 from functions.aws.client import client
-from functions.domain.clock import Deadline
+from functions.domain.clock import deadline
 from functions.domain.errors import InternalError, InvalidRequest, LinkNotFound, Unavailable
 from functions.domain.qr_image import Style, parse_style, render
 from functions.handlers import qr
@@ -113,16 +113,16 @@ class MemoryImages:
     down: bool = False
     gets: int = 0
 
-    def get(self, key: str, *, deadline: Deadline) -> bytes | None:
+    def get(self, key: str) -> bytes | None:
         self.gets += 1
         self._answer()
         return self.objects.get(key)
 
-    def put(self, key: str, body: bytes, *, content_type: str, deadline: Deadline) -> None:
+    def put(self, key: str, body: bytes, *, content_type: str) -> None:
         self._answer()
         self.objects[key] = body
 
-    def remove(self, keys: list[str], *, deadline: Deadline) -> None:
+    def remove(self, keys: list[str]) -> None:
         for key in keys:
             self.objects.pop(key, None)
 
@@ -146,12 +146,11 @@ def draw(
         base_url="https://links.example",
         links=more.get("links", world.stores.links),
         images=images,  # type: ignore[arg-type]
-        deadline=Deadline(10),
     )
 
 
 def keys_on(world: World, link_id: str) -> set[str]:
-    link = world.stores.links.get(world.workspace_id, link_id, deadline=Deadline(10))
+    link = world.stores.links.get(world.workspace_id, link_id)
     assert link is not None
     return set(link.get("qrKeys", ()))
 
@@ -162,7 +161,6 @@ def delete(world: World, link_id: str) -> Deletion:
         [],
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(10),
     )
 
 
@@ -223,9 +221,7 @@ def test_racing_requests_cannot_register_a_ninth(world: World) -> None:
     links = world.stores.links
 
     def register(name: str) -> str:
-        return links.register_qr_key(
-            world.workspace_id, link_id, name, maximum=MOST_VARIANTS, deadline=Deadline(10)
-        ).name
+        return links.register_qr_key(world.workspace_id, link_id, name, maximum=MOST_VARIANTS).name
 
     assert [register(f"k{n}") for n in range(9)] == ["YES"] * 8 + ["NO_ROOM"]
     assert register("k3") == "YES"
@@ -282,7 +278,6 @@ def test_a_link_restored_during_rendering_keeps_no_unknown_image(
                 deletions=world.stores.deletions,
                 restores=RestoresTable(world.dynamodb, world.stores.deletions.name),
             ),
-            deadline=Deadline(10),
         )
         store(*args, **kwargs)
 
@@ -335,14 +330,12 @@ def bucket(_no_host_credentials: None) -> Iterator[Images]:
 
 
 def test_the_bucket_returns_stored_images_until_they_are_removed(bucket: Images) -> None:
-    deadline = Deadline(5)
-
-    assert bucket.get("qr/a", deadline=deadline) is None
-    bucket.put("qr/a", b"\x89PNG", content_type="image/png", deadline=deadline)
-    assert bucket.get("qr/a", deadline=deadline) == b"\x89PNG"
-    bucket.remove(["qr/a"], deadline=deadline)
-    assert bucket.get("qr/a", deadline=deadline) is None
-    bucket.remove(["qr/a"], deadline=deadline)
+    assert bucket.get("qr/a") is None
+    bucket.put("qr/a", b"\x89PNG", content_type="image/png")
+    assert bucket.get("qr/a") == b"\x89PNG"
+    bucket.remove(["qr/a"])
+    assert bucket.get("qr/a") is None
+    bucket.remove(["qr/a"])
 
 
 class CutOff:
@@ -362,9 +355,9 @@ class CutOff:
 
 
 def test_a_truncated_image_is_read_again_or_missing() -> None:
-    assert Images(CutOff(1), "b").get("qr/a", deadline=Deadline(5)) == b"image"
-    with pytest.raises(Unavailable):
-        Images(CutOff(100), "b").get("qr/a", deadline=Deadline(0.01))
+    assert Images(CutOff(1), "b").get("qr/a") == b"image"
+    with deadline(0.01), pytest.raises(Unavailable):
+        Images(CutOff(100), "b").get("qr/a")
 
 
 class Refusing:
@@ -380,7 +373,7 @@ class Refusing:
 def test_access_denied_is_an_error_and_not_a_missing_image() -> None:
     images = Images(Refusing(), "b")
     with pytest.raises(InternalError) as refused:
-        images.get("qr/a", deadline=Deadline(5))
+        images.get("qr/a")
     assert isinstance(refused.value.__cause__, ClientError)
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from functions.domain.clock import Deadline
 from functions.domain.errors import LinkNotFound, ShortCodeTaken, StillRunning
 from functions.domain.outcomes import Outcome
 from functions.handlers import deletions
@@ -69,7 +68,6 @@ def test_overlapping_soft_deletes_report_each_link_once(
                 [],
                 deletion_request=world.deletion_request(),
                 stores=w.stores,
-                deadline=Deadline(20),
             )
             for each, wanted in zip(worlds, sets, strict=True)
         ]
@@ -96,7 +94,6 @@ def test_ids_deleted_first_by_another_request_are_named(
             [],
             deletion_request=world.deletion_request(),
             stores=world.stores,
-            deadline=Deadline(20),
         )
         accept(table, deletion, **more)
 
@@ -131,7 +128,6 @@ def test_a_link_deleted_and_restored_by_others_is_not_reported_deleted(
             [],
             deletion_request=world.deletion_request(),
             stores=world.stores,
-            deadline=Deadline(20),
         )
         bring_back(world, other.id)
         accept(table, deletion, **more)
@@ -164,12 +160,10 @@ def test_a_stale_worker_answers_from_the_record(
             later.setattr(time, "time", lambda: real_time() + 3600)
             [expired_leases] = [
                 deletion_id
-                for workspace_id, deletion_id in world.stores.deletions.expired_leases(
-                    limit=1000, deadline=Deadline(10)
-                )
+                for workspace_id, deletion_id in world.stores.deletions.expired_leases(limit=1000)
                 if workspace_id == world.workspace_id
             ]
-            resume(world.workspace_id, expired_leases, stores=world.stores, deadline=Deadline(20))
+            resume(world.workspace_id, expired_leases, stores=world.stores)
         bring_back(world, expired_leases, ids[:1])
         return mark(*args, **more)
 
@@ -179,7 +173,6 @@ def test_a_stale_worker_answers_from_the_record(
         [],
         deletion_request=world.deletion_request(),
         stores=slow.stores,
-        deadline=Deadline(20),
     )
 
     assert answered.ids_with(Outcome.RESTORED) == ids[:1]
@@ -199,7 +192,6 @@ def test_overlapping_erasures_report_each_link_once(deployed: dict[str, str], wo
                 ids,
                 deletion_request=world.deletion_request(),
                 stores=w.stores,
-                deadline=Deadline(20),
             )
             for each in worlds
         ]
@@ -224,13 +216,11 @@ def test_a_soft_delete_and_an_erasure_of_the_same_links_agree(
                 [],
                 deletion_request=world.deletion_request(),
                 stores=first.stores,
-                deadline=Deadline(20),
             ),
             lambda: erase_many(
                 ids,
                 deletion_request=world.deletion_request(),
                 stores=second.stores,
-                deadline=Deadline(20),
             ),
         ]
     )
@@ -250,7 +240,6 @@ def test_one_link_is_erased_for_exactly_one_of_many(world: World) -> None:
                 link_id,
                 deletion_request=world.deletion_request(),
                 stores=world.stores,
-                deadline=Deadline(20),
             )
         ]
         * 6
@@ -282,14 +271,13 @@ def test_racing_erasures_and_creates_leave_one_owner_of_a_code(
             [owner["id"]],
             deletion_request=world.deletion_request(),
             stores=world.stores,
-            deadline=Deadline(20),
         )
         return world.create_items(shortCode=code)
 
     results = together([erase_then_take] * 4)
 
     [[winner]] = [result for result in results if isinstance(result, list)]
-    pointer = world.stores.links.resolve_code(code, deadline=Deadline(10))
+    pointer = world.stores.links.resolve_code(code)
     assert pointer == (world.workspace_id, winner["id"])
     assert world.live_ids() == [winner["id"]]
 
@@ -309,15 +297,12 @@ def test_of_two_requests_with_one_idempotency_key_one_is_accepted(
                 [],
                 deletion_request=world.deletion_request(key=key),
                 stores=w.stores,
-                deadline=Deadline(20),
             )
             for each in worlds
         ]
     )
 
-    records, _ = world.stores.deletions.newest(
-        world.workspace_id, limit=10, before=None, deadline=Deadline(10)
-    )
+    records, _ = world.stores.deletions.newest(world.workspace_id, limit=10, before=None)
     assert len(records) == 1
     for result in results:
         assert isinstance(result, StillRunning) or result.ids_with(Outcome.DELETED) == ids

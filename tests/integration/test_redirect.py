@@ -14,7 +14,6 @@ import pytest
 
 from functions.aws.codec import from_item
 from functions.config import optional_setting, setting
-from functions.domain.clock import Deadline
 from functions.domain.errors import Unavailable
 from functions.domain.ids import parse_click_id
 from functions.handlers import redirect
@@ -311,9 +310,7 @@ def test_campaign_parameters_are_merged_into_the_destination(
     world: World, address: str, expected: str
 ) -> None:
     [link] = world.create_items(utmParameters={"source": "a&b"})
-    world.stores.links.update(
-        world.workspace_id, link["id"], {"originalUrl": address}, deadline=Deadline(10)
-    )
+    world.stores.links.update(world.workspace_id, link["id"], {"originalUrl": address})
 
     location = visit(link["shortCode"]).headers["Location"]
 
@@ -347,7 +344,6 @@ def test_links_that_do_not_redirect_share_one_404_page(world: World, case: str) 
             [],
             deletion_request=world.deletion_request(),
             stores=world.stores,
-            deadline=Deadline(20),
         )
     elif case == "erased":
         assert visit(code).status == 302
@@ -355,7 +351,6 @@ def test_links_that_do_not_redirect_share_one_404_page(world: World, case: str) 
             link["id"],
             deletion_request=world.deletion_request(),
             stores=world.stores,
-            deadline=Deadline(10),
         )
     elif case == "unknown":
         code = "nobody-has-this"
@@ -380,7 +375,6 @@ def test_a_reused_code_redirects_to_its_new_link(world: World) -> None:
         old["id"],
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(10),
     )
     [new] = world.create_items(shortCode="again-and-again")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from functions.domain.clock import Deadline
+from functions.domain.clock import Deadline, use_deadline
 from functions.domain.errors import DeletionNotFound, DeletionOpen, KeyReused
 from functions.domain.outcomes import Outcome, pack_outcomes
 from functions.handlers import deletions as deletions_function
@@ -32,14 +32,11 @@ def delete(world: World, ids: list[str], **more: Any) -> Deletion:
         [],
         deletion_request=world.deletion_request(**more),
         stores=world.stores,
-        deadline=Deadline(20),
     )
 
 
 def erase(world: World, ids: list[str]) -> Deletion:
-    return erase_many(
-        ids, deletion_request=world.deletion_request(), stores=world.stores, deadline=Deadline(20)
-    )
+    return erase_many(ids, deletion_request=world.deletion_request(), stores=world.stores)
 
 
 def refused(done: Restored) -> dict[str, str]:
@@ -62,7 +59,7 @@ def test_restored_links_are_complete_and_in_their_old_place(world: World) -> Non
         after = get(world, link_id)
         assert after.pop("fencingToken") == done.restore.id > deletion.id
         assert after == {k: v for k, v in items[link_id].items() if k != "fencingToken"}
-    record = world.stores.deletions.load(world.workspace_id, deletion.id, deadline=Deadline(5))
+    record = world.stores.deletions.load(world.workspace_id, deletion.id)
     assert record is not None
     assert record.ids_with(Outcome.RESTORED) == ids[1:4]
     assert record.counts["restored"] == 3
@@ -70,7 +67,7 @@ def test_restored_links_are_complete_and_in_their_old_place(world: World) -> Non
 
 
 def get(world: World, link_id: str) -> dict[str, Any]:
-    link = world.stores.links.get(world.workspace_id, link_id, deadline=Deadline(5))
+    link = world.stores.links.get(world.workspace_id, link_id)
     assert link is not None
     return link
 
@@ -126,21 +123,21 @@ def test_an_erasure_cannot_be_restored(world: World) -> None:
 
 def test_an_open_deletion_cannot_be_restored_and_a_foreign_one_is_not_found(world: World) -> None:
     [link_id] = world.create(1)
-    deadline = Deadline(20)
+    cut = Deadline(20)
     accept = world.stores.deletions.accept
 
     def accept_then_expire(*args: Any, **kwargs: Any) -> None:
         accept(*args, **kwargs)
-        deadline.expire()
+        cut.expire()
 
     world.stores.deletions.accept = accept_then_expire  # type: ignore[method-assign]
-    deletion = soft_delete(
-        [link_id],
-        [],
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-        deadline=deadline,
-    )
+    with use_deadline(cut):
+        deletion = soft_delete(
+            [link_id],
+            [],
+            deletion_request=world.deletion_request(),
+            stores=world.stores,
+        )
     with pytest.raises(DeletionOpen):
         bring_back(world, deletion.id)
     with pytest.raises(DeletionNotFound):
@@ -159,7 +156,6 @@ def test_a_stale_deletion_worker_cannot_delete_restored_links(world: World) -> N
         deletion_id=deletion.id,
         deleted_at=deletion.created_at,
         ttl=None,
-        deadline=Deadline(10),
     )
 
     assert set(outcomes) == {Outcome.RESTORED}
@@ -171,7 +167,7 @@ def test_a_stale_deletion_worker_cannot_delete_restored_links(world: World) -> N
 def test_a_stale_restore_worker_cannot_restore_links_again(world: World) -> None:
     [link_id] = world.create(1)
     deletion = delete(world, [link_id])
-    states = world.stores.links.deleted_states(world.workspace_id, [link_id], deadline=Deadline(5))
+    states = world.stores.links.deleted_states(world.workspace_id, [link_id])
     done = bring_back(world, deletion.id)
     delete(world, [link_id])
 
@@ -181,7 +177,6 @@ def test_a_stale_restore_worker_cannot_restore_links_again(world: World) -> None
         deletion_id=deletion.id,
         restore_id=done.restore.id,
         attributes=[{"ttl": None, "policies": None, "clickRetentionDays": None}],
-        deadline=Deadline(5),
     )
 
     assert list(outcomes) == [Outcome.FAILED]
@@ -212,7 +207,7 @@ def test_concurrent_restores_are_all_recorded(world: World) -> None:
     done = together([partial(bring_back, world, deletion.id, part) for part in parts])
 
     assert [each.restored_ids for each in done] == parts
-    record = world.stores.deletions.load(world.workspace_id, deletion.id, deadline=Deadline(5))
+    record = world.stores.deletions.load(world.workspace_id, deletion.id)
     assert record is not None
     assert record.ids_with(Outcome.RESTORED) == ids
     assert record.counts["restored"] == 40
@@ -234,7 +229,7 @@ def test_outcomes_packed_by_another_runtime_can_be_updated(world: World) -> None
 
     assert bring_back(world, deletion.id, ids[:10]).restored_ids == ids[:10]
 
-    record = world.stores.deletions.load(world.workspace_id, deletion.id, deadline=Deadline(5))
+    record = world.stores.deletions.load(world.workspace_id, deletion.id)
     assert record is not None
     assert record.ids_with(Outcome.RESTORED) == ids[:10]
 
@@ -251,16 +246,14 @@ def test_a_restore_of_a_killed_worker_is_finished_by_another(
             bring_back(world, deletion.id)
         monkeypatch.setattr(time, "time", lambda real=time.time: real() + 120)
     [found] = [
-        each
-        for each in stores.restores.expired_leases(limit=100, deadline=Deadline(5))
-        if each[0] == world.workspace_id
+        each for each in stores.restores.expired_leases(limit=100) if each[0] == world.workspace_id
     ]
 
-    assert resume_restore(*found, stores=stores, deadline=Deadline(20))
-    assert not resume_restore(*found, stores=stores, deadline=Deadline(20))
+    assert resume_restore(*found, stores=stores)
+    assert not resume_restore(*found, stores=stores)
 
     assert all(world.live(link_id) for link_id in ids)
-    record = stores.restores.load(*found, deadline=Deadline(5))
+    record = stores.restores.load(*found)
     assert record is not None
     assert record.state == "complete"
     assert record.counts() == {"requested": 2, "restored": 2, "refused": 0}
@@ -276,9 +269,7 @@ def test_the_record_names_who_restored_what_and_why(world: World) -> None:
 
     done = bring_back(world, deletion.id, [ids[0]], reason="by mistake", source_ip="192.0.2.9")
 
-    record = restore_stores(world).restores.load(
-        world.workspace_id, deletion.id, done.restore.id, deadline=Deadline(5)
-    )
+    record = restore_stores(world).restores.load(world.workspace_id, deletion.id, done.restore.id)
     assert record is not None
     assert record.actor == {"keyId": "test", "userId": "tester"}
     assert (record.reason, record.source_ip) == ("by mistake", "192.0.2.9")
@@ -323,9 +314,7 @@ def test_a_repeated_delete_gets_the_first_answer_after_a_restore(
         headers={"Idempotency-Key": "k"},
     )
     assert call(deletions_function.handler, event) == (200, {"deletedIds": ids})
-    [deletion], _ = world.stores.deletions.newest(
-        world.workspace_id, limit=2, before=None, deadline=Deadline(5)
-    )
+    [deletion], _ = world.stores.deletions.newest(world.workspace_id, limit=2, before=None)
     bring_back(world, deletion.id, ids[:1])
 
     assert call(deletions_function.handler, event) == (200, {"deletedIds": ids})

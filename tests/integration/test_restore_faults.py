@@ -7,7 +7,6 @@ import time
 import pytest
 
 from functions.aws import client as aws
-from functions.domain.clock import Deadline
 from functions.domain.errors import UnlinkError
 from functions.domain.outcomes import Outcome
 from functions.repositories import deletions as deletions_store
@@ -112,7 +111,6 @@ def _deleted(deployed: dict[str, str]) -> tuple[World, FaultyClient, str, list[s
         [],
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(20),
     )
     faulty.calls.clear()
     return world, faulty, deletion.id, ids
@@ -132,10 +130,10 @@ def _recover(world: World, monkeypatch: pytest.MonkeyPatch, *, hours: int) -> No
         now = time.time
         later.setattr(time, "time", lambda: now() + 3600 * hours)
         try:
-            expired_leases = stores.restores.expired_leases(limit=1000, deadline=Deadline(10))
+            expired_leases = stores.restores.expired_leases(limit=1000)
             for key in expired_leases:
                 if key[0] == world.workspace_id:
-                    resume_restore(*key, stores=stores, deadline=Deadline(20))
+                    resume_restore(*key, stores=stores)
         except (Killed, UnlinkError):
             return
 
@@ -143,13 +141,11 @@ def _recover(world: World, monkeypatch: pytest.MonkeyPatch, *, hours: int) -> No
 def _check(
     world: World, deletion_id: str, ids: list[str], context: str, *, accepted: bool | None = None
 ) -> None:
-    restores = restore_stores(world).restores.of_deletion(
-        world.workspace_id, deletion_id, limit=10, deadline=Deadline(5)
-    )
+    restores = restore_stores(world).restores.of_deletion(world.workspace_id, deletion_id, limit=10)
     assert len(restores) <= 1, context
     if accepted is not None:
         assert bool(restores) is accepted, context
-    record = world.stores.deletions.load(world.workspace_id, deletion_id, deadline=Deadline(5))
+    record = world.stores.deletions.load(world.workspace_id, deletion_id)
     assert record is not None
     if not restores:
         # Not accepted: nothing happened.

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from functions.aws import client as aws
-from functions.domain.clock import Deadline
+from functions.domain.clock import Deadline, use_deadline
 from functions.domain.errors import InvalidIds, KeyReused, StillRunning
 from functions.domain.outcomes import Outcome
 from functions.repositories.deletions import Deletion
@@ -32,7 +32,6 @@ def delete(world: World, ids: list[str], invalid: list[str] | None = None, **mor
         invalid or [],
         deletion_request=world.deletion_request(**more),
         stores=world.stores,
-        deadline=Deadline(20),
     )
 
 
@@ -53,7 +52,7 @@ def test_a_thousand_links_take_the_chunked_record_and_keep_their_order(world: Wo
 
     deletion = delete(world, ids)
 
-    loaded = world.stores.deletions.load(world.workspace_id, deletion.id, deadline=Deadline(10))
+    loaded = world.stores.deletions.load(world.workspace_id, deletion.id)
     assert loaded is not None
     assert loaded.id_chunks == 1
     assert loaded.link_ids == ids
@@ -139,13 +138,13 @@ def test_the_same_key_with_another_body_is_refused(world: World) -> None:
 def test_a_key_of_a_running_request_is_a_conflict(world: World) -> None:
     ids = world.create(30)
     key = IdempotencyKey("order-1", "hash")
-    soft_delete(
-        ids,
-        [],
-        deletion_request=world.deletion_request(key=key),
-        stores=world.stores,
-        deadline=_expired_after_accept(world),
-    )
+    with use_deadline(_expired_after_accept(world)):
+        soft_delete(
+            ids,
+            [],
+            deletion_request=world.deletion_request(key=key),
+            stores=world.stores,
+        )
 
     with pytest.raises(StillRunning):
         delete(world, ids, key=key)
@@ -154,57 +153,55 @@ def test_a_key_of_a_running_request_is_a_conflict(world: World) -> None:
 def test_links_left_at_the_deadline_are_finished_in_the_background(world: World) -> None:
     ids = world.create(60)
 
-    deletion = soft_delete(
-        ids,
-        [],
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-        deadline=_expired_after_accept(world),
-    )
+    with use_deadline(_expired_after_accept(world)):
+        deletion = soft_delete(
+            ids,
+            [],
+            deletion_request=world.deletion_request(),
+            stores=world.stores,
+        )
 
     assert deletion.open
     assert deletion.ids_with(Outcome.PENDING) == ids
     [message] = world.queue.messages
     assert message == {"workspaceId": world.workspace_id, "deletionId": deletion.id}
 
-    finished = resume(world.workspace_id, deletion.id, stores=world.stores, deadline=Deadline(20))
+    finished = resume(world.workspace_id, deletion.id, stores=world.stores)
 
     assert finished is not None
     assert finished.state == "complete"
     assert finished.ids_with(Outcome.DELETED) == ids
     assert world.live_ids() == []
-    assert (
-        resume(world.workspace_id, deletion.id, stores=world.stores, deadline=Deadline(20)) is None
-    )
+    assert resume(world.workspace_id, deletion.id, stores=world.stores) is None
 
 
 def test_a_worker_with_an_outdated_record_does_not_take_the_lease(
     world: World,
 ) -> None:
     ids = world.create(2)
-    deletion = soft_delete(
-        ids,
-        [],
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-        deadline=_expired_after_accept(world),
-    )
+    with use_deadline(_expired_after_accept(world)):
+        deletion = soft_delete(
+            ids,
+            [],
+            deletion_request=world.deletion_request(),
+            stores=world.stores,
+        )
     table = world.stores.deletions
 
     def read() -> Deletion:
-        found = table.load(world.workspace_id, deletion.id, deadline=Deadline(5))
+        found = table.load(world.workspace_id, deletion.id)
         assert found is not None
         return found
 
     def take(found: Deletion) -> bool:
-        return table.acquire_lease(found, seconds=60, deadline=Deadline(5))
+        return table.acquire_lease(found, seconds=60)
 
     early, other = read(), read()
     assert take(other)
     assert not take(early)
     # The record that is handed over again is not the one that was read.
     between = read()
-    assert table.save_progress(other, lease_seconds=0, deadline=Deadline(5))
+    assert table.save_progress(other, lease_seconds=0)
     assert not take(early)
     assert not take(between)
     assert take(read())
@@ -229,7 +226,6 @@ def test_a_refused_statement_is_explained_with_and_without_its_item(
         deletion_id=first.id,
         deleted_at=first.created_at,
         ttl=None,
-        deadline=Deadline(10),
     )
 
     assert list(outcomes) == [
@@ -256,7 +252,6 @@ def test_refused_statements_are_explained_by_one_read_per_hundred_links(
         deletion_id=first.id,
         deleted_at=first.created_at,
         ttl=None,
-        deadline=Deadline(10),
     )
 
     assert set(outcomes) == {Outcome.DELETED}
@@ -265,13 +260,13 @@ def test_refused_statements_are_explained_by_one_read_per_hundred_links(
 
 
 def _expired_after_accept(world: World) -> Deadline:
-    """A deadline that comes as soon as the record is written."""
-    deadline = Deadline(20)
+    """A deadline that passes as soon as the record is written."""
+    cut = Deadline(20)
     accept = world.stores.deletions.accept
 
     def accept_then_expire(*args: Any, **kwargs: Any) -> None:
         accept(*args, **kwargs)
-        deadline.expire()
+        cut.expire()
 
     world.stores.deletions.accept = accept_then_expire  # type: ignore[method-assign]
-    return deadline
+    return cut

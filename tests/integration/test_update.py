@@ -10,7 +10,6 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from functions.domain.clock import Deadline
 from functions.domain.errors import Conflict, LinkNotFound
 from functions.handlers import links
 from functions.schemas.link_responses import WrittenLink
@@ -38,7 +37,6 @@ def update(world: World, link_id: str, **changes: Any) -> dict[str, Any]:
         changes,
         workspace_id=world.workspace_id,
         links=world.stores.links,
-        deadline=Deadline(20),
     )
 
 
@@ -55,7 +53,7 @@ def put(world: World, link_id: str, body: Any) -> tuple[int, Any]:
 
 
 def read(world: World, link_id: str) -> dict[str, Any]:
-    link = world.stores.links.get(world.workspace_id, link_id, deadline=Deadline(10))
+    link = world.stores.links.get(world.workspace_id, link_id)
     assert link is not None
     return link
 
@@ -174,14 +172,12 @@ def test_an_update_of_a_missing_link_creates_nothing(world: World, case: str) ->
             [],
             deletion_request=world.deletion_request(),
             stores=world.stores,
-            deadline=Deadline(20),
         )
     elif case == "erased":
         erase_one(
             link_id,
             deletion_request=world.deletion_request(),
             stores=world.stores,
-            deadline=Deadline(10),
         )
 
     for body in ({"title": "New"}, {"externalId": "claimed"}):
@@ -210,7 +206,6 @@ def test_a_concurrent_update_does_not_revive_a_deleted_link(
             link_id,
             deletion_request=world.deletion_request(),
             stores=world.stores,
-            deadline=Deadline(10),
         )
         return found
 
@@ -317,7 +312,6 @@ def test_erasing_a_link_that_just_got_an_external_id_frees_it(
         link_id,
         deletion_request=world.deletion_request(),
         stores=world.stores,
-        deadline=Deadline(10),
     )
 
     assert not world.exists(link_id)

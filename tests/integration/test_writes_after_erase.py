@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from functions.domain.clock import Deadline
 from functions.domain.errors import UnlinkError
 from functions.repositories.idempotency import IdempotencyTable
 from functions.repositories.installs import InstallsTable
@@ -39,7 +38,6 @@ def _install(erasing: Erasing, client: Any, visit: dict[str, Any]) -> None:
         installs=InstallsTable(
             client, clicks=erasing.world.clicks.name, links=erasing.world.stores.links.name
         ),
-        deadline=Deadline(10),
     )
 
 
@@ -50,7 +48,6 @@ def _tally(erasing: Erasing, client: Any, visit: dict[str, Any]) -> None:
             rollups=rollups(erasing.world, client),
             failures=None,
             visitor_secret=b"test",
-            deadline=Deadline(10),
         )
         == []
     )

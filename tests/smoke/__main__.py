@@ -26,7 +26,6 @@ from admin import commands
 from admin.__main__ import client_maker, outputs_of
 from admin.commands import Deployment, Refused
 from admin.failed_records import failures, records_of, replay
-from functions.domain.clock import Deadline
 from functions.domain.policies import Policies
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -130,7 +129,7 @@ class Smoke:
 
     def clean(self) -> None:
         """Remove what CloudFormation leaves: the workspace's usage key, and objects."""
-        item = self.deployment.access.workspace(self.workspace, deadline=Deadline(20))
+        item = self.deployment.access.workspace(self.workspace)
         if item is not None:
             self.deployment.usage_keys.delete(str(item["usageKeyId"]))
         s3 = self.client("s3")

@@ -13,7 +13,7 @@ import pytest
 from functions.aws.codec import from_item, to_item
 from functions.aws.events import EventBus
 from functions.aws.sqs import Queue
-from functions.domain.clock import Deadline, now_iso
+from functions.domain.clock import deadline, now_iso
 from functions.domain.ids import shard_of
 from functions.domain.outcomes import Outcome
 from functions.repositories.clicks import PARTITIONS
@@ -143,7 +143,6 @@ class Erasing:
                     "workspaceId": self.world.workspace_id,
                     "clickedAt": now_iso(),
                 },
-                deadline=Deadline(10),
             )
 
     def put_beside(self, link_id: str, sk: str, **more: Any) -> None:
@@ -192,7 +191,6 @@ class Erasing:
             ids,
             deletion_request=self.world.deletion_request(**more),
             stores=self.world.stores,
-            deadline=Deadline(20),
         )
         assert deletion.state == "erasing"
         gone = deletion.ids_with(Outcome.ERASED)
@@ -205,7 +203,6 @@ class Erasing:
             [],
             deletion_request=self.world.deletion_request(**more),
             stores=self.world.stores,
-            deadline=Deadline(20),
         )
         return deletion, [
             self.record("MODIFY", link_id, before[link_id], self.image_of(link_id))
@@ -242,13 +239,12 @@ class Erasing:
     # -- the functions ------------------------------------------------------------------------
 
     def cleanup(self, records: list[dict[str, Any]]) -> list[str]:
-        return clean_up(records, stores=self.cleanup_stores(), deadline=Deadline(20))
+        return clean_up(records, stores=self.cleanup_stores())
 
     def work(self, message: dict[str, Any], seconds: float = 20) -> bool:
         workspace_id, removed = read_message(message)
-        return purge_dependents(
-            workspace_id, removed, stores=self.erase_stores(), deadline=Deadline(seconds)
-        )
+        with deadline(seconds):
+            return purge_dependents(workspace_id, removed, stores=self.erase_stores())
 
     def work_all(self) -> None:
         while self.messages:
@@ -257,9 +253,7 @@ class Erasing:
     # -- what is left -------------------------------------------------------------------------
 
     def header(self, deletion_id: str) -> Deletion:
-        deletion = self.world.stores.deletions.header(
-            self.world.workspace_id, deletion_id, deadline=Deadline(10)
-        )
+        deletion = self.world.stores.deletions.header(self.world.workspace_id, deletion_id)
         assert deletion is not None
         return deletion
 
@@ -272,7 +266,7 @@ class Erasing:
         return [
             from_item(item)
             for partition in range(PARTITIONS)
-            for item in self.world.clicks.first_page(link_id, partition, deadline=Deadline(10))
+            for item in self.world.clicks.first_page(link_id, partition)
         ]
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from functions.aws.codec import to_item
 from functions.domain.api_keys import generate_api_key
-from functions.domain.clock import Deadline, now_iso
+from functions.domain.clock import now_iso
 from functions.domain.errors import Unavailable
 from functions.domain.ids import shard_of
 from functions.domain.policies import Policies
@@ -395,10 +395,10 @@ def drive_deletion_worker(scene: Scene) -> None:
     given: dict[str, Any] = {"deletion_request": deletion_request, "stores": world.stores}
 
     def softly(ids: list[str], **more: Any) -> Deletion:
-        return engine.soft_delete(ids, [], **given | more, deadline=Deadline(20))
+        return engine.soft_delete(ids, [], **given | more)
 
     def for_good(ids: list[str], **more: Any) -> Deletion:
-        return engine.erase_many(ids, **given | more, deadline=Deadline(20))
+        return engine.erase_many(ids, **given | more)
 
     def finish(deletion: Deletion) -> None:
         assert not scene.work(deletion_worker, scene.message(deletion.id))
@@ -420,7 +420,7 @@ def drive_deletion_worker(scene: Scene) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "_select", lambda *_: ResolvedLinks())
         filter_request = FilterRequest({"tag": "summer"}, maximum=100)
-        found = engine.delete_by_filter(filter_request, "soft", **given, deadline=Deadline(20))
+        found = engine.delete_by_filter(filter_request, "soft", **given)
     assert found.state == "accepted"
     finish(found)
     assert scene.erasing.header(found.id).counts["deleted"] == 2
@@ -428,7 +428,7 @@ def drive_deletion_worker(scene: Scene) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "_select", lambda *_: ResolvedLinks())
         filter_request = FilterRequest({"externalId": "x-2"}, maximum=100)
-        found = engine.delete_by_filter(filter_request, "soft", **given, deadline=Deadline(20))
+        found = engine.delete_by_filter(filter_request, "soft", **given)
     finish(found)
 
     # An export that comes first, whose worker dies when it is written.
@@ -458,7 +458,7 @@ def drive_deletion_worker(scene: Scene) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(restore_service, "_run", lambda *_: None)
         begun = restore_service.restore(
-            soft.id, None, deletion_request=deletion_request, stores=stores, deadline=Deadline(20)
+            soft.id, None, deletion_request=deletion_request, stores=stores
         )
     scene.long_ago(f"{workspace_id}#{soft.id}", f"RESTORE#{begun.restore.id}")
     stalled = for_good(world.create(1))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions.domain.clock import Deadline
 from functions.repositories.restores import RestoresTable
 from functions.services.restore import Restored, RestoreStores, restore
 from tests.conftest import World
@@ -26,5 +25,4 @@ def bring_back(
         ids,
         deletion_request=world.deletion_request(**more),
         stores=restore_stores(world),
-        deadline=Deadline(20),
     )

@@ -15,7 +15,7 @@ from moto import mock_aws
 
 from functions.aws.client import low_latency_client
 from functions.domain.api_keys import generate_api_key
-from functions.domain.clock import Deadline, iso, now_iso
+from functions.domain.clock import iso, now_iso
 from functions.domain.errors import InternalError, Unavailable
 from functions.domain.plans import SCOPES
 from functions.domain.policies import Policies
@@ -206,8 +206,8 @@ def test_recording_the_use_never_recreates_a_deleted_key(access: AccessTable) ->
     boto3.client("dynamodb").delete_item(
         TableName="access", Key={"pk": {"S": record["pk"]}, "sk": {"S": "KEY"}}
     )
-    access.note_use(record, deadline=Deadline(1))
-    assert access.find_key(key, deadline=Deadline(1)) is None
+    access.note_use(record)
+    assert access.find_key(key) is None
 
 
 @pytest.mark.parametrize("fault", [Unavailable, InternalError])

@@ -7,7 +7,6 @@ from typing import Any
 
 from functions.aws.codec import to_item
 from functions.aws.events import EventBus
-from functions.domain.clock import Deadline
 from functions.repositories.failed_records import FailuresBucket
 from functions.services.deletion_events import announce
 from tests.support.erasure import FakeEvents, FakeS3
@@ -42,7 +41,6 @@ def figure(*records: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
         api_url="https://go.example",
         events=EventBus(bus, "bus"),
         failures=FailuresBucket(FakeS3(), "failures", function="arn:announce"),
-        deadline=Deadline(5),
     )
     assert failed == []
     return [(entry["DetailType"], json.loads(entry["Detail"])) for entry in bus.entries]
