@@ -24,8 +24,8 @@ VENV := .venv
 VENV_STAMP := $(VENV)/.installed-$(PY_TAG)-$(call checksum,requirements-dev.txt)
 ENGINE_VENV := .local/ministack-venv
 ENGINE_STAMP := $(ENGINE_VENV)/.installed-$(PY_TAG)-$(call checksum,local/requirements-ministack.txt)
-CLI_STAMP := node_modules/.installed-$(call checksum,package.json)
-STAMPS := $(VENV_STAMP) $(ENGINE_STAMP) $(CLI_STAMP)
+NPM_STAMP := node_modules/.installed-$(call checksum,package.json)
+STAMPS := $(VENV_STAMP) $(ENGINE_STAMP) $(NPM_STAMP)
 
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check --require-hashes
 # Resolves the locks; kept out of the project environment, which it makes.
@@ -49,11 +49,12 @@ test: ## Everything that must pass: format, lint, types, all tests.
 	@$(MAKE) --no-print-directory e2e
 
 .PHONY: lint
-lint: $(VENV_STAMP) ## Format check, lint, types.
+lint: $(VENV_STAMP) $(NPM_STAMP) ## Format check, lint, types.
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/mypy
+	node_modules/.bin/tsc --project console
 
 .PHONY: format
 format: $(VENV_STAMP) ## Format and fix what can be fixed.
@@ -142,8 +143,8 @@ $(ENGINE_STAMP): | check-python
 	@$(ENGINE_VENV)/bin/python $(PIP_INSTALL) -r local/requirements-ministack.txt
 	@touch $@
 
-$(CLI_STAMP): | check-python check-node
-	@echo "Installing the CDK CLI into node_modules (once) ..."
-	@$(PYTHON) local/cdk_cli.py
+$(NPM_STAMP): | check-python check-node
+	@echo "Installing the CDK CLI and the console's packages into node_modules (once) ..."
+	@$(PYTHON) local/npm_packages.py
 	@rm -f node_modules/.installed-*
 	@touch $@

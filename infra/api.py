@@ -33,8 +33,10 @@ EXPOSED_HEADERS = (
     "X-Request-Id",
 )
 
-#: The documentation, for everyone, at as many requests a second together.
+#: The documentation and the web console, for everyone, at as many requests a second together.
 DOCS_PATHS = ("/api/openapi.json", "/api/docs", "/api/docs/{asset}")
+CONSOLE_PATHS = ("/console", "/console/{asset}")
+PAGES_PATHS = (*DOCS_PATHS, *CONSOLE_PATHS)
 DOCS_RATE_LIMIT = 50
 DOCS_BURST_LIMIT = 200
 
@@ -99,8 +101,8 @@ class Api(Construct):
                             throttling_burst_limit=DOCS_BURST_LIMIT,
                         )
                         for path, method in (
-                            *((path, "GET") for path in DOCS_PATHS),
-                            *((path, CATCH_ALL) for path in DOCS_PATHS),
+                            *((path, "GET") for path in PAGES_PATHS),
+                            *((path, CATCH_ALL) for path in PAGES_PATHS),
                             (HOME_PATH, CATCH_ALL),
                             ("/{code}", CATCH_ALL),
                             (UNKNOWN_PATH, CATCH_ALL),
@@ -141,7 +143,7 @@ class Api(Construct):
         self._add_keyed_route("GET", "/api/deletions", functions.deletions)
         self._add_keyed_route("GET", "/api/deletions/{id}", functions.deletions)
         self._add_keyed_route("POST", "/api/deletions/{id}/restore", functions.deletions)
-        for path in DOCS_PATHS:
+        for path in PAGES_PATHS:
             self._add_open_route("GET", path, functions.pages)
         self._add_open_route("GET", "/{code}", functions.redirect)
         self._add_open_route("HEAD", "/{code}", functions.redirect)
@@ -203,7 +205,7 @@ class Api(Construct):
         for path, function in self._catch_alls.items():
             self._add_keyed_method(CATCH_ALL, path, function)
         # The redirects' own function has nothing to do with what is no visit.
-        for path in (*DOCS_PATHS, HOME_PATH, "/{code}", UNKNOWN_PATH):
+        for path in (*PAGES_PATHS, HOME_PATH, "/{code}", UNKNOWN_PATH):
             self._add_open_method(CATCH_ALL, path, functions.pages)
 
     def _add_keyed_route(self, method: str, path: str, function: lambda_.Function) -> None:

@@ -23,6 +23,8 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 from typing import TYPE_CHECKING, Any
 
+from infra.console import ARCHIVE_DIRECTORY, console_files
+
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
 
@@ -88,13 +90,17 @@ def function_code(target: Target) -> lambda_.AssetCode:
 
 
 def build_archive(target: Target) -> tuple[Path, str]:
-    """Return the archive of `functions/` and its dependencies, and the hash of its content."""
+    """Return the archive of `functions/`, the console and the dependencies, and its hash."""
     dependencies = install_dependencies(target)
     sources = sorted(_sources())
     digest = hashlib.sha256(dependencies.name.encode())
     for path in sources:
         digest.update(f"{path.relative_to(ROOT).as_posix()}\0".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
+    console = console_files()
+    for name, content in sorted(console.items()):
+        digest.update(f"{ARCHIVE_DIRECTORY}/{name}\0".encode())
+        digest.update(hashlib.sha256(content).digest())
     content_hash = digest.hexdigest()
 
     archive = BUILD / f"{dependencies.name}-{content_hash[:16]}.zip"
@@ -107,6 +113,10 @@ def build_archive(target: Target) -> tuple[Path, str]:
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, copy)
             _write_openapi(staged / OPENAPI)
+            for name, content in console.items():
+                asset = staged / ARCHIVE_DIRECTORY / name
+                asset.parent.mkdir(parents=True, exist_ok=True)
+                asset.write_bytes(content)
             _precompile(staged, target)
             # The dependencies are already compressed; only the functions are added to them.
             packed = Path(scratch) / "packed.zip"

@@ -188,6 +188,8 @@ EXAMPLES: dict[tuple[str, str], Example] = {
     ),
     ("GET", "/api/openapi.json"): lambda _: ("/api/openapi.json", None),
     ("GET", "/api/docs"): lambda _: ("/api/docs", None),
+    ("GET", "/console"): lambda _: ("/console", None),
+    ("GET", "/console/{asset}"): lambda _: ("/console/licences.txt", None),
     ("GET", "/api/docs/{asset}"): lambda _: ("/api/docs/start.js", None),
 }
 

@@ -42,8 +42,11 @@ _BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 _BOOTSTRAP_VERSION = "99"
 
 # What a synthesized template depends on, beside the stage's own settings.
-_SYNTH_INPUTS = ("app.py", "cdk.json", "package.json", "requirements-dev.txt", "infra", "functions")
-_SYNTH_SUFFIXES = frozenset((".py", ".json", ".txt", ".html"))
+_SYNTH_INPUTS = (
+    *("app.py", "cdk.json", "package.json", "requirements-dev.txt"),
+    *("infra", "functions", "console"),
+)
+_SYNTH_SUFFIXES = frozenset((".py", ".json", ".txt", ".html", ".js", ".css", ".svg"))
 _DEPLOY_SECONDS = 300
 
 Say = Callable[[str], None]

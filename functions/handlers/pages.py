@@ -1,14 +1,11 @@
-"""What needs no key and no data: the API's documentation, ``/``, and paths that no route has.
+"""What needs no key and no data: the web console, the API's documentation, ``/``, unknown paths.
 
-``/api/openapi.json`` and ``/api/docs`` are the API as a document and as a page to read and try. All
-of it is served from here: no other host learns who reads.
+``/api/openapi.json`` and ``/api/docs`` are the API as a document and as a page to read and try;
+``/console`` is the console. All of it is served from here: no other host learns who reads.
 """
 
 from __future__ import annotations
 
-import base64
-import gzip
-import hashlib
 import html
 import json
 from collections.abc import Callable
@@ -20,9 +17,17 @@ from urllib.parse import urlsplit
 import aws_lambda_powertools
 from aws_lambda_powertools import Logger
 
+from functions.api.console import console_asset, console_page
 from functions.api.html_pages import page_or_json
 from functions.api.methods import ALLOWED_METHODS
 from functions.api.security_headers import REDIRECT, TRANSPORT
+from functions.api.static_content import (
+    IMMUTABLE,
+    REVALIDATED,
+    content_response,
+    lower_case_headers,
+    tag_of,
+)
 from functions.config import optional_setting
 from functions.domain.errors import MethodNotAllowed
 from functions.domain.urls import api_base
@@ -35,16 +40,8 @@ DOCUMENT = Path(__file__).parent.parent / "api" / "openapi.json"
 #: Swagger UI (Apache-2.0), as Powertools brings it: nothing more to pin, nothing more to pack.
 SWAGGER_UI = Path(aws_lambda_powertools.__file__).parent / "event_handler/openapi/swagger_ui"
 
-#: Asked about each time, because the next deployment may change it.
-REVALIDATED = "public, no-cache"
-#: Under an address that has the content's hash in it.
-FOR_EVER = "public, max-age=31536000, immutable"
-
-#: Documents and encodings that a process keeps: one for each address at which it is asked.
+#: Documents that a process keeps: one for each address at which it is asked.
 REMEMBERED = 16
-
-#: Below this size gzip costs more than it saves.
-SMALL = 1_024
 
 #: The one script of our own. Relative addresses: the page may be under a stage's name.
 START = """\
@@ -125,7 +122,7 @@ def _unknown(event: dict[str, Any]) -> dict[str, Any]:
     """A path that no route has: a page to browsers, except under ``/api``."""
     if (event.get("pathParameters") or {}).get("code") == "api":
         return _json(404, NOT_FOUND)
-    return page_or_json(_headers_of(event), 404, NOT_FOUND)
+    return page_or_json(lower_case_headers(event), 404, NOT_FOUND)
 
 
 def _method_not_allowed(event: dict[str, Any], allowed: tuple[str, ...]) -> dict[str, Any]:
@@ -134,7 +131,7 @@ def _method_not_allowed(event: dict[str, Any], allowed: tuple[str, ...]) -> dict
     if event["resource"].startswith("/api/"):
         answer = _json(status, body)
     else:
-        answer = page_or_json(_headers_of(event), status, body)
+        answer = page_or_json(lower_case_headers(event), status, body)
     answer["headers"] |= error.headers()
     return answer
 
@@ -147,12 +144,8 @@ def _json(status: int, body: ErrorBody) -> dict[str, Any]:
     }
 
 
-def _headers_of(event: dict[str, Any]) -> dict[str, str]:
-    return {name.lower(): str(value) for name, value in (event.get("headers") or {}).items()}
-
-
 def _document(event: dict[str, Any]) -> dict[str, Any]:
-    return _content(event, _document_for(api_base(event)), "application/json", REVALIDATED)
+    return content_response(event, _document_for(api_base(event)), "application/json", REVALIDATED)
 
 
 def _page(event: dict[str, Any]) -> dict[str, Any]:
@@ -160,7 +153,7 @@ def _page(event: dict[str, Any]) -> dict[str, Any]:
     # level higher if the page was asked for with a slash at its end.
     within_api = "../" if event["requestContext"]["path"].endswith("/") else ""
     addresses = {
-        name: f"{within_api}docs/{asset}?v={_tag(_asset_bytes(asset))[:12]}"
+        name: f"{within_api}docs/{asset}?v={tag_of(_asset_bytes(asset))[:12]}"
         for name, asset in (
             ("styles", "swagger-ui.css"),
             ("swagger", "swagger-ui.js"),
@@ -168,7 +161,7 @@ def _page(event: dict[str, Any]) -> dict[str, Any]:
         )
     }
     page = PAGE.format(document=html.escape(f"{within_api}openapi.json"), **addresses)
-    answer = _content(event, page.encode(), "text/html; charset=utf-8", REVALIDATED)
+    answer = content_response(event, page.encode(), "text/html; charset=utf-8", REVALIDATED)
     answer["headers"] |= {
         "Content-Security-Policy": _policy(api_base(event)),
         "Referrer-Policy": "no-referrer",
@@ -181,14 +174,22 @@ def _asset(event: dict[str, Any]) -> dict[str, Any]:
     name = (event.get("pathParameters") or {}).get("asset", "")
     if name not in _ASSETS:
         return _json(404, NOT_FOUND)
-    known = (event.get("queryStringParameters") or {}).get("v") == _tag(_asset_bytes(name))[:12]
-    return _content(event, _asset_bytes(name), _ASSETS[name], FOR_EVER if known else REVALIDATED)
+    known = (event.get("queryStringParameters") or {}).get("v") == tag_of(_asset_bytes(name))[:12]
+    return content_response(
+        event, _asset_bytes(name), _ASSETS[name], IMMUTABLE if known else REVALIDATED
+    )
+
+
+def _console_asset(event: dict[str, Any]) -> dict[str, Any]:
+    return console_asset(event) or _json(404, NOT_FOUND)
 
 
 _ROUTES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "/api/openapi.json": _document,
     "/api/docs": _page,
     "/api/docs/{asset}": _asset,
+    "/console": console_page,
+    "/console/{asset}": _console_asset,
     "/": _home,
     "/{code}/{rest+}": _unknown,
 }
@@ -215,47 +216,6 @@ def _document_for(base_url: str) -> bytes:
     document = json.loads(DOCUMENT.read_bytes())
     document["servers"] = [{"url": base_url}]
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-@lru_cache(REMEMBERED)
-def _tag(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:32]
-
-
-@lru_cache(REMEMBERED)
-def _zipped(content: bytes) -> bytes:
-    # Without a time in it, so that equal content stays equal.
-    return gzip.compress(content, 6, mtime=0)
-
-
-def _content(event: dict[str, Any], body: bytes, media_type: str, caching: str) -> dict[str, Any]:
-    """200 with the content, or 304 when the caller has it."""
-    asked = _headers_of(event)
-    encoded = len(body) >= SMALL and _takes_gzip(asked.get("accept-encoding", ""))
-    # A strong tag names the bytes that are sent, so each encoding has its own (RFC 9110, 8.8.3.3).
-    tag = f'"{_tag(body)}{"-gzip" if encoded else ""}"'
-    headers = {"ETag": tag, "Cache-Control": caching, "Vary": "Accept-Encoding"}
-    given = [each.strip().removeprefix("W/") for each in asked.get("if-none-match", "").split(",")]
-    if "*" in given or tag in given:
-        return {"statusCode": 304, "headers": headers, "body": ""}
-    headers["Content-Type"] = media_type
-    if encoded:
-        headers["Content-Encoding"] = "gzip"
-        body = _zipped(body)
-    return {
-        "statusCode": 200,
-        "headers": headers,
-        "body": base64.b64encode(body).decode(),
-        "isBase64Encoded": True,
-    }
-
-
-def _takes_gzip(accepted: str) -> bool:
-    for each in accepted.split(","):
-        coding, _, weight = each.partition(";")
-        if coding.strip().lower() == "gzip":
-            return weight.replace(" ", "").lower() not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
 
 
 def _policy(base_url: str) -> str:

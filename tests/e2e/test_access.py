@@ -120,6 +120,8 @@ RULES: dict[tuple[str, str], Rule] = {
     ("HEAD", "/{code}"): Rule(None, lambda t: (f"/{t.code}", None), (302,), (302,)),
     ("GET", "/api/docs"): Rule(None, lambda _: ("/api/docs", None), foreign=(200,)),
     ("GET", "/api/docs/{asset}"): Rule(None, lambda _: ("/api/docs/none.js", None), (404,), (404,)),
+    ("GET", "/console"): Rule(None, lambda _: ("/console", None), foreign=(200,)),
+    ("GET", "/console/{asset}"): Rule(None, lambda _: ("/console/none.js", None), (404,), (404,)),
     ("GET", "/api/openapi.json"): Rule(None, lambda _: ("/api/openapi.json", None), foreign=(200,)),
 }
 

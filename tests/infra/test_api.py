@@ -43,6 +43,8 @@ ROUTES = {
     ("GET", "/api/openapi.json"): "pages",
     ("GET", "/api/docs"): "pages",
     ("GET", "/api/docs/{asset}"): "pages",
+    ("GET", "/console"): "pages",
+    ("GET", "/console/{asset}"): "pages",
     ("GET", "/{code}"): "redirect",
     ("HEAD", "/{code}"): "redirect",
 }
@@ -85,6 +87,8 @@ CATCH_ALLS = {
     "/api/links/{id}/qr": "qr",
     "/api/me": "account",
     "/api/openapi.json": "pages",
+    "/console": "pages",
+    "/console/{asset}": "pages",
 }
 
 

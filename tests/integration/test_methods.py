@@ -124,12 +124,15 @@ def test_an_unsupported_method_gets_405(world: World, method: str, path: str) ->
 
 
 def test_every_authenticated_route_is_covered() -> None:
-    open_routes = {"/", "/{code}", "/api/docs", "/api/docs/{asset}", "/api/openapi.json"}
+    open_routes = {
+        *("/", "/{code}", "/api/docs", "/api/docs/{asset}", "/api/openapi.json"),
+        *("/console", "/console/{asset}"),
+    }
     assert set(HANDLERS) == set(ALLOWED_METHODS) - open_routes
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
-@pytest.mark.parametrize("path", ["/", "/{code}", "/api/docs", "/api/openapi.json"])
+@pytest.mark.parametrize("path", ["/", "/{code}", "/api/docs", "/api/openapi.json", "/console"])
 @pytest.mark.parametrize("accept", ["text/html", "*/*"])
 def test_an_unsupported_method_on_an_open_route_gets_405(
     method: str, path: str, accept: str

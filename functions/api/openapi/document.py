@@ -72,6 +72,7 @@ TAGS = {
     "Analytics": "Clicks and the installs that they led to.",
     "Short links": "What visitors see.",
     "Documentation": "For people and programs.",
+    "Console": "The service in a browser.",
 }
 
 _RESPONSE_MODULES = (

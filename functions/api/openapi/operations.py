@@ -333,4 +333,25 @@ OPERATIONS: dict[str, Operation] = {
         },
         summary="Scripts and styles of the page.",
     ),
+    "GET /console": Operation(
+        "getConsole",
+        "Console",
+        {200: Answer({"type": "string"}, "The page.", ("text/html",), CACHED), 304: _UNCHANGED},
+        summary="The web console.",
+    ),
+    "GET /console/{asset}": Operation(
+        "getConsoleAsset",
+        "Console",
+        {
+            200: Answer(
+                {"type": "string"},
+                "The file.",
+                ("text/javascript", "text/css", "image/svg+xml", "text/plain"),
+                CACHED,
+            ),
+            304: _UNCHANGED,
+            404: Answer(GatewayError, "There is no such file."),
+        },
+        summary="Scripts and styles of the console.",
+    ),
 }

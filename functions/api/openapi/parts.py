@@ -183,6 +183,11 @@ PATH_PARAMETERS: dict[str, tuple[Schema, str, str]] = {
         "The file's name.",
         "start.js",
     ),
+    "/console/{asset}": (
+        {"type": "string", "pattern": "^[a-z]+\\.(js|css|svg|txt)$"},
+        "The file's name.",
+        "console.js",
+    ),
 }
 
 # -- request bodies ---------------------------------------------------------------------------

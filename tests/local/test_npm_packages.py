@@ -1,4 +1,4 @@
-"""The CDK CLI is installed only if it is the archive whose hash is committed."""
+"""An npm package is installed only if it is the archive whose hash is committed."""
 
 from __future__ import annotations
 
@@ -8,27 +8,38 @@ from pathlib import Path
 
 import pytest
 
-from local.cdk_cli import IntegrityError, install, integrity_of
 from local.emulator import ROOT
+from local.npm_packages import IntegrityError, install, integrity_of
 
 #: An npm that packs a fixed archive and notes what it was asked for.
 NPM = """#!/bin/sh
 echo "$@" >>"{log}"
+name=$(echo "$2" | tr @ -)
 case $1 in
   pack)
     for each; do
-      case $each in --pack-destination=*) printf archive >"${{each#*=}}/aws-cdk-1.2.3.tgz" ;; esac
+      case $each in --pack-destination=*) printf archive >"${{each#*=}}/$name.tgz" ;; esac
     done ;;
-  install) mkdir -p node_modules; cp "$2" node_modules/ ;;
+  install) mkdir -p node_modules; cp "$2" "$3" node_modules/ ;;
 esac
 """
+
+
+def integrity_of_archive(tmp_path: Path) -> str:
+    """The hash of what the stand-in npm packs."""
+    archive = tmp_path / "same.tgz"
+    archive.write_bytes(b"archive")
+    return integrity_of(archive)
 
 
 def project(tmp_path: Path, integrity: str) -> tuple[Path, str, Path]:
     """A directory with a package.json, the npm to use, and npm's log."""
     root, log, npm = tmp_path / "root", tmp_path / "log", tmp_path / "npm"
     root.mkdir()
-    package = {"devDependencies": {"aws-cdk": "1.2.3"}, "integrity": {"aws-cdk": integrity}}
+    package = {
+        "devDependencies": {"aws-cdk": "1.2.3", "preact": "4.5.6"},
+        "integrity": {"aws-cdk": integrity_of_archive(tmp_path), "preact": integrity},
+    }
     (root / "package.json").write_text(json.dumps(package))
     npm.write_text(NPM.format(log=log))
     npm.chmod(0o755)
@@ -36,18 +47,19 @@ def project(tmp_path: Path, integrity: str) -> tuple[Path, str, Path]:
 
 
 def test_an_archive_with_the_pinned_hash_is_installed_without_scripts(tmp_path: Path) -> None:
-    archive = tmp_path / "same.tgz"
-    archive.write_bytes(b"archive")
-    root, npm, log = project(tmp_path, integrity_of(archive))
+    root, npm, log = project(tmp_path, integrity_of_archive(tmp_path))
 
     install(root, npm=npm)
 
     assert (root / "node_modules" / "aws-cdk-1.2.3.tgz").read_bytes() == b"archive"
-    packed, installed = log.read_text().splitlines()
+    assert (root / "node_modules" / "preact-4.5.6.tgz").read_bytes() == b"archive"
+    packed, other, installed = log.read_text().splitlines()
     assert packed.startswith("pack aws-cdk@1.2.3 ")
-    # From the archive that was checked, not by name once more.
-    assert re.match(r"install /\S+/aws-cdk-1\.2\.3\.tgz ", installed)
+    assert other.startswith("pack preact@4.5.6 ")
+    # All at once and from the archives that were checked: npm fetches nothing by name.
+    assert re.match(r"install /\S+/aws-cdk-1\.2\.3\.tgz /\S+/preact-4\.5\.6\.tgz --", installed)
     assert "--ignore-scripts" in packed
+    assert "--ignore-scripts" in other
     assert "--ignore-scripts" in installed
 
 
@@ -58,7 +70,7 @@ def test_another_archive_is_refused_before_anything_is_installed(tmp_path: Path)
         install(root, npm=npm)
 
     assert not (root / "node_modules").exists()
-    assert [line.split()[0] for line in log.read_text().splitlines()] == ["pack"]
+    assert [line.split()[0] for line in log.read_text().splitlines()] == ["pack", "pack"]
 
 
 def test_the_hash_is_computed_as_npm_writes_it(tmp_path: Path) -> None:
@@ -78,7 +90,7 @@ def test_every_npm_package_has_a_version_and_a_hash() -> None:
         assert re.fullmatch(r"sha512-[A-Za-z0-9+/]{86}==", package["integrity"][name]), name
 
 
-def test_make_installs_the_cli_in_no_other_way() -> None:
+def test_make_installs_npm_packages_in_no_other_way() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert "local/cdk_cli.py" in makefile
+    assert "local/npm_packages.py" in makefile
     assert "npm install" not in makefile

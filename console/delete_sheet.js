@@ -1,0 +1,284 @@
+/** The delete sheet: what would go, then move it to the trash or erase it for good. */
+
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { ApiError, absoluteBase, exchange, newIdempotencyKey, request } from "./api.js";
+import { Dialog } from "./dialog.js";
+import { html } from "./html.js";
+import { formatMoment, formatNumber, t } from "./i18n.js";
+import { Icon } from "./icons.js";
+import { href } from "./route.js";
+import { may } from "./session.js";
+import { clearSelection, deselect, linksChanged } from "./selection.js";
+import { showError, showToast } from "./toasts.js";
+import { undo } from "./undo.js";
+import { watchDeletion } from "./watch.js";
+
+/** @typedef {import("./selection.js").Selection} Selection */
+/** @typedef {"soft" | "erase"} Mode */
+/**
+ * @typedef {object} DryRun
+ * @property {{ requested: number, deletable: number, unknown: number, invalid: number }} counts
+ * @property {number} clicks
+ * @property {string | null} lastClickAt
+ * @property {string[]} unknownIds
+ * @property {string} [confirmationToken]
+ */
+
+/** The scope that a mode needs. */
+const SCOPES = { soft: "linksWrite", erase: "linksErase" };
+
+/** @param {{ selected: Selection, onClose: () => void }} props */
+export function DeleteSheet({ selected, onClose }) {
+  const [mode, setMode] = useState(/** @type {Mode} */ (may("linksWrite") ? "soft" : "erase"));
+  const [reason, setReason] = useState("");
+  const [withExport, setWithExport] = useState(false);
+  const [typed, setTyped] = useState("");
+  const [dryRun, setDryRun] = useState(/** @type {DryRun | null} */ (null));
+  const [before, setBefore] = useState(/** @type {DryRun | null} */ (null));
+  const [problem, setProblem] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [look, setLook] = useState(0);
+
+  const what = useMemo(
+    () => (selected.kind === "ids" ? { ids: [...selected.ids] } : { filter: selected.filter }),
+    [selected],
+  );
+  useEffect(() => {
+    const controller = new AbortController();
+    setDryRun(null);
+    request("POST", "/deletions", {
+      body: { ...what, mode, dryRun: true },
+      signal: controller.signal,
+    }).then(setDryRun, (error) => {
+      if (!controller.signal.aborted) setProblem(error.message);
+    });
+    return () => controller.abort();
+  }, [what, mode, look]);
+
+  const body = {
+    ...what,
+    mode,
+    ...(reason.trim() ? { reason: reason.trim() } : {}),
+    ...(withExport ? { export: true } : {}),
+    ...(dryRun?.confirmationToken ? { confirmationToken: dryRun.confirmationToken } : {}),
+  };
+  const keys = useRef(new Map());
+
+  /** One key for each body: sending the same again, after a lost answer, deletes once. */
+  function idempotencyKey() {
+    const text = JSON.stringify(body);
+    if (!keys.current.has(text)) keys.current.set(text, newIdempotencyKey());
+    return keys.current.get(text);
+  }
+
+  /** @param {Event} event */
+  async function submit(event) {
+    event.preventDefault();
+    if (!ready) return;
+    setBusy(true);
+    setProblem("");
+    try {
+      const answer = await exchange("POST", "/deletions", {
+        body,
+        idempotencyKey: idempotencyKey(),
+      });
+      accepted(answer.body);
+    } catch (error) {
+      setBusy(false);
+      refused(/** @type {Error} */ (error));
+    }
+  }
+
+  /** @param {any} deletion */
+  function accepted(deletion) {
+    clearSelection();
+    linksChanged();
+    watchDeletion(deletion);
+    const n = deletion.counts.requested;
+    const open = deletion.state !== "complete";
+    const text = t(mode === "soft" ? (open ? "toast.trashing" : "toast.trashed") : "toast.erasing", { n });
+    showToast(text, {
+      action:
+        mode === "soft" && may("linksRestore")
+          ? { label: t("undo"), run: () => undo(deletion.id).catch(showError) }
+          : undefined,
+      link: { label: t("toast.view"), href: href("deletions", deletion.id) },
+    });
+    onClose();
+  }
+
+  /** @param {Error} error */
+  function refused(error) {
+    const stale = error instanceof ApiError && error.status === 409 && selected.kind === "filter";
+    if (!stale) return setProblem(error.message);
+    setBefore(dryRun);
+    setTyped("");
+    setLook(look + 1);
+  }
+
+  const count = dryRun?.counts.deletable ?? 0;
+  const unknown = dryRun?.counts.unknown ?? 0;
+  const blocked = mode === "soft" && unknown > 0;
+  const confirmed = mode === "soft" || typedNumber(typed) === count;
+  const ready = dryRun !== null && count > 0 && !blocked && confirmed && !busy;
+
+  return html`<${Dialog} title=${t("delete.title")} onClose=${busy ? undefined : onClose}>
+    <form class="sheet-form" onSubmit=${submit}>
+      <${Figures} dryRun=${dryRun} />
+      ${before && dryRun && html`<${Difference} before=${before} now=${dryRun} />`}
+      ${problem &&
+      html`<div class="notice error" role="alert">
+        <${Icon} name="warning" /><span dir="auto">${problem}</span>
+      </div>`}
+      ${blocked &&
+      html`<div class="notice" role="alert">
+        <span class="grow">${t("delete.unknown", { n: unknown })}</span>
+        <button type="button" onClick=${() => deselect(dryRun?.unknownIds ?? [])}>
+          ${t("delete.dropUnknown")}
+        </button>
+      </div>`}
+      <fieldset class="modes">
+        <legend class="hidden">${t("delete.how")}</legend>
+        ${/** @type {Mode[]} */ (["soft", "erase"]).map(
+          (each) => html`<label key=${each} class=${`mode ${each}`}>
+            <input
+              type="radio"
+              name="mode"
+              checked=${mode === each}
+              disabled=${!may(SCOPES[each])}
+              onChange=${() => {
+                setMode(each);
+                setProblem("");
+              }}
+            />
+            <span>
+              <strong>${t(`delete.${each}`)}</strong>
+              <small>${t(may(SCOPES[each]) ? `delete.${each}Help` : "delete.mayNot")}</small>
+            </span>
+          </label>`,
+        )}
+      </fieldset>
+      <label class="field">
+        <span>${t("delete.reason")}</span>
+        <input
+          type="text"
+          dir="auto"
+          maxlength="500"
+          value=${reason}
+          onInput=${(/** @type {any} */ event) => setReason(event.target.value)}
+        />
+      </label>
+      <label class="tick">
+        <input
+          type="checkbox"
+          disabled=${!may("analyticsRead")}
+          checked=${withExport}
+          onChange=${(/** @type {any} */ event) => setWithExport(event.target.checked)}
+        />
+        <span>${t("delete.export")} <small class="muted">${t("delete.exportHelp")}</small></span>
+      </label>
+      ${mode === "erase" &&
+      dryRun &&
+      count > 0 &&
+      html`<label class="field">
+        <span>${t("delete.type", { n: count })}</span>
+        <input
+          type="text"
+          dir="ltr"
+          inputmode="numeric"
+          autocomplete="off"
+          value=${typed}
+          onInput=${(/** @type {any} */ event) => setTyped(event.target.value)}
+        />
+      </label>`}
+      <${SameRequest} body=${body} />
+      <footer>
+        <button type="button" disabled=${busy} onClick=${onClose}>${t("cancel")}</button>
+        <button
+          type="submit"
+          class=${mode === "erase" ? "danger" : "primary"}
+          aria-disabled=${!ready}
+        >
+          ${busy ? t("delete.busy") : t(`delete.${mode}Submit`, { n: count })}
+        </button>
+      </footer>
+    </form>
+  <//>`;
+}
+
+/** A number as it was typed, with any separators and in Latin or Arabic digits. @param {string} text */
+function typedNumber(text) {
+  const latin = text.replace(/[٠-٩]/g, (digit) => String(digit.charCodeAt(0) - 0x660));
+  const digits = latin.replace(/[\s.,'٬]/g, "");
+  return /^\d+$/.test(digits) ? Number(digits) : NaN;
+}
+
+/** @param {{ dryRun: DryRun | null }} props */
+function Figures({ dryRun }) {
+  const figures = [
+    ["links", dryRun && formatNumber(dryRun.counts.deletable)],
+    ["clicks", dryRun && formatNumber(dryRun.clicks)],
+    ["lastClick", dryRun && formatMoment(dryRun.lastClickAt)],
+  ];
+  return html`<dl class="figures" aria-busy=${!dryRun}>
+    ${figures.map(
+      ([name, value]) => html`<div key=${name}>
+        <dt>${t(`delete.figure.${name}`)}</dt>
+        <dd>${value ?? html`<span class="skeleton" aria-hidden="true"></span>`}</dd>
+      </div>`,
+    )}
+  </dl>`;
+}
+
+/** @param {{ before: DryRun, now: DryRun }} props */
+function Difference({ before, now }) {
+  const more = now.counts.deletable - before.counts.deletable;
+  return html`<div class="notice error" role="alert">
+    <${Icon} name="warning" />
+    <span>
+      <strong>${t("delete.changed")}</strong>${" "}
+      ${t("delete.changedFrom", {
+        before: before.counts.deletable,
+        now: now.counts.deletable,
+        clicksBefore: before.clicks,
+        clicksNow: now.clicks,
+      })}${" "}
+      ${more === 0 ? t("delete.changedOthers") : ""}
+    </span>
+  </div>`;
+}
+
+/** The request as curl and as a command. @param {{ body: Record<string, any> }} props */
+function SameRequest({ body }) {
+  const shown = body.ids?.length > 3 ? { ...body, ids: [...body.ids.slice(0, 3), "…"] } : body;
+  const curl = [
+    `curl -X POST "${absoluteBase()}/deletions"`,
+    `  -H "Authorization: Bearer $UNLINK_API_KEY"`,
+    `  -H "Content-Type: application/json"`,
+    `  -d ${quoted(JSON.stringify(shown))}`,
+  ].join(" \\\n");
+  return html`<details class="same-request">
+    <summary>${t("delete.asCurl")}</summary>
+    <pre dir="ltr" tabindex="0"><code>${curl}</code></pre>
+    <pre dir="ltr" tabindex="0"><code>${asCommand(shown)}</code></pre>
+  </details>`;
+}
+
+/** @param {string} text */
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+
+/** @param {Record<string, any>} body */
+function asCommand(body) {
+  const words = ["unlinkctl", "delete"];
+  for (const [name, value] of Object.entries(body.filter ?? {})) {
+    const option = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    if (name === "isActive") words.push(value ? "--active" : "--inactive");
+    else if (name === "expired") words.push(value ? "--expired" : "--not-expired");
+    else words.push(`--${option}`, quoted(String(value)));
+  }
+  words.push(...(body.ids ?? []));
+  if (body.mode === "erase") words.push("--erase");
+  if (body.reason) words.push("--reason", quoted(body.reason));
+  if (body.export) words.push("--export");
+  return words.join(" ");
+}

@@ -1,0 +1,68 @@
+/** Signing in. */
+
+import { useState } from "preact/hooks";
+import { ApiError } from "./api.js";
+import { html } from "./html.js";
+import { t } from "./i18n.js";
+import { signInWithKey } from "./session.js";
+
+/**
+ * @typedef {{ api: string, docs: string, licences: string }} Place addresses of the deployment
+ */
+
+/** @param {{ place: Place }} props */
+export function SignInForm({ place }) {
+  const [secret, setSecret] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState("");
+
+  /** @param {Event} event */
+  async function submit(event) {
+    event.preventDefault();
+    if (!secret.trim()) return setError(t("signIn.needed"));
+    setBusy(true);
+    setError("");
+    try {
+      await signInWithKey(secret.trim(), place.api);
+    } catch (problem) {
+      const refused = problem instanceof ApiError && problem.status === 401;
+      setError(refused ? t("signIn.refused") : String(/** @type {Error} */ (problem).message));
+      setBusy(false);
+    }
+  }
+
+  return html`<form class="stack" onSubmit=${submit} novalidate>
+    <label class="field">
+      <span>${t("signIn.key")}</span>
+      <input
+        type="password"
+        dir="ltr"
+        autocomplete="off"
+        spellcheck=${false}
+        value=${secret}
+        aria-invalid=${Boolean(error)}
+        aria-describedby="sign-in-help"
+        onInput=${(/** @type {any} */ event) => setSecret(event.target.value)}
+      />
+    </label>
+    <p id="sign-in-help" class=${error ? "error-text" : "muted"} role=${error ? "alert" : null}>
+      ${error || t("signIn.help")}
+    </p>
+    <button class="primary" type="submit" disabled=${busy}>
+      ${busy ? t("signIn.busy") : t("signIn.submit")}
+    </button>
+  </form>`;
+}
+
+/** @param {{ place: Place, children?: any }} props */
+export function SignInPage({ place, children }) {
+  return html`<main class="sign-in">
+    <div class="card">
+      <h1><span class="mark" aria-hidden="true"></span>Unlink</h1>
+      <p>${t("signIn.intro")}</p>
+      <${SignInForm} place=${place} />
+      <p class="muted"><a href=${place.docs}>${t("nav.docs")}</a></p>
+    </div>
+    ${children}
+  </main>`;
+}

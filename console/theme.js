@@ -1,0 +1,18 @@
+/** Light or dark: the system's choice until the user makes one. */
+
+import { createStore, preference, setPreference } from "./store.js";
+
+/** @typedef {"system" | "light" | "dark"} Theme */
+
+export const theme = createStore(/** @type {Theme} */ (preference("theme") ?? "system"));
+
+export function applyTheme() {
+  document.documentElement.dataset.theme = theme.get();
+}
+
+/** @param {Theme} wanted */
+export function setTheme(wanted) {
+  setPreference("theme", wanted === "system" ? null : wanted);
+  theme.set(wanted);
+  applyTheme();
+}

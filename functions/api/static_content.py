@@ -1,0 +1,69 @@
+"""Documents and files that are the same for everyone: entity tags, gzip and caching."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+from functools import lru_cache
+from typing import Any
+
+#: Asked about each time, because the next deployment may change it.
+REVALIDATED = "public, no-cache"
+#: Under an address that has the content's hash in it.
+IMMUTABLE = "public, max-age=31536000, immutable"
+
+#: Encodings that a process keeps.
+REMEMBERED = 64
+
+#: Below this size gzip costs more than it saves.
+SMALL = 1_024
+
+
+def lower_case_headers(event: dict[str, Any]) -> dict[str, str]:
+    """The request's headers with lower-case names."""
+    return {name.lower(): str(value) for name, value in (event.get("headers") or {}).items()}
+
+
+@lru_cache(REMEMBERED)
+def tag_of(content: bytes) -> str:
+    """32 hex digits that name the content."""
+    return hashlib.sha256(content).hexdigest()[:32]
+
+
+def content_response(
+    event: dict[str, Any], body: bytes, media_type: str, caching: str
+) -> dict[str, Any]:
+    """200 with the content, or 304 when the caller has it."""
+    asked = lower_case_headers(event)
+    encoded = len(body) >= SMALL and _takes_gzip(asked.get("accept-encoding", ""))
+    # A strong tag names the bytes that are sent, so each encoding has its own (RFC 9110, 8.8.3.3).
+    tag = f'"{tag_of(body)}{"-gzip" if encoded else ""}"'
+    headers = {"ETag": tag, "Cache-Control": caching, "Vary": "Accept-Encoding"}
+    given = [each.strip().removeprefix("W/") for each in asked.get("if-none-match", "").split(",")]
+    if "*" in given or tag in given:
+        return {"statusCode": 304, "headers": headers, "body": ""}
+    headers["Content-Type"] = media_type
+    if encoded:
+        headers["Content-Encoding"] = "gzip"
+        body = _zipped(body)
+    return {
+        "statusCode": 200,
+        "headers": headers,
+        "body": base64.b64encode(body).decode(),
+        "isBase64Encoded": True,
+    }
+
+
+@lru_cache(REMEMBERED)
+def _zipped(content: bytes) -> bytes:
+    # Without a time in it, so that equal content stays equal.
+    return gzip.compress(content, 6, mtime=0)
+
+
+def _takes_gzip(accepted: str) -> bool:
+    for each in accepted.split(","):
+        coding, _, weight = each.partition(";")
+        if coding.strip().lower() == "gzip":
+            return weight.replace(" ", "").lower() not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False

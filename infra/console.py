@@ -1,0 +1,187 @@
+"""The files of the web console, made from `console/` and the npm packages that it imports.
+
+The sources are plain modules that browsers run as they are. Here they are only joined: each module
+becomes a function in one file, without its comments, because every file that a visit loads is a
+call of a Lambda function. Third-party modules come from `node_modules`, where `make` installs the
+archives that `package.json` pins by hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "console"
+NODE_MODULES = ROOT / "node_modules"
+
+#: The path of the console's files in the archive of the functions.
+ARCHIVE_DIRECTORY = "functions/console"
+
+#: Module specifier -> (npm package, file in it).
+VENDORED = {
+    "preact": ("preact", "dist/preact.mjs"),
+    "preact/hooks": ("preact", "hooks/dist/hooks.mjs"),
+    "htm": ("htm", "dist/htm.mjs"),
+}
+
+#: The first module, and the file that it and what it imports are joined to.
+START = "./main.js"
+SCRIPT = "console.js"
+
+#: Modules that are loaded when they are needed: one for each language.
+LOADED_LATER = ("en.js", "ar.js")
+
+#: Files that are served without change.
+STATIC = ("icon.svg",)
+STYLES = "console.css"
+LICENCES = "licences.txt"
+
+_IMPORT = re.compile(r'^import\s*([^";]*?)\s*\bfrom\s*"([^"\n]+)";?\n?', re.MULTILINE)
+_NAMED = re.compile(
+    r"^export (?=(?:async function\*?|function\*?|class|const) ?(\w+))", re.MULTILINE
+)
+_LIST = re.compile(r"\bexport\s*\{([^}]*)\};?")
+_DEFAULT = re.compile(r"\bexport default ")
+_LATER = re.compile(r'\bimport\("\./([^"\n]+)"\)')
+_SOURCE_MAP = re.compile(r"\n?//# sourceMappingURL=\S+\s*\Z")
+
+
+class ConsoleError(RuntimeError):
+    """The console cannot be packaged; the message says what to do."""
+
+
+def console_files() -> dict[str, bytes]:
+    """The content of every served file by name, and `manifest.json` with their `release`.
+
+    The release is 12 hex digits, a hash of all contents. Raises `ConsoleError` when an npm package
+    is not installed in the pinned version, and for imports that cannot be joined.
+    """
+    files = {
+        SCRIPT: _joined(START),
+        **{name: _without_comments(_source(name)) for name in LOADED_LATER},
+        STYLES: _compact_styles(_source(STYLES)),
+        **{name: _source(name) for name in STATIC},
+        LICENCES: _licences(),
+    }
+    digest = hashlib.sha256()
+    for name, text in sorted(files.items()):
+        digest.update(f"{name}\0{hashlib.sha256(text.encode()).hexdigest()}\0".encode())
+    release = digest.hexdigest()[:12]
+    files[SCRIPT] = _LATER.sub(rf'import("./\1?v={release}")', files[SCRIPT])
+    files["manifest.json"] = json.dumps({"release": release})
+    return {name: text.encode() for name, text in files.items()}
+
+
+def _joined(start: str) -> str:
+    """The module `start` and all that it imports as one module, imported ones first."""
+    order: dict[str, str] = {}
+    _add(start, order, path=())
+    return "".join(order.values())
+
+
+def _add(specifier: str, order: dict[str, str], *, path: tuple[str, ...]) -> None:
+    if specifier in order:
+        return
+    if specifier in path:
+        raise ConsoleError(f"Modules import each other: {' -> '.join((*path, specifier))}")
+    text = _module(specifier)
+    for match in _IMPORT.finditer(text):
+        _add(match[2], order, path=(*path, specifier))
+    order[specifier] = _as_function(specifier, text)
+
+
+def _as_function(specifier: str, text: str) -> str:
+    """A module whose imports are constants and whose exports are the result of a function."""
+    exports = {name: name for name in _NAMED.findall(text)}
+    for listed in _LIST.findall(text):
+        for entry in filter(None, map(str.strip, listed.split(","))):
+            own, _, name = entry.partition(" as ")
+            exports[name or own] = own
+    text = _IMPORT.sub(lambda match: _constants(match[1], match[2]), text)
+    text = _LIST.sub("", _NAMED.sub("", text))
+    if _DEFAULT.search(text):
+        text = _DEFAULT.sub("const $default = ", text)
+        exports["default"] = "$default"
+    if re.search(r"^(?:import|export)\b", text, re.MULTILINE):
+        raise ConsoleError(f"{specifier} has an import or export of a kind that is not supported.")
+    if not exports:
+        return f"{{\n{text}}}\n"
+    members = ",".join(f"{name}:{own}" for name, own in exports.items())
+    return f"const {_variable(specifier)}=(()=>{{\n{text}\nreturn {{{members}}};\n}})();\n"
+
+
+def _constants(imported: str, specifier: str) -> str:
+    names = imported.strip()
+    if not names.startswith("{"):
+        names = f"{{default: {names}}}"
+    return f"const {names.replace(' as ', ': ')} = {_variable(specifier)};\n"
+
+
+def _variable(specifier: str) -> str:
+    return "$" + re.sub(r"\W", "_", specifier.removeprefix("./").removesuffix(".js"))
+
+
+def _module(specifier: str) -> str:
+    if specifier in VENDORED:
+        return _SOURCE_MAP.sub("\n", _read_package(*VENDORED[specifier]))
+    if not specifier.startswith("./"):
+        raise ConsoleError(f"{specifier!r} is no module of the console and not in VENDORED.")
+    return _without_comments(_source(specifier.removeprefix("./")))
+
+
+def _source(name: str) -> str:
+    try:
+        return (SOURCE / name).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConsoleError(f"console/{name} is imported and does not exist.") from None
+
+
+def _without_comments(text: str) -> str:
+    """A script without comments, indentation and empty lines; every other character stays.
+
+    Comments are whole lines, or `/** @type … */` before a value.
+    """
+    text = re.sub(r"/\*\* @type\b.*?\*/ (?=\S)", "", text)
+    text = re.sub(r"^[ \t]*/\*\*(?:(?!\*/).)*\*/[ \t]*\n", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^[ \t]*//.*\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^[ \t]+", "", text, flags=re.MULTILINE)
+    return re.sub(r"\n{2,}", "\n", text)
+
+
+def _compact_styles(text: str) -> str:
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    return re.sub(r"\s*\n\s*", "\n", text).strip() + "\n"
+
+
+def _licences() -> str:
+    packages = sorted({package for package, _ in VENDORED.values()})
+    return "\n\n".join(
+        f"{package} {_pinned_version(package)}\n\n{_read_package(package, 'LICENSE').strip()}"
+        for package in packages
+    ).replace("\r\n", "\n")
+
+
+def _pinned_version(package: str) -> str:
+    settings = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
+    version: str = settings["devDependencies"][package]
+    return version
+
+
+def _read_package(package: str, file: str) -> str:
+    directory = NODE_MODULES / package
+    try:
+        installed = json.loads((directory / "package.json").read_text(encoding="utf-8"))
+        text = (directory / file).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConsoleError(
+            f"The npm package {package} is not installed. `make run` and `make test` install it."
+        ) from None
+    if installed["version"] != _pinned_version(package):
+        raise ConsoleError(
+            f"node_modules has {package} {installed['version']}, and package.json pins "
+            f"{_pinned_version(package)}. `make run` and `make test` install it."
+        )
+    return text
