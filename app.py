@@ -36,11 +36,11 @@ RESERVED = {
 def settings_of(context: Mapping[str, str]) -> Settings:
     """The settings of the stage that the context names.
 
-    What is the same in every account stands here; what is an account's own comes with the
-    context (`-c name=value` or `cdk.json`):
+    Settings that are the same in every account are here; those of an account come from the context
+    (`-c name=value` or `cdk.json`):
 
     - `stage`: prod, dev, smoke (what `make aws-smoke` deploys and destroys) or local
-    - `gradual`: true or false, to deploy once otherwise than the stage does
+    - `gradual`: true or false, to override the stage's setting once
     - `publicBaseUrl`: the origin of short URLs
     - `corsAllowOrigins`: comma separated, without spaces
     - `homeUrl`: where a visit to `/` is sent
@@ -57,7 +57,7 @@ def settings_of(context: Mapping[str, str]) -> Settings:
             settings = Settings(
                 stage=stage,
                 target=LAMBDA_ARM64,
-                # A mistake of ours or a flood may cost so much a second, and no more.
+                # This limits the cost of a mistake or a flood.
                 capacity=OnDemand(max_reads=40_000, max_writes=40_000),
                 log_retention=logs.RetentionDays.THREE_MONTHS,
                 reserved_concurrency=RESERVED,
@@ -77,7 +77,7 @@ def settings_of(context: Mapping[str, str]) -> Settings:
         case "local":
             settings = Settings(
                 stage=stage,
-                # A local engine runs the functions on the host, whatever the template says.
+                # The emulator runs the functions on the host, independent of the template.
                 target=Target.host(),
                 removal_policy=RemovalPolicy.DESTROY,
                 deletion_protection=False,

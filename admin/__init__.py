@@ -1,1 +1,1 @@
-"""What operators do: workspaces, plans, policies, members and keys. `python -m admin`."""
+"""The operators' command: workspaces, plans, policies, members and keys. `python -m admin`."""

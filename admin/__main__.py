@@ -26,7 +26,7 @@ from functions.domain.plans import SCOPES, plans
 from functions.domain.policies import DEFAULT_UNDO_MINUTES, NAMES, Policies
 from functions.domain.scopes import ROLES
 
-#: What a local engine takes. A real account's credentials are never sent to one.
+#: The emulator's credentials. A real account's credentials are never sent to it.
 _LOCAL_CREDENTIALS = {
     "aws_access_key_id": "test",
     "aws_secret_access_key": "test",
@@ -52,7 +52,7 @@ Command = Callable[[Deployment, argparse.Namespace], Any]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 done, 1 refused or failed, 2 not understood."""
+    """Run one command; 0 done, 1 refused or failed, 2 wrong usage."""
     given = _parser().parse_args(arguments)
     say = _say if not (given.quiet or given.json) else _say_nothing
     try:
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Refused as refused:
         return _fail(str(refused))
     except UnlinkError as error:
-        # Ours says little on purpose; what the service said is the cause.
+        # The error of `functions` is short; its cause has AWS's message.
         return _fail(f"{error}: {error.__cause__ or 'no answer in time'}")
     except (ClientError, BotoCoreError) as error:
         return _fail(str(error))
@@ -100,7 +100,7 @@ def client_maker() -> Callable[[str], Any]:
 
 
 def is_local() -> bool:
-    """Whether the environment names an engine on this machine."""
+    """Whether the environment names a local endpoint."""
     endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
     return urlsplit(endpoint).hostname in ("127.0.0.1", "localhost", "::1")
 
@@ -325,7 +325,7 @@ def _moment(text: str) -> str:
 
 
 def _policies_given(given: argparse.Namespace) -> Callable[[Policies], Policies]:
-    """The change that the command line names; what it does not name stays."""
+    """The changes of the command line; everything else is unchanged."""
     named = {name: getattr(given, name) for name in NAMES if hasattr(given, name)}
     return lambda policies: replace(policies, **named)
 
@@ -417,7 +417,7 @@ def _fail(message: str) -> int:
 
 
 def _text(result: Any) -> str:
-    """A record as lines of names and values; records apart by an empty line."""
+    """A record as lines of names and values; records are separated by an empty line."""
     records = result if isinstance(result, list) else [result]
     if not records:
         return "(none)\n"

@@ -24,17 +24,17 @@ from functions.repositories.kept_installs import KeptInstalls
 #: Ids are parts of DynamoDB keys, where `#` separates.
 _WORKSPACE_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 
-#: Longest life of a key or policy, in days.
+#: Maximum days of a key or policy.
 MAX_DAYS = 3_650
 
-#: Longest run of a purge of installs, in seconds: some hundred thousand of them.
+#: Maximum seconds of a purge of installs: some hundred thousand of them.
 PURGE_SECONDS = 600
 
 Record = dict[str, Any]
 
 
 class Refused(Exception):
-    """The operation is not possible; nothing was changed. The message says why."""
+    """The operation is refused; nothing was changed. The message has the reason."""
 
 
 @dataclass(frozen=True)
@@ -111,14 +111,14 @@ def set_workspace(
     plan: str | None = None,
     change: Callable[[Policies], Policies] = lambda policies: policies,
 ) -> Record:
-    """Another plan or other policies; effective once the authorizer's cached answers end."""
+    """Change plan or policies; effective when the authorizer's cached answers expire."""
     item = _workspace(deployment, workspace_id)
     before = Policies.read(item)
     policies = change(before)
     _check(plan or item["plan"], policies)
     deployment.access.set_workspace(workspace_id, plan=plan, policies=policies, before=before)
-    # Also when the plan stays: that repairs a move that was cut short. And until the key is where
-    # the record says: another operator may have changed the plan in the meantime.
+    # Also if the plan is the same: that completes an interrupted move. Repeated until the key is in
+    # the recorded plan: another operator may have changed it in the meantime.
     moved_to = None
     while (current := _workspace(deployment, workspace_id)["plan"]) != moved_to:
         deployment.usage_keys.move(item["usageKeyId"], current)
@@ -133,7 +133,7 @@ def _workspace(deployment: Deployment, workspace_id: str) -> Record:
     return item
 
 
-#: The least of the policies that are days, where it is not 1.
+#: The minimum of policies in days, where it is not 1.
 _LEAST_DAYS = {
     "quarantineDays": 0,
     "codeReservationDays": 0,
@@ -163,7 +163,7 @@ def _check(plan: str, policies: Policies) -> None:
 
 
 def purge_installs(deployment: Deployment, workspace_id: str) -> Record:
-    """Delete what is kept of the installs of erased links. May be repeated."""
+    """Delete the kept installs of erased links. Safe to repeat."""
     _workspace(deployment, workspace_id)
     with deadline(PURGE_SECONDS):
         purged = deployment.kept_installs.purge(workspace_id)
@@ -182,7 +182,7 @@ def issue_key(
     user_id: str | None = None,
     expires_at: str | None = None,
 ) -> tuple[str, Record]:
-    """A new API key and what is known of it. This is the only time that the key is known."""
+    """A new API key and its record. The key itself is not stored."""
     _workspace(deployment, workspace_id)
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown or not scopes:
@@ -207,7 +207,7 @@ def issue_key(
 
 
 def list_keys(deployment: Deployment, workspace_id: str) -> list[Record]:
-    """Every key of a workspace, oldest first; never the secret, nor its hash."""
+    """Every key of a workspace, oldest first, without secret and hash."""
     _workspace(deployment, workspace_id)
     return [_key_view(record) for record in deployment.access.keys(workspace_id)]
 
@@ -215,7 +215,9 @@ def list_keys(deployment: Deployment, workspace_id: str) -> list[Record]:
 def rotate_key(
     deployment: Deployment, workspace_id: str, key_id: str, *, grace_seconds: int
 ) -> tuple[str, Record]:
-    """A new key with the same name, user, scopes and end; the old one works for the grace."""
+    """A new key with the same name, user, scopes and expiry; the old one stays valid for the grace
+    period.
+    """
     old = _usable_key(deployment, workspace_id, key_id)
     issued = issue_key(
         deployment,
@@ -234,7 +236,7 @@ def rotate_key(
 
 
 def revoke_key(deployment: Deployment, workspace_id: str, key_id: str) -> Record:
-    """End a key; effective once the authorizer's cached answers end."""
+    """Revoke a key; effective when the authorizer's cached answers expire."""
     record = _key_of(deployment, workspace_id, key_id)
     deployment.access.end_key(record, attribute="revokedAt", at=now_iso())
     return _key_view(_key_of(deployment, workspace_id, key_id))

@@ -1,8 +1,8 @@
-"""`python -m admin.failed_records`: what streams gave up, and how to do it after all.
+"""`python -m admin.failed_records`: lists and replays failed stream records.
 
-Lambda writes a batch that failed every time into the failures bucket, whole; the functions put
-records aside there that they cannot understand. `replay` hands each to its function again and
-removes what succeeded. It may be run twice: every record may come more than once.
+Lambda writes a batch that failed every time to the failures bucket, whole. Functions write records
+there that they cannot parse. `replay` sends each to its function again and removes the ones that
+succeed. Replaying twice is safe.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ EVENT_BYTES = 5_000_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 all done, 1 something is left."""
+    """Run one command; 0 all done, 1 objects are left."""
     parser = argparse.ArgumentParser(prog="python -m admin.failed_records", description=__doc__)
     parser.add_argument("command", choices=["list", "replay"])
     parser.add_argument("--stage", default="local" if is_local() else "prod")
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def failures(s3: Any, bucket: str, prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """(key, content) of everything in the bucket in the order of keys, {} for what is no record.
+    """(key, content) of every object in the order of keys; {} for an unreadable one.
 
     One at a time: each may have 6 MB.
     """
@@ -60,9 +60,9 @@ def failures(s3: Any, bucket: str, prefix: str = "") -> Iterator[tuple[str, dict
 def replay(
     client: Callable[[str], Any], bucket: str, prefix: str = ""
 ) -> Iterator[tuple[str, str | None]]:
-    """Hand every failure to its function; (key, what is still wrong) of each, None when done.
+    """Send every object to its function; returns (key, error) of each, None if it succeeded.
 
-    Only what succeeded whole is removed from the bucket.
+    Only objects whose records all succeeded are removed.
     """
     s3, functions = client("s3"), client("lambda")
     for key, failure in failures(s3, bucket, prefix):
@@ -90,7 +90,7 @@ def _replay_one(functions: Any, failure: dict[str, Any]) -> str | None:
 
 
 def _events(records: Sequence[dict[str, Any]]) -> Iterator[bytes]:
-    """The records as events that a call can take: Lambda's own may have filled 6 MB already."""
+    """The records as events below the payload limit: Lambda's own event may have had 6 MB."""
     waiting: list[bytes] = []
     for record in records:
         text = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()

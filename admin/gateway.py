@@ -1,6 +1,6 @@
 """One API Gateway key for each workspace, in the usage plan of its plan.
 
-It is no credential: callers never see it. The authorizer names it for every request of the
+It is not a credential, and callers never see it. The authorizer returns it for every request of the
 workspace, so that the gateway counts the request against the workspace's plan.
 """
 
@@ -40,8 +40,9 @@ class UsageKeys:
     def move(self, key_id: str, plan: str) -> None:
         """Leave the key in this plan's usage plan only.
 
-        A key may be in one usage plan of a stage, so it leaves before it enters; in between, the
-        workspace's requests are refused. Repeating the call mends one that was cut short.
+        A key may be in only one usage plan of a stage, so it is removed before it is added. In
+        between, the workspace's requests are refused. Repeating the call completes an interrupted
+        one.
         """
         for other, usage_plan in self._usage_plans.items():
             if other != plan:
@@ -53,6 +54,6 @@ class UsageKeys:
             )
 
     def delete(self, key_id: str) -> None:
-        """Remove a key that no workspace has."""
+        """Remove a key without a workspace."""
         with suppress(self._client.exceptions.NotFoundException):
             self._client.delete_api_key(apiKey=key_id)

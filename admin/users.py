@@ -1,4 +1,4 @@
-"""The users of the Cognito user pool, as far as memberships need them."""
+"""The users of the Cognito user pool, for memberships."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Users:
         self._pool = user_pool_id
 
     def find(self, user: str) -> User | None:
-        """By e-mail address or id; None when the pool has no such user."""
+        """By e-mail address or id; None if the pool has no such user."""
         try:
             found = self._client.admin_get_user(UserPoolId=self._pool, Username=user)
         except self._client.exceptions.UserNotFoundException:
@@ -30,7 +30,7 @@ class Users:
         return _user(found["UserAttributes"])
 
     def invite(self, email: str) -> User | None:
-        """The user of this address, created if need be; Cognito then mails an invitation."""
+        """The user of this address, created if missing; Cognito then sends an invitation."""
         if (known := self.find(email)) is not None:
             return known
         made = self._client.admin_create_user(

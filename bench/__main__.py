@@ -29,7 +29,7 @@ def _main() -> None:
             try:
                 module.main()
             except SystemExit as reason:
-                # What this machine does not allow keeps no other benchmark from running.
+                # A benchmark that this machine does not support must not stop the others.
                 if asked:
                     raise
                 print(f"Left out. {reason}")

@@ -26,7 +26,7 @@ def _value_size(value: dict[str, Any]) -> int:
     if kind == "N":
         return len(content) // 2 + 2
     if kind == "B":
-        # As it travels: base64.
+        # As sent: base64.
         return len(content) * 3 // 4 if isinstance(content, str) else len(content)
     if kind == "L":
         return 3 + sum(1 + _value_size(element) for element in content)
@@ -64,7 +64,7 @@ def record_write_units(written: Iterable[dict[str, Any]]) -> int:
             indexed = int("openPk" in item)
         else:
             items[name] += size(call["ExpressionAttributeValues"])
-            # The lease's end is part of the index key: moving it removes one entry, adds another.
+            # The lease's end is part of the index key: a change removes one entry and adds another.
             indexed = 1 if "REMOVE" in call["UpdateExpression"] else 2
         units += max(1, math.ceil(items[name] / 1024)) + indexed
     return units

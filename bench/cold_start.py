@@ -1,6 +1,6 @@
-"""How long each function takes to start: a fresh process, the packaged files, their bytecode.
+"""The start time of each function: a fresh process with the packaged files and bytecode.
 
-The files are in the page cache, there is no sandbox to make and no archive to fetch: compare the
+The files are in the page cache, and no sandbox or archive download is included. Compare the
 functions with each other, not with a cold start on AWS.
 """
 

@@ -1,8 +1,8 @@
-"""What it costs on AWS: measured requests and units, times list prices. Prints docs/costs.md.
+"""Costs on AWS: measured requests and units, times list prices. Prints docs/costs.md.
 
-Requests and capacity units come from the simulations of this directory, the times a function
-is billed for from `BILLED_MS`; prices are of us-east-1 and written down here, where they can be
-changed. Nothing is asked of AWS.
+Requests and capacity units come from the simulations of this directory, the times a function is
+billed for from `BILLED_MS`; prices are of us-east-1 and written down here, where they can be
+changed. No AWS service is called.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def erased(clicks: int) -> Bill:
 
 
 def idle_month(*, alarms: int, own_metrics: int) -> Bill:
-    """Nobody calls: the schedule runs each minute and looks at 24 shards of an index."""
+    """Without callers: the schedule runs each minute and reads 24 shards of an index."""
     minutes = 30 * 24 * 60
     return Bill.of(
         Lambda_request=minutes,

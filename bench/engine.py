@@ -18,7 +18,7 @@ from local.emulator import Emulator
 
 @contextmanager
 def tables() -> Iterator[Emulator]:
-    """MiniStack with the stack's own tables, named in the environment as for a function."""
+    """MiniStack with the stack's tables, named in the environment as for a function."""
     from tests.support.template import synthesized_template, table_definitions
 
     isolate()

@@ -1,4 +1,4 @@
-"""What erasing costs: the worker against a simulated DynamoDB, and the cleanup against S3.
+"""The cost of erasing: the worker against a simulated DynamoDB, and the purge of images against S3.
 
 The simulation holds the items in memory and answers each call after a fixed time, so figures are
 requests, capacity by DynamoDB's rules, and the client's own time; no network is measured.
@@ -28,7 +28,7 @@ from functions.repositories.qr_cache import Images
 from functions.services.link_stream import CleanupStores, clean_up
 from functions.services.purge import EraseStores, Removed, purge_dependents
 
-#: The deletion that asked for the erasures: time-ordered, like real ones.
+#: The deletion of the erasures, with a time-ordered id.
 DELETION = new_time_ordered_id()
 
 #: Seconds that each simulated call takes.

@@ -54,7 +54,7 @@ PAGE_BYTES = 1 << 20
 
 
 class Killed(BaseException):
-    """The worker is gone."""
+    """The worker was killed."""
 
 
 @dataclass
@@ -91,7 +91,7 @@ class Services:
         self.clock.compute(self.call_cpu + cpu)
 
     def saved(self) -> None:
-        """A position became durable; perhaps the worker's last deed."""
+        """A position became durable; the worker may be killed here."""
         self.called("save")
         self.saves.append(self.clock.now)
         if len(self.saves) == self.kill_at:
@@ -126,7 +126,7 @@ class Services:
         self.called("Query", cpu=self.click_cpu * max(0, end - start))
         self._throttle()
         items = [click(link_id, number, position) for position in range(start, end)]
-        # As DynamoDB does: after a page that was full, there may be more.
+        # As DynamoDB does: a full page may have a successor.
         more = {"LastEvaluatedKey": items[-1]} if items and end - start == room else {}
         return {"Items": items} | more
 
@@ -181,7 +181,7 @@ class Services:
         self.called("CompleteMultipartUpload")
         parts = self._uploads.pop(UploadId)
         bodies = [parts[each["PartNumber"]] for each in MultipartUpload["Parts"]]
-        # S3 refuses parts of less than 5 MiB but for the last (EntityTooSmall).
+        # S3 refuses parts below 5 MiB, except the last (EntityTooSmall).
         assert all(len(body) >= 5 << 20 for body in bodies[:-1])
         self.objects[Key] = b"".join(bodies)
         return {}
@@ -245,7 +245,7 @@ _CLICKS: dict[str, dict[str, Any]] = {}
 
 @dataclass
 class Record:
-    """The deletion's record as its workers see it, with the conditions of the real one."""
+    """The deletion's record with the conditions of the real repository."""
 
     services: Services
     deletion: Deletion
@@ -296,7 +296,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What a run of workers came to; seconds are simulated."""
+    """The result of a run of workers; seconds are simulated."""
 
     workers: int
     #: From the first worker's start to the end of the last one.
@@ -320,7 +320,7 @@ def export_before_delete(
     seconds: float = RESUME_SECONDS,
     **services: Any,
 ) -> Outcomes:
-    """Let workers finish a deletion of so many links that exports first."""
+    """Run workers until a deletion with an export of this many links is complete."""
     clock = VirtualClock()
     given = Services(clock, kill_at=kill_at, **services)
     with clock.running():
@@ -364,7 +364,7 @@ def export_before_delete(
 def export_of_one_link(
     clicks: int, *, seconds: float, kill_at: int = 0, page_bytes: int = PAGE_BYTES, **services: Any
 ) -> Outcomes:
-    """Let workers finish the export of one link, each in so many seconds at most."""
+    """Run workers until the export of one link is complete, each for at most this many seconds."""
     clock = VirtualClock()
     shards = tuple(clicks // SHARDS + (shard < clicks % SHARDS) for shard in range(SHARDS))
     given = Services(clock, clicks=shards, kill_at=kill_at, page_bytes=page_bytes, **services)
@@ -442,7 +442,7 @@ def _work_until(
         moments = [started, *given.saves[saves:]]
         gaps += [after - before for before, after in pairwise(moments)]
         if not done() and record is not None and record.deletion.lease_until > clock.now:
-            # Killed: the schedule finds it once its lease has run out.
+            # Killed: the schedule finds it when its lease has expired.
             clock.now = record.deletion.lease_until
             clock.now += SCHEDULE_SECONDS - (clock.now - START) % SCHEDULE_SECONDS
         assert workers < 1_000, "it never completes"

@@ -1,4 +1,4 @@
-"""What a page of 50 links costs among 10,000 live ones, without and with 10,000 deleted ones."""
+"""The cost of a page of 50 links among 10,000 live ones, without and with 10,000 deleted ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each size of memory gives a function: its start, a warm request, its price.
+"""The effect of a function's memory size: start, warm request, price.
 
 Lambda gives processor by memory, so each function runs here under such a share of one processor:
 the packaged files, in fresh processes, against an engine that has the other processor and
@@ -107,7 +107,7 @@ seconds = [0.0, time.perf_counter() - began]
 
 @dataclass
 class Row:
-    """What was measured of one function at one size; seconds and kilobytes."""
+    """The measurements of one function at one size; seconds and kilobytes."""
 
     starts: list[float] = field(default_factory=list)
     warm: list[float] = field(default_factory=list)
@@ -150,7 +150,7 @@ def _whole_functions() -> None:
 
 
 def _print_rows(name: str, prepare: Callable[[], list[str]]) -> None:
-    """A row for each size; `prepare` makes what is needed and answers the command."""
+    """One row per size; `prepare` sets up the data and returns the command."""
     for size in SIZES:
         row = Row()
         for _ in range(STARTS):
@@ -230,7 +230,9 @@ def _scenes(engine: Any) -> dict[str, Callable[[], dict[str, Any]]]:
 
 
 def _environment(engine: Any) -> None:
-    """What the stack's functions are told, with buckets, queues and the secret of this engine."""
+    """The environment of the stack's functions, with buckets, queues and the secret of this
+    emulator.
+    """
     for bucket in ("qr", "exports", "failures"):
         engine.client("s3").create_bucket(Bucket=f"bench-{bucket}")
         os.environ[f"{bucket.upper()}_BUCKET"] = f"bench-{bucket}"
@@ -249,7 +251,7 @@ def _environment(engine: Any) -> None:
 
 
 def _links() -> Iterator[dict[str, Any]]:
-    """New links without end."""
+    """An endless series of new links."""
     table = LinksTable(client("dynamodb"), "links")
     while True:
         yield from create_links(

@@ -17,7 +17,7 @@ from pathlib import Path
 #: (Lambda Developer Guide, "Configure Lambda function memory").
 ONE_VCPU_MB = 1_769
 
-#: How often the share is given anew. What Lambda uses is not documented.
+#: The period of the share. Lambda's period is not documented.
 PERIOD_MICROSECONDS = 20_000
 
 _ROOT = Path("/sys/fs/cgroup")

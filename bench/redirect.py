@@ -1,4 +1,4 @@
-"""What a redirect costs: processor time of the handler, and calls, for a cold and a warm code.
+"""The cost of a redirect: CPU time of the handler and calls, for a cold and a warm code.
 
 The time is this process's own, HTTP client included, against an engine that answers at once; the
 engine's is not in it. Compare the rows, and the shares of what was measured apart.

@@ -1,4 +1,4 @@
-"""How many clicks a second one tally counts, and what a click costs it.
+"""How many clicks per second one click stream reader counts, and its cost per click.
 
 The wall time includes an engine in Python that shares the processor; the processor time is the
 tally's own, so its inverse is what one vCPU could count if DynamoDB answered at once.

@@ -34,7 +34,7 @@ _THROTTLED = b'{"Error":{"Code":"ThrottlingError","Message":"Rate exceeded"}}'
 
 
 def isolate() -> None:
-    """Credentials of a Lambda function's kind that lead nowhere, and none of the host's."""
+    """Invalid credentials in the form of a Lambda function's, instead of the host's."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ |= {
@@ -78,18 +78,18 @@ def link_item(link_id: str) -> dict[str, Any]:
 
 @dataclass
 class Simulation:
-    """What the simulated DynamoDB does, and what it has seen."""
+    """The settings and counters of the simulated DynamoDB."""
 
     #: Seconds that every call takes.
     latency: float = 0.0
-    #: The share of statements that is throttled, each by its own luck.
+    #: The share of statements that is throttled, at random.
     throttled: float = 0.0
     seed: int = 1
 
     requests: Counter[str] = field(default_factory=Counter)
     #: How often a statement was applied to each link.
     applied: Counter[str] = field(default_factory=Counter)
-    #: Every ``PutItem`` and ``UpdateItem`` as it came: the writes of the deletion's record.
+    #: Every ``PutItem`` and ``UpdateItem``: the writes of the deletion's record.
     written: list[dict[str, Any]] = field(default_factory=list)
     #: Processor seconds that the simulation itself took.
     own_seconds: float = 0.0
@@ -105,12 +105,12 @@ class Simulation:
         return client
 
     def prepare(self, ids: list[str]) -> None:
-        """Make the answers about these links beforehand, for every projection asked for so far."""
+        """Prepare the responses for these links, for every projection used so far."""
         for names in self._items:
             self._projected(names, [link_id.encode() for link_id in ids])
 
     def forget(self) -> None:
-        """Start counting anew."""
+        """Reset the counters."""
         self.requests.clear()
         self.applied.clear()
         self.written.clear()

@@ -1,7 +1,7 @@
-"""What a soft delete costs, beside what a user of DynamoDB would write instead.
+"""The cost of a soft delete, compared with simpler implementations.
 
-All in one run, on one processor, against the simulated DynamoDB. The others only write: they
-validate nothing, keep no record, and neither resume nor know which links they deleted.
+All in one run, on one CPU, against the simulated DynamoDB. The alternatives only write: they do not
+validate, keep no record, cannot resume and do not report which links they deleted.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ DELETION_ID = "019c1a2b-3c4d-7e5f-8a6b-7c8d9e0f1a2b"
 
 
 class Messages:
-    """A queue that keeps what is handed over."""
+    """A queue that keeps its messages."""
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
@@ -63,7 +63,7 @@ class Unlink:
     name = "**Unlink**"
 
     def __init__(self, wire: Any) -> None:
-        """``wire.serve(client)`` answers the client's requests, or looks at them."""
+        """``wire.serve(client)`` answers or observes the client's requests."""
         aws.client.cache_clear()
         dynamodb = wire.serve(aws.client("dynamodb"))
         self.queue = Messages()
@@ -219,7 +219,7 @@ def _client_cpu() -> None:
         simulation = Simulation()
         some = ids if contestant is not UpdateLoop else ids[:1_000]
         runs.append((contestant, contestant(simulation).delete, some, simulation, []))
-    # In turns, so that what else the machine does falls on all alike.
+    # In turns, so that other load on the machine affects all variants equally.
     for repetition in range(REPETITIONS + 1):
         for _, delete, some, simulation, costs in runs:
             cost = measure(delete, some, simulation)
@@ -288,7 +288,7 @@ def _throttled() -> None:
         pending = set(deletion.ids_with(Outcome.PENDING))
         handed_over = pending if unlink.queue.sent else set()
         applied = simulation.applied
-        # Lost: neither reported deleted nor handed over, or reported although it was not.
+        # Lost: neither reported as deleted nor queued, or reported but not deleted.
         lost = len(set(ids) - deleted - handed_over) + len(deleted - set(applied))
         twice = sum(times > 1 for times in applied.values())
         print(
@@ -322,7 +322,7 @@ def grow(what: str) -> None:
     simulation = Simulation()
     unlink = Unlink(simulation)
     ids = link_ids(10_000)
-    # What the simulation answers must not count: it is all made before.
+    # The simulation's responses must not count, so they are prepared before.
     unlink.delete(link_ids(1_600))
     simulation.prepare(ids)
     simulation.applied.update(ids)

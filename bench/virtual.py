@@ -1,4 +1,4 @@
-"""Virtual time: real code whose calls take as long as they are said to, in no real time.
+"""Virtual time: real code whose calls take a simulated duration, without waiting.
 
 The clock replaces ``time.time``, ``time.monotonic`` and ``time.sleep``, and the threads of
 ``in_parallel`` by threads that run one at a time: the one whose call ends next. So a run is
@@ -36,16 +36,16 @@ class VirtualClock:
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        """Let this thread wait; others go on meanwhile."""
+        """Let this thread wait; other threads continue."""
         self._sleep_until(self.now + max(0.0, seconds))
 
     def compute(self, seconds: float) -> None:
-        """Use the processor for so long, after those who use it already."""
+        """Use the CPU for this long, after the threads that use it already."""
         self._busy_until = max(self._busy_until, self.now) + seconds
         self._sleep_until(self._busy_until)
 
     def map(self, work: Callable[[Any], Any], parts: Iterable[Any]) -> Iterator[Any]:
-        """As ``Executor.map``, but all is done when it returns."""
+        """Like ``Executor.map``, but complete when it returns."""
         each = list(parts)
         with ThreadPoolExecutor(len(each)) as threads:
             tasks = [_Task(threads, work, part, self._task) for part in each]
@@ -66,7 +66,7 @@ class VirtualClock:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Let all code in this process go by this clock."""
+        """Let all code in this process use this clock."""
         with (
             mock.patch.object(time, "time", self.time),
             mock.patch.object(time, "monotonic", self.time),
@@ -91,7 +91,7 @@ class _Task:
         self.done = threads.submit(self._work, work, part, current)
 
     def run(self) -> float | None:
-        """Go on until the task waits or ends; the moment that it waits for, None at its end."""
+        """Run until the task waits or ends; returns the time that it waits for, None at its end."""
         self._until = None
         self._go.release()
         self._back.acquire()

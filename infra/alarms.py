@@ -34,7 +34,7 @@ OLDEST_MESSAGE = Duration.hours(1)
 #: Records wait 23 hours for their reader (`streams.MAX_AGE`): this leaves most of a day to act.
 STREAM_LAG = Duration.minutes(10)
 
-#: What a visitor should not wait for a redirect, 99 times of 100.
+#: The redirect latency that 99 of 100 visits should stay below.
 SLOW_REDIRECT = Duration.seconds(1)
 
 

@@ -40,15 +40,15 @@ PAGES_PATHS = (*DOCS_PATHS, *CONSOLE_PATHS)
 DOCS_RATE_LIMIT = 50
 DOCS_BURST_LIMIT = 200
 
-#: What is no route of the API and no short link. One name for the first segment: siblings in the
-#: gateway's tree of resources may not have two different parameters.
+#: Paths that are neither an API route nor a short link. The first segment has one name, because
+#: siblings in the gateway's resource tree cannot have two different parameters.
 HOME_PATH = "/"
 UNKNOWN_PATH = "/{code}/{rest+}"
 
 #: The gateway's method for every verb that a resource does not name.
 CATCH_ALL = "ANY"
 
-#: Chromium keeps the answer to a preflight no longer than this.
+#: Chromium's maximum cache time of a preflight.
 PREFLIGHT_MAX_AGE_SECONDS = 7_200
 
 #: How long a revoked key may still work.
@@ -58,7 +58,7 @@ AUTHORIZER_CACHE = Duration.seconds(60)
 class Api(Construct):
     """The REST API, and one usage plan for each plan of `plans.json`.
 
-    API keys are made with the workspaces that they stand for, not here.
+    API keys are created with their workspaces, not here.
     """
 
     def __init__(
@@ -75,7 +75,8 @@ class Api(Construct):
             api_key_source_type=apigateway.ApiKeySourceType.AUTHORIZER,
             # Images must leave as they are. Request bodies therefore arrive base64-encoded.
             binary_media_types=["*/*"],
-            # The account's one role for access logs; it stays when a stage goes, others need it.
+            # The account's role for access logs. It remains after the stage is deleted, because
+            # others need it.
             cloud_watch_role=settings.access_log,
             cloud_watch_role_removal_policy=RemovalPolicy.RETAIN if settings.access_log else None,
             deploy_options=apigateway.StageOptions(
@@ -282,10 +283,10 @@ class Api(Construct):
         )
 
     def _usage_plan(self, plan: str, *, requests_per_minute: int) -> apigateway.UsagePlan:
-        """A shield in front of the functions, which count the exact windows.
+        """A limit in front of the functions, which count the exact windows.
 
-        It must never refuse what they would allow. In two adjacent windows a caller may send two
-        windows' worth of requests at once, so that is the burst; and the rate refills it in one.
+        It must never refuse requests that they would allow. A caller may send the requests of two
+        adjacent windows at once, so that is the burst; the rate refills it in one window.
         """
         return self.rest_api.add_usage_plan(
             f"{plan.capitalize()}Plan",

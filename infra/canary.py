@@ -1,4 +1,4 @@
-"""How a new version of the functions goes live, and how it is taken back."""
+"""How a new version of the functions is deployed and rolled back."""
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codedeploy as codedeploy

@@ -1,4 +1,4 @@
-"""Who signs in: the users of the dashboard and other first-party clients."""
+"""The user pool: users of the console and other first-party clients."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_cognito as cognito
@@ -41,7 +41,7 @@ class Users(Construct):
             disable_o_auth=True,
             prevent_user_existence_errors=True,
             enable_token_revocation=True,
-            # A token cannot be taken back from who has it, so it lives short.
+            # A token cannot be revoked, so its lifetime is short.
             access_token_validity=Duration.hours(1),
             id_token_validity=Duration.hours(1),
             refresh_token_validity=Duration.days(30),

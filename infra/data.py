@@ -1,4 +1,4 @@
-"""Where everything is kept: four tables, each with one life and one set of rights, and a bucket."""
+"""The tables and buckets. Each of the four tables has its own retention and permissions."""
 
 from typing import Any
 
@@ -63,7 +63,7 @@ class Data(Construct):
             ),
         )
 
-        # They hold personal data of visitors, for as long as somebody needs to fetch them.
+        # They contain personal data of visitors, so they expire soon.
         self.exports_bucket = self._bucket(
             "ExportsBucket",
             s3.LifecycleRule(

@@ -1,4 +1,4 @@
-"""The bus on which the service tells of completed deletions and restores."""
+"""The event bus for completed deletions and restores."""
 
 from aws_cdk import aws_events as events
 from constructs import Construct
@@ -7,7 +7,7 @@ from infra.settings import Settings
 
 
 class Events(Construct):
-    """`bus`: a bus of its own, so that a rule for it sees nothing else, and nobody else's."""
+    """`bus`: a separate bus, so that its rules see only these events."""
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: Settings) -> None:
         super().__init__(scope, construct_id)

@@ -1,4 +1,4 @@
-"""What the gateway answers before, or instead of, a function."""
+"""The gateway's own responses."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What cdk-nag's AwsSolutions rules find and we keep, each with the reason.
+"""Suppressed findings of cdk-nag's AwsSolutions rules, each with its reason.
 
 A test runs the rules on every stage and fails on a finding that is not answered here, and on an
 answer that no longer has a finding.

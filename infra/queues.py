@@ -1,10 +1,10 @@
-"""The queues through which work outlives a request, each with its dead-letter queue."""
+"""The queues for background work, each with its dead-letter queue."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-#: The longest that one run of a queue's worker may take.
+#: The timeout of a queue's worker.
 WORKER_TIMEOUT = Duration.minutes(5)
 
 #: Of an export's: short, because an erasure waits for it. A large one takes many runs.
@@ -13,7 +13,8 @@ EXPORT_TIMEOUT = Duration.seconds(60)
 #: How often a message is delivered before it is a dead letter.
 DELIVERIES = 5
 
-#: How much longer an erasure waits than the longest writer of clicks, images or exports may run.
+#: Seconds that the erase delay exceeds the longest timeout of a writer of clicks, images or
+#: exports.
 ERASURE_MARGIN = Duration.seconds(30)
 
 
@@ -28,10 +29,10 @@ class Queues(Construct):
         self.export_dead_letters, self.export = self._queue("Export", EXPORT_TIMEOUT)
 
     def delay_erasure(self, *, longest_writer: Duration) -> None:
-        """Deliver erasures only when nobody who saw the link alive can still be adding to it.
+        """Deliver erasures only when no writer that read the live link can still be running.
 
-        A writer reads the link and writes in one invocation, so all are done when the longest of
-        them would have been stopped; the margin covers a write that was under way just then.
+        A writer reads the link and writes in one invocation, so all have ended after the longest
+        timeout. The margin covers a write in progress at that time.
         """
         delay = longest_writer.plus(ERASURE_MARGIN)
         queue = self.erase.node.default_child
@@ -45,7 +46,7 @@ class Queues(Construct):
             f"{construct_id}DeadLetters",
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
-            # As long as SQS allows: time for a human to look.
+            # The maximum of SQS: time for an operator.
             retention_period=Duration.days(14),
         )
         queue = sqs.Queue(

@@ -1,4 +1,4 @@
-"""What must not be readable in the template."""
+"""Secrets, which must not be readable in the template."""
 
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct

@@ -1,4 +1,4 @@
-"""What may differ between stages. Everything else is the same template everywhere."""
+"""The settings that may differ between stages. Everything else is the same template."""
 
 import re
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ class OnDemand:
 
 @dataclass(frozen=True, kw_only=True)
 class CustomDomain:
-    """A name of your own in front of the API.
+    """A custom domain name in front of the API.
 
     `certificate_arn` is of an ACM certificate in the stack's region. With a hosted zone the DNS
     records are made too; without one, point the name at the `DomainTarget` output yourself.

@@ -1,1 +1,1 @@
-"""The whole service on one machine: engine, deployed stack, HTTP bridge and demo data."""
+"""The whole service on one machine: emulator, deployed stack, HTTP proxy and demo data."""

@@ -21,7 +21,7 @@ from local.emulator import Emulator
 USER_SCOPES = ("linksRead", "linksWrite", "linksErase", "analyticsRead")
 READ_SCOPES = ("linksRead",)
 
-# Real strings: phones, tablets, desktops, an app's web view, a crawler.
+# Real user agents: phones, tablets, desktops, an app's web view, a crawler.
 USER_AGENTS = (
     (
         "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 "
@@ -113,7 +113,7 @@ class Access:
         *,
         expires_at: str | None = None,
     ) -> str:
-        """A new API key of the workspace; this is the only time that it is known."""
+        """A new API key of the workspace; the key itself is not stored."""
         secret, _ = commands.issue_key(
             self.deployment,
             workspace_id,
@@ -125,7 +125,7 @@ class Access:
         return secret
 
     def add_user(self, email: str) -> User:
-        """A user of the pool with a password that nobody else knows; a member of nothing yet."""
+        """A user of the pool with a random password and without a membership."""
         pool, password = self._outputs["UserPoolId"], f"Aa1!{secrets.token_urlsafe(24)}"
         self._users.admin_create_user(
             UserPoolId=pool,
@@ -157,7 +157,7 @@ class Access:
 
 
 def demo_links() -> list[dict[str, Any]]:
-    """25 links as a customer would have them; the bodies of POST /api/links."""
+    """25 realistic links, as bodies of POST /api/links."""
     links: list[dict[str, Any]] = []
     for number in range(25):
         shop, campaign = _SHOPS[number % 5], _CAMPAIGNS[number // 5]
@@ -200,7 +200,7 @@ def seed_demo(base_url: str, api_key: str) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Shown:
-    """What the examples of the guide are made with."""
+    """The values of the guide's examples."""
 
     links: list[dict[str, Any]]
     """The demo links."""
@@ -211,7 +211,7 @@ class Shown:
 
 
 def show(base_url: str, workspace: Workspace, links: list[dict[str, Any]]) -> Shown:
-    """Delete a link and ask for an export, so that there is one of each to look at."""
+    """Delete a link and request an export, so that the demo has one of each."""
     link = _made(base_url, workspace, "/api/links", {"originalUrl": "https://example.com/over"})
     deletion = _made(
         base_url, workspace, "/api/deletions", {"ids": [link["id"]], "reason": "campaign is over"}
@@ -238,7 +238,7 @@ def _made(base_url: str, workspace: Workspace, path: str, body: Any) -> dict[str
 def _visits(
     base_url: str, links: list[dict[str, Any]]
 ) -> Iterator[tuple[str, str, dict[str, str]]]:
-    """(base URL, code, headers) of each click: popular links first, as in life."""
+    """(base URL, code, headers) of each click; popular links have more."""
     number = 0
     for place, link in enumerate(links):
         if not link["isActive"]:
@@ -256,7 +256,7 @@ def _visits(
 
 
 def _click(visit: tuple[str, str, dict[str, str]]) -> str | None:
-    """Follow one short link, as far as the redirect; what went wrong, if anything did."""
+    """Request one short link without following the redirect; returns the error, if any."""
     base_url, code, headers = visit
     status, _ = _request(base_url, "GET", f"/{code}", headers=headers)
     return None if status == 302 else f"GET /{code} answered {status}"

@@ -1,4 +1,4 @@
-"""Starts and stops MiniStack, the AWS engine of local runs and tests, as a child process.
+"""Starts and stops MiniStack, the AWS emulator of local runs and tests, as a child process.
 
 It gets its settings in a cleaned environment: the functions that it runs inherit it, so a host's
 AWS_* variables or ~/.aws would otherwise reach them. `local/emulator_process.py` is the child.
@@ -41,11 +41,11 @@ _REMOVE = "import shutil, sys; shutil.rmtree(sys.argv[1], ignore_errors=True)"
 
 
 class EngineError(RuntimeError):
-    """The engine is not installed, or did not start."""
+    """The emulator is not installed, or did not start."""
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nothing listens on right now."""
+    """A free TCP port of 127.0.0.1."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
@@ -53,7 +53,7 @@ def free_port() -> int:
 
 
 def credentials() -> dict[str, str]:
-    """Environment variables under which an AWS client reaches the engine's one account."""
+    """Environment variables with which an AWS client uses the emulator's account."""
     return {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -75,7 +75,7 @@ class Emulator:
     """A running MiniStack on 127.0.0.1. Use as a context manager, or call `stop`."""
 
     def __init__(self, *, port: int | None = None, log_name: str = "engine") -> None:
-        """Start the engine and wait until it answers; raises `EngineError`.
+        """Start the emulator and wait until it answers; raises `EngineError`.
 
         `port` is chosen freely when it is not given. The log is `.local/logs/{log_name}.log`.
         """
@@ -105,14 +105,13 @@ class Emulator:
 
     @property
     def state_directory(self) -> Path:
-        """Where it keeps what outlasts a request, such as the signing keys of user pools."""
+        """The directory of its state, such as the signing keys of user pools."""
         return self._directory / "state"
 
     def client(self, service: str, **settings: Any) -> Any:
-        """A boto3 client of `service` for this engine. Give the result its type where used.
+        """A boto3 client of `service` for this emulator.
 
-        The same one each time, unless it has `settings` of its own: making one reads its service's
-        whole model.
+        Annotate the result where it is used.
         """
         if settings:
             return client(self.url, service, **settings)
@@ -121,7 +120,7 @@ class Emulator:
         return self._clients[service]
 
     def stop(self) -> None:
-        """End the engine and the functions that it runs. Safe to call twice."""
+        """Stop the emulator and the functions that it runs. Safe to call twice."""
         _end(self._process)
         # Every worker of a function unpacked its own copy: removing them can take a minute, which
         # nobody needs to wait for.
@@ -156,7 +155,7 @@ class Emulator:
                 _end(process)
                 raise
             _end(process)
-            # Another process may have taken the port between the look and the start.
+            # Another process may have taken the port between the check and the start.
             if left == 1:
                 break
         raise EngineError(f"The engine did not start; its log is {self.log_path}\n{self._tail()}")
@@ -168,11 +167,12 @@ class Emulator:
             "HOME": str(self._directory),
             "TMPDIR": str(self._directory),
             "S3_DATA_DIR": str(self._directory / "s3"),
-            # Where it keeps the signing keys of user pools, else in a /tmp that all engines share.
+            # The directory of the signing keys of user pools; by default all emulators share one in
+            # /tmp.
             "STATE_DIR": str(self.state_directory),
             "BIND_HOST": HOST,
             "GATEWAY_PORT": str(port),
-            # Its MQTT broker would listen on every address of the machine.
+            # Its MQTT broker would listen on all interfaces.
             "IOT_MTLS_ENABLED": "false",
             "MINISTACK_REGION": REGION,
             "LOG_LEVEL": "INFO",
@@ -180,7 +180,7 @@ class Emulator:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
         with self.log_path.open("wb") as log:
-            # A session of its own: Ctrl-C reaches this process, which ends the engine in order.
+            # A separate session: Ctrl-C reaches only this process, which then stops the emulator.
             return subprocess.Popen(
                 [str(ENGINE_PYTHON), str(_PROGRAM)],
                 cwd=self._directory,
@@ -215,7 +215,7 @@ def client(endpoint_url: str, service: str, **settings: Any) -> Any:
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> bool:
-    """True once the engine answers; False when it ended or took too long."""
+    """True when the emulator answers; False if it ended or took too long."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -229,7 +229,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> bool:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask the process group to end, then make it."""
+    """Terminate the process group, then kill it."""
     for sign in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, sign)

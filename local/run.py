@@ -27,12 +27,12 @@ SESSION_SECONDS = 45 * 60
 
 
 def main() -> int:
-    """Run until told to stop; the exit code of the process."""
+    """Run until a signal arrives; returns the exit code of the process."""
     began = time.monotonic()
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
-        # During start-up an exception ends whatever is under way; afterwards the event does.
+        # During start-up an exception ends the current step; afterwards the event ends the process.
         if stop.is_set():
             return
         stop.set()
@@ -68,7 +68,7 @@ def main() -> int:
 
 
 def _say(line: str) -> None:
-    # One write: the bridge's threads say something too.
+    # One write, because the proxy's threads print too.
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
@@ -112,7 +112,9 @@ def _write_env(
 
 
 def _write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read; it appears whole, as others wait for it."""
+    """Write a file that only its owner may read. It appears complete, because other processes wait
+    for it.
+    """
     draft = Path(f"{path}.new")
     draft.unlink(missing_ok=True)
     # With the mode from the start: a later chmod would leave a moment in which others can read.
@@ -123,7 +125,7 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def _remove_env(settings: str) -> None:
-    """Remove `ENV_FILE`, unless a run on another port has written its own since."""
+    """Remove `ENV_FILE`, unless a run on another port has replaced it."""
     if ENV_FILE.exists() and ENV_FILE.read_text() == settings:
         ENV_FILE.unlink()
 
@@ -193,7 +195,7 @@ EXAMPLES: dict[tuple[str, str], Example] = {
     ("GET", "/api/docs/{asset}"): lambda _: ("/api/docs/start.js", None),
 }
 
-#: Ordinary keys lack the scope: to them a delete is final.
+#: Ordinary keys do not have the scope: for them a delete is final.
 _FOR_ADMINISTRATORS = frozenset({("POST", "/api/deletions/{id}/restore")})
 
 _ORDER = ("POST", "GET", "HEAD", "PUT", "DELETE")
@@ -202,7 +204,7 @@ _ORDER = ("POST", "GET", "HEAD", "PUT", "DELETE")
 def _guide(
     stack: LocalStack, demo: Workspace, other: Workspace, free: Workspace, shown: Shown
 ) -> str:
-    """What a newcomer needs: addresses, keys, and a line to paste for every deployed route."""
+    """The guide: URLs, keys, and a command for every deployed route."""
     lines = [
         "",
         f"Base URL    {stack.base_url}",
@@ -235,7 +237,7 @@ def _by_harm(route: tuple[str, str]) -> tuple[bool, int, str]:
 
 
 def curl(base_url: str, workspace: Workspace, method: str, path: str, shown: Shown) -> str:
-    """A line to paste for a route; one without an example shows its path as deployed."""
+    """The command for a route; a route without an example shows its path."""
     example = EXAMPLES.get((method, path))
     target, body = example(shown) if example else (path, None)
     for_administrators = (method, path) in _FOR_ADMINISTRATORS

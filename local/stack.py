@@ -36,12 +36,12 @@ from local.gateway_proxy import Bridge, deployed_upstream
 STAGE = "local"
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
 
-# What `cdk bootstrap` would make and the deployment needs; the CLI itself takes seconds for it.
+# The resources of `cdk bootstrap` that the deployment needs; the CLI would take seconds for them.
 _ASSET_BUCKET = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
 _BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 _BOOTSTRAP_VERSION = "99"
 
-# What a synthesized template depends on, beside the stage's own settings.
+# The inputs of a synthesized template, besides the stage's settings.
 _SYNTH_INPUTS = (
     *("app.py", "cdk.json", "package.json", "requirements-dev.txt"),
     *("infra", "functions", "console"),
@@ -53,11 +53,11 @@ Say = Callable[[str], None]
 
 
 class StackError(RuntimeError):
-    """The stack could not be brought up; the message says what to do."""
+    """The stack could not be started; the message says what to do."""
 
 
 class PortTakenError(StackError):
-    """Something else listens on the port."""
+    """Another process listens on the port."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class LocalStack:
         return self.engine.client(service)
 
     def new_workspace(self, plan: str = "enterprise") -> Workspace:
-        """A workspace of its own with a set of keys; for tests that must not see others' links."""
+        """A new workspace with a set of keys, for tests that must not see other links."""
         return self.access.add_workspace(plan=plan)
 
     def routes(self) -> list[tuple[str, str]]:
@@ -93,7 +93,7 @@ class LocalStack:
 
 
 def bind(port: int = 0) -> Bridge:
-    """Take the port (0: any free one) before anything slow; raises `PortTakenError`.
+    """Bind the port (0: any free one) before the slow steps; raises `PortTakenError`.
 
     Give the bridge to `running`.
     """
@@ -110,9 +110,9 @@ def bind(port: int = 0) -> Bridge:
 
 @contextlib.contextmanager
 def running(bridge: Bridge, *, name: str, say: Say) -> Iterator[LocalStack]:
-    """Engine, deployed stack and the bridge in front of it, ended in order afterwards.
+    """The emulator, the deployed stack and the proxy in front of it; all are stopped afterwards.
 
-    `name` keeps the files of several runs apart; `say` is told what was done. Raises
+    `name` separates the files of several runs; `say` receives progress messages. Raises
     `StackError` and `EngineError`.
     """
     with contextlib.ExitStack() as cleanup:
@@ -183,7 +183,7 @@ def _deploy(engine: Emulator, *, public_base_url: str, name: str, say: Say) -> d
 
 
 def _cdk_environment(engine: Emulator) -> dict[str, str]:
-    # The interpreter that runs this synthesizes too, whatever is first on the caller's PATH.
+    # Synthesize with this interpreter, independent of the caller's PATH.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     return {
         **without_aws(dict(os.environ)),
@@ -212,7 +212,7 @@ def _cdk(arguments: list[str], environment: dict[str, str], log_file: Path) -> N
         try:
             code = process.wait(timeout=_DEPLOY_SECONDS)
         except BaseException:
-            # Ctrl-C, or too slow: Python and Node children go with it.
+            # Ctrl-C, or too slow: end its Python and Node children too.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()

@@ -1,4 +1,4 @@
-"""What the tests of all rooms share: a real DynamoDB engine with the stack's own tables."""
+"""Shared fixtures: an emulated DynamoDB with the stack's tables."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TABLES = ("links", "clicks", "deletions", "access")
 
 @pytest.fixture
 def figure(record_property: Callable[[str, object], None]) -> Tell:
-    """Says a line in the summary of the run: figures that a reader should see."""
+    """Adds a line to the summary of the run, for figures."""
     return lambda line: record_property(_TOLD, line)
 
 
@@ -56,7 +56,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_host_credentials() -> Iterator[None]:
-    """No test may reach a real account by accident: the host's AWS settings are set aside."""
+    """No test may reach a real account: the host's AWS settings are removed."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith("AWS_") and name != "AWS_ENDPOINT_URL_DYNAMODB":
@@ -96,7 +96,7 @@ def table_names(emulator_url: str) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def new_tables(emulator_url: str) -> Iterator[dict[str, str]]:
-    """Tables of one's own, for tests that read everything that is in them."""
+    """Separate tables, for tests that read whole tables."""
     dynamodb = boto3.client("dynamodb", endpoint_url=emulator_url)
     suffix = uuid.uuid4().hex[:8]
     names = {}
@@ -114,7 +114,7 @@ def new_tables(emulator_url: str) -> Iterator[dict[str, str]]:
 def deployed(
     emulator_url: str, table_names: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[dict[str, str]]:
-    """The environment that the stack gives its functions, on the engine; caches are fresh."""
+    """The environment of the stack's functions on the emulator, with empty caches."""
     environment = {f"{logical.upper()}_TABLE": table_names[logical] for logical in TABLES} | {
         "RESUME_QUEUE_URL": f"{emulator_url}/000000000000/resume",
         "ERASE_QUEUE_URL": f"{emulator_url}/000000000000/erase",
@@ -128,14 +128,14 @@ def deployed(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     forget_caches()
-    # What Secrets Manager would answer; its own call is tested where it is made.
+    # The value from Secrets Manager; the call itself is tested elsewhere.
     monkeypatch.setattr(secrets, "call", lambda *_, **__: {"SecretString": "a test's secret"})
     yield environment
     forget_caches()
 
 
 def forget_caches() -> None:
-    """What a function keeps for the life of its process."""
+    """The caches that a function keeps for the life of its process."""
     config.setting.cache_clear()
     config.optional_setting.cache_clear()
     aws.client.cache_clear()
@@ -143,7 +143,7 @@ def forget_caches() -> None:
 
 
 class ListQueue:
-    """A queue that keeps its messages, for tests that play its consumer themselves."""
+    """A queue that keeps its messages, for tests that process them."""
 
     url = "list"
 
@@ -156,7 +156,7 @@ class ListQueue:
 
 @dataclass
 class World:
-    """The stores on the engine, a workspace of the test's own, and the common phrases."""
+    """The repositories on the emulator, a new workspace, and common helpers."""
 
     stores: Stores
     access: AccessTable
@@ -175,7 +175,7 @@ class World:
     def create(
         self, count: int = 1, *, workspace_id: str | None = None, **fields: Any
     ) -> list[str]:
-        """Links made by the real procedure; returns their ids."""
+        """Create links with the real service; returns their ids."""
         return [link["id"] for link in self.create_items(count, workspace_id, **fields)]
 
     def create_items(

@@ -1,4 +1,4 @@
-"""The CI workflow: what it may do, and that it runs what a developer runs."""
+"""The CI workflow: its permissions, and that it runs the same commands as a developer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the documents say of the code, held to the code."""
+"""Checks the documents against the code."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Each function gets by with its own synthesized policy, and has little that it does not use.
+"""Each function's synthesized policy has all rights that it uses, and few others.
 
 The scenarios in `tests/support/iam_scenarios.py` run each function. What it sends is compared, at
-the SDK's boundary, with what its role allows. A grant that no drive can use is named in `ELSEWHERE`
-with the reason.
+the SDK's boundary, with what its role allows. A grant that no scenario can use is listed in
+`ELSEWHERE` with the reason.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.support.template import invoked_function, resources, synthesized_temp
 
 pytestmark = pytest.mark.emulator
 
-#: What the Lambda service does with a function's role; the code asks for none of it.
+#: Actions of the Lambda service with a function's role, not of the code.
 PLATFORM = {
     "logs:CreateLogStream",
     "logs:PutLogEvents",
@@ -51,8 +51,8 @@ WITHOUT_RESOURCE = {
     "dynamodb:ListStreams": "listing streams has no resource",
 }
 
-#: Reason -> function -> what its code never asks for. It can only shrink: what a drive uses, or
-#: what is no longer granted, has to leave this list.
+#: Reason -> function -> actions that its code never uses. A used or no longer granted action must
+#: be removed from this list.
 ELSEWHERE: dict[str, dict[str, set[tuple[str, str]]]] = {
     "Lambda writes the batches of a stream that failed under the function's role": {
         "deletion_stream": {("s3:ListBucket", "DataFailuresBucket")},
@@ -125,7 +125,7 @@ def scene(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator
     forget_caches()
 
 
-#: Functions that ask AWS for nothing.
+#: Functions without AWS calls.
 NOT_DRIVEN = {"pages"}
 
 

@@ -1,4 +1,4 @@
-"""The operators' command on the engine: what it does to table, gateway and user pool."""
+"""The operators' command on the emulator: its effects on table, gateway and user pool."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Operator:
 
 @pytest.fixture(scope="module")
 def _own_account() -> Iterator[None]:
-    """An account that no other worker of this run uses: these tests list all that is in it.
+    """A separate account, because these tests list everything in it.
 
     The emulator takes an access key of twelve digits for the account's number.
     """
@@ -303,7 +303,7 @@ def test_the_secret_is_shown_once_and_stored_nowhere(operator: Operator) -> None
         "linksRead,all",
         "linksread",
         "*",
-        # Whoever wrote this may have meant one scope or two: it must not grant `admin`.
+        # This text is ambiguous and must not grant `admin`.
         "linksRead,linksRead admin",
         "linksRead admin",
         "linksRead, linksWrite",
@@ -422,7 +422,7 @@ def test_a_new_role_keeps_the_other_fields_of_the_member(
     access = operator.deployment.access
     monkeypatch.setattr(access_store, "now_iso", lambda: "2030-01-01T00:00:00.000Z")
 
-    # By id, as a script does that has no address.
+    # By id, as a script without an e-mail address does.
     changed = access.put_member(made["userId"], workspace_id="acme", role="owner")
 
     assert changed["createdAt"] == made["createdAt"] < "2030"

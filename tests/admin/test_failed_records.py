@@ -1,4 +1,4 @@
-"""Replaying what streams gave up: done once it succeeds, kept until then."""
+"""Replaying failed stream records: kept until they succeed."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from tests.smoke import __main__
 
 @pytest.fixture
 def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The command lines that would have run; each fails."""
+    """The command lines that would run; each fails."""
     ran: list[list[str]] = []
 
     class Done:

@@ -1,4 +1,4 @@
-"""Exports in virtual time: the real code, as fast as many links need it and stoppable anywhere."""
+"""Exports in virtual time: the real code, fast enough for many links and killable at any save."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_the_lease_is_renewed_in_time_during_slow_reads(figure: Tell) -> None:
 def test_throttled_reads_are_slower_but_always_end(monkeypatch: pytest.MonkeyPatch) -> None:
     done = export_before_delete(300, clicks=THREE, queries_a_second=6)
 
-    # 2,400 queries at 6 a second are 400 s: more than one worker has.
+    # 2,400 queries at 6 a second take 400 s: more than one worker has.
     assert done.workers > 1
     assert done.lines == 1_200
     assert done.longest_gap < engine.LEASE_SECONDS - engine.LEASE_MARGIN

@@ -1,4 +1,6 @@
-"""The budgets of a soft delete as counts: requests, capacity units, nothing lost or doubled."""
+"""The budgets of a soft delete as counts: requests, capacity units, nothing lost or deleted
+twice.
+"""
 
 from __future__ import annotations
 

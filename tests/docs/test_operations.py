@@ -1,4 +1,4 @@
-"""The runbook: what can run here does, and what it names exists."""
+"""The runbook: local commands run, and the names in it exist."""
 
 from __future__ import annotations
 

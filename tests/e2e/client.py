@@ -1,4 +1,4 @@
-"""A plain HTTP client of the running service: what is sent is what the test says."""
+"""A plain HTTP client of the running service, which sends exactly what the test says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The deployed stack, brought up once by the code behind `make run`."""
+"""The deployed stack, started once by the code of `make run`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.e2e.contract import Contract
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark what is here, whatever file it is in."""
+    """Mark all tests of this directory."""
     item.add_marker(pytest.mark.e2e)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Erasures take their time: they are begun first and looked at last, and nothing waits."""
+    """Erasures take minutes: tests start them first and check them last, so that no test waits."""
 
     def place(item: pytest.Item) -> int:
         if item.get_closest_marker("at_first"):
@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def contract() -> Contract:
-    """What the OpenAPI document makes of all that was answered."""
+    """Checks all responses against the OpenAPI document."""
     return Contract()
 
 
@@ -45,7 +45,7 @@ def stack(contract: Contract) -> Iterator[LocalStack]:
 
 @pytest.fixture(autouse=True)
 def _every_answer_is_documented(contract: Contract) -> Iterator[None]:
-    """Whatever a test looks at: what it was answered must be in the OpenAPI document."""
+    """Every response in a test must match the OpenAPI document."""
     contract.breaches.clear()
     yield
     assert not contract.breaches, "\n".join(contract.breaches[:10])
@@ -59,7 +59,7 @@ def base_url(stack: LocalStack) -> str:
 
 @pytest.fixture
 def workspace(stack: LocalStack) -> Workspace:
-    """A workspace of the test's own, on the enterprise plan: `api_key`, `read_key`, `admin_key`."""
+    """A new workspace on the enterprise plan: `api_key`, `read_key`, `admin_key`."""
     return stack.new_workspace()
 
 

@@ -1,4 +1,4 @@
-"""Holds every answer that passes the bridge, whichever test asked, against the OpenAPI document."""
+"""Checks every response that passes the proxy, in any test, against the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import jsonschema_rs
 from local.gateway_proxy import Response
 from tests.support.openapi import openapi_document
 
-#: Headers that are ours to document; the others belong to HTTP, CORS and the gateway.
+#: Headers that the document must have; the others belong to HTTP, CORS and the gateway.
 OURS = re.compile(r"x-(request-id|ratelimit|deletion)|ratelimit|location|retry-after|etag")
 
 
 class Contract:
-    """The document as a judge. ``breaches`` has a line for each answer that it does not allow."""
+    """Checks responses against the document. ``breaches`` has a line for each violation."""
 
     def __init__(self) -> None:
         self._document = openapi_document()
@@ -35,8 +35,8 @@ class Contract:
         self.seen: Counter[tuple[str, int]] = Counter()
 
     def hold(self, method: str, target: str, answer: Response) -> None:
-        """Note what is wrong with an answer, if anything is."""
-        # The gateway passes over a slash at the end.
+        """Record the violations of a response."""
+        # The gateway ignores a trailing slash.
         operation = self._operation(method, urlsplit(target).path.rstrip("/"))
         if operation is None:
             # No such route, no HTTP, or a preflight; a method that a route does not have, which

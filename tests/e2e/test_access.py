@@ -38,7 +38,7 @@ ROUTES = [
 
 @dataclass
 class Things:
-    """What a workspace has that requests can name."""
+    """The resources of a workspace that requests can name."""
 
     link: str
     code: str
@@ -54,8 +54,8 @@ class Rule:
 
     `request`: (path, body) about `Things`.
 
-    `done` are the statuses of a good request, `foreign` those of one about another workspace's
-    things: what ids that do not exist get.
+    `done` are the statuses of a valid request, `foreign` those for resources of another workspace,
+    which are the same as for unknown ids.
     """
 
     scope: str | None
@@ -69,7 +69,7 @@ ANY_KEY = ""
 
 NEW_LINK = {"originalUrl": "https://example.com/matrix"}
 
-#: One rule for every route. Whoever adds a route says here who may use it.
+#: One rule per route. A new route needs a rule here.
 RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/api/me"): Rule(ANY_KEY, lambda _: ("/api/me", None), foreign=(200,)),
     ("POST", "/api/links"): Rule("linksWrite", lambda _: ("/api/links", NEW_LINK), (201,), (201,)),
@@ -104,14 +104,14 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/analytics/links/{id}/export"): Rule(
         "analyticsRead", lambda t: (f"/api/analytics/links/{t.link}/export", None), (202,)
     ),
-    # Of an export that was never asked for, so that owners are told the same as others.
+    # Of an unknown export, so that owners get the same answer as others.
     ("GET", "/api/analytics/links/{id}/export/{exportId}"): Rule(
         "analyticsRead",
         lambda t: (f"/api/analytics/links/{t.link}/export/{t.deletion}", None),
         (404,),
     ),
     ("POST", "/api/installs"): Rule(
-        # Nobody has clicked on it, so there is nothing that the install could come from.
+        # The link has no clicks, so the install cannot be attributed.
         "linksWrite",
         lambda t: ("/api/installs", {"linkId": t.link}),
         (409,),
@@ -147,7 +147,7 @@ def test_the_document_states_the_scopes_of_each_route(stack: LocalStack) -> None
 
 @dataclass
 class Setting:
-    """A workspace whose things are asked for, and credentials of every kind."""
+    """A workspace with resources, and credentials of every kind."""
 
     owner: Workspace
     bad: dict[str, str]
@@ -199,7 +199,8 @@ def setting(stack: LocalStack) -> Setting:
         ),
         "changed session": _promoted(signed_in["viewer"], good),
     }
-    # That forging by hand makes good tokens is what lets the forgeries above prove something.
+    # This token proves that hand-made tokens are valid in principle, so the forgeries above are
+    # meaningful.
     assert (
         Client(stack.base_url, _signed_by_the_pool(stack, claims)).get("/api/links").status == 200
     )
@@ -213,7 +214,7 @@ def setting(stack: LocalStack) -> Setting:
 
 
 def _signed_by_the_pool(stack: LocalStack, claims: dict[str, Any]) -> str:
-    """A token of the pool's own key, which the engine keeps in a file."""
+    """A token signed with the pool's own key, which the emulator keeps in a file."""
     pool = stack.outputs["UserPoolId"]
     path = stack.engine.state_directory / "cognito-pool-keys" / f"{pool}-access.pem"
     from cryptography.hazmat.primitives.serialization import (
@@ -255,7 +256,7 @@ def _promoted(token: str, other: str) -> str:
 
 
 def things(stack: LocalStack, workspace: Workspace) -> Things:
-    """New ones, because good requests use them up."""
+    """New ones, because valid requests consume them."""
     api = Client(stack.base_url, workspace.admin_key)
     link = api.create(title="matrix")
     spent = api.create()["id"]
@@ -270,7 +271,7 @@ def ask(stack: LocalStack, route: tuple[str, str], credential: str, about: Thing
 
 
 def state(stack: LocalStack, about: Things) -> dict[str, str]:
-    """What is stored of these things, and the keys of all links and deletions.
+    """The stored items of these resources, and the keys of all links and deletions.
 
     By table and key, with a digest for what is of the things. Of other tests' things erasing may
     still be going on in the background.
@@ -288,7 +289,7 @@ def state(stack: LocalStack, about: Things) -> dict[str, str]:
             if about.link in text or about.code in text or about.deletion in text:
                 found[key] = hashlib.sha256(text.encode()).hexdigest()
             elif "service" in item.get("actor", {}).get("M", {}):
-                # Recorded when a link's retention ends, whenever that is: nobody asked.
+                # Written when a link's retention ends, at any time.
                 continue
             elif table == "Links" or (table == "Deletions" and "#" not in key):
                 found[key] = ""
@@ -354,7 +355,7 @@ def test_a_session_has_the_scopes_of_its_role(
 def test_another_workspace_gets_the_answer_of_a_missing_resource(
     stack: LocalStack, setting: Setting, route: tuple[str, str]
 ) -> None:
-    """Same status, same body, same headers but the request's own, and nothing of it changes."""
+    """Same status, body and headers (except those of the request), and no change."""
     rule = RULES[route]
     about = things(stack, setting.owner)
     before = state(stack, about)
@@ -383,7 +384,7 @@ OWN = {
 
 
 def figure(answer: Response, about: Things) -> Any:
-    """What an answer tells beside the ids that were asked for, and ids and times made for it."""
+    """A response without the requested ids and without new ids and times."""
     text = answer.body.decode("utf-8", "replace")
     for name, value in (("link", about.link), ("code", about.code), ("deletion", about.deletion)):
         text = text.replace(value, f"<{name}>")

@@ -23,7 +23,7 @@ BOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 
 
 def eventually(found: Callable[[], Any], wanted: Any, seconds: float = 60) -> None:
-    """Wait for what a stream brings; the last look decides."""
+    """Wait for the effect of a stream; the last check counts."""
     until = time.monotonic() + seconds
     while (last := found()) != wanted and time.monotonic() < until:
         time.sleep(0.5)

@@ -1,4 +1,4 @@
-"""The documentation through the gateway, as a browser would load it."""
+"""The documentation through the gateway, as a browser loads it."""
 
 from __future__ import annotations
 

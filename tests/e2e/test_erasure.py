@@ -1,4 +1,4 @@
-"""From the delete to its receipt on the deployed stack, and a look everywhere for what is left."""
+"""From the delete to its receipt on the deployed stack, with a scan for remaining data."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def mentions(stack: LocalStack, *needles: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Erased:
-    """Links that were erased when the tests began, so that their receipts are there in the end."""
+    """Links that are erased at the start of the tests, so that their receipts exist at the end."""
 
     admin: Client
     workspace: Workspace
@@ -174,7 +174,7 @@ def test_only_the_deletion_record_is_left_of_an_erased_link(
 
 @pytest.fixture
 def figure(stack: LocalStack) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Everything that the stack's event bus has been told since the test began."""
+    """All events on the stack's event bus since the test started."""
     sqs, events = stack.client("sqs"), stack.client("events")
     name = f"events-{uuid.uuid4().hex[:8]}"
     url = sqs.create_queue(QueueName=name)["QueueUrl"]

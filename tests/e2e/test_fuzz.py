@@ -1,4 +1,4 @@
-"""Requests that nobody thought of, made from the OpenAPI document: no 5xx, no undocumented answer.
+"""Requests generated from the OpenAPI document: no 5xx, no undocumented response.
 
 Schemathesis goes through each operation's borders and violations first, then fuzzes, then follows
 the document's links from one operation to the next (create, read, delete, read again) until the
@@ -28,7 +28,7 @@ CHECKS = (
     "content_type_conformance",
     "response_headers_conformance",
     "response_schema_conformance",
-    # What the document forbids is refused, and what was deleted is gone.
+    # Invalid requests are refused, and deleted resources are gone.
     "negative_data_rejection",
     "use_after_free",
     # Nothing that needs a key is answered without one.

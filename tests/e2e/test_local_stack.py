@@ -1,4 +1,4 @@
-"""What `make run` promises, on the stack that the same code brought up."""
+"""The output and examples of `make run`, on the stack that the same code started."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HEAD, wrong methods, and paths that no route has, over HTTP on the deployed stack."""
+"""HEAD, wrong methods and unknown paths, over HTTP on the deployed stack."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 """The runbook's commands, taken out of docs/operations.md and run against the deployed stack.
 
-All of them run in one shell, from top to bottom, as somebody would paste them; only names that the
-page leaves open (WORKSPACE, DELETION, …) are filled in. Each block must then have said what `SAYS`
-expects of it. A block that is added without an expectation fails, and so does a command that does
-not succeed and is not among the `BEYOND_THE_ENGINE`.
+All of them run in one shell, from top to bottom, with placeholders (WORKSPACE, DELETION, …) filled
+in. Each block must print what `SAYS` expects. A new block without an expectation fails, and so does
+a failing command that is not in `BEYOND_THE_ENGINE`.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ from tests.e2e.client import Client
 
 RUNBOOK = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 
-#: Commands that the engine refuses, with the reason. They are sent to it all the same: the AWS CLI
-#: checks operation and parameters against AWS's own model first, and a test sees that it did.
+#: Commands that the emulator refuses, with the reason. They are still run: the AWS CLI checks
+#: operation and parameters against AWS's model first, which a test verifies.
 BEYOND_THE_ENGINE = {
     "sqs start-message-move-task": "MiniStack 1.5.33 knows no message move tasks",
     "sqs list-message-move-tasks": "MiniStack 1.5.33 knows no message move tasks",
@@ -39,7 +38,7 @@ BEYOND_THE_ENGINE = {
 #: Run elsewhere in the suite, because other tests still need the stack.
 ELSEWHERE = {"cdk destroy": "tests/local/test_lifecycle.py"}
 
-#: Run first: the functions of the page, and what must see an erasure before its receipt.
+#: Run first: the shell functions of the page, and commands that need an erasure without a receipt.
 AT_ONCE = ("", "Late erasures")
 
 #: Of these blocks tests/docs/test_operations.py runs every line.
@@ -158,7 +157,7 @@ class Facts:
         return text.format(**values)
 
     def fill(self, block: Block) -> str:
-        """A block as somebody at the keyboard would complete it."""
+        """A block with its placeholders filled in."""
         script = block.script
         for placeholder, value in (
             ('requestId = "…"', f'requestId = "{self.request_id}"'),
@@ -177,7 +176,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Ran:
-    """What became of a block: output, errors, and (exit code, command) of each call."""
+    """The result of a block: output, errors, and (exit code, command) of each call."""
 
     output: str
     errors: str
@@ -212,7 +211,7 @@ npx() {
 
 @pytest.fixture(scope="module")
 def facts(stack: LocalStack) -> Facts:
-    """A deletion and everything else that an operator would have before their eyes."""
+    """A deletion and the other data of an operator's work."""
     workspace = stack.new_workspace()
     admin = Client(stack.base_url, workspace.admin_key)
     made = admin.post("/api/links", {"originalUrl": "https://example.com/kept"})
@@ -221,7 +220,7 @@ def facts(stack: LocalStack) -> Facts:
     deletion = admin.delete("/api/links", [gone["id"]]).headers["x-deletion-id"]
     erasure = admin.delete(f"/api/links/{erased['id']}").headers["x-deletion-id"]
 
-    # A deletion whose worker will be busy for another hour.
+    # A deletion whose worker has the lease for another hour.
     open_deletion = f"{deletion[:-12]}ffffffffffff"
     stack.client("dynamodb").put_item(
         TableName=stack.outputs["DeletionsTableName"],
@@ -302,7 +301,7 @@ def _give_up(
 def session(
     stack: LocalStack, facts: Facts, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Ran]:
-    """What became of every block by its name, from one shell."""
+    """The result of every block by its name, from one shell."""
     directory = tmp_path_factory.mktemp("runbook")
     (directory / ".venv").symlink_to(Path(sys.executable).parent.parent)
     # Between reading a link in the restored table and putting it back, it is lost.

@@ -1,5 +1,4 @@
-"""The examples of README.md and docs/api.md, each document's run from top to bottom in one shell,
-as a reader would paste them."""
+"""The examples of README.md and docs/api.md. Each document runs from top to bottom in one shell."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ from local.stack import LocalStack
 from tests.e2e.client import Client
 from tests.support.markdown_examples import WITH_EXAMPLES, Example, examples
 
-#: Members that are another's in every run; only their type is compared.
+#: Members that differ in every run; only their type is compared.
 _VARIES = frozenset(
     {
         "workspaceId",
@@ -47,7 +46,7 @@ Session = dict[tuple[Path, int], tuple[int, str]]
 
 @pytest.fixture(scope="module")
 def session(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Session:
-    """What every example answered, from one shell a document with a run's variables."""
+    """The output of every example, from one shell per document with the variables of a run."""
     return {
         (document, line): answer
         for document in WITH_EXAMPLES
@@ -111,7 +110,7 @@ def test_each_example_gives_the_documented_response(session: Session, example: E
 
 
 def _last_json(output: str) -> Any:
-    """Of an example with several calls the last answer is shown."""
+    """An example with several calls shows the last response."""
     decoder, value, position = json.JSONDecoder(), None, 0
     while position < len(output):
         value, position = decoder.raw_decode(output, position)
@@ -126,7 +125,7 @@ def masked(text: str) -> str:
 
 
 def differences(shown: Any, given: Any, where: str) -> list[str]:
-    """Where the answer differs from what the document shows, beyond ids, times and the like."""
+    """The differences between a response and the document, except ids, times and similar values."""
     if isinstance(shown, dict) and isinstance(given, dict):
         found = [f"{where}.{name} is not in the answer" for name in shown.keys() - given.keys()]
         if _REST in shown:

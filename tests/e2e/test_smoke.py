@@ -1,7 +1,7 @@
 """The checks of `make aws-smoke`, against the local stack wherever the engine can do them.
 
-They run last: they write into tables and buckets that other tests compare. Their erasure is begun
-first, so that nothing waits for its receipt.
+They run last, because they write into tables and buckets that other tests compare. Their erasure
+starts first, so that no test waits for its receipt.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Routes and what the gateway does before a function runs, most of which a local engine ignores."""
+"""Routes and the gateway's own behaviour, most of which the emulator ignores."""
 
 import json
 from pathlib import Path
@@ -49,7 +49,7 @@ ROUTES = {
     ("HEAD", "/{code}"): "redirect",
 }
 
-#: Routes that anyone may ask, without a key.
+#: Public routes.
 OPEN = {route for route, function in ROUTES.items() if function in {"pages", "redirect"}}
 
 
@@ -67,7 +67,7 @@ def handler_of(template: Template, method: dict[str, Any]) -> str:
     return handler.split(".")[2]
 
 
-#: What answers the methods that a path does not name: HEAD as GET, others 405 or the 404 page.
+#: The function for undefined methods of a path: HEAD like GET, others 405 or the 404 page.
 CATCH_ALLS = {
     "/": "pages",
     "/{code}": "pages",
@@ -106,7 +106,7 @@ def test_every_path_answers_its_undefined_methods(template: Template) -> None:
         for (verb, path), method in methods(template).items()
         if verb == "ANY"
     } == CATCH_ALLS
-    # HEAD is answered where GET is.
+    # HEAD is supported wherever GET is.
     for (verb, path), function in ROUTES.items():
         if verb == "GET" and path != "/{code}":
             assert CATCH_ALLS[path] == function
@@ -150,7 +150,7 @@ def test_open_routes_need_no_key_and_are_throttled(template: Template) -> None:
         method = methods(template)[verb, path]
         assert method["AuthorizationType"] == "NONE"
         assert not method.get("ApiKeyRequired")
-        # CloudFormation spells a "/" inside the path "~1".
+        # CloudFormation writes a "/" inside the path as "~1".
         ceiling = settings[verb, "/" if path == "/" else "/" + path.replace("/", "~1")]
         assert ceiling["ThrottlingRateLimit"] > 0
         assert ceiling["ThrottlingBurstLimit"] > 0
@@ -191,7 +191,7 @@ def test_a_usage_plan_never_refuses_what_the_exact_windows_allow(
     window = PLANS[plan]["requestsPerMinute"]
     # The end of one window and the start of the next may fall together.
     assert usage_plan["Throttle"]["BurstLimit"] >= 2 * window
-    # After that a window's worth must be back within a window.
+    # After that the bucket must refill within a window.
     assert usage_plan["Throttle"]["RateLimit"] * 60 > window
     [stage] = resources(template, "AWS::ApiGateway::Stage")
     assert [each["Stage"] for each in usage_plan["ApiStages"]] == [{"Ref": stage}]

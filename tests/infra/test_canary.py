@@ -1,4 +1,6 @@
-"""How a new version goes live: by its alias, in production by tenths and back on an alarm."""
+"""How a new version is deployed: by its alias, in production gradually, with rollback on an
+alarm.
+"""
 
 from tests.support.template import Template, invoked_function, resources, synthesized_template
 
@@ -59,5 +61,5 @@ def test_reserved_concurrency_leaves_room_for_the_other_functions(template: Temp
         if "ReservedConcurrentExecutions" in function["Properties"]
     }
     assert reserved["redirect"] > 0
-    # Of an account's 1,000 at least 100 must stay unreserved (Lambda quotas); leave far more.
+    # At least 100 of an account's 1,000 must stay unreserved (Lambda quotas); this leaves far more.
     assert sum(reserved.values()) <= 500

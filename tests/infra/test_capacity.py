@@ -1,4 +1,4 @@
-"""How a stage pays for its tables."""
+"""The capacity settings of the tables."""
 
 from __future__ import annotations
 

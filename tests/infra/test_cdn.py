@@ -1,4 +1,4 @@
-"""What a stage may put in front of the API, and that by default nothing is."""
+"""Custom domain and CloudFront in front of the API; none by default."""
 
 import json
 import re

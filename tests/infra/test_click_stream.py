@@ -1,4 +1,4 @@
-"""The clicks stream wakes the tally for people's clicks only, and loses none of them."""
+"""The clicks stream invokes its reader for clicks of people only, and loses none of them."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What a local engine drops from the template, or cannot show: how data is kept and protected."""
+"""Template properties of data that the emulator ignores: retention and protection."""
 
 from typing import Any
 

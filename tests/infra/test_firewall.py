@@ -1,4 +1,4 @@
-"""WAF: which requests each rule counts, and which web ACL stands where."""
+"""WAF: which requests each rule counts, and where the web ACLs are attached."""
 
 import json
 import re
@@ -203,10 +203,10 @@ def test_behind_cloudfront_the_stage_does_not_count_cloudfronts_addresses() -> N
     [origin] = distribution["Properties"]["DistributionConfig"]["Origins"]
     [secret] = origin["OriginCustomHeaders"]
     from_cdn = {secret["HeaderName"].lower(): secret["HeaderValue"]}
-    # What CloudFront passes on; all of it arrives from CloudFront's addresses.
+    # Requests from CloudFront; all have CloudFront's addresses.
     for method, path in (("GET", "/prod/abc123"), ("HEAD", "/prod/abc123"), ("GET", "/prod/")):
         assert counted_by(template, method, path, **from_cdn) == set()
-    # Visits that go around it, also with an invented header.
+    # Visits that bypass CloudFront, also with a forged header.
     assert counted_by(template, "GET", "/prod/abc123") == {ALL, VISITS}
     invented = dict.fromkeys(from_cdn, "guess")
     assert counted_by(template, "GET", "/prod/abc123", **invented) == {ALL, VISITS}
@@ -239,7 +239,7 @@ def test_the_distributions_web_acl_is_in_us_east_1() -> None:
 
 
 def errors(**context: str) -> list[str]:
-    """What makes the CLI refuse to deploy the main stack."""
+    """The errors that make the CLI refuse to deploy the main stack."""
     from aws_cdk import App
     from aws_cdk import aws_lambda as lambda_
 

@@ -1,4 +1,4 @@
-"""What each function may touch, read from the policies as CloudFormation will create them."""
+"""The permissions of each function, read from the synthesized policies."""
 
 import json
 import re
@@ -82,8 +82,8 @@ MAY = {
     "deletion_stream": {"Deletions/stream": FOLLOWER},
 }
 
-#: These know no resources, so they are allowed on everything or not at all
-#: (Service Authorization Reference, "Actions, resources, and condition keys").
+#: These actions do not support resources, so they are allowed on `*` (Service Authorization
+#: Reference, "Actions, resources, and condition keys").
 WITHOUT_RESOURCE = {
     "xray:PutTraceSegments",
     "xray:PutTelemetryRecords",
@@ -391,7 +391,7 @@ def test_the_qr_function_can_access_qr_objects_only(
             {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"},
             [{"Fn::Join": ["", [{"Fn::GetAtt": [bucket, "Arn"]}, "/qr/*"]]}],
         ),
-        # So that S3 says NoSuchKey, not AccessDenied, for an image that is missing.
+        # So that S3 answers NoSuchKey, not AccessDenied, for a missing image.
         ({"s3:ListBucket"}, [{"Fn::GetAtt": [bucket, "Arn"]}]),
     ]
 
@@ -453,7 +453,7 @@ def test_stream_readers_retry_a_few_times_and_keep_failed_records_whole(template
         assert properties["MaximumRetryAttempts"] == 10
         # An hour less than the stream keeps it, so that it still reaches the failures bucket.
         assert properties["MaximumRecordAgeInSeconds"] == 23 * 3_600
-        # A queue would get only where in the stream the records were.
+        # A queue would get only the positions of the records in the stream.
         assert properties["DestinationConfig"] == {
             "OnFailure": {"Destination": {"Fn::GetAtt": [failures, "Arn"]}}
         }

@@ -1,4 +1,4 @@
-"""Everything that can fail is watched, by alarms that a runbook explains."""
+"""Every resource that can fail has alarms with a runbook entry."""
 
 import json
 import re
@@ -105,7 +105,7 @@ def test_every_stream_reader_has_alarms(template: Template) -> None:
     }
     assert {functions[name]["Properties"]["Handler"] for name in behind} == handlers
     for reader in readers.values():
-        # The counts are only made for those who ask.
+        # These metrics must be enabled.
         assert reader["MetricsConfig"] == {"Metrics": ["EventCount"]}
 
 
@@ -115,7 +115,7 @@ def test_every_function_has_an_alarm_for_handled_exceptions(template: Template) 
         [metric] = each["Properties"]["MetricTransformations"]
         assert each["Properties"]["FilterPattern"] == '{ $.level = "ERROR" }'
         assert metric["MetricValue"] == "1"
-        # Without dimensions there is nothing to pay for before something is written.
+        # Without dimensions an unused metric is free.
         assert "Dimensions" not in metric
         key = metric["MetricNamespace"], metric["MetricName"]
         written[key] = each["Properties"]["LogGroupName"]["Ref"]

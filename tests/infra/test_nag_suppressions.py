@@ -40,7 +40,7 @@ def checked(directory: Path, **context: str) -> list[Path]:
 
 
 def linted(*templates: Path) -> str:
-    """What cfn-lint says of the templates; nothing when it finds nothing."""
+    """The output of cfn-lint for the templates; empty without findings."""
     done = subprocess.run(
         [
             str(Path(sys.executable).with_name("cfn-lint")),
@@ -94,14 +94,14 @@ def test_an_unsuppressed_finding_fails(tmp_path: Path) -> None:
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     with pytest.raises(RuntimeError, match="ValidationFailed") as refused:
         app.synth()
-    # And an answer that no longer has a finding is to go.
+    # A suppression without a finding fails too.
     for rules in REASONS.values():
         for rule in rules:
             name = rule.partition("[")[0]
             assert name in str(refused.value) or name in ONLY_WITH_OPTIONS, name
 
 
-#: Found only where an option is on, or off; the other tests meet them.
+#: Findings that exist only with an option on, or off.
 ONLY_WITH_OPTIONS = {
     "AwsSolutions-APIG1",
     "AwsSolutions-CFR1",

@@ -1,4 +1,4 @@
-"""The archive that Lambda gets: what is in it, for which machine, and that it is never remade."""
+"""The Lambda archive: its content, its target machine, and its cache."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def lambda_archive() -> Path:
 
 
 def test_dependencies_import_from_the_built_directory_alone() -> None:
-    """In an isolated interpreter: neither this environment nor any metadata is there to help."""
+    """In an isolated interpreter, without this environment and its metadata."""
     directory = install_dependencies(Target.host())
     program = f"""
 import sys

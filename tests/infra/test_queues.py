@@ -99,7 +99,7 @@ def test_the_erase_delay_exceeds_the_timeout_of_every_writer(
     queue = template["Outputs"]["EraseQueueUrl"]["Value"]["Ref"]
     delay = template["Resources"][queue]["Properties"]["DelaySeconds"]
     assert delay == max(timeouts.values()) + 30
-    # Most of the three minutes that an erasure may take on an idle system.
+    # Most of the three minutes of an erasure on an idle system.
     assert delay <= 120
     # Without a delay of its own the other queue delivers at once.
     resume = template["Outputs"]["ResumeQueueUrl"]["Value"]["Ref"]

@@ -1,4 +1,4 @@
-"""The program as it is run: by Python, by the CDK command line, and once more."""
+"""The synthesis by Python, by the CDK CLI, and repeated."""
 
 import json
 import os

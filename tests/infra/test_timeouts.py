@@ -82,5 +82,5 @@ def test_a_worker_has_the_time_that_resolving_a_filter_may_take(template: Templa
 
 
 def test_the_wait_for_the_rate_counter_covers_a_whole_call() -> None:
-    """So that none of the threads that a request works with still hangs on it."""
+    """So that no thread of the request still waits for it."""
     assert longest_call(client("dynamodb")) < app.LIMITER_WAIT

@@ -1,4 +1,4 @@
-"""Answers fit what Lambda can return, as it counts: the body is a JSON string within JSON."""
+"""Responses fit Lambda's limit, measured as Lambda does: the body is a JSON string within JSON."""
 
 from __future__ import annotations
 

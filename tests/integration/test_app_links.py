@@ -1,4 +1,4 @@
-"""App URLs: only schemes that the workspace allows, only in two fields, sent as they are."""
+"""App URLs: only allowed schemes, only in two fields, sent unchanged."""
 
 from __future__ import annotations
 

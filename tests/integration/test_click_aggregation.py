@@ -1,4 +1,4 @@
-"""Counting clicks: exactly once each, whatever the stream repeats, reorders or loses halfway."""
+"""Clicks are counted exactly once, even if the stream repeats or reorders records or calls fail."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_a_click_written_again_after_counting_counts_once(world: World) -> None:
     made = click(world, link_id)
 
     count(world, [made])
-    # The redirect's first call was applied, its answer lost, and the stream was faster.
+    # The redirect's first call was applied, its response lost, and the stream was faster.
     world.clicks.put(made)
     count(world, [made])
 
@@ -471,7 +471,7 @@ def test_an_unparsable_record_fails_alone(world: World) -> None:
     batch = records([click(world, link_id), click(world, link_id, at=NOON + 1)])
     batch.insert(1, {"dynamodb": {"SequenceNumber": "7", "NewImage": {"pk": {"S": "x"}}}})
 
-    # Replayed from where it was put aside, it stays there.
+    # A replayed record that fails again stays in the bucket.
     assert tally(batch, rollups=rollups(world), failures=None, visitor_secret=SECRET) == ["7"]
 
     assert link(world, link_id)["clickCount"] == 2
@@ -517,7 +517,7 @@ def test_the_function_returns_the_first_failed_record(
 
 
 class Unreliable:
-    """A client whose transactions are refused, or applied without an answer, now and then."""
+    """A client whose transactions sometimes fail, or are applied without a response."""
 
     def __init__(self, dynamodb: Any, seed: int) -> None:
         self._dynamodb = dynamodb

@@ -1,4 +1,4 @@
-"""How long clicks are kept: a year or by the workspace's policy, and what outlives them."""
+"""How long clicks are kept: a year or by the workspace's policy, and which data stays."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_policy_survives_the_record_and_the_authorizer_context(days: int | N
     assert Policies.read({name: str(value) for name, value in stored.items()}) == policies
     assert policies.full()["clickRetentionDays"] == days
     assert stored == ({} if days == 365 else {"clickRetentionDays": days or 0})
-    # No deletion needs to know it.
+    # Deletions do not need it.
     assert policies.record() == {}
 
 

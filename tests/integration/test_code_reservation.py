@@ -1,4 +1,4 @@
-"""The code of an erased link: free for its own workspace, kept from others for a time."""
+"""The code of an erased link: free for its own workspace, reserved against others for a time."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_released_code_names_the_workspace_and_not_the_link(erasing: Erasing, 
 def test_the_code_is_free_for_its_own_workspace_and_refused_to_others(
     erasing: Erasing, monkeypatch: pytest.MonkeyPatch, looks: bool
 ) -> None:
-    """By the look before the transaction, and by the transaction alone."""
+    """By the check before the transaction, and by the transaction alone."""
     code, _ = erased(erasing)
     world = erasing.world
     with monkeypatch.context() as patch:

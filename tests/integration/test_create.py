@@ -1,4 +1,4 @@
-"""Creating many links: all or none, whatever fails on the way, and in an order that lists keep."""
+"""Creating many links: all or none under any failure, in the order of lists."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_a_code_lost_in_a_race_rolls_the_request_back_in_few_calls(
 
     assert refused.value.members == {"takenCodes": [taken.shortCode]}
     assert _ids(world) == []
-    # Three transactions were tried, two were applied and undone; one read found which.
+    # Three transactions were tried; two were applied and rolled back after one read.
     assert sorted(faulty.calls[:6]) == ["batch_get_item"] + ["transact_write_items"] * 5
 
 
@@ -212,7 +212,7 @@ def test_a_create_killed_at_any_call_is_completed_once_by_a_retry(
     assert sorted(_ids(world)) == sorted(made) == sorted(world.live_ids())
     assert len(made) == MANY
     if len(left) == MANY:
-        # Everything was made: those links it is, whoever has found them meanwhile.
+        # All links were created, so the answer has these links.
         assert sorted(left) == sorted(made)
     assert create_by_key(world, new) == made
 
@@ -314,7 +314,7 @@ def test_a_half_created_array_is_completed(
     faulty.fault = None
     left = _ids(world)
     assert 0 < len(left) < MANY
-    # Somebody has found one of them and deleted it: it stays as that deletion says.
+    # One of them was deleted in the meantime: it stays deleted.
     [found] = world.live_ids()[:1]
     soft_delete(
         [found],
@@ -379,7 +379,7 @@ def test_a_retried_short_code_is_repeated_in_the_answer(
         return [link["shortCode"] for link in items_by_key(world, [NEW] * 3)]
 
     if dies:
-        # Claim, create, keep the draw, create; not to say so.
+        # Claim, create, record the new code, create; without recording the response.
         _die_at(faulty, 4, after=False)
         with suppress(Killed):
             codes()
@@ -417,7 +417,7 @@ def test_repeated_refused_requests_leave_no_items(world: World, faulty: FaultyCl
 
 
 def _die_at(faulty: FaultyClient, at: int, *, after: bool) -> None:
-    """From the call of this number on nothing is sent any more."""
+    """No call is sent from this number on."""
     faulty.calls.clear()
     lock = threading.Lock()
     begun: list[str] = []

@@ -131,7 +131,7 @@ def test_a_repeated_request_is_answered_when_the_limit_is_reached(world: World) 
 def test_a_concurrent_repeat_gets_the_deletion_of_the_first(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both looked the key up before either was accepted."""
+    """Both looked up the key before either was accepted."""
     ids = world.create(2)
     assert post(world, [ids[0]])[0] == 202
     real = OpenExports.free
@@ -175,7 +175,7 @@ def test_a_slot_survives_killed_workers_and_is_released_after_the_export(
     with pytest.raises(KeyboardInterrupt):
         work(world, first["id"], bucket)
     assert free(world) == [1]
-    # The next worker has no time to write the file: it hands over and renews the claim.
+    # The next worker has no time to write the file: it requeues and renews the claim.
     ahead.append(HELD_SECONDS - 60)
     with monkeypatch.context() as slow:
         slow.setattr(engine, "_export", lambda *_: False)
@@ -221,7 +221,7 @@ def test_an_abandoned_slot_expires(world: World, monkeypatch: pytest.MonkeyPatch
     ahead.append(10)
     assert free(world) == [0, 1]
 
-    # The late worker completes it, and takes nothing from the one that has the slot by now.
+    # The late worker completes it, and does not release the slot of another export.
     assert post(world, ids[1:])[0] == 202
     assert free(world) == [1]
     done = work(world, lost["id"])
@@ -272,7 +272,7 @@ def by_filter(world: World, *, open_exports: int = 2, open_filters: int = 2) -> 
 def test_a_filter_that_waits_for_its_links_holds_a_slot_until_it_ends(
     world: World, links: int, gone: int, state: str
 ) -> None:
-    """``gone`` of the links are deleted before a worker looks: it may find none."""
+    """``gone`` of the links are deleted before a worker runs."""
     ids = world.create(links)
     waiting = by_filter(world)
     if gone:

@@ -1,4 +1,4 @@
-"""``/api/deletions``: the way in for clients without DELETE bodies, progress, the audit trail."""
+"""``/api/deletions``: deletes for clients without DELETE bodies, progress, the audit trail."""
 
 from __future__ import annotations
 
@@ -251,7 +251,7 @@ def test_a_filter_that_cannot_be_resolved_fails_after_some_attempts(
     _, made, _ = ask(world, {"filter": {"tag": "spring"}})
     path = {"id": made["id"]}
 
-    # This worker came with little time left: the next one may have enough.
+    # This worker had little time; the next one may have enough.
     with deadline(0):
         engine.resume(world.workspace_id, made["id"], stores=world.stores)
     assert send(world, "GET", "/api/deletions/{id}", path=path)[1]["state"] == "accepted"
@@ -369,7 +369,7 @@ def test_an_export_also_needs_the_scope_to_read_analytics(
     [link_id] = world.create(1)
     asked = {"ids": [link_id], "mode": mode, "export": True, "dryRun": dry_run}
     if dry_run and "linksRead" not in scopes:
-        # Its counts say what links are like.
+        # Its counts reveal properties of links.
         missing = [*missing, "linksRead"]
 
     status, body, headers = ask(world, asked, scopes=scopes)
@@ -438,7 +438,7 @@ def test_a_filter_that_is_resolved_in_the_background_is_exported_first(
         status, made, _ = ask(world, {"filter": {"tag": "summer"}, "export": True})
     assert (status, made["state"]) == (202, "accepted")
 
-    # Without the stores of an export the worker can only hand it over.
+    # Without export repositories the worker can only requeue it.
     resumed = engine.resume(world.workspace_id, made["id"], stores=world.stores)
 
     _, read, _ = send(world, "GET", "/api/deletions/{id}", path={"id": made["id"]})

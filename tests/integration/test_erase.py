@@ -1,4 +1,4 @@
-"""Erasing links for good: record, code and external id in one transaction, per id."""
+"""Erasing links: record, code and external id in one transaction, per id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exports: the link and every click, in as many parts and runs as it takes."""
+"""Exports: the link and every click, over many parts and runs."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ class Exports:
         return reply.status, reply.json()
 
     def work(self) -> None:
-        """Play the queue's consumer once for every message."""
+        """Process every message of the queue once."""
         messages, self.messages[:] = list(self.messages), []
         assert not any(self.deliver(message) for message in messages)
 
     def deliver(
         self, message: dict[str, Any], delivery: int = 1, *, sent_at: float | None = None
     ) -> bool:
-        """Hand a message to the function for the n-th time; whether it failed."""
+        """Deliver a message to the function for the n-th time; returns whether it failed."""
         record: dict[str, Any] = {
             "messageId": "m-1",
             "body": json.dumps(message),
@@ -94,7 +94,7 @@ class Exports:
         wrap: Callable[[Any], Any] = lambda client: client,
         cut: Deadline | None = None,
     ) -> str:
-        """One run of the worker, perhaps through clients that fail; the state it leaves."""
+        """One run of the worker, perhaps with failing clients; returns the new state."""
         dynamodb = wrap(self.world.dynamodb)
         clicks, links = self.world.clicks.name, self.world.stores.links.name
         with use_deadline(cut or Deadline(60)):
@@ -161,7 +161,7 @@ def test_an_export_has_the_link_and_every_click(world: World, exports: Exports) 
 
 
 def test_an_export_contains_no_spreadsheet_formula(world: World, exports: Exports) -> None:
-    """Clicks that were recorded before values were cleaned are cleaned on their way out."""
+    """Unclean values of older clicks are cleaned in an export."""
     [link] = world.create_items(title="=owner's own title")
     formula = "=cmd|' /C calc'!A1"
     click(
@@ -255,7 +255,7 @@ def test_an_export_that_fails_every_time_ends_as_failed_and_as_a_dead_letter(
     assert exports.begin(link_id, headers=key) == (202, begun)
     assert exports.messages == []
 
-    # The cause is mended, and the dead letter sent again.
+    # The cause is fixed, and the dead letter is sent again.
     assert not exports.deliver(message)
     _, done = exports.get(link_id, begun["id"])
     assert (done["state"], done["failure"]) == ("complete", None)
@@ -282,7 +282,7 @@ def test_killed_runs_with_progress_do_not_fail_the_export(
     [again] = exports.messages
     assert again == message
 
-    # Of the new message no run got further: it is given up, and never stays running.
+    # The new message made no progress: the export fails and does not stay running.
     assert exports.deliver(again, 5, sent_at=time.time() + 1)
     assert exports.get(link_id, begun["id"])[1]["state"] == "failed"
 
@@ -372,7 +372,7 @@ def test_an_erasure_removes_what_an_unfinished_export_has_saved(
         world.clicks.write(put=[to_item(each) for each in clicks])
         _, begun = exports.begin(link_id)
         with monkeypatch.context() as patch:
-            # A tail whose position was never saved has a name that no record knows.
+            # A tail whose position was never saved has a key that is in no record.
             patch.setattr(ExportRecords, "advance", kill)
             with pytest.raises(Killed):
                 exports.run(exports.messages.pop())

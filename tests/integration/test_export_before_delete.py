@@ -174,7 +174,7 @@ def test_after_a_kill_at_any_save_every_line_is_written_once(
                 resume(workspace_id, deletion.id, stores=stores)
             killed = False
         except Killed:
-            # Nobody can take it over before its lease has run out.
+            # No worker can take it over before its lease has expired.
             args: dict[str, Any] = {"stores": worker(erasing, bucket)}
             assert resume(workspace_id, deletion.id, **args) is None
             hours.append(120)
@@ -183,7 +183,7 @@ def test_after_a_kill_at_any_save_every_line_is_written_once(
             assert done.ids_with(Outcome.DELETED) == ids
 
         body = bucket.objects.pop(f"exports/{workspace_id}/{deletion.id}.ndjson")
-        # The worker may have been killed before it removed the tail before.
+        # The worker may have been killed before it removed the previous tail.
         assert [key.rpartition(".")[2] for key in bucket.objects] in ([], ["tail"])
         lines = [json.loads(line) for line in body.splitlines()]
         assert [line["id"] for line in lines if line["type"] == "link"] == ids
@@ -209,7 +209,7 @@ def restore_all(erasing: Erasing, deletion: Deletion) -> None:
 def test_a_worker_that_lost_its_lease_does_not_touch_the_file(
     erasing: Erasing, monkeypatch: pytest.MonkeyPatch, hours: list[float]
 ) -> None:
-    """It reads links that the worker after it has erased: its file would miss them."""
+    """It reads links that the next worker has erased: its file would miss them."""
     monkeypatch.setattr(export_lines, "FIRST_WINDOW", 1)
     ids = erasing.world.create(4)
     deletion = ask(erasing, ids, "erase")

@@ -1,4 +1,4 @@
-"""What goes wrong without an answer to carry it is in the log, and an answer knows its cause."""
+"""Failures without a response are logged, and error responses keep their cause."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def throttled(**_: Any) -> None:
 
 
 def throttled_updates(deployed: dict[str, str]) -> World:
-    """A world in which no item can be updated."""
+    """An environment in which no item can be updated."""
 
     def fault(name: str, real: Any, _parameters: dict[str, Any]) -> Any:
         return throttled() if name == "update_item" else real()
@@ -100,7 +100,7 @@ def test_a_failed_requeue_is_logged_with_its_cause(
 
 
 class RefusingQueue:
-    """SQS that takes no message, for a reason that no retry repairs."""
+    """SQS that refuses messages with a permanent error."""
 
     def send_message(self, **_: Any) -> None:
         error: Any = {"Error": {"Code": "AccessDenied", "Message": "no"}}
@@ -137,7 +137,7 @@ def test_an_accepted_deletion_is_answered_when_the_queue_refuses_its_message(
     assert line["levelno"] == logging.ERROR
     assert (line["workspaceId"], line["deletionId"]) == (world.workspace_id, made["id"])
     assert "AccessDenied" in line["cause"]
-    # The schedule finds it at once, because its lease was given up.
+    # The schedule finds it at once, because its lease was released.
     found = stores.deletions.expired_leases(limit=1_000)
     assert (world.workspace_id, made["id"]) in found
 

@@ -1,4 +1,4 @@
-"""Background work is fair between workspaces: the schedule takes turns, the queues have groups."""
+"""Background work is fair between workspaces: round robin in the schedule, groups in the queues."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_message_needs_a_workspace() -> None:
 
 
 def open_deletion(world: World, workspace_id: str, *, lapsed_for: float) -> Deletion:
-    """A deletion whose worker's lease ended so many seconds ago."""
+    """A deletion whose worker's lease expired this many seconds ago."""
     deletion_id = new_time_ordered_id()
     deletion = Deletion(
         id=deletion_id,
@@ -85,7 +85,7 @@ def open_deletion(world: World, workspace_id: str, *, lapsed_for: float) -> Dele
 def swept(
     world: World, deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> list[tuple[str, str, float]]:
-    """What the schedule works on: workspace, deletion, seconds that it gets."""
+    """The work of the schedule: workspace, deletion, seconds."""
     monkeypatch.setenv("CLICKS_TABLE", deployed["CLICKS_TABLE"])
     monkeypatch.setenv("EXPORTS_BUCKET", "exports")
     seen: list[tuple[str, str, float]] = []
@@ -115,7 +115,7 @@ def test_many_open_deletions_of_one_workspace_do_not_delay_another(
     # Its turn comes right after the first of the other's.
     assert own.index((quiet, late.id)) <= 1
     assert len(swept) <= deletion_worker.SWEEP
-    # No deletion takes the time of the others.
+    # No deletion uses the time of the others.
     assert all(seconds <= deletion_worker.TURN_SECONDS for _, _, seconds in swept)
 
 

@@ -1,4 +1,4 @@
-"""Every call of the engine fails once in every way: nothing is lost, nothing is done twice.
+"""Every call of the deletion engine fails once in every way: nothing is lost or done twice.
 
 The batches are made small, so that eighteen links take the same path as ten thousand: several
 chunks, several statements, several transactions.
@@ -97,7 +97,7 @@ RUNS: dict[str, tuple[Run, int]] = {
 }
 
 
-#: Erasures send no batch statements: an item that is missing from a failed one is no matter there.
+#: Erasures send no batch statements, so a missing ``Error.Item`` does not affect them.
 WITH_AND_WITHOUT_ITEMS = [*((name, True) for name in RUNS), ("soft delete", False)]
 
 
@@ -151,7 +151,7 @@ def test_each_call_of_the_resuming_worker_fails_once_in_each_way(
         for kind, fault in faults_of_call(at).items():
             world, faulty = _faulty_world(deployed)
             ids, bystanders = world.create(count), world.create(BYSTANDERS)
-            # The first worker dies in the middle of its work, after half of its writes.
+            # The first worker is killed after half of its writes.
             faulty.calls.clear()
             writes = {"soft delete": "batch_execute_statement", "erase": "transact_write_items"}
             kill_after_second(faulty, writes[name])
@@ -177,7 +177,7 @@ def test_each_call_of_the_resuming_worker_fails_once_in_each_way(
 def test_a_call_that_hangs_just_before_the_deadline_leaves_time_to_answer(
     deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In virtual time: the call that hangs takes all that the client's own timeouts allow."""
+    """In virtual time: the hanging call takes the client's whole timeout."""
     world, faulty = _faulty_world(deployed)
     ids = world.create(LINKS)
     clock, answered = VirtualClock(monkeypatch), threading.Event()
@@ -205,7 +205,7 @@ def test_a_call_that_hangs_just_before_the_deadline_leaves_time_to_answer(
     assert hanging[0] <= clock.passed < timeout
     faulty.fault = None
     assert status == 202
-    # Of the first slice's two batches one hung, and no other slice was begun.
+    # One of the first slice's two batches hung, and no other slice was started.
     assert len(body["deletedIds"]) == links_store.STATEMENT_BATCH
     assert sorted(body["deletedIds"] + body["pendingIds"]) == sorted(ids)
     assert len(world.queue.messages) == 1
@@ -300,7 +300,7 @@ def _faulty_world(deployed: dict[str, str]) -> tuple[World, FaultyClient]:
 
 
 def _attempt(work: Callable[[], Any]) -> Any:
-    """What the worker answered; None when it died or gave up with an error."""
+    """The worker's result; None if it was killed or raised an error."""
     try:
         return work()
     except (Killed, UnlinkError):
@@ -308,7 +308,7 @@ def _attempt(work: Callable[[], Any]) -> Any:
 
 
 def _recover(world: World, monkeypatch: pytest.MonkeyPatch, *, hours: int) -> None:
-    """What the schedule does once the lease has lapsed."""
+    """The schedule's run after the lease has expired."""
     with monkeypatch.context() as later:
         now = time.time
         later.setattr(time, "time", lambda: now() + 3600 * hours)

@@ -1,4 +1,4 @@
-"""What the filters of one workspace may read: per request, per minute, and waiting at a time."""
+"""The read limits of a workspace's filters: per request, per minute, and in the background."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_a_record_that_matches_nothing_in_the_background_is_kept_for_a_week(
     # It may still match links.
     assert "ttl" not in stored()
 
-    # The worker dies between the ids and the end: the record is resolved, and still open.
+    # The worker is killed between recording the ids and the end: the record is resolved and open.
     with monkeypatch.context() as patch:
         patch.setattr(engine, "run", _die)
         with pytest.raises(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""The query of a visit: what of it reaches the destination, and what is left alone."""
+"""The query of a visit: which parameters are forwarded to the destination."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.support.events import api_event, call
         ("https://e.com/?a=1&&b=%7e+c", {"d": ["x"]}, "https://e.com/?a=1&&b=%7e+c&d=x"),
         ("https://e.com/?a=1#top?b", {"b": ["2"]}, "https://e.com/?a=1&b=2#top?b"),
         ("https://e.com/#/spa", {"ref": ["n"]}, "https://e.com/?ref=n#/spa"),
-        # The link's own parameters win, however they are spelled.
+        # The link's own parameters win, in any encoding.
         ("https://e.com/?ref=own", {"ref": ["visit"], "b": ["1"]}, "https://e.com/?ref=own&b=1"),
         ("https://e.com/?r%65f", {"ref": ["visit"]}, "https://e.com/?r%65f"),
         # Repeated names, names without a value, text that would end the parameter.
@@ -146,5 +146,5 @@ def test_a_change_to_the_default_is_shown_as_the_default() -> None:
         "updatedAt": "t",
         "forwardQuery": False,
     }
-    # What an update answers whose link was deleted right after it.
+    # The result of an update whose link was deleted right after it.
     assert link_view(link | changes, "https://s.test")["forwardQuery"] is True

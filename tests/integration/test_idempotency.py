@@ -1,4 +1,4 @@
-"""An ``Idempotency-Key`` on creates, which have no record, and on deletes by code: once."""
+"""``Idempotency-Key`` on creates, which have no record, and on deletes by code."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_running_request_is_a_conflict_until_its_lease_expires(
     monkeypatch.setattr(time, "time", lambda: now() + store.LEASE_SECONDS + 1)
     second = table.begin(*about, "tester")
     assert (second.answered, second.earlier) == (False, (run,))
-    # The first, should it still be alive, no longer answers for the key.
+    # The first run, if it is still running, cannot record a response any more.
     table.end(*about, run, made_by=run)
     with pytest.raises(StillRunning):
         table.begin(*about, "tester")
@@ -148,7 +148,7 @@ def test_a_repeated_delete_by_code_gets_the_same_answer(
     assert delete("k") == (200, {"success": True})
     assert delete("k") == (200, {"success": True})
     assert delete("another")[0] == 404
-    # The code may be somebody's again: the repetition still is the delete of then.
+    # The code may have a new link: the repeated request still is the earlier delete.
     [later] = world.create_items(shortCode=code)
     assert delete("k") == (200, {"success": True})
     assert world.live_ids() == [later["id"]]

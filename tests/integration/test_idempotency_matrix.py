@@ -1,8 +1,8 @@
-"""One table: every POST and DELETE route against everything that may happen to its Idempotency-Key.
+"""Every POST and DELETE route with all cases of an Idempotency-Key.
 
-The rule: the same workspace, key, method, path and body get the same answer for 24 hours, whatever
-became of the links, the confirmation token or the plan since; anything else under that key is 422;
-a request that still runs is 409, with its ``X-Deletion-Id`` where there is one.
+The rule: the same workspace, key, method, path and body get the same answer for 24 hours,
+independent of later changes of the links, the confirmation token or the plan. Another request with
+the key gets 422. A running request gets 409, with its ``X-Deletion-Id`` if there is one.
 """
 
 from __future__ import annotations
@@ -61,30 +61,30 @@ Response = tuple[int, Any, dict[str, str]]
 
 @dataclass(frozen=True)
 class Case:
-    """One request, what it answers, and where another may come in between."""
+    """One request, its answer, and the point where a parallel request may interfere."""
 
     module: Any
     method: str
     resource: str
-    #: The exact body, with what the first answer has drawn: ids, codes, times.
+    #: The exact body, with the generated ids, codes and times of the first answer.
     expected: Callable[[Any], Any]
-    #: Where it commits; the same request is sent from in there.
+    #: The commit point, at which the same request is sent again.
     commits: tuple[Any, str]
     body: Any = None
     other: Any = None
     path: dict[str, str] = field(default_factory=dict)
     status: int = 200
     to_hoko: bool = False
-    #: The links that it is about, beside those that it makes.
+    #: The links that it names, besides those that it creates.
     ids: tuple[str, ...] = ()
-    #: Whether the request is seen running (several writes) or is one write.
+    #: Whether the request can be observed running (several writes) or is one write.
     seen_running: bool = True
     has_deletion: bool = True
 
 
 @dataclass
 class Scene:
-    """A workspace of its own, its requests, and all that goes on behind them."""
+    """A new workspace, its requests, and the background work."""
 
     environment: dict[str, str]
     patch: pytest.MonkeyPatch
@@ -105,7 +105,7 @@ class Scene:
         return reply.status, reply.json(), headers
 
     def counts(self) -> dict[str, int]:
-        """How much of each kind the workspace has: what a repetition must not add to."""
+        """The number of items of each kind, which a repeated request must not change."""
         world, workspace_id = self.world, self.world.workspace_id
         records, _ = world.stores.deletions.newest(workspace_id, limit=100, before=None)
         restores = [
@@ -141,7 +141,7 @@ class Scene:
         self.patch.setattr(time, "time", lambda: now() + seconds)
 
     def recover(self) -> None:
-        """What the schedule does when leases have lapsed."""
+        """The schedule's run after leases have expired."""
         world = self.world
         bucket = ExportsBucket(self.s3, "exports")
         exports = ExportStores(links=world.stores.links, clicks=world.clicks, bucket=bucket)
@@ -166,7 +166,7 @@ class Scene:
             )
 
     def erase(self, ids: list[str], images: dict[str, Any]) -> None:
-        """Erase what is left of these links, with everything that follows an erasure."""
+        """Erase these links and run the purge."""
         erasing = Erasing(self.world, self.environment, s3=self.s3)
         records = [
             erasing.record("REMOVE", link_id, image)
@@ -206,7 +206,7 @@ def scene(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Scene:
 
 
 def _link(scene: Scene, made: Any, place: int = 0) -> dict[str, Any]:
-    """The link as it was created, with what the first answer has drawn."""
+    """The link as it was created, with the generated values of the first answer."""
     return {
         "id": made["id"],
         "workspaceId": scene.world.workspace_id,
@@ -595,7 +595,7 @@ every_route = pytest.mark.parametrize("route", ROUTES)
 
 
 def links_of(case: Case, answer: Any) -> list[str]:
-    """The links that a request was about, or has made."""
+    """The links that a request named or created."""
     if case.module is not links:
         return list(case.ids)
     return [each["id"] for each in (answer if isinstance(answer, list) else [answer])]
@@ -677,7 +677,7 @@ def test_the_same_answer_after_the_links_were_erased(scene: Scene, route: str) -
 
     status, body, headers = first
     if route == "POST /api/installs":
-        # The click was found by attribution. It is erased, and nothing is kept to name it with.
+        # The click was found by attribution and is erased, so its id is unknown.
         body = body | {"clickId": None}
     assert scene.ask(case) == (status, body, headers)
     assert scene.counts() == counts
@@ -716,7 +716,7 @@ def test_a_running_request_is_a_conflict_that_names_its_deletion(scene: Scene, r
         about = {"X-Deletion-Id": first[2]["X-Deletion-Id"]} if case.has_deletion else {}
         assert meanwhile == [(409, refusal(case, 409), about)]
     else:
-        # It is one write: the request that comes second finds the answer of the other.
+        # It is one write: the second request finds the answer of the first.
         assert meanwhile == [first]
     counts = scene.counts()
     assert scene.ask(case) == first
@@ -750,7 +750,7 @@ def test_a_request_of_a_killed_worker_is_completed_once_and_answered(
 
 
 def die_at(scene: Scene, case: Case, at: int, *, after: bool) -> int:
-    """Send a request whose function dies at its call of this number; how many calls it made."""
+    """Send a request whose function is killed at this call; returns how many calls it made."""
     real = aws.client
     faulty = FaultyClient(real("dynamodb"))
     lock = threading.Lock()

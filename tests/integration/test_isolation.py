@@ -1,11 +1,11 @@
-"""No sequence of calls of one workspace reads, changes or reveals what another has.
+"""No sequence of calls of one workspace reads, changes or reveals data of another.
 
-Each generated sequence is sent twice, by two new workspaces: about things that workspace A has,
-and about things that nobody has. Both must be told the same: status, body and headers, but for the
-request's own id and what is made or counted for each request.
+Each generated sequence is sent twice, by two new workspaces: for resources of workspace A, and for
+resources that do not exist. Both must get the same status, body and headers, except for the
+request's own id and values generated or counted per request.
 
-Short codes are the one name that all workspaces share (`GET /{code}` is public), so that a code is
-taken is told on purpose; everything else of the link behind it is not.
+Short codes are shared by all workspaces (`GET /{code}` is public), so the API does reveal that a
+code is taken, but nothing else of its link.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def table_names(emulator_url: str) -> Iterator[dict[str, str]]:
 
 @dataclass(frozen=True)
 class Thing:
-    """A link by every name that a caller could have learned, and a deletion of it."""
+    """All identifiers of a link that a caller could have learned, and a deletion of it."""
 
     id: str
     code: str
@@ -166,7 +166,7 @@ CALLS = st.lists(
     st.builds(Call, st.sampled_from(sorted(VERBS)), st.integers(0, 2)), min_size=1, max_size=6
 )
 
-#: What is made or counted for each request.
+#: Values that are generated or counted per request.
 OWN_HEADERS = re.compile(
     r"x-request-id|x-ratelimit-re.*|ratelimit|x-deletion-id|location", re.IGNORECASE
 )
@@ -210,7 +210,7 @@ def nobodys_things() -> list[Thing]:
 
 
 def figure(calls: list[Call], things: list[Thing]) -> list[Any]:
-    """What a new workspace is told when it makes these calls about these things."""
+    """The responses to a new workspace that makes these calls for these resources."""
     workspace_id = f"ws-{uuid.uuid4().hex[:12]}"
     answers = []
     for call in calls:
@@ -286,7 +286,7 @@ def test_no_sequence_of_calls_crosses_workspaces(world: World) -> None:
 
 @pytest.mark.parametrize("verb", sorted(VERBS))
 def test_each_call_alone_stays_in_its_workspace(world: World, verb: str) -> None:
-    """The sequences above are drawn; none of these is left to chance."""
+    """The sequences above are random; this test covers each call."""
     theirs = things_of(world, world.workspace_id)
     before = everything_of(world, world.workspace_id)
     calls = [Call(verb, which) for which in range(3)]

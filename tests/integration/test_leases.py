@@ -1,4 +1,4 @@
-"""Leases of filter resolutions and restores: renewed by time, and never outlived."""
+"""Leases of filter resolutions and restores: renewed by time, and never exceeded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often: exact windows, what callers are told, and what happens without the counter."""
+"""Rate limits: exact windows, the headers of responses, and a failing counter."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_parallel_callers_never_exceed_the_limit(
     with ThreadPoolExecutor(16) as pool:
         results = [remaining for results in pool.map(caller, range(16)) for remaining in results]
     assert len(results) == 80
-    # Each place in the window was given exactly once.
+    # Each request of the window was counted exactly once.
     assert Counter(r for r in results if r is not None) == Counter(range(limit))
 
 
@@ -96,7 +96,7 @@ def ask(
 
 
 def at_limit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every further request of the workspace's key is one too many."""
+    """Every further request of the workspace's key exceeds the limit."""
     monkeypatch.setattr(app, "plans", lambda: {"enterprise": Plan("enterprise", 1, 10_000)})
     world.access.count_request(f"key-{world.workspace_id}", Plan("enterprise", 1, 1))
 
@@ -228,18 +228,18 @@ def lose(**_: Any) -> None:
 def test_requests_pass_soon_when_the_counter_is_down(
     world: World, monkeypatch: pytest.MonkeyPatch, fault: Any
 ) -> None:
-    """Refusing everybody would be the outage that the limiter is there to prevent."""
+    """Refusing all requests would cause the outage that the limiter prevents."""
     monkeypatch.setattr(client("dynamodb"), "update_item", fault)
     monkeypatch.setattr(app, "LIMITER_WAIT", 0.2)
     HANGING.clear()
     try:
-        # The answer comes while the call still hangs.
+        # The response is sent while the call still hangs.
         status, headers, body = ask(world, "GET", "/api/links")
     finally:
         HANGING.set()
     assert status == 200
     assert body == {"links": [], "nextCursor": None}
-    # No number is better than a made-up one.
+    # Unknown numbers are left out.
     assert not set(headers) & RATE
 
 

@@ -150,7 +150,7 @@ def test_the_counter_is_reduced_when_a_create_fails(
             quota=quota(world, counts, 5),
         )
     assert len(images) == 3
-    # The three that existed are the stream's to count.
+    # The stream subtracts the three that existed.
     assert counted(world) == 3
     records = [removed(image, number) for number, image in enumerate(images)]
     assert clean_up(records, stores=erasing.cleanup_stores()) == []
@@ -383,7 +383,7 @@ def test_a_recount_overtaken_by_a_create_changes_nothing(
 
     def count(self: LinkCounts, workspace_id: str, **more: Any) -> int:
         found = real(self, workspace_id, **more)
-        # Meanwhile another request creates a link.
+        # At the same time another request creates a link.
         monkeypatch.setattr(LinkCounts, "count", real)
         create(world, counts, 1, limit=5)
         return found

@@ -200,7 +200,7 @@ def test_a_page_ends_before_lambdas_response_limit(world: World) -> None:
     assert 100 < len(body["links"]) < 400
     assert body["nextCursor"] is not None
     assert sent_size(reply.body.decode()) < procedures.PAGE_BYTES < BODY_LIMIT
-    # It ends with the last link that fits: one more of the same size would not.
+    # It ends with the last link that fits.
     counted = [len(json.dumps(json.dumps(link))) + 1 for link in body["links"]]
     assert sum(counted) <= procedures.PAGE_BYTES < sum(counted) + max(counted) + 10
     assert sorted(link for page in all_pages(world, limit=1000) for link in page) == sorted(ids)

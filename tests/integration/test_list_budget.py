@@ -1,4 +1,4 @@
-"""What a filtered list reads counts in the minute of its workspace."""
+"""The reads of a filtered list count in the minute of its workspace."""
 
 from __future__ import annotations
 

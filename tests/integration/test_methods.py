@@ -49,7 +49,7 @@ def ask(world: World, method: str, resource: str, **more: Any) -> Reply:
 
 
 def without_counts(reply: Reply) -> tuple[int, dict[str, str], bytes]:
-    """An answer without what differs between two requests of one key."""
+    """A response without the values that differ between two requests of a key."""
     kept = {name: value for name, value in reply.headers.items() if "RateLimit" not in name}
     return reply.status, kept, re.sub(rb'"remaining":[0-9]+', b"", reply.body)
 

@@ -1,4 +1,4 @@
-"""What the functions count reaches CloudWatch, once, under the names that alarms read."""
+"""Metrics of the functions reach CloudWatch once, with the names that alarms read."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_background_function_writes_even_when_it_fails(
 
 
 def test_every_name_in_the_code_is_a_known_metric_and_every_metric_is_written() -> None:
-    """One list of names: a metric that nobody writes would leave its alarm silent."""
+    """One list of names: an alarm on an unwritten metric would stay silent."""
     used = set()
     for path in FUNCTIONS.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

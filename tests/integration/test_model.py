@@ -1,4 +1,4 @@
-"""The engine against a plain in-memory model, in any order of operations of two workspaces."""
+"""The deletion engine against an in-memory model, with random operations of two workspaces."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ from tests.conftest import World, make_world
 
 pytestmark = pytest.mark.emulator
 
-#: Few, so that they are fought over.
+#: Few, so that they conflict.
 CODES = ("code-a", "code-b", "code-c", "code-d", "code-e", "code-f")
 
 
 @dataclass
 class ModelLink:
-    """What the model knows of a link: enough to say what every request must answer."""
+    """The model's state of a link, from which every response follows."""
 
     workspace: int
     code: str
@@ -79,7 +79,7 @@ class Deletions(RuleBasedStateMachine):
     def create(self, workspace: int, code: int) -> Any:
         wanted = self.codes[code]
         taken = any(link.code == wanted for link in self.model.values())
-        # The code of an erased link is its workspace's alone for a time.
+        # The code of an erased link is reserved for its workspace.
         taken = taken or self.reserved.get(wanted, workspace) != workspace
         try:
             [link] = self._create(workspace, [NewLink(originalUrl=_URL, shortCode=wanted)])
@@ -140,7 +140,7 @@ class Deletions(RuleBasedStateMachine):
             return
         assert not foreign
         expected = [i for i in ids if i in self.model and self.model[i].deletion == deletion_id]
-        # What was brought back before is reported again: a restore is idempotent.
+        # Restored links are reported again: a restore is idempotent.
         live = [i for i in ids if i in self.model and self.model[i].live]
         assert restored.restored_ids == [i for i in ids if i in expected or i in live]
         again = {i for i in ids if i in self.model} - set(restored.restored_ids)

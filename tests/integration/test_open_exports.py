@@ -1,4 +1,4 @@
-"""Unfinished exports: one of each link, and as many of a workspace as its plan allows."""
+"""Unfinished exports: one per link, and as many per workspace as its plan allows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_second_request_gets_the_running_export(world: World, exports: Exports
     assert status == 202
     assert second == keyed == first
     exports.work()
-    # The key stands for the export that it was answered with, also after its end.
+    # The key keeps its export, also after the export's end.
     assert exports.begin(link_id, headers={"Idempotency-Key": "one"}) == (202, first)
     assert exports.begin(link_id)[1]["id"] != first["id"]
 
@@ -171,7 +171,7 @@ def test_no_slot_names_a_link(world: World, exports: Exports) -> None:
 def test_an_export_without_progress_for_hours_is_failed_and_another_may_begin(
     world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its message is a dead letter whose last delivery no function has seen."""
+    """Its message is a dead letter, and no function has seen its last delivery."""
     [link_id] = world.create()
     _, lost = exports.begin(link_id)
     message = exports.messages.pop()

@@ -1,4 +1,4 @@
-"""The OpenAPI document is what the code says, and the deployed API is what the document says."""
+"""The OpenAPI document matches the code, and the deployed API matches the document."""
 
 from __future__ import annotations
 

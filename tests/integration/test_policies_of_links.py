@@ -1,4 +1,4 @@
-"""Which policies a link's end follows: those of the moment in which its end was last decided.
+"""The policies of a link's removal: those at the time of the last change that set its TTL.
 
 A link is erased by its TTL in two ways: it was soft-deleted and its retention is over, or it is
 live and expired some time ago. In both, what the erasure does with its code and its installs is
@@ -75,7 +75,7 @@ def test_a_links_ttl_follows_its_last_policies(
 
 def _link(erasing: Erasing, policies: Policies, history: str) -> dict[str, Any]:
     """A live link with an install, whose policies were decided in this way."""
-    # Whatever is left of them would show.
+    # Remaining policies would be visible.
     before = Policies(
         purge_expired_after_days=1,
         quarantine_days=0 if policies.quarantine_days else 20,

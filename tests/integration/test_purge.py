@@ -1,4 +1,4 @@
-"""After an erase: clicks, rollups, installs and images go, are counted, and the receipt says so."""
+"""After an erase: clicks, rollups, installs and images are removed, counted and in the receipt."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def test_installs_keep_platform_and_day_unless_the_workspace_cascades(
             ("2026-01-03", "Android"),
         )
     ]
-    # What tells them apart names neither link nor install.
+    # The digest identifies neither link nor install.
     for number, item in enumerate(kept):
         digest = item["sk"]["S"].rpartition("#")[2]
         assert len(digest) == 32
@@ -270,7 +270,7 @@ def test_a_lost_stream_record_is_recovered_from_the_deletion(erasing: Erasing) -
 
 @pytest.fixture
 def schedule(erasing: Erasing, monkeypatch: pytest.MonkeyPatch) -> Callable[[], float]:
-    """The schedule's look after the erasures of this workspace; answers the oldest's seconds."""
+    """The schedule's check of this workspace's erasures; returns the oldest one's age."""
     monkeypatch.setattr(deletion_worker, "Queue", lambda *_: erasing.queue)
     erasures = erasing.world.stores.erasures
     measured: list[tuple[str, float]] = []
@@ -302,7 +302,7 @@ def test_a_stalled_erasure_is_queued_once_and_stays_late(
 
     assert schedule() == pytest.approx(5 * 3600, abs=60)
     assert len(erasing.messages) == 1
-    # Somebody has looked, which makes it no younger.
+    # Progress does not change its age.
     assert schedule() == pytest.approx(5 * 3600, abs=60)
     assert len(erasing.messages) == 1
 
@@ -318,7 +318,7 @@ def test_a_large_erasure_with_progress_is_late_but_not_queued_again(
     erasing.cleanup(records)
     _five_hours_later(monkeypatch)
 
-    # A worker that ran out of time hands over.
+    # A worker that runs out of time requeues the rest.
     erasing.work(erasing.messages.pop(), seconds=0)
 
     assert schedule() == pytest.approx(5 * 3600, abs=60)
@@ -378,7 +378,7 @@ def test_workers_of_one_minute_postpone_the_stall_check_once(
 
 
 def test_the_verified_time_of_a_receipt_never_moves_back(erasing: Erasing) -> None:
-    """Two workers of one sum: the one with the earlier look commits later."""
+    """Two workers of one sum: the one with the earlier time commits later."""
     # Of nine links in eight shards, two share one.
     links = erasing.world.create(SHARDS + 1)
     first, second = next(
@@ -438,7 +438,7 @@ def test_a_link_removed_by_ttl_is_purged_with_its_own_deletion(
 def test_an_expired_link_leaves_a_code_of_another_link(
     erasing: Erasing,
 ) -> None:
-    """As after a repair that brought a link back although its code had been given away."""
+    """As after a manual repair that restored a link whose code has a new link."""
     stores = erasing.world.stores
     links = erasing.world.create_items(3, externalId=None)
     [holder] = erasing.world.create_items(1, externalId="crm-1")

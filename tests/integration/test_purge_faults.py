@@ -1,4 +1,4 @@
-"""Deaths, repeats, disorder and late writers: the same end, and the same receipt."""
+"""Kills, redelivery, reordering and late writers: the same result and receipt."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_each_call_fails_once_in_each_way_and_the_erasure_still_completes(
                 assert erasing.cleanup(records) == []
             faults.at, faults.fault, faults.calls = at, fault, 0
 
-            # What Lambda and SQS do: a batch that failed comes again.
+            # As Lambda and SQS do: a failed batch is delivered again.
             if stage == "cleanup":
                 if _attempt(lambda f=faulty, r=records: f.cleanup(r)) != []:  # type: ignore[misc]
                     assert erasing.cleanup(records) == []
@@ -135,7 +135,7 @@ def _kept_installs(erasing: Erasing) -> int:
 
 
 def _attempt(run: Callable[[], Any]) -> Any:
-    """The result of a run, None when it failed or was killed."""
+    """The result of a run; None if it failed or was killed."""
     try:
         return run()
     except (UnlinkError, Killed):
@@ -173,7 +173,7 @@ def test_redelivery_reordering_and_duplicates_change_nothing(
     messages = list(erasing.messages)
     erasing.messages.clear()
 
-    # Messages likewise; some workers run out of time at once, some die in the middle.
+    # The same for messages; some workers run out of time, some are killed.
     order = data.draw(st.lists(st.sampled_from(range(len(messages))), max_size=4))
     order += list(data.draw(st.permutations(range(len(messages)))))
     for number in order:
@@ -292,7 +292,7 @@ def test_a_redirect_interleaved_at_every_step_leaves_nothing_behind(
 
 
 def test_a_redirect_during_the_worker_is_refused_at_every_call(erasing: Erasing) -> None:
-    """What comes after the delay sees that the link is gone, at any call of the worker."""
+    """A writer after the delay finds the link gone, at any call of the worker."""
     at = 0
     reached = True
     while reached:
@@ -312,7 +312,7 @@ def test_a_redirect_during_the_worker_is_refused_at_every_call(erasing: Erasing)
 
 
 def test_the_queue_delay_prevents_late_writes(erasing: Erasing) -> None:
-    """Without the delay a click could arrive after the receipt: the test above is no tautology."""
+    """Without the delay a click can arrive after the receipt, so the test above can fail."""
     [link_id] = erasing.world.create(1)
     deletion, records = erasing.erase([link_id])
     erasing.cleanup(records)
@@ -325,7 +325,7 @@ def test_the_queue_delay_prevents_late_writes(erasing: Erasing) -> None:
 
 
 def test_records_of_the_failure_destination_can_be_replayed(erasing: Erasing) -> None:
-    """The stream record is lost for good: the record of the deletion alone completes it."""
+    """The stream record is lost: the record of the deletion alone completes the erasure."""
     link_id = _link_with_a_life(erasing)
     deletion, _lost = erasing.erase([link_id])
     stores = erasing.world.stores

@@ -40,7 +40,7 @@ PAGE_ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
 def picture(data: bytes, style: Style) -> Image.Image:
-    """The pixels, by decoders that are not ours."""
+    """The pixels, by independent decoders."""
     if style.format == "svg":
         data = bytes(resvg_py.svg_to_bytes(svg_string=data.decode()))
     return Image.open(io.BytesIO(data)).convert("RGB")
@@ -227,7 +227,7 @@ def test_racing_requests_cannot_register_a_ninth(world: World) -> None:
     assert register("k3") == "YES"
     delete(world, link_id)
     assert register("k3") == "NOT_LIVE"
-    # The delete took them from the link: the cleanup has them, a restored link starts anew.
+    # The delete removed the keys from the link: a restored link starts without images.
     assert keys_on(world, link_id) == set()
 
 
@@ -339,7 +339,7 @@ def test_the_bucket_returns_stored_images_until_they_are_removed(bucket: Images)
 
 
 class CutOff:
-    """A bucket whose answers break off, so many times."""
+    """A bucket whose responses break off this many times."""
 
     def __init__(self, times: int) -> None:
         self.times = times
@@ -382,7 +382,7 @@ def test_a_refused_cache_write_is_logged_and_the_image_returned(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     [link] = world.create_items()
-    # The first draw writes the cache, the second reads it.
+    # The first request writes the cache, the second reads it.
     for operation in ("write", "read"):
         image = draw(world, Images(Refusing(), "b"), link["id"])  # type: ignore[arg-type]
 

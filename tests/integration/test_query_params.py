@@ -1,4 +1,4 @@
-"""What a caller says beside the body is understood or refused, never passed over."""
+"""Query parameters are parsed or refused, never ignored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests that meet: one consistent end state, and each link reported deleted exactly once."""
+"""Parallel requests: one consistent end state, and each link reported as deleted exactly once."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_ids_deleted_first_by_another_request_are_named(
 def test_a_link_deleted_and_restored_by_others_is_not_reported_deleted(
     world: World, monkeypatch: pytest.MonkeyPatch, items: bool
 ) -> None:
-    """Validated by this request, deleted and restored by others before its statement came."""
+    """Validated by this request, deleted and restored by others before its statement."""
     if not items:
         drop_error_items(world.dynamodb)
     ids = world.create(3)
@@ -150,7 +150,7 @@ def test_a_link_deleted_and_restored_by_others_is_not_reported_deleted(
 def test_a_stale_worker_answers_from_the_record(
     deployed: dict[str, str], world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It slept until another worker had finished and the links were restored."""
+    """It was suspended until another worker had finished and the links were restored."""
     ids = world.create(3)
     slow, real_time = make_world(deployed), time.time
     mark = slow.stores.links.mark_deleted

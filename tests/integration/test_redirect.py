@@ -1,4 +1,4 @@
-"""``GET /{code}``: where it leads, what it records, and that nothing stands in its way."""
+"""``GET /{code}``: destination, recorded click, and behaviour under failures."""
 
 from __future__ import annotations
 
@@ -337,7 +337,7 @@ def test_links_that_do_not_redirect_share_one_404_page(world: World, case: str) 
     [link] = world.create_items(**fields)
     code = link["shortCode"]
     if case == "deleted":
-        # The code is warm: what was remembered of it must not outlive the link.
+        # The code is cached: the cache must not outlive the link.
         assert visit(code).status == 302
         soft_delete(
             [link["id"]],

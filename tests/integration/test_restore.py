@@ -1,4 +1,4 @@
-"""Restoring: soft-deleted links come back whole, per id, and no stale worker takes them again."""
+"""Restoring: soft-deleted links become live again, per id, and no stale worker deletes them."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_a_stale_deletion_worker_cannot_delete_restored_links(world: World) -> N
     deletion = delete(world, ids)
     bring_back(world, deletion.id)
 
-    # The same statements, from a worker that slept through it all.
+    # The same statements, from a suspended worker.
     outcomes = world.stores.links.mark_deleted(
         world.workspace_id,
         ids,
@@ -214,7 +214,7 @@ def test_concurrent_restores_are_all_recorded(world: World) -> None:
 
 
 def test_outcomes_packed_by_another_runtime_can_be_updated(world: World) -> None:
-    """Releases of zlib differ in what they make of the same bytes."""
+    """Versions of zlib compress the same bytes differently."""
     ids = world.create(30)
     deletion = delete(world, ids)
     packed = zlib.compress(bytes(deletion.outcomes), level=0)

@@ -1,4 +1,4 @@
-"""Every call of a restore fails once in every way: all comes back, once, and the records say so."""
+"""Every call of a restore fails once in every way: all links are restored once and recorded."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_each_call_of_the_resuming_worker_fails_once_in_each_way(
         reached = False
         for kind, fault in faults_of_call(at).items():
             world, faulty, deletion_id, ids = _deleted(deployed)
-            # The first worker dies after half of its writes.
+            # The first worker is killed after half of its writes.
             kill_after_second(faulty, "batch_execute_statement")
             assert _attempt(world, deletion_id) is None
             faulty.fault, faulty.at, faulty.every = fault, at, False
@@ -124,7 +124,7 @@ def _attempt(world: World, deletion_id: str) -> Restored | None:
 
 
 def _recover(world: World, monkeypatch: pytest.MonkeyPatch, *, hours: int) -> None:
-    """What the schedule does once the lease has lapsed."""
+    """The schedule's run after the lease has expired."""
     stores = restore_stores(world)
     with monkeypatch.context() as later:
         now = time.time
@@ -158,5 +158,5 @@ def _check(
     assert sorted(world.live_ids()) == sorted(ids), context
     assert record.ids_with(Outcome.RESTORED) == ids, context
     assert record.counts["restored"] == LINKS, context
-    # Whoever asks again gets the same answer, whichever worker has finished it.
+    # A repeated request gets the same answer, independent of the worker.
     assert bring_back(world, deletion_id, key=KEY).restored_ids == ids, context

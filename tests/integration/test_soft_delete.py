@@ -63,7 +63,7 @@ def test_a_thousand_links_take_the_chunked_record_and_keep_their_order(world: Wo
 def test_ten_thousand_links_are_deleted_in_request_order(
     world: World, deployed: dict[str, str], virtual_clock: VirtualClock
 ) -> None:
-    """In one run that hands nothing over, with as few requests as its record and batches take."""
+    """In one run without a requeue, with the minimum number of requests."""
     ids = [link_id for _ in range(10) for link_id in world.create(1000)][::-1]
     # Long waits for a busy machine: a call that is sent twice would be counted twice.
     counting = FaultyClient(aws.client("dynamodb", read_timeout=120))
@@ -199,7 +199,7 @@ def test_a_worker_with_an_outdated_record_does_not_take_the_lease(
     early, other = read(), read()
     assert take(other)
     assert not take(early)
-    # The record that is handed over again is not the one that was read.
+    # The requeued record differs from the one that was read.
     between = read()
     assert table.save_progress(other, lease_seconds=0)
     assert not take(early)

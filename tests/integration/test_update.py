@@ -1,4 +1,4 @@
-"""Changing links: only what is named, only while live, external ids moved in one transaction."""
+"""Changing links: only given fields, only while live, external ids moved in one transaction."""
 
 from __future__ import annotations
 

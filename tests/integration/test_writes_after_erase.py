@@ -1,4 +1,4 @@
-"""An install or a rollup that saw a link just before it was erased leaves nothing behind.
+"""An install or a rollup that read a link just before its erasure leaves nothing.
 
 The redirect, which writes its click in a call of its own, is in ``test_erasure_faults.py``.
 """
@@ -57,7 +57,7 @@ def _tally(erasing: Erasing, client: Any, visit: dict[str, Any]) -> None:
 def test_a_writer_interleaved_at_every_call_leaves_nothing_behind(
     erasing: Erasing, write: Write
 ) -> None:
-    """Before its n-th call the link is erased, without or with its cleanup."""
+    """The link is erased before the n-th call, with or without its purge."""
     at, reached, refused = 0, True, 0
     while reached:
         for steps in (1, 2):

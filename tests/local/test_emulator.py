@@ -1,4 +1,4 @@
-"""The engine as a child process: reachable, alone, and gone afterwards."""
+"""The emulator as a child process: reachable, isolated, and ended afterwards."""
 
 from __future__ import annotations
 

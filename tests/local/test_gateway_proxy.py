@@ -1,4 +1,4 @@
-"""The bridge against a fake engine on the loopback: raw bytes in, raw bytes out."""
+"""The proxy against a fake emulator on the loopback: raw bytes in, raw bytes out."""
 
 from __future__ import annotations
 

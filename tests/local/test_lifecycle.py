@@ -1,4 +1,4 @@
-"""The stack on the local engine: deployed, changed, destroyed; the data outlives it.
+"""The stack on the emulator: deployed, changed, destroyed; the data is retained.
 
 As in production the tables are retained; what only a real account shows (CodeDeploy's shift,
 termination protection) is left out.
@@ -99,7 +99,7 @@ def redirect_functions(engine: Emulator) -> list[str]:
 
 
 def unknown_link(engine: Emulator) -> str:
-    """The page that the version in service shows for a code that nobody has."""
+    """The page of the current version for an unknown code."""
     [name] = redirect_functions(engine)
     event: dict[str, Any] = {
         "httpMethod": "GET",

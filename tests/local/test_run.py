@@ -1,4 +1,4 @@
-"""What `make run` says and refuses, as far as it needs no running stack."""
+"""The output and errors of `make run` that need no running stack."""
 
 from __future__ import annotations
 

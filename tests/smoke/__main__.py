@@ -1,4 +1,5 @@
-"""`make aws-smoke`: what no local engine shows, tried on a throw-away stage of a real account.
+"""`make aws-smoke`: checks on a throw-away stage of a real account, for what the emulator cannot
+show.
 
     AWS_PROFILE=… .venv/bin/python -m tests.smoke.__main__ --yes
 
@@ -146,7 +147,7 @@ def _expect(truth: bool, otherwise: str) -> None:
 
 
 def _wait(what: str, look: Callable[[], Any], *, minutes: float, pause: float = 5) -> Any:
-    """What `look` answers, once it is something; raises `Failed` when it takes too long."""
+    """Poll `look` until it returns something; raises `Failed` after a timeout."""
     end = time.monotonic() + minutes * 60
     while time.monotonic() < end:
         if found := look():

@@ -18,7 +18,7 @@ REQUEST_ID = "7d7e4b0a-0000-4000-8000-000000000000"
 
 @dataclass
 class Context:
-    """As much of a Lambda context as the functions ask for."""
+    """The part of a Lambda context that the functions use."""
 
     seconds: float = 28.0
     function_name: str = "test"
@@ -32,7 +32,7 @@ class Context:
 
 @dataclass(frozen=True)
 class Reply:
-    """What the handler answered; ``body`` is decoded if it came in base64."""
+    """The handler's response; ``body`` is decoded from base64 if needed."""
 
     status: int
     headers: dict[str, str]

@@ -37,7 +37,7 @@ class SharedEmulator:
             return self._engine.url
 
     def serve(self) -> int:
-        """Answer the URL to whoever connects; return the port, the same at each call."""
+        """Send the URL to every connection; returns the port, the same at each call."""
         if self._listener is None:
             self._listener = socket.create_server((HOST, 0))
             threading.Thread(target=self._answer, args=[self._listener], daemon=True).start()

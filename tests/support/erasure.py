@@ -1,4 +1,4 @@
-"""What tests of cleanup and erasure share: stores on the engine, and a stream made of its links."""
+"""Shared by tests of purges: repositories on the emulator, and a stream of link records."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class FakeSqs:
 
 @dataclass
 class Erasing:
-    """A world with everything that deletes set off, played by the test."""
+    """An environment with all background work of deletes, driven by the test."""
 
     world: World
     environment: dict[str, str]
@@ -93,11 +93,11 @@ class Erasing:
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """What stands in the erase queue."""
+        """The messages of the erase queue."""
         return self.sqs.messages
 
     def with_clients(self, wrap: Callable[[Any], Any]) -> Erasing:
-        """The same world through other clients, such as ones that fail."""
+        """The same environment with other clients, for example failing ones."""
         world = make_world(self.environment, wrap(self.world.dynamodb))
         world.workspace_id = self.world.workspace_id
         return Erasing(
@@ -210,7 +210,7 @@ class Erasing:
         ]
 
     def expire(self, link_id: str) -> dict[str, Any]:
-        """What DynamoDB does when the TTL of a link has passed; MiniStack emits no such record."""
+        """The stream record of a TTL removal, which MiniStack does not emit."""
         before = self.image_of(link_id)
         self.world.dynamodb.delete_item(
             TableName=self.world.stores.links.name, Key=self.link_key(link_id)

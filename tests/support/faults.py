@@ -21,7 +21,7 @@ Call = Callable[[], Any]
 
 
 class Killed(BaseException):
-    """The function is gone: out of memory, timed out, its host lost."""
+    """The function is killed: out of memory, timed out, or its host lost."""
 
 
 def _error(operation: str, code: str, status: int = 400) -> ClientError:
@@ -54,7 +54,7 @@ def _before(error: Callable[[], BaseException]) -> Callable[[str, Call, dict[str
 
 
 def _partly(operation: str, call: Call, parameters: dict[str, Any]) -> Any:
-    """Half of a batch is not processed; a transaction meets another; else it is throttled."""
+    """Half of a batch is unprocessed; a transaction conflicts; other calls are throttled."""
     if operation == "batch_get_item":
         [(table, request)] = parameters["RequestItems"].items()
         keys = request["Keys"]
@@ -95,8 +95,7 @@ def _partly(operation: str, call: Call, parameters: dict[str, Any]) -> Any:
 
 _URL = {"endpoint_url": "http://engine"}
 
-#: Refusals and broken connections take one path through the engine; each call meets one of them,
-#: the next call the next.
+#: Refusals and broken connections take the same code path, so each call gets one of them in turn.
 _NOT_APPLIED = {
     "throttled": _refuse("ProvisionedThroughputExceededException"),
     "request limit": _refuse("RequestLimitExceeded"),
@@ -113,10 +112,10 @@ _HALF_APPLIED = {
     "partly": _partly,
 }
 
-#: After these the call may be repeated: the run must survive them by itself.
+#: Retryable faults: the run must survive them.
 RETRYABLE = _NOT_APPLIED | _HALF_APPLIED
 
-#: After these the run is over; what was accepted must be finished by another worker.
+#: Fatal faults: the run ends, and another worker must finish accepted work.
 FATAL = {
     "killed before": _before(Killed),
     "killed after": _applied_then(Killed),
@@ -133,7 +132,7 @@ def faults_of_call(number: int) -> dict[str, Callable[[str, Call, dict[str, Any]
 
 @dataclass
 class FaultyClient:
-    """Hands calls to ``real``; the one numbered ``at`` (from 0) meets ``fault`` instead.
+    """Passes calls to ``real``; the call numbered ``at`` (from 0) gets ``fault`` instead.
 
     With ``every``, all calls meet it.
     """
@@ -160,7 +159,7 @@ class FaultyClient:
 
 
 def drop_error_items(client: Any) -> None:
-    """Let failed batch statements come without ``Error.Item``, as they may on AWS.
+    """Remove ``Error.Item`` from failed batch statements, as AWS may do.
 
     A hook on the answer as botocore has parsed it: the statements themselves are the real ones.
     """
@@ -173,7 +172,7 @@ def drop_error_items(client: Any) -> None:
 
 
 def kill_after_second(faulty: FaultyClient, operation: str) -> None:
-    """Let the function die when its second call of this operation has been applied."""
+    """Kill the function after its second call of this operation was applied."""
     seen = 0
 
     def fault(name: str, call: Call, _parameters: dict[str, Any]) -> Any:

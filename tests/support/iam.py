@@ -1,4 +1,4 @@
-"""What code asks of AWS, as IAM sees it, and what the synthesized policies grant.
+"""The IAM actions of recorded AWS calls, and the grants of the synthesized policies.
 
 The requests are read where the SDK sends them, so that it does not matter who made them.
 """
@@ -139,7 +139,7 @@ class Recorder:
 
     @contextmanager
     def acts(self, function: str) -> Iterator[None]:
-        """What is sent in here is sent by `function`, on whatever thread."""
+        """Calls in this context belong to `function`, on any thread."""
         self.acting = function
         try:
             yield
@@ -148,7 +148,7 @@ class Recorder:
 
     @contextmanager
     def pauses(self) -> Iterator[None]:
-        """What is sent in here is sent by somebody else, while a function acts."""
+        """Calls in this context do not belong to the function under test."""
         acting, self.acting = self.acting, None
         try:
             yield

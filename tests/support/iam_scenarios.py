@@ -1,7 +1,7 @@
-"""Each function, driven through all that it does with AWS: nothing else shows which rights it uses.
+"""Runs each function through all its AWS calls, to find the rights that it uses.
 
-What a drive cannot bring about by itself (a worker that dies, time that runs out, a delete that
-comes in between) is played by a patch of exactly that.
+Events that a scenario cannot cause by itself (a killed worker, a timeout, a parallel delete) are
+simulated by a patch.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ from tests.support.iam import Recorder
 
 @dataclass
 class Scene:
-    """A world whose SDK calls are recorded, and the phrases of the drives."""
+    """An environment with recorded SDK calls, and the steps of the scenarios."""
 
     world: World
     recorder: Recorder
@@ -74,7 +74,7 @@ class Scene:
         policies: dict[str, Any] | None = None,
         **more: Any,
     ) -> Any:
-        """A request with the rights of everybody, of a workspace with these policies."""
+        """A request with all scopes, of a workspace with these policies."""
         event = api_event(method, resource, workspace_id=self.world.workspace_id, **more)
         event["requestContext"]["authorizer"] |= policies or {}
         answer = self.run(module, event, 28.0)
@@ -82,7 +82,7 @@ class Scene:
         return answer
 
     def asked(self, module: Any, method: str, resource: str, **more: Any) -> Any:
-        """The body of an answer that is as it should be."""
+        """The body of a successful response."""
         answer = self.ask(module, method, resource, **more)
         assert answer["statusCode"] < 300, (method, resource, answer)
         return json.loads(answer["body"])
@@ -94,7 +94,7 @@ class Scene:
     def work(
         self, module: Any, *messages: dict[str, Any], seconds: float = 120.0, delivery: int = 1
     ) -> list[Any]:
-        """Let a function work through messages of its queue; those that failed."""
+        """Run a function on messages of its queue; returns the failed ones."""
         records = [
             {
                 "messageId": str(number),
@@ -114,14 +114,14 @@ class Scene:
         return {"workspaceId": self.world.workspace_id, "deletionId": deletion_id}
 
     def left(self, begin: Callable[[], Deletion]) -> Deletion:
-        """A deletion that was accepted, and whose worker had no time for more."""
+        """An accepted deletion whose worker had no time."""
         with no_time_to_delete():
             deletion = begin()
         assert deletion.open
         return deletion
 
     def long_ago(self, pk: str, sk: str, *, leased: bool = True) -> None:
-        """Nobody has looked at this record of work for long: it is the first that is found."""
+        """Make this record the one with the oldest progress."""
         self.world.dynamodb.update_item(
             TableName=self.world.stores.deletions.name,
             Key={"pk": {"S": pk}, "sk": {"S": sk}},
@@ -143,7 +143,7 @@ def no_time_to_delete() -> Iterator[None]:
 
 @contextmanager
 def small_parts() -> Iterator[None]:
-    """Exports of which each page of clicks is a part of its own."""
+    """Exports in which each page of clicks is a part."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exporting, "PART_BYTES", 1)
         yield
@@ -159,7 +159,7 @@ def saving_always() -> Iterator[None]:
 
 @contextmanager
 def dying_before_complete() -> Iterator[None]:
-    """Exports whose worker dies when it has read everything."""
+    """Exports whose worker is killed after reading everything."""
 
     def die(*_: Any) -> None:
         raise Unavailable
@@ -171,7 +171,7 @@ def dying_before_complete() -> Iterator[None]:
 
 @contextmanager
 def dying_once_complete() -> Iterator[None]:
-    """Exports whose worker puts the parts together and does not live to say so."""
+    """Exports whose worker is killed after completing the upload."""
     complete = ExportsBucket.complete
 
     def and_die(*given: Any, **more: Any) -> None:
@@ -222,7 +222,7 @@ def drive_links(scene: Scene) -> None:
     scene.asked(links, "POST", "/api/links", body=[new, new])
     scene.asked(links, "GET", "/api/links", query={"limit": "1"})
     scene.asked(links, "GET", "/api/links", query={"externalId": "e-2"})
-    # A code that is taken between the look and the transaction: what was made is taken back.
+    # A code that is taken between the check and the transaction: the create is rolled back.
     taken = f"taken-{uuid.uuid4().hex[:8]}"
     scene.asked(links, "POST", "/api/links", body=new | {"shortCode": taken})
     with pytest.MonkeyPatch.context() as patch:
@@ -262,7 +262,7 @@ def drive_deletions(scene: Scene) -> None:
     asked(deletions, "POST", "/api/deletions", body={"filter": {"tag": "none"}})
     asked(deletions, "POST", "/api/deletions/{id}/restore", path={"id": first})
     asked(deletions, "DELETE", "/api/links", body=world.create(300))
-    # What one request has no time for is handed to the queue.
+    # The rest of a request without time goes to the queue.
     with no_time_to_delete():
         assert ask(deletions, "DELETE", "/api/links", body=[e])["statusCode"] == 202
     # And so is a deletion that exports first; its export is then shown by a signed URL.
@@ -449,7 +449,7 @@ def drive_deletion_worker(scene: Scene) -> None:
         scene.long_ago(workspace_id, exported.id)
         finish(exported)
 
-    # By the schedule: a restore whose worker died, and an erasure of which nothing is heard.
+    # By the schedule: a restore of a killed worker, and a stalled erasure.
     stores = restore_service.RestoreStores(
         links=world.stores.links,
         deletions=world.stores.deletions,
@@ -467,7 +467,7 @@ def drive_deletion_worker(scene: Scene) -> None:
     assert all(world.live(link_id) for link_id in soft.link_ids)
 
 
-#: A record that no function can make sense of.
+#: A record that no function can parse.
 STRANGE: dict[str, Any] = {"dynamodb": {"SequenceNumber": "1"}}
 
 

@@ -1,4 +1,4 @@
-"""One emulator per run: started once, for all who ask, and ended with the run."""
+"""One emulator per run: started once, shared, and ended with the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of synthesized templates: made once, whole, and only for the code that made them."""
+"""The files of synthesized templates: written once, complete, and only for the same code."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_old_files_are_removed_when_a_new_one_is_written(made: list[Context]) ->
     }
 
 
-#: What starts Node when it is imported, or imports what does.
+#: Modules that start Node when they are imported.
 CDK = {"aws_cdk", "cdk_nag", "app", "infra"}
 #: The parts of `infra` that do without.
 LIGHT = {"infra.http_headers", "infra.metrics", "infra.packaging"}

@@ -1,4 +1,4 @@
-"""A clock that stands still until something sleeps: tests that a busy machine cannot fail."""
+"""A clock that advances only by sleeps, so that a busy machine cannot fail a test."""
 
 from __future__ import annotations
 

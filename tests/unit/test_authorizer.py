@@ -1,4 +1,4 @@
-"""The authorizer on moto: who is let in as what, who is not, and what it never says."""
+"""The authorizer on moto: allowed and refused credentials, and secrets in logs."""
 
 from __future__ import annotations
 
@@ -311,7 +311,7 @@ def test_a_cognito_token_is_accepted(access: AccessTable, monkeypatch: pytest.Mo
 
 
 def test_an_unavailable_table_raises(access: AccessTable, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The gateway answers 500 and forgets it; a Deny would lock the caller out for a minute."""
+    """The gateway answers 500 without caching; a Deny would be cached for a minute."""
     key = new_key(access)
 
     def throttle(**_: Any) -> None:

@@ -1,4 +1,4 @@
-"""Which user agents and headers are a person's, tried on real ones of both kinds."""
+"""Detection of bots, with real user agents and headers of people and bots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a click keeps of its headers: parsed, against their standards, bounded, clean."""
+"""The headers that a click keeps: parsed by their standards, bounded, clean."""
 
 from __future__ import annotations
 

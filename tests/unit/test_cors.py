@@ -1,4 +1,4 @@
-"""What browsers may read: every origin without credentials, or those that are configured."""
+"""CORS: every origin without credentials, or the configured ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One event for each deletion or restore that is over, from its record's own stream."""
+"""One event per completed deletion or restore, from the stream of its record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the clients send and read without botocore's model is what botocore would have."""
+"""Requests and responses without botocore's model equal botocore's."""
 
 from __future__ import annotations
 

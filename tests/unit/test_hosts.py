@@ -1,4 +1,4 @@
-"""Hosts of destinations, on the web-platform-tests' data and on what DNS can have."""
+"""Hosts of destinations, with the data of the web-platform-tests and DNS rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/` and paths that no route has: a page to browsers, JSON to programs."""
+"""`/` and unknown paths: an HTML page for browsers, JSON for other clients."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.api_gateway import Reply, send
 
 UNKNOWN = "/{code}/{rest+}"
 
-#: What the gateway answers by itself (infra/api.py), so that programs see one answer.
+#: The gateway's own response (infra/api.py), so that clients see one format.
 NOT_FOUND = {
     "statusCode": 404,
     "error": {"en": "Not found", "ar": "غير موجود"},
@@ -87,5 +87,5 @@ def test_the_root_redirects_to_the_home_url(
     # Another deployment may name another one.
     assert reply.headers["Cache-Control"] == "no-store"
     assert reply.headers["Strict-Transport-Security"] == "max-age=31536000"
-    # Other paths do not lead there: a mistyped short link must say that it is one.
+    # Other paths do not redirect: a mistyped short link must show the 404 page.
     assert ask(UNKNOWN, method, accept=accept, code="a", rest="b").status == 404

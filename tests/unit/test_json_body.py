@@ -1,4 +1,4 @@
-"""Reading bodies: what is wrong with one is said, and no body costs more than it is worth."""
+"""Parsing bodies: specific errors, and bounded work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documentation: served whole, from here alone, under any path."""
+"""The documentation: served complete, by this function alone, under any path."""
 
 from __future__ import annotations
 

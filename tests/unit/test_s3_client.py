@@ -1,4 +1,4 @@
-"""What the S3 client signs and sends, byte by byte, by the real SDK."""
+"""The bytes that the real SDK signs and sends to S3."""
 
 from __future__ import annotations
 

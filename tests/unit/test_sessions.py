@@ -1,4 +1,4 @@
-"""Session tokens: what is accepted, what is forged, and how the pool's keys are kept."""
+"""Session tokens: valid and forged ones, and the cache of the pool's keys."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_known_pool_keys_stay_valid_during_an_outage() -> None:
 
 
 def test_without_pool_keys_a_token_raises() -> None:
-    """A refusal would be remembered by the gateway; an error is not."""
+    """The gateway would cache a refusal; it does not cache an error."""
     server = KeyServer(down=True)
     keys = SigningKeys(ISSUER, fetch=server)
     for _ in range(2):

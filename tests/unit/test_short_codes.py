@@ -1,4 +1,4 @@
-"""Short codes that no link may have."""
+"""Reserved short codes."""
 
 from __future__ import annotations
 
@@ -66,5 +66,5 @@ def test_codes_derived_from_a_key_are_never_reserved(monkeypatch: pytest.MonkeyP
     assert len({first, second, other}) == 3
     assert all(SHORT_CODE.fullmatch(code) and len(code) == 8 for code in (first, second, other))
     monkeypatch.setattr(link_runs, "is_reserved", lambda code: code == first)
-    # What is reserved is no draw.
+    # Reserved codes are generated again.
     assert run({}).code(0) == second

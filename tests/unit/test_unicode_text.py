@@ -1,4 +1,4 @@
-"""Titles and tags: one spelling for what looks the same, search without regard to case."""
+"""Titles and tags: one normal form, caseless search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Destinations as URIs: which characters are accepted, and what leaves in ``Location``."""
+"""Destinations as URIs: accepted characters, and the ``Location`` header."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the service is, and what leads back to it."""
+"""The URLs of the service, and destinations that point to it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_configured_base_url_is_used(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("PUBLIC_BASE_URL", "https://l.example")
     forget_caches()
     assert short_url_base(event("/prod/api/links/x")) == "https://l.example"
-    # CloudFront in front of the short links is not where the API is.
+    # CloudFront, in front of the short links, does not serve the API.
     assert api_base(event("/prod/api/links/x")) == "https://go.example/prod"
     monkeypatch.setenv("API_BASE_URL", "https://api.example")
     forget_caches()
