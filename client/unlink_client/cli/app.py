@@ -10,6 +10,7 @@ import typer
 from unlink_client.cli import (
     commands_delete,
     commands_deletions,
+    commands_import,
     commands_links,
     commands_login,
 )
@@ -58,6 +59,7 @@ def options(
 app.command("login")(commands_login.login)
 app.command("list")(commands_links.list_links)
 app.command("create")(commands_links.create)
+app.command("import")(commands_import.import_links)
 app.command("delete")(commands_delete.delete)
 app.command("plan")(commands_delete.plan)
 app.command("apply")(commands_delete.apply)

@@ -57,6 +57,9 @@ def create(
         list[str] | None, typer.Argument(help="Destinations.", metavar="URL...")
     ] = None,
     *,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="Create the links of a CSV file instead.")
+    ] = None,
     code: Annotated[str | None, typer.Option(help="Short code, for one URL.")] = None,
     title: Annotated[str | None, typer.Option(help="Title.")] = None,
     tags: Annotated[list[str] | None, typer.Option("--tag", help="Tag; may be repeated.")] = None,
@@ -66,12 +69,21 @@ def create(
     ] = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="Format.")] = Output.TABLE,
 ) -> None:
-    """Create links from URLs.
+    """Create links from URLs, or from a CSV file.
 
     unlinkctl create https://example.com/tour --code tour --tag 2026
+
+    unlinkctl create --csv links.csv
     """
+    if csv is not None:
+        if urls or code or external_id:
+            raise CommandError("Give either URLs or --csv", code=USAGE)
+        from unlink_client.cli.commands_import import run_import
+
+        run_import(context, "csv", csv, extra_tags=tags or [])
+        return
     if not urls:
-        raise CommandError("Give at least one URL", code=USAGE)
+        raise CommandError("Give at least one URL, or --csv FILE", code=USAGE)
     if len(urls) > 1 and (code or external_id):
         raise CommandError("--code and --external-id are for one URL", code=USAGE)
     new = [

@@ -11,13 +11,10 @@ import hashlib
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
 
-from unlink_client.cli.exits import CommandError
+from unlink_client.cli.state import State
 from unlink_client.models import Mode
 
 #: For how long the service remembers a key (24 hours), with an hour to spare.
@@ -87,50 +84,10 @@ def digest_of(url: str, mode: str, content: Sequence[str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-class Jobs:
+class Jobs(State):
     """The jobs of one state directory."""
 
-    def __init__(self, directory: Path) -> None:
-        self._path = directory / "jobs.sqlite3"
-        with self._explained():
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Waits for another unlinkctl that is just writing.
-            self._database = sqlite3.connect(self._path, timeout=10, isolation_level=None)
-            self._path.chmod(0o600)
-            self._database.execute("PRAGMA foreign_keys = ON")
-            self._database.execute("PRAGMA synchronous = FULL")
-            self._database.executescript(_SCHEMA)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._database.close()
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Errors of the disk as the end of the command, before anything is sent."""
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise CommandError(
-                f"Cannot write the state file {self._path}: {error}",
-                hint="Without it an interrupted delete could not be resumed, so nothing more was "
-                "sent. Free some space, or set UNLINK_STATE_DIR to another directory; the same "
-                "command then continues.",
-            ) from error
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._explained():
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._database
-                self._database.execute("COMMIT")
-            except BaseException:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-                raise
+    schema = _SCHEMA
 
     def create(
         self,
@@ -146,7 +103,7 @@ class Jobs:
     ) -> Job:
         """A new job with one chunk for each of ``parts``; ``key`` is the first chunk's."""
         job_id = secrets.token_hex(4)
-        with self._transaction() as database:
+        with self.transaction() as database:
             database.execute(
                 "INSERT INTO jobs (id, url, digest, mode, reason, export, plan, created) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -172,12 +129,12 @@ class Jobs:
 
     def read(self, job_id: str) -> Job:
         """The job as it is now."""
-        with self._explained():
-            row = self._database.execute(
+        with self.explained():
+            row = self.database.execute(
                 "SELECT id, url, mode, reason, export, plan, created FROM jobs WHERE id = ?",
                 (job_id,),
             ).fetchone()
-            chunks = self._database.execute(
+            chunks = self.database.execute(
                 "SELECT key, ids, sent, deletion, done, refusal FROM chunks "
                 "WHERE job = ? ORDER BY position",
                 (job_id,),
@@ -205,8 +162,8 @@ class Jobs:
 
     def unfinished(self, url: str, *, digest: str | None = None) -> list[Job]:
         """Jobs for this service that have not come to their end, newest first."""
-        with self._explained():
-            rows = self._database.execute(
+        with self.explained():
+            rows = self.database.execute(
                 "SELECT id FROM jobs WHERE url = ? AND finished IS NULL "
                 "AND (? IS NULL OR digest = ?) ORDER BY created DESC",
                 (url, digest, digest),
@@ -215,8 +172,8 @@ class Jobs:
 
     def last(self, url: str) -> Job | None:
         """The newest job for this service that deleted softly."""
-        with self._explained():
-            row = self._database.execute(
+        with self.explained():
+            row = self.database.execute(
                 "SELECT id FROM jobs WHERE url = ? AND mode = 'soft' ORDER BY created DESC LIMIT 1",
                 (url,),
             ).fetchone()
@@ -224,26 +181,26 @@ class Jobs:
 
     def sending(self, key: str) -> None:
         """The chunk is about to be sent; the first time counts."""
-        with self._transaction() as database:
+        with self.transaction() as database:
             database.execute(
                 "UPDATE chunks SET sent = COALESCE(sent, ?) WHERE key = ?", (time.time(), key)
             )
 
     def answered(self, key: str, deletion: str) -> None:
         """The service has accepted the chunk, under this deletion."""
-        with self._transaction() as database:
+        with self.transaction() as database:
             database.execute("UPDATE chunks SET deletion = ? WHERE key = ?", (deletion, key))
 
     def done(self, key: str, refusal: str | None = None) -> None:
         """Nothing is left to do for the chunk; ``refusal`` says why nothing was deleted."""
-        with self._transaction() as database:
+        with self.transaction() as database:
             database.execute(
                 "UPDATE chunks SET done = 1, refusal = ? WHERE key = ?", (refusal, key)
             )
 
     def renew(self, key: str) -> None:
         """Give a chunk whose key the service has forgotten another one."""
-        with self._transaction() as database:
+        with self.transaction() as database:
             database.execute(
                 "UPDATE chunks SET key = ?, sent = NULL WHERE key = ?",
                 (f"unlinkctl-{secrets.token_hex(16)}", key),
@@ -253,7 +210,7 @@ class Jobs:
         """Cut the chunks that have no answer into smaller ones, with keys of their own."""
         open_chunks = [each for each in job.chunks if not each.done and each.deletion is None]
         ids = [link_id for chunk in open_chunks for link_id in chunk.ids]
-        with self._transaction() as database:
+        with self.transaction() as database:
             for chunk in open_chunks:
                 database.execute("DELETE FROM chunks WHERE key = ?", (chunk.key,))
             start = len(job.chunks)
@@ -262,12 +219,12 @@ class Jobs:
 
     def forget(self, job_id: str) -> None:
         """Remove a job that deleted nothing."""
-        with self._transaction() as database:
+        with self.transaction() as database:
             database.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
 
     def finish(self, job_id: str) -> None:
         """The job has come to its end; of old ones the ids are not kept."""
-        with self._transaction() as database:
+        with self.transaction() as database:
             database.execute("UPDATE jobs SET finished = ? WHERE id = ?", (time.time(), job_id))
             database.execute(
                 "DELETE FROM jobs WHERE finished IS NOT NULL AND id NOT IN "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from typing import Any, TextIO
 
 from unlink_client.calls import to_json
@@ -50,10 +51,8 @@ def restore(text: str) -> str:
 
 
 def join_tags(tags: tuple[str, ...]) -> str:
-    """Tags in one cell; a separator or backslash within a tag is escaped."""
-    return TAG_SEPARATOR.join(
-        tag.replace("\\", "\\\\").replace(TAG_SEPARATOR, f"\\{TAG_SEPARATOR}") for tag in tags
-    )
+    """Tags in one cell; a separator of any kind within a tag is escaped with a backslash."""
+    return TAG_SEPARATOR.join(re.sub(r"([\\|,;])", r"\\\1", tag) for tag in tags)
 
 
 def split_tags(text: str) -> list[str]:

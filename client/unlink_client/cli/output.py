@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from rich.cells import cell_len
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -103,7 +104,7 @@ def _link_table(links: Sequence[Link]) -> int:
 
 #: Columns that give way where the terminal is narrow; all others are shown whole.
 _FLEXIBLE = frozenset({"Destination", "Title", "Tags", "Reason", "URL", "Name"})
-_NUMBERS = frozenset({"Clicks", "Ids", "Row"})
+_NUMBERS = frozenset({"Clicks", "Ids", "Row", "Rows"})
 _GAP = 2
 _LEAST = 8
 
@@ -147,7 +148,7 @@ def print_table(
         cells = [Text(printable(row[number]).replace("\n", " ")) for number in shown]
         table.add_row(*cells, style=styles[position] if styles else "")
     if rows:
-        console.print(table)
+        _print(console, table)
 
 
 _DELETION_COLUMNS = (
@@ -197,4 +198,15 @@ def print_facts(facts: Sequence[tuple[str, str]]) -> None:
     table.add_column(overflow="fold")
     for name, value in facts:
         table.add_row(name, Text(printable(value)))
-    console.print(table)
+    _print(console, table)
+
+
+def _print(console: Console, table: Table) -> None:
+    """The table; in a file or pipe without the spaces that fill its last column."""
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        write_line(line.rstrip())

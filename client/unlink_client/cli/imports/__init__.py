@@ -1,0 +1,1 @@
+"""Links of other products, from the files that those products write."""

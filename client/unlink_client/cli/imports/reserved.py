@@ -1,0 +1,97 @@
+"""Codes that no link can have. A test compares the list with the service's."""
+
+from __future__ import annotations
+
+import re
+
+RESERVED_CODES = frozenset(
+    [
+        "account",
+        "admin",
+        "ads",
+        "analytics",
+        "app-ads",
+        "apple-app-site-association",
+        "apple-touch-icon",
+        "apple-touch-icon-precomposed",
+        "assetlinks",
+        "assets",
+        "auth",
+        "billing",
+        "browserconfig",
+        "bulk-delete",
+        "change-password",
+        "clientaccesspolicy",
+        "console",
+        "crossdomain",
+        "dashboard",
+        "deletions",
+        "docs",
+        "false",
+        "favicon",
+        "graphql",
+        "health",
+        "healthcheck",
+        "healthz",
+        "help",
+        "humans",
+        "index",
+        "inf",
+        "infinity",
+        "installs",
+        "legal",
+        "links",
+        "livez",
+        "llms",
+        "login",
+        "logout",
+        "manifest",
+        "metrics",
+        "nan",
+        "nil",
+        "none",
+        "null",
+        "oauth",
+        "object-object",
+        "openapi",
+        "opensearch",
+        "password",
+        "ping",
+        "privacy",
+        "readyz",
+        "register",
+        "robots",
+        "security",
+        "service-worker",
+        "signin",
+        "signup",
+        "site",
+        "sitemap",
+        "sping",
+        "static",
+        "status",
+        "support",
+        "swagger",
+        "terms",
+        "true",
+        "undefined",
+        "unlink",
+        "void",
+        "webhooks",
+        "well-known",
+        "wp-admin",
+        "wp-content",
+        "wp-includes",
+        "wp-json",
+        "wp-login",
+        "xmlrpc",
+    ]
+)
+
+_EXTENSION = re.compile(r"-(?:css|html|ico|js|json|php|png|svg|txt|webmanifest|xml)\Z")
+
+
+def is_reserved(code: str) -> bool:
+    """Whether no link may have this code; case does not matter, and ``_`` counts as ``-``."""
+    name = code.lower().replace("_", "-").strip("-")
+    return name in RESERVED_CODES or _EXTENSION.sub("", name) in RESERVED_CODES

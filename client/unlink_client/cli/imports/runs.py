@@ -1,0 +1,40 @@
+"""Imports under way: the tag of each, so that one that was killed goes on as the same."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+
+from unlink_client.cli.state import State
+
+
+class ImportRuns(State):
+    """The imports of one state directory."""
+
+    schema = """
+    CREATE TABLE IF NOT EXISTS imports (
+        digest TEXT NOT NULL, tag TEXT NOT NULL, finished INTEGER NOT NULL DEFAULT 0
+    );
+    """
+
+    def begin(self, source: str, url: str, content: str) -> str:
+        """The tag of an import of this content: that of the unfinished run, else a new one.
+
+        The tag is part of each request, and so of its Idempotency-Key. A run that goes on has the
+        same keys and creates nothing twice; a new one has others, also after an undo.
+        """
+        digest = hashlib.sha256(f"{source}\n{url}\n{content}".encode()).hexdigest()
+        with self.transaction() as database:
+            row = database.execute(
+                "SELECT tag FROM imports WHERE digest = ? AND NOT finished", (digest,)
+            ).fetchone()
+            if row is not None:
+                return str(row[0])
+            tag = f"import-{source}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"[:-3]
+            database.execute("INSERT INTO imports (digest, tag) VALUES (?, ?)", (digest, tag))
+            return tag
+
+    def finish(self, tag: str) -> None:
+        """The import has come to its end."""
+        with self.transaction() as database:
+            database.execute("UPDATE imports SET finished = 1 WHERE tag = ?", (tag,))
