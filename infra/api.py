@@ -127,6 +127,7 @@ class Api(Construct):
         self._catch_alls: dict[str, lambda_.Function] = {}
 
         self._add_keyed_route("GET", "/api/me", functions.account)
+        self._add_keyed_route("GET", "/api/trash", functions.account)
         self._add_keyed_route("POST", "/api/links", functions.links)
         self._add_keyed_route("GET", "/api/links", functions.links)
         self._add_keyed_route("GET", "/api/links/{id}", functions.links)

@@ -21,6 +21,7 @@ ALLOWED_METHODS = {
     "/api/links/{id}/qr": ("GET", "HEAD", "OPTIONS"),
     "/api/me": ("GET", "HEAD", "OPTIONS"),
     "/api/openapi.json": ("GET", "HEAD", "OPTIONS"),
+    "/api/trash": ("GET", "HEAD", "OPTIONS"),
     "/console": ("GET", "HEAD"),
     "/console/{asset}": ("GET", "HEAD"),
 }

@@ -56,6 +56,7 @@ from functions.services.deletion import (
 )
 from functions.services.dry_run import preview, preview_filter
 from functions.services.read_budget import RequestBudget
+from functions.services.undo import undo_until
 
 if TYPE_CHECKING:
     from functions.domain.deletion_names import Mode
@@ -402,6 +403,7 @@ def _made(
     body = cast("NewErasure", deletion_detail(deletion, page, 0, cursor))
     if not_found is not None:
         body["notFoundIds"] = not_found
+    body["undoUntil"] = _undo_until(request, deletion)
     return Response(202 if deletion.open else 200, body, headers, log_fields)
 
 
@@ -431,9 +433,18 @@ def list_deletions(request: Request) -> Response[DeletionPage]:
     if last is not None:
         content = [last, only.fingerprint]
         cursor = cursors.sign("deletions", caller.workspace_id, content, secret=_secret())
-    return Response(
-        200, {"deletions": [deletion_summary(each) for each in found], "nextCursor": cursor}
-    )
+    views = [deletion_summary(each) for each in found]
+    for view, each in zip(views, found, strict=True):
+        view["undoUntil"] = _undo_until(request, each)
+    return Response(200, {"deletions": views, "nextCursor": cursor})
+
+
+def _undo_until(request: Request, deletion: Deletion) -> str | None:
+    """Until when this caller may undo a deletion without ``linksRestore``."""
+    caller = request.caller
+    if "linksUndo" not in caller.scopes:
+        return None
+    return undo_until(deletion, caller.key_id, caller.policies.undo_minutes)
 
 
 @api.route("GET", "/api/deletions/<deletion>", scope="linksRead", query=PAGE, error_format="hoko")
@@ -454,6 +465,7 @@ def get_deletion(request: Request) -> Response[deletion_responses.Deletion]:
     cursor = _results_cursor(deletion, start + len(page))
     headers, log_fields = _about(deletion)
     body = deletion_detail(deletion, page, start, cursor)
+    body["undoUntil"] = _undo_until(request, deletion)
     if deletion.mode == "soft" and not deletion.open:
         restores = RestoresTable(client("dynamodb"), setting("DELETIONS_TABLE")).of_deletion(
             deletion.workspace_id, deletion.id, limit=RESTORES
@@ -500,15 +512,20 @@ def _restore_again(
 @api.route(
     "POST",
     "/api/deletions/<deletion>/restore",
-    scope="linksRestore",
+    scope=None,
+    either=("linksRestore", "linksUndo"),
     query=REASON,
     error_format="hoko",
     replay=_restore_again,
 )
 def restore_deletion(request: Request) -> Response[RestoredLinks | PendingRestore]:
-    """Bring back all links of a soft delete, or those of ``{"ids": […]}``, per id."""
+    """Bring back all links of a soft delete, or those of ``{"ids": […]}``, per id.
+
+    A key or session without ``linksRestore`` may do so with its own deletes, for a few minutes.
+    """
     from functions.services.restore import restore
 
+    caller = request.caller
     deletion_id = parse_link_id(request.path["deletion"])
     if deletion_id is None:
         raise DeletionNotFound
@@ -526,9 +543,10 @@ def restore_deletion(request: Request) -> Response[RestoredLinks | PendingRestor
         deletion_id,
         ids,
         deletion_request=replace(
-            _deletion_request(request, reason), policies=request.caller.policies.restore_record()
+            _deletion_request(request, reason), policies=caller.policies.restore_record()
         ),
         stores=_restore_stores(),
+        undo_minutes=None if "linksRestore" in caller.scopes else caller.policies.undo_minutes,
     )
     return _links_restored(request, done, malformed)
 

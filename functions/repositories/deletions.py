@@ -178,10 +178,7 @@ class DeletionsTable:
         if deletion is None:
             return None
         if deletion.id_chunks:
-            parts = {"S": f"{workspace_id}#{deletion_id}"}
-            keys = [
-                {"pk": parts, "sk": _chunk_name(deletion, n)} for n in range(deletion.id_chunks)
-            ]
+            keys = [chunk_key(deletion, number) for number in range(deletion.id_chunks)]
             packed = in_parallel(lambda key: read_item(self._client, self.name, key), keys)
             deletion.link_ids = unpack_ids(b"".join(item["ids"]["B"] for item in packed if item))
         if deletion.mode == "erase" and deletion.open:
@@ -195,8 +192,7 @@ class DeletionsTable:
         numbers = range(
             start // CHUNK_IDS, min(deletion.id_chunks, -(-(start + limit) // CHUNK_IDS))
         )
-        parts = {"S": f"{deletion.workspace_id}#{deletion.id}"}
-        keys = [{"pk": parts, "sk": _chunk_name(deletion, number)} for number in numbers]
+        keys = [chunk_key(deletion, number) for number in numbers]
         items = in_parallel(lambda key: read_item(self._client, self.name, key), keys)
         ids = unpack_ids(b"".join(item["ids"]["B"] for item in items if item))
         skipped = start - numbers.start * CHUNK_IDS
@@ -353,8 +349,7 @@ class DeletionsTable:
             self._client.put_item,
             TableName=self.name,
             Item={
-                "pk": {"S": f"{deletion.workspace_id}#{deletion.id}"},
-                "sk": _chunk_name(deletion, start // CHUNK_IDS),
+                **chunk_key(deletion, start // CHUNK_IDS),
                 "ids": {"B": pack_ids(deletion.link_ids[start : start + CHUNK_IDS])},
                 **to_item({"ttl": deletion.ttl}),
             },
@@ -535,7 +530,7 @@ class DeletionsTable:
         return update(
             self._client,
             self.name,
-            _header_key(deletion),
+            header_key(deletion.workspace_id, deletion.id),
             changes,
             condition=condition,
             values=values,
@@ -661,6 +656,14 @@ def _milliseconds(seconds: float) -> dict[str, str]:
     return {"N": str(round(seconds * 1000))}
 
 
+def chunk_key(deletion: Deletion, number: int) -> dict[str, Any]:
+    """The key of one chunk of a deletion's ids."""
+    return {
+        "pk": {"S": f"{deletion.workspace_id}#{deletion.id}"},
+        "sk": _chunk_name(deletion, number),
+    }
+
+
 def _chunk_name(deletion: Deletion, number: int) -> dict[str, str]:
     return {"S": f"CHUNK#{deletion.chunk_prefix}{number:05d}"}
 
@@ -683,12 +686,13 @@ def expired_lease_items(
         )["Items"]
 
 
-def _header_key(deletion: Deletion) -> dict[str, Any]:
-    return {"pk": {"S": deletion.workspace_id}, "sk": {"S": deletion.id}}
+def header_key(workspace_id: str, deletion_id: str) -> dict[str, Any]:
+    """The key of a deletion's header."""
+    return {"pk": {"S": workspace_id}, "sk": {"S": deletion_id}}
 
 
 def _header_item(deletion: Deletion) -> dict[str, Any]:
-    item = _header_key(deletion) | to_item(
+    item = header_key(deletion.workspace_id, deletion.id) | to_item(
         {
             "mode": deletion.mode,
             "state": deletion.state,

@@ -39,9 +39,15 @@ class TrashFields(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    actor: Actor | None = None
-    deletedAfter: Moment | None = None
-    deletedBefore: Moment | None = None
+    actor: Annotated[
+        Actor | None, Field(description="Was deleted by exactly this key, user or service.")
+    ] = None
+    deletedAfter: Annotated[
+        Moment | None, Field(description="Was deleted after this time; exclusive.")
+    ] = None
+    deletedBefore: Annotated[
+        Moment | None, Field(description="Was deleted before this time; exclusive.")
+    ] = None
 
 
 AUDIT_NAMES = tuple(AuditFields.model_fields)

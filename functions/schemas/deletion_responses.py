@@ -89,6 +89,9 @@ class DeletionSummary(TypedDict):
     """Why a deletion by filter was given up. It deleted nothing."""
     receipt: Receipt | None
     export: DeletionExport | None
+    undoUntil: Time | None
+    """Until when the caller may undo it without ``linksRestore``: its own soft delete, with
+    ``linksUndo``. Null when it may not, or while the delete still runs."""
 
 
 class RestoreSummary(TypedDict):

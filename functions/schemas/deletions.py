@@ -63,6 +63,8 @@ def deletion_summary(deletion: Deletion) -> responses.DeletionSummary:
         "receipt": deletion.receipt,
         # The URL needs the scope analyticsRead: only the request for one deletion signs it.
         "export": {"url": None, "expiresAt": None} if deletion.export is not None else None,
+        # Depends on who asks.
+        "undoUntil": None,
     }
 
 

@@ -6,7 +6,8 @@ from typing import Annotated, NotRequired
 
 from typing_extensions import TypedDict
 
-from functions.domain.json_types import Count, Cursor, JsonSchema, Time, Uuid
+from functions.domain.json_types import Count, Cursor, JsonSchema, Time, TimeOrderedUuid, Uuid
+from functions.domain.record_types import Actor
 
 
 class UtmValues(TypedDict, total=False):
@@ -44,6 +45,25 @@ class Link(TypedDict):
     """Clicks of people; bots are not counted."""
     createdAt: Time
     updatedAt: Time
+
+
+class TrashedLink(Link):
+    """A soft-deleted link that can be restored."""
+
+    deletedAt: Time
+    deletionId: TimeOrderedUuid
+    deletedBy: Actor
+    reason: str | None
+    restorableUntil: Time | None
+    """When its retention ends; null when it is kept for good."""
+
+
+class TrashPage(TypedDict):
+    """Soft-deleted links, newest deletion first. A page may be short or empty and still have a
+    ``nextCursor``."""
+
+    links: list[TrashedLink]
+    nextCursor: Cursor
 
 
 class WrittenLink(TypedDict):

@@ -36,6 +36,7 @@ from functions.repositories.restores import (
     RestoresTable,
 )
 from functions.services.deletion import LEASE_MARGIN, DeletionRequest, lease_seconds
+from functions.services.undo import check_undo
 
 if TYPE_CHECKING:
     from functions.schemas.deletion_responses import PurgedLater, RefusedRestore
@@ -106,15 +107,19 @@ def restore(
     *,
     deletion_request: DeletionRequest,
     stores: RestoreStores,
+    undo_minutes: int | None = None,
 ) -> Restored:
     """Bring back these links of a deletion, or (None) all that it soft-deleted.
 
-    Raises ``DeletionNotFound``, ``DeletionOpen`` while it is still deleting, ``KeyReused`` and
-    ``StillRunning``.
+    ``undo_minutes`` is for a caller who may only undo its own deletions, for so long; None is for
+    one who may restore any. Raises ``DeletionNotFound``, ``MissingScopes`` for what is no undo,
+    ``DeletionOpen`` while it is still deleting, ``KeyReused`` and ``StillRunning``.
     """
     deletion = stores.deletions.load(deletion_request.workspace_id, deletion_id)
     if deletion is None:
         raise DeletionNotFound
+    if undo_minutes is not None:
+        check_undo(deletion, deletion_request.actor["keyId"], undo_minutes)
     try:
         return _restore_of(deletion, link_ids, deletion_request, stores)
     except UnlinkError as error:

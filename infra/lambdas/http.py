@@ -131,8 +131,18 @@ class HttpFunctions:
             "account",
             timeout=HTTP_TIMEOUT,
             memory_mb=FEW_CALLS_MB,
-            environment={**self._http_environment(), **self._functions.table_names("access")},
-            statements=[self._permissions.count_requests()],
+            environment={
+                **self._http_environment(),
+                **self._functions.table_names("links", "deletions", "access"),
+                "CURSOR_SECRET_ARN": self._resources.secrets.cursor.secret_arn,
+            },
+            statements=[
+                # The trash: soft deletions and the links that they name.
+                allow("dynamodb:BatchGetItem", on=[self._data.links.table_arn]),
+                allow("dynamodb:GetItem", "dynamodb:Query", on=[self._data.deletions.table_arn]),
+                self._permissions.count_requests(),
+                self._permissions.read_cursor_secret(),
+            ],
         )
 
     def _pages(self) -> lambda_.Function:

@@ -98,6 +98,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/deletions/{id}/restore"): Rule(
         "linksRestore", lambda t: (f"/api/deletions/{t.deletion}/restore", None)
     ),
+    ("GET", "/api/trash"): Rule("linksRead", lambda _: ("/api/trash", None), foreign=(200,)),
     ("GET", "/api/analytics/links/{id}"): Rule(
         "analyticsRead", lambda t: (f"/api/analytics/links/{t.link}", None)
     ),

@@ -24,6 +24,7 @@ PLANS: dict[str, dict[str, int]] = json.loads(
 
 ROUTES = {
     ("GET", "/api/me"): "account",
+    ("GET", "/api/trash"): "account",
     ("POST", "/api/links"): "links",
     ("GET", "/api/links"): "links",
     ("GET", "/api/links/{id}"): "links",
@@ -87,6 +88,7 @@ CATCH_ALLS = {
     "/api/links/{id}/qr": "qr",
     "/api/me": "account",
     "/api/openapi.json": "pages",
+    "/api/trash": "account",
     "/console": "pages",
     "/console/{asset}": "pages",
 }

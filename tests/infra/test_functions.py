@@ -44,7 +44,11 @@ MAY = {
         "Access": {"UpdateItem"},
     },
     "qr": {"Links": {"GetItem", "UpdateItem"}, "Access": {"UpdateItem"}},
-    "account": {"Access": {"UpdateItem"}},
+    "account": {
+        "Links": {"BatchGetItem"},
+        "Deletions": {"GetItem", "Query"},
+        "Access": {"UpdateItem"},
+    },
     "pages": {},
     "click_stream": {
         "Links": {"BatchGetItem", "UpdateItem"},
@@ -268,7 +272,10 @@ def test_the_authorizer_writes_only_the_last_use_of_a_key(template: Template) ->
 
 @pytest.mark.parametrize(
     ("variable", "expected"),
-    [("CURSOR_SECRET_ARN", {"links", "deletions"}), ("VISITOR_SECRET_ARN", {"click_stream"})],
+    [
+        ("CURSOR_SECRET_ARN", {"account", "links", "deletions"}),
+        ("VISITOR_SECRET_ARN", {"click_stream"}),
+    ],
 )
 def test_each_secret_is_read_only_by_the_functions_that_use_it(
     template: Template, variable: str, expected: set[str]
@@ -297,7 +304,7 @@ def test_no_other_function_reads_a_secret(template: Template) -> None:
         for statement in statements(template, function)
         if "secretsmanager:GetSecretValue" in statement["Action"]
     }
-    assert readers == {"links", "deletions", "click_stream"}
+    assert readers == {"account", "links", "deletions", "click_stream"}
 
 
 def test_a_functions_environment_names_only_its_own_tables(template: Template) -> None:

@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from functions.domain.ids import new_short_code
-from functions.handlers import analytics, deletions, links, qr
+from functions.handlers import account, analytics, deletions, links, qr
 from tests.conftest import World, new_tables
 from tests.support.events import Context, api_event
 from tests.support.template import path_of, resources, synthesized_template
@@ -62,6 +62,14 @@ VERBS: dict[str, tuple[Any, str, str, Any]] = {
     "get in capitals": (links, "GET", "/api/links/{id}", lambda t: {"path": {"id": t.id.upper()}}),
     "get by code": (links, "GET", "/api/links/{id}", lambda t: {"path": {"id": t.code}}),
     "list": (links, "GET", "/api/links", lambda _: {}),
+    "look into the trash": (account, "GET", "/api/trash", lambda _: {}),
+    "list soft deletions": (
+        deletions,
+        "GET",
+        "/api/deletions",
+        lambda _: {"query": {"mode": "soft"}},
+    ),
+    "say who calls": (account, "GET", "/api/me", lambda _: {}),
     "find by external id": (
         links,
         "GET",
@@ -238,6 +246,7 @@ def neutral(body: str, things: list[Thing], workspace_id: str) -> Any:
             body = body.replace(value, f"<{name} {number}>")
             body = body.replace(value.upper(), f"<{name} {number}>")
     body = TIME.sub("<time>", UUID.sub("<made>", body.replace(workspace_id, "<caller>")))
+    body = re.sub(r'"(remaining|reset)":[0-9]+', "<counted>", body)
     body = re.sub(r'"shortCode":"[^"]+"', '"shortCode":"<made>"', body)
     return re.sub(r'"shortUrl":"[^"]+"', '"shortUrl":"<made>"', body)
 

@@ -31,6 +31,7 @@ HANDLERS = {
     "/api/links/{id}": links,
     "/api/links/{id}/qr": qr,
     "/api/me": account,
+    "/api/trash": account,
 }
 READ = sorted(path for path in HANDLERS if "GET" in ALLOWED_METHODS[path])
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "PURGE")

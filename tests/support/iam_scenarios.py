@@ -208,6 +208,11 @@ def drive_authorizer(scene: Scene) -> None:
 
 def drive_account(scene: Scene) -> None:
     assert scene.ask(account, "GET", "/api/me")["statusCode"] == 200
+    scene.ask(deletions, "DELETE", "/api/links", body=scene.world.create(2))
+    first = json.loads(scene.ask(account, "GET", "/api/trash", query={"limit": "1"})["body"])
+    # In the middle of a deletion.
+    query = {"limit": "1", "cursor": first["nextCursor"]}
+    assert json.loads(scene.ask(account, "GET", "/api/trash", query=query)["body"])["links"]
 
 
 def drive_links(scene: Scene) -> None:

@@ -31,7 +31,7 @@ from functions.domain.error_bodies import GatewayError, LinkFortyError, LinkNotF
 from functions.domain.plans import plans
 from functions.schemas.account_responses import Me
 from functions.schemas.analytics_responses import Analytics, Export, Install
-from functions.schemas.deletion_filter import AuditFields
+from functions.schemas.deletion_filter import AuditFields, TrashFields
 from functions.schemas.deletion_responses import (
     DeletedLinks,
     Deletion,
@@ -46,7 +46,7 @@ from functions.schemas.deletion_responses import (
     RestoredLinks,
 )
 from functions.schemas.filters import FilterFields
-from functions.schemas.link_responses import Link, LinkPage, WrittenLink
+from functions.schemas.link_responses import Link, LinkPage, TrashPage, WrittenLink
 from functions.schemas.links import MAX_CREATE, LinkChanges, NewLink
 from functions.services.installs import ATTRIBUTION_DAYS, NewInstall
 
@@ -272,10 +272,19 @@ OPERATIONS: dict[str, Operation] = {
         body=ids_and_reason(),
         example={"ids": [EXAMPLE_ID]},
         body_required=False,
-        more="Links come back complete: short code, clicks, place in the list; QR images on the "
-        "next request for them. Without `ids`, all links of the deletion. Restoring again is no "
+        more="With `linksUndo` alone it is an undo: only of a soft delete, by the key or signed-in "
+        "user that made it, until its `undoUntil`. Links come back complete: short code, clicks, "
+        "place in the list; QR images on the next request for them. Without `ids`, all links of the deletion. Restoring again is no "
         "error. Refused per id: `erased`, `expired` (its retention has ended), `deletedAgain` (by "
         "another deletion), `notDeleted` (it was not found then), `notInDeletion`.",
+    ),
+    "GET /api/trash": Operation(
+        "listTrash",
+        "Deletions",
+        {200: Answer(TrashPage)},
+        parameters=[*page(100, 50), *filter_parameters(TrashFields)],
+        more="A link stands under the deletion that it names now, so it is shown once. Restore it "
+        "with `POST /api/deletions/{id}/restore`, or erase it with `POST /api/deletions`.",
     ),
     "GET /{code}": Operation(
         "redirect",

@@ -1,0 +1,93 @@
+"""The ``deletions`` table, read for the trash: which links soft deletions name, and at what price.
+
+Every method also returns the read units that DynamoDB says it used.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from functions.aws.client import call
+from functions.domain.deletion_filter import DeletionFilter
+from functions.domain.errors import InternalError
+from functions.domain.ids import unpack_ids
+from functions.repositories.deletions import (
+    Deletion,
+    chunk_key,
+    header_key,
+    headers_query,
+    read_header,
+)
+
+#: Read units of the largest header, strongly consistent: 256 ids, a long reason and a filter.
+HEADER_UNITS = 2.0
+
+#: Read units of a full chunk of ids (40 KB), eventually consistent.
+CHUNK_UNITS = 5.0
+
+
+class TrashRecords:
+    """Reads the headers of soft deletions and their ids; ``name`` is the ``deletions`` table."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self.name = name
+
+    def headers(
+        self,
+        workspace_id: str,
+        *,
+        before: str | None,
+        limit: int,
+        only: DeletionFilter,
+        strong: bool,
+    ) -> tuple[list[Deletion], str | None, float]:
+        """Matching headers among the next ``limit``, newest first, with ids and outcomes.
+
+        Also the id of the last header that was looked at (None at the end), and the read units.
+        """
+        answer = call(
+            self._client.query,
+            TableName=self.name,
+            ScanIndexForward=False,
+            Limit=limit,
+            ConsistentRead=strong,
+            **headers_query(workspace_id, before=before, only=only),
+        )
+        found = [read_header(item) for item in answer["Items"]]
+        last = answer.get("LastEvaluatedKey")
+        used = _units(answer, limit * HEADER_UNITS)
+        return found, last["sk"]["S"] if last else None, used
+
+    def header(self, workspace_id: str, deletion_id: str) -> tuple[Deletion | None, float]:
+        """One header that was read before, eventually consistent, and the read units."""
+        answer = call(
+            self._client.get_item,
+            TableName=self.name,
+            Key=header_key(workspace_id, deletion_id),
+            ConsistentRead=False,
+        )
+        item = answer.get("Item")
+        return read_header(item) if item else None, _units(answer, HEADER_UNITS / 2)
+
+    def chunk(self, deletion: Deletion, number: int) -> tuple[list[str], float]:
+        """The 2,500 ids of one chunk and the read units. A chunk never changes."""
+        key = chunk_key(deletion, number)
+        units = 0.0
+        for strong in (False, True):
+            answer = call(
+                self._client.get_item,
+                TableName=self.name,
+                Key=key,
+                ConsistentRead=strong,
+            )
+            units += _units(answer, CHUNK_UNITS)
+            if "Item" in answer:
+                return unpack_ids(answer["Item"]["ids"]["B"]), units
+        # A header is written after its chunks, and no chunk is ever removed before it.
+        raise InternalError("a deletion without its ids")
+
+
+def _units(answer: dict[str, Any], most: float) -> float:
+    """What DynamoDB reports, or the most that it can be."""
+    return float(answer.get("ConsumedCapacity", {}).get("CapacityUnits", most))

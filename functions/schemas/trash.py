@@ -1,0 +1,24 @@
+"""A link in the trash as responses show it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from functions.domain.clock import iso
+from functions.repositories.deletions import Deletion
+from functions.schemas.links import link_view
+
+if TYPE_CHECKING:
+    from functions.schemas.link_responses import TrashedLink
+
+
+def trashed_link_view(link: dict[str, Any], deletion: Deletion, base_url: str) -> TrashedLink:
+    """A soft-deleted link with who deleted it, when, why, and until when it can be restored."""
+    return {
+        **link_view(link, base_url),
+        "deletedAt": link["deletedAt"],
+        "deletionId": deletion.id,
+        "deletedBy": deletion.actor,
+        "reason": deletion.reason,
+        "restorableUntil": iso(int(link["ttl"])) if "ttl" in link else None,
+    }
