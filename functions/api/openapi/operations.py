@@ -274,7 +274,8 @@ OPERATIONS: dict[str, Operation] = {
         body_required=False,
         more="With `linksUndo` alone it is an undo: only of a soft delete, by the key or signed-in "
         "user that made it, until its `undoUntil`. Links come back complete: short code, clicks, "
-        "place in the list; QR images on the next request for them. Without `ids`, all links of the deletion. Restoring again is no "
+        "place in the list; QR images on the next request for them. Without `ids`, all links of "
+        "the deletion. Restoring again is no "
         "error. Refused per id: `erased`, `expired` (its retention has ended), `deletedAgain` (by "
         "another deletion), `notDeleted` (it was not found then), `notInDeletion`.",
     ),
