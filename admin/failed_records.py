@@ -15,8 +15,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from admin.__main__ import client_maker, is_local, outputs_of
 from admin.commands import Refused
+from admin.connection import client_maker, is_local, outputs_of
 
 #: Bytes of records in one call, of the 6 MB that it may have (Lambda quotas, "Invocation payload").
 EVENT_BYTES = 5_000_000

@@ -7,9 +7,16 @@ workspace, so that the gateway counts the request against the workspace's plan.
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
+
+NAME_PREFIX = "workspace-"
+DESCRIPTION = "Counts a workspace's requests; the authorizer names it"
+
+#: A key younger than this (seconds) may belong to a workspace that is being created.
+ORPHAN_AGE = 3_600
 
 
 class UsageKeys:
@@ -24,8 +31,8 @@ class UsageKeys:
         """A new key in its usage plan: (id, value)."""
         value = secrets.token_urlsafe(32)
         created = self._client.create_api_key(
-            name=f"workspace-{workspace_id}",
-            description="Counts a workspace's requests; the authorizer names it",
+            name=f"{NAME_PREFIX}{workspace_id}",
+            description=DESCRIPTION,
             value=value,
             enabled=True,
         )
@@ -57,3 +64,31 @@ class UsageKeys:
         """Remove a key without a workspace."""
         with suppress(self._client.exceptions.NotFoundException):
             self._client.delete_api_key(apiKey=key_id)
+
+
+def remove_orphans(client: Any, *, delete: bool) -> list[dict[str, Any]]:
+    """The usage keys that are in no usage plan, and delete them if `delete` is true.
+
+    Deleting a stack deletes its usage plans, and leaves their keys. A key of a living stack is in
+    a plan, except for the moment in which a command creates or moves it.
+    """
+    orphans = []
+    pages = client.get_paginator("get_api_keys").paginate(nameQuery=NAME_PREFIX, limit=500)
+    oldest = time.time() - ORPHAN_AGE
+    for key in [each for page in pages for each in page["items"]]:
+        if key.get("description") != DESCRIPTION or key["createdDate"].timestamp() > oldest:
+            continue
+        if client.get_usage_plans(keyId=key["id"], limit=1)["items"]:
+            continue
+        if delete:
+            with suppress(client.exceptions.NotFoundException):
+                client.delete_api_key(apiKey=key["id"])
+        orphans.append(
+            {
+                "keyId": key["id"],
+                "name": key["name"],
+                "createdAt": key["createdDate"].isoformat(),
+                "deleted": "yes" if delete else "no",
+            }
+        )
+    return orphans

@@ -13,6 +13,7 @@ import boto3
 import pytest
 
 from admin import __main__ as command
+from admin import connection
 from admin.commands import Deployment, Refused, issue_key
 from admin.commands import set_workspace as set_workspace_of
 from admin.gateway import UsageKeys
@@ -546,9 +547,9 @@ def test_a_local_endpoint_never_gets_real_credentials(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "real")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "real")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
-    client = command.client_maker()("dynamodb")
+    client = connection.client_maker()("dynamodb")
     assert client._request_signer._credentials.access_key == "test"
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
-    client = command.client_maker()("dynamodb")
+    client = connection.client_maker()("dynamodb")
     assert client._request_signer._credentials.access_key == "real"

@@ -24,8 +24,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from admin import commands
-from admin.__main__ import client_maker, outputs_of
 from admin.commands import Deployment, Refused
+from admin.connection import client_maker, outputs_of
 from admin.failed_records import failures, records_of, replay
 from functions.domain.policies import Policies
 

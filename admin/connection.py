@@ -1,0 +1,54 @@
+"""Which stack and account the command works on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from admin.commands import Deployment, Refused
+
+Clients = Callable[[str], Any]
+
+#: What the emulator accepts. A real account's credentials are never sent to one.
+_LOCAL_CREDENTIALS = {
+    "aws_access_key_id": "test",
+    "aws_secret_access_key": "test",
+    "region_name": "us-east-1",
+}
+
+
+def connect(stack: str) -> Deployment:
+    """The deployment of a CloudFormation stack; raises `Refused` when there is none."""
+    client = client_maker()
+    return Deployment.of(outputs_of(stack, client), client)
+
+
+def outputs_of(stack: str, client: Clients) -> dict[str, str]:
+    """The outputs of a CloudFormation stack by name; raises `Refused` when there is none."""
+    try:
+        described = client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            raise Refused(f"There is no stack {stack} in this account and region.") from None
+        raise
+    return {output["OutputKey"]: output["OutputValue"] for output in described[0]["Outputs"]}
+
+
+def client_maker() -> Clients:
+    """Makes boto3 clients of this account and region, or of the local stack."""
+    make_session: Any = boto3.session.Session
+    make = make_session(**(_LOCAL_CREDENTIALS if is_local() else {})).client
+    config = Config(retries={"mode": "standard", "total_max_attempts": 5})
+    return lambda service: make(service, config=config)
+
+
+def is_local() -> bool:
+    """Whether the environment names an engine on this machine."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
+    return urlsplit(endpoint).hostname in ("127.0.0.1", "localhost", "::1")

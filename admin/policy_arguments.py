@@ -1,0 +1,96 @@
+"""The options by which a workspace's policies are set."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+
+from functions.domain.click_retention import DEFAULT_CLICK_RETENTION_DAYS
+from functions.domain.policies import DEFAULT_UNDO_MINUTES, NAMES, Policies
+
+
+def add_policies(parser: argparse.ArgumentParser) -> None:
+    policies = parser.add_argument_group("policies")
+    policies.add_argument(
+        "--retention-days",
+        type=_days,
+        default=argparse.SUPPRESS,
+        metavar="N|never",
+        help="erase soft-deleted links after N days (default: never)",
+    )
+    policies.add_argument(
+        "--purge-expired-after-days",
+        type=_days,
+        default=argparse.SUPPRESS,
+        metavar="N|never",
+        help="erase links N days after they expired (default: never)",
+    )
+    policies.add_argument(
+        "--quarantine-days",
+        type=int,
+        default=argparse.SUPPRESS,
+        metavar="N",
+        help="keep the short code of an erased link taken for N days (default: 0)",
+    )
+    policies.add_argument(
+        "--code-reservation-days",
+        type=int,
+        default=argparse.SUPPRESS,
+        metavar="N",
+        help="keep it from other workspaces for N days (default: 90; 0 frees it for all at once)",
+    )
+    policies.add_argument(
+        "--cascade-installs",
+        type=_switch,
+        default=argparse.SUPPRESS,
+        metavar="on|off",
+        help="erase installs with their link instead of keeping them without its id (default: off)",
+    )
+    policies.add_argument(
+        "--link-events",
+        type=_switch,
+        default=argparse.SUPPRESS,
+        metavar="on|off",
+        help="also send an event for each link (default: off)",
+    )
+    policies.add_argument(
+        "--click-retention-days",
+        type=_days,
+        default=argparse.SUPPRESS,
+        metavar="N|never",
+        help="remove clicks after N days; counts stay. Links get it when they are created or next "
+        f"changed (default: {DEFAULT_CLICK_RETENTION_DAYS})",
+    )
+    policies.add_argument(
+        "--undo-minutes",
+        type=int,
+        default=argparse.SUPPRESS,
+        metavar="N",
+        help="let the one who soft-deleted links undo that for N minutes (default: "
+        f"{DEFAULT_UNDO_MINUTES}; 0 turns it off)",
+    )
+    policies.add_argument(
+        "--app-schemes",
+        type=lambda text: () if text == "none" else tuple(text.split(",")),
+        default=argparse.SUPPRESS,
+        metavar="A,B|none",
+        help="schemes that iosUrl and androidUrl may have besides http and https, as in "
+        "myapp,intent,market (default: none)",
+    )
+
+
+def policies_given(given: argparse.Namespace) -> Callable[[Policies], Policies]:
+    """The change that the command line names; what it does not name stays."""
+    named = {name: getattr(given, name) for name in NAMES if hasattr(given, name)}
+    return lambda policies: replace(policies, **named)
+
+
+def _days(text: str) -> int | None:
+    return None if text == "never" else int(text)
+
+
+def _switch(text: str) -> bool:
+    if text not in ("on", "off"):
+        raise argparse.ArgumentTypeError("on or off")
+    return text == "on"

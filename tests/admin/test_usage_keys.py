@@ -1,0 +1,112 @@
+"""`python -m admin usage-keys remove-orphans`: the keys that a deleted stack left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from admin import __main__ as command
+from admin.gateway import DESCRIPTION, remove_orphans
+
+
+@pytest.fixture
+def stub() -> Iterator[Stubber]:
+    """The real SDK, which validates each request and response; the account is the stub's."""
+    session = boto3.Session(
+        aws_access_key_id="a", aws_secret_access_key="b", region_name="eu-west-1"
+    )
+    with Stubber(session.client("apigateway")) as stub:
+        yield stub
+        stub.assert_no_pending_responses()
+
+
+def key(key_id: str, *, hours: float = 24, description: str = DESCRIPTION) -> dict[str, Any]:
+    return {
+        "id": key_id,
+        "name": f"workspace-{key_id}",
+        "description": description,
+        "createdDate": datetime.now(UTC) - timedelta(hours=hours),
+    }
+
+
+def has_keys(stub: Stubber, *pages: list[dict[str, Any]]) -> None:
+    for number, items in enumerate(pages):
+        parameters: dict[str, Any] = {"nameQuery": "workspace-", "limit": 500}
+        if number:
+            parameters["position"] = str(number)
+        response: dict[str, Any] = {"items": items}
+        if number < len(pages) - 1:
+            response["position"] = str(number + 1)
+        stub.add_response("get_api_keys", response, parameters)
+
+
+def has_plans(stub: Stubber, key_id: str, *plans: str) -> None:
+    items = [{"id": plan, "name": plan} for plan in plans]
+    stub.add_response("get_usage_plans", {"items": items}, {"keyId": key_id, "limit": 1})
+
+
+def test_orphans_are_listed_and_stay(stub: Stubber) -> None:
+    has_keys(stub, [key("gone"), key("living")])
+    has_plans(stub, "gone")
+    has_plans(stub, "living", "free")
+
+    [listed] = remove_orphans(stub.client, delete=False)
+
+    assert (listed["keyId"], listed["name"], listed["deleted"]) == ("gone", "workspace-gone", "no")
+
+
+def test_orphans_of_all_pages_are_deleted_and_keys_in_a_plan_stay(stub: Stubber) -> None:
+    has_keys(stub, [key("gone")], [key("living"), key("gone-too")])
+    has_plans(stub, "gone")
+    stub.add_response("delete_api_key", {}, {"apiKey": "gone"})
+    has_plans(stub, "living", "free")
+    has_plans(stub, "gone-too")
+    stub.add_response("delete_api_key", {}, {"apiKey": "gone-too"})
+
+    removed = remove_orphans(stub.client, delete=True)
+
+    assert [(each["keyId"], each["deleted"]) for each in removed] == [
+        ("gone", "yes"),
+        ("gone-too", "yes"),
+    ]
+
+
+def test_an_orphan_that_another_command_deleted_is_no_error(stub: Stubber) -> None:
+    has_keys(stub, [key("gone")])
+    has_plans(stub, "gone")
+    stub.add_client_error("delete_api_key", "NotFoundException")
+    assert len(remove_orphans(stub.client, delete=True)) == 1
+
+
+def test_keys_of_others_stay(stub: Stubber) -> None:
+    has_keys(stub, [key("theirs", description="Somebody else's")])
+    assert remove_orphans(stub.client, delete=True) == []
+
+
+def test_a_key_that_is_being_created_stays(stub: Stubber) -> None:
+    has_keys(stub, [key("new", hours=0.9)])
+    assert remove_orphans(stub.client, delete=True) == []
+
+
+@pytest.mark.parametrize(("options", "deleted"), [((), "no"), (("--yes",), "yes")])
+def test_the_command_deletes_only_when_told(
+    stub: Stubber,
+    options: tuple[str, ...],
+    deleted: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    has_keys(stub, [key("gone")])
+    has_plans(stub, "gone")
+    if options:
+        stub.add_response("delete_api_key", {}, {"apiKey": "gone"})
+    monkeypatch.setattr(command, "client_maker", lambda: lambda _service: stub.client)
+
+    assert command.main(["--quiet", "usage-keys", "remove-orphans", *options]) == 0
+
+    assert f"deleted    {deleted}" in capsys.readouterr().out
