@@ -94,7 +94,7 @@ def test_a_key_that_is_being_created_stays(stub: Stubber) -> None:
 
 
 @pytest.mark.parametrize(("options", "deleted"), [((), "no"), (("--yes",), "yes")])
-def test_the_command_deletes_only_when_told(
+def test_the_command_deletes_only_with_yes(
     stub: Stubber,
     options: tuple[str, ...],
     deleted: str,
