@@ -15,7 +15,7 @@ from admin.commands import Deployment, Refused
 
 Clients = Callable[[str], Any]
 
-#: What the emulator accepts. A real account's credentials are never sent to one.
+#: The emulator's credentials. A real account's credentials are never sent to it.
 _LOCAL_CREDENTIALS = {
     "aws_access_key_id": "test",
     "aws_secret_access_key": "test",
@@ -49,6 +49,6 @@ def client_maker() -> Clients:
 
 
 def is_local() -> bool:
-    """Whether the environment names an engine on this machine."""
+    """Whether the environment names a local endpoint."""
     endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
     return urlsplit(endpoint).hostname in ("127.0.0.1", "localhost", "::1")

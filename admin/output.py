@@ -8,7 +8,7 @@ from admin.commands import Record
 
 
 def as_text(result: Any) -> str:
-    """A record as lines of names and values; records apart by an empty line."""
+    """A record as lines of names and values; records are separated by an empty line."""
     records = result if isinstance(result, list) else [result]
     if not records:
         return "(none)\n"

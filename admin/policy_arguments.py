@@ -81,7 +81,7 @@ def add_policies(parser: argparse.ArgumentParser) -> None:
 
 
 def policies_given(given: argparse.Namespace) -> Callable[[Policies], Policies]:
-    """The change that the command line names; what it does not name stays."""
+    """The changes of the command line; everything else is unchanged."""
     named = {name: getattr(given, name) for name in NAMES if hasattr(given, name)}
     return lambda policies: replace(policies, **named)
 

@@ -44,12 +44,18 @@ def test_the_model_of_aws_has_the_operation_and_its_options(words: list[str]) ->
         assert words[3].replace("-", "_") in client.waiter_names
         return
     model = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[operation])
-    known = {xform_name(name, "-"): shape for name, shape in model.input_shape.members.items()}
+    parameters = model.input_shape
+    assert parameters is not None
+    known = {xform_name(name, "-"): shape for name, shape in parameters.members.items()}
     given = {word.removeprefix("--") for word in words[3:] if word.startswith("--")} - GLOBAL
+    options = set()
     for option in given:
-        negated = option.removeprefix("no-")
-        assert option in known or known[negated].type_name == "boolean", option
-    assert {xform_name(name, "-") for name in model.input_shape.required_members} <= given
+        name = option if option in known else option.removeprefix("no-")
+        assert name in known, option
+        # Only a switch can be negated.
+        assert name == option or known[name].type_name == "boolean", option
+        options.add(name)
+    assert {xform_name(name, "-") for name in parameters.required_members} <= options
 
 
 def test_the_preflight_command_is_one_and_its_checks_are_listed() -> None:
