@@ -11,7 +11,7 @@ from typing import Any
 
 from bench import capacity
 from bench.simulated import isolate
-from functions import config
+from functions import config, container
 from functions.aws import client as aws
 from local.emulator import Emulator
 
@@ -43,6 +43,7 @@ def _forget() -> None:
     config.setting.cache_clear()
     config.optional_setting.cache_clear()
     aws.client.cache_clear()
+    container.reset()
 
 
 class Reads:

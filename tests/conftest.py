@@ -13,7 +13,7 @@ import boto3
 import pytest
 from botocore.session import get_session
 
-from functions import config
+from functions import config, container
 from functions.aws import client as aws
 from functions.aws import secrets
 from functions.repositories.access import AccessTable
@@ -140,6 +140,7 @@ def forget_caches() -> None:
     config.optional_setting.cache_clear()
     aws.client.cache_clear()
     secrets.secret.cache_clear()
+    container.reset()
 
 
 class ListQueue:

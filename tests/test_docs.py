@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from functions.api.openapi.document import load_apis
 from functions.domain.errors import UnlinkError
 from functions.domain.policies import Policies
 from tests.support.markdown_examples import (
@@ -88,13 +88,9 @@ def test_every_deployed_route_has_a_curl_line() -> None:
 
 def registered_scopes() -> Iterator[tuple[tuple[str, str], str | None]]:
     """((method, path), scope) of every route that a Lambda registers."""
-    for source in sorted((ROOT / "functions" / "handlers").glob("*.py")):
-        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.Call) or ast.unparse(node.func) != "api.route":
-                continue
-            method, rule = (str(ast.literal_eval(argument)) for argument in node.args)
-            scope = {keyword.arg: keyword.value for keyword in node.keywords}["scope"]
-            yield (method, re.sub(r"<(\w+)>", r"{\1}", rule)), ast.literal_eval(scope)
+    for api in load_apis():
+        for route in api.routes:
+            yield (route.method, re.sub(r"<(\w+)>", r"{\1}", route.rule)), route.scope
 
 
 def test_the_heading_of_a_route_names_its_scope() -> None:

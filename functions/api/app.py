@@ -1,249 +1,73 @@
-"""The HTTP edge of the API functions: parse, admit, call, translate. Nothing else lives here.
+"""The HTTP edge of the API functions: parse, admit, call, translate.
 
-Every route goes the same way: count the request in its key's window, check the scope, parse,
-call the procedure, answer; an error is answered in the dialect of its route.
+Every route goes the same way: count the request in its key's window, check the scope, parse, call
+the service, respond. An error is answered in the format of its route.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler import Response as GatewayResponse
 
-from functions import metrics
-from functions.api.json_body import parse_json
+from functions import container, metrics
+from functions.api.caller import caller_of
+from functions.api.cors import cors_headers
 from functions.api.methods import ALLOWED_METHODS, dialect_of
+from functions.api.rate_limit import count_request, rate_headers
+from functions.api.request import Request
+from functions.api.response import Response, to_json
 from functions.api.response_size import BODY_LIMIT, sent_size
+from functions.api.route import Route, Routes
 from functions.api.security_headers import TRANSPORT
-from functions.aws.client import client, run_with_timeout
-from functions.config import optional_setting, setting
-from functions.domain.clock import deadline, deadline_of, use_deadline
+from functions.domain.clock import deadline_of, use_deadline
 from functions.domain.errors import (
-    BodyTooLarge,
     InternalError,
-    InvalidRequest,
     MethodNotAllowed,
-    MissingScopes,
     RateLimited,
     Unauthenticated,
     UnlinkError,
 )
-from functions.domain.plans import Plan, plans
-from functions.domain.policies import Policies
 from functions.domain.query_params import parameters_of
-from functions.domain.urls import api_base, short_url_base
-from functions.repositories.access import AccessTable, RateWindow
-from functions.repositories.idempotency import (
-    IdempotencyKey,
-    IdempotencyRecord,
-    IdempotencyTable,
-)
+from functions.repositories.access import RateWindow
 
 if TYPE_CHECKING:
     from functions.domain.error_bodies import ErrorBody
-    from functions.domain.record_types import Role
-
-#: Largest body that a function parses, in bytes. Lambda takes 6 MB, and base64 (all media types
-#: are declared binary) leaves 4.5 MB of it; 10,000 ids are 0.4 MB.
-MAX_BODY = 4 * 1024 * 1024
 
 #: What an invocation keeps of its time for closing the record, the hand-over and the answer. A call
 #: that begins just before may hang for most of it (``client``'s timeouts).
 RESERVED_SECONDS = 5.0
 
-#: Seconds for which a failing count is tried again, and for which a slow one is waited for. The
-#: second is long, because whom it ends passes: a table that is merely busy must not open the gate.
-LIMITER_TIMEOUT = 0.5
-LIMITER_WAIT = 5.0
-
-_EXPOSED = (
-    "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, RateLimit, RateLimit-Policy, "
-    "X-Deletion-Id, X-Request-Id, Location, Retry-After"
-)
-
-#: The type of a response's body, one of ``schemas``.
-Body_co = TypeVar("Body_co", covariant=True)
 
 #: Filled by the first request of this process.
 _warm: list[bool] = []
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who calls, as the authorizer established it; ``expires_at`` in Unix seconds."""
-
-    workspace_id: str
-    key_id: str
-    user_id: str
-    scopes: frozenset[str]
-    plan: Plan
-    policies: Policies
-    source_ip: str
-    expires_at: int | None = None
-    #: Of a signed-in member; None for an API key.
-    role: Role | None = None
-
-    @property
-    def retention_days(self) -> int | None:
-        """Days that a soft-deleted link is kept; None for ever."""
-        return self.policies.retention_days
-
-    def require(self, *scopes: str) -> None:
-        """Raises ``MissingScopes`` with those that the caller's key lacks."""
-        if missing := [scope for scope in scopes if scope not in self.scopes]:
-            raise MissingScopes(missing)
-
-
-@dataclass(frozen=True)
-class Request:
-    """One admitted request."""
-
-    caller: Caller
-    event: dict[str, Any]
-    path: dict[str, str]
-    query: dict[str, str]
-    #: Where the caller stands in its minute, this request counted; None if it was not counted.
-    window: RateWindow | None = None
-
-    @cached_property
-    def body(self) -> bytes:
-        """The raw body; raises ``BodyTooLarge``."""
-        return raw_body(self.event)
-
-    def json(self) -> Any:
-        """The parsed body; raises ``InvalidRequest``."""
-        return parse_json(self.body)
-
-    def header(self, name: str) -> str | None:
-        """A header by its name in any letter case."""
-        wanted = name.lower()
-        for key, value in (self.event.get("headers") or {}).items():
-            if key.lower() == wanted:
-                return str(value)
-        return None
-
-    @property
-    def base_url(self) -> str:
-        """Where short links start, without a slash at its end."""
-        return short_url_base(self.event)
-
-    def location(self, path: str) -> dict[str, str]:
-        """The ``Location`` header for a path of the API, from its root."""
-        return {"Location": f"{api_base(self.event)}{path}"}
-
-    @property
-    def reason(self) -> str | None:
-        """``?reason=``, at most 500 characters; raises ``InvalidRequest``."""
-        return check_reason(self.query.get("reason"))
-
-    @cached_property
-    def idempotency_key(self) -> IdempotencyKey | None:
-        """The ``Idempotency-Key`` header with the hash of what it stands for, if there is one."""
-        key = self.header("Idempotency-Key")
-        if key is None:
-            return None
-        if not 1 <= len(key) <= 255 or not key.isprintable():
-            raise InvalidRequest("Idempotency-Key must be 1 to 255 printable characters")
-        digest = hashlib.sha256()
-        for part in (self.event["httpMethod"], self.event["path"], self.query.get("reason", "")):
-            digest.update(part.encode() + b"\0")
-        digest.update(self.body)
-        return IdempotencyKey(key, digest.hexdigest())
-
-
-@dataclass(frozen=True, slots=True)
-class Response(Generic[Body_co]):
-    """What a route answers; ``log_fields`` go into the request's log line.
-
-    ``body`` is sent as JSON, unless a ``content_type`` says that it is sent as it is (text or
-    bytes).
-    """
-
-    status: int
-    body: Body_co
-    headers: dict[str, str] = field(default_factory=dict)
-    log_fields: dict[str, Any] = field(default_factory=dict)
-    content_type: str | None = None
-
-
-#: What serves a route.
-Endpoint = Callable[["Request"], Response[Body_co]]
-
-#: Answers a request whose Idempotency-Key was used before for the same request, as it was answered
-#: then; None when that one never came to an answer, and the request is to be run.
-Replay = Callable[["Request", IdempotencyRecord], Response[Any] | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A registered route; the OpenAPI document tells the same."""
-
-    method: str
-    rule: str
-    scope: str | None
-    query: frozenset[str]
-    error_format: str
-    endpoint: Callable[[Request], Response[Any]]
-    replay: Replay | None = None
-    either: tuple[str, ...] = ()
-    #: False for a route that is refused whatever the query says.
-    reads_query: bool = True
-
-
 class Api:
     """The routes of one function. One resolver each: a shared one would merge their routes."""
 
-    def __init__(self) -> None:
+    def __init__(self, *groups: Routes) -> None:
         self.routes: list[Route] = []
         self._app = APIGatewayRestResolver()
         self._app.not_found(self._refuse_method)
         self._log = Logger()
+        for group in groups:
+            for route in group.all:
+                self._add(route)
 
-    def route(
-        self,
-        method: str,
-        rule: str,
-        *,
-        scope: str | None,
-        query: Iterable[str] = (),
-        error_format: str = "linkforty",
-        replay: Replay | None = None,
-        either: Sequence[str] = (),
-    ) -> Callable[[Endpoint[Body_co]], Endpoint[Body_co]]:
-        """Register an endpoint: ``rule`` as Powertools spells it, ``scope`` that it needs, the
-        ``query`` parameters that it takes.
+    def _add(self, route: Route) -> None:
+        def entry(**path: str) -> GatewayResponse[Any]:
+            return self._serve(route, path)
 
-        ``scope=None`` is for a route whose body decides which of the scopes ``either``; it checks
-        with ``require``. Every POST and DELETE has a ``replay``, and no other method.
-        """
-        if (method in ("POST", "DELETE")) is (replay is None):
-            raise ValueError(f"{method} {rule}: POST and DELETE need a replay, others have none")
-
-        def register(endpoint: Endpoint[Body_co]) -> Endpoint[Body_co]:
-            route = Route(
-                method, rule, scope, frozenset(query), error_format, endpoint, replay, tuple(either)
-            )
-
-            def entry(**path: str) -> GatewayResponse[Any]:
-                return self._serve(route, path)
-
-            # HEAD is GET without a body (RFC 9110, section 9.3.2). The body is answered all the
-            # same: the gateway takes Content-Length from it and sends none to HEAD.
-            self._app.route(rule, method=["GET", "HEAD"] if method == "GET" else [method])(entry)
-            self.routes.append(route)
-            return endpoint
-
-        return register
+        # HEAD is GET without a body (RFC 9110, section 9.3.2). The body is answered all the same:
+        # the gateway takes Content-Length from it and sends none to HEAD.
+        methods = ["GET", "HEAD"] if route.method == "GET" else [route.method]
+        self._app.route(route.rule, method=methods)(entry)
+        self.routes.append(route)
 
     def handle(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """The Lambda handler."""
@@ -300,7 +124,7 @@ class Api:
             # The gateway remembers the authorizer's answer for longer than a credential may last.
             if caller.expires_at is not None and caller.expires_at <= time.time():
                 raise Unauthenticated
-            window = self._count(caller)
+            window = count_request(caller)
             if window is not None:
                 headers |= rate_headers(window, caller.plan)
             if route.scope is not None:
@@ -356,25 +180,6 @@ class Api:
             headers=headers | answer.headers,
         )
 
-    def _count(self, caller: Caller) -> RateWindow | None:
-        """Count the request; when the counter cannot answer, let the caller pass.
-
-        The limiter protects callers from each other; refusing them all because it is down would
-        be the outage that it exists to prevent. The gateway's usage plan still shields the
-        functions. Such an answer carries no rate headers: any number would be made up.
-        """
-        try:
-            with deadline(LIMITER_TIMEOUT):
-                return run_with_timeout(
-                    LIMITER_WAIT,
-                    lambda: access_table().count_request(caller.key_id, caller.plan),
-                )
-        except RateLimited:
-            raise
-        except UnlinkError:
-            self._log.warning("the rate counter did not answer", extra={"keyId": caller.key_id})
-            return None
-
 
 def _repeated(route: Route, request: Request) -> Response[Any] | None:
     """The answer that this request got before under its Idempotency-Key, if it was sent before.
@@ -384,92 +189,13 @@ def _repeated(route: Route, request: Request) -> Response[Any] | None:
     """
     if route.replay is None or request.idempotency_key is None:
         return None
-    record = idempotency_table().find(request.caller.workspace_id, request.idempotency_key)
+    record = container.idempotency().find(request.caller.workspace_id, request.idempotency_key)
     return None if record is None else route.replay(request, record)
 
 
 def _refusal(error: UnlinkError, error_format: str) -> Response[ErrorBody]:
     body: ErrorBody = error.to_hoko() if error_format == "hoko" else error.to_linkforty()
     return Response(int(error.status), body, error.headers(), {"error": error.english})
-
-
-def access_table() -> AccessTable:
-    """The ``access`` table of this stage."""
-    return AccessTable(client("dynamodb"), setting("ACCESS_TABLE"))
-
-
-def idempotency_table() -> IdempotencyTable:
-    """The idempotency keys of this stage."""
-    return IdempotencyTable(client("dynamodb"), setting("DELETIONS_TABLE"))
-
-
-def caller_of(event: dict[str, Any]) -> Caller:
-    """The caller from the authorizer's context (API Gateway turns every value into text)."""
-    context = event["requestContext"]["authorizer"]
-    expires_at = context.get("expiresAt")
-    return Caller(
-        workspace_id=context["workspaceId"],
-        key_id=context["keyId"],
-        user_id=context["userId"],
-        scopes=frozenset(context["scopes"].split()),
-        plan=plans()[context["plan"]],
-        policies=Policies.read(context),
-        source_ip=event["requestContext"].get("identity", {}).get("sourceIp", ""),
-        expires_at=int(expires_at) if expires_at else None,
-        role=context.get("role"),
-    )
-
-
-def raw_body(event: dict[str, Any]) -> bytes:
-    """The body as bytes, whichever way the gateway encoded it; raises ``BodyTooLarge``."""
-    body = event.get("body") or ""
-    if len(body) > MAX_BODY * 4 // 3 + 4:
-        raise BodyTooLarge
-    raw = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
-    if len(raw) > MAX_BODY:
-        raise BodyTooLarge
-    return raw
-
-
-def to_json(body: Any) -> str:
-    """Compact UTF-8 JSON."""
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-
-
-def check_reason(reason: object) -> str | None:
-    """A reason is text of at most 500 characters; raises ``InvalidRequest``."""
-    if reason is None:
-        return None
-    if not isinstance(reason, str) or len(reason) > 500:
-        raise InvalidRequest("reason must be text of at most 500 characters")
-    return reason
-
-
-def rate_headers(window: RateWindow, plan: Plan) -> dict[str, str]:
-    """``X-RateLimit-*`` (reset in Unix seconds) and the IETF draft's ``RateLimit`` fields."""
-    return {
-        "X-RateLimit-Limit": str(window.limit),
-        "X-RateLimit-Remaining": str(window.remaining),
-        "X-RateLimit-Reset": str(window.reset),
-        "RateLimit-Policy": f'"{plan.name}";q={window.limit};w=60',
-        "RateLimit": f'"{plan.name}";r={window.remaining};t={window.seconds_left}',
-    }
-
-
-def cors_headers(event: dict[str, Any]) -> dict[str, str]:
-    """CORS headers for the caller's origin; never a wildcard together with credentials."""
-    allowed = optional_setting("CORS_ALLOW_ORIGINS", "*")
-    if allowed == "*":
-        return {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": _EXPOSED}
-    headers = event.get("headers") or {}
-    origin = next((value for key, value in headers.items() if key.lower() == "origin"), None)
-    if origin is None or origin not in [entry.strip() for entry in allowed.split(",")]:
-        return {"Vary": "Origin"}
-    return {
-        "Access-Control-Allow-Origin": origin,
-        "Access-Control-Expose-Headers": _EXPOSED,
-        "Vary": "Origin",
-    }
 
 
 def _fill(resource: str, parameters: dict[str, str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, cast
 
-from functions.api.app import Caller
+from functions.api.caller import Caller
 from functions.domain.clock import iso
 from functions.domain.plans import SCOPES, Plan
 from functions.repositories.access import RateWindow

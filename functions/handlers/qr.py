@@ -1,50 +1,9 @@
-"""``GET /api/links/{id}/qr``: the link's short URL as an image to scan.
-
-A function of its own: no other needs the symbol library and S3, and no other role the bucket.
-"""
+"""QR codes of links."""
 
 from __future__ import annotations
 
-import hashlib
+from functions.api.app import Api
+from functions.api.routes import qr
 
-from functions.api.app import Api, Request, Response
-from functions.aws.client import client
-from functions.config import setting
-from functions.domain.qr_image import PARAMETERS, parse_style
-from functions.repositories.links import LinksTable
-from functions.repositories.qr_cache import Images
-from functions.services.qr import qr_image
-
-#: Kept by the caller alone, and asked about each time: a deleted link's image must not live on.
-CACHING = "private, no-cache"
-
-api = Api()
-
-
-@api.route("GET", "/api/links/<link>/qr", scope="linksRead", query=PARAMETERS)
-def qr(request: Request) -> Response[str | bytes]:
-    """The QR code of a live link's short URL, as PNG or SVG."""
-    style = parse_style(request.query)
-    image = qr_image(
-        request.path["link"],
-        style,
-        workspace_id=request.caller.workspace_id,
-        base_url=request.base_url,
-        links=LinksTable(client("dynamodb"), setting("LINKS_TABLE")),
-        images=Images(client("s3"), setting("QR_BUCKET")),
-    )
-    tag = f'"{hashlib.sha256(image).hexdigest()[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": CACHING}
-    if _matches(request.header("If-None-Match"), tag):
-        return Response(304, "", headers, content_type=style.media_type)
-    body = image if style.format == "png" else image.decode()
-    return Response(200, body, headers, {"bytes": len(image)}, style.media_type)
-
-
-def _matches(condition: str | None, tag: str) -> bool:
-    """``If-None-Match`` (RFC 9110, section 13.1.2), which compares weakly."""
-    given = [each.strip().removeprefix("W/") for each in (condition or "").split(",")]
-    return "*" in given or tag in given
-
-
+api = Api(qr.routes)
 handler = api.handle

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from functions.api import app
+from functions.api import app, rate_limit
 from functions.aws.client import client, low_latency_client
 from functions.handlers import (
     authorizer,
@@ -83,4 +83,4 @@ def test_a_worker_has_the_time_that_resolving_a_filter_may_take(template: Templa
 
 def test_the_wait_for_the_rate_counter_covers_a_whole_call() -> None:
     """So that no thread of the request still waits for it."""
-    assert longest_call(client("dynamodb")) < app.LIMITER_WAIT
+    assert longest_call(client("dynamodb")) < rate_limit.LIMITER_WAIT

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from functions import container
 from functions.aws import client as aws
 from functions.domain.errors import LimitReached
-from functions.handlers import deletions
 from functions.repositories.deletions import Deletion, FilterRequest
 from functions.repositories.open_exports import HELD_SECONDS, OpenExports
 from functions.services import deletion as engine
@@ -35,7 +35,7 @@ BASE_URL = "https://go.example"
 
 @pytest.fixture(autouse=True)
 def _list_queue(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deletions, "_stores", lambda: world.stores)
+    monkeypatch.setattr(container, "deletion_stores", lambda: world.stores)
 
 
 def post(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from functions import container
 from functions.aws.sqs import Queue
 from functions.domain.clock import deadline
 from functions.domain.errors import InternalError
@@ -208,7 +209,7 @@ def test_a_slow_filter_is_resolved_in_the_background(
     ids = world.create(300, tags=["spring"])
     kept = world.create(2)
     monkeypatch.setattr(engine, "SELECT_TIMEOUT", -1.0)
-    monkeypatch.setattr(deletions, "Queue", lambda *_: world.queue)
+    monkeypatch.setattr(container, "resume_queue", lambda: world.queue)
 
     status, made, headers = ask(world, {"filter": {"tag": "spring"}})
 
@@ -231,7 +232,7 @@ def test_a_filter_found_too_broad_in_the_background_fails_and_deletes_nothing(
 ) -> None:
     world.create(101, tags=["spring"])
     monkeypatch.setattr(engine, "SELECT_TIMEOUT", -1.0)
-    monkeypatch.setattr(deletions, "Queue", lambda *_: world.queue)
+    monkeypatch.setattr(container, "resume_queue", lambda: world.queue)
     _, made, _ = ask(world, {"filter": {"tag": "spring"}}, plan="free")
 
     engine.resume(world.workspace_id, made["id"], stores=world.stores)
@@ -247,7 +248,7 @@ def test_a_filter_that_cannot_be_resolved_fails_after_some_attempts(
 ) -> None:
     ids = world.create(3, tags=["spring"])
     monkeypatch.setattr(engine, "SELECT_TIMEOUT", -1.0)
-    monkeypatch.setattr(deletions, "Queue", lambda *_: world.queue)
+    monkeypatch.setattr(container, "resume_queue", lambda: world.queue)
     _, made, _ = ask(world, {"filter": {"tag": "spring"}})
     path = {"id": made["id"]}
 

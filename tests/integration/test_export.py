@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from functions import container
 from functions.aws import client as aws
 from functions.aws.codec import to_item
 from functions.aws.sqs import Queue
@@ -129,7 +130,7 @@ def exports(world: World, monkeypatch: pytest.MonkeyPatch) -> Exports:
     bucket = f"exports-{uuid.uuid4().hex[:8]}"
     monkeypatch.setenv("EXPORTS_BUCKET", bucket)
     monkeypatch.setenv("EXPORT_QUEUE_URL", "list")
-    setting.cache_clear()
+    container.reset()
     made = Exports(world)
     made.s3.create_bucket(Bucket=bucket)
 

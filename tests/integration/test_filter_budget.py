@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from functions.api import app
+from functions import container
+from functions.api import caller
 from functions.domain.clock import deadline
 from functions.domain.errors import LimitReached
 from functions.domain.ids import time_of
@@ -31,7 +32,7 @@ from tests.support.events import Context, api_event
 def plan_of(monkeypatch: pytest.MonkeyPatch, **limits: int) -> None:
     plan = plans()["enterprise"]
     plan = Plan(**(asdict(plan) | limits))
-    monkeypatch.setattr(app, "plans", lambda: {"enterprise": plan})
+    monkeypatch.setattr(caller, "plans", lambda: {"enterprise": plan})
 
 
 def ask(world: World, body: Any, **event: Any) -> tuple[int, dict[str, Any], dict[str, str]]:
@@ -103,7 +104,7 @@ def test_a_filter_over_the_request_limit_is_read_in_the_background(
 ) -> None:
     ids = world.create(35)
     plan_of(monkeypatch, filter_reads_per_request=20)
-    monkeypatch.setattr(deletions, "_stores", lambda: world.stores)
+    monkeypatch.setattr(container, "deletion_stores", lambda: world.stores)
 
     status, body, headers = ask(world, {"filter": {"maxClicks": 0}, "mode": mode})
 
@@ -129,7 +130,7 @@ def test_a_record_that_matches_nothing_in_the_background_is_kept_for_a_week(
     world.create(35)
     world.create(found, tags=["wanted"])
     plan_of(monkeypatch, filter_reads_per_request=20)
-    monkeypatch.setattr(deletions, "_stores", lambda: world.stores)
+    monkeypatch.setattr(container, "deletion_stores", lambda: world.stores)
     status, body, _ = ask(world, {"filter": {"tag": "wanted"}, "mode": mode})
     assert (status, body["state"]) == (202, "accepted")
     [message] = world.queue.messages

@@ -19,10 +19,11 @@ from typing import Any
 
 import pytest
 
-from functions.api import app
+from functions import container
+from functions.api import caller
+from functions.api.route import Routes
 from functions.aws import client as aws
 from functions.aws.sqs import Queue
-from functions.config import setting
 from functions.domain.clock import iso
 from functions.domain.errors import UnlinkError
 from functions.domain.plans import plans
@@ -192,7 +193,7 @@ class Scene:
 def scene(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Scene:
     monkeypatch.setenv("EXPORTS_BUCKET", "exports")
     monkeypatch.setenv("EXPORT_QUEUE_URL", "list")
-    setting.cache_clear()
+    container.reset()
     made = Scene(deployed, monkeypatch, make_world(deployed))
 
     def sent(_: Queue, message: dict[str, Any], **__: Any) -> None:
@@ -691,7 +692,7 @@ def test_the_same_answer_after_the_confirmation_expired_and_the_plan_shrank(
     first = ask_first(scene, case)
     scene.later(3_720)
     smaller = plans() | {"free": replace(plans()["free"], max_ids=1)}
-    scene.patch.setattr(app, "plans", lambda: smaller)
+    scene.patch.setattr(caller, "plans", lambda: smaller)
 
     assert scene.ask(case, plan="free") == first
 
@@ -751,8 +752,7 @@ def test_a_request_of_a_killed_worker_is_completed_once_and_answered(
 
 def die_at(scene: Scene, case: Case, at: int, *, after: bool) -> int:
     """Send a request whose function is killed at this call; returns how many calls it made."""
-    real = aws.client
-    faulty = FaultyClient(real("dynamodb"))
+    faulty = FaultyClient(aws.client("dynamodb"))
     lock = threading.Lock()
     begun: list[str] = []
 
@@ -768,14 +768,11 @@ def die_at(scene: Scene, case: Case, at: int, *, after: bool) -> int:
 
     faulty.fault, faulty.every = die, True
     with scene.patch.context() as patch:
-        for module in (app, links, deletions, analytics):
-            patch.setattr(
-                module,
-                "client",
-                lambda service, **more: faulty if service == "dynamodb" else real(service, **more),
-            )
+        patch.setattr(container, "_dynamodb", lambda: faulty)
+        container.reset()
         with suppress(Killed):
             scene.ask(case)
+    container.reset()
     return len(begun)
 
 
@@ -820,7 +817,7 @@ def test_every_post_and_delete_route_is_in_the_table(scene: Scene) -> None:
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
 def test_a_route_without_a_replay_is_refused(method: str) -> None:
     with pytest.raises(ValueError, match="need a replay"):
-        app.Api().route(method, "/api/things", scope=None)
+        Routes().route(method, "/api/things", scope=None)
 
 
 def test_a_delete_that_exports_first_is_a_conflict_until_it_is_complete(scene: Scene) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
-from functions.api import app
+from functions.api import caller, rate_limit
+from functions.api.routes import links as link_routes
 from functions.aws.client import client
 from functions.domain.errors import RateLimited, Unavailable
 from functions.domain.plans import SCOPES, Plan
@@ -97,7 +98,7 @@ def ask(
 
 def at_limit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every further request of the workspace's key exceeds the limit."""
-    monkeypatch.setattr(app, "plans", lambda: {"enterprise": Plan("enterprise", 1, 10_000)})
+    monkeypatch.setattr(caller, "plans", lambda: {"enterprise": Plan("enterprise", 1, 10_000)})
     world.access.count_request(f"key-{world.workspace_id}", Plan("enterprise", 1, 1))
 
 
@@ -151,7 +152,7 @@ def test_an_error_has_rate_limit_headers_and_is_logged_with_its_request(
     def fail(**_: Any) -> None:
         raise error
 
-    monkeypatch.setattr(links, "list_links", fail)
+    monkeypatch.setattr(link_routes, "list_links", fail)
     monkeypatch.setattr(links.api._log._logger, "propagate", True)
     answered, headers, body = ask(world, "GET", "/api/links")
     assert answered == status
@@ -230,7 +231,7 @@ def test_requests_pass_soon_when_the_counter_is_down(
 ) -> None:
     """Refusing all requests would cause the outage that the limiter prevents."""
     monkeypatch.setattr(client("dynamodb"), "update_item", fault)
-    monkeypatch.setattr(app, "LIMITER_WAIT", 0.2)
+    monkeypatch.setattr(rate_limit, "LIMITER_WAIT", 0.2)
     HANGING.clear()
     try:
         # The response is sent while the call still hangs.

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from functions.api import app
+from functions.api import caller
 from functions.aws.codec import to_item
 from functions.domain.errors import InvalidRequest, ShortCodeTaken, Unavailable
 from functions.domain.plans import Plan
@@ -159,7 +159,7 @@ def test_the_counter_is_reduced_when_a_create_fails(
 
 def test_the_plan_limits_links_over_http(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = Plan("free", 100, 100, links_per_workspace=2, links_per_create=2)
-    monkeypatch.setattr(app, "plans", lambda: {"free": plan})
+    monkeypatch.setattr(caller, "plans", lambda: {"free": plan})
 
     def post(body: Any, key: str | None = None) -> tuple[int, Any]:
         event = api_event(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from functions import container
 from functions.api.response_size import BODY_LIMIT, sent_size
 from functions.domain.errors import InvalidRequest
 from functions.handlers import links
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.emulator
 
 @pytest.fixture(autouse=True)
 def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(links, "_secret", lambda: b"secret")
+    monkeypatch.setattr(container, "cursor_secret", lambda: b"secret")
 
 
 def get(world: World, workspace_id: str | None = None, **query: Any) -> tuple[int, Any]:

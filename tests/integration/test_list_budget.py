@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from functions.api import app
+from functions.api import caller
 from functions.domain.plans import Plan, plans
 from functions.handlers import links
 from functions.services import links as procedure
@@ -26,7 +26,7 @@ def _one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def get(world: World, monkeypatch: pytest.MonkeyPatch, per_minute: int, **query: str) -> Any:
     plan = Plan(**(asdict(plans()["free"]) | {"filter_reads_per_minute": per_minute}))
-    monkeypatch.setattr(app, "plans", lambda: {"free": plan})
+    monkeypatch.setattr(caller, "plans", lambda: {"free": plan})
     event = api_event(
         "GET", "/api/links", workspace_id=world.workspace_id, query=query, plan="free"
     )

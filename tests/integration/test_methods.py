@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from functions import container
 from functions.api.methods import ALLOWED_METHODS
 from functions.domain.ids import new_time_ordered_id
 from functions.handlers import account, analytics, deletions, links, pages, qr
@@ -69,7 +70,7 @@ def test_head_answers_like_get(world: World, monkeypatch: pytest.MonkeyPatch, pa
     given = {name: value for name, value in values.items() if f"{{{name}}}" in path}
 
     monkeypatch.setenv("QR_BUCKET", "qr")
-    monkeypatch.setattr(qr, "Images", lambda _client, _bucket: MemoryImages())
+    monkeypatch.setattr(container, "qr_images", MemoryImages)
 
     got, headed = (ask(world, method, path, path=given) for method in ("GET", "HEAD"))
 

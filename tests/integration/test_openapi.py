@@ -13,10 +13,12 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from functions.api.app import Api, Response
+from functions.api.app import Api
 from functions.api.openapi.document import RESPONSES, _check_bodies, assemble
 from functions.api.openapi.error_parts import EXAMPLES
 from functions.api.openapi.operations import OPERATIONS as OPERATION_OF
+from functions.api.response import Response
+from functions.api.route import Routes
 from functions.domain import errors
 from functions.domain.errors import UnlinkError
 from functions.schemas import link_responses
@@ -191,25 +193,25 @@ def test_the_same_code_makes_the_same_document(seed: str, tmp_path: Path) -> Non
 
 
 def test_an_endpoint_with_an_undocumented_return_type_is_an_error() -> None:
-    api = Api()
+    routes = Routes()
 
-    @api.route("GET", "/api/links/<link>", scope="linksRead")
+    @routes.route("GET", "/api/links/<link>", scope="linksRead")
     def get(_request: object) -> Response[link_responses.LinkPage]:
         raise NotImplementedError
 
     with pytest.raises(LookupError, match=r"getLink returns .*LinkPage.*, OPERATIONS says .*Link"):
-        _check_bodies(OPERATION_OF["GET /api/links/{id}"], api.routes[0])
+        _check_bodies(OPERATION_OF["GET /api/links/{id}"], routes.all[0])
 
 
 def test_a_route_without_a_description_is_an_error() -> None:
-    api = Api()
+    routes = Routes()
 
-    @api.route("GET", "/api/new", scope="linksRead")
+    @routes.route("GET", "/api/new", scope="linksRead")
     def get(_request: object) -> Response[str]:
         raise NotImplementedError
 
     with pytest.raises(LookupError, match="GET /api/new"):
-        assemble([api])
+        assemble([Api(routes)])
 
 
 def test_no_function_loads_the_types_of_responses() -> None:

@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 from PIL import Image
 
+from functions import container
 from functions.aws.client import client
 from functions.domain.clock import deadline
 from functions.domain.errors import InternalError, InvalidRequest, LinkNotFound, Unavailable
@@ -399,7 +400,7 @@ def test_a_refused_cache_write_is_logged_and_the_image_returned(
 @pytest.fixture
 def handler(world: World, monkeypatch: pytest.MonkeyPatch, images: MemoryImages) -> World:
     monkeypatch.setenv("QR_BUCKET", "qr")
-    monkeypatch.setattr(qr, "Images", lambda _client, _bucket: images)
+    monkeypatch.setattr(container, "qr_images", lambda: images)
     client("s3")
     return world
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from functions.api.app import Api, Route
+from functions.api.app import Api
 from functions.api.json_body import parse_json
 from functions.api.openapi.document import load_apis, shape
 from functions.api.openapi.operations import OPERATIONS
+from functions.api.route import Route
 from functions.domain.errors import InvalidRequest
 from functions.domain.query_params import parameters_of, parse_int_param
 from functions.handlers import account, analytics, deletions, links, qr

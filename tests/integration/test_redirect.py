@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from functions import container
 from functions.aws.codec import from_item
-from functions.config import optional_setting, setting
 from functions.domain.errors import Unavailable
 from functions.domain.ids import parse_click_id
 from functions.handlers import redirect
@@ -51,7 +51,7 @@ ORIGIN_SECRET = "the-secret-of-the-distribution"
 @pytest.fixture(autouse=True)
 def _cold(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("ORIGIN_SECRET", ORIGIN_SECRET)
-    optional_setting.cache_clear()
+    container.reset()
     redirect._pointers.clear()
     yield
     redirect._pointers.clear()
@@ -197,7 +197,7 @@ def test_viewer_headers_are_trusted_from_the_distribution_only(
     world: World, monkeypatch: pytest.MonkeyPatch, configured: str, given: dict[str, str]
 ) -> None:
     monkeypatch.setenv("ORIGIN_SECRET", configured)
-    optional_setting.cache_clear()
+    container.reset()
     [link] = world.create_items()
 
     assert visit(link["shortCode"], **VIEWER, **given).status == 302
@@ -411,7 +411,7 @@ def test_a_failed_click_write_does_not_fail_the_redirect(
 ) -> None:
     [link] = world.create_items()
     monkeypatch.setenv("CLICKS_TABLE", "no-such-table")
-    setting.cache_clear()
+    container.reset()
     assert visit(link["shortCode"]).status == 302
 
     def throttled(**_: Any) -> None:

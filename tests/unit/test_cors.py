@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from functions.api.app import cors_headers
+from functions.api.cors import cors_headers
 from tests.conftest import forget_caches
 from tests.support.template import resources, synthesized_template
 

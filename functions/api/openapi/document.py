@@ -12,7 +12,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from pydantic import BaseModel, ConfigDict, TypeAdapter, with_config
 from typing_extensions import is_typeddict
 
-from functions.api.app import Api, Response, Route
+from functions.api.app import Api
 from functions.api.openapi.error_parts import error_responses
 from functions.api.openapi.operations import OPERATIONS
 from functions.api.openapi.parts import (
@@ -28,6 +28,8 @@ from functions.api.openapi.parts import (
     plain,
     reference,
 )
+from functions.api.response import Response
+from functions.api.route import Route
 from functions.domain import error_bodies, record_types
 from functions.domain.plans import plans
 from functions.schemas import (

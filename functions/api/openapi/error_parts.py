@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from functions.api.app import Route
 from functions.api.openapi.parts import (
     DELETION,
     OTHER_ID,
@@ -15,13 +14,9 @@ from functions.api.openapi.parts import (
     headers,
     reference,
 )
+from functions.api.route import Route
 from functions.domain import errors
-from functions.domain.error_bodies import (
-    GatewayError,
-    HokoError,
-    LinkFortyError,
-    LinkNotFoundError,
-)
+from functions.domain.error_bodies import GatewayError, HokoError, LinkFortyError, LinkNotFoundError
 from functions.domain.errors import UnlinkError
 
 

@@ -1,0 +1,56 @@
+"""Who calls: the authorizer's context, as the routes see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from functions.domain.errors import MissingScopes
+from functions.domain.plans import Plan, plans
+from functions.domain.policies import Policies
+
+if TYPE_CHECKING:
+    from functions.domain.record_types import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, as the authorizer established it; ``expires_at`` in Unix seconds."""
+
+    workspace_id: str
+    key_id: str
+    user_id: str
+    scopes: frozenset[str]
+    plan: Plan
+    policies: Policies
+    source_ip: str
+    expires_at: int | None = None
+    #: Of a signed-in member; None for an API key.
+    role: Role | None = None
+
+    @property
+    def retention_days(self) -> int | None:
+        """Days that a soft-deleted link is kept; None for ever."""
+        return self.policies.retention_days
+
+    def require(self, *scopes: str) -> None:
+        """Raises ``MissingScopes`` with those that the caller's key lacks."""
+        if missing := [scope for scope in scopes if scope not in self.scopes]:
+            raise MissingScopes(missing)
+
+
+def caller_of(event: dict[str, Any]) -> Caller:
+    """The caller from the authorizer's context (API Gateway turns every value into text)."""
+    context = event["requestContext"]["authorizer"]
+    expires_at = context.get("expiresAt")
+    return Caller(
+        workspace_id=context["workspaceId"],
+        key_id=context["keyId"],
+        user_id=context["userId"],
+        scopes=frozenset(context["scopes"].split()),
+        plan=plans()[context["plan"]],
+        policies=Policies.read(context),
+        source_ip=event["requestContext"].get("identity", {}).get("sourceIp", ""),
+        expires_at=int(expires_at) if expires_at else None,
+        role=context.get("role"),
+    )

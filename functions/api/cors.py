@@ -1,0 +1,28 @@
+"""CORS headers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from functions import container
+
+_EXPOSED = (
+    "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, RateLimit, RateLimit-Policy, "
+    "X-Deletion-Id, X-Request-Id, Location, Retry-After"
+)
+
+
+def cors_headers(event: dict[str, Any]) -> dict[str, str]:
+    """CORS headers for the caller's origin; never a wildcard together with credentials."""
+    allowed = container.cors_origins()
+    if allowed == "*":
+        return {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": _EXPOSED}
+    headers = event.get("headers") or {}
+    origin = next((value for key, value in headers.items() if key.lower() == "origin"), None)
+    if origin is None or origin not in [entry.strip() for entry in allowed.split(",")]:
+        return {"Vary": "Origin"}
+    return {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Expose-Headers": _EXPOSED,
+        "Vary": "Origin",
+    }

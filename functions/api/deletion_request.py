@@ -1,0 +1,83 @@
+"""What requests that delete or restore have in common: ids, a reason, and who asks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from functions import container
+from functions.api.request import Request
+from functions.domain.errors import InvalidIds, InvalidRequest, as_text
+from functions.domain.ids import parse_link_id
+from functions.repositories.deletions import Deletion
+from functions.repositories.idempotency import IdempotencyRecord
+from functions.services.deletion import DeletionRequest, deletion_of
+
+#: The query parameters of what deletes and restores, of lists, and of the audit trail.
+REASON = ("reason",)
+
+
+def distinct_ids(
+    body: object, request: Request, *, name: str = "The body"
+) -> tuple[list[str], list[str]]:
+    """The distinct well-formed ids in lower case and request order, and the malformed ones.
+
+    The limit counts before de-duplication. Raises ``InvalidRequest``, also for what is no text:
+    text that is no id can be answered as not found, but an object around an id is a mistake.
+    ``name`` is what the error calls the array.
+    """
+    if not isinstance(body, list):
+        raise InvalidRequest(f"{name} must be an array of link ids")
+    if not body:
+        raise InvalidRequest("At least one id is required")
+    limit = request.caller.plan.max_ids
+    if len(body) > limit:
+        raise InvalidRequest(
+            f"At most {limit} ids in one request under the {request.caller.plan.name} plan",
+            limit=limit,
+        )
+    valid, invalid = sort_ids(body)
+    if not all(isinstance(entry, str) for entry in body):
+        raise InvalidIds("Every id must be text", invalid=invalid, unknown=[])
+    return valid, invalid
+
+
+def sort_ids(given: list[Any]) -> tuple[list[str], list[str]]:
+    """The distinct ids in lower case and request order, and what is none."""
+    valid: dict[str, None] = {}
+    invalid: dict[str, None] = {}
+    for entry in given:
+        link_id = parse_link_id(entry)
+        if link_id is None:
+            invalid[as_text(entry)] = None
+        else:
+            valid[link_id] = None
+    return list(valid), list(invalid)
+
+
+def reason_of(request: Request, in_body: str | None) -> str | None:
+    """The body's reason, else the query's; both are checked."""
+    in_query = request.reason
+    return in_query if in_body is None else in_body
+
+
+def deletion_request(
+    request: Request, reason: str | None, *, export: bool = False
+) -> DeletionRequest:
+    caller = request.caller
+    return DeletionRequest(
+        workspace_id=caller.workspace_id,
+        actor={"keyId": caller.key_id, "userId": caller.user_id},
+        source_ip=caller.source_ip,
+        reason=reason,
+        key=request.idempotency_key,
+        retention_days=caller.retention_days,
+        policies=caller.policies.record(),
+        export_base_url=request.base_url if export else None,
+        open_exports=caller.plan.open_exports,
+    )
+
+
+def earlier_deletion(request: Request, record: IdempotencyRecord) -> Deletion:
+    """The deletion that the request's Idempotency-Key leads to."""
+    deletions, workspace_id = container.deletions(), request.caller.workspace_id
+    return deletion_of(record, workspace_id, deletions)

@@ -1,0 +1,56 @@
+"""What responses about a deletion have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from functions import container
+from functions.api import cursors
+from functions.api.request import Request
+from functions.api.response import Response
+from functions.repositories.deletions import Deletion
+from functions.services.undo import undo_until
+
+if TYPE_CHECKING:
+    from functions.schemas.deletion_responses import DeletedLinks, ErasedLinks
+
+#: Outcomes in one answer, unless asked for otherwise.
+RESULTS = 100
+
+
+#: A response that lists ids.
+Ids = TypeVar("Ids", bound="DeletedLinks | ErasedLinks")
+
+
+def answer(request: Request, deletion: Deletion, body: Ids) -> Response[Ids]:
+    """200, or 202 with the ``Location`` of the deletion while it is being worked on."""
+    headers, log_fields = about(deletion)
+    if deletion.open:
+        return Response(202, body, headers | record_of(deletion, request), log_fields)
+    return Response(200, body, headers, log_fields)
+
+
+def results_cursor(deletion: Deletion, start: int) -> str | None:
+    if start >= len(deletion.outcomes):
+        return None
+    purpose = f"results {deletion.id}"
+    return cursors.sign(purpose, deletion.workspace_id, start, secret=container.cursor_secret())
+
+
+def undo_deadline(request: Request, deletion: Deletion) -> str | None:
+    """Until when this caller may undo a deletion without ``linksRestore``."""
+    caller = request.caller
+    if "linksUndo" not in caller.scopes:
+        return None
+    return undo_until(deletion, caller.key_id, caller.policies.undo_minutes)
+
+
+def record_of(deletion: Deletion, request: Request) -> dict[str, str]:
+    """Where the deletion can be watched."""
+    return request.location(f"/api/deletions/{deletion.id}")
+
+
+def about(deletion: Deletion) -> tuple[dict[str, str], dict[str, Any]]:
+    headers = {"X-Deletion-Id": deletion.id}
+    log_fields = {"deletionId": deletion.id, "ids": len(deletion.link_ids), "state": deletion.state}
+    return headers, log_fields

@@ -1,0 +1,56 @@
+"""The caller's rate limit: count a request, and say where the caller stands."""
+
+from __future__ import annotations
+
+from aws_lambda_powertools import Logger
+
+from functions import container
+from functions.api.caller import Caller
+from functions.aws.client import run_with_timeout
+from functions.domain.clock import deadline
+from functions.domain.errors import RateLimited, UnlinkError
+from functions.domain.plans import Plan
+from functions.repositories.access import RateWindow
+
+#: How long to retry a failed count, and how long to wait for a slow one, in seconds. On timeout
+#: the request is allowed, so a slow table must not disable rate limiting.
+LIMITER_TIMEOUT = 0.5
+
+
+LIMITER_WAIT = 5.0
+
+
+log = Logger()
+
+
+def count_request(caller: Caller) -> RateWindow | None:
+    """Count the request; None when the counter does not respond, and the caller may pass.
+
+    Raises ``RateLimited``.
+
+    The limiter protects callers from each other; refusing them all because it is down would
+    be the outage that it exists to prevent. The gateway's usage plan still shields the
+    functions. Such an answer carries no rate headers: any number would be made up.
+    """
+    try:
+        with deadline(LIMITER_TIMEOUT):
+            return run_with_timeout(
+                LIMITER_WAIT,
+                lambda: container.access().count_request(caller.key_id, caller.plan),
+            )
+    except RateLimited:
+        raise
+    except UnlinkError:
+        log.warning("the rate counter did not answer", extra={"keyId": caller.key_id})
+        return None
+
+
+def rate_headers(window: RateWindow, plan: Plan) -> dict[str, str]:
+    """``X-RateLimit-*`` (reset in Unix seconds) and the IETF draft's ``RateLimit`` fields."""
+    return {
+        "X-RateLimit-Limit": str(window.limit),
+        "X-RateLimit-Remaining": str(window.remaining),
+        "X-RateLimit-Reset": str(window.reset),
+        "RateLimit-Policy": f'"{plan.name}";q={window.limit};w=60',
+        "RateLimit": f'"{plan.name}";r={window.remaining};t={window.seconds_left}',
+    }

@@ -1,0 +1,79 @@
+"""Routes: what each needs, and what serves it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from functions.api.request import Request
+from functions.api.response import Body_co, Response
+from functions.repositories.idempotency import IdempotencyRecord
+
+#: What serves a route.
+Endpoint = Callable[["Request"], Response[Body_co]]
+
+
+#: Answers a request whose Idempotency-Key was used before for the same request, as it was answered
+#: then; None when that one never came to an answer, and the request is to be run.
+Replay = Callable[["Request", IdempotencyRecord], Response[Any] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A registered route; the OpenAPI document tells the same."""
+
+    method: str
+    rule: str
+    scope: str | None
+    query: frozenset[str]
+    error_format: str
+    endpoint: Callable[[Request], Response[Any]]
+    replay: Replay | None = None
+    either: tuple[str, ...] = ()
+    #: False for a route that is refused whatever the query says.
+    reads_query: bool = True
+
+
+class Routes:
+    """The routes of one module, in the order in which they are tried."""
+
+    def __init__(self) -> None:
+        self.all: list[Route] = []
+
+    def route(
+        self,
+        method: str,
+        rule: str,
+        *,
+        scope: str | None,
+        query: Iterable[str] = (),
+        error_format: str = "linkforty",
+        replay: Replay | None = None,
+        either: Sequence[str] = (),
+    ) -> Callable[[Endpoint[Body_co]], Endpoint[Body_co]]:
+        """Register an endpoint: ``rule`` in the syntax of Powertools, the ``scope`` that it needs,
+        the ``query`` parameters that it takes.
+
+        ``scope=None`` is for a route whose body decides which of the scopes ``either``; it checks
+        with ``require``. Every POST and DELETE has a ``replay``, and no other method.
+        """
+        if (method in ("POST", "DELETE")) is (replay is None):
+            raise ValueError(f"{method} {rule}: POST and DELETE need a replay, others have none")
+
+        def register(endpoint: Endpoint[Body_co]) -> Endpoint[Body_co]:
+            self.all.append(
+                Route(
+                    method,
+                    rule,
+                    scope,
+                    frozenset(query),
+                    error_format,
+                    endpoint,
+                    replay,
+                    tuple(either),
+                )
+            )
+            return endpoint
+
+        return register

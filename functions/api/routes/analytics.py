@@ -1,0 +1,41 @@
+"""What was counted of a link."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from functions import container
+from functions.api.link_reference import find_link_of
+from functions.api.request import Request
+from functions.api.response import Response
+from functions.api.route import Routes
+from functions.domain.query_params import parse_int_param
+from functions.services.analytics import analytics
+
+if TYPE_CHECKING:
+    from functions.schemas.analytics_responses import Analytics
+
+routes = Routes()
+
+
+#: How many days ``GET /api/analytics/links/{id}`` looks back.
+DEFAULT_DAYS = 30
+
+
+MAX_DAYS = 365
+
+
+@routes.route("GET", "/api/analytics/links/<link>", scope="analyticsRead", query=("days",))
+def read(request: Request) -> Response[Analytics]:
+    """What was counted of a link, live or soft-deleted, by id or short code."""
+    asked = request.query.get("days")
+    days = parse_int_param(asked, "days", default=DEFAULT_DAYS, maximum=MAX_DAYS)
+    answer = analytics(
+        find_link_of(request)["id"],
+        days=days,
+        today=datetime.fromtimestamp(time.time(), UTC).date(),
+        rollups=container.rollups(),
+    )
+    return Response(200, answer, log_fields={"days": days})

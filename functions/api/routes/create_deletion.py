@@ -1,0 +1,239 @@
+"""``POST /api/deletions``: delete by ids or filter, softly or permanently, or try it out."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+from functions import container
+from functions.api import cursors
+from functions.api.deletion_request import (
+    REASON,
+    deletion_request,
+    distinct_ids,
+    earlier_deletion,
+    reason_of,
+    sort_ids,
+)
+from functions.api.deletion_response import RESULTS, about, record_of, results_cursor, undo_deadline
+from functions.api.request import Request
+from functions.api.response import Response
+from functions.api.route import Routes
+from functions.domain.errors import InvalidRequest, Unavailable
+from functions.domain.outcomes import Outcome
+from functions.repositories.deletions import Deletion, FilterRequest
+from functions.repositories.idempotency import IdempotencyRecord, KeyTaken
+from functions.schemas.deletions import as_first_answered, deletion_detail
+from functions.services.deletion import (
+    DeletionRequest,
+    Stores,
+    delete_by_filter,
+    erase_many,
+    soft_delete,
+)
+from functions.services.dry_run import preview, preview_filter
+from functions.services.read_budget import RequestBudget
+
+if TYPE_CHECKING:
+    from functions.domain.deletion_names import Mode
+    from functions.schemas.deletion_responses import NewErasure, Preview
+    from functions.schemas.links import NewDeletion
+
+routes = Routes()
+
+
+#: Seconds for which the result of a dry run may be confirmed.
+CONFIRMATION_SECONDS = 3600
+
+
+def _create_deletion_again(
+    request: Request, record: IdempotencyRecord
+) -> Response[NewErasure | Preview]:
+    """The deletion as it was first answered: links restored and traces erased since change none."""
+    from functions.schemas.links import parse_new_deletion
+
+    asked = parse_new_deletion(request.json())
+    _require_scopes(request, asked)
+    valid, invalid = sort_ids(asked.ids or [])
+    if asked.dryRun:
+        return _previewed_again(request, record, valid, invalid)
+    deletion = as_first_answered(earlier_deletion(request, record))
+    return _made(request, deletion, _not_found(asked, deletion, invalid))
+
+
+@routes.route(
+    "POST",
+    "/api/deletions",
+    scope=None,
+    either=("linksWrite", "linksErase"),
+    query=REASON,
+    error_format="hoko",
+    replay=_create_deletion_again,
+)
+def create_deletion(request: Request) -> Response[NewErasure | Preview]:
+    """Delete by ids or filter, softly (ids: all or none) or for good; ``dryRun`` only tells."""
+    # The parser brings pydantic, which the two contracts' own routes need not wait for.
+    from functions.schemas.links import parse_new_deletion
+
+    caller = request.caller
+    asked = parse_new_deletion(request.json())
+    _require_scopes(request, asked)
+    stores = container.deletion_stores()
+    asked_by = deletion_request(request, reason_of(request, asked.reason), export=asked.export)
+    if asked.filter is not None:
+        return _delete_by_filter(request, asked, asked_by, stores)
+    valid, invalid = distinct_ids(asked.ids, request, name="ids")
+    if asked.dryRun:
+        found = preview(
+            valid,
+            invalid,
+            mode=asked.mode,
+            workspace_id=caller.workspace_id,
+            links=stores.links,
+        )
+        return _previewed(request, found, valid, invalid)
+    if asked.mode == "soft":
+        deletion = soft_delete(
+            valid,
+            invalid,
+            deletion_request=asked_by,
+            stores=stores,
+        )
+    else:
+        deletion = erase_many(valid, deletion_request=asked_by, stores=stores)
+    return _made(request, deletion, _not_found(asked, deletion, invalid))
+
+
+def _require_scopes(request: Request, asked: NewDeletion) -> None:
+    """What the body of a deletion asks for decides what the key must be able to."""
+    scopes = ["linksErase" if asked.mode == "erase" else "linksWrite"]
+    if asked.export:
+        # The export holds every visit, and its URL needs this scope later.
+        scopes.append("analyticsRead")
+    if asked.dryRun or asked.filter is not None:
+        # Their counts say what links are like: a key that may only write could guess titles.
+        scopes.append("linksRead")
+    request.caller.require(*scopes)
+
+
+def _not_found(asked: NewDeletion, deletion: Deletion, invalid: list[str]) -> list[str] | None:
+    """The ids that an erasure by ids did not find; it is not all or none."""
+    if asked.mode != "erase" or asked.ids is None:
+        return None
+    return deletion.ids_with(Outcome.NOT_FOUND) + invalid
+
+
+def _delete_by_filter(
+    request: Request, asked: NewDeletion, asked_by: DeletionRequest, stores: Stores
+) -> Response[NewErasure | Preview]:
+    from functions.schemas.filters import LinkFilter
+
+    only = LinkFilter.parse(asked.filter)
+    if only.empty:
+        # An empty filter is more often a bug of the caller than the wish to lose everything.
+        raise InvalidRequest("The filter must name at least one condition")
+    workspace_id, plan = request.caller.workspace_id, request.caller.plan
+    digest = None
+    if asked.confirmationToken:
+        digest = _confirmed(asked.confirmationToken, workspace_id, asked.mode)
+    budget = RequestBudget(workspace_id, plan, access=container.access())
+    if not asked.dryRun:
+        deletion = delete_by_filter(
+            FilterRequest(asked.filter or {}, plan.max_ids, digest, plan.filter_reads_per_minute),
+            asked.mode,
+            deletion_request=asked_by,
+            stores=stores,
+            budget=budget,
+            open_filters=plan.open_filters,
+        )
+        return _made(request, deletion, None)
+    found = preview_filter(
+        only,
+        mode=asked.mode,
+        workspace_id=workspace_id,
+        maximum=plan.max_ids,
+        links=stores.links,
+        budget=budget,
+        most_reads=plan.filter_reads_per_request,
+    )
+    # Bound to this very set: whoever sends it back is refused if other links match by then.
+    confirms = {
+        "digest": found.selection.digest,
+        "until": int(time.time()) + CONFIRMATION_SECONDS,
+    }
+    return _previewed(request, found.figure, [], [], confirms)
+
+
+def _previewed(
+    request: Request,
+    preview: Preview,
+    valid: list[str],
+    invalid: list[str],
+    confirms: dict[str, Any] | None = None,
+) -> Response[Preview]:
+    """The answer to a dry run; its Idempotency-Key keeps its numbers."""
+    key, workspace_id = request.idempotency_key, request.caller.workspace_id
+    if key is not None:
+        from functions.services.repeated_dry_run import kept_preview
+
+        kept = {"preview": kept_preview(preview, valid), "confirms": confirms}
+        keys = container.idempotency()
+        try:
+            keys.claim(workspace_id, key, kept)
+        except KeyTaken:
+            # The same request was faster, or this one, in a call whose answer was lost.
+            record = keys.find(workspace_id, key)
+            if record is None:
+                raise Unavailable from None
+            return _previewed_again(request, record, valid, invalid)
+    ids = preview["counts"]["requested"]
+    return _confirmable(request, preview, confirms, {"ids": ids})
+
+
+def _previewed_again(
+    request: Request, record: IdempotencyRecord, valid: list[str], invalid: list[str]
+) -> Response[Preview]:
+    from functions.services.repeated_dry_run import repeated_preview
+
+    preview = repeated_preview(record.details["preview"], valid, invalid)
+    return _confirmable(request, preview, record.details.get("confirms"), {})
+
+
+def _confirmable(
+    request: Request, preview: Preview, confirms: dict[str, Any] | None, fields: dict[str, Any]
+) -> Response[Preview]:
+    """The preview, for a filter with the token that confirms it."""
+    if confirms is not None:
+        confirmed = [confirms["digest"], preview["mode"], int(confirms["until"])]
+        preview["confirmationToken"] = cursors.sign(
+            "confirm", request.caller.workspace_id, confirmed, secret=container.cursor_secret()
+        )
+    return Response(200, preview, log_fields=fields | {"dryRun": True})
+
+
+def _confirmed(token: str, workspace_id: str, mode: Mode) -> str:
+    """The digest of the set that a token stands for; raises ``InvalidRequest``."""
+    try:
+        digest, for_mode, until = cursors.read(
+            "confirm", workspace_id, token, secret=container.cursor_secret()
+        )
+    except ValueError:
+        raise InvalidRequest("Invalid confirmationToken") from None
+    if for_mode != mode or until < time.time():
+        raise InvalidRequest("The confirmationToken is for another mode, or has expired")
+    return str(digest)
+
+
+def _made(
+    request: Request, deletion: Deletion, not_found: list[str] | None
+) -> Response[NewErasure]:
+    """The deletion with its first outcomes: 202 while it is being worked on."""
+    headers, log_fields = about(deletion)
+    headers |= record_of(deletion, request)
+    page = deletion.link_ids[:RESULTS]
+    cursor = results_cursor(deletion, len(page))
+    body = cast("NewErasure", deletion_detail(deletion, page, 0, cursor))
+    if not_found is not None:
+        body["notFoundIds"] = not_found
+    body["undoUntil"] = undo_deadline(request, deletion)
+    return Response(202 if deletion.open else 200, body, headers, log_fields)

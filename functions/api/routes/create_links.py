@@ -1,0 +1,113 @@
+"""Creating links."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from functions import container
+from functions.api.caller import Caller
+from functions.api.name_conflicts import explained_conflicts
+from functions.api.request import Request
+from functions.api.response import Response, to_json
+from functions.api.response_size import BODY_LIMIT, sent_size
+from functions.api.route import Routes
+from functions.domain.app_links import app_schemes_in
+from functions.domain.errors import InvalidRequest, StillRunning
+from functions.domain.urls import own_hosts
+from functions.repositories.create_runs import CreateRun, lease_has_lapsed
+from functions.repositories.idempotency import IdempotencyRecord
+from functions.repositories.link_counts import Quota
+from functions.repositories.links import LinksTable
+from functions.schemas.links import NewLink, link_view, parse_new_links
+from functions.services.create_once import create_once
+from functions.services.link_runs import KeyedRun
+from functions.services.links import create_links, plan_links
+
+if TYPE_CHECKING:
+    from functions.schemas import link_responses
+
+routes = Routes()
+
+
+def _create_again(
+    request: Request, record: IdempotencyRecord
+) -> Response[link_responses.Link | list[link_responses.Link]] | None:
+    """The links as they were made, from the run of the key and from the request itself.
+
+    None when that run died before it answered.
+    """
+    key, run = request.idempotency_key, CreateRun.read(record.details)
+    if key is None or not run.answered:
+        if not lease_has_lapsed(record.details):
+            raise StillRunning
+        return None
+    workspace_id = request.caller.workspace_id
+    keyed = KeyedRun(run, key, workspace_id, container.create_runs())
+    # Whatever the workspace may do now: the links were allowed when they were made.
+    new = parse_new_links(request.json(), app_schemes_in(request.json()))
+    return _created(request, plan_links(new, keyed, workspace_id=workspace_id))
+
+
+@routes.route("POST", "/api/links", scope="linksWrite", replay=_create_again)
+def create(request: Request) -> Response[link_responses.Link | list[link_responses.Link]]:
+    """Create one link (an object) or up to 1,000 (an array), all or none."""
+    caller, links = request.caller, container.links()
+    new = parse_new_links(
+        request.json(), caller.policies.app_schemes, maximum=caller.plan.links_per_create
+    )
+    with explained_conflicts(caller, links):
+        return _created(request, _create(request, new, links))
+
+
+def _create(request: Request, new: list[NewLink], links: LinksTable) -> list[dict[str, Any]]:
+    """The items of the new links, however often the request comes."""
+    caller, key = request.caller, request.idempotency_key
+
+    def create_with(run: KeyedRun | None) -> list[dict[str, Any]]:
+        return create_links(
+            new,
+            workspace_id=caller.workspace_id,
+            user_id=caller.user_id,
+            own_hosts=own_hosts(request.event),
+            links=links,
+            run=run,
+            policies=caller.policies,
+            check=lambda items: _refuse_unanswerable(items, request),
+            quota=_quota(caller),
+        )
+
+    if key is None:
+        return create_with(None)
+    return create_once(
+        create_with,
+        lambda run: plan_links(new, run, workspace_id=caller.workspace_id),
+        len(new),
+        key=key,
+        workspace_id=caller.workspace_id,
+        user_id=caller.user_id,
+        table=container.create_runs(),
+        links=links,
+    )
+
+
+def _created(
+    request: Request, created: list[dict[str, Any]]
+) -> Response[link_responses.Link | list[link_responses.Link]]:
+    views = [link_view(link, request.base_url) for link in created]
+    log_fields = {"ids": len(views)}
+    if isinstance(request.json(), list):
+        return Response(201, views, log_fields=log_fields)
+    location = request.location(f"/api/links/{views[0]['id']}")
+    return Response(201, views[0], location, log_fields)
+
+
+def _quota(caller: Caller) -> Quota:
+    counts = container.link_counts()
+    return Quota(counts, caller.workspace_id, caller.plan.links_per_workspace, caller.plan.name)
+
+
+def _refuse_unanswerable(items: list[dict[str, Any]], request: Request) -> None:
+    """Raise ``InvalidRequest`` for links that no answer can hold, before they are written."""
+    size = sum(sent_size(to_json(link_view(item, request.base_url))) for item in items)
+    if size > BODY_LIMIT:
+        raise InvalidRequest("The answer would exceed 6 MB; create fewer links in one request")

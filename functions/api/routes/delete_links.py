@@ -1,0 +1,128 @@
+"""Deleting links as the contracts of Hoko and LinkForty have it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from functions import container
+from functions.api.deletion_request import (
+    REASON,
+    deletion_request,
+    distinct_ids,
+    earlier_deletion,
+    reason_of,
+    sort_ids,
+)
+from functions.api.deletion_response import about, answer
+from functions.api.request import Request, check_reason
+from functions.api.response import Response
+from functions.api.route import Routes
+from functions.domain.errors import InvalidRequest
+from functions.domain.ids import parse_link_id
+from functions.domain.short_codes import SHORT_CODE
+from functions.repositories.deletions import Deletion
+from functions.repositories.idempotency import IdempotencyRecord
+from functions.schemas.deletions import deleted_links, erased_links
+from functions.services.deletion import erase_many, erase_one, soft_delete
+
+if TYPE_CHECKING:
+    from functions.schemas.deletion_responses import (
+        DeletedLinks,
+        ErasedLink,
+        ErasedLinks,
+        PendingErasure,
+        PendingLinks,
+    )
+
+routes = Routes()
+
+
+def _delete_links_again(
+    request: Request, record: IdempotencyRecord
+) -> Response[DeletedLinks | PendingLinks]:
+    return _links_deleted(request, earlier_deletion(request, record))
+
+
+@routes.route(
+    "DELETE",
+    "/api/links",
+    scope="linksWrite",
+    query=REASON,
+    error_format="hoko",
+    replay=_delete_links_again,
+)
+def delete_links(request: Request) -> Response[DeletedLinks | PendingLinks]:
+    """Soft-delete up to 10,000 links by id, all or none (Hoko)."""
+    valid, invalid = distinct_ids(request.json(), request)
+    deletion = soft_delete(
+        valid,
+        invalid,
+        deletion_request=deletion_request(request, request.reason),
+        stores=container.deletion_stores(),
+    )
+    return _links_deleted(request, deletion)
+
+
+def _links_deleted(request: Request, deletion: Deletion) -> Response[DeletedLinks | PendingLinks]:
+    return answer(request, deletion, deleted_links(deletion))
+
+
+def _delete_link_again(request: Request, record: IdempotencyRecord) -> Response[ErasedLink]:
+    return _link_deleted(earlier_deletion(request, record))
+
+
+@routes.route(
+    "DELETE", "/api/links/<link>", scope="linksErase", query=REASON, replay=_delete_link_again
+)
+def delete_link(request: Request) -> Response[ErasedLink]:
+    """Erase one live link, by id or short code (LinkForty)."""
+    stores = container.deletion_stores()
+    given = request.path["link"]
+    link_id = parse_link_id(given)
+    if link_id is None and SHORT_CODE.fullmatch(given):
+        pointer = stores.links.resolve_code(given)
+        if pointer is not None and pointer[0] == request.caller.workspace_id:
+            link_id = pointer[1]
+    asked_by = deletion_request(request, request.reason)
+    deletion = erase_one(link_id, deletion_request=asked_by, stores=stores)
+    return _link_deleted(deletion)
+
+
+def _link_deleted(deletion: Deletion) -> Response[ErasedLink]:
+    headers, log_fields = about(deletion)
+    return Response(200, {"success": True}, headers, log_fields)
+
+
+def _bulk_delete_again(
+    request: Request, record: IdempotencyRecord
+) -> Response[ErasedLinks | PendingErasure]:
+    _, invalid = sort_ids(request.json()["ids"])
+    return _links_erased(request, earlier_deletion(request, record), invalid)
+
+
+@routes.route(
+    "POST",
+    "/api/links/bulk-delete",
+    scope="linksErase",
+    query=REASON,
+    replay=_bulk_delete_again,
+)
+def bulk_delete(request: Request) -> Response[ErasedLinks | PendingErasure]:
+    """Erase each of the given links that exists, live or soft-deleted (LinkForty)."""
+    body = request.json()
+    if not isinstance(body, dict) or "ids" not in body or set(body) - {"ids", "reason"}:
+        raise InvalidRequest('The body must be {"ids": […]}, optionally with "reason"')
+    reason = reason_of(request, check_reason(body.get("reason")))
+    valid, invalid = distinct_ids(body["ids"], request, name="ids")
+    deletion = erase_many(
+        valid,
+        deletion_request=deletion_request(request, reason),
+        stores=container.deletion_stores(),
+    )
+    return _links_erased(request, deletion, invalid)
+
+
+def _links_erased(
+    request: Request, deletion: Deletion, invalid: list[str]
+) -> Response[ErasedLinks | PendingErasure]:
+    return answer(request, deletion, erased_links(deletion, invalid))

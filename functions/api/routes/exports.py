@@ -1,0 +1,87 @@
+"""Exports of one link and its clicks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from functions import container
+from functions.api.link_reference import find_link_of
+from functions.api.request import Request
+from functions.api.response import Response
+from functions.api.route import Routes
+from functions.domain.clock import iso
+from functions.domain.errors import NotFound
+from functions.domain.ids import parse_link_id
+from functions.repositories.exports import object_key
+from functions.repositories.idempotency import IdempotencyRecord
+from functions.services.export import GIVEN_UP
+from functions.services.export_request import begin_export, begun_export, state_of
+
+if TYPE_CHECKING:
+    from functions.schemas.analytics_responses import Export
+
+routes = Routes()
+
+
+def _export_again(request: Request, record: IdempotencyRecord) -> Response[Export]:
+    begun = begun_export(
+        record,
+        workspace_id=request.caller.workspace_id,
+        records=container.export_records(),
+        queue=container.export_queue(),
+    )
+    return _begun(request, begun)
+
+
+@routes.route(
+    "POST", "/api/analytics/links/<link>/export", scope="analyticsRead", replay=_export_again
+)
+def export(request: Request) -> Response[Export]:
+    """Begin to write a link and every click of it to a file; a job."""
+    link = find_link_of(request)
+    record = begin_export(
+        link,
+        base_url=request.base_url,
+        plan=request.caller.plan,
+        key=request.idempotency_key,
+        keys=container.idempotency(),
+        records=container.export_records(),
+        opened=container.open_exports(),
+        queue=container.export_queue(),
+    )
+    return _begun(request, record)
+
+
+def _begun(request: Request, record: dict[str, Any]) -> Response[Export]:
+    path = f"/api/analytics/links/{record['linkId']}/export/{record['id']}"
+    return Response(202, _view(record), request.location(path), {"exportId": record["id"]})
+
+
+@routes.route("GET", "/api/analytics/links/<link>/export/<exportId>", scope="analyticsRead")
+def read_export(request: Request) -> Response[Export]:
+    """How far an export is, and, once it is complete, where it can be fetched for a while."""
+    link = find_link_of(request)
+    export_id = parse_link_id(request.path["exportId"])
+    record = container.export_records().get(link["id"], export_id) if export_id else None
+    if record is None:
+        raise NotFound("Export not found")
+    return Response(200, _view(record), log_fields={"state": state_of(record)})
+
+
+def _view(record: dict[str, Any]) -> Export:
+    """An export as the API shows it; its URL is signed anew each time."""
+    url = expires_at = None
+    state = state_of(record)
+    if state == "complete":
+        url, until = container.exports_bucket().url(object_key(record["workspaceId"], record["id"]))
+        expires_at = iso(until)
+    return {
+        "id": record["id"],
+        "linkId": record["linkId"],
+        "state": state,
+        # What a dead letter that was sent again goes on with is no failure any more.
+        "failure": record.get("failure", GIVEN_UP) if state == "failed" else None,
+        "url": url,
+        "expiresAt": expires_at,
+        "createdAt": record["createdAt"],
+    }

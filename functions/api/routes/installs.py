@@ -1,0 +1,40 @@
+"""Installs of apps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from functions import container
+from functions.api.request import Request
+from functions.api.response import Response
+from functions.api.route import Routes
+from functions.repositories.idempotency import IdempotencyRecord
+from functions.services.installs import parse_new_install, record_install, recorded_install
+
+if TYPE_CHECKING:
+    from functions.schemas.analytics_responses import Install
+
+routes = Routes()
+
+
+def _install_again(request: Request, record: IdempotencyRecord) -> Response[Install]:
+    recorded = recorded_install(
+        parse_new_install(request.json()),
+        record,
+        installs=container.installs(),
+    )
+    return Response(201, recorded, log_fields={"linkId": recorded["linkId"]})
+
+
+@routes.route("POST", "/api/installs", scope="linksWrite", replay=_install_again)
+def install(request: Request) -> Response[Install]:
+    """Record an install, attributed to a live link."""
+    recorded = record_install(
+        parse_new_install(request.json()),
+        workspace_id=request.caller.workspace_id,
+        key=request.idempotency_key,
+        keys=container.idempotency(),
+        links=container.links(),
+        installs=container.installs(),
+    )
+    return Response(201, recorded, log_fields={"linkId": recorded["linkId"]})

@@ -1,0 +1,108 @@
+"""Listing, reading and updating links."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from functions import container
+from functions.api import cursors
+from functions.api.name_conflicts import explained_conflicts
+from functions.api.request import Request
+from functions.api.response import Response
+from functions.api.route import Routes
+from functions.domain.errors import InvalidRequest
+from functions.domain.query_params import parse_int_param
+from functions.domain.urls import own_hosts
+from functions.schemas.filters import NAMES, LinkFilter
+from functions.schemas.links import link_view, parse_link_changes, written_view
+from functions.services.link_lookup import find_link
+from functions.services.links import list_links, update_link
+from functions.services.read_budget import RequestBudget
+
+if TYPE_CHECKING:
+    from functions.schemas import link_responses
+
+routes = Routes()
+
+
+#: Page size of ``GET /api/links``.
+DEFAULT_LIMIT = 50
+
+
+MAX_LIMIT = 1_000
+
+
+@routes.route("GET", "/api/links", scope="linksRead", query=("limit", "cursor", *NAMES))
+def list_(request: Request) -> Response[link_responses.LinkPage]:
+    """Live links, newest first, page by page."""
+    query = request.query
+    limit = parse_int_param(query.get("limit"), "limit", default=DEFAULT_LIMIT, maximum=MAX_LIMIT)
+    only = LinkFilter.parse_query({name: query[name] for name in NAMES if name in query})
+    workspace_id = request.caller.workspace_id
+    after = None
+    if "cursor" in query:
+        try:
+            after, fingerprint = cursors.read(
+                "list", workspace_id, query["cursor"], secret=container.cursor_secret()
+            )
+        except ValueError:
+            raise InvalidRequest("Invalid cursor") from None
+        if fingerprint != only.fingerprint:
+            raise InvalidRequest("The cursor belongs to another filter")
+
+    def size_of(link: dict[str, Any]) -> int:
+        # As Lambda sends it at worst: JSON in JSON, every other character escaped.
+        return len(json.dumps(json.dumps(link_view(link, request.base_url)))) + 1
+
+    page, last = list_links(
+        workspace_id=workspace_id,
+        limit=limit,
+        after=after,
+        links=container.links(),
+        only=only,
+        size_of=size_of,
+        budget=RequestBudget(workspace_id, request.caller.plan, access=container.access()),
+    )
+    cursor = None
+    if last is not None:
+        cursor = cursors.sign(
+            "list", workspace_id, [last, only.fingerprint], secret=container.cursor_secret()
+        )
+    views = [link_view(link, request.base_url) for link in page]
+    return Response(200, {"links": views, "nextCursor": cursor}, log_fields={"ids": len(views)})
+
+
+@routes.route("GET", "/api/links/<link>", scope="linksRead")
+def get(request: Request) -> Response[link_responses.Link]:
+    """One live link, by id or short code."""
+    link = find_link(
+        request.path["link"],
+        workspace_id=request.caller.workspace_id,
+        links=container.links(),
+    )
+    return Response(200, link_view(link, request.base_url))
+
+
+@routes.route("PUT", "/api/links/<link>", scope="linksWrite")
+def update(request: Request) -> Response[link_responses.Link | link_responses.WrittenLink]:
+    """Change some fields of a live link, by id or short code.
+
+    A key without ``linksRead`` gets back what it wrote and not the rest of the link.
+    """
+    changes = parse_link_changes(request.json(), request.caller.policies.app_schemes)
+    links = container.links()
+    with explained_conflicts(request.caller, links):
+        link = update_link(
+            request.path["link"],
+            changes,
+            workspace_id=request.caller.workspace_id,
+            own_hosts=own_hosts(request.event),
+            links=links,
+            policies=request.caller.policies,
+        )
+    view = link_view(link, request.base_url)
+    fields = {"linkId": link["id"]}
+    if "linksRead" not in request.caller.scopes:
+        return Response(200, written_view(view, changes), log_fields=fields)
+    return Response(200, view, log_fields=fields)

@@ -1,0 +1,111 @@
+"""The audit trail: deletions, their outcomes and receipts."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from functions import container
+from functions.api import cursors
+from functions.api.deletion_response import RESULTS, about, results_cursor, undo_deadline
+from functions.api.paging import PAGE, page_of
+from functions.api.request import Request
+from functions.api.response import Response
+from functions.api.route import Routes
+from functions.domain.clock import iso
+from functions.domain.errors import DeletionNotFound, InvalidRequest
+from functions.domain.ids import parse_link_id
+from functions.repositories.deletions import EVERY_DELETION, Deletion
+from functions.repositories.exports import KEPT_DAYS, object_key
+from functions.schemas.deletions import deletion_detail, deletion_summary, restore_summary
+from functions.services.read_budget import RequestBudget
+
+if TYPE_CHECKING:
+    from functions.schemas import deletion_responses
+    from functions.schemas.deletion_responses import DeletionExport, DeletionPage
+
+routes = Routes()
+
+
+#: Restores that a deletion shows, newest first.
+RESTORES = 25
+
+
+AUDIT = ("state", "mode", "actor", "createdAfter", "createdBefore")
+
+
+@routes.route(
+    "GET", "/api/deletions", scope="linksRead", query=(*PAGE, *AUDIT), error_format="hoko"
+)
+def list_deletions(request: Request) -> Response[DeletionPage]:
+    """The workspace's deletions, newest first: its audit trail."""
+    from functions.services.audit_trail import list_deletions as list_page
+
+    caller, only = request.caller, EVERY_DELETION
+    if not request.query.keys().isdisjoint(AUDIT):
+        from functions.schemas.deletion_filter import parse_audit_filter
+
+        only = parse_audit_filter(request.query)
+    limit, position = page_of(request, "deletions", maximum=100)
+    before, fingerprint = position or (None, only.fingerprint)
+    if fingerprint != only.fingerprint:
+        raise InvalidRequest("The cursor belongs to another filter")
+    found, last = list_page(
+        workspace_id=caller.workspace_id,
+        limit=limit,
+        before=before,
+        deletions=container.deletions(),
+        only=only,
+        budget=RequestBudget(caller.workspace_id, caller.plan, access=container.access()),
+    )
+    cursor = None
+    if last is not None:
+        content = [last, only.fingerprint]
+        cursor = cursors.sign(
+            "deletions", caller.workspace_id, content, secret=container.cursor_secret()
+        )
+    views = [deletion_summary(each) for each in found]
+    for view, each in zip(views, found, strict=True):
+        view["undoUntil"] = undo_deadline(request, each)
+    return Response(200, {"deletions": views, "nextCursor": cursor})
+
+
+@routes.route(
+    "GET", "/api/deletions/<deletion>", scope="linksRead", query=PAGE, error_format="hoko"
+)
+def get_deletion(request: Request) -> Response[deletion_responses.Deletion]:
+    """One deletion: progress, outcome per id (paged), receipt."""
+    deletion_id = parse_link_id(request.path["deletion"])
+    if deletion_id is None:
+        raise DeletionNotFound
+    limit, after = page_of(request, f"results {deletion_id}", maximum=1_000, default=RESULTS)
+    start = after or 0
+    deletions = container.deletions()
+    deletion = deletions.header(request.caller.workspace_id, deletion_id)
+    if deletion is None:
+        raise DeletionNotFound
+    if deletion.mode == "erase" and deletion.open:
+        deletions.read_done(deletion)
+    page = deletions.page_of_ids(deletion, start, limit)
+    cursor = results_cursor(deletion, start + len(page))
+    headers, log_fields = about(deletion)
+    body = deletion_detail(deletion, page, start, cursor)
+    body["undoUntil"] = undo_deadline(request, deletion)
+    if deletion.mode == "soft" and not deletion.open:
+        restores = container.restores().of_deletion(
+            deletion.workspace_id, deletion.id, limit=RESTORES
+        )
+        body["restores"] = [restore_summary(each) for each in restores]
+    if "analyticsRead" in request.caller.scopes and (export := _export_of(deletion)):
+        body["export"] = export
+    return Response(200, body, headers, log_fields)
+
+
+def _export_of(deletion: Deletion) -> DeletionExport | None:
+    """Where the export that came first can be fetched, signed at each request."""
+    export = deletion.export or {}
+    oldest = iso(time.time() - KEPT_DAYS * 86_400)
+    if not export.get("done") or export["completedAt"] < oldest:
+        return None
+    url, until = container.exports_bucket().url(object_key(deletion.workspace_id, deletion.id))
+    return {"url": url, "expiresAt": iso(until)}

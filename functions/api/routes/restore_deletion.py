@@ -1,0 +1,99 @@
+"""Restoring the links of a soft delete."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from functions import container
+from functions.api.deletion_request import (
+    REASON,
+    deletion_request,
+    distinct_ids,
+    reason_of,
+    sort_ids,
+)
+from functions.api.deletion_response import about, record_of
+from functions.api.request import Request, check_reason
+from functions.api.response import Response
+from functions.api.route import Routes
+from functions.domain.errors import DeletionNotFound, InvalidRequest
+from functions.domain.ids import parse_link_id
+from functions.repositories.idempotency import IdempotencyRecord
+from functions.repositories.restores import NOT_IN_DELETION
+
+if TYPE_CHECKING:
+    from functions.schemas.deletion_responses import PendingRestore, RestoredLinks
+    from functions.services.restore import Restored
+
+routes = Routes()
+
+
+def _restore_again(
+    request: Request, record: IdempotencyRecord
+) -> Response[RestoredLinks | PendingRestore]:
+    from functions.services.restore import restored_of
+
+    body = request.json() if request.body.strip() else {}
+    _, malformed = sort_ids(body.get("ids", []))
+    done = restored_of(record, request.caller.workspace_id, container.restore_stores())
+    return _links_restored(request, done, malformed)
+
+
+@routes.route(
+    "POST",
+    "/api/deletions/<deletion>/restore",
+    scope=None,
+    either=("linksRestore", "linksUndo"),
+    query=REASON,
+    error_format="hoko",
+    replay=_restore_again,
+)
+def restore_deletion(request: Request) -> Response[RestoredLinks | PendingRestore]:
+    """Bring back all links of a soft delete, or those of ``{"ids": […]}``, per id.
+
+    A key or session without ``linksRestore`` may do so with its own deletes, for a few minutes.
+    """
+    from functions.services.restore import restore
+
+    caller = request.caller
+    deletion_id = parse_link_id(request.path["deletion"])
+    if deletion_id is None:
+        raise DeletionNotFound
+    ids: list[str] | None = None
+    malformed: list[str] = []
+    reason = request.reason
+    if request.body.strip():
+        body = request.json()
+        if not isinstance(body, dict) or set(body) - {"ids", "reason"}:
+            raise InvalidRequest('The body may be {"ids": […]}, optionally with "reason"')
+        reason = reason_of(request, check_reason(body.get("reason")))
+        if "ids" in body:
+            ids, malformed = distinct_ids(body["ids"], request, name="ids")
+    done = restore(
+        deletion_id,
+        ids,
+        deletion_request=replace(
+            deletion_request(request, reason), policies=caller.policies.restore_record()
+        ),
+        stores=container.restore_stores(),
+        undo_minutes=None if "linksRestore" in caller.scopes else caller.policies.undo_minutes,
+    )
+    return _links_restored(request, done, malformed)
+
+
+def _links_restored(
+    request: Request, done: Restored, malformed: list[str]
+) -> Response[RestoredLinks | PendingRestore]:
+    headers, log_fields = about(done.deletion)
+    refused = done.refused
+    refused += [{"id": each, "reason": NOT_IN_DELETION} for each in malformed]
+    answer: RestoredLinks = {"restoredIds": done.restored_ids, "refused": refused}
+    if done.to_be_purged:
+        answer["toBePurged"] = done.to_be_purged
+    log_fields |= {"restoreId": done.restore.id, "restored": len(answer["restoredIds"])}
+    if done.pending_ids:
+        headers |= record_of(done.deletion, request)
+        pending: PendingRestore = {**answer, "pendingIds": done.pending_ids}
+        return Response(202, pending, headers, log_fields)
+    return Response(200, answer, headers, log_fields)

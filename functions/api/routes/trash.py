@@ -1,0 +1,52 @@
+"""The workspace's trash: links that can be restored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from functions import container
+from functions.api import cursors
+from functions.api.paging import PAGE, page_of
+from functions.api.request import Request
+from functions.api.response import Response
+from functions.api.route import Routes
+from functions.domain.errors import InvalidRequest
+from functions.schemas.deletion_filter import TRASH_NAMES, parse_trash_filter
+from functions.schemas.trash import trashed_link_view
+from functions.services.trash import Position, list_trash
+
+if TYPE_CHECKING:
+    from functions.schemas.link_responses import TrashPage
+
+#: Page size of ``GET /api/trash``: 100 of the largest links fit an answer.
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 100
+
+routes = Routes()
+
+
+@routes.route("GET", "/api/trash", scope="linksRead", query=(*PAGE, *TRASH_NAMES))
+def trash(request: Request) -> Response[TrashPage]:
+    """Soft-deleted links that can be restored, newest deletion first, page by page."""
+    workspace_id, only = request.caller.workspace_id, parse_trash_filter(request.query)
+    limit, content = page_of(request, "trash", maximum=MAX_LIMIT, default=DEFAULT_LIMIT)
+    position = None
+    if content is not None:
+        *where, fingerprint = content
+        if fingerprint != only.fingerprint:
+            raise InvalidRequest("The cursor belongs to another filter")
+        position = Position(*where)
+    page, position = list_trash(
+        workspace_id=workspace_id,
+        limit=limit,
+        position=position,
+        only=only,
+        records=container.trash_records(),
+        links=container.links(),
+    )
+    cursor = None
+    if position is not None:
+        content = [*position, only.fingerprint]
+        cursor = cursors.sign("trash", workspace_id, content, secret=container.cursor_secret())
+    views = [trashed_link_view(*each, request.base_url) for each in page]
+    return Response(200, {"links": views, "nextCursor": cursor}, log_fields={"ids": len(views)})

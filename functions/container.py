@@ -1,0 +1,390 @@
+"""The composition root: repositories, queues and buckets, built from the function's environment.
+
+One function for each, named after what it holds. It imports and builds at the first call, once per
+process, so a cold start pays only for what its route uses. Handlers and routes get everything from
+here; services and repositories take it as arguments. Tests replace a function of this module.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from functions.config import optional_setting, setting
+
+if TYPE_CHECKING:
+    from functions.aws.events import EventBus
+    from functions.aws.sqs import Queue
+    from functions.repositories.access import AccessTable
+    from functions.repositories.clicks import ClicksTable
+    from functions.repositories.create_runs import CreateRuns
+    from functions.repositories.deletions import DeletionsTable
+    from functions.repositories.erasures import ErasuresTable
+    from functions.repositories.exports import ExportRecords, ExportsBucket
+    from functions.repositories.failed_records import FailuresBucket
+    from functions.repositories.filter_slots import FilterSlots
+    from functions.repositories.idempotency import IdempotencyTable
+    from functions.repositories.installs import InstallsTable
+    from functions.repositories.link_counts import LinkCounts
+    from functions.repositories.links import LinksTable
+    from functions.repositories.open_exports import OpenExports
+    from functions.repositories.qr_cache import Images
+    from functions.repositories.restores import RestoresTable
+    from functions.repositories.rollups import RollupsTable
+    from functions.repositories.trash_records import TrashRecords
+    from functions.services.deletion import Stores
+    from functions.services.export_lines import ExportStores
+    from functions.services.link_stream import CleanupStores
+    from functions.services.purge import EraseStores
+    from functions.services.restore import RestoreStores
+
+
+def _dynamodb() -> Any:
+    from functions.aws.client import client
+
+    return client("dynamodb")
+
+
+def _s3(read_timeout: float | None = None) -> Any:
+    from functions.aws.client import client
+
+    return client("s3", read_timeout=read_timeout)
+
+
+# -- the access table ---------------------------------------------------------------------------
+
+
+@cache
+def access() -> AccessTable:
+    from functions.repositories.access import AccessTable
+
+    return AccessTable(_dynamodb(), setting("ACCESS_TABLE"))
+
+
+# -- the links table ----------------------------------------------------------------------------
+
+
+@cache
+def links() -> LinksTable:
+    from functions.repositories.links import LinksTable
+
+    return LinksTable(_dynamodb(), setting("LINKS_TABLE"))
+
+
+@cache
+def link_counts() -> LinkCounts:
+    from functions.repositories.link_counts import LinkCounts
+
+    return LinkCounts(_dynamodb(), setting("LINKS_TABLE"))
+
+
+# -- the deletions table ------------------------------------------------------------------------
+
+
+@cache
+def deletions() -> DeletionsTable:
+    from functions.repositories.deletions import DeletionsTable
+
+    return DeletionsTable(_dynamodb(), setting("DELETIONS_TABLE"))
+
+
+@cache
+def restores() -> RestoresTable:
+    from functions.repositories.restores import RestoresTable
+
+    return RestoresTable(_dynamodb(), setting("DELETIONS_TABLE"))
+
+
+@cache
+def erasures() -> ErasuresTable:
+    from functions.repositories.erasures import ErasuresTable
+
+    return ErasuresTable(_dynamodb(), setting("DELETIONS_TABLE"))
+
+
+@cache
+def filter_slots() -> FilterSlots:
+    from functions.repositories.filter_slots import FilterSlots
+
+    return FilterSlots(_dynamodb(), setting("DELETIONS_TABLE"))
+
+
+@cache
+def idempotency() -> IdempotencyTable:
+    from functions.repositories.idempotency import IdempotencyTable
+
+    return IdempotencyTable(_dynamodb(), setting("DELETIONS_TABLE"))
+
+
+@cache
+def trash_records() -> TrashRecords:
+    from functions.repositories.trash_records import TrashRecords
+
+    return TrashRecords(_dynamodb(), setting("DELETIONS_TABLE"))
+
+
+@cache
+def create_runs() -> CreateRuns:
+    from functions.repositories.create_runs import CreateRuns
+
+    return CreateRuns(_dynamodb(), setting("DELETIONS_TABLE"))
+
+
+# -- the clicks table ---------------------------------------------------------------------------
+
+
+@cache
+def clicks() -> ClicksTable:
+    from functions.repositories.clicks import ClicksTable
+
+    return ClicksTable(_dynamodb(), setting("CLICKS_TABLE"))
+
+
+@cache
+def open_exports() -> OpenExports:
+    from functions.repositories.open_exports import OpenExports
+
+    return OpenExports(_dynamodb(), setting("CLICKS_TABLE"))
+
+
+@cache
+def rollups() -> RollupsTable:
+    from functions.repositories.rollups import RollupsTable
+
+    return RollupsTable(_dynamodb(), clicks=setting("CLICKS_TABLE"), links=setting("LINKS_TABLE"))
+
+
+@cache
+def installs() -> InstallsTable:
+    from functions.repositories.installs import InstallsTable
+
+    return InstallsTable(_dynamodb(), clicks=setting("CLICKS_TABLE"), links=setting("LINKS_TABLE"))
+
+
+@cache
+def export_records() -> ExportRecords:
+    from functions.repositories.exports import ExportRecords
+
+    return ExportRecords(_dynamodb(), clicks=setting("CLICKS_TABLE"), links=setting("LINKS_TABLE"))
+
+
+# -- low latency: the redirect and the authorizer -----------------------------------------------
+
+
+def low_latency_dynamodb() -> Any:
+    """A client that gives up early, for functions whose response is all that is waited for."""
+    from functions.aws.client import low_latency_client
+
+    return low_latency_client("dynamodb")
+
+
+@cache
+def low_latency_access() -> AccessTable:
+    from functions.repositories.access import AccessTable
+
+    return AccessTable(low_latency_dynamodb(), setting("ACCESS_TABLE"))
+
+
+@cache
+def low_latency_links() -> LinksTable:
+    from functions.repositories.links import LinksTable
+
+    return LinksTable(low_latency_dynamodb(), setting("LINKS_TABLE"))
+
+
+@cache
+def low_latency_clicks() -> ClicksTable:
+    from functions.repositories.clicks import ClicksTable
+
+    return ClicksTable(low_latency_dynamodb(), setting("CLICKS_TABLE"))
+
+
+def warm_up() -> None:
+    """On Lambda, make the client of the redirect and the authorizer before the first request."""
+    if optional_setting("AWS_LAMBDA_FUNCTION_NAME"):
+        low_latency_dynamodb()
+
+
+# -- buckets ------------------------------------------------------------------------------------
+
+
+@cache
+def exports_bucket() -> ExportsBucket:
+    from functions.repositories.exports import ExportsBucket
+
+    return ExportsBucket(_s3(), setting("EXPORTS_BUCKET"))
+
+
+@cache
+def qr_images() -> Images:
+    from functions.repositories.qr_cache import Images
+
+    return Images(_s3(), setting("QR_BUCKET"))
+
+
+def failed_records(event: dict[str, Any], context: Any) -> FailuresBucket | None:
+    """Where a stream function puts what it cannot process; None when that is what it replays."""
+    from functions.repositories.failed_records import FailuresBucket
+
+    if event.get("replayed"):
+        return None
+    return FailuresBucket(_s3(), setting("FAILURES_BUCKET"), function=context.invoked_function_arn)
+
+
+# -- queues and the event bus -------------------------------------------------------------------
+
+
+def resume_queue() -> Queue:
+    return _queue("RESUME_QUEUE_URL")
+
+
+def erase_queue() -> Queue:
+    return _queue("ERASE_QUEUE_URL")
+
+
+def export_queue() -> Queue:
+    return _queue("EXPORT_QUEUE_URL")
+
+
+@cache
+def _queue(url: str) -> Queue:
+    from functions.aws.client import client
+    from functions.aws.sqs import Queue
+
+    return Queue(client("sqs"), setting(url))
+
+
+@cache
+def event_bus() -> EventBus:
+    from functions.aws.client import client
+    from functions.aws.events import EventBus
+
+    return EventBus(client("events"), setting("EVENT_BUS"))
+
+
+# -- secrets and settings -----------------------------------------------------------------------
+
+
+def cursor_secret() -> bytes:
+    """What cursors and confirmation tokens are signed with."""
+    return _secret("CURSOR_SECRET_ARN")
+
+
+def visitor_secret() -> bytes:
+    """What visitors are hashed with."""
+    return _secret("VISITOR_SECRET_ARN")
+
+
+def _secret(name: str) -> bytes:
+    from functions.aws.secrets import secret
+
+    return secret(setting(name))
+
+
+def origin_secret() -> str:
+    """What CloudFront sends to show that a request came through it; "" without a distribution."""
+    return optional_setting("ORIGIN_SECRET")
+
+
+def cors_origins() -> str:
+    """The origins that browsers may call from, with commas between them; ``*`` for all."""
+    return optional_setting("CORS_ALLOW_ORIGINS", "*")
+
+
+def home_url() -> str:
+    """Where ``/`` leads; "" for the page of an unknown link."""
+    return optional_setting("HOME_URL")
+
+
+def api_url() -> str:
+    """Where the API is, without a slash at its end."""
+    return setting("API_URL").rstrip("/")
+
+
+def export_deliveries() -> int:
+    """How often SQS delivers an export's message before it is a dead letter."""
+    return int(setting("EXPORT_DELIVERIES"))
+
+
+def session_issuer() -> str:
+    """The user pool that signs sessions."""
+    return setting("SESSION_ISSUER")
+
+
+def session_client_id() -> str:
+    """The user pool's client whose tokens are accepted."""
+    return setting("SESSION_CLIENT_ID")
+
+
+# -- what a service works with ------------------------------------------------------------------
+
+
+def deletion_stores() -> Stores:
+    """For requests, which leave exports to the worker."""
+    from functions.services.deletion import Stores
+
+    return Stores(
+        links=links(),
+        deletions=deletions(),
+        erasures=erasures(),
+        resume_queue=resume_queue(),
+        slots=filter_slots(),
+        open_exports=open_exports(),
+    )
+
+
+def deletion_worker_stores() -> Stores:
+    """For workers, which also write exports."""
+    from dataclasses import replace
+
+    return replace(deletion_stores(), exports=export_stores())
+
+
+def restore_stores() -> RestoreStores:
+    from functions.services.restore import RestoreStores
+
+    return RestoreStores(links=links(), deletions=deletions(), restores=restores())
+
+
+def export_stores() -> ExportStores:
+    from functions.repositories.exports import ExportsBucket
+    from functions.services.export_lines import ExportStores
+
+    # A part of 16 MB takes longer than a call of DynamoDB.
+    bucket = ExportsBucket(_s3(read_timeout=15), setting("EXPORTS_BUCKET"))
+    return ExportStores(links=links(), clicks=clicks(), bucket=bucket)
+
+
+def erase_stores() -> EraseStores:
+    from functions.services.purge import EraseStores
+
+    return EraseStores(
+        links=links(),
+        clicks=clicks(),
+        deletions=deletions(),
+        erasures=erasures(),
+        images=qr_images(),
+        exports=exports_bucket(),
+        events=event_bus(),
+        erase_queue=erase_queue(),
+    )
+
+
+def cleanup_stores(event: dict[str, Any], context: Any) -> CleanupStores:
+    from functions.services.link_stream import CleanupStores
+
+    return CleanupStores(
+        counts=link_counts(),
+        erasures=erasures(),
+        images=qr_images(),
+        events=event_bus(),
+        failures=failed_records(event, context),
+        erase_queue=erase_queue(),
+    )
+
+
+def reset() -> None:
+    """Forget what was built, for tests."""
+    for value in list(globals().values()):
+        if hasattr(value, "cache_clear"):
+            value.cache_clear()
