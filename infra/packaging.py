@@ -23,6 +23,8 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 from typing import TYPE_CHECKING, Any
 
+from infra import client_wheel
+from infra.client_wheel import build_wheel, wheel_sources
 from infra.console import ARCHIVE_DIRECTORY, console_files
 
 if TYPE_CHECKING:
@@ -90,11 +92,11 @@ def function_code(target: Target) -> lambda_.AssetCode:
 
 
 def build_archive(target: Target) -> tuple[Path, str]:
-    """Return the archive of `functions/`, the console and the dependencies, and its hash."""
+    """Return the archive of the functions, the console, the client and dependencies; its hash."""
     dependencies = install_dependencies(target)
     sources = sorted(_sources())
     digest = hashlib.sha256(dependencies.name.encode())
-    for path in sources:
+    for path in (*sources, *wheel_sources()):
         digest.update(f"{path.relative_to(ROOT).as_posix()}\0".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     console = console_files()
@@ -113,6 +115,7 @@ def build_archive(target: Target) -> tuple[Path, str]:
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, copy)
             _write_openapi(staged / OPENAPI)
+            build_wheel(staged / client_wheel.ARCHIVE_DIRECTORY)
             for name, content in console.items():
                 asset = staged / ARCHIVE_DIRECTORY / name
                 asset.parent.mkdir(parents=True, exist_ok=True)

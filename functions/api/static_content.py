@@ -32,11 +32,16 @@ def tag_of(content: bytes) -> str:
 
 
 def content_response(
-    event: dict[str, Any], body: bytes, media_type: str, caching: str
+    event: dict[str, Any],
+    body: bytes,
+    media_type: str,
+    caching: str,
+    *,
+    compressible: bool = True,
 ) -> dict[str, Any]:
     """200 with the content, or 304 when the caller has it."""
     asked = lower_case_headers(event)
-    encoded = len(body) >= SMALL and _takes_gzip(asked.get("accept-encoding", ""))
+    encoded = compressible and len(body) >= SMALL and _takes_gzip(asked.get("accept-encoding", ""))
     # A strong tag names the bytes that are sent, so each encoding has its own (RFC 9110, 8.8.3.3).
     tag = f'"{tag_of(body)}{"-gzip" if encoded else ""}"'
     headers = {"ETag": tag, "Cache-Control": caching, "Vary": "Accept-Encoding"}

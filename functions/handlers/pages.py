@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import aws_lambda_powertools
 from aws_lambda_powertools import Logger
 
+from functions.api.client_wheel import client_wheel
 from functions.api.console import console_asset, console_page
 from functions.api.html_pages import page_or_json
 from functions.api.methods import ALLOWED_METHODS
@@ -173,7 +174,7 @@ def _page(event: dict[str, Any]) -> dict[str, Any]:
 def _asset(event: dict[str, Any]) -> dict[str, Any]:
     name = (event.get("pathParameters") or {}).get("asset", "")
     if name not in _ASSETS:
-        return _json(404, NOT_FOUND)
+        return client_wheel(event, name) or _json(404, NOT_FOUND)
     known = (event.get("queryStringParameters") or {}).get("v") == tag_of(_asset_bytes(name))[:12]
     return content_response(
         event, _asset_bytes(name), _ASSETS[name], IMMUTABLE if known else REVALIDATED

@@ -337,11 +337,16 @@ OPERATIONS: dict[str, Operation] = {
         "getDocsAsset",
         "Documentation",
         {
-            200: Answer({"type": "string"}, "The file.", ("text/javascript", "text/css"), CACHED),
+            200: Answer(
+                {"type": "string"},
+                "The file.",
+                ("text/javascript", "text/css", "application/octet-stream"),
+                CACHED,
+            ),
             304: _UNCHANGED,
             404: Answer(GatewayError, "There is no such file."),
         },
-        summary="Scripts and styles of the page.",
+        summary="Scripts and styles of the page, and the wheel of the command unlinkctl.",
     ),
     "GET /console": Operation(
         "getConsole",

@@ -179,7 +179,10 @@ PATH_PARAMETERS: dict[str, tuple[Schema, str, str]] = {
         "spring",
     ),
     "/api/docs/{asset}": (
-        {"type": "string", "enum": ["swagger-ui.js", "swagger-ui.css", "start.js"]},
+        {
+            "type": "string",
+            "pattern": "^(swagger-ui\\.js|swagger-ui\\.css|start\\.js|unlinkctl-.+\\.whl)$",
+        },
         "The file's name.",
         "start.js",
     ),
