@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import json
 import os
 import socket
 import subprocess
 import sys
 import time
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,6 +75,65 @@ def test_a_taken_port_is_an_error_with_the_log_in_it() -> None:
         other.listen()
         with pytest.raises(EngineError, match="already in use"):
             Emulator(port=other.getsockname()[1], log_name="test-taken")
+
+
+#: A function that says who it is and what it can see, after as many lines as it is asked for.
+_CODE = """
+import os
+def handler(event, context):
+    for number in range(event["lines"]):
+        print("line", number)
+    if event.get("fail"):
+        raise ValueError("as asked")
+    return {"process": os.getpid(), "directory": os.path.realpath(os.getcwd())}
+"""
+
+
+def _function(engine: Emulator) -> Callable[..., tuple[dict[str, Any], list[str]]]:
+    """Deploy `_CODE`; the result invokes it and returns its answer and its log lines."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("index.py", _CODE)
+    functions = engine.client("lambda")
+    functions.create_function(
+        FunctionName="talks",
+        Runtime="python3.13",
+        Role="arn:aws:iam::000000000000:role/any",
+        Handler="index.handler",
+        Code={"ZipFile": archive.getvalue()},
+    )
+
+    def invoke(**event: Any) -> tuple[dict[str, Any], list[str]]:
+        answer = functions.invoke(FunctionName="talks", Payload=json.dumps(event), LogType="Tail")
+        log = base64.b64decode(answer.get("LogResult", "")).decode()
+        lines = [line for line in log.splitlines() if line.startswith("line ")]
+        assert "end of logs" not in log
+        return json.loads(answer["Payload"].read()), lines
+
+    return invoke
+
+
+@pytest.mark.emulator
+def test_each_invocation_gets_its_own_log_lines_and_all_of_them() -> None:
+    with Emulator(log_name="test-logs") as engine:
+        invoke = _function(engine)
+        for lines in (0, 3, 0, 1, 40):
+            _, logged = invoke(lines=lines)
+            assert logged == [f"line {number}" for number in range(lines)]
+        failed, logged = invoke(lines=2, fail=True)
+        assert failed["errorMessage"] == "as asked"
+        assert logged == ["line 0", "line 1"]
+
+
+@pytest.mark.emulator
+def test_the_workers_of_a_function_share_its_unpacked_code() -> None:
+    with Emulator(log_name="test-code") as engine:
+        invoke = _function(engine)
+        first, _ = invoke(lines=0)
+        invoke(lines=0, fail=True)  # ends the worker, so that the next one is new
+        second, _ = invoke(lines=0)
+    assert second["process"] != first["process"]
+    assert second["directory"] == first["directory"]
 
 
 def test_an_environment_without_aws_reads_no_profile() -> None:
