@@ -84,8 +84,8 @@ bench: $(VENV_STAMP) $(ENGINE_STAMP) ## The benchmarks of docs/performance.md, h
 
 .PHONY: aws-smoke
 aws-smoke: $(STAMPS) ## Deploy a throw-away stage to your AWS account, check it, destroy it (YES=1).
-	$(VENV)/bin/python -m tests.smoke.__main__ $(if $(YES),--yes) $(if $(GRADUAL),--gradual) \
-	  $(if $(WAIT_TTL),--wait-ttl $(WAIT_TTL))
+	$(VENV)/bin/python -m tests.smoke $(if $(YES),--yes) $(if $(GRADUAL),--gradual) \
+	  $(if $(WAIT_TTL),--wait-ttl $(WAIT_TTL)) $(foreach each,$(CONTEXT),--context $(each))
 
 .PHONY: audit
 audit: $(VENV_STAMP) ## Known vulnerabilities of the dependencies; asks the advisory services.

@@ -13,15 +13,10 @@ import pytest
 from local import stack as local_stack
 from local.emulator import LOCAL_DIR, ROOT
 from local.stack import LocalStack
-from tests.smoke.__main__ import (
-    CHECKS,
-    ON_AWS,
-    Failed,
-    Smoke,
-    broken,
-    run,
-    settings_that_engines_drop,
-)
+from tests.smoke.__main__ import CHECKS, FIRST, ON_AWS, run
+from tests.smoke.on_aws import settings_that_the_emulator_drops
+from tests.smoke.stage import Failed, Smoke
+from tests.smoke.versions import broken
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +30,10 @@ def smoke(stack: LocalStack) -> Smoke:
             check=False,
         ).returncode
 
-    return Smoke(stage="local", client=stack.client, cdk=cdk, base_url=stack.base_url)
+    smoke = Smoke(stage="local", client=stack.client, cdk=cdk, base_url=stack.base_url)
+    FIRST(smoke)
+    smoke.begin()
+    return smoke
 
 
 @pytest.mark.at_first
@@ -58,14 +56,14 @@ def test_a_failed_check_is_reported_and_the_others_continue(smoke: Smoke) -> Non
     def refused(_: Smoke) -> None:
         raise Failed("something else")
 
-    failed = run(smoke, (refused, settings_that_engines_drop, lambda _: None), lines.append)
+    failed = run(smoke, (refused, settings_that_the_emulator_drops, lambda _: None), lines.append)
 
-    # The engine drops TTL: on AWS this check is for just that.
-    assert failed == ["refused", "settings_that_engines_drop"]
+    # The emulator drops TTL. On AWS the check succeeds.
+    assert failed == ["refused", "settings_that_the_emulator_drops"]
     assert lines[0] == "refused: FAILED: Failed: something else\n"
     assert "TimeToLiveStatus" in lines[1]
     assert lines[2] == "<lambda>: ok\n"
-    assert settings_that_engines_drop in ON_AWS
+    assert settings_that_the_emulator_drops in ON_AWS
 
 
 @pytest.mark.at_last
