@@ -17,6 +17,9 @@ import { createStore } from "./store.js";
 /** Why requests wait at the moment, and until when (Unix milliseconds). */
 export const waiting = createStore(/** @type {Waiting | null} */ (null));
 
+/** @type {Set<Waiting>} */
+const pauses = new Set();
+
 /** How often a request is repeated while the service is unavailable. */
 const MAX_REPEATS = 5;
 
@@ -105,7 +108,6 @@ export async function exchange(method, path, options = {}) {
       await pause("offline", OFFLINE_PAUSE, options.signal);
       continue;
     }
-    waiting.set(null);
     if (response.ok) {
       const body = options.as === "blob" ? await response.blob() : await response.json();
       return { status: response.status, headers: response.headers, body };
@@ -159,7 +161,9 @@ function seconds(response, body) {
  * @param {AbortSignal} [signal]
  */
 async function pause(kind, milliseconds, signal) {
-  waiting.set({ kind, until: Date.now() + milliseconds });
+  const own = { kind, until: Date.now() + milliseconds };
+  pauses.add(own);
+  waiting.set(own);
   try {
     await new Promise((resolve, reject) => {
       const timer = setTimeout(done, milliseconds);
@@ -177,9 +181,10 @@ async function pause(kind, milliseconds, signal) {
       if (kind === "offline") addEventListener("online", done);
       signal?.addEventListener("abort", stop);
     });
-  } catch (error) {
-    waiting.set(null);
-    throw error;
+  } finally {
+    // Other requests may go on waiting.
+    pauses.delete(own);
+    waiting.set([...pauses].at(-1) ?? null);
   }
 }
 

@@ -27,7 +27,12 @@ from functions.services.deletion import DeletionRequest, Stores
 from local.emulator import credentials
 from tests.support.template import synthesized_template, table_definitions
 
-pytest_plugins = ["tests.support.emulator", "tests.support.openapi", "tests.support.sdk_models"]
+pytest_plugins = [
+    "tests.support.deployed_stack",
+    "tests.support.emulator",
+    "tests.support.openapi",
+    "tests.support.sdk_models",
+]
 
 Tell = Callable[[str], None]
 _TOLD = "told"

@@ -1,15 +1,13 @@
-"""The deployed stack, started once by the code of `make run`."""
+"""What the end-to-end tests share beside the stack of `tests/support/deployed_stack.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from local.demo_data import Workspace, seed_demo
-from local.stack import LocalStack, bind, running
-from tests.e2e.contract import Contract
+from local.stack import LocalStack
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -28,39 +26,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
-@pytest.fixture(scope="session")
-def contract() -> Contract:
-    """Checks all responses against the OpenAPI document."""
-    return Contract()
-
-
-@pytest.fixture(scope="session")
-def stack(contract: Contract) -> Iterator[LocalStack]:
-    """The running service: `base_url`, `outputs`, `client(service)`, `new_workspace(plan)`."""
-    bridge = bind()
-    bridge.observe = contract.hold
-    with running(bridge, name="e2e", say=print) as service:
-        yield service
-
-
 @pytest.fixture(autouse=True)
-def _every_answer_is_documented(contract: Contract) -> Iterator[None]:
-    """Every response in a test must match the OpenAPI document."""
-    contract.breaches.clear()
-    yield
-    assert not contract.breaches, "\n".join(contract.breaches[:10])
-
-
-@pytest.fixture
-def base_url(stack: LocalStack) -> str:
-    """Without a trailing slash."""
-    return stack.base_url
-
-
-@pytest.fixture
-def workspace(stack: LocalStack) -> Workspace:
-    """A new workspace on the enterprise plan: `api_key`, `read_key`, `admin_key`."""
-    return stack.new_workspace()
+def _documented(every_answer_is_documented: None) -> None:
+    """Holds every test here."""
 
 
 @pytest.fixture

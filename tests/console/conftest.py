@@ -1,0 +1,166 @@
+"""The console in a real browser, on the stack of the end-to-end tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from local.demo_data import Workspace
+from local.emulator import ROOT
+from local.stack import LocalStack
+from tests.e2e.client import Client
+from tests.support.browser import ARGUMENTS, MISSING, find_browser, required
+
+#: Screenshots of the run, for a reader; not kept in the repository.
+SCREENSHOTS = ROOT / ".local" / "screenshots"
+
+#: How long the browser waits for what a test expects, in milliseconds: a busy machine is slow.
+PATIENCE = 30_000
+
+#: Notes what the page's policy refuses: whatever it is, the console must not have tried it.
+_LISTENER = """
+window.refused = [];
+addEventListener("securitypolicyviolation", (event) =>
+  window.refused.push(`${event.effectiveDirective} ${event.blockedURI} ${event.sample}`));
+"""
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what is here, whatever file it is in."""
+    item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests."""
+    path = find_browser()
+    if path is None:
+        if required():
+            pytest.fail(MISSING)
+        pytest.skip(MISSING)
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        yield launched
+        launched.close()
+
+
+@dataclass
+class Console:
+    """A page of the console, and the phrases of its tests."""
+
+    page: Page
+    address: str
+    key: str
+
+    def open(self, view: str = "links") -> None:
+        """Load the page at a view and sign in."""
+        self.page.goto(f"{self.address}#/{view}")
+        self.sign_in()
+
+    def sign_in(self) -> None:
+        self.page.locator("input[type=password]").fill(self.key)
+        self.page.keyboard.press("Enter")
+
+    def go(self, view: str) -> None:
+        """Go to a view without loading the page."""
+        self.page.evaluate("view => { location.hash = `#/${view}`; }", view)
+
+    @property
+    def rows(self) -> Any:
+        return self.page.locator(".grid-body .row")
+
+    @property
+    def selected(self) -> Any:
+        return self.page.locator(".grid-body .row[aria-selected=true]")
+
+    @property
+    def toast(self) -> Any:
+        return self.page.locator(".toast").last
+
+    def screenshot(self, name: str) -> None:
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+Opener = Callable[..., Console]
+
+
+@pytest.fixture
+def open_console(
+    browser: Browser, stack: LocalStack, workspace: Workspace, contract: Any
+) -> Iterator[Opener]:
+    """Opens the console; what its policy refused or a script threw fails the test."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    contract.breaches.clear()
+    contexts: list[BrowserContext] = []
+    faults: list[str] = []
+
+    def opened(
+        *,
+        key: str | None = None,
+        language: str = "en",
+        theme: str = "light",
+        width: int = 1280,
+        beside: Console | None = None,
+    ) -> Console:
+        """`beside` opens another tab of the same browser window."""
+        if beside is not None:
+            context = beside.page.context
+        else:
+            context = browser.new_context(
+                viewport={"width": width, "height": 800},
+                locale=language,
+                color_scheme="dark" if theme == "dark" else "light",
+                reduced_motion="reduce",
+            )
+            context.add_init_script(_LISTENER)
+            contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("pageerror", lambda error: faults.append(f"error: {error}"))
+        return Console(page, f"{stack.base_url}/console", key or workspace.admin_key)
+
+    yield opened
+    for context in contexts:
+        for page in context.pages:
+            faults += page.evaluate("window.refused ?? []")
+        context.close()
+    assert faults == []
+    assert not contract.breaches, "\n".join(contract.breaches[:10])
+
+
+@pytest.fixture
+def api(base_url: str, workspace: Workspace) -> Client:
+    """The workspace's API, beside the browser."""
+    return Client(base_url, workspace.admin_key)
+
+
+def create_links(api: Client, count: int, **fields: Any) -> list[dict[str, Any]]:
+    """Links with the titles "Link 0", "Link 1", … as the API answers them."""
+    bodies = [
+        {"originalUrl": "https://example.com/", "title": f"Link {number}"} | fields
+        for number in range(count)
+    ]
+    answer = api.post("/api/links", bodies)
+    assert answer.status == 201, answer.body
+    created: list[dict[str, Any]] = answer.json
+    return created
+
+
+def accessibility_faults(page: Page) -> list[str]:
+    """What axe-core finds on the page, one line for each element."""
+    if not page.evaluate("typeof axe !== 'undefined'"):
+        source = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+        page.evaluate(source.read_text(encoding="utf-8"))
+    found: list[str] = page.evaluate(
+        """async () => {
+          const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+          return violations.flatMap(({ id, nodes }) =>
+            nodes.map((node) => `${id}: ${node.target.join(" ")}: ${node.failureSummary}`));
+        }"""
+    )
+    return found

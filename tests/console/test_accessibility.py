@@ -1,0 +1,69 @@
+"""Every view in both languages and both themes: axe-core finds nothing, nothing overflows."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.console.conftest import Console, Opener, accessibility_faults, create_links
+from tests.e2e.client import Client
+
+
+def check(console: Console, name: str) -> None:
+    """No violation, and no content wider than the page at any width."""
+    faults = [f"{name}: {fault}" for fault in accessibility_faults(console.page)]
+    for width in (360, 1280):
+        console.page.set_viewport_size({"width": width, "height": 800})
+        console.screenshot(f"{name}-{width}")
+        excess = console.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        if excess > 0:
+            faults.append(f"{name}: {excess} px too wide at {width} px")
+    assert faults == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_every_view_is_accessible(
+    open_console: Opener, api: Client, language: str, theme: str
+) -> None:
+    links = create_links(api, 30, tags=["spring", "عروض"])
+    created = api.post("/api/deletions", {"ids": [links[0]["id"]], "reason": "Over"})
+    deletion_id = created.json["id"]
+    console = open_console(language=language, theme=theme)
+    page = console.page
+
+    def checked(name: str) -> None:
+        check(console, f"{language}-{theme}-{name}")
+
+    page.goto(console.address)
+    expect(page.locator("input[type=password]")).to_be_visible()
+    checked("sign-in")
+    console.sign_in()
+    expect(console.rows.first).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("dir", "rtl" if language == "ar" else "ltr")
+    page.locator(".filter-line button").click()
+    console.rows.nth(1).click(position={"x": 20, "y": 20})
+    checked("links")
+    page.keyboard.press("Delete")
+    expect(page.locator(".figures dd").first).to_have_text("1")
+    checked("delete")
+    page.locator(".mode.erase input").check()
+    page.locator(".same-request summary").click()
+    expect(page.locator(".figures dd").first).to_have_text("1")
+    checked("erase")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.locator("dialog.box")).to_be_visible()
+    checked("help")
+    page.keyboard.press("Escape")
+    for view, shown in (
+        ("deletions", "tbody tr"),
+        (f"deletions/{deletion_id}", ".grid-body .row"),
+        (f"deletions/{deletion_id}/receipt", ".ids li"),
+        ("links?title=nothing-matches", ".empty"),
+    ):
+        console.go(view)
+        expect(page.locator(shown).first).to_be_visible()
+        checked(view.partition("?")[0].replace(deletion_id, "one").replace("/", "-"))

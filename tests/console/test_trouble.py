@@ -1,0 +1,171 @@
+"""What goes wrong in the middle of the work: it waits, it says so, and nothing is done twice."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from playwright.sync_api import Request, Route, expect
+
+from tests.console.conftest import Console, Opener, create_links
+from tests.e2e.client import Client
+
+
+def answer(route: Route, status: int, body: dict[str, object]) -> None:
+    route.fulfill(status=status, content_type="application/json", body=json.dumps(body))
+
+
+def delete_all(console: Console, count: int) -> None:
+    expect(console.rows).to_have_count(count)
+    console.page.locator(".check-button").click()
+    console.page.keyboard.press("Delete")
+    expect(console.page.locator(".figures dd").first).to_have_text(str(count))
+
+
+def test_a_full_window_is_waited_for_with_a_countdown(open_console: Opener, api: Client) -> None:
+    create_links(api, 2)
+    console = open_console()
+    refusals = iter([2])
+
+    def limited(route: Route) -> None:
+        left = next(refusals, None)
+        if left is None:
+            route.continue_()
+        else:
+            answer(route, 429, {"error": {"en": "Rate limit exceeded"}, "retryAfter": left})
+
+    console.page.route("**/api/links?*", limited)
+    console.open()
+    banner = console.page.locator(".banner")
+    expect(banner).to_contain_text("Too many requests. The work goes on by itself.")
+    expect(banner).to_contain_text("second")
+    expect(console.rows).to_have_count(2)
+    expect(banner).to_have_count(0)
+
+
+def test_a_lost_answer_deletes_once(open_console: Opener, api: Client) -> None:
+    create_links(api, 3)
+    console = open_console()
+    console.open()
+    delete_all(console, 3)
+    sent: list[str] = []
+
+    def lost(route: Route) -> None:
+        if "confirm" in (route.request.post_data or "") or '"dryRun"' in (
+            route.request.post_data or ""
+        ):
+            route.continue_()
+            return
+        sent.append(route.request.headers["idempotency-key"])
+        if len(sent) == 1:
+            # The service gets the request, and its answer is lost.
+            route.fetch()
+            route.abort("connectionreset")
+        elif len(sent) == 2:
+            answer(
+                route, 503, {"error": {"en": "Service temporarily unavailable"}, "retryAfter": 1}
+            )
+        else:
+            route.continue_()
+
+    console.page.route("**/api/deletions", lost)
+    console.page.locator("dialog button[type=submit]").click()
+    expect(console.page.locator(".banner")).to_contain_text("No connection. Trying again…")
+    expect(console.toast).to_contain_text("3 links moved to trash")
+    assert len(sent) == 3
+    assert len(set(sent)) == 1
+    [deletion] = api.get("/api/deletions").json["deletions"]
+    assert deletion["counts"]["deleted"] == 3
+
+
+def test_a_key_that_ends_is_asked_for_and_the_selection_stays(
+    open_console: Opener, api: Client
+) -> None:
+    create_links(api, 4)
+    console = open_console()
+    page = console.page
+    console.open()
+    expect(console.rows).to_have_count(4)
+    console.rows.nth(0).click(position={"x": 20, "y": 20})
+    console.rows.nth(1).click(position={"x": 20, "y": 20})
+    ended = {"now": True}
+    body = {
+        "statusCode": 401,
+        "error": {"en": "Invalid API key", "ar": "-"},
+        "message": "Authentication required",
+    }
+    page.route(
+        "**/api/deletions",
+        lambda route: answer(route, 401, body) if ended["now"] else route.continue_(),
+    )
+    page.keyboard.press("Delete")
+    expect(page.locator("dialog.box h2")).to_have_text("Sign in again")
+    ended["now"] = False
+    console.sign_in()
+    # The request that was refused is sent again: the sheet is where it was.
+    expect(page.locator("dialog.box")).to_have_count(0)
+    expect(page.locator(".figures dd").first).to_have_text("2")
+    page.keyboard.press("Escape")
+    expect(console.selected).to_have_count(2)
+
+
+def test_a_wrong_key_is_refused_in_words(open_console: Opener) -> None:
+    console = open_console(key="ul_live_wrong")
+    console.open()
+    expect(console.page.get_by_role("alert")).to_contain_text("This key is not valid")
+
+
+def test_a_tab_that_is_closed_in_the_middle_deletes_all(open_console: Opener, api: Client) -> None:
+    links = create_links(api, 400)
+    console = open_console()
+    console.open()
+    console.page.keyboard.press("Tab")
+    expect(console.rows.first).to_be_visible()
+    console.page.locator(".grid").press("End")
+    expect(console.page.locator(".toolbar p")).to_have_text("400 links")
+    console.page.locator(".check-button").click()
+    console.page.keyboard.press("Delete")
+    expect(console.page.locator(".figures dd").first).to_have_text("400")
+
+    def is_delete(request: Request) -> bool:
+        return request.method == "POST" and '"dryRun"' not in (request.post_data or "")
+
+    with console.page.expect_request(is_delete):
+        console.page.locator("dialog button[type=submit]").click()
+    console.page.close()
+
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        found = api.get("/api/deletions").json["deletions"]
+        if found and found[0]["state"] == "complete":
+            break
+    assert [each["counts"]["deleted"] for each in found] == [len(links)]
+    assert api.get("/api/links").json["links"] == []
+
+
+def test_another_tab_sees_what_was_deleted(open_console: Opener, api: Client) -> None:
+    create_links(api, 3)
+    first = open_console()
+    first.open()
+    second = open_console(beside=first)
+    second.open()
+    expect(second.rows).to_have_count(3)
+    delete_all(first, 3)
+    first.page.locator("dialog button[type=submit]").click()
+    expect(second.page.locator(".empty h2")).to_have_text("No links yet")
+    # Undo here brings them back there.
+    first.page.keyboard.press("Control+z")
+    expect(second.rows).to_have_count(3)
+
+
+def test_a_deletion_that_runs_is_found_again_after_a_reload(
+    open_console: Opener, api: Client
+) -> None:
+    [link] = create_links(api, 1)
+    assert api.post("/api/deletions", {"ids": [link["id"]], "mode": "erase"}).status in (200, 202)
+    console = open_console()
+    console.open()
+    expect(console.page.locator(".running")).to_contain_text("1 deletion is running")
+    console.page.reload()
+    console.sign_in()
+    expect(console.page.locator(".running")).to_contain_text("1 deletion is running")

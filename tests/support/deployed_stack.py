@@ -1,0 +1,53 @@
+"""The deployed stack of the end-to-end tests, brought up once by the code behind `make run`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from local.demo_data import Workspace
+    from local.stack import LocalStack
+    from tests.e2e.contract import Contract
+
+
+@pytest.fixture(scope="session")
+def contract() -> Contract:
+    """What the OpenAPI document makes of all that was answered."""
+    # Here, because every test process loads this module.
+    from tests.e2e.contract import Contract
+
+    return Contract()
+
+
+@pytest.fixture(scope="session")
+def stack(contract: Contract) -> Iterator[LocalStack]:
+    """The running service: `base_url`, `outputs`, `client(service)`, `new_workspace(plan)`."""
+    from local.stack import bind, running
+
+    bridge = bind()
+    bridge.observe = contract.hold
+    with running(bridge, name="e2e", say=print) as service:
+        yield service
+
+
+@pytest.fixture
+def every_answer_is_documented(contract: Contract) -> Iterator[None]:
+    """Whatever a test looks at: what it was answered must be in the OpenAPI document."""
+    contract.breaches.clear()
+    yield
+    assert not contract.breaches, "\n".join(contract.breaches[:10])
+
+
+@pytest.fixture
+def base_url(stack: LocalStack) -> str:
+    """Without a trailing slash."""
+    return stack.base_url
+
+
+@pytest.fixture
+def workspace(stack: LocalStack) -> Workspace:
+    """A workspace of the test's own, on the enterprise plan: `api_key`, `read_key`, `admin_key`."""
+    return stack.new_workspace()
