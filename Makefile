@@ -63,10 +63,16 @@ format: $(VENV_STAMP) ## Format and fix what can be fixed.
 
 .PHONY: unit
 unit: $(STAMPS) ## The tests that need no deployed stack.
-	$(VENV)/bin/python -m pytest -n 2 --dist worksteal --ignore=tests/e2e -m "not e2e"
+	$(VENV)/bin/python -m pytest -n 2 --dist worksteal --ignore=tests/e2e --ignore=tests/console -m "not e2e"
+
+# Chromium or Chrome for the tests of the console. Without one they are skipped, and say so; with
+# CI set they fail.
+.PHONY: browser
+browser: $(VENV_STAMP)
+	@$(VENV)/bin/python -m tests.support.browser
 
 .PHONY: e2e
-e2e: $(STAMPS) ## The tests over HTTP against the deployed stack, alone on the machine.
+e2e: $(STAMPS) browser ## The tests over HTTP and in a browser against the deployed stack, alone on the machine.
 	$(VENV)/bin/python -m pytest -m e2e
 
 .PHONY: openapi
