@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def contract() -> Contract:
-    """What the OpenAPI document makes of all that was answered."""
+    """Checks all responses against the OpenAPI document."""
     # Here, because every test process loads this module.
     from tests.e2e.contract import Contract
 
@@ -35,7 +35,7 @@ def stack(contract: Contract) -> Iterator[LocalStack]:
 
 @pytest.fixture
 def every_answer_is_documented(contract: Contract) -> Iterator[None]:
-    """Whatever a test looks at: what it was answered must be in the OpenAPI document."""
+    """Every response in a test must match the OpenAPI document."""
     contract.breaches.clear()
     yield
     assert not contract.breaches, "\n".join(contract.breaches[:10])
@@ -49,5 +49,5 @@ def base_url(stack: LocalStack) -> str:
 
 @pytest.fixture
 def workspace(stack: LocalStack) -> Workspace:
-    """A workspace of the test's own, on the enterprise plan: `api_key`, `read_key`, `admin_key`."""
+    """A new workspace on the enterprise plan: `api_key`, `read_key`, `admin_key`."""
     return stack.new_workspace()
