@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench import capacity
+from bench import capacity, clicks
+from bench.clicks import Counting
+from bench.engine import tables
 from bench.erasure import Simulated, erase
 from bench.simulated import Simulation, isolate, link_ids, link_item
 from bench.soft_delete import Unlink, UpdateLoop, measure
@@ -39,17 +41,35 @@ PRICES = {
 #: Milliseconds that a warm function is billed for: what `bench memory` measured at the function's
 #: size, with an engine on the same machine, and 4 ms more for each call over a region's network.
 #: Not verified on AWS.
-BILLED_MS = {"redirect": 6 + 2 * 4, "one delete": 11 + 6 * 4, "bulk delete": 600, "erase": 300}
+BILLED_MS = {
+    "redirect": 6 + 2 * 4,
+    "count, lone": 16 + 3 * 4,
+    "count, many links": 98 + 3 * 4,
+    "count, one link": 35 + 8 * 4,
+    "one delete": 11 + 6 * 4,
+    "bulk delete": 600,
+    "erase": 300,
+}
 SCHEDULE_MS = 19 + 24 * 4
 
 MEMORY_MB = {
     "redirect": FEW_CALLS_MB,
+    "count, lone": FEW_CALLS_MB,
+    "count, many links": FEW_CALLS_MB,
+    "count, one link": FEW_CALLS_MB,
     "one delete": FEW_CALLS_MB,
     "bulk delete": ONE_VCPU_MB,
     "erase": ERASE_MB,
 }
 
-LOG_BYTES = {"redirect": 1_100, "api": 1_600}
+#: Bytes of log lines of one invocation. Lambda's own are about 800 of those of `api`; the two
+#: functions that run for each visit have none (`platform_logs`).
+LOG_BYTES = {"redirect": 400, "click_stream": 400, "api": 1_600}
+
+#: How 1,000 clicks come: what counting them costs depends on it.
+HOT = "10 a second on one link"
+MANY = "4 a second, each on another link"
+ALONE = "one in ten seconds"
 
 
 @dataclass
@@ -64,6 +84,13 @@ class Bill:
         return cls(
             [(names[key], amount, amount * PRICES[names[key]]) for key, amount in amounts.items()]
         )
+
+    def __add__(self, other: Bill) -> Bill:
+        lines = {what: (amount, dollars) for what, amount, dollars in self.lines}
+        for what, amount, dollars in other.lines:
+            before = lines.get(what, (0.0, 0.0))
+            lines[what] = (before[0] + amount, before[1] + dollars)
+        return Bill([(what, *sums) for what, sums in lines.items()])
 
     @property
     def total(self) -> float:
@@ -85,6 +112,42 @@ def redirects(count: int) -> Bill:
         DynamoDB_write_unit=count * 1,
         Logs_GB=count * LOG_BYTES["redirect"] / 1e9,
     )
+
+
+def counting(cost: Counting, what: str) -> Bill:
+    """Counting as many clicks as were redirected, scaled to 1,000."""
+    each = 1_000 / cost.clicks
+    return Bill.of(
+        Lambda_request=cost.invocations * each,
+        Lambda_GB_second_arm64=cost.invocations * each * gb_seconds(what),
+        DynamoDB_read_unit=cost.read_units * each,
+        DynamoDB_write_unit=cost.write_units * each,
+        Logs_GB=cost.invocations * each * LOG_BYTES["click_stream"] / 1e9,
+    )
+
+
+def counted_redirects() -> dict[str, tuple[Bill, Bill]]:
+    """1,000 redirects with the counting of their clicks, ours and the naive; needs an emulator.
+
+    Every click is of a visitor who is new to the link and day, which costs the most.
+    """
+    hot, lone = clicks.hot_link(60), clicks.lone_clicks(40)
+    placed = clicks.hot_link(60, places=True)
+    alone = Counting(1, 1, lone.read_units / lone.clicks, lone.write_units / lone.clicks)
+    rest = redirects(1_000)
+
+    def naive(day_bytes: int) -> Bill:
+        return rest + counting(clicks.naive(1_000, day_bytes), "count, lone")
+
+    return {
+        HOT: (rest + counting(hot, "count, one link"), naive(hot.day_bytes)),
+        f"{HOT}, with places": (
+            rest + counting(placed, "count, one link"),
+            naive(placed.day_bytes),
+        ),
+        MANY: (rest + counting(lone, "count, many links"), naive(0)),
+        ALONE: (rest + counting(alone, "count, lone"), naive(0)),
+    }
 
 
 def bulk_delete(links: int) -> Bill:
@@ -159,32 +222,35 @@ def main() -> None:
         "allowance for the network (`BILLED_MS`). Not verified on an AWS bill.\n"
     )
     mine, theirs = bulk_delete(10_000), naive_delete(10_000)
-    rest = redirects(1_000)
+    with tables():
+        visits = counted_redirects()
+    rest, _ = visits[HOT]
     http = rest.total - 1_000 * (PRICES["REST API request"] - PRICES["HTTP API request"])
     cdn = rest.total + 1_000 * PRICES["CloudFront HTTPS request"]
     print("| What | Dollars | Naive | What the naive design does |")
     print("|---|---:|---:|---|")
-    counted = rest.total + 1_000 * PRICES["DynamoDB write unit"]
-    print(
-        f"| 1,000 redirects | {rest.total:.4f} | {counted:.4f}"
-        " | also rewrites the link's counter at each click |"
-    )
+    for what, (bill, naive) in visits.items():
+        print(
+            f"| 1,000 redirects, counted: {what} | {bill.total:.4f} | {naive.total:.4f}"
+            " | a transaction for each click: its mark, its visitor, the day, the link |"
+        )
     print(
         f"| soft delete of 10,000 links, one request | {mine.total:.4f} | {theirs.total:.4f}"
         " | 10,000 requests, one `UpdateItem` each |"
     )
-    for clicks in (0, 1_000):
-        one = erased(clicks)
-        naive = one.total + clicks * 2 * PRICES["DynamoDB read unit"]
+    for number in (0, 1_000):
+        one = erased(number).total
+        naive_one = one + number * 2 * PRICES["DynamoDB read unit"]
         print(
-            f"| one erased link with {clicks:,} clicks | {one.total:.6f} | {naive:.6f}"
+            f"| one erased link with {number:,} clicks | {one:.6f} | {naive_one:.6f}"
             " | reads whole clicks by `Query` before it deletes them one by one |"
         )
     idle = idle_month(alarms=alarms_of_production(), own_metrics=9)
     print(f"| an idle month | {idle.total:.2f} | | |")
     print("\n### Where the money goes\n")
     for title, bill in (
-        ("1,000 redirects", rest),
+        (f"1,000 redirects, {HOT}", rest),
+        (f"1,000 redirects, {ALONE}", visits[ALONE][0]),
         ("10,000 links, one request", mine),
         ("an idle month", idle),
     ):

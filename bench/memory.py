@@ -223,9 +223,11 @@ def _scenes(engine: Any) -> dict[str, Callable[[], dict[str, Any]]]:
             "GET", "/api/analytics/links/{id}", path={"id": shown[0]["id"]}
         ),
         "pages": lambda: api("GET", "/api/openapi.json"),
-        "resume, the schedule": lambda: {"source": "aws.events"},
-        "tally, 100 clicks": lambda: {"Records": _clicked(shown)},
-        "cleanup, 100 links": lambda: {"Records": [_removed(next(links)) for _ in range(100)]},
+        "deletion_worker, the schedule": lambda: {"source": "aws.events"},
+        "click_stream, 1 click": lambda: {"Records": _clicked(shown, 1)},
+        "click_stream, 10 clicks": lambda: {"Records": _clicked(shown, 10)},
+        "click_stream, 25 clicks": lambda: {"Records": _clicked(shown, 25)},
+        "link_stream, 100 links": lambda: {"Records": [_removed(next(links)) for _ in range(100)]},
     }
 
 
@@ -242,6 +244,7 @@ def _environment(engine: Any) -> None:
     made = engine.client("secretsmanager").create_secret(Name="cursor", SecretString="s" * 64)
     os.environ |= {
         "CURSOR_SECRET_ARN": made["ARN"],
+        "VISITOR_SECRET_ARN": made["ARN"],
         "EVENT_BUS": "default",
         "PUBLIC_BASE_URL": "http://short.test",
         "PYDANTIC_DISABLE_PLUGINS": "__all__",
@@ -262,11 +265,11 @@ def _links() -> Iterator[dict[str, Any]]:
         )
 
 
-def _clicked(links: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Two clicks on each of these links, recorded, as the stream shows them."""
+def _clicked(links: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+    """A click on each of so many links, recorded, as the stream shows them."""
     table = ClicksTable(client("dynamodb"), "clicks")
     records = []
-    for number in range(100):
+    for number in range(count):
         link = links[number % len(links)]
         click = {
             "id": new_click_id(link["id"], 1_780_000_000_000),

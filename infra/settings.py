@@ -128,6 +128,9 @@ class Settings:
     #: Requests a second that the stage admits to each method, below the account's quota: a flood
     #: without a key must not use up what the account's other APIs have.
     rate_limit: int = 4_000
+    #: Seconds that clicks are collected before they are counted: to count many clicks of a link
+    #: costs little more than to count one (docs/decisions/150-how-a-click-is-counted-once.md).
+    click_window: int = 10
 
     def __post_init__(self) -> None:
         if self.home_url and not self._is_elsewhere(self.home_url):

@@ -15,9 +15,6 @@ A value's score is its counter and what it entered with. With ``k`` counters and
 day the floor is at most ``n / k``: every value with more clicks than that has a counter, which is
 short by at most the floor. While a day has no more than ``k`` values, every counter is exact. What
 no counter holds is the day's clicks less its counters: readers show it as ``other``.
-
-Two functions that count one day at once may each evict a value that the other one counts. Its
-clicks then go to ``other``; the totals stay exact.
 """
 
 from __future__ import annotations
@@ -45,6 +42,15 @@ class DayChange:
     def operators(self) -> int:
         """Operators of the update; an expression may have 300 (DynamoDB quotas)."""
         return len(self.add) + len(self.remove) + len(self.floors)
+
+    def apply_to(self, day: dict[str, Any]) -> None:
+        """Change a day as the update does."""
+        for name, amount in self.add.items():
+            day[name] = int(day.get(name, 0)) + amount
+        for name in self.remove:
+            del day[name]
+        for name, (_, after) in self.floors.items():
+            day[name] = after
 
 
 def count_values(

@@ -44,6 +44,10 @@ REMEMBERED = 10_000
 log = logger()
 _pointers: dict[str, tuple[str, str]] = {}
 
+#: What the log line of a process's first request has beside the others': Lambda's own report of a
+#: cold start is not written for this function.
+_first_request = {"coldStart": True}
+
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """302 to the destination, or the one 404 page of all that does not redirect.
@@ -74,8 +78,10 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
             "status": answer["statusCode"],
             "linkId": link["id"] if link else None,
             "durationMs": round((time.perf_counter() - started) * 1000, 1),
+            **_first_request,
         },
     )
+    _first_request.clear()
     return answer
 
 

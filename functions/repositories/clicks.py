@@ -37,7 +37,7 @@ class ClicksTable:
 
     def put(self, click: dict[str, Any]) -> None:
         """Record one click; it may be repeated."""
-        # After a lost answer it may be there, and be marked as counted by now.
+        # After a lost answer it may be there: a second record of it would be sent to the stream.
         not_there_yet = "attribute_not_exists(pk)"
         with suppress(ConditionFailed):
             call(

@@ -4,36 +4,44 @@ Items in the ``clicks`` table (``pk``, ``sk``):
 
 - day: ``{linkId}``, ``DAY#{date}`` → ``clicks``, ``visitors``, ``installs`` and one counter per
   value of a dimension, named ``{dimension}:{value}`` (``country:EG``), of the most frequent values
-  (:mod:`functions.domain.frequent_values`).
-- visitor of a day: ``{linkId}#{shard}``, ``VISIT#{date}#{hash}``, removed by TTL.
-- a counted click carries ``counted``.
+  (:mod:`functions.domain.frequent_values`). It also lists the last clicks that it counted
+  (``counted``, up to ``countedUntil``), and the clicks of its first visitors (``firstVisits``);
+  ``manyVisitors`` says that the other visitors have items of their own.
+- counted clicks that no longer fit in the day: ``{linkId}``, ``COUNTED#{date}#{until}#{clicks}``.
 
-Whatever counts is one transaction with what it counts and with the link: a click can be counted
-once only, by whomever and however often it is delivered, and never for a link that is gone.
+Beside them are visitors (:mod:`functions.repositories.visitors`).
+
+A day counts a click and lists it in one write, on the condition that the day is as it was read, so
+a click is counted once however often and by whatever it is delivered. No transaction is needed:
+what is written before that write (counted clicks that move out of the day, visitors that a click
+claims) is true whether or not the write succeeds, and what is written after it (the link's totals)
+is computed from the day alone. See ``docs/decisions/150-how-a-click-is-counted-once.md``.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from functions.aws.client import TransactionCancelled, batch_get, query, transact
+from functions.aws.client import ConditionFailed, batch_get, call, query
 from functions.aws.codec import from_item, to_item
-from functions.domain.errors import InternalError
 from functions.domain.frequent_values import DayChange
-from functions.domain.ids import shard_of
+from functions.repositories.click_totals import ClickTotals
+from functions.repositories.clicks import ClicksTable
+from functions.repositories.visitors import VisitorsTable, visit_ttl
 
-#: Clicks that one transaction counts: with their visitors, the day and the link they are at most
-#: 82 of its 100 actions, and their counters at most 282 of an update's 300 operators.
-CLICKS_A_TRANSACTION = 40
+#: Clicks that one write of a day counts.
+CLICKS_A_WRITE = 400
 
-#: Days that a visitor of a day is remembered after it, for clicks that are counted late. A
-#: stream keeps its records for one day, the failures bucket for fourteen.
-VISIT_DAYS = 20
+#: Counted clicks that a day lists before they move to an item of their own.
+LISTED_CLICKS = 32
+
+#: Visitors of a day who need no item of their own: the day names the click of each.
+FIRST_VISITS = 4
+
+#: Characters of a click's id that name it among the clicks of its link and day: 62 random bits.
+MARK = 11
 
 #: Counters of one dimension on one day.
 MOST_VALUES = 100
@@ -41,23 +49,31 @@ MOST_VALUES = 100
 #: Operators that an update may have, with some room (DynamoDB quotas: 300).
 MOST_OPERATORS = 290
 
+#: Attributes of a day that are no counters.
+_NO_COUNTERS = ("counted", "countedUntil", "firstVisits", "manyVisitors")
+
 
 @dataclass(slots=True)
 class Counted:
-    """What a group of clicks finds: the link (None once erased), its day, who was there before."""
+    """What a group of clicks finds: the link (None once erased), its day, what is counted.
+
+    ``marks`` name counted clicks, ``visitors`` maps those with an item of their own to the click
+    that claimed them, ``first_visits`` are the clicks of the day's first visitors.
+    """
 
     link: dict[str, Any] | None
     day: dict[str, Any]
-    visitors: set[str] = field(default_factory=set)
+    marks: set[str] = field(default_factory=set)
+    visitors: dict[str, str] = field(default_factory=dict)
+    first_visits: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def clicks(self) -> int:
+        return int(self.day.get("clicks", 0))
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Why a transaction did not count: clicks to leave out, visitors who were there already."""
-
-    link_gone: bool
-    clicks: set[str]
-    visitors: set[str]
+    @property
+    def many_visitors(self) -> bool:
+        return "manyVisitors" in self.day
 
 
 class RollupsTable:
@@ -67,6 +83,8 @@ class RollupsTable:
         self._client = client
         self._clicks = clicks
         self._links = links
+        self.visitors = VisitorsTable(client, clicks)
+        self.totals = ClickTotals(client, links)
 
     # -- count ------------------------------------------------------------------------------
 
@@ -74,163 +92,157 @@ class RollupsTable:
         self,
         workspace_id: str,
         link_id: str,
-        date: str,
+        day: str,
+        *,
+        since: str,
         visitors: Iterable[str],
+        consistent: bool,
     ) -> Counted:
-        """What a count starts from, strongly consistent, in one call."""
-        link_key = _link_key(workspace_id, link_id)
-        keys = [_day_key(link_id, date)]
-        keys += [_visit_key(link_id, date, visitor) for visitor in visitors]
+        """What a count starts from; ``since`` is the time of the earliest click.
+
+        The link is read strongly. The day need not be (``consistent``): a write that starts from
+        an old one is refused.
+        """
         wanted: dict[str, Any] = {
-            self._links: {"Keys": [link_key], "ConsistentRead": True},
-            self._clicks: {"Keys": keys, "ConsistentRead": True},
+            self._links: {"Keys": [_link_key(workspace_id, link_id)], "ConsistentRead": True},
+            self._clicks: {"Keys": [_day_key(link_id, day)], "ConsistentRead": consistent},
         }
         found = Counted(None, {})
         for table, item in batch_get(self._client, wanted):
             if table == self._links:
                 found.link = from_item(item)
-            elif item["sk"]["S"].startswith("DAY#"):
-                found.day = from_item(item)
             else:
-                found.visitors.add(item["sk"]["S"].rpartition("#")[2])
+                found.day = from_item(item)
+        if found.link is None:
+            return found
+        # After the day: what has moved out of it is there by now.
+        found.marks = marks_in(found.day.get("counted", ""))
+        if found.clicks > len(found.marks):
+            found.marks |= self._moved_marks(link_id, day, since)
+        if names := found.day.get("firstVisits"):
+            keys = [_visit_of(link_id, name) for name in names]
+            wanted = {self._clicks: {"Keys": keys, "ConsistentRead": True}}
+            found.first_visits = [from_item(item) for _, item in batch_get(self._client, wanted)]
+        if found.many_visitors:
+            found.visitors = self.visitors.claimed(link_id, day, visitors, consistent=False)
         return found
+
+    def _moved_marks(self, link_id: str, day: str, since: str) -> set[str]:
+        """The counted clicks of a day that are not before ``since``, as far as they moved out."""
+        items = query(
+            self._client,
+            self._clicks,
+            KeyConditionExpression="pk=:link AND sk BETWEEN :since AND :last",
+            ExpressionAttributeValues=to_item(
+                {":link": link_id, ":since": f"COUNTED#{day}#{since}", ":last": f"COUNTED#{day}$"}
+            ),
+            ConsistentRead=True,
+        )
+        return {mark for item in items for mark in marks_in(item["counted"]["S"])}
+
+    def move_marks(self, link_id: str, day: str, found: Counted) -> None:
+        """Copy the counted clicks that a day lists to an item of their own; may be repeated."""
+        key = _marks_key(link_id, day, found)
+        item = key | to_item({"counted": found.day["counted"], "ttl": visit_ttl(day)})
+        call(self._client.put_item, TableName=self._clicks, Item=item)
+
+    def expect_many_visitors(self, link_id: str, day: str) -> None:
+        """Let visitors of the day have items of their own; its first visitors stay as they are.
+
+        Before the first of them is claimed: no count may take the same visitor for a first one.
+        """
+        call(
+            self._client.update_item,
+            TableName=self._clicks,
+            Key=_day_key(link_id, day),
+            UpdateExpression="SET manyVisitors=:true",
+            ExpressionAttributeValues={":true": {"BOOL": True}},
+        )
 
     def count_clicks(
         self,
-        workspace_id: str,
         link_id: str,
-        date: str,
+        day: str,
+        found: Counted,
         *,
-        clicks: Sequence[dict[str, Any]],
         change: DayChange,
-        new_visitors: Sequence[str],
-        last_click_at: str | None,
-    ) -> Refused | None:
-        """Count these clicks of one day, all or none; None when they were.
+        listed: str,
+        until: str,
+        first_visits: Sequence[str],
+    ) -> bool:
+        """Count clicks of one day; False when the day is no longer as it was found.
 
-        ``change`` is the day's, computed from the day as it was read; ``last_click_at`` is given
-        when it would be the link's newest.
+        ``listed`` are the marks that the day lists from now on, of clicks up to the time ``until``;
+        ``first_visits`` name the clicks of more of its first visitors. Afterwards ``found.day`` is
+        as it was written.
         """
-        actions = [
-            self._advance_link(workspace_id, link_id, len(clicks), last_click_at),
-            self._advance_day(link_id, date, change),
-        ]
-        for click in clicks:
-            # A click is counted once, and only while it is there.
-            not_yet_counted = "attribute_exists(pk) AND attribute_not_exists(counted)"
-            actions.append(
-                {
-                    "Update": {
-                        "TableName": self._clicks,
-                        "Key": {"pk": {"S": click["pk"]}, "sk": {"S": click["sk"]}},
-                        "UpdateExpression": "SET counted=:true",
-                        "ConditionExpression": not_yet_counted,
-                        "ExpressionAttributeValues": {":true": {"BOOL": True}},
-                    }
-                }
-            )
-        for visitor in new_visitors:
-            first_of_the_day = "attribute_not_exists(pk)"
-            item = _visit_key(link_id, date, visitor) | {"ttl": {"N": str(_visit_ttl(date))}}
-            actions.append(
-                {
-                    "Put": {
-                        "TableName": self._clicks,
-                        "Item": item,
-                        "ConditionExpression": first_of_the_day,
-                    }
-                }
-            )
-        try:
-            transact(self._client, actions)
-        except TransactionCancelled as cancelled:
-            failed = cancelled.refused
-            if not any(failed):
-                raise InternalError from cancelled
-            first_visitor = 2 + len(clicks)
-            return Refused(
-                # The link's condition also fails when a later click was counted meanwhile.
-                link_gone=failed[0] and not cancelled.reasons[0].get("Item"),
-                clicks={
-                    click["sk"]
-                    for click, refused in zip(clicks, failed[2:first_visitor], strict=True)
-                    if refused
-                },
-                visitors={
-                    visitor
-                    for visitor, refused in zip(new_visitors, failed[first_visitor:], strict=True)
-                    if refused
-                },
-            )
-        return None
-
-    def _advance_link(
-        self, workspace_id: str, link_id: str, clicks: int, last_click_at: str | None
-    ) -> dict[str, Any]:
-        # Without the link nothing is counted, and nothing brings it back.
-        condition = "attribute_exists(pk)"
-        expression = "ADD clickCount :clicks"
-        values = {":clicks": {"N": str(clicks)}}
-        if last_click_at is not None:
-            # Of two counts at once the later click stays the last one.
-            condition += " AND (attribute_not_exists(lastClickAt) OR lastClickAt<=:at)"
-            expression += " SET lastClickAt=:at"
-            values[":at"] = {"S": last_click_at}
-        return {
-            "Update": {
-                "TableName": self._links,
-                "Key": _link_key(workspace_id, link_id),
-                "UpdateExpression": expression,
-                "ConditionExpression": condition,
-                "ExpressionAttributeValues": values,
-                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            }
-        }
-
-    def _advance_day(self, link_id: str, date: str, change: DayChange) -> dict[str, Any]:
-        """The link's condition, in the same transaction, is what keeps erased links away."""
         names: dict[str, str] = {}
         values: dict[str, Any] = {}
 
         def named(attribute: str) -> str:
             return names.setdefault(attribute, f"#{len(names)}")
 
-        def valued(number: int) -> str:
-            values[f":{number}"] = {"N": str(number)}
-            return f":{number}"
+        def valued(value: Any) -> str:
+            name = f":{len(values)}"
+            values.update(to_item({name: value}))
+            return name
 
+        sets: dict[str, Any] = {"counted": listed, "countedUntil": until}
+        sets |= {name: after for name, (_, after) in change.floors.items()}
+        if first_visits:
+            sets["firstVisits"] = [*found.day.get("firstVisits", ()), *first_visits]
         expression = "ADD " + ",".join(
             f"{named(name)} {valued(amount)}" for name, amount in change.add.items()
         )
+        expression += " SET " + ",".join(
+            f"{named(name)}={valued(value)}" for name, value in sets.items()
+        )
         if change.remove:
             expression += " REMOVE " + ",".join(map(named, change.remove))
-        conditions = []
-        if change.floors:
-            expression += " SET " + ",".join(
-                f"{named(name)}={valued(after)}" for name, (_, after) in change.floors.items()
+        # The day's clicks only grow: while they are as many, nothing else was counted. Two counts
+        # at once could both count a click, and both raise a floor or evict a value.
+        unchanged = (
+            f"{named('clicks')}={valued(found.clicks)}"
+            if found.clicks
+            else f"attribute_not_exists({named('clicks')})"
+        )
+        if first_visits:
+            unchanged += f" AND attribute_not_exists({named('manyVisitors')})"
+        try:
+            call(
+                self._client.update_item,
+                TableName=self._clicks,
+                Key=_day_key(link_id, day),
+                UpdateExpression=expression,
+                ConditionExpression=unchanged,
+                ExpressionAttributeNames={alias: name for name, alias in names.items()},
+                ExpressionAttributeValues=values,
             )
-            # Of two counts at once that both raise a floor, the second must look again: it may
-            # not lower it, and evicts others now.
-            conditions = [
-                f"attribute_not_exists({named(name)})"
-                if before is None
-                else f"{named(name)}={valued(before)}"
-                for name, (before, _) in change.floors.items()
-            ]
-        return {
-            "Update": {
-                "TableName": self._clicks,
-                "Key": _day_key(link_id, date),
-                "UpdateExpression": expression,
-                "ExpressionAttributeNames": {alias: name for name, alias in names.items()},
-                "ExpressionAttributeValues": values,
-            }
-            | ({"ConditionExpression": " AND ".join(conditions)} if conditions else {})
-        }
+        except ConditionFailed:
+            return False
+        change.apply_to(found.day)
+        found.day |= sets
+        return True
+
+    def keys_of(
+        self, link_id: str, day: str, found: Counted, visitors: Iterable[str]
+    ) -> list[dict[str, Any]]:
+        """The items that a count of these visitors writes for a day."""
+        keys = [_day_key(link_id, day), _marks_key(link_id, day, found)]
+        return keys + [VisitorsTable.key(link_id, day, visitor) for visitor in visitors]
+
+    def remove(self, keys: Sequence[dict[str, Any]]) -> None:
+        """Remove what was written for a link that was erased meanwhile. Nothing brings it back."""
+        ClicksTable(self._client, self._clicks).write(delete=keys)
 
     # -- read -------------------------------------------------------------------------------
 
-    def days(self, link_id: str, first: str, last: str) -> list[dict[str, Any]]:
+    def days(
+        self,
+        link_id: str,
+        first: str,
+        last: str,
+    ) -> list[dict[str, Any]]:
         """The days from ``first`` to ``last`` (dates, inclusive) on which something happened."""
         found = query(
             self._client,
@@ -240,38 +252,40 @@ class RollupsTable:
                 {":link": link_id, ":first": f"DAY#{first}", ":last": f"DAY#{last}"}
             ),
         )
-        return [from_item(item) for item in found]
+        return [
+            {name: value for name, value in from_item(item).items() if name not in _NO_COUNTERS}
+            for item in found
+        ]
 
 
-def visitor_of(click: Mapping[str, Any], *, secret: bytes) -> str:
-    """Who clicked, as far as address and user agent tell: a hash good for one link and day.
-
-    An HMAC (RFC 2104), because addresses are few: a plain hash is undone by trying them all.
-    """
-    parts = (
-        click["linkId"],
-        click["clickedAt"][:10],
-        click.get("ipAddress") or "",
-        click.get("userAgent") or "",
-    )
-    return hmac.new(secret, "\0".join(parts).encode(), hashlib.sha256).hexdigest()[:32]
+def mark_of(click: Mapping[str, Any]) -> str:
+    """What names a click among the clicks of its link and day."""
+    return str(click["sk"])[-MARK:]
 
 
-def _visit_ttl(date: str) -> int:
-    day = datetime.fromisoformat(date).replace(tzinfo=UTC)
-    return int((day + timedelta(days=VISIT_DAYS)).timestamp())
+def marks_in(listed: str) -> set[str]:
+    return {listed[start : start + MARK] for start in range(0, len(listed), MARK)}
 
 
 def _link_key(workspace_id: str, link_id: str) -> dict[str, Any]:
     return {"pk": {"S": f"{workspace_id}#{link_id}"}, "sk": {"S": "LINK"}}
 
 
-def _day_key(link_id: str, date: str) -> dict[str, Any]:
-    return {"pk": {"S": link_id}, "sk": {"S": f"DAY#{date}"}}
+def _day_key(link_id: str, day: str) -> dict[str, Any]:
+    return {"pk": {"S": link_id}, "sk": {"S": f"DAY#{day}"}}
 
 
-def _visit_key(link_id: str, date: str, visitor: str) -> dict[str, Any]:
-    return {
-        "pk": {"S": f"{link_id}#{shard_of(visitor)}"},
-        "sk": {"S": f"VISIT#{date}#{visitor}"},
-    }
+def _marks_key(link_id: str, day: str, found: Counted) -> dict[str, Any]:
+    """By the time of the newest click: those before a click's own time cannot have counted it."""
+    until = found.day.get("countedUntil", "")
+    return {"pk": {"S": link_id}, "sk": {"S": f"COUNTED#{day}#{until}#{found.clicks}"}}
+
+
+def visit_name(click: Mapping[str, Any]) -> str:
+    """What leads to a click from its link: the shard, the time and the id of its key."""
+    return f"{click['pk'].rpartition('#')[2]}#{click['sk'].removeprefix('CLICK#')}"
+
+
+def _visit_of(link_id: str, name: str) -> dict[str, Any]:
+    shard, _, rest = name.partition("#")
+    return {"pk": {"S": f"{link_id}#{shard}"}, "sk": {"S": f"CLICK#{rest}"}}

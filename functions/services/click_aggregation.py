@@ -1,32 +1,39 @@
 """Counting clicks: from the stream of the ``clicks`` table to the days and the link's counter.
 
 The stream delivers every click at least once, after failures again and in other batches, and
-from the failures bucket much later. Nothing is remembered of batches or positions: a click that
-was counted says so itself, written in the transaction that counted it.
+from the failures bucket much later. Nothing is remembered of batches or positions: a day lists the
+clicks that it counted, in the write that counts them (:mod:`functions.repositories.rollups`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from aws_lambda_powertools import Logger
 
-from functions.aws.client import in_parallel
-from functions.aws.codec import from_item, runs
-from functions.domain.errors import UnlinkError
+from functions.aws.client import backoff, in_parallel
+from functions.aws.codec import from_item
+from functions.domain.errors import Unavailable, UnlinkError
 from functions.domain.frequent_values import DayChange, count_values
 from functions.repositories.failed_records import FailuresBucket
 from functions.repositories.rollups import (
-    CLICKS_A_TRANSACTION,
+    CLICKS_A_WRITE,
+    FIRST_VISITS,
+    LISTED_CLICKS,
+    MARK,
     MOST_OPERATORS,
     MOST_VALUES,
+    Counted,
     RollupsTable,
-    visitor_of,
+    mark_of,
+    visit_name,
 )
+from functions.repositories.visitors import visitor_of
 from functions.services.stream_records import parse_records
 
 #: What is counted by value, and where a click has it. What it does not have is ``unknown``.
@@ -60,33 +67,20 @@ def tally(
     # A removal (by TTL, by an erasure) and an update are no clicks, should one ever arrive.
     inserted = [record for record in records if record.get("eventName", "INSERT") == "INSERT"]
     clicks, failed = parse_records(inserted, _click, failures=failures)
-    links: dict[tuple[str, str], dict[str, dict[str, dict[str, Any]]]] = {}
-    numbers: dict[str, str] = {}
+    links: dict[tuple[str, str], list[tuple[str, dict[str, Any]]]] = {}
     for number, click in clicks:
-        days = links.setdefault((click["workspaceId"], click["linkId"]), {})
-        # By its key: a batch may hold a click twice.
-        days.setdefault(click["clickedAt"][:10], {})[click["sk"]] = click
-        numbers.setdefault(click["sk"], number)
+        if not click.get("isBot"):
+            links.setdefault((click["workspaceId"], click["linkId"]), []).append((number, click))
 
     def count_link(link: tuple[str, str]) -> list[str]:
-        """One link's clicks one transaction after the other: they would only collide."""
-        groups = [
-            (date, group)
-            for date, clicks in links[link].items()
-            for group in runs(list(clicks.values()), CLICKS_A_TRANSACTION)
-        ]
-        for position, (date, clicks) in enumerate(groups):
-            try:
-                _count(
-                    *link,
-                    date,
-                    clicks,
-                    rollups=rollups,
-                    visitor_secret=visitor_secret,
-                )
-            except UnlinkError:
-                log.exception("clicks were not counted", extra={"linkId": link[1]})
-                return [numbers[click["sk"]] for _, rest in groups[position:] for click in rest]
+        """One link's clicks one write after the other: they would only collide."""
+        numbered = links[link]
+        try:
+            _LinkCount(*link, rollups, visitor_secret).count([click for _, click in numbered])
+        except UnlinkError:
+            log.exception("clicks were not counted", extra={"linkId": link[1]})
+            # Also those of days that are counted: the link's counter may not include them yet.
+            return [number for number, _ in numbered]
         return []
 
     if links:
@@ -106,70 +100,170 @@ def _click(record: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return record["dynamodb"]["SequenceNumber"], click
 
 
-def _count(
-    workspace_id: str,
-    link_id: str,
-    date: str,
-    clicks: Sequence[dict[str, Any]],
-    *,
-    rollups: RollupsTable,
-    visitor_secret: bytes,
-) -> None:
-    """Count up to 40 clicks of a link and day that are not counted yet."""
-    left = {click["sk"]: click for click in clicks if not click.get("isBot")}
-    visitors = {sk: visitor_of(click, secret=visitor_secret) for sk, click in left.items()}
-    while left:
-        known = rollups.before(workspace_id, link_id, date, set(visitors.values()))
-        refused = None
-        while known.link is not None and left:
-            group = list(left)
-            change = _change(left, group, known.day)
-            while change.operators > MOST_OPERATORS:
-                # Many new values for a full day: fewer clicks at a time.
-                group = group[: len(group) // 2]
-                change = _change(left, group, known.day)
-            new_visitors = sorted({visitors[sk] for sk in group} - known.visitors)
-            if new_visitors:
-                change.add["visitors"] = len(new_visitors)
-            last = max(left[sk]["clickedAt"] for sk in group)
-            refused = rollups.count_clicks(
-                workspace_id,
-                link_id,
+class _LinkGoneError(Exception):
+    """The link is erased: what was written for it goes, and its clicks count for nothing."""
+
+
+@dataclass(slots=True)
+class _LinkCount:
+    """One link's clicks of a batch."""
+
+    workspace_id: str
+    link_id: str
+    rollups: RollupsTable
+    visitor_secret: bytes
+    #: The keys of what this run writes in `clicks`.
+    written: list[dict[str, Any]] = field(default_factory=list)
+
+    def count(self, clicks: Sequence[dict[str, Any]]) -> None:
+        """Count those that are not counted yet. Raises an ``UnlinkError``; may be repeated."""
+        days: dict[str, dict[str, dict[str, Any]]] = {}
+        for click in clicks:
+            # By its key: a batch may hold a click twice.
+            days.setdefault(click["clickedAt"][:10], {})[click["sk"]] = click
+        link: dict[str, Any] = {}
+        totals: dict[str, tuple[int, int]] = {}
+        try:
+            for date, of_day in days.items():
+                link, totals[date] = self._count_day(date, list(of_day.values()))
+            if not self.rollups.totals.advance(
+                self.workspace_id,
+                link,
+                totals,
+                last_click_at=max(click["clickedAt"] for click in clicks),
+            ):
+                raise _LinkGoneError
+        except _LinkGoneError:
+            # A key twice in one batch is refused.
+            keys = {(key["pk"]["S"], key["sk"]["S"]): key for key in self.written}
+            self.rollups.remove(list(keys.values()))
+
+    def _count_day(
+        self, date: str, clicks: Sequence[dict[str, Any]]
+    ) -> tuple[dict[str, Any], tuple[int, int]]:
+        """Count one day's clicks; the link, the day's clicks, and how many of them are new."""
+        clicks = sorted(clicks, key=lambda click: click["sk"])
+        visitors = {
+            mark_of(click): visitor_of(click, secret=self.visitor_secret) for click in clicks
+        }
+        counted_now = attempt = 0
+        while True:
+            found = self.rollups.before(
+                self.workspace_id,
+                self.link_id,
                 date,
-                clicks=[left[sk] for sk in group],
-                change=change,
-                new_visitors=new_visitors,
-                last_click_at=last if last > known.link.get("lastClickAt", "") else None,
+                since=clicks[0]["clickedAt"],
+                visitors=set(visitors.values()),
+                consistent=attempt > 0,
             )
-            if refused is None:
-                for sk in group:
-                    del left[sk]
-                # For the rest, the day is another one now.
-                break
-            if refused.link_gone:
-                return
-            for sk in refused.clicks:
-                del left[sk]
-            known.visitors |= refused.visitors
-            if not refused.clicks and not refused.visitors:
-                # A later click was counted meanwhile, or a floor raised: look again.
-                break
-        if known.link is None:
-            return
+            if found.link is None:
+                raise _LinkGoneError
+            left = [click for click in clicks if mark_of(click) not in found.marks]
+            unchanged = True
+            while left and unchanged:
+                group, change = _group(left, found.day)
+                unchanged = self._count_group(date, found, group, change, visitors)
+                if unchanged:
+                    counted_now += len(group)
+                    left = left[len(group) :]
+            if not left:
+                return found.link, (found.clicks, counted_now)
+            attempt += 1
+            # The first time it may be a read that was behind, or the first of many visitors.
+            if attempt > 2 and not backoff(attempt):
+                raise Unavailable
+
+    def _count_group(
+        self,
+        date: str,
+        found: Counted,
+        group: Sequence[dict[str, Any]],
+        change: DayChange,
+        visitors: Mapping[str, str],
+    ) -> bool:
+        """Count clicks of a day in one write; False when the day has to be looked at again."""
+        # The first of a visitor's clicks stands for the visitor.
+        claims: dict[str, dict[str, Any]] = {}
+        for click in group:
+            claims.setdefault(visitors[mark_of(click)], click)
+        for visit in found.first_visits:
+            claims.pop(visitor_of(visit, secret=self.visitor_secret), None)
+        known = len(found.day.get("firstVisits", ()))
+        first_visits: list[str] = []
+        claimed = claims if found.many_visitors else ()
+        self.written += self.rollups.keys_of(self.link_id, date, found, claimed)
+        if found.many_visitors:
+            new = self._claim(date, found, claims, {mark_of(click) for click in group})
+        elif known + len(claims) > FIRST_VISITS:
+            self.rollups.expect_many_visitors(self.link_id, date)
+            return False
+        else:
+            first_visits = [visit_name(click) for click in claims.values()]
+            new = len(first_visits)
+        if new:
+            change.add["visitors"] = new
+        listed = str(found.day.get("counted", ""))
+        marks = "".join(mark_of(click) for click in group)
+        until = group[-1]["clickedAt"]
+        if len(listed) + len(marks) > LISTED_CLICKS * MARK:
+            if listed:
+                self.rollups.move_marks(self.link_id, date, found)
+        else:
+            marks = listed + marks
+            until = max(until, found.day.get("countedUntil", ""))
+        if not self.rollups.count_clicks(
+            self.link_id,
+            date,
+            found,
+            change=change,
+            listed=marks,
+            until=until,
+            first_visits=first_visits,
+        ):
+            return False
+        if first_visits:
+            found.first_visits += claims.values()
+        return True
+
+    def _claim(
+        self, date: str, found: Counted, claims: Mapping[str, dict[str, Any]], marks: set[str]
+    ) -> int:
+        """Claim visitors that no click has claimed; how many are claimed by the clicks ``marks``.
+
+        A claim of these may be left from a run that failed before it counted them.
+        """
+        by = {visitor: found.visitors[visitor] for visitor in claims if visitor in found.visitors}
+        open_claims = {
+            visitor: mark_of(click) for visitor, click in claims.items() if visitor not in by
+        }
+        if open_claims:
+            by |= self.rollups.visitors.claim(self.link_id, date, open_claims)
+            found.visitors |= by
+        return sum(mark in marks for mark in by.values())
 
 
-def _change(
-    clicks: Mapping[str, dict[str, Any]], group: Sequence[str], day: Mapping[str, Any]
-) -> DayChange:
+def _group(
+    left: Sequence[dict[str, Any]], day: Mapping[str, Any]
+) -> tuple[Sequence[dict[str, Any]], DayChange]:
+    """The clicks that one write counts, and how the day changes."""
+    group = left[:CLICKS_A_WRITE]
+    change = _change(group, day)
+    while change.operators > MOST_OPERATORS:
+        # Many new values for a full day: fewer clicks at a time.
+        group = group[: len(group) // 2]
+        change = _change(group, day)
+    return group, change
+
+
+def _change(clicks: Sequence[dict[str, Any]], day: Mapping[str, Any]) -> DayChange:
     """How the day changes for these clicks."""
     counted: dict[str, Counter[str]] = {name: Counter() for name in (*DIMENSIONS, "referrer")}
-    for sk in group:
-        click = clicks[sk]
+    for click in clicks:
         for dimension, attribute in DIMENSIONS.items():
             counted[dimension][click.get(attribute) or UNKNOWN] += 1
         counted["referrer"][_referrer(click.get("referrer"))] += 1
     change = count_values(day, counted, maximum=MOST_VALUES)
-    change.add["clicks"] = len(group)
+    change.add["clicks"] = len(clicks)
     return change
 
 

@@ -28,7 +28,7 @@ FEW_CALLS_MB = 1_024
 
 #: Actions that add data to a link. Without `BatchWriteItem`: erasing needs it, and erasing adds
 #: nothing.
-WRITES = {"dynamodb:PutItem", "dynamodb:UpdateItem", "s3:PutObject"}
+WRITES = {"dynamodb:PartiQLInsert", "dynamodb:PutItem", "dynamodb:UpdateItem", "s3:PutObject"}
 
 #: The name of the alias that API, queues, streams and schedules invoke.
 LIVE = "Live"
@@ -80,8 +80,14 @@ class Functions(Construct):
         environment: Mapping[str, str],
         statements: Sequence[iam.PolicyStatement],
         sends_to_itself: bool = False,
+        platform_logs: bool = True,
     ) -> lambda_.Function:
-        """A function whose role allows logs, traces and what `statements` say."""
+        """A function whose role allows logs, traces and what `statements` say.
+
+        Without `platform_logs` Lambda's own lines about an invocation are written only if it fails
+        (Lambda Developer Guide, "Log-level filtering": `platform.start` and the report of a success
+        are INFO). For functions that run at each visit: these lines cost more than the run.
+        """
         construct_id = "".join(part.capitalize() for part in name.split("_"))
         scope = Construct(self, construct_id)
         # A log group and a role of its own: the managed policy that CDK would attach lets a
@@ -111,6 +117,7 @@ class Functions(Construct):
             logging_format=lambda_.LoggingFormat.JSON,
             # Lambda drops what is below its own level, which is INFO by default.
             application_log_level_v2=lambda_.ApplicationLogLevel[self.settings.log_level],
+            system_log_level_v2=None if platform_logs else lambda_.SystemLogLevel.WARN,
             tracing=lambda_.Tracing.ACTIVE,
             # By default Lambda stops a chain of about 16 messages that a function sends to its own
             # queue, and the next one becomes a dead letter without a run (Lambda Developer Guide,

@@ -160,6 +160,7 @@ class HttpFunctions:
             "redirect",
             timeout=Duration.seconds(10),
             memory_mb=FEW_CALLS_MB,
+            platform_logs=False,
             environment={
                 **self._functions.table_names("links", "clicks"),
                 **self._origin_environment(),

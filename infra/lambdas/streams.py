@@ -8,7 +8,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 
-from infra.lambdas.base import FEW_CALLS_MB, ONE_VCPU_MB, Functions, live_alias
+from infra.lambdas.base import FEW_CALLS_MB, Functions, live_alias
 from infra.lambdas.permissions import allow
 
 #: Stream records in one batch. With both images of 1,000 links it stays under the 6 MB of an
@@ -30,6 +30,7 @@ class StreamReaders:
 
     def __init__(self, functions: Functions) -> None:
         self._functions = functions
+        self._settings = functions.settings
         self._permissions = functions.permissions
         self._resources = functions.resources
         self._data = functions.resources.data
@@ -42,7 +43,8 @@ class StreamReaders:
         function = self._functions.add(
             "click_stream",
             timeout=Duration.seconds(60),
-            memory_mb=ONE_VCPU_MB,
+            memory_mb=FEW_CALLS_MB,
+            platform_logs=False,
             environment={
                 **self._functions.table_names("links", "clicks"),
                 "FAILURES_BUCKET": self._data.failures_bucket.bucket_name,
@@ -57,7 +59,11 @@ class StreamReaders:
                 ),
                 allow(
                     "dynamodb:BatchGetItem",
+                    # Only removes what was written for a link that was erased meanwhile.
+                    "dynamodb:BatchWriteItem",
+                    "dynamodb:PartiQLInsert",
                     "dynamodb:PutItem",
+                    "dynamodb:Query",
                     "dynamodb:UpdateItem",
                     on=[self._data.clicks.table_arn],
                 ),
@@ -66,6 +72,7 @@ class StreamReaders:
         self._read(
             self._data.clicks,
             function,
+            window=self._settings.click_window,
             filters=[
                 {
                     "eventName": lambda_.FilterRule.is_equal("INSERT"),
@@ -157,11 +164,13 @@ class StreamReaders:
         function: lambda_.Function,
         *,
         filters: Sequence[Mapping[str, object]],
+        window: int = 0,
     ) -> None:
         """Let a function read a table's stream from its beginning, and lose no record.
 
         What still fails after the retries goes to the failures bucket. Not to a queue: that would
-        receive only the records' positions in a stream that keeps them for a day.
+        receive only the records' positions in a stream that keeps them for a day. ``window`` is for
+        how many seconds records are collected.
         """
         if table.table_stream_arn is None:
             raise ValueError(f"{table.node.path} has no stream")
@@ -185,6 +194,7 @@ class StreamReaders:
             event_source_arn=table.table_stream_arn,
             starting_position=lambda_.StartingPosition.TRIM_HORIZON,
             batch_size=BATCH_RECORDS,
+            max_batching_window=Duration.seconds(window) if window else None,
             bisect_batch_on_error=True,
             report_batch_item_failures=True,
             retry_attempts=RETRIES,

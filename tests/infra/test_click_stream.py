@@ -27,3 +27,13 @@ def test_the_click_stream_is_invoked_for_clicks_of_people_only(template: Templat
     assert mapping["BisectBatchOnFunctionError"] is True
     assert mapping["MaximumRetryAttempts"] == 10
     assert "OnFailure" in mapping["DestinationConfig"]
+
+
+def test_clicks_are_collected_for_seconds_before_they_are_counted(template: Template) -> None:
+    windows = [
+        (invoked_function(template, mapping["Properties"]["FunctionName"]), seconds)
+        for mapping in resources(template, "AWS::Lambda::EventSourceMapping").values()
+        if (seconds := mapping["Properties"].get("MaximumBatchingWindowInSeconds"))
+    ]
+    # A delete's own work does not wait.
+    assert windows == [(functions(template)["click_stream"], 10)]

@@ -52,7 +52,14 @@ MAY = {
     "pages": {},
     "click_stream": {
         "Links": {"BatchGetItem", "UpdateItem"},
-        "Clicks": {"BatchGetItem", "PutItem", "UpdateItem"},
+        "Clicks": {
+            "BatchGetItem",
+            "BatchWriteItem",
+            "PartiQLInsert",
+            "PutItem",
+            "Query",
+            "UpdateItem",
+        },
         "Clicks/stream": FOLLOWER,
     },
     "export_worker": {
@@ -508,3 +515,13 @@ def test_lambda_log_levels_keep_the_functions_log_lines(stage: str, level: str) 
     for function in functions(synthesized_template(stage)).values():
         assert function["Environment"]["Variables"]["POWERTOOLS_LOG_LEVEL"] == level
         assert function["LoggingConfig"]["ApplicationLogLevel"] == level
+
+
+def test_lambda_writes_no_lines_of_its_own_for_a_visit_that_succeeds(template: Template) -> None:
+    levels = {
+        name: function["LoggingConfig"].get("SystemLogLevel")
+        for name, function in functions(template).items()
+    }
+    assert {name for name, level in levels.items() if level} == {"redirect", "click_stream"}
+    # The report of a failure is a warning.
+    assert levels["redirect"] == levels["click_stream"] == "WARN"

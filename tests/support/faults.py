@@ -56,15 +56,15 @@ def _before(error: Callable[[], BaseException]) -> Callable[[str, Call, dict[str
 def _partly(operation: str, call: Call, parameters: dict[str, Any]) -> Any:
     """Half of a batch is unprocessed; a transaction conflicts; other calls are throttled."""
     if operation == "batch_get_item":
-        [(table, request)] = parameters["RequestItems"].items()
-        keys = request["Keys"]
+        wanted: dict[str, Any] = parameters["RequestItems"]
+        keys = [(table, key) for table, request in wanted.items() for key in request["Keys"]]
         half = len(keys) // 2
-        request["Keys"] = keys[:half] or keys
+        now, later = _only(wanted, keys[:half] or keys), _only(wanted, keys[half:])
+        parameters["RequestItems"] = now
         answer = call()
-        request["Keys"] = keys
+        parameters["RequestItems"] = wanted
         if half:
-            left = {key: value for key, value in request.items() if key != "Keys"}
-            answer["UnprocessedKeys"] = {table: left | {"Keys": keys[half:]}}
+            answer["UnprocessedKeys"] = later
         return answer
     if operation == "batch_execute_statement":
         statements = parameters["Statements"]
@@ -91,6 +91,14 @@ def _partly(operation: str, call: Call, parameters: dict[str, Any]) -> Any:
         error.response["CancellationReasons"] = reasons  # type: ignore[typeddict-item]
         raise error
     raise _error(operation, "ThrottlingException")
+
+
+def _only(wanted: dict[str, Any], keys: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A read of these keys alone."""
+    found: dict[str, Any] = {}
+    for table, key in keys:
+        found.setdefault(table, wanted[table] | {"Keys": []})["Keys"].append(key)
+    return found
 
 
 _URL = {"endpoint_url": "http://engine"}

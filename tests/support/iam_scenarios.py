@@ -21,7 +21,6 @@ from functions.aws.codec import to_item
 from functions.domain.api_keys import generate_api_key
 from functions.domain.clock import now_iso
 from functions.domain.errors import Unavailable
-from functions.domain.ids import shard_of
 from functions.domain.policies import Policies
 from functions.domain.qr_image import render
 from functions.handlers import (
@@ -39,6 +38,7 @@ from functions.handlers import (
     qr,
     redirect,
 )
+from functions.repositories.click_totals import ClickTotals
 from functions.repositories.deletions import Deletion, FilterRequest
 from functions.repositories.exports import ExportsBucket, object_key, tail_key
 from functions.repositories.links import LinksTable
@@ -379,19 +379,36 @@ def drive_export_worker(scene: Scene) -> None:
 
 def drive_click_stream(scene: Scene) -> None:
     [link] = scene.world.create(1)
-    click = {
-        "pk": f"{link}#{shard_of(link)}",
-        "sk": f"CLICK#{now_iso()}#1",
-        "id": str(uuid.uuid4()),
-        "linkId": link,
-        "workspaceId": scene.world.workspace_id,
-        "clickedAt": now_iso(),
-    }
-    record = {
-        "eventName": "INSERT",
-        "dynamodb": {"SequenceNumber": "100", "NewImage": to_item(click)},
-    }
-    scene.follow(click_stream, record, STRANGE)
+
+    def records(visitors: int) -> list[dict[str, Any]]:
+        clicks = [
+            {
+                "pk": f"{link}#{number % 8}",
+                "sk": f"CLICK#{now_iso()}#{uuid.uuid4()}",
+                "id": str(uuid.uuid4()),
+                "linkId": link,
+                "workspaceId": scene.world.workspace_id,
+                "clickedAt": now_iso(),
+                "ipAddress": f"10.0.0.{number}",
+            }
+            for number in range(visitors)
+        ]
+        return [
+            {
+                "eventName": "INSERT",
+                "dynamodb": {"SequenceNumber": "100", "NewImage": to_item(click)},
+            }
+            for click in clicks
+        ]
+
+    scene.follow(click_stream, *records(1), STRANGE)
+    # More visitors and clicks than the day itself keeps, twice.
+    for _ in range(2):
+        scene.follow(click_stream, *records(40))
+    # A link that is erased while its clicks are counted.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ClickTotals, "advance", lambda *_, **__: False)
+        scene.follow(click_stream, *records(2))
 
 
 def drive_deletion_worker(scene: Scene) -> None:

@@ -1,0 +1,239 @@
+"""What counting a click costs: the real count against an emulator, capacity by DynamoDB's rules.
+
+MiniStack's own capacity figures leave out reads in batches, so items are measured where the SDK
+receives and sends them.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench import capacity
+from functions.aws.client import client
+from functions.aws.codec import to_item
+from functions.domain.clock import iso
+from functions.domain.ids import new_click_id
+from functions.repositories.clicks import ClicksTable
+from functions.repositories.links import LinksTable
+from functions.repositories.rollups import RollupsTable
+from functions.schemas.links import NewLink
+from functions.services.click_aggregation import tally
+from functions.services.links import create_links
+from infra.settings import Settings
+
+WORKSPACE = "ws-bench"
+
+#: Shards of the stream of a new on-demand table: it has four partitions (DynamoDB Developer Guide,
+#: "On-demand capacity mode", 4,000 writes a second of 1,000 for each partition).
+SHARDS = 4
+
+CLICKS_A_SECOND = 10
+
+#: Seconds that production collects clicks.
+CLICK_WINDOW = Settings.click_window
+
+#: A second of a day in 2026.
+NOON = 1_780_000_000
+
+
+@dataclass
+class Counting:
+    """What counting some clicks took."""
+
+    clicks: int = 0
+    invocations: int = 0
+    read_units: float = 0.0
+    write_units: float = 0.0
+    #: Size of the day of the link that was counted last.
+    day_bytes: int = 0
+
+    def add(self, other: Counting) -> None:
+        self.clicks += other.clicks
+        self.invocations += other.invocations
+        self.read_units += other.read_units
+        self.write_units += other.write_units
+
+
+class Metered:
+    """A DynamoDB client that adds up the units of the calls that counting makes."""
+
+    def __init__(self, dynamodb: Any, cost: Counting) -> None:
+        self._dynamodb = dynamodb
+        self._cost = cost
+
+    def batch_get_item(self, **parameters: Any) -> Any:
+        answer = self._dynamodb.batch_get_item(**parameters)
+        for table, request in parameters["RequestItems"].items():
+            items = answer["Responses"].get(table, [])
+            missing = len(request["Keys"]) - len(items)
+            units = sum(map(capacity.read_units, items)) + missing
+            self._cost.read_units += units if request.get("ConsistentRead") else units / 2
+        return answer
+
+    def query(self, **parameters: Any) -> Any:
+        answer = self._dynamodb.query(**parameters)
+        read = sum(map(capacity.size, answer["Items"]))
+        units = max(1, math.ceil(read / 4096))
+        self._cost.read_units += units if parameters.get("ConsistentRead") else units / 2
+        return answer
+
+    def batch_execute_statement(self, **parameters: Any) -> Any:
+        # Each puts an item of less than a kilobyte, or is refused for the same price.
+        self._cost.write_units += len(parameters["Statements"])
+        return self._dynamodb.batch_execute_statement(**parameters)
+
+    def put_item(self, **parameters: Any) -> Any:
+        self._cost.write_units += capacity.write_units(parameters["Item"])
+        return self._dynamodb.put_item(**parameters)
+
+    def update_item(self, **parameters: Any) -> Any:
+        before = self._item(parameters)
+        answer = self._dynamodb.update_item(**parameters)
+        after = self._item(parameters)
+        self._cost.write_units += max(map(capacity.write_units, (before, after)))
+        return answer
+
+    def _item(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        key = {name: parameters[name] for name in ("TableName", "Key")}
+        item: dict[str, Any] = self._dynamodb.get_item(**key, ConsistentRead=True).get("Item", {})
+        return item
+
+
+class Visits:
+    """Clicks on links, each of a visitor who has not come before.
+
+    Without a distribution in front of the API no click has a place.
+    """
+
+    def __init__(self, links: Sequence[str], *, places: bool = False) -> None:
+        self._links = links
+        self._places = places
+        self._chance = random.Random(13)
+        self._visitors = 0
+
+    def some(self, seconds: Iterable[float]) -> list[dict[str, Any]]:
+        return [self._click(second) for second in seconds]
+
+    def _click(self, second: float) -> dict[str, Any]:
+        self._visitors += 1
+        milliseconds = int((NOON + second) * 1000)
+        return self._place() | {
+            "id": new_click_id(link := self._chance.choice(self._links), milliseconds),
+            "linkId": link,
+            "workspaceId": WORKSPACE,
+            "clickedAt": iso(milliseconds / 1000),
+            "ipAddress": f"10.{self._visitors >> 16}.{self._visitors >> 8 & 255}"
+            f".{self._visitors & 255}",
+            "userAgent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Version/18.1",
+            "deviceType": "mobile",
+            "platform": ("iOS", "Android", "Windows", "macOS", "Linux")[self._frequent(5)],
+            "referrer": f"https://site-{self._frequent(150)}.example/page",
+            "isBot": False,
+        }
+
+    def _place(self) -> dict[str, Any]:
+        if not self._places:
+            return {}
+        country = self._frequent(60)
+        return {
+            "countryCode": f"C{country}",
+            "region": f"C{country}-{self._frequent(9)}",
+            "city": f"City {country} {self._frequent(20)}",
+            "timezone": f"Continent/City_{country % 30}",
+        }
+
+    def _frequent(self, values: int) -> int:
+        """Of so many values the first is the most frequent (Zipf)."""
+        return int(values ** self._chance.random()) - 1
+
+
+def hot_link(
+    seconds: float,
+    *,
+    window: float = CLICK_WINDOW,
+    warm: int = 2_000,
+    places: bool = False,
+) -> Counting:
+    """Counting 10 clicks a second on one link that has had ``warm`` visitors on this day."""
+    links = _links(1)
+    visits = Visits(links, places=places)
+    _count(visits.some(n / CLICKS_A_SECOND for n in range(warm)))
+    cost, start = Counting(), warm / CLICKS_A_SECOND
+    while seconds > 0:
+        moments = [start + n / CLICKS_A_SECOND for n in range(int(window * CLICKS_A_SECOND))]
+        for batch in _by_shard(visits.some(moments)):
+            cost.add(_count(batch))
+        start, seconds = start + window, seconds - window
+    cost.day_bytes = day_size(links[0])
+    return cost
+
+
+def lone_clicks(links: int) -> Counting:
+    """Counting the only click of the day on each of so many links, in one window's batches."""
+    visits = [Visits([link]).some([n])[0] for n, link in enumerate(_links(links))]
+    cost = Counting()
+    for batch in _by_shard(visits):
+        cost.add(_count(batch))
+    return cost
+
+
+def _links(count: int) -> list[str]:
+    new = [NewLink(originalUrl="https://example.com/page", title="A page")] * count
+    table = LinksTable(client("dynamodb"), "links")
+    links = create_links(new, workspace_id=WORKSPACE, user_id="bench", links=table)
+    return [link["id"] for link in links]
+
+
+def _by_shard(clicks: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The batches that the stream's shards deliver: a click's partition decides."""
+    shards: dict[int, list[dict[str, Any]]] = {}
+    for click in clicks:
+        partition = ClicksTable.key(click)["pk"]["S"]
+        shards.setdefault(zlib.crc32(partition.encode()) % SHARDS, []).append(click)
+    return list(shards.values())
+
+
+def _count(clicks: Sequence[dict[str, Any]]) -> Counting:
+    dynamodb = client("dynamodb")
+    cost = Counting(clicks=len(clicks), invocations=1)
+    items = [ClicksTable.key(click) | to_item(click) for click in clicks]
+    ClicksTable(dynamodb, "clicks").write(put=items)
+    records = [
+        {"dynamodb": {"SequenceNumber": str(n), "NewImage": item}} for n, item in enumerate(items)
+    ]
+    failed = tally(
+        records,
+        rollups=RollupsTable(Metered(dynamodb, cost), clicks="clicks", links="links"),
+        failures=None,
+        visitor_secret=b"bench",
+    )
+    assert not failed
+    return cost
+
+
+def naive(clicks: int, day_bytes: int) -> Counting:
+    """Each click by itself: its mark, its visitor, the day and the link in one transaction.
+
+    A transaction costs double. Before it, link, day and visitor are read strongly.
+    """
+    return Counting(
+        clicks=clicks,
+        invocations=clicks,
+        read_units=clicks * (1 + max(1, math.ceil(day_bytes / 4096)) + 1),
+        write_units=clicks * 2 * (1 + 1 + max(1, math.ceil(day_bytes / 1024)) + 1),
+    )
+
+
+def day_size(link_id: str) -> int:
+    """Bytes of a link's one day."""
+    days = client("dynamodb").query(
+        TableName="clicks",
+        KeyConditionExpression="pk=:link AND begins_with(sk, :day)",
+        ExpressionAttributeValues={":link": {"S": link_id}, ":day": {"S": "DAY#"}},
+    )["Items"]
+    return sum(map(capacity.size, days))

@@ -1,0 +1,91 @@
+"""What a link's own item holds of its clicks: ``clickCount``, ``lastClickAt``, ``countedDays``.
+
+``countedDays`` says how many clicks of each recent day ``clickCount`` includes. So the total is
+computed from the days, which count each click once, and adding it up can be repeated, late or out
+of order, without a transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from functions.aws.client import backoff, update
+from functions.aws.codec import from_item, to_item
+from functions.domain.errors import Unavailable
+from functions.repositories.visitors import VISIT_DAYS
+
+
+class ClickTotals:
+    """Advances the totals of links; ``table`` is the name of ``links``."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def advance(
+        self,
+        workspace_id: str,
+        link: dict[str, Any],
+        days: Mapping[str, tuple[int, int]],
+        *,
+        last_click_at: str,
+    ) -> bool:
+        """Include what the days have counted; False when the link is gone.
+
+        ``link`` is the link as it was read. ``days`` has for each day its clicks, and how many of
+        them this run counted.
+        """
+        attempt = 0
+        while True:
+            included: dict[str, Any] = link.get("countedDays", {})
+            kept, added = include(included, days)
+            newest = max(last_click_at, link.get("lastClickAt", ""))
+            if not added and newest == link.get("lastClickAt"):
+                return True
+            values = to_item({":added": added, ":kept": kept, ":newest": newest})
+            # An erased link stays erased; of two counts at once, the second adds up again.
+            unchanged = "attribute_exists(pk) AND "
+            if "countedDays" in link:
+                unchanged += "#countedDays=:included"
+                values |= to_item({":included": included})
+            else:
+                unchanged += "attribute_not_exists(#countedDays)"
+            met = update(
+                self._client,
+                self._table,
+                {"pk": {"S": f"{workspace_id}#{link['id']}"}, "sk": {"S": "LINK"}},
+                "ADD #clickCount :added SET #countedDays=:kept, #lastClickAt=:newest",
+                condition=unchanged,
+                values=values,
+            )
+            if met is None:
+                return True
+            if not met:
+                return False
+            link = from_item(met)
+            attempt += 1
+            if not backoff(attempt):
+                raise Unavailable
+
+
+def include(
+    included: Mapping[str, Any], days: Mapping[str, tuple[int, int]]
+) -> tuple[dict[str, int], int]:
+    """The days that a link remembers from now on, and how many clicks it did not include yet.
+
+    A day is remembered for as long as a click of it may be delivered again. Of an older one, the
+    clicks of this run are added.
+    """
+    kept = {day: int(clicks) for day, clicks in included.items()}
+    newest = date.fromisoformat(max([*kept, *days]))
+    oldest = (newest - timedelta(days=VISIT_DAYS)).isoformat()
+    added = 0
+    for day, (clicks, counted_now) in days.items():
+        if day < oldest:
+            added += counted_now
+        elif clicks > kept.get(day, 0):
+            added += clicks - kept.get(day, 0)
+            kept[day] = clicks
+    return {day: clicks for day, clicks in kept.items() if day >= oldest}, added

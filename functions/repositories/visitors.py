@@ -1,0 +1,123 @@
+"""The visitors of a link's days with many visitors, in the ``clicks`` table.
+
+Item: ``pk={linkId}#{shard}``, ``sk=VISIT#{date}#{hash}`` → the click that claimed the visitor
+(``first``), and ``ttl``. A claim counts for nothing by itself: the click that made it counts its
+visitor when it is counted, even if that is after a failure and by another worker.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from functions.aws.client import RETRYABLE, backoff, batch_get, call
+from functions.aws.codec import runs
+from functions.domain.errors import InternalError, Unavailable
+from functions.domain.ids import shard_of
+
+#: Days that a visitor of a day is remembered after it, for clicks that are counted late. A
+#: stream keeps its records for one day, the failures bucket for fourteen.
+VISIT_DAYS = 20
+
+#: Statements of one BatchExecuteStatement call, keys of one BatchGetItem call (API limits).
+STATEMENT_BATCH, READ_BATCH = 25, 100
+
+
+class VisitorsTable:
+    """Claims visitors for clicks, and reads which click claimed them."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self._name = name
+
+    def claimed(
+        self,
+        link_id: str,
+        day: str,
+        visitors: Iterable[str],
+        *,
+        consistent: bool,
+    ) -> dict[str, str]:
+        """The visitors that are known, and the mark of the click that claimed each.
+
+        A claim never changes, so a read that is not ``consistent`` can only miss one.
+        """
+        keys = [self.key(link_id, day, visitor) for visitor in visitors]
+        found: dict[str, str] = {}
+        for some in runs(keys, READ_BATCH):
+            wanted = {self._name: {"Keys": list(some), "ConsistentRead": consistent}}
+            for _, item in batch_get(self._client, wanted):
+                found[item["sk"]["S"].rpartition("#")[2]] = item["first"]["S"]
+        return found
+
+    def claim(
+        self,
+        link_id: str,
+        day: str,
+        claims: Mapping[str, str],
+    ) -> dict[str, str]:
+        """Claim visitors for the clicks with these marks; returns who has claimed each.
+
+        A visitor who was claimed before stays with that click.
+        """
+        statement = f"INSERT INTO \"{self._name}\" VALUE {{'pk':?,'sk':?,'first':?,'ttl':?}}"
+        ttl = {"N": str(visit_ttl(day))}
+
+        def insert(visitor: str) -> dict[str, Any]:
+            key = self.key(link_id, day, visitor)
+            parameters = [key["pk"], key["sk"], {"S": claims[visitor]}, ttl]
+            return {"Statement": statement, "Parameters": parameters}
+
+        taken: list[str] = []
+        for some in runs(list(claims), STATEMENT_BATCH):
+            left: Sequence[str] = some
+            attempt = 0
+            while left:
+                answers = call(
+                    self._client.batch_execute_statement,
+                    Statements=[insert(visitor) for visitor in left],
+                )["Responses"]
+                codes = [answer.get("Error", {}).get("Code") for answer in answers]
+                again = []
+                for visitor, code in zip(left, codes, strict=True):
+                    if code == "DuplicateItem":
+                        taken.append(visitor)
+                    elif code in RETRYABLE:
+                        again.append(visitor)
+                    elif code is not None:
+                        raise InternalError
+                left = again
+                attempt += 1
+                if left and not backoff(attempt):
+                    raise Unavailable
+        return dict(claims) | self.claimed(link_id, day, taken, consistent=True)
+
+    @staticmethod
+    def key(link_id: str, day: str, visitor: str) -> dict[str, Any]:
+        return {
+            "pk": {"S": f"{link_id}#{shard_of(visitor)}"},
+            "sk": {"S": f"VISIT#{day}#{visitor}"},
+        }
+
+
+def visitor_of(click: Mapping[str, Any], *, secret: bytes) -> str:
+    """Who clicked, as far as address and user agent tell: a hash good for one link and day.
+
+    An HMAC (RFC 2104), because addresses are few: a plain hash is undone by trying them all.
+    """
+    parts = (
+        click["linkId"],
+        click["clickedAt"][:10],
+        click.get("ipAddress") or "",
+        click.get("userAgent") or "",
+    )
+    return hmac.new(secret, "\0".join(parts).encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def visit_ttl(day: str) -> int:
+    """When what is remembered of a day's visitors and clicks may go, in Unix seconds."""
+    midnight = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    return int((midnight + timedelta(days=VISIT_DAYS)).timestamp())
