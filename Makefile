@@ -10,6 +10,9 @@ PORT ?= 8000
 # Node 20 is enough for what runs here; jsii says at every start that it has reached its end.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
+# Without bytecode each of many Python processes compiles the same files again.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The first interpreter that is new enough; PYTHON=... overrides it.
 ifndef PYTHON
 PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
@@ -46,7 +49,7 @@ run: check-port $(STAMPS) ## Start the whole stack on this machine and stay in t
 test: ## Everything that must pass: format, lint, types, all tests.
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory unit
-	@$(MAKE) --no-print-directory e2e
+	@$(MAKE) --no-print-directory --jobs=2 $(OUTPUT_SYNC) exhaustive e2e
 
 .PHONY: lint
 lint: $(VENV_STAMP) $(NPM_STAMP) ## Format check, lint, types.
@@ -61,9 +64,18 @@ format: $(VENV_STAMP) ## Format and fix what can be fixed.
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
+# Of two targets at a time, the output of each comes at its end, where `make` can do that.
+OUTPUT_SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
+WITHOUT_STACK := -n 2 --dist worksteal --ignore=tests/e2e --ignore=tests/console
+
 .PHONY: unit
-unit: $(STAMPS) ## The tests that need no deployed stack.
-	$(VENV)/bin/python -m pytest -n 2 --dist worksteal --ignore=tests/e2e --ignore=tests/console -m "not e2e"
+unit: $(STAMPS) ## The quick tests, for the inner loop: no deployed stack, nothing exhaustive.
+	$(VENV)/bin/python -m pytest $(WITHOUT_STACK) -m "not e2e and not exhaustive"
+
+.PHONY: exhaustive
+exhaustive: $(STAMPS) ## Every call fails in every way, whole matrices, whole builds.
+	$(VENV)/bin/python -m pytest $(WITHOUT_STACK) -m "exhaustive and not e2e"
 
 # Chromium or Chrome for the tests of the console. Without one they are skipped, and say so; with
 # CI set they fail.
@@ -72,7 +84,7 @@ browser: $(VENV_STAMP)
 	@$(VENV)/bin/python -m tests.support.browser
 
 .PHONY: e2e
-e2e: $(STAMPS) browser ## The tests over HTTP and in a browser against the deployed stack, alone on the machine.
+e2e: $(STAMPS) browser ## The tests over HTTP and in a browser against the deployed stack.
 	$(VENV)/bin/python -m pytest -m e2e
 
 .PHONY: openapi

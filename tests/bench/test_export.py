@@ -11,6 +11,8 @@ from functions.services import deletion as engine
 from functions.services import export, export_lines
 from tests.conftest import Tell
 
+pytestmark = pytest.mark.exhaustive
+
 #: Three clicks in eight shards.
 THREE = (1, 0, 0, 1, 0, 0, 1, 0)
 

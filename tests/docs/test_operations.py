@@ -31,6 +31,7 @@ def test_the_synthesis_is_a_local_command() -> None:
     assert SYNTHESIS in local_commands()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("command", [each for each in local_commands() if each != SYNTHESIS])
 def test_a_local_command_works(command: str, tmp_path: Path) -> None:
     done = subprocess.run(

@@ -174,6 +174,7 @@ def test_bodies_pass_unchanged(template: Template) -> None:
     assert api["Properties"]["BinaryMediaTypes"] == ["*/*"]
 
 
+@pytest.mark.exhaustive
 def test_a_change_of_the_api_is_deployed(template: Template) -> None:
     """A deployment is a snapshot: only one of a new name reaches the stage."""
     [before] = resources(template, "AWS::ApiGateway::Deployment")

@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.synthesis import stand_in_code
 
+pytestmark = pytest.mark.exhaustive
+
 EVERYTHING = {
     "stage": "prod",
     "alarmEmail": "ops@example.com",

@@ -22,6 +22,8 @@ from infra.packaging import (
 )
 from tests.support.openapi import openapi_document
 
+pytestmark = pytest.mark.exhaustive
+
 #: `e_machine` of 64-bit ARM (ELF for the Arm 64-bit Architecture, section "ELF header").
 EM_AARCH64 = 183
 

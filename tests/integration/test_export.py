@@ -505,6 +505,7 @@ def test_an_export_is_recorded_when_its_key_expires_at_that_moment(
     assert exports.begin(link_id, headers=key)[0] == 503
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("part_bytes", "save_seconds"),
     [(procedure.PART_BYTES, 10.0), (1_000, 10.0), (1_000, 0.0)],

@@ -46,7 +46,7 @@ from tests.support.faults import (
 from tests.support.shards import use_two_shards
 from tests.support.virtual_time import VirtualClock
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
 
 LINKS = 18
 BYSTANDERS = 3

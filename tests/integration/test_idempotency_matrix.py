@@ -44,7 +44,7 @@ from tests.support.api_gateway import send
 from tests.support.erasure import Erasing, FakeS3
 from tests.support.faults import FaultyClient, Killed
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
 
 BASE = "http://short.test"
 UNKNOWN = "11111111-1111-4111-8111-111111111111"

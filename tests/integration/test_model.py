@@ -35,7 +35,7 @@ from functions.services.links import create_links, update_link
 from functions.services.restore import RestoreStores, restore
 from tests.conftest import World, make_world
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
 
 #: Few, so that they conflict.
 CODES = ("code-a", "code-b", "code-c", "code-d", "code-e", "code-f")

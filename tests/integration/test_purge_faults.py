@@ -24,7 +24,7 @@ from tests.support.shards import use_two_shards
 
 __all__ = ["erasing"]
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,7 @@ from tests.support.faults import (
 from tests.support.restores import bring_back, restore_stores
 from tests.support.shards import use_two_shards
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
 
 LINKS = 12
 KEY = IdempotencyKey("k", "hash")

@@ -60,6 +60,7 @@ def test_a_thousand_links_take_the_chunked_record_and_keep_their_order(world: Wo
     assert world.live_ids() == []
 
 
+@pytest.mark.exhaustive
 def test_ten_thousand_links_are_deleted_in_request_order(
     world: World, deployed: dict[str, str], virtual_clock: VirtualClock
 ) -> None:

@@ -23,7 +23,7 @@ from tests.support.erasure import Erasing, erasing
 
 __all__ = ["erasing"]
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
 
 Write = Callable[[Erasing, Any, dict[str, Any]], None]
 
