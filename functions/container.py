@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from functions.repositories.trash_records import TrashRecords
     from functions.services.deletion import Stores
     from functions.services.export_lines import ExportStores
+    from functions.services.export_runs import ExportJobs
     from functions.services.link_stream import CleanupStores
     from functions.services.purge import EraseStores
     from functions.services.restore import RestoreStores
+    from functions.services.sessions import SessionPool
 
 
 def _dynamodb() -> Any:
@@ -301,19 +303,12 @@ def api_url() -> str:
     return setting("API_URL").rstrip("/")
 
 
-def export_deliveries() -> int:
-    """How often SQS delivers an export's message before it is a dead letter."""
-    return int(setting("EXPORT_DELIVERIES"))
+@cache
+def session_pool() -> SessionPool:
+    from functions.services.sessions import SessionPool, SigningKeys
 
-
-def session_issuer() -> str:
-    """The user pool that signs sessions."""
-    return setting("SESSION_ISSUER")
-
-
-def session_client_id() -> str:
-    """The user pool's client whose tokens are accepted."""
-    return setting("SESSION_CLIENT_ID")
+    issuer = setting("SESSION_ISSUER")
+    return SessionPool(issuer, setting("SESSION_CLIENT_ID"), SigningKeys(issuer))
 
 
 # -- what a service works with ------------------------------------------------------------------
@@ -353,6 +348,18 @@ def export_stores() -> ExportStores:
     # A part of 16 MB takes longer than a call of DynamoDB.
     bucket = ExportsBucket(_s3(read_timeout=15), setting("EXPORTS_BUCKET"))
     return ExportStores(links=links(), clicks=clicks(), bucket=bucket)
+
+
+def export_jobs() -> ExportJobs:
+    from functions.services.export_runs import ExportJobs
+
+    return ExportJobs(
+        records=export_records(),
+        opened=open_exports(),
+        queue=export_queue(),
+        stores=export_stores(),
+        deliveries=int(setting("EXPORT_DELIVERIES")),
+    )
 
 
 def erase_stores() -> EraseStores:

@@ -6,12 +6,8 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from functions.aws.client import client
-from functions.aws.secrets import secret
-from functions.config import setting
+from functions import container
 from functions.domain.clock import invocation_deadline
-from functions.repositories.failed_records import FailuresBucket
-from functions.repositories.rollups import RollupsTable
 from functions.services.click_aggregation import tally
 
 #: What is kept of the invocation's time for the answer, in seconds.
@@ -29,15 +25,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """
     failed = tally(
         event["Records"],
-        rollups=RollupsTable(
-            client("dynamodb"), clicks=setting("CLICKS_TABLE"), links=setting("LINKS_TABLE")
-        ),
-        failures=None
-        if event.get("replayed")
-        else FailuresBucket(
-            client("s3"), setting("FAILURES_BUCKET"), function=context.invoked_function_arn
-        ),
-        visitor_secret=secret(setting("VISITOR_SECRET_ARN")),
+        rollups=container.rollups(),
+        failures=container.failed_records(event, context),
+        visitor_secret=container.visitor_secret(),
     )
     log.info("tally", extra={"clicks": len(event["Records"]), "failed": len(failed)})
     return {"batchItemFailures": [{"itemIdentifier": number} for number in failed[:1]]}

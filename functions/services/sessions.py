@@ -85,6 +85,15 @@ class SigningKeys:
         return self._keys[key_id]
 
 
+@dataclass(frozen=True, slots=True)
+class SessionPool:
+    """The user pool that signs sessions, and the client whose tokens are accepted."""
+
+    issuer: str
+    client_id: str
+    keys: SigningKeys
+
+
 def looks_like_token(credential: str) -> bool:
     """Whether it is worth the imports: three parts, the first a JSON object in base64url."""
     return (

@@ -26,7 +26,7 @@ from functions.repositories.idempotency import IDEMPOTENCY_SECONDS, IdempotencyT
 from functions.repositories.links import LinksTable
 from functions.repositories.open_exports import OpenExports
 from functions.services import export as procedure
-from functions.services import export_lines
+from functions.services import export_lines, export_runs
 from functions.services.deletion import erase_one, soft_delete
 from functions.services.export import run_export
 from functions.services.export_lines import CLICK_FIELDS, ExportStores
@@ -111,7 +111,7 @@ class Exports:
                 ),
                 queue=Queue(None, "list"),
             )
-            export_function.update_claims(message, state, OpenExports(dynamodb, clicks))
+            export_runs.update_claims(message, state, OpenExports(dynamodb, clicks))
         return state
 
     def forget(self, begun: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from functions.domain.ids import new_time_ordered_id
 from functions.handlers import deletion_worker
 from functions.repositories.deletions import Deletion
 from functions.repositories.erasures import Erasing as Stalled
+from functions.services import sweep
 from functions.services.deletion import requeue
 from tests.conftest import World
 from tests.support.events import Context
@@ -94,9 +95,9 @@ def swept(
         seen.append((workspace_id, deletion_id, current_deadline().remaining()))
         return True
 
-    monkeypatch.setattr(deletion_worker, "_resume", note)
-    monkeypatch.setattr(deletion_worker, "_finish_restores", lambda *_: None)
-    monkeypatch.setattr(deletion_worker, "_look_after_erasures", lambda *_: None)
+    monkeypatch.setattr(sweep, "resume_logged", note)
+    monkeypatch.setattr(sweep, "finish_restores", lambda *_: None)
+    monkeypatch.setattr(sweep, "requeue_stalled_erasures", lambda *_: None)
     return seen
 
 
@@ -114,9 +115,9 @@ def test_many_open_deletions_of_one_workspace_do_not_delay_another(
     own = [(workspace, deletion) for workspace, deletion, _ in swept if workspace in (noisy, quiet)]
     # Its turn comes right after the first of the other's.
     assert own.index((quiet, late.id)) <= 1
-    assert len(swept) <= deletion_worker.SWEEP
+    assert len(swept) <= sweep.SWEEP
     # No deletion uses the time of the others.
-    assert all(seconds <= deletion_worker.TURN_SECONDS for _, _, seconds in swept)
+    assert all(seconds <= sweep.TURN_SECONDS for _, _, seconds in swept)
 
 
 def test_stalled_erasures_of_one_workspace_do_not_delay_another(
@@ -124,9 +125,7 @@ def test_stalled_erasures_of_one_workspace_do_not_delay_another(
 ) -> None:
     long_ago, seen = iso(time.time() - 86_400), []
     noisy = [Stalled(long_ago, "noisy", new_time_ordered_id()) for _ in range(300)]
-    quiet = Stalled(
-        iso(time.time() - 2 * deletion_worker.STALLED_SECONDS), "quiet", new_time_ordered_id()
-    )
+    quiet = Stalled(iso(time.time() - 2 * sweep.STALLED_SECONDS), "quiet", new_time_ordered_id())
     fresh = Stalled(iso(time.time()), "fresh", new_time_ordered_id())
 
     class Stores:
@@ -141,13 +140,12 @@ def test_stalled_erasures_of_one_workspace_do_not_delay_another(
         seen.append(workspace_id)
         return 1
 
-    monkeypatch.setattr(deletion_worker, "requeue", requeue)
-    monkeypatch.setattr(deletion_worker, "setting", lambda _: "url")
+    monkeypatch.setattr(sweep, "requeue", requeue)
 
-    deletion_worker._look_after_erasures(Stores())  # type: ignore[arg-type]
+    sweep.requeue_stalled_erasures(Stores(), None)  # type: ignore[arg-type]
 
     assert seen[:2] == ["noisy", "quiet"]
-    assert seen[2:] == ["noisy"] * (deletion_worker.STALLED_SWEEP - 2)
+    assert seen[2:] == ["noisy"] * (sweep.STALLED_SWEEP - 2)
 
 
 @pytest.mark.emulator

@@ -18,12 +18,11 @@ from functions.domain.clock import Deadline, now_iso, use_deadline
 from functions.domain.errors import ShortCodeTaken
 from functions.domain.ids import SHARDS, new_short_code, shard_of
 from functions.domain.policies import Policies
-from functions.handlers import deletion_worker
 from functions.repositories import clicks as clicks_store
 from functions.repositories import erasures as erasures_store
 from functions.repositories.restores import RestoresTable
 from functions.schemas.links import NewLink
-from functions.services import link_stream
+from functions.services import link_stream, sweep
 from functions.services.link_stream import clean_up
 from functions.services.links import create_links, update_link
 from functions.services.purge import requeue
@@ -271,7 +270,6 @@ def test_a_lost_stream_record_is_recovered_from_the_deletion(erasing: Erasing) -
 @pytest.fixture
 def schedule(erasing: Erasing, monkeypatch: pytest.MonkeyPatch) -> Callable[[], float]:
     """The schedule's check of this workspace's erasures; returns the oldest one's age."""
-    monkeypatch.setattr(deletion_worker, "Queue", lambda *_: erasing.queue)
     erasures = erasing.world.stores.erasures
     measured: list[tuple[str, float]] = []
     real = erasures.erasing
@@ -284,7 +282,7 @@ def schedule(erasing: Erasing, monkeypatch: pytest.MonkeyPatch) -> Callable[[], 
     monkeypatch.setattr(metrics, "measure", lambda name, value: measured.append((name, value)))
 
     def look() -> float:
-        deletion_worker._look_after_erasures(erasing.world.stores)
+        sweep.requeue_stalled_erasures(erasing.world.stores, erasing.queue)
         name, value = measured.pop()
         assert name == "OldestErasure"
         return value

@@ -89,7 +89,7 @@ def send(
     if workspace_id is not None:
         event["requestContext"]["authorizer"] = {
             "workspaceId": workspace_id,
-            "keyId": "key-test",
+            "keyId": f"key-{workspace_id}",
             "userId": "user-test",
             "scopes": " ".join(scopes),
             "plan": plan,

@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 import pytest
 
+from functions import container
 from functions.aws.codec import to_item
 from functions.domain.api_keys import generate_api_key
 from functions.domain.clock import now_iso
@@ -49,7 +50,7 @@ from functions.services import purge
 from functions.services import qr as drawing
 from functions.services import restore as restore_service
 from functions.services.resolve_filter import ResolvedLinks
-from functions.services.sessions import SigningKeys
+from functions.services.sessions import SessionPool, SigningKeys
 from tests.conftest import World
 from tests.support import tokens
 from tests.support.erasure import Erasing
@@ -194,9 +195,9 @@ def drive_authorizer(scene: Scene) -> None:
     )
     access.put_member(f"user-{workspace_id}", workspace_id=workspace_id, role="owner")
     keys = SigningKeys(tokens.ISSUER, fetch=tokens.KeyServer())
-    authorizer._signing_keys.cache_clear()
+    pool = SessionPool(tokens.ISSUER, tokens.CLIENT_ID, keys)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(authorizer, "_signing_keys", lambda _issuer: keys)
+        patch.setattr(container, "session_pool", lambda: pool)
         for credential in (key, tokens.token(sub=f"user-{workspace_id}")):
             arn = "arn:aws:execute-api:r:a:api/prod/GET/x"
             answer = scene.run(

@@ -23,9 +23,9 @@ def openapi_document() -> dict[str, Any]:
 @pytest.fixture
 def packaged_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The document where the `pages` function looks for it; only the archive holds it there."""
-    from functions.handlers import pages
+    from functions.api import docs_page
 
     path = tmp_path / "openapi.json"
     path.write_text(json.dumps(openapi_document()), encoding="utf-8")
-    monkeypatch.setattr(pages, "DOCUMENT", path)
+    monkeypatch.setattr(docs_page, "DOCUMENT", path)
     return path

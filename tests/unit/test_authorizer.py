@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from functions import container
 from functions.aws.client import low_latency_client
 from functions.domain.api_keys import generate_api_key
 from functions.domain.clock import iso, now_iso
@@ -22,8 +23,8 @@ from functions.domain.policies import Policies
 from functions.domain.scopes import ROLES
 from functions.handlers import authorizer
 from functions.repositories.access import AccessTable
-from functions.services import sessions
-from functions.services.sessions import SigningKeys
+from functions.services import authorize, sessions
+from functions.services.sessions import SessionPool, SigningKeys
 from tests.conftest import forget_caches
 from tests.support import tokens
 from tests.support.template import synthesized_template, table_definitions
@@ -52,13 +53,23 @@ def access(monkeypatch: pytest.MonkeyPatch) -> Iterator[AccessTable]:
             monkeypatch.setenv(name, value)
         forget_caches()
         keys = SigningKeys(ISSUER, fetch=KeyServer())
-        monkeypatch.setattr(authorizer, "_signing_keys", lambda _issuer: keys)
+        use_pool(monkeypatch, keys)
         table = AccessTable(dynamodb, "access")
         table.create_workspace(
             "acme", plan="pro", usage_key="usage-acme", usage_key_id="id", policies=Policies()
         )
         yield table
         forget_caches()
+
+
+def use_pool(
+    monkeypatch: pytest.MonkeyPatch,
+    keys: SigningKeys,
+    issuer: str = ISSUER,
+    client_id: str = CLIENT_ID,
+) -> None:
+    pool = SessionPool(issuer, client_id, keys)
+    monkeypatch.setattr(container, "session_pool", lambda: pool)
 
 
 def new_key(access: AccessTable, **changes: Any) -> str:
@@ -294,12 +305,9 @@ def test_a_cognito_token_is_accepted(access: AccessTable, monkeypatch: pytest.Mo
         AuthParameters={"USERNAME": "a@example.com", "PASSWORD": "Pass-word-1"},
     )["AuthenticationResult"]
     issuer = f"https://cognito-idp.us-east-1.amazonaws.com/{pool}"
-    monkeypatch.setenv("SESSION_ISSUER", issuer)
-    monkeypatch.setenv("SESSION_CLIENT_ID", app)
-    forget_caches()
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     keys = SigningKeys(issuer, fetch=lambda address: requests.get(address, timeout=5).content)
-    monkeypatch.setattr(authorizer, "_signing_keys", lambda _issuer: keys)
+    use_pool(monkeypatch, keys, issuer, app)
     [subject] = [each["Value"] for each in user["Attributes"] if each["Name"] == "sub"]
     access.put_member(subject, workspace_id="acme", role="editor")
 
@@ -325,7 +333,7 @@ def test_an_unavailable_table_raises(access: AccessTable, monkeypatch: pytest.Mo
 
 def test_unavailable_pool_keys_raise(access: AccessTable, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = SigningKeys(ISSUER, fetch=KeyServer(down=True))
-    monkeypatch.setattr(authorizer, "_signing_keys", lambda _issuer: keys)
+    use_pool(monkeypatch, keys)
     with pytest.raises(sessions.KeysUnavailable):
         ask(tokens.token())
 
@@ -337,7 +345,7 @@ def test_no_log_contains_the_credential(
     access: AccessTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = io.StringIO()
-    monkeypatch.setattr(authorizer.log.registered_handler, "stream", log)
+    monkeypatch.setattr(authorize.log.registered_handler, "stream", log)
     access.put_member("user-1", workspace_id="acme", role="owner")
     good, unknown, session = new_key(access), generate_api_key(), tokens.token()
     forged = tokens.token(key="key-2")

@@ -1,0 +1,156 @@
+"""The API's documentation: the OpenAPI document, and a page to read it and try the API."""
+
+from __future__ import annotations
+
+import html
+import json
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import aws_lambda_powertools
+
+from functions.api.client_wheel import client_wheel
+from functions.api.static_content import (
+    IMMUTABLE,
+    REVALIDATED,
+    content_response,
+    tag_of,
+)
+from functions.domain.urls import api_base
+
+if TYPE_CHECKING:
+    pass
+
+
+DOCUMENT = Path(__file__).parent / "openapi.json"
+
+
+#: Swagger UI (Apache-2.0), as Powertools brings it: nothing more to pin, nothing more to pack.
+SWAGGER_UI = Path(aws_lambda_powertools.__file__).parent / "event_handler/openapi/swagger_ui"
+
+
+#: Documents that a process keeps: one for each address at which it is asked.
+REMEMBERED = 16
+
+
+#: The one script of our own. Relative addresses: the page may be under a stage's name.
+START = """\
+"use strict";
+window.addEventListener("load", () => {
+  const page = document.getElementById("swagger-ui");
+  window.ui = SwaggerUIBundle({
+    url: page.dataset.document,
+    domNode: page,
+    deepLinking: true,
+    displayRequestDuration: true,
+    // The badge of a validator elsewhere would tell it who reads this.
+    validatorUrl: null,
+    presets: [SwaggerUIBundle.presets.apis],
+    layout: "BaseLayout",
+  });
+});
+"""
+
+
+PAGE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>Unlink API</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="{styles}">
+<script src="{swagger}" defer></script>
+<script src="{start}" defer></script>
+</head>
+<body>
+<main id="swagger-ui" data-document="{document}"></main>
+<noscript><p>This page needs JavaScript; <a href="{document}">the document itself</a> does not.</p>
+</noscript>
+</body>
+</html>
+"""
+
+
+def api_document(event: dict[str, Any]) -> dict[str, Any]:
+    return content_response(event, _document_for(api_base(event)), "application/json", REVALIDATED)
+
+
+def docs_page(event: dict[str, Any]) -> dict[str, Any]:
+    # Relative, because the browser's address may differ from the one that arrives here; and one
+    # level higher if the page was asked for with a slash at its end.
+    within_api = "../" if event["requestContext"]["path"].endswith("/") else ""
+    addresses = {
+        name: f"{within_api}docs/{asset}?v={tag_of(_asset_bytes(asset))[:12]}"
+        for name, asset in (
+            ("styles", "swagger-ui.css"),
+            ("swagger", "swagger-ui.js"),
+            ("start", "start.js"),
+        )
+    }
+    page = PAGE.format(document=html.escape(f"{within_api}openapi.json"), **addresses)
+    answer = content_response(event, page.encode(), "text/html; charset=utf-8", REVALIDATED)
+    answer["headers"] |= {
+        "Content-Security-Policy": _policy(api_base(event)),
+        "Referrer-Policy": "no-referrer",
+        "X-Frame-Options": "DENY",
+    }
+    return answer
+
+
+def docs_asset(event: dict[str, Any]) -> dict[str, Any] | None:
+    """A file of the page; None for an unknown name."""
+    name = (event.get("pathParameters") or {}).get("asset", "")
+    if name not in _ASSETS:
+        return client_wheel(event, name)
+    known = (event.get("queryStringParameters") or {}).get("v") == tag_of(_asset_bytes(name))[:12]
+    return content_response(
+        event, _asset_bytes(name), _ASSETS[name], IMMUTABLE if known else REVALIDATED
+    )
+
+
+_ASSETS = {
+    "swagger-ui.js": "text/javascript; charset=utf-8",
+    "swagger-ui.css": "text/css; charset=utf-8",
+    "start.js": "text/javascript; charset=utf-8",
+}
+
+
+_FILES = {
+    "swagger-ui.js": SWAGGER_UI / "swagger-ui-bundle.min.js",
+    "swagger-ui.css": SWAGGER_UI / "swagger-ui.min.css",
+}
+
+
+@cache
+def _asset_bytes(name: str) -> bytes:
+    return _FILES[name].read_bytes() if name in _FILES else START.encode()
+
+
+@lru_cache(REMEMBERED)
+def _document_for(base_url: str) -> bytes:
+    """The document with the address at which it is asked for as its server."""
+    document = json.loads(DOCUMENT.read_bytes())
+    document["servers"] = [{"url": base_url}]
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _policy(base_url: str) -> str:
+    """What the page may load: its own files, and the API it lets one try."""
+    parts = urlsplit(base_url)
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self' data: blob:",
+            f"connect-src 'self' {parts.scheme}://{parts.netloc}",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        )
+    )

@@ -1,0 +1,59 @@
+"""What needs no key: ``/``, unknown paths, and methods that a path does not have."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from functions import container
+from functions.api.html_pages import page_or_json
+from functions.api.security_headers import REDIRECT
+from functions.api.static_content import (
+    lower_case_headers,
+)
+from functions.domain.errors import MethodNotAllowed
+
+if TYPE_CHECKING:
+    from functions.domain.error_bodies import ErrorBody, GatewayError
+
+
+NOT_FOUND: GatewayError = {
+    "statusCode": 404,
+    "error": {"en": "Not found", "ar": "غير موجود"},
+    "message": "Route not found",
+}
+
+
+def home(event: dict[str, Any]) -> dict[str, Any]:
+    """``/``: the home URL that the deployment names, or the page of a link that does not exist."""
+    home_url = container.home_url()
+    if not home_url:
+        return unknown_path(event)
+    headers = REDIRECT | {"Location": home_url, "Cache-Control": "no-store"}
+    return {"statusCode": 302, "headers": headers, "body": ""}
+
+
+def unknown_path(event: dict[str, Any]) -> dict[str, Any]:
+    """A path that no route has: a page to browsers, except under ``/api``."""
+    if (event.get("pathParameters") or {}).get("code") == "api":
+        return json_response(404, NOT_FOUND)
+    return page_or_json(lower_case_headers(event), 404, NOT_FOUND)
+
+
+def method_not_allowed(event: dict[str, Any], allowed: tuple[str, ...]) -> dict[str, Any]:
+    error = MethodNotAllowed(allowed)
+    status, body = int(error.status), error.to_linkforty()
+    if event["resource"].startswith("/api/"):
+        answer = json_response(status, body)
+    else:
+        answer = page_or_json(lower_case_headers(event), status, body)
+    answer["headers"] |= error.headers()
+    return answer
+
+
+def json_response(status: int, body: ErrorBody) -> dict[str, Any]:
+    return {
+        "statusCode": status,
+        "headers": {"Content-Type": "application/json", "Cache-Control": "no-store"},
+        "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+    }

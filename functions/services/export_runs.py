@@ -1,0 +1,71 @@
+"""One message of the export queue: a run of the export, or its end after too many failures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from functions.aws.sqs import Queue
+from functions.domain.clock import iso
+from functions.repositories.exports import ExportRecords
+from functions.repositories.open_exports import OpenExports
+from functions.services.export import give_up, run_export
+from functions.services.export_lines import ExportStores
+
+log = Logger()
+
+
+def update_claims(message: dict[str, Any], state: str, opened: OpenExports) -> None:
+    """Hold what an unfinished export claims, or release it after the last run.
+
+    By the message alone: the export's record may be erased with its link by now.
+    """
+    claims = {"id": message["exportId"]} | message
+    if state == "running":
+        opened.renew(claims)
+    elif state != "taken over":
+        opened.release(claims)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportJobs:
+    """What the export of single links works with."""
+
+    records: ExportRecords
+    opened: OpenExports
+    queue: Queue
+    stores: ExportStores
+    #: How often SQS delivers a message before it is a dead letter.
+    deliveries: int
+
+
+def process(record: dict[str, Any], jobs: ExportJobs) -> bool:
+    """Process one SQS record; False when SQS should deliver it again."""
+    message = json.loads(record["body"])
+    try:
+        # The last delivery is for saying so: that also tells of runs that were killed.
+        if int(record["attributes"]["ApproximateReceiveCount"]) >= jobs.deliveries:
+            sent = record["attributes"].get("SentTimestamp")
+            sent_at = iso(int(sent) / 1000) if sent else None
+            if not give_up(message, sent_at, records=jobs.records, queue=jobs.queue):
+                return True
+            update_claims(message, "failed", jobs.opened)
+            log.error("an export was given up", extra=message)
+            return False
+        state = run_export(
+            message["workspaceId"],
+            message["linkId"],
+            message["exportId"],
+            records=jobs.records,
+            stores=jobs.stores,
+            queue=jobs.queue,
+        )
+        update_claims(message, state, jobs.opened)
+    except Exception:
+        log.exception("an export failed", extra=message)
+        return False
+    log.info("export", extra=message | {"state": state})
+    return True

@@ -1,0 +1,119 @@
+"""What the schedule does: finish what a worker left when it was killed.
+
+It resumes deletions and restores whose lease has expired, and queues again the erasures that have
+stalled.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from operator import itemgetter
+
+from aws_lambda_powertools import Logger
+
+from functions import metrics
+from functions.aws.sqs import Queue
+from functions.domain.clock import current_deadline, deadline, iso
+from functions.domain.fairness import take_turns
+from functions.domain.ids import time_of
+from functions.services.deletion import Stores, resume
+from functions.services.purge import requeue
+from functions.services.restore import RestoreStores, resume_restore
+
+#: Lapsed deletions (and restores) that one run of the schedule works on, and how many of each shard
+#: of the index it chooses them from: enough that one workspace does not hide the others.
+SWEEP = 100
+
+
+LOOK = 1_000
+
+
+#: Seconds that one of them gets; what is left then goes to the queue, which is fair.
+TURN_SECONDS = 30.0
+
+
+#: After how long without a sign of it an erasure is looked at again: the queue's delay and a
+#: worker's longest run pass before, and looking too early only repeats what is under way.
+STALLED_SECONDS = 600.0
+
+
+#: Stalled erasures that one run of the schedule looks at.
+STALLED_SWEEP = 100
+
+
+log = Logger()
+
+
+def finish_deletions(stores: Stores) -> None:
+    """Resume the deletions whose worker was killed, the workspaces in turn."""
+    expired_leases = stores.deletions.expired_leases(limit=LOOK)
+    metrics.count("LapsedDeletions", len(expired_leases))
+    metrics.measure("OldestLapsedDeletion", _oldest(each for _, each in expired_leases))
+    for workspace_id, deletion_id in take_turns(expired_leases, itemgetter(0))[:SWEEP]:
+        if not current_deadline().passed:
+            with deadline(TURN_SECONDS):
+                resume_logged(workspace_id, deletion_id, stores)
+
+
+def finish_restores(stores: RestoreStores) -> None:
+    """Go on with the restores whose worker died."""
+    expired_leases = stores.restores.expired_leases(limit=LOOK)
+    for key in take_turns(expired_leases, itemgetter(0))[:SWEEP]:
+        if current_deadline().passed:
+            return
+        try:
+            resume_restore(*key, stores=stores)
+        except Exception:
+            log.exception("a restore could not be finished", extra={"restoreId": key[2]})
+
+
+def requeue_stalled_erasures(stores: Stores, erase_queue: Queue) -> None:
+    """Queue again, from their records, the erasures of which nothing was heard for long."""
+    erasing = stores.erasures.erasing()
+    # Of all: one that is worked on for ever is as late as one that nobody looks at.
+    metrics.measure("OldestErasure", _oldest(each.deletion_id for each in erasing))
+    since = iso(time.time() - STALLED_SECONDS)
+    stalled = [each for each in erasing if each.looked_at < since]
+    for _, workspace_id, deletion_id in take_turns(stalled, itemgetter(1))[:STALLED_SWEEP]:
+        if current_deadline().passed:
+            return
+        where = {"workspaceId": workspace_id, "deletionId": deletion_id}
+        try:
+            left = requeue(
+                workspace_id,
+                deletion_id,
+                deletions=stores.deletions,
+                erasures=stores.erasures,
+                erase_queue=erase_queue,
+            )
+        except Exception:
+            log.exception("an erasure could not be queued again", extra=where)
+        else:
+            log.warning("an erasure took long", extra={**where, "linksLeft": left})
+
+
+def _oldest(deletion_ids: Iterable[str]) -> float:
+    """Seconds since the first of these deletions was asked for; 0 when there is none."""
+    now = time.time()
+    return max(0.0, now - min(map(time_of, deletion_ids), default=now))
+
+
+def resume_logged(workspace_id: str, deletion_id: str, stores: Stores) -> bool:
+    """One deletion; a failure of one must not stop the others."""
+    try:
+        deletion = resume(workspace_id, deletion_id, stores=stores)
+    except Exception:
+        log.exception(
+            "resume failed", extra={"workspaceId": workspace_id, "deletionId": deletion_id}
+        )
+        return False
+    log.info(
+        "resume",
+        extra={
+            "workspaceId": workspace_id,
+            "deletionId": deletion_id,
+            "state": deletion.state if deletion else "nothing to do",
+        },
+    )
+    return True
