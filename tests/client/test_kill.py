@@ -1,0 +1,187 @@
+"""`unlinkctl delete` and `import` under kill -9 at many moments: nothing is lost, nothing twice."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.client.fake_service import FakeUnlink, Request
+
+SOURCES = Path(__file__).resolve().parents[2] / "client"
+COMMAND = [sys.executable, "-m", "unlink_client"]
+
+
+def start(
+    environment: dict[str, str], *arguments: str, stdin: Path | None = None, **more: object
+) -> subprocess.Popen[bytes]:
+    """The command in a process of its own, which is not ours to clean up after."""
+    source = stdin.open("rb") if stdin else None
+    try:
+        return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
+            [*COMMAND, *arguments],
+            env=os.environ | environment | {"PYTHONPATH": str(SOURCES)},
+            stdin=source or subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            **more,
+        )
+    finally:
+        if source:
+            source.close()
+
+
+def until_done(
+    environment: dict[str, str], *arguments: str, stdin: Path | None = None, kills: int
+) -> int:
+    """Run the command and kill it, `kills` times at random moments; then let it end.
+
+    How often a kill came before the end.
+    """
+    chance = random.Random(len(arguments) + kills)
+    killed = 0
+    for _ in range(kills):
+        process = start(environment, *arguments, stdin=stdin)
+        try:
+            process.wait(chance.uniform(0.3, 1.6))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            killed += 1
+        process.communicate()
+        if process.returncode == 0:
+            return killed
+    process = start(environment, *arguments, stdin=stdin)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, (out, err)
+    return killed
+
+
+def write_ids(path: Path, ids: list[str]) -> Path:
+    path.write_text("".join(f"{each}\n" for each in ids))
+    return path
+
+
+@pytest.fixture
+def slow(service: FakeUnlink) -> FakeUnlink:
+    """The service takes a while before and after it works, so that kills come everywhere."""
+    chance = random.Random(7)
+    pause = threading.Event()
+
+    def wait(_: Request) -> None:
+        pause.wait(chance.uniform(0, 0.4))
+
+    service.before = wait
+    service.after = wait
+    return service
+
+
+def test_a_delete_that_is_killed_at_random_deletes_each_id_once(
+    slow: FakeUnlink, environment: dict[str, str], tmp_path: Path
+) -> None:
+    ids = slow.add(25_000)
+    path = write_ids(tmp_path / "ids.txt", ids)
+    killed = until_done(environment, "delete", "-", "--yes", stdin=path, kills=10)
+    assert killed > 0
+    assert slow.deleted == dict.fromkeys(ids, 1)
+    bodies = {each.key: tuple(each.body["ids"]) for each in slow.delete_requests}
+    # Three requests, however often each was sent; a key stands for the same ids every time.
+    assert sorted(map(len, bodies.values())) == [5_000, 10_000, 10_000]
+    assert all(tuple(each.body["ids"]) == bodies[each.key] for each in slow.delete_requests)
+    assert len(slow.deletions) == 3
+
+
+@pytest.mark.parametrize("moment", ["before the work", "before the answer", "after the answer"])
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_kill_around_each_request_deletes_each_id_once(
+    service: FakeUnlink, environment: dict[str, str], tmp_path: Path, moment: str, number: int
+) -> None:
+    ids = service.add(250)
+    service.max_ids = 100
+    path = write_ids(tmp_path / "ids.txt", ids)
+    reached, go_on = threading.Event(), threading.Event()
+
+    def hold(request: Request) -> None:
+        # The first request is refused for its size, so the chunks are the second to the fourth.
+        if request.deletes and len(service.delete_requests) == number + 1:
+            reached.set()
+            if moment != "after the answer":
+                go_on.wait(10)
+
+    if moment == "before the work":
+        service.before = hold
+    else:
+        service.after = hold
+    process = start(environment, "delete", f"@{path}", "--yes")
+    assert reached.wait(30)
+    process.kill()
+    process.communicate()
+    go_on.set()
+    service.before = lambda _: None
+    service.after = lambda _: None
+    process = start(environment, "delete", "--resume")
+    out, err = process.communicate(timeout=60)
+    # Killed after its last answer, the delete may have come to its end.
+    assert process.returncode == 0 or b"no interrupted delete" in err, (out, err)
+    assert service.deleted == dict.fromkeys(ids, 1)
+
+
+def test_an_import_that_is_killed_at_random_creates_each_link_once(
+    slow: FakeUnlink, environment: dict[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "links.csv"
+    rows = "".join(f"code-{n},https://example.com/{n}\n" for n in range(3_500))
+    path.write_text("shortCode,originalUrl\n" + rows)
+    arguments = ("import", "csv", str(path), "--rejects", str(tmp_path / "rejects.csv"))
+    until_done(environment, *arguments, kills=8)
+    codes = [link["shortCode"] for link in slow.links.values()]
+    assert sorted(codes) == sorted(f"code-{n}" for n in range(3_500))
+    assert not (tmp_path / "rejects.csv").exists()
+
+
+def test_a_disk_that_is_full_sends_nothing(
+    service: FakeUnlink, environment: dict[str, str], tmp_path: Path
+) -> None:
+    path = write_ids(tmp_path / "ids.txt", service.add(25_000))
+
+    def small_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    process = start(environment, "delete", f"@{path}", "--yes", preexec_fn=small_files)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert b"Cannot write the state file" in err
+    assert service.delete_requests == []
+    # With room again, the same command deletes everything.
+    process = start(environment, "delete", f"@{path}", "--yes")
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert set(service.deleted.values()) == {1}
+
+
+def test_ctrl_c_names_the_deletion_that_goes_on(
+    service: FakeUnlink, environment: dict[str, str]
+) -> None:
+    ids = service.add(1)
+    waiting = threading.Event()
+
+    def after(request: Request) -> None:
+        for record in service.deletions.values():
+            record |= {"state": "deleting", "counts": record["counts"] | {"pending": 1}}
+        if request.method == "GET":
+            waiting.set()
+
+    service.after = after
+    process = start(environment, "delete", *ids, "--yes")
+    assert waiting.wait(30)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    (deletion,) = service.deletions
+    assert process.returncode == 130
+    assert f"unlinkctl deletions {deletion} --wait" in " ".join(err.decode().split())
