@@ -1,0 +1,216 @@
+"""What a person sees and types: prompts, widths, colours, profiles."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.client.conftest import Run
+from tests.client.fake_service import KEY, FakeUnlink
+from tests.client.support import hoko
+
+SOURCES = Path(__file__).resolve().parents[2] / "client"
+
+
+def at_terminal(
+    environment: dict[str, str], *arguments: str, typed: str = "", data: bytes | None = None
+) -> tuple[int, str]:
+    """Exit code and screen of the command at a terminal; `data` comes on standard input."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "unlink_client", *arguments],
+        env=os.environ | {"PYTHONPATH": str(SOURCES), "TERM": "xterm"} | environment,
+        stdin=theirs if data is None else subprocess.PIPE,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    if data is not None:
+        process.communicate(data, timeout=30)
+    screen, ends = b"", time.monotonic() + 30
+    while time.monotonic() < ends:
+        if select.select([ours], [], [], 0.1)[0]:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:
+                break
+            if not part:
+                break
+            screen += part
+        if typed and (b"[y/N]" in screen or b"go ahead:" in screen):
+            os.write(ours, typed.encode() + b"\n")
+            typed = ""
+    os.close(ours)
+    return process.wait(10), screen.decode()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "typed", "code", "deleted"),
+    [
+        ((), "y", 0, 2),
+        ((), "yes", 0, 2),
+        ((), "n", 3, 0),
+        ((), "2", 3, 0),
+        (("--erase",), "2", 0, 2),
+        (("--erase",), "y", 3, 0),
+        (("--erase",), "3", 3, 0),
+    ],
+)
+def test_it_asks_before_it_deletes(
+    service: FakeUnlink,
+    environment: dict[str, str],
+    arguments: tuple[str, ...],
+    typed: str,
+    code: int,
+    deleted: int,
+) -> None:
+    service.add(2, tags=["tour"])
+    ended, screen = at_terminal(environment, "delete", "--tag", "tour", *arguments, typed=typed)
+    assert ended == code, screen
+    assert len(service.deleted) == deleted
+    assert "2 links with 2 clicks" in screen
+
+
+def test_ids_that_are_not_live_are_named_before_it_asks(
+    service: FakeUnlink, environment: dict[str, str]
+) -> None:
+    (known,) = service.add(1)
+    unknown = "00000000-0000-4000-8000-000000000000"
+    code, screen = at_terminal(environment, "delete", known, unknown)
+    assert code == 4
+    assert unknown in screen
+    assert service.delete_requests == []
+
+
+@pytest.mark.parametrize("columns", ["40", "60", "80", "120"])
+def test_tables_fit_the_width(
+    service: FakeUnlink, environment: dict[str, str], columns: str
+) -> None:
+    service.add(
+        3,
+        title="A long title " * 8,
+        tags=["one", "two"],
+        originalUrl="https://example.com/" + "x" * 90,
+    )
+    narrow = environment | {"COLUMNS": columns, "NO_COLOR": "1"}
+    code, screen = at_terminal(narrow, "list")
+    assert code == 0
+    lines = [line.replace("\x1b[1m", "").replace("\x1b[0m", "") for line in screen.splitlines()]
+    assert len(lines) == 4
+    assert max(map(len, lines)) <= int(columns)
+    assert all("Clicks" in line for line in lines[:1])
+
+
+def test_no_color_means_no_colour(service: FakeUnlink, environment: dict[str, str]) -> None:
+    _, coloured = at_terminal(environment, "list", "--profile", "x")
+    _, plain = at_terminal(environment | {"NO_COLOR": "1"}, "list", "--profile", "x")
+    assert "\x1b[31m" in coloured.replace("\x1b[1;31m", "\x1b[31m")
+    assert "31m" not in plain
+
+
+def test_titles_cannot_command_the_terminal(
+    service: FakeUnlink, environment: dict[str, str]
+) -> None:
+    service.add(1, title="\x1b]0;owned\x07\x1b[2J\u202egnp.exe", shortCode="evil")
+    _, screen = at_terminal(environment | {"COLUMNS": "120"}, "list")
+    assert "owned" in screen
+    assert "\x1b]0;" not in screen
+    assert "\x1b[2J" not in screen
+    assert "\u202e" not in screen
+
+
+def test_a_profile_is_stored_for_its_owner_only(
+    service: FakeUnlink,
+    environment: dict[str, str],
+    unlinkctl: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    service.add(1, shortCode="mine")
+    monkeypatch.delenv("UNLINK_API_KEY")
+    monkeypatch.delenv("UNLINK_URL")
+    ran = unlinkctl("list")
+    assert ran.code == 2
+    assert "unlinkctl login" in ran.err
+    ran = unlinkctl("login", "--profile", "acme", "--url", service.url, stdin=f"{KEY}\n".encode())
+    assert ran.code == 0, ran.err
+    assert KEY not in ran.out + ran.err
+    (path,) = Path(environment["XDG_CONFIG_HOME"]).rglob("profiles.json")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert json.loads(path.read_text())["profiles"] == {"acme": {"url": service.url, "key": KEY}}
+    assert "mine" in unlinkctl("list").out
+    assert "mine" in unlinkctl("--profile", "acme", "list").out
+    ran = unlinkctl("--profile", "other", "list")
+    assert ran.code == 2
+    assert "--profile other" in ran.err
+
+
+def test_the_environment_comes_before_the_profile(
+    service: FakeUnlink, unlinkctl: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlinkctl("login", "--url", service.url, stdin=f"{KEY}\n".encode())
+    monkeypatch.setenv("UNLINK_API_KEY", "another")
+    ran = unlinkctl("list")
+    assert ran.code == 6
+    assert "UNLINK_API_KEY is used before it" in ran.err
+
+
+@pytest.mark.parametrize(("key", "code"), [(b"wrong\n", 6), (b"", 2), (b"a b\n", 2)])
+def test_a_key_that_does_not_work_is_not_stored(
+    service: FakeUnlink, environment: dict[str, str], unlinkctl: Run, key: bytes, code: int
+) -> None:
+    assert unlinkctl("login", "--url", service.url, stdin=key).code == code
+    assert list(Path(environment["XDG_CONFIG_HOME"]).rglob("*.json")) == []
+
+
+def test_a_missing_scope_is_named_with_how_to_get_it(service: FakeUnlink, unlinkctl: Run) -> None:
+    (link_id,) = service.add(1)
+    service.before = lambda request: (
+        (403, hoko("Missing required scopes", missingScopes=["linksWrite"]), {})
+        if request.deletes
+        else None
+    )
+    ran = unlinkctl("delete", link_id, "--yes")
+    assert ran.code == 6
+    assert "linksWrite" in ran.err
+    assert "administrator" in ran.err
+
+
+def test_a_rate_limit_is_waited_for_and_said(service: FakeUnlink, unlinkctl: Run) -> None:
+    limited = iter([(429, hoko("Rate limit exceeded", retryAfter=1), {"Retry-After": "1"})])
+    service.before = lambda _: next(limited, None)
+    ran = unlinkctl("list")
+    assert ran.code == 0
+    assert "rate limit is reached: trying again in 1 s" in ran.err.lower()
+
+
+def test_a_long_rate_limit_ends_with_try_again_later(service: FakeUnlink, unlinkctl: Run) -> None:
+    service.before = lambda _: (
+        429,
+        hoko("Limit reached", retryAfter=3600, limit=5),
+        {"Retry-After": "3600"},
+    )
+    ran = unlinkctl("list")
+    assert ran.code == 75
+    assert "Try again in 3600 s" in ran.err
+
+
+def test_help_and_completion_are_there(unlinkctl: Run) -> None:
+    assert "unlinkctl list --tag tour" in unlinkctl("list", "--help").out
+    assert "delete" in unlinkctl("--help").out
+    assert unlinkctl("--version").out == "unlinkctl 1.0.0\n"
+
+
+def test_data_goes_to_stdout_and_the_rest_to_stderr(service: FakeUnlink, unlinkctl: Run) -> None:
+    (link_id,) = service.add(1)
+    ran = unlinkctl("delete", link_id, "--yes", "-o", "ids")
+    assert ran.out == f"{link_id}\n"
+    assert "\x1b" not in ran.out + ran.err
