@@ -31,7 +31,10 @@ The tree::
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from unlink_client.models import Taken
 
 
 class UnlinkError(Exception):
@@ -176,7 +179,18 @@ class Conflict(ApiError):
 
 
 class CodeTaken(Conflict):
-    """Another link has the short code or the external id; nothing was created."""
+    """Another link has the short code or the external id; nothing was created.
+
+    ``taken`` says more of those that this workspace has itself, to a key with ``linksRead``.
+    """
+
+    @property
+    def taken(self) -> tuple[Taken, ...]:
+        from unlink_client.decoding import decode
+        from unlink_client.models import Taken
+
+        found = self.members.get("taken")
+        return tuple(decode(Taken, each) for each in found) if isinstance(found, list) else ()
 
     @property
     def taken_codes(self) -> tuple[str, ...]:

@@ -21,7 +21,37 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from tests.client.support import DELETION, LINK, hoko, linkforty
 
 KEY = "key-of-the-fake-service"
-MOMENT = "2026-11-22T03:01:38.584Z"
+ME: dict[str, Any] = {
+    "workspaceId": "demo",
+    "actor": {"keyId": "key-1", "userId": "user-api"},
+    "credential": "key",
+    "role": None,
+    "scopes": ["linksRead", "linksWrite"],
+    "expiresAt": None,
+    "plan": {
+        "name": "enterprise",
+        "requestsPerMinute": 10_000,
+        "maxIds": 10_000,
+        "linksPerWorkspace": 1_000_000,
+        "linksPerCreate": 1_000,
+        "filterReadsPerRequest": 5_000,
+        "filterReadsPerMinute": 15_000,
+        "openFilters": 1,
+        "openExports": 2,
+    },
+    "policies": {
+        "retentionDays": None,
+        "purgeExpiredAfterDays": None,
+        "quarantineDays": 0,
+        "codeReservationDays": 90,
+        "cascadeInstalls": False,
+        "linkEvents": False,
+        "appSchemes": [],
+        "clickRetentionDays": 365,
+        "undoMinutes": 15,
+    },
+    "window": None,
+}
 
 
 @dataclass(frozen=True)
@@ -130,7 +160,8 @@ class FakeUnlink:
             if match[2]:
                 return self._restore(self.deletions[match[1]], request.body)
             return 200, self.deletions[match[1]], {}
-        return 404, linkforty(404, "Not Found", "Route not found"), {}
+        known = path == "/api/me"
+        return (200, ME, {}) if known else (404, linkforty(404, "Not Found", "Route not found"), {})
 
     def _link(self, name: str) -> Reply:
         for link in self.links.values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime
 from typing import Unpack
 
 from unlink_client import operations
@@ -19,6 +20,8 @@ from unlink_client.models import (
     Mode,
     Preview,
     RestoredLinks,
+    State,
+    TrashedLink,
 )
 from unlink_client.plans import Plan, plan_of
 
@@ -176,13 +179,61 @@ class AsyncDeletions(AsyncLinks):
             operations.bulk_delete_links(ids, reason=reason, idempotency_key=idempotency_key)
         )
 
-    async def deletions(self, *, page_size: int = 100) -> AsyncIterator[DeletionSummary]:
-        """The workspace's deletions, newest first: its audit trail."""
+    async def deletions(
+        self,
+        *,
+        page_size: int = 100,
+        state: State | None = None,
+        mode: Mode | None = None,
+        actor: str | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+    ) -> AsyncIterator[DeletionSummary]:
+        """The workspace's deletions, newest first: its audit trail.
+
+        ``actor`` is the id of exactly a key or user, or a service; the times are exclusive.
+        """
         cursor: str | None = None
         while True:
-            page = await self.send(operations.list_deletions(limit=page_size, cursor=cursor))
+            page = await self.send(
+                operations.list_deletions(
+                    limit=page_size,
+                    cursor=cursor,
+                    state=state,
+                    mode=mode,
+                    actor=actor,
+                    created_after=created_after,
+                    created_before=created_before,
+                )
+            )
             for deletion in page.deletions:
                 yield deletion
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    async def trash(
+        self,
+        *,
+        page_size: int = 100,
+        actor: str | None = None,
+        deleted_after: datetime | None = None,
+        deleted_before: datetime | None = None,
+    ) -> AsyncIterator[TrashedLink]:
+        """The soft-deleted links, newest deletion first."""
+        cursor: str | None = None
+        while True:
+            page = await self.send(
+                operations.list_trash(
+                    limit=page_size,
+                    cursor=cursor,
+                    actor=actor,
+                    deleted_after=deleted_after,
+                    deleted_before=deleted_before,
+                )
+            )
+            for link in page.links:
+                yield link
             cursor = page.next_cursor
             if cursor is None:
                 return

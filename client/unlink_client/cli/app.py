@@ -13,6 +13,7 @@ from unlink_client.cli import (
     commands_import,
     commands_links,
     commands_login,
+    commands_plan,
 )
 from unlink_client.cli.exits import INTERRUPTED, CommandError, command_error
 from unlink_client.cli.session import GlobalOptions
@@ -61,8 +62,9 @@ app.command("list")(commands_links.list_links)
 app.command("create")(commands_links.create)
 app.command("import")(commands_import.import_links)
 app.command("delete")(commands_delete.delete)
-app.command("plan")(commands_delete.plan)
-app.command("apply")(commands_delete.apply)
+app.command("plan")(commands_plan.plan)
+app.command("apply")(commands_plan.apply)
+app.command("trash")(commands_deletions.trash)
 app.command("deletions")(commands_deletions.deletions)
 app.command("restore")(commands_deletions.restore)
 app.command("undo")(commands_deletions.undo)

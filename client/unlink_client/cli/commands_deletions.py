@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from enum import StrEnum
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from unlink_client.cli.exits import NOT_ALL, USAGE, CommandError
+from unlink_client.cli.filter_options import parse_moment
 from unlink_client.cli.ids import read_ids
 from unlink_client.cli.jobs import Jobs
 from unlink_client.cli.output import (
@@ -19,6 +21,7 @@ from unlink_client.cli.output import (
     write_json,
     write_json_line,
     write_line,
+    write_trash,
 )
 from unlink_client.cli.session import connected
 from unlink_client.cli.settings import state_directory
@@ -32,6 +35,24 @@ _RESULT_ROWS = 20
 _WATCH_SECONDS = 2.0
 
 
+class DeletionState(StrEnum):
+    """States of a deletion."""
+
+    ACCEPTED = "accepted"
+    EXPORTING = "exporting"
+    DELETING = "deleting"
+    ERASING = "erasing"
+    COMPLETE = "complete"
+    FAILED = "failed"
+
+
+class DeletionMode(StrEnum):
+    """Kinds of deletion."""
+
+    SOFT = "soft"
+    ERASE = "erase"
+
+
 def deletions(
     context: typer.Context,
     deletion: Annotated[
@@ -40,14 +61,23 @@ def deletions(
     *,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is complete.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Print each change until then.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = _ROWS,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many.", metavar="N")] = _ROWS,
+    state: Annotated[DeletionState | None, typer.Option(help="In this state.")] = None,
+    mode: Annotated[DeletionMode | None, typer.Option(help="To the trash, or for good.")] = None,
+    actor: Annotated[str | None, typer.Option(help="Asked for by this key or user.")] = None,
+    created_after: Annotated[
+        Any, typer.Option(parser=parse_moment, metavar="TIME", help="Asked for later.")
+    ] = None,
+    created_before: Annotated[
+        Any, typer.Option(parser=parse_moment, metavar="TIME", help="Asked for earlier.")
+    ] = None,
     output: Annotated[
         RecordOutput, typer.Option("--output", "-o", help="Format; ndjson of one: each id.")
     ] = RecordOutput.TABLE,
 ) -> None:
     """List deletions, newest first, or show one with what became of each id.
 
-    unlinkctl deletions
+    unlinkctl deletions --mode erase --created-after 30d
 
     unlinkctl deletions 01a2013c-632f-71c5-88ad-db7263a66868 --wait
     """
@@ -55,7 +85,15 @@ def deletions(
         raise CommandError("--wait and --watch need the id of a deletion", code=USAGE)
     with connected(context) as unlink:
         if deletion is None:
-            count = write_deletions(islice(unlink.deletions(), limit), output)
+            found_all = unlink.deletions(
+                page_size=min(limit, 100),
+                state=state.value if state else None,
+                mode=mode.value if mode else None,
+                actor=actor,
+                created_after=created_after,
+                created_before=created_before,
+            )
+            count = write_deletions(islice(found_all, limit), output)
             if count == 0 and output is RecordOutput.TABLE:
                 say("No deletions.")
             return
@@ -126,6 +164,8 @@ def _describe(found: Deletion) -> None:
         ("Failed", f"{counts.failed:,}" if counts.failed else ""),
         ("Failure", found.failure or ""),
         ("Removed", _removed(found)),
+        ("Seen empty", found.receipt.verified_empty_at.strftime(moment) if found.receipt else ""),
+        ("Undo until", found.undo_until.strftime(moment) if found.undo_until else ""),
         ("Export", (found.export.url or "being written, or expired") if found.export else ""),
     ]
     print_facts([(name, value) for name, value in facts if value])
@@ -139,14 +179,44 @@ def _describe(found: Deletion) -> None:
 
 def _removed(found: Deletion) -> str:
     """What the receipt counts, by kind."""
-    if not found.receipt:
+    if found.receipt is None:
         return ""
-    numbers = {
-        name: value for name, value in found.receipt.items() if isinstance(value, int) and value
+    counts = {
+        "links": found.receipt.links,
+        "codes": found.receipt.codes,
+        "clicks": found.receipt.clicks,
+        "installs": found.receipt.installs,
+        "QR images": found.receipt.qr_objects,
     }
-    return ", ".join(
-        f"{value:,} {name}" for name, value in numbers.items() if not isinstance(value, bool)
-    )
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+
+
+def trash(
+    context: typer.Context,
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many.", metavar="N")] = _ROWS,
+    actor: Annotated[str | None, typer.Option(help="Deleted by this key or user.")] = None,
+    deleted_after: Annotated[
+        Any, typer.Option(parser=parse_moment, metavar="TIME", help="Deleted later.")
+    ] = None,
+    deleted_before: Annotated[
+        Any, typer.Option(parser=parse_moment, metavar="TIME", help="Deleted earlier.")
+    ] = None,
+    output: Annotated[RecordOutput, typer.Option("--output", "-o")] = RecordOutput.TABLE,
+) -> None:
+    """List soft-deleted links, newest first, with the deletion that restores them.
+
+    unlinkctl trash --deleted-before 30d -o ids | unlinkctl delete - --erase
+    """
+    with connected(context) as unlink:
+        found = unlink.trash(
+            page_size=min(limit, 100),
+            actor=actor,
+            deleted_after=deleted_after,
+            deleted_before=deleted_before,
+        )
+        if write_trash(islice(found, limit), output) == 0 and output is RecordOutput.TABLE:
+            say("The trash is empty.")
 
 
 def restore(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import sys
-from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -14,7 +13,6 @@ from unlink_client.cli.exits import USAGE, CommandError
 from unlink_client.cli.session import options_of
 from unlink_client.cli.settings import store
 from unlink_client.cli.terminal import ask, say
-from unlink_client.errors import MissingScopes
 from unlink_client.sync.client import Unlink
 
 #: Characters of a key that arrives on standard input. A session token is the longest.
@@ -41,14 +39,14 @@ def login(
     name = profile or options_of(context).profile or "default"
     address = base_url_of(url or ask("URL of the service:"))
     key = key_of(_read_key())
-    # A key that may not list is a key all the same.
-    with Unlink(address, key) as unlink, suppress(MissingScopes):
-        unlink.link_page(limit=1)
+    with Unlink(address, key) as unlink:
+        me = unlink.me()
     path = store(name, address, key, in_keyring=keyring)
     say(
-        f"Profile {name} for {address} is in {path}"
-        + (", its key in the keyring" if keyring else "")
+        f"Profile {name}: workspace {me.workspace_id} ({me.plan.name} plan) at {address}, "
+        f"with {', '.join(me.scopes) or 'no scopes'}"
     )
+    say(f"Stored in {path}" + (", the key in the keyring" if keyring else ""))
 
 
 def _read_key() -> str:

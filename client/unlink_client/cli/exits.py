@@ -118,18 +118,14 @@ def _away(error: UnlinkError) -> str:
 def _taken(error: CodeTaken) -> str:
     """Where the taken code is, as far as the service says it."""
     hints = []
-    taken = error.members.get("taken")
-    for each in taken if isinstance(taken, list) else []:
-        if not isinstance(each, dict):
-            continue
-        name = each.get("shortCode") or each.get("externalId")
-        if each.get("takenBy") == "trash":
+    for each in error.taken:
+        name = each.short_code or each.external_id
+        if each.taken_by == "trash":
             hints.append(
-                f"{name} is in the trash: unlinkctl restore {each.get('deletionId')} "
-                f"--ids {each.get('linkId')}"
+                f"{name} is in the trash: unlinkctl restore {each.deletion_id} --ids {each.link_id}"
             )
-        elif each.get("takenBy") == "quarantine":
-            hints.append(f"{name} is free again from {each.get('availableFrom')}")
+        elif each.taken_by == "quarantine" and each.available_from:
+            hints.append(f"{name} is free again from {each.available_from:%Y-%m-%d %H:%M UTC}")
     return "; ".join(hints)
 
 

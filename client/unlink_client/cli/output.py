@@ -16,7 +16,7 @@ from rich.text import Text
 from unlink_client.calls import to_json
 from unlink_client.cli.link_files import CsvWriter, link_record
 from unlink_client.cli.terminal import output_console, printable
-from unlink_client.models import DeletionSummary, Link
+from unlink_client.models import DeletionSummary, Link, TrashedLink
 
 
 class Output(StrEnum):
@@ -187,6 +187,38 @@ def write_deletions(deletions: Iterable[DeletionSummary], output: RecordOutput) 
         for each in found
     ]
     print_table(_DELETION_COLUMNS, rows)
+    return len(found)
+
+
+_TRASH_COLUMNS = (
+    ("Code", 0),
+    ("Destination", 0),
+    ("Deleted", 60),
+    ("Until", 100),
+    ("Deletion", 80),
+)
+
+
+def write_trash(links: Iterable[TrashedLink], output: RecordOutput) -> int:
+    """Soft-deleted links in any format; how many they were."""
+    found = list(links)
+    if output is RecordOutput.JSON:
+        write_json(found)
+    elif output is RecordOutput.TABLE:
+        rows = [
+            (
+                each.short_code,
+                each.original_url,
+                each.deleted_at.strftime("%Y-%m-%d %H:%M"),
+                each.restorable_until.strftime("%Y-%m-%d") if each.restorable_until else "kept",
+                each.deletion_id,
+            )
+            for each in found
+        ]
+        print_table(_TRASH_COLUMNS, rows)
+    else:
+        for each in found:
+            write_line(each.id) if output is RecordOutput.IDS else write_json_line(each)
     return len(found)
 
 

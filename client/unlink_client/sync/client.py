@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from unlink_client import operations
+from unlink_client.models import Me
 from unlink_client.sync.deletions import Deletions
 
 
@@ -20,6 +21,10 @@ class Unlink(Deletions):
             deletion = unlink.apply(plan, reason="the tour is over")
             deletion.wait()
     """
+
+    def me(self) -> Me:
+        """Who calls: the workspace, the rights, the plan and what is left of the minute."""
+        return self.send(operations.get_me())
 
     def open_api(self) -> dict[str, Any]:
         """The OpenAPI document of the service; it needs no key."""

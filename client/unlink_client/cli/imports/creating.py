@@ -90,14 +90,13 @@ def _taken(error: CodeTaken, part: Sequence[int], entries: Sequence[Entry]) -> d
 def _where(error: CodeTaken) -> dict[str, str]:
     """Where a code or external id is, as far as the service says."""
     found = {}
-    taken = error.members.get("taken")
-    for each in taken if isinstance(taken, list) else []:
-        name = str(each.get("shortCode") or each.get("externalId"))
-        if each.get("takenBy") == "trash":
-            found[name] = f"it is in the trash, by the deletion {each.get('deletionId')}"
-        elif each.get("takenBy") == "quarantine":
-            found[name] = f"it is free again from {each.get('availableFrom')}"
-        elif each.get("takenBy") == "live":
+    for each in error.taken:
+        name = each.short_code or each.external_id or ""
+        if each.taken_by == "trash":
+            found[name] = f"it is in the trash, by the deletion {each.deletion_id}"
+        elif each.taken_by == "quarantine" and each.available_from:
+            found[name] = f"it is free again from {each.available_from:%Y-%m-%d %H:%M UTC}"
+        else:
             found[name] = "another link of the workspace has it"
     return found
 

@@ -1,0 +1,146 @@
+"""`plan`, `apply`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unlink_client.cli.confirm import confirm
+from unlink_client.cli.delete_common import (
+    Confirm,
+    Erase,
+    Export,
+    Format,
+    How,
+    Reason,
+    Wait,
+    Yes,
+    clock,
+    finish,
+    plan_job,
+    show_plan,
+)
+from unlink_client.cli.exits import STALE, USAGE, CommandError
+from unlink_client.cli.filter_options import with_filters
+from unlink_client.cli.ids import read_text
+from unlink_client.cli.jobs import Jobs, digest_of
+from unlink_client.cli.output import RecordOutput
+from unlink_client.cli.session import connected
+from unlink_client.cli.settings import state_directory, write_private
+from unlink_client.cli.terminal import require_terminal, say
+from unlink_client.errors import PlanIsInvalid
+from unlink_client.filters import FilterArgs
+from unlink_client.plans import Plan
+from unlink_client.sync.client import Unlink
+
+
+@with_filters
+def plan(
+    context: typer.Context,
+    *,
+    conditions: FilterArgs,
+    erase: Erase = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File for the plan; - for stdout.")
+    ] = None,
+) -> None:
+    """Show what a filter would delete, and keep it as a plan for `apply`.
+
+    unlinkctl plan --tag tour --max-clicks 0 --erase -o tour.plan
+
+    unlinkctl apply tour.plan
+    """
+    if not conditions:
+        raise CommandError("Give at least one filter", code=USAGE)
+    with connected(context) as unlink:
+        made = unlink.plan(erase=erase, with_ids=output is not None, **conditions)
+    if output is None or str(output) == "-":
+        if output is not None:
+            sys.stdout.write(made.dumps())
+            return
+        show_plan(made)
+        say("Nothing was deleted. -o FILE keeps the plan for `unlinkctl apply FILE`.")
+        return
+    try:
+        write_private(output, made.dumps())
+    except OSError as error:
+        raise CommandError(f"Cannot write {output}: {error.strerror}") from None
+    show_plan(made)
+    say(f"Nothing was deleted. Until {clock(made.expires_at)}: unlinkctl apply {output}")
+
+
+def apply(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A plan; - for stdin.", metavar="FILE")],
+    *,
+    reason: Reason = None,
+    export: Export = False,
+    confirm_count: Confirm = None,
+    yes: Yes = False,
+    wait: Wait = False,
+    output: Format = RecordOutput.TABLE,
+) -> None:
+    """Delete exactly the links of a plan, or nothing (exit code 5) if other links match by now.
+
+    unlinkctl apply tour.plan --reason "the tour is over"
+
+    unlinkctl apply tour.plan --confirm 120
+    """
+    how = How(False, reason, export, yes, confirm_count, wait, output)
+    if how.asks:
+        require_terminal()
+    made = Plan.loads(read_text(None if str(file) == "-" else file))
+    with connected(context) as unlink, Jobs(state_directory()) as jobs:
+        if made.url != unlink.url:
+            raise PlanIsInvalid(f"The plan is for {made.url}, not for {unlink.url}.")
+        digest = digest_of(unlink.url, made.mode, [made.token])
+        before = jobs.unfinished(unlink.url, digest=digest)
+        if before:
+            say("Going on with this plan, which was sent before.")
+            finish(unlink, jobs, before[0], how)
+            return
+        _refuse_stale(unlink, made)
+        if how.asks:
+            show_plan(made)
+        confirm(made.count, erase=made.erase, clicks=made.clicks, given=how.count, yes=how.yes)
+        finish(unlink, jobs, plan_job(unlink, jobs, made, how), how)
+
+
+def _refuse_stale(unlink: Unlink, made: Plan) -> None:
+    """Say how the set has changed, before anyone is asked; the service has the last word."""
+    if datetime.now(UTC) > made.expires_at:
+        raise CommandError(
+            f"The plan expired at {clock(made.expires_at)}.",
+            code=STALE,
+            hint="Nothing was deleted. `unlinkctl plan` makes a new one.",
+        )
+    now = unlink.plan(erase=made.erase, with_ids=made.ids is not None, **made.conditions)
+    if made.ids is None or now.ids is None:
+        same = now.count == made.count
+        change = f"{made.count:,} links then, {now.count:,} now"
+    else:
+        same = set(now.ids) == set(made.ids)
+        change = _difference(made.ids, now.ids)
+    if not same:
+        raise CommandError(
+            f"The links that match have changed since the plan was made: {change}.",
+            code=STALE,
+            hint="Nothing was deleted. `unlinkctl plan` makes a new one.",
+        )
+
+
+def _difference(then: Sequence[str], now: Sequence[str]) -> str:
+    parts = []
+    for what, ids in (
+        ("new", [each for each in now if each not in set(then)]),
+        ("gone", [each for each in then if each not in set(now)]),
+    ):
+        if ids:
+            more = ", …" if len(ids) > 3 else ""
+            parts.append(f"{len(ids):,} {what} ({', '.join(ids[:3])}{more})")
+    return ", ".join(parts)

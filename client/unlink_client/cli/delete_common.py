@@ -1,0 +1,132 @@
+"""What the commands that delete have in common: their options, how a job is begun and reported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from unlink_client.cli.deleting import Ended, raise_if_not_all, run_job
+from unlink_client.cli.filter_options import describe
+from unlink_client.cli.jobs import Job, Jobs, digest_of
+from unlink_client.cli.output import (
+    RecordOutput,
+    print_facts,
+    write_json,
+    write_json_line,
+    write_line,
+)
+from unlink_client.cli.terminal import say
+from unlink_client.models import Preview
+from unlink_client.plans import Plan
+from unlink_client.sync.client import Unlink
+
+Reason = Annotated[str | None, typer.Option(help="Why; kept with the deletion.")]
+Erase = Annotated[bool, typer.Option("--erase", help="Erase for good, not into the trash.")]
+Export = Annotated[
+    bool, typer.Option("--export", help="Write links and clicks to a file of the service first.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Confirm = Annotated[
+    int | None,
+    typer.Option(
+        "--confirm", min=0, metavar="N", help="Do not ask, if it is exactly this many links."
+    ),
+]
+Wait = Annotated[bool, typer.Option("--wait", help="Also wait for the receipt of an erasure.")]
+Format = Annotated[RecordOutput, typer.Option("--output", "-o", help="Format; ndjson: each id.")]
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How to delete: what all the commands below have in common."""
+
+    erase: bool = False
+    reason: str | None = None
+    export: bool = False
+    yes: bool = False
+    count: int | None = None
+    wait: bool = False
+    output: RecordOutput = RecordOutput.TABLE
+
+    @property
+    def asks(self) -> bool:
+        return not self.yes and self.count is None
+
+
+def plan_job(unlink: Unlink, jobs: Jobs, plan: Plan, how: How) -> Job:
+    return jobs.create(
+        url=unlink.url,
+        mode=plan.mode,
+        digest=digest_of(unlink.url, plan.mode, [plan.token]),
+        parts=[[]],
+        reason=how.reason,
+        export=how.export,
+        plan=plan.dumps(),
+        key=plan.idempotency_key,
+    )
+
+
+def finish(unlink: Unlink, jobs: Jobs, job: Job, how: How) -> None:
+    ended = run_job(unlink, jobs, job, until_complete=how.wait)
+    _report(job, ended, how)
+    raise_if_not_all(ended)
+
+
+def _report(job: Job, ended: Ended, how: How) -> None:
+    if how.output is RecordOutput.TABLE:
+        _summarise(job, ended, how)
+    elif how.output is RecordOutput.JSON:
+        write_json(list(ended.deletions) if len(ended.deletions) != 1 else ended.deletions[0])
+    else:
+        for result in (each for deletion in ended.deletions for each in deletion.outcomes()):
+            if how.output is RecordOutput.NDJSON:
+                write_json_line(result)
+            elif result.outcome in ("deleted", "erased"):
+                write_line(result.id)
+
+
+def _summarise(job: Job, ended: Ended, how: How) -> None:
+    deleted = sum(each.counts.deleted for each in ended.deletions)
+    noun = "link" if deleted == 1 else "links"
+    for each in ended.deletions:
+        say(f"Deletion {each.id} is {each.state}.")
+    if not job.erase:
+        write_line(f"Moved {deleted:,} {noun} to the trash.")
+        if ended.deletions:
+            say("To take it back: unlinkctl undo")
+        return
+    write_line(f"Erased {deleted:,} {noun} for good.")
+    if ended.deletions and not how.wait:
+        say(f"What was removed, in a minute: unlinkctl deletions {ended.deletions[-1].id} --wait")
+
+
+def show_counts(preview: Preview) -> None:
+    facts = [("Links", f"{preview.counts.deletable:,} of {preview.counts.requested:,} ids")]
+    if preview.counts.unknown or preview.counts.invalid:
+        unknown = preview.invalid_ids + preview.unknown_ids
+        more = ", …" if preview.counts.unknown + preview.counts.invalid > 5 else ""
+        facts.append(("Not links", ", ".join(unknown[:5]) + more))
+    facts += _click_facts(preview.clicks, preview.last_click_at)
+    print_facts(facts)
+
+
+def show_plan(made: Plan) -> None:
+    facts = [
+        ("Filter", describe(made.conditions)),
+        ("Links", f"{made.count:,}"),
+        *_click_facts(made.clicks, made.last_click_at),
+        ("Mode", "erase for good" if made.erase else "to the trash"),
+        ("Valid until", clock(made.expires_at)),
+    ]
+    print_facts(facts)
+
+
+def _click_facts(clicks: int, last: datetime | None) -> list[tuple[str, str]]:
+    return [("Clicks", f"{clicks:,}"), ("Last click", clock(last) if last else "never")]
+
+
+def clock(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

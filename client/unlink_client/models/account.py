@@ -1,0 +1,70 @@
+"""Who calls, what the workspace may do, and its API keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who asked: a key and its user, or a part of the service (``retention``)."""
+
+    key_id: str | None = None
+    user_id: str | None = None
+    service: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanLimits:
+    """What the plan of a workspace allows."""
+
+    name: str
+    requests_per_minute: int
+    max_ids: int
+    links_per_workspace: int
+    links_per_create: int
+    filter_reads_per_request: int
+    filter_reads_per_minute: int
+    open_filters: int
+    open_exports: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspacePolicies:
+    """What a workspace has decided; None is never."""
+
+    retention_days: int | None
+    purge_expired_after_days: int | None
+    quarantine_days: int
+    code_reservation_days: int
+    cascade_installs: bool
+    link_events: bool
+    app_schemes: tuple[str, ...]
+    click_retention_days: int | None
+    undo_minutes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MinuteWindow:
+    """The key's requests in this minute; ``reset`` is its end in Unix seconds."""
+
+    limit: int
+    remaining: int
+    reset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Me:
+    """The caller of a request. ``role`` is None for an API key."""
+
+    workspace_id: str
+    actor: Actor
+    credential: Literal["key", "session"]
+    role: Literal["viewer", "editor", "owner"] | None
+    scopes: tuple[str, ...]
+    expires_at: datetime | None
+    plan: PlanLimits
+    policies: WorkspacePolicies
+    window: MinuteWindow | None

@@ -1,0 +1,31 @@
+"""What the operations have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from unlink_client.calls import Answer, json_of
+from unlink_client.decoding import camel, decode
+from unlink_client.errors import UnexpectedAnswer
+from unlink_client.filters import query_text
+
+T = TypeVar("T")
+
+
+def reader(kind: type[T]) -> Callable[[Answer], T]:
+    """Reads the body of an answer as a dataclass."""
+    return lambda answer: decode(kind, json_of(answer))
+
+
+def object_of(answer: Answer) -> dict[str, Any]:
+    """The body of an answer as a JSON object."""
+    value = json_of(answer)
+    if not isinstance(value, dict):
+        raise UnexpectedAnswer("The answer is not an object")
+    return value
+
+
+def query_of(**values: object) -> dict[str, str]:
+    """Query parameters in the API's spelling; None is left out."""
+    return {camel(name): query_text(value) for name, value in values.items() if value is not None}
