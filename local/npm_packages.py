@@ -1,8 +1,8 @@
 """`python -m local.npm_packages`: install the npm packages that package.json pins, by hash.
 
 npm checks a package against the hash that the registry states, so a compromised registry passes.
-Here the hashes are committed. Every package is one archive without dependencies, and no script of
-it runs at installation. Needs only the standard library: `make` runs it before anything is
+Here the hashes are committed, those of the packages' dependencies too, and no script of a package
+runs at installation. Needs only the standard library: `make` runs it before anything is
 installed.
 """
 

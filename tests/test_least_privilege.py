@@ -23,6 +23,7 @@ from tests.support import tokens
 from tests.support.erasure import Erasing
 from tests.support.iam import Grant, Recorder, Use, grants, text
 from tests.support.iam_scenarios import DRIVES, Scene
+from tests.support.iam_simulator import IamSimulator
 from tests.support.template import invoked_function, resources, synthesized_template
 
 pytestmark = pytest.mark.emulator
@@ -125,6 +126,13 @@ def scene(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator
     forget_caches()
 
 
+@pytest.fixture(scope="session")
+def simulator() -> Iterator[IamSimulator]:
+    started = IamSimulator(synthesized_template())
+    yield started
+    started.close()
+
+
 #: Functions without AWS calls.
 NOT_DRIVEN = {"pages"}
 
@@ -140,7 +148,9 @@ def test_every_function_has_a_scenario() -> None:
 
 
 @pytest.mark.parametrize("function", sorted(DRIVES))
-def test_every_call_is_granted_and_every_grant_is_used(scene: Scene, function: str) -> None:
+def test_every_call_is_granted_and_every_grant_is_used(
+    scene: Scene, simulator: IamSimulator, function: str
+) -> None:
     granted = grants(synthesized_template(), function)
     DRIVES[function](scene)
     used = scene.recorder.used[function]
@@ -152,6 +162,8 @@ def test_every_call_is_granted_and_every_grant_is_used(scene: Scene, function: s
         }
     )
     assert not missing
+    # The same by an independent simulator of IAM.
+    assert [use for use in used if not simulator.allows(function, use)] == []
     unused = {
         (grant.action, grant.resource)
         for grant in granted
@@ -238,3 +250,59 @@ def test_the_stream_reader_writes_counters_and_no_link() -> None:
     assert not may("UpdateItem", "acme#0b7c0c6e-3f0e-4d9c-9b0a-5f6a2b8a7f11")
     assert not may("UpdateItem", "CODE#spring")
     assert not may("DeleteItem", "COUNT#acme")
+
+
+#: What a role must not do: function, action, resource, partition key.
+LINK, OTHER = "acme#0b7c0c6e-3f0e-4d9c-9b0a-5f6a2b8a7f11", "0b7c0c6e-3f0e-4d9c-9b0a-5f6a2b8a7f11"
+REFUSED = [
+    # The audit record: no role deletes or replaces it in bulk.
+    *((each, "DeleteItem", "Deletions", "acme") for each in sorted(DRIVES)),
+    *((each, "BatchWriteItem", "Deletions", "acme") for each in ("links", "redirect", "qr")),
+    *((each, "PartiQLDelete", "Deletions", None) for each in sorted(DRIVES)),
+    # API functions touch rate windows of `access` only; who calls is the authorizer's to read.
+    *(
+        (each, "UpdateItem", "Access", key)
+        for each in ("links", "deletions", "analytics", "qr")
+        for key in ("WS#acme", "KEY#0f1e", "MEMBER#u1", None)
+    ),
+    *((each, "GetItem", "Access", "KEY#0f1e") for each in ("links", "redirect", "click_stream")),
+    ("authorizer", "UpdateItem", "Access", "KEY#0f1e"),
+    ("authorizer", "PutItem", "Access", "KEY#0f1e"),
+    ("authorizer", "GetItem", "Links", LINK),
+    # Visits: one function reads links and adds clicks, and neither changes nor deletes.
+    ("redirect", "UpdateItem", "Links", LINK),
+    ("redirect", "DeleteItem", "Links", LINK),
+    ("redirect", "DeleteItem", "Clicks", OTHER),
+    ("redirect", "Query", "Clicks", OTHER),
+    # The stream's reader of links changes counters of workspaces, and no link.
+    ("link_stream", "UpdateItem", "Links", LINK),
+    ("link_stream", "UpdateItem", "Links", "CODE#spring"),
+    ("link_stream", "DeleteItem", "Links", "COUNT#acme"),
+    ("click_stream", "PutItem", "Links", LINK),
+    ("click_stream", "DeleteItem", "Links", LINK),
+    ("click_stream", "PartiQLDelete", "Clicks", None),
+    # Deletes touch the slots of exports in `clicks`, and no click.
+    ("deletions", "PutItem", "Clicks", OTHER),
+    ("deletions", "DeleteItem", "Clicks", OTHER),
+    ("deletion_worker", "UpdateItem", "Clicks", OTHER),
+]
+
+
+@pytest.mark.parametrize(("function", "action", "table", "key"), REFUSED)
+def test_the_simulator_refuses_what_a_role_is_not_for(
+    simulator: IamSimulator, function: str, action: str, table: str, key: str | None
+) -> None:
+    [logical_id] = [
+        name
+        for name, each in resources(synthesized_template(), "AWS::DynamoDB::Table").items()
+        if name.startswith(f"Data{table}")
+    ]
+    assert not simulator.allows(function, Use(f"dynamodb:{action}", f"{{{logical_id}}}", key))
+
+
+def test_no_role_may_scan_or_drop_a_table(simulator: IamSimulator) -> None:
+    tables = resources(synthesized_template(), "AWS::DynamoDB::Table")
+    for function in sorted(DRIVES):
+        for action in ("Scan", "DeleteTable", "PartiQLSelect", "UpdateTable"):
+            for name in tables:
+                assert not simulator.allows(function, Use(f"dynamodb:{action}", f"{{{name}}}"))
