@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any
 
 from admin.gateway import UsageKeys
 from admin.users import Users
-from functions.domain.api_keys import generate_api_key
+from functions.domain.api_keys import key_state
 from functions.domain.app_links import scheme_faults
 from functions.domain.click_retention import MIN_CLICK_RETENTION_DAYS
 from functions.domain.clock import deadline, iso, now_iso
@@ -19,7 +18,10 @@ from functions.domain.plans import SCOPES, plans
 from functions.domain.policies import Policies
 from functions.domain.scopes import ROLES
 from functions.repositories.access import AccessTable, AlreadyExists, Unknown
+from functions.repositories.api_keys import ApiKeysTable, UnknownKey
 from functions.repositories.kept_installs import KeptInstalls
+from functions.schemas.api_keys import key_view
+from functions.services.api_keys import new_key
 
 #: Ids are parts of DynamoDB keys, where `#` separates.
 _WORKSPACE_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
@@ -42,6 +44,7 @@ class Deployment:
     """The parts of one deployed stack that administration touches."""
 
     access: AccessTable
+    api_keys: ApiKeysTable
     kept_installs: KeptInstalls
     usage_keys: UsageKeys
     users: Users
@@ -51,6 +54,7 @@ class Deployment:
         """From the outputs of the stack, and a maker of boto3 clients."""
         return cls(
             access=AccessTable(client("dynamodb"), outputs["AccessTableName"]),
+            api_keys=ApiKeysTable(client("dynamodb"), outputs["AccessTableName"]),
             kept_installs=KeptInstalls(client("dynamodb"), outputs["ClicksTableName"]),
             usage_keys=UsageKeys(
                 client("apigateway"),
@@ -192,15 +196,12 @@ def issue_key(
         raise Refused("A key has each scope only once.")
     if expires_at is not None and expires_at <= now_iso():
         raise Refused(f"{expires_at} has passed.")
-    secret = generate_api_key()
-    record = deployment.access.put_key(
-        secret,
-        key_id=f"key-{secrets.token_hex(8)}",
-        workspace_id=workspace_id,
-        # In the order of the table.
-        scopes=[scope for scope in SCOPES if scope in scopes],
-        user_id=user_id or name,
+    secret, record = new_key(
+        deployment.api_keys,
+        workspace_id,
         name=name,
+        scopes=scopes,
+        user_id=user_id or name,
         expires_at=expires_at,
     )
     return secret, _key_view(record)
@@ -209,7 +210,7 @@ def issue_key(
 def list_keys(deployment: Deployment, workspace_id: str) -> list[Record]:
     """Every key of a workspace, oldest first, without secret and hash."""
     _workspace(deployment, workspace_id)
-    return [_key_view(record) for record in deployment.access.keys(workspace_id)]
+    return [_key_view(record) for record in deployment.api_keys.all(workspace_id)]
 
 
 def rotate_key(
@@ -229,54 +230,35 @@ def rotate_key(
     )
     if grace_seconds:
         end = iso(time.time() + grace_seconds)
-        deployment.access.end_key(old, attribute="expiresAt", at=end)
+        deployment.api_keys.end(old, attribute="expiresAt", at=end)
     else:
-        deployment.access.end_key(old, attribute="revokedAt", at=now_iso())
+        deployment.api_keys.end(old, attribute="revokedAt", at=now_iso())
     return issued
 
 
 def revoke_key(deployment: Deployment, workspace_id: str, key_id: str) -> Record:
     """Revoke a key; effective when the authorizer's cached answers expire."""
     record = _key_of(deployment, workspace_id, key_id)
-    deployment.access.end_key(record, attribute="revokedAt", at=now_iso())
+    deployment.api_keys.end(record, attribute="revokedAt", at=now_iso())
     return _key_view(_key_of(deployment, workspace_id, key_id))
 
 
 def _key_of(deployment: Deployment, workspace_id: str, key_id: str) -> Record:
     try:
-        return deployment.access.key(workspace_id, key_id)
-    except Unknown:
+        return deployment.api_keys.get(workspace_id, key_id)
+    except UnknownKey:
         raise Refused(f"Workspace {workspace_id} has no key {key_id}.") from None
 
 
 def _usable_key(deployment: Deployment, workspace_id: str, key_id: str) -> Record:
     record = _key_of(deployment, workspace_id, key_id)
-    if state := _ended(record):
+    if (state := key_state(record)) != "active":
         raise Refused(f"Key {key_id} is {state}.")
     return record
 
 
-def _ended(record: Record) -> str | None:
-    if record.get("revokedAt"):
-        return "revoked"
-    if record.get("expiresAt") and record["expiresAt"] <= now_iso():
-        return "expired"
-    return None
-
-
 def _key_view(record: Record) -> Record:
-    return {
-        "keyId": record["keyId"],
-        "workspaceId": record["workspaceId"],
-        "name": record["name"],
-        "userId": record["userId"],
-        "scopes": list(record["scopes"]),
-        "state": _ended(record) or "active",
-        "createdAt": record["createdAt"],
-        "expiresAt": record.get("expiresAt"),
-        "revokedAt": record.get("revokedAt"),
-        "lastUsedAt": record.get("lastUsedAt"),
-    }
+    return {"workspaceId": record["workspaceId"], **key_view(record)}
 
 
 # -- members ------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from functions.domain.clock import iso
 from functions.domain.ids import new_click_id
 from functions.domain.policies import Policies
 from functions.repositories.access import AccessTable
+from functions.repositories.api_keys import ApiKeysTable
 from functions.repositories.clicks import ClicksTable
 from functions.repositories.links import LinksTable
 from functions.schemas.links import NewLink
@@ -184,7 +185,7 @@ def _scenes(engine: Any) -> dict[str, Callable[[], dict[str, Any]]]:
     access.create_workspace(
         WORKSPACE, plan="enterprise", usage_key="usage", usage_key_id="id", policies=Policies()
     )
-    access.put_key(
+    ApiKeysTable(client("dynamodb"), "access").create(
         key,
         key_id="key",
         workspace_id=WORKSPACE,

@@ -127,6 +127,9 @@ class Api(Construct):
         self._catch_alls: dict[str, lambda_.Function] = {}
 
         self._add_keyed_route("GET", "/api/me", functions.account)
+        self._add_keyed_route("GET", "/api/keys", functions.keys)
+        self._add_keyed_route("POST", "/api/keys", functions.keys)
+        self._add_keyed_route("DELETE", "/api/keys/{id}", functions.keys)
         self._add_keyed_route("GET", "/api/trash", functions.account)
         self._add_keyed_route("POST", "/api/links", functions.links)
         self._add_keyed_route("GET", "/api/links", functions.links)

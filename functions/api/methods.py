@@ -15,6 +15,8 @@ ALLOWED_METHODS = {
     "/api/docs": ("GET", "HEAD", "OPTIONS"),
     "/api/docs/{asset}": ("GET", "HEAD", "OPTIONS"),
     "/api/installs": ("POST", "OPTIONS"),
+    "/api/keys": ("GET", "HEAD", "POST", "OPTIONS"),
+    "/api/keys/{id}": ("DELETE", "OPTIONS"),
     "/api/links": ("GET", "HEAD", "POST", "DELETE", "OPTIONS"),
     "/api/links/bulk-delete": ("POST", "OPTIONS"),
     "/api/links/{id}": ("GET", "HEAD", "PUT", "DELETE", "OPTIONS"),

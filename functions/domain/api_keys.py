@@ -11,6 +11,12 @@ import hashlib
 import secrets
 import string
 import zlib
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from functions.domain.clock import now_iso
+
+KeyState = Literal["active", "revoked", "expired"]
 
 PREFIX = "ul_live_"
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -46,3 +52,12 @@ def has_valid_checksum(key: str) -> bool:
 def hash_api_key(key: str) -> str:
     """The SHA-256 of a key in hex: what the ``access`` table knows of it."""
     return hashlib.sha256(key.encode()).hexdigest()
+
+
+def key_state(record: Mapping[str, Any]) -> KeyState:
+    """Whether a key's record says that it may be used."""
+    if record.get("revokedAt"):
+        return "revoked"
+    if record.get("expiresAt") and record["expiresAt"] <= now_iso():
+        return "expired"
+    return "active"

@@ -59,6 +59,8 @@ class ErrorMembers(TypedDict, total=False):
     takenExternalIds: NamedIds
     taken: Annotated[list[Taken], JsonSchema(maxItems=2 * NAMED_IDS)]
     """Those of the taken names that the workspace itself has, for a key with ``linksRead``."""
+    lastAdmin: bool
+    """True when a key that is to be revoked is the workspace's last admin credential."""
     retryAfter: Count
     """Seconds, as in Retry-After."""
 

@@ -9,11 +9,15 @@ The tree::
     ├── MissingScopes          403  missingScopes
     ├── NotFound               404
     │   ├── LinkNotFound       404  exactly LinkForty's body
-    │   └── DeletionNotFound   404
+    │   ├── DeletionNotFound   404
+    │   ├── ApiKeyNotFound     404
+    │   └── ReceiptNotFound    404
     ├── Conflict               409
     │   ├── ShortCodeTaken     409
     │   ├── SelectionChanged   409  other links match than the confirmed ones
     │   ├── DeletionOpen       409  a restore has to wait for its end
+    │   ├── ReceiptPending     409  retryAfter
+    │   ├── LastAdmin          409  lastAdmin
     │   └── StillRunning       409  the request of this Idempotency-Key has no answer yet
     ├── MethodNotAllowed       405  names the methods that the route has in Allow
     ├── BodyTooLarge           413
@@ -179,6 +183,20 @@ class DeletionNotFound(NotFound):
     arabic = "عملية الحذف غير موجودة"
 
 
+class ApiKeyNotFound(NotFound):
+    """The workspace has no API key of this id."""
+
+    english = "API key not found"
+    arabic = "مفتاح API غير موجود"
+
+
+class ReceiptNotFound(NotFound):
+    """The workspace has no erasure of this id, or it removed nothing."""
+
+    english = "Receipt not found"
+    arabic = "الإيصال غير موجود"
+
+
 class Conflict(UnlinkError):
     """The state of things forbids it now."""
 
@@ -202,6 +220,33 @@ class DeletionOpen(Conflict):
 
     english = "The deletion is not complete yet"
     arabic = "عملية الحذف لم تكتمل بعد"
+
+
+class ReceiptPending(Conflict):
+    """The erasure is not complete yet, or its receipt is about to be signed."""
+
+    english = "The receipt is not ready yet"
+    arabic = "الإيصال غير جاهز بعد"
+
+    def __init__(self) -> None:
+        super().__init__(retryAfter=60)
+
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": "60"}
+
+
+class LastAdmin(Conflict):
+    """The key is the last credential of the workspace that has ``admin``."""
+
+    english = "The key is the last admin credential of the workspace"
+    arabic = "هذا المفتاح هو آخر صلاحية إدارة في مساحة العمل"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The key is the last admin credential of the workspace. To revoke it all the same, "
+            "repeat the request with lastAdmin=true",
+            lastAdmin=True,
+        )
 
 
 class StillRunning(Conflict):

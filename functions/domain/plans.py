@@ -10,11 +10,12 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal, get_args
 
 #: The most ids that one request may carry under any plan.
 MAX_IDS = 10_000
 
-SCOPES = (
+Scope = Literal[
     "linksRead",
     "linksWrite",
     "linksErase",
@@ -22,7 +23,8 @@ SCOPES = (
     "linksUndo",
     "analyticsRead",
     "admin",
-)
+]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
 @dataclass(frozen=True)

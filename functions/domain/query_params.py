@@ -28,6 +28,13 @@ def parameters_of(event: Mapping[str, Any], known: Collection[str]) -> dict[str,
     return given
 
 
+def parse_bool_param(text: str | None, name: str) -> bool:
+    """``true`` or ``false``, which is the default; raises ``InvalidRequest``."""
+    if text not in (None, "true", "false"):
+        raise InvalidRequest(f"{name} must be true or false")
+    return text == "true"
+
+
 def parse_int_param(
     text: str | None, name: str, *, default: int, maximum: int, least: int = 1
 ) -> int:

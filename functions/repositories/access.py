@@ -2,13 +2,12 @@
 
 Items (``pk``, ``sk``):
 
-- key: ``KEY#{sha256}``, ``KEY`` → ``keyId, workspaceId, userId, scopes, name, createdAt,
-  expiresAt, revokedAt, lastUsedAt``. The secret itself is never stored.
+- key: ``KEY#{sha256}``, ``KEY``: see :mod:`~functions.repositories.api_keys`.
 - member: ``USER#{userId}``, ``MEMBER`` → ``workspaceId, userId, role, email, createdAt``. The key
   is the user's alone, so a user is a member of one workspace at most.
 - workspace: ``WS#{workspaceId}``, ``WORKSPACE`` → ``plan, usageKey, usageKeyId`` and policies.
-  Its keys and members are listed as ``WS#{workspaceId}``, ``KEY#{keyId}`` → ``hash`` and
-  ``MEMBER#{userId}``; it is itself listed as ``WORKSPACES``, ``{workspaceId}``.
+  Its members are listed as ``WS#{workspaceId}``, ``MEMBER#{userId}``; it is itself listed
+  as ``WORKSPACES``, ``{workspaceId}``.
 - rate window: ``RATE#{identity}#{minute}``, ``RATE`` → ``requests``, removed by TTL.
 """
 
@@ -16,7 +15,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -243,64 +242,6 @@ class AccessTable:
     def workspace_ids(self) -> list[str]:
         """Every workspace, in the order of their ids."""
         return [item["sk"]["S"] for item in self._listed("WORKSPACES", "")]
-
-    # -- administration: keys -----------------------------------------------------------------
-
-    def put_key(
-        self,
-        key: str,
-        *,
-        key_id: str,
-        workspace_id: str,
-        scopes: Sequence[str],
-        user_id: str,
-        name: str,
-        expires_at: str | None = None,
-    ) -> dict[str, Any]:
-        """Store what is known of a new API key, and return it; the key itself is not stored."""
-        record = {
-            "keyId": key_id,
-            "workspaceId": workspace_id,
-            "userId": user_id,
-            "scopes": list(scopes),
-            "name": name,
-            "createdAt": now_iso(),
-            "expiresAt": expires_at,
-        }
-        digest = hash_api_key(key)
-        self._create(
-            _key(f"KEY#{digest}", "KEY") | to_item(record),
-            _key(f"WS#{workspace_id}", f"KEY#{key_id}") | {"hash": {"S": digest}},
-        )
-        return record
-
-    def keys(self, workspace_id: str) -> list[dict[str, Any]]:
-        """What is known of a workspace's keys, revoked and expired ones included, oldest first."""
-        listed = self._listed(f"WS#{workspace_id}", "KEY#")
-        keys = [_key(f"KEY#{item['hash']['S']}", "KEY") for item in listed]
-        return sorted(self._read_all(keys), key=lambda record: str(record["createdAt"]))
-
-    def key(self, workspace_id: str, key_id: str) -> dict[str, Any]:
-        """One key of a workspace; raises :class:`Unknown`."""
-        listed = self._get(f"WS#{workspace_id}", f"KEY#{key_id}")
-        record = self._get(f"KEY#{listed['hash']}", "KEY") if listed else None
-        if record is None:
-            raise Unknown
-        return record
-
-    def end_key(self, record: dict[str, Any], *, attribute: str, at: str) -> None:
-        """Set ``revokedAt`` or ``expiresAt`` of a key that :meth:`key` gave; the earlier stays."""
-        not_ended_before = "attribute_exists(pk) AND (attribute_not_exists(#end) OR #end>:at)"
-        with suppress(ConditionFailed):
-            call(
-                self._client.update_item,
-                TableName=self.name,
-                Key=_key(record["pk"], record["sk"]),
-                UpdateExpression="SET #end=:at",
-                ConditionExpression=not_ended_before,
-                ExpressionAttributeNames={"#end": attribute},
-                ExpressionAttributeValues={":at": {"S": at}},
-            )
 
     # -- administration: members --------------------------------------------------------------
 

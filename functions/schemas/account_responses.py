@@ -6,8 +6,47 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
-from functions.domain.json_types import Count, Time
+from functions.domain.api_keys import KeyState
+from functions.domain.json_types import Count, Cursor, Time
 from functions.domain.record_types import Actor, Role
+
+
+class ApiKey(TypedDict):
+    """What is known of an API key. The key itself is not stored."""
+
+    keyId: str
+    name: str
+    userId: str
+    scopes: list[str]
+    state: KeyState
+    createdAt: Time
+    createdBy: Actor | None
+    """Null for a key that an operator issued."""
+    expiresAt: Time | None
+    revokedAt: Time | None
+    lastUsedAt: Time | None
+    """To the hour."""
+
+
+class IssuedApiKey(ApiKey):
+    """A new API key."""
+
+    secret: str | None
+    """The key itself. Null when the request is repeated: it is shown once."""
+
+
+class RevokedApiKey(ApiKey):
+    """A revoked API key."""
+
+    effectiveBy: Time
+    """Until then the gateway may still accept it."""
+
+
+class ApiKeyPage(TypedDict):
+    """API keys of the workspace, newest first, revoked and expired ones included."""
+
+    keys: list[ApiKey]
+    nextCursor: Cursor
 
 
 class PlanLimits(TypedDict):

@@ -5,7 +5,7 @@ from aws_cdk import aws_lambda as lambda_
 
 from infra.data import LIVE_INDEX, QR_PREFIX
 from infra.lambdas.base import FEW_CALLS_MB, ONE_VCPU_MB, Functions
-from infra.lambdas.permissions import allow, index_arn
+from infra.lambdas.permissions import allow, index_arn, leading_keys
 
 #: One second less than API Gateway waits, so that a function can still send its own error.
 HTTP_TIMEOUT = Duration.seconds(28)
@@ -24,6 +24,7 @@ class HttpFunctions:
         self.deletions = self._deletions()
         self.qr = self._qr()
         self.account = self._account()
+        self.keys = self._keys()
         self.pages = self._pages()
         self.redirect = self._redirect()
         self.analytics = self._analytics()
@@ -140,6 +141,35 @@ class HttpFunctions:
                 # The trash: soft deletions and the links that they name.
                 allow("dynamodb:BatchGetItem", on=[self._data.links.table_arn]),
                 allow("dynamodb:GetItem", "dynamodb:Query", on=[self._data.deletions.table_arn]),
+                self._permissions.count_requests(),
+                self._permissions.read_cursor_secret(),
+            ],
+        )
+
+    def _keys(self) -> lambda_.Function:
+        access = self._data.access.table_arn
+        return self._functions.add(
+            "keys",
+            timeout=HTTP_TIMEOUT,
+            memory_mb=FEW_CALLS_MB,
+            environment={
+                **self._http_environment(),
+                **self._functions.table_names("deletions", "access"),
+                "CURSOR_SECRET_ARN": self._resources.secrets.cursor.secret_arn,
+            },
+            statements=[
+                # A key is revoked only while another admin credential is there.
+                allow(
+                    "dynamodb:ConditionCheckItem",
+                    "dynamodb:GetItem",
+                    on=[access],
+                    when=leading_keys("KEY#*", "KEYS#*", "USER#*"),
+                ),
+                allow("dynamodb:BatchGetItem", on=[access], when=leading_keys("KEY#*", "USER#*")),
+                allow("dynamodb:Query", on=[access], when=leading_keys("KEYS#*", "WS#*")),
+                allow("dynamodb:PutItem", on=[access], when=leading_keys("KEY#*", "KEYS#*")),
+                self._permissions.revoke_keys(),
+                self._permissions.use_idempotency_keys("GetItem", "PutItem"),
                 self._permissions.count_requests(),
                 self._permissions.read_cursor_secret(),
             ],

@@ -113,12 +113,19 @@ class Permissions:
 
     def record_key_use(self) -> iam.PolicyStatement:
         """Write when a key was last used, but no other attribute: above all, no scopes."""
+        return self._write_to_keys("lastUsedAt")
+
+    def revoke_keys(self) -> iam.PolicyStatement:
+        """Write when a key was revoked, but no other attribute of an existing key."""
+        return self._write_to_keys("revokedAt")
+
+    def _write_to_keys(self, attribute: str) -> iam.PolicyStatement:
         return allow(
             "dynamodb:UpdateItem",
             on=[self._data.access.table_arn],
             when={
                 "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["KEY#*"]},
-                "ForAllValues:StringEquals": {"dynamodb:Attributes": ["pk", "sk", "lastUsedAt"]},
+                "ForAllValues:StringEquals": {"dynamodb:Attributes": ["pk", "sk", attribute]},
                 # ForAllValues also holds for a request that has no such key.
                 "Null": {"dynamodb:LeadingKeys": "false", "dynamodb:Attributes": "false"},
                 # Otherwise the response could contain the whole item.

@@ -98,6 +98,14 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/deletions/{id}/restore"): Rule(
         "linksRestore", lambda t: (f"/api/deletions/{t.deletion}/restore", None)
     ),
+    ("GET", "/api/keys"): Rule("admin", lambda _: ("/api/keys", None), foreign=(200,)),
+    ("POST", "/api/keys"): Rule(
+        "admin", lambda _: ("/api/keys", {"name": "n", "scopes": ["admin"]}), (201,), (201,)
+    ),
+    # Of a key that does not exist: those of the matrix are needed.
+    ("DELETE", "/api/keys/{id}"): Rule(
+        "admin", lambda t: (f"/api/keys/key-{t.link}", None), (404,)
+    ),
     ("GET", "/api/trash"): Rule("linksRead", lambda _: ("/api/trash", None), foreign=(200,)),
     ("GET", "/api/analytics/links/{id}"): Rule(
         "analyticsRead", lambda t: (f"/api/analytics/links/{t.link}", None)

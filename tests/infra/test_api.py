@@ -24,6 +24,9 @@ PLANS: dict[str, dict[str, int]] = json.loads(
 
 ROUTES = {
     ("GET", "/api/me"): "account",
+    ("GET", "/api/keys"): "keys",
+    ("POST", "/api/keys"): "keys",
+    ("DELETE", "/api/keys/{id}"): "keys",
     ("GET", "/api/trash"): "account",
     ("POST", "/api/links"): "links",
     ("GET", "/api/links"): "links",
@@ -82,6 +85,8 @@ CATCH_ALLS = {
     "/api/docs": "pages",
     "/api/docs/{asset}": "pages",
     "/api/installs": "analytics",
+    "/api/keys": "keys",
+    "/api/keys/{id}": "keys",
     "/api/links": "links",
     "/api/links/bulk-delete": "deletions",
     "/api/links/{id}": "links",

@@ -49,6 +49,17 @@ MAY = {
         "Deletions": {"GetItem", "Query"},
         "Access": {"UpdateItem"},
     },
+    "keys": {
+        "Access": {
+            "BatchGetItem",
+            "ConditionCheckItem",
+            "GetItem",
+            "PutItem",
+            "Query",
+            "UpdateItem",
+        },
+        "Deletions": {"GetItem", "PutItem"},
+    },
     "pages": {},
     "click_stream": {
         "Links": {"BatchGetItem", "UpdateItem"},
@@ -280,7 +291,7 @@ def test_the_authorizer_writes_only_the_last_use_of_a_key(template: Template) ->
 @pytest.mark.parametrize(
     ("variable", "expected"),
     [
-        ("CURSOR_SECRET_ARN", {"account", "links", "deletions"}),
+        ("CURSOR_SECRET_ARN", {"account", "deletions", "keys", "links"}),
         ("VISITOR_SECRET_ARN", {"click_stream"}),
     ],
 )
@@ -311,7 +322,7 @@ def test_no_other_function_reads_a_secret(template: Template) -> None:
         for statement in statements(template, function)
         if "secretsmanager:GetSecretValue" in statement["Action"]
     }
-    assert readers == {"account", "links", "deletions", "click_stream"}
+    assert readers == {"account", "deletions", "keys", "links", "click_stream"}
 
 
 def test_a_functions_environment_names_only_its_own_tables(template: Template) -> None:
@@ -362,6 +373,7 @@ def test_functions_time_out_before_the_gateway_does(template: Template) -> None:
     assert timeouts == {
         "authorizer": 5,
         "account": 28,
+        "keys": 28,
         "links": 28,
         "deletions": 28,
         "qr": 28,

@@ -21,8 +21,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from functions.domain.api_keys import generate_api_key
 from functions.domain.ids import new_short_code
-from functions.handlers import account, analytics, deletions, links, qr
+from functions.domain.plans import SCOPES
+from functions.handlers import account, analytics, deletions, keys, links, qr
+from functions.repositories.api_keys import ApiKeysTable, new_key_id
 from tests.conftest import World, new_tables
 from tests.support.events import Context, api_event
 from tests.support.template import path_of, resources, synthesized_template
@@ -46,6 +49,7 @@ class Thing:
     external_id: str
     deletion: str
     key: str
+    api_key: str
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,14 @@ VERBS: dict[str, tuple[Any, str, str, Any]] = {
         "/api/deletions",
         lambda _: {"query": {"mode": "soft"}},
     ),
+    "list keys": (keys, "GET", "/api/keys", lambda _: {}),
+    "issue a key": (
+        keys,
+        "POST",
+        "/api/keys",
+        lambda _: {"body": {"name": "n", "scopes": ["linksRead"]}},
+    ),
+    "revoke a key": (keys, "DELETE", "/api/keys/{id}", lambda t: {"path": {"id": t.api_key}}),
     "say who calls": (account, "GET", "/api/me", lambda _: {}),
     "find by external id": (
         links,
@@ -200,7 +212,8 @@ def things_of(world: World, workspace_id: str) -> list[Thing]:
         )
         answer = deletions.handler(event, Context())
         deletion = json.loads(answer["body"])["id"]
-        made.append(Thing(item["id"], item["shortCode"], external_id, deletion, key))
+        api_key = add_admin(world, workspace_id, new_key_id())
+        made.append(Thing(item["id"], item["shortCode"], external_id, deletion, key, api_key))
     return made
 
 
@@ -212,14 +225,29 @@ def nobodys_things() -> list[Thing]:
             f"crm-{uuid.uuid4().hex[:8]}",
             str(uuid.uuid4()),
             f"order-{uuid.uuid4().hex[:8]}",
+            new_key_id(),
         )
         for _ in range(3)
     ]
 
 
-def figure(calls: list[Call], things: list[Thing]) -> list[Any]:
+def add_admin(world: World, workspace_id: str, key_id: str) -> str:
+    """An API key with every scope, as a record."""
+    ApiKeysTable(world.dynamodb, world.access.name).create(
+        generate_api_key(),
+        key_id=key_id,
+        workspace_id=workspace_id,
+        scopes=SCOPES,
+        user_id="tester",
+        name="isolation",
+    )
+    return key_id
+
+
+def figure(world: World, calls: list[Call], things: list[Thing]) -> list[Any]:
     """The responses to a new workspace that makes these calls for these resources."""
     workspace_id = f"ws-{uuid.uuid4().hex[:12]}"
+    add_admin(world, workspace_id, f"key-{workspace_id}")
     answers = []
     for call in calls:
         module, method, resource, about = VERBS[call.verb]
@@ -241,11 +269,12 @@ def figure(calls: list[Call], things: list[Thing]) -> list[Any]:
 def neutral(body: str, things: list[Thing], workspace_id: str) -> Any:
     """The body with the caller's own names in place of values."""
     for number, thing in enumerate(things):
-        for name in ("id", "code", "external_id", "deletion", "key"):
+        for name in ("id", "code", "external_id", "deletion", "key", "api_key"):
             value = getattr(thing, name)
             body = body.replace(value, f"<{name} {number}>")
             body = body.replace(value.upper(), f"<{name} {number}>")
     body = TIME.sub("<time>", UUID.sub("<made>", body.replace(workspace_id, "<caller>")))
+    body = re.sub(r"ul_live_\w+", "<secret>", re.sub(r"key-[0-9a-f]{20}", "<made>", body))
     body = re.sub(r'"(remaining|reset)":[0-9]+', "<counted>", body)
     body = re.sub(r'"shortCode":"[^"]+"', '"shortCode":"<made>"', body)
     return re.sub(r'"shortUrl":"[^"]+"', '"shortUrl":"<made>"', body)
@@ -255,7 +284,12 @@ def everything_of(world: World, workspace_id: str) -> list[str]:
     """All items of all tables that name the workspace, but for rate windows."""
     found = []
     stores = world.stores
-    for name in (stores.links.name, stores.deletions.name, world.clicks.name):
+    for name in (
+        stores.links.name,
+        stores.deletions.name,
+        world.clicks.name,
+        world.access.name,
+    ):
         texts = (json.dumps(item, sort_keys=True, default=repr) for item in world.stored(name))
         found += [text for text in texts if workspace_id in text]
     return sorted(found)
@@ -287,7 +321,7 @@ def test_no_sequence_of_calls_crosses_workspaces(world: World) -> None:
     @given(CALLS)
     def check(calls: list[Call]) -> None:
         nobodys = nobodys_things()
-        assert figure(calls, theirs) == figure(calls, nobodys)
+        assert figure(world, calls, theirs) == figure(world, calls, nobodys)
         assert everything_of(world, owner) == before
 
     check()
@@ -299,7 +333,7 @@ def test_each_call_alone_stays_in_its_workspace(world: World, verb: str) -> None
     theirs = things_of(world, world.workspace_id)
     before = everything_of(world, world.workspace_id)
     calls = [Call(verb, which) for which in range(3)]
-    assert figure(calls, theirs) == figure(calls, nobodys_things())
+    assert figure(world, calls, theirs) == figure(world, calls, nobodys_things())
     assert everything_of(world, world.workspace_id) == before
 
 

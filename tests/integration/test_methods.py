@@ -9,8 +9,10 @@ import pytest
 
 from functions import container
 from functions.api.methods import ALLOWED_METHODS
+from functions.domain.api_keys import generate_api_key
 from functions.domain.ids import new_time_ordered_id
-from functions.handlers import account, analytics, deletions, links, pages, qr
+from functions.handlers import account, analytics, deletions, keys, links, pages, qr
+from functions.repositories.api_keys import ApiKeysTable
 from functions.services.deletion import soft_delete
 from tests.conftest import World
 from tests.integration.test_qr import MemoryImages
@@ -31,6 +33,8 @@ HANDLERS = {
     "/api/links/bulk-delete": deletions,
     "/api/links/{id}": links,
     "/api/links/{id}/qr": qr,
+    "/api/keys": keys,
+    "/api/keys/{id}": keys,
     "/api/me": account,
     "/api/trash": account,
 }
@@ -69,6 +73,14 @@ def test_head_answers_like_get(world: World, monkeypatch: pytest.MonkeyPatch, pa
     values = {"id": deletion.id if "/deletions/" in path else link, "exportId": link}
     given = {name: value for name, value in values.items() if f"{{{name}}}" in path}
 
+    ApiKeysTable(world.dynamodb, world.access.name).create(
+        generate_api_key(),
+        key_id="key-test",
+        workspace_id=world.workspace_id,
+        scopes=["admin"],
+        user_id="user-test",
+        name="test",
+    )
     monkeypatch.setenv("QR_BUCKET", "qr")
     monkeypatch.setattr(container, "qr_images", MemoryImages)
 

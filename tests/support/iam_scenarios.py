@@ -34,11 +34,13 @@ from functions.handlers import (
     deletions,
     erase_worker,
     export_worker,
+    keys,
     link_stream,
     links,
     qr,
     redirect,
 )
+from functions.repositories.api_keys import ApiKeysTable
 from functions.repositories.click_totals import ClickTotals
 from functions.repositories.deletions import Deletion, FilterRequest
 from functions.repositories.exports import ExportsBucket, object_key, tail_key
@@ -189,13 +191,13 @@ def drive_authorizer(scene: Scene) -> None:
     access.create_workspace(
         workspace_id, plan="pro", usage_key="u", usage_key_id="i", policies=Policies()
     )
-    key = generate_api_key()
-    access.put_key(
+    key, api_keys = generate_api_key(), ApiKeysTable(scene.world.dynamodb, access.name)
+    api_keys.create(
         key, key_id="k", workspace_id=workspace_id, scopes=["admin"], user_id="u", name="n"
     )
     access.put_member(f"user-{workspace_id}", workspace_id=workspace_id, role="owner")
-    keys = SigningKeys(tokens.ISSUER, fetch=tokens.KeyServer())
-    pool = SessionPool(tokens.ISSUER, tokens.CLIENT_ID, keys)
+    signing_keys = SigningKeys(tokens.ISSUER, fetch=tokens.KeyServer())
+    pool = SessionPool(tokens.ISSUER, tokens.CLIENT_ID, signing_keys)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(container, "session_pool", lambda: pool)
         for credential in (key, tokens.token(sub=f"user-{workspace_id}")):
@@ -204,7 +206,7 @@ def drive_authorizer(scene: Scene) -> None:
                 authorizer, {"methodArn": arn, "headers": {"Authorization": credential}}
             )
             assert answer["context"]["workspaceId"] == workspace_id
-    assert access.key(workspace_id, "k")["lastUsedAt"]
+    assert api_keys.get(workspace_id, "k")["lastUsedAt"]
 
 
 def drive_account(scene: Scene) -> None:
@@ -214,6 +216,32 @@ def drive_account(scene: Scene) -> None:
     # In the middle of a deletion.
     query = {"limit": "1", "cursor": first["nextCursor"]}
     assert json.loads(scene.ask(account, "GET", "/api/trash", query=query)["body"])["links"]
+
+
+def drive_keys(scene: Scene) -> None:
+    access, workspace_id = scene.world.access, scene.world.workspace_id
+    api_keys = ApiKeysTable(scene.world.dynamodb, access.name)
+    for key_id in (f"key-{workspace_id}", "key-old"):
+        api_keys.create(
+            generate_api_key(),
+            key_id=key_id,
+            workspace_id=workspace_id,
+            scopes=["admin"],
+            user_id="u",
+            name="n",
+        )
+    access.put_member(f"user-{workspace_id}", workspace_id=workspace_id, role="owner")
+    body = {"name": "ci", "scopes": ["linksRead", "admin"]}
+    headers = {"Idempotency-Key": "issue"}
+    issued = json.loads(scene.ask(keys, "POST", "/api/keys", body=body, headers=headers)["body"])
+    assert scene.ask(keys, "POST", "/api/keys", body=body, headers=headers)["statusCode"] == 201
+    assert scene.ask(keys, "GET", "/api/keys", query={"limit": "1"})["statusCode"] == 200
+    for key_id in ("key-old", issued["keyId"], f"key-{workspace_id}"):
+        # The first is another's, the last its own: then the owner is the admin that stays.
+        headers = {"Idempotency-Key": key_id}
+        path = {"id": key_id}
+        answer = scene.ask(keys, "DELETE", "/api/keys/{id}", path=path, headers=headers)
+        assert answer["statusCode"] == 200, answer
 
 
 def drive_links(scene: Scene) -> None:

@@ -23,6 +23,7 @@ from functions.domain.policies import Policies
 from functions.domain.scopes import ROLES
 from functions.handlers import authorizer
 from functions.repositories.access import AccessTable
+from functions.repositories.api_keys import ApiKeysTable
 from functions.services import authorize, sessions
 from functions.services.sessions import SessionPool, SigningKeys
 from tests.conftest import forget_caches
@@ -72,6 +73,11 @@ def use_pool(
     monkeypatch.setattr(container, "session_pool", lambda: pool)
 
 
+def keys_of(access: AccessTable) -> ApiKeysTable:
+    """The keys of the same table."""
+    return ApiKeysTable(access._client, access.name)
+
+
 def new_key(access: AccessTable, **changes: Any) -> str:
     key = generate_api_key()
     fields: dict[str, Any] = {
@@ -81,7 +87,7 @@ def new_key(access: AccessTable, **changes: Any) -> str:
         "user_id": "ci",
         "name": "ci",
     }
-    access.put_key(key, **(fields | changes))
+    keys_of(access).create(key, **(fields | changes))
     return key
 
 
@@ -168,7 +174,7 @@ def test_an_unknown_key_is_refused(access: AccessTable) -> None:
 
 def test_a_revoked_key_is_refused(access: AccessTable) -> None:
     key = new_key(access)
-    access.end_key(access.key("acme", "key-1"), attribute="revokedAt", at=now_iso())
+    keys_of(access).end(keys_of(access).get("acme", "key-1"), attribute="revokedAt", at=now_iso())
     assert refused(ask(key))
 
 
@@ -204,16 +210,16 @@ def test_a_busy_key_costs_one_write_an_hour(
     for _ in range(5):
         ask(key)
     assert len(writes) == 1
-    assert access.key("acme", "key-1")["lastUsedAt"] == iso(now)
+    assert keys_of(access).get("acme", "key-1")["lastUsedAt"] == iso(now)
     now += 3600
     ask(key)
     assert len(writes) == 2
-    assert access.key("acme", "key-1")["lastUsedAt"] == iso(now)
+    assert keys_of(access).get("acme", "key-1")["lastUsedAt"] == iso(now)
 
 
 def test_recording_the_use_never_recreates_a_deleted_key(access: AccessTable) -> None:
     key = new_key(access)
-    record = access.key("acme", "key-1")
+    record = keys_of(access).get("acme", "key-1")
     boto3.client("dynamodb").delete_item(
         TableName="access", Key={"pk": {"S": record["pk"]}, "sk": {"S": "KEY"}}
     )

@@ -29,8 +29,9 @@ from functions.api.openapi.parts import (
 from functions.domain import errors, qr_image
 from functions.domain.error_bodies import GatewayError, LinkFortyError, LinkNotFoundError
 from functions.domain.plans import plans
-from functions.schemas.account_responses import Me
+from functions.schemas.account_responses import ApiKeyPage, IssuedApiKey, Me, RevokedApiKey
 from functions.schemas.analytics_responses import Analytics, Export, Install
+from functions.schemas.api_keys import NewApiKey
 from functions.schemas.deletion_filter import AuditFields, TrashFields
 from functions.schemas.deletion_responses import (
     DeletedLinks,
@@ -48,6 +49,7 @@ from functions.schemas.deletion_responses import (
 from functions.schemas.filters import FilterFields
 from functions.schemas.link_responses import Link, LinkPage, TrashPage, WrittenLink
 from functions.schemas.links import MAX_CREATE, LinkChanges, NewLink
+from functions.services.api_keys import MAX_ACTIVE_KEYS
 from functions.services.installs import ATTRIBUTION_DAYS, NewInstall
 
 _DELETION_ERRORS = (errors.StillRunning, errors.KeyReused)
@@ -58,6 +60,35 @@ _PAGE = ("application/json", "text/html")
 OPERATIONS: dict[str, Operation] = {
     "GET /api/me": Operation(
         "getMe", "Account", {200: Answer(Me)}, more="For every credential, whatever its scopes."
+    ),
+    "GET /api/keys": Operation(
+        "listKeys", "Account", {200: Answer(ApiKeyPage)}, parameters=page(100, 50)
+    ),
+    "POST /api/keys": Operation(
+        "issueKey",
+        "Account",
+        {201: Answer(IssuedApiKey, links=leads_to("revokeKey", id="$response.body#/keyId"))},
+        (errors.Conflict, errors.StillRunning, errors.KeyReused),
+        body=NewApiKey,
+        example={"name": "ci", "scopes": ["linksRead", "linksWrite"]},
+        more="A key acts for the user who issued it. It cannot have scopes that the issuer lacks "
+        f"(403). A workspace can have {MAX_ACTIVE_KEYS} active keys (409 with `limit`). "
+        "The secret is shown once: a repeated request answers the same key with `secret` null.",
+    ),
+    "DELETE /api/keys/{id}": Operation(
+        "revokeKey",
+        "Account",
+        {200: Answer(RevokedApiKey)},
+        (errors.ApiKeyNotFound, errors.LastAdmin, errors.StillRunning, errors.KeyReused),
+        [
+            parameter(
+                "lastAdmin",
+                {"type": "boolean", "default": False},
+                "Revoke it also if no other credential of the workspace has `admin`.",
+            )
+        ],
+        more="The gateway may accept the key until `effectiveBy`, but no longer to manage keys. "
+        "Revoking a revoked key changes nothing.",
     ),
     "POST /api/links": Operation(
         "createLinks",

@@ -1,0 +1,249 @@
+"""The ``access`` table's API keys: issued, listed and revoked by operators and by the API.
+
+Items (``pk``, ``sk``):
+
+- key: ``KEY#{sha256}``, ``KEY`` → ``keyId, workspaceId, userId, scopes, name, createdAt, createdBy,
+  expiresAt, revokedAt, lastUsedAt``. The secret itself is never stored.
+- its place in the workspace's list: ``KEYS#{workspaceId}``, ``{keyId}`` → ``hash``. A key id starts
+  with its time, so the list is in the order of creation.
+
+A partition of its own for the list: the role that may write there cannot touch the workspace.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from functions.aws.client import (
+    ConditionFailed,
+    TransactionCancelled,
+    batch_get,
+    call,
+    query,
+    read_item,
+    transact,
+)
+from functions.aws.codec import from_item, runs, to_item
+from functions.domain.api_keys import hash_api_key
+from functions.domain.clock import now_iso
+from functions.repositories.idempotency import KeyTaken
+
+#: Keys of a BatchGetItem call (API limit).
+READ_BATCH = 100
+
+
+class UnknownKey(Exception):
+    """The workspace has no such key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """Another credential that must still have ``admin`` when a key with it is revoked.
+
+    A key or a member, as it was read.
+    """
+
+    record: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        """The key id, or the user id of a member."""
+        return str(self.record.get("keyId", self.record["userId"]))
+
+
+class WitnessLost(Exception):
+    """The witness is no admin credential any more; nothing was changed."""
+
+
+def new_key_id() -> str:
+    """``key-`` and 20 hexadecimal digits: the time in milliseconds, and 32 random bits."""
+    return f"key-{time.time_ns() // 1_000_000:012x}{secrets.token_hex(4)}"
+
+
+class ApiKeysTable:
+    """Creates, reads and ends API keys; ``name`` is the ``access`` table."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self.name = name
+
+    def create(
+        self,
+        secret: str,
+        *,
+        key_id: str,
+        workspace_id: str,
+        scopes: Sequence[str],
+        user_id: str,
+        name: str,
+        expires_at: str | None = None,
+        created_by: Mapping[str, str] | None = None,
+        claim: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Store the record of a new API key, and return it; the key itself is not stored.
+
+        ``claim`` is the action that claims an Idempotency-Key; raises ``KeyTaken`` when it is
+        refused.
+        """
+        record = {
+            "keyId": key_id,
+            "workspaceId": workspace_id,
+            "userId": user_id,
+            "scopes": list(scopes),
+            "name": name,
+            "createdAt": now_iso(),
+            "createdBy": dict(created_by) if created_by else None,
+            "expiresAt": expires_at,
+        }
+        digest = hash_api_key(secret)
+        items = (
+            _item_key(f"KEY#{digest}", "KEY") | to_item(record),
+            _item_key(f"KEYS#{workspace_id}", key_id) | {"hash": {"S": digest}},
+        )
+        is_new = "attribute_not_exists(pk)"
+        actions = [
+            {"Put": {"TableName": self.name, "Item": item, "ConditionExpression": is_new}}
+            for item in items
+        ]
+        self._transact(actions, claim)
+        return record
+
+    def get(self, workspace_id: str, key_id: str) -> dict[str, Any]:
+        """One key of a workspace, strongly consistent; raises :class:`UnknownKey`."""
+        listed = read_item(self._client, self.name, _item_key(f"KEYS#{workspace_id}", key_id))
+        item = None
+        if listed is not None:
+            key = _item_key(f"KEY#{listed['hash']['S']}", "KEY")
+            item = read_item(self._client, self.name, key)
+        if item is None:
+            raise UnknownKey
+        return from_item(item)
+
+    def all(self, workspace_id: str) -> list[dict[str, Any]]:
+        """Every key of a workspace, revoked and expired ones included, oldest first."""
+        return self._read(self._listed(workspace_id, None, forward=True))
+
+    def page(
+        self, workspace_id: str, *, limit: int, before: str | None
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Keys of a workspace, newest first, and the id to go on before (None at the end)."""
+        hashes: list[tuple[str, str]] = []
+        for key_id, digest in self._listed(workspace_id, before, forward=False):
+            if len(hashes) == limit:
+                return self._read(hashes), hashes[-1][0]
+            hashes.append((key_id, digest))
+        return self._read(hashes), None
+
+    def end(self, record: Mapping[str, Any], *, attribute: str, at: str) -> None:
+        """Set ``revokedAt`` or ``expiresAt`` of a key that :meth:`get` gave; the earlier stays."""
+        with suppress(ConditionFailed):
+            call(self._client.update_item, **self._end_action(record, attribute, at))
+
+    def revoke(
+        self,
+        record: Mapping[str, Any],
+        *,
+        at: str,
+        witness: Witness | None,
+        claim: dict[str, Any] | None = None,
+    ) -> None:
+        """Revoke a key while ``witness`` (if given) has ``admin``; the first revocation stays.
+
+        Raises :class:`WitnessLost`, having changed nothing, and ``KeyTaken`` for ``claim``.
+        """
+        actions = [{"Update": self._end_action(record, "revokedAt", at)}]
+        if witness is not None:
+            # Of two admin credentials that revoke each other at once only one can succeed.
+            actions.append({"ConditionCheck": self._still_admin(witness.record)})
+        try:
+            self._transact(actions, claim)
+        except TransactionCancelled as cancelled:
+            if witness is not None and cancelled.refused[1]:
+                raise WitnessLost from None
+            if not cancelled.refused[0]:
+                raise
+            if claim is not None:
+                # Revoked before; the request still stands under its Idempotency-Key.
+                try:
+                    call(self._client.put_item, **claim["Put"])
+                except ConditionFailed:
+                    raise KeyTaken from None
+
+    def _end_action(self, record: Mapping[str, Any], attribute: str, at: str) -> dict[str, Any]:
+        not_ended_before = "attribute_exists(pk) AND (attribute_not_exists(#end) OR #end>:at)"
+        return {
+            "TableName": self.name,
+            "Key": _item_key(record["pk"], record["sk"]),
+            "UpdateExpression": "SET #end=:at",
+            "ConditionExpression": not_ended_before,
+            "ExpressionAttributeNames": {"#end": attribute},
+            "ExpressionAttributeValues": {":at": {"S": at}},
+        }
+
+    def _still_admin(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        check: dict[str, Any] = {
+            "TableName": self.name,
+            "Key": _item_key(record["pk"], record["sk"]),
+        }
+        if "role" in record:
+            return check | {
+                "ConditionExpression": "workspaceId=:workspace AND #role=:role",
+                "ExpressionAttributeNames": {"#role": "role"},
+                "ExpressionAttributeValues": to_item(
+                    {":workspace": record["workspaceId"], ":role": record["role"]}
+                ),
+            }
+        return check | {
+            "ConditionExpression": (
+                "attribute_exists(pk) AND attribute_not_exists(revokedAt)"
+                " AND (attribute_not_exists(expiresAt) OR expiresAt>:now)"
+            ),
+            "ExpressionAttributeValues": {":now": {"S": now_iso()}},
+        }
+
+    def _transact(self, actions: list[dict[str, Any]], claim: dict[str, Any] | None) -> None:
+        if claim is not None:
+            actions = [*actions, claim]
+        try:
+            transact(self._client, actions)
+        except TransactionCancelled as cancelled:
+            if claim is not None and cancelled.refused[-1]:
+                raise KeyTaken from None
+            raise
+
+    def _listed(
+        self, workspace_id: str, before: str | None, *, forward: bool
+    ) -> Iterator[tuple[str, str]]:
+        condition, values = "pk=:pk", {":pk": f"KEYS#{workspace_id}"}
+        if before is not None:
+            condition, values = "pk=:pk AND sk<:before", values | {":before": before}
+        items = query(
+            self._client,
+            self.name,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=to_item(values),
+            ScanIndexForward=forward,
+            ConsistentRead=True,
+        )
+        return ((item["sk"]["S"], item["hash"]["S"]) for item in items)
+
+    def _read(self, listed: Iterator[tuple[str, str]] | list[tuple[str, str]]) -> list[Any]:
+        """The records of these keys, in the same order."""
+        listed = list(listed)
+        found: dict[str, dict[str, Any]] = {}
+        for batch in runs(listed, READ_BATCH):
+            keys = [_item_key(f"KEY#{digest}", "KEY") for _, digest in batch]
+            wanted = {self.name: {"Keys": keys, "ConsistentRead": True}}
+            for _, item in batch_get(self._client, wanted):
+                record = from_item(item)
+                found[record["keyId"]] = record
+        return [found[key_id] for key_id, _ in listed if key_id in found]
+
+
+def _item_key(pk: str, sk: str) -> dict[str, Any]:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}

@@ -1,0 +1,371 @@
+"""``/api/keys``: issue, list and revoke, by admin credentials only, and no secret twice."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from typing import Any
+
+import pytest
+
+from functions.domain.api_keys import generate_api_key, has_valid_checksum, hash_api_key
+from functions.domain.clock import iso, now_iso
+from functions.domain.plans import SCOPES
+from functions.handlers import keys
+from functions.repositories.api_keys import ApiKeysTable, new_key_id
+from functions.services import api_keys as service
+from infra.api import AUTHORIZER_CACHE
+from tests.conftest import World
+from tests.integration.test_races import together
+from tests.support.events import api_event, call
+from tests.support.faults import FaultyClient, faults_of_call
+
+pytestmark = pytest.mark.emulator
+
+ALL = " ".join(SCOPES)
+UNAUTHENTICATED = {
+    "statusCode": 401,
+    "error": {"en": "Invalid API key", "ar": "مفتاح API غير صالح"},
+    "message": "Authentication required",
+}
+
+
+def table(world: World) -> ApiKeysTable:
+    return ApiKeysTable(world.dynamodb, world.access.name)
+
+
+def add(world: World, *scopes: str, workspace_id: str = "", **more: Any) -> str:
+    key_id = new_key_id()
+    table(world).create(
+        generate_api_key(),
+        key_id=key_id,
+        workspace_id=workspace_id or world.workspace_id,
+        scopes=scopes or SCOPES,
+        user_id="ann",
+        name="test",
+        **more,
+    )
+    return key_id
+
+
+@pytest.fixture
+def admin(world: World) -> str:
+    return add(world)
+
+
+def ask(
+    world: World,
+    who: str,
+    method: str,
+    resource: str = "/api/keys",
+    scopes: str = ALL,
+    **more: Any,
+) -> tuple[int, Any]:
+    workspace_id = more.pop("workspace_id", world.workspace_id)
+    event = api_event(method, resource, workspace_id=workspace_id, scopes=scopes, **more)
+    event["requestContext"]["authorizer"] |= {"keyId": who, "userId": who.removeprefix("session:")}
+    return call(keys.handler, event)
+
+
+def issue(world: World, who: str, *scopes: str, **more: Any) -> tuple[int, Any]:
+    body = {"name": "ci", "scopes": list(scopes or ("linksRead",))} | more.pop("body", {})
+    return ask(world, who, "POST", body=body, **more)
+
+
+def revoke(world: World, who: str, key_id: str, **more: Any) -> tuple[int, Any]:
+    return ask(world, who, "DELETE", "/api/keys/{id}", path={"id": key_id}, **more)
+
+
+def listed(world: World, who: str, **query: str) -> Any:
+    status, body = ask(world, who, "GET", query=query)
+    assert status == 200, body
+    return body
+
+
+def states(world: World, who: str) -> dict[str, str]:
+    return {each["keyId"]: each["state"] for each in listed(world, who)["keys"]}
+
+
+# -- issue ----------------------------------------------------------------------------------
+
+
+def test_a_new_key_works_and_its_secret_is_shown_once(world: World, admin: str) -> None:
+    status, made = issue(world, admin, "analyticsRead", "linksRead")
+
+    assert status == 201
+    assert has_valid_checksum(made["secret"])
+    record = world.access.find_key(made["secret"])
+    assert record is not None
+    assert record["scopes"] == ["linksRead", "analyticsRead"]
+    assert made == {
+        "keyId": record["keyId"],
+        "name": "ci",
+        "userId": admin,
+        "scopes": ["linksRead", "analyticsRead"],
+        "state": "active",
+        "createdAt": record["createdAt"],
+        "createdBy": {"keyId": admin, "userId": admin},
+        "expiresAt": None,
+        "revokedAt": None,
+        "lastUsedAt": None,
+        "secret": made["secret"],
+    }
+    [shown] = [each for each in listed(world, admin)["keys"] if each["keyId"] == made["keyId"]]
+    assert shown == {name: value for name, value in made.items() if name != "secret"}
+
+
+def test_no_secret_is_stored_or_logged(
+    world: World, admin: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    headers = {"Idempotency-Key": "k"}
+    _, made = issue(world, admin, headers=headers)
+    issue(world, admin, headers=headers)
+    revoke(world, admin, made["keyId"])
+    output = capsys.readouterr()
+    assert made["keyId"] in output.out
+    secret = made["secret"]
+    for text in (secret, secret[8:], hash_api_key(secret)):
+        assert text not in output.out + output.err
+    for name in (world.access.name, world.stores.deletions.name):
+        stored = json.dumps(list(world.stored(name)), default=repr)
+        assert secret not in stored
+        assert secret[8:] not in stored
+
+
+def test_the_same_request_is_one_key_and_shows_no_secret_again(world: World, admin: str) -> None:
+    headers = {"Idempotency-Key": "k"}
+    first_status, first = issue(world, admin, headers=headers)
+    assert issue(world, admin, headers=headers) == (first_status, first | {"secret": None})
+    assert issue(world, admin, "linksWrite", headers=headers)[0] == 422
+    assert len(states(world, admin)) == 2
+
+
+def test_a_key_cannot_have_scopes_that_its_issuer_lacks(world: World) -> None:
+    issuer = add(world, "admin", "linksRead")
+    status, body = issue(
+        world, issuer, "linksRead", "linksErase", "linksWrite", scopes="admin linksRead"
+    )
+    assert (status, body["missingScopes"]) == (403, ["linksWrite", "linksErase"])
+    assert issue(world, issuer, "admin", "linksRead", scopes="admin linksRead")[0] == 201
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"scopes": []},
+        {"scopes": ["linksReed"]},
+        {"scopes": ["linksRead", "linksRead"]},
+        {"scopes": "linksRead"},
+        {"name": ""},
+        {"name": "n" * 101},
+        {"name": None},
+        {"expiresAt": "2020-01-01T00:00:00Z"},
+        {"expiresAt": "tomorrow"},
+        {"userId": "someone"},
+        {"workspaceId": "other"},
+    ],
+    ids=str,
+)
+def test_what_no_key_can_be_is_refused_and_makes_none(
+    world: World, admin: str, body: dict[str, Any]
+) -> None:
+    status, answer = issue(world, admin, body=body)
+    assert (status, answer["error"]) == (400, "Bad Request")
+    assert list(states(world, admin)) == [admin]
+
+
+def test_an_expiry_is_kept(world: World, admin: str) -> None:
+    end = "2099-01-01T00:00:00.000Z"
+    assert issue(world, admin, body={"expiresAt": end})[1]["expiresAt"] == end
+
+
+def test_a_workspace_has_a_limit_of_active_keys(
+    world: World, admin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "MAX_ACTIVE_KEYS", 3)
+    first, second = (issue(world, admin)[1] for _ in range(2))
+    status, body = issue(world, admin)
+    assert (status, body["limit"]) == (409, 3)
+    revoke(world, admin, first["keyId"])
+    assert issue(world, admin)[0] == 201
+    assert second["state"] == "active"
+
+
+# -- list -----------------------------------------------------------------------------------
+
+
+def test_keys_are_listed_newest_first_page_by_page(world: World, admin: str) -> None:
+    made = [admin, *(issue(world, admin)[1]["keyId"] for _ in range(4))]
+    expired = add(world, "linksRead", expires_at=now_iso())
+    revoke(world, admin, made[2])
+    found, cursor = [], None
+    while True:
+        query = {"limit": "2"} | ({"cursor": cursor} if cursor else {})
+        body = listed(world, admin, **query)
+        found += body["keys"]
+        cursor = body["nextCursor"]
+        if cursor is None:
+            break
+    assert [each["keyId"] for each in found] == [expired, *reversed(made)]
+    state = {each["keyId"]: each["state"] for each in found}
+    assert state[made[2]] == "revoked"
+    assert state[expired] == "expired"
+    status, _ = ask(world, admin, "GET", query={"cursor": "nonsense"})
+    assert status == 400
+
+
+# -- revoke ---------------------------------------------------------------------------------
+
+
+def test_a_revoked_key_stays_revoked_and_says_until_when_it_may_work(
+    world: World, admin: str
+) -> None:
+    key_id = issue(world, admin)[1]["keyId"]
+    status, body = revoke(world, admin, key_id)
+    assert (status, body["state"]) == (200, "revoked")
+    assert "secret" not in body
+    revoked = table(world).get(world.workspace_id, key_id)["revokedAt"]
+    assert body["revokedAt"] == revoked
+    assert AUTHORIZER_CACHE.to_seconds() == service.AUTHORIZER_CACHE_SECONDS
+    later = time.mktime(time.strptime(body["effectiveBy"][:19], "%Y-%m-%dT%H:%M:%S"))
+    first = time.mktime(time.strptime(revoked[:19], "%Y-%m-%dT%H:%M:%S"))
+    assert later - first == 60
+    assert revoke(world, admin, key_id) == (status, body)
+    headers = {"Idempotency-Key": "again"}
+    assert revoke(world, admin, key_id, headers=headers) == (status, body)
+    assert revoke(world, admin, key_id, headers=headers) == (status, body)
+    assert revoke(world, admin, admin, headers=headers)[0] == 422
+
+
+@pytest.mark.parametrize("kind", ["unknown", "foreign"])
+def test_a_key_of_no_or_another_workspace_does_not_exist(
+    world: World, admin: str, kind: str
+) -> None:
+    foreign = add(world, workspace_id=f"ws-{uuid.uuid4().hex[:8]}")
+    key_id = foreign if kind == "foreign" else new_key_id()
+    status, body = revoke(world, admin, key_id)
+    assert (status, body) == (
+        404,
+        {"statusCode": 404, "error": "Not Found", "message": "API key not found"},
+    )
+
+
+def test_the_last_admin_credential_is_not_revoked_without_a_word(world: World, admin: str) -> None:
+    add(world, "linksRead")
+    add(world, "admin", expires_at=iso(time.time() - 1))
+    status, body = revoke(world, admin, admin)
+    assert (status, body["lastAdmin"]) == (409, True)
+    assert states(world, admin)[admin] == "active"
+    status, _ = revoke(world, admin, admin, query={"lastAdmin": "false"})
+    assert status == 409
+    status, body = revoke(world, admin, admin, query={"lastAdmin": "true"})
+    assert (status, body["state"]) == (200, "revoked")
+
+
+@pytest.mark.parametrize("other", ["key", "owner"])
+def test_an_admin_key_may_revoke_itself_while_another_admin_stays(
+    world: World, admin: str, other: str
+) -> None:
+    if other == "key":
+        add(world, "admin")
+    else:
+        world.access.put_member("olga", workspace_id=world.workspace_id, role="owner")
+    assert revoke(world, admin, admin)[0] == 200
+
+
+def test_an_editor_is_no_admin(world: World, admin: str) -> None:
+    world.access.put_member("ed", workspace_id=world.workspace_id, role="editor")
+    assert revoke(world, admin, admin)[0] == 409
+
+
+def test_admins_that_revoke_each_other_at_once_leave_one(world: World) -> None:
+    for _ in range(5):
+        workspace = f"ws-{uuid.uuid4().hex[:8]}"
+        one, two = (add(world, workspace_id=workspace) for _ in range(2))
+
+        def other(who: str, key_id: str, workspace: str = workspace) -> tuple[int, Any]:
+            return revoke(world, who, key_id, workspace_id=workspace)
+
+        together([lambda: other(one, two), lambda: other(two, one)])
+        left = [each for each in table(world).all(workspace) if not each.get("revokedAt")]
+        assert len(left) == 1
+
+        own = [add(world, workspace_id=workspace), left[0]["keyId"]]
+        together([lambda: other(own[0], own[0]), lambda: other(own[1], own[1])])
+        assert [e for e in table(world).all(workspace) if not e.get("revokedAt")]
+
+
+# -- who ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_a_revoked_admin_manages_no_keys_even_while_the_gateway_accepts_it(
+    world: World, admin: str, method: str
+) -> None:
+    second = add(world)
+    revoke(world, admin, second)
+    resource = "/api/keys/{id}" if method == "DELETE" else "/api/keys"
+    body = {"name": "n", "scopes": ["linksRead"]} if method == "POST" else None
+    path = {"id": admin} if method == "DELETE" else None
+    assert ask(world, second, method, resource, body=body, path=path) == (401, UNAUTHENTICATED)
+    assert states(world, admin) == {admin: "active", second: "revoked"}
+
+
+def test_an_owner_who_is_signed_in_manages_keys_until_the_membership_ends(world: World) -> None:
+    user = f"olga-{uuid.uuid4().hex[:8]}"
+    world.access.put_member(user, workspace_id=world.workspace_id, role="owner")
+    status, made = issue(world, f"session:{user}")
+    assert status == 201
+    assert made["userId"] == user
+    world.access.put_member(user, workspace_id=world.workspace_id, role="editor")
+    assert issue(world, f"session:{user}") == (401, UNAUTHENTICATED)
+    world.access.remove_member(user, workspace_id=world.workspace_id)
+    assert ask(world, f"session:{user}", "GET") == (401, UNAUTHENTICATED)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_without_the_scope_nothing_is_read(world: World, admin: str, method: str) -> None:
+    resource = "/api/keys/{id}" if method == "DELETE" else "/api/keys"
+    path = {"id": admin} if method == "DELETE" else None
+    scopes = " ".join(scope for scope in SCOPES if scope != "admin")
+    status, body = ask(world, admin, method, resource, scopes=scopes, path=path)
+    assert (status, body["missingScopes"]) == (403, ["admin"])
+
+
+# -- faults ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", sorted(faults_of_call(0)))
+@pytest.mark.parametrize("what", ["issue", "revoke"])
+def test_a_fault_at_any_call_leaves_one_key_or_none_and_a_repetition_completes_it(
+    world: World, admin: str, monkeypatch: pytest.MonkeyPatch, fault: str, what: str
+) -> None:
+    add(world, "admin")
+    target = add(world, "admin")
+    for at in range(12):
+        headers = {"Idempotency-Key": f"{fault}-{at}"}
+        faulty = FaultyClient(world.dynamodb, faults_of_call(at)[fault], at)
+        before = set(states(world, admin))
+
+        def send(at_headers: dict[str, str] = headers) -> tuple[int, Any]:
+            if what == "issue":
+                return issue(world, admin, headers=at_headers)
+            return revoke(world, admin, target, headers=at_headers)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(keys, "client", lambda _name, it=faulty: it)
+            try:
+                send()
+            except BaseException as error:
+                if type(error).__name__ != "Killed":
+                    raise
+        status, _ = send()
+        if what == "issue":
+            assert status == 201
+            assert len(set(states(world, admin)) - before) == 1
+        else:
+            assert status == 200
+            assert states(world, admin)[target] == "revoked"
+        if at >= len(faulty.calls):
+            break
