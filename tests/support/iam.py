@@ -187,8 +187,11 @@ class Recorder:
 
     def _dynamodb(self, operation: str, sent: dict[str, Any]) -> Iterator[Use]:
         if operation in ("BatchGetItem", "BatchWriteItem"):
-            for table in sent["RequestItems"]:
-                yield Use(f"dynamodb:{operation}", self.names[table])
+            for table, wanted in sent["RequestItems"].items():
+                keys = wanted["Keys"] if "Keys" in wanted else [None]
+                for key in keys:
+                    leading_key = key["pk"]["S"] if key else None
+                    yield Use(f"dynamodb:{operation}", self.names[table], leading_key=leading_key)
         elif operation in ("TransactWriteItems", "TransactGetItems"):
             # No action of its own: each item is the action that it performs.
             for item in sent["TransactItems"]:

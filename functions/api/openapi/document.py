@@ -38,6 +38,7 @@ from functions.schemas import (
     deletion_responses,
     link_responses,
 )
+from functions.schemas.api_keys import NewApiKey
 from functions.schemas.filters import FilterFields
 from functions.schemas.links import LinkChanges, NewLink
 from functions.services.installs import NewInstall
@@ -261,7 +262,13 @@ def _schema(body: Any) -> Schema:
 
 def _schemas() -> Schema:
     """The schema of every response and request body, by its name."""
-    requests: list[type[BaseModel]] = [NewLink, LinkChanges, FilterFields, NewInstall]
+    requests: list[type[BaseModel]] = [
+        NewLink,
+        LinkChanges,
+        FilterFields,
+        NewInstall,
+        NewApiKey,
+    ]
     _, schemas = TypeAdapter.json_schemas(
         [(each.__name__, "serialization", TypeAdapter(each)) for each in RESPONSES.values()]
         + [(each.__name__, "validation", TypeAdapter(each)) for each in requests],
