@@ -188,7 +188,7 @@ class Recorder:
     def _dynamodb(self, operation: str, sent: dict[str, Any]) -> Iterator[Use]:
         if operation in ("BatchGetItem", "BatchWriteItem"):
             for table, wanted in sent["RequestItems"].items():
-                keys = wanted["Keys"] if "Keys" in wanted else [None]
+                keys = wanted.get("Keys", [None])
                 for key in keys:
                     leading_key = key["pk"]["S"] if key else None
                     yield Use(f"dynamodb:{operation}", self.names[table], leading_key=leading_key)
