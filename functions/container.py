@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from functions.aws.events import EventBus
     from functions.aws.sqs import Queue
     from functions.repositories.access import AccessTable
+    from functions.repositories.api_keys import ApiKeysTable
     from functions.repositories.clicks import ClicksTable
     from functions.repositories.create_runs import CreateRuns
     from functions.repositories.deletions import DeletionsTable
@@ -61,6 +62,13 @@ def access() -> AccessTable:
     from functions.repositories.access import AccessTable
 
     return AccessTable(_dynamodb(), setting("ACCESS_TABLE"))
+
+
+@cache
+def api_keys() -> ApiKeysTable:
+    from functions.repositories.api_keys import ApiKeysTable
+
+    return ApiKeysTable(_dynamodb(), setting("ACCESS_TABLE"))
 
 
 # -- the links table ----------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from functions import container
 from functions.domain.api_keys import generate_api_key, has_valid_checksum, hash_api_key
 from functions.domain.clock import iso, now_iso
 from functions.domain.plans import SCOPES
@@ -355,12 +356,14 @@ def test_a_fault_at_any_call_leaves_one_key_or_none_and_a_repetition_completes_i
             return revoke(world, admin, target, headers=at_headers)
 
         with monkeypatch.context() as patch:
-            patch.setattr(keys, "client", lambda _name, it=faulty: it)
+            patch.setattr(container, "_dynamodb", lambda it=faulty: it)
+            container.reset()
             try:
                 send()
             except BaseException as error:
                 if type(error).__name__ != "Killed":
                     raise
+        container.reset()
         status, _ = send()
         if what == "issue":
             assert status == 201

@@ -1,0 +1,122 @@
+"""The workspace's API keys: list, issue, revoke."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from functions import container
+from functions.api import cursors
+from functions.api.caller import Caller
+from functions.api.paging import PAGE, page_of
+from functions.api.request import Request
+from functions.api.response import Response
+from functions.api.route import Routes
+from functions.domain.errors import StillRunning
+from functions.domain.query_params import parse_bool_param
+from functions.repositories.idempotency import IdempotencyRecord, KeyTaken
+from functions.schemas.api_keys import key_view, parse_new_api_key
+from functions.services.api_keys import (
+    Issuer,
+    check_issuer,
+    effective_by,
+    find_key,
+    issue,
+    revoke,
+)
+
+if TYPE_CHECKING:
+    from functions.schemas.account_responses import ApiKeyPage, IssuedApiKey, RevokedApiKey
+
+routes = Routes()
+
+
+def _issuer(caller: Caller) -> Issuer:
+    """The caller, if it is an admin credential at this very moment."""
+    issuer = Issuer(caller.workspace_id, caller.key_id, caller.user_id, caller.scopes)
+    check_issuer(issuer, container.api_keys(), container.access())
+    return issuer
+
+
+def _claim(request: Request, key_id: str) -> dict[str, object] | None:
+    key, workspace_id = request.idempotency_key, request.caller.workspace_id
+    if key is None:
+        return None
+    return container.idempotency().claim_action(workspace_id, key, {"keyId": key_id})
+
+
+@routes.route("GET", "/api/keys", scope="admin", query=PAGE)
+def list_keys(request: Request) -> Response[ApiKeyPage]:
+    """The API keys of the workspace, newest first."""
+    workspace_id = _issuer(request.caller).workspace_id
+    limit, before = page_of(request, "keys", maximum=100)
+    found, last = container.api_keys().page(workspace_id, limit=limit, before=before)
+    cursor = None
+    if last is not None:
+        cursor = cursors.sign("keys", workspace_id, last, secret=container.cursor_secret())
+    return Response(200, {"keys": [key_view(each) for each in found], "nextCursor": cursor})
+
+
+def _issue_again(request: Request, record: IdempotencyRecord) -> Response[IssuedApiKey]:
+    key = find_key(
+        _issuer(request.caller).workspace_id, record.details["keyId"], container.api_keys()
+    )
+    return Response(201, {**key_view(key), "secret": None})
+
+
+@routes.route("POST", "/api/keys", scope="admin", replay=_issue_again)
+def issue_key(request: Request) -> Response[IssuedApiKey]:
+    """Issue an API key with scopes that the caller has. It is shown once."""
+    new = parse_new_api_key(request.json())
+    issuer = _issuer(request.caller)
+    try:
+        secret_key, record = issue(
+            issuer,
+            container.api_keys(),
+            name=new.name,
+            scopes=new.scopes,
+            expires_at=new.expires_at,
+            claim=lambda key_id: _claim(request, key_id),
+        )
+    except KeyTaken:
+        # The same request was faster, or this one, in a call whose answer was lost.
+        raise StillRunning from None
+    return Response(201, {**key_view(record), "secret": secret_key}, log_fields=_log(record))
+
+
+def _revoke_again(request: Request, record: IdempotencyRecord) -> Response[RevokedApiKey]:
+    return _revoked(
+        find_key(
+            _issuer(request.caller).workspace_id, record.details["keyId"], container.api_keys()
+        )
+    )
+
+
+@routes.route(
+    "DELETE", "/api/keys/<key>", scope="admin", query=("lastAdmin",), replay=_revoke_again
+)
+def revoke_key(request: Request) -> Response[RevokedApiKey]:
+    """Revoke an API key, for good."""
+    last_admin = parse_bool_param(request.query.get("lastAdmin"), "lastAdmin")
+    issuer, key_id = _issuer(request.caller), request.path["key"]
+    try:
+        claim = _claim(request, key_id)
+        record = revoke(
+            issuer,
+            key_id,
+            container.api_keys(),
+            container.access(),
+            last_admin=last_admin,
+            claim=claim,
+        )
+    except KeyTaken:
+        raise StillRunning from None
+    return _revoked(record)
+
+
+def _revoked(record: dict[str, object]) -> Response[RevokedApiKey]:
+    body: RevokedApiKey = {**key_view(record), "effectiveBy": effective_by(record)}
+    return Response(200, body, log_fields=_log(record))
+
+
+def _log(record: dict[str, object]) -> dict[str, object]:
+    return {"aboutKeyId": record["keyId"]}
