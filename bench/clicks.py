@@ -23,7 +23,7 @@ from functions.repositories.links import LinksTable
 from functions.repositories.rollups import RollupsTable
 from functions.schemas.links import NewLink
 from functions.services.click_aggregation import tally
-from functions.services.links import create_links
+from functions.services.create_links import create_links
 from infra.settings import Settings
 
 WORKSPACE = "ws-bench"
@@ -186,7 +186,7 @@ def _links(count: int) -> list[str]:
     new = [NewLink(originalUrl="https://example.com/page", title="A page")] * count
     table = LinksTable(client("dynamodb"), "links")
     links = create_links(new, workspace_id=WORKSPACE, user_id="bench", links=table)
-    return [link["id"] for link in links]
+    return [link.id for link in links]
 
 
 def _by_shard(clicks: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:

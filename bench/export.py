@@ -343,7 +343,7 @@ def export_before_delete(
         )
         links = LinksTable(given, "links")
         # The export is what is measured here; deleting has a benchmark of its own.
-        links.mark_deleted = lambda _, ids, **__: [Outcome.DELETED] * len(ids)  # type: ignore[method-assign, assignment]
+        links.batches.mark_deleted = lambda _, ids, **__: [Outcome.DELETED] * len(ids)  # type: ignore[method-assign, assignment]
         stores = Stores(
             links=links,
             deletions=record,  # type: ignore[arg-type]

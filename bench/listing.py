@@ -11,7 +11,8 @@ from functions.domain.ids import new_time_ordered_id
 from functions.repositories.links import LinksTable
 from functions.schemas.filters import LinkFilter
 from functions.schemas.links import NewLink
-from functions.services.links import create_links, list_links
+from functions.services.create_links import create_links
+from functions.services.list_links import list_links
 
 COUNT = 10_000
 LIMIT = 50
@@ -30,7 +31,7 @@ def _measure() -> None:
     reads = Reads(dynamodb)
     rows: list[tuple[str, Any]] = [("10,000 live", _page(links, reads))]
     deleted = _create(links, "gone")
-    links.mark_deleted(
+    links.batches.mark_deleted(
         WORKSPACE,
         deleted,
         deletion_id=new_time_ordered_id(),
@@ -56,7 +57,7 @@ def _create(links: LinksTable, tag: str) -> list[str]:
             user_id="bench",
             links=links,
         )
-    return [link["id"] for link in made]
+    return [link.id for link in made]
 
 
 def _page(

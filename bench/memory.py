@@ -29,13 +29,14 @@ from functions.aws.codec import to_item
 from functions.domain.api_keys import generate_api_key
 from functions.domain.clock import iso
 from functions.domain.ids import new_click_id
+from functions.domain.link import Link
 from functions.domain.policies import Policies
 from functions.repositories.access import AccessTable
 from functions.repositories.api_keys import ApiKeysTable
 from functions.repositories.clicks import ClicksTable
 from functions.repositories.links import LinksTable
 from functions.schemas.links import NewLink
-from functions.services.links import create_links
+from functions.services.create_links import create_links
 from infra.packaging import ROOT, Target, build_archive
 
 SIZES = (128, 256, 512, 1_024, 1_769)
@@ -205,7 +206,7 @@ def _scenes(engine: Any) -> dict[str, Callable[[], dict[str, Any]]]:
         number = next(visits)
         return {
             "httpMethod": "GET",
-            "pathParameters": {"code": shown[number % 10]["shortCode"]},
+            "pathParameters": {"code": shown[number % 10].short_code},
             "queryStringParameters": None,
             "headers": {"User-Agent": AGENT.replace("{n}", str(number))},
             "requestContext": {"requestId": "bench", "identity": {"sourceIp": "192.0.2.1"}},
@@ -218,10 +219,10 @@ def _scenes(engine: Any) -> dict[str, Callable[[], dict[str, Any]]]:
             "headers": {"Authorization": f"Bearer {key}"},
         },
         "links, a page of 50": lambda: api("GET", "/api/links", query={"limit": "50"}),
-        "deletions, 1 link": lambda: api("DELETE", "/api/links", body=[next(links)["id"]]),
-        "qr, a new image": lambda: api("GET", "/api/links/{id}/qr", path={"id": next(links)["id"]}),
+        "deletions, 1 link": lambda: api("DELETE", "/api/links", body=[next(links).id]),
+        "qr, a new image": lambda: api("GET", "/api/links/{id}/qr", path={"id": next(links).id}),
         "analytics, 30 days": lambda: api(
-            "GET", "/api/analytics/links/{id}", path={"id": shown[0]["id"]}
+            "GET", "/api/analytics/links/{id}", path={"id": shown[0].id}
         ),
         "pages": lambda: api("GET", "/api/openapi.json"),
         "deletion_worker, the schedule": lambda: {"source": "aws.events"},
@@ -254,7 +255,7 @@ def _environment(engine: Any) -> None:
     }
 
 
-def _links() -> Iterator[dict[str, Any]]:
+def _links() -> Iterator[Link]:
     """An endless series of new links."""
     table = LinksTable(client("dynamodb"), "links")
     while True:
@@ -266,15 +267,15 @@ def _links() -> Iterator[dict[str, Any]]:
         )
 
 
-def _clicked(links: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+def _clicked(links: list[Link], count: int) -> list[dict[str, Any]]:
     """A click on each of so many links, recorded, as the stream shows them."""
     table = ClicksTable(client("dynamodb"), "clicks")
     records = []
     for number in range(count):
         link = links[number % len(links)]
         click = {
-            "id": new_click_id(link["id"], 1_780_000_000_000),
-            "linkId": link["id"],
+            "id": new_click_id(link.id, 1_780_000_000_000),
+            "linkId": link.id,
             "workspaceId": WORKSPACE,
             "clickedAt": iso(1_780_000_000),
             "ipAddress": "192.0.2.1",
@@ -294,17 +295,17 @@ def _clicked(links: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
     return records
 
 
-def _removed(link: dict[str, Any]) -> dict[str, Any]:
+def _removed(link: Link) -> dict[str, Any]:
     """The record of a link that was soft-deleted and had an image."""
-    key = {"pk": {"S": f"{WORKSPACE}#{link['id']}"}, "sk": {"S": "LINK"}}
+    key = {"pk": {"S": f"{WORKSPACE}#{link.id}"}, "sk": {"S": "LINK"}}
     before = key | {
-        "id": {"S": link["id"]},
+        "id": {"S": link.id},
         "workspaceId": {"S": WORKSPACE},
-        "shortCode": {"S": link["shortCode"]},
+        "shortCode": {"S": link.short_code},
         "livePk": {"S": WORKSPACE},
-        "qrKeys": {"SS": [f"qr/{WORKSPACE}/{link['id']}/image.png"]},
+        "qrKeys": {"SS": [f"qr/{WORKSPACE}/{link.id}/image.png"]},
     }
-    after = before | {"deletedAt": {"S": iso(1_780_000_000)}, "deletionId": {"S": link["id"]}}
+    after = before | {"deletedAt": {"S": iso(1_780_000_000)}, "deletionId": {"S": link.id}}
     return {
         "eventName": "MODIFY",
         "dynamodb": {

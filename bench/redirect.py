@@ -17,7 +17,7 @@ from functions.domain.user_agent import describe
 from functions.handlers import redirect
 from functions.repositories.links import LinksTable
 from functions.schemas.links import NewLink
-from functions.services.links import create_links
+from functions.services.create_links import create_links
 
 LINKS = 200
 AGENTS = (
@@ -40,7 +40,7 @@ def main() -> None:
 
 def _measure() -> None:
     codes = [
-        link["shortCode"]
+        link.short_code
         for link in create_links(
             [NewLink(originalUrl="https://example.com/page")] * LINKS,
             workspace_id="ws-bench",

@@ -21,7 +21,7 @@ from functions.repositories.links import LinksTable
 from functions.repositories.rollups import RollupsTable
 from functions.schemas.links import NewLink
 from functions.services.click_aggregation import tally
-from functions.services.links import create_links
+from functions.services.create_links import create_links
 
 CLICKS = 2_000
 BATCH = 1_000
@@ -47,9 +47,7 @@ def _measure(link_count: int, visitors: int) -> None:
     )
     chance = random.Random(link_count)
     table = ClicksTable(dynamodb, "clicks")
-    clicks = [
-        _click(chance.choice(links)["id"], n, chance.randrange(visitors)) for n in range(CLICKS)
-    ]
+    clicks = [_click(chance.choice(links).id, n, chance.randrange(visitors)) for n in range(CLICKS)]
     in_parallel(table.put, clicks)
     records = [
         {"dynamodb": {"SequenceNumber": str(n), "NewImage": table.key(click) | to_item(click)}}
@@ -69,7 +67,7 @@ def _measure(link_count: int, visitors: int) -> None:
     wall, spent = time.perf_counter() - wall, time.process_time() - spent
     counted: Counter[str] = Counter()
     for link in links:
-        for day in rollups.days(link["id"], "2026-01-01", "2026-12-31"):
+        for day in rollups.days(link.id, "2026-01-01", "2026-12-31"):
             counted["clicks"] += int(day["clicks"])
     assert counted["clicks"] == CLICKS
     name = "one link" if link_count == 1 else f"{link_count} links"

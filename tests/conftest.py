@@ -16,6 +16,7 @@ from botocore.session import get_session
 from functions import config, container
 from functions.aws import client as aws
 from functions.aws import secrets
+from functions.domain.link import Link
 from functions.repositories.access import AccessTable
 from functions.repositories.clicks import ClicksTable
 from functions.repositories.deletions import DeletionsTable
@@ -182,13 +183,13 @@ class World:
         self, count: int = 1, *, workspace_id: str | None = None, **fields: Any
     ) -> list[str]:
         """Create links with the real service; returns their ids."""
-        return [link["id"] for link in self.create_items(count, workspace_id, **fields)]
+        return [link.id for link in self.create_items(count, workspace_id, **fields)]
 
     def create_items(
         self, count: int = 1, workspace_id: str | None = None, **fields: Any
-    ) -> list[dict[str, Any]]:
+    ) -> list[Link]:
         from functions.schemas.links import NewLink
-        from functions.services.links import create_links
+        from functions.services.create_links import create_links
 
         new = [NewLink(originalUrl="https://example.com/page", **fields) for _ in range(count)]
         return create_links(
@@ -206,7 +207,7 @@ class World:
 
     def live(self, link_id: str, workspace_id: str | None = None) -> bool:
         link = self.stores.links.get(workspace_id or self.workspace_id, link_id)
-        return link is not None and "livePk" in link
+        return link is not None and link.is_live
 
     def exists(self, link_id: str, workspace_id: str | None = None) -> bool:
         workspace_id = workspace_id or self.workspace_id
@@ -216,7 +217,7 @@ class World:
         """Ids in the index of live links, newest first."""
         return [
             link_id
-            for _, link_id in self.stores.links.live_ids(
+            for _, link_id in self.stores.links.live_index.ids(
                 workspace_id or self.workspace_id, after=None, page=1000
             )
         ]

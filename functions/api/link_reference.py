@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from functions import container
 from functions.api.request import Request
+from functions.domain.link import Link
 from functions.services.link_lookup import find_link
 
 
-def find_link_of(request: Request) -> dict[str, Any]:
+def find_link_of(request: Request) -> Link:
     return find_link(
         request.path["link"],
         workspace_id=request.caller.workspace_id,

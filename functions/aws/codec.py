@@ -21,7 +21,7 @@ def to_item(record: dict[str, Any]) -> dict[str, Any]:
 
 def from_item(item: dict[str, Any]) -> dict[str, Any]:
     """The inverse of :func:`to_item`; numbers are ``Decimal``."""
-    return {key: _plain(value) for key, value in item.items()}
+    return {key: from_attribute(value) for key, value in item.items()}
 
 
 def runs(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
@@ -51,7 +51,8 @@ def _typed(value: Any) -> dict[str, Any]:
     raise TypeError(f"DynamoDB has no type for {type(value).__name__}")
 
 
-def _plain(typed: dict[str, Any]) -> Any:
+def from_attribute(typed: dict[str, Any]) -> Any:
+    """The plain value of one typed attribute."""
     [(kind, value)] = typed.items()
     match kind:
         case "S" | "BOOL" | "B":
@@ -59,9 +60,9 @@ def _plain(typed: dict[str, Any]) -> Any:
         case "N":
             return Decimal(value)
         case "M":
-            return {key: _plain(part) for key, part in value.items()}
+            return {key: from_attribute(part) for key, part in value.items()}
         case "L":
-            return [_plain(part) for part in value]
+            return [from_attribute(part) for part in value]
         case "NULL":
             return None
         case "SS":

@@ -5,9 +5,6 @@ A module of its own, because the redirect reads it and needs none of the other p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 #: The name under which records hold it.
 CLICK_RETENTION = "clickRetentionDays"
 
@@ -19,12 +16,12 @@ DEFAULT_CLICK_RETENTION_DAYS = 365
 MIN_CLICK_RETENTION_DAYS = 15
 
 
-def click_retention_of(record: Mapping[str, Any]) -> int | None:
-    """Days that clicks are kept, from a workspace's or a link's record; None for never removed.
+def click_retention_of(stored: object) -> int | None:
+    """Days that clicks are kept, from the value in a workspace's or a link's record.
 
-    Stored is 0 for never, and nothing for the default. An authorizer's context has text.
+    None means for ever. Stored is 0 for that, and nothing for the default. An authorizer's context
+    has text.
     """
-    stored = record.get(CLICK_RETENTION)
     if stored is None or stored == "":
         return DEFAULT_CLICK_RETENTION_DAYS
-    return int(stored) or None
+    return int(str(stored)) or None

@@ -60,7 +60,7 @@ class Policies:
             cascade_installs=_flag(given["cascade_installs"]),
             link_events=_flag(given["link_events"]),
             app_schemes=tuple(str(given["app_schemes"] or "").split()),
-            click_retention_days=click_retention_of(record),
+            click_retention_days=click_retention_of(record.get(CLICK_RETENTION)),
             code_reservation_days=_number(
                 given["code_reservation_days"], DEFAULT_CODE_RESERVATION_DAYS
             ),

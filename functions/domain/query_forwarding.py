@@ -18,11 +18,6 @@ MAX_LOCATION = 8_000
 _SAFE = "!$()*,:@/?"
 
 
-def forwards_query(link: Mapping[str, Any]) -> bool:
-    """Whether the link forwards the query of its visits; absent means yes."""
-    return link.get("forwardQuery") is not False
-
-
 def query_of(event: Mapping[str, Any]) -> dict[str, Sequence[str]]:
     """The decoded query parameters of an API Gateway event, repeated names with every value."""
     many: dict[str, Sequence[str]] | None = event.get("multiValueQueryStringParameters")

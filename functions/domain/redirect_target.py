@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import quote, unquote_plus
 
+from functions.domain.link import Link
 from functions.domain.uris import is_web, to_uri
 
 UTM_NAMES = ("source", "medium", "campaign", "term", "content")
 
-#: Longest campaign parameter that is taken over from a visit's own query, in characters.
+#: Longest campaign parameter that is taken from the query of a visit, in characters.
 MAX_UTM = 100
 
 
-def target_of(link: Mapping[str, Any], platform: str) -> str:
+def target_of(link: Link, platform: str) -> str:
     """The link's address for this platform, else its ``originalUrl``."""
     if platform == "iOS":
-        special = link.get("iosUrl")
+        special = link.ios_url
     elif platform == "Android":
-        special = link.get("androidUrl")
+        special = link.android_url
     else:
-        special = link.get("webFallbackUrl")
-    return str(special or link["originalUrl"])
+        special = link.web_fallback_url
+    return special or link.original_url
 
 
-def campaign_of(link: Mapping[str, Any], query: Mapping[str, str]) -> dict[str, str]:
+def campaign_of(link: Link, query: Mapping[str, str]) -> dict[str, str]:
     """The visit's UTM parameters by their short names.
 
     The link's own come first; what it leaves open may come with the short URL
     (``/abc123?utm_source=poster``).
     """
-    own = link.get("utmParameters") or {}
+    own = link.utm_parameters or {}
     found = {name: own.get(name) or query.get(f"utm_{name}", "")[:MAX_UTM] for name in UTM_NAMES}
     return {name: value for name, value in found.items() if value}
 

@@ -23,8 +23,9 @@ from functions.domain.click_retention import click_retention_of
 from functions.domain.clock import deadline, iso, now_iso
 from functions.domain.errors import UnlinkError
 from functions.domain.ids import new_click_id
+from functions.domain.link import Link
 from functions.domain.prefetch import is_prefetch
-from functions.domain.query_forwarding import forwards_query, query_of, with_query
+from functions.domain.query_forwarding import query_of, with_query
 from functions.domain.redirect_target import campaign_of, target_of, with_campaign
 from functions.domain.short_codes import SHORT_CODE
 from functions.domain.user_agent import Visitor, describe
@@ -62,8 +63,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     link = None
     try:
         with deadline(LINK_TIMEOUT):
-            link = _live_link(code) if SHORT_CODE.fullmatch(code) else None
-        if link is None or not _redirects(link):
+            link = _link_of(code) if SHORT_CODE.fullmatch(code) else None
+        if link is None or not link.redirects(now_iso()):
             answer = _not_found(headers)
         else:
             answer = _redirect(link, event, headers)
@@ -76,7 +77,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         "redirect",
         extra={
             "status": answer["statusCode"],
-            "linkId": link["id"] if link else None,
+            "linkId": link.id if link else None,
             "durationMs": round((time.perf_counter() - started) * 1000, 1),
             **_first_request,
         },
@@ -89,7 +90,7 @@ def _dynamodb() -> Any:
     return low_latency_client("dynamodb")
 
 
-def _live_link(code: str) -> dict[str, Any] | None:
+def _link_of(code: str) -> Link | None:
     """The link behind a code: one strongly consistent read when the code is remembered."""
     links = LinksTable(_dynamodb(), setting("LINKS_TABLE"))
     remembered = _pointers.get(code)
@@ -110,18 +111,7 @@ def _live_link(code: str) -> dict[str, Any] | None:
     return link
 
 
-def _redirects(link: dict[str, Any]) -> bool:
-    expires_at = link.get("expiresAt")
-    return (
-        "livePk" in link
-        and bool(link["isActive"])
-        and (expires_at is None or expires_at > now_iso())
-    )
-
-
-def _redirect(
-    link: dict[str, Any], event: dict[str, Any], headers: dict[str, str]
-) -> dict[str, Any]:
+def _redirect(link: Link, event: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
     """302 for the visitor's device and campaign; its click is recorded first."""
     visitor = describe(clean_text(headers.get("user-agent"), MAX_USER_AGENT) or "")
     query = query_of(event)
@@ -129,7 +119,7 @@ def _redirect(
     with deadline(CLICK_TIMEOUT):
         _record_click(link, event, headers, visitor, campaign)
     location = with_campaign(target_of(link, visitor.platform), campaign_of(link, {}))
-    if forwards_query(link):
+    if link.forward_query:
         location = with_query(location, query)
     return {
         "statusCode": 302,
@@ -143,7 +133,7 @@ def _redirect(
 
 
 def _record_click(
-    link: dict[str, Any],
+    link: Link,
     event: dict[str, Any],
     headers: dict[str, str],
     visitor: Visitor,
@@ -156,9 +146,9 @@ def _record_click(
     try:
         ClicksTable(_dynamodb(), setting("CLICKS_TABLE")).put(
             {
-                "id": new_click_id(link["id"], milliseconds),
-                "linkId": link["id"],
-                "workspaceId": link["workspaceId"],
+                "id": new_click_id(link.id, milliseconds),
+                "linkId": link.id,
+                "workspaceId": link.workspace_id,
                 "ttl": _ttl(link, milliseconds // 1000),
                 "clickedAt": iso(milliseconds / 1000),
                 "ipAddress": address_of(headers, source_ip, trusted=trusted),
@@ -177,12 +167,12 @@ def _record_click(
             },
         )
     except Exception:
-        log.exception("a click was not recorded", extra={"linkId": link["id"]})
+        log.exception("a click was not recorded", extra={"linkId": link.id})
 
 
-def _ttl(link: dict[str, Any], now: int) -> int | None:
+def _ttl(link: Link, now: int) -> int | None:
     """When DynamoDB is to remove a click of ``now`` (Unix seconds); None for not by itself."""
-    days = click_retention_of(link)
+    days = click_retention_of(link.click_retention_days)
     return None if days is None else now + days * 86_400
 
 

@@ -12,8 +12,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from functions.aws.client import backoff, update
-from functions.aws.codec import from_item, to_item
+from functions.aws.codec import to_item
 from functions.domain.errors import Unavailable
+from functions.domain.link import Link
+from functions.repositories.link_items import EXISTS, decode_link, link_key
 from functions.repositories.visitors import VISIT_DAYS
 
 
@@ -27,7 +29,7 @@ class ClickTotals:
     def advance(
         self,
         workspace_id: str,
-        link: dict[str, Any],
+        link: Link,
         days: Mapping[str, tuple[int, int]],
         *,
         last_click_at: str,
@@ -39,15 +41,15 @@ class ClickTotals:
         """
         attempt = 0
         while True:
-            included: dict[str, Any] = link.get("countedDays", {})
+            included: Mapping[str, Any] = link.counted_days or {}
             kept, added = include(included, days)
-            newest = max(last_click_at, link.get("lastClickAt", ""))
-            if not added and newest == link.get("lastClickAt"):
+            newest = max(last_click_at, link.last_click_at or "")
+            if not added and newest == link.last_click_at:
                 return True
             values = to_item({":added": added, ":kept": kept, ":newest": newest})
-            # An erased link stays erased; of two counts at once, the second adds up again.
-            unchanged = "attribute_exists(pk) AND "
-            if "countedDays" in link:
+            # An erased link stays erased; of two concurrent counts, the second adds up again.
+            unchanged = f"{EXISTS} AND "
+            if link.counted_days is not None:
                 unchanged += "#countedDays=:included"
                 values |= to_item({":included": included})
             else:
@@ -55,7 +57,7 @@ class ClickTotals:
             met = update(
                 self._client,
                 self._table,
-                {"pk": {"S": f"{workspace_id}#{link['id']}"}, "sk": {"S": "LINK"}},
+                link_key(workspace_id, link.id),
                 "ADD #clickCount :added SET #countedDays=:kept, #lastClickAt=:newest",
                 condition=unchanged,
                 values=values,
@@ -64,7 +66,7 @@ class ClickTotals:
                 return True
             if not met:
                 return False
-            link = from_item(met)
+            link = decode_link(met)
             attempt += 1
             if not backoff(attempt):
                 raise Unavailable

@@ -19,6 +19,7 @@ from functions.aws.codec import from_item, to_item
 from functions.aws.s3 import Bucket
 from functions.domain.errors import InternalError
 from functions.repositories.idempotency import KeyTaken
+from functions.repositories.link_items import EXISTS, link_key
 from functions.repositories.open_exports import OPEN
 
 #: Days that an export can be fetched; the bucket's lifecycle rule says the same.
@@ -178,17 +179,13 @@ class ExportRecords:
         [] when it was created, else which of ``claims`` were refused. Raises :class:`ExportGone`
         when the link is gone, ``KeyTaken`` when the key is used.
         """
-        link_exists = "attribute_exists(pk)"
         ttl = int(time.time()) + KEPT_DAYS * 24 * 3600 + LINGERS
         actions: list[dict[str, Any]] = [
             {
                 "ConditionCheck": {
                     "TableName": self._links,
-                    "Key": {
-                        "pk": {"S": f"{workspace_id}#{record['linkId']}"},
-                        "sk": {"S": "LINK"},
-                    },
-                    "ConditionExpression": link_exists,
+                    "Key": link_key(workspace_id, record["linkId"]),
+                    "ConditionExpression": EXISTS,
                 }
             },
             {

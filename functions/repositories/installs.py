@@ -20,6 +20,7 @@ from functions.aws.codec import from_item, to_item
 from functions.domain.errors import InternalError
 from functions.domain.ids import SHARDS
 from functions.repositories.clicks import ClicksTable
+from functions.repositories.link_items import IS_LIVE, link_key
 
 #: Clicks of a shard that are looked at in one call for the last that is no bot's.
 CLICKS_A_CALL = 50
@@ -84,13 +85,12 @@ class InstallsTable:
         first.
         """
         link_id, installed_at = install["linkId"], install["installedAt"]
-        link_is_live = "attribute_exists(livePk)"
         actions: list[dict[str, Any]] = [
             {
                 "ConditionCheck": {
                     "TableName": self._links,
-                    "Key": {"pk": {"S": f"{workspace_id}#{link_id}"}, "sk": {"S": "LINK"}},
-                    "ConditionExpression": link_is_live,
+                    "Key": link_key(workspace_id, link_id),
+                    "ConditionExpression": IS_LIVE,
                 }
             },
             {

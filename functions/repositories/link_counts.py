@@ -15,9 +15,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from functions.aws.client import ConditionFailed, call, in_parallel, update
+from functions.aws.client import ConditionFailed, call, update
 from functions.domain.errors import InvalidRequest
-from functions.domain.ids import SHARDS
+from functions.repositories.live_index import LiveIndex
 
 #: Seconds between two counts of the index for one workspace, and for which its counter must not
 #: have moved: changes of the last moments may still be on their way through the stream.
@@ -86,29 +86,6 @@ class LinkCounts:
         """
         self._add(workspace_id, links, "attribute_exists(pk)", {})
 
-    def count(self, workspace_id: str) -> int:
-        """The live links in the index; eventually consistent, 27 of them a half read unit."""
-
-        def of_shard(shard: int) -> int:
-            found: int = 0
-            more: dict[str, Any] = {}
-            while True:
-                answer = call(
-                    self._client.query,
-                    TableName=self._table,
-                    IndexName="live",
-                    KeyConditionExpression="livePk=:shard",
-                    ExpressionAttributeValues={":shard": {"S": f"{workspace_id}#{shard}"}},
-                    Select="COUNT",
-                    **more,
-                )
-                found += int(answer["Count"])
-                if "LastEvaluatedKey" not in answer:
-                    return found
-                more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
-
-        return sum(in_parallel(of_shard, range(SHARDS)))
-
     def _add(
         self,
         workspace_id: str,
@@ -127,7 +104,7 @@ class LinkCounts:
         )
 
     def _create(self, workspace_id: str) -> None:
-        links = self.count(workspace_id)
+        links = LiveIndex(self._client, self._table).count(workspace_id)
         item = _key(workspace_id) | {
             "links": {"N": str(links)},
             "changedAt": _now(),
@@ -154,7 +131,7 @@ class LinkCounts:
             or float(met["changedAt"]["N"]) > now - QUIET_SECONDS
         ):
             return False
-        links = self.count(workspace_id)
+        links = LiveIndex(self._client, self._table).count(workspace_id)
         # Not if it has moved meanwhile, or another request was faster.
         still_as_seen = "#links=:seen AND #countedAt=:was"
         update(

@@ -27,8 +27,10 @@ from typing import Any
 from functions.aws.client import ConditionFailed, batch_get, call, query
 from functions.aws.codec import from_item, to_item
 from functions.domain.frequent_values import DayChange
+from functions.domain.link import Link
 from functions.repositories.click_totals import ClickTotals
 from functions.repositories.clicks import ClicksTable
+from functions.repositories.link_items import decode_link, link_key
 from functions.repositories.visitors import VisitorsTable, visit_ttl
 
 #: Clicks that one write of a day counts.
@@ -61,7 +63,7 @@ class Counted:
     that claimed them, ``first_visits`` are the clicks of the day's first visitors.
     """
 
-    link: dict[str, Any] | None
+    link: Link | None
     day: dict[str, Any]
     marks: set[str] = field(default_factory=set)
     visitors: dict[str, str] = field(default_factory=dict)
@@ -104,13 +106,13 @@ class RollupsTable:
         an old one is refused.
         """
         wanted: dict[str, Any] = {
-            self._links: {"Keys": [_link_key(workspace_id, link_id)], "ConsistentRead": True},
+            self._links: {"Keys": [link_key(workspace_id, link_id)], "ConsistentRead": True},
             self._clicks: {"Keys": [_day_key(link_id, day)], "ConsistentRead": consistent},
         }
         found = Counted(None, {})
         for table, item in batch_get(self._client, wanted):
             if table == self._links:
-                found.link = from_item(item)
+                found.link = decode_link(item)
             else:
                 found.day = from_item(item)
         if found.link is None:
@@ -265,10 +267,6 @@ def mark_of(click: Mapping[str, Any]) -> str:
 
 def marks_in(listed: str) -> set[str]:
     return {listed[start : start + MARK] for start in range(0, len(listed), MARK)}
-
-
-def _link_key(workspace_id: str, link_id: str) -> dict[str, Any]:
-    return {"pk": {"S": f"{workspace_id}#{link_id}"}, "sk": {"S": "LINK"}}
 
 
 def _day_key(link_id: str, day: str) -> dict[str, Any]:

@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from decimal import Decimal
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -23,6 +22,7 @@ from pydantic import StringConstraints as Text
 
 from functions.domain.clock import iso_moment
 from functions.domain.errors import InvalidRequest, shortened
+from functions.domain.link import Link
 from functions.domain.unicode_text import fold, folded_needle, nfc
 from functions.schemas.links import MOST_NAME, ExternalId, Moment, Tag, format_validation_errors
 
@@ -138,26 +138,25 @@ class LinkFilter:
             return ""
         return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16]
 
-    def matches(self, link: Mapping[str, Any], *, now: str) -> bool:
-        """Whether a link item is meant, at the moment ``now`` (as links spell moments)."""
-        clicks = int(link.get("clickCount", Decimal(0)))
-        expires_at = link.get("expiresAt")
+    def matches(self, link: Link, *, now: str) -> bool:
+        """Whether a link matches at the moment ``now`` (text, as in links)."""
+        expires_at = link.expires_at
         return (
             (self.tag is None or _has_tag(link, self.tag))
-            and (self.title is None or folded_needle(self.title) in fold(link.get("title", "")))
-            and (self.is_active is None or link["isActive"] is self.is_active)
+            and (self.title is None or folded_needle(self.title) in fold(link.title or ""))
+            and (self.is_active is None or link.is_active is self.is_active)
             and (
                 self.expired is None
                 or (expires_at is not None and expires_at <= now) is self.expired
             )
-            and (self.created_before is None or link["createdAt"] < self.created_before)
-            and (self.created_after is None or link["createdAt"] > self.created_after)
-            and (self.min_clicks is None or clicks >= self.min_clicks)
-            and (self.max_clicks is None or clicks <= self.max_clicks)
-            and (self.external_id is None or link.get("externalId") == self.external_id)
+            and (self.created_before is None or link.created_at < self.created_before)
+            and (self.created_after is None or link.created_at > self.created_after)
+            and (self.min_clicks is None or link.click_count >= self.min_clicks)
+            and (self.max_clicks is None or link.click_count <= self.max_clicks)
+            and (self.external_id is None or link.external_id == self.external_id)
         )
 
 
-def _has_tag(link: Mapping[str, Any], tag: str) -> bool:
+def _has_tag(link: Link, tag: str) -> bool:
     # Links from before tags were normalized may hold them in another form.
-    return any(nfc(own) == tag for own in link.get("tags", ()))
+    return any(nfc(own) == tag for own in link.tags)

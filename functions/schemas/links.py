@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import (
@@ -25,7 +24,7 @@ from functions.domain.clock import iso_moment
 from functions.domain.errors import InvalidRequest, shortened
 from functions.domain.hosts import checked_host, split_authority
 from functions.domain.iris import character_fault
-from functions.domain.query_forwarding import forwards_query
+from functions.domain.link import Link
 from functions.domain.short_codes import SHORT_CODE, is_reserved
 from functions.domain.unicode_text import nfc
 from functions.domain.uris import is_web, split, to_uri
@@ -326,29 +325,29 @@ def format_validation_errors(error: ValidationError, prefix: str = "") -> list[s
     return faults
 
 
-def link_view(link: dict[str, Any], base_url: str) -> link_responses.Link:
-    """A link item as the API shows it: every field of the contract, null where it has none."""
+def link_view(link: Link, base_url: str) -> link_responses.Link:
+    """A link as the API shows it; a field that the link does not have is null."""
     return {
-        "id": link["id"],
-        "workspaceId": link["workspaceId"],
-        "userId": link.get("userId"),
-        "shortCode": link["shortCode"],
-        "shortUrl": f"{base_url}/{link['shortCode']}",
-        "originalUrl": link["originalUrl"],
-        "title": link.get("title"),
-        "description": link.get("description"),
-        "tags": list(link.get("tags", [])),
-        "iosUrl": link.get("iosUrl"),
-        "androidUrl": link.get("androidUrl"),
-        "webFallbackUrl": link.get("webFallbackUrl"),
-        "utmParameters": link.get("utmParameters"),
-        "externalId": link.get("externalId"),
-        "expiresAt": link.get("expiresAt"),
-        "forwardQuery": forwards_query(link),
-        "isActive": link["isActive"],
-        "clickCount": int(link.get("clickCount", Decimal(0))),
-        "createdAt": link["createdAt"],
-        "updatedAt": link["updatedAt"],
+        "id": link.id,
+        "workspaceId": link.workspace_id,
+        "userId": link.user_id,
+        "shortCode": link.short_code,
+        "shortUrl": f"{base_url}/{link.short_code}",
+        "originalUrl": link.original_url,
+        "title": link.title,
+        "description": link.description,
+        "tags": list(link.tags),
+        "iosUrl": link.ios_url,
+        "androidUrl": link.android_url,
+        "webFallbackUrl": link.web_fallback_url,
+        "utmParameters": cast("link_responses.UtmValues | None", link.utm_parameters),
+        "externalId": link.external_id,
+        "expiresAt": link.expires_at,
+        "forwardQuery": link.forward_query,
+        "isActive": link.is_active,
+        "clickCount": link.click_count,
+        "createdAt": link.created_at,
+        "updatedAt": link.updated_at,
     }
 
 

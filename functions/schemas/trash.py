@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from functions.domain.clock import iso
+from functions.domain.link import Link
 from functions.repositories.deletions import Deletion
 from functions.schemas.links import link_view
 
@@ -12,13 +13,13 @@ if TYPE_CHECKING:
     from functions.schemas.link_responses import TrashedLink
 
 
-def trashed_link_view(link: dict[str, Any], deletion: Deletion, base_url: str) -> TrashedLink:
+def trashed_link_view(link: Link, deletion: Deletion, base_url: str) -> TrashedLink:
     """A soft-deleted link with who deleted it, when, why, and until when it can be restored."""
     return {
         **link_view(link, base_url),
-        "deletedAt": link["deletedAt"],
+        "deletedAt": link.deleted_at or deletion.created_at,
         "deletionId": deletion.id,
         "deletedBy": deletion.actor,
         "reason": deletion.reason,
-        "restorableUntil": iso(int(link["ttl"])) if "ttl" in link else None,
+        "restorableUntil": iso(link.ttl) if link.ttl is not None else None,
     }

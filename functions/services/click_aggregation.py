@@ -20,6 +20,7 @@ from functions.aws.client import backoff, in_parallel
 from functions.aws.codec import from_item
 from functions.domain.errors import Unavailable, UnlinkError
 from functions.domain.frequent_values import DayChange, count_values
+from functions.domain.link import Link
 from functions.repositories.failed_records import FailuresBucket
 from functions.repositories.rollups import (
     CLICKS_A_WRITE,
@@ -121,12 +122,12 @@ class _LinkCount:
         for click in clicks:
             # By its key: a batch may hold a click twice.
             days.setdefault(click["clickedAt"][:10], {})[click["sk"]] = click
-        link: dict[str, Any] = {}
+        link: Link | None = None
         totals: dict[str, tuple[int, int]] = {}
         try:
             for date, of_day in days.items():
                 link, totals[date] = self._count_day(date, list(of_day.values()))
-            if not self.rollups.totals.advance(
+            if link is not None and not self.rollups.totals.advance(
                 self.workspace_id,
                 link,
                 totals,
@@ -140,7 +141,7 @@ class _LinkCount:
 
     def _count_day(
         self, date: str, clicks: Sequence[dict[str, Any]]
-    ) -> tuple[dict[str, Any], tuple[int, int]]:
+    ) -> tuple[Link, tuple[int, int]]:
         """Count one day's clicks; the link, the day's clicks, and how many of them are new."""
         clicks = sorted(clicks, key=lambda click: click["sk"])
         visitors = {

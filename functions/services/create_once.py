@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from functions.domain.clock import shutdown_deadline
 from functions.domain.errors import StillRunning
+from functions.domain.link import Link
 from functions.repositories.create_runs import CreateRun, CreateRuns
 from functions.repositories.idempotency import IdempotencyKey, KeyTaken
 from functions.repositories.links import LinksTable
@@ -17,8 +17,8 @@ SHUTDOWN_SECONDS = 1.5
 
 
 def create_once(
-    create: Callable[[KeyedRun], list[dict[str, Any]]],
-    plan: Callable[[KeyedRun], list[dict[str, Any]]],
+    create: Callable[[KeyedRun], list[Link]],
+    plan: Callable[[KeyedRun], list[Link]],
     count: int,
     *,
     key: IdempotencyKey,
@@ -26,7 +26,7 @@ def create_once(
     user_id: str,
     table: CreateRuns,
     links: LinksTable,
-) -> list[dict[str, Any]]:
+) -> list[Link]:
     """The links of a request that may come again: ``create`` makes ``count`` of them, once.
 
     ``create`` is :func:`create_links` but for the run, ``plan`` :func:`plan_links`: the same links,

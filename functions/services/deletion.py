@@ -49,7 +49,9 @@ from functions.repositories.deletions import (
 from functions.repositories.erasures import ErasuresTable
 from functions.repositories.filter_slots import FilterSlots
 from functions.repositories.idempotency import IdempotencyKey, IdempotencyRecord, KeyTaken
-from functions.repositories.links import TRANSACTION_ACTIONS, LinksTable, LinkState
+from functions.repositories.link_batches import LinkState
+from functions.repositories.link_erasures import TRANSACTION_ACTIONS
+from functions.repositories.links import LinksTable
 from functions.repositories.open_exports import OpenExports
 from functions.services.deletion_slots import ExportSlots, SlotKind, WaitingFilters, accept_in_slots
 from functions.services.read_budget import LeasedBudget, PacedBudget, ReadBudget
@@ -137,7 +139,7 @@ def soft_delete(
     Raises ``InvalidIds`` when any id is malformed or not a live link of the workspace,
     ``KeyReused`` and ``StillRunning`` for an Idempotency-Key that has another answer or none yet.
     """
-    fences = stores.links.fences(deletion_request.workspace_id, link_ids)
+    fences = stores.links.batches.fences(deletion_request.workspace_id, link_ids)
     unknown = [link_id for link_id in link_ids if link_id not in fences]
     if invalid_ids or unknown:
         # The same request may have been accepted in between: then these are its links.
@@ -225,7 +227,7 @@ def erase_many(
     stores: Stores,
 ) -> Deletion:
     """Erase each of these distinct ids that exists, live or soft-deleted; not all or none."""
-    states = stores.links.states(deletion_request.workspace_id, link_ids)
+    states = stores.links.batches.states(deletion_request.workspace_id, link_ids)
     deletion = _new_deletion("erase", link_ids, deletion_request)
     for position, link_id in enumerate(link_ids):
         if link_id not in states:
@@ -258,8 +260,8 @@ def erase_one(
         # Who changes the link all the time needs a moment to come to an end.
         if attempt and not backoff(attempt):
             break
-        state = stores.links.states(deletion_request.workspace_id, [link_id]).get(link_id)
-        if state is None or not state.live:
+        state = stores.links.batches.states(deletion_request.workspace_id, [link_id]).get(link_id)
+        if state is None or not state.is_live:
             if (earlier := replay(deletion_request, stores.deletions)) is not None:
                 return earlier
             raise LinkNotFound
@@ -269,7 +271,7 @@ def erase_one(
         actions = _erase_actions(deletion, state, stores, live_only=True)
         record = stores.deletions.accept_actions(deletion, key=deletion_request.key)
         try:
-            stores.links.erase(actions + record)
+            stores.links.erasures.apply(actions + record)
         except Unavailable as error:
             # It may have been applied, in a call whose answer was lost.
             error.deletion_id = deletion.id
@@ -635,7 +637,7 @@ def _soft_delete_slice(deletion: Deletion, positions: Sequence[int], stores: Sto
     ttl = None
     if deletion.retention_days is not None:
         ttl = int(time_of(deletion.id)) + deletion.retention_days * 86_400
-    outcomes = stores.links.mark_deleted(
+    outcomes = stores.links.batches.mark_deleted(
         deletion.workspace_id,
         [deletion.link_ids[position] for position in positions],
         deletion_id=deletion.id,
@@ -669,7 +671,7 @@ def _erase_slice(
             break
         if states is None:
             wanted = [ids[position] for position in waiting]
-            states = stores.links.states(deletion.workspace_id, wanted)
+            states = stores.links.batches.states(deletion.workspace_id, wanted)
         gone = [position for position in waiting if ids[position] not in states]
         if gone:
             # Gone by our own hand (a transaction whose answer was lost), or by another's.
@@ -718,7 +720,7 @@ def _erase_actions(
 ) -> list[dict[str, Any]]:
     """The transaction actions that erase one link and tie what it leaves to this deletion."""
     return [
-        *stores.links.erase_actions(
+        *stores.links.erasures.actions(
             deletion.workspace_id,
             state,
             live_only=live_only,
@@ -745,7 +747,7 @@ def _erase_group(
         positions = [position for position, _ in group]
         actions.append(stores.deletions.done_action(deletion, positions))
         try:
-            stores.links.erase(actions)
+            stores.links.erasures.apply(actions)
         except Unavailable:
             return refused
         except TransactionCancelled as cancelled:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from functions.domain.errors import NAMED_IDS
-from functions.repositories.links import LinksTable, LinkState
+from functions.repositories.link_batches import LinkState
+from functions.repositories.links import LinksTable
 from functions.services.read_budget import ReadBudget
 from functions.services.resolve_filter import ResolvedLinks, select, too_broad
 
@@ -26,11 +27,11 @@ def preview(
     links: LinksTable,
 ) -> Preview:
     """How many of these ids would be deleted, which not, and how many clicks these links have."""
-    states = links.states(workspace_id, link_ids)
+    states = links.batches.states(workspace_id, link_ids)
     deletable = [
         link_id
         for link_id in link_ids
-        if link_id in states and (states[link_id].live or mode == "erase")
+        if link_id in states and (states[link_id].is_live or mode == "erase")
     ]
     wanted = set(deletable)
     unknown = [link_id for link_id in link_ids if link_id not in wanted]

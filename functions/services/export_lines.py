@@ -19,9 +19,11 @@ from functions.domain.click_fields import clean_stored
 from functions.domain.clock import Deadline, use_deadline
 from functions.domain.errors import Unavailable
 from functions.domain.ids import SHARDS
+from functions.domain.link import Link
 from functions.repositories.clicks import ClicksTable
 from functions.repositories.exports import ExportsBucket
-from functions.repositories.links import READ_BATCH, LinksTable
+from functions.repositories.link_reader import READ_BATCH
+from functions.repositories.links import LinksTable
 from functions.schemas.links import link_view
 from functions.services.export_position import Place
 
@@ -141,7 +143,7 @@ class LineReader:
 
     def _read_window(
         self, window: Sequence[str], start: Place
-    ) -> tuple[dict[str, dict[str, Any]], dict[tuple[str, int], Page]]:
+    ) -> tuple[dict[str, Link], dict[tuple[str, int], Page]]:
         """The links of a window by id, and the first page of each of their shards."""
         links = self.stores.links.get_many(self.workspace_id, window)
         units: list[tuple[str, int, str | None]] = []
@@ -159,7 +161,7 @@ class LineReader:
         return links, dict(zip(keys, pages, strict=True))
 
     def _lines_of_link(
-        self, link: dict[str, Any] | None, start: Place, pages: dict[tuple[str, int], Page]
+        self, link: Link | None, start: Place, pages: dict[tuple[str, int], Page]
     ) -> Iterator[Lines]:
         """The lines of one link; what its first pages do not hold is read page by page."""
         behind = Place(start.link + 1)
@@ -168,18 +170,18 @@ class LineReader:
             return
         texts, count = [], 0
         if start.shard < 0:
-            deleted = {"deletedAt": link["deletedAt"]} if "deletedAt" in link else {}
-            texts.append(_line({"type": "link"} | link_view(link, self.base_url) | deleted))
+            deleted = {} if link.deleted_at is None else {"deletedAt": link.deleted_at}
+            texts.append(_line({"type": "link", **link_view(link, self.base_url), **deleted}))
             count = 1
         for shard in range(max(0, start.shard), SHARDS):
-            page = pages.pop((link["id"], shard))
+            page = pages.pop((link.id, shard))
             while page.after is not None:
                 texts.append(page.text)
                 place = Place(start.link, shard, page.after)
                 yield Lines(b"".join(texts), count + page.number, place)
                 texts, count = [], 0
                 with use_deadline(Deadline(STEP_SECONDS, outer=self.deadline)):
-                    page = self.page(link["id"], shard, page.after)
+                    page = self.page(link.id, shard, page.after)
             texts.append(page.text)
             count += page.number
         yield Lines(b"".join(texts), count, behind)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from functions.aws.sqs import Queue
 from functions.domain.clock import iso, now_iso
 from functions.domain.errors import LimitReached, LinkNotFound, Unavailable
+from functions.domain.link import Link
 from functions.domain.plans import Plan
 from functions.repositories.exports import ExportGone, ExportRecords
 from functions.repositories.idempotency import (
@@ -30,7 +31,7 @@ SLOT_RETRY_SECONDS = 60
 
 
 def begin_export(
-    link: dict[str, Any],
+    link: Link,
     *,
     base_url: str,
     plan: Plan,
@@ -46,7 +47,7 @@ def begin_export(
     ``LinkNotFound``, ``KeyReused``, and ``LimitReached`` when the workspace has as many unfinished
     exports as its plan allows.
     """
-    workspace_id, link_id = link["workspaceId"], link["id"]
+    workspace_id, link_id = link.workspace_id, link.id
     record = {
         "id": str(uuid.uuid4()),
         "linkId": link_id,

@@ -91,24 +91,24 @@ def record_install(
     if of_click is not None:
         reference = reference or of_click[0]
     link = find_link(reference or "", workspace_id=workspace_id, links=links)
-    if of_click is not None and of_click[0] != link["id"]:
+    if of_click is not None and of_click[0] != link.id:
         raise InvalidRequest(details=["clickId: a click of another link"])
     now = now_iso()
     installed_at = _installed_at(new, now)
     click_id = new.clickId
     if click_id is not None and of_click is not None:
         clicked_at = iso(of_click[1] / 1000)
-        if not installs.has_click(link["id"], click_id, clicked_at):
+        if not installs.has_click(link.id, click_id, clicked_at):
             raise NotFound("Click not found")
         in_time = _since(installed_at) <= clicked_at <= _until(installed_at)
     else:
-        click_id = installs.last_click(link["id"], _since(installed_at), _until(installed_at))
+        click_id = installs.last_click(link.id, _since(installed_at), _until(installed_at))
         in_time = click_id is not None
     if not in_time:
         raise Conflict(f"No click within {ATTRIBUTION_DAYS} days before the install")
     install: Install = {
         "id": str(uuid.uuid4()),
-        "linkId": link["id"],
+        "linkId": link.id,
         "clickId": click_id,
         "platform": new.platform,
         "deviceId": new.deviceId,
@@ -118,7 +118,7 @@ def record_install(
     }
     claim = None
     if key is not None:
-        kept = {"installId": install["id"], "linkId": link["id"], "createdAt": now}
+        kept = {"installId": install["id"], "linkId": link.id, "createdAt": now}
         claim = keys.claim_action(workspace_id, key, kept)
     obstacle = installs.record(workspace_id, install, claim=claim)
     if obstacle == "link":

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from functions.domain.errors import LinkNotFound
 from functions.domain.ids import parse_link_id
+from functions.domain.link import Link
 from functions.domain.short_codes import SHORT_CODE
 from functions.repositories.links import LinksTable
 
@@ -16,7 +15,7 @@ def find_link(
     workspace_id: str,
     links: LinksTable,
     deleted: bool = False,
-) -> dict[str, Any]:
+) -> Link:
     """A link of the workspace by id or short code, live unless ``deleted`` (then soft-deleted
     ones too); raises ``LinkNotFound``."""
     link_id = parse_link_id(reference)
@@ -28,15 +27,13 @@ def find_link(
             raise LinkNotFound
         link_id = pointer[1]
     link = links.get(workspace_id, link_id)
-    if link is None or not (deleted or "livePk" in link):
+    if link is None or not (deleted or link.is_live):
         raise LinkNotFound
     return link
 
 
-def find_by_external_id(
-    external_id: str, *, workspace_id: str, links: LinksTable
-) -> dict[str, Any] | None:
+def find_by_external_id(external_id: str, *, workspace_id: str, links: LinksTable) -> Link | None:
     """The live link of the workspace with this external id: at most one has it."""
-    link_id = links.resolve_external_id(workspace_id, external_id)
+    link_id = links.names.resolve_external_id(workspace_id, external_id)
     link = links.get(workspace_id, link_id) if link_id else None
-    return link if link is not None and "livePk" in link else None
+    return link if link is not None and link.is_live else None

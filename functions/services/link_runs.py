@@ -14,7 +14,8 @@ from functions.domain.ids import code_from, new_link_ids, new_short_code
 from functions.domain.short_codes import is_reserved
 from functions.repositories.create_runs import CreateRun, CreateRuns
 from functions.repositories.idempotency import IdempotencyKey
-from functions.repositories.links import LinksTable, LinkState
+from functions.repositories.link_batches import LinkState
+from functions.repositories.links import LinksTable
 
 #: Links in one creating transaction: code, external id and link are 3 of its 100 actions, and one
 #: is for the mark of a run with an Idempotency-Key.
@@ -53,7 +54,7 @@ class UnkeyedRun:
 
         None when it is known that all were made, and none is taken back.
         """
-        found = links.states(workspace_id, link_ids)
+        found = links.batches.states(workspace_id, link_ids)
         roll_back(workspace_id, list(found.values()), links)
         return len(found)
 
@@ -117,10 +118,10 @@ class KeyedRun:
             return None
         existed = 0
         if any(made):
-            found = links.states(workspace_id, link_ids).values()
+            found = links.batches.states(workspace_id, link_ids).values()
             existed = len(found)
             # What was soft-deleted meanwhile belongs to that deletion.
-            roll_back(workspace_id, [state for state in found if state.live], links)
+            roll_back(workspace_id, [state for state in found if state.is_live], links)
         self.clean = True
         return existed
 
@@ -136,9 +137,10 @@ def roll_back(workspace_id: str, made: Sequence[LinkState], links: LinksTable) -
     """
 
     def erase(group: Sequence[LinkState]) -> None:
-        actions = [action for state in group for action in links.erase_actions(workspace_id, state)]
+        erasures = links.erasures
+        actions = [each for state in group for each in erasures.actions(workspace_id, state)]
         try:
-            links.erase(actions)
+            erasures.apply(actions)
         except TransactionCancelled:
             # Somebody deleted one of them first.
             if len(group) > 1:

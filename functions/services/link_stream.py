@@ -23,6 +23,7 @@ from functions.domain.policies import Policies
 from functions.repositories.erasures import ErasuresTable
 from functions.repositories.failed_records import FailuresBucket
 from functions.repositories.link_counts import LinkCounts
+from functions.repositories.link_items import is_live, link_of_key
 from functions.repositories.qr_cache import Images
 from functions.services.purge import LINKS_A_MESSAGE, Removed, message_of
 from functions.services.stream_records import parse_records, sequence_number
@@ -167,21 +168,20 @@ def _change(record: dict[str, Any]) -> Change | None:
     not one of the links table.
     """
     data = record["dynamodb"]
-    if data["Keys"]["sk"]["S"] != "LINK":
+    link = link_of_key(data["Keys"])
+    if link is None:
         return None
-    workspace_id, _, link_id = data["Keys"]["pk"]["S"].rpartition("#")
-    if not workspace_id or not link_id:
-        raise ValueError("the key is not a link's")
+    workspace_id, link_id = link
     old = from_item(data.get("OldImage", {}))
     new = from_item(data.get("NewImage", {}))
     qr_keys: list[str] = []
     if record["eventName"] == "REMOVE":
-        event, deletion_id, live = "link.removed", None, -1 if "livePk" in old else 0
+        event, deletion_id, live = "link.removed", None, -1 if is_live(old) else 0
         qr_keys = sorted(old.get("qrKeys", ()))
-    elif "livePk" in old and "livePk" not in new:
+    elif is_live(old) and not is_live(new):
         event, deletion_id, live = "link.soft_deleted", str(new["deletionId"]), -1
         qr_keys = sorted(old.get("qrKeys", ()))
-    elif "livePk" in new and "deletedAt" in old:
+    elif is_live(new) and "deletedAt" in old:
         event, deletion_id, live = "link.restored", str(old["deletionId"]), 1
     else:
         return None

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from functions.domain.clock import iso
 from functions.domain.errors import Conflict, UnlinkError
-from functions.repositories.links import DeletedState, LinksTable
+from functions.repositories.link_batches import DeletedState
+from functions.repositories.links import LinksTable
 
 if TYPE_CHECKING:
     from functions.domain.error_bodies import Taken
@@ -30,12 +31,12 @@ def explain_conflict(conflict: Conflict, *, workspace_id: str, links: LinksTable
     if not codes and not external_ids:
         return
     try:
-        holders = links.code_items(codes)
-        owners = links.external_id_owners(workspace_id, external_ids)
+        holders = links.names.code_items(codes)
+        owners = links.names.external_id_owners(workspace_id, external_ids)
         own = [
             each["linkId"] for each in holders.values() if each.get("workspaceId") == workspace_id
         ]
-        states = links.deleted_states(workspace_id, [*own, *owners.values()])
+        states = links.batches.deleted_states(workspace_id, [*own, *owners.values()])
     except UnlinkError:
         return
     taken: list[Taken] = [
@@ -71,7 +72,7 @@ def _link_state(state: DeletedState | None) -> Taken | None:
     if state is None:
         # Erased since.
         return None
-    if state.live:
+    if state.is_live:
         return {"takenBy": "live", "linkId": state.id}
     taken: Taken = {"takenBy": "trash", "linkId": state.id}
     if state.deletion_id is not None:

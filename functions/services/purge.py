@@ -30,7 +30,8 @@ from functions.repositories.deletions import Deletion, DeletionsTable, release_o
 from functions.repositories.erasures import DeletionHeader, Erasure, ErasuresTable
 from functions.repositories.exports import RECORD, ExportsBucket, objects_of
 from functions.repositories.kept_installs import detached_installs
-from functions.repositories.links import TRANSACTION_ACTIONS, LinksTable
+from functions.repositories.link_erasures import TRANSACTION_ACTIONS
+from functions.repositories.links import LinksTable
 from functions.repositories.qr_cache import Images
 
 #: Links of one queue message: their erasures are read in one call, finished in one transaction.
@@ -308,7 +309,7 @@ def _erasures(workspace_id: str, removed: Sequence[Removed], stores: EraseStores
         if not others:
             return list(found.values())
         ids = [link.id for link in others]
-        there = stores.links.states(workspace_id, ids)
+        there = stores.links.batches.states(workspace_id, ids)
         if there:
             log.error("a link that exists was to be erased", extra={"linkIds": list(there)[:10]})
         others = [link for link in others if link.id not in there]
@@ -372,7 +373,7 @@ def _record_expiry(workspace_id: str, group: Sequence[Removed], stores: EraseSto
     releases = [
         action
         for link in group
-        for action in stores.links.release_actions(
+        for action in stores.links.erasures.release_actions(
             workspace_id,
             link.id,
             code=link.code,
@@ -381,7 +382,7 @@ def _record_expiry(workspace_id: str, group: Sequence[Removed], stores: EraseSto
         )
     ]
     try:
-        stores.links.erase([*record, *releases])
+        stores.links.erasures.apply([*record, *releases])
     except TransactionCancelled as cancelled:
         codes = [reason.get("Code") for reason in cancelled.reasons]
         log.warning("an expiry was not recorded", extra={"reasons": codes})

@@ -36,9 +36,9 @@ def qr_image(
     behind: either its cleanup finds the key, or this finds the link gone.
     """
     link = find_link(reference, workspace_id=workspace_id, links=links)
-    text = f"{base_url}/{link['shortCode']}"
-    key = f"qr/{workspace_id}/{link['id']}/{style.variant(text)}"
-    known = link.get("qrKeys", ())
+    text = f"{base_url}/{link.short_code}"
+    key = f"qr/{workspace_id}/{link.id}/{style.variant(text)}"
+    known = link.qr_keys
     if key in known:
         cached = _cached(images, key)
         if cached is not None:
@@ -46,7 +46,7 @@ def qr_image(
     else:
         if len(known) >= MOST_VARIANTS:
             return render(text, style)
-        registered = links.register_qr_key(workspace_id, link["id"], key, maximum=MOST_VARIANTS)
+        registered = links.register_qr_key(workspace_id, link.id, key, maximum=MOST_VARIANTS)
         if registered is Registered.NOT_LIVE:
             raise LinkNotFound
         if registered is Registered.NO_ROOM:
@@ -55,10 +55,10 @@ def qr_image(
     _store(images, key, image, style)
     # Deleted since the key was registered: the cleanup may have been here before the image was. A
     # delete takes the keys, so a link that was brought back meanwhile does not know this image.
-    now = links.get(workspace_id, link["id"])
-    if now is None or key not in now.get("qrKeys", ()):
+    now = links.get(workspace_id, link.id)
+    if now is None or key not in now.qr_keys:
         images.remove([key])
-    if now is None or "livePk" not in now:
+    if now is None or not now.is_live:
         raise LinkNotFound
     return image
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from functions.aws.client import THREADS
 from functions.domain.clock import current_deadline, now_iso
 from functions.domain.errors import InvalidRequest
 from functions.domain.ids import NO_RESTORE, SHARDS, pack_ids
-from functions.repositories.links import READ_BATCH, LinksTable
+from functions.domain.link import Link
+from functions.repositories.link_reader import READ_BATCH
+from functions.repositories.links import LinksTable
 from functions.services.link_lookup import find_by_external_id
 from functions.services.read_budget import ReadBudget
 
@@ -48,12 +50,12 @@ class ResolvedLinks:
         """The same for the same set of links, in whatever order, and for no other."""
         return hashlib.sha256(pack_ids(sorted(self.link_ids))).hexdigest()
 
-    def add(self, link: dict[str, Any]) -> None:
-        """Take a link item in."""
-        self.link_ids.append(link["id"])
-        self.newest_restore = max(self.newest_restore, link["fencingToken"])
-        self.clicks += int(link.get("clickCount", 0))
-        last = link.get("lastClickAt")
+    def add(self, link: Link) -> None:
+        """Add a link that matches."""
+        self.link_ids.append(link.id)
+        self.newest_restore = max(self.newest_restore, link.fencing_token)
+        self.clicks += link.click_count
+        last = link.last_click_at
         if last is not None and (self.last_click_at is None or last > self.last_click_at):
             self.last_click_at = last
 
@@ -79,7 +81,7 @@ def select(
         return selection
     if budget is not None:
         budget.open()
-    keys = links.live_ids(
+    keys = links.live_index.ids(
         workspace_id,
         after=only.created_before,
         since=only.created_after,
@@ -96,7 +98,7 @@ def select(
         found = links.get_many(workspace_id, chunk)
         for link_id in chunk:
             link = found.get(link_id)
-            if link is not None and "livePk" in link and only.matches(link, now=now):
+            if link is not None and link.is_live and only.matches(link, now=now):
                 if len(selection.link_ids) == maximum:
                     selection.too_many = True
                     return selection

@@ -27,7 +27,8 @@ from functions.domain.outcomes import Outcome
 from functions.domain.policies import Policies
 from functions.repositories.deletions import Deletion, DeletionsTable
 from functions.repositories.idempotency import IdempotencyRecord, KeyTaken
-from functions.repositories.links import DeletedState, LinksTable
+from functions.repositories.link_batches import DeletedState
+from functions.repositories.links import LinksTable
 from functions.repositories.restores import (
     LIVE_AGAIN,
     NOT_IN_DELETION,
@@ -226,7 +227,7 @@ def _run(record: Restore, deletion: Deletion, stores: RestoreStores) -> None:
 def _restore_pending(record: Restore, deletion: Deletion, stores: RestoreStores) -> None:
     positions = record.pending
     ids = [deletion.link_ids[position] for position in positions]
-    states = stores.links.deleted_states(record.workspace_id, ids)
+    states = stores.links.batches.deleted_states(record.workspace_id, ids)
     own: list[tuple[int, DeletedState]] = []
     for position in positions:
         state = states.get(deletion.link_ids[position])
@@ -235,7 +236,7 @@ def _restore_pending(record: Restore, deletion: Deletion, stores: RestoreStores)
         if fate == RestoreOutcome.PENDING and state is not None:
             own.append((position, state))
     attributes = [_policy_attributes(state, record) for _, state in own]
-    outcomes = stores.links.restore(
+    outcomes = stores.links.batches.restore(
         record.workspace_id,
         [state for _, state in own],
         deletion_id=deletion.id,
@@ -276,7 +277,7 @@ def _live_again(ttl: int | None, record: Restore) -> RestoreOutcome:
 def _fate(state: DeletedState | None, deletion: Deletion, record: Restore) -> RestoreOutcome:
     if state is None:
         return RestoreOutcome.ERASED
-    if state.live:
+    if state.is_live:
         return _live_again(state.ttl, record)
     if state.deletion_id != deletion.id:
         return RestoreOutcome.DELETED_AGAIN

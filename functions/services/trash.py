@@ -10,10 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from functions.domain.clock import current_deadline
 from functions.domain.deletion_filter import DeletionFilter
+from functions.domain.link import Link
 from functions.domain.outcomes import Outcome
 from functions.repositories.deletions import CHUNK_IDS, Deletion
 from functions.repositories.links import LinksTable
@@ -42,9 +43,9 @@ class Position(NamedTuple):
 
 
 class TrashedLink(NamedTuple):
-    """A link's item with the deletion that it names."""
+    """A link with the deletion that deleted it."""
 
-    link: dict[str, Any]
+    link: Link
     deletion: Deletion
 
 
@@ -105,12 +106,12 @@ def _candidates(deletion: Deletion, start: int) -> list[int]:
     return [i for i in range(start, len(deletion.outcomes)) if deletion.outcomes[i] in taken]
 
 
-def _restorable(link: dict[str, Any], deletion: Deletion, now: float) -> bool:
+def _restorable(link: Link, deletion: Deletion, now: float) -> bool:
     # Live again, deleted again by another deletion, or past its retention: DynamoDB removes it.
     return (
-        "livePk" not in link
-        and link.get("deletionId") == deletion.id
-        and ("ttl" not in link or link["ttl"] > now)
+        not link.is_live
+        and link.deletion_id == deletion.id
+        and (link.ttl is None or link.ttl > now)
     )
 
 

@@ -13,7 +13,8 @@ from bench.simulated import Simulation, link_ids, link_item
 from bench.soft_delete import Transactions, Unlink, UpdateLoop, measure
 from functions.aws import client as aws
 from functions.domain.outcomes import Outcome
-from functions.repositories.links import READ_BATCH, STATEMENT_BATCH
+from functions.repositories.link_batches import STATEMENT_BATCH
+from functions.repositories.link_reader import READ_BATCH
 from tests.conftest import forget_caches
 
 

@@ -69,19 +69,19 @@ def test_analytics_sum_the_days_asked_for(world: World) -> None:
     count(
         world,
         [
-            click(world, link["id"], at=NOW, countryCode="EG"),
-            click(world, link["id"], at=NOW - 1, countryCode="EG", ipAddress="192.0.2.9"),
-            click(world, link["id"], at=yesterday, countryCode="SA"),
-            click(world, link["id"], at=NOW - 40 * 86_400),
+            click(world, link.id, at=NOW, countryCode="EG"),
+            click(world, link.id, at=NOW - 1, countryCode="EG", ipAddress="192.0.2.9"),
+            click(world, link.id, at=yesterday, countryCode="SA"),
+            click(world, link.id, at=NOW - 40 * 86_400),
         ],
     )
 
-    status, two_days = get(world, link["id"], query={"days": "2"})
-    _, default = get(world, link["shortCode"])
-    _, year = get(world, link["id"], query={"days": "365"})
+    status, two_days = get(world, link.id, query={"days": "2"})
+    _, default = get(world, link.short_code)
+    _, year = get(world, link.id, query={"days": "365"})
 
     assert status == 200
-    assert two_days["linkId"] == link["id"]
+    assert two_days["linkId"] == link.id
     assert (two_days["totalClicks"], two_days["uniqueClicks"]) == (3, 3)
     assert sum(day["clicks"] for day in two_days["clicksByDate"]) == 3
     assert [day["date"] for day in two_days["clicksByDate"]] == [
@@ -110,23 +110,23 @@ def test_a_link_without_clicks_has_empty_analytics(world: World) -> None:
 
 def test_analytics_outlive_a_soft_delete_but_not_an_erasure(world: World) -> None:
     [link] = world.create_items()
-    count(world, [click(world, link["id"], at=NOW)])
+    count(world, [click(world, link.id, at=NOW)])
 
-    delete(world, link["id"])
-    assert get(world, link["id"])[1]["totalClicks"] == 1
-    assert get(world, link["shortCode"])[1]["totalClicks"] == 1
+    delete(world, link.id)
+    assert get(world, link.id)[1]["totalClicks"] == 1
+    assert get(world, link.short_code)[1]["totalClicks"] == 1
 
     [other] = world.create_items()
-    erase(world, other["id"])
+    erase(world, other.id)
     not_found = (404, {"statusCode": 404, "error": "Not Found", "message": "Link not found"})
-    assert get(world, other["id"]) == not_found
-    assert get(world, other["shortCode"]) == not_found
+    assert get(world, other.id) == not_found
+    assert get(world, other.short_code) == not_found
 
 
 def test_analytics_of_another_workspace_do_not_exist(world: World) -> None:
     [link] = world.create_items(workspace_id="ws-elsewhere")
 
-    assert get(world, link["id"])[0] == get(world, link["shortCode"])[0] == 404
+    assert get(world, link.id)[0] == get(world, link.short_code)[0] == 404
 
 
 @pytest.mark.parametrize(
@@ -148,16 +148,16 @@ def test_analytics_need_their_scope(world: World) -> None:
 
 def test_an_install_by_link_belongs_to_its_last_click_of_a_person(world: World) -> None:
     [link] = world.create_items()
-    click(world, link["id"], at=NOW - 500)
-    last = click(world, link["id"], at=NOW - 100)
-    click(world, link["id"], at=NOW - 50, isBot=True)
+    click(world, link.id, at=NOW - 500)
+    last = click(world, link.id, at=NOW - 100)
+    click(world, link.id, at=NOW - 50, isBot=True)
 
-    status, answer = install(world, {"linkId": link["shortCode"], "platform": "iOS"})
+    status, answer = install(world, {"linkId": link.short_code, "platform": "iOS"})
 
     assert status == 201
-    assert answer["linkId"] == link["id"]
+    assert answer["linkId"] == link.id
     assert answer["clickId"] == last["id"]
-    _, shown = get(world, link["id"], query={"days": "1"})
+    _, shown = get(world, link.id, query={"days": "1"})
     assert shown["totalInstalls"] == 1
     assert shown["installsByPlatform"] == [{"platform": "iOS", "installs": 1}]
 

@@ -18,6 +18,7 @@ from functions.schemas.links import DESTINATIONS, parse_link_changes, parse_new_
 from tests.conftest import World
 from tests.support.api_gateway import send
 from tests.support.events import api_event, call
+from tests.support.links import a_link
 
 WEB = "https://example.com/"
 ALLOWED = ("myapp", "intent", "market")
@@ -130,7 +131,7 @@ def test_the_policy_survives_every_encoding() -> None:
 
 @pytest.mark.parametrize("url", APP_URLS)
 def test_campaign_and_query_of_a_visit_leave_an_app_url_as_it_is(url: str) -> None:
-    link = {"originalUrl": WEB, "iosUrl": url, "utmParameters": {"source": "mail"}}
+    link = a_link(original_url=WEB, ios_url=url, utm_parameters={"source": "mail"})
     location = with_campaign(target_of(link, "iOS"), {"source": "mail"})
     assert with_query(location, {"gclid": ["1"]}) == url
 

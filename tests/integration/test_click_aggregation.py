@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from functions.aws.codec import to_item
 from functions.domain.clock import deadline, iso
 from functions.domain.ids import new_click_id
+from functions.domain.link import Link
 from functions.handlers import click_stream as tally_function
 from functions.repositories.failed_records import FailuresBucket
 from functions.repositories.rollups import (
@@ -109,7 +110,7 @@ def referrers(world: World, link_id: str) -> dict[str, int]:
     return {each["referrer"]: each["clicks"] for each in answer["clicksByReferrer"]}
 
 
-def link(world: World, link_id: str) -> dict[str, Any]:
+def link(world: World, link_id: str) -> Link:
     found = world.stores.links.get(world.workspace_id, link_id)
     assert found is not None
     return found
@@ -143,7 +144,7 @@ def test_a_day_counts_clicks_visitors_and_values_and_the_link_follows(world: Wor
         "referrer:direct": 2,
     }
     assert day(world, link_id, iso(NOON + 86_400)[:10])["clicks"] == 1
-    assert (link(world, link_id)["clickCount"], link(world, link_id)["lastClickAt"]) == (
+    assert (link(world, link_id).click_count, link(world, link_id).last_click_at) == (
         4,
         iso(NOON + 86_400),
     )
@@ -157,7 +158,7 @@ def test_a_redelivered_click_counts_once(world: World) -> None:
     count(world, clicks[::-1])
     count(world, clicks[30:50] + clicks[40:60])
 
-    assert link(world, link_id)["clickCount"] == 90
+    assert link(world, link_id).click_count == 90
     assert (day(world, link_id)["clicks"], day(world, link_id)["visitors"]) == (90, 7)
 
 
@@ -170,7 +171,7 @@ def test_a_click_written_again_after_counting_counts_once(world: World) -> None:
     world.clicks.put(made)
     count(world, [made])
 
-    assert link(world, link_id)["clickCount"] == day(world, link_id)["clicks"] == 1
+    assert link(world, link_id).click_count == day(world, link_id)["clicks"] == 1
 
 
 def test_a_visitor_counts_once_a_day_over_many_batches(world: World) -> None:
@@ -190,8 +191,8 @@ def test_late_clicks_do_not_move_the_last_click_back(world: World) -> None:
     count(world, [click(world, link_id, at=NOON + 9)])
     count(world, [click(world, link_id, at=NOON + 1)])
 
-    assert link(world, link_id)["lastClickAt"] == iso(NOON + 9)
-    assert link(world, link_id)["clickCount"] == 2
+    assert link(world, link_id).last_click_at == iso(NOON + 9)
+    assert link(world, link_id).click_count == 2
 
 
 def test_a_later_click_counted_between_read_and_write_stays_the_last(
@@ -213,8 +214,8 @@ def test_a_later_click_counted_between_read_and_write_stays_the_last(
     earlier = records([click(world, link_id, at=NOON + 1)])
     assert tally(earlier, rollups=mine, failures=None, visitor_secret=SECRET) == []
 
-    assert link(world, link_id)["lastClickAt"] == iso(NOON + 9)
-    assert link(world, link_id)["clickCount"] == 2
+    assert link(world, link_id).last_click_at == iso(NOON + 9)
+    assert link(world, link_id).click_count == 2
     assert day(world, link_id)["visitors"] == 1
 
 
@@ -223,7 +224,7 @@ def test_bots_are_not_counted(world: World) -> None:
 
     count(world, [click(world, link_id, isBot=True), click(world, link_id, at=NOON + 1)])
 
-    assert link(world, link_id)["clickCount"] == day(world, link_id)["clicks"] == 1
+    assert link(world, link_id).click_count == day(world, link_id)["clicks"] == 1
 
 
 def test_clicks_of_a_soft_deleted_link_still_count_and_leave_it_deleted(world: World) -> None:
@@ -298,7 +299,7 @@ def test_a_click_that_expired_before_it_was_counted_counts_and_is_not_brought_ba
 
     count(world, [click(world, link_id, store=False), click(world, link_id, at=NOON + 1)])
 
-    assert link(world, link_id)["clickCount"] == 2
+    assert link(world, link_id).click_count == 2
     items = world.stored(world.clicks.name)
     assert [item.get("linkId") for item in items].count({"S": link_id}) == 1
 
@@ -447,7 +448,7 @@ def test_a_removal_is_not_counted(world: World) -> None:
     failed = tally(batch, rollups=rollups(world), failures=None, visitor_secret=SECRET)
     assert failed == []
 
-    assert link(world, link_id)["clickCount"] == day(world, link_id)["clicks"] == 2
+    assert link(world, link_id).click_count == day(world, link_id)["clicks"] == 2
 
 
 def test_a_visitor_is_a_keyed_hash(world: World) -> None:
@@ -487,7 +488,7 @@ def test_an_unparsable_record_fails_alone(world: World) -> None:
     # A replayed record that fails again stays in the bucket.
     assert tally(batch, rollups=rollups(world), failures=None, visitor_secret=SECRET) == ["7"]
 
-    assert link(world, link_id)["clickCount"] == 2
+    assert link(world, link_id).click_count == 2
 
 
 @pytest.mark.parametrize(
@@ -512,7 +513,7 @@ def test_an_unparsable_record_is_dead_lettered_and_blocks_no_other(
         == []
     )
 
-    assert link(world, link_id)["clickCount"] == 1
+    assert link(world, link_id).click_count == 1
     [kept] = map(json.loads, s3.objects.values())
     assert kept["payload"]["Records"] == [batch[0]]
 
@@ -600,8 +601,8 @@ def test_counts_are_exact_under_redelivery_reordering_and_lost_responses(
 
     for link_id in links:
         own = [each for each in clicks if each["linkId"] == link_id]
-        assert link(world, link_id)["clickCount"] == len(own)
-        assert link(world, link_id)["lastClickAt"] == max(each["clickedAt"] for each in own)
+        assert link(world, link_id).click_count == len(own)
+        assert link(world, link_id).last_click_at == max(each["clickedAt"] for each in own)
         for date in {each["clickedAt"][:10] for each in own}:
             that_day = [each for each in own if each["clickedAt"].startswith(date)]
             counted = day(world, link_id, date)

@@ -62,8 +62,8 @@ def assert_exact(world: World, clicks: Sequence[dict[str, Any]], context: object
     for link_id in {each["linkId"] for each in clicks}:
         own = {each["sk"]: each for each in clicks if each["linkId"] == link_id}.values()
         found = link(world, link_id)
-        assert found["clickCount"] == len(own), context
-        assert found["lastClickAt"] == max(each["clickedAt"] for each in own), context
+        assert found.click_count == len(own), context
+        assert found.last_click_at == max(each["clickedAt"] for each in own), context
         for date in {each["clickedAt"][:10] for each in own}:
             that_day = [each for each in own if each["clickedAt"].startswith(date)]
             counted = day(world, link_id, date)
@@ -383,9 +383,9 @@ def test_a_link_remembers_how_many_clicks_of_recent_days_it_includes(world: Worl
     found = link(world, link_id)
 
     first, *recent = days_from(0, 19, 20, 21)
-    assert found["clickCount"] == 4
-    assert found["countedDays"] == dict.fromkeys(recent, 1)
-    assert first not in found["countedDays"]
+    assert found.click_count == 4
+    assert found.counted_days == dict.fromkeys(recent, 1)
+    assert first not in found.counted_days
 
 
 def test_clicks_of_a_day_that_is_no_longer_remembered_are_added_once(world: World) -> None:
@@ -396,7 +396,7 @@ def test_clicks_of_a_day_that_is_no_longer_remembered_are_added_once(world: Worl
     count(world, [late])
     count(world, [late])
 
-    assert link(world, link_id)["clickCount"] == 2
+    assert link(world, link_id).click_count == 2
     assert day(world, link_id)["clicks"] == 1
 
 

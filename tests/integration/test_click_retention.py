@@ -129,7 +129,7 @@ def test_counts_stay_when_their_clicks_are_removed(world: World) -> None:
     count(world, made)
 
     assert day(world, link_id) == before
-    assert before["clicks"] == link(world, link_id)["clickCount"] == 3
+    assert before["clicks"] == link(world, link_id).click_count == 3
 
 
 @pytest.mark.parametrize("moment", ["before the erasure", "between its read and its delete"])

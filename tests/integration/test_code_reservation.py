@@ -10,9 +10,9 @@ import pytest
 from functions.domain.errors import ShortCodeTaken
 from functions.domain.ids import new_short_code, time_of
 from functions.domain.policies import Policies
-from functions.repositories.links import LinksTable
+from functions.repositories.link_names import LinkNames
 from functions.schemas.links import NewLink
-from functions.services.links import create_links
+from functions.services.create_links import create_links
 from tests.conftest import World
 from tests.integration.test_races import together
 from tests.support.erasure import Erasing, erasing
@@ -37,11 +37,11 @@ def erased(erasing: Erasing, how: str = "erase", **policies: Any) -> tuple[str, 
             user_id="tester",
             links=erasing.world.stores.links,
         )
-        erasing.soft_delete([link["id"]], retention_days=1, policies=record)
-        records = [erasing.expire(link["id"])]
+        erasing.soft_delete([link.id], retention_days=1, policies=record)
+        records = [erasing.expire(link.id)]
     else:
         [link] = erasing.world.create_items(1, shortCode=code)
-        _, records = erasing.erase([link["id"]], policies=record)
+        _, records = erasing.erase([link.id], policies=record)
     erasing.cleanup(records)
     erasing.work_all()
     [deletion], _ = erasing.world.stores.deletions.newest(
@@ -61,7 +61,7 @@ def left_of(world: World, code: str) -> dict[str, Any] | None:
 
 def may_use(world: World, code: str, workspace_id: str) -> bool:
     """Whether a create finds the code free, and so does the transaction if asked alone."""
-    taken = world.stores.links.taken_codes(workspace_id, [code])
+    taken = world.stores.links.names.taken_codes(workspace_id, [code])
     return not taken
 
 
@@ -88,14 +88,14 @@ def test_the_code_is_free_for_its_own_workspace_and_refused_to_others(
     world = erasing.world
     with monkeypatch.context() as patch:
         if not looks:
-            patch.setattr(LinksTable, "taken_codes", lambda *_, **__: set())
+            patch.setattr(LinkNames, "taken_codes", lambda *_, **__: set())
         with pytest.raises(ShortCodeTaken) as refused:
             world.create_items(1, OTHER, shortCode=code)
         assert refused.value.members == {"takenCodes": [code]}
         [link] = world.create_items(1, shortCode=code)
 
     pointer = world.stores.links.resolve_code(code)
-    assert pointer == (world.workspace_id, link["id"])
+    assert pointer == (world.workspace_id, link.id)
     # Nothing of the reservation is left on a code that a link has.
     assert set(left_of(world, code) or {}) == {"pk", "sk", "workspaceId", "linkId"}
 
@@ -112,7 +112,7 @@ def test_the_code_is_free_for_all_when_the_reservation_is_over(
     [link] = erasing.world.create_items(1, OTHER, shortCode=code)
 
     pointer = erasing.world.stores.links.resolve_code(code)
-    assert pointer == (OTHER, link["id"])
+    assert pointer == (OTHER, link.id)
 
 
 #: The workspace and the erasure are named for the answer to the workspace's own creates.
@@ -161,7 +161,7 @@ def test_a_rolled_back_create_reserves_no_code(
 ) -> None:
     taken, free = new_short_code(), new_short_code()
     world.create_items(1, shortCode=taken)
-    monkeypatch.setattr(LinksTable, "taken_codes", lambda *_, **__: set())
+    monkeypatch.setattr(LinkNames, "taken_codes", lambda *_, **__: set())
     new = [
         NewLink(originalUrl="https://example.com/", shortCode=code)
         for code in (free, *(new_short_code() for _ in range(40)), taken)
@@ -183,7 +183,7 @@ def test_of_racing_creates_only_the_own_workspace_gets_the_code(
     erasing: Erasing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code, _ = erased(erasing)
-    monkeypatch.setattr(LinksTable, "taken_codes", lambda *_, **__: set())
+    monkeypatch.setattr(LinkNames, "taken_codes", lambda *_, **__: set())
     world = erasing.world
     workspaces = [f"ws-{number}" for number in range(4)] + [world.workspace_id] * 2
 
@@ -193,5 +193,5 @@ def test_of_racing_creates_only_the_own_workspace_gets_the_code(
 
     made = [result for result in results if isinstance(result, list)]
     assert len(made) == 1
-    assert made[0][0]["workspaceId"] == world.workspace_id
+    assert made[0][0].workspace_id == world.workspace_id
     assert all(isinstance(each, ShortCodeTaken) for each in results if each not in made)

@@ -19,17 +19,19 @@ from functions.aws.client import client
 from functions.domain.clock import deadline
 from functions.domain.errors import ShortCodeTaken, StillRunning, Unavailable
 from functions.domain.ids import code_from
+from functions.domain.link import Link
 from functions.handlers import links as links_function
 from functions.repositories.create_runs import LEASE_SECONDS, CreateRuns
 from functions.repositories.idempotency import IdempotencyKey
+from functions.repositories.link_names import LinkNames
 from functions.repositories.links import LinksTable
 from functions.schemas.links import NewLink
+from functions.services import create_links as links_procedure
 from functions.services import link_runs
-from functions.services import links as links_procedure
+from functions.services.create_links import create_links, plan_links
 from functions.services.create_once import create_once
 from functions.services.deletion import erase_many, soft_delete
 from functions.services.link_runs import LINKS_A_TRANSACTION, KeyedRun
-from functions.services.links import create_links, plan_links
 from tests.conftest import World, forget_caches, make_world, new_tables
 from tests.support.events import Context, api_event, call
 from tests.support.faults import RETRYABLE, FaultyClient, Killed, faults_of_call
@@ -58,7 +60,7 @@ def create(
     run: KeyedRun | None = None,
     *,
     seconds: float = 20,
-) -> list[dict[str, Any]]:
+) -> list[Link]:
     with deadline(seconds):
         return create_links(
             new,
@@ -84,12 +86,12 @@ def a_taken_code(world: World, monkeypatch: pytest.MonkeyPatch) -> NewLink:
     """A link whose code was free when it was looked at, and is not when it is created."""
     code = f"t-{uuid.uuid4().hex[:10]}"
     world.create_items(1, "ws-somebody-else", shortCode=code)
-    monkeypatch.setattr(LinksTable, "taken_codes", lambda *_, **__: set())
+    monkeypatch.setattr(LinkNames, "taken_codes", lambda *_, **__: set())
     return NewLink(originalUrl=NEW.originalUrl, shortCode=code)
 
 
 def test_later_links_of_an_array_are_newer_in_lists(world: World) -> None:
-    first = [link["id"] for link in world.create_items(40)]
+    first = [link.id for link in world.create_items(40)]
     event = api_event(
         "POST",
         "/api/links",
@@ -161,12 +163,10 @@ def test_an_erased_link_does_not_stop_the_rollback(
 
 
 def create_by_key(world: World, new: list[NewLink], key: IdempotencyKey = KEY) -> list[str]:
-    return [link["id"] for link in items_by_key(world, new, key)]
+    return [link.id for link in items_by_key(world, new, key)]
 
 
-def items_by_key(
-    world: World, new: list[NewLink], key: IdempotencyKey = KEY
-) -> list[dict[str, Any]]:
+def items_by_key(world: World, new: list[NewLink], key: IdempotencyKey = KEY) -> list[Link]:
     return create_once(
         partial(create, world, new),
         partial(plan_links, new, workspace_id=world.workspace_id),
@@ -366,7 +366,7 @@ def test_a_superseded_run_creates_nothing(world: World, monkeypatch: pytest.Monk
 def test_a_retried_short_code_is_repeated_in_the_answer(
     world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch, dies: bool
 ) -> None:
-    taken = world.create_items(1, "ws-somebody-else")[0]["shortCode"]
+    taken = world.create_items(1, "ws-somebody-else")[0].short_code
     first: list[bytes] = []
 
     def code(digest: bytes) -> str:
@@ -376,7 +376,7 @@ def test_a_retried_short_code_is_repeated_in_the_answer(
     monkeypatch.setattr(link_runs, "code_from", code)
 
     def codes() -> list[str]:
-        return [link["shortCode"] for link in items_by_key(world, [NEW] * 3)]
+        return [link.short_code for link in items_by_key(world, [NEW] * 3)]
 
     if dies:
         # Claim, create, record the new code, create; without recording the response.
@@ -406,7 +406,7 @@ def test_a_retried_short_code_is_repeated_in_the_answer(
 
 
 def test_repeated_refused_requests_leave_no_items(world: World, faulty: FaultyClient) -> None:
-    taken = world.create_items(1, "ws-somebody-else")[0]["shortCode"]
+    taken = world.create_items(1, "ws-somebody-else")[0].short_code
     for _ in range(4):
         faulty.calls.clear()
         with pytest.raises(ShortCodeTaken):

@@ -14,7 +14,8 @@ from functions.domain.clock import deadline
 from functions.domain.errors import InternalError
 from functions.domain.ids import new_time_ordered_id
 from functions.handlers import deletions
-from functions.repositories.links import LinksTable
+from functions.repositories.link_batches import LinkBatches
+from functions.repositories.live_index import LiveIndex
 from functions.services import deletion as engine
 from functions.services.resolve_filter import ResolvedLinks
 from tests.conftest import World
@@ -277,7 +278,7 @@ def test_a_filter_by_external_id_reads_that_link_alone(
     def refuse(*_: Any, **__: Any) -> Any:
         raise AssertionError("the index was read")
 
-    monkeypatch.setattr(LinksTable, "live_ids", refuse)
+    monkeypatch.setattr(LiveIndex, "ids", refuse)
     confirm = {"filter": {"externalId": "order-7"}, "mode": mode}
     _, figure, _ = ask(world, confirm | {"dryRun": True})
     assert figure["counts"]["deletable"] == 1
@@ -311,7 +312,7 @@ def test_a_permanent_error_names_the_accepted_deletion(
         raise InternalError
 
     with monkeypatch.context() as broken:
-        broken.setattr(LinksTable, "mark_deleted", refuse)
+        broken.setattr(LinkBatches, "mark_deleted", refuse)
         status, body, headers = ask(world, {"ids": ids}, headers={"Idempotency-Key": "k"})
     assert status == 500
     assert body["error"]["en"] == "Internal server error"

@@ -35,34 +35,34 @@ def test_a_link_is_erased_with_its_code_and_record_in_one_transaction(
     [link] = world.create_items(shortCode=_code(), externalId="order-7")
 
     deletion = erase_one(
-        link["id"],
+        link.id,
         deletion_request=world.deletion_request(),
         stores=world.stores,
     )
 
-    assert not world.exists(link["id"])
-    assert world.stores.links.resolve_code(link["shortCode"]) is None
+    assert not world.exists(link.id)
+    assert world.stores.links.resolve_code(link.short_code) is None
     record = world.stores.deletions.header(world.workspace_id, deletion.id)
     assert record is not None
     assert record.state == "erasing"
-    assert record.ids_with(Outcome.ERASED) == [link["id"]]
+    assert record.ids_with(Outcome.ERASED) == [link.id]
 
 
 def test_the_code_and_the_external_id_are_free_at_once(world: World) -> None:
     code = _code()
     [old] = world.create_items(shortCode=code, externalId="order-7")
     erase_one(
-        old["id"],
+        old.id,
         deletion_request=world.deletion_request(),
         stores=world.stores,
     )
 
     [new] = world.create_items(shortCode=code, externalId="order-7")
 
-    assert new["id"] != old["id"]
+    assert new.id != old.id
     assert world.stores.links.resolve_code(code) == (
         world.workspace_id,
-        new["id"],
+        new.id,
     )
 
 
@@ -144,13 +144,13 @@ def test_three_hundred_links_with_external_ids_fill_several_transactions(world: 
     ids = []
     for run in range(3):
         from functions.schemas.links import NewLink
-        from functions.services.links import create_links
+        from functions.services.create_links import create_links
 
         new = [
             NewLink(originalUrl="https://example.com/", externalId=f"{run}-{i}") for i in range(100)
         ]
         ids += [
-            link["id"]
+            link.id
             for link in create_links(
                 new,
                 workspace_id=world.workspace_id,
@@ -195,7 +195,7 @@ def test_an_interrupted_erasure_is_resumed_and_counts_each_link_once(
 ) -> None:
     ids = world.create(120)
     cut = Deadline(20)
-    original = world.stores.links.erase
+    original = world.stores.links.erasures.apply
     transactions = 0
 
     def erase_once(actions: list[dict[str, Any]]) -> None:
@@ -206,7 +206,7 @@ def test_an_interrupted_erasure_is_resumed_and_counts_each_link_once(
             raise Unavailable
         original(actions)
 
-    monkeypatch.setattr(world.stores.links, "erase", erase_once)
+    monkeypatch.setattr(world.stores.links.erasures, "apply", erase_once)
     with use_deadline(cut):
         deletion = erase_many(ids, deletion_request=world.deletion_request(), stores=world.stores)
     assert deletion.open

@@ -143,19 +143,19 @@ def exports(world: World, monkeypatch: pytest.MonkeyPatch) -> Exports:
 
 def test_an_export_has_the_link_and_every_click(world: World, exports: Exports) -> None:
     [link] = world.create_items(title="Ünïcode")
-    clicks = [click(world, link["id"], at=NOW + n, isBot=n == 3) for n in range(20)]
+    clicks = [click(world, link.id, at=NOW + n, isBot=n == 3) for n in range(20)]
 
-    status, begun = exports.begin(link["shortCode"])
+    status, begun = exports.begin(link.short_code)
     assert (status, begun["state"], begun["url"]) == (202, "pending", None)
-    click(world, link["id"], at=time.time() + 60)
+    click(world, link.id, at=time.time() + 60)
     exports.work()
 
-    status, done = exports.get(link["id"], begun["id"])
+    status, done = exports.get(link.id, begun["id"])
     assert (status, done["state"]) == (200, "complete")
     with urllib.request.urlopen(done["url"]) as answer:
         lines = [json.loads(line) for line in answer.read().splitlines()]
     assert lines == exports.lines(begun["id"])
-    assert (lines[0]["type"], lines[0]["id"], lines[0]["title"]) == ("link", link["id"], "Ünïcode")
+    assert (lines[0]["type"], lines[0]["id"], lines[0]["title"]) == ("link", link.id, "Ünïcode")
     assert sorted(line["id"] for line in lines[1:]) == sorted(each["id"] for each in clicks)
     assert set(lines[1]) == {"type", *CLICK_FIELDS}
     assert sum(line["isBot"] for line in lines[1:]) == 1
@@ -167,7 +167,7 @@ def test_an_export_contains_no_spreadsheet_formula(world: World, exports: Export
     formula = "=cmd|' /C calc'!A1"
     click(
         world,
-        link["id"],
+        link.id,
         at=NOW,
         ipAddress=formula + "1" * 9_000,
         userAgent="Mozilla/5.0\x1b[2J",
@@ -177,7 +177,7 @@ def test_an_export_contains_no_spreadsheet_formula(world: World, exports: Export
         utmSource="-1+1",
     )
 
-    _, begun = exports.begin(link["id"])
+    _, begun = exports.begin(link.id)
     exports.work()
 
     owner, visitor = exports.lines(begun["id"])

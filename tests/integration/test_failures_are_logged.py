@@ -85,7 +85,7 @@ def test_a_failed_requeue_is_logged_with_its_cause(
     def send(*_: Any, **__: Any) -> None:
         raise Unavailable from ConnectionError("the queue is gone")
 
-    monkeypatch.setattr(world.stores.links, "mark_deleted", mark_none)
+    monkeypatch.setattr(world.stores.links.batches, "mark_deleted", mark_none)
     monkeypatch.setattr(world.queue, "send", send)
     with use_deadline(cut):
         deletion = soft_delete(
@@ -215,7 +215,7 @@ def test_a_link_that_cannot_be_erased_has_a_cause_and_pauses_between_rounds(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     [link_id] = world.create(1)
-    monkeypatch.setattr(world.stores.links, "erase", refuse_always)
+    monkeypatch.setattr(world.stores.links.erasures, "apply", refuse_always)
     monkeypatch.setattr(random, "uniform", lambda _least, maximum: maximum)
 
     with pytest.raises(Unavailable) as failed:
@@ -241,7 +241,7 @@ def test_links_that_cannot_be_erased_are_logged_with_the_reasons(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     ids = world.create(1)
-    monkeypatch.setattr(world.stores.links, "erase", refuse_always)
+    monkeypatch.setattr(world.stores.links.erasures, "apply", refuse_always)
     monkeypatch.setattr(random, "uniform", lambda _least, maximum: maximum)
 
     deletion = erase_many(ids, deletion_request=world.deletion_request(), stores=world.stores)

@@ -22,7 +22,7 @@ from functions.domain.errors import Unavailable, UnlinkError
 from functions.domain.outcomes import Outcome
 from functions.handlers import deletions as deletions_function
 from functions.repositories import deletions as deletions_store
-from functions.repositories import links as links_store
+from functions.repositories import link_batches, link_reader
 from functions.repositories.deletions import Deletion
 from functions.repositories.idempotency import IdempotencyKey
 from functions.services import deletion as engine
@@ -59,8 +59,8 @@ def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     use_two_shards(monkeypatch)
     monkeypatch.setattr(deletions_store, "INLINE_IDS", 4)
     monkeypatch.setattr(deletions_store, "CHUNK_IDS", 10)
-    monkeypatch.setattr(links_store, "STATEMENT_BATCH", 5)
-    monkeypatch.setattr(links_store, "READ_BATCH", 10)
+    monkeypatch.setattr(link_batches, "STATEMENT_BATCH", 5)
+    monkeypatch.setattr(link_reader, "READ_BATCH", 10)
     monkeypatch.setattr(engine, "TRANSACTION_ACTIONS", 13)
     monkeypatch.setattr(engine, "SLICE", 10)
     monkeypatch.setattr(aws, "BACKOFF_BASE", 0.001)
@@ -207,7 +207,7 @@ def test_a_call_that_hangs_just_before_the_deadline_leaves_time_to_answer(
     faulty.fault = None
     assert status == 202
     # One of the first slice's two batches hung, and no other slice was started.
-    assert len(body["deletedIds"]) == links_store.STATEMENT_BATCH
+    assert len(body["deletedIds"]) == link_batches.STATEMENT_BATCH
     assert sorted(body["deletedIds"] + body["pendingIds"]) == sorted(ids)
     assert len(world.queue.messages) == 1
     _recover(world, monkeypatch, hours=1)
@@ -273,7 +273,7 @@ def test_the_schedule_continues_after_a_failed_requeue(
         raise Unavailable
 
     with monkeypatch.context() as broken, use_deadline(cut):
-        broken.setattr(world.stores.links, "mark_deleted", mark_none)
+        broken.setattr(world.stores.links.batches, "mark_deleted", mark_none)
         broken.setattr(world.queue, "send", send)
         answered = soft_delete(
             ids,
@@ -340,8 +340,8 @@ def _check(
     assert len(records) <= 1, context
     if accepted is not None:
         assert bool(records) is accepted, context
-    states = world.stores.links.states(world.workspace_id, [*bystanders, *ids])
-    live = {link_id for link_id, state in states.items() if state.live}
+    states = world.stores.links.batches.states(world.workspace_id, [*bystanders, *ids])
+    live = {link_id for link_id, state in states.items() if state.is_live}
     assert live >= set(bystanders), context
     if not records:
         # Not accepted: nothing happened.

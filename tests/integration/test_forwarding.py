@@ -16,6 +16,7 @@ from functions.schemas.links import link_view, parse_link_changes, parse_new_lin
 from tests.conftest import World
 from tests.support.api_gateway import send
 from tests.support.events import api_event, call
+from tests.support.links import a_link
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_the_visits_query_is_forwarded_unless_the_link_disables_it(
 ) -> None:
     [link] = world.create_items(**fields)
 
-    assert location_of(link["shortCode"], VISIT) == f"https://example.com/page{expected}"
+    assert location_of(link.short_code, VISIT) == f"https://example.com/page{expected}"
 
 
 @pytest.mark.emulator
@@ -136,15 +137,6 @@ def test_forward_query_is_true_or_false(value: Any) -> None:
 
 def test_a_change_to_the_default_is_shown_as_the_default() -> None:
     changes = parse_link_changes({"forwardQuery": True})
-    link = {
-        "id": "i",
-        "workspaceId": "w",
-        "shortCode": "c",
-        "originalUrl": "https://example.com",
-        "isActive": True,
-        "createdAt": "t",
-        "updatedAt": "t",
-        "forwardQuery": False,
-    }
+    link = a_link(forward_query=False)
     # The result of an update whose link was deleted right after it.
-    assert link_view(link | changes, "https://s.test")["forwardQuery"] is True
+    assert link_view(link.with_changes(changes), "https://s.test")["forwardQuery"] is True

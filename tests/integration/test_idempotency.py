@@ -62,13 +62,17 @@ def test_the_key_belongs_to_one_request_and_one_workspace(world: World) -> None:
 
 
 def test_a_refused_request_can_be_repeated(world: World) -> None:
-    code = world.create_items()[0]["shortCode"]
+    code = world.create_items()[0].short_code
     status, _ = create(world, NEW | {"shortCode": code})
     assert status == 409
-    world.stores.links.erase(
-        world.stores.links.erase_actions(
+    world.stores.links.erasures.apply(
+        world.stores.links.erasures.actions(
             world.workspace_id,
-            next(iter(world.stores.links.states(world.workspace_id, world.live_ids()).values())),
+            next(
+                iter(
+                    world.stores.links.batches.states(world.workspace_id, world.live_ids()).values()
+                )
+            ),
         ),
     )
 
@@ -98,7 +102,7 @@ def test_a_running_request_is_a_conflict_until_its_lease_expires(
 
 
 def test_a_refused_request_frees_its_key(world: World) -> None:
-    code = world.create_items(1, "ws-somebody-else")[0]["shortCode"]
+    code = world.create_items(1, "ws-somebody-else")[0].short_code
     assert create(world, NEW | {"shortCode": code})[0] == 409
 
     assert create(world, NEW)[0] == 201
@@ -133,7 +137,7 @@ def test_idempotency_keeps_no_data_of_a_deleted_link(world: World, mode: str) ->
 def test_a_repeated_delete_by_code_gets_the_same_answer(
     world: World,
 ) -> None:
-    code = world.create_items()[0]["shortCode"]
+    code = world.create_items()[0].short_code
 
     def delete(key: str) -> tuple[int, Any]:
         event = api_event(
@@ -151,7 +155,7 @@ def test_a_repeated_delete_by_code_gets_the_same_answer(
     # The code may have a new link: the repeated request still is the earlier delete.
     [later] = world.create_items(shortCode=code)
     assert delete("k") == (200, {"success": True})
-    assert world.live_ids() == [later["id"]]
+    assert world.live_ids() == [later.id]
 
 
 def soft_delete_one(world: World, link_id: str) -> None:

@@ -295,9 +295,9 @@ def delete_link(scene: Scene) -> Case:
         "/api/links/{id}",
         lambda _: {"success": True},
         (LinksTable, "erase"),
-        path={"id": link["shortCode"]},
+        path={"id": link.short_code},
         other={"surprise": True},
-        ids=(link["id"],),
+        ids=(link.id,),
         seen_running=False,
     )
 
@@ -494,15 +494,15 @@ def dry_run_by_filter(scene: Scene) -> Case:
 
 def install(scene: Scene) -> Case:
     [link] = scene.world.create_items()
-    visit = click(scene.world, link["id"], at=time.time() - 60)
-    body = {"linkId": link["shortCode"], "platform": "iOS", "deviceId": "device-1"}
+    visit = click(scene.world, link.id, at=time.time() - 60)
+    body = {"linkId": link.short_code, "platform": "iOS", "deviceId": "device-1"}
     return Case(
         analytics,
         "POST",
         "/api/installs",
         lambda first: {
             "id": first["id"],
-            "linkId": link["id"],
+            "linkId": link.id,
             "clickId": visit["id"],
             "platform": "iOS",
             "deviceId": "device-1",
@@ -514,7 +514,7 @@ def install(scene: Scene) -> Case:
         body=body,
         other=body | {"platform": "Android"},
         status=201,
-        ids=(link["id"],),
+        ids=(link.id,),
         seen_running=False,
         has_deletion=False,
     )
@@ -557,7 +557,7 @@ def export(scene: Scene) -> Case:
         "/api/analytics/links/{id}/export",
         lambda first: {
             "id": first["id"],
-            "linkId": link["id"],
+            "linkId": link.id,
             "state": "pending",
             "failure": None,
             "url": None,
@@ -565,10 +565,10 @@ def export(scene: Scene) -> Case:
             "createdAt": first["createdAt"],
         },
         (ExportRecords, "create"),
-        path={"id": link["shortCode"]},
+        path={"id": link.short_code},
         other={"surprise": True},
         status=202,
-        ids=(link["id"],),
+        ids=(link.id,),
         seen_running=False,
         has_deletion=False,
     )

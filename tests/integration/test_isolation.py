@@ -201,7 +201,7 @@ def things_of(world: World, workspace_id: str) -> list[Thing]:
         external_id, key = f"crm-{uuid.uuid4().hex[:8]}", f"order-{uuid.uuid4().hex[:8]}"
         [item] = world.create_items(1, workspace_id, externalId=external_id)
         [spent] = world.create(1, workspace_id=workspace_id)
-        doomed = spent if fate == "live" else item["id"]
+        doomed = spent if fate == "live" else item.id
         mode = "erase" if fate == "erased" else "soft"
         event = api_event(
             "POST",
@@ -213,7 +213,7 @@ def things_of(world: World, workspace_id: str) -> list[Thing]:
         answer = deletions.handler(event, Context())
         deletion = json.loads(answer["body"])["id"]
         api_key = add_admin(world, workspace_id, new_key_id())
-        made.append(Thing(item["id"], item["shortCode"], external_id, deletion, key, api_key))
+        made.append(Thing(item.id, item.short_code, external_id, deletion, key, api_key))
     return made
 
 

@@ -10,6 +10,7 @@ import pytest
 from functions.domain.clock import Deadline, current_deadline, use_deadline
 from functions.domain.outcomes import Outcome
 from functions.repositories.deletions import Deletion, FilterRequest
+from functions.repositories.link_batches import LinkBatches
 from functions.repositories.links import LinksTable
 from functions.repositories.restores import RestoresTable
 from functions.services import deletion as engine
@@ -110,14 +111,14 @@ def test_a_restore_works_no_longer_than_its_lease(
         world.stores.deletions,
         RestoresTable(world.dynamodb, world.stores.deletions.name),
     )
-    restore, seconds = LinksTable.restore, []
+    restore, seconds = LinkBatches.restore, []
 
     def throttled(_: Any, __: str, states: Any, **___: Any) -> list[int]:
         """Every statement is throttled until the deadline."""
         seconds.append(current_deadline().remaining())
         return [Outcome.PENDING] * len(states)
 
-    monkeypatch.setattr(LinksTable, "restore", throttled)
+    monkeypatch.setattr(LinkBatches, "restore", throttled)
     with use_deadline(Deadline(290)):
         done = restore_service.restore(
             deletion.id, None, deletion_request=world.deletion_request(), stores=stores
@@ -135,7 +136,7 @@ def test_a_restore_works_no_longer_than_its_lease(
     assert len(seconds) == 2
     assert all(0 < each <= engine.LEASE_SECONDS - engine.LEASE_MARGIN for each in seconds)
 
-    monkeypatch.setattr(LinksTable, "restore", restore)
+    monkeypatch.setattr(LinkBatches, "restore", restore)
     ahead.append(engine.LEASE_SECONDS + 2)
     assert resume_restore()
     assert all(world.live(link_id) for link_id in ids)

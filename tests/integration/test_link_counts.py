@@ -16,12 +16,13 @@ from functions.domain.errors import InvalidRequest, ShortCodeTaken, Unavailable
 from functions.domain.plans import Plan
 from functions.handlers import links
 from functions.repositories.link_counts import QUIET_SECONDS, RECOUNT_SECONDS, LinkCounts, Quota
+from functions.repositories.live_index import LiveIndex
 from functions.repositories.restores import RestoresTable
 from functions.schemas.links import NewLink
-from functions.services import links as procedure
+from functions.services import create_links as procedure
+from functions.services.create_links import create_links
 from functions.services.deletion import erase_many, soft_delete
 from functions.services.link_stream import clean_up
-from functions.services.links import create_links
 from functions.services.restore import RestoreStores, restore
 from tests.conftest import World
 from tests.support.erasure import Erasing
@@ -122,7 +123,7 @@ def test_the_counter_is_reduced_when_a_create_fails(
     failure: Exception = ShortCodeTaken(["some"]) if at == "code" else Unavailable()
 
     def one_group_fails(items: Any, start: int, *more: Any, **rest: Any) -> Exception | None:
-        return failure if items[start]["title"] == "third" else real(items, start, *more, **rest)
+        return failure if items[start].title == "third" else real(items, start, *more, **rest)
 
     monkeypatch.setattr(procedure, "_create_group", one_group_fails)
     new = [
@@ -130,7 +131,7 @@ def test_the_counter_is_reduced_when_a_create_fails(
         for title in ("first", "second", "third", "fourth", "fifth")
     ]
     images: list[dict[str, Any]] = []
-    real_erase = world.stores.links.erase
+    real_erase = world.stores.links.erasures.apply
 
     def erase(actions: Any, **more: Any) -> None:
         keys = [each["Delete"]["Key"] for each in actions if "Delete" in each]
@@ -140,7 +141,7 @@ def test_the_counter_is_reduced_when_a_create_fails(
                 images.append(found["Item"])
         real_erase(actions, **more)
 
-    monkeypatch.setattr(world.stores.links, "erase", erase)
+    monkeypatch.setattr(world.stores.links.erasures, "apply", erase)
     with pytest.raises(type(failure)):
         create_links(
             new,
@@ -213,7 +214,7 @@ def removed(image: dict[str, Any], number: int) -> dict[str, Any]:
 def test_soft_deletes_restores_and_erasures_are_counted_once(
     world: World, counts: LinkCounts, erasing: Erasing
 ) -> None:
-    ids = [link["id"] for link in create(world, counts, 6, limit=6)]
+    ids = [link.id for link in create(world, counts, 6, limit=6)]
     stores = erasing.cleanup_stores()
 
     deletion, records = erasing.soft_delete(ids[:4])
@@ -357,13 +358,13 @@ def test_a_full_workspace_is_recounted_once_an_hour_at_most(
     monkeypatch.setattr(CLOCK, lambda: now[0])
     create(world, counts, 2, limit=2)
     asked: list[str] = []
-    real = counts.count
+    real = LiveIndex.count
 
-    def count(workspace_id: str, **more: Any) -> int:
+    def count(self: LiveIndex, workspace_id: str) -> int:
         asked.append(workspace_id)
-        return real(workspace_id, **more)
+        return real(self, workspace_id)
 
-    monkeypatch.setattr(LinkCounts, "count", lambda self, *given, **more: count(*given, **more))
+    monkeypatch.setattr(LiveIndex, "count", count)
     now[0] += RECOUNT_SECONDS
     for _ in range(5):
         with pytest.raises(InvalidRequest):
@@ -379,16 +380,16 @@ def test_a_recount_overtaken_by_a_create_changes_nothing(
     create(world, counts, 2, limit=5)
     counts.add(world.workspace_id, 2)
     now[0] += RECOUNT_SECONDS
-    real = LinkCounts.count
+    real = LiveIndex.count
 
-    def count(self: LinkCounts, workspace_id: str, **more: Any) -> int:
-        found = real(self, workspace_id, **more)
+    def count(self: LiveIndex, workspace_id: str) -> int:
+        found = real(self, workspace_id)
         # At the same time another request creates a link.
-        monkeypatch.setattr(LinkCounts, "count", real)
+        monkeypatch.setattr(LiveIndex, "count", real)
         create(world, counts, 1, limit=5)
         return found
 
-    monkeypatch.setattr(LinkCounts, "count", count)
+    monkeypatch.setattr(LiveIndex, "count", count)
     with pytest.raises(InvalidRequest):
         create(world, counts, 2, limit=5)
     assert counted(world) == 5
@@ -397,7 +398,7 @@ def test_a_recount_overtaken_by_a_create_changes_nothing(
 def test_deletes_do_not_write_the_counter(
     world: World, counts: LinkCounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ids = [link["id"] for link in create(world, counts, 4, limit=6)]
+    ids = [link.id for link in create(world, counts, 4, limit=6)]
     monkeypatch.setattr(LinkCounts, "_add", lambda *_, **__: pytest.fail("counted"))
     soft_delete(
         ids[:2],

@@ -15,7 +15,7 @@ from functions.api.response_size import BODY_LIMIT, sent_size
 from functions.domain.errors import InvalidRequest
 from functions.handlers import links
 from functions.schemas.filters import LinkFilter
-from functions.services import links as procedures
+from functions.services import list_links as procedures
 from functions.services.deletion import soft_delete
 from tests.conftest import World
 from tests.support.api_gateway import send
@@ -102,7 +102,7 @@ def test_a_link_deleted_between_index_and_read_is_left_out(
         links=world.stores.links,
     )
 
-    assert [link["id"] for link in page] == [third, first]
+    assert [link.id for link in page] == [third, first]
     assert last is None
 
 
@@ -117,7 +117,7 @@ def test_each_filter_finds_what_it_names(world: World) -> None:
     everything = [clicked, later, expired, idle, tagged, plain]
     moment = world.stores.links.get(world.workspace_id, idle)
     assert moment is not None
-    created = moment["createdAt"]
+    created = moment.created_at
 
     def found(**query: Any) -> list[str]:
         [page] = all_pages(world, **query)

@@ -11,7 +11,7 @@ import pytest
 from functions.api import caller
 from functions.domain.plans import Plan, plans
 from functions.handlers import links
-from functions.services import links as procedure
+from functions.services import list_links as procedure
 from tests.conftest import World
 from tests.support.events import Context, api_event
 

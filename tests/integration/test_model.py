@@ -27,12 +27,14 @@ from functions.domain.errors import (
     LinkNotFound,
     ShortCodeTaken,
 )
+from functions.domain.link import Link
 from functions.domain.outcomes import Outcome
 from functions.repositories.restores import RestoresTable
 from functions.schemas.links import NewLink
+from functions.services.create_links import create_links
 from functions.services.deletion import erase_many, erase_one, soft_delete
-from functions.services.links import create_links, update_link
 from functions.services.restore import RestoreStores, restore
+from functions.services.update_link import update_link
 from tests.conftest import World, make_world
 
 pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
@@ -87,16 +89,16 @@ class Deletions(RuleBasedStateMachine):
             assert taken
             return multiple()
         assert not taken
-        self.model[link["id"]] = ModelLink(workspace, wanted, live=True)
+        self.model[link.id] = ModelLink(workspace, wanted, live=True)
         self.reserved.pop(wanted, None)
-        return link["id"]
+        return link.id
 
     @rule(target=links, workspace=st.integers(0, 1), count=st.integers(1, 40))
     def create_many(self, workspace: int, count: int) -> Any:
         made = self._create(workspace, [NewLink(originalUrl=_URL) for _ in range(count)])
         for link in made:
-            self.model[link["id"]] = ModelLink(workspace, link["shortCode"], live=True)
-        return multiple(*[link["id"] for link in made])
+            self.model[link.id] = ModelLink(workspace, link.short_code, live=True)
+        return multiple(*[link.id for link in made])
 
     @rule(workspace=st.integers(0, 1), ids=st.lists(links, min_size=1, max_size=60, unique=True))
     def soft_delete(self, workspace: int, ids: list[str]) -> None:
@@ -166,7 +168,7 @@ class Deletions(RuleBasedStateMachine):
             assert not self._live_in(workspace, link)
             return
         assert self._live_in(workspace, link)
-        assert updated["title"] == title
+        assert updated.title == title
         self.model[link].title = title
 
     @rule(workspace=st.integers(0, 1), link=links)
@@ -223,7 +225,7 @@ class Deletions(RuleBasedStateMachine):
         for number, workspace in enumerate(getattr(self, "workspaces", [])):
             live = {i: x for i, x in self.model.items() if x.workspace == number and x.live}
             found = self.world.stores.links.get_many(workspace, list(live))
-            assert {i: (x["shortCode"], x.get("title")) for i, x in found.items()} == {
+            assert {i: (x.short_code, x.title) for i, x in found.items()} == {
                 i: (x.code, x.title) for i, x in live.items()
             }
 
@@ -232,7 +234,7 @@ class Deletions(RuleBasedStateMachine):
         reported = getattr(self, "reported", [])
         assert len(reported) == len(set(reported))
 
-    def _create(self, workspace: int, new: list[NewLink]) -> list[dict[str, Any]]:
+    def _create(self, workspace: int, new: list[NewLink]) -> list[Link]:
         return create_links(
             new,
             workspace_id=self.workspaces[workspace],

@@ -12,7 +12,7 @@ from functions.domain.errors import Unavailable
 from functions.domain.ids import new_short_code, time_of
 from functions.domain.policies import Policies
 from functions.handlers import links
-from functions.repositories.links import LinksTable
+from functions.repositories.link_names import LinkNames
 from tests.conftest import World
 from tests.integration.test_restore import delete
 from tests.support.erasure import Erasing, erasing
@@ -46,16 +46,16 @@ def test_a_live_link_and_one_in_the_trash_are_told_apart(world: World) -> None:
     live, gone = new_short_code(), new_short_code()
     [live_link] = world.create_items(1, shortCode=live)
     [gone_link] = world.create_items(1, shortCode=gone)
-    deletion = delete(world, [gone_link["id"]])
+    deletion = delete(world, [gone_link.id])
 
     assert refusal(world, wanting(shortCode=live)) == {
         "statusCode": 409,
         "error": "Conflict",
         "message": "Short code is already in use",
         "takenCodes": [live],
-        "taken": [{"shortCode": live, "takenBy": "live", "linkId": live_link["id"]}],
+        "taken": [{"shortCode": live, "takenBy": "live", "linkId": live_link.id}],
     }
-    trash = {"takenBy": "trash", "linkId": gone_link["id"], "deletionId": deletion.id}
+    trash = {"takenBy": "trash", "linkId": gone_link.id, "deletionId": deletion.id}
     assert refusal(world, wanting(customCode=gone))["taken"] == [{"shortCode": gone} | trash]
     both = [wanting(shortCode=gone), wanting(), wanting(shortCode=live)]
     assert [each["takenBy"] for each in refusal(world, both)["taken"]] == ["trash", "live"]
@@ -64,12 +64,12 @@ def test_a_live_link_and_one_in_the_trash_are_told_apart(world: World) -> None:
 def test_an_external_id_in_the_trash_is_told_on_create_and_change(world: World) -> None:
     [link] = world.create_items(1, externalId="crm-17")
     other = world.create(1)[0]
-    deletion = delete(world, [link["id"]])
+    deletion = delete(world, [link.id])
     taken = [
         {
             "externalId": "crm-17",
             "takenBy": "trash",
-            "linkId": link["id"],
+            "linkId": link.id,
             "deletionId": deletion.id,
         }
     ]
@@ -90,7 +90,7 @@ def test_a_quarantine_names_its_erasure_and_its_end(erasing: Erasing, reservatio
     world, code = erasing.world, new_short_code()
     [link] = world.create_items(1, shortCode=code)
     policies = Policies(quarantine_days=30, code_reservation_days=reservation)
-    deletion, records = erasing.erase([link["id"]], policies=policies.record())
+    deletion, records = erasing.erase([link.id], policies=policies.record())
     erasing.cleanup(records)
     erasing.work_all()
 
@@ -109,7 +109,7 @@ def test_a_quarantine_names_its_erasure_and_its_end(erasing: Erasing, reservatio
 def test_a_code_of_another_workspace_is_taken_and_nothing_else(world: World) -> None:
     live, gone = new_short_code(), new_short_code()
     world.create_items(1, shortCode=live)
-    delete(world, [world.create_items(1, shortCode=gone)[0]["id"]])
+    delete(world, [world.create_items(1, shortCode=gone)[0].id])
     other = f"ws-{uuid.uuid4().hex[:8]}"
     for code in (live, gone):
         assert refusal(world, wanting(shortCode=code), workspace_id=other) == {
@@ -135,7 +135,7 @@ def test_the_conflict_stands_when_it_cannot_be_explained(
     def fail(*_: Any, **__: Any) -> None:
         raise Unavailable
 
-    monkeypatch.setattr(LinksTable, "code_items", fail)
+    monkeypatch.setattr(LinkNames, "code_items", fail)
     figure = refusal(world, wanting(shortCode=code))
     assert figure["takenCodes"] == [code]
     assert "taken" not in figure

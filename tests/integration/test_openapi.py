@@ -23,6 +23,7 @@ from functions.domain import errors
 from functions.domain.errors import UnlinkError
 from functions.schemas import link_responses
 from functions.schemas.links import link_view
+from tests.support.links import a_link
 from tests.support.openapi import openapi_document
 from tests.support.template import path_of, resources, synthesized_template
 
@@ -156,18 +157,7 @@ def test_gateway_responses_match_their_schema() -> None:
 
 
 def test_a_link_in_an_answer_has_the_fields_of_the_document() -> None:
-    view = link_view(
-        {
-            "id": "550e8400-e29b-41d4-a716-446655440000",
-            "workspaceId": "ws",
-            "shortCode": "spring",
-            "originalUrl": "https://example.com/",
-            "isActive": True,
-            "createdAt": "2026-01-31T12:00:00.000Z",
-            "updatedAt": "2026-01-31T12:00:00.000Z",
-        },
-        "https://links.example",
-    )
+    view = link_view(a_link(), "https://links.example")
     assert set(view) == set(link_responses.Link.__annotations__)
     assert schema("Link").is_valid(view)
     assert not schema("Link").is_valid(view | {"secret": 1})

@@ -18,11 +18,13 @@ import pytest
 from functions.domain.click_retention import click_retention_of
 from functions.domain.clock import iso
 from functions.domain.ids import new_short_code
+from functions.domain.link import Link
 from functions.domain.policies import Policies
 from functions.repositories.idempotency import IdempotencyKey
 from functions.schemas.links import NewLink
-from functions.services.links import create_links, update_link
+from functions.services.create_links import create_links
 from functions.services.restore import GRACE_SECONDS, resume_restore
+from functions.services.update_link import update_link
 from tests.support.erasure import Erasing, erasing
 from tests.support.restores import bring_back, restore_stores
 
@@ -59,21 +61,21 @@ def test_a_links_ttl_follows_its_last_policies(
     link = _link(erasing, policies, history)
     item = _item(erasing, link)
 
-    assert item.get("ttl") == (None if purge is None else _at(EXPIRES) + purge * DAY)
+    assert item.ttl == (None if purge is None else _at(EXPIRES) + purge * DAY)
     if purge is not None:
-        erasing.cleanup([erasing.expire(link["id"])])
+        erasing.cleanup([erasing.expire(link.id)])
         _assert_ended(erasing, link, policies)
     elif retention is not None:
         deletion, _ = _soft_delete(erasing, link, policies)
-        assert _item(erasing, link)["ttl"] == int(_at(deletion.created_at)) + retention * DAY
-        erasing.cleanup([erasing.expire(link["id"])])
+        assert _item(erasing, link).ttl == int(_at(deletion.created_at)) + retention * DAY
+        erasing.cleanup([erasing.expire(link.id)])
         _assert_ended(erasing, link, policies)
     else:
         _soft_delete(erasing, link, policies)
-        assert "ttl" not in _item(erasing, link)
+        assert _item(erasing, link).ttl is None
 
 
-def _link(erasing: Erasing, policies: Policies, history: str) -> dict[str, Any]:
+def _link(erasing: Erasing, policies: Policies, history: str) -> Link:
     """A live link with an install, whose policies were decided in this way."""
     # Remaining policies would be visible.
     before = Policies(
@@ -92,10 +94,10 @@ def _link(erasing: Erasing, policies: Policies, history: str) -> dict[str, Any]:
         policies=first,
     )
     install = str(uuid.uuid4())
-    erasing.put_beside(link["id"], f"INSTALL#{EXPIRES}#{install}", id=install, platform="iOS")
+    erasing.put_beside(link.id, f"INSTALL#{EXPIRES}#{install}", id=install, platform="iOS")
     if history == "updated":
         update_link(
-            link["id"],
+            link.id,
             {"expiresAt": EXPIRES},
             workspace_id=erasing.world.workspace_id,
             links=erasing.world.stores.links,
@@ -107,13 +109,13 @@ def _link(erasing: Erasing, policies: Policies, history: str) -> dict[str, Any]:
     return link
 
 
-def _soft_delete(erasing: Erasing, link: dict[str, Any], policies: Policies) -> Any:
+def _soft_delete(erasing: Erasing, link: Link, policies: Policies) -> Any:
     return erasing.soft_delete(
-        [link["id"]], retention_days=policies.retention_days, policies=policies.record()
+        [link.id], retention_days=policies.retention_days, policies=policies.record()
     )
 
 
-def _assert_ended(erasing: Erasing, link: dict[str, Any], policies: Policies) -> None:
+def _assert_ended(erasing: Erasing, link: Link, policies: Policies) -> None:
     erasing.work_all()
     [own], _ = erasing.world.stores.deletions.newest(
         erasing.world.workspace_id, limit=1, before=None
@@ -121,14 +123,14 @@ def _assert_ended(erasing: Erasing, link: dict[str, Any], policies: Policies) ->
     assert own.state == "complete"
     assert own.actor == {"service": "retention"}
     assert erasing.receipt(own.id)["installs"] == int(policies.cascade_installs)
-    code, links = link["shortCode"], erasing.world.stores.links
-    taken = links.taken_codes(erasing.world.workspace_id, [code])
+    code, links = link.short_code, erasing.world.stores.links
+    taken = links.names.taken_codes(erasing.world.workspace_id, [code])
     assert taken == ({code} if policies.quarantine_days else set())
-    assert links.taken_codes("ws-other", [code]) == {code}
+    assert links.names.taken_codes("ws-other", [code]) == {code}
 
 
-def _item(erasing: Erasing, link: dict[str, Any]) -> dict[str, Any]:
-    item = erasing.world.stores.links.get(erasing.world.workspace_id, link["id"])
+def _item(erasing: Erasing, link: Link) -> Link:
+    item = erasing.world.stores.links.get(erasing.world.workspace_id, link.id)
     assert item is not None
     return item
 
@@ -143,7 +145,8 @@ def test_a_restore_drops_policies_that_the_workspace_removed(erasing: Erasing) -
 
     bring_back(erasing.world, deletion.id)
 
-    assert not {"ttl", "policies"} & set(_item(erasing, link))
+    item = _item(erasing, link)
+    assert (item.ttl, item.policies) == (None, None)
 
 
 def test_a_restored_expired_link_gets_a_grace_period_in_the_response(
@@ -155,12 +158,12 @@ def test_a_restored_expired_link_gets_a_grace_period_in_the_response(
     # Purged long ago, within the grace, after it.
     for link, expired_for in zip(links, (300, -4, -6), strict=True):
         update_link(
-            link["id"],
+            link.id,
             {"expiresAt": iso(now - expired_for * DAY)},
             workspace_id=erasing.world.workspace_id,
             links=erasing.world.stores.links,
         )
-    ids = [link["id"] for link in links]
+    ids = [link.id for link in links]
     deletion, _ = erasing.soft_delete(ids)
     key = IdempotencyKey("once", "hash")
 
@@ -170,8 +173,8 @@ def test_a_restored_expired_link_gets_a_grace_period_in_the_response(
     assert done.restored_ids == ids
     assert done.refused == []
     assert done.to_be_purged == [{"id": each, "purgeAt": iso(grace_end)} for each in ids[:2]]
-    assert [_item(erasing, link)["ttl"] for link in links[:2]] == [grace_end] * 2
-    assert _item(erasing, links[2])["ttl"] == int(now + 6 * DAY) + 2 * DAY
+    assert [_item(erasing, link).ttl for link in links[:2]] == [grace_end] * 2
+    assert _item(erasing, links[2]).ttl == int(now + 6 * DAY) + 2 * DAY
     assert done.restore.counts() == {"requested": 3, "restored": 3, "refused": 0}
     # A repeated request says the same.
     again = bring_back(erasing.world, deletion.id, policies=purging.record(), key=key)
@@ -187,15 +190,15 @@ def test_a_restored_link_takes_the_click_retention_of_its_workspace(
     now = Policies(click_retention_days=kept, purge_expired_after_days=7 if expires else None)
     link = _link(erasing, Policies(click_retention_days=before), "created")
     deletion, _ = _soft_delete(erasing, link, Policies())
-    assert click_retention_of(_item(erasing, link)) == before
+    assert click_retention_of(_item(erasing, link).click_retention_days) == before
 
     bring_back(erasing.world, deletion.id, policies=now.restore_record())
 
     item = _item(erasing, link)
-    assert click_retention_of(item) == kept
+    assert click_retention_of(item.click_retention_days) == kept
     # The default is kept as no attribute, as a create keeps it.
-    assert ("clickRetentionDays" in item) == (kept != 365)
-    assert ("ttl" in item, "policies" in item) == (expires, expires)
+    assert (item.click_retention_days is not None) == (kept != 365)
+    assert (item.ttl is not None, item.policies is not None) == (expires, expires)
 
 
 def test_a_restore_finished_by_another_worker_keeps_its_click_retention(
@@ -207,7 +210,7 @@ def test_a_restore_finished_by_another_worker_keeps_its_click_retention(
     workspace_id = erasing.world.workspace_id
     asked = Policies(click_retention_days=30).restore_record()
     with monkeypatch.context() as patch:
-        patch.setattr(erasing.world.stores.links, "restore", _die)
+        patch.setattr(erasing.world.stores.links.batches, "restore", _die)
         with pytest.raises(KeyboardInterrupt):
             bring_back(erasing.world, deletion.id, policies=asked)
     [begun] = stores.restores.of_deletion(workspace_id, deletion.id, limit=5)
@@ -215,7 +218,7 @@ def test_a_restore_finished_by_another_worker_keeps_its_click_retention(
 
     assert resume_restore(workspace_id, deletion.id, begun.id, stores=stores)
 
-    assert click_retention_of(_item(erasing, link)) == 30
+    assert click_retention_of(_item(erasing, link).click_retention_days) == 30
 
 
 def _die(*_: Any, **__: Any) -> None:

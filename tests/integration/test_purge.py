@@ -17,16 +17,18 @@ from functions import metrics
 from functions.domain.clock import Deadline, now_iso, use_deadline
 from functions.domain.errors import ShortCodeTaken
 from functions.domain.ids import SHARDS, new_short_code, shard_of
+from functions.domain.link import Link
 from functions.domain.policies import Policies
 from functions.repositories import clicks as clicks_store
 from functions.repositories import erasures as erasures_store
 from functions.repositories.restores import RestoresTable
 from functions.schemas.links import NewLink
 from functions.services import link_stream, sweep
+from functions.services.create_links import create_links
 from functions.services.link_stream import clean_up
-from functions.services.links import create_links, update_link
 from functions.services.purge import requeue
 from functions.services.restore import RestoreStores, restore
+from functions.services.update_link import update_link
 from tests.support.erasure import Erasing, click_item, erasing
 from tests.support.virtual_time import VirtualClock, virtual_clock
 
@@ -409,9 +411,9 @@ def test_a_link_removed_by_ttl_is_purged_with_its_own_deletion(
     erasing: Erasing,
 ) -> None:
     [link] = erasing.world.create_items(1, externalId="crm-1")
-    erasing.click(link["id"], 3)
-    soft, _ = erasing.soft_delete([link["id"]], retention_days=30)
-    record = erasing.expire(link["id"])
+    erasing.click(link.id, 3)
+    soft, _ = erasing.soft_delete([link.id], retention_days=30)
+    record = erasing.expire(link.id)
 
     erasing.cleanup([record])
     message = erasing.messages[0]
@@ -424,13 +426,13 @@ def test_a_link_removed_by_ttl_is_purged_with_its_own_deletion(
     assert len(found) == 2
     own = erasing.header(found[0].id)
     assert found[1].id == soft.id
-    assert (own.mode, own.state, own.link_ids) == ("erase", "complete", [link["id"]])
+    assert (own.mode, own.state, own.link_ids) == ("erase", "complete", [link.id])
     assert own.actor == {"service": "retention"}
     assert own.reason == "retentionDays"
     assert erasing.receipt(own.id) == receipt(clicks=3)
     links = erasing.world.stores.links
-    assert links.resolve_code(link["shortCode"]) is None
-    assert not links.taken_external_ids(erasing.world.workspace_id, ["crm-1"])
+    assert links.resolve_code(link.short_code) is None
+    assert not links.names.external_id_owners(erasing.world.workspace_id, ["crm-1"])
 
 
 def test_an_expired_link_leaves_a_code_of_another_link(
@@ -441,31 +443,31 @@ def test_an_expired_link_leaves_a_code_of_another_link(
     links = erasing.world.create_items(3, externalId=None)
     [holder] = erasing.world.create_items(1, externalId="crm-1")
     [named] = erasing.world.create_items(1, externalId="crm-2")
-    others = {links[0]["shortCode"]: "CODE", "crm-2": "EXT"}
+    others = {links[0].short_code: "CODE", "crm-2": "EXT"}
     for name, kind in others.items():
         pk = f"CODE#{name}" if kind == "CODE" else f"EXT#{erasing.world.workspace_id}#{name}"
         erasing.world.dynamodb.update_item(
             TableName=stores.links.name,
             Key={"pk": {"S": pk}, "sk": {"S": kind}},
             UpdateExpression="SET linkId=:other",
-            ExpressionAttributeValues={":other": {"S": holder["id"]}},
+            ExpressionAttributeValues={":other": {"S": holder.id}},
         )
     expired = [*links, named]
     for link in expired:
-        erasing.click(link["id"], 2)
-    erasing.soft_delete([link["id"] for link in expired], retention_days=30)
+        erasing.click(link.id, 2)
+    erasing.soft_delete([link.id for link in expired], retention_days=30)
 
-    erasing.cleanup([erasing.expire(link["id"]) for link in expired])
+    erasing.cleanup([erasing.expire(link.id) for link in expired])
     erasing.work_all()
 
     newest, _ = stores.deletions.newest(erasing.world.workspace_id, limit=1, before=None)
     assert erasing.receipt(newest[0].id) == receipt(4, clicks=8) | {"codes": 3}
-    taken = stores.links.resolve_code(links[0]["shortCode"])
-    assert taken == (erasing.world.workspace_id, holder["id"])
+    taken = stores.links.resolve_code(links[0].short_code)
+    assert taken == (erasing.world.workspace_id, holder.id)
     workspace_id = erasing.world.workspace_id
-    assert stores.links.resolve_external_id(workspace_id, "crm-2") == holder["id"]
+    assert stores.links.names.resolve_external_id(workspace_id, "crm-2") == holder.id
     for link in (*links[1:], named):
-        assert stores.links.resolve_code(link["shortCode"]) is None
+        assert stores.links.resolve_code(link.short_code) is None
 
 
 def test_a_soft_delete_removes_the_images_and_queues_nothing(erasing: Erasing) -> None:
@@ -566,21 +568,21 @@ def test_a_released_code_stays_taken_while_its_workspace_quarantines_it(
     [link] = erasing.world.create_items(1, shortCode=code)
     policies = {"quarantineDays": 10}
     if how == "erase":
-        _, records = erasing.erase([link["id"]], policies=policies)
+        _, records = erasing.erase([link.id], policies=policies)
     else:
-        erasing.soft_delete([link["id"]], policies=policies, retention_days=1)
-        records = [erasing.expire(link["id"])]
+        erasing.soft_delete([link.id], policies=policies, retention_days=1)
+        records = [erasing.expire(link.id)]
     erasing.cleanup(records)
     erasing.work_all()
 
     assert links.resolve_code(code) is None
-    assert links.taken_codes(erasing.world.workspace_id, [code]) == {code}
+    assert links.names.taken_codes(erasing.world.workspace_id, [code]) == {code}
     with pytest.raises(ShortCodeTaken):
         erasing.world.create_items(1, shortCode=code)
     key = {"pk": {"S": f"CODE#{code}"}, "sk": {"S": "CODE"}}
     kept = erasing.world.dynamodb.get_item(TableName=links.name, Key=key)["Item"]
     # Afterwards it stays reserved for the workspace.
-    assert set(kept) == {"pk", "sk", "ttl", "reservedFor", "quarantinedUntil"}
+    assert set(kept) == {"pk", "sk", "ttl", "reservedFor", "quarantinedUntil", "deletionId"}
     days = (int(kept["quarantinedUntil"]["N"]) - time.time()) / 86_400
     assert 9.9 < days < 10.1
     days = (int(kept["ttl"]["N"]) - time.time()) / 86_400
@@ -593,7 +595,7 @@ def test_a_released_code_stays_taken_while_its_workspace_quarantines_it(
     [new] = erasing.world.create_items(1, shortCode=code)
     assert links.resolve_code(code) == (
         erasing.world.workspace_id,
-        new["id"],
+        new.id,
     )
 
 
@@ -607,14 +609,14 @@ def test_an_expired_link_is_purged_if_the_workspace_enables_it(erasing: Erasing)
         links=stores.links,
         policies=policies,
     )
-    item = stores.links.get(erasing.world.workspace_id, link["id"])
+    item = stores.links.get(erasing.world.workspace_id, link.id)
     assert item is not None
-    assert int(item["ttl"]) == int(datetime(2026, 1, 8, tzinfo=UTC).timestamp())
-    erasing.click(link["id"], 2)
-    erasing.put_beside(link["id"], "INSTALL#1", id="1")
-    erasing.render(link["id"], "a.png")
+    assert item.ttl == int(datetime(2026, 1, 8, tzinfo=UTC).timestamp())
+    erasing.click(link.id, 2)
+    erasing.put_beside(link.id, "INSTALL#1", id="1")
+    erasing.render(link.id, "a.png")
 
-    erasing.cleanup([erasing.expire(link["id"])])
+    erasing.cleanup([erasing.expire(link.id)])
     erasing.work_all()
 
     [own], _ = stores.deletions.newest(erasing.world.workspace_id, limit=5, before=None)
@@ -628,22 +630,22 @@ def test_moving_the_expiry_moves_the_purge_and_a_soft_delete_ends_it(erasing: Er
     [link] = erasing.world.create_items(1)
     links = erasing.world.stores.links
 
-    def put(expires_at: str | None) -> dict[str, Any]:
+    def put(expires_at: str | None) -> Link:
         return update_link(
-            link["id"],
+            link.id,
             {"expiresAt": expires_at},
             workspace_id=erasing.world.workspace_id,
             links=links,
             policies=policies,
         )
 
-    assert int(put("2027-01-01T00:00:00.000Z")["ttl"]) == 1_798_761_600 + 7 * 86_400
-    assert "ttl" not in put(None)
+    assert put("2027-01-01T00:00:00.000Z").ttl == 1_798_761_600 + 7 * 86_400
+    assert put(None).ttl is None
     put("2027-01-01T00:00:00.000Z")
-    deletion, _ = erasing.soft_delete([link["id"]])
-    kept = links.get(erasing.world.workspace_id, link["id"])
+    deletion, _ = erasing.soft_delete([link.id])
+    kept = links.get(erasing.world.workspace_id, link.id)
     assert kept is not None
-    assert "ttl" not in kept
+    assert kept.ttl is None
 
     restore(
         deletion.id,
@@ -655,6 +657,6 @@ def test_moving_the_expiry_moves_the_purge_and_a_soft_delete_ends_it(erasing: Er
             restores=RestoresTable(erasing.world.dynamodb, erasing.world.stores.deletions.name),
         ),
     )
-    back = links.get(erasing.world.workspace_id, link["id"])
+    back = links.get(erasing.world.workspace_id, link.id)
     assert back is not None
-    assert int(back["ttl"]) == 1_798_761_600 + 7 * 86_400
+    assert back.ttl == 1_798_761_600 + 7 * 86_400

@@ -267,7 +267,7 @@ def test_a_redirect_interleaved_at_every_step_leaves_nothing_behind(
 ) -> None:
     """The redirect reads the link after `begins` steps and writes its click `lasts` later."""
     [link] = erasing.world.create_items(1)
-    erasure = Erasure(erasing, link["id"])
+    erasure = Erasure(erasing, link.id)
     put = ClicksTable.put
     written = []
 
@@ -281,13 +281,13 @@ def test_a_redirect_interleaved_at_every_step_leaves_nothing_behind(
     for _ in range(begins):
         erasure.step()
 
-    status = _visit(link["shortCode"])
+    status = _visit(link.short_code)
 
     assert (status, len(written)) == ((302, 1) if begins == 0 else (404, 0))
     erasure.step()
     erasure.step()
     erasing.work_all()
-    assert erasing.left_of(link["id"]) == []
+    assert erasing.left_of(link.id) == []
     assert erasing.receipt(erasure.deletion_id)["clicks"] == len(written)
 
 
@@ -297,16 +297,16 @@ def test_a_redirect_during_the_worker_is_refused_at_every_call(erasing: Erasing)
     reached = True
     while reached:
         [link] = erasing.world.create_items(1)
-        erasing.click(link["id"], 3)
-        deletion, records = erasing.erase([link["id"]])
+        erasing.click(link.id, 3)
+        deletion, records = erasing.erase([link.id])
         erasing.cleanup(records)
         faults = Faults()
         statuses: list[int] = []
-        faults.at, faults.fault = at, _visiting(link["shortCode"], statuses)
+        faults.at, faults.fault = at, _visiting(link.short_code, statuses)
         assert erasing.with_clients(faults.wrap).work(erasing.messages.pop())
         reached = bool(statuses)
         assert set(statuses) <= {404}
-        assert erasing.left_of(link["id"]) == []
+        assert erasing.left_of(link.id) == []
         assert erasing.receipt(deletion.id)["clicks"] == 3
         at += 4
 

@@ -153,7 +153,7 @@ def draw(
 def keys_on(world: World, link_id: str) -> set[str]:
     link = world.stores.links.get(world.workspace_id, link_id)
     assert link is not None
-    return set(link.get("qrKeys", ()))
+    return set(link.qr_keys)
 
 
 def delete(world: World, link_id: str) -> Deletion:
@@ -171,23 +171,23 @@ def test_the_first_request_stores_the_image_under_a_key_of_the_link(
 ) -> None:
     [link] = world.create_items()
 
-    drawn = draw(world, images, link["id"])
+    drawn = draw(world, images, link.id)
 
-    assert scan(picture(drawn, Style())) == [f"https://links.example/{link['shortCode']}"]
+    assert scan(picture(drawn, Style())) == [f"https://links.example/{link.short_code}"]
     [key] = images.objects
-    assert key.startswith(f"qr/{world.workspace_id}/{link['id']}/")
-    assert keys_on(world, link["id"]) == {key}
+    assert key.startswith(f"qr/{world.workspace_id}/{link.id}/")
+    assert keys_on(world, link.id) == {key}
     assert images.objects[key] == drawn
 
 
 @pytest.mark.emulator
 def test_later_requests_are_served_from_the_bucket(world: World, images: MemoryImages) -> None:
     [link] = world.create_items()
-    draw(world, images, link["id"])
+    draw(world, images, link.id)
     [key] = images.objects
     images.objects[key] = b"from the bucket"
 
-    assert draw(world, images, link["shortCode"]) == b"from the bucket"
+    assert draw(world, images, link.short_code) == b"from the bucket"
 
 
 @pytest.mark.emulator
@@ -318,8 +318,8 @@ def test_the_image_is_returned_when_the_bucket_is_down(world: World, images: Mem
     images.down = True
 
     for _ in range(2):
-        drawn = draw(world, images, link["id"])
-        assert scan(picture(drawn, Style())) == [f"https://links.example/{link['shortCode']}"]
+        drawn = draw(world, images, link.id)
+        assert scan(picture(drawn, Style())) == [f"https://links.example/{link.short_code}"]
 
 
 @pytest.fixture
@@ -385,9 +385,9 @@ def test_a_refused_cache_write_is_logged_and_the_image_returned(
     [link] = world.create_items()
     # The first request writes the cache, the second reads it.
     for operation in ("write", "read"):
-        image = draw(world, Images(Refusing(), "b"), link["id"])  # type: ignore[arg-type]
+        image = draw(world, Images(Refusing(), "b"), link.id)  # type: ignore[arg-type]
 
-        assert scan(picture(image, Style())) == [f"https://links.example/{link['shortCode']}"]
+        assert scan(picture(image, Style())) == [f"https://links.example/{link.short_code}"]
         errors = [record for record in caplog.records if record.levelname == "ERROR"]
         assert f"QR cache {operation} failed" in [record.message for record in errors]
         assert "AccessDenied" in caplog.text
@@ -423,14 +423,14 @@ def ask(world: World, link_id: str, query: dict[str, str] | None = None, **more:
 def test_a_png_response_is_base64_encoded(handler: World, accept: str) -> None:
     [link] = handler.create_items()
 
-    reply = ask(handler, link["id"], headers={"Accept": accept})
+    reply = ask(handler, link.id, headers={"Accept": accept})
 
     assert reply.status == 200
     assert reply.was_base64
     assert reply.headers["Content-Type"] == "image/png"
     assert reply.headers["Cache-Control"] == "private, no-cache"
     assert reply.headers["X-RateLimit-Limit"] == "10000"
-    assert scan(picture(reply.body, Style())) == [f"http://short.test/{link['shortCode']}"]
+    assert scan(picture(reply.body, Style())) == [f"http://short.test/{link.short_code}"]
 
 
 @pytest.mark.emulator

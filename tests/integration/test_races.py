@@ -153,7 +153,7 @@ def test_a_stale_worker_answers_from_the_record(
     """It was suspended until another worker had finished and the links were restored."""
     ids = world.create(3)
     slow, real_time = make_world(deployed), time.time
-    mark = slow.stores.links.mark_deleted
+    mark = slow.stores.links.batches.mark_deleted
 
     def sleep_through_it_all(*args: Any, **more: Any) -> bytearray:
         with monkeypatch.context() as later:
@@ -167,7 +167,7 @@ def test_a_stale_worker_answers_from_the_record(
         bring_back(world, expired_leases, ids[:1])
         return mark(*args, **more)
 
-    monkeypatch.setattr(slow.stores.links, "mark_deleted", sleep_through_it_all)
+    monkeypatch.setattr(slow.stores.links.batches, "mark_deleted", sleep_through_it_all)
     answered = soft_delete(
         ids,
         [],
@@ -257,7 +257,7 @@ def test_one_of_many_creates_gets_the_code(world: World) -> None:
     made = [result for result in results if isinstance(result, list)]
     assert len(made) == 1
     assert all(isinstance(r, ShortCodeTaken) for r in results if not isinstance(r, list))
-    assert world.live_ids() == [made[0][0]["id"]]
+    assert world.live_ids() == [made[0][0].id]
 
 
 def test_racing_erasures_and_creates_leave_one_owner_of_a_code(
@@ -268,7 +268,7 @@ def test_racing_erasures_and_creates_leave_one_owner_of_a_code(
 
     def erase_then_take() -> Any:
         erase_many(
-            [owner["id"]],
+            [owner.id],
             deletion_request=world.deletion_request(),
             stores=world.stores,
         )
@@ -278,8 +278,8 @@ def test_racing_erasures_and_creates_leave_one_owner_of_a_code(
 
     [[winner]] = [result for result in results if isinstance(result, list)]
     pointer = world.stores.links.resolve_code(code)
-    assert pointer == (world.workspace_id, winner["id"])
-    assert world.live_ids() == [winner["id"]]
+    assert pointer == (world.workspace_id, winner.id)
+    assert world.live_ids() == [winner.id]
 
 
 def test_of_two_requests_with_one_idempotency_key_one_is_accepted(

@@ -90,7 +90,7 @@ def clicks(world: World, link_id: str) -> list[dict[str, Any]]:
 def test_a_visit_gets_a_redirect_that_is_not_cached(world: World) -> None:
     [link] = world.create_items()
 
-    reply = visit(link["shortCode"])
+    reply = visit(link.short_code)
 
     assert (reply.status, reply.body) == (302, b"")
     assert reply.headers["Location"] == "https://example.com/page"
@@ -102,7 +102,7 @@ def test_head_answers_like_get(world: World, accept: str) -> None:
     """The body too: the gateway takes Content-Length from it and sends none to HEAD."""
     [link] = world.create_items()
 
-    assert visit(link["shortCode"], "HEAD") == visit(link["shortCode"])
+    assert visit(link.short_code, "HEAD") == visit(link.short_code)
     missing = visit("nothing-here", "HEAD", Accept=accept)
     assert missing.status == 404
     assert missing.body
@@ -112,7 +112,7 @@ def test_head_answers_like_get(world: World, accept: str) -> None:
 def test_a_redirect_has_security_headers(world: World) -> None:
     [link] = world.create_items()
 
-    headers = visit(link["shortCode"]).headers
+    headers = visit(link.short_code).headers
 
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["X-Frame-Options"] == "DENY"
@@ -159,10 +159,10 @@ def test_each_device_gets_its_own_destination(
         webFallbackUrl="https://example.com/web",
     )
 
-    reply = visit(link["shortCode"], User_Agent=agent)
+    reply = visit(link.short_code, User_Agent=agent)
 
     assert reply.headers["Location"] == f"https://example.com/{place}"
-    [click] = clicks(world, link["id"])
+    [click] = clicks(world, link.id)
     assert (click["platform"], click["deviceType"]) == (platform, device)
 
 
@@ -170,7 +170,7 @@ def test_each_device_gets_its_own_destination(
 def test_a_device_without_its_own_destination_gets_the_original(world: World, agent: str) -> None:
     [link] = world.create_items()
 
-    assert visit(link["shortCode"], User_Agent=agent).headers["Location"].endswith("/page")
+    assert visit(link.short_code, User_Agent=agent).headers["Location"].endswith("/page")
 
 
 VIEWER = {
@@ -200,9 +200,9 @@ def test_viewer_headers_are_trusted_from_the_distribution_only(
     container.reset()
     [link] = world.create_items()
 
-    assert visit(link["shortCode"], **VIEWER, **given).status == 302
+    assert visit(link.short_code, **VIEWER, **given).status == 302
 
-    [click] = clicks(world, link["id"])
+    [click] = clicks(world, link.id)
     # The address that the gateway saw.
     assert click["ipAddress"] == "192.0.2.1"
     assert {"countryCode", "region", "city", "timezone"}.isdisjoint(click)
@@ -221,17 +221,17 @@ def test_viewer_headers_are_trusted_from_the_distribution_only(
 def test_a_prefetch_is_recorded_and_not_counted(world: World, header: str, value: str) -> None:
     [link] = world.create_items()
 
-    assert visit(link["shortCode"], **{header: value}).status == 302
-    assert visit(link["shortCode"]).status == 302
+    assert visit(link.short_code, **{header: value}).status == 302
+    assert visit(link.short_code).status == 302
 
-    assert sorted(click["isBot"] for click in clicks(world, link["id"])) == [False, True]
+    assert sorted(click["isBot"] for click in clicks(world, link.id)) == [False, True]
 
 
 def test_every_value_of_a_click_is_bounded_and_clean(world: World) -> None:
     [link] = world.create_items()
 
     visit(
-        link["shortCode"],
+        link.short_code,
         User_Agent="=cmd|' /C calc'!A1 " + "é\x00\x1b[2J" * 9_000,
         Referer="https://example.com/" + "é/" * 30_000 + "?token=secret",
         X_Unlink_Origin=ORIGIN_SECRET,
@@ -243,7 +243,7 @@ def test_every_value_of_a_click_is_bounded_and_clean(world: World) -> None:
         query="utm_source=" + "%2B" * 2 + "x" * 9_000,
     )
 
-    [click] = clicks(world, link["id"])
+    [click] = clicks(world, link.id)
     sizes = {name: len(value.encode()) for name, value in click.items() if isinstance(value, str)}
     assert max(sizes.values()) <= 500
     assert sizes["city"] == 99
@@ -259,7 +259,7 @@ def test_a_click_records_the_visit(world: World) -> None:
     before = time.time()
 
     visit(
-        link["shortCode"],
+        link.short_code,
         User_Agent=IPHONE,
         Referer="https://user:secret@www.google.com:8443/search?q=token#part",
         X_Unlink_Origin=ORIGIN_SECRET,
@@ -271,16 +271,16 @@ def test_a_click_records_the_visit(world: World) -> None:
         query="utm_campaign=spring&utm_source=ignored&other=1",
     )
 
-    [click] = clicks(world, link["id"])
+    [click] = clicks(world, link.id)
     parsed = parse_click_id(click["id"])
     assert parsed is not None
-    assert parsed[0] == link["id"]
+    assert parsed[0] == link.id
     assert before - 1 < parsed[1] / 1000 < time.time() + 1
     assert click["sk"] == f"CLICK#{click['clickedAt']}#{click['id']}"
     assert click["ttl"] == parsed[1] // 1000 + 365 * 86_400
     click = {k: v for k, v in click.items() if k not in ("id", "clickedAt", "pk", "sk", "ttl")}
     assert click == {
-        "linkId": link["id"],
+        "linkId": link.id,
         "workspaceId": world.workspace_id,
         "ipAddress": "2001:db8::1",
         "userAgent": IPHONE,
@@ -310,9 +310,9 @@ def test_campaign_parameters_are_merged_into_the_destination(
     world: World, address: str, expected: str
 ) -> None:
     [link] = world.create_items(utmParameters={"source": "a&b"})
-    world.stores.links.update(world.workspace_id, link["id"], {"originalUrl": address})
+    world.stores.links.update(world.workspace_id, link.id, {"originalUrl": address})
 
-    location = visit(link["shortCode"]).headers["Location"]
+    location = visit(link.short_code).headers["Location"]
 
     assert location.isascii()
     assert location.startswith(expected)
@@ -322,9 +322,9 @@ def test_campaign_parameters_are_merged_into_the_destination(
 def test_bots_are_redirected_and_recorded_as_bots(world: World, agent: str) -> None:
     [link] = world.create_items()
 
-    assert visit(link["shortCode"], User_Agent=agent).status == 302
+    assert visit(link.short_code, User_Agent=agent).status == 302
 
-    assert [click["isBot"] for click in clicks(world, link["id"])] == [True]
+    assert [click["isBot"] for click in clicks(world, link.id)] == [True]
 
 
 @pytest.mark.parametrize("case", ["unknown", "inactive", "expired", "deleted", "erased", "wrong"])
@@ -335,12 +335,12 @@ def test_links_that_do_not_redirect_share_one_404_page(world: World, case: str) 
     }
     fields = special.get(case, {})
     [link] = world.create_items(**fields)
-    code = link["shortCode"]
+    code = link.short_code
     if case == "deleted":
         # The code is cached: the cache must not outlive the link.
         assert visit(code).status == 302
         soft_delete(
-            [link["id"]],
+            [link.id],
             [],
             deletion_request=world.deletion_request(),
             stores=world.stores,
@@ -348,7 +348,7 @@ def test_links_that_do_not_redirect_share_one_404_page(world: World, case: str) 
     elif case == "erased":
         assert visit(code).status == 302
         erase_one(
-            link["id"],
+            link.id,
             deletion_request=world.deletion_request(),
             stores=world.stores,
         )
@@ -356,7 +356,7 @@ def test_links_that_do_not_redirect_share_one_404_page(world: World, case: str) 
         code = "nobody-has-this"
     elif case == "wrong":
         code = "a.b"
-    known = len(clicks(world, link["id"]))
+    known = len(clicks(world, link.id))
 
     page, data = visit(code, Accept="text/html,*/*;q=0.8"), visit(code, Accept="*/*")
 
@@ -365,14 +365,14 @@ def test_links_that_do_not_redirect_share_one_404_page(world: World, case: str) 
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert b"This link does not exist" in page.body
     assert data.json() == {"statusCode": 404, "error": "Not Found", "message": "Link not found"}
-    assert len(clicks(world, link["id"])) == known
+    assert len(clicks(world, link.id)) == known
 
 
 def test_a_reused_code_redirects_to_its_new_link(world: World) -> None:
     [old] = world.create_items(shortCode="again-and-again")
     assert visit("again-and-again").status == 302
     erase_one(
-        old["id"],
+        old.id,
         deletion_request=world.deletion_request(),
         stores=world.stores,
     )
@@ -380,7 +380,7 @@ def test_a_reused_code_redirects_to_its_new_link(world: World) -> None:
 
     assert visit("again-and-again").status == 302
 
-    assert len(clicks(world, new["id"])) == 1
+    assert len(clicks(world, new.id)) == 1
 
 
 def test_a_warm_code_costs_one_strongly_consistent_read_and_one_write(
@@ -398,9 +398,9 @@ def test_a_warm_code_costs_one_strongly_consistent_read_and_one_write(
 
         monkeypatch.setattr(dynamodb, name, counted)
 
-    visit(link["shortCode"])
+    visit(link.short_code)
     cold, calls[:] = list(calls), []
-    visit(link["shortCode"])
+    visit(link.short_code)
 
     assert cold == [("get_item", True), ("get_item", True), ("put_item", None)]
     assert calls == [("get_item", True), ("put_item", None)]
@@ -412,7 +412,7 @@ def test_a_failed_click_write_does_not_fail_the_redirect(
     [link] = world.create_items()
     monkeypatch.setenv("CLICKS_TABLE", "no-such-table")
     container.reset()
-    assert visit(link["shortCode"]).status == 302
+    assert visit(link.short_code).status == 302
 
     def throttled(**_: Any) -> None:
         from botocore.exceptions import ClientError
@@ -421,7 +421,7 @@ def test_a_failed_click_write_does_not_fail_the_redirect(
 
     monkeypatch.setattr(redirect._dynamodb(), "put_item", throttled)
     clock = VirtualClock(monkeypatch)
-    assert visit(link["shortCode"]).status == 302
+    assert visit(link.short_code).status == 302
     assert 0 < clock.passed <= redirect.CLICK_TIMEOUT
 
 
@@ -431,7 +431,7 @@ def test_an_unreadable_link_gets_503(
     def unavailable(*_: Any) -> None:
         raise Unavailable
 
-    monkeypatch.setattr(redirect, "_live_link", unavailable)
+    monkeypatch.setattr(redirect, "_link_of", unavailable)
 
     reply = visit("any-code", Accept="text/html")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 import zlib
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from functions.domain.clock import Deadline, use_deadline
 from functions.domain.errors import DeletionNotFound, DeletionOpen, KeyReused
+from functions.domain.link import Link
 from functions.domain.outcomes import Outcome, pack_outcomes
 from functions.handlers import deletions as deletions_function
 from functions.repositories.deletions import Deletion
@@ -45,7 +47,7 @@ def refused(done: Restored) -> dict[str, str]:
 
 def test_restored_links_are_complete_and_in_their_old_place(world: World) -> None:
     links = world.create_items(5, title="Kept")
-    ids = [link["id"] for link in links]
+    ids = [link.id for link in links]
     before = world.live_ids()
     items = {link_id: get(world, link_id) for link_id in ids}
     deletion = delete(world, ids[1:4], retention_days=30)
@@ -57,8 +59,8 @@ def test_restored_links_are_complete_and_in_their_old_place(world: World) -> Non
     assert world.live_ids() == before
     for link_id in ids[1:4]:
         after = get(world, link_id)
-        assert after.pop("fencingToken") == done.restore.id > deletion.id
-        assert after == {k: v for k, v in items[link_id].items() if k != "fencingToken"}
+        assert after.fencing_token == done.restore.id > deletion.id
+        assert after == replace(items[link_id], fencing_token=after.fencing_token)
     record = world.stores.deletions.load(world.workspace_id, deletion.id)
     assert record is not None
     assert record.ids_with(Outcome.RESTORED) == ids[1:4]
@@ -66,7 +68,7 @@ def test_restored_links_are_complete_and_in_their_old_place(world: World) -> Non
     assert record.counts["deleted"] == 0
 
 
-def get(world: World, link_id: str) -> dict[str, Any]:
+def get(world: World, link_id: str) -> Link:
     link = world.stores.links.get(world.workspace_id, link_id)
     assert link is not None
     return link
@@ -150,7 +152,7 @@ def test_a_stale_deletion_worker_cannot_delete_restored_links(world: World) -> N
     bring_back(world, deletion.id)
 
     # The same statements, from a suspended worker.
-    outcomes = world.stores.links.mark_deleted(
+    outcomes = world.stores.links.batches.mark_deleted(
         world.workspace_id,
         ids,
         deletion_id=deletion.id,
@@ -167,11 +169,11 @@ def test_a_stale_deletion_worker_cannot_delete_restored_links(world: World) -> N
 def test_a_stale_restore_worker_cannot_restore_links_again(world: World) -> None:
     [link_id] = world.create(1)
     deletion = delete(world, [link_id])
-    states = world.stores.links.deleted_states(world.workspace_id, [link_id])
+    states = world.stores.links.batches.deleted_states(world.workspace_id, [link_id])
     done = bring_back(world, deletion.id)
     delete(world, [link_id])
 
-    outcomes = world.stores.links.restore(
+    outcomes = world.stores.links.batches.restore(
         world.workspace_id,
         list(states.values()),
         deletion_id=deletion.id,
@@ -241,7 +243,7 @@ def test_a_restore_of_a_killed_worker_is_finished_by_another(
     deletion = delete(world, ids)
     stores = restore_stores(world)
     with monkeypatch.context() as patch:
-        patch.setattr(world.stores.links, "restore", _die)
+        patch.setattr(world.stores.links.batches, "restore", _die)
         with pytest.raises(KeyboardInterrupt):
             bring_back(world, deletion.id)
         monkeypatch.setattr(time, "time", lambda real=time.time: real() + 120)

@@ -10,7 +10,7 @@ from functions.aws import client as aws
 from functions.domain.errors import UnlinkError
 from functions.domain.outcomes import Outcome
 from functions.repositories import deletions as deletions_store
-from functions.repositories import links as links_store
+from functions.repositories import link_batches, link_reader
 from functions.repositories.idempotency import IdempotencyKey
 from functions.services.deletion import soft_delete
 from functions.services.restore import Restored, resume_restore
@@ -37,8 +37,8 @@ def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     use_two_shards(monkeypatch)
     monkeypatch.setattr(deletions_store, "INLINE_IDS", 4)
     monkeypatch.setattr(deletions_store, "CHUNK_IDS", 10)
-    monkeypatch.setattr(links_store, "STATEMENT_BATCH", 5)
-    monkeypatch.setattr(links_store, "READ_BATCH", 10)
+    monkeypatch.setattr(link_batches, "STATEMENT_BATCH", 5)
+    monkeypatch.setattr(link_reader, "READ_BATCH", 10)
     monkeypatch.setattr(aws, "BACKOFF_BASE", 0.001)
 
 

@@ -221,7 +221,7 @@ def test_a_refused_statement_is_explained_with_and_without_its_item(
     delete(world, [others])
     bring_back(world, delete(world, [restored]).id)
 
-    outcomes = world.stores.links.mark_deleted(
+    outcomes = world.stores.links.batches.mark_deleted(
         world.workspace_id,
         [own, others, restored, fresh, gone],
         deletion_id=first.id,
@@ -247,7 +247,7 @@ def test_refused_statements_are_explained_by_one_read_per_hundred_links(
     counting = FaultyClient(world.dynamodb)
     links = LinksTable(counting, world.stores.links.name)
 
-    outcomes = links.mark_deleted(
+    outcomes = links.batches.mark_deleted(
         world.workspace_id,
         ids,
         deletion_id=first.id,

@@ -6,6 +6,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from functions.domain.deletion_filter import DeletionFilter
 from functions.domain.ids import time_of
 from functions.domain.outcomes import Outcome, pack_outcomes
 from functions.handlers import account
+from functions.repositories.deletions import DeletionsTable
 from functions.repositories.links import LinksTable
 from functions.repositories.trash_records import TrashRecords
 from functions.services import trash as trash_service
@@ -70,19 +72,19 @@ def metered(
 
 def test_a_link_in_the_trash_says_who_when_why_and_until_when(world: World) -> None:
     [kept, limited] = world.create_items(2, title="Gone", tags=["a"])
-    first = delete(world, [kept["id"]], reason="the tour is over")
-    second = delete(world, [limited["id"]], retention_days=30)
+    first = delete(world, [kept.id], reason="the tour is over")
+    second = delete(world, [limited.id], retention_days=30)
 
     found, cursor = page(world)
 
     assert cursor is None
-    assert ids_of(found) == [limited["id"], kept["id"]]
+    assert ids_of(found) == [limited.id, kept.id]
     assert found[1] == {
-        "id": kept["id"],
+        "id": kept.id,
         "workspaceId": world.workspace_id,
         "userId": "tester",
-        "shortCode": kept["shortCode"],
-        "shortUrl": f"http://short.test/{kept['shortCode']}",
+        "shortCode": kept.short_code,
+        "shortUrl": f"http://short.test/{kept.short_code}",
         "originalUrl": "https://example.com/page",
         "title": "Gone",
         "description": None,
@@ -96,8 +98,8 @@ def test_a_link_in_the_trash_says_who_when_why_and_until_when(world: World) -> N
         "forwardQuery": True,
         "isActive": True,
         "clickCount": 0,
-        "createdAt": kept["createdAt"],
-        "updatedAt": kept["createdAt"],
+        "createdAt": kept.created_at,
+        "updatedAt": kept.created_at,
         "deletedAt": first.created_at,
         "deletionId": first.id,
         "deletedBy": {"keyId": "test", "userId": "tester"},
@@ -237,7 +239,7 @@ def test_a_page_of_50_costs_at_most_60_read_units(world: World, sizes: list[int]
         assert meter.reads <= 60, (sizes, pages, meter)
         assert meter.writes == 0
         assert len(shown) == 50 or following is None or len(shown) >= 20
-        found += [each.link["id"] for each in shown]
+        found += [each.link.id for each in shown]
         pages += 1
         if following is None or pages == 12:
             break
@@ -260,7 +262,7 @@ def test_a_page_stays_bounded_when_everything_was_restored_or_erased(world: Worl
     while True:
         shown, following, meter = metered(world, following)
         units.append(meter.reads)
-        found += [each.link["id"] for each in shown]
+        found += [each.link.id for each in shown]
         pages += 1
         if following is None:
             break
@@ -275,13 +277,12 @@ def test_a_soft_delete_still_costs_one_read_and_two_writes_a_link(world: World) 
     for count in (50, 250):
         ids = world.create(count)
         meter = Meter(world.dynamodb)
-        world.stores.links._client = meter
-        world.stores.deletions._client = meter
-        try:
-            delete(world, ids)
-        finally:
-            world.stores.links._client = world.dynamodb
-            world.stores.deletions._client = world.dynamodb
+        metered_stores = replace(
+            world.stores,
+            links=LinksTable(meter, world.stores.links.name),
+            deletions=DeletionsTable(meter, world.stores.deletions.name),
+        )
+        delete(replace(world, stores=metered_stores), ids)
         costs[count] = meter
     assert {count: meter.reads / count for count, meter in costs.items()} == {50: 1.0, 250: 1.0}
     assert costs[250].writes - costs[50].writes <= 2 * 200 + 2 * 4
@@ -329,7 +330,7 @@ def test_pages_are_exact_while_deletions_and_restores_go_on(world: World, seed: 
         by_deletion.setdefault(each["deletionId"], []).append(each["id"])
     for link_id in mine:
         item = world.stores.links.get(world.workspace_id, link_id)
-        in_trash = item is not None and "livePk" not in item
+        in_trash = item is not None and not item.is_live
         assert (link_id in ids_of(quiet)) is in_trash
     for deletion_id, expected in by_deletion.items():
         assert sorted(bring_back(world, deletion_id, expected).restored_ids) == sorted(expected)
@@ -354,7 +355,7 @@ def test_ten_thousand_links_in_three_deletions(world: World) -> None:
             records=TrashRecords(aws.client("dynamodb"), world.stores.deletions.name),
             links=world.stores.links,
         )
-        found += [each.link["id"] for each in shown]
+        found += [each.link.id for each in shown]
         pages += 1
         if pages == 10:
             # Meanwhile: some of what is still to come is restored, more is deleted.

@@ -257,8 +257,8 @@ class Model:
             item = self.world.stores.links.get(self.world.workspace_id, link)
             assert (item is None) is (owner == "")
             if item is not None:
-                assert ("livePk" in item) is (owner is None)
-                assert item.get("deletionId") == owner
+                assert item.is_live is (owner is None)
+                assert item.deletion_id == owner
 
 
 @settings(

@@ -62,8 +62,8 @@ def test_a_writer_interleaved_at_every_call_leaves_nothing_behind(
     while reached:
         for steps in (1, 2):
             [link] = erasing.world.create_items(1)
-            visit = click(erasing.world, link["id"], at=time.time() - 60)
-            erasure = Erasure(erasing, link["id"])
+            visit = click(erasing.world, link.id, at=time.time() - 60)
+            erasure = Erasure(erasing, link.id)
             faults = Faults()
 
             def erase_first(
@@ -87,7 +87,7 @@ def test_a_writer_interleaved_at_every_call_leaves_nothing_behind(
             erasure.step()
             erasure.step()
             erasing.work_all()
-            assert erasing.left_of(link["id"]) == [], (at, steps)
+            assert erasing.left_of(link.id) == [], (at, steps)
             assert erasing.header(erasure.deletion_id).state == "complete"
         at += 1
     assert at > 2

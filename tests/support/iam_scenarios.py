@@ -44,7 +44,7 @@ from functions.repositories.api_keys import ApiKeysTable
 from functions.repositories.click_totals import ClickTotals
 from functions.repositories.deletions import Deletion, FilterRequest
 from functions.repositories.exports import ExportsBucket, object_key, tail_key
-from functions.repositories.links import LinksTable
+from functions.repositories.link_names import LinkNames
 from functions.repositories.restores import RestoresTable
 from functions.services import deletion as engine
 from functions.services import export as exporting
@@ -260,7 +260,7 @@ def drive_links(scene: Scene) -> None:
     taken = f"taken-{uuid.uuid4().hex[:8]}"
     scene.asked(links, "POST", "/api/links", body=new | {"shortCode": taken})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(LinksTable, "taken_codes", lambda *_, **__: set())
+        patch.setattr(LinkNames, "taken_codes", lambda *_, **__: set())
         many = [new] * 40 + [new | {"shortCode": taken}]
         assert scene.ask(links, "POST", "/api/links", body=many)["statusCode"] == 409
         key = {"Idempotency-Key": uuid.uuid4().hex}
@@ -278,13 +278,13 @@ def drive_deletions(scene: Scene) -> None:
     first = asked(deletions, "GET", "/api/deletions")["deletions"][0]["id"]
     asked(deletions, "GET", "/api/deletions", query={"limit": "1"})
     asked(deletions, "GET", "/api/deletions/{id}", path={"id": first})
-    asked(deletions, "DELETE", "/api/links/{id}", path={"id": coded["shortCode"]})
+    asked(deletions, "DELETE", "/api/links/{id}", path={"id": coded.short_code})
     in_quarantine = {"quarantineDays": "7"}
     asked(
         deletions,
         "DELETE",
         "/api/links/{id}",
-        path={"id": kept["shortCode"]},
+        path={"id": kept.short_code},
         policies=in_quarantine,
     )
     asked(deletions, "POST", "/api/links/bulk-delete", body={"ids": [c]})
@@ -325,20 +325,20 @@ def drive_qr(scene: Scene) -> None:
 
 def drive_redirect(scene: Scene) -> None:
     [item] = scene.world.create_items(1)
-    event = api_event("GET", "/{code}", workspace_id="none", path={"code": item["shortCode"]})
+    event = api_event("GET", "/{code}", workspace_id="none", path={"code": item.short_code})
     assert scene.run(redirect, event)["statusCode"] == 302
 
 
 def drive_analytics(scene: Scene) -> None:
     [item] = scene.world.create_items(1)
-    visit = api_event("GET", "/{code}", workspace_id="none", path={"code": item["shortCode"]})
+    visit = api_event("GET", "/{code}", workspace_id="none", path={"code": item.short_code})
     visit["headers"] = {"User-Agent": A_PERSON}
     scene.run(redirect, visit)
-    link = {"id": item["id"]}
+    link = {"id": item.id}
     scene.asked(analytics, "GET", "/api/analytics/links/{id}", path=link)
     headers, other_key = ({"Idempotency-Key": uuid.uuid4().hex} for _ in range(2))
     for _ in range(2):
-        body = {"linkId": item["id"]}
+        body = {"linkId": item.id}
         made = scene.asked(analytics, "POST", "/api/installs", body=body, headers=headers)
     scene.asked(analytics, "POST", "/api/installs", body={"clickId": made["clickId"]})
     for _ in range(2):
@@ -460,8 +460,8 @@ def drive_deletion_worker(scene: Scene) -> None:
     with no_time_to_delete():
         assert not scene.work(deletion_worker, scene.message(soft.id))
     finish(soft)
-    erased = world.create_items(1)[0]["id"]
-    external = world.create_items(1, externalId="x-1")[0]["id"]
+    erased = world.create_items(1)[0].id
+    external = world.create_items(1, externalId="x-1")[0].id
     finish(scene.left(lambda: for_good([erased, external])))
     plain = world.deletion_request()
     finish(scene.left(lambda: for_good(world.create(1), deletion_request=plain)))
@@ -547,19 +547,19 @@ def drive_erase_worker(scene: Scene) -> None:
     wanted = {"quarantineDays": 7, "linkEvents": True}
     asked_for, retained, expired = scene.world.create_items(3)
     [named] = scene.world.create_items(1, externalId="x-1")
-    erasing.click(asked_for["id"], 3)
-    erasing.put_beside(asked_for["id"], "INSTALL#2026-01-01T00:00:00.000Z#1")
-    erasing.put_beside(asked_for["id"], "EXPORT#1")
+    erasing.click(asked_for.id, 3)
+    erasing.put_beside(asked_for.id, "INSTALL#2026-01-01T00:00:00.000Z#1")
+    erasing.put_beside(asked_for.id, "EXPORT#1")
     boto3.client("s3").put_object(
         Bucket=os.environ["EXPORTS_BUCKET"],
         Key=tail_key(object_key(scene.world.workspace_id, "1")),
         Body=b"clicks",
     )
-    erasing.render(asked_for["id"], "a.png")
-    _, records = erasing.erase([asked_for["id"]], policies=wanted)
-    erasing.soft_delete([retained["id"]], policies=wanted)
+    erasing.render(asked_for.id, "a.png")
+    _, records = erasing.erase([asked_for.id], policies=wanted)
+    erasing.soft_delete([retained.id], policies=wanted)
     # And links that their TTL removed, with and without a delete before.
-    records += [erasing.expire(each["id"]) for each in (retained, expired, named)]
+    records += [erasing.expire(each.id) for each in (retained, expired, named)]
     erasing.cleanup(records)
     messages = list(erasing.messages)
     assert messages
@@ -567,7 +567,7 @@ def drive_erase_worker(scene: Scene) -> None:
         patch.setattr(purge, "_empty", lambda *_, **__: "")
         assert not scene.work(erase_worker, *messages, seconds=300.0)
     assert not scene.work(erase_worker, *messages, seconds=300.0)
-    assert not erasing.left_of(asked_for["id"])
+    assert not erasing.left_of(asked_for.id)
 
 
 DRIVES: dict[str, Callable[[Scene], None]] = {

@@ -15,6 +15,7 @@ from functions.domain.errors import Unavailable
 from functions.handlers import redirect
 from functions.log import _JsonLines
 from tests.support.events import Context, api_event
+from tests.support.links import a_link
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,7 +79,7 @@ def test_a_failure_has_the_same_fields_and_its_cause(
     def fail(*_: Any, **__: Any) -> None:
         raise Unavailable
 
-    monkeypatch.setattr(redirect, "_live_link", fail)
+    monkeypatch.setattr(redirect, "_link_of", fail)
 
     assert visit("abcdefg", "gateway-3")["statusCode"] == 503
 
@@ -93,13 +94,8 @@ def test_a_failure_has_the_same_fields_and_its_cause(
 def test_the_runbooks_queries_name_fields_that_the_lines_have(
     runtime: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    link = {
-        "id": "link-1",
-        "livePk": "acme#0",
-        "isActive": True,
-        "originalUrl": "https://a.example",
-    }
-    monkeypatch.setattr(redirect, "_live_link", lambda *_: link)
+    link = a_link(original_url="https://a.example")
+    monkeypatch.setattr(redirect, "_link_of", lambda *_: link)
     monkeypatch.setattr(redirect, "_record_click", lambda *_: None)
     visit("abcdefg", "gateway-4")
     [line] = runtime.lines

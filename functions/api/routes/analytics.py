@@ -33,7 +33,7 @@ def read(request: Request) -> Response[Analytics]:
     asked = request.query.get("days")
     days = parse_int_param(asked, "days", default=DEFAULT_DAYS, maximum=MAX_DAYS)
     answer = analytics(
-        find_link_of(request)["id"],
+        find_link_of(request).id,
         days=days,
         today=datetime.fromtimestamp(time.time(), UTC).date(),
         rollups=container.rollups(),

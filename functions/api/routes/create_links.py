@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from functions import container
 from functions.api.caller import Caller
@@ -13,15 +13,16 @@ from functions.api.response_size import BODY_LIMIT, sent_size
 from functions.api.route import Routes
 from functions.domain.app_links import app_schemes_in
 from functions.domain.errors import InvalidRequest, StillRunning
+from functions.domain.link import Link
 from functions.domain.urls import own_hosts
 from functions.repositories.create_runs import CreateRun, lease_has_lapsed
 from functions.repositories.idempotency import IdempotencyRecord
 from functions.repositories.link_counts import Quota
 from functions.repositories.links import LinksTable
 from functions.schemas.links import NewLink, link_view, parse_new_links
+from functions.services.create_links import create_links, plan_links
 from functions.services.create_once import create_once
 from functions.services.link_runs import KeyedRun
-from functions.services.links import create_links, plan_links
 
 if TYPE_CHECKING:
     from functions.schemas import link_responses
@@ -59,11 +60,11 @@ def create(request: Request) -> Response[link_responses.Link | list[link_respons
         return _created(request, _create(request, new, links))
 
 
-def _create(request: Request, new: list[NewLink], links: LinksTable) -> list[dict[str, Any]]:
+def _create(request: Request, new: list[NewLink], links: LinksTable) -> list[Link]:
     """The items of the new links, however often the request comes."""
     caller, key = request.caller, request.idempotency_key
 
-    def create_with(run: KeyedRun | None) -> list[dict[str, Any]]:
+    def create_with(run: KeyedRun | None) -> list[Link]:
         return create_links(
             new,
             workspace_id=caller.workspace_id,
@@ -91,7 +92,7 @@ def _create(request: Request, new: list[NewLink], links: LinksTable) -> list[dic
 
 
 def _created(
-    request: Request, created: list[dict[str, Any]]
+    request: Request, created: list[Link]
 ) -> Response[link_responses.Link | list[link_responses.Link]]:
     views = [link_view(link, request.base_url) for link in created]
     log_fields = {"ids": len(views)}
@@ -106,7 +107,7 @@ def _quota(caller: Caller) -> Quota:
     return Quota(counts, caller.workspace_id, caller.plan.links_per_workspace, caller.plan.name)
 
 
-def _refuse_unanswerable(items: list[dict[str, Any]], request: Request) -> None:
+def _refuse_unanswerable(items: list[Link], request: Request) -> None:
     """Raise ``InvalidRequest`` for links that no answer can hold, before they are written."""
     size = sum(sent_size(to_json(link_view(item, request.base_url))) for item in items)
     if size > BODY_LIMIT:

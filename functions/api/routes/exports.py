@@ -62,7 +62,7 @@ def read_export(request: Request) -> Response[Export]:
     """How far an export is, and, once it is complete, where it can be fetched for a while."""
     link = find_link_of(request)
     export_id = parse_link_id(request.path["exportId"])
-    record = container.export_records().get(link["id"], export_id) if export_id else None
+    record = container.export_records().get(link.id, export_id) if export_id else None
     if record is None:
         raise NotFound("Export not found")
     return Response(200, _view(record), log_fields={"state": state_of(record)})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from functions import container
 from functions.api import cursors
@@ -12,13 +12,15 @@ from functions.api.request import Request
 from functions.api.response import Response
 from functions.api.route import Routes
 from functions.domain.errors import InvalidRequest
+from functions.domain.link import Link
 from functions.domain.query_params import parse_int_param
 from functions.domain.urls import own_hosts
 from functions.schemas.filters import NAMES, LinkFilter
 from functions.schemas.links import link_view, parse_link_changes, written_view
 from functions.services.link_lookup import find_link
-from functions.services.links import list_links, update_link
+from functions.services.list_links import list_links
 from functions.services.read_budget import RequestBudget
+from functions.services.update_link import update_link
 
 if TYPE_CHECKING:
     from functions.schemas import link_responses
@@ -51,7 +53,7 @@ def list_(request: Request) -> Response[link_responses.LinkPage]:
         if fingerprint != only.fingerprint:
             raise InvalidRequest("The cursor belongs to another filter")
 
-    def size_of(link: dict[str, Any]) -> int:
+    def size_of(link: Link) -> int:
         # As Lambda sends it at worst: JSON in JSON, every other character escaped.
         return len(json.dumps(json.dumps(link_view(link, request.base_url)))) + 1
 
@@ -102,7 +104,7 @@ def update(request: Request) -> Response[link_responses.Link | link_responses.Wr
             policies=request.caller.policies,
         )
     view = link_view(link, request.base_url)
-    fields = {"linkId": link["id"]}
+    fields = {"linkId": link.id}
     if "linksRead" not in request.caller.scopes:
         return Response(200, written_view(view, changes), log_fields=fields)
     return Response(200, view, log_fields=fields)

@@ -1,0 +1,83 @@
+"""A link: one short link of a workspace, live or soft-deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from functions.domain.ids import NO_RESTORE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """What is kept of a link. Moments are text, as :func:`functions.domain.clock.iso` writes it.
+
+    ``is_live`` is False once the link is soft-deleted; then ``deletion_id`` and ``deleted_at`` say
+    by which deletion and when. ``is_active`` is the owner's switch: an inactive link is live, but
+    does not redirect. ``fencing_token`` is the id of the last restore, or
+    :data:`~functions.domain.ids.NO_RESTORE`. ``ttl`` is when DynamoDB may remove the link (Unix
+    seconds), and ``policies`` are those that the erasure after that follows.
+    ``counted_days`` has the clicks of each recent day that ``click_count`` includes.
+    ``click_retention_days`` is as stored, for
+    :func:`~functions.domain.click_retention.click_retention_of`.
+    """
+
+    id: str
+    workspace_id: str
+    short_code: str
+    original_url: str
+    created_at: str
+    updated_at: str
+    is_live: bool = True
+    is_active: bool = True
+    user_id: str | None = None
+    title: str | None = None
+    description: str | None = None
+    tags: Sequence[str] = ()
+    ios_url: str | None = None
+    android_url: str | None = None
+    web_fallback_url: str | None = None
+    utm_parameters: Mapping[str, str] | None = None
+    external_id: str | None = None
+    expires_at: str | None = None
+    forward_query: bool = True
+    click_count: int = 0
+    last_click_at: str | None = None
+    counted_days: Mapping[str, Any] | None = None
+    fencing_token: str = NO_RESTORE
+    qr_keys: Collection[str] = ()
+    deleted_at: str | None = None
+    deletion_id: str | None = None
+    ttl: int | None = None
+    policies: Mapping[str, Any] | None = None
+    click_retention_days: int | None = None
+
+    def redirects(self, now: str) -> bool:
+        """Whether a visit at the moment ``now`` is redirected."""
+        return (
+            self.is_live and self.is_active and (self.expires_at is None or self.expires_at > now)
+        )
+
+    def with_changes(self, changes: Mapping[str, Any]) -> Link:
+        """The link after these changes, by the names of the API; None clears a field."""
+        values = {FIELDS[name]: value for name, value in changes.items()}
+        return replace(
+            self,
+            **{
+                name: _CLEARED[name] if value is None and name in _CLEARED else value
+                for name, value in values.items()
+            },
+        )
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+#: The name of a field in the API and in the link's item -> its name here. ``isLive`` is not stored.
+FIELDS = {_camel(name): name for name in Link.__slots__}
+
+#: Fields that are not None when they are cleared.
+_CLEARED: dict[str, Any] = {"tags": (), "qr_keys": (), "forward_query": True}

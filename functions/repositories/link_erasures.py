@@ -1,0 +1,119 @@
+"""The transactions that erase links, and free their short codes and external ids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from functions.aws.client import transact
+from functions.aws.codec import to_item
+from functions.domain.code_release import CodeRelease
+from functions.repositories.link_batches import LinkState
+from functions.repositories.link_items import (
+    EXISTS,
+    IS_LIVE,
+    IS_NEW,
+    STILL_OURS,
+    code_key,
+    delete_pointer,
+    external_id_key,
+    link_key,
+)
+
+#: Actions of one transaction (API limit).
+TRANSACTION_ACTIONS = 100
+
+
+class LinkErasures:
+    """Builds and applies the transactions of an erasure."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self._table = name
+
+    def apply(self, actions: list[dict[str, Any]]) -> None:
+        """Apply :meth:`actions` (and the record's own action) in one transaction."""
+        transact(self._client, actions)
+
+    def actions(
+        self,
+        workspace_id: str,
+        state: LinkState,
+        *,
+        live_only: bool = False,
+        release: CodeRelease | None = None,
+    ) -> list[dict[str, Any]]:
+        """The transaction actions that remove a link, its code and its external id for good.
+
+        The first is the link's own. ``release`` says for whom its code is reserved for a time.
+        """
+        # Only an existing link: of two concurrent erasures, one must report it and the other not.
+        link_exists = IS_LIVE if live_only else EXISTS
+        # Only as it was read. An external id that was set since then would stay taken. An image
+        # that was registered since then would be missing in the erasure's record.
+        values: dict[str, Any] = {}
+        if state.external_id is None:
+            link_exists += " AND attribute_not_exists(externalId)"
+        else:
+            link_exists += " AND externalId=:external"
+            values[":external"] = {"S": state.external_id}
+        if state.qr_keys:
+            link_exists += " AND qrKeys=:images"
+            values[":images"] = {"SS": list(state.qr_keys)}
+        else:
+            link_exists += " AND attribute_not_exists(qrKeys)"
+        link: dict[str, Any] = {
+            "TableName": self._table,
+            "Key": link_key(workspace_id, state.id),
+            "ConditionExpression": link_exists,
+        }
+        if values:
+            link["ExpressionAttributeValues"] = values
+        actions: list[dict[str, Any]] = [
+            {"Delete": link},
+            self._release_code(state.short_code, state.id, STILL_OURS, release),
+        ]
+        if state.external_id is not None:
+            key = external_id_key(workspace_id, state.external_id)
+            actions.append(delete_pointer(self._table, key, state.id))
+        return actions
+
+    def release_actions(
+        self,
+        workspace_id: str,
+        link_id: str,
+        *,
+        code: str | None,
+        external_id: str | None,
+        release: CodeRelease | None,
+    ) -> list[dict[str, Any]]:
+        """The transaction actions that free the code and external id of a link that is gone."""
+        actions = []
+        # It is free already, or still this link's.
+        not_another_links = f"{IS_NEW} OR {STILL_OURS}"
+        if code is not None:
+            actions.append(self._release_code(code, link_id, not_another_links, release))
+        if external_id is not None:
+            key = external_id_key(workspace_id, external_id)
+            actions.append(delete_pointer(self._table, key, link_id, not_another_links))
+        return actions
+
+    def _release_code(
+        self, code: str, link_id: str, still_ours: str, release: CodeRelease | None
+    ) -> dict[str, Any]:
+        if release is None:
+            return delete_pointer(self._table, code_key(code), link_id, still_ours)
+        left = release.left()
+        names = {f"#{number}": name for number, name in enumerate(left)}
+        values = to_item({f":{number}": value for number, value in enumerate(left.values())})
+        sets = ", ".join(f"#{number}=:{number}" for number in range(len(left)))
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": code_key(code),
+                # What is left says who may use the code, and from when on.
+                "UpdateExpression": f"SET {sets} REMOVE linkId, workspaceId",
+                "ConditionExpression": still_ours,
+                "ExpressionAttributeNames": names,
+                "ExpressionAttributeValues": values | {":link": {"S": link_id}},
+            }
+        }

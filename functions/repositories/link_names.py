@@ -1,0 +1,84 @@
+"""Short codes and external ids: which links have them, and which are free."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from functions.aws.client import read_item
+from functions.aws.codec import from_item
+from functions.domain import code_release
+from functions.repositories.link_items import (
+    code_key,
+    code_of,
+    external_id_key,
+    external_id_of,
+    projection,
+)
+from functions.repositories.link_reader import read_items
+
+
+class LinkNames:
+    """Reads the items of short codes and external ids, strongly consistent."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self._table = name
+
+    def resolve_external_id(self, workspace_id: str, external_id: str) -> str | None:
+        """The id of the link with this external id."""
+        item = read_item(self._client, self._table, external_id_key(workspace_id, external_id))
+        return item["linkId"]["S"] if item else None
+
+    def taken_codes(self, workspace_id: str, codes: Sequence[str]) -> set[str]:
+        """Which of these short codes the workspace may not use: a link has them, or they are
+        still in quarantine or reserved for another workspace."""
+        now = time.time()
+
+        def taken(item: dict[str, Any]) -> str | None:
+            return None if code_release.is_free(item, workspace_id, now) else code_of(item)
+
+        found = read_items(
+            self._client,
+            self._table,
+            codes,
+            keys=_code_keys,
+            decode=taken,
+            attributes=projection(code_release.ATTRIBUTES),
+        )
+        return {code for code in found if code is not None}
+
+    def code_items(self, codes: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """What holds each of these short codes; nothing for a free one.
+
+        ``workspaceId`` and ``linkId`` of a link, or what :mod:`~functions.domain.code_release`
+        leaves of one.
+        """
+        found = read_items(
+            self._client,
+            self._table,
+            codes,
+            keys=_code_keys,
+            decode=lambda item: (code_of(item), from_item(item)),
+        )
+        return dict(found)
+
+    def external_id_owners(self, workspace_id: str, external_ids: Sequence[str]) -> dict[str, str]:
+        """The link of the workspace that has each of these external ids."""
+
+        def owner(item: dict[str, Any]) -> tuple[str, str]:
+            return external_id_of(workspace_id, item), item["linkId"]["S"]
+
+        found = read_items(
+            self._client,
+            self._table,
+            external_ids,
+            keys=lambda batch: [external_id_key(workspace_id, each) for each in batch],
+            decode=owner,
+        )
+        return dict(found)
+
+
+def _code_keys(codes: Sequence[str]) -> list[dict[str, Any]]:
+    return [code_key(code) for code in codes]

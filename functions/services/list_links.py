@@ -1,0 +1,110 @@
+"""Listing links."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from math import isqrt
+
+from functions.domain.clock import current_deadline, now_iso
+from functions.domain.errors import LimitReached
+from functions.domain.ids import SHARDS
+from functions.domain.link import Link
+from functions.repositories.link_reader import READ_BATCH
+from functions.repositories.links import LinksTable
+from functions.schemas.filters import LinkFilter
+from functions.services.link_lookup import find_by_external_id
+from functions.services.read_budget import ReadBudget
+
+#: Links that one filtered page may read before it ends short, and seconds kept for the response.
+READ_BUDGET = 1_000
+PAGE_MARGIN = 5.0
+
+#: Bytes of links in one page: a Lambda response may have 6 MB (quota "invocation payload").
+PAGE_BYTES = 5_000_000
+
+EVERY_LINK = LinkFilter()
+
+
+def list_links(
+    *,
+    workspace_id: str,
+    limit: int,
+    after: str | None,
+    links: LinksTable,
+    only: LinkFilter = EVERY_LINK,
+    size_of: Callable[[Link], int] | None = None,
+    budget: ReadBudget | None = None,
+) -> tuple[list[Link], str | None]:
+    """A page of live links, newest first, and the position to go on from (None at the end).
+
+    Keys come from the index of live links, so the cost follows the page and not the number of
+    deleted links; each link is then read strongly, and one deleted meanwhile is left out. A page
+    ends early, with a position, after :data:`READ_BUDGET` links that the filter was tried on,
+    when time is short, when ``budget`` (asked for filters only) has nothing left, or before
+    ``size_of`` (bytes of a link in the answer) exceeds :data:`PAGE_BYTES`. Raises ``LimitReached``
+    when ``budget`` has nothing left from the start.
+    """
+    now = now_iso()
+    if only.external_id is not None:
+        link = find_by_external_id(only.external_id, workspace_id=workspace_id, links=links)
+        return [link] if link is not None and only.matches(link, now=now) else [], None
+    keys = links.live_index.ids(
+        workspace_id,
+        after=_earlier(after, only.created_before),
+        since=only.created_after,
+        page=_keys_a_shard(limit if only.empty else READ_BATCH),
+    )
+    page: list[Link] = []
+    room = PAGE_BYTES
+    last, tried = after, 0
+    while len(page) < limit:
+        # Without a filter what is missing is what is read; with one, more must be tried: 100 first,
+        # then as many as so far, so that a page asks its budget five times at most.
+        wanted = limit - len(page) if only.empty else min(tried or READ_BATCH, READ_BUDGET - tried)
+        chunk = list(islice(keys, wanted))
+        if not chunk:
+            return page, None
+        if not only.empty and not _may_read(len(chunk), budget, tried):
+            return page, last
+        found = links.get_many(workspace_id, [link_id for _, link_id in chunk])
+        for position, link_id in chunk:
+            link = found.get(link_id)
+            if link is not None and link.is_live and only.matches(link, now=now):
+                if len(page) == limit:
+                    return page, last
+                room -= size_of(link) if size_of else 0
+                if room < 0 and page:
+                    return page, last
+                page.append(link)
+            last = position
+        tried += len(chunk)
+        if tried >= READ_BUDGET or current_deadline().remaining() < PAGE_MARGIN:
+            break
+    return page, last if next(keys, None) else None
+
+
+def _may_read(links: int, budget: ReadBudget | None, tried: int) -> bool:
+    """Whether a page may try its filter on more links; else it ends short, with its position."""
+    if budget is None:
+        return True
+    try:
+        return budget.take(links)
+    except LimitReached:
+        if not tried:
+            raise
+        return False
+
+
+def _earlier(first: str | None, second: str | None) -> str | None:
+    given = [position for position in (first, second) if position is not None]
+    return min(given, default=None)
+
+
+def _keys_a_shard(keys: int) -> int:
+    """How many keys to ask of each of the eight shards for so many together.
+
+    An eighth of them and four standard deviations, so that a second page is rare.
+    """
+    share = keys // SHARDS
+    return min(keys, share + 2 * isqrt(4 * share) + 1) or 1

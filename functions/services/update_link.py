@@ -1,0 +1,69 @@
+"""Changing a link."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from functions.domain.clock import current_deadline, now_iso
+from functions.domain.errors import InvalidRequest, LinkNotFound, Unavailable
+from functions.domain.link import Link
+from functions.domain.policies import Policies
+from functions.repositories.links import ExternalIdTaken, LinksTable
+from functions.schemas.links import DESTINATIONS
+from functions.services.create_links import click_retention, external_id_taken
+from functions.services.link_destinations import length_faults, loop_faults
+from functions.services.link_lookup import find_link
+
+
+def update_link(
+    reference: str,
+    changes: dict[str, Any],
+    *,
+    workspace_id: str,
+    own_hosts: Collection[tuple[str, int]] = (),
+    links: LinksTable,
+    policies: Policies | None = None,
+) -> Link:
+    """Change some fields of a live link, by the names of the API; returns the changed link.
+
+    None clears a field. Only the given fields are written, and only while the link is live:
+    concurrent updates of other fields keep theirs, and no update brings a deleted link back.
+    Raises ``LinkNotFound``, ``InvalidRequest`` (a loop to ourselves), ``Conflict`` (the external
+    id is taken).
+    """
+    urls = {name: url for name in DESTINATIONS if (url := changes.get(name))}
+    if loops := loop_faults(urls, own_hosts):
+        raise InvalidRequest(details=loops)
+    link = find_link(reference, workspace_id=workspace_id, links=links)
+    affected = DESTINATIONS if "utmParameters" in changes else urls
+    if too_long := length_faults(link.with_changes(changes), affected):
+        raise InvalidRequest(details=too_long)
+    changes = changes | {"updatedAt": now_iso()} | click_retention(policies)
+    if "expiresAt" in changes:
+        changes |= (policies or Policies()).of_a_purge(changes["expiresAt"])
+    kept = {name: value for name, value in changes.items() if name != "externalId"}
+    while not current_deadline().passed:
+        if len(kept) == len(changes) or changes["externalId"] == link.external_id:
+            # An unchanged external id is not written: another request may be changing it, and
+            # then its own item would not follow.
+            updated = links.update(workspace_id, link.id, kept)
+            if updated is None:
+                raise LinkNotFound
+            return updated
+        try:
+            moved = links.update_external_id(link, changes)
+        except ExternalIdTaken:
+            raise external_id_taken([changes["externalId"]]) from None
+        # The answer to a transaction has no attributes. After a refusal the link was deleted, or
+        # has another external id by now.
+        found = links.get(workspace_id, link.id)
+        if found is None or not found.is_live:
+            if moved:
+                # Changed, and deleted immediately after that.
+                return link.with_changes(changes)
+            raise LinkNotFound
+        if moved:
+            return found
+        link = found
+    raise Unavailable
