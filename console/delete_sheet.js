@@ -27,9 +27,11 @@ import { watchDeletion } from "./watch.js";
 /** The scope that a mode needs. */
 const SCOPES = { soft: "linksWrite", erase: "linksErase" };
 
-/** @param {{ selected: Selection, onClose: () => void }} props */
-export function DeleteSheet({ selected, onClose }) {
-  const [mode, setMode] = useState(/** @type {Mode} */ (may("linksWrite") ? "soft" : "erase"));
+/** @param {{ selected: Selection, onlyErase?: boolean, onClose: () => void }} props */
+export function DeleteSheet({ selected, onlyErase = false, onClose }) {
+  const [mode, setMode] = useState(
+    /** @type {Mode} */ (onlyErase || !may("linksWrite") ? "erase" : "soft"),
+  );
   const [reason, setReason] = useState("");
   const [withExport, setWithExport] = useState(false);
   const [typed, setTyped] = useState("");
@@ -99,7 +101,7 @@ export function DeleteSheet({ selected, onClose }) {
     const text = t(mode === "soft" ? (open ? "toast.trashing" : "toast.trashed") : "toast.erasing", { n });
     showToast(text, {
       action:
-        mode === "soft" && may("linksRestore")
+        mode === "soft" && (may("linksRestore") || may("linksUndo"))
           ? { label: t("undo"), run: () => undo(deletion.id).catch(showError) }
           : undefined,
       link: { label: t("toast.view"), href: href("deletions", deletion.id) },
@@ -137,7 +139,8 @@ export function DeleteSheet({ selected, onClose }) {
           ${t("delete.dropUnknown")}
         </button>
       </div>`}
-      <fieldset class="modes">
+      ${!onlyErase &&
+      html`<fieldset class="modes">
         <legend class="hidden">${t("delete.how")}</legend>
         ${/** @type {Mode[]} */ (["soft", "erase"]).map(
           (each) => html`<label key=${each} class=${`mode ${each}`}>
@@ -157,7 +160,8 @@ export function DeleteSheet({ selected, onClose }) {
             </span>
           </label>`,
         )}
-      </fieldset>
+      </fieldset>`}
+      ${onlyErase && html`<p class="error-text">${t("delete.eraseHelp")}</p>`}
       <label class="field">
         <span>${t("delete.reason")}</span>
         <input

@@ -8,13 +8,12 @@ import { html } from "./html.js";
 import { formatExact, formatMoment, formatNumber, t } from "./i18n.js";
 import { Icon } from "./icons.js";
 import { href } from "./route.js";
-import { may } from "./session.js";
 import { linksVersion } from "./selection.js";
 import { ErrorState } from "./states.js";
 import { useStore } from "./store.js";
 import { showError } from "./toasts.js";
 import { undo } from "./undo.js";
-import { POLL, isRunning } from "./watch.js";
+import { POLL, isRunning, mayRestore } from "./watch.js";
 
 /** @typedef {import("./watch.js").Deletion} Deletion */
 /** @typedef {{ id: string, outcome: string }} Result */
@@ -85,8 +84,7 @@ export function DeletionPage({ id }) {
     setChosen(next);
   }
 
-  const soft = deletion.mode === "soft";
-  const restorable = may("linksRestore") && soft && !isRunning(deletion) && deletion.counts.deleted > 0;
+  const restorable = mayRestore(deletion) && !isRunning(deletion) && deletion.counts.deleted > 0;
   return html`<section class="view">
     <header class="page-head">
       <p><a href=${href("deletions")}>${t("nav.deletions")}</a></p>

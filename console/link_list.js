@@ -1,4 +1,4 @@
-/** The links that match a filter, loaded page by page as the table needs them. */
+/** Lists of links, loaded page by page as the table needs them. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { request } from "./api.js";
@@ -19,9 +19,8 @@ import { request } from "./api.js";
  * @property {string} updatedAt
  */
 
-/** Links in the first page, which is to appear soon, and in the next ones. */
+/** Links in the first page, which is to appear soon. */
 const FIRST_PAGE = 100;
-const NEXT_PAGES = 1000;
 
 /** @typedef {{ links: Link[], cursor: string | null, loading: boolean, error: Error | null }} Loaded */
 
@@ -29,10 +28,12 @@ const NEXT_PAGES = 1000;
 const NOTHING = { links: [], cursor: null, loading: true, error: null };
 
 /**
+ * @param {string} path of the list
  * @param {URLSearchParams} conditions
  * @param {number} version the list is loaded again when it changes
+ * @param {number} nextPages links in the pages after the first one
  */
-export function useLinkList(conditions, version) {
+export function useLinkList(path, conditions, version, nextPages) {
   const key = conditions.toString();
   const [state, setState] = useState(NOTHING);
   const run = useRef(/** @type {AbortController | null} */ (null));
@@ -51,10 +52,10 @@ export function useLinkList(conditions, version) {
       let next = cursor;
       // A page can be short, even empty, and still have a next one.
       do {
-        const page = await request("GET", "/links", {
+        const page = await request("GET", path, {
           query: {
             ...Object.fromEntries(new URLSearchParams(key)),
-            limit: String(found.length ? NEXT_PAGES : FIRST_PAGE),
+            limit: String(found.length ? nextPages : FIRST_PAGE),
             ...(next ? { cursor: next } : {}),
           },
           signal: controller.signal,

@@ -11,6 +11,7 @@ import { formatDay, formatNumber, t } from "./i18n.js";
 import { Icon } from "./icons.js";
 import { dialogIsOpen, isTyping } from "./keyboard.js";
 import { useLinkList } from "./link_list.js";
+import { go, href } from "./route.js";
 import {
   clearSelection,
   linksVersion,
@@ -30,7 +31,7 @@ import { showToast } from "./toasts.js";
 export function LinksView({ query }) {
   const conditions = conditionsOf(query);
   const version = useStore(linksVersion);
-  const list = useLinkList(conditions, version);
+  const list = useLinkList("/links", conditions, version, 1000);
   const selected = useStore(selection);
   const [deleting, setDeleting] = useState(false);
   const anchor = useRef(/** @type {number | null} */ (null));
@@ -105,6 +106,10 @@ export function LinksView({ query }) {
             </button>`
           : html`<span>${t("links.readOnly")}</span>`}
       `}
+      ${count === 0 &&
+      may("linksWrite") &&
+      html`<span class="grow"></span>
+        <a class="button" href=${href("new")}><${Icon} name="add" />${t("new.open")}</a>`}
     </div>
     ${list.error &&
     html`<${ErrorState} error=${list.error} onRetry=${list.retry} />`}
@@ -121,6 +126,7 @@ export function LinksView({ query }) {
             selected.kind === "filter" || selected.ids.has(links[index].id)}
           onToggle=${onToggle}
           onToggleAll=${onToggleAll}
+          onOpen=${(/** @type {number} */ index) => go(href("links", links[index].id))}
           allSelected=${allSelected}
           toggleAllLabel=${t("links.selectLoaded")}
           onNearEnd=${list.loadMore}
@@ -148,7 +154,9 @@ function cells(link) {
   const expired = link.expiresAt !== null && Date.parse(link.expiresAt) <= Date.now();
   return [
     html`<div class="two-lines">
-      <span class="title"><bdi>${link.title ?? link.shortCode}</bdi></span>
+      <a class="title" tabindex="-1" href=${href("links", link.id)}>
+        <bdi>${link.title ?? link.shortCode}</bdi>
+      </a>
       <span class="sub">
         <bdi dir="ltr">${withoutScheme(link.shortUrl)}</bdi>
         <${CopyButton} text=${link.shortUrl} />
@@ -230,5 +238,10 @@ function useMatching(conditions, wanted) {
 function NoLinks({ filtered }) {
   return filtered
     ? html`<${EmptyState} icon="search" title=${t("links.none")} text=${t("links.noneHelp")} />`
-    : html`<${EmptyState} icon="links" title=${t("links.empty")} text=${t("links.emptyHelp")} />`;
+    : html`<${EmptyState} icon="links" title=${t("links.empty")} text=${t("links.emptyHelp")}>
+        ${may("linksWrite") &&
+        html`<a class="button primary" href=${href("new")}>
+          <${Icon} name="add" />${t("new.open")}
+        </a>`}
+      <//>`;
 }

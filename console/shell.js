@@ -9,10 +9,14 @@ import { classes, html } from "./html.js";
 import { LANGUAGES, language, setLanguage, t } from "./i18n.js";
 import { Icon } from "./icons.js";
 import { dialogIsOpen, isTyping } from "./keyboard.js";
+import { LinkPage } from "./link.js";
 import { LinksView } from "./links.js";
+import { NewLinks } from "./new_links.js";
 import { ReceiptPage } from "./receipt.js";
 import { href, route } from "./route.js";
 import { expired, session, signOut } from "./session.js";
+import { TrashView } from "./trash.js";
+import { UsageView } from "./usage.js";
 import { SignInForm, SignInPage } from "./sign_in.js";
 import { useStore } from "./store.js";
 import { setTheme, theme } from "./theme.js";
@@ -22,7 +26,9 @@ import { RunningDeletions } from "./watch.js";
 /** @type {Array<{ name: string, icon: string }>} */
 const NAVIGATION = [
   { name: "links", icon: "links" },
+  { name: "trash", icon: "trash" },
   { name: "deletions", icon: "deletions" },
+  { name: "usage", icon: "usage" },
 ];
 
 const SHORTCUTS = [
@@ -133,6 +139,10 @@ function View({ path, query }) {
   }
   if (view === "deletions" && id) return html`<${DeletionPage} key=${id} id=${id} />`;
   if (view === "deletions") return html`<${DeletionsView} />`;
+  if (view === "trash") return html`<${TrashView} />`;
+  if (view === "usage") return html`<${UsageView} />`;
+  if (view === "new") return html`<${NewLinks} />`;
+  if (view === "links" && id) return html`<${LinkPage} key=${id} id=${id} />`;
   return html`<${LinksView} query=${query} />`;
 }
 

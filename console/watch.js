@@ -6,6 +6,7 @@ import { html } from "./html.js";
 import { t } from "./i18n.js";
 import { href } from "./route.js";
 import { linksChanged } from "./selection.js";
+import { may } from "./session.js";
 import { createStore, useStore } from "./store.js";
 import { showToast } from "./toasts.js";
 
@@ -24,7 +25,7 @@ import { showToast } from "./toasts.js";
  * @property {string | null} failure
  * @property {Record<string, any> | null} receipt
  * @property {{ url: string | null, expiresAt: string | null } | null} export
- * @property {string | null} [undoUntil]
+ * @property {string | null} undoUntil
  */
 
 /** How often a running deletion is looked at, in milliseconds. */
@@ -37,6 +38,11 @@ const running = createStore(/** @type {Map<string, Deletion>} */ (new Map()));
 
 /** @param {{ state: string }} deletion */
 export const isRunning = ({ state }) => state !== "complete" && state !== "failed";
+
+/** Whether links of it may be brought back now. @param {Deletion} deletion */
+export const mayRestore = ({ mode, undoUntil }) =>
+  mode === "soft" &&
+  (may("linksRestore") || (undoUntil !== null && Date.parse(undoUntil) > Date.now()));
 
 /** @param {Deletion} deletion */
 export function watchDeletion(deletion) {

@@ -6,6 +6,7 @@ release, a hash of all of them, so browsers may keep them for good.
 
 from __future__ import annotations
 
+import gzip
 import html
 import json
 from functools import cache
@@ -87,7 +88,9 @@ def console_asset(event: dict[str, Any]) -> dict[str, Any] | None:
         return None
     known = (event.get("queryStringParameters") or {}).get("v") == _manifest()["release"]
     caching = IMMUTABLE if known else REVALIDATED
-    return content_response(event, files[name], _MEDIA_TYPES[Path(name).suffix], caching)
+    packed = files[name]
+    media_type = _MEDIA_TYPES[Path(name).suffix]
+    return content_response(event, gzip.decompress(packed), media_type, caching, packed=packed)
 
 
 @cache
@@ -98,6 +101,5 @@ def _manifest() -> dict[str, Any]:
 
 @cache
 def _files() -> dict[str, bytes]:
-    return {
-        path.name: path.read_bytes() for path in DIRECTORY.iterdir() if path.suffix in _MEDIA_TYPES
-    }
+    """The files by name, with gzip, as they were packaged."""
+    return {path.stem: path.read_bytes() for path in DIRECTORY.glob("*.gz")}

@@ -38,8 +38,12 @@ def content_response(
     caching: str,
     *,
     compressible: bool = True,
+    packed: bytes | None = None,
 ) -> dict[str, Any]:
-    """200 with the content, or 304 when the caller has it."""
+    """200 with the content, or 304 when the caller has it.
+
+    ``packed`` is the content with gzip. Without it, the content is compressed here.
+    """
     asked = lower_case_headers(event)
     encoded = compressible and len(body) >= SMALL and _takes_gzip(asked.get("accept-encoding", ""))
     # A strong tag names the bytes that are sent, so each encoding has its own (RFC 9110, 8.8.3.3).
@@ -51,7 +55,7 @@ def content_response(
     headers["Content-Type"] = media_type
     if encoded:
         headers["Content-Encoding"] = "gzip"
-        body = _zipped(body)
+        body = packed or _zipped(body)
     return {
         "statusCode": 200,
         "headers": headers,

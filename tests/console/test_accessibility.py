@@ -59,6 +59,10 @@ def test_every_view_is_accessible(
     checked("help")
     page.keyboard.press("Escape")
     for view, shown in (
+        ("trash", ".grid-body .row"),
+        ("usage", ".facts"),
+        ("new", "textarea"),
+        (f"links/{links[1]['id']}", ".qr img"),
         ("deletions", "tbody tr"),
         (f"deletions/{deletion_id}", ".grid-body .row"),
         (f"deletions/{deletion_id}/receipt", ".ids li"),
@@ -66,4 +70,5 @@ def test_every_view_is_accessible(
     ):
         console.go(view)
         expect(page.locator(shown).first).to_be_visible()
-        checked(view.partition("?")[0].replace(deletion_id, "one").replace("/", "-"))
+        name = view.partition("?")[0].replace(deletion_id, "one").replace(links[1]["id"], "one")
+        checked(name.replace("/", "-"))

@@ -1,0 +1,94 @@
+/** Links from pasted text or a CSV file: one URL a line, or a table with a header. */
+
+/** @typedef {{ number: number, link: Record<string, any>, problem: string }} Row */
+
+/** Names of columns, in lower case and without separators, by the field that they mean. */
+const COLUMNS = {
+  originalUrl: ["originalurl", "url", "longurl", "destination", "destinationurl"],
+  shortCode: ["shortcode", "customcode", "code", "keyword", "slug", "alias"],
+  title: ["title"],
+  description: ["description"],
+  tags: ["tags", "tag"],
+  externalId: ["externalid"],
+  expiresAt: ["expiresat", "expires"],
+};
+
+/**
+ * The rows with their links; `problem` is the key of a text, or "".
+ * @param {string} text
+ * @returns {Row[]}
+ */
+export function parseLinks(text) {
+  const table = parseTable(text.replace(/^\uFEFF/, ""));
+  const header = table[0]?.cells.map(fieldOf) ?? [];
+  const hasHeader = header.includes("originalUrl");
+  const fields = hasHeader ? header : ["originalUrl", "shortCode"];
+  const seen = new Set();
+  return table.slice(hasHeader ? 1 : 0).map(({ number, cells }) => {
+    /** @type {Record<string, any>} */
+    const link = {};
+    fields.forEach((field, column) => {
+      const value = cells[column]?.trim();
+      if (!field || !value) return;
+      link[field] = field === "tags" ? value.split(/[,;|،]/).map((tag) => tag.trim()).filter(Boolean) : value;
+    });
+    return { number, link, problem: problemOf(link, seen) };
+  });
+}
+
+/** @param {string} name */
+function fieldOf(name) {
+  const plain = name.toLowerCase().replace(/[\s_-]/g, "");
+  return Object.entries(COLUMNS).find(([, names]) => names.includes(plain))?.[0];
+}
+
+/** @param {Record<string, any>} link @param {Set<string>} seen */
+function problemOf(link, seen) {
+  if (!/^https?:\/\/[^/]/i.test(link.originalUrl ?? "") || !URL.canParse(link.originalUrl)) {
+    return "import.badUrl";
+  }
+  if (link.shortCode && !/^[A-Za-z0-9_-]{4,30}$/.test(link.shortCode)) return "import.badCode";
+  for (const name of ["shortCode", "externalId"]) {
+    const key = `${name} ${link[name]}`;
+    if (link[name] && seen.has(key)) return "import.twice";
+    seen.add(key);
+  }
+  return "";
+}
+
+/**
+ * RFC 4180, with the separator that the first line uses.
+ * @param {string} text
+ */
+function parseTable(text) {
+  const [first] = text.split("\n", 1);
+  const separator = ["\t", ";", ","].find((each) => first.includes(each)) ?? ",";
+  /** @type {Array<{ number: number, cells: string[] }>} */
+  const rows = [];
+  let cells = [""];
+  let quoted = false;
+  let line = 1;
+  let number = 1;
+  const end = () => {
+    if (cells.some((cell) => cell.trim())) rows.push({ number, cells });
+    cells = [""];
+    number = line;
+  };
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    const last = cells.length - 1;
+    if (character === "\n") line++;
+    if (quoted) {
+      if (character !== '"') cells[last] += character;
+      else if (text[at + 1] === '"') cells[last] += text[++at];
+      else quoted = false;
+    } else if (character === '"' && cells[last].trim() === "") {
+      cells[last] = "";
+      quoted = true;
+    } else if (character === separator) cells.push("");
+    else if (character === "\n") end();
+    else if (character !== "\r") cells[last] += character;
+  }
+  end();
+  return rows;
+}

@@ -1,0 +1,163 @@
+/** One link: its clicks, its QR code, its fields, its export. */
+
+import { useEffect, useState } from "preact/hooks";
+import { newIdempotencyKey, request } from "./api.js";
+import { Analytics } from "./analytics.js";
+import { DeleteSheet } from "./delete_sheet.js";
+import { html } from "./html.js";
+import { t } from "./i18n.js";
+import { Icon } from "./icons.js";
+import { LinkForm } from "./link_form.js";
+import { CopyButton, withoutScheme } from "./links.js";
+import { href } from "./route.js";
+import { linksChanged, linksVersion } from "./selection.js";
+import { may } from "./session.js";
+import { ErrorState } from "./states.js";
+import { useStore } from "./store.js";
+import { showError, showToast } from "./toasts.js";
+
+/** @typedef {import("./link_list.js").Link} Link */
+
+/** @param {{ id: string }} props */
+export function LinkPage({ id }) {
+  const [link, setLink] = useState(/** @type {Link | null} */ (null));
+  const [error, setError] = useState(/** @type {Error | null} */ (null));
+  const [deleting, setDeleting] = useState(false);
+  const version = useStore(linksVersion);
+
+  function load() {
+    setError(null);
+    request("GET", `/links/${encodeURIComponent(id)}`).then(setLink, setError);
+  }
+  useEffect(load, [version]);
+
+  /** @param {Record<string, any>} changes */
+  async function save(changes) {
+    await request("PUT", `/links/${encodeURIComponent(id)}`, { body: changes });
+    showToast(t("link.saved"));
+    linksChanged();
+  }
+
+  const shown = error ? null : link;
+  return html`<section class="view">
+    <header class="page-head">
+      <p><a href=${href("links")}>${t("nav.links")}</a></p>
+      <h1><bdi>${shown ? (shown.title ?? shown.shortCode) : t("links.link")}</bdi></h1>
+      ${shown &&
+      html`<span class="sub">
+          <a href=${shown.shortUrl} rel="noreferrer" target="_blank">
+            <bdi dir="ltr">${withoutScheme(shown.shortUrl)}</bdi>
+          </a>
+          <${CopyButton} text=${shown.shortUrl} />
+        </span>
+        <span class="grow"></span>
+        ${may("analyticsRead") && html`<${ExportButton} id=${shown.id} />`}
+        ${(may("linksWrite") || may("linksErase")) &&
+        html`<button onClick=${() => setDeleting(true)}>
+          <${Icon} name="trash" />${t("links.delete")}
+        </button>`}`}
+    </header>
+    ${error && html`<${ErrorState} error=${error} onRetry=${load} />`}
+    ${shown &&
+    html`<div class="columns">
+      ${may("analyticsRead") && html`<${Analytics} id=${shown.id} />`}
+      <div class="stack">
+        <${QrCode} id=${shown.id} code=${shown.shortCode} />
+        ${may("linksWrite") &&
+        html`<div class="panel">
+          <h2>${t("link.edit")}</h2>
+          <${LinkForm} key=${shown.updatedAt} link=${shown} onSubmit=${save} submit=${t("link.save")} />
+        </div>`}
+      </div>
+    </div>`}
+    ${deleting &&
+    shown &&
+    html`<${DeleteSheet}
+      selected=${{ kind: "ids", ids: new Set([shown.id]) }}
+      onClose=${() => setDeleting(false)}
+    />`}
+  </section>`;
+}
+
+/** @param {{ id: string, code: string }} props */
+function QrCode({ id, code }) {
+  const [image, setImage] = useState("");
+  useEffect(() => {
+    let address = "";
+    const controller = new AbortController();
+    render("svg", controller.signal).then((blob) => {
+      address = URL.createObjectURL(blob);
+      setImage(address);
+    }, showError);
+    return () => {
+      controller.abort();
+      URL.revokeObjectURL(address);
+    };
+  }, [id]);
+
+  /** @param {string} format @param {AbortSignal} [signal] */
+  function render(format, signal) {
+    return request("GET", `/links/${id}/qr`, {
+      query: { format, size: format === "png" ? "1024" : "256" },
+      as: "blob",
+      signal,
+    });
+  }
+
+  /** @param {string} format */
+  async function download(format) {
+    try {
+      const address = URL.createObjectURL(await render(format));
+      const anchor = document.createElement("a");
+      anchor.href = address;
+      anchor.download = `${code}.${format}`;
+      anchor.click();
+      setTimeout(() => URL.revokeObjectURL(address), 10_000);
+    } catch (error) {
+      showError(error);
+    }
+  }
+
+  return html`<div class="panel qr">
+    <h2>${t("qr.title")}</h2>
+    ${image && html`<img src=${image} alt=${t("qr.alt", { code })} width="160" height="160" />`}
+    <div class="form-end">
+      ${["png", "svg"].map(
+        (format) => html`<button key=${format} onClick=${() => download(format)}>
+          <${Icon} name="download" />${format.toUpperCase()}
+        </button>`,
+      )}
+    </div>
+  </div>`;
+}
+
+/** Asks for the file of a link's clicks, and offers it when it is written. @param {{ id: string }} props */
+function ExportButton({ id }) {
+  const [job, setJob] = useState(/** @type {any} */ (null));
+  const open = job && job.state !== "complete" && job.state !== "failed";
+  useEffect(() => {
+    if (!open) return;
+    const timer = setTimeout(
+      () => request("GET", `/analytics/links/${id}/export/${job.id}`).then(setJob, showError),
+      1500,
+    );
+    return () => clearTimeout(timer);
+  }, [job]);
+  if (job?.url) {
+    return html`<a class="button primary" href=${job.url} download>
+      <${Icon} name="download" />${t("export.ready")}
+    </a>`;
+  }
+  return html`<button
+    aria-disabled=${open}
+    onClick=${() =>
+      open ||
+      request("POST", `/analytics/links/${id}/export`, {
+        body: {},
+        idempotencyKey: newIdempotencyKey(),
+      }).then(setJob, showError)}
+  >
+    <${Icon} name="download" />
+    ${t(open ? "export.running" : job?.state === "failed" ? "export.again" : "export.begin")}
+  </button>`;
+}

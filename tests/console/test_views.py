@@ -1,0 +1,157 @@
+"""Creating, editing, importing, the trash, and what a link's page shows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.console.conftest import Opener, create_links
+from tests.e2e.client import Client
+
+
+def test_a_link_is_created_and_edited(open_console: Opener, api: Client) -> None:
+    console = open_console()
+    page = console.page
+    console.open()
+    page.locator(".toolbar, .empty").get_by_role("link", name="New link").first.click()
+    page.get_by_label("Destination").fill("https://example.com/spring")
+    page.get_by_label("Short code").fill("spring-26")
+    page.get_by_label("Title").fill("Spring")
+    page.get_by_label("Tags, separated").fill("one, two")
+    page.get_by_role("button", name="Create link").click()
+    expect(page.locator("h1")).to_have_text("Spring")
+    created = api.get("/api/links/spring-26").json
+    assert (created["title"], created["tags"]) == ("Spring", ["one", "two"])
+    assert created["isActive"] is True
+
+    page.get_by_label("Title").fill("Summer")
+    page.get_by_label("Active: the short link redirects").uncheck()
+    page.get_by_role("button", name="Save").click()
+    expect(console.toast).to_contain_text("Saved")
+    expect(page.locator("h1")).to_have_text("Summer")
+    changed = api.get("/api/links/spring-26").json
+    assert (changed["title"], changed["isActive"]) == ("Summer", False)
+    assert changed["originalUrl"] == "https://example.com/spring"
+
+
+def test_a_code_that_is_taken_says_by_what(open_console: Opener, api: Client) -> None:
+    [link] = create_links(api, 1, shortCode="taken-code")
+    console = open_console()
+    page = console.page
+    console.open("new")
+    page.get_by_label("Destination").fill("https://example.com/")
+    page.get_by_label("Short code").fill("taken-code")
+    page.get_by_role("button", name="Create link").click()
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("is in use by another link")
+    api.delete("/api/links", [link["id"]])
+    page.get_by_role("button", name="Create link").click()
+    expect(alert).to_contain_text("belongs to a link in the trash")
+    # What was typed is still there.
+    expect(page.get_by_label("Short code")).to_have_value("taken-code")
+
+
+#: As Excel writes it in many countries: a byte order mark, semicolons.
+ROWS = (
+    "\ufeffurl;code;title;tags",
+    'https://example.com/1;good-one;"First; with ""quotes""";a,b',
+    "https://example.com/2;;Second;",
+    "ftp://example.com/3;good-two;Third;",
+    "https://example.com/4;no;Fourth;",
+    "https://example.com/5;good-one;Fifth;",
+    "https://example.com/6;taken-here;Sixth;",
+    "https://user:secret@example.com/7;;Seventh;",
+)
+
+
+def test_a_file_is_imported_and_bad_rows_are_named(
+    open_console: Opener, api: Client, tmp_path: Path
+) -> None:
+    create_links(api, 1, shortCode="taken-here")
+    file = tmp_path / "links.csv"
+    file.write_text("\n".join(ROWS), encoding="utf-8")
+    console = open_console()
+    page = console.page
+    console.open("new")
+    page.locator("input[type=file]").set_input_files(file)
+    expect(page.get_by_role("button", name="Create 4 links")).to_be_enabled()
+    preview = page.locator(".preview")
+    expect(preview.locator("tr", has_text="ftp://")).to_contain_text("Not an http or https URL")
+    expect(preview.locator("tr", has_text="example.com/4")).to_contain_text("Code not allowed")
+    expect(preview.locator("tr", has_text="example.com/5")).to_contain_text("The same as")
+
+    page.get_by_role("button", name="Create 4 links").click()
+
+    # The service refused two more: one bad row does not end it.
+    expect(console.toast).to_contain_text("2 links created")
+    expect(preview.locator("tr", has_text="taken-here")).to_contain_text("is in use")
+    expect(preview.locator("tr", has_text="example.com/7")).to_contain_text("originalUrl")
+    made = {link["title"]: link for link in api.get("/api/links").json["links"]}
+    assert made['First; with "quotes"']["shortCode"] == "good-one"
+    assert made['First; with "quotes"']["tags"][:2] == ["a", "b"]
+    [tag] = made["Second"]["tags"]
+    assert tag.startswith("import-")
+    # One filter finds them all.
+    console.toast.get_by_role("link").click()
+    expect(console.rows).to_have_count(2)
+
+
+def test_the_trash_restores_and_erases(open_console: Opener, api: Client) -> None:
+    links = create_links(api, 3)
+    ids = [link["id"] for link in links]
+    first = api.post("/api/deletions", {"ids": ids[:2], "reason": "first"})
+    second = api.post("/api/deletions", {"ids": ids[2:], "reason": "second"})
+    assert (first.status, second.status) == (200, 200)
+    console = open_console()
+    page = console.page
+    console.open("trash")
+    expect(console.rows).to_have_count(3)
+    expect(console.rows.first).to_contain_text("second")
+    page.locator(".check-button").click()
+    page.get_by_role("button", name="Restore").click()
+    expect(page.locator(".empty h2")).to_have_text("The trash is empty")
+    assert len(api.get("/api/links").json["links"]) == 3
+
+    api.post("/api/deletions", {"ids": ids[:1]})
+    page.reload()
+    console.sign_in()
+    console.rows.first.click(position={"x": 20, "y": 20})
+    page.get_by_role("button", name="Erase for good…").click()
+    page.locator("dialog input[inputmode=numeric]").fill("1")
+    page.locator("dialog button[type=submit]").click()
+    expect(page.locator(".empty h2")).to_have_text("The trash is empty")
+    [latest, *_] = api.get("/api/deletions").json["deletions"]
+    assert latest["mode"] == "erase"
+    assert latest["counts"]["deleted"] == 1
+
+
+def test_a_links_page_shows_clicks_qr_code_and_export(open_console: Opener, api: Client) -> None:
+    link = api.create(title="Clicked", shortCode="clicked-1")
+    console = open_console()
+    page = console.page
+    console.open(f"links/{link['id']}")
+    expect(page.locator(".bars rect")).to_have_count(30)
+    page.get_by_label("Period").select_option("7")
+    expect(page.locator(".bars rect")).to_have_count(7)
+    page.get_by_text("As a table").click()
+    expect(page.locator("figure tbody tr")).to_have_count(7)
+    image = page.locator(".qr img")
+    expect(image).to_be_visible()
+    assert page.evaluate("document.querySelector('.qr img').naturalWidth") == 256
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="PNG").click()
+    assert downloading.value.suggested_filename == "clicked-1.png"
+    page.get_by_role("button", name="Export clicks").click()
+    download = page.get_by_role("link", name="Download the export")
+    expect(download).to_have_attribute("href", re.compile("^http"))
+
+
+def test_the_plan_is_shown_with_what_is_left(open_console: Opener) -> None:
+    console = open_console()
+    console.open("usage")
+    facts = console.page.locator(".facts")
+    expect(facts.nth(0)).to_contain_text("requests left in this minute")
+    expect(facts.nth(1)).to_contain_text("10,000")
+    expect(facts.nth(2)).to_contain_text("365")
