@@ -28,6 +28,7 @@ VENV_STAMP := $(VENV)/.installed-$(PY_TAG)-$(call checksum,requirements-dev.txt)
 ENGINE_VENV := .local/ministack-venv
 ENGINE_STAMP := $(ENGINE_VENV)/.installed-$(PY_TAG)-$(call checksum,local/requirements-ministack.txt)
 NPM_STAMP := node_modules/.installed-$(call checksum,package.json)
+UNLINKCTL := $(VENV)/bin/unlinkctl
 STAMPS := $(VENV_STAMP) $(ENGINE_STAMP) $(NPM_STAMP)
 
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check --require-hashes
@@ -42,7 +43,7 @@ help: ## Show this list.
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
 .PHONY: run
-run: check-port $(STAMPS) ## Start the whole stack on this machine and stay in the foreground (PORT=8000).
+run: check-port $(STAMPS) $(UNLINKCTL) ## Start the whole stack on this machine and stay in the foreground (PORT=8000).
 	@exec env PORT=$(PORT) $(VENV)/bin/python -m local.run
 
 .PHONY: test
@@ -152,6 +153,12 @@ $(VENV_STAMP): | check-python
 	@echo "Installing the Python dependencies into $(VENV) (once; about a minute) ..."
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(VENV)/bin/python $(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@
+
+# The command from its sources; everything that it needs is in $(VENV) already.
+$(UNLINKCTL): client/pyproject.toml | $(VENV_STAMP)
+	@$(VENV)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-index \
+	  --no-build-isolation --editable client
 	@touch $@
 
 $(ENGINE_STAMP): | check-python

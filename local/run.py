@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from local.commands import command
 from local.demo_data import SeedError, Shown, Workspace, seed_demo, show
 from local.emulator import LOCAL_DIR, EngineError
 from local.stack import LocalStack, StackError, bind, running
@@ -105,6 +106,9 @@ def _write_env(
         "FREE_KEY": free.api_key,
         "SESSION_TOKEN": session,
         "AWS_ENDPOINT_URL": stack.engine.url,
+        # What `unlinkctl` reads.
+        "UNLINK_URL": stack.base_url,
+        "UNLINK_API_KEY": demo.api_key,
     }
     settings = "".join(f"{name}={value}\n" for name, value in values.items())
     _write_private(ENV_FILE, settings)
@@ -217,11 +221,13 @@ def _guide(
         f"  FREE_KEY  {free.api_key}  (as API_KEY; workspace free, on the free plan)",
         f"  SESSION_TOKEN is in the file: {DEMO_USER}, signed in (every scope; workspace demo)",
         "",
-        "Every route, to copy and paste:",
+        "Every route, to copy and paste. The lines of unlinkctl need this once in the terminal:",
+        'set -a; . .local/demo.env; set +a; PATH="$PWD/.venv/bin:$PATH"',
         "",
     ]
     for method, path in sorted(stack.routes(), key=_by_harm):
-        lines += [f"# {method} {path}", curl(stack.base_url, demo, method, path, shown), ""]
+        lines += [f"# {method} {path}", curl(stack.base_url, demo, method, path, shown)]
+        lines += [*filter(None, [command(demo, method, path, shown)]), ""]
     return "\n".join(lines)
 
 
