@@ -22,7 +22,7 @@ _REPLACEMENTS = (
     (r"\baclose\b", "close"),
     (r"httpx2\.AsyncClient", "httpx2.Client"),
     (r"\bAsyncIterator\b", "Iterator"),
-    (r"\bAsync(Unlink|Links|Deletions?|Transport)\b", r"\1"),
+    (r"\bAsync(Unlink|Links|Deletions?|Account|Transport)\b", r"\1"),
     (r"unlink_client\.aio\b", "unlink_client.sync"),
     (r"asyncio\.sleep", "time.sleep"),
     (r"  # noqa: ASYNC109", ""),

@@ -19,6 +19,7 @@ from unlink_client.errors import (
     InvalidRequest,
     InvalidSettings,
     KeyReused,
+    LastAdmin,
     MethodNotAllowed,
     MissingScopes,
     NotFound,
@@ -37,6 +38,7 @@ from unlink_client.errors import (
 from unlink_client.filters import FilterArgs, LinkFilter
 from unlink_client.models import (
     Analytics,
+    ApiKey,
     DeletedLinks,
     DeletionPage,
     DeletionRecord,
@@ -45,6 +47,7 @@ from unlink_client.models import (
     ErasedLinks,
     Export,
     Install,
+    IssuedApiKey,
     Link,
     LinkPage,
     Me,
@@ -52,12 +55,14 @@ from unlink_client.models import (
     Preview,
     Receipt,
     RestoredLinks,
+    RevokedApiKey,
     Taken,
     TrashedLink,
     UtmParameters,
     WrittenLink,
 )
 from unlink_client.plans import Plan
+from unlink_client.receipts import SignedReceipt, VerifiedReceipt
 from unlink_client.retries import Retries, Wait
 from unlink_client.sync.client import Unlink
 from unlink_client.sync.deletion import Deletion
@@ -67,6 +72,7 @@ __all__ = [
     "UNSET",
     "Analytics",
     "ApiError",
+    "ApiKey",
     "AsyncDeletion",
     "AsyncUnlink",
     "BodyTooLarge",
@@ -87,7 +93,9 @@ __all__ = [
     "InvalidIds",
     "InvalidRequest",
     "InvalidSettings",
+    "IssuedApiKey",
     "KeyReused",
+    "LastAdmin",
     "Link",
     "LinkFilter",
     "LinkPage",
@@ -105,7 +113,9 @@ __all__ = [
     "ReceiptIsInvalid",
     "RestoredLinks",
     "Retries",
+    "RevokedApiKey",
     "ServerError",
+    "SignedReceipt",
     "StillRunning",
     "Taken",
     "TrashedLink",
@@ -116,6 +126,7 @@ __all__ = [
     "UnlinkError",
     "Unset",
     "UtmParameters",
+    "VerifiedReceipt",
     "Wait",
     "WaitTimeout",
     "WrittenLink",

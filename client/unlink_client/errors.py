@@ -15,6 +15,7 @@ The tree::
     │   ├── MethodNotAllowed    405
     │   ├── Conflict            409
     │   │   ├── CodeTaken       409  taken_codes, taken_external_ids
+    │   │   ├── LastAdmin       409  the workspace would be without an administrator
     │   │   ├── StillRunning    409  the first request with this Idempotency-Key has no answer yet
     │   │   └── PlanIsStale     409  other links match than those that the plan was made of
     │   ├── BodyTooLarge        413
@@ -205,6 +206,10 @@ class CodeTaken(Conflict):
         return f"{self.message}: {taken}" if taken else self.message
 
 
+class LastAdmin(Conflict):
+    """The key is the last one with the scope ``admin``, and there is no owner."""
+
+
 class StillRunning(Conflict):
     """The first request with this Idempotency-Key is still being worked on."""
 
@@ -300,6 +305,8 @@ def _class_of(status: int, sentence: str, members: Mapping[str, Any]) -> type[Ap
     if status == 409:
         if members.get("takenCodes") or members.get("takenExternalIds"):
             return CodeTaken
+        if members.get("lastAdmin"):
+            return LastAdmin
         return _BY_SENTENCE.get(sentence, Conflict)
     if status in _BY_STATUS:
         return _BY_STATUS[status]

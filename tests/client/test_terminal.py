@@ -160,7 +160,7 @@ def test_the_environment_comes_before_the_profile(
     monkeypatch.setenv("UNLINK_API_KEY", "another")
     ran = unlinkctl("list")
     assert ran.code == 6
-    assert "UNLINK_API_KEY is used before it" in ran.err
+    assert "UNLINK_API_KEY is used before a stored one" in ran.err
 
 
 @pytest.mark.parametrize(("key", "code"), [(b"wrong\n", 6), (b"", 2), (b"a b\n", 2)])

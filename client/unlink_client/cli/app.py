@@ -14,6 +14,7 @@ from unlink_client.cli import (
     commands_links,
     commands_login,
     commands_plan,
+    commands_verify,
 )
 from unlink_client.cli.exits import INTERRUPTED, CommandError, command_error
 from unlink_client.cli.session import GlobalOptions
@@ -68,6 +69,7 @@ app.command("trash")(commands_deletions.trash)
 app.command("deletions")(commands_deletions.deletions)
 app.command("restore")(commands_deletions.restore)
 app.command("undo")(commands_deletions.undo)
+app.command("verify")(commands_verify.verify)
 app.command("export")(commands_links.export)
 app.command("qr")(commands_links.qr)
 

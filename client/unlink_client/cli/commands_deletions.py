@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from unlink_client.cli.exits import NOT_ALL, USAGE, CommandError
+from unlink_client.cli.exits import NOT_ALL, TRY_LATER, USAGE, CommandError
 from unlink_client.cli.filter_options import parse_moment
 from unlink_client.cli.ids import read_ids
 from unlink_client.cli.jobs import Jobs
@@ -26,6 +26,7 @@ from unlink_client.cli.output import (
 from unlink_client.cli.session import connected
 from unlink_client.cli.settings import state_directory
 from unlink_client.cli.terminal import progress_bar, say
+from unlink_client.errors import Conflict
 from unlink_client.models import RestoredLinks
 from unlink_client.sync.client import Unlink
 from unlink_client.sync.deletion import Deletion
@@ -33,6 +34,8 @@ from unlink_client.sync.deletion import Deletion
 _ROWS = 20
 _RESULT_ROWS = 20
 _WATCH_SECONDS = 2.0
+#: A signature is due within a minute or two.
+_SIGNING_SECONDS = 300.0
 
 
 class DeletionState(StrEnum):
@@ -61,6 +64,9 @@ def deletions(
     *,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is complete.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Print each change until then.")] = False,
+    receipt: Annotated[
+        bool, typer.Option("--receipt", help="Print the signed receipt; see `verify`.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, help="At most this many.", metavar="N")] = _ROWS,
     state: Annotated[DeletionState | None, typer.Option(help="In this state.")] = None,
     mode: Annotated[DeletionMode | None, typer.Option(help="To the trash, or for good.")] = None,
@@ -81,8 +87,8 @@ def deletions(
 
     unlinkctl deletions 01a2013c-632f-71c5-88ad-db7263a66868 --wait
     """
-    if deletion is None and (wait or watch):
-        raise CommandError("--wait and --watch need the id of a deletion", code=USAGE)
+    if deletion is None and (wait or watch or receipt):
+        raise CommandError("--wait, --watch and --receipt need the id of a deletion", code=USAGE)
     with connected(context) as unlink:
         if deletion is None:
             found_all = unlink.deletions(
@@ -102,7 +108,24 @@ def deletions(
             found = _watched(found)
         elif wait:
             found = _waited(found)
-        _write(found, output)
+        if receipt:
+            _write_receipt(unlink, found, wait=wait or watch)
+        else:
+            _write(found, output)
+
+
+def _write_receipt(unlink: Unlink, found: Deletion, *, wait: bool) -> None:
+    try:
+        signed = unlink.receipt(found.id, timeout=_SIGNING_SECONDS if wait else 0)
+    except Conflict as error:
+        raise CommandError(
+            f"There is no signed receipt yet: the deletion is {found.state}.",
+            code=TRY_LATER,
+            hint=f"unlinkctl deletions {found.id} --wait --receipt waits for it.",
+        ) from error
+    if signed is None:
+        raise CommandError("This service does not sign its receipts.")
+    write_line(signed.jws)
 
 
 def _waited(found: Deletion) -> Deletion:

@@ -28,6 +28,7 @@ from unlink_client.errors import (
     PlanIsInvalid,
     PlanIsStale,
     RateLimited,
+    ReceiptIsInvalid,
     StillRunning,
     Unauthenticated,
     Unavailable,
@@ -44,6 +45,8 @@ STALE = 5
 NOT_ALLOWED = 6
 TRY_LATER = 75
 INTERRUPTED = 130
+
+_CHECK_URL = "Check the URL: UNLINK_URL, or that of `unlinkctl login`."
 
 
 class CommandError(Exception):
@@ -72,13 +75,25 @@ def command_error(error: UnlinkError) -> CommandError:
     return CommandError(message, code=code, hint=hint)
 
 
-def _code_and_hint(error: UnlinkError) -> tuple[int, str]:  # noqa: PLR0911
+#: Errors about which there is always the same to say.
+_FIXED: dict[type[UnlinkError], tuple[int, str]] = {
+    Unauthenticated: (
+        NOT_ALLOWED,
+        "The key is wrong, revoked or expired. UNLINK_API_KEY is used before a stored one.",
+    ),
+    PlanIsStale: (STALE, "Nothing was deleted. `unlinkctl plan` makes a new plan."),
+    PlanIsInvalid: (ERROR, "Nothing was deleted."),
+    ReceiptIsInvalid: (ERROR, "It proves nothing."),
+    InvalidIds: (NOT_ALL, "Nothing was deleted: a soft delete is all or none."),
+    InvalidSettings: (USAGE, _CHECK_URL),
+    UnexpectedAnswer: (ERROR, _CHECK_URL),
+}
+
+
+def _code_and_hint(error: UnlinkError) -> tuple[int, str]:
+    if type(error) in _FIXED:
+        return _FIXED[type(error)]
     match error:
-        case Unauthenticated():
-            return NOT_ALLOWED, (
-                "The key is wrong, revoked or expired. `unlinkctl login` stores another one; "
-                "UNLINK_API_KEY is used before it."
-            )
         case MissingScopes():
             return NOT_ALLOWED, (
                 "A key keeps its scopes: ask an administrator of the workspace for one that has "
@@ -89,20 +104,10 @@ def _code_and_hint(error: UnlinkError) -> tuple[int, str]:  # noqa: PLR0911
             return TRY_LATER, f"Try again in {error.retry_after or 60} s."
         case Unavailable() | ConnectionFailed() | StillRunning() | WaitTimeout():
             return TRY_LATER, _away(error)
-        case PlanIsStale():
-            return STALE, "Nothing was deleted. `unlinkctl plan` makes a new plan."
-        case PlanIsInvalid():
-            return ERROR, "Nothing was deleted."
-        case InvalidIds():
-            return NOT_ALL, "Nothing was deleted: a soft delete is all or none."
-        case InvalidSettings() | UnexpectedAnswer():
-            return (USAGE if isinstance(error, InvalidSettings) else ERROR), (
-                "Check the URL: UNLINK_URL, or that of `unlinkctl login`."
-            )
         case CodeTaken():
             return ERROR, _taken(error)
         case NotFound() if error.message in ("Not found", "Route not found"):
-            return ERROR, "Check the URL: UNLINK_URL, or that of `unlinkctl login`."
+            return ERROR, _CHECK_URL
         case NotFound():
             return ERROR, "It does not exist, or is not one of this workspace."
         case _:

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from unlink_client.models.account import (
     Actor,
+    ApiKey,
+    ApiKeyPage,
+    IssuedApiKey,
     Me,
     MinuteWindow,
     PlanLimits,
+    RevokedApiKey,
     WorkspacePolicies,
 )
 from unlink_client.models.analytics import (
@@ -62,6 +66,8 @@ from unlink_client.models.links import (
 __all__ = [
     "Actor",
     "Analytics",
+    "ApiKey",
+    "ApiKeyPage",
     "CityClicks",
     "CountryClicks",
     "DayClicks",
@@ -76,6 +82,7 @@ __all__ = [
     "ErasedLinks",
     "Export",
     "Install",
+    "IssuedApiKey",
     "Link",
     "LinkPage",
     "Me",
@@ -96,6 +103,7 @@ __all__ = [
     "RestoreCounts",
     "RestoreSummary",
     "RestoredLinks",
+    "RevokedApiKey",
     "State",
     "Taken",
     "TimezoneClicks",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -68,3 +68,41 @@ class Me:
     plan: PlanLimits
     policies: WorkspacePolicies
     window: MinuteWindow | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """An API key, without its secret. ``last_used_at`` is to the hour."""
+
+    key_id: str
+    name: str
+    user_id: str
+    scopes: tuple[str, ...]
+    state: Literal["active", "revoked", "expired"]
+    created_at: datetime
+    created_by: Actor | None
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedApiKey(ApiKey):
+    """A new key. ``secret`` is shown once: it is None in the answer to a repeated request."""
+
+    secret: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokedApiKey(ApiKey):
+    """A revoked key. The gateway may go on to accept it until ``effective_by``."""
+
+    effective_by: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKeyPage:
+    """Keys of the workspace, newest first, revoked and expired ones included."""
+
+    keys: tuple[ApiKey, ...]
+    next_cursor: str | None

@@ -104,7 +104,10 @@ class RestoreSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What an erasure removed, by kind, and when a last look found nothing left."""
+    """What an erasure removed, by kind, and when a last look found nothing left.
+
+    ``signed`` says whether `Unlink.receipt` has a signed form of it.
+    """
 
     links: int
     codes: int
@@ -114,6 +117,7 @@ class Receipt:
     installs_kept: int
     qr_objects: int
     verified_empty_at: datetime
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

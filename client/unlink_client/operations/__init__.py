@@ -6,8 +6,13 @@ The names and arguments are those of the OpenAPI document in snake case; a test 
 from __future__ import annotations
 
 from unlink_client.operations.account import (
+    get_jwks,
     get_me,
     get_open_api,
+    get_receipt,
+    issue_key,
+    list_keys,
+    revoke_key,
 )
 from unlink_client.operations.analytics import (
     create_export,
@@ -47,14 +52,19 @@ __all__ = [
     "get_analytics",
     "get_deletion",
     "get_export",
+    "get_jwks",
     "get_link",
     "get_link_qr",
     "get_me",
     "get_open_api",
+    "get_receipt",
+    "issue_key",
     "list_deletions",
+    "list_keys",
     "list_links",
     "list_trash",
     "preview_deletion",
     "restore_deletion",
+    "revoke_key",
     "update_link",
 ]
