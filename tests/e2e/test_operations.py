@@ -160,6 +160,7 @@ class Facts:
         """A block with its placeholders filled in."""
         script = block.script
         for placeholder, value in (
+            ('gatewayRequestId = "…"', f'gatewayRequestId = "{self.request_id}"'),
             ('requestId = "…"', f'requestId = "{self.request_id}"'),
             ('deletionId = "…"', f'deletionId = "{self.deletion}"'),
             ("STAGE=prod", "STAGE=local"),
@@ -401,7 +402,7 @@ def test_the_fixes_of_the_runbook_work(
 WRITTEN_ELSEWHERE = {
     *("type", "record.status", "record.metrics.durationMs", "record.metrics.initDurationMs"),
     *("record.metrics.maxMemoryUsedMB", "record.metrics.memorySizeMB"),
-    *("errorType", "resource", "cause", "exception", "@timestamp", "@log"),
+    *("errorType", "errorMessage", "resource", "cause", "exception", "@timestamp", "@log"),
 }
 
 _NO_FIELD = re.compile(r"\"[^\"]*\"|\bas \w+|\b\w+\(|\*|\b\d+\b")
