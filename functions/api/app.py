@@ -6,13 +6,13 @@ the service, respond. An error is answered in the format of its route.
 
 from __future__ import annotations
 
+import base64
+import re
 import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver
-from aws_lambda_powertools.event_handler import Response as GatewayResponse
 
 from functions import container, metrics
 from functions.api.caller import caller_of
@@ -47,61 +47,50 @@ RESERVED_SECONDS = 5.0
 _warm: list[bool] = []
 
 
+#: A parameter of a route's rule, and of a resource of API Gateway.
+_RULE_PARAMETER = re.compile(r"<(\w+)>")
+_RESOURCE_PARAMETER = re.compile(r"{(\w+)}")
+
+
 class Api:
-    """The routes of one function. One resolver each: a shared one would merge their routes."""
+    """The routes of one function.
+
+    API Gateway has matched the path already: an event names its resource, such as
+    ``/api/links/{id}``. So a route is found by method and resource, whatever a custom domain puts
+    before the path.
+    """
 
     def __init__(self, *groups: Routes) -> None:
         self.routes: list[Route] = []
-        self._app = APIGatewayRestResolver()
-        self._app.not_found(self._refuse_method)
+        self._by_resource: dict[tuple[str, str], Route] = {}
         self._log = Logger()
         for group in groups:
             for route in group.all:
                 self._add(route)
 
     def _add(self, route: Route) -> None:
-        def entry(**path: str) -> GatewayResponse[Any]:
-            return self._serve(route, path)
-
-        # HEAD is GET without a body (RFC 9110, section 9.3.2). The body is answered all the same:
+        shape = _RULE_PARAMETER.sub("{}", route.rule)
+        # HEAD is GET without a body (RFC 9110, section 9.3.2). The function returns the body:
         # the gateway takes Content-Length from it and sends none to HEAD.
-        methods = ["GET", "HEAD"] if route.method == "GET" else [route.method]
-        self._app.route(route.rule, method=methods)(entry)
+        for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
+            self._by_resource[method, shape] = route
         self.routes.append(route)
 
     def handle(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """The Lambda handler."""
-        # The matched resource with its parameters, because under a custom domain the path that
-        # the gateway reports starts with the domain's base path.
-        resource = event["resource"]
-        event["path"] = _fill(resource, event.get("pathParameters") or {})
-        allowed = ALLOWED_METHODS.get(resource)
-        if allowed is not None and event["httpMethod"] not in allowed:
-            # A path that no rule matches: `DELETE /api/links/bulk-delete` is no link's.
-            event["path"] = "/"
+        resource, method = event["resource"], event["httpMethod"]
+        route = self._by_resource.get((method, _RESOURCE_PARAMETER.sub("{}", resource)))
+        # Without a custom domain's base path: an Idempotency-Key means the same at every host.
+        event["path"] = _filled(resource, event.get("pathParameters") or {})
         try:
             with use_deadline(deadline_of(context, RESERVED_SECONDS)):
-                return self._app.resolve(event, context)
+                return self._serve(route or _refused_method(method, resource), event)
         finally:
             metrics.flush()
 
-    def _refuse_method(self, _error: Exception) -> GatewayResponse[Any]:
-        """405 for a method that the gateway's catch-all sent here and no route has."""
-        resource, method = self._app.current_event["resource"], self._app.current_event.http_method
-        allowed = ALLOWED_METHODS[resource]
-
-        def refuse(_request: Request) -> Response[Any]:
-            raise MethodNotAllowed(allowed)
-
-        route = Route(
-            method, resource, None, frozenset(), dialect_of(resource), refuse, reads_query=False
-        )
-        return self._serve(route, {})
-
-    def _serve(self, route: Route, path: dict[str, str]) -> GatewayResponse[Any]:
+    def _serve(self, route: Route, event: dict[str, Any]) -> dict[str, Any]:
         name = f"{route.method} {route.rule}"
         started = time.perf_counter()
-        event = self._app.current_event.raw_event
         request_id = event["requestContext"]["requestId"]
         headers = cors_headers(event) | {
             # What is answered holds for one caller, and no longer than until somebody deletes it.
@@ -117,9 +106,7 @@ class Api:
             extra = {"route": name, "requestId": request_id, "cause": repr(error)}
             self._log.error("the authorizer's context was not understood", extra=extra)
             refusal = _refusal(InternalError(), route.error_format)
-            return GatewayResponse(
-                refusal.status, "application/json", to_json(refusal.body), headers=headers
-            )
+            return _gateway_response(refusal, to_json(refusal.body), headers)
         try:
             # The gateway remembers the authorizer's answer for longer than a credential may last.
             if caller.expires_at is not None and caller.expires_at <= time.time():
@@ -134,7 +121,7 @@ class Api:
             request = Request(
                 caller,
                 event,
-                {name: unquote(value) for name, value in path.items()},
+                _path_parameters(route, event),
                 parameters_of(event, route.query) if route.reads_query else {},
                 window,
             )
@@ -173,12 +160,46 @@ class Api:
             },
         )
         _warm[:] = [True]
-        return GatewayResponse(
-            status_code=answer.status,
-            content_type=answer.content_type or "application/json",
-            body=body,
-            headers=headers | answer.headers,
-        )
+        return _gateway_response(answer, body, headers)
+
+
+def _refused_method(method: str, resource: str) -> Route:
+    """405 for a method that the gateway's catch-all sent here and no route has."""
+    allowed = ALLOWED_METHODS[resource]
+
+    def refuse(_request: Request) -> Response[Any]:
+        raise MethodNotAllowed(allowed)
+
+    return Route(
+        method, resource, None, frozenset(), dialect_of(resource), refuse, reads_query=False
+    )
+
+
+def _filled(resource: str, values: dict[str, str]) -> str:
+    return _RESOURCE_PARAMETER.sub(lambda name: unquote(values[name[1]]), resource)
+
+
+def _path_parameters(route: Route, event: dict[str, Any]) -> dict[str, str]:
+    """The parameters of the path by the rule's names, which may differ from the gateway's."""
+    values = event.get("pathParameters") or {}
+    names = _RESOURCE_PARAMETER.findall(event["resource"])
+    return {
+        name: unquote(values[given])
+        for name, given in zip(_RULE_PARAMETER.findall(route.rule), names, strict=False)
+    }
+
+
+def _gateway_response(answer: Response[Any], body: Any, headers: dict[str, str]) -> dict[str, Any]:
+    """A response in the format of a Lambda proxy integration; bytes are sent as base64."""
+    binary = isinstance(body, bytes)
+    all_headers = {"Content-Type": answer.content_type or "application/json"}
+    all_headers |= headers | answer.headers
+    return {
+        "statusCode": answer.status,
+        "multiValueHeaders": {name: [value] for name, value in all_headers.items()},
+        "body": base64.b64encode(body).decode() if binary else body,
+        "isBase64Encoded": binary,
+    }
 
 
 def _repeated(route: Route, request: Request) -> Response[Any] | None:
@@ -196,10 +217,3 @@ def _repeated(route: Route, request: Request) -> Response[Any] | None:
 def _refusal(error: UnlinkError, error_format: str) -> Response[ErrorBody]:
     body: ErrorBody = error.to_hoko() if error_format == "hoko" else error.to_linkforty()
     return Response(int(error.status), body, error.headers(), {"error": error.english})
-
-
-def _fill(resource: str, parameters: dict[str, str]) -> str:
-    # Encoded, because the router matches no control characters; the gateway has matched already.
-    for name, value in parameters.items():
-        resource = resource.replace(f"{{{name}}}", quote(unquote(value), safe=""))
-    return resource

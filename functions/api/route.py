@@ -52,8 +52,10 @@ class Routes:
         replay: Replay | None = None,
         either: Sequence[str] = (),
     ) -> Callable[[Endpoint[Body_co]], Endpoint[Body_co]]:
-        """Register an endpoint: ``rule`` in the syntax of Powertools, the ``scope`` that it needs,
-        the ``query`` parameters that it takes.
+        """Register an endpoint.
+
+        ``rule`` has its parameters as in ``/api/links/<link>``. ``scope`` is what it needs, and
+        ``query`` names the query parameters that it takes.
 
         ``scope=None`` is for a route whose body decides which of the scopes ``either``; it checks
         with ``require``. Every POST and DELETE has a ``replay``, and no other method.
