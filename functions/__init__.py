@@ -1,1 +1,7 @@
-"""The Lambdas: every module directly here is deployed as one function."""
+"""All that is deployed into Lambda."""
+
+import gc
+
+# Almost every object that an import creates stays. Python's default of 700 (2,000 in 3.13) makes
+# the collector look at all of them dozens of times during a cold start: 7 to 10 % of its CPU time.
+gc.set_threshold(50_000)
