@@ -106,7 +106,7 @@ def test_the_runbooks_queries_name_fields_that_the_lines_have(
         for query in re.findall(r"ask '([^']*)'", runbook)
         if 'service = "redirect"' in query or "gatewayRequestId =" in query
     ]
-    assert len(queries) == 2
+    assert len(queries) == 3
     # What other functions' lines have, a deletion's for example.
     others = {"deletionId", "state", "route"}
     for query in queries:
