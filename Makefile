@@ -106,6 +106,10 @@ aws-smoke: $(STAMPS) ## Deploy a throw-away stage to your AWS account, check it,
 	$(VENV)/bin/python -m tests.smoke $(if $(YES),--yes) $(if $(GRADUAL),--gradual) \
 	  $(if $(WAIT_TTL),--wait-ttl $(WAIT_TTL)) $(foreach each,$(CONTEXT),--context $(each))
 
+.PHONY: differential
+differential: $(VENV_STAMP) ## What DynamoDB answers to each shape of call, on AWS_ENDPOINT_URL_DYNAMODB or AWS.
+	$(VENV)/bin/python -m tests.differential
+
 .PHONY: audit
 audit: $(VENV_STAMP) ## Known vulnerabilities of the dependencies; asks the advisory services.
 	$(PYTHON) -m venv .local/audit-venv

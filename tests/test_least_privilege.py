@@ -19,6 +19,7 @@ import pytest
 from functions.aws import client as aws
 from functions.aws import secrets
 from tests.conftest import forget_caches, make_world
+from tests.differential.checks import CHECKS
 from tests.support import tokens
 from tests.support.erasure import Erasing
 from tests.support.iam import Grant, Recorder, Use, grants, text
@@ -164,6 +165,8 @@ def test_every_call_is_granted_and_every_grant_is_used(
     assert not missing
     # The same by an independent simulator of IAM.
     assert [use for use in used if not simulator.allows(function, use)] == []
+    # `make differential` checks every shape of call that is sent.
+    assert sorted(scene.recorder.shapes - CHECKS.keys()) == []
     unused = {
         (grant.action, grant.resource)
         for grant in granted

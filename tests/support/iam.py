@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from tests.support.dynamodb_shapes import shapes_of
 from tests.support.template import Template, resources
 
 
@@ -136,6 +137,8 @@ class Recorder:
     names: Mapping[str, str]
     acting: str | None = None
     used: dict[str, set[Use]] = field(default_factory=dict)
+    #: What all calls to DynamoDB ask (`tests/support/dynamodb_shapes.py`).
+    shapes: set[str] = field(default_factory=set)
 
     @contextmanager
     def acts(self, function: str) -> Iterator[None]:
@@ -161,6 +164,8 @@ class Recorder:
         if self.acting is not None:
             _, service, operation = event_name.split(".")
             self.used.setdefault(self.acting, set()).update(self._uses(service, operation, request))
+            if service == "dynamodb":
+                self.shapes.update(shapes_of(operation, json.loads(request.body)))
 
     def _uses(self, service: str, operation: str, request: Any) -> Iterator[Use]:
         raw = request.body if isinstance(request.body, bytes) else b""
