@@ -23,10 +23,10 @@ from bench.virtual import START, VirtualClock
 from functions.aws import client as aws
 from functions.aws.codec import from_item, to_item
 from functions.domain.clock import current_deadline, deadline, iso
+from functions.domain.deletion import Deletion
 from functions.domain.ids import SHARDS
 from functions.domain.outcomes import Outcome
 from functions.repositories.clicks import ClicksTable
-from functions.repositories.deletions import Deletion
 from functions.repositories.exports import ExportGone, ExportsBucket
 from functions.repositories.links import LinksTable
 from functions.services.deletion import Stores, resume

@@ -28,8 +28,9 @@ from bench import capacity, chart
 from bench.simulated import DELETIONS, LINKS, WORKSPACE, Simulation, isolate, link_ids, link_item
 from functions.aws import client as aws
 from functions.domain.clock import deadline
+from functions.domain.deletion import Deletion
 from functions.domain.outcomes import Outcome
-from functions.repositories.deletions import Deletion, DeletionsTable
+from functions.repositories.deletions import DeletionsTable
 from functions.repositories.erasures import ErasuresTable
 from functions.repositories.filter_slots import FilterSlots
 from functions.repositories.links import LinksTable

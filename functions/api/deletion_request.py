@@ -6,10 +6,10 @@ from typing import Any
 
 from functions import container
 from functions.api.request import Request
+from functions.domain.deletion import Deletion
 from functions.domain.errors import InvalidIds, InvalidRequest, as_text
+from functions.domain.idempotency import IdempotencyRecord
 from functions.domain.ids import parse_link_id
-from functions.repositories.deletions import Deletion
-from functions.repositories.idempotency import IdempotencyRecord
 from functions.services.deletion import DeletionRequest, deletion_of
 
 #: The query parameters of what deletes and restores, of lists, and of the audit trail.

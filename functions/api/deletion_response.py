@@ -8,7 +8,7 @@ from functions import container
 from functions.api import cursors
 from functions.api.request import Request
 from functions.api.response import Response
-from functions.repositories.deletions import Deletion
+from functions.domain.deletion import Deletion
 from functions.services.undo import undo_until
 
 if TYPE_CHECKING:

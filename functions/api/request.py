@@ -11,9 +11,9 @@ from typing import Any
 from functions.api.caller import Caller
 from functions.api.json_body import parse_json
 from functions.domain.errors import BodyTooLarge, InvalidRequest
+from functions.domain.idempotency import IdempotencyKey
 from functions.domain.urls import api_base, short_url_base
 from functions.repositories.access import RateWindow
-from functions.repositories.idempotency import IdempotencyKey
 
 #: Largest body that a function parses, in bytes. Lambda takes 6 MB, and base64 (all media types
 #: are declared binary) leaves 4.5 MB of it; 10,000 ids are 0.4 MB.

@@ -8,7 +8,7 @@ from typing import Any
 
 from functions.api.request import Request
 from functions.api.response import Body_co, Response
-from functions.repositories.idempotency import IdempotencyRecord
+from functions.domain.idempotency import IdempotencyRecord
 
 #: What serves a route.
 Endpoint = Callable[["Request"], Response[Body_co]]

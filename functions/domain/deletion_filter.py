@@ -66,3 +66,7 @@ def _first_id(moment: str, later_ms: int) -> str:
     unix = int(datetime.fromisoformat(f"{seconds}+00:00").timestamp()) * 1000 + int(milliseconds)
     digits = f"{min(max(unix + later_ms, 0), _LAST):012x}"
     return f"{digits[:8]}-{digits[8:]}"
+
+
+#: Matches all deletions.
+EVERY_DELETION = DeletionFilter()

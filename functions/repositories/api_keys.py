@@ -31,7 +31,7 @@ from functions.aws.client import (
 from functions.aws.codec import from_item, runs, to_item
 from functions.domain.api_keys import hash_api_key
 from functions.domain.clock import now_iso
-from functions.repositories.idempotency import KeyTaken
+from functions.domain.idempotency import KeyTaken
 
 #: Keys of a BatchGetItem call (API limit).
 READ_BATCH = 100

@@ -26,9 +26,9 @@ from functions.aws.client import ConditionFailed, call, update
 from functions.aws.codec import to_item
 from functions.domain.clock import now_iso
 from functions.domain.errors import StillRunning, UnlinkError
+from functions.domain.idempotency import IdempotencyKey
 from functions.repositories.idempotency import (
     IDEMPOTENCY_SECONDS,
-    IdempotencyKey,
     IdempotencyTable,
     item_key,
     read_record,

@@ -37,7 +37,7 @@ from functions.domain.clock import iso, now_iso
 from functions.domain.errors import Unavailable
 from functions.domain.ids import shard_of
 from functions.repositories.clicks import PARTITIONS
-from functions.repositories.deletions import OPEN_SHARDS
+from functions.repositories.open_index import OPEN_SHARDS
 
 #: BatchGetItem keys a call (API limit).
 READ_BATCH = 100

@@ -18,7 +18,7 @@ from functions.aws.client import TransactionCancelled, call, read_item, transact
 from functions.aws.codec import from_item, to_item
 from functions.aws.s3 import Bucket
 from functions.domain.errors import InternalError
-from functions.repositories.idempotency import KeyTaken
+from functions.domain.idempotency import KeyTaken
 from functions.repositories.link_items import EXISTS, link_key
 from functions.repositories.open_exports import OPEN
 

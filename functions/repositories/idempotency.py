@@ -17,40 +17,14 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from functions.aws.client import ConditionFailed, call, read_item
 from functions.aws.codec import from_item, to_item
-from functions.domain.errors import KeyReused
+from functions.domain.idempotency import IdempotencyKey, IdempotencyRecord, KeyTaken
 
 #: How long an Idempotency-Key is kept, in seconds.
 IDEMPOTENCY_SECONDS = 24 * 3600
-
-
-@dataclass(frozen=True, slots=True)
-class IdempotencyKey:
-    """A client's key and the hash of the request that it stands for (method, path, body)."""
-
-    key: str
-    request_hash: str
-
-
-@dataclass(frozen=True, slots=True)
-class IdempotencyRecord:
-    """What a used key stands for; ``details`` are the attributes that the route has kept."""
-
-    request_hash: str
-    details: Mapping[str, Any] = field(default_factory=dict)
-
-    def check(self, key: IdempotencyKey) -> None:
-        """Raises ``KeyReused`` when the key stands for another request."""
-        if self.request_hash != key.request_hash:
-            raise KeyReused
-
-
-class KeyTaken(Exception):
-    """Another request with the same Idempotency-Key was accepted first."""
 
 
 class IdempotencyTable:
@@ -81,8 +55,9 @@ class IdempotencyTable:
         In the transaction that commits the request: both exist, or neither does.
         """
         now = int(time.time())
-        # Of two racing requests with one key only one is accepted; TTL removal may lag.
-        key_is_free = "attribute_not_exists(pk) OR #ttl<:now"
+        # Of two racing requests with one key only one is accepted; TTL removal may lag. A key is
+        # free from the second on in which `find` no longer finds it.
+        key_is_free = "attribute_not_exists(pk) OR #ttl<=:now"
         return {
             "Put": {
                 "TableName": self.name,

@@ -19,8 +19,8 @@ from functions.aws.client import (
 from functions.aws.codec import to_item
 from functions.domain import code_release
 from functions.domain.errors import InternalError
+from functions.domain.idempotency import KeyTaken
 from functions.domain.link import Link
-from functions.repositories.idempotency import KeyTaken
 from functions.repositories.link_items import (
     IS_LIVE,
     IS_NEW,

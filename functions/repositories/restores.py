@@ -24,13 +24,11 @@ from functions.aws.client import (
 )
 from functions.aws.codec import from_item, to_item
 from functions.domain.clock import iso, now_iso
+from functions.domain.idempotency import IdempotencyKey, KeyTaken
 from functions.domain.ids import pack_ids, shard_of, unpack_ids
 from functions.domain.outcomes import pack_outcomes, unpack_outcomes
-from functions.repositories.deletions import (
-    OPEN_SHARDS,
-    expired_lease_items,
-)
-from functions.repositories.idempotency import IdempotencyKey, IdempotencyTable, KeyTaken
+from functions.repositories.idempotency import IdempotencyTable
+from functions.repositories.open_index import OPEN_SHARDS, expired_lease_items
 
 if TYPE_CHECKING:
     from functions.domain.deletion_names import RefusalReason, RestoreState

@@ -8,16 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from functions.aws.client import call
+from functions.domain.deletion import Deletion
 from functions.domain.deletion_filter import DeletionFilter
 from functions.domain.errors import InternalError
 from functions.domain.ids import unpack_ids
-from functions.repositories.deletions import (
-    Deletion,
-    chunk_key,
-    header_key,
-    headers_query,
-    read_header,
-)
+from functions.repositories.deletion_items import chunk_key, header_key, read_header
+from functions.repositories.deletion_reader import headers_query
 
 #: Read units of the largest header, strongly consistent: 256 ids, a long reason and a filter.
 HEADER_UNITS = 2.0

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+from functions.domain.deletion import Deletion
 from functions.domain.outcomes import Outcome, count
-from functions.repositories.deletions import Deletion
 from functions.repositories.restores import Restore
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functions.domain.clock import iso
+from functions.domain.deletion import Deletion
 from functions.domain.link import Link
-from functions.repositories.deletions import Deletion
 from functions.schemas.links import link_view
 
 if TYPE_CHECKING:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functions.domain.clock import current_deadline
+from functions.domain.deletion import Deletion
 from functions.domain.deletion_filter import DeletionFilter
 from functions.domain.errors import LimitReached
-from functions.repositories.deletions import Deletion, DeletionsTable
+from functions.repositories.deletions import DeletionsTable
 from functions.services.read_budget import ReadBudget
 
 #: Records that a filter is tried on in one call, and in one page.

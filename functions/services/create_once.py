@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from functions.domain.clock import shutdown_deadline
 from functions.domain.errors import StillRunning
+from functions.domain.idempotency import IdempotencyKey, KeyTaken
 from functions.domain.link import Link
 from functions.repositories.create_runs import CreateRun, CreateRuns
-from functions.repositories.idempotency import IdempotencyKey, KeyTaken
 from functions.repositories.links import LinksTable
 from functions.services.link_runs import KeyedRun
 

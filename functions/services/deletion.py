@@ -28,6 +28,7 @@ from functions.domain.clock import (
     shutdown_deadline,
     use_deadline,
 )
+from functions.domain.deletion import Deletion, FilterRequest, release_of_codes
 from functions.domain.errors import (
     InternalError,
     InvalidIds,
@@ -38,17 +39,12 @@ from functions.domain.errors import (
     Unavailable,
     UnlinkError,
 )
+from functions.domain.idempotency import IdempotencyKey, IdempotencyRecord, KeyTaken
 from functions.domain.ids import NO_RESTORE, new_time_ordered_id, time_of
 from functions.domain.outcomes import Outcome
-from functions.repositories.deletions import (
-    Deletion,
-    DeletionsTable,
-    FilterRequest,
-    release_of_codes,
-)
+from functions.repositories.deletions import DeletionsTable
 from functions.repositories.erasures import ErasuresTable
 from functions.repositories.filter_slots import FilterSlots
-from functions.repositories.idempotency import IdempotencyKey, IdempotencyRecord, KeyTaken
 from functions.repositories.link_batches import LinkState
 from functions.repositories.link_erasures import TRANSACTION_ACTIONS
 from functions.repositories.links import LinksTable

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
+from functions.domain.deletion import Deletion
 from functions.domain.errors import LimitReached
-from functions.repositories.deletions import Deletion, DeletionsTable, SlotTaken
+from functions.domain.idempotency import IdempotencyKey
+from functions.repositories.deletions import DeletionsTable, SlotTaken
 from functions.repositories.filter_slots import FilterSlots
-from functions.repositories.idempotency import IdempotencyKey
 from functions.repositories.open_exports import OpenExports
 
 #: When to try again for a slot, in seconds: few resolutions and exports take longer.

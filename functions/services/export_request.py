@@ -9,15 +9,11 @@ from typing import TYPE_CHECKING, Any
 from functions.aws.sqs import Queue
 from functions.domain.clock import iso, now_iso
 from functions.domain.errors import LimitReached, LinkNotFound, Unavailable
+from functions.domain.idempotency import IdempotencyKey, IdempotencyRecord, KeyTaken
 from functions.domain.link import Link
 from functions.domain.plans import Plan
 from functions.repositories.exports import ExportGone, ExportRecords
-from functions.repositories.idempotency import (
-    IdempotencyKey,
-    IdempotencyRecord,
-    IdempotencyTable,
-    KeyTaken,
-)
+from functions.repositories.idempotency import IdempotencyTable
 from functions.repositories.open_exports import HELD_SECONDS, OpenExports
 
 if TYPE_CHECKING:

@@ -11,19 +11,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic import StringConstraints as Text
 
 from functions.domain.clock import iso, iso_moment, now_iso
-from functions.domain.errors import (
-    Conflict,
-    InvalidRequest,
-    LinkNotFound,
-    NotFound,
-    Unavailable,
-)
+from functions.domain.errors import Conflict, InvalidRequest, LinkNotFound, NotFound, Unavailable
+from functions.domain.idempotency import IdempotencyKey, IdempotencyRecord
 from functions.domain.ids import parse_click_id
-from functions.repositories.idempotency import (
-    IdempotencyKey,
-    IdempotencyRecord,
-    IdempotencyTable,
-)
+from functions.repositories.idempotency import IdempotencyTable
 from functions.repositories.installs import InstallsTable
 from functions.repositories.links import LinksTable
 from functions.schemas.links import Moment, format_validation_errors

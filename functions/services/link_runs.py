@@ -10,10 +10,10 @@ from typing import Any
 from functions.aws.client import TransactionCancelled, in_parallel
 from functions.aws.codec import runs
 from functions.domain.clock import now_iso
+from functions.domain.idempotency import IdempotencyKey
 from functions.domain.ids import code_from, new_link_ids, new_short_code
 from functions.domain.short_codes import is_reserved
 from functions.repositories.create_runs import CreateRun, CreateRuns
-from functions.repositories.idempotency import IdempotencyKey
 from functions.repositories.link_batches import LinkState
 from functions.repositories.links import LinksTable
 

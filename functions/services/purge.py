@@ -22,11 +22,12 @@ from functions.aws.codec import runs
 from functions.aws.events import EventBus
 from functions.aws.sqs import Queue
 from functions.domain.clock import current_deadline, iso, now_iso, shutdown_deadline
+from functions.domain.deletion import Deletion, release_of_codes
 from functions.domain.errors import Unavailable, UnlinkError
 from functions.domain.ids import new_time_ordered_id, time_of
 from functions.domain.outcomes import Outcome
 from functions.repositories.clicks import PARTITIONS, ClicksTable
-from functions.repositories.deletions import Deletion, DeletionsTable, release_of_codes
+from functions.repositories.deletions import DeletionsTable
 from functions.repositories.erasures import DeletionHeader, Erasure, ErasuresTable
 from functions.repositories.exports import RECORD, ExportsBucket, objects_of
 from functions.repositories.kept_installs import detached_installs

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from functions import metrics
 from functions.domain.click_retention import CLICK_RETENTION
 from functions.domain.clock import deadline, iso, shutdown_deadline
+from functions.domain.deletion import Deletion
 from functions.domain.errors import (
     DeletionNotFound,
     DeletionOpen,
@@ -22,11 +23,11 @@ from functions.domain.errors import (
     StillRunning,
     UnlinkError,
 )
+from functions.domain.idempotency import IdempotencyRecord, KeyTaken
 from functions.domain.ids import new_time_ordered_id, time_of
 from functions.domain.outcomes import Outcome
 from functions.domain.policies import Policies
-from functions.repositories.deletions import Deletion, DeletionsTable
-from functions.repositories.idempotency import IdempotencyRecord, KeyTaken
+from functions.repositories.deletions import DeletionsTable
 from functions.repositories.link_batches import DeletedState
 from functions.repositories.links import LinksTable
 from functions.repositories.restores import (

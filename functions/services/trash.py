@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from functions.domain.clock import current_deadline
+from functions.domain.deletion import Deletion
 from functions.domain.deletion_filter import DeletionFilter
 from functions.domain.link import Link
 from functions.domain.outcomes import Outcome
-from functions.repositories.deletions import CHUNK_IDS, Deletion
+from functions.repositories.deletion_items import CHUNK_IDS
 from functions.repositories.links import LinksTable
 from functions.repositories.trash_records import CHUNK_UNITS, HEADER_UNITS, TrashRecords
 

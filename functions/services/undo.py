@@ -11,8 +11,8 @@ import time
 from datetime import datetime
 
 from functions.domain.clock import iso
+from functions.domain.deletion import Deletion
 from functions.domain.errors import DeletionOpen, MissingScopes
-from functions.repositories.deletions import Deletion
 
 
 def undo_until(deletion: Deletion, key_id: str, minutes: int) -> str | None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from functions.repositories.deletions import OPEN_SHARDS
+from functions.repositories.open_index import OPEN_SHARDS
 from local import stack as local_stack
 from local.emulator import LOCAL_DIR, ROOT
 from local.stack import LocalStack

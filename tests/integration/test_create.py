@@ -18,11 +18,11 @@ from botocore.exceptions import ReadTimeoutError
 from functions.aws.client import client
 from functions.domain.clock import deadline
 from functions.domain.errors import ShortCodeTaken, StillRunning, Unavailable
+from functions.domain.idempotency import IdempotencyKey
 from functions.domain.ids import code_from
 from functions.domain.link import Link
 from functions.handlers import links as links_function
 from functions.repositories.create_runs import LEASE_SECONDS, CreateRuns
-from functions.repositories.idempotency import IdempotencyKey
 from functions.repositories.link_names import LinkNames
 from functions.repositories.links import LinksTable
 from functions.schemas.links import NewLink

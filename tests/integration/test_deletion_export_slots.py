@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 
 from functions import container
 from functions.aws import client as aws
+from functions.domain.deletion import Deletion, FilterRequest
 from functions.domain.errors import LimitReached
-from functions.repositories.deletions import Deletion, FilterRequest
 from functions.repositories.open_exports import HELD_SECONDS, OpenExports
 from functions.services import deletion as engine
 from functions.services.deletion import resume

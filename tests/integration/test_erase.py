@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from functions.domain.clock import Deadline, use_deadline
+from functions.domain.deletion import Deletion
 from functions.domain.errors import LinkNotFound, Unavailable
+from functions.domain.idempotency import IdempotencyKey
 from functions.domain.outcomes import Outcome
 from functions.handlers import deletions
-from functions.repositories.deletions import Deletion
-from functions.repositories.idempotency import IdempotencyKey
 from functions.services import deletion as engine
 from functions.services.deletion import erase_many, erase_one, resume, soft_delete
 from tests.conftest import World

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from functions.domain.clock import Deadline, use_deadline
+from functions.domain.deletion import Deletion
 from functions.domain.outcomes import Outcome
-from functions.repositories.deletions import Deletion
 from functions.repositories.restores import RestoresTable
 from functions.services import export as exporting
 from functions.services import export_lines

@@ -17,13 +17,13 @@ from functions.aws.client import TransactionCancelled
 from functions.aws.sqs import Queue
 from functions.domain.clock import Deadline, deadline, use_deadline
 from functions.domain.errors import Unavailable
+from functions.domain.idempotency import IdempotencyKey
 from functions.domain.ids import time_of
 from functions.domain.outcomes import Outcome
 from functions.handlers import deletions as deletions_function
 from functions.handlers import links as links_function
 from functions.repositories.create_runs import CreateRun, CreateRuns
 from functions.repositories.deletions import DeletionsTable
-from functions.repositories.idempotency import IdempotencyKey
 from functions.services import deletion as engine
 from functions.services.deletion import erase_many, erase_one, soft_delete
 from tests.conftest import World, make_world

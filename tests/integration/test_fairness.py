@@ -11,10 +11,10 @@ import pytest
 
 from functions.aws.sqs import Queue
 from functions.domain.clock import current_deadline, iso
+from functions.domain.deletion import Deletion
 from functions.domain.fairness import take_turns
 from functions.domain.ids import new_time_ordered_id
 from functions.handlers import deletion_worker
-from functions.repositories.deletions import Deletion
 from functions.repositories.erasures import Erasing as Stalled
 from functions.services import sweep
 from functions.services.deletion import requeue

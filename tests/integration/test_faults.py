@@ -18,13 +18,12 @@ from functions import container
 from functions.api.app import RESERVED_SECONDS
 from functions.aws import client as aws
 from functions.domain.clock import Deadline, use_deadline
+from functions.domain.deletion import Deletion
 from functions.domain.errors import Unavailable, UnlinkError
+from functions.domain.idempotency import IdempotencyKey
 from functions.domain.outcomes import Outcome
 from functions.handlers import deletions as deletions_function
-from functions.repositories import deletions as deletions_store
-from functions.repositories import link_batches, link_reader
-from functions.repositories.deletions import Deletion
-from functions.repositories.idempotency import IdempotencyKey
+from functions.repositories import deletion_items, link_batches, link_reader
 from functions.services import deletion as engine
 from functions.services.deletion import (
     erase_many,
@@ -57,8 +56,8 @@ Run = Callable[[World, list[str]], Deletion]
 @pytest.fixture(autouse=True)
 def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     use_two_shards(monkeypatch)
-    monkeypatch.setattr(deletions_store, "INLINE_IDS", 4)
-    monkeypatch.setattr(deletions_store, "CHUNK_IDS", 10)
+    monkeypatch.setattr(deletion_items, "INLINE_IDS", 4)
+    monkeypatch.setattr(deletion_items, "CHUNK_IDS", 10)
     monkeypatch.setattr(link_batches, "STATEMENT_BATCH", 5)
     monkeypatch.setattr(link_reader, "READ_BATCH", 10)
     monkeypatch.setattr(engine, "TRANSACTION_ACTIONS", 13)

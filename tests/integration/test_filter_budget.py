@@ -14,13 +14,13 @@ import pytest
 from functions import container
 from functions.api import caller
 from functions.domain.clock import deadline
+from functions.domain.deletion import FilterRequest
 from functions.domain.errors import LimitReached
+from functions.domain.idempotency import IdempotencyKey
 from functions.domain.ids import time_of
 from functions.domain.plans import MAX_IDS, Plan, plans
 from functions.handlers import deletions
-from functions.repositories.deletions import FilterRequest
 from functions.repositories.filter_slots import SLOT_SECONDS
-from functions.repositories.idempotency import IdempotencyKey
 from functions.services import deletion as engine
 from functions.services import resolve_filter
 from functions.services.read_budget import OPENING_READS, PacedBudget, RequestBudget

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from functions.domain.errors import StillRunning
+from functions.domain.idempotency import IdempotencyKey, KeyTaken
 from functions.handlers import deletions, links
 from functions.repositories import create_runs as store
 from functions.repositories.create_runs import CreateRuns
-from functions.repositories.idempotency import IdempotencyKey
+from functions.repositories.idempotency import IDEMPOTENCY_SECONDS, IdempotencyTable
 from functions.services.deletion import erase_one, soft_delete
 from tests.conftest import World
 from tests.support.events import api_event, call
@@ -173,3 +174,24 @@ def erase_one_link(world: World, link_id: str) -> None:
         deletion_request=world.deletion_request(),
         stores=world.stores,
     )
+
+
+def test_a_key_is_free_from_the_second_in_which_it_is_no_longer_found(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1_900_000_000.0]
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    keys = IdempotencyTable(world.dynamodb, world.stores.deletions.name)
+    first, other = IdempotencyKey("k", "first"), IdempotencyKey("k", "other")
+    keys.claim(world.workspace_id, first, {})
+    now[0] += IDEMPOTENCY_SECONDS - 1
+    assert keys.find(world.workspace_id, first) is not None
+    with pytest.raises(KeyTaken):
+        keys.claim(world.workspace_id, other, {})
+
+    now[0] += 1
+    assert keys.find(world.workspace_id, first) is None
+    keys.claim(world.workspace_id, other, {})
+    found = keys.find(world.workspace_id, other)
+    assert found is not None
+    assert found.request_hash == "other"

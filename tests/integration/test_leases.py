@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from functions.domain.clock import Deadline, current_deadline, use_deadline
+from functions.domain.deletion import Deletion, FilterRequest
 from functions.domain.outcomes import Outcome
-from functions.repositories.deletions import Deletion, FilterRequest
 from functions.repositories.link_batches import LinkBatches
 from functions.repositories.links import LinksTable
 from functions.repositories.restores import RestoresTable

@@ -17,10 +17,10 @@ import pytest
 
 from functions.domain.click_retention import click_retention_of
 from functions.domain.clock import iso
+from functions.domain.idempotency import IdempotencyKey
 from functions.domain.ids import new_short_code
 from functions.domain.link import Link
 from functions.domain.policies import Policies
-from functions.repositories.idempotency import IdempotencyKey
 from functions.schemas.links import NewLink
 from functions.services.create_links import create_links
 from functions.services.restore import GRACE_SECONDS, resume_restore

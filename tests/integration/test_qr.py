@@ -20,10 +20,10 @@ from PIL import Image
 from functions import container
 from functions.aws.client import client
 from functions.domain.clock import deadline
+from functions.domain.deletion import Deletion
 from functions.domain.errors import InternalError, InvalidRequest, LinkNotFound, Unavailable
 from functions.domain.qr_image import Style, parse_style, render
 from functions.handlers import qr
-from functions.repositories.deletions import Deletion
 from functions.repositories.links import LinksTable
 from functions.repositories.qr_cache import Images
 from functions.repositories.restores import RestoresTable

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from functions.domain.deletion import Deletion
 from functions.domain.errors import LinkNotFound, ShortCodeTaken, StillRunning
+from functions.domain.idempotency import IdempotencyKey
 from functions.domain.outcomes import Outcome
 from functions.handlers import deletions
-from functions.repositories.deletions import Deletion, DeletionsTable
-from functions.repositories.idempotency import IdempotencyKey
+from functions.repositories.deletions import DeletionsTable
 from functions.services.deletion import erase_many, erase_one, resume, soft_delete
 from tests.conftest import World, make_world
 from tests.support.events import api_event, call

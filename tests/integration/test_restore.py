@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from functions.domain.clock import Deadline, use_deadline
+from functions.domain.deletion import Deletion
 from functions.domain.errors import DeletionNotFound, DeletionOpen, KeyReused
+from functions.domain.idempotency import IdempotencyKey
 from functions.domain.link import Link
 from functions.domain.outcomes import Outcome, pack_outcomes
 from functions.handlers import deletions as deletions_function
-from functions.repositories.deletions import Deletion
-from functions.repositories.idempotency import IdempotencyKey
 from functions.services.deletion import erase_many, soft_delete
 from functions.services.restore import Restored, resume_restore
 from tests.conftest import World

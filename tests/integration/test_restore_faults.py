@@ -8,10 +8,9 @@ import pytest
 
 from functions.aws import client as aws
 from functions.domain.errors import UnlinkError
+from functions.domain.idempotency import IdempotencyKey
 from functions.domain.outcomes import Outcome
-from functions.repositories import deletions as deletions_store
-from functions.repositories import link_batches, link_reader
-from functions.repositories.idempotency import IdempotencyKey
+from functions.repositories import deletion_items, link_batches, link_reader
 from functions.services.deletion import soft_delete
 from functions.services.restore import Restored, resume_restore
 from tests.conftest import Tell, World, make_world
@@ -35,8 +34,8 @@ KEY = IdempotencyKey("k", "hash")
 @pytest.fixture(autouse=True)
 def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     use_two_shards(monkeypatch)
-    monkeypatch.setattr(deletions_store, "INLINE_IDS", 4)
-    monkeypatch.setattr(deletions_store, "CHUNK_IDS", 10)
+    monkeypatch.setattr(deletion_items, "INLINE_IDS", 4)
+    monkeypatch.setattr(deletion_items, "CHUNK_IDS", 10)
     monkeypatch.setattr(link_batches, "STATEMENT_BATCH", 5)
     monkeypatch.setattr(link_reader, "READ_BATCH", 10)
     monkeypatch.setattr(aws, "BACKOFF_BASE", 0.001)

@@ -10,10 +10,10 @@ import pytest
 
 from functions.aws import client as aws
 from functions.domain.clock import Deadline, use_deadline
+from functions.domain.deletion import Deletion
 from functions.domain.errors import InvalidIds, KeyReused, StillRunning
+from functions.domain.idempotency import IdempotencyKey
 from functions.domain.outcomes import Outcome
-from functions.repositories.deletions import Deletion
-from functions.repositories.idempotency import IdempotencyKey
 from functions.repositories.links import LinksTable
 from functions.services.deletion import resume, soft_delete
 from tests.conftest import World, make_world

@@ -14,10 +14,10 @@ from functions.aws.codec import from_item, to_item
 from functions.aws.events import EventBus
 from functions.aws.sqs import Queue
 from functions.domain.clock import deadline, now_iso
+from functions.domain.deletion import Deletion
 from functions.domain.ids import shard_of
 from functions.domain.outcomes import Outcome
 from functions.repositories.clicks import PARTITIONS
-from functions.repositories.deletions import Deletion
 from functions.repositories.exports import ExportsBucket, object_key
 from functions.repositories.failed_records import FailuresBucket
 from functions.repositories.link_counts import LinkCounts

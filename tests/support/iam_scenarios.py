@@ -21,6 +21,7 @@ from functions import container
 from functions.aws.codec import to_item
 from functions.domain.api_keys import generate_api_key
 from functions.domain.clock import now_iso
+from functions.domain.deletion import Deletion, FilterRequest
 from functions.domain.errors import Unavailable
 from functions.domain.policies import Policies
 from functions.domain.qr_image import render
@@ -42,7 +43,6 @@ from functions.handlers import (
 )
 from functions.repositories.api_keys import ApiKeysTable
 from functions.repositories.click_totals import ClickTotals
-from functions.repositories.deletions import Deletion, FilterRequest
 from functions.repositories.exports import ExportsBucket, object_key, tail_key
 from functions.repositories.link_names import LinkNames
 from functions.repositories.restores import RestoresTable

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from functions.domain.errors import InvalidRequest
+from functions.domain.idempotency import IdempotencyKey
 from functions.domain.short_codes import SHORT_CODE, is_reserved
 from functions.repositories.create_runs import CreateRun, CreateRuns
-from functions.repositories.idempotency import IdempotencyKey
 from functions.schemas.links import parse_new_links
 from functions.services import link_runs
 from functions.services.link_runs import KeyedRun, UnkeyedRun

@@ -19,10 +19,10 @@ from functions.api.deletion_response import RESULTS, about, record_of, results_c
 from functions.api.request import Request
 from functions.api.response import Response
 from functions.api.route import Routes
+from functions.domain.deletion import Deletion, FilterRequest
 from functions.domain.errors import InvalidRequest, Unavailable
+from functions.domain.idempotency import IdempotencyRecord, KeyTaken
 from functions.domain.outcomes import Outcome
-from functions.repositories.deletions import Deletion, FilterRequest
-from functions.repositories.idempotency import IdempotencyRecord, KeyTaken
 from functions.schemas.deletions import as_first_answered, deletion_detail
 from functions.services.deletion import (
     DeletionRequest,

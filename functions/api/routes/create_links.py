@@ -13,10 +13,10 @@ from functions.api.response_size import BODY_LIMIT, sent_size
 from functions.api.route import Routes
 from functions.domain.app_links import app_schemes_in
 from functions.domain.errors import InvalidRequest, StillRunning
+from functions.domain.idempotency import IdempotencyRecord
 from functions.domain.link import Link
 from functions.domain.urls import own_hosts
 from functions.repositories.create_runs import CreateRun, lease_has_lapsed
-from functions.repositories.idempotency import IdempotencyRecord
 from functions.repositories.link_counts import Quota
 from functions.repositories.links import LinksTable
 from functions.schemas.links import NewLink, link_view, parse_new_links

@@ -17,11 +17,11 @@ from functions.api.deletion_response import about, answer
 from functions.api.request import Request, check_reason
 from functions.api.response import Response
 from functions.api.route import Routes
+from functions.domain.deletion import Deletion
 from functions.domain.errors import InvalidRequest
+from functions.domain.idempotency import IdempotencyRecord
 from functions.domain.ids import parse_link_id
 from functions.domain.short_codes import SHORT_CODE
-from functions.repositories.deletions import Deletion
-from functions.repositories.idempotency import IdempotencyRecord
 from functions.schemas.deletions import deleted_links, erased_links
 from functions.services.deletion import erase_many, erase_one, soft_delete
 

@@ -11,9 +11,9 @@ from functions.api.response import Response
 from functions.api.route import Routes
 from functions.domain.clock import iso
 from functions.domain.errors import NotFound
+from functions.domain.idempotency import IdempotencyRecord
 from functions.domain.ids import parse_link_id
 from functions.repositories.exports import object_key
-from functions.repositories.idempotency import IdempotencyRecord
 from functions.services.export import GIVEN_UP
 from functions.services.export_request import begin_export, begun_export, state_of
 

@@ -8,7 +8,7 @@ from functions import container
 from functions.api.request import Request
 from functions.api.response import Response
 from functions.api.route import Routes
-from functions.repositories.idempotency import IdempotencyRecord
+from functions.domain.idempotency import IdempotencyRecord
 from functions.services.installs import parse_new_install, record_install, recorded_install
 
 if TYPE_CHECKING:

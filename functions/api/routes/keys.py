@@ -12,17 +12,10 @@ from functions.api.request import Request
 from functions.api.response import Response
 from functions.api.route import Routes
 from functions.domain.errors import StillRunning
+from functions.domain.idempotency import IdempotencyRecord, KeyTaken
 from functions.domain.query_params import parse_bool_param
-from functions.repositories.idempotency import IdempotencyRecord, KeyTaken
 from functions.schemas.api_keys import key_view, parse_new_api_key
-from functions.services.api_keys import (
-    Issuer,
-    check_issuer,
-    effective_by,
-    find_key,
-    issue,
-    revoke,
-)
+from functions.services.api_keys import Issuer, check_issuer, effective_by, find_key, issue, revoke
 
 if TYPE_CHECKING:
     from functions.schemas.account_responses import ApiKeyPage, IssuedApiKey, RevokedApiKey

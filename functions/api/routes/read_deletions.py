@@ -13,9 +13,10 @@ from functions.api.request import Request
 from functions.api.response import Response
 from functions.api.route import Routes
 from functions.domain.clock import iso
+from functions.domain.deletion import Deletion
+from functions.domain.deletion_filter import EVERY_DELETION
 from functions.domain.errors import DeletionNotFound, InvalidRequest
 from functions.domain.ids import parse_link_id
-from functions.repositories.deletions import EVERY_DELETION, Deletion
 from functions.repositories.exports import KEPT_DAYS, object_key
 from functions.schemas.deletions import deletion_detail, deletion_summary, restore_summary
 from functions.services.read_budget import RequestBudget

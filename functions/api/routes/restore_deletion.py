@@ -18,8 +18,8 @@ from functions.api.request import Request, check_reason
 from functions.api.response import Response
 from functions.api.route import Routes
 from functions.domain.errors import DeletionNotFound, InvalidRequest
+from functions.domain.idempotency import IdempotencyRecord
 from functions.domain.ids import parse_link_id
-from functions.repositories.idempotency import IdempotencyRecord
 from functions.repositories.restores import NOT_IN_DELETION
 
 if TYPE_CHECKING:

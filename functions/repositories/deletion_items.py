@@ -1,0 +1,190 @@
+"""The items of a deletion: its header, its chunks of ids, and the attributes of each."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from functions.aws.codec import from_item, to_item
+from functions.domain.clock import iso
+from functions.domain.deletion import Deletion, FilterRequest
+from functions.domain.ids import pack_ids, shard_of, unpack_ids
+from functions.domain.outcomes import Outcome, count, pack_outcomes, unpack_outcomes
+from functions.repositories.open_index import OPEN_SHARDS
+
+#: Ids that the header holds itself (4 KB); more are put as chunks of 2,500 (40 KB) before it.
+INLINE_IDS = 256
+
+
+CHUNK_IDS = 2_500
+
+
+PROGRESS = "outcomes=:outcomes, counts=:counts"
+
+
+def progress_values(deletion: Deletion) -> dict[str, Any]:
+    return {
+        ":outcomes": {"B": pack_outcomes(deletion.outcomes)},
+        ":counts": to_item({"counts": count(deletion.outcomes)})["counts"],
+    }
+
+
+LEASE_UNTIL = "leaseUntil=:until, openSk=:openSk"
+
+
+def lease_values(deletion: Deletion, until: float) -> dict[str, Any]:
+    return {
+        ":until": milliseconds(until),
+        ":openSk": {"S": f"{iso(until)}#{deletion.id}"},
+    }
+
+
+def recorded_ids(deletion: Deletion) -> dict[str, Any]:
+    """The one attribute that says which ids it has: where they are, or, if few, themselves."""
+    if deletion.id_chunks:
+        return {"idChunks": {"N": str(deletion.id_chunks)}}
+    return {"ids": {"B": pack_ids(deletion.link_ids)}}
+
+
+def _selector_record(filter_request: FilterRequest | None) -> dict[str, Any] | None:
+    if filter_request is None:
+        return None
+    # The filter as JSON text: its numbers and moments come back as they were written.
+    return {
+        "filter": json.dumps(filter_request.filter),
+        "most": filter_request.maximum,
+        "digest": filter_request.digest,
+        "readsPerMinute": filter_request.reads_per_minute,
+        "slot": filter_request.slot,
+    }
+
+
+def _selector(record: dict[str, Any] | None) -> FilterRequest | None:
+    if record is None:
+        return None
+    reads, slot = record.get("readsPerMinute"), record.get("slot")
+    return FilterRequest(
+        json.loads(record["filter"]),
+        int(record["most"]),
+        record["digest"],
+        int(reads) if reads is not None else None,
+        int(slot) if slot is not None else None,
+    )
+
+
+def milliseconds(seconds: float) -> dict[str, str]:
+    # Whole numbers: engines spell the trailing zeros of decimals in their own ways, and a
+    # repeated transaction must be the same to the letter.
+    return {"N": str(round(seconds * 1000))}
+
+
+def chunk_key(deletion: Deletion, number: int) -> dict[str, Any]:
+    """The key of one chunk of a deletion's ids."""
+    return {
+        "pk": {"S": f"{deletion.workspace_id}#{deletion.id}"},
+        "sk": chunk_name(deletion, number),
+    }
+
+
+def chunk_name(deletion: Deletion, number: int) -> dict[str, str]:
+    return {"S": f"CHUNK#{deletion.chunk_prefix}{number:05d}"}
+
+
+def header_key(workspace_id: str, deletion_id: str) -> dict[str, Any]:
+    """The key of a deletion's header."""
+    return {"pk": {"S": workspace_id}, "sk": {"S": deletion_id}}
+
+
+def header_item(deletion: Deletion) -> dict[str, Any]:
+    item = header_key(deletion.workspace_id, deletion.id) | to_item(
+        {
+            "mode": deletion.mode,
+            "state": deletion.state,
+            "actor": deletion.actor,
+            "createdAt": deletion.created_at,
+            "sourceIp": deletion.source_ip,
+            "reason": deletion.reason,
+            "completedAt": deletion.completed_at,
+            "retentionDays": deletion.retention_days,
+            "selector": _selector_record(deletion.filter_request),
+            "policies": deletion.policies or None,
+            "export": deletion.export,
+            "ttl": deletion.ttl,
+            "counts": count(deletion.outcomes),
+            "outcomes": pack_outcomes(deletion.outcomes),
+        }
+    )
+    item |= recorded_ids(deletion)
+    shard = shard_of(deletion.id) % OPEN_SHARDS
+    if deletion.open:
+        item["lease"] = {"S": deletion.lease or ""}
+        item["leaseUntil"] = milliseconds(deletion.lease_until)
+        item["openPk"] = {"S": f"OPEN#{shard}"}
+        item["openSk"] = {"S": f"{iso(deletion.lease_until)}#{deletion.id}"}
+    elif deletion.state == "erasing":
+        item["openPk"] = {"S": f"ERASING#{shard}"}
+        item["openSk"] = {"S": f"{deletion.created_at}#{deletion.id}"}
+    return item
+
+
+def read_header(item: dict[str, Any]) -> Deletion:
+    """The deletion of a header as DynamoDB has it; what was not read is empty."""
+    record = from_item(
+        {key: value for key, value in item.items() if key not in ("ids", "outcomes")}
+    )
+    packed = item["outcomes"]["B"] if "outcomes" in item else b""
+    return Deletion(
+        id=record["sk"],
+        workspace_id=record["pk"],
+        mode=record["mode"],
+        state=record["state"],
+        actor=record["actor"],
+        created_at=record["createdAt"],
+        source_ip=record.get("sourceIp"),
+        reason=record.get("reason"),
+        completed_at=record.get("completedAt"),
+        link_ids=unpack_ids(item["ids"]["B"]) if "ids" in item else [],
+        outcomes=unpack_outcomes(packed) if packed else bytearray(),
+        packed_outcomes=packed,
+        counts=_whole(record.get("counts")) or count(b""),
+        id_chunks=int(record.get("idChunks", 0)),
+        chunk_prefix=record.get("chunkPrefix", ""),
+        filter_request=_selector(record.get("selector")),
+        failure=record.get("failure"),
+        lease=record.get("lease"),
+        lease_until=int(record.get("leaseUntil", 0)) / 1000,
+        retention_days=int(record["retentionDays"]) if "retentionDays" in record else None,
+        policies=record.get("policies", {}),
+        export=record.get("export"),
+        receipt=_whole(record.get("receipt")),
+        ttl=int(record["ttl"]) if "ttl" in record else None,
+    )
+
+
+def adopt(deletion: Deletion, met: dict[str, Any]) -> None:
+    """Let a worker whose write was refused say what the record says, as it was met.
+
+    The record may be closed and its links restored by now: what this worker saw since then is not
+    what the deletion did. Outcomes that the record does not have yet stay as the worker has them.
+    """
+    if not met:
+        return
+    record = read_header(met)
+    if record.state == "accepted" or len(record.outcomes) != len(deletion.outcomes):
+        return
+    for position, outcome in enumerate(record.outcomes):
+        if outcome != Outcome.PENDING:
+            deletion.outcomes[position] = outcome
+    deletion.packed_outcomes = record.packed_outcomes
+    deletion.state, deletion.completed_at = record.state, record.completed_at
+    deletion.failure, deletion.receipt = record.failure, record.receipt
+
+
+def _whole(numbers: dict[str, Any] | None) -> Any:
+    """Counts or a receipt with integers for DynamoDB's decimals."""
+    if numbers is None:
+        return None
+    return {
+        name: int(value) if isinstance(value, Decimal) else value for name, value in numbers.items()
+    }
