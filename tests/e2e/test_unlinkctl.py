@@ -1,0 +1,184 @@
+"""`unlinkctl` on the deployed stack: the tours of the READMEs, the guide's lines, a kill."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.commands import COMMANDS, command
+from local.demo_data import Workspace, show
+from local.stack import LocalStack
+from unlink_client import NewLink, Unlink, __version__
+
+ROOT = Path(__file__).resolve().parents[2]
+_BLOCK = re.compile(r"^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_HOST = re.compile(r"http://127\.0\.0\.1:\d+")
+
+Demo = tuple[Workspace, list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="session")
+def path_with_command(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A PATH on which `unlinkctl` is the one of this checkout."""
+    directory = tmp_path_factory.mktemp("bin")
+    script = directory / "unlinkctl"
+    script.write_text(
+        f'#!/bin/sh\nPYTHONPATH={ROOT / "client"} exec {sys.executable} -m unlink_client "$@"\n'
+    )
+    script.chmod(0o755)
+    return f"{directory}{os.pathsep}{os.environ['PATH']}"
+
+
+def variables(stack: LocalStack, workspace: Workspace, path: str, state: Path) -> dict[str, str]:
+    return os.environ | {
+        "PATH": path,
+        "BASE_URL": stack.base_url,
+        "UNLINK_URL": stack.base_url,
+        "UNLINK_API_KEY": workspace.api_key,
+        "ADMIN_KEY": workspace.admin_key,
+        "UNLINK_STATE_DIR": str(state),
+        "HOME": str(state),
+    }
+
+
+def tour(document: Path) -> list[tuple[str, str]]:
+    """(script, expected output) of each block of commands that is followed by an output."""
+    blocks = list(_BLOCK.finditer(document.read_text(encoding="utf-8")))
+    return [
+        (block["text"], following["text"])
+        for block, following in itertools.pairwise(blocks)
+        if block["kind"] == "sh" and following["kind"] == "text"
+    ]
+
+
+def as_shown(line: str) -> str:
+    """A line without what differs in each run: the port, and how far columns are apart."""
+    return " ".join(_HOST.sub("<host>", line).split())
+
+
+@pytest.mark.parametrize("document", [ROOT / "README.md", ROOT / "client" / "README.md"], ids=str)
+def test_a_tour_answers_as_it_is_written(
+    stack: LocalStack, tmp_path: Path, path_with_command: str, document: Path
+) -> None:
+    steps = tour(document)
+    assert steps
+    environment = variables(stack, stack.new_workspace(), path_with_command, tmp_path)
+    for script, expected in steps:
+        ran = subprocess.run(
+            ["bash", "-euc", script],
+            cwd=tmp_path,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert ran.returncode == 0, (script, ran.stdout, ran.stderr)
+        given = [as_shown(line) for line in ran.stdout.splitlines()]
+        shown = [as_shown(line) for line in expected.splitlines()]
+        assert len(given) == len(shown), ran.stdout
+        for line, pattern in zip(given, shown, strict=True):
+            parts = [re.escape(part) for part in pattern.split("…")]
+            assert re.fullmatch(".*".join(parts), line), (line, pattern)
+
+
+def test_every_line_of_the_guide_works_when_pasted(
+    stack: LocalStack, demo: Demo, tmp_path: Path, path_with_command: str
+) -> None:
+    workspace, links = demo
+    shown = show(stack.base_url, workspace, links)
+    routes = set(stack.routes())
+    for route in COMMANDS:
+        assert route in routes
+        line = command(workspace, *route, shown=shown) or ""
+        ran = subprocess.run(
+            ["bash", "-c", line],
+            cwd=tmp_path,
+            env=variables(stack, workspace, path_with_command, tmp_path),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert ran.returncode == 0, (line, ran.stdout, ran.stderr)
+    assert (tmp_path / "link.svg").read_bytes().startswith(b"<?xml")
+    assert (tmp_path / "link.ndjson").read_text().startswith('{"type":"link"')
+
+
+def test_a_killed_delete_goes_on_where_it_ended(
+    stack: LocalStack, workspace: Workspace, tmp_path: Path, path_with_command: str
+) -> None:
+    with Unlink(stack.base_url, workspace.api_key) as unlink:
+        ids = [
+            link.id
+            for link in unlink.create_all(
+                NewLink(original_url=f"https://example.com/{n}") for n in range(1_500)
+            )
+        ]
+        (tmp_path / "ids.txt").write_text("\n".join(ids))
+        environment = variables(stack, workspace, path_with_command, tmp_path)
+        for pause in (0.6, 1.1, 1.6):
+            process = subprocess.Popen(
+                ["unlinkctl", "delete", "@ids.txt", "--yes"],
+                cwd=tmp_path,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            time.sleep(pause)
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            if process.wait() == 0:
+                break
+        else:
+            ran = subprocess.run(
+                ["unlinkctl", "delete", "@ids.txt", "--yes"],
+                cwd=tmp_path,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+            assert (ran.returncode, ran.stdout) == (0, "Moved 1,500 links to the trash.\n"), ran
+        assert list(unlink.links()) == []
+        deletions = list(unlink.deletions())
+        assert [each.counts.deleted for each in deletions] == [1_500]
+
+
+def test_the_stack_serves_an_installable_wheel(stack: LocalStack, tmp_path: Path) -> None:
+    name = f"unlinkctl-{__version__}-py3-none-any.whl"
+    with urllib.request.urlopen(f"{stack.base_url}/api/docs/{name}", timeout=60) as answer:
+        (tmp_path / name).write_bytes(answer.read())
+    target = tmp_path / "installed"
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+            *("--no-deps", "--no-index", "--target", str(target), str(tmp_path / name)),
+        ],
+        check=True,
+    )
+    ran = subprocess.run(
+        [sys.executable, "-m", "unlink_client", "--version"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(target)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout == f"unlinkctl {__version__}\n"
