@@ -112,7 +112,7 @@ def test_a_write_only_key_gets_back_what_it_wrote(stack: LocalStack, administrat
         with pytest.raises(MissingScopes) as missing:
             writer.link(link.id)
         assert missing.value.missing_scopes == ("linksRead",)
-    assert key.key_id in [each.key_id for each in administrator.keys()]
+    assert key.key_id in [each.key_id for each in administrator.api_keys()]
     assert administrator.revoke_key(key.key_id).state == "revoked"
 
 

@@ -113,7 +113,7 @@ def test_every_line_of_the_guide_works_when_pasted(
             check=False,
         )
         assert ran.returncode == 0, (line, ran.stdout, ran.stderr)
-    assert (tmp_path / "link.svg").read_bytes().startswith(b"<?xml")
+    assert (tmp_path / "link.svg").read_bytes().startswith(b"<svg ")
     assert (tmp_path / "link.ndjson").read_text().startswith('{"type":"link"')
 
 

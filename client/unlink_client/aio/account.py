@@ -22,7 +22,7 @@ class AsyncAccount(AsyncTransport):
         """Who calls: the workspace, the rights, the plan and what is left of the minute."""
         return await self.send(operations.get_me())
 
-    async def keys(self, *, page_size: int = 100) -> AsyncIterator[ApiKey]:
+    async def api_keys(self, *, page_size: int = 100) -> AsyncIterator[ApiKey]:
         """The API keys of the workspace, newest first. Needs the scope ``admin``."""
         cursor: str | None = None
         while True:

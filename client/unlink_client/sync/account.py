@@ -23,7 +23,7 @@ class Account(Transport):
         """Who calls: the workspace, the rights, the plan and what is left of the minute."""
         return self.send(operations.get_me())
 
-    def keys(self, *, page_size: int = 100) -> Iterator[ApiKey]:
+    def api_keys(self, *, page_size: int = 100) -> Iterator[ApiKey]:
         """The API keys of the workspace, newest first. Needs the scope ``admin``."""
         cursor: str | None = None
         while True:
