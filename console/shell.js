@@ -9,12 +9,13 @@ import { classes, html } from "./html.js";
 import { LANGUAGES, language, setLanguage, t } from "./i18n.js";
 import { Icon } from "./icons.js";
 import { dialogIsOpen, isTyping } from "./keyboard.js";
+import { KeysView } from "./keys.js";
 import { LinkPage } from "./link.js";
 import { LinksView } from "./links.js";
 import { NewLinks } from "./new_links.js";
 import { ReceiptPage } from "./receipt.js";
 import { href, route } from "./route.js";
-import { expired, session, signOut } from "./session.js";
+import { expired, may, session, signOut } from "./session.js";
 import { TrashView } from "./trash.js";
 import { UsageView } from "./usage.js";
 import { SignInForm, SignInPage } from "./sign_in.js";
@@ -28,6 +29,7 @@ const NAVIGATION = [
   { name: "links", icon: "links" },
   { name: "trash", icon: "trash" },
   { name: "deletions", icon: "deletions" },
+  { name: "keys", icon: "keys" },
   { name: "usage", icon: "usage" },
 ];
 
@@ -85,7 +87,7 @@ function Frame({ place, who }) {
     <header class="bar">
       <a class="brand" href=${href("links")}><span class="mark" aria-hidden="true"></span>Unlink</a>
       <nav aria-label=${t("nav.label")}>
-        ${NAVIGATION.map(
+        ${NAVIGATION.filter(({ name }) => name !== "keys" || may("admin")).map(
           ({ name, icon }) => html`<a
             key=${name}
             href=${href(name)}
@@ -140,6 +142,7 @@ function View({ path, query }) {
   if (view === "deletions" && id) return html`<${DeletionPage} key=${id} id=${id} />`;
   if (view === "deletions") return html`<${DeletionsView} />`;
   if (view === "trash") return html`<${TrashView} />`;
+  if (view === "keys" && may("admin")) return html`<${KeysView} />`;
   if (view === "usage") return html`<${UsageView} />`;
   if (view === "new") return html`<${NewLinks} />`;
   if (view === "links" && id) return html`<${LinkPage} key=${id} id=${id} />`;

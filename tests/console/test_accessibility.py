@@ -60,6 +60,7 @@ def test_every_view_is_accessible(
     page.keyboard.press("Escape")
     for view, shown in (
         ("trash", ".grid-body .row"),
+        ("keys", "tbody tr"),
         ("usage", ".facts"),
         ("new", "textarea"),
         (f"links/{links[1]['id']}", ".qr img"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
+from local.demo_data import Workspace
 from tests.console.conftest import Opener, create_links
 from tests.e2e.client import Client
 
@@ -155,3 +156,35 @@ def test_the_plan_is_shown_with_what_is_left(open_console: Opener) -> None:
     expect(facts.nth(0)).to_contain_text("requests left in this minute")
     expect(facts.nth(1)).to_contain_text("10,000")
     expect(facts.nth(2)).to_contain_text("365")
+
+
+def test_a_key_is_issued_shown_once_and_revoked(
+    open_console: Opener, api: Client, base_url: str
+) -> None:
+    console = open_console()
+    page = console.page
+    console.open("keys")
+    expect(page.locator("tbody tr")).to_have_count(3)
+    page.get_by_label("Name").fill("<b>robot</b>")
+    page.get_by_label("analyticsRead").check()
+    page.get_by_role("button", name="Create key").click()
+    secret = page.locator(".secret").inner_text()
+    assert Client(base_url, secret).get("/api/me").json["scopes"] == ["linksRead", "analyticsRead"]
+    page.keyboard.press("Escape")
+    expect(page.locator(".secret")).to_have_count(0)
+    row = page.locator("tbody tr", has_text="<b>robot</b>")
+    row.get_by_role("button", name="Revoke").click()
+    expect(page.locator("dialog")).to_contain_text("stops working within a minute")
+    page.locator("dialog").get_by_role("button", name="Revoke").click()
+    expect(row).to_contain_text("Revoked")
+    [state] = [
+        key["state"] for key in api.get("/api/keys").json["keys"] if key["name"] == "<b>robot</b>"
+    ]
+    assert state == "revoked"
+
+
+def test_keys_are_for_those_who_may_manage_them(open_console: Opener, workspace: Workspace) -> None:
+    console = open_console(key=workspace.api_key)
+    console.open("keys")
+    expect(console.page.locator(".links-grid, .empty").first).to_be_visible()
+    expect(console.page.get_by_role("link", name="Keys")).to_have_count(0)
