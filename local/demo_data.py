@@ -212,27 +212,28 @@ class Shown:
 
 def show(base_url: str, workspace: Workspace, links: list[dict[str, Any]]) -> Shown:
     """Delete a link and request an export, so that the demo has one of each."""
-    link = _made(base_url, workspace, "/api/links", {"originalUrl": "https://example.com/over"})
-    deletion = _made(
-        base_url, workspace, "/api/deletions", {"ids": [link["id"]], "reason": "campaign is over"}
+    link = post(
+        base_url, workspace.api_key, "/api/links", {"originalUrl": "https://example.com/over"}
     )
-    export = _made(base_url, workspace, f"/api/analytics/links/{links[0]['id']}/export", {})
+    deletion = post(
+        base_url,
+        workspace.api_key,
+        "/api/deletions",
+        {"ids": [link["id"]], "reason": "campaign is over"},
+    )
+    export = post(base_url, workspace.api_key, f"/api/analytics/links/{links[0]['id']}/export", {})
     return Shown(links, deletion["id"], export["id"])
 
 
-def _made(base_url: str, workspace: Workspace, path: str, body: Any) -> dict[str, Any]:
-    """The answer to a POST with the workspace's ordinary key."""
-    headers = {
-        "Authorization": f"Bearer {workspace.api_key}",
-        "Content-Type": "application/json",
-    }
+def post(base_url: str, key: str, path: str, body: Any) -> Any:
+    """The answer to a POST with a key; raises `SeedError`."""
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     status, answer = _request(
         base_url, "POST", path, headers=headers, body=json.dumps(body).encode()
     )
     if status not in (200, 201, 202):
         raise SeedError(f"POST {path} answered {status}: {answer[:500].decode(errors='replace')}")
-    made: dict[str, Any] = json.loads(answer)
-    return made
+    return json.loads(answer)
 
 
 def _visits(

@@ -16,6 +16,7 @@ from typing import Any
 
 from local.commands import command
 from local.demo_data import SeedError, Shown, Workspace, seed_demo, show
+from local.demo_history import seed_history
 from local.emulator import LOCAL_DIR, EngineError
 from local.stack import LocalStack, StackError, bind, running
 
@@ -84,10 +85,17 @@ def _port(text: str) -> int:
 
 def _seed(stack: LocalStack) -> tuple[Workspace, Workspace, Workspace, Shown]:
     began = time.monotonic()
-    _say("Seeding three workspaces, 25 links and their clicks, through the API ...")
+    _say("Seeding three workspaces with links, clicks and deletions ...")
     demo = stack.access.add_workspace("demo", plan="enterprise")
     other = stack.access.add_workspace("other", plan="enterprise")
     free = stack.access.add_workspace("free", plan="free")
+    # First, so that the links of the guide are the newest ones.
+    seed_history(
+        stack.base_url,
+        demo,
+        stack.client("dynamodb"),
+        {name: stack.outputs[f"{name.capitalize()}TableName"] for name in ("links", "clicks")},
+    )
     shown = show(stack.base_url, demo, seed_demo(stack.base_url, demo.api_key))
     _say(f"  done in {time.monotonic() - began:.1f} s")
     return demo, other, free, shown
@@ -212,6 +220,8 @@ def _guide(
     lines = [
         "",
         f"Base URL    {stack.base_url}",
+        f"Console     {stack.base_url}/console",
+        "            Sign in with ADMIN_KEY (everything) or READ_KEY (to look)",
         f"AWS engine  {stack.engine.url}",
         f"Keys        {ENV_FILE.relative_to(Path.cwd()) if _inside() else ENV_FILE}",
         f"  API_KEY   {demo.api_key}  (reads, writes, erases; workspace demo)",
