@@ -29,9 +29,10 @@ from functions.domain.outcomes import Outcome
 from functions.repositories.clicks import ClicksTable
 from functions.repositories.exports import ExportGone, ExportsBucket
 from functions.repositories.links import LinksTable
-from functions.services.deletion import Stores, resume
+from functions.services.deletion import Stores
 from functions.services.export import run_export
 from functions.services.export_lines import ExportStores
+from functions.services.run_deletion import resume
 
 if TYPE_CHECKING:
     from functions.domain.deletion_names import DeletionState

@@ -35,7 +35,8 @@ from functions.repositories.erasures import ErasuresTable
 from functions.repositories.filter_slots import FilterSlots
 from functions.repositories.links import LinksTable
 from functions.repositories.open_exports import OpenExports
-from functions.services.deletion import DeletionRequest, Stores, soft_delete
+from functions.services.delete_links import soft_delete
+from functions.services.deletion import DeletionRequest, Stores
 
 PLOT = Path(__file__).parent.parent / "docs" / "cost-against-size.svg"
 

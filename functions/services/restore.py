@@ -37,7 +37,8 @@ from functions.repositories.restores import (
     RestoreOutcome,
     RestoresTable,
 )
-from functions.services.deletion import LEASE_MARGIN, DeletionRequest, lease_seconds
+from functions.services.deletion import DeletionRequest
+from functions.services.leases import LEASE_MARGIN, lease_seconds
 from functions.services.undo import check_undo
 
 if TYPE_CHECKING:

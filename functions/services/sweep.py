@@ -17,9 +17,10 @@ from functions.aws.sqs import Queue
 from functions.domain.clock import current_deadline, deadline, iso
 from functions.domain.fairness import take_turns
 from functions.domain.ids import time_of
-from functions.services.deletion import Stores, resume
+from functions.services.deletion import Stores
 from functions.services.purge import requeue
 from functions.services.restore import RestoreStores, resume_restore
+from functions.services.run_deletion import resume
 
 #: Lapsed deletions (and restores) that one run of the schedule works on, and how many of each shard
 #: of the index it chooses them from: enough that one workspace does not hide the others.

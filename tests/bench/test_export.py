@@ -7,8 +7,7 @@ import pytest
 from bench.export import export_before_delete, export_of_one_link
 from bench.virtual import START, VirtualClock
 from functions.aws import client as aws
-from functions.services import deletion as engine
-from functions.services import export, export_lines
+from functions.services import export, export_lines, leases
 from tests.conftest import Tell
 
 pytestmark = pytest.mark.exhaustive
@@ -84,7 +83,7 @@ def test_the_lease_is_renewed_in_time_during_slow_reads(figure: Tell) -> None:
     done = export_before_delete(60, clicks=THREE, latency=2.0)
 
     assert done.lines == 240
-    assert done.longest_gap < engine.LEASE_SECONDS - engine.LEASE_MARGIN
+    assert done.longest_gap < leases.LEASE_SECONDS - leases.LEASE_MARGIN
     figure(f"export with 2 s a call: a save at least every {done.longest_gap:.0f} s")
 
 
@@ -94,7 +93,7 @@ def test_throttled_reads_are_slower_but_always_end(monkeypatch: pytest.MonkeyPat
     # 2,400 queries at 6 a second take 400 s: more than one worker has.
     assert done.workers > 1
     assert done.lines == 1_200
-    assert done.longest_gap < engine.LEASE_SECONDS - engine.LEASE_MARGIN
+    assert done.longest_gap < leases.LEASE_SECONDS - leases.LEASE_MARGIN
 
 
 def test_the_time_between_two_saves_is_shorter_than_a_lease() -> None:
@@ -104,7 +103,7 @@ def test_the_time_between_two_saves_is_shorter_than_a_lease() -> None:
     reading = export.SAVE_SECONDS + export_lines.STEP_SECONDS + hanging_read
     writing = export.UPLOAD_SECONDS + hanging_upload
 
-    assert reading + writing < engine.LEASE_SECONDS - engine.LEASE_MARGIN + 5
+    assert reading + writing < leases.LEASE_SECONDS - leases.LEASE_MARGIN + 5
 
 
 def test_simulated_threads_wait_in_parallel_and_share_one_cpu() -> None:

@@ -16,7 +16,7 @@ from functions.handlers import (
     link_stream,
     redirect,
 )
-from functions.services import deletion
+from functions.services import leases, run_deletion
 from tests.support.template import Template, resources
 
 
@@ -70,14 +70,14 @@ def test_retries_and_a_hanging_call_end_before_the_function_times_out(template: 
 
 
 def test_a_lease_is_longer_than_its_workers_timeout() -> None:
-    assert deletion.LEASE_MARGIN >= app.RESERVED_SECONDS
-    assert deletion.LEASE_MARGIN >= deletion_worker.RESERVED_SECONDS
+    assert leases.LEASE_MARGIN >= app.RESERVED_SECONDS
+    assert leases.LEASE_MARGIN >= deletion_worker.RESERVED_SECONDS
 
 
 def test_a_worker_has_the_time_that_resolving_a_filter_may_take(template: Template) -> None:
     assert (
         timeouts(template)["deletion_worker"]
-        > deletion.RESOLVE_SECONDS + deletion_worker.RESERVED_SECONDS + 10
+        > run_deletion.RESOLVE_SECONDS + deletion_worker.RESERVED_SECONDS + 10
     )
 
 

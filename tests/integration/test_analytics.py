@@ -12,7 +12,7 @@ from functions.domain.clock import iso
 from functions.domain.ids import new_click_id
 from functions.handlers import analytics
 from functions.repositories.idempotency import IdempotencyTable
-from functions.services.deletion import erase_one, soft_delete
+from functions.services.delete_links import erase_one, soft_delete
 from tests.conftest import World
 from tests.integration.test_click_aggregation import click, count
 from tests.support.api_gateway import send

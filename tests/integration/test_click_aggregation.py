@@ -31,7 +31,7 @@ from functions.repositories.visitors import visitor_of
 from functions.services import click_aggregation as procedure
 from functions.services.analytics import analytics
 from functions.services.click_aggregation import tally
-from functions.services.deletion import erase_one, soft_delete
+from functions.services.delete_links import erase_one, soft_delete
 from tests.conftest import World
 from tests.support.api_gateway import Context
 from tests.support.erasure import FakeS3

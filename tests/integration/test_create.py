@@ -30,7 +30,7 @@ from functions.services import create_links as links_procedure
 from functions.services import link_runs
 from functions.services.create_links import create_links, plan_links
 from functions.services.create_once import create_once
-from functions.services.deletion import erase_many, soft_delete
+from functions.services.delete_links import erase_many, soft_delete
 from functions.services.link_runs import LINKS_A_TRANSACTION, KeyedRun
 from tests.conftest import World, forget_caches, make_world, new_tables
 from tests.support.events import Context, api_event, call

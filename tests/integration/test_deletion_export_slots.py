@@ -16,9 +16,9 @@ from functions.aws import client as aws
 from functions.domain.deletion import Deletion, FilterRequest
 from functions.domain.errors import LimitReached
 from functions.repositories.open_exports import HELD_SECONDS, OpenExports
-from functions.services import deletion as engine
-from functions.services.deletion import resume
+from functions.services import delete_links, run_deletion
 from functions.services.export_lines import ExportStores
+from functions.services.run_deletion import resume
 from tests.conftest import World, make_world
 from tests.integration.test_export import Exports, exports
 from tests.integration.test_export_before_delete import Bucket
@@ -178,7 +178,7 @@ def test_a_slot_survives_killed_workers_and_is_released_after_the_export(
     # The next worker has no time to write the file: it requeues and renews the claim.
     ahead.append(HELD_SECONDS - 60)
     with monkeypatch.context() as slow:
-        slow.setattr(engine, "_export", lambda *_: False)
+        slow.setattr(run_deletion, "_export", lambda *_: False)
         work(world, first["id"], bucket)
     ahead.append(HELD_SECONDS - 60)
     assert free(world) == [1]
@@ -254,7 +254,7 @@ def test_a_release_that_is_refused_does_not_stop_the_deletion(
 
 def by_filter(world: World, *, open_exports: int = 2, open_filters: int = 2) -> Deletion:
     """A deletion by filter that is resolved in the background."""
-    return engine.delete_by_filter(
+    return delete_links.delete_by_filter(
         FilterRequest({"maxClicks": 0}, 2, None, 6_000),
         "soft",
         deletion_request=world.deletion_request(

@@ -16,7 +16,7 @@ from functions.domain.ids import new_time_ordered_id
 from functions.handlers import deletions
 from functions.repositories.link_batches import LinkBatches
 from functions.repositories.live_index import LiveIndex
-from functions.services import deletion as engine
+from functions.services import delete_links, erase_links, run_deletion, select_links
 from functions.services.resolve_filter import ResolvedLinks
 from tests.conftest import World
 from tests.support.events import Context, api_event, call
@@ -209,7 +209,7 @@ def test_a_slow_filter_is_resolved_in_the_background(
 ) -> None:
     ids = world.create(300, tags=["spring"])
     kept = world.create(2)
-    monkeypatch.setattr(engine, "SELECT_TIMEOUT", -1.0)
+    monkeypatch.setattr(delete_links, "SELECT_TIMEOUT", -1.0)
     monkeypatch.setattr(container, "resume_queue", lambda: world.queue)
 
     status, made, headers = ask(world, {"filter": {"tag": "spring"}})
@@ -219,7 +219,7 @@ def test_a_slow_filter_is_resolved_in_the_background(
     assert made["results"] == []
     [message] = world.queue.messages
     assert message == {"workspaceId": world.workspace_id, "deletionId": headers["X-Deletion-Id"]}
-    engine.resume(world.workspace_id, made["id"], stores=world.stores)
+    run_deletion.resume(world.workspace_id, made["id"], stores=world.stores)
     _, read, _ = send(
         world, "GET", "/api/deletions/{id}", path={"id": made["id"]}, query={"limit": "1000"}
     )
@@ -232,11 +232,11 @@ def test_a_filter_found_too_broad_in_the_background_fails_and_deletes_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.create(101, tags=["spring"])
-    monkeypatch.setattr(engine, "SELECT_TIMEOUT", -1.0)
+    monkeypatch.setattr(delete_links, "SELECT_TIMEOUT", -1.0)
     monkeypatch.setattr(container, "resume_queue", lambda: world.queue)
     _, made, _ = ask(world, {"filter": {"tag": "spring"}}, plan="free")
 
-    engine.resume(world.workspace_id, made["id"], stores=world.stores)
+    run_deletion.resume(world.workspace_id, made["id"], stores=world.stores)
 
     _, read, _ = send(world, "GET", "/api/deletions/{id}", path={"id": made["id"]})
     assert read["state"] == "failed"
@@ -248,19 +248,19 @@ def test_a_filter_that_cannot_be_resolved_fails_after_some_attempts(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = world.create(3, tags=["spring"])
-    monkeypatch.setattr(engine, "SELECT_TIMEOUT", -1.0)
+    monkeypatch.setattr(delete_links, "SELECT_TIMEOUT", -1.0)
     monkeypatch.setattr(container, "resume_queue", lambda: world.queue)
     _, made, _ = ask(world, {"filter": {"tag": "spring"}})
     path = {"id": made["id"]}
 
     # This worker had little time; the next one may have enough.
     with deadline(0):
-        engine.resume(world.workspace_id, made["id"], stores=world.stores)
+        run_deletion.resume(world.workspace_id, made["id"], stores=world.stores)
     assert send(world, "GET", "/api/deletions/{id}", path=path)[1]["state"] == "accepted"
     assert len(world.queue.messages) == 2
 
-    monkeypatch.setattr(engine, "RESOLVE_SECONDS", 0.0)
-    engine.resume(world.workspace_id, made["id"], stores=world.stores)
+    monkeypatch.setattr(run_deletion, "RESOLVE_SECONDS", 0.0)
+    run_deletion.resume(world.workspace_id, made["id"], stores=world.stores)
     _, read, _ = send(world, "GET", "/api/deletions/{id}", path=path)
     assert read["state"] == "failed"
     assert read["failure"] == "The workspace is too large for this filter; narrow it"
@@ -323,7 +323,7 @@ def test_a_permanent_error_names_the_accepted_deletion(
 
     now = time.time
     monkeypatch.setattr(time, "time", lambda: now() + 3600)
-    engine.resume(world.workspace_id, deletion_id, stores=world.stores)
+    run_deletion.resume(world.workspace_id, deletion_id, stores=world.stores)
     status, body, _ = ask(world, {"ids": ids}, headers={"Idempotency-Key": "k"})
     assert status == 200
     assert body["counts"]["deleted"] == 3
@@ -388,7 +388,7 @@ def test_the_list_and_the_record_of_a_running_erasure_have_the_same_counts(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = world.create(40)
-    erase_group = engine._erase_group
+    erase_group = erase_links._erase_group
     first = iter([True])
 
     def die_after_the_first(*given: Any) -> list[int]:
@@ -396,7 +396,7 @@ def test_the_list_and_the_record_of_a_running_erasure_have_the_same_counts(
             erase_group(*given)
         raise Killed
 
-    monkeypatch.setattr(engine, "_erase_group", die_after_the_first)
+    monkeypatch.setattr(erase_links, "_erase_group", die_after_the_first)
     with pytest.raises(Killed):
         ask(world, {"ids": ids, "mode": "erase", "export": False})
 
@@ -436,12 +436,12 @@ def test_a_filter_that_is_resolved_in_the_background_is_exported_first(
     monkeypatch.setattr(Queue, "send", lambda *_, **__: None)
     [link_id] = world.create(1, tags=["summer"])
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "_select", lambda *_: ResolvedLinks())
+        patch.setattr(select_links, "select_for", lambda *_: ResolvedLinks())
         status, made, _ = ask(world, {"filter": {"tag": "summer"}, "export": True})
     assert (status, made["state"]) == (202, "accepted")
 
     # Without export repositories the worker can only requeue it.
-    resumed = engine.resume(world.workspace_id, made["id"], stores=world.stores)
+    resumed = run_deletion.resume(world.workspace_id, made["id"], stores=world.stores)
 
     _, read, _ = send(world, "GET", "/api/deletions/{id}", path={"id": made["id"]})
     assert resumed is not None

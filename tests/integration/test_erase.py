@@ -13,8 +13,9 @@ from functions.domain.errors import LinkNotFound, Unavailable
 from functions.domain.idempotency import IdempotencyKey
 from functions.domain.outcomes import Outcome
 from functions.handlers import deletions
-from functions.services import deletion as engine
-from functions.services.deletion import erase_many, erase_one, resume, soft_delete
+from functions.services import erase_links
+from functions.services.delete_links import erase_many, erase_one, soft_delete
+from functions.services.run_deletion import resume
 from tests.conftest import World
 from tests.support.events import api_event, call
 
@@ -94,14 +95,14 @@ def test_a_failed_erasure_is_not_reported_as_not_found(
 ) -> None:
     kept, gone = world.create(2)
     unknown = str(uuid.uuid4())
-    erase_group = engine._erase_group
+    erase_group = erase_links._erase_group
 
     def refuse_one(deletion: Any, group: Any, *more: Any) -> list[int]:
         others = [each for each in group if deletion.link_ids[each[0]] != kept]
         refused = [each[0] for each in group if each not in others]
         return refused + (erase_group(deletion, others, *more) if others else [])
 
-    monkeypatch.setattr(engine, "_erase_group", refuse_one)
+    monkeypatch.setattr(erase_links, "_erase_group", refuse_one)
     event = api_event(
         "POST",
         "/api/links/bulk-delete",

@@ -27,7 +27,7 @@ from functions.repositories.links import LinksTable
 from functions.repositories.open_exports import OpenExports
 from functions.services import export as procedure
 from functions.services import export_lines, export_runs
-from functions.services.deletion import erase_one, soft_delete
+from functions.services.delete_links import erase_one, soft_delete
 from functions.services.export import run_export
 from functions.services.export_lines import CLICK_FIELDS, ExportStores
 from tests.conftest import World

@@ -16,9 +16,11 @@ from functions.domain.outcomes import Outcome
 from functions.repositories.restores import RestoresTable
 from functions.services import export as exporting
 from functions.services import export_lines
-from functions.services.deletion import Stores, erase_many, resume, soft_delete
+from functions.services.delete_links import erase_many, soft_delete
+from functions.services.deletion import Stores
 from functions.services.export_lines import ExportStores
 from functions.services.restore import RestoreStores, restore
+from functions.services.run_deletion import resume
 from tests.support.erasure import Erasing, erasing
 from tests.support.faults import Killed
 

@@ -24,8 +24,8 @@ from functions.handlers import deletions as deletions_function
 from functions.handlers import links as links_function
 from functions.repositories.create_runs import CreateRun, CreateRuns
 from functions.repositories.deletions import DeletionsTable
-from functions.services import deletion as engine
-from functions.services.deletion import erase_many, erase_one, soft_delete
+from functions.services import erase_links, run_deletion
+from functions.services.delete_links import erase_many, erase_one, soft_delete
 from tests.conftest import World, make_world
 from tests.support.events import api_event, call
 from tests.support.faults import FaultyClient
@@ -150,7 +150,7 @@ def test_a_worker_that_runs_out_of_time_answers_when_the_queue_refuses_its_messa
     stores = replace(world.stores, resume_queue=Queue(RefusingQueue(), "queue"))
     monkeypatch.setattr(container, "deletion_stores", lambda: stores)
     ids = world.create(2)
-    monkeypatch.setattr(engine, "runs", lambda *_: [])
+    monkeypatch.setattr(run_deletion, "runs", lambda *_: [])
 
     status, body = call(
         deletions_function.handler,
@@ -228,7 +228,7 @@ def test_a_link_that_cannot_be_erased_has_a_cause_and_pauses_between_rounds(
     assert isinstance(failed.value.__cause__, TransactionCancelled)
     assert "ConditionalCheckFailed" in str(failed.value.__cause__)
     refusals = lines(caplog, "a link was not erased")
-    assert [line["linkId"] for line in refusals] == [link_id] * engine.MOST_REFUSALS
+    assert [line["linkId"] for line in refusals] == [link_id] * erase_links.MOST_REFUSALS
     assert "ConditionalCheckFailed" in refusals[0]["cause"]
     # 0.1 + 0.2 + 0.4 + 0.8 seconds between five rounds.
     assert virtual_clock.passed == pytest.approx(1.5)
@@ -248,7 +248,7 @@ def test_links_that_cannot_be_erased_are_logged_with_the_reasons(
 
     assert deletion.ids_with(Outcome.FAILED) == ids
     refusals = lines(caplog, "links were not erased")
-    assert len(refusals) == engine.MOST_REFUSALS
+    assert len(refusals) == erase_links.MOST_REFUSALS
     assert "ConditionalCheckFailed" in refusals[0]["cause"]
     [line] = lines(caplog, "a link cannot be erased")
     assert (line["deletionId"], line["linkId"]) == (deletion.id, ids[0])

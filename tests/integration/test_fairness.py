@@ -17,7 +17,7 @@ from functions.domain.ids import new_time_ordered_id
 from functions.handlers import deletion_worker
 from functions.repositories.erasures import Erasing as Stalled
 from functions.services import sweep
-from functions.services.deletion import requeue
+from functions.services.requeue_deletion import requeue
 from tests.conftest import World
 from tests.support.events import Context
 

@@ -24,13 +24,9 @@ from functions.domain.idempotency import IdempotencyKey
 from functions.domain.outcomes import Outcome
 from functions.handlers import deletions as deletions_function
 from functions.repositories import deletion_items, link_batches, link_reader
-from functions.services import deletion as engine
-from functions.services.deletion import (
-    erase_many,
-    erase_one,
-    resume,
-    soft_delete,
-)
+from functions.services import erase_links, run_deletion
+from functions.services.delete_links import erase_many, erase_one, soft_delete
+from functions.services.run_deletion import resume
 from tests.conftest import Tell, World, make_world
 from tests.support.events import api_event
 from tests.support.events import call as ask
@@ -60,8 +56,8 @@ def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deletion_items, "CHUNK_IDS", 10)
     monkeypatch.setattr(link_batches, "STATEMENT_BATCH", 5)
     monkeypatch.setattr(link_reader, "READ_BATCH", 10)
-    monkeypatch.setattr(engine, "TRANSACTION_ACTIONS", 13)
-    monkeypatch.setattr(engine, "SLICE", 10)
+    monkeypatch.setattr(erase_links, "TRANSACTION_ACTIONS", 13)
+    monkeypatch.setattr(run_deletion, "SLICE", 10)
     monkeypatch.setattr(aws, "BACKOFF_BASE", 0.001)
 
 
@@ -266,7 +262,7 @@ def test_the_schedule_continues_after_a_failed_requeue(
 
     def mark_none(*_: Any, **more: Any) -> bytearray:
         cut.expire()
-        return bytearray(engine.SLICE)
+        return bytearray(run_deletion.SLICE)
 
     def send(*_: Any, **__: Any) -> None:
         raise Unavailable

@@ -21,8 +21,7 @@ from functions.domain.ids import time_of
 from functions.domain.plans import MAX_IDS, Plan, plans
 from functions.handlers import deletions
 from functions.repositories.filter_slots import SLOT_SECONDS
-from functions.services import deletion as engine
-from functions.services import resolve_filter
+from functions.services import delete_links, resolve_filter, run_deletion
 from functions.services.read_budget import OPENING_READS, PacedBudget, RequestBudget
 from functions.services.resolve_filter import AT_ONCE
 from tests.conftest import World
@@ -113,7 +112,7 @@ def test_a_filter_over_the_request_limit_is_read_in_the_background(
     assert all(world.live(link_id) for link_id in ids)
     [message] = world.queue.messages
     assert message["deletionId"] == headers["X-Deletion-Id"]
-    done = engine.resume(**_ids(message), stores=world.stores)
+    done = run_deletion.resume(**_ids(message), stores=world.stores)
     assert done is not None
     assert done.state == ("complete" if mode == "soft" else "erasing")
     assert not any(world.live(link_id) for link_id in ids)
@@ -147,13 +146,13 @@ def test_a_record_that_matches_nothing_in_the_background_is_kept_for_a_week(
 
     # The worker is killed between recording the ids and the end: the record is resolved and open.
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "run", _die)
+        patch.setattr(run_deletion, "run", _die)
         with pytest.raises(KeyboardInterrupt):
-            engine.resume(**_ids(message), stores=world.stores)
+            run_deletion.resume(**_ids(message), stores=world.stores)
     week_after = {"N": str(int(time_of(body["id"])) + 7 * 86_400)}
     assert stored().get("ttl") == (None if found else week_after)
     monkeypatch.setattr(time, "time", lambda real=time.time: real() + 300)
-    done = engine.resume(**_ids(message), stores=world.stores)
+    done = run_deletion.resume(**_ids(message), stores=world.stores)
 
     assert done is not None
     assert done.state == ("erasing" if found and mode == "erase" else "complete")
@@ -234,7 +233,7 @@ def test_parallel_requests_never_read_more_than_the_minute_has(
 def in_background(
     world: World, monkeypatch: pytest.MonkeyPatch, *, open_filters: int, key: str | None = None
 ) -> Any:
-    return engine.delete_by_filter(
+    return delete_links.delete_by_filter(
         FilterRequest({"maxClicks": 0}, 100, None, 6_000),
         "soft",
         deletion_request=world.deletion_request(key=IdempotencyKey(key, "hash") if key else None),
@@ -266,7 +265,7 @@ def test_no_more_deletions_wait_for_their_links_than_the_plan_says(
     assert refused.value.members == {"limit": 2, "retryAfter": 60}
     assert len(world.queue.messages) == 2
 
-    engine.resume(world.workspace_id, first.id, stores=world.stores)
+    run_deletion.resume(world.workspace_id, first.id, stores=world.stores)
     in_background(world, monkeypatch, open_filters=2, key=keys[2])
 
 
@@ -294,7 +293,7 @@ def test_parallel_requests_never_claim_more_slots_than_there_are(
 def test_a_failed_resolution_frees_its_slot(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.create(101)
     waiting = in_background(world, monkeypatch, open_filters=1)
-    done = engine.resume(world.workspace_id, waiting.id, stores=world.stores)
+    done = run_deletion.resume(world.workspace_id, waiting.id, stores=world.stores)
     assert done is not None
     assert (done.state, done.failure) == (
         "failed",

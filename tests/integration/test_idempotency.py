@@ -13,7 +13,7 @@ from functions.handlers import deletions, links
 from functions.repositories import create_runs as store
 from functions.repositories.create_runs import CreateRuns
 from functions.repositories.idempotency import IDEMPOTENCY_SECONDS, IdempotencyTable
-from functions.services.deletion import erase_one, soft_delete
+from functions.services.delete_links import erase_one, soft_delete
 from tests.conftest import World
 from tests.support.events import api_event, call
 

@@ -34,8 +34,9 @@ from functions.repositories.idempotency import IDEMPOTENCY_SECONDS, IdempotencyT
 from functions.repositories.installs import InstallsTable
 from functions.repositories.links import LinksTable
 from functions.repositories.restores import RestoresTable
-from functions.services import deletion as engine
+from functions.services import delete_links as deleting
 from functions.services import restore as restore_service
+from functions.services import run_deletion
 from functions.services.export_lines import ExportStores
 from functions.services.link_runs import LINKS_A_TRANSACTION
 from tests.conftest import World, make_world
@@ -150,7 +151,7 @@ class Scene:
         with suppress(UnlinkError):
             for key in world.stores.deletions.expired_leases(limit=1000):
                 if key[0] == world.workspace_id:
-                    engine.resume(*key, stores=stores)
+                    run_deletion.resume(*key, stores=stores)
         restores = self.restore_stores()
         for each in restores.restores.expired_leases(limit=1000):
             if each[0] == world.workspace_id:
@@ -159,7 +160,7 @@ class Scene:
     def soft_delete(self, ids: list[str]) -> None:
         live = [link_id for link_id in ids if self.world.live(link_id)]
         if live:
-            engine.soft_delete(
+            deleting.soft_delete(
                 live,
                 [],
                 deletion_request=self.world.deletion_request(),
@@ -279,7 +280,7 @@ def delete_links(scene: Scene) -> Case:
         "DELETE",
         "/api/links",
         lambda _: {"deletedIds": ids},
-        (engine, "run"),
+        (deleting, "run"),
         body=ids,
         other=ids[:2],
         to_hoko=True,
@@ -309,7 +310,7 @@ def bulk_delete(scene: Scene) -> Case:
         "POST",
         "/api/links/bulk-delete",
         lambda _: {"success": True, "deletedIds": ids, "notFoundIds": [UNKNOWN, "nonsense"]},
-        (engine, "run"),
+        (deleting, "run"),
         body={"ids": [*ids, UNKNOWN, "nonsense"]},
         other={"ids": ids},
         ids=tuple(ids),
@@ -344,7 +345,7 @@ def deletion_by_ids(scene: Scene) -> Case:
         "POST",
         "/api/deletions",
         lambda first: _deletion(first, ids, "deleted"),
-        (engine, "run"),
+        (deleting, "run"),
         body={"ids": ids},
         other={"ids": ids, "mode": "erase"},
         to_hoko=True,
@@ -365,7 +366,7 @@ def erasure_by_ids(scene: Scene) -> Case:
         "POST",
         "/api/deletions",
         lambda first: _deletion(first, ids, "erased", **more),
-        (engine, "run"),
+        (deleting, "run"),
         body={"ids": [*ids, "nonsense"], "mode": "erase"},
         other={"ids": ids, "mode": "erase"},
         to_hoko=True,
@@ -388,7 +389,7 @@ def deletion_by_filter(scene: Scene) -> Case:
         "POST",
         "/api/deletions",
         lambda first: _deletion(first, ids, "deleted", **asked),
-        (engine, "run"),
+        (deleting, "run"),
         body=asked | {"confirmationToken": dry_run.json()["confirmationToken"]},
         other=asked,
         to_hoko=True,
@@ -398,7 +399,7 @@ def deletion_by_filter(scene: Scene) -> Case:
 
 def restore(scene: Scene) -> Case:
     ids = scene.world.create(2)
-    deleted = engine.soft_delete(
+    deleted = deleting.soft_delete(
         ids,
         [],
         deletion_request=scene.world.deletion_request(),

@@ -13,8 +13,7 @@ from functions.domain.outcomes import Outcome
 from functions.repositories.link_batches import LinkBatches
 from functions.repositories.links import LinksTable
 from functions.repositories.restores import RestoresTable
-from functions.services import deletion as engine
-from functions.services import resolve_filter
+from functions.services import delete_links, leases, resolve_filter, run_deletion, select_links
 from functions.services import restore as restore_service
 from functions.services.resolve_filter import ResolvedLinks
 from functions.services.restore import RestoreStores
@@ -36,8 +35,8 @@ def ahead(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def accepted(world: World) -> Deletion:
     """A deletion whose filter the request had no time to resolve."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "_select", lambda *_: ResolvedLinks())
-        deletion = engine.delete_by_filter(
+        patch.setattr(select_links, "select_for", lambda *_: ResolvedLinks())
+        deletion = delete_links.delete_by_filter(
             FilterRequest({"tag": "summer"}, maximum=100),
             "soft",
             deletion_request=world.deletion_request(),
@@ -49,7 +48,7 @@ def accepted(world: World) -> Deletion:
 
 def resume(world: World, deletion: Deletion) -> Deletion | None:
     with use_deadline(Deadline(290)):
-        return engine.resume(world.workspace_id, deletion.id, stores=world.stores)
+        return run_deletion.resume(world.workspace_id, deletion.id, stores=world.stores)
 
 
 def test_a_slow_resolution_keeps_its_lease_while_its_worker_runs(
@@ -90,7 +89,7 @@ def test_a_killed_resolution_is_taken_over_after_one_lease(
             resume(world, deletion)
 
     assert resume(world, deletion) is None
-    ahead.append(engine.LEASE_SECONDS)
+    ahead.append(leases.LEASE_SECONDS)
     done = resume(world, deletion)
     assert done is not None
     assert sorted(done.ids_with(Outcome.DELETED)) == sorted(ids)
@@ -100,7 +99,7 @@ def test_a_restore_works_no_longer_than_its_lease(
     world: World, monkeypatch: pytest.MonkeyPatch, ahead: list[float]
 ) -> None:
     ids = world.create(3)
-    deletion = engine.soft_delete(
+    deletion = delete_links.soft_delete(
         ids,
         [],
         deletion_request=world.deletion_request(),
@@ -131,13 +130,13 @@ def test_a_restore_works_no_longer_than_its_lease(
 
     assert done.pending_ids == ids
     assert not resume_restore()
-    ahead.append(engine.LEASE_SECONDS + 2)
+    ahead.append(leases.LEASE_SECONDS + 2)
     assert resume_restore()
     assert len(seconds) == 2
-    assert all(0 < each <= engine.LEASE_SECONDS - engine.LEASE_MARGIN for each in seconds)
+    assert all(0 < each <= leases.LEASE_SECONDS - leases.LEASE_MARGIN for each in seconds)
 
     monkeypatch.setattr(LinkBatches, "restore", restore)
-    ahead.append(engine.LEASE_SECONDS + 2)
+    ahead.append(leases.LEASE_SECONDS + 2)
     assert resume_restore()
     assert all(world.live(link_id) for link_id in ids)
 
@@ -151,7 +150,7 @@ def test_a_worker_that_lost_its_lease_records_nothing(
 
     def sleep_once(*given: Any, **more: Any) -> Any:
         monkeypatch.setattr(LinksTable, "get_many", get_many)
-        ahead.append(engine.LEASE_SECONDS + 1)
+        ahead.append(leases.LEASE_SECONDS + 1)
         others.append(resume(world, deletion))
         return get_many(*given, **more)
 

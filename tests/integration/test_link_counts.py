@@ -21,7 +21,7 @@ from functions.repositories.restores import RestoresTable
 from functions.schemas.links import NewLink
 from functions.services import create_links as procedure
 from functions.services.create_links import create_links
-from functions.services.deletion import erase_many, soft_delete
+from functions.services.delete_links import erase_many, soft_delete
 from functions.services.link_stream import clean_up
 from functions.services.restore import RestoreStores, restore
 from tests.conftest import World

@@ -16,7 +16,7 @@ from functions.domain.errors import InvalidRequest
 from functions.handlers import links
 from functions.schemas.filters import LinkFilter
 from functions.services import list_links as procedures
-from functions.services.deletion import soft_delete
+from functions.services.delete_links import soft_delete
 from tests.conftest import World
 from tests.support.api_gateway import send
 

@@ -13,7 +13,7 @@ from functions.domain.api_keys import generate_api_key
 from functions.domain.ids import new_time_ordered_id
 from functions.handlers import account, analytics, deletions, keys, links, pages, qr
 from functions.repositories.api_keys import ApiKeysTable
-from functions.services.deletion import soft_delete
+from functions.services.delete_links import soft_delete
 from tests.conftest import World
 from tests.integration.test_qr import MemoryImages
 from tests.support.api_gateway import Reply, send

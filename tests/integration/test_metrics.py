@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from functions import metrics
-from functions.services.deletion import soft_delete
+from functions.services.delete_links import soft_delete
 from tests.conftest import World
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"

@@ -32,7 +32,7 @@ from functions.domain.outcomes import Outcome
 from functions.repositories.restores import RestoresTable
 from functions.schemas.links import NewLink
 from functions.services.create_links import create_links
-from functions.services.deletion import erase_many, erase_one, soft_delete
+from functions.services.delete_links import erase_many, erase_one, soft_delete
 from functions.services.restore import RestoreStores, restore
 from functions.services.update_link import update_link
 from tests.conftest import World, make_world

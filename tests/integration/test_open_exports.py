@@ -15,7 +15,7 @@ from functions.repositories.exports import ExportRecords, ExportsBucket, objects
 from functions.repositories.open_exports import HELD_SECONDS, OPEN, OpenExports
 from functions.services import export as procedure
 from functions.services import export_request
-from functions.services.deletion import erase_one
+from functions.services.delete_links import erase_one
 from tests.conftest import World
 from tests.integration.test_export import Exports, exports
 

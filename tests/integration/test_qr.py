@@ -27,7 +27,7 @@ from functions.handlers import qr
 from functions.repositories.links import LinksTable
 from functions.repositories.qr_cache import Images
 from functions.repositories.restores import RestoresTable
-from functions.services.deletion import soft_delete
+from functions.services.delete_links import soft_delete
 from functions.services.qr import MOST_VARIANTS, qr_image
 from functions.services.restore import RestoreStores, restore
 from tests.conftest import World

@@ -17,7 +17,8 @@ from functions.domain.idempotency import IdempotencyKey
 from functions.domain.outcomes import Outcome
 from functions.handlers import deletions
 from functions.repositories.deletions import DeletionsTable
-from functions.services.deletion import erase_many, erase_one, resume, soft_delete
+from functions.services.delete_links import erase_many, erase_one, soft_delete
+from functions.services.run_deletion import resume
 from tests.conftest import World, make_world
 from tests.support.events import api_event, call
 from tests.support.faults import drop_error_items

@@ -17,7 +17,7 @@ from functions.aws.codec import from_item
 from functions.domain.errors import Unavailable
 from functions.domain.ids import parse_click_id
 from functions.handlers import redirect
-from functions.services.deletion import erase_one, soft_delete
+from functions.services.delete_links import erase_one, soft_delete
 from tests.conftest import World
 from tests.support.api_gateway import Reply, send
 from tests.support.virtual_time import VirtualClock

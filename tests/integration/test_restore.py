@@ -18,7 +18,7 @@ from functions.domain.idempotency import IdempotencyKey
 from functions.domain.link import Link
 from functions.domain.outcomes import Outcome, pack_outcomes
 from functions.handlers import deletions as deletions_function
-from functions.services.deletion import erase_many, soft_delete
+from functions.services.delete_links import erase_many, soft_delete
 from functions.services.restore import Restored, resume_restore
 from tests.conftest import World
 from tests.integration.test_races import together

@@ -11,7 +11,7 @@ from functions.domain.errors import UnlinkError
 from functions.domain.idempotency import IdempotencyKey
 from functions.domain.outcomes import Outcome
 from functions.repositories import deletion_items, link_batches, link_reader
-from functions.services.deletion import soft_delete
+from functions.services.delete_links import soft_delete
 from functions.services.restore import Restored, resume_restore
 from tests.conftest import Tell, World, make_world
 from tests.support.faults import (

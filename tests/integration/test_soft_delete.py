@@ -15,7 +15,8 @@ from functions.domain.errors import InvalidIds, KeyReused, StillRunning
 from functions.domain.idempotency import IdempotencyKey
 from functions.domain.outcomes import Outcome
 from functions.repositories.links import LinksTable
-from functions.services.deletion import resume, soft_delete
+from functions.services.delete_links import soft_delete
+from functions.services.run_deletion import resume
 from tests.conftest import World, make_world
 from tests.support.faults import FaultyClient, drop_error_items
 from tests.support.restores import bring_back

@@ -16,7 +16,7 @@ from functions.domain.link import FIELDS, Link
 from functions.handlers import links
 from functions.schemas.link_responses import WrittenLink
 from functions.schemas.links import LinkChanges
-from functions.services.deletion import erase_one, soft_delete
+from functions.services.delete_links import erase_one, soft_delete
 from functions.services.update_link import update_link
 from tests.conftest import World
 from tests.support.api_gateway import send

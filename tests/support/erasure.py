@@ -22,7 +22,7 @@ from functions.repositories.exports import ExportsBucket, object_key
 from functions.repositories.failed_records import FailuresBucket
 from functions.repositories.link_counts import LinkCounts
 from functions.repositories.qr_cache import Images
-from functions.services.deletion import erase_many, soft_delete
+from functions.services.delete_links import erase_many, soft_delete
 from functions.services.link_stream import CleanupStores, clean_up
 from functions.services.purge import EraseStores, purge_dependents, read_message
 from tests.conftest import World, make_world

@@ -46,9 +46,8 @@ from functions.repositories.click_totals import ClickTotals
 from functions.repositories.exports import ExportsBucket, object_key, tail_key
 from functions.repositories.link_names import LinkNames
 from functions.repositories.restores import RestoresTable
-from functions.services import deletion as engine
+from functions.services import delete_links, purge, run_deletion, select_links
 from functions.services import export as exporting
-from functions.services import purge
 from functions.services import qr as drawing
 from functions.services import restore as restore_service
 from functions.services.resolve_filter import ResolvedLinks
@@ -139,8 +138,8 @@ class Scene:
 def no_time_to_delete() -> Iterator[None]:
     """The deadline comes before the first link."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "_soft_delete_slice", lambda *_: None)
-        patch.setattr(engine, "_erase_slice", lambda *_: None)
+        patch.setattr(run_deletion, "_soft_delete_slice", lambda *_: None)
+        patch.setattr(run_deletion, "erase_slice", lambda *_: None)
         yield
 
 
@@ -446,10 +445,10 @@ def drive_deletion_worker(scene: Scene) -> None:
     given: dict[str, Any] = {"deletion_request": deletion_request, "stores": world.stores}
 
     def softly(ids: list[str], **more: Any) -> Deletion:
-        return engine.soft_delete(ids, [], **given | more)
+        return delete_links.soft_delete(ids, [], **given | more)
 
     def for_good(ids: list[str], **more: Any) -> Deletion:
-        return engine.erase_many(ids, **given | more)
+        return delete_links.erase_many(ids, **given | more)
 
     def finish(deletion: Deletion) -> None:
         assert not scene.work(deletion_worker, scene.message(deletion.id))
@@ -469,17 +468,17 @@ def drive_deletion_worker(scene: Scene) -> None:
     # A filter that the request had no time to resolve.
     world.create(2, tags=["summer"])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "_select", lambda *_: ResolvedLinks())
+        patch.setattr(select_links, "select_for", lambda *_: ResolvedLinks())
         filter_request = FilterRequest({"tag": "summer"}, maximum=100)
-        found = engine.delete_by_filter(filter_request, "soft", **given)
+        found = delete_links.delete_by_filter(filter_request, "soft", **given)
     assert found.state == "accepted"
     finish(found)
     assert scene.erasing.header(found.id).counts["deleted"] == 2
     world.create(1, externalId="x-2")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "_select", lambda *_: ResolvedLinks())
+        patch.setattr(select_links, "select_for", lambda *_: ResolvedLinks())
         filter_request = FilterRequest({"externalId": "x-2"}, maximum=100)
-        found = engine.delete_by_filter(filter_request, "soft", **given)
+        found = delete_links.delete_by_filter(filter_request, "soft", **given)
     finish(found)
 
     # An export that comes first, whose worker dies when it is written.

@@ -24,13 +24,8 @@ from functions.domain.errors import InvalidRequest, Unavailable
 from functions.domain.idempotency import IdempotencyRecord, KeyTaken
 from functions.domain.outcomes import Outcome
 from functions.schemas.deletions import as_first_answered, deletion_detail
-from functions.services.deletion import (
-    DeletionRequest,
-    Stores,
-    delete_by_filter,
-    erase_many,
-    soft_delete,
-)
+from functions.services.delete_links import delete_by_filter, erase_many, soft_delete
+from functions.services.deletion import DeletionRequest, Stores
 from functions.services.dry_run import preview, preview_filter
 from functions.services.read_budget import RequestBudget
 

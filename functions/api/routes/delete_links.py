@@ -23,7 +23,7 @@ from functions.domain.idempotency import IdempotencyRecord
 from functions.domain.ids import parse_link_id
 from functions.domain.short_codes import SHORT_CODE
 from functions.schemas.deletions import deleted_links, erased_links
-from functions.services.deletion import erase_many, erase_one, soft_delete
+from functions.services.delete_links import erase_many, erase_one, soft_delete
 
 if TYPE_CHECKING:
     from functions.schemas.deletion_responses import (

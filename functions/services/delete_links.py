@@ -1,0 +1,276 @@
+"""Requests to delete links: check, accept, run.
+
+A deletion is *accepted* when its record is written. From then on it goes on without the request.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools import Logger
+
+from functions import metrics
+from functions.aws.client import TransactionCancelled, backoff
+from functions.domain.clock import (
+    deadline,
+    iso,
+)
+from functions.domain.deletion import Deletion, FilterRequest
+from functions.domain.errors import (
+    InvalidIds,
+    LimitReached,
+    LinkNotFound,
+    StillRunning,
+    Unavailable,
+    UnlinkError,
+)
+from functions.domain.idempotency import KeyTaken
+from functions.domain.ids import NO_RESTORE, new_time_ordered_id, time_of
+from functions.domain.outcomes import Outcome
+from functions.repositories.deletions import DeletionsTable
+from functions.repositories.link_batches import LinkState
+from functions.services import select_links
+from functions.services.deletion import DeletionRequest, Stores, replay, short_life
+from functions.services.deletion_slots import ExportSlots, SlotKind, WaitingFilters, accept_in_slots
+from functions.services.erase_links import MOST_REFUSALS, erase_actions, is_refused
+from functions.services.leases import lease_seconds
+from functions.services.read_budget import ReadBudget
+from functions.services.requeue_deletion import requeue
+from functions.services.run_deletion import run
+
+if TYPE_CHECKING:
+    from functions.domain.deletion_names import Mode
+
+
+#: Seconds that a request spends on resolving its filter before it leaves that to the background.
+SELECT_TIMEOUT = 10.0
+
+log = Logger()
+
+
+def soft_delete(
+    link_ids: Sequence[str],
+    invalid_ids: Sequence[str],
+    *,
+    deletion_request: DeletionRequest,
+    stores: Stores,
+) -> Deletion:
+    """Soft-delete all of these distinct ids, or reject and change nothing.
+
+    Raises ``InvalidIds`` when any id is malformed or not a live link of the workspace,
+    ``KeyReused`` and ``StillRunning`` for an Idempotency-Key that has another answer or none yet.
+    """
+    fences = stores.links.batches.fences(deletion_request.workspace_id, link_ids)
+    unknown = [link_id for link_id in link_ids if link_id not in fences]
+    if invalid_ids or unknown:
+        # The same request may have been accepted in between: then these are its links.
+        if (earlier := replay(deletion_request, stores.deletions)) is not None:
+            return earlier
+        raise InvalidIds(invalid=list(invalid_ids), unknown=unknown)
+    newest_restore = max(fences.values(), default=NO_RESTORE)
+    deletion = _new_deletion("soft", link_ids, deletion_request, after=newest_restore)
+    if not _accept(deletion, deletion_request, stores):
+        return _answered_by_another(deletion_request, stores.deletions)
+    _run_accepted(deletion, stores)
+    return deletion
+
+
+def delete_by_filter(
+    filter_request: FilterRequest,
+    mode: Mode,
+    *,
+    deletion_request: DeletionRequest,
+    stores: Stores,
+    budget: ReadBudget | None = None,
+    open_filters: int = 1,
+) -> Deletion:
+    """Delete the links that a filter means, softly or for good.
+
+    The filter is resolved to ids first, and the ids are recorded: exactly they are deleted. What
+    takes longer than :data:`SELECT_TIMEOUT`, or more reads than ``budget`` has, is resolved in the
+    background, ``open_filters`` of a workspace at a time. Raises ``InvalidRequest`` when more links
+    match than one request may delete, ``SelectionChanged`` when they are not the ones that the
+    caller confirmed, ``LimitReached`` when the workspace has used up its reads or its slots.
+    """
+    with deadline(SELECT_TIMEOUT):
+        selection = select_links.select_for(
+            filter_request, deletion_request.workspace_id, stores, budget
+        )
+    if (refusal := select_links.refusal_of(selection, filter_request)) is not None:
+        if (earlier := replay(deletion_request, stores.deletions)) is not None:
+            return earlier
+        raise refusal
+    deletion = _new_deletion(
+        mode, selection.link_ids, deletion_request, after=selection.newest_restore
+    )
+    deletion.filter_request = filter_request
+    if selection.complete and not selection.link_ids:
+        deletion.ttl = short_life(deletion)
+    if not selection.complete:
+        deletion.state, deletion.link_ids, deletion.outcomes = "accepted", [], bytearray()
+    if not _accept(deletion, deletion_request, stores, open_filters=open_filters):
+        return _answered_by_another(deletion_request, stores.deletions)
+    if selection.complete:
+        _run_accepted(deletion, stores)
+    else:
+        requeue(deletion, stores=stores)
+    return deletion
+
+
+def erase_many(
+    link_ids: Sequence[str],
+    *,
+    deletion_request: DeletionRequest,
+    stores: Stores,
+) -> Deletion:
+    """Erase each of these distinct ids that exists, live or soft-deleted; not all or none."""
+    states = stores.links.batches.states(deletion_request.workspace_id, link_ids)
+    deletion = _new_deletion("erase", link_ids, deletion_request)
+    for position, link_id in enumerate(link_ids):
+        if link_id not in states:
+            deletion.outcomes[position] = Outcome.NOT_FOUND
+    if not states:
+        # Nothing to do is recorded as done.
+        deletion.state, deletion.completed_at = "complete", deletion.created_at
+        deletion.ttl = short_life(deletion)
+    if not _accept(deletion, deletion_request, stores):
+        return _answered_by_another(deletion_request, stores.deletions)
+    if states:
+        _run_accepted(deletion, stores, states=states)
+    return deletion
+
+
+def erase_one(
+    link_id: str | None, *, deletion_request: DeletionRequest, stores: Stores
+) -> Deletion:
+    """Erase one live link: link, code, external id and the record in a single transaction.
+
+    ``link_id`` is None for a short code that leads to no link of the workspace, which it also does
+    when this very request erased its link before. Raises ``LinkNotFound`` unless it is live.
+    """
+    if link_id is None:
+        if (earlier := replay(deletion_request, stores.deletions)) is not None:
+            return earlier
+        raise LinkNotFound
+    refusal: TransactionCancelled | None = None
+    for attempt in range(MOST_REFUSALS):
+        # Who changes the link all the time needs a moment to come to an end.
+        if attempt and not backoff(attempt):
+            break
+        state = stores.links.batches.states(deletion_request.workspace_id, [link_id]).get(link_id)
+        if state is None or not state.is_live:
+            if (earlier := replay(deletion_request, stores.deletions)) is not None:
+                return earlier
+            raise LinkNotFound
+        deletion = _new_deletion("erase", [link_id], deletion_request)
+        deletion.state = "erasing"
+        deletion.outcomes[0] = Outcome.ERASED
+        actions = erase_actions(deletion, state, stores, live_only=True)
+        record = stores.deletions.accept_actions(deletion, key=deletion_request.key)
+        try:
+            stores.links.erasures.apply(actions + record)
+        except Unavailable as error:
+            # It may have been applied, in a call whose answer was lost.
+            error.deletion_id = deletion.id
+            raise
+        except TransactionCancelled as cancelled:
+            key_refused = deletion_request.key is not None and is_refused(cancelled.reasons[-1])
+            if key_refused:
+                return _answered_by_another(deletion_request, stores.deletions)
+            # The link changed since it was read (deleted, or its external id moved): look again.
+            refusal = cancelled
+            log.warning(
+                "a link was not erased",
+                extra={
+                    "workspaceId": deletion_request.workspace_id,
+                    "linkId": link_id,
+                    "cause": str(cancelled),
+                },
+            )
+            continue
+        metrics.count("LinksErased")
+        return deletion
+    raise Unavailable from refusal
+
+
+def _answered_by_another(deletion_request: DeletionRequest, deletions: DeletionsTable) -> Deletion:
+    earlier = replay(deletion_request, deletions)
+    if earlier is None:
+        raise StillRunning
+    return earlier
+
+
+def _new_deletion(
+    mode: Mode,
+    link_ids: Sequence[str],
+    deletion_request: DeletionRequest,
+    *,
+    after: str = NO_RESTORE,
+) -> Deletion:
+    deletion_id = new_time_ordered_id(after=after)
+    return Deletion(
+        id=deletion_id,
+        workspace_id=deletion_request.workspace_id,
+        mode=mode,
+        state="exporting" if deletion_request.export_base_url else "deleting",
+        actor=deletion_request.actor,
+        created_at=iso(time_of(deletion_id)),
+        source_ip=deletion_request.source_ip,
+        reason=deletion_request.reason,
+        link_ids=list(link_ids),
+        outcomes=bytearray([Outcome.PENDING]) * len(link_ids),
+        lease=deletion_id,
+        lease_until=time.time() + lease_seconds(),
+        retention_days=deletion_request.retention_days,
+        policies=dict(deletion_request.policies),
+        export={"baseUrl": deletion_request.export_base_url}
+        if deletion_request.export_base_url
+        else None,
+    )
+
+
+def _accept(
+    deletion: Deletion,
+    deletion_request: DeletionRequest,
+    stores: Stores,
+    open_filters: int = 1,
+) -> bool:
+    """False when another request with the same Idempotency-Key was accepted first.
+
+    Raises ``LimitReached`` when the deletion needs a slot of the workspace and none is free.
+    """
+    kinds: list[SlotKind] = []
+    if deletion.state == "accepted":
+        kinds.append(WaitingFilters(deletion, stores.slots, open_filters))
+    if deletion.export is not None and (deletion.state == "accepted" or deletion.pending):
+        maximum = deletion_request.open_exports
+        kinds.append(ExportSlots(deletion, stores.open_exports, maximum))
+    try:
+        accept_in_slots(deletion, kinds, key=deletion_request.key, deletions=stores.deletions)
+    except KeyTaken:
+        return False
+    except Unavailable as error:
+        # It may have been accepted, in a call whose answer was lost, and then goes on without us.
+        error.deletion_id = deletion.id
+        raise
+    except LimitReached:
+        # The same request may hold the slot, in a call whose answer was lost.
+        if replay(deletion_request, stores.deletions) is not None:
+            return False
+        raise
+    return True
+
+
+def _run_accepted(
+    deletion: Deletion,
+    stores: Stores,
+    states: dict[str, LinkState] | None = None,
+) -> None:
+    """Run what was just accepted; an error names the deletion, which goes on without us."""
+    try:
+        run(deletion, stores=stores, states=states)
+    except UnlinkError as error:
+        error.deletion_id = deletion.id
+        raise

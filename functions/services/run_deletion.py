@@ -1,0 +1,253 @@
+"""Running an accepted deletion: resolve its filter, export, delete or erase, close, or hand over.
+
+Every id gets its outcome, even when workers are killed: the worker holds a lease on the record,
+queues again what its deadline leaves, and another worker may take a record whose lease has expired.
+Every write is conditional and can be repeated.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
+
+from functions import metrics
+from functions.aws.codec import runs
+from functions.domain.clock import (
+    current_deadline,
+    deadline,
+    now_iso,
+    shutdown_deadline,
+    use_deadline,
+)
+from functions.domain.deletion import Deletion, FilterRequest
+from functions.domain.ids import time_of
+from functions.domain.outcomes import Outcome
+from functions.repositories.link_batches import LinkState
+from functions.services import select_links
+from functions.services.deletion import Stores, short_life
+from functions.services.erase_links import erase_slice
+from functions.services.leases import LEASE_MARGIN, LEASE_SECONDS, lease_seconds
+from functions.services.read_budget import LeasedBudget, PacedBudget
+from functions.services.requeue_deletion import SHUTDOWN_SECONDS, left_to_others, requeue
+from functions.services.resolve_filter import too_broad
+
+if TYPE_CHECKING:
+    from functions.domain.deletion_names import DeletionState
+
+
+#: Ids between two looks at the lease: few enough looks that throttled statements of one slice
+#: wait for each other in few rounds.
+SLICE = 5_000
+
+
+#: Seconds in which the background must have resolved one: some millions of links. Less than a
+#: worker has.
+RESOLVE_SECONDS = 240.0
+
+
+log = Logger()
+
+
+def run(
+    deletion: Deletion,
+    *,
+    stores: Stores,
+    states: dict[str, LinkState] | None = None,
+) -> None:
+    """Give every pending id its outcome, then close; what the deadline leaves is handed over.
+
+    The caller holds the lease. An error that no retry mends is raised with the record left
+    open: the sweep will try again when the lease has lapsed.
+    """
+    if deletion.pending and deletion.export is not None and not deletion.export.get("done"):
+        # Nothing is deleted before the export is complete.
+        states = None
+        try:
+            if not _export(deletion, deletion.export, stores):
+                if stores.exports is not None:
+                    _hold_export_slot(deletion, stores)
+                requeue(deletion, stores=stores)
+                return
+        except _LeaseLost:
+            return
+    # Also when the worker that completed the export died before this.
+    _release_export_slot(deletion, stores)
+    for positions in runs(deletion.pending, SLICE):
+        if current_deadline().passed or not _lease_is_held(deletion, stores):
+            break
+        # Not past the lease either: under long throttling the next slice renews it first, and what
+        # is left of this one is handed over.
+        with deadline(deletion.lease_until - time.time() - LEASE_MARGIN):
+            if deletion.mode == "soft":
+                _soft_delete_slice(deletion, positions, stores)
+            else:
+                erase_slice(deletion, positions, stores, states)
+                states = None
+    if deletion.pending:
+        requeue(deletion, stores=stores)
+    else:
+        finished = deletion.mode == "soft" or Outcome.ERASED not in deletion.outcomes
+        close(deletion, "complete" if finished else "erasing", stores)
+
+
+def resume(workspace_id: str, deletion_id: str, *, stores: Stores) -> Deletion | None:
+    """Go on with a deletion whose worker handed it over or died; None when there is no need."""
+    deletion = stores.deletions.load(workspace_id, deletion_id)
+    if deletion is None or not deletion.open:
+        return None
+    seconds = lease_seconds()
+    if not stores.deletions.acquire_lease(deletion, seconds=seconds):
+        return None
+    if deletion.state == "accepted" and not _resolve(deletion, stores):
+        return deletion
+    if deletion.mode == "erase":
+        # What the last worker did until its lease lapsed may not have been there to read before.
+        stores.deletions.read_done(deletion)
+    run(deletion, stores=stores)
+    return deletion
+
+
+def _resolve(deletion: Deletion, stores: Stores) -> bool:
+    """Find and record the ids of an accepted filter; False when there is nothing to delete yet."""
+    filter_request = deletion.filter_request
+    if filter_request is None:
+        return True
+    paced, held, whole = None, True, current_deadline()
+    if filter_request.reads_per_minute is not None:
+        paced = PacedBudget(filter_request.reads_per_minute)
+
+    def renew() -> bool:
+        nonlocal held
+        with use_deadline(whole):
+            held = held and _lease_is_held(deletion, stores)
+        return held
+
+    with deadline(RESOLVE_SECONDS) as resolution:
+        had_it_all = resolution.remaining() >= RESOLVE_SECONDS - 1
+        selection = select_links.select_for(
+            filter_request, deletion.workspace_id, stores, LeasedBudget(renew, paced)
+        )
+    if not held:
+        # Another worker resolves the filter.
+        return False
+    refusal = select_links.refusal_of(selection, filter_request)
+    if refusal is None and not selection.complete and had_it_all:
+        # Nor would another worker come to its end, who begins anew.
+        refusal = too_broad(selection, filter_request.maximum)
+    if refusal is not None:
+        deletion.failure = refusal.message
+        _release_export_slot(deletion, stores)
+        close(deletion, "failed", stores)
+        _release_filter_slot(deletion, filter_request, stores)
+        return False
+    if not selection.complete:
+        _hold_export_slot(deletion, stores)
+        requeue(deletion, stores=stores)
+        return False
+    deletion.link_ids = selection.link_ids
+    deletion.outcomes = bytearray([Outcome.PENDING]) * len(selection.link_ids)
+    if not selection.link_ids:
+        deletion.ttl = short_life(deletion)
+    if not stores.deletions.record_ids(deletion):
+        return False
+    _release_filter_slot(deletion, filter_request, stores)
+    return True
+
+
+def _release_filter_slot(deletion: Deletion, filter_request: FilterRequest, stores: Stores) -> None:
+    """Let the next deletion by filter wait; when this fails, the slot ends by its time."""
+    if filter_request.slot is not None:
+        with left_to_others("a filter's slot was not released", deletion):
+            stores.slots.release(deletion.workspace_id, filter_request.slot, deletion.id)
+
+
+def _hold_export_slot(deletion: Deletion, stores: Stores) -> None:
+    """Keep the slot of an unfinished export; when this fails, an earlier claim still holds."""
+    if (claim := _export_claim(deletion)) is not None:
+        with left_to_others("an export's slot was not renewed", deletion):
+            stores.open_exports.renew(claim)
+
+
+def _release_export_slot(deletion: Deletion, stores: Stores) -> None:
+    """Let the workspace have another export; when this fails, the slot ends by its time."""
+    if (claim := _export_claim(deletion)) is not None:
+        with left_to_others("an export's slot was not released", deletion):
+            stores.open_exports.release(claim)
+
+
+def _export_claim(deletion: Deletion) -> dict[str, Any] | None:
+    slot = (deletion.export or {}).get("slot")
+    if slot is None:
+        return None
+    return {"id": deletion.id, "workspaceId": deletion.workspace_id, "slot": slot}
+
+
+class _LeaseLost(Exception):
+    """Another worker goes on with the deletion."""
+
+
+def _export(deletion: Deletion, export: dict[str, Any], stores: Stores) -> bool:
+    """Go on with the export of a deletion's links; False while it is not complete."""
+    if stores.exports is None:
+        return False
+    # What writes lines brings pydantic, which most cold starts need not wait for.
+    from functions.repositories.exports import object_key
+    from functions.services.export import write_export
+    from functions.services.export_position import Position
+
+    def save(reached: Position) -> None:
+        deletion.export = export | {"position": reached.stored(), "done": reached.done}
+        deletion.state = "deleting" if reached.done else "exporting"
+        if reached.done:
+            deletion.export |= {"completedAt": now_iso()}
+        with shutdown_deadline(SHUTDOWN_SECONDS):
+            if not stores.deletions.save_export(deletion, lease_seconds=LEASE_SECONDS):
+                raise _LeaseLost
+
+    reached = write_export(
+        deletion.link_ids,
+        workspace_id=deletion.workspace_id,
+        key=object_key(deletion.workspace_id, deletion.id),
+        until=deletion.created_at,
+        base_url=export["baseUrl"],
+        position=Position.read(export.get("position")),
+        save=save,
+        stores=stores.exports,
+    )
+    return reached.done
+
+
+def close(deletion: Deletion, state: DeletionState, stores: Stores) -> None:
+    """Close the record; if it cannot be written now the deletion stays open, for the schedule."""
+    with left_to_others("a deletion was not closed", deletion):
+        stores.deletions.close(deletion, state=state)
+
+
+def _lease_is_held(deletion: Deletion, stores: Stores) -> bool:
+    left = deletion.lease_until - time.time()
+    if left > min(LEASE_SECONDS / 2, current_deadline().remaining()):
+        return True
+    seconds = lease_seconds()
+    return stores.deletions.save_progress(deletion, lease_seconds=seconds)
+
+
+def _soft_delete_slice(deletion: Deletion, positions: Sequence[int], stores: Stores) -> None:
+    ttl = None
+    if deletion.retention_days is not None:
+        ttl = int(time_of(deletion.id)) + deletion.retention_days * 86_400
+    outcomes = stores.links.batches.mark_deleted(
+        deletion.workspace_id,
+        [deletion.link_ids[position] for position in positions],
+        deletion_id=deletion.id,
+        deleted_at=deletion.created_at,
+        ttl=ttl,
+    )
+    for position, outcome in zip(positions, outcomes, strict=True):
+        # A link that is live behind its fence was deleted and restored by others in the meantime.
+        # This deletion never had it: while its record is open, nothing of it can be restored.
+        never_ours = outcome == Outcome.RESTORED
+        deletion.outcomes[position] = Outcome.NOT_FOUND if never_ours else outcome
+    metrics.count("LinksSoftDeleted", outcomes.count(Outcome.DELETED))

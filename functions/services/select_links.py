@@ -1,0 +1,43 @@
+"""The links that a deletion by filter means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from functions.domain.deletion import FilterRequest
+from functions.domain.errors import (
+    SelectionChanged,
+    UnlinkError,
+)
+from functions.services.deletion import Stores
+from functions.services.read_budget import ReadBudget
+from functions.services.resolve_filter import ResolvedLinks, select, too_broad
+
+if TYPE_CHECKING:
+    pass
+
+
+def select_for(
+    filter_request: FilterRequest,
+    workspace_id: str,
+    stores: Stores,
+    budget: ReadBudget | None,
+) -> ResolvedLinks:
+    # Its parser brings pydantic, which most cold starts need not wait for.
+    from functions.schemas.filters import LinkFilter
+
+    return select(
+        LinkFilter.parse(filter_request.filter),
+        workspace_id=workspace_id,
+        links=stores.links,
+        maximum=filter_request.maximum,
+        budget=budget,
+    )
+
+
+def refusal_of(selection: ResolvedLinks, filter_request: FilterRequest) -> UnlinkError | None:
+    if selection.too_many:
+        return too_broad(selection, filter_request.maximum)
+    if selection.complete and filter_request.digest not in (None, selection.digest):
+        return SelectionChanged()
+    return None
