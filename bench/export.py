@@ -413,7 +413,6 @@ class _Exports:
     def advance(self, record: dict[str, Any], **changes: Any) -> None:
         if record["version"] != self.record["version"]:
             raise ExportGone
-        del changes["deadline"]
         record.update(changes | {"version": int(record["version"]) + 1})
         self.record = dict(record)
         self._services.saved()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 from typing import Any, NamedTuple, TypeVar
 
@@ -93,7 +93,7 @@ class LinkBatches:
 
     def states(self, workspace_id: str, link_ids: Sequence[str]) -> dict[str, LinkState]:
         """The state of every link that exists (soft-deleted ones included), by id."""
-        found = self._read(workspace_id, link_ids, _state, _STATE)
+        found = self._read(workspace_id, link_ids, _states, _STATE)
         return {state.id: state for state in found}
 
     def fences(self, workspace_id: str, link_ids: Sequence[str]) -> dict[str, str]:
@@ -101,19 +101,18 @@ class LinkBatches:
 
         Like :meth:`states`, with a third of the bytes.
         """
-        found = self._read(workspace_id, link_ids, _fence, _FENCE)
-        return {link_id: fence for link_id, fence in found if fence is not None}
+        return dict(self._read(workspace_id, link_ids, _fences, _FENCE))
 
     def deleted_states(self, workspace_id: str, link_ids: Sequence[str]) -> dict[str, DeletedState]:
         """What a restore must know of every link that exists, by id."""
-        found = self._read(workspace_id, link_ids, _deleted_state, _DELETED)
+        found = self._read(workspace_id, link_ids, _deleted_states, _DELETED)
         return {state.id: state for state in found}
 
     def _read(
         self,
         workspace_id: str,
         link_ids: Sequence[str],
-        decode: Callable[[dict[str, Any]], Decoded],
+        decode: Callable[[Iterable[dict[str, Any]]], list[Decoded]],
         attributes: dict[str, str],
     ) -> list[Decoded]:
         return read_items(
@@ -290,7 +289,7 @@ class LinkBatches:
             return items
 
         try:
-            found = self._read(workspace_id, unexplained, lambda item: item, _REFUSED_BY)
+            found = self._read(workspace_id, unexplained, list, _REFUSED_BY)
         except Unavailable:
             return {position: item for position, item in items.items() if item}
         by_id = {item["id"]["S"]: item for item in found}
@@ -315,8 +314,8 @@ _STATE = projection(
 )
 
 
-def _fence(item: dict[str, Any]) -> tuple[str, str | None]:
-    return item["id"]["S"], item["fencingToken"]["S"] if is_live(item) else None
+def _fences(items: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(item["id"]["S"], item["fencingToken"]["S"]) for item in items if "livePk" in item]
 
 
 def _why_not_marked(item: dict[str, Any] | None, deletion_id: str) -> Outcome:
@@ -331,30 +330,34 @@ def _why_not_marked(item: dict[str, Any] | None, deletion_id: str) -> Outcome:
     return Outcome.NOT_FOUND
 
 
-def _state(item: dict[str, Any]) -> LinkState:
-    external_id = item.get("externalId")
-    last_click = item.get("lastClickAt")
-    return LinkState(
-        item["id"]["S"],
-        is_live(item),
-        item["fencingToken"]["S"],
-        item["shortCode"]["S"],
-        external_id["S"] if external_id else None,
-        int(item["clickCount"]["N"]) if "clickCount" in item else 0,
-        last_click["S"] if last_click else None,
-        tuple(item["qrKeys"]["SS"]) if "qrKeys" in item else (),
-    )
+def _states(items: Iterable[dict[str, Any]]) -> list[LinkState]:
+    return [
+        LinkState(
+            id=item["id"]["S"],
+            is_live=is_live(item),
+            fencing_token=item["fencingToken"]["S"],
+            short_code=item["shortCode"]["S"],
+            external_id=item["externalId"]["S"] if "externalId" in item else None,
+            click_count=int(item["clickCount"]["N"]) if "clickCount" in item else 0,
+            last_click_at=item["lastClickAt"]["S"] if "lastClickAt" in item else None,
+            qr_keys=tuple(item["qrKeys"]["SS"]) if "qrKeys" in item else (),
+        )
+        for item in items
+    ]
 
 
-def _deleted_state(item: dict[str, Any]) -> DeletedState:
-    return DeletedState(
-        id=item["id"]["S"],
-        is_live=is_live(item),
-        deletion_id=item["deletionId"]["S"] if "deletionId" in item else None,
-        created_at=item["createdAt"]["S"],
-        expires_at=item["expiresAt"]["S"] if "expiresAt" in item else None,
-        ttl=int(item["ttl"]["N"]) if "ttl" in item else None,
-    )
+def _deleted_states(items: Iterable[dict[str, Any]]) -> list[DeletedState]:
+    return [
+        DeletedState(
+            id=item["id"]["S"],
+            is_live=is_live(item),
+            deletion_id=item["deletionId"]["S"] if "deletionId" in item else None,
+            created_at=item["createdAt"]["S"],
+            expires_at=item["expiresAt"]["S"] if "expiresAt" in item else None,
+            ttl=int(item["ttl"]["N"]) if "ttl" in item else None,
+        )
+        for item in items
+    ]
 
 
 def _set_or_remove(kept: Sequence[str | None]) -> str:

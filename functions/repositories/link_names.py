@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from functions.aws.client import read_item
@@ -36,8 +36,10 @@ class LinkNames:
         still in quarantine or reserved for another workspace."""
         now = time.time()
 
-        def taken(item: dict[str, Any]) -> str | None:
-            return None if code_release.is_free(item, workspace_id, now) else code_of(item)
+        def taken(items: Iterable[dict[str, Any]]) -> list[str]:
+            return [
+                code_of(item) for item in items if not code_release.is_free(item, workspace_id, now)
+            ]
 
         found = read_items(
             self._client,
@@ -47,7 +49,7 @@ class LinkNames:
             decode=taken,
             attributes=projection(code_release.ATTRIBUTES),
         )
-        return {code for code in found if code is not None}
+        return set(found)
 
     def code_items(self, codes: Sequence[str]) -> dict[str, dict[str, Any]]:
         """What holds each of these short codes; nothing for a free one.
@@ -60,22 +62,22 @@ class LinkNames:
             self._table,
             codes,
             keys=_code_keys,
-            decode=lambda item: (code_of(item), from_item(item)),
+            decode=lambda items: [(code_of(item), from_item(item)) for item in items],
         )
         return dict(found)
 
     def external_id_owners(self, workspace_id: str, external_ids: Sequence[str]) -> dict[str, str]:
         """The link of the workspace that has each of these external ids."""
 
-        def owner(item: dict[str, Any]) -> tuple[str, str]:
-            return external_id_of(workspace_id, item), item["linkId"]["S"]
+        def owners(items: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
+            return [(external_id_of(workspace_id, item), item["linkId"]["S"]) for item in items]
 
         found = read_items(
             self._client,
             self._table,
             external_ids,
             keys=lambda batch: [external_id_key(workspace_id, each) for each in batch],
-            decode=owner,
+            decode=owners,
         )
         return dict(found)
 

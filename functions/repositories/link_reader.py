@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from functions.aws.client import batch_get, in_parallel
@@ -22,13 +22,13 @@ def read_items(
     names: Sequence[str],
     *,
     keys: Callable[[Sequence[str]], Sequence[dict[str, Any] | str]],
-    decode: Callable[[dict[str, Any]], Decoded],
+    decode: Callable[[Iterable[dict[str, Any]]], list[Decoded]],
     attributes: Mapping[str, str] | None = None,
 ) -> list[Decoded]:
-    """The decoded items that exist of these names, 100 a call, in parallel; in no order.
+    """The items that exist of these names, decoded; 100 a call, in parallel; in no order.
 
-    ``keys`` encodes the keys of a batch of names. ``attributes`` are those to read, by alias; all
-    without it.
+    ``keys`` encodes the keys of a batch of names, ``decode`` reads the items of one call.
+    ``attributes`` are those to read, by alias; all without it.
     """
     if not names:
         return []
@@ -41,7 +41,7 @@ def read_items(
 
     def read(batch: Sequence[str]) -> list[Decoded]:
         request = {"Keys": keys(batch), "ConsistentRead": True, **more}
-        return [decode(item) for _, item in batch_get(client, {table: request})]
+        return decode(item for _, item in batch_get(client, {table: request}))
 
     parts = in_parallel(read, list(runs(names, READ_BATCH)))
     return [each for part in parts for each in part]

@@ -97,14 +97,14 @@ class LinksTable:
 
     def get_many(self, workspace_id: str, link_ids: Sequence[str]) -> dict[str, Link]:
         """Links, live or soft-deleted, by id; strongly consistent."""
-        from functions.repositories.link_reader import encoded_link_keys, read_items
+        from functions.repositories.link_reader import read_items
 
         found = read_items(
             self._client,
             self.name,
             link_ids,
-            keys=lambda batch: encoded_link_keys(workspace_id, batch),
-            decode=decode_link,
+            keys=lambda batch: [link_key(workspace_id, link_id) for link_id in batch],
+            decode=lambda items: [decode_link(item) for item in items],
         )
         return {link.id: link for link in found}
 

@@ -32,7 +32,7 @@ from functions.handlers import analytics, deletions, links
 from functions.repositories.exports import ExportRecords, ExportsBucket
 from functions.repositories.idempotency import IDEMPOTENCY_SECONDS, IdempotencyTable
 from functions.repositories.installs import InstallsTable
-from functions.repositories.links import LinksTable
+from functions.repositories.link_erasures import LinkErasures
 from functions.repositories.restores import RestoresTable
 from functions.services import delete_links as deleting
 from functions.services import restore as restore_service
@@ -295,7 +295,7 @@ def delete_link(scene: Scene) -> Case:
         "DELETE",
         "/api/links/{id}",
         lambda _: {"success": True},
-        (LinksTable, "erase"),
+        (LinkErasures, "apply"),
         path={"id": link.short_code},
         other={"surprise": True},
         ids=(link.id,),
