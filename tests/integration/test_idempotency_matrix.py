@@ -33,6 +33,7 @@ from functions.repositories.exports import ExportRecords, ExportsBucket
 from functions.repositories.idempotency import IDEMPOTENCY_SECONDS, IdempotencyTable
 from functions.repositories.installs import InstallsTable
 from functions.repositories.link_erasures import LinkErasures
+from functions.repositories.links import LinksTable
 from functions.repositories.restores import RestoresTable
 from functions.services import delete_links as deleting
 from functions.services import restore as restore_service

@@ -193,9 +193,8 @@ class Recorder:
     def _dynamodb(self, operation: str, sent: dict[str, Any]) -> Iterator[Use]:
         if operation in ("BatchGetItem", "BatchWriteItem"):
             for table, wanted in sent["RequestItems"].items():
-                keys = wanted.get("Keys", [None])
-                for key in keys:
-                    leading_key = key["pk"]["S"] if key else None
+                for key in _batch_keys(wanted):
+                    leading_key = key["pk"]["S"]
                     yield Use(f"dynamodb:{operation}", self.names[table], leading_key=leading_key)
         elif operation in ("TransactWriteItems", "TransactGetItems"):
             # No action of its own: each item is the action that it performs.
@@ -234,3 +233,14 @@ def _queried(sent: Mapping[str, Any]) -> str | None:
         return None
     value: str | None = sent["ExpressionAttributeValues"][found[1]].get("S")
     return value
+
+
+def _batch_keys(wanted: Any) -> list[dict[str, Any]]:
+    """The keys of a batch: of a read, or the items and keys of a list of writes."""
+    if isinstance(wanted, dict):
+        keys: list[dict[str, Any]] = wanted["Keys"]
+        return keys
+    return [
+        each["PutRequest"]["Item"] if "PutRequest" in each else each["DeleteRequest"]["Key"]
+        for each in wanted
+    ]
