@@ -114,7 +114,8 @@ class Services:
     def batch_get_item(self, *, RequestItems: dict[str, Any], **_: Any) -> dict[str, Any]:
         self.called("BatchGetItem")
         [(table, request)] = RequestItems.items()
-        ids = [key["pk"]["S"].partition("#")[2] for key in request["Keys"]]
+        keys = [json.loads(key) if isinstance(key, str) else key for key in request["Keys"]]
+        ids = [key["pk"]["S"].partition("#")[2] for key in keys]
         return {"Responses": {table: [link_item(each) for each in ids]}}
 
     def query(self, **given: Any) -> dict[str, Any]:

@@ -46,6 +46,11 @@ def test_every_lambda_has_a_handler(path: Path) -> None:
     assert "handler" in defined
 
 
+@pytest.mark.parametrize("path", LAMBDAS, ids=named)
+def test_a_handler_only_parses_calls_and_responds(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 60
+
+
 # -- what no file may carry -------------------------------------------------------------------
 
 _PATH_OF_A_MACHINE = re.compile(r"(?<![\w.~-])/(?:home|Users|root|work|tmp|mnt)/\w")

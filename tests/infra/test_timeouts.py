@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from functions.api import app, rate_limit
+from functions.api import app, rate_limit, redirect_response
 from functions.aws.client import client, low_latency_client
 from functions.handlers import (
     authorizer,
@@ -65,7 +65,9 @@ def test_a_call_that_hangs_at_the_deadline_leaves_a_second(
 def test_retries_and_a_hanging_call_end_before_the_function_times_out(template: Template) -> None:
     limits, hanging = timeouts(template), longest_call(low_latency_client("dynamodb"))
     assert redirect.LINK_TIMEOUT + hanging < limits["redirect"]
-    assert redirect.LINK_TIMEOUT + redirect.CLICK_TIMEOUT + 2 * hanging <= limits["redirect"]
+    assert (
+        redirect.LINK_TIMEOUT + redirect_response.CLICK_TIMEOUT + 2 * hanging <= limits["redirect"]
+    )
     assert authorizer.TIMEOUT + hanging < limits["authorizer"]
 
 

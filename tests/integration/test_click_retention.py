@@ -13,8 +13,8 @@ from functions.domain.ids import parse_click_id
 from functions.domain.policies import Policies
 from functions.handlers import deletions as deletions_function
 from functions.handlers import links as links_function
-from functions.handlers import redirect
 from functions.repositories.clicks import ClicksTable
+from functions.services import visits
 from tests.conftest import World
 from tests.integration.test_click_aggregation import click, count, day, link
 from tests.integration.test_purge import receipt
@@ -29,9 +29,9 @@ pytestmark = pytest.mark.emulator
 
 @pytest.fixture(autouse=True)
 def _cold(deployed: dict[str, str]) -> Iterator[None]:
-    redirect._pointers.clear()
+    visits.forget()
     yield
-    redirect._pointers.clear()
+    visits.forget()
 
 
 @pytest.mark.parametrize("days", [None, 15, 365, 400])
@@ -48,7 +48,7 @@ def test_the_policy_survives_the_record_and_the_authorizer_context(days: int | N
 
 
 def test_the_default_is_a_year() -> None:
-    assert click_retention_of({}) == 365
+    assert click_retention_of(None) == 365
 
 
 def request(world: World, method: str, policy: dict[str, str], **body: Any) -> Any:

@@ -13,6 +13,7 @@ from functions.domain.redirect_target import MAX_UTM
 from functions.handlers import links as links_function
 from functions.handlers import redirect
 from functions.schemas.links import link_view, parse_link_changes, parse_new_links
+from functions.services import visits
 from tests.conftest import World
 from tests.support.api_gateway import send
 from tests.support.events import api_event, call
@@ -63,9 +64,9 @@ def test_parameters_that_do_not_fit_are_dropped() -> None:
 
 @pytest.fixture
 def _cold(deployed: dict[str, str]) -> Iterator[None]:
-    redirect._pointers.clear()
+    visits.forget()
     yield
-    redirect._pointers.clear()
+    visits.forget()
 
 
 def location_of(code: str, query: dict[str, str]) -> str:

@@ -15,6 +15,7 @@ from functions.domain.errors import UnlinkError
 from functions.handlers import redirect
 from functions.repositories import clicks as clicks_store
 from functions.repositories.clicks import ClicksTable
+from functions.services import visits
 from functions.services.purge import requeue
 from tests.conftest import Tell
 from tests.support.api_gateway import send
@@ -32,7 +33,7 @@ def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     use_two_shards(monkeypatch)
     monkeypatch.setattr(clicks_store, "PAGE", 2)
     monkeypatch.setattr(aws, "BACKOFF_BASE", 0.001)
-    redirect._pointers.clear()
+    visits.forget()
 
 
 # -- every call fails -----------------------------------------------------------------------

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from functions import container
+from functions.api import redirect_response
 from functions.aws.codec import from_item
 from functions.domain.errors import Unavailable
 from functions.domain.ids import parse_click_id
 from functions.handlers import redirect
+from functions.services import visits
 from functions.services.delete_links import erase_one, soft_delete
 from tests.conftest import World
 from tests.support.api_gateway import Reply, send
@@ -52,9 +54,9 @@ ORIGIN_SECRET = "the-secret-of-the-distribution"
 def _cold(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("ORIGIN_SECRET", ORIGIN_SECRET)
     container.reset()
-    redirect._pointers.clear()
+    visits.forget()
     yield
-    redirect._pointers.clear()
+    visits.forget()
 
 
 def visit(code: str, method: str = "GET", **headers: str) -> Reply:
@@ -388,7 +390,7 @@ def test_a_warm_code_costs_one_strongly_consistent_read_and_one_write(
 ) -> None:
     [link] = world.create_items()
     calls: list[tuple[str, Any]] = []
-    dynamodb = redirect._dynamodb()
+    dynamodb = container.low_latency_dynamodb()
     for name in ("get_item", "put_item"):
         real = getattr(dynamodb, name)
 
@@ -419,10 +421,10 @@ def test_a_failed_click_write_does_not_fail_the_redirect(
 
         raise ClientError({"Error": {"Code": "ThrottlingException"}}, "PutItem")
 
-    monkeypatch.setattr(redirect._dynamodb(), "put_item", throttled)
+    monkeypatch.setattr(container.low_latency_dynamodb(), "put_item", throttled)
     clock = VirtualClock(monkeypatch)
     assert visit(link.short_code).status == 302
-    assert 0 < clock.passed <= redirect.CLICK_TIMEOUT
+    assert 0 < clock.passed <= redirect_response.CLICK_TIMEOUT
 
 
 def test_an_unreadable_link_gets_503(
@@ -431,7 +433,7 @@ def test_an_unreadable_link_gets_503(
     def unavailable(*_: Any) -> None:
         raise Unavailable
 
-    monkeypatch.setattr(redirect, "_link_of", unavailable)
+    monkeypatch.setattr(redirect, "link_of", unavailable)
 
     reply = visit("any-code", Accept="text/html")
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from functions.api import redirect_response
 from functions.domain.errors import Unavailable
 from functions.handlers import redirect
 from functions.log import _JsonLines
@@ -36,6 +37,8 @@ class Sink:
 def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
     """Logging as the runtime sets it up for a function with the JSON log format."""
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "redirect")
+    monkeypatch.setenv("LINKS_TABLE", "links")
+    monkeypatch.setenv("CLICKS_TABLE", "clicks")
     monkeypatch.setattr(bootstrap, "_GLOBAL_AWS_REQUEST_ID", "invocation-1")
     root, own = logging.getLogger(), logging.getLogger("unlink")
     handlers, level, converter = root.handlers[:], root.level, logging.Formatter.converter
@@ -79,7 +82,7 @@ def test_a_failure_has_the_same_fields_and_its_cause(
     def fail(*_: Any, **__: Any) -> None:
         raise Unavailable
 
-    monkeypatch.setattr(redirect, "_link_of", fail)
+    monkeypatch.setattr(redirect, "link_of", fail)
 
     assert visit("abcdefg", "gateway-3")["statusCode"] == 503
 
@@ -95,8 +98,8 @@ def test_the_runbooks_queries_name_fields_that_the_lines_have(
     runtime: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link = a_link(original_url="https://a.example")
-    monkeypatch.setattr(redirect, "_link_of", lambda *_: link)
-    monkeypatch.setattr(redirect, "_record_click", lambda *_: None)
+    monkeypatch.setattr(redirect, "link_of", lambda *_: link)
+    monkeypatch.setattr(redirect_response, "record_click", lambda *_, **__: None)
     visit("abcdefg", "gateway-4")
     [line] = runtime.lines
 
