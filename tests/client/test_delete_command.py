@@ -360,3 +360,24 @@ def test_undo_without_a_delete_says_so(unlinkctl: Run) -> None:
     ran = unlinkctl("undo")
     assert ran.code == 1
     assert "no delete" in ran.err
+
+
+def test_an_export_is_waited_for_and_its_address_said(
+    service: FakeUnlink, unlinkctl: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unlink_client.cli.deleting.time.sleep", lambda _: None)
+    ids = service.add(1)
+    states = iter(["exporting", "deleting", "complete"])
+
+    def after(_: Request) -> None:
+        for record in service.deletions.values():
+            record |= {
+                "state": next(states, "complete"),
+                "export": {"url": "https://bucket.example/file", "expiresAt": None},
+            }
+
+    service.after = after
+    ran = unlinkctl("delete", *ids, "--export", "--yes")
+    assert ran.code == 0
+    assert service.delete_requests[0].body["export"] is True
+    assert "https://bucket.example/file" in ran.err

@@ -93,6 +93,8 @@ def _summarise(job: Job, ended: Ended, how: How) -> None:
     noun = "link" if deleted == 1 else "links"
     for each in ended.deletions:
         say(f"Deletion {each.id} is {each.state}.")
+        if each.export is not None and each.export.url is not None:
+            say(f"Its export, for seven days: {each.export.url}")
     if not job.erase:
         write_line(f"Moved {deleted:,} {noun} to the trash.")
         if ended.deletions:
