@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from functions import container
 from functions.api import redirect_response
 from functions.domain.errors import Unavailable
 from functions.handlers import redirect
@@ -37,8 +38,8 @@ class Sink:
 def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
     """Logging as the runtime sets it up for a function with the JSON log format."""
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "redirect")
-    monkeypatch.setenv("LINKS_TABLE", "links")
-    monkeypatch.setenv("CLICKS_TABLE", "clicks")
+    for name in ("low_latency_links", "low_latency_clicks"):
+        monkeypatch.setattr(container, name, lambda: None)
     monkeypatch.setattr(bootstrap, "_GLOBAL_AWS_REQUEST_ID", "invocation-1")
     root, own = logging.getLogger(), logging.getLogger("unlink")
     handlers, level, converter = root.handlers[:], root.level, logging.Formatter.converter
