@@ -323,7 +323,7 @@ def _echo_origin(origins: tuple[str, ...]) -> dict[str, str] | None:
     allowed = " || ".join(f'$origin == "{origin}"' for origin in origins)
     template = (
         '#set($origin = $input.params().header.get("Origin"))\n'
-        '#if($origin == "") #set($origin = $input.params().header.get("origin")) #end\n'
+        '#if(!$origin || $origin == "") #set($origin = $input.params().header.get("origin")) #end\n'
         f"#if({allowed})\n"
         "#set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)\n"
         "#end"
