@@ -20,22 +20,23 @@ it matches it, API Gateway afterwards.
 
 from __future__ import annotations
 
-import contextlib
-import http.client
+import asyncio
 import json
 import logging
-import re
 import socket
-import sys
 import threading
 import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlsplit
+
+import aiohttp
+from aiohttp import web
+from yarl import URL
 
 from local.emulator import ACCOUNT, HOST, REGION, client
 
@@ -48,18 +49,14 @@ INTEGRATION_SECONDS = 29.0
 
 _EVENT_OVERHEAD = 4 * 1024
 """Bytes of an event beside its body and headers: request context, paths, parameters."""
+_SURELY_SMALL = 512 * 1024
+"""Bytes that stay under Lambda's limit however JSON escapes them: six for one at most."""
 _IDLE_SECONDS = 65.0
 _BODY_SECONDS = 60.0
-_LINGER_SECONDS = 5.0
-_LINGER_BYTES = 64 * 1024 * 1024
+# The emulator closes an idle connection after 75 seconds, maybe just as a request is sent, and a
+# POST cannot be sent twice. So a connection is reused only well within that time.
 _UPSTREAM_IDLE_SECONDS = 30.0
-_MAX_CONNECTIONS = 256
 _MAX_CACHED_KEYS = 10_000
-_MAX_LINE = 8 * 1024
-_MAX_TRAILERS = 100
-_READ = 64 * 1024
-_FOLD = re.compile(r"\r?\n[ \t]+")
-_CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
 
 # RFC 9110 section 7.6.1: meant for one connection, not to be forwarded.
 _HOP_BY_HOP = frozenset(
@@ -75,7 +72,7 @@ _HOP_BY_HOP = frozenset(
         "upgrade",
     )
 )
-# Set by this end for every request, whatever the caller claims.
+# The proxy sets these for every request, whatever the caller sends.
 _OWNED = frozenset(
     (
         "content-length",
@@ -87,8 +84,11 @@ _OWNED = frozenset(
         "x-forwarded-proto",
     )
 )
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
+_WITH_BODY = frozenset(("POST", "PUT", "PATCH", "DELETE"))
+_PRINTABLE = "".join(chr(code) for code in range(0x21, 0x7F))
 
-#: What is no HTTP: API Gateway's front end answers that, and no response of the template's.
+#: For what is not HTTP: API Gateway's front end answers that, without a response of the template.
 _NO_HTTP = "NO_HTTP"
 
 Headers = list[tuple[str, str]]
@@ -157,9 +157,13 @@ class GatewayResponses:
             if target.startswith("gatewayresponse.header.") and value is not None:
                 headers.append((target.removeprefix("gatewayresponse.header."), value))
         template = (found.get("responseTemplates") or {}).get("application/json")
-        body = template or json.dumps({"message": http.client.responses.get(status, "Error")})
+        body = template or json.dumps({"message": _phrase(status)})
         body = body.replace("$context.requestId", request_id)
         return Response(int(found.get("statusCode") or status), headers, body.encode())
+
+
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase if status in HTTPStatus.__members__.values() else "Error"
 
 
 def _static_value(source: str, request_id: str) -> str | None:
@@ -207,7 +211,7 @@ class Upstream:
     """The deployed API, and what of its configuration the bridge has to supply."""
 
     port: int
-    """The engine's, on 127.0.0.1."""
+    """The emulator's, on 127.0.0.1."""
     api_id: str
     stage: str
     responses: GatewayResponses = field(default_factory=GatewayResponses)
@@ -272,31 +276,25 @@ def _authorizer_event(api_id: str, stage: str, authorization: str) -> dict[str, 
     }
 
 
-class Bridge(ThreadingHTTPServer):
+class Bridge:
     """An HTTP/1.1 server on 127.0.0.1: the port is bound when it is made, served from `start`.
 
-    The two are apart because the stack is deployed with the bridge's address in it.
+    The two are apart because the stack is deployed with the proxy's address in it.
     """
-
-    daemon_threads = True
-    allow_reuse_address = True
-    request_queue_size = 128
 
     def __init__(self, port: int = 0) -> None:
         """Bind `port` (0: any free one); OSError when it is taken."""
-        super().__init__((HOST, port), _Handler)
+        self._socket = socket.create_server((HOST, port), backlog=128)
         self.upstream = Upstream(port=0, api_id="", stage="")
         #: Gets a line for each request, once it is set.
         self.log: Callable[[str], None] | None = None
         #: Gets each request's method and target, and its answer, once it is set.
         self.observe: Callable[[str, str, Response], None] | None = None
-        self._slots = threading.BoundedSemaphore(_MAX_CONNECTIONS)
+        self.port: int = self._socket.getsockname()[1]
+        self._loop = asyncio.new_event_loop()
+        self._stopping = asyncio.Event()
+        self._ready = threading.Event()
         self._thread: threading.Thread | None = None
-
-    @property
-    def port(self) -> int:
-        """The port that is bound."""
-        return int(self.server_address[1])
 
     @property
     def url(self) -> str:
@@ -307,38 +305,64 @@ class Bridge(ThreadingHTTPServer):
         """Serve in a background thread."""
         self.upstream = upstream
         self._thread = threading.Thread(
-            target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+            target=self._loop.run_until_complete, args=[self._serve()], daemon=True
         )
         self._thread.start()
+        self._ready.wait()
 
     def stop(self) -> None:
         """Stop serving and free the port. Safe to call twice."""
         if self._thread is not None:
-            self.shutdown()
+            self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join()
             self._thread = None
-        self.server_close()
+        if not self._loop.is_closed():
+            self._loop.close()
+        self._socket.close()
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Give the connection a thread, if one of the bounded number becomes free soon."""
-        if not self._slots.acquire(timeout=_LINGER_SECONDS):
-            self.shutdown_request(request)
-            return
-        super().process_request(request, client_address)
+    async def _serve(self) -> None:
+        emulator = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_UPSTREAM_IDLE_SECONDS),
+            timeout=aiohttp.ClientTimeout(total=self.upstream.timeout),
+            auto_decompress=False,
+            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        proxy = _Proxy(self, emulator)
+        server = _Server(proxy.handle)
+        runner = web.ServerRunner(server, shutdown_timeout=0.5)
+        await runner.setup()
+        await web.SockSite(runner, self._socket).start()
+        self._ready.set()
+        await self._stopping.wait()
+        await runner.cleanup()
+        await emulator.close()
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Serve one connection; runs in its thread."""
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._slots.release()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Log what went wrong; a caller that hangs up or falls silent is no error."""
-        del request
-        error = sys.exc_info()[1]
-        if not isinstance(error, OSError):
-            logger.error("The bridge failed for %s", client_address, exc_info=error)
+class _Server(web.Server):
+    def __call__(self) -> web.RequestHandler:
+        loop = asyncio.get_running_loop()
+        return _Handler(self, loop=loop, keepalive_timeout=_IDLE_SECONDS)
+
+
+class _Handler(web.RequestHandler):
+    """One connection of a caller."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what is not HTTP, without the library's text about what the caller sent."""
+        del request, message
+        if status >= 500:
+            logger.error("The proxy failed", exc_info=exc)
+        answer = GatewayResponses().render(_NO_HTTP, status=status)
+        response = web.Response(status=status, headers=answer.headers, body=answer.body)
+        response.force_close()
+        return response
 
 
 class _RefusedError(Exception):
@@ -350,181 +374,81 @@ class _RefusedError(Exception):
         self.status = status
 
 
-class _Handler(BaseHTTPRequestHandler):
-    """One connection of a caller, with at most one kept to the engine."""
+class _Proxy:
+    """Answers each request with what the deployed API answers."""
 
-    server: Bridge
-    protocol_version = "HTTP/1.1"
-    timeout = _IDLE_SECONDS
-    disable_nagle_algorithm = True
-    wbufsize = _READ
+    def __init__(self, bridge: Bridge, emulator: aiohttp.ClientSession) -> None:
+        self._bridge = bridge
+        self._upstream = bridge.upstream
+        self._emulator = emulator
 
-    _engine: http.client.HTTPConnection | None = None
-    _engine_used = 0.0
-
-    def finish(self) -> None:
-        self._drop_engine()
-        super().finish()
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class's name)
-        """The base class would write every request to standard error."""
-
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer what the base class cannot parse."""
-        del message, explain
-        if code == 501:  # a method that no API has: to API Gateway, a route that does not exist
-            answer = self._gateway_answer("MISSING_AUTHENTICATION_TOKEN", 403)
-        else:
-            answer = self._gateway_answer(_NO_HTTP, code)
-        self._send(answer, close=True)
-
-    def handle_expect_100(self) -> bool:
-        """Ask for the body, unless it is known to be too large."""
-        length = self.headers.get("Content-Length", "")
-        if length.isdecimal() and int(length) > GATEWAY_BODY_LIMIT:
-            self._send(self._gateway_answer("REQUEST_TOO_LARGE", 413), close=True)
-            return False
-        self.send_response_only(100)
-        self.end_headers()
-        self.wfile.flush()
-        return True
-
-    def _serve(self) -> None:
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         began = time.monotonic()
+        refused = False
         try:
-            body = self._read_body()
-        except _RefusedError as refused:
-            answer = self._gateway_answer(refused.response_type, refused.status)
-            self._send(answer, close=True)
-            self._linger()
+            body = await self._body(request)
+        except _RefusedError as error:
+            refused = True
+            answer = self._gateway_answer(error.response_type, error.status)
         else:
-            answer = self._answer(body)
-            if self.server.observe is not None:
-                self.server.observe(self.command, self.path, answer)
-            self._send(answer)
-        if self.server.log is not None:
+            answer = await self._answer(request, body)
+            if self._bridge.observe is not None:
+                self._bridge.observe(request.method, request.raw_path, answer)
+        if self._bridge.log is not None:
             took = (time.monotonic() - began) * 1000
-            path = self.path.partition("?")[0]
-            self.server.log(f"{self.command} {path} {answer.status} {took:.0f} ms")
+            path = request.raw_path.partition("?")[0]
+            self._bridge.log(f"{request.method} {path} {answer.status} {took:.0f} ms")
+        response = web.Response(status=answer.status, headers=answer.headers)
+        if request.method != "HEAD":
+            response.body = answer.body
+        if refused:
+            response.force_close()
+        return response
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = _serve  # noqa: N815
-
-    # -- the caller's side ---------------------------------------------------------------
-
-    def _read_body(self) -> bytes:
-        """The request's body, framed as RFC 9112 section 6.3 says."""
-        encoding = self.headers.get("Transfer-Encoding")
-        lengths = {value.strip() for value in self.headers.get_all("Content-Length", [])}
-        deadline = time.monotonic() + self.server.upstream.body_timeout
+    async def _body(self, request: web.BaseRequest) -> bytes:
+        """The request's body; raises `_RefusedError`."""
+        if "Transfer-Encoding" in request.headers and (
+            # Both framings at once is how requests are smuggled (RFC 9112 section 6.1).
+            "Content-Length" in request.headers
+            or request.headers["Transfer-Encoding"].strip().lower() != "chunked"
+        ):
+            raise _RefusedError(_NO_HTTP, 400)
+        if (request.content_length or 0) > GATEWAY_BODY_LIMIT:
+            raise _RefusedError("REQUEST_TOO_LARGE", 413)
+        if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        body = bytearray()
         try:
-            if encoding is not None:
-                # Both framings at once is how requests are smuggled (section 6.1).
-                if lengths or encoding.strip().lower() != "chunked":
-                    raise _RefusedError(_NO_HTTP, 400)
-                return self._read_chunks(deadline)
-            if not lengths:
-                return b""
-            length = lengths.pop()
-            if lengths or not (length.isascii() and length.isdecimal()):
-                raise _RefusedError(_NO_HTTP, 400)
-            if int(length) > GATEWAY_BODY_LIMIT:
-                raise _RefusedError("REQUEST_TOO_LARGE", 413)
-            return self._read_exactly(int(length), deadline)
+            async with asyncio.timeout(self._upstream.body_timeout):
+                async for piece in request.content.iter_any():
+                    body += piece
+                    if len(body) > GATEWAY_BODY_LIMIT:
+                        raise _RefusedError("REQUEST_TOO_LARGE", 413)
         except TimeoutError:
             raise _RefusedError(_NO_HTTP, 408) from None
-        finally:
-            self.connection.settimeout(self.timeout)
-
-    def _read_chunks(self, deadline: float) -> bytes:
-        body = bytearray()
-        while True:
-            size_text = self._read_line(deadline).partition(b";")[0].strip()
-            if not _CHUNK_SIZE.fullmatch(size_text):
-                raise _RefusedError(_NO_HTTP, 400)
-            size = int(size_text, 16)
-            if size == 0:
-                break
-            if len(body) + size > GATEWAY_BODY_LIMIT:
-                raise _RefusedError("REQUEST_TOO_LARGE", 413)
-            body += self._read_exactly(size, deadline)
-            if self._read_line(deadline):
-                raise _RefusedError(_NO_HTTP, 400)
-        for _ in range(_MAX_TRAILERS):
-            if not self._read_line(deadline):
-                return bytes(body)
-        raise _RefusedError(_NO_HTTP, 400)
-
-    def _read_exactly(self, size: int, deadline: float) -> bytes:
-        body = bytearray()
-        while len(body) < size:
-            body += self._read_some(min(size - len(body), _READ), deadline)
+        except (aiohttp.ClientPayloadError, web.RequestPayloadError, web.HTTPBadRequest):
+            raise _RefusedError(_NO_HTTP, 400) from None
         return bytes(body)
 
-    def _read_line(self, deadline: float) -> bytes:
-        line = bytearray()
-        while not line.endswith(b"\n"):
-            if len(line) > _MAX_LINE:
-                raise _RefusedError(_NO_HTTP, 400)
-            line += self._read_some(1, deadline)
-        return bytes(line).rstrip(b"\r\n")
-
-    def _read_some(self, size: int, deadline: float) -> bytes:
-        """Up to `size` bytes from one read, so that the deadline holds for a trickle too."""
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self.connection.settimeout(left)
-        data: bytes = self.rfile.read1(size)
-        if not data:
-            raise ConnectionResetError("The caller hung up within a body")
-        return data
-
-    def _linger(self) -> None:
-        """Read on for a moment: closing on unread data would reset the answer away."""
-        deadline = time.monotonic() + _LINGER_SECONDS
-        left = _LINGER_BYTES
-        with contextlib.suppress(OSError):
-            self.connection.shutdown(socket.SHUT_WR)
-            while left > 0:
-                left -= len(self._read_some(_READ, deadline))
-
-    def _send(self, answer: Response, *, close: bool = False) -> None:
-        bodiless = answer.status in {204, 304}
-        # The base class keeps a connection that cannot be kept only if it is told.
-        self.close_connection = self.close_connection or close
-        self.send_response_only(answer.status)
-        for name, value in answer.headers:
-            self.send_header(name, value)
-        if not bodiless and answer.header("content-length") is None:
-            self.send_header("Content-Length", str(len(answer.body)))
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        if self.command != "HEAD" and not bodiless:
-            self.wfile.write(answer.body)
-        self.wfile.flush()
-
-    # -- the engine's side ---------------------------------------------------------------
-
-    def _answer(self, body: bytes) -> Response:
-        headers = self._forwarded_headers()
-        if event_size(headers, body, self.path) > LAMBDA_PAYLOAD_LIMIT:
+    async def _answer(self, request: web.BaseRequest, body: bytes) -> Response:
+        if request.method not in _METHODS:
+            # A method that no API has is a route that does not exist.
+            return self._gateway_answer("MISSING_AUTHENTICATION_TOKEN", 403)
+        headers = await self._forwarded_headers(request)
+        if event_size(headers, body, request.raw_path) > LAMBDA_PAYLOAD_LIMIT:
             return self._gateway_answer("REQUEST_TOO_LARGE", 413)
         try:
-            answer = self._call_engine(headers, body)
+            answer = await self._call_emulator(request, headers, body)
         except TimeoutError:
-            self._drop_engine()
             return self._gateway_answer("INTEGRATION_TIMEOUT", 504)
         except ValueError:  # a header that cannot be sent on
-            self._drop_engine()
             return self._gateway_answer("BAD_REQUEST_PARAMETERS", 400)
-        except (OSError, http.client.HTTPException):
-            self._drop_engine()
+        except (OSError, aiohttp.ClientError):
             return self._gateway_answer("INTEGRATION_FAILURE", 502)
         return self._as_api_gateway(answer)
 
     def _as_api_gateway(self, answer: Response) -> Response:
-        """Mend what API Gateway would have answered otherwise."""
+        """Correct what API Gateway would answer in another way."""
         own = answer.header("x-request-id")
         too_large = answer_size(answer) > LAMBDA_PAYLOAD_LIMIT
         if too_large or (answer.status >= 500 and own is None):
@@ -543,81 +467,59 @@ class _Handler(BaseHTTPRequestHandler):
     def _gateway_answer(
         self, response_type: str, status: int, request_id: str | None = None
     ) -> Response:
-        return self.server.upstream.responses.render(
-            response_type, status=status, request_id=request_id
-        )
+        return self._upstream.responses.render(response_type, status=status, request_id=request_id)
 
-    def _forwarded_headers(self) -> Headers:
+    async def _forwarded_headers(self, request: web.BaseRequest) -> Headers:
         """What is sent on. The usage key of the caller's `Authorization` comes with it."""
-        named = self.headers.get("Connection", "").lower().split(",")
+        named = request.headers.get("Connection", "").lower().split(",")
         dropped = _HOP_BY_HOP | _OWNED | {name.strip() for name in named}
-        # A folded value is joined by a space (RFC 9112 section 5.2).
         headers = [
-            (name, _FOLD.sub(" ", value))
-            for name, value in self.headers.items()
-            if name.lower() not in dropped
+            (name, value) for name, value in request.headers.items() if name.lower() not in dropped
         ]
-        upstream = self.server.upstream
         headers += [
-            ("Host", f"{upstream.api_id}.execute-api.localhost:{upstream.port}"),
-            ("X-Forwarded-For", str(self.client_address[0])),
-            ("X-Forwarded-Port", str(self.server.port)),
+            ("Host", f"{self._upstream.api_id}.execute-api.localhost:{self._upstream.port}"),
+            ("X-Forwarded-For", str(request.remote)),
+            ("X-Forwarded-Port", str(self._bridge.port)),
             ("X-Forwarded-Proto", "http"),
         ]
-        if "Accept" not in self.headers:
+        if "Accept" not in request.headers:
             # No Accept means any (RFC 9110 section 12.5.1); MiniStack decodes a base64 answer
             # only for one that it sees.
             headers.append(("Accept", "*/*"))
-        authorization = self.headers.get("Authorization")
-        key = upstream.usage_key(authorization) if authorization else None
-        if key:
+        authorization = request.headers.get("Authorization")
+        if authorization and (
+            # It may ask the authorizer, which blocks.
+            key := await asyncio.to_thread(self._upstream.usage_key, authorization)
+        ):
             headers.append(("x-api-key", key))
         return headers
 
-    def _call_engine(self, headers: Headers, body: bytes) -> Response:
-        engine = self._connected_engine()
-        path = self.path if self.path.startswith("/") else _origin_form(self.path)
-        # Raw bytes above ASCII arrive as latin-1 here; on the wire they have to be escaped.
-        target = quote(f"/{self.server.upstream.stage}{path}".encode("latin-1"), safe=_PRINTABLE)
-        engine.putrequest(self.command, target, skip_host=True, skip_accept_encoding=True)
-        for name, value in headers:
-            engine.putheader(name, value)
-        if body or self.command in {"POST", "PUT", "PATCH", "DELETE"}:
-            engine.putheader("Content-Length", str(len(body)))
-        engine.endheaders(body or None)
-        response = engine.getresponse()
-        data = response.read()
-        self._engine_used = time.monotonic()
-        if response.will_close:
-            self._drop_engine()
-        # A HEAD's length is that of the body it did not send.
-        dropped = (
-            _HOP_BY_HOP | {"server"} | (set() if self.command == "HEAD" else {"content-length"})
+    async def _call_emulator(
+        self, request: web.BaseRequest, headers: Headers, body: bytes
+    ) -> Response:
+        path = (
+            request.raw_path if request.raw_path.startswith("/") else _origin_form(request.raw_path)
         )
+        # Raw bytes above ASCII have to be escaped on the wire.
+        target = quote(f"/{self._upstream.stage}{path}", safe=_PRINTABLE, errors="surrogateescape")
+        if body or request.method in _WITH_BODY:
+            headers = [*headers, ("Content-Length", str(len(body)))]
+        async with self._emulator.request(
+            request.method,
+            URL(f"http://{HOST}:{self._upstream.port}{target}", encoded=True),
+            headers=headers,
+            data=body or None,
+            allow_redirects=False,
+        ) as response:
+            data = await response.read()
+        # The length of an answer to HEAD is that of the body that it does not have.
+        dropped = _HOP_BY_HOP | {"server"}
+        if request.method != "HEAD":
+            dropped |= {"content-length"}
         kept = [
-            (name, value) for name, value in response.getheaders() if name.lower() not in dropped
+            (name, value) for name, value in response.headers.items() if name.lower() not in dropped
         ]
         return Response(response.status, kept, data)
-
-    def _connected_engine(self) -> http.client.HTTPConnection:
-        # An idle connection may be closed by the other end just as a request is sent, and a
-        # POST cannot be sent twice: so it is used only well within the engine's 75 seconds.
-        if time.monotonic() - self._engine_used > _UPSTREAM_IDLE_SECONDS:
-            self._drop_engine()
-        if self._engine is None:
-            upstream = self.server.upstream
-            self._engine = http.client.HTTPConnection(HOST, upstream.port, timeout=upstream.timeout)
-            self._engine.connect()
-            self._engine.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return self._engine
-
-    def _drop_engine(self) -> None:
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
-
-
-_PRINTABLE = "".join(chr(code) for code in range(0x21, 0x7F))
 
 
 def _origin_form(target: str) -> str:
