@@ -29,7 +29,8 @@ class Plan:
 
     ``token`` stands for the very set: applying the plan deletes exactly that set, or nothing.
     ``ids`` are the links of the set if the plan was made with them; they are only shown, so that
-    a stale plan can say what changed. ``url`` is the service that the plan belongs to.
+    a stale plan can say what changed. ``url`` is the service that the plan belongs to,
+    ``workspace_id`` the workspace if it is known.
     """
 
     conditions: FilterArgs
@@ -41,6 +42,7 @@ class Plan:
     created_at: datetime
     url: str
     ids: tuple[str, ...] | None = None
+    workspace_id: str | None = None
 
     @property
     def erase(self) -> bool:
@@ -72,6 +74,8 @@ class Plan:
             "expiresAt": moment_text(self.expires_at),
             "token": self.token,
         }
+        if self.workspace_id is not None:
+            document["workspaceId"] = self.workspace_id
         if self.ids is not None:
             document["ids"] = list(self.ids)
         # Finds a slip of an editor. The service judges the token, which no file can forge.
@@ -104,6 +108,7 @@ class Plan:
                 created_at=datetime.fromisoformat(document["createdAt"]),
                 url=str(document["url"]),
                 ids=tuple(document["ids"]) if "ids" in document else None,
+                workspace_id=document.get("workspaceId"),
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             raise PlanIsInvalid("The plan is incomplete. Make a new one.") from None

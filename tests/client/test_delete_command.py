@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.client.conftest import Run
-from tests.client.fake_service import Cut, FakeUnlink, Reply, Request
+from tests.client.fake_service import ME, Cut, FakeUnlink, Reply, Request
 from tests.client.support import hoko
 from unlink_client.cli.jobs import Jobs
 
@@ -233,7 +233,23 @@ def test_a_tampered_plan_is_refused(
     assert service.delete_requests == []
 
 
-def test_a_plan_of_another_workspace_is_refused(
+def test_a_plan_of_another_workspace_is_refused_before_anything_is_counted(
+    service: FakeUnlink, unlinkctl: Run, tmp_path: Path
+) -> None:
+    service.add(2, tags=["tour"])
+    path = str(tmp_path / "tour.plan")
+    unlinkctl("plan", "--tag", "tour", "-o", path)
+    service.requests.clear()
+    service.before = lambda request: (
+        (200, ME | {"workspaceId": "other"}, {}) if request.path == "/api/me" else None
+    )
+    ran = unlinkctl("apply", path, "--yes")
+    assert ran.code == 1
+    assert "of the workspace demo, and this key is of other" in " ".join(ran.err.split())
+    assert [each.path for each in service.requests] == ["/api/me"]
+
+
+def test_a_token_of_another_workspace_is_refused(
     service: FakeUnlink, unlinkctl: Run, tmp_path: Path
 ) -> None:
     service.add(2, tags=["tour"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -59,6 +60,8 @@ def plan(
         raise CommandError("Give at least one filter", code=USAGE)
     with connected(context) as unlink:
         made = unlink.plan(erase=erase, with_ids=output is not None, **conditions)
+        if output is not None:
+            made = replace(made, workspace_id=unlink.me().workspace_id)
     if output is None or str(output) == "-":
         if output is not None:
             sys.stdout.write(made.dumps())
@@ -98,6 +101,10 @@ def apply(
     with connected(context) as unlink, Jobs(state_directory()) as jobs:
         if made.url != unlink.url:
             raise PlanIsInvalid(f"The plan is for {made.url}, not for {unlink.url}.")
+        if made.workspace_id and made.workspace_id != (own := unlink.me().workspace_id):
+            raise PlanIsInvalid(
+                f"The plan is of the workspace {made.workspace_id}, and this key is of {own}."
+            )
         digest = digest_of(unlink.url, made.mode, [made.token])
         before = jobs.unfinished(unlink.url, digest=digest)
         if before:
