@@ -331,7 +331,7 @@ def session(
             "HOME": str(directory),
         },
         check=False,
-        timeout=300,
+        timeout=900,
     )
     return {block.name: _ran(directory, block.name) for block in blocks()}
 
