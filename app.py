@@ -47,6 +47,7 @@ def settings_of(context: Mapping[str, str]) -> Settings:
     - `alarmEmail`
     - `domainName`, `certificateArn`, and optionally `basePath`, `hostedZoneId`, `hostedZoneName`
     - `cdn=true`, and optionally `cdnDomainName`, `cdnCertificateArn`, `cdnWebAclArn`
+    - `receiptKey=2`, for a new key of receipts; `receiptKey=0`, for receipts that are not signed
     - `waf=true`; with `cdn` it also needs `cdnWebAclArn`, which the firewall stack outputs
     - `reservedConcurrency=false`: reserve none, for an account with a small quota
     - `rateLimit`: requests a second that the stage admits to each method
@@ -93,6 +94,8 @@ def settings_of(context: Mapping[str, str]) -> Settings:
         settings = replace(settings, rate_limit=_whole_number("rateLimit", context["rateLimit"]))
     if "gradual" in context:
         settings = replace(settings, gradual_deployment=context["gradual"] == "true")
+    if "receiptKey" in context:
+        settings = replace(settings, receipt_key=_whole_number("receiptKey", context["receiptKey"]))
     return replace(
         settings,
         public_base_url=context.get("publicBaseUrl", "").rstrip("/"),
@@ -152,6 +155,7 @@ CONTEXT = (
     "waf",
     "reservedConcurrency",
     "rateLimit",
+    "receiptKey",
 )
 
 

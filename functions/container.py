@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from functions.repositories.links import LinksTable
     from functions.repositories.open_exports import OpenExports
     from functions.repositories.qr_cache import Images
+    from functions.repositories.receipts import ReceiptsTable
     from functions.repositories.restores import RestoresTable
     from functions.repositories.rollups import RollupsTable
     from functions.repositories.trash_records import TrashRecords
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from functions.services.export_runs import ExportJobs
     from functions.services.link_stream import CleanupStores
     from functions.services.purge import EraseStores
+    from functions.services.receipts import ReceiptSigner
     from functions.services.restore import RestoreStores
     from functions.services.sessions import SessionPool
 
@@ -109,7 +111,25 @@ def restores() -> RestoresTable:
 def erasures() -> ErasuresTable:
     from functions.repositories.erasures import ErasuresTable
 
-    return ErasuresTable(_dynamodb(), setting("DELETIONS_TABLE"))
+    signed = optional_setting("SIGN_RECEIPTS") == "true"
+    return ErasuresTable(_dynamodb(), setting("DELETIONS_TABLE"), sign_receipts=signed)
+
+
+@cache
+def receipts() -> ReceiptsTable:
+    from functions.repositories.receipts import ReceiptsTable
+
+    return ReceiptsTable(_dynamodb(), setting("DELETIONS_TABLE"))
+
+
+@cache
+def receipt_signer() -> ReceiptSigner:
+    from functions.aws.client import client
+    from functions.aws.kms import SigningKey
+    from functions.services.receipts import ReceiptSigner
+
+    key = SigningKey(client("kms"), setting("RECEIPT_KEY_ID"))
+    return ReceiptSigner(key, receipts(), api_url())
 
 
 @cache

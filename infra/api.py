@@ -37,6 +37,9 @@ EXPOSED_HEADERS = (
 DOCS_PATHS = ("/api/openapi.json", "/api/docs", "/api/docs/{asset}")
 CONSOLE_PATHS = ("/console", "/console/{asset}")
 PAGES_PATHS = (*DOCS_PATHS, *CONSOLE_PATHS)
+
+#: The public keys of receipts.
+JWKS_PATH = "/.well-known/jwks.json"
 DOCS_RATE_LIMIT = 50
 DOCS_BURST_LIMIT = 200
 
@@ -102,8 +105,8 @@ class Api(Construct):
                             throttling_burst_limit=DOCS_BURST_LIMIT,
                         )
                         for path, method in (
-                            *((path, "GET") for path in PAGES_PATHS),
-                            *((path, CATCH_ALL) for path in PAGES_PATHS),
+                            *((path, "GET") for path in (*PAGES_PATHS, JWKS_PATH)),
+                            *((path, CATCH_ALL) for path in (*PAGES_PATHS, JWKS_PATH)),
                             (HOME_PATH, CATCH_ALL),
                             ("/{code}", CATCH_ALL),
                             (UNKNOWN_PATH, CATCH_ALL),
@@ -148,6 +151,8 @@ class Api(Construct):
         self._add_keyed_route("GET", "/api/deletions", functions.deletions)
         self._add_keyed_route("GET", "/api/deletions/{id}", functions.deletions)
         self._add_keyed_route("POST", "/api/deletions/{id}/restore", functions.deletions)
+        self._add_keyed_route("GET", "/api/receipts/{id}", functions.receipts)
+        self._add_open_route("GET", JWKS_PATH, functions.receipts)
         for path in PAGES_PATHS:
             self._add_open_route("GET", path, functions.pages)
         self._add_open_route("GET", "/{code}", functions.redirect)
@@ -210,6 +215,7 @@ class Api(Construct):
         for path, function in self._catch_alls.items():
             self._add_keyed_method(CATCH_ALL, path, function)
         # The redirects' own function has nothing to do with what is no visit.
+        self._add_open_method(CATCH_ALL, JWKS_PATH, functions.receipts)
         for path in (*PAGES_PATHS, HOME_PATH, "/{code}", UNKNOWN_PATH):
             self._add_open_method(CATCH_ALL, path, functions.pages)
 

@@ -1,5 +1,6 @@
 """Secrets, which must not be readable in the template."""
 
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
@@ -10,7 +11,7 @@ class Secrets(Construct):
     """Keys and passwords, generated at deployment.
 
     `cursor` signs list cursors, `visitor` is the key of visitors' hashes. `origin` is None unless
-    the stage has a distribution.
+    the stage has a distribution. `receipt` is the key that signs receipts, or None.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: Settings) -> None:
@@ -22,6 +23,25 @@ class Secrets(Construct):
             self._generate("Origin", "Tells requests that CloudFront sent from others")
             if settings.cdn is not None
             else None
+        )
+
+        self.receipt = self._receipt_key(settings.receipt_key)
+
+    def _receipt_key(self, number: int) -> kms.Key | None:
+        """A key that never leaves KMS. It cannot be rotated in place, so each has a number.
+
+        A former key stays in the account, and its public key in the deletions table: receipts that
+        it signed can be verified for good.
+        """
+        if not number:
+            return None
+        return kms.Key(
+            self,
+            f"Receipt{number}",
+            description=f"Signs receipts of erasures ({number})",
+            key_spec=kms.KeySpec.ECC_NIST_P256,
+            key_usage=kms.KeyUsage.SIGN_VERIFY,
+            removal_policy=self._removal_policy,
         )
 
     def _generate(self, construct_id: str, description: str) -> secretsmanager.Secret:

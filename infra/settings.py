@@ -110,6 +110,8 @@ class Settings:
     #: A web ACL at the API's stage: address reputation, known bad inputs, rates per address. With
     #: a distribution it leaves out what comes from there, and the distribution needs its own.
     waf: bool = False
+    #: Which KMS key signs the receipts of erasures; the next number makes a new one. 0: none does.
+    receipt_key: int = 1
     #: Origins that browsers may call `/api` from. Any may by default, without credentials: a
     #: caller is known by its Authorization alone, which no browser sends by itself.
     cors_allow_origins: tuple[str, ...] = ("*",)

@@ -81,6 +81,10 @@ class UnlinkStack(Stack):
         self.streams.deletion_stream.add_environment(
             "API_URL", settings.short_url_base or self.api.rest_api.url
         )
+        if self.workers.receipt_signer is not None:
+            self.workers.receipt_signer.add_environment(
+                "API_URL", settings.api_base or self.api.rest_api.url
+            )
         self._add_front(settings)
         # Last: it covers everything above.
         self.monitoring = Monitoring(

@@ -112,6 +112,11 @@ def scene(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator
         )
         monkeypatch.setenv(variable, created["ARN"])
         names[created["ARN"]] = f"{{{json.loads(reference)['Ref']}}}"
+    [receipt_key] = resources(template, "AWS::KMS::Key")
+    made = boto3.client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    key_id = made["KeyMetadata"]["KeyId"]
+    monkeypatch.setenv("RECEIPT_KEY_ID", key_id)
+    names[key_id] = f"{{{receipt_key}}}"
     monkeypatch.setattr(secrets, "call", aws.call)
     monkeypatch.setenv("API_URL", "http://api.test")
     monkeypatch.setenv("SESSION_ISSUER", tokens.ISSUER)

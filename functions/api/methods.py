@@ -5,6 +5,7 @@ from __future__ import annotations
 #: By the gateway's resource. HEAD goes wherever GET goes; OPTIONS is the preflight.
 ALLOWED_METHODS = {
     "/": ("GET", "HEAD"),
+    "/.well-known/jwks.json": ("GET", "HEAD"),
     "/{code}": ("GET", "HEAD"),
     "/api/analytics/links/{id}": ("GET", "HEAD", "OPTIONS"),
     "/api/analytics/links/{id}/export": ("POST", "OPTIONS"),
@@ -23,6 +24,7 @@ ALLOWED_METHODS = {
     "/api/links/{id}/qr": ("GET", "HEAD", "OPTIONS"),
     "/api/me": ("GET", "HEAD", "OPTIONS"),
     "/api/openapi.json": ("GET", "HEAD", "OPTIONS"),
+    "/api/receipts/{id}": ("GET", "HEAD", "OPTIONS"),
     "/api/trash": ("GET", "HEAD", "OPTIONS"),
     "/console": ("GET", "HEAD"),
     "/console/{asset}": ("GET", "HEAD"),

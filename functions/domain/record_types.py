@@ -6,7 +6,7 @@ for it.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NotRequired
 
 # pydantic reads these types for the OpenAPI document, and needs this TypedDict on Python 3.11.
 from typing_extensions import TypedDict
@@ -57,3 +57,5 @@ class Receipt(TypedDict):
     qrObjects: Count
     verifiedEmptyAt: Time
     """When a strongly consistent read last found nothing left of the erased links."""
+    signed: NotRequired[bool]
+    """Whether ``GET /api/receipts/{id}`` has it as a signed document."""

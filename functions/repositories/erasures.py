@@ -38,6 +38,7 @@ from functions.domain.errors import Unavailable
 from functions.domain.ids import shard_of
 from functions.repositories.clicks import PARTITIONS
 from functions.repositories.open_index import OPEN_SHARDS
+from functions.repositories.receipts import UNSIGNED
 
 #: BatchGetItem keys a call (API limit).
 READ_BATCH = 100
@@ -89,11 +90,15 @@ class Erasing(NamedTuple):
 
 
 class ErasuresTable:
-    """Creates, reads and advances erasures; ``name`` is the ``deletions`` table."""
+    """Creates, reads and advances erasures; ``name`` is the ``deletions`` table.
 
-    def __init__(self, client: Any, name: str) -> None:
+    With ``sign_receipts`` a completed erasure is left in the index, to be signed.
+    """
+
+    def __init__(self, client: Any, name: str, *, sign_receipts: bool = False) -> None:
         self._client = client
         self.name = name
+        self._sign_receipts = sign_receipts
         self._link_events: dict[tuple[str, str], bool] = {}
 
     # -- create -----------------------------------------------------------------------------
@@ -302,13 +307,22 @@ class ErasuresTable:
 
     def complete(self, workspace_id: str, deletion_id: str, receipt: dict[str, Any]) -> bool:
         """Close the deletion with its receipt; False when it was closed before."""
+        now = now_iso()
+        changes = "SET #state=:complete, completedAt=:now, receipt=:receipt"
+        values: dict[str, Any] = {
+            ":complete": "complete",
+            ":now": now,
+            ":receipt": receipt | {"signed": False},
+        }
+        if self._sign_receipts:
+            # In the write that completes it: a receipt is signed whatever dies after this.
+            changes += ", openPk=:unsigned, openSk=:since"
+            shard = shard_of(deletion_id) % OPEN_SHARDS
+            values |= {":unsigned": f"{UNSIGNED}#{shard}", ":since": f"{now}#{deletion_id}"}
+        else:
+            changes += " REMOVE openPk, openSk"
         # The first receipt stands: of two workers that finished the last links both may try.
-        return self._advance(
-            workspace_id,
-            deletion_id,
-            "SET #state=:complete, completedAt=:now, receipt=:receipt REMOVE openPk, openSk",
-            to_item({":complete": "complete", ":now": now_iso(), ":receipt": receipt}),
-        )
+        return self._advance(workspace_id, deletion_id, changes, to_item(values))
 
     def postpone_stall_check(self, workspace_id: str, deletion_id: str, *, seen: str = "") -> None:
         """Note that an erasure is under way: it comes last among those that may have stalled.

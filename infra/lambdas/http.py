@@ -25,6 +25,7 @@ class HttpFunctions:
         self.qr = self._qr()
         self.account = self._account()
         self.keys = self._keys()
+        self.receipts = self._receipts()
         self.pages = self._pages()
         self.redirect = self._redirect()
         self.analytics = self._analytics()
@@ -172,6 +173,27 @@ class HttpFunctions:
                 self._permissions.use_idempotency_keys("GetItem", "PutItem"),
                 self._permissions.count_requests(),
                 self._permissions.read_cursor_secret(),
+            ],
+        )
+
+    def _receipts(self) -> lambda_.Function:
+        return self._functions.add(
+            "receipts",
+            timeout=HTTP_TIMEOUT,
+            memory_mb=FEW_CALLS_MB,
+            environment={
+                **self._http_environment(),
+                **self._functions.table_names("deletions", "access"),
+            },
+            statements=[
+                allow("dynamodb:GetItem", on=[self._data.deletions.table_arn]),
+                # The public keys.
+                allow(
+                    "dynamodb:Query",
+                    on=[self._data.deletions.table_arn],
+                    when=leading_keys("JWKS"),
+                ),
+                self._permissions.count_requests(),
             ],
         )
 

@@ -2,6 +2,7 @@
 
 from aws_cdk import Duration, aws_events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_sqs as sqs
@@ -23,6 +24,9 @@ MAX_CONCURRENT_ERASURES = 20
 
 MAX_CONCURRENT_EXPORTS = 5
 
+#: No caller waits for it.
+SIGNER_MB = 512
+
 
 class Workers:
     """One attribute for each function."""
@@ -36,6 +40,8 @@ class Workers:
         self.export_worker = self._export_worker()
         self.deletion_worker = self._deletion_worker()
         self.erase_worker = self._erase_worker()
+        key = functions.resources.secrets.receipt
+        self.receipt_signer = self._receipt_signer(key) if key is not None else None
 
     def _export_worker(self) -> lambda_.Function:
         bucket = self._data.exports_bucket
@@ -82,6 +88,7 @@ class Workers:
             memory_mb=ONE_VCPU_MB,
             environment={
                 **self._functions.table_names("links", "clicks", "deletions"),
+                **self._receipt_environment(),
                 "RESUME_QUEUE_URL": self._queues.resume.queue_url,
                 "ERASE_QUEUE_URL": self._queues.erase.queue_url,
                 "EXPORTS_BUCKET": bucket.bucket_name,
@@ -114,26 +121,9 @@ class Workers:
             ],
         )
         _process(self._queues.resume, function, max_concurrency=MAX_CONCURRENT_DELETIONS)
-        # EventBridge's own retries end when Lambda has accepted the event. From then on Lambda's
-        # queue would retry twice, and for six hours while the function is throttled.
-        live_alias(function).configure_async_invoke(
-            retry_attempts=0, max_event_age=Duration.minutes(1)
-        )
         # Resumes deletions whose worker died before it could send a message to the queue, and
         # erasures that have stalled.
-        aws_events.Rule(
-            self._functions,
-            "EachMinute",
-            schedule=aws_events.Schedule.rate(Duration.minutes(1)),
-            targets=[
-                targets.LambdaFunction(
-                    live_alias(function),
-                    # The next minute makes up for a run that could not start.
-                    retry_attempts=0,
-                    max_event_age=Duration.minutes(1),
-                )
-            ],
-        )
+        self._each_minute("EachMinute", function)
         return function
 
     def _erase_worker(self) -> lambda_.Function:
@@ -144,6 +134,7 @@ class Workers:
             memory_mb=ERASE_MB,
             environment={
                 **self._functions.table_names("links", "clicks", "deletions"),
+                **self._receipt_environment(),
                 "QR_BUCKET": self._data.qr_bucket.bucket_name,
                 "EXPORTS_BUCKET": self._data.exports_bucket.bucket_name,
                 "ERASE_QUEUE_URL": self._queues.erase.queue_url,
@@ -183,6 +174,51 @@ class Workers:
         )
         _process(self._queues.erase, function, max_concurrency=MAX_CONCURRENT_ERASURES)
         return function
+
+    def _receipt_signer(self, key: kms.Key) -> lambda_.Function:
+        """Signs receipts each minute, and again until each is signed."""
+        function = self._functions.add(
+            "receipt_signer",
+            timeout=Duration.seconds(50),
+            memory_mb=SIGNER_MB,
+            environment={
+                **self._functions.table_names("deletions"),
+                "RECEIPT_KEY_ID": key.key_id,
+            },
+            statements=[
+                allow("kms:GetPublicKey", "kms:Sign", on=[key.key_arn]),
+                # The signature, the public key, and the mark on the record.
+                self._permissions.record_deletions(),
+                allow("dynamodb:Query", on=[index_arn(self._data.deletions, OPEN_INDEX)]),
+            ],
+        )
+        self._each_minute("SignReceipts", function)
+        return function
+
+    def _receipt_environment(self) -> dict[str, str]:
+        """For those who complete erasures: whether the receipt is to be signed."""
+        signed = self._functions.resources.secrets.receipt is not None
+        return {"SIGN_RECEIPTS": "true" if signed else "false"}
+
+    def _each_minute(self, construct_id: str, function: lambda_.Function) -> None:
+        # EventBridge's own retries end when Lambda has accepted the event. From then on Lambda's
+        # queue would retry twice, and for six hours while the function is throttled.
+        live_alias(function).configure_async_invoke(
+            retry_attempts=0, max_event_age=Duration.minutes(1)
+        )
+        aws_events.Rule(
+            self._functions,
+            construct_id,
+            schedule=aws_events.Schedule.rate(Duration.minutes(1)),
+            targets=[
+                targets.LambdaFunction(
+                    live_alias(function),
+                    # The next minute makes up for a run that could not start.
+                    retry_attempts=0,
+                    max_event_age=Duration.minutes(1),
+                )
+            ],
+        )
 
 
 def _process(queue: sqs.Queue, function: lambda_.Function, *, max_concurrency: int) -> None:

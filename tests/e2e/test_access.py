@@ -106,6 +106,13 @@ RULES: dict[tuple[str, str], Rule] = {
     ("DELETE", "/api/keys/{id}"): Rule(
         "admin", lambda t: (f"/api/keys/key-{t.link}", None), (404,)
     ),
+    # Of a soft delete, which has no receipt.
+    ("GET", "/api/receipts/{id}"): Rule(
+        "linksRead", lambda t: (f"/api/receipts/{t.deletion}", None), (404,)
+    ),
+    ("GET", "/.well-known/jwks.json"): Rule(
+        None, lambda _: ("/.well-known/jwks.json", None), foreign=(200,)
+    ),
     ("GET", "/api/trash"): Rule("linksRead", lambda _: ("/api/trash", None), foreign=(200,)),
     ("GET", "/api/analytics/links/{id}"): Rule(
         "analyticsRead", lambda t: (f"/api/analytics/links/{t.link}", None)

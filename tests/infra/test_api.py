@@ -27,6 +27,8 @@ ROUTES = {
     ("GET", "/api/keys"): "keys",
     ("POST", "/api/keys"): "keys",
     ("DELETE", "/api/keys/{id}"): "keys",
+    ("GET", "/api/receipts/{id}"): "receipts",
+    ("GET", "/.well-known/jwks.json"): "receipts",
     ("GET", "/api/trash"): "account",
     ("POST", "/api/links"): "links",
     ("GET", "/api/links"): "links",
@@ -54,7 +56,11 @@ ROUTES = {
 }
 
 #: Public routes.
-OPEN = {route for route, function in ROUTES.items() if function in {"pages", "redirect"}}
+OPEN = {
+    *(route for route, function in ROUTES.items() if function in {"pages", "redirect"}),
+    ("GET", "/.well-known/jwks.json"),
+    ("ANY", "/.well-known/jwks.json"),
+}
 
 
 def methods(template: Template) -> dict[tuple[str, str], dict[str, Any]]:
@@ -93,6 +99,8 @@ CATCH_ALLS = {
     "/api/links/{id}/qr": "qr",
     "/api/me": "account",
     "/api/openapi.json": "pages",
+    "/api/receipts/{id}": "receipts",
+    "/.well-known/jwks.json": "receipts",
     "/api/trash": "account",
     "/console": "pages",
     "/console/{asset}": "pages",

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from tests.support.synthesis import ROOT
-from tests.support.template import Template, invoked_function, resources, synthesized_template
+from tests.support.template import (
+    Template,
+    invoked_function,
+    resources,
+    synthesize,
+    synthesized_template,
+)
 
 LINK_DELETER = {
     "BatchGetItem",
@@ -59,6 +65,11 @@ MAY = {
             "UpdateItem",
         },
         "Deletions": {"GetItem", "PutItem"},
+    },
+    "receipts": {"Deletions": {"GetItem", "Query"}, "Access": {"UpdateItem"}},
+    "receipt_signer": {
+        "Deletions": {"GetItem", "PutItem", "UpdateItem"},
+        "Deletions/index/open": {"Query"},
     },
     "pages": {},
     "click_stream": {
@@ -374,6 +385,8 @@ def test_functions_time_out_before_the_gateway_does(template: Template) -> None:
         "authorizer": 5,
         "account": 28,
         "keys": 28,
+        "receipts": 28,
+        "receipt_signer": 50,
         "links": 28,
         "deletions": 28,
         "qr": 28,
@@ -389,14 +402,43 @@ def test_functions_time_out_before_the_gateway_does(template: Template) -> None:
     }
 
 
-def test_the_schedule_runs_each_minute(template: Template) -> None:
-    [rule] = resources(template, "AWS::Events::Rule").values()
-    assert rule["Properties"]["ScheduleExpression"] == "rate(1 minute)"
-    [target] = rule["Properties"]["Targets"]
-    assert (
-        invoked_function(template, target["Arn"])["Handler"]
-        == "functions.handlers.deletion_worker.handler"
-    )
+def test_work_that_may_be_left_over_is_looked_for_each_minute(template: Template) -> None:
+    rules = [each["Properties"] for each in resources(template, "AWS::Events::Rule").values()]
+    assert {rule["ScheduleExpression"] for rule in rules} == {"rate(1 minute)"}
+    targets = [invoked_function(template, rule["Targets"][0]["Arn"]) for rule in rules]
+    assert sorted(target["Handler"] for target in targets) == [
+        "functions.handlers.deletion_worker.handler",
+        "functions.handlers.receipt_signer.handler",
+    ]
+
+
+def test_only_the_signer_may_use_the_key_of_receipts(template: Template) -> None:
+    users = {
+        function: set(statement["Action"])
+        for function in functions(template)
+        for statement in statements(template, function)
+        if any(action.startswith("kms:") for action in statement["Action"])
+    }
+    assert users == {"receipt_signer": {"kms:GetPublicKey", "kms:Sign"}}
+    [key] = resources(template, "AWS::KMS::Key").values()
+    assert key["Properties"]["KeySpec"] == "ECC_NIST_P256"
+    assert key["Properties"]["KeyUsage"] == "SIGN_VERIFY"
+    assert key["DeletionPolicy"] == key["UpdateReplacePolicy"] == "Retain"
+
+
+def test_a_new_number_is_a_new_key_and_zero_is_none() -> None:
+    [first] = resources(synthesized_template(), "AWS::KMS::Key")
+    second_template = synthesize(receiptKey="2")
+    [second] = resources(second_template, "AWS::KMS::Key")
+    assert first != second
+    none = synthesize(receiptKey="0")
+    assert resources(none, "AWS::KMS::Key") == {}
+    assert "receipt_signer" not in functions(none)
+    for function in ("deletion_worker", "erase_worker"):
+        variables = functions(none)[function]["Environment"]["Variables"]
+        assert variables["SIGN_RECEIPTS"] == "false"
+        variables = functions(second_template)[function]["Environment"]["Variables"]
+        assert variables["SIGN_RECEIPTS"] == "true"
 
 
 def test_the_qr_function_can_access_qr_objects_only(
@@ -451,14 +493,16 @@ def test_workers_that_send_to_their_own_queue_allow_recursion(template: Template
 
 def test_scheduled_invocations_are_not_retried_or_kept(template: Template) -> None:
     """The next minute makes up for a run that failed; old ones would only add to a backlog."""
-    [config] = resources(template, "AWS::Lambda::EventInvokeConfig").values()
-    properties = config["Properties"]
-    assert properties["MaximumRetryAttempts"] == 0
-    assert properties["MaximumEventAgeInSeconds"] == 60
-    # Of the alias that the schedule invokes.
-    target = invoked_function(template, properties["Qualifier"])
-    assert target["Handler"] == "functions.handlers.deletion_worker.handler"
-    assert template["Resources"][properties["FunctionName"]["Ref"]]["Properties"] == target
+    configs = resources(template, "AWS::Lambda::EventInvokeConfig").values()
+    invoked = set()
+    for properties in (config["Properties"] for config in configs):
+        assert properties["MaximumRetryAttempts"] == 0
+        assert properties["MaximumEventAgeInSeconds"] == 60
+        # Of the alias that the schedule invokes.
+        target = invoked_function(template, properties["Qualifier"])
+        invoked.add(target["Handler"].split(".")[2])
+        assert template["Resources"][properties["FunctionName"]["Ref"]]["Properties"] == target
+    assert invoked == {"deletion_worker", "receipt_signer"}
 
 
 def test_stream_readers_retry_a_few_times_and_keep_failed_records_whole(template: Template) -> None:

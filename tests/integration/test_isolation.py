@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from functions.domain.api_keys import generate_api_key
 from functions.domain.ids import new_short_code
 from functions.domain.plans import SCOPES
-from functions.handlers import account, analytics, deletions, keys, links, qr
+from functions.handlers import account, analytics, deletions, keys, links, qr, receipts
 from functions.repositories.api_keys import ApiKeysTable, new_key_id
 from tests.conftest import World, new_tables
 from tests.support.events import Context, api_event
@@ -81,6 +81,12 @@ VERBS: dict[str, tuple[Any, str, str, Any]] = {
         lambda _: {"body": {"name": "n", "scopes": ["linksRead"]}},
     ),
     "revoke a key": (keys, "DELETE", "/api/keys/{id}", lambda t: {"path": {"id": t.api_key}}),
+    "read the receipt": (
+        receipts,
+        "GET",
+        "/api/receipts/{id}",
+        lambda t: {"path": {"id": t.deletion}},
+    ),
     "say who calls": (account, "GET", "/api/me", lambda _: {}),
     "find by external id": (
         links,

@@ -11,7 +11,7 @@ from functions import container
 from functions.api.methods import ALLOWED_METHODS
 from functions.domain.api_keys import generate_api_key
 from functions.domain.ids import new_time_ordered_id
-from functions.handlers import account, analytics, deletions, keys, links, pages, qr
+from functions.handlers import account, analytics, deletions, keys, links, pages, qr, receipts
 from functions.repositories.api_keys import ApiKeysTable
 from functions.services.delete_links import soft_delete
 from tests.conftest import World
@@ -36,6 +36,7 @@ HANDLERS = {
     "/api/keys": keys,
     "/api/keys/{id}": keys,
     "/api/me": account,
+    "/api/receipts/{id}": receipts,
     "/api/trash": account,
 }
 READ = sorted(path for path in HANDLERS if "GET" in ALLOWED_METHODS[path])

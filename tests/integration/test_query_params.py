@@ -14,11 +14,19 @@ from functions.api.openapi.operations import OPERATIONS
 from functions.api.route import Route
 from functions.domain.errors import InvalidRequest
 from functions.domain.query_params import parameters_of, parse_int_param
-from functions.handlers import account, analytics, deletions, keys, links, qr
+from functions.handlers import account, analytics, deletions, keys, links, qr, receipts
 from tests.conftest import World
 from tests.support.events import Context, api_event
 
-APIS: tuple[Api, ...] = (account.api, keys.api, links.api, deletions.api, analytics.api, qr.api)
+APIS: tuple[Api, ...] = (
+    account.api,
+    keys.api,
+    receipts.api,
+    links.api,
+    deletions.api,
+    analytics.api,
+    qr.api,
+)
 ROUTES = [route for api in APIS for route in api.routes]
 
 

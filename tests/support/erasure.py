@@ -260,7 +260,11 @@ class Erasing:
     def receipt(self, deletion_id: str) -> dict[str, Any]:
         """The receipt without the time of the last look; {} while there is none."""
         receipt: Mapping[str, Any] = self.header(deletion_id).receipt or {}
-        return {name: value for name, value in receipt.items() if name != "verifiedEmptyAt"}
+        return {
+            name: value
+            for name, value in receipt.items()
+            if name not in ("verifiedEmptyAt", "signed")
+        }
 
     def left_of(self, link_id: str) -> list[dict[str, Any]]:
         return [

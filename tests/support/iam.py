@@ -185,6 +185,8 @@ class Recorder:
             case "eventbridge":
                 for entry in json.loads(raw)["Entries"]:
                     yield Use(f"events:{operation}", self.names[entry["EventBusName"]])
+            case "kms":
+                yield Use(f"kms:{operation}", self.names[json.loads(raw)["KeyId"]])
             case "secrets-manager":
                 yield Use(f"secretsmanager:{operation}", self.names[json.loads(raw)["SecretId"]])
             case _:

@@ -39,6 +39,8 @@ from functions.handlers import (
     link_stream,
     links,
     qr,
+    receipt_signer,
+    receipts,
     redirect,
 )
 from functions.repositories.api_keys import ApiKeysTable
@@ -241,6 +243,38 @@ def drive_keys(scene: Scene) -> None:
         path = {"id": key_id}
         answer = scene.ask(keys, "DELETE", "/api/keys/{id}", path=path, headers=headers)
         assert answer["statusCode"] == 200, answer
+
+
+def receipt_of(scene: Scene) -> Deletion:
+    """A completed erasure whose receipt is to be signed."""
+    stores = scene.world.stores
+    stores.erasures._sign_receipts = True
+    [link_id] = scene.world.create(1)
+    deletion, records = scene.erasing.erase([link_id])
+    scene.erasing.cleanup(records)
+    scene.erasing.work_all()
+    stores.erasures._sign_receipts = False
+    assert scene.erasing.header(deletion.id).state == "complete"
+    return deletion
+
+
+def drive_receipts(scene: Scene) -> None:
+    path = {"id": receipt_of(scene).id}
+    assert scene.ask(receipts, "GET", "/api/receipts/{id}", path=path)["statusCode"] == 409
+    event = {
+        "resource": "/.well-known/jwks.json",
+        "httpMethod": "GET",
+        "requestContext": {"requestId": "r"},
+    }
+    assert scene.run(receipts, event)["statusCode"] == 200
+
+
+def drive_receipt_signer(scene: Scene) -> None:
+    deletion = receipt_of(scene)
+    scene.run(receipt_signer, {})
+    header = scene.erasing.header(deletion.id)
+    assert header.receipt is not None
+    assert header.receipt["signed"] is True
 
 
 def drive_links(scene: Scene) -> None:

@@ -37,6 +37,7 @@ from functions.schemas import (
     analytics_responses,
     deletion_responses,
     link_responses,
+    receipt_responses,
 )
 from functions.schemas.api_keys import NewApiKey
 from functions.schemas.filters import FilterFields
@@ -85,6 +86,7 @@ _RESPONSE_MODULES = (
     deletion_responses,
     error_bodies,
     link_responses,
+    receipt_responses,
 )
 #: Every response type by its name.
 RESPONSES: dict[str, Any] = {

@@ -49,6 +49,7 @@ from functions.schemas.deletion_responses import (
 from functions.schemas.filters import FilterFields
 from functions.schemas.link_responses import Link, LinkPage, TrashPage, WrittenLink
 from functions.schemas.links import MAX_CREATE, LinkChanges, NewLink
+from functions.schemas.receipt_responses import PublicKeys, UnsignedReceipt
 from functions.services.api_keys import MAX_ACTIVE_KEYS
 from functions.services.installs import ATTRIBUTION_DAYS, NewInstall
 
@@ -317,6 +318,36 @@ OPERATIONS: dict[str, Operation] = {
         parameters=[*page(100, 50), *filter_parameters(TrashFields)],
         more="A link stands under the deletion that it names now, so it is shown once. Restore it "
         "with `POST /api/deletions/{id}/restore`, or erase it with `POST /api/deletions`.",
+    ),
+    "GET /api/receipts/{id}": Operation(
+        "getReceipt",
+        "Deletions",
+        {
+            200: Answer(
+                UnsignedReceipt,
+                "The receipt: a compact JWS (`application/jose`) with a receipt as its payload, or "
+                "JSON where receipts are not signed.",
+                ("application/json", "application/jose"),
+                DELETION,
+            )
+        },
+        (errors.ReceiptNotFound, errors.ReceiptPending),
+        more="Of an erasure, when a last strongly consistent read has found nothing left; it is "
+        "signed within a minute or two (409 with `retryAfter` until then). Signed with ES256 by a "
+        "key that never leaves KMS; `/.well-known/jwks.json` has the public keys.",
+    ),
+    "GET /.well-known/jwks.json": Operation(
+        "getPublicKeys",
+        "Deletions",
+        {
+            200: Answer(PublicKeys, headers=("Cache-Control",)),
+            503: Answer(
+                LinkFortyError,
+                "The keys cannot be read at the moment.",
+                headers=("Retry-After",),
+            ),
+        },
+        summary="The public keys that verify receipts.",
     ),
     "GET /{code}": Operation(
         "redirect",

@@ -178,6 +178,11 @@ PATH_PARAMETERS: dict[str, tuple[Schema, str, str]] = {
         "key-0192b3c4d5e6f7a8b9c0",
     ),
     "/api/deletions/{id}": (_UUID, "The deletion's id.", "01920b5e-7d4c-7000-8000-000000000000"),
+    "/api/receipts/{id}": (
+        _UUID,
+        "The deletion's id.",
+        "01920b5e-7d4c-7000-8000-000000000000",
+    ),
     "/{code}": (
         {"type": "string", "pattern": "^[A-Za-z0-9_-]{4,30}$"},
         "The short code; case-sensitive.",

@@ -1,0 +1,40 @@
+"""The receipts of erasures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from functions import container
+from functions.api.request import Request
+from functions.api.response import Response
+from functions.api.route import Routes
+from functions.domain.errors import ReceiptNotFound
+from functions.domain.ids import parse_link_id
+from functions.domain.urls import api_base
+from functions.services.receipts import find_receipt
+
+if TYPE_CHECKING:
+    from functions.schemas.receipt_responses import UnsignedReceipt
+
+routes = Routes()
+
+
+@routes.route("GET", "/api/receipts/<deletion>", scope="linksRead")
+def get_receipt(request: Request) -> Response[UnsignedReceipt]:
+    """The receipt of an erasure, as a signed document."""
+    deletion_id = parse_link_id(request.path["deletion"])
+    if deletion_id is None:
+        raise ReceiptNotFound
+    found = find_receipt(
+        request.caller.workspace_id,
+        deletion_id,
+        deletions=container.deletions(),
+        receipts=container.receipts(),
+        issuer=api_base(request.event),
+    )
+    headers = {"X-Deletion-Id": deletion_id}
+    if isinstance(found, str):
+        return Response(
+            200, cast("UnsignedReceipt", found), headers, content_type="application/jose"
+        )
+    return Response(200, cast("UnsignedReceipt", found), headers)

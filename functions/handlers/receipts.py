@@ -1,0 +1,16 @@
+"""Receipts, and the public keys that verify them, which need no key of ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from functions.api.app import Api
+from functions.api.public_keys import PATH, public_keys
+from functions.api.routes import receipts
+
+api = Api(receipts.routes)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """The Lambda handler."""
+    return public_keys(event) if event["resource"] == PATH else api.handle(event, context)

@@ -1,0 +1,140 @@
+"""The ``deletions`` table's signed receipts, and the public keys that verify them.
+
+Items (``pk``, ``sk``):
+
+- signed receipt: ``{workspaceId}#{deletionId}``, ``RECEIPT`` → ``jws``, ``keyId``, ``signedAt``.
+  The first signature stands.
+- public key: ``JWKS``, ``{keyId}`` → ``jwk`` (JSON). Put before the key signs anything, and never
+  removed: receipts outlive the key in KMS.
+
+A completed erasure whose receipt is to be signed has ``openPk`` (``UNSIGNED#{0..3}``) and
+``openSk``, the keys of the sparse index ``open``, until it is.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+from functions.aws.client import (
+    ConditionFailed,
+    TransactionCancelled,
+    call,
+    query,
+    read_item,
+    transact,
+)
+from functions.aws.codec import to_item
+from functions.domain.clock import now_iso
+from functions.repositories.deletion_items import header_key
+from functions.repositories.open_index import OPEN_SHARDS
+
+#: The partition of the public keys.
+JWKS = "JWKS"
+
+UNSIGNED = "UNSIGNED"
+
+
+class ReceiptsTable:
+    """Reads and stores signatures; ``name`` is the ``deletions`` table."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self.name = name
+
+    def unsigned(self, *, limit: int) -> list[tuple[str, str]]:
+        """``(workspace_id, deletion_id)`` of receipts to be signed, at most ``limit`` a shard."""
+        found = []
+        for shard in range(OPEN_SHARDS):
+            answer = call(
+                self._client.query,
+                TableName=self.name,
+                IndexName="open",
+                KeyConditionExpression="openPk=:shard",
+                ExpressionAttributeValues={":shard": {"S": f"{UNSIGNED}#{shard}"}},
+                Limit=limit,
+            )
+            found += [(item["pk"]["S"], item["sk"]["S"]) for item in answer["Items"]]
+        return found
+
+    def awaits_signature(self, workspace_id: str, deletion_id: str) -> bool:
+        """Whether the receipt of a completed erasure is still to be signed."""
+        item = read_item(
+            self._client,
+            self.name,
+            header_key(workspace_id, deletion_id),
+            ProjectionExpression="openPk",
+        )
+        return bool(item) and item["openPk"]["S"].startswith(UNSIGNED) if item else False
+
+    def find(self, workspace_id: str, deletion_id: str) -> str | None:
+        """The compact JWS of a receipt, strongly consistent; None when it is not signed."""
+        item = read_item(self._client, self.name, _receipt_key(workspace_id, deletion_id))
+        return item["jws"]["S"] if item else None
+
+    def store(self, workspace_id: str, deletion_id: str, *, jws: str, key_id: str) -> None:
+        """Keep a signature and mark the record; the first one stands."""
+        not_signed_yet = "attribute_not_exists(pk)"
+        item = _receipt_key(workspace_id, deletion_id) | to_item(
+            {"jws": jws, "keyId": key_id, "signedAt": now_iso()}
+        )
+        still_unsigned = "begins_with(openPk,:unsigned)"
+        actions = [
+            {
+                "Put": {
+                    "TableName": self.name,
+                    "Item": item,
+                    "ConditionExpression": not_signed_yet,
+                }
+            },
+            {
+                "Update": {
+                    "TableName": self.name,
+                    "Key": header_key(workspace_id, deletion_id),
+                    "UpdateExpression": "SET receipt.#signed=:true REMOVE openPk, openSk",
+                    "ConditionExpression": still_unsigned,
+                    "ExpressionAttributeNames": {"#signed": "signed"},
+                    "ExpressionAttributeValues": {
+                        ":true": {"BOOL": True},
+                        ":unsigned": {"S": UNSIGNED},
+                    },
+                }
+            },
+        ]
+        try:
+            transact(self._client, actions)
+        except TransactionCancelled as cancelled:
+            # Another worker signed it, or this one, in a call whose answer was lost.
+            if not any(cancelled.refused):
+                raise
+
+    def put_public_key(self, jwk: dict[str, str]) -> None:
+        """Publish a public key, for good."""
+        key_is_new = "attribute_not_exists(pk)"
+        item = to_item({"pk": JWKS, "sk": jwk["kid"], "jwk": json.dumps(jwk), "since": now_iso()})
+        with suppress(ConditionFailed):
+            call(
+                self._client.put_item,
+                TableName=self.name,
+                Item=item,
+                ConditionExpression=key_is_new,
+            )
+
+    def public_keys(self) -> list[dict[str, str]]:
+        """Every public key that has ever signed a receipt, as JWKs (RFC 7517), oldest first."""
+        items = query(
+            self._client,
+            self.name,
+            KeyConditionExpression="pk=:jwks",
+            ExpressionAttributeValues={":jwks": {"S": JWKS}},
+            ConsistentRead=True,
+        )
+        return [
+            json.loads(item["jwk"]["S"])
+            for item in sorted(items, key=lambda each: each["since"]["S"])
+        ]
+
+
+def _receipt_key(workspace_id: str, deletion_id: str) -> dict[str, Any]:
+    return {"pk": {"S": f"{workspace_id}#{deletion_id}"}, "sk": {"S": "RECEIPT"}}

@@ -1,0 +1,356 @@
+"""Signed receipts: verifiable by a public library alone, signed once whatever dies."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import boto3
+import jwt
+import pytest
+
+from functions import container
+from functions.aws.kms import SigningKey
+from functions.domain.errors import InternalError, Unavailable
+from functions.domain.ids import new_time_ordered_id
+from functions.handlers import receipt_signer
+from functions.handlers import receipts as receipts_function
+from functions.repositories.receipts import ReceiptsTable
+from functions.services.receipts import ReceiptSigner, receipt_payload, sign_receipts
+from tests.integration.test_restore import delete, erase
+from tests.support.erasure import Erasing, erasing
+from tests.support.events import Context, api_event
+from tests.support.faults import FATAL, RETRYABLE, FaultyClient, Killed
+
+__all__ = ["erasing"]
+
+pytestmark = pytest.mark.emulator
+
+ISSUER = "https://api.example.com"
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def kms_key(emulator_url: str) -> str:
+    return new_kms_key(emulator_url)
+
+
+def new_kms_key(emulator_url: str) -> str:
+    kms = boto3.client("kms", endpoint_url=emulator_url)
+    made = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    return str(made["KeyMetadata"]["KeyId"])
+
+
+@pytest.fixture
+def signing(erasing: Erasing, monkeypatch: pytest.MonkeyPatch, kms_key: str) -> Erasing:
+    """Erasures whose receipts are to be signed, by a key of the emulator's KMS."""
+    erasing.world.stores.erasures._sign_receipts = True
+    monkeypatch.setenv("RECEIPT_KEY_ID", kms_key)
+    monkeypatch.setenv("API_URL", ISSUER)
+    container.reset()
+    return erasing
+
+
+def erased(erasing: Erasing, count: int = 3, **more: Any) -> tuple[str, list[str]]:
+    """A completed erasure and the ids that it erased."""
+    ids = erasing.world.create(count)
+    for link_id in ids[:2]:
+        erasing.click(link_id, 2)
+    deletion, records = erasing.erase(ids, **more)
+    erasing.cleanup(records)
+    erasing.work_all()
+    assert erasing.header(deletion.id).state == "complete"
+    return deletion.id, ids
+
+
+def table(erasing: Erasing) -> ReceiptsTable:
+    return ReceiptsTable(erasing.world.dynamodb, erasing.world.stores.deletions.name)
+
+
+def signer_of(key: Any, erasing: Erasing, dynamodb: Any = None) -> ReceiptSigner:
+    receipts = ReceiptsTable(dynamodb or erasing.world.dynamodb, table(erasing).name)
+    return ReceiptSigner(key, receipts, ISSUER)
+
+
+def run(erasing: Erasing, signer: ReceiptSigner) -> tuple[int, int]:
+    receipts = table(erasing)
+    deletions = erasing.world.stores.deletions
+    return sign_receipts(signer, deletions=deletions, receipts=receipts, limit=100)
+
+
+def ask(erasing: Erasing, deletion_id: str, workspace_id: str = "") -> tuple[int, str, Any]:
+    event = api_event(
+        "GET",
+        "/api/receipts/{id}",
+        workspace_id=workspace_id or erasing.world.workspace_id,
+        path={"id": deletion_id},
+    )
+    answer = receipts_function.handler(event, Context())
+    kind = answer["multiValueHeaders"]["Content-Type"][0]
+    return answer["statusCode"], kind, answer["body"]
+
+
+def key_set(erasing: Erasing) -> Any:
+    event = api_event("GET", "/.well-known/jwks.json", workspace_id="none")
+    answer = receipts_function.handler(event, Context())
+    assert answer["statusCode"] == 200
+    assert answer["headers"]["Content-Type"] == "application/json"
+    return json.loads(answer["body"])
+
+
+def verified(jws: str, keys: Any) -> Any:
+    kid = jwt.get_unverified_header(jws)["kid"]
+    return jwt.decode(jws, jwt.PyJWKSet.from_dict(keys)[kid], algorithms=["ES256"])
+
+
+def digest_of(ids: list[str]) -> str:
+    return hashlib.sha256("".join(f"{each}\n" for each in ids).encode()).hexdigest()
+
+
+# -- what it says -----------------------------------------------------------------------------
+
+
+def test_a_receipt_is_signed_by_the_schedule_and_says_what_was_erased(signing: Erasing) -> None:
+    reason = "حذف " * 100
+    deletion_id, ids = erased(signing, reason=reason)
+    assert ask(signing, deletion_id)[0] == 409
+
+    assert receipt_signer.handler({}, Context()) == {}
+
+    status, kind, jws = ask(signing, deletion_id)
+    assert (status, kind) == (200, "application/jose")
+    header = jwt.get_unverified_header(jws)
+    [key] = [each for each in key_set(signing)["keys"] if each["kid"] == header["kid"]]
+    assert header == {"alg": "ES256", "kid": key["kid"], "typ": "unlink-receipt+json"}
+    assert set(key) == {"kty", "crv", "x", "y", "kid", "alg", "use"}
+    record = signing.header(deletion_id)
+    assert record.receipt is not None
+    assert record.receipt["signed"] is True
+    assert verified(jws, key_set(signing)) == {
+        "version": 1,
+        "iss": ISSUER,
+        "deletionId": deletion_id,
+        "workspaceId": signing.world.workspace_id,
+        "mode": "erase",
+        "actor": {"keyId": "test", "userId": "tester"},
+        "reason": reason,
+        "createdAt": record.created_at,
+        "completedAt": record.completed_at,
+        "verifiedEmptyAt": record.receipt["verifiedEmptyAt"],
+        "counts": {"requested": 3, "erased": 3, "notFound": 0, "failed": 0},
+        "removed": {
+            "links": 3,
+            "codes": 3,
+            "clicks": 4,
+            "rollups": record.receipt["rollups"],
+            "installs": 0,
+            "installsKept": 0,
+            "qrObjects": 0,
+        },
+        "erasedIds": {"count": 3, "sha256": digest_of(ids)},
+    }
+
+
+def test_the_digest_is_over_the_erased_ids_in_the_order_of_the_request(signing: Erasing) -> None:
+    deletion_id, ids = erased(signing)
+    deletion = signing.world.stores.deletions.load(signing.world.workspace_id, deletion_id)
+    assert deletion is not None
+    assert receipt_payload(deletion, ISSUER)["erasedIds"]["sha256"] == digest_of(ids)
+    assert digest_of(ids) != digest_of(sorted(ids, reverse=True))
+
+
+def test_without_a_key_the_receipt_says_that_it_is_not_signed(erasing: Erasing) -> None:
+    deletion_id, ids = erased(erasing)
+    assert deletion_id not in {each for _, each in table(erasing).unsigned(limit=1_000)}
+    status, kind, body = ask(erasing, deletion_id)
+    assert (status, kind) == (200, "application/json")
+    answer = json.loads(body)
+    assert answer["signed"] is False
+    assert answer["erasedIds"] == {"count": 3, "sha256": digest_of(ids)}
+    receipt = erasing.header(deletion_id).receipt
+    assert receipt is not None
+    assert receipt["signed"] is False
+
+
+def test_what_has_no_receipt_is_not_found(signing: Erasing) -> None:
+    world = signing.world
+    soft = delete(world, world.create(1))
+    nothing = erase(world, [new_time_ordered_id()])
+    deletion_id, _ = erased(signing, 1)
+    for asked in (soft.id, nothing.id, new_time_ordered_id(), "nonsense"):
+        status, _, body = ask(signing, asked)
+        assert (status, json.loads(body)["message"]) == (404, "Receipt not found")
+    assert ask(signing, deletion_id, "ws-other")[0] == 404
+
+
+# -- when -------------------------------------------------------------------------------------
+
+
+def test_no_receipt_is_signed_before_the_last_look_found_nothing(
+    signing: Erasing, kms_key: str
+) -> None:
+    world = signing.world
+    deletion, records = signing.erase(world.create(2))
+    key = SigningKey(boto3.client("kms"), kms_key)
+    signer = signer_of(key, signing)
+    loaded = world.stores.deletions.load(world.workspace_id, deletion.id)
+    assert loaded is not None
+    with pytest.raises(InternalError):
+        signer.sign(loaded)
+    run(signing, signer)
+    status, _, body = ask(signing, deletion.id)
+    assert (status, json.loads(body)["retryAfter"]) == (409, 60)
+    assert table(signing).find(world.workspace_id, deletion.id) is None
+    signing.cleanup(records)
+    signing.work_all()
+    assert signing.header(deletion.id).state == "complete"
+    run(signing, signer)
+    assert table(signing).find(world.workspace_id, deletion.id) is not None
+
+
+@pytest.mark.parametrize("fault", [*FATAL, "unavailable", "applied, then timeout"])
+def test_a_worker_killed_at_any_call_leaves_a_receipt_that_the_next_one_signs(
+    signing: Erasing, kms_key: str, emulator_url: str, fault: str
+) -> None:
+    kms = boto3.client("kms", endpoint_url=emulator_url)
+    faults = RETRYABLE | FATAL
+    for at in range(12):
+        deletion_id, ids = erased(signing, 1)
+        faulty = FaultyClient(signing.world.dynamodb, faults[fault], at)
+        receipts = ReceiptsTable(faulty, table(signing).name)
+        signer = ReceiptSigner(SigningKey(kms, kms_key), receipts, ISSUER)
+        with suppress(Killed, InternalError):
+            sign_receipts(
+                signer, deletions=signing.world.stores.deletions, receipts=receipts, limit=1_000
+            )
+        calls = len(faulty.calls)
+        run(signing, signer_of(SigningKey(kms, kms_key), signing))
+        first = table(signing).find(signing.world.workspace_id, deletion_id)
+        assert first is not None
+        assert verified(first, key_set(signing))["erasedIds"]["sha256"] == digest_of(ids)
+        assert not table(signing).awaits_signature(signing.world.workspace_id, deletion_id)
+        # Signed again by a worker that slept: the first signature stands.
+        loaded = signing.world.stores.deletions.load(signing.world.workspace_id, deletion_id)
+        assert loaded is not None
+        signer_of(SigningKey(kms, kms_key), signing).sign(loaded)
+        assert table(signing).find(signing.world.workspace_id, deletion_id) == first
+        if at >= calls:
+            break
+
+
+class BrokenKey:
+    """A key in KMS that cannot be used."""
+
+    key_id = "broken"
+
+    def public_key(self) -> bytes:
+        raise Unavailable
+
+    def sign(self, digest: bytes) -> bytes:
+        raise Unavailable
+
+
+def test_receipts_wait_while_kms_refuses_and_the_run_says_so(
+    signing: Erasing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deletion_id, _ = erased(signing, 1)
+    broken = signer_of(BrokenKey(), signing)
+    with monkeypatch.context() as patch:
+        patch.setattr(container, "receipt_signer", lambda: broken)
+        with pytest.raises(RuntimeError, match="were not signed"):
+            receipt_signer.handler({}, Context())
+    assert ask(signing, deletion_id)[0] == 409
+    receipt_signer.handler({}, Context())
+    assert ask(signing, deletion_id)[0] == 200
+
+
+def test_a_new_key_signs_and_the_old_ones_stay_published(
+    signing: Erasing, emulator_url: str, kms_key: str
+) -> None:
+    kms = boto3.client("kms", endpoint_url=emulator_url)
+    signed = []
+    for key_id in (kms_key, new_kms_key(emulator_url)):
+        deletion_id, _ = erased(signing, 1)
+        run(signing, signer_of(SigningKey(kms, key_id), signing))
+        signed.append(ask(signing, deletion_id)[2])
+    kids = [jwt.get_unverified_header(jws)["kid"] for jws in signed]
+    assert kids[0] != kids[1]
+    published = [each["kid"] for each in key_set(signing)["keys"]]
+    assert published.index(kids[0]) < published.index(kids[1])
+    kms.schedule_key_deletion(KeyId=kms_key, PendingWindowInDays=7)
+    for jws in signed:
+        assert verified(jws, key_set(signing))
+
+
+# -- verifying --------------------------------------------------------------------------------
+
+
+def test_the_script_of_the_docs_verifies_a_receipt_of_a_thousand_links(
+    signing: Erasing, tmp_path: Path
+) -> None:
+    """With a public library alone; one changed byte, or another list of ids, does not pass."""
+    text = (ROOT / "docs" / "receipts.md").read_text(encoding="utf-8")
+    [script] = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert len(script.splitlines()) <= 30
+    (tmp_path / "verify.py").write_text(script)
+    ids = signing.world.create(1_000)
+    for link_id in ids[:20]:
+        signing.click(link_id, 3)
+        signing.render(link_id, "a.png")
+    for link_id in ids[:5]:
+        signing.put_beside(link_id, "INSTALL#1")
+    deletion, records = signing.erase(ids, policies={"cascadeInstalls": True})
+    signing.cleanup(records)
+    signing.work_all()
+    receipt_signer.handler({}, Context())
+    jws = ask(signing, deletion.id)[2]
+    (tmp_path / "jwks.json").write_text(json.dumps(key_set(signing)))
+    (tmp_path / "ids.txt").write_text("\n".join(ids))
+
+    def verify(receipt: str, *more: str) -> tuple[int, str]:
+        (tmp_path / "receipt.jws").write_text(receipt)
+        command = [sys.executable, "-I", "verify.py", "receipt.jws", "jwks.json", *more]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    code, said = verify(jws, "ids.txt")
+    assert code == 0, said
+    assert said.endswith("VALID\n")
+    removed = json.loads(said.removesuffix("VALID\n"))["removed"]
+    assert removed["links"] == 1_000
+    assert removed["clicks"] == 60
+    assert removed["installs"] == 5
+    assert removed["qrObjects"] == 20
+    (tmp_path / "ids.txt").write_text("\n".join(ids[1:] + ids[:1]))
+    assert verify(jws, "ids.txt")[0] == 1
+
+    head, payload, signature = jws.split(".")
+    content = bytearray(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    content[content.index(b"1000")] ^= 1
+    changed = base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+    code, said = verify(f"{head}.{changed}.{signature}")
+    assert code == 1
+    assert said.startswith("NOT VALID")
+    none = base64.urlsafe_b64encode(json.dumps({"alg": "none"}).encode()).rstrip(b"=").decode()
+    assert verify(f"{none}.{payload}.")[0] == 1
+
+
+def test_no_changed_byte_of_a_receipt_is_accepted(signing: Erasing) -> None:
+    deletion_id, _ = erased(signing, 1)
+    receipt_signer.handler({}, Context())
+    jws = ask(signing, deletion_id)[2]
+    keys = key_set(signing)
+    verified(jws, keys)
+    for position in range(0, len(jws), 7):
+        if jws[position] == ".":
+            continue
+        other = "A" if jws[position] != "A" else "B"
+        with pytest.raises((jwt.PyJWTError, KeyError, UnicodeDecodeError)):
+            verified(jws[:position] + other + jws[position + 1 :], keys)
