@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 
 from functions.domain.clock import current_deadline
+from functions.domain.deletion import Deletion
 from functions.domain.errors import InternalError, ReceiptNotFound, ReceiptPending, UnlinkError
 from functions.domain.outcomes import Outcome
-from functions.repositories.deletion_items import Deletion
 from functions.repositories.deletions import DeletionsTable
 from functions.repositories.receipts import ReceiptsTable
 
