@@ -38,7 +38,7 @@ from functions.domain.errors import Unavailable
 from functions.domain.ids import shard_of
 from functions.repositories.clicks import PARTITIONS
 from functions.repositories.open_index import OPEN_SHARDS
-from functions.repositories.receipts import UNSIGNED
+from functions.repositories.receipts import unsigned_shard
 
 #: BatchGetItem keys a call (API limit).
 READ_BATCH = 100
@@ -317,8 +317,10 @@ class ErasuresTable:
         if self._sign_receipts:
             # In the write that completes it: a receipt is signed whatever dies after this.
             changes += ", openPk=:unsigned, openSk=:since"
-            shard = shard_of(deletion_id) % OPEN_SHARDS
-            values |= {":unsigned": f"{UNSIGNED}#{shard}", ":since": f"{now}#{deletion_id}"}
+            values |= {
+                ":unsigned": unsigned_shard(deletion_id),
+                ":since": f"{now}#{deletion_id}",
+            }
         else:
             changes += " REMOVE openPk, openSk"
         # The first receipt stands: of two workers that finished the last links both may try.

@@ -27,6 +27,7 @@ from functions.aws.client import (
 )
 from functions.aws.codec import to_item
 from functions.domain.clock import now_iso
+from functions.domain.ids import shard_of
 from functions.repositories.deletion_items import header_key
 from functions.repositories.open_index import OPEN_SHARDS
 
@@ -79,7 +80,7 @@ class ReceiptsTable:
         item = _receipt_key(workspace_id, deletion_id) | to_item(
             {"jws": jws, "keyId": key_id, "signedAt": now_iso()}
         )
-        still_unsigned = "begins_with(openPk,:unsigned)"
+        still_unsigned = "openPk=:unsigned"
         actions = [
             {
                 "Put": {
@@ -97,7 +98,7 @@ class ReceiptsTable:
                     "ExpressionAttributeNames": {"#signed": "signed"},
                     "ExpressionAttributeValues": {
                         ":true": {"BOOL": True},
-                        ":unsigned": {"S": UNSIGNED},
+                        ":unsigned": {"S": unsigned_shard(deletion_id)},
                     },
                 }
             },
@@ -134,6 +135,11 @@ class ReceiptsTable:
             json.loads(item["jwk"]["S"])
             for item in sorted(items, key=lambda each: each["since"]["S"])
         ]
+
+
+def unsigned_shard(deletion_id: str) -> str:
+    """Where the index has an unsigned receipt."""
+    return f"{UNSIGNED}#{shard_of(deletion_id) % OPEN_SHARDS}"
 
 
 def _receipt_key(workspace_id: str, deletion_id: str) -> dict[str, Any]:

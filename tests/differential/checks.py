@@ -275,6 +275,8 @@ for _shape in (
     "Query ConsistentRead=True",
     "Query ConsistentRead=True Limit",
     "Query ConsistentRead=True Limit ProjectionExpression",
+    "Query ConsistentRead=True ScanIndexForward=False",
+    "Query ConsistentRead=True ScanIndexForward=True",
     "Query ConsistentRead=True ScanIndexForward=False Limit",
     "Query ConsistentRead=True ScanIndexForward=False Limit ProjectionExpression",
     "Query IndexName",

@@ -43,6 +43,21 @@ CONDITIONS: dict[str, Condition] = {
         [{}, {"x": "a"}],
         [{"x": "m"}, {"x": "z"}, None],
     ),
+    "attribute_exists(a) AND (attribute_not_exists(a) OR a > ?)": Condition(
+        "attribute_exists(pk) AND (attribute_not_exists(x) OR x>:a)",
+        {":a": "m"},
+        [{}, {"x": "z"}],
+        [{"x": "m"}, {"x": "a"}, None],
+    ),
+    "attribute_exists(a) AND attribute_not_exists(a) AND (attribute_not_exists(a) OR a > ?)": (
+        Condition(
+            "attribute_exists(pk) AND attribute_not_exists(y) AND"
+            " (attribute_not_exists(x) OR x>:a)",
+            {":a": "m"},
+            [{}, {"x": "z"}],
+            [{"x": "m"}, {"y": 1}, {"x": "z", "y": 1}, None],
+        )
+    ),
     "attribute_exists(a) AND (attribute_not_exists(a) OR size(a) < ? OR contains(a, ?))": Condition(
         "attribute_exists(pk) AND (attribute_not_exists(x) OR size(x)<:n OR contains(x,:s))",
         {":n": 2, ":s": "c"},
@@ -157,6 +172,10 @@ UPDATES: dict[str, Update] = {
     # To remove what is not there is no error.
     "SET a = ? REMOVE a": Update(
         "SET x=:a REMOVE y, z", {":a": 1}, [(None, {"x": 1}), ({"x": 0, "y": 2}, {"x": 1})]
+    ),
+    # A member of a map.
+    "SET a a = ? REMOVE a": Update(
+        "SET x.y=:a REMOVE z", {":a": True}, [({"x": {"y": 0}, "z": 1}, {"x": {"y": True}})]
     ),
     "ADD a ? SET a = ? REMOVE a": Update(
         "ADD x :n SET y=:a REMOVE z", {":n": 1, ":a": 7}, [({"z": 1}, {"x": 1, "y": 7})]

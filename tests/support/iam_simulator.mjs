@@ -6,6 +6,18 @@ import { runSimulation } from '@cloud-copilot/iam-simulate'
 
 const ACCOUNT = '111122223333'
 
+const KEY_POLICY = {
+  Version: '2012-10-17',
+  Statement: [
+    {
+      Effect: 'Allow',
+      Principal: { AWS: `arn:aws:iam::${ACCOUNT}:root` },
+      Action: 'kms:*',
+      Resource: '*',
+    },
+  ],
+}
+
 for await (const line of createInterface({ input: process.stdin })) {
   const { policy, action, resource, context } = JSON.parse(line)
   const answer = await runSimulation(
@@ -19,8 +31,9 @@ for await (const line of createInterface({ input: process.stdin })) {
       identityPolicies: [{ name: 'role', policy }],
       serviceControlPolicies: [],
       resourceControlPolicies: [],
-      // A key policy or bucket policy of ours allows nothing that the role does not.
-      resourcePolicy: undefined,
+      // A bucket policy of ours allows nothing that the role does not. A KMS key needs a policy
+      // that lets the account's roles decide (KMS Developer Guide, "Default key policy").
+      resourcePolicy: action.startsWith('kms:') ? KEY_POLICY : undefined,
     },
     {},
   )

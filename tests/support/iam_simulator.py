@@ -26,7 +26,7 @@ _PSEUDO = {
 
 #: Resource type -> the ARN of one with this logical id.
 _ARNS = {
-    "AWS::KMS::Key": "arn:aws:kms:eu-central-1:123456789012:key/{}",
+    "AWS::KMS::Key": f"arn:aws:kms:{_ACCOUNT}:key/{{}}",
     "AWS::DynamoDB::Table": f"arn:aws:dynamodb:{_ACCOUNT}:table/{{}}",
     "AWS::S3::Bucket": "arn:aws:s3:::{}",
     "AWS::SQS::Queue": f"arn:aws:sqs:{_ACCOUNT}:{{}}",
