@@ -64,6 +64,7 @@ def test_the_wheel_holds_the_package_its_licence_and_its_types(wheel: Path) -> N
     assert set(metadata.get_all("Provides-Extra", [])) == {"cli", "verify", "keyring"}
 
 
+@pytest.mark.exhaustive
 def test_the_archive_of_the_functions_holds_it(wheel: Path) -> None:
     archive, _ = build_archive(Target.host())
     with zipfile.ZipFile(archive) as packed:

@@ -33,7 +33,7 @@ from tests.integration.test_click_aggregation import (
 )
 from tests.support.faults import FaultyClient, Killed, faults_of_call
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
 
 
 @pytest.fixture(autouse=True)

@@ -219,6 +219,7 @@ def test_a_cursor_belongs_to_its_filter_and_workspace(world: World) -> None:
 # -- the price ------------------------------------------------------------------------------
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "sizes",
     [[1] * 60, [2, 40] * 5, [256, 256], [60, 2_600], [9, 300, 10, 300]],
@@ -248,6 +249,7 @@ def test_a_page_of_50_costs_at_most_60_read_units(world: World, sizes: list[int]
     assert pages <= len(found) / 50 + 1 + len(sizes) / 2
 
 
+@pytest.mark.exhaustive
 def test_a_page_stays_bounded_when_everything_was_restored_or_erased(world: World) -> None:
     restored = world.create(700)
     for part in (restored[:350], restored[350:]):
@@ -337,6 +339,7 @@ def test_pages_are_exact_while_deletions_and_restores_go_on(world: World, seed: 
     assert every(world) == []
 
 
+@pytest.mark.exhaustive
 def test_ten_thousand_links_in_three_deletions(world: World) -> None:
     """One partly restored, one erased: the trash is what is left of them."""
     ids = [link_id for _ in range(10) for link_id in world.create(1_000)]

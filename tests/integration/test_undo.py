@@ -261,6 +261,7 @@ class Model:
                 assert item.deletion_id == owner
 
 
+@pytest.mark.exhaustive
 @settings(
     max_examples=40,
     deadline=None,
