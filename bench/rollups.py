@@ -12,8 +12,9 @@ from collections import Counter
 from typing import Any
 
 from bench.engine import Reads, tables
-from functions.aws.client import client, in_parallel
+from functions.aws.client import client
 from functions.aws.codec import to_item
+from functions.aws.parallel import in_parallel
 from functions.domain.clock import iso
 from functions.domain.ids import new_click_id
 from functions.repositories.clicks import ClicksTable

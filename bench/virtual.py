@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from functions.aws import client as aws
+from functions.aws import parallel
 
 #: When virtual time begins, in Unix seconds (2026-02-01T12:00:00Z).
 START = 1_769_947_200.0
@@ -71,7 +71,7 @@ class VirtualClock:
             mock.patch.object(time, "time", self.time),
             mock.patch.object(time, "monotonic", self.time),
             mock.patch.object(time, "sleep", self.sleep),
-            mock.patch.object(aws, "_workers", return_value=self),
+            mock.patch.object(parallel, "_workers", return_value=self),
         ):
             yield
 

@@ -16,8 +16,8 @@ import boto3
 import botocore.session
 import pytest
 
+from functions.aws import calls, secrets
 from functions.aws import client as aws
-from functions.aws import secrets
 from tests.conftest import forget_caches, make_world
 from tests.differential.checks import CHECKS
 from tests.support import tokens
@@ -117,7 +117,7 @@ def scene(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator
     key_id = made["KeyMetadata"]["KeyId"]
     monkeypatch.setenv("RECEIPT_KEY_ID", key_id)
     names[key_id] = f"{{{receipt_key}}}"
-    monkeypatch.setattr(secrets, "call", aws.call)
+    monkeypatch.setattr(secrets, "call", calls.call)
     monkeypatch.setenv("API_URL", "http://api.test")
     monkeypatch.setenv("SESSION_ISSUER", tokens.ISSUER)
     monkeypatch.setenv("SESSION_CLIENT_ID", tokens.CLIENT_ID)

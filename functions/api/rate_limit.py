@@ -6,7 +6,7 @@ from aws_lambda_powertools import Logger
 
 from functions import container
 from functions.api.caller import Caller
-from functions.aws.client import run_with_timeout
+from functions.aws.parallel import run_with_timeout
 from functions.domain.clock import deadline
 from functions.domain.errors import RateLimited, UnlinkError
 from functions.domain.plans import Plan

@@ -6,8 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from functions.aws.client import backoff, call, in_parallel
+from functions.aws.calls import backoff, call
 from functions.aws.codec import runs
+from functions.aws.parallel import in_parallel
 from functions.domain.errors import Unavailable
 
 #: Entries of one PutEvents call (API limit).

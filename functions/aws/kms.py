@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions.aws.client import call
+from functions.aws.calls import call
 
 
 class SigningKey:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from functions.aws.client import RETRYABLE, backoff, call
+from functions.aws.calls import RETRYABLE, backoff, call
 from functions.domain.errors import InternalError, Unavailable
 
 #: Keys of one DeleteObjects call (API limit).

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from functions.aws.client import call, client
+from functions.aws.calls import call
+from functions.aws.client import client
 from functions.domain.clock import deadline
 
 

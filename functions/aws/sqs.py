@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from functions.aws.client import call
+from functions.aws.calls import call
 
 
 class Queue:

@@ -20,16 +20,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from functions.aws.client import (
-    ConditionFailed,
-    TransactionCancelled,
-    batch_get,
-    call,
-    query,
-    read_item,
-    transact,
-)
+from functions.aws.calls import ConditionFailed, TransactionCancelled, call
 from functions.aws.codec import from_item, runs, to_item
+from functions.aws.dynamodb import batch_get, query, read_item, transact
 from functions.domain.api_keys import hash_api_key
 from functions.domain.clock import iso, now_iso
 from functions.domain.errors import RateLimited

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from functions.aws.client import backoff, update
+from functions.aws.calls import backoff
 from functions.aws.codec import to_item
+from functions.aws.dynamodb import update
 from functions.domain.errors import Unavailable
 from functions.domain.link import Link
 from functions.repositories.link_items import EXISTS, decode_link, link_key

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from functions.aws.client import ConditionFailed, backoff, call
+from functions.aws.calls import ConditionFailed, backoff, call
 from functions.aws.codec import from_item, runs, to_item
 from functions.domain.errors import Unavailable
 from functions.domain.ids import SHARDS, shard_of

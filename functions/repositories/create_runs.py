@@ -22,8 +22,9 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from functions.aws.client import ConditionFailed, call, update
+from functions.aws.calls import ConditionFailed, call
 from functions.aws.codec import to_item
+from functions.aws.dynamodb import update
 from functions.domain.clock import now_iso
 from functions.domain.errors import StillRunning, UnlinkError
 from functions.domain.idempotency import IdempotencyKey

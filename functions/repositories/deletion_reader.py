@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from functions.aws.client import call, in_parallel, query, read_item
+from functions.aws.calls import call
 from functions.aws.codec import to_item
+from functions.aws.dynamodb import query, read_item
+from functions.aws.parallel import in_parallel
 from functions.domain.deletion import Deletion
 from functions.domain.deletion_filter import EVERY_DELETION, DeletionFilter
 from functions.domain.ids import unpack_ids

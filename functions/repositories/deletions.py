@@ -22,15 +22,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from functions.aws.client import (
-    ConditionFailed,
-    TransactionCancelled,
-    call,
-    in_parallel,
-    transact,
-    update,
-)
+from functions.aws.calls import ConditionFailed, TransactionCancelled, call
 from functions.aws.codec import to_item
+from functions.aws.dynamodb import transact, update
+from functions.aws.parallel import in_parallel
 from functions.domain.clock import current_deadline, iso
 from functions.domain.deletion import Deletion
 from functions.domain.errors import InternalError, Unavailable

@@ -22,17 +22,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from functions.aws.client import (
-    TransactionCancelled,
-    backoff,
-    batch_get,
-    in_parallel,
-    query,
-    read_item,
-    transact,
-    update,
-)
+from functions.aws.calls import TransactionCancelled, backoff
 from functions.aws.codec import from_item, runs, to_item
+from functions.aws.dynamodb import batch_get, query, read_item, transact, update
+from functions.aws.parallel import in_parallel
 from functions.domain.clock import iso, now_iso
 from functions.domain.errors import Unavailable
 from functions.domain.ids import shard_of

@@ -14,8 +14,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from functions.aws.client import TransactionCancelled, call, read_item, transact, update
+from functions.aws.calls import TransactionCancelled, call
 from functions.aws.codec import from_item, to_item
+from functions.aws.dynamodb import read_item, transact, update
 from functions.aws.s3 import Bucket
 from functions.domain.errors import InternalError
 from functions.domain.idempotency import KeyTaken

@@ -6,7 +6,7 @@ import json
 import uuid
 from typing import Any
 
-from functions.aws.client import call
+from functions.aws.calls import call
 from functions.domain.clock import now_iso
 
 #: Records that a function itself put aside; Lambda writes its own under ``aws/lambda/``.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from functions.aws.client import query, update
+from functions.aws.dynamodb import query, update
 
 #: Seconds for which a slot is held at most: a resolution takes minutes, a backlog may precede it.
 SLOT_SECONDS = 3_600

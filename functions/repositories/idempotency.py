@@ -19,8 +19,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from functions.aws.client import ConditionFailed, call, read_item
+from functions.aws.calls import ConditionFailed, call
 from functions.aws.codec import from_item, to_item
+from functions.aws.dynamodb import read_item
 from functions.domain.idempotency import IdempotencyKey, IdempotencyRecord, KeyTaken
 
 #: How long an Idempotency-Key is kept, in seconds.

@@ -9,14 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from functions.aws.client import (
-    TransactionCancelled,
-    in_parallel,
-    query,
-    read_item,
-    transact,
-)
+from functions.aws.calls import TransactionCancelled
 from functions.aws.codec import from_item, to_item
+from functions.aws.dynamodb import query, read_item, transact
+from functions.aws.parallel import in_parallel
 from functions.domain.errors import InternalError
 from functions.domain.ids import SHARDS
 from functions.repositories.clicks import ClicksTable

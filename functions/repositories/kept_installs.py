@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from functions.aws.client import query
+from functions.aws.dynamodb import query
 from functions.repositories.clicks import ClicksTable
 
 #: The sort keys of installs begin with it, under their link as under their workspace.

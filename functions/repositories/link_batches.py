@@ -7,15 +7,10 @@ from itertools import product
 from typing import Any, NamedTuple, TypeVar
 
 from functions import metrics
-from functions.aws.client import (
-    RETRYABLE,
-    backoff,
-    in_parallel,
-    is_retryable,
-    note_capacity,
-)
+from functions.aws.calls import RETRYABLE, backoff, is_retryable, note_capacity
 from functions.aws.codec import runs, to_item
 from functions.aws.fast_json import HOLE, around, quote
+from functions.aws.parallel import in_parallel
 from functions.domain.click_retention import CLICK_RETENTION
 from functions.domain.clock import current_deadline
 from functions.domain.errors import InternalError, Unavailable

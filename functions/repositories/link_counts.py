@@ -15,7 +15,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from functions.aws.client import ConditionFailed, call, update
+from functions.aws.calls import ConditionFailed, call
+from functions.aws.dynamodb import update
 from functions.domain.errors import InvalidRequest
 from functions.repositories.live_index import LiveIndex
 

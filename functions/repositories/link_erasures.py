@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions.aws.client import transact
 from functions.aws.codec import to_item
+from functions.aws.dynamodb import transact
 from functions.domain.code_release import CodeRelease
 from functions.repositories.link_batches import LinkState
 from functions.repositories.link_items import (

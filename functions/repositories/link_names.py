@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from functions.aws.client import read_item
 from functions.aws.codec import from_item
+from functions.aws.dynamodb import read_item
 from functions.domain import code_release
 from functions.repositories.link_items import (
     code_key,

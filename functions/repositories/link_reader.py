@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from functions.aws.client import batch_get, in_parallel
 from functions.aws.codec import runs
+from functions.aws.dynamodb import batch_get
 from functions.aws.fast_json import HOLE, around, quote
+from functions.aws.parallel import in_parallel
 from functions.repositories.link_items import LINK
 
 #: Keys of one BatchGetItem call (API limit).

@@ -8,15 +8,9 @@ from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from functions.aws.client import (
-    ConditionFailed,
-    TransactionCancelled,
-    call,
-    read_item,
-    transact,
-    update,
-)
+from functions.aws.calls import ConditionFailed, TransactionCancelled, call
 from functions.aws.codec import to_item
+from functions.aws.dynamodb import read_item, transact, update
 from functions.domain import code_release
 from functions.domain.errors import InternalError
 from functions.domain.idempotency import KeyTaken

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from operator import itemgetter
 from typing import Any
 
-from functions.aws.client import call, in_parallel
+from functions.aws.calls import call
+from functions.aws.parallel import in_parallel
 from functions.domain.ids import SHARDS
 from functions.repositories.link_items import LIVE_INDEX, live_shard
 

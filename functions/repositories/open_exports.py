@@ -16,7 +16,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from functions.aws.client import query, read_item, update
+from functions.aws.dynamodb import query, read_item, update
 
 #: How long a claim is held without a sign of its worker, in seconds. A backlog of the queue may
 #: precede the first run. An export that made no progress for so long counts as failed.

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from functions.aws.client import call
+from functions.aws.calls import call
 from functions.domain.clock import iso
 
 #: Shards of the index of open deletions.

@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from functions.aws.client import call
+from functions.aws.calls import call
 from functions.aws.s3 import Bucket
 from functions.domain.errors import UnlinkError
 

@@ -17,15 +17,9 @@ import json
 from contextlib import suppress
 from typing import Any
 
-from functions.aws.client import (
-    ConditionFailed,
-    TransactionCancelled,
-    call,
-    query,
-    read_item,
-    transact,
-)
+from functions.aws.calls import ConditionFailed, TransactionCancelled, call
 from functions.aws.codec import to_item
+from functions.aws.dynamodb import query, read_item, transact
 from functions.domain.clock import now_iso
 from functions.domain.ids import shard_of
 from functions.repositories.deletion_items import header_key

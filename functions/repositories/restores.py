@@ -14,15 +14,9 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
-from functions.aws.client import (
-    ConditionFailed,
-    TransactionCancelled,
-    call,
-    read_item,
-    transact,
-    update,
-)
+from functions.aws.calls import ConditionFailed, TransactionCancelled, call
 from functions.aws.codec import from_item, to_item
+from functions.aws.dynamodb import read_item, transact, update
 from functions.domain.clock import iso, now_iso
 from functions.domain.idempotency import IdempotencyKey, KeyTaken
 from functions.domain.ids import pack_ids, shard_of, unpack_ids

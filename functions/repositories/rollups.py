@@ -24,8 +24,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from functions.aws.client import ConditionFailed, batch_get, call, query
+from functions.aws.calls import ConditionFailed, call
 from functions.aws.codec import from_item, to_item
+from functions.aws.dynamodb import batch_get, query
 from functions.domain.frequent_values import DayChange
 from functions.domain.link import Link
 from functions.repositories.click_totals import ClickTotals

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions.aws.client import call
+from functions.aws.calls import call
 from functions.domain.deletion import Deletion
 from functions.domain.deletion_filter import DeletionFilter
 from functions.domain.errors import InternalError

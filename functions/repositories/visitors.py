@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from functions.aws.client import RETRYABLE, backoff, batch_get, call
+from functions.aws.calls import RETRYABLE, backoff, call
 from functions.aws.codec import runs
+from functions.aws.dynamodb import batch_get
 from functions.domain.errors import InternalError, Unavailable
 from functions.domain.ids import shard_of
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from functions.aws.client import run_with_timeout
+from functions.aws.parallel import run_with_timeout
 from functions.domain.api_keys import has_valid_checksum
 from functions.domain.clock import deadline, now_iso
 from functions.domain.errors import UnlinkError

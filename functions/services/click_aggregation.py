@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 
 from aws_lambda_powertools import Logger
 
-from functions.aws.client import backoff, in_parallel
+from functions.aws.calls import backoff
 from functions.aws.codec import from_item
+from functions.aws.parallel import in_parallel
 from functions.domain.errors import Unavailable, UnlinkError
 from functions.domain.frequent_values import DayChange, count_values
 from functions.domain.link import Link

@@ -10,7 +10,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from functions.aws.client import in_parallel
+from functions.aws.parallel import in_parallel
 from functions.domain.click_retention import CLICK_RETENTION
 from functions.domain.clock import current_deadline, shutdown_deadline
 from functions.domain.errors import (

@@ -12,11 +12,8 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools import Logger
 
 from functions import metrics
-from functions.aws.client import TransactionCancelled, backoff
-from functions.domain.clock import (
-    deadline,
-    iso,
-)
+from functions.aws.calls import TransactionCancelled, backoff
+from functions.domain.clock import deadline, iso
 from functions.domain.deletion import Deletion, FilterRequest
 from functions.domain.errors import (
     InvalidIds,
@@ -42,7 +39,6 @@ from functions.services.run_deletion import run
 
 if TYPE_CHECKING:
     from functions.domain.deletion_names import Mode
-
 
 #: Seconds that a request spends on resolving its filter before it leaves that to the background.
 SELECT_TIMEOUT = 10.0

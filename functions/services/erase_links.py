@@ -4,28 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aws_lambda_powertools import Logger
 
 from functions import metrics
-from functions.aws.client import TransactionCancelled, backoff, in_parallel
-from functions.domain.clock import (
-    current_deadline,
-)
+from functions.aws.calls import TransactionCancelled, backoff
+from functions.aws.parallel import in_parallel
+from functions.domain.clock import current_deadline
 from functions.domain.deletion import Deletion, release_of_codes
-from functions.domain.errors import (
-    InternalError,
-    Unavailable,
-)
+from functions.domain.errors import InternalError, Unavailable
 from functions.domain.outcomes import Outcome
 from functions.repositories.link_batches import LinkState
 from functions.repositories.link_erasures import TRANSACTION_ACTIONS
 from functions.services.deletion import Stores
-
-if TYPE_CHECKING:
-    pass
-
 
 #: How often one id may refuse for a reason that should not exist before it is reported failed.
 MOST_REFUSALS = 5

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from functions.aws.client import in_parallel
+from functions.aws.parallel import in_parallel
 from functions.domain.click_fields import clean_stored
 from functions.domain.clock import Deadline, use_deadline
 from functions.domain.errors import Unavailable

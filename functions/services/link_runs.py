@@ -7,8 +7,9 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from functions.aws.client import TransactionCancelled, in_parallel
+from functions.aws.calls import TransactionCancelled
 from functions.aws.codec import runs
+from functions.aws.parallel import in_parallel
 from functions.domain.clock import now_iso
 from functions.domain.idempotency import IdempotencyKey
 from functions.domain.ids import code_from, new_link_ids, new_short_code

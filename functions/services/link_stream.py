@@ -13,9 +13,9 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from functions.aws.client import in_parallel
 from functions.aws.codec import from_item, runs
 from functions.aws.events import EventBus
+from functions.aws.parallel import in_parallel
 from functions.aws.sqs import Queue
 from functions.domain.clock import current_deadline
 from functions.domain.errors import UnlinkError

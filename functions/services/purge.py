@@ -17,9 +17,10 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from functions import metrics
-from functions.aws.client import TransactionCancelled, in_parallel
+from functions.aws.calls import TransactionCancelled
 from functions.aws.codec import runs
 from functions.aws.events import EventBus
+from functions.aws.parallel import in_parallel
 from functions.aws.sqs import Queue
 from functions.domain.clock import current_deadline, iso, now_iso, shutdown_deadline
 from functions.domain.deletion import Deletion, release_of_codes

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from functions.aws.client import THREADS
+from functions.aws.parallel import THREADS
 from functions.domain.clock import current_deadline, now_iso
 from functions.domain.errors import InvalidRequest
 from functions.domain.ids import NO_RESTORE, SHARDS, pack_ids

@@ -7,6 +7,7 @@ import pytest
 from bench.export import export_before_delete, export_of_one_link
 from bench.virtual import START, VirtualClock
 from functions.aws import client as aws
+from functions.aws import parallel
 from functions.services import export, export_lines, leases
 from tests.conftest import Tell
 
@@ -115,7 +116,7 @@ def test_simulated_threads_wait_in_parallel_and_share_one_cpu() -> None:
         return clock.now
 
     with clock.running():
-        ends = aws.in_parallel(work, range(32))
+        ends = parallel.in_parallel(work, range(32))
 
     assert ends[0] - START == pytest.approx(1.1)
     # 16 threads wait a second together; then the processor has 32 turns, one after the other.

@@ -11,7 +11,7 @@ import pytest
 from bench import capacity
 from bench.simulated import Simulation, link_ids, link_item
 from bench.soft_delete import Transactions, Unlink, UpdateLoop, measure
-from functions.aws import client as aws
+from functions.aws import calls
 from functions.domain.outcomes import Outcome
 from functions.repositories.link_batches import STATEMENT_BATCH
 from functions.repositories.link_reader import READ_BATCH
@@ -65,7 +65,7 @@ def test_requests_grow_linearly_with_the_links(count: int) -> None:
 def test_throttled_links_are_deleted_or_queued_none_lost_none_twice(
     seconds: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(aws, "BACKOFF_BASE", 0.001)
+    monkeypatch.setattr(calls, "BACKOFF_BASE", 0.001)
     ids = link_ids(2_000)
     simulation = Simulation(throttled=0.3)
     unlink = Unlink(simulation)

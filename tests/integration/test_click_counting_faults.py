@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from functions.aws import client as aws
+from functions.aws import calls
 from functions.aws.codec import to_item
 from functions.domain.clock import iso
 from functions.domain.errors import UnlinkError
@@ -38,7 +38,7 @@ pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
 
 @pytest.fixture(autouse=True)
 def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aws, "BACKOFF_BASE", 0.001)
+    monkeypatch.setattr(calls, "BACKOFF_BASE", 0.001)
 
 
 @pytest.fixture

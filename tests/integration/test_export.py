@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from functions import container
+from functions.aws import calls
 from functions.aws import client as aws
 from functions.aws.codec import to_item
 from functions.aws.sqs import Queue
@@ -522,7 +523,7 @@ def test_each_call_fails_once_in_each_way_and_the_export_still_completes(
     monkeypatch.setattr(procedure, "SAVE_SECONDS", save_seconds)
     if not save_seconds:
         monkeypatch.setattr(export_lines, "FIRST_PAGE", 1)
-    monkeypatch.setattr(aws, "BACKOFF_BASE", 0.001)
+    monkeypatch.setattr(calls, "BACKOFF_BASE", 0.001)
     at, reached = 0, True
     while reached:
         reached = False

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from functions import container
 from functions.aws import client as aws
-from functions.aws.client import TransactionCancelled
+from functions.aws.calls import TransactionCancelled
 from functions.aws.sqs import Queue
 from functions.domain.clock import Deadline, deadline, use_deadline
 from functions.domain.errors import Unavailable

@@ -16,6 +16,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from functions import container
 from functions.api.app import RESERVED_SECONDS
+from functions.aws import calls
 from functions.aws import client as aws
 from functions.domain.clock import Deadline, use_deadline
 from functions.domain.deletion import Deletion
@@ -58,7 +59,7 @@ def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link_reader, "READ_BATCH", 10)
     monkeypatch.setattr(erase_links, "TRANSACTION_ACTIONS", 13)
     monkeypatch.setattr(run_deletion, "SLICE", 10)
-    monkeypatch.setattr(aws, "BACKOFF_BASE", 0.001)
+    monkeypatch.setattr(calls, "BACKOFF_BASE", 0.001)
 
 
 def _soft(world: World, ids: list[str]) -> Deletion:
@@ -244,7 +245,7 @@ def test_the_error_names_a_deletion_that_was_accepted(
         return lose(operation, call, given) if operation == "transact_write_items" else call()
 
     faulty.fault, faulty.every = lose_the_answer, True
-    monkeypatch.setattr(aws, "backoff", lambda *_: False)
+    monkeypatch.setattr(calls, "backoff", lambda *_: False)
     with pytest.raises(Unavailable) as failed:
         run(world, ids)
 

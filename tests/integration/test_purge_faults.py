@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from functions.aws import client as aws
+from functions.aws import calls
 from functions.domain.errors import UnlinkError
 from functions.handlers import redirect
 from functions.repositories import clicks as clicks_store
@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
 def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     use_two_shards(monkeypatch)
     monkeypatch.setattr(clicks_store, "PAGE", 2)
-    monkeypatch.setattr(aws, "BACKOFF_BASE", 0.001)
+    monkeypatch.setattr(calls, "BACKOFF_BASE", 0.001)
     visits.forget()
 
 

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from functions.aws import calls
 from functions.aws import client as aws
 from functions.domain.errors import UnlinkError
 from functions.domain.idempotency import IdempotencyKey
@@ -38,7 +39,7 @@ def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deletion_items, "CHUNK_IDS", 10)
     monkeypatch.setattr(link_batches, "STATEMENT_BATCH", 5)
     monkeypatch.setattr(link_reader, "READ_BATCH", 10)
-    monkeypatch.setattr(aws, "BACKOFF_BASE", 0.001)
+    monkeypatch.setattr(calls, "BACKOFF_BASE", 0.001)
 
 
 @pytest.mark.parametrize("items", [True, False])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from functions.aws.client import THREADS, in_parallel, run_with_timeout
+from functions.aws.parallel import THREADS, in_parallel, run_with_timeout
 from functions.domain.clock import (
     DEFAULT_SECONDS,
     Deadline,

@@ -1,0 +1,160 @@
+"""How a call of AWS is retried, and how its errors are translated.
+
+botocore's own retries are off: a batch must retry only its failed statements, and all retries
+must stop at the invocation's deadline, neither of which botocore can know.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotoConnectionError
+
+from functions import metrics
+from functions.domain.clock import Deadline, current_deadline
+from functions.domain.errors import InternalError, Unavailable
+
+#: Error codes after which the same call may succeed: the SDK's list (botocore/retries/special.py
+#: and standard.py) and those of batch statements, which are spelt without "Exception"
+#: (API reference, BatchStatementError).
+RETRYABLE = frozenset(
+    {
+        "InternalServerError",
+        "InternalFailure",
+        "ServiceUnavailable",
+        "LimitExceededException",
+        "ProvisionedThroughputExceeded",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingError",
+        "ThrottlingException",
+        "TransactionConflict",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+        "RequestThrottled",
+    }
+)
+
+
+#: First and longest pause of the full-jitter back-off, in seconds.
+BACKOFF_BASE = 0.05
+
+
+BACKOFF_CAP = 2.0
+
+
+#: The calls whose capacity DynamoDB reports have one of these parameters; of them, these read.
+_METERED = frozenset({"TableName", "RequestItems", "TransactItems"})
+
+
+_READS = frozenset({"get_item", "query", "batch_get_item"})
+
+
+class ConditionFailed(Exception):
+    """A conditional write met another state; ``item`` is what was there, {} for nothing."""
+
+    def __init__(self, item: dict[str, Any]) -> None:
+        super().__init__("the conditional write met another state")
+        self.item = item
+
+
+class TransactionCancelled(Exception):
+    """A transaction did not apply; ``reasons`` has one entry per action, in order."""
+
+    def __init__(self, reasons: list[dict[str, Any]]) -> None:
+        codes = ", ".join(reason.get("Code", "None") for reason in reasons)
+        super().__init__(f"the transaction was cancelled: {codes}")
+        self.reasons = reasons
+
+    @property
+    def refused(self) -> list[bool]:
+        """Of each action, whether its condition did not hold."""
+        return [reason.get("Code") == "ConditionalCheckFailed" for reason in self.reasons]
+
+    @property
+    def retryable(self) -> bool:
+        """True when only conflicts and throttling stood in the way."""
+        codes = {reason.get("Code", "None") for reason in self.reasons} - {"None"}
+        return bool(codes) and codes <= RETRYABLE
+
+
+def is_retryable(error: Exception) -> bool:
+    """Whether the same call may succeed later; connection faults included."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return error.response["Error"].get("Code", "") in RETRYABLE or status >= 500
+    return isinstance(error, BotoConnectionError | HTTPClientError)
+
+
+def backoff(attempt: int, until: Deadline | None = None) -> bool:
+    """Sleep with full jitter before attempt ``attempt`` (from 1); False if time is too short.
+
+    ``until`` is the current deadline, for callers that looked it up before their first attempt.
+    """
+    pause = random.uniform(0, min(BACKOFF_CAP, BACKOFF_BASE * 2**attempt))
+    if (until or current_deadline()).remaining() <= pause:
+        return False
+    time.sleep(pause)
+    return True
+
+
+def call(operation: Callable[..., Any], **parameters: Any) -> Any:
+    """Call AWS until it answers, a condition fails, or the current deadline passes.
+
+    The one place where AWS errors become ours. Raises :class:`ConditionFailed`,
+    :class:`TransactionCancelled`, ``Unavailable`` (retries used up), ``InternalError``
+    (anything that a retry cannot mend: permissions, a missing table, a malformed call).
+    """
+    if not _METERED.isdisjoint(parameters):
+        parameters["ReturnConsumedCapacity"] = "TOTAL"
+    until, attempt = current_deadline(), 0
+    while True:
+        try:
+            answer = operation(**parameters)
+        except (ClientError, BotoConnectionError, HTTPClientError) as error:
+            failure = _translate(error)
+            if not is_retryable(error) and not (
+                isinstance(failure, TransactionCancelled) and failure.retryable
+            ):
+                raise failure from error
+            attempt += 1
+            metrics.count("ThrottledStatements")
+            if not backoff(attempt, until):
+                if isinstance(failure, TransactionCancelled):
+                    raise Unavailable from error
+                raise failure from error
+        else:
+            note_capacity(operation, answer)
+            return answer
+
+
+def note_capacity(operation: Callable[..., Any], answer: Any) -> None:
+    """Add what DynamoDB says that a call cost to the invocation's sum, for its log line."""
+    reported = answer.get("ConsumedCapacity") if isinstance(answer, dict) else None
+    if reported:
+        each = reported if isinstance(reported, list) else [reported]
+        units = sum(one.get("CapacityUnits", 0.0) for one in each)
+        if getattr(operation, "__name__", "") in _READS:
+            metrics.consumed(reads=units)
+        else:
+            metrics.consumed(writes=units)
+
+
+def _translate(error: Exception) -> Exception:
+    if isinstance(error, ClientError):
+        code = error.response["Error"].get("Code", "")
+        if code == "ConditionalCheckFailedException":
+            return ConditionFailed(error.response.get("Item", {}))  # type: ignore[arg-type]
+        if code == "TransactionCanceledException":
+            return TransactionCancelled(
+                error.response.get("CancellationReasons", [])  # type: ignore[arg-type]
+            )
+    return Unavailable() if is_retryable(error) else InternalError()

@@ -1,0 +1,89 @@
+"""DynamoDB's operations, each with retries and translated errors."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from functions.aws.calls import ConditionFailed, backoff, call
+from functions.domain.errors import Unavailable
+
+
+def read_item(client: Any, table: str, key: dict[str, Any], **more: Any) -> dict[str, Any] | None:
+    """``GetItem``, strongly consistent; None when there is no such item."""
+    item: dict[str, Any] | None = call(
+        client.get_item, TableName=table, Key=key, ConsistentRead=True, **more
+    ).get("Item")
+    return item
+
+
+def batch_get(client: Any, wanted: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """``BatchGetItem`` of at most 100 keys: (table, item) of each that is there.
+
+    ``wanted`` has keys and options by table. Raises ``Unavailable`` when some stay unread.
+    """
+    attempt = 0
+    while wanted:
+        answer = call(client.batch_get_item, RequestItems=wanted)
+        for table, items in answer["Responses"].items():
+            yield from ((table, item) for item in items)
+        wanted = answer.get("UnprocessedKeys") or {}
+        attempt += 1
+        if wanted and not backoff(attempt):
+            raise Unavailable
+
+
+def query(client: Any, table: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+    """The items of a ``Query``; another page is read only when one more item is asked for."""
+    while True:
+        answer = call(client.query, TableName=table, **parameters)
+        yield from answer["Items"]
+        if "LastEvaluatedKey" not in answer:
+            return
+        parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+def transact(client: Any, actions: list[dict[str, Any]], *, token: str | None = None) -> None:
+    """``TransactWriteItems`` of at most 100 actions; all apply or none.
+
+    The token (kept by DynamoDB for ten minutes) makes a retry after a lost answer harmless.
+    Raises :class:`TransactionCancelled` with the reason of every action.
+    """
+    call(
+        client.transact_write_items,
+        TransactItems=actions,
+        ClientRequestToken=token or str(uuid.uuid4()),
+    )
+
+
+def update(
+    client: Any,
+    table: str,
+    key: dict[str, Any],
+    expression: str,
+    *,
+    condition: str,
+    values: dict[str, Any],
+) -> dict[str, Any] | None:
+    """``UpdateItem`` on a condition: None when it applied, else the item that was met ({}: none).
+
+    In both expressions ``#name`` stands for the attribute ``name``. A call whose answer was lost
+    may meet its own item when it is sent again: the caller must recognise it.
+    """
+    names = {f"#{name}": name for name in re.findall(r"#(\w+)", f"{expression} {condition}")}
+    try:
+        call(
+            client.update_item,
+            TableName=table,
+            Key=key,
+            UpdateExpression=expression,
+            ConditionExpression=condition,
+            ExpressionAttributeValues=values,
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            **({"ExpressionAttributeNames": names} if names else {}),
+        )
+    except ConditionFailed as failed:
+        return failed.item
+    return None

@@ -1,0 +1,66 @@
+"""Parallel calls on the threads of the process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import cache
+from typing import Any, TypeVar
+
+from functions.domain.errors import Unavailable
+
+#: Parallel calls of one invocation; the connection pool has as many places.
+THREADS = 16
+
+
+@cache
+def _workers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(THREADS, thread_name_prefix="unlink")
+
+
+_Part = TypeVar("_Part")
+
+
+_Result = TypeVar("_Result")
+
+
+def in_parallel(work: Callable[[_Part], _Result], parts: Sequence[_Part]) -> list[_Result]:
+    """``work`` over ``parts`` on at most 16 threads, results in order; not to be nested.
+
+    The threads live as long as the process, as its connections do. A lone part needs none. After
+    an error no new part is begun.
+    """
+    if len(parts) == 1:
+        return [work(parts[0])]
+    results: list[Any] = [None] * len(parts)
+    # Each thread takes the next number until there is none: `next` of a range is one step of the
+    # interpreter. A future for each part would cost a tenth of the processor time of a delete.
+    numbers = iter(range(len(parts)))
+
+    def take() -> None:
+        try:
+            for number in numbers:
+                results[number] = work(parts[number])
+        except BaseException:
+            for _ in numbers:
+                pass
+            raise
+
+    # A copy of the context for each thread: a context runs in one thread at a time. The threads
+    # see the deadline of this call, and not one of an earlier call.
+    contexts = [copy_context() for _ in range(min(THREADS, len(parts)))]
+    list(_workers().map(lambda context: context.run(take), contexts))
+    return results
+
+
+def run_with_timeout(seconds: float, work: Callable[[], _Result]) -> _Result:
+    """The result of ``work``, for callers that must not wait longer for it.
+
+    A deadline stops retries, but not a call that hangs until its read timeout; that call goes on
+    unseen here. Raises ``Unavailable``.
+    """
+    try:
+        return _workers().submit(copy_context().run, work).result(seconds)
+    except TimeoutError:
+        raise Unavailable from None
