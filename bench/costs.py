@@ -34,6 +34,8 @@ PRICES = {
     "Alarm month": 0.10,
     "Custom metric month": 0.30,
     "Secret month": 0.40,
+    "KMS key month": 1.00,
+    "KMS signature": 0.000015,
     "Dashboard month": 3.00,
     "CloudFront HTTPS request": 1.00e-6,
 }
@@ -51,6 +53,9 @@ BILLED_MS = {
     "erase": 300,
 }
 SCHEDULE_MS = 19 + 24 * 4
+#: Not measured: four calls and the start of a run.
+SIGNER_MS = 10 + 4 * 4
+SIGNER_MB = 512
 
 MEMORY_MB = {
     "redirect": FEW_CALLS_MB,
@@ -196,12 +201,14 @@ def erased(clicks: int) -> Bill:
 
 
 def idle_month(*, alarms: int, own_metrics: int) -> Bill:
-    """Without callers: the schedule runs each minute and reads 24 shards of an index."""
+    """Without callers: two schedules run each minute and read 24 and 4 shards of an index."""
     minutes = 30 * 24 * 60
     return Bill.of(
-        Lambda_request=minutes,
-        Lambda_GB_second_arm64=minutes * SCHEDULE_MS / 1000 * ONE_VCPU_MB / 1024,
-        DynamoDB_read_unit=minutes * 24 * 0.5,
+        Lambda_request=2 * minutes,
+        Lambda_GB_second_arm64=minutes
+        * (SCHEDULE_MS / 1000 * ONE_VCPU_MB + SIGNER_MS / 1000 * SIGNER_MB)
+        / 1024,
+        DynamoDB_read_unit=minutes * 28 * 0.5,
         Logs_GB=minutes * 800 / 1e9,
         # Four pollers of each of two queues, each call waits twenty seconds.
         SQS_request=2 * 5 * 3 * minutes,
@@ -209,6 +216,7 @@ def idle_month(*, alarms: int, own_metrics: int) -> Bill:
         Custom_metric_month=own_metrics,
         Dashboard_month=1,
         Secret_month=2,
+        KMS_key_month=1,
         DynamoDB_GB_month=1,
         DynamoDB_PITR_GB_month=1,
     )
