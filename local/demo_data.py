@@ -208,6 +208,8 @@ class Shown:
     """Of a link beside the demo links, soft-deleted."""
     export_id: str
     """Of the clicks of the first demo link."""
+    key_id: str
+    """Of a key that nothing uses."""
 
 
 def show(base_url: str, workspace: Workspace, links: list[dict[str, Any]]) -> Shown:
@@ -222,7 +224,9 @@ def show(base_url: str, workspace: Workspace, links: list[dict[str, Any]]) -> Sh
         {"ids": [link["id"]], "reason": "campaign is over"},
     )
     export = post(base_url, workspace.api_key, f"/api/analytics/links/{links[0]['id']}/export", {})
-    return Shown(links, deletion["id"], export["id"])
+    spare = {"name": "spare", "scopes": ["linksRead"]}
+    key = post(base_url, workspace.admin_key, "/api/keys", spare)
+    return Shown(links, deletion["id"], export["id"], key["keyId"])
 
 
 def post(base_url: str, key: str, path: str, body: Any) -> Any:

@@ -200,6 +200,9 @@ EXAMPLES: dict[tuple[str, str], Example] = {
         "/api/installs",
         {"linkId": shown.links[0]["id"], "platform": "iOS"},
     ),
+    ("GET", "/api/keys"): lambda _: ("/api/keys", None),
+    ("POST", "/api/keys"): lambda _: ("/api/keys", {"name": "ci", "scopes": ["linksRead"]}),
+    ("DELETE", "/api/keys/{id}"): lambda shown: (f"/api/keys/{shown.key_id}", None),
     ("GET", "/api/openapi.json"): lambda _: ("/api/openapi.json", None),
     ("GET", "/api/docs"): lambda _: ("/api/docs", None),
     ("GET", "/console"): lambda _: ("/console", None),
@@ -208,7 +211,14 @@ EXAMPLES: dict[tuple[str, str], Example] = {
 }
 
 #: Ordinary keys do not have the scope: for them a delete is final.
-_FOR_ADMINISTRATORS = frozenset({("POST", "/api/deletions/{id}/restore")})
+_FOR_ADMINISTRATORS = frozenset(
+    {
+        ("POST", "/api/deletions/{id}/restore"),
+        ("GET", "/api/keys"),
+        ("POST", "/api/keys"),
+        ("DELETE", "/api/keys/{id}"),
+    }
+)
 
 _ORDER = ("POST", "GET", "HEAD", "PUT", "DELETE")
 
