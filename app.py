@@ -85,6 +85,7 @@ def settings_of(context: Mapping[str, str]) -> Settings:
                 gradual_deployment=False,
                 # Costs nothing here, and a test waits for its clicks.
                 click_window=0,
+                managed_login_style=False,
             )
         case _:
             raise ValueError(f"unknown stage {stage!r}: expected prod, dev, smoke or local")

@@ -251,7 +251,7 @@ def _environment(engine: Any) -> None:
         "PUBLIC_BASE_URL": "http://short.test",
         "PYDANTIC_DISABLE_PLUGINS": "__all__",
         "SESSION_ISSUER": "http://issuer.test",
-        "SESSION_CLIENT_ID": "bench",
+        "SESSION_CLIENT_IDS": "bench",
     }
 
 

@@ -1,6 +1,7 @@
-/** Who is signed in. A pasted API key is kept in memory only: a reload asks for it again. */
+/** Who is signed in. API keys and access tokens are kept in memory only. */
 
 import { ApiError, configure } from "./api.js";
+import { endSession, renew } from "./oauth.js";
 import { createStore } from "./store.js";
 
 /**
@@ -29,7 +30,10 @@ export function begin(apiAddress) {
   configure(
     apiAddress,
     async () => session.get()?.secret ?? "",
-    () => {
+    async () => {
+      const token = await renew();
+      const now = session.get();
+      if (token && now) return session.set({ ...now, secret: token });
       expired.set(true);
       return new Promise((resolve) => waitingForSignIn.push(() => resolve(undefined)));
     },
@@ -37,11 +41,12 @@ export function begin(apiAddress) {
 }
 
 /**
- * Checks an API key and signs in with it. Raises `ApiError` 401 when the key is not valid.
+ * Checks an API key or access token and signs in with it. Raises `ApiError` 401 when it is not
+ * valid.
  * @param {string} secret
  * @param {string} apiAddress
  */
-export async function signInWithKey(secret, apiAddress) {
+export async function signInWith(secret, apiAddress) {
   const response = await fetch(`${apiAddress}/me`, {
     headers: { Authorization: `Bearer ${secret}` },
     credentials: "omit",
@@ -59,6 +64,7 @@ export async function signInWithKey(secret, apiAddress) {
 export const may = (scope) => session.get()?.me.scopes.includes(scope) ?? false;
 
 export function signOut() {
+  endSession();
   session.set(null);
   expired.set(false);
   waitingForSignIn = [];

@@ -51,7 +51,7 @@ export function App({ place }) {
   useStore(language);
   const who = useStore(session);
   if (!who) {
-    return html`<${SignInPage} place=${place}><${Settings} /><//>`;
+    return html`<${SignInPage} place=${place}><${Settings} /><${Toasts} /><//>`;
   }
   return html`<${Frame} place=${place} who=${who} />`;
 }

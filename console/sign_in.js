@@ -4,10 +4,11 @@ import { useState } from "preact/hooks";
 import { ApiError } from "./api.js";
 import { html } from "./html.js";
 import { t } from "./i18n.js";
-import { signInWithKey } from "./session.js";
+import { leaveToSignIn } from "./oauth.js";
+import { signInWith } from "./session.js";
 
 /**
- * @typedef {{ api: string, docs: string, licences: string }} Place addresses of the deployment
+ * @typedef {{ api: string, docs: string, licences: string, signIn: string }} Place addresses of the deployment
  */
 
 /** @param {{ place: Place }} props */
@@ -23,7 +24,7 @@ export function SignInForm({ place }) {
     setBusy(true);
     setError("");
     try {
-      await signInWithKey(secret.trim(), place.api);
+      await signInWith(secret.trim(), place.api);
     } catch (problem) {
       const refused = problem instanceof ApiError && problem.status === 401;
       setError(refused ? t("signIn.refused") : String(/** @type {Error} */ (problem).message));
@@ -32,6 +33,10 @@ export function SignInForm({ place }) {
   }
 
   return html`<form class="stack" onSubmit=${submit} novalidate>
+    ${place.signIn &&
+    html`<button class="primary" type="button" onClick=${leaveToSignIn}>
+      ${t("signIn.submit")}
+    </button>`}
     <label class="field">
       <span>${t("signIn.key")}</span>
       <input
@@ -48,9 +53,7 @@ export function SignInForm({ place }) {
     <p id="sign-in-help" class=${error ? "error-text" : "muted"} role=${error ? "alert" : null}>
       ${error || t("signIn.help")}
     </p>
-    <button class="primary" type="submit" disabled=${busy}>
-      ${busy ? t("signIn.busy") : t("signIn.submit")}
-    </button>
+    <button type="submit" disabled=${busy}>${t("signIn.withKey")}</button>
   </form>`;
 }
 

@@ -325,6 +325,17 @@ def cors_origins() -> str:
     return optional_setting("CORS_ALLOW_ORIGINS", "*")
 
 
+def sign_in_url() -> str:
+    """Where users sign in; "" for API keys only. The emulator serves it at its own address."""
+    configured = optional_setting("SIGN_IN_URL")
+    return optional_setting("AWS_ENDPOINT_URL", configured) if configured else ""
+
+
+def sign_in_client() -> str:
+    """The id of the console's app client."""
+    return optional_setting("SIGN_IN_CLIENT_ID")
+
+
 def home_url() -> str:
     """Where ``/`` leads; "" for the page of an unknown link."""
     return optional_setting("HOME_URL")
@@ -340,7 +351,9 @@ def session_pool() -> SessionPool:
     from functions.services.sessions import SessionPool, SigningKeys
 
     issuer = setting("SESSION_ISSUER")
-    return SessionPool(issuer, setting("SESSION_CLIENT_ID"), SigningKeys(issuer))
+    return SessionPool(
+        issuer, frozenset(setting("SESSION_CLIENT_IDS").split()), SigningKeys(issuer)
+    )
 
 
 # -- what a service works with ------------------------------------------------------------------

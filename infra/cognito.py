@@ -1,6 +1,8 @@
 """The user pool: users of the console and other first-party clients."""
 
-from aws_cdk import Duration
+from typing import Any
+
+from aws_cdk import Aws, Duration
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
@@ -46,6 +48,52 @@ class Users(Construct):
             id_token_validity=Duration.hours(1),
             refresh_token_validity=Duration.days(30),
         )
+
+        #: The web console's: authorization code with PKCE, at the pool's own sign-in page.
+        self.console_client = self.pool.add_client(
+            "ConsoleClient",
+            generate_secret=False,
+            auth_flows=cognito.AuthFlow(user_srp=True),
+            o_auth=cognito.OAuthSettings(
+                flows=cognito.OAuthFlows(authorization_code_grant=True),
+                scopes=[cognito.OAuthScope.OPENID],
+            ),
+            supported_identity_providers=[cognito.UserPoolClientIdentityProvider.COGNITO],
+            prevent_user_existence_errors=True,
+            enable_token_revocation=True,
+            access_token_validity=Duration.hours(1),
+            id_token_validity=Duration.hours(1),
+            refresh_token_validity=Duration.days(1),
+            # A refresh token is good for one use; a lost answer may be asked for again this long.
+            refresh_token_rotation_grace_period=Duration.seconds(10),
+        )
+        self.domain = self.pool.add_domain(
+            "Domain",
+            cognito_domain=cognito.CognitoDomainOptions(
+                # Unique in the region, of all accounts.
+                domain_prefix=f"unlink-{settings.stage}-{Aws.ACCOUNT_ID}"
+            ),
+            managed_login_version=cognito.ManagedLoginVersion.NEWER_MANAGED_LOGIN,
+        )
+        if settings.managed_login_style:
+            cognito.CfnManagedLoginBranding(
+                self,
+                "Style",
+                user_pool_id=self.pool.user_pool_id,
+                client_id=self.console_client.user_pool_client_id,
+                # Without a style the managed login answers with an error.
+                use_cognito_provided_values=True,
+            )
+
+    def allow_console(self, address: str) -> None:
+        """Let the console client return to `address` after signing in and out.
+
+        Set after the API is made: the address has the API's id in it, and the functions need the
+        client's.
+        """
+        client: Any = self.console_client.node.default_child
+        client.callback_ur_ls = [address]
+        client.logout_ur_ls = [address]
 
     @property
     def issuer(self) -> str:

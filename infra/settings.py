@@ -123,6 +123,9 @@ class Settings:
     access_log: bool = True
     #: Where alarms go, beside the stack's own topic (the `AlarmTopicArn` output).
     alarm_email: str = ""
+    #: Cognito's own style for its sign-in page, which a deployed page needs. The emulator has
+    #: neither the style nor the page.
+    managed_login_style: bool = True
     #: Shift a new version in by a tenth for five minutes, and back if an alarm goes off.
     gradual_deployment: bool = True
     #: Function name -> the most that run at a time, taken from the account's quota for it alone.

@@ -78,6 +78,8 @@ class UnlinkStack(Stack):
         self.functions.check_reserved_names()
         self.queues.delay_erasure(longest_writer=self.functions.longest_writer())
         self.api = Api(self, "Api", settings=settings, functions=self.http)
+        self._console_url = f"{settings.api_base or self._own_address(settings)}/console"
+        self.users.allow_console(self._console_url)
         self.streams.deletion_stream.add_environment(
             "API_URL", settings.short_url_base or self.api.rest_api.url
         )
@@ -99,6 +101,15 @@ class UnlinkStack(Stack):
             )
         acknowledge_findings(self)
         self._add_outputs(settings.stage)
+
+    def _own_address(self, settings: Settings) -> str:
+        """Where the API is without a domain name.
+
+        Not `rest_api.url`: that depends on the deployment, and so on the functions, which depend
+        on the client that has this address.
+        """
+        host = f"{self.api.rest_api.rest_api_id}.execute-api.{self.region}.{self.url_suffix}"
+        return f"https://{host}/{settings.stage}"
 
     def _add_front(self, settings: Settings) -> None:
         """Add what the settings ask for in front of the API: a domain name, CloudFront, WAF."""
@@ -152,6 +163,8 @@ class UnlinkStack(Stack):
             "AuthorizerFunctionName": self.http.authorizer.function_name,
             "UserPoolId": self.users.pool.user_pool_id,
             "UserPoolClientId": self.users.client.user_pool_client_id,
+            "ConsoleClientId": self.users.console_client.user_pool_client_id,
+            "ConsoleUrl": self._console_url,
         }
         for plan, usage_plan in self.api.usage_plans.items():
             outputs[f"UsagePlan{plan.capitalize()}"] = usage_plan.usage_plan_id

@@ -22,11 +22,13 @@ from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qs
 
 import uvicorn
+from ministack import app as application
 from ministack.app import app
 from ministack.core import lambda_runtime
-from ministack.services import dynamodb
+from ministack.services import cognito, dynamodb
 
 _PATCHED_VERSION = "1.5.33"
 _END_OF_LOGS = "-- end of logs --"
@@ -155,6 +157,23 @@ async def without_forbidden_bodies(scope: Any, receive: Any, send: Any) -> None:
     await app(scope, receive, send_checked)
 
 
+def revoke_tokens() -> None:
+    """Answer ``POST /oauth2/revoke``, which MiniStack does not have (RFC 7009).
+
+    Cognito does (Developer Guide, "Revoking tokens"); here it is the ``RevokeToken`` action.
+    """
+    answer = application._handle_cognito_body_request
+
+    async def with_revoke(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
+        if method == "POST" and path == "/oauth2/revoke":
+            token = parse_qs(body.decode()).get("token", [""])[0]
+            cognito._revoke_token({"Token": token})
+            return 200, {}, b""
+        return await answer(method, path, headers, body, query)
+
+    application._handle_cognito_body_request = with_revoke
+
+
 def main() -> None:
     """Serve until SIGTERM."""
     found = metadata.version("ministack")
@@ -164,6 +183,7 @@ def main() -> None:
     record_partiql_updates()
     end_logs_with_a_mark()
     unpack_code_once()
+    revoke_tokens()
     # A burst of connections needs more file descriptors than the usual soft limit of 1,024.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

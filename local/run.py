@@ -54,6 +54,11 @@ def main() -> int:
             settings = _write_env(stack, demo, other, free, session)
             try:
                 _say(_guide(stack, demo, other, free, shown))
+                _say(
+                    f"Console: {stack.base_url}/console\n"
+                    f"  sign in as {user.email} with {user.password}\n"
+                    "  or with ADMIN_KEY (everything) or READ_KEY (to look)\n"
+                )
                 _say(f"Ready after {time.monotonic() - began:.1f} s. Ctrl-C stops it.\n")
                 bridge.log = _say
                 while not stop.wait(SESSION_SECONDS):
@@ -230,8 +235,6 @@ def _guide(
     lines = [
         "",
         f"Base URL    {stack.base_url}",
-        f"Console     {stack.base_url}/console",
-        "            Sign in with ADMIN_KEY (everything) or READ_KEY (to look)",
         f"AWS engine  {stack.engine.url}",
         f"Keys        {ENV_FILE.relative_to(Path.cwd()) if _inside() else ENV_FILE}",
         f"  API_KEY   {demo.api_key}  (reads, writes, erases; workspace demo)",

@@ -120,7 +120,7 @@ def scene(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator
     monkeypatch.setattr(secrets, "call", calls.call)
     monkeypatch.setenv("API_URL", "http://api.test")
     monkeypatch.setenv("SESSION_ISSUER", tokens.ISSUER)
-    monkeypatch.setenv("SESSION_CLIENT_ID", tokens.CLIENT_ID)
+    monkeypatch.setenv("SESSION_CLIENT_IDS", tokens.CLIENT_ID)
 
     recorder = Recorder(names)
     session = botocore.session.get_session()

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from functions import container
 from functions.api.static_content import IMMUTABLE, REVALIDATED, content_response
 
 DIRECTORY = Path(__file__).parent.parent / "console"
@@ -38,7 +39,8 @@ _PAGE = """\
 <script type="module" src="{script}"></script>
 </head>
 <body>
-<div id="app" data-api="{api}" data-docs="{docs}" data-licences="{licences}"></div>
+<div id="app" data-api="{api}" data-docs="{docs}" data-licences="{licences}"
+  data-sign-in="{sign_in}" data-client="{client}"></div>
 <noscript><p>The console needs JavaScript. The <a href="{docs}">API</a> does not.</p></noscript>
 </body>
 </html>
@@ -46,9 +48,10 @@ _PAGE = """\
 
 #: What the page may load and do. `require-trusted-types-for` turns every use of a string as HTML
 #: or as a script's address into an error.
+#: It may also call where users sign in.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "connect-src 'self'{sign_in}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 
@@ -58,6 +61,7 @@ def console_page(event: dict[str, Any]) -> dict[str, Any]:
     # One level higher if the page was asked for with a slash at its end.
     base = "../" if event["requestContext"]["path"].endswith("/") else ""
     manifest = _manifest()
+    sign_in = container.sign_in_url()
 
     def asset(name: str) -> str:
         return html.escape(f"{base}console/{name}?v={manifest['release']}")
@@ -69,10 +73,12 @@ def console_page(event: dict[str, Any]) -> dict[str, Any]:
         licences=asset("licences.txt"),
         api=f"{base}api",
         docs=f"{base}api/docs",
+        sign_in=html.escape(sign_in),
+        client=html.escape(container.sign_in_client()),
     )
     response = content_response(event, page.encode(), "text/html; charset=utf-8", REVALIDATED)
     response["headers"] |= {
-        "Content-Security-Policy": _POLICY,
+        "Content-Security-Policy": _POLICY.format(sign_in=f" {sign_in}" if sign_in else ""),
         "Cross-Origin-Opener-Policy": "same-origin",
         "Referrer-Policy": "no-referrer",
         "X-Frame-Options": "DENY",

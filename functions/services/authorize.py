@@ -83,7 +83,7 @@ def _caller_with_session(
     """What the context says of the session's user, or None and why not."""
     try:
         session = sessions.verify(
-            token, issuer=pool.issuer, client_id=pool.client_id, keys=pool.keys
+            token, issuer=pool.issuer, client_ids=pool.client_ids, keys=pool.keys
         )
     except sessions.InvalidSession as error:
         return None, f"session: {error}"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,7 +34,7 @@ MAX_KEYS_BYTES = 64 * 1024
 
 
 class InvalidSession(Exception):
-    """Not a token that this pool gave to this client, or no longer valid."""
+    """Not a token that this pool gave to one of these clients, or no longer valid."""
 
 
 class KeysUnavailable(Exception):
@@ -87,10 +87,10 @@ class SigningKeys:
 
 @dataclass(frozen=True, slots=True)
 class SessionPool:
-    """The user pool that signs sessions, and the client whose tokens are accepted."""
+    """The user pool that signs sessions, and the clients whose tokens are accepted."""
 
     issuer: str
-    client_id: str
+    client_ids: frozenset[str]
     keys: SigningKeys
 
 
@@ -101,7 +101,7 @@ def looks_like_token(credential: str) -> bool:
     )
 
 
-def verify(token: str, *, issuer: str, client_id: str, keys: SigningKeys) -> Session:
+def verify(token: str, *, issuer: str, client_ids: Collection[str], keys: SigningKeys) -> Session:
     """The session of an access token; raises :class:`InvalidSession`, ``KeysUnavailable``."""
     import jwt
 
@@ -126,7 +126,7 @@ def verify(token: str, *, issuer: str, client_id: str, keys: SigningKeys) -> Ses
         raise InvalidSession(type(error).__name__) from None
     if claims["token_use"] != "access":  # noqa: S105 (no secret: the kind of token)
         raise InvalidSession("not an access token")
-    if claims["client_id"] != client_id:
+    if claims["client_id"] not in client_ids:
         raise InvalidSession("given to another client")
     return Session(str(claims["sub"]), int(claims["exp"]))
 

@@ -39,7 +39,9 @@ class HttpFunctions:
             environment={
                 **self._functions.table_names("access"),
                 "SESSION_ISSUER": users.issuer,
-                "SESSION_CLIENT_ID": users.client.user_pool_client_id,
+                "SESSION_CLIENT_IDS": " ".join(
+                    client.user_pool_client_id for client in (users.client, users.console_client)
+                ),
             },
             statements=[
                 allow("dynamodb:GetItem", on=[self._data.access.table_arn]),
@@ -203,7 +205,12 @@ class HttpFunctions:
             "pages",
             timeout=Duration.seconds(10),
             memory_mb=FEW_CALLS_MB,
-            environment={"API_BASE_URL": settings.api_base, "HOME_URL": settings.home_url},
+            environment={
+                "API_BASE_URL": settings.api_base,
+                "HOME_URL": settings.home_url,
+                "SIGN_IN_URL": self._resources.users.domain.base_url(),
+                "SIGN_IN_CLIENT_ID": self._resources.users.console_client.user_pool_client_id,
+            },
             statements=[],
         )
 

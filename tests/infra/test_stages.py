@@ -30,6 +30,8 @@ OUTPUTS = {
     "UsagePlanFree",
     "UsagePlanPro",
     "UserPoolClientId",
+    "ConsoleClientId",
+    "ConsoleUrl",
     "UserPoolId",
 }
 
@@ -78,16 +80,20 @@ def test_the_public_base_url_reaches_the_functions_without_a_trailing_slash() ->
     assert urls == {"http://127.0.0.1:8000", None}
 
 
-def test_the_local_stage_differs_from_production_in_protection_only() -> None:
-    assert comparable(synthesized_template("local"), "local") == comparable(
-        synthesized_template("prod"), "prod"
-    )
+def test_the_local_stage_differs_from_production_in_protection_and_one_style() -> None:
+    local = comparable(synthesized_template("local"), "local")
+    production = comparable(synthesized_template("prod"), "prod")
+    assert local - production == Counter()
+    # Of Cognito's sign-in page; the emulator has a page of its own.
+    [style] = production - local
+    assert "AWS::Cognito::ManagedLoginBranding" in style
 
 
 #: Properties whose values `app.py` chooses by stage.
 SETTINGS = {
     "DeletionProtection",
     "DeletionProtectionEnabled",
+    "MaximumBatchingWindowInSeconds",
     "OnDemandThroughput",
     "ReservedConcurrentExecutions",
     "RetentionInDays",

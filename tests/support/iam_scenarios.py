@@ -198,7 +198,7 @@ def drive_authorizer(scene: Scene) -> None:
     )
     access.put_member(f"user-{workspace_id}", workspace_id=workspace_id, role="owner")
     signing_keys = SigningKeys(tokens.ISSUER, fetch=tokens.KeyServer())
-    pool = SessionPool(tokens.ISSUER, tokens.CLIENT_ID, signing_keys)
+    pool = SessionPool(tokens.ISSUER, frozenset({tokens.CLIENT_ID}), signing_keys)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(container, "session_pool", lambda: pool)
         for credential in (key, tokens.token(sub=f"user-{workspace_id}")):

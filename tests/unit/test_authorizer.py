@@ -49,7 +49,7 @@ def access(monkeypatch: pytest.MonkeyPatch) -> Iterator[AccessTable]:
         for name, value in {
             "ACCESS_TABLE": "access",
             "SESSION_ISSUER": ISSUER,
-            "SESSION_CLIENT_ID": CLIENT_ID,
+            "SESSION_CLIENT_IDS": f"client-of-scripts {CLIENT_ID}",
         }.items():
             monkeypatch.setenv(name, value)
         forget_caches()
@@ -69,7 +69,7 @@ def use_pool(
     issuer: str = ISSUER,
     client_id: str = CLIENT_ID,
 ) -> None:
-    pool = SessionPool(issuer, client_id, keys)
+    pool = SessionPool(issuer, frozenset({client_id}), keys)
     monkeypatch.setattr(container, "session_pool", lambda: pool)
 
 

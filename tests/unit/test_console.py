@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from functions import config
 from functions.api import console
 from functions.handlers import pages
 from infra.console import LICENCES, SOURCE, ConsoleError, console_files
@@ -77,6 +78,22 @@ def test_the_page_is_strict_about_what_it_loads() -> None:
     assert page.headers["Referrer-Policy"] == "no-referrer"
     assert page.headers["X-Content-Type-Options"] == "nosniff"
     assert page.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
+def test_the_page_may_call_where_users_sign_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGN_IN_URL", "https://unlink.auth.eu-central-1.amazoncognito.com")
+    monkeypatch.setenv("SIGN_IN_CLIENT_ID", "client-1")
+    config.optional_setting.cache_clear()
+    page = get("/console")
+    config.optional_setting.cache_clear()
+
+    assert (
+        "connect-src 'self' https://unlink.auth.eu-central-1.amazoncognito.com; "
+        in page.headers["Content-Security-Policy"]
+    )
+    text = page.body.decode()
+    assert 'data-sign-in="https://unlink.auth.eu-central-1.amazoncognito.com"' in text
+    assert 'data-client="client-1"' in text
 
 
 def test_the_page_has_no_inline_script_or_style() -> None:

@@ -17,7 +17,7 @@ from tests.support.tokens import CLIENT_ID, ISSUER, KeyServer
 
 def verify(token: str, keys: SigningKeys | None = None) -> sessions.Session:
     keys = keys or SigningKeys(ISSUER, fetch=KeyServer())
-    return sessions.verify(token, issuer=ISSUER, client_id=CLIENT_ID, keys=keys)
+    return sessions.verify(token, issuer=ISSUER, client_ids={CLIENT_ID}, keys=keys)
 
 
 def test_an_access_token_gives_its_user_and_expiry() -> None:

@@ -1,0 +1,158 @@
+"""Signing in at the user pool's own page: authorization code with PKCE, refresh, revocation."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import Any
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from local.demo_data import User, Workspace
+from local.stack import LocalStack
+from tests.console.conftest import Console, Opener, create_links
+from tests.e2e.client import Client
+
+
+@pytest.fixture
+def user(stack: LocalStack, workspace: Workspace) -> User:
+    """A member of the workspace, as an editor."""
+    made = stack.access.add_user(f"{secrets.token_hex(6)}@example.com")
+    stack.access.add_member(workspace.workspace_id, made, role="editor")
+    return made
+
+
+def sign_in_as(console: Console, user: User) -> None:
+    """From the console's page to the pool's and back."""
+    console.page.get_by_role("button", name="Sign in", exact=True).click()
+    console.page.locator("#username").fill(user.email)
+    console.page.locator("#password").fill(user.password)
+    console.page.get_by_role("button", name="Sign in").click()
+
+
+def refresh(stack: LocalStack, token: str) -> int:
+    """The status of asking the pool for a new access token."""
+    body = urllib.parse.urlencode(
+        {
+            "grant_type": "refresh_token",
+            "client_id": stack.outputs["ConsoleClientId"],
+            "refresh_token": token,
+        }
+    )
+    address = f"{stack.engine.url}/oauth2/token"
+    try:
+        with urllib.request.urlopen(address, data=body.encode(), timeout=30) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def stored(console: Console) -> dict[str, Any]:
+    found: dict[str, Any] = console.page.evaluate(
+        "() => ({ session: { ...sessionStorage }, local: { ...localStorage } })"
+    )
+    return found
+
+
+def test_a_user_signs_in_reloads_and_signs_out(
+    open_console: Opener, api: Client, stack: LocalStack, user: User
+) -> None:
+    create_links(api, 2)
+    console = open_console()
+    page = console.page
+    page.goto(f"{console.address}#/links?title=Link+1")
+    sign_in_as(console, user)
+    # Back where it began, and nothing of the way is left in the address.
+    expect(console.rows).to_have_count(1)
+    assert page.url == f"{console.address}#/links?title=Link+1"
+    kept = stored(console)
+    assert list(kept["session"]) == ["unlink.refresh"]
+    assert kept["local"] == {}
+
+    page.reload()
+    expect(console.rows).to_have_count(1)
+    page.get_by_role("link", name="Plan").click()
+    expect(page.locator(".facts").first).to_contain_text("editor")
+
+    token = stored(console)["session"]["unlink.refresh"]
+    assert refresh(stack, token) == 200
+    with page.expect_response("**/oauth2/revoke") as revoked:
+        page.get_by_role("button", name="Sign out").click()
+    assert revoked.value.status == 200
+    page.goto(console.address)
+    expect(page.locator("input[type=password]")).to_be_visible()
+    assert refresh(stack, token) == 400
+    assert stored(console)["session"] == {}
+
+
+def test_an_access_token_that_ends_is_renewed_unseen(
+    open_console: Opener, api: Client, user: User
+) -> None:
+    create_links(api, 2)
+    console = open_console()
+    page = console.page
+    page.goto(console.address)
+    sign_in_as(console, user)
+    expect(console.rows).to_have_count(2)
+    refused: list[str] = []
+
+    def ended(route: Route) -> None:
+        if refused:
+            route.continue_()
+            return
+        refused.append(route.request.headers["authorization"])
+        route.fulfill(status=401, content_type="application/json", body=json.dumps({}))
+
+    page.route("**/api/trash?*", ended)
+    with page.expect_response("**/oauth2/token"):
+        console.go("trash")
+    expect(page.locator(".empty h2")).to_have_text("The trash is empty")
+    expect(page.locator("dialog")).to_have_count(0)
+    assert len(refused) == 1
+
+
+def test_a_session_that_is_over_is_asked_for_and_the_selection_stays(
+    open_console: Opener, api: Client, user: User
+) -> None:
+    create_links(api, 4)
+    console = open_console()
+    page = console.page
+    page.goto(console.address)
+    sign_in_as(console, user)
+    expect(console.rows).to_have_count(4)
+    console.rows.nth(0).click(position={"x": 20, "y": 20})
+    console.rows.nth(2).click(position={"x": 20, "y": 20})
+    page.evaluate("sessionStorage.setItem('unlink.refresh', 'revoked')")
+    page.route(
+        "**/api/deletions",
+        lambda route: route.fulfill(status=401, content_type="application/json", body="{}"),
+        times=1,
+    )
+    page.keyboard.press("Delete")
+    expect(page.locator("dialog.box h2")).to_have_text("Sign in again")
+    # By the pool's page, which this page has to be left for.
+    sign_in_as(console, user)
+    expect(console.selected).to_have_count(2)
+
+
+def test_a_code_that_was_not_asked_for_signs_nobody_in(open_console: Opener) -> None:
+    console = open_console()
+    asked: list[str] = []
+    console.page.on("request", lambda request: asked.append(request.url))
+    console.page.goto(f"{console.address}?code=stolen&state=other")
+    expect(console.page.locator("input[type=password]")).to_be_visible()
+    assert not [url for url in asked if "/oauth2/" in url]
+    assert "code=" not in console.page.url
+
+
+def test_someone_without_a_workspace_is_told_so(open_console: Opener, stack: LocalStack) -> None:
+    stranger = stack.access.add_user(f"{secrets.token_hex(6)}@example.com")
+    console = open_console()
+    console.page.goto(console.address)
+    sign_in_as(console, stranger)
+    expect(console.toast).to_contain_text("a member of no workspace")
+    expect(console.page.locator("input[type=password]")).to_be_visible()
