@@ -230,13 +230,14 @@ def low_latency_clicks() -> ClicksTable:
 
 
 def warm_up() -> None:
-    """On Lambda, make the client of the redirect before the first request.
+    """On Lambda, make the redirect's client and tables before the first request.
 
     While a function is imported it has more processor than its size gives it later, by others'
     measurements (AWS documents none).
     """
     if optional_setting("AWS_LAMBDA_FUNCTION_NAME"):
-        low_latency_dynamodb()
+        low_latency_links()
+        low_latency_clicks()
 
 
 # -- buckets ------------------------------------------------------------------------------------
