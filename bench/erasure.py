@@ -19,14 +19,17 @@ from functions.domain.clock import now_iso
 from functions.domain.ids import SHARDS, new_time_ordered_id, shard_of
 from functions.repositories.clicks import ClicksTable
 from functions.repositories.deletions import DeletionsTable
-from functions.repositories.erasures import KINDS, ErasuresTable
+from functions.repositories.erasing_deletions import KINDS
+from functions.repositories.erasures import ErasuresTable
 from functions.repositories.exports import ExportsBucket
 from functions.repositories.failed_records import FailuresBucket
 from functions.repositories.link_counts import LinkCounts
 from functions.repositories.links import LinksTable
 from functions.repositories.qr_cache import Images
+from functions.services.expired_links import EraseStores
 from functions.services.link_stream import CleanupStores, clean_up
-from functions.services.purge import EraseStores, Removed, purge_dependents
+from functions.services.purge import purge_dependents
+from functions.services.purge_message import Removed
 
 #: The deletion of the erasures, with a time-ordered id.
 DELETION = new_time_ordered_id()

@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from functions.repositories.rollups import RollupsTable
     from functions.repositories.trash_records import TrashRecords
     from functions.services.deletion import Stores
+    from functions.services.expired_links import EraseStores
     from functions.services.export_lines import ExportStores
     from functions.services.export_runs import ExportJobs
     from functions.services.link_stream import CleanupStores
-    from functions.services.purge import EraseStores
     from functions.services.receipts import ReceiptSigner
     from functions.services.restore import RestoreStores
     from functions.services.sessions import SessionPool
@@ -409,7 +409,7 @@ def export_jobs() -> ExportJobs:
 
 
 def erase_stores() -> EraseStores:
-    from functions.services.purge import EraseStores
+    from functions.services.expired_links import EraseStores
 
     return EraseStores(
         links=links(),

@@ -11,7 +11,9 @@ from aws_lambda_powertools import Logger
 from functions import container
 from functions.domain.clock import invocation_deadline
 from functions.metrics import reporting
-from functions.services.purge import EraseStores, purge_dependents, read_message
+from functions.services.expired_links import EraseStores
+from functions.services.purge import purge_dependents
+from functions.services.purge_message import read_message
 
 #: What is kept of the invocation's time for the links that were just emptied, in seconds.
 RESERVED_SECONDS = 20.0

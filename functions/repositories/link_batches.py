@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import product
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from functions import metrics
 from functions.aws.calls import RETRYABLE, backoff, is_retryable, note_capacity
@@ -17,6 +17,14 @@ from functions.domain.errors import InternalError, Unavailable
 from functions.domain.outcomes import Outcome
 from functions.repositories.link_items import LINK, is_live, live_keys, projection
 from functions.repositories.link_reader import encoded_link_keys, read_items
+from functions.repositories.link_states import (
+    DELETED,
+    STATE,
+    DeletedState,
+    LinkState,
+    decode_deleted_states,
+    decode_states,
+)
 
 #: Statements of one BatchExecuteStatement call (API limit).
 STATEMENT_BATCH = 25
@@ -26,30 +34,6 @@ RESTORED_POLICIES = ("ttl", "policies", CLICK_RETENTION)
 
 
 Decoded = TypeVar("Decoded")
-
-
-class LinkState(NamedTuple):
-    """What an erasure or a dry run must know of a link before it touches it."""
-
-    id: str
-    is_live: bool
-    fencing_token: str
-    short_code: str
-    external_id: str | None
-    click_count: int
-    last_click_at: str | None
-    qr_keys: tuple[str, ...] = ()
-
-
-class DeletedState(NamedTuple):
-    """What a restore must know of a link. ``ttl`` is when DynamoDB may remove it (Unix seconds)."""
-
-    id: str
-    is_live: bool
-    deletion_id: str | None
-    created_at: str
-    expires_at: str | None
-    ttl: int | None
 
 
 class LinkBatches:
@@ -88,7 +72,7 @@ class LinkBatches:
 
     def states(self, workspace_id: str, link_ids: Sequence[str]) -> dict[str, LinkState]:
         """The state of every link that exists (soft-deleted ones included), by id."""
-        found = self._read(workspace_id, link_ids, _states, _STATE)
+        found = self._read(workspace_id, link_ids, decode_states, STATE)
         return {state.id: state for state in found}
 
     def fences(self, workspace_id: str, link_ids: Sequence[str]) -> dict[str, str]:
@@ -100,7 +84,7 @@ class LinkBatches:
 
     def deleted_states(self, workspace_id: str, link_ids: Sequence[str]) -> dict[str, DeletedState]:
         """What a restore must know of every link that exists, by id."""
-        found = self._read(workspace_id, link_ids, _deleted_states, _DELETED)
+        found = self._read(workspace_id, link_ids, decode_deleted_states, DELETED)
         return {state.id: state for state in found}
 
     def _read(
@@ -294,19 +278,6 @@ class LinkBatches:
 _CONDITION = frozenset({"ConditionalCheckFailed", "ConditionalCheckFailedException"})
 _FENCE = projection(("id", "livePk", "fencingToken"))
 _REFUSED_BY = projection(("id", "livePk", "fencingToken", "deletionId"))
-_DELETED = projection(("id", "livePk", "deletionId", "createdAt", "expiresAt", "ttl"))
-_STATE = projection(
-    (
-        "id",
-        "livePk",
-        "fencingToken",
-        "shortCode",
-        "externalId",
-        "clickCount",
-        "lastClickAt",
-        "qrKeys",
-    )
-)
 
 
 def _fences(items: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
@@ -323,36 +294,6 @@ def _why_not_marked(item: dict[str, Any] | None, deletion_id: str) -> Outcome:
         # fence: the statement applies to it now, so it is sent again.
         return Outcome.PENDING if item["fencingToken"]["S"] < deletion_id else Outcome.RESTORED
     return Outcome.NOT_FOUND
-
-
-def _states(items: Iterable[dict[str, Any]]) -> list[LinkState]:
-    return [
-        LinkState(
-            id=item["id"]["S"],
-            is_live=is_live(item),
-            fencing_token=item["fencingToken"]["S"],
-            short_code=item["shortCode"]["S"],
-            external_id=item["externalId"]["S"] if "externalId" in item else None,
-            click_count=int(item["clickCount"]["N"]) if "clickCount" in item else 0,
-            last_click_at=item["lastClickAt"]["S"] if "lastClickAt" in item else None,
-            qr_keys=tuple(item["qrKeys"]["SS"]) if "qrKeys" in item else (),
-        )
-        for item in items
-    ]
-
-
-def _deleted_states(items: Iterable[dict[str, Any]]) -> list[DeletedState]:
-    return [
-        DeletedState(
-            id=item["id"]["S"],
-            is_live=is_live(item),
-            deletion_id=item["deletionId"]["S"] if "deletionId" in item else None,
-            created_at=item["createdAt"]["S"],
-            expires_at=item["expiresAt"]["S"] if "expiresAt" in item else None,
-            ttl=int(item["ttl"]["N"]) if "ttl" in item else None,
-        )
-        for item in items
-    ]
 
 
 def _set_or_remove(kept: Sequence[str | None]) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 from functions.aws.codec import to_item
 from functions.aws.dynamodb import transact
 from functions.domain.code_release import CodeRelease
-from functions.repositories.link_batches import LinkState
 from functions.repositories.link_items import (
     EXISTS,
     IS_LIVE,
@@ -18,6 +17,7 @@ from functions.repositories.link_items import (
     external_id_key,
     link_key,
 )
+from functions.repositories.link_states import LinkState
 
 #: Actions of one transaction (API limit).
 TRANSACTION_ACTIONS = 100

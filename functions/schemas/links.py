@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from pydantic import (
     AfterValidator,
@@ -245,37 +245,6 @@ def parse_new_links(
         if link.shortCode and link.customCode and link.shortCode != link.customCode:
             raise InvalidRequest("shortCode and customCode differ")
     return links
-
-
-class NewDeletion(_Edge):
-    """The body of ``POST /api/deletions``: ids (checked one by one elsewhere) or a filter."""
-
-    ids: list[Any] | None = None
-    filter: dict[str, Any] | None = None
-    mode: Literal["soft", "erase"] = "soft"
-    reason: Annotated[str, StringConstraints(max_length=500)] | None = None
-    dryRun: StrictBool = False
-    export: StrictBool = False
-    # Not null: who lost the token must not delete unconfirmed.
-    confirmationToken: Annotated[
-        str,
-        StringConstraints(min_length=1),
-        Field(description="Of a dry run. The request is refused if other links match by now."),
-    ] = ""
-
-
-def parse_new_deletion(body: object) -> NewDeletion:
-    """Raises ``InvalidRequest`` with every fault."""
-    try:
-        asked = NewDeletion.model_validate(body)
-    except ValidationError as error:
-        raise InvalidRequest(details=format_validation_errors(error)) from None
-    given = asked.model_fields_set & {"ids", "filter"}
-    if len(given) != 1 or (asked.ids is None and asked.filter is None):
-        raise InvalidRequest("Either ids or filter is required")
-    if asked.confirmationToken and asked.filter is None:
-        raise InvalidRequest("confirmationToken belongs to a filter")
-    return asked
 
 
 def parse_link_changes(body: object, app_schemes: Collection[str] = ()) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from functions.domain.idempotency import KeyTaken
 from functions.domain.ids import NO_RESTORE, new_time_ordered_id, time_of
 from functions.domain.outcomes import Outcome
 from functions.repositories.deletions import DeletionsTable
-from functions.repositories.link_batches import LinkState
+from functions.repositories.link_states import LinkState
 from functions.services import select_links
 from functions.services.deletion import DeletionRequest, Stores, replay, short_life
 from functions.services.deletion_slots import ExportSlots, SlotKind, WaitingFilters, accept_in_slots

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from functions.domain.errors import NAMED_IDS
-from functions.repositories.link_batches import LinkState
+from functions.repositories.link_states import LinkState
 from functions.repositories.links import LinksTable
 from functions.services.read_budget import ReadBudget
 from functions.services.resolve_filter import ResolvedLinks, select, too_broad

@@ -15,8 +15,8 @@ from functions.domain.clock import current_deadline
 from functions.domain.deletion import Deletion, release_of_codes
 from functions.domain.errors import InternalError, Unavailable
 from functions.domain.outcomes import Outcome
-from functions.repositories.link_batches import LinkState
 from functions.repositories.link_erasures import TRANSACTION_ACTIONS
+from functions.repositories.link_states import LinkState
 from functions.services.deletion import Stores
 
 #: How often one id may refuse for a reason that should not exist before it is reported failed.

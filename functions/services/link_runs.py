@@ -15,7 +15,7 @@ from functions.domain.idempotency import IdempotencyKey
 from functions.domain.ids import code_from, new_link_ids, new_short_code
 from functions.domain.short_codes import is_reserved
 from functions.repositories.create_runs import CreateRun, CreateRuns
-from functions.repositories.link_batches import LinkState
+from functions.repositories.link_states import LinkState
 from functions.repositories.links import LinksTable
 
 #: Links in one creating transaction: code, external id and link are 3 of its 100 actions, and one

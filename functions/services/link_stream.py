@@ -25,7 +25,7 @@ from functions.repositories.failed_records import FailuresBucket
 from functions.repositories.link_counts import LinkCounts
 from functions.repositories.link_items import is_live, link_of_key
 from functions.repositories.qr_cache import Images
-from functions.services.purge import LINKS_A_MESSAGE, Removed, message_of
+from functions.services.purge_message import LINKS_A_MESSAGE, Removed, message_of
 from functions.services.stream_records import parse_records, sequence_number
 
 #: Who removes items whose TTL has passed (DynamoDB Developer Guide, "Time to Live and Streams").

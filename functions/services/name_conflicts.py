@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from functions.domain.clock import iso
 from functions.domain.errors import Conflict, UnlinkError
-from functions.repositories.link_batches import DeletedState
+from functions.repositories.link_states import DeletedState
 from functions.repositories.links import LinksTable
 
 if TYPE_CHECKING:

@@ -11,113 +11,31 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
 from functions import metrics
-from functions.aws.calls import TransactionCancelled
 from functions.aws.codec import runs
-from functions.aws.events import EventBus
 from functions.aws.parallel import in_parallel
 from functions.aws.sqs import Queue
-from functions.domain.clock import current_deadline, iso, now_iso, shutdown_deadline
-from functions.domain.deletion import Deletion, release_of_codes
-from functions.domain.errors import Unavailable, UnlinkError
-from functions.domain.ids import new_time_ordered_id, time_of
+from functions.domain.clock import current_deadline, now_iso, shutdown_deadline
+from functions.domain.errors import UnlinkError
+from functions.domain.ids import time_of
 from functions.domain.outcomes import Outcome
-from functions.repositories.clicks import PARTITIONS, ClicksTable
+from functions.repositories.clicks import PARTITIONS
 from functions.repositories.deletions import DeletionsTable
-from functions.repositories.erasures import DeletionHeader, Erasure, ErasuresTable
-from functions.repositories.exports import RECORD, ExportsBucket, objects_of
+from functions.repositories.erasing_deletions import DeletionHeader
+from functions.repositories.erasures import Erasure, ErasuresTable
+from functions.repositories.exports import RECORD, objects_of
 from functions.repositories.kept_installs import detached_installs
-from functions.repositories.link_erasures import TRANSACTION_ACTIONS
-from functions.repositories.links import LinksTable
-from functions.repositories.qr_cache import Images
-
-#: Links of one queue message: their erasures are read in one call, finished in one transaction.
-LINKS_A_MESSAGE = 99
-
-#: Of an erasure's record: the link's own, its code's and its external id's.
-ACTIONS_A_REMOVAL = 3
-
-#: How often the record of a removal may meet another worker's before it is left to a retry.
-MOST_COLLISIONS = 5
+from functions.services.expired_links import EraseStores, erasures_of
+from functions.services.purge_message import LINKS_A_MESSAGE, Removed, message_of
 
 #: Seconds that finishing may take after the deadline; the function's margin allows for it.
 SHUTDOWN_SECONDS = 10.0
 
 log = Logger()
-
-
-@dataclass(frozen=True, slots=True)
-class EraseStores:
-    """What the erasure works with."""
-
-    links: LinksTable
-    clicks: ClicksTable
-    deletions: DeletionsTable
-    erasures: ErasuresTable
-    images: Images
-    exports: ExportsBucket
-    events: EventBus
-    erase_queue: Queue
-
-
-@dataclass(frozen=True, slots=True)
-class Removed:
-    """A link that is gone, as the stream's old image showed it; all but the id may be missing.
-
-    ``expired`` says that DynamoDB's TTL removed it; ``deletion_id`` is of its soft delete.
-    """
-
-    id: str
-    code: str | None = None
-    external_id: str | None = None
-    deletion_id: str | None = None
-    policies: dict[str, Any] | None = None
-    expired: bool = False
-    qr_keys: tuple[str, ...] = ()
-
-
-def message_of(workspace_id: str, removed: Sequence[Removed]) -> dict[str, Any]:
-    """The queue message for links of one workspace, at most :data:`LINKS_A_MESSAGE`."""
-    return {
-        "workspaceId": workspace_id,
-        "links": [
-            {
-                name: value
-                for name, value in (
-                    ("id", link.id),
-                    ("code", link.code),
-                    ("externalId", link.external_id),
-                    ("deletionId", link.deletion_id),
-                    ("policies", link.policies),
-                    ("expired", link.expired or None),
-                    ("qrKeys", list(link.qr_keys) or None),
-                )
-                if value is not None
-            }
-            for link in removed
-        ],
-    }
-
-
-def read_message(message: dict[str, Any]) -> tuple[str, list[Removed]]:
-    """The inverse of :func:`message_of`."""
-    return message["workspaceId"], [
-        Removed(
-            id=link["id"],
-            code=link.get("code"),
-            external_id=link.get("externalId"),
-            deletion_id=link.get("deletionId"),
-            policies=link.get("policies"),
-            expired=link.get("expired", False),
-            qr_keys=tuple(link.get("qrKeys", ())),
-        )
-        for link in message["links"]
-    ]
 
 
 # -- erase ----------------------------------------------------------------------------------
@@ -130,7 +48,7 @@ def purge_dependents(workspace_id: str, removed: Sequence[Removed], *, stores: E
     What the deadline leaves is put back on the queue. False when something failed that time may
     mend: the same message should come again.
     """
-    erasures = _erasures(workspace_id, removed, stores)
+    erasures = erasures_of(workspace_id, removed, stores)
     open_ones = [erasure for erasure in erasures if erasure.finished_at is None]
     heads = _heads(workspace_id, erasures, stores)
     units = [(erasure, partition) for erasure in open_ones for partition in range(PARTITIONS)]
@@ -293,122 +211,6 @@ def _tell(
                 for link_id in link_ids
             ],
         )
-
-
-# -- record what nobody asked for -----------------------------------------------------------
-
-
-def _erasures(workspace_id: str, removed: Sequence[Removed], stores: EraseStores) -> list[Erasure]:
-    """The erasure of each link; those that TTL removed get theirs here, with its deletion.
-
-    A link removed by another hand (a create that was taken back, an administrator) has none: it
-    is cleaned up without being counted. A link that exists is left out, whatever the message says.
-    """
-    by_id = {link.id: link for link in removed}
-    for _ in range(MOST_COLLISIONS):
-        found = stores.erasures.find(workspace_id, list(by_id))
-        others = [link for link in by_id.values() if link.id not in found]
-        if not others:
-            return list(found.values())
-        ids = [link.id for link in others]
-        there = stores.links.batches.states(workspace_id, ids)
-        if there:
-            log.error("a link that exists was to be erased", extra={"linkIds": list(there)[:10]})
-        others = [link for link in others if link.id not in there]
-        expired = [link for link in others if link.expired]
-        if not expired:
-            strays = [Erasure(workspace_id, link.id, "") for link in others]
-            return [*found.values(), *strays]
-        for group in _alike(expired, workspace_id, stores):
-            _record_expiry(workspace_id, group, stores)
-    raise Unavailable
-
-
-def _alike(
-    expired: Sequence[Removed], workspace_id: str, stores: EraseStores
-) -> list[list[Removed]]:
-    """Groups that one deletion record can stand for, small enough for one transaction."""
-    groups: dict[tuple[bool, str], list[Removed]] = {}
-    policies: dict[str | None, dict[str, Any]] = {}
-    for link in expired:
-        soft_delete = link.deletion_id
-        if soft_delete is not None and soft_delete not in policies:
-            head = stores.erasures.head(workspace_id, soft_delete)
-            policies[soft_delete] = head.policies if head else {}
-        its = policies[soft_delete] if soft_delete is not None else link.policies or {}
-        key = (soft_delete is not None, repr(sorted(its.items())))
-        groups.setdefault(key, []).append(replace(link, policies=its))
-    size = (TRANSACTION_ACTIONS - 1) // ACTIONS_A_REMOVAL
-    return [list(part) for group in groups.values() for part in runs(group, size)]
-
-
-def _record_expiry(workspace_id: str, group: Sequence[Removed], stores: EraseStores) -> None:
-    """One deletion for these expired links, with their erasures, and their codes freed.
-
-    A collision (another worker recorded one of them) changes nothing; the caller looks again.
-    """
-    deletion_id = new_time_ordered_id()
-    soft_deleted = group[0].deletion_id is not None
-    deletion = Deletion(
-        id=deletion_id,
-        workspace_id=workspace_id,
-        mode="erase",
-        state="erasing",
-        actor={"service": "retention"},
-        created_at=iso(time_of(deletion_id)),
-        reason="retentionDays" if soft_deleted else "purgeExpiredAfterDays",
-        link_ids=[link.id for link in group],
-        outcomes=bytearray([Outcome.ERASED]) * len(group),
-        policies=group[0].policies or {},
-    )
-    record = stores.deletions.accept_actions(deletion, key=None)
-    record += [
-        stores.erasures.create_action(
-            workspace_id,
-            link.id,
-            deletion_id,
-            qr_keys=link.qr_keys,
-            codes=0 if link.code is None else 1,
-        )
-        for link in group
-    ]
-    releases = [
-        action
-        for link in group
-        for action in stores.links.erasures.release_actions(
-            workspace_id,
-            link.id,
-            code=link.code,
-            external_id=link.external_id,
-            release=release_of_codes(deletion),
-        )
-    ]
-    try:
-        stores.links.erasures.apply([*record, *releases])
-    except TransactionCancelled as cancelled:
-        codes = [reason.get("Code") for reason in cancelled.reasons]
-        log.warning("an expiry was not recorded", extra={"reasons": codes})
-        recorded = any(cancelled.refused[: len(record)])
-        others = cancelled.refused[len(record) :]
-        if any(others) and not recorded:
-            _record_expiry(workspace_id, _without(group, others), stores)
-
-
-def _without(group: Sequence[Removed], others: Sequence[bool]) -> list[Removed]:
-    """The links without the codes and external ids that are not theirs to free any more.
-
-    So it is after a repair that brought links back by hand. ``others`` has one entry for each code
-    and external id, in order.
-    """
-    next_one = iter(others)
-    return [
-        replace(
-            link,
-            code=None if link.code is None or next(next_one) else link.code,
-            external_id=None if link.external_id is None or next(next_one) else link.external_id,
-        )
-        for link in group
-    ]
 
 
 # -- look after what stalled ----------------------------------------------------------------

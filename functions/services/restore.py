@@ -28,7 +28,7 @@ from functions.domain.ids import new_time_ordered_id, time_of
 from functions.domain.outcomes import Outcome
 from functions.domain.policies import Policies
 from functions.repositories.deletions import DeletionsTable
-from functions.repositories.link_batches import DeletedState
+from functions.repositories.link_states import DeletedState
 from functions.repositories.links import LinksTable
 from functions.repositories.restores import (
     LIVE_AGAIN,

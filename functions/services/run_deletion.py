@@ -25,7 +25,7 @@ from functions.domain.clock import (
 from functions.domain.deletion import Deletion, FilterRequest
 from functions.domain.ids import time_of
 from functions.domain.outcomes import Outcome
-from functions.repositories.link_batches import LinkState
+from functions.repositories.link_states import LinkState
 from functions.services import select_links
 from functions.services.deletion import Stores, short_life
 from functions.services.erase_links import erase_slice

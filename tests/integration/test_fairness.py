@@ -15,7 +15,7 @@ from functions.domain.deletion import Deletion
 from functions.domain.fairness import take_turns
 from functions.domain.ids import new_time_ordered_id
 from functions.handlers import deletion_worker
-from functions.repositories.erasures import Erasing as Stalled
+from functions.repositories.erasing_deletions import Erasing as Stalled
 from functions.services import sweep
 from functions.services.requeue_deletion import requeue
 from tests.conftest import World

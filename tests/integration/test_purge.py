@@ -20,7 +20,7 @@ from functions.domain.ids import SHARDS, new_short_code, shard_of
 from functions.domain.link import Link
 from functions.domain.policies import Policies
 from functions.repositories import clicks as clicks_store
-from functions.repositories import erasures as erasures_store
+from functions.repositories import erasing_deletions
 from functions.repositories.restores import RestoresTable
 from functions.schemas.links import NewLink
 from functions.services import link_stream, sweep
@@ -276,7 +276,7 @@ def schedule(erasing: Erasing, monkeypatch: pytest.MonkeyPatch) -> Callable[[], 
     measured: list[tuple[str, float]] = []
     real = erasures.erasing
 
-    def of_this_workspace() -> list[erasures_store.Erasing]:
+    def of_this_workspace() -> list[erasing_deletions.Erasing]:
         found = real()
         return [each for each in found if each.workspace_id == erasing.world.workspace_id]
 

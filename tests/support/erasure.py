@@ -23,8 +23,10 @@ from functions.repositories.failed_records import FailuresBucket
 from functions.repositories.link_counts import LinkCounts
 from functions.repositories.qr_cache import Images
 from functions.services.delete_links import erase_many, soft_delete
+from functions.services.expired_links import EraseStores
 from functions.services.link_stream import CleanupStores, clean_up
-from functions.services.purge import EraseStores, purge_dependents, read_message
+from functions.services.purge import purge_dependents
+from functions.services.purge_message import read_message
 from tests.conftest import World, make_world
 
 

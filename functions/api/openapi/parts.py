@@ -12,7 +12,7 @@ from functions.domain import qr_image
 from functions.domain.errors import UnlinkError
 from functions.domain.json_types import UUID
 from functions.domain.plans import MAX_IDS
-from functions.schemas.links import NewDeletion
+from functions.schemas.new_deletion import NewDeletion
 
 Schema = dict[str, Any]
 

@@ -32,7 +32,7 @@ from functions.services.read_budget import RequestBudget
 if TYPE_CHECKING:
     from functions.domain.deletion_names import Mode
     from functions.schemas.deletion_responses import NewErasure, Preview
-    from functions.schemas.links import NewDeletion
+    from functions.schemas.new_deletion import NewDeletion
 
 routes = Routes()
 
@@ -45,7 +45,7 @@ def _create_deletion_again(
     request: Request, record: IdempotencyRecord
 ) -> Response[NewErasure | Preview]:
     """The deletion as it was first answered: links restored and traces erased since change none."""
-    from functions.schemas.links import parse_new_deletion
+    from functions.schemas.new_deletion import parse_new_deletion
 
     asked = parse_new_deletion(request.json())
     _require_scopes(request, asked)
@@ -68,7 +68,7 @@ def _create_deletion_again(
 def create_deletion(request: Request) -> Response[NewErasure | Preview]:
     """Delete by ids or filter, softly (ids: all or none) or for good; ``dryRun`` only tells."""
     # The parser brings pydantic, which the two contracts' own routes need not wait for.
-    from functions.schemas.links import parse_new_deletion
+    from functions.schemas.new_deletion import parse_new_deletion
 
     caller = request.caller
     asked = parse_new_deletion(request.json())

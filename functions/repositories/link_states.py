@@ -1,0 +1,80 @@
+"""The parts of a link item that deletions, dry runs and restores read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from functions.repositories.link_items import is_live, projection
+
+
+class LinkState(NamedTuple):
+    """What an erasure or a dry run must know of a link before it touches it."""
+
+    id: str
+    is_live: bool
+    fencing_token: str
+    short_code: str
+    external_id: str | None
+    click_count: int
+    last_click_at: str | None
+    qr_keys: tuple[str, ...] = ()
+
+
+class DeletedState(NamedTuple):
+    """What a restore must know of a link. ``ttl`` is when DynamoDB may remove it (Unix seconds)."""
+
+    id: str
+    is_live: bool
+    deletion_id: str | None
+    created_at: str
+    expires_at: str | None
+    ttl: int | None
+
+
+#: The attributes to read, by alias.
+DELETED = projection(("id", "livePk", "deletionId", "createdAt", "expiresAt", "ttl"))
+STATE = projection(
+    (
+        "id",
+        "livePk",
+        "fencingToken",
+        "shortCode",
+        "externalId",
+        "clickCount",
+        "lastClickAt",
+        "qrKeys",
+    )
+)
+
+
+def decode_states(items: Iterable[dict[str, Any]]) -> list[LinkState]:
+    """The states of items that were read with :data:`STATE`."""
+    return [
+        LinkState(
+            id=item["id"]["S"],
+            is_live=is_live(item),
+            fencing_token=item["fencingToken"]["S"],
+            short_code=item["shortCode"]["S"],
+            external_id=item["externalId"]["S"] if "externalId" in item else None,
+            click_count=int(item["clickCount"]["N"]) if "clickCount" in item else 0,
+            last_click_at=item["lastClickAt"]["S"] if "lastClickAt" in item else None,
+            qr_keys=tuple(item["qrKeys"]["SS"]) if "qrKeys" in item else (),
+        )
+        for item in items
+    ]
+
+
+def decode_deleted_states(items: Iterable[dict[str, Any]]) -> list[DeletedState]:
+    """The states of items that were read with :data:`DELETED`."""
+    return [
+        DeletedState(
+            id=item["id"]["S"],
+            is_live=is_live(item),
+            deletion_id=item["deletionId"]["S"] if "deletionId" in item else None,
+            created_at=item["createdAt"]["S"],
+            expires_at=item["expiresAt"]["S"] if "expiresAt" in item else None,
+            ttl=int(item["ttl"]["N"]) if "ttl" in item else None,
+        )
+        for item in items
+    ]

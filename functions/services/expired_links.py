@@ -1,0 +1,164 @@
+"""The erasure of each link that is gone; one that DynamoDB's TTL removed is recorded here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from functions.aws.calls import TransactionCancelled
+from functions.aws.codec import runs
+from functions.aws.events import EventBus
+from functions.aws.sqs import Queue
+from functions.domain.clock import iso
+from functions.domain.deletion import Deletion, release_of_codes
+from functions.domain.errors import Unavailable
+from functions.domain.ids import new_time_ordered_id, time_of
+from functions.domain.outcomes import Outcome
+from functions.repositories.clicks import ClicksTable
+from functions.repositories.deletions import DeletionsTable
+from functions.repositories.erasures import Erasure, ErasuresTable
+from functions.repositories.exports import ExportsBucket
+from functions.repositories.link_erasures import TRANSACTION_ACTIONS
+from functions.repositories.links import LinksTable
+from functions.repositories.qr_cache import Images
+from functions.services.purge_message import Removed
+
+#: Of an erasure's record: the link's own, its code's and its external id's.
+ACTIONS_A_REMOVAL = 3
+
+#: How often to look again when another worker records a removal at the same time.
+MOST_COLLISIONS = 5
+
+log = Logger()
+
+
+@dataclass(frozen=True, slots=True)
+class EraseStores:
+    """What the erasure works with."""
+
+    links: LinksTable
+    clicks: ClicksTable
+    deletions: DeletionsTable
+    erasures: ErasuresTable
+    images: Images
+    exports: ExportsBucket
+    events: EventBus
+    erase_queue: Queue
+
+
+def erasures_of(
+    workspace_id: str, removed: Sequence[Removed], stores: EraseStores
+) -> list[Erasure]:
+    """The erasure of each link; those that TTL removed get theirs here, with its deletion.
+
+    A link removed by another hand (a create that was taken back, an administrator) has none: it
+    is cleaned up without being counted. A link that exists is left out, whatever the message says.
+    """
+    by_id = {link.id: link for link in removed}
+    for _ in range(MOST_COLLISIONS):
+        found = stores.erasures.find(workspace_id, list(by_id))
+        others = [link for link in by_id.values() if link.id not in found]
+        if not others:
+            return list(found.values())
+        ids = [link.id for link in others]
+        there = stores.links.batches.states(workspace_id, ids)
+        if there:
+            log.error("a link that exists was to be erased", extra={"linkIds": list(there)[:10]})
+        others = [link for link in others if link.id not in there]
+        expired = [link for link in others if link.expired]
+        if not expired:
+            strays = [Erasure(workspace_id, link.id, "") for link in others]
+            return [*found.values(), *strays]
+        for group in _alike(expired, workspace_id, stores):
+            _record_expiry(workspace_id, group, stores)
+    raise Unavailable
+
+
+def _alike(
+    expired: Sequence[Removed], workspace_id: str, stores: EraseStores
+) -> list[list[Removed]]:
+    """Groups that one deletion record can stand for, small enough for one transaction."""
+    groups: dict[tuple[bool, str], list[Removed]] = {}
+    policies: dict[str | None, dict[str, Any]] = {}
+    for link in expired:
+        soft_delete = link.deletion_id
+        if soft_delete is not None and soft_delete not in policies:
+            head = stores.erasures.head(workspace_id, soft_delete)
+            policies[soft_delete] = head.policies if head else {}
+        its = policies[soft_delete] if soft_delete is not None else link.policies or {}
+        key = (soft_delete is not None, repr(sorted(its.items())))
+        groups.setdefault(key, []).append(replace(link, policies=its))
+    size = (TRANSACTION_ACTIONS - 1) // ACTIONS_A_REMOVAL
+    return [list(part) for group in groups.values() for part in runs(group, size)]
+
+
+def _record_expiry(workspace_id: str, group: Sequence[Removed], stores: EraseStores) -> None:
+    """One deletion for these expired links, with their erasures, and their codes freed.
+
+    A collision (another worker recorded one of them) changes nothing; the caller looks again.
+    """
+    deletion_id = new_time_ordered_id()
+    soft_deleted = group[0].deletion_id is not None
+    deletion = Deletion(
+        id=deletion_id,
+        workspace_id=workspace_id,
+        mode="erase",
+        state="erasing",
+        actor={"service": "retention"},
+        created_at=iso(time_of(deletion_id)),
+        reason="retentionDays" if soft_deleted else "purgeExpiredAfterDays",
+        link_ids=[link.id for link in group],
+        outcomes=bytearray([Outcome.ERASED]) * len(group),
+        policies=group[0].policies or {},
+    )
+    record = stores.deletions.accept_actions(deletion, key=None)
+    record += [
+        stores.erasures.create_action(
+            workspace_id,
+            link.id,
+            deletion_id,
+            qr_keys=link.qr_keys,
+            codes=0 if link.code is None else 1,
+        )
+        for link in group
+    ]
+    releases = [
+        action
+        for link in group
+        for action in stores.links.erasures.release_actions(
+            workspace_id,
+            link.id,
+            code=link.code,
+            external_id=link.external_id,
+            release=release_of_codes(deletion),
+        )
+    ]
+    try:
+        stores.links.erasures.apply([*record, *releases])
+    except TransactionCancelled as cancelled:
+        codes = [reason.get("Code") for reason in cancelled.reasons]
+        log.warning("an expiry was not recorded", extra={"reasons": codes})
+        recorded = any(cancelled.refused[: len(record)])
+        others = cancelled.refused[len(record) :]
+        if any(others) and not recorded:
+            _record_expiry(workspace_id, _without(group, others), stores)
+
+
+def _without(group: Sequence[Removed], others: Sequence[bool]) -> list[Removed]:
+    """The links without the codes and external ids that are not theirs to free any more.
+
+    So it is after a repair that brought links back by hand. ``others`` has one entry for each code
+    and external id, in order.
+    """
+    next_one = iter(others)
+    return [
+        replace(
+            link,
+            code=None if link.code is None or next(next_one) else link.code,
+            external_id=None if link.external_id is None or next(next_one) else link.external_id,
+        )
+        for link in group
+    ]

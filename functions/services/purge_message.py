@@ -1,0 +1,65 @@
+"""The queue message about links that are gone, whose clicks and images are to be removed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+#: Links of one queue message: their erasures are read in one call, finished in one transaction.
+LINKS_A_MESSAGE = 99
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A link that is gone, as the stream's old image showed it; all but the id may be missing.
+
+    ``expired`` says that DynamoDB's TTL removed it; ``deletion_id`` is of its soft delete.
+    """
+
+    id: str
+    code: str | None = None
+    external_id: str | None = None
+    deletion_id: str | None = None
+    policies: dict[str, Any] | None = None
+    expired: bool = False
+    qr_keys: tuple[str, ...] = ()
+
+
+def message_of(workspace_id: str, removed: Sequence[Removed]) -> dict[str, Any]:
+    """The queue message for links of one workspace, at most :data:`LINKS_A_MESSAGE`."""
+    return {
+        "workspaceId": workspace_id,
+        "links": [
+            {
+                name: value
+                for name, value in (
+                    ("id", link.id),
+                    ("code", link.code),
+                    ("externalId", link.external_id),
+                    ("deletionId", link.deletion_id),
+                    ("policies", link.policies),
+                    ("expired", link.expired or None),
+                    ("qrKeys", list(link.qr_keys) or None),
+                )
+                if value is not None
+            }
+            for link in removed
+        ],
+    }
+
+
+def read_message(message: dict[str, Any]) -> tuple[str, list[Removed]]:
+    """The inverse of :func:`message_of`."""
+    return message["workspaceId"], [
+        Removed(
+            id=link["id"],
+            code=link.get("code"),
+            external_id=link.get("externalId"),
+            deletion_id=link.get("deletionId"),
+            policies=link.get("policies"),
+            expired=link.get("expired", False),
+            qr_keys=tuple(link.get("qrKeys", ())),
+        )
+        for link in message["links"]
+    ]
