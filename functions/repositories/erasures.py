@@ -1,4 +1,4 @@
-"""The ``deletions`` table's items of erased links: what is still to remove, what was removed.
+"""Erased links in the ``deletions`` table: what was removed, and what is still to be removed.
 
 Items (``pk``, ``sk``):
 

@@ -52,10 +52,10 @@ class EraseStores:
 def erasures_of(
     workspace_id: str, removed: Sequence[Removed], stores: EraseStores
 ) -> list[Erasure]:
-    """The erasure of each link; those that TTL removed get theirs here, with its deletion.
+    """The erasure of each link. Those that TTL removed get one here, with a deletion.
 
-    A link removed by another hand (a create that was taken back, an administrator) has none: it
-    is cleaned up without being counted. A link that exists is left out, whatever the message says.
+    A link that was removed otherwise (a create that was rolled back, an administrator) has none: it
+    is cleaned up without being counted. A link that still exists is left out.
     """
     by_id = {link.id: link for link in removed}
     for _ in range(MOST_COLLISIONS):
@@ -72,15 +72,15 @@ def erasures_of(
         if not expired:
             strays = [Erasure(workspace_id, link.id, "") for link in others]
             return [*found.values(), *strays]
-        for group in _alike(expired, workspace_id, stores):
+        for group in _groups(expired, workspace_id, stores):
             _record_expiry(workspace_id, group, stores)
     raise Unavailable
 
 
-def _alike(
+def _groups(
     expired: Sequence[Removed], workspace_id: str, stores: EraseStores
 ) -> list[list[Removed]]:
-    """Groups that one deletion record can stand for, small enough for one transaction."""
+    """Groups with the same policies, for one deletion each, that fit one transaction."""
     groups: dict[tuple[bool, str], list[Removed]] = {}
     policies: dict[str | None, dict[str, Any]] = {}
     for link in expired:
@@ -96,9 +96,9 @@ def _alike(
 
 
 def _record_expiry(workspace_id: str, group: Sequence[Removed], stores: EraseStores) -> None:
-    """One deletion for these expired links, with their erasures, and their codes freed.
+    """Record one deletion for these links with their erasures, and free their codes.
 
-    A collision (another worker recorded one of them) changes nothing; the caller looks again.
+    If another worker recorded one of them, nothing is changed and the caller looks again.
     """
     deletion_id = new_time_ordered_id()
     soft_deleted = group[0].deletion_id is not None
@@ -148,10 +148,10 @@ def _record_expiry(workspace_id: str, group: Sequence[Removed], stores: EraseSto
 
 
 def _without(group: Sequence[Removed], others: Sequence[bool]) -> list[Removed]:
-    """The links without the codes and external ids that are not theirs to free any more.
+    """The links without the codes and external ids that other links have by now.
 
-    So it is after a repair that brought links back by hand. ``others`` has one entry for each code
-    and external id, in order.
+    This happens after links were restored by hand. ``others`` has one entry for each code and
+    external id, in order.
     """
     next_one = iter(others)
     return [

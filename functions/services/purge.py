@@ -1,9 +1,9 @@
-"""What goes on after a link is erased: nothing that hangs on it may stay, and that is counted.
+"""Removes and counts everything that belongs to an erased link.
 
 A link's erasure is recorded by the transaction that erases the link (or, for a link that its TTL
-removed, here). From then on any number of workers may come, late, twice or at once: a page of
-clicks is counted in the write that moves the page's cursor, a link is added to its deletion's sums
-in the transaction that finishes it, and the receipt is written once.
+removed, by :mod:`~functions.services.expired_links`). After that, workers may run late, twice or
+concurrently. A page of clicks is counted in the write that moves the page's cursor, a link is added
+to its deletion's sums in the transaction that finishes it, and the receipt is written once.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def purge_dependents(workspace_id: str, removed: Sequence[Removed], *, stores: E
     """Remove everything of these links, finish those of which nothing is left, and close their
     deletions when they were the last.
 
-    What the deadline leaves is put back on the queue. False when something failed that time may
-    mend: the same message should come again.
+    What is left at the deadline is put back on the queue. False after an error that may be
+    temporary: the same message should be delivered again.
     """
     erasures = erasures_of(workspace_id, removed, stores)
     open_ones = [erasure for erasure in erasures if erasure.finished_at is None]
@@ -56,15 +56,15 @@ def purge_dependents(workspace_id: str, removed: Sequence[Removed], *, stores: E
     left = {erasure.link_id for (erasure, _), look in zip(units, looks, strict=True) if not look}
     failed = None in looks
     done = [each for each in open_ones if each.link_id not in left and each.deletion_id]
-    # What was emptied is finished, even if its time is up: the next worker would look again.
+    # Finish what is empty even after the deadline: the next worker would have to read it again.
     with shutdown_deadline(max(current_deadline().remaining(), 0) + SHUTDOWN_SECONDS):
-        # Images again, now that no renderer that saw the link can still be at work.
+        # Images once more: by now no request that saw the live link can still render one.
         stores.images.remove([key for each in done for key in each.qr_keys])
         completed = {""}
         for deletion_id in {each.deletion_id: None for each in erasures if each.deletion_id}:
             finished = [each.link_id for each in done if each.deletion_id == deletion_id]
             if finished:
-                _tell(
+                _send_link_events(
                     workspace_id,
                     deletion_id,
                     finished,
@@ -77,15 +77,15 @@ def purge_dependents(workspace_id: str, removed: Sequence[Removed], *, stores: E
                     if look and erasure.link_id in finished
                 )
                 stores.erasures.finish(workspace_id, deletion_id, finished, looked_at=last_look)
-            # Also when nothing was left to do: the worker before may have died just here.
+            # Also when nothing was left to do: the previous worker may have died at this point.
             if complete_if_done(workspace_id, deletion_id, erasures=stores.erasures):
                 completed.add(deletion_id)
         if left and not failed:
             rest = [link for link in removed if link.id in left]
             stores.erase_queue.send(message_of(workspace_id, rest), delay=0)
         if not failed:
-            # Also when links were only handed over: the schedule would take the erasure for
-            # stalled, and queue all that is left of it again every ten minutes.
+            # Also when links were only put back on the queue. Otherwise the schedule would consider
+            # the erasure stalled and queue the rest of it again every ten minutes.
             for deletion_id in {each.deletion_id for each in open_ones} - completed:
                 stores.erasures.postpone_stall_check(
                     workspace_id, deletion_id, seen=heads[deletion_id].looked_at
@@ -125,8 +125,10 @@ def _empty(
     heads: dict[str, DeletionHeader],
     stores: EraseStores,
 ) -> str | None:
-    """Delete one partition page by page, until a strongly consistent look finds nothing: when that
-    was. "" when the deadline comes first, None when it failed."""
+    """Delete one partition page by page until a strongly consistent read finds nothing.
+
+    Returns the time of that read, "" when the deadline came first, None after an error.
+    """
     policies = heads[erasure.deletion_id].policies if erasure.deletion_id else {}
     keep_installs = partition == PARTITIONS - 1 and not policies.get("cascadeInstalls")
     try:
@@ -162,7 +164,7 @@ def _counted(
     keep_installs: bool,
     stores: EraseStores,
 ) -> bool:
-    """Whether every item of the page is counted, so that it may go."""
+    """Whether every item of the page is counted, so that it may be deleted."""
     if not erasure.deletion_id:
         return True
     if erasure.finished_at is not None:
@@ -179,8 +181,7 @@ def _counted(
     return stores.erasures.count_page(erasure, partition, through=fresh[-1], counts=counts)
 
 
-#: Exports and answers to repeated requests: they go with the link, but are no part of what it
-#: gathered.
+#: Exports and idempotency records: they are removed with the link, but are not in its receipt.
 _UNCOUNTED = "records"
 
 
@@ -192,7 +193,7 @@ def _kind(sk: str) -> str:
     return "installs" if sk.startswith("INSTALL#") else "rollups"
 
 
-def _tell(
+def _send_link_events(
     workspace_id: str,
     deletion_id: str,
     link_ids: Sequence[str],
@@ -200,7 +201,7 @@ def _tell(
     head: DeletionHeader,
     stores: EraseStores,
 ) -> None:
-    """An event for each erased link, where the workspace wants them."""
+    """Send an event for each erased link, if the workspace's policy asks for it."""
     if head.policies.get("linkEvents"):
         stores.events.put(
             [
