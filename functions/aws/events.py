@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from functions.aws.calls import backoff, call
@@ -16,6 +16,9 @@ EVENTS_BATCH = 10
 
 SOURCE = "unlink"
 
+#: Detail type and detail.
+Event = tuple[str, Mapping[str, object]]
+
 
 class EventBus:
     """An EventBridge bus. Events may come twice: each carries an id to tell."""
@@ -24,12 +27,12 @@ class EventBus:
         self._client = client
         self.name = name
 
-    def put(self, events: Sequence[tuple[str, dict[str, Any]]]) -> None:
+    def put(self, events: Sequence[Event]) -> None:
         """Send ``(detail type, detail)`` pairs, ten a call; raises ``Unavailable``."""
         if events:
             in_parallel(self._put_batch, list(runs(events, EVENTS_BATCH)))
 
-    def _put_batch(self, events: Sequence[tuple[str, dict[str, Any]]]) -> None:
+    def _put_batch(self, events: Sequence[Event]) -> None:
         entries = [
             {
                 "EventBusName": self.name,

@@ -7,19 +7,26 @@ come twice; ``id`` and ``state`` tell.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
 from functions.aws.codec import from_item
-from functions.aws.events import EventBus
+from functions.aws.events import Event, EventBus
 from functions.domain.errors import UnlinkError
 from functions.repositories.failed_records import FailuresBucket
 from functions.services.stream_records import parse_records
 
+if TYPE_CHECKING:
+    from functions.schemas.events import DeletionEvent, RestoreEvent
+
 log = Logger()
 
-Event = tuple[str, dict[str, Any]]
+#: The attributes of a deletion's or restore's record that its event is made of.
+_MEMBERS = (
+    *("pk", "sk", "mode", "state", "actor", "reason"),
+    *("createdAt", "completedAt", "counts", "receipt"),
+)
 
 
 def announce(
@@ -52,26 +59,48 @@ def _event(record: dict[str, Any], api_url: str) -> Event | None:
     old_state = data.get("OldImage", {}).get("state", {}).get("S")
     if state not in ("complete", "failed") or state == old_state:
         return None
-    names = ("actor", "reason", "createdAt", "completedAt", "counts", "receipt")
-    detail = _plain(from_item({name: new[name] for name in names if name in new}))
-    sk = new["sk"]["S"]
-    if sk.startswith("RESTORE#"):
-        workspace_id, _, deletion_id = new["pk"]["S"].rpartition("#")
-        kind, mode = "restore", {"restoreId": sk.removeprefix("RESTORE#")}
-    else:
-        workspace_id, deletion_id = new["pk"]["S"], sk
-        kind, mode = "deletion", {"mode": new["mode"]["S"]}
-    return (
-        f"{kind}.{'completed' if state == 'complete' else 'failed'}",
-        {
-            "id": deletion_id,
-            "workspaceId": workspace_id,
-            "state": state,
-            "url": f"{api_url}/api/deletions/{deletion_id}",
-            **mode,
-            **detail,
-        },
-    )
+    ended = _plain(from_item({name: new[name] for name in _MEMBERS if name in new}))
+    if ended["sk"].startswith("RESTORE#"):
+        return "restore.completed", _restore(ended, api_url)
+    kind = "deletion.completed" if state == "complete" else "deletion.failed"
+    return kind, _deletion(ended, api_url)
+
+
+def _deletion(ended: dict[str, Any], api_url: str) -> DeletionEvent:
+    event: DeletionEvent = {
+        "id": ended["sk"],
+        "workspaceId": ended["pk"],
+        "mode": ended["mode"],
+        "state": ended["state"],
+        "url": f"{api_url}/api/deletions/{ended['sk']}",
+        "actor": ended["actor"],
+        "createdAt": ended["createdAt"],
+        "completedAt": ended["completedAt"],
+        "counts": ended["counts"],
+    }
+    if "reason" in ended:
+        event["reason"] = ended["reason"]
+    if "receipt" in ended:
+        event["receipt"] = ended["receipt"]
+    return event
+
+
+def _restore(ended: dict[str, Any], api_url: str) -> RestoreEvent:
+    workspace_id, _, deletion_id = ended["pk"].rpartition("#")
+    event: RestoreEvent = {
+        "id": deletion_id,
+        "restoreId": ended["sk"].removeprefix("RESTORE#"),
+        "workspaceId": workspace_id,
+        "state": ended["state"],
+        "url": f"{api_url}/api/deletions/{deletion_id}",
+        "actor": ended["actor"],
+        "createdAt": ended["createdAt"],
+        "completedAt": ended["completedAt"],
+        "counts": ended["counts"],
+    }
+    if "reason" in ended:
+        event["reason"] = ended["reason"]
+    return event
 
 
 def _plain(value: Any) -> Any:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
 from functions.aws.codec import from_item, runs
-from functions.aws.events import EventBus
+from functions.aws.events import Event, EventBus
 from functions.aws.parallel import in_parallel
 from functions.aws.sqs import Queue
 from functions.domain.clock import current_deadline
@@ -27,6 +27,9 @@ from functions.repositories.link_items import is_live, link_of_key
 from functions.repositories.qr_cache import Images
 from functions.services.purge_message import LINKS_A_MESSAGE, Removed, message_of
 from functions.services.stream_records import parse_records, sequence_number
+
+if TYPE_CHECKING:
+    from functions.schemas.events import LinkEvent
 
 #: Who removes items whose TTL has passed (DynamoDB Developer Guide, "Time to Live and Streams").
 TTL_SERVICE = "dynamodb.amazonaws.com"
@@ -147,12 +150,12 @@ def _queue_erasures(changes: Sequence[Change], stores: CleanupStores) -> None:
 
 def _send_events(changes: Sequence[Change], stores: CleanupStores) -> None:
     """One event a link, where its workspace wants them; erased links follow when all is gone."""
-    events = []
+    events: list[Event] = []
     for change in changes:
         if change.event == "link.removed" or change.deletion_id is None:
             continue
         if stores.erasures.wants_link_events(change.workspace_id, change.deletion_id):
-            detail = {
+            detail: LinkEvent = {
                 "workspaceId": change.workspace_id,
                 "linkId": change.removed.id,
                 "deletionId": change.deletion_id,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
@@ -31,6 +31,9 @@ from functions.repositories.exports import RECORD, objects_of
 from functions.repositories.kept_installs import detached_installs
 from functions.services.expired_links import EraseStores, erasures_of
 from functions.services.purge_message import LINKS_A_MESSAGE, Removed, message_of
+
+if TYPE_CHECKING:
+    from functions.schemas.events import LinkEvent
 
 #: Seconds that finishing may take after the deadline; the function's margin allows for it.
 SHUTDOWN_SECONDS = 10.0
@@ -203,15 +206,11 @@ def _send_link_events(
 ) -> None:
     """Send an event for each erased link, if the workspace's policy asks for it."""
     if head.policies.get("linkEvents"):
-        stores.events.put(
-            [
-                (
-                    "link.erased",
-                    {"workspaceId": workspace_id, "linkId": link_id, "deletionId": deletion_id},
-                )
-                for link_id in link_ids
-            ],
-        )
+        details: list[LinkEvent] = [
+            {"workspaceId": workspace_id, "linkId": link_id, "deletionId": deletion_id}
+            for link_id in link_ids
+        ]
+        stores.events.put([("link.erased", detail) for detail in details])
 
 
 # -- look after what stalled ----------------------------------------------------------------

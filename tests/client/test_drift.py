@@ -52,19 +52,22 @@ CLASSES = {
     "FilterFields": "LinkFilter",
 }
 
-#: Schemas that are no dataclass: errors, and bodies that are keyword arguments.
+#: Schemas that are no dataclass: errors, events, and bodies that are keyword arguments.
 NOT_CLASSES = {
     "Bilingual",
+    "DeletionEvent",
     "ErasedLink",
     "GatewayError",
     "HokoError",
     "LinkChanges",
+    "LinkEvent",
     "LinkFortyError",
     "LinkNotFoundError",
     "NewApiKey",
     "NewInstall",
     "PublicKey",
     "PublicKeys",
+    "RestoreEvent",
     "Taken",
 }
 

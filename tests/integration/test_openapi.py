@@ -211,6 +211,7 @@ import importlib, pathlib, sys
 for path in pathlib.Path("functions/handlers").glob("[!_]*.py"):
     importlib.import_module(f"functions.handlers.{path.stem}")
 types = ("_responses", ".json_types", ".record_types", ".error_bodies", ".openapi")
+types += ("schemas.events",)
 print([name for name in sys.modules if name.startswith("functions.") and name.endswith(types)])
 """
     done = subprocess.run(

@@ -76,6 +76,8 @@ def test_a_completed_restore_sends_an_event() -> None:
         "sk": "RESTORE#01920b5e-7d4c-7000-8000-000000000001",
         "state": "complete",
         "actor": {"keyId": "k", "userId": "u"},
+        "createdAt": "2026-01-02T00:00:00.000Z",
+        "completedAt": "2026-01-02T00:00:01.000Z",
         "counts": {"requested": 1, "restored": 1, "refused": 0},
     }
 

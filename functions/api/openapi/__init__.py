@@ -9,4 +9,5 @@
 - Errors come from ``domain/errors.py``.
 - What else a caller needs to know is in :mod:`functions.api.openapi.operations`, one entry per
   route.
+- Events come from the types that the functions build them with.
 """

@@ -14,6 +14,7 @@ from typing_extensions import is_typeddict
 
 from functions.api.app import Api
 from functions.api.openapi.error_parts import error_responses
+from functions.api.openapi.events import webhooks
 from functions.api.openapi.operations import OPERATIONS
 from functions.api.openapi.parts import (
     HEADERS,
@@ -36,6 +37,7 @@ from functions.schemas import (
     account_responses,
     analytics_responses,
     deletion_responses,
+    events,
     link_responses,
     receipt_responses,
 )
@@ -73,6 +75,7 @@ TAGS = {
     "Links": "Create, read and list.",
     "Deleting": "The two published contracts.",
     "Deletions": "Deletions as records: progress, outcome of each id, receipt.",
+    "Events": "What the event bus sends when deletions and restores end.",
     "Analytics": "Clicks and the installs that they led to.",
     "Short links": "What visitors see.",
     "Documentation": "For people and programs.",
@@ -85,6 +88,7 @@ _RESPONSE_MODULES = (
     analytics_responses,
     deletion_responses,
     error_bodies,
+    events,
     link_responses,
     receipt_responses,
 )
@@ -142,6 +146,7 @@ def assemble(apis: Iterable[Api]) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": paths,
+        "webhooks": webhooks(),
         "components": {
             "securitySchemes": {
                 "apiKey": {
