@@ -89,9 +89,10 @@ e2e: $(STAMPS) browser ## The tests over HTTP and in a browser against the deplo
 	$(VENV)/bin/python -m pytest -m e2e
 
 .PHONY: openapi
-openapi: $(VENV_STAMP) ## Write the API's OpenAPI document to .build/openapi.json.
+openapi: $(VENV_STAMP) ## Write the OpenAPI document to .build/openapi.json, and docs/events.schema.json.
 	@mkdir -p .build
 	$(VENV)/bin/python -m functions.api.openapi .build/openapi.json
+	$(VENV)/bin/python -m functions.api.openapi --events docs/events.schema.json
 
 .PHONY: client
 client: $(VENV_STAMP) ## Write the client's unlink_client/sync from its unlink_client/aio.
