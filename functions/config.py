@@ -1,4 +1,4 @@
-"""Settings: what the stack tells a function through its environment, read once, by name."""
+"""Settings of a function, read once from its environment variables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cache
 
 @cache
 def setting(name: str) -> str:
-    """The environment variable ``name``; a missing one is a deployment fault, said by name."""
+    """The environment variable ``name``. Raises an error that names it if it is missing."""
     try:
         return os.environ[name]
     except KeyError:
@@ -17,5 +17,5 @@ def setting(name: str) -> str:
 
 @cache
 def optional_setting(name: str, default: str = "") -> str:
-    """Like :func:`setting`, for what a stage may leave out."""
+    """Like :func:`setting`, for optional settings."""
     return os.environ.get(name, default)

@@ -391,7 +391,7 @@ def export_stores() -> ExportStores:
     from functions.repositories.exports import ExportsBucket
     from functions.services.export_lines import ExportStores
 
-    # A part of 16 MB takes longer than a call of DynamoDB.
+    # A part of 16 MB takes longer than a DynamoDB call.
     bucket = ExportsBucket(_s3(read_timeout=15), setting("EXPORTS_BUCKET"))
     return ExportStores(links=links(), clicks=clicks(), bucket=bucket)
 

@@ -1,13 +1,14 @@
-"""What the functions count. ``metrics.json`` is the one list of names, alarms read it too.
+"""The metrics of the functions.
 
-Counting is a dictionary addition from any thread; the entry point writes what came together with
-:func:`flush`, as one line in CloudWatch's embedded metric format, and nothing when there was
-nothing. So a function that counts nothing never imports the writer.
+``metrics.json`` is the only list of names; the alarms read it too. Counting adds to a dictionary,
+from any thread. The entry point writes the sums with :func:`flush` as one line in CloudWatch's
+embedded metric format, or nothing if there are none. So a function without metrics never imports
+the writer.
 
 Names: ``LinksSoftDeleted``, ``LinksErased``, ``LinksRestored`` (links), ``HandOvers`` (deletions
-that outlasted their worker's deadline), ``ThrottledStatements`` (calls and batch statements that
-were sent again because of load), ``ErasureLag`` (seconds from an erasure's request to its
-receipt), and from each look of the schedule ``LapsedDeletions`` (open, and their worker gone),
+that did not finish before their worker's deadline), ``ThrottledStatements`` (calls and batch
+statements that were retried because of load), ``ErasureLag`` (seconds from an erasure's request to
+its receipt), and from each run of the schedule ``LapsedDeletions`` (open, with an expired lease),
 ``OldestLapsedDeletion`` and ``OldestErasure`` (without a receipt; seconds, 0 when there is none).
 """
 
@@ -37,7 +38,7 @@ def count(name: str, amount: int = 1) -> None:
 
 
 def measure(name: str, value: float) -> None:
-    """Note one value: a distribution, of which CloudWatch knows percentiles."""
+    """Record one value of a distribution, for percentiles in CloudWatch."""
     with _lock:
         _measured.setdefault(name, []).append(value)
 
@@ -50,7 +51,7 @@ def consumed(*, reads: float = 0, writes: float = 0) -> None:
 
 
 def take_consumed() -> dict[str, float]:
-    """The capacity units since the last look, for the request's log line; {} when unknown."""
+    """The capacity units since the last call, for the request's log line; {} if unknown."""
     with _lock:
         taken = {name: round(units, 1) for name, units in _capacity.items() if units}
         _capacity.update(readUnits=0.0, writeUnits=0.0)
@@ -61,7 +62,7 @@ Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
 def reporting(handler: Handler) -> Handler:
-    """The handler of a background function, with what it counted written at its end."""
+    """Decorate the handler of a background function so that its metrics are written at its end."""
 
     @wraps(handler)
     def reported(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -74,14 +75,14 @@ def reporting(handler: Handler) -> Handler:
 
 
 def flush() -> None:
-    """Write what was counted since the last time; call it at the end of each invocation."""
+    """Write the metrics counted since the last call; call it at the end of each invocation."""
     with _lock:
         counts, measured = dict(_counts), dict(_measured)
         _counts.clear()
         _measured.clear()
     if not counts and not measured:
         return
-    # Only where there is something to write: its import would slow every cold start.
+    # Imported only if there is something to write, because it slows cold starts.
     from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
         AmazonCloudWatchEMFProvider,
     )

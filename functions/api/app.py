@@ -38,8 +38,8 @@ from functions.repositories.access import RateWindow
 if TYPE_CHECKING:
     from functions.domain.error_bodies import ErrorBody
 
-#: What an invocation keeps of its time for closing the record, the hand-over and the answer. A call
-#: that begins just before may hang for most of it (``client``'s timeouts).
+#: Seconds of an invocation that are reserved for closing the record, the requeue and the response.
+#: A call that starts just before may hang for most of them (see the timeouts in ``client``).
 RESERVED_SECONDS = 5.0
 
 
@@ -93,7 +93,7 @@ class Api:
         started = time.perf_counter()
         request_id = event["requestContext"]["requestId"]
         headers = cors_headers(event) | {
-            # What is answered holds for one caller, and no longer than until somebody deletes it.
+            # Responses are private to the caller and valid only until the next delete.
             "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff",
             "X-Request-Id": request_id,
@@ -102,13 +102,13 @@ class Api:
         try:
             caller = caller_of(event)
         except (KeyError, ValueError) as error:
-            # A plan, say, that an earlier or later release knows: not the caller's fault.
+            # For example a plan that only another release knows. This is not the caller's fault.
             extra = {"route": name, "requestId": request_id, "cause": repr(error)}
             self._log.error("the authorizer's context was not understood", extra=extra)
             refusal = _refusal(InternalError(), route.error_format)
             return _gateway_response(refusal, to_json(refusal.body), headers)
         try:
-            # The gateway remembers the authorizer's answer for longer than a credential may last.
+            # The gateway may cache the authorizer's answer longer than the credential is valid.
             if caller.expires_at is not None and caller.expires_at <= time.time():
                 raise Unauthenticated
             window = count_request(caller)
@@ -141,7 +141,7 @@ class Api:
             answer = _refusal(InternalError(), route.error_format)
         body = to_json(answer.body) if answer.content_type is None else answer.body
         if answer.content_type is None and sent_size(body) > BODY_LIMIT:
-            # Lambda would drop the answer and API Gateway answer 502, in no format of ours.
+            # Lambda would drop the response, and API Gateway would answer 502 in neither format.
             self._log.error("answer too large", extra={"route": name, "requestId": request_id})
             answer = _refusal(InternalError(), route.error_format)
             body = to_json(answer.body)
@@ -164,7 +164,7 @@ class Api:
 
 
 def _refused_method(method: str, resource: str) -> Route:
-    """405 for a method that the gateway's catch-all sent here and no route has."""
+    """405 for a method that the gateway's catch-all forwarded and no route has."""
     allowed = ALLOWED_METHODS[resource]
 
     def refuse(_request: Request) -> Response[Any]:
@@ -203,10 +203,10 @@ def _gateway_response(answer: Response[Any], body: Any, headers: dict[str, str])
 
 
 def _repeated(route: Route, request: Request) -> Response[Any] | None:
-    """The answer that this request got before under its Idempotency-Key, if it was sent before.
+    """The earlier response to this request, if its Idempotency-Key was used before.
 
-    Looked up before the request itself is looked at: what it asks for is done, so its ids may be
-    unknown by now, and its limits and tokens may be others. Raises ``KeyReused``.
+    It is looked up before the request is validated: the links may be gone since, and limits or
+    tokens may have changed. Raises ``KeyReused``.
     """
     if route.replay is None or request.idempotency_key is None:
         return None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, as the authorizer established it; ``expires_at`` in Unix seconds."""
+    """The caller, as the authorizer identified it; ``expires_at`` in Unix seconds."""
 
     workspace_id: str
     key_id: str
@@ -30,7 +30,7 @@ class Caller:
 
     @property
     def retention_days(self) -> int | None:
-        """Days that a soft-deleted link is kept; None for ever."""
+        """Days that a soft-deleted link is kept; None means forever."""
         return self.policies.retention_days
 
     def require(self, *scopes: str) -> None:

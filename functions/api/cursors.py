@@ -1,4 +1,4 @@
-"""Opaque tokens that a client carries for us: signed, so that only we can have made them."""
+"""Opaque tokens that a client sends back, for example cursors. They are signed against forgery."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MAC_BYTES = 16
 
 
 def sign(purpose: str, workspace_id: str, content: Any, *, secret: bytes) -> str:
-    """URL-safe text that holds ``content`` (JSON), valid for this purpose and workspace only."""
+    """A URL-safe token with ``content`` (JSON), valid for this purpose and workspace only."""
     payload = json.dumps(content, separators=(",", ":")).encode()
     return (
         base64.urlsafe_b64encode(_mac(purpose, workspace_id, payload, secret) + payload)
@@ -23,7 +23,9 @@ def sign(purpose: str, workspace_id: str, content: Any, *, secret: bytes) -> str
 
 
 def read(purpose: str, workspace_id: str, token: str, *, secret: bytes) -> Any:
-    """The content of a token; ``ValueError`` for one that we did not make for this workspace."""
+    """The content of a token. Raises ``ValueError`` if it was not made for this purpose and
+    workspace.
+    """
     try:
         raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
     except (binascii.Error, ValueError):

@@ -21,9 +21,9 @@ def distinct_ids(
 ) -> tuple[list[str], list[str]]:
     """The distinct well-formed ids in lower case and request order, and the malformed ones.
 
-    The limit counts before de-duplication. Raises ``InvalidRequest``, also for what is no text:
-    text that is no id can be answered as not found, but an object around an id is a mistake.
-    ``name`` is what the error calls the array.
+    The limit counts before de-duplication. Raises ``InvalidRequest``, also for items that are not
+    text. A text that is not an id is reported as not found, but an object around an id is a
+    mistake. ``name`` is what the error calls the array.
     """
     if not isinstance(body, list):
         raise InvalidRequest(f"{name} must be an array of link ids")
@@ -42,7 +42,7 @@ def distinct_ids(
 
 
 def sort_ids(given: list[Any]) -> tuple[list[str], list[str]]:
-    """The distinct ids in lower case and request order, and what is none."""
+    """The distinct ids in lower case and request order, and the malformed ones."""
     valid: dict[str, None] = {}
     invalid: dict[str, None] = {}
     for entry in given:

@@ -14,7 +14,7 @@ from functions.services.undo import undo_until
 if TYPE_CHECKING:
     from functions.schemas.deletion_responses import DeletedLinks, ErasedLinks
 
-#: Outcomes in one answer, unless asked for otherwise.
+#: Default number of outcomes per response.
 RESULTS = 100
 
 
@@ -46,7 +46,7 @@ def undo_deadline(request: Request, deletion: Deletion) -> str | None:
 
 
 def record_of(deletion: Deletion, request: Request) -> dict[str, str]:
-    """Where the deletion can be watched."""
+    """The ``Location`` of the deletion."""
     return request.location(f"/api/deletions/{deletion.id}")
 
 

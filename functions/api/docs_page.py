@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DOCUMENT = Path(__file__).parent / "openapi.json"
 
 
-#: Swagger UI (Apache-2.0), as Powertools brings it: nothing more to pin, nothing more to pack.
+#: Swagger UI (Apache-2.0) from Powertools, so nothing else is pinned or packed.
 SWAGGER_UI = Path(aws_lambda_powertools.__file__).parent / "event_handler/openapi/swagger_ui"
 
 
@@ -35,7 +35,7 @@ SWAGGER_UI = Path(aws_lambda_powertools.__file__).parent / "event_handler/openap
 REMEMBERED = 16
 
 
-#: The one script of our own. Relative addresses: the page may be under a stage's name.
+#: The page's own script. URLs are relative, because the page may be under a stage's name.
 START = """\
 "use strict";
 window.addEventListener("load", () => {
@@ -81,8 +81,8 @@ def api_document(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def docs_page(event: dict[str, Any]) -> dict[str, Any]:
-    # Relative, because the browser's address may differ from the one that arrives here; and one
-    # level higher if the page was asked for with a slash at its end.
+    # Relative, because the browser's URL may differ from the one that arrives here. One level
+    # higher if the URL has a trailing slash.
     within_api = "../" if event["requestContext"]["path"].endswith("/") else ""
     addresses = {
         name: f"{within_api}docs/{asset}?v={tag_of(_asset_bytes(asset))[:12]}"
@@ -133,14 +133,14 @@ def _asset_bytes(name: str) -> bytes:
 
 @lru_cache(REMEMBERED)
 def _document_for(base_url: str) -> bytes:
-    """The document with the address at which it is asked for as its server."""
+    """The document with the requested base URL as its server."""
     document = json.loads(DOCUMENT.read_bytes())
     document["servers"] = [{"url": base_url}]
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _policy(base_url: str) -> str:
-    """What the page may load: its own files, and the API it lets one try."""
+    """The page's Content-Security-Policy: its own files and the API."""
     parts = urlsplit(base_url)
     return "; ".join(
         (

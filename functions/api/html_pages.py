@@ -1,4 +1,4 @@
-"""What a visitor sees where no link redirects: a page to browsers, JSON to programs."""
+"""The response where no link redirects: an HTML page for browsers, JSON for other clients."""
 
 from __future__ import annotations
 
@@ -63,12 +63,14 @@ _HEADERS = page_headers(base64.b64encode(hashlib.sha256(_STYLE.encode()).digest(
 
 
 def wants_page(headers: dict[str, str]) -> bool:
-    """Whether a browser asks, by the request's headers with lower-case names."""
+    """Whether the request is from a browser, judged by its headers (lower-case names)."""
     return "text/html" in headers.get("accept", "")
 
 
 def page_or_json(headers: dict[str, str], status: int, body: ErrorBody) -> dict[str, Any]:
-    """The page of a status (404, 405 or 503) to browsers, ``body`` as JSON to programs."""
+    """The HTML page of a status (404, 405 or 503) for browsers, ``body`` as JSON for other
+    clients.
+    """
     if wants_page(headers):
         content_type = "text/html; charset=utf-8"
         text = _PAGE.format(style=_STYLE, **_TEXTS[status])

@@ -1,4 +1,4 @@
-"""Reading a request body: strict JSON in UTF-8, with bounded work, and an error that says why."""
+"""Parses a request body: strict JSON in UTF-8, with bounded work and specific errors."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 from functions.domain.errors import InvalidRequest
 
-#: Members of one object. The largest that a route knows has 14; the rest are refused by name.
+#: Most members of one object. The largest valid object has 14; unknown ones are refused by name.
 MAX_OBJECT_MEMBERS = 64
 
-#: Members of all objects together. 1,000 links with every field have 18,000.
+#: Most members of all objects together. 1,000 links with every field have 18,000.
 MAX_MEMBERS = 50_000
 
 _GZIP = b"\x1f\x8b"
@@ -54,7 +54,8 @@ def _decode(raw: bytes) -> str:
 
 
 def _refuse_lone_surrogates(body: object) -> None:
-    # One is JSON (RFC 8259, section 8.2) but has no UTF-8: it could be neither stored nor answered.
+    # A lone surrogate is valid JSON (RFC 8259, section 8.2) but has no UTF-8 encoding, so it can be
+    # neither stored nor sent.
     try:
         json.dumps(body, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
@@ -71,7 +72,7 @@ def _refuse_constant(constant: str) -> Any:
 class _Members:
     """Builds the objects of one body and counts their members.
 
-    Names are unique (RFC 7493, section 2.3): of two ``dryRun`` it is unknown which one was meant.
+    Names are unique (RFC 7493, section 2.3): with two ``dryRun`` members the meaning is ambiguous.
     """
 
     def __init__(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-#: By the gateway's resource. HEAD goes wherever GET goes; OPTIONS is the preflight.
+#: By the gateway's resource. HEAD is allowed wherever GET is; OPTIONS is the preflight.
 ALLOWED_METHODS = {
     "/": ("GET", "HEAD"),
     "/.well-known/jwks.json": ("GET", "HEAD"),
@@ -32,5 +32,5 @@ ALLOWED_METHODS = {
 
 
 def dialect_of(resource: str) -> str:
-    """The error format of a resource where no method decides it."""
+    """The error format of a resource for methods that it does not have."""
     return "hoko" if resource.startswith("/api/deletions") else "linkforty"

@@ -25,7 +25,7 @@ NOT_FOUND: GatewayError = {
 
 
 def home(event: dict[str, Any]) -> dict[str, Any]:
-    """``/``: the home URL that the deployment names, or the page of a link that does not exist."""
+    """``/``: a redirect to the configured home URL, or the 404 page."""
     home_url = container.home_url()
     if not home_url:
         return unknown_path(event)
@@ -34,7 +34,7 @@ def home(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def unknown_path(event: dict[str, Any]) -> dict[str, Any]:
-    """A path that no route has: a page to browsers, except under ``/api``."""
+    """An unknown path: an HTML page for browsers, except under ``/api``."""
     if (event.get("pathParameters") or {}).get("code") == "api":
         return json_response(404, NOT_FOUND)
     return page_or_json(lower_case_headers(event), 404, NOT_FOUND)

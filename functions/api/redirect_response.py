@@ -51,7 +51,7 @@ def redirect_response(link: Link, event: dict[str, Any], headers: dict[str, str]
 
 
 def not_found_response(headers: dict[str, str]) -> dict[str, Any]:
-    """The same for unknown, inactive, expired and deleted."""
+    """The same for unknown, inactive, expired and deleted links."""
     return _respond(headers, 404, "Not Found", "Link not found")
 
 

@@ -64,7 +64,7 @@ class Request:
 
     @cached_property
     def idempotency_key(self) -> IdempotencyKey | None:
-        """The ``Idempotency-Key`` header with the hash of what it stands for, if there is one."""
+        """The ``Idempotency-Key`` header with the hash of its request, if there is one."""
         key = self.header("Idempotency-Key")
         if key is None:
             return None
@@ -78,7 +78,7 @@ class Request:
 
 
 def raw_body(event: dict[str, Any]) -> bytes:
-    """The body as bytes, whichever way the gateway encoded it; raises ``BodyTooLarge``."""
+    """The body as bytes, decoded from base64 if needed; raises ``BodyTooLarge``."""
     body = event.get("body") or ""
     if len(body) > MAX_BODY * 4 // 3 + 4:
         raise BodyTooLarge

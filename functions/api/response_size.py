@@ -1,7 +1,7 @@
-"""How large an answer is for Lambda: its quota counts the JSON that a function returns.
+"""The size of a response as Lambda counts it.
 
-An answer's body is a JSON string in that JSON, so each ``"`` of the body counts twice and each
-``"`` inside one of its strings four times.
+Lambda's quota is for the JSON that a function returns. The body is a JSON string inside that JSON.
+So each ``"`` of the body counts twice, and each ``"`` inside one of its strings four times.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 #: Bytes that a function may return (Lambda quotas, "Invocation payload": 6 MB, synchronous).
 PAYLOAD_LIMIT = 6 * 1024 * 1024
 
-#: Bytes kept for what is beside the body: status, headers, member names.
+#: Bytes reserved for the rest of the response: status, headers, member names.
 ENVELOPE = 16 * 1024
 
 #: Bytes of a body as :func:`sent_size` counts them.
@@ -19,10 +19,10 @@ BODY_LIMIT = PAYLOAD_LIMIT - ENVELOPE
 
 
 def sent_size(body: str) -> int:
-    """Bytes that a body takes in what Lambda returns.
+    """Bytes of a body in the JSON that Lambda returns.
 
-    The runtimes from Python 3.12 on keep characters beyond ASCII as they are, but escape U+2028 and
-    U+2029 (awslambdaric/lambda_runtime_marshaller.py, which encodes by simplejson).
+    The runtimes from Python 3.12 on do not escape characters beyond ASCII, except U+2028 and U+2029
+    (awslambdaric/lambda_runtime_marshaller.py, which encodes by simplejson).
     """
     separators = body.count("\u2028") + body.count("\u2029")
     return len(json.dumps(body, ensure_ascii=False).encode()) + 3 * separators

@@ -14,14 +14,14 @@ from functions.domain.idempotency import IdempotencyRecord
 Endpoint = Callable[["Request"], Response[Body_co]]
 
 
-#: Answers a request whose Idempotency-Key was used before for the same request, as it was answered
-#: then; None when that one never came to an answer, and the request is to be run.
+#: Repeats the response to an earlier request with the same Idempotency-Key and body. None if the
+#: earlier request has no response, so this one must run.
 Replay = Callable[["Request", IdempotencyRecord], Response[Any] | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A registered route; the OpenAPI document tells the same."""
+    """A registered route. The OpenAPI document is made from it."""
 
     method: str
     rule: str
@@ -31,7 +31,7 @@ class Route:
     endpoint: Callable[[Request], Response[Any]]
     replay: Replay | None = None
     either: tuple[str, ...] = ()
-    #: False for a route that is refused whatever the query says.
+    #: False for a route that is refused with any query.
     reads_query: bool = True
 
 
@@ -57,8 +57,8 @@ class Routes:
         ``rule`` has its parameters as in ``/api/links/<link>``. ``scope`` is what it needs, and
         ``query`` names the query parameters that it takes.
 
-        ``scope=None`` is for a route whose body decides which of the scopes ``either``; it checks
-        with ``require``. Every POST and DELETE has a ``replay``, and no other method.
+        With ``scope=None`` the body decides which of the scopes ``either`` is needed; the route
+        checks with ``require``. Every POST and DELETE has a ``replay``, and no other method.
         """
         if (method in ("POST", "DELETE")) is (replay is None):
             raise ValueError(f"{method} {rule}: POST and DELETE need a replay, others have none")

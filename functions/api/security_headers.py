@@ -1,13 +1,13 @@
-"""Headers that tell browsers what an answer may do."""
+"""Security headers."""
 
 from __future__ import annotations
 
 #: On every answer of the service. A year, for this host alone; browsers ignore it on plain HTTP
-#: (RFC 6797, section 8.1). `infra/http_headers.py` has it for the answers of no function.
+#: (RFC 6797, section 8.1). `infra/http_headers.py` sets it on the gateway's own responses.
 TRANSPORT = {"Strict-Transport-Security": "max-age=31536000"}
 
-#: A redirect shows nothing. The destination learns the referring page's origin, as it would without
-#: a header; not its path or query.
+#: A redirect has no content. The destination sees the origin of the referring page, as browsers do
+#: by default, but not its path or query.
 REDIRECT = TRANSPORT | {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "strict-origin-when-cross-origin",
@@ -17,7 +17,9 @@ REDIRECT = TRANSPORT | {
 
 
 def page_headers(style_hash: str) -> dict[str, str]:
-    """For a page with one inline style, given the base64 SHA-256 of its text, and nothing else."""
+    """Content-Security-Policy for a page with one inline style and nothing else, given the base64
+    SHA-256 of the style.
+    """
     policy = (
         f"default-src 'none'; style-src 'sha256-{style_hash}'; base-uri 'none'; "
         "form-action 'none'; frame-ancestors 'none'"

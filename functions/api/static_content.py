@@ -8,15 +8,15 @@ import hashlib
 from functools import lru_cache
 from typing import Any
 
-#: Asked about each time, because the next deployment may change it.
+#: Revalidated at each request, because the next deployment may change it.
 REVALIDATED = "public, no-cache"
-#: Under an address that has the content's hash in it.
+#: For URLs with the hash of their content.
 IMMUTABLE = "public, max-age=31536000, immutable"
 
 #: Encodings that a process keeps.
 REMEMBERED = 64
 
-#: Below this size gzip costs more than it saves.
+#: Smaller files are not compressed.
 SMALL = 1_024
 
 
@@ -40,7 +40,7 @@ def content_response(
     compressible: bool = True,
     packed: bytes | None = None,
 ) -> dict[str, Any]:
-    """200 with the content, or 304 when the caller has it.
+    """200 with the content, or 304 if the client has it.
 
     ``packed`` is the content with gzip. Without it, the content is compressed here.
     """
@@ -66,7 +66,7 @@ def content_response(
 
 @lru_cache(REMEMBERED)
 def _zipped(content: bytes) -> bytes:
-    # Without a time in it, so that equal content stays equal.
+    # Without a timestamp, so that equal content has equal bytes.
     return gzip.compress(content, 6, mtime=0)
 
 

@@ -19,8 +19,8 @@ from functions.domain.clock import Deadline, current_deadline
 from functions.domain.errors import InternalError, Unavailable
 
 #: Error codes after which the same call may succeed: the SDK's list (botocore/retries/special.py
-#: and standard.py) and those of batch statements, which are spelt without "Exception"
-#: (API reference, BatchStatementError).
+#: and standard.py) and those of batch statements, which have no "Exception" suffix (API reference,
+#: BatchStatementError).
 RETRYABLE = frozenset(
     {
         "InternalServerError",
@@ -51,7 +51,7 @@ BACKOFF_BASE = 0.05
 BACKOFF_CAP = 2.0
 
 
-#: The calls whose capacity DynamoDB reports have one of these parameters; of them, these read.
+#: Calls for which DynamoDB reports capacity have one of these parameters. The second set are reads.
 _METERED = frozenset({"TableName", "RequestItems", "TransactItems"})
 
 
@@ -59,7 +59,7 @@ _READS = frozenset({"get_item", "query", "batch_get_item"})
 
 
 class ConditionFailed(Exception):
-    """A conditional write met another state; ``item`` is what was there, {} for nothing."""
+    """The condition of a write failed. ``item`` is the current item; {} if there is none."""
 
     def __init__(self, item: dict[str, Any]) -> None:
         super().__init__("the conditional write met another state")
@@ -76,18 +76,18 @@ class TransactionCancelled(Exception):
 
     @property
     def refused(self) -> list[bool]:
-        """Of each action, whether its condition did not hold."""
+        """For each action, whether its condition failed."""
         return [reason.get("Code") == "ConditionalCheckFailed" for reason in self.reasons]
 
     @property
     def retryable(self) -> bool:
-        """True when only conflicts and throttling stood in the way."""
+        """True if the only reasons were conflicts and throttling."""
         codes = {reason.get("Code", "None") for reason in self.reasons} - {"None"}
         return bool(codes) and codes <= RETRYABLE
 
 
 def is_retryable(error: Exception) -> bool:
-    """Whether the same call may succeed later; connection faults included."""
+    """Whether the same call may succeed later; true for connection errors."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return error.response["Error"].get("Code", "") in RETRYABLE or status >= 500
@@ -110,8 +110,8 @@ def call(operation: Callable[..., Any], **parameters: Any) -> Any:
     """Call AWS until it answers, a condition fails, or the current deadline passes.
 
     The one place where AWS errors become ours. Raises :class:`ConditionFailed`,
-    :class:`TransactionCancelled`, ``Unavailable`` (retries used up), ``InternalError``
-    (anything that a retry cannot mend: permissions, a missing table, a malformed call).
+    :class:`TransactionCancelled`, ``Unavailable`` (retries used up), ``InternalError`` (permanent
+    errors: permissions, a missing table, a malformed call).
     """
     if not _METERED.isdisjoint(parameters):
         parameters["ReturnConsumedCapacity"] = "TOTAL"
@@ -137,7 +137,9 @@ def call(operation: Callable[..., Any], **parameters: Any) -> Any:
 
 
 def note_capacity(operation: Callable[..., Any], answer: Any) -> None:
-    """Add what DynamoDB says that a call cost to the invocation's sum, for its log line."""
+    """Add the capacity that DynamoDB reports for a call to the invocation's sum, for its log
+    line.
+    """
     reported = answer.get("ConsumedCapacity") if isinstance(answer, dict) else None
     if reported:
         each = reported if isinstance(reported, list) else [reported]

@@ -12,20 +12,19 @@ from botocore.session import get_session
 from functions.aws.fast_json import use_plain_json
 from functions.aws.parallel import THREADS
 
-#: Seconds that a connection and an answer may take. Together they are what one call can hang: less
-#: than what every function keeps back for its last words, so that one such call, begun just before
-#: the deadline, gets no invocation killed. Where people wait for no more than an answer, both are
-#: shorter.
+#: Connect and read timeouts in seconds. A call can hang for their sum. The sum is less than the
+#: time that every function reserves at its end, so a call that starts just before the deadline does
+#: not get the invocation killed. Both are shorter where a person waits.
 CONNECT_TIMEOUT, READ_TIMEOUT = 1.0, 3.0
 
 
 BRIEF_CONNECT_TIMEOUT, BRIEF_READ_TIMEOUT = 0.5, 1.0
 
 
-#: S3 clients otherwise sign URLs the old way, and for the global host: a URL that is signed for
-#: another region is redirected there and refused (boto3 issue 2187). With an IP address as the
-#: endpoint botocore keeps the bucket in the path. Without the last setting, parts of an upload
-#: carry a CRC32 that the upload was not created with.
+#: By default S3 clients sign URLs with the old signature for the global host. S3 redirects such a
+#: URL to the bucket's region, where the signature is wrong (boto3 issue 2187). With an IP address
+#: as the endpoint botocore keeps the bucket in the path. Without the last setting, parts of an
+#: upload have a CRC32 although the upload was created without one.
 _S3: dict[str, Any] = {
     "signature_version": "s3v4",
     "s3": {"addressing_style": "virtual"},
@@ -39,10 +38,11 @@ def client(
 ) -> Any:
     """One client per service and process; timeouts in seconds.
 
-    ``parameter_validation=False``: what is sent is built here, not by callers, and validation is
-    a third of the client CPU of a batch. Timeouts are short because a call that hangs is retried.
-    botocore's session and not boto3: importing boto3 (its S3 transfer manager) takes as long again.
-    ``user_agent``: botocore's own is put together anew for each request, twice.
+    ``parameter_validation=False``: requests are built by this package, not by callers, and
+    validation takes a third of the client CPU of a batch. Timeouts are short because a hanging call
+    is retried. botocore's session is used, because importing boto3 (with its S3 transfer manager)
+    takes as long again. ``user_agent`` is fixed, because botocore builds its own twice for each
+    request.
     """
     made = get_session().create_client(
         service,
@@ -63,5 +63,5 @@ def client(
 
 
 def low_latency_client(service: str) -> Any:
-    """:func:`client` for functions whose whole answer is a wait: the redirect, the authorizer."""
+    """:func:`client` with short timeouts, for the redirect and the authorizer."""
     return client(service, connect_timeout=BRIEF_CONNECT_TIMEOUT, read_timeout=BRIEF_READ_TIMEOUT)

@@ -1,7 +1,6 @@
-"""DynamoDB's typed items and plain dicts.
-
-A codec of our own and not boto3's: importing boto3 brings in its S3 transfer manager, a third of
-the redirect's cold start, and its serializer takes several times as long for each item.
+"""Converts between DynamoDB's typed items and plain dicts. boto3's serializer is not used:
+importing boto3 loads its S3 transfer manager, a third of the redirect's cold start, and its
+serializer takes several times as long per item.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from functions.domain.errors import Unavailable
 
 
 def read_item(client: Any, table: str, key: dict[str, Any], **more: Any) -> dict[str, Any] | None:
-    """``GetItem``, strongly consistent; None when there is no such item."""
+    """``GetItem``, strongly consistent; None if there is no such item."""
     item: dict[str, Any] | None = call(
         client.get_item, TableName=table, Key=key, ConsistentRead=True, **more
     ).get("Item")
@@ -36,7 +36,7 @@ def batch_get(client: Any, wanted: dict[str, Any]) -> Iterator[tuple[str, dict[s
 
 
 def query(client: Any, table: str, **parameters: Any) -> Iterator[dict[str, Any]]:
-    """The items of a ``Query``; another page is read only when one more item is asked for."""
+    """The items of a ``Query``; the next page is read only when its first item is needed."""
     while True:
         answer = call(client.query, TableName=table, **parameters)
         yield from answer["Items"]
@@ -48,8 +48,8 @@ def query(client: Any, table: str, **parameters: Any) -> Iterator[dict[str, Any]
 def transact(client: Any, actions: list[dict[str, Any]], *, token: str | None = None) -> None:
     """``TransactWriteItems`` of at most 100 actions; all apply or none.
 
-    The token (kept by DynamoDB for ten minutes) makes a retry after a lost answer harmless.
-    Raises :class:`TransactionCancelled` with the reason of every action.
+    The token (DynamoDB keeps it for ten minutes) makes a retry after a lost response safe. Raises
+    :class:`TransactionCancelled` with the reason of every action.
     """
     call(
         client.transact_write_items,
@@ -67,10 +67,11 @@ def update(
     condition: str,
     values: dict[str, Any],
 ) -> dict[str, Any] | None:
-    """``UpdateItem`` on a condition: None when it applied, else the item that was met ({}: none).
+    """Conditional ``UpdateItem``:
 
-    In both expressions ``#name`` stands for the attribute ``name``. A call whose answer was lost
-    may meet its own item when it is sent again: the caller must recognise it.
+    None if it applied, else the current item ({} if there is none). In both expressions ``#name``
+    stands for the attribute ``name``. After a lost response, the retry may find the item that the
+    first attempt wrote; the caller must recognise it.
     """
     names = {f"#{name}": name for name in re.findall(r"#(\w+)", f"{expression} {condition}")}
     try:

@@ -1,4 +1,4 @@
-"""The event bus: what other systems of a workspace's owner may react to."""
+"""The event bus, for other systems that react to deletions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Event = tuple[str, Mapping[str, object]]
 
 
 class EventBus:
-    """An EventBridge bus. Events may come twice: each carries an id to tell."""
+    """An EventBridge bus. Events may be delivered twice; each has an id."""
 
     def __init__(self, client: Any, name: str) -> None:
         self._client = client

@@ -26,16 +26,16 @@ _Result = TypeVar("_Result")
 
 
 def in_parallel(work: Callable[[_Part], _Result], parts: Sequence[_Part]) -> list[_Result]:
-    """``work`` over ``parts`` on at most 16 threads, results in order; not to be nested.
+    """Apply ``work`` to ``parts`` on at most 16 threads; results are in order.
 
-    The threads live as long as the process, as its connections do. A lone part needs none. After
-    an error no new part is begun.
+    Must not be nested. The threads live as long as the process, like its connections. A single part
+    runs on the caller's thread. After an error no further part starts.
     """
     if len(parts) == 1:
         return [work(parts[0])]
     results: list[Any] = [None] * len(parts)
-    # Each thread takes the next number until there is none: `next` of a range is one step of the
-    # interpreter. A future for each part would cost a tenth of the processor time of a delete.
+    # Each thread takes the next index until there is none. `next` of a range iterator is atomic. A
+    # future for each part would take a tenth of the CPU time of a delete.
     numbers = iter(range(len(parts)))
 
     def take() -> None:
@@ -55,10 +55,10 @@ def in_parallel(work: Callable[[_Part], _Result], parts: Sequence[_Part]) -> lis
 
 
 def run_with_timeout(seconds: float, work: Callable[[], _Result]) -> _Result:
-    """The result of ``work``, for callers that must not wait longer for it.
+    """Run ``work``, but wait no longer than the given seconds.
 
-    A deadline stops retries, but not a call that hangs until its read timeout; that call goes on
-    unseen here. Raises ``Unavailable``.
+    A deadline stops retries but not a call that hangs until its read timeout. Such a call continues
+    in its thread. Raises ``Unavailable``.
     """
     try:
         return _workers().submit(copy_context().run, work).result(seconds)

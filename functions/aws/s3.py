@@ -1,4 +1,4 @@
-"""Buckets: what all of them have in common, which is how their objects go."""
+"""Base class of the buckets: deletes objects."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ class Bucket:
         self.name = name
 
     def remove(self, keys: Sequence[str]) -> None:
-        """Delete these objects, 1,000 a call; one that is not there counts as deleted.
+        """Delete these objects, 1,000 per call.
 
-        Raises ``Unavailable`` or ``InternalError`` when some object may still be there.
+        A missing object counts as deleted. Raises ``Unavailable`` or ``InternalError`` if an object
+        may still exist.
         """
         waiting = list(keys)
         attempt = 0

@@ -11,7 +11,7 @@ from functions.domain.clock import deadline
 
 @cache
 def secret(arn: str) -> bytes:
-    """The secret's value, read once per process and only when something must be signed."""
+    """The secret's value, read once per process, on first use."""
     with deadline(5):
         answer = call(client("secretsmanager").get_secret_value, SecretId=arn)
     return bytes(answer["SecretString"].encode())

@@ -1,4 +1,4 @@
-"""The queues: work that goes on after the answer."""
+"""SQS queues, for work that continues after the response."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """API keys: ``ul_live_`` + 32 random base-62 characters + a 6-character CRC-32 checksum.
 
-The checksum (the idea is that of GitHub's token format) lets a mistyped key be refused without a
-read. Only the SHA-256 of a key is ever stored: a key has 190 random bits, so a slow password hash
-would buy nothing.
+With the checksum (an idea of GitHub's token format) a mistyped key is refused without a read. Only
+the SHA-256 of a key is stored: a key has 190 random bits, so a slow password hash would add
+nothing.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ def _checksum(body: str) -> str:
 
 
 def generate_api_key() -> str:
-    """A new secret key; show it once, store :func:`hash_api_key` of it."""
+    """A new secret key. Show it once and store only its :func:`hash_api_key`."""
     body = "".join(secrets.choice(_ALPHABET) for _ in range(_BODY_LENGTH))
     return PREFIX + body + _checksum(body)
 
 
 def has_valid_checksum(key: str) -> bool:
-    """False for anything that was not made by :func:`generate_api_key`, typing errors included."""
+    """Whether the text has the form of a key, with a correct checksum."""
     body = key[len(PREFIX) : -_CHECKSUM_LENGTH]
     return (
         key.startswith(PREFIX)

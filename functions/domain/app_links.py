@@ -1,4 +1,4 @@
-"""URLs that open an app: which schemes a workspace may allow, and what such a URL must be.
+"""App URLs: the schemes that a workspace may allow, and the checks of such a URL.
 
 Only ``iosUrl`` and ``androidUrl`` may be app URLs. The workspace's policy ``appSchemes`` names the
 schemes.
@@ -13,8 +13,8 @@ from urllib.parse import unquote
 from functions.domain.iris import character_fault
 from functions.domain.uris import is_web, split
 
-#: Never allowed: they run code, show text of the link's author under no site's name, or read
-#: files. The last two wrap one of the others.
+#: Never allowed: they run code, show the author's text without a site's name, or read files. The
+#: last two wrap one of the others.
 FORBIDDEN_SCHEMES = frozenset(
     {"javascript", "data", "vbscript", "file", "blob", "about", "filesystem", "view-source"}
 )
@@ -54,7 +54,7 @@ def has_allowed_scheme(url: str, allowed: Collection[str]) -> bool:
 
 
 def app_schemes_in(body: object) -> frozenset[str]:
-    """The schemes of the app URLs that links in a body have, without those of the web."""
+    """The schemes of the app URLs in a request body, without http and https."""
     links = body if isinstance(body, list) else [body]
     urls = [
         url

@@ -1,9 +1,8 @@
-"""Which user agents are programs': a rule for what no browser sends, and kept lists.
+"""Recognises bots by their user agent.
 
-The rule decides most requests without any list. A browser that people use starts its
-``User-Agent`` with ``Mozilla/`` and names its rendering engine there; a few old or text browsers
-do neither and are listed. Programs that copy a browser's text are found by the words below and by
-the crawler-user-agents list.
+Most requests are decided by one rule: a browser starts its ``User-Agent`` with ``Mozilla/`` and
+names its rendering engine. A few old or text browsers do neither and are listed as exceptions. Bots
+that copy a browser's user agent are found by the words below and by the crawler-user-agents list.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ _UNUSUAL_BROWSER = re.compile(
     r"|SAMSUNG-|SEC-|LG-|LGE-|MOT-|DoCoMo/|KDDI-|J-PHONE/|SoftBank/|Vodafone/|ZTE-|HUAWEI-)"
 )
 
-#: What every other browser says of its rendering engine.
+#: The rendering engines of all other browsers.
 _ENGINE = re.compile(
     r"AppleWebKit/|Gecko/|Trident/|MSIE [1-9]|KHTML/|Presto/|Goanna/|Servo/|LibWeb/|NetFront/"
 )
 
-#: What only programs say, in any letter case. ``bot`` is not a part of a longer word, and not the
-#: end of the phone maker CUBOT. No browser sends a web or e-mail address.
+#: Words that only bots use, in any letter case. ``bot`` must end a word, but not the phone maker
+#: CUBOT. No browser sends a web or e-mail address.
 _PROGRAM = re.compile(
     r"(?<!cu)bots?(?![a-z])|crawl|spider|scrape|https?:/|mailto:|\w@\w+\.\w"
     r"|headless|phantomjs|slimerjs|puppeteer|playwright|selenium|cypress/|jsdom|htmlunit"
@@ -37,20 +36,20 @@ _PROGRAM = re.compile(
 )
 
 
-#: Browsers that the crawler list takes for programs: Slack's desktop app ("Sonic").
+#: Browsers that the crawler list has as bots: Slack's desktop app ("Sonic").
 _LISTED_BROWSER = re.compile(r"Slack_SSB/")
 
 
 def is_program(user_agent: str) -> bool:
-    """Whether this ``User-Agent`` is a program's; a request without one is."""
+    """Whether this ``User-Agent`` is a bot's. A missing one is."""
     if not user_agent.startswith("Mozilla/"):
         return _UNUSUAL_BROWSER.match(user_agent) is None
     if _ENGINE.search(user_agent) is None or _PROGRAM.search(user_agent):
         return True
     if _LISTED_BROWSER.search(user_agent):
         return False
-    # Imported here: its list costs more than all of the above, which decides most requests of
-    # programs.
+    # Imported here: loading the list takes longer than all of the above, which decides most
+    # requests.
     from crawleruseragents import is_crawler  # type: ignore[import-untyped]
 
     return bool(is_crawler(user_agent))

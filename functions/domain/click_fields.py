@@ -1,8 +1,8 @@
 """The values that a click keeps of its request: parsed, checked and bounded in bytes.
 
-Headers come from anybody. What an export holds of them must not break a terminal, a spreadsheet
-or an item's size: text has no control characters, does not start as a formula, and is cut at a
-number of bytes; addresses and places are parsed and dropped when they are not what they should be.
+Headers are untrusted. In an export they must not harm a terminal or a spreadsheet, and they must
+fit the item. Text has no control characters, does not start like a formula, and is cut at a number
+of bytes. Invalid addresses and places are dropped.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
-#: Longest values, in bytes of UTF-8: a user agent or referrer, a city, a campaign parameter.
+#: Maximum lengths in bytes of UTF-8: user agent and referrer, city, campaign parameter.
 MAX_USER_AGENT = 500
 MAX_REFERRER = 500
 MAX_CITY = 100
@@ -22,13 +22,13 @@ MAX_CAMPAIGN = 400
 #: The longest of them.
 MAX_STORED = 500
 
-#: The header by which the function knows that CloudFront sent a request (``infra/cdn.py``).
+#: The header that proves that CloudFront sent a request (``infra/cdn.py``).
 ORIGIN_HEADER = "x-unlink-origin"
 
 #: Controls (C0, C1), line and paragraph separators, bidirectional overrides, lone surrogates.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
-#: What a spreadsheet takes for the start of a formula (OWASP, "CSV Injection").
+#: Characters that start a formula in a spreadsheet (OWASP, "CSV Injection").
 _FORMULA = "=+-@ \t"
 
 _HOST = re.compile(r"[a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\]")
@@ -59,7 +59,7 @@ def clean_text(value: str | None, maximum: int) -> str | None:
     """
     if not value:
         return None
-    # No need to look at more: each character is at least one byte.
+    # More is not needed: each character is at least one byte.
     text = _UNSAFE.sub("", value[: 2 * maximum]).lstrip(_FORMULA).rstrip()
     if len(encoded := text.encode()) > maximum:
         text = encoded[:maximum].decode(errors="ignore")
@@ -67,9 +67,10 @@ def clean_text(value: str | None, maximum: int) -> str | None:
 
 
 def clean_stored(value: str | None) -> str | None:
-    """As :func:`clean_text`, for a value that was recorded before values were cleaned.
+    """As :func:`clean_text`, for a stored value.
 
-    Almost all are clean, and are found so at little cost: an export has millions.
+    Almost all stored values are clean, and the check is cheap, because an export has millions of
+    them.
     """
     if not value or (
         value[0] not in _FORMULA and value.isprintable() and len(value.encode()) <= MAX_STORED
@@ -79,9 +80,9 @@ def clean_stored(value: str | None) -> str | None:
 
 
 def referrer_of(value: str | None) -> str | None:
-    """Origin and path of a ``Referer``; None when it is no address of a page or an app.
+    """Origin and path of a ``Referer``; None if it is not the URL of a page or an app.
 
-    Without credentials, query and fragment, which may hold tokens.
+    Credentials, query and fragment are dropped, because they may contain tokens.
     """
     if not value:
         return None
@@ -106,16 +107,16 @@ def referrer_of(value: str | None) -> str | None:
 
 
 def from_distribution(headers: Mapping[str, str], secret: str) -> bool:
-    """Whether CloudFront sent this request: it carries the secret that only both know.
+    """Whether CloudFront sent this request, proved by a shared secret.
 
-    ``secret`` is empty when the stack has no distribution: then no such header is trusted.
+    ``secret`` is empty if the stack has no distribution; then no viewer header is trusted.
     """
     given = headers.get(ORIGIN_HEADER, "")
     return bool(secret) and hmac.compare_digest(given.encode(errors="replace"), secret.encode())
 
 
 def address_of(headers: Mapping[str, str], source_ip: str | None, *, trusted: bool) -> str | None:
-    """The visitor's IP address in its canonical form; None when it is none.
+    """The visitor's IP address in its canonical form; None if it is invalid.
 
     From ``CloudFront-Viewer-Address`` (``address:port``, IPv6 without brackets) when the request is
     ``trusted`` to come from CloudFront, else the address that the gateway saw.
@@ -130,10 +131,9 @@ def address_of(headers: Mapping[str, str], source_ip: str | None, *, trusted: bo
 def place_of(headers: Mapping[str, str], *, trusted: bool) -> dict[str, str | None]:
     """Country, region, city and time zone from CloudFront's viewer headers (lower-case names).
 
-    CloudFront adds them when a distribution stands in front of the API and its origin request
-    policy asks for them (Developer Guide, "Add CloudFront request headers"). Anybody can send such
-    headers, so all four are None unless the request is ``trusted`` to come from CloudFront. A
-    region is its whole ISO 3166-2 code.
+    CloudFront adds them if its origin request policy includes them (Developer Guide, "Add
+    CloudFront request headers"). Any client can send such headers, so all four are None unless the
+    request is ``trusted`` to come from CloudFront. A region is a whole ISO 3166-2 code.
     """
     if not trusted:
         return {"countryCode": None, "region": None, "city": None, "timezone": None}

@@ -1,25 +1,25 @@
-"""How long a click is kept, as a workspace's and a link's record say.
+"""How long a click is kept, by the policy of its workspace and link.
 
-A module of its own, because the redirect reads it and needs none of the other policies.
+A separate module, because the redirect needs none of the other policies.
 """
 
 from __future__ import annotations
 
-#: The name under which records hold it.
+#: Its name in stored items.
 CLICK_RETENTION = "clickRetentionDays"
 
 #: Days that a click is kept when its workspace has no policy of its own: as long as analytics look
 #: back (docs/decisions/102-clicks-are-kept-for-a-year.md).
 DEFAULT_CLICK_RETENTION_DAYS = 365
 
-#: The least of them: a click that could not be counted may be replayed for fourteen days.
+#: The minimum: a failed click record may be replayed for 14 days.
 MIN_CLICK_RETENTION_DAYS = 15
 
 
 def click_retention_of(stored: object) -> int | None:
     """Days that clicks are kept, from the value in a workspace's or a link's record.
 
-    None means for ever. Stored is 0 for that, and nothing for the default. An authorizer's context
+    None means forever. Stored is 0 for that, and nothing for the default. An authorizer's context
     has text.
     """
     if stored is None or stored == "":

@@ -1,4 +1,4 @@
-"""Time: what the API writes, and how much of it an invocation has left."""
+"""Timestamps, and the deadline of an invocation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def iso_moment(moment: datetime) -> str:
 
 
 def now_iso() -> str:
-    """The present moment as :func:`iso` writes it."""
+    """The current time in the format of :func:`iso`."""
     return iso(time.time())
 
 

@@ -1,8 +1,9 @@
 """What happens to the short code of an erased link, by the policies of its workspace.
 
-A code is free at once for the workspace whose link it was. Printed links still carry it, so for
-other workspaces it stays reserved for a time (``codeReservationDays``). A quarantine
-(``quarantineDays``) keeps it from everybody. What is left of the code's item says only that:
+A code is free at once for the workspace whose link it was. Printed links still have it, so it stays
+reserved against other workspaces for a time (``codeReservationDays``). A quarantine
+(``quarantineDays``) reserves it against every workspace. The code's item keeps only these
+attributes:
 
 - ``reservedFor``: the workspace that may use the code again;
 - ``quarantinedUntil``: Unix seconds before which no workspace may use it, not even its own;
@@ -20,13 +21,15 @@ from functions.domain.policies import Policies
 
 _DAY = 86_400
 
-#: The attributes of an item that a released code may have left behind.
+#: The attributes that a released code's item may have.
 ATTRIBUTES = ("pk", "ttl", "reservedFor", "quarantinedUntil")
 
 
 @dataclass(frozen=True, slots=True)
 class CodeRelease:
-    """Until when (Unix seconds) a released code is kept, and from whom; None is not at all."""
+    """Until when (Unix seconds) a released code is reserved or in quarantine; None means it is
+    not.
+    """
 
     workspace_id: str
     reserved_until: int | None = None
@@ -60,8 +63,8 @@ class CodeRelease:
         return kept
 
 
-#: A code is free while no item holds it, when what is left of it is over (its removal may lag), and
-#: for the workspace that it is reserved for. Of two racing creates one must lose.
+#: A code is free if it has no item, if its TTL has passed (the removal may lag), or for the
+#: workspace that it is reserved for. Of two racing creates one must fail.
 IS_FREE = (
     "attribute_not_exists(pk) OR #ttl<:now OR (reservedFor=:workspace"
     " AND (attribute_not_exists(quarantinedUntil) OR quarantinedUntil<:now))"

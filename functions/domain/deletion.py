@@ -1,4 +1,4 @@
-"""A deletion: what was requested, by whom, and what became of each id."""
+"""A deletion: request, actor, and the outcome of each id."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FilterRequest:
-    """What a deletion by filter was asked to find: the filter as the caller wrote it.
+    """The request of a deletion by filter, with the filter as the caller wrote it.
 
-    ``most`` is the plan's limit of ids, ``digest`` the exact set that the caller confirmed,
-    ``reads_per_minute`` how fast the background may read links, ``slot`` which of the workspace's
-    slots the deletion holds while it waits for that.
+    ``most`` is the plan's limit of ids, ``digest`` identifies the set that the caller confirmed,
+    ``reads_per_minute`` is the rate of reads in the background, and ``slot`` is the workspace's
+    slot that the deletion holds while it waits.
     """
 
     filter: dict[str, Any]
@@ -33,12 +33,12 @@ class FilterRequest:
 
 @dataclass(slots=True)
 class Deletion:
-    """One deletion: what was asked, by whom, and what became of each id.
+    """One deletion: the request, the actor and the outcome of each id.
 
-    ``link_ids`` is [] when only the header was read and the ids are in chunks; ``outcomes`` has
-    one byte per id, in the order of the request; ``counts`` is what the record last said of them.
-    ``lease`` names the worker that holds it. A deletion by filter has a ``selector`` and, while
-    it is ``accepted``, no ids yet; ``failure`` says why one was given up before deleting anything.
+    ``link_ids`` is [] if only the header was read and the ids are in chunks. ``outcomes`` has one
+    byte per id, in request order; ``counts`` are the stored counts. ``lease`` names the worker that
+    holds it. A deletion by filter has a ``selector`` and, while ``accepted``, no ids; ``failure``
+    is the reason of one that failed before it deleted anything.
     """
 
     id: str
@@ -52,7 +52,7 @@ class Deletion:
     completed_at: str | None = None
     link_ids: list[str] = field(default_factory=list)
     outcomes: bytearray = field(default_factory=bytearray)
-    #: ``outcomes`` as the record that was read has them: packed anew they may be other bytes.
+    #: ``outcomes`` as stored: compressing them again may give other bytes.
     packed_outcomes: bytes = b""
     id_chunks: int = 0
     chunk_prefix: str = ""
@@ -63,17 +63,17 @@ class Deletion:
     lease_until: float = 0.0
     retention_days: int | None = None
     policies: dict[str, Any] = field(default_factory=dict)
-    #: Where an export that comes first stands: ``baseUrl``, ``position``, ``done``,
-    #: and the ``slot`` of the workspace that it holds.
+    #: The progress of the export before the delete: ``baseUrl``, ``position``, ``done``, and the
+    #: workspace's ``slot`` that it holds.
     export: dict[str, Any] | None = None
     receipt: Receipt | None = None
-    #: When (Unix seconds) DynamoDB may remove the record; only one that deletes nothing has it.
-    #: Until DynamoDB does, within days, it is shown as any other.
+    #: When DynamoDB may remove the record (Unix seconds). Only a deletion without links has it.
+    #: Until its removal, which may take days, it is shown like any other.
     ttl: int | None = None
 
     @property
     def open(self) -> bool:
-        """Whether deleting is still going on (an erasure's cleanup is not deleting)."""
+        """Whether links are still being deleted (the purge after an erase does not count)."""
         return self.state in ("accepted", "exporting", "deleting")
 
     @property
@@ -91,9 +91,9 @@ class Deletion:
 
 
 def release_of_codes(deletion: Deletion) -> CodeRelease | None:
-    """From whom the codes of an erasure are kept for a time, by its workspace's policies.
+    """The reservation of the codes of an erasure, by its workspace's policies.
 
-    Counted from the deletion's own time, so that a repeated transaction is identical.
+    Times start at the deletion's own time, so that a repeated transaction is identical.
     """
     policies = Policies.read(deletion.policies)
     return CodeRelease.by(

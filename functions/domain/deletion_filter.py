@@ -34,7 +34,7 @@ class DeletionFilter:
 
     @property
     def fingerprint(self) -> str:
-        """Text that two filters share only when they mean the same; "" for the empty one."""
+        """A text that is equal exactly for equal filters; "" for the empty one."""
         given = {name: value for name, value in asdict(self).items() if value is not None}
         if not given:
             return ""

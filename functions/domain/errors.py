@@ -1,4 +1,4 @@
-"""Every error that a caller can see, and its two spellings.
+"""Every error that a caller can see, and its two formats.
 
 The tree::
 
@@ -27,8 +27,8 @@ The tree::
     ├── InternalError          500
     └── Unavailable            503  the stores did not answer in time; retryAfter
 
-``DELETE /api/links`` and ``/api/deletions…`` answer in Hoko's dialect, every other route in
-LinkForty's; members stand beside the error in both, never instead of it.
+``DELETE /api/links`` and ``/api/deletions…`` use Hoko's format, every other route uses LinkForty's.
+In both, extra members are added beside the error and never replace it.
 """
 
 from __future__ import annotations
@@ -42,30 +42,30 @@ if TYPE_CHECKING:
 
     from functions.domain.error_bodies import ErrorBody, ErrorMembers
 
-#: How many offending ids an error names; a count goes with them. Also the longest id that it names
-#: whole, in characters.
+#: How many invalid ids an error names, together with a count. Also the maximum length of an id that
+#: is named whole, in characters.
 NAMED_IDS = 100
 
-#: Characters of an error's sentences. What they echo of a request is shortened before; this bounds
-#: what was overlooked, because Lambda drops an answer of more than 6 MB.
+#: Maximum characters of an error's sentences. Echoed input is shortened before; this is a second
+#: bound, because Lambda drops a response of more than 6 MB.
 MAX_SENTENCE = 500
 
 
-#: Two statuses that Python calls by older names before 3.13 (RFC 9110, sections 15.5.14, 15.5.21).
+#: Two statuses that have older names in Python before 3.13 (RFC 9110, sections 15.5.14, 15.5.21).
 _PHRASES = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
 def phrase_of(status: int) -> str:
-    """A status in words, as RFC 9110 has it, whatever Python this is."""
+    """The reason phrase of a status in RFC 9110, the same in every Python version."""
     return _PHRASES.get(status) or HTTPStatus(status).phrase
 
 
 class UnlinkError(Exception):
-    """Base of all errors with an answer.
+    """Base of all errors with a response.
 
-    ``english`` and ``arabic`` are Hoko's pair, ``message`` is LinkForty's sentence (the English
-    one unless it says more). ``deletion_id`` names the deletion that exists all the same: one that
-    was accepted will complete, whatever its first worker met.
+    ``english`` and ``arabic`` are for Hoko's format, ``message`` is for LinkForty's (by default the
+    English text). ``deletion_id`` names a deletion that exists in spite of the error: an accepted
+    deletion always completes.
     """
 
     deletion_id: str | None = None
@@ -102,7 +102,7 @@ class UnlinkError(Exception):
 
 
 class InvalidRequest(UnlinkError):
-    """The request is not what the route takes; nothing was changed."""
+    """The request is invalid; nothing was changed."""
 
     status = HTTPStatus.BAD_REQUEST
     english = "Invalid request"
@@ -124,7 +124,7 @@ class InvalidIds(InvalidRequest):
 
 
 class Unauthenticated(UnlinkError):
-    """The credential has ended since the gateway's cached answer; the gateway's own body.
+    """The credential expired after the gateway cached its authorization; the gateway's own body.
 
     API Gateway renames its header to ``x-amzn-Remapped-WWW-Authenticate``, in answers of functions
     only.
@@ -198,7 +198,7 @@ class ReceiptNotFound(NotFound):
 
 
 class Conflict(UnlinkError):
-    """The state of things forbids it now."""
+    """The request conflicts with the current state."""
 
     status = HTTPStatus.CONFLICT
     english = "Conflict"
@@ -216,7 +216,7 @@ class ShortCodeTaken(Conflict):
 
 
 class DeletionOpen(Conflict):
-    """The deletion is still being worked on: what it takes cannot be given back yet."""
+    """The deletion is still running, so its links cannot be restored yet."""
 
     english = "The deletion is not complete yet"
     arabic = "عملية الحذف لم تكتمل بعد"
@@ -250,7 +250,7 @@ class LastAdmin(Conflict):
 
 
 class StillRunning(Conflict):
-    """The request with this Idempotency-Key is still being worked on."""
+    """The request with this Idempotency-Key is still running."""
 
     english = "A request with this Idempotency-Key is still running"
     arabic = "لا يزال طلب بهذا المفتاح قيد التنفيذ"
@@ -261,14 +261,14 @@ class StillRunning(Conflict):
 
 
 class SelectionChanged(Conflict):
-    """The links that match are not the ones that the confirmation token stands for."""
+    """The links that match differ from those of the confirmation token."""
 
     english = "The matching links have changed since the dry run"
     arabic = "تغيرت الروابط المطابقة منذ التجربة"
 
 
 class MethodNotAllowed(UnlinkError):
-    """The route exists and has other methods."""
+    """The route exists, but not with this method."""
 
     status = HTTPStatus.METHOD_NOT_ALLOWED
     english = "Method not allowed"
@@ -291,7 +291,7 @@ class BodyTooLarge(UnlinkError):
 
 
 class KeyReused(UnlinkError):
-    """The Idempotency-Key was used before, with another body."""
+    """The Idempotency-Key was used before with another request."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     english = "Idempotency-Key was used with a different request"
@@ -301,7 +301,7 @@ class KeyReused(UnlinkError):
 class RateLimited(UnlinkError):
     """The key's minute window is full.
 
-    ``retry_after`` is the seconds really left in it, ``reset`` its end in Unix seconds.
+    ``retry_after`` is the seconds left in it, ``reset`` its end in Unix seconds.
     """
 
     status = HTTPStatus.TOO_MANY_REQUESTS
@@ -322,7 +322,7 @@ class RateLimited(UnlinkError):
 
 
 class LimitReached(UnlinkError):
-    """The workspace has used up what its plan allows for now.
+    """The workspace has reached a limit of its plan.
 
     ``limit`` is the plan's number, ``retry_after`` the seconds after which to try again.
     """
@@ -340,11 +340,11 @@ class LimitReached(UnlinkError):
 
 
 class InternalError(UnlinkError):
-    """Something that should not happen; the log has the story, the answer has the request id."""
+    """An unexpected error. The log has the details, the response has the request id."""
 
 
 class Unavailable(UnlinkError):
-    """A store did not answer in time, after retries. What was accepted will still be done."""
+    """A store did not answer in time, after retries. Accepted work still completes."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     english = "Service temporarily unavailable"
@@ -358,7 +358,7 @@ class Unavailable(UnlinkError):
 
 
 def as_text(value: object) -> str:
-    """How an error names an offending id: as given when it is short text, else shortened JSON."""
+    """How an error names an invalid id: as given if it is a short text, else as shortened JSON."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return shortened(text)
 
@@ -366,8 +366,8 @@ def as_text(value: object) -> str:
 def shortened(text: str, maximum: int = NAMED_IDS) -> str:
     """At most ``most`` characters of a text, and an ellipsis for the rest.
 
-    Fewer when many are control characters, because each takes seven bytes of JSON in JSON: a text
-    takes at most four bytes a character in an answer.
+    Fewer if there are many control characters, because each takes seven bytes of JSON in JSON. A
+    text takes at most four bytes per character in a response.
     """
     short = text[:maximum]
     if len(json.dumps(json.dumps(short, ensure_ascii=False), ensure_ascii=False)) > 4 * maximum + 8:
@@ -376,7 +376,7 @@ def shortened(text: str, maximum: int = NAMED_IDS) -> str:
 
 
 def _bounded(value: Any) -> Any:
-    """A member of an error with its lists and texts cut to what an answer can hold."""
+    """A member of an error, with lists and texts cut to fit a response."""
     if isinstance(value, str):
         return shortened(value, MAX_SENTENCE)
     if isinstance(value, dict):

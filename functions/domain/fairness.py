@@ -1,4 +1,4 @@
-"""Taking turns between workspaces, so that the work of one does not hold up that of another."""
+"""Round robin between workspaces, so that the work of one does not delay another."""
 
 from __future__ import annotations
 

@@ -1,20 +1,20 @@
 """The most frequent values of a day, in a bounded number of counters.
 
-A day counts each value of a dimension (a referrer, a city) by a counter of its own, up to a number
-of counters. Beyond it, the algorithm is Space-Saving (Metwally, Agrawal and El Abbadi, 2005): a new
-value may take the place of the one that has been seen least.
+A day counts each value of a dimension (a referrer, a city) in its own counter, up to a number of
+counters. Above that number the Space-Saving algorithm applies (Metwally, Agrawal and El Abbadi,
+2005): a new value may replace the least frequent one.
 
 A day's item holds, for each dimension:
 
-- ``{dimension}:{value}``: the clicks counted since the value got its counter. Never too many.
-- ``floor:{dimension}``: the highest score that was ever evicted. Absent while nothing was.
+- ``{dimension}:{value}``: the clicks counted since the value got its counter. Never too high.
+- ``floor:{dimension}``: the highest score that was ever evicted. Absent until then.
 - ``entered:{dimension}:{value}``: the floor when the value got its counter, if there was one. A
   value without a counter has had at most as many clicks as the floor says.
 
-A value's score is its counter and what it entered with. With ``k`` counters and ``n`` clicks on the
-day the floor is at most ``n / k``: every value with more clicks than that has a counter, which is
-short by at most the floor. While a day has no more than ``k`` values, every counter is exact. What
-no counter holds is the day's clicks less its counters: readers show it as ``other``.
+A value's score is its counter plus its ``entered`` value. With ``k`` counters and ``n`` clicks on
+the day the floor is at most ``n / k``: every value with more clicks than that has a counter, which
+is short by at most the floor. While a day has no more than ``k`` values, every counter is exact.
+The day's clicks minus its counters are shown as ``other``.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-#: What readers call the clicks that no counter holds, and what days counted before called them.
+#: The name of the clicks that no counter holds, for readers and in days counted by older releases.
 OTHER = "other"
 
 
 @dataclass(slots=True)
 class DayChange:
-    """What to write to a day: amounts to add, attributes to remove, floors to raise.
+    """The changes to a day: amounts to add, attributes to remove, floors to raise.
 
     ``floors`` has for each attribute its value before (None: absent) and after.
     """
@@ -99,7 +99,8 @@ def _count_dimension(
             new[name] = amount
     surplus = len(scores) + len(new) - maximum
     if surplus > 0:
-        # The least seen; among equals those without a counter, then by name: always the same.
+        # The least frequent; among equals those without a counter first, then by name, so the
+        # choice is deterministic.
         ranked = sorted(
             [(floor + amount, False, name) for name, amount in new.items()]
             + [(score, True, name) for name, score in scores.items()]

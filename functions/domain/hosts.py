@@ -15,14 +15,14 @@ from pydantic_core import Url
 MAX_LABEL = 63
 MAX_NAME = 253
 
-#: What an authority of RFC 3986 is made of, and what a WHATWG parser would end it at.
+#: The characters of an authority in RFC 3986, and those that end it in a WHATWG parser.
 _AUTHORITY = re.compile(r"(?P<host>\[[^\[\]]*\]|[^:\[\]]*)(?P<port>:[0-9]*)?")
 _DELIMITERS = re.compile(r"[/?#@\\\s\x00-\x1f]")
 _ASCII_LABEL = re.compile(r"[A-Za-z0-9_-]*")
 
 
 class InvalidHost(ValueError):
-    """No browser opens this host, or browsers read another than the one written."""
+    """Browsers cannot open this host, or read a different host than the one written."""
 
 
 def split_authority(authority: str) -> tuple[str, str]:
@@ -52,8 +52,8 @@ def canonical_host(host: str) -> str:
 
 
 def checked_host(host: str) -> str:
-    """As :func:`canonical_host`, and raises too for names that DNS cannot have and for names that
-    lead elsewhere than they say: ``%61.example``, full-width letters, ``a。example``.
+    """As :func:`canonical_host`, and raises also for names that DNS cannot have and for misleading
+    names: ``%61.example``, full-width letters, ``a。example``.
     """
     canonical = canonical_host(host)
     if canonical.startswith("[") or _is_ipv4(canonical):
@@ -73,7 +73,9 @@ def checked_host(host: str) -> str:
 
 
 def _is_same_label(given: str, canonical: str) -> bool:
-    """Whether a label means what it shows. By A-label prefix, so that no Unicode table decides."""
+    """Whether a label is what it appears to be. Decided by the A-label prefix, independent of
+    Unicode tables.
+    """
     if _ASCII_LABEL.fullmatch(canonical) is None:
         return False
     return given.lower() == canonical if given.isascii() else canonical.startswith("xn--")

@@ -11,7 +11,7 @@ from functions.domain.errors import KeyReused
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """A client's key and the hash of the request that it stands for (method, path, body)."""
+    """A client's key and the hash of its request (method, path, body)."""
 
     key: str
     request_hash: str
@@ -19,13 +19,13 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyRecord:
-    """What a used key stands for; ``details`` are the attributes that the route has kept."""
+    """The record of a used key; ``details`` are the attributes of the route."""
 
     request_hash: str
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def check(self, key: IdempotencyKey) -> None:
-        """Raises ``KeyReused`` when the key stands for another request."""
+        """Raises ``KeyReused`` if the key was used for another request."""
         if self.request_hash != key.request_hash:
             raise KeyReused
 

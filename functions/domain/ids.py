@@ -14,14 +14,14 @@ import time
 import uuid
 import zlib
 
-#: Canonical 8-4-4-4-12 in any letter case; braced, ``urn:`` and 32-hex spellings do not match.
+#: Canonical 8-4-4-4-12 in any letter case; braced, ``urn:`` and 32-hex forms do not match.
 _CANONICAL_UUID = re.compile(
     r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 )
 
 _CLICK_ID = re.compile(r"[A-Za-z0-9_-]{43}")
 
-#: Sorts before every UUID: the fence of a link that was never restored.
+#: Sorts before every UUID: the fencing token of a link that was never restored.
 NO_RESTORE = "0"
 
 #: Without look-alikes (0/O, 1/l/I), because short codes are read aloud and typed from paper.
@@ -29,13 +29,13 @@ _CODE_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 #: 57^8 = 1.1e14 codes: unguessable, and a collision is rare even among 10^9 links.
 _CODE_LENGTH = 8
 
-#: Shards of the live index and of a link's clicks: one hot tenant or one viral link must not be
-#: one DynamoDB partition (1,000 write units a second each).
+#: Shards of the live index and of a link's clicks: a busy workspace or a viral link must not be
+#: limited to one DynamoDB partition (1,000 write units a second each).
 SHARDS = 8
 
 
 def parse_link_id(value: object) -> str | None:
-    """The canonical lower-case spelling of a UUID, or None when ``value`` is not one."""
+    """The canonical lower-case form of a UUID, or None if ``value`` is not one."""
     if isinstance(value, str) and _CANONICAL_UUID.fullmatch(value):
         return value.lower()
     return None
@@ -44,16 +44,16 @@ def parse_link_id(value: object) -> str | None:
 def new_link_ids(count: int) -> list[str]:
     """Random (version 4) UUIDs in canonical lower case, in ascending order.
 
-    Links that are created together share their moment; lists go by it and then by the id.
+    Links that are created together share their time; lists sort by time and then by id.
     """
     return sorted(str(uuid.uuid4()) for _ in range(count))
 
 
 def new_time_ordered_id(*, now_ms: int | None = None, after: str = NO_RESTORE) -> str:
-    """A version 7 UUID, later in text order than ``after`` even if this clock runs behind it.
+    """A version 7 UUID that sorts after ``after``, even if this clock is behind.
 
-    ``after`` is the newest restore that a deletion must outrank: clocks of two functions may
-    disagree by milliseconds, the order of a restore and the delete that follows it may not.
+    ``after`` is the newest restore, which a later deletion must outrank. The clocks of two
+    functions may differ by milliseconds; the order of a restore and a following delete must not.
     """
     milliseconds = int(time.time() * 1000) if now_ms is None else now_ms
     if after != NO_RESTORE:
@@ -68,12 +68,13 @@ def new_time_ordered_id(*, now_ms: int | None = None, after: str = NO_RESTORE) -
 
 
 def time_of(time_ordered_id: str) -> float:
-    """Unix seconds at which a version 7 UUID was made."""
+    """The time of a version 7 UUID in Unix seconds."""
     return (uuid.UUID(time_ordered_id).int >> 80) / 1000
 
 
 def new_click_id(link_id: str, milliseconds: int) -> str:
-    """An opaque id that names the link and the moment of a click: it is found without an index.
+    """An opaque id with the link and the time of a click, so that the click is found without an
+    index.
 
     43 URL-safe characters: the link's id and a version 7 UUID of that Unix millisecond.
     """
@@ -95,7 +96,7 @@ def new_short_code() -> str:
 
 
 def code_from(digest: bytes) -> str:
-    """The eight characters of a code that follow from at least 16 bytes."""
+    """The eight characters of a code, derived from at least 16 bytes."""
     number, characters = int.from_bytes(digest[:16], "big"), ""
     for _ in range(_CODE_LENGTH):
         number, place = divmod(number, len(_CODE_ALPHABET))

@@ -1,8 +1,8 @@
-"""Which characters a destination may have: those of RFC 3987.
+"""The characters that a destination may have: those of RFC 3987.
 
-The rules are ranges from the RFC and not properties from Python's Unicode tables, so they are the
-same under every Python version. Apart from ``uris``, because compiling them takes milliseconds that
-the cold start of the redirect need not spend.
+The rules are ranges from the RFC and not properties of Python's Unicode tables, so they are the
+same in every Python version. Separate from ``uris``, because compiling them would add milliseconds
+to the cold start of the redirect.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ _IPRIVATE = "\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd"
 # RFC 3987, section 4.1, names U+200E, U+200F and U+202A to U+202E. U+061C and the isolates
 # U+2066 to U+2069 came with Unicode 6.3, after the RFC, for the same purpose.
 _BIDI_FORMATTING = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
-# White space is valid in an IRI by the letter of section 2.2. It is refused because it cannot be
-# seen in a list or on paper, and because it usually comes from pasting (Unicode White_Space).
+# Section 2.2 allows some white space in an IRI. It is refused because it is invisible in a list or
+# on paper, and usually a pasting error (Unicode White_Space).
 _SPACES = "\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _BIDI = re.compile(f"[{_BIDI_FORMATTING}]")
 _SPACE = re.compile(f"[\x00-\x20\x7f-\x9f{_SPACES}]")
@@ -26,7 +26,7 @@ _PRIVATE = re.compile(f"[{_IPRIVATE}]")
 
 
 def character_fault(iri: str) -> str | None:
-    """Why the characters of ``iri`` are not those of RFC 3987, or None when they are."""
+    """Why ``iri`` has characters outside RFC 3987, or None if it has none."""
     if _SPACE.search(iri):
         return "a URL has no spaces or control characters"
     if _BIDI.search(iri):

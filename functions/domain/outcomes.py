@@ -1,4 +1,4 @@
-"""What became of each id of a deletion: one byte an id, compressed, in the deletion's record."""
+"""The outcome of each id of a deletion: one byte per id, compressed, in the deletion's record."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Outcome(IntEnum):
-    """The outcome of one id; the value is what is stored, the label what the API answers."""
+    """The outcome of one id. The value is stored; the label is shown by the API."""
 
     PENDING = 0
     DELETED = 1
@@ -24,7 +24,7 @@ class Outcome(IntEnum):
 
     @property
     def label(self) -> OutcomeName:
-        """The API's word."""
+        """The name in the API."""
         return _LABELS[self]
 
 

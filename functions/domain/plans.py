@@ -1,7 +1,7 @@
-"""The plan table: what a workspace may do. ``plans.json`` is its one source.
+"""The plans and their limits, from ``plans.json``.
 
-The stack's usage plans read the same file, so that the gateway's shield and the exact limiter
-cannot drift apart.
+The stack's usage plans read the same file, so that the gateway's limits and the exact limiter
+cannot differ.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Plan:
     For a workspace: ``links_per_workspace`` that are live; links that its filters may read, in one
     request and in a minute (``filter_reads_…``); and ``open_filters``, deletions by filter that
     wait in the background for their links; and ``open_exports``, exports of links that are not
-    finished. ``links_per_create`` is for one request. What is not
-    named is as in the free plan.
+    finished. ``links_per_create`` is for one request. Values that are not given are those of the
+    free plan.
     """
 
     name: str

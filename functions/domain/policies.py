@@ -1,8 +1,8 @@
-"""What a workspace has decided about its deletes; the defaults are those of a new workspace.
+"""The policies of a workspace; the defaults are those of a new workspace.
 
-Stored on the workspace's item in ``access`` by these names, handed to the functions as text in
-the authorizer's context, and copied into a deletion's header, because the functions that finish
-a deletion have no right to read ``access``.
+They are stored on the workspace's item in ``access`` and passed to the functions as text in the
+authorizer's context. A deletion's header has a copy, because the functions that finish a deletion
+may not read ``access``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from functions.domain.click_retention import (
 #: How long after a soft delete the one who made it may undo it, in minutes.
 DEFAULT_UNDO_MINUTES = 15
 
-#: Printed links outlive their erasure: for this long no stranger may get their codes.
+#: Printed links outlive their erasure: for this many days other workspaces cannot get their codes.
 DEFAULT_CODE_RESERVATION_DAYS = 90
 
 
@@ -68,7 +68,9 @@ class Policies:
         )
 
     def record(self) -> dict[str, int | bool]:
-        """What differs from the defaults, by camelCase name: what a deletion has to know."""
+        """The values that differ from the defaults, by camelCase name, as a deletion records
+        them.
+        """
         return {
             camel: getattr(self, name)
             for name, camel in NAMES.items()
@@ -76,7 +78,9 @@ class Policies:
         }
 
     def stored(self) -> dict[str, int | bool | str]:
-        """As :meth:`record`, with the policies that no deletion needs: for the workspace's item."""
+        """As :meth:`record`, plus the policies that deletions do not need: for the workspace's
+        item.
+        """
         schemes = {NAMES["app_schemes"]: " ".join(self.app_schemes)} if self.app_schemes else {}
         undo = {} if self.undo_minutes == DEFAULT_UNDO_MINUTES else {_UNDO: self.undo_minutes}
         return self.restore_record() | schemes | undo
@@ -88,11 +92,11 @@ class Policies:
         return self.record() | kept
 
     def of_a_purge(self, expires_at: str | None) -> dict[str, Any]:
-        """The attributes by which a live link is erased some days after it expires.
+        """The attributes that make DynamoDB remove a live link some days after it expires.
 
-        ``ttl`` is when DynamoDB may remove it (Unix seconds), ``policies`` what the erasure that
-        follows must know: its functions may not read ``access``. None for an attribute that the
-        link is not to have. Every write that sets ``expiresAt`` or makes a link live needs both.
+        ``ttl`` is when DynamoDB may remove it (Unix seconds). ``policies`` is a copy for the
+        erasure that follows, whose functions may not read ``access``. None means that the link has
+        no such attribute. Every write that sets ``expiresAt`` or makes a link live must set both.
         """
         days = self.purge_expired_after_days
         if expires_at is None or days is None:
@@ -116,7 +120,7 @@ NAMES = {field.name: _camel(field.name) for field in fields(Policies)}
 
 _DEFAULTS = Policies()
 
-#: What the functions that finish a deletion need not know.
+#: Policies that the functions that finish a deletion do not need.
 _NOT_FOR_DELETIONS = ("app_schemes", "click_retention_days", "undo_minutes")
 
 _UNDO = NAMES["undo_minutes"]

@@ -1,7 +1,7 @@
-"""QR codes in exact sizes: what may be asked for, and the PNG or SVG of it.
+"""QR codes in exact sizes, as PNG or SVG. segno makes the symbol.
 
-The symbol comes from segno. The images are written here, because its writers scale by whole
-modules only: 512 pixels were asked for, and 512 it must be.
+The images are written here, because segno's writers scale by whole modules only and cannot give
+exactly 512 pixels.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ MIN_SIZE, DEFAULT_SIZE, MAX_SIZE = 128, 512, 2_048
 #: Light modules that a scanner needs around the symbol (ISO/IEC 18004, "Quiet zone").
 QUIET = 4
 
-#: The least contrast ratio (WCAG 2, "contrast ratio") of the two colours. Cameras need some.
+#: The minimum contrast ratio of the two colours (WCAG 2, "contrast ratio"), for scanners.
 LEAST_CONTRAST = 3.0
 
 MEDIA_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
 
-#: Part of every variant's name: raise it when a change here alters the pixels of an image.
+#: Part of every variant's name. Increase it when a change here alters the pixels of an image.
 _RENDERING = 1
 
 _COLOR = re.compile(r"#?([0-9A-Fa-f]{6}|[0-9A-Fa-f]{3})")
 
-#: What the route takes.
+#: The query parameters of the route.
 PARAMETERS = ("format", "size", "color", "bgcolor")
 
 
@@ -52,13 +52,13 @@ class Style:
         return MEDIA_TYPES[self.format]
 
     def variant(self, text: str) -> str:
-        """The short name of ``text`` in this style: 64 bits, as eight of them stand on a link."""
+        """A 64-bit name of ``text`` in this style; a link has at most eight of them."""
         what = f"{_RENDERING}\0{self.format}\0{self.size}\0{self.color}\0{self.bgcolor}\0{text}"
         return f"{hashlib.sha256(what.encode()).hexdigest()[:16]}.{self.format}"
 
 
 def parse_style(query: Mapping[str, str]) -> Style:
-    """The style that query parameters ask for; raises ``InvalidRequest``."""
+    """The style from the query parameters; raises ``InvalidRequest``."""
     image_format = query.get("format", "png")
     if image_format not in MEDIA_TYPES:
         raise InvalidRequest("format must be png or svg")
@@ -109,7 +109,7 @@ def _luminance(color: str) -> float:
 def _png(symbol: list[list[int]], style: Style) -> bytes:
     """One bit a pixel, two colours (PNG specification, 3rd edition, sections 5 and 11)."""
     size, modules = style.size, len(symbol)
-    # Whole pixels a module, so that its edges stay sharp; what is left widens the quiet zone.
+    # Whole pixels per module keep the edges sharp; the rest widens the quiet zone.
     scale = size // (modules + 2 * QUIET)
     before = (size - modules * scale) // 2
     after = size - modules * scale - before

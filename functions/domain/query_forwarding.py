@@ -13,8 +13,8 @@ from functions.domain.uris import is_web
 #: values"), and CloudFront allows URLs of 8,192 bytes.
 MAX_LOCATION = 8_000
 
-#: What :func:`quote` leaves as it is in a name or value, besides the unreserved characters of
-#: RFC 3986. None of them separates parameters or ends the query.
+#: Characters that :func:`quote` does not encode in a name or value, besides the unreserved
+#: characters of RFC 3986. None of them separates parameters or ends the query.
 _SAFE = "!$()*,:@/?"
 
 
@@ -30,9 +30,9 @@ def query_of(event: Mapping[str, Any]) -> dict[str, Sequence[str]]:
 def with_query(location: str, query: Mapping[str, Sequence[str]]) -> str:
     """``location`` with these parameters appended to its query, before the fragment.
 
-    Parameters that the destination has already are left out: the link's own win. The destination
-    itself stays byte for byte. A parameter that would make the result longer than
-    :data:`MAX_LOCATION` is left out whole. An app URL gets no parameters.
+    Parameters that the destination already has are dropped: the link's own values win. The
+    destination itself is unchanged. A parameter that would make the result longer than
+    :data:`MAX_LOCATION` is dropped. An app URL gets no parameters.
     """
     if not query or not is_web(location):
         return location

@@ -1,4 +1,4 @@
-"""Query parameters: which a route takes, and numbers in them."""
+"""Query parameters: the known names of a route, and integers."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 from functions.domain.errors import InvalidRequest, shortened
 
-#: int() of more digits would be work for a caller's joke, and of thousands it raises.
+#: Most digits of an integer: int() of very long text is slow, and raises for thousands of digits.
 _DIGITS = re.compile(r"[0-9]{1,9}")
 
 
 def parameters_of(event: Mapping[str, Any], known: Collection[str]) -> dict[str, str]:
-    """The query parameters of a gateway event, if each is known and given once.
+    """The query parameters of a gateway event, each known and given once.
 
-    One that is passed over in silence would have a misspelt ``dryRun`` delete, and a filter given
-    twice find more than it says. Raises ``InvalidRequest`` that names it.
+    Ignoring unknown parameters would turn a misspelled ``dryRun`` into a real delete. Raises
+    ``InvalidRequest`` that names the parameter.
     """
     given: dict[str, str] = event.get("queryStringParameters") or {}
     if unknown := given.keys() - set(known):

@@ -1,4 +1,4 @@
-"""Where a visit goes: the address for its device, with the campaign's parameters."""
+"""The destination of a visit: the URL for its device, with the campaign's parameters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_UTM = 100
 
 
 def target_of(link: Link, platform: str) -> str:
-    """The link's address for this platform, else its ``originalUrl``."""
+    """The link's URL for this platform, else its ``originalUrl``."""
     if platform == "iOS":
         special = link.ios_url
     elif platform == "Android":
@@ -28,7 +28,7 @@ def target_of(link: Link, platform: str) -> str:
 def campaign_of(link: Link, query: Mapping[str, str]) -> dict[str, str]:
     """The visit's UTM parameters by their short names.
 
-    The link's own come first; what it leaves open may come with the short URL
+    The link's own values come first; missing ones may come from the short URL
     (``/abc123?utm_source=poster``).
     """
     own = link.utm_parameters or {}
@@ -39,9 +39,9 @@ def campaign_of(link: Link, query: Mapping[str, str]) -> dict[str, str]:
 def with_campaign(address: str, campaign: Mapping[str, str]) -> str:
     """``address`` with the campaign as ``utm_*`` parameters, as a URI of RFC 3986.
 
-    Parameters of the same name are replaced. Everything else stays as it was given, empty
-    parameters and an empty query included; see :func:`functions.domain.uris.to_uri`. An app URL
-    gets no parameters: an app need not expect any.
+    Parameters of the same name are replaced. Everything else is unchanged, including empty
+    parameters and an empty query; see :func:`functions.domain.uris.to_uri`. An app URL gets no
+    parameters, because an app may not expect any.
     """
     address = to_uri(address)
     if not campaign or not is_web(address):

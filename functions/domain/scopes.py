@@ -1,4 +1,4 @@
-"""What a member of a workspace may do when signed in. API keys name their scopes themselves."""
+"""The scopes of a signed-in member by role. API keys have their own scopes."""
 
 from __future__ import annotations
 

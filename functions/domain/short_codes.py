@@ -7,7 +7,7 @@ import re
 #: 4 to 30 letters, digits, ``-`` and ``_``; case-sensitive.
 SHORT_CODE = re.compile(r"[A-Za-z0-9_-]{4,30}")
 
-#: Paths of this service, and names that would look as if the service itself were speaking.
+#: Paths of this service, and names that would look like official pages.
 _SERVICE = """
     account admin analytics assets auth billing bulk-delete console dashboard deletions docs graphql
     health healthcheck healthz help installs legal links livez login logout metrics oauth openapi
@@ -19,8 +19,8 @@ _SERVICE = """
 #: important notes": ``/ping`` and ``/sping``).
 _GATEWAY = "ping sping"
 
-#: Files and paths that browsers, crawlers and platforms request by themselves (RFC 8615, the lists
-#: of Apple, Android and WordPress). A link of this name would be clicked by programs only.
+#: Files and paths that browsers, crawlers and platforms request automatically (RFC 8615, the lists
+#: of Apple, Android and WordPress). A link with such a code would get automatic requests only.
 _REQUESTED = """
     ads app-ads apple-app-site-association apple-touch-icon apple-touch-icon-precomposed assetlinks
     browserconfig change-password clientaccesspolicy crossdomain favicon humans index llms manifest
@@ -28,10 +28,10 @@ _REQUESTED = """
     wp-login xmlrpc
 """
 
-#: What programs write where a value is missing or was not converted.
+#: Texts that programs write for a missing or unconverted value.
 _VALUES = "false inf infinity nan nil none null object-object true undefined void"
 
-#: Compared without regard to case, to ``_`` for ``-``, and to an extension: see `is_reserved`.
+#: Compared without case, with ``_`` equal to ``-``, and without an extension: see `is_reserved`.
 RESERVED_CODES = frozenset(f"{_SERVICE} {_GATEWAY} {_REQUESTED} {_VALUES}".split())
 
 #: Extensions of the files above, as people write them in a code, which has no dots.
@@ -39,9 +39,9 @@ _EXTENSION = re.compile(r"-(?:css|html|ico|js|json|php|png|svg|txt|webmanifest|x
 
 
 def is_reserved(code: str) -> bool:
-    """Whether no link may have this code.
+    """Whether this code is reserved.
 
-    ``Favicon``, ``favicon-ico`` and ``FAVICON_ICO`` are as reserved as ``favicon``.
+    ``Favicon``, ``favicon-ico`` and ``FAVICON_ICO`` are reserved like ``favicon``.
     """
     name = code.lower().replace("_", "-").strip("-")
     return name in RESERVED_CODES or _EXTENSION.sub("", name) in RESERVED_CODES

@@ -1,8 +1,7 @@
 """Names of time zones: every zone and link of the IANA Time Zone Database, 2025 and before.
 
-A list and not ``zoneinfo``: the function's file system need not have the database, and looking
-through its directories costs more than a redirect does. A zone that is not here yet is recorded
-as unknown.
+A list instead of ``zoneinfo``: the function's file system may not have the database, and reading
+its directories takes longer than a redirect. A newer zone is recorded as unknown.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Text that people type: one stored form, and comparison without regard to case."""
+"""Text from people: one stored form, and caseless comparison."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _DOTTED_I = re.compile("i\u0307+")
 
 
 def nfc(text: str) -> str:
-    """``text`` in Unicode Normalization Form C: one spelling for what looks the same."""
+    """``text`` in Unicode Normalization Form C: one form for texts that look the same."""
     return normalize("NFC", text)
 
 
 def fold(text: str) -> str:
-    """``text`` for searches without regard to case.
+    """``text`` for caseless searches.
 
     The compatibility caseless matching of Unicode (section 3.13, definition D146): ``ß`` is ``ss``,
     full-width letters are letters. The dot that case folding leaves behind the ``i`` of ``İ`` is
@@ -30,5 +30,5 @@ def fold(text: str) -> str:
 
 @lru_cache(maxsize=16)
 def folded_needle(text: str) -> str:
-    """As :func:`fold`, for the text of a filter, which is tried on many links."""
+    """As :func:`fold`, cached, for the text of a filter, which is compared with many links."""
     return fold(text)

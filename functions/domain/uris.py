@@ -1,4 +1,4 @@
-"""URI syntax: the components of a destination, and how it leaves in ASCII.
+"""URI syntax: the components of a destination, and its ASCII form.
 
 Sources: RFC 3986 (URI), RFC 3987 (IRI). The redirect imports this module, so it imports and
 compiles little.
@@ -20,7 +20,7 @@ _PARTS = re.compile(
     re.DOTALL,
 )
 
-# What a component may have besides the unreserved characters (RFC 3986, sections 2 and 3): the
+# The characters of a component besides the unreserved ones (RFC 3986, sections 2 and 3): the
 # sub-delims, what the component adds, and the percent sign of an escape.
 _IN_AUTHORITY = "!$&'()*+,;=:@%"
 _IN_PATH = f"{_IN_AUTHORITY}/"
@@ -53,10 +53,10 @@ def is_web(url: str) -> bool:
 def to_uri(iri: str) -> str:
     """``iri`` as a URI of RFC 3986, which a ``Location`` header needs.
 
-    A valid URI comes back unchanged, byte for byte. Otherwise only what RFC 3986 excludes is
-    percent-encoded as UTF-8 (RFC 3987, section 3.1), and an international host of an http or https
-    URL becomes its A-labels. A backslash in the path of such a URL becomes a slash, as browsers
-    read it (WHATWG URL Standard, "path state").
+    A valid URI is returned unchanged. Otherwise only what RFC 3986 excludes is percent-encoded as
+    UTF-8 (RFC 3987, section 3.1), and an international host of an http or https URL becomes its
+    A-labels. A backslash in the path of such a URL becomes a slash, as browsers read it (WHATWG URL
+    Standard, "path state").
     """
     parts = split(iri)
     if parts is None:
@@ -79,18 +79,19 @@ def _authority(authority: str, web: bool) -> str:
         user = _encode(literal["user"] or "", _IN_AUTHORITY)
         return f"{user}{literal['host']}{literal['port'] or ''}"
     if web and not authority.isascii():
-        # Imported here: it costs a cold start, and only international hosts need it.
+        # Imported here: it would slow cold starts, and only international hosts need it.
         from functions.domain.hosts import InvalidHost, canonical_host, split_authority
 
         try:
             host, port = split_authority(authority)
             return canonical_host(host) + port
         except InvalidHost:
-            # Stored before hosts were checked. No client can open it, but the header is valid.
+            # Stored by an older release that did not check hosts. Clients cannot open it, but the
+            # header is valid.
             pass
     return _encode(authority, _IN_AUTHORITY)
 
 
 def _encode(text: str, allowed: str) -> str:
-    # Lone surrogates do not get past validation; "replace" keeps the answer valid all the same.
+    # Validation refuses lone surrogates; "replace" keeps the response valid in any case.
     return quote(_NO_ESCAPE.sub("%25", text), safe=allowed, errors="replace")

@@ -1,4 +1,4 @@
-"""Where this service is, as a request shows it; and whether an address leads to it."""
+"""The URLs of this service, from the request, and whether a URL points to it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from functions.domain.uris import is_web, split
 
 
 def short_url_base(event: Mapping[str, Any]) -> str:
-    """Where short links start: as configured, else where the request came to."""
+    """The base of short URLs: the configured one, else from the request."""
     return optional_setting("PUBLIC_BASE_URL") or _called(event)
 
 
 def api_base(event: Mapping[str, Any]) -> str:
-    """Where the API is: CloudFront in front of short links does not pass it on."""
+    """The base URL of the API. CloudFront does not forward API requests."""
     return optional_setting("API_BASE_URL") or _called(event)
 
 
 def own_hosts(event: Mapping[str, Any]) -> frozenset[tuple[str, int]]:
-    """The hosts and ports at which short links are found: the configured ones, the names of the
-    custom domain and of the distribution, that which was called, and the one that API Gateway gives
-    every API beside its custom domains."""
+    """The hosts and ports of short links: the configured ones, the custom domain, the distribution,
+    the host of the request, and the default host of the API.
+    """
     context = event["requestContext"]
     region = optional_setting("AWS_REGION")
     known = {
@@ -38,10 +38,10 @@ def own_hosts(event: Mapping[str, Any]) -> frozenset[tuple[str, int]]:
 
 
 def points_to_own_host(address: str, places: Collection[tuple[str, int]]) -> bool:
-    """Whether an address is at one of these places, in any spelling.
+    """Whether a URL points to one of these hosts, in any form.
 
-    This keeps a link from leading back to itself by mistake. A loop over somebody else's redirect
-    is out of reach; browsers end each after 20 steps.
+    This prevents a link that redirects to itself by mistake. A loop over another service cannot be
+    detected; browsers stop after 20 redirects.
     """
     # Imported here, as in _place: only creating and changing links needs it.
     from functions.domain.app_links import web_urls_in
@@ -52,10 +52,10 @@ def points_to_own_host(address: str, places: Collection[tuple[str, int]]) -> boo
 
 
 def _called(event: Mapping[str, Any]) -> str:
-    """The address that was called, up to the resource: a stage or a base path may precede it.
+    """The requested URL up to the resource, including a stage or base path.
 
-    Counted in segments: the path may have another spelling than the resource (``%61`` for ``a``, a
-    slash at its end, which the gateway passes over).
+    Segments are counted, because the path may be written differently from the resource (``%61`` for
+    ``a``, or a trailing slash, which the gateway ignores).
     """
     context = event["requestContext"]
     segments = context["path"].rstrip("/").split("/")
@@ -64,7 +64,7 @@ def _called(event: Mapping[str, Any]) -> str:
 
 
 def _place(address: str) -> tuple[str, int]:
-    """Host and port; http and https of one host lead to each other."""
+    """Host and port; http and https of a host are the same place."""
     # Imported here: it costs a cold start, and only creating and changing links needs it.
     from functions.domain.hosts import InvalidHost, canonical_host, split_authority
 
@@ -81,10 +81,11 @@ def _place(address: str) -> tuple[str, int]:
 
 
 def _usual_address(host: str) -> str:
-    """One name for one machine: ``localhost`` for this one, the IPv4 form of a mapped address.
+    """One name per machine:
 
-    This machine: RFC 6761, section 6.3, the loopback addresses, and the unspecified ones, which
-    systems connect to themselves.
+    ``localhost`` for the local machine, the IPv4 form of a mapped address. The local machine: RFC
+    6761, section 6.3, the loopback addresses, and the unspecified addresses, which systems connect
+    to themselves.
     """
     if host == "localhost" or host.endswith(".localhost"):
         return "localhost"

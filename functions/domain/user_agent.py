@@ -1,4 +1,4 @@
-"""What a visit's user agent tells of the visitor: device, platform, or that it is a program."""
+"""Device and platform of a visit, from its user agent, and whether it is a bot."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ua_parser import Parser
 
-#: User agents whose description this process remembers.
+#: Number of user agents that are cached per process.
 REMEMBERED = 2_000
 
 _PLATFORMS = {
@@ -27,14 +27,14 @@ _PLATFORMS = {
 _DESKTOPS = frozenset({"Windows", "macOS", "Linux", "ChromeOS"})
 
 
-#: What browsers of iOS and iPadOS still say when they ask for desktop pages as a Mac: their own
-#: names (Firefox, Chrome, Edge, Opera, the Google app), apps' web views, and ``Mobile/``, which no
-#: Mac says. Safari itself says nothing of the kind: an iPad's is taken for a Mac.
+#: How to recognise browsers of iOS and iPadOS that identify as a Mac to get desktop pages: by their
+#: names (Firefox, Chrome, Edge, Opera, the Google app), by web views of apps, and by ``Mobile/``,
+#: which no Mac sends. Safari on an iPad has none of these and counts as a Mac.
 _IOS_AS_MAC = re.compile(
     r"FxiOS/|CriOS/|EdgiOS/|OPiOS/|OPT/|GSA/|\bMobile/|FBAN/FBIOS|FBDV/i|\biP(?:hone|ad|od)\b"
 )
 
-#: The same of Android as desktop Linux: browsers that exist on Android alone, and its web view.
+#: The same for Android as desktop Linux: browsers that exist only on Android, and its web view.
 _ANDROID_AS_LINUX = re.compile(
     r"EdgA/|SamsungBrowser/|MiuiBrowser/|UCBrowser/|HuaweiBrowser/|HeyTapBrowser/|VivoBrowser/"
     r"|Version/4\.0 Chrome/|\bAndroid\b"
@@ -53,12 +53,12 @@ class Visitor:
 
 @lru_cache(REMEMBERED)
 def describe(user_agent: str) -> Visitor:
-    """What sent this ``User-Agent``; nothing but a program sends none.
+    """The device and platform of this ``User-Agent``; a missing one is a bot's. ua-parser (the
+    uap-core patterns) finds the operating system.
 
-    The operating system is ua-parser's (the uap-core patterns), imported here because its patterns
-    cost more than the rest of the redirect, and a refused code needs none. A phone or tablet that
-    asks for desktop pages says that it is a Mac or runs Linux; what gives it away is looked for
-    first.
+    It is imported here because its patterns load slower than the rest of the redirect, and an
+    unknown code needs none. Phones and tablets that ask for desktop pages identify as a Mac or
+    Linux, so their marks are checked first.
     """
     if not user_agent:
         return Visitor("other", "other", is_bot=True)
@@ -67,7 +67,7 @@ def describe(user_agent: str) -> Visitor:
 
     bot = is_program(user_agent)
     if "Macintosh" in user_agent and _IOS_AS_MAC.search(user_agent):
-        # iPads ask for desktop pages by default, phones only when told to.
+        # iPads ask for desktop pages by default, phones on request.
         phone = "iPhone" in user_agent
         return Visitor("iOS", "mobile" if phone else "tablet", bot)
     found = _os_parser().parse_os(user_agent)

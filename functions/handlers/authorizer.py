@@ -16,7 +16,7 @@ from functions import container
 from functions.domain.clock import deadline
 from functions.services.authorize import authorize
 
-#: Seconds to find out, before the last call begins; the function's timeout is 5.
+#: Seconds for retries, before the last call starts; the function's timeout is 5.
 TIMEOUT = 3.0
 
 
@@ -36,7 +36,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 
 def _bearer(event: dict[str, Any]) -> str:
-    """The credential of the ``Authorization`` header; the word Bearer may be missing."""
+    """The credential of the ``Authorization`` header; the word Bearer is optional."""
     for name, value in (event.get("headers") or {}).items():
         if name.lower() == "authorization":
             given = str(value).strip()

@@ -1,4 +1,4 @@
-"""Counts clicks, from the stream of the clicks table. Any of them may come twice."""
+"""Counts clicks from the stream of the clicks table. Records may be delivered twice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functions import container
 from functions.domain.clock import invocation_deadline
 from functions.services.click_aggregation import tally
 
-#: What is kept of the invocation's time for the answer, in seconds.
+#: Seconds of the invocation that are reserved for the response.
 RESERVED_SECONDS = 5.0
 
 log = Logger()
@@ -18,10 +18,10 @@ log = Logger()
 
 @invocation_deadline(RESERVED_SECONDS)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """A batch of the stream; answers ``batchItemFailures`` with the first record to try again.
+    """Handle a batch of stream records; ``batchItemFailures`` has the first record to retry.
 
-    Lambda goes on from the lowest number (Developer Guide, "Configuring partial batch response
-    with DynamoDB and Lambda"), so what comes after it is delivered again, counted or not.
+    Lambda continues from the lowest sequence number (Developer Guide, "Configuring partial batch
+    response with DynamoDB and Lambda"), so all later records are delivered again, counted or not.
     """
     failed = tally(
         event["Records"],

@@ -1,4 +1,4 @@
-"""Follows the stream of the deletions table: one event for each completed deletion or restore."""
+"""Reads the stream of the deletions table and sends one event per completed deletion or restore."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functions import container
 from functions.domain.clock import invocation_deadline
 from functions.services.deletion_events import announce
 
-#: What is kept of the invocation's time for the answer, in seconds.
+#: Seconds of the invocation that are reserved for the response.
 RESERVED_SECONDS = 5.0
 
 log = Logger()
@@ -18,7 +18,7 @@ log = Logger()
 
 @invocation_deadline(RESERVED_SECONDS)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """A batch of stream records; ``batchItemFailures`` names those to be tried again."""
+    """Handle a batch of stream records; ``batchItemFailures`` names the ones to retry."""
     records = event["Records"]
     failed = announce(
         records,

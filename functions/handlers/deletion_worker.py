@@ -13,14 +13,14 @@ from functions.domain.clock import current_deadline, invocation_deadline
 from functions.metrics import reporting
 from functions.services import sweep
 
-#: What is kept of the invocation's time for the record and the hand-over, in seconds.
+#: Seconds of the invocation that are reserved for saving the record and the requeue.
 RESERVED_SECONDS = 5.0
 
 
 @reporting
 @invocation_deadline(RESERVED_SECONDS)
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """SQS batch (``batchItemFailures`` is answered) or the schedule's event."""
+    """Handle an SQS batch (returns ``batchItemFailures``) or the schedule's event."""
     stores = container.deletion_worker_stores()
     if "Records" not in event:
         sweep.finish_deletions(stores)

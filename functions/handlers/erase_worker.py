@@ -1,4 +1,4 @@
-"""Works through the erase queue: clicks, rollups and installs of links that are gone."""
+"""Works off the erase queue: removes clicks, rollups and installs of erased links."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from functions.services.expired_links import EraseStores
 from functions.services.purge import purge_dependents
 from functions.services.purge_message import read_message
 
-#: What is kept of the invocation's time for the links that were just emptied, in seconds.
+#: Seconds of the invocation that are reserved for finishing the links that were just purged.
 RESERVED_SECONDS = 20.0
 
 log = Logger()
@@ -24,7 +24,7 @@ log = Logger()
 @reporting
 @invocation_deadline(RESERVED_SECONDS)
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """An SQS batch; ``batchItemFailures`` names the messages that should come again."""
+    """Handle an SQS batch; ``batchItemFailures`` names the messages to deliver again."""
     stores = container.erase_stores()
     failures = [
         {"itemIdentifier": record["messageId"]}
@@ -35,7 +35,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 
 def _erase(body: str, stores: EraseStores) -> bool:
-    """One message; a failure of one must not stop the others."""
+    """Handle one message. Its failure must not stop the others."""
     started = time.perf_counter()
     try:
         workspace_id, removed = read_message(json.loads(body))

@@ -1,4 +1,4 @@
-"""Writes exports, message by message; what does not fit one run queues itself again."""
+"""Writes exports, one message at a time. Unfinished exports are requeued."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functions.domain.clock import invocation_deadline
 from functions.metrics import reporting
 from functions.services.export_runs import process
 
-#: What is kept of the invocation's time for the answer, in seconds.
+#: Seconds of the invocation that are reserved for the response.
 RESERVED_SECONDS = 5.0
 
 

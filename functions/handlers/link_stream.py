@@ -1,4 +1,4 @@
-"""Follows the stream of the links table: images of deleted links go, erasures are queued."""
+"""Reads the stream of the links table: removes images of deleted links and queues erasures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from functions.domain.clock import invocation_deadline
 from functions.metrics import reporting
 from functions.services.link_stream import clean_up
 
-#: What is kept of the invocation's time for the answer, in seconds.
+#: Seconds of the invocation that are reserved for the response.
 RESERVED_SECONDS = 5.0
 
 log = Logger()
@@ -20,7 +20,7 @@ log = Logger()
 @reporting
 @invocation_deadline(RESERVED_SECONDS)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """A batch of stream records; ``batchItemFailures`` names those to be tried again."""
+    """Handle a batch of stream records; ``batchItemFailures`` names the ones to retry."""
     records = event["Records"]
     failed = clean_up(
         records,

@@ -37,7 +37,7 @@ _ROUTES: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """The answer of one of the open routes; HEAD is answered with GET's body, for its length."""
+    """The response of an open route. HEAD returns GET's body, for its length."""
     resource = event["resource"]
     allowed = ALLOWED_METHODS.get(resource)
     if allowed is not None and event["httpMethod"] not in allowed:

@@ -1,4 +1,4 @@
-"""``GET /{code}``: the redirect. Imports little, because its cold start is a visitor's wait."""
+"""``GET /{code}``: the redirect. It imports little, because visitors wait for its cold start."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _first_request = {"coldStart": True}
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """302 to the destination, or the one 404 page of all that does not redirect.
+    """302 to the destination, or the same 404 page for everything that does not redirect.
 
-    HEAD is answered with GET's body: the gateway takes Content-Length from it and does not send it.
+    HEAD returns GET's body: the gateway takes Content-Length from it and does not send it.
     """
     started = time.perf_counter()
     request_id = event["requestContext"]["requestId"]

@@ -4,7 +4,7 @@ Items (``pk``, ``sk``):
 
 - key: ``KEY#{sha256}``, ``KEY``: see :mod:`~functions.repositories.api_keys`.
 - member: ``USER#{userId}``, ``MEMBER`` → ``workspaceId, userId, role, email, createdAt``. The key
-  is the user's alone, so a user is a member of one workspace at most.
+  has only the user's id, so a user is a member of one workspace at most.
 - workspace: ``WS#{workspaceId}``, ``WORKSPACE`` → ``plan, usageKey, usageKeyId`` and policies.
   Its members are listed as ``WS#{workspaceId}``, ``MEMBER#{userId}``; it is itself listed
   as ``WORKSPACES``, ``{workspaceId}``.
@@ -32,12 +32,12 @@ from functions.domain.policies import NAMES, Policies
 #: Length of a rate window in seconds; windows are aligned to the clock's minutes.
 WINDOW = 60
 
-#: How exact ``lastUsedAt`` is, in seconds: a busy key costs one write in this time.
+#: Resolution of ``lastUsedAt`` in seconds: a busy key is written once in this time.
 LAST_USED_STEP = 3_600
 
 
 class AlreadyExists(Exception):
-    """A workspace, key or membership of this name exists."""
+    """A workspace, key or membership with this id exists."""
 
 
 class Unknown(Exception):
@@ -46,7 +46,7 @@ class Unknown(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RateWindow:
-    """Where a caller stands: ``reset`` is the end of the window in Unix seconds."""
+    """The state of a rate window; ``reset`` is its end in Unix seconds."""
 
     limit: int
     remaining: int
@@ -59,7 +59,7 @@ class RateWindow:
 
 
 class AccessTable:
-    """Who may, and how often."""
+    """Credentials, workspaces and rate windows."""
 
     def __init__(self, client: Any, name: str) -> None:
         self._client = client
@@ -80,14 +80,14 @@ class AccessTable:
         return self._get(f"WS#{workspace_id}", "WORKSPACE")
 
     def note_use(self, record: dict[str, Any]) -> None:
-        """Keep when a key was last used, to the hour: at most one write a key and hour.
+        """Record when a key was last used, to the hour: at most one write per key and hour.
 
-        ``record`` is what :meth:`find_key` gave: most calls see there that nothing is to do.
+        ``record`` is the result of :meth:`find_key`; most calls see there that no write is needed.
         """
         step = iso(int(time.time()) // LAST_USED_STEP * LAST_USED_STEP)
         if record.get("lastUsedAt", "") >= step:
             return
-        # Only a key that exists, and of parallel first uses in the hour only one.
+        # Only an existing key, and only the first of parallel uses in the hour.
         not_noted_yet = (
             "attribute_exists(pk) AND (attribute_not_exists(lastUsedAt) OR lastUsedAt<:step)"
         )
@@ -110,7 +110,7 @@ class AccessTable:
     def count_request(self, identity: str, plan: Plan) -> RateWindow:
         """Count one request of a key or session in its minute window, in one write.
 
-        Raises ``RateLimited`` with the seconds really left when the window is full.
+        Raises ``RateLimited`` with the seconds left if the window is full.
         """
         minute = int(time.time()) // WINDOW
         window = RateWindow(plan.requests_per_minute, 0, (minute + 1) * WINDOW)
@@ -120,9 +120,9 @@ class AccessTable:
         return RateWindow(window.limit, max(0, window.limit - used), window.reset)
 
     def charge_reads(self, workspace_id: str, links: int, *, limit: int) -> int | None:
-        """Count links that a filter is about to read in the workspace's minute, in one write.
+        """Count the links that a filter will read in the workspace's minute, in one write.
 
-        None when they fit, else the seconds until the next minute; then nothing was counted.
+        None if they fit, else the seconds until the next minute; then nothing was counted.
         """
         minute = int(time.time()) // WINDOW
         if self._add(f"reads#{workspace_id}", links, limit, minute) is not None:
@@ -130,8 +130,8 @@ class AccessTable:
         return RateWindow(limit, 0, (minute + 1) * WINDOW).seconds_left
 
     def _add(self, identity: str, amount: int, limit: int, minute: int) -> int | None:
-        """Add to a window and return its sum, or None when that would exceed ``limit``."""
-        # The count itself is the condition: parallel callers can never pass the limit together.
+        """Add to a window and return its sum, or None if that would exceed ``limit``."""
+        # The condition is on the count itself, so parallel callers cannot exceed the limit.
         window_has_room = "attribute_not_exists(requests) OR requests <= :room"
         try:
             answer = call(
@@ -189,9 +189,9 @@ class AccessTable:
     ) -> None:
         """Change a workspace's plan and policies; raises :class:`Unknown`.
 
-        With ``before``, the policies as they were read, only what differs from them is written,
-        and without ``plan`` it stays: two operators who change different things at once both
-        have their way. Without ``before`` every policy is written.
+        With ``before``, the policies as they were read, only the differences are written, and
+        without ``plan`` the plan is unchanged. So two operators can change different settings at
+        once. Without ``before`` every policy is written.
         """
         after, old = policies.stored(), before.stored() if before else None
         changed = [
@@ -241,9 +241,9 @@ class AccessTable:
     def put_member(
         self, user_id: str, *, workspace_id: str, role: str, email: str | None = None
     ) -> dict[str, Any]:
-        """Make a user a member, or change the role of one; the membership as it is afterwards.
+        """Add a member or change its role; returns the new membership.
 
-        A member keeps ``createdAt``, and without a new ``email`` the one that is known. Raises
+        A member keeps ``createdAt``, and ``email`` if no new one is given. Raises
         :class:`AlreadyExists` for a member of another workspace.
         """
         values = {":user": user_id, ":workspace": workspace_id, ":role": role, ":now": now_iso()}
@@ -274,7 +274,7 @@ class AccessTable:
             raise AlreadyExists from None
         found = self.member(user_id)
         if found is None or found["workspaceId"] != workspace_id:
-            # Removed right after by another operator.
+            # Another operator removed it in the meantime.
             raise Unknown
         return found
 

@@ -3,8 +3,8 @@
 Items: click ``pk={linkId}#{shard}``, ``sk=CLICK#{clickedAt}#{clickId}``; visitors of a day stand
 beside them, days, installs and exports of a link under ``pk={linkId}``.
 
-Whoever writes here has read the link strongly in the same invocation: together with the delay of
-an erasure's queue that is why nothing can arrive after its receipt.
+Every writer reads the link strongly in the same invocation. Together with the delay of the erase
+queue this ensures that nothing is written after the receipt.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from functions.domain.ids import SHARDS, shard_of
 #: Requests of one BatchWriteItem call (API limit).
 WRITE_BATCH = 25
 
-#: Items of a link that are looked at together when it is erased.
+#: Items per page when a link is purged.
 PAGE = 1_000
 
 #: The partitions of a link: its clicks in eight, then everything else in one.
@@ -36,7 +36,7 @@ class ClicksTable:
         self.name = name
 
     def put(self, click: dict[str, Any]) -> None:
-        """Record one click; it may be repeated."""
+        """Record one click; safe to repeat."""
         # After a lost answer it may be there: a second record of it would be sent to the stream.
         not_there_yet = "attribute_not_exists(pk)"
         with suppress(ConditionFailed):
@@ -49,7 +49,7 @@ class ClicksTable:
 
     @staticmethod
     def key(click: Mapping[str, Any]) -> dict[str, Any]:
-        """Where a click lies, by its ``id``, ``linkId`` and ``clickedAt``."""
+        """The key of a click, from its ``id``, ``linkId`` and ``clickedAt``."""
         shard = shard_of(click["id"])
         return {
             "pk": {"S": f"{click['linkId']}#{shard}"},
@@ -65,10 +65,10 @@ class ClicksTable:
         until: str,
         limit: int | None = None,
     ) -> tuple[list[dict[str, Any]], str | None]:
-        """Up to 1 MB of a shard's clicks, at most ``limit``, oldest first, and the sort key to go
-        on after.
+        """Up to 1 MB of a shard's clicks, at most ``limit``, oldest first, and the sort key to
+        continue after.
 
-        From behind the sort key ``after`` to the moment ``until``, strongly consistent.
+        From the sort key ``after`` (exclusive) to the time ``until``, strongly consistent.
         """
         parameters: dict[str, Any] = {
             "TableName": self.name,
@@ -77,7 +77,7 @@ class ClicksTable:
                 {
                     ":shard": f"{link_id}#{shard}",
                     ":first": "CLICK#",
-                    # "$" follows "#": with every click of that very moment.
+                    # "$" sorts after "#", so all clicks of that millisecond are included.
                     ":last": f"CLICK#{until}$",
                 }
             ),
@@ -96,9 +96,9 @@ class ClicksTable:
     def first_page(
         self, link_id: str, partition: int, *, whole: bool = False
     ) -> list[dict[str, Any]]:
-        """The first items of one of a link's partitions, in order; [] when nothing is left.
+        """The first items of one of a link's partitions, in order; [] if nothing is left.
 
-        Strongly consistent. Only the keys travel, unless ``whole``.
+        Strongly consistent. Only keys are returned, unless ``whole``.
         """
         parameters: dict[str, Any] = {
             "TableName": self.name,
@@ -120,7 +120,7 @@ class ClicksTable:
     ) -> None:
         """Put whole items and delete the items of these keys, 25 a call.
 
-        Raises ``Unavailable`` when the deadline comes first; every write may be repeated.
+        Raises ``Unavailable`` at the deadline; every write is safe to repeat.
         """
         requests: list[dict[str, Any]] = [{"PutRequest": {"Item": item}} for item in put]
         requests += [

@@ -1,15 +1,15 @@
-"""Runs of creates that carry an ``Idempotency-Key``: several transactions, done once.
+"""Runs of creates with an ``Idempotency-Key``: several transactions, applied once.
 
 A run is claimed before its first transaction, in the item of its key
-(:mod:`~functions.repositories.idempotency`): ``run``, drawn at random, ``createdAt`` and
-``userId``, ``draws`` (how often the code of a link was drawn again), ``leaseUntil``,
-``earlierRuns`` (those that died before they answered) and ``answered``.
+(:mod:`~functions.repositories.idempotency`): a random ``run``, ``createdAt`` and ``userId``,
+``draws`` (how often the code of a link was generated again), ``leaseUntil``, ``earlierRuns`` (those
+that were killed before they responded) and ``answered``.
 
-Beside it, ``MADE#{run}#{group}`` says of each transaction that it was applied (``made``), or that
-it may not be any more.
+Beside it, ``MADE#{run}#{group}`` records for each transaction that it was applied (``made``), or
+that it is barred.
 
-Nothing of a link is kept: ids and codes follow from the run and the key together, and the table
-has only a hash of the key.
+No data of a link is kept: ids and codes are derived from the run and the key, and the table has
+only a hash of the key.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from functions.repositories.idempotency import (
     read_record,
 )
 
-#: Seconds after which a run that never answered is taken for dead: more than the timeout of any
-#: function behind the gateway (29 s). A repetition then takes over.
+#: Seconds after which a run without a response counts as killed: more than the timeout of any
+#: function behind the gateway (29 s). A retry then takes over.
 LEASE_SECONDS = 60
 
 log = Logger()
@@ -46,8 +46,8 @@ log = Logger()
 class CreateRun:
     """One run of a request that creates links, or the one that was ``answered``.
 
-    ``earlier`` are the runs that died before they answered. ``draws`` has, for the position of a
-    link, how often its code was drawn again.
+    ``earlier`` are the runs that were killed before they responded. ``draws`` has, by the position
+    of a link, how often its code was generated again.
     """
 
     id: str
@@ -59,7 +59,7 @@ class CreateRun:
 
     @classmethod
     def read(cls, details: Mapping[str, Any]) -> CreateRun:
-        """The run that a create's record names."""
+        """The run in a create's record."""
         return cls(
             id=details["run"],
             created_at=details["createdAt"],
@@ -80,7 +80,7 @@ class CreateRun:
 
 
 class CreateRuns:
-    """Begins and ends runs; ``name`` is the ``deletions`` table."""
+    """Starts and ends runs; ``name`` is the ``deletions`` table."""
 
     def __init__(self, client: Any, name: str) -> None:
         self._client = client
@@ -88,7 +88,7 @@ class CreateRuns:
         self._keys = IdempotencyTable(client, name)
 
     def begin(self, workspace_id: str, key: IdempotencyKey, user_id: str) -> CreateRun:
-        """A run to create the links with, or the one that was answered.
+        """A run to create the links, or the one that was answered.
 
         Raises ``KeyReused`` (another request has this key) and ``StillRunning``.
         """
@@ -106,11 +106,11 @@ class CreateRuns:
         record.check(key)
         found = CreateRun.read(record.details)
         if found.id == run.id or found.answered:
-            # Our own is one that a call whose answer was lost has put.
+            # It may be this request's own run, written by a call whose response was lost.
             return found
         if not lease_has_lapsed(record.details):
             raise StillRunning
-        # The same request died without an answer. What it made can be told from its run.
+        # The same request was killed before it responded. Its run tells what it created.
         earlier = (*found.earlier, replace(found, earlier=()))
         still_dead = "#run=:dead AND leaseUntil=:lapsed AND attribute_not_exists(answered)"
         met = self._update(
@@ -126,7 +126,7 @@ class CreateRuns:
                 ":lapsed": int(record.details["leaseUntil"]),
             },
         )
-        # A lost answer of this very call shows our own run.
+        # After a lost response of this call, the item has this run.
         if met is not None and met.get("run", {}).get("S") != run.id:
             raise StillRunning
         return replace(run, earlier=earlier)
@@ -139,17 +139,17 @@ class CreateRuns:
         *,
         made_by: CreateRun,
     ) -> None:
-        """Note that the request is answered with the links of this run or of an earlier one."""
+        """Record that the response has the links of this run or of an earlier one."""
         changes = f"SET answered=:true, {_RUN} REMOVE earlierRuns"
         values = _run_values(made_by) | {":true": True}
         self._note(workspace_id, key, run, changes, values)
 
     def free(self, workspace_id: str, key: IdempotencyKey, run: CreateRun) -> None:
-        """Let the key stand for nothing: the request was refused and has changed nothing."""
+        """Free the key: the request was refused and changed nothing."""
         self._note(workspace_id, key, run, "SET #ttl=:past", {":past": 0})
 
     def abandon(self, workspace_id: str, key: IdempotencyKey, run: CreateRun) -> None:
-        """Let a repetition take over at once, and find out what this run has made."""
+        """Let a retry take over at once and find out what this run created."""
         self._note(workspace_id, key, run, "SET leaseUntil=:past", {":past": 0})
 
     def _note(
@@ -160,7 +160,7 @@ class CreateRuns:
         changes: str,
         values: dict[str, Any],
     ) -> None:
-        """What the caller is told is decided by now: it must not fail because this does."""
+        """The response is decided; a failure here must not change it."""
         try:
             self._update(
                 workspace_id,
@@ -183,7 +183,7 @@ class CreateRuns:
         place: int,
         times: int,
     ) -> None:
-        """Keep how often the code of the link at this position was drawn again.
+        """Record how often the code of the link at this position was generated again.
 
         Raises ``StillRunning`` when another run has taken over.
         """
@@ -200,8 +200,8 @@ class CreateRuns:
     def made_action(
         self, workspace_id: str, key: IdempotencyKey, run: CreateRun, group: int
     ) -> dict[str, Any]:
-        """The action that says, in a creating transaction itself, that it was applied."""
-        # A run that was given up for dead must not go on once its successor has looked.
+        """The transaction action that records that its transaction was applied."""
+        # A run that counts as killed must not continue after its successor has checked.
         not_barred = "attribute_not_exists(pk)"
         return {
             "Put": {
@@ -218,7 +218,7 @@ class CreateRuns:
         run: CreateRun,
         group: int,
     ) -> bool:
-        """Whether this transaction of a run was applied; if it was not, it cannot be any more."""
+        """Whether this transaction of a run was applied; if not, it is barred from now on."""
         not_yet_made = "attribute_not_exists(pk)"
         try:
             call(
@@ -259,7 +259,7 @@ class CreateRuns:
         )
 
 
-#: Else its lease has lapsed, and another run has taken over.
+#: Otherwise the lease has expired and another run has taken over.
 _RUN_IS_OURS = "#run=:ours"
 
 _RUN = "#run=:run, createdAt=:createdAt, userId=:userId, draws=:draws"
@@ -270,5 +270,5 @@ def _run_values(run: CreateRun) -> dict[str, Any]:
 
 
 def lease_has_lapsed(details: Mapping[str, Any]) -> bool:
-    """Whether the run that a create's record names is given up for dead."""
+    """Whether the run in a create's record counts as killed."""
     return int(details["leaseUntil"]) < time.time()

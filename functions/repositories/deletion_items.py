@@ -13,7 +13,8 @@ from functions.domain.ids import pack_ids, shard_of, unpack_ids
 from functions.domain.outcomes import Outcome, count, pack_outcomes, unpack_outcomes
 from functions.repositories.open_index import OPEN_SHARDS
 
-#: Ids that the header holds itself (4 KB); more are put as chunks of 2,500 (40 KB) before it.
+#: Maximum number of ids in the header (4 KB). More ids are written before it, in chunks of 2,500
+#: (40 KB).
 INLINE_IDS = 256
 
 
@@ -41,7 +42,7 @@ def lease_values(deletion: Deletion, until: float) -> dict[str, Any]:
 
 
 def recorded_ids(deletion: Deletion) -> dict[str, Any]:
-    """The one attribute that says which ids it has: where they are, or, if few, themselves."""
+    """The attribute with the ids, or with the place of their chunks."""
     if deletion.id_chunks:
         return {"idChunks": {"N": str(deletion.id_chunks)}}
     return {"ids": {"B": pack_ids(deletion.link_ids)}}
@@ -50,7 +51,7 @@ def recorded_ids(deletion: Deletion) -> dict[str, Any]:
 def _selector_record(filter_request: FilterRequest | None) -> dict[str, Any] | None:
     if filter_request is None:
         return None
-    # The filter as JSON text: its numbers and moments come back as they were written.
+    # The filter as JSON text keeps numbers and timestamps as they were written.
     return {
         "filter": json.dumps(filter_request.filter),
         "most": filter_request.maximum,
@@ -74,8 +75,8 @@ def _selector(record: dict[str, Any] | None) -> FilterRequest | None:
 
 
 def milliseconds(seconds: float) -> dict[str, str]:
-    # Whole numbers: engines spell the trailing zeros of decimals in their own ways, and a
-    # repeated transaction must be the same to the letter.
+    # Integers: trailing zeros of decimals are written differently by DynamoDB and emulators, and a
+    # repeated transaction must be identical.
     return {"N": str(round(seconds * 1000))}
 
 
@@ -163,10 +164,10 @@ def read_header(item: dict[str, Any]) -> Deletion:
 
 
 def adopt(deletion: Deletion, met: dict[str, Any]) -> None:
-    """Let a worker whose write was refused say what the record says, as it was met.
+    """Replace the outcomes of a worker whose write was refused by those of the record.
 
-    The record may be closed and its links restored by now: what this worker saw since then is not
-    what the deletion did. Outcomes that the record does not have yet stay as the worker has them.
+    The record may be closed and its links restored by now, so the worker's own outcomes may be
+    wrong. Outcomes that the record does not have yet are kept from the worker.
     """
     if not met:
         return

@@ -17,7 +17,7 @@ from functions.repositories import deletion_items
 from functions.repositories.deletion_items import chunk_key, read_header
 from functions.repositories.open_index import expired_lease_items
 
-#: What a list shows of a header, by the aliases of an expression.
+#: The attributes of a header in a list, by the aliases of an expression.
 _LISTED = {
     f"#{number}": name
     for number, name in enumerate(
@@ -85,7 +85,7 @@ class DeletionReader:
         self.name = name
 
     def header(self, workspace_id: str, deletion_id: str) -> Deletion | None:
-        """The record without chunked ids; None when the workspace has no such deletion."""
+        """The record without chunked ids; None if the workspace has no such deletion."""
         item = read_item(
             self._client,
             self.name,
@@ -94,7 +94,9 @@ class DeletionReader:
         return read_header(item) if item else None
 
     def load(self, workspace_id: str, deletion_id: str) -> Deletion | None:
-        """The whole record, with all ids and, for an open erasure, what its transactions did."""
+        """The whole record, with all ids and, for an open erasure, the outcomes of its
+        transactions.
+        """
         deletion = self.header(workspace_id, deletion_id)
         if deletion is None:
             return None
@@ -140,8 +142,8 @@ class DeletionReader:
         answer = call(
             self._client.query,
             TableName=self.name,
-            # A list is read far more often than written, and ids and outcomes are most of it:
-            # what is projected away still costs its read units, but no time on the wire.
+            # Ids and outcomes are most of a header. Leaving them out costs the same read units but
+            # saves transfer time.
             ProjectionExpression=",".join(_LISTED),
             ScanIndexForward=False,
             Limit=limit,
@@ -164,7 +166,7 @@ class DeletionReader:
         return found, last["sk"]["S"] if last else None
 
     def read_done(self, deletion: Deletion) -> None:
-        """Take over what erasing transactions recorded as their own outcome items."""
+        """Apply the outcome items that erasing transactions wrote."""
         done = query(
             self._client,
             self.name,

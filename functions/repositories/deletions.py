@@ -1,4 +1,5 @@
-"""The ``deletions`` table: the durable record of every delete, only created and advanced.
+"""The ``deletions`` table: the durable record of every delete. Records are created and updated,
+never removed.
 
 Items (``pk``, ``sk``):
 
@@ -6,10 +7,10 @@ Items (``pk``, ``sk``):
   shards) and ``openSk`` (``{leaseUntil}#{deletionId}``), the keys of the sparse index ``open``.
 - ids that do not fit the header: ``{workspaceId}#{deletionId}``, ``CHUNK#{n}``.
 - outcome of one erasing transaction: the same ``pk``, ``DONE#{n}``, put by that transaction.
-- a restore of what this deletion took, by :mod:`~functions.repositories.restores`: the same
-  ``pk``, ``RESTORE#{restoreId}``.
+- a restore of this deletion, by :mod:`~functions.repositories.restores`: the same ``pk``,
+  ``RESTORE#{restoreId}``.
 - idempotency keys, by :mod:`~functions.repositories.idempotency`.
-- a header whose deletion had nothing to delete, and its chunks, have a ``ttl``.
+- a header of a deletion without matching links, and its chunks, have a ``ttl``.
 
 No method deletes or replaces an item, and no role of the stack may.
 """
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
 
 
 class SlotTaken(Exception):
-    """Another request claimed a slot first; ``refused`` says of each claim whether it was taken."""
+    """Another request claimed a slot first; ``refused`` has for each claim whether it was taken."""
 
     def __init__(self, refused: Sequence[bool]) -> None:
         super().__init__("a slot was taken")
@@ -62,7 +63,7 @@ class SlotTaken(Exception):
 
 
 class DeletionsTable(DeletionReader):
-    """Creates and advances deletion records."""
+    """Creates and updates deletion records."""
 
     def __init__(self, client: Any, name: str) -> None:
         super().__init__(client, name)
@@ -77,11 +78,11 @@ class DeletionsTable(DeletionReader):
         key: IdempotencyKey | None,
         claims: Sequence[dict[str, Any]] = (),
     ) -> None:
-        """Write the intent: chunks of ids first, the header last. It is the commit point.
+        """Write the record: chunks of ids first, the header last.
 
-        Once this returns the deletion will complete, whatever dies. Chunks whose header never
-        came are inert. Raises :class:`KeyTaken` when the key was used by another request, and
-        :class:`SlotTaken` when one of ``claims``, the actions that claim slots, was refused.
+        The header is the commit point. After it the deletion always completes. Chunks without a
+        header have no effect. Raises :class:`KeyTaken` if another request used the key, and
+        :class:`SlotTaken` if one of ``claims``, the actions that claim slots, was refused.
         """
         self._put_chunks(deletion)
         actions = self.accept_actions(deletion, key=key)
@@ -100,7 +101,8 @@ class DeletionsTable(DeletionReader):
         self, deletion: Deletion, *, key: IdempotencyKey | None
     ) -> list[dict[str, Any]]:
         """The transaction actions that create the header and claim the idempotency key."""
-        # A deletion id is drawn once: an existing header is our own, written by a lost call.
+        # A deletion id is unique: an existing header was written by this call, whose response was
+        # lost.
         header_is_new = "attribute_not_exists(pk)"
         actions: list[dict[str, Any]] = [
             {
@@ -118,10 +120,10 @@ class DeletionsTable(DeletionReader):
         return actions
 
     def done_action(self, deletion: Deletion, positions: Sequence[int]) -> dict[str, Any]:
-        """The outcome that an erasing transaction records of itself, in itself.
+        """The outcome item that an erasing transaction writes with its own deletes.
 
-        Named by its first position: a second worker that repeats a transaction which was
-        applied meets the item, and is cancelled instead of counting twice.
+        It is named by its first position. If a second worker repeats an applied transaction, the
+        item exists and cancels it, so nothing is counted twice.
         """
         not_yet_done = "attribute_not_exists(pk)"
         return {
@@ -140,7 +142,7 @@ class DeletionsTable(DeletionReader):
         if len(actions) > 1:
             transact(self._client, actions)
             return
-        # A header that exists is our own, put by a call whose answer was lost.
+        # An existing header was written by this call, whose response was lost.
         with suppress(ConditionFailed):
             call(self._client.put_item, **actions[0]["Put"])
 
@@ -164,17 +166,17 @@ class DeletionsTable(DeletionReader):
     # -- advance ----------------------------------------------------------------------------
 
     def acquire_lease(self, deletion: Deletion, *, seconds: float) -> bool:
-        """Become the worker of an open deletion whose lease has lapsed or was handed over.
+        """Take the lease of an open deletion whose lease has expired or was given up.
 
-        False when another worker holds it or has held it since it was read, or it is closed. Sets
-        ``lease`` and ``lease_until``.
+        False if another worker has or had the lease since the record was read, or if the deletion
+        is closed. Sets ``lease`` and ``lease_until``.
         """
         now = time.time()
         lease, until = str(uuid.uuid4()), now + seconds
-        # One worker at a time: two would be harmless (every write is conditional), but wasteful.
+        # One worker at a time. Two would be safe, because every write is conditional, but wasteful.
         nobody_holds_it = "attribute_exists(openPk) AND leaseUntil<=:now"
-        # Nor has one saved anything since: who goes on from an older position writes an export
-        # anew, perhaps of links that are erased by now.
+        # The position must be current: continuing from an older one would rewrite an export,
+        # perhaps after its links were erased.
         nobody_held_it_since = "lease=:seen AND leaseUntil=:seenUntil"
         met = self._advance(
             deletion,
@@ -188,7 +190,7 @@ class DeletionsTable(DeletionReader):
                 ":seenUntil": milliseconds(deletion.lease_until),
             },
         )
-        # A lost answer of this very call shows our own lease.
+        # After a lost response of this call, the record has this lease.
         if met is not None and met.get("lease", {}).get("S") != lease:
             return False
         deletion.lease, deletion.lease_until = lease, until
@@ -197,8 +199,8 @@ class DeletionsTable(DeletionReader):
     def record_ids(self, deletion: Deletion) -> bool:
         """Record the ids that a filter was resolved to; from now on exactly these are deleted.
 
-        False when the lease was lost: another worker resolves, and its set is the one that counts.
-        The chunks carry the worker's name, so that two workers never write into each other's.
+        False if the lease was lost: then another worker resolves the filter, and its set counts.
+        Chunk keys contain the worker's name, so two workers never overwrite each other's chunks.
         ``deletion.ttl`` is recorded with the ids.
         """
         deletion.chunk_prefix = f"{deletion.lease}#"
@@ -224,23 +226,23 @@ class DeletionsTable(DeletionReader):
             }
             | ttl,
         )
-        # A lost answer of this very call shows our own prefix.
+        # After a lost response of this call, the record has this prefix.
         if met is not None and met.get("chunkPrefix", {}).get("S") != deletion.chunk_prefix:
             return False
         deletion.state = state
         return True
 
     def save_progress(self, deletion: Deletion, *, lease_seconds: float) -> bool:
-        """Record the outcomes so far and prolong the lease; 0 seconds hands it over.
+        """Record the outcomes so far and renew the lease; 0 seconds gives it up.
 
-        False when the lease was lost to another worker, whose record then stands.
+        False if another worker has the lease; its record counts.
         """
         return self._save(deletion, PROGRESS, progress_values(deletion), lease_seconds)
 
     def save_export(self, deletion: Deletion, *, lease_seconds: float) -> bool:
-        """Record how far the export is, and the state, and prolong the lease.
+        """Record the progress of the export and the state, and renew the lease.
 
-        False when the lease was lost to another worker, whose record then stands.
+        False if another worker has the lease; its record counts.
         """
         values = to_item({":export": deletion.export or {}, ":state": deletion.state})
         changes = "#state=:state, #export=:export"
@@ -268,9 +270,9 @@ class DeletionsTable(DeletionReader):
         return True
 
     def mark_restored(self, deletion: Deletion, positions: Sequence[int]) -> None:
-        """Let the record of a closed deletion, as it was read, say which of its links are live.
+        """Record on a closed deletion which of its links were restored.
 
-        The outcomes are one value for all ids, and several restores may advance it at a time.
+        All outcomes are one attribute, and several restores may update it at the same time.
         """
         while any(deletion.outcomes[position] != Outcome.RESTORED for position in positions):
             for position in positions:
@@ -288,7 +290,7 @@ class DeletionsTable(DeletionReader):
                 raise Unavailable
             if not met:
                 raise InternalError
-            # Another restore was faster, or this one, in a call whose answer was lost.
+            # Another restore was faster, or this call was applied and its response lost.
             deletion.packed_outcomes = met["outcomes"]["B"]
             deletion.outcomes = unpack_outcomes(deletion.packed_outcomes)
 
@@ -296,7 +298,7 @@ class DeletionsTable(DeletionReader):
         """Record the final outcomes: ``complete``, ``failed`` (nothing was deleted), or
         ``erasing`` while the rest is cleaned up.
 
-        The first to close wins; a later worker of the same deletion changes nothing.
+        The first close counts; a later worker of the same deletion changes nothing.
         """
         still_open = "attribute_exists(openPk) AND #state IN (:accepted,:exporting,:deleting)"
         finished = state in ("complete", "failed")
@@ -318,7 +320,7 @@ class DeletionsTable(DeletionReader):
             values[":since"] = {"S": f"{now}#{deletion.id}"}
         met = self._advance(deletion, changes, condition=still_open, values=values)
         if met:
-            # Closed already: by another worker, or by this very call, whose answer was lost.
+            # Closed already: by another worker, or by this call, whose response was lost.
             adopt(deletion, met)
             return
         deletion.state = state
@@ -332,7 +334,7 @@ class DeletionsTable(DeletionReader):
         condition: str,
         values: dict[str, Any],
     ) -> dict[str, Any] | None:
-        """None when the header was changed, else as it was met."""
+        """None if the header was changed, else the current header."""
         return update(
             self._client,
             self.name,
@@ -343,4 +345,4 @@ class DeletionsTable(DeletionReader):
         )
 
 
-#: What a list shows of a header, by the aliases of an expression.
+#: The attributes of a header in a list, by the aliases of an expression.

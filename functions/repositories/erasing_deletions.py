@@ -12,20 +12,21 @@ from functions.domain.clock import iso, now_iso
 from functions.repositories.open_index import OPEN_SHARDS
 from functions.repositories.receipts import unsigned_shard
 
-#: A worker's sign that an erasure is under way is written at most once in so many seconds.
+#: Seconds between two writes of an erasure's progress time.
 POSTPONED_SECONDS = 60.0
 
-#: What is counted page by page, by attribute name.
+#: The counters of a page, by attribute name.
 KINDS = ("clicks", "rollups", "installs", "installsKept")
 
-#: What a tally sums, as the receipt names it.
+#: The sums of a tally, by their names in the receipt.
 SUMS = ("links", "codes", *KINDS, "qrObjects")
 
 
 @dataclass(frozen=True, slots=True)
 class DeletionHeader:
-    """Of a deletion's header, what its erasure must know. ``links`` is how many it erased,
-    ``looked_at`` when a worker last said that it works on it."""
+    """The parts of a deletion's header that its erasure needs. ``links`` is how many it erased,
+    ``looked_at`` the time of the last progress.
+    """
 
     state: str
     links: int
@@ -34,7 +35,7 @@ class DeletionHeader:
 
 
 class Erasing(NamedTuple):
-    """A deletion whose receipt is not written yet, and when somebody last worked on it."""
+    """A deletion without a receipt, and the time of its last progress."""
 
     looked_at: str
     workspace_id: str
@@ -54,7 +55,7 @@ class ErasingDeletions:
         self._link_events: dict[tuple[str, str], bool] = {}
 
     def head(self, workspace_id: str, deletion_id: str) -> DeletionHeader | None:
-        """The deletion as it stands, strongly consistent, without its ids."""
+        """The current deletion, strongly consistent, without its ids."""
         item = read_item(
             self._client,
             self.name,
@@ -73,8 +74,8 @@ class ErasingDeletions:
         )
 
     def wants_link_events(self, workspace_id: str, deletion_id: str) -> bool:
-        """Whether the workspace wanted an event for each link when it asked for this deletion."""
-        # Policies are copied into the header once: what was read stays true.
+        """Whether the workspace had link events enabled when it requested this deletion."""
+        # The header's copy of the policies never changes, so it can be cached.
         key = (workspace_id, deletion_id)
         if key not in self._link_events:
             head = self.head(workspace_id, deletion_id)
@@ -82,10 +83,9 @@ class ErasingDeletions:
         return self._link_events[key]
 
     def erasing(self) -> list[Erasing]:
-        """Every erasure without a receipt, first the one that was looked at longest ago.
+        """Every erasure without a receipt, sorted by the time of the last progress, oldest first.
 
-        All of them, because how old the oldest is does not follow from when it was looked at.
-        7,000 fit a call (1 MB of keys).
+        All are read, because the index is not sorted by age. 7,000 fit one call (1 MB of keys).
         """
         return sorted(
             Erasing(item["openSk"]["S"].partition("#")[0], item["pk"]["S"], item["sk"]["S"])
@@ -115,13 +115,13 @@ class ErasingDeletions:
         last = ""
         for item in tallies:
             for name in SUMS:
-                # A sum that an earlier release began has no kept installs.
+                # A sum from an older release has no kept installs.
                 sums[name] += int(item[name]["N"]) if name in item else 0
             last = max(last, item["verifiedEmptyAt"]["S"])
         return sums | {"verifiedEmptyAt": last or None}
 
     def complete(self, workspace_id: str, deletion_id: str, receipt: dict[str, Any]) -> bool:
-        """Close the deletion with its receipt; False when it was closed before."""
+        """Close the deletion with its receipt; False if it was closed before."""
         now = now_iso()
         changes = "SET #state=:complete, completedAt=:now, receipt=:receipt"
         values: dict[str, Any] = {
@@ -138,19 +138,19 @@ class ErasingDeletions:
             }
         else:
             changes += " REMOVE openPk, openSk"
-        # The first receipt stands: of two workers that finished the last links both may try.
+        # The first receipt counts: two workers that finished the last links may both try.
         return self._advance(workspace_id, deletion_id, changes, to_item(values))
 
     def postpone_stall_check(self, workspace_id: str, deletion_id: str, *, seen: str = "") -> None:
-        """Note that an erasure is under way: it comes last among those that may have stalled.
+        """Record progress of an erasure, so that it does not count as stalled.
 
-        At most once in :data:`POSTPONED_SECONDS`, however many workers call this; ``seen`` is
-        ``looked_at`` of a header that was read before, which saves most of the writes.
+        Written at most once in :data:`POSTPONED_SECONDS`, however many workers call this. ``seen``
+        is ``looked_at`` of a header read before, which saves most of the writes.
         """
         before = iso(time.time() - POSTPONED_SECONDS)
         if seen > before:
             return
-        # Of parallel workers one writes: the header is one item, and all of them come back to it.
+        # Only one of parallel workers writes, because all of them use the same header item.
         not_postponed_lately = "openSk<:before"
         values = {
             ":now": {"S": f"{now_iso()}#{deletion_id}"},

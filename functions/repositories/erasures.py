@@ -2,17 +2,16 @@
 
 Items (``pk``, ``sk``):
 
-- a link's erasure: ``LINK#{workspaceId}#{linkId}``, ``ERASURE``. Put by the transaction that
-  erases the link; it is how a stream record, which knows only the link, finds its deletion. It
-  counts what goes (``clicks``, ``rollups``, ``installs``, and ``codes`` if that is not one) and the
-  installs that stay without their link (``installsKept``), and
-  while work is left it holds a cursor for each partition of the link's clicks
-  (``cursor0``…``cursor8``) and ``qrKeys``.
+- a link's erasure: ``LINK#{workspaceId}#{linkId}``, ``ERASURE``. Written by the transaction that
+  erases the link. A stream record, which has only the link, finds its deletion by it. It counts
+  what is removed (``clicks``, ``rollups``, ``installs``, and ``codes`` unless it is 1) and the
+  installs that stay without their link (``installsKept``). While work is left it has a cursor for
+  each partition of the link's clicks (``cursor0``…``cursor8``) and ``qrKeys``.
 - sums over finished links: ``{workspaceId}#{deletionId}``, ``TALLY#{0..7}``. A link's counts are
-  added in the transaction that finishes its erasure, so each is added exactly once; there are
-  eight of them so that workers of one deletion do not wait for each other.
+  added in the transaction that finishes its erasure, so they are added exactly once. There are
+  eight tallies to reduce conflicts between workers.
 
-Nothing here deletes or replaces an item: an erasure is created once and advances.
+No method deletes or replaces an item: an erasure is created once and updated.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from functions.repositories.erasing_deletions import KINDS, SUMS, ErasingDeletio
 #: BatchGetItem keys a call (API limit).
 READ_BATCH = 100
 
-#: Links finished in one transaction: each is one of its 100 actions, the tally another.
+#: Links finished in one transaction: one of its 100 actions each, and one for the tally.
 FINISHED_AT_ONCE = 99
 
 
@@ -53,7 +52,7 @@ class Erasure:
 
 
 class ErasuresTable(ErasingDeletions):
-    """Creates, reads and advances erasures; ``name`` is the ``deletions`` table."""
+    """Creates, reads and updates erasures; ``name`` is the ``deletions`` table."""
 
     # -- create -----------------------------------------------------------------------------
 
@@ -66,9 +65,10 @@ class ErasuresTable(ErasingDeletions):
         qr_keys: Sequence[str] = (),
         codes: int = 1,
     ) -> dict[str, Any]:
-        """The transaction action that ties an erased link to its deletion, for good.
+        """The transaction action that ties an erased link to its deletion.
 
-        ``codes`` is how many go with the link: 0 when its code is another's by now.
+        ``codes`` is how many codes are removed with the link: 0 if its code belongs to another
+        link.
         """
         item: dict[str, Any] = _key(workspace_id, link_id) | {
             "deletionId": {"S": deletion_id},
@@ -78,7 +78,7 @@ class ErasuresTable(ErasingDeletions):
             item["codes"] = {"N": str(codes)}
         if qr_keys:
             item["qrKeys"] = {"SS": list(qr_keys)}
-        # A link is erased once, by one deletion: ids are never used again.
+        # A link is erased once, by one deletion: ids are never reused.
         not_erased_yet = "attribute_not_exists(pk)"
         return {
             "Put": {
@@ -113,9 +113,9 @@ class ErasuresTable(ErasingDeletions):
     ) -> bool:
         """Count a page before it is deleted: all items after the cursor, up to ``through``.
 
-        The cursor moves in the same write, on the condition that it still is where the page
-        was read from: whatever dies or comes twice, an item is counted once. False when another
-        worker has moved it; ``erasure`` then knows where it is.
+        The same write moves the cursor, on the condition that it has not moved since the page was
+        read. So each item is counted once, despite kills and redelivery. False if another worker
+        moved it; ``erasure`` then has the current cursor.
         """
         cursor = f"cursor{partition}"
         before = erasure.cursors.get(partition)
@@ -125,7 +125,7 @@ class ErasuresTable(ErasingDeletions):
         expression = f"SET #{cursor}=:through"
         if counted:
             expression += " ADD " + ", ".join(f"{kind} :{kind}" for kind in counted)
-        # Nor was it finished: the cursors are gone then, and a worker that slept comes too late.
+        # The erasure must not be finished: then it has no cursors, and this worker is too late.
         cursor_has_not_moved = "attribute_exists(pk) AND attribute_not_exists(finishedAt) AND "
         if before is None:
             cursor_has_not_moved += f"attribute_not_exists(#{cursor})"
@@ -143,7 +143,7 @@ class ErasuresTable(ErasingDeletions):
         if met is None:
             erasure.cursors[partition] = through
             return True
-        # Where it stands now: ours after a lost answer, or another worker's.
+        # The current cursor: this worker's after a lost response, or another worker's.
         if cursor in met:
             erasure.cursors[partition] = met[cursor]["S"]
         elif "finishedAt" in met:
@@ -158,10 +158,11 @@ class ErasuresTable(ErasingDeletions):
         *,
         looked_at: str,
     ) -> None:
-        """Mark links of one deletion, of which nothing is left, and add them to its sums, once.
+        """Mark links without remaining items as finished, and add them to the deletion's sums,
+        once.
 
-        ``looked_at`` is when the last look, which found nothing, began. The counts are read here,
-        after the last page, and the transaction applies only to what was read.
+        ``looked_at`` is when the last query, which found nothing, started. The counts are read
+        here, after the last page, and the transaction applies only to these counts.
         """
         waiting = list(link_ids)
         attempt = 0
@@ -180,10 +181,10 @@ class ErasuresTable(ErasingDeletions):
                     transact(self._client, actions)
                 except TransactionCancelled as cancelled:
                     if cancelled.refused[-1]:
-                        # A later look is in the sums already, and only a later one replaces it.
+                        # The sums have the latest time; only a later one replaces it.
                         late_look = True
                         break
-                    # Another worker finished one of them, or moved a cursor: look again.
+                    # Another worker finished one of them, or moved a cursor: read again.
                     attempt += 1
                     if not backoff(attempt):
                         raise Unavailable from cancelled
@@ -193,7 +194,7 @@ class ErasuresTable(ErasingDeletions):
             waiting = [each.link_id for each in unfinished]
 
     def _finish_action(self, erasure: Erasure) -> dict[str, Any]:
-        # Once, and with exactly the counts that go into the sums.
+        # Once, and with exactly the counts that are added to the sums.
         still_as_read = "attribute_not_exists(finishedAt)"
         values: dict[str, Any] = {":now": {"S": now_iso()}}
         for kind in KINDS:
@@ -214,7 +215,9 @@ class ErasuresTable(ErasingDeletions):
     def _tally_action(
         self, workspace_id: str, deletion_id: str, group: Sequence[Erasure], looked_at: str | None
     ) -> dict[str, Any]:
-        """Add the counts of a group to the sums; ``looked_at`` None leaves the last look alone."""
+        """Add the counts of a group to the sums; with ``looked_at`` None the time is not
+        changed.
+        """
         sums = {
             "links": len(group),
             "codes": sum(each.codes for each in group),
@@ -233,10 +236,10 @@ class ErasuresTable(ErasingDeletions):
             "ExpressionAttributeValues": values,
         }
         if looked_at is None:
-            # Nothing is created: whoever leaves the last look alone has met one.
+            # This does not create the item: without a time, one exists already.
             update["ConditionExpression"] = "attribute_exists(verifiedEmptyAt)"
         else:
-            # Workers commit in any order; the receipt has the latest of their looks.
+            # Workers commit in any order; the receipt has the latest time.
             update["ConditionExpression"] = (
                 "attribute_not_exists(verifiedEmptyAt) OR verifiedEmptyAt<=:looked"
             )
@@ -255,7 +258,7 @@ def _erasure(item: dict[str, Any]) -> Erasure:
         workspace_id=workspace_id,
         link_id=link_id,
         deletion_id=item["deletionId"]["S"],
-        # An erasure that an earlier release began has no kept installs.
+        # An erasure from an older release has no kept installs.
         counts={kind: int(item[kind]["N"]) if kind in item else 0 for kind in KINDS},
         cursors={
             int(name.removeprefix("cursor")): value["S"]

@@ -1,4 +1,4 @@
-"""Exports: the bucket that they lie in, and their records under the link that they are of.
+"""Exports: their bucket, and their records under their link.
 
 Objects: ``exports/{workspaceId}/{exportId}.ndjson``, removed by the bucket's lifecycle.
 Items in the ``clicks`` table: ``pk={linkId}``, ``sk=EXPORT#{exportId}``, by which an erasure of the
@@ -26,11 +26,11 @@ from functions.repositories.open_exports import OPEN
 #: Days that an export can be fetched; the bucket's lifecycle rule says the same.
 KEPT_DAYS = 7
 
-#: Seconds that a record outlives its export, so that an erasure finds every object: S3 removes what
-#: has expired after the next midnight UTC (User Guide, "Expiring objects").
+#: Seconds that a record outlives its export, so that an erasure finds every object: S3 removes
+#: expired objects after the next midnight UTC (User Guide, "Expiring objects").
 LINGERS = 2 * 24 * 3600
 
-#: Seconds that a signed URL is good for. Not more than botocore's advisory refresh: it replaces
+#: Seconds that a signed URL is valid. Not more than botocore's advisory refresh: it replaces
 #: credentials that end within 15 minutes, where it knows their end. On Lambda it does not.
 URL_SECONDS = 900
 
@@ -40,7 +40,7 @@ class UploadGone(Exception):
 
 
 class ExportGone(Exception):
-    """The export's record is gone, or another worker went on with it."""
+    """The export's record is gone, or another worker has it."""
 
 
 class ExportsBucket(Bucket):
@@ -57,7 +57,7 @@ class ExportsBucket(Bucket):
         )
 
     def tail(self, key: str) -> bytes:
-        """The lines of a tail; raises :class:`UploadGone` when it is not there any more."""
+        """The lines of a tail; raises :class:`UploadGone` if it does not exist any more."""
         try:
             body: bytes = call(self._read, Bucket=self.name, Key=key)
         except InternalError as error:
@@ -67,11 +67,11 @@ class ExportsBucket(Bucket):
         return body
 
     def _read(self, **where: Any) -> Any:
-        # Within the call: the body arrives after the headers, and may be cut off as well.
+        # Read inside the retried call: the body may be cut off too.
         return self._client.get_object(**where)["Body"].read()
 
     def begin(self, key: str) -> str:
-        """Begin an upload in parts; its id."""
+        """Start a multipart upload; returns its id."""
         answer = call(
             self._client.create_multipart_upload,
             Bucket=self.name,
@@ -81,7 +81,7 @@ class ExportsBucket(Bucket):
         return str(answer["UploadId"])
 
     def put_part(self, key: str, upload_id: str, number: int, body: bytes) -> None:
-        """Write part ``number`` (from 1), at least 5 MiB unless it is the last; again is fine."""
+        """Write part ``number`` (from 1), at least 5 MiB unless it is the last; safe to repeat."""
         self._of_upload(
             self._client.upload_part,
             Key=key,
@@ -91,9 +91,9 @@ class ExportsBucket(Bucket):
         )
 
     def complete(self, key: str, upload_id: str, counts: Callable[[int], bool]) -> None:
-        """Put together the parts whose number ``counts``.
+        """Complete the upload with the parts for which ``counts`` is true.
 
-        S3 itself knows them: a record of 10,000 checksums would not fit an item.
+        The parts are listed from S3, because 10,000 checksums do not fit an item.
         """
         listed: list[dict[str, Any]] = []
         parameters: dict[str, Any] = {"Key": key, "UploadId": upload_id}
@@ -115,7 +115,7 @@ class ExportsBucket(Bucket):
         )
 
     def abort(self, key: str, upload_id: str) -> None:
-        """Throw an unfinished upload away, if it is still there."""
+        """Abort an unfinished upload, if it exists."""
         try:
             self._of_upload(self._client.abort_multipart_upload, Key=key, UploadId=upload_id)
         except UploadGone:
@@ -129,7 +129,7 @@ class ExportsBucket(Bucket):
                 Bucket=self.name,
                 Prefix=key.removesuffix("ndjson"),
             )
-            # Of one export there are never 1,000 objects, which is what a call lists.
+            # One export never has more than 1,000 objects, the size of a list page.
             self.remove([each["Key"] for each in answer.get("Contents", [])])
 
     def holds(self, key: str) -> bool:
@@ -143,7 +143,7 @@ class ExportsBucket(Bucket):
         return bool(answer.get("KeyCount"))
 
     def url(self, key: str) -> tuple[str, float]:
-        """A URL that anybody may fetch the export with, and until when (Unix seconds)."""
+        """A signed URL of the export, and its expiry (Unix seconds)."""
         signed_at = time.time()
         signed = self._client.generate_presigned_url(
             "get_object", Params={"Bucket": self.name, "Key": key}, ExpiresIn=URL_SECONDS
@@ -160,7 +160,7 @@ class ExportsBucket(Bucket):
 
 
 class ExportRecords:
-    """What was asked for, and how far it got."""
+    """The request and the progress of an export."""
 
     def __init__(self, client: Any, *, clicks: str, links: str) -> None:
         self._client = client
@@ -177,8 +177,8 @@ class ExportRecords:
         """Create a record for a link that exists, in one transaction with ``claims`` and
         ``key_claim``, the action that claims its Idempotency-Key.
 
-        [] when it was created, else which of ``claims`` were refused. Raises :class:`ExportGone`
-        when the link is gone, ``KeyTaken`` when the key is used.
+        [] if it was created, else which of ``claims`` were refused. Raises :class:`ExportGone` if
+        the link is gone, ``KeyTaken`` if the key is used.
         """
         ttl = int(time.time()) + KEPT_DAYS * 24 * 3600 + LINGERS
         actions: list[dict[str, Any]] = [
@@ -205,7 +205,7 @@ class ExportRecords:
         except TransactionCancelled as cancelled:
             link_is_gone, _, *refused = cancelled.refused
             claims_refused, key_is_taken = refused[: len(claims)], refused[len(claims) :]
-            # A key that is taken leads to an answer, whatever became of the link.
+            # A used key has an answer, even if the link is gone.
             if any(key_is_taken):
                 raise KeyTaken from None
             if link_is_gone:
@@ -223,12 +223,13 @@ class ExportRecords:
         return from_item(item)
 
     def advance(self, record: dict[str, Any], **changes: Any) -> None:
-        """Change a record that nobody else has changed since it was read; updates ``record``.
+        """Change a record, unless another worker has changed it since it was read; updates
+        ``record``.
 
-        Raises :class:`ExportGone` otherwise: its link was erased, or another worker has it.
+        Raises :class:`ExportGone` otherwise, or if its link was erased.
         """
         changes |= {"version": int(record["version"]) + 1, "change": str(uuid.uuid4())}
-        # Of two workers with one message only one goes on; an erased record stays erased.
+        # Of two workers with one message only one continues; an erased record stays erased.
         as_it_was_read = "attribute_exists(pk) AND #version=:read"
         met = update(
             self._client,
@@ -241,26 +242,26 @@ class ExportRecords:
                 | {":read": int(record["version"])}
             ),
         )
-        # A lost answer of this very call shows our own change.
+        # After a lost response of this call, the record has this change.
         if met is not None and met.get("change", {}).get("S") != changes["change"]:
             raise ExportGone
         record.update(changes)
 
 
 def _code_of(error: Exception) -> str:
-    """S3's error code behind an error of ours; "" if there is none."""
+    """S3's error code of a translated error; "" if there is none."""
     cause = error.__cause__
     return str(cause.response["Error"]["Code"]) if isinstance(cause, ClientError) else ""
 
 
 CONTENT_TYPE = "application/x-ndjson"
 
-#: How the sort keys of records begin.
+#: The prefix of the records' sort keys.
 RECORD = "EXPORT#"
 
 
 def objects_of(workspace_id: str, items: Iterable[dict[str, Any]]) -> list[str]:
-    """The objects of those of a link's items that are records of exports."""
+    """The objects of the exports among a link's items."""
     names = (item["sk"]["S"] for item in items)
     return [
         object_key(workspace_id, name.removeprefix(RECORD))
@@ -270,14 +271,14 @@ def objects_of(workspace_id: str, items: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def object_key(workspace_id: str, export_id: str) -> str:
-    """Where an export lies in the bucket."""
+    """The key of an export in the bucket."""
     return f"exports/{workspace_id}/{export_id}.ndjson"
 
 
 def tail_key(key: str) -> str:
-    """A new name for the lines of an export that are in no part yet.
+    """A new key for the lines of an export that are not in a part yet.
 
-    It begins with the export's id, by which an erasure finds it.
+    It starts with the export's id, so that an erasure finds it.
     """
     return f"{key.removesuffix('.ndjson')}.{uuid.uuid4()}.tail"
 

@@ -1,4 +1,6 @@
-"""The bucket of what could not be processed: Lambda's failed batches and records put aside."""
+"""The bucket of failed records: Lambda's failed batches, and records that a function could not
+parse.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from typing import Any
 from functions.aws.calls import call
 from functions.domain.clock import now_iso
 
-#: Records that a function itself put aside; Lambda writes its own under ``aws/lambda/``.
+#: Prefix of the records that a function wrote itself; Lambda uses ``aws/lambda/``.
 ASIDE = "aside/"
 
 
@@ -17,13 +19,13 @@ class FailuresBucket:
     """Keeps whole stream records, so that they can be replayed."""
 
     def __init__(self, client: Any, name: str, *, function: str) -> None:
-        """``function`` is the ARN of the one that is to try again: alias included."""
+        """``function`` is the ARN, with alias, of the function that replays the records."""
         self._client = client
         self.name = name
         self._function = function
 
     def dead_letter(self, record: Any) -> None:
-        """Keep a record in the shape in which Lambda keeps a failed batch: ``payload``."""
+        """Store a record in the format of Lambda's failed batches (``payload``)."""
         now = now_iso()
         call(
             self._client.put_object,

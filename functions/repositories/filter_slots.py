@@ -2,8 +2,8 @@
 
 Items of the ``deletions`` table: ``FILTERS#{workspaceId}``, ``SLOT#{n}`` → ``deletionId``,
 ``until`` (Unix seconds). A slot is claimed in the transaction that accepts its deletion, so
-requests at the same time cannot pass the limit together. A released slot has ``until`` 0: no role
-may delete from this table. A slot whose deletion is never resolved is free again at ``until``.
+parallel requests cannot exceed the limit. A released slot has ``until`` 0, because no role may
+delete from this table. A slot whose deletion is never resolved is free again at ``until``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from functions.aws.dynamodb import query, update
 
-#: Seconds for which a slot is held at most: a resolution takes minutes, a backlog may precede it.
+#: Maximum seconds of holding a slot: a resolution takes minutes, and may wait in a backlog.
 SLOT_SECONDS = 3_600
 
 
@@ -25,7 +25,7 @@ class FilterSlots:
         self._table = table
 
     def free(self, workspace_id: str, maximum: int) -> list[int]:
-        """The free ones of ``most`` slots, strongly consistent."""
+        """The numbers of the free slots out of ``most``, strongly consistent."""
         now = time.time()
         items = query(
             self._client,
@@ -40,7 +40,7 @@ class FilterSlots:
     def claim_action(self, workspace_id: str, number: int, deletion_id: str) -> dict[str, Any]:
         """The transaction action that claims a slot for a deletion."""
         now = int(time.time())
-        # Of two requests that both saw the slot free, one must look for another.
+        # If two requests saw the slot free, one of them fails here and takes another.
         slot_is_free = "attribute_not_exists(pk) OR #until<=:now"
         return {
             "Put": {
@@ -57,7 +57,7 @@ class FilterSlots:
         }
 
     def release(self, workspace_id: str, number: int, deletion_id: str) -> None:
-        """Free a slot that this deletion holds; may be repeated."""
+        """Free a slot that this deletion holds; safe to repeat."""
         still_held = "deletionId=:deletion"
         update(
             self._client,

@@ -1,15 +1,16 @@
-"""Idempotency keys: what each ``Idempotency-Key`` of a workspace stands for, on every route.
+"""Idempotency keys: the request and the answer of each ``Idempotency-Key`` of a workspace, for all
+routes.
 
 Items of the ``deletions`` table, kept 24 hours (``ttl``):
 
-- ``IDEM#{workspaceId}#{sha256(key)}``, ``IDEM``: ``requestHash`` (method, path, reason, body) and
-  what leads to the answer. A delete names its ``deletionId``, a restore also its ``restoreId``, an
+- ``IDEM#{workspaceId}#{sha256(key)}``, ``IDEM``: ``requestHash`` (method, path, reason, body) and a
+  reference to the answer. A delete names its ``deletionId``, a restore also its ``restoreId``, an
   install and an export their ids and their ``linkId``, a dry run its numbers, a create its run
   (:mod:`~functions.repositories.create_runs`).
 
-One item for each key of a workspace: the same key on another route is another request. No item
-holds what an erasure must remove. An answer is built again from the record that the item leads to
-and from the repeated request itself, which is the same to the byte.
+One item per key and workspace: the same key on another route is another request. No item has data
+that an erasure must remove. The answer is built from the referenced record and from the repeated
+request, which is identical.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ class IdempotencyTable:
         self.name = name
 
     def find(self, workspace_id: str, key: IdempotencyKey) -> IdempotencyRecord | None:
-        """What this key stands for, strongly consistent; None when it was not used in the last day.
+        """The record of this key, strongly consistent; None if it was not used in the last day.
 
-        Raises ``KeyReused`` when that is another request.
+        Raises ``KeyReused`` if it was used for another request.
         """
         item = read_item(self._client, self.name, item_key(workspace_id, key))
         # TTL removal may lag by days.
@@ -51,12 +52,12 @@ class IdempotencyTable:
     def claim_action(
         self, workspace_id: str, key: IdempotencyKey, details: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """The transaction action that lets a key stand for a request, if the key is free.
+        """The transaction action that claims a free key for a request.
 
-        In the transaction that commits the request: both exist, or neither does.
+        It is part of the transaction that commits the request, so both exist or neither does.
         """
         now = int(time.time())
-        # Of two racing requests with one key only one is accepted; TTL removal may lag. A key is
+        # Of two parallel requests with one key only one is accepted; TTL removal may lag. A key is
         # free from the second on in which `find` no longer finds it.
         key_is_free = "attribute_not_exists(pk) OR #ttl<=:now"
         return {
@@ -80,10 +81,10 @@ class IdempotencyTable:
         key: IdempotencyKey,
         details: Mapping[str, Any],
     ) -> None:
-        """Let a key stand for a request that writes nothing else.
+        """Claim a key for a request that writes nothing else.
 
-        Raises :class:`KeyTaken`, also when a lost call of this very claim was applied: what the
-        caller finds then is its own record.
+        Raises :class:`KeyTaken`, also if this claim was applied and its response lost. Then the
+        caller finds its own record.
         """
         put = self.claim_action(workspace_id, key, details)["Put"]
         try:
@@ -93,13 +94,13 @@ class IdempotencyTable:
 
 
 def item_key(workspace_id: str, key: IdempotencyKey) -> dict[str, Any]:
-    """The key of the item that an idempotency key is kept in."""
+    """The item key of an idempotency key."""
     digest = hashlib.sha256(key.key.encode()).hexdigest()
     return {"pk": {"S": f"IDEM#{workspace_id}#{digest}"}, "sk": {"S": "IDEM"}}
 
 
 def read_record(item: dict[str, Any]) -> IdempotencyRecord:
-    """The record in a key's item."""
+    """The record of an item."""
     record = from_item(item)
     details = {
         name: value

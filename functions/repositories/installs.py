@@ -1,7 +1,7 @@
-"""Installs in the ``clicks`` table, under their link so that they go with it.
+"""Installs in the ``clicks`` table, under their link, so that an erasure removes them.
 
-Items: install ``pk={linkId}``, ``sk=INSTALL#{installedAt}#{id}``, which names its link as
-``linkId`` and, through its ``clickId``, once more.
+Items: install ``pk={linkId}``, ``sk=INSTALL#{installedAt}#{id}``, with ``linkId`` and ``clickId``,
+which also contains the link's id.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from functions.domain.ids import SHARDS
 from functions.repositories.clicks import ClicksTable
 from functions.repositories.link_items import IS_LIVE, link_key
 
-#: Clicks of a shard that are looked at in one call for the last that is no bot's.
+#: Clicks of a shard per call, when searching for the last one that is not a bot's.
 CLICKS_A_CALL = 50
 
 
@@ -48,7 +48,7 @@ class InstallsTable:
                 ExpressionAttributeValues={
                     ":pk": {"S": f"{link_id}#{shard}"},
                     ":since": {"S": f"CLICK#{since}"},
-                    # "$" follows "#": with every click of that very moment.
+                    # "$" sorts after "#", so all clicks of that millisecond are included.
                     ":until": {"S": f"CLICK#{until}$"},
                     ":false": {"BOOL": False},
                 },
@@ -62,7 +62,7 @@ class InstallsTable:
         return max(found)[1] if found else None
 
     def get(self, link_id: str, installed_at: str, install_id: str) -> dict[str, Any] | None:
-        """An install; None when an erasure of its link has removed or detached it."""
+        """An install; None if an erasure of its link removed or detached it."""
         key = {"pk": {"S": link_id}, "sk": {"S": f"INSTALL#{installed_at}#{install_id}"}}
         item = read_item(self._client, self._clicks, key)
         return from_item(item) if item else None
@@ -76,9 +76,8 @@ class InstallsTable:
     ) -> str | None:
         """Put an install and count it on its day, in one transaction.
 
-        ``claim`` is the action that claims its Idempotency-Key. None when it was recorded,
-        ``"link"`` when the link is not live, ``"key"`` when another request with this key was
-        first.
+        ``claim`` is the action that claims its Idempotency-Key. None if it was recorded, ``"link"``
+        if the link is not live, ``"key"`` if another request used the key first.
         """
         link_id, installed_at = install["linkId"], install["installedAt"]
         actions: list[dict[str, Any]] = [
@@ -103,7 +102,7 @@ class InstallsTable:
                 }
             },
             {
-                # The link's condition, in the same transaction, keeps erased links away.
+                # The condition on the link, in the same transaction, excludes erased links.
                 "Update": {
                     "TableName": self._clicks,
                     "Key": {"pk": {"S": link_id}, "sk": {"S": f"DAY#{installed_at[:10]}"}},
@@ -118,7 +117,7 @@ class InstallsTable:
         try:
             transact(self._client, actions)
         except TransactionCancelled as cancelled:
-            # A key that is taken leads to an answer, whatever became of the link.
+            # A used key has an answer, even if the link is gone.
             if cancelled.refused[-1]:
                 return "key"
             if cancelled.refused[0]:

@@ -1,9 +1,9 @@
-"""Installs of erased links, where their workspace keeps them: platform and day, nothing else.
+"""Installs of erased links, if their workspace keeps them: platform and day only.
 
 Items in the ``clicks`` table: ``INSTALLS#{workspaceId}``, ``INSTALL#{day}#{digest}`` →
-``platform``. The digest tells two installs apart and makes a repeated write harmless. It is the
-SHA-256 of the link's id and the install's key, which is not kept anywhere, so it leads to neither.
-Device, app version, times, link, click and the install's own id are gone.
+``platform``. The digest distinguishes installs and makes a repeated write safe. It is the SHA-256
+of the link's id and the install's key. Neither is stored, so the digest does not identify them.
+Device, app version, times, link, click and the install's own id are removed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from functions.aws.dynamodb import query
 from functions.repositories.clicks import ClicksTable
 
-#: The sort keys of installs begin with it, under their link as under their workspace.
+#: The prefix of the sort keys of installs, under a link and under a workspace.
 PREFIX = "INSTALL#"
 
 #: Kept installs that are read and deleted at a time.
@@ -23,7 +23,7 @@ PAGE = 1_000
 
 
 def detached_installs(workspace_id: str, page: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The installs among these items of one link, as they are kept (in DynamoDB's JSON)."""
+    """The kept form of the installs among these items of a link (in DynamoDB's JSON)."""
     return [_detached(workspace_id, item) for item in page if item["sk"]["S"].startswith(PREFIX)]
 
 
@@ -35,13 +35,13 @@ def _detached(workspace_id: str, item: dict[str, Any]) -> dict[str, Any]:
     return {
         "pk": {"S": _partition(workspace_id)},
         "sk": {"S": f"{PREFIX}{day}#{digest}"},
-        # An install always has one; without it there is nothing else to say of it.
+        # Every install has one.
         "platform": item.get("platform", {"S": "other"}),
     }
 
 
 class KeptInstalls:
-    """What operators may count and purge."""
+    """The kept installs, for operators to count and purge."""
 
     def __init__(self, client: Any, name: str) -> None:
         self._client = client
@@ -51,8 +51,8 @@ class KeptInstalls:
     def purge(self, workspace_id: str) -> int:
         """Delete every kept install of a workspace; how many there were.
 
-        Those too that an earlier release kept with more attributes. May be repeated: a run that
-        the deadline ends (``Unavailable``) has deleted the ones before.
+        Also those that an older release kept with more attributes. Safe to repeat: a run that ends
+        at the deadline (``Unavailable``) has deleted some of them.
         """
         purged = 0
         page: list[dict[str, Any]] = []

@@ -29,7 +29,7 @@ from functions.repositories.link_states import (
 #: Statements of one BatchExecuteStatement call (API limit).
 STATEMENT_BATCH = 25
 
-#: What a restored link holds of its workspace's policies, in the order of a statement's values.
+#: The policy attributes of a restored link, in the order of the statement's values.
 RESTORED_POLICIES = ("ttl", "policies", CLICK_RETENTION)
 
 
@@ -76,7 +76,7 @@ class LinkBatches:
         return {state.id: state for state in found}
 
     def fences(self, workspace_id: str, link_ids: Sequence[str]) -> dict[str, str]:
-        """``fencingToken`` of every link that is live, by id: all that a soft delete must know.
+        """``fencingToken`` of every live link, by id: all that a soft delete needs.
 
         Like :meth:`states`, with a third of the bytes.
         """
@@ -114,7 +114,7 @@ class LinkBatches:
         deleted_at: str,
         ttl: int | None,
     ) -> bytearray:
-        """Soft-delete links under the fence; one :class:`Outcome` byte per id, in order.
+        """Soft-delete links with the fencing condition; one :class:`Outcome` byte per id, in order.
 
         25 conditional statements a call, in parallel. Statements that were throttled or failed
         retryably are repeated together, with full jitter, until the deadline; what is left then
@@ -128,7 +128,7 @@ class LinkBatches:
         values = [{"S": deleted_at}, {"S": deletion_id}]
         if ttl is not None:
             values.append({"N": str(ttl)})
-        # The statements differ only in the link's key: the rest is encoded once for all.
+        # The statements differ only in the link's key; the rest is encoded once.
         before, after = around(
             {
                 "Statement": statement,
@@ -158,12 +158,12 @@ class LinkBatches:
         restore_id: str,
         attributes: Sequence[dict[str, Any]],
     ) -> bytearray:
-        """Make links live again that this deletion soft-deleted; one ``Outcome`` byte each.
+        """Restore links that this deletion soft-deleted; one ``Outcome`` byte each.
 
-        As :meth:`mark_deleted`. ``RESTORED`` is live again (by us, or by another restore),
-        ``NOT_FOUND`` gone, ``FAILED`` deleted again meanwhile. The link gets its place in the
-        list back, and ``restore_id`` as its fence against workers of the deletion. ``attributes``
-        has a value, or None to remove it, of each of :data:`RESTORED_POLICIES` for each link.
+        Works like :meth:`mark_deleted`. ``RESTORED`` means live again (by this or another restore),
+        ``NOT_FOUND`` gone, ``FAILED`` deleted again since. The link gets its old place in the list,
+        and ``restore_id`` as its fencing token. ``attributes`` has, for each link, a value of each
+        of :data:`RESTORED_POLICIES`, or None to remove it.
         """
         outcomes = bytearray([Outcome.PENDING]) * len(states)
 
@@ -237,7 +237,7 @@ class LinkBatches:
                 break
 
     def _responses(self, statements: list[str | dict[str, Any]]) -> list[dict[str, Any]]:
-        """One response for each statement of a batch; [] when the call should be repeated."""
+        """One response per statement of a batch; [] if the call should be repeated."""
         execute = self._client.batch_execute_statement
         try:
             answer = execute(Statements=statements, ReturnConsumedCapacity="TOTAL")
@@ -259,9 +259,9 @@ class LinkBatches:
     ) -> dict[int, dict[str, Any] | None]:
         """The item that refused each statement, by position; None where there is no link.
 
-        A refusal without an item means that there is no link, or that DynamoDB left the item out
-        although ALL_OLD was asked for. Which of them is decided by a strongly consistent read. If
-        that is not possible the position is missing here: its statement is repeated.
+        A failure without an item means that there is no link, or that DynamoDB omitted the item
+        although ALL_OLD was requested. A strongly consistent read decides. If the read fails, the
+        position is missing in the result and its statement is repeated.
         """
         unexplained = [link_ids[position] for position, item in items.items() if not item]
         if not unexplained:
@@ -290,8 +290,8 @@ def _why_not_marked(item: dict[str, Any] | None, deletion_id: str) -> Outcome:
     if item.get("deletionId", {}).get("S") == deletion_id:
         return Outcome.DELETED
     if is_live(item):
-        # An item that was read after the refusal may have come back in between, under an older
-        # fence: the statement applies to it now, so it is sent again.
+        # The link may have been restored between the failure and the read, with an older fencing
+        # token. The statement applies to it now, so it is sent again.
         return Outcome.PENDING if item["fencingToken"]["S"] < deletion_id else Outcome.RESTORED
     return Outcome.NOT_FOUND
 
@@ -307,5 +307,5 @@ def _set_or_remove(kept: Sequence[str | None]) -> str:
 def _why_not_restored(item: dict[str, Any] | None) -> Outcome:
     if not item:
         return Outcome.NOT_FOUND
-    # Live again: by this very statement, whose answer was lost, or by another restore.
+    # Live again: by this statement, whose response was lost, or by another restore.
     return Outcome.RESTORED if is_live(item) else Outcome.FAILED

@@ -2,11 +2,11 @@
 
 Item: ``COUNT#{workspaceId}``, ``COUNT`` → ``links``, ``changedAt``, ``countedAt`` (Unix seconds).
 
-A create adds its links before it writes them, on the condition that they fit. What removes a live
-link or brings one back is counted by the reader of the table's stream, one write for each
-workspace in a batch. What is lost on the way leaves the counter too high, so it gives no workspace
-too many links. At the limit, a counter that has not moved for a minute is corrected by the index
-of live links (docs/decisions/098-links-per-workspace.md).
+A create adds its links to the counter first, on the condition that they fit. The reader of the
+table's stream counts deletes and restores, one write per workspace and batch. Lost updates leave
+the counter too high, so no workspace gets too many links. At the limit, a counter that has not
+changed for a minute is corrected from the index of live links
+(docs/decisions/098-links-per-workspace.md).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from functions.aws.dynamodb import update
 from functions.domain.errors import InvalidRequest
 from functions.repositories.live_index import LiveIndex
 
-#: Seconds between two counts of the index for one workspace, and for which its counter must not
-#: have moved: changes of the last moments may still be on their way through the stream.
+#: Seconds between two recounts for one workspace, and how long its counter must be unchanged
+#: before, because recent changes may still be in the stream.
 RECOUNT_SECONDS = 3_600
 QUIET_SECONDS = 60
 
-#: Attempts of one reservation: the counter may have to be created, and to be corrected.
+#: Attempts of one reservation: the counter may have to be created and corrected.
 _ATTEMPTS = 3
 
 
@@ -39,7 +39,7 @@ class Quota:
     plan: str
 
     def reserve(self, links: int) -> None:
-        """Count links that are about to be created; raises ``InvalidRequest`` with the limit."""
+        """Count links before they are created; raises ``InvalidRequest`` with the limit."""
         if not self.counts.reserve(self.workspace_id, links, limit=self.limit):
             raise InvalidRequest(
                 f"A workspace can have at most {self.limit:,} links under the {self.plan} plan",
@@ -47,7 +47,7 @@ class Quota:
             )
 
     def release(self, links: int) -> None:
-        """Give back what was reserved for links that were not created."""
+        """Subtract the links that were not created."""
         self.counts.add(self.workspace_id, -links)
 
 
@@ -59,11 +59,11 @@ class LinkCounts:
         self._table = table
 
     def reserve(self, workspace_id: str, links: int, *, limit: int) -> bool:
-        """Add links if no more than ``limit`` are live then; False when they do not fit.
+        """Add links if the sum is at most ``limit``; False if they do not fit.
 
-        One write. A workspace's first one counts the links that it has, and creates the counter.
+        One write. The first one of a workspace counts its links and creates the counter.
         """
-        # The counter is the condition: parallel creates can never pass the limit together.
+        # The condition is on the counter itself, so parallel creates cannot exceed the limit.
         counter_has_room = "attribute_exists(pk) AND #links<=:room"
         for _ in range(_ATTEMPTS):
             met = self._add(
@@ -81,9 +81,9 @@ class LinkCounts:
         return False
 
     def add(self, workspace_id: str, links: int) -> None:
-        """Add links that are live again, or (negative) take away ones that no longer are.
+        """Add restored links, or (negative) subtract deleted ones.
 
-        Without a counter nothing is to do: it will be created from what is there then.
+        Without a counter this does nothing: the counter is created later from the index.
         """
         self._add(workspace_id, links, "attribute_exists(pk)", {})
 
@@ -94,7 +94,7 @@ class LinkCounts:
         condition: str,
         values: dict[str, Any],
     ) -> dict[str, Any] | None:
-        """None when it applied, else the item that was met."""
+        """None if it applied, else the current item."""
         return update(
             self._client,
             self._table,
@@ -111,7 +111,7 @@ class LinkCounts:
             "changedAt": _now(),
             "countedAt": _now(),
         }
-        # Of two first creates, the second must not undo what the first has counted since.
+        # Of two parallel first creates, the second must not overwrite the counter of the first.
         is_new = "attribute_not_exists(pk)"
         try:
             call(
@@ -124,7 +124,7 @@ class LinkCounts:
             return
 
     def _correct(self, workspace_id: str, met: dict[str, Any]) -> bool:
-        """Count a full workspace again; whether there may be room now."""
+        """Recount a full workspace; returns whether there may be room now."""
         now = time.time()
         seen, was = met["links"], met["countedAt"]
         if (
@@ -133,7 +133,7 @@ class LinkCounts:
         ):
             return False
         links = LiveIndex(self._client, self._table).count(workspace_id)
-        # Not if it has moved meanwhile, or another request was faster.
+        # Not if it has changed in the meantime, or if another request was faster.
         still_as_seen = "#links=:seen AND #countedAt=:was"
         update(
             self._client,

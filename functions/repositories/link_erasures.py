@@ -42,9 +42,9 @@ class LinkErasures:
         live_only: bool = False,
         release: CodeRelease | None = None,
     ) -> list[dict[str, Any]]:
-        """The transaction actions that remove a link, its code and its external id for good.
+        """The transaction actions that remove a link, its code and its external id.
 
-        The first is the link's own. ``release`` says for whom its code is reserved for a time.
+        The first action is the link's. ``release`` says for whom its code is reserved for a time.
         """
         # Only an existing link: of two concurrent erasures, one must report it and the other not.
         link_exists = IS_LIVE if live_only else EXISTS
@@ -86,7 +86,7 @@ class LinkErasures:
         external_id: str | None,
         release: CodeRelease | None,
     ) -> list[dict[str, Any]]:
-        """The transaction actions that free the code and external id of a link that is gone."""
+        """The transaction actions that free the code and external id of a removed link."""
         actions = []
         # It is free already, or still this link's.
         not_another_links = f"{IS_NEW} OR {STILL_OURS}"

@@ -32,8 +32,9 @@ class LinkNames:
         return item["linkId"]["S"] if item else None
 
     def taken_codes(self, workspace_id: str, codes: Sequence[str]) -> set[str]:
-        """Which of these short codes the workspace may not use: a link has them, or they are
-        still in quarantine or reserved for another workspace."""
+        """Which of these short codes the workspace may not use: used by a link, in quarantine, or
+        reserved for another workspace.
+        """
         now = time.time()
 
         def taken(items: Iterable[dict[str, Any]]) -> list[str]:

@@ -105,7 +105,7 @@ class LinksTable:
     def resolve_code(self, code: str) -> tuple[str, str] | None:
         """``(workspace_id, link_id)`` behind a short code, strongly consistent."""
         item = read_item(self._client, self.name, code_key(code))
-        # A code that is reserved or in quarantine is taken, but leads nowhere.
+        # A code that is reserved or in quarantine is taken, but does not redirect.
         return (
             (item["workspaceId"]["S"], item["linkId"]["S"]) if item and "linkId" in item else None
         )
@@ -243,7 +243,7 @@ class LinksTable:
 
 
 def _change(changes: dict[str, Any]) -> dict[str, Any]:
-    """The parameters of an update that sets these attributes, and removes those that are None."""
+    """The parameters of an update that sets these attributes and removes those that are None."""
     names = {f"#{position}": name for position, name in enumerate(changes)}
     values: dict[str, Any] = {}
     sets, removes = [], []

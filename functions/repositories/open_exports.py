@@ -1,14 +1,14 @@
-"""Unfinished exports: one for each link, and as many for a workspace as its plan allows.
+"""Claims of unfinished exports: one per link, and as many per workspace as its plan allows.
 
 Items of the ``clicks`` table, claimed in the transaction that creates the export's record:
 
 - ``{linkId}``, ``EXPORT#OPEN``: the link's unfinished export. An erasure removes it with the link.
 - ``EXPORTS#{workspaceId}``, ``SLOT#{n}``: one slot of the workspace. It does not name the link, so
-  nothing of an erased link stays here. An export that belongs to a deletion claims only a slot, in
+  an erased link leaves nothing here. An export that belongs to a deletion claims only a slot, in
   the transaction that accepts the deletion; its ``exportId`` is the deletion's id.
 
-Both have ``exportId`` and ``until`` (Unix seconds). The worker moves ``until`` on while it works,
-and sets it to 0 at the end. A claim whose worker never came is free again at ``until``.
+Both have ``exportId`` and ``until`` (Unix seconds). The worker extends ``until`` while it works,
+and sets it to 0 at the end. A claim without a worker is free again at ``until``.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import Any
 
 from functions.aws.dynamodb import query, read_item, update
 
-#: How long a claim is held without a sign of its worker, in seconds. A backlog of the queue may
-#: precede the first run. An export that made no progress for so long counts as failed.
+#: Seconds that a claim is held without progress. The queue's backlog may delay the first run. An
+#: export without progress for so long counts as failed.
 HELD_SECONDS = 6 * 3600
 
-#: The sort key of a link's unfinished export. It begins as the records of exports do.
+#: The sort key of a link's unfinished export. It has the prefix of export records.
 OPEN = "EXPORT#OPEN"
 
 
@@ -41,7 +41,7 @@ class OpenExports:
         return str(item["exportId"]["S"])
 
     def free(self, workspace_id: str, maximum: int) -> list[int]:
-        """The free ones of a workspace's ``most`` slots, strongly consistent."""
+        """The numbers of a workspace's free slots out of ``most``, strongly consistent."""
         items = query(
             self._client,
             self._table,
@@ -56,7 +56,7 @@ class OpenExports:
     def claim_actions(self, record: dict[str, Any], *, ended: str | None) -> list[dict[str, Any]]:
         """The transaction actions that claim the record's link and its ``slot``.
 
-        ``ended`` is an export that is finished although it still has the claim of the link.
+        ``ended`` is a finished export that still has the claim of the link.
         """
         return [
             self._claim(_link_key(record["linkId"]), record["id"], ended),
@@ -68,19 +68,19 @@ class OpenExports:
         return self._claim(_slot_key(workspace_id, number), export_id, None)
 
     def renew(self, record: dict[str, Any]) -> None:
-        """Hold the claims for longer; nothing happens to those that another export has by now.
+        """Extend the claims; claims that another export has by now are not changed.
 
         A ``record`` without ``linkId`` or ``slot`` has no claim of that kind.
         """
         self._move(record, int(time.time()) + HELD_SECONDS)
 
     def release(self, record: dict[str, Any]) -> None:
-        """Let the link and the workspace have another export; may be repeated."""
+        """Release the claims of the link and the workspace; safe to repeat."""
         self._move(record, 0)
 
     def _claim(self, key: dict[str, Any], export_id: str, ended: str | None) -> dict[str, Any]:
         now = int(time.time())
-        # Of two requests at the same time one must see the claim of the other.
+        # Of two parallel requests one must fail on the claim of the other.
         is_free = "attribute_not_exists(pk) OR #until<=:now OR exportId=:ended"
         return {
             "Put": {
@@ -89,7 +89,7 @@ class OpenExports:
                 | {
                     "exportId": {"S": export_id},
                     "until": {"N": str(now + HELD_SECONDS)},
-                    # Long after: only so that workspaces that are gone leave nothing.
+                    # Much later: only so that removed workspaces leave no items.
                     "ttl": {"N": str(now + 30 * 86_400)},
                 },
                 "ConditionExpression": is_free,

@@ -16,7 +16,7 @@ OPEN_SHARDS = 4
 def expired_lease_items(
     client: Any, table: str, kind: str, *, limit: int
 ) -> Iterator[dict[str, Any]]:
-    """Keys of open items of this kind whose lease has run out, at most ``limit`` of a shard."""
+    """Keys of open items of this kind with an expired lease, at most ``limit`` per shard."""
     for shard in range(OPEN_SHARDS):
         yield from call(
             client.query,

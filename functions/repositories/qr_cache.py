@@ -1,4 +1,4 @@
-"""The bucket of rendered QR images: a cache, whose keys stand on the links they belong to."""
+"""The cache bucket of rendered QR images. Its object keys are registered on the links."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Images(Bucket):
     """Objects of the bucket by their keys, ``qr/{workspaceId}/{linkId}/{variant}``."""
 
     def get(self, key: str) -> bytes | None:
-        """The image, or None when there is none (its lifecycle rule may have removed it).
+        """The image, or None if there is none (the lifecycle rule may have removed it).
 
-        Raises ``InternalError`` when S3 refuses the call, ``Unavailable`` when it does not answer.
+        Raises ``InternalError`` if S3 refuses the call, ``Unavailable`` if it does not answer.
         """
         try:
             body: bytes = call(self._read, Bucket=self.name, Key=key)
@@ -34,11 +34,11 @@ class Images(Bucket):
         return body
 
     def _read(self, **where: Any) -> Any:
-        # Within the call: the body arrives after the answer, and may be cut off as well.
+        # Read inside the retried call: the body may be cut off too.
         return self._client.get_object(**where)["Body"].read()
 
     def put(self, key: str, body: bytes, *, content_type: str) -> None:
-        """Store the image; a repeated call replaces it with itself."""
+        """Store the image; safe to repeat."""
         call(
             self._client.put_object,
             Bucket=self.name,

@@ -1,9 +1,8 @@
-"""The ``deletions`` table's records of restores: who brought back what, from which deletion.
+"""The ``deletions`` table's records of restores: actor, deletion and restored links.
 
-A restore is ``{workspaceId}#{deletionId}``, ``RESTORE#{restoreId}``: one byte for each id of the
-deletion says what became of it. While work is left it carries ``openPk`` (``RESTORING#{0..3}``)
-and ``openSk`` (``{leaseUntil}#{restoreId}``), and the schedule finishes what a worker that died
-has left.
+A restore is ``{workspaceId}#{deletionId}``, ``RESTORE#{restoreId}``: one byte per id of the
+deletion is its outcome. While work is left it has ``openPk`` (``RESTORING#{0..3}``) and ``openSk``
+(``{leaseUntil}#{restoreId}``), and the schedule continues the restore of a killed worker.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class RestoreOutcome(IntEnum):
-    """What became of one id of the deletion; the label is the reason of a refusal."""
+    """The outcome of one id of a restore; the label is the reason of a refusal."""
 
     NOT_REQUESTED = 0
     PENDING = 1
@@ -39,7 +38,7 @@ class RestoreOutcome(IntEnum):
     EXPIRED = 4
     DELETED_AGAIN = 5
     NOT_DELETED = 6
-    #: Live again, but it expired so long ago that it will be purged when the grace is over.
+    #: Live again, but it expired long ago and will be purged after the grace period.
     RESTORED_FOR_GRACE = 7
 
     @property
@@ -55,16 +54,16 @@ _REASONS: dict[RestoreOutcome, RefusalReason] = {
     RestoreOutcome.NOT_DELETED: "notDeleted",
 }
 
-#: The fates of a link that is live again.
+#: The outcomes of a link that is live again.
 LIVE_AGAIN = (RestoreOutcome.RESTORED, RestoreOutcome.RESTORED_FOR_GRACE)
 
-#: An id that the deletion does not have at all.
+#: An id that is not part of the deletion.
 NOT_IN_DELETION: RefusalReason = "notInDeletion"
 
 
 @dataclass(slots=True)
 class Restore:
-    """One restore. ``fates`` has one byte for each id of the deletion, in its order."""
+    """One restore. ``fates`` has one byte per id of the deletion, in its order."""
 
     id: str
     workspace_id: str
@@ -82,7 +81,7 @@ class Restore:
 
     @property
     def pending(self) -> list[int]:
-        """Positions without a fate."""
+        """Positions without an outcome."""
         return [
             position for position, fate in enumerate(self.fates) if fate == RestoreOutcome.PENDING
         ]
@@ -100,7 +99,7 @@ class Restore:
 
 
 class RestoresTable:
-    """Creates and advances restores; ``name`` is the ``deletions`` table."""
+    """Creates and updates restores; ``name`` is the ``deletions`` table."""
 
     def __init__(self, client: Any, name: str) -> None:
         self._client = client
@@ -108,7 +107,7 @@ class RestoresTable:
         self._keys = IdempotencyTable(client, name)
 
     def create(self, restore: Restore, *, key: IdempotencyKey | None) -> None:
-        """Write the intent; raises :class:`KeyTaken` when another request used the key."""
+        """Write the record; raises :class:`KeyTaken` if another request used the key."""
         item = _key(restore) | to_item(
             {
                 "state": restore.state,
@@ -124,7 +123,8 @@ class RestoresTable:
             }
         )
         item |= _open_keys(restore)
-        # A restore's id is drawn once: an existing one is our own, written by a lost call.
+        # A restore's id is unique: an existing record was written by this call, whose response was
+        # lost.
         restore_is_new = "attribute_not_exists(pk)"
         put = {"TableName": self.name, "Item": item, "ConditionExpression": restore_is_new}
         if key is None:
@@ -169,7 +169,7 @@ class RestoresTable:
         return [_restore(item) for item in answer["Items"]]
 
     def expired_leases(self, *, limit: int) -> list[tuple[str, str, str]]:
-        """``(workspace_id, deletion_id, restore_id)`` of restores whose worker is gone."""
+        """``(workspace_id, deletion_id, restore_id)`` of restores with an expired lease."""
         found = []
         for item in expired_lease_items(self._client, self.name, "RESTORING", limit=limit):
             workspace_id, _, deletion_id = item["pk"]["S"].rpartition("#")
@@ -178,10 +178,10 @@ class RestoresTable:
         return found
 
     def acquire_lease(self, restore: Restore, *, seconds: float) -> bool:
-        """Become the worker of an open restore whose lease has lapsed."""
+        """Take the lease of an open restore whose lease has expired."""
         now = time.time()
         restore.lease_until = now + seconds
-        # One worker at a time: two would be harmless, but wasteful.
+        # One worker at a time. Two would be safe but wasteful.
         nobody_holds_it = "attribute_exists(openPk) AND leaseUntil<=:now"
         met = update(
             self._client,
@@ -198,14 +198,14 @@ class RestoresTable:
         return met is None
 
     def save(self, restore: Restore) -> None:
-        """Record the fates; without a pending one the restore is complete."""
+        """Record the outcomes; without a pending one the restore is complete."""
         changes = "SET fates=:fates, counts=:counts"
         values = to_item({":fates": pack_outcomes(restore.fates), ":counts": restore.counts()})
         if not restore.pending:
             restore.state, restore.completed_at = "complete", now_iso()
             changes += ", #state=:state, completedAt=:now REMOVE openPk, openSk, leaseUntil"
             values |= to_item({":state": restore.state, ":now": restore.completed_at})
-        # The first to complete it wins: a later worker of the same restore changes nothing.
+        # The first completion counts; a later worker of the same restore changes nothing.
         still_open = "attribute_exists(openPk)"
         update(
             self._client,

@@ -1,4 +1,4 @@
-"""What is counted of a link's clicks: days, visitors, and the counters on the link itself.
+"""The counts of a link's clicks: days, visitors, and the counters on the link itself.
 
 Items in the ``clicks`` table (``pk``, ``sk``):
 
@@ -46,10 +46,10 @@ FIRST_VISITS = 4
 #: Characters of a click's id that name it among the clicks of its link and day: 62 random bits.
 MARK = 11
 
-#: Counters of one dimension on one day.
+#: Maximum counters of one dimension on one day.
 MOST_VALUES = 100
 
-#: Operators that an update may have, with some room (DynamoDB quotas: 300).
+#: Maximum operators of an update, below DynamoDB's quota of 300.
 MOST_OPERATORS = 290
 
 #: Attributes of a day that are no counters.
@@ -80,7 +80,7 @@ class Counted:
 
 
 class RollupsTable:
-    """Counts clicks and installs, and reads what was counted."""
+    """Counts clicks and installs, and reads the counts."""
 
     def __init__(self, client: Any, *, clicks: str, links: str) -> None:
         self._client = client
@@ -246,7 +246,7 @@ class RollupsTable:
         first: str,
         last: str,
     ) -> list[dict[str, Any]]:
-        """The days from ``first`` to ``last`` (dates, inclusive) on which something happened."""
+        """The days with counts from ``first`` to ``last`` (dates, inclusive)."""
         found = query(
             self._client,
             self._clicks,

@@ -19,8 +19,8 @@ from functions.aws.dynamodb import batch_get
 from functions.domain.errors import InternalError, Unavailable
 from functions.domain.ids import shard_of
 
-#: Days that a visitor of a day is remembered after it, for clicks that are counted late. A
-#: stream keeps its records for one day, the failures bucket for fourteen.
+#: Days that a visitor item is kept, for clicks that are counted late. A stream keeps its records
+#: for one day, the failures bucket for 14.
 VISIT_DAYS = 20
 
 #: Statements of one BatchExecuteStatement call, keys of one BatchGetItem call (API limits).
@@ -105,9 +105,9 @@ class VisitorsTable:
 
 
 def visitor_of(click: Mapping[str, Any], *, secret: bytes) -> str:
-    """Who clicked, as far as address and user agent tell: a hash good for one link and day.
+    """The hash of a visitor, from address and user agent, for one link and day.
 
-    An HMAC (RFC 2104), because addresses are few: a plain hash is undone by trying them all.
+    An HMAC (RFC 2104), because a plain hash of an address can be reversed by trying all addresses.
     """
     parts = (
         click["linkId"],

@@ -37,7 +37,7 @@ class NewApiKey(BaseModel):
 
 
 def parse_new_api_key(body: object) -> NewApiKey:
-    """Raises ``InvalidRequest`` with every fault."""
+    """Raises ``InvalidRequest`` with all errors."""
     try:
         new = NewApiKey.model_validate(body)
     except ValidationError as error:

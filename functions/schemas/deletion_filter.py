@@ -55,7 +55,7 @@ TRASH_NAMES = tuple(TrashFields.model_fields)
 
 
 def parse_audit_filter(query: Mapping[str, str]) -> DeletionFilter:
-    """Raises ``InvalidRequest`` with every fault."""
+    """Raises ``InvalidRequest`` with all errors."""
     fields = _validated(AuditFields, query, AUDIT_NAMES)
     return DeletionFilter(
         state=fields.state,
@@ -69,7 +69,7 @@ def parse_audit_filter(query: Mapping[str, str]) -> DeletionFilter:
 def parse_trash_filter(query: Mapping[str, str]) -> DeletionFilter:
     """Soft deletions only. A link's ``deletedAt`` is its deletion's ``createdAt``.
 
-    Raises ``InvalidRequest`` with every fault.
+    Raises ``InvalidRequest`` with all errors.
     """
     fields = _validated(TrashFields, query, TRASH_NAMES)
     return DeletionFilter(

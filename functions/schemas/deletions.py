@@ -82,7 +82,7 @@ def as_first_answered(deletion: Deletion) -> Deletion:
 
 
 def restore_summary(restore: Restore) -> responses.RestoreSummary:
-    """Who brought links of a deletion back, when and why."""
+    """A restore of a deletion: actor, time and reason."""
     return {
         "id": restore.id,
         "state": restore.state,

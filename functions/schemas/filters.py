@@ -1,4 +1,4 @@
-"""Which links a caller means: the filter of ``GET /api/links`` and of deletions by filter."""
+"""The filter of ``GET /api/links`` and of deletions by filter."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ from functions.domain.link import Link
 from functions.domain.unicode_text import fold, folded_needle, nfc
 from functions.schemas.links import MOST_NAME, ExternalId, Moment, Tag, format_validation_errors
 
-#: Most clicks that a filter may name: what a double holds exactly, as JSON in browsers does.
+#: Largest number of clicks in a filter: the largest integer that a double holds exactly, as in
+#: JavaScript.
 MAX_CLICKS = 2**53 - 1
 
 
 def _integer(value: object) -> object:
-    """JSON has one kind of number: ``0.0`` is an integer too (JSON Schema, section 6.1.1)."""
+    """In JSON ``0.0`` is an integer too (JSON Schema, section 6.1.1)."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -39,7 +40,7 @@ _Clicks = Annotated[StrictInt, BeforeValidator(_integer), Field(ge=0, le=MAX_CLI
 
 
 class FilterFields(BaseModel):
-    """A filter as JSON; every member narrows it."""
+    """A filter as JSON; links must match all members."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -61,7 +62,7 @@ class FilterFields(BaseModel):
     externalId: Annotated[ExternalId | None, Field(description="Has this external id.")] = None
 
 
-#: The names of a filter's members, in the API's spelling.
+#: The names of a filter's members in the API.
 NAMES = tuple(FilterFields.model_fields)
 
 _NUMBER = re.compile(r"[0-9]{1,16}")
@@ -70,11 +71,11 @@ _BOOLEANS = {"true": True, "false": False}
 
 @dataclass(frozen=True, slots=True)
 class LinkFilter:
-    """What a link must be like; None is anything.
+    """The conditions of a filter; None matches any link.
 
-    ``title`` is a part of it, without regard to case (:func:`functions.domain.unicode_text.fold`);
-    ``tag`` is one whole tag. Timestamps are written as links write them;
-    ``created_before`` and ``created_after`` are exclusive.
+    ``title`` is a substring, compared caselessly (:func:`functions.domain.unicode_text.fold`);
+    ``tag`` is one whole tag. Timestamps have the format of a link's; ``created_before`` and
+    ``created_after`` are exclusive.
     """
 
     tag: str | None = None
@@ -89,9 +90,9 @@ class LinkFilter:
 
     @classmethod
     def parse(cls, body: object) -> Self:
-        """A filter from JSON; raises ``InvalidRequest`` with every fault.
+        """A filter from JSON; raises ``InvalidRequest`` with all errors.
 
-        Null is one: a condition whose value got lost must not widen what is deleted.
+        Null is an error: a missing value must not widen a delete.
         """
         if isinstance(body, dict) and (lost := [name for name in body if body[name] is None]):
             names = [shortened(name, MOST_NAME) for name in lost[:20]]
@@ -114,7 +115,7 @@ class LinkFilter:
 
     @classmethod
     def parse_query(cls, query: Mapping[str, str]) -> Self:
-        """A filter from query parameters, which spell everything as text."""
+        """A filter from query parameters, which are all text."""
         body: dict[str, Any] = {}
         for name, text in query.items():
             if name in ("isActive", "expired"):
@@ -132,7 +133,7 @@ class LinkFilter:
 
     @property
     def fingerprint(self) -> str:
-        """Text that two filters share only when they mean the same; "" for the empty one."""
+        """A text that is equal exactly for equal filters; "" for the empty one."""
         given = {name: value for name, value in asdict(self).items() if value is not None}
         if not given:
             return ""
@@ -158,5 +159,5 @@ class LinkFilter:
 
 
 def _has_tag(link: Link, tag: str) -> bool:
-    # Links from before tags were normalized may hold them in another form.
+    # Links of an older release may have tags in another normal form.
     return any(nfc(own) == tag for own in link.tags)

@@ -11,7 +11,7 @@ from functions.domain.record_types import Actor
 
 
 class UtmValues(TypedDict, total=False):
-    """Campaign parameters that a redirect adds to its destination."""
+    """Campaign parameters that a redirect adds to the destination."""
 
     source: str
     medium: str

@@ -1,4 +1,4 @@
-"""What callers send, validated at the edge, and what a link looks like in an answer."""
+"""Request models of links, and the JSON of a link."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ from functions.domain.uris import is_web, split, to_uri
 if TYPE_CHECKING:
     from functions.schemas import link_responses
 
-#: Longest destination in characters, as it is sent: percent-encoded, with the link's campaign
-#: (what sitemaps.org and most servers agree on).
+#: Maximum length of a destination in characters, as sent: percent-encoded, with the link's campaign
+#: (the limit of sitemaps.org and most servers).
 MAX_URL = 2_048
 
-#: The schemes of app URLs that the workspace allows, in the context of a validation.
+#: The key of the allowed app URL schemes in the validation context.
 APP_SCHEMES = "appSchemes"
 
-#: Earliest year of a moment that a caller may name.
+#: Earliest year of a timestamp in a request.
 FIRST_YEAR = 1970
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 
-#: The fields of a link that hold an address to redirect to.
+#: The fields of a link with a destination.
 DESTINATIONS = ("originalUrl", "iosUrl", "androidUrl", "webFallbackUrl")
 
-#: What a link keeps for life.
+#: The immutable fields of a link.
 IMMUTABLE = ("id", "shortCode", "customCode")
 
 #: Links that one request may create under any plan.
@@ -55,7 +55,7 @@ MAX_CREATE = 1_000
 
 
 def _web_address(value: str) -> str:
-    """http or https with a host and without credentials; kept as it was given."""
+    """http or https with a host and without credentials; unchanged."""
     if fault := character_fault(value):
         raise ValueError(fault)
     parts = split(value)
@@ -103,7 +103,7 @@ def _once(tags: list[str]) -> list[str]:
 
 
 def _only_text(value: object) -> object:
-    # Lax parsing would take 1767225600 and "0.5" for moments too.
+    # Lax parsing would accept 1767225600 and "0.5" as timestamps too.
     if not isinstance(value, datetime) and not (isinstance(value, str) and _DATE.match(value)):
         raise ValueError("a time is text, as in 2026-12-31T23:59:59Z")
     return value
@@ -121,7 +121,7 @@ def _moment(value: datetime) -> datetime:
     return moment
 
 
-# What a validator knows that a schema would not show stands beside it, for the OpenAPI document.
+# Constraints of validators are repeated in the schema, for the OpenAPI document.
 WebAddress = Annotated[
     str,
     StringConstraints(min_length=8, max_length=MAX_URL),
@@ -149,7 +149,7 @@ ShortCode = Annotated[
 Moment = Annotated[
     datetime, Field(strict=False), BeforeValidator(_only_text), AfterValidator(_moment)
 ]
-# Lengths are those of the text as it was sent: normalizing may change them.
+# Lengths are of the text as sent; normalization may change them.
 Title = Annotated[str, StringConstraints(max_length=200), AfterValidator(nfc)]
 Description = Annotated[str, StringConstraints(max_length=500)]
 ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=100)]
@@ -163,7 +163,7 @@ class _Edge(BaseModel):
 
 
 class UtmParameters(_Edge):
-    """Campaign parameters that a redirect adds to its destination."""
+    """Campaign parameters that a redirect adds to the destination."""
 
     source: Utm | None = None
     medium: Utm | None = None
@@ -192,7 +192,7 @@ class NewLink(_Edge):
 
 
 class LinkChanges(_Edge):
-    """The body of ``PUT /api/links/{id}``: what is given changes, ``null`` clears."""
+    """The body of ``PUT /api/links/{id}``: given fields change, ``null`` clears."""
 
     originalUrl: WebAddress = ""
     title: Title | None = None
@@ -208,8 +208,8 @@ class LinkChanges(_Edge):
     isActive: StrictBool = True
 
 
-#: Faults that an error names. Validation stops there: a body of 1,000 invalid links is not worth
-#: more work than one.
+#: Maximum number of errors in a response. Validation stops there, so that a body of 1,000 invalid
+#: links takes no more work than one.
 MOST_FAULTS = 20
 
 #: Characters of a member's name in an error.
@@ -219,7 +219,7 @@ MOST_NAME = 50
 def parse_new_links(
     body: object, app_schemes: Collection[str] = (), *, maximum: int = MAX_CREATE
 ) -> list[NewLink]:
-    """One object or an array of 1 to ``most``; raises ``InvalidRequest`` with every fault.
+    """One object or an array of 1 to ``most``; raises ``InvalidRequest`` with all errors.
 
     ``app_schemes`` are those that the workspace allows.
     """
@@ -250,7 +250,7 @@ def parse_new_links(
 def parse_link_changes(body: object, app_schemes: Collection[str] = ()) -> dict[str, Any]:
     """The attributes to change, as they are stored; None for one to clear.
 
-    ``app_schemes`` are those that the workspace allows. Raises ``InvalidRequest`` with every fault.
+    ``app_schemes`` are those that the workspace allows. Raises ``InvalidRequest`` with all errors.
     """
     if isinstance(body, dict) and (fixed := [name for name in IMMUTABLE if name in body]):
         raise InvalidRequest(details=[f"{name}: can not be changed" for name in fixed])
@@ -262,7 +262,7 @@ def parse_link_changes(body: object, app_schemes: Collection[str] = ()) -> dict[
 
 
 def stored_fields(link: NewLink | LinkChanges, names: Iterable[str]) -> dict[str, Any]:
-    """The named fields as the link item holds them; None for what it does not hold."""
+    """The given fields as the link item stores them; None for a field that is not stored."""
     fields: dict[str, Any] = {}
     for name in names:
         value = getattr(link, name)
@@ -271,22 +271,22 @@ def stored_fields(link: NewLink | LinkChanges, names: Iterable[str]) -> dict[str
         elif isinstance(value, UtmParameters):
             value = value.model_dump(exclude_none=True) or None
         elif value == [] or (name == "forwardQuery" and value is True):
-            # The default is not stored: links stay small, and older links have it too.
+            # The default is not stored, which keeps links small.
             value = None
         fields[name] = value
     return fields
 
 
 def format_validation_errors(error: ValidationError, prefix: str = "") -> list[str]:
-    """``field: what is wrong``, at most 20; never the value itself, and of a long name its start.
+    """``field: error``, at most 20; without the value, and long names are shortened.
 
-    ``prefix`` is where in the body the validated object stands, with a dot at its end.
+    ``prefix`` is the place of the validated object in the body, with a trailing dot.
     """
     faults = []
     every = error.errors(include_url=False, include_input=False, include_context=False)
     for fault in every[:MOST_FAULTS]:
         where = ".".join(shortened(str(part), MOST_NAME) for part in fault["loc"])
-        # Our own checks speak for themselves, and callers know nothing of our classes.
+        # Messages of our own checks are complete; pydantic's need no class names.
         said = fault["msg"].removeprefix("Value error, ")
         if fault["type"] in ("model_type", "model_attributes_type"):
             said = "must be an object"

@@ -21,7 +21,7 @@ class NewDeletion(BaseModel):
     reason: Annotated[str, StringConstraints(max_length=500)] | None = None
     dryRun: StrictBool = False
     export: StrictBool = False
-    # Not null: who lost the token must not delete unconfirmed.
+    # Not null: a lost token must not turn into an unconfirmed delete.
     confirmationToken: Annotated[
         str,
         StringConstraints(min_length=1),
@@ -30,7 +30,7 @@ class NewDeletion(BaseModel):
 
 
 def parse_new_deletion(body: object) -> NewDeletion:
-    """Raises ``InvalidRequest`` with every fault."""
+    """Raises ``InvalidRequest`` with all errors."""
     try:
         asked = NewDeletion.model_validate(body)
     except ValidationError as error:

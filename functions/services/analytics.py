@@ -57,7 +57,7 @@ def analytics(link_id: str, *, days: int, today: date, rollups: RollupsTable) ->
 
 
 def _ranked(totals: Counter[str], dimension: str) -> list[tuple[str, int]]:
-    """``(value, count)`` of a dimension, the largest first, equals by name."""
+    """``(value, count)`` of a dimension, largest first, equal counts by name."""
     prefix = f"{dimension}:"
     found = [
         (name.removeprefix(prefix), n) for name, n in totals.items() if name.startswith(prefix)

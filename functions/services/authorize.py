@@ -19,7 +19,7 @@ from functions.services import sessions
 
 log = Logger()
 
-#: A note of use must never cost a caller more than this, in seconds.
+#: Maximum seconds for recording that a key was used.
 NOTE_TIMEOUT = 0.3
 
 
@@ -52,7 +52,7 @@ def authorize(
 
 
 def _caller_with_key(key: str, access: AccessTable) -> tuple[dict[str, str] | None, str]:
-    """What the context says of the key's owner, or None and why not."""
+    """The context of an API key, or None with the reason of the refusal."""
     record = access.find_key(key)
     if record is None:
         return None, "unknown key"
@@ -80,7 +80,7 @@ def _caller_with_key(key: str, access: AccessTable) -> tuple[dict[str, str] | No
 def _caller_with_session(
     token: str, access: AccessTable, pool: sessions.SessionPool
 ) -> tuple[dict[str, str] | None, str]:
-    """What the context says of the session's user, or None and why not."""
+    """The context of a session, or None with the reason of the refusal."""
     try:
         session = sessions.verify(
             token, issuer=pool.issuer, client_ids=pool.client_ids, keys=pool.keys
@@ -92,7 +92,7 @@ def _caller_with_session(
         return None, "no member"
     return {
         "workspaceId": member["workspaceId"],
-        # Also what its requests are counted by: one window for all sessions of a user.
+        # Also the key of the rate window: all sessions of a user share one.
         "keyId": f"session:{session.user_id}",
         "userId": session.user_id,
         "scopes": " ".join(ROLES[member["role"]]),

@@ -1,4 +1,4 @@
-"""Counting clicks: from the stream of the ``clicks`` table to the days and the link's counter.
+"""Counts clicks from the stream of the ``clicks`` table into days and the link's counter.
 
 The stream delivers every click at least once, after failures again and in other batches, and
 from the failures bucket much later. Nothing is remembered of batches or positions: a day lists the
@@ -38,7 +38,7 @@ from functions.repositories.rollups import (
 from functions.repositories.visitors import visitor_of
 from functions.services.stream_records import parse_records
 
-#: What is counted by value, and where a click has it. What it does not have is ``unknown``.
+#: The counted dimensions and the click's attribute of each. A missing value is ``unknown``.
 DIMENSIONS = {
     "country": "countryCode",
     "region": "region",
@@ -49,7 +49,7 @@ DIMENSIONS = {
 }
 UNKNOWN = "unknown"
 
-#: The referrer of a visit that has none.
+#: The referrer value of a visit without a referrer.
 DIRECT = "direct"
 
 log = Logger()
@@ -62,11 +62,12 @@ def tally(
     failures: FailuresBucket | None,
     visitor_secret: bytes,
 ) -> list[str]:
-    """Count a batch of stream records; the sequence numbers of those to be tried again.
+    """Count a batch of stream records; returns the sequence numbers of the records to retry.
 
-    ``visitor_secret`` is the key of the visitors' hashes.
+    ``visitor_secret`` is the key of the visitor hashes.
     """
-    # A removal (by TTL, by an erasure) and an update are no clicks, should one ever arrive.
+    # Removals (by TTL or erasure) and updates are not clicks. The event filter excludes them
+    # already.
     inserted = [record for record in records if record.get("eventName", "INSERT") == "INSERT"]
     clicks, failed = parse_records(inserted, _click, failures=failures)
     links: dict[tuple[str, str], list[tuple[str, dict[str, Any]]]] = {}
@@ -88,7 +89,7 @@ def tally(
     if links:
         for numbers_left in in_parallel(count_link, list(links)):
             failed.update(numbers_left)
-    # In the stream's order; what has no number at all stands for the whole batch.
+    # In stream order; a record without a number fails the whole batch.
     return sorted(failed, key=lambda number: int(number) if number.isdigit() else 0)
 
 
@@ -121,7 +122,7 @@ class _LinkCount:
         """Count those that are not counted yet. Raises an ``UnlinkError``; may be repeated."""
         days: dict[str, dict[str, dict[str, Any]]] = {}
         for click in clicks:
-            # By its key: a batch may hold a click twice.
+            # By key, because a batch may contain a click twice.
             days.setdefault(click["clickedAt"][:10], {})[click["sk"]] = click
         link: Link | None = None
         totals: dict[str, tuple[int, int]] = {}
@@ -251,14 +252,14 @@ def _group(
     group = left[:CLICKS_A_WRITE]
     change = _change(group, day)
     while change.operators > MOST_OPERATORS:
-        # Many new values for a full day: fewer clicks at a time.
+        # Many new values on a full day: count fewer clicks at a time.
         group = group[: len(group) // 2]
         change = _change(group, day)
     return group, change
 
 
 def _change(clicks: Sequence[dict[str, Any]], day: Mapping[str, Any]) -> DayChange:
-    """How the day changes for these clicks."""
+    """The change of the day for these clicks."""
     counted: dict[str, Counter[str]] = {name: Counter() for name in (*DIMENSIONS, "referrer")}
     for click in clicks:
         for dimension, attribute in DIMENSIONS.items():

@@ -55,8 +55,8 @@ def create_links(
     which no link may lead. ``run`` draws ids, codes and the time. ``check`` may refuse the links
     before anything is written. ``quota`` counts them, and refuses more than the workspace may have.
 
-    A code is claimed in the same transaction as its link, so two links can never share one.
-    Raises ``ShortCodeTaken`` or ``Conflict`` (external id) and leaves nothing behind.
+    A code is claimed in the same transaction as its link, so two links never share one. Raises
+    ``ShortCodeTaken`` or ``Conflict`` (external id); then nothing was created.
     """
     run = run or UnkeyedRun(user_id)
     made = plan_links(new, run, workspace_id=workspace_id)

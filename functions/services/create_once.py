@@ -1,4 +1,4 @@
-"""Creating links once, however often the request comes: under an ``Idempotency-Key``."""
+"""Idempotent creation of links with an ``Idempotency-Key``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from functions.repositories.create_runs import CreateRun, CreateRuns
 from functions.repositories.links import LinksTable
 from functions.services.link_runs import KeyedRun
 
-#: Seconds in which a refused request is undone, and an answer noted, however late it is.
+#: Seconds for rolling back a refused request or recording a response, even after the deadline.
 SHUTDOWN_SECONDS = 1.5
 
 
@@ -27,10 +27,10 @@ def create_once(
     table: CreateRuns,
     links: LinksTable,
 ) -> list[Link]:
-    """The links of a request that may come again: ``create`` makes ``count`` of them, once.
+    """The links of a request that may be repeated: ``create`` creates ``count`` of them, once.
 
-    ``create`` is :func:`create_links` but for the run, ``plan`` :func:`plan_links`: the same links,
-    as they were made, whatever became of them since. Raises ``KeyReused`` and ``StillRunning``.
+    ``create`` is :func:`create_links` without the run. ``plan`` is :func:`plan_links`: the same
+    links as they were created, without later changes. Raises ``KeyReused`` and ``StillRunning``.
     """
 
     def keyed(run: CreateRun) -> KeyedRun:
@@ -43,7 +43,7 @@ def create_once(
     try:
         for earlier in map(keyed, run.earlier):
             if earlier.undo(workspace_id, earlier.link_ids(count), links) is None:
-                # A run that did not live to answer has made them all.
+                # A killed run created all of them.
                 with shutdown_deadline(SHUTDOWN_SECONDS):
                     table.end(*given, made_by=earlier.record)
                 return plan(earlier)
@@ -55,8 +55,8 @@ def create_once(
     try:
         items = create(own)
     except BaseException as error:
-        # Whatever it was, a repetition need not wait for the lease. A refused request has changed
-        # nothing, and leaves the key to any other.
+        # After any error a retry must not wait for the lease. A refused request changed nothing and
+        # frees the key.
         leave = table.free if own.clean else table.abandon
         with shutdown_deadline(SHUTDOWN_SECONDS):
             leave(*given)

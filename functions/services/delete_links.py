@@ -40,7 +40,7 @@ from functions.services.run_deletion import run
 if TYPE_CHECKING:
     from functions.domain.deletion_names import Mode
 
-#: Seconds that a request spends on resolving its filter before it leaves that to the background.
+#: Seconds that a request spends on resolving its filter before the background does.
 SELECT_TIMEOUT = 10.0
 
 log = Logger()
@@ -55,13 +55,13 @@ def soft_delete(
 ) -> Deletion:
     """Soft-delete all of these distinct ids, or reject and change nothing.
 
-    Raises ``InvalidIds`` when any id is malformed or not a live link of the workspace,
-    ``KeyReused`` and ``StillRunning`` for an Idempotency-Key that has another answer or none yet.
+    Raises ``InvalidIds`` if any id is malformed or not a live link of the workspace, ``KeyReused``
+    and ``StillRunning`` for an Idempotency-Key of another or a running request.
     """
     fences = stores.links.batches.fences(deletion_request.workspace_id, link_ids)
     unknown = [link_id for link_id in link_ids if link_id not in fences]
     if invalid_ids or unknown:
-        # The same request may have been accepted in between: then these are its links.
+        # The same request may have been accepted in the meantime: then these are its links.
         if (earlier := replay(deletion_request, stores.deletions)) is not None:
             return earlier
         raise InvalidIds(invalid=list(invalid_ids), unknown=unknown)
@@ -82,13 +82,13 @@ def delete_by_filter(
     budget: ReadBudget | None = None,
     open_filters: int = 1,
 ) -> Deletion:
-    """Delete the links that a filter means, softly or for good.
+    """Delete the links that match a filter, softly or for good.
 
-    The filter is resolved to ids first, and the ids are recorded: exactly they are deleted. What
-    takes longer than :data:`SELECT_TIMEOUT`, or more reads than ``budget`` has, is resolved in the
-    background, ``open_filters`` of a workspace at a time. Raises ``InvalidRequest`` when more links
-    match than one request may delete, ``SelectionChanged`` when they are not the ones that the
-    caller confirmed, ``LimitReached`` when the workspace has used up its reads or its slots.
+    The filter is resolved to ids first, and exactly the recorded ids are deleted. If that takes
+    longer than :data:`SELECT_TIMEOUT`, or more reads than ``budget`` allows, it continues in the
+    background, for ``open_filters`` deletions of a workspace at a time. Raises ``InvalidRequest``
+    if more links match than one request may delete, ``SelectionChanged`` if they differ from the
+    confirmed ones, and ``LimitReached`` if the workspace has used up its reads or slots.
     """
     with deadline(SELECT_TIMEOUT):
         selection = select_links.select_for(
@@ -128,7 +128,7 @@ def erase_many(
         if link_id not in states:
             deletion.outcomes[position] = Outcome.NOT_FOUND
     if not states:
-        # Nothing to do is recorded as done.
+        # A request without links is recorded as complete.
         deletion.state, deletion.completed_at = "complete", deletion.created_at
         deletion.ttl = short_life(deletion)
     if not _accept(deletion, deletion_request, stores):
@@ -143,8 +143,8 @@ def erase_one(
 ) -> Deletion:
     """Erase one live link: link, code, external id and the record in a single transaction.
 
-    ``link_id`` is None for a short code that leads to no link of the workspace, which it also does
-    when this very request erased its link before. Raises ``LinkNotFound`` unless it is live.
+    ``link_id`` is None for a short code without a link in the workspace. That is also so if this
+    same request erased the link before. Raises ``LinkNotFound`` unless it is live.
     """
     if link_id is None:
         if (earlier := replay(deletion_request, stores.deletions)) is not None:
@@ -152,7 +152,7 @@ def erase_one(
         raise LinkNotFound
     refusal: TransactionCancelled | None = None
     for attempt in range(MOST_REFUSALS):
-        # Who changes the link all the time needs a moment to come to an end.
+        # The link is changed frequently: wait a moment before the next attempt.
         if attempt and not backoff(attempt):
             break
         state = stores.links.batches.states(deletion_request.workspace_id, [link_id]).get(link_id)
@@ -168,14 +168,14 @@ def erase_one(
         try:
             stores.links.erasures.apply(actions + record)
         except Unavailable as error:
-            # It may have been applied, in a call whose answer was lost.
+            # The call may have been applied and its response lost.
             error.deletion_id = deletion.id
             raise
         except TransactionCancelled as cancelled:
             key_refused = deletion_request.key is not None and is_refused(cancelled.reasons[-1])
             if key_refused:
                 return _answered_by_another(deletion_request, stores.deletions)
-            # The link changed since it was read (deleted, or its external id moved): look again.
+            # The link changed since it was read (deleted, or its external id changed): read again.
             refusal = cancelled
             log.warning(
                 "a link was not erased",
@@ -233,9 +233,9 @@ def _accept(
     stores: Stores,
     open_filters: int = 1,
 ) -> bool:
-    """False when another request with the same Idempotency-Key was accepted first.
+    """False if another request with the same Idempotency-Key was accepted first.
 
-    Raises ``LimitReached`` when the deletion needs a slot of the workspace and none is free.
+    Raises ``LimitReached`` if the deletion needs a slot of the workspace and none is free.
     """
     kinds: list[SlotKind] = []
     if deletion.state == "accepted":
@@ -248,11 +248,11 @@ def _accept(
     except KeyTaken:
         return False
     except Unavailable as error:
-        # It may have been accepted, in a call whose answer was lost, and then goes on without us.
+        # It may have been accepted and the response lost; then it continues in the background.
         error.deletion_id = deletion.id
         raise
     except LimitReached:
-        # The same request may hold the slot, in a call whose answer was lost.
+        # The same request may hold the slot, from a call whose response was lost.
         if replay(deletion_request, stores.deletions) is not None:
             return False
         raise
@@ -264,7 +264,7 @@ def _run_accepted(
     stores: Stores,
     states: dict[str, LinkState] | None = None,
 ) -> None:
-    """Run what was just accepted; an error names the deletion, which goes on without us."""
+    """Run the accepted deletion. An error names the deletion, which continues in the background."""
     try:
         run(deletion, stores=stores, states=states)
     except UnlinkError as error:

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from functions.services.export_lines import ExportStores
 
 
-#: How long the record of a deletion that had nothing to delete is kept, in seconds.
+#: Seconds that the record of a deletion without matching links is kept.
 EMPTY_RECORD_SECONDS = 7 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """What the engine works with."""
+    """The repositories and queues of the engine."""
 
     links: LinksTable
     deletions: DeletionsTable
@@ -38,13 +38,13 @@ class Stores:
     resume_queue: Queue
     slots: FilterSlots
     open_exports: OpenExports
-    #: For those who write exports; others hand such a deletion over.
+    #: Only for functions that write exports; others requeue such a deletion.
     exports: ExportStores | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DeletionRequest:
-    """Who asks for a deletion, from where, why, and under which Idempotency-Key."""
+    """The request of a deletion: actor, address, reason and Idempotency-Key."""
 
     workspace_id: str
     actor: Actor
@@ -52,16 +52,16 @@ class DeletionRequest:
     reason: str | None = None
     key: IdempotencyKey | None = None
     retention_days: int | None = None
-    #: Where short links live, if links and clicks are to be exported before they are deleted.
+    #: The base of short URLs, if links and clicks are exported before the delete.
     export_base_url: str | None = None
-    #: How many unfinished exports the workspace may have, with those that belong to deletions.
+    #: Maximum unfinished exports of the workspace, including those of deletions.
     open_exports: int = 2
-    #: The workspace's policies at this moment, for what finishes the deletion later.
+    #: The workspace's current policies, for the functions that finish the deletion.
     policies: Mapping[str, Any] = field(default_factory=dict)
 
 
 def replay(deletion_request: DeletionRequest, deletions: DeletionsTable) -> Deletion | None:
-    """The deletion that this Idempotency-Key stands for by now, closed and complete with ids.
+    """The closed deletion of this Idempotency-Key, with all ids.
 
     Raises ``KeyReused`` and ``StillRunning``.
     """
@@ -76,7 +76,7 @@ def replay(deletion_request: DeletionRequest, deletions: DeletionsTable) -> Dele
 def deletion_of(
     record: IdempotencyRecord, workspace_id: str, deletions: DeletionsTable
 ) -> Deletion:
-    """The deletion that a used key leads to; raises ``StillRunning`` while it is open."""
+    """The deletion of a used key; raises ``StillRunning`` while it is open."""
     deletion_id = record.details["deletionId"]
     deletion = deletions.load(workspace_id, deletion_id)
     if deletion is None or deletion.open:
@@ -85,9 +85,9 @@ def deletion_of(
 
 
 def short_life(deletion: Deletion) -> int:
-    """The ``ttl`` of a record that deletes nothing: it is no part of the audit trail.
+    """The ``ttl`` of a record without links, which is not part of the audit trail.
 
-    It is kept long enough for whoever asked to look at it, and for its Idempotency-Key. A record
-    for good would let anybody fill the table with ids that do not exist.
+    It is kept long enough for the caller to read it, and for its Idempotency-Key. Permanent records
+    would let a caller fill the table with unknown ids.
     """
     return int(time_of(deletion.id)) + EMPTY_RECORD_SECONDS

@@ -1,7 +1,7 @@
-"""Telling the event bus that a deletion or restore is over.
+"""Sends an event when a deletion or restore is complete.
 
-From the record's own stream, so that no answer waits for it and none is forgotten. An event may
-come twice; ``id`` and ``state`` tell.
+It reads the stream of the record, so no response waits for it and no event is lost. An event may be
+sent twice; compare ``id`` and ``state``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def announce(
     events: EventBus,
     failures: FailuresBucket | None,
 ) -> list[str]:
-    """Send the events of a batch; the sequence numbers of the records to be tried again."""
+    """Send the events of a batch; returns the sequence numbers of the records to retry."""
 
     def meaning(record: dict[str, Any]) -> tuple[str, Event] | None:
         event = _event(record, api_url)
@@ -52,7 +52,7 @@ def announce(
 
 
 def _event(record: dict[str, Any], api_url: str) -> Event | None:
-    """The event of a record that has just reached its end; None for any other change."""
+    """The event of a record that has just reached its final state; None for any other change."""
     data = record["dynamodb"]
     new = data["NewImage"]
     state = new["state"]["S"]
@@ -104,7 +104,7 @@ def _restore(ended: dict[str, Any], api_url: str) -> RestoreEvent:
 
 
 def _plain(value: Any) -> Any:
-    """Whole numbers instead of DynamoDB's decimals, at any depth."""
+    """Integers instead of DynamoDB's decimals, at any depth."""
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}
     return value if isinstance(value, str | bool) or value is None else int(value)

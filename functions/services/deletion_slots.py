@@ -2,7 +2,7 @@
 
 A deletion whose filter is resolved in the background claims one kind, a deletion that exports its
 links first another. The claims are part of the transaction that creates the record, so parallel
-requests cannot pass a limit together, and a refused request writes nothing.
+requests cannot exceed a limit, and a refused request writes nothing.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from functions.repositories.deletions import DeletionsTable, SlotTaken
 from functions.repositories.filter_slots import FilterSlots
 from functions.repositories.open_exports import OpenExports
 
-#: When to try again for a slot, in seconds: few resolutions and exports take longer.
+#: Seconds until the next attempt for a slot: few resolutions and exports take longer.
 SLOT_RETRY_SECONDS = 60
 
 
 class SlotKind(Protocol):
-    """One kind of slot: the numbers that look free, how to claim one, what to say without one."""
+    """One kind of slot: the free numbers, the claim, and the error without a free slot."""
 
     free: list[int]
 
     def claim(self, number: int) -> dict[str, Any]:
-        """The transaction action that claims a slot; notes its number in the deletion."""
+        """The transaction action that claims a slot; sets its number on the deletion."""
 
     def refusal(self) -> LimitReached:
         """The error when no slot is free."""
@@ -86,8 +86,8 @@ def accept_in_slots(
 ) -> None:
     """Write the record of a deletion and claim one slot of each kind, in one transaction.
 
-    Raises ``LimitReached`` when a kind has no free slot, and ``KeyTaken`` as
-    :meth:`DeletionsTable.accept` does.
+    Raises ``LimitReached`` if a kind has no free slot, and ``KeyTaken`` like
+    :meth:`DeletionsTable.accept`.
     """
     while all(kind.free for kind in kinds):
         claims = [kind.claim(kind.free[0]) for kind in kinds]

@@ -1,4 +1,4 @@
-"""``dryRun``: what a deletion would do, without writing anything."""
+"""``dryRun``: the effect of a deletion, without writing anything."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def preview(
 
 @dataclass(frozen=True, slots=True)
 class FilterPreview:
-    """The links that match now, and what the caller is told of them."""
+    """The matching links, and the preview for the caller."""
 
     selection: ResolvedLinks
     figure: Preview
@@ -70,10 +70,10 @@ def preview_filter(
     budget: ReadBudget | None = None,
     most_reads: int | None = None,
 ) -> FilterPreview:
-    """What deleting by this filter would do; raises ``InvalidRequest`` when it is too broad.
+    """The effect of deleting by this filter; raises ``InvalidRequest`` if it is too broad.
 
-    ``budget`` is what it may read, ``most_reads`` what an error says of that. Raises
-    ``LimitReached`` when the workspace has used up its minute.
+    ``budget`` limits its reads, ``most_reads`` is the number in the error. Raises ``LimitReached``
+    if the workspace has used up its minute.
     """
     selection = select(
         only,

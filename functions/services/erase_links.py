@@ -19,7 +19,7 @@ from functions.repositories.link_erasures import TRANSACTION_ACTIONS
 from functions.repositories.link_states import LinkState
 from functions.services.deletion import Stores
 
-#: How often one id may refuse for a reason that should not exist before it is reported failed.
+#: How often the transaction of one id may fail unexpectedly before the id is reported as failed.
 MOST_REFUSALS = 5
 
 
@@ -32,9 +32,9 @@ def erase_slice(
     stores: Stores,
     states: dict[str, LinkState] | None,
 ) -> None:
-    """Erase in transactions until each id has an outcome or the deadline comes.
+    """Erase in transactions until each id has an outcome, or until the deadline.
 
-    A link whose transaction was refused is read again: it is gone, or it changed.
+    A link whose transaction failed is read again: it is gone, or it changed.
     """
     ids = deletion.link_ids
     waiting = list(positions)
@@ -48,7 +48,7 @@ def erase_slice(
             states = stores.links.batches.states(deletion.workspace_id, wanted)
         gone = [position for position in waiting if ids[position] not in states]
         if gone:
-            # Gone by our own hand (a transaction whose answer was lost), or by another's.
+            # Erased by this deletion (in a transaction whose response was lost), or by another.
             stores.deletions.read_done(deletion)
             for position in gone:
                 if deletion.outcomes[position] == Outcome.PENDING:
@@ -67,7 +67,7 @@ def erase_slice(
                 )
         waiting = [i for i in waiting if deletion.outcomes[i] == Outcome.PENDING]
         states = None
-        # Only after refusals: what the deadline or an outage left is not worth a pause.
+        # Only after failed conditions: the deadline or an outage needs no pause.
         attempt = max(refusals.values(), default=0)
 
 
@@ -92,7 +92,7 @@ def _actions_of(state: LinkState) -> int:
 def erase_actions(
     deletion: Deletion, state: LinkState, stores: Stores, *, live_only: bool = False
 ) -> list[dict[str, Any]]:
-    """The transaction actions that erase one link and tie what it leaves to this deletion."""
+    """The transaction actions that erase one link and record its erasure for this deletion."""
     return [
         *stores.links.erasures.actions(
             deletion.workspace_id,
@@ -109,9 +109,10 @@ def erase_actions(
 def _erase_group(
     deletion: Deletion, group: list[tuple[int, LinkState]], stores: Stores
 ) -> list[int]:
-    """One transaction; what is refused is dropped from it, so that its neighbours still go.
+    """One transaction. Links whose condition fails are removed from it and it is repeated with the
+    others.
 
-    Returns the positions that were refused.
+    Returns the positions that were removed.
     """
     refused: list[int] = []
     while group and not current_deadline().passed:
@@ -126,7 +127,7 @@ def _erase_group(
             return refused
         except TransactionCancelled as cancelled:
             if is_refused(cancelled.reasons[-1]):
-                # Another worker, or a call of ours whose answer was lost, has done this group.
+                # Another worker, or an earlier call whose response was lost, has erased this group.
                 stores.deletions.read_done(deletion)
                 return refused
             log.warning(

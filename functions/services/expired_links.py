@@ -26,7 +26,7 @@ from functions.repositories.links import LinksTable
 from functions.repositories.qr_cache import Images
 from functions.services.purge_message import Removed
 
-#: Of an erasure's record: the link's own, its code's and its external id's.
+#: Transaction actions of a link removed by its TTL: its erasure, its code and its external id.
 ACTIONS_A_REMOVAL = 3
 
 #: How often to look again when another worker records a removal at the same time.
@@ -37,7 +37,7 @@ log = Logger()
 
 @dataclass(frozen=True, slots=True)
 class EraseStores:
-    """What the erasure works with."""
+    """The repositories and queues of the purge."""
 
     links: LinksTable
     clicks: ClicksTable

@@ -1,8 +1,9 @@
-"""Writing links and all their clicks as NDJSON, for any number of clicks, in many runs if need be.
+"""Writes links and all their clicks as NDJSON, for any number of clicks, over several runs if
+needed.
 
-One object, written in parts. What does not fill a part yet is saved every few seconds in an object
-of its own, the tail, with the position behind it. So a worker that is killed loses seconds of work,
-however small the export and however slow the reads, and the next one goes on from there.
+The export is one object, written in parts. Lines that do not fill a part yet are saved every few
+seconds in a separate object, the tail, with the position after them. So a killed worker loses
+seconds of work, and the next one continues from there.
 """
 
 from __future__ import annotations
@@ -27,18 +28,18 @@ from functions.repositories.exports import (
 from functions.services.export_lines import ExportStores, LineReader, Lines
 from functions.services.export_position import Position
 
-#: Bytes after which a part is written. S3 takes 10,000 parts of 5 MiB and more (User Guide,
+#: Bytes after which a part is written. S3 accepts 10,000 parts of at least 5 MiB (User Guide,
 #: "Amazon S3 multipart upload limits"): 160 GB, some 300 million clicks.
 PART_BYTES = 16 * 1024 * 1024
 
-#: Seconds after which the position is saved, and with it the lease renewed. Together with a step of
-#: reading and a call to S3 that hangs it is shorter than the lease of a deletion.
+#: Seconds after which the position is saved and the lease renewed. Together with a reading step and
+#: a hanging S3 call it is shorter than the lease of a deletion.
 SAVE_SECONDS = 10.0
 
-#: Seconds that a run keeps for writing its tail and saving its position.
+#: Seconds reserved for writing the tail and saving the position.
 RESERVED_SECONDS = 15.0
 
-#: How long an upload that fails is tried again, in seconds.
+#: Seconds of retries for a failed upload.
 UPLOAD_SECONDS = 5.0
 
 log = Logger()
@@ -55,16 +56,16 @@ def write_export(
     save: Callable[[Position], None],
     stores: ExportStores,
 ) -> Position:
-    """Go on with an export from ``position``; returns where it ended, ``done`` or out of time.
+    """Continue an export from ``position``; returns the new position, ``done`` or out of time.
 
-    ``save`` keeps a position durably and renews the lease; it raises to stop. It is called at least
-    every :data:`SAVE_SECONDS` and a step, also when nothing was read. Links that do not exist are
-    left out. Give the same links, in the same order, each time. Raises ``Unavailable`` when nothing
-    could be read.
+    ``save`` stores a position durably and renews the lease; it raises to stop. It is called at
+    least every :data:`SAVE_SECONDS` plus one step, even if nothing was read. Missing links are
+    skipped. The links and their order must be the same in each call. Raises ``Unavailable`` if
+    nothing could be read.
     """
     if current_deadline().remaining() < RESERVED_SECONDS:
         return position
-    # A slow read ends early enough for the tail to be written.
+    # A slow read ends early enough to write the tail.
     reading = Deadline(
         current_deadline().remaining() - RESERVED_SECONDS + UPLOAD_SECONDS,
         outer=current_deadline(),
@@ -84,25 +85,25 @@ def write_export(
         except Unavailable:
             if not file.unsaved and file.saved.place == position.place:
                 raise
-            # Some lines were read: the next run goes on behind them.
+            # Some lines were read: the next run continues after them.
             file.save_tail()
             return file.saved
         file.complete()
     except UploadGone:
-        # A run that was killed before it saved its end completed it, or it is unfinished for too
-        # long and S3 removed it.
+        # Either a killed run completed it without saving that, or it was unfinished for too long
+        # and S3 removed it.
         file.begin_again(done=stores.bucket.holds(key))
     return file.saved
 
 
 @dataclass(slots=True)
 class _File:
-    """The object that is written: its parts, and the lines that are in none yet."""
+    """The object being written: its parts, and the lines that are not in a part yet."""
 
     key: str
     stores: ExportStores
     save: Callable[[Position], None]
-    #: What is durable, and what will be once the pending lines are.
+    #: The durable position, and the position after the pending lines.
     saved: Position
     reached: Position = field(init=False)
     pending: list[bytes] = field(default_factory=list)
@@ -118,13 +119,15 @@ class _File:
         return self.reached.place != self.saved.place
 
     def read_tail(self) -> None:
-        """Take up the lines that the worker before saved; raises ``UploadGone`` without them."""
+        """Load the lines that the previous worker saved; raises ``UploadGone`` if they are
+        missing.
+        """
         with shutdown_deadline(UPLOAD_SECONDS):
             text = self.stores.bucket.tail(self.saved.tail or "")
         self.pending, self.size = [text], len(text)
 
     def add(self, lines: Lines) -> None:
-        """Take lines in; writes a part, or saves the tail, when it is time."""
+        """Add lines; writes a part or saves the tail when it is due."""
         self.pending.append(lines.text)
         self.size += len(lines.text)
         self.reached = replace(
@@ -136,12 +139,12 @@ class _File:
             self.save_tail()
 
     def save_tail(self) -> None:
-        """Make what was read durable; without any lines only the lease is renewed."""
+        """Make the read lines durable; without lines only the lease is renewed."""
         if not self.unsaved:
             self._commit(self.saved)
             return
-        # A name of its own: neither a worker that is killed between the two writes nor one that
-        # lost its lease can change the lines that the saved position counts on.
+        # A new key: a worker that is killed between the two writes, or that lost its lease, cannot
+        # change the lines of the saved position.
         tail = tail_key(self.key)
         body = b"".join(self.pending)
         with shutdown_deadline(UPLOAD_SECONDS):
@@ -150,7 +153,7 @@ class _File:
         self.pending = [body]
 
     def complete(self) -> None:
-        """Write what is left and put the object together."""
+        """Write the remaining lines and complete the object."""
         if self.reached.upload_id is None:
             self._renew()
             body = b"".join(self.pending)
@@ -165,11 +168,11 @@ class _File:
         self._commit(replace(self.reached, tail=None, done=True))
 
     def begin_again(self, *, done: bool) -> None:
-        """Its parts are gone: either the object is complete, or it has to be written again."""
+        """The parts are gone: either the object is complete, or it must be written again."""
         self._commit(Position(done=done))
 
     def _renew(self) -> None:
-        # Whoever lost the lease must not touch the object: its links may be deleted by now.
+        # A worker without the lease must not touch the object: its links may be deleted by now.
         self._commit(self.saved)
 
     def _write_part(self) -> None:
@@ -187,7 +190,7 @@ class _File:
         self.pending, self.size = [], 0
 
     def _commit(self, position: Position) -> None:
-        """Save a position; from then on the tail before it is of no use."""
+        """Save a position; the previous tail is then unused."""
         before = self.saved.tail
         self.save(position)
         self.saved, self.saved_at = position, time.monotonic()
@@ -197,7 +200,7 @@ class _File:
                 with shutdown_deadline(UPLOAD_SECONDS):
                     self.stores.bucket.remove([before])
             except UnlinkError:
-                # The bucket's lifecycle removes it; the export does not wait for it.
+                # The bucket's lifecycle rule removes it; the export continues.
                 log.exception("an export's tail was not removed", extra={"key": before})
 
 
@@ -213,17 +216,17 @@ def run_export(
     stores: ExportStores,
     queue: Queue,
 ) -> str:
-    """One run of a link's export; the state it leaves: ``running`` ones queue themselves again.
+    """One run of a link's export; returns the new state. A ``running`` export is requeued.
 
-    May come more than once: of two runs at a time one finds the record changed and stops. One
-    that was given up goes on when its dead letter is sent again.
+    Safe to repeat: of two parallel runs one finds the record changed and stops. A failed export
+    continues if its dead letter is sent again.
     """
     record = records.get(link_id, export_id)
     if record is None or record["state"] == "complete":
         return "nothing to do"
     position = Position.read(record.get("position"))
     key = object_key(workspace_id, export_id)
-    # Whoever began while it was there is done before the erasure looks for files.
+    # A run that started while the link existed ends before the purge looks for files.
     if stores.links.get(workspace_id, link_id) is None:
         if position.upload_id is not None:
             stores.bucket.abort(key, position.upload_id)
@@ -260,7 +263,7 @@ def run_export(
     return "running"
 
 
-#: Why an export is ``failed``, for whoever waits for it. The operator finds the cause in the log.
+#: Why an export is ``failed``, for the caller. The log has the cause.
 GIVEN_UP = "The export failed after several attempts. Start a new export."
 
 
@@ -271,11 +274,11 @@ def give_up(
     records: ExportRecords,
     queue: Queue,
 ) -> bool:
-    """Let an export that failed every time end as ``failed``, so that callers stop waiting for it.
+    """Mark an export that failed every time as ``failed``, so that callers stop waiting.
 
-    ``sent_at`` is when its message was sent. An export that has made progress since then gets
-    another message instead: its runs were killed, but each got further. False then, and when there
-    is nothing to give up: the export is complete, or was erased with its link.
+    ``sent_at`` is when its message was sent. An export with progress since then gets a new message
+    instead: its runs were killed, but each one continued. Returns False then, and also if the
+    export is complete or was erased with its link.
     """
     record = records.get(message["linkId"], message["exportId"])
     if record is None or record["state"] == "complete":

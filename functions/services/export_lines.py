@@ -1,9 +1,9 @@
-"""The lines of an export, read in order: each link, then its clicks, from any place on.
+"""Reads the lines of an export in order, from any place on: each link, then its clicks.
 
 For each link a line ``{"type":"link",…}``, then a line ``{"type":"click",…}`` for each click up to
 a moment. Links are read 100 a call and the first pages of all their shards in parallel. A link's
-shards are read even when its ``clickCount`` is 0: clicks are counted later than they are recorded,
-and those of bots never (docs/decisions/080-exports-that-always-complete.md).
+shards are read even if its ``clickCount`` is 0: clicks are counted later than they are recorded,
+and clicks of bots are never counted (docs/decisions/080-exports-that-always-complete.md).
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from functions.repositories.links import LinksTable
 from functions.schemas.links import link_view
 from functions.services.export_position import Place
 
-#: Links whose clicks are read at a time: at first, and at most. Fewer while reads are throttled,
-#: so that a window always ends.
+#: Links per window: the initial and the maximum number. It is reduced while reads are throttled, so
+#: that a window always ends.
 FIRST_WINDOW, LARGEST_WINDOW = 10, READ_BATCH
 
 #: Clicks in the first page of a shard. A window then holds at most 80,000 clicks (about 50 MB).
 FIRST_PAGE = 100
 
-#: Seconds that one step of reading may take. The writer saves its position between two steps, so
-#: a step has to be much shorter than a lease.
+#: Maximum seconds of one reading step. The position is saved between two steps, so a step must be
+#: much shorter than a lease.
 STEP_SECONDS = 15.0
 
-#: A window that took longer than this is followed by a smaller one.
+#: Seconds of a window after which the next one is smaller.
 SLOW_SECONDS = 5.0
 
-#: The members of a click's line, null where nothing is known.
+#: The members of a click's line, null if unknown.
 CLICK_FIELDS = (
     "id",
     "linkId",
@@ -63,7 +63,7 @@ CLICK_FIELDS = (
     "isBot",
 )
 
-#: Those that a visitor chose. Clicks recorded before values were cleaned hold anything in them.
+#: Members with visitor input. Clicks of an older release may have unclean values.
 _OF_THE_VISITOR = (
     "ipAddress",
     "userAgent",
@@ -82,7 +82,7 @@ _OF_THE_VISITOR = (
 
 @dataclass(frozen=True, slots=True)
 class ExportStores:
-    """What an export is read from and written to."""
+    """The repositories of an export."""
 
     links: LinksTable
     clicks: ClicksTable
@@ -90,7 +90,7 @@ class ExportStores:
 
 
 class Lines(NamedTuple):
-    """Some lines, how many they are, and the place behind them. Nothing may be in them."""
+    """Some lines (perhaps none), their number, and the place after them."""
 
     text: bytes
     number: int
@@ -98,7 +98,7 @@ class Lines(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Lines of one shard; ``after`` is where its next page begins, None after the last."""
+    """Lines of one shard; ``after`` is the start of its next page, None after the last."""
 
     text: bytes
     number: int
@@ -107,7 +107,7 @@ class Page(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LineReader:
-    """Reads the lines of an export. Give the same links, in the same order, each time."""
+    """Reads the lines of an export. The links and their order must be the same each time."""
 
     link_ids: Sequence[str]
     workspace_id: str
@@ -117,10 +117,10 @@ class LineReader:
     deadline: Deadline
 
     def read(self, start: Place) -> Iterator[Lines]:
-        """The lines from a place on; links that do not exist are left out.
+        """The lines from a place on; missing links are skipped.
 
-        Comes back at least every few :data:`STEP_SECONDS`, then without lines, so that the caller
-        can renew its lease. Raises ``Unavailable`` when even one link cannot be read in time.
+        Yields at least every few :data:`STEP_SECONDS`, perhaps without lines, so that the caller
+        can renew its lease. Raises ``Unavailable`` if not even one link can be read in time.
         """
         place, size = start, FIRST_WINDOW
         while place.link < len(self.link_ids):
@@ -149,7 +149,7 @@ class LineReader:
         units: list[tuple[str, int, str | None]] = []
         for number, link_id in enumerate(window):
             if link_id in links:
-                # Of the link that was begun only what is left.
+                # Only the rest of a link that was started.
                 first = max(0, start.shard) if number == 0 else 0
                 units += [(link_id, shard, None) for shard in range(first, SHARDS)]
                 if number == 0 and start.after is not None:
@@ -163,7 +163,7 @@ class LineReader:
     def _lines_of_link(
         self, link: Link | None, start: Place, pages: dict[tuple[str, int], Page]
     ) -> Iterator[Lines]:
-        """The lines of one link; what its first pages do not hold is read page by page."""
+        """The lines of one link; after its first pages it is read page by page."""
         behind = Place(start.link + 1)
         if link is None:
             yield Lines(b"", 0, behind)
@@ -194,7 +194,7 @@ class LineReader:
         *,
         limit: int | None = None,
     ) -> Page:
-        """Lines of a shard's clicks behind the sort key ``after``, at most ``limit``."""
+        """Lines of a shard's clicks after the sort key ``after``, at most ``limit``."""
         clicks, last = self.stores.clicks.page(
             link_id, shard, after=after, until=self.until, limit=limit
         )

@@ -1,4 +1,6 @@
-"""How far an export is: what is in the file's parts, what waits for the next, where to go on."""
+"""The position of an export: the parts of the file, the pending lines, and the place to
+continue.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,10 @@ from typing import Any, NamedTuple, Self
 
 
 class Place(NamedTuple):
-    """Where to go on reading.
+    """The place to continue reading.
 
-    ``link`` counts the links, ``shard`` the partitions of the link's clicks (-1: the link's own
-    line), ``after`` is the sort key of the last click that was read.
+    ``link`` is the index of the link, ``shard`` the partition of its clicks (-1: the link's own
+    line), ``after`` the sort key of the last click that was read.
     """
 
     link: int = 0
@@ -23,12 +25,12 @@ BEGINNING = Place()
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """What is durable of an export. Everything before ``place`` is in the parts and the tail.
+    """The durable position of an export. Everything before ``place`` is in the parts and the tail.
 
     ``parts`` are runs of consecutive part numbers, first and last. ``reserved`` is the highest part
     number that any worker may have uploaded: each worker reserves a number before it uses it, so a
-    worker that lost its lease can never replace a part that counts. ``tail`` is the key of the
-    object that holds the lines after the last part. ``done`` once the file is complete.
+    worker without the lease cannot replace a part of the file. ``tail`` is the key of the object
+    with the lines after the last part. ``done`` means that the file is complete.
     """
 
     upload_id: str | None = None
@@ -40,7 +42,7 @@ class Position:
     done: bool = False
 
     def with_part(self, number: int) -> Self:
-        """With one more part, whose number is higher than all before."""
+        """With one more part, whose number is higher than all others."""
         parts = list(self.parts)
         if parts and parts[-1][1] == number - 1:
             parts[-1] = (parts[-1][0], number)
@@ -53,7 +55,7 @@ class Position:
         return any(first <= number <= last for first, last in self.parts)
 
     def stored(self) -> dict[str, Any]:
-        """As it is kept in a record."""
+        """The form that is stored in a record."""
         return {
             "upload_id": self.upload_id,
             "parts": [list(each) for each in self.parts],
@@ -66,12 +68,12 @@ class Position:
 
     @classmethod
     def read(cls, stored: dict[str, Any] | None) -> Self:
-        """The inverse of :meth:`stored`; the beginning for None."""
+        """The inverse of :meth:`stored`; None gives the start."""
         if stored is None:
             return cls()
         parts = stored["parts"]
         if not isinstance(parts, list):
-            # Written before parts were reserved: their number. The next may be under way.
+            # From an older release without reserved parts. The next part may be in progress.
             count = int(parts)
             parts, reserved = [(1, count)] if count else [], count + 1
         else:

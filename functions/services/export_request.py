@@ -1,4 +1,4 @@
-"""Asking for the export of one link: one at a time for a link, some at a time for a workspace."""
+"""Requests the export of one link: one per link and a limited number per workspace at a time."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from functions.repositories.open_exports import HELD_SECONDS, OpenExports
 if TYPE_CHECKING:
     from functions.schemas.analytics_responses import ExportState
 
-#: How often a new export may find that another request began one at the same moment.
+#: Attempts of a new export that competes with parallel requests.
 ATTEMPTS = 3
 
-#: When to try again for a slot, in seconds.
+#: Seconds until the next attempt for a slot.
 SLOT_RETRY_SECONDS = 60
 
 
@@ -39,8 +39,8 @@ def begin_export(
 ) -> dict[str, Any]:
     """Record and queue the export of a link, live or soft-deleted; returns the record.
 
-    A link has one unfinished export: while there is one, it is the answer. Raises
-    ``LinkNotFound``, ``KeyReused``, and ``LimitReached`` when the workspace has as many unfinished
+    A link has at most one unfinished export; if there is one, it is returned. Raises
+    ``LinkNotFound``, ``KeyReused``, and ``LimitReached`` if the workspace has as many unfinished
     exports as its plan allows.
     """
     workspace_id, link_id = link.workspace_id, link.id
@@ -74,14 +74,14 @@ def begin_export(
     except KeyTaken:
         earlier = keys.find(workspace_id, key) if key else None
         if earlier is None:
-            # It expired just now, so nothing was recorded: another try will be.
+            # The key expired just now, so nothing was recorded: try again.
             raise Unavailable from None
         return begun_export(earlier, workspace_id=workspace_id, records=records, queue=queue)
     raise Unavailable
 
 
 def _kept(record: dict[str, Any]) -> dict[str, Any]:
-    """What a key that stands for this export keeps of it."""
+    """The attributes of an export in the record of its key."""
     return {
         "exportId": record["id"],
         "linkId": record["linkId"],
@@ -93,7 +93,7 @@ def _kept(record: dict[str, Any]) -> dict[str, Any]:
 def _unfinished(
     link_id: str, records: ExportRecords, opened: OpenExports
 ) -> tuple[dict[str, Any] | None, str | None]:
-    """The link's unfinished export; else the id of a finished one that still has the claim."""
+    """The link's unfinished export, else the id of a finished one that still has the claim."""
     export_id = opened.of_link(link_id)
     if export_id is None:
         return None, None
@@ -112,7 +112,7 @@ def _created(
     records: ExportRecords,
     opened: OpenExports,
 ) -> bool:
-    """Create the record in the first slot that is free; False when another request was faster."""
+    """Create the record in the first free slot; False if another request was faster."""
     maximum = plan.open_exports
     for number in opened.free(record["workspaceId"], maximum):
         record["slot"] = number
@@ -142,9 +142,9 @@ def begun_export(
     records: ExportRecords,
     queue: Queue,
 ) -> dict[str, Any]:
-    """The export that a used key leads to, as it was first answered.
+    """The export of a used key, as it was first answered.
 
-    Also when an erasure of its link has removed it since.
+    Also if an erasure of its link removed it since.
     """
     kept = record.details
     begun = {
@@ -162,7 +162,7 @@ def begun_export(
 
 
 def _sent(record: dict[str, Any], queue: Queue) -> dict[str, Any]:
-    """The record; the message of a pending one is sent, perhaps again."""
+    """The record; the message of a pending export is sent, perhaps again."""
     if record["state"] == "pending":
         message = {
             "workspaceId": record["workspaceId"],
@@ -178,8 +178,8 @@ def _sent(record: dict[str, Any], queue: Queue) -> dict[str, Any]:
 def state_of(record: dict[str, Any]) -> ExportState:
     """The state of an export as callers see it.
 
-    One that made no progress for hours is ``failed``, even if its worker could not write that: its
-    message may be a dead letter, and then nothing goes on with it.
+    An export without progress for hours is ``failed``, even if its worker could not record that:
+    its message may be a dead letter, so no worker continues it.
     """
     heard = record.get("progressAt", record["createdAt"])
     stalled = heard < iso(time.time() - HELD_SECONDS)

@@ -19,9 +19,9 @@ log = Logger()
 
 
 def update_claims(message: dict[str, Any], state: str, opened: OpenExports) -> None:
-    """Hold what an unfinished export claims, or release it after the last run.
+    """Renew the claims of an unfinished export, or release them after the last run.
 
-    By the message alone: the export's record may be erased with its link by now.
+    It uses the message only, because the export's record may be erased with its link.
     """
     claims = {"id": message["exportId"]} | message
     if state == "running":
@@ -46,7 +46,7 @@ def process(record: dict[str, Any], jobs: ExportJobs) -> bool:
     """Process one SQS record; False when SQS should deliver it again."""
     message = json.loads(record["body"])
     try:
-        # The last delivery is for saying so: that also tells of runs that were killed.
+        # The last delivery marks the export as failed. This also covers killed runs.
         if int(record["attributes"]["ApproximateReceiveCount"]) >= jobs.deliveries:
             sent = record["attributes"].get("SentTimestamp")
             sent_at = iso(int(sent) / 1000) if sent else None

@@ -1,4 +1,4 @@
-"""App installs: attributed to a link by the click that led to them."""
+"""App installs, attributed to a link by a click."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from functions.services.link_lookup import find_link
 if TYPE_CHECKING:
     from functions.schemas.analytics_responses import Install
 
-#: An install belongs to the last click at most this many days before it.
+#: Attribution window in days: an install belongs to the last click in the window before it.
 ATTRIBUTION_DAYS = 7
 _WINDOW = ATTRIBUTION_DAYS * 24 * 3600
 
-#: Seconds that a device's clock may be ahead of ours.
+#: Seconds that a device's clock may be ahead.
 CLOCK_SKEW = 300
 
 
@@ -45,7 +45,7 @@ class NewInstall(BaseModel):
 
 
 def parse_new_install(body: object) -> NewInstall:
-    """Raises ``InvalidRequest`` with every fault."""
+    """Raises ``InvalidRequest`` with all errors."""
     try:
         install = NewInstall.model_validate(body)
     except ValidationError as error:
@@ -73,9 +73,9 @@ def record_install(
 ) -> Install:
     """Attribute an install to a live link of the workspace and count it on its day.
 
-    By click: the click must have come within the attribution window before the install. By link:
-    so must some click of the link, and the last of them gets it. Raises ``LinkNotFound``,
-    ``NotFound`` (no such click), ``Conflict`` (outside the window), ``KeyReused``.
+    By click: the click must be within the attribution window before the install. By link: the last
+    click of the link within the window gets it. Raises ``LinkNotFound``, ``NotFound`` (no such
+    click), ``Conflict`` (outside the window), ``KeyReused``.
     """
     reference = new.linkId
     of_click = parse_click_id(new.clickId) if new.clickId is not None else None
@@ -117,7 +117,7 @@ def record_install(
     if obstacle == "key" and key is not None:
         earlier = keys.find(workspace_id, key)
         if earlier is None:
-            # It expired just now, so nothing was recorded: another try will be.
+            # The key expired just now, so nothing was recorded: try again.
             raise Unavailable
         return recorded_install(new, earlier, installs=installs)
     return install
@@ -126,10 +126,10 @@ def record_install(
 def recorded_install(
     new: NewInstall, record: IdempotencyRecord, *, installs: InstallsTable
 ) -> Install:
-    """The install that a used key leads to, as it was first answered, from the same request.
+    """The install of a used key, as it was first answered, from the same request.
 
-    A click that the request did not name itself was found by attribution. An erasure of the link
-    removes it, and nothing is kept to name it with: ``clickId`` is then None.
+    A click that the request did not name was found by attribution. After an erasure of the link it
+    is unknown, and ``clickId`` is None.
     """
     kept = record.details
     installed_at = _installed_at(new, kept["createdAt"])

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     pass
 
 
-#: Longest lease in seconds: after a kill, nobody may take over before it has lapsed.
+#: Maximum lease in seconds: after a kill, no worker may take over before it expires.
 LEASE_SECONDS = 60.0
 
 
-#: A lease outlives its worker's deadline by this much, so that the last write is still its own.
+#: Seconds by which a lease exceeds its worker's deadline, so that it covers the last write.
 LEASE_MARGIN = 5.0
 
 
 def lease_seconds() -> float:
-    """How long a worker with this deadline needs its lease, before it renews it."""
+    """The lease that a worker with this deadline needs until it renews it."""
     return min(LEASE_SECONDS, max(0.0, current_deadline().remaining()) + LEASE_MARGIN)

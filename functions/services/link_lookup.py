@@ -1,4 +1,4 @@
-"""Finding a link by what callers call it; apart, as what only reads needs no models."""
+"""Finds a link by id or short code. A separate module, because readers need no request models."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ def find_link(
     links: LinksTable,
     deleted: bool = False,
 ) -> Link:
-    """A link of the workspace by id or short code, live unless ``deleted`` (then soft-deleted
-    ones too); raises ``LinkNotFound``."""
+    """A live link of the workspace by id or short code, with ``deleted`` also a soft-deleted one;
+    raises ``LinkNotFound``.
+    """
     link_id = parse_link_id(reference)
     if link_id is None:
         if not SHORT_CODE.fullmatch(reference):
@@ -33,7 +34,7 @@ def find_link(
 
 
 def find_by_external_id(external_id: str, *, workspace_id: str, links: LinksTable) -> Link | None:
-    """The live link of the workspace with this external id: at most one has it."""
+    """The live link of the workspace with this external id, if any."""
     link_id = links.names.resolve_external_id(workspace_id, external_id)
     link = links.get(workspace_id, link_id) if link_id else None
     return link if link is not None and link.is_live else None

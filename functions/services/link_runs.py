@@ -1,4 +1,4 @@
-"""What a run of a create draws for its links, and how it is undone: at random, or by a key."""
+"""The ids and codes of the links of a create, random or derived from a key, and the rollback."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from functions.repositories.create_runs import CreateRun, CreateRuns
 from functions.repositories.link_states import LinkState
 from functions.repositories.links import LinksTable
 
-#: Links in one creating transaction: code, external id and link are 3 of its 100 actions, and one
-#: is for the mark of a run with an Idempotency-Key.
+#: Links per transaction: code, external id and link are 3 of its 100 actions, and one is for the
+#: record of a run with an Idempotency-Key.
 LINKS_A_TRANSACTION = 33
 
 
 class UnkeyedRun:
-    """A create that comes once: all is drawn at random."""
+    """A create without an Idempotency-Key: ids and codes are random."""
 
     def __init__(self, user_id: str) -> None:
         self.created_at = now_iso()
@@ -42,18 +42,18 @@ class UnkeyedRun:
         return code
 
     def draw_again(self, place: int) -> str:
-        """Another code, because that of :meth:`code` is taken."""
+        """Another code, because the one of :meth:`code` is taken."""
         return self.code(place)
 
     def made_action(self, group: int) -> dict[str, Any] | None:
-        """The action that goes with this creating transaction."""
+        """The extra action of this creating transaction."""
         del group
         return None
 
     def undo(self, workspace_id: str, link_ids: Sequence[str], links: LinksTable) -> int | None:
-        """Take back what was made of these links, and return how many existed.
+        """Roll back these links, and return how many existed.
 
-        None when it is known that all were made, and none is taken back.
+        None if all of them were created; then nothing is rolled back.
         """
         found = links.batches.states(workspace_id, link_ids)
         roll_back(workspace_id, list(found.values()), links)
@@ -61,10 +61,10 @@ class UnkeyedRun:
 
 
 class KeyedRun:
-    """A create with an Idempotency-Key: ids and codes follow from its run and its key.
+    """A create with an Idempotency-Key: ids and codes are derived from its run and its key.
 
-    So a repetition can tell what the run has made, and answer with it, although nothing of the
-    links is kept. As :class:`UnkeyedRun`.
+    So a retry knows what the run created, and can return it, although no data of the links is kept.
+    Same methods as :class:`UnkeyedRun`.
     """
 
     def __init__(
@@ -74,12 +74,12 @@ class KeyedRun:
         self._run, self._key, self._table = run, key, table
         self._workspace_id = workspace_id
         self._draws = dict(run.draws)
-        #: Whether nothing of this run is left: it has written nothing, or all is undone.
+        #: Whether nothing of this run is left: it wrote nothing, or it was rolled back.
         self.clean = True
 
     @property
     def record(self) -> CreateRun:
-        """The run, with the codes that it has drawn again."""
+        """The run, with the codes that were generated again."""
         return CreateRun(self._run.id, self.created_at, self.user_id, dict(self._draws))
 
     def link_ids(self, count: int) -> list[str]:
@@ -98,7 +98,7 @@ class KeyedRun:
             draw += 1
 
     def draw_again(self, place: int) -> str:
-        # Kept before it is used: whoever finds the link made must find its code too.
+        # Recorded before it is used, so that a retry that finds the link also knows its code.
         times = self._draws.get(place, 0) + 1
         self._table.save_draw(self._workspace_id, self._key, self._run, place, times)
         self._draws[place] = times
@@ -121,7 +121,7 @@ class KeyedRun:
         if any(made):
             found = links.batches.states(workspace_id, link_ids).values()
             existed = len(found)
-            # What was soft-deleted meanwhile belongs to that deletion.
+            # Links that were soft-deleted in the meantime belong to that deletion.
             roll_back(workspace_id, [state for state in found if state.is_live], links)
         self.clean = True
         return existed
@@ -132,9 +132,9 @@ class KeyedRun:
 
 
 def roll_back(workspace_id: str, made: Sequence[LinkState], links: LinksTable) -> None:
-    """Undo the transactions of a request that was refused halfway: all or none.
+    """Roll back the transactions of a request that was refused halfway: all or none.
 
-    Those too of which nobody knows whether they were applied, because their answers were lost.
+    Also those whose responses were lost, so that it is unknown whether they were applied.
     """
 
     def erase(group: Sequence[LinkState]) -> None:
@@ -143,7 +143,7 @@ def roll_back(workspace_id: str, made: Sequence[LinkState], links: LinksTable) -
         try:
             erasures.apply(actions)
         except TransactionCancelled:
-            # Somebody deleted one of them first.
+            # Another request deleted one of them first.
             if len(group) > 1:
                 for state in group:
                     erase([state])

@@ -1,7 +1,7 @@
-"""What the stream of the links table sets off: images go at once, an erasure's rest is queued.
+"""Handles the stream of the links table: removes images at once and queues purges.
 
-Every record may come more than once, late, or beside others that fail; each effect here can be
-repeated without harm.
+Every record may be delivered more than once, late, or with others that fail. Every effect is safe
+to repeat.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from functions.services.stream_records import parse_records, sequence_number
 if TYPE_CHECKING:
     from functions.schemas.events import LinkEvent
 
-#: Who removes items whose TTL has passed (DynamoDB Developer Guide, "Time to Live and Streams").
+#: The principal that removes items whose TTL has passed (DynamoDB Developer Guide, "Time to Live
+#: and Streams").
 TTL_SERVICE = "dynamodb.amazonaws.com"
 
 log = Logger()
@@ -39,35 +40,36 @@ log = Logger()
 
 @dataclass(frozen=True, slots=True)
 class CleanupStores:
-    """What the cleanup works with."""
+    """The repositories and queues of the stream reader."""
 
     counts: LinkCounts
     erasures: ErasuresTable
     images: Images
     events: EventBus
-    #: None when records are replayed from it: what fails again is to stay where it is.
+    #: None during a replay from this bucket: records that fail again stay where they are.
     failures: FailuresBucket | None
     erase_queue: Queue
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happened to one link. ``event`` is ``link.soft_deleted``, ``link.restored`` or
-    ``link.removed``; ``deletion_id`` is of the deletion or restore that did it, if known."""
+    """A change of one link. ``event`` is ``link.soft_deleted``, ``link.restored`` or
+    ``link.removed``; ``deletion_id`` is the deletion or restore that caused it, if known.
+    """
 
     sequence_number: str
     event: str
     workspace_id: str
     removed: Removed
     deletion_id: str | None
-    #: What it does to the number of live links.
+    #: The change of the number of live links.
     live: int
 
 
 def clean_up(records: Sequence[dict[str, Any]], *, stores: CleanupStores) -> list[str]:
-    """Handle a batch of stream records; the sequence numbers of those to be tried again."""
+    """Handle a batch of stream records; returns the sequence numbers of the records to retry."""
     changes, failed = parse_records(records, _change, failures=stores.failures)
-    # Erasures first: they wait for nothing else, and S3 may take all of the time.
+    # Erasures first: they need nothing else, and S3 may take all of the time.
     for effect in (_queue_erasures, _delete_images, _send_events):
         failed |= _isolated(effect, changes, stores)
     _count_links(records, changes, failed, stores)
@@ -78,7 +80,7 @@ _Effect = Callable[[Sequence[Change], CleanupStores], None]
 
 
 def _isolated(effect: _Effect, changes: Sequence[Change], stores: CleanupStores) -> set[str]:
-    """Do one thing for all changes together, or, if that fails, for each alone."""
+    """Apply one effect to all changes together or, if that fails, to each alone."""
     try:
         effect(changes, stores)
     except UnlinkError:
@@ -88,7 +90,7 @@ def _isolated(effect: _Effect, changes: Sequence[Change], stores: CleanupStores)
     failed = set()
     for change in changes:
         if current_deadline().passed:
-            # A call that hangs for each would outlast the function, and its answer be lost.
+            # A hanging call for each change would exceed the function's timeout.
             failed.add(change.sequence_number)
             continue
         try:
@@ -106,13 +108,14 @@ def _count_links(
 ) -> None:
     """Change the counters of the workspaces, one write each.
 
-    Counting twice is worse than not counting: it would let a workspace have too many links. So it
-    is the last effect, leaves out what Lambda will send again (everything from the first failure
-    on), and is not repeated when it fails: then the counter is too high until it is counted anew.
+    Subtracting twice is worse than not subtracting: a workspace could get too many links. So this
+    is the last effect, it skips the records that Lambda will deliver again (everything from the
+    first failure on), and it is not repeated if it fails. Then the counter is too high until the
+    next recount.
     """
     numbers = [sequence_number(record) for record in records]
     if "unknown" in failed:
-        # A failure that Lambda cannot place: it sends the whole batch again.
+        # A failure without a position: Lambda delivers the whole batch again.
         return
     first = next((i for i, number in enumerate(numbers) if number in failed), len(numbers))
     done = set(numbers[:first])
@@ -149,7 +152,9 @@ def _queue_erasures(changes: Sequence[Change], stores: CleanupStores) -> None:
 
 
 def _send_events(changes: Sequence[Change], stores: CleanupStores) -> None:
-    """One event a link, where its workspace wants them; erased links follow when all is gone."""
+    """One event per link, if its workspace enables them; those of erased links follow after the
+    purge.
+    """
     events: list[Event] = []
     for change in changes:
         if change.event == "link.removed" or change.deletion_id is None:
@@ -165,7 +170,7 @@ def _send_events(changes: Sequence[Change], stores: CleanupStores) -> None:
 
 
 def _change(record: dict[str, Any]) -> Change | None:
-    """What a record says of a link; None when it is nothing to act on.
+    """The change in a record; None if there is nothing to do.
 
     Raises ``KeyError``, ``TypeError``, ``ValueError`` or ``AttributeError`` for a record that is
     not one of the links table.

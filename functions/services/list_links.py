@@ -36,14 +36,14 @@ def list_links(
     size_of: Callable[[Link], int] | None = None,
     budget: ReadBudget | None = None,
 ) -> tuple[list[Link], str | None]:
-    """A page of live links, newest first, and the position to go on from (None at the end).
+    """A page of live links, newest first, and the position to continue from (None at the end).
 
-    Keys come from the index of live links, so the cost follows the page and not the number of
-    deleted links; each link is then read strongly, and one deleted meanwhile is left out. A page
-    ends early, with a position, after :data:`READ_BUDGET` links that the filter was tried on,
-    when time is short, when ``budget`` (asked for filters only) has nothing left, or before
-    ``size_of`` (bytes of a link in the answer) exceeds :data:`PAGE_BYTES`. Raises ``LimitReached``
-    when ``budget`` has nothing left from the start.
+    Keys come from the index of live links, so the cost depends on the page and not on the number of
+    deleted links. Each link is then read strongly, and one deleted in the meantime is skipped. A
+    page ends early, with a position: after comparing :data:`READ_BUDGET` links with the filter,
+    near the deadline, when ``budget`` (used for filters only) is used up, or before ``size_of``
+    (bytes of a link in the response) exceeds :data:`PAGE_BYTES`. Raises ``LimitReached`` if
+    ``budget`` is used up at the start.
     """
     now = now_iso()
     if only.external_id is not None:
@@ -59,8 +59,8 @@ def list_links(
     room = PAGE_BYTES
     last, tried = after, 0
     while len(page) < limit:
-        # Without a filter what is missing is what is read; with one, more must be tried: 100 first,
-        # then as many as so far, so that a page asks its budget five times at most.
+        # Without a filter only the missing links are read. With a filter more must be compared: 100
+        # first, then as many as so far, so that a page uses its budget at most five times.
         wanted = limit - len(page) if only.empty else min(tried or READ_BATCH, READ_BUDGET - tried)
         chunk = list(islice(keys, wanted))
         if not chunk:
@@ -85,7 +85,7 @@ def list_links(
 
 
 def _may_read(links: int, budget: ReadBudget | None, tried: int) -> bool:
-    """Whether a page may try its filter on more links; else it ends short, with its position."""
+    """Whether a page may compare more links; otherwise it ends short, with its position."""
     if budget is None:
         return True
     try:
@@ -102,9 +102,9 @@ def _earlier(first: str | None, second: str | None) -> str | None:
 
 
 def _keys_a_shard(keys: int) -> int:
-    """How many keys to ask of each of the eight shards for so many together.
+    """How many keys to read from each of the eight shards to get this number together.
 
-    An eighth of them and four standard deviations, so that a second page is rare.
+    An eighth of them plus four standard deviations, so that a second page is rare.
     """
     share = keys // SHARDS
     return min(keys, share + 2 * isqrt(4 * share) + 1) or 1

@@ -35,7 +35,7 @@ from functions.services.purge_message import LINKS_A_MESSAGE, Removed, message_o
 if TYPE_CHECKING:
     from functions.schemas.events import LinkEvent
 
-#: Seconds that finishing may take after the deadline; the function's margin allows for it.
+#: Seconds for finishing after the deadline, within the reserved time of the function.
 SHUTDOWN_SECONDS = 10.0
 
 log = Logger()
@@ -45,8 +45,8 @@ log = Logger()
 
 
 def purge_dependents(workspace_id: str, removed: Sequence[Removed], *, stores: EraseStores) -> bool:
-    """Remove everything of these links, finish those of which nothing is left, and close their
-    deletions when they were the last.
+    """Remove all dependents of these links, finish the links without remaining items, and close
+    their deletions after the last link.
 
     What is left at the deadline is put back on the queue. False after an error that may be
     temporary: the same message should be delivered again.
@@ -97,7 +97,7 @@ def purge_dependents(workspace_id: str, removed: Sequence[Removed], *, stores: E
 
 
 def complete_if_done(workspace_id: str, deletion_id: str, *, erasures: ErasuresTable) -> bool:
-    """Close a deletion with its receipt when all of its links are finished."""
+    """Close a deletion with its receipt if all of its links are finished."""
     head = erasures.head(workspace_id, deletion_id)
     if head is None or head.state != "erasing":
         return False
@@ -148,7 +148,7 @@ def _empty(
                 stores=stores,
             ):
                 continue
-            # Before the records that name them.
+            # Before the records with their keys.
             stores.exports.remove_exports(objects_of(erasure.workspace_id, page))
             if keep_installs:
                 stores.clicks.write(put=detached_installs(erasure.workspace_id, page))
@@ -224,10 +224,10 @@ def requeue(
     erasures: ErasuresTable,
     erase_queue: Queue,
 ) -> int:
-    """Go on with an erasure that takes too long, from its record alone; how many links are left.
+    """Requeue a stalled erasure from its record; returns how many links are left.
 
-    Whatever was lost (a stream record, a message, a worker), the record knows every link and the
-    erasure of each what is still to remove.
+    The record has every link, and each link's erasure has what is left to remove. So a lost stream
+    record, message or worker does not matter.
     """
     if complete_if_done(workspace_id, deletion_id, erasures=erasures):
         return 0

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-#: Links of one queue message: their erasures are read in one call, finished in one transaction.
+#: Links per queue message: their erasures are read in one call and finished in one transaction.
 LINKS_A_MESSAGE = 99
 
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """A link that is gone, as the stream's old image showed it; all but the id may be missing.
+    """A removed link, from the stream's old image; all but the id may be missing.
 
-    ``expired`` says that DynamoDB's TTL removed it; ``deletion_id`` is of its soft delete.
+    ``expired`` means that DynamoDB's TTL removed it; ``deletion_id`` is its soft delete.
     """
 
     id: str

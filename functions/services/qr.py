@@ -1,4 +1,4 @@
-"""The QR image of a live link, cached where the link's delete will find it."""
+"""The QR image of a live link, cached so that the link's delete finds it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from functions.repositories.links import LinksTable, Registered
 from functions.repositories.qr_cache import Images
 from functions.services.link_lookup import find_link
 
-#: Images kept of one link; more are rendered at each request. Every delete pays for the keys on
-#: the link's item.
+#: Maximum cached images per link; others are rendered at each request. The keys make the link's
+#: item larger, which makes deletes more expensive.
 MOST_VARIANTS = 8
 
-#: Seconds that the cache may take for an answer: rendering takes some hundredths.
+#: Maximum seconds to wait for the cache: rendering takes some hundredths of a second.
 CACHE_TIMEOUT = 2.0
 
 log = Logger()
@@ -30,10 +30,10 @@ def qr_image(
     links: LinksTable,
     images: Images,
 ) -> bytes:
-    """The image of the link's short URL; raises ``LinkNotFound`` for what is not live.
+    """The image of the link's short URL; raises ``LinkNotFound`` unless the link is live.
 
-    An image is stored only under a key that stands on the live link, so a delete leaves none
-    behind: either its cleanup finds the key, or this finds the link gone.
+    An image is stored only under a key that is registered on the live link. So a delete leaves no
+    image: either the purge finds the key, or this function finds the link gone.
     """
     link = find_link(reference, workspace_id=workspace_id, links=links)
     text = f"{base_url}/{link.short_code}"
@@ -53,8 +53,9 @@ def qr_image(
             return render(text, style)
     image = render(text, style)
     _store(images, key, image, style)
-    # Deleted since the key was registered: the cleanup may have been here before the image was. A
-    # delete takes the keys, so a link that was brought back meanwhile does not know this image.
+    # The link was deleted since the key was registered, and the image may have been stored after
+    # the purge. A delete removes the keys, so a link that was restored in the meantime does not
+    # have this image.
     now = links.get(workspace_id, link.id)
     if now is None or key not in now.qr_keys:
         images.remove([key])

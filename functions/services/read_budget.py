@@ -1,4 +1,4 @@
-"""How much a filter may read: links are strong reads on the table that redirects read too."""
+"""Limits the reads of filters: they are strong reads on the table that redirects need too."""
 
 from __future__ import annotations
 
@@ -13,25 +13,27 @@ if TYPE_CHECKING:
     from functions.domain.plans import Plan
     from functions.repositories.access import AccessTable
 
-#: What reading the first keys of the index is charged, in links: 3,200 keys are 60 read units.
+#: The charge for reading the first index keys, in links: 3,200 keys are 60 read units.
 OPENING_READS = 100
 
 
 class ReadBudget(Protocol):
-    """Asked before each read of links."""
+    """A limit that is checked before each read of links."""
 
     def open(self) -> None:
-        """Called before the index is read; raises ``LimitReached`` when nothing is left."""
+        """Called before the index is read; raises ``LimitReached`` if nothing is left."""
 
     def take(self, links: int) -> bool:
-        """Whether so many links may be read now; False ends the resolution unfinished.
+        """Whether this number of links may be read now; False ends the resolution unfinished.
 
         Raises ``LimitReached`` when the workspace has to wait for the next minute.
         """
 
 
 class RequestBudget:
-    """The budget of one request: the plan's per request, and the workspace's minute window."""
+    """The budget of one request: the plan's limit per request, and the workspace's minute
+    window.
+    """
 
     def __init__(self, workspace_id: str, plan: Plan, *, access: AccessTable) -> None:
         self._workspace_id = workspace_id
@@ -64,9 +66,9 @@ class RequestBudget:
 
 
 class LeasedBudget:
-    """The budget of a worker: before each read it renews the worker's lease, if it is time.
+    """The budget of a worker: before each read it renews the worker's lease if needed.
 
-    ``renew`` is False when another worker has the lease; the resolution then ends unfinished.
+    ``renew`` returns False if another worker has the lease; the resolution then ends unfinished.
     """
 
     def __init__(self, renew: Callable[[], bool], budget: ReadBudget | None) -> None:
@@ -82,9 +84,9 @@ class LeasedBudget:
 
 
 class PacedBudget:
-    """The budget of a resolution in the background: the plan's rate, kept by pausing.
+    """The budget of a resolution in the background: pauses keep it at the plan's rate.
 
-    The worker may not touch the rate windows, and is one of few per workspace (``openFilters``).
+    The worker may not write rate windows, and there are few per workspace (``openFilters``).
     """
 
     def __init__(self, per_minute: int) -> None:
@@ -93,10 +95,10 @@ class PacedBudget:
         self._taken = 0
 
     def open(self) -> None:
-        """Nothing to ask for: the slot was claimed when the deletion was accepted."""
+        """Nothing to claim: the slot was claimed when the deletion was accepted."""
 
     def take(self, links: int) -> bool:
-        # What was read before must have had its time; the first read starts at once.
+        # Wait for the time of the previous reads; the first read starts at once.
         pause = self._started + self._taken / self._per_second - time.monotonic()
         if pause > current_deadline().remaining():
             return False

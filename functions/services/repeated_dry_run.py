@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def kept_preview(preview: Preview, link_ids: Sequence[str]) -> dict[str, Any]:
-    """What is kept of a preview of these distinct well-formed ids (none for a filter)."""
+    """The stored form of a preview of these distinct well-formed ids (none for a filter)."""
     places = {link_id: position for position, link_id in enumerate(link_ids)}
     return {
         "mode": preview["mode"],

@@ -31,10 +31,10 @@ log = Logger()
 
 
 def requeue(deletion: Deletion, *, stores: Stores) -> None:
-    """Record what is done, give up the lease and ask the queue for another worker.
+    """Record the progress, give up the lease and queue the deletion for another worker.
 
-    Nothing here is needed for the deletion to complete, it only makes it sooner: without it the
-    schedule finds the record when its lease has lapsed.
+    This only speeds the deletion up: without it the schedule finds the record when its lease has
+    expired.
     """
     metrics.count("HandOvers")
     with left_to_others("a deletion was not handed over", deletion):
@@ -45,12 +45,12 @@ def requeue(deletion: Deletion, *, stores: Stores) -> None:
 
 @contextmanager
 def left_to_others(message: str, deletion: Deletion) -> Iterator[None]:
-    """Go on when this is not possible now, and say so in the log: the schedule makes up for it."""
+    """Log a failure of these calls and continue: the schedule repeats them."""
     try:
         with shutdown_deadline(SHUTDOWN_SECONDS):
             yield
     except (Unavailable, InternalError) as error:
-        # What no retry repairs needs an operator; the deletion is accepted all the same.
+        # A permanent error needs an operator; the deletion is accepted in any case.
         report = log.warning if isinstance(error, Unavailable) else log.error
         report(
             message,

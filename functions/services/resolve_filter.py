@@ -1,4 +1,4 @@
-"""Resolving a filter to the exact links that it means at one moment."""
+"""Resolves a filter to the exact set of links that match now."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from functions.services.link_lookup import find_by_external_id
 from functions.services.read_budget import ReadBudget
 
 if TYPE_CHECKING:
-    # Its parser brings pydantic, which most cold starts need not wait for.
+    # Imported here: the parser loads pydantic, which most cold starts do not need.
     from functions.schemas.filters import LinkFilter
 
-#: Links that are read at a time: a full batch for every thread.
+#: Links per read: a full batch for every thread.
 AT_ONCE = READ_BATCH * THREADS
 
-#: Keys of the index that are read of each shard at a time: its share of a read, twice.
+#: Index keys per shard and read: twice its share of the links.
 KEYS_A_PAGE = AT_ONCE // SHARDS * 2
 
 
 @dataclass(slots=True)
 class ResolvedLinks:
-    """The live links that match, newest first, and what hangs on them.
+    """The matching live links, newest first, with their clicks.
 
-    ``complete`` is False when time ran out first, ``too_many`` when there are more than were
-    allowed, ``over_budget`` when more would have to be read than were allowed; in each case it is
-    not the whole set and nothing may be deleted by it.
+    ``complete`` is False if time ran out, ``too_many`` is set if more links match than allowed, and
+    ``over_budget`` if too many must be read. In each of these cases the set is incomplete and must
+    not be deleted.
     """
 
     link_ids: list[str] = field(default_factory=list)
@@ -47,7 +47,7 @@ class ResolvedLinks:
 
     @property
     def digest(self) -> str:
-        """The same for the same set of links, in whatever order, and for no other."""
+        """A digest that is equal exactly for the same set of links, in any order."""
         return hashlib.sha256(pack_ids(sorted(self.link_ids))).hexdigest()
 
     def add(self, link: Link) -> None:
@@ -70,7 +70,7 @@ def select(
 ) -> ResolvedLinks:
     """All live links of the workspace that match, each read strongly.
 
-    ``budget`` is asked before each read; it may raise ``LimitReached``.
+    ``budget`` is checked before each read; it may raise ``LimitReached``.
     """
     selection, now = ResolvedLinks(), now_iso()
     if only.external_id is not None:
@@ -109,7 +109,7 @@ def select(
 def too_broad(
     selection: ResolvedLinks, maximum: int, most_reads: int | None = None
 ) -> InvalidRequest:
-    """Why an incomplete selection will not do, if no more time can be had.
+    """The error of an incomplete resolution.
 
     ``most_reads`` is how many links one request may read.
     """

@@ -1,8 +1,8 @@
-"""Bringing soft-deleted links back: whole, at their place in the list, per id, once.
+"""Restores soft-deleted links: complete, at their old place in the list, per id, once.
 
-A restore is recorded before it writes, so that it is in the audit trail whatever happens, and is
-finished by the schedule if its worker dies. Its id is later than that of the deletion it undoes
-and becomes the fence of each link: no worker of that deletion can take the link away again.
+A restore is recorded before it writes, so it is always in the audit trail, and the schedule
+finishes it if its worker is killed. Its id is later than that of its deletion and becomes each
+link's fencing token, so no worker of that deletion can delete the link again.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from functions.services.undo import check_undo
 if TYPE_CHECKING:
     from functions.schemas.deletion_responses import PurgedLater, RefusedRestore
 
-#: A restored link stays at least so long, even if its workspace purges expired links sooner.
+#: Minimum time that a restored link is kept, even if its workspace purges expired links sooner.
 GRACE_SECONDS = 7 * 86_400
 
 #: What the last writes of a run may take, at least, when the time of its lease is up.
@@ -53,7 +53,7 @@ SHUTDOWN_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class RestoreStores:
-    """What a restore works with."""
+    """The repositories of a restore."""
 
     links: LinksTable
     deletions: DeletionsTable
@@ -82,7 +82,7 @@ class Restored:
 
     @property
     def pending_ids(self) -> list[str]:
-        """The ids that are still being worked on."""
+        """The ids without an outcome yet."""
         return self._ids(RestoreOutcome.PENDING)
 
     @property
@@ -112,7 +112,7 @@ def restore(
     stores: RestoreStores,
     undo_minutes: int | None = None,
 ) -> Restored:
-    """Bring back these links of a deletion, or (None) all that it soft-deleted.
+    """Restore these links of a deletion, or (None) all that it soft-deleted.
 
     ``undo_minutes`` is for a caller who may only undo its own deletions, for so long; None is for
     one who may restore any. Raises ``DeletionNotFound``, ``MissingScopes`` for what is no undo,
@@ -171,7 +171,7 @@ def resume_restore(
     *,
     stores: RestoreStores,
 ) -> bool:
-    """Finish a restore whose worker died; False when there is no need."""
+    """Finish a restore whose worker was killed; False if nothing is left to do."""
     record = stores.restores.load(workspace_id, deletion_id, restore_id)
     if record is None or record.state == "complete":
         return False
@@ -186,7 +186,7 @@ def resume_restore(
 
 
 def _asked(deletion: Deletion, link_ids: Sequence[str] | None) -> tuple[bytearray, list[str]]:
-    """The first fates, and the ids that the deletion does not have."""
+    """The initial outcomes, and the ids that the deletion does not have."""
     fates = bytearray([RestoreOutcome.NOT_REQUESTED]) * len(deletion.link_ids)
     if link_ids is None:
         wanted = (Outcome.DELETED, Outcome.RESTORED, Outcome.ERASED)
@@ -206,18 +206,18 @@ def _asked(deletion: Deletion, link_ids: Sequence[str] | None) -> tuple[bytearra
 
 _FIRST_FATE = {
     Outcome.DELETED: RestoreOutcome.PENDING,
-    # It may have been deleted again since.
+    # The link may have been deleted again.
     Outcome.RESTORED: RestoreOutcome.PENDING,
     Outcome.ERASED: RestoreOutcome.ERASED,
 }
 
 
 def _run(record: Restore, deletion: Deletion, stores: RestoreStores) -> None:
-    """Give every pending id its fate, then say so on both records.
+    """Give every pending id its outcome, then update both records.
 
-    Every write may be repeated: a link that is live again is restored, whoever did it.
+    Every write is safe to repeat: a link that is live again counts as restored.
     """
-    # Not past the lease: the schedule finishes what is left, under a lease of its own.
+    # The work must end before the lease does: the schedule finishes the rest with a new lease.
     with deadline(record.lease_until - time.time() - LEASE_MARGIN) as narrowed:
         _restore_pending(record, deletion, stores)
     restored = [i for i, fate in enumerate(record.fates) if fate in LIVE_AGAIN]
@@ -252,20 +252,20 @@ def _restore_pending(record: Restore, deletion: Deletion, stores: RestoreStores)
 
 
 def _grace_end(record: Restore) -> int:
-    # From the restore's own time, so that a repeated statement is the same.
+    # From the restore's own time, so that a repeated statement is identical.
     return int(time_of(record.id)) + GRACE_SECONDS
 
 
 def _policy_attributes(state: DeletedState, record: Restore) -> dict[str, Any]:
-    """What the restored link holds of its workspace's policies when the restore was requested.
+    """The policy attributes of a restored link, from the policies at the time of the request.
 
-    ``ttl`` and ``policies`` say when it is purged, not before the grace is over, and how.
-    ``clickRetentionDays`` says how long its new clicks are kept. None removes an attribute.
+    ``ttl`` and ``policies`` define when (after the grace period) and how it is purged.
+    ``clickRetentionDays`` is how long its new clicks are kept. None removes an attribute.
     """
     policies = Policies.read(record.policies)
     attributes = policies.of_a_purge(state.expires_at)
     if attributes["ttl"] is not None:
-        # With a TTL in the past DynamoDB would remove the link that was just brought back.
+        # With a TTL in the past DynamoDB would remove the restored link.
         attributes["ttl"] = max(attributes["ttl"], _grace_end(record))
     return attributes | {CLICK_RETENTION: policies.restore_record().get(CLICK_RETENTION)}
 
@@ -283,7 +283,7 @@ def _fate(state: DeletedState | None, deletion: Deletion, record: Restore) -> Re
         return _live_again(state.ttl, record)
     if state.deletion_id != deletion.id:
         return RestoreOutcome.DELETED_AGAIN
-    # Its TTL has passed: DynamoDB removes it any moment, or within days.
+    # Its TTL has passed: DynamoDB will remove it within days.
     if state.ttl is not None and state.ttl <= time.time():
         return RestoreOutcome.EXPIRED
     return RestoreOutcome.PENDING
@@ -298,7 +298,7 @@ _FATES = {
 
 
 def _replay(deletion_request: DeletionRequest, stores: RestoreStores) -> Restored | None:
-    """The restore that this Idempotency-Key stands for by now."""
+    """The restore of this Idempotency-Key."""
     if deletion_request.key is None:
         return None
     keys = stores.deletions.keys
@@ -309,7 +309,7 @@ def _replay(deletion_request: DeletionRequest, stores: RestoreStores) -> Restore
 
 
 def restored_of(record: IdempotencyRecord, workspace_id: str, stores: RestoreStores) -> Restored:
-    """The restore that a used key leads to; raises ``StillRunning`` while links are pending."""
+    """The restore of a used key; raises ``StillRunning`` while links are pending."""
     deletion_id, restore_id = record.details["deletionId"], record.details["restoreId"]
     restore = stores.restores.load(workspace_id, deletion_id, restore_id)
     deletion = stores.deletions.load(workspace_id, deletion_id)

@@ -38,13 +38,13 @@ if TYPE_CHECKING:
     from functions.domain.deletion_names import DeletionState
 
 
-#: Ids between two looks at the lease: few enough looks that throttled statements of one slice
-#: wait for each other in few rounds.
+#: Ids between two checks of the lease. A large slice lets throttled statements be retried together
+#: in few rounds.
 SLICE = 5_000
 
 
-#: Seconds in which the background must have resolved one: some millions of links. Less than a
-#: worker has.
+#: Seconds for resolving a filter in the background: some millions of links. Less than a worker's
+#: timeout.
 RESOLVE_SECONDS = 240.0
 
 
@@ -57,10 +57,10 @@ def run(
     stores: Stores,
     states: dict[str, LinkState] | None = None,
 ) -> None:
-    """Give every pending id its outcome, then close; what the deadline leaves is handed over.
+    """Give every pending id its outcome, then close; requeue what is left at the deadline.
 
-    The caller holds the lease. An error that no retry mends is raised with the record left
-    open: the sweep will try again when the lease has lapsed.
+    The caller holds the lease. A permanent error is raised and the record stays open: the schedule
+    retries it when the lease has expired.
     """
     if deletion.pending and deletion.export is not None and not deletion.export.get("done"):
         # Nothing is deleted before the export is complete.
@@ -73,13 +73,13 @@ def run(
                 return
         except _LeaseLost:
             return
-    # Also when the worker that completed the export died before this.
+    # Also if the worker that completed the export was killed before this.
     _release_export_slot(deletion, stores)
     for positions in runs(deletion.pending, SLICE):
         if current_deadline().passed or not _lease_is_held(deletion, stores):
             break
-        # Not past the lease either: under long throttling the next slice renews it first, and what
-        # is left of this one is handed over.
+        # The work must also end before the lease does. Under long throttling the next slice renews
+        # the lease first, and the rest of this one is requeued.
         with deadline(deletion.lease_until - time.time() - LEASE_MARGIN):
             if deletion.mode == "soft":
                 _soft_delete_slice(deletion, positions, stores)
@@ -94,7 +94,9 @@ def run(
 
 
 def resume(workspace_id: str, deletion_id: str, *, stores: Stores) -> Deletion | None:
-    """Go on with a deletion whose worker handed it over or died; None when there is no need."""
+    """Continue a deletion that was requeued or whose worker was killed; None if nothing is left to
+    do.
+    """
     deletion = stores.deletions.load(workspace_id, deletion_id)
     if deletion is None or not deletion.open:
         return None
@@ -104,14 +106,14 @@ def resume(workspace_id: str, deletion_id: str, *, stores: Stores) -> Deletion |
     if deletion.state == "accepted" and not _resolve(deletion, stores):
         return deletion
     if deletion.mode == "erase":
-        # What the last worker did until its lease lapsed may not have been there to read before.
+        # The last worker may have written until its lease expired, so read the record again.
         stores.deletions.read_done(deletion)
     run(deletion, stores=stores)
     return deletion
 
 
 def _resolve(deletion: Deletion, stores: Stores) -> bool:
-    """Find and record the ids of an accepted filter; False when there is nothing to delete yet."""
+    """Resolve an accepted filter and record its ids; False if there is nothing to delete yet."""
     filter_request = deletion.filter_request
     if filter_request is None:
         return True
@@ -135,7 +137,7 @@ def _resolve(deletion: Deletion, stores: Stores) -> bool:
         return False
     refusal = select_links.refusal_of(selection, filter_request)
     if refusal is None and not selection.complete and had_it_all:
-        # Nor would another worker come to its end, who begins anew.
+        # Another worker would start over and run out of time too.
         refusal = too_broad(selection, filter_request.maximum)
     if refusal is not None:
         deletion.failure = refusal.message
@@ -158,21 +160,21 @@ def _resolve(deletion: Deletion, stores: Stores) -> bool:
 
 
 def _release_filter_slot(deletion: Deletion, filter_request: FilterRequest, stores: Stores) -> None:
-    """Let the next deletion by filter wait; when this fails, the slot ends by its time."""
+    """Release the slot of a deletion by filter; if this fails, the slot expires."""
     if filter_request.slot is not None:
         with left_to_others("a filter's slot was not released", deletion):
             stores.slots.release(deletion.workspace_id, filter_request.slot, deletion.id)
 
 
 def _hold_export_slot(deletion: Deletion, stores: Stores) -> None:
-    """Keep the slot of an unfinished export; when this fails, an earlier claim still holds."""
+    """Extend the slot of an unfinished export; if this fails, the earlier claim is still valid."""
     if (claim := _export_claim(deletion)) is not None:
         with left_to_others("an export's slot was not renewed", deletion):
             stores.open_exports.renew(claim)
 
 
 def _release_export_slot(deletion: Deletion, stores: Stores) -> None:
-    """Let the workspace have another export; when this fails, the slot ends by its time."""
+    """Release the slot of an export; if this fails, the slot expires."""
     if (claim := _export_claim(deletion)) is not None:
         with left_to_others("an export's slot was not released", deletion):
             stores.open_exports.release(claim)
@@ -186,14 +188,14 @@ def _export_claim(deletion: Deletion) -> dict[str, Any] | None:
 
 
 class _LeaseLost(Exception):
-    """Another worker goes on with the deletion."""
+    """Another worker has the deletion."""
 
 
 def _export(deletion: Deletion, export: dict[str, Any], stores: Stores) -> bool:
-    """Go on with the export of a deletion's links; False while it is not complete."""
+    """Continue the export of a deletion's links; False while it is not complete."""
     if stores.exports is None:
         return False
-    # What writes lines brings pydantic, which most cold starts need not wait for.
+    # Imported here: the export loads pydantic, which most cold starts do not need.
     from functions.repositories.exports import object_key
     from functions.services.export import write_export
     from functions.services.export_position import Position
@@ -221,7 +223,7 @@ def _export(deletion: Deletion, export: dict[str, Any], stores: Stores) -> bool:
 
 
 def close(deletion: Deletion, state: DeletionState, stores: Stores) -> None:
-    """Close the record; if it cannot be written now the deletion stays open, for the schedule."""
+    """Close the record; if the write fails, the deletion stays open and the schedule closes it."""
     with left_to_others("a deletion was not closed", deletion):
         stores.deletions.close(deletion, state=state)
 
@@ -246,8 +248,8 @@ def _soft_delete_slice(deletion: Deletion, positions: Sequence[int], stores: Sto
         ttl=ttl,
     )
     for position, outcome in zip(positions, outcomes, strict=True):
-        # A link that is live behind its fence was deleted and restored by others in the meantime.
-        # This deletion never had it: while its record is open, nothing of it can be restored.
+        # A live link with a later fencing token was deleted and restored by others in the meantime.
+        # This deletion did not delete it, because an open deletion cannot be restored.
         never_ours = outcome == Outcome.RESTORED
         deletion.outcomes[position] = Outcome.NOT_FOUND if never_ours else outcome
     metrics.count("LinksSoftDeleted", outcomes.count(Outcome.DELETED))

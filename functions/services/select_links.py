@@ -23,7 +23,7 @@ def select_for(
     stores: Stores,
     budget: ReadBudget | None,
 ) -> ResolvedLinks:
-    # Its parser brings pydantic, which most cold starts need not wait for.
+    # Imported here: the parser loads pydantic, which most cold starts do not need.
     from functions.schemas.filters import LinkFilter
 
     return select(

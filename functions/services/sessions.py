@@ -1,9 +1,9 @@
 """Session tokens: access tokens of the Cognito user pool, verified against its published keys.
 
-What is checked is what "Verifying JSON web tokens" of the Amazon Cognito Developer Guide asks
-for: signature (RS256 only), issuer, ``client_id``, ``token_use``, expiry.
+The checks are those of "Verifying JSON web tokens" in the Amazon Cognito Developer Guide: signature
+(RS256 only), issuer, ``client_id``, ``token_use``, expiry.
 
-Everything heavy is imported when the first session comes: API keys do not pay for it.
+Large imports happen with the first session token, so API keys do not need them.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-#: The one algorithm that Cognito signs with. A token's own header never chooses.
+#: Cognito's signing algorithm. The token's header does not choose it.
 ALGORITHM = "RS256"
 
-#: Longest token that is looked at; Cognito's are 1 to 2 KB.
+#: Maximum length of a token; Cognito's are 1 to 2 KB.
 MAX_TOKEN = 8_192
 
-#: How long fetched keys are used before they are fetched again, in seconds.
+#: Seconds after which the keys are fetched again.
 KEYS_LAST = 3_600
 
-#: A token that names an unknown key may be signed with a new one, so the keys are fetched again,
-#: but not more often than this: anyone can write such a token.
+#: A token with an unknown key id may be signed by a new key, so the keys are fetched again. The
+#: seconds between two such fetches, because anyone can write such a token.
 KEYS_REST = 10
 
 FETCH_TIMEOUT = 2.0
@@ -38,19 +38,19 @@ class InvalidSession(Exception):
 
 
 class KeysUnavailable(Exception):
-    """The pool's keys could not be fetched: whether the token is valid is not known."""
+    """The pool's keys could not be fetched, so it is unknown whether the token is valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Whose session, and until when in Unix seconds."""
+    """The user of a session, and its expiry in Unix seconds."""
 
     user_id: str
     expires_at: int
 
 
 class SigningKeys:
-    """The public keys of a user pool by their ids, fetched when needed and kept."""
+    """The public keys of a user pool by their ids, fetched on demand and cached."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class SigningKeys:
                 self._keys = _parse_keys(self._fetch(self._address))
                 self._fetched = now
             except (OSError, ValueError) as error:
-                # Keys that we have stay good: Cognito's outage need not be ours.
+                # Known keys stay valid during an outage of Cognito.
                 if key_id not in self._keys:
                     raise KeysUnavailable from error
         if key_id not in self._keys:
@@ -95,7 +95,7 @@ class SessionPool:
 
 
 def looks_like_token(credential: str) -> bool:
-    """Whether it is worth the imports: three parts, the first a JSON object in base64url."""
+    """A cheap check before the imports: three parts, the first a JSON object in base64url."""
     return (
         len(credential) <= MAX_TOKEN and credential.startswith("ey") and credential.count(".") == 2
     )
@@ -116,9 +116,9 @@ def verify(token: str, *, issuer: str, client_ids: Collection[str], keys: Signin
             issuer=issuer,
             options={
                 "require": ["exp", "iss", "sub", "client_id", "token_use"],
-                # Access tokens have none; client_id stands for it.
+                # Access tokens have no audience; client_id is checked instead.
                 "verify_aud": False,
-                # Says nothing about validity, and clocks differ by a second.
+                # Not part of the validity, and clocks may differ.
                 "verify_iat": False,
             },
         )
@@ -132,7 +132,7 @@ def verify(token: str, *, issuer: str, client_ids: Collection[str], keys: Signin
 
 
 def _keys_address(issuer: str) -> str:
-    """Where the pool publishes its keys; an SDK endpoint override (a local engine) holds here."""
+    """The URL of the pool's keys; an SDK endpoint override (an emulator) applies here too."""
     path = f"{urlsplit(issuer).path}/.well-known/jwks.json"
     for name in ("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", "AWS_ENDPOINT_URL"):
         if endpoint := os.environ.get(name):
@@ -148,7 +148,7 @@ def _fetch(address: str) -> bytes:
 
 
 def _parse_keys(document: bytes) -> dict[str, Any]:
-    """The RSA signing keys of a JWK set (RFC 7517); ``ValueError`` when it is none."""
+    """The RSA signing keys of a JWK set (RFC 7517); raises ``ValueError`` if it is not one."""
     import jwt
 
     try:

@@ -1,4 +1,4 @@
-"""Reading a batch of stream records, of which none may hold up the others."""
+"""Parses a batch of stream records. A bad record must not block the others."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def parse_records(
     *,
     failures: FailuresBucket | None,
 ) -> tuple[list[_Meaning], set[str]]:
-    """What the records mean, without those that mean nothing (None); and the sequence numbers of
-    those to be tried again.
+    """The parsed records without the ignored ones (None), and the sequence numbers of the records
+    to retry.
 
-    A record that ``meaning`` does not understand (``KeyError``, ``TypeError``, ``ValueError``,
-    ``AttributeError``) would fail for ever and hold up its shard: it is put aside in ``failures``,
-    from which an operator can replay it. Without (it comes from there) it fails.
+    A record that ``meaning`` cannot parse (``KeyError``, ``TypeError``, ``ValueError``,
+    ``AttributeError``) would fail every time and block its shard. It is stored in ``failures``,
+    from which an operator can replay it. Without ``failures`` (during a replay) it fails.
     """
     understood: list[_Meaning] = []
     failed: set[str] = set()
@@ -54,9 +54,9 @@ def _dead_letter(record: Any, failures: FailuresBucket | None) -> bool:
 
 
 def sequence_number(record: Any) -> str:
-    """What Lambda knows a record by; ``unknown`` for one that has no number."""
+    """The sequence number of a record; ``unknown`` if it has none."""
     try:
         return str(record["dynamodb"]["SequenceNumber"])
     except (KeyError, TypeError):
-        # Nothing that Lambda knows: it takes the whole batch for failed.
+        # An unknown number: Lambda then retries the whole batch.
         return "unknown"

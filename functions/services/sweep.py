@@ -22,24 +22,25 @@ from functions.services.purge import requeue
 from functions.services.restore import RestoreStores, resume_restore
 from functions.services.run_deletion import resume
 
-#: Lapsed deletions (and restores) that one run of the schedule works on, and how many of each shard
-#: of the index it chooses them from: enough that one workspace does not hide the others.
+#: How many deletions (and restores) with an expired lease one run of the schedule continues, and
+#: from how many per index shard it chooses. The second number is large enough that one workspace
+#: does not hide the others.
 SWEEP = 100
 
 
 LOOK = 1_000
 
 
-#: Seconds that one of them gets; what is left then goes to the queue, which is fair.
+#: Seconds for each of them; unfinished ones go to the queue, which is fair.
 TURN_SECONDS = 30.0
 
 
-#: After how long without a sign of it an erasure is looked at again: the queue's delay and a
-#: worker's longest run pass before, and looking too early only repeats what is under way.
+#: Seconds without progress after which an erasure counts as stalled. It is longer than the queue's
+#: delay plus a worker's longest run: checking earlier would only repeat running work.
 STALLED_SECONDS = 600.0
 
 
-#: Stalled erasures that one run of the schedule looks at.
+#: Stalled erasures that one run of the schedule handles.
 STALLED_SWEEP = 100
 
 
@@ -58,7 +59,7 @@ def finish_deletions(stores: Stores) -> None:
 
 
 def finish_restores(stores: RestoreStores) -> None:
-    """Go on with the restores whose worker died."""
+    """Continue restores whose worker was killed."""
     expired_leases = stores.restores.expired_leases(limit=LOOK)
     for key in take_turns(expired_leases, itemgetter(0))[:SWEEP]:
         if current_deadline().passed:
@@ -70,9 +71,9 @@ def finish_restores(stores: RestoreStores) -> None:
 
 
 def requeue_stalled_erasures(stores: Stores, erase_queue: Queue) -> None:
-    """Queue again, from their records, the erasures of which nothing was heard for long."""
+    """Requeue stalled erasures from their records."""
     erasing = stores.erasures.erasing()
-    # Of all: one that is worked on for ever is as late as one that nobody looks at.
+    # Of all erasures: one that never finishes is as late as one without a worker.
     metrics.measure("OldestErasure", _oldest(each.deletion_id for each in erasing))
     since = iso(time.time() - STALLED_SECONDS)
     stalled = [each for each in erasing if each.looked_at < since]
@@ -95,13 +96,13 @@ def requeue_stalled_erasures(stores: Stores, erase_queue: Queue) -> None:
 
 
 def _oldest(deletion_ids: Iterable[str]) -> float:
-    """Seconds since the first of these deletions was asked for; 0 when there is none."""
+    """Age in seconds of the oldest of these deletions; 0 if there is none."""
     now = time.time()
     return max(0.0, now - min(map(time_of, deletion_ids), default=now))
 
 
 def resume_logged(workspace_id: str, deletion_id: str, stores: Stores) -> bool:
-    """One deletion; a failure of one must not stop the others."""
+    """Continue one deletion. Its failure must not stop the others."""
     try:
         deletion = resume(workspace_id, deletion_id, stores=stores)
     except Exception:

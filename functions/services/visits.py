@@ -24,8 +24,8 @@ from functions.log import logger
 from functions.repositories.clicks import ClicksTable
 from functions.repositories.links import LinksTable
 
-#: Codes that this process remembers. A code item never changes, so a remembered pointer can only
-#: lead to a link that is gone, never to a wrong one.
+#: Number of codes cached per process. A code item never changes, so a cached pointer can only lead
+#: to a deleted link, never to a wrong one.
 REMEMBERED = 10_000
 
 
@@ -41,13 +41,13 @@ def forget() -> None:
 
 
 def link_of(code: str, links: LinksTable) -> Link | None:
-    """The link behind a code: one strongly consistent read when the code is remembered."""
+    """The link of a code: one strongly consistent read if the code is cached."""
     remembered = _pointers.get(code)
     if remembered is not None:
         link = links.get(*remembered)
         if link is not None:
             return link
-        # Erased: the code may have a new link by now.
+        # The link was erased: the code may have a new link.
         _pointers.pop(code, None)
     pointer = links.resolve_code(code)
     if pointer is None:
@@ -90,8 +90,8 @@ def record_click(
                 "deviceType": visitor.device_type,
                 "platform": visitor.platform,
                 "referrer": referrer_of(headers.get("referer")),
-                # Recorded and not counted: HEAD is how programs check a link, and a prefetch
-                # is no visit yet.
+                # Recorded but not counted: programs check links with HEAD, and a prefetch is not a
+                # visit.
                 "isBot": visitor.is_bot or event["httpMethod"] == "HEAD" or is_prefetch(headers),
             }
             | place_of(headers, trusted=trusted)
@@ -105,6 +105,6 @@ def record_click(
 
 
 def _ttl(link: Link, now: int) -> int | None:
-    """When DynamoDB is to remove a click of ``now`` (Unix seconds); None for not by itself."""
+    """The TTL of a click at ``now`` (Unix seconds); None means that it is kept."""
     days = click_retention_of(link.click_retention_days)
     return None if days is None else now + days * 86_400

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 routes = Routes()
 
 
-#: How many days ``GET /api/analytics/links/{id}`` looks back.
+#: The default number of days of ``GET /api/analytics/links/{id}``.
 DEFAULT_DAYS = 30
 
 
@@ -29,7 +29,7 @@ MAX_DAYS = 365
 
 @routes.route("GET", "/api/analytics/links/<link>", scope="analyticsRead", query=("days",))
 def read(request: Request) -> Response[Analytics]:
-    """What was counted of a link, live or soft-deleted, by id or short code."""
+    """The analytics of a link, live or soft-deleted, by id or short code."""
     asked = request.query.get("days")
     days = parse_int_param(asked, "days", default=DEFAULT_DAYS, maximum=MAX_DAYS)
     answer = analytics(

@@ -37,14 +37,14 @@ if TYPE_CHECKING:
 routes = Routes()
 
 
-#: Seconds for which the result of a dry run may be confirmed.
+#: Seconds for which a dry run's confirmation token is valid.
 CONFIRMATION_SECONDS = 3600
 
 
 def _create_deletion_again(
     request: Request, record: IdempotencyRecord
 ) -> Response[NewErasure | Preview]:
-    """The deletion as it was first answered: links restored and traces erased since change none."""
+    """The deletion as it was first answered, without later restores and purges."""
     from functions.schemas.new_deletion import parse_new_deletion
 
     asked = parse_new_deletion(request.json())
@@ -66,8 +66,8 @@ def _create_deletion_again(
     replay=_create_deletion_again,
 )
 def create_deletion(request: Request) -> Response[NewErasure | Preview]:
-    """Delete by ids or filter, softly (ids: all or none) or for good; ``dryRun`` only tells."""
-    # The parser brings pydantic, which the two contracts' own routes need not wait for.
+    """Delete by ids or filter, softly (ids: all or none) or for good; ``dryRun`` only reports."""
+    # Imported here: the parser loads pydantic, which the routes of the two contracts do not need.
     from functions.schemas.new_deletion import parse_new_deletion
 
     caller = request.caller
@@ -100,13 +100,13 @@ def create_deletion(request: Request) -> Response[NewErasure | Preview]:
 
 
 def _require_scopes(request: Request, asked: NewDeletion) -> None:
-    """What the body of a deletion asks for decides what the key must be able to."""
+    """Check the scopes, which depend on the body of the deletion."""
     scopes = ["linksErase" if asked.mode == "erase" else "linksWrite"]
     if asked.export:
-        # The export holds every visit, and its URL needs this scope later.
+        # The export contains every visit, and fetching its URL needs this scope.
         scopes.append("analyticsRead")
     if asked.dryRun or asked.filter is not None:
-        # Their counts say what links are like: a key that may only write could guess titles.
+        # Their counts reveal properties of links: a write-only key could guess titles.
         scopes.append("linksRead")
     request.caller.require(*scopes)
 
@@ -125,7 +125,7 @@ def _delete_by_filter(
 
     only = LinkFilter.parse(asked.filter)
     if only.empty:
-        # An empty filter is more often a bug of the caller than the wish to lose everything.
+        # An empty filter is more likely a bug than the wish to delete everything.
         raise InvalidRequest("The filter must name at least one condition")
     workspace_id, plan = request.caller.workspace_id, request.caller.plan
     digest = None
@@ -151,7 +151,7 @@ def _delete_by_filter(
         budget=budget,
         most_reads=plan.filter_reads_per_request,
     )
-    # Bound to this very set: whoever sends it back is refused if other links match by then.
+    # Bound to this exact set: the delete is refused if other links match by then.
     confirms = {
         "digest": found.selection.digest,
         "until": int(time.time()) + CONFIRMATION_SECONDS,
@@ -166,7 +166,7 @@ def _previewed(
     invalid: list[str],
     confirms: dict[str, Any] | None = None,
 ) -> Response[Preview]:
-    """The answer to a dry run; its Idempotency-Key keeps its numbers."""
+    """The response of a dry run; the Idempotency-Key keeps its numbers."""
     key, workspace_id = request.idempotency_key, request.caller.workspace_id
     if key is not None:
         from functions.services.repeated_dry_run import kept_preview
@@ -176,7 +176,7 @@ def _previewed(
         try:
             keys.claim(workspace_id, key, kept)
         except KeyTaken:
-            # The same request was faster, or this one, in a call whose answer was lost.
+            # The same request was faster, or this call was applied and its response lost.
             record = keys.find(workspace_id, key)
             if record is None:
                 raise Unavailable from None
@@ -207,7 +207,7 @@ def _confirmable(
 
 
 def _confirmed(token: str, workspace_id: str, mode: Mode) -> str:
-    """The digest of the set that a token stands for; raises ``InvalidRequest``."""
+    """The digest of the confirmed set in a token; raises ``InvalidRequest``."""
     try:
         digest, for_mode, until = cursors.read(
             "confirm", workspace_id, token, secret=container.cursor_secret()
@@ -222,7 +222,7 @@ def _confirmed(token: str, workspace_id: str, mode: Mode) -> str:
 def _made(
     request: Request, deletion: Deletion, not_found: list[str] | None
 ) -> Response[NewErasure]:
-    """The deletion with its first outcomes: 202 while it is being worked on."""
+    """The deletion with its first outcomes: 202 while it is running."""
     headers, log_fields = about(deletion)
     headers |= record_of(deletion, request)
     page = deletion.link_ids[:RESULTS]

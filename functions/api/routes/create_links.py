@@ -33,9 +33,9 @@ routes = Routes()
 def _create_again(
     request: Request, record: IdempotencyRecord
 ) -> Response[link_responses.Link | list[link_responses.Link]] | None:
-    """The links as they were made, from the run of the key and from the request itself.
+    """The links as they were created, from the run of the key and the request.
 
-    None when that run died before it answered.
+    None if that run was killed before it responded.
     """
     key, run = request.idempotency_key, CreateRun.read(record.details)
     if key is None or not run.answered:
@@ -44,7 +44,7 @@ def _create_again(
         return None
     workspace_id = request.caller.workspace_id
     keyed = KeyedRun(run, key, workspace_id, container.create_runs())
-    # Whatever the workspace may do now: the links were allowed when they were made.
+    # Without the current policies: the links were allowed when they were created.
     new = parse_new_links(request.json(), app_schemes_in(request.json()))
     return _created(request, plan_links(new, keyed, workspace_id=workspace_id))
 
@@ -108,7 +108,7 @@ def _quota(caller: Caller) -> Quota:
 
 
 def _refuse_unanswerable(items: list[Link], request: Request) -> None:
-    """Raise ``InvalidRequest`` for links that no answer can hold, before they are written."""
+    """Raise ``InvalidRequest``, before writing, for links that do not fit a response."""
     size = sum(sent_size(to_json(link_view(item, request.base_url))) for item in items)
     if size > BODY_LIMIT:
         raise InvalidRequest("The answer would exceed 6 MB; create fewer links in one request")

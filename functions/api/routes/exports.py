@@ -37,7 +37,7 @@ def _export_again(request: Request, record: IdempotencyRecord) -> Response[Expor
     "POST", "/api/analytics/links/<link>/export", scope="analyticsRead", replay=_export_again
 )
 def export(request: Request) -> Response[Export]:
-    """Begin to write a link and every click of it to a file; a job."""
+    """Start an export: a job that writes a link and all its clicks to a file."""
     link = find_link_of(request)
     record = begin_export(
         link,
@@ -59,7 +59,7 @@ def _begun(request: Request, record: dict[str, Any]) -> Response[Export]:
 
 @routes.route("GET", "/api/analytics/links/<link>/export/<exportId>", scope="analyticsRead")
 def read_export(request: Request) -> Response[Export]:
-    """How far an export is, and, once it is complete, where it can be fetched for a while."""
+    """The state of an export, and a signed URL once it is complete."""
     link = find_link_of(request)
     export_id = parse_link_id(request.path["exportId"])
     record = container.export_records().get(link.id, export_id) if export_id else None
@@ -69,7 +69,7 @@ def read_export(request: Request) -> Response[Export]:
 
 
 def _view(record: dict[str, Any]) -> Export:
-    """An export as the API shows it; its URL is signed anew each time."""
+    """An export as the API shows it; its URL is signed at each request."""
     url = expires_at = None
     state = state_of(record)
     if state == "complete":
@@ -79,7 +79,7 @@ def _view(record: dict[str, Any]) -> Export:
         "id": record["id"],
         "linkId": record["linkId"],
         "state": state,
-        # What a dead letter that was sent again goes on with is no failure any more.
+        # An operator may have resent the dead letter of a failed export; then it is running again.
         "failure": record.get("failure", GIVEN_UP) if state == "failed" else None,
         "url": url,
         "expiresAt": expires_at,

@@ -71,7 +71,7 @@ def issue_key(request: Request) -> Response[IssuedApiKey]:
             claim=lambda key_id: _claim(request, key_id),
         )
     except KeyTaken:
-        # The same request was faster, or this one, in a call whose answer was lost.
+        # The same request was faster, or this call was applied and its response lost.
         raise StillRunning from None
     return Response(201, {**key_view(record), "secret": secret_key}, log_fields=_log(record))
 

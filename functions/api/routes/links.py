@@ -54,7 +54,7 @@ def list_(request: Request) -> Response[link_responses.LinkPage]:
             raise InvalidRequest("The cursor belongs to another filter")
 
     def size_of(link: Link) -> int:
-        # As Lambda sends it at worst: JSON in JSON, every other character escaped.
+        # Lambda's worst case: JSON in JSON with every other character escaped.
         return len(json.dumps(json.dumps(link_view(link, request.base_url)))) + 1
 
     page, last = list_links(
@@ -90,7 +90,7 @@ def get(request: Request) -> Response[link_responses.Link]:
 def update(request: Request) -> Response[link_responses.Link | link_responses.WrittenLink]:
     """Change some fields of a live link, by id or short code.
 
-    A key without ``linksRead`` gets back what it wrote and not the rest of the link.
+    A key without ``linksRead`` gets the fields that it wrote and not the rest of the link.
     """
     changes = parse_link_changes(request.json(), request.caller.policies.app_schemes)
     links = container.links()

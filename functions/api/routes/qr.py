@@ -14,7 +14,7 @@ from functions.services.qr import qr_image
 routes = Routes()
 
 
-#: Kept by the caller alone, and asked about each time: a deleted link's image must not live on.
+#: Private and revalidated at each request, so that a deleted link's image is not used any more.
 CACHING = "private, no-cache"
 
 
@@ -39,6 +39,6 @@ def qr(request: Request) -> Response[str | bytes]:
 
 
 def _matches(condition: str | None, tag: str) -> bool:
-    """``If-None-Match`` (RFC 9110, section 13.1.2), which compares weakly."""
+    """``If-None-Match`` (RFC 9110, section 13.1.2), with weak comparison."""
     given = [each.strip().removeprefix("W/") for each in (condition or "").split(",")]
     return "*" in given or tag in given

@@ -50,7 +50,7 @@ def _restore_again(
     replay=_restore_again,
 )
 def restore_deletion(request: Request) -> Response[RestoredLinks | PendingRestore]:
-    """Bring back all links of a soft delete, or those of ``{"ids": […]}``, per id.
+    """Restore all links of a soft delete, or those of ``{"ids": […]}``, per id.
 
     A key or session without ``linksRestore`` may do so with its own deletes, for a few minutes.
     """
