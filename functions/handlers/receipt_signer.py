@@ -8,6 +8,7 @@ from aws_lambda_powertools import Logger
 
 from functions import container
 from functions.domain.clock import invocation_deadline
+from functions.metrics import reporting
 from functions.services.receipts import sign_receipts
 
 #: Seconds of the invocation's time kept for the last receipt.
@@ -19,6 +20,7 @@ LIMIT = 250
 log = Logger()
 
 
+@reporting
 @invocation_deadline(RESERVED_SECONDS)
 def handler(_event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """The schedule's event; raises when a receipt could not be signed, for the alarm."""

@@ -7,10 +7,12 @@ from typing import Any
 from functions.api.app import Api
 from functions.api.public_keys import PATH, public_keys
 from functions.api.routes import receipts
+from functions.metrics import reporting
 
 api = Api(receipts.routes)
 
 
+@reporting
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """The Lambda handler."""
     return public_keys(event) if event["resource"] == PATH else api.handle(event, context)

@@ -17,7 +17,6 @@ from functions.domain.plans import SCOPES
 from functions.handlers import keys
 from functions.repositories.api_keys import ApiKeysTable, new_key_id
 from functions.services import api_keys as service
-from infra.api import AUTHORIZER_CACHE
 from tests.conftest import World
 from tests.integration.test_races import together
 from tests.support.events import api_event, call
@@ -231,6 +230,8 @@ def test_a_revoked_key_stays_revoked_and_says_until_when_it_may_work(
     assert "secret" not in body
     revoked = table(world).get(world.workspace_id, key_id)["revokedAt"]
     assert body["revokedAt"] == revoked
+    from infra.api import AUTHORIZER_CACHE
+
     assert AUTHORIZER_CACHE.to_seconds() == service.AUTHORIZER_CACHE_SECONDS
     later = time.mktime(time.strptime(body["effectiveBy"][:19], "%Y-%m-%dT%H:%M:%S"))
     first = time.mktime(time.strptime(revoked[:19], "%Y-%m-%dT%H:%M:%S"))

@@ -131,7 +131,13 @@ def test_old_files_are_removed_when_a_new_one_is_written(made: list[Context]) ->
 #: Modules that start Node when they are imported.
 CDK = {"aws_cdk", "cdk_nag", "app", "infra"}
 #: The parts of `infra` that do without.
-LIGHT = {"infra.http_headers", "infra.metrics", "infra.packaging"}
+LIGHT = {
+    "infra.client_wheel",
+    "infra.console",
+    "infra.http_headers",
+    "infra.metrics",
+    "infra.packaging",
+}
 
 
 def test_collecting_the_tests_loads_no_cdk() -> None:
