@@ -1,8 +1,7 @@
-"""Undo: who made a soft delete may take it back for a few minutes, without ``linksRestore``.
+"""Undo: the caller of a soft delete may restore it for a few minutes, without ``linksRestore``.
 
-The one who made it is the same API key, or the same signed-in user. An undo is a restore, recorded
-like every other: it brings back what that deletion took and nothing that was erased or deleted
-again since.
+The caller is the same API key, or the same signed-in user. An undo is recorded like every other
+restore. It does not restore links that were erased or deleted again since.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -334,9 +335,15 @@ def _deletion(first: Any, ids: list[str], outcome: str, **more: Any) -> dict[str
         "failure": None,
         "receipt": None,
         "export": None,
+        "undoUntil": _quarter_of_an_hour_after(first["completedAt"]),
         "results": [{"id": each, "outcome": outcome} for each in ids],
         "nextCursor": None,
     } | more
+
+
+def _quarter_of_an_hour_after(at: str | None) -> str | None:
+    """The default of the policy ``undoMinutes``."""
+    return iso(datetime.fromisoformat(at).timestamp() + 15 * 60) if at else None
 
 
 def deletion_by_ids(scene: Scene) -> Case:
@@ -360,6 +367,7 @@ def erasure_by_ids(scene: Scene) -> Case:
         "mode": "erase",
         "state": "erasing",
         "completedAt": None,
+        "undoUntil": None,
         "notFoundIds": ["nonsense"],
     }
     return Case(
@@ -835,7 +843,15 @@ def test_a_delete_that_exports_first_is_a_conflict_until_it_is_complete(scene: S
 
     done = _deletion(first, ids, "deleted", export={"url": None, "expiresAt": None})
     status, body, again = scene.ask(case)
-    assert (status, body, again) == (200, done | {"completedAt": body["completedAt"]}, headers)
+    assert (status, body, again) == (
+        200,
+        done
+        | {
+            "completedAt": body["completedAt"],
+            "undoUntil": _quarter_of_an_hour_after(body["completedAt"]),
+        },
+        headers,
+    )
     scene.erase(ids, {})
     assert scene.ask(case) == (status, body, again)
 
