@@ -10,7 +10,7 @@ from aws_cdk import aws_logs as logs
 
 from infra.firewall import CLOUDFRONT_REGION, CdnFirewallStack, firewall_stack_name
 from infra.packaging import LAMBDA_ARM64, Target
-from infra.settings import Cdn, CustomDomain, OnDemand, Settings
+from infra.settings import Cdn, CustomDomain, EventsEndpoint, OnDemand, Settings
 from infra.stack import UnlinkStack
 
 #: Reserved concurrency by function: what it may use, and what no other function can take from it.
@@ -48,6 +48,7 @@ def settings_of(context: Mapping[str, str]) -> Settings:
     - `domainName`, `certificateArn`, and optionally `basePath`, `hostedZoneId`, `hostedZoneName`
     - `cdn=true`, and optionally `cdnDomainName`, `cdnCertificateArn`, `cdnWebAclArn`
     - `receiptKey=2`, for a new key of receipts; `receiptKey=0`, for receipts that are not signed
+    - `eventsUrl`, `eventsSecret`: where every event is sent, and the secret with the key for it
     - `waf=true`; with `cdn` it also needs `cdnWebAclArn`, which the firewall stack outputs
     - `reservedConcurrency=false`: reserve none, for an account with a small quota
     - `rateLimit`: requests a second that the stage admits to each method
@@ -106,6 +107,7 @@ def settings_of(context: Mapping[str, str]) -> Settings:
         custom_domain=_custom_domain(context),
         cdn=_cdn(context),
         waf=context.get("waf") == "true",
+        events_endpoint=_events_endpoint(context),
     )
 
 
@@ -129,6 +131,12 @@ def _cdn(context: Mapping[str, str]) -> Cdn | None:
         certificate_arn=context.get("cdnCertificateArn", ""),
         web_acl_arn=context.get("cdnWebAclArn", ""),
     )
+
+
+def _events_endpoint(context: Mapping[str, str]) -> EventsEndpoint | None:
+    if not context.get("eventsUrl"):
+        return None
+    return EventsEndpoint(url=context["eventsUrl"], secret=context.get("eventsSecret", ""))
 
 
 def _whole_number(name: str, given: str) -> int:
@@ -157,6 +165,8 @@ CONTEXT = (
     "reservedConcurrency",
     "rateLimit",
     "receiptKey",
+    "eventsUrl",
+    "eventsSecret",
 )
 
 

@@ -17,6 +17,13 @@ _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 #: An absolute URL in ASCII as `Location` takes it (RFC 3986; escapes are the operator's to write).
 _URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?([/?#][!-~]*)?")
 
+#: What API destinations take, without the `*` for path parameters (EventBridge API Reference,
+#: "CreateApiDestination").
+_ENDPOINT = re.compile(r"(?=.{1,2048}\Z)https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!$-)+->@-~]*)?")
+
+#: Secrets Manager API Reference, "CreateSecret".
+_SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
+
 _CDN_WEB_ACL = re.compile(r"arn:aws[a-z-]*:wafv2:us-east-1:[0-9]{12}:global/webacl/[\w-]+/[\w-]+")
 
 #: API Gateway's default quota of an account and region, requests a second. Some regions have a
@@ -83,6 +90,30 @@ class Cdn:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EventsEndpoint:
+    """An HTTPS endpoint that gets every event of the bus.
+
+    `secret` names the secret of Secrets Manager whose text is the endpoint's key. It must exist
+    when the stack is deployed.
+    """
+
+    url: str
+    secret: str
+
+    def __post_init__(self) -> None:
+        if not _ENDPOINT.fullmatch(self.url):
+            raise ValueError(
+                f"eventsUrl {self.url!r}: expected an HTTPS URL without a query, such as "
+                "https://hooks.example.com/unlink, of at most 2,048 characters"
+            )
+        if not _SECRET_NAME.fullmatch(self.secret):
+            raise ValueError(
+                f"eventsSecret {self.secret!r}: eventsUrl needs the name of the secret that holds "
+                "the endpoint's key, such as unlink/events"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """The settings of one stage; `app.py` holds one object for each.
 
@@ -123,6 +154,8 @@ class Settings:
     access_log: bool = True
     #: Where alarms go, beside the stack's own topic (the `AlarmTopicArn` output).
     alarm_email: str = ""
+    #: Where every event of the bus is sent too.
+    events_endpoint: EventsEndpoint | None = None
     #: Cognito's own style for its sign-in page, which a deployed page needs. The emulator has
     #: neither the style nor the page.
     managed_login_style: bool = True

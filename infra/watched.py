@@ -20,9 +20,9 @@ class Watched:
         self.functions = [each for each in found if isinstance(each, lambda_.Function)]
         self.tables = [each for each in found if isinstance(each, dynamodb.Table)]
         queues = [each for each in found if isinstance(each, sqs.Queue)]
-        dead = {each.dead_letter_queue.queue.node.path for each in queues if each.dead_letter_queue}
-        self.dead_letter_queues = [each for each in queues if each.node.path in dead]
-        self.queues = [each for each in queues if each.node.path not in dead]
+        # By the end of their names: not every source of dead letters is a queue.
+        self.dead_letter_queues = [each for each in queues if is_dead_letter_queue(each)]
+        self.queues = [each for each in queues if not is_dead_letter_queue(each)]
         self.stream_readers = [
             each
             for each in found
@@ -47,6 +47,10 @@ class Watched:
 
     def own_metric(self, name: str, statistic: str, label: str = "") -> Metric:
         return own_metric(name, statistic, stage=self._stage, label=label)
+
+
+def is_dead_letter_queue(queue: sqs.Queue) -> bool:
+    return queue.node.id.endswith("DeadLetters")
 
 
 def index_names(table: dynamodb.Table) -> list[str]:

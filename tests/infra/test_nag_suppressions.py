@@ -22,6 +22,8 @@ EVERYTHING = {
     "cdnCertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/two",
     "cdnWebAclArn": "arn:aws:wafv2:us-east-1:000000000000:global/webacl/WebAcl-x/0c6c8dd1",
     "waf": "true",
+    "eventsUrl": "https://hooks.example.com/unlink",
+    "eventsSecret": "unlink/events",
 }
 
 
