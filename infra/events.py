@@ -58,7 +58,7 @@ class Events(Construct):
             event_bus=self.bus,
             event_pattern=pattern,
             targets=[
-                # Repeated for a day, as EventBridge does by default.
+                # For 24 hours, which is EventBridge's default.
                 targets.ApiDestination(destination, dead_letter_queue=dead_letters)
             ],
         )

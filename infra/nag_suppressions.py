@@ -16,7 +16,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
+
+from infra.watched import is_dead_letter_queue
 
 #: Rule -> why what it asks for is not done, by the kind of resource that it finds.
 REASONS: dict[type[Construct], dict[str, str]] = {
@@ -83,6 +86,11 @@ OBJECTS_UNDER_A_PREFIX = (
     "bucket that holds nothing else, is the least"
 )
 
+DEAD_LETTERS_OF_A_RULE = (
+    "It is the dead-letter queue of a rule of EventBridge; the rule of cdk-nag knows only those of "
+    "other queues and functions"
+)
+
 
 def acknowledge_findings(stack: Stack) -> None:
     """Answer the findings, resource by resource."""
@@ -99,6 +107,10 @@ def acknowledge_findings(stack: Stack) -> None:
                     construct,
                     {f"AwsSolutions-IAM5[Resource::{pattern}]": OBJECTS_UNDER_A_PREFIX},
                 )
+        if isinstance(construct, sqs.Queue) and is_dead_letter_queue(construct):
+            queue = construct.node.default_child
+            if isinstance(queue, Construct):
+                _acknowledge(queue, {"AwsSolutions-SQS3": DEAD_LETTERS_OF_A_RULE})
         for kind, reasons in REASONS.items():
             if isinstance(construct, kind):
                 _acknowledge(construct, reasons)

@@ -63,7 +63,11 @@ def _webhook(name: str) -> Schema:
             "required": True,
             "content": {"application/json": {"schema": _event(name)}},
         },
-        "responses": {"2XX": {"description": "Received. EventBridge repeats it otherwise."}},
+        "responses": {
+            "2XX": {
+                "description": "Received, within 5 seconds. EventBridge repeats after a timeout, 429 or 5xx."
+            }
+        },
     }
 
 
