@@ -64,9 +64,7 @@ def _webhook(name: str) -> Schema:
             "content": {"application/json": {"schema": _event(name)}},
         },
         "responses": {
-            "2XX": {
-                "description": "Received, within 5 seconds. EventBridge repeats after a timeout, 429 or 5xx."
-            }
+            "2XX": {"description": "Received within 5 seconds. A timeout, 429 or 5xx is repeated."}
         },
     }
 
