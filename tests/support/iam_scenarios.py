@@ -570,6 +570,10 @@ def drive_deletion_stream(scene: Scene) -> None:
         "sk": str(uuid.uuid4()),
         "mode": "soft",
         "state": "complete",
+        "actor": {"userId": "tester"},
+        "createdAt": "2026-01-01T00:00:00.000Z",
+        "completedAt": "2026-01-01T00:00:01.000Z",
+        "counts": {"requested": 1, "deleted": 1},
     }
     record = {"dynamodb": {"SequenceNumber": "1", "NewImage": to_item(header)}}
     scene.follow(deletion_stream, record, STRANGE)
