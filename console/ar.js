@@ -120,6 +120,10 @@ export const messages = {
   "delete.changed": "لم يُحذف شيء: تطابق الآن روابط أخرى.",
   "delete.changedFrom": "الروابط: {before} من قبل و{now} الآن. النقرات: {clicksBefore} من قبل و{clicksNow} الآن.",
   "delete.changedOthers": "العدد كما كان، لكن الروابط ليست نفسها.",
+  "delete.joined": "أضيفت:",
+  "delete.gone": "لم تعد ضمنها:",
+  "delete.others": { one: "ورابط آخر", two: "ورابطان آخران", few: "و{n} روابط أخرى", many: "و{n} رابطًا آخر", other: "و{n} رابط آخر" },
+  "delete.asLoaded": "بالمقارنة مع الروابط التي حمّلتها هذه الصفحة.",
   "delete.softSubmit": { zero: "نقل إلى سلة المهملات", one: "نقل رابط واحد إلى سلة المهملات", two: "نقل رابطين إلى سلة المهملات", few: "نقل {n} روابط إلى سلة المهملات", many: "نقل {n} رابطًا إلى سلة المهملات", other: "نقل {n} رابط إلى سلة المهملات" },
   "delete.eraseSubmit": { zero: "محو نهائي", one: "محو رابط واحد نهائيًا", two: "محو رابطين نهائيًا", few: "محو {n} روابط نهائيًا", many: "محو {n} رابطًا نهائيًا", other: "محو {n} رابط نهائيًا" },
   "delete.busy": "جارٍ الحذف…",
@@ -136,6 +140,7 @@ export const messages = {
 
   "deletions.empty": "لم يُحذف شيء بعد",
   "deletions.emptyHelp": "تترك كل عملية حذف سجلًا هنا: من ومتى ولماذا، وما آل إليه كل رابط.",
+  "deletions.none": "لا توجد عملية حذف مطابقة",
   "deletions.running": { one: "عملية حذف واحدة جارية", two: "عمليتا حذف جاريتان", few: "{n} عمليات حذف جارية", many: "{n} عملية حذف جارية", other: "{n} عملية حذف جارية" },
 
   "deletion.title": "عملية حذف",
@@ -209,6 +214,14 @@ export const messages = {
   "receipt.says.erase.open": "لم يكتمل المحو بعد، ولا يوجد إيصال نهائي.",
   "receipt.ids": "الروابط",
   "receipt.printed": "طُبع في {when}",
+  "signature.title": "التوقيع",
+  "signature.signed": "موقّع. يمكن لأي شخص لديه هذا الملف والمفاتيح العامة التحقق منه دون حساب.",
+  "signature.pending": "لم يوقّع بعد. يوقّع الإيصال خلال دقائق.",
+  "signature.off": "لا توقّع هذه الخدمة الإيصالات.",
+  "signature.none": "لا يوجد إيصال موقّع لعملية المحو هذه.",
+  "signature.download": "تنزيل الإيصال الموقّع",
+  "signature.verify": "للتحقق من الملف:",
+  "signature.keys": "المفاتيح العامة:",
   "nav.trash": "سلة المهملات",
   "nav.usage": "الباقة",
 

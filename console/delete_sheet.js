@@ -14,7 +14,9 @@ import { undo } from "./undo.js";
 import { watchDeletion } from "./watch.js";
 
 /** @typedef {import("./selection.js").Selection} Selection */
+/** @typedef {import("./link_list.js").Link} Link */
 /** @typedef {"soft" | "erase"} Mode */
+/** @typedef {{ joined: Link[], gone: Link[] }} Change */
 /**
  * @typedef {object} DryRun
  * @property {{ requested: number, deletable: number, unknown: number, invalid: number }} counts
@@ -27,8 +29,18 @@ import { watchDeletion } from "./watch.js";
 /** The scope that a mode needs. */
 const SCOPES = { soft: "linksWrite", erase: "linksErase" };
 
-/** @param {{ selected: Selection, onlyErase?: boolean, onClose: () => void }} props */
-export function DeleteSheet({ selected, onlyErase = false, onClose }) {
+/** How many links are named that joined or left the set. */
+const NAMED = 10;
+
+/**
+ * @param {{
+ *   selected: Selection,
+ *   known?: Link[],
+ *   onlyErase?: boolean,
+ *   onClose: () => void,
+ * }} props `known`: the links that the view has loaded, newest first
+ */
+export function DeleteSheet({ selected, known = [], onlyErase = false, onClose }) {
   const [mode, setMode] = useState(
     /** @type {Mode} */ (onlyErase || !may("linksWrite") ? "erase" : "soft"),
   );
@@ -37,6 +49,8 @@ export function DeleteSheet({ selected, onlyErase = false, onClose }) {
   const [typed, setTyped] = useState("");
   const [dryRun, setDryRun] = useState(/** @type {DryRun | null} */ (null));
   const [before, setBefore] = useState(/** @type {DryRun | null} */ (null));
+  const [change, setChange] = useState(/** @type {Change | null} */ (null));
+  const seen = useRef(known);
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
   const [look, setLook] = useState(0);
@@ -116,6 +130,20 @@ export function DeleteSheet({ selected, onlyErase = false, onClose }) {
     setBefore(dryRun);
     setTyped("");
     setLook(look + 1);
+    compare(selected.filter);
+  }
+
+  /** Which of the newest links joined or left the set. @param {Record<string, any>} filter */
+  async function compare(filter) {
+    setChange(null);
+    try {
+      const query = { ...filter, limit: String(Math.min(seen.current.length || 100, 1000)) };
+      const { links, nextCursor } = await request("GET", "/links", { query });
+      setChange(changeOf(seen.current, links, nextCursor === null));
+      seen.current = links;
+    } catch {
+      // The counts are shown; the links are only a help.
+    }
   }
 
   const count = dryRun?.counts.deletable ?? 0;
@@ -127,7 +155,7 @@ export function DeleteSheet({ selected, onlyErase = false, onClose }) {
   return html`<${Dialog} title=${t("delete.title")} onClose=${busy ? undefined : onClose}>
     <form class="sheet-form" onSubmit=${submit}>
       <${Figures} dryRun=${dryRun} />
-      ${before && dryRun && html`<${Difference} before=${before} now=${dryRun} />`}
+      ${before && dryRun && html`<${Difference} before=${before} now=${dryRun} change=${change} />`}
       ${problem &&
       html`<div class="notice error" role="alert">
         <${Icon} name="warning" /><span dir="auto">${problem}</span>
@@ -234,12 +262,30 @@ function Figures({ dryRun }) {
   </dl>`;
 }
 
-/** @param {{ before: DryRun, now: DryRun }} props */
-function Difference({ before, now }) {
+/**
+ * What differs between two lists of one order. Past their last common link nothing is known,
+ * unless `now` is all there is.
+ * @param {Link[]} before
+ * @param {Link[]} now
+ * @param {boolean} all
+ * @returns {Change}
+ */
+function changeOf(before, now, all) {
+  /** @param {Link[]} links @param {Link[]} others @param {boolean} [whole] */
+  function missing(links, others, whole) {
+    const ids = new Set(others.map(({ id }) => id));
+    const end = whole ? links.length : links.findLastIndex(({ id }) => ids.has(id));
+    return links.filter(({ id }, index) => index < end && !ids.has(id));
+  }
+  return { joined: missing(now, before), gone: missing(before, now, all) };
+}
+
+/** @param {{ before: DryRun, now: DryRun, change: Change | null }} props */
+function Difference({ before, now, change }) {
   const more = now.counts.deletable - before.counts.deletable;
   return html`<div class="notice error" role="alert">
     <${Icon} name="warning" />
-    <span>
+    <div>
       <strong>${t("delete.changed")}</strong>${" "}
       ${t("delete.changedFrom", {
         before: before.counts.deletable,
@@ -248,7 +294,23 @@ function Difference({ before, now }) {
         clicksNow: now.clicks,
       })}${" "}
       ${more === 0 ? t("delete.changedOthers") : ""}
-    </span>
+      ${change &&
+      /** @type {const} */ (["joined", "gone"]).map(
+        (name) =>
+          change[name].length > 0 &&
+          html`<p key=${name} class=${name}>
+            ${t(`delete.${name}`)}
+            ${change[name]
+              .slice(0, NAMED)
+              .map(({ id, shortCode }) => html`${" "}<bdi key=${id} dir="ltr" class="mono">${shortCode}</bdi>`)}
+            ${change[name].length > NAMED &&
+            html`${" "}${t("delete.others", { n: change[name].length - NAMED })}`}
+          </p>`,
+      )}
+      ${change &&
+      change.joined.length + change.gone.length > 0 &&
+      html`<small>${t("delete.asLoaded")}</small>`}
+    </div>
   </div>`;
 }
 

@@ -1,10 +1,10 @@
 /** The audit trail: every deletion, newest first. */
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { request } from "./api.js";
 import { html } from "./html.js";
 import { formatMoment, formatNumber, t } from "./i18n.js";
-import { href } from "./route.js";
+import { href, replaceQuery } from "./route.js";
 import { EmptyState, ErrorState } from "./states.js";
 import { POLL, isRunning } from "./watch.js";
 
@@ -12,7 +12,23 @@ import { POLL, isRunning } from "./watch.js";
 
 const PAGE = 50;
 
-export function DeletionsView() {
+/** The conditions of `GET /api/deletions` that the view offers, with their label and values. */
+const FILTERS = {
+  state: ["deletion.state", "accepted", "exporting", "deleting", "erasing", "complete", "failed"],
+  mode: ["deletion.what", "soft", "erase"],
+};
+
+/** @param {{ query: URLSearchParams }} props */
+export function DeletionsView({ query }) {
+  const conditions = Object.fromEntries(
+    Object.entries(FILTERS).flatMap(([name, [, ...values]]) => {
+      const value = query.get(name) ?? "";
+      return values.includes(value) ? [[name, value]] : [];
+    }),
+  );
+  const key = JSON.stringify(conditions);
+  const wanted = useRef(key);
+  wanted.current = key;
   const [deletions, setDeletions] = useState(/** @type {Deletion[] | null} */ (null));
   const [cursor, setCursor] = useState(/** @type {string | null} */ (null));
   const [error, setError] = useState(/** @type {Error | null} */ (null));
@@ -21,18 +37,30 @@ export function DeletionsView() {
   async function load(from) {
     setError(null);
     try {
-      const page = await request("GET", "/deletions", {
-        query: { limit: String(PAGE), ...(from ? { cursor: from } : {}) },
-      });
-      setDeletions((known) => (from && known ? [...known, ...page.deletions] : page.deletions));
-      setCursor(page.nextCursor);
+      /** @type {Deletion[]} */
+      const found = [];
+      let next = from;
+      // With a filter a page can be empty and still have a next one.
+      do {
+        const page = await request("GET", "/deletions", {
+          query: { limit: String(PAGE), ...conditions, ...(next ? { cursor: next } : {}) },
+        });
+        // Meanwhile another filter was chosen.
+        if (wanted.current !== key) return;
+        found.push(...page.deletions);
+        next = page.nextCursor;
+      } while (next && found.length === 0);
+      setDeletions((known) => (from && known ? [...known, ...found] : found));
+      setCursor(next);
     } catch (problem) {
-      setError(/** @type {Error} */ (problem));
+      if (wanted.current === key) setError(/** @type {Error} */ (problem));
     }
   }
   useEffect(() => {
+    setDeletions(null);
+    setCursor(null);
     load(null);
-  }, []);
+  }, [key]);
   useEffect(() => {
     if (!deletions?.some(isRunning) || deletions.length > PAGE) return;
     const timer = setTimeout(() => load(null), POLL);
@@ -41,9 +69,34 @@ export function DeletionsView() {
 
   return html`<section class="view">
     <h1>${t("nav.deletions")}</h1>
+    <div class="filter-line">
+      ${Object.entries(FILTERS).map(
+        ([name, [label, ...values]]) => html`<label key=${name} class="field">
+          <span>${t(label)}</span>
+          <select
+            name=${name}
+            value=${conditions[name] ?? ""}
+            onChange=${(/** @type {any} */ event) => {
+              const { [name]: _, ...others } = conditions;
+              const { value } = event.target;
+              replaceQuery(new URLSearchParams(value ? { ...others, [name]: value } : others));
+            }}
+          >
+            <option value="">${t("filter.any")}</option>
+            ${values.map(
+              (value) => html`<option key=${value} value=${value}>
+                ${t(`deletion.${name}.${value}`)}
+              </option>`,
+            )}
+          </select>
+        </label>`,
+      )}
+    </div>
     ${error && html`<${ErrorState} error=${error} onRetry=${() => load(cursor)} />`}
     ${deletions?.length === 0 &&
-    html`<${EmptyState} icon="deletions" title=${t("deletions.empty")} text=${t("deletions.emptyHelp")} />`}
+    (key === "{}"
+      ? html`<${EmptyState} icon="deletions" title=${t("deletions.empty")} text=${t("deletions.emptyHelp")} />`
+      : html`<p class="muted" role="status">${t("deletions.none")}</p>`)}
     ${!deletions && !error && html`<p class="muted" role="status">${t("loading")}</p>`}
     ${deletions !== null &&
     deletions.length > 0 &&

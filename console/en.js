@@ -120,6 +120,10 @@ export const messages = {
   "delete.changed": "Nothing was deleted: other links match now.",
   "delete.changedFrom": "Links: {before} before, {now} now. Clicks: {clicksBefore} before, {clicksNow} now.",
   "delete.changedOthers": "As many match as before, but not the same ones.",
+  "delete.joined": "New in the set:",
+  "delete.gone": "No longer in the set:",
+  "delete.others": { one: "and {n} other", other: "and {n} others" },
+  "delete.asLoaded": "Compared with the links that this page had loaded.",
   "delete.softSubmit": { one: "Move {n} link to trash", other: "Move {n} links to trash" },
   "delete.eraseSubmit": { one: "Erase {n} link for good", other: "Erase {n} links for good" },
   "delete.busy": "Deleting…",
@@ -136,6 +140,7 @@ export const messages = {
 
   "deletions.empty": "Nothing was deleted yet",
   "deletions.emptyHelp": "Each deletion leaves a record here: who, when, why, and what became of each link.",
+  "deletions.none": "No deletion matches",
   "deletions.running": { one: "{n} deletion is running", other: "{n} deletions are running" },
 
   "deletion.title": "Deletion",
@@ -209,6 +214,14 @@ export const messages = {
   "receipt.says.erase.open": "This erasure is not complete yet; there is no final receipt.",
   "receipt.ids": "Links",
   "receipt.printed": "Printed {when}",
+  "signature.title": "Signature",
+  "signature.signed": "Signed. Anyone with this file and the public keys can check it, without an account.",
+  "signature.pending": "Not signed yet. A receipt is signed within a few minutes.",
+  "signature.off": "This service does not sign receipts.",
+  "signature.none": "There is no signed receipt of this erasure.",
+  "signature.download": "Download the signed receipt",
+  "signature.verify": "Verify the file:",
+  "signature.keys": "Public keys:",
   "nav.trash": "Trash",
   "nav.usage": "Plan",
 

@@ -70,15 +70,8 @@ export function t(key, values = {}) {
   });
 }
 
-/** Whether the language has a text for this key. @param {string} key */
-export const hasText = (key) => Object.hasOwn(messages, key);
-
 /** @param {number} value */
 export const formatNumber = (value) => number.format(value);
-
-/** 12,345 as 12K, for tables on narrow screens. @param {number} value */
-export const formatCompact = (value) =>
-  new Intl.NumberFormat(language.get(), { notation: "compact" }).format(value);
 
 /** @type {Map<string, Intl.DateTimeFormat>} */
 const dateFormats = new Map();

@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { newIdempotencyKey, request } from "./api.js";
 import { Analytics } from "./analytics.js";
 import { DeleteSheet } from "./delete_sheet.js";
-import { html } from "./html.js";
+import { html, saveFile } from "./html.js";
 import { t } from "./i18n.js";
 import { Icon } from "./icons.js";
 import { LinkForm } from "./link_form.js";
@@ -107,12 +107,7 @@ function QrCode({ id, code }) {
   /** @param {string} format */
   async function download(format) {
     try {
-      const address = URL.createObjectURL(await render(format));
-      const anchor = document.createElement("a");
-      anchor.href = address;
-      anchor.download = `${code}.${format}`;
-      anchor.click();
-      setTimeout(() => URL.revokeObjectURL(address), 10_000);
+      saveFile(await render(format), `${code}.${format}`);
     } catch (error) {
       showError(error);
     }

@@ -132,7 +132,7 @@ export function LinksView({ query }) {
           onNearEnd=${list.loadMore}
         />`}
     ${deleting &&
-    html`<${DeleteSheet} selected=${selected} onClose=${() => setDeleting(false)} />`}
+    html`<${DeleteSheet} selected=${selected} known=${links} onClose=${() => setDeleting(false)} />`}
   </section>`;
 }
 

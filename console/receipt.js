@@ -1,9 +1,9 @@
 /** A deletion as a page to print: who, what, when, why, and every id with its outcome. */
 
 import { useEffect, useState } from "preact/hooks";
-import { request } from "./api.js";
+import { ApiError, absoluteBase, request } from "./api.js";
 import { Facts } from "./deletion.js";
-import { html } from "./html.js";
+import { html, saveFile } from "./html.js";
 import { formatExact, t } from "./i18n.js";
 import { Icon } from "./icons.js";
 import { href } from "./route.js";
@@ -47,6 +47,9 @@ export function ReceiptPage({ id }) {
       <h1>${t(`receipt.title.${deletion.mode}`)}</h1>
       <p>${t(`receipt.says.${deletion.mode}.${deletion.state === "complete" ? "complete" : "open"}`)}</p>
       <${Facts} deletion=${deletion} />
+      ${deletion.mode === "erase" &&
+      deletion.state === "complete" &&
+      html`<${Signature} id=${id} />`}
       <h2>${t("receipt.ids")}</h2>
       <ol class="ids">
         ${deletion.results.map(
@@ -57,6 +60,68 @@ export function ReceiptPage({ id }) {
       </ol>
       <p class="muted">${t("receipt.printed", { when: formatExact(new Date().toISOString()) })}</p>
     </article>
+  </section>`;
+}
+
+/** The signed receipt: whether there is one, its file, and how to verify it. @param {{ id: string }} props */
+function Signature({ id }) {
+  const [state, setState] = useState("");
+  const [text, setText] = useState("");
+  const [again, setAgain] = useState(0);
+
+  useEffect(() => {
+    const controller = new AbortController();
+    let timer = 0;
+    load();
+    return () => {
+      controller.abort();
+      clearTimeout(timer);
+    };
+
+    async function load() {
+      try {
+        const content = await request("GET", `/receipts/${id}`, {
+          as: "blob",
+          signal: controller.signal,
+        });
+        const found = await content.text();
+        // A service that does not sign answers JSON; a JWS begins with a letter.
+        const signed = !found.startsWith("{");
+        setText(signed ? found : "");
+        setState(signed ? "signed" : "off");
+      } catch (error) {
+        if (controller.signal.aborted) return;
+        const { status, body, message } = /** @type {ApiError} */ (error);
+        setState(status === 409 ? "pending" : status === 404 ? "none" : "failed");
+        setText(message);
+        if (status === 409) {
+          timer = setTimeout(() => setAgain(again + 1), (body.retryAfter ?? 30) * 1000);
+        }
+      }
+    }
+  }, [again]);
+
+  const file = `receipt-${id}.jws`;
+  const keys = new URL(".well-known/jwks.json", absoluteBase()).href;
+  return html`<section class="stack signature">
+    <h2>${t("signature.title")}</h2>
+    <p role="status">
+      ${state === "failed" ? text : t(state ? `signature.${state}` : "loading")}
+    </p>
+    ${state === "signed" &&
+    html`<p class="no-print">
+        <button onClick=${() => saveFile(new Blob([text], { type: "application/jose" }), file)}>
+          <${Icon} name="download" />${t("signature.download")}
+        </button>
+      </p>
+      <div>
+        <p>${t("signature.verify")}</p>
+        <pre dir="ltr" tabindex="0"><code>unlinkctl verify ${file}</code></pre>
+      </div>
+      <p>
+        ${t("signature.keys")}${" "}
+        <a href=${keys} target="_blank" rel="noreferrer"><bdi dir="ltr">${keys}</bdi></a>
+      </p>`}
   </section>`;
 }
 

@@ -140,7 +140,7 @@ function View({ path, query }) {
     return html`<${ReceiptPage} key=${id} id=${id} />`;
   }
   if (view === "deletions" && id) return html`<${DeletionPage} key=${id} id=${id} />`;
-  if (view === "deletions") return html`<${DeletionsView} />`;
+  if (view === "deletions") return html`<${DeletionsView} query=${query} />`;
   if (view === "trash") return html`<${TrashView} />`;
   if (view === "keys" && may("admin")) return html`<${KeysView} />`;
   if (view === "usage") return html`<${UsageView} />`;

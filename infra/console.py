@@ -48,6 +48,7 @@ _NAMED = re.compile(
 _LIST = re.compile(r"\bexport\s*\{([^}]*)\};?")
 _DEFAULT = re.compile(r"\bexport default ")
 _LATER = re.compile(r'\bimport\("\./([^"\n]+)"\)')
+_MESSAGE = re.compile(r'^  "([\w.]+)": (.+),$', re.MULTILINE)
 _SOURCE_MAP = re.compile(r"\n?//# sourceMappingURL=\S+\s*\Z")
 
 
@@ -61,9 +62,11 @@ def console_files() -> dict[str, bytes]:
     The release is 12 hex digits, a hash of all contents. Raises `ConsoleError` when an npm package
     is not installed in the pinned version, and for imports that cannot be joined.
     """
+    script = _joined(START)
+    texts = {name: _texts(name) for name in LOADED_LATER}
     files = {
-        SCRIPT: _joined(START),
-        **{name: _without_comments(_source(name)) for name in LOADED_LATER},
+        SCRIPT: _keyed(list(texts.values())) + script,
+        **{name: _values(each) for name, each in texts.items()},
         STYLES: _compact_styles(_source(STYLES)),
         **{name: _source(name) for name in STATIC},
         LICENCES: _licences(),
@@ -72,7 +75,7 @@ def console_files() -> dict[str, bytes]:
     for name, text in sorted(files.items()):
         digest.update(f"{name}\0{hashlib.sha256(text.encode()).hexdigest()}\0".encode())
     release = digest.hexdigest()[:12]
-    files[SCRIPT] = _LATER.sub(rf'import("./\1?v={release}")', files[SCRIPT])
+    files[SCRIPT] = _LATER.sub(rf'import("./\1?v={release}").then($keyed)', files[SCRIPT])
     return {
         # Compressed once, and 4% smaller than by zlib: the function only sends it.
         **{f"{name}.gz": zopfli.gzip.compress(text.encode()) for name, text in files.items()},
@@ -80,11 +83,36 @@ def console_files() -> dict[str, bytes]:
     }
 
 
+def _texts(name: str) -> dict[str, str]:
+    """The source text of each message of a language by its key."""
+    texts = dict(_MESSAGE.findall(_source(name)))
+    if not texts:
+        raise ConsoleError(f"console/{name} has no messages.")
+    return texts
+
+
+def _values(texts: dict[str, str]) -> str:
+    """A language's module as it is served: its messages without their keys."""
+    return "export const messages=[" + ",\n".join(texts.values()) + "];\n"
+
+
+def _keyed(texts: list[dict[str, str]]) -> str:
+    """The keys, which all languages share: sent once, and joined to what a language's file has."""
+    keys = list(texts[0])
+    if any(list(each) != keys for each in texts):
+        raise ConsoleError("The languages of the console must have the same keys in one order.")
+    return (
+        f'const $keys="{" ".join(keys)}".split(" ");\n'
+        "const $keyed=({messages})=>({messages:Object.fromEntries("
+        "$keys.map((key,index)=>[key,messages[index]]))});\n"
+    )
+
+
 def _joined(start: str) -> str:
     """The module `start` and all that it imports as one module, imported ones first."""
     order: dict[str, str] = {}
     _add(start, order, path=())
-    return "".join(order.values())
+    return _without_line_ends("".join(order.values()))
 
 
 def _add(specifier: str, order: dict[str, str], *, path: tuple[str, ...]) -> None:
@@ -154,6 +182,15 @@ def _without_comments(text: str) -> str:
     text = re.sub(r"^[ \t]*//.*\n", "", text, flags=re.MULTILINE)
     text = re.sub(r"^[ \t]+", "", text, flags=re.MULTILINE)
     return re.sub(r"\n{2,}", "\n", text)
+
+
+def _without_line_ends(text: str) -> str:
+    """A script without the line ends that mean nothing: after `;`, `,` and an opening bracket.
+
+    Between two tags htm ignores them too. A line that ends in a comment is not among them, so
+    `//` swallows nothing.
+    """
+    return re.sub(r"(?<=[;,{(\[])\n|(?<=>)\n(?=<)", "", text)
 
 
 def _compact_styles(text: str) -> str:

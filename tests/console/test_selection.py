@@ -100,6 +100,34 @@ def test_a_changed_set_is_shown_and_nothing_is_deleted(open_console: Opener, api
     expect(console.toast).to_contain_text("123 links moved to trash")
 
 
+def test_a_changed_set_names_the_links_that_joined_and_left(
+    open_console: Opener, api: Client
+) -> None:
+    create_links(api, 120, tags=["tour"])
+    console = open_console()
+    console.page.route("**/api/links?*cursor=*", lambda route: None)
+    console.open("links?tag=tour")
+    select_all_matching(console, "120")
+    console.page.keyboard.press("Delete")
+    expect(console.page.locator(".figures dd").first).to_have_text("120")
+
+    newest = api.get("/api/links?tag=tour&limit=1").json["links"][0]
+    assert api.post("/api/deletions", {"ids": [newest["id"]]}).status in {200, 202}
+    joined = create_links(api, 12, tags=["tour"])
+    console.page.locator("dialog button[type=submit]").click()
+
+    notice = console.page.locator("dialog .notice.error")
+    expect(notice).to_contain_text("Links: 120 before, 131 now.")
+    expect(notice.locator(".joined")).to_contain_text("and 2 others")
+    named = notice.locator(".joined bdi").all_text_contents()
+    assert len(set(named)) == 10
+    assert set(named) < {link["shortCode"] for link in joined}
+    # Links that only moved to the next page have not left the set.
+    assert notice.locator(".gone bdi").all_text_contents() == [newest["shortCode"]]
+    expect(notice).to_contain_text("Compared with the links that this page had loaded.")
+    console.screenshot("changed-set")
+
+
 def test_links_that_are_gone_are_named_and_can_be_left_out(
     open_console: Opener, api: Client
 ) -> None:

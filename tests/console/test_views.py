@@ -188,3 +188,31 @@ def test_keys_are_for_those_who_may_manage_them(open_console: Opener, workspace:
     console.open("keys")
     expect(console.page.locator(".links-grid, .empty").first).to_be_visible()
     expect(console.page.get_by_role("link", name="Keys")).to_have_count(0)
+
+
+def test_the_deletions_are_filtered_by_the_address(open_console: Opener, api: Client) -> None:
+    trashed, erased = (link["id"] for link in create_links(api, 2))
+    api.post("/api/deletions", {"ids": [trashed]})
+    api.post("/api/deletions", {"ids": [erased], "mode": "erase"})
+    console = open_console()
+    console.open("deletions?mode=erase&state=nonsense")
+    page = console.page
+    rows = page.locator("tbody tr")
+
+    expect(rows).to_have_count(1)
+    expect(rows.locator(".badge.erase")).to_have_text("Erase")
+    expect(page.locator("select[name=mode]")).to_have_value("erase")
+    page.locator("select[name=mode]").select_option("")
+    expect(rows).to_have_count(2)
+    page.locator("select[name=state]").select_option("failed")
+    expect(page.locator(".view")).to_contain_text("No deletion matches")
+    assert page.evaluate("location.hash") == "#/deletions?state=failed"
+    page.locator("select[name=state]").select_option("complete")
+    page.locator("select[name=mode]").select_option("soft")
+    expect(rows).to_have_count(1)
+    expect(rows.locator(".badge.soft")).to_have_text("Trash")
+    assert page.evaluate("location.hash") == "#/deletions?state=complete&mode=soft"
+    page.reload()
+    console.sign_in()
+    expect(rows).to_have_count(1)
+    expect(page.locator("select[name=state]")).to_have_value("complete")
