@@ -75,7 +75,7 @@ def console_files() -> dict[str, bytes]:
     for name, text in sorted(files.items()):
         digest.update(f"{name}\0{hashlib.sha256(text.encode()).hexdigest()}\0".encode())
     release = digest.hexdigest()[:12]
-    files[SCRIPT] = _LATER.sub(rf'import("./\1?v={release}").then($keyed)', files[SCRIPT])
+    files[SCRIPT] = _LATER.sub(rf'import("./\1?v={release}").then($$keyed)', files[SCRIPT])
     return {
         # Compressed once, and 4% smaller than by zlib: the function only sends it.
         **{f"{name}.gz": zopfli.gzip.compress(text.encode()) for name, text in files.items()},
@@ -97,14 +97,17 @@ def _values(texts: dict[str, str]) -> str:
 
 
 def _keyed(texts: list[dict[str, str]]) -> str:
-    """The keys, which all languages share: sent once, and joined to what a language's file has."""
+    """The keys, which all languages share: sent once, and joined to what a language's file has.
+
+    `$$` is in no module's name (`_variable`).
+    """
     keys = list(texts[0])
     if any(list(each) != keys for each in texts):
         raise ConsoleError("The languages of the console must have the same keys in one order.")
     return (
-        f'const $keys="{" ".join(keys)}".split(" ");\n'
-        "const $keyed=({messages})=>({messages:Object.fromEntries("
-        "$keys.map((key,index)=>[key,messages[index]]))});\n"
+        f'const $$keys="{" ".join(keys)}".split(" ");\n'
+        "const $$keyed=({messages})=>({messages:Object.fromEntries("
+        "$$keys.map((key,index)=>[key,messages[index]]))});\n"
     )
 
 

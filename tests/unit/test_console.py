@@ -14,7 +14,7 @@ import pytest
 from functions import config
 from functions.api import console
 from functions.handlers import pages
-from infra.console import LICENCES, SOURCE, ConsoleError, console_files
+from infra.console import LICENCES, SOURCE, ConsoleError, _keyed, console_files
 from tests.support.api_gateway import Reply, send
 
 #: Bytes of all that the console may load, each file as it is sent with gzip; both languages count.
@@ -136,6 +136,29 @@ def test_languages_are_loaded_from_the_same_release(files: dict[str, bytes]) -> 
     loaded = re.findall(r'import\("\./([^"]+)"\)', gzip.decompress(files["console.js.gz"]).decode())
 
     assert sorted(loaded) == [f"ar.js?v={release}", f"en.js?v={release}"]
+
+
+def test_languages_are_sent_without_the_keys_that_they_share(files: dict[str, bytes]) -> None:
+    script = gzip.decompress(files["console.js.gz"]).decode()
+    keys = re.findall(r'^const \$\$keys="([^"]*)"', script)[0].split(" ")
+
+    assert keys == list(texts("en")) == list(texts("ar"))
+    for language in ("en", "ar"):
+        sent = gzip.decompress(files[f"{language}.js.gz"]).decode()
+        assert sent == ("export const messages=[" + ",\n".join(texts(language).values()) + "];\n")
+
+
+def test_no_name_is_declared_twice_in_the_script(files: dict[str, bytes]) -> None:
+    script = gzip.decompress(files["console.js.gz"]).decode()
+    declared = re.findall(r"^const (\$[\w$]+)=", script, re.MULTILINE)
+
+    assert {"$$keys", "$$keyed", "$keys"} <= set(declared)
+    assert len(declared) == len(set(declared))
+
+
+def test_languages_with_other_keys_are_refused() -> None:
+    with pytest.raises(ConsoleError, match="the same keys in one order"):
+        _keyed([{"a": '"A"', "b": '"B"'}, {"b": '"B"', "a": '"A"'}])
 
 
 @pytest.mark.parametrize(
