@@ -190,8 +190,7 @@ def _without_comments(text: str) -> str:
 def _without_line_ends(text: str) -> str:
     """A script without the line ends that mean nothing: after `;`, `,` and an opening bracket.
 
-    Between two tags htm ignores them too. A line that ends in a comment is not among them, so
-    `//` swallows nothing.
+    Between two tags htm ignores them too. Comments are whole lines, and gone by now.
     """
     return re.sub(r"(?<=[;,{(\[])\n|(?<=>)\n(?=<)", "", text)
 

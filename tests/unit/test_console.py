@@ -150,7 +150,7 @@ def test_languages_are_sent_without_the_keys_that_they_share(files: dict[str, by
 
 def test_no_name_is_declared_twice_in_the_script(files: dict[str, bytes]) -> None:
     script = gzip.decompress(files["console.js.gz"]).decode()
-    declared = re.findall(r"^const (\$[\w$]+)=", script, re.MULTILINE)
+    declared = re.findall(r"(?:^|;)const (\$[\w$]+)=", script, re.MULTILINE)
 
     assert {"$$keys", "$$keyed", "$keys"} <= set(declared)
     assert len(declared) == len(set(declared))
