@@ -315,6 +315,8 @@ def served(service: FakeUnlink) -> Iterator[FakeUnlink]:
                 status, body, headers = service.answer(request)
                 content = body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.send_response(status)
+                if not isinstance(body, bytes):
+                    self.send_header("Content-Type", "application/json")
                 for name, value in headers.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(content)))

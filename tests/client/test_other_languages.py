@@ -1,0 +1,79 @@
+"""The commands and the program of docs/other-languages.md, on the document as it is deployed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.client.fake_service import KEY, FakeUnlink
+from tests.support.openapi import openapi_document
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "other-languages.md"
+_BLOCK = re.compile(r"^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_VERSION = re.compile(r"--package (?P<name>\S+)@(?P<version>\S+)")
+
+
+def blocks(kind: str) -> list[str]:
+    page = PAGE.read_text(encoding="utf-8")
+    return [block["text"] for block in _BLOCK.finditer(page) if block["kind"] == kind]
+
+
+def run(directory: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that finds the npm packages of this checkout, and fetches none."""
+    return subprocess.run(
+        command,
+        cwd=directory,
+        env=os.environ | {"BASE_URL": directory.as_uri(), "npm_config_offline": "true"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_the_page_names_the_versions_that_are_pinned() -> None:
+    pinned = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["devDependencies"]
+    named = dict(_VERSION.findall(PAGE.read_text(encoding="utf-8")))
+    assert named == {name: pinned[name] for name in ("openapi-typescript-codegen", "typescript")}
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    """A directory in which the page was followed from top to bottom."""
+    (tmp_path / "node_modules").symlink_to(ROOT / "node_modules")
+    (tmp_path / "api").mkdir()
+    document = json.dumps(openapi_document())
+    (tmp_path / "api" / "openapi.json").write_text(document, encoding="utf-8")
+    (program,) = blocks("ts")
+    (tmp_path / "tidy.ts").write_text(program, encoding="utf-8")
+    for script in blocks("sh"):
+        ran = run(tmp_path, "bash", "-euc", script)
+        assert ran.returncode == 0, (script, ran.stdout, ran.stderr)
+    return tmp_path
+
+
+def test_the_program_in_typescript_is_checked_and_deletes(made: Path, service: FakeUnlink) -> None:
+    service.add(2, tags=["tour"])
+    (kept,) = service.add(1, tags=["other"])
+    call = "require('./tidy.js').tidy(...process.argv.slice(1)).then(console.log)"
+
+    ran = run(made, "node", "-e", call, service.url, KEY, "tour")
+
+    assert (ran.returncode, ran.stdout) == (0, "2\n"), ran.stderr
+    assert list(service.links) == [kept]
+    (request,) = service.delete_requests
+    assert request.key
+
+    # The compiler would refuse a field that the document does not have.
+    program = (made / "tidy.ts").read_text(encoding="utf-8")
+    (made / "tidy.ts").write_text(program.replace("{ tag }", "{ tagg: tag }"), encoding="utf-8")
+    refused = run(made, "bash", "-euc", blocks("sh")[-1])
+    assert refused.returncode != 0
+    assert "tagg" in refused.stdout
