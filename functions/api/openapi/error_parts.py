@@ -110,7 +110,7 @@ def _response(status: int, raised: Sequence[type[UnlinkError]], error_format: st
         names += RATE_HEADERS
     if status == 401:
         names.append("WWW-Authenticate")
-    if status in (429, 503):
+    if status in (429, 503) or errors.ReceiptPending in raised:
         names.append("Retry-After")
     content: Schema = {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}
     if raised:
