@@ -128,6 +128,21 @@ def test_errors_match_the_schemas_of_both_formats(error: UnlinkError) -> None:
     assert schema("LinkFortyError").is_valid(error.to_linkforty())
 
 
+def test_an_error_with_retry_after_documents_the_header() -> None:
+    waits = {type(each).__name__ for each in EXAMPLES if "Retry-After" in each.headers()}
+    answers = [
+        (name, response["headers"])
+        for path in openapi_document()["paths"].values()
+        for operation in path.values()
+        for response in operation["responses"].values()
+        for content in response.get("content", {}).values()
+        for name in content.get("examples", {})
+        if name in waits
+    ]
+    assert {name for name, _ in answers} >= {"RateLimited", "ReceiptPending", "Unavailable"}
+    assert [name for name, headers in answers if "Retry-After" not in headers] == []
+
+
 def test_statuses_have_the_names_of_rfc_9110_on_every_python() -> None:
     assert errors.BodyTooLarge().to_linkforty()["error"] == "Content Too Large"
     assert errors.KeyReused().to_linkforty()["error"] == "Unprocessable Content"
