@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from functions.domain.clock import iso
 from local.commands import COMMANDS, command
 from local.demo_data import Workspace, show
 from local.stack import LocalStack
@@ -182,3 +183,52 @@ def test_the_stack_serves_an_installable_wheel(stack: LocalStack, tmp_path: Path
         check=True,
     )
     assert ran.stdout == f"unlinkctl {__version__}\n"
+
+
+def test_a_key_that_may_only_undo_does_so_until_its_time_is_over(
+    stack: LocalStack, workspace: Workspace, tmp_path: Path, path_with_command: str
+) -> None:
+    with Unlink(stack.base_url, workspace.admin_key) as administrator:
+        first, second = (administrator.create(f"https://example.com/{n}").id for n in range(2))
+        key = administrator.issue_key("editor", ["linksWrite", "linksUndo"]).secret
+        assert key is not None
+        environment = variables(stack, workspace, path_with_command, tmp_path)
+        environment["UNLINK_API_KEY"] = key
+
+        def unlinkctl(*arguments: str) -> subprocess.CompletedProcess[str]:
+            return subprocess.run(
+                ["unlinkctl", *arguments],
+                cwd=tmp_path,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+
+        assert unlinkctl("delete", first, "--yes").returncode == 0
+        ran = unlinkctl("undo")
+        assert (ran.returncode, ran.stdout) == (0, "Restored 1 link.\n"), ran.stderr
+        assert unlinkctl("delete", second, "--yes").returncode == 0
+        deletion = next(administrator.deletions(page_size=1))
+        complete_earlier(stack, workspace, deletion.id, minutes=16)
+
+        ran = unlinkctl("undo")
+
+        assert (ran.returncode, ran.stdout) == (6, "")
+        assert "has linksRestore" in " ".join(ran.stderr.split())
+        assert [link.id for link in administrator.trash()] == [second]
+
+
+def complete_earlier(
+    stack: LocalStack, workspace: Workspace, deletion_id: str, *, minutes: int
+) -> None:
+    """Change when a deletion was complete, in place of waiting."""
+    stack.client("dynamodb").update_item(
+        TableName=stack.outputs["DeletionsTableName"],
+        Key={"pk": {"S": workspace.workspace_id}, "sk": {"S": deletion_id}},
+        UpdateExpression="SET completedAt = :at",
+        ConditionExpression="attribute_exists(completedAt)",
+        ExpressionAttributeValues={":at": {"S": iso(time.time() - 60 * minutes)}},
+    )
