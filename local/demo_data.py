@@ -206,6 +206,8 @@ class Shown:
     """The demo links."""
     deletion_id: str
     """Of a link beside the demo links, soft-deleted."""
+    erasure_id: str
+    """Of another link beside them, erased."""
     export_id: str
     """Of the clicks of the first demo link."""
     key_id: str
@@ -213,20 +215,17 @@ class Shown:
 
 
 def show(base_url: str, workspace: Workspace, links: list[dict[str, Any]]) -> Shown:
-    """Delete a link and request an export, so that the demo has one of each."""
-    link = post(
-        base_url, workspace.api_key, "/api/links", {"originalUrl": "https://example.com/over"}
-    )
-    deletion = post(
-        base_url,
-        workspace.api_key,
-        "/api/deletions",
-        {"ids": [link["id"]], "reason": "campaign is over"},
-    )
+    """Delete a link, erase another and request an export, so that the demo has one of each."""
+    over = {"originalUrl": "https://example.com/over"}
+    deletions = {}
+    for mode in ("soft", "erase"):
+        link = post(base_url, workspace.api_key, "/api/links", over)
+        deletion = {"ids": [link["id"]], "mode": mode, "reason": "campaign is over"}
+        deletions[mode] = post(base_url, workspace.api_key, "/api/deletions", deletion)["id"]
     export = post(base_url, workspace.api_key, f"/api/analytics/links/{links[0]['id']}/export", {})
     spare = {"name": "spare", "scopes": ["linksRead"]}
     key = post(base_url, workspace.admin_key, "/api/keys", spare)
-    return Shown(links, deletion["id"], export["id"], key["keyId"])
+    return Shown(links, deletions["soft"], deletions["erase"], export["id"], key["keyId"])
 
 
 def post(base_url: str, key: str, path: str, body: Any) -> Any:

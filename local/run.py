@@ -205,6 +205,9 @@ EXAMPLES: dict[tuple[str, str], Example] = {
         "/api/installs",
         {"linkId": shown.links[0]["id"], "platform": "iOS"},
     ),
+    # 409 until it is signed, two or three minutes after the erase.
+    ("GET", "/api/receipts/{id}"): lambda shown: (f"/api/receipts/{shown.erasure_id}", None),
+    ("GET", "/.well-known/jwks.json"): lambda _: ("/.well-known/jwks.json", None),
     ("GET", "/api/keys"): lambda _: ("/api/keys", None),
     ("POST", "/api/keys"): lambda _: ("/api/keys", {"name": "ci", "scopes": ["linksRead"]}),
     ("DELETE", "/api/keys/{id}"): lambda shown: (f"/api/keys/{shown.key_id}", None),

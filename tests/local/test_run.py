@@ -73,7 +73,7 @@ def _shown() -> Shown:
     links = [
         link | {"id": f"id-{n}", "shortCode": f"code{n}"} for n, link in enumerate(demo_links())
     ]
-    return Shown(links, "deletion", "export", "key-1")
+    return Shown(links, "deletion", "erasure", "export", "key-1")
 
 
 def test_a_guide_line_can_be_pasted_into_a_shell() -> None:
