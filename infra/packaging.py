@@ -43,7 +43,7 @@ TASK_ROOT = "/var/task"
 
 #: The AWS services that the functions call. The service models of all others go: they are most
 #: of botocore's size.
-SERVICES = frozenset({"dynamodb", "events", "s3", "secretsmanager", "sqs"})
+SERVICES = frozenset({"dynamodb", "events", "kms", "s3", "secretsmanager", "sqs"})
 
 #: Directories that no import reaches. cryptography needs cffi's compiled half alone, and nothing
 #: of the C parser that cffi brings.

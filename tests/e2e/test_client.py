@@ -233,5 +233,5 @@ def test_every_method_was_called() -> None:
         for name, _ in inspect.getmembers(Unlink, inspect.isfunction)
         if not name.startswith("_")
     }
-    # Receipts are tested where an erasure comes to its end.
+    # Receipts are tested where an erasure comes to its end: test_signed_receipts.py.
     assert public - _CALLED - {"receipt", "jwks", "close", "send"} == set()
