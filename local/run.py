@@ -205,6 +205,8 @@ EXAMPLES: dict[tuple[str, str], Example] = {
         "/api/installs",
         {"linkId": shown.links[0]["id"], "platform": "iOS"},
     ),
+    ("GET", "/api/me"): lambda _: ("/api/me", None),
+    ("GET", "/api/trash"): lambda _: ("/api/trash?limit=3", None),
     # 409 until it is signed, two or three minutes after the erase.
     ("GET", "/api/receipts/{id}"): lambda shown: (f"/api/receipts/{shown.erasure_id}", None),
     ("GET", "/.well-known/jwks.json"): lambda _: ("/.well-known/jwks.json", None),

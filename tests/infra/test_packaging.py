@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -26,6 +27,16 @@ pytestmark = pytest.mark.exhaustive
 
 #: `e_machine` of 64-bit ARM (ELF for the Arm 64-bit Architecture, section "ELF header").
 EM_AARCH64 = 183
+
+
+def test_the_archive_has_the_model_of_every_service_that_a_client_is_made_of() -> None:
+    sources = (packaging.ROOT / "functions").rglob("*.py")
+    made = {
+        service
+        for source in sources
+        for service in re.findall(r'client\(\s*"([a-z0-9]+)"', source.read_text(encoding="utf-8"))
+    }
+    assert made == SERVICES
 
 
 @pytest.fixture(scope="module")
