@@ -48,17 +48,23 @@ run: check-port $(STAMPS) $(UNLINKCTL) ## Start the whole stack on this machine 
 
 .PHONY: test
 test: ## Everything that must pass: format, lint, types, all tests.
-	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory style
 	@$(MAKE) --no-print-directory unit
-	@$(MAKE) --no-print-directory --jobs=2 $(OUTPUT_SYNC) exhaustive e2e
+	@$(MAKE) --no-print-directory --jobs=3 $(OUTPUT_SYNC) types exhaustive e2e
 
 .PHONY: lint
-lint: $(VENV_STAMP) $(NPM_STAMP) ## Format check, lint, types.
+lint: style types ## Format check, lint, types.
+
+.PHONY: style
+style: $(VENV_STAMP)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/lint-imports
-	$(VENV)/bin/mypy
+
+.PHONY: types
+types: $(VENV_STAMP) $(NPM_STAMP)
 	node_modules/.bin/tsc --project console
+	$(VENV)/bin/mypy
 
 .PHONY: format
 format: $(VENV_STAMP) ## Format and fix what can be fixed.

@@ -19,7 +19,7 @@ from local.stack import LocalStack
 from tests.e2e.client import Client
 from tests.e2e.contract import Contract
 
-SECONDS = int(os.environ.get("FUZZ_SECONDS", "60"))
+SECONDS = int(os.environ.get("FUZZ_SECONDS", "40"))
 SEED = os.environ.get("FUZZ_SEED", "1")
 
 CHECKS = (
