@@ -81,7 +81,7 @@ def _measure(stack: LocalStack) -> None:
     delay = _erase_delay(stack)
     print(
         f"- receipt for {deletion['receipt']['links']:,} erased links: {seconds:.1f} s,"
-        f" {delay} s of which are the queue's delay, CPU {cpu[0]:.1f} s",
+        f" including the queue's delay of {delay} s, CPU {cpu[0]:.1f} s",
         flush=True,
     )
 

@@ -131,7 +131,7 @@ def _export_origins(settings: Settings) -> list[str]:
 
     Without a custom domain the console's host begins with the id of the API. The API needs the
     functions, and they need the bucket, so the rule cannot name it: any API of the region may ask.
-    That gives nobody access: a request needs a signed URL, and carries no credentials.
+    This grants no access: a request needs a signed URL and has no credentials.
     """
     if settings.cors_allow_origins == ("*",):
         return ["*"]

@@ -1,7 +1,7 @@
-"""How a call of AWS is retried, and how its errors are translated.
+"""Retries AWS calls and translates their errors.
 
-botocore's own retries are off: a batch must retry only its failed statements, and all retries
-must stop at the invocation's deadline, neither of which botocore can know.
+botocore's own retries are off. A batch must retry only its failed statements, and all retries must
+stop at the invocation's deadline; botocore supports neither.
 """
 
 from __future__ import annotations
