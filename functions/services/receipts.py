@@ -16,7 +16,7 @@ from aws_lambda_powertools import Logger
 
 from functions.domain.clock import current_deadline
 from functions.domain.deletion import Deletion
-from functions.domain.errors import InternalError, ReceiptNotFound, ReceiptPending, UnlinkError
+from functions.domain.errors import InternalError, ReceiptNotFound, ReceiptPending, Unavailable
 from functions.domain.outcomes import Outcome
 from functions.repositories.deletions import DeletionsTable
 from functions.repositories.receipts import ReceiptsTable
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 TYPE = "unlink-receipt+json"
 VERSION = 1
 
-#: Failures in a row after which a run ends: then it is KMS, and not one receipt.
-MAX_FAILURES = 5
+#: After so many ``Unavailable`` in a row a run ends: then it is KMS, and not one receipt.
+MAX_UNAVAILABLE = 5
 
 #: Bytes of each of the two numbers of a P-256 signature.
 _COORDINATE = 32
@@ -130,24 +130,27 @@ class ReceiptSigner:
 def sign_receipts(
     signer: ReceiptSigner, *, deletions: DeletionsTable, receipts: ReceiptsTable, limit: int
 ) -> tuple[int, int]:
-    """Sign what is to be signed; how many were, and how many failed and stay for the next run."""
-    signed = failed = in_a_row = 0
+    """Sign what is to be signed; how many were, and how many failed and stay for the next run.
+
+    A record that can never be signed does not hold up the others.
+    """
+    signed = failed = unavailable = 0
     for workspace_id, deletion_id in receipts.unsigned(limit=limit):
-        if current_deadline().passed or in_a_row == MAX_FAILURES:
+        if current_deadline().passed or unavailable == MAX_UNAVAILABLE:
             break
         try:
             deletion = deletions.load(workspace_id, deletion_id)
             if deletion is not None:
                 signer.sign(deletion)
                 signed += 1
-            in_a_row = 0
-        except UnlinkError:
+            unavailable = 0
+        except Exception as error:
             log.exception(
                 "a receipt was not signed",
                 extra={"workspaceId": workspace_id, "deletionId": deletion_id},
             )
             failed += 1
-            in_a_row += 1
+            unavailable = unavailable + 1 if isinstance(error, Unavailable) else 0
     return signed, failed
 
 

@@ -22,7 +22,7 @@ from functions.domain.errors import InternalError, Unavailable
 from functions.domain.ids import new_time_ordered_id
 from functions.handlers import receipt_signer
 from functions.handlers import receipts as receipts_function
-from functions.repositories.receipts import ReceiptsTable
+from functions.repositories.receipts import ReceiptsTable, unsigned_shard
 from functions.services.receipts import ReceiptSigner, receipt_payload, sign_receipts
 from tests.integration.test_restore import delete, erase
 from tests.support.erasure import Erasing, erasing
@@ -269,6 +269,26 @@ def test_receipts_wait_while_kms_refuses_and_the_run_says_so(
     assert ask(signing, deletion_id)[0] == 409
     receipt_signer.handler({}, Context())
     assert ask(signing, deletion_id)[0] == 200
+
+
+def test_records_that_cannot_be_signed_do_not_hold_up_the_others(
+    signing: Erasing, emulator_url: str, kms_key: str
+) -> None:
+    deletion_id, _ = erased(signing, 1)
+    shard = unsigned_shard(deletion_id)
+    dynamodb, name = signing.world.dynamodb, table(signing).name
+    keys = [{"pk": {"S": f"ws-{number}"}, "sk": {"S": "damaged"}} for number in range(6)]
+    for key in keys:
+        # Before the good one in the index.
+        index = {"openPk": {"S": shard}, "openSk": {"S": "#"}}
+        dynamodb.put_item(TableName=name, Item=key | index)
+    signing_key = SigningKey(boto3.client("kms", endpoint_url=emulator_url), kms_key)
+    try:
+        assert run(signing, signer_of(signing_key, signing)) == (1, 6)
+        assert table(signing).find(signing.world.workspace_id, deletion_id) is not None
+    finally:
+        for key in keys:
+            dynamodb.delete_item(TableName=name, Key=key)
 
 
 def test_a_new_key_signs_and_the_old_ones_stay_published(
