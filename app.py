@@ -27,9 +27,11 @@ RESERVED = {
     "link_stream": 40,
     "deletion_stream": 10,
     # Queues: no less than the `max_concurrency` of their event sources.
-    "deletion_worker": 20,
+    "deletion_worker": 15,
     "erase_worker": 20,
     "export_worker": 5,
+    # One run a minute, of five minutes at most.
+    "scheduler": 5,
 }
 
 

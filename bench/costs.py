@@ -52,7 +52,7 @@ BILLED_MS = {
     "bulk delete": 600,
     "erase": 300,
 }
-SCHEDULE_MS = 19 + 24 * 4
+SCHEDULE_MS = 22 + 24 * 4
 #: Not measured: four calls and the start of a run.
 SIGNER_MS = 10 + 4 * 4
 SIGNER_MB = 512
@@ -206,7 +206,7 @@ def idle_month(*, alarms: int, own_metrics: int) -> Bill:
     return Bill.of(
         Lambda_request=2 * minutes,
         Lambda_GB_second_arm64=minutes
-        * (SCHEDULE_MS / 1000 * ONE_VCPU_MB + SIGNER_MS / 1000 * SIGNER_MB)
+        * (SCHEDULE_MS / 1000 * FEW_CALLS_MB + SIGNER_MS / 1000 * SIGNER_MB)
         / 1024,
         DynamoDB_read_unit=minutes * 28 * 0.5,
         Logs_GB=minutes * 800 / 1e9,

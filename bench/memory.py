@@ -225,7 +225,7 @@ def _scenes(engine: Any) -> dict[str, Callable[[], dict[str, Any]]]:
             "GET", "/api/analytics/links/{id}", path={"id": shown[0].id}
         ),
         "pages": lambda: api("GET", "/api/openapi.json"),
-        "deletion_worker, the schedule": lambda: {"source": "aws.events"},
+        "scheduler": lambda: {"source": "aws.events"},
         "click_stream, 1 click": lambda: {"Records": _clicked(shown, 1)},
         "click_stream, 10 clicks": lambda: {"Records": _clicked(shown, 10)},
         "click_stream, 25 clicks": lambda: {"Records": _clicked(shown, 25)},

@@ -235,6 +235,7 @@ def test_functions_that_delete_write_export_slots_and_no_click() -> None:
     for function, actions in (
         ("deletions", {"PutItem", "Query"}),
         ("deletion_worker", {"UpdateItem"}),
+        ("scheduler", {"UpdateItem"}),
     ):
         granted = grants(synthesized_template(), function)
         [table] = {g.resource for g in granted if "Clicks" in g.resource}
@@ -293,6 +294,8 @@ REFUSED = [
     ("deletions", "PutItem", "Clicks", OTHER),
     ("deletions", "DeleteItem", "Clicks", OTHER),
     ("deletion_worker", "UpdateItem", "Clicks", OTHER),
+    ("scheduler", "UpdateItem", "Clicks", OTHER),
+    ("scheduler", "Query", "Clicks", OTHER),
 ]
 
 

@@ -1,6 +1,6 @@
-"""Finishes deletions that a worker left to the queue or, each minute, left by being killed.
+"""Finishes deletions that a request or another worker left to the queue.
 
-Both ways run the same code as the request did, and either may run it twice.
+It runs the same code as the request did, and may run it twice.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from functions import container
 from functions.domain.clock import current_deadline, invocation_deadline
 from functions.metrics import reporting
-from functions.services import sweep
+from functions.services.run_deletion import resume_logged
 
 #: Seconds of the invocation that are reserved for saving the record and the requeue.
 RESERVED_SECONDS = 5.0
@@ -20,17 +20,12 @@ RESERVED_SECONDS = 5.0
 @reporting
 @invocation_deadline(RESERVED_SECONDS)
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Handle an SQS batch (returns ``batchItemFailures``) or the schedule's event."""
+    """Handle an SQS batch; ``batchItemFailures`` names the messages to deliver again."""
     stores = container.deletion_worker_stores()
-    if "Records" not in event:
-        sweep.finish_deletions(stores)
-        sweep.finish_restores(container.restore_stores())
-        sweep.requeue_stalled_erasures(stores, container.erase_queue())
-        return {}
     failures = []
     for record in event["Records"]:
         message = json.loads(record["body"])
-        if current_deadline().passed or not sweep.resume_logged(
+        if current_deadline().passed or not resume_logged(
             message["workspaceId"], message["deletionId"], stores
         ):
             failures.append({"itemIdentifier": record["messageId"]})

@@ -112,6 +112,26 @@ def resume(workspace_id: str, deletion_id: str, *, stores: Stores) -> Deletion |
     return deletion
 
 
+def resume_logged(workspace_id: str, deletion_id: str, stores: Stores) -> bool:
+    """Continue one deletion. Its failure must not stop the others."""
+    try:
+        deletion = resume(workspace_id, deletion_id, stores=stores)
+    except Exception:
+        log.exception(
+            "resume failed", extra={"workspaceId": workspace_id, "deletionId": deletion_id}
+        )
+        return False
+    log.info(
+        "resume",
+        extra={
+            "workspaceId": workspace_id,
+            "deletionId": deletion_id,
+            "state": deletion.state if deletion else "nothing to do",
+        },
+    )
+    return True
+
+
 def _resolve(deletion: Deletion, stores: Stores) -> bool:
     """Resolve an accepted filter and record its ids; False if there is nothing to delete yet."""
     filter_request = deletion.filter_request

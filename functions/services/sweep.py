@@ -20,29 +20,23 @@ from functions.domain.ids import time_of
 from functions.services.deletion import Stores
 from functions.services.purge import requeue
 from functions.services.restore import RestoreStores, resume_restore
-from functions.services.run_deletion import resume
+from functions.services.run_deletion import resume_logged
 
 #: How many deletions (and restores) with an expired lease one run of the schedule continues, and
 #: from how many per index shard it chooses. The second number is large enough that one workspace
 #: does not hide the others.
 SWEEP = 100
-
-
 LOOK = 1_000
-
 
 #: Seconds for each of them; unfinished ones go to the queue, which is fair.
 TURN_SECONDS = 30.0
-
 
 #: Seconds without progress after which an erasure counts as stalled. It is longer than the queue's
 #: delay plus a worker's longest run: checking earlier would only repeat running work.
 STALLED_SECONDS = 600.0
 
-
 #: Stalled erasures that one run of the schedule handles.
 STALLED_SWEEP = 100
-
 
 log = Logger()
 
@@ -99,23 +93,3 @@ def _oldest(deletion_ids: Iterable[str]) -> float:
     """Age in seconds of the oldest of these deletions; 0 if there is none."""
     now = time.time()
     return max(0.0, now - min(map(time_of, deletion_ids), default=now))
-
-
-def resume_logged(workspace_id: str, deletion_id: str, stores: Stores) -> bool:
-    """Continue one deletion. Its failure must not stop the others."""
-    try:
-        deletion = resume(workspace_id, deletion_id, stores=stores)
-    except Exception:
-        log.exception(
-            "resume failed", extra={"workspaceId": workspace_id, "deletionId": deletion_id}
-        )
-        return False
-    log.info(
-        "resume",
-        extra={
-            "workspaceId": workspace_id,
-            "deletionId": deletion_id,
-            "state": deletion.state if deletion else "nothing to do",
-        },
-    )
-    return True

@@ -157,7 +157,8 @@ class Functions(Construct):
 
         Such data are clicks, rollups, installs, QR images, and the progress of a link's export.
         The progress of an export that belongs to a deletion is in the deletion's record and
-        outlives the links, so `deletion_worker` does not count; export slots belong to no link.
+        outlives the links, so `deletion_worker` and `scheduler` do not count; export slots belong
+        to no link.
         """
         data = self.resources.data
         written = {data.clicks.table_arn, data.qr_bucket.arn_for_objects(f"{QR_PREFIX}*")}

@@ -8,7 +8,7 @@ from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_sqs as sqs
 
 from infra.data import EXPORTS_PREFIX, LIVE_INDEX, OPEN_INDEX
-from infra.lambdas.base import ONE_VCPU_MB, Functions, live_alias
+from infra.lambdas.base import FEW_CALLS_MB, ONE_VCPU_MB, Functions, live_alias
 from infra.lambdas.permissions import allow, index_arn, leading_keys
 from infra.queues import DELIVERIES, EXPORT_TIMEOUT, WORKER_TIMEOUT
 
@@ -39,6 +39,7 @@ class Workers:
         self._events = functions.resources.events
         self.export_worker = self._export_worker()
         self.deletion_worker = self._deletion_worker()
+        self.scheduler = self._scheduler()
         self.erase_worker = self._erase_worker()
         key = functions.resources.secrets.receipt
         self.receipt_signer = self._receipt_signer(key) if key is not None else None
@@ -88,22 +89,17 @@ class Workers:
             memory_mb=ONE_VCPU_MB,
             environment={
                 **self._functions.table_names("links", "clicks", "deletions"),
-                **self._receipt_environment(),
                 "RESUME_QUEUE_URL": self._queues.resume.queue_url,
-                "ERASE_QUEUE_URL": self._queues.erase.queue_url,
                 "EXPORTS_BUCKET": bucket.bucket_name,
             },
             statements=[
                 self._permissions.delete_links(),
                 self._permissions.quarantine_codes(),
                 self._permissions.record_deletions(),
-                allow("dynamodb:BatchGetItem", on=[self._data.deletions.table_arn]),
-                allow("sqs:SendMessage", on=[self._queues.erase.queue_arn]),
                 allow(
                     "dynamodb:Query",
                     on=[
                         self._data.deletions.table_arn,
-                        index_arn(self._data.deletions, OPEN_INDEX),
                         index_arn(self._data.links, LIVE_INDEX),
                     ],
                 ),
@@ -121,8 +117,40 @@ class Workers:
             ],
         )
         _process(self._queues.resume, function, max_concurrency=MAX_CONCURRENT_DELETIONS)
-        # Resumes deletions whose worker died before it could send a message to the queue, and
-        # erasures that have stalled.
+        return function
+
+    def _scheduler(self) -> lambda_.Function:
+        """Continues the work of killed workers, as far as a request would: it writes no exports."""
+        function = self._functions.add(
+            "scheduler",
+            timeout=WORKER_TIMEOUT,
+            memory_mb=FEW_CALLS_MB,
+            environment={
+                **self._functions.table_names("links", "clicks", "deletions"),
+                **self._receipt_environment(),
+                "RESUME_QUEUE_URL": self._queues.resume.queue_url,
+                "ERASE_QUEUE_URL": self._queues.erase.queue_url,
+            },
+            statements=[
+                self._permissions.delete_links(),
+                self._permissions.quarantine_codes(),
+                self._permissions.record_deletions(),
+                allow("dynamodb:BatchGetItem", on=[self._data.deletions.table_arn]),
+                allow(
+                    "dynamodb:Query",
+                    on=[
+                        self._data.deletions.table_arn,
+                        index_arn(self._data.deletions, OPEN_INDEX),
+                        index_arn(self._data.links, LIVE_INDEX),
+                    ],
+                ),
+                self._permissions.use_export_slots("UpdateItem"),
+                allow(
+                    "sqs:SendMessage",
+                    on=[self._queues.resume.queue_arn, self._queues.erase.queue_arn],
+                ),
+            ],
+        )
         self._each_minute("EachMinute", function)
         return function
 

@@ -330,6 +330,7 @@ def test_the_authorizer_and_the_workers_reserve_concurrency(template: Template) 
         "authorizer",
         "redirect",
         "deletion_worker",
+        "scheduler",
         "erase_worker",
         "export_worker",
         "click_stream",

@@ -98,9 +98,15 @@ MAY = {
     "deletion_worker": {
         "Links": LINK_DELETER,
         "Links/index/live": {"Query"},
+        "Deletions": RECORDER,
+        "Clicks": {"Query", "UpdateItem"},
+    },
+    "scheduler": {
+        "Links": LINK_DELETER,
+        "Links/index/live": {"Query"},
         "Deletions": RECORDER | {"BatchGetItem"},
         "Deletions/index/open": {"Query"},
-        "Clicks": {"Query", "UpdateItem"},
+        "Clicks": {"UpdateItem"},
     },
     "link_stream": {
         "Links": {"UpdateItem"},
@@ -266,6 +272,7 @@ def test_functions_without_deletions_write_only_idempotency_keys_in_that_table(
     [
         ("deletions", {"dynamodb:PutItem", "dynamodb:Query"}),
         ("deletion_worker", {"dynamodb:UpdateItem"}),
+        ("scheduler", {"dynamodb:UpdateItem"}),
     ],
 )
 def test_functions_that_delete_write_only_export_slots_in_the_clicks_table(
@@ -396,6 +403,7 @@ def test_functions_time_out_before_the_gateway_does(template: Template) -> None:
         "analytics": 28,
         "export_worker": 60,
         "deletion_worker": 300,
+        "scheduler": 300,
         "link_stream": 60,
         "erase_worker": 300,
         "deletion_stream": 30,
@@ -407,8 +415,8 @@ def test_work_that_may_be_left_over_is_looked_for_each_minute(template: Template
     assert {rule["ScheduleExpression"] for rule in rules} == {"rate(1 minute)"}
     targets = [invoked_function(template, rule["Targets"][0]["Arn"]) for rule in rules]
     assert sorted(target["Handler"] for target in targets) == [
-        "functions.handlers.deletion_worker.handler",
         "functions.handlers.receipt_signer.handler",
+        "functions.handlers.scheduler.handler",
     ]
 
 
@@ -434,7 +442,7 @@ def test_a_new_number_is_a_new_key_and_zero_is_none() -> None:
     none = synthesize(receiptKey="0")
     assert resources(none, "AWS::KMS::Key") == {}
     assert "receipt_signer" not in functions(none)
-    for function in ("deletion_worker", "erase_worker"):
+    for function in ("scheduler", "erase_worker"):
         variables = functions(none)[function]["Environment"]["Variables"]
         assert variables["SIGN_RECEIPTS"] == "false"
         variables = functions(second_template)[function]["Environment"]["Variables"]
@@ -502,7 +510,7 @@ def test_scheduled_invocations_are_not_retried_or_kept(template: Template) -> No
         target = invoked_function(template, properties["Qualifier"])
         invoked.add(target["Handler"].split(".")[2])
         assert template["Resources"][properties["FunctionName"]["Ref"]]["Properties"] == target
-    assert invoked == {"deletion_worker", "receipt_signer"}
+    assert invoked == {"scheduler", "receipt_signer"}
 
 
 def test_stream_readers_retry_a_few_times_and_keep_failed_records_whole(template: Template) -> None:
@@ -550,7 +558,7 @@ def test_the_link_stream_is_invoked_for_deleted_and_restored_links_only(template
     ]
 
 
-@pytest.mark.parametrize("function", ["deletions", "deletion_worker", "erase_worker"])
+@pytest.mark.parametrize("function", ["deletions", "deletion_worker", "scheduler", "erase_worker"])
 def test_deletes_update_link_items_by_partiql_only(template: Template, function: str) -> None:
     updates = [
         each

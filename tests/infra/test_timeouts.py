@@ -15,6 +15,7 @@ from functions.handlers import (
     export_worker,
     link_stream,
     redirect,
+    scheduler,
 )
 from functions.services import leases, run_deletion
 from tests.support.template import Template, resources
@@ -50,7 +51,16 @@ def test_an_api_function_ends_before_the_gateway_times_out(
 @pytest.mark.parametrize("service", ["dynamodb", "events", "s3", "secretsmanager", "sqs"])
 @pytest.mark.parametrize(
     "module",
-    [deletion_stream, link_stream, erase_worker, export_worker, app, deletion_worker, click_stream],
+    [
+        deletion_stream,
+        link_stream,
+        erase_worker,
+        export_worker,
+        app,
+        deletion_worker,
+        scheduler,
+        click_stream,
+    ],
 )
 def test_a_call_that_hangs_at_the_deadline_leaves_a_second(
     template: Template, service: str, module: Any
@@ -74,6 +84,7 @@ def test_retries_and_a_hanging_call_end_before_the_function_times_out(template: 
 def test_a_lease_is_longer_than_its_workers_timeout() -> None:
     assert leases.LEASE_MARGIN >= app.RESERVED_SECONDS
     assert leases.LEASE_MARGIN >= deletion_worker.RESERVED_SECONDS
+    assert leases.LEASE_MARGIN >= scheduler.RESERVED_SECONDS
 
 
 def test_a_worker_has_the_time_that_resolving_a_filter_may_take(template: Template) -> None:

@@ -20,7 +20,7 @@ from functions.services.delete_links import erase_many, soft_delete
 from functions.services.deletion import Stores
 from functions.services.export_lines import ExportStores
 from functions.services.restore import RestoreStores, restore
-from functions.services.run_deletion import resume
+from functions.services.run_deletion import resume, resume_logged
 from tests.support.erasure import Erasing, erasing
 from tests.support.faults import Killed
 
@@ -85,6 +85,23 @@ def test_nothing_is_deleted_before_the_export_is_complete(erasing: Erasing, mode
     record = erasing.header(deletion.id)
     assert record.export is not None
     assert record.export["done"] is True
+
+
+def test_the_schedule_leaves_an_export_to_the_queue(erasing: Erasing) -> None:
+    ids = erasing.world.create(2)
+    deletion = ask(erasing, ids, "soft")
+    erasing.world.queue.messages.clear()
+
+    # The schedule's stores are those of a request.
+    assert resume_logged(erasing.world.workspace_id, deletion.id, erasing.world.stores)
+
+    [message] = erasing.world.queue.messages
+    assert message == {"workspaceId": erasing.world.workspace_id, "deletionId": deletion.id}
+    assert all(erasing.world.live(link_id) for link_id in ids)
+    # Its lease is released, so the worker can take it at once.
+    done = resume(erasing.world.workspace_id, deletion.id, stores=worker(erasing, Bucket()))
+    assert done is not None
+    assert done.ids_with(Outcome.DELETED) == ids
 
 
 def test_no_other_worker_takes_a_running_export(erasing: Erasing) -> None:

@@ -14,7 +14,7 @@ from functions.domain.clock import current_deadline, iso
 from functions.domain.deletion import Deletion
 from functions.domain.fairness import take_turns
 from functions.domain.ids import new_time_ordered_id
-from functions.handlers import deletion_worker
+from functions.handlers import scheduler
 from functions.repositories.erasing_deletions import Erasing as Stalled
 from functions.services import sweep
 from functions.services.requeue_deletion import requeue
@@ -110,7 +110,7 @@ def test_many_open_deletions_of_one_workspace_do_not_delay_another(
         open_deletion(world, noisy, lapsed_for=86_400)
     late = open_deletion(world, quiet, lapsed_for=1)
 
-    deletion_worker.handler({}, Context(300))
+    scheduler.handler({}, Context(300))
 
     own = [(workspace, deletion) for workspace, deletion, _ in swept if workspace in (noisy, quiet)]
     # Its turn comes right after the first of the other's.

@@ -42,6 +42,7 @@ from functions.handlers import (
     receipt_signer,
     receipts,
     redirect,
+    scheduler,
 )
 from functions.repositories.api_keys import ApiKeysTable
 from functions.repositories.click_totals import ClickTotals
@@ -184,6 +185,18 @@ def dying_once_complete() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ExportsBucket, "complete", and_die)
+        yield
+
+
+@contextmanager
+def dying_after_export() -> Iterator[None]:
+    """Deletions whose worker is killed when the export is complete and nothing is deleted."""
+
+    def die(*_: Any) -> None:
+        raise Unavailable
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_deletion, "_release_export_slot", die)
         yield
 
 
@@ -473,67 +486,117 @@ def drive_click_stream(scene: Scene) -> None:
         scene.follow(click_stream, *records(2))
 
 
+class Deletes:
+    """Deletions that a request of a workspace with a quarantine begins."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.world = scene.world
+        self.request = scene.world.deletion_request(policies={"quarantineDays": 7})
+        self.with_export = replace(self.request, export_base_url="https://go.example")
+        self._given: dict[str, Any] = {
+            "deletion_request": self.request,
+            "stores": scene.world.stores,
+        }
+
+    def softly(self, ids: list[str], **more: Any) -> Deletion:
+        return delete_links.soft_delete(ids, [], **self._given | more)
+
+    def for_good(self, ids: list[str], **more: Any) -> Deletion:
+        return delete_links.erase_many(ids, **self._given | more)
+
+    def by_filter(self, **fields: str) -> Deletion:
+        """A soft deletion whose request had no time to resolve the filter."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(select_links, "select_for", lambda *_: ResolvedLinks())
+            filter_request = FilterRequest(dict(fields), maximum=100)
+            found = delete_links.delete_by_filter(filter_request, "soft", **self._given)
+        assert found.state == "accepted"
+        return found
+
+
 def drive_deletion_worker(scene: Scene) -> None:
-    world, workspace_id = scene.world, scene.world.workspace_id
-    deletion_request = world.deletion_request(policies={"quarantineDays": 7})
-    given: dict[str, Any] = {"deletion_request": deletion_request, "stores": world.stores}
-
-    def softly(ids: list[str], **more: Any) -> Deletion:
-        return delete_links.soft_delete(ids, [], **given | more)
-
-    def for_good(ids: list[str], **more: Any) -> Deletion:
-        return delete_links.erase_many(ids, **given | more)
+    world, deletes = scene.world, Deletes(scene)
 
     def finish(deletion: Deletion) -> None:
         assert not scene.work(deletion_worker, scene.message(deletion.id))
         assert scene.erasing.header(deletion.id).state in ("complete", "erasing")
 
-    # By message, in either mode; the first worker has no time either.
-    soft = scene.left(lambda: softly(world.create(2)))
+    # In either mode; the first worker has no time either.
+    soft = scene.left(lambda: deletes.softly(world.create(2)))
     with no_time_to_delete():
         assert not scene.work(deletion_worker, scene.message(soft.id))
     finish(soft)
     erased = world.create_items(1)[0].id
     external = world.create_items(1, externalId="x-1")[0].id
-    finish(scene.left(lambda: for_good([erased, external])))
+    finish(scene.left(lambda: deletes.for_good([erased, external])))
     plain = world.deletion_request()
-    finish(scene.left(lambda: for_good(world.create(1), deletion_request=plain)))
+    finish(scene.left(lambda: deletes.for_good(world.create(1), deletion_request=plain)))
 
-    # A filter that the request had no time to resolve.
     world.create(2, tags=["summer"])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(select_links, "select_for", lambda *_: ResolvedLinks())
-        filter_request = FilterRequest({"tag": "summer"}, maximum=100)
-        found = delete_links.delete_by_filter(filter_request, "soft", **given)
-    assert found.state == "accepted"
+    found = deletes.by_filter(tag="summer")
     finish(found)
     assert scene.erasing.header(found.id).counts["deleted"] == 2
     world.create(1, externalId="x-2")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(select_links, "select_for", lambda *_: ResolvedLinks())
-        filter_request = FilterRequest({"externalId": "x-2"}, maximum=100)
-        found = delete_links.delete_by_filter(filter_request, "soft", **given)
-    finish(found)
+    finish(deletes.by_filter(externalId="x-2"))
 
     # An export that comes first, whose worker dies when it is written.
-    with_export = replace(deletion_request, export_base_url="https://go.example")
     ids = world.create(1)
     scene.erasing.click(ids[0], 2)
-    exported = softly(ids, deletion_request=with_export)
+    exported = deletes.softly(ids, deletion_request=deletes.with_export)
     with small_parts():
         with dying_once_complete():
             assert scene.work(deletion_worker, scene.message(exported.id))
-        scene.long_ago(workspace_id, exported.id)
+        scene.long_ago(world.workspace_id, exported.id)
         finish(exported)
-    finish(softly(world.create(1), deletion_request=with_export))
-    exported = softly(world.create(1), deletion_request=with_export)
+    finish(deletes.softly(world.create(1), deletion_request=deletes.with_export))
+    exported = deletes.softly(world.create(1), deletion_request=deletes.with_export)
     with saving_always():
         with dying_before_complete():
             assert scene.work(deletion_worker, scene.message(exported.id))
-        scene.long_ago(workspace_id, exported.id)
+        scene.long_ago(world.workspace_id, exported.id)
         finish(exported)
 
-    # By the schedule: a restore of a killed worker, and a stalled erasure.
+
+def drive_scheduler(scene: Scene) -> None:
+    world, deletes = scene.world, Deletes(scene)
+
+    def pick_up(*deletions: Deletion) -> None:
+        """Run the schedule when the leases of these deletions have expired."""
+        for deletion in deletions:
+            scene.long_ago(world.workspace_id, deletion.id)
+        scene.run(scheduler, {})
+
+    def finish(*deletions: Deletion) -> None:
+        pick_up(*deletions)
+        states = {scene.erasing.header(each.id).state for each in deletions}
+        assert states <= {"complete", "erasing"}
+
+    soft = scene.left(lambda: deletes.softly(world.create(2)))
+    with no_time_to_delete():
+        pick_up(soft)
+    external = world.create_items(1, externalId="x-1")[0].id
+    plain = world.deletion_request()
+    finish(
+        soft,
+        scene.left(lambda: deletes.for_good([*world.create(1), external])),
+        scene.left(lambda: deletes.for_good(world.create(1), deletion_request=plain)),
+    )
+    world.create(2, tags=["summer"])
+    found = deletes.by_filter(tag="summer")
+    finish(found)
+    assert scene.erasing.header(found.id).counts["deleted"] == 2
+    world.create(1, externalId="x-2")
+    finish(deletes.by_filter(externalId="x-2"))
+
+    # An export is the worker's: one that it has not begun, and one that it has completed.
+    exported = deletes.softly(world.create(1), deletion_request=deletes.with_export)
+    pick_up(exported)
+    assert scene.erasing.header(exported.id).state == "exporting"
+    with dying_after_export():
+        assert scene.work(deletion_worker, scene.message(exported.id))
+    finish(exported)
+
+    # A restore of a killed worker, and a stalled erasure.
     stores = restore_service.RestoreStores(
         links=world.stores.links,
         deletions=world.stores.deletions,
@@ -542,12 +605,12 @@ def drive_deletion_worker(scene: Scene) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(restore_service, "_run", lambda *_: None)
         begun = restore_service.restore(
-            soft.id, None, deletion_request=deletion_request, stores=stores
+            soft.id, None, deletion_request=deletes.request, stores=stores
         )
-    scene.long_ago(f"{workspace_id}#{soft.id}", f"RESTORE#{begun.restore.id}")
-    stalled = for_good(world.create(1))
-    scene.long_ago(workspace_id, stalled.id, leased=False)
-    scene.run(deletion_worker, {})
+    scene.long_ago(f"{world.workspace_id}#{soft.id}", f"RESTORE#{begun.restore.id}")
+    stalled = deletes.for_good(world.create(1))
+    scene.long_ago(world.workspace_id, stalled.id, leased=False)
+    scene.run(scheduler, {})
     assert all(world.live(link_id) for link_id in soft.link_ids)
 
 

@@ -1,0 +1,28 @@
+"""Each minute: finishes deletions and restores of killed workers, requeues stalled erasures.
+
+It runs the same code as a request does, and leaves to the queue what a request leaves to it: what
+takes long, and exports.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from functions import container
+from functions.domain.clock import invocation_deadline
+from functions.metrics import reporting
+from functions.services import sweep
+
+#: Seconds of the invocation that are reserved for saving the record and the requeue.
+RESERVED_SECONDS = 5.0
+
+
+@reporting
+@invocation_deadline(RESERVED_SECONDS)
+def handler(_event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Handle the schedule's event, which says nothing."""
+    stores = container.deletion_stores()
+    sweep.finish_deletions(stores)
+    sweep.finish_restores(container.restore_stores())
+    sweep.requeue_stalled_erasures(stores, container.erase_queue())
+    return {}
