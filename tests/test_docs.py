@@ -90,21 +90,17 @@ def registered_scopes() -> Iterator[tuple[tuple[str, str], str | None]]:
     """((method, path), scope) of every route that a Lambda registers."""
     for api in load_apis():
         for route in api.routes:
-            yield (route.method, re.sub(r"<(\w+)>", r"{\1}", route.rule)), route.scope
+            yield (route.method, route.resource), route.scope
 
 
 def test_the_heading_of_a_route_names_its_scope() -> None:
-    # A path parameter's name differs between the template and the function.
-    def plain(path: str) -> str:
-        return re.sub(r"\{\w+\}", "{}", path)
-
-    documented = {(method, plain(path)): s for (method, path), s in documented_routes().items()}
+    documented = documented_routes()
     registered = list(registered_scopes())
     assert registered
     wrong = {
         route: scope
         for route, scope in registered
-        if scope is not None and documented[route[0], plain(route[1])] != {scope}
+        if scope is not None and documented[route] != {scope}
     }
     assert wrong == {}
 

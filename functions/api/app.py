@@ -42,14 +42,10 @@ if TYPE_CHECKING:
 #: A call that starts just before may hang for most of them (see the timeouts in ``client``).
 RESERVED_SECONDS = 5.0
 
-
 #: Filled by the first request of this process.
 _warm: list[bool] = []
 
-
-#: A parameter of a route's rule, and of a resource of API Gateway.
-_RULE_PARAMETER = re.compile(r"<(\w+)>")
-_RESOURCE_PARAMETER = re.compile(r"{(\w+)}")
+_PATH_PARAMETER = re.compile(r"{(\w+)}")
 
 
 class Api:
@@ -69,27 +65,27 @@ class Api:
                 self._add(route)
 
     def _add(self, route: Route) -> None:
-        shape = _RULE_PARAMETER.sub("{}", route.rule)
         # HEAD is GET without a body (RFC 9110, section 9.3.2). The function returns the body:
         # the gateway takes Content-Length from it and sends none to HEAD.
         for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
-            self._by_resource[method, shape] = route
+            self._by_resource[method, route.resource] = route
         self.routes.append(route)
 
     def handle(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """The Lambda handler."""
         resource, method = event["resource"], event["httpMethod"]
-        route = self._by_resource.get((method, _RESOURCE_PARAMETER.sub("{}", resource)))
+        route = self._by_resource.get((method, resource))
         # Without a custom domain's base path: an Idempotency-Key means the same at every host.
-        event["path"] = _filled(resource, event.get("pathParameters") or {})
+        path = {name: unquote(value) for name, value in (event.get("pathParameters") or {}).items()}
+        event["path"] = _PATH_PARAMETER.sub(lambda name: path[name[1]], resource)
         try:
             with use_deadline(deadline_of(context, RESERVED_SECONDS)):
-                return self._serve(route or _refused_method(method, resource), event)
+                return self._serve(route or _refused_method(method, resource), event, path)
         finally:
             metrics.flush()
 
-    def _serve(self, route: Route, event: dict[str, Any]) -> dict[str, Any]:
-        name = f"{route.method} {route.rule}"
+    def _serve(self, route: Route, event: dict[str, Any], path: dict[str, str]) -> dict[str, Any]:
+        name = f"{route.method} {route.resource}"
         started = time.perf_counter()
         request_id = event["requestContext"]["requestId"]
         headers = cors_headers(event) | {
@@ -121,7 +117,7 @@ class Api:
             request = Request(
                 caller,
                 event,
-                _path_parameters(route, event),
+                path,
                 parameters_of(event, route.query) if route.reads_query else {},
                 window,
             )
@@ -173,20 +169,6 @@ def _refused_method(method: str, resource: str) -> Route:
     return Route(
         method, resource, None, frozenset(), dialect_of(resource), refuse, reads_query=False
     )
-
-
-def _filled(resource: str, values: dict[str, str]) -> str:
-    return _RESOURCE_PARAMETER.sub(lambda name: unquote(values[name[1]]), resource)
-
-
-def _path_parameters(route: Route, event: dict[str, Any]) -> dict[str, str]:
-    """The parameters of the path by the rule's names, which may differ from the gateway's."""
-    values = event.get("pathParameters") or {}
-    names = _RESOURCE_PARAMETER.findall(event["resource"])
-    return {
-        name: unquote(values[given])
-        for name, given in zip(_RULE_PARAMETER.findall(route.rule), names, strict=False)
-    }
 
 
 def _gateway_response(answer: Response[Any], body: Any, headers: dict[str, str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from functions.services.link_lookup import find_link
 
 def find_link_of(request: Request) -> Link:
     return find_link(
-        request.path["link"],
+        request.path["id"],
         workspace_id=request.caller.workspace_id,
         links=container.links(),
         deleted=True,

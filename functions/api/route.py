@@ -13,7 +13,6 @@ from functions.domain.idempotency import IdempotencyRecord
 #: What serves a route.
 Endpoint = Callable[["Request"], Response[Body_co]]
 
-
 #: Repeats the response to an earlier request with the same Idempotency-Key and body. None if the
 #: earlier request has no response, so this one must run.
 Replay = Callable[["Request", IdempotencyRecord], Response[Any] | None]
@@ -24,7 +23,7 @@ class Route:
     """A registered route. The OpenAPI document is made from it."""
 
     method: str
-    rule: str
+    resource: str
     scope: str | None
     query: frozenset[str]
     error_format: str
@@ -44,7 +43,7 @@ class Routes:
     def route(
         self,
         method: str,
-        rule: str,
+        resource: str,
         *,
         scope: str | None,
         query: Iterable[str] = (),
@@ -54,20 +53,20 @@ class Routes:
     ) -> Callable[[Endpoint[Body_co]], Endpoint[Body_co]]:
         """Register an endpoint.
 
-        ``rule`` has its parameters as in ``/api/links/<link>``. ``scope`` is what it needs, and
-        ``query`` names the query parameters that it takes.
+        ``resource`` is the path as API Gateway has it (``/api/links/{id}``). ``scope`` is what it
+        needs, and ``query`` names the query parameters that it takes.
 
         With ``scope=None`` the body decides which of the scopes ``either`` is needed; the route
         checks with ``require``. Every POST and DELETE has a ``replay``, and no other method.
         """
         if (method in ("POST", "DELETE")) is (replay is None):
-            raise ValueError(f"{method} {rule}: POST and DELETE need a replay, others have none")
+            raise ValueError(f"{method} {resource}: POST and DELETE need a replay, no other does")
 
         def register(endpoint: Endpoint[Body_co]) -> Endpoint[Body_co]:
             self.all.append(
                 Route(
                     method,
-                    rule,
+                    resource,
                     scope,
                     frozenset(query),
                     error_format,

@@ -200,7 +200,7 @@ def test_the_same_code_makes_the_same_document(seed: str, tmp_path: Path) -> Non
 def test_an_endpoint_with_an_undocumented_return_type_is_an_error() -> None:
     routes = Routes()
 
-    @routes.route("GET", "/api/links/<link>", scope="linksRead")
+    @routes.route("GET", "/api/links/{id}", scope="linksRead")
     def get(_request: object) -> Response[link_responses.LinkPage]:
         raise NotImplementedError
 

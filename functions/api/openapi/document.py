@@ -119,7 +119,7 @@ def load_apis() -> list[Api]:
 
 def assemble(apis: Iterable[Api]) -> dict[str, Any]:
     """The document. Raises ``LookupError`` for a route that OPERATIONS does not describe."""
-    routes = {shape(route.method, route.rule): route for api in apis for route in api.routes}
+    routes = {shape(route.method, route.resource): route for api in apis for route in api.routes}
     described = {shape(*name.split(" ", 1)): name for name in OPERATIONS}
     if missing := sorted(set(routes) - set(described)):
         raise LookupError(f"describe it in functions/api/openapi/operations.py: {missing}")

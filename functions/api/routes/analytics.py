@@ -27,7 +27,7 @@ DEFAULT_DAYS = 30
 MAX_DAYS = 365
 
 
-@routes.route("GET", "/api/analytics/links/<link>", scope="analyticsRead", query=("days",))
+@routes.route("GET", "/api/analytics/links/{id}", scope="analyticsRead", query=("days",))
 def read(request: Request) -> Response[Analytics]:
     """The analytics of a link, live or soft-deleted, by id or short code."""
     asked = request.query.get("days")

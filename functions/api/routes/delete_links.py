@@ -72,12 +72,12 @@ def _delete_link_again(request: Request, record: IdempotencyRecord) -> Response[
 
 
 @routes.route(
-    "DELETE", "/api/links/<link>", scope="linksErase", query=REASON, replay=_delete_link_again
+    "DELETE", "/api/links/{id}", scope="linksErase", query=REASON, replay=_delete_link_again
 )
 def delete_link(request: Request) -> Response[ErasedLink]:
     """Erase one live link, by id or short code (LinkForty)."""
     stores = container.deletion_stores()
-    given = request.path["link"]
+    given = request.path["id"]
     link_id = parse_link_id(given)
     if link_id is None and SHORT_CODE.fullmatch(given):
         pointer = stores.links.resolve_code(given)

@@ -34,7 +34,7 @@ def _export_again(request: Request, record: IdempotencyRecord) -> Response[Expor
 
 
 @routes.route(
-    "POST", "/api/analytics/links/<link>/export", scope="analyticsRead", replay=_export_again
+    "POST", "/api/analytics/links/{id}/export", scope="analyticsRead", replay=_export_again
 )
 def export(request: Request) -> Response[Export]:
     """Start an export: a job that writes a link and all its clicks to a file."""
@@ -57,7 +57,7 @@ def _begun(request: Request, record: dict[str, Any]) -> Response[Export]:
     return Response(202, _view(record), request.location(path), {"exportId": record["id"]})
 
 
-@routes.route("GET", "/api/analytics/links/<link>/export/<exportId>", scope="analyticsRead")
+@routes.route("GET", "/api/analytics/links/{id}/export/{exportId}", scope="analyticsRead")
 def read_export(request: Request) -> Response[Export]:
     """The state of an export, and a signed URL once it is complete."""
     link = find_link_of(request)

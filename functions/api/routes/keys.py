@@ -84,13 +84,11 @@ def _revoke_again(request: Request, record: IdempotencyRecord) -> Response[Revok
     )
 
 
-@routes.route(
-    "DELETE", "/api/keys/<key>", scope="admin", query=("lastAdmin",), replay=_revoke_again
-)
+@routes.route("DELETE", "/api/keys/{id}", scope="admin", query=("lastAdmin",), replay=_revoke_again)
 def revoke_key(request: Request) -> Response[RevokedApiKey]:
     """Revoke an API key, for good."""
     last_admin = parse_bool_param(request.query.get("lastAdmin"), "lastAdmin")
-    issuer, key_id = _issuer(request.caller), request.path["key"]
+    issuer, key_id = _issuer(request.caller), request.path["id"]
     try:
         claim = _claim(request, key_id)
         record = revoke(

@@ -75,18 +75,18 @@ def list_(request: Request) -> Response[link_responses.LinkPage]:
     return Response(200, {"links": views, "nextCursor": cursor}, log_fields={"ids": len(views)})
 
 
-@routes.route("GET", "/api/links/<link>", scope="linksRead")
+@routes.route("GET", "/api/links/{id}", scope="linksRead")
 def get(request: Request) -> Response[link_responses.Link]:
     """One live link, by id or short code."""
     link = find_link(
-        request.path["link"],
+        request.path["id"],
         workspace_id=request.caller.workspace_id,
         links=container.links(),
     )
     return Response(200, link_view(link, request.base_url))
 
 
-@routes.route("PUT", "/api/links/<link>", scope="linksWrite")
+@routes.route("PUT", "/api/links/{id}", scope="linksWrite")
 def update(request: Request) -> Response[link_responses.Link | link_responses.WrittenLink]:
     """Change some fields of a live link, by id or short code.
 
@@ -96,7 +96,7 @@ def update(request: Request) -> Response[link_responses.Link | link_responses.Wr
     links = container.links()
     with explained_conflicts(request.caller, links):
         link = update_link(
-            request.path["link"],
+            request.path["id"],
             changes,
             workspace_id=request.caller.workspace_id,
             own_hosts=own_hosts(request.event),

@@ -18,12 +18,12 @@ routes = Routes()
 CACHING = "private, no-cache"
 
 
-@routes.route("GET", "/api/links/<link>/qr", scope="linksRead", query=PARAMETERS)
+@routes.route("GET", "/api/links/{id}/qr", scope="linksRead", query=PARAMETERS)
 def qr(request: Request) -> Response[str | bytes]:
     """The QR code of a live link's short URL, as PNG or SVG."""
     style = parse_style(request.query)
     image = qr_image(
-        request.path["link"],
+        request.path["id"],
         style,
         workspace_id=request.caller.workspace_id,
         base_url=request.base_url,

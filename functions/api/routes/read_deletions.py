@@ -71,12 +71,10 @@ def list_deletions(request: Request) -> Response[DeletionPage]:
     return Response(200, {"deletions": views, "nextCursor": cursor})
 
 
-@routes.route(
-    "GET", "/api/deletions/<deletion>", scope="linksRead", query=PAGE, error_format="hoko"
-)
+@routes.route("GET", "/api/deletions/{id}", scope="linksRead", query=PAGE, error_format="hoko")
 def get_deletion(request: Request) -> Response[deletion_responses.Deletion]:
     """One deletion: progress, outcome per id (paged), receipt."""
-    deletion_id = parse_link_id(request.path["deletion"])
+    deletion_id = parse_link_id(request.path["id"])
     if deletion_id is None:
         raise DeletionNotFound
     limit, after = page_of(request, f"results {deletion_id}", maximum=1_000, default=RESULTS)

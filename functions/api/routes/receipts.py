@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 routes = Routes()
 
 
-@routes.route("GET", "/api/receipts/<deletion>", scope="linksRead")
+@routes.route("GET", "/api/receipts/{id}", scope="linksRead")
 def get_receipt(request: Request) -> Response[UnsignedReceipt]:
     """The receipt of an erasure, as a signed document."""
-    deletion_id = parse_link_id(request.path["deletion"])
+    deletion_id = parse_link_id(request.path["id"])
     if deletion_id is None:
         raise ReceiptNotFound
     found = find_receipt(

@@ -42,7 +42,7 @@ def _restore_again(
 
 @routes.route(
     "POST",
-    "/api/deletions/<deletion>/restore",
+    "/api/deletions/{id}/restore",
     scope=None,
     either=("linksRestore", "linksUndo"),
     query=REASON,
@@ -57,7 +57,7 @@ def restore_deletion(request: Request) -> Response[RestoredLinks | PendingRestor
     from functions.services.restore import restore
 
     caller = request.caller
-    deletion_id = parse_link_id(request.path["deletion"])
+    deletion_id = parse_link_id(request.path["id"])
     if deletion_id is None:
         raise DeletionNotFound
     ids: list[str] | None = None
