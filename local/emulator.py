@@ -74,16 +74,25 @@ def without_aws(environment: dict[str, str]) -> dict[str, str]:
 class Emulator:
     """A running MiniStack on 127.0.0.1. Use as a context manager, or call `stop`."""
 
-    def __init__(self, *, port: int | None = None, log_name: str = "engine") -> None:
+    def __init__(
+        self,
+        *,
+        port: int | None = None,
+        log_name: str = "engine",
+        extension: Path | None = None,
+    ) -> None:
         """Start the emulator and wait until it answers; raises `EngineError`.
 
         `port` is chosen freely when it is not given. The log is `.local/logs/{log_name}.log`.
+        `extension` is a package that the emulator's process imports; its `extend` gets the ASGI
+        application and returns the one that is served.
         """
         if not ENGINE_PYTHON.exists():
             raise EngineError(
                 "The local AWS engine is not installed. `make run` and `make test` install it."
             )
         self._clients: dict[str, Any] = {}
+        self._extension = extension
         self.log_path = LOCAL_DIR / "logs" / f"{log_name}.log"
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         self._directory = Path(tempfile.mkdtemp(prefix="unlink-engine-"))
@@ -179,6 +188,8 @@ class Emulator:
             "PYTHONUNBUFFERED": "1",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+        if self._extension is not None:
+            environment["EMULATOR_EXTENSION"] = str(self._extension)
         with self.log_path.open("wb") as log:
             # A separate session: Ctrl-C reaches only this process, which then stops the emulator.
             return subprocess.Popen(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import os
 import queue
 import resource
@@ -28,7 +29,7 @@ import uvicorn
 from ministack import app as application
 from ministack.app import app
 from ministack.core import lambda_runtime
-from ministack.services import cognito, dynamodb
+from ministack.services import cognito, dynamodb, sqs
 
 _PATCHED_VERSION = "1.5.33"
 _END_OF_LOGS = "-- end of logs --"
@@ -174,6 +175,30 @@ def revoke_tokens() -> None:
     application._handle_cognito_body_request = with_revoke
 
 
+def keep_messages_sent_meanwhile() -> None:
+    """Let SendMessage wait for the poller that delivers to functions.
+
+    The poller replaces a queue's list of messages by a filtered copy, in another thread and under
+    a lock that SendMessage does not take: a message sent in between is lost.
+    """
+    send = sqs._act_send_message
+
+    def send_alone(data: Any, url: str) -> Any:
+        with sqs._queues_lock:
+            return send(data, url)
+
+    sqs._act_send_message = sqs._HANDLERS["SendMessage"] = send_alone
+
+
+def extended(application: Any) -> Any:
+    """The application as served: what the package in EMULATOR_EXTENSION makes of it, if set."""
+    if "EMULATOR_EXTENSION" not in os.environ:
+        return application
+    package = Path(os.environ.pop("EMULATOR_EXTENSION"))
+    sys.path.insert(0, str(package.parent))
+    return importlib.import_module(package.name).extend(application)
+
+
 def main() -> None:
     """Serve until SIGTERM."""
     found = metadata.version("ministack")
@@ -184,11 +209,12 @@ def main() -> None:
     end_logs_with_a_mark()
     unpack_code_once()
     revoke_tokens()
+    keep_messages_sent_meanwhile()
     # A burst of connections needs more file descriptors than the usual soft limit of 1,024.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     uvicorn.run(
-        without_forbidden_bodies,
+        extended(without_forbidden_bodies),
         host=os.environ["BIND_HOST"],
         port=int(os.environ["GATEWAY_PORT"]),
         loop="asyncio",

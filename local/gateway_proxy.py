@@ -24,6 +24,7 @@ import asyncio
 import json
 import logging
 import socket
+import struct
 import threading
 import time
 import uuid
@@ -31,7 +32,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
 import aiohttp
@@ -92,6 +93,7 @@ _PRINTABLE = "".join(chr(code) for code in range(0x21, 0x7F))
 _NO_HTTP = "NO_HTTP"
 
 Headers = list[tuple[str, str]]
+Interruption = Literal["before", "after"]
 
 logger = logging.getLogger(__name__)
 
@@ -290,6 +292,9 @@ class Bridge:
         self.log: Callable[[str], None] | None = None
         #: Gets each request's method and target, and its answer, once it is set.
         self.observe: Callable[[str, str, Response], None] | None = None
+        #: Gets each request's method and target, once it is set, and says when to reset its
+        #: connection: before or after the function runs. None: not at all.
+        self.interrupt: Callable[[str, str], Interruption | None] | None = None
         self.port: int = self._socket.getsockname()[1]
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
@@ -391,7 +396,14 @@ class _Proxy:
             refused = True
             answer = self._gateway_answer(error.response_type, error.status)
         else:
+            interruption = None
+            if self._bridge.interrupt is not None:
+                interruption = self._bridge.interrupt(request.method, request.raw_path)
+            if interruption == "before":
+                return _reset(request)
             answer = await self._answer(request, body)
+            if interruption == "after":
+                return _reset(request)
             if self._bridge.observe is not None:
                 self._bridge.observe(request.method, request.raw_path, answer)
         if self._bridge.log is not None:
@@ -520,6 +532,17 @@ class _Proxy:
             (name, value) for name, value in response.headers.items() if name.lower() not in dropped
         ]
         return Response(response.status, kept, data)
+
+
+def _reset(request: web.BaseRequest) -> web.Response:
+    """Reset the caller's connection; what is returned is not sent."""
+    if request.transport is not None:
+        # Without waiting for unsent data, a close is a reset.
+        request.transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
+        request.transport.abort()
+    return web.Response()
 
 
 def _origin_form(target: str) -> str:

@@ -109,16 +109,18 @@ def bind(port: int = 0) -> Bridge:
 
 
 @contextlib.contextmanager
-def running(bridge: Bridge, *, name: str, say: Say) -> Iterator[LocalStack]:
+def running(
+    bridge: Bridge, *, name: str, say: Say, extension: Path | None = None
+) -> Iterator[LocalStack]:
     """The emulator, the deployed stack and the proxy in front of it; all are stopped afterwards.
 
-    `name` separates the files of several runs; `say` receives progress messages. Raises
-    `StackError` and `EngineError`.
+    `name` separates the files of several runs; `say` receives progress messages; `extension` is
+    the emulator's. Raises `StackError` and `EngineError`.
     """
     with contextlib.ExitStack() as cleanup:
         cleanup.callback(bridge.stop)
         with _step(say, f"Starting the AWS engine (MiniStack) on {HOST}"):
-            engine = cleanup.enter_context(Emulator(log_name=f"{name}-engine"))
+            engine = cleanup.enter_context(Emulator(log_name=f"{name}-engine", extension=extension))
         outputs = _deploy(engine, public_base_url=bridge.url, name=name, say=say)
         with _step(say, f"Opening {bridge.url} in front of the deployed API"):
             bridge.start(

@@ -15,7 +15,14 @@ from typing import Any
 
 import pytest
 
-from local.gateway_proxy import Bridge, GatewayResponses, Upstream, UsageKeys, event_size
+from local.gateway_proxy import (
+    Bridge,
+    GatewayResponses,
+    Interruption,
+    Upstream,
+    UsageKeys,
+    event_size,
+)
 
 HOST = "127.0.0.1"
 MB = 1024 * 1024
@@ -526,6 +533,22 @@ def test_a_disconnected_caller_does_not_break_the_proxy(
         connection.sendall(raw("GET /gone HTTP/1.1\nHost: x\n\n"))
     engine.reply = Reply()
     assert call(bridge, "GET", "/after").status == 200
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(("moment", "ran"), [("before", 0), ("after", 1)])
+def test_a_connection_is_reset_before_or_after_the_function_runs(
+    bridge: Bridge,
+    engine: FakeEngine,
+    capfd: pytest.CaptureFixture[str],
+    moment: Interruption,
+    ran: int,
+) -> None:
+    bridge.interrupt = lambda method, target: moment if (method, target) == ("PUT", "/x") else None
+    with pytest.raises(ConnectionResetError):
+        call(bridge, "PUT", "/x", b"{}")
+    assert len(engine.seen) == ran
+    assert call(bridge, "PUT", "/y", b"{}").status == 200
     assert "Traceback" not in capfd.readouterr().err
 
 

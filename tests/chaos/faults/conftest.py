@@ -1,0 +1,95 @@
+"""An emulator with faults, a table and a queue in it, and calls as a function makes them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from local.emulator import ACCOUNT, REGION, Emulator
+from tests.chaos.faults import EXTENSION, FaultRates, Faults
+
+Start = Callable[..., Faults]
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def faulty_engine() -> Iterator[Emulator]:
+    """An emulator that was started with the faults; none happens before `start`."""
+    with Emulator(extension=EXTENSION, log_name="test-faults") as engine:
+        yield engine
+
+
+@pytest.fixture
+def start(faulty_engine: Emulator) -> Iterator[Start]:
+    """Starts only the faults whose rates are given; they end with the test.
+
+    The counts begin at zero for each start.
+    """
+    started: list[Faults] = []
+
+    def begin(*, seed: int = 1, **rates: float) -> Faults:
+        faults = Faults(seed, only(**rates))
+        faults.attach(faulty_engine)
+        faults.start()
+        started.append(faults)
+        return faults
+
+    yield begin
+    for faults in started:
+        faults.pause()
+
+
+def only(**rates: float) -> FaultRates:
+    """These rates; every other fault never happens."""
+    never = {name: 0.0 for name in asdict(FaultRates()) if not name.endswith("_seconds")}
+    return FaultRates(**{**never, **rates})
+
+
+@pytest.fixture
+def calls(faulty_engine: Emulator) -> Callable[[str], Any]:
+    """A client of a service, whose calls the emulator takes for those of a function."""
+
+    def client(service: str, read_timeout: float = 20) -> Any:
+        made: Any = boto3.Session(
+            aws_access_key_id=ACCOUNT,
+            aws_secret_access_key="test",
+            aws_session_token="worker-test",
+            region_name=REGION,
+        ).client
+        return made(
+            service,
+            endpoint_url=faulty_engine.url,
+            config=Config(retries={"total_max_attempts": 1}, read_timeout=read_timeout),
+        )
+
+    return client
+
+
+@pytest.fixture
+def table(faulty_engine: Emulator) -> str:
+    """A table of its own, with the string key `pk`."""
+    name = f"faults-{next(_numbers)}"
+    faulty_engine.client("dynamodb").create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+    )
+    return name
+
+
+@pytest.fixture
+def queue_url(faulty_engine: Emulator) -> str:
+    """A queue of its own, whose messages come again after one second."""
+    made = faulty_engine.client("sqs").create_queue(
+        QueueName=f"faults-{next(_numbers)}", Attributes={"VisibilityTimeout": "1"}
+    )
+    return str(made["QueueUrl"])

@@ -1,0 +1,159 @@
+"""Faults of the calls that functions make: the HTTP border between the SDK and the emulator."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from .decisions import Decisions
+from .partial import BATCHES, cancelled, in_part, throttled
+from .stale_reads import by_function
+from .wire import Answer, Exchange, error
+from .workers import TOKEN, Workers
+
+_SERVICES = (b"DynamoDB_20120810.", b"AmazonSQS.")
+#: Only these change a queue; the others are calls of the tools.
+_SQS_OPERATIONS = frozenset(("SendMessage", "SendMessageBatch"))
+
+
+def function_call(scope: Any) -> tuple[str, str] | None:
+    """(operation, session token) of a call that a function makes, or None.
+
+    A function's process is known by the session token that it was started with.
+    """
+    target = token = b""
+    for name, value in scope["headers"]:
+        if name == b"x-amz-target":
+            target = value
+        elif name == b"x-amz-security-token":
+            token = value
+    if not token.startswith(TOKEN) or not target.startswith(_SERVICES):
+        return None
+    service, _, operation = target.decode().partition(".")
+    if service == "AmazonSQS" and operation not in _SQS_OPERATIONS:
+        return None
+    return operation, token.decode()
+
+
+class Calls:
+    """The emulator's application with faults in front of it."""
+
+    def __init__(self, application: Any, decisions: Decisions, workers: Workers) -> None:
+        self._application = application
+        self._decisions = decisions
+        self._workers = workers
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        call = None
+        if scope["type"] == "http" and self._decisions.active:
+            call = function_call(scope)
+        if call is None:
+            await self._application(scope, receive, send)
+            return
+        operation, token = call
+        rates = self._decisions.rates
+        fault, dice = self._decisions.draw(
+            operation,
+            throttle=rates.throttle,
+            partial=rates.partial if operation in BATCHES else 0,
+            delay=rates.delay,
+            late=rates.late,
+            twice=rates.twice,
+            kill=rates.kill_at_call,
+        )
+        with by_function():
+            if fault is None:
+                await self._application(scope, receive, send)
+                return
+            self._running += 1
+            self._idle.clear()
+            try:
+                exchange = await Exchange.read(self._application, scope, receive, send)
+                await _Fault(self._decisions, self._workers, operation, token, dice).happen(
+                    fault, exchange
+                )
+            finally:
+                self._running -= 1
+                if not self._running:
+                    self._idle.set()
+
+    async def quiet(self) -> None:
+        """Wait until no call is delayed any more."""
+        await self._idle.wait()
+
+
+class _Fault:
+    """One fault of one call."""
+
+    def __init__(
+        self,
+        decisions: Decisions,
+        workers: Workers,
+        operation: str,
+        token: str,
+        dice: random.Random,
+    ) -> None:
+        self._count = decisions.count
+        self._rates = decisions.rates
+        self._workers = workers
+        self._operation = operation
+        self._token = token
+        self._dice = dice
+
+    async def happen(self, name: str, exchange: Exchange) -> None:
+        kinds: dict[str, Callable[[Exchange], Awaitable[None]]] = {
+            "throttle": self._throttle,
+            "partial": self._partial,
+            "delay": self._delay,
+            "late": self._late,
+            "twice": self._twice,
+            "kill": self._kill,
+        }
+        await kinds[name](exchange)
+
+    async def _throttle(self, exchange: Exchange) -> None:
+        self._count("throttles")
+        await exchange.answer(self._refusal(exchange))
+
+    def _refusal(self, exchange: Exchange) -> Answer:
+        if self._operation in _SQS_OPERATIONS:
+            return error("RequestThrottled", "The request was throttled.")
+        if self._operation == "TransactWriteItems" and self._dice.random() < 0.5:
+            return cancelled(exchange.json(), self._dice)
+        return throttled(self._dice)
+
+    async def _partial(self, exchange: Exchange) -> None:
+        self._count("partial batches")
+        await exchange.answer(await in_part(self._operation, exchange, self._dice))
+
+    async def _delay(self, exchange: Exchange) -> None:
+        self._count("delays")
+        await asyncio.sleep(self._dice.uniform(0, self._rates.delay_seconds))
+        await exchange.answer(await exchange.carry_out())
+
+    async def _late(self, exchange: Exchange) -> None:
+        self._count("late calls")
+        await asyncio.sleep(self._rates.late_seconds * self._dice.uniform(1, 1.3))
+        await exchange.answer(await exchange.carry_out())
+
+    async def _twice(self, exchange: Exchange) -> None:
+        self._count("lost answers")
+        await exchange.carry_out()
+        if self._dice.random() < 0.5:
+            await exchange.reset()
+        else:
+            sqs = self._operation in _SQS_OPERATIONS
+            code = "InternalFailure" if sqs else "InternalServerError"
+            await exchange.answer(error(code, "The request failed.", 500))
+
+    async def _kill(self, exchange: Exchange) -> None:
+        if self._dice.random() < 0.5:
+            await exchange.carry_out()
+        if self._workers.kill(self._token):
+            self._count("kills")
+        await exchange.reset()

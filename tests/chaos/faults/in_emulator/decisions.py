@@ -1,0 +1,124 @@
+"""Which fault a call, message or batch gets: a function of the seed and of its number."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRates:
+    """How often each fault happens: a share of the calls, unless its line says otherwise.
+
+    At most one fault happens to a call, so the rates of one call must not exceed 1 in sum.
+    """
+
+    #: DynamoDB and SQS refuse the call and carry out nothing.
+    throttle: float = 0.02
+    #: A batch is carried out in part; the rest is reported as unprocessed.
+    partial: float = 0.05
+    #: The call is carried out up to `delay_seconds` late, within the SDK's timeout.
+    delay: float = 0.02
+    delay_seconds: float = 0.5
+    #: The call is carried out `late_seconds` late at least, when the SDK has given it up.
+    late: float = 0.002
+    late_seconds: float = 3.5
+    #: The call is carried out, but its answer is lost (a reset connection or a 500), so the
+    #: function repeats it.
+    twice: float = 0.01
+    #: The function's process is killed at this call, before or after it was carried out.
+    kill_at_call: float = 0.0005
+    #: Weak reads, which answer with the table as it was up to `stale_seconds` ago.
+    stale: float = 0.3
+    stale_seconds: float = 1.0
+    #: Messages given to a function, which are delivered once more within `again_seconds`.
+    duplicate: float = 0.05
+    again_seconds: float = 5.0
+    #: Messages that a function has processed, but whose deletion from the queue is lost.
+    redeliver: float = 0.02
+    #: Receives of a queue with several messages, whose order is changed.
+    reorder: float = 0.3
+    #: Batches of stream records, which are given to the function twice.
+    repeat: float = 0.05
+    #: Processes of functions killed per second, four of five while they run.
+    kills_per_second: float = 0.3
+    #: Requests to the API whose connection is reset: before and after the function ran.
+    reset_before: float = 0.005
+    reset_after: float = 0.005
+
+    def as_json(self) -> dict[str, float]:
+        """The rates by name."""
+        return asdict(self)
+
+
+class Decisions:
+    """Draws faults from a seed and counts them. Safe to share between threads.
+
+    The n-th draw of a kind is the same in each run with the same seed. Kinds do not influence
+    each other.
+    """
+
+    def __init__(self, seed: int = 0, rates: FaultRates | None = None) -> None:
+        """Inactive until `start`."""
+        self.seed = seed
+        self.rates = rates or FaultRates()
+        self.active = False
+        self.counts: Counter[str] = Counter()
+        self.lock = threading.RLock()
+        self._drawn: Counter[str] = Counter()
+
+    def begin_again(self, seed: int, rates: FaultRates) -> None:
+        """Another run: its first draws come next, its counts are zero, and it is inactive."""
+        with self.lock:
+            self.seed, self.rates, self.active = seed, rates, False
+            self.counts.clear()
+            self._drawn.clear()
+
+    def start(self) -> None:
+        """Begin to draw, or go on after a pause."""
+        with self.lock:
+            self.active = True
+
+    def pause(self) -> None:
+        """No fault is drawn after this."""
+        with self.lock:
+            self.active = False
+
+    def dice(self, kind: str) -> random.Random:
+        """The random numbers of the next draw of this kind."""
+        with self.lock:
+            number = self._drawn[kind]
+            self._drawn[kind] = number + 1
+        # A string seeds in the same way on every machine and Python version.
+        return random.Random(f"{self.seed}/{kind}/{number}")
+
+    def draw(self, kind: str, **rates: float) -> tuple[str | None, random.Random]:
+        """The name of the fault that happens, or None, and more random numbers for it.
+
+        The caller counts the fault when it happens. Pauses draw nothing.
+        """
+        if not self.active:
+            return None, _NO_DICE
+        dice = self.dice(kind)
+        left = dice.random()
+        for name, rate in rates.items():
+            if left < rate:
+                return name, dice
+            left -= rate
+        return None, dice
+
+    def count(self, what: str) -> None:
+        """One more fault of this name has happened."""
+        with self.lock:
+            self.counts[what] += 1
+
+    def report(self) -> dict[str, Any]:
+        """What the controlling process reads."""
+        with self.lock:
+            return {"active": self.active, "counts": dict(self.counts)}
+
+
+_NO_DICE = random.Random(0)

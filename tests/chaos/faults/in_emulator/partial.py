@@ -1,0 +1,168 @@
+"""Batches that DynamoDB and SQS carry out in part, and transactions that they cancel."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from .wire import EMPTY, Answer, Exchange, error
+
+#: DynamoDB's codes of a statement of a batch that may be repeated (API reference,
+#: BatchStatementError).
+STATEMENT_CODES = (
+    "ThrottlingError",
+    "ProvisionedThroughputExceeded",
+    "TransactionConflict",
+    "InternalServerError",
+)
+
+BATCHES = frozenset(("BatchGetItem", "BatchWriteItem", "BatchExecuteStatement", "SendMessageBatch"))
+
+
+async def in_part(operation: str, exchange: Exchange, dice: random.Random) -> Answer:
+    """Carry out some of a batch; the answer reports the others as AWS does."""
+    request = exchange.json()
+    if operation == "BatchExecuteStatement":
+        return await _statements(request, exchange, dice)
+    if operation == "SendMessageBatch":
+        return await _messages(request, exchange, dice)
+    return await _items(operation, request, exchange, dice)
+
+
+def throttled(dice: random.Random) -> Answer:
+    """DynamoDB refuses a call: in turn, what a table and what an account answers."""
+    code, text = dice.choice(
+        (
+            (
+                "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
+                "The level of configured provisioned throughput for the table was exceeded.",
+            ),
+            (
+                "com.amazon.coral.availability#ThrottlingException",
+                "Throughput exceeds the current capacity of your table or index.",
+            ),
+            (
+                "com.amazonaws.dynamodb.v20120810#RequestLimitExceeded",
+                "Throughput exceeds the current throughput limit for your account.",
+            ),
+        )
+    )
+    return error(code, text)
+
+
+def cancelled(request: dict[str, Any], dice: random.Random) -> Answer:
+    """A transaction that conflicts with another one."""
+    reasons = [{"Code": "None"} for _ in request["TransactItems"]]
+    reasons[dice.randrange(len(reasons))] = {
+        "Code": "TransactionConflict",
+        "Message": "Transaction is ongoing for the item",
+    }
+    codes = ", ".join(reason["Code"] for reason in reasons)
+    return error(
+        "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]",
+        CancellationReasons=reasons,
+    )
+
+
+def _split(count: int, dice: random.Random) -> set[int]:
+    """Which of `count` members are left out: at least one."""
+    return set(dice.sample(range(count), dice.randint(1, count)))
+
+
+async def _items(
+    operation: str, request: dict[str, Any], exchange: Exchange, dice: random.Random
+) -> Answer:
+    """``BatchGetItem`` and ``BatchWriteItem``: at least one member is carried out.
+
+    A batch that DynamoDB cannot even begin is throttled as a whole (API reference, BatchGetItem:
+    "If none of the items can be processed").
+    """
+    reads = operation == "BatchGetItem"
+    wanted: dict[str, Any] = request["RequestItems"]
+    members = [
+        (table, member)
+        for table, asked in wanted.items()
+        for member in (asked["Keys"] if reads else asked)
+    ]
+    if len(members) == 1:
+        return throttled(dice)
+    left_out = set(dice.sample(range(len(members)), dice.randint(1, len(members) - 1)))
+
+    def only(numbers: set[int]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for number in sorted(numbers):
+            table, member = members[number]
+            if reads:
+                found.setdefault(table, wanted[table] | {"Keys": []})["Keys"].append(member)
+            else:
+                found.setdefault(table, []).append(member)
+        return found
+
+    done = set(range(len(members))) - left_out
+    answer = await exchange.carry_out(request | {"RequestItems": only(done)})
+    if answer.status != 200:
+        return answer
+    body = answer.json()
+    unprocessed = body.setdefault("UnprocessedKeys" if reads else "UnprocessedItems", {})
+    for table, asked in only(left_out).items():
+        if table not in unprocessed:
+            unprocessed[table] = asked
+        elif reads:
+            unprocessed[table]["Keys"] += asked["Keys"]
+        else:
+            unprocessed[table] += asked
+    return answer.with_json(body)
+
+
+async def _statements(request: dict[str, Any], exchange: Exchange, dice: random.Random) -> Answer:
+    """Some statements fail. After an ``InternalServerError`` one may have been applied."""
+    statements = request["Statements"]
+    failed = {
+        number: dice.choice(STATEMENT_CODES) for number in sorted(_split(len(statements), dice))
+    }
+    applied = {
+        number
+        for number, code in failed.items()
+        if code == "InternalServerError" and dice.random() < 0.5
+    }
+    done = [n for n in range(len(statements)) if n not in failed or n in applied]
+    responses: dict[int, Any] = {}
+    answer = EMPTY
+    body: dict[str, Any] = {}
+    if done:
+        answer = await exchange.carry_out(
+            request | {"Statements": [statements[number] for number in done]}
+        )
+        if answer.status != 200:
+            return answer
+        body = answer.json()
+        responses = dict(zip(done, body["Responses"], strict=True))
+    for number, code in failed.items():
+        responses[number] = {"Error": {"Code": code, "Message": "Try this statement again."}}
+    body["Responses"] = [responses[number] for number in range(len(statements))]
+    return answer.with_json(body)
+
+
+async def _messages(request: dict[str, Any], exchange: Exchange, dice: random.Random) -> Answer:
+    """Some messages of a batch are not stored."""
+    entries = request["Entries"]
+    failed = _split(len(entries), dice)
+    stored = [entry for number, entry in enumerate(entries) if number not in failed]
+    answer = EMPTY
+    body: dict[str, Any] = {"Successful": []}
+    if stored:
+        answer = await exchange.carry_out(request | {"Entries": stored})
+        if answer.status != 200:
+            return answer
+        body = answer.json()
+    body["Failed"] = body.get("Failed", []) + [
+        {
+            "Id": entries[number]["Id"],
+            "Code": "InternalError",
+            "Message": "Try this message again.",
+            "SenderFault": False,
+        }
+        for number in sorted(failed)
+    ]
+    return answer.with_json(body)
