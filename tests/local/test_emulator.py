@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from local.emulator import HOST, ROOT, Emulator, EngineError, free_port, without_aws
+from local.emulator import ENGINE_PYTHON, HOST, ROOT, Emulator, EngineError, free_port, without_aws
 
 
 def _listens(port: int, host: str = HOST) -> bool:
@@ -143,3 +143,37 @@ def test_an_environment_without_aws_reads_no_profile() -> None:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
+
+
+#: Sends a message while the poller, here this program, holds the queues.
+_SEND_WHILE_POLLING = """
+import sys, threading
+sys.path.insert(0, "local")
+import emulator_process
+from ministack.services import sqs
+emulator_process.keep_messages_sent_meanwhile()
+sqs._act_create_queue({"QueueName": "queue"}, "")
+url = sqs._queue_url("queue")
+queue = sqs._get_q(url)
+send = threading.Thread(target=sqs._HANDLERS["SendMessage"], args=({"MessageBody": "x"}, url))
+with sqs._queues_lock:
+    kept = list(queue["messages"])
+    send.start()
+    send.join(0.2)
+    queue["messages"] = kept
+send.join()
+print(len(queue["messages"]))
+"""
+
+
+@pytest.mark.emulator
+def test_a_message_that_is_sent_while_the_poller_works_is_kept() -> None:
+    done = subprocess.run(
+        [ENGINE_PYTHON, "-c", _SEND_WHILE_POLLING],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "1"

@@ -88,8 +88,6 @@ def table(faulty_engine: Emulator) -> str:
 
 @pytest.fixture
 def queue_url(faulty_engine: Emulator) -> str:
-    """A queue of its own, whose messages come again after one second."""
-    made = faulty_engine.client("sqs").create_queue(
-        QueueName=f"faults-{next(_numbers)}", Attributes={"VisibilityTimeout": "1"}
-    )
+    """A queue of its own."""
+    made = faulty_engine.client("sqs").create_queue(QueueName=f"faults-{next(_numbers)}")
     return str(made["QueueUrl"])

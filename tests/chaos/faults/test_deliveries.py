@@ -1,0 +1,276 @@
+"""The faults of function processes, queues and streams, as a small function sees them."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import uuid
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.emulator import ACCOUNT, REGION, Emulator
+from tests.chaos.faults.conftest import Start
+
+pytestmark = pytest.mark.emulator
+
+_SECONDS = 30
+
+#: Writes what it gets to a file, takes its time, and makes the call that it is asked for.
+_CODE = """
+import json, os, time, urllib.request
+def handler(event, context):
+    with open(os.environ["RECORD"], "a") as file:
+        file.write(json.dumps(event) + "\\n")
+    time.sleep(float(os.environ["WAIT"]))
+    if "put" in event:
+        request = urllib.request.Request(
+            os.environ["AWS_ENDPOINT_URL"],
+            json.dumps({"TableName": event["table"], "Item": event["put"]}).encode(),
+            {
+                "X-Amz-Target": "DynamoDB_20120810.PutItem",
+                "X-Amz-Security-Token": os.environ["AWS_SESSION_TOKEN"],
+                "Authorization": "AWS4-HMAC-SHA256 Credential=%s/20260101/%s/dynamodb/aws4_request"
+                % (os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_REGION"]),
+            },
+        )
+        urllib.request.urlopen(request).read()
+    return "done"
+"""
+
+
+class Function:
+    """A deployed function and what it got so far."""
+
+    def __init__(self, engine: Emulator, record: Path, wait: float) -> None:
+        self.name = f"small-{uuid.uuid4().hex[:8]}"
+        self._engine = engine
+        self._record = record
+        self._record.touch()
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as file:
+            file.writestr("index.py", _CODE)
+        engine.client("lambda").create_function(
+            FunctionName=self.name,
+            Runtime="python3.13",
+            Role=f"arn:aws:iam::{ACCOUNT}:role/any",
+            Handler="index.handler",
+            Timeout=20,
+            Code={"ZipFile": archive.getvalue()},
+            Environment={"Variables": {"RECORD": str(record), "WAIT": str(wait)}},
+        )
+
+    def invoke(self, **event: Any) -> str | None:
+        """Its error, or None."""
+        answer = self._engine.client("lambda").invoke(
+            FunctionName=self.name, Payload=json.dumps(event)
+        )
+        payload = json.loads(answer["Payload"].read())
+        return str(payload["errorMessage"]) if "FunctionError" in answer else None
+
+    def reads(self, source_arn: str, batch: int = 10) -> None:
+        """Give it what comes to a queue or a stream."""
+        stream = {} if ":sqs:" in source_arn else {"StartingPosition": "TRIM_HORIZON"}
+        self._engine.client("lambda").create_event_source_mapping(
+            EventSourceArn=source_arn, FunctionName=self.name, BatchSize=batch, **stream
+        )
+
+    def remove(self) -> None:
+        """Delete it and end its processes: no kill of a later test may choose one."""
+        functions = self._engine.client("lambda")
+        for source in functions.list_event_source_mappings(FunctionName=self.name)[
+            "EventSourceMappings"
+        ]:
+            functions.delete_event_source_mapping(UUID=source["UUID"])
+        functions.delete_function(FunctionName=self.name)
+
+    def batches(self) -> list[list[Any]]:
+        """The batches of records that it got, in order."""
+        lines = self._record.read_text().splitlines()
+        return [json.loads(line)["Records"] for line in lines]
+
+    def bodies(self) -> list[str]:
+        """The bodies of the messages that it got, in order."""
+        return [record["body"] for batch in self.batches() for record in batch]
+
+    def starts(self) -> int:
+        """How many processes of it have been started."""
+        return self._engine.log_path.read_text().count(f"worker spawned for {self.name} ")
+
+
+MakeFunction = Callable[..., Function]
+
+
+@pytest.fixture
+def function(faulty_engine: Emulator, tmp_path: Path) -> Iterator[MakeFunction]:
+    """Deploys a function whose invocations take `wait` seconds, for one test."""
+    made: list[Function] = []
+
+    def make(wait: float = 0.0) -> Function:
+        made.append(Function(faulty_engine, tmp_path / "record", wait))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.remove()
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def _queue_arn(queue_url: str) -> str:
+    return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue_url.rsplit('/', 1)[-1]}"
+
+
+def _send(engine: Emulator, queue_url: str, count: int) -> list[str]:
+    bodies = [f"{number:02}" for number in range(count)]
+    for body in bodies:
+        engine.client("sqs").send_message(QueueUrl=queue_url, MessageBody=body)
+    return bodies
+
+
+def test_a_function_dies_at_a_call_before_or_after_it_was_carried_out(
+    start: Start, faulty_engine: Emulator, function: MakeFunction, table: str
+) -> None:
+    small = function()
+    faults = start(kill_at_call=1)
+    calls = 8
+    errors = [small.invoke(table=table, put={"pk": {"S": str(n)}}) for n in range(calls)]
+    assert errors == ["Worker process died"] * calls
+    applied = faulty_engine.client("dynamodb").scan(TableName=table)["Count"]
+    assert 0 < applied < calls
+    assert faults.counts == {"kills": calls}
+    faults.pause()
+    assert small.invoke(table=table, put={"pk": {"S": "quiet"}}) is None
+
+
+def test_processes_are_killed_while_they_run_and_replaced(
+    start: Start, function: MakeFunction
+) -> None:
+    small = function(wait=0.1)
+    assert small.invoke() is None
+    faults = start(kills_per_second=3)
+    results = [small.invoke() for _ in range(20)]
+    faults.pause()
+    kills = faults.counts["kills"]
+    quiet = [small.invoke() for _ in range(5)]
+    died = [error for error in results if error is not None]
+    assert 1 <= len(died) < len(results)
+    assert len(died) <= kills
+    assert quiet == [None] * 5
+    assert faults.counts == {"kills": kills}
+    assert small.starts() == 1 + kills
+
+
+def test_the_messages_of_a_killed_function_come_again(
+    start: Start, faulty_engine: Emulator, function: MakeFunction, queue_url: str
+) -> None:
+    faulty_engine.client("sqs").set_queue_attributes(
+        QueueUrl=queue_url, Attributes={"VisibilityTimeout": "1"}
+    )
+    small = function(wait=0.3)
+    small.reads(_queue_arn(queue_url))
+    faults = start(kills_per_second=20)
+    sent = _send(faulty_engine, queue_url, 1)
+    _until(lambda: faults.counts["kills"] > 0 and len(small.bodies()) > 0)
+    faults.pause()
+    _until(lambda: _is_empty(faulty_engine, queue_url))
+    assert set(small.bodies()) == set(sent)
+    assert len(small.bodies()) > 1
+
+
+def _is_empty(engine: Emulator, queue_url: str) -> bool:
+    attributes = engine.client("sqs").get_queue_attributes(
+        QueueUrl=queue_url, AttributeNames=["All"]
+    )["Attributes"]
+    return {value for name, value in attributes.items() if "NumberOfMessages" in name} == {"0"}
+
+
+def test_the_stream_batch_of_a_killed_function_comes_again(
+    start: Start, faulty_engine: Emulator, function: MakeFunction, table: str
+) -> None:
+    small = function(wait=0.3)
+    dynamodb = faulty_engine.client("dynamodb")
+    small.reads(dynamodb.describe_table(TableName=table)["Table"]["LatestStreamArn"])
+    faults = start(kills_per_second=20)
+    dynamodb.put_item(TableName=table, Item={"pk": {"S": "a"}})
+    _until(lambda: faults.counts["kills"] > 0)
+    faults.pause()
+    dynamodb.put_item(TableName=table, Item={"pk": {"S": "b"}})
+    _until(lambda: any(_keys(batch)[-1:] == ["b"] for batch in small.batches()))
+    assert [_keys(batch)[0] for batch in small.batches()].count("a") > 1
+
+
+def _keys(batch: list[Any]) -> list[str]:
+    return [str(record["dynamodb"]["Keys"]["pk"]["S"]) for record in batch]
+
+
+def test_a_stream_repeats_batches_and_loses_none(
+    start: Start, faulty_engine: Emulator, function: MakeFunction, table: str
+) -> None:
+    small = function()
+    dynamodb = faulty_engine.client("dynamodb")
+    faults = start(repeat=0.5)
+    small.reads(dynamodb.describe_table(TableName=table)["Table"]["LatestStreamArn"], batch=1)
+    keys = [f"{number:02}" for number in range(20)]
+    for key in keys:
+        dynamodb.put_item(TableName=table, Item={"pk": {"S": key}})
+    _until(lambda: _keys(small.batches()[-1] if small.batches() else []) == keys[-1:])
+    _until(lambda: len(small.batches()) == len(keys) + faults.counts["stream repeats"])
+    got = [_keys(batch)[0] for batch in small.batches()]
+    assert list(dict.fromkeys(got)) == keys
+    assert got == sorted(got)
+    assert 0 < faults.counts["stream repeats"] < len(keys)
+    assert set(Counter(got).values()) == {1, 2}
+
+
+def test_a_queue_delivers_messages_twice(
+    start: Start, faulty_engine: Emulator, function: MakeFunction, queue_url: str
+) -> None:
+    small = function()
+    faults = start(duplicate=0.3, again_seconds=0.5)
+    small.reads(_queue_arn(queue_url))
+    sent = _send(faulty_engine, queue_url, 20)
+    _until(lambda: _is_empty(faulty_engine, queue_url))
+    again = faults.counts["duplicates"]
+    assert again > 0
+    assert faults.counts == {"duplicates": again}
+    assert len(small.bodies()) == len(sent) + again
+    assert set(small.bodies()) == set(sent)
+
+
+def test_a_queue_delivers_processed_messages_again(
+    start: Start, faulty_engine: Emulator, function: MakeFunction, queue_url: str
+) -> None:
+    small = function()
+    faults = start(redeliver=0.3, again_seconds=0.5)
+    small.reads(_queue_arn(queue_url))
+    sent = _send(faulty_engine, queue_url, 20)
+    _until(lambda: _is_empty(faulty_engine, queue_url))
+    again = faults.counts["redeliveries"]
+    assert again > 0
+    assert faults.counts == {"redeliveries": again}
+    assert len(small.bodies()) == len(sent) + again
+    assert set(small.bodies()) == set(sent)
+
+
+def test_a_queue_changes_the_order_and_loses_nothing(
+    start: Start, faulty_engine: Emulator, function: MakeFunction, queue_url: str
+) -> None:
+    small = function()
+    sent = _send(faulty_engine, queue_url, 20)
+    faults = start(reorder=1)
+    small.reads(_queue_arn(queue_url), batch=5)
+    _until(lambda: _is_empty(faulty_engine, queue_url))
+    assert sorted(small.bodies()) == sent
+    assert small.bodies() != sent
+    assert faults.counts["reorders"] > 0
