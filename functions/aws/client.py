@@ -6,11 +6,10 @@ from functools import cache
 from typing import Any
 
 import botocore
-from botocore.config import Config
-from botocore.session import get_session
 
 from functions.aws.fast_json import use_plain_json
 from functions.aws.parallel import THREADS
+from functions.aws.session import Config, proxies, session_for
 
 #: Connect and read timeouts in seconds. A call can hang for their sum. The sum is less than the
 #: time that every function reserves at its end, so a call that starts just before the deadline does
@@ -44,7 +43,7 @@ def client(
     takes as long again. ``user_agent`` is fixed, because botocore builds its own twice for each
     request.
     """
-    made = get_session().create_client(
+    made = session_for(service).create_client(
         service,
         config=Config(
             parameter_validation=False,
@@ -53,6 +52,7 @@ def client(
             read_timeout=read_timeout or READ_TIMEOUT,
             retries={"total_max_attempts": 1},
             tcp_keepalive=True,
+            proxies=proxies(),
             **(_S3 if service == "s3" else {}),
             user_agent=f"unlink Botocore/{botocore.__version__}",
         ),

@@ -1,0 +1,68 @@
+"""Keeps an import of a library from importing what the functions never use.
+
+botocore imports its generator of documentation, waiters, the readers of configuration files and
+more at its start: a third of the CPU time of a cold start. Inside :func:`deferred` such a module is
+replaced by a placeholder in ``sys.modules``. The placeholder imports the real module when one of
+its attributes is first used, so nothing is missing; it is only imported later, or never.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+
+@contextmanager
+def deferred(modules: Mapping[str, Collection[str]]) -> Iterator[None]:
+    """Defer the import of ``modules`` by statements that run in this block for the first time.
+
+    Each module has the names of the functions and classes that are bound at import, such as by
+    ``from module import name``. They become functions that import the module when they are called.
+    So a class in the list must not be subclassed or tested with ``isinstance`` by the importer. Any
+    other name imports the module at once. After the block, an import finds the real module.
+    """
+    placeholders = {
+        name: _Placeholder(name, callables)
+        for name, callables in modules.items()
+        if name not in sys.modules
+    }
+    sys.modules.update(placeholders)
+    try:
+        yield
+    finally:
+        for placeholder in placeholders.values():
+            placeholder.leave()
+
+
+class _Placeholder(ModuleType):
+    def __init__(self, name: str, callables: Collection[str]) -> None:
+        super().__init__(name)
+        self._callables = callables
+
+    def leave(self) -> None:
+        """Make way for the real module."""
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._callables:
+            return self._called_later(name)
+        if name.startswith("__"):
+            # What the import system looks for, such as `__path__`.
+            raise AttributeError(name)
+        return getattr(self._real(), name)
+
+    def _real(self) -> ModuleType:
+        self.leave()
+        return import_module(self.__name__)
+
+    def _called_later(self, name: str) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            return getattr(self._real(), name)(*arguments, **named)
+
+        call.__name__ = name
+        return call

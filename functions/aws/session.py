@@ -1,0 +1,119 @@
+"""botocore's session: one per process, with what the functions use of it.
+
+A session as botocore makes it imports and registers what the clients of all AWS services may need.
+That is most of a cold start, so the session here has less, by botocore's public parameters. The
+clients are botocore's own.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from functools import cache
+
+from functions.aws.deferred_imports import deferred
+
+#: What botocore imports at its start and no function uses, with the names that it binds.
+UNUSED: dict[str, tuple[str, ...]] = {
+    # The texts of `help(client)`.
+    "botocore.docs.bcdoc.restdoc": ("DocumentStructure",),
+    "botocore.docs.method": ("document_model_driven_method",),
+    "botocore.docs.paginator": ("document_paginate_method",),
+    "botocore.docs.service": ("ServiceDocumenter",),
+    "botocore.docs.waiter": ("document_wait_method",),
+    "botocore.waiter": (),
+    # Client-side monitoring, and the retry modes other than the standard one.
+    "botocore.monitoring": (),
+    "botocore.retries.adaptive": (),
+    "botocore.retryhandler": (),
+    # Configuration files, and credentials of a process or a prompt. See `_set_credentials`.
+    "configparser": (),
+    "getpass": ("getpass",),
+    "subprocess": ("Popen",),
+    # Dates of other formats than those of the services' models.
+    "calendar": (),
+    "dateutil.parser": ("parse",),
+    # urllib3 asks for the version of h2, which is not installed, when HTTP/2 is switched on.
+    "importlib.metadata": ("version",),
+    # Proxies: see `proxies`. Addresses: of the metadata service, and in certificates.
+    "ipaddress": ("ip_address",),
+    "urllib.request": ("getproxies", "proxy_bypass"),
+    "tempfile": (),
+    "mimetypes": (),
+    # Endpoint rules of operations with several resources; paginators.
+    "jmespath": (),
+}
+
+with deferred(UNUSED):
+    from botocore.config import Config
+    from botocore.handlers import BUILTIN_HANDLERS, REGISTER_FIRST, REGISTER_LAST
+    from botocore.loaders import Loader, create_loader
+    from botocore.session import Session
+    from botocore.utils import EVENT_ALIASES
+
+
+# What was imported stays: the collector need not look at it, neither now nor later.
+gc.freeze()
+
+__all__ = ["Config", "proxies", "session_for"]
+
+
+def session_for(service: str) -> Session:
+    """A session that makes clients of ``service``."""
+    made = Session(include_builtin_handlers=False)
+    made.register_component("data_loader", _loader())
+    _register_handlers(made, service)
+    _set_credentials(made)
+    return made
+
+
+@cache
+def _loader() -> Loader:
+    """One for all sessions: it keeps the partitions and endpoints that it has read."""
+    return create_loader(os.environ.get("AWS_DATA_PATH"))
+
+
+def _register_handlers(made: Session, service: str) -> None:
+    """Register those of botocore's event handlers that concern clients of ``service``.
+
+    An event is ``name`` or ``name.service`` or ``name.service.Operation``. Handlers of other
+    services cannot be called by this client. To register them takes longer than to make it.
+    """
+    events = made.get_component("event_emitter")
+    names = {service, EVENT_ALIASES.get(service, service)}
+    for event, handler, *position in BUILTIN_HANDLERS:
+        _, *rest = event.split(".")
+        if rest and rest[0] not in names:
+            continue
+        if position == [REGISTER_FIRST]:
+            events.register_first(event, handler)
+        elif position == [REGISTER_LAST]:
+            events.register_last(event, handler)
+        else:
+            events.register(event, handler)
+
+
+def _set_credentials(made: Session) -> None:
+    """Give the session the credentials of Lambda's environment variables, as botocore reads them.
+
+    Without them, or with an expiry, botocore's chain of providers looks for credentials. It also
+    logs where it found them, at each start.
+    """
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    if all(os.environ.get(name) for name in names) and not os.environ.get(
+        "AWS_CREDENTIAL_EXPIRATION"
+    ):
+        made.set_credentials(
+            os.environ["AWS_ACCESS_KEY_ID"],
+            os.environ["AWS_SECRET_ACCESS_KEY"],
+            os.environ.get("AWS_SESSION_TOKEN"),
+            account_id=os.environ.get("AWS_ACCOUNT_ID"),
+        )
+
+
+def proxies() -> dict[str, str] | None:
+    """The ``proxies`` of a client's configuration: none, or None to look for them.
+
+    Looking for them imports ``urllib.request``, which reads the variables ``*_proxy``.
+    """
+    return None if any(name.lower().endswith("_proxy") for name in os.environ) else {}
