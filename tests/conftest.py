@@ -11,7 +11,6 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.session import get_session
 
 from functions import config, container
 from functions.aws import client as aws
@@ -70,18 +69,6 @@ def _no_host_credentials() -> Iterator[None]:
         for name, value in credentials().items():
             patch.setenv(name, value)
         patch.setenv("POWERTOOLS_SERVICE_NAME", "unlink")
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_botocore_session(_no_host_credentials: None) -> Iterator[None]:
-    """Read the service models once per process; each test still makes its own clients.
-
-    A client of a new session costs 50 ms of CPU, another one of the same session 3 ms.
-    """
-    session = get_session()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(aws, "get_session", lambda: session)
         yield
 
 

@@ -11,13 +11,14 @@ import json
 import re
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import boto3
-import botocore.session
 import pytest
 
 from functions.aws import calls, secrets
 from functions.aws import client as aws
+from functions.aws.session import session_for
 from tests.conftest import forget_caches, make_world
 from tests.differential.checks import CHECKS
 from tests.support import tokens
@@ -123,9 +124,13 @@ def scene(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator
     monkeypatch.setenv("SESSION_CLIENT_IDS", tokens.CLIENT_ID)
 
     recorder = Recorder(names)
-    session = botocore.session.get_session()
-    session.register("before-send", recorder.before_send)
-    monkeypatch.setattr(aws, "get_session", lambda: session)
+
+    def recorded(service: str) -> Any:
+        session = session_for(service)
+        session.register("before-send", recorder.before_send)
+        return session
+
+    monkeypatch.setattr(aws, "session_for", recorded)
     forget_caches()
     world = make_world(deployed)
     yield Scene(world, recorder, Erasing(world, deployed))

@@ -39,7 +39,7 @@ def client(
 
     ``parameter_validation=False``: requests are built by this package, not by callers, and
     validation takes a third of the client CPU of a batch. Timeouts are short because a hanging call
-    is retried. botocore's session is used, because importing boto3 (with its S3 transfer manager)
+    is retried. The session is botocore's, because importing boto3 (with its S3 transfer manager)
     takes as long again. ``user_agent`` is fixed, because botocore builds its own twice for each
     request.
     """

@@ -8,6 +8,7 @@ clients are botocore's own.
 from __future__ import annotations
 
 import gc
+import logging
 import os
 from functools import cache
 
@@ -36,7 +37,7 @@ UNUSED: dict[str, tuple[str, ...]] = {
     # urllib3 asks for the version of h2, which is not installed, when HTTP/2 is switched on.
     "importlib.metadata": ("version",),
     # Proxies: see `proxies`. Addresses: of the metadata service, and in certificates.
-    "ipaddress": ("ip_address",),
+    "ipaddress": ("IPv4Address", "IPv6Address", "ip_address"),
     "urllib.request": ("getproxies", "proxy_bypass"),
     "tempfile": (),
     "mimetypes": (),
@@ -54,6 +55,9 @@ with deferred(UNUSED):
 
 # What was imported stays: the collector need not look at it, neither now nor later.
 gc.freeze()
+
+# At each start botocore says where it found its credentials and endpoint, at INFO.
+logging.getLogger("botocore").setLevel(logging.WARNING)
 
 __all__ = ["Config", "proxies", "session_for"]
 
@@ -96,8 +100,7 @@ def _register_handlers(made: Session, service: str) -> None:
 def _set_credentials(made: Session) -> None:
     """Give the session the credentials of Lambda's environment variables, as botocore reads them.
 
-    Without them, or with an expiry, botocore's chain of providers looks for credentials. It also
-    logs where it found them, at each start.
+    Without them, or with an expiry, botocore's chain of providers looks for credentials.
     """
     names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     if all(os.environ.get(name) for name in names) and not os.environ.get(

@@ -10,9 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
-from botocore.session import get_session
 
-from functions.aws import client as aws
 from functions.aws.client import client
 from functions.repositories.exports import URL_SECONDS, ExportsBucket
 from tests.conftest import forget_caches
@@ -26,8 +24,6 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    # The run's one session has read the credentials already.
-    monkeypatch.setattr(aws, "get_session", get_session)
     forget_caches()
     yield
     forget_caches()

@@ -1,0 +1,77 @@
+"""Deferred imports change when a module is imported, and nothing else."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from functions.aws.deferred_imports import deferred
+
+
+@pytest.fixture(autouse=True)
+def _modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A library of two modules; ``deferred_library`` imports ``deferred_part`` at its start."""
+    (tmp_path / "deferred_part.py").write_text(
+        "NUMBER = 7\ndef double(value, *, plus=0):\n    return 2 * value + plus\n"
+    )
+    (tmp_path / "deferred_library.py").write_text(
+        "import deferred_part\nfrom deferred_part import double\n"
+        "def number():\n    return deferred_part.NUMBER\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield
+    for name in ("deferred_part", "deferred_library"):
+        sys.modules.pop(name, None)
+
+
+def test_a_module_is_imported_when_a_function_of_it_is_called() -> None:
+    with deferred({"deferred_part": ("double",)}):
+        library = importlib.import_module("deferred_library")
+    assert "deferred_part" not in sys.modules
+
+    assert library.double(3, plus=1) == 7
+    assert sys.modules["deferred_part"].NUMBER == 7
+
+
+def test_a_module_is_imported_when_an_attribute_of_it_is_read() -> None:
+    with deferred({"deferred_part": ("double",)}):
+        library = importlib.import_module("deferred_library")
+
+    assert library.number() == 7
+    assert "deferred_part" in sys.modules
+
+
+def test_a_name_that_is_not_listed_is_imported_at_once() -> None:
+    with deferred({"deferred_part": ()}):
+        library = importlib.import_module("deferred_library")
+        assert "deferred_part" in sys.modules
+
+    assert library.double is sys.modules["deferred_part"].double
+
+
+def test_a_missing_name_fails_as_it_does_without_deferring() -> None:
+    with (
+        deferred({"deferred_part": ("double",)}),
+        pytest.raises(ImportError, match="cannot import name 'nothing'"),
+    ):
+        exec("from deferred_part import nothing")
+
+
+def test_a_module_that_is_there_already_stays() -> None:
+    real = importlib.import_module("deferred_part")
+    with deferred({"deferred_part": ("double",)}):
+        library = importlib.import_module("deferred_library")
+
+    assert sys.modules["deferred_part"] is real
+    assert library.double is real.double
+
+
+def test_after_an_error_in_the_block_the_real_module_is_imported() -> None:
+    with pytest.raises(ZeroDivisionError), deferred({"deferred_part": ()}):
+        raise ZeroDivisionError
+
+    assert importlib.import_module("deferred_part").NUMBER == 7

@@ -1,0 +1,192 @@
+"""Clients of the trimmed session do what botocore's own clients do."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from botocore.credentials import RefreshableCredentials
+from botocore.exceptions import PartialCredentialsError
+from botocore.handlers import BUILTIN_HANDLERS
+from botocore.session import get_session
+
+from functions.aws.session import proxies, session_for
+from infra.packaging import ROOT, SERVICES
+
+REGION = "eu-central-1"
+
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "AWS_SESSION_TOKEN": "token",
+}
+
+#: An operation that the installed botocore does not know.
+OPERATION = "SomeOperation"
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("AWS_") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+
+
+def in_a_new_process(program: str) -> Any:
+    """What a program prints as JSON, with the environment of a function."""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=CREDENTIALS | {"AWS_DEFAULT_REGION": REGION, "PATH": os.environ["PATH"]},
+    )
+    return json.loads(done.stdout)
+
+
+def test_a_client_and_a_call_import_nothing_that_is_deferred() -> None:
+    program = """
+import json, sys
+from functions.aws.session import UNUSED
+from functions.aws.client import client
+from botocore.awsrequest import AWSResponse
+
+class Raw:
+    def stream(self, **_):
+        yield b"{}"
+
+made = client("dynamodb")
+def answer(request, **_):
+    return AWSResponse(request.url, 200, {}, Raw())
+
+made.meta.events.register("before-send", answer)
+made.get_item(TableName="links", Key={"pk": {"S": "x"}})
+made.put_item(TableName="links", Item={"pk": {"S": "x"}})
+print(json.dumps([name for name in UNUSED if name in sys.modules]))
+"""
+    assert in_a_new_process(program) == []
+
+
+def test_what_is_deferred_works_when_it_is_used() -> None:
+    """Documentation, waiters, paginators, retry modes and proxies, as botocore has them."""
+    uses = """
+import json
+dynamodb = session.create_client("dynamodb")
+s3 = session.create_client("s3", config=Config(retries={"mode": "adaptive"}))
+legacy = session.create_client("sqs", config=Config(retries={"mode": "legacy"}))
+print(json.dumps([
+    str(dynamodb.get_item.__doc__),
+    str(dynamodb.get_paginator("query").paginate.__doc__),
+    str(dynamodb.get_waiter("table_exists").wait.__doc__),
+    dynamodb.waiter_names,
+    dynamodb.get_paginator("query").result_keys[0].expression,
+    s3.meta.config.retries,
+    legacy.meta.config.retries,
+]))
+"""
+    own = """
+from functions.aws.session import Config, session_for
+from botocore.handlers import BUILTIN_HANDLERS
+session = session_for("dynamodb")
+"""
+    botocores = """
+from botocore.config import Config
+from botocore.session import get_session
+session = get_session()
+"""
+    assert in_a_new_process(own + uses) == in_a_new_process(botocores + uses)
+
+
+def test_every_deferred_name_exists() -> None:
+    """A new release of botocore may move one: the cold start would then pay for it again."""
+    program = """
+import importlib, json
+from functions.aws.session import UNUSED
+print(json.dumps([
+    f"{name}.{member}"
+    for name, members in UNUSED.items()
+    for member in (*members, "__name__")
+    if not hasattr(importlib.import_module(name), member)
+]))
+"""
+    assert in_a_new_process(program) == []
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_a_client_has_the_handlers_of_botocores_own_client(service: str) -> None:
+    """In the same order, for every event of every operation that a handler is made for."""
+    own = session_for(service).create_client(service, REGION)
+    botocores = get_session().create_client(service, REGION)
+    service_id = own.meta.service_model.service_id.hyphenize()
+    kinds = {event.split(".")[0] for event, *_ in BUILTIN_HANDLERS}
+    operations = {*own.meta.service_model.operation_names, OPERATION}
+
+    for kind in kinds - {"docs"}:
+        for operation in operations:
+            event = f"{kind}.{service_id}.{operation}"
+            assert handlers(own, event) == handlers(botocores, event), event
+
+
+def handlers(client: Any, event: str) -> list[str]:
+    """The handlers that an event calls, in order, by their names."""
+    found = client.meta.events._emitter._handlers.prefix_search(event)
+    return [getattr(each, "__qualname__", repr(type(each))) for each in found]
+
+
+def test_credentials_are_those_of_the_environment() -> None:
+    found = session_for("dynamodb").get_credentials()
+
+    assert found is not None
+    assert tuple(found.get_frozen_credentials())[:3] == ("AKIDEXAMPLE", "secret", "token")
+
+
+def test_a_start_logs_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither with Lambda's credentials nor with those that botocore looks for."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    with caplog.at_level(logging.INFO):
+        session_for("dynamodb").create_client("dynamodb", REGION)
+        monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", "2999-01-01T00:00:00Z")
+        session_for("dynamodb").create_client("dynamodb", REGION)
+
+    assert caplog.records == []
+
+
+def test_credentials_with_an_expiry_are_left_to_botocore(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", "2999-01-01T00:00:00Z")
+
+    found = session_for("dynamodb").get_credentials()
+
+    assert isinstance(found, RefreshableCredentials)
+    assert found.access_key == "AKIDEXAMPLE"
+
+
+@pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+def test_half_of_a_pair_of_credentials_is_left_to_botocore(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    if name == "AWS_SECRET_ACCESS_KEY":
+        with pytest.raises(PartialCredentialsError):
+            session_for("dynamodb").get_credentials()
+    else:
+        assert session_for("dynamodb").get_credentials() is None
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "NO_PROXY"])
+def test_proxies_are_looked_for_when_the_environment_names_one(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert proxies() == {}
+    monkeypatch.setenv(name, "http://127.0.0.1:3128")
+    assert proxies() is None
