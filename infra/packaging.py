@@ -7,9 +7,7 @@ everything that decides their content, so that only the first synthesis installs
 from __future__ import annotations
 
 import compileall
-import gzip
 import hashlib
-import json
 import shutil
 import subprocess
 import sys
@@ -21,11 +19,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from py_compile import PycInvalidationMode
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from infra import client_wheel
+from infra import client_wheel, service_models
 from infra.client_wheel import build_wheel, wheel_sources
 from infra.console import ARCHIVE_DIRECTORY, console_files
+from infra.service_models import prune_service_models
 
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
@@ -40,10 +39,6 @@ OPENAPI = "functions/api/openapi.json"
 
 #: Where Lambda unpacks the archive; tracebacks name files under it.
 TASK_ROOT = "/var/task"
-
-#: The AWS services that the functions call. The service models of all others go: they are most
-#: of botocore's size.
-SERVICES = frozenset({"dynamodb", "events", "kms", "s3", "secretsmanager", "sqs"})
 
 #: Directories that no import reaches. cryptography needs cffi's compiled half alone, and nothing
 #: of the C parser that cffi brings.
@@ -137,8 +132,9 @@ def install_dependencies(target: Target) -> Path:
                 target.name.encode(),
                 b"with bytecode" if _can_compile_for(target) else b"without",
                 REQUIREMENTS.read_bytes(),
-                # The rules of what is kept are in this file.
+                # The rules of what is kept are in these files.
                 Path(__file__).read_bytes(),
+                Path(service_models.__file__).read_bytes(),
             ]
         )
     ).hexdigest()
@@ -191,53 +187,11 @@ def _prune(directory: Path) -> None:
     for pattern in DEAD_WEIGHT:
         for path in list(directory.glob(pattern)):
             shutil.rmtree(path)
-    _prune_service_models(directory / "botocore" / "data")
+    prune_service_models(directory / "botocore" / "data")
     # Nothing that the functions import reads the metadata of its distribution; a test runs them
     # without it.
     for path in list(directory.glob("*.dist-info")):
         shutil.rmtree(path)
-
-
-def _prune_service_models(data: Path) -> None:
-    """Keep of botocore's data what a client of ours reads; the first client of a process reads it.
-
-    Documentation is emptied and not removed: botocore takes its presence for granted (presigning
-    for S3 does). What is left is stored plainly, because the archive is compressed anyway.
-    """
-    for path in data.iterdir():
-        if path.is_dir() and path.name not in SERVICES:
-            shutil.rmtree(path)
-    for path in data.glob("*/*/examples-1.json*"):
-        path.unlink()
-    for path in data.glob("*/*/*.json.gz"):
-        model = json.loads(gzip.decompress(path.read_bytes()))
-        _write_compactly(path.with_suffix(""), _without_documentation(model))
-        path.unlink()
-    endpoints = data / "endpoints.json"
-    known = json.loads(endpoints.read_text(encoding="utf-8"))
-    for partition in known["partitions"]:
-        partition["services"] = {
-            name: service for name, service in partition["services"].items() if name in SERVICES
-        }
-    _write_compactly(endpoints, known)
-
-
-def _without_documentation(model: Any) -> Any:
-    """A service model with its texts emptied. A member that has this name is no text, and stays."""
-    if isinstance(model, dict):
-        return {
-            name: ""
-            if name == "documentation" and isinstance(value, str)
-            else _without_documentation(value)
-            for name, value in model.items()
-        }
-    if isinstance(model, list):
-        return [_without_documentation(value) for value in model]
-    return model
-
-
-def _write_compactly(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, separators=(",", ":")), encoding="utf-8")
 
 
 def _precompile(directory: Path, target: Target) -> None:

@@ -1,5 +1,6 @@
 """The Lambda archive: its content, its target machine, and its cache."""
 
+import ast
 import json
 import os
 import re
@@ -16,17 +17,36 @@ import pytest
 from infra import packaging
 from infra.packaging import (
     LAMBDA_ARM64,
-    SERVICES,
     Target,
     build_archive,
     install_dependencies,
 )
+from infra.service_models import OPERATIONS
 from tests.support.openapi import openapi_document
 
 pytestmark = pytest.mark.exhaustive
 
 #: `e_machine` of 64-bit ARM (ELF for the Arm 64-bit Architecture, section "ELF header").
 EM_AARCH64 = 183
+
+
+#: An expression whose value is an AWS client.
+A_CLIENT = re.compile(r"(\w+\.)*_?client(\(.*\))?")
+
+
+def test_the_archive_has_every_operation_that_is_called_and_no_other() -> None:
+    called = {
+        node.attr
+        for source in (packaging.ROOT / "functions").rglob("*.py")
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and A_CLIENT.fullmatch(ast.unparse(node.value))
+    }
+    packed = {
+        botocore.xform_name(operation)
+        for operations in OPERATIONS.values()
+        for operation in operations
+    }
+    assert called - {"meta", "generate_presigned_url"} == packed
 
 
 def test_the_archive_has_the_model_of_every_service_that_a_client_is_made_of() -> None:
@@ -36,7 +56,7 @@ def test_the_archive_has_the_model_of_every_service_that_a_client_is_made_of() -
         for source in sources
         for service in re.findall(r'client\(\s*"([a-z0-9]+)"', source.read_text(encoding="utf-8"))
     }
-    assert made == SERVICES
+    assert made == set(OPERATIONS)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +81,7 @@ import aws_lambda_powertools.utilities.batch
 import boto3
 import boto3.dynamodb.conditions
 import pydantic
-for service in {sorted(SERVICES)!r}:
+for service in {sorted(OPERATIONS)!r}:
     boto3.client(service, region_name="us-east-1")
 for module in (boto3, pydantic, aws_lambda_powertools):
     assert module.__file__.startswith({str(directory)!r}), module.__file__
@@ -95,17 +115,17 @@ def test_the_archive_keeps_only_the_services_that_are_called(lambda_archive: Pat
         for name in zipfile.ZipFile(lambda_archive).namelist()
         if len(parts := name.split("/")) > 3 and parts[:2] == ["botocore", "data"]
     }
-    assert data == SERVICES
+    assert data == set(OPERATIONS)
 
 
 def test_packed_clients_equal_botocores_except_for_documentation() -> None:
-    """Operations, shapes and endpoints of every service that is called, with nothing lost."""
+    """The operations that are called, with their shapes, and the endpoints of their services."""
     program = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 import botocore.session
 
-SERVICES = sys.argv[2:]
+OPERATIONS = json.loads(sys.argv[2])
 REGIONS = ("us-east-1", "eu-central-1", "us-gov-west-1", "cn-north-1", "xx-unknown-9")
 
 def bare(value):
@@ -119,8 +139,22 @@ def bare(value):
 session = botocore.session.get_session()
 session.set_credentials("x", "x")
 seen = {}
-for service in SERVICES:
-    seen[service] = bare(session.get_service_model(service)._service_description)
+for service, names in OPERATIONS.items():
+    model = session.get_service_model(service)
+    seen[service] = [bare(model.metadata), model.signature_version]
+    for name in names:
+        # A model reads its shapes when it is asked for them, and names them by their references.
+        operation = model.operation_model(name)
+        shapes = {}
+        waiting = [operation.input_shape, operation.output_shape, *operation.error_shapes]
+        while waiting:
+            shape = waiting.pop()
+            if shape is None or shape.name in shapes:
+                continue
+            shapes[shape.name] = bare(model._service_description["shapes"][shape.name])
+            waiting += getattr(shape, "members", {}).values()
+            waiting += [getattr(shape, part, None) for part in ("member", "key", "value")]
+        seen[service] += [bare(operation._operation_model), shapes]
     for region in REGIONS:
         client = session.create_client(service, region_name=region)
         meta = client.meta
@@ -132,9 +166,11 @@ seen["presigned"] = client.generate_presigned_url(
 print(json.dumps([botocore.__file__, seen], sort_keys=True))
 """
 
+    wanted = json.dumps({service: sorted(names) for service, names in OPERATIONS.items()})
+
     def seen_with(directory: Path) -> tuple[str, object]:
         done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", program, str(directory), *sorted(SERVICES)],
+            [sys.executable, "-I", "-S", "-c", program, str(directory), wanted],
             check=True,
             capture_output=True,
             text=True,
@@ -150,13 +186,13 @@ print(json.dumps([botocore.__file__, seen], sort_keys=True))
     assert packed_seen == whole_seen
 
 
-def test_service_models_are_packed_without_documentation(lambda_archive: Path) -> None:
-    """They are nine tenths of a model, and the first client of a process parses it whole."""
+def test_service_models_are_packed_without_what_is_not_read(lambda_archive: Path) -> None:
+    """The first client of a process parses a model whole."""
     with zipfile.ZipFile(lambda_archive) as archive:
         models = [name for name in archive.namelist() if name.endswith("service-2.json")]
-        assert len(models) >= len(SERVICES)
+        assert len(models) >= len(OPERATIONS)
         for name in models:
-            assert archive.getinfo(name).file_size < 300_000
+            assert archive.getinfo(name).file_size < 60_000
         assert archive.getinfo("botocore/data/endpoints.json").file_size < 50_000
 
 

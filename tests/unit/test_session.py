@@ -16,7 +16,8 @@ from botocore.handlers import BUILTIN_HANDLERS
 from botocore.session import get_session
 
 from functions.aws.session import proxies, session_for
-from infra.packaging import ROOT, SERVICES
+from infra.packaging import ROOT
+from infra.service_models import OPERATIONS
 
 REGION = "eu-central-1"
 
@@ -120,7 +121,7 @@ print(json.dumps([
     assert in_a_new_process(program) == []
 
 
-@pytest.mark.parametrize("service", sorted(SERVICES))
+@pytest.mark.parametrize("service", sorted(OPERATIONS))
 def test_a_client_has_the_handlers_of_botocores_own_client(service: str) -> None:
     """In the same order, for every event of every operation that a handler is made for."""
     own = session_for(service).create_client(service, REGION)
