@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import time
+import urllib.error
+import urllib.request
 import uuid
 import zipfile
 from collections import Counter
@@ -15,23 +17,25 @@ from typing import Any
 import pytest
 
 from local.emulator import ACCOUNT, REGION, Emulator
+from local.gateway_proxy import Bridge, Upstream
 from tests.chaos.faults.conftest import Start
 
 pytestmark = pytest.mark.emulator
 
 _SECONDS = 30
 
-#: Writes what it gets to a file, takes its time, and makes the call that it is asked for.
+#: Writes what it gets to a file, takes its time, and puts an item if it has a table.
 _CODE = """
 import json, os, time, urllib.request
 def handler(event, context):
     with open(os.environ["RECORD"], "a") as file:
         file.write(json.dumps(event) + "\\n")
     time.sleep(float(os.environ["WAIT"]))
-    if "put" in event:
+    if os.environ["TABLE"]:
+        item = {"pk": {"S": context.aws_request_id}}
         request = urllib.request.Request(
             os.environ["AWS_ENDPOINT_URL"],
-            json.dumps({"TableName": event["table"], "Item": event["put"]}).encode(),
+            json.dumps({"TableName": os.environ["TABLE"], "Item": item}).encode(),
             {
                 "X-Amz-Target": "DynamoDB_20120810.PutItem",
                 "X-Amz-Security-Token": os.environ["AWS_SESSION_TOKEN"],
@@ -47,7 +51,7 @@ def handler(event, context):
 class Function:
     """A deployed function and what it got so far."""
 
-    def __init__(self, engine: Emulator, record: Path, wait: float) -> None:
+    def __init__(self, engine: Emulator, record: Path, wait: float, table: str) -> None:
         self.name = f"small-{uuid.uuid4().hex[:8]}"
         self._engine = engine
         self._record = record
@@ -62,14 +66,12 @@ class Function:
             Handler="index.handler",
             Timeout=20,
             Code={"ZipFile": archive.getvalue()},
-            Environment={"Variables": {"RECORD": str(record), "WAIT": str(wait)}},
+            Environment={"Variables": {"RECORD": str(record), "WAIT": str(wait), "TABLE": table}},
         )
 
-    def invoke(self, **event: Any) -> str | None:
+    def invoke(self) -> str | None:
         """Its error, or None."""
-        answer = self._engine.client("lambda").invoke(
-            FunctionName=self.name, Payload=json.dumps(event)
-        )
+        answer = self._engine.client("lambda").invoke(FunctionName=self.name)
         payload = json.loads(answer["Payload"].read())
         return str(payload["errorMessage"]) if "FunctionError" in answer else None
 
@@ -108,11 +110,11 @@ MakeFunction = Callable[..., Function]
 
 @pytest.fixture
 def function(faulty_engine: Emulator, tmp_path: Path) -> Iterator[MakeFunction]:
-    """Deploys a function whose invocations take `wait` seconds, for one test."""
+    """Deploys a function for one test: its invocations take `wait` seconds and write to `table`."""
     made: list[Function] = []
 
-    def make(wait: float = 0.0) -> Function:
-        made.append(Function(faulty_engine, tmp_path / "record", wait))
+    def make(wait: float = 0.0, table: str = "") -> Function:
+        made.append(Function(faulty_engine, tmp_path / "record", wait, table))
         return made[-1]
 
     yield make
@@ -141,16 +143,16 @@ def _send(engine: Emulator, queue_url: str, count: int) -> list[str]:
 def test_a_function_dies_at_a_call_before_or_after_it_was_carried_out(
     start: Start, faulty_engine: Emulator, function: MakeFunction, table: str
 ) -> None:
-    small = function()
+    small = function(table=table)
     faults = start(kill_at_call=1)
     calls = 8
-    errors = [small.invoke(table=table, put={"pk": {"S": str(n)}}) for n in range(calls)]
+    errors = [small.invoke() for _ in range(calls)]
     assert errors == ["Worker process died"] * calls
     applied = faulty_engine.client("dynamodb").scan(TableName=table)["Count"]
     assert 0 < applied < calls
     assert faults.counts == {"kills": calls}
     faults.pause()
-    assert small.invoke(table=table, put={"pk": {"S": "quiet"}}) is None
+    assert small.invoke() is None
 
 
 def test_processes_are_killed_while_they_run_and_replaced(
@@ -171,21 +173,66 @@ def test_processes_are_killed_while_they_run_and_replaced(
     assert small.starts() == 1 + kills
 
 
+def test_an_event_whose_function_is_killed_comes_again(
+    start: Start, faulty_engine: Emulator, function: MakeFunction
+) -> None:
+    small = function(wait=1)
+    faulty_engine.client("lambda").invoke(
+        FunctionName=small.name, InvocationType="Event", Payload=b'{"Records": []}'
+    )
+    _kill_one_while_it_runs(start, small)
+    _until(lambda: len(small.batches()) == 2)
+
+
+def test_the_api_answers_502_when_its_function_is_killed(
+    start: Start, faulty_engine: Emulator, function: MakeFunction, table: str
+) -> None:
+    small = function(table=table)
+    bridge = Bridge()
+    bridge.start(_api(faulty_engine, small))
+    try:
+        with urllib.request.urlopen(bridge.url) as answer:
+            assert answer.status == 200
+        faults = start(kill_at_call=1)
+        with pytest.raises(urllib.error.HTTPError) as error:
+            urllib.request.urlopen(bridge.url)
+        assert error.value.code == 502
+        assert json.loads(error.value.read()) == {"message": "Bad Gateway"}
+        assert faults.counts == {"kills": 1}
+    finally:
+        bridge.stop()
+
+
+def _api(engine: Emulator, function: Function) -> Upstream:
+    """A REST API whose root is the function."""
+    gateway = engine.client("apigateway")
+    api_id = gateway.create_rest_api(name=function.name)["id"]
+    (root,) = gateway.get_resources(restApiId=api_id)["items"]
+    target = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function.name}"
+    method = {"restApiId": api_id, "resourceId": root["id"], "httpMethod": "GET"}
+    gateway.put_method(**method, authorizationType="NONE")
+    gateway.put_integration(
+        **method,
+        type="AWS_PROXY",
+        integrationHttpMethod="POST",
+        uri=f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{target}/invocations",
+    )
+    gateway.create_deployment(restApiId=api_id, stageName="small")
+    return Upstream(port=engine.port, api_id=api_id, stage="small")
+
+
 def test_the_messages_of_a_killed_function_come_again(
     start: Start, faulty_engine: Emulator, function: MakeFunction, queue_url: str
 ) -> None:
     faulty_engine.client("sqs").set_queue_attributes(
-        QueueUrl=queue_url, Attributes={"VisibilityTimeout": "1"}
+        QueueUrl=queue_url, Attributes={"VisibilityTimeout": "5"}
     )
-    small = function(wait=0.3)
+    small = function(wait=1)
     small.reads(_queue_arn(queue_url))
-    faults = start(kills_per_second=20)
     sent = _send(faulty_engine, queue_url, 1)
-    _until(lambda: faults.counts["kills"] > 0 and len(small.bodies()) > 0)
-    faults.pause()
+    _kill_one_while_it_runs(start, small)
     _until(lambda: _is_empty(faulty_engine, queue_url))
-    assert set(small.bodies()) == set(sent)
-    assert len(small.bodies()) > 1
+    assert small.bodies() == 2 * sent
 
 
 def _is_empty(engine: Emulator, queue_url: str) -> bool:
@@ -198,16 +245,21 @@ def _is_empty(engine: Emulator, queue_url: str) -> bool:
 def test_the_stream_batch_of_a_killed_function_comes_again(
     start: Start, faulty_engine: Emulator, function: MakeFunction, table: str
 ) -> None:
-    small = function(wait=0.3)
+    small = function(wait=1)
     dynamodb = faulty_engine.client("dynamodb")
     small.reads(dynamodb.describe_table(TableName=table)["Table"]["LatestStreamArn"])
-    faults = start(kills_per_second=20)
     dynamodb.put_item(TableName=table, Item={"pk": {"S": "a"}})
-    _until(lambda: faults.counts["kills"] > 0)
-    faults.pause()
+    _kill_one_while_it_runs(start, small)
     dynamodb.put_item(TableName=table, Item={"pk": {"S": "b"}})
     _until(lambda: any(_keys(batch)[-1:] == ["b"] for batch in small.batches()))
-    assert [_keys(batch)[0] for batch in small.batches()].count("a") > 1
+    assert [_keys(batch)[0] for batch in small.batches()][:2] == ["a", "a"]
+
+
+def _kill_one_while_it_runs(start: Start, function: Function) -> None:
+    _until(lambda: len(function.batches()) == 1)
+    faults = start(kills_per_second=50)
+    _until(lambda: faults.counts["kills"] > 0)
+    faults.pause()
 
 
 def _keys(batch: list[Any]) -> list[str]:
