@@ -32,12 +32,15 @@ class Route:
     either: tuple[str, ...] = ()
     #: False for a route that is refused with any query.
     reads_query: bool = True
+    #: The group of the route in the OpenAPI document.
+    tag: str = ""
 
 
 class Routes:
-    """The routes of one module, in the order in which they are tried."""
+    """The routes of one module, and their group in the OpenAPI document."""
 
-    def __init__(self) -> None:
+    def __init__(self, tag: str) -> None:
+        self._tag = tag
         self.all: list[Route] = []
 
     def route(
@@ -51,7 +54,7 @@ class Routes:
         replay: Replay | None = None,
         either: Sequence[str] = (),
     ) -> Callable[[Endpoint[Body_co]], Endpoint[Body_co]]:
-        """Register an endpoint.
+        """Register an endpoint. Its name and docstring are those of the operation in the document.
 
         ``resource`` is the path as API Gateway has it (``/api/links/{id}``). ``scope`` is what it
         needs, and ``query`` names the query parameters that it takes.
@@ -73,6 +76,7 @@ class Routes:
                     endpoint,
                     replay,
                     tuple(either),
+                    tag=self._tag,
                 )
             )
             return endpoint

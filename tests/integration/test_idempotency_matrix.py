@@ -826,7 +826,7 @@ def test_every_post_and_delete_route_is_in_the_table(scene: Scene) -> None:
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
 def test_a_route_without_a_replay_is_refused(method: str) -> None:
     with pytest.raises(ValueError, match="need a replay"):
-        Routes().route(method, "/api/things", scope=None)
+        Routes("Links").route(method, "/api/things", scope=None)
 
 
 def test_a_delete_that_exports_first_is_a_conflict_until_it_is_complete(scene: Scene) -> None:

@@ -7,7 +7,7 @@ import json
 import re
 from typing import Any
 
-from functions.api.openapi.parts import Schema, plain, reference
+from functions.api.openapi.schemas import Schema, plain, reference
 from functions.schemas.events import DeletionEvent, LinkEvent, RestoreEvent
 
 SOURCE = "unlink"

@@ -1,262 +1,247 @@
-"""One entry per route: what a caller needs to know and the route's code does not say."""
+"""What a caller needs to know of a route and the route's code does not say, in tables.
+
+The rest is derived: an operation's id is the endpoint's name, its text the endpoint's docstring,
+its success the endpoint's return type. A route that is in no table answers 200, takes no body, and
+raises what its path and its Idempotency-Key lead to.
+"""
 
 from __future__ import annotations
 
-from functions.api.openapi.deletion_operations import DELETION_OPERATIONS
-from functions.api.openapi.parts import (
-    CACHED,
-    EXAMPLE_ID,
-    IF_NONE_MATCH,
-    QR_IMAGE,
-    Answer,
-    Operation,
-    filter_parameters,
-    integer,
-    leads_to,
-    link_operations,
-    page,
-    parameter,
-    reference,
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from functions.api.openapi.bodies import (
+    DELETION_ID,
+    IDS,
+    LINK_ID,
+    LINK_UUIDS,
+    NEW_DELETION,
+    NEW_LINKS,
+    OTHER_ID,
 )
+from functions.api.openapi.schemas import Schema
 from functions.domain import errors, qr_image
 from functions.domain.error_bodies import GatewayError, LinkFortyError, LinkNotFoundError
-from functions.schemas.account_responses import ApiKeyPage, IssuedApiKey, Me, RevokedApiKey
-from functions.schemas.analytics_responses import Analytics, Export, Install
 from functions.schemas.api_keys import NewApiKey
+from functions.schemas.deletion_filter import AuditFields, TrashFields
+from functions.schemas.deletion_responses import NewErasure
 from functions.schemas.filters import FilterFields
-from functions.schemas.link_responses import Link, LinkPage, WrittenLink
-from functions.schemas.links import MAX_CREATE, LinkChanges, NewLink
-from functions.services.api_keys import MAX_ACTIVE_KEYS
-from functions.services.installs import ATTRIBUTION_DAYS, NewInstall
+from functions.schemas.links import LinkChanges
+from functions.schemas.receipt_responses import PublicKeys
+from functions.services.installs import NewInstall
 
-_UNCHANGED = Answer(text="The content has not changed.", headers=CACHED)
-_PAGE = ("application/json", "text/html")
+#: The body is the endpoint's return type. With 202, that has the union's members `Pending…`.
+RETURNED: Any = object()
+DELETION = ("X-Deletion-Id",)
+PENDING = ("X-Deletion-Id", "Location")
+_CACHED = ("ETag", "Cache-Control")
 
-#: By method and path as the gateway spells it.
-OPERATIONS: dict[str, Operation] = {
-    "GET /api/me": Operation(
-        "getMe", "Account", {200: Answer(Me)}, more="For every credential, whatever its scopes."
+
+@dataclass(frozen=True)
+class Answer:
+    """One response: its text (by default the docstring of the body's type), body and headers."""
+
+    text: str = ""
+    body: Any = RETURNED
+    media: Sequence[str] = ("application/json",)
+    headers: Sequence[str] = ()
+    links: Mapping[str, Schema] = field(default_factory=dict)
+
+
+def _leads_to(operation: str, **parameters: str) -> dict[str, Schema]:
+    """A link from a response to an operation; parameters as runtime expressions."""
+    return {operation: {"operationId": operation, "parameters": parameters}}
+
+
+def _to_link(expression: str) -> dict[str, Schema]:
+    """The operations that take the id of a link from a response."""
+    names = ("getLink", "updateLink", "getLinkQr", "deleteLink")
+    return {name: each for name in names for each in _leads_to(name, id=expression).values()}
+
+
+_TO_DELETION = _leads_to("getDeletion", id="$response.header.X-Deletion-Id")
+_TO_EXPORT = _leads_to("getExport", id="$response.body#/linkId", exportId="$response.body#/id")
+_TO_KEY = _leads_to("revokeKey", id="$response.body#/keyId")
+_BODY_IS_LINK = _to_link("$response.body#/id")
+
+_DELETED = Answer(headers=DELETION, links=_TO_DELETION)
+_PENDING = Answer(headers=PENDING, links=_TO_DELETION)
+_CREATED = "The link, or the links in request order."
+_UPDATED = "The changed link. A key without `linksRead` gets only the fields that it wrote."
+_NEW = "The deletion, or with `dryRun` what it would do."
+_RECEIPT = "A compact JWS with a receipt as its payload, or JSON where receipts are not signed."
+_LATER = "The rest is finished in the background."
+_IMAGES = tuple(qr_image.MEDIA_TYPES.values())
+_RECEIPTS = ("application/json", "application/jose")
+_UNCHANGED = Answer("The content has not changed.", None, headers=_CACHED)
+
+#: By operation id: the responses that are no errors, by status.
+RESPONSES: dict[str, dict[int, Answer]] = {
+    "issueKey": {201: Answer(links=_TO_KEY)},
+    "createLinks": {201: Answer(_CREATED, headers=["Location"], links=_BODY_IS_LINK)},
+    "listLinks": {200: Answer(links=_to_link("$response.body#/links/0/id"))},
+    "updateLink": {200: Answer(_UPDATED)},
+    "getLinkQr": {200: Answer("The image.", {}, _IMAGES, _CACHED), 304: _UNCHANGED},
+    "createExport": {202: Answer(headers=["Location"], links=_TO_EXPORT)},
+    "createInstall": {201: Answer()},
+    "deleteLinks": {200: _DELETED, 202: _PENDING},
+    "deleteLink": {200: _DELETED},
+    "bulkDeleteLinks": {200: Answer(headers=DELETION), 202: _PENDING},
+    "createDeletion": {
+        200: Answer(_NEW, headers=PENDING, links=_TO_DELETION),
+        202: Answer(_LATER, NewErasure, headers=PENDING, links=_TO_DELETION),
+    },
+    "getDeletion": {200: Answer(headers=DELETION)},
+    "restoreDeletion": {200: Answer(headers=DELETION), 202: Answer(headers=PENDING)},
+    "getReceipt": {200: Answer(_RECEIPT, media=_RECEIPTS, headers=DELETION)},
+}
+
+_DELETE_ONE = {"ids": [LINK_ID], "mode": "soft", "reason": "The campaign is over"}
+#: By operation id: the request body, with an example.
+BODIES: dict[str, tuple[Any, Any]] = {
+    "issueKey": (NewApiKey, {"name": "ci", "scopes": ["linksRead", "linksWrite"]}),
+    "createLinks": (NEW_LINKS, {"originalUrl": "https://example.com/spring", "tags": ["spring"]}),
+    "updateLink": (LinkChanges, {"title": "Spring, extended", "expiresAt": None}),
+    "createInstall": (NewInstall, {"linkId": LINK_ID, "platform": "iOS"}),
+    "deleteLinks": (LINK_UUIDS, [LINK_ID, OTHER_ID]),
+    "bulkDeleteLinks": (IDS | {"required": ["ids"]}, {"ids": [LINK_ID, OTHER_ID]}),
+    "createDeletion": (NEW_DELETION, _DELETE_ONE),
+    "restoreDeletion": (IDS, {"ids": [LINK_ID]}),
+}
+OPTIONAL_BODIES = {"restoreDeletion"}
+
+#: The operations that raise these errors, beside what every route and its path raise.
+RAISED_BY: dict[type[errors.UnlinkError], set[str]] = {
+    errors.InvalidIds: {"deleteLinks", "bulkDeleteLinks", "createDeletion", "restoreDeletion"},
+    errors.LinkNotFound: {"createInstall"},
+    errors.NotFound: {"createInstall"},
+    errors.ShortCodeTaken: {"createLinks"},
+    errors.Conflict: {"issueKey", "createLinks", "updateLink", "createInstall"},
+    errors.LastAdmin: {"revokeKey"},
+    errors.DeletionOpen: {"restoreDeletion"},
+    errors.SelectionChanged: {"createDeletion"},
+    errors.ReceiptPending: {"getReceipt"},
+    errors.LimitReached: {"listLinks", "listDeletions", "createExport", "createDeletion"},
+}
+#: Those whose Idempotency-Key and work are one transaction: a repeated request never meets it.
+ATOMIC = {"createExport", "createInstall"}
+
+#: By operation id: the maximum and the default of ``limit``.
+PAGES = {
+    "listKeys": (100, 50),
+    "listLinks": (1_000, 50),
+    "listDeletions": (100, 50),
+    "getDeletion": (1_000, 100),
+    "listTrash": (100, 50),
+}
+FILTERS: dict[str, type[BaseModel]] = {
+    "listLinks": FilterFields,
+    "listDeletions": AuditFields,
+    "listTrash": TrashFields,
+}
+
+_LINK_REFERENCE = "The link's UUID (in any letter case) or its short code."
+_LINK = ("^[A-Za-z0-9_-]{4,36}$", _LINK_REFERENCE, LINK_ID, errors.LinkNotFound)
+_UUID, _KEY, _KEY_ID = "^[0-9A-Fa-f-]{36}$", "^[A-Za-z0-9_:-]{1,100}$", "key-0192b3c4d5e6f7a8b9c0"
+_ASSET = r"^(swagger-ui\.js|swagger-ui\.css|start\.js|unlinkctl-.+\.whl)$"
+#: By the path up to a parameter: its pattern, description, example, and the error of a keyed route
+#: if there is no such thing.
+PATH_PARAMETERS: dict[str, tuple[str, str, str, type[errors.NotFound] | None]] = {
+    "/api/links/{id}": _LINK,
+    "/api/analytics/links/{id}": _LINK,
+    "/api/analytics/links/{id}/export/{exportId}": (
+        _UUID,
+        "The export's id.",
+        OTHER_ID,
+        errors.NotFound,
     ),
-    "GET /api/keys": Operation(
-        "listKeys", "Account", {200: Answer(ApiKeyPage)}, parameters=page(100, 50)
-    ),
-    "POST /api/keys": Operation(
-        "issueKey",
-        "Account",
-        {201: Answer(IssuedApiKey, links=leads_to("revokeKey", id="$response.body#/keyId"))},
-        (errors.Conflict, errors.StillRunning, errors.KeyReused),
-        body=NewApiKey,
-        example={"name": "ci", "scopes": ["linksRead", "linksWrite"]},
-        more="A key acts for the user who issued it. It cannot have scopes that the issuer lacks "
-        f"(403). A workspace can have {MAX_ACTIVE_KEYS} active keys (409 with `limit`). "
-        "The secret is shown once: a repeated request answers the same key with `secret` null.",
-    ),
-    "DELETE /api/keys/{id}": Operation(
-        "revokeKey",
-        "Account",
-        {200: Answer(RevokedApiKey)},
-        (errors.ApiKeyNotFound, errors.LastAdmin, errors.StillRunning, errors.KeyReused),
-        [
-            parameter(
-                "lastAdmin",
-                {"type": "boolean", "default": False},
-                "Revoke it also if no other credential of the workspace has `admin`.",
-            )
-        ],
-        more="The gateway may accept the key until `effectiveBy`, but no longer to manage keys. "
-        "Revoking a revoked key changes nothing.",
-    ),
-    "POST /api/links": Operation(
-        "createLinks",
-        "Links",
+    "/api/keys/{id}": (_KEY, "The key's id.", _KEY_ID, errors.ApiKeyNotFound),
+    "/api/deletions/{id}": (_UUID, "The deletion's id.", DELETION_ID, errors.DeletionNotFound),
+    "/api/receipts/{id}": (_UUID, "The deletion's id.", DELETION_ID, errors.ReceiptNotFound),
+    "/{code}": ("^[A-Za-z0-9_-]{4,30}$", "The short code; case-sensitive.", "spring", None),
+    "/api/docs/{asset}": (_ASSET, "The file's name.", "start.js", None),
+    "/console/{asset}": (r"^[a-z]+\.(js|css|svg|txt)$", "The file's name.", "console.js", None),
+}
+
+# -- operations without a key, of functions that register no routes -----------------------------
+
+_PAGES = ("application/json", "text/html")
+_UNKNOWN = "Unknown, inactive, expired or deleted"
+_UNREADABLE = "The link cannot be read at the moment."
+_WAIT = ("Cache-Control", "Retry-After")
+_THERE = Answer("To the destination.", None, headers=["Location", "Cache-Control"])
+
+
+def _file(*media: str, text: str = "The page.", schema: str = "string") -> dict[int, Answer]:
+    return {200: Answer(text, {"type": schema}, media, _CACHED), 304: _UNCHANGED}
+
+
+def _asset(*media: str) -> dict[int, Answer]:
+    return {**_file(*media, text="The file."), 404: Answer("There is no such file.", GatewayError)}
+
+
+#: By method and path: id, tag, summary and responses.
+OPEN_OPERATIONS: dict[str, tuple[str, str, str, dict[int, Answer]]] = {
+    "GET /.well-known/jwks.json": (
+        "getPublicKeys",
+        "Deletions",
+        "The public keys that verify receipts",
         {
-            201: Answer(
-                Link | list[Link],
-                "The link, or the links in request order.",
-                headers=("Location",),
-                links=link_operations("$response.body#/id"),
-            )
+            200: Answer(body=PublicKeys, headers=["Cache-Control"]),
+            503: Answer("The keys cannot be read now.", LinkFortyError, headers=["Retry-After"]),
         },
-        (errors.ShortCodeTaken, errors.Conflict, errors.StillRunning, errors.KeyReused),
-        body={
-            "oneOf": [
-                reference(NewLink),
-                {
-                    "type": "array",
-                    "items": reference(NewLink),
-                    "minItems": 1,
-                    "maxItems": MAX_CREATE,
-                },
-            ]
-        },
-        example={
-            "originalUrl": "https://example.com/spring",
-            "title": "Spring",
-            "tags": ["campaign"],
-        },
-        more="Without `shortCode` (or its other name `customCode`) a random one is used.",
     ),
-    "GET /api/links": Operation(
-        "listLinks",
-        "Links",
-        {200: Answer(LinkPage, links=link_operations("$response.body#/links/0/id"))},
-        (errors.LimitReached,),
-        [*page(1_000, 50), *filter_parameters(FilterFields)],
-    ),
-    "GET /api/links/{id}": Operation(
-        "getLink", "Links", {200: Answer(Link)}, (errors.LinkNotFound,)
-    ),
-    "PUT /api/links/{id}": Operation(
-        "updateLink",
-        "Links",
-        {
-            200: Answer(
-                Link | WrittenLink,
-                "The changed link. A key without `linksRead` gets only the fields that it wrote.",
-            )
-        },
-        (errors.LinkNotFound, errors.Conflict),
-        body=LinkChanges,
-        example={"title": "Spring, extended", "expiresAt": None},
-        more="Given fields change, `null` clears a field. `id` and `shortCode` never change.",
-    ),
-    "GET /api/links/{id}/qr": Operation(
-        "getLinkQr",
-        "Links",
-        {
-            200: Answer({}, "The image.", tuple(qr_image.MEDIA_TYPES.values()), CACHED),
-            304: _UNCHANGED,
-        },
-        (errors.LinkNotFound,),
-        [*QR_IMAGE, IF_NONE_MATCH],
-    ),
-    "GET /api/analytics/links/{id}": Operation(
-        "getAnalytics",
-        "Analytics",
-        {200: Answer(Analytics)},
-        (errors.LinkNotFound,),
-        [parameter("days", integer(1, 365, 30), "Number of UTC days to look back, with today.")],
-        more="Also for soft-deleted links, until they are erased. Clicks are counted within "
-        "seconds; bots are not counted. Country, region, city and timezone are `unknown` unless "
-        "CloudFront serves the short links. A list has at most a hundred values per day; the "
-        "others are counted as `other`.",
-    ),
-    "POST /api/analytics/links/{id}/export": Operation(
-        "createExport",
-        "Analytics",
-        {
-            202: Answer(
-                Export,
-                "The export. Its `Location` shows the progress.",
-                headers=("Location",),
-                links=leads_to(
-                    "getExport", id="$response.body#/linkId", exportId="$response.body#/id"
-                ),
-            )
-        },
-        (errors.LinkNotFound, errors.KeyReused, errors.LimitReached),
-        more="NDJSON: the link on the first line, then each click up to now, including bots. Also "
-        "for soft-deleted links. A link has at most one unfinished export: while there is one, it "
-        "is the answer. 429 with `limit` when the workspace has as many unfinished exports as its "
-        "plan allows. The file is kept for seven days, or until the link is erased.",
-    ),
-    "GET /api/analytics/links/{id}/export/{exportId}": Operation(
-        "getExport",
-        "Analytics",
-        {200: Answer(Export, "The progress, and the URL of the file.")},
-        (errors.LinkNotFound, errors.NotFound),
-    ),
-    "POST /api/installs": Operation(
-        "createInstall",
-        "Analytics",
-        {201: Answer(Install)},
-        (errors.LinkNotFound, errors.NotFound, errors.Conflict, errors.KeyReused),
-        body=NewInstall,
-        example={"linkId": EXAMPLE_ID, "platform": "iOS"},
-        more="Attributed to the given click, or to the last click of the given link. The click "
-        f"must be at most {ATTRIBUTION_DAYS} days older than the install, else 409.",
-    ),
-    **DELETION_OPERATIONS,
-    "GET /{code}": Operation(
+    "GET /{code}": (
         "redirect",
         "Short links",
+        "Follow a short link",
         {
-            302: Answer(text="To the destination.", headers=("Location", "Cache-Control")),
+            302: _THERE,
             404: Answer(
+                f"{_UNKNOWN}: the same answer for all, a page for browsers and JSON for programs.",
                 LinkNotFoundError,
-                "Unknown, inactive, expired or deleted: the same answer for all, a page for "
-                "browsers and JSON for programs.",
-                _PAGE,
-                ("Cache-Control",),
+                _PAGES,
+                ["Cache-Control"],
             ),
-            503: Answer(
-                LinkFortyError,
-                "The link cannot be read at the moment.",
-                _PAGE,
-                ("Cache-Control", "Retry-After"),
-            ),
+            503: Answer(_UNREADABLE, LinkFortyError, _PAGES, _WAIT),
         },
-        summary="Follow a short link.",
     ),
-    "HEAD /{code}": Operation(
+    "HEAD /{code}": (
         "redirectHead",
         "Short links",
+        "Find out where a short link leads",
         {
-            302: Answer(text="To the destination.", headers=("Location", "Cache-Control")),
-            404: Answer(text="Unknown, inactive, expired or deleted.", headers=("Cache-Control",)),
-            503: Answer(
-                text="The link cannot be read at the moment.",
-                headers=("Cache-Control", "Retry-After"),
-            ),
+            302: _THERE,
+            404: Answer(f"{_UNKNOWN}.", None, headers=["Cache-Control"]),
+            503: Answer(_UNREADABLE, None, headers=_WAIT),
         },
-        summary="Find out where a short link leads.",
     ),
-    "GET /api/openapi.json": Operation(
+    "GET /api/openapi.json": (
         "getOpenApi",
         "Documentation",
-        {200: Answer({"type": "object"}, "OpenAPI 3.1.", headers=CACHED), 304: _UNCHANGED},
-        summary="This document.",
+        "This document",
+        _file("application/json", text="OpenAPI 3.1.", schema="object"),
     ),
-    "GET /api/docs": Operation(
+    "GET /api/docs": (
         "getDocs",
         "Documentation",
-        {200: Answer({"type": "string"}, "The page.", ("text/html",), CACHED), 304: _UNCHANGED},
-        summary="This document as a page to read and try.",
+        "This document as a page to read and try",
+        _file("text/html"),
     ),
-    "GET /api/docs/{asset}": Operation(
+    "GET /api/docs/{asset}": (
         "getDocsAsset",
         "Documentation",
-        {
-            200: Answer(
-                {"type": "string"},
-                "The file.",
-                ("text/javascript", "text/css", "application/octet-stream"),
-                CACHED,
-            ),
-            304: _UNCHANGED,
-            404: Answer(GatewayError, "There is no such file."),
-        },
-        summary="Scripts and styles of the page, and the wheel of the command unlinkctl.",
+        "Scripts and styles of the page, and the wheel of the command unlinkctl",
+        _asset("text/javascript", "text/css", "application/octet-stream"),
     ),
-    "GET /console": Operation(
-        "getConsole",
-        "Console",
-        {200: Answer({"type": "string"}, "The page.", ("text/html",), CACHED), 304: _UNCHANGED},
-        summary="The web console.",
-    ),
-    "GET /console/{asset}": Operation(
+    "GET /console": ("getConsole", "Console", "The web console", _file("text/html")),
+    "GET /console/{asset}": (
         "getConsoleAsset",
         "Console",
-        {
-            200: Answer(
-                {"type": "string"},
-                "The file.",
-                ("text/javascript", "text/css", "image/svg+xml", "text/plain"),
-                CACHED,
-            ),
-            304: _UNCHANGED,
-            404: Answer(GatewayError, "There is no such file."),
-        },
-        summary="Scripts and styles of the console.",
+        "Scripts and styles of the console",
+        _asset("text/javascript", "text/css", "image/svg+xml", "text/plain"),
     ),
 }

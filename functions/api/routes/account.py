@@ -12,10 +12,13 @@ from functions.api.route import Routes
 if TYPE_CHECKING:
     from functions.schemas.account_responses import Me
 
-routes = Routes()
+routes = Routes("Account")
 
 
 @routes.route("GET", "/api/me", scope=None)
-def me(request: Request) -> Response[Me]:
-    """Who calls: workspace, scopes, plan, policies and the current minute."""
+def get_me(request: Request) -> Response[Me]:
+    """Who calls: workspace, scopes, plan, policies and the current minute.
+
+    For every credential, whatever its scopes.
+    """
     return Response(200, me_view(request.caller, request.window))

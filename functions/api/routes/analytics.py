@@ -17,7 +17,7 @@ from functions.services.analytics import analytics
 if TYPE_CHECKING:
     from functions.schemas.analytics_responses import Analytics
 
-routes = Routes()
+routes = Routes("Analytics")
 
 
 #: The default number of days of ``GET /api/analytics/links/{id}``.
@@ -28,8 +28,13 @@ MAX_DAYS = 365
 
 
 @routes.route("GET", "/api/analytics/links/{id}", scope="analyticsRead", query=("days",))
-def read(request: Request) -> Response[Analytics]:
-    """The analytics of a link, live or soft-deleted, by id or short code."""
+def get_analytics(request: Request) -> Response[Analytics]:
+    """The analytics of a link, live or soft-deleted, by id or short code.
+
+    Also for soft-deleted links, until they are erased. Clicks are counted within seconds; bots are
+    not counted. Country, region, city and timezone are ``unknown`` unless CloudFront serves the
+    short links. A list has at most a hundred values per day; the others are counted as ``other``.
+    """
     asked = request.query.get("days")
     days = parse_int_param(asked, "days", default=DEFAULT_DAYS, maximum=MAX_DAYS)
     answer = analytics(

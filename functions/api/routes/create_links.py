@@ -20,14 +20,15 @@ from functions.repositories.create_runs import CreateRun, lease_has_lapsed
 from functions.repositories.link_counts import Quota
 from functions.repositories.links import LinksTable
 from functions.schemas.links import NewLink, link_view, parse_new_links
-from functions.services.create_links import create_links, plan_links
+from functions.services.create_links import create_links as create
+from functions.services.create_links import plan_links
 from functions.services.create_once import create_once
 from functions.services.link_runs import KeyedRun
 
 if TYPE_CHECKING:
     from functions.schemas import link_responses
 
-routes = Routes()
+routes = Routes("Links")
 
 
 def _create_again(
@@ -50,8 +51,11 @@ def _create_again(
 
 
 @routes.route("POST", "/api/links", scope="linksWrite", replay=_create_again)
-def create(request: Request) -> Response[link_responses.Link | list[link_responses.Link]]:
-    """Create one link (an object) or up to 1,000 (an array), all or none."""
+def create_links(request: Request) -> Response[link_responses.Link | list[link_responses.Link]]:
+    """Create one link (an object) or up to 1,000 (an array), all or none.
+
+    Without ``shortCode`` (or its other name ``customCode``) a random one is used.
+    """
     caller, links = request.caller, container.links()
     new = parse_new_links(
         request.json(), caller.policies.app_schemes, maximum=caller.plan.links_per_create
@@ -65,7 +69,7 @@ def _create(request: Request, new: list[NewLink], links: LinksTable) -> list[Lin
     caller, key = request.caller, request.idempotency_key
 
     def create_with(run: KeyedRun | None) -> list[Link]:
-        return create_links(
+        return create(
             new,
             workspace_id=caller.workspace_id,
             user_id=caller.user_id,

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         PendingLinks,
     )
 
-routes = Routes()
+routes = Routes("Deleting")
 
 
 def _delete_links_again(
@@ -52,7 +52,12 @@ def _delete_links_again(
     replay=_delete_links_again,
 )
 def delete_links(request: Request) -> Response[DeletedLinks | PendingLinks]:
-    """Soft-delete up to 10,000 links by id, all or none (Hoko)."""
+    """Soft-delete up to 10,000 links by id, all or none (Hoko).
+
+    If any id is malformed or not a live link of the workspace, the answer is 400 with these ids,
+    and nothing is deleted. Records and analytics stay; the short codes stay taken. The plan limits
+    the number of ids, counted before duplicates are removed.
+    """
     valid, invalid = distinct_ids(request.json(), request)
     deletion = soft_delete(
         valid,
@@ -75,7 +80,11 @@ def _delete_link_again(request: Request, record: IdempotencyRecord) -> Response[
     "DELETE", "/api/links/{id}", scope="linksErase", query=REASON, replay=_delete_link_again
 )
 def delete_link(request: Request) -> Response[ErasedLink]:
-    """Erase one live link, by id or short code (LinkForty)."""
+    """Erase one live link, by id or short code (LinkForty).
+
+    Record, short code, clicks and QR images are removed for good; the code is free at once for its
+    own workspace.
+    """
     stores = container.deletion_stores()
     given = request.path["id"]
     link_id = parse_link_id(given)
@@ -107,8 +116,11 @@ def _bulk_delete_again(
     query=REASON,
     replay=_bulk_delete_again,
 )
-def bulk_delete(request: Request) -> Response[ErasedLinks | PendingErasure]:
-    """Erase each of the given links that exists, live or soft-deleted (LinkForty)."""
+def bulk_delete_links(request: Request) -> Response[ErasedLinks | PendingErasure]:
+    """Erase each of the given links that exists, live or soft-deleted (LinkForty).
+
+    Ids that are malformed, unknown or of another workspace are in ``notFoundIds``.
+    """
     body = request.json()
     if not isinstance(body, dict) or "ids" not in body or set(body) - {"ids", "reason"}:
         raise InvalidRequest('The body must be {"ids": […]}, optionally with "reason"')

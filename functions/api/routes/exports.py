@@ -20,7 +20,7 @@ from functions.services.export_request import begin_export, begun_export, state_
 if TYPE_CHECKING:
     from functions.schemas.analytics_responses import Export
 
-routes = Routes()
+routes = Routes("Analytics")
 
 
 def _export_again(request: Request, record: IdempotencyRecord) -> Response[Export]:
@@ -36,8 +36,14 @@ def _export_again(request: Request, record: IdempotencyRecord) -> Response[Expor
 @routes.route(
     "POST", "/api/analytics/links/{id}/export", scope="analyticsRead", replay=_export_again
 )
-def export(request: Request) -> Response[Export]:
-    """Start an export: a job that writes a link and all its clicks to a file."""
+def create_export(request: Request) -> Response[Export]:
+    """Start an export: a job that writes a link and all its clicks to a file.
+
+    NDJSON: the link on the first line, then each click up to now, including bots. Also for
+    soft-deleted links. A link has at most one unfinished export: while there is one, it is the
+    answer. 429 with ``limit`` when the workspace has as many unfinished exports as its plan allows.
+    The file is kept for seven days, or until the link is erased.
+    """
     link = find_link_of(request)
     record = begin_export(
         link,
@@ -58,7 +64,7 @@ def _begun(request: Request, record: dict[str, Any]) -> Response[Export]:
 
 
 @routes.route("GET", "/api/analytics/links/{id}/export/{exportId}", scope="analyticsRead")
-def read_export(request: Request) -> Response[Export]:
+def get_export(request: Request) -> Response[Export]:
     """The state of an export, and a signed URL once it is complete."""
     link = find_link_of(request)
     export_id = parse_link_id(request.path["exportId"])

@@ -14,7 +14,7 @@ from functions.services.installs import parse_new_install, record_install, recor
 if TYPE_CHECKING:
     from functions.schemas.analytics_responses import Install
 
-routes = Routes()
+routes = Routes("Analytics")
 
 
 def _install_again(request: Request, record: IdempotencyRecord) -> Response[Install]:
@@ -27,8 +27,12 @@ def _install_again(request: Request, record: IdempotencyRecord) -> Response[Inst
 
 
 @routes.route("POST", "/api/installs", scope="linksWrite", replay=_install_again)
-def install(request: Request) -> Response[Install]:
-    """Record an install, attributed to a live link."""
+def create_install(request: Request) -> Response[Install]:
+    """Record an install, attributed to a live link.
+
+    Attributed to the given click, or to the last click of the given link. The click must be at most
+    7 days older than the install, else 409.
+    """
     recorded = record_install(
         parse_new_install(request.json()),
         workspace_id=request.caller.workspace_id,

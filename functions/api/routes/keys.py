@@ -20,7 +20,7 @@ from functions.services.api_keys import Issuer, check_issuer, effective_by, find
 if TYPE_CHECKING:
     from functions.schemas.account_responses import ApiKeyPage, IssuedApiKey, RevokedApiKey
 
-routes = Routes()
+routes = Routes("Account")
 
 
 def _issuer(caller: Caller) -> Issuer:
@@ -58,7 +58,12 @@ def _issue_again(request: Request, record: IdempotencyRecord) -> Response[Issued
 
 @routes.route("POST", "/api/keys", scope="admin", replay=_issue_again)
 def issue_key(request: Request) -> Response[IssuedApiKey]:
-    """Issue an API key with scopes that the caller has. It is shown once."""
+    """Issue an API key with scopes that the caller has. It is shown once.
+
+    A key acts for the user who issued it. It cannot have scopes that the issuer lacks (403). A
+    workspace can have 100 active keys (409 with ``limit``). The secret is shown once: a repeated
+    request answers the same key with ``secret`` null.
+    """
     new = parse_new_api_key(request.json())
     issuer = _issuer(request.caller)
     try:
@@ -86,7 +91,11 @@ def _revoke_again(request: Request, record: IdempotencyRecord) -> Response[Revok
 
 @routes.route("DELETE", "/api/keys/{id}", scope="admin", query=("lastAdmin",), replay=_revoke_again)
 def revoke_key(request: Request) -> Response[RevokedApiKey]:
-    """Revoke an API key, for good."""
+    """Revoke an API key, for good.
+
+    The gateway may accept the key until ``effectiveBy``, but no longer to manage keys. Revoking a
+    revoked key changes nothing.
+    """
     last_admin = parse_bool_param(request.query.get("lastAdmin"), "lastAdmin")
     issuer, key_id = _issuer(request.caller), request.path["id"]
     try:

@@ -18,14 +18,14 @@ from functions.domain.urls import own_hosts
 from functions.schemas.filters import NAMES, LinkFilter
 from functions.schemas.links import link_view, parse_link_changes, written_view
 from functions.services.link_lookup import find_link
-from functions.services.list_links import list_links
+from functions.services.list_links import list_links as list_page
 from functions.services.read_budget import RequestBudget
-from functions.services.update_link import update_link
+from functions.services.update_link import update_link as change_link
 
 if TYPE_CHECKING:
     from functions.schemas import link_responses
 
-routes = Routes()
+routes = Routes("Links")
 
 
 #: Page size of ``GET /api/links``.
@@ -36,7 +36,7 @@ MAX_LIMIT = 1_000
 
 
 @routes.route("GET", "/api/links", scope="linksRead", query=("limit", "cursor", *NAMES))
-def list_(request: Request) -> Response[link_responses.LinkPage]:
+def list_links(request: Request) -> Response[link_responses.LinkPage]:
     """Live links, newest first, page by page."""
     query = request.query
     limit = parse_int_param(query.get("limit"), "limit", default=DEFAULT_LIMIT, maximum=MAX_LIMIT)
@@ -57,7 +57,7 @@ def list_(request: Request) -> Response[link_responses.LinkPage]:
         # Lambda's worst case: JSON in JSON with every other character escaped.
         return len(json.dumps(json.dumps(link_view(link, request.base_url)))) + 1
 
-    page, last = list_links(
+    page, last = list_page(
         workspace_id=workspace_id,
         limit=limit,
         after=after,
@@ -76,7 +76,7 @@ def list_(request: Request) -> Response[link_responses.LinkPage]:
 
 
 @routes.route("GET", "/api/links/{id}", scope="linksRead")
-def get(request: Request) -> Response[link_responses.Link]:
+def get_link(request: Request) -> Response[link_responses.Link]:
     """One live link, by id or short code."""
     link = find_link(
         request.path["id"],
@@ -87,15 +87,16 @@ def get(request: Request) -> Response[link_responses.Link]:
 
 
 @routes.route("PUT", "/api/links/{id}", scope="linksWrite")
-def update(request: Request) -> Response[link_responses.Link | link_responses.WrittenLink]:
+def update_link(request: Request) -> Response[link_responses.Link | link_responses.WrittenLink]:
     """Change some fields of a live link, by id or short code.
 
-    A key without ``linksRead`` gets the fields that it wrote and not the rest of the link.
+    A key without ``linksRead`` gets the fields that it wrote and not the rest of the link. Given
+    fields change, ``null`` clears a field. ``id`` and ``shortCode`` never change.
     """
     changes = parse_link_changes(request.json(), request.caller.policies.app_schemes)
     links = container.links()
     with explained_conflicts(request.caller, links):
-        link = update_link(
+        link = change_link(
             request.path["id"],
             changes,
             workspace_id=request.caller.workspace_id,

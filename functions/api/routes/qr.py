@@ -11,7 +11,7 @@ from functions.api.route import Routes
 from functions.domain.qr_image import PARAMETERS, parse_style
 from functions.services.qr import qr_image
 
-routes = Routes()
+routes = Routes("Links")
 
 
 #: Private and revalidated at each request, so that a deleted link's image is not used any more.
@@ -19,7 +19,7 @@ CACHING = "private, no-cache"
 
 
 @routes.route("GET", "/api/links/{id}/qr", scope="linksRead", query=PARAMETERS)
-def qr(request: Request) -> Response[str | bytes]:
+def get_link_qr(request: Request) -> Response[str | bytes]:
     """The QR code of a live link's short URL, as PNG or SVG."""
     style = parse_style(request.query)
     image = qr_image(

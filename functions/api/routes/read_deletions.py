@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from functions.schemas import deletion_responses
     from functions.schemas.deletion_responses import DeletionExport, DeletionPage
 
-routes = Routes()
+routes = Routes("Deletions")
 
 
 #: Restores that a deletion shows, newest first.
@@ -39,7 +39,10 @@ AUDIT = ("state", "mode", "actor", "createdAfter", "createdBefore")
     "GET", "/api/deletions", scope="linksRead", query=(*PAGE, *AUDIT), error_format="hoko"
 )
 def list_deletions(request: Request) -> Response[DeletionPage]:
-    """The workspace's deletions, newest first: its audit trail."""
+    """The workspace's deletions, newest first: its audit trail.
+
+    ``state``, ``mode`` and ``actor`` count as reads of a filter: one per record read.
+    """
     from functions.services.audit_trail import list_deletions as list_page
 
     caller, only = request.caller, EVERY_DELETION

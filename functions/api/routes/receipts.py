@@ -16,12 +16,17 @@ from functions.services.receipts import find_receipt
 if TYPE_CHECKING:
     from functions.schemas.receipt_responses import UnsignedReceipt
 
-routes = Routes()
+routes = Routes("Deletions")
 
 
 @routes.route("GET", "/api/receipts/{id}", scope="linksRead")
 def get_receipt(request: Request) -> Response[UnsignedReceipt]:
-    """The receipt of an erasure, as a signed document."""
+    """The receipt of an erasure, as a signed document.
+
+    Of an erasure, when a last strongly consistent read has found nothing left; it is signed within
+    a minute or two (409 with ``retryAfter`` until then). Signed with ES256 by a key that never
+    leaves KMS; ``/.well-known/jwks.json`` has the public keys.
+    """
     deletion_id = parse_link_id(request.path["id"])
     if deletion_id is None:
         raise ReceiptNotFound

@@ -13,7 +13,8 @@ from functions.api.route import Routes
 from functions.domain.errors import InvalidRequest
 from functions.schemas.deletion_filter import TRASH_NAMES, parse_trash_filter
 from functions.schemas.trash import trashed_link_view
-from functions.services.trash import Position, list_trash
+from functions.services.trash import Position
+from functions.services.trash import list_trash as list_page
 
 if TYPE_CHECKING:
     from functions.schemas.link_responses import TrashPage
@@ -22,12 +23,16 @@ if TYPE_CHECKING:
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
 
-routes = Routes()
+routes = Routes("Deletions")
 
 
 @routes.route("GET", "/api/trash", scope="linksRead", query=(*PAGE, *TRASH_NAMES))
-def trash(request: Request) -> Response[TrashPage]:
-    """Soft-deleted links that can be restored, newest deletion first, page by page."""
+def list_trash(request: Request) -> Response[TrashPage]:
+    """Soft-deleted links that can be restored, newest deletion first, page by page.
+
+    A link stands under the deletion that it names now, so it is shown once. Restore it with ``POST
+    /api/deletions/{id}/restore``, or erase it with ``POST /api/deletions``.
+    """
     workspace_id, only = request.caller.workspace_id, parse_trash_filter(request.query)
     limit, content = page_of(request, "trash", maximum=MAX_LIMIT, default=DEFAULT_LIMIT)
     position = None
@@ -36,7 +41,7 @@ def trash(request: Request) -> Response[TrashPage]:
         if fingerprint != only.fingerprint:
             raise InvalidRequest("The cursor belongs to another filter")
         position = Position(*where)
-    page, position = list_trash(
+    page, position = list_page(
         workspace_id=workspace_id,
         limit=limit,
         position=position,
