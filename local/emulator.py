@@ -36,7 +36,7 @@ _START_SECONDS = 60
 _STOP_SECONDS = 5
 _PORT_TRIES = 3
 
-_PROGRAM = Path(__file__).with_name("emulator_process.py")
+_PROGRAM = "local.emulator_process"
 _REMOVE = "import shutil, sys; shutil.rmtree(sys.argv[1], ignore_errors=True)"
 
 
@@ -185,6 +185,7 @@ class Emulator:
             "IOT_MTLS_ENABLED": "false",
             "MINISTACK_REGION": REGION,
             "LOG_LEVEL": "INFO",
+            "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
@@ -193,7 +194,7 @@ class Emulator:
         with self.log_path.open("wb") as log:
             # A separate session: Ctrl-C reaches only this process, which then stops the emulator.
             return subprocess.Popen(
-                [str(ENGINE_PYTHON), str(_PROGRAM)],
+                [str(ENGINE_PYTHON), "-m", _PROGRAM],
                 cwd=self._directory,
                 env=environment,
                 stdin=subprocess.PIPE,

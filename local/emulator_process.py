@@ -19,7 +19,6 @@ import sys
 import tempfile
 import threading
 import zipfile
-from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,7 +30,8 @@ from ministack.app import app
 from ministack.core import lambda_runtime
 from ministack.services import cognito, dynamodb, sqs
 
-_PATCHED_VERSION = "1.5.33"
+from local import emulator_dynamodb
+
 _END_OF_LOGS = "-- end of logs --"
 _LOG_SECONDS = 0.25
 _KEEP_ALIVE_SECONDS = 75
@@ -48,35 +48,6 @@ def follow_parent() -> None:
         pass
     shutil.rmtree(Path.cwd(), ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
-
-
-def record_partiql_updates() -> None:
-    """Write a stream record for what a PartiQL statement updates; MiniStack writes none.
-
-    DynamoDB does (Developer Guide, "Change data capture for DynamoDB Streams": every
-    modification of an item).
-    """
-    in_partiql = threading.local()
-    update, set_item = dynamodb._partiql_update, dynamodb._set_item
-
-    def update_with_record(*arguments: Any, **keywords: Any) -> Any:
-        in_partiql.now = True
-        try:
-            return update(*arguments, **keywords)
-        finally:
-            in_partiql.now = False
-
-    def set_item_with_record(
-        table: Any, pk: str, sk: str, item: Any, *more: Any, **named: Any
-    ) -> Any:
-        before = table["items"].get(pk, {}).get(sk)
-        result = set_item(table, pk, sk, item, *more, **named)
-        if getattr(in_partiql, "now", False):
-            dynamodb._emit_stream_event(table["TableName"], "MODIFY", before, item)
-        return result
-
-    dynamodb._partiql_update = update_with_record
-    dynamodb._set_item = set_item_with_record
 
 
 def end_logs_with_a_mark() -> None:
@@ -201,11 +172,11 @@ def extended(application: Any) -> Any:
 
 def main() -> None:
     """Serve until SIGTERM."""
-    found = metadata.version("ministack")
-    if found != _PATCHED_VERSION:
-        sys.exit(f"The patches are for MiniStack {_PATCHED_VERSION}; {found} is installed.")
+    # It is for this process: the functions' workers must not find the sources.
+    del os.environ["PYTHONPATH"]
+    emulator_dynamodb.check_version()
     threading.Thread(target=follow_parent, daemon=True).start()
-    record_partiql_updates()
+    emulator_dynamodb.patch(dynamodb)
     end_logs_with_a_mark()
     unpack_code_once()
     revoke_tokens()

@@ -25,6 +25,7 @@ from functions.repositories.links import LinksTable
 from functions.repositories.open_exports import OpenExports
 from functions.services.deletion import DeletionRequest, Stores
 from local.emulator import credentials
+from tests.support import in_process_dynamodb
 from tests.support.template import synthesized_template, table_definitions
 
 pytest_plugins = [
@@ -81,16 +82,26 @@ def emulator_url(_no_host_credentials: None, request: pytest.FixtureRequest) -> 
 
 
 @pytest.fixture(scope="session")
-def table_names(emulator_url: str) -> Iterator[dict[str, str]]:
+def dynamodb_url(_no_host_credentials: None) -> Iterator[str]:
+    """The endpoint of the tables: the emulator's code in this process, or what is given."""
+    if given := os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"):
+        yield given
+        return
+    with in_process_dynamodb.serving() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def table_names(dynamodb_url: str) -> Iterator[dict[str, str]]:
     """The four tables, created from the synthesized template, by their logical names."""
-    with new_tables(emulator_url) as names:
+    with new_tables(dynamodb_url) as names:
         yield names
 
 
 @contextmanager
-def new_tables(emulator_url: str) -> Iterator[dict[str, str]]:
+def new_tables(dynamodb_url: str) -> Iterator[dict[str, str]]:
     """Separate tables, for tests that read whole tables."""
-    dynamodb = boto3.client("dynamodb", endpoint_url=emulator_url)
+    dynamodb = boto3.client("dynamodb", endpoint_url=dynamodb_url)
     suffix = uuid.uuid4().hex[:8]
     names = {}
     for definition in table_definitions(synthesized_template()):
@@ -105,7 +116,10 @@ def new_tables(emulator_url: str) -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def deployed(
-    emulator_url: str, table_names: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    emulator_url: str,
+    dynamodb_url: str,
+    table_names: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[dict[str, str]]:
     """The environment of the stack's functions on the emulator, with empty caches."""
     environment = {f"{logical.upper()}_TABLE": table_names[logical] for logical in TABLES} | {
@@ -117,6 +131,7 @@ def deployed(
         "PUBLIC_BASE_URL": "http://short.test",
         "API_BASE_URL": "http://short.test",
         "AWS_ENDPOINT_URL": emulator_url,
+        "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_url,
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

@@ -40,9 +40,9 @@ pytestmark = pytest.mark.emulator
 
 
 @pytest.fixture(scope="module")
-def table_names(emulator_url: str) -> Iterator[dict[str, str]]:
+def table_names(dynamodb_url: str) -> Iterator[dict[str, str]]:
     """Not those of other tests, which hold tens of thousands of items: many tests read them all."""
-    with new_tables(emulator_url) as names:
+    with new_tables(dynamodb_url) as names:
         yield names
 
 
