@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
@@ -53,9 +54,17 @@ class InProcessDynamoDB:
                 handling.send(None)
             except StopIteration as end:
                 status, answered, body = end.value
-        response = AWSResponse(request.url, status, answered, None)
-        response._content = body if isinstance(body, bytes) else body.encode()
-        return response
+        return AWSResponse(request.url, status, answered, _Body(body))
+
+
+@dataclass(frozen=True)
+class _Body:
+    """As botocore reads it from a connection."""
+
+    content: bytes
+
+    def stream(self) -> Iterator[bytes]:
+        yield self.content
 
 
 def _load() -> Any:

@@ -1,0 +1,138 @@
+"""The patches of MiniStack's DynamoDB give the same answers with less work."""
+
+from __future__ import annotations
+
+import copy
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+
+from local import emulator_dynamodb
+from tests.support import in_process_dynamodb
+
+STATEMENT = 'UPDATE "table" SET a=? WHERE id=?'
+
+
+@pytest.fixture(scope="module")
+def table(dynamodb_url: str) -> Any:
+    if dynamodb_url != in_process_dynamodb.URL:
+        pytest.skip("looks at the emulator's own code")
+    dynamodb = boto3.client("dynamodb", endpoint_url=dynamodb_url)
+    dynamodb.create_table(
+        TableName="patched",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    yield dynamodb
+    dynamodb.delete_table(TableName="patched")
+
+
+def test_a_statement_is_parsed_once_for_all_values_of_the_same_types() -> None:
+    texts = []
+
+    def parse(text: str, values: list[Any]) -> dict[str, Any]:
+        texts.append(text)
+        return {"op": "UPDATE", "set": [("a", ("lit", values[0]))], "where": ("lit", values[1])}
+
+    module: Any = SimpleNamespace(parse_partiql_statement=parse)
+    emulator_dynamodb._parse_statements_once(module)
+
+    for number in range(5):
+        values = [{"N": str(number)}, {"S": f"id-{number}"}]
+        assert module.parse_partiql_statement(STATEMENT, values) == {
+            "op": "UPDATE",
+            "set": [("a", ("lit", {"N": str(number)}))],
+            "where": ("lit", {"S": f"id-{number}"}),
+        }
+    assert texts == [STATEMENT]
+    module.parse_partiql_statement(STATEMENT, [{"S": "1"}, {"S": "id"}])
+    assert len(texts) == 2
+
+
+def test_a_statement_whose_value_is_changed_by_the_parser_is_parsed_each_time() -> None:
+    module: Any = SimpleNamespace(
+        parse_partiql_statement=lambda _text, values: {
+            "op": "UPDATE",
+            "set": [("a", ("lit", {"NS": [values[0]["N"]]}))],
+        }
+    )
+    emulator_dynamodb._parse_statements_once(module)
+
+    parsed = [
+        module.parse_partiql_statement(STATEMENT, [{"N": text}])["set"][0][1][1]
+        for text in ("1", "2")
+    ]
+
+    assert parsed == [{"NS": ["1"]}, {"NS": ["2"]}]
+
+
+def test_statements_of_a_batch_write_their_own_values(table: Any) -> None:
+    for number in range(5):
+        table.put_item(TableName="patched", Item={"id": {"S": str(number)}})
+    statement = "UPDATE \"patched\" SET a=? SET b='same' WHERE id=? AND attribute_not_exists(a)"
+
+    for expected in (None, "ConditionalCheckFailed"):
+        answer = table.batch_execute_statement(
+            Statements=[
+                {"Statement": statement, "Parameters": [{"N": str(n)}, {"S": str(n)}]}
+                for n in range(5)
+            ]
+        )
+        failed = [each.get("Error", {}).get("Code") for each in answer["Responses"]]
+        assert failed == [expected] * 5
+
+    items = table.scan(TableName="patched", ConsistentRead=True)["Items"]
+    assert sorted((i["id"]["S"], i["a"]["N"], i["b"]["S"]) for i in items) == [
+        (str(n), str(n), "same") for n in range(5)
+    ]
+
+
+def test_an_expression_is_evaluated_with_each_requests_own_names_and_values(table: Any) -> None:
+    table.put_item(TableName="patched", Item={"id": {"S": "x"}, "a": {"N": "1"}, "b": {"N": "2"}})
+
+    def holds(name: str, value: str) -> bool:
+        try:
+            table.update_item(
+                TableName="patched",
+                Key={"id": {"S": "x"}},
+                UpdateExpression="SET seen = :value",
+                ConditionExpression="#name = :value",
+                ExpressionAttributeNames={"#name": name},
+                ExpressionAttributeValues={":value": {"N": value}},
+            )
+        except table.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    found = [holds(name, value) for name in ("a", "b") for value in ("1", "2")]
+
+    assert found == [True, False, False, True]
+
+
+def test_a_wrong_expression_is_refused_each_time(table: Any) -> None:
+    for _ in range(2):
+        with pytest.raises(table.exceptions.ClientError, match="Syntax error"):
+            table.put_item(
+                TableName="patched", Item={"id": {"S": "y"}}, ConditionExpression="id = = id"
+            )
+
+
+def test_copied_items_share_nothing_that_can_change() -> None:
+    module: Any = SimpleNamespace(copy=copy)
+    emulator_dynamodb._copy_items_as_json(module)
+    item = {"tags": {"L": [{"S": "a"}]}, "binary": {"B": b"\0"}, "when": {"NULL": True}}
+
+    copied = module.copy.deepcopy(item)
+
+    assert copied == item
+    copied["tags"]["L"][0]["S"] = "b"
+    assert item["tags"]["L"] == [{"S": "a"}]
+
+
+def test_only_requests_to_its_own_host_stay_in_the_process(table: Any) -> None:
+    elsewhere = boto3.client("dynamodb", endpoint_url="http://127.0.0.1:1")
+    with pytest.raises(Exception, match="Could not connect to the endpoint"):
+        elsewhere.list_tables()
