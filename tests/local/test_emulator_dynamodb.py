@@ -123,7 +123,11 @@ def test_a_wrong_expression_is_refused_each_time(table: Any) -> None:
 def test_copied_items_share_nothing_that_can_change() -> None:
     module: Any = SimpleNamespace(copy=copy)
     emulator_dynamodb._copy_items_as_json(module)
-    item = {"tags": {"L": [{"S": "a"}]}, "binary": {"B": b"\0"}, "when": {"NULL": True}}
+    item: dict[str, Any] = {
+        "tags": {"L": [{"S": "a"}]},
+        "binary": {"B": b"\0"},
+        "when": {"NULL": True},
+    }
 
     copied = module.copy.deepcopy(item)
 
