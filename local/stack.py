@@ -31,7 +31,8 @@ from local.emulator import (
     credentials,
     without_aws,
 )
-from local.gateway_proxy import Bridge, deployed_upstream
+from local.gateway_proxy import Bridge
+from local.upstream import deployed_upstream
 
 STAGE = "local"
 CDK = ROOT / "node_modules" / ".bin" / "cdk"

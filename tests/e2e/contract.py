@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import jsonschema_rs
 
-from local.gateway_proxy import Response
+from local.gateway_responses import Response
 from tests.support.openapi import openapi_document
 
 #: Headers that the document must have; the others belong to HTTP, CORS and the gateway.

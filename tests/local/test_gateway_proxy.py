@@ -15,14 +15,10 @@ from typing import Any
 
 import pytest
 
-from local.gateway_proxy import (
-    Bridge,
-    GatewayResponses,
-    Interruption,
-    Upstream,
-    UsageKeys,
-    event_size,
-)
+from local.gateway_proxy import Bridge, Interruption
+from local.gateway_responses import GatewayResponses
+from local.payload_sizes import event_size
+from local.upstream import Upstream, UsageKeys
 
 HOST = "127.0.0.1"
 MB = 1024 * 1024

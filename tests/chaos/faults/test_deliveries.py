@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from local.emulator import ACCOUNT, REGION, Emulator
-from local.gateway_proxy import Bridge, Upstream
+from local.gateway_proxy import Bridge
+from local.upstream import Upstream
 from tests.chaos.faults.conftest import Start
 
 pytestmark = pytest.mark.emulator

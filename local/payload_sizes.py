@@ -1,0 +1,53 @@
+"""API Gateway's and Lambda's limits on the size of requests and answers."""
+
+from __future__ import annotations
+
+import json
+
+from local.gateway_responses import Headers, Response
+
+GATEWAY_BODY_LIMIT = 10 * 1024 * 1024
+"""Bytes of a request body that API Gateway accepts (REST API quotas)."""
+LAMBDA_PAYLOAD_LIMIT = 6 * 1024 * 1024
+"""Bytes of a synchronous invocation's event, and of its answer (Lambda quotas)."""
+
+_EVENT_OVERHEAD = 4 * 1024
+"""Bytes of an event beside its body and headers: request context, paths, parameters."""
+_SURELY_SMALL = 512 * 1024
+"""Bytes that stay under Lambda's limit however JSON escapes them: six for one at most."""
+
+
+def event_size(headers: Headers, body: bytes, target: str) -> int:
+    """Bytes of the event of a request, as Lambda counts them.
+
+    Headers and query are in it twice (single and multi-value), the path three times. The body is
+    base64, because the API declares every media type binary.
+    """
+    fields = sum(len(json.dumps(name)) + len(json.dumps(value)) + 2 for name, value in headers)
+    base64_body = 4 * ((len(body) + 2) // 3)
+    return base64_body + 2 * fields + 3 * len(json.dumps(target)) + _EVENT_OVERHEAD
+
+
+def answer_size(answer: Response) -> int:
+    """Bytes of what a function returned for an answer, as Lambda counts them.
+
+    Text is a JSON string there, in which each quotation mark takes another byte; anything else is
+    base64. The Python runtimes from 3.12 on leave characters beyond ASCII as they are.
+    """
+    headers = [[name, [value]] for name, value in answer.headers]
+    try:
+        body = json.dumps(answer.body.decode(), ensure_ascii=False).encode()
+        size = len(body)
+    except UnicodeDecodeError:
+        size = 4 * ((len(answer.body) + 2) // 3)
+    return size + len(json.dumps({"statusCode": answer.status, "multiValueHeaders": headers}))
+
+
+def event_fits(headers: Headers, body: bytes, target: str) -> bool:
+    """Whether Lambda takes the event of a request."""
+    return len(body) <= _SURELY_SMALL or event_size(headers, body, target) <= LAMBDA_PAYLOAD_LIMIT
+
+
+def answer_fits(answer: Response) -> bool:
+    """Whether Lambda takes what a function returned for an answer."""
+    return len(answer.body) <= _SURELY_SMALL or answer_size(answer) <= LAMBDA_PAYLOAD_LIMIT
