@@ -78,7 +78,7 @@ def _measure(stack: LocalStack) -> None:
         caller.ask("POST", "/api/deletions", {"ids": ids, "mode": "erase", "reason": "bench"})
         deletion = _finished(caller, caller.deletion_id, "complete")
     seconds = time.perf_counter() - began
-    delay = _erase_delay(stack)
+    delay = erase_delay(stack)
     print(
         f"- receipt for {deletion['receipt']['links']:,} erased links: {seconds:.1f} s,"
         f" including the queue's delay of {delay} s, CPU {cpu[0]:.1f} s",
@@ -157,7 +157,7 @@ def _redirect_in_parallel(stack: LocalStack, path: str) -> None:
     )
 
 
-def _erase_delay(stack: LocalStack) -> int:
+def erase_delay(stack: LocalStack) -> int:
     queues = stack.client("sqs")
     [url] = [
         url

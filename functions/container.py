@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from functions.aws.sqs import Queue
     from functions.repositories.access import AccessTable
     from functions.repositories.api_keys import ApiKeysTable
+    from functions.repositories.click_totals import ClickTotals
     from functions.repositories.clicks import ClicksTable
     from functions.repositories.create_runs import CreateRuns
     from functions.repositories.deletions import DeletionsTable
@@ -220,6 +221,13 @@ def low_latency_links() -> LinksTable:
     from functions.repositories.links import LinksTable
 
     return LinksTable(low_latency_dynamodb(), setting("LINKS_TABLE"))
+
+
+@cache
+def low_latency_click_totals() -> ClickTotals:
+    from functions.repositories.click_totals import ClickTotals
+
+    return ClickTotals(low_latency_dynamodb(), setting("LINKS_TABLE"))
 
 
 @cache

@@ -207,6 +207,11 @@ class World:
         pages = scan.paginate(TableName=table, ConsistentRead=True)
         return (item for page in pages for item in page["Items"])
 
+    def one_partition(self, link_id: str) -> bool:
+        """Where a redirect that has read this link writes its click; True once it is erased."""
+        link = self.stores.links.get(self.workspace_id, link_id)
+        return link is None or link.one_partition
+
     def live(self, link_id: str, workspace_id: str | None = None) -> bool:
         link = self.stores.links.get(workspace_id or self.workspace_id, link_id)
         return link is not None and link.is_live

@@ -34,6 +34,7 @@ def redirect_response(link: Link, event: dict[str, Any], headers: dict[str, str]
             visitor,
             campaign,
             clicks=container.low_latency_clicks(),
+            totals=container.low_latency_click_totals,
             origin_secret=container.origin_secret(),
         )
     location = with_campaign(target_of(link, visitor.platform), campaign_of(link, {}))

@@ -16,7 +16,7 @@ from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from functions import metrics
 from functions.domain.clock import Deadline, current_deadline
-from functions.domain.errors import InternalError, Unavailable
+from functions.domain.errors import InternalError, Unavailable, UnlinkError
 
 #: Error codes after which the same call may succeed: the SDK's list (botocore/retries/special.py
 #: and standard.py) and those of batch statements, which have no "Exception" suffix (API reference,
@@ -40,6 +40,16 @@ RETRYABLE = frozenset(
         "TransactionConflictException",
         "TransactionInProgressException",
         "RequestThrottled",
+    }
+)
+
+
+#: Those of :data:`RETRYABLE` that a busy table, index or partition answers.
+_THROTTLED = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ThrottlingException",
     }
 )
 
@@ -92,6 +102,12 @@ def is_retryable(error: Exception) -> bool:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return error.response["Error"].get("Code", "") in RETRYABLE or status >= 500
     return isinstance(error, BotoConnectionError | HTTPClientError)
+
+
+def is_throttled(error: UnlinkError) -> bool:
+    """Whether an error of :func:`call` is DynamoDB's refusal of a request that is one too many."""
+    cause = error.__cause__
+    return isinstance(cause, ClientError) and cause.response["Error"].get("Code") in _THROTTLED
 
 
 def backoff(attempt: int, until: Deadline | None = None) -> bool:

@@ -21,6 +21,8 @@ class Link:
     ``counted_days`` has the clicks of each recent day that ``click_count`` includes.
     ``click_retention_days`` is as stored, for
     :func:`~functions.domain.click_retention.click_retention_of`.
+    ``one_partition`` says that everything of the link in the ``clicks`` table is in one partition:
+    see :mod:`functions.repositories.clicks`.
     """
 
     id: str
@@ -52,6 +54,7 @@ class Link:
     ttl: int | None = None
     policies: Mapping[str, Any] | None = None
     click_retention_days: int | None = None
+    one_partition: bool = False
 
     def redirects(self, now: str) -> bool:
         """Whether a visit at the moment ``now`` is redirected."""

@@ -1,4 +1,5 @@
-"""What a link's own item holds of its clicks: ``clickCount``, ``lastClickAt``, ``countedDays``.
+"""What a link's own item holds of its clicks: ``clickCount``, ``lastClickAt``, ``countedDays``,
+``onePartition``.
 
 ``countedDays`` says how many clicks of each recent day ``clickCount`` includes. So the total is
 computed from the days, which count each click once, and adding it up can be repeated, late or out
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from functions.aws.calls import backoff
+from functions.aws.calls import ConditionFailed, backoff, call
 from functions.aws.codec import to_item
 from functions.aws.dynamodb import update
 from functions.domain.errors import Unavailable
@@ -26,6 +27,26 @@ class ClickTotals:
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
         self._table = table
+
+    def spread(self, workspace_id: str, link_id: str) -> bool:
+        """Let clicks and visitors of a link be written to its shards; False when the link is gone.
+
+        Before the first of them is written: an erasure looks into the shards of those links that
+        no longer have the attribute when they are erased.
+        """
+        # An erased link stays erased.
+        link_exists = EXISTS
+        try:
+            call(
+                self._client.update_item,
+                TableName=self._table,
+                Key=link_key(workspace_id, link_id),
+                UpdateExpression="REMOVE onePartition",
+                ConditionExpression=link_exists,
+            )
+        except ConditionFailed:
+            return False
+        return True
 
     def advance(
         self,

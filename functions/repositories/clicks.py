@@ -1,7 +1,13 @@
-"""The ``clicks`` table: click events, eight shards a link.
+"""The ``clicks`` table: click events, in one partition of a link or in eight shards more.
 
-Items: click ``pk={linkId}#{shard}``, ``sk=CLICK#{clickedAt}#{clickId}``; visitors of a day stand
-beside them, days, installs and exports of a link under ``pk={linkId}``.
+Items: click ``pk={linkId}`` or ``pk={linkId}#{shard}``, ``sk=CLICK#{clickedAt}#{clickId}``;
+visitors of a day in the shards, days, installs and exports of a link under ``pk={linkId}``.
+
+A link begins with everything in the partition ``{linkId}``, and has the attribute ``onePartition``.
+Whoever writes to a shard has read the link without it, or removes it first
+(:meth:`~functions.repositories.click_totals.ClickTotals.spread`), and it never comes back. So an
+erased link that had it until the end has nothing in its shards
+(docs/decisions/210-one-partition-until-a-link-is-busy.md).
 
 Every writer reads the link strongly in the same invocation. Together with the delay of the erase
 queue this ensures that nothing is written after the receipt.
@@ -24,8 +30,10 @@ WRITE_BATCH = 25
 #: Items per page when a link is purged.
 PAGE = 1_000
 
-#: The partitions of a link: its clicks in eight, then everything else in one.
+#: The partitions of a link: eight shards, then its own, with everything that is in no shard.
 PARTITIONS = SHARDS + 1
+
+OWN_PARTITION = SHARDS
 
 
 class ClicksTable:
@@ -35,47 +43,48 @@ class ClicksTable:
         self._client = client
         self.name = name
 
-    def put(self, click: dict[str, Any]) -> None:
-        """Record one click; safe to repeat."""
+    def put(self, click: dict[str, Any], *, one_partition: bool = False) -> None:
+        """Record one click in its shard, or in the link's own partition; safe to repeat."""
         # After a lost answer it may be there: a second record of it would be sent to the stream.
         not_there_yet = "attribute_not_exists(pk)"
         with suppress(ConditionFailed):
             call(
                 self._client.put_item,
                 TableName=self.name,
-                Item=self.key(click) | to_item(click),
+                Item=self.key(click, one_partition=one_partition) | to_item(click),
                 ConditionExpression=not_there_yet,
             )
 
     @staticmethod
-    def key(click: Mapping[str, Any]) -> dict[str, Any]:
+    def key(click: Mapping[str, Any], *, one_partition: bool = False) -> dict[str, Any]:
         """The key of a click, from its ``id``, ``linkId`` and ``clickedAt``."""
-        shard = shard_of(click["id"])
+        partition = OWN_PARTITION if one_partition else shard_of(click["id"])
         return {
-            "pk": {"S": f"{click['linkId']}#{shard}"},
+            "pk": {"S": partition_key(click["linkId"], partition)},
             "sk": {"S": f"CLICK#{click['clickedAt']}#{click['id']}"},
         }
 
     def page(
         self,
         link_id: str,
-        shard: int,
+        partition: int,
         *,
         after: str | None,
         until: str,
         limit: int | None = None,
     ) -> tuple[list[dict[str, Any]], str | None]:
-        """Up to 1 MB of a shard's clicks, at most ``limit``, oldest first, and the sort key to
+        """Up to 1 MB of a partition's clicks, at most ``limit``, oldest first, and the sort key to
         continue after.
 
         From the sort key ``after`` (exclusive) to the time ``until``, strongly consistent.
         """
+        pk = partition_key(link_id, partition)
         parameters: dict[str, Any] = {
             "TableName": self.name,
-            "KeyConditionExpression": "pk=:shard AND sk BETWEEN :first AND :last",
+            "KeyConditionExpression": "pk=:partition AND sk BETWEEN :first AND :last",
             "ExpressionAttributeValues": to_item(
                 {
-                    ":shard": f"{link_id}#{shard}",
+                    ":partition": pk,
                     ":first": "CLICK#",
                     # "$" sorts after "#", so all clicks of that millisecond are included.
                     ":last": f"CLICK#{until}$",
@@ -86,7 +95,7 @@ class ClicksTable:
         if limit is not None:
             parameters["Limit"] = limit
         if after is not None:
-            parameters["ExclusiveStartKey"] = to_item({"pk": f"{link_id}#{shard}", "sk": after})
+            parameters["ExclusiveStartKey"] = to_item({"pk": pk, "sk": after})
         answer = call(self._client.query, **parameters)
         last = answer.get("LastEvaluatedKey")
         return [from_item(item) for item in answer["Items"]], last["sk"]["S"] if last else None
@@ -103,7 +112,7 @@ class ClicksTable:
         parameters: dict[str, Any] = {
             "TableName": self.name,
             "KeyConditionExpression": "pk=:partition",
-            "ExpressionAttributeValues": {":partition": {"S": _partition(link_id, partition)}},
+            "ExpressionAttributeValues": {":partition": {"S": partition_key(link_id, partition)}},
             "ConsistentRead": True,
             "Limit": PAGE,
         }
@@ -140,5 +149,11 @@ class ClicksTable:
                     raise Unavailable
 
 
-def _partition(link_id: str, partition: int) -> str:
-    return f"{link_id}#{partition}" if partition < SHARDS else link_id
+def partitions_of(*, one_partition: bool) -> range:
+    """The numbers of the partitions that may hold something of a link."""
+    return range(OWN_PARTITION if one_partition else 0, PARTITIONS)
+
+
+def partition_key(link_id: str, partition: int) -> str:
+    """The ``pk`` of one of a link's partitions."""
+    return f"{link_id}#{partition}" if partition < OWN_PARTITION else link_id

@@ -6,7 +6,8 @@ Items (``pk``, ``sk``):
   erases the link. A stream record, which has only the link, finds its deletion by it. It counts
   what is removed (``clicks``, ``rollups``, ``installs``, and ``codes`` unless it is 1) and the
   installs that stay without their link (``installsKept``). While work is left it has a cursor for
-  each partition of the link's clicks (``cursor0``…``cursor8``) and ``qrKeys``.
+  each partition of the link's clicks (``cursor0``…``cursor8``) and ``qrKeys``. ``onePartition``
+  is as the link had it in the end.
 - sums over finished links: ``{workspaceId}#{deletionId}``, ``TALLY#{0..7}``. A link's counts are
   added in the transaction that finishes its erasure, so they are added exactly once. There are
   eight tallies to reduce conflicts between workers.
@@ -48,6 +49,7 @@ class Erasure:
     cursors: dict[int, str] = field(default_factory=dict)
     qr_keys: tuple[str, ...] = ()
     codes: int = 1
+    one_partition: bool = False
     finished_at: str | None = None
 
 
@@ -64,6 +66,7 @@ class ErasuresTable(ErasingDeletions):
         *,
         qr_keys: Sequence[str] = (),
         codes: int = 1,
+        one_partition: bool = False,
     ) -> dict[str, Any]:
         """The transaction action that ties an erased link to its deletion.
 
@@ -76,6 +79,8 @@ class ErasuresTable(ErasingDeletions):
         }
         if codes != 1:
             item["codes"] = {"N": str(codes)}
+        if one_partition:
+            item["onePartition"] = {"BOOL": True}
         if qr_keys:
             item["qrKeys"] = {"SS": list(qr_keys)}
         # A link is erased once, by one deletion: ids are never reused.
@@ -267,5 +272,6 @@ def _erasure(item: dict[str, Any]) -> Erasure:
         },
         qr_keys=tuple(item["qrKeys"]["SS"]) if "qrKeys" in item else (),
         codes=int(item["codes"]["N"]) if "codes" in item else 1,
+        one_partition="onePartition" in item,
         finished_at=item["finishedAt"]["S"] if "finishedAt" in item else None,
     )

@@ -14,11 +14,11 @@ from functions.aws.codec import from_item, to_item
 from functions.aws.dynamodb import query, read_item, transact
 from functions.aws.parallel import in_parallel
 from functions.domain.errors import InternalError
-from functions.domain.ids import SHARDS
-from functions.repositories.clicks import ClicksTable
+from functions.domain.link import Link
+from functions.repositories.clicks import ClicksTable, partition_key, partitions_of
 from functions.repositories.link_items import IS_LIVE, link_key
 
-#: Clicks of a shard per call, when searching for the last one that is not a bot's.
+#: Clicks of a partition per call, when searching for the last one that is not a bot's.
 CLICKS_A_CALL = 50
 
 
@@ -30,15 +30,17 @@ class InstallsTable:
         self._clicks = clicks
         self._links = links
 
-    def has_click(self, link_id: str, click_id: str, clicked_at: str) -> bool:
+    def has_click(self, link: Link, click_id: str, clicked_at: str) -> bool:
         """Whether this click was recorded."""
-        key = ClicksTable.key({"id": click_id, "linkId": link_id, "clickedAt": clicked_at})
-        return read_item(self._client, self._clicks, key) is not None
+        click = {"id": click_id, "linkId": link.id, "clickedAt": clicked_at}
+        places = [True] if link.one_partition else [False, True]
+        keys = (ClicksTable.key(click, one_partition=place) for place in places)
+        return any(read_item(self._client, self._clicks, key) is not None for key in keys)
 
-    def last_click(self, link_id: str, since: str, until: str) -> str | None:
+    def last_click(self, link: Link, since: str, until: str) -> str | None:
         """The id of the last click of a person between two moments, strongly consistent."""
 
-        def of_shard(shard: int) -> tuple[str, str] | None:
+        def of_partition(partition: int) -> tuple[str, str] | None:
             newest = query(
                 self._client,
                 self._clicks,
@@ -46,7 +48,7 @@ class InstallsTable:
                 FilterExpression="isBot=:false",
                 ProjectionExpression="clickedAt, id",
                 ExpressionAttributeValues={
-                    ":pk": {"S": f"{link_id}#{shard}"},
+                    ":pk": {"S": partition_key(link.id, partition)},
                     ":since": {"S": f"CLICK#{since}"},
                     # "$" sorts after "#", so all clicks of that millisecond are included.
                     ":until": {"S": f"CLICK#{until}$"},
@@ -58,7 +60,8 @@ class InstallsTable:
             )
             return next(((item["clickedAt"]["S"], item["id"]["S"]) for item in newest), None)
 
-        found = [click for click in in_parallel(of_shard, list(range(SHARDS))) if click]
+        partitions = partitions_of(one_partition=link.one_partition)
+        found = [click for click in in_parallel(of_partition, partitions) if click]
         return max(found)[1] if found else None
 
     def get(self, link_id: str, installed_at: str, install_id: str) -> dict[str, Any] | None:

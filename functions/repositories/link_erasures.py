@@ -61,6 +61,10 @@ class LinkErasures:
             values[":images"] = {"SS": list(state.qr_keys)}
         else:
             link_exists += " AND attribute_not_exists(qrKeys)"
+        if state.one_partition:
+            # Clicks that were spread since then would stay. The attribute never comes back, so a
+            # link that was read without it needs no condition.
+            link_exists += " AND attribute_exists(onePartition)"
         link: dict[str, Any] = {
             "TableName": self._table,
             "Key": link_key(workspace_id, state.id),

@@ -36,6 +36,9 @@ STILL_OURS = "linkId=:link"
 
 _CODE_PREFIX = "CODE#"
 
+#: What a link without the attribute has.
+_DEFAULTS = {"forwardQuery": True, "onePartition": False}
+
 
 def link_key(workspace_id: str, link_id: str) -> dict[str, Any]:
     """The key of a link item."""
@@ -97,13 +100,15 @@ def is_live(item: Mapping[str, Any]) -> bool:
 
 
 def encode_link(link: Link) -> dict[str, Any]:
-    """The whole item of a live link. Empty fields and ``forwardQuery=true`` are not stored."""
+    """The whole item of a live link. Empty fields and the defaults of :data:`_DEFAULTS` are not
+    stored.
+    """
     fields: dict[str, Any] = {}
     for name, field in FIELDS.items():
         value = getattr(link, field)
         if value is None or value in ((), []) or name == "isLive":
             continue
-        if name == "forwardQuery" and value:
+        if _DEFAULTS.get(name) is value:
             continue
         fields[name] = value
     return (

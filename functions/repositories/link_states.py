@@ -19,6 +19,7 @@ class LinkState(NamedTuple):
     click_count: int
     last_click_at: str | None
     qr_keys: tuple[str, ...] = ()
+    one_partition: bool = False
 
 
 class DeletedState(NamedTuple):
@@ -44,6 +45,7 @@ STATE = projection(
         "clickCount",
         "lastClickAt",
         "qrKeys",
+        "onePartition",
     )
 )
 
@@ -60,6 +62,7 @@ def decode_states(items: Iterable[dict[str, Any]]) -> list[LinkState]:
             click_count=int(item["clickCount"]["N"]) if "clickCount" in item else 0,
             last_click_at=item["lastClickAt"]["S"] if "lastClickAt" in item else None,
             qr_keys=tuple(item["qrKeys"]["SS"]) if "qrKeys" in item else (),
+            one_partition="onePartition" in item,
         )
         for item in items
     ]

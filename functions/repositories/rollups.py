@@ -281,10 +281,14 @@ def _marks_key(link_id: str, day: str, found: Counted) -> dict[str, Any]:
 
 
 def visit_name(click: Mapping[str, Any]) -> str:
-    """What leads to a click from its link: the shard, the time and the id of its key."""
-    return f"{click['pk'].rpartition('#')[2]}#{click['sk'].removeprefix('CLICK#')}"
+    """What leads to a click from its link: the shard ("" for the link's own partition), the time
+    and the id of its key.
+    """
+    shard = click["pk"].partition("#")[2]
+    return f"{shard}#{click['sk'].removeprefix('CLICK#')}"
 
 
 def _visit_of(link_id: str, name: str) -> dict[str, Any]:
     shard, _, rest = name.partition("#")
-    return {"pk": {"S": f"{link_id}#{shard}"}, "sk": {"S": f"CLICK#{rest}"}}
+    pk = f"{link_id}#{shard}" if shard else link_id
+    return {"pk": {"S": pk}, "sk": {"S": f"CLICK#{rest}"}}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -240,9 +240,17 @@ class _LinkCount:
             visitor: mark_of(click) for visitor, click in claims.items() if visitor not in by
         }
         if open_claims:
+            self._spread(found)
             by |= self.rollups.visitors.claim(self.link_id, date, open_claims)
             found.visitors |= by
         return sum(mark in marks for mark in by.values())
+
+    def _spread(self, found: Counted) -> None:
+        """Visitors are in the link's shards, and so are its clicks from the first of them on."""
+        if found.link is not None and found.link.one_partition:
+            if not self.rollups.totals.spread(self.workspace_id, self.link_id):
+                raise _LinkGoneError
+            found.link = replace(found.link, one_partition=False)
 
 
 def _group(

@@ -113,6 +113,7 @@ def plan_links(
                 short_code=link.shortCode or link.customCode or run.code(place),
                 created_at=run.created_at,
                 updated_at=run.created_at,
+                one_partition=True,
                 **fields,
             )
         )

@@ -101,7 +101,11 @@ def erase_actions(
             release=release_of_codes(deletion),
         ),
         stores.erasures.create_action(
-            deletion.workspace_id, state.id, deletion.id, qr_keys=state.qr_keys
+            deletion.workspace_id,
+            state.id,
+            deletion.id,
+            qr_keys=state.qr_keys,
+            one_partition=state.one_partition,
         ),
     ]
 

@@ -70,7 +70,10 @@ def erasures_of(
         others = [link for link in others if link.id not in there]
         expired = [link for link in others if link.expired]
         if not expired:
-            strays = [Erasure(workspace_id, link.id, "") for link in others]
+            strays = [
+                Erasure(workspace_id, link.id, "", one_partition=link.one_partition)
+                for link in others
+            ]
             return [*found.values(), *strays]
         for group in _groups(expired, workspace_id, stores):
             _record_expiry(workspace_id, group, stores)
@@ -122,6 +125,7 @@ def _record_expiry(workspace_id: str, group: Sequence[Removed], stores: EraseSto
             deletion_id,
             qr_keys=link.qr_keys,
             codes=0 if link.code is None else 1,
+            one_partition=link.one_partition,
         )
         for link in group
     ]

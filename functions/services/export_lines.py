@@ -1,9 +1,9 @@
 """Reads the lines of an export in order, from any place on: each link, then its clicks.
 
 For each link a line ``{"type":"link",…}``, then a line ``{"type":"click",…}`` for each click up to
-a moment. Links are read 100 a call and the first pages of all their shards in parallel. A link's
-shards are read even if its ``clickCount`` is 0: clicks are counted later than they are recorded,
-and clicks of bots are never counted (docs/decisions/080-exports-that-always-complete.md).
+a moment. Links are read 100 a call and the first pages of all their partitions in parallel. A
+link's partitions are read even if its ``clickCount`` is 0: clicks are counted later than they are
+recorded, and clicks of bots are never counted (docs/decisions/080-exports-that-always-complete.md).
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from functions.aws.parallel import in_parallel
 from functions.domain.click_fields import clean_stored
 from functions.domain.clock import Deadline, use_deadline
 from functions.domain.errors import Unavailable
-from functions.domain.ids import SHARDS
 from functions.domain.link import Link
-from functions.repositories.clicks import ClicksTable
+from functions.repositories.clicks import ClicksTable, partitions_of
 from functions.repositories.exports import ExportsBucket
 from functions.repositories.link_reader import READ_BATCH
 from functions.repositories.links import LinksTable
@@ -31,7 +30,7 @@ from functions.services.export_position import Place
 #: that a window always ends.
 FIRST_WINDOW, LARGEST_WINDOW = 10, READ_BATCH
 
-#: Clicks in the first page of a shard. A window then holds at most 80,000 clicks (about 50 MB).
+#: Clicks in the first page of a partition. A window then holds at most 90,000 clicks (about 50 MB).
 FIRST_PAGE = 100
 
 #: Maximum seconds of one reading step. The position is saved between two steps, so a step must be
@@ -98,7 +97,7 @@ class Lines(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Lines of one shard; ``after`` is the start of its next page, None after the last."""
+    """Lines of one partition; ``after`` is the start of its next page, None after the last."""
 
     text: bytes
     number: int
@@ -144,20 +143,21 @@ class LineReader:
     def _read_window(
         self, window: Sequence[str], start: Place
     ) -> tuple[dict[str, Link], dict[tuple[str, int], Page]]:
-        """The links of a window by id, and the first page of each of their shards."""
+        """The links of a window by id, and the first page of each of their partitions."""
         links = self.stores.links.get_many(self.workspace_id, window)
         units: list[tuple[str, int, str | None]] = []
         for number, link_id in enumerate(window):
-            if link_id in links:
+            link = links.get(link_id)
+            if link is not None:
                 # Only the rest of a link that was started.
-                first = max(0, start.shard) if number == 0 else 0
-                units += [(link_id, shard, None) for shard in range(first, SHARDS)]
-                if number == 0 and start.after is not None:
-                    units[0] = (link_id, first, start.after)
+                begun = start if number == 0 else Place()
+                units += [(link_id, partition, None) for partition in _partitions(link, begun)]
+                if begun.after is not None:
+                    units[0] = (link_id, begun.shard, begun.after)
         if not units:
             return links, {}
         pages = in_parallel(lambda unit: self.page(*unit, limit=FIRST_PAGE), units)
-        keys = [(link_id, shard) for link_id, shard, _ in units]
+        keys = [(link_id, partition) for link_id, partition, _ in units]
         return links, dict(zip(keys, pages, strict=True))
 
     def _lines_of_link(
@@ -173,15 +173,15 @@ class LineReader:
             deleted = {} if link.deleted_at is None else {"deletedAt": link.deleted_at}
             texts.append(_line({"type": "link", **link_view(link, self.base_url), **deleted}))
             count = 1
-        for shard in range(max(0, start.shard), SHARDS):
-            page = pages.pop((link.id, shard))
+        for partition in _partitions(link, start):
+            page = pages.pop((link.id, partition))
             while page.after is not None:
                 texts.append(page.text)
-                place = Place(start.link, shard, page.after)
+                place = Place(start.link, partition, page.after)
                 yield Lines(b"".join(texts), count + page.number, place)
                 texts, count = [], 0
                 with use_deadline(Deadline(STEP_SECONDS, outer=self.deadline)):
-                    page = self.page(link.id, shard, page.after)
+                    page = self.page(link.id, partition, page.after)
             texts.append(page.text)
             count += page.number
         yield Lines(b"".join(texts), count, behind)
@@ -189,17 +189,23 @@ class LineReader:
     def page(
         self,
         link_id: str,
-        shard: int,
+        partition: int,
         after: str | None,
         *,
         limit: int | None = None,
     ) -> Page:
-        """Lines of a shard's clicks after the sort key ``after``, at most ``limit``."""
+        """Lines of a partition's clicks after the sort key ``after``, at most ``limit``."""
         clicks, last = self.stores.clicks.page(
-            link_id, shard, after=after, until=self.until, limit=limit
+            link_id, partition, after=after, until=self.until, limit=limit
         )
         text = b"".join(_line(_click_record(click)) for click in clicks)
         return Page(text, len(clicks), last)
+
+
+def _partitions(link: Link, start: Place) -> range:
+    """The partitions of a link's clicks that are not read yet."""
+    every = partitions_of(one_partition=link.one_partition)
+    return range(max(every.start, start.shard), every.stop)
 
 
 def _click_record(click: dict[str, Any]) -> dict[str, Any]:

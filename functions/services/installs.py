@@ -89,11 +89,11 @@ def record_install(
     click_id = new.clickId
     if click_id is not None and of_click is not None:
         clicked_at = iso(of_click[1] / 1000)
-        if not installs.has_click(link.id, click_id, clicked_at):
+        if not installs.has_click(link, click_id, clicked_at):
             raise NotFound("Click not found")
         in_time = _since(installed_at) <= clicked_at <= _until(installed_at)
     else:
-        click_id = installs.last_click(link.id, _since(installed_at), _until(installed_at))
+        click_id = installs.last_click(link, _since(installed_at), _until(installed_at))
         in_time = click_id is not None
     if not in_time:
         raise Conflict(f"No click within {ATTRIBUTION_DAYS} days before the install")

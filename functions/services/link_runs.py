@@ -139,7 +139,9 @@ def roll_back(workspace_id: str, made: Sequence[LinkState], links: LinksTable) -
 
     def erase(group: Sequence[LinkState]) -> None:
         erasures = links.erasures
-        actions = [each for state in group for each in erasures.actions(workspace_id, state)]
+        # Where the clicks are does not matter here: the stream says it to those who remove them.
+        states = [state._replace(one_partition=False) for state in group]
+        actions = [each for state in states for each in erasures.actions(workspace_id, state)]
         try:
             erasures.apply(actions)
         except TransactionCancelled:

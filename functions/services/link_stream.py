@@ -208,6 +208,7 @@ def _change(record: dict[str, Any]) -> Change | None:
             policies=Policies.read(old["policies"]).record() if "policies" in old else None,
             expired=(record.get("userIdentity") or {}).get("principalId") == TTL_SERVICE,
             qr_keys=tuple(qr_keys),
+            one_partition="onePartition" in old,
         ),
         deletion_id=deletion_id,
         live=live,

@@ -23,7 +23,7 @@ from functions.domain.clock import current_deadline, now_iso, shutdown_deadline
 from functions.domain.errors import UnlinkError
 from functions.domain.ids import time_of
 from functions.domain.outcomes import Outcome
-from functions.repositories.clicks import PARTITIONS
+from functions.repositories.clicks import OWN_PARTITION, partitions_of
 from functions.repositories.deletions import DeletionsTable
 from functions.repositories.erasing_deletions import DeletionHeader
 from functions.repositories.erasures import Erasure, ErasuresTable
@@ -54,7 +54,11 @@ def purge_dependents(workspace_id: str, removed: Sequence[Removed], *, stores: E
     erasures = erasures_of(workspace_id, removed, stores)
     open_ones = [erasure for erasure in erasures if erasure.finished_at is None]
     heads = _heads(workspace_id, erasures, stores)
-    units = [(erasure, partition) for erasure in open_ones for partition in range(PARTITIONS)]
+    units = [
+        (erasure, partition)
+        for erasure in open_ones
+        for partition in partitions_of(one_partition=erasure.one_partition)
+    ]
     looks = in_parallel(lambda unit: _empty(*unit, heads=heads, stores=stores), units)
     left = {erasure.link_id for (erasure, _), look in zip(units, looks, strict=True) if not look}
     failed = None in looks
@@ -133,7 +137,7 @@ def _empty(
     Returns the time of that read, "" when the deadline came first, None after an error.
     """
     policies = heads[erasure.deletion_id].policies if erasure.deletion_id else {}
-    keep_installs = partition == PARTITIONS - 1 and not policies.get("cascadeInstalls")
+    keep_installs = partition == OWN_PARTITION and not policies.get("cascadeInstalls")
     try:
         while not current_deadline().passed:
             now = now_iso()

@@ -15,6 +15,7 @@ class Removed:
     """A removed link, from the stream's old image; all but the id may be missing.
 
     ``expired`` means that DynamoDB's TTL removed it; ``deletion_id`` is its soft delete.
+    ``one_partition``: :mod:`functions.repositories.clicks`.
     """
 
     id: str
@@ -24,6 +25,7 @@ class Removed:
     policies: dict[str, Any] | None = None
     expired: bool = False
     qr_keys: tuple[str, ...] = ()
+    one_partition: bool = False
 
 
 def message_of(workspace_id: str, removed: Sequence[Removed]) -> dict[str, Any]:
@@ -41,6 +43,7 @@ def message_of(workspace_id: str, removed: Sequence[Removed]) -> dict[str, Any]:
                     ("policies", link.policies),
                     ("expired", link.expired or None),
                     ("qrKeys", list(link.qr_keys) or None),
+                    ("onePartition", link.one_partition or None),
                 )
                 if value is not None
             }
@@ -60,6 +63,7 @@ def read_message(message: dict[str, Any]) -> tuple[str, list[Removed]]:
             policies=link.get("policies"),
             expired=link.get("expired", False),
             qr_keys=tuple(link.get("qrKeys", ())),
+            one_partition=link.get("onePartition", False),
         )
         for link in message["links"]
     ]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+from functions.aws.calls import is_throttled
 from functions.domain.click_fields import (
     MAX_CAMPAIGN,
     MAX_USER_AGENT,
@@ -15,7 +17,8 @@ from functions.domain.click_fields import (
     referrer_of,
 )
 from functions.domain.click_retention import click_retention_of
-from functions.domain.clock import iso
+from functions.domain.clock import deadline, iso
+from functions.domain.errors import Unavailable
 from functions.domain.ids import new_click_id
 from functions.domain.link import Link
 from functions.domain.prefetch import is_prefetch
@@ -23,6 +26,9 @@ from functions.domain.user_agent import Visitor
 from functions.log import logger
 from functions.repositories.clicks import ClicksTable
 from functions.repositories.links import LinksTable
+
+if TYPE_CHECKING:
+    from functions.repositories.click_totals import ClickTotals
 
 #: Number of codes cached per process. A code item never changes, so a cached pointer can only lead
 #: to a deleted link, never to a wrong one.
@@ -68,17 +74,19 @@ def record_click(
     campaign: dict[str, str],
     *,
     clicks: ClicksTable,
+    totals: Callable[[], ClickTotals],
     origin_secret: str,
 ) -> None:
     """Record before answering; a visitor never pays for our failure.
 
-    ``origin_secret`` is what CloudFront sends to show that the viewer's headers come from it.
+    ``totals`` is used for a link that becomes busy. ``origin_secret`` is what CloudFront sends to
+    show that the viewer's headers come from it.
     """
     milliseconds = int(time.time() * 1000)
     trusted = from_distribution(headers, origin_secret)
     source_ip = event["requestContext"].get("identity", {}).get("sourceIp")
     try:
-        clicks.put(
+        _put(
             {
                 "id": new_click_id(link.id, milliseconds),
                 "linkId": link.id,
@@ -99,9 +107,39 @@ def record_click(
                 f"utm{name.capitalize()}": clean_text(value, MAX_CAMPAIGN)
                 for name, value in campaign.items()
             },
+            link,
+            clicks,
+            totals,
         )
     except Exception:
         log.exception("a click was not recorded", extra={"linkId": link.id})
+
+
+def _put(
+    click: dict[str, Any],
+    link: Link,
+    clicks: ClicksTable,
+    totals: Callable[[], ClickTotals],
+) -> None:
+    """Record a click in the partition of its link, or spread the link's clicks once that is busy.
+
+    A partition takes 1,000 writes a second (DynamoDB Developer Guide, "Best practices for designing
+    and using partition keys effectively").
+    """
+    if link.one_partition:
+        try:
+            # One attempt: while the partition is busy, another one would only wait.
+            with deadline(0):
+                clicks.put(click, one_partition=True)
+        except Unavailable as error:
+            if not is_throttled(error):
+                clicks.put(click, one_partition=True)
+                return
+            if not totals().spread(link.workspace_id, link.id):
+                return
+        else:
+            return
+    clicks.put(click)
 
 
 def _ttl(link: Link, now: int) -> int | None:

@@ -226,6 +226,7 @@ class HttpFunctions:
             },
             statements=[
                 allow("dynamodb:GetItem", on=[self._data.links.table_arn]),
+                self._permissions.spread_clicks(),
                 allow("dynamodb:PutItem", on=[self._data.clicks.table_arn]),
             ],
         )

@@ -30,6 +30,17 @@ def leading_keys(*patterns: str) -> dict[str, dict[str, object]]:
     }
 
 
+def _only_attributes(*names: str) -> dict[str, dict[str, object]]:
+    """A condition that limits a DynamoDB write to these attributes of an item."""
+    return {
+        "ForAllValues:StringEquals": {"dynamodb:Attributes": ["pk", "sk", *names]},
+        # ForAllValues also holds for a request that has no such key.
+        "Null": {"dynamodb:Attributes": "false"},
+        # Otherwise the response could contain the whole item.
+        "StringEqualsIfExists": {"dynamodb:ReturnValues": "NONE"},
+    }
+
+
 #: The slots of unfinished exports in `clicks`. They belong to no link.
 EXPORT_SLOTS = leading_keys("EXPORTS#*")
 
@@ -111,6 +122,17 @@ class Permissions:
             "dynamodb:UpdateItem", on=[self._data.links.table_arn], when=leading_keys("COUNT#*")
         )
 
+    def spread_clicks(self) -> iam.PolicyStatement:
+        """Remove the mark that a link's clicks are in one partition; no other attribute, no code.
+
+        Links have keys of any workspace, so the keys cannot be limited.
+        """
+        return allow(
+            "dynamodb:UpdateItem",
+            on=[self._data.links.table_arn],
+            when=_only_attributes("onePartition"),
+        )
+
     def record_key_use(self) -> iam.PolicyStatement:
         """Write when a key was last used, but no other attribute: above all, no scopes."""
         return self._write_to_keys("lastUsedAt")
@@ -124,12 +146,10 @@ class Permissions:
             "dynamodb:UpdateItem",
             on=[self._data.access.table_arn],
             when={
+                **_only_attributes(attribute),
                 "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["KEY#*"]},
-                "ForAllValues:StringEquals": {"dynamodb:Attributes": ["pk", "sk", attribute]},
                 # ForAllValues also holds for a request that has no such key.
                 "Null": {"dynamodb:LeadingKeys": "false", "dynamodb:Attributes": "false"},
-                # Otherwise the response could contain the whole item.
-                "StringEqualsIfExists": {"dynamodb:ReturnValues": "NONE"},
             },
         )
 

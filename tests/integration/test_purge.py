@@ -29,7 +29,7 @@ from functions.services.link_stream import clean_up
 from functions.services.purge import requeue
 from functions.services.restore import RestoreStores, restore
 from functions.services.update_link import update_link
-from tests.support.erasure import Erasing, click_item, erasing
+from tests.support.erasure import Erasing, erasing
 from tests.support.virtual_time import VirtualClock, virtual_clock
 
 __all__ = ["erasing", "virtual_clock"]
@@ -127,12 +127,13 @@ def test_many_links_of_one_deletion_share_one_receipt(erasing: Erasing) -> None:
     assert erasing.receipt(deletion.id) == receipt(120, clicks=24)
 
 
+@pytest.mark.parametrize("spread", [False, True])
 def test_pages_are_counted_once_under_kills_and_redelivery(
-    erasing: Erasing, monkeypatch: pytest.MonkeyPatch
+    erasing: Erasing, monkeypatch: pytest.MonkeyPatch, spread: bool
 ) -> None:
     monkeypatch.setattr(clicks_store, "PAGE", 7)
     [link_id] = erasing.world.create(1)
-    erasing.world.clicks.write(put=[click_item(link_id, n) for n in range(100)])
+    erasing.write_clicks(link_id, range(100), spread=spread)
     deletion, records = erasing.erase([link_id])
     erasing.cleanup(records)
     [message] = erasing.messages

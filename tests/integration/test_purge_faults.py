@@ -19,7 +19,7 @@ from functions.services import visits
 from functions.services.purge import requeue
 from tests.conftest import Tell
 from tests.support.api_gateway import send
-from tests.support.erasure import Erasing, click_item, erasing
+from tests.support.erasure import Erasing, erasing
 from tests.support.faults import Call, FaultyClient, Killed, faults_of_call
 from tests.support.shards import use_two_shards
 
@@ -60,9 +60,9 @@ class Faults:
         return call()
 
 
-def _link_with_a_life(erasing: Erasing) -> str:
+def _link_with_a_life(erasing: Erasing, *, spread: bool = False) -> str:
     [link_id] = erasing.world.create(1)
-    erasing.world.clicks.write(put=[click_item(link_id, n) for n in (1, 2, 3)])
+    erasing.write_clicks(link_id, (1, 2, 3), spread=spread)
     erasing.put_beside(link_id, "DAY#2026-01-01")
     for number in range(2):
         erasing.put_beside(link_id, f"INSTALL#2026-01-01T10:11:12.13{number}Z#{number}")
@@ -82,9 +82,11 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize("stage", ["cleanup", "erase"])
+@pytest.mark.parametrize(
+    ("stage", "spread"), [("cleanup", False), ("erase", False), ("erase", True)]
+)
 def test_each_call_fails_once_in_each_way_and_the_erasure_still_completes(
-    erasing: Erasing, stage: str, figure: Tell
+    erasing: Erasing, stage: str, spread: bool, figure: Tell
 ) -> None:
     at = points = 0
     reached = True
@@ -93,7 +95,7 @@ def test_each_call_fails_once_in_each_way_and_the_erasure_still_completes(
         for kind, fault in faults_of_call(at).items():
             faults = Faults()
             faulty = erasing.with_clients(faults.wrap)
-            link_id = _link_with_a_life(erasing)
+            link_id = _link_with_a_life(erasing, spread=spread)
             wants = {"policies": {"linkEvents": True}}
             deletion, records = erasing.erase([link_id], **wants)
             if stage == "erase":
@@ -158,8 +160,8 @@ def test_redelivery_reordering_and_duplicates_change_nothing(
     counts = data.draw(st.lists(st.integers(0, 5), min_size=1, max_size=4), label="clicks")
     ids = erasing.world.create(len(counts))
     for link_id, number in zip(ids, counts, strict=True):
-        items = [click_item(link_id, n) for n in range(number)]
-        erasing.world.clicks.write(put=items)
+        spread = data.draw(st.booleans(), label="spread")
+        erasing.write_clicks(link_id, range(number), spread=spread)
     erasing.render(ids[0], "a.png")
     deletion, records = erasing.erase(ids)
     erasing.messages.clear()
@@ -207,10 +209,10 @@ def _killed(_operation: str, _call: Call, _parameters: dict[str, Any]) -> Any:
     raise Killed
 
 
-def test_two_workers_at_once_count_each_click_once(erasing: Erasing) -> None:
+@pytest.mark.parametrize("spread", [False, True])
+def test_two_workers_at_once_count_each_click_once(erasing: Erasing, spread: bool) -> None:
     [link_id] = erasing.world.create(1)
-    items = [click_item(link_id, number) for number in range(120)]
-    erasing.world.clicks.write(put=items)
+    erasing.write_clicks(link_id, range(120), spread=spread)
     deletion, records = erasing.erase([link_id])
     erasing.cleanup(records)
     [message] = erasing.messages

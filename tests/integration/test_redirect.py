@@ -75,12 +75,12 @@ def visit(code: str, method: str = "GET", **headers: str) -> Reply:
 def clicks(world: World, link_id: str) -> list[dict[str, Any]]:
     """Every recorded click of a link."""
     found = []
-    for shard in range(8):
+    for pk in (link_id, *(f"{link_id}#{shard}" for shard in range(8))):
         answer = world.dynamodb.query(
             TableName=world.clicks.name,
             KeyConditionExpression="pk=:pk AND begins_with(sk,:click)",
             ExpressionAttributeValues={
-                ":pk": {"S": f"{link_id}#{shard}"},
+                ":pk": {"S": pk},
                 ":click": {"S": "CLICK#"},
             },
             ConsistentRead=True,

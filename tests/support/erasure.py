@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +15,8 @@ from functions.aws.events import EventBus
 from functions.aws.sqs import Queue
 from functions.domain.clock import deadline, now_iso
 from functions.domain.deletion import Deletion
-from functions.domain.ids import shard_of
 from functions.domain.outcomes import Outcome
+from functions.repositories.click_totals import ClickTotals
 from functions.repositories.clicks import PARTITIONS
 from functions.repositories.exports import ExportsBucket, object_key
 from functions.repositories.failed_records import FailuresBucket
@@ -145,7 +145,26 @@ class Erasing:
                     "workspaceId": self.world.workspace_id,
                     "clickedAt": now_iso(),
                 },
+                one_partition=self.world.one_partition(link_id),
             )
+
+    def write_clicks(self, link_id: str, numbers: Iterable[int], *, spread: bool) -> None:
+        """Many clicks at once, in the link's own partition or, once it is busy, in its shards."""
+        if spread:
+            self.spread(link_id)
+        items = []
+        for number in numbers:
+            click = {
+                "id": str(uuid.UUID(int=number)),
+                "linkId": link_id,
+                "clickedAt": "2026-01-01T00:00:00.000Z",
+            }
+            items.append(self.world.clicks.key(click, one_partition=not spread) | to_item(click))
+        self.world.clicks.write(put=items)
+
+    def spread(self, link_id: str) -> None:
+        totals = ClickTotals(self.world.dynamodb, self.world.stores.links.name)
+        assert totals.spread(self.world.workspace_id, link_id)
 
     def put_beside(self, link_id: str, sk: str, **more: Any) -> None:
         """A rollup or an install of the link."""
@@ -274,19 +293,6 @@ class Erasing:
             for partition in range(PARTITIONS)
             for item in self.world.clicks.first_page(link_id, partition)
         ]
-
-
-def click_item(link_id: str, number: int) -> dict[str, Any]:
-    """A click as it is stored, for tests that write many at once."""
-    click_id = str(uuid.UUID(int=number))
-    return to_item(
-        {
-            "pk": f"{link_id}#{shard_of(click_id)}",
-            "sk": f"CLICK#2026-01-01T00:00:00.000Z#{click_id}",
-            "id": click_id,
-            "linkId": link_id,
-        }
-    )
 
 
 @pytest.fixture

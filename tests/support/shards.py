@@ -14,7 +14,7 @@ import pytest
 
 import functions
 
-_FEWER = {"SHARDS": 2, "PARTITIONS": 3, "OPEN_SHARDS": 2}
+_FEWER = {"SHARDS": 2, "PARTITIONS": 3, "OWN_PARTITION": 2, "OPEN_SHARDS": 2}
 
 
 def use_two_shards(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,7 @@ FULL: dict[str, Any] = {
     "ttl": 1_900_000_000,
     "policies": {"retentionDays": 30, "cascadeInstalls": True},
     "click_retention_days": 0,
+    "one_partition": True,
 }
 
 
@@ -57,7 +58,14 @@ def test_a_soft_deleted_link_is_not_live() -> None:
 
 
 def test_defaults_are_not_stored() -> None:
-    assert not encode_link(a_link()).keys() & {"tags", "title", "forwardQuery", "qrKeys", "isLive"}
+    assert not encode_link(a_link()).keys() & {
+        "tags",
+        "title",
+        "forwardQuery",
+        "qrKeys",
+        "isLive",
+        "onePartition",
+    }
 
 
 @pytest.mark.parametrize(
