@@ -83,4 +83,9 @@ def _camel(name: str) -> str:
 FIELDS = {_camel(name): name for name in Link.__slots__}
 
 #: Fields that are not None when they are cleared.
-_CLEARED: dict[str, Any] = {"tags": (), "qr_keys": (), "forward_query": True}
+_CLEARED: dict[str, Any] = {
+    "tags": (),
+    "qr_keys": (),
+    "forward_query": True,
+    "one_partition": False,
+}

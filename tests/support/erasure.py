@@ -17,7 +17,7 @@ from functions.domain.clock import deadline, now_iso
 from functions.domain.deletion import Deletion
 from functions.domain.outcomes import Outcome
 from functions.repositories.click_totals import ClickTotals
-from functions.repositories.clicks import PARTITIONS
+from functions.repositories.clicks import partitions_of
 from functions.repositories.exports import ExportsBucket, object_key
 from functions.repositories.failed_records import FailuresBucket
 from functions.repositories.link_counts import LinkCounts
@@ -290,7 +290,7 @@ class Erasing:
     def left_of(self, link_id: str) -> list[dict[str, Any]]:
         return [
             from_item(item)
-            for partition in range(PARTITIONS)
+            for partition in partitions_of(one_partition=False)
             for item in self.world.clicks.first_page(link_id, partition)
         ]
 
