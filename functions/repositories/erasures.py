@@ -17,6 +17,7 @@ No method deletes or replaces an item: an erasure is created once and updated.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +34,9 @@ from functions.repositories.erasing_deletions import KINDS, SUMS, ErasingDeletio
 
 #: BatchGetItem keys a call (API limit).
 READ_BATCH = 100
+
+#: Several threads count pages of one link's erasure.
+_counting = threading.Lock()
 
 #: Links finished in one transaction: one of its 100 actions each, and one for the tally.
 FINISHED_AT_ONCE = 99
@@ -147,34 +151,37 @@ class ErasuresTable(ErasingDeletions):
         )
         if met is None:
             erasure.cursors[partition] = through
+            with _counting:
+                for kind, number in counted.items():
+                    erasure.counts[kind] += number
             return True
         # The current cursor: this worker's after a lost response, or another worker's.
         if cursor in met:
             erasure.cursors[partition] = met[cursor]["S"]
         elif "finishedAt" in met:
             erasure.finished_at = met["finishedAt"]["S"]
+        # The counts are not taken from it: pages of other partitions may be counted meanwhile.
+        # `finish` is refused then, and reads them.
         return False
 
     def finish(
         self,
         workspace_id: str,
         deletion_id: str,
-        link_ids: Sequence[str],
+        erasures: Sequence[Erasure],
         *,
         looked_at: str,
     ) -> None:
         """Mark links without remaining items as finished, and add them to the deletion's sums,
         once.
 
-        ``looked_at`` is when the last query, which found nothing, started. The counts are read
-        here, after the last page, and the transaction applies only to these counts.
+        ``looked_at`` is when the last query, which found nothing, started. The transaction applies
+        only to the counts of ``erasures``, and is repeated with those of the table if they differ.
         """
-        waiting = list(link_ids)
+        unfinished = list(erasures)
         attempt = 0
         late_look = False
-        while waiting:
-            found = self.find(workspace_id, waiting)
-            unfinished = [each for each in found.values() if each.finished_at is None]
+        while True:
             for group in runs(unfinished, FINISHED_AT_ONCE):
                 actions = [self._finish_action(each) for each in group]
                 actions.append(
@@ -196,7 +203,8 @@ class ErasuresTable(ErasingDeletions):
                     break
             else:
                 return
-            waiting = [each.link_id for each in unfinished]
+            found = self.find(workspace_id, [each.link_id for each in unfinished])
+            unfinished = [each for each in found.values() if each.finished_at is None]
 
     def _finish_action(self, erasure: Erasure) -> dict[str, Any]:
         # Once, and with exactly the counts that are added to the sums.
