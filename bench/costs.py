@@ -187,7 +187,7 @@ def naive_delete(links: int) -> Bill:
 
 def erased(clicks: int) -> Bill:
     simulated = Simulated(latency=0)
-    erase(simulated, [simulated.add_link(clicks)])
+    erase(simulated, [simulated.add_link(clicks, spread=clicks > 0)])
     return Bill.of(
         REST_API_request=1,
         Lambda_request=3,

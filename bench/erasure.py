@@ -16,8 +16,8 @@ from typing import Any
 from functions.aws.events import EventBus
 from functions.aws.sqs import Queue
 from functions.domain.clock import now_iso
-from functions.domain.ids import SHARDS, new_time_ordered_id, shard_of
-from functions.repositories.clicks import ClicksTable
+from functions.domain.ids import SHARDS, new_time_ordered_id
+from functions.repositories.clicks import PARTITIONS, ClicksTable
 from functions.repositories.deletions import DeletionsTable
 from functions.repositories.erasing_deletions import KINDS
 from functions.repositories.erasures import ErasuresTable
@@ -29,7 +29,7 @@ from functions.repositories.qr_cache import Images
 from functions.services.expired_links import EraseStores
 from functions.services.link_stream import CleanupStores, clean_up
 from functions.services.purge import purge_dependents
-from functions.services.purge_message import Removed
+from functions.services.purge_message import LINKS_A_MESSAGE, Removed
 
 #: The deletion of the erasures, with a time-ordered id.
 DELETION = new_time_ordered_id()
@@ -63,7 +63,8 @@ class Simulated:
         self.receipt: dict[str, Any] = {}
         self._tallies: dict[str, dict[str, Any]] = {}
 
-    def add_link(self, clicks: int) -> str:
+    def add_link(self, clicks: int, *, spread: bool = True) -> str:
+        """An erased link with so many clicks, in its shards or in its own partition."""
         link_id = str(uuid.uuid4())
         key = f"LINK#ws#{link_id}"
         zero = {"N": "0"}
@@ -76,13 +77,23 @@ class Simulated:
             "installs": zero,
             "installsKept": zero,
         }
+        if not spread:
+            self._erasures[key]["onePartition"] = {"BOOL": True}
         for number in range(clicks):
-            click_id = str(uuid.UUID(int=number))
-            partition = self._partitions.setdefault(f"{link_id}#{shard_of(click_id)}", [])
-            partition.append(f"CLICK#2026-01-01T00:00:00.000Z#{click_id}")
+            click = {
+                "id": str(uuid.UUID(int=number)),
+                "linkId": link_id,
+                "clickedAt": "2026-01-01T00:00:00.000Z",
+            }
+            click_key = ClicksTable.key(click, one_partition=not spread)
+            self._partitions.setdefault(click_key["pk"]["S"], []).append(click_key["sk"]["S"])
         for partition in self._partitions.values():
             partition.sort()
         return link_id
+
+    def is_empty(self) -> bool:
+        """Whether nothing is left of any link."""
+        return not any(self._partitions.values())
 
     def _count(self, name: str, read: float = 0, write: float = 0) -> None:
         time.sleep(self._latency)
@@ -177,8 +188,8 @@ def erase(simulated: Simulated, link_ids: list[str]) -> float:
 
 def main() -> None:
     """Print the figures as Markdown."""
+    _links_of_a_message()
     _erased_clicks()
-    _links_without_clicks()
     _s3_calls()
 
 
@@ -224,15 +235,35 @@ def _line(points: list[tuple[int, float]]) -> tuple[float, float]:
     return slope, mean_y - slope * mean_x
 
 
-def _links_without_clicks() -> None:
-    simulated = Simulated()
-    link_ids = [simulated.add_link(0) for _ in range(99)]
-    seconds = erase(simulated, link_ids)
-    print(
-        f"99 erased links without clicks (one message): {seconds:.2f} s, "
-        f"{simulated.calls.total() / 99:.1f} requests, {simulated.read_units / 99:.1f} read and "
-        f"{simulated.write_units / 99:.1f} write units a link.\n"
-    )
+#: Clicks of each link of a message, and whether they are spread over the link's shards.
+LINKS = ((0, False), (3, False), (0, True), (3, True), (1_000, True))
+
+
+def erased_message(clicks: int, *, spread: bool, latency: float = LATENCY) -> Simulated:
+    """What one message of links costs, each with so many clicks."""
+    simulated = Simulated(latency)
+    link_ids = [simulated.add_link(clicks, spread=spread) for _ in range(LINKS_A_MESSAGE)]
+    erase(simulated, link_ids)
+    assert simulated.is_empty()
+    assert simulated.receipt["clicks"]["N"] == str(clicks * LINKS_A_MESSAGE)
+    return simulated
+
+
+def _links_of_a_message() -> None:
+    print(f"{LINKS_A_MESSAGE} erased links, one message, {LATENCY * 1000:.0f} ms a call:\n")
+    print("| Clicks a link | Partitions | Seconds | Requests a link | Read units | Write units |")
+    print("|---:|---:|---:|---:|---:|---:|")
+    for clicks, spread in LINKS:
+        began = time.perf_counter()
+        simulated = erased_message(clicks, spread=spread)
+        seconds = time.perf_counter() - began
+        print(
+            f"| {clicks:,} | {PARTITIONS if spread else 1} | {seconds:.2f} "
+            f"| {simulated.calls.total() / LINKS_A_MESSAGE:.2f} "
+            f"| {simulated.read_units / LINKS_A_MESSAGE:.2f} "
+            f"| {simulated.write_units / LINKS_A_MESSAGE:.2f} |"
+        )
+    print()
 
 
 def _s3_calls() -> None:

@@ -83,10 +83,10 @@ def records(clicks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def count(world: World, clicks: Sequence[dict[str, Any]]) -> list[str]:
+def count(world: World, clicks: Sequence[dict[str, Any]], dynamodb: Any = None) -> list[str]:
     return tally(
         records(clicks),
-        rollups=rollups(world),
+        rollups=rollups(world, dynamodb),
         failures=None,
         visitor_secret=SECRET,
     )
