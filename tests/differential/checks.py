@@ -103,13 +103,15 @@ def _condition(shape: str) -> Check:
 def _update(shape: str) -> Check:
     def run(table: Table) -> None:
         update = UPDATES[shape]
+        # An empty map of values is refused.
+        values = {"ExpressionAttributeValues": to_item(update.values)} if update.values else {}
         for before, after in update.changes:
             _lay(table, before)
             table.client.update_item(
                 TableName=table.name,
                 Key=table.key(),
                 UpdateExpression=update.expression,
-                ExpressionAttributeValues=to_item(update.values),
+                **values,
             )
             assert table.item() == after, before
 

@@ -170,6 +170,7 @@ UPDATES: dict[str, Update] = {
         "SET y=:a ADD x :n", {":n": 1, ":a": 7}, [({"x": 1, "y": 2}, {"x": 2, "y": 7})]
     ),
     # To remove what is not there is no error.
+    "REMOVE a": Update("REMOVE x", {}, [({"x": 1, "y": 2}, {"y": 2}), ({"y": 2}, {"y": 2})]),
     "SET a = ? REMOVE a": Update(
         "SET x=:a REMOVE y, z", {":a": 1}, [(None, {"x": 1}), ({"x": 0, "y": 2}, {"x": 1})]
     ),

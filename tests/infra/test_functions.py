@@ -94,7 +94,7 @@ MAY = {
         "Deletions": {"GetItem", "PutItem"},
         "Access": {"UpdateItem"},
     },
-    "redirect": {"Links": {"GetItem"}, "Clicks": {"PutItem"}},
+    "redirect": {"Links": {"GetItem", "UpdateItem"}, "Clicks": {"PutItem"}},
     "deletion_worker": {
         "Links": LINK_DELETER,
         "Links/index/live": {"Query"},
@@ -290,6 +290,19 @@ def test_functions_that_delete_write_only_export_slots_in_the_clicks_table(
         "Null": {"dynamodb:LeadingKeys": "false"},
     }
     assert limited == [(actions, condition)]
+
+
+def test_a_redirect_changes_only_where_the_clicks_of_a_link_are(template: Template) -> None:
+    [condition] = [
+        statement["Condition"]
+        for statement in statements(template, "redirect")
+        if "dynamodb:UpdateItem" in statement["Action"]
+    ]
+    assert condition == {
+        "ForAllValues:StringEquals": {"dynamodb:Attributes": ["pk", "sk", "onePartition"]},
+        "Null": {"dynamodb:Attributes": "false"},
+        "StringEqualsIfExists": {"dynamodb:ReturnValues": "NONE"},
+    }
 
 
 def test_the_authorizer_writes_only_the_last_use_of_a_key(template: Template) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from functions import container
 from functions.aws.codec import to_item
@@ -46,10 +47,11 @@ from functions.handlers import (
 )
 from functions.repositories.api_keys import ApiKeysTable
 from functions.repositories.click_totals import ClickTotals
+from functions.repositories.clicks import ClicksTable
 from functions.repositories.exports import ExportsBucket, object_key, tail_key
 from functions.repositories.link_names import LinkNames
 from functions.repositories.restores import RestoresTable
-from functions.services import delete_links, purge, run_deletion, select_links
+from functions.services import delete_links, purge_items, run_deletion, select_links
 from functions.services import export as exporting
 from functions.services import qr as drawing
 from functions.services import restore as restore_service
@@ -373,6 +375,18 @@ def drive_redirect(scene: Scene) -> None:
     [item] = scene.world.create_items(1)
     event = api_event("GET", "/{code}", workspace_id="none", path={"code": item.short_code})
     assert scene.run(redirect, event)["statusCode"] == 302
+    put = ClicksTable.put
+
+    def throttled_in_one_partition(*given: Any, one_partition: bool = False, **more: Any) -> None:
+        if one_partition:
+            refused: Any = {"Error": {"Code": "ThrottlingException"}}
+            raise Unavailable from ClientError(refused, "PutItem")
+        put(*given, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ClicksTable, "put", throttled_in_one_partition)
+        assert scene.run(redirect, event)["statusCode"] == 302
+    assert not scene.world.one_partition(item.id)
 
 
 def drive_analytics(scene: Scene) -> None:
@@ -664,7 +678,7 @@ def drive_erase_worker(scene: Scene) -> None:
     messages = list(erasing.messages)
     assert messages
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(purge, "_empty", lambda *_, **__: "")
+        patch.setattr(purge_items, "_empty", lambda *_, **__: None)
         assert not scene.work(erase_worker, *messages, seconds=300.0)
     assert not scene.work(erase_worker, *messages, seconds=300.0)
     assert not erasing.left_of(asked_for.id)
