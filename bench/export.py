@@ -26,7 +26,12 @@ from functions.domain.clock import current_deadline, deadline, iso
 from functions.domain.deletion import Deletion
 from functions.domain.ids import SHARDS
 from functions.domain.outcomes import Outcome
-from functions.repositories.clicks import ClicksTable
+from functions.repositories.clicks import (
+    OWN_PARTITION,
+    PARTITIONS,
+    ClicksTable,
+    partition_key,
+)
 from functions.repositories.exports import ExportGone, ExportsBucket
 from functions.repositories.links import LinksTable
 from functions.services.deletion import Stores
@@ -63,8 +68,9 @@ class Services:
     """Simulated DynamoDB tables, S3 bucket and queue; clients of botocore's form."""
 
     clock: VirtualClock
-    #: Clicks in each shard of every link.
+    #: Clicks in each shard of every link. With `one_partition` all are in the link's own instead.
     clicks: tuple[int, ...] = (0,) * SHARDS
+    one_partition: bool = False
     #: Seconds that every call takes.
     latency: float = LATENCY
     call_cpu: float = CALL_CPU
@@ -102,7 +108,11 @@ class Services:
 
     def get_item(self, *, Key: dict[str, Any], **_: Any) -> dict[str, Any]:
         self.called("GetItem")
-        return {"Item": link_item(Key["pk"]["S"].partition("#")[2])}
+        return {"Item": self._link(Key["pk"]["S"].partition("#")[2])}
+
+    def _link(self, link_id: str) -> dict[str, Any]:
+        mark: dict[str, Any] = {"onePartition": {"BOOL": True}} if self.one_partition else {}
+        return link_item(link_id) | mark
 
     def _throttle(self) -> None:
         second = int(self.clock.now)
@@ -116,15 +126,18 @@ class Services:
         [(table, request)] = RequestItems.items()
         keys = [json.loads(key) if isinstance(key, str) else key for key in request["Keys"]]
         ids = [key["pk"]["S"].partition("#")[2] for key in keys]
-        return {"Responses": {table: [link_item(each) for each in ids]}}
+        return {"Responses": {table: [self._link(each) for each in ids]}}
 
     def query(self, **given: Any) -> dict[str, Any]:
-        link_id, _, shard = given["ExpressionAttributeValues"][":shard"]["S"].rpartition("#")
-        number = int(shard)
+        link_id, _, shard = given["ExpressionAttributeValues"][":partition"]["S"].partition("#")
+        if shard:
+            number, clicks = int(shard), self.clicks[int(shard)]
+        else:
+            number, clicks = OWN_PARTITION, sum(self.clicks) if self.one_partition else 0
         after = given.get("ExclusiveStartKey")
         start = int(after["sk"]["S"].rpartition("-")[2]) + 1 if after else 0
         room = min(given.get("Limit", 1 << 30), max(1, self.page_bytes // self._click_bytes))
-        end = min(self.clicks[number], start + room)
+        end = min(clicks, start + room)
         self.called("Query", cpu=self.click_cpu * max(0, end - start))
         self._throttle()
         items = [click(link_id, number, position) for position in range(start, end)]
@@ -211,7 +224,7 @@ def click(link_id: str, shard: int, number: int) -> dict[str, Any]:
     moment = "2026-01-31T12:00:00.000Z"
     click_id = f"{shard:08d}-0000-4000-8000-{number:012d}"
     return _click_of(link_id) | {
-        "pk": {"S": f"{link_id}#{shard}"},
+        "pk": {"S": partition_key(link_id, shard)},
         "sk": {"S": f"CLICK#{moment}#{click_id}"},
         "id": {"S": click_id},
     }
@@ -506,22 +519,31 @@ def main() -> None:
         f" {click_cpu * 1e6:.1f} µs a click.\n"
     )
     print("### Links and clicks before a delete: 3 clicks a link, 8 ms a call\n")
-    print("| links | CPU | worker's seconds | workers | Query | BatchGetItem | saves | gap |")
-    print("|---|---|---|---|---|---|---|---|")
+    print(
+        "| links | partitions | CPU | worker's seconds | workers | Query | BatchGetItem | saves"
+        " | gap |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
     three = (1, 0, 0, 1, 0, 0, 1, 0)
     cpus = {"none": (0.0, 0.0), "measured": (call_cpu, click_cpu)}
     for count in (100, 1_000, 10_000):
-        for name, (each_call, each_click) in cpus.items():
-            done = export_before_delete(
-                count, clicks=three, call_cpu=each_call, click_cpu=each_click
-            )
-            assert done.lines == count * 4
-            print(
-                f"| {count:,} | {name} | {done.working:.1f} | {done.workers}"
-                f" | {done.calls['Query']:,} | {done.calls['BatchGetItem']:,}"
-                f" | {done.calls['save']} | {done.longest_gap:.1f} s |",
-                flush=True,
-            )
+        for one_partition in (True, False):
+            for name, (each_call, each_click) in cpus.items():
+                done = export_before_delete(
+                    count,
+                    clicks=three,
+                    one_partition=one_partition,
+                    call_cpu=each_call,
+                    click_cpu=each_click,
+                )
+                assert done.lines == count * 4
+                print(
+                    f"| {count:,} | {1 if one_partition else PARTITIONS} | {name}"
+                    f" | {done.working:.1f} | {done.workers}"
+                    f" | {done.calls['Query']:,} | {done.calls['BatchGetItem']:,}"
+                    f" | {done.calls['save']} | {done.longest_gap:.1f} s |",
+                    flush=True,
+                )
     print("\n### The same, 10,000 links, with the worker killed at its n-th save\n")
     print("| killed at save | workers | seconds, waits included | working | lines |")
     print("|---|---|---|---|---|")

@@ -212,6 +212,13 @@ class World:
         link = self.stores.links.get(self.workspace_id, link_id)
         return link is None or link.one_partition
 
+    def spread(self, link_id: str) -> None:
+        """Make a link busy: its next clicks go to its shards."""
+        from functions.repositories.click_totals import ClickTotals
+
+        totals = ClickTotals(self.dynamodb, self.stores.links.name)
+        assert totals.spread(self.workspace_id, link_id)
+
     def live(self, link_id: str, workspace_id: str | None = None) -> bool:
         link = self.stores.links.get(workspace_id or self.workspace_id, link_id)
         return link is not None and link.is_live

@@ -151,7 +151,7 @@ def test_an_install_finds_the_clicks_of_before_and_after(erasing: Erasing) -> No
     world = erasing.world
     [link_id] = world.create()
     before = click(world, link_id, at=time.time() - 60)
-    erasing.spread(link_id)
+    world.spread(link_id)
     after = click(world, link_id, at=time.time() - 50)
     assert "#" not in before["pk"]
     assert "#" in after["pk"]

@@ -162,6 +162,23 @@ def test_an_export_has_the_link_and_every_click(world: World, exports: Exports) 
     assert sum(line["isBot"] for line in lines[1:]) == 1
 
 
+@pytest.mark.parametrize("first_page", [1, 100])
+def test_an_export_has_the_clicks_of_before_and_after_a_link_became_busy(
+    world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch, first_page: int
+) -> None:
+    monkeypatch.setattr(export_lines, "FIRST_PAGE", first_page)
+    [link_id] = world.create()
+    clicks = [click(world, link_id, at=NOW + n) for n in range(5)]
+    world.spread(link_id)
+    clicks += [click(world, link_id, at=NOW + n) for n in range(5, 20)]
+
+    _, begun = exports.begin(link_id)
+    exports.work()
+
+    lines = exports.lines(begun["id"])
+    assert sorted(line["id"] for line in lines[1:]) == sorted(each["id"] for each in clicks)
+
+
 def test_an_export_contains_no_spreadsheet_formula(world: World, exports: Exports) -> None:
     """Unclean values of older clicks are cleaned in an export."""
     [link] = world.create_items(title="=owner's own title")
@@ -194,6 +211,7 @@ def test_a_large_export_continues_over_many_runs_and_parts(
     world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [link_id] = world.create()
+    world.spread(link_id)
     clicks = [click(world, link_id, at=NOW + n / 100, referrer="x" * 450) for n in range(120)]
     # About a part for each of the eight shards; each run has time for one.
     monkeypatch.setattr(procedure, "PART_BYTES", 8_000)
@@ -529,6 +547,7 @@ def test_each_call_fails_once_in_each_way_and_the_export_still_completes(
         reached = False
         for kind, fault in faults_of_call(at).items():
             [link_id] = world.create()
+            world.spread(link_id)
             clicks = [click(world, link_id, at=NOW + n, store=False) for n in range(3)]
             world.clicks.write(put=[to_item(each) for each in clicks])
             _, begun = exports.begin(link_id)

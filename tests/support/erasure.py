@@ -16,7 +16,6 @@ from functions.aws.sqs import Queue
 from functions.domain.clock import deadline, now_iso
 from functions.domain.deletion import Deletion
 from functions.domain.outcomes import Outcome
-from functions.repositories.click_totals import ClickTotals
 from functions.repositories.clicks import partitions_of
 from functions.repositories.exports import ExportsBucket, object_key
 from functions.repositories.failed_records import FailuresBucket
@@ -151,7 +150,7 @@ class Erasing:
     def write_clicks(self, link_id: str, numbers: Iterable[int], *, spread: bool) -> None:
         """Many clicks at once, in the link's own partition or, once it is busy, in its shards."""
         if spread:
-            self.spread(link_id)
+            self.world.spread(link_id)
         items = []
         for number in numbers:
             click = {
@@ -161,10 +160,6 @@ class Erasing:
             }
             items.append(self.world.clicks.key(click, one_partition=not spread) | to_item(click))
         self.world.clicks.write(put=items)
-
-    def spread(self, link_id: str) -> None:
-        totals = ClickTotals(self.world.dynamodb, self.world.stores.links.name)
-        assert totals.spread(self.world.workspace_id, link_id)
 
     def put_beside(self, link_id: str, sk: str, **more: Any) -> None:
         """A rollup or an install of the link."""
