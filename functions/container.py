@@ -2,7 +2,8 @@
 
 One function for each, named after what it holds. It imports and builds at the first call, once per
 process, so a cold start pays only for what its route uses. Handlers and routes get everything from
-here; services and repositories take it as arguments. Tests replace a function of this module.
+here and from ``service_stores``; services and repositories take it as arguments. Tests replace a
+function of this module.
 """
 
 from __future__ import annotations
@@ -35,26 +36,18 @@ if TYPE_CHECKING:
     from functions.repositories.restores import RestoresTable
     from functions.repositories.rollups import RollupsTable
     from functions.repositories.trash_records import TrashRecords
-    from functions.services.deletion import Stores
-    from functions.services.expired_links import EraseStores
-    from functions.services.export_lines import ExportStores
-    from functions.services.export_runs import ExportJobs
-    from functions.services.link_stream import CleanupStores
     from functions.services.receipts import ReceiptSigner
-    from functions.services.restore import RestoreStores
     from functions.services.sessions import SessionPool
 
 
+def _client(service: str) -> Any:
+    from functions.aws.client import client
+
+    return client(service)
+
+
 def _dynamodb() -> Any:
-    from functions.aws.client import client
-
-    return client("dynamodb")
-
-
-def _s3(read_timeout: float | None = None) -> Any:
-    from functions.aws.client import client
-
-    return client("s3", read_timeout=read_timeout)
+    return _client("dynamodb")
 
 
 # -- the access table ---------------------------------------------------------------------------
@@ -125,11 +118,10 @@ def receipts() -> ReceiptsTable:
 
 @cache
 def receipt_signer() -> ReceiptSigner:
-    from functions.aws.client import client
     from functions.aws.kms import SigningKey
     from functions.services.receipts import ReceiptSigner
 
-    key = SigningKey(client("kms"), setting("RECEIPT_KEY_ID"))
+    key = SigningKey(_client("kms"), setting("RECEIPT_KEY_ID"))
     return ReceiptSigner(key, receipts(), api_url())
 
 
@@ -255,14 +247,14 @@ def warm_up() -> None:
 def exports_bucket() -> ExportsBucket:
     from functions.repositories.exports import ExportsBucket
 
-    return ExportsBucket(_s3(), setting("EXPORTS_BUCKET"))
+    return ExportsBucket(_client("s3"), setting("EXPORTS_BUCKET"))
 
 
 @cache
 def qr_images() -> Images:
     from functions.repositories.qr_cache import Images
 
-    return Images(_s3(), setting("QR_BUCKET"))
+    return Images(_client("s3"), setting("QR_BUCKET"))
 
 
 def failed_records(event: dict[str, Any], context: Any) -> FailuresBucket | None:
@@ -271,7 +263,9 @@ def failed_records(event: dict[str, Any], context: Any) -> FailuresBucket | None
 
     if event.get("replayed"):
         return None
-    return FailuresBucket(_s3(), setting("FAILURES_BUCKET"), function=context.invoked_function_arn)
+    return FailuresBucket(
+        _client("s3"), setting("FAILURES_BUCKET"), function=context.invoked_function_arn
+    )
 
 
 # -- queues and the event bus -------------------------------------------------------------------
@@ -291,18 +285,16 @@ def export_queue() -> Queue:
 
 @cache
 def _queue(url: str) -> Queue:
-    from functions.aws.client import client
     from functions.aws.sqs import Queue
 
-    return Queue(client("sqs"), setting(url))
+    return Queue(_client("sqs"), setting(url))
 
 
 @cache
 def event_bus() -> EventBus:
-    from functions.aws.client import client
     from functions.aws.events import EventBus
 
-    return EventBus(client("events"), setting("EVENT_BUS"))
+    return EventBus(_client("events"), setting("EVENT_BUS"))
 
 
 # -- secrets and settings -----------------------------------------------------------------------
@@ -362,85 +354,6 @@ def session_pool() -> SessionPool:
     issuer = setting("SESSION_ISSUER")
     return SessionPool(
         issuer, frozenset(setting("SESSION_CLIENT_IDS").split()), SigningKeys(issuer)
-    )
-
-
-# -- what a service works with ------------------------------------------------------------------
-
-
-def deletion_stores() -> Stores:
-    """For requests, which leave exports to the worker."""
-    from functions.services.deletion import Stores
-
-    return Stores(
-        links=links(),
-        deletions=deletions(),
-        erasures=erasures(),
-        resume_queue=resume_queue(),
-        slots=filter_slots(),
-        open_exports=open_exports(),
-    )
-
-
-def deletion_worker_stores() -> Stores:
-    """For workers, which also write exports."""
-    from dataclasses import replace
-
-    return replace(deletion_stores(), exports=export_stores())
-
-
-def restore_stores() -> RestoreStores:
-    from functions.services.restore import RestoreStores
-
-    return RestoreStores(links=links(), deletions=deletions(), restores=restores())
-
-
-def export_stores() -> ExportStores:
-    from functions.repositories.exports import ExportsBucket
-    from functions.services.export_lines import ExportStores
-
-    # A part of 16 MB takes longer than a DynamoDB call.
-    bucket = ExportsBucket(_s3(read_timeout=15), setting("EXPORTS_BUCKET"))
-    return ExportStores(links=links(), clicks=clicks(), bucket=bucket)
-
-
-def export_jobs() -> ExportJobs:
-    from functions.services.export_runs import ExportJobs
-
-    return ExportJobs(
-        records=export_records(),
-        opened=open_exports(),
-        queue=export_queue(),
-        stores=export_stores(),
-        deliveries=int(setting("EXPORT_DELIVERIES")),
-    )
-
-
-def erase_stores() -> EraseStores:
-    from functions.services.expired_links import EraseStores
-
-    return EraseStores(
-        links=links(),
-        clicks=clicks(),
-        deletions=deletions(),
-        erasures=erasures(),
-        images=qr_images(),
-        exports=exports_bucket(),
-        events=event_bus(),
-        erase_queue=erase_queue(),
-    )
-
-
-def cleanup_stores(event: dict[str, Any], context: Any) -> CleanupStores:
-    from functions.services.link_stream import CleanupStores
-
-    return CleanupStores(
-        counts=link_counts(),
-        erasures=erasures(),
-        images=qr_images(),
-        events=event_bus(),
-        failures=failed_records(event, context),
-        erase_queue=erase_queue(),
     )
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from functions import container
 from functions.api.request import Request
 from functions.domain.deletion import Deletion
-from functions.domain.errors import InvalidIds, InvalidRequest, as_text
+from functions.domain.error_texts import as_text
+from functions.domain.errors import InvalidIds, InvalidRequest
 from functions.domain.idempotency import IdempotencyRecord
 from functions.domain.ids import parse_link_id
 from functions.services.deletion import DeletionRequest, deletion_of

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-from functions.domain.errors import NAMED_IDS
+from functions.domain.error_texts import NAMED_IDS
 from functions.domain.json_types import (
     Count,
     JsonSchema,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from functions.domain.errors import NAMED_IDS
+from functions.domain.error_texts import NAMED_IDS
 
 
 class JsonSchema:

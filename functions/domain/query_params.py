@@ -6,7 +6,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from functions.domain.errors import InvalidRequest, shortened
+from functions.domain.error_texts import shortened
+from functions.domain.errors import InvalidRequest
 
 #: Most digits of an integer: int() of very long text is slow, and raises for thousands of digits.
 _DIGITS = re.compile(r"[0-9]{1,9}")

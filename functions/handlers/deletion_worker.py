@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from functions import container
+from functions import service_stores
 from functions.domain.clock import current_deadline, invocation_deadline
 from functions.metrics import reporting
 from functions.services.run_deletion import resume_logged
@@ -21,7 +21,7 @@ RESERVED_SECONDS = 5.0
 @invocation_deadline(RESERVED_SECONDS)
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Handle an SQS batch; ``batchItemFailures`` names the messages to deliver again."""
-    stores = container.deletion_worker_stores()
+    stores = service_stores.deletion_worker_stores()
     failures = []
     for record in event["Records"]:
         message = json.loads(record["body"])

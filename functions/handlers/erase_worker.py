@@ -8,7 +8,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from functions import container
+from functions import service_stores
 from functions.domain.clock import invocation_deadline
 from functions.metrics import reporting
 from functions.services.expired_links import EraseStores
@@ -25,7 +25,7 @@ log = Logger()
 @invocation_deadline(RESERVED_SECONDS)
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Handle an SQS batch; ``batchItemFailures`` names the messages to deliver again."""
-    stores = container.erase_stores()
+    stores = service_stores.erase_stores()
     failures = [
         {"itemIdentifier": record["messageId"]}
         for record in event["Records"]

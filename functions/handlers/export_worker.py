@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions import container
+from functions import service_stores
 from functions.domain.clock import invocation_deadline
 from functions.metrics import reporting
 from functions.services.export_runs import process
@@ -17,6 +17,6 @@ RESERVED_SECONDS = 5.0
 @invocation_deadline(RESERVED_SECONDS)
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """SQS batch; ``batchItemFailures`` is answered."""
-    jobs = container.export_jobs()
+    jobs = service_stores.export_jobs()
     failed = [record for record in event["Records"] if not process(record, jobs)]
     return {"batchItemFailures": [{"itemIdentifier": each["messageId"]} for each in failed]}

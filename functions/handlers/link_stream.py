@@ -6,7 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from functions import container
+from functions import service_stores
 from functions.domain.clock import invocation_deadline
 from functions.metrics import reporting
 from functions.services.link_stream import clean_up
@@ -24,7 +24,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     records = event["Records"]
     failed = clean_up(
         records,
-        stores=container.cleanup_stores(event, context),
+        stores=service_stores.cleanup_stores(event, context),
     )
     log.info("cleanup", extra={"records": len(records), "failed": len(failed)})
     return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions import container
+from functions import container, service_stores
 from functions.domain.clock import invocation_deadline
 from functions.metrics import reporting
 from functions.services import sweep
@@ -21,8 +21,8 @@ RESERVED_SECONDS = 5.0
 @invocation_deadline(RESERVED_SECONDS)
 def handler(_event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Handle the schedule's event, which says nothing."""
-    stores = container.deletion_stores()
+    stores = service_stores.deletion_stores()
     sweep.finish_deletions(stores)
-    sweep.finish_restores(container.restore_stores())
+    sweep.finish_restores(service_stores.restore_stores())
     sweep.requeue_stalled_erasures(stores, container.erase_queue())
     return {}

@@ -21,7 +21,8 @@ from pydantic import (
 from pydantic import StringConstraints as Text
 
 from functions.domain.clock import iso_moment
-from functions.domain.errors import InvalidRequest, shortened
+from functions.domain.error_texts import shortened
+from functions.domain.errors import InvalidRequest
 from functions.domain.link import Link
 from functions.domain.unicode_text import fold, folded_needle, nfc
 from functions.schemas.links import MOST_NAME, ExternalId, Moment, Tag, format_validation_errors

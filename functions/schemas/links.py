@@ -21,7 +21,8 @@ from pydantic import (
 
 from functions.domain.app_links import app_url_fault, has_allowed_scheme
 from functions.domain.clock import iso_moment
-from functions.domain.errors import InvalidRequest, shortened
+from functions.domain.error_texts import shortened
+from functions.domain.errors import InvalidRequest
 from functions.domain.hosts import checked_host, split_authority
 from functions.domain.iris import character_fault
 from functions.domain.link import Link

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from functions.domain.errors import NAMED_IDS
+from functions.domain.error_texts import NAMED_IDS
 from functions.repositories.link_states import LinkState
 from functions.repositories.links import LinksTable
 from functions.services.read_budget import ReadBudget

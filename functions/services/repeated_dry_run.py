@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from functions.domain.errors import NAMED_IDS
+from functions.domain.error_texts import NAMED_IDS
 
 if TYPE_CHECKING:
     from functions.schemas.deletion_responses import Preview, PreviewCounts

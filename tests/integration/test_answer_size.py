@@ -9,7 +9,8 @@ import pytest
 
 from functions.api import app
 from functions.api.response_size import PAYLOAD_LIMIT, sent_size
-from functions.domain.errors import InvalidIds, InvalidRequest, UnlinkError, as_text, shortened
+from functions.domain.error_texts import as_text, shortened
+from functions.domain.errors import InvalidIds, InvalidRequest, UnlinkError
 from functions.handlers import analytics, deletions, links
 from tests.conftest import World
 from tests.support.events import Context, api_event

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from functions import container
+from functions import service_stores
 from functions.aws import client as aws
 from functions.domain.deletion import Deletion, FilterRequest
 from functions.domain.errors import LimitReached
@@ -35,7 +35,7 @@ BASE_URL = "https://go.example"
 
 @pytest.fixture(autouse=True)
 def _list_queue(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(container, "deletion_stores", lambda: world.stores)
+    monkeypatch.setattr(service_stores, "deletion_stores", lambda: world.stores)
 
 
 def post(

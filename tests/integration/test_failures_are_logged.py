@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from functions import container
+from functions import service_stores
 from functions.aws import client as aws
 from functions.aws.calls import TransactionCancelled
 from functions.aws.sqs import Queue
@@ -123,7 +123,7 @@ def test_an_accepted_deletion_is_answered_when_the_queue_refuses_its_message(
     body: dict[str, Any],
 ) -> None:
     stores = replace(world.stores, resume_queue=Queue(RefusingQueue(), "queue"))
-    monkeypatch.setattr(container, "deletion_stores", lambda: stores)
+    monkeypatch.setattr(service_stores, "deletion_stores", lambda: stores)
     ids = world.create(2)
 
     status, made = call(
@@ -148,7 +148,7 @@ def test_a_worker_that_runs_out_of_time_answers_when_the_queue_refuses_its_messa
 ) -> None:
     """The same for the two contracts' own routes: what is left is ``pendingIds``."""
     stores = replace(world.stores, resume_queue=Queue(RefusingQueue(), "queue"))
-    monkeypatch.setattr(container, "deletion_stores", lambda: stores)
+    monkeypatch.setattr(service_stores, "deletion_stores", lambda: stores)
     ids = world.create(2)
     monkeypatch.setattr(run_deletion, "runs", lambda *_: [])
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from functions import container
+from functions import service_stores
 from functions.api.app import RESERVED_SECONDS
 from functions.aws import calls
 from functions.aws import client as aws
@@ -193,7 +193,7 @@ def test_a_call_that_hangs_just_before_the_deadline_leaves_time_to_answer(
         return answer
 
     faulty.fault, faulty.every = hang_once, True
-    monkeypatch.setattr(container, "deletion_stores", lambda: world.stores)
+    monkeypatch.setattr(service_stores, "deletion_stores", lambda: world.stores)
     timeout = RESERVED_SECONDS + 0.5
 
     event = api_event("DELETE", "/api/links", workspace_id=world.workspace_id, body=ids)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from functions import container
+from functions import service_stores
 from functions.api import caller
 from functions.domain.clock import deadline
 from functions.domain.deletion import FilterRequest
@@ -103,7 +103,7 @@ def test_a_filter_over_the_request_limit_is_read_in_the_background(
 ) -> None:
     ids = world.create(35)
     plan_of(monkeypatch, filter_reads_per_request=20)
-    monkeypatch.setattr(container, "deletion_stores", lambda: world.stores)
+    monkeypatch.setattr(service_stores, "deletion_stores", lambda: world.stores)
 
     status, body, headers = ask(world, {"filter": {"maxClicks": 0}, "mode": mode})
 
@@ -129,7 +129,7 @@ def test_a_record_that_matches_nothing_in_the_background_is_kept_for_a_week(
     world.create(35)
     world.create(found, tags=["wanted"])
     plan_of(monkeypatch, filter_reads_per_request=20)
-    monkeypatch.setattr(container, "deletion_stores", lambda: world.stores)
+    monkeypatch.setattr(service_stores, "deletion_stores", lambda: world.stores)
     status, body, _ = ask(world, {"filter": {"tag": "wanted"}, "mode": mode})
     assert (status, body["state"]) == (202, "accepted")
     [message] = world.queue.messages

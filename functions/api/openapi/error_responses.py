@@ -12,6 +12,7 @@ from functions.api.openapi.schemas import Schema, reference
 from functions.api.route import Route
 from functions.domain import errors
 from functions.domain.error_bodies import GatewayError, HokoError, LinkFortyError, LinkNotFoundError
+from functions.domain.error_texts import phrase_of
 from functions.domain.errors import UnlinkError
 
 Error = type[UnlinkError]
@@ -95,7 +96,7 @@ def _response(status: int, raised: Sequence[Error], error_format: str) -> Schema
             "value": getattr(EXAMPLES[error], f"to_{error_format}")(),
         }
     return {
-        "description": " ".join(map(_summary, raised)) or errors.phrase_of(status),
+        "description": " ".join(map(_summary, raised)) or phrase_of(status),
         "headers": headers(names),
         "content": {"application/json": content},
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, cast
 
-from functions import container
+from functions import container, service_stores
 from functions.api import cursors
 from functions.api.deletion_request import (
     REASON,
@@ -81,7 +81,7 @@ def create_deletion(request: Request) -> Response[NewErasure | Preview]:
     caller = request.caller
     asked = parse_new_deletion(request.json())
     _require_scopes(request, asked)
-    stores = container.deletion_stores()
+    stores = service_stores.deletion_stores()
     asked_by = deletion_request(request, reason_of(request, asked.reason), export=asked.export)
     if asked.filter is not None:
         return _delete_by_filter(request, asked, asked_by, stores)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functions import container
+from functions import service_stores
 from functions.api.deletion_request import (
     REASON,
     deletion_request,
@@ -63,7 +63,7 @@ def delete_links(request: Request) -> Response[DeletedLinks | PendingLinks]:
         valid,
         invalid,
         deletion_request=deletion_request(request, request.reason),
-        stores=container.deletion_stores(),
+        stores=service_stores.deletion_stores(),
     )
     return _links_deleted(request, deletion)
 
@@ -85,7 +85,7 @@ def delete_link(request: Request) -> Response[ErasedLink]:
     Record, short code, clicks and QR images are removed for good; the code is free at once for its
     own workspace.
     """
-    stores = container.deletion_stores()
+    stores = service_stores.deletion_stores()
     given = request.path["id"]
     link_id = parse_link_id(given)
     if link_id is None and SHORT_CODE.fullmatch(given):
@@ -129,7 +129,7 @@ def bulk_delete_links(request: Request) -> Response[ErasedLinks | PendingErasure
     deletion = erase_many(
         valid,
         deletion_request=deletion_request(request, reason),
-        stores=container.deletion_stores(),
+        stores=service_stores.deletion_stores(),
     )
     return _links_erased(request, deletion, invalid)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from functions import container
+from functions import service_stores
 from functions.api.deletion_request import (
     REASON,
     deletion_request,
@@ -36,7 +36,7 @@ def _restore_again(
 
     body = request.json() if request.body.strip() else {}
     _, malformed = sort_ids(body.get("ids", []))
-    done = restored_of(record, request.caller.workspace_id, container.restore_stores())
+    done = restored_of(record, request.caller.workspace_id, service_stores.restore_stores())
     return _links_restored(request, done, malformed)
 
 
@@ -82,7 +82,7 @@ def restore_deletion(request: Request) -> Response[RestoredLinks | PendingRestor
         deletion_request=replace(
             deletion_request(request, reason), policies=caller.policies.restore_record()
         ),
-        stores=container.restore_stores(),
+        stores=service_stores.restore_stores(),
         undo_minutes=None if "linksRestore" in caller.scopes else caller.policies.undo_minutes,
     )
     return _links_restored(request, done, malformed)
