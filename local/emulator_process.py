@@ -27,12 +27,13 @@ from urllib.parse import parse_qs
 import uvicorn
 from ministack import app as application
 from ministack.app import app
-from ministack.core import lambda_runtime
+from ministack.core import lambda_runtime, responses, router
 from ministack.services import cognito, dynamodb, sqs
 
 from local import emulator_dynamodb
 
 _END_OF_LOGS = "-- end of logs --"
+_DYNAMODB_TARGET = "DynamoDB_20120810."
 _LOG_SECONDS = 0.25
 _KEEP_ALIVE_SECONDS = 75
 _SHUTDOWN_SECONDS = 2
@@ -126,7 +127,38 @@ async def without_forbidden_bodies(scope: Any, receive: Any, send: Any) -> None:
             message = {**message, "body": b""}
         await send(message)
 
-    await app(scope, receive, send_checked)
+    await dynamodb_directly(scope, receive, send_checked)
+
+
+async def dynamodb_directly(scope: Any, receive: Any, send: Any) -> None:
+    """MiniStack as an ASGI application that hands calls of DynamoDB to its DynamoDB at once.
+
+    MiniStack compares each request with the paths and hosts of all its services first: half of
+    the time of a `GetItem`.
+    """
+    headers = {name.decode(): value.decode("latin-1") for name, value in scope.get("headers", ())}
+    if not headers.get("x-amz-target", "").startswith(_DYNAMODB_TARGET):
+        await app(scope, receive, send)
+        return
+    body = b""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    responses.set_request_account_id(router.extract_access_key_id(headers, {}))
+    responses.set_request_region(router.extract_region(headers, {}))
+    status, answered, content = await dynamodb.handle_request("POST", "/", headers, body, {})
+    answered |= {
+        "Content-Type": "application/x-amz-json-1.0",
+        "Content-Length": str(len(content)),
+        "x-amzn-requestid": responses.new_uuid(),
+    }
+    lines = [(name.lower().encode(), value.encode()) for name, value in answered.items()]
+    await send({"type": "http.response.start", "status": status, "headers": lines})
+    await send({"type": "http.response.body", "body": content})
 
 
 def revoke_tokens() -> None:
@@ -188,7 +220,7 @@ def main() -> None:
         extended(without_forbidden_bodies),
         host=os.environ["BIND_HOST"],
         port=int(os.environ["GATEWAY_PORT"]),
-        loop="asyncio",
+        loop="auto",
         http="httptools",
         ws="none",
         lifespan="on",

@@ -140,3 +140,31 @@ def test_only_requests_to_its_own_host_stay_in_the_process(table: Any) -> None:
     elsewhere = boto3.client("dynamodb", endpoint_url="http://127.0.0.1:1")
     with pytest.raises(Exception, match="Could not connect to the endpoint"):
         elsewhere.list_tables()
+
+
+def test_the_emulators_process_answers_calls_in_the_callers_account_and_region(
+    emulator_url: str,
+) -> None:
+    def names(account: str, region: str) -> list[str]:
+        dynamodb = boto3.client(
+            "dynamodb",
+            endpoint_url=emulator_url,
+            region_name=region,
+            aws_access_key_id=account,
+            aws_secret_access_key="test",
+        )
+        answer = dynamodb.list_tables()
+        assert answer["ResponseMetadata"]["RequestId"]
+        if not answer["TableNames"] and (account, region) == ("1" * 12, "eu-west-1"):
+            dynamodb.create_table(
+                TableName="own",
+                KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+                BillingMode="PAY_PER_REQUEST",
+            )
+            answer = dynamodb.list_tables()
+        return list(answer["TableNames"])
+
+    assert names("1" * 12, "eu-west-1") == ["own"]
+    assert names("1" * 12, "us-east-1") == []
+    assert names("2" * 12, "eu-west-1") == []
