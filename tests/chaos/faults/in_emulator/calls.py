@@ -154,6 +154,5 @@ class _Fault:
     async def _kill(self, exchange: Exchange) -> None:
         if self._dice.random() < 0.5:
             await exchange.carry_out()
-        if self._workers.kill(self._token):
-            self._count("kills")
+        self._workers.kill(self._token)
         await exchange.reset()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from typing import Any
 
 from .calls import Calls
@@ -26,7 +25,6 @@ class Control:
         Deliveries(self._decisions)
         StaleReads(self._decisions)
         self._calls = Calls(application, self._decisions, workers)
-        threading.Thread(target=workers.kill_at_random, daemon=True).start()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http" or scope["path"] != PATH:

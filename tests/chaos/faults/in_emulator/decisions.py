@@ -43,8 +43,9 @@ class FaultRates:
     reorder: float = 0.3
     #: Batches of stream records, which are given to the function twice.
     repeat: float = 0.05
-    #: Processes of functions killed per second, four of five while they run.
-    kills_per_second: float = 0.3
+    #: Invocations whose process is killed at a random moment, or just after they ended. Not a
+    #: number a second: on a slow machine that would kill every invocation.
+    kill: float = 0.02
     #: Requests to the API whose connection is reset: before and after the function ran.
     reset_before: float = 0.005
     reset_after: float = 0.005

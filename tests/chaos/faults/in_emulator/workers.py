@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import random
 import signal
 import threading
 import time
@@ -15,6 +14,10 @@ from ministack.core import lambda_runtime
 from .decisions import Decisions
 
 TOKEN = b"worker-"
+#: A kill comes within this many times the length of the function's last invocation: some come
+#: when it has ended already.
+_LONGEST = 1.25
+_FIRST_LENGTH = 0.1
 
 
 class Workers:
@@ -24,73 +27,78 @@ class Workers:
         self._decisions = decisions
         self._numbers = itertools.count()
         self._by_token: dict[str, Any] = {}
-        self._starting: set[Any] = set()
-        spawning = threading.local()
-        credentials, spawn = lambda_runtime.execution_credentials, lambda_runtime.Worker._spawn
+        self._spawning = threading.local()
+        #: Seconds from the start of a worker's next process to its end.
+        self._waiting: dict[Any, float] = {}
+        self._lengths: dict[str, float] = {}
+        self._credentials = lambda_runtime.execution_credentials
+        self._spawn = lambda_runtime.Worker._spawn
+        self._invoke = lambda_runtime.Worker.invoke
+        lambda_runtime.execution_credentials = self.credentials
 
-        def with_token(config: Any) -> dict[str, str]:
-            known: dict[str, str] = credentials(config)
-            token = getattr(spawning, "token", None)
-            return known if token is None else known | {"AWS_SESSION_TOKEN": token}
+        # Functions, because a bound method would not get the worker.
+        def spawn(worker: Any) -> None:
+            self.spawn(worker)
 
-        def spawn_with_token(worker: Any) -> None:
-            token = f"{TOKEN.decode()}{next(self._numbers)}"
-            spawning.token = token
-            self._starting.add(worker)
-            try:
-                spawn(worker)
-                self._by_token[token] = worker._proc
-            finally:
-                self._starting.discard(worker)
-                spawning.token = None
+        def invoke(worker: Any, *more: Any, **named: Any) -> Any:
+            return self.invoke(worker, *more, **named)
 
-        lambda_runtime.execution_credentials = with_token
-        lambda_runtime.Worker._spawn = spawn_with_token
+        lambda_runtime.Worker._spawn, lambda_runtime.Worker.invoke = spawn, invoke
 
-    def kill(self, token: str) -> bool:
-        """Kill the process with this token; False when it has ended already."""
-        return _kill(self._by_token.pop(token, None))
+    def credentials(self, config: Any) -> dict[str, str]:
+        """What a process is started with."""
+        known: dict[str, str] = self._credentials(config)
+        token = getattr(self._spawning, "token", None)
+        return known if token is None else known | {"AWS_SESSION_TOKEN": token}
 
-    def kill_at_random(self) -> None:
-        """Kill processes for ever, at the rate of `kills_per_second`, in a thread of its own."""
-        while True:
-            rate = self._decisions.rates.kills_per_second
-            if not self._decisions.active or rate <= 0:
-                time.sleep(0.05)
-                continue
-            dice = self._decisions.dice("kill")
-            time.sleep(dice.expovariate(rate))
-            while not self._kill_one(dice) and self._decisions.active:
-                time.sleep(0.02)
+    def spawn(self, worker: Any) -> None:
+        """Start a process. A kill waits until it is ready.
 
-    def _kill_one(self, dice: random.Random) -> bool:
-        with lambda_runtime._lock:
-            known = [
-                worker
-                for key in sorted(lambda_runtime._workers)
-                for worker in lambda_runtime._workers[key]
-            ]
-            # One that starts is left alone: MiniStack then ends all processes of the function.
-            ready = [
-                worker
-                for worker in known
-                if worker._proc is not None and worker not in self._starting
-            ]
-        busy = [worker for worker in ready if worker.in_use]
-        some = ready if dice.random() < 0.2 else busy
-        if not some:
-            return False
-        process = dice.choice(some)._proc
+        MiniStack would end all processes of the function, as Lambda never does.
+        """
+        token = f"{TOKEN.decode()}{next(self._numbers)}"
+        self._spawning.token = token
+        try:
+            self._spawn(worker)
+        finally:
+            self._spawning.token = None
+        self._by_token[token] = worker._proc
+        if worker in self._waiting:
+            self._kill_later(worker._proc, self._waiting.pop(worker))
+
+    def invoke(self, worker: Any, *more: Any, **named: Any) -> Any:
+        """Run an invocation, which may be killed."""
+        handler = str(worker.config.get("Handler"))
+        fault, dice = self._decisions.draw(
+            f"invocation of {handler}", kill=self._decisions.rates.kill
+        )
+        if fault:
+            seconds = dice.uniform(0, _LONGEST) * self._lengths.get(handler, _FIRST_LENGTH)
+            if worker._proc is not None and worker._proc.poll() is None:
+                self._kill_later(worker._proc, seconds)
+            else:
+                self._waiting[worker] = seconds
+        began = time.monotonic()
+        result = self._invoke(worker, *more, **named)
+        if not result.get("cold_start") and result.get("status") == "ok":
+            self._lengths[handler] = time.monotonic() - began
+        return result
+
+    def kill(self, token: str) -> None:
+        """Kill the process with this token, unless it has ended already."""
+        self._kill(self._by_token.pop(token, None))
+
+    def _kill_later(self, process: Any, seconds: float) -> None:
+        timer = threading.Timer(seconds, self._kill, [process])
+        timer.daemon = True
+        timer.start()
+
+    def _kill(self, process: Any) -> None:
+        """SIGKILL, counted if it was that which ended the process."""
         with self._decisions.lock:
-            killed = self._decisions.active and _kill(process)
-        if killed:
-            self._decisions.count("kills")
-        return killed
-
-
-def _kill(process: Any) -> bool:
-    """SIGKILL, and whether it was that which ended the process."""
-    if process is None or process.poll() is not None:
-        return False
-    os.kill(process.pid, signal.SIGKILL)
-    return bool(process.wait() == -signal.SIGKILL)
+            if not self._decisions.active or process is None or process.poll() is not None:
+                return
+            os.kill(process.pid, signal.SIGKILL)
+            # Within the lock: two kills of one process would both count.
+            if process.wait() == -signal.SIGKILL:
+                self._decisions.count("kills")
