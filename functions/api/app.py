@@ -12,8 +12,6 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from aws_lambda_powertools import Logger
-
 from functions import container, metrics
 from functions.api.caller import caller_of
 from functions.api.cors import cors_headers
@@ -33,6 +31,7 @@ from functions.domain.errors import (
     UnlinkError,
 )
 from functions.domain.query_params import parameters_of
+from functions.powertools import Logger
 from functions.repositories.access import RateWindow
 
 if TYPE_CHECKING:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from aws_lambda_powertools import Logger
-
 from functions import container
 from functions.api.caller import Caller
 from functions.aws.parallel import run_with_timeout
 from functions.domain.clock import deadline
 from functions.domain.errors import RateLimited, UnlinkError
 from functions.domain.plans import Plan
+from functions.powertools import Logger
 from functions.repositories.access import RateWindow
 
 #: How long to retry a failed count, and how long to wait for a slow one, in seconds. On timeout

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from functions.domain.errors import Unavailable
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 #: Parallel calls of one invocation; the connection pool has as many places.
 THREADS = 16
@@ -16,6 +18,9 @@ THREADS = 16
 
 @cache
 def _workers() -> ThreadPoolExecutor:
+    # Imported here: the redirect reads only THREADS, for its client.
+    from concurrent.futures import ThreadPoolExecutor
+
     return ThreadPoolExecutor(THREADS, thread_name_prefix="unlink")
 
 

@@ -12,7 +12,7 @@ import logging
 import os
 from functools import cache
 
-from functions.aws.deferred_imports import deferred
+from functions.deferred_imports import deferred
 
 #: What botocore imports at its start and no function uses, with the names that it binds.
 UNUSED: dict[str, tuple[str, ...]] = {

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from functions import container
 from functions.domain.clock import invocation_deadline
+from functions.powertools import Logger
 from functions.services.click_aggregation import tally
 
 #: Seconds of the invocation that are reserved for the response.

@@ -6,11 +6,10 @@ import json
 import time
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from functions import service_stores
 from functions.domain.clock import invocation_deadline
 from functions.metrics import reporting
+from functions.powertools import Logger
 from functions.services.expired_links import EraseStores
 from functions.services.purge import purge_dependents
 from functions.services.purge_message import read_message

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from functions import service_stores
 from functions.domain.clock import invocation_deadline
 from functions.metrics import reporting
+from functions.powertools import Logger
 from functions.services.link_stream import clean_up
 
 #: Seconds of the invocation that are reserved for the response.

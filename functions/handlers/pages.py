@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from functions.api.console import console_asset, console_page
 from functions.api.docs_page import api_document, docs_asset, docs_page
 from functions.api.methods import ALLOWED_METHODS
@@ -21,6 +19,7 @@ from functions.api.open_pages import (
     unknown_path,
 )
 from functions.api.security_headers import TRANSPORT
+from functions.powertools import Logger
 
 log = Logger()
 

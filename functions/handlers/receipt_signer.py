@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from functions import container
 from functions.domain.clock import invocation_deadline
 from functions.metrics import reporting
+from functions.powertools import Logger
 from functions.services.receipts import sign_receipts
 
 #: Seconds of the invocation's time kept for the last receipt.

@@ -20,14 +20,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from functions.aws.calls import ConditionFailed, call
 from functions.aws.codec import to_item
 from functions.aws.dynamodb import update
 from functions.domain.clock import now_iso
 from functions.domain.errors import StillRunning, UnlinkError
 from functions.domain.idempotency import IdempotencyKey
+from functions.powertools import Logger
 from functions.repositories.idempotency import (
     IDEMPOTENCY_SECONDS,
     IdempotencyTable,

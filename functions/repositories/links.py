@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 from functions.aws.calls import ConditionFailed, TransactionCancelled, call
 from functions.aws.codec import to_item
 from functions.aws.dynamodb import read_item, transact, update
-from functions.domain import code_release
 from functions.domain.errors import InternalError
-from functions.domain.idempotency import KeyTaken
 from functions.domain.link import Link
 from functions.repositories.link_items import (
     IS_LIVE,
@@ -119,6 +117,10 @@ class LinksTable:
         or ``"externalId"``. ``token`` makes a repeated call (after a lost answer) harmless.
         ``made`` is an action that goes with them; raises ``KeyTaken`` when it is refused.
         """
+        # Imported here: the redirect creates no link.
+        from functions.domain import code_release
+        from functions.domain.idempotency import KeyTaken
+
         actions: list[dict[str, Any]] = []
         #: What each action claims, and for which link.
         claims: list[tuple[int, str]] = []

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from functions.aws.parallel import run_with_timeout
 from functions.domain.api_keys import has_valid_checksum
 from functions.domain.clock import deadline, now_iso
 from functions.domain.errors import UnlinkError
 from functions.domain.policies import Policies
 from functions.domain.scopes import ROLES
+from functions.powertools import Logger
 from functions.repositories.access import AccessTable
 from functions.services import sessions
 

@@ -14,14 +14,13 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from aws_lambda_powertools import Logger
-
 from functions.aws.calls import backoff
 from functions.aws.codec import from_item
 from functions.aws.parallel import in_parallel
 from functions.domain.errors import Unavailable, UnlinkError
 from functions.domain.frequent_values import DayChange, count_values
 from functions.domain.link import Link
+from functions.powertools import Logger
 from functions.repositories.failed_records import FailuresBucket
 from functions.repositories.rollups import (
     CLICKS_A_WRITE,

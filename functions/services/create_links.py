@@ -8,8 +8,6 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from functions.aws.parallel import in_parallel
 from functions.domain.click_retention import CLICK_RETENTION
 from functions.domain.clock import current_deadline, shutdown_deadline
@@ -22,6 +20,7 @@ from functions.domain.errors import (
 )
 from functions.domain.link import FIELDS, Link
 from functions.domain.policies import Policies
+from functions.powertools import Logger
 from functions.repositories.link_counts import Quota
 from functions.repositories.links import LinksTable
 from functions.schemas.links import DESTINATIONS, MOST_FAULTS, NewLink, stored_fields

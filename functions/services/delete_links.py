@@ -9,8 +9,6 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from aws_lambda_powertools import Logger
-
 from functions import metrics
 from functions.aws.calls import TransactionCancelled, backoff
 from functions.domain.clock import deadline, iso
@@ -26,6 +24,7 @@ from functions.domain.errors import (
 from functions.domain.idempotency import KeyTaken
 from functions.domain.ids import NO_RESTORE, new_time_ordered_id, time_of
 from functions.domain.outcomes import Outcome
+from functions.powertools import Logger
 from functions.repositories.deletions import DeletionsTable
 from functions.repositories.link_states import LinkState
 from functions.services import select_links

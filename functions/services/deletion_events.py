@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger
-
 from functions.aws.codec import from_item
 from functions.aws.events import Event, EventBus
 from functions.domain.errors import UnlinkError
+from functions.powertools import Logger
 from functions.repositories.failed_records import FailuresBucket
 from functions.services.stream_records import parse_records
 

@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from functions import metrics
 from functions.aws.calls import TransactionCancelled, backoff
 from functions.aws.parallel import in_parallel
@@ -15,6 +13,7 @@ from functions.domain.clock import current_deadline
 from functions.domain.deletion import Deletion, release_of_codes
 from functions.domain.errors import InternalError, Unavailable
 from functions.domain.outcomes import Outcome
+from functions.powertools import Logger
 from functions.repositories.link_erasures import TRANSACTION_ACTIONS
 from functions.repositories.link_states import LinkState
 from functions.services.deletion import Stores

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from functions.aws.calls import TransactionCancelled
 from functions.aws.codec import runs
 from functions.aws.events import EventBus
@@ -17,6 +15,7 @@ from functions.domain.deletion import Deletion, release_of_codes
 from functions.domain.errors import Unavailable
 from functions.domain.ids import new_time_ordered_id, time_of
 from functions.domain.outcomes import Outcome
+from functions.powertools import Logger
 from functions.repositories.clicks import ClicksTable
 from functions.repositories.deletions import DeletionsTable
 from functions.repositories.erasures import Erasure, ErasuresTable

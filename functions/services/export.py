@@ -13,11 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from functions.aws.sqs import Queue
 from functions.domain.clock import Deadline, current_deadline, now_iso, shutdown_deadline
 from functions.domain.errors import Unavailable, UnlinkError
+from functions.powertools import Logger
 from functions.repositories.exports import (
     ExportGone,
     ExportRecords,

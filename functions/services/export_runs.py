@@ -6,10 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from functions.aws.sqs import Queue
 from functions.domain.clock import iso
+from functions.powertools import Logger
 from functions.repositories.exports import ExportRecords
 from functions.repositories.open_exports import OpenExports
 from functions.services.export import give_up, run_export

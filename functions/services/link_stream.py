@@ -11,8 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger
-
 from functions.aws.codec import from_item, runs
 from functions.aws.events import Event, EventBus
 from functions.aws.parallel import in_parallel
@@ -20,6 +18,7 @@ from functions.aws.sqs import Queue
 from functions.domain.clock import current_deadline
 from functions.domain.errors import UnlinkError
 from functions.domain.policies import Policies
+from functions.powertools import Logger
 from functions.repositories.erasures import ErasuresTable
 from functions.repositories.failed_records import FailuresBucket
 from functions.repositories.link_counts import LinkCounts

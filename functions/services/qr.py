@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from aws_lambda_powertools import Logger
-
 from functions.domain.clock import deadline
 from functions.domain.errors import LinkNotFound, Unavailable, UnlinkError
 from functions.domain.qr_image import Style, render
+from functions.powertools import Logger
 from functions.repositories.links import LinksTable, Registered
 from functions.repositories.qr_cache import Images
 from functions.services.link_lookup import find_link

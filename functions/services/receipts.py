@@ -12,12 +12,11 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger
-
 from functions.domain.clock import current_deadline
 from functions.domain.deletion import Deletion
 from functions.domain.errors import InternalError, ReceiptNotFound, ReceiptPending, Unavailable
 from functions.domain.outcomes import Outcome
+from functions.powertools import Logger
 from functions.repositories.deletions import DeletionsTable
 from functions.repositories.receipts import ReceiptsTable
 

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from aws_lambda_powertools import Logger
-
 from functions import metrics
 from functions.domain.clock import (
     shutdown_deadline,
@@ -17,6 +15,7 @@ from functions.domain.errors import (
     InternalError,
     Unavailable,
 )
+from functions.powertools import Logger
 from functions.services.deletion import Stores
 
 if TYPE_CHECKING:

@@ -11,8 +11,6 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger
-
 from functions import metrics
 from functions.aws.codec import runs
 from functions.domain.clock import (
@@ -25,6 +23,7 @@ from functions.domain.clock import (
 from functions.domain.deletion import Deletion, FilterRequest
 from functions.domain.ids import time_of
 from functions.domain.outcomes import Outcome
+from functions.powertools import Logger
 from functions.repositories.link_states import LinkState
 from functions.services import select_links
 from functions.services.deletion import Stores, short_life

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from aws_lambda_powertools import Logger
-
 from functions.domain.errors import UnlinkError
+from functions.powertools import Logger
 from functions.repositories.failed_records import FailuresBucket
 
 log = Logger()

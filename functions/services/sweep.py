@@ -10,13 +10,12 @@ import time
 from collections.abc import Iterable
 from operator import itemgetter
 
-from aws_lambda_powertools import Logger
-
 from functions import metrics
 from functions.aws.sqs import Queue
 from functions.domain.clock import current_deadline, deadline, iso
 from functions.domain.fairness import take_turns
 from functions.domain.ids import time_of
+from functions.powertools import Logger
 from functions.services.deletion import Stores
 from functions.services.purge import requeue
 from functions.services.restore import RestoreStores, resume_restore

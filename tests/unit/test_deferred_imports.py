@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.aws.deferred_imports import deferred
+from functions.deferred_imports import deferred
 
 
 @pytest.fixture(autouse=True)

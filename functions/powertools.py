@@ -1,0 +1,21 @@
+"""Powertools' logger, without the tracer, the metrics and the JMESPath that come with it.
+
+The package imports all of them, which takes a tenth of the start of an API function.
+"""
+
+from __future__ import annotations
+
+from functions.deferred_imports import deferred
+
+#: What the package imports at its start and no function uses, with the names that it binds.
+#: ``metrics`` imports the writer of metrics when there is something to write.
+UNUSED: dict[str, tuple[str, ...]] = {
+    "aws_lambda_powertools.metrics": ("Metrics", "single_metric"),
+    "aws_lambda_powertools.tracing": ("Tracer",),
+    "aws_lambda_powertools.utilities.jmespath_utils": (),
+}
+
+with deferred(UNUSED):
+    from aws_lambda_powertools import Logger
+
+__all__ = ["Logger"]
