@@ -20,7 +20,7 @@ from functions.domain.scopes import ROLES
 from functions.repositories.access import AccessTable, AlreadyExists, Unknown
 from functions.repositories.api_keys import ApiKeysTable, UnknownKey
 from functions.repositories.kept_installs import KeptInstalls
-from functions.schemas.api_keys import key_view
+from functions.schemas.api_key_views import key_view
 from functions.services.api_keys import new_key
 
 #: Ids are parts of DynamoDB keys, where `#` separates.

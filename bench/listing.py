@@ -8,8 +8,8 @@ from typing import Any
 from bench.engine import Reads, tables
 from functions.aws.client import client
 from functions.domain.ids import new_time_ordered_id
+from functions.domain.link_filter import LinkFilter
 from functions.repositories.links import LinksTable
-from functions.schemas.filters import LinkFilter
 from functions.schemas.links import NewLink
 from functions.services.create_links import create_links
 from functions.services.list_links import list_links

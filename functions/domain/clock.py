@@ -54,6 +54,9 @@ class Deadline:
         return self.remaining() <= 0
 
 
+#: Seconds that a device's clock may be ahead.
+CLOCK_SKEW = 300
+
 #: Seconds for callers that set no deadline: commands of operators, scripts, tests.
 DEFAULT_SECONDS = 30.0
 

@@ -7,6 +7,9 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+#: The query parameters that narrow the trash.
+TRASH_NAMES = ("actor", "deletedAfter", "deletedBefore")
+
 
 @dataclass(frozen=True, slots=True)
 class DeletionFilter:
@@ -70,3 +73,6 @@ def _first_id(moment: str, later_ms: int) -> str:
 
 #: Matches all deletions.
 EVERY_DELETION = DeletionFilter()
+
+#: Matches all soft deletions.
+SOFT_DELETIONS = DeletionFilter(mode="soft")

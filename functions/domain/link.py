@@ -82,6 +82,9 @@ def _camel(name: str) -> str:
 #: The name of a field in the API and in the link's item -> its name here. ``isLive`` is not stored.
 FIELDS = {_camel(name): name for name in Link.__slots__}
 
+#: The fields with a destination, by their names in the API.
+DESTINATIONS = ("originalUrl", "iosUrl", "androidUrl", "webFallbackUrl")
+
 #: Fields that are not None when they are cleared.
 _CLEARED: dict[str, Any] = {
     "tags": (),

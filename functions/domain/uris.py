@@ -10,6 +10,10 @@ import re
 from typing import NamedTuple
 from urllib.parse import quote
 
+#: Maximum length of a destination in characters, as sent: percent-encoded, with the link's campaign
+#: (the limit of sitemaps.org and most servers).
+MAX_URL = 2_048
+
 #: RFC 3986, appendix B, with the parts named.
 _PARTS = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):"

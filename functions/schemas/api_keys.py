@@ -1,20 +1,15 @@
-"""API keys: what a caller sends to get one, and how responses show them."""
+"""What callers send to get an API key."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from functions.domain.api_keys import key_state
 from functions.domain.clock import iso_moment
 from functions.domain.errors import InvalidRequest
 from functions.domain.plans import SCOPES, Scope
 from functions.schemas.links import Moment, format_validation_errors
-
-if TYPE_CHECKING:
-    from functions.schemas.account_responses import ApiKey
 
 
 class NewApiKey(BaseModel):
@@ -45,19 +40,3 @@ def parse_new_api_key(body: object) -> NewApiKey:
     if len(set(new.scopes)) < len(new.scopes):
         raise InvalidRequest(details=["scopes: each only once"])
     return new
-
-
-def key_view(record: Mapping[str, Any]) -> ApiKey:
-    """What is known of a key; never the key itself, nor its hash."""
-    return {
-        "keyId": record["keyId"],
-        "name": record["name"],
-        "userId": record["userId"],
-        "scopes": list(record["scopes"]),
-        "state": key_state(record),
-        "createdAt": record["createdAt"],
-        "createdBy": record.get("createdBy"),
-        "expiresAt": record.get("expiresAt"),
-        "revokedAt": record.get("revokedAt"),
-        "lastUsedAt": record.get("lastUsedAt"),
-    }

@@ -50,13 +50,9 @@ class TrashFields(BaseModel):
     ] = None
 
 
-AUDIT_NAMES = tuple(AuditFields.model_fields)
-TRASH_NAMES = tuple(TrashFields.model_fields)
-
-
 def parse_audit_filter(query: Mapping[str, str]) -> DeletionFilter:
     """Raises ``InvalidRequest`` with all errors."""
-    fields = _validated(AuditFields, query, AUDIT_NAMES)
+    fields = _validated(AuditFields, query)
     return DeletionFilter(
         state=fields.state,
         mode=fields.mode,
@@ -71,7 +67,7 @@ def parse_trash_filter(query: Mapping[str, str]) -> DeletionFilter:
 
     Raises ``InvalidRequest`` with all errors.
     """
-    fields = _validated(TrashFields, query, TRASH_NAMES)
+    fields = _validated(TrashFields, query)
     return DeletionFilter(
         mode="soft",
         actor=fields.actor,
@@ -83,8 +79,8 @@ def parse_trash_filter(query: Mapping[str, str]) -> DeletionFilter:
 _Fields = TypeVar("_Fields", bound=BaseModel)
 
 
-def _validated(model: type[_Fields], query: Mapping[str, str], names: tuple[str, ...]) -> _Fields:
-    given: dict[str, Any] = {name: query[name] for name in names if name in query}
+def _validated(model: type[_Fields], query: Mapping[str, str]) -> _Fields:
+    given: dict[str, Any] = {name: query[name] for name in model.model_fields if name in query}
     try:
         return model.model_validate(given)
     except ValidationError as error:

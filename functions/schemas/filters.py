@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from pydantic import (
     BaseModel,
@@ -23,8 +20,7 @@ from pydantic import StringConstraints as Text
 from functions.domain.clock import iso_moment
 from functions.domain.error_texts import shortened
 from functions.domain.errors import InvalidRequest
-from functions.domain.link import Link
-from functions.domain.unicode_text import fold, folded_needle, nfc
+from functions.domain.link_filter import LinkFilter
 from functions.schemas.links import MOST_NAME, ExternalId, Moment, Tag, format_validation_errors
 
 #: Largest number of clicks in a filter: the largest integer that a double holds exactly, as in
@@ -63,102 +59,43 @@ class FilterFields(BaseModel):
     externalId: Annotated[ExternalId | None, Field(description="Has this external id.")] = None
 
 
-#: The names of a filter's members in the API.
-NAMES = tuple(FilterFields.model_fields)
-
 _NUMBER = re.compile(r"[0-9]{1,16}")
 _BOOLEANS = {"true": True, "false": False}
 
 
-@dataclass(frozen=True, slots=True)
-class LinkFilter:
-    """The conditions of a filter; None matches any link.
+def parse_filter(body: object) -> LinkFilter:
+    """A filter from JSON; raises ``InvalidRequest`` with all errors.
 
-    ``title`` is a substring, compared caselessly (:func:`functions.domain.unicode_text.fold`);
-    ``tag`` is one whole tag. Timestamps have the format of a link's; ``created_before`` and
-    ``created_after`` are exclusive.
+    Null is an error: a missing value must not widen a delete.
     """
-
-    tag: str | None = None
-    title: str | None = None
-    is_active: bool | None = None
-    expired: bool | None = None
-    created_before: str | None = None
-    created_after: str | None = None
-    min_clicks: int | None = None
-    max_clicks: int | None = None
-    external_id: str | None = None
-
-    @classmethod
-    def parse(cls, body: object) -> Self:
-        """A filter from JSON; raises ``InvalidRequest`` with all errors.
-
-        Null is an error: a missing value must not widen a delete.
-        """
-        if isinstance(body, dict) and (lost := [name for name in body if body[name] is None]):
-            names = [shortened(name, MOST_NAME) for name in lost[:20]]
-            raise InvalidRequest(details=[f"{name}: must not be null" for name in names])
-        try:
-            fields = FilterFields.model_validate(body)
-        except ValidationError as error:
-            raise InvalidRequest(details=format_validation_errors(error)) from None
-        return cls(
-            tag=fields.tag,
-            title=fields.title,
-            is_active=fields.isActive,
-            expired=fields.expired,
-            created_before=iso_moment(fields.createdBefore) if fields.createdBefore else None,
-            created_after=iso_moment(fields.createdAfter) if fields.createdAfter else None,
-            min_clicks=fields.minClicks,
-            max_clicks=fields.maxClicks,
-            external_id=fields.externalId,
-        )
-
-    @classmethod
-    def parse_query(cls, query: Mapping[str, str]) -> Self:
-        """A filter from query parameters, which are all text."""
-        body: dict[str, Any] = {}
-        for name, text in query.items():
-            if name in ("isActive", "expired"):
-                body[name] = _BOOLEANS.get(text, text)
-            elif name in ("minClicks", "maxClicks") and _NUMBER.fullmatch(text):
-                body[name] = int(text)
-            else:
-                body[name] = text
-        return cls.parse(body)
-
-    @property
-    def empty(self) -> bool:
-        """Whether every link matches."""
-        return self == LinkFilter()
-
-    @property
-    def fingerprint(self) -> str:
-        """A text that is equal exactly for equal filters; "" for the empty one."""
-        given = {name: value for name, value in asdict(self).items() if value is not None}
-        if not given:
-            return ""
-        return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16]
-
-    def matches(self, link: Link, *, now: str) -> bool:
-        """Whether a link matches at the moment ``now`` (text, as in links)."""
-        expires_at = link.expires_at
-        return (
-            (self.tag is None or _has_tag(link, self.tag))
-            and (self.title is None or folded_needle(self.title) in fold(link.title or ""))
-            and (self.is_active is None or link.is_active is self.is_active)
-            and (
-                self.expired is None
-                or (expires_at is not None and expires_at <= now) is self.expired
-            )
-            and (self.created_before is None or link.created_at < self.created_before)
-            and (self.created_after is None or link.created_at > self.created_after)
-            and (self.min_clicks is None or link.click_count >= self.min_clicks)
-            and (self.max_clicks is None or link.click_count <= self.max_clicks)
-            and (self.external_id is None or link.external_id == self.external_id)
-        )
+    if isinstance(body, dict) and (lost := [name for name in body if body[name] is None]):
+        names = [shortened(name, MOST_NAME) for name in lost[:20]]
+        raise InvalidRequest(details=[f"{name}: must not be null" for name in names])
+    try:
+        fields = FilterFields.model_validate(body)
+    except ValidationError as error:
+        raise InvalidRequest(details=format_validation_errors(error)) from None
+    return LinkFilter(
+        tag=fields.tag,
+        title=fields.title,
+        is_active=fields.isActive,
+        expired=fields.expired,
+        created_before=iso_moment(fields.createdBefore) if fields.createdBefore else None,
+        created_after=iso_moment(fields.createdAfter) if fields.createdAfter else None,
+        min_clicks=fields.minClicks,
+        max_clicks=fields.maxClicks,
+        external_id=fields.externalId,
+    )
 
 
-def _has_tag(link: Link, tag: str) -> bool:
-    # Links of an older release may have tags in another normal form.
-    return any(nfc(own) == tag for own in link.tags)
+def parse_query(query: Mapping[str, str]) -> LinkFilter:
+    """A filter from query parameters, which are all text."""
+    body: dict[str, Any] = {}
+    for name, text in query.items():
+        if name in ("isActive", "expired"):
+            body[name] = _BOOLEANS.get(text, text)
+        elif name in ("minClicks", "maxClicks") and _NUMBER.fullmatch(text):
+            body[name] = int(text)
+        else:
+            body[name] = text
+    return parse_filter(body)

@@ -1,11 +1,11 @@
-"""Request models of links, and the JSON of a link."""
+"""What callers send to create or change a link."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -21,21 +21,13 @@ from pydantic import (
 
 from functions.domain.app_links import app_url_fault, has_allowed_scheme
 from functions.domain.clock import iso_moment
-from functions.domain.error_texts import shortened
+from functions.domain.error_texts import MOST_FAULTS, shortened
 from functions.domain.errors import InvalidRequest
 from functions.domain.hosts import checked_host, split_authority
 from functions.domain.iris import character_fault
-from functions.domain.link import Link
 from functions.domain.short_codes import SHORT_CODE, is_reserved
 from functions.domain.unicode_text import nfc
-from functions.domain.uris import is_web, split, to_uri
-
-if TYPE_CHECKING:
-    from functions.schemas import link_responses
-
-#: Maximum length of a destination in characters, as sent: percent-encoded, with the link's campaign
-#: (the limit of sitemaps.org and most servers).
-MAX_URL = 2_048
+from functions.domain.uris import MAX_URL, is_web, split, to_uri
 
 #: The key of the allowed app URL schemes in the validation context.
 APP_SCHEMES = "appSchemes"
@@ -44,9 +36,6 @@ APP_SCHEMES = "appSchemes"
 FIRST_YEAR = 1970
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
-
-#: The fields of a link with a destination.
-DESTINATIONS = ("originalUrl", "iosUrl", "androidUrl", "webFallbackUrl")
 
 #: The immutable fields of a link.
 IMMUTABLE = ("id", "shortCode", "customCode")
@@ -209,10 +198,6 @@ class LinkChanges(_Edge):
     isActive: StrictBool = True
 
 
-#: Maximum number of errors in a response. Validation stops there, so that a body of 1,000 invalid
-#: links takes no more work than one.
-MOST_FAULTS = 20
-
 #: Characters of a member's name in an error.
 MOST_NAME = 50
 
@@ -293,37 +278,3 @@ def format_validation_errors(error: ValidationError, prefix: str = "") -> list[s
             said = "must be an object"
         faults.append(f"{(prefix + where).rstrip('.') or 'body'}: {said}")
     return faults
-
-
-def link_view(link: Link, base_url: str) -> link_responses.Link:
-    """A link as the API shows it; a field that the link does not have is null."""
-    return {
-        "id": link.id,
-        "workspaceId": link.workspace_id,
-        "userId": link.user_id,
-        "shortCode": link.short_code,
-        "shortUrl": f"{base_url}/{link.short_code}",
-        "originalUrl": link.original_url,
-        "title": link.title,
-        "description": link.description,
-        "tags": list(link.tags),
-        "iosUrl": link.ios_url,
-        "androidUrl": link.android_url,
-        "webFallbackUrl": link.web_fallback_url,
-        "utmParameters": cast("link_responses.UtmValues | None", link.utm_parameters),
-        "externalId": link.external_id,
-        "expiresAt": link.expires_at,
-        "forwardQuery": link.forward_query,
-        "isActive": link.is_active,
-        "clickCount": link.click_count,
-        "createdAt": link.created_at,
-        "updatedAt": link.updated_at,
-    }
-
-
-def written_view(view: link_responses.Link, changed: Iterable[str]) -> link_responses.WrittenLink:
-    """The part of a link that a request changed; ``changed`` are names of a link's fields."""
-    fields: dict[str, Any] = {**view}
-    return cast(
-        "link_responses.WrittenLink", {name: fields[name] for name in ("id", *changed, "updatedAt")}
-    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from functions.domain.clock import iso
 from functions.domain.deletion import Deletion
 from functions.domain.link import Link
-from functions.schemas.links import link_view
+from functions.schemas.link_views import link_view
 
 if TYPE_CHECKING:
     from functions.schemas.link_responses import TrashedLink

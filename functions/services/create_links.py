@@ -6,11 +6,12 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from functions.aws.parallel import in_parallel
 from functions.domain.click_retention import CLICK_RETENTION
 from functions.domain.clock import current_deadline, shutdown_deadline
+from functions.domain.error_texts import MOST_FAULTS
 from functions.domain.errors import (
     Conflict,
     InvalidRequest,
@@ -18,14 +19,16 @@ from functions.domain.errors import (
     Unavailable,
     UnlinkError,
 )
-from functions.domain.link import FIELDS, Link
+from functions.domain.link import DESTINATIONS, FIELDS, Link
 from functions.domain.policies import Policies
 from functions.powertools import Logger
 from functions.repositories.link_counts import Quota
 from functions.repositories.links import LinksTable
-from functions.schemas.links import DESTINATIONS, MOST_FAULTS, NewLink, stored_fields
 from functions.services.link_destinations import destinations_of, length_faults, loop_faults
 from functions.services.link_runs import LINKS_A_TRANSACTION, KeyedRun, UnkeyedRun
+
+if TYPE_CHECKING:
+    from functions.schemas.links import NewLink
 
 #: Seconds to undo a refused request and to record its answer, even after its deadline.
 SHUTDOWN_SECONDS = 1.5
@@ -96,6 +99,8 @@ def plan_links(
     new: Sequence[NewLink], run: UnkeyedRun | KeyedRun, *, workspace_id: str
 ) -> list[Link]:
     """These links as this run makes them; nothing is written."""
+    from functions.schemas.links import NewLink, stored_fields
+
     names = sorted(NewLink.model_fields.keys() - {"customCode", "shortCode"})
     planned = []
     for place, (link, link_id) in enumerate(zip(new, run.link_ids(len(new)), strict=True)):

@@ -14,8 +14,8 @@ from functions.services.resolve_filter import ResolvedLinks, select, too_broad
 
 if TYPE_CHECKING:
     from functions.domain.deletion_names import Mode
+    from functions.domain.link_filter import LinkFilter
     from functions.schemas.deletion_responses import Preview
-    from functions.schemas.filters import LinkFilter
 
 
 def preview(

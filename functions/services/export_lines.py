@@ -23,7 +23,7 @@ from functions.repositories.clicks import ClicksTable, partitions_of
 from functions.repositories.exports import ExportsBucket
 from functions.repositories.link_reader import READ_BATCH
 from functions.repositories.links import LinksTable
-from functions.schemas.links import link_view
+from functions.schemas.link_views import link_view
 from functions.services.export_position import Place
 
 #: Links per window: the initial and the maximum number. It is reduced while reads are throttled, so

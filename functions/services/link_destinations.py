@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from functions.domain.link import FIELDS, Link
+from functions.domain.link import DESTINATIONS, FIELDS, Link
 from functions.domain.redirect_target import campaign_of, with_campaign
+from functions.domain.uris import MAX_URL
 from functions.domain.urls import points_to_own_host
-from functions.schemas.links import DESTINATIONS, MAX_URL
 
 
 def destinations_of(link: Link) -> dict[str, str]:

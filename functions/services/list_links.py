@@ -10,9 +10,9 @@ from functions.domain.clock import current_deadline, now_iso
 from functions.domain.errors import LimitReached
 from functions.domain.ids import SHARDS
 from functions.domain.link import Link
+from functions.domain.link_filter import EVERY_LINK, LinkFilter
 from functions.repositories.link_reader import READ_BATCH
 from functions.repositories.links import LinksTable
-from functions.schemas.filters import LinkFilter
 from functions.services.link_lookup import find_by_external_id
 from functions.services.read_budget import ReadBudget
 
@@ -22,8 +22,6 @@ PAGE_MARGIN = 5.0
 
 #: Bytes of links in one page: a Lambda response may have 6 MB (quota "invocation payload").
 PAGE_BYTES = 5_000_000
-
-EVERY_LINK = LinkFilter()
 
 
 def list_links(

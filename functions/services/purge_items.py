@@ -11,12 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from functions.aws.codec import runs
 from functions.aws.parallel import in_parallel
 from functions.domain.clock import current_deadline, now_iso
 from functions.domain.errors import UnlinkError
+from functions.powertools import Logger
 from functions.repositories.clicks import OWN_PARTITION, WRITE_BATCH, partitions_of
 from functions.repositories.erasing_deletions import DeletionHeader
 from functions.repositories.erasures import Erasure

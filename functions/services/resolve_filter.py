@@ -18,8 +18,7 @@ from functions.services.link_lookup import find_by_external_id
 from functions.services.read_budget import ReadBudget
 
 if TYPE_CHECKING:
-    # Imported here: the parser loads pydantic, which most cold starts do not need.
-    from functions.schemas.filters import LinkFilter
+    from functions.domain.link_filter import LinkFilter
 
 #: Links per read: a full batch for every thread.
 AT_ONCE = READ_BATCH * THREADS

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from functions.domain.deletion import FilterRequest
 from functions.domain.errors import (
     SelectionChanged,
@@ -13,9 +11,6 @@ from functions.services.deletion import Stores
 from functions.services.read_budget import ReadBudget
 from functions.services.resolve_filter import ResolvedLinks, select, too_broad
 
-if TYPE_CHECKING:
-    pass
-
 
 def select_for(
     filter_request: FilterRequest,
@@ -24,10 +19,10 @@ def select_for(
     budget: ReadBudget | None,
 ) -> ResolvedLinks:
     # Imported here: the parser loads pydantic, which most cold starts do not need.
-    from functions.schemas.filters import LinkFilter
+    from functions.schemas.filters import parse_filter
 
     return select(
-        LinkFilter.parse(filter_request.filter),
+        parse_filter(filter_request.filter),
         workspace_id=workspace_id,
         links=stores.links,
         maximum=filter_request.maximum,

@@ -7,10 +7,9 @@ from typing import Any
 
 from functions.domain.clock import current_deadline, now_iso
 from functions.domain.errors import InvalidRequest, LinkNotFound, Unavailable
-from functions.domain.link import Link
+from functions.domain.link import DESTINATIONS, Link
 from functions.domain.policies import Policies
 from functions.repositories.links import ExternalIdTaken, LinksTable
-from functions.schemas.links import DESTINATIONS
 from functions.services.create_links import click_retention, external_id_taken
 from functions.services.link_destinations import length_faults, loop_faults
 from functions.services.link_lookup import find_link

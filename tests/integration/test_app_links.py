@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from functions.domain.app_links import FORBIDDEN_SCHEMES, scheme_faults
 from functions.domain.errors import InvalidRequest
+from functions.domain.link import DESTINATIONS
 from functions.domain.policies import Policies
 from functions.domain.query_forwarding import with_query
 from functions.domain.redirect_target import target_of, with_campaign
 from functions.handlers import links, redirect
-from functions.schemas.links import DESTINATIONS, parse_link_changes, parse_new_links
+from functions.schemas.links import parse_link_changes, parse_new_links
 from tests.conftest import World
 from tests.support.api_gateway import send
 from tests.support.events import api_event, call

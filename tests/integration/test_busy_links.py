@@ -20,8 +20,9 @@ from functions.repositories.idempotency import IdempotencyTable
 from functions.repositories.installs import InstallsTable
 from functions.repositories.link_erasures import LinkErasures
 from functions.repositories.link_states import LinkState
+from functions.schemas.installs import NewInstall
 from functions.services import visits
-from functions.services.installs import NewInstall, record_install
+from functions.services.installs import record_install
 from functions.services.purge import requeue
 from tests.conftest import World
 from tests.integration.test_click_aggregation import NOON, click, count, day

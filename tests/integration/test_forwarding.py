@@ -12,7 +12,8 @@ from functions.domain.query_forwarding import MAX_LOCATION, with_query
 from functions.domain.redirect_target import MAX_UTM
 from functions.handlers import links as links_function
 from functions.handlers import redirect
-from functions.schemas.links import link_view, parse_link_changes, parse_new_links
+from functions.schemas.link_views import link_view
+from functions.schemas.links import parse_link_changes, parse_new_links
 from functions.services import visits
 from tests.conftest import World
 from tests.support.api_gateway import send

@@ -14,7 +14,7 @@ from functions import container
 from functions.api.response_size import BODY_LIMIT, sent_size
 from functions.domain.errors import InvalidRequest
 from functions.handlers import links
-from functions.schemas.filters import LinkFilter
+from functions.schemas.filters import parse_filter, parse_query
 from functions.services import list_links as procedures
 from functions.services.delete_links import soft_delete
 from tests.conftest import World
@@ -277,12 +277,12 @@ def test_a_cursor_is_valid_for_its_workspace_and_filter_only(world: World) -> No
 
 
 def test_a_json_filter_equals_the_query_filter() -> None:
-    assert LinkFilter.parse(
+    assert parse_filter(
         {"tag": "a", "isActive": True, "minClicks": 3, "createdAfter": "2026-01-01T00:00:00Z"}
-    ) == LinkFilter.parse_query(
+    ) == parse_query(
         {"tag": "a", "isActive": "true", "minClicks": "3", "createdAfter": "2026-01-01T00:00:00Z"}
     )
-    assert LinkFilter.parse({}).empty
+    assert parse_filter({}).empty
 
 
 @pytest.mark.parametrize(
@@ -291,4 +291,4 @@ def test_a_json_filter_equals_the_query_filter() -> None:
 )
 def test_an_invalid_filter_is_refused(body: Any) -> None:
     with pytest.raises(InvalidRequest):
-        LinkFilter.parse(body)
+        parse_filter(body)

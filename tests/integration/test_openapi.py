@@ -25,7 +25,8 @@ from functions.domain import errors
 from functions.domain.errors import UnlinkError
 from functions.domain.plans import MAX_IDS
 from functions.schemas import link_responses
-from functions.schemas.links import MAX_CREATE, link_view
+from functions.schemas.link_views import link_view
+from functions.schemas.links import MAX_CREATE
 from functions.services.api_keys import MAX_ACTIVE_KEYS
 from functions.services.installs import ATTRIBUTION_DAYS
 from tests.support.links import a_link

@@ -15,8 +15,9 @@ from functions.domain.errors import UnlinkError
 from functions.repositories.idempotency import IdempotencyTable
 from functions.repositories.installs import InstallsTable
 from functions.repositories.links import LinksTable
+from functions.schemas.installs import NewInstall
 from functions.services.click_aggregation import tally
-from functions.services.installs import NewInstall, record_install
+from functions.services.installs import record_install
 from tests.integration.test_click_aggregation import click, records, rollups
 from tests.integration.test_purge_faults import Erasure, Faults
 from tests.support.erasure import Erasing, erasing

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from functions.domain.errors import InvalidRequest
 from functions.domain.redirect_target import with_campaign
-from functions.schemas.links import MAX_URL, parse_new_links
+from functions.domain.uris import MAX_URL
+from functions.schemas.links import parse_new_links
 
 #: RFC 3986, appendix A, for absolute URIs with an authority.
 _PCT = "%[0-9A-Fa-f]{2}"

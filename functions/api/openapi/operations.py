@@ -29,9 +29,9 @@ from functions.schemas.api_keys import NewApiKey
 from functions.schemas.deletion_filter import AuditFields, TrashFields
 from functions.schemas.deletion_responses import NewErasure
 from functions.schemas.filters import FilterFields
+from functions.schemas.installs import NewInstall
 from functions.schemas.links import LinkChanges
 from functions.schemas.receipt_responses import PublicKeys
-from functions.services.installs import NewInstall
 
 #: The body is the endpoint's return type. With 202, that has the union's members `Pending…`.
 RETURNED: Any = object()

@@ -18,8 +18,8 @@ from functions.schemas import (
 )
 from functions.schemas.api_keys import NewApiKey
 from functions.schemas.filters import FilterFields
+from functions.schemas.installs import NewInstall
 from functions.schemas.links import LinkChanges, NewLink
-from functions.services.installs import NewInstall
 
 Schema = dict[str, Any]
 

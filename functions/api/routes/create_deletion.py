@@ -129,9 +129,9 @@ def _not_found(asked: NewDeletion, deletion: Deletion, invalid: list[str]) -> li
 def _delete_by_filter(
     request: Request, asked: NewDeletion, asked_by: DeletionRequest, stores: Stores
 ) -> Response[NewErasure | Preview]:
-    from functions.schemas.filters import LinkFilter
+    from functions.schemas.filters import parse_filter
 
-    only = LinkFilter.parse(asked.filter)
+    only = parse_filter(asked.filter)
     if only.empty:
         # An empty filter is more likely a bug than the wish to delete everything.
         raise InvalidRequest("The filter must name at least one condition")

@@ -19,7 +19,7 @@ from functions.domain.urls import own_hosts
 from functions.repositories.create_runs import CreateRun, lease_has_lapsed
 from functions.repositories.link_counts import Quota
 from functions.repositories.links import LinksTable
-from functions.schemas.links import NewLink, link_view, parse_new_links
+from functions.schemas.link_views import link_view
 from functions.services.create_links import create_links as create
 from functions.services.create_links import plan_links
 from functions.services.create_once import create_once
@@ -27,6 +27,7 @@ from functions.services.link_runs import KeyedRun
 
 if TYPE_CHECKING:
     from functions.schemas import link_responses
+    from functions.schemas.links import NewLink
 
 routes = Routes("Links")
 
@@ -45,6 +46,9 @@ def _create_again(
         return None
     workspace_id = request.caller.workspace_id
     keyed = KeyedRun(run, key, workspace_id, container.create_runs())
+    # Imported here: the parser loads pydantic, which the routes that only read do not need.
+    from functions.schemas.links import parse_new_links
+
     # Without the current policies: the links were allowed when they were created.
     new = parse_new_links(request.json(), app_schemes_in(request.json()))
     return _created(request, plan_links(new, keyed, workspace_id=workspace_id))
@@ -56,6 +60,8 @@ def create_links(request: Request) -> Response[link_responses.Link | list[link_r
 
     Without ``shortCode`` (or its other name ``customCode``) a random one is used.
     """
+    from functions.schemas.links import parse_new_links
+
     caller, links = request.caller, container.links()
     new = parse_new_links(
         request.json(), caller.policies.app_schemes, maximum=caller.plan.links_per_create

@@ -9,7 +9,7 @@ from functions.api.request import Request
 from functions.api.response import Response
 from functions.api.route import Routes
 from functions.domain.idempotency import IdempotencyRecord
-from functions.services.installs import parse_new_install, record_install, recorded_install
+from functions.services.installs import record_install, recorded_install
 
 if TYPE_CHECKING:
     from functions.schemas.analytics_responses import Install
@@ -18,6 +18,9 @@ routes = Routes("Analytics")
 
 
 def _install_again(request: Request, record: IdempotencyRecord) -> Response[Install]:
+    # Imported here: the parser loads pydantic, which the function's other routes do not need.
+    from functions.schemas.installs import parse_new_install
+
     recorded = recorded_install(
         parse_new_install(request.json()),
         record,
@@ -33,6 +36,8 @@ def create_install(request: Request) -> Response[Install]:
     Attributed to the given click, or to the last click of the given link. The click must be at most
     7 days older than the install, else 409.
     """
+    from functions.schemas.installs import parse_new_install
+
     recorded = record_install(
         parse_new_install(request.json()),
         workspace_id=request.caller.workspace_id,

@@ -14,7 +14,7 @@ from functions.api.route import Routes
 from functions.domain.errors import StillRunning
 from functions.domain.idempotency import IdempotencyRecord, KeyTaken
 from functions.domain.query_params import parse_bool_param
-from functions.schemas.api_keys import key_view, parse_new_api_key
+from functions.schemas.api_key_views import key_view
 from functions.services.api_keys import Issuer, check_issuer, effective_by, find_key, issue, revoke
 
 if TYPE_CHECKING:
@@ -64,6 +64,9 @@ def issue_key(request: Request) -> Response[IssuedApiKey]:
     workspace can have 100 active keys (409 with ``limit``). The secret is shown once: a repeated
     request answers the same key with ``secret`` null.
     """
+    # Imported here: the parser loads pydantic, which the function's other routes do not need.
+    from functions.schemas.api_keys import parse_new_api_key
+
     new = parse_new_api_key(request.json())
     issuer = _issuer(request.caller)
     try:

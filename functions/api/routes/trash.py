@@ -10,8 +10,8 @@ from functions.api.paging import PAGE, page_of
 from functions.api.request import Request
 from functions.api.response import Response
 from functions.api.route import Routes
+from functions.domain.deletion_filter import SOFT_DELETIONS, TRASH_NAMES
 from functions.domain.errors import InvalidRequest
-from functions.schemas.deletion_filter import TRASH_NAMES, parse_trash_filter
 from functions.schemas.trash import trashed_link_view
 from functions.services.trash import Position
 from functions.services.trash import list_trash as list_page
@@ -33,7 +33,12 @@ def list_trash(request: Request) -> Response[TrashPage]:
     A link stands under the deletion that it names now, so it is shown once. Restore it with ``POST
     /api/deletions/{id}/restore``, or erase it with ``POST /api/deletions``.
     """
-    workspace_id, only = request.caller.workspace_id, parse_trash_filter(request.query)
+    workspace_id, only = request.caller.workspace_id, SOFT_DELETIONS
+    if not request.query.keys().isdisjoint(TRASH_NAMES):
+        # Imported here: the parser loads pydantic, which the function's other routes do not need.
+        from functions.schemas.deletion_filter import parse_trash_filter
+
+        only = parse_trash_filter(request.query)
     limit, content = page_of(request, "trash", maximum=MAX_LIMIT, default=DEFAULT_LIMIT)
     position = None
     if content is not None:

@@ -1,0 +1,83 @@
+"""Which links a caller means: the filter of lists and of deletions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+from functions.domain.link import Link
+from functions.domain.unicode_text import fold, folded_needle, nfc
+
+#: The names of a filter's members in the API.
+FILTER_NAMES = (
+    "tag",
+    "title",
+    "isActive",
+    "expired",
+    "createdBefore",
+    "createdAfter",
+    "minClicks",
+    "maxClicks",
+    "externalId",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFilter:
+    """The conditions of a filter; None matches any link.
+
+    ``title`` is a substring, compared caselessly (:func:`functions.domain.unicode_text.fold`);
+    ``tag`` is one whole tag. Timestamps have the format of a link's; ``created_before`` and
+    ``created_after`` are exclusive.
+    """
+
+    tag: str | None = None
+    title: str | None = None
+    is_active: bool | None = None
+    expired: bool | None = None
+    created_before: str | None = None
+    created_after: str | None = None
+    min_clicks: int | None = None
+    max_clicks: int | None = None
+    external_id: str | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether every link matches."""
+        return self == LinkFilter()
+
+    @property
+    def fingerprint(self) -> str:
+        """A text that is equal exactly for equal filters; "" for the empty one."""
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        if not given:
+            return ""
+        return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16]
+
+    def matches(self, link: Link, *, now: str) -> bool:
+        """Whether a link matches at the moment ``now`` (text, as in links)."""
+        expires_at = link.expires_at
+        return (
+            (self.tag is None or _has_tag(link, self.tag))
+            and (self.title is None or folded_needle(self.title) in fold(link.title or ""))
+            and (self.is_active is None or link.is_active is self.is_active)
+            and (
+                self.expired is None
+                or (expires_at is not None and expires_at <= now) is self.expired
+            )
+            and (self.created_before is None or link.created_at < self.created_before)
+            and (self.created_after is None or link.created_at > self.created_after)
+            and (self.min_clicks is None or link.click_count >= self.min_clicks)
+            and (self.max_clicks is None or link.click_count <= self.max_clicks)
+            and (self.external_id is None or link.external_id == self.external_id)
+        )
+
+
+def _has_tag(link: Link, tag: str) -> bool:
+    # Links of an older release may have tags in another normal form.
+    return any(nfc(own) == tag for own in link.tags)
+
+
+#: Matches all links.
+EVERY_LINK = LinkFilter()
