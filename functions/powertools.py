@@ -16,6 +16,6 @@ UNUSED: dict[str, tuple[str, ...]] = {
 }
 
 with deferred(UNUSED):
-    from aws_lambda_powertools import Logger
+    from aws_lambda_powertools import PACKAGE_PATH, Logger
 
-__all__ = ["Logger"]
+__all__ = ["PACKAGE_PATH", "Logger"]

@@ -6,10 +6,8 @@ import html
 import json
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
-
-import aws_lambda_powertools
 
 from functions.api.client_wheel import client_wheel
 from functions.api.static_content import (
@@ -19,16 +17,13 @@ from functions.api.static_content import (
     tag_of,
 )
 from functions.domain.urls import api_base
-
-if TYPE_CHECKING:
-    pass
-
+from functions.powertools import PACKAGE_PATH
 
 DOCUMENT = Path(__file__).parent / "openapi.json"
 
 
 #: Swagger UI (Apache-2.0) from Powertools, so nothing else is pinned or packed.
-SWAGGER_UI = Path(aws_lambda_powertools.__file__).parent / "event_handler/openapi/swagger_ui"
+SWAGGER_UI = PACKAGE_PATH / "event_handler/openapi/swagger_ui"
 
 
 #: Documents that a process keeps: one for each address at which it is asked.

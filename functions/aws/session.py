@@ -31,13 +31,13 @@ UNUSED: dict[str, tuple[str, ...]] = {
     "configparser": (),
     "getpass": ("getpass",),
     "subprocess": ("Popen",),
-    # Dates of other formats than those of the services' models.
+    # Times in responses and in credentials that expire.
     "calendar": (),
     "dateutil.parser": ("parse",),
+    "dateutil.tz": ("tzlocal", "tzutc"),
     # urllib3 asks for the version of h2, which is not installed, when HTTP/2 is switched on.
     "importlib.metadata": ("version",),
-    # Proxies: see `proxies`. Addresses: of the metadata service, and in certificates.
-    "ipaddress": ("IPv4Address", "IPv6Address", "ip_address"),
+    # Proxies: see `proxies`.
     "urllib.request": ("getproxies", "proxy_bypass"),
     "tempfile": (),
     "mimetypes": (),
@@ -48,6 +48,7 @@ UNUSED: dict[str, tuple[str, ...]] = {
 with deferred(UNUSED):
     from botocore.config import Config
     from botocore.handlers import BUILTIN_HANDLERS, REGISTER_FIRST, REGISTER_LAST
+    from botocore.hooks import EventAliaser, HierarchicalEmitter
     from botocore.loaders import Loader, create_loader
     from botocore.session import Session
     from botocore.utils import EVENT_ALIASES
@@ -64,9 +65,11 @@ __all__ = ["Config", "proxies", "session_for"]
 
 def session_for(service: str) -> Session:
     """A session that makes clients of ``service``."""
-    made = Session(include_builtin_handlers=False)
+    emitter = HierarchicalEmitter()
+    # Before the session is made, because others (Powertools) add handlers to each new session.
+    _register_handlers(EventAliaser(emitter), service)
+    made = Session(event_hooks=emitter, include_builtin_handlers=False)
     made.register_component("data_loader", _loader())
-    _register_handlers(made, service)
     _set_credentials(made)
     return made
 
@@ -77,13 +80,12 @@ def _loader() -> Loader:
     return create_loader(os.environ.get("AWS_DATA_PATH"))
 
 
-def _register_handlers(made: Session, service: str) -> None:
+def _register_handlers(events: EventAliaser, service: str) -> None:
     """Register those of botocore's event handlers that concern clients of ``service``.
 
     An event is ``name`` or ``name.service`` or ``name.service.Operation``. Handlers of other
     services cannot be called by this client. To register them takes longer than to make it.
     """
-    events = made.get_component("event_emitter")
     names = {service, EVENT_ALIASES.get(service, service)}
     for event, handler, *position in BUILTIN_HANDLERS:
         _, *rest = event.split(".")

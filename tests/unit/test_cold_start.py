@@ -1,0 +1,114 @@
+"""What a function imports at its start, as lists and counts: a visitor waits for each module."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from functions import powertools
+from functions.aws import session
+from infra.packaging import ROOT
+
+HANDLERS = sorted(
+    path.stem for path in Path("functions/handlers").glob("*.py") if path.stem != "__init__"
+)
+
+#: Modules that no start needs: heavy ones, those of single routes, and all that is deferred.
+FORBIDDEN = sorted(
+    {
+        *("annotated_types", "pydantic", "pydantic_core", "typing_extensions"),
+        *("boto3", "s3transfer", "concurrent.futures.thread"),
+        *("crawleruseragents", "ua_parser", "segno", "cryptography", "jwt"),
+        *("asyncio", "multiprocessing", "html.parser", "zipfile", "zoneinfo"),
+        *("functions.schemas.links", "functions.schemas.filters", "functions.domain.hosts"),
+        *session.UNUSED,
+        *powertools.UNUSED,
+    }
+)
+
+#: The most modules of the archive (ours and our dependencies') that a start may import. Raise one
+#: only for a module that every request of the function needs.
+MOST_MODULES = {
+    "account": 180,
+    "analytics": 190,
+    "authorizer": 145,
+    "click_stream": 150,
+    "deletion_stream": 140,
+    "deletion_worker": 175,
+    "deletions": 210,
+    "erase_worker": 170,
+    "export_worker": 155,
+    "keys": 165,
+    "link_stream": 160,
+    "links": 190,
+    "pages": 60,
+    "qr": 170,
+    "receipt_signer": 150,
+    "receipts": 175,
+    "redirect": 152,
+    "scheduler": 185,
+}
+
+#: Run in a process of its own: prints the imported modules with their files, and how often the
+#: collector ran.
+_START = """
+import gc, functions
+def collections():
+    return sum(each["collections"] for each in gc.get_stats())
+before = collections()
+import importlib, json, sys
+importlib.import_module("functions.handlers." + sys.argv[1])
+if sys.argv[1] != "pages":
+    from functions.aws.client import client
+    client("dynamodb")
+ran = collections() - before
+files = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
+print(json.dumps([files, ran]))
+"""
+
+_ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "x",
+    "AWS_SECRET_ACCESS_KEY": "x",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "POWERTOOLS_SERVICE_NAME": "unlink",
+    "PATH": os.environ["PATH"],
+}
+
+
+def started(handler: str) -> tuple[dict[str, str | None], int]:
+    """The modules of a function after its start, and how often the garbage collector ran."""
+    done = subprocess.run(
+        [sys.executable, "-c", _START, handler],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=_ENVIRONMENT,
+    )
+    files, collections = json.loads(done.stdout)
+    return files, collections
+
+
+def of_the_archive(files: dict[str, str | None]) -> Sequence[str]:
+    places = ("site-packages", str(ROOT / "functions"))
+    return [name for name, file in files.items() if file and any(each in file for each in places)]
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_a_start_imports_only_what_every_request_needs(handler: str) -> None:
+    files, collections = started(handler)
+
+    assert [name for name in FORBIDDEN if name in files] == []
+    assert len(of_the_archive(files)) <= MOST_MODULES[handler]
+    # It would look at every object that was imported, for nothing.
+    assert collections == 0
+
+
+def test_every_function_has_a_bound() -> None:
+    assert sorted(MOST_MODULES) == HANDLERS
