@@ -8,6 +8,7 @@ function of this module.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -229,15 +230,15 @@ def low_latency_clicks() -> ClicksTable:
     return ClicksTable(low_latency_dynamodb(), setting("CLICKS_TABLE"))
 
 
-def warm_up() -> None:
-    """On Lambda, make the redirect's client and tables before the first request.
+def warm_up(*made: Callable[[], object]) -> None:
+    """On Lambda, call these functions of this module before the first request.
 
     While a function is imported it has more processor than its size gives it later, by others'
     measurements (AWS documents none).
     """
     if optional_setting("AWS_LAMBDA_FUNCTION_NAME"):
-        low_latency_links()
-        low_latency_clicks()
+        for make in made:
+            make()
 
 
 # -- buckets ------------------------------------------------------------------------------------

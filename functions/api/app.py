@@ -62,6 +62,8 @@ class Api:
         for group in groups:
             for route in group.all:
                 self._add(route)
+        # Every request is counted there.
+        container.warm_up(container.access)
 
     def _add(self, route: Route) -> None:
         # HEAD is GET without a body (RFC 9110, section 9.3.2). The function returns the body:

@@ -53,3 +53,6 @@ def _policy(effect: str, resource: str, principal: str) -> dict[str, Any]:
             "Statement": [{"Action": "execute-api:Invoke", "Effect": effect, "Resource": resource}],
         },
     }
+
+
+container.warm_up(container.low_latency_access)

@@ -56,4 +56,4 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     return response
 
 
-container.warm_up()
+container.warm_up(container.low_latency_links, container.low_latency_clicks)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,18 +82,17 @@ _ENVIRONMENT = {
 }
 
 
-def started(handler: str) -> tuple[dict[str, str | None], int]:
-    """The modules of a function after its start, and how often the garbage collector ran."""
+def printed(program: str, handler: str, **environment: str) -> Any:
+    """What a program prints as JSON, in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", _START, handler],
+        [sys.executable, "-c", program, handler],
         check=True,
         capture_output=True,
         text=True,
         cwd=ROOT,
-        env=_ENVIRONMENT,
+        env=_ENVIRONMENT | environment,
     )
-    files, collections = json.loads(done.stdout)
-    return files, collections
+    return json.loads(done.stdout)
 
 
 def of_the_archive(files: dict[str, str | None]) -> Sequence[str]:
@@ -102,7 +102,7 @@ def of_the_archive(files: dict[str, str | None]) -> Sequence[str]:
 
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_a_start_imports_only_what_every_request_needs(handler: str) -> None:
-    files, collections = started(handler)
+    files, collections = printed(_START, handler)
 
     assert [name for name in FORBIDDEN if name in files] == []
     assert len(of_the_archive(files)) <= MOST_MODULES[handler]
@@ -112,3 +112,27 @@ def test_a_start_imports_only_what_every_request_needs(handler: str) -> None:
 
 def test_every_function_has_a_bound() -> None:
     assert sorted(MOST_MODULES) == HANDLERS
+
+
+_WARM = """
+import importlib, json, sys
+importlib.import_module("functions.handlers." + sys.argv[1])
+from functions.aws.client import client
+print(json.dumps(client.cache_info().currsize))
+"""
+
+#: The functions whose response somebody waits for, and that call AWS.
+WAITED_FOR = [
+    *("account", "analytics", "authorizer", "deletions", "keys"),
+    *("links", "qr", "receipts", "redirect"),
+]
+
+
+@pytest.mark.parametrize("handler", WAITED_FOR)
+def test_on_lambda_the_client_is_made_before_the_first_request(handler: str) -> None:
+    """The start of a function has more processor than its requests."""
+    tables = {f"{name}_TABLE": "table" for name in ("ACCESS", "LINKS", "CLICKS")}
+    on_lambda = tables | {"AWS_LAMBDA_FUNCTION_NAME": handler}
+
+    assert printed(_WARM, handler, **on_lambda) == 1
+    assert printed(_WARM, handler, **tables) == 0
