@@ -1,0 +1,59 @@
+"""Proves, from a history and the final facts, that every promise was kept.
+
+It knows nothing of the service's code: only what clients asked and were answered, and what the
+tables, the buckets and the API show in the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.chaos import answer_checks, click_checks, link_checks, record_checks
+from tests.chaos.facts import Facts
+from tests.chaos.history import Operation
+from tests.chaos.run_data import FinishedRun, Violation
+
+CHECKS = (
+    record_checks.every_deletion_reached_its_end,
+    record_checks.every_deletion_was_requested_once,
+    record_checks.every_answer_agrees_with_its_record,
+    record_checks.counts_are_exact,
+    record_checks.receipts_are_exact,
+    record_checks.exports_are_whole,
+    link_checks.every_link_has_a_valid_order,
+    link_checks.every_link_was_created_once,
+    link_checks.the_list_has_the_live_links,
+    link_checks.nothing_is_left_of_an_erased_link,
+    answer_checks.no_redirect_is_stale,
+    answer_checks.no_workspace_saw_another,
+    answer_checks.repetitions_got_one_answer,
+    click_checks.clicks_are_counted_once,
+    click_checks.clicks_were_requested,
+)
+
+
+def check(history: list[Operation], facts: Facts) -> list[Violation]:
+    """Every broken promise; an empty list is a proof for this run."""
+    run = FinishedRun(history, facts)
+
+    def found() -> Iterator[Violation]:
+        for each in CHECKS:
+            yield from each(run)
+
+    return list(found())
+
+
+def explain(violation: Violation, history: list[Operation], limit: int = 30) -> str:
+    """A violation in words, with the operations that touched its subject."""
+    lines = [f"{violation.fault}: {violation.subject}: {violation.text}"]
+    touched = [
+        each
+        for each in history
+        if each.token in violation.tokens
+        or violation.subject in each.ids
+        or violation.subject in each.path
+    ]
+    lines += [f"  {each}" for each in touched[:limit]]
+    if len(touched) > limit:
+        lines.append(f"  … and {len(touched) - limit} more")
+    return "\n".join(lines)

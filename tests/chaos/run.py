@@ -1,0 +1,137 @@
+"""One chaos run: load under faults, quiet, facts, checks."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from functions.domain.plans import SCOPES
+from local.emulator import LOCAL_DIR
+from local.stack import LocalStack
+from tests.chaos.checker import check, explain
+from tests.chaos.client import Client
+from tests.chaos.facts import Facts
+from tests.chaos.history import History
+from tests.chaos.load import Site, Tenant, Visitor
+from tests.chaos.pool import Pool
+from tests.chaos.run_data import Violation
+from tests.chaos.settle import Schedule, settle, waiting
+from tests.chaos.tables import read_facts
+from tests.chaos.watcher import Watcher
+
+#: How many broken promises are printed with their operations.
+SHOWN = 10
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The size of a run. The load ends after ``seconds`` or ``most`` requests of each visitor."""
+
+    seed: int
+    seconds: float
+    workspaces: int = 3
+    visitors: int = 2
+    most: int = 5_000
+    settle_seconds: float = 420.0
+
+
+@dataclass
+class Outcome:
+    """A finished run."""
+
+    history: History
+    facts: Facts
+    violations: list[Violation]
+    injected: Counter[str]
+    seed: int
+
+    def figures(self) -> list[str]:
+        """The lines of the summary."""
+        faults = Counter(violation.fault for violation in self.violations)
+        names = ("lost", "resurrected", "stale redirect", "residue")
+        lost, resurrected, stale, residue = (faults[name] for name in names)
+        injected = sum(n for name, n in self.injected.items() if name != "kills")
+        return [
+            f"operations: {len(self.history)}",
+            f"kills: {self.injected['kills']}",
+            f"faults: {injected}",
+            f"deletions: {len(self.facts.records)}",
+            f"links: {links_of(self)}",
+            f"lost: {lost}",
+            f"resurrected: {resurrected}",
+            f"stale redirects: {stale}",
+            f"residue: {residue}",
+            f"seed: {self.seed}",
+        ]
+
+    def explained(self) -> list[str]:
+        """The broken promises in words."""
+        operations = list(self.history)
+        lines = [explain(each, operations) for each in self.violations[:SHOWN]]
+        if len(self.violations) > SHOWN:
+            lines.append(f"… and {len(self.violations) - SHOWN} more")
+        return lines
+
+
+def links_of(outcome: Outcome) -> int:
+    """How many links were created, as far as is known."""
+    from tests.chaos.run_data import FinishedRun
+
+    return len(FinishedRun(list(outcome.history), outcome.facts).created)
+
+
+def new_tenant(stack: LocalStack) -> Tenant:
+    """A new workspace, with a key that may undo."""
+    workspace = stack.new_workspace()
+    scopes = [each for each in SCOPES if each not in ("linksRestore", "admin")]
+    undo_key = stack.access.add_key(workspace.workspace_id, "undo", scopes)
+    return Tenant(workspace, undo_key, Pool())
+
+
+def load(stack: LocalStack, plan: Plan, faults, say: Say) -> Outcome:  # type: ignore[no-untyped-def]
+    """Run the load under faults, then check."""
+    history = History()
+    tenants = tuple(new_tenant(stack) for _ in range(plan.workspaces))
+    watching = Client(stack.base_url, "visitors", history)
+    site = Site(stack.base_url, history, Watcher(watching, f"{plan.seed} watcher"), tenants)
+    visitors = [
+        Visitor(f"w{number}v{each}", site, tenant, str(plan.seed), most=plan.most)
+        for number, tenant in enumerate(tenants)
+        for each in range(plan.visitors)
+    ]
+    schedule = Schedule(stack)
+    schedule.start()
+    if faults is not None:
+        faults.start()
+    site.watcher.start()
+    for visitor in visitors:
+        visitor.until = time.time() + plan.seconds
+        visitor.start()
+    for visitor in visitors:
+        visitor.join()
+    if faults is not None:
+        faults.pause()
+    say(f"{len(history)} operations; waiting for what was accepted ...")
+    settled = settle(stack, seconds=plan.settle_seconds)
+    site.watcher.end()
+    schedule.end()
+    if not settled:
+        say(f"still waiting: {waiting(stack)[:10]}")
+    counts = Counter() if faults is None else Counter(faults.counts)
+    facts = read_facts(stack, tenants, fault_free=not counts)
+    for visitor in visitors:
+        if visitor.failure is not None:
+            raise visitor.failure
+    return Outcome(history, facts, check(list(history), facts), counts, plan.seed)
+
+
+def keep(outcome: Outcome) -> Path:
+    """Write the history of a failed run, and return where."""
+    path = LOCAL_DIR / "chaos" / str(outcome.seed) / "history.jsonl"
+    outcome.history.write(path)
+    return path

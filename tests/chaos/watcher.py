@@ -1,0 +1,55 @@
+"""Visits links whose delete was answered, all along: none may redirect."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable
+from random import Random
+
+from tests.chaos.client import Client
+
+#: Codes that are visited in turn; a code is most likely to be stale soon after its delete.
+WATCHED = 60
+
+
+class Watcher(threading.Thread):
+    """One visitor. The checker decides which of its visits were stale."""
+
+    def __init__(self, client: Client, seed: str, *, pause: float = 0.02) -> None:
+        super().__init__(name="watcher", daemon=True)
+        self._client = client
+        self._chance = Random(seed)
+        self._codes: deque[str] = deque(maxlen=WATCHED)
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._pause = pause
+        self._visits = 0
+
+    def watch(self, codes: Iterable[str]) -> None:
+        """Codes of links whose delete has been answered."""
+        with self._lock:
+            self._codes.extend(list(codes)[:5])
+
+    def forget(self, codes: Iterable[str]) -> None:
+        """Codes of links that may come back."""
+        gone = set(codes)
+        with self._lock:
+            kept = [each for each in self._codes if each not in gone]
+            self._codes = deque(kept, maxlen=WATCHED)
+
+    def run(self) -> None:
+        """Visit until :meth:`end`."""
+        while not self._ended.wait(self._pause):
+            with self._lock:
+                if not self._codes:
+                    continue
+                code = self._chance.choice(self._codes)
+            self._visits += 1
+            self._client.send("redirect", f"watch-{self._visits}", "GET", f"/{code}", code=code)
+
+    def end(self) -> None:
+        """Stop visiting."""
+        self._ended.set()
+        self.join()
+        self._client.close()
