@@ -119,8 +119,8 @@ def every_answer_agrees_with_its_record(run: FinishedRun) -> Iterator[Violation]
                 text = f"{len(said - gone)} ids were answered as deleted, and its record differs"
                 yield Violation("other", record.id, text, (request.token,))
             whole = attempt.status == 200 and "deletedIds" in answer
-            if whole and said != gone:
-                text = f"{len(gone - said)} more ids are deleted than its answer said"
+            if whole and (more := gone - said):
+                text = f"{len(more)} more ids are deleted than its answer said"
                 yield Violation("lost", record.id, text, (request.token,))
     for request in run.requests.of("restore"):
         for attempt in request.successes:
