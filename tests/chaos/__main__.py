@@ -7,7 +7,8 @@ import random
 import sys
 
 from local.emulator import EngineError
-from local.stack import StackError, bind, running
+from local.stack import StackError
+from tests.chaos.faults import Faults
 from tests.chaos.run import Plan, keep, load
 from tests.chaos.settle import shorten_queues
 
@@ -18,16 +19,17 @@ def main() -> int:
     seed = int(os.environ.get("SEED") or random.randrange(1_000_000))
     print(f"seed {seed}, {minutes:g} minutes of load", flush=True)
     try:
-        bridge = bind(int(os.environ.get("PORT") or 0))
-        with running(bridge, name=f"chaos-{bridge.port}", say=say) as stack:
+        port = int(os.environ.get("PORT") or 0)
+        faults = Faults(seed)
+        with faults.stack(name="chaos", say=say, port=port) as stack:
             shorten_queues(stack)
-            outcome = load(stack, Plan(seed=seed, seconds=minutes * 60), None, say)
+            outcome = load(stack, Plan(seed=seed, seconds=minutes * 60), faults, say)
+            if outcome.violations:
+                say(f"The history and the tables are in {keep(outcome, stack)}")
     except (EngineError, StackError) as error:
         print(error, file=sys.stderr)
         return 2
     print("\n".join(outcome.explained() + outcome.figures()), flush=True)
-    if outcome.violations:
-        print(f"The history is in {keep(outcome)}", flush=True)
     return 1 if outcome.violations else 0
 
 

@@ -164,16 +164,9 @@ class LinkEvents:
     def _observations(self, attempt: Operation) -> Iterator[tuple[str, Action, str]]:
         """(link, action, value) of what an answer says about links."""
         answer, path = attempt.answer, _LINK_PATH.match(attempt.path)
-        target = path.group(1) if path else None
+        if path is not None:
+            yield from _of_one_link(path.group(1), attempt)
         match attempt.kind, attempt.status:
-            case "update", 200 if target:
-                yield target, "set", answer["title"]
-            case "get", 200 if target:
-                yield target, "saw live", answer["title"]
-            case "qr", 200 if target:
-                yield target, "saw live", ""
-            case "update" | "get" | "qr" | "erase one", 404 if target:
-                yield target, "saw not live", ""
             case "soft", 400 if isinstance(answer, dict):
                 for link_id in answer.get("unknownIds", ()):
                     yield link_id, "saw not live", ""
@@ -203,6 +196,19 @@ class LinkEvents:
                 shown = attempt.answer.get("links", [attempt.answer])
                 titles |= {link["title"] for link in shown if "title" in link}
         return titles
+
+
+def _of_one_link(link_id: str, attempt: Operation) -> Iterator[tuple[str, Action, str]]:
+    """What the answer to a request for one link says about it."""
+    match attempt.kind, attempt.status:
+        case "update", 200:
+            yield link_id, "set", attempt.answer["title"]
+        case "get", 200:
+            yield link_id, "saw live", attempt.answer["title"]
+        case "qr", 200:
+            yield link_id, "saw live", ""
+        case "update" | "get" | "qr" | "erase one", 404:
+            yield link_id, "saw not live", ""
 
 
 _REFUSALS: dict[str, Action] = {"erased": "saw erased", "deletedAgain": "saw deleted again"}

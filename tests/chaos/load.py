@@ -2,74 +2,27 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from random import Random
 from typing import Any
 from urllib.parse import quote
 
-from local.demo_data import Workspace
-from tests.chaos.client import Client
-from tests.chaos.history import History, Kind, Operation
+from tests.chaos.history import Operation
 from tests.chaos.link_events import first_title
-from tests.chaos.pool import Pool
 from tests.chaos.requests import url_of
-from tests.chaos.watcher import Watcher
+from tests.chaos.sender import Sender
 
-#: How often a request with an Idempotency-Key is sent again when its answer is unknown.
-REPEATS = 3
-
-
-@dataclass(frozen=True)
-class Tenant:
-    """A workspace under load. ``undo_key`` may undo its own deletes, and no others."""
-
-    workspace: Workspace
-    undo_key: str
-    pool: Pool
-
-    @property
-    def id(self) -> str:
-        return self.workspace.workspace_id
+#: Links of one create of a batch.
+CREATE_SIZE = 500
 
 
-@dataclass(frozen=True)
-class Site:
-    """What all clients of a run share."""
-
-    base_url: str
-    history: History
-    watcher: Watcher
-    tenants: tuple[Tenant, ...]
-
-
-class Visitor(threading.Thread):
-    """One client of a workspace: sends ``most`` requests, or as many as fit until ``until``."""
-
-    def __init__(self, name: str, site: Site, tenant: Tenant, seed: str, *, most: int) -> None:
-        super().__init__(name=name, daemon=True)
-        self.site, self.tenant, self.pool = site, tenant, tenant.pool
-        self.chance = Random(f"{seed} {name}")
-        self.client = Client(site.base_url, tenant.id, site.history)
-        self.until = float("inf")
-        self._most, self._tokens = most, 0
-        self.failure: Exception | None = None
-
-    def run(self) -> None:
-        """Send requests until the time is over."""
-        try:
-            self.act()
-        except Exception as error:
-            self.failure = error
-        finally:
-            self.client.close()
+class Visitor(Sender):
+    """One client that does a bit of everything."""
 
     def act(self) -> None:
         """Choose operations by their weights."""
         actions, weights = zip(*self.mix(), strict=True)
-        for _ in range(self._most):
+        for _ in range(self.most):
             if time.time() >= self.until:
                 return
             self.chance.choices(actions, weights)[0]()
@@ -101,7 +54,7 @@ class Visitor(threading.Thread):
         token = self.new_token()
         single = count is None and self.chance.random() < 0.5
         number = 1 if single else count or self.chance.randint(2, 12)
-        tag = f"{self.name}-t{self._tokens // 4}"
+        tag = f"{self.name}-t{self.tokens // 4}"
         links: list[dict[str, Any]] = [
             {
                 "originalUrl": url_of(self.tenant.id, token, each),
@@ -307,53 +260,32 @@ class Visitor(threading.Thread):
         if deletion is not None:
             self.bring_back(deletion[0], [], self.tenant.workspace.admin_key)
 
-    # -- send -------------------------------------------------------------------------------
 
-    def new_token(self) -> str:
-        """A name for a request that no other request of the run has."""
-        self._tokens += 1
-        return f"{self.name}-{self._tokens}"
+class BatchVisitor(Visitor):
+    """Deletes, restores and erases as many links as one request may name: ``most``."""
 
-    def send(
-        self,
-        kind: Kind,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        token: str = "",
-        keyed: bool = False,
-        api_key: str = "",
-        **more: Any,
-    ) -> Operation:
-        """Send a request; with ``keyed`` perhaps with an Idempotency-Key, and then perhaps again.
-
-        Returns the attempt that succeeded, or the last one.
-        """
-        token = token or self.new_token()
-        key = token if keyed and self.chance.random() < 0.6 else None
-        given: dict[str, Any] = {"api_key": api_key or self.tenant.workspace.api_key, "key": key}
-
-        def attempt(client: Client) -> Operation:
-            return client.send(kind, token, method, path, body, **given, **more)
-
-        if key is None:
-            return attempt(self.client)
-        attempts: list[Operation] = []
-        beside = None
-        if self.chance.random() < 0.3:
-            second = Client(self.site.base_url, self.tenant.id, self.site.history)
-            beside = threading.Thread(target=lambda: attempts.append(attempt(second)))
-            beside.start()
-        attempts.append(attempt(self.client))
-        if beside is not None:
-            beside.join()
-            second.close()
-        if self.chance.random() < 0.2:
-            attempts.append(attempt(self.client))
-        while not any(each.succeeded for each in attempts) and len(attempts) < REPEATS:
-            if not attempts[-1].unknown and attempts[-1].status != 409:
+    def act(self) -> None:
+        """Once."""
+        ids: list[str] = []
+        while len(ids) < self.most and time.time() < self.until:
+            created = self.create(min(CREATE_SIZE, self.most - len(ids)))
+            if created.status == 201:
+                ids += [each["id"] for each in created.answer]
+        token = self.new_token()
+        path = f"/api/links?reason={quote(token)}"
+        deleted = self.send("soft", "DELETE", path, ids, token=token, keyed=True, ids=ids)
+        self.soft_deleted(deleted, ids)
+        if deleted.deletion_id is None:
+            return
+        admin = self.tenant.workspace.admin_key
+        for _ in range(20):
+            # 409 while it is still deleting in the background.
+            if self.bring_back(deleted.deletion_id, ids, admin, some=True).status != 409:
                 break
-            time.sleep(0.3)
-            attempts.append(attempt(self.client))
-        return next((each for each in attempts if each.succeeded), attempts[-1])
+            time.sleep(1)
+        token = self.new_token()
+        body = {"ids": ids, "reason": token}
+        erased = self.send(
+            "erase", "POST", "/api/links/bulk-delete", body, token=token, keyed=True, ids=ids
+        )
+        self.erased(erased, ids)

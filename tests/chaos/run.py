@@ -14,12 +14,14 @@ from local.stack import LocalStack
 from tests.chaos.checker import check, explain
 from tests.chaos.client import Client
 from tests.chaos.facts import Facts
+from tests.chaos.faults import Faults
 from tests.chaos.history import History
-from tests.chaos.load import Site, Tenant, Visitor
+from tests.chaos.load import BatchVisitor, Visitor
 from tests.chaos.pool import Pool
 from tests.chaos.run_data import Violation
+from tests.chaos.sender import Sender, Site, Tenant
 from tests.chaos.settle import Schedule, settle, waiting
-from tests.chaos.tables import read_facts
+from tests.chaos.tables import dump, read_facts
 from tests.chaos.watcher import Watcher
 
 #: How many broken promises are printed with their operations.
@@ -35,8 +37,12 @@ class Plan:
     seed: int
     seconds: float
     workspaces: int = 3
+    #: Per workspace, and what each of them does.
     visitors: int = 2
+    visitor: type[Sender] = Visitor
     most: int = 5_000
+    #: Links of the largest requests; 0 for none.
+    batch: int = 0
     settle_seconds: float = 420.0
 
 
@@ -52,7 +58,7 @@ class Outcome:
 
     def figures(self) -> list[str]:
         """The lines of the summary."""
-        faults = Counter(violation.fault for violation in self.violations)
+        faults = Counter[str](violation.fault for violation in self.violations)
         names = ("lost", "resurrected", "stale redirect", "residue")
         lost, resurrected, stale, residue = (faults[name] for name in names)
         injected = sum(n for name, n in self.injected.items() if name != "kills")
@@ -93,45 +99,50 @@ def new_tenant(stack: LocalStack) -> Tenant:
     return Tenant(workspace, undo_key, Pool())
 
 
-def load(stack: LocalStack, plan: Plan, faults, say: Say) -> Outcome:  # type: ignore[no-untyped-def]
+def load(stack: LocalStack, plan: Plan, faults: Faults, say: Say) -> Outcome:
     """Run the load under faults, then check."""
     history = History()
     tenants = tuple(new_tenant(stack) for _ in range(plan.workspaces))
     watching = Client(stack.base_url, "visitors", history)
     site = Site(stack.base_url, history, Watcher(watching, f"{plan.seed} watcher"), tenants)
     visitors = [
-        Visitor(f"w{number}v{each}", site, tenant, str(plan.seed), most=plan.most)
+        plan.visitor(f"w{number}v{each}", site, tenant, str(plan.seed), most=plan.most)
         for number, tenant in enumerate(tenants)
         for each in range(plan.visitors)
     ]
+    if plan.batch:
+        # A workspace of its own: the others choose among their newest links.
+        alone = new_tenant(stack)
+        tenants = (*tenants, alone)
+        visitors.append(BatchVisitor("batch", site, alone, str(plan.seed), most=plan.batch))
     schedule = Schedule(stack)
     schedule.start()
-    if faults is not None:
-        faults.start()
+    faults.start()
     site.watcher.start()
     for visitor in visitors:
         visitor.until = time.time() + plan.seconds
         visitor.start()
     for visitor in visitors:
         visitor.join()
-    if faults is not None:
-        faults.pause()
+    faults.pause()
     say(f"{len(history)} operations; waiting for what was accepted ...")
     settled = settle(stack, seconds=plan.settle_seconds)
     site.watcher.end()
     schedule.end()
     if not settled:
         say(f"still waiting: {waiting(stack)[:10]}")
-    counts = Counter() if faults is None else Counter(faults.counts)
-    facts = read_facts(stack, tenants, fault_free=not counts)
-    for visitor in visitors:
-        if visitor.failure is not None:
-            raise visitor.failure
+    counts = faults.counts
+    facts = read_facts(stack, tenants, fault_free=not any(counts.values()))
+    if failed := [each.name for each in visitors if not each.done]:
+        raise RuntimeError(f"These clients stopped with an error, printed above: {failed}")
     return Outcome(history, facts, check(list(history), facts), counts, plan.seed)
 
 
-def keep(outcome: Outcome) -> Path:
-    """Write the history of a failed run, and return where."""
-    path = LOCAL_DIR / "chaos" / str(outcome.seed) / "history.jsonl"
-    outcome.history.write(path)
-    return path
+def keep(outcome: Outcome, stack: LocalStack) -> Path:
+    """Write the history and the tables of a failed run, and return where."""
+    directory = LOCAL_DIR / "chaos" / str(outcome.seed)
+    outcome.history.write(directory / "history.jsonl")
+    with (directory / "tables.jsonl").open("w", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in dump(stack))
+    (directory / "faults.txt").write_text("\n".join(outcome.explained()) + "\n")
+    return directory

@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 import re
 import time
-import urllib.request
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from botocore.exceptions import ClientError
 
 from local.stack import LocalStack
 from tests.chaos.facts import Facts, Record, StoredLink
-from tests.chaos.load import Tenant
+from tests.chaos.sender import Tenant
 from tests.e2e.client import Client
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TABLES = {"links": "LinksTableName", "clicks": "ClicksTableName", "access": "AccessTableName"}
-_READ_SECONDS = 60
 _THREADS = 3
 
 
@@ -45,7 +47,8 @@ def read_facts(stack: LocalStack, tenants: Iterable[Tenant], *, fault_free: bool
         for tenant in tenants:
             client = Client(stack.base_url, tenant.workspace.admin_key)
             ids = [each["id"] for each in _pages(client, "/api/deletions?limit=100", "deletions")]
-            for record in pool.map(lambda each, c=client, t=tenant: _record(c, t.id, each), ids):
+            read = partial(_record, stack, client, tenant.id)
+            for record in pool.map(read, ids):
                 facts.records[record.id] = record
             listed = _pages(client, "/api/links?limit=1000", "links")
             facts.listed[tenant.id] = [each["id"] for each in listed]
@@ -59,6 +62,13 @@ def scan(stack: LocalStack, output: str, **more: Any) -> Iterator[dict[str, Any]
     pages = stack.client("dynamodb").get_paginator("scan")
     for page in pages.paginate(TableName=stack.outputs[output], **consistent, **more):
         yield from page["Items"]
+
+
+def dump(stack: LocalStack) -> Iterator[str]:
+    """Every item of every table, a JSON line each."""
+    for output in (*_TABLES.values(), "DeletionsTableName"):
+        for item in scan(stack, output):
+            yield json.dumps({"table": output, **item}, default=lambda raw: raw.hex())
 
 
 def _add_link_item(facts: Facts, item: dict[str, Any], own: set[str]) -> None:
@@ -106,7 +116,7 @@ def _add_objects(facts: Facts, stack: LocalStack) -> None:
                     facts.places.setdefault(each, []).append(f"{output} {key}")
 
 
-def _record(client: Client, workspace: str, deletion_id: str) -> Record:
+def _record(stack: LocalStack, client: Client, workspace: str, deletion_id: str) -> Record:
     path = f"/api/deletions/{deletion_id}?limit=1000"
     results: list[tuple[str, str]] = []
     cursor = ""
@@ -128,7 +138,9 @@ def _record(client: Client, workspace: str, deletion_id: str) -> Record:
         completed=_seconds(shown["completedAt"]) if shown["completedAt"] else None,
         receipt=shown["receipt"],
         restores=tuple((each["reason"] or "", each["state"]) for each in shown.get("restores", ())),
-        export=_lines(shown["export"]["url"]) if (shown["export"] or {}).get("url") else None,
+        export=_lines(stack, shown["export"]["url"])
+        if (shown["export"] or {}).get("url")
+        else None,
     )
 
 
@@ -136,12 +148,20 @@ def _seconds(moment: str) -> float:
     return datetime.fromisoformat(moment).timestamp()
 
 
-def _lines(url: str) -> tuple[dict[str, Any], ...] | None:
+def _lines(stack: LocalStack, url: str) -> tuple[dict[str, Any], ...] | None:
+    """The lines of an export, read with the emulator's own credentials.
+
+    It does not know the session tokens by which the faults tell processes, and with which the URL
+    is signed.
+    """
+    bucket, _, key = unquote(urlsplit(url).path).strip("/").partition("/")
     try:
-        with urllib.request.urlopen(url, timeout=_READ_SECONDS) as answer:
-            return tuple(json.loads(line) for line in answer.read().splitlines())
-    except urllib.error.HTTPError:
-        return None
+        body = stack.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchKey":
+            return None
+        raise
+    return tuple(json.loads(line) for line in body.splitlines())
 
 
 def _pages(client: Client, path: str, name: str) -> list[dict[str, Any]]:

@@ -56,18 +56,16 @@ class Story:
     def store(self, number: int, **more: Any) -> None:
         """The link's item in the table; its clicks are counted."""
         clicks = self.facts.counted_clicks.get(link_id(number), 0)
-        self.facts.links[link_id(number)] = StoredLink(
+        stored = StoredLink(
             id=link_id(number),
             workspace=WS,
-            **{
-                "live": True,
-                "title": first_title("c1", number),
-                "code": f"code{number}",
-                "url": self.url(number),
-                "clicks": clicks,
-            }
-            | more,
+            live=True,
+            title=first_title("c1", number),
+            code=f"code{number}",
+            url=self.url(number),
+            clicks=clicks,
         )
+        self.facts.links[stored.id] = replace(stored, **more)
 
     def request(
         self, token: str, kind: Kind, method: str, path: str, *, at: float, **more: Any

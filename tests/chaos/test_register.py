@@ -9,8 +9,10 @@ from tests.chaos.register import Action, Event, State, apply, linearizable
 FOREVER = float("inf")
 
 
-def event(begin: float, end: float, action: Action, value: str = "", **more: bool) -> Event:
-    return Event(begin, end, action, value, **more)
+def event(
+    begin: float, end: float, action: Action, value: str = "", *, required: bool = True
+) -> Event:
+    return Event(begin, end, action, value, required)
 
 
 CREATED = event(0, 1, "create", "a")
