@@ -94,6 +94,12 @@ browser: $(VENV_STAMP)
 e2e: $(STAMPS) browser ## The tests over HTTP and in a browser against the deployed stack.
 	$(VENV)/bin/python -m pytest -m e2e
 
+# On a port of its own unless PORT is given: `make run` may have the usual one.
+.PHONY: chaos
+chaos: $(STAMPS) ## Kill, throttle and repeat under load on a local stack, then check it (MINUTES=3 SEED=1).
+	@exec env PORT=$(if $(filter file,$(origin PORT)),0,$(PORT)) MINUTES=$(MINUTES) SEED=$(SEED) \
+	  $(VENV)/bin/python -m tests.chaos
+
 .PHONY: openapi
 openapi: $(VENV_STAMP) ## Write the OpenAPI document to .build/openapi.json, and docs/events.schema.json.
 	@mkdir -p .build

@@ -14,23 +14,42 @@ from tests.chaos.settle import shorten_queues
 
 
 def main() -> int:
-    """Run, print the figures; 1 if a promise was broken."""
-    minutes = float(os.environ.get("MINUTES") or 3)
-    seed = int(os.environ.get("SEED") or random.randrange(1_000_000))
-    print(f"seed {seed}, {minutes:g} minutes of load", flush=True)
+    """Run and print the figures; 1 if a promise was broken, 2 if the run was not possible."""
     try:
-        port = int(os.environ.get("PORT") or 0)
-        faults = Faults(seed)
+        minutes = _number("MINUTES", 3)
+        seed = int(_number("SEED", random.randrange(1_000_000)))
+        port = int(_number("PORT", 0))
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    say(f"Seed {seed}, {minutes:g} minutes of load.")
+    plan = Plan(seed=seed, seconds=minutes * 60, batch=int(min(10_000, minutes * 3_500)))
+    faults = Faults(seed)
+    try:
         with faults.stack(name="chaos", say=say, port=port) as stack:
             shorten_queues(stack)
-            outcome = load(stack, Plan(seed=seed, seconds=minutes * 60), faults, say)
+            outcome = load(stack, plan, faults, say)
             if outcome.violations:
                 say(f"The history and the tables are in {keep(outcome, stack)}")
     except (EngineError, StackError) as error:
         print(error, file=sys.stderr)
         return 2
-    print("\n".join(outcome.explained() + outcome.figures()), flush=True)
+    say("\n".join(outcome.explained() + outcome.figures()))
     return 1 if outcome.violations else 0
+
+
+def _number(name: str, default: float) -> float:
+    """A variable of the environment; raises ``ValueError`` for what is not a number above 0."""
+    text = os.environ.get(name, "")
+    if not text:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number < 1e9:
+        raise ValueError(f"{name}={text}: expected a number")
+    return number
 
 
 def say(line: str) -> None:

@@ -43,7 +43,7 @@ class Plan:
     most: int = 5_000
     #: Links of the largest requests; 0 for none.
     batch: int = 0
-    settle_seconds: float = 420.0
+    settle_seconds: float = 1_200.0
 
 
 @dataclass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from typing import Any
 
 import boto3
@@ -35,7 +34,7 @@ def start(faulty_engine: Emulator) -> Iterator[Start]:
     started: list[Faults] = []
 
     def begin(*, seed: int = 1, **rates: float) -> Faults:
-        faults = Faults(seed, only(**rates))
+        faults = Faults(seed, FaultRates.only(**rates))
         faults.attach(faulty_engine)
         faults.start()
         started.append(faults)
@@ -44,12 +43,6 @@ def start(faulty_engine: Emulator) -> Iterator[Start]:
     yield begin
     for faults in started:
         faults.pause()
-
-
-def only(**rates: float) -> FaultRates:
-    """These rates; every other fault never happens."""
-    never = {name: 0.0 for name in asdict(FaultRates()) if not name.endswith("_seconds")}
-    return FaultRates(**{**never, **rates})
 
 
 @pytest.fixture

@@ -8,14 +8,13 @@ import pytest
 
 from local.emulator import Emulator
 from local.gateway_proxy import Bridge
-from tests.chaos.faults import Faults
-from tests.chaos.faults.conftest import only
+from tests.chaos.faults import FaultRates, Faults
 
 
 @pytest.mark.emulator
 def test_requests_are_reset_at_their_rates_and_not_in_a_pause(faulty_engine: Emulator) -> None:
     bridge = Bridge()
-    faults = Faults(3, only(reset_before=0.1, reset_after=0.2))
+    faults = Faults(3, FaultRates.only(reset_before=0.1, reset_after=0.2))
     faults.attach(faulty_engine, bridge)
     assert bridge.interrupt is not None
 

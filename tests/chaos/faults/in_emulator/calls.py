@@ -7,7 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from .decisions import Decisions
+from .decisions import NO_DICE, Decisions
 from .partial import BATCHES, cancelled, in_part, throttled
 from .stale_reads import by_function
 from .wire import Answer, Exchange, error
@@ -56,16 +56,7 @@ class Calls:
             await self._application(scope, receive, send)
             return
         operation, token = call
-        rates = self._decisions.rates
-        fault, dice = self._decisions.draw(
-            operation,
-            throttle=rates.throttle,
-            partial=rates.partial if operation in BATCHES else 0,
-            delay=rates.delay,
-            late=rates.late,
-            twice=rates.twice,
-            kill=rates.kill_at_call,
-        )
+        fault, dice = self._draw(operation)
         with by_function():
             if fault is None:
                 await self._application(scope, receive, send)
@@ -81,6 +72,20 @@ class Calls:
                 self._running -= 1
                 if not self._running:
                     self._idle.set()
+
+    def _draw(self, operation: str) -> tuple[str | None, random.Random]:
+        rates = self._decisions.rates
+        if rates.operations and operation not in rates.operations:
+            return None, NO_DICE
+        return self._decisions.draw(
+            operation,
+            throttle=rates.throttle,
+            partial=rates.partial if operation in BATCHES else 0,
+            delay=rates.delay,
+            late=rates.late,
+            twice=rates.twice,
+            kill=rates.kill_at_call,
+        )
 
     async def quiet(self) -> None:
         """Wait until no call is delayed any more."""

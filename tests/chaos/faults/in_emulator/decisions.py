@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 
@@ -16,6 +16,8 @@ class FaultRates:
     At most one fault happens to a call, so the rates of one call must not exceed 1 in sum.
     """
 
+    #: Only calls of these operations get a fault; () for all. Deliveries are not calls.
+    operations: tuple[str, ...] = ()
     #: DynamoDB and SQS refuse the call and carry out nothing.
     throttle: float = 0.02
     #: A batch is carried out in part; the rest is reported as unprocessed.
@@ -50,9 +52,21 @@ class FaultRates:
     reset_before: float = 0.005
     reset_after: float = 0.005
 
-    def as_json(self) -> dict[str, float]:
+    @classmethod
+    def only(cls, **rates: Any) -> FaultRates:
+        """These rates; every other fault never happens."""
+        never = {each.name: 0.0 for each in fields(cls) if each.name not in _MEASURES}
+        return cls(**never | rates)
+
+    def as_json(self) -> dict[str, Any]:
         """The rates by name."""
         return asdict(self)
+
+
+#: What is no rate.
+_MEASURES = frozenset(
+    ("operations", "delay_seconds", "late_seconds", "stale_seconds", "again_seconds")
+)
 
 
 class Decisions:
@@ -102,7 +116,7 @@ class Decisions:
         The caller counts the fault when it happens. Pauses draw nothing.
         """
         if not self.active:
-            return None, _NO_DICE
+            return None, NO_DICE
         dice = self.dice(kind)
         left = dice.random()
         for name, rate in rates.items():
@@ -122,4 +136,4 @@ class Decisions:
             return {"active": self.active, "counts": dict(self.counts)}
 
 
-_NO_DICE = random.Random(0)
+NO_DICE = random.Random(0)
