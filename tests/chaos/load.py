@@ -56,15 +56,7 @@ class Visitor(Sender):
         token = self.new_token()
         single = count is None and self.chance.random() < 0.5
         number = 1 if single else count or self.chance.randint(2, 12)
-        tag = f"{self.name}-t{self.tokens // 4}"
-        links: list[dict[str, Any]] = [
-            {
-                "originalUrl": url_of(self.tenant.id, token, each),
-                "title": first_title(token, each),
-                "tags": [tag],
-            }
-            for each in range(number)
-        ]
+        links = self.new_bodies(token, number)
         freed = self.pool.a_free_code() if self.chance.random() < 0.2 else None
         if freed is not None:
             self.site.watcher.forget([freed])
@@ -73,6 +65,18 @@ class Visitor(Sender):
         operation = self.send("create", "POST", "/api/links", body, token=token, keyed=True)
         self.pool.created(operation)
         return operation
+
+    def new_bodies(self, token: str, number: int) -> list[dict[str, Any]]:
+        """The entries of a create; a few creates have the same tag."""
+        tag = f"{self.name}-t{self.tokens // 4}"
+        return [
+            {
+                "originalUrl": url_of(self.tenant.id, token, each),
+                "title": first_title(token, each),
+                "tags": [tag],
+            }
+            for each in range(number)
+        ]
 
     def update(self) -> None:
         """A new title."""

@@ -84,6 +84,12 @@ class Faults:
         if bridge is not None:
             bridge.interrupt = self._interrupt
 
+    def change(self, seed: int, rates: FaultRates) -> None:
+        """Another run on the same stack: its counts begin at zero, and nothing happens yet."""
+        self.seed, self.rates = seed, rates
+        self._gateway.begin_again(seed, rates)
+        self._control(seed=seed, rates=rates.as_json())
+
     def start(self) -> None:
         """Begin, or go on after a pause."""
         self._control(active=True)

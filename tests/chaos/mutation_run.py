@@ -1,0 +1,86 @@
+"""Runs the mutations against one stack: ``python -m tests.chaos.mutation_run``."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from local.stack import LocalStack
+from tests.chaos.deployed_code import DeployedCode
+from tests.chaos.faults import Faults
+from tests.chaos.mutations import MUTATIONS, Mutation
+from tests.chaos.run import Outcome, Plan, Say, load
+from tests.chaos.settle import shorten_queues
+
+#: Seconds of the erase queue. Writers of a scenario end sooner, even the late ones.
+ERASE_DELAY = 9
+
+LOAD_SECONDS = 20.0
+SETTLE_SECONDS = 40.0
+
+
+def run_scenario(
+    stack: LocalStack, faults: Faults, mutation: Mutation, say: Say, *, seed: int = 1
+) -> Outcome:
+    """The directed load of a mutation, against whatever is deployed."""
+    faults.change(seed, mutation.rates)
+    plan = Plan(
+        seed=seed,
+        seconds=LOAD_SECONDS,
+        workspaces=2,
+        visitors=2,
+        visitor=mutation.scenario,
+        most=mutation.most,
+        settle_seconds=SETTLE_SECONDS,
+    )
+    return load(stack, plan, faults, say)
+
+
+def found(outcome: Outcome, mutation: Mutation) -> bool:
+    """Whether the checker says what breaks with this mutation."""
+    return any(
+        each.fault == mutation.fault and mutation.text in each.text for each in outcome.violations
+    )
+
+
+def main() -> int:
+    """Each mutation, or those whose name has one of the arguments; ``--without`` mutates nothing.
+
+    1 if a mutation was not found, or something without any.
+    """
+    names = [each for each in sys.argv[1:] if not each.startswith("--")]
+    without = "--without" in sys.argv
+    chosen = [each for each in MUTATIONS if not names or any(name in each.name for name in names)]
+    failed = 0
+    faults = Faults(1)
+    with faults.stack(name="mutations", say=_say) as stack:
+        shorten_queues(stack, erase_delay=ERASE_DELAY)
+        code = DeployedCode(stack)
+        for mutation in chosen:
+            began = time.monotonic()
+            if without:
+                outcome = run_scenario(stack, faults, mutation, _quiet)
+                good = not outcome.violations
+            else:
+                with code.mutated(mutation):
+                    outcome = run_scenario(stack, faults, mutation, _quiet)
+                good = found(outcome, mutation)
+            failed += not good
+            took = time.monotonic() - began
+            _say(f"{'as expected' if good else 'UNEXPECTED'}: {mutation.name} ({took:.0f} s)")
+            _say(f"  {outcome.figures()[0]}, {dict(outcome.injected)}")
+            for each in sorted({(each.fault, each.text) for each in outcome.violations})[:6]:
+                _say(f"  {each[0]}: {each[1]}")
+    return 1 if failed else 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _quiet(_line: str) -> None:
+    """Each mutation has one line of its own."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
