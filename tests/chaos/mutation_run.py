@@ -9,11 +9,9 @@ from local.stack import LocalStack
 from tests.chaos.deployed_code import DeployedCode
 from tests.chaos.faults import Faults
 from tests.chaos.mutations import MUTATIONS, Mutation
-from tests.chaos.run import Outcome, Plan, Say, load
+from tests.chaos.run import Outcome, Plan, Say, keep, load
+from tests.chaos.scenarios import ERASE_DELAY
 from tests.chaos.settle import shorten_queues
-
-#: Seconds of the erase queue. Writers of a scenario end sooner, even the late ones.
-ERASE_DELAY = 9
 
 LOAD_SECONDS = 20.0
 SETTLE_SECONDS = 40.0
@@ -66,6 +64,8 @@ def main() -> int:
                     outcome = run_scenario(stack, faults, mutation, _quiet)
                 good = found(outcome, mutation)
             failed += not good
+            if not good:
+                _say(f"The history and the tables are in {keep(outcome, stack)}")
             took = time.monotonic() - began
             _say(f"{'as expected' if good else 'UNEXPECTED'}: {mutation.name} ({took:.0f} s)")
             _say(f"  {outcome.figures()[0]}, {dict(outcome.injected)}")

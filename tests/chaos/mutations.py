@@ -70,7 +70,7 @@ MUTATIONS = (
             again_seconds=0.3,
         ),
         fault="lost",
-        text="missing in its export",
+        text="its export",
     ),
     Mutation(
         name="the claim of an Idempotency-Key",
@@ -101,7 +101,7 @@ MUTATIONS = (
         new='own = {"DelaySeconds": delay or 0}',
         handlers=("link_stream",),
         scenario=VisitDuringErasure,
-        rates=FaultRates.only(operations=("PutItem",), late=1.0, late_seconds=5.0),
+        rates=FaultRates.only(operations=("PutItem",), late=0.6, late_seconds=4.0),
         fault="residue",
         text="erased, and still in clicks",
     ),

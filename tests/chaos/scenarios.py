@@ -14,16 +14,23 @@ from tests.chaos.history import Operation
 from tests.chaos.load import Visitor
 from tests.chaos.pool import KnownLink
 
+#: Seconds of the erase queue's delay. Writers of a scenario end sooner, even the late ones.
+ERASE_DELAY = 9
+
 
 class Scenario(Visitor):
     """Repeats :meth:`once`; every request is sent once, without faults of its own."""
+
+    #: Seconds for which the faults go on after the last request.
+    linger = 0.0
 
     def act(self) -> None:
         """``most`` times."""
         for _ in range(self.most):
             if time.time() >= self.until:
-                return
+                break
             self.once()
+        time.sleep(self.linger)
 
     def once(self) -> None:
         """One attempt to meet the danger."""
@@ -143,6 +150,9 @@ class UpdateDuringErasure(Scenario):
 
 class EraseClicks(Scenario):
     """Several workers count the clicks of one erased link."""
+
+    # The queue delivers, and the faults repeat, only after its delay.
+    linger = ERASE_DELAY + 4.0
 
     def once(self) -> None:
         for link in self.new_links(1):

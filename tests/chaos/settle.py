@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.stack import LocalStack
-from tests.chaos.tables import scan
+from tests.chaos.tables import UUID_LENGTH, scan
 
 #: Seconds between two runs of everything that EventBridge would start each minute.
 SCHEDULE_SECONDS = 3.0
@@ -97,7 +97,7 @@ def _uncounted(stack: LocalStack) -> list[str]:
     clicks: dict[str, int] = {}
     for item in scan(stack, "ClicksTableName"):
         if item["sk"]["S"].startswith("CLICK#") and not item["isBot"]["BOOL"]:
-            link_id = item["pk"]["S"].rpartition("#")[0]
+            link_id = item["pk"]["S"][:UUID_LENGTH]
             clicks[link_id] = clicks.get(link_id, 0) + 1
     counted = {
         item["pk"]["S"].rpartition("#")[2]: int(item.get("clickCount", {"N": "0"})["N"])

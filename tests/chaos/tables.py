@@ -22,6 +22,8 @@ from tests.e2e.client import Client
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TABLES = {"links": "LinksTableName", "clicks": "ClicksTableName", "access": "AccessTableName"}
 _THREADS = 3
+#: A click's partition is that of its link, or a part of it.
+UUID_LENGTH = 36
 
 
 def read_facts(stack: LocalStack, tenants: Iterable[Tenant], *, fault_free: bool) -> Facts:
@@ -93,7 +95,7 @@ def _add_link_item(facts: Facts, item: dict[str, Any], own: set[str]) -> None:
 
 
 def _add_click(facts: Facts, item: dict[str, Any]) -> None:
-    link_id = item["pk"]["S"].rpartition("#")[0]
+    link_id = item["pk"]["S"][:UUID_LENGTH]
     facts.clicks[link_id] = facts.clicks.get(link_id, 0) + 1
     if not item.get("isBot", {}).get("BOOL", False):
         facts.counted_clicks[link_id] = facts.counted_clicks.get(link_id, 0) + 1
