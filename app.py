@@ -88,6 +88,9 @@ def settings_of(context: Mapping[str, str]) -> Settings:
                 gradual_deployment=False,
                 # Costs nothing here, and a test waits for its clicks.
                 click_window=0,
+                # Each worker is a process of this machine, and its start costs as much CPU as to
+                # erase a hundred links.
+                concurrent_erasures=4,
                 managed_login_style=False,
             )
         case _:

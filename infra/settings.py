@@ -169,6 +169,8 @@ class Settings:
     #: Seconds that clicks are collected before they are counted: to count many clicks of a link
     #: costs little more than to count one (docs/decisions/150-how-a-click-is-counted-once.md).
     click_window: int = 10
+    #: Erase workers at a time: enough to empty a full queue in minutes.
+    concurrent_erasures: int = 20
 
     def __post_init__(self) -> None:
         if self.home_url and not self._is_elsewhere(self.home_url):

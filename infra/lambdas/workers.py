@@ -19,9 +19,6 @@ ERASE_MB = 512
 #: API needs.
 MAX_CONCURRENT_DELETIONS = 10
 
-#: Erasures at a time: enough to empty a full queue in minutes.
-MAX_CONCURRENT_ERASURES = 20
-
 MAX_CONCURRENT_EXPORTS = 5
 
 #: No caller waits for it.
@@ -200,7 +197,11 @@ class Workers:
                 self._permissions.send_events(),
             ],
         )
-        _process(self._queues.erase, function, max_concurrency=MAX_CONCURRENT_ERASURES)
+        _process(
+            self._queues.erase,
+            function,
+            max_concurrency=self._functions.settings.concurrent_erasures,
+        )
         return function
 
     def _receipt_signer(self, key: kms.Key) -> lambda_.Function:
