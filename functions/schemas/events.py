@@ -28,6 +28,8 @@ class DeletionEvent(TypedDict):
     counts: DeletionCounts
     receipt: NotRequired[Receipt]
     """What an erasure removed."""
+    failure: NotRequired[str]
+    """Why a deletion failed. It deleted nothing."""
 
 
 class RestoreEvent(TypedDict):

@@ -24,7 +24,7 @@ log = Logger()
 #: The attributes of a deletion's or restore's record that its event is made of.
 _MEMBERS = (
     *("pk", "sk", "mode", "state", "actor", "reason"),
-    *("createdAt", "completedAt", "counts", "receipt"),
+    *("createdAt", "completedAt", "counts", "receipt", "failure"),
 )
 
 
@@ -81,6 +81,8 @@ def _deletion(ended: dict[str, Any], api_url: str) -> DeletionEvent:
         event["reason"] = ended["reason"]
     if "receipt" in ended:
         event["receipt"] = ended["receipt"]
+    if "failure" in ended:
+        event["failure"] = ended["failure"]
     return event
 
 

@@ -11,6 +11,7 @@ import pytest
 from moto.events.models import EventPattern
 
 from functions.api.openapi.events import EVENTS, event_schema
+from functions.aws.codec import to_item
 from functions.aws.events import EventBus
 from functions.domain.deletion import Deletion
 from functions.repositories.deletion_items import header_item
@@ -57,7 +58,7 @@ def announce_records(erasing: Erasing) -> None:
             created_at="2026-01-01T00:00:00.000Z",
             completed_at="2026-01-01T00:00:01.000Z",
         )
-    )
+    ) | to_item({"failure": "Too many links match"})
     announced = announce(
         [
             {"eventName": "MODIFY", "dynamodb": {"SequenceNumber": "1", "NewImage": item}}
@@ -97,13 +98,14 @@ def test_every_event_matches_the_schema_and_no_other_member_does(
         VALIDATOR.validate(event)
         assert not VALIDATOR.is_valid(event | {"detail": event["detail"] | {"secret": 1}})
         assert not VALIDATOR.is_valid(event | {"detail-type": "link.unknown"})
-        for member in event["detail"].keys() - {"reason", "receipt"}:
+        for member in event["detail"].keys() - {"reason", "receipt", "failure"}:
             rest = {name: value for name, value in event["detail"].items() if name != member}
             assert not VALIDATOR.is_valid(event | {"detail": rest}), member
 
 
 def test_the_type_of_an_event_and_its_state_agree(events: list[dict[str, Any]]) -> None:
     [failed] = [event for event in events if event["detail-type"] == "deletion.failed"]
+    assert failed["detail"]["failure"] == "Too many links match"
     assert not VALIDATOR.is_valid(failed | {"detail-type": "deletion.completed"})
 
 

@@ -70,6 +70,18 @@ def test_only_the_final_state_sends_an_event() -> None:
     assert kind == "deletion.failed"
 
 
+def test_the_event_of_a_failed_deletion_says_why() -> None:
+    why = "The filter matches more links than the plan allows"
+    failed = HEADER | {"state": "failed", "failure": why, "receipt": None}
+
+    [(kind, detail)] = figure(record(failed, HEADER | {"state": "accepted"}))
+
+    assert (kind, detail["failure"]) == ("deletion.failed", why)
+    assert "receipt" not in detail
+    [(_, completed)] = figure(record(HEADER, HEADER | {"state": "erasing"}))
+    assert "failure" not in completed
+
+
 def test_a_completed_restore_sends_an_event() -> None:
     restore = {
         "pk": f"ws-1#{HEADER['sk']}",
