@@ -6,9 +6,11 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from aws_lambda_powertools import Logger
+
 from functions.aws.sqs import Queue
 from functions.domain.clock import iso, now_iso
-from functions.domain.errors import LimitReached, LinkNotFound, Unavailable
+from functions.domain.errors import InternalError, LimitReached, LinkNotFound, Unavailable
 from functions.domain.idempotency import IdempotencyKey, IdempotencyRecord, KeyTaken
 from functions.domain.link import Link
 from functions.domain.plans import Plan
@@ -25,6 +27,8 @@ ATTEMPTS = 3
 #: Seconds until the next attempt for a slot.
 SLOT_RETRY_SECONDS = 60
 
+log = Logger()
+
 
 def begin_export(
     link: Link,
@@ -40,8 +44,8 @@ def begin_export(
     """Record and queue the export of a link, live or soft-deleted; returns the record.
 
     A link has at most one unfinished export; if there is one, it is returned. Raises
-    ``LinkNotFound``, ``KeyReused``, and ``LimitReached`` if the workspace has as many unfinished
-    exports as its plan allows.
+    ``LinkNotFound``, ``KeyReused``, ``Unavailable`` if it was not queued, and ``LimitReached`` if
+    the workspace has as many unfinished exports as its plan allows.
     """
     workspace_id, link_id = link.workspace_id, link.id
     record = {
@@ -162,7 +166,11 @@ def begun_export(
 
 
 def _sent(record: dict[str, Any], queue: Queue) -> dict[str, Any]:
-    """The record; the message of a pending export is sent, perhaps again."""
+    """The record; the message of a pending export is sent, perhaps again.
+
+    Raises ``Unavailable`` if it was not sent: the same request sends it again, and nothing else
+    does.
+    """
     if record["state"] == "pending":
         message = {
             "workspaceId": record["workspaceId"],
@@ -171,7 +179,12 @@ def _sent(record: dict[str, Any], queue: Queue) -> dict[str, Any]:
         }
         if "slot" in record:
             message["slot"] = int(record["slot"])
-        queue.send(message)
+        try:
+            queue.send(message)
+        except InternalError as error:
+            # A refusal needs an operator, but the caller may simply ask again.
+            log.exception("an export was not queued", extra={"exportId": record["id"]})
+            raise Unavailable from error
     return record
 
 

@@ -18,7 +18,7 @@ from functions.aws.codec import to_item
 from functions.aws.sqs import Queue
 from functions.config import setting
 from functions.domain.clock import Deadline, use_deadline
-from functions.domain.errors import InternalError, UnlinkError
+from functions.domain.errors import InternalError, Unavailable, UnlinkError
 from functions.handlers import analytics
 from functions.handlers import export_worker as export_function
 from functions.repositories.clicks import ClicksTable
@@ -482,6 +482,47 @@ def test_the_same_key_is_the_same_export(world: World, exports: Exports) -> None
     assert exports.begin(link_id)[1]["id"] == first[1]["id"]
     exports.work()
     assert exports.begin(link_id)[1]["id"] != first[1]["id"]
+
+
+@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "one"}], ids=["no key", "key"])
+@pytest.mark.parametrize("error", [InternalError, Unavailable])
+def test_an_export_whose_message_is_refused_can_be_requested_again(
+    world: World,
+    exports: Exports,
+    monkeypatch: pytest.MonkeyPatch,
+    key: dict[str, str],
+    error: type[UnlinkError],
+) -> None:
+    [link_id] = world.create()
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Queue, "send", refuse)
+        for _ in range(2):
+            reply = send(
+                analytics.handler,
+                "POST",
+                "/api/analytics/links/{id}/export",
+                path={"id": link_id},
+                headers=key,
+                workspace_id=world.workspace_id,
+            )
+            assert reply.status == 503
+            assert reply.json() == {
+                "statusCode": 503,
+                "error": "Service Unavailable",
+                "message": "Service temporarily unavailable",
+                "retryAfter": 5,
+            }
+            assert reply.headers["Retry-After"] == "5"
+
+    status, begun = exports.begin(link_id, headers=key)
+    exports.work()
+
+    assert (status, begun["state"]) == (202, "pending")
+    assert exports.get(link_id, begun["id"])[1]["state"] == "complete"
 
 
 def test_a_key_of_an_expired_export_starts_a_new_one(
