@@ -1,6 +1,7 @@
 /** The clicks of a link: bars, and the same as tables. */
 
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
+import { useAnswer } from "./answer.js";
 import { request } from "./api.js";
 import { html } from "./html.js";
 import { formatNumber, formatUtcDay, language, t } from "./i18n.js";
@@ -22,16 +23,10 @@ const MOST = 6;
 /** @param {{ id: string }} props */
 export function Analytics({ id }) {
   const [days, setDays] = useState(30);
-  const [found, setFound] = useState(/** @type {any} */ (null));
-  const [error, setError] = useState(/** @type {Error | null} */ (null));
-  function load() {
-    setError(null);
-    request("GET", `/analytics/links/${id}`, { query: { days: String(days) } }).then(
-      setFound,
-      setError,
-    );
-  }
-  useEffect(load, [days]);
+  const { value: found, error, reload } = useAnswer(
+    (signal) => request("GET", `/analytics/links/${id}`, { query: { days: String(days) }, signal }),
+    [days],
+  );
   return html`<div class="panel">
     <div class="page-head">
       <h2>${t("analytics.title")}</h2>
@@ -45,7 +40,7 @@ export function Analytics({ id }) {
         ${PERIODS.map((n) => html`<option key=${n} value=${n}>${t("analytics.days", { n })}</option>`)}
       </select>
     </div>
-    ${error && html`<${ErrorState} error=${error} onRetry=${load} />`}
+    ${error && html`<${ErrorState} error=${error} onRetry=${reload} />`}
     ${found &&
     html`<dl class="figures">
         ${["totalClicks", "uniqueClicks", "totalInstalls"].map(
@@ -126,7 +121,7 @@ function Top({ name, values }) {
         (value) => html`<tr key=${value[name]}>
           <td>
             <span class="share" style=${{ inlineSize: `${(value.clicks / most) * 100}%` }}></span>
-            <bdi>${inWords(name, value[name])}</bdi>
+            <bdi>${sliceName(name, value[name])}</bdi>
           </td>
           <td class="number">${formatNumber(value.clicks)}</td>
         </tr>`,
@@ -137,8 +132,9 @@ function Top({ name, values }) {
 }
 
 /** @param {string} name @param {string} value */
-function inWords(name, value) {
+function sliceName(name, value) {
   if (value === "unknown") return t("analytics.unknown");
+  if (name === "device") return t(`analytics.${value}`);
   if (name === "referrer" && value === "direct") return t("analytics.direct");
   if (name === "country" && /^[A-Z]{2}$/.test(value)) {
     return new Intl.DisplayNames(language.get(), { type: "region" }).of(value) ?? value;

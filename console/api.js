@@ -7,7 +7,8 @@ import { createStore } from "./store.js";
  * @typedef {object} RequestOptions
  * @property {Record<string, string>} [query]
  * @property {unknown} [body]
- * @property {string} [idempotencyKey]
+ * @property {boolean} [once] send an Idempotency-Key: the same body again, after a lost answer, is
+ *   done once
  * @property {AbortSignal} [signal]
  * @property {"json" | "blob"} [as]
  */
@@ -17,25 +18,29 @@ import { createStore } from "./store.js";
 /** Why requests wait at the moment, and until when (Unix milliseconds). */
 export const waiting = createStore(/** @type {Waiting | null} */ (null));
 
-/** @type {Set<Waiting>} */
-const pauses = new Set();
+/** @type {Map<Waiting, () => void>} */
+const pauses = new Map();
 
-/** How often a request is repeated while the service is unavailable. */
+/** How often a write is repeated while the service cannot be reached. Reads are always repeated. */
 const MAX_REPEATS = 5;
 
-/** How long to wait for a connection before another attempt, in milliseconds. */
-const OFFLINE_PAUSE = 3000;
+/** The longest pause before the next attempt, in milliseconds. The first is one second. */
+const LONGEST_PAUSE = 30_000;
+
+/** The Idempotency-Keys of writes without an answer, by method, path and body. */
+const keys = new Map();
 
 let base = "api";
 /** @type {() => Promise<string>} */
 let credential = async () => "";
-/** @type {() => Promise<void>} */
+/** @type {(refused: boolean) => Promise<void>} */
 let signInAgain = async () => {};
 
 /**
  * @param {string} address of the API, relative to the page
  * @param {() => Promise<string>} currentCredential
- * @param {() => Promise<void>} askAgain resolves when the user has signed in again
+ * @param {(refused: boolean) => Promise<void>} askAgain resolves when the user has signed in again;
+ *   `refused`: a renewed credential was refused too
  */
 export function configure(address, currentCredential, askAgain) {
   base = address;
@@ -77,8 +82,8 @@ function sentence(status, body) {
 /**
  * Sends a request and gives the body of its answer.
  *
- * A request that is safe to repeat (a GET, or one with an Idempotency-Key) waits and is repeated
- * after 429, 503 and while there is no connection; `waiting` says so. After 401 it waits until the
+ * After 429 and while the service cannot be reached it waits and sends the request again, if that
+ * is safe: a read, or a write that is sent `once`. `waiting` says so. After 401 it waits until the
  * user has signed in again.
  * @param {string} method
  * @param {string} path such as `/links`
@@ -86,42 +91,52 @@ function sentence(status, body) {
  * @returns {Promise<any>}
  */
 export async function request(method, path, options = {}) {
-  return (await exchange(method, path, options)).body;
+  const { body, once, signal } = options;
+  // A dry run writes nothing.
+  const isRead = method === "GET" || Boolean(/** @type {any} */ (body)?.dryRun);
+  const write = once ? `${method} ${path} ${JSON.stringify(body)}` : "";
+  if (once && !keys.has(write)) keys.set(write, `console-${crypto.randomUUID()}`);
+  let refusals = 0;
+  for (let attempt = 0; ; attempt++) {
+    let response;
+    let answer;
+    try {
+      response = await send(method, path, options, keys.get(write));
+      answer = await contentOf(response, options.as);
+    } catch {
+      signal?.throwIfAborted();
+    }
+    const status = answer === undefined || !response ? 0 : response.status;
+    const unreachable = status === 0 || status > 501;
+    if (unreachable && (isRead || (once && attempt < MAX_REPEATS))) {
+      const pauseFor = Math.min(LONGEST_PAUSE, 1000 * 2 ** attempt) * (0.75 + Math.random() / 4);
+      const asked = status ? secondsOf(response, answer) : 0;
+      await pause(status ? "unavailable" : "offline", Math.max(pauseFor, asked * 1000), signal);
+    } else if (status === 401) {
+      await signInAgain(refusals++ > 0);
+    } else if (status === 429 && (isRead || once) && answer.limit === undefined) {
+      await pause("limited", (secondsOf(response, answer) || 5) * 1000, signal);
+    } else {
+      // Without an answer, or while the first attempt still runs, the key is needed again.
+      if (!unreachable && status !== 409) keys.delete(write);
+      if (response?.ok && status) return answer;
+      throw new ApiError(status, answer);
+    }
+  }
 }
 
 /**
- * As `request`, with the status and headers of the answer.
- * @param {string} method
- * @param {string} path
- * @param {RequestOptions} [options]
- * @returns {Promise<{ status: number, headers: Headers, body: any }>}
+ * The body of an answer. Raises an error when the connection is lost in the middle of it.
+ * @param {Response} response
+ * @param {RequestOptions["as"]} as
  */
-export async function exchange(method, path, options = {}) {
-  const repeatable = method === "GET" || options.idempotencyKey !== undefined;
-  for (let attempt = 1; ; attempt++) {
-    let response;
-    try {
-      response = await send(method, path, options);
-    } catch (error) {
-      options.signal?.throwIfAborted();
-      if (!repeatable || attempt > MAX_REPEATS) throw new ApiError(0);
-      await pause("offline", OFFLINE_PAUSE, options.signal);
-      continue;
-    }
-    if (response.ok) {
-      const body = options.as === "blob" ? await response.blob() : await response.json();
-      return { status: response.status, headers: response.headers, body };
-    }
-    const body = await response.json().catch(() => ({}));
-    if (response.status === 401) {
-      await signInAgain();
-    } else if (response.status === 429 && repeatable && body.limit === undefined) {
-      await pause("limited", seconds(response, body) * 1000, options.signal);
-    } else if (response.status === 503 && repeatable && attempt <= MAX_REPEATS) {
-      await pause("unavailable", seconds(response, body) * 1000, options.signal);
-    } else {
-      throw new ApiError(response.status, body);
-    }
+async function contentOf(response, as) {
+  if (response.ok) return as === "blob" ? response.blob() : response.json();
+  const text = await response.text();
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
   }
 }
 
@@ -129,13 +144,14 @@ export async function exchange(method, path, options = {}) {
  * @param {string} method
  * @param {string} path
  * @param {RequestOptions} options
+ * @param {string} [key]
  */
-async function send(method, path, options) {
+async function send(method, path, options, key) {
   const query = new URLSearchParams(options.query).toString();
   /** @type {Record<string, string>} */
   const headers = { Authorization: `Bearer ${await credential()}` };
   if (options.body !== undefined) headers["Content-Type"] = "application/json";
-  if (options.idempotencyKey) headers["Idempotency-Key"] = options.idempotencyKey;
+  if (key) headers["Idempotency-Key"] = key;
   return fetch(`${base}${path}${query ? `?${query}` : ""}`, {
     method,
     headers,
@@ -147,12 +163,13 @@ async function send(method, path, options) {
 }
 
 /**
- * @param {Response} response
+ * The seconds that the service asks to wait; 0 when it does not say.
+ * @param {Response | undefined} response
  * @param {Record<string, any>} body
  */
-function seconds(response, body) {
-  const given = Number(body.retryAfter ?? response.headers.get("Retry-After"));
-  return Number.isFinite(given) && given > 0 ? given : 5;
+function secondsOf(response, body) {
+  const given = Number(body.retryAfter ?? response?.headers.get("Retry-After"));
+  return given > 0 ? given : 0;
 }
 
 /**
@@ -162,31 +179,26 @@ function seconds(response, body) {
  */
 async function pause(kind, milliseconds, signal) {
   const own = { kind, until: Date.now() + milliseconds };
-  pauses.add(own);
-  waiting.set(own);
-  try {
-    await new Promise((resolve, reject) => {
-      const timer = setTimeout(done, milliseconds);
-      function done() {
+  await /** @type {Promise<void>} */ (
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      pauses.set(own, () => {
         clearTimeout(timer);
-        removeEventListener("online", done);
-        signal?.removeEventListener("abort", stop);
-        resolve(undefined);
-      }
-      function stop() {
-        done();
-        reject(signal?.reason);
-      }
-      // A connection that comes back ends the wait for one.
-      if (kind === "offline") addEventListener("online", done);
-      signal?.addEventListener("abort", stop);
-    });
-  } finally {
-    // Other requests may go on waiting.
-    pauses.delete(own);
-    waiting.set([...pauses].at(-1) ?? null);
-  }
+        resolve();
+      });
+      waiting.set(own);
+      signal?.addEventListener("abort", () => pauses.get(own)?.());
+    })
+  );
+  // Other requests may go on waiting.
+  pauses.delete(own);
+  waiting.set([...pauses.keys()].at(-1) ?? null);
+  signal?.throwIfAborted();
 }
 
-/** A key under which a request can be repeated without being done twice. */
-export const newIdempotencyKey = () => `console-${crypto.randomUUID()}`;
+/** Ends the waits for the service, but not those that its limits ask for. */
+export function retryNow() {
+  for (const [{ kind }, end] of [...pauses]) if (kind !== "limited") end();
+}
+
+addEventListener("online", retryNow);

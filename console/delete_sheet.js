@@ -1,7 +1,8 @@
 /** The delete sheet: what would go, then move it to the trash or erase it for good. */
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { ApiError, absoluteBase, exchange, newIdempotencyKey, request } from "./api.js";
+import { whyNot } from "./access.js";
+import { ApiError, absoluteBase, request } from "./api.js";
 import { Dialog } from "./dialog.js";
 import { html } from "./html.js";
 import { formatMoment, formatNumber, t } from "./i18n.js";
@@ -14,7 +15,7 @@ import { undo } from "./undo.js";
 import { watchDeletion } from "./watch.js";
 
 /** @typedef {import("./selection.js").Selection} Selection */
-/** @typedef {import("./link_list.js").Link} Link */
+/** @typedef {import("./list.js").Link} Link */
 /** @typedef {"soft" | "erase"} Mode */
 /** @typedef {{ joined: Link[], gone: Link[] }} Change */
 /**
@@ -27,7 +28,10 @@ import { watchDeletion } from "./watch.js";
  */
 
 /** The scope that a mode needs. */
-const SCOPES = { soft: "linksWrite", erase: "linksErase" };
+const MODE_SCOPES = { soft: "linksWrite", erase: "linksErase" };
+
+const UNDO_SCOPES = ["linksRestore", "linksUndo"];
+const mayUndo = () => UNDO_SCOPES.some(may);
 
 /** How many links are named that joined or left the set. */
 const NAMED = 10;
@@ -78,14 +82,6 @@ export function DeleteSheet({ selected, known = [], onlyErase = false, onClose }
     ...(withExport ? { export: true } : {}),
     ...(dryRun?.confirmationToken ? { confirmationToken: dryRun.confirmationToken } : {}),
   };
-  const keys = useRef(new Map());
-
-  /** One key for each body: sending the same again, after a lost answer, deletes once. */
-  function idempotencyKey() {
-    const text = JSON.stringify(body);
-    if (!keys.current.has(text)) keys.current.set(text, newIdempotencyKey());
-    return keys.current.get(text);
-  }
 
   /** @param {Event} event */
   async function submit(event) {
@@ -94,11 +90,7 @@ export function DeleteSheet({ selected, known = [], onlyErase = false, onClose }
     setBusy(true);
     setProblem("");
     try {
-      const answer = await exchange("POST", "/deletions", {
-        body,
-        idempotencyKey: idempotencyKey(),
-      });
-      accepted(answer.body);
+      accepted(await request("POST", "/deletions", { body, once: true }));
     } catch (error) {
       setBusy(false);
       refused(/** @type {Error} */ (error));
@@ -115,7 +107,7 @@ export function DeleteSheet({ selected, known = [], onlyErase = false, onClose }
     const text = t(mode === "soft" ? (open ? "toast.trashing" : "toast.trashed") : "toast.erasing", { n });
     showToast(text, {
       action:
-        mode === "soft" && (may("linksRestore") || may("linksUndo"))
+        mode === "soft" && mayUndo()
           ? { label: t("undo"), run: () => undo(deletion.id).catch(showError) }
           : undefined,
       link: { label: t("toast.view"), href: href("deletions", deletion.id) },
@@ -176,7 +168,7 @@ export function DeleteSheet({ selected, known = [], onlyErase = false, onClose }
               type="radio"
               name="mode"
               checked=${mode === each}
-              disabled=${!may(SCOPES[each])}
+              disabled=${!may(MODE_SCOPES[each])}
               onChange=${() => {
                 setMode(each);
                 setProblem("");
@@ -184,7 +176,10 @@ export function DeleteSheet({ selected, known = [], onlyErase = false, onClose }
             />
             <span>
               <strong>${t(`delete.${each}`)}</strong>
-              <small>${t(may(SCOPES[each]) ? `delete.${each}Help` : "delete.mayNot")}</small>
+              <small>
+                ${may(MODE_SCOPES[each]) ? t(`delete.${each}Help`) : whyNot(`delete.${each}`, [MODE_SCOPES[each]])}
+                ${each === "soft" && !mayUndo() && html`<br />${whyNot("undo", UNDO_SCOPES)}`}
+              </small>
             </span>
           </label>`,
         )}
@@ -207,7 +202,12 @@ export function DeleteSheet({ selected, known = [], onlyErase = false, onClose }
           checked=${withExport}
           onChange=${(/** @type {any} */ event) => setWithExport(event.target.checked)}
         />
-        <span>${t("delete.export")} <small class="muted">${t("delete.exportHelp")}</small></span>
+        <span>
+          ${t("delete.export")}
+          <small>
+            ${may("analyticsRead") ? t("delete.exportHelp") : whyNot("delete.export", ["analyticsRead"])}
+          </small>
+        </span>
       </label>
       ${mode === "erase" &&
       dryRun &&

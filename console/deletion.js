@@ -1,6 +1,7 @@
 /** One deletion: how far it is, what became of each id, and the way back. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
+import { Action } from "./access.js";
 import { request } from "./api.js";
 import { ModeBadge, Progress } from "./deletions.js";
 import { Grid } from "./grid.js";
@@ -8,8 +9,8 @@ import { html } from "./html.js";
 import { formatExact, formatMoment, formatNumber, t } from "./i18n.js";
 import { Icon } from "./icons.js";
 import { href } from "./route.js";
-import { linksVersion } from "./selection.js";
-import { ErrorState } from "./states.js";
+import { linksVersion, useRowSelection } from "./selection.js";
+import { ErrorState, Loading } from "./states.js";
 import { useStore } from "./store.js";
 import { showError } from "./toasts.js";
 import { undo } from "./undo.js";
@@ -19,7 +20,7 @@ import { POLL, isRunning, mayRestore } from "./watch.js";
 /** @typedef {{ id: string, outcome: string }} Result */
 
 /** Outcomes in one page. */
-const PAGE = 1000;
+const OUTCOMES_PAGE = 1000;
 
 /** @param {{ id: string }} props */
 export function DeletionPage({ id }) {
@@ -28,6 +29,7 @@ export function DeletionPage({ id }) {
   const [cursor, setCursor] = useState(/** @type {string | null} */ (null));
   const [error, setError] = useState(/** @type {Error | null} */ (null));
   const [chosen, setChosen] = useState(/** @type {Set<string>} */ (new Set()));
+  const rows = useRowSelection(results.map((each) => each.id), chosen, setChosen);
   const version = useStore(linksVersion);
   const loading = useRef(false);
 
@@ -37,7 +39,7 @@ export function DeletionPage({ id }) {
     loading.current = true;
     try {
       const page = await request("GET", `/deletions/${id}`, {
-        query: { limit: String(PAGE), ...(from ? { cursor: from } : {}) },
+        query: { limit: String(OUTCOMES_PAGE), ...(from ? { cursor: from } : {}) },
       });
       setError(null);
       setDeletion(page);
@@ -63,7 +65,7 @@ export function DeletionPage({ id }) {
       <h1>${t("deletion.title")}</h1>
       ${error
         ? html`<${ErrorState} error=${error} onRetry=${() => load(null)} />`
-        : html`<p class="muted" role="status">${t("loading")}</p>`}
+        : html`<${Loading} />`}
     </section>`;
   }
 
@@ -77,14 +79,8 @@ export function DeletionPage({ id }) {
     }
   }
 
-  /** @param {number} index */
-  function toggle(index) {
-    const next = new Set(chosen);
-    if (!next.delete(results[index].id)) next.add(results[index].id);
-    setChosen(next);
-  }
-
-  const restorable = mayRestore(deletion) && !isRunning(deletion) && deletion.counts.deleted > 0;
+  const inTrash = deletion.mode === "soft" && !isRunning(deletion) && deletion.counts.deleted > 0;
+  const restorable = inTrash && mayRestore(deletion);
   return html`<section class="view">
     <header class="page-head">
       <p><a href=${href("deletions")}>${t("nav.deletions")}</a></p>
@@ -98,13 +94,18 @@ export function DeletionPage({ id }) {
       <a class="button" href=${href("deletions", id, "receipt")}>
         <${Icon} name="print" />${t("receipt.open")}
       </a>
-      ${restorable &&
-      html`<button class="primary" onClick=${() => restore(chosen.size ? [...chosen] : undefined)}>
-        <${Icon} name="undo" />
-        ${chosen.size
+      ${inTrash &&
+      html`<${Action}
+        label="trash.restore"
+        scopes=${["linksRestore"]}
+        allowed=${restorable}
+        icon="undo"
+        kind="primary"
+        text=${chosen.size
           ? t("deletion.restoreChosen", { n: chosen.size })
           : t("deletion.restoreAll", { n: deletion.counts.deleted })}
-      </button>`}
+        onClick=${() => restore(chosen.size ? [...chosen] : undefined)}
+      />`}
     </header>
     <div class="live" role="status">
       ${isRunning(deletion)
@@ -128,8 +129,8 @@ export function DeletionPage({ id }) {
           ${t(`outcome.${results[index].outcome}`)}
         </span>`,
       ]}
-      isSelected=${(/** @type {number} */ index) => chosen.has(results[index].id)}
-      onToggle=${restorable ? toggle : undefined}
+      ...${rows}
+      onToggle=${restorable ? rows.onToggle : undefined}
       onToggleAll=${() =>
         setChosen(
           chosen.size

@@ -66,12 +66,17 @@ export function t(key, values = {}) {
     const value = values[name];
     if (value === undefined) return whole;
     if (typeof value === "number") return number.format(value);
-    return `${ISOLATE}${value}${END_OF_ISOLATE}`;
+    // Isolates in it would end this one, or go on after it.
+    return `${ISOLATE}${value.replace(/[\u2066-\u2069]/g, "")}${END_OF_ISOLATE}`;
   });
 }
 
 /** @param {number} value */
 export const formatNumber = (value) => number.format(value);
+
+/** "a, b or c" @param {string[]} names */
+export const formatChoice = (names) =>
+  new Intl.ListFormat(language.get(), { type: "disjunction" }).format(names);
 
 /** @type {Map<string, Intl.DateTimeFormat>} */
 const dateFormats = new Map();

@@ -1,6 +1,6 @@
 /** Line icons on a grid of 24. They are decoration: the text beside them, or a label, says it. */
 
-import { html } from "./html.js";
+import { classes, html } from "./html.js";
 
 /** @type {Record<string, string>} */
 const PATHS = {
@@ -13,21 +13,20 @@ const PATHS = {
   undo: "M9 14L4 9l5-5M4 9h10a6 6 0 0 1 0 12h-3",
   close: "M6 6l12 12M18 6L6 18",
   copy: "M9 9h11v11H9zM5 15H4V4h11v1",
-  check: "M5 12.5l4.5 4.5L19 7.5",
   search: "M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM20 20l-4-4",
   help: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM9.5 9.5a2.5 2.5 0 1 1 3.5 2.3c-.7.3-1 .8-1 1.7M12 17h.01",
-  menu: "M4 7h16M4 12h16M4 17h16",
   out: "M14 4H5v16h9M10 12h11M17 8l4 4-4 4",
   warning: "M12 4l9 16H3zM12 10v4M12 17h.01",
   download: "M12 4v11M7 11l5 5 5-5M4 20h16",
-  chart: "M4 20V4M4 20h16M8 16v-4M12 16V8M16 16v-6",
-  edit: "M4 20l1-4L16 5l3 3L8 19zM14 7l3 3",
   print: "M7 9V4h10v5M7 17H4v-7h16v7h-3M7 14h10v6H7z",
 };
 
+/** Icons with a direction: they turn around with the page. */
+const DIRECTED = ["deletions", "undo", "out", "help"];
+
 /** @param {{ name: string }} props */
 export function Icon({ name }) {
-  return html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
+  return html`<svg class=${classes("icon", DIRECTED.includes(name) && "turns")} viewBox="0 0 24 24" aria-hidden="true" focusable="false">
     <path d=${PATHS[name]} />
   </svg>`;
 }

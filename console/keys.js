@@ -1,7 +1,8 @@
 /** API keys: issue one with scopes, see when each was used, revoke. */
 
-import { useEffect, useState } from "preact/hooks";
-import { newIdempotencyKey, request } from "./api.js";
+import { useState } from "preact/hooks";
+import { useAnswer } from "./answer.js";
+import { request } from "./api.js";
 import { Dialog } from "./dialog.js";
 import { html } from "./html.js";
 import { formatDay, formatMoment, t } from "./i18n.js";
@@ -10,32 +11,23 @@ import { session } from "./session.js";
 import { ErrorState } from "./states.js";
 import { showError, showToast } from "./toasts.js";
 
+/** @param {AbortSignal} signal */
+async function allKeys(signal) {
+  const found = [];
+  let cursor = "";
+  do {
+    const query = { limit: "100", ...(cursor && { cursor }) };
+    const page = await request("GET", "/keys", { query, signal });
+    found.push(...page.keys);
+    cursor = page.nextCursor;
+  } while (cursor);
+  return found;
+}
+
 export function KeysView() {
-  const [keys, setKeys] = useState(/** @type {any[]} */ ([]));
-  const [error, setError] = useState(/** @type {Error | null} */ (null));
+  const { value: keys = [], error, reload } = useAnswer(allKeys, []);
   const [issued, setIssued] = useState(/** @type {any} */ (null));
   const [revoking, setRevoking] = useState(/** @type {any} */ (null));
-
-  async function load() {
-    setError(null);
-    try {
-      const found = [];
-      let cursor = "";
-      do {
-        const page = await request("GET", "/keys", {
-          query: { limit: "100", ...(cursor ? { cursor } : {}) },
-        });
-        found.push(...page.keys);
-        cursor = page.nextCursor;
-      } while (cursor);
-      setKeys(found);
-    } catch (problem) {
-      setError(/** @type {Error} */ (problem));
-    }
-  }
-  useEffect(() => {
-    load();
-  }, []);
 
   /** @param {any} event */
   async function issue(event) {
@@ -50,11 +42,11 @@ export function KeysView() {
             scopes: data.getAll("scope"),
             ...(day ? { expiresAt: new Date(`${day}T00:00`).toISOString() } : {}),
           },
-          idempotencyKey: newIdempotencyKey(),
+          once: true,
         }),
       );
       event.target.reset();
-      load();
+      reload();
     } catch (problem) {
       showError(problem);
     }
@@ -65,11 +57,11 @@ export function KeysView() {
     try {
       await request("DELETE", `/keys/${encodeURIComponent(keyId)}`, {
         query: last ? { lastAdmin: "true" } : {},
-        idempotencyKey: newIdempotencyKey(),
+        once: true,
       });
       setRevoking(null);
       showToast(t("keys.revoked"));
-      load();
+      reload();
     } catch (problem) {
       if (/** @type {any} */ (problem).body?.lastAdmin) setRevoking({ ...revoking, last: true });
       else showError(problem);
@@ -78,7 +70,7 @@ export function KeysView() {
 
   return html`<section class="view">
     <h1>${t("nav.keys")}</h1>
-    ${error && html`<${ErrorState} error=${error} onRetry=${load} />`}
+    ${error && html`<${ErrorState} error=${error} onRetry=${reload} />`}
     <form class="panel" onSubmit=${issue}>
       <h2>${t("keys.new")}</h2>
       <div class="conditions bare">

@@ -1,44 +1,43 @@
 /** One link: its clicks, its QR code, its fields, its export. */
 
 import { useEffect, useState } from "preact/hooks";
-import { newIdempotencyKey, request } from "./api.js";
+import { Action, Guard } from "./access.js";
+import { useAnswer } from "./answer.js";
+import { request } from "./api.js";
 import { Analytics } from "./analytics.js";
 import { DeleteSheet } from "./delete_sheet.js";
 import { html, saveFile } from "./html.js";
 import { t } from "./i18n.js";
 import { Icon } from "./icons.js";
 import { LinkForm } from "./link_form.js";
-import { CopyButton, withoutScheme } from "./links.js";
+import { CopyButton, DeleteButton, withoutScheme } from "./links.js";
 import { href } from "./route.js";
 import { linksChanged, linksVersion } from "./selection.js";
-import { may } from "./session.js";
 import { ErrorState } from "./states.js";
 import { useStore } from "./store.js";
 import { showError, showToast } from "./toasts.js";
+import { isRunning } from "./watch.js";
 
-/** @typedef {import("./link_list.js").Link} Link */
+/** @typedef {import("./list.js").Link} Link */
 
 /** @param {{ id: string }} props */
 export function LinkPage({ id }) {
-  const [link, setLink] = useState(/** @type {Link | null} */ (null));
-  const [error, setError] = useState(/** @type {Error | null} */ (null));
   const [deleting, setDeleting] = useState(false);
+  const address = `/links/${encodeURIComponent(id)}`;
   const version = useStore(linksVersion);
-
-  function load() {
-    setError(null);
-    request("GET", `/links/${encodeURIComponent(id)}`).then(setLink, setError);
-  }
-  useEffect(load, [version]);
+  const { value, error, reload } = useAnswer(
+    (signal) => request("GET", address, { signal }),
+    [version],
+  );
+  const shown = /** @type {Link | undefined} */ (value);
 
   /** @param {Record<string, any>} changes */
   async function save(changes) {
-    await request("PUT", `/links/${encodeURIComponent(id)}`, { body: changes });
+    await request("PUT", address, { body: changes });
     showToast(t("link.saved"));
     linksChanged();
   }
 
-  const shown = error ? null : link;
   return html`<section class="view">
     <header class="page-head">
       <p><a href=${href("links")}>${t("nav.links")}</a></p>
@@ -51,23 +50,23 @@ export function LinkPage({ id }) {
           <${CopyButton} text=${shown.shortUrl} />
         </span>
         <span class="grow"></span>
-        ${may("analyticsRead") && html`<${ExportButton} id=${shown.id} />`}
-        ${(may("linksWrite") || may("linksErase")) &&
-        html`<button onClick=${() => setDeleting(true)}>
-          <${Icon} name="trash" />${t("links.delete")}
-        </button>`}`}
+        <${ExportButton} id=${shown.id} />
+        <${DeleteButton} onClick=${() => setDeleting(true)} />`}
     </header>
-    ${error && html`<${ErrorState} error=${error} onRetry=${load} />`}
+    ${error && html`<${ErrorState} error=${error} onRetry=${reload} />`}
     ${shown &&
     html`<div class="columns">
-      ${may("analyticsRead") && html`<${Analytics} id=${shown.id} />`}
+      <${Guard} label="analytics.title" scopes=${["analyticsRead"]}>
+        <${Analytics} id=${shown.id} />
+      <//>
       <div class="stack">
         <${QrCode} id=${shown.id} code=${shown.shortCode} />
-        ${may("linksWrite") &&
-        html`<div class="panel">
-          <h2>${t("link.edit")}</h2>
-          <${LinkForm} key=${shown.updatedAt} link=${shown} onSubmit=${save} submit=${t("link.save")} />
-        </div>`}
+        <${Guard} label="link.edit" scopes=${["linksWrite"]}>
+          <div class="panel">
+            <h2>${t("link.edit")}</h2>
+            <${LinkForm} key=${shown.updatedAt} link=${shown} onSubmit=${save} submit=${t("link.save")} />
+          </div>
+        <//>
       </div>
     </div>`}
     ${deleting &&
@@ -129,7 +128,7 @@ function QrCode({ id, code }) {
 /** Asks for the file of a link's clicks, and offers it when it is written. @param {{ id: string }} props */
 function ExportButton({ id }) {
   const [job, setJob] = useState(/** @type {any} */ (null));
-  const open = job && job.state !== "complete" && job.state !== "failed";
+  const open = job !== null && isRunning(job);
   useEffect(() => {
     if (!open) return;
     const timer = setTimeout(
@@ -143,16 +142,16 @@ function ExportButton({ id }) {
       <${Icon} name="download" />${t("export.ready")}
     </a>`;
   }
-  return html`<button
-    aria-disabled=${open}
+  return html`<${Action}
+    label="export.begin"
+    scopes=${["analyticsRead"]}
+    icon="download"
+    text=${open ? t("export.running") : job && t("export.again")}
+    busy=${open}
     onClick=${() =>
-      open ||
-      request("POST", `/analytics/links/${id}/export`, {
-        body: {},
-        idempotencyKey: newIdempotencyKey(),
-      }).then(setJob, showError)}
-  >
-    <${Icon} name="download" />
-    ${t(open ? "export.running" : job?.state === "failed" ? "export.again" : "export.begin")}
-  </button>`;
+      request("POST", `/analytics/links/${id}/export`, { body: {}, once: true }).then(
+        setJob,
+        showError,
+      )}
+  />`;
 }

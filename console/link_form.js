@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import { html } from "./html.js";
 import { t } from "./i18n.js";
 
-/** @typedef {import("./link_list.js").Link} Link */
+/** @typedef {import("./list.js").Link} Link */
 
 /** A moment as a field for local time has it. @param {string | null | undefined} iso */
 function localMoment(iso) {

@@ -1,16 +1,17 @@
 /** The links: find, select, delete. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
+import { Action, whyNot } from "./access.js";
 import { request } from "./api.js";
 import { DeleteSheet } from "./delete_sheet.js";
-import { EmptyState, ErrorState } from "./states.js";
-import { FilterBar, conditionsOf, filterBody } from "./filter.js";
+import { EmptyState, ErrorState, NoMatch } from "./states.js";
+import { FilterBar, LINK_FIELDS, conditionsOf, filterBody } from "./filter.js";
 import { Grid } from "./grid.js";
 import { classes, html } from "./html.js";
 import { formatDay, formatNumber, t } from "./i18n.js";
 import { Icon } from "./icons.js";
 import { dialogIsOpen, isTyping } from "./keyboard.js";
-import { useLinkList } from "./link_list.js";
+import { useList } from "./list.js";
 import { go, href } from "./route.js";
 import {
   clearSelection,
@@ -19,30 +20,33 @@ import {
   selectIds,
   selectedCount,
   selection,
-  toggle,
+  useRowSelection,
 } from "./selection.js";
 import { may } from "./session.js";
 import { useStore } from "./store.js";
 import { showToast } from "./toasts.js";
 
-/** @typedef {import("./link_list.js").Link} Link */
+/** @typedef {import("./list.js").Link} Link */
 
 /** @param {{ query: URLSearchParams }} props */
 export function LinksView({ query }) {
-  const conditions = conditionsOf(query);
+  const conditions = conditionsOf(query, LINK_FIELDS);
   const version = useStore(linksVersion);
-  const list = useLinkList("/links", conditions, version, 1000);
+  /** @type {ReturnType<typeof useList<Link>>} */
+  const list = useList("links", conditions, version, LINK_PAGES);
   const selected = useStore(selection);
   const [deleting, setDeleting] = useState(false);
-  const anchor = useRef(/** @type {number | null} */ (null));
-  const { links } = list;
+  const links = list.items;
+  const byFilter = selected.kind === "filter";
+  // Clicking into "all that match" begins a selection by hand.
+  const rows = useRowSelection(
+    links.map(({ id }) => id),
+    selected.kind === "ids" ? selected.ids : new Set(),
+    selectIds,
+  );
   const more = list.cursor !== null && mayDelete();
-  const loadedSelected =
-    selected.kind === "ids" && links.length > 0 && selected.ids.size >= links.length;
-  const matching = useMatching(conditions, more && loadedSelected);
+  const matching = useMatching(conditions, more && rows.allSelected);
   const count = selectedCount(selected);
-  const allSelected =
-    links.length > 0 && (selected.kind === "filter" || links.every(({ id }) => selected.ids.has(id)));
 
   const seen = useRef(conditions.toString());
   useEffect(() => {
@@ -50,17 +54,6 @@ export function LinksView({ query }) {
     if (seen.current !== conditions.toString()) clearSelection();
     seen.current = conditions.toString();
   }, [conditions.toString()]);
-
-  /** @param {number} index @param {boolean} range */
-  function onToggle(index, range) {
-    toggle(links.map(({ id }) => id), index, range ? (anchor.current ?? index) : null);
-    if (!range) anchor.current = index;
-  }
-
-  function onToggleAll() {
-    if (allSelected) clearSelection();
-    else selectIds(links.map(({ id }) => id));
-  }
 
   useEffect(() => {
     /** @param {KeyboardEvent} event */
@@ -74,9 +67,10 @@ export function LinksView({ query }) {
       } else if (event.key === "/") {
         event.preventDefault();
         document.getElementById("filter-title")?.focus();
-      } else if (event.key === "Delete" && mayDelete() && selectedCount(selection.get()) > 0) {
+      } else if (event.key === "Delete" && selectedCount(selection.get()) > 0) {
         event.preventDefault();
-        setDeleting(true);
+        if (mayDelete()) setDeleting(true);
+        else showToast(whyNot("links.delete", DELETE_SCOPES));
       }
     }
     addEventListener("keydown", onKey);
@@ -85,7 +79,7 @@ export function LinksView({ query }) {
 
   return html`<section class="view">
     <h1 class="hidden">${t("nav.links")}</h1>
-    <${FilterBar} conditions=${conditions} />
+    <${FilterBar} fields=${LINK_FIELDS} conditions=${conditions} />
     <div class=${classes("toolbar", count > 0 && "on")} role="group" aria-label=${t("links.actions")}>
       <p aria-live="polite">${summary(list, selected, count)}</p>
       ${count > 0 &&
@@ -100,16 +94,9 @@ export function LinksView({ query }) {
         </button>`}
         <span class="grow"></span>
         <button class="plain" onClick=${clearSelection}>${t("links.clear")}</button>
-        ${mayDelete()
-          ? html`<button onClick=${() => setDeleting(true)}>
-              <${Icon} name="trash" />${t("links.delete")}
-            </button>`
-          : html`<span>${t("links.readOnly")}</span>`}
+        <${DeleteButton} onClick=${() => setDeleting(true)} />
       `}
-      ${count === 0 &&
-      may("linksWrite") &&
-      html`<span class="grow"></span>
-        <a class="button" href=${href("new")}><${Icon} name="add" />${t("new.open")}</a>`}
+      ${count === 0 && html`<span class="grow"></span><${NewButton} />`}
     </div>
     ${list.error &&
     html`<${ErrorState} error=${list.error} onRetry=${list.retry} />`}
@@ -121,13 +108,12 @@ export function LinksView({ query }) {
           label=${t("nav.links")}
           columns=${columns()}
           count=${links.length}
-          cells=${(/** @type {number} */ index) => cells(links[index])}
-          isSelected=${(/** @type {number} */ index) =>
-            selected.kind === "filter" || selected.ids.has(links[index].id)}
-          onToggle=${onToggle}
-          onToggleAll=${onToggleAll}
+          cells=${(/** @type {number} */ index) => linkCells(links[index])}
+          ...${rows}
+          isSelected=${byFilter ? () => true : rows.isSelected}
+          allSelected=${byFilter || rows.allSelected}
+          onToggleAll=${byFilter ? clearSelection : rows.onToggleAll}
           onOpen=${(/** @type {number} */ index) => go(href("links", links[index].id))}
-          allSelected=${allSelected}
           toggleAllLabel=${t("links.selectLoaded")}
           onNearEnd=${list.loadMore}
         />`}
@@ -139,7 +125,20 @@ export function LinksView({ query }) {
 const focusTable = () =>
   /** @type {HTMLElement | null} */ (document.querySelector(".links-grid"))?.focus();
 
-const mayDelete = () => may("linksWrite") || may("linksErase");
+/** Links in the first page and in the next ones. @type {[number, number]} */
+const LINK_PAGES = [100, 1000];
+
+/** Of these scopes one is needed to delete. */
+const DELETE_SCOPES = ["linksWrite", "linksErase"];
+const mayDelete = () => DELETE_SCOPES.some(may);
+
+/** @param {{ onClick: () => void }} props */
+export const DeleteButton = ({ onClick }) =>
+  html`<${Action} label="links.delete" scopes=${DELETE_SCOPES} icon="trash" onClick=${onClick} />`;
+
+/** @param {{ kind?: string }} props */
+export const NewButton = ({ kind }) =>
+  html`<${Action} label="new.open" scopes=${["linksWrite"]} icon="add" kind=${kind} to=${href("new")} />`;
 
 const columns = () => [
   { name: "link", label: t("links.link") },
@@ -150,7 +149,7 @@ const columns = () => [
 ];
 
 /** @param {Link} link */
-function cells(link) {
+function linkCells(link) {
   const expired = link.expiresAt !== null && Date.parse(link.expiresAt) <= Date.now();
   return [
     html`<div class="two-lines">
@@ -194,15 +193,15 @@ export function CopyButton({ text }) {
 }
 
 /**
- * @param {{ links: Link[], cursor: string | null, loading: boolean }} list
+ * @param {{ items: Link[], cursor: string | null, loading: boolean }} list
  * @param {import("./selection.js").Selection} selected
  * @param {number} count
  */
 function summary(list, selected, count) {
   if (selected.kind === "filter") return t("links.allSelected", { n: count });
   if (count > 0) return t("links.selected", { n: count });
-  if (list.loading && list.links.length === 0) return t("loading");
-  return t(list.cursor ? "links.loaded" : "links.found", { n: list.links.length });
+  if (list.loading && list.items.length === 0) return t("loading");
+  return t(list.cursor ? "links.loaded" : "links.found", { n: list.items.length });
 }
 
 /**
@@ -237,11 +236,8 @@ function useMatching(conditions, wanted) {
 /** @param {{ filtered: boolean }} props */
 function NoLinks({ filtered }) {
   return filtered
-    ? html`<${EmptyState} icon="search" title=${t("links.none")} text=${t("links.noneHelp")} />`
+    ? html`<${NoMatch} title=${t("links.none")} />`
     : html`<${EmptyState} icon="links" title=${t("links.empty")} text=${t("links.emptyHelp")}>
-        ${may("linksWrite") &&
-        html`<a class="button primary" href=${href("new")}>
-          <${Icon} name="add" />${t("new.open")}
-        </a>`}
+        <${NewButton} kind="primary" />
       <//>`;
 }

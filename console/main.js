@@ -1,13 +1,12 @@
 /** Starts the console: language, theme, session, and the view that the address names. */
 
 import { render } from "preact";
-import { preferredLanguage, setLanguage, t } from "./i18n.js";
+import { preferredLanguage, setLanguage } from "./i18n.js";
 import { html } from "./html.js";
 import { resume, useSignIn } from "./oauth.js";
 import { begin, signInWith } from "./session.js";
 import { App } from "./shell.js";
 import { applyTheme } from "./theme.js";
-import { showError } from "./toasts.js";
 
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 const place = {
@@ -23,6 +22,4 @@ useSignIn(place.signIn, root.dataset.client ?? "");
 await setLanguage(preferredLanguage());
 const token = place.signIn && (await resume());
 const problem = token && (await signInWith(token, place.api).catch((error) => error));
-// The token is Cognito's own, so a 401 is of someone without a workspace.
-if (problem) showError(problem.status === 401 ? t("signIn.noWorkspace") : problem);
-render(html`<${App} place=${place} />`, root);
+render(html`<${App} place=${place} problem=${problem} />`, root);

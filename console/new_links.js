@@ -1,7 +1,7 @@
 /** New links: one by its fields, or many from pasted lines and CSV files. */
 
 import { useMemo, useState } from "preact/hooks";
-import { ApiError, newIdempotencyKey, request } from "./api.js";
+import { ApiError, request } from "./api.js";
 import { parseLinks } from "./csv.js";
 import { html } from "./html.js";
 import { t } from "./i18n.js";
@@ -21,7 +21,7 @@ export function NewLinks() {
   async function create(fields) {
     const link = await request("POST", "/links", {
       body: fields,
-      idempotencyKey: newIdempotencyKey(),
+      once: true,
     }).catch(withTaken);
     linksChanged();
     go(href("links", link.id));
@@ -179,7 +179,7 @@ async function createRun(rows, tag, bad) {
     try {
       await request("POST", "/links", {
         body: left.map(({ link }) => (tag ? { ...link, tags: [...(link.tags ?? []), tag] } : link)),
-        idempotencyKey: newIdempotencyKey(),
+        once: true,
       });
       return left.length;
     } catch (error) {

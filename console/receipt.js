@@ -2,36 +2,23 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { ApiError, absoluteBase, request } from "./api.js";
+import { useAnswer } from "./answer.js";
 import { Facts } from "./deletion.js";
 import { html, saveFile } from "./html.js";
 import { formatExact, t } from "./i18n.js";
 import { Icon } from "./icons.js";
 import { href } from "./route.js";
-import { ErrorState } from "./states.js";
+import { ErrorState, Loading } from "./states.js";
 
 /** @param {{ id: string }} props */
 export function ReceiptPage({ id }) {
-  const [deletion, setDeletion] = useState(/** @type {any} */ (null));
-  const [error, setError] = useState(/** @type {Error | null} */ (null));
-
-  async function load() {
-    setError(null);
-    try {
-      setDeletion(await wholeDeletion(id));
-    } catch (problem) {
-      setError(/** @type {Error} */ (problem));
-    }
-  }
-  useEffect(() => {
-    load();
-  }, []);
-
+  const { value: deletion, error, reload } = useAnswer((signal) => wholeDeletion(id, signal), []);
   if (!deletion) {
     return html`<section class="view">
       <h1>${t("receipt.title")}</h1>
       ${error
-        ? html`<${ErrorState} error=${error} onRetry=${load} />`
-        : html`<p class="muted" role="status">${t("loading")}</p>`}
+        ? html`<${ErrorState} error=${error} onRetry=${reload} />`
+        : html`<${Loading} />`}
     </section>`;
   }
   return html`<section class="view receipt">
@@ -125,13 +112,19 @@ function Signature({ id }) {
   </section>`;
 }
 
-/** The deletion with the outcomes of all its ids. @param {string} id */
-async function wholeDeletion(id) {
-  const deletion = await request("GET", `/deletions/${id}`, { query: { limit: "1000" } });
+/**
+ * The deletion with the outcomes of all its ids.
+ * @param {string} id
+ * @param {AbortSignal} signal
+ */
+async function wholeDeletion(id, signal) {
+  const page = (/** @type {object} */ more) =>
+    request("GET", `/deletions/${id}`, { query: { limit: "1000", ...more }, signal });
+  const deletion = await page({});
   for (let cursor = deletion.nextCursor; cursor; ) {
-    const page = await request("GET", `/deletions/${id}`, { query: { limit: "1000", cursor } });
-    deletion.results.push(...page.results);
-    cursor = page.nextCursor;
+    const next = await page({ cursor });
+    deletion.results.push(...next.results);
+    cursor = next.nextCursor;
   }
   return deletion;
 }

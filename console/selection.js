@@ -1,5 +1,6 @@
 /** Which links are selected: some by id, or all that match a filter. */
 
+import { useRef } from "preact/hooks";
 import { createStore } from "./store.js";
 
 /**
@@ -33,22 +34,30 @@ export const selectedCount = (selected) =>
   selected.kind === "ids" ? selected.ids.size : selected.count;
 
 /**
- * Selects or deselects a link; with `from`, all between it and `index` as `from` is.
+ * How a table's rows are selected: one by one, from the last one on, or all.
  * @param {string[]} ids in the order of the table
- * @param {number} index
- * @param {number | null} from
+ * @param {Set<string>} selected
+ * @param {(ids: Set<string>) => void} select
  */
-export function toggle(ids, index, from = null) {
-  const current = selection.get();
-  // Clicking into "all that match" begins a selection by hand.
-  const next = new Set(current.kind === "ids" ? current.ids : []);
-  if (from === null) {
-    if (!next.delete(ids[index])) next.add(ids[index]);
-  } else {
-    const [first, last] = from < index ? [from, index] : [index, from];
-    for (const id of ids.slice(first, last + 1)) next.add(id);
-  }
-  selection.set({ kind: "ids", ids: next });
+export function useRowSelection(ids, selected, select) {
+  const anchor = useRef(/** @type {number | null} */ (null));
+  const allSelected = ids.length > 0 && ids.every((id) => selected.has(id));
+  return {
+    allSelected,
+    isSelected: (/** @type {number} */ index) => selected.has(ids[index]),
+    onToggle(/** @type {number} */ index, /** @type {boolean} */ range) {
+      const next = new Set(selected);
+      if (range) {
+        const from = anchor.current ?? index;
+        for (const id of ids.slice(Math.min(from, index), Math.max(from, index) + 1)) next.add(id);
+      } else {
+        if (!next.delete(ids[index])) next.add(ids[index]);
+        anchor.current = index;
+      }
+      select(next);
+    },
+    onToggleAll: () => select(new Set(allSelected ? [] : ids)),
+  };
 }
 
 /** @param {Iterable<string>} ids */

@@ -30,8 +30,8 @@ export function begin(apiAddress) {
   configure(
     apiAddress,
     async () => session.get()?.secret ?? "",
-    async () => {
-      const token = await renew();
+    async (refused) => {
+      const token = refused ? "" : await renew();
       const now = session.get();
       if (token && now) return session.set({ ...now, secret: token });
       expired.set(true);

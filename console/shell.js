@@ -1,7 +1,8 @@
 /** The frame around every view: navigation, language, theme, help, messages. */
 
 import { useEffect, useState } from "preact/hooks";
-import { waiting } from "./api.js";
+import { Guard } from "./access.js";
+import { retryNow, waiting } from "./api.js";
 import { Dialog } from "./dialog.js";
 import { DeletionPage } from "./deletion.js";
 import { DeletionsView } from "./deletions.js";
@@ -11,7 +12,7 @@ import { Icon } from "./icons.js";
 import { dialogIsOpen, isTyping } from "./keyboard.js";
 import { KeysView } from "./keys.js";
 import { LinkPage } from "./link.js";
-import { LinksView } from "./links.js";
+import { LinksView, NewButton } from "./links.js";
 import { NewLinks } from "./new_links.js";
 import { ReceiptPage } from "./receipt.js";
 import { href, route } from "./route.js";
@@ -46,12 +47,15 @@ const SHORTCUTS = [
   ["?", "help.help"],
 ];
 
-/** @param {{ place: import("./sign_in.js").Place }} props */
-export function App({ place }) {
+/**
+ * @param {{ place: import("./sign_in.js").Place, problem?: import("./api.js").ApiError }} props
+ *   `problem`: why the session that was there cannot be used
+ */
+export function App({ place, problem }) {
   useStore(language);
   const who = useStore(session);
   if (!who) {
-    return html`<${SignInPage} place=${place}><${Settings} /><${Toasts} /><//>`;
+    return html`<${SignInPage} place=${place} problem=${problem}><${Settings} /><${Toasts} /><//>`;
   }
   return html`<${Frame} place=${place} who=${who} />`;
 }
@@ -87,7 +91,7 @@ function Frame({ place, who }) {
     <header class="bar">
       <a class="brand" href=${href("links")}><span class="mark" aria-hidden="true"></span>Unlink</a>
       <nav aria-label=${t("nav.label")}>
-        ${NAVIGATION.filter(({ name }) => name !== "keys" || may("admin")).map(
+        ${NAVIGATION.map(
           ({ name, icon }) => html`<a
             key=${name}
             href=${href(name)}
@@ -133,16 +137,35 @@ function skip(event) {
 /** The entry of the navigation under which a view stands. @param {string} view */
 const titleOf = (view) => (NAVIGATION.some(({ name }) => name === view) ? view : "links");
 
+/** The scope that a view needs. @type {Record<string, string>} */
+const VIEW_SCOPES = {
+  links: "linksRead",
+  trash: "linksRead",
+  deletions: "linksRead",
+  new: "linksWrite",
+  keys: "admin",
+  usage: "",
+};
+
 /** @param {import("./route.js").Route} props */
 function View({ path, query }) {
   const [view, id, part] = path;
+  const scope = Object.hasOwn(VIEW_SCOPES, view) ? VIEW_SCOPES[view] : VIEW_SCOPES.links;
+  if (scope && !may(scope)) {
+    const title = view === "new" ? "new.title" : `nav.${titleOf(view)}`;
+    return html`<section class="view">
+      <h1>${t(title)}</h1>
+      <${Guard} label=${title} scopes=${[scope]} />
+      ${title === "nav.links" && may("linksWrite") && html`<p><${NewButton} /></p>`}
+    </section>`;
+  }
   if (view === "deletions" && id && part === "receipt") {
     return html`<${ReceiptPage} key=${id} id=${id} />`;
   }
   if (view === "deletions" && id) return html`<${DeletionPage} key=${id} id=${id} />`;
   if (view === "deletions") return html`<${DeletionsView} query=${query} />`;
-  if (view === "trash") return html`<${TrashView} />`;
-  if (view === "keys" && may("admin")) return html`<${KeysView} />`;
+  if (view === "trash") return html`<${TrashView} query=${query} />`;
+  if (view === "keys") return html`<${KeysView} />`;
   if (view === "usage") return html`<${UsageView} />`;
   if (view === "new") return html`<${NewLinks} />`;
   if (view === "links" && id) return html`<${LinkPage} key=${id} id=${id} />`;
@@ -191,6 +214,7 @@ function WaitingBanner() {
     <${Icon} name="warning" />
     <span>${t(`waiting.${reason.kind}`)}</span>
     <span aria-hidden="true">${t("waiting.left", { n: left })}</span>
+    ${reason.kind !== "limited" && html`<button onClick=${retryNow}>${t("retry")}</button>`}
   </div>`;
 }
 

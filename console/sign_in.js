@@ -5,7 +5,7 @@ import { ApiError } from "./api.js";
 import { html } from "./html.js";
 import { t } from "./i18n.js";
 import { leaveToSignIn } from "./oauth.js";
-import { signInWith } from "./session.js";
+import { signInWith, signOut } from "./session.js";
 
 /**
  * @typedef {{ api: string, docs: string, licences: string, signIn: string }} Place addresses of the deployment
@@ -57,12 +57,22 @@ export function SignInForm({ place }) {
   </form>`;
 }
 
-/** @param {{ place: Place, children?: any }} props */
-export function SignInPage({ place, children }) {
+/** @param {{ place: Place, problem?: ApiError, children?: any }} props */
+export function SignInPage({ place, problem, children }) {
   return html`<main class="sign-in">
     <div class="card">
       <h1><span class="mark" aria-hidden="true"></span>Unlink</h1>
       <p>${t("signIn.intro")}</p>
+      ${problem &&
+      html`<div class="notice error" role="alert">
+        <span class="grow">
+          ${
+            // The token is Cognito's own, so a 401 is of a user without a workspace.
+            problem.status === 401 ? t("signIn.noWorkspace") : problem.message
+          }
+        </span>
+        <button onClick=${signOut}>${t("signOut")}</button>
+      </div>`}
       <${SignInForm} place=${place} />
       <p class="muted"><a href=${place.docs}>${t("nav.docs")}</a></p>
     </div>

@@ -14,6 +14,12 @@ export function EmptyState({ icon, title, text, children }) {
   </div>`;
 }
 
+/** For a filtered list. @param {{ title: string }} props */
+export const NoMatch = ({ title }) =>
+  html`<${EmptyState} icon="search" title=${title} text=${t("filter.noneHelp")} />`;
+
+export const Loading = () => html`<p class="muted" role="status">${t("loading")}</p>`;
+
 /** @param {{ error: Error, onRetry: () => void }} props */
 export function ErrorState({ error, onRetry }) {
   return html`<div class="notice error" role="alert">

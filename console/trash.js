@@ -1,38 +1,34 @@
 /** The trash: links that are out of service and can be restored or erased. */
 
 import { useState } from "preact/hooks";
+import { Action } from "./access.js";
 import { DeleteSheet } from "./delete_sheet.js";
+import { FilterBar, TRASH_FIELDS, conditionsOf } from "./filter.js";
 import { Grid } from "./grid.js";
-import { html } from "./html.js";
+import { classes, html } from "./html.js";
 import { formatDay, formatMoment, formatRelative, t } from "./i18n.js";
-import { Icon } from "./icons.js";
-import { useLinkList } from "./link_list.js";
+import { useList } from "./list.js";
 import { withoutScheme } from "./links.js";
 import { go, href } from "./route.js";
-import { linksVersion } from "./selection.js";
-import { may } from "./session.js";
-import { EmptyState, ErrorState } from "./states.js";
+import { linksVersion, useRowSelection } from "./selection.js";
+import { EmptyState, ErrorState, NoMatch } from "./states.js";
 import { useStore } from "./store.js";
 import { showError } from "./toasts.js";
 import { undo } from "./undo.js";
 
-/** The API's largest page of the trash. */
-const PAGE = 100;
+/** The API's largest page of the trash. @type {[number, number]} */
+const TRASH_PAGES = [100, 100];
 
-export function TrashView() {
-  const version = useStore(linksVersion);
-  const list = useLinkList("/trash", new URLSearchParams(), version, PAGE);
+/** @param {{ query: URLSearchParams }} props */
+export function TrashView({ query }) {
+  const conditions = conditionsOf(query, TRASH_FIELDS);
+  /** @type {ReturnType<typeof useList<any>>} */
+  const list = useList("trash", conditions, useStore(linksVersion), TRASH_PAGES);
   const [chosen, setChosen] = useState(/** @type {Set<string>} */ (new Set()));
   const [erasing, setErasing] = useState(false);
-  const links = /** @type {any[]} */ (list.links);
+  const links = list.items;
+  const rows = useRowSelection(links.map(({ id }) => id), chosen, setChosen);
   const here = links.filter(({ id }) => chosen.has(id));
-
-  /** @param {number} index */
-  function toggle(index) {
-    const next = new Set(chosen);
-    if (!next.delete(links[index].id)) next.add(links[index].id);
-    setChosen(next);
-  }
 
   /** A restore is of one deletion, so there is one for each that the links come from. */
   async function restore() {
@@ -45,8 +41,8 @@ export function TrashView() {
   }
 
   return html`<section class="view">
-    <h1>${t("nav.trash")}</h1>
-    <div class="toolbar ${here.length ? "on" : ""}" role="group" aria-label=${t("links.actions")}>
+    <${FilterBar} fields=${TRASH_FIELDS} conditions=${conditions}><h1>${t("nav.trash")}</h1><//>
+    <div class=${classes("toolbar", here.length > 0 && "on")} role="group" aria-label=${t("links.actions")}>
       <p aria-live="polite">
         ${here.length
           ? t("links.selected", { n: here.length })
@@ -54,16 +50,16 @@ export function TrashView() {
       </p>
       <span class="grow"></span>
       ${here.length > 0 &&
-      may("linksRestore") &&
-      html`<button onClick=${restore}><${Icon} name="undo" />${t("trash.restore")}</button>`}
-      ${here.length > 0 &&
-      may("linksErase") &&
-      html`<button class="danger" onClick=${() => setErasing(true)}>${t("trash.erase")}</button>`}
+      html`<${Action} label="trash.restore" scopes=${["linksRestore"]} icon="undo" onClick=${restore} />
+        <${Action} label="trash.erase" scopes=${["linksErase"]} kind="danger" onClick=${() => setErasing(true)} />`}
     </div>
     ${list.error && html`<${ErrorState} error=${list.error} onRetry=${list.retry} />`}
     ${!list.loading && !list.error && links.length === 0
-      ? html`<${EmptyState} icon="trash" title=${t("trash.empty")} text=${t("trash.emptyHelp")} />`
+      ? conditions.size > 0
+        ? html`<${NoMatch} title=${t("links.none")} />`
+        : html`<${EmptyState} icon="trash" title=${t("trash.empty")} text=${t("trash.emptyHelp")} />`
       : html`<${Grid}
+          key=${conditions.toString()}
           kind="trash-grid"
           label=${t("nav.trash")}
           columns=${[
@@ -74,12 +70,8 @@ export function TrashView() {
             { name: "until", label: t("trash.until") },
           ]}
           count=${links.length}
-          cells=${(/** @type {number} */ index) => cells(links[index])}
-          isSelected=${(/** @type {number} */ index) => chosen.has(links[index].id)}
-          onToggle=${toggle}
-          onToggleAll=${() =>
-            setChosen(here.length === links.length ? new Set() : new Set(links.map(({ id }) => id)))}
-          allSelected=${links.length > 0 && here.length === links.length}
+          cells=${(/** @type {number} */ index) => trashCells(links[index])}
+          ...${rows}
           toggleAllLabel=${t("links.selectLoaded")}
           onOpen=${(/** @type {number} */ index) => go(href("deletions", links[index].deletionId))}
           onNearEnd=${list.loadMore}
@@ -94,7 +86,7 @@ export function TrashView() {
 }
 
 /** @param {any} link */
-function cells(link) {
+function trashCells(link) {
   return [
     html`<div class="two-lines">
       <span class="title"><bdi>${link.title ?? link.shortCode}</bdi></span>

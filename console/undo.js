@@ -1,6 +1,6 @@
 /** Taking a deletion back. */
 
-import { ApiError, newIdempotencyKey, request } from "./api.js";
+import { ApiError, request } from "./api.js";
 import { t } from "./i18n.js";
 import { linksChanged } from "./selection.js";
 import { showToast } from "./toasts.js";
@@ -14,12 +14,11 @@ const PAUSE = 1000;
  * @param {string[]} [ids]
  */
 export async function undo(deletionId, ids) {
-  const idempotencyKey = newIdempotencyKey();
   for (;;) {
     try {
       const answer = await request("POST", `/deletions/${deletionId}/restore`, {
         body: ids ? { ids } : {},
-        idempotencyKey,
+        once: true,
       });
       linksChanged();
       const n = answer.restoredIds.length;

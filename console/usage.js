@@ -1,6 +1,6 @@
 /** The plan: its limits, what is used of them, and the workspace's policies. */
 
-import { useEffect, useState } from "preact/hooks";
+import { useAnswer } from "./answer.js";
 import { request } from "./api.js";
 import { html } from "./html.js";
 import { formatNumber, t } from "./i18n.js";
@@ -14,18 +14,12 @@ const POLICIES = ["undoMinutes", "retentionDays", "purgeExpiredAfterDays", "quar
 const some = (facts, names) => Object.fromEntries(names.map((name) => [name, facts[name]]));
 
 export function UsageView() {
-  const [me, setMe] = useState(/** @type {any} */ (null));
-  const [error, setError] = useState(/** @type {Error | null} */ (null));
-  function load() {
-    setError(null);
-    request("GET", "/me").then(setMe, setError);
-  }
-  useEffect(load, []);
+  const { value: me, error, reload } = useAnswer((signal) => request("GET", "/me", { signal }), []);
   return html`<section class="view">
     <h1>${t("nav.usage")}</h1>
-    ${error && html`<${ErrorState} error=${error} onRetry=${load} />`}
+    ${error && html`<${ErrorState} error=${error} onRetry=${reload} />`}
     ${me &&
-    html`<${Facts}
+    html`<${PlanFacts}
         title=${t("usage.you")}
         facts=${{
           workspace: me.workspaceId,
@@ -37,27 +31,27 @@ export function UsageView() {
           }),
         }}
       />
-      <${Facts} title=${t("usage.plan", { name: me.plan.name })} facts=${some(me.plan, PLAN)} />
-      <${Facts} title=${t("usage.policies")} facts=${some(me.policies, POLICIES)} />`}
+      <${PlanFacts} title=${t("usage.plan", { name: me.plan.name })} facts=${some(me.plan, PLAN)} />
+      <${PlanFacts} title=${t("usage.policies")} facts=${some(me.policies, POLICIES)} />`}
   </section>`;
 }
 
 /** @param {{ title: string, facts: Record<string, any> }} props */
-function Facts({ title, facts }) {
+function PlanFacts({ title, facts }) {
   return html`<h2>${title}</h2>
     <dl class="facts">
       ${Object.entries(facts).map(
         ([name, value]) =>
           html`<div key=${name}>
             <dt>${t(`usage.${name}`)}</dt>
-            <dd><bdi>${inWords(value)}</bdi></dd>
+            <dd><bdi>${factText(value)}</bdi></dd>
           </div>`,
       )}
     </dl>`;
 }
 
 /** @param {unknown} value */
-function inWords(value) {
+function factText(value) {
   if (typeof value === "number") return formatNumber(value);
   return value === null ? "–" : String(value);
 }

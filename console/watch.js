@@ -77,8 +77,7 @@ async function look() {
 export function RunningDeletions() {
   const now = useStore(running);
   useEffect(() => {
-    // Without the scope to read, or without a connection, there is nothing to say.
-    findRunning().catch(() => {});
+    if (may("linksRead")) findRunning().catch(() => {});
   }, []);
   useEffect(() => {
     if (now.size === 0) return;

@@ -1,9 +1,9 @@
 """The files of the web console, made from `console/` and the npm packages that it imports.
 
-The sources are plain modules that browsers run as they are. Here they are only joined: each module
-becomes a function in one file, without its comments, because every file that a visit loads is a
-call of a Lambda function. Third-party modules come from `node_modules`, where `make` installs the
-archives that `package.json` pins by hash.
+The sources are plain modules that browsers run as they are. Here they are only joined, in one file
+without their comments, because every file that a visit loads is a call of a Lambda function.
+Third-party modules come from `node_modules`, where `make` installs the archives that `package.json`
+pins by hash; each becomes a function, which keeps its names apart.
 """
 
 from __future__ import annotations
@@ -44,6 +44,9 @@ LICENCES = "licences.txt"
 _IMPORT = re.compile(r'^import\s*([^";]*?)\s*\bfrom\s*"([^"\n]+)";?\n?', re.MULTILINE)
 _NAMED = re.compile(
     r"^export (?=(?:async function\*?|function\*?|class|const) ?(\w+))", re.MULTILINE
+)
+_TOP_LEVEL = re.compile(
+    r"^(?:export )?(?:async )?(?:function\*?|class|const|let|var) (\w+)", re.MULTILINE
 )
 _LIST = re.compile(r"\bexport\s*\{([^}]*)\};?")
 _DEFAULT = re.compile(r"\bexport default ")
@@ -115,7 +118,14 @@ def _joined(start: str) -> str:
     """The module `start` and all that it imports as one module, imported ones first."""
     order: dict[str, str] = {}
     _add(start, order, path=())
-    return _without_line_ends("".join(order.values()))
+    vendored = [specifier for specifier in order if specifier in VENDORED]
+    own = {name: text for name, text in order.items() if name not in VENDORED}
+    _refuse_shared_names(list(own))
+    return _without_line_ends(
+        "".join(_as_function(specifier, order[specifier]) for specifier in vendored)
+        + "".join(_imports_of(specifier, list(own.values())) for specifier in vendored)
+        + "".join(_without_exports(specifier, text) for specifier, text in own.items())
+    )
 
 
 def _add(specifier: str, order: dict[str, str], *, path: tuple[str, ...]) -> None:
@@ -126,34 +136,66 @@ def _add(specifier: str, order: dict[str, str], *, path: tuple[str, ...]) -> Non
     text = _module(specifier)
     for match in _IMPORT.finditer(text):
         _add(match[2], order, path=(*path, specifier))
-    order[specifier] = _as_function(specifier, text)
+    order[specifier] = text
+
+
+def _refuse_shared_names(modules: list[str]) -> None:
+    """Modules are joined in one scope, so each name of a module's top level must be in one only."""
+    owner: dict[str, str] = {}
+    for module in modules:
+        for name in top_level_names(module):
+            if name in owner:
+                raise ConsoleError(f"{owner[name]} and {module} both declare {name!r}.")
+            owner[name] = module
+
+
+def top_level_names(module: str) -> list[str]:
+    """The names that a module of the console declares for all of it."""
+    return _TOP_LEVEL.findall(_source(module.removeprefix("./")))
+
+
+def _without_exports(specifier: str, text: str) -> str:
+    """A module of the console, which finds in the one scope what it imports."""
+    for match in _IMPORT.finditer(text):
+        if match[2] not in VENDORED and (" as " in match[1] or match[1][:1] != "{"):
+            raise ConsoleError(f"{specifier}: an import from {match[2]} must not be renamed.")
+    text = _NAMED.sub("", _IMPORT.sub("", text))
+    if re.search(r"^(?:import|export)\b", text, re.MULTILINE):
+        raise ConsoleError(f"{specifier} has an import or export of a kind that is not supported.")
+    return text
+
+
+def _imports_of(specifier: str, modules: list[str]) -> str:
+    """Constants for all that the modules import from a third-party module."""
+    imported = {
+        name.strip()
+        for text in modules
+        for match in _IMPORT.finditer(text)
+        if match[2] == specifier
+        for name in (match[1][1:-1].split(",") if match[1][0] == "{" else [f"default: {match[1]}"])
+    }
+    return f"const {{{','.join(sorted(imported - {''}))}}} = {_variable(specifier)};\n"
 
 
 def _as_function(specifier: str, text: str) -> str:
     """A module whose imports are constants and whose exports are the result of a function."""
-    exports = {name: name for name in _NAMED.findall(text)}
+    exports = {}
     for listed in _LIST.findall(text):
         for entry in filter(None, map(str.strip, listed.split(","))):
             own, _, name = entry.partition(" as ")
             exports[name or own] = own
-    text = _IMPORT.sub(lambda match: _constants(match[1], match[2]), text)
-    text = _LIST.sub("", _NAMED.sub("", text))
+    text = _LIST.sub("", _IMPORT.sub(lambda match: _constants(match[1], match[2]), text))
     if _DEFAULT.search(text):
         text = _DEFAULT.sub("const $default = ", text)
         exports["default"] = "$default"
     if re.search(r"^(?:import|export)\b", text, re.MULTILINE):
         raise ConsoleError(f"{specifier} has an import or export of a kind that is not supported.")
-    if not exports:
-        return f"{{\n{text}}}\n"
     members = ",".join(f"{name}:{own}" for name, own in exports.items())
     return f"const {_variable(specifier)}=(()=>{{\n{text}\nreturn {{{members}}};\n}})();\n"
 
 
 def _constants(imported: str, specifier: str) -> str:
-    names = imported.strip()
-    if not names.startswith("{"):
-        names = f"{{default: {names}}}"
-    return f"const {names.replace(' as ', ': ')} = {_variable(specifier)};\n"
+    return f"const {imported.strip().replace(' as ', ': ')} = {_variable(specifier)};\n"
 
 
 def _variable(specifier: str) -> str:

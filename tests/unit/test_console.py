@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,14 @@ import pytest
 from functions import config
 from functions.api import console
 from functions.handlers import pages
-from infra.console import LICENCES, SOURCE, ConsoleError, _keyed, console_files
+from infra.console import (
+    LICENCES,
+    SOURCE,
+    ConsoleError,
+    _keyed,
+    console_files,
+    top_level_names,
+)
 from tests.support.api_gateway import Reply, send
 
 #: Bytes of all that the console may load, each file as it is sent with gzip; both languages count.
@@ -151,9 +159,10 @@ def test_languages_are_sent_without_the_keys_that_they_share(files: dict[str, by
 def test_no_name_is_declared_twice_in_the_script(files: dict[str, bytes]) -> None:
     script = gzip.decompress(files["console.js.gz"]).decode()
     declared = re.findall(r"(?:^|;)const (\$[\w$]+)=", script, re.MULTILINE)
+    declared += [name for path in SOURCE.glob("*.js") for name in top_level_names(path.name)]
 
-    assert {"$$keys", "$$keyed", "$keys"} <= set(declared)
-    assert len(declared) == len(set(declared))
+    assert {"$$keys", "$$keyed", "$preact", "LinksView"} <= set(declared)
+    assert [name for name, times in Counter(declared).items() if times > 1] == ["messages"]
 
 
 def test_languages_with_other_keys_are_refused() -> None:
@@ -214,6 +223,20 @@ def test_joined_modules_have_no_import_or_export_left(files: dict[str, bytes]) -
             r"import each other: \./main\.js -> \./a\.js -> \./b\.js -> \./a\.js",
         ),
         ({"main.js": 'export * from "./a.js";\n'}, "not supported"),
+        (
+            {
+                "main.js": 'import { a as c } from "./a.js";\n',
+                "a.js": "export const a = 1;\n",
+            },
+            "renamed",
+        ),
+        (
+            {
+                "main.js": 'import { a } from "./a.js";\nfunction cells() {}\n',
+                "a.js": "export const a = 1;\nconst cells = [a];\n",
+            },
+            r"\./a\.js and \./main\.js both declare 'cells'",
+        ),
     ],
 )
 def test_modules_that_cannot_be_joined_are_refused(
