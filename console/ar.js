@@ -10,6 +10,7 @@ export const messages = {
   "undo": "تراجع",
   "signOut": "تسجيل الخروج",
   "theme.dark": "المظهر الداكن",
+  "copy": "نسخ",
   "copy.what": "نسخ {text}",
   "copy.done": "تم النسخ",
   "copy.refused": "لا يسمح المتصفح بالنسخ",

@@ -3,6 +3,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { whyNot } from "./access.js";
 import { ApiError, absoluteBase, request } from "./api.js";
+import { CopyButton } from "./copy.js";
 import { Dialog } from "./dialog.js";
 import { html } from "./html.js";
 import { formatMoment, formatNumber, t } from "./i18n.js";
@@ -154,7 +155,10 @@ export function DeleteSheet({ selected, known = [], onlyErase = false, onClose }
       </div>`}
       ${blocked &&
       html`<div class="notice" role="alert">
-        <span class="grow">${t("delete.unknown", { n: unknown })}</span>
+        <span class="grow">
+          ${t("delete.unknown", { n: unknown })}
+          <${Codes} ids=${dryRun?.unknownIds} known=${known} count=${unknown} />
+        </span>
         <button type="button" onClick=${() => deselect(dryRun?.unknownIds ?? [])}>
           ${t("delete.dropUnknown")}
         </button>
@@ -300,11 +304,7 @@ function Difference({ before, now, change }) {
           change[name].length > 0 &&
           html`<p key=${name} class=${name}>
             ${t(`delete.${name}`)}
-            ${change[name]
-              .slice(0, NAMED)
-              .map(({ id, shortCode }) => html`${" "}<bdi key=${id} dir="ltr" class="mono">${shortCode}</bdi>`)}
-            ${change[name].length > NAMED &&
-            html`${" "}${t("delete.others", { n: change[name].length - NAMED })}`}
+            <${Codes} ids=${change[name].map(({ id }) => id)} known=${change[name]} count=${change[name].length} />
           </p>`,
       )}
       ${change &&
@@ -314,21 +314,45 @@ function Difference({ before, now, change }) {
   </div>`;
 }
 
+/**
+ * The first of some links by their codes, and how many others there are.
+ * @param {{ ids?: string[], known: Link[], count: number }} props `known`: links that have a code
+ */
+function Codes({ ids = [], known, count }) {
+  const named = ids.slice(0, NAMED);
+  return html`${named.map(
+    (id) => html`${" "}<bdi key=${id} dir="ltr" class="mono">
+      ${known.find((link) => link.id === id)?.shortCode ?? id}
+    </bdi>`,
+  )}
+  ${count > named.length && t("delete.others", { n: count - named.length })}`;
+}
+
 /** The request as curl and as a command. @param {{ body: Record<string, any> }} props */
 function SameRequest({ body }) {
-  const shown = body.ids?.length > 3 ? { ...body, ids: [...body.ids.slice(0, 3), "…"] } : body;
-  const curl = [
+  return html`<details class="same-request">
+    <summary>${t("delete.asCurl")}</summary>
+    ${[asCurl, asCommand].map(
+      (write) => html`<div key=${write.name}>
+        <${CopyButton} text=${() => write(body)} label=${t("copy")} />
+        <pre dir="ltr" tabindex="0"><code>${write(shortened(body))}</code></pre>
+      </div>`,
+    )}
+  </details>`;
+}
+
+/** The body with a few of its ids, to be read. @param {Record<string, any>} body */
+const shortened = (body) =>
+  body.ids?.length > 3 ? { ...body, ids: [...body.ids.slice(0, 3), "…"] } : body;
+
+/** @param {Record<string, any>} body */
+const asCurl = (body) =>
+  [
     `curl -X POST "${absoluteBase()}/deletions"`,
     `  -H "Authorization: Bearer $UNLINK_API_KEY"`,
     `  -H "Content-Type: application/json"`,
-    `  -d ${quoted(JSON.stringify(shown))}`,
+    `  -d ${quoted(JSON.stringify(body))}`,
   ].join(" \\\n");
-  return html`<details class="same-request">
-    <summary>${t("delete.asCurl")}</summary>
-    <pre dir="ltr" tabindex="0"><code>${curl}</code></pre>
-    <pre dir="ltr" tabindex="0"><code>${asCommand(shown)}</code></pre>
-  </details>`;
-}
 
 /** @param {string} text */
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;

@@ -1,9 +1,10 @@
 /** A modal dialog of the browser: it keeps the focus inside and gives it back. */
 
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { html } from "./html.js";
 import { t } from "./i18n.js";
 import { Icon } from "./icons.js";
+import { Messages, openDialogs } from "./messages.js";
 
 /**
  * @param {{
@@ -15,17 +16,21 @@ import { Icon } from "./icons.js";
  */
 export function Dialog({ title, kind = "sheet", onClose, children }) {
   const element = useRef(/** @type {HTMLDialogElement | null} */ (null));
+  const [level, setLevel] = useState(-1);
   useEffect(() => {
     const before = document.activeElement;
     element.current?.showModal();
+    openDialogs.set(openDialogs.get() + 1);
+    setLevel(openDialogs.get());
     return () => {
+      openDialogs.set(openDialogs.get() - 1);
       if (before instanceof HTMLElement && before.isConnected) before.focus();
     };
   }, []);
   return html`<dialog
     ref=${element}
     class=${kind}
-    aria-labelledby="dialog-title"
+    aria-label=${title}
     onCancel=${(/** @type {Event} */ event) => {
       event.preventDefault();
       onClose?.();
@@ -35,9 +40,10 @@ export function Dialog({ title, kind = "sheet", onClose, children }) {
       if (event.target === element.current) onClose?.();
     }}
   >
+    <${Messages} level=${level} />
     <div class="dialog-body">
       <header>
-        <h2 id="dialog-title" tabindex="-1">${title}</h2>
+        <h2>${title}</h2>
         ${onClose &&
         html`<button class="plain" aria-label=${t("close")} onClick=${onClose}>
           <${Icon} name="close" />

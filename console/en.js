@@ -10,6 +10,7 @@ export const messages = {
   "undo": "Undo",
   "signOut": "Sign out",
   "theme.dark": "Dark theme",
+  "copy": "Copy",
   "copy.what": "Copy {text}",
   "copy.done": "Copied",
   "copy.refused": "The browser does not allow copying",

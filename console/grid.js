@@ -129,6 +129,7 @@ export function Grid(props) {
   return html`<div
     ref=${scroller}
     class=${`grid ${kind}`}
+    style=${{ maxBlockSize: count ? `${(count + 1) * rowHeight}px` : null }}
     role="grid"
     aria-label=${label}
     aria-rowcount=${count + 1}

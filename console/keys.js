@@ -6,7 +6,7 @@ import { request } from "./api.js";
 import { Dialog } from "./dialog.js";
 import { html } from "./html.js";
 import { formatDay, formatMoment, t } from "./i18n.js";
-import { CopyButton } from "./links.js";
+import { CopyButton } from "./copy.js";
 import { session } from "./session.js";
 import { ErrorState } from "./states.js";
 import { showError, showToast } from "./toasts.js";

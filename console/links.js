@@ -3,13 +3,13 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Action, whyNot } from "./access.js";
 import { request } from "./api.js";
+import { CopyButton } from "./copy.js";
 import { DeleteSheet } from "./delete_sheet.js";
 import { EmptyState, ErrorState, NoMatch } from "./states.js";
 import { FilterBar, LINK_FIELDS, conditionsOf, filterBody } from "./filter.js";
 import { Grid } from "./grid.js";
 import { classes, html } from "./html.js";
 import { formatDay, formatNumber, t } from "./i18n.js";
-import { Icon } from "./icons.js";
 import { dialogIsOpen, isTyping } from "./keyboard.js";
 import { useList } from "./list.js";
 import { go, href } from "./route.js";
@@ -158,7 +158,7 @@ function linkCells(link) {
       </a>
       <span class="sub">
         <bdi dir="ltr">${withoutScheme(link.shortUrl)}</bdi>
-        <${CopyButton} text=${link.shortUrl} />
+        <${CopyButton} text=${link.shortUrl} inRow />
         ${!link.isActive && html`<span class="badge">${t("links.inactive")}</span>`}
         ${expired && html`<span class="badge">${t("links.expired")}</span>`}
       </span>
@@ -172,25 +172,6 @@ function linkCells(link) {
 
 /** @param {string} url */
 export const withoutScheme = (url) => url.replace(/^https?:\/\//, "");
-
-/** @param {{ text: string }} props */
-export function CopyButton({ text }) {
-  return html`<button
-    class="plain copy"
-    tabindex="-1"
-    aria-label=${t("copy.what", { text })}
-    onClick=${async () => {
-      try {
-        await navigator.clipboard.writeText(text);
-        showToast(t("copy.done"));
-      } catch {
-        showToast(t("copy.refused"), { kind: "error" });
-      }
-    }}
-  >
-    <${Icon} name="copy" />
-  </button>`;
-}
 
 /**
  * @param {{ items: Link[], cursor: string | null, loading: boolean }} list

@@ -54,32 +54,42 @@ function Many() {
   const [refused, setRefused] = useState(/** @type {Map<number, string>} */ (new Map()));
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState("");
+  const [made, setMade] = useState(/** @type {Set<number>} */ (new Set()));
   const rows = useMemo(() => parseLinks(text), [text]);
-  const good = rows.filter((row) => !row.problem && !refused.has(row.number));
+  // The same for another attempt, so that rows which were created already are not created twice.
+  const tag = useMemo(
+    () => `import-${new Date().toISOString().slice(0, 16).replace(/[T:]/g, "-")}`,
+    [text],
+  );
+  const good = rows.filter(
+    ({ problem, number }) => !problem && !refused.has(number) && !made.has(number),
+  );
 
   /** @param {string} next */
   function change(next) {
     setText(next);
     setRefused(new Map());
+    setMade(new Set());
     setError("");
   }
 
   async function create() {
-    const tag = `import-${new Date().toISOString().slice(0, 16).replace(/[T:]/g, "-")}`;
     const bad = new Map(refused);
+    const done = new Set(made);
     const size = session.get()?.me.plan.linksPerCreate ?? 100;
-    let created = 0;
     setBusy(true);
     setError("");
     try {
       for (let at = 0; at < good.length; at += size) {
-        created += await createRun(good.slice(at, at + size), tagged ? tag : "", bad);
+        await createRun(good.slice(at, at + size), tagged ? tag : "", bad, done);
       }
     } catch (problem) {
       setError(/** @type {Error} */ (problem).message);
     }
     setBusy(false);
     setRefused(bad);
+    setMade(done);
+    const created = done.size - made.size;
     if (created > 0) {
       linksChanged();
       showToast(t("import.done", { n: created }), {
@@ -124,9 +134,10 @@ function Many() {
     ${error && html`<p class="error-text" role="alert" dir="auto">${error}</p>`}
     ${rows.length > 0 &&
     html`<p role="status">
-        ${t("import.good", { n: good.length })} ${t("import.bad", { n: rows.length - good.length })}
+        ${t("import.good", { n: good.length })}${" "}
+        ${t("import.bad", { n: rows.length - good.length - made.size })}
       </p>
-      <${Preview} rows=${rows} refused=${refused} />`}
+      <${Preview} rows=${rows} refused=${refused} made=${made} />`}
     <div class="form-end">
       <button class="primary" disabled=${busy || good.length === 0} onClick=${create}>
         ${t("import.create", { n: good.length })}
@@ -135,8 +146,8 @@ function Many() {
   </div>`;
 }
 
-/** @param {{ rows: Row[], refused: Map<number, string> }} props */
-function Preview({ rows, refused }) {
+/** @param {{ rows: Row[], refused: Map<number, string>, made: Set<number> }} props */
+function Preview({ rows, refused, made }) {
   // Problems first: they are what there is to do.
   const problem = (/** @type {Row} */ row) =>
     refused.get(row.number) ?? (row.problem && t(row.problem));
@@ -157,7 +168,9 @@ function Preview({ rows, refused }) {
             <td class="number">${row.number}</td>
             <td class="text"><bdi dir="ltr">${row.link.originalUrl ?? ""}</bdi></td>
             <td><bdi dir="ltr">${row.link.shortCode ?? "–"}</bdi></td>
-            <td class=${problem(row) ? "error-text" : "muted"}>${problem(row) || t("import.ok")}</td>
+            <td class=${problem(row) ? "error-text" : "muted"}>
+              ${problem(row) || t(made.has(row.number) ? "links.created" : "import.ok")}
+            </td>
           </tr>`,
         )}
       </tbody>
@@ -171,9 +184,9 @@ function Preview({ rows, refused }) {
  * @param {Row[]} rows
  * @param {string} tag
  * @param {Map<number, string>} bad
- * @returns {Promise<number>} how many were created
+ * @param {Set<number>} done receives the numbers of the rows that were created
  */
-async function createRun(rows, tag, bad) {
+async function createRun(rows, tag, bad, done) {
   let left = rows;
   while (left.length > 0) {
     try {
@@ -181,7 +194,8 @@ async function createRun(rows, tag, bad) {
         body: left.map(({ link }) => (tag ? { ...link, tags: [...(link.tags ?? []), tag] } : link)),
         once: true,
       });
-      return left.length;
+      for (const { number } of left) done.add(number);
+      return;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       noteRefused(error, left, bad);
@@ -190,7 +204,6 @@ async function createRun(rows, tag, bad) {
       left = next;
     }
   }
-  return 0;
 }
 
 /** @param {ApiError} error @param {Row[]} rows @param {Map<number, string>} bad */

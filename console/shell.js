@@ -2,7 +2,6 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { Guard } from "./access.js";
-import { retryNow, waiting } from "./api.js";
 import { Dialog } from "./dialog.js";
 import { DeletionPage } from "./deletion.js";
 import { DeletionsView } from "./deletions.js";
@@ -13,6 +12,7 @@ import { dialogIsOpen, isTyping } from "./keyboard.js";
 import { KeysView } from "./keys.js";
 import { LinkPage } from "./link.js";
 import { LinksView, NewButton } from "./links.js";
+import { Messages } from "./messages.js";
 import { NewLinks } from "./new_links.js";
 import { ReceiptPage } from "./receipt.js";
 import { href, route } from "./route.js";
@@ -22,7 +22,7 @@ import { UsageView } from "./usage.js";
 import { SignInForm, SignInPage } from "./sign_in.js";
 import { useStore } from "./store.js";
 import { setTheme, theme } from "./theme.js";
-import { Toasts, runLastAction } from "./toasts.js";
+import { runLastAction } from "./toasts.js";
 import { RunningDeletions } from "./watch.js";
 
 /** @type {Array<{ name: string, icon: string }>} */
@@ -55,7 +55,7 @@ export function App({ place, problem }) {
   useStore(language);
   const who = useStore(session);
   if (!who) {
-    return html`<${SignInPage} place=${place} problem=${problem}><${Settings} /><${Toasts} /><//>`;
+    return html`<${SignInPage} place=${place} problem=${problem}><${Settings} /><${Messages} level=${0} /><//>`;
   }
   return html`<${Frame} place=${place} who=${who} />`;
 }
@@ -116,9 +116,8 @@ function Frame({ place, who }) {
         </button>
       </div>
     </header>
-    <${WaitingBanner} />
+    <${Messages} level=${0} />
     <main id="main" tabindex="-1"><${View} path=${path} query=${query} /></main>
-    <${Toasts} />
     ${help && html`<${Help} place=${place} onClose=${() => setHelp(false)} />`}
     ${sessionEnded &&
     html`<${Dialog} kind="box" title=${t("signIn.again")}>
@@ -198,25 +197,6 @@ function Settings() {
 }
 
 const systemIsDark = () => matchMedia("(prefers-color-scheme: dark)").matches;
-
-/** Says why a request waits, and for how long. */
-function WaitingBanner() {
-  const reason = useStore(waiting);
-  const [, tick] = useState(0);
-  useEffect(() => {
-    if (!reason) return;
-    const timer = setInterval(() => tick((n) => n + 1), 500);
-    return () => clearInterval(timer);
-  }, [reason]);
-  if (!reason) return null;
-  const left = Math.max(0, Math.ceil((reason.until - Date.now()) / 1000));
-  return html`<div class="banner" role="status">
-    <${Icon} name="warning" />
-    <span>${t(`waiting.${reason.kind}`)}</span>
-    <span aria-hidden="true">${t("waiting.left", { n: left })}</span>
-    ${reason.kind !== "limited" && html`<button onClick=${retryNow}>${t("retry")}</button>`}
-  </div>`;
-}
 
 /** @param {{ place: import("./sign_in.js").Place, onClose: () => void }} props */
 function Help({ place, onClose }) {

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 from playwright.sync_api import Request, Route, expect
 
-from tests.console.conftest import Console, Opener, create_links
+from tests.console.conftest import Console, Opener, answer, create_links
 from tests.e2e.client import Client
-
-
-def answer(route: Route, status: int, body: dict[str, object]) -> None:
-    route.fulfill(status=status, content_type="application/json", body=json.dumps(body))
 
 
 def delete_all(console: Console, count: int) -> None:
