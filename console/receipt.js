@@ -89,7 +89,8 @@ function Signature({ id }) {
   }, [again]);
 
   const file = `receipt-${id}.jws`;
-  const keys = new URL(".well-known/jwks.json", absoluteBase()).href;
+  const service = new URL(".", absoluteBase()).href;
+  const keys = `${service}.well-known/jwks.json`;
   return html`<section class="stack signature">
     <h2>${t("signature.title")}</h2>
     <p role="status">
@@ -103,7 +104,7 @@ function Signature({ id }) {
       </p>
       <div>
         <p>${t("signature.verify")}</p>
-        <pre dir="ltr" tabindex="0"><code>unlinkctl verify ${file}</code></pre>
+        <pre dir="ltr" tabindex="0"><code>unlinkctl verify ${file} --url ${service.slice(0, -1)}</code></pre>
       </div>
       <p>
         ${t("signature.keys")}${" "}

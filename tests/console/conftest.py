@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
-from local.demo_data import Workspace
+from local.demo_data import User, Workspace
 from local.emulator import ROOT
 from local.stack import LocalStack
 from tests.e2e.client import Client
@@ -145,6 +145,14 @@ def open_console(
 def api(base_url: str, workspace: Workspace) -> Client:
     """The workspace's API, beside the browser."""
     return Client(base_url, workspace.admin_key)
+
+
+def sign_in_as(console: Console, user: User) -> None:
+    """From the console's page to the pool's and back."""
+    console.page.locator("form .primary").click()
+    console.page.locator("#username").fill(user.email)
+    console.page.locator("#password").fill(user.password)
+    console.page.get_by_role("button", name="Sign in").click()
 
 
 def create_links(api: Client, count: int, **fields: Any) -> list[dict[str, Any]]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import expect
+import time
+from typing import Any
 
-from tests.console.conftest import Opener
+from playwright.sync_api import Route, expect
+
+from infra.console import LOADED_LATER, SOURCE, top_level_names
+from tests.console.conftest import Console, Opener, answer
 from tests.e2e.client import Client
 
 SCRIPTS = (
@@ -63,6 +67,111 @@ def test_hostile_titles_tags_and_reasons_are_text(open_console: Opener, api: Cli
     assert page.locator("iframe, .frame script, svg[onload], img[onerror]").count() == 0
 
 
+#: As scanners and pranksters send them with their clicks.
+REFERRERS = (
+    "https://evil.example/<script>window.ran=1</script>",
+    "https://evil.example/?q=<img src=x onerror=window.ran=1>",
+    "javascript:window.ran=1",
+    "https://<svg onload=window.ran=1>/",
+    "https://evil\u202egnp.example/".encode().decode("latin-1"),
+    f"https://{'w' * 60}.{'w' * 60}.{'w' * 60}.example/",
+    "data:text/html,<script>parent.ran=1</script>",
+)
+
+
+def test_hostile_clicks_are_text(open_console: Opener, api: Client, base_url: str) -> None:
+    link = api.create(title=SCRIPTS[1])
+    visitor = Client(base_url, "")
+    agents = (
+        "<script>window.ran=1</script>",
+        "${window.ran=1}",
+        "\u202e".encode().decode("latin-1"),
+    )
+    for number, referrer in enumerate(REFERRERS):
+        headers = {"Referer": referrer, "User-Agent": agents[number % len(agents)]}
+        assert visitor.send("GET", f"/{link['shortCode']}", headers=headers).status == 302
+    deadline = time.monotonic() + 60
+    counted = {}
+    while time.monotonic() < deadline:
+        counted = api.get(f"/api/analytics/links/{link['id']}").json
+        if counted["totalClicks"] == len(REFERRERS):
+            break
+    assert counted["totalClicks"] == len(REFERRERS)
+    console = open_console()
+    page = console.page
+    console.open(f"links/{link['id']}")
+    top = page.locator(".top", has_text="Referrers")
+    expect(top.locator("tbody tr").first).to_be_visible()
+    names = top.locator("bdi").all_text_contents()
+    assert "evil.example" in names
+    assert not [name for name in names if "<" in name or "\u202e" in name]
+    assert page.evaluate("window.ran ?? null") is None
+    assert page.locator(".view script, .view iframe, .view [onload], .view [onerror]").count() == 0
+    assert width_excess(console) == 0
+
+
+def test_hostile_values_of_analytics_are_text(open_console: Opener, api: Client) -> None:
+    """Whatever the service would let through, the page shows as text of its own place."""
+    link = api.create()
+    console = open_console()
+    page = console.page
+    hostile = (*SCRIPTS, *DIRECTIONS, "\u2069\u202eabc", LONG)
+
+    def values(name: str, some: tuple[str, ...]) -> list[dict[str, Any]]:
+        return [{name: value, "clicks": 10 - place} for place, value in enumerate(some)]
+
+    def analytics(route: Route) -> None:
+        body = route.fetch().json() | {
+            "clicksByReferrer": values("referrer", hostile[:6]),
+            "clicksByCountry": values("country", hostile[6:]),
+            "clicksByPlatform": values("platform", ("__proto__", "constructor", *SCRIPTS[:2])),
+            "clicksByDevice": values("device", ("mobile", "<b>x</b>", "other")),
+        }
+        answer(route, 200, body)
+
+    page.route("**/api/analytics/**", analytics)
+    for width in (1280, 360):
+        page.set_viewport_size({"width": width, "height": 800})
+        console.open(f"links/{link['id']}") if width == 1280 else None
+        expect(page.locator(".top").first).to_be_visible()
+        assert width_excess(console) == 0
+        # Each number is at the end of its row, whatever direction the name beside it claims.
+        places = page.evaluate(
+            """() => [...document.querySelectorAll(".top")].map((table) =>
+              new Set([...table.querySelectorAll("td.number")].map(
+                (cell) => Math.round(cell.getBoundingClientRect().right))).size)"""
+        )
+        assert places == [1] * len(places)
+    shown = page.locator(".top bdi").all_text_contents()
+    assert set(SCRIPTS) <= set(shown)
+    assert page.evaluate("window.ran ?? null") is None
+    console.screenshot("hostile-analytics")
+
+
+def width_excess(console: Console) -> int:
+    """By how many pixels the content is wider than the page."""
+    excess: int = console.page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    return excess
+
+
+def test_no_name_of_the_script_hides_one_of_the_browser(open_console: Opener) -> None:
+    """Modules are joined in one scope: a name that hides a global would change another module."""
+    names = {
+        name
+        for path in SOURCE.glob("*.js")
+        for name in top_level_names(path.name)
+        if path.name not in LOADED_LATER
+    }
+    console = open_console()
+    console.page.goto(console.address)
+    assert len(names) > 100
+    assert (
+        console.page.evaluate("names => names.filter((name) => name in window)", list(names)) == []
+    )
+
+
 def test_hostile_addresses_of_the_page_are_text(open_console: Opener, api: Client) -> None:
     console = open_console()
     page = console.page
@@ -82,3 +191,8 @@ def test_inserted_texts_do_not_turn_the_sentence_around(open_console: Opener, ap
     chip = console.page.locator(".chips li span").first
     # The text is isolated: first strong isolate, the text, pop directional isolate.
     expect(chip).to_contain_text("\u2068\u202eevil\u2069")
+    # One that ends the isolate itself cannot: what follows keeps its direction.
+    api.create(tags=["\u2069\u202eevil"])
+    console.go("links?tag=%E2%81%A9%E2%80%AEevil")
+    expect(chip).to_contain_text("\u2068\u202eevil\u2069")
+    expect(chip).not_to_contain_text("\u2069\u202e")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from local.stack import LocalStack
 from tests.console.conftest import Console, Opener, create_links
 from tests.e2e.client import Client
 
@@ -81,37 +80,3 @@ def test_delete_undo_and_erase_without_a_pointer(open_console: Opener, api: Clie
         ("erase", None),
         ("soft", "the tour is over"),
     ]
-
-
-_begun: dict[str, tuple[str, str]] = {}
-
-
-@pytest.mark.at_first
-def test_an_erasure_is_begun(open_console: Opener, api: Client, workspace: object) -> None:
-    [link] = create_links(api, 1)
-    console = open_console()
-    console.open()
-    console.rows.first.click(position={"x": 20, "y": 20})
-    console.page.keyboard.press("Delete")
-    console.page.locator(".mode.erase input").check()
-    console.page.locator("dialog input[inputmode=numeric]").fill("1")
-    console.page.locator("dialog button[type=submit]").click()
-    expect(console.page.locator(".running")).to_contain_text("1 deletion is running")
-    _begun["erasure"] = (link["id"], console.key)
-
-
-@pytest.mark.at_last
-def test_the_receipt_of_a_complete_erasure_says_what_was_removed(
-    open_console: Opener, stack: LocalStack
-) -> None:
-    link_id, key = _begun["erasure"]
-    console = open_console(key=key)
-    console.open("deletions")
-    console.page.locator("tbody a").first.click()
-    expect(console.page.locator(".live")).to_contain_text("Complete", timeout=120_000)
-    console.page.locator("a[href$='/receipt']").click()
-    receipt = console.page.locator(".receipt article")
-    expect(receipt).to_contain_text("A last look found nothing left")
-    expect(receipt).to_contain_text("Verified empty")
-    expect(receipt).to_contain_text(link_id)
-    expect(receipt.locator(".facts div", has_text="Link records removed")).to_contain_text("1")

@@ -95,9 +95,7 @@ def test_work_goes_on_when_the_connection_is_back(
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
-def test_a_busy_service_is_asked_again(
-    open_console: Opener, api: Client, language: str
-) -> None:
+def test_a_busy_service_is_asked_again(open_console: Opener, api: Client, language: str) -> None:
     create_links(api, 2)
     console = open_console(language=language)
     asked: list[str] = []

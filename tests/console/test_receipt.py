@@ -1,16 +1,114 @@
-"""The signature of a receipt: its states, its file, and how to verify it."""
+"""A receipt: what it says, its signature's states, its file, and how to verify it.
+
+The erasure of the signed receipt starts first and is checked last, so that no test waits for it.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Route, expect
 
+from local.emulator import ROOT
+from local.stack import LocalStack
 from tests.console.conftest import Console, Opener, accessibility_faults, create_links
 from tests.e2e.client import Client
+
+#: What the erasure of the signed receipt has erased: the link's id and the key of its workspace.
+_begun: dict[str, tuple[str, str]] = {}
+
+
+@pytest.mark.at_first
+def test_an_erasure_is_begun(open_console: Opener, api: Client, workspace: object) -> None:
+    [link] = create_links(api, 1)
+    console = open_console()
+    console.open()
+    console.select(0)
+    console.page.keyboard.press("Delete")
+    console.page.locator(".mode.erase input").check()
+    console.page.locator("dialog input[inputmode=numeric]").fill("1")
+    console.page.locator("dialog button[type=submit]").click()
+    expect(console.page.locator(".running")).to_contain_text("1 deletion is running")
+    _begun["erasure"] = (link["id"], console.key)
+
+
+@pytest.mark.at_last
+def test_the_receipt_of_a_complete_erasure_is_signed_and_can_be_verified(
+    open_console: Opener, stack: LocalStack, tmp_path: Path
+) -> None:
+    link_id, key = _begun["erasure"]
+    console = open_console(key=key)
+    page = console.page
+    console.open("deletions")
+    page.locator("tbody a").first.click()
+    expect(page.locator(".live")).to_contain_text("Complete", timeout=120_000)
+    page.locator("a[href$='/receipt']").click()
+    receipt = page.locator(".receipt article")
+    expect(receipt).to_contain_text("A last look found nothing left")
+    expect(receipt).to_contain_text("Verified empty")
+    expect(receipt).to_contain_text(link_id)
+    expect(receipt.locator(".facts div", has_text="Link records removed")).to_contain_text("1")
+
+    # The stack signs it within a minute; the page asks again until then.
+    signature = page.locator(".signature")
+    expect(signature).to_contain_text("Signed. Anyone with this file", timeout=120_000)
+    with page.expect_download() as saved:
+        signature.locator("button").click()
+    file = tmp_path / saved.value.suggested_filename
+    saved.value.save_as(file)
+    # As the page says, by someone without a key or a profile.
+    program, *arguments = shlex.split(signature.locator("pre").inner_text())
+    assert program == "unlinkctl"
+    verified = verify(tmp_path, *arguments)
+    assert verified.returncode == 0, verified.stderr
+    ids = tmp_path / "ids.txt"
+    ids.write_text(f"{link_id}\n")
+    assert verify(tmp_path, *arguments, "--ids", f"@{ids}").returncode == 0
+    jws = file.read_text()
+    file.write_text(jws[:-10] + ("A" if jws[-10] != "A" else "B") + jws[-9:])
+    assert verify(tmp_path, *arguments).returncode == 1
+    keys = signature.locator("a").get_attribute("href")
+    assert keys == f"{stack.base_url}/.well-known/jwks.json"
+
+    # Both languages, both themes, and on paper.
+    for language in ("en", "ar"):
+        expect(page.locator("html")).to_have_attribute("lang", language)
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+            assert accessibility_faults(page) == []
+            signature.scroll_into_view_if_needed()
+            console.screenshot(f"receipt-of-the-stack-{language}-{theme}")
+        page.emulate_media(color_scheme="light", media="print")
+        expect(page.locator("header.bar")).to_be_hidden()
+        expect(signature.locator("button")).to_be_hidden()
+        expect(signature.locator("pre")).to_be_visible()
+        expect(receipt).to_contain_text(link_id)
+        assert page.pdf().startswith(b"%PDF-")
+        console.screenshot(f"receipt-of-the-stack-{language}-print")
+        page.emulate_media(media="screen")
+        page.get_by_role("button", name="العربية").click() if language == "en" else None
+
+
+def verify(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`unlinkctl` in a directory, without a profile."""
+    return subprocess.run(
+        [sys.executable, "-m", "unlink_client", *arguments],
+        cwd=directory,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "client"), "HOME": str(directory)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
 
 JWS = "eyJhbGciOiJFUzI1NiJ9.eyJ2ZXJzaW9uIjoxfQ.c2lnbmF0dXJl"
 
@@ -48,7 +146,8 @@ def test_a_receipt_that_is_signed_meanwhile_can_be_saved_and_verified(
     signature = page.locator(".signature")
 
     expect(signature).to_contain_text("Signed. Anyone with this file and the public keys")
-    expect(signature.locator("pre")).to_have_text(f"unlinkctl verify receipt-{deletion_id}.jws")
+    command = f"unlinkctl verify receipt-{deletion_id}.jws --url {base_url}"
+    expect(signature.locator("pre")).to_have_text(command)
     keys = signature.locator("a")
     expect(keys).to_have_attribute("href", f"{base_url}/.well-known/jwks.json")
     assert "keys" in api.get("/.well-known/jwks.json").json

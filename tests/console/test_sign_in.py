@@ -14,7 +14,7 @@ from playwright.sync_api import Route, expect
 
 from local.demo_data import User, Workspace
 from local.stack import LocalStack
-from tests.console.conftest import Console, Opener, create_links
+from tests.console.conftest import Console, Opener, answer, create_links, sign_in_as
 from tests.e2e.client import Client
 
 
@@ -24,14 +24,6 @@ def user(stack: LocalStack, workspace: Workspace) -> User:
     made = stack.access.add_user(f"{secrets.token_hex(6)}@example.com")
     stack.access.add_member(workspace.workspace_id, made, role="editor")
     return made
-
-
-def sign_in_as(console: Console, user: User) -> None:
-    """From the console's page to the pool's and back."""
-    console.page.get_by_role("button", name="Sign in", exact=True).click()
-    console.page.locator("#username").fill(user.email)
-    console.page.locator("#password").fill(user.password)
-    console.page.get_by_role("button", name="Sign in").click()
 
 
 def refresh(stack: LocalStack, token: str) -> int:
@@ -115,6 +107,28 @@ def test_an_access_token_that_ends_is_renewed_unseen(
     assert len(refused) == 1
 
 
+def test_a_renewed_token_that_is_refused_too_is_not_renewed_again(
+    open_console: Opener, api: Client, user: User
+) -> None:
+    create_links(api, 2)
+    console = open_console()
+    page = console.page
+    page.goto(console.address)
+    sign_in_as(console, user)
+    expect(console.rows).to_have_count(2)
+    refused: list[str] = []
+
+    # As after the user's membership was taken away: the session is good, and of no use.
+    def refuse(route: Route) -> None:
+        refused.append(route.request.headers["authorization"])
+        answer(route, 401, {})
+
+    page.route("**/api/trash?*", refuse)
+    console.go("trash")
+    expect(page.locator("dialog.box h2")).to_have_text("Sign in again")
+    assert len(refused) == 2
+
+
 def test_a_session_that_is_over_is_asked_for_and_the_selection_stays(
     open_console: Opener, api: Client, user: User
 ) -> None:
@@ -147,12 +161,3 @@ def test_a_code_that_was_not_asked_for_signs_nobody_in(open_console: Opener) -> 
     expect(console.page.locator("input[type=password]")).to_be_visible()
     assert not [url for url in asked if "/oauth2/" in url]
     assert "code=" not in console.page.url
-
-
-def test_someone_without_a_workspace_is_told_so(open_console: Opener, stack: LocalStack) -> None:
-    stranger = stack.access.add_user(f"{secrets.token_hex(6)}@example.com")
-    console = open_console()
-    console.page.goto(console.address)
-    sign_in_as(console, stranger)
-    expect(console.toast).to_contain_text("a member of no workspace")
-    expect(console.page.locator("input[type=password]")).to_be_visible()
