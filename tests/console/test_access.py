@@ -1,4 +1,4 @@
-"""What a role or a key does not include is not available, and the console says which scope lacks."""
+"""What a role or a key does not include is not available, and the console says why not."""
 
 from __future__ import annotations
 
@@ -85,7 +85,8 @@ def test_a_viewer_sees_all_views_and_why_the_rest_is_not_available(
         reason = sentence.format(label[name], scopes)
         button = page.locator(".view button[aria-disabled=true]", has_text=label[name]).first
         assert plain(button.get_attribute("title")) == reason
-        button.click()
+        # Playwright waits for what is not available; a person does not.
+        button.click(force=True)
         assert plain(console.toast.locator("span").first.text_content()) == reason
         console.toast.locator("button").click()
         expect(page.locator(".toast")).to_have_count(0)
@@ -100,6 +101,7 @@ def test_a_viewer_sees_all_views_and_why_the_rest_is_not_available(
     refused("delete", f"linksWrite {either} linksErase")
     page.keyboard.press("Delete")
     expect(console.toast).to_contain_text("linksErase")
+    console.toast.locator("button").click()
     expect(page.locator("dialog")).to_have_count(0)
     console.screenshot(f"viewer-links-{language}")
 

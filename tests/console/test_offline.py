@@ -20,7 +20,7 @@ BUSY = {"en": "The service is busy. Trying again", "ar": "الخدمة مشغو�
 ATTEMPTS = 6
 
 
-def is_delete(request: Request) -> bool:
+def is_write(request: Request) -> bool:
     return request.method == "POST" and '"dryRun"' not in (request.post_data or "")
 
 
@@ -45,8 +45,9 @@ def retry_until_given_up(console: Console, keys: list[Any]) -> None:
     for attempt in range(1, ATTEMPTS):
         expect(button).to_be_visible()
         assert len(keys) == attempt
-        button.click()
-        expect(console.page.locator(".banner")).to_have_count(0)
+        with console.page.expect_request(is_write):
+            button.click()
+    expect(console.page.locator(".banner")).to_have_count(0)
     assert len(keys) == ATTEMPTS
 
 
@@ -61,7 +62,7 @@ def test_work_goes_on_when_the_connection_is_back(
     expect(console.rows).to_have_count(4)
     console.select(0, 2)
     sent: list[str | None] = []
-    page.on("request", lambda request: is_delete(request) and sent.append(request.url))
+    page.on("request", lambda request: is_write(request) and sent.append(request.url))
 
     # The dry run of the sheet waits for the connection.
     page.context.set_offline(True)

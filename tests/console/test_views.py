@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from playwright.sync_api import expect
@@ -136,7 +136,7 @@ def test_the_trash_is_filtered_by_the_address(
     ids = [link["id"] for link in links]
     Client(api.base_url, workspace.api_key).post("/api/deletions", {"ids": ids[:1]})
     api.post("/api/deletions", {"ids": ids[1:]})
-    today = datetime.now().date().isoformat()
+    today = datetime.now(UTC).date().isoformat()
     console = open_console()
     page = console.page
     console.open("trash?actor=user-api&bogus=1")
@@ -251,7 +251,7 @@ def test_the_deletions_are_filtered_by_the_address(open_console: Opener, api: Cl
     page.locator("input[name=actor]").fill("user-nobody")
     expect(page.locator(".view")).to_contain_text("No deletion matches")
     page.locator("input[name=actor]").fill("user-admin")
-    page.locator("input[name=createdAfter]").fill(datetime.now().date().isoformat())
+    page.locator("input[name=createdAfter]").fill(datetime.now(UTC).date().isoformat())
     expect(rows).to_have_count(1)
     assert "&createdAfter=" in page.evaluate("location.hash")
     page.locator("input[name=createdAfter]").fill("")
