@@ -149,7 +149,7 @@ def api(base_url: str, workspace: Workspace) -> Client:
 
 def sign_in_as(console: Console, user: User) -> None:
     """From the console's page to the pool's and back."""
-    console.page.locator("form .primary").click()
+    console.page.locator("form button.primary[type=button]").click()
     console.page.locator("#username").fill(user.email)
     console.page.locator("#password").fill(user.password)
     console.page.get_by_role("button", name="Sign in").click()

@@ -142,7 +142,9 @@ def test_the_trash_is_filtered_by_the_address(
     console.open("trash?actor=user-api&bogus=1")
     expect(console.rows).to_have_count(1)
     expect(console.rows).to_contain_text(links[0]["shortCode"])
-    expect(page.locator(".chips li").first).to_contain_text("User or key: \u2068user-api\u2069")
+    expect(page.locator(".chips li").first).to_contain_text(
+        "\u2068User or key\u2069: \u2068user-api\u2069"
+    )
     expect(page.locator("input[name=actor]")).to_have_value("user-api")
     # Typed into, and from the address again.
     page.locator("input[name=actor]").fill("user-admin")
