@@ -10,6 +10,7 @@ import botocore
 from functions.aws.fast_json import use_plain_json
 from functions.aws.parallel import THREADS
 from functions.aws.session import Config, proxies, session_for
+from functions.aws.signer import use_quick_signer
 
 #: Connect and read timeouts in seconds. A call can hang for their sum. The sum is less than the
 #: time that every function reserves at its end, so a call that starts just before the deadline does
@@ -59,6 +60,7 @@ def client(
     )
     if service == "dynamodb":
         use_plain_json(made)
+        use_quick_signer(made)
     return made
 
 

@@ -11,6 +11,7 @@ import gc
 import logging
 import os
 from functools import cache
+from typing import Any
 
 from functions.deferred_imports import deferred
 
@@ -47,9 +48,10 @@ UNUSED: dict[str, tuple[str, ...]] = {
 
 with deferred(UNUSED):
     from botocore.config import Config
+    from botocore.exceptions import UnknownServiceError
     from botocore.handlers import BUILTIN_HANDLERS, REGISTER_FIRST, REGISTER_LAST
     from botocore.hooks import EventAliaser, HierarchicalEmitter
-    from botocore.loaders import Loader, create_loader
+    from botocore.loaders import Loader
     from botocore.session import Session
     from botocore.utils import EVENT_ALIASES
 
@@ -69,15 +71,40 @@ def session_for(service: str) -> Session:
     # Before the session is made, because others (Powertools) add handlers to each new session.
     _register_handlers(EventAliaser(emitter), service)
     made = Session(event_hooks=emitter, include_builtin_handlers=False)
-    made.register_component("data_loader", _loader())
+    if not _needs_rules(made):
+        made.register_component("data_loader", _models())
     _set_credentials(made)
     return made
 
 
+class _Models(Loader):
+    """botocore's models, without the endpoint rules of DynamoDB.
+
+    The first client of a process reads the rules, and each request evaluates them. Without rules
+    botocore takes the endpoint of the service and region for all calls of a client.
+    """
+
+    def load_service_model(
+        self, service_name: str, type_name: str, api_version: str | None = None
+    ) -> Any:
+        if (service_name, type_name) == ("dynamodb", "endpoint-rule-set-1"):
+            raise UnknownServiceError(service_name=service_name, known_service_names="")
+        return super().load_service_model(service_name, type_name, api_version)
+
+
+def _needs_rules(made: Session) -> bool:
+    """Whether DynamoDB has another endpoint than the region's own: FIPS, IPv6, the account's."""
+    settings = made.get_component("config_store")
+    variants = ("use_fips_endpoint", "use_dualstack_endpoint")
+    return "AWS_ACCOUNT_ID" in os.environ or any(
+        settings.get_config_variable(name) for name in variants
+    )
+
+
 @cache
-def _loader() -> Loader:
+def _models() -> Loader:
     """One for all sessions: it keeps the partitions and endpoints that it has read."""
-    return create_loader(os.environ.get("AWS_DATA_PATH"))
+    return _Models()
 
 
 def _register_handlers(events: EventAliaser, service: str) -> None:

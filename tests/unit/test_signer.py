@@ -1,0 +1,248 @@
+"""Requests of the DynamoDB client are addressed and signed as botocore's own client does it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import botocore.auth
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest, AWSResponse
+from botocore.config import Config
+from botocore.credentials import Credentials
+from botocore.session import get_session
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.aws import signer
+from functions.aws.client import client
+from functions.aws.signer import DynamoDBAuth
+from infra.service_models import OPERATIONS
+from tests.conftest import forget_caches
+
+REGION = "eu-central-1"
+NOW = dt.datetime(2026, 1, 31, 23, 59, 59, tzinfo=dt.UTC)
+KEY = {"pk": {"S": "ws#ü"}}
+
+#: Parameters of each operation that the functions call.
+CALLS: dict[str, dict[str, Any]] = {
+    "BatchExecuteStatement": {"Statements": [{"Statement": "x", "Parameters": [{"S": "é"}]}]},
+    "BatchGetItem": {"RequestItems": {"links": {"Keys": [KEY], "ConsistentRead": True}}},
+    "BatchWriteItem": {"RequestItems": {"clicks": [{"DeleteRequest": {"Key": KEY}}]}},
+    "GetItem": {"TableName": "links", "Key": KEY},
+    "PutItem": {"TableName": "links", "Item": KEY},
+    "Query": {"TableName": "links", "KeyConditionExpression": "pk=:a"},
+    "TransactWriteItems": {"TransactItems": [], "ClientRequestToken": "token"},
+    "UpdateItem": {"TableName": "links", "Key": KEY},
+}
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in list(os.environ):
+        if name.startswith("AWS_") or name == "_X_AMZN_TRACE_ID":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "ASIAEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "a/long+token==")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    stop_clock(monkeypatch, NOW)
+    forget_caches()
+    yield
+    forget_caches()
+
+
+def stop_clock(patch: pytest.MonkeyPatch, now: dt.datetime) -> None:
+    for module in (signer, botocore.auth):
+        patch.setattr(module, "get_current_datetime", lambda: now)
+
+
+class _Empty:
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield b"{}"
+
+
+def sent_by(made: Any, operation: str) -> Any:
+    """The request that a client sends for an operation."""
+    sent: list[Any] = []
+
+    def answer(request: Any, **_: Any) -> AWSResponse:
+        sent.append(request)
+        return AWSResponse(request.url, 200, {}, _Empty())  # type: ignore[arg-type]
+
+    made.meta.events.register("before-send.dynamodb", answer)
+    try:
+        getattr(made, botocore.xform_name(operation))(**CALLS[operation])
+    finally:
+        made.meta.events.unregister("before-send.dynamodb", answer)
+    [request] = sent
+    return request
+
+
+def botocores_client(**config: Any) -> Any:
+    return get_session().create_client(
+        "dynamodb",
+        config=Config(parameter_validation=False, retries={"total_max_attempts": 1}, **config),
+    )
+
+
+def test_every_operation_is_covered() -> None:
+    assert set(CALLS) == OPERATIONS["dynamodb"]
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"AWS_SESSION_TOKEN": ""},
+        {"AWS_LAMBDA_FUNCTION_NAME": "redirect", "_X_AMZN_TRACE_ID": "Root=1-5759e988"},
+        # A port in the URL, plain HTTP, and a path: botocore signs these itself.
+        {"AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:8000"},
+        {"AWS_ENDPOINT_URL_DYNAMODB": "http://dynamodb.test"},
+        {"AWS_ENDPOINT_URL_DYNAMODB": "https://proxy.test/dynamodb"},
+    ],
+)
+@pytest.mark.parametrize("operation", sorted(CALLS))
+def test_a_request_is_signed_as_botocore_signs_it(
+    operation: str, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    own = sent_by(client("dynamodb"), operation)
+
+    assert own.url == sent_by(botocores_client(), operation).url
+    # botocore's signature of the same bytes and headers.
+    again = AWSRequest(own.method, own.url, data=own.body)
+    for name, value in own.headers.items():
+        if name not in ("Authorization", "X-Amz-Date", "X-Amz-Security-Token", "Content-Length"):
+            again.headers[name] = value.decode() if isinstance(value, bytes) else value
+    for name in ("amz-sdk-invocation-id", "amz-sdk-request"):
+        # Added after the signature, by botocore too.
+        del again.headers[name]
+    token = os.environ["AWS_SESSION_TOKEN"] or None
+    SigV4Auth(Credentials("ASIAEXAMPLE", "secret", token), "dynamodb", REGION).add_auth(again)
+    for name in ("Authorization", "X-Amz-Date", "X-Amz-Security-Token"):
+        expected = again.headers.get(name)
+        assert own.headers.get(name) == (expected.encode() if expected else None), name
+
+
+def test_the_quick_way_is_taken_for_every_operation(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise AssertionError("signed by botocore")
+
+    monkeypatch.setattr(SigV4Auth, "add_auth", refuse)
+    for operation in CALLS:
+        assert sent_by(client("dynamodb"), operation).headers["Authorization"]
+
+
+VALUES = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=20)
+NAMES = st.sampled_from(
+    ["X-Amz-Target", "content-type", "User-Agent", "X-Custom", "TE", "X-Amzn-Trace-Id", "Date"]
+)
+
+
+@given(
+    headers=st.lists(st.tuples(NAMES, VALUES), max_size=6),
+    body=st.one_of(st.binary(max_size=40), st.text(max_size=10), st.none()),
+    method=st.sampled_from(["POST", "POST", "POST", "GET", "PUT"]),
+    url=st.sampled_from(
+        [
+            "https://dynamodb.eu-central-1.amazonaws.com/",
+            "https://dynamodb.eu-central-1.amazonaws.com",
+            "https://DynamoDB.EU-central-1.amazonaws.com/",
+            "http://localhost:8000/",
+            "https://dynamodb.eu-central-1.amazonaws.com:443/",
+            "https://user@dynamodb.eu-central-1.amazonaws.com/",
+            "https://[::1]/",
+            "https://host.test/a/../b",
+            "https://host.test/?b=2&a=1",
+        ]
+    ),
+    context=st.sampled_from([{}, {"payload_signing_enabled": False}, {"checksum": {}}]),
+    token=st.sampled_from([None, "", "token=="]),
+    parameters=st.sampled_from([None, {}, {"b": "2", "a": "1"}]),
+)
+def test_any_request_is_signed_as_botocore_signs_it(
+    headers: list[tuple[str, str]],
+    body: bytes | str | None,
+    method: str,
+    url: str,
+    context: dict[str, Any],
+    token: str | None,
+    parameters: dict[str, str] | None,
+) -> None:
+    signed = []
+    for kind in (DynamoDBAuth, SigV4Auth):
+        request = AWSRequest(method, url, data=body, params=parameters)
+        for name, value in headers:
+            request.headers[name] = value
+        request.context.update(context)
+        kind(Credentials("AKID", "secret", token), "dynamodb", REGION).add_auth(request)
+        signed.append(sorted(request.headers.items()))
+        # A repeated signature replaces the first.
+        kind(Credentials("AKID", "secret", token), "dynamodb", REGION).add_auth(request)
+        signed.append(sorted(request.headers.items()))
+
+    assert signed[:2] == signed[2:]
+
+
+def test_the_signing_key_follows_the_day_the_region_and_the_credentials(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = set()
+    for days in (0, 1):
+        stop_clock(monkeypatch, NOW + dt.timedelta(days=days))
+        for region in (REGION, "us-east-1"):
+            for secret in ("one", "two"):
+                signatures = []
+                for kind in (DynamoDBAuth, SigV4Auth):
+                    request = AWSRequest("POST", "https://host.test/", data=b"{}")
+                    kind(Credentials("AKID", secret), "dynamodb", region).add_auth(request)
+                    signatures.append(request.headers["Authorization"])
+                assert signatures[0] == signatures[1]
+                seen.add(signatures[0])
+    assert len(seen) == 8
+
+
+def test_a_preferred_kind_of_signature_is_left_to_botocore(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_AUTH_SCHEME_PREFERENCE", "httpBearerAuth,sigv4")
+    monkeypatch.setattr(DynamoDBAuth, "_headers_of", None)
+    assert b"AWS4-HMAC-SHA256" in sent_by(client("dynamodb"), "GetItem").headers["Authorization"]
+
+
+def test_without_endpoint_rules_the_endpoints_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In every region that botocore knows, and in one that it does not."""
+    session = get_session()
+    regions = [
+        region
+        for partition in session.get_available_partitions()
+        for region in session.get_available_regions("dynamodb", partition)
+    ]
+    assert len(regions) > 30
+    for region in (*regions, "eu-nowhere-9"):
+        monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+        forget_caches()
+        own, botocores = client("dynamodb"), botocores_client()
+        assert own.meta.endpoint_url == botocores.meta.endpoint_url
+        assert sent_by(own, "GetItem").url == sent_by(botocores, "GetItem").url, region
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "ca-central-1", "us-gov-west-1"])
+@pytest.mark.parametrize(
+    "name", ["AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_ACCOUNT_ID"]
+)
+def test_variants_of_endpoints_are_the_same(
+    name: str, region: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the rules know them all, so a client that needs one has the rules."""
+    plain = sent_by(botocores_client(), "GetItem").url
+    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    monkeypatch.setenv(name, "123456789012" if name == "AWS_ACCOUNT_ID" else "true")
+    urls = {sent_by(made, "GetItem").url for made in (client("dynamodb"), botocores_client())}
+    assert len(urls) == 1
+    assert urls != {plain}
