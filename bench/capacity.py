@@ -48,10 +48,11 @@ def write_units(item: dict[str, Any], *, index_entries: int = 0) -> int:
 
 
 def record_write_units(written: Iterable[dict[str, Any]]) -> int:
-    """Of a deletion's record, from the bodies of its ``PutItem`` and ``UpdateItem`` calls.
+    """Of a deletion's record, from the bodies of its ``PutItem`` and ``UpdateItem`` calls, and of
+    the puts of its transactions.
 
     An update is billed with the whole item: here the item that was put under the key and all
-    that the update brings, an upper bound.
+    that the update brings, an upper bound. So is to double the index part of a transaction.
     """
     items: dict[str, int] = {}
     units = 0
@@ -66,5 +67,6 @@ def record_write_units(written: Iterable[dict[str, Any]]) -> int:
             items[name] += size(call["ExpressionAttributeValues"])
             # The lease's end is part of the index key: a change removes one entry and adds another.
             indexed = 1 if "REMOVE" in call["UpdateExpression"] else 2
-        units += max(1, math.ceil(items[name] / 1024)) + indexed
+        times = 2 if call.get("transaction") else 1
+        units += times * (max(1, math.ceil(items[name] / 1024)) + indexed)
     return units

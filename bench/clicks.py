@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+import threading
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -65,6 +66,13 @@ class Metered:
     def __init__(self, dynamodb: Any, cost: Counting) -> None:
         self._dynamodb = dynamodb
         self._cost = cost
+        self._lock = threading.Lock()
+
+    def _spend(self, *, read: float = 0.0, write: float = 0.0) -> None:
+        """Links are counted on several threads."""
+        with self._lock:
+            self._cost.read_units += read
+            self._cost.write_units += write
 
     def batch_get_item(self, **parameters: Any) -> Any:
         answer = self._dynamodb.batch_get_item(**parameters)
@@ -72,30 +80,30 @@ class Metered:
             items = answer["Responses"].get(table, [])
             missing = len(request["Keys"]) - len(items)
             units = sum(map(capacity.read_units, items)) + missing
-            self._cost.read_units += units if request.get("ConsistentRead") else units / 2
+            self._spend(read=units if request.get("ConsistentRead") else units / 2)
         return answer
 
     def query(self, **parameters: Any) -> Any:
         answer = self._dynamodb.query(**parameters)
         read = sum(map(capacity.size, answer["Items"]))
         units = max(1, math.ceil(read / 4096))
-        self._cost.read_units += units if parameters.get("ConsistentRead") else units / 2
+        self._spend(read=units if parameters.get("ConsistentRead") else units / 2)
         return answer
 
     def batch_execute_statement(self, **parameters: Any) -> Any:
         # Each puts an item of less than a kilobyte, or is refused for the same price.
-        self._cost.write_units += len(parameters["Statements"])
+        self._spend(write=len(parameters["Statements"]))
         return self._dynamodb.batch_execute_statement(**parameters)
 
     def put_item(self, **parameters: Any) -> Any:
-        self._cost.write_units += capacity.write_units(parameters["Item"])
+        self._spend(write=capacity.write_units(parameters["Item"]))
         return self._dynamodb.put_item(**parameters)
 
     def update_item(self, **parameters: Any) -> Any:
         before = self._item(parameters)
         answer = self._dynamodb.update_item(**parameters)
         after = self._item(parameters)
-        self._cost.write_units += max(map(capacity.write_units, (before, after)))
+        self._spend(write=max(map(capacity.write_units, (before, after))))
         return answer
 
     def _item(self, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -177,8 +185,8 @@ def lone_clicks(links: int) -> Counting:
     """Counting the only click of the day on each of so many links, in one window's batches."""
     visits = [Visits([link]).some([n])[0] for n, link in enumerate(_links(links))]
     cost = Counting()
-    for batch in _by_shard(visits):
-        cost.add(_count(batch))
+    for batch in _by_shard(visits, one_partition=True):
+        cost.add(_count(batch, one_partition=True))
     return cost
 
 
@@ -189,19 +197,23 @@ def _links(count: int) -> list[str]:
     return [link.id for link in links]
 
 
-def _by_shard(clicks: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+def _by_shard(
+    clicks: Sequence[dict[str, Any]], *, one_partition: bool = False
+) -> list[list[dict[str, Any]]]:
     """The batches that the stream's shards deliver: a click's partition decides."""
     shards: dict[int, list[dict[str, Any]]] = {}
     for click in clicks:
-        partition = ClicksTable.key(click)["pk"]["S"]
+        partition = ClicksTable.key(click, one_partition=one_partition)["pk"]["S"]
         shards.setdefault(zlib.crc32(partition.encode()) % SHARDS, []).append(click)
     return list(shards.values())
 
 
-def _count(clicks: Sequence[dict[str, Any]]) -> Counting:
+def _count(clicks: Sequence[dict[str, Any]], *, one_partition: bool = False) -> Counting:
     dynamodb = client("dynamodb")
     cost = Counting(clicks=len(clicks), invocations=1)
-    items = [ClicksTable.key(click) | to_item(click) for click in clicks]
+    items = [
+        ClicksTable.key(click, one_partition=one_partition) | to_item(click) for click in clicks
+    ]
     ClicksTable(dynamodb, "clicks").write(put=items)
     records = [
         {"dynamodb": {"SequenceNumber": str(n), "NewImage": item}} for n, item in enumerate(items)

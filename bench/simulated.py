@@ -89,7 +89,8 @@ class Simulation:
     requests: Counter[str] = field(default_factory=Counter)
     #: How often a statement was applied to each link.
     applied: Counter[str] = field(default_factory=Counter)
-    #: Every ``PutItem`` and ``UpdateItem``: the writes of the deletion's record.
+    #: Every ``PutItem`` and ``UpdateItem``, and every put of a transaction, which is marked with
+    #: ``transaction``: the writes of the deletion's record.
     written: list[dict[str, Any]] = field(default_factory=list)
     #: Processor seconds that the simulation itself took.
     own_seconds: float = 0.0
@@ -163,6 +164,12 @@ class Simulation:
         return b"{}"
 
     _UpdateItem = _PutItem
+
+    def _TransactWriteItems(self, body: bytes) -> bytes:  # noqa: N802 - the operation's name
+        for action in json.loads(body)["TransactItems"]:
+            if "Put" in action:
+                self.written.append(action["Put"] | {"transaction": True})
+        return b"{}"
 
 
 def _nothing(_body: bytes) -> bytes:

@@ -179,11 +179,11 @@ def measure(delete: Callable[[Sequence[str]], Any], ids: Sequence[str], sim: Sim
     read = len(ids) * capacity.read_units(one) if "BatchGetItem" in requests else 0
     # Each write also removes the link's entry from the index of live links.
     write = len(ids) * capacity.write_units(one, index_entries=1)
-    if "TransactWriteItems" in requests:
-        # Double for the item; the guide does not say whether the index part doubles as well.
-        write = len(ids) * (2 * capacity.write_units(one) + 1)
     if "BatchExecuteStatement" in requests:
         write += capacity.record_write_units(sim.written)
+    elif "TransactWriteItems" in requests:
+        # Double for the item; the guide does not say whether the index part doubles as well.
+        write = len(ids) * (2 * capacity.write_units(one) + 1)
     return Cost(seconds=seconds, requests=requests, read_units=read, write_units=write)
 
 

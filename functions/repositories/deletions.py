@@ -24,7 +24,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from functions.aws.calls import ConditionFailed, TransactionCancelled, call
-from functions.aws.codec import to_item
+from functions.aws.codec import runs, to_item
 from functions.aws.dynamodb import transact, update
 from functions.aws.parallel import in_parallel
 from functions.domain.clock import current_deadline, iso
@@ -78,22 +78,25 @@ class DeletionsTable(DeletionReader):
         key: IdempotencyKey | None,
         claims: Sequence[dict[str, Any]] = (),
     ) -> None:
-        """Write the record: chunks of ids first, the header last.
+        """Write the record: its header, and its chunks of ids in the same transaction.
 
-        The header is the commit point. After it the deletion always completes. Chunks without a
-        header have no effect. Raises :class:`KeyTaken` if another request used the key, and
-        :class:`SlotTaken` if one of ``claims``, the actions that claim slots, was refused.
+        From then on the deletion always completes. Chunks have no time to live of their own, so
+        none may stay without a header (docs/decisions/211-ids-and-header-in-one-transaction.md).
+        Raises :class:`KeyTaken` if another request used the key, and :class:`SlotTaken` if one of
+        ``claims``, the actions that claim slots, was refused.
         """
-        self._put_chunks(deletion)
+        chunks = self._chunks(deletion)
         actions = self.accept_actions(deletion, key=key)
         first = len(actions)
         actions += claims
+        last = len(actions)
+        actions += [{"Put": chunk} for chunk in chunks]
         try:
             self._create(actions)
         except TransactionCancelled as cancelled:
             if key is not None and cancelled.reasons[1].get("Code") == "ConditionalCheckFailed":
                 raise KeyTaken from None
-            if any(refused := cancelled.refused[first:]):
+            if any(refused := cancelled.refused[first:last]):
                 raise SlotTaken(refused) from None
             raise
 
@@ -146,22 +149,23 @@ class DeletionsTable(DeletionReader):
         with suppress(ConditionFailed):
             call(self._client.put_item, **actions[0]["Put"])
 
-    def _put_chunks(self, deletion: Deletion) -> None:
-        if len(deletion.link_ids) > deletion_items.INLINE_IDS:
-            parts = list(range(0, len(deletion.link_ids), deletion_items.CHUNK_IDS))
-            deletion.id_chunks = len(parts)
-            in_parallel(lambda start: self._put_chunk(deletion, start), parts)
-
-    def _put_chunk(self, deletion: Deletion, start: int) -> None:
-        call(
-            self._client.put_item,
-            TableName=self.name,
-            Item={
-                **chunk_key(deletion, start // deletion_items.CHUNK_IDS),
-                "ids": {"B": pack_ids(deletion.link_ids[start : start + deletion_items.CHUNK_IDS])},
-                **to_item({"ttl": deletion.ttl}),
-            },
-        )
+    def _chunks(self, deletion: Deletion) -> list[dict[str, Any]]:
+        """The writes of the ids that do not fit the header; sets ``deletion.id_chunks``."""
+        if len(deletion.link_ids) <= deletion_items.INLINE_IDS:
+            return []
+        chunks = [
+            {
+                "TableName": self.name,
+                "Item": {
+                    **chunk_key(deletion, number),
+                    "ids": {"B": pack_ids(list(ids))},
+                    **to_item({"ttl": deletion.ttl}),
+                },
+            }
+            for number, ids in enumerate(runs(deletion.link_ids, deletion_items.CHUNK_IDS))
+        ]
+        deletion.id_chunks = len(chunks)
+        return chunks
 
     # -- advance ----------------------------------------------------------------------------
 
@@ -204,7 +208,9 @@ class DeletionsTable(DeletionReader):
         ``deletion.ttl`` is recorded with the ids.
         """
         deletion.chunk_prefix = f"{deletion.lease}#"
-        self._put_chunks(deletion)
+        in_parallel(
+            lambda chunk: call(self._client.put_item, **chunk), list(self._chunks(deletion))
+        )
         [(attribute, ids)] = recorded_ids(deletion).items()
         state: DeletionState = "exporting" if deletion.export is not None else "deleting"
         not_yet_resolved = "#state=:accepted AND lease=:lease"

@@ -6,14 +6,13 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger
-
 from functions.aws.sqs import Queue
 from functions.domain.clock import iso, now_iso
 from functions.domain.errors import InternalError, LimitReached, LinkNotFound, Unavailable
 from functions.domain.idempotency import IdempotencyKey, IdempotencyRecord, KeyTaken
 from functions.domain.link import Link
 from functions.domain.plans import Plan
+from functions.powertools import Logger
 from functions.repositories.exports import ExportGone, ExportRecords
 from functions.repositories.idempotency import IdempotencyTable
 from functions.repositories.open_exports import HELD_SECONDS, OpenExports

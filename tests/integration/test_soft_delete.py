@@ -78,8 +78,8 @@ def test_ten_thousand_links_are_deleted_in_request_order(
     assert Counter(counting.calls) == {
         "batch_get_item": 100,
         "batch_execute_statement": 400,
-        # Four chunks of ids and the header; the close.
-        "put_item": 5,
+        # The header with four chunks of ids; the close.
+        "transact_write_items": 1,
         "update_item": 1,
     }
     # No statement was sent a second time, and none waited for another.
