@@ -73,6 +73,14 @@ def _no_host_credentials() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_cdk_validation() -> Iterator[None]:
+    """The CDK's validation of templates takes eight seconds to load, and only prints warnings."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CDK_VALIDATION", "false")
+        yield
+
+
 @pytest.fixture(scope="session")
 def emulator_url(_no_host_credentials: None, request: pytest.FixtureRequest) -> str:
     """The DynamoDB endpoint: the run's emulator, or what AWS_ENDPOINT_URL_DYNAMODB names."""
