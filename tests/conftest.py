@@ -14,7 +14,7 @@ import pytest
 
 from functions import config, container
 from functions.aws import client as aws
-from functions.aws import secrets
+from functions.aws import fast_json, secrets
 from functions.domain.link import Link
 from functions.repositories.access import AccessTable
 from functions.repositories.clicks import ClicksTable
@@ -99,16 +99,19 @@ def dynamodb_url(_no_host_credentials: None) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def table_names(dynamodb_url: str) -> Iterator[dict[str, str]]:
-    """The four tables, created from the synthesized template, by their logical names."""
+    """The four tables, created from the synthesized template, by their logical names.
+
+    A module has its own: tests that read whole tables would read those of all tests before.
+    """
     with new_tables(dynamodb_url) as names:
         yield names
 
 
 @contextmanager
 def new_tables(dynamodb_url: str) -> Iterator[dict[str, str]]:
-    """Separate tables, for tests that read whole tables."""
+    """Tables that are deleted afterwards."""
     dynamodb = boto3.client("dynamodb", endpoint_url=dynamodb_url)
     suffix = uuid.uuid4().hex[:8]
     names = {}
@@ -211,8 +214,12 @@ class World:
 
     def stored(self, table: str) -> Iterator[dict[str, Any]]:
         """Every item of a table, other tests' too: one call shows a megabyte of them at most."""
-        scan = aws.client("dynamodb").get_paginator("scan")
-        pages = scan.paginate(TableName=table, ConsistentRead=True)
+        client = aws.client("dynamodb")
+        # botocore's own parser takes most of the time of a test that reads a table.
+        client.meta.events.register(
+            "before-parse.dynamodb.Scan", fast_json.read_plain, unique_id="plain-scan"
+        )
+        pages = client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
         return (item for page in pages for item in page["Items"])
 
     def one_partition(self, link_id: str) -> bool:

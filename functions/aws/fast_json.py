@@ -13,7 +13,7 @@ import json
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any
 
-__all__ = ["around", "quote", "use_plain_json"]
+__all__ = ["around", "quote", "read_plain", "use_plain_json"]
 
 #: A placeholder for a string that is filled in later. No name, id or expression contains it.
 HOLE = "\0"
@@ -29,7 +29,7 @@ def use_plain_json(client: Any) -> None:
         events.register(f"provide-client-params.dynamodb.{operation}", encode)
         events.register(f"before-call.dynamodb.{operation}", _send_encoded)
     for operation in ("BatchExecuteStatement", "BatchGetItem", "Query"):
-        events.register(f"before-parse.dynamodb.{operation}", _read_plain)
+        events.register(f"before-parse.dynamodb.{operation}", read_plain)
 
 
 def around(value: Any) -> tuple[str, str]:
@@ -83,7 +83,7 @@ def _send_encoded(params: dict[str, Any], context: dict[str, Any], **_: Any) -> 
     params["body"] = context.pop("body").encode()
 
 
-def _read_plain(
+def read_plain(
     response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any
 ) -> None:
     """Parse a response without binary values. botocore parses errors and all other responses."""

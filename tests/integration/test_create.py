@@ -6,7 +6,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -32,18 +32,11 @@ from functions.services.create_links import create_links, plan_links
 from functions.services.create_once import create_once
 from functions.services.delete_links import erase_many, soft_delete
 from functions.services.link_runs import LINKS_A_TRANSACTION, KeyedRun
-from tests.conftest import World, forget_caches, make_world, new_tables
+from tests.conftest import World, forget_caches, make_world
 from tests.support.events import Context, api_event, call
 from tests.support.faults import RETRYABLE, FaultyClient, Killed, faults_of_call
 
 pytestmark = pytest.mark.emulator
-
-
-@pytest.fixture(scope="module")
-def table_names(dynamodb_url: str) -> Iterator[dict[str, str]]:
-    """Not those of other tests, which hold tens of thousands of items: many tests read them all."""
-    with new_tables(dynamodb_url) as names:
-        yield names
 
 
 NEW = NewLink(originalUrl="https://example.com/page")

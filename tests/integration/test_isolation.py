@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,18 +25,11 @@ from functions.domain.ids import new_short_code
 from functions.domain.plans import SCOPES
 from functions.handlers import account, analytics, deletions, keys, links, qr, receipts
 from functions.repositories.api_keys import ApiKeysTable, new_key_id
-from tests.conftest import World, new_tables
+from tests.conftest import World
 from tests.support.events import Context, api_event
 from tests.support.template import path_of, resources, synthesized_template
 
 pytestmark = pytest.mark.emulator
-
-
-@pytest.fixture(scope="module")
-def table_names(dynamodb_url: str) -> Iterator[dict[str, str]]:
-    """Not those of other tests, which hold tens of thousands of items: each test reads them all."""
-    with new_tables(dynamodb_url) as names:
-        yield names
 
 
 @dataclass(frozen=True)
