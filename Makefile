@@ -48,9 +48,8 @@ run: check-port $(STAMPS) $(UNLINKCTL) ## Start the whole stack on this machine 
 
 .PHONY: test
 test: ## Everything that must pass: format, lint, types, all tests.
-	@$(MAKE) --no-print-directory style
-	@$(MAKE) --no-print-directory unit
-	@$(MAKE) --no-print-directory --jobs=3 $(OUTPUT_SYNC) types exhaustive e2e
+	@$(MAKE) --no-print-directory --jobs=3 $(OUTPUT_SYNC) style $(STAMPS)
+	@$(MAKE) --no-print-directory --jobs=3 $(OUTPUT_SYNC) types without-stack e2e
 
 .PHONY: lint
 lint: style types ## Format check, lint, types.
@@ -83,6 +82,11 @@ unit: $(STAMPS) ## The quick tests, for the inner loop: no deployed stack, nothi
 .PHONY: exhaustive
 exhaustive: $(STAMPS) ## Every call fails in every way, whole matrices, whole builds.
 	$(VENV)/bin/python -m pytest $(WITHOUT_STACK) -m "exhaustive and not e2e"
+
+# `unit` and `exhaustive` in one run, which collects the tests once and keeps both workers busy.
+.PHONY: without-stack
+without-stack: $(STAMPS)
+	$(VENV)/bin/python -m pytest $(WITHOUT_STACK) -m "not e2e"
 
 # Chromium or Chrome for the tests of the console. Without one they are skipped, and say so; with
 # CI set they fail.

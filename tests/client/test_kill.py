@@ -83,6 +83,7 @@ def slow(service: FakeUnlink) -> FakeUnlink:
     return service
 
 
+@pytest.mark.exhaustive
 def test_a_delete_that_is_killed_at_random_deletes_each_id_once(
     slow: FakeUnlink, environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -133,6 +134,7 @@ def test_a_kill_around_each_request_deletes_each_id_once(
     assert service.deleted == dict.fromkeys(ids, 1)
 
 
+@pytest.mark.exhaustive
 def test_an_import_that_is_killed_at_random_creates_each_link_once(
     slow: FakeUnlink, environment: dict[str, str], tmp_path: Path
 ) -> None:

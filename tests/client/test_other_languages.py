@@ -59,6 +59,7 @@ def made(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.exhaustive
 def test_the_program_in_typescript_is_checked_and_deletes(made: Path, service: FakeUnlink) -> None:
     service.add(2, tags=["tour"])
     (kept,) = service.add(1, tags=["other"])

@@ -312,6 +312,7 @@ def test_a_new_key_signs_and_the_old_ones_stay_published(
 # -- verifying --------------------------------------------------------------------------------
 
 
+@pytest.mark.exhaustive
 def test_the_script_of_the_docs_verifies_a_receipt_of_a_thousand_links(
     signing: Erasing, tmp_path: Path
 ) -> None:
