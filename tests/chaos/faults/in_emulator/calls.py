@@ -8,20 +8,18 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from .decisions import NO_DICE, Decisions
-from .partial import BATCHES, cancelled, in_part, throttled
+from .partial import BATCHES, in_part
+from .refusals import S3, failed, refused
 from .stale_reads import by_function
-from .wire import Answer, Exchange, error
+from .wire import Exchange
 from .workers import TOKEN, Workers
 
-_SERVICES = (b"DynamoDB_20120810.", b"AmazonSQS.")
-#: Only these change a queue; the others are calls of the tools.
-_SQS_OPERATIONS = frozenset(("SendMessage", "SendMessageBatch"))
 
+def function_call(scope: Any) -> tuple[str, str, str] | None:
+    """(service, operation, session token) of a call that a function makes, or None.
 
-def function_call(scope: Any) -> tuple[str, str] | None:
-    """(operation, session token) of a call that a function makes, or None.
-
-    A function's process is known by the session token that it was started with.
+    A function's process is known by the session token that it was started with. S3 alone names
+    no operation: its method is taken for it.
     """
     target = token = b""
     for name, value in scope["headers"]:
@@ -29,12 +27,10 @@ def function_call(scope: Any) -> tuple[str, str] | None:
             target = value
         elif name == b"x-amz-security-token":
             token = value
-    if not token.startswith(TOKEN) or not target.startswith(_SERVICES):
+    if not token.startswith(TOKEN):
         return None
     service, _, operation = target.decode().partition(".")
-    if service == "AmazonSQS" and operation not in _SQS_OPERATIONS:
-        return None
-    return operation, token.decode()
+    return service or S3, operation or scope["method"], token.decode()
 
 
 class Calls:
@@ -55,8 +51,7 @@ class Calls:
         if call is None:
             await self._application(scope, receive, send)
             return
-        operation, token = call
-        fault, dice = self._draw(operation)
+        fault, dice = self._draw(call[1])
         with by_function():
             if fault is None:
                 await self._application(scope, receive, send)
@@ -65,9 +60,7 @@ class Calls:
             self._idle.clear()
             try:
                 exchange = await Exchange.read(self._application, scope, receive, send)
-                await _Fault(self._decisions, self._workers, operation, token, dice).happen(
-                    fault, exchange
-                )
+                await _Fault(self._decisions, self._workers, call, dice).happen(fault, exchange)
             finally:
                 self._running -= 1
                 if not self._running:
@@ -99,15 +92,13 @@ class _Fault:
         self,
         decisions: Decisions,
         workers: Workers,
-        operation: str,
-        token: str,
+        call: tuple[str, str, str],
         dice: random.Random,
     ) -> None:
         self._count = decisions.count
         self._rates = decisions.rates
         self._workers = workers
-        self._operation = operation
-        self._token = token
+        self._service, self._operation, self._token = call
         self._dice = dice
 
     async def happen(self, name: str, exchange: Exchange) -> None:
@@ -123,14 +114,7 @@ class _Fault:
 
     async def _throttle(self, exchange: Exchange) -> None:
         self._count("throttles")
-        await exchange.answer(self._refusal(exchange))
-
-    def _refusal(self, exchange: Exchange) -> Answer:
-        if self._operation in _SQS_OPERATIONS:
-            return error("RequestThrottled", "The request was throttled.")
-        if self._operation == "TransactWriteItems" and self._dice.random() < 0.5:
-            return cancelled(exchange.json(), self._dice)
-        return throttled(self._dice)
+        await exchange.answer(refused(self._service, self._operation, exchange, self._dice))
 
     async def _partial(self, exchange: Exchange) -> None:
         self._count("partial batches")
@@ -152,9 +136,7 @@ class _Fault:
         if self._dice.random() < 0.5:
             await exchange.reset()
         else:
-            sqs = self._operation in _SQS_OPERATIONS
-            code = "InternalFailure" if sqs else "InternalServerError"
-            await exchange.answer(error(code, "The request failed.", 500))
+            await exchange.answer(failed(self._service))
 
     async def _kill(self, exchange: Exchange) -> None:
         if self._dice.random() < 0.5:

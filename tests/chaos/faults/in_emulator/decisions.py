@@ -18,7 +18,7 @@ class FaultRates:
 
     #: Only calls of these operations get a fault; () for all. Deliveries are not calls.
     operations: tuple[str, ...] = ()
-    #: DynamoDB and SQS refuse the call and carry out nothing.
+    #: The service refuses the call and carries out nothing.
     throttle: float = 0.02
     #: A batch is carried out in part; the rest is reported as unprocessed.
     partial: float = 0.05

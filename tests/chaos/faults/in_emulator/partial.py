@@ -1,11 +1,12 @@
-"""Batches that DynamoDB and SQS carry out in part, and transactions that they cancel."""
+"""Batches that DynamoDB, SQS and EventBridge carry out in part."""
 
 from __future__ import annotations
 
 import random
 from typing import Any
 
-from .wire import EMPTY, Answer, Exchange, error
+from .refusals import throttled_table
+from .wire import EMPTY, Answer, Exchange
 
 #: DynamoDB's codes of a statement of a batch that may be repeated (API reference,
 #: BatchStatementError).
@@ -16,7 +17,9 @@ STATEMENT_CODES = (
     "InternalServerError",
 )
 
-BATCHES = frozenset(("BatchGetItem", "BatchWriteItem", "BatchExecuteStatement", "SendMessageBatch"))
+BATCHES = frozenset(
+    ("BatchGetItem", "BatchWriteItem", "BatchExecuteStatement", "SendMessageBatch", "PutEvents")
+)
 
 
 async def in_part(operation: str, exchange: Exchange, dice: random.Random) -> Answer:
@@ -26,43 +29,9 @@ async def in_part(operation: str, exchange: Exchange, dice: random.Random) -> An
         return await _statements(request, exchange, dice)
     if operation == "SendMessageBatch":
         return await _messages(request, exchange, dice)
+    if operation == "PutEvents":
+        return await _events(request, exchange, dice)
     return await _items(operation, request, exchange, dice)
-
-
-def throttled(dice: random.Random) -> Answer:
-    """DynamoDB refuses a call: in turn, what a table and what an account answers."""
-    code, text = dice.choice(
-        (
-            (
-                "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
-                "The level of configured provisioned throughput for the table was exceeded.",
-            ),
-            (
-                "com.amazon.coral.availability#ThrottlingException",
-                "Throughput exceeds the current capacity of your table or index.",
-            ),
-            (
-                "com.amazonaws.dynamodb.v20120810#RequestLimitExceeded",
-                "Throughput exceeds the current throughput limit for your account.",
-            ),
-        )
-    )
-    return error(code, text)
-
-
-def cancelled(request: dict[str, Any], dice: random.Random) -> Answer:
-    """A transaction that conflicts with another one."""
-    reasons = [{"Code": "None"} for _ in request["TransactItems"]]
-    reasons[dice.randrange(len(reasons))] = {
-        "Code": "TransactionConflict",
-        "Message": "Transaction is ongoing for the item",
-    }
-    codes = ", ".join(reason["Code"] for reason in reasons)
-    return error(
-        "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
-        f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]",
-        CancellationReasons=reasons,
-    )
 
 
 def _split(count: int, dice: random.Random) -> set[int]:
@@ -86,7 +55,7 @@ async def _items(
         for member in (asked["Keys"] if reads else asked)
     ]
     if len(members) == 1:
-        return throttled(dice)
+        return throttled_table(dice)
     left_out = set(dice.sample(range(len(members)), dice.randint(1, len(members) - 1)))
 
     def only(numbers: set[int]) -> dict[str, Any]:
@@ -165,4 +134,25 @@ async def _messages(request: dict[str, Any], exchange: Exchange, dice: random.Ra
         }
         for number in sorted(failed)
     ]
+    return answer.with_json(body)
+
+
+async def _events(request: dict[str, Any], exchange: Exchange, dice: random.Random) -> Answer:
+    """Some events of a batch are not stored."""
+    entries = request["Entries"]
+    failed = _split(len(entries), dice)
+    stored = [number for number in range(len(entries)) if number not in failed]
+    refused = {"ErrorCode": "ThrottlingException", "ErrorMessage": "Try this event again."}
+    results: dict[int, Any] = dict.fromkeys(failed, refused)
+    answer, body = EMPTY, {}
+    if stored:
+        answer = await exchange.carry_out(
+            request | {"Entries": [entries[number] for number in stored]}
+        )
+        if answer.status != 200:
+            return answer
+        body = answer.json()
+        results |= zip(stored, body["Entries"], strict=True)
+    body["Entries"] = [results[number] for number in range(len(entries))]
+    body["FailedEntryCount"] = len(failed) + body.get("FailedEntryCount", 0)
     return answer.with_json(body)
