@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import compileall
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -188,6 +189,10 @@ def _prune(directory: Path) -> None:
         for path in list(directory.glob(pattern)):
             shutil.rmtree(path)
     prune_service_models(directory / "botocore" / "data")
+    # The first visit of a process reads this list: its patterns, and not the examples of each.
+    for path in directory.glob("crawleruseragents/crawler-user-agents.json"):
+        patterns = [{"pattern": each["pattern"]} for each in json.loads(path.read_text("utf-8"))]
+        path.write_text(json.dumps(patterns), encoding="utf-8")
     # Nothing that the functions import reads the metadata of its distribution; a test runs them
     # without it.
     for path in list(directory.glob("*.dist-info")):

@@ -8,6 +8,7 @@ that copy a browser's user agent are found by the words below and by the crawler
 from __future__ import annotations
 
 import re
+from functools import cache
 
 #: Browsers whose user agent does not start with ``Mozilla/``: Opera before 15, UC Browser on Java
 #: phones, text browsers, small graphical ones, and the browsers that phones of the 2000s had.
@@ -48,8 +49,30 @@ def is_program(user_agent: str) -> bool:
         return True
     if _LISTED_BROWSER.search(user_agent):
         return False
+    texts, patterns = _crawlers()
+    return any(text in user_agent for text in texts) or patterns.search(user_agent) is not None
+
+
+#: A regular expression that matches one text only, with escaped punctuation.
+_TEXT = re.compile(r"(?:[^\\.^$*+?{}\[\]|()]|\\[^\w\s])+")
+
+
+@cache
+def _crawlers() -> tuple[tuple[str, ...], re.Pattern[str]]:
+    """The crawler-user-agents list: its plain texts, and the rest as one regular expression.
+
+    Its own matcher compiles 1,500 expressions, which takes 20 ms of a process's first visit. All
+    but 36 of them are plain texts.
+    """
     # Imported here: loading the list takes longer than all of the above, which decides most
     # requests.
-    from crawleruseragents import is_crawler  # type: ignore[import-untyped]
+    from crawleruseragents import CRAWLER_USER_AGENTS_DATA  # type: ignore[import-untyped]
 
-    return bool(is_crawler(user_agent))
+    texts, patterns = [], []
+    for each in CRAWLER_USER_AGENTS_DATA:
+        pattern = each["pattern"]
+        if _TEXT.fullmatch(pattern):
+            texts.append(re.sub(r"\\(.)", r"\1", pattern))
+        else:
+            patterns.append(pattern)
+    return tuple(texts), re.compile("|".join(patterns))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from importlib import import_module
 from pathlib import Path
 
 import botocore
@@ -23,6 +24,9 @@ from infra.packaging import (
 )
 from infra.service_models import OPERATIONS
 from tests.support.openapi import openapi_document
+
+#: It has no types.
+crawleruseragents = import_module("crawleruseragents")
 
 pytestmark = pytest.mark.exhaustive
 
@@ -194,6 +198,14 @@ def test_service_models_are_packed_without_what_is_not_read(lambda_archive: Path
         for name in models:
             assert archive.getinfo(name).file_size < 60_000
         assert archive.getinfo("botocore/data/endpoints.json").file_size < 50_000
+
+
+def test_the_list_of_crawlers_is_packed_without_its_examples(lambda_archive: Path) -> None:
+    with zipfile.ZipFile(lambda_archive) as archive:
+        packed = json.loads(archive.read("crawleruseragents/crawler-user-agents.json"))
+    assert packed == [
+        {"pattern": each["pattern"]} for each in crawleruseragents.CRAWLER_USER_AGENTS_DATA
+    ]
 
 
 def test_compiled_code_is_for_lambda_on_every_build_machine(lambda_archive: Path) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from functions.domain import bots
 from functions.domain.bots import is_program
 from functions.domain.prefetch import is_prefetch
 from functions.domain.user_agent import describe
+
+#: It has no types.
+crawleruseragents = import_module("crawleruseragents")
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -28,6 +33,18 @@ def test_every_bot_of_the_corpus_is_recognised() -> None:
     programs = corpus("programs.txt")
     assert len(set(programs)) == len(programs) > 150
     assert [agent for agent in programs if not is_program(agent)] == []
+
+
+def test_the_crawler_list_is_matched_as_its_own_package_matches_it() -> None:
+    known = [
+        agent for each in crawleruseragents.CRAWLER_USER_AGENTS_DATA for agent in each["instances"]
+    ]
+    assert len(known) > 1_000
+    texts, patterns = bots._crawlers()
+    assert len(texts) > 10 * patterns.pattern.count("|")
+    for agent in {*known, *corpus("browsers.txt"), *corpus("programs.txt"), *texts}:
+        found = any(text in agent for text in texts) or patterns.search(agent) is not None
+        assert found is crawleruseragents.is_crawler(agent), agent
 
 
 def test_a_request_without_a_user_agent_is_a_bot() -> None:
