@@ -253,7 +253,7 @@ def main() -> None:
             f"| one erased link with {number:,} clicks | {one:.6f} | {naive_one:.6f}"
             " | reads whole clicks by `Query` before it deletes them one by one |"
         )
-    idle = idle_month(alarms=alarms_of_production(), own_metrics=9)
+    idle = idle_month(alarms=alarms_of_production(), own_metrics=10)
     print(f"| an idle month | {idle.total:.2f} | | |")
     print("\n### Where the money goes\n")
     for title, bill in (

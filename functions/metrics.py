@@ -9,7 +9,9 @@ Names: ``LinksSoftDeleted``, ``LinksErased``, ``LinksRestored`` (links), ``HandO
 that did not finish before their worker's deadline), ``ThrottledStatements`` (calls and batch
 statements that were retried because of load), ``ErasureLag`` (seconds from an erasure's request to
 its receipt), and from each run of the schedule ``LapsedDeletions`` (open, with an expired lease),
-``OldestLapsedDeletion`` and ``OldestErasure`` (without a receipt; seconds, 0 when there is none).
+``OldestLapsedDeletion`` and ``OldestErasure`` (without a receipt; seconds, 0 when there is none),
+and from each run of the signer ``OldestUnsignedReceipt`` (seconds since its erasure completed, 0
+when all are signed).
 """
 
 from __future__ import annotations

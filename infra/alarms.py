@@ -28,6 +28,9 @@ ERASURE_PROMISE = Duration.hours(4)
 #: runs (another).
 RESUME_PROMISE = Duration.minutes(15)
 
+#: A receipt is signed within a minute or two; the rest is room for an outage of KMS.
+SIGNATURE_PROMISE = Duration.minutes(15)
+
 #: Twice the visibility timeout: a message whose worker died was retried, and still waits.
 OLDEST_MESSAGE = Duration.hours(1)
 
@@ -63,6 +66,8 @@ class Alarms:
             self._add_stream_alarms(reader)
         self.api_errors = self._add_api_alarm()
         self._add_deletion_alarms()
+        if any(name_of(function) == "ReceiptSigner" for function in watched.functions):
+            self._add_receipt_alarm()
 
     def _add_function_alarms(self, function: lambda_.Function) -> None:
         name = name_of(function)
@@ -201,6 +206,19 @@ class Alarms:
             says="an erasure has had no receipt for longer than promised",
             metric=self._watched.own_metric("OldestErasure", "Maximum"),
             threshold=ERASURE_PROMISE.to_seconds(),
+        )
+
+    def _add_receipt_alarm(self) -> None:
+        self._alarm(
+            "ReceiptsUnsigned",
+            runbook="unsigned-receipts",
+            says="a receipt has waited for its signature for a quarter of an hour, "
+            "or the function that signs no longer runs",
+            metric=self._watched.own_metric("OldestUnsignedReceipt", "Maximum"),
+            threshold=SIGNATURE_PROMISE.to_seconds(),
+            # The signer reports each minute, also that there is none.
+            missing="breaching",
+            of=(2, 2),
         )
 
     def _alarm(

@@ -89,6 +89,7 @@ def _deletion_graphs(watched: Watched) -> list[Graph]:
                 own("ErasureLag", "p50", "median"),
                 own("ErasureLag", "p99", "p99"),
                 own("OldestErasure", "Maximum", "oldest without a receipt"),
+                own("OldestUnsignedReceipt", "Maximum", "oldest without a signature"),
             ],
         ),
         (

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from functions.aws.calls import ConditionFailed, TransactionCancelled, call
 from functions.aws.codec import to_item
@@ -31,6 +31,14 @@ JWKS = "JWKS"
 UNSIGNED = "UNSIGNED"
 
 
+class Unsigned(NamedTuple):
+    """A receipt to be signed, and when its erasure was complete."""
+
+    workspace_id: str
+    deletion_id: str
+    since: str
+
+
 class ReceiptsTable:
     """Reads and stores signatures; ``name`` is the ``deletions`` table."""
 
@@ -38,8 +46,8 @@ class ReceiptsTable:
         self._client = client
         self.name = name
 
-    def unsigned(self, *, limit: int) -> list[tuple[str, str]]:
-        """``(workspace_id, deletion_id)`` of receipts to be signed, at most ``limit`` a shard."""
+    def unsigned(self, *, limit: int) -> list[Unsigned]:
+        """Receipts to be signed, at most ``limit`` a shard, and the oldest ones of each."""
         found = []
         for shard in range(OPEN_SHARDS):
             answer = call(
@@ -50,7 +58,10 @@ class ReceiptsTable:
                 ExpressionAttributeValues={":shard": {"S": f"{UNSIGNED}#{shard}"}},
                 Limit=limit,
             )
-            found += [(item["pk"]["S"], item["sk"]["S"]) for item in answer["Items"]]
+            found += [
+                Unsigned(item["pk"]["S"], item["sk"]["S"], item["openSk"]["S"].partition("#")[0])
+                for item in answer["Items"]
+            ]
         return found
 
     def awaits_signature(self, workspace_id: str, deletion_id: str) -> bool:

@@ -10,8 +10,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from functions import metrics
 from functions.domain.clock import current_deadline
 from functions.domain.deletion import Deletion
 from functions.domain.errors import InternalError, ReceiptNotFound, ReceiptPending, Unavailable
@@ -131,17 +134,22 @@ def sign_receipts(
 ) -> tuple[int, int]:
     """Sign what is to be signed; how many were, and how many failed and stay for the next run.
 
-    A record that can never be signed does not hold up the others.
+    A record that can never be signed does not hold up the others. Reports the age of the oldest
+    receipt that is left.
     """
     signed = failed = unavailable = 0
-    for workspace_id, deletion_id in receipts.unsigned(limit=limit):
+    left = []
+    for receipt in receipts.unsigned(limit=limit):
+        workspace_id, deletion_id, since = receipt
+        left.append(since)
         if current_deadline().passed or unavailable == MAX_UNAVAILABLE:
-            break
+            continue
         try:
             deletion = deletions.load(workspace_id, deletion_id)
             if deletion is not None:
                 signer.sign(deletion)
                 signed += 1
+            left.pop()
             unavailable = 0
         except Exception as error:
             log.exception(
@@ -150,7 +158,17 @@ def sign_receipts(
             )
             failed += 1
             unavailable = unavailable + 1 if isinstance(error, Unavailable) else 0
+    metrics.measure("OldestUnsignedReceipt", _age_of_oldest(left))
     return signed, failed
+
+
+def _age_of_oldest(times: Sequence[str]) -> float:
+    """Seconds since the earliest of these times; 0 when there is none."""
+    # A damaged record may have no time.
+    known = [time for time in times if time]
+    if not known:
+        return 0.0
+    return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(min(known))).total_seconds())
 
 
 def jwk_of(public_key: bytes) -> dict[str, str]:

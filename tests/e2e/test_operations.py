@@ -96,6 +96,7 @@ SAYS: dict[str, tuple[str, ...]] = {
         r'"MessageId"',
     ),
     "Late erasures": (r'^{workspace}\t{erasure}\t[\s\S]*"erasing"',),
+    "Unsigned receipts": (rf"{ANY_LINE}[\s\S]*^Enabled\t",),
     "The cursor secret": (r'"AWSCURRENT"',),
     "Backup and recovery": (
         r'"TableName": "unlink-drill"',

@@ -190,7 +190,11 @@ def test_alarms_read_only_metrics_that_the_functions_write(template: Template) -
     own = [
         alarm for alarm in alarms(template).values() if alarm["Namespace"] == METRICS["namespace"]
     ]
-    assert {alarm["MetricName"] for alarm in own} == {"OldestLapsedDeletion", "OldestErasure"}
+    assert {alarm["MetricName"] for alarm in own} == {
+        "OldestLapsedDeletion",
+        "OldestErasure",
+        "OldestUnsignedReceipt",
+    }
     for alarm in own:
         assert alarm["MetricName"] in METRICS["metrics"]
         assert {each["Name"]: each["Value"] for each in alarm["Dimensions"]} == {
@@ -199,13 +203,20 @@ def test_alarms_read_only_metrics_that_the_functions_write(template: Template) -
         }
 
 
-def test_a_schedule_that_stops_reporting_raises_an_alarm(template: Template) -> None:
-    [alarm] = [
+@pytest.mark.parametrize("metric", ["OldestLapsedDeletion", "OldestUnsignedReceipt"])
+def test_a_schedule_that_stops_reporting_raises_an_alarm(template: Template, metric: str) -> None:
+    [alarm] = [alarm for alarm in alarms(template).values() if alarm.get("MetricName") == metric]
+    assert alarm["TreatMissingData"] == "breaching"
+    assert alarm["Threshold"] == 15 * 60
+
+
+def test_without_a_receipt_key_no_alarm_waits_for_signatures() -> None:
+    template = synthesize(stage="prod", receiptKey="0")
+    assert not [
         alarm
         for alarm in alarms(template).values()
-        if alarm.get("MetricName") == "OldestLapsedDeletion"
+        if alarm.get("MetricName") == "OldestUnsignedReceipt"
     ]
-    assert alarm["TreatMissingData"] == "breaching"
 
 
 def test_alarms_reach_the_address_of_the_stage() -> None:

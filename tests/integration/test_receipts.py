@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import boto3
 import jwt
 import pytest
 
-from functions import container
+from functions import container, metrics
 from functions.aws.kms import SigningKey
 from functions.domain.errors import InternalError, Unavailable
 from functions.domain.ids import new_time_ordered_id
@@ -168,7 +169,7 @@ def test_the_digest_is_over_the_erased_ids_in_the_order_of_the_request(signing: 
 
 def test_without_a_key_the_receipt_says_that_it_is_not_signed(erasing: Erasing) -> None:
     deletion_id, ids = erased(erasing)
-    assert deletion_id not in {each for _, each in table(erasing).unsigned(limit=1_000)}
+    assert deletion_id not in {each.deletion_id for each in table(erasing).unsigned(limit=1_000)}
     status, kind, body = ask(erasing, deletion_id)
     assert (status, kind) == (200, "application/json")
     answer = json.loads(body)
@@ -375,3 +376,29 @@ def test_no_changed_byte_of_a_receipt_is_accepted(signing: Erasing) -> None:
         other = "A" if jws[position] != "A" else "B"
         with pytest.raises((jwt.PyJWTError, KeyError, UnicodeDecodeError)):
             verified(jws[:position] + other + jws[position + 1 :], keys)
+
+
+def test_each_run_reports_the_age_of_the_oldest_receipt_that_is_left(
+    signing: Erasing, emulator_url: str, kms_key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For the alarm on receipts that nobody signs."""
+    deletion_id, _ = erased(signing, 1)
+    measured: list[tuple[str, float]] = []
+    monkeypatch.setattr(metrics, "measure", lambda name, value: measured.append((name, value)))
+    signing.world.dynamodb.update_item(
+        TableName=table(signing).name,
+        Key={"pk": {"S": signing.world.workspace_id}, "sk": {"S": deletion_id}},
+        UpdateExpression="SET openSk=:old",
+        ExpressionAttributeValues={":old": {"S": f"2026-01-01T00:00:00.000Z#{deletion_id}"}},
+    )
+    since = time.time() - 1_767_225_600
+
+    assert run(signing, signer_of(BrokenKey(), signing))[0] == 0
+    signing_key = SigningKey(boto3.client("kms", endpoint_url=emulator_url), kms_key)
+    while run(signing, signer_of(signing_key, signing)) != (0, 0):
+        pass
+
+    names, ages = zip(*measured, strict=True)
+    assert set(names) == {"OldestUnsignedReceipt"}
+    assert ages[0] == pytest.approx(since, abs=60)
+    assert ages[-1] == 0.0
