@@ -129,6 +129,29 @@ def call(operation: Callable[..., Any], **parameters: Any) -> Any:
     :class:`TransactionCancelled`, ``Unavailable`` (retries used up), ``InternalError`` (permanent
     errors: permissions, a missing table, a malformed call).
     """
+    return _call(operation, parameters, is_retryable)
+
+
+def call_at_most_once(operation: Callable[..., Any], **parameters: Any) -> Any:
+    """:func:`call` for what must not be applied twice: it repeats only calls that AWS refused.
+
+    Raises ``Unavailable`` also after an error that does not say whether the call was applied.
+    """
+    return _call(operation, parameters, _is_refused)
+
+
+def _is_refused(error: Exception) -> bool:
+    """Whether a retryable error says that nothing was applied; a 5xx or a timeout does not."""
+    if not isinstance(error, ClientError) or not is_retryable(error):
+        return False
+    return int(error.response["ResponseMetadata"]["HTTPStatusCode"]) < 500
+
+
+def _call(
+    operation: Callable[..., Any],
+    parameters: dict[str, Any],
+    repeats: Callable[[Exception], bool],
+) -> Any:
     if not _METERED.isdisjoint(parameters):
         parameters["ReturnConsumedCapacity"] = "TOTAL"
     until, attempt = current_deadline(), 0
@@ -137,7 +160,7 @@ def call(operation: Callable[..., Any], **parameters: Any) -> Any:
             answer = operation(**parameters)
         except (ClientError, BotoConnectionError, HTTPClientError) as error:
             failure = _translate(error)
-            if not is_retryable(error) and not (
+            if not repeats(error) and not (
                 isinstance(failure, TransactionCancelled) and failure.retryable
             ):
                 raise failure from error

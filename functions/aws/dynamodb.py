@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from functions.aws.calls import ConditionFailed, backoff, call
@@ -66,16 +66,17 @@ def update(
     *,
     condition: str,
     values: dict[str, Any],
+    send: Callable[..., Any] = call,
 ) -> dict[str, Any] | None:
     """Conditional ``UpdateItem``:
 
     None if it applied, else the current item ({} if there is none). In both expressions ``#name``
     stands for the attribute ``name``. After a lost response, the retry may find the item that the
-    first attempt wrote; the caller must recognise it.
+    first attempt wrote; the caller must recognise it, or ``send`` with ``call_at_most_once``.
     """
     names = {f"#{name}": name for name in re.findall(r"#(\w+)", f"{expression} {condition}")}
     try:
-        call(
+        send(
             client.update_item,
             TableName=table,
             Key=key,

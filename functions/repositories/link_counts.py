@@ -12,10 +12,11 @@ changed for a minute is corrected from the index of live links
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from functions.aws.calls import ConditionFailed, call
+from functions.aws.calls import ConditionFailed, call, call_at_most_once
 from functions.aws.dynamodb import update
 from functions.domain.errors import InvalidRequest
 from functions.repositories.live_index import LiveIndex
@@ -83,9 +84,12 @@ class LinkCounts:
     def add(self, workspace_id: str, links: int) -> None:
         """Add restored links, or (negative) subtract deleted ones.
 
-        Without a counter this does nothing: the counter is created later from the index.
+        Without a counter this does nothing: the counter is created later from the index. Raises
+        ``Unavailable`` when links are not subtracted, or perhaps.
         """
-        self._add(workspace_id, links, "attribute_exists(pk)", {})
+        # Subtracted twice, links would leave room for too many.
+        send = call_at_most_once if links < 0 else call
+        self._add(workspace_id, links, "attribute_exists(pk)", {}, send)
 
     def _add(
         self,
@@ -93,6 +97,7 @@ class LinkCounts:
         links: int,
         condition: str,
         values: dict[str, Any],
+        send: Callable[..., Any] = call,
     ) -> dict[str, Any] | None:
         """None if it applied, else the current item."""
         return update(
@@ -102,6 +107,7 @@ class LinkCounts:
             "ADD #links :links SET #changedAt=:now",
             condition=condition,
             values=values | {":links": {"N": str(links)}, ":now": _now()},
+            send=send,
         )
 
     def _create(self, workspace_id: str) -> None:

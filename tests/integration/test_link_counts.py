@@ -27,6 +27,7 @@ from functions.services.restore import RestoreStores, restore
 from tests.conftest import World
 from tests.support.erasure import Erasing
 from tests.support.events import Context, api_event
+from tests.support.faults import RETRYABLE, FaultyClient
 
 pytestmark = pytest.mark.emulator
 
@@ -296,6 +297,35 @@ def test_a_failed_counter_write_blocks_nothing(world: World, erasing: Erasing) -
     records = [removed(live_image("ws", 1), 1)]
     assert clean_up(records, stores=_with(erasing, Down())) == []
     assert len(erasing.messages) == 1
+
+
+@pytest.mark.parametrize("fault", ["applied, then timeout", "applied, then reset"])
+def test_links_are_not_subtracted_twice_when_an_answer_is_lost(
+    world: World, counts: LinkCounts, fault: str
+) -> None:
+    create(world, counts, 5, limit=5)
+    faulty = FaultyClient(world.dynamodb, RETRYABLE[fault], at=0)
+    with pytest.raises(Unavailable):
+        LinkCounts(faulty, world.stores.links.name).add(world.workspace_id, -2)
+    assert counted(world) == 3
+
+
+@pytest.mark.parametrize("fault", ["throttled", "request limit"])
+def test_links_are_subtracted_after_a_refusal(world: World, counts: LinkCounts, fault: str) -> None:
+    create(world, counts, 5, limit=5)
+    faulty = FaultyClient(world.dynamodb, RETRYABLE[fault], at=0)
+    LinkCounts(faulty, world.stores.links.name).add(world.workspace_id, -2)
+    assert counted(world) == 3
+
+
+def test_restored_links_are_added_although_an_answer_was_lost(
+    world: World, counts: LinkCounts
+) -> None:
+    """Twice, perhaps: too high is corrected at the limit."""
+    create(world, counts, 1, limit=5)
+    faulty = FaultyClient(world.dynamodb, RETRYABLE["internal error"], at=0)
+    LinkCounts(faulty, world.stores.links.name).add(world.workspace_id, 2)
+    assert counted(world) == 3
 
 
 def live_image(workspace_id: str, number: int) -> dict[str, Any]:
