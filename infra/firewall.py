@@ -50,7 +50,6 @@ CREDENTIAL_FORM = (
 #: A short link has one segment, so its path never holds this.
 API_PATH = "/api/"
 
-
 #: The answer to a blocked client: the gateway's own for a full rate window, in the form that both
 #: error formats can read. ASCII, because CloudFormation returns other characters as `?`.
 TOO_MANY_REQUESTS = {

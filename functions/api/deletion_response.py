@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 #: Default number of outcomes per response.
 RESULTS = 100
 
-
 #: A response that lists ids.
 Ids = TypeVar("Ids", bound="DeletedLinks | ErasedLinks")
 

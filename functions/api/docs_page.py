@@ -21,14 +21,11 @@ from functions.powertools import PACKAGE_PATH
 
 DOCUMENT = Path(__file__).parent / "openapi.json"
 
-
 #: Swagger UI (Apache-2.0) from Powertools, so nothing else is pinned or packed.
 SWAGGER_UI = PACKAGE_PATH / "event_handler/openapi/swagger_ui"
 
-
 #: Documents that a process keeps: one for each address at which it is asked.
 REMEMBERED = 16
-
 
 #: The page's own script. URLs are relative, because the page may be under a stage's name.
 START = """\
@@ -47,7 +44,6 @@ window.addEventListener("load", () => {
   });
 });
 """
-
 
 PAGE = """\
 <!doctype html>
@@ -113,7 +109,6 @@ _ASSETS = {
     "swagger-ui.css": "text/css; charset=utf-8",
     "start.js": "text/javascript; charset=utf-8",
 }
-
 
 _FILES = {
     "swagger-ui.js": SWAGGER_UI / "swagger-ui-bundle.min.js",

@@ -15,9 +15,7 @@ from functions.repositories.access import RateWindow
 #: the request is allowed, so a slow table must not disable rate limiting.
 LIMITER_TIMEOUT = 0.5
 
-
 LIMITER_WAIT = 5.0
-
 
 log = Logger()
 

@@ -43,7 +43,6 @@ RETRYABLE = frozenset(
     }
 )
 
-
 #: Those of :data:`RETRYABLE` that a busy table, index or partition answers.
 _THROTTLED = frozenset(
     {
@@ -53,17 +52,13 @@ _THROTTLED = frozenset(
     }
 )
 
-
 #: First and longest pause of the full-jitter back-off, in seconds.
 BACKOFF_BASE = 0.05
 
-
 BACKOFF_CAP = 2.0
-
 
 #: Calls for which DynamoDB reports capacity have one of these parameters. The second set are reads.
 _METERED = frozenset({"TableName", "RequestItems", "TransactItems"})
-
 
 _READS = frozenset({"get_item", "query", "batch_get_item"})
 

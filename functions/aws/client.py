@@ -17,9 +17,7 @@ from functions.aws.signer import use_quick_signer
 #: not get the invocation killed. Both are shorter where a person waits.
 CONNECT_TIMEOUT, READ_TIMEOUT = 1.0, 3.0
 
-
 BRIEF_CONNECT_TIMEOUT, BRIEF_READ_TIMEOUT = 0.5, 1.0
-
 
 #: By default S3 clients sign URLs with the old signature for the global host. S3 redirects such a
 #: URL to the bucket's region, where the signature is wrong (boto3 issue 2187). With an IP address

@@ -26,7 +26,6 @@ def _workers() -> ThreadPoolExecutor:
 
 _Part = TypeVar("_Part")
 
-
 _Result = TypeVar("_Result")
 
 

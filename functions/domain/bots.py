@@ -36,7 +36,6 @@ _PROGRAM = re.compile(
     re.IGNORECASE,
 )
 
-
 #: Browsers that the crawler list has as bots: Slack's desktop app ("Sonic").
 _LISTED_BROWSER = re.compile(r"Slack_SSB/")
 

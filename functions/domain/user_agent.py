@@ -26,7 +26,6 @@ _PLATFORMS = {
 }
 _DESKTOPS = frozenset({"Windows", "macOS", "Linux", "ChromeOS"})
 
-
 #: How to recognise browsers of iOS and iPadOS that identify as a Mac to get desktop pages: by their
 #: names (Firefox, Chrome, Edge, Opera, the Google app), by web views of apps, and by ``Mobile/``,
 #: which no Mac sends. Safari on an iPad has none of these and counts as a Mac.

@@ -17,9 +17,7 @@ from functions.repositories.open_index import OPEN_SHARDS
 #: (40 KB).
 INLINE_IDS = 256
 
-
 CHUNK_IDS = 2_500
-
 
 PROGRESS = "outcomes=:outcomes, counts=:counts"
 

@@ -32,7 +32,6 @@ STATEMENT_BATCH = 25
 #: The policy attributes of a restored link, in the order of the statement's values.
 RESTORED_POLICIES = ("ttl", "policies", CLICK_RETENTION)
 
-
 Decoded = TypeVar("Decoded")
 
 

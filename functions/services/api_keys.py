@@ -37,7 +37,6 @@ AUTHORIZER_CACHE_SECONDS = 60
 #: How often a revocation looks for another admin credential before it gives up.
 MAX_WITNESSES = 5
 
-
 #: The action that lets an Idempotency-Key stand for the new key of this id; None without one.
 Claim = Callable[[str], dict[str, Any] | None]
 

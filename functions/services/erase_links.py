@@ -21,7 +21,6 @@ from functions.services.deletion import Stores
 #: How often the transaction of one id may fail unexpectedly before the id is reported as failed.
 MOST_REFUSALS = 5
 
-
 log = Logger()
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 #: Maximum lease in seconds: after a kill, no worker may take over before it expires.
 LEASE_SECONDS = 60.0
 
-
 #: Seconds by which a lease exceeds its worker's deadline, so that it covers the last write.
 LEASE_MARGIN = 5.0
 

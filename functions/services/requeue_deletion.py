@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 #: What each of an invocation's last writes may take. The functions reserve time for them.
 SHUTDOWN_SECONDS = 1.5
 
-
 log = Logger()
 
 

@@ -41,11 +41,9 @@ if TYPE_CHECKING:
 #: in few rounds.
 SLICE = 5_000
 
-
 #: Seconds for resolving a filter in the background: some millions of links. Less than a worker's
 #: timeout.
 RESOLVE_SECONDS = 240.0
-
 
 log = Logger()
 

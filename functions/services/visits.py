@@ -34,9 +34,7 @@ if TYPE_CHECKING:
 #: to a deleted link, never to a wrong one.
 REMEMBERED = 10_000
 
-
 log = logger()
-
 
 _pointers: dict[str, tuple[str, str]] = {}
 

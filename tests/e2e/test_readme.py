@@ -37,7 +37,6 @@ _MASKS = (
 )
 _REST = "…"
 
-
 EXAMPLES = [example for document in WITH_EXAMPLES for example in examples(document)]
 
 #: By document and line: status and output.

@@ -20,7 +20,6 @@ from tests.support.tokens import token
 
 ACL_ARN = "arn:aws:wafv2:us-east-1:000000000000:global/webacl/WebAcl-x/0c6c8dd1"
 
-
 BOTH = {"cdn": "true", "waf": "true", "cdnWebAclArn": ACL_ARN}
 
 

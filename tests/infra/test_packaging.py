@@ -33,7 +33,6 @@ pytestmark = pytest.mark.exhaustive
 #: `e_machine` of 64-bit ARM (ELF for the Arm 64-bit Architecture, section "ELF header").
 EM_AARCH64 = 183
 
-
 #: An expression whose value is an AWS client.
 A_CLIENT = re.compile(r"(\w+\.)*_?client(\(.*\))?")
 

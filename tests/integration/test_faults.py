@@ -93,7 +93,6 @@ RUNS: dict[str, tuple[Run, int]] = {
     "erase one": (_erase_one, 1),
 }
 
-
 #: Erasures send no batch statements, so a missing ``Error.Item`` does not affect them.
 WITH_AND_WITHOUT_ITEMS = [*((name, True) for name in RUNS), ("soft delete", False)]
 

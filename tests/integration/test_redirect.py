@@ -45,7 +45,6 @@ MAC = (
 )
 GOOGLEBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 
-
 #: What CloudFront and the function share.
 ORIGIN_SECRET = "the-secret-of-the-distribution"
 

@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 
 routes = Routes("Analytics")
 
-
 #: The default number of days of ``GET /api/analytics/links/{id}``.
 DEFAULT_DAYS = 30
-
 
 MAX_DAYS = 365
 

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 routes = Routes("Deletions")
 
-
 #: Seconds for which a dry run's confirmation token is valid.
 CONFIRMATION_SECONDS = 3600
 

@@ -27,10 +27,8 @@ if TYPE_CHECKING:
 
 routes = Routes("Links")
 
-
 #: Page size of ``GET /api/links``.
 DEFAULT_LIMIT = 50
-
 
 MAX_LIMIT = 1_000
 

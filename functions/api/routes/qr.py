@@ -13,7 +13,6 @@ from functions.services.qr import qr_image
 
 routes = Routes("Links")
 
-
 #: Private and revalidated at each request, so that a deleted link's image is not used any more.
 CACHING = "private, no-cache"
 

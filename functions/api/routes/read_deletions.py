@@ -27,10 +27,8 @@ if TYPE_CHECKING:
 
 routes = Routes("Deletions")
 
-
 #: Restores that a deletion shows, newest first.
 RESTORES = 25
-
 
 AUDIT = ("state", "mode", "actor", "createdAfter", "createdBefore")
 
