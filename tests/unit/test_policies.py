@@ -1,0 +1,49 @@
+"""A policy of a workspace is the same everywhere: in the code, the command, the response."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+
+import pytest
+
+from admin.policy_arguments import add_policies
+from functions.domain.policies import NAMES, Policies
+from functions.schemas.account_responses import WorkspacePolicies
+
+
+def test_every_policy_has_an_option_of_the_command() -> None:
+    parser = argparse.ArgumentParser()
+    add_policies(parser)
+    options = {action.dest for action in parser._actions} - {"help"}
+    assert options == {field.name for field in fields(Policies)}
+
+
+def test_the_response_names_every_policy() -> None:
+    assert set(WorkspacePolicies.__annotations__) == set(NAMES.values())
+    assert Policies().full().keys() == set(NAMES.values())
+
+
+#: A value of each policy that is not its default.
+OTHER = Policies(
+    retention_days=1,
+    purge_expired_after_days=2,
+    quarantine_days=3,
+    code_reservation_days=4,
+    cascade_installs=True,
+    link_events=True,
+    app_schemes=("myapp",),
+    click_retention_days=5,
+    undo_minutes=6,
+)
+
+
+@pytest.mark.parametrize("policies", [Policies(), OTHER])
+def test_what_is_stored_is_read_again(policies: Policies) -> None:
+    assert Policies.read(policies.stored()) == policies
+
+
+def test_every_policy_is_stored_and_read() -> None:
+    """A policy that `read` forgets would always have its default."""
+    for name in NAMES:
+        assert getattr(OTHER, name) != getattr(Policies(), name), f"give {name} a value in OTHER"
