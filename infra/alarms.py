@@ -42,7 +42,7 @@ SLOW_REDIRECT = Duration.seconds(1)
 
 
 class Alarms:
-    """Adds the alarms to `scope`: `by_name`, and those that take a new version back.
+    """Adds the alarms to `scope`: `by_name`, and those that roll a new version back.
 
     The latter are `function_errors`, by function, and `api_errors`.
     """
@@ -144,8 +144,8 @@ class Alarms:
     def _add_stream_alarms(self, reader: lambda_.CfnEventSourceMapping) -> None:
         function = self._watched.reader_function(reader)
         name = name_of(function)
-        # Without these counts nothing shows that a batch was given up (Lambda Developer Guide,
-        # "Event source mapping metrics").
+        # Only these counts show that a batch was given up (Lambda Developer Guide, "Event source
+        # mapping metrics").
         reader.metrics_config = lambda_.CfnEventSourceMapping.MetricsConfigProperty(
             metrics=["EventCount"]
         )
@@ -181,8 +181,8 @@ class Alarms:
             runbook="api-errors",
             says="one answer in twenty is a 5xx",
             # Each request counts 0 or 1, so that the average is the rate (API Gateway Developer
-            # Guide, "API dimensions and metrics"). By the minute: a new version has its tenth of
-            # the calls for five minutes only.
+            # Guide, "API dimensions and metrics"). The period is a minute, because a new version
+            # gets a tenth of the calls for five minutes only.
             metric=self._watched.api_metric("5XXError", "Average", period=ONE_MINUTE),
             threshold=0.05,
             of=(2, 3),
@@ -196,7 +196,7 @@ class Alarms:
             "or the schedule that looks for such no longer runs",
             metric=self._watched.own_metric("OldestLapsedDeletion", "Maximum"),
             threshold=RESUME_PROMISE.to_seconds(),
-            # The schedule reports each minute, also that there is none.
+            # The schedule reports each minute, also when there is none.
             missing="breaching",
             of=(2, 2),
         )
@@ -233,7 +233,7 @@ class Alarms:
         missing: str = "notBreaching",
     ) -> cloudwatch.CfnAlarm:
         """An alarm when the value is at least `threshold` in `of[0]` of the last `of[1]`."""
-        # The API names percentiles in a property of their own.
+        # The API has a separate property for percentiles.
         kind = "extended_statistic" if metric.statistic.startswith("p") else "statistic"
         statistic: dict[str, Any] = {kind: metric.statistic}
         alarm = cloudwatch.CfnAlarm(

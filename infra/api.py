@@ -33,7 +33,7 @@ EXPOSED_HEADERS = (
     "X-Request-Id",
 )
 
-#: The documentation and the web console, for everyone, at as many requests a second together.
+#: The documentation and the web console: open to everyone, with one rate limit for all of them.
 DOCS_PATHS = ("/api/openapi.json", "/api/docs", "/api/docs/{asset}")
 CONSOLE_PATHS = ("/console", "/console/{asset}")
 PAGES_PATHS = (*DOCS_PATHS, *CONSOLE_PATHS)
@@ -76,10 +76,10 @@ class Api(Construct):
             endpoint_types=[apigateway.EndpointType.REGIONAL],
             # The authorizer names the workspace's usage key; callers send only Authorization.
             api_key_source_type=apigateway.ApiKeySourceType.AUTHORIZER,
-            # Images must leave as they are. Request bodies therefore arrive base64-encoded.
+            # Images must be sent unchanged. With this, request bodies arrive base64-encoded.
             binary_media_types=["*/*"],
             # The account's role for access logs. It remains after the stage is deleted, because
-            # others need it.
+            # other stages need it.
             cloud_watch_role=settings.access_log,
             cloud_watch_role_removal_policy=RemovalPolicy.RETAIN if settings.access_log else None,
             deploy_options=apigateway.StageOptions(
@@ -90,7 +90,7 @@ class Api(Construct):
                 # credentials have no usage plan.
                 throttling_rate_limit=settings.rate_limit,
                 throttling_burst_limit=settings.burst_limit,
-                # No key and no plan limits the open routes: each has a ceiling of its own.
+                # No key or usage plan limits the open routes, so each has its own limit.
                 method_options={
                     **{
                         f"/{{code}}/{method}": apigateway.MethodDeploymentOptions(
@@ -115,7 +115,7 @@ class Api(Construct):
                 },
             ),
         )
-        # The construct adds an output of its own; the stack names them all.
+        # The construct adds an output; the stack defines all outputs itself.
         self.rest_api.node.try_remove_child("Endpoint")
 
         self._authorizer = apigateway.RequestAuthorizer(
@@ -173,9 +173,9 @@ class Api(Construct):
         }
 
     def _access_log(self) -> dict[str, Any]:
-        """A line for each request, those included that never reach a function.
+        """A log line for each request, also for requests that never reach a function.
 
-        Without the caller's address and headers: an erasure then has nothing to look for here.
+        It has neither the caller's address nor headers, so an erasure has nothing to remove here.
         """
         if not self._settings.access_log:
             return {}
@@ -209,12 +209,12 @@ class Api(Construct):
     def _add_catch_alls(self, functions: HttpFunctions) -> None:
         """Let a function answer the methods that a path does not name: HEAD as GET, others 405.
 
-        Otherwise the gateway answers 404 by itself, or hands the request to `UNKNOWN_PATH`. Keyed
-        paths keep their authorizer and usage plan, so that HEAD is counted and refused as GET is.
+        Otherwise the gateway answers 404 itself, or sends the request to `UNKNOWN_PATH`. Keyed
+        paths keep their authorizer and usage plan, so HEAD is counted and refused like GET.
         """
         for path, function in self._catch_alls.items():
             self._add_keyed_method(CATCH_ALL, path, function)
-        # The redirects' own function has nothing to do with what is no visit.
+        # The redirect function handles visits only.
         self._add_open_method(CATCH_ALL, JWKS_PATH, functions.receipts)
         for path in (*PAGES_PATHS, HOME_PATH, "/{code}", UNKNOWN_PATH):
             self._add_open_method(CATCH_ALL, path, functions.pages)
@@ -248,8 +248,8 @@ class Api(Construct):
     def _add_preflight(self, path: str, methods: list[str]) -> None:
         """Answer OPTIONS without a key: browsers send none with a preflight.
 
-        Not `add_cors_preflight`: beside the binary media type `*/*` its mock integration answers
-        500, because the gateway takes the (empty) request for binary unless it is told to convert
+        Not `add_cors_preflight`: with the binary media type `*/*` its mock integration answers 500,
+        because the gateway treats the (empty) request as binary unless it is configured to convert
         it to text.
         """
         origins = self._settings.cors_allow_origins
@@ -260,7 +260,7 @@ class Api(Construct):
             # The answer depends on the origin when there are several.
             **({"Vary": "Origin"} if len(origins) > 1 else {}),
             "Strict-Transport-Security": STRICT_TRANSPORT_SECURITY,
-            # With several origins this is the first, and the template below names the caller's.
+            # With several origins this is the first one; the template below sets the caller's.
             "Access-Control-Allow-Origin": origins[0],
         }
         self.rest_api.root.resource_for_path(path).add_method(
@@ -295,8 +295,8 @@ class Api(Construct):
     def _usage_plan(self, plan: str, *, requests_per_minute: int) -> apigateway.UsagePlan:
         """A limit in front of the functions, which count the exact windows.
 
-        It must never refuse requests that they would allow. A caller may send the requests of two
-        adjacent windows at once, so that is the burst; the rate refills it in one window.
+        It must not refuse requests that the functions would allow. A caller may send the requests
+        of two adjacent windows at once, so that is the burst; the rate refills it in one window.
         """
         return self.rest_api.add_usage_plan(
             f"{plan.capitalize()}Plan",
@@ -317,13 +317,13 @@ def _integration(function: lambda_.Function) -> apigateway.LambdaIntegration:
     return apigateway.LambdaIntegration(
         live_alias(function),
         timeout=Duration.seconds(29),
-        # One permission for all routes of a function instead of two for each.
+        # One permission for all routes of a function, instead of two for each route.
         scope_permission_to_method=False,
     )
 
 
 def _echo_origin(origins: tuple[str, ...]) -> dict[str, str] | None:
-    """A response template that allows the caller's origin, if it is one of several allowed."""
+    """A response template that allows the caller's origin if it is one of the allowed origins."""
     if len(origins) < 2:
         return None
     allowed = " || ".join(f'$origin == "{origin}"' for origin in origins)

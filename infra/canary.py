@@ -12,10 +12,10 @@ from infra.monitoring import Monitoring
 
 
 class Rollout(Construct):
-    """Shifts each alias to its new version by a tenth for five minutes, then wholly.
+    """Shifts a tenth of each alias to its new version for five minutes, then all of it.
 
-    When an alarm of the function's errors or the API's goes off meanwhile, its alias goes back to
-    the version before, and CloudFormation takes the rest of the deployment back too.
+    When an alarm for errors of the function or the API goes off during this time, its alias goes
+    back to the previous version, and CloudFormation rolls back the rest of the deployment.
     """
 
     def __init__(
@@ -59,5 +59,5 @@ class Rollout(Construct):
 
 
 def _imported(scope: Construct, construct_id: str, alarm: cloudwatch.CfnAlarm) -> cloudwatch.IAlarm:
-    """The alarm as CodeDeploy's construct takes it."""
+    """The alarm as CodeDeploy's construct expects it."""
     return cloudwatch.Alarm.from_alarm_name(scope, construct_id, alarm.ref)

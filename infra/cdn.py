@@ -12,7 +12,7 @@ from constructs import Construct
 
 from infra.settings import Cdn
 
-#: What a redirect reads of a visitor's request, and what CloudFront knows of the visitor. At most
+#: The headers of a visitor's request that a redirect reads, and those that CloudFront adds. At most
 #: ten (CloudFront quotas, "Headers per origin request policy").
 REDIRECT_HEADERS = (
     "Accept",
@@ -26,11 +26,11 @@ REDIRECT_HEADERS = (
     "CloudFront-Viewer-Time-Zone",
 )
 
-#: The header by which the redirect knows that CloudFront sent a request. CloudFront replaces a
-#: viewer's own header of this name (Developer Guide, "Add custom headers to origin requests").
+#: The header that shows the redirect that CloudFront sent a request. CloudFront replaces a viewer's
+#: own header of this name (Developer Guide, "Add custom headers to origin requests").
 ORIGIN_HEADER = "X-Unlink-Origin"
 
-#: One event type of a distribution has one function, so it does all that viewer requests need.
+#: A distribution has one function per event type, so this one does everything for viewer requests.
 VIEWER_REQUEST = Path(__file__).with_name("viewer_request.js")
 
 
@@ -42,10 +42,10 @@ def add_cdn(
     api: apigateway.RestApi,
     origin_secret: secretsmanager.Secret,
 ) -> cloudfront.Distribution:
-    """Serve redirects near their visitors: connections end at the edge, nothing is cached.
+    """Serve redirects near their visitors: connections end at the edge, and nothing is cached.
 
-    The ceiling is the redirects' own throttle at the gateway (`redirect_rate_limit`), which the
-    API's callers do not share.
+    The limit is the redirects' own throttle at the gateway (`redirect_rate_limit`), which callers
+    of the API do not share.
     """
     headers = cloudfront.OriginRequestPolicy(
         scope,
@@ -82,7 +82,7 @@ def add_cdn(
             ),
             allowed_methods=cloudfront.AllowedMethods.ALLOW_GET_HEAD,
             viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
-            # A cached redirect would outlive its link's delete.
+            # A cached redirect would work after its link is deleted.
             cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
             origin_request_policy=headers,
             function_associations=[

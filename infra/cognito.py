@@ -10,7 +10,7 @@ from infra.settings import Settings
 
 
 class Users(Construct):
-    """A user pool and its one client. Membership in a workspace is kept in `access`, not here."""
+    """A user pool and its clients. Membership in a workspace is kept in `access`, not here."""
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: Settings) -> None:
         super().__init__(scope, construct_id)
@@ -37,7 +37,7 @@ class Users(Construct):
             generate_secret=False,
             auth_flows=cognito.AuthFlow(
                 user_srp=True,
-                # Needs AWS credentials with the right to it: for operators' scripts and tests.
+                # Needs AWS credentials with permission for it: for operators' scripts and tests.
                 admin_user_password=True,
             ),
             disable_o_auth=True,
@@ -49,7 +49,7 @@ class Users(Construct):
             refresh_token_validity=Duration.days(30),
         )
 
-        #: The web console's: authorization code with PKCE, at the pool's own sign-in page.
+        #: The client of the web console: authorization code with PKCE, on the pool's sign-in page.
         self.console_client = self.pool.add_client(
             "ConsoleClient",
             generate_secret=False,
@@ -64,13 +64,14 @@ class Users(Construct):
             access_token_validity=Duration.hours(1),
             id_token_validity=Duration.hours(1),
             refresh_token_validity=Duration.days(1),
-            # A refresh token is good for one use; a lost answer may be asked for again this long.
+            # A refresh token can be used once; a lost response can be requested again for this
+            # long.
             refresh_token_rotation_grace_period=Duration.seconds(10),
         )
         self.domain = self.pool.add_domain(
             "Domain",
             cognito_domain=cognito.CognitoDomainOptions(
-                # Unique in the region, of all accounts.
+                # Unique in the region, across all accounts.
                 domain_prefix=f"unlink-{settings.stage}-{Aws.ACCOUNT_ID}"
             ),
             managed_login_version=cognito.ManagedLoginVersion.NEWER_MANAGED_LOGIN,
@@ -88,8 +89,8 @@ class Users(Construct):
     def allow_console(self, address: str) -> None:
         """Let the console client return to `address` after signing in and out.
 
-        Set after the API is made: the address has the API's id in it, and the functions need the
-        client's.
+        Set after the API is created: the address contains the API's id, and the functions need the
+        client's id.
         """
         client: Any = self.console_client.node.default_child
         client.callback_ur_ls = [address]

@@ -1,9 +1,9 @@
 """The files of the web console, made from `console/` and the npm packages that it imports.
 
 The sources are plain modules that browsers run as they are. Here they are only joined, in one file
-without their comments, because every file that a visit loads is a call of a Lambda function.
-Third-party modules come from `node_modules`, where `make` installs the archives that `package.json`
-pins by hash; each becomes a function, which keeps its names apart.
+without their comments, because each file that a visit loads is one Lambda invocation. Third-party
+modules come from `node_modules`, where `make` installs the archives that `package.json` pins by
+hash; each becomes a function, which keeps its names apart.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ VENDORED = {
 START = "./main.js"
 SCRIPT = "console.js"
 
-#: Modules that are loaded when they are needed: one for each language.
+#: Modules that are loaded on demand: one for each language.
 LOADED_LATER = ("en.js", "ar.js")
 
 #: Files that are served without change.
@@ -80,7 +80,7 @@ def console_files() -> dict[str, bytes]:
     release = digest.hexdigest()[:12]
     files[SCRIPT] = _LATER.sub(rf'import("./\1?v={release}").then($$keyed)', files[SCRIPT])
     return {
-        # Compressed once, and 4% smaller than by zlib: the function only sends it.
+        # Compressed once, 4% smaller than with zlib; the function only sends it.
         **{f"{name}.gz": zopfli.gzip.compress(text.encode()) for name, text in files.items()},
         "manifest.json": json.dumps({"release": release}).encode(),
     }
@@ -95,7 +95,7 @@ def _texts(name: str) -> dict[str, str]:
 
 
 def _values(texts: dict[str, str]) -> str:
-    """A language's module as it is served: its messages without their keys."""
+    """A language's module as it is served: the messages without their keys."""
     return "export const messages=[" + ",\n".join(texts.values()) + "];\n"
 
 
@@ -232,7 +232,7 @@ def _without_comments(text: str) -> str:
 def _without_line_ends(text: str) -> str:
     """A script without the line ends that mean nothing: after `;`, `,` and an opening bracket.
 
-    Between two tags htm ignores them too. Comments are whole lines, and gone by now.
+    Between two tags htm ignores them too. Comments are whole lines and have been removed before.
     """
     return re.sub(r"(?<=[;,{(\[])\n|(?<=>)\n(?=<)", "", text)
 

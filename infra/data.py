@@ -32,7 +32,8 @@ class Data(Construct):
 
         self.clicks = self._table("Clicks", stream=dynamodb.StreamViewType.NEW_IMAGE)
 
-        # Both images: an event is sent when a record's state changes, not whenever it does.
+        # Both images: an event is sent when a record's state changes, not at every change of a
+        # record.
         self.deletions = self._table("Deletions", stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES)
         self._add_sparse_index(
             self.deletions, OPEN_INDEX, partition_key="openPk", sort_key="openSk"
@@ -42,8 +43,8 @@ class Data(Construct):
 
         self.qr_bucket = self._bucket(
             "QrBucket",
-            # The backstop for an image rendered while its link was being deleted; a live
-            # link's image is rendered again on the next request.
+            # Removes an image that was rendered while its link was being deleted. The image of a
+            # live link is rendered again on the next request.
             s3.LifecycleRule(
                 id="expire-qr-images",
                 prefix=QR_PREFIX,
@@ -72,7 +73,7 @@ class Data(Construct):
                 abort_incomplete_multipart_upload_after=Duration.days(1),
             ),
         )
-        # For scripts of web pages. To open a signed URL as a download, a browser needs no rule.
+        # For scripts of web pages. A browser that opens a signed URL as a download needs no rule.
         self.exports_bucket.add_cors_rule(
             allowed_methods=[s3.HttpMethods.GET, s3.HttpMethods.HEAD],
             allowed_origins=_export_origins(settings),
@@ -80,7 +81,7 @@ class Data(Construct):
         )
 
     def _bucket(self, construct_id: str, *lifecycle_rules: s3.LifecycleRule) -> s3.Bucket:
-        """A private bucket. No versioning: what is deleted must really be gone."""
+        """A private bucket. Without versioning, because deleted data must really be gone."""
         return s3.Bucket(
             self,
             construct_id,
@@ -130,8 +131,8 @@ def _export_origins(settings: Settings) -> list[str]:
     """The origins that may call the API, and that of the console, which the API serves itself.
 
     Without a custom domain the console's host begins with the id of the API. The API needs the
-    functions, and they need the bucket, so the rule cannot name it: any API of the region may ask.
-    This grants no access: a request needs a signed URL and has no credentials.
+    functions, and they need the bucket, so the rule cannot name the API: it allows any API of the
+    region. This grants no access: a request needs a signed URL and has no credentials.
     """
     if settings.cors_allow_origins == ("*",):
         return ["*"]

@@ -11,10 +11,10 @@ from infra.settings import EventsEndpoint, Settings
 #: The header that carries the key of the endpoint.
 KEY_HEADER = "X-Api-Key"
 
-#: How long the archive keeps events, to be replayed.
+#: How long the archive keeps events for replay.
 ARCHIVE_DAYS = 30
 
-#: Events a second that the endpoint gets; more wait in EventBridge.
+#: Maximum events a second for the endpoint; the others wait in EventBridge.
 ENDPOINT_RATE = 50
 
 
@@ -28,7 +28,7 @@ class Events(Construct):
             self._send_to(settings.events_endpoint)
 
     def _send_to(self, endpoint: EventsEndpoint) -> None:
-        """POST every event to the endpoint, and keep those that it did not take."""
+        """POST every event to the endpoint, and keep the events that it refuses."""
         pattern = events.EventPattern(source=["unlink"])
         connection = events.Connection(
             self,

@@ -1,8 +1,8 @@
 """AWS WAF in front of the service: one web ACL at the API's stage, one at the distribution.
 
-A web ACL sees the address of whoever opened the connection. Behind CloudFront that is CloudFront
-itself, so rules that count by address must stand at the distribution for what passes through it,
-and leave that traffic out at the stage.
+A web ACL sees the address that opened the connection. Behind CloudFront that is CloudFront itself,
+so rules that count by address are at the distribution for its traffic, and the stage's rules
+exclude that traffic.
 
 What WAF cannot do: a rate-based rule counts requests, not answers, so it cannot count 401s (AWS
 WAF Developer Guide, "Rate-based rule statements"; only the account-takeover rule group reads
@@ -22,11 +22,11 @@ from constructs import Construct
 
 from infra.http_headers import STRICT_TRANSPORT_SECURITY
 
-#: Where CloudFront's web ACLs and certificates live, whatever region the stage is in
+#: The region of CloudFront's web ACLs and certificates, for stages of every region
 #: (AWS::WAFv2::WebACL, "Scope").
 CLOUDFRONT_REGION = "us-east-1"
 
-#: Seconds over which requests are counted, and for which a blocked client should wait.
+#: Seconds over which requests are counted, and after which a blocked client should try again.
 WINDOW_SECONDS = 300
 
 #: Requests of one address in a window. Twice the largest plan's rate: keys may share an address.
@@ -35,23 +35,24 @@ ALL_PER_ADDRESS = 100_000
 #: Visits of one address in a window, 40 a second: a carrier may put a city behind one address.
 REDIRECTS_PER_ADDRESS = 12_000
 
-#: Requests of one address to the API in a window without a credential that could be valid.
+#: Requests of one address to the API in a window, of those without a possibly valid credential.
 #: Documentation pages count too; preflights do not.
 BAD_CREDENTIALS_PER_ADDRESS = 1_000
 
-#: What could be valid: an API key (`functions/domain/api_keys.py`) or three base64url parts,
-#: with or without the word Bearer, which the authorizer takes in any letter case.
+#: A possibly valid credential: an API key (`functions/domain/api_keys.py`) or three base64url
+#: parts, with or without the word Bearer, which the authorizer accepts in any letter case.
 CREDENTIAL_FORM = (
     r"^\s*([Bb][Ee][Aa][Rr][Ee][Rr]\s+)?"
     r"(ul_live_[0-9A-Za-z]{38}|ey[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+)\s*$"
 )
 
-#: The path of the API as WAF sees it, behind the stage's name or a custom domain's base path.
-#: A short link has one segment, so its path never holds this.
+#: The path of the API as WAF sees it, behind the stage's name or a custom domain's base path. A
+#: short link has one segment, so its path never contains this.
 API_PATH = "/api/"
 
-#: The answer to a blocked client: the gateway's own for a full rate window, in the form that both
-#: error formats can read. ASCII, because CloudFormation returns other characters as `?`.
+#: The response to a blocked client: the one that the gateway sends for a full rate window, which
+#: clients of both error formats can read. ASCII, because CloudFormation returns other characters as
+#: `?`.
 TOO_MANY_REQUESTS = {
     "statusCode": 429,
     "error": {"en": "Rate limit exceeded", "ar": "تم تجاوز حد المعدل"},
@@ -73,7 +74,7 @@ def firewall_stack_name(stage: str) -> str:
 
 @dataclass(frozen=True)
 class _Rule:
-    """One rule; its place in the list is its priority."""
+    """One rule; its position in the list is its priority."""
 
     name: str
     statement: waf.CfnWebACL.StatementProperty
@@ -84,7 +85,7 @@ class StageFirewall(Construct):
     """A web ACL at the API's stage.
 
     `from_cdn` is the header (name and value) that only CloudFront sends, if redirects come from
-    there: its requests are then not counted by address, since that is CloudFront's.
+    there: its requests are then not counted by address, because the address is CloudFront's.
     """
 
     def __init__(
@@ -100,7 +101,7 @@ class StageFirewall(Construct):
         everything = None
         if from_cdn is not None:
             everything = _not(_header_is(*from_cdn))
-            # Visits that go around CloudFront, to the gateway's own address.
+            # Visits that bypass CloudFront and go to the gateway's own address.
             visits = waf.CfnWebACL.StatementProperty(
                 and_statement=waf.CfnWebACL.AndStatementProperty(statements=[visits, everything])
             )
@@ -120,10 +121,10 @@ class StageFirewall(Construct):
 
 
 class CdnFirewallStack(Stack):
-    """The web ACL of the distribution, in the one region where CloudFront takes it from.
+    """The web ACL of the distribution, in the only region that CloudFront accepts.
 
-    A stack of its own, because a stack makes its resources in one region. Its output `WebAclArn`
-    goes into the context `cdnWebAclArn` of the main stack, as the certificate's ARN does.
+    A separate stack, because a stack creates its resources in one region. Its output `WebAclArn`
+    goes into the context `cdnWebAclArn` of the main stack.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, stage: str) -> None:
@@ -233,7 +234,7 @@ def _api() -> waf.CfnWebACL.StatementProperty:
 
 
 def _bad_credential() -> waf.CfnWebACL.StatementProperty:
-    """A request to the API, no preflight, whose credential is missing or cannot be valid."""
+    """A request to the API, except a preflight, whose credential is missing or cannot be valid."""
     credential = waf.CfnWebACL.StatementProperty(
         regex_match_statement=waf.CfnWebACL.RegexMatchStatementProperty(
             field_to_match=waf.CfnWebACL.FieldToMatchProperty(

@@ -27,7 +27,7 @@ class _GatewayResponses:
     ) -> None:
         self._rest_api = rest_api
         self._headers = {
-            # Such a response cannot name one of several origins. It holds nothing to protect.
+            # Such a response cannot name one of several origins. It contains nothing to protect.
             "Access-Control-Allow-Origin": f"'{origins[0] if len(origins) == 1 else '*'}'",
             "Access-Control-Expose-Headers": f"'{','.join(exposed_headers)}'",
             "Strict-Transport-Security": f"'{STRICT_TRANSPORT_SECURITY}'",
@@ -46,9 +46,9 @@ class _GatewayResponses:
                 message="Authentication required",
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        # A route that does not exist. The gateway takes a request to one for a signed AWS
-        # request: without Authorization it misses a token, with one it finds no valid signature.
-        # No method here is signed, so DEFAULT_4XX means the same.
+        # A route that does not exist. The gateway treats a request to it as a signed AWS request:
+        # without Authorization a token is missing, with it the signature is invalid. No method here
+        # is signed, so DEFAULT_4XX means the same.
         for response_type in (
             kind.MISSING_AUTHENTICATION_TOKEN,
             kind.RESOURCE_NOT_FOUND,

@@ -10,7 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import IConstruct
 
-#: The one file that the functions read too.
+#: The functions read this file too.
 _DEFINITIONS: dict[str, Any] = json.loads(
     Path(__file__)
     .resolve()
@@ -107,7 +107,7 @@ def api_metric(
 
 
 def name_of(construct: IConstruct) -> str:
-    """The construct's id, or its parent's where CDK's own id says nothing."""
+    """The construct's id, or its parent's where CDK chose the id."""
     if construct.node.id in ("Function", "Resource") and construct.node.scope is not None:
         return name_of(construct.node.scope)
     return construct.node.id.split(":")[0]

@@ -35,7 +35,7 @@ class Monitoring(Construct):
 
     def _topic(self, email: str) -> sns.Topic:
         topic = sns.Topic(self, "Alarms", enforce_ssl=True)
-        # A policy of its own replaces the default one, by which the account's alarms may publish.
+        # This policy replaces the default one, which allows the account's alarms to publish.
         stack = Stack.of(self)
         topic.add_to_resource_policy(
             iam.PolicyStatement(

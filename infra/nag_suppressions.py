@@ -21,7 +21,7 @@ from constructs import Construct
 
 from infra.watched import is_dead_letter_queue
 
-#: Rule -> why what it asks for is not done, by the kind of resource that it finds.
+#: Rule -> kind of resource -> why it is not followed.
 REASONS: dict[type[Construct], dict[str, str]] = {
     lambda_.CfnFunction: {
         "AwsSolutions-L1": "Python 3.13 is what the wheels and bytecode are built and tested for; "
@@ -93,7 +93,7 @@ DEAD_LETTERS_OF_A_RULE = (
 
 
 def acknowledge_findings(stack: Stack) -> None:
-    """Answer the findings, resource by resource."""
+    """Suppress the findings, resource by resource."""
     found = stack.node.find_all()
     buckets = {
         stack.get_logical_id(construct)

@@ -1,7 +1,7 @@
 """Packages `functions/` with its dependencies for AWS Lambda, from wheels and without Docker.
 
 All functions share one archive. The installed dependencies are kept in `.build/`, keyed by
-everything that decides their content, so that only the first synthesis installs anything.
+everything that determines their content, so only the first synthesis installs anything.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ OPENAPI = "functions/api/openapi.json"
 #: Where Lambda unpacks the archive; tracebacks name files under it.
 TASK_ROOT = "/var/task"
 
-#: Directories that no import reaches. cryptography needs cffi's compiled half alone, and nothing
-#: of the C parser that cffi brings.
+#: Directories that are never imported. cryptography needs only the compiled part of cffi, and not
+#: its C parser.
 DEAD_WEIGHT = ("**/tests", "boto3/examples", "bin", "cffi", "pycparser", "**/__pycache__")
 
 STALE_SECONDS = 3_600
@@ -52,7 +52,7 @@ STALE_SECONDS = 3_600
 class Target:
     """What the wheels must run on.
 
-    `platforms` are the tags that pip may choose from; none means the host's own.
+    `platforms` are the tags that pip may choose from; without any it takes the host's.
     """
 
     python: str
@@ -60,7 +60,7 @@ class Target:
 
     @classmethod
     def host(cls) -> Target:
-        """The machine and interpreter that run this: for engines that run functions in place."""
+        """This machine and interpreter: for an emulator that runs functions on the host."""
         return cls(python=_running_python())
 
     @property
@@ -77,8 +77,8 @@ LAMBDA_ARM64 = Target(python="3.13", platforms=("manylinux2014_aarch64", "manyli
 def function_code(target: Target) -> lambda_.AssetCode:
     """The archive of all functions for `target`, as a CDK asset.
 
-    The asset's hash is that of what went in. The archive's own bytes would not do: compiled
-    bytecode and zlib's output may differ between machines that packed the same content.
+    The asset's hash is the hash of the inputs, not of the archive: compiled bytecode and zlib's
+    output may differ between machines that packed the same content.
     """
     # Importing the CDK starts Node, which building an archive does not need.
     from aws_cdk import aws_lambda as lambda_
@@ -88,7 +88,9 @@ def function_code(target: Target) -> lambda_.AssetCode:
 
 
 def build_archive(target: Target) -> tuple[Path, str]:
-    """Return the archive of the functions, the console, the client and dependencies; its hash."""
+    """Return the archive of the functions, the console, the client and dependencies, and its
+    hash.
+    """
     dependencies = install_dependencies(target)
     sources = sorted(_sources())
     digest = hashlib.sha256(dependencies.name.encode())
@@ -133,7 +135,7 @@ def install_dependencies(target: Target) -> Path:
                 target.name.encode(),
                 b"with bytecode" if _can_compile_for(target) else b"without",
                 REQUIREMENTS.read_bytes(),
-                # The rules of what is kept are in these files.
+                # These files decide what is kept.
                 Path(__file__).read_bytes(),
                 Path(service_models.__file__).read_bytes(),
             ]
@@ -149,12 +151,12 @@ def install_dependencies(target: Target) -> Path:
             _prune(fresh)
             _precompile(fresh, target)
             _add_to_archive(Path(scratch) / "packed.zip", fresh)
-            # The directory comes last: it stands for a build that was finished.
+            # The directory is created last, so it exists only after a complete build.
             (Path(scratch) / "packed.zip").replace(_packed(directory))
             try:
                 fresh.replace(directory)
             except OSError:
-                # Another process has built the same meanwhile.
+                # Another process has built the same in the meantime.
                 if not directory.exists():
                     raise
     return directory
@@ -184,7 +186,7 @@ def _install(target: Target, directory: Path) -> None:
 
 
 def _prune(directory: Path) -> None:
-    """Remove what only weighs: a cold start fetches and unpacks the whole archive."""
+    """Remove what no function needs: a cold start fetches and unpacks the whole archive."""
     for pattern in DEAD_WEIGHT:
         for path in list(directory.glob(pattern)):
             shutil.rmtree(path)
@@ -193,7 +195,7 @@ def _prune(directory: Path) -> None:
     for path in directory.glob("crawleruseragents/crawler-user-agents.json"):
         patterns = [{"pattern": each["pattern"]} for each in json.loads(path.read_text("utf-8"))]
         path.write_text(json.dumps(patterns), encoding="utf-8")
-    # Nothing that the functions import reads the metadata of its distribution; a test runs them
+    # The functions import nothing that reads the metadata of its distribution; a test runs them
     # without it.
     for path in list(directory.glob("*.dist-info")):
         shutil.rmtree(path)
@@ -202,10 +204,10 @@ def _prune(directory: Path) -> None:
 def _precompile(directory: Path, target: Target) -> None:
     """Add bytecode, which Lambda cannot store itself: its file system is read-only.
 
-    Bytecode is bound to a minor version of Python. Where the interpreter that runs this is not
-    the target's there is none, and the functions compile their imports at each cold start.
-    The `unchecked-hash` kind holds no time of modification, which would change with every build
-    and which unpacking resets.
+    Bytecode belongs to a minor version of Python. If this interpreter has another version than the
+    target, none is added, and the functions compile their imports at each cold start. The
+    `unchecked-hash` kind contains no modification time, which would differ in every build and which
+    unpacking resets.
     """
     if _can_compile_for(target):
         compileall.compile_dir(
@@ -219,26 +221,26 @@ def _precompile(directory: Path, target: Target) -> None:
 
 
 def _add_to_archive(archive: Path, directory: Path) -> None:
-    """Add the files of `directory`, in order and with neither time nor owner."""
+    """Add the files of `directory`, in order, without times and owners."""
     with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as file:
         for path in sorted(directory.rglob("*")):
             if path.is_file():
                 entry = zipfile.ZipInfo(path.relative_to(directory).as_posix())
                 entry.compress_type = zipfile.ZIP_DEFLATED
-                # Lambda runs functions as a user of its own: all may read.
+                # Lambda runs functions as another user, so everyone may read.
                 entry.external_attr = (0o755 if path.suffix == ".so" else 0o644) << 16
                 file.writestr(entry, path.read_bytes())
 
 
 def _sources() -> Iterator[Path]:
-    """The files of `functions/`, data included, but for what only packaging needs."""
+    """The files of `functions/`, including data, without those that only packaging needs."""
     for path in SOURCE.rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts and not _is_requirements(path):
             yield path
 
 
 def _write_openapi(path: Path) -> None:
-    """Write the API's document, in a process of its own: this package imports no function."""
+    """Write the API's document in a separate process, because this package imports no function."""
     subprocess.run(
         [sys.executable, "-m", "functions.api.openapi", str(path)],
         check=True,
@@ -253,7 +255,7 @@ def _is_requirements(path: Path) -> bool:
 
 
 def _drop_stale(pattern: str) -> None:
-    """Keep `.build` from growing with each edit; another synthesis may be using a young one."""
+    """Keep `.build` small; another synthesis may be using a recent entry."""
     for path in BUILD.glob(pattern):
         if time.time() - path.stat().st_mtime < STALE_SECONDS:
             continue

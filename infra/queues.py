@@ -7,10 +7,11 @@ from constructs import Construct
 #: The timeout of a queue's worker.
 WORKER_TIMEOUT = Duration.minutes(5)
 
-#: Of an export's: short, because an erasure waits for it. A large one takes many runs.
+#: The timeout of an export's worker: short, because an erasure waits for it. A large export takes
+#: many runs.
 EXPORT_TIMEOUT = Duration.seconds(60)
 
-#: How often a message is delivered before it is a dead letter.
+#: How often a message is delivered before it becomes a dead letter.
 DELIVERIES = 5
 
 #: Seconds that the erase delay exceeds the longest timeout of a writer of clicks, images or

@@ -1,4 +1,4 @@
-"""Secrets, which must not be readable in the template."""
+"""Secrets. Their values are not in the template."""
 
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -30,8 +30,8 @@ class Secrets(Construct):
     def _receipt_key(self, number: int) -> kms.Key | None:
         """A key that never leaves KMS. It cannot be rotated in place, so each has a number.
 
-        A former key stays in the account, and its public key in the deletions table: receipts that
-        it signed can be verified for good.
+        An earlier key stays in the account, and its public key in the deletions table, so receipts
+        that it signed can still be verified.
         """
         if not number:
             return None

@@ -1,4 +1,4 @@
-"""What the archive keeps of botocore's data: what a client of the functions reads.
+"""The part of botocore's data that the archive keeps: what a client of the functions reads.
 
 The first client of a process parses all of it, so most of it would only slow the start.
 """
@@ -48,9 +48,9 @@ OPERATIONS: dict[str, frozenset[str]] = {
 
 
 def prune_service_models(data: Path) -> None:
-    """Remove what no client of ours reads from botocore's directory `data`.
+    """Remove from botocore's directory `data` what no client of the functions reads.
 
-    What is left is stored plainly, because the archive is compressed anyway.
+    The rest is stored uncompressed, because the archive is compressed anyway.
     """
     for path in data.iterdir():
         if path.is_dir() and path.name not in OPERATIONS:
@@ -101,10 +101,9 @@ def _shapes_in(part: Any) -> Iterator[str]:
 
 
 def without_documentation(model: Any) -> Any:
-    """A model with its texts emptied. A member that has this name is no text, and stays.
+    """A model with empty texts. A member with this name is not a text, and stays.
 
-    Documentation is emptied and not removed: botocore takes its presence for granted (presigning
-    for S3 does).
+    Documentation is emptied and not removed, because botocore expects it (presigning for S3 does).
     """
     if isinstance(model, dict):
         return {

@@ -10,8 +10,8 @@ from aws_cdk import aws_logs as logs
 
 from infra.packaging import Target
 
-#: As browsers spell it (RFC 6454, section 7): no path, not even a slash. Nothing else may reach
-#: the templates that origins are written into.
+#: As browsers write it (RFC 6454, section 7): no path, not even a slash. Nothing else may reach the
+#: templates that contain origins.
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 
 #: An absolute URL in ASCII as `Location` takes it (RFC 3986; escapes are the operator's to write).
@@ -35,10 +35,10 @@ ACCOUNT_RATE_QUOTA = 10_000
 class OnDemand:
     """Pay per request. Numbers are units per second, of each table and of each of its indexes.
 
-    `warm_*` is what the table serves at once without growing into it. A new on-demand table
-    starts at 12,000 read and 4,000 write units (DynamoDB Developer Guide, "Warm throughput");
-    only more than that is paid for, once. `max_*` is a ceiling on what a mistake can cost;
-    beyond it requests are throttled.
+    `warm_*` is the load that the table can serve at once, before it scales. A new on-demand table
+    starts at 12,000 read and 4,000 write units (DynamoDB Developer Guide, "Warm throughput"); only
+    more than that is paid for, once. `max_*` limits what a mistake can cost; DynamoDB throttles
+    requests beyond it.
     """
 
     warm_reads: int | None = None
@@ -51,13 +51,13 @@ class OnDemand:
 class CustomDomain:
     """A custom domain name in front of the API.
 
-    `certificate_arn` is of an ACM certificate in the stack's region. With a hosted zone the DNS
-    records are made too; without one, point the name at the `DomainTarget` output yourself.
+    `certificate_arn` names an ACM certificate in the stack's region. With a hosted zone the DNS
+    records are created too; without one, point the name at the `DomainTarget` output yourself.
     """
 
     name: str
     certificate_arn: str
-    #: The path under which the API stands, without slashes; "" for the whole name.
+    #: The base path of the API, without slashes; "" for the whole name.
     base_path: str = ""
     hosted_zone_id: str = ""
     hosted_zone_name: str = ""
@@ -70,11 +70,11 @@ class CustomDomain:
 
 @dataclass(frozen=True, kw_only=True)
 class Cdn:
-    """CloudFront in front of the redirects, which it never caches: a delete holds at once.
+    """CloudFront in front of the redirects. It never caches them, so a delete takes effect at once.
 
-    `domain_name` needs an ACM certificate in us-east-1; without it the distribution has a name
-    of CloudFront's. `web_acl_arn` is of a web ACL with the scope CLOUDFRONT, also in us-east-1;
-    "" for none.
+    `domain_name` needs an ACM certificate in us-east-1; without it the distribution has a
+    CloudFront name. `web_acl_arn` names a web ACL with the scope CLOUDFRONT, also in us-east-1; ""
+    for none.
     """
 
     domain_name: str = ""
@@ -93,8 +93,8 @@ class Cdn:
 class EventsEndpoint:
     """An HTTPS endpoint that gets every event of the bus.
 
-    `secret` names the secret of Secrets Manager whose text is the endpoint's key. It must exist
-    when the stack is deployed.
+    `secret` is the name of a secret in Secrets Manager that contains the endpoint's key. It must
+    exist when the stack is deployed.
     """
 
     url: str
@@ -115,59 +115,60 @@ class EventsEndpoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The settings of one stage; `app.py` holds one object for each.
+    """The settings of one stage; `app.py` creates one object for each.
 
-    The defaults are those of production, so that a forgotten keyword errs on the side of keeping
-    data.
+    The defaults are those of production, so a forgotten keyword never loses data.
     """
 
     stage: str
-    #: What the wheels of the functions are chosen for.
+    #: The platform that the wheels of the functions are for.
     target: Target
     #: Tables, bucket, secret and log groups when the stack goes or a resource is replaced.
     removal_policy: RemovalPolicy = RemovalPolicy.RETAIN
     deletion_protection: bool = True
-    #: Days that every table can be set back to any second of (1 to 35). An erased link can be
-    #: brought back from there for as long: see docs/operations.md.
+    #: Point-in-time recovery in days (1 to 35). An erased link can be restored from a backup for
+    #: this long: see docs/operations.md.
     recovery_days: int = 35
     capacity: OnDemand = OnDemand()
     #: Origin of short URLs without a trailing slash; "" takes that of the custom domain, and
     #: without one derives it from each request.
     public_base_url: str = ""
-    #: Where a visit to `/` is sent; "" shows it the page of a link that does not exist.
+    #: Where a visit to `/` is redirected; "" shows the page of an unknown link.
     home_url: str = ""
     custom_domain: CustomDomain | None = None
     cdn: Cdn | None = None
-    #: A web ACL at the API's stage: address reputation, known bad inputs, rates per address. With
-    #: a distribution it leaves out what comes from there, and the distribution needs its own.
+    #: A web ACL at the API's stage: address reputation, known bad inputs, rates per address. With a
+    #: distribution it excludes traffic from CloudFront, and the distribution needs its own web ACL.
     waf: bool = False
-    #: Which KMS key signs the receipts of erasures; the next number makes a new one. 0: none does.
+    #: Which KMS key signs the receipts of erasures; the next number creates a new key. 0: receipts
+    #: are not signed.
     receipt_key: int = 1
-    #: Origins that browsers may call `/api` from. Any may by default, without credentials: a
-    #: caller is known by its Authorization alone, which no browser sends by itself.
+    #: Origins that browsers may call `/api` from. By default any may, without credentials: a caller
+    #: is identified by its Authorization header alone, which no browser sends by itself.
     cors_allow_origins: tuple[str, ...] = ("*",)
-    #: Not less than INFO: metrics are lines of that level, and Lambda drops what is below.
+    #: At least INFO: metrics are lines of that level, and Lambda drops lines below its log level.
     log_level: Literal["DEBUG", "INFO"] = "INFO"
     log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH
-    #: One line for each request that reaches the gateway, also those that it answers itself.
+    #: One line for each request that reaches the gateway, also for requests that it answers itself.
     #: Needs the account's API Gateway log role, which the stack then sets.
     access_log: bool = True
     #: Where alarms go, beside the stack's own topic (the `AlarmTopicArn` output).
     alarm_email: str = ""
     #: Where every event of the bus is sent too.
     events_endpoint: EventsEndpoint | None = None
-    #: Cognito's own style for its sign-in page, which a deployed page needs. The emulator has
-    #: neither the style nor the page.
+    #: Cognito's default style for its sign-in page. AWS needs one; the emulator has neither the
+    #: style nor the page.
     managed_login_style: bool = True
-    #: Shift a new version in by a tenth for five minutes, and back if an alarm goes off.
+    #: Shift a tenth of the traffic to a new version for five minutes, and back if an alarm goes
+    #: off.
     gradual_deployment: bool = True
-    #: Function name -> the most that run at a time, taken from the account's quota for it alone.
+    #: Function name -> reserved concurrent executions, taken from the account's quota.
     reserved_concurrency: Mapping[str, int] = field(default_factory=dict)
-    #: Requests a second that the stage admits to each method, below the account's quota: a flood
-    #: without a key must not use up what the account's other APIs have.
+    #: Requests a second for each method, below the account's quota: a flood without a key must not
+    #: use up the quota of the account's other APIs.
     rate_limit: int = 4_000
-    #: Seconds that clicks are collected before they are counted: to count many clicks of a link
-    #: costs little more than to count one (docs/decisions/150-how-a-click-is-counted-once.md).
+    #: Seconds that clicks are collected before they are counted: counting many clicks of a link
+    #: costs little more than counting one (docs/decisions/150-how-a-click-is-counted-once.md).
     click_window: int = 10
     #: Erase workers at a time: enough to empty a full queue in minutes.
     concurrent_erasures: int = 20
@@ -191,7 +192,7 @@ class Settings:
             )
 
     def _is_elsewhere(self, url: str) -> bool:
-        """Whether a redirect from `/` to `url` is one that browsers follow, and no loop."""
+        """Whether browsers follow a redirect from `/` to `url`, and it is not a loop."""
         own = {self.short_url_base, self._domain_url} - {""}
         return bool(_URL.fullmatch(url)) and url.rstrip("/") not in own
 
@@ -202,7 +203,9 @@ class Settings:
 
     @property
     def redirect_rate_limit(self) -> int:
-        """Visits a second, of all links. Less than the stage's, so that the API stays reachable."""
+        """Visits a second, for all links together. Less than the stage's limit, so the API stays
+        reachable.
+        """
         return max(1, self.rate_limit * 5 // 8)
 
     @property
@@ -212,7 +215,7 @@ class Settings:
 
     @property
     def short_url_base(self) -> str:
-        """Where short URLs start; "" when only the request tells."""
+        """The base of short URLs; "" if it is derived from each request."""
         if self.public_base_url:
             return self.public_base_url
         if self.cdn is not None and self.cdn.domain_name:
@@ -221,7 +224,9 @@ class Settings:
 
     @property
     def api_base(self) -> str:
-        """Where the API is; "" when only the request tells. CloudFront passes redirects only."""
+        """The URL of the API; "" if it is derived from each request. CloudFront passes only
+        redirects.
+        """
         return self.short_url_base if self.cdn is None else self._domain_url
 
     @property

@@ -23,16 +23,16 @@ from infra.queues import Queues
 from infra.secrets import Secrets
 from infra.settings import Settings
 
-#: Behaviours of CDK that are off unless asked for. Here and not in `cdk.json`, which only the
-#: command line reads: `python app.py` must synthesize the same.
+#: CDK feature flags. They are here and not in `cdk.json`, which only the CLI reads, because `python
+#: app.py` must synthesize the same template.
 FEATURE_FLAGS = {
-    # A change to the authorizer reaches the stage, instead of waiting for the next deployment.
+    # A change to the authorizer creates a new deployment of the stage.
     "@aws-cdk/aws-apigateway:authorizerChangeDeploymentLogicalId": True,
 }
 
 
 class UnlinkStack(Stack):
-    """Tables, secrets, queues and users, the functions between them, the API; all watched.
+    """Tables, secrets, queues, users, functions, the API, and their alarms.
 
     `code` is the archive that all functions share; without it, it is packaged for the stage's
     target.
@@ -112,8 +112,8 @@ class UnlinkStack(Stack):
         return f"https://{host}/{settings.stage}"
 
     def _add_front(self, settings: Settings) -> None:
-        """Add what the settings ask for in front of the API: a domain name, CloudFront, WAF."""
-        # The id is part of the logical ids, by which a deployment knows the distribution.
+        """Add what the settings require in front of the API: a domain name, CloudFront, WAF."""
+        # The id is part of the logical ids; a new one would replace the distribution.
         front = Construct(self, "Edge")
         api, secret = self.api.rest_api, self.secrets.origin
         hosts: list[str] = []
@@ -124,7 +124,7 @@ class UnlinkStack(Stack):
             distribution = add_cdn(
                 front, settings.cdn, stage=settings.stage, api=api, origin_secret=secret
             )
-            # CloudFront's own name works beside the domain name.
+            # CloudFront's own name also works.
             hosts += filter(None, (distribution.distribution_domain_name, settings.cdn.domain_name))
         if settings.waf:
             StageFirewall(
@@ -138,7 +138,7 @@ class UnlinkStack(Stack):
                 ),
             )
         if hosts:
-            # The function that creates and changes links refuses those that lead to itself.
+            # The function that creates and changes links refuses links to its own hosts.
             self.http.links.add_environment("OWN_HOSTS", " ".join(hosts))
 
     def _add_outputs(self, stage: str) -> None:

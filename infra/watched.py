@@ -20,7 +20,7 @@ class Watched:
         self.functions = [each for each in found if isinstance(each, lambda_.Function)]
         self.tables = [each for each in found if isinstance(each, dynamodb.Table)]
         queues = [each for each in found if isinstance(each, sqs.Queue)]
-        # By the end of their names: not every source of dead letters is a queue.
+        # Recognized by their names, because not every source of dead letters is a queue.
         self.dead_letter_queues = [each for each in queues if is_dead_letter_queue(each)]
         self.queues = [each for each in queues if not is_dead_letter_queue(each)]
         self.stream_readers = [

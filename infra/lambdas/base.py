@@ -115,7 +115,7 @@ class Functions(Construct):
             role=role,
             log_group=log_group,
             logging_format=lambda_.LoggingFormat.JSON,
-            # Lambda drops what is below its own level, which is INFO by default.
+            # Lambda drops lines below its own log level, which is INFO by default.
             application_log_level_v2=lambda_.ApplicationLogLevel[self.settings.log_level],
             system_log_level_v2=None if platform_logs else lambda_.SystemLogLevel.WARN,
             tracing=lambda_.Tracing.ACTIVE,
@@ -125,7 +125,7 @@ class Functions(Construct):
             # the chain ends.
             recursive_loop=lambda_.RecursiveLoop.ALLOW if sends_to_itself else None,
             reserved_concurrent_executions=self.settings.reserved_concurrency.get(name),
-            # An old version stays callable, so that a rollback is one call.
+            # Old versions stay callable, so a rollback is one call.
             current_version_options=lambda_.VersionOptions(
                 removal_policy=self.settings.removal_policy
             ),
@@ -190,7 +190,7 @@ class Functions(Construct):
 def live_alias(function: lambda_.Function) -> lambda_.Alias:
     """The function's alias, which moves to a new version when that is known to work.
 
-    Invoke the alias, never the function: that is whatever was uploaded last.
+    Invoke the alias, never the function, which is the code that was uploaded last.
     """
     scope = function.node.scope
     alias = scope.node.find_child(LIVE) if scope is not None else None

@@ -7,7 +7,7 @@ from infra.data import LIVE_INDEX, QR_PREFIX
 from infra.lambdas.base import FEW_CALLS_MB, ONE_VCPU_MB, Functions
 from infra.lambdas.permissions import allow, index_arn, leading_keys
 
-#: One second less than API Gateway waits, so that a function can still send its own error.
+#: One second less than API Gateway's timeout, so a function can still send its own error.
 HTTP_TIMEOUT = Duration.seconds(28)
 
 

@@ -15,8 +15,8 @@ from infra.lambdas.permissions import allow
 #: event, and all their QR images fit a few calls.
 BATCH_RECORDS = 1_000
 
-#: How often a failed batch is retried before it goes to the failures bucket. Its shard waits
-#: meanwhile. This, and not the age, ends a batch that always fails.
+#: How often a failed batch is retried before it goes to the failures bucket. Its shard waits during
+#: that time. This limit, not the age, ends a batch that always fails.
 RETRIES = 10
 
 #: Records older than this go to the bucket untried, also those that a reader did not see because
@@ -59,7 +59,7 @@ class StreamReaders:
                 ),
                 allow(
                     "dynamodb:BatchGetItem",
-                    # Only removes what was written for a link that was erased meanwhile.
+                    # It only removes what was written for a link that was erased in the meantime.
                     "dynamodb:BatchWriteItem",
                     "dynamodb:PartiQLInsert",
                     "dynamodb:PutItem",
@@ -166,11 +166,11 @@ class StreamReaders:
         filters: Sequence[Mapping[str, object]],
         window: int = 0,
     ) -> None:
-        """Let a function read a table's stream from its beginning, and lose no record.
+        """Let a function read a table's stream from its beginning, without losing a record.
 
-        What still fails after the retries goes to the failures bucket. Not to a queue: that would
-        receive only the records' positions in a stream that keeps them for a day. ``window`` is for
-        how many seconds records are collected.
+        Records that still fail after the retries go to the failures bucket. A queue would receive
+        only their positions in a stream that keeps them for a day. ``window`` is how many seconds
+        records are collected.
         """
         if table.table_stream_arn is None:
             raise ValueError(f"{table.node.path} has no stream")

@@ -69,7 +69,7 @@ class Workers:
                     "s3:PutObject",
                     on=[bucket.arn_for_objects(f"{EXPORTS_PREFIX}*")],
                 ),
-                # To see whether a run that died had finished.
+                # To see whether a killed run had finished.
                 allow("s3:ListBucket", on=[bucket.bucket_arn]),
                 allow("sqs:SendMessage", on=[self._queues.export.queue_arn]),
             ],
@@ -101,7 +101,7 @@ class Workers:
                     ],
                 ),
                 allow("sqs:SendMessage", on=[self._queues.resume.queue_arn]),
-                # The export that a deletion may ask for first.
+                # For the export that a deletion may request.
                 self._permissions.save_export_tails(),
                 allow("dynamodb:Query", on=[self._data.clicks.table_arn]),
                 self._permissions.use_export_slots("UpdateItem"),
@@ -178,7 +178,8 @@ class Workers:
                     "dynamodb:Query",
                     on=[self._data.deletions.table_arn],
                 ),
-                # To see that a link is gone, and to remove what TTL leaves; never a link itself.
+                # To check that a link is gone, and to remove what TTL leaves. It never deletes a
+                # link.
                 allow("dynamodb:BatchGetItem", on=[self._data.links.table_arn]),
                 self._permissions.quarantine_codes(),
                 allow(
@@ -225,7 +226,7 @@ class Workers:
         return function
 
     def _receipt_environment(self) -> dict[str, str]:
-        """For those who complete erasures: whether the receipt is to be signed."""
+        """For functions that complete erasures: whether receipts are signed."""
         signed = self._functions.resources.secrets.receipt is not None
         return {"SIGN_RECEIPTS": "true" if signed else "false"}
 
@@ -242,7 +243,7 @@ class Workers:
             targets=[
                 targets.LambdaFunction(
                     live_alias(function),
-                    # The next minute makes up for a run that could not start.
+                    # The run of the next minute replaces a run that could not start.
                     retry_attempts=0,
                     max_event_age=Duration.minutes(1),
                 )
