@@ -183,7 +183,7 @@ $(UNLINKCTL): client/pyproject.toml | $(VENV_STAMP)
 	@touch $@
 
 $(ENGINE_STAMP): | check-python
-	@echo "Installing the local AWS engine into $(ENGINE_VENV) (once) ..."
+	@echo "Installing the local AWS emulator into $(ENGINE_VENV) (once) ..."
 	@mkdir -p .local
 	@$(PYTHON) -m venv --clear $(ENGINE_VENV)
 	@$(ENGINE_VENV)/bin/python $(PIP_INSTALL) -r local/requirements-ministack.txt

@@ -89,7 +89,7 @@ class Emulator:
         """
         if not ENGINE_PYTHON.exists():
             raise EngineError(
-                "The local AWS engine is not installed. `make run` and `make test` install it."
+                "The local AWS emulator is not installed. `make run` and `make test` install it."
             )
         self._clients: dict[str, Any] = {}
         self._extension = extension
@@ -167,7 +167,7 @@ class Emulator:
             # Another process may have taken the port between the check and the start.
             if left == 1:
                 break
-        raise EngineError(f"The engine did not start; its log is {self.log_path}\n{self._tail()}")
+        raise EngineError(f"The emulator did not start; its log is {self.log_path}\n{self._tail()}")
 
     def _spawn(self, port: int) -> subprocess.Popen[bytes]:
         environment = {

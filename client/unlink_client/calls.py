@@ -89,7 +89,7 @@ def base_url_of(text: str) -> str:
             f"The URL of the service must begin with http:// or https://, got {text!r}"
         )
     if parts.query or parts.fragment or parts.username is not None:
-        raise InvalidSettings("The URL of the service must have no query, fragment or user name")
+        raise InvalidSettings("The URL of the service must not have a query, fragment or user name")
     return address.removesuffix("/api")
 
 
@@ -99,7 +99,7 @@ def key_of(text: str) -> str:
     if not key:
         raise InvalidSettings("The API key is empty")
     if not key.isascii() or not key.isprintable() or " " in key:
-        raise InvalidSettings("The API key holds characters that no key has; was it copied whole?")
+        raise InvalidSettings("The API key contains invalid characters; was it copied completely?")
     return key
 
 

@@ -88,7 +88,7 @@ class SignedReceipt:
         try:
             receipt = decode(VerifiedReceipt, json.loads(content))
         except (ValueError, UnexpectedAnswer) as error:
-            raise ReceiptIsInvalid(f"The signed content is no receipt: {error}") from None
+            raise ReceiptIsInvalid(f"The signed content is not a receipt: {error}") from None
         if ids is not None:
             _check_ids(receipt.erased_ids, ids)
         return receipt
@@ -101,7 +101,7 @@ def _verified_content(jws: str, jwks: Mapping[str, Any]) -> bytes:
     try:
         header = jwt.get_unverified_header(jws)
         if header.get("typ") != _TYPE:
-            raise ReceiptIsInvalid(f"This is no receipt: its type is {header.get('typ')!r}")
+            raise ReceiptIsInvalid(f"This is not a receipt: its type is {header.get('typ')!r}")
         key = _key(header.get("kid"), jwks)
         content: bytes = jwt.PyJWS().decode_complete(jws, key, algorithms=["ES256"])["payload"]
     except jwt.InvalidSignatureError:

@@ -101,7 +101,7 @@ class Api:
         except (KeyError, ValueError) as error:
             # For example a plan that only another release knows. This is not the caller's fault.
             extra = {"route": name, "requestId": request_id, "cause": repr(error)}
-            self._log.error("the authorizer's context was not understood", extra=extra)
+            self._log.error("the authorizer's context could not be parsed", extra=extra)
             refusal = _refusal(InternalError(), route.error_format)
             return _gateway_response(refusal, to_json(refusal.body), headers)
         try:
@@ -139,7 +139,7 @@ class Api:
         body = to_json(answer.body) if answer.content_type is None else answer.body
         if answer.content_type is None and sent_size(body) > BODY_LIMIT:
             # Lambda would drop the response, and API Gateway would answer 502 in neither format.
-            self._log.error("answer too large", extra={"route": name, "requestId": request_id})
+            self._log.error("response too large", extra={"route": name, "requestId": request_id})
             answer = _refusal(InternalError(), route.error_format)
             body = to_json(answer.body)
         self._log.info(

@@ -40,7 +40,7 @@ def _erase(body: str, stores: EraseStores) -> bool:
         workspace_id, removed = read_message(json.loads(body))
         succeeded = purge_dependents(workspace_id, removed, stores=stores)
     except Exception:
-        log.exception("erasing failed")
+        log.exception("an erasure failed")
         return False
     log.info(
         "erase",

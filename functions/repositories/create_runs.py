@@ -170,7 +170,7 @@ class CreateRuns:
             )
         except UnlinkError as error:
             log.warning(
-                "the answer to a request was not noted",
+                "the response to a request was not recorded",
                 extra={"workspaceId": workspace_id, "cause": repr(error.__cause__ or error)},
             )
 

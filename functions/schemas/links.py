@@ -239,7 +239,7 @@ def parse_link_changes(body: object, app_schemes: Collection[str] = ()) -> dict[
     ``app_schemes`` are those that the workspace allows. Raises ``InvalidRequest`` with all errors.
     """
     if isinstance(body, dict) and (fixed := [name for name in IMMUTABLE if name in body]):
-        raise InvalidRequest(details=[f"{name}: can not be changed" for name in fixed])
+        raise InvalidRequest(details=[f"{name}: cannot be changed" for name in fixed])
     try:
         changes = LinkChanges.model_validate(body, context={APP_SCHEMES: app_schemes})
     except ValidationError as error:

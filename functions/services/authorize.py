@@ -64,7 +64,7 @@ def _caller_with_key(key: str, access: AccessTable) -> tuple[dict[str, str] | No
         with deadline(NOTE_TIMEOUT):
             run_with_timeout(NOTE_TIMEOUT, lambda: access.note_use(record))
     except UnlinkError:
-        log.warning("the use of a key was not noted", extra={"keyId": record["keyId"]})
+        log.warning("the use of a key was not recorded", extra={"keyId": record["keyId"]})
     caller = {
         "workspaceId": record["workspaceId"],
         "keyId": record["keyId"],

@@ -65,7 +65,9 @@ def erasures_of(
         ids = [link.id for link in others]
         there = stores.links.batches.states(workspace_id, ids)
         if there:
-            log.error("a link that exists was to be erased", extra={"linkIds": list(there)[:10]})
+            log.error(
+                "an erasure names a link that still exists", extra={"linkIds": list(there)[:10]}
+            )
         others = [link for link in others if link.id not in there]
         expired = [link for link in others if link.expired]
         if not expired:

@@ -99,7 +99,7 @@ def _empty(partition: Partition, stores: EraseStores, *, together: bool = False)
             stores.clicks.write(delete=page)
     except UnlinkError:
         details = {"linkId": partition.link_id, "partition": partition.number}
-        log.exception("erasing failed", extra=details)
+        log.exception("an erasure failed", extra=details)
         partition.failed = not current_deadline().passed
 
 
@@ -111,7 +111,7 @@ def _delete_together(partitions: Sequence[Partition], stores: EraseStores) -> No
         in_parallel(lambda part: stores.clicks.write(put=part), list(runs(kept, WRITE_BATCH)))
         in_parallel(lambda part: stores.clicks.write(delete=part), list(runs(deleted, WRITE_BATCH)))
     except UnlinkError:
-        log.exception("erasing failed", extra={"links": len(partitions)})
+        log.exception("an erasure failed", extra={"links": len(partitions)})
 
 
 def _kept(partition: Partition, page: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

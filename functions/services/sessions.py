@@ -108,7 +108,7 @@ def verify(token: str, *, issuer: str, client_ids: Collection[str], keys: Signin
     try:
         header = jwt.get_unverified_header(token)
         if header.get("alg") != ALGORITHM or not isinstance(header.get("kid"), str):
-            raise InvalidSession("not signed as Cognito signs")
+            raise InvalidSession("wrong signature algorithm")
         claims = jwt.decode(
             token,
             keys.find(header["kid"]),

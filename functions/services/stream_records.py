@@ -33,7 +33,7 @@ def parse_records(
         try:
             found = meaning(record)
         except (KeyError, TypeError, ValueError, AttributeError):
-            log.exception("a record was not understood")
+            log.exception("a record could not be parsed")
             if not _dead_letter(record, failures):
                 failed.add(sequence_number(record))
         else:

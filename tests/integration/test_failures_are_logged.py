@@ -197,7 +197,7 @@ def test_a_response_that_cannot_be_recorded_is_logged_and_sent(
     with deadline(1):
         runs.end(world.workspace_id, IdempotencyKey("k", "h"), run, made_by=run)
 
-    [line] = lines(caplog, "the answer to a request was not noted")
+    [line] = lines(caplog, "the response to a request was not recorded")
     assert line["workspaceId"] == world.workspace_id
     assert "ThrottlingException" in line["cause"]
 
@@ -283,7 +283,7 @@ def test_an_unknown_plan_gets_an_error_in_the_routes_format(
 
     assert status == 500
     assert body["error"] == error
-    [line] = lines(caplog, "the authorizer's context was not understood")
+    [line] = lines(caplog, "the authorizer's context could not be parsed")
     assert "platinum" in line["cause"]
 
 

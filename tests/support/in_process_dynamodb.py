@@ -72,7 +72,7 @@ def _load() -> Any:
     found = sorted((LOCAL_DIR / "ministack-venv" / "lib").glob("python3*/site-packages"))
     if not found:
         raise EngineError(
-            "The local AWS engine is not installed. `make run` and `make test` install it."
+            "The local AWS emulator is not installed. `make run` and `make test` install it."
         )
     # At the end, and only meanwhile: what both environments have is loaded from this one.
     path = str(found[-1])

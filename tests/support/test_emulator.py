@@ -63,11 +63,11 @@ def test_a_worker_gets_the_reason_of_a_failed_start(
     engine: type[FakeEngine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*, log_name: str) -> FakeEngine:
-        raise EngineError("The local AWS engine is not installed.")
+        raise EngineError("The local AWS emulator is not installed.")
 
     monkeypatch.setattr(emulator, "Emulator", broken)
     shared = SharedEmulator()
-    with pytest.raises(EngineError, match=r"^The local AWS engine is not installed\.$"):
+    with pytest.raises(EngineError, match=r"^The local AWS emulator is not installed\.$"):
         requested_from(shared.serve())
     shared.stop()
 

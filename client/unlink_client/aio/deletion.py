@@ -56,7 +56,7 @@ class AsyncDeletion(DeletionRecord):
                 return deletion
             if ends is not None and time.monotonic() + pause > ends:
                 raise WaitTimeout(
-                    f"The deletion {self.id} goes on; it is {deletion.state}", deletion_id=self.id
+                    f"The deletion {self.id} continues; it is {deletion.state}", deletion_id=self.id
                 )
             await asyncio.sleep(pause)
             pause = min(5.0, pause * 1.5)

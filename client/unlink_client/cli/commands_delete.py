@@ -160,7 +160,7 @@ def _refuse_unknown(preview: Preview, how: How) -> None:
     if (unknown and not how.erase) or not preview.counts.deletable:
         named = ", ".join((preview.invalid_ids + preview.unknown_ids)[:5])
         raise CommandError(
-            f"{unknown:,} of {preview.counts.requested:,} ids are no live links: {named}"
+            f"{unknown:,} of {preview.counts.requested:,} ids are not live links: {named}"
             + (", …" if unknown > 5 else ""),
             code=NOT_ALL,
             hint="Nothing was deleted: a soft delete is all or none.",

@@ -166,7 +166,7 @@ def qr(
         raise CommandError(f"A QR code is .png or .svg, not .{ending}", code=USAGE)
     kind: Literal["png", "svg"] = "svg" if ending == "svg" else "png"
     if output is None and sys.stdout.isatty():
-        raise CommandError("An image on a terminal is no use: give -o FILE", code=USAGE)
+        raise CommandError("A terminal cannot show an image: give -o FILE", code=USAGE)
     with connected(context) as unlink:
         image = unlink.qr(link, format=kind, size=size, color=color, bgcolor=bgcolor)
     if output is None:

@@ -62,7 +62,7 @@ def _from_file(path: Path) -> dict[str, Any]:
     except ValueError:
         document = None
     if not isinstance(document, dict) or "keys" not in document:
-        raise CommandError(f"{path} holds no public keys (JWKS)", code=USAGE)
+        raise CommandError(f"{path} contains no public keys (JWKS)", code=USAGE)
     return document
 
 

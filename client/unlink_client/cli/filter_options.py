@@ -30,7 +30,7 @@ def parse_moment(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
         raise typer.BadParameter(
-            f"{text!r} is no time: give 2026-12-31, 2026-12-31T23:59:59Z, or 90d, 12h, 30m ago"
+            f"{text!r} is not a time: give 2026-12-31, 2026-12-31T23:59:59Z, or 90d, 12h, 30m ago"
         ) from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 

@@ -65,7 +65,7 @@ def load(profile: str | None, environment: Mapping[str, str] = os.environ) -> Se
             )
         missing = [each for each, value in ((URL_VARIABLE, url), (KEY_VARIABLE, key)) if not value]
         raise CommandError(
-            f"No service to talk to: {' and '.join(missing)} not set, and no profile is stored.",
+            f"No service is configured: {' and '.join(missing)} not set, and no profile is stored.",
             code=USAGE,
             hint="`unlinkctl login` stores the URL and an API key.",
         )

@@ -72,7 +72,7 @@ def get_receipt(id: str) -> Call[SignedReceipt | None]:
         try:
             return SignedReceipt(answer.body.decode("ascii").strip())
         except UnicodeDecodeError:
-            raise UnexpectedAnswer("The receipt is no JWS") from None
+            raise UnexpectedAnswer("The receipt is not a JWS") from None
 
     return Call(method="GET", path=f"/api/receipts/{segment(id)}", read=read)
 

@@ -57,7 +57,7 @@ class Deletion(DeletionRecord):
                 return deletion
             if ends is not None and time.monotonic() + pause > ends:
                 raise WaitTimeout(
-                    f"The deletion {self.id} goes on; it is {deletion.state}", deletion_id=self.id
+                    f"The deletion {self.id} continues; it is {deletion.state}", deletion_id=self.id
                 )
             time.sleep(pause)
             pause = min(5.0, pause * 1.5)

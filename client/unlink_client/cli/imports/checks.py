@@ -179,5 +179,5 @@ def _moment(text: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"the expiry is no time: {text[:40]}") from None
+        raise ValueError(f"the expiry is not a time: {text[:40]}") from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
