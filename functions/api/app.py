@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from functions import container, metrics
 from functions.api.caller import caller_of
 from functions.api.cors import cors_headers
-from functions.api.methods import ALLOWED_METHODS, dialect_of
+from functions.api.methods import ALLOWED_METHODS, error_format_of
 from functions.api.rate_limit import count_request, rate_headers
 from functions.api.request import Request
 from functions.api.response import Response, to_json
@@ -168,7 +168,7 @@ def _refused_method(method: str, resource: str) -> Route:
         raise MethodNotAllowed(allowed)
 
     return Route(
-        method, resource, None, frozenset(), dialect_of(resource), refuse, reads_query=False
+        method, resource, None, frozenset(), error_format_of(resource), refuse, reads_query=False
     )
 
 

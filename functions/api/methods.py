@@ -31,6 +31,6 @@ ALLOWED_METHODS = {
 }
 
 
-def dialect_of(resource: str) -> str:
+def error_format_of(resource: str) -> str:
     """The error format of a resource for methods that it does not have."""
     return "hoko" if resource.startswith("/api/deletions") else "linkforty"
