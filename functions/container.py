@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from functions.repositories.deletions import DeletionsTable
     from functions.repositories.erasures import ErasuresTable
     from functions.repositories.exports import ExportRecords, ExportsBucket
-    from functions.repositories.failed_records import FailuresBucket
     from functions.repositories.filter_slots import FilterSlots
     from functions.repositories.idempotency import IdempotencyTable
     from functions.repositories.installs import InstallsTable
@@ -256,17 +255,6 @@ def qr_images() -> Images:
     from functions.repositories.qr_cache import Images
 
     return Images(_client("s3"), setting("QR_BUCKET"))
-
-
-def failed_records(event: dict[str, Any], context: Any) -> FailuresBucket | None:
-    """Where a stream function puts what it cannot process; None when that is what it replays."""
-    from functions.repositories.failed_records import FailuresBucket
-
-    if event.get("replayed"):
-        return None
-    return FailuresBucket(
-        _client("s3"), setting("FAILURES_BUCKET"), function=context.invoked_function_arn
-    )
 
 
 # -- queues and the event bus -------------------------------------------------------------------

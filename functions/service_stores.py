@@ -11,6 +11,7 @@ from functions import container
 from functions.config import setting
 
 if TYPE_CHECKING:
+    from functions.repositories.failed_records import FailuresBucket
     from functions.services.deletion import Stores
     from functions.services.expired_links import EraseStores
     from functions.services.export_lines import ExportStores
@@ -93,6 +94,18 @@ def cleanup_stores(event: dict[str, Any], context: Any) -> CleanupStores:
         erasures=container.erasures(),
         images=container.qr_images(),
         events=container.event_bus(),
-        failures=container.failed_records(event, context),
+        failures=failed_records(event, context),
         erase_queue=container.erase_queue(),
+    )
+
+
+def failed_records(event: dict[str, Any], context: Any) -> FailuresBucket | None:
+    """Where a stream function puts what it cannot process; None when that is what it replays."""
+    from functions.aws.client import client
+    from functions.repositories.failed_records import FailuresBucket
+
+    if event.get("replayed"):
+        return None
+    return FailuresBucket(
+        client("s3"), setting("FAILURES_BUCKET"), function=context.invoked_function_arn
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions import container
+from functions import container, service_stores
 from functions.domain.clock import invocation_deadline
 from functions.powertools import Logger
 from functions.services.click_aggregation import tally
@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     failed = tally(
         event["Records"],
         rollups=container.rollups(),
-        failures=container.failed_records(event, context),
+        failures=service_stores.failed_records(event, context),
         visitor_secret=container.visitor_secret(),
     )
     log.info("tally", extra={"clicks": len(event["Records"]), "failed": len(failed)})

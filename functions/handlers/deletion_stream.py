@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions import container
+from functions import container, service_stores
 from functions.domain.clock import invocation_deadline
 from functions.powertools import Logger
 from functions.services.deletion_events import announce
@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         records,
         api_url=container.api_url(),
         events=container.event_bus(),
-        failures=container.failed_records(event, context),
+        failures=service_stores.failed_records(event, context),
     )
     log.info("announce", extra={"records": len(records), "failed": len(failed)})
     return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}

@@ -130,7 +130,8 @@ class ErasingDeletions:
             ":receipt": receipt | {"signed": False},
         }
         if self._sign_receipts:
-            # In the write that completes it: a receipt is signed whatever dies after this.
+            # In the write that completes the erasure, so the receipt is signed even if this
+            # function is killed afterwards.
             changes += ", openPk=:unsigned, openSk=:since"
             values |= {
                 ":unsigned": unsigned_shard(deletion_id),

@@ -6,8 +6,8 @@ Items (``pk``, ``sk``):
   erases the link. A stream record, which has only the link, finds its deletion by it. It counts
   what is removed (``clicks``, ``rollups``, ``installs``, and ``codes`` unless it is 1) and the
   installs that stay without their link (``installsKept``). While work is left it has a cursor for
-  each partition of the link's clicks (``cursor0``…``cursor8``) and ``qrKeys``. ``onePartition``
-  is as the link had it in the end.
+  each partition of the link's clicks (``cursor0``…``cursor8``) and ``qrKeys``. ``onePartition`` is
+  the link's last value.
 - sums over finished links: ``{workspaceId}#{deletionId}``, ``TALLY#{0..7}``. A link's counts are
   added in the transaction that finishes its erasure, so they are added exactly once. There are
   eight tallies to reduce conflicts between workers.
@@ -271,7 +271,7 @@ def _erasure(item: dict[str, Any]) -> Erasure:
         workspace_id=workspace_id,
         link_id=link_id,
         deletion_id=item["deletionId"]["S"],
-        # An erasure from an older release has no kept installs.
+        # Erasures of older releases have no kept installs.
         counts={kind: int(item[kind]["N"]) if kind in item else 0 for kind in KINDS},
         cursors={
             int(name.removeprefix("cursor")): value["S"]
