@@ -246,30 +246,38 @@ class DeletionsTable(DeletionReader):
         return self._save(deletion, PROGRESS, progress_values(deletion), lease_seconds)
 
     def save_export(self, deletion: Deletion, *, lease_seconds: float) -> bool:
-        """Record the progress of the export and the state, and renew the lease.
-
-        False if another worker has the lease; its record counts.
+        """Record the progress of the export and the state, and renew the lease, like
+        :meth:`save_progress`. ``deletion.export`` counts the saves.
         """
-        values = to_item({":export": deletion.export or {}, ":state": deletion.state})
+        export = deletion.export or {}
+        saves = int(export.get("saves", 0)) + 1
+        deletion.export = export | {"saves": saves}
+        values = to_item({":export": deletion.export, ":state": deletion.state, ":saves": saves})
         changes = "#state=:state, #export=:export"
-        return self._save(deletion, changes, values, lease_seconds)
+        # A call that was given up and repeated may still be carried out seconds later. It must not
+        # replace a newer position: the links of a complete export are deleted by then.
+        no_newer_save = "(attribute_not_exists(#export.#saves) OR #export.#saves<:saves)"
+        return self._save(deletion, changes, values, lease_seconds, no_newer_save)
 
     def _save(
         self,
         deletion: Deletion,
         changes: str,
         values: dict[str, Any],
-        lease_seconds: float,
+        seconds: float,
+        also: str = "",
     ) -> bool:
-        until = time.time() + lease_seconds if lease_seconds else 0.0
-        lease_is_ours = "attribute_exists(openPk) AND lease=:lease"
+        until = time.time() + seconds if seconds else 0.0
+        lease_is_ours = "attribute_exists(openPk) AND lease=:lease" + (also and f" AND {also}")
+        lease = {"S": deletion.lease or ""}
+        values = values | {":lease": lease} | lease_values(deletion, until)
         met = self._advance(
-            deletion,
-            f"SET {changes}, {LEASE_UNTIL}",
-            condition=lease_is_ours,
-            values=values | {":lease": {"S": deletion.lease or ""}} | lease_values(deletion, until),
+            deletion, f"SET {changes}, {LEASE_UNTIL}", condition=lease_is_ours, values=values
         )
-        if met is not None:
+        # After a lost response of this call, the record has this lease with this end.
+        if met is not None and (
+            met.get("lease") != lease or met.get("leaseUntil") != values[":until"]
+        ):
             adopt(deletion, met)
             return False
         deletion.lease_until = until
@@ -333,12 +341,7 @@ class DeletionsTable(DeletionReader):
         deletion.completed_at = now if finished else None
 
     def _advance(
-        self,
-        deletion: Deletion,
-        changes: str,
-        *,
-        condition: str,
-        values: dict[str, Any],
+        self, deletion: Deletion, changes: str, *, condition: str, values: dict[str, Any]
     ) -> dict[str, Any] | None:
         """None if the header was changed, else the current header."""
         return update(

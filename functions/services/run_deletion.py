@@ -218,7 +218,8 @@ def _export(deletion: Deletion, export: dict[str, Any], stores: Stores) -> bool:
     from functions.services.export_position import Position
 
     def save(reached: Position) -> None:
-        deletion.export = export | {"position": reached.stored(), "done": reached.done}
+        before = deletion.export or export
+        deletion.export = before | {"position": reached.stored(), "done": reached.done}
         deletion.state = "deleting" if reached.done else "exporting"
         if reached.done:
             deletion.export |= {"completedAt": now_iso()}

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from functions.domain.clock import Deadline, use_deadline
 from functions.domain.deletion import Deletion
@@ -270,4 +272,60 @@ def test_a_worker_killed_during_the_export_has_deleted_nothing(
 
     assert done is not None
     assert done.ids_with(Outcome.DELETED) == ids
+    assert len(bucket.objects) == 1
+
+
+def is_save(parameters: dict[str, Any]) -> bool:
+    """Whether a call saves the progress of a deletion's export."""
+    return "M" in parameters.get("ExpressionAttributeValues", {}).get(":export", {})
+
+
+def test_a_late_repetition_of_a_save_does_not_set_an_export_back(
+    erasing: Erasing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that the SDK gave up and repeated may still be carried out, seconds later."""
+    ids = erasing.world.create(2)
+    deletion = ask(erasing, ids, "erase")
+    dynamodb = erasing.world.dynamodb
+    update_item = dynamodb.update_item
+    saves: list[dict[str, Any]] = []
+
+    def with_a_late_call(**parameters: Any) -> Any:
+        answer = update_item(**parameters)
+        if is_save(parameters):
+            saves.append(parameters)
+            if parameters["ExpressionAttributeValues"][":export"]["M"]["done"]["BOOL"]:
+                with suppress(ClientError):
+                    update_item(**saves[0])
+        return answer
+
+    monkeypatch.setattr(dynamodb, "update_item", with_a_late_call)
+    resume(erasing.world.workspace_id, deletion.id, stores=worker(erasing, Bucket()))
+
+    assert len(saves) == 2
+    after = erasing.world.stores.deletions.load(erasing.world.workspace_id, deletion.id)
+    assert after is not None
+    assert (after.state, after.export is not None and after.export["done"]) == ("erasing", True)
+
+
+def test_a_save_whose_answer_was_lost_is_its_own(
+    erasing: Erasing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = erasing.world.create(2)
+    deletion = ask(erasing, ids, "soft")
+    dynamodb = erasing.world.dynamodb
+    update_item = dynamodb.update_item
+
+    def without_an_answer(**parameters: Any) -> Any:
+        answer = update_item(**parameters)
+        if is_save(parameters):
+            answer = update_item(**parameters)
+        return answer
+
+    monkeypatch.setattr(dynamodb, "update_item", without_an_answer)
+    bucket = Bucket()
+    done = resume(erasing.world.workspace_id, deletion.id, stores=worker(erasing, bucket))
+
+    assert done is not None
+    assert done.state == "complete"
     assert len(bucket.objects) == 1
