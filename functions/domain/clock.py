@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Any
 
@@ -24,6 +24,17 @@ def iso_moment(moment: datetime) -> str:
 def now_iso() -> str:
     """The current time in the format of :func:`iso`."""
     return iso(time.time())
+
+
+def later_than(moment: str) -> str:
+    """The current time, or a millisecond after ``moment`` if this clock is not past it.
+
+    Both are in the format of :func:`iso`.
+    """
+    now = now_iso()
+    if now > moment:
+        return now
+    return iso_moment(datetime.fromisoformat(moment) + timedelta(milliseconds=1))
 
 
 class Deadline:

@@ -154,27 +154,28 @@ class LinksTable:
     def update(self, workspace_id: str, link_id: str, changes: dict[str, Any]) -> Link | None:
         """Set (or, for None, remove) these attributes of a live link; returns the changed link.
 
-        ``changes`` has the names of the API. None when the link is not live: the condition keeps
-        an update from bringing a link back.
+        ``changes`` has the names of the API. None when the link is not live, or has a change that
+        is not older than ``changes["updatedAt"]``.
         """
         try:
             answer = call(
                 self._client.update_item,
                 TableName=self.name,
                 Key=link_key(workspace_id, link_id),
-                ConditionExpression=IS_LIVE,
+                ConditionExpression=f"{IS_LIVE}{_is_newest(changes)}",
                 ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 **_change(changes),
             )
-        except ConditionFailed:
-            return None
+        except ConditionFailed as failed:
+            return decode_link(failed.item) if _has(failed.item, changes) else None
         return decode_link(answer["Attributes"])
 
     def update_external_id(self, link: Link, changes: dict[str, Any]) -> bool:
         """As :meth:`update`, for changes with an external id: its own item changes with it.
 
-        All in one transaction. False when the link is no longer live, or has another external id
-        than ``link``, which was read before. Raises :class:`ExternalIdTaken`.
+        All in one transaction. False when the link is no longer live, or was changed since
+        ``link`` was read. Raises :class:`ExternalIdTaken`.
         """
         old, new = link.external_id, changes["externalId"]
         update = _change(changes)
@@ -190,7 +191,7 @@ class LinksTable:
                 "Update": {
                     "TableName": self.name,
                     "Key": link_key(link.workspace_id, link.id),
-                    "ConditionExpression": f"{IS_LIVE} AND {as_it_was_read}",
+                    "ConditionExpression": f"{IS_LIVE} AND {as_it_was_read}{_is_newest(changes)}",
                     **update,
                 }
             }
@@ -242,6 +243,29 @@ class LinksTable:
 
     def _put(self, item: dict[str, Any], *, condition: str) -> dict[str, Any]:
         return {"Put": {"TableName": self.name, "Item": item, "ConditionExpression": condition}}
+
+
+def _is_newest(changes: dict[str, Any]) -> str:
+    """The condition that no later update has changed the link, by the aliases of `_change`.
+
+    A call that was given up and repeated may still be carried out seconds later. It must not
+    replace what was changed since.
+    """
+    if "updatedAt" not in changes:
+        return ""
+    place = list(changes).index("updatedAt")
+    return f" AND #{place}<:{place}"
+
+
+def _has(item: dict[str, Any], changes: dict[str, Any]) -> bool:
+    """Whether a live link has these changes: those of a call whose response was lost."""
+    wanted = to_item({name: value for name, value in changes.items() if value is not None})
+    cleared = [name for name, value in changes.items() if value is None]
+    return (
+        is_live(item)
+        and all(item.get(name) == value for name, value in wanted.items())
+        and not any(name in item for name in cleared)
+    )
 
 
 def _change(changes: dict[str, Any]) -> dict[str, Any]:

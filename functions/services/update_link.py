@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from functions.domain.clock import current_deadline, now_iso
+from functions.domain.clock import current_deadline, later_than
 from functions.domain.errors import InvalidRequest, LinkNotFound, Unavailable
 from functions.domain.link import DESTINATIONS, Link
 from functions.domain.policies import Policies
@@ -38,24 +38,26 @@ def update_link(
     affected = DESTINATIONS if "utmParameters" in changes else urls
     if too_long := length_faults(link.with_changes(changes), affected):
         raise InvalidRequest(details=too_long)
-    changes = changes | {"updatedAt": now_iso()} | click_retention(policies)
+    changes = changes | click_retention(policies)
     if "expiresAt" in changes:
         changes |= (policies or Policies()).of_a_purge(changes["expiresAt"])
-    kept = {name: value for name, value in changes.items() if name != "externalId"}
     while not current_deadline().passed:
-        if len(kept) == len(changes) or changes["externalId"] == link.external_id:
+        changes["updatedAt"] = later_than(link.updated_at)
+        if "externalId" not in changes or changes["externalId"] == link.external_id:
             # An unchanged external id is not written: another request may be changing it, and
             # then its own item would not follow.
+            kept = {name: value for name, value in changes.items() if name != "externalId"}
             updated = links.update(workspace_id, link.id, kept)
-            if updated is None:
-                raise LinkNotFound
-            return updated
-        try:
-            moved = links.update_external_id(link, changes)
-        except ExternalIdTaken:
-            raise external_id_taken([changes["externalId"]]) from None
-        # The answer to a transaction has no attributes. After a refusal the link was deleted, or
-        # has another external id by now.
+            if updated is not None:
+                return updated
+            moved = False
+        else:
+            try:
+                moved = links.update_external_id(link, changes)
+            except ExternalIdTaken:
+                raise external_id_taken([changes["externalId"]]) from None
+        # The answer to a transaction has no attributes. After a refusal the link was deleted,
+        # or changed by another request.
         found = links.get(workspace_id, link.id)
         if found is None or not found.is_live:
             if moved:

@@ -10,7 +10,9 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+from botocore.exceptions import ClientError
 
+from functions.domain import clock
 from functions.domain.errors import Conflict, LinkNotFound
 from functions.domain.link import FIELDS, Link
 from functions.handlers import links
@@ -375,3 +377,80 @@ def test_a_write_only_key_gets_the_fields_it_wrote(
 def test_a_write_only_answer_has_every_writable_field() -> None:
     figure = WrittenLink.__annotations__.keys()
     assert figure == LinkChanges.model_fields.keys() | {"id", "updatedAt"}
+
+
+class TestLateRepetitions:
+    """A call that the SDK gave up and repeated may still be carried out, seconds later."""
+
+    @pytest.fixture
+    def calls(self, world: World, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+        """The parameters of every update of a link."""
+        seen: list[dict[str, Any]] = []
+        update_item = world.dynamodb.update_item
+
+        def recorded(**parameters: Any) -> Any:
+            if parameters["TableName"] == world.stores.links.name:
+                seen.append(parameters)
+            return update_item(**parameters)
+
+        monkeypatch.setattr(world.dynamodb, "update_item", recorded)
+        return seen
+
+    def test_an_update_does_not_replace_a_later_one(
+        self, world: World, calls: list[dict[str, Any]]
+    ) -> None:
+        [link_id] = world.create(title="none")
+        update(world, link_id, title="first")
+        update(world, link_id, title="second")
+
+        with pytest.raises(ClientError, match="ConditionalCheckFailed"):
+            world.dynamodb.update_item(**calls[0])
+
+        assert read(world, link_id).title == "second"
+
+    def test_an_update_with_a_lost_answer_is_its_own(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        [link_id] = world.create(title="none")
+        update_item = world.dynamodb.update_item
+
+        def twice(**parameters: Any) -> Any:
+            update_item(**parameters)
+            return update_item(**parameters)
+
+        monkeypatch.setattr(world.dynamodb, "update_item", twice)
+
+        assert update(world, link_id, title="first", description=None).title == "first"
+
+    def test_another_update_of_the_same_millisecond_is_not_lost(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Two updates read the link at once and have the same time: both are applied."""
+        [link_id] = world.create(title="none", description="none")
+        update_item = world.dynamodb.update_item
+        monkeypatch.setattr(clock.time, "time", lambda: 1_000_000_000.0)
+        done: list[str] = []
+
+        def after_another(**parameters: Any) -> Any:
+            if not done:
+                done.append("once")
+                update(world, link_id, description="other")
+            return update_item(**parameters)
+
+        monkeypatch.setattr(world.dynamodb, "update_item", after_another)
+        updated = update(world, link_id, title="mine")
+
+        assert (updated.title, updated.description) == ("mine", "other")
+        assert read(world, link_id) == updated
+
+    def test_a_clock_that_is_behind_does_not_hide_an_update(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        [link_id] = world.create(title="none")
+        monkeypatch.setattr(clock.time, "time", lambda: 1_000_000_000.0)
+
+        first = update(world, link_id, title="first")
+        second = update(world, link_id, title="second")
+
+        assert second.title == "second"
+        assert first.created_at < first.updated_at < second.updated_at
