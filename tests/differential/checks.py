@@ -337,6 +337,28 @@ CHECKS["UpdateItem ReturnValues=ALL_NEW"] = _returning("ALL_NEW", {"x": 5, "y": 
 CHECKS["UpdateItem ReturnValues=UPDATED_NEW"] = _returning("UPDATED_NEW", {"x": 5})
 
 
+@check("UpdateItem ReturnValues=ALL_NEW ReturnValuesOnConditionCheckFailure=ALL_OLD")
+def _update_both(table: Table) -> None:
+    """The new item when the condition holds, the current one when it fails."""
+    table.put({"x": 1, "y": 2})
+    update: dict[str, Any] = {
+        "TableName": table.name,
+        "Key": table.key(),
+        "UpdateExpression": "SET x=:x",
+        "ConditionExpression": "x<:x",
+        "ExpressionAttributeValues": {":x": {"N": "5"}},
+        "ReturnValues": "ALL_NEW",
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    answer = table.client.update_item(**update)
+    assert plain(answer["Attributes"]) == {"x": 5, "y": 2}
+    error = expect_error(
+        "ConditionalCheckFailedException", lambda: table.client.update_item(**update)
+    )
+    refused_by: Any = error.response
+    assert plain(refused_by["Item"]) == {"x": 5, "y": 2}
+
+
 @check("UpdateItem ReturnValuesOnConditionCheckFailure=ALL_OLD")
 def _update_absent(table: Table) -> None:
     """Of an item that is not there nothing is returned, and nothing is created."""

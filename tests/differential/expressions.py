@@ -64,6 +64,12 @@ CONDITIONS: dict[str, Condition] = {
         [{}, {"x": {"a"}}, {"x": {"a", "b", "c"}}],
         [{"x": {"a", "b"}}, None],
     ),
+    "attribute_exists(a) AND a < ?": Condition(
+        "attribute_exists(pk) AND x<:a",
+        {":a": "m"},
+        [{"x": "a"}],
+        [{"x": "m"}, {"x": "z"}, {"x": 1}, {}, None],
+    ),
     "attribute_exists(a) AND a <= ?": Condition(
         "attribute_exists(pk) AND x<=:a",
         {":a": 3},
@@ -82,6 +88,18 @@ CONDITIONS: dict[str, Condition] = {
         [{"x": {"d": 1}}],
         [{"x": {"d": 2}}, {"x": {"d": 1, "e": 1}}, {}, None],
     ),
+    "attribute_exists(a) AND a = ? AND (attribute_not_exists(a a) OR a a < ?)": Condition(
+        "attribute_exists(pk) AND x=:a AND (attribute_not_exists(y.z) OR y.z<:n)",
+        {":a": "s", ":n": 2},
+        [{"x": "s", "y": {"z": 1}}, {"x": "s", "y": {}}, {"x": "s"}],
+        [{"x": "s", "y": {"z": 2}}, {"x": "t"}, None],
+    ),
+    "attribute_exists(a) AND a = ? AND a < ?": Condition(
+        "attribute_exists(pk) AND x=:a AND y<:b",
+        {":a": "s", ":b": "m"},
+        [{"x": "s", "y": "a"}],
+        [{"x": "s", "y": "m"}, {"x": "t", "y": "a"}, {"x": "s"}, None],
+    ),
     "attribute_exists(a) AND a = ? AND attribute_not_exists(a)": Condition(
         "attribute_exists(pk) AND x=:a AND attribute_not_exists(y)",
         {":a": "s"},
@@ -93,6 +111,12 @@ CONDITIONS: dict[str, Condition] = {
         {":a": "p", ":b": "q", ":c": "r"},
         [{"x": "p"}, {"x": "r"}],
         [{"x": "s"}, {}, None],
+    ),
+    "attribute_exists(a) AND attribute_not_exists(a) AND a < ?": Condition(
+        "attribute_exists(pk) AND attribute_not_exists(x) AND y<:a",
+        {":a": "m"},
+        [{"y": "a"}],
+        [{"y": "m"}, {"x": 1, "y": "a"}, {}, None],
     ),
     "attribute_exists(a) AND attribute_not_exists(a)": Condition(
         "attribute_exists(pk) AND attribute_not_exists(x)", {}, [{}], [{"x": False}, {"x": 0}, None]
