@@ -69,18 +69,20 @@ class DeployedCode:
 def change_archive(archive: Path, mutation: Mutation) -> None:
     """Put the changed module and its bytecode into an archive, in place of its own.
 
-    Raises ``ValueError`` unless the replaced text occurs exactly once: then the code has changed,
+    Raises ``ValueError`` unless each replaced text occurs exactly once: then the code has changed,
     and the mutation with it.
     """
     with zipfile.ZipFile(archive) as packed:
         source = packed.read(mutation.file).decode()
-    if source.count(mutation.old) != 1:
-        raise ValueError(f"{mutation.file} does not have {mutation.old!r} once")
+    for old, new in mutation.changes:
+        if source.count(old) != 1:
+            raise ValueError(f"{mutation.file} does not have {old!r} once")
+        source = source.replace(old, new)
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
         # A second entry of the same name replaces the first when it is unpacked.
         warnings.simplefilter("ignore", UserWarning)
         module, compiled = Path(scratch) / "module.py", Path(scratch) / "module.pyc"
-        module.write_text(source.replace(mutation.old, mutation.new), encoding="utf-8")
+        module.write_text(source, encoding="utf-8")
         py_compile.compile(
             str(module),
             cfile=str(compiled),

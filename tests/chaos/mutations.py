@@ -25,15 +25,15 @@ from tests.chaos.scenarios import (
 
 @dataclass(frozen=True, kw_only=True)
 class Mutation:
-    """``old`` occurs once in ``file``; ``handlers`` are the functions that get the change.
+    """Each first text of ``changes`` occurs once in ``file``, and the second replaces it.
+    ``handlers`` are the functions that get the change.
 
     ``fault`` and ``text`` are what the checker must say.
     """
 
     name: str
     file: str
-    old: str
-    new: str
+    changes: tuple[tuple[str, str], ...]
     handlers: tuple[str, ...]
     scenario: type[Scenario]
     rates: FaultRates
@@ -47,8 +47,12 @@ MUTATIONS = (
     Mutation(
         name="the fence of a restored link",
         file="functions/repositories/link_batches.py",
-        old='AND "livePk" IS NOT MISSING AND "fencingToken"<?',
-        new='AND "livePk" IS NOT MISSING AND "fencingToken"<>?',
+        changes=(
+            (
+                'AND "livePk" IS NOT MISSING AND "fencingToken"<?',
+                'AND "livePk" IS NOT MISSING AND "fencingToken"<>?',
+            ),
+        ),
         handlers=("deletions", "deletion_worker", "scheduler"),
         scenario=RestoreAtOnce,
         rates=FaultRates.only(operations=("BatchExecuteStatement",), late=0.5, late_seconds=3.2),
@@ -56,16 +60,23 @@ MUTATIONS = (
         text="it is not live in the end",
     ),
     Mutation(
-        name="the condition of a lease",
+        name="the conditions of a lease",
         file="functions/repositories/deletions.py",
-        old='condition=f"{nobody_holds_it} AND {nobody_held_it_since}"',
-        new='condition=f"attribute_exists(pk) OR {nobody_holds_it} AND {nobody_held_it_since}"',
+        changes=(
+            (
+                'condition=f"{nobody_holds_it} AND {nobody_held_it_since}"',
+                'condition=f"attribute_exists(pk) OR {nobody_holds_it} AND {nobody_held_it_since}"',
+            ),
+            ("condition=lease_is_ours,", 'condition=f"attribute_exists(pk) OR {lease_is_ours}",'),
+        ),
         handlers=("deletion_worker",),
         scenario=ExportThenErase,
+        # A second worker that has read the record is held up when it takes the lease.
         rates=FaultRates.only(
             operations=("UpdateItem",),
-            delay=0.5,
-            delay_seconds=2.5,
+            containing="leaseUntil<=:now",
+            late=0.5,
+            late_seconds=3.2,
             duplicate=1.0,
             again_seconds=0.3,
         ),
@@ -75,8 +86,12 @@ MUTATIONS = (
     Mutation(
         name="the claim of an Idempotency-Key",
         file="functions/repositories/idempotency.py",
-        old='key_is_free = "attribute_not_exists(pk) OR #ttl<=:now"',
-        new='key_is_free = "attribute_not_exists(pk) OR #ttl<=:now OR attribute_exists(pk)"',
+        changes=(
+            (
+                'key_is_free = "attribute_not_exists(pk) OR #ttl<=:now"',
+                'key_is_free = "attribute_not_exists(pk) OR #ttl<=:now OR attribute_exists(pk)"',
+            ),
+        ),
         handlers=("links",),
         scenario=RepeatAtOnce,
         rates=FaultRates.only(),
@@ -86,8 +101,9 @@ MUTATIONS = (
     Mutation(
         name="the strong read of a redirect",
         file="functions/aws/dynamodb.py",
-        old="Key=key, ConsistentRead=True, **more",
-        new="Key=key, ConsistentRead=False, **more",
+        changes=(
+            ("Key=key, ConsistentRead=True, **more", "Key=key, ConsistentRead=False, **more"),
+        ),
         handlers=("redirect",),
         scenario=VisitAfterDelete,
         rates=FaultRates.only(stale=1.0, stale_seconds=3.0),
@@ -97,8 +113,12 @@ MUTATIONS = (
     Mutation(
         name="the queue's delay before a purge",
         file="functions/aws/sqs.py",
-        old='own = {} if delay is None else {"DelaySeconds": delay}',
-        new='own = {"DelaySeconds": delay or 0}',
+        changes=(
+            (
+                'own = {} if delay is None else {"DelaySeconds": delay}',
+                'own = {"DelaySeconds": delay or 0}',
+            ),
+        ),
         handlers=("link_stream",),
         scenario=VisitDuringErasure,
         rates=FaultRates.only(operations=("PutItem",), late=0.6, late_seconds=4.0),
@@ -108,8 +128,12 @@ MUTATIONS = (
     Mutation(
         name="the condition of an update",
         file="functions/repositories/links.py",
-        old='ConditionExpression=IS_LIVE,\n                ReturnValues="ALL_NEW",',
-        new='ReturnValues="ALL_NEW",',
+        changes=(
+            (
+                'ConditionExpression=IS_LIVE,\n                ReturnValues="ALL_NEW",',
+                'ReturnValues="ALL_NEW",',
+            ),
+        ),
         handlers=("links",),
         scenario=UpdateDuringErasure,
         rates=FaultRates.only(operations=("UpdateItem",), delay=1.0, delay_seconds=1.5),
@@ -119,8 +143,12 @@ MUTATIONS = (
     Mutation(
         name="the condition that counts a page once",
         file="functions/repositories/erasures.py",
-        old="condition=cursor_has_not_moved,",
-        new='condition=f"attribute_exists(pk) OR {cursor_has_not_moved}",',
+        changes=(
+            (
+                "condition=cursor_has_not_moved,",
+                'condition=f"attribute_exists(pk) OR {cursor_has_not_moved}",',
+            ),
+        ),
         handlers=("erase_worker",),
         scenario=EraseClicks,
         rates=FaultRates.only(

@@ -12,7 +12,6 @@ import jsonschema_rs
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.domain import clock
 from functions.domain.errors import Conflict, LinkNotFound
 from functions.domain.link import FIELDS, Link
 from functions.handlers import links
@@ -428,7 +427,7 @@ class TestLateRepetitions:
         """Two updates read the link at once and have the same time: both are applied."""
         [link_id] = world.create(title="none", description="none")
         update_item = world.dynamodb.update_item
-        monkeypatch.setattr(clock.time, "time", lambda: 1_000_000_000.0)
+        monkeypatch.setattr("functions.domain.clock.time.time", lambda: 1_000_000_000.0)
         done: list[str] = []
 
         def after_another(**parameters: Any) -> Any:
@@ -447,7 +446,7 @@ class TestLateRepetitions:
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         [link_id] = world.create(title="none")
-        monkeypatch.setattr(clock.time, "time", lambda: 1_000_000_000.0)
+        monkeypatch.setattr("functions.domain.clock.time.time", lambda: 1_000_000_000.0)
 
         first = update(world, link_id, title="first")
         second = update(world, link_id, title="second")

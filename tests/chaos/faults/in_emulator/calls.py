@@ -110,7 +110,10 @@ class _Fault:
             "twice": self._twice,
             "kill": self._kill,
         }
-        await kinds[name](exchange)
+        if self._rates.containing.encode() in exchange.body:
+            await kinds[name](exchange)
+        else:
+            await exchange.answer(await exchange.carry_out())
 
     async def _throttle(self, exchange: Exchange) -> None:
         self._count("throttles")

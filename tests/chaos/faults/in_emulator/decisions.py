@@ -18,6 +18,8 @@ class FaultRates:
 
     #: Only calls of these operations get a fault; () for all. Deliveries are not calls.
     operations: tuple[str, ...] = ()
+    #: And only calls whose body has this text.
+    containing: str = ""
     #: The service refuses the call and carries out nothing.
     throttle: float = 0.02
     #: A batch is carried out in part; the rest is reported as unprocessed.
@@ -65,7 +67,10 @@ class FaultRates:
 
 #: What is no rate.
 _MEASURES = frozenset(
-    ("operations", "delay_seconds", "late_seconds", "stale_seconds", "again_seconds")
+    (
+        *("operations", "containing"),
+        *("delay_seconds", "late_seconds", "stale_seconds", "again_seconds"),
+    )
 )
 
 
