@@ -152,7 +152,7 @@ def test_an_error_has_rate_limit_headers_and_is_logged_with_its_request(
     def fail(**_: Any) -> None:
         raise error
 
-    monkeypatch.setattr(link_routes, "list_links", fail)
+    monkeypatch.setattr(link_routes, "list_page", fail)
     monkeypatch.setattr(links.api._log._logger, "propagate", True)
     answered, headers, body = ask(world, "GET", "/api/links")
     assert answered == status
