@@ -1,0 +1,143 @@
+"""The packaged redirect behind an HTTP server, for :mod:`bench.redirect_load`.
+
+Run as a process of its own, with the unpacked archive first in ``PYTHONPATH``. aiohttp is the
+front: it makes the event that API Gateway would send, calls the handler in its one thread, and
+sends what the handler returns. DynamoDB is a stub behind botocore's ``before-send`` event, which
+holds a strongly consistent copy of the links in memory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from aiohttp import web
+from botocore.awsrequest import AWSResponse
+
+HOST = "127.0.0.1"
+
+
+def code_of(number: int) -> str:
+    return f"bench{number:05d}"
+
+
+class Table:
+    """Answers the redirect's two reads and its write, as DynamoDB would."""
+
+    def __init__(self, links: int) -> None:
+        self.requests = 0
+        #: CPU seconds of this stub.
+        self.seconds = 0.0
+        self._items: dict[str, bytes] = {}
+        for number in range(links):
+            link_id = f"00000000-0000-4000-8000-{number:012d}"
+            code, key = code_of(number), f"ws-bench#{link_id}"
+            pointer = {"workspaceId": {"S": "ws-bench"}, "linkId": {"S": link_id}}
+            link = {
+                "pk": {"S": key},
+                "sk": {"S": "LINK"},
+                "id": {"S": link_id},
+                "workspaceId": {"S": "ws-bench"},
+                "userId": {"S": "user-4711"},
+                "shortCode": {"S": code},
+                "originalUrl": {"S": f"https://www.example.com/summer/collection?item={number}"},
+                "title": {"S": "Summer collection"},
+                "utmParameters": {"M": {"source": {"S": "bench"}, "medium": {"S": "qr"}}},
+                "isActive": {"BOOL": True},
+                "clickCount": {"N": "12"},
+                "createdAt": {"S": "2026-01-31T12:00:00.000Z"},
+                "updatedAt": {"S": "2026-01-31T12:00:00.000Z"},
+                "fencingToken": {"S": "0"},
+                "livePk": {"S": "ws-bench#3"},
+                "liveSk": {"S": f"2026-01-31T12:00:00.000Z#{link_id}"},
+            }
+            self._items[f"CODE#{code}"] = json.dumps({"Item": pointer}).encode()
+            self._items[key] = json.dumps({"Item": link}).encode()
+
+    def answer(self, request: Any, **_: Any) -> AWSResponse:
+        started = time.thread_time()
+        content = b"{}"
+        if b"GetItem" in request.headers["X-Amz-Target"]:
+            content = self._items.get(json.loads(request.body)["Key"]["pk"]["S"], content)
+        headers = {
+            "content-type": "application/x-amz-json-1.0",
+            "content-length": str(len(content)),
+            "x-amz-crc32": str(zlib.crc32(content)),
+        }
+        response = AWSResponse(request.url, 200, headers, _Body(content))  # type: ignore[arg-type]
+        self.requests += 1
+        self.seconds += time.thread_time() - started
+        return response
+
+
+class _Body:
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self._content
+
+
+def event_of(request: web.Request, number: int) -> dict[str, Any]:
+    """The event of API Gateway's REST API for ``GET /{code}``."""
+    return {
+        "resource": "/{code}",
+        "path": request.path,
+        "httpMethod": request.method,
+        "headers": dict(request.headers),
+        "pathParameters": {"code": request.match_info["code"]},
+        "queryStringParameters": dict(request.query) or None,
+        "multiValueQueryStringParameters": None,
+        "requestContext": {
+            "requestId": f"bench-{number}",
+            "identity": {"sourceIp": "192.0.2.1"},
+        },
+    }
+
+
+def serve(core: int, links: int, port: int) -> None:
+    """Serve on one processor until the process is ended. Prints the file of the handler first."""
+    os.sched_setaffinity(0, {core})
+    from functions import container
+    from functions.handlers import redirect
+
+    table = Table(links)
+    container.low_latency_dynamodb().meta.events.register("before-send.dynamodb", table.answer)
+    redirects = 0
+
+    async def visit(request: web.Request) -> web.Response:
+        nonlocal redirects
+        redirects += 1
+        answer = redirect.handler(event_of(request, redirects), None)
+        return web.Response(
+            status=answer["statusCode"], headers=answer["headers"], text=answer["body"]
+        )
+
+    async def figures(_request: web.Request) -> web.Response:
+        return web.json_response(
+            {
+                "cpu": time.process_time(),
+                "table": table.seconds,
+                "requests": table.requests,
+                "redirects": redirects,
+            }
+        )
+
+    app = web.Application()
+    app.router.add_get("/bench/figures", figures)
+    app.router.add_get("/{code}", visit)
+
+    async def announce(_app: web.Application) -> None:
+        print(redirect.__file__, flush=True)
+
+    app.on_startup.append(announce)
+    web.run_app(app, host=HOST, port=port, access_log=None, print=None, handle_signals=False)
+
+
+if __name__ == "__main__":
+    serve(*map(int, sys.argv[1:]))
