@@ -13,8 +13,9 @@ from bench import capacity, clicks
 from bench.clicks import Counting
 from bench.engine import tables
 from bench.erasure import Simulated, erase
+from bench.implementations import Unlink, UpdateLoop
 from bench.simulated import Simulation, isolate, link_ids, link_item
-from bench.soft_delete import Unlink, UpdateLoop, measure
+from bench.soft_delete import measure
 from infra.lambdas.base import FEW_CALLS_MB, ONE_VCPU_MB
 from infra.lambdas.workers import ERASE_MB
 

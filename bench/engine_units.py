@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from bench.implementations import Unlink
 from bench.simulated import DELETIONS, LINKS, isolate, link_ids, link_item
-from bench.soft_delete import Unlink
 from functions.aws import client as aws
 from local.emulator import Emulator
 

@@ -82,7 +82,7 @@ print("\\n" + json.dumps([seconds, peak[0]]))
 _SIMULATED = {
     "deletions, 10,000 links": """
 from bench.simulated import Simulation, isolate, link_ids
-from bench.soft_delete import Unlink
+from bench.implementations import Unlink
 isolate()
 simulation = Simulation(latency=0.008)
 ids = link_ids(10_000)

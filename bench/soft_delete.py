@@ -17,26 +17,13 @@ import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import boto3
-from boto3.dynamodb.types import TypeDeserializer
-
 from bench import capacity, chart
-from bench.simulated import DELETIONS, LINKS, WORKSPACE, Simulation, isolate, link_ids, link_item
-from functions.aws import client as aws
-from functions.domain.clock import deadline
-from functions.domain.deletion import Deletion
+from bench.implementations import IMPLEMENTATIONS, Unlink, UpdateLoop
+from bench.simulated import Simulation, isolate, link_ids, link_item
 from functions.domain.outcomes import Outcome
-from functions.repositories.deletions import DeletionsTable
-from functions.repositories.erasures import ErasuresTable
-from functions.repositories.filter_slots import FilterSlots
-from functions.repositories.links import LinksTable
-from functions.repositories.open_exports import OpenExports
-from functions.services.delete_links import soft_delete
-from functions.services.deletion import DeletionRequest, Stores
 
 PLOT = Path(__file__).parent.parent / "docs" / "cost-against-size.svg"
 
@@ -44,118 +31,6 @@ PLOT = Path(__file__).parent.parent / "docs" / "cost-against-size.svg"
 LATENCY = 0.008
 SIZES = (100, 500, 1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000, 8_000, 9_000, 10_000)
 REPETITIONS = 7
-
-DELETED_AT = "2026-02-01T12:00:00.000Z"
-DELETION_ID = "019c1a2b-3c4d-7e5f-8a6b-7c8d9e0f1a2b"
-
-
-class Messages:
-    """A queue that keeps its messages."""
-
-    def __init__(self) -> None:
-        self.sent: list[dict[str, Any]] = []
-
-    def send(self, message: dict[str, Any], **_: Any) -> None:
-        self.sent.append(message)
-
-
-class Unlink:
-    """The service's own soft delete: validation, record, statements, close."""
-
-    name = "**Unlink**"
-
-    def __init__(self, wire: Any) -> None:
-        """``wire.serve(client)`` answers or observes the client's requests."""
-        aws.client.cache_clear()
-        dynamodb = wire.serve(aws.client("dynamodb"))
-        self.queue = Messages()
-        self._stores = Stores(
-            links=LinksTable(dynamodb, LINKS),
-            deletions=DeletionsTable(dynamodb, DELETIONS),
-            erasures=ErasuresTable(dynamodb, DELETIONS),
-            resume_queue=self.queue,  # type: ignore[arg-type]
-            slots=FilterSlots(dynamodb, DELETIONS),
-            open_exports=OpenExports(dynamodb, "clicks"),
-        )
-
-    def delete(self, ids: Sequence[str], *, seconds: float = 25) -> Deletion:
-        with deadline(seconds):
-            return soft_delete(
-                ids,
-                [],
-                deletion_request=DeletionRequest(
-                    workspace_id=WORKSPACE, actor={"keyId": "k", "userId": "u"}
-                ),
-                stores=self._stores,
-            )
-
-
-class UpdateLoop:
-    """One ``update_item`` a link, one after the other, on a client as boto3 makes it."""
-
-    name = "`update_item` loop"
-
-    def __init__(self, simulation: Simulation) -> None:
-        self._client = simulation.serve(boto3.client("dynamodb"))
-
-    def delete(self, ids: Sequence[str]) -> None:
-        for link_id in ids:
-            self._client.update_item(TableName=LINKS, **_update(link_id))
-
-
-class BatchWriterPuts:
-    """Whole items put back with ``deletedAt``: unconditional, and not counting their reading."""
-
-    name = "`batch_writer` puts"
-
-    def __init__(self, simulation: Simulation) -> None:
-        dynamodb = boto3.resource("dynamodb")
-        simulation.serve(dynamodb.meta.client)
-        self._table = dynamodb.Table(LINKS)
-
-    def delete(self, ids: Sequence[str]) -> None:
-        with self._table.batch_writer() as batch:
-            for link_id in ids:
-                batch.put_item(Item=_soft_deleted(link_id))
-
-
-class Transactions:
-    """``TransactWriteItems``, 100 conditional updates a call, one after the other."""
-
-    name = "100-item transactions"
-
-    def __init__(self, simulation: Simulation) -> None:
-        self._client = simulation.serve(boto3.client("dynamodb"))
-
-    def delete(self, ids: Sequence[str]) -> None:
-        for start in range(0, len(ids), 100):
-            self._client.transact_write_items(
-                TransactItems=[
-                    {"Update": {"TableName": LINKS, **_update(link_id)}}
-                    for link_id in ids[start : start + 100]
-                ]
-            )
-
-
-def _update(link_id: str) -> dict[str, Any]:
-    return {
-        "Key": {"pk": {"S": f"{WORKSPACE}#{link_id}"}, "sk": {"S": "LINK"}},
-        "UpdateExpression": "SET deletedAt=:at, deletionId=:by REMOVE livePk, liveSk",
-        "ConditionExpression": "attribute_exists(livePk)",
-        "ExpressionAttributeValues": {":at": {"S": DELETED_AT}, ":by": {"S": DELETION_ID}},
-    }
-
-
-@cache
-def _soft_deleted(link_id: str) -> dict[str, Any]:
-    """As ``boto3.resource`` would have read it, changed; building it is not what is measured."""
-    deserialize = TypeDeserializer().deserialize
-    item = {name: deserialize(value) for name, value in link_item(link_id).items()}
-    del item["livePk"], item["liveSk"]
-    return item | {"deletedAt": DELETED_AT, "deletionId": DELETION_ID}
-
-
-CONTESTANTS = (Unlink, UpdateLoop, BatchWriterPuts, Transactions)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,10 +92,10 @@ def _client_cpu() -> None:
     print("|---|---|---|---|---|---|---|")
     ids = link_ids(10_000)
     runs: list[tuple[Any, Callable[..., Any], list[str], Simulation, list[Cost]]] = []
-    for contestant in CONTESTANTS:
+    for implementation in IMPLEMENTATIONS:
         simulation = Simulation()
-        some = ids if contestant is not UpdateLoop else ids[:1_000]
-        runs.append((contestant, contestant(simulation).delete, some, simulation, []))
+        some = ids if implementation is not UpdateLoop else ids[:1_000]
+        runs.append((implementation, implementation(simulation).delete, some, simulation, []))
     # In turns, so that other load on the machine affects all variants equally.
     for repetition in range(REPETITIONS + 1):
         for _, delete, some, simulation, costs in runs:
@@ -228,7 +103,7 @@ def _client_cpu() -> None:
             if repetition:
                 costs.append(cost)
     own = [cost.seconds / len(ids) for cost in runs[0][4]]
-    for contestant, _, some, _, costs in runs:
+    for implementation, _, some, _, costs in runs:
         seconds = [cost.seconds / len(some) for cost in costs]
         each, least = statistics.median(seconds) * 1e6, min(seconds) * 1e6
         # Of each turn by itself: both then ran under the same load.
@@ -237,7 +112,7 @@ def _client_cpu() -> None:
         scale = len(ids) // len(some)
         requests = sum(cost.requests.values()) * scale
         print(
-            f"| {contestant.name} | {each:.1f} | {least:.1f} | {ratio:.1f} | {requests:,}"
+            f"| {implementation.name} | {each:.1f} | {least:.1f} | {ratio:.1f} | {requests:,}"
             f" | {cost.read_units / len(some):.3f} | {cost.write_units / len(some):.3f} |"
         )
     print(f"\nUnlink's requests: {_listed(runs[0][4][0].requests)}")
@@ -252,20 +127,22 @@ def _listed(requests: dict[str, int]) -> str:
 
 def _wall_time() -> None:
     print(f"\n### Seconds at {LATENCY * 1000:.0f} ms a call, one processor\n")
-    print("| links | " + " | ".join(contestant.name for contestant in CONTESTANTS) + " |")
-    print("|---" * (len(CONTESTANTS) + 1) + "|")
+    print(
+        "| links | " + " | ".join(implementation.name for implementation in IMPLEMENTATIONS) + " |"
+    )
+    print("|---" * (len(IMPLEMENTATIONS) + 1) + "|")
     for count in (100, 1_000, 10_000):
         ids = link_ids(count)
         cells = []
-        for contestant in CONTESTANTS:
+        for implementation in IMPLEMENTATIONS:
             # A loop of 10,000 calls takes ten times a loop of 1,000.
-            maximum = 1_000 if contestant is UpdateLoop else count
+            maximum = 1_000 if implementation is UpdateLoop else count
             some = ids[:maximum]
             simulation = Simulation(latency=LATENCY)
-            run = contestant(simulation)
+            run = implementation(simulation)
             run.delete(some[:100])
             times = []
-            for _ in range(3 if contestant is Unlink else 1):
+            for _ in range(3 if implementation is Unlink else 1):
                 started = time.perf_counter()
                 run.delete(some)
                 times.append(time.perf_counter() - started)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.export import export_before_delete, export_of_one_link
+from bench.export_workers import export_before_delete, export_of_one_link
 from bench.virtual import START, VirtualClock
 from functions.aws import client as aws
 from functions.aws import parallel

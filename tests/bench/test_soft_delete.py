@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from bench import capacity
+from bench.implementations import Transactions, Unlink, UpdateLoop
 from bench.simulated import Simulation, link_ids, link_item
-from bench.soft_delete import Transactions, Unlink, UpdateLoop, measure
+from bench.soft_delete import measure
 from functions.aws import calls
 from functions.domain.outcomes import Outcome
 from functions.repositories.link_batches import STATEMENT_BATCH
