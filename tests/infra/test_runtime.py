@@ -27,6 +27,12 @@ HANDLERS = sorted(
 )
 
 
+@pytest.fixture(scope="session")
+def dynamodb_url(emulator_url: str) -> str:
+    """Over HTTP: the functions run in processes of their own."""
+    return emulator_url
+
+
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The archive as Lambda unpacks it."""
