@@ -20,7 +20,7 @@ HOLE = "\0"
 
 
 def use_plain_json(client: Any) -> None:
-    """Make this DynamoDB client encode batches, and parse batches and queries, without the model.
+    """Make this DynamoDB client encode batches, reads and puts, and parse reads, without the model.
 
     Elements of ``Statements`` and ``Keys`` may then also be strings of encoded JSON.
     """
@@ -28,7 +28,7 @@ def use_plain_json(client: Any) -> None:
     for operation, encode in _ENCODERS.items():
         events.register(f"provide-client-params.dynamodb.{operation}", encode)
         events.register(f"before-call.dynamodb.{operation}", _send_encoded)
-    for operation in ("BatchExecuteStatement", "BatchGetItem", "Query"):
+    for operation in ("BatchExecuteStatement", "BatchGetItem", "GetItem", "Query"):
         events.register(f"before-parse.dynamodb.{operation}", read_plain)
 
 
@@ -76,7 +76,18 @@ def _encode_reads(params: dict[str, Any], context: dict[str, Any], **_: Any) -> 
     return {"RequestItems": {table: {} for table in tables}}
 
 
-_ENCODERS = {"BatchExecuteStatement": _encode_statements, "BatchGetItem": _encode_reads}
+def _encode_one(params: dict[str, Any], context: dict[str, Any], **_: Any) -> dict[str, Any]:
+    context["body"] = _encode(params)
+    # The endpoint rules read it.
+    return {"TableName": params["TableName"]}
+
+
+_ENCODERS = {
+    "BatchExecuteStatement": _encode_statements,
+    "BatchGetItem": _encode_reads,
+    "GetItem": _encode_one,
+    "PutItem": _encode_one,
+}
 
 
 def _send_encoded(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:

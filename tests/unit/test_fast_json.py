@@ -36,6 +36,15 @@ READS: dict[str, Any] = {
     },
     "ReturnConsumedCapacity": "TOTAL",
 }
+GET: dict[str, Any] = {"TableName": "links", "Key": BINARY, "ConsistentRead": True}
+PUT: dict[str, Any] = {
+    "TableName": "links",
+    "Item": LINK | {"binary": {"B": b"\x00"}, "many": {"BS": [b"1", b"2"]}},
+    "ConditionExpression": "attribute_not_exists(#pk)",
+    "ExpressionAttributeNames": {"#pk": "pk"},
+    "ExpressionAttributeValues": {":at": {"N": "1"}, ":raw": {"B": b"\xff"}},
+    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+}
 STATEMENTS: dict[str, Any] = {
     "Statements": [
         {
@@ -91,6 +100,8 @@ def botocores() -> Wire:
         ("batch_get_item", READS),
         ("batch_execute_statement", STATEMENTS),
         ("batch_execute_statement", STATEMENTS | {"ReturnConsumedCapacity": "INDEXES"}),
+        ("get_item", GET),
+        ("put_item", PUT),
     ],
 )
 def test_a_request_equals_botocores(
@@ -127,7 +138,9 @@ def test_pre_encoded_elements_give_the_same_request(own: Wire) -> None:
 
 
 @pytest.mark.parametrize("item", [LINK, BINARY])
-@pytest.mark.parametrize("operation", ["batch_get_item", "batch_execute_statement", "query"])
+@pytest.mark.parametrize(
+    "operation", ["batch_get_item", "batch_execute_statement", "get_item", "query"]
+)
 def test_a_response_is_parsed_like_botocore_does(
     own: Wire, botocores: Wire, operation: str, item: dict[str, Any]
 ) -> None:
@@ -145,6 +158,7 @@ def test_a_response_is_parsed_like_botocore_does(
                 {"TableName": "links", "Item": item},
             ]
         },
+        "get_item": {"Item": item, "ConsumedCapacity": capacity},
         "query": {
             "Items": [item],
             "Count": 1,
@@ -154,7 +168,12 @@ def test_a_response_is_parsed_like_botocore_does(
         },
     }[operation]
     body = json.dumps(answer, default=lambda _: "AP8=").encode()
-    request = {"batch_get_item": READS, "batch_execute_statement": STATEMENTS, "query": {}}
+    request = {
+        "batch_get_item": READS,
+        "batch_execute_statement": STATEMENTS,
+        "get_item": GET,
+        "query": {},
+    }
     found = []
     for wire in (own, botocores):
         wire.body = body
