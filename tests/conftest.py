@@ -15,6 +15,7 @@ import pytest
 from functions import config, container
 from functions.aws import client as aws
 from functions.aws import fast_json, secrets
+from functions.domain.deletion import Deletion
 from functions.domain.link import Link
 from functions.repositories.access import AccessTable
 from functions.repositories.clicks import ClicksTable
@@ -26,6 +27,7 @@ from functions.repositories.open_exports import OpenExports
 from functions.services.deletion import DeletionRequest, Stores
 from local.emulator import credentials
 from tests.support import in_process_dynamodb
+from tests.support.events import api_event
 from tests.support.template import synthesized_template, table_definitions
 
 pytest_plugins = [
@@ -191,6 +193,33 @@ class World:
             actor={"keyId": "test", "userId": "tester"},
             **more,
         )
+
+    def soft_delete(
+        self, ids: list[str], invalid: list[str] | None = None, **request: Any
+    ) -> Deletion:
+        """A soft delete of these links, by the tester."""
+        from functions.services.delete_links import soft_delete
+
+        asked = self.deletion_request(**request)
+        return soft_delete(ids, invalid or [], deletion_request=asked, stores=self.stores)
+
+    def erase(self, ids: list[str], **request: Any) -> Deletion:
+        """An erasure of these links, by the tester; what follows a link has to be purged."""
+        from functions.services.delete_links import erase_many
+
+        asked = self.deletion_request(**request)
+        return erase_many(ids, deletion_request=asked, stores=self.stores)
+
+    def erase_one(self, link_id: str | None, **request: Any) -> Deletion:
+        """An erasure of one live link, by the tester."""
+        from functions.services.delete_links import erase_one
+
+        asked = self.deletion_request(**request)
+        return erase_one(link_id, deletion_request=asked, stores=self.stores)
+
+    def event(self, method: str, resource: str, **more: Any) -> dict[str, Any]:
+        """A request of the workspace, as :func:`tests.support.events.api_event` makes it."""
+        return api_event(method, resource, workspace_id=self.workspace_id, **more)
 
     def create(
         self, count: int = 1, *, workspace_id: str | None = None, **fields: Any

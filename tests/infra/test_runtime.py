@@ -113,9 +113,7 @@ def test_answers_stay_under_what_lambda_takes(
     """As the client encodes them: a body of 6 MB would be refused, and the caller get a 502."""
     handler = "functions.handlers.deletions.handler"
     ids = [f"{n:05d}" + chr(1) * 60 for n in range(10_000)]
-    event = api_event(
-        "POST", "/api/links/bulk-delete", workspace_id=world.workspace_id, body={"ids": ids}
-    )
+    event = world.event("POST", "/api/links/bulk-delete", body={"ids": ids})
     with running(archive, handler, tmp_path, environment("deletions", deployed)) as runtime:
         outcome = runtime.invoke(event)
     assert outcome.kind == "response"
@@ -129,7 +127,7 @@ def test_answers_stay_under_what_lambda_takes(
         "tags": [f"{n:02}" + '"' * 48 for n in range(18)],
     }
     new = [{"originalUrl": "https://example.com/"} | quotes for _ in range(1_000)]
-    event = api_event("POST", "/api/links", workspace_id=world.workspace_id, body=new)
+    event = world.event("POST", "/api/links", body=new)
     with running(archive, handler, tmp_path, environment("links", deployed)) as runtime:
         outcome = runtime.invoke(event)
     assert outcome.kind == "response"

@@ -12,7 +12,6 @@ from functions.domain.clock import iso
 from functions.domain.ids import new_click_id
 from functions.handlers import analytics
 from functions.repositories.idempotency import IdempotencyTable
-from functions.services.delete_links import erase_one, soft_delete
 from tests.conftest import World
 from tests.integration.test_click_aggregation import click, count
 from tests.support.api_gateway import send
@@ -46,21 +45,8 @@ def install(world: World, body: Any, **more: Any) -> tuple[int, Any]:
     return reply.status, reply.json()
 
 
-def erase(world: World, link_id: str) -> None:
-    erase_one(
-        link_id,
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
-
-
 def delete(world: World, link_id: str) -> None:
-    soft_delete(
-        [link_id],
-        [],
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    world.soft_delete([link_id])
 
 
 def test_analytics_sum_the_days_asked_for(world: World) -> None:
@@ -117,7 +103,7 @@ def test_analytics_outlive_a_soft_delete_but_not_an_erasure(world: World) -> Non
     assert get(world, link.short_code)[1]["totalClicks"] == 1
 
     [other] = world.create_items()
-    erase(world, other.id)
+    world.erase_one(other.id)
     not_found = (404, {"statusCode": 404, "error": "Not Found", "message": "Link not found"})
     assert get(world, other.id) == not_found
     assert get(world, other.short_code) == not_found
@@ -206,7 +192,7 @@ def test_an_install_needs_a_live_link(world: World, case: str) -> None:
     elif case == "soft-deleted":
         delete(world, link_id)
     elif case == "erased":
-        erase(world, link_id)
+        world.erase_one(link_id)
 
     assert install(world, {"linkId": link_id})[0] == 404
     if case != "unknown":

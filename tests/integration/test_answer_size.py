@@ -13,7 +13,7 @@ from functions.domain.error_texts import as_text, shortened
 from functions.domain.errors import InvalidIds, InvalidRequest, UnlinkError
 from functions.handlers import analytics, deletions, links
 from tests.conftest import World
-from tests.support.events import Context, api_event
+from tests.support.events import Context
 
 LONG = "n" * 2_000_000
 
@@ -37,7 +37,7 @@ def returned(answer: dict[str, Any]) -> int:
 def ask(
     world: World, module: Any, method: str, resource: str, **more: Any
 ) -> tuple[int, Any, dict[str, Any]]:
-    event = api_event(method, resource, workspace_id=world.workspace_id, **more)
+    event = world.event(method, resource, **more)
     answer = module.handler(event, Context())
     return answer["statusCode"], json.loads(answer["body"]), answer
 

@@ -18,7 +18,7 @@ from functions.handlers import links, redirect
 from functions.schemas.links import parse_link_changes, parse_new_links
 from tests.conftest import World
 from tests.support.api_gateway import send
-from tests.support.events import api_event, call
+from tests.support.events import call
 from tests.support.links import a_link
 
 WEB = "https://example.com/"
@@ -194,8 +194,6 @@ ANDROID = "Mozilla/5.0 (Linux; Android 15; Pixel 9) Chrome/137.0.0.0 Mobile Safa
 
 
 def create(world: World, body: dict[str, Any], app_schemes: str) -> tuple[int, Any]:
-    event = api_event(
-        "POST", "/api/links", workspace_id=world.workspace_id, body={"originalUrl": WEB} | body
-    )
+    event = world.event("POST", "/api/links", body={"originalUrl": WEB} | body)
     event["requestContext"]["authorizer"]["appSchemes"] = app_schemes
     return call(links.handler, event)

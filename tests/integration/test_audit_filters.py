@@ -15,7 +15,7 @@ from functions.handlers import deletions
 from functions.services import audit_trail
 from tests.conftest import World
 from tests.integration.test_deletions_api import ask, send
-from tests.support.events import api_event, call
+from tests.support.events import call
 
 pytestmark = pytest.mark.emulator
 
@@ -36,7 +36,7 @@ def every(world: World, **query: str) -> list[str]:
 
 def delete_as(world: World, key_id: str, user_id: str, mode: str = "soft") -> str:
     body = {"ids": world.create(1), "mode": mode}
-    event = api_event("POST", "/api/deletions", workspace_id=world.workspace_id, body=body)
+    event = world.event("POST", "/api/deletions", body=body)
     event["requestContext"]["authorizer"] |= {"keyId": key_id, "userId": user_id}
     status, made = call(deletions.handler, event)
     assert status == 200

@@ -31,7 +31,6 @@ from functions.repositories.visitors import visitor_of
 from functions.services import click_aggregation as procedure
 from functions.services.analytics import analytics
 from functions.services.click_aggregation import tally
-from functions.services.delete_links import erase_one, soft_delete
 from tests.conftest import World
 from tests.support.api_gateway import Context
 from tests.support.erasure import FakeS3
@@ -231,12 +230,7 @@ def test_bots_are_not_counted(world: World) -> None:
 def test_clicks_of_a_soft_deleted_link_still_count_and_leave_it_deleted(world: World) -> None:
     [link_id] = world.create()
     late = click(world, link_id)
-    soft_delete(
-        [link_id],
-        [],
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    world.soft_delete([link_id])
 
     count(world, [late])
 
@@ -254,11 +248,7 @@ def test_nothing_is_written_for_an_erased_link(
     mine = rollups(world)
 
     def erase() -> None:
-        erase_one(
-            link_id,
-            deletion_request=world.deletion_request(),
-            stores=world.stores,
-        )
+        world.erase_one(link_id)
 
     if moment == "before the count":
         erase()

@@ -20,7 +20,7 @@ from tests.integration.test_click_aggregation import click, count, day, link
 from tests.integration.test_purge import receipt
 from tests.integration.test_redirect import clicks, visit
 from tests.support.erasure import Erasing, erasing
-from tests.support.events import api_event, call
+from tests.support.events import call
 
 __all__ = ["erasing"]
 
@@ -53,12 +53,11 @@ def test_the_default_is_a_year() -> None:
 
 def request(world: World, method: str, policy: dict[str, str], **body: Any) -> Any:
     reference = body.pop("id", None)
-    event = api_event(
+    event = world.event(
         method,
         "/api/links/{id}" if reference else "/api/links",
         path={"id": reference} if reference else None,
         body=body,
-        workspace_id=world.workspace_id,
     )
     event["requestContext"]["authorizer"] |= policy
     status, answer = call(links_function.handler, event)
@@ -100,15 +99,10 @@ def test_a_link_takes_the_policy_when_it_is_created_and_when_it_is_changed(world
 
 def test_a_restored_link_takes_the_policy_of_the_restore(world: World) -> None:
     made = request(world, "POST", {}, originalUrl="https://example.com/page")
-    event = api_event("DELETE", "/api/links", body=[made["id"]], workspace_id=world.workspace_id)
+    event = world.event("DELETE", "/api/links", body=[made["id"]])
     assert call(deletions_function.handler, event)[0] == 200
     [record], _ = world.stores.deletions.newest(world.workspace_id, limit=1, before=None)
-    event = api_event(
-        "POST",
-        "/api/deletions/{id}/restore",
-        path={"id": record.id},
-        workspace_id=world.workspace_id,
-    )
+    event = world.event("POST", "/api/deletions/{id}/restore", path={"id": record.id})
     event["requestContext"]["authorizer"] |= {"clickRetentionDays": "30"}
 
     status, answer = call(deletions_function.handler, event)

@@ -30,11 +30,10 @@ from functions.services import create_links as links_procedure
 from functions.services import link_runs
 from functions.services.create_links import create_links, plan_links
 from functions.services.create_once import create_once
-from functions.services.delete_links import erase_many, soft_delete
 from functions.services.link_runs import LINKS_A_TRANSACTION, KeyedRun
 from tests.conftest import World, forget_caches, make_world
-from tests.support.events import Context, api_event, call
-from tests.support.faults import RETRYABLE, FaultyClient, Killed, faults_of_call
+from tests.support.events import Context, call
+from tests.support.faults import RETRYABLE, FaultyClient, Killed, faults_of_call, kill_from
 
 pytestmark = pytest.mark.emulator
 
@@ -85,10 +84,9 @@ def a_taken_code(world: World, monkeypatch: pytest.MonkeyPatch) -> NewLink:
 
 def test_later_links_of_an_array_are_newer_in_lists(world: World) -> None:
     first = [link.id for link in world.create_items(40)]
-    event = api_event(
+    event = world.event(
         "POST",
         "/api/links",
-        workspace_id=world.workspace_id,
         body=[{"originalUrl": NEW.originalUrl}] * 40,
         headers={"Idempotency-Key": "k"},
     )
@@ -193,7 +191,7 @@ def test_a_create_killed_at_any_call_is_completed_once_by_a_retry(
     world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch, at: int, dies: str
 ) -> None:
     new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
-    _die_at(faulty, at, after=dies == "after")
+    kill_from(faulty, at, after=dies == "after")
     with suppress(Killed):
         create_by_key(world, new)
     left = _ids(world)
@@ -235,7 +233,7 @@ def test_a_killed_retry_is_followed_by_another(
 ) -> None:
     new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
     for times, at in enumerate((4, 5, 6)):
-        _die_at(faulty, at, after=True)
+        kill_from(faulty, at, after=True)
         with monkeypatch.context() as later, suppress(Killed):
             lapse(later, leases=times)
             create_by_key(world, new)
@@ -252,22 +250,13 @@ def test_links_of_a_killed_run_that_were_deleted_are_not_created_again(
     world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
-    _die_at(faulty, 6, after=False)
+    kill_from(faulty, 6, after=False)
     with suppress(Killed):
         create_by_key(world, new)
     faulty.fault = None
     first, second, *kept = world.live_ids()
-    erase_many(
-        [first],
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
-    soft_delete(
-        [second],
-        [],
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    world.erase([first])
+    world.soft_delete([second])
     lapse(monkeypatch)
 
     for _ in range(2):
@@ -279,16 +268,12 @@ def test_links_of_a_killed_run_that_were_deleted_are_not_created_again(
 def test_a_link_of_a_killed_run_that_was_erased_is_not_created_again(
     world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _die_at(faulty, 2, after=False)
+    kill_from(faulty, 2, after=False)
     with suppress(Killed):
         create_by_key(world, [NEW])
     faulty.fault = None
     [made] = world.live_ids()
-    erase_many(
-        [made],
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    world.erase([made])
     lapse(monkeypatch)
 
     assert create_by_key(world, [NEW]) == [made]
@@ -301,7 +286,7 @@ def test_a_half_created_array_is_completed(
     world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
-    _die_at(faulty, 4, after=True)
+    kill_from(faulty, 4, after=True)
     with suppress(Killed):
         create_by_key(world, new)
     faulty.fault = None
@@ -309,12 +294,7 @@ def test_a_half_created_array_is_completed(
     assert 0 < len(left) < MANY
     # One of them was deleted in the meantime: it stays deleted.
     [found] = world.live_ids()[:1]
-    soft_delete(
-        [found],
-        [],
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    world.soft_delete([found])
     lapse(monkeypatch)
 
     made = create_by_key(world, new)
@@ -373,7 +353,7 @@ def test_a_retried_short_code_is_repeated_in_the_answer(
 
     if dies:
         # Claim, create, record the new code, create; without recording the response.
-        _die_at(faulty, 4, after=False)
+        kill_from(faulty, 4, after=False)
         with suppress(Killed):
             codes()
         faulty.fault = None
@@ -388,11 +368,7 @@ def test_a_retried_short_code_is_repeated_in_the_answer(
         expected = codes()
     assert len(set(expected)) == 3
     assert taken not in expected
-    erase_many(
-        world.live_ids(),
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    world.erase(world.live_ids())
 
     assert codes() == expected
     assert codes() == expected
@@ -407,25 +383,6 @@ def test_repeated_refused_requests_leave_no_items(world: World, faulty: FaultyCl
 
     # The key is claimed; one look at the code; the key is free again.
     assert len(faulty.calls) == 3
-
-
-def _die_at(faulty: FaultyClient, at: int, *, after: bool) -> None:
-    """No call is sent from this number on."""
-    faulty.calls.clear()
-    lock = threading.Lock()
-    begun: list[str] = []
-
-    def die(name: str, call: Callable[[], Any], _parameters: dict[str, Any]) -> Any:
-        with lock:
-            number = len(begun)
-            begun.append(name)
-        if number < at:
-            return call()
-        if number == at and after:
-            call()
-        raise Killed
-
-    faulty.fault, faulty.every = die, True
 
 
 def _ids(world: World) -> list[str]:
@@ -445,7 +402,7 @@ def test_a_refused_destination_of_an_array_is_named_by_position(world: World) ->
         {"originalUrl": "http://short.test/x", "iosUrl": "http://SHORT.test./y"},
         {"originalUrl": long, "utmParameters": {"source": "newsletter"}},
     ]
-    event = api_event("POST", "/api/links", workspace_id=world.workspace_id, body=new)
+    event = world.event("POST", "/api/links", body=new)
 
     status, error = call(links_function.handler, event)
 
@@ -458,7 +415,7 @@ def test_a_refused_destination_of_an_array_is_named_by_position(world: World) ->
         ],
     )
     assert _ids(world) == []
-    event = api_event("POST", "/api/links", workspace_id=world.workspace_id, body=[new[1]] * 30)
+    event = world.event("POST", "/api/links", body=[new[1]] * 30)
     status, error = call(links_function.handler, event)
     assert (status, len(error["details"])) == (400, 20)
 
@@ -472,12 +429,7 @@ def test_the_location_of_a_new_link_is_at_the_api_and_not_at_the_cdn(
     forget_caches()
 
     response = links_function.handler(
-        api_event(
-            "POST",
-            "/api/links",
-            workspace_id=world.workspace_id,
-            body={"originalUrl": "https://example.com"},
-        ),
+        world.event("POST", "/api/links", body={"originalUrl": "https://example.com"}),
         Context(),
     )
 

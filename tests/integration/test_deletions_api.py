@@ -534,13 +534,7 @@ def test_a_key_that_may_only_write_deletes_by_id_as_before(world: World) -> None
     link_ids = world.create(2)
     status, _, _ = ask(world, {"ids": link_ids[:1]}, scopes="linksWrite")
     assert status == 200
-    event = api_event(
-        "DELETE",
-        "/api/links",
-        workspace_id=world.workspace_id,
-        body=link_ids[1:],
-        scopes="linksWrite",
-    )
+    event = world.event("DELETE", "/api/links", body=link_ids[1:], scopes="linksWrite")
     assert call(deletions.handler, event) == (200, {"deletedIds": link_ids[1:]})
 
 
@@ -565,7 +559,7 @@ def test_an_invalid_integer_is_refused(world: World, name: str, number: Any) -> 
 
 @pytest.mark.parametrize("body", [{}, [], {"id": []}, {"ids": [], "dryRun": True}])
 def test_bulk_delete_has_one_error_for_every_wrong_body(world: World, body: Any) -> None:
-    event = api_event("POST", "/api/links/bulk-delete", workspace_id=world.workspace_id, body=body)
+    event = world.event("POST", "/api/links/bulk-delete", body=body)
     status, figure = call(deletions.handler, event)
     assert status == 400
     assert figure["message"] == 'The body must be {"ids": […]}, optionally with "reason"'
@@ -577,9 +571,7 @@ def test_ids_that_are_not_an_array_are_named(world: World, ids: Any) -> None:
         ("/api/links/bulk-delete", {}),
         ("/api/deletions/{id}/restore", {"id": "01a2013c-632f-71c5-88ad-db7263a66868"}),
     ):
-        event = api_event(
-            "POST", resource, workspace_id=world.workspace_id, body={"ids": ids}, path=path
-        )
+        event = world.event("POST", resource, body={"ids": ids}, path=path)
         status, figure = call(deletions.handler, event)
         assert status == 400
         sentence = figure["details"][0] if "details" in figure else figure["message"]

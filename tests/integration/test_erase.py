@@ -8,26 +8,17 @@ from typing import Any
 import pytest
 
 from functions.domain.clock import Deadline, use_deadline
-from functions.domain.deletion import Deletion
 from functions.domain.errors import LinkNotFound, Unavailable
 from functions.domain.idempotency import IdempotencyKey
 from functions.domain.outcomes import Outcome
 from functions.handlers import deletions
 from functions.services import erase_links
-from functions.services.delete_links import erase_many, erase_one, soft_delete
+from functions.services.delete_links import erase_one
 from functions.services.run_deletion import resume
 from tests.conftest import World
-from tests.support.events import api_event, call
+from tests.support.events import call
 
 pytestmark = pytest.mark.emulator
-
-
-def erase(world: World, ids: list[str], **more: Any) -> Deletion:
-    return erase_many(
-        ids,
-        deletion_request=world.deletion_request(**more),
-        stores=world.stores,
-    )
 
 
 def test_a_link_is_erased_with_its_code_and_record_in_one_transaction(
@@ -35,11 +26,7 @@ def test_a_link_is_erased_with_its_code_and_record_in_one_transaction(
 ) -> None:
     [link] = world.create_items(shortCode=_code(), externalId="order-7")
 
-    deletion = erase_one(
-        link.id,
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    deletion = world.erase_one(link.id)
 
     assert not world.exists(link.id)
     assert world.stores.links.resolve_code(link.short_code) is None
@@ -52,11 +39,7 @@ def test_a_link_is_erased_with_its_code_and_record_in_one_transaction(
 def test_the_code_and_the_external_id_are_free_at_once(world: World) -> None:
     code = _code()
     [old] = world.create_items(shortCode=code, externalId="order-7")
-    erase_one(
-        old.id,
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    world.erase_one(old.id)
 
     [new] = world.create_items(shortCode=code, externalId="order-7")
 
@@ -73,21 +56,12 @@ def test_only_live_links_of_the_workspace_are_found(world: World, case: str) -> 
     if case == "unknown":
         link_id = str(uuid.uuid4())
     elif case == "soft-deleted":
-        soft_delete(
-            [link_id],
-            [],
-            deletion_request=world.deletion_request(),
-            stores=world.stores,
-        )
+        world.soft_delete([link_id])
     elif case == "erased":
-        erase(world, [link_id])
+        world.erase([link_id])
 
     with pytest.raises(LinkNotFound):
-        erase_one(
-            link_id,
-            deletion_request=world.deletion_request(),
-            stores=world.stores,
-        )
+        world.erase_one(link_id)
 
 
 def test_a_failed_erasure_is_not_reported_as_not_found(
@@ -103,12 +77,7 @@ def test_a_failed_erasure_is_not_reported_as_not_found(
         return refused + (erase_group(deletion, others, *more) if others else [])
 
     monkeypatch.setattr(erase_links, "_erase_group", refuse_one)
-    event = api_event(
-        "POST",
-        "/api/links/bulk-delete",
-        workspace_id=world.workspace_id,
-        body={"ids": [kept, unknown, gone]},
-    )
+    event = world.event("POST", "/api/links/bulk-delete", body={"ids": [kept, unknown, gone]})
 
     status, answer = call(deletions.handler, event)
 
@@ -125,16 +94,11 @@ def test_a_failed_erasure_is_not_reported_as_not_found(
 def test_a_bulk_delete_has_an_outcome_per_id(world: World) -> None:
     live = world.create(2)
     [soft] = world.create(1)
-    soft_delete(
-        [soft],
-        [],
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    world.soft_delete([soft])
     [foreign] = world.create(1, workspace_id="ws-elsewhere")
     unknown = str(uuid.uuid4())
 
-    deletion = erase(world, [live[0], unknown, soft, foreign, live[1]])
+    deletion = world.erase([live[0], unknown, soft, foreign, live[1]])
 
     assert deletion.ids_with(Outcome.ERASED) == [live[0], soft, live[1]]
     assert deletion.ids_with(Outcome.NOT_FOUND) == [unknown, foreign]
@@ -160,11 +124,11 @@ def test_three_hundred_links_with_external_ids_fill_several_transactions(world: 
             )
         ]
 
-    deletion = erase(world, ids)
+    deletion = world.erase(ids)
 
     assert deletion.ids_with(Outcome.ERASED) == ids
     assert world.live_ids() == []
-    again = erase(world, ids)
+    again = world.erase(ids)
     assert again.ids_with(Outcome.NOT_FOUND) == ids
 
 
@@ -172,8 +136,8 @@ def test_the_same_key_gets_the_same_answer(world: World) -> None:
     ids = world.create(2)
     key = IdempotencyKey("erase-1", "hash")
 
-    first = erase(world, [*ids, str(uuid.uuid4())], key=key)
-    again = erase(world, [*ids, first.link_ids[2]], key=key)
+    first = world.erase([*ids, str(uuid.uuid4())], key=key)
+    again = world.erase([*ids, first.link_ids[2]], key=key)
 
     assert again.id == first.id
     assert again.ids_with(Outcome.ERASED) == ids
@@ -209,7 +173,7 @@ def test_an_interrupted_erasure_is_resumed_and_counts_each_link_once(
 
     monkeypatch.setattr(world.stores.links.erasures, "apply", erase_once)
     with use_deadline(cut):
-        deletion = erase_many(ids, deletion_request=world.deletion_request(), stores=world.stores)
+        deletion = world.erase(ids)
     assert deletion.open
     assert len(deletion.ids_with(Outcome.ERASED)) == 33
     assert world.queue.messages

@@ -28,7 +28,6 @@ from functions.repositories.links import LinksTable
 from functions.repositories.open_exports import OpenExports
 from functions.services import export as procedure
 from functions.services import export_lines, export_runs
-from functions.services.delete_links import erase_one, soft_delete
 from functions.services.export import run_export
 from functions.services.export_lines import CLICK_FIELDS, ExportStores
 from tests.conftest import World
@@ -342,11 +341,7 @@ def test_an_export_of_a_link_erased_between_runs_keeps_no_part(
             exports.run(message)
     assert len(exports.s3.list_multipart_uploads(Bucket=bucket)["Uploads"]) == 1
 
-    erase_one(
-        link_id,
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    world.erase_one(link_id)
 
     assert exports.run(message) == "gone"
     assert not exports.s3.list_multipart_uploads(Bucket=bucket).get("Uploads")
@@ -439,18 +434,9 @@ def test_soft_deleted_links_can_be_exported_and_erased_ones_not(
     world: World, exports: Exports
 ) -> None:
     deleted, erased = world.create(2)
-    soft_delete(
-        [deleted],
-        [],
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    world.soft_delete([deleted])
     _, late = exports.begin(erased)
-    erase_one(
-        erased,
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    world.erase_one(erased)
 
     status, begun = exports.begin(deleted)
     exports.work()

@@ -25,9 +25,9 @@ from functions.handlers import links as links_function
 from functions.repositories.create_runs import CreateRun, CreateRuns
 from functions.repositories.deletions import DeletionsTable
 from functions.services import erase_links, run_deletion
-from functions.services.delete_links import erase_many, erase_one, soft_delete
+from functions.services.delete_links import soft_delete
 from tests.conftest import World, make_world
-from tests.support.events import api_event, call
+from tests.support.events import call
 from tests.support.faults import FaultyClient
 from tests.support.virtual_time import VirtualClock, virtual_clock
 
@@ -59,12 +59,7 @@ def test_a_close_that_fails_is_logged_with_its_cause(
 ) -> None:
     world = throttled_updates(deployed)
 
-    deletion = soft_delete(
-        world.create(2),
-        [],
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    deletion = world.soft_delete(world.create(2))
 
     assert deletion.open
     [line] = lines(caplog, "a deletion was not closed")
@@ -88,12 +83,7 @@ def test_a_failed_requeue_is_logged_with_its_cause(
     monkeypatch.setattr(world.stores.links.batches, "mark_deleted", mark_none)
     monkeypatch.setattr(world.queue, "send", send)
     with use_deadline(cut):
-        deletion = soft_delete(
-            world.create(2),
-            [],
-            deletion_request=world.deletion_request(),
-            stores=world.stores,
-        )
+        deletion = world.soft_delete(world.create(2))
 
     [line] = lines(caplog, "a deletion was not handed over")
     assert line["deletionId"] == deletion.id
@@ -128,9 +118,7 @@ def test_an_accepted_deletion_is_answered_when_the_queue_refuses_its_message(
 
     status, made = call(
         deletions_function.handler,
-        api_event(
-            "POST", "/api/deletions", workspace_id=world.workspace_id, body={"ids": ids} | body
-        ),
+        world.event("POST", "/api/deletions", body={"ids": ids} | body),
     )
 
     assert (status, made["state"]) == (202, "exporting")
@@ -154,7 +142,7 @@ def test_a_worker_that_runs_out_of_time_answers_when_the_queue_refuses_its_messa
 
     status, body = call(
         deletions_function.handler,
-        api_event("DELETE", "/api/links", workspace_id=world.workspace_id, body=ids),
+        world.event("DELETE", "/api/links", body=ids),
     )
 
     assert (status, body) == (202, {"deletedIds": [], "pendingIds": ids})
@@ -219,11 +207,7 @@ def test_a_link_that_cannot_be_erased_has_a_cause_and_pauses_between_rounds(
     monkeypatch.setattr(random, "uniform", lambda _least, maximum: maximum)
 
     with pytest.raises(Unavailable) as failed:
-        erase_one(
-            link_id,
-            deletion_request=world.deletion_request(),
-            stores=world.stores,
-        )
+        world.erase_one(link_id)
 
     assert isinstance(failed.value.__cause__, TransactionCancelled)
     assert "ConditionalCheckFailed" in str(failed.value.__cause__)
@@ -244,7 +228,7 @@ def test_links_that_cannot_be_erased_are_logged_with_the_reasons(
     monkeypatch.setattr(world.stores.links.erasures, "apply", refuse_always)
     monkeypatch.setattr(random, "uniform", lambda _least, maximum: maximum)
 
-    deletion = erase_many(ids, deletion_request=world.deletion_request(), stores=world.stores)
+    deletion = world.erase(ids)
 
     assert deletion.ids_with(Outcome.FAILED) == ids
     refusals = lines(caplog, "links were not erased")
@@ -276,7 +260,7 @@ def test_an_unknown_plan_gets_an_error_in_the_routes_format(
     error: Any,
 ) -> None:
     """A release that was rolled back may have left one in the table."""
-    event = api_event(method, resource, workspace_id=world.workspace_id)
+    event = world.event(method, resource)
     event["requestContext"]["authorizer"]["plan"] = "platinum"
 
     status, body = call(function.handler, event)
@@ -291,11 +275,7 @@ def test_a_record_that_deletes_nothing_is_kept_for_a_week(world: World) -> None:
     """An erasure of unknown ids, also of more than fit its header."""
     unknown = [str(uuid.uuid4()) for _ in range(300)]
 
-    deletion = erase_many(
-        unknown,
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    deletion = world.erase(unknown)
 
     week_after = int(time_of(deletion.id)) + 7 * 86_400
     assert deletion.state == "complete"
@@ -310,12 +290,7 @@ def test_a_record_that_deletes_nothing_is_kept_for_a_week(world: World) -> None:
 
 @pytest.mark.parametrize("mode", ["soft", "erase"])
 def test_a_filter_without_matches_leaves_no_permanent_record(world: World, mode: str) -> None:
-    event = api_event(
-        "POST",
-        "/api/deletions",
-        workspace_id=world.workspace_id,
-        body={"filter": {"tag": "none"}, "mode": mode},
-    )
+    event = world.event("POST", "/api/deletions", body={"filter": {"tag": "none"}, "mode": mode})
 
     status, body = call(deletions_function.handler, event)
 
@@ -328,17 +303,8 @@ def test_a_filter_without_matches_leaves_no_permanent_record(world: World, mode:
 
 def test_a_record_with_deleted_links_is_permanent(world: World) -> None:
     ids = world.create(2)
-    erased = erase_many(
-        [ids[0], str(uuid.uuid4())],
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
-    soft = soft_delete(
-        ids[1:],
-        [],
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    erased = world.erase([ids[0], str(uuid.uuid4())])
+    soft = world.soft_delete(ids[1:])
     table: DeletionsTable = world.stores.deletions
     for deletion in (erased, soft):
         header = table.header(world.workspace_id, deletion.id)

@@ -26,10 +26,8 @@ from functions.domain.outcomes import Outcome
 from functions.handlers import deletions as deletions_function
 from functions.repositories import deletion_items, link_batches, link_reader
 from functions.services import erase_links, run_deletion
-from functions.services.delete_links import erase_many, erase_one, soft_delete
 from functions.services.run_deletion import resume
 from tests.conftest import Tell, World, make_world
-from tests.support.events import api_event
 from tests.support.events import call as ask
 from tests.support.faults import (
     RETRYABLE,
@@ -63,28 +61,15 @@ def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _soft(world: World, ids: list[str]) -> Deletion:
-    return soft_delete(
-        ids,
-        [],
-        deletion_request=world.deletion_request(key=IdempotencyKey("k", "h")),
-        stores=world.stores,
-    )
+    return world.soft_delete(ids, key=IdempotencyKey("k", "h"))
 
 
 def _erase(world: World, ids: list[str]) -> Deletion:
-    return erase_many(
-        ids,
-        deletion_request=world.deletion_request(key=IdempotencyKey("k", "h")),
-        stores=world.stores,
-    )
+    return world.erase(ids, key=IdempotencyKey("k", "h"))
 
 
 def _erase_one(world: World, ids: list[str]) -> Deletion:
-    return erase_one(
-        ids[0],
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    return world.erase_one(ids[0])
 
 
 RUNS: dict[str, tuple[Run, int]] = {
@@ -195,7 +180,7 @@ def test_a_call_that_hangs_just_before_the_deadline_leaves_time_to_answer(
     monkeypatch.setattr(service_stores, "deletion_stores", lambda: world.stores)
     timeout = RESERVED_SECONDS + 0.5
 
-    event = api_event("DELETE", "/api/links", workspace_id=world.workspace_id, body=ids)
+    event = world.event("DELETE", "/api/links", body=ids)
     status, body = ask(deletions_function.handler, event, seconds=timeout)
 
     assert hanging[0] <= clock.passed < timeout
@@ -270,12 +255,7 @@ def test_the_schedule_continues_after_a_failed_requeue(
     with monkeypatch.context() as broken, use_deadline(cut):
         broken.setattr(world.stores.links.batches, "mark_deleted", mark_none)
         broken.setattr(world.queue, "send", send)
-        answered = soft_delete(
-            ids,
-            [],
-            deletion_request=world.deletion_request(),
-            stores=world.stores,
-        )
+        answered = world.soft_delete(ids)
 
     assert answered.ids_with(Outcome.PENDING) == ids
     _recover(world, monkeypatch, hours=1)

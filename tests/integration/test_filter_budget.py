@@ -36,7 +36,7 @@ def plan_of(monkeypatch: pytest.MonkeyPatch, **limits: int) -> None:
 
 def ask(world: World, body: Any, **event: Any) -> tuple[int, dict[str, Any], dict[str, str]]:
     answer = deletions.handler(
-        api_event("POST", "/api/deletions", workspace_id=world.workspace_id, body=body, **event),
+        world.event("POST", "/api/deletions", body=body, **event),
         Context(),
     )
     headers = {name: values[-1] for name, values in answer["multiValueHeaders"].items()}

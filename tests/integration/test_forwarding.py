@@ -17,7 +17,7 @@ from functions.schemas.links import parse_link_changes, parse_new_links
 from functions.services import visits
 from tests.conftest import World
 from tests.support.api_gateway import send
-from tests.support.events import api_event, call
+from tests.support.events import call
 from tests.support.links import a_link
 
 
@@ -110,9 +110,7 @@ def test_forward_query_is_created_shown_changed_and_true_by_default(world: World
     def request(method: str, reference: str | None = None, **body: Any) -> Any:
         path = {"id": reference} if reference else None
         resource = "/api/links/{id}" if reference else "/api/links"
-        event = api_event(
-            method, resource, path=path, body=body or None, workspace_id=world.workspace_id
-        )
+        event = world.event(method, resource, path=path, body=body or None)
         status, answer = call(links_function.handler, event)
         assert status in (200, 201), answer
         return answer

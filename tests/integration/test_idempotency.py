@@ -13,7 +13,6 @@ from functions.handlers import deletions, links
 from functions.repositories import create_runs as store
 from functions.repositories.create_runs import CreateRuns
 from functions.repositories.idempotency import IDEMPOTENCY_SECONDS, IdempotencyTable
-from functions.services.delete_links import erase_one, soft_delete
 from tests.conftest import World
 from tests.support.events import api_event, call
 
@@ -141,12 +140,8 @@ def test_a_repeated_delete_by_code_gets_the_same_answer(
     code = world.create_items()[0].short_code
 
     def delete(key: str) -> tuple[int, Any]:
-        event = api_event(
-            "DELETE",
-            "/api/links/{id}",
-            workspace_id=world.workspace_id,
-            path={"id": code},
-            headers={"idempotency-key": key},
+        event = world.event(
+            "DELETE", "/api/links/{id}", path={"id": code}, headers={"idempotency-key": key}
         )
         return call(deletions.handler, event)
 
@@ -160,20 +155,11 @@ def test_a_repeated_delete_by_code_gets_the_same_answer(
 
 
 def soft_delete_one(world: World, link_id: str) -> None:
-    soft_delete(
-        [link_id],
-        [],
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    world.soft_delete([link_id])
 
 
 def erase_one_link(world: World, link_id: str) -> None:
-    erase_one(
-        link_id,
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    world.erase_one(link_id)
 
 
 def test_a_key_is_free_from_the_second_in_which_it_is_no_longer_found(

@@ -7,7 +7,6 @@ the key gets 422. A running request gets 409, with its ``X-Deletion-Id`` if ther
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -44,7 +43,7 @@ from tests.conftest import World, make_world
 from tests.integration.test_click_aggregation import click
 from tests.support.api_gateway import send
 from tests.support.erasure import Erasing, FakeS3
-from tests.support.faults import FaultyClient, Killed
+from tests.support.faults import FaultyClient, Killed, kill_from
 
 pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
 
@@ -762,20 +761,7 @@ def test_a_request_of_a_killed_worker_is_completed_once_and_answered(
 def die_at(scene: Scene, case: Case, at: int, *, after: bool) -> int:
     """Send a request whose function is killed at this call; returns how many calls it made."""
     faulty = FaultyClient(aws.client("dynamodb"))
-    lock = threading.Lock()
-    begun: list[str] = []
-
-    def die(name: str, call: Callable[[], Any], _parameters: dict[str, Any]) -> Any:
-        with lock:
-            number = len(begun)
-            begun.append(name)
-        if number < at:
-            return call()
-        if number == at and after:
-            call()
-        raise Killed
-
-    faulty.fault, faulty.every = die, True
+    begun = kill_from(faulty, at, after=after)
     with scene.patch.context() as patch:
         patch.setattr(container, "_dynamodb", lambda: faulty)
         container.reset()

@@ -337,7 +337,7 @@ def test_each_call_alone_stays_in_its_workspace(world: World, verb: str) -> None
 
 def test_a_cursor_of_another_workspace_is_invalid(world: World) -> None:
     world.create(3)
-    listed = api_event("GET", "/api/links", workspace_id=world.workspace_id, query={"limit": "1"})
+    listed = world.event("GET", "/api/links", query={"limit": "1"})
     cursor = json.loads(links.handler(listed, Context())["body"])["nextCursor"]
     assert cursor
     answers = []

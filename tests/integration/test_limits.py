@@ -20,7 +20,7 @@ from functions.domain.errors import RateLimited, Unavailable
 from functions.domain.plans import SCOPES, Plan
 from functions.handlers import deletions, links
 from tests.conftest import World
-from tests.support.events import Context, api_event
+from tests.support.events import Context
 
 pytestmark = pytest.mark.emulator
 
@@ -89,7 +89,7 @@ def ask(
     world: World, method: str, resource: str, *, module: Any = links, **more: Any
 ) -> tuple[int, dict[str, str], Any]:
     """(status, headers by lower-case name, body)"""
-    event = api_event(method, resource, workspace_id=world.workspace_id, **more)
+    event = world.event(method, resource, **more)
     answer = module.handler(event, Context())
     headers = {name.lower(): value for name, value in (answer.get("headers") or {}).items()}
     headers |= {name.lower(): v[-1] for name, v in answer.get("multiValueHeaders", {}).items()}
@@ -290,7 +290,7 @@ def _no_read(**_: Any) -> None:
 
 def test_a_credential_expires_on_time_although_the_gateway_caches_it(world: World) -> None:
     def listed(expires_at: float) -> tuple[int, dict[str, str], Any]:
-        event = api_event("GET", "/api/links", workspace_id=world.workspace_id)
+        event = world.event("GET", "/api/links")
         event["requestContext"]["authorizer"]["expiresAt"] = str(int(expires_at))
         answer = links.handler(event, Context())
         headers = {name: v[-1] for name, v in answer.get("multiValueHeaders", {}).items()}

@@ -21,12 +21,11 @@ from functions.repositories.restores import RestoresTable
 from functions.schemas.links import NewLink
 from functions.services import create_links as procedure
 from functions.services.create_links import create_links
-from functions.services.delete_links import erase_many, soft_delete
 from functions.services.link_stream import clean_up
 from functions.services.restore import RestoreStores, restore
 from tests.conftest import World
 from tests.support.erasure import Erasing
-from tests.support.events import Context, api_event
+from tests.support.events import Context
 from tests.support.faults import RETRYABLE, FaultyClient
 
 pytestmark = pytest.mark.emulator
@@ -164,10 +163,9 @@ def test_the_plan_limits_links_over_http(world: World, monkeypatch: pytest.Monke
     monkeypatch.setattr(caller, "plans", lambda: {"free": plan})
 
     def post(body: Any, key: str | None = None) -> tuple[int, Any]:
-        event = api_event(
+        event = world.event(
             "POST",
             "/api/links",
-            workspace_id=world.workspace_id,
             body=body,
             plan="free",
             headers={"Idempotency-Key": key} if key else None,
@@ -430,15 +428,6 @@ def test_deletes_do_not_write_the_counter(
 ) -> None:
     ids = [link.id for link in create(world, counts, 4, limit=6)]
     monkeypatch.setattr(LinkCounts, "_add", lambda *_, **__: pytest.fail("counted"))
-    soft_delete(
-        ids[:2],
-        [],
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
-    erase_many(
-        ids[2:],
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    world.soft_delete(ids[:2])
+    world.erase(ids[2:])
     assert counted(world) == 4

@@ -16,7 +16,6 @@ from functions.domain.errors import InvalidRequest
 from functions.handlers import links
 from functions.schemas.filters import parse_filter, parse_query
 from functions.services import list_links as procedures
-from functions.services.delete_links import soft_delete
 from tests.conftest import World
 from tests.support.api_gateway import send
 
@@ -50,19 +49,10 @@ def all_pages(world: World, **query: Any) -> list[list[str]]:
             return pages
 
 
-def delete(world: World, ids: list[str]) -> None:
-    soft_delete(
-        ids,
-        [],
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
-
-
 @pytest.mark.parametrize("limit", [1, 7, 50, 1000])
 def test_pages_hold_every_live_link_once_newest_first(world: World, limit: int) -> None:
     kept = [world.create()[0] for _ in range(12)]
-    delete(world, world.create(9))
+    world.soft_delete(world.create(9))
 
     pages = all_pages(world, limit=limit)
 
@@ -74,7 +64,7 @@ def test_a_list_is_stable_while_links_are_created_and_deleted(world: World) -> N
     old = [world.create()[0] for _ in range(10)]
     _, first = get(world, limit=4)
     world.create(3)
-    delete(world, [old[5], old[1]])
+    world.soft_delete([old[5], old[1]])
 
     _, second = get(world, limit=100, cursor=first["nextCursor"])
 
@@ -90,7 +80,7 @@ def test_a_link_deleted_between_index_and_read_is_left_out(
     real = world.stores.links.get_many
 
     def delete_then_read(*args: Any, **keywords: Any) -> Any:
-        delete(world, [second])
+        world.soft_delete([second])
         monkeypatch.setattr(world.stores.links, "get_many", real)
         return real(*args, **keywords)
 
@@ -143,7 +133,7 @@ def test_each_filter_finds_what_it_names(world: World) -> None:
     assert found(createdAfter="2020-01-01T00:00:00Z", createdBefore="2090-01-01T00:00:00Z") == (
         everything
     )
-    delete(world, [tagged])
+    world.soft_delete([tagged])
     assert found(externalId="x-1") == []
 
 
@@ -211,7 +201,7 @@ def test_the_cost_of_a_page_depends_on_its_size(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.create(300)
-    delete(world, world.create(300))
+    world.soft_delete(world.create(300))
     keys = 0
     real = world.dynamodb.query
 

@@ -13,7 +13,7 @@ from functions.domain.plans import Plan, plans
 from functions.handlers import links
 from functions.services import list_links as procedure
 from tests.conftest import World
-from tests.support.events import Context, api_event
+from tests.support.events import Context
 
 pytestmark = pytest.mark.emulator
 
@@ -27,9 +27,7 @@ def _one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
 def get(world: World, monkeypatch: pytest.MonkeyPatch, per_minute: int, **query: str) -> Any:
     plan = Plan(**(asdict(plans()["free"]) | {"filter_reads_per_minute": per_minute}))
     monkeypatch.setattr(caller, "plans", lambda: {"free": plan})
-    event = api_event(
-        "GET", "/api/links", workspace_id=world.workspace_id, query=query, plan="free"
-    )
+    event = world.event("GET", "/api/links", query=query, plan="free")
     answer = links.handler(event, Context())
     return answer["statusCode"], json.loads(answer["body"])
 

@@ -10,13 +10,13 @@ from functions.domain.errors import Unavailable
 from functions.handlers import account
 from functions.repositories.access import AccessTable
 from tests.conftest import World
-from tests.support.events import api_event, call
+from tests.support.events import call
 
 pytestmark = pytest.mark.emulator
 
 
 def me(world: World, scopes: str = "analyticsRead", **context: str) -> dict[str, Any]:
-    event = api_event("GET", "/api/me", workspace_id=world.workspace_id, scopes=scopes, plan="free")
+    event = world.event("GET", "/api/me", scopes=scopes, plan="free")
     event["requestContext"]["authorizer"] |= context
     status, body = call(account.handler, event)
     assert status == 200

@@ -13,7 +13,6 @@ from functions.domain.api_keys import generate_api_key
 from functions.domain.ids import new_time_ordered_id
 from functions.handlers import account, analytics, deletions, keys, links, pages, qr, receipts
 from functions.repositories.api_keys import ApiKeysTable
-from functions.services.delete_links import soft_delete
 from tests.conftest import World
 from tests.integration.test_qr import MemoryImages
 from tests.support.api_gateway import Reply, send
@@ -65,12 +64,7 @@ def without_counts(reply: Reply) -> tuple[int, dict[str, str], bytes]:
 def test_head_answers_like_get(world: World, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     """The body too: the gateway takes Content-Length from it and sends none to HEAD."""
     [link, deleted] = world.create(2)
-    deletion = soft_delete(
-        [deleted],
-        [],
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    deletion = world.soft_delete([deleted])
     values = {"id": deletion.id if "/deletions/" in path else link, "exportId": link}
     given = {name: value for name, value in values.items() if f"{{{name}}}" in path}
 

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from functions import metrics
-from functions.services.delete_links import soft_delete
 from tests.conftest import World
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
@@ -36,12 +35,7 @@ def test_a_soft_delete_counts_its_links_and_its_capacity(
     ids = world.create(30)
     metrics.take_consumed()
 
-    soft_delete(
-        ids,
-        [],
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    world.soft_delete(ids)
 
     # MiniStack reports none for BatchGetItem, and no index's part of a statement.
     assert metrics.take_consumed()["writeUnits"] >= 30

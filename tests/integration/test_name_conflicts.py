@@ -14,7 +14,6 @@ from functions.domain.policies import Policies
 from functions.handlers import links
 from functions.repositories.link_names import LinkNames
 from tests.conftest import World
-from tests.integration.test_restore import delete
 from tests.support.erasure import Erasing, erasing
 from tests.support.events import api_event, call
 
@@ -46,7 +45,7 @@ def test_a_live_link_and_one_in_the_trash_are_told_apart(world: World) -> None:
     live, gone = new_short_code(), new_short_code()
     [live_link] = world.create_items(1, shortCode=live)
     [gone_link] = world.create_items(1, shortCode=gone)
-    deletion = delete(world, [gone_link.id])
+    deletion = world.soft_delete([gone_link.id])
 
     assert refusal(world, wanting(shortCode=live)) == {
         "statusCode": 409,
@@ -64,7 +63,7 @@ def test_a_live_link_and_one_in_the_trash_are_told_apart(world: World) -> None:
 def test_an_external_id_in_the_trash_is_told_on_create_and_change(world: World) -> None:
     [link] = world.create_items(1, externalId="crm-17")
     other = world.create(1)[0]
-    deletion = delete(world, [link.id])
+    deletion = world.soft_delete([link.id])
     taken = [
         {
             "externalId": "crm-17",
@@ -74,13 +73,7 @@ def test_an_external_id_in_the_trash_is_told_on_create_and_change(world: World) 
         }
     ]
     assert refusal(world, wanting(externalId="crm-17"))["taken"] == taken
-    event = api_event(
-        "PUT",
-        "/api/links/{id}",
-        workspace_id=world.workspace_id,
-        path={"id": other},
-        body={"externalId": "crm-17"},
-    )
+    event = world.event("PUT", "/api/links/{id}", path={"id": other}, body={"externalId": "crm-17"})
     status, figure = call(links.handler, event)
     assert (status, figure["taken"]) == (409, taken)
 
@@ -109,7 +102,7 @@ def test_a_quarantine_names_its_erasure_and_its_end(erasing: Erasing, reservatio
 def test_a_code_of_another_workspace_is_taken_and_nothing_else(world: World) -> None:
     live, gone = new_short_code(), new_short_code()
     world.create_items(1, shortCode=live)
-    delete(world, [world.create_items(1, shortCode=gone)[0].id])
+    world.soft_delete([world.create_items(1, shortCode=gone)[0].id])
     other = f"ws-{uuid.uuid4().hex[:8]}"
     for code in (live, gone):
         assert refusal(world, wanting(shortCode=code), workspace_id=other) == {

@@ -15,7 +15,6 @@ from functions.repositories.exports import ExportRecords, ExportsBucket, objects
 from functions.repositories.open_exports import HELD_SECONDS, OPEN, OpenExports
 from functions.services import export as procedure
 from functions.services import export_request
-from functions.services.delete_links import erase_one
 from tests.conftest import World
 from tests.integration.test_export import Exports, exports
 
@@ -139,11 +138,7 @@ def test_the_slot_of_an_export_whose_link_is_erased_is_released(
         exports.begin(link_id, plan="free")
     erased, gone = exports.messages
     exports.messages.clear()
-    erase_one(
-        links[0],
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    world.erase_one(links[0])
     # Of the other the record has gone as well, as an erasure removes it.
     exports.forget({"linkId": links[1], "id": gone["exportId"]})
 

@@ -27,7 +27,6 @@ from functions.handlers import qr
 from functions.repositories.links import LinksTable
 from functions.repositories.qr_cache import Images
 from functions.repositories.restores import RestoresTable
-from functions.services.delete_links import soft_delete
 from functions.services.qr import MOST_VARIANTS, qr_image
 from functions.services.restore import RestoreStores, restore
 from tests.conftest import World
@@ -157,12 +156,7 @@ def keys_on(world: World, link_id: str) -> set[str]:
 
 
 def delete(world: World, link_id: str) -> Deletion:
-    return soft_delete(
-        [link_id],
-        [],
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    return world.soft_delete([link_id])
 
 
 @pytest.mark.emulator

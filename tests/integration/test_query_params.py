@@ -15,7 +15,7 @@ from functions.domain.errors import InvalidRequest
 from functions.domain.query_params import parameters_of, parse_int_param
 from functions.handlers import account, analytics, deletions, keys, links, qr, receipts
 from tests.conftest import World
-from tests.support.events import Context, api_event
+from tests.support.events import Context
 from tests.support.openapi import openapi_document
 
 APIS: tuple[Api, ...] = (
@@ -73,10 +73,9 @@ def test_every_route_refuses_unknown_parameters(world: World, route: Route) -> N
     body: Any = {"/api/links/bulk-delete": {"ids": [link]}, "/api/deletions": {"ids": [link]}}.get(
         route.resource, [link]
     )
-    event = api_event(
+    event = world.event(
         route.method,
         route.resource,
-        workspace_id=world.workspace_id,
         path=dict.fromkeys(names, link),
         query={"dryRun": "true"},
         body=body,
@@ -154,12 +153,7 @@ def test_an_id_that_is_not_a_string_deletes_nothing(
     world: World, resource: str, more: dict[str, Any], entry: Any
 ) -> None:
     [link] = world.create(1)
-    event = api_event(
-        "POST",
-        resource,
-        workspace_id=world.workspace_id,
-        body={"ids": [link, entry, "nonsense"], **more},
-    )
+    event = world.event("POST", resource, body={"ids": [link, entry, "nonsense"], **more})
 
     answer = deletions.handler(event, Context())
 
@@ -174,11 +168,8 @@ def test_an_id_that_is_not_a_string_deletes_nothing(
 @pytest.mark.emulator
 def test_a_null_filter_value_is_refused(world: World) -> None:
     [link] = world.create(1, tags=["spring"])
-    event = api_event(
-        "POST",
-        "/api/deletions",
-        workspace_id=world.workspace_id,
-        body={"filter": {"tag": "spring", "createdBefore": None}},
+    event = world.event(
+        "POST", "/api/deletions", body={"filter": {"tag": "spring", "createdBefore": None}}
     )
 
     answer = deletions.handler(event, Context())

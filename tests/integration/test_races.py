@@ -17,10 +17,10 @@ from functions.domain.idempotency import IdempotencyKey
 from functions.domain.outcomes import Outcome
 from functions.handlers import deletions
 from functions.repositories.deletions import DeletionsTable
-from functions.services.delete_links import erase_many, erase_one, soft_delete
+from functions.services.delete_links import erase_many, soft_delete
 from functions.services.run_deletion import resume
 from tests.conftest import World, make_world
-from tests.support.events import api_event, call
+from tests.support.events import call
 from tests.support.faults import drop_error_items
 from tests.support.restores import bring_back
 
@@ -91,22 +91,11 @@ def test_ids_deleted_first_by_another_request_are_named(
 
     def overtaken(table: DeletionsTable, deletion: Deletion, **more: Any) -> None:
         monkeypatch.setattr(DeletionsTable, "accept", accept)
-        soft_delete(
-            ids[1:],
-            [],
-            deletion_request=world.deletion_request(),
-            stores=world.stores,
-        )
+        world.soft_delete(ids[1:])
         accept(table, deletion, **more)
 
     monkeypatch.setattr(DeletionsTable, "accept", overtaken)
-    event = api_event(
-        "DELETE",
-        "/api/links",
-        workspace_id=world.workspace_id,
-        body=ids,
-        headers={"Idempotency-Key": "k"},
-    )
+    event = world.event("DELETE", "/api/links", body=ids, headers={"Idempotency-Key": "k"})
     first = call(deletions.handler, event)
 
     assert first == (200, {"deletedIds": ids[:1], "notFoundIds": ids[1:]})
@@ -125,23 +114,12 @@ def test_a_link_deleted_and_restored_by_others_is_not_reported_deleted(
 
     def overtaken(table: DeletionsTable, deletion: Deletion, **more: Any) -> None:
         monkeypatch.setattr(DeletionsTable, "accept", accept)
-        other = soft_delete(
-            ids[1:],
-            [],
-            deletion_request=world.deletion_request(),
-            stores=world.stores,
-        )
+        other = world.soft_delete(ids[1:])
         bring_back(world, other.id)
         accept(table, deletion, **more)
 
     monkeypatch.setattr(DeletionsTable, "accept", overtaken)
-    event = api_event(
-        "DELETE",
-        "/api/links",
-        workspace_id=world.workspace_id,
-        body=ids,
-        headers={"Idempotency-Key": "k"},
-    )
+    event = world.event("DELETE", "/api/links", body=ids, headers={"Idempotency-Key": "k"})
     first = call(deletions.handler, event)
 
     assert sorted(world.live_ids()) == sorted(ids[1:])
@@ -236,16 +214,7 @@ def test_a_soft_delete_and_an_erasure_of_the_same_links_agree(
 def test_one_link_is_erased_for_exactly_one_of_many(world: World) -> None:
     [link_id] = world.create(1)
 
-    results = together(
-        [
-            lambda: erase_one(
-                link_id,
-                deletion_request=world.deletion_request(),
-                stores=world.stores,
-            )
-        ]
-        * 6
-    )
+    results = together([lambda: world.erase_one(link_id)] * 6)
 
     assert sum(isinstance(result, Deletion) for result in results) == 1
     assert sum(isinstance(result, LinkNotFound) for result in results) == 5
@@ -269,11 +238,7 @@ def test_racing_erasures_and_creates_leave_one_owner_of_a_code(
     [owner] = world.create_items(shortCode=code)
 
     def erase_then_take() -> Any:
-        erase_many(
-            [owner.id],
-            deletion_request=world.deletion_request(),
-            stores=world.stores,
-        )
+        world.erase([owner.id])
         return world.create_items(shortCode=code)
 
     results = together([erase_then_take] * 4)

@@ -25,7 +25,6 @@ from functions.handlers import receipt_signer
 from functions.handlers import receipts as receipts_function
 from functions.repositories.receipts import ReceiptsTable, unsigned_shard
 from functions.services.receipts import ReceiptSigner, receipt_payload, sign_receipts
-from tests.integration.test_restore import delete, erase
 from tests.support.erasure import Erasing, erasing
 from tests.support.events import Context, api_event
 from tests.support.faults import FATAL, RETRYABLE, FaultyClient, Killed
@@ -182,8 +181,8 @@ def test_without_a_key_the_receipt_says_that_it_is_not_signed(erasing: Erasing) 
 
 def test_what_has_no_receipt_is_not_found(signing: Erasing) -> None:
     world = signing.world
-    soft = delete(world, world.create(1))
-    nothing = erase(world, [new_time_ordered_id()])
+    soft = world.soft_delete(world.create(1))
+    nothing = world.erase([new_time_ordered_id()])
     deletion_id, _ = erased(signing, 1)
     for asked in (soft.id, nothing.id, new_time_ordered_id(), "nonsense"):
         status, _, body = ask(signing, asked)

@@ -19,7 +19,6 @@ from functions.domain.errors import Unavailable
 from functions.domain.ids import parse_click_id
 from functions.handlers import redirect
 from functions.services import visits
-from functions.services.delete_links import erase_one, soft_delete
 from tests.conftest import World
 from tests.support.api_gateway import Reply, send
 from tests.support.virtual_time import VirtualClock
@@ -340,19 +339,10 @@ def test_links_that_do_not_redirect_share_one_404_page(world: World, case: str) 
     if case == "deleted":
         # The code is cached: the cache must not outlive the link.
         assert visit(code).status == 302
-        soft_delete(
-            [link.id],
-            [],
-            deletion_request=world.deletion_request(),
-            stores=world.stores,
-        )
+        world.soft_delete([link.id])
     elif case == "erased":
         assert visit(code).status == 302
-        erase_one(
-            link.id,
-            deletion_request=world.deletion_request(),
-            stores=world.stores,
-        )
+        world.erase_one(link.id)
     elif case == "unknown":
         code = "nobody-has-this"
     elif case == "wrong":
@@ -372,11 +362,7 @@ def test_links_that_do_not_redirect_share_one_404_page(world: World, case: str) 
 def test_a_reused_code_redirects_to_its_new_link(world: World) -> None:
     [old] = world.create_items(shortCode="again-and-again")
     assert visit("again-and-again").status == 302
-    erase_one(
-        old.id,
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    world.erase_one(old.id)
     [new] = world.create_items(shortCode="again-and-again")
 
     assert visit("again-and-again").status == 302

@@ -12,33 +12,18 @@ from typing import Any
 import pytest
 
 from functions.domain.clock import Deadline, use_deadline
-from functions.domain.deletion import Deletion
 from functions.domain.errors import DeletionNotFound, DeletionOpen, KeyReused
 from functions.domain.idempotency import IdempotencyKey
 from functions.domain.link import Link
 from functions.domain.outcomes import Outcome, pack_outcomes
 from functions.handlers import deletions as deletions_function
-from functions.services.delete_links import erase_many, soft_delete
 from functions.services.restore import Restored, resume_restore
 from tests.conftest import World
 from tests.integration.test_races import together
-from tests.support.events import api_event, call
-from tests.support.restores import bring_back, restore_stores
+from tests.support.events import call
+from tests.support.restores import bring_back, end_retention, restore_stores
 
 pytestmark = pytest.mark.emulator
-
-
-def delete(world: World, ids: list[str], **more: Any) -> Deletion:
-    return soft_delete(
-        ids,
-        [],
-        deletion_request=world.deletion_request(**more),
-        stores=world.stores,
-    )
-
-
-def erase(world: World, ids: list[str]) -> Deletion:
-    return erase_many(ids, deletion_request=world.deletion_request(), stores=world.stores)
 
 
 def refused(done: Restored) -> dict[str, str]:
@@ -50,7 +35,7 @@ def test_restored_links_are_complete_and_in_their_old_place(world: World) -> Non
     ids = [link.id for link in links]
     before = world.live_ids()
     items = {link_id: get(world, link_id) for link_id in ids}
-    deletion = delete(world, ids[1:4], retention_days=30)
+    deletion = world.soft_delete(ids[1:4], retention_days=30)
 
     done = bring_back(world, deletion.id)
 
@@ -76,7 +61,7 @@ def get(world: World, link_id: str) -> Link:
 
 def test_a_subset_can_be_restored(world: World) -> None:
     first, second = world.create(2)
-    deletion = delete(world, [first, second])
+    deletion = world.soft_delete([first, second])
 
     done = bring_back(world, deletion.id, [second])
 
@@ -88,18 +73,11 @@ def test_a_subset_can_be_restored(world: World) -> None:
 
 def test_each_refused_link_has_a_reason(world: World) -> None:
     erased, expired, again, fine = world.create(4)
-    deletion = delete(world, [erased, expired, again, fine])
-    erase(world, [erased])
-    world.dynamodb.update_item(
-        TableName=world.stores.links.name,
-        Key={"pk": {"S": f"{world.workspace_id}#{expired}"}, "sk": {"S": "LINK"}},
-        UpdateExpression="SET #ttl=:past",
-        ConditionExpression="attribute_exists(pk)",
-        ExpressionAttributeNames={"#ttl": "ttl"},
-        ExpressionAttributeValues={":past": {"N": str(int(time.time()) - 1)}},
-    )
+    deletion = world.soft_delete([erased, expired, again, fine])
+    world.erase([erased])
+    end_retention(world, expired)
     bring_back(world, deletion.id, [again])
-    delete(world, [again])
+    world.soft_delete([again])
     stranger = str(uuid.uuid4())
 
     done = bring_back(world, deletion.id, [erased, expired, again, fine, stranger])
@@ -116,7 +94,7 @@ def test_each_refused_link_has_a_reason(world: World) -> None:
 def test_an_erasure_cannot_be_restored(world: World) -> None:
     [link_id] = world.create(1)
     unknown = str(uuid.uuid4())
-    deletion = erase(world, [link_id, unknown])
+    deletion = world.erase([link_id, unknown])
 
     assert refused(bring_back(world, deletion.id)) == {link_id: "erased"}
     asked = bring_back(world, deletion.id, [link_id, unknown])
@@ -134,12 +112,7 @@ def test_an_open_deletion_cannot_be_restored_and_a_foreign_one_is_not_found(worl
 
     world.stores.deletions.accept = accept_then_expire  # type: ignore[method-assign]
     with use_deadline(cut):
-        deletion = soft_delete(
-            [link_id],
-            [],
-            deletion_request=world.deletion_request(),
-            stores=world.stores,
-        )
+        deletion = world.soft_delete([link_id])
     with pytest.raises(DeletionOpen):
         bring_back(world, deletion.id)
     with pytest.raises(DeletionNotFound):
@@ -148,7 +121,7 @@ def test_an_open_deletion_cannot_be_restored_and_a_foreign_one_is_not_found(worl
 
 def test_a_stale_deletion_worker_cannot_delete_restored_links(world: World) -> None:
     ids = world.create(3)
-    deletion = delete(world, ids)
+    deletion = world.soft_delete(ids)
     bring_back(world, deletion.id)
 
     # The same statements, from a suspended worker.
@@ -163,15 +136,15 @@ def test_a_stale_deletion_worker_cannot_delete_restored_links(world: World) -> N
     assert set(outcomes) == {Outcome.RESTORED}
     assert all(world.live(link_id) for link_id in ids)
     # While a new deletion can, although this clock may run behind the restore's.
-    assert delete(world, ids).ids_with(Outcome.DELETED) == ids
+    assert world.soft_delete(ids).ids_with(Outcome.DELETED) == ids
 
 
 def test_a_stale_restore_worker_cannot_restore_links_again(world: World) -> None:
     [link_id] = world.create(1)
-    deletion = delete(world, [link_id])
+    deletion = world.soft_delete([link_id])
     states = world.stores.links.batches.deleted_states(world.workspace_id, [link_id])
     done = bring_back(world, deletion.id)
-    delete(world, [link_id])
+    world.soft_delete([link_id])
 
     outcomes = world.stores.links.batches.restore(
         world.workspace_id,
@@ -187,11 +160,11 @@ def test_a_stale_restore_worker_cannot_restore_links_again(world: World) -> None
 
 def test_the_same_key_gets_the_same_answer(world: World) -> None:
     [link_id] = world.create(1)
-    deletion = delete(world, [link_id])
+    deletion = world.soft_delete([link_id])
     key = IdempotencyKey("restore-1", "hash")
 
     first = bring_back(world, deletion.id, key=key)
-    delete(world, [link_id])
+    world.soft_delete([link_id])
     again = bring_back(world, deletion.id, key=key)
 
     assert again.restore.id == first.restore.id
@@ -203,7 +176,7 @@ def test_the_same_key_gets_the_same_answer(world: World) -> None:
 
 def test_concurrent_restores_are_all_recorded(world: World) -> None:
     ids = world.create(40)
-    deletion = delete(world, ids)
+    deletion = world.soft_delete(ids)
     parts = [ids[start::4] for start in range(4)]
 
     done = together([partial(bring_back, world, deletion.id, part) for part in parts])
@@ -218,7 +191,7 @@ def test_concurrent_restores_are_all_recorded(world: World) -> None:
 def test_outcomes_packed_by_another_runtime_can_be_updated(world: World) -> None:
     """Versions of zlib compress the same bytes differently."""
     ids = world.create(30)
-    deletion = delete(world, ids)
+    deletion = world.soft_delete(ids)
     packed = zlib.compress(bytes(deletion.outcomes), level=0)
     assert packed != pack_outcomes(deletion.outcomes)
     world.dynamodb.update_item(
@@ -240,7 +213,7 @@ def test_a_restore_of_a_killed_worker_is_finished_by_another(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = world.create(2)
-    deletion = delete(world, ids)
+    deletion = world.soft_delete(ids)
     stores = restore_stores(world)
     with monkeypatch.context() as patch:
         patch.setattr(world.stores.links.batches, "restore", _die)
@@ -267,7 +240,7 @@ def _die(*_: Any, **__: Any) -> None:
 
 def test_the_record_names_who_restored_what_and_why(world: World) -> None:
     ids = world.create(2)
-    deletion = delete(world, ids)
+    deletion = world.soft_delete(ids)
 
     done = bring_back(world, deletion.id, [ids[0]], reason="by mistake", source_ip="192.0.2.9")
 
@@ -281,13 +254,13 @@ def test_the_record_names_who_restored_what_and_why(world: World) -> None:
 
 def test_a_restore_needs_its_scope_and_answers_per_id(world: World) -> None:
     first, second = world.create(2)
-    deletion = delete(world, [first, second])
-    erase(world, [second])
+    deletion = world.soft_delete([first, second])
+    world.erase([second])
     resource = "/api/deletions/{id}/restore"
 
     def post(**more: Any) -> tuple[int, Any]:
         more.setdefault("path", {"id": deletion.id})
-        event = api_event("POST", resource, workspace_id=world.workspace_id, **more)
+        event = world.event("POST", resource, **more)
         status, body = call(deletions_function.handler, event)
         return status, body
 
@@ -308,13 +281,7 @@ def test_a_repeated_delete_gets_the_first_answer_after_a_restore(
     world: World,
 ) -> None:
     ids = world.create(2)
-    event = api_event(
-        "DELETE",
-        "/api/links",
-        workspace_id=world.workspace_id,
-        body=ids,
-        headers={"Idempotency-Key": "k"},
-    )
+    event = world.event("DELETE", "/api/links", body=ids, headers={"Idempotency-Key": "k"})
     assert call(deletions_function.handler, event) == (200, {"deletedIds": ids})
     [deletion], _ = world.stores.deletions.newest(world.workspace_id, limit=2, before=None)
     bring_back(world, deletion.id, ids[:1])
@@ -325,19 +292,15 @@ def test_a_repeated_delete_gets_the_first_answer_after_a_restore(
 
 def test_the_deletion_shows_who_restored_its_links(world: World) -> None:
     ids = world.create(2)
-    deletion = delete(world, ids)
+    deletion = world.soft_delete(ids)
     path = {"id": deletion.id}
     resource = "/api/deletions/{id}"
-    event = api_event(
-        "POST",
-        f"{resource}/restore",
-        workspace_id=world.workspace_id,
-        path=path,
-        body={"ids": [ids[0]], "reason": "by mistake"},
+    event = world.event(
+        "POST", f"{resource}/restore", path=path, body={"ids": [ids[0]], "reason": "by mistake"}
     )
     assert call(deletions_function.handler, event)[0] == 200
 
-    event = api_event("GET", resource, workspace_id=world.workspace_id, path=path)
+    event = world.event("GET", resource, path=path)
     _, shown = call(deletions_function.handler, event)
 
     [restore] = shown["restores"]

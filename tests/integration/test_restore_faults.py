@@ -12,7 +12,6 @@ from functions.domain.errors import UnlinkError
 from functions.domain.idempotency import IdempotencyKey
 from functions.domain.outcomes import Outcome
 from functions.repositories import deletion_items, link_batches, link_reader
-from functions.services.delete_links import soft_delete
 from functions.services.restore import Restored, resume_restore
 from tests.conftest import Tell, World, make_world
 from tests.support.faults import (
@@ -106,12 +105,7 @@ def _deleted(deployed: dict[str, str]) -> tuple[World, FaultyClient, str, list[s
     faulty = FaultyClient(aws.client("dynamodb"))
     world = make_world(deployed, faulty)
     ids = world.create(LINKS)
-    deletion = soft_delete(
-        ids,
-        [],
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    deletion = world.soft_delete(ids)
     faulty.calls.clear()
     return world, faulty, deletion.id, ids
 

@@ -15,7 +15,6 @@ from functions.domain.errors import InvalidIds, KeyReused, StillRunning
 from functions.domain.idempotency import IdempotencyKey
 from functions.domain.outcomes import Outcome
 from functions.repositories.links import LinksTable
-from functions.services.delete_links import soft_delete
 from functions.services.run_deletion import resume
 from tests.conftest import World, make_world
 from tests.support.faults import FaultyClient, drop_error_items
@@ -27,19 +26,10 @@ __all__ = ["virtual_clock"]
 pytestmark = pytest.mark.emulator
 
 
-def delete(world: World, ids: list[str], invalid: list[str] | None = None, **more: Any) -> Deletion:
-    return soft_delete(
-        ids,
-        invalid or [],
-        deletion_request=world.deletion_request(**more),
-        stores=world.stores,
-    )
-
-
 def test_deleted_links_leave_the_index_and_keep_their_record(world: World) -> None:
     first, second, kept = world.create(3)
 
-    deletion = delete(world, [second, first])
+    deletion = world.soft_delete([second, first])
 
     assert deletion.ids_with(Outcome.DELETED) == [second, first]
     assert deletion.state == "complete"
@@ -51,7 +41,7 @@ def test_deleted_links_leave_the_index_and_keep_their_record(world: World) -> No
 def test_a_thousand_links_take_the_chunked_record_and_keep_their_order(world: World) -> None:
     ids = world.create(1000)[::-1]
 
-    deletion = delete(world, ids)
+    deletion = world.soft_delete(ids)
 
     loaded = world.stores.deletions.load(world.workspace_id, deletion.id)
     assert loaded is not None
@@ -70,7 +60,7 @@ def test_ten_thousand_links_are_deleted_in_request_order(
     # Long waits for a busy machine: a call that is sent twice would be counted twice.
     counting = FaultyClient(aws.client("dynamodb", read_timeout=120))
 
-    deletion = delete(make_world(deployed, counting, world.workspace_id), ids)
+    deletion = make_world(deployed, counting, world.workspace_id).soft_delete(ids)
 
     assert deletion.state == "complete"
     assert deletion.ids_with(Outcome.DELETED) == ids
@@ -95,10 +85,10 @@ def test_one_unknown_id_rejects_all(world: World, case: str) -> None:
         [bad] = world.create(1, workspace_id="ws-somebody-else")
     else:
         [bad] = world.create(1)
-        delete(world, [bad])
+        world.soft_delete([bad])
 
     with pytest.raises(InvalidIds) as refused:
-        delete(world, [*ids, bad])
+        world.soft_delete([*ids, bad])
 
     assert refused.value.members == {"unknownIds": [bad], "unknownCount": 1}
     assert all(world.live(link_id) for link_id in ids)
@@ -108,7 +98,7 @@ def test_a_malformed_id_rejects_all(world: World) -> None:
     ids = world.create(2)
 
     with pytest.raises(InvalidIds) as refused:
-        delete(world, ids, invalid=["nonsense"])
+        world.soft_delete(ids, invalid=["nonsense"])
 
     assert refused.value.members == {"invalidIds": ["nonsense"], "invalidCount": 1}
     assert all(world.live(link_id) for link_id in ids)
@@ -120,8 +110,8 @@ def test_the_same_key_and_body_get_the_same_answer(
     ids = world.create(3)
     key = IdempotencyKey("order-1", "hash")
 
-    first = delete(world, ids, key=key)
-    again = delete(world, ids, key=key)
+    first = world.soft_delete(ids, key=key)
+    again = world.soft_delete(ids, key=key)
 
     assert again.id == first.id
     assert again.ids_with(Outcome.DELETED) == ids
@@ -129,10 +119,10 @@ def test_the_same_key_and_body_get_the_same_answer(
 
 def test_the_same_key_with_another_body_is_refused(world: World) -> None:
     first, second = world.create(2)
-    delete(world, [first], key=IdempotencyKey("order-1", "hash"))
+    world.soft_delete([first], key=IdempotencyKey("order-1", "hash"))
 
     with pytest.raises(KeyReused):
-        delete(world, [second], key=IdempotencyKey("order-1", "other"))
+        world.soft_delete([second], key=IdempotencyKey("order-1", "other"))
 
     assert world.live(second)
 
@@ -141,27 +131,17 @@ def test_a_key_of_a_running_request_is_a_conflict(world: World) -> None:
     ids = world.create(30)
     key = IdempotencyKey("order-1", "hash")
     with use_deadline(_expired_after_accept(world)):
-        soft_delete(
-            ids,
-            [],
-            deletion_request=world.deletion_request(key=key),
-            stores=world.stores,
-        )
+        world.soft_delete(ids, key=key)
 
     with pytest.raises(StillRunning):
-        delete(world, ids, key=key)
+        world.soft_delete(ids, key=key)
 
 
 def test_links_left_at_the_deadline_are_finished_in_the_background(world: World) -> None:
     ids = world.create(60)
 
     with use_deadline(_expired_after_accept(world)):
-        deletion = soft_delete(
-            ids,
-            [],
-            deletion_request=world.deletion_request(),
-            stores=world.stores,
-        )
+        deletion = world.soft_delete(ids)
 
     assert deletion.open
     assert deletion.ids_with(Outcome.PENDING) == ids
@@ -182,12 +162,7 @@ def test_a_worker_with_an_outdated_record_does_not_take_the_lease(
 ) -> None:
     ids = world.create(2)
     with use_deadline(_expired_after_accept(world)):
-        deletion = soft_delete(
-            ids,
-            [],
-            deletion_request=world.deletion_request(),
-            stores=world.stores,
-        )
+        deletion = world.soft_delete(ids)
     table = world.stores.deletions
 
     def read() -> Deletion:
@@ -218,9 +193,9 @@ def test_a_refused_statement_is_explained_with_and_without_its_item(
         drop_error_items(world.dynamodb)
     own, others, restored, fresh = world.create(4)
     gone = str(uuid.uuid4())
-    first = delete(world, [own])
-    delete(world, [others])
-    bring_back(world, delete(world, [restored]).id)
+    first = world.soft_delete([own])
+    world.soft_delete([others])
+    bring_back(world, world.soft_delete([restored]).id)
 
     outcomes = world.stores.links.batches.mark_deleted(
         world.workspace_id,
@@ -244,7 +219,7 @@ def test_refused_statements_are_explained_by_one_read_per_hundred_links(
 ) -> None:
     drop_error_items(world.dynamodb)
     ids = world.create(120)
-    first = delete(world, ids)
+    first = world.soft_delete(ids)
     counting = FaultyClient(world.dynamodb)
     links = LinksTable(counting, world.stores.links.name)
 

@@ -23,10 +23,9 @@ from functions.repositories.trash_records import TrashRecords
 from functions.services import trash as trash_service
 from functions.services.trash import Position, TrashedLink, list_trash
 from tests.conftest import World
-from tests.integration.test_restore import delete, erase
 from tests.support.capacity import Meter
 from tests.support.events import api_event, call
-from tests.support.restores import bring_back
+from tests.support.restores import bring_back, end_retention
 
 pytestmark = pytest.mark.emulator
 
@@ -36,7 +35,7 @@ Page = tuple[list[dict[str, Any]], str | None]
 
 
 def page(world: World, **query: str) -> Page:
-    event = api_event("GET", "/api/trash", workspace_id=world.workspace_id, query=query)
+    event = world.event("GET", "/api/trash", query=query)
     status, body = call(account.handler, event)
     assert status == 200, body
     return body["links"], body["nextCursor"]
@@ -72,8 +71,8 @@ def metered(
 
 def test_a_link_in_the_trash_says_who_when_why_and_until_when(world: World) -> None:
     [kept, limited] = world.create_items(2, title="Gone", tags=["a"])
-    first = delete(world, [kept.id], reason="the tour is over")
-    second = delete(world, [limited.id], retention_days=30)
+    first = world.soft_delete([kept.id], reason="the tour is over")
+    second = world.soft_delete([limited.id], retention_days=30)
 
     found, cursor = page(world)
 
@@ -112,18 +111,11 @@ def test_a_link_in_the_trash_says_who_when_why_and_until_when(world: World) -> N
 
 def test_only_what_can_be_restored_is_there(world: World) -> None:
     live, gone, back, erased, expired = world.create(5)
-    deletion = delete(world, [gone, back, erased, expired])
+    deletion = world.soft_delete([gone, back, erased, expired])
     bring_back(world, deletion.id, [back])
-    erase(world, [erased])
-    world.dynamodb.update_item(
-        TableName=world.stores.links.name,
-        Key={"pk": {"S": f"{world.workspace_id}#{expired}"}, "sk": {"S": "LINK"}},
-        UpdateExpression="SET #ttl=:past",
-        ConditionExpression="attribute_exists(pk)",
-        ExpressionAttributeNames={"#ttl": "ttl"},
-        ExpressionAttributeValues={":past": {"N": str(int(time.time()) - 1)}},
-    )
-    erase(world, world.create(1))
+    world.erase([erased])
+    end_retention(world, expired)
+    world.erase(world.create(1))
 
     assert ids_of(every(world)) == [gone]
     assert bring_back(world, deletion.id).restored_ids == [gone, back]
@@ -133,9 +125,9 @@ def test_only_what_can_be_restored_is_there(world: World) -> None:
 
 def test_a_link_that_was_deleted_again_stands_under_its_last_deletion_alone(world: World) -> None:
     first, second = world.create(2)
-    old = delete(world, [first, second])
+    old = world.soft_delete([first, second])
     bring_back(world, old.id, [first])
-    new = delete(world, [first])
+    new = world.soft_delete([first])
 
     found = every(world, limit="1")
 
@@ -149,9 +141,9 @@ def test_a_link_that_was_deleted_again_stands_under_its_last_deletion_alone(worl
 
 def test_filters_narrow_by_time_and_actor(world: World) -> None:
     one, two = world.create(2)
-    first = delete(world, [one])
+    first = world.soft_delete([one])
     time.sleep(0.002)
-    second = delete(world, [two])
+    second = world.soft_delete([two])
 
     assert ids_of(every(world, deletedAfter=first.created_at)) == [two]
     assert ids_of(every(world, deletedBefore=second.created_at)) == [one]
@@ -162,7 +154,7 @@ def test_filters_narrow_by_time_and_actor(world: World) -> None:
 
 def test_what_is_being_deleted_is_there_as_far_as_it_is_deleted(world: World) -> None:
     ids = world.create(3)
-    deletion = delete(world, ids)
+    deletion = world.soft_delete(ids)
     world.dynamodb.update_item(
         TableName=world.stores.deletions.name,
         Key={"pk": {"S": world.workspace_id}, "sk": {"S": deletion.id}},
@@ -199,13 +191,13 @@ def bring_back_by_hand(world: World, link_id: str) -> None:
     ],
 )
 def test_what_the_route_does_not_take_is_refused(world: World, query: dict[str, str]) -> None:
-    event = api_event("GET", "/api/trash", workspace_id=world.workspace_id, query=query)
+    event = world.event("GET", "/api/trash", query=query)
     status, body = call(account.handler, event)
     assert (status, body["error"]) == (400, "Bad Request")
 
 
 def test_a_cursor_belongs_to_its_filter_and_workspace(world: World) -> None:
-    delete(world, world.create(2))
+    world.soft_delete(world.create(2))
     _, cursor = page(world, limit="1")
     assert cursor is not None
     for workspace_id, query in (
@@ -230,7 +222,7 @@ def test_a_page_of_50_costs_at_most_60_read_units(world: World, sizes: list[int]
     expected: list[str] = []
     for size in sizes:
         ids = world.create(size)
-        delete(world, ids, reason="r" * 500)
+        world.soft_delete(ids, reason="r" * 500)
         expected = ids + expected
     found: list[str] = []
     following: Position | None = None
@@ -253,12 +245,12 @@ def test_a_page_of_50_costs_at_most_60_read_units(world: World, sizes: list[int]
 def test_a_page_stays_bounded_when_everything_was_restored_or_erased(world: World) -> None:
     restored = world.create(700)
     for part in (restored[:350], restored[350:]):
-        bring_back(world, delete(world, part).id)
+        bring_back(world, world.soft_delete(part).id)
     erased = world.create(700)
-    delete(world, erased)
-    erase(world, erased)
+    world.soft_delete(erased)
+    world.erase(erased)
     last = world.create(1)
-    delete(world, last)
+    world.soft_delete(last)
 
     units, pages, following, found = [], 0, None, []
     while True:
@@ -284,7 +276,7 @@ def test_a_soft_delete_still_costs_one_read_and_two_writes_a_link(world: World) 
             links=LinksTable(meter, world.stores.links.name),
             deletions=DeletionsTable(meter, world.stores.deletions.name),
         )
-        delete(replace(world, stores=metered_stores), ids)
+        replace(world, stores=metered_stores).soft_delete(ids)
         costs[count] = meter
     assert {count: meter.reads / count for count, meter in costs.items()} == {50: 1.0, 250: 1.0}
     assert costs[250].writes - costs[50].writes <= 2 * 200 + 2 * 4
@@ -303,7 +295,7 @@ def test_pages_are_exact_while_deletions_and_restores_go_on(world: World, seed: 
     mine = world.create(120)
     chance.shuffle(mine)
     parts = [mine[:70], mine[70:100], mine[100:]]
-    records = [delete(world, part) for part in parts]
+    records = [world.soft_delete(part) for part in parts]
     touched: set[str] = set()
 
     def work() -> None:
@@ -312,13 +304,13 @@ def test_pages_are_exact_while_deletions_and_restores_go_on(world: World, seed: 
         some = chance.sample(part, 3)
         touched.update(some)
         if what == "delete":
-            delete(world, world.create(2))
+            world.soft_delete(world.create(2))
         elif what == "erase":
-            erase(world, some)
+            world.erase(some)
         else:
             back = bring_back(world, record.id, some).restored_ids
             if what == "again" and back:
-                delete(world, back)
+                world.soft_delete(back)
 
     shown = every(world, work, limit="20")
 
@@ -344,9 +336,9 @@ def test_ten_thousand_links_in_three_deletions(world: World) -> None:
     """One partly restored, one erased: the trash is what is left of them."""
     ids = [link_id for _ in range(10) for link_id in world.create(1_000)]
     first, second, third = ids[:5_000], ids[5_000:8_000], ids[8_000:]
-    one, _, _ = delete(world, first), delete(world, second), delete(world, third)
+    one, _, _ = world.soft_delete(first), world.soft_delete(second), world.soft_delete(third)
     bring_back(world, one.id, first[1_000:3_000])
-    erase(world, second)
+    world.erase(second)
 
     pages, following, found = 0, None, []
     while True:
@@ -363,7 +355,7 @@ def test_ten_thousand_links_in_three_deletions(world: World) -> None:
         if pages == 10:
             # Meanwhile: some of what is still to come is restored, more is deleted.
             bring_back(world, one.id, first[4_900:])
-            delete(world, world.create(50))
+            world.soft_delete(world.create(50))
         if following is None:
             break
     assert found == third + first[:1_000] + first[3_000:4_900]

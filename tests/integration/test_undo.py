@@ -15,7 +15,7 @@ from functions.domain.scopes import ROLES
 from functions.handlers import deletions
 from tests.conftest import World
 from tests.integration.test_races import together
-from tests.support.events import api_event, call
+from tests.support.events import call
 from tests.support.virtual_time import VirtualClock, virtual_clock
 
 __all__ = ["virtual_clock"]
@@ -44,7 +44,7 @@ ANN, BOB, OWNER = Who("session:ann"), Who("key-bob"), Who("key-owner", ALL)
 def ask(
     world: World, who: Who, method: str, resource: str, undo_minutes: int = 15, **more: Any
 ) -> tuple[int, Any]:
-    event = api_event(method, resource, workspace_id=world.workspace_id, scopes=who.scopes, **more)
+    event = world.event(method, resource, scopes=who.scopes, **more)
     event["requestContext"]["authorizer"] |= {
         "keyId": who.key_id,
         "userId": who.key_id.rpartition(":")[2],

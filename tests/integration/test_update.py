@@ -17,11 +17,10 @@ from functions.domain.link import FIELDS, Link
 from functions.handlers import links
 from functions.schemas.link_responses import WrittenLink
 from functions.schemas.links import LinkChanges
-from functions.services.delete_links import erase_one, soft_delete
 from functions.services.update_link import update_link
 from tests.conftest import World
 from tests.support.api_gateway import send
-from tests.support.events import api_event, call
+from tests.support.events import call
 from tests.support.openapi import openapi_document
 
 pytestmark = pytest.mark.emulator
@@ -166,18 +165,9 @@ def test_an_update_of_a_missing_link_creates_nothing(world: World, case: str) ->
     elif case == "malformed":
         link_id = "{" + link_id + "}"
     elif case == "soft-deleted":
-        soft_delete(
-            [link_id],
-            [],
-            deletion_request=world.deletion_request(),
-            stores=world.stores,
-        )
+        world.soft_delete([link_id])
     elif case == "erased":
-        erase_one(
-            link_id,
-            deletion_request=world.deletion_request(),
-            stores=world.stores,
-        )
+        world.erase_one(link_id)
 
     for body in ({"title": "New"}, {"externalId": "claimed"}):
         assert put(world, link_id, body) == (
@@ -201,11 +191,7 @@ def test_a_concurrent_update_does_not_revive_a_deleted_link(
 
     def get_then_erase(*args: Any, **keywords: Any) -> Any:
         found = real(*args, **keywords)
-        erase_one(
-            link_id,
-            deletion_request=world.deletion_request(),
-            stores=world.stores,
-        )
+        world.erase_one(link_id)
         return found
 
     monkeypatch.setattr(world.stores.links, "get", get_then_erase)
@@ -307,11 +293,7 @@ def test_erasing_a_link_that_just_got_an_external_id_frees_it(
         return found
 
     monkeypatch.setattr(world.stores.links.batches, "states", states_then_update)
-    erase_one(
-        link_id,
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    world.erase_one(link_id)
 
     assert not world.exists(link_id)
     assert owner_of_external_id(world, "late") is None
@@ -354,13 +336,8 @@ def test_a_write_only_key_gets_the_fields_it_wrote(
     world: World, body: dict[str, Any], more: dict[str, Any]
 ) -> None:
     [link_id] = world.create(title="secret", description="secret", externalId="secret")
-    event = api_event(
-        "PUT",
-        "/api/links/{id}",
-        workspace_id=world.workspace_id,
-        path={"id": link_id},
-        body=body,
-        scopes="linksWrite",
+    event = world.event(
+        "PUT", "/api/links/{id}", path={"id": link_id}, body=body, scopes="linksWrite"
     )
 
     status, figure = call(links.handler, event)

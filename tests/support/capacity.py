@@ -14,27 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.capacity import size as item_size
+
 #: The key attributes of the tables' sparse indexes.
 INDEX_KEYS = ("livePk", "openPk")
-
-
-def item_size(item: dict[str, Any]) -> int:
-    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
-
-
-def _value_size(value: dict[str, Any]) -> int:
-    [(kind, content)] = value.items()
-    if kind == "S":
-        return len(content.encode())
-    if kind == "N":
-        return len(content) // 2 + 2
-    if kind == "B":
-        return len(content)
-    if kind == "M":
-        return 3 + item_size(content)
-    if kind == "L":
-        return 3 + sum(1 + _value_size(each) for each in content)
-    return sum(map(len, content)) if kind == "SS" else 1
 
 
 @dataclass

@@ -21,7 +21,6 @@ from functions.repositories.exports import ExportsBucket, object_key
 from functions.repositories.failed_records import FailuresBucket
 from functions.repositories.link_counts import LinkCounts
 from functions.repositories.qr_cache import Images
-from functions.services.delete_links import erase_many, soft_delete
 from functions.services.expired_links import EraseStores
 from functions.services.link_stream import CleanupStores, clean_up
 from functions.services.purge import purge_dependents
@@ -203,23 +202,14 @@ class Erasing:
 
     def erase(self, ids: list[str], **more: Any) -> tuple[Deletion, list[dict[str, Any]]]:
         before = {link_id: self.image_of(link_id) for link_id in ids}
-        deletion = erase_many(
-            ids,
-            deletion_request=self.world.deletion_request(**more),
-            stores=self.world.stores,
-        )
+        deletion = self.world.erase(ids, **more)
         assert deletion.state == "erasing"
         gone = deletion.ids_with(Outcome.ERASED)
         return deletion, [self.record("REMOVE", link_id, before[link_id]) for link_id in gone]
 
     def soft_delete(self, ids: list[str], **more: Any) -> tuple[Deletion, list[dict[str, Any]]]:
         before = {link_id: self.image_of(link_id) for link_id in ids}
-        deletion = soft_delete(
-            ids,
-            [],
-            deletion_request=self.world.deletion_request(**more),
-            stores=self.world.stores,
-        )
+        deletion = self.world.soft_delete(ids, **more)
         return deletion, [
             self.record("MODIFY", link_id, before[link_id], self.image_of(link_id))
             for link_id in ids

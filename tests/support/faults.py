@@ -179,6 +179,29 @@ def drop_error_items(client: Any) -> None:
     client.meta.events.register("after-call.dynamodb.BatchExecuteStatement", drop)
 
 
+def kill_from(faulty: FaultyClient, at: int, *, after: bool) -> list[str]:
+    """Kill the function at this call: none is sent from it on. Returns the calls as they begin.
+
+    With ``after`` this call is still applied.
+    """
+    faulty.calls.clear()
+    lock = threading.Lock()
+    begun: list[str] = []
+
+    def die(name: str, call: Call, _parameters: dict[str, Any]) -> Any:
+        with lock:
+            number = len(begun)
+            begun.append(name)
+        if number < at:
+            return call()
+        if number == at and after:
+            call()
+        raise Killed
+
+    faulty.fault, faulty.every = die, True
+    return begun
+
+
 def kill_after_second(faulty: FaultyClient, operation: str) -> None:
     """Kill the function after its second call of this operation was applied."""
     seen = 0

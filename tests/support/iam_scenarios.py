@@ -82,7 +82,7 @@ class Scene:
         **more: Any,
     ) -> Any:
         """A request with all scopes, of a workspace with these policies."""
-        event = api_event(method, resource, workspace_id=self.world.workspace_id, **more)
+        event = self.world.event(method, resource, **more)
         event["requestContext"]["authorizer"] |= policies or {}
         answer = self.run(module, event, 28.0)
         assert answer["statusCode"] < 500, (method, resource, answer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from functions.repositories.restores import RestoresTable
@@ -14,6 +15,18 @@ def restore_stores(world: World) -> RestoreStores:
         links=world.stores.links,
         deletions=world.stores.deletions,
         restores=RestoresTable(world.dynamodb, world.stores.deletions.name),
+    )
+
+
+def end_retention(world: World, link_id: str) -> None:
+    """Let the ``ttl`` of a soft-deleted link be past. DynamoDB may remove it days later."""
+    world.dynamodb.update_item(
+        TableName=world.stores.links.name,
+        Key={"pk": {"S": f"{world.workspace_id}#{link_id}"}, "sk": {"S": "LINK"}},
+        UpdateExpression="SET #ttl=:past",
+        ConditionExpression="attribute_exists(pk)",
+        ExpressionAttributeNames={"#ttl": "ttl"},
+        ExpressionAttributeValues={":past": {"N": str(int(time.time()) - 1)}},
     )
 
 
