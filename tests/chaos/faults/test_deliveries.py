@@ -23,7 +23,7 @@ from tests.chaos.faults import Faults
 from tests.chaos.faults.conftest import Start
 from tests.chaos.faults.in_emulator.decisions import Decisions
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
 
 _SECONDS = 30
 
@@ -148,7 +148,7 @@ def test_a_function_dies_at_a_call_before_or_after_it_was_carried_out(
 ) -> None:
     small = function(table=table)
     faults = start(kill_at_call=1)
-    calls = 8
+    calls = 5
     errors = [small.invoke() for _ in range(calls)]
     assert errors == ["Worker process died"] * calls
     applied = faulty_engine.client("dynamodb").scan(TableName=table)["Count"]
@@ -165,7 +165,7 @@ def test_a_share_of_the_invocations_is_killed_and_their_processes_replaced(
     assert small.invoke() is None
     expected = Decisions(seed=1)
     expected.start()
-    drawn = [expected.draw("invocation of index.handler", kill=0.4)[0] for _ in range(20)]
+    drawn = [expected.draw("invocation of index.handler", kill=0.4)[0] for _ in range(12)]
     faults = start(seed=1, kill=0.4)
     results = [small.invoke() for _ in drawn]
     faults.pause()
@@ -233,7 +233,7 @@ def test_the_messages_of_a_killed_function_come_again(
     start: Start, faulty_engine: Emulator, function: MakeFunction, queue_url: str
 ) -> None:
     faulty_engine.client("sqs").set_queue_attributes(
-        QueueUrl=queue_url, Attributes={"VisibilityTimeout": "5"}
+        QueueUrl=queue_url, Attributes={"VisibilityTimeout": "3"}
     )
     small = function(wait=1)
     small.reads(_queue_arn(queue_url))
