@@ -4,7 +4,7 @@
         faults.start()
         ...                      # load
         faults.pause()
-        ...                      # look at what became of it
+        ...                      # checks
     print(faults.counts["kills"])
 
 The faults of AWS calls, queues, streams and function processes happen inside the emulator's
@@ -12,8 +12,8 @@ process (`in_emulator`), at its HTTP border: a proxy of its own would add a hop 
 could not see which process makes one. The resets of API connections happen in the gateway proxy.
 
 What a seed reproduces: the n-th call of an operation (the n-th weak read, message, stream batch,
-API request, the n-th pause between kills) always gets the same fault. What it does not: which
-call is the n-th when calls run at once, and at which step a random kill meets a process.
+API request or invocation of a function) always gets the same fault. What it does not: which call
+is the n-th when calls run at once, and at which step a kill finds a process.
 """
 
 from __future__ import annotations

@@ -1,0 +1,109 @@
+"""The faults of calls of SQS, S3 and other services, as the SDK sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ConnectionClosedError
+
+from local.emulator import Emulator
+from tests.chaos.faults.conftest import Start
+
+pytestmark = pytest.mark.emulator
+
+
+def test_a_message_is_stored_although_the_answer_was_lost(
+    start: Start, calls: Callable[..., Any], faulty_engine: Emulator, queue_url: str
+) -> None:
+    faults = start(twice=1)
+    for _ in range(4):
+        with pytest.raises((ClientError, ConnectionClosedError)):
+            calls("sqs").send_message(QueueUrl=queue_url, MessageBody="hello")
+    assert _waiting(faulty_engine, queue_url) == 4
+    assert faults.counts == {"lost answers": 4}
+
+
+def test_a_throttled_message_is_not_stored(
+    start: Start, calls: Callable[..., Any], faulty_engine: Emulator, queue_url: str
+) -> None:
+    start(throttle=1)
+    with pytest.raises(ClientError) as error:
+        calls("sqs").send_message(QueueUrl=queue_url, MessageBody="hello")
+    assert error.value.response["Error"]["Code"] == "RequestThrottled"
+    assert _waiting(faulty_engine, queue_url) == 0
+
+
+def test_messages_of_a_batch_fail_one_by_one(
+    start: Start, calls: Callable[..., Any], faulty_engine: Emulator, queue_url: str
+) -> None:
+    faults = start(partial=1)
+    answer = calls("sqs").send_message_batch(
+        QueueUrl=queue_url,
+        Entries=[{"Id": str(number), "MessageBody": "hello"} for number in range(8)],
+    )
+    stored = [each["Id"] for each in answer.get("Successful", [])]
+    failed = [each["Id"] for each in answer["Failed"]]
+    assert failed
+    assert {each["SenderFault"] for each in answer["Failed"]} == {False}
+    assert sorted(stored + failed) == [str(number) for number in range(8)]
+    assert _waiting(faulty_engine, queue_url) == len(stored)
+    assert faults.counts == {"partial batches": 1}
+
+
+def test_a_file_is_stored_although_the_answer_was_lost(
+    start: Start, calls: Callable[..., Any], faulty_engine: Emulator
+) -> None:
+    s3 = faulty_engine.client("s3")
+    s3.create_bucket(Bucket="faults")
+    faults = start(twice=1)
+    kinds = set()
+    for number in range(10):
+        try:
+            calls("s3").put_object(Bucket="faults", Key=str(number), Body=b"x")
+        except ConnectionClosedError:
+            kinds.add("reset")
+        except ClientError as error:
+            kinds.add(error.response["Error"]["Code"])
+    assert kinds == {"reset", "InternalError"}
+    assert s3.list_objects_v2(Bucket="faults")["KeyCount"] == 10
+    assert faults.counts == {"lost answers": 10}
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "code"),
+    [
+        ("s3", "list_buckets", "SlowDown"),
+        ("kms", "list_keys", "ThrottlingException"),
+        ("secretsmanager", "list_secrets", "ThrottlingException"),
+        ("events", "list_rules", "ThrottlingException"),
+    ],
+)
+def test_each_service_has_its_own_error_of_a_throttled_call(
+    start: Start, calls: Callable[..., Any], service: str, call: str, code: str
+) -> None:
+    faults = start(throttle=1)
+    with pytest.raises(ClientError) as error:
+        getattr(calls(service), call)()
+    assert error.value.response["Error"]["Code"] == code
+    assert faults.counts == {"throttles": 1}
+
+
+def test_events_of_a_batch_fail_one_by_one(start: Start, calls: Callable[..., Any]) -> None:
+    faults = start(partial=1)
+    answer = calls("events").put_events(
+        Entries=[{"Source": "test", "DetailType": "test", "Detail": "{}"} for _ in range(8)]
+    )
+    failed = [each for each in answer["Entries"] if "ErrorCode" in each]
+    stored = [each for each in answer["Entries"] if "EventId" in each]
+    assert answer["FailedEntryCount"] == len(failed) >= 1
+    assert len(failed) + len(stored) == 8
+    assert faults.counts == {"partial batches": 1}
+
+
+def _waiting(engine: Emulator, queue_url: str) -> int:
+    attributes = engine.client("sqs").get_queue_attributes(
+        QueueUrl=queue_url, AttributeNames=["ApproximateNumberOfMessages"]
+    )["Attributes"]
+    return int(attributes["ApproximateNumberOfMessages"])
