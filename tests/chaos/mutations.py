@@ -129,10 +129,7 @@ MUTATIONS = (
         name="the condition of an update",
         file="functions/repositories/links.py",
         changes=(
-            (
-                'ConditionExpression=IS_LIVE,\n                ReturnValues="ALL_NEW",',
-                'ReturnValues="ALL_NEW",',
-            ),
+            ('f"{IS_LIVE}{_is_newest(changes)}"', 'f"attribute_not_exists(pk) OR {IS_LIVE}"'),
         ),
         handlers=("links",),
         scenario=UpdateDuringErasure,
