@@ -1,4 +1,8 @@
-"""``python -m tests.chaos``: a chaos run on a local stack of its own."""
+"""``python -m tests.chaos``: a chaos run on a local stack of its own.
+
+MINUTES (3), SEED (random) and PORT (any free one) are variables of the environment; ``make chaos``
+passes them on. docs/chaos.md says what it does.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,9 @@ from tests.chaos.settle import shorten_queues
 
 def main() -> int:
     """Run and print the figures; 1 if a promise was broken, 2 if the run was not possible."""
+    if sys.argv[1:]:
+        say(__doc__)
+        return 0 if sys.argv[1:] == ["--help"] else 2
     try:
         minutes = _number("MINUTES", 3)
         seed = int(_number("SEED", random.randrange(1_000_000)))

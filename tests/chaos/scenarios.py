@@ -87,6 +87,9 @@ class RestoreAtOnce(Scenario):
 class ExportThenErase(Scenario):
     """An erasure that writes an export first, by workers that overlap."""
 
+    # The answer comes before the work.
+    linger = 12.0
+
     def once(self) -> None:
         ids, token = [each.id for each in self.new_links(2)], self.new_token()
         body = {"ids": ids, "mode": "erase", "export": True, "reason": token}
