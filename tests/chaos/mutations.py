@@ -71,11 +71,14 @@ MUTATIONS = (
         ),
         handlers=("deletion_worker",),
         scenario=ExportThenErase,
-        # A second worker that has read the record is held up when it takes the lease.
+        # While one worker exports, others read the record. One of them is held up when it takes
+        # the lease, until the first has erased the links.
         rates=FaultRates.only(
             operations=("UpdateItem",),
-            containing="leaseUntil<=:now",
-            late=0.5,
+            containing="leaseUntil",
+            delay=0.4,
+            delay_seconds=1.5,
+            late=0.3,
             late_seconds=3.2,
             duplicate=1.0,
             again_seconds=0.3,
