@@ -1,6 +1,9 @@
 """The functions behind the API, and its authorizer."""
 
+from collections.abc import Mapping, Sequence
+
 from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 
 from infra.data import LIVE_INDEX, QR_PREFIX
@@ -50,15 +53,10 @@ class HttpFunctions:
         )
 
     def _links(self) -> lambda_.Function:
-        return self._functions.add(
+        return self._api(
             "links",
-            timeout=HTTP_TIMEOUT,
-            memory_mb=FEW_CALLS_MB,
-            environment={
-                **self._http_environment(),
-                **self._functions.table_names("links", "deletions", "access"),
-                "CURSOR_SECRET_ARN": self._resources.secrets.cursor.secret_arn,
-            },
+            tables=("links", "deletions"),
+            signs_cursors=True,
             statements=[
                 allow(
                     "dynamodb:BatchGetItem",
@@ -71,21 +69,17 @@ class HttpFunctions:
                 ),
                 allow("dynamodb:Query", on=[index_arn(self._data.links, LIVE_INDEX)]),
                 self._permissions.use_idempotency_keys("GetItem", "PutItem", "UpdateItem"),
-                self._permissions.count_requests(),
-                self._permissions.read_cursor_secret(),
             ],
         )
 
     def _deletions(self) -> lambda_.Function:
         queue = self._resources.queues.resume
-        return self._functions.add(
+        return self._api(
             "deletions",
-            timeout=HTTP_TIMEOUT,
+            tables=("links", "clicks", "deletions"),
+            signs_cursors=True,
             memory_mb=ONE_VCPU_MB,
             environment={
-                **self._http_environment(),
-                **self._functions.table_names("links", "clicks", "deletions", "access"),
-                "CURSOR_SECRET_ARN": self._resources.secrets.cursor.secret_arn,
                 "RESUME_QUEUE_URL": queue.queue_url,
                 "EXPORTS_BUCKET": self._data.exports_bucket.bucket_name,
             },
@@ -99,20 +93,15 @@ class HttpFunctions:
                 self._permissions.use_export_slots("Query", "PutItem"),
                 allow("sqs:SendMessage", on=[queue.queue_arn]),
                 self._permissions.read_exports(),
-                self._permissions.count_requests(),
-                self._permissions.read_cursor_secret(),
             ],
         )
 
     def _qr(self) -> lambda_.Function:
         bucket = self._data.qr_bucket
-        return self._functions.add(
+        return self._api(
             "qr",
-            timeout=HTTP_TIMEOUT,
-            memory_mb=FEW_CALLS_MB,
+            tables=("links",),
             environment={
-                **self._http_environment(),
-                **self._functions.table_names("links", "access"),
                 "QR_BUCKET": bucket.bucket_name,
             },
             statements=[
@@ -126,40 +115,27 @@ class HttpFunctions:
                 ),
                 # Without it S3 answers AccessDenied, not NoSuchKey, for a missing image.
                 allow("s3:ListBucket", on=[bucket.bucket_arn]),
-                self._permissions.count_requests(),
             ],
         )
 
     def _account(self) -> lambda_.Function:
-        return self._functions.add(
+        return self._api(
             "account",
-            timeout=HTTP_TIMEOUT,
-            memory_mb=FEW_CALLS_MB,
-            environment={
-                **self._http_environment(),
-                **self._functions.table_names("links", "deletions", "access"),
-                "CURSOR_SECRET_ARN": self._resources.secrets.cursor.secret_arn,
-            },
+            tables=("links", "deletions"),
+            signs_cursors=True,
             statements=[
                 # The trash: soft deletions and the links that they name.
                 allow("dynamodb:BatchGetItem", on=[self._data.links.table_arn]),
                 allow("dynamodb:GetItem", "dynamodb:Query", on=[self._data.deletions.table_arn]),
-                self._permissions.count_requests(),
-                self._permissions.read_cursor_secret(),
             ],
         )
 
     def _keys(self) -> lambda_.Function:
         access = self._data.access.table_arn
-        return self._functions.add(
+        return self._api(
             "keys",
-            timeout=HTTP_TIMEOUT,
-            memory_mb=FEW_CALLS_MB,
-            environment={
-                **self._http_environment(),
-                **self._functions.table_names("deletions", "access"),
-                "CURSOR_SECRET_ARN": self._resources.secrets.cursor.secret_arn,
-            },
+            tables=("deletions",),
+            signs_cursors=True,
             statements=[
                 # A key is revoked only while another admin credential is there.
                 allow(
@@ -173,20 +149,13 @@ class HttpFunctions:
                 allow("dynamodb:PutItem", on=[access], when=leading_keys("KEY#*", "KEYS#*")),
                 self._permissions.revoke_keys(),
                 self._permissions.use_idempotency_keys("GetItem", "PutItem"),
-                self._permissions.count_requests(),
-                self._permissions.read_cursor_secret(),
             ],
         )
 
     def _receipts(self) -> lambda_.Function:
-        return self._functions.add(
+        return self._api(
             "receipts",
-            timeout=HTTP_TIMEOUT,
-            memory_mb=FEW_CALLS_MB,
-            environment={
-                **self._http_environment(),
-                **self._functions.table_names("deletions", "access"),
-            },
+            tables=("deletions",),
             statements=[
                 allow("dynamodb:GetItem", on=[self._data.deletions.table_arn]),
                 # The public keys.
@@ -195,7 +164,6 @@ class HttpFunctions:
                     on=[self._data.deletions.table_arn],
                     when=leading_keys("JWKS"),
                 ),
-                self._permissions.count_requests(),
             ],
         )
 
@@ -233,13 +201,10 @@ class HttpFunctions:
 
     def _analytics(self) -> lambda_.Function:
         queue = self._resources.queues.export
-        return self._functions.add(
+        return self._api(
             "analytics",
-            timeout=HTTP_TIMEOUT,
-            memory_mb=FEW_CALLS_MB,
+            tables=("links", "clicks", "deletions"),
             environment={
-                **self._http_environment(),
-                **self._functions.table_names("links", "clicks", "deletions", "access"),
                 "EXPORTS_BUCKET": self._data.exports_bucket.bucket_name,
                 "EXPORT_QUEUE_URL": queue.queue_url,
             },
@@ -260,17 +225,39 @@ class HttpFunctions:
                 self._permissions.read_exports(),
                 allow("sqs:SendMessage", on=[queue.queue_arn]),
                 self._permissions.use_idempotency_keys("GetItem", "PutItem"),
-                self._permissions.count_requests(),
             ],
         )
 
-    def _http_environment(self) -> dict[str, str]:
-        settings = self._functions.settings
-        return {
-            "PUBLIC_BASE_URL": settings.short_url_base,
-            "API_BASE_URL": settings.api_base,
-            "CORS_ALLOW_ORIGINS": ",".join(settings.cors_allow_origins),
-        }
+    def _api(
+        self,
+        name: str,
+        *,
+        tables: Sequence[str],
+        statements: Sequence[iam.PolicyStatement],
+        environment: Mapping[str, str] | None = None,
+        memory_mb: int = FEW_CALLS_MB,
+        signs_cursors: bool = False,
+    ) -> lambda_.Function:
+        """A function that serves keyed routes. It counts each request in `access`."""
+        settings, cursor = self._functions.settings, self._resources.secrets.cursor
+        return self._functions.add(
+            name,
+            timeout=HTTP_TIMEOUT,
+            memory_mb=memory_mb,
+            environment={
+                "PUBLIC_BASE_URL": settings.short_url_base,
+                "API_BASE_URL": settings.api_base,
+                "CORS_ALLOW_ORIGINS": ",".join(settings.cors_allow_origins),
+                **self._functions.table_names(*tables, "access"),
+                **({"CURSOR_SECRET_ARN": cursor.secret_arn} if signs_cursors else {}),
+                **(environment or {}),
+            },
+            statements=[
+                *statements,
+                self._permissions.count_requests(),
+                *([self._permissions.read_cursor_secret()] if signs_cursors else []),
+            ],
+        )
 
     def _origin_environment(self) -> dict[str, str]:
         """The distribution's secret, resolved by CloudFormation at deployment.
