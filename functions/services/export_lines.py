@@ -62,21 +62,10 @@ CLICK_FIELDS = (
     "isBot",
 )
 
-#: Members with visitor input. Clicks of an older release may have unclean values.
-_OF_THE_VISITOR = (
-    "ipAddress",
-    "userAgent",
-    "countryCode",
-    "region",
-    "city",
-    "timezone",
-    "referrer",
-    "utmSource",
-    "utmMedium",
-    "utmCampaign",
-    "utmTerm",
-    "utmContent",
-)
+#: Members without visitor input. All others are cleaned: clicks of an older release may have
+#: unclean values.
+_OF_THE_SERVICE = {"id", "linkId", "clickedAt", "deviceType", "platform", "isBot"}
+_OF_THE_VISITOR = tuple(name for name in CLICK_FIELDS if name not in _OF_THE_SERVICE)
 
 
 @dataclass(frozen=True, slots=True)
