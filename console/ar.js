@@ -18,7 +18,7 @@ export const messages = {
   "nav.label": "الرئيسية",
   "nav.skip": "الانتقال إلى المحتوى",
   "nav.links": "الروابط",
-  "nav.deletions": "عمليات الحذف",
+  "nav.deletions": "سجل الحذف",
   "nav.docs": "مرجع واجهة البرمجة",
   "nav.licences": "التراخيص",
 
@@ -220,7 +220,7 @@ export const messages = {
   "signature.download": "تنزيل الإيصال الموقّع",
   "signature.verify": "للتحقق من الملف:",
   "signature.keys": "المفاتيح العامة:",
-  "nav.trash": "سلة المهملات",
+  "nav.trash": "المهملات",
   "nav.usage": "الباقة",
 
   "trash.empty": "سلة المهملات فارغة",

@@ -153,8 +153,8 @@ function linkCells(link) {
   const expired = link.expiresAt !== null && Date.parse(link.expiresAt) <= Date.now();
   return [
     html`<div class="two-lines">
-      <a class="title" tabindex="-1" href=${href("links", link.id)}>
-        <bdi>${link.title ?? link.shortCode}</bdi>
+      <a class="title" dir="auto" tabindex="-1" href=${href("links", link.id)}>
+        ${link.title ?? link.shortCode}
       </a>
       <span class="sub">
         <bdi dir="ltr">${withoutScheme(link.shortUrl)}</bdi>

@@ -89,10 +89,10 @@ export function TrashView({ query }) {
 function trashCells(link) {
   return [
     html`<div class="two-lines">
-      <span class="title"><bdi>${link.title ?? link.shortCode}</bdi></span>
+      <span class="title" dir="auto">${link.title ?? link.shortCode}</span>
       <span class="sub"><bdi dir="ltr">${withoutScheme(link.shortUrl)}</bdi></span>
     </div>`,
-    html`<bdi>${link.reason ?? "–"}</bdi>`,
+    html`<bdi dir="auto">${link.reason ?? "–"}</bdi>`,
     html`<bdi dir="ltr">${link.deletedBy.userId || link.deletedBy.keyId}</bdi>`,
     html`<a tabindex="-1" href=${href("deletions", link.deletionId)} title=${formatMoment(link.deletedAt)}>
       ${formatRelative(link.deletedAt)}

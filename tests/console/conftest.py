@@ -111,6 +111,7 @@ def open_console(
         language: str = "en",
         theme: str = "light",
         width: int = 1280,
+        touch: bool = False,
         beside: Console | None = None,
     ) -> Console:
         """`beside` opens another tab of the same browser window."""
@@ -122,6 +123,7 @@ def open_console(
                 locale=language,
                 color_scheme="dark" if theme == "dark" else "light",
                 reduced_motion="reduce",
+                has_touch=touch,
             )
             context.add_init_script(_LISTENER)
             contexts.append(context)

@@ -73,3 +73,37 @@ def test_every_view_is_accessible(
         expect(page.locator(shown).first).to_be_visible()
         name = view.partition("?")[0].replace(deletion_id, "one").replace(links[1]["id"], "one")
         checked(name.replace("/", "-"))
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_targets_are_large_enough_to_touch(
+    open_console: Opener, api: Client, language: str
+) -> None:
+    [link, *_] = create_links(api, 3)
+    api.post("/api/deletions", {"ids": [link["id"]]})
+    console = open_console(language=language, width=360, touch=True)
+    page = console.page
+    console.open()
+    console.rows.first.tap(position={"x": 100, "y": 45})
+    expect(console.selected).to_have_count(1)
+    for view in ("links", "trash", "deletions", "keys", "new"):
+        console.go(view)
+        expect(page.locator(".view h1")).to_be_attached()
+        if view in ("links", "trash"):
+            expect(console.rows.first).to_be_visible()
+        small = page.evaluate(
+            """() => [...document.querySelectorAll("button, .button, .nav, select, input")]
+              .filter((each) => each.checkVisibility() && each.type !== "checkbox")
+              .map((each) => [each.outerHTML.slice(0, 80), each.getBoundingClientRect()])
+              .filter(([, { width, height }]) => width < 44 || height < 44)
+              .map(([html, { width, height }]) => `${html}: ${width} x ${height}`)"""
+        )
+        # The way to another view is short enough for 44 px of height on the smallest screen.
+        assert [each for each in small if 'class="nav' not in each] == [], view
+        assert (
+            page.evaluate(
+                "(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)"
+                "(document.querySelector('.bar nav'))"
+            )
+            == 0
+        )

@@ -164,3 +164,30 @@ def test_a_deletion_that_runs_is_found_again_after_a_reload(
     console.page.reload()
     console.sign_in()
     expect(console.page.locator(".running")).to_contain_text("1 deletion is running")
+
+
+def test_undo_is_offered_for_twenty_seconds_and_longer_under_the_pointer(
+    open_console: Opener, api: Client
+) -> None:
+    create_links(api, 1)
+    console = open_console()
+    page = console.page
+    page.clock.install()
+    console.open()
+    delete_all(console, 1)
+    page.locator("dialog button[type=submit]").click()
+    expect(console.toast).to_contain_text("1 link moved to trash")
+    expect(page.locator(".toasts")).to_have_attribute("role", "status")
+    page.clock.run_for(15_000)
+    console.toast.hover()
+    page.clock.run_for(60_000)
+    page.mouse.move(1, 1)
+    page.clock.run_for(3_000)
+    console.toast.get_by_role("button", name="Undo").focus()
+    page.clock.run_for(60_000)
+    expect(console.toast).to_contain_text("1 link moved to trash")
+    page.locator("#main").focus()
+    page.clock.run_for(1_000)
+    expect(console.toast).to_be_visible()
+    page.clock.run_for(2_000)
+    expect(page.locator(".toast")).to_have_count(0)
