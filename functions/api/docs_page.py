@@ -42,7 +42,54 @@ window.addEventListener("load", () => {
     presets: [SwaggerUIBundle.presets.apis],
     layout: "BaseLayout",
   });
+
+  // What Swagger UI leaves out for those who do not see the page or use no pointer.
+  function complete() {
+    const each = (selector, change) => page.querySelectorAll(selector).forEach(change);
+    each("select:not([aria-label])", (select) => {
+      const row = select.closest("[data-param-name]");
+      select.setAttribute("aria-label", row ? row.dataset.paramName : "Example or media type");
+    });
+    // A link within a button is never reached; the address bar has the same address.
+    each("button a[href]", (link) => link.removeAttribute("href"));
+    // Of many regions without a name none helps, and as a region a table is no table.
+    each("table[role=region]", (table) => table.removeAttribute("role"));
+    each("pre:not([tabindex])", (block) => { block.tabIndex = 0; });
+    let level = 0;
+    each("h1, h2, h3, h4, h5, h6", (heading) => {
+      level = Math.min(Number(heading.tagName[1]), level + 1);
+      if (heading.ariaLevel !== String(level)) heading.ariaLevel = level;
+    });
+  }
+  let timer = 0;
+  new MutationObserver(() => {
+    clearTimeout(timer);
+    timer = setTimeout(complete, 100);
+  }).observe(page, { childList: true, subtree: true });
 });
+"""
+
+#: Added to Swagger UI's styles, where its colours have too little contrast (WCAG 2, 1.4.3).
+STYLES = """
+.swagger-ui .info .title small, .swagger-ui .info .title small.version-stamp {
+  background: #3c6300;
+}
+.swagger-ui .info a, .swagger-ui .info .url, .swagger-ui a.nostyle.link, .swagger-ui .link {
+  color: #1a5fb4;
+}
+.swagger-ui .btn.authorize { color: #176b45; border-color: #176b45; }
+.swagger-ui .btn.authorize svg { fill: #176b45; }
+.swagger-ui .opblock.opblock-get .opblock-summary-method { background: #1a5fb4; }
+.swagger-ui .opblock.opblock-post .opblock-summary-method { background: #1b7045; }
+.swagger-ui .opblock.opblock-put .opblock-summary-method { background: #8f4a00; }
+.swagger-ui .opblock.opblock-delete .opblock-summary-method { background: #b81414; }
+.swagger-ui .opblock.opblock-head .opblock-summary-method { background: #7a0bd6; }
+.swagger-ui .parameter__in, .swagger-ui .prop-format { color: #555; }
+.swagger-ui .renderedMarkdown code, .swagger-ui .markdown code { color: #5b0bb0; }
+.swagger-ui .json-schema-2020-12-expand-deep-button { color: #555; }
+.swagger-ui .opblock-body .microlight, .swagger-ui .opblock-body .microlight > code {
+  background: #151515 !important;
+}
 """
 
 PAGE = """\
@@ -118,7 +165,10 @@ _FILES = {
 
 @cache
 def _asset_bytes(name: str) -> bytes:
-    return _FILES[name].read_bytes() if name in _FILES else START.encode()
+    if name not in _FILES:
+        return START.encode()
+    content = _FILES[name].read_bytes()
+    return content + STYLES.encode() if name.endswith(".css") else content
 
 
 @lru_cache(REMEMBERED)
