@@ -325,7 +325,7 @@ function Codes({ ids = [], known, count }) {
       ${known.find((link) => link.id === id)?.shortCode ?? id}
     </bdi>`,
   )}
-  ${count > named.length && t("delete.others", { n: count - named.length })}`;
+  ${" "}${count > named.length && t("delete.others", { n: count - named.length })}`;
 }
 
 /** The request as curl and as a command. @param {{ body: Record<string, any> }} props */
