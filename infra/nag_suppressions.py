@@ -45,7 +45,7 @@ REASONS: dict[type[Construct], dict[str, str]] = {
         "AwsSolutions-COG2": "A second factor is offered and left to each user; most callers use "
         "API keys, which have none",
         "AwsSolutions-COG8": "The Plus plan is paid for each user; operators add the users here "
-        "and nobody signs up, so its risk scores have little to score",
+        "and sign-up is off, so its risk scores have little to score",
     },
     secretsmanager.CfnSecret: {
         "AwsSolutions-SMG4": "The key signs short-lived cursors. Replacing it only ends the "

@@ -131,8 +131,8 @@ class Emulator:
     def stop(self) -> None:
         """Stop the emulator and the functions that it runs. Safe to call twice."""
         _end(self._process)
-        # Every worker of a function unpacked its own copy: removing them can take a minute, which
-        # nobody needs to wait for.
+        # Every worker of a function unpacked its own copy. Removing them can take a minute, so it
+        # runs in the background.
         subprocess.Popen(
             [sys.executable, "-c", _REMOVE, str(self._directory)],
             stdin=subprocess.DEVNULL,

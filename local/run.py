@@ -25,7 +25,7 @@ DEFAULT_PORT = 8000
 
 DEMO_USER = "demo@example.com"
 SESSION_SECONDS = 45 * 60
-"""How often the demo user signs in anew: a session lasts an hour."""
+"""How often the demo user signs in again: a session lasts an hour."""
 
 
 def main() -> int:

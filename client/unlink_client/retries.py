@@ -96,7 +96,7 @@ class Attempts:
         return wait
 
 
-#: Is told of every pause, so that a program can say what it waits for.
+#: Is called for every pause, so that a program can show what it waits for.
 OnWait = Callable[[Wait], None]
 
 

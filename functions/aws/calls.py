@@ -67,7 +67,7 @@ class ConditionFailed(Exception):
     """The condition of a write failed. ``item`` is the current item; {} if there is none."""
 
     def __init__(self, item: dict[str, Any]) -> None:
-        super().__init__("the conditional write met another state")
+        super().__init__("the condition of the write was not met")
         self.item = item
 
 

@@ -7,7 +7,7 @@ attributes:
 
 - ``reservedFor``: the workspace that may use the code again;
 - ``quarantinedUntil``: Unix seconds before which no workspace may use it, not even its own;
-- ``deletionId``: for a code in quarantine, the erasure that freed it: its own workspace is told;
+- ``deletionId``: for a code in quarantine, the erasure that freed it, which its own workspace sees;
 - ``ttl``: Unix seconds after which the code is free for all, and DynamoDB removes the item.
 """
 

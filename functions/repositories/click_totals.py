@@ -76,7 +76,7 @@ class ClickTotals:
                 values |= to_item({":included": included})
             else:
                 unchanged += "attribute_not_exists(#countedDays)"
-            met = update(
+            current = update(
                 self._client,
                 self._table,
                 link_key(workspace_id, link.id),
@@ -84,11 +84,11 @@ class ClickTotals:
                 condition=unchanged,
                 values=values,
             )
-            if met is None:
+            if current is None:
                 return True
-            if not met:
+            if not current:
                 return False
-            link = decode_link(met)
+            link = decode_link(current)
             attempt += 1
             if not backoff(attempt):
                 raise Unavailable

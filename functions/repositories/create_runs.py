@@ -112,7 +112,7 @@ class CreateRuns:
         # The same request was killed before it responded. Its run tells what it created.
         earlier = (*found.earlier, replace(found, earlier=()))
         still_dead = "#run=:dead AND leaseUntil=:lapsed AND attribute_not_exists(answered)"
-        met = self._update(
+        current = self._update(
             workspace_id,
             key,
             f"SET {_RUN}, leaseUntil=:lease, earlierRuns=:earlier",
@@ -126,7 +126,7 @@ class CreateRuns:
             },
         )
         # After a lost response of this call, the item has this run.
-        if met is not None and met.get("run", {}).get("S") != run.id:
+        if current is not None and current.get("run", {}).get("S") != run.id:
             raise StillRunning
         return replace(run, earlier=earlier)
 
@@ -186,14 +186,14 @@ class CreateRuns:
 
         Raises ``StillRunning`` when another run has taken over.
         """
-        met = self._update(
+        current = self._update(
             workspace_id,
             key,
             f"SET draws.#p{place}=:times",
             condition=_RUN_IS_OURS,
             values={":times": times, ":ours": run.id},
         )
-        if met is not None:
+        if current is not None:
             raise StillRunning
 
     def made_action(

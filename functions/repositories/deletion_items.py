@@ -161,15 +161,15 @@ def read_header(item: dict[str, Any]) -> Deletion:
     )
 
 
-def adopt(deletion: Deletion, met: dict[str, Any]) -> None:
+def adopt(deletion: Deletion, current: dict[str, Any]) -> None:
     """Replace the outcomes of a worker whose write was refused by those of the record.
 
     The record may be closed and its links restored by now, so the worker's own outcomes may be
     wrong. Outcomes that the record does not have yet are kept from the worker.
     """
-    if not met:
+    if not current:
         return
-    record = read_header(met)
+    record = read_header(current)
     if record.state == "accepted" or len(record.outcomes) != len(deletion.outcomes):
         return
     for position, outcome in enumerate(record.outcomes):

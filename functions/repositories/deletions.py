@@ -182,7 +182,7 @@ class DeletionsTable(DeletionReader):
         # The position must be current: continuing from an older one would rewrite an export,
         # perhaps after its links were erased.
         nobody_held_it_since = "lease=:seen AND leaseUntil=:seenUntil"
-        met = self._advance(
+        current = self._advance(
             deletion,
             f"SET lease=:lease, {LEASE_UNTIL}",
             condition=f"{nobody_holds_it} AND {nobody_held_it_since}",
@@ -195,7 +195,7 @@ class DeletionsTable(DeletionReader):
             },
         )
         # After a lost response of this call, the record has this lease.
-        if met is not None and met.get("lease", {}).get("S") != lease:
+        if current is not None and current.get("lease", {}).get("S") != lease:
             return False
         deletion.lease, deletion.lease_until = lease, until
         return True
@@ -218,7 +218,7 @@ class DeletionsTable(DeletionReader):
         ttl: dict[str, Any] = {}
         if deletion.ttl is not None:
             changes, ttl = f"{changes}, #ttl=:ttl", {":ttl": {"N": str(deletion.ttl)}}
-        met = self._advance(
+        current = self._advance(
             deletion,
             changes,
             condition=not_yet_resolved,
@@ -233,7 +233,7 @@ class DeletionsTable(DeletionReader):
             | ttl,
         )
         # After a lost response of this call, the record has this prefix.
-        if met is not None and met.get("chunkPrefix", {}).get("S") != deletion.chunk_prefix:
+        if current is not None and current.get("chunkPrefix", {}).get("S") != deletion.chunk_prefix:
             return False
         deletion.state = state
         return True
@@ -271,14 +271,14 @@ class DeletionsTable(DeletionReader):
         lease_is_ours = "attribute_exists(openPk) AND lease=:lease" + (also and f" AND {also}")
         lease = {"S": deletion.lease or ""}
         values = values | {":lease": lease} | lease_values(deletion, until)
-        met = self._advance(
+        current = self._advance(
             deletion, f"SET {changes}, {LEASE_UNTIL}", condition=lease_is_ours, values=values
         )
         # After a lost response of this call, the record has this lease with this end.
-        if met is not None and (
-            met.get("lease") != lease or met.get("leaseUntil") != values[":until"]
+        if current is not None and (
+            current.get("lease") != lease or current.get("leaseUntil") != values[":until"]
         ):
-            adopt(deletion, met)
+            adopt(deletion, current)
             return False
         deletion.lease_until = until
         return True
@@ -292,20 +292,20 @@ class DeletionsTable(DeletionReader):
             for position in positions:
                 deletion.outcomes[position] = Outcome.RESTORED
             outcomes_are_as_read = "outcomes=:seen AND attribute_not_exists(openPk)"
-            met = self._advance(
+            current = self._advance(
                 deletion,
                 f"SET {PROGRESS}",
                 condition=outcomes_are_as_read,
                 values=progress_values(deletion) | {":seen": {"B": deletion.packed_outcomes}},
             )
-            if met is None:
+            if current is None:
                 return
             if current_deadline().passed:
                 raise Unavailable
-            if not met:
+            if not current:
                 raise InternalError
             # Another restore was faster, or this call was applied and its response lost.
-            deletion.packed_outcomes = met["outcomes"]["B"]
+            deletion.packed_outcomes = current["outcomes"]["B"]
             deletion.outcomes = unpack_outcomes(deletion.packed_outcomes)
 
     def close(self, deletion: Deletion, *, state: DeletionState) -> None:
@@ -332,10 +332,10 @@ class DeletionsTable(DeletionReader):
             changes += ", openPk=:open, openSk=:since REMOVE lease, leaseUntil"
             values[":open"] = {"S": f"ERASING#{shard_of(deletion.id) % OPEN_SHARDS}"}
             values[":since"] = {"S": f"{now}#{deletion.id}"}
-        met = self._advance(deletion, changes, condition=still_open, values=values)
-        if met:
+        current = self._advance(deletion, changes, condition=still_open, values=values)
+        if current:
             # Closed already: by another worker, or by this call, whose response was lost.
-            adopt(deletion, met)
+            adopt(deletion, current)
             return
         deletion.state = state
         deletion.completed_at = now if finished else None

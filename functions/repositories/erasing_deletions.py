@@ -175,7 +175,7 @@ class ErasingDeletions:
         also: str = "",
     ) -> bool:
         still_erasing = "#state=:erasing" + (f" AND {also}" if also else "")
-        met = update(
+        current = update(
             self._client,
             self.name,
             _header_key(workspace_id, deletion_id),
@@ -183,7 +183,7 @@ class ErasingDeletions:
             condition=still_erasing,
             values=values | {":erasing": {"S": "erasing"}},
         )
-        return met is None
+        return current is None
 
 
 def _header_key(workspace_id: str, deletion_id: str) -> dict[str, Any]:

@@ -141,7 +141,7 @@ class ErasuresTable(ErasingDeletions):
         else:
             cursor_has_not_moved += f"#{cursor}=:before"
             values[":before"] = {"S": before}
-        met = update(
+        current = update(
             self._client,
             self.name,
             _key(erasure.workspace_id, erasure.link_id),
@@ -149,17 +149,17 @@ class ErasuresTable(ErasingDeletions):
             condition=cursor_has_not_moved,
             values=values,
         )
-        if met is None:
+        if current is None:
             erasure.cursors[partition] = through
             with _counting:
                 for kind, number in counted.items():
                     erasure.counts[kind] += number
             return True
         # The current cursor: this worker's after a lost response, or another worker's.
-        if cursor in met:
-            erasure.cursors[partition] = met[cursor]["S"]
-        elif "finishedAt" in met:
-            erasure.finished_at = met["finishedAt"]["S"]
+        if cursor in current:
+            erasure.cursors[partition] = current[cursor]["S"]
+        elif "finishedAt" in current:
+            erasure.finished_at = current["finishedAt"]["S"]
         # The counts are not taken from it: pages of other partitions may be counted meanwhile.
         # `finish` is refused then, and reads them.
         return False

@@ -231,7 +231,7 @@ class ExportRecords:
         changes |= {"version": int(record["version"]) + 1, "change": str(uuid.uuid4())}
         # Of two workers with one message only one continues; an erased record stays erased.
         as_it_was_read = "attribute_exists(pk) AND #version=:read"
-        met = update(
+        current = update(
             self._client,
             self._clicks,
             _key(record["linkId"], record["id"]),
@@ -243,7 +243,7 @@ class ExportRecords:
             ),
         )
         # After a lost response of this call, the record has this change.
-        if met is not None and met.get("change", {}).get("S") != changes["change"]:
+        if current is not None and current.get("change", {}).get("S") != changes["change"]:
             raise ExportGone
         record.update(changes)
 

@@ -67,17 +67,17 @@ class LinkCounts:
         # The condition is on the counter itself, so parallel creates cannot exceed the limit.
         counter_has_room = "attribute_exists(pk) AND #links<=:room"
         for _ in range(_ATTEMPTS):
-            met = self._add(
+            current = self._add(
                 workspace_id,
                 links,
                 counter_has_room,
                 {":room": {"N": str(limit - links)}},
             )
-            if met is None:
+            if current is None:
                 return True
-            if not met:
+            if not current:
                 self._create(workspace_id)
-            elif not self._correct(workspace_id, met):
+            elif not self._correct(workspace_id, current):
                 return False
         return False
 
@@ -129,13 +129,13 @@ class LinkCounts:
         except ConditionFailed:
             return
 
-    def _correct(self, workspace_id: str, met: dict[str, Any]) -> bool:
+    def _correct(self, workspace_id: str, current: dict[str, Any]) -> bool:
         """Recount a full workspace; returns whether there may be room now."""
         now = time.time()
-        seen, was = met["links"], met["countedAt"]
+        seen, was = current["links"], current["countedAt"]
         if (
             float(was["N"]) > now - RECOUNT_SECONDS
-            or float(met["changedAt"]["N"]) > now - QUIET_SECONDS
+            or float(current["changedAt"]["N"]) > now - QUIET_SECONDS
         ):
             return False
         links = LiveIndex(self._client, self._table).count(workspace_id)

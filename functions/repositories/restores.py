@@ -183,7 +183,7 @@ class RestoresTable:
         restore.lease_until = now + seconds
         # One worker at a time. Two would be safe but wasteful.
         nobody_holds_it = "attribute_exists(openPk) AND leaseUntil<=:now"
-        met = update(
+        current = update(
             self._client,
             self.name,
             _key(restore),
@@ -195,7 +195,7 @@ class RestoresTable:
                 ":now": {"N": str(int(now))},
             },
         )
-        return met is None
+        return current is None
 
     def save(self, restore: Restore) -> None:
         """Record the outcomes; without a pending one the restore is complete."""

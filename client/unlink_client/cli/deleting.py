@@ -181,12 +181,12 @@ class _Run:
 
     def _wait(self, deletion: Deletion, bar: ProgressBar) -> Deletion:
         """The deletion once every id has its outcome, or once it is complete."""
-        told = False
+        announced = False
         while deletion.is_open and (self._until_complete or _is_under_way(deletion)):
             counts = deletion.counts
-            if not told:
+            if not announced:
                 say(f"Accepted as {deletion.id}; the service finishes it, also without this.")
-                told = True
+                announced = True
             bar.show(self._ids_done + counts.requested - counts.pending, _phase(deletion))
             time.sleep(_POLL_SECONDS)
             try:

@@ -35,7 +35,7 @@ class Transport:
     """One service and one key.
 
     ``key`` is an API key or a session token; None for the routes that need none. ``timeout`` is in
-    seconds, for one attempt. ``on_wait`` is told of every pause before a request is repeated.
+    seconds, for one attempt. ``on_wait`` is called for every pause before a request is repeated.
     ``http`` is a client to use instead of an own one; it is not closed.
     """
 

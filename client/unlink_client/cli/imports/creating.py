@@ -27,8 +27,8 @@ def create_entries(
 ) -> list[Entry]:
     """The entries as they ended, in order; those that are not to be created stay.
 
-    ``on_done`` is told how many are settled. A request is all or none: what the service names is
-    taken out, and the rest is sent again.
+    ``on_done`` is called with the number of settled links. A request is all or none: what the
+    service names is taken out, and the rest is sent again.
     """
     result = list(entries)
     waiting = [place for place, entry in enumerate(entries) if entry.status is Status.CREATE]
