@@ -55,7 +55,7 @@ def test_actions_are_pinned_by_commit(path: Path) -> None:
     assert uses
     for action, comment in uses:
         assert re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", action), action
-        # The version that the commit is, for whoever updates it.
+        # The version of the commit, for the next update.
         assert re.fullmatch(r" # v\d+\.\d+\.\d+", comment), action
 
 

@@ -23,7 +23,7 @@ from unlink_client import (
 
 
 def tidy(unlink: Unlink) -> list[str]:
-    """Deletes what nobody clicked; the outcomes of all ids."""
+    """Deletes links without clicks; returns the outcomes of all ids."""
     link = unlink.create(NewLink(original_url="https://example.com/", tags=("tour",)))
     assert_type(link, Link)
     assert_type(link.expires_at, datetime | None)

@@ -23,7 +23,7 @@ COMMAND = [sys.executable, "-m", "unlink_client"]
 def start(
     environment: dict[str, str], *arguments: str, stdin: Path | None = None, **more: object
 ) -> subprocess.Popen[bytes]:
-    """The command in a process of its own, which is not ours to clean up after."""
+    """The command in a separate process, which the caller has to end."""
     source = stdin.open("rb") if stdin else None
     try:
         return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
@@ -93,7 +93,7 @@ def test_a_delete_that_is_killed_at_random_deletes_each_id_once(
     assert killed > 0
     assert slow.deleted == dict.fromkeys(ids, 1)
     bodies = {each.key: tuple(each.body["ids"]) for each in slow.delete_requests}
-    # Three requests, however often each was sent; a key stands for the same ids every time.
+    # Three requests, however often each was sent; each key always has the same ids.
     assert sorted(map(len, bodies.values())) == [5_000, 10_000, 10_000]
     assert all(tuple(each.body["ids"]) == bodies[each.key] for each in slow.delete_requests)
     assert len(slow.deletions) == 3

@@ -1,4 +1,4 @@
-"""The engine of this run does what AWS's reference says, for each shape of call that is sent."""
+"""The emulator of this run behaves as AWS's reference says, for each shape of call that is sent."""
 
 from __future__ import annotations
 

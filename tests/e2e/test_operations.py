@@ -50,7 +50,7 @@ _BLOCK = re.compile(r"^(?P<indent> *)```sh\n(?P<text>.*?)^ *```$", re.MULTILINE 
 _HEADING = re.compile(r"^##+ (?P<title>.+)$", re.MULTILINE)
 _INLINE = re.compile(r"`((?:aws|npx|make|python|\.venv)\b[^`]+)`")
 
-#: What a query of the logs answers here: the engine filters by nothing and knows no field but this.
+#: What a query of the logs returns here: the emulator ignores filters and has only this field.
 ANY_LINE = r"^Complete\n@timestamp=\d{{4}}-"
 
 #: Heading -> what each of its blocks says, as a pattern. {names} are those of `Facts`.
@@ -153,7 +153,7 @@ class Facts:
     link: dict[str, Any]
 
     def pattern(self, text: str) -> str:
-        """`text` with the names in it filled in, each as it is spelt."""
+        """`text` with the names in it filled in."""
         values = {name: re.escape(value) for name, value in vars(self).items() if name != "link"}
         return text.format(**values)
 
@@ -186,7 +186,7 @@ class Ran:
 
 
 #: Every `aws` and `cdk` call leaves a line in `calls`. Version 1 of the AWS CLI sends SQS to AWS,
-#: whatever AWS_ENDPOINT_URL says, so the endpoint is said on the command line.
+#: regardless of AWS_ENDPOINT_URL, so the endpoint is given on the command line.
 PREAMBLE = """
 aws() {
   command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"

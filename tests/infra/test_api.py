@@ -1,4 +1,4 @@
-"""Routes and the gateway's own behaviour, most of which the emulator ignores."""
+"""Routes and the gateway's own behaviour. The emulator ignores most of it."""
 
 import json
 from pathlib import Path

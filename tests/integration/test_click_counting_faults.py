@@ -265,7 +265,7 @@ def test_a_visitor_claimed_by_a_worker_that_died_is_counted_by_the_claiming_clic
 
 
 def test_a_visitor_who_becomes_a_first_one_meanwhile_is_counted_once(world: World) -> None:
-    """One worker sees more visitors than a day names and dies; another sees fewer."""
+    """One worker sees more visitors than a day names and is killed; another sees fewer."""
     [link_id] = world.create()
     old = visits(world, link_id, [1, 2], NOON)
     count(world, old)
@@ -403,7 +403,7 @@ def test_clicks_of_a_day_that_is_no_longer_remembered_are_added_once(world: Worl
 def test_totals_can_be_added_up_late_and_out_of_order() -> None:
     newest = DAY
     assert include({}, {newest: (5, 5)}) == ({newest: 5}, 5)
-    # Counted by a run that died before it could tell the link.
+    # Counted by a run that was killed before it could update the link.
     assert include({newest: 5}, {newest: (9, 1)}) == ({newest: 9}, 4)
     # Another run was faster.
     assert include({newest: 9}, {newest: (7, 2)}) == ({newest: 9}, 0)

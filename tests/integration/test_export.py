@@ -42,7 +42,7 @@ NOW = int(time.time()) - 60
 
 
 class Exports:
-    """A bucket of the test's own on the engine, and the routes."""
+    """The test's own bucket on the emulator, and the routes."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -423,7 +423,7 @@ def test_an_export_with_a_missing_tail_starts_over(
     [tail] = exports.s3.list_objects_v2(Bucket=bucket)["Contents"]
     exports.s3.delete_object(Bucket=bucket, Key=tail["Key"])
 
-    # It starts from the beginning, in a run of its own.
+    # It starts from the beginning, in a separate run.
     assert exports.run(message) == "running"
     exports.work()
 

@@ -134,7 +134,7 @@ def test_every_response_has_rate_limit_headers(
     assert 0 <= reset - time.time() <= 60
     assert headers["ratelimit-policy"] == '"enterprise";q=10000;w=60'
     assert headers["ratelimit"].startswith('"enterprise";r=9999;t=')
-    # Kept by nobody, and taken for nothing but what it says it is.
+    # No cache may keep it, and browsers may not guess its type.
     assert headers["cache-control"] == "no-store"
     assert headers["x-content-type-options"] == "nosniff"
 

@@ -179,7 +179,7 @@ def test_an_export_without_progress_for_hours_is_failed_and_another_may_begin(
     assert (shown["state"], shown["url"]) == ("failed", None)
     assert shown["failure"] == procedure.GIVEN_UP
     assert another["id"] != lost["id"]
-    # The dead letter that is sent again goes on, and takes nothing from the other.
+    # The dead letter that is sent again continues, without effect on the other.
     assert not exports.deliver(message)
     assert exports.get(link_id, lost["id"])[1]["state"] == "complete"
     assert exports.begin(link_id)[1]["id"] == another["id"]

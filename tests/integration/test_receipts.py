@@ -1,4 +1,4 @@
-"""Signed receipts: verifiable by a public library alone, signed once whatever dies."""
+"""Signed receipts: verifiable with a public library; signed once, even if functions are killed."""
 
 from __future__ import annotations
 

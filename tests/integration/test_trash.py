@@ -218,7 +218,7 @@ def test_a_cursor_belongs_to_its_filter_and_workspace(world: World) -> None:
     ids=str,
 )
 def test_a_page_of_50_costs_at_most_60_read_units(world: World, sizes: list[int]) -> None:
-    """Every page of it, whatever the deletions are like, when nothing was restored."""
+    """Every page of it, for any deletions, when nothing was restored."""
     expected: list[str] = []
     for size in sizes:
         ids = world.create(size)
@@ -353,7 +353,7 @@ def test_ten_thousand_links_in_three_deletions(world: World) -> None:
         found += [each.link.id for each in shown]
         pages += 1
         if pages == 10:
-            # Meanwhile: some of what is still to come is restored, more is deleted.
+            # In the meantime some of the remaining links are restored, and more are deleted.
             bring_back(world, one.id, first[4_900:])
             world.soft_delete(world.create(50))
         if following is None:

@@ -1,4 +1,4 @@
-"""Undo: who made a soft delete takes it back for a few minutes, and nobody else does."""
+"""Undo: for a few minutes the caller of a soft delete can undo it, and no other caller can."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ DOMAIN: tuple[Check, ...] = (on_aws.ping_is_the_gateways,)
 
 
 def run(smoke: Smoke, checks: Sequence[Check], say: Callable[[str], object]) -> list[str]:
-    """Every check in order, whatever the others say; the names of those that failed."""
+    """Run every check in order, even after a failure; returns the names of the failed ones."""
     failed = []
     for check in checks:
         try:

@@ -1,4 +1,4 @@
-"""The deployed stage that is checked, with a workspace of its own."""
+"""The deployed stage that is checked, with its own workspace."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Failed(Exception):
 
 
 class Smoke:
-    """The deployed stage, with a workspace of its own.
+    """The deployed stage, with its own workspace.
 
     `client` makes boto3 clients; `cdk` runs a command of the CDK CLI for the stage and answers its
     exit code; `base_url` is where the API is, if not at the output `ApiUrl`.

@@ -66,7 +66,7 @@ def _options(sent: Mapping[str, Any]) -> str:
 
 
 def expression_shape(expression: str) -> str:
-    """An expression with `a` for names and `?` for values; what repeats stands once."""
+    """An expression with `a` for names and `?` for values, without repetitions."""
     tokens = [_token(token) for token in _TOKEN.findall(expression)]
     shape = " ".join(tokens).replace("( ", "(").replace(" )", ")").replace(" ,", ",")
     shape = re.sub(

@@ -34,7 +34,7 @@ def api_event(
     scopes: str = " ".join(SCOPES),
     plan: str = "enterprise",
 ) -> dict[str, Any]:
-    """A request that passed the authorizer; `resource` is spelt as in the template.
+    """A request that passed the authorizer; `resource` is written as in the template.
 
     `body` is sent as JSON; `raw` as it is. Both arrive base64-encoded, as behind `*/*`.
     """

@@ -54,7 +54,7 @@ def holds(operator: str, key: str, values: list[str], use: Use) -> bool:
     known: dict[str, set[str]] = {
         "dynamodb:LeadingKeys": {use.leading_key} if use.leading_key else set(),
         "dynamodb:Attributes": set(use.attributes),
-        # None of ours that is under this condition asks for any.
+        # No call under this condition uses any.
         "dynamodb:ReturnValues": set(),
     }
     present = known[key]

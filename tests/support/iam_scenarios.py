@@ -117,7 +117,7 @@ class Scene:
         assert self.run(module, {"Records": list(records)}) == {"batchItemFailures": []}
 
     def message(self, deletion_id: str) -> dict[str, str]:
-        """What stands in the resume queue for a deletion."""
+        """The message of a deletion in the resume queue."""
         return {"workspaceId": self.world.workspace_id, "deletionId": deletion_id}
 
     def left(self, begin: Callable[[], Deletion]) -> Deletion:
@@ -422,7 +422,7 @@ A_PERSON = (
 
 
 def export_message(begun: dict[str, Any], scene: Scene) -> dict[str, Any]:
-    """What stands in the export queue for an export."""
+    """The message of an export in the export queue."""
     return {
         "workspaceId": scene.world.workspace_id,
         "linkId": begun["linkId"],
@@ -449,7 +449,7 @@ def drive_export_worker(scene: Scene) -> None:
         with dying_before_complete():
             assert scene.work(export_worker, slow)
         assert not scene.work(export_worker, slow)
-    # In parts, and the end of them not told.
+    # In parts, without an end.
     large = begin()
     with small_parts():
         with dying_once_complete():
@@ -553,7 +553,7 @@ def drive_deletion_worker(scene: Scene) -> None:
     world.create(1, externalId="x-2")
     finish(deletes.by_filter(externalId="x-2"))
 
-    # An export that comes first, whose worker dies when it is written.
+    # An export before the delete, whose worker is killed when it is written.
     ids = world.create(1)
     scene.erasing.click(ids[0], 2)
     exported = deletes.softly(ids, deletion_request=deletes.with_export)

@@ -78,7 +78,7 @@ def _fresh(context: Context) -> Assembly:
 
 
 def stand_in_code(directory: Path) -> Path:
-    """A directory that stands in for the archive of the functions."""
+    """A directory in place of the archive of the functions."""
     code = directory / "code"
     code.mkdir()
     (code / "stand_in.py").write_text("", encoding="utf-8")

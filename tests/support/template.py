@@ -96,7 +96,7 @@ def table_definitions(template: Template) -> list[dict[str, Any]]:
             "BillingMode": properties["BillingMode"],
         }
         if "GlobalSecondaryIndexes" in properties:
-            # A production stage's ceiling on throughput is nothing for a local engine.
+            # A production stage's limit on throughput means nothing for a local emulator.
             definition["GlobalSecondaryIndexes"] = [
                 {key: value for key, value in index.items() if key != "OnDemandThroughput"}
                 for index in properties["GlobalSecondaryIndexes"]

@@ -122,7 +122,7 @@ def test_every_file_of_the_page_is_kept_by_browsers_for_good() -> None:
         assert reply.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         again = asset(name, query={"v": release}, headers={"If-None-Match": reply.headers["ETag"]})
         assert (again.status, again.body) == (304, b"")
-        # Another release's file is not this one, so nobody may keep it under that address.
+        # Another release's file is different, so it must not be cached under that address.
         other = asset(name, query={"v": "000000000000"})
         assert other.headers["Cache-Control"] == "public, no-cache"
 

@@ -37,7 +37,7 @@ def event(path: str, resource: str = "/api/links/{id}", domain: str = "go.exampl
         ("/prod/api/links/x", "https://go.example/prod"),
         ("/api/links/x", "https://go.example"),
         ("/l/api/links/x", "https://go.example/l"),
-        # The gateway passes over a slash at the end and hands the path on as it was spelt.
+        # The gateway ignores a slash at the end and passes the path on as it was sent.
         ("/prod/api/links/x/", "https://go.example/prod"),
         ("/prod/api/links/%78", "https://go.example/prod"),
         ("/prod/%61pi/links/x", "https://go.example/prod"),
