@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+import hypothesis
 import pytest
 
 from functions import config, container
@@ -39,6 +40,10 @@ pytest_plugins = [
 
 Tell = Callable[[str], None]
 _TOLD = "told"
+
+# An example that takes long on a busy machine is no failure.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 TABLES = ("links", "clicks", "deletions", "access")
 

@@ -93,6 +93,7 @@ def test_the_local_stage_differs_from_production_in_protection_and_one_style() -
 SETTINGS = {
     "DeletionProtection",
     "DeletionProtectionEnabled",
+    "MaximumConcurrency",
     "MaximumBatchingWindowInSeconds",
     "OnDemandThroughput",
     "ReservedConcurrentExecutions",

@@ -313,7 +313,6 @@ def test_no_sequence_of_calls_crosses_workspaces(world: World) -> None:
 
     @settings(
         max_examples=30,
-        deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
     @given(CALLS)

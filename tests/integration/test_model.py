@@ -262,7 +262,6 @@ def test_the_deletion_engine_agrees_with_the_model(deployed: dict[str, str]) -> 
         settings=settings(
             max_examples=int(os.environ.get("MODEL_EXAMPLES", "8")),
             stateful_step_count=25,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

@@ -150,9 +150,7 @@ def _attempt(run: Callable[[], Any]) -> Any:
 
 
 @given(data=st.data())
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_redelivery_reordering_and_duplicates_change_nothing(
     erasing: Erasing, data: st.DataObject
 ) -> None:

@@ -264,7 +264,6 @@ class Model:
 @pytest.mark.exhaustive
 @settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(actions=ACTIONS)

@@ -137,6 +137,7 @@ LIGHT = {
     "infra.http_headers",
     "infra.metrics",
     "infra.packaging",
+    "infra.service_models",
 }
 
 
