@@ -30,7 +30,10 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     say(f"Seed {seed}, {minutes:g} minutes of load.")
-    plan = Plan(seed=seed, seconds=minutes * 60, batch=int(min(10_000, minutes * 3_500)))
+    least = int(minutes * 300)
+    plan = Plan(
+        seed=seed, seconds=minutes * 60, least=least, batch=int(min(10_000, minutes * 3_500))
+    )
     faults = Faults(seed)
     try:
         with faults.stack(name="chaos", say=say, port=port) as stack:

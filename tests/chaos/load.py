@@ -25,7 +25,7 @@ class Visitor(Sender):
         """Choose operations by their weights."""
         actions, weights = zip(*self.mix(), strict=True)
         for _ in range(self.most):
-            if time.time() >= self.until:
+            if self.over:
                 return
             self.chance.choices(actions, weights)[0]()
 
@@ -273,7 +273,7 @@ class BatchVisitor(Visitor):
     def act(self) -> None:
         """Once."""
         ids: list[str] = []
-        while len(ids) < self.most and time.time() < self.until:
+        while len(ids) < self.most and not self.over:
             created = self.create(min(CREATE_SIZE, self.most - len(ids)))
             if created.status == 201:
                 ids += [each["id"] for each in created.answer]

@@ -13,7 +13,8 @@ from tests.chaos.run import Outcome, Plan, Say, keep, load
 from tests.chaos.scenarios import ERASE_DELAY
 from tests.chaos.settle import shorten_queues
 
-LOAD_SECONDS = 20.0
+#: At most: a scenario ends after its repetitions, in 5 to 20 seconds on a quiet machine.
+LOAD_SECONDS = 90.0
 SETTLE_SECONDS = 40.0
 
 

@@ -32,10 +32,14 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The size of a run. The load ends after ``seconds`` or ``most`` requests of each visitor."""
+    """The size of a run. The load ends after ``seconds`` or ``most`` actions of each visitor.
+
+    On a slow machine it goes on until ``least`` requests were sent, for five times as long.
+    """
 
     seed: int
     seconds: float
+    least: int = 0
     workspaces: int = 3
     #: Per workspace, and what each of them does.
     visitors: int = 2
@@ -121,6 +125,8 @@ def load(stack: LocalStack, plan: Plan, faults: Faults, say: Say) -> Outcome:
     site.watcher.start()
     for visitor in visitors:
         visitor.until = time.time() + plan.seconds
+        visitor.latest = time.time() + 5 * plan.seconds
+        visitor.least = plan.least
         visitor.start()
     for visitor in visitors:
         visitor.join()

@@ -27,7 +27,7 @@ class Scenario(Visitor):
     def act(self) -> None:
         """``most`` times."""
         for _ in range(self.most):
-            if time.time() >= self.until:
+            if self.over:
                 break
             self.once()
         time.sleep(self.linger)

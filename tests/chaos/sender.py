@@ -49,7 +49,8 @@ class Sender(threading.Thread):
         self.site, self.tenant, self.pool = site, tenant, tenant.pool
         self.chance = Random(f"{seed} {name}")
         self.client = Client(site.base_url, tenant.id, site.history)
-        self.until = float("inf")
+        self.until = self.latest = float("inf")
+        self.least = 0
         self.most, self.tokens = most, 0
         self.done = False
 
@@ -60,6 +61,15 @@ class Sender(threading.Thread):
             self.done = True
         finally:
             self.client.close()
+
+    @property
+    def over(self) -> bool:
+        """Whether the time is over: ``until``, or on a slow machine once ``least`` requests of the
+        run were sent, but not after ``latest``.
+        """
+        now = time.time()
+        enough = len(self.site.history) >= self.least
+        return now >= self.latest or (now >= self.until and enough)
 
     def act(self) -> None:
         """What this client does."""
