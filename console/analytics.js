@@ -29,7 +29,7 @@ export function Analytics({ id }) {
   );
   return html`<div class="panel">
     <div class="page-head">
-      <h2>${t("analytics.title")}</h2>
+      <h2>${t("links.clicks")}</h2>
       <span class="grow"></span>
       <select
         class="short"

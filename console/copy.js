@@ -14,7 +14,7 @@ export function CopyButton({ text, label, inRow }) {
     type="button"
     class=${classes("plain", !label && "copy")}
     tabindex=${inRow ? -1 : 0}
-    aria-label=${label ? null : t("copy.what", { text: String(text) })}
+    aria-label=${label ? null : `${t("copy")} ${text}`}
     onClick=${async () => {
       try {
         await navigator.clipboard.writeText(typeof text === "string" ? text : text());

@@ -2,16 +2,19 @@
 
 /** @typedef {{ number: number, link: Record<string, any>, problem: string }} Row */
 
-/** Names of columns, in lower case and without separators, by the field that they mean. */
-const COLUMNS = {
-  originalUrl: ["originalurl", "url", "longurl", "destination", "destinationurl"],
-  shortCode: ["shortcode", "customcode", "code", "keyword", "slug", "alias"],
-  title: ["title"],
-  description: ["description"],
-  tags: ["tags", "tag"],
-  externalId: ["externalid"],
-  expiresAt: ["expiresat", "expires"],
-};
+/**
+ * The fields of links, each with other names of its column, in lower case and without separators:
+ * those of `unlinkctl import csv`, beside `utm_source` and its like.
+ */
+const COLUMNS = [
+  "originalUrl url longurl destination destinationurl target",
+  "shortCode customcode code keyword slug alias backhalf",
+  "title name",
+  "tags tag",
+  "expiresAt expires",
+  "isActive active",
+  ..."description externalId forwardQuery iosUrl androidUrl webFallbackUrl".split(" "),
+];
 
 /**
  * The rows with their links; `problem` is the key of a text, or "".
@@ -30,7 +33,11 @@ export function parseLinks(text) {
     fields.forEach((field, column) => {
       const value = cells[column]?.trim();
       if (!field || !value) return;
-      link[field] = field === "tags" ? value.split(/[,;|،]/).map((tag) => tag.trim()).filter(Boolean) : value;
+      const [, parameter] = field.split("utm");
+      if (parameter) link.utmParameters = { ...link.utmParameters, [parameter]: value };
+      else if (field === "tags") link.tags = value.split(/[,;|،]/).map((tag) => tag.trim()).filter(Boolean);
+      else if (/^is|^forward/.test(field)) link[field] = /^(1|t|y|true|yes)$/i.test(value);
+      else link[field] = value;
     });
     return { number, link, problem: problemOf(link, seen) };
   });
@@ -39,7 +46,9 @@ export function parseLinks(text) {
 /** @param {string} name */
 function fieldOf(name) {
   const plain = name.toLowerCase().replace(/[\s_-]/g, "");
-  return Object.entries(COLUMNS).find(([, names]) => names.includes(plain))?.[0];
+  if (/^utm(source|medium|campaign|term|content)$/.test(plain)) return plain;
+  const names = COLUMNS.find((each) => each.toLowerCase().split(" ").includes(plain));
+  return names?.split(" ")[0];
 }
 
 /** @param {Record<string, any>} link @param {Set<string>} seen */
@@ -57,12 +66,15 @@ function problemOf(link, seen) {
 }
 
 /**
- * RFC 4180, with the separator that the first line uses.
+ * RFC 4180, with the separator that the first line has most of.
  * @param {string} text
  */
 function parseTable(text) {
   const [first] = text.split("\n", 1);
-  const separator = ["\t", ";", ","].find((each) => first.includes(each)) ?? ",";
+  const unquoted = first.replace(/"[^"]*"/g, "");
+  const [separator] = [",", ";", "\t"].sort(
+    (a, b) => unquoted.split(b).length - unquoted.split(a).length,
+  );
   /** @type {Array<{ number: number, cells: string[] }>} */
   const rows = [];
   let cells = [""];

@@ -92,7 +92,7 @@ export function DeletionPage({ id }) {
         <${Icon} name="download" />${t("deletion.export")}
       </a>`}
       <a class="button" href=${href("deletions", id, "receipt")}>
-        <${Icon} name="print" />${t("receipt.open")}
+        <${Icon} name="print" />${t("receipt.title")}
       </a>
       ${inTrash &&
       html`<${Action}
@@ -108,10 +108,8 @@ export function DeletionPage({ id }) {
       />`}
     </header>
     <div class="live" role="status">
-      ${isRunning(deletion)
-        ? html`<span>${t(`deletion.state.${deletion.state}Long`)}</span>
-            <${Progress} counts=${deletion.counts} />`
-        : html`<span>${t(`deletion.state.${deletion.state}Long`)}</span>`}
+      <span>${t(`deletion.state.${deletion.state}${isRunning(deletion) ? "Long" : ""}`)}</span>
+      ${isRunning(deletion) && html`<${Progress} counts=${deletion.counts} />`}
       ${deletion.failure && html`<span class="error-text" dir="auto">${deletion.failure}</span>`}
     </div>
     <${Facts} deletion=${deletion} />
@@ -119,7 +117,7 @@ export function DeletionPage({ id }) {
       kind="results-grid"
       label=${t("deletion.outcomes")}
       columns=${[
-        { name: "id", label: t("deletion.linkId") },
+        { name: "id", label: t("links.link") },
         { name: "outcome", label: t("deletion.outcome") },
       ]}
       count=${results.length}

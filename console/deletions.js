@@ -48,8 +48,8 @@ export function DeletionsView({ query }) {
             <th scope="col">${t("deletion.mode")}</th>
             <th scope="col" class="number">${t("nav.links")}</th>
             <th scope="col">${t("deletion.state")}</th>
-            <th scope="col">${t("deletion.reason")}</th>
-            <th scope="col">${t("deletion.by")}</th>
+            <th scope="col">${t("fact.reason")}</th>
+            <th scope="col">${t("fact.by")}</th>
           </tr>
         </thead>
         <tbody>

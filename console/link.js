@@ -57,7 +57,7 @@ export function LinkPage({ id }) {
     ${error && html`<${ErrorState} error=${error} onRetry=${reload} />`}
     ${shown &&
     html`<div class="columns">
-      <${Guard} label="analytics.title" scopes=${["analyticsRead"]}>
+      <${Guard} label="links.clicks" scopes=${["analyticsRead"]}>
         <${Analytics} id=${shown.id} />
       <//>
       <div class="stack">
@@ -140,7 +140,7 @@ function ExportButton({ id }) {
   }, [job]);
   if (job?.url) {
     return html`<a class="button primary" href=${job.url} download>
-      <${Icon} name="download" />${t("export.ready")}
+      <${Icon} name="download" />${t("deletion.export")}
     </a>`;
   }
   return html`<${Action}

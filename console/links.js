@@ -142,7 +142,7 @@ export const NewButton = ({ kind }) =>
 
 const columns = () => [
   { name: "link", label: t("links.link") },
-  { name: "target", label: t("links.target") },
+  { name: "target", label: t("field.originalUrl") },
   { name: "tags", label: t("links.tags") },
   { name: "clicks", label: t("links.clicks") },
   { name: "created", label: t("links.created") },
@@ -159,8 +159,8 @@ function linkCells(link) {
       <span class="sub">
         <bdi dir="ltr">${withoutScheme(link.shortUrl)}</bdi>
         <${CopyButton} text=${link.shortUrl} inRow />
-        ${!link.isActive && html`<span class="badge">${t("links.inactive")}</span>`}
-        ${expired && html`<span class="badge">${t("links.expired")}</span>`}
+        ${!link.isActive && html`<span class="badge">${t("filter.isActive.false")}</span>`}
+        ${expired && html`<span class="badge">${t("filter.expired.true")}</span>`}
       </span>
     </div>`,
     html`<bdi dir="ltr" class="url" title=${link.originalUrl}>${withoutScheme(link.originalUrl)}</bdi>`,

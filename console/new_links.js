@@ -152,12 +152,12 @@ function Preview({ rows, refused, made }) {
   const problem = (/** @type {Row} */ row) =>
     refused.get(row.number) ?? (row.problem && t(row.problem));
   const sorted = rows.toSorted((a, b) => Number(!problem(a)) - Number(!problem(b)));
-  return html`<div class="table-wrap preview" tabindex="0" role="region" aria-label=${t("import.rows")}>
+  return html`<div class="table-wrap preview" tabindex="0" role="region" aria-label=${t("import.title")}>
     <table>
       <thead>
         <tr>
           <th scope="col" class="number">${t("import.row")}</th>
-          <th scope="col">${t("links.target")}</th>
+          <th scope="col">${t("field.originalUrl")}</th>
           <th scope="col">${t("field.shortCode")}</th>
           <th scope="col">${t("import.result")}</th>
         </tr>

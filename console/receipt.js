@@ -37,7 +37,7 @@ export function ReceiptPage({ id }) {
       ${deletion.mode === "erase" &&
       deletion.state === "complete" &&
       html`<${Signature} id=${id} />`}
-      <h2>${t("receipt.ids")}</h2>
+      <h2>${t("nav.links")}</h2>
       <ol class="ids">
         ${deletion.results.map(
           (/** @type {{ id: string, outcome: string }} */ result) => html`<li key=${result.id}>

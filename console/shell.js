@@ -108,7 +108,7 @@ function Frame({ place, who }) {
           <${Icon} name="help" />
         </button>
         <${Settings} />
-        <span class="muted who" title=${t("signIn.as", { actor: who.me.actor.userId })}>
+        <span class="muted who" title=${`${t("usage.user")} ${who.me.actor.userId}`}>
           <bdi dir="ltr">${who.me.workspaceId}</bdi>
         </span>
         <button class="plain" aria-label=${t("signOut")} onClick=${signOut}>

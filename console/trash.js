@@ -64,8 +64,8 @@ export function TrashView({ query }) {
           label=${t("nav.trash")}
           columns=${[
             { name: "link", label: t("links.link") },
-            { name: "reason", label: t("deletion.reason") },
-            { name: "by", label: t("deletion.by") },
+            { name: "reason", label: t("fact.reason") },
+            { name: "by", label: t("fact.by") },
             { name: "deleted", label: t("trash.deleted") },
             { name: "until", label: t("trash.until") },
           ]}

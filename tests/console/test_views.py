@@ -100,6 +100,24 @@ def test_a_file_is_imported_and_bad_rows_are_named(
     expect(console.rows).to_have_count(2)
 
 
+def test_a_table_has_the_columns_of_the_command(open_console: Opener, api: Client) -> None:
+    console = open_console()
+    page = console.page
+    console.open("new")
+    page.get_by_label("URLs or CSV").fill(
+        "Destination URL,Back-half,Name,Active,utm_source,iOS URL,Tags\n"
+        'https://example.com/a;b,from-bitly,"Sale, again",no,mail,https://example.com/app,x;y\n'
+    )
+    page.get_by_role("button", name="Create 1 link").click()
+    expect(console.toast).to_contain_text("1 link created")
+    made = api.get("/api/links/from-bitly").json
+    assert made["originalUrl"] == "https://example.com/a;b"
+    assert (made["title"], made["isActive"]) == ("Sale, again", False)
+    assert made["utmParameters"]["source"] == "mail"
+    assert made["iosUrl"] == "https://example.com/app"
+    assert made["tags"][:2] == ["x", "y"]
+
+
 def test_the_trash_restores_and_erases(open_console: Opener, api: Client) -> None:
     links = create_links(api, 3)
     ids = [link["id"] for link in links]
