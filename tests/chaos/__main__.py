@@ -13,7 +13,7 @@ import sys
 from local.emulator import EngineError
 from local.stack import StackError
 from tests.chaos.faults import Faults
-from tests.chaos.run import Plan, keep, load
+from tests.chaos.run import PURGE_SECONDS, Plan, keep, load
 from tests.chaos.settle import shorten_queues
 
 
@@ -32,7 +32,11 @@ def main() -> int:
     say(f"Seed {seed}, {minutes:g} minutes of load.")
     least = int(minutes * 300)
     plan = Plan(
-        seed=seed, seconds=minutes * 60, least=least, batch=int(min(10_000, minutes * 3_500))
+        seed=seed,
+        seconds=minutes * 60,
+        least=least,
+        batch=int(min(10_000, minutes * 3_500)),
+        linger=PURGE_SECONDS,
     )
     faults = Faults(seed)
     try:

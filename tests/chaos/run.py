@@ -24,6 +24,8 @@ from tests.chaos.settle import Schedule, settle, waiting
 from tests.chaos.tables import dump, read_facts
 from tests.chaos.watcher import Watcher
 
+#: The delay of the erase queue, for which a check has to wait anyway, and time for purges.
+PURGE_SECONDS = 75.0
 #: How many broken promises are printed with their operations.
 SHOWN = 10
 
@@ -47,6 +49,8 @@ class Plan:
     most: int = 5_000
     #: Links of the largest requests; 0 for none.
     batch: int = 0
+    #: Seconds for which the faults go on after the load.
+    linger: float = 0.0
     settle_seconds: float = 1_200.0
 
 
@@ -130,6 +134,7 @@ def load(stack: LocalStack, plan: Plan, faults: Faults, say: Say) -> Outcome:
         visitor.start()
     for visitor in visitors:
         visitor.join()
+    time.sleep(plan.linger)
     faults.pause()
     say(f"{len(history)} operations; waiting for what was accepted ...")
     settled = settle(stack, seconds=plan.settle_seconds)

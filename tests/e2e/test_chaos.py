@@ -15,7 +15,7 @@ from tests.chaos.deployed_code import DeployedCode
 from tests.chaos.faults import FaultRates, Faults
 from tests.chaos.mutation_run import found, run_scenario
 from tests.chaos.mutations import MUTATIONS, Mutation
-from tests.chaos.run import Plan, keep, load
+from tests.chaos.run import PURGE_SECONDS, Plan, keep, load
 from tests.chaos.scenarios import ERASE_DELAY
 from tests.chaos.settle import shorten_queues
 
@@ -44,7 +44,7 @@ def test_every_promise_is_kept_under_faults(
     seed = random.randrange(1_000_000)
     print(f"SEED={seed} make chaos")
     faults.change(seed, FaultRates())
-    plan = Plan(seed=seed, seconds=LOAD_SECONDS, least=LEAST, batch=1_000)
+    plan = Plan(seed=seed, seconds=LOAD_SECONDS, least=LEAST, batch=1_000, linger=PURGE_SECONDS)
 
     outcome = load(faulty_stack, plan, faults, print)
 
