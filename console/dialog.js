@@ -43,7 +43,7 @@ export function Dialog({ title, kind = "sheet", onClose, children }) {
     <${Messages} level=${level} />
     <div class="dialog-body">
       <header>
-        <h2>${title}</h2>
+        <h2 tabindex="-1">${title}</h2>
         ${onClose &&
         html`<button class="plain" aria-label=${t("close")} onClick=${onClose}>
           <${Icon} name="close" />
