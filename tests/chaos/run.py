@@ -137,11 +137,12 @@ def load(stack: LocalStack, plan: Plan, faults: Faults, say: Say) -> Outcome:
     time.sleep(plan.linger)
     faults.pause()
     say(f"{len(history)} operations; waiting for what was accepted ...")
-    settled = settle(stack, seconds=plan.settle_seconds)
+    own = {tenant.id for tenant in tenants}
+    settled = settle(stack, own, seconds=plan.settle_seconds)
     site.watcher.end()
     schedule.end()
     if not settled:
-        say(f"still waiting: {waiting(stack)[:10]}")
+        say(f"still waiting: {waiting(stack, own)[:10]}")
     counts = faults.counts
     facts = read_facts(stack, tenants, fault_free=not any(counts.values()))
     if failed := [each.name for each in visitors if not each.done]:

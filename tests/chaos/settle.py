@@ -63,23 +63,27 @@ def shorten_queues(stack: LocalStack, *, erase_delay: int | None = None) -> None
         sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
 
 
-def settle(stack: LocalStack, *, seconds: float) -> bool:
-    """Wait until no record, message or click waits for a worker; False after ``seconds``."""
+def settle(stack: LocalStack, workspaces: set[str], *, seconds: float) -> bool:
+    """Wait until no record, message or click waits for a worker; False after ``seconds``.
+
+    Records and clicks of other workspaces do not count: an earlier run may have left them.
+    """
     until = time.monotonic() + seconds
     quiet = 0
     while time.monotonic() < until:
-        quiet = quiet + 1 if not waiting(stack) else 0
+        quiet = quiet + 1 if not waiting(stack, workspaces) else 0
         if quiet >= _QUIET_LOOKS:
             return True
         time.sleep(_SETTLE_POLL)
     return False
 
 
-def waiting(stack: LocalStack) -> list[str]:
+def waiting(stack: LocalStack, workspaces: set[str]) -> list[str]:
     """What still waits, in a few words."""
     left = [
         f"{item['openPk']['S']} {item['pk']['S']} {item['sk']['S']}"
         for item in scan(stack, "DeletionsTableName", IndexName="open")
+        if item["pk"]["S"].partition("#")[0] in workspaces
     ]
     sqs = stack.client("sqs")
     for url in _queues(stack):
@@ -89,10 +93,10 @@ def waiting(stack: LocalStack) -> list[str]:
         messages = sum(int(n) for name, n in counts.items() if name.startswith("ApproximateNumber"))
         if messages:
             left.append(f"{messages} messages in {url.rpartition('/')[2]}")
-    return left or _uncounted(stack)
+    return left or _uncounted(stack, workspaces)
 
 
-def _uncounted(stack: LocalStack) -> list[str]:
+def _uncounted(stack: LocalStack, workspaces: set[str]) -> list[str]:
     """Links whose clicks are not counted yet."""
     clicks: dict[str, int] = {}
     for item in scan(stack, "ClicksTableName"):
@@ -102,7 +106,7 @@ def _uncounted(stack: LocalStack) -> list[str]:
     counted = {
         item["pk"]["S"].rpartition("#")[2]: int(item.get("clickCount", {"N": "0"})["N"])
         for item in scan(stack, "LinksTableName")
-        if item["sk"]["S"] == "LINK"
+        if item["sk"]["S"] == "LINK" and item["pk"]["S"].partition("#")[0] in workspaces
     }
     return [f"clicks of {each}" for each in counted if counted[each] != clicks.get(each, 0)]
 
