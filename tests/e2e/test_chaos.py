@@ -68,7 +68,11 @@ def code(faulty_stack: LocalStack) -> DeployedCode:
 def test_a_mutation_is_found(
     faulty_stack: LocalStack, faults: Faults, code: DeployedCode, mutation: Mutation
 ) -> None:
+    # A mutation is a race that is lost often, but not in every run: three runs at most.
     with code.mutated(mutation):
-        outcome = run_scenario(faulty_stack, faults, mutation, print)
+        for seed in (1, 2, 3):
+            outcome = run_scenario(faulty_stack, faults, mutation, print, seed=seed)
+            if found(outcome, mutation):
+                return
 
-    assert found(outcome, mutation), outcome.figures() + outcome.explained()
+    pytest.fail("\n".join(outcome.figures() + outcome.explained()))
