@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 from typing import Any
@@ -389,11 +390,14 @@ def test_the_list_and_the_record_of_a_running_erasure_have_the_same_counts(
 ) -> None:
     ids = world.create(40)
     erase_group = erase_links._erase_group
-    first = iter([True])
+    first, erased_once = iter([True]), threading.Event()
 
     def die_after_the_first(*given: Any) -> list[int]:
         if next(first, False):
             erase_group(*given)
+            erased_once.set()
+        # The groups run at the same time.
+        erased_once.wait(30)
         raise Killed
 
     monkeypatch.setattr(erase_links, "_erase_group", die_after_the_first)
