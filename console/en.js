@@ -30,7 +30,7 @@ export const messages = {
   "signIn.withKey": "Use this key",
   "signIn.noWorkspace": "You are signed in, and a member of no workspace. Ask an operator to add you.",
   "signIn.again": "Sign in again",
-  "signIn.kept": "Your session has ended. Nothing is lost: what you were doing goes on after you sign in.",
+  "signIn.kept": "Your session has ended. Your work goes on after you sign in.",
 
   "error.offline": "There is no connection to the service",
   "error.status": "The service answered {status}",
@@ -94,7 +94,7 @@ export const messages = {
   "links.delete": "Delete…",
   "links.none": "No link matches",
   "links.empty": "No links yet",
-  "links.emptyHelp": "Create one here, paste many, or create them through the API.",
+  "links.emptyHelp": "Create one here, paste many, or use the API.",
 
   "delete.title": "Delete links",
   "delete.how": "How to delete",
@@ -133,7 +133,7 @@ export const messages = {
   "toast.view": "View",
 
   "deletions.empty": "Nothing was deleted yet",
-  "deletions.emptyHelp": "Each deletion leaves a record here: who, when, why, and what became of each link.",
+  "deletions.emptyHelp": "Each deletion leaves a record: who, when, why, and what became of each link.",
   "deletions.none": "No deletion matches",
   "deletions.running": { one: "{n} deletion is running", other: "{n} deletions are running" },
 
