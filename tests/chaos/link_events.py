@@ -133,7 +133,10 @@ class LinkEvents:
                 case "soft", "deleted" | "restored":
                     self._add(link_id, request, "trash", record.id, end=end)
                 case "soft", "notFound":
-                    self._add(link_id, request, "saw not live", end=end)
+                    # A worker may have been killed after it deleted the link, and another deletion
+                    # may have erased it before the next worker looked: docs/chaos.md.
+                    self._add(link_id, request, "trash", record.id, end=end, required=False)
+                    self._add(link_id, request, "saw lost to others", record.id, end=end)
                 case _, "erased":
                     only_live = request.kind == "erase one"
                     action: Action = "erase live" if only_live else "erase"
