@@ -28,7 +28,7 @@ TIMEOUT_SECONDS = 1_800
 
 
 def main(links: int = LINKS) -> None:
-    """Erase links without visits, then as many of which each tenth has some."""
+    """Erase links without visits, then as many again: each tenth of these has visits."""
     bridge = bind()
     with running(bridge, name="bench", say=lambda _: None) as stack:
         workspace = stack.new_workspace()

@@ -166,7 +166,7 @@ def _server(core: int) -> Iterator[int]:
         process = subprocess.Popen(
             [sys.executable, "-m", "bench.redirect_server", str(core), str(LINKS), str(port)],
             stdout=subprocess.PIPE,
-            # The function's line for each redirect, which nobody reads here.
+            # The function's log line for each redirect.
             stderr=subprocess.DEVNULL,
             text=True,
             # The first entry of the process's path.

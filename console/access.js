@@ -9,7 +9,7 @@ import { showToast } from "./toasts.js";
 /**
  * Why something is not available: the scope that it needs, and the role or key that lacks it.
  * @param {string} label the key of its name
- * @param {string[]} scopes of which one is needed
+ * @param {string[]} scopes one of them is needed
  */
 export function whyNot(label, scopes) {
   const role = session.get()?.me.role;

@@ -178,14 +178,14 @@ class DeletionsTable(DeletionReader):
         now = time.time()
         lease, until = str(uuid.uuid4()), now + seconds
         # One worker at a time. Two would be safe, because every write is conditional, but wasteful.
-        nobody_holds_it = "attribute_exists(openPk) AND leaseUntil<=:now"
+        lease_has_expired = "attribute_exists(openPk) AND leaseUntil<=:now"
         # The position must be current: continuing from an older one would rewrite an export,
         # perhaps after its links were erased.
-        nobody_held_it_since = "lease=:seen AND leaseUntil=:seenUntil"
+        lease_is_unchanged = "lease=:seen AND leaseUntil=:seenUntil"
         current = self._advance(
             deletion,
             f"SET lease=:lease, {LEASE_UNTIL}",
-            condition=f"{nobody_holds_it} AND {nobody_held_it_since}",
+            condition=f"{lease_has_expired} AND {lease_is_unchanged}",
             values=lease_values(deletion, until)
             | {
                 ":lease": {"S": lease},

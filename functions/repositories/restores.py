@@ -182,13 +182,13 @@ class RestoresTable:
         now = time.time()
         restore.lease_until = now + seconds
         # One worker at a time. Two would be safe but wasteful.
-        nobody_holds_it = "attribute_exists(openPk) AND leaseUntil<=:now"
+        lease_has_expired = "attribute_exists(openPk) AND leaseUntil<=:now"
         current = update(
             self._client,
             self.name,
             _key(restore),
             "SET leaseUntil=:until, openSk=:open",
-            condition=nobody_holds_it,
+            condition=lease_has_expired,
             values={
                 ":until": {"N": str(int(restore.lease_until) + 1)},
                 ":open": _open_keys(restore)["openSk"],

@@ -47,7 +47,7 @@ def every_link_was_created_once(run: FinishedRun) -> Iterator[Violation]:
             yield Violation("other", ids[0], text, (token,))
     for stored in run.facts.links.values():
         if stored.id not in run.created:
-            yield Violation("other", stored.id, "nobody created this link")
+            yield Violation("other", stored.id, "no request created this link")
 
 
 def the_list_has_the_live_links(run: FinishedRun) -> Iterator[Violation]:

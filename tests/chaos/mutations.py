@@ -64,8 +64,8 @@ MUTATIONS = (
         file="functions/repositories/deletions.py",
         changes=(
             (
-                'condition=f"{nobody_holds_it} AND {nobody_held_it_since}"',
-                'condition=f"attribute_exists(pk) OR {nobody_holds_it} AND {nobody_held_it_since}"',
+                'condition=f"{lease_has_expired} AND {lease_is_unchanged}"',
+                'condition=f"attribute_exists(pk) OR {lease_has_expired} AND {lease_is_unchanged}"',
             ),
             ("condition=lease_is_ours,", 'condition=f"attribute_exists(pk) OR {lease_is_ours}",'),
         ),

@@ -41,7 +41,7 @@ def every_deletion_was_requested_once(run: FinishedRun) -> Iterator[Violation]:
     for reason, records in by_reason.items():
         request = run.requests.by_token.get(reason)
         if request is None or request.kind == "dry run":
-            yield Violation("other", records[0].id, "nobody asked for this deletion", (reason,))
+            yield Violation("other", records[0].id, "no request asked for this deletion", (reason,))
             continue
         working = [each for each in records if each.ids("deleted", "restored", "erased")]
         keyed = request.attempts[0].key is not None
@@ -52,7 +52,7 @@ def every_deletion_was_requested_once(run: FinishedRun) -> Iterator[Violation]:
             yield from _only_what_was_asked(run, record, request)
             for restore, _ in record.restores:
                 if restore not in run.requests.by_token:
-                    text = "nobody asked for its restore"
+                    text = "no request asked for its restore"
                     yield Violation("resurrected", record.id, text, (restore,))
             repeated = Counter(reason for reason, _ in record.restores)
             for restore, times in repeated.items():
@@ -70,7 +70,7 @@ def _only_what_was_asked(run: FinishedRun, record: Record, request: Request) -> 
             yield Violation("other", record.id, text, (request.token,))
         return
     tag = request.body["filter"]["tag"]
-    # Links of a create without an answer may be among them: their ids are known to nobody.
+    # Links of a create without an answer may be among them: no client knows their ids.
     strange = 0
     for link_id in listed:
         created = run.created.get(link_id)
@@ -87,7 +87,7 @@ def _only_what_was_asked(run: FinishedRun, record: Record, request: Request) -> 
         if tag in _tags(each, number)
     )
     if strange > unanswered:
-        text = f"{strange} of its links were created by nobody"
+        text = f"{strange} of its links were created by no request"
         yield Violation("other", record.id, text, (request.token,))
 
 

@@ -217,7 +217,7 @@ def resurrected_by_a_late_update(story: Story) -> None:
     story.soft("d3", [0], at=20, number=3)
 
 
-def restored_by_nobody(story: Story) -> None:
+def restored_without_request(story: Story) -> None:
     story.change(1, restores=(("x1", "complete"), ("x9", "complete")))
 
 
@@ -242,7 +242,7 @@ def a_code_of_an_erased_link(story: Story) -> None:
         (deleted_beyond_the_answer, "lost"),
         (resurrected_after_erasure, "resurrected"),
         (resurrected_by_a_late_update, "resurrected"),
-        (restored_by_nobody, "resurrected"),
+        (restored_without_request, "resurrected"),
         (stale_redirect, "stale redirect"),
         (a_place_of_an_erased_link, "residue"),
         (a_code_of_an_erased_link, "residue"),
@@ -296,7 +296,7 @@ def more_clicks_in_a_receipt(story: Story) -> None:
     receipt["clicks"] = 1
 
 
-def asked_by_nobody(story: Story) -> None:
+def deleted_without_request(story: Story) -> None:
     story.record(7, "unheard-of", "soft", [(link_id(0), "notFound")], at=20)
 
 
@@ -364,7 +364,7 @@ def an_export_without_a_link(story: Story) -> None:
         (clicks_twice, "its count is 2"),
         (clicks_of_no_visit, "5 clicks of 1 answered"),
         (more_clicks_in_a_receipt, "1 clicks of 0 answered"),
-        (asked_by_nobody, "nobody asked for this deletion"),
+        (deleted_without_request, "no request asked for this deletion"),
         (more_than_was_asked, "not those of its request"),
         (a_repetition_with_two_effects, "one request made 2 deletions"),
         (a_create_that_made_two_links, "one create made 2 links"),
