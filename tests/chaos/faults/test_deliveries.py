@@ -161,7 +161,7 @@ def test_a_function_dies_at_a_call_before_or_after_it_was_carried_out(
 def test_a_share_of_the_invocations_is_killed_and_their_processes_replaced(
     start: Start, function: MakeFunction
 ) -> None:
-    small = function(wait=0.1)
+    small = function(wait=0.8)
     assert small.invoke() is None
     expected = Decisions(seed=1)
     expected.start()
