@@ -68,9 +68,9 @@ def update(
     values: dict[str, Any],
     send: Callable[..., Any] = call,
 ) -> dict[str, Any] | None:
-    """Conditional ``UpdateItem``:
+    """``UpdateItem`` on a condition; None if it applied, else the current item ({}: there is none).
 
-    None if it applied, else the current item ({} if there is none). In both expressions ``#name``
+    In both expressions ``#name``
     stands for the attribute ``name``. After a lost response, the retry may find the item that the
     first attempt wrote; the caller must recognise it, or ``send`` with ``call_at_most_once``.
     """

@@ -53,7 +53,7 @@ COUNTRIES = frozenset(_COUNTRY_CODES.split())
 
 
 def clean_text(value: str | None, maximum: int) -> str | None:
-    """``value`` without unsafe characters or a formula's start, at most ``most`` bytes of UTF-8.
+    """``value`` without unsafe characters or a formula's start, at most ``maximum`` bytes of UTF-8.
 
     None when nothing is left.
     """

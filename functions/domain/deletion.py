@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class FilterRequest:
     """The request of a deletion by filter, with the filter as the caller wrote it.
 
-    ``most`` is the plan's limit of ids, ``digest`` identifies the set that the caller confirmed,
+    ``maximum`` is the plan's limit of ids, ``digest`` identifies the set that the caller confirmed,
     ``reads_per_minute`` is the rate of reads in the background, and ``slot`` is the workspace's
     slot that the deletion holds while it waits.
     """

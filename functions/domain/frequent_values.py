@@ -56,7 +56,7 @@ class DayChange:
 def count_values(
     day: Mapping[str, Any], counted: Mapping[str, Mapping[str, int]], *, maximum: int
 ) -> DayChange:
-    """How a day changes when these values, by dimension, are counted; at most ``most`` each."""
+    """How a day changes when these values, by dimension, are counted; at most ``maximum`` each."""
     change = DayChange()
     for dimension, values in counted.items():
         _count_dimension(day, dimension, values, maximum, change)

@@ -39,7 +39,7 @@ def parse_bool_param(text: str | None, name: str) -> bool:
 def parse_int_param(
     text: str | None, name: str, *, default: int, maximum: int, least: int = 1
 ) -> int:
-    """A query parameter from ``least`` to ``most``; raises ``InvalidRequest``."""
+    """A query parameter from ``least`` to ``maximum``; raises ``InvalidRequest``."""
     if text is None:
         return default
     if not _DIGITS.fullmatch(text) or not least <= int(text) <= maximum:

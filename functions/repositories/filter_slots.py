@@ -25,7 +25,7 @@ class FilterSlots:
         self._table = table
 
     def free(self, workspace_id: str, maximum: int) -> list[int]:
-        """The numbers of the free slots out of ``most``, strongly consistent."""
+        """The numbers of the free slots out of ``maximum``, strongly consistent."""
         now = time.time()
         items = query(
             self._client,

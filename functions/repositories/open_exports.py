@@ -41,7 +41,7 @@ class OpenExports:
         return str(item["exportId"]["S"])
 
     def free(self, workspace_id: str, maximum: int) -> list[int]:
-        """The numbers of a workspace's free slots out of ``most``, strongly consistent."""
+        """The numbers of a workspace's free slots out of ``maximum``, strongly consistent."""
         items = query(
             self._client,
             self._table,

@@ -205,7 +205,7 @@ MOST_NAME = 50
 def parse_new_links(
     body: object, app_schemes: Collection[str] = (), *, maximum: int = MAX_CREATE
 ) -> list[NewLink]:
-    """One object or an array of 1 to ``most``; raises ``InvalidRequest`` with all errors.
+    """One object or an array of 1 to ``maximum``; raises ``InvalidRequest`` with all errors.
 
     ``app_schemes`` are those that the workspace allows.
     """

@@ -50,7 +50,7 @@ class Schedule(threading.Thread):
 
 
 def shorten_queues(stack: LocalStack, *, erase_delay: int | None = None) -> None:
-    """Deliver the message of a killed worker after seconds and not half an hour, and for ever.
+    """Deliver a killed worker's message after seconds, not half an hour, and without limit.
 
     ``erase_delay`` replaces the erase queue's delay, for runs whose writers end sooner than the
     longest timeout of a function.

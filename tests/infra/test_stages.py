@@ -89,6 +89,20 @@ def test_the_local_stage_differs_from_production_in_protection_and_one_style() -
     assert "AWS::Cognito::ManagedLoginBranding" in style
 
 
+def test_only_the_local_stage_has_fewer_erase_workers() -> None:
+    def concurrency(stage: str) -> Counter[int]:
+        resources = synthesized_template(stage)["Resources"].values()
+        return Counter(
+            each["Properties"]["ScalingConfig"]["MaximumConcurrency"]
+            for each in resources
+            if "ScalingConfig" in each.get("Properties", {})
+        )
+
+    others = Counter([5, 10])
+    assert concurrency("prod") == concurrency("dev") == others + Counter([20])
+    assert concurrency("local") == others + Counter([4])
+
+
 #: Properties whose values `app.py` chooses by stage.
 SETTINGS = {
     "DeletionProtection",

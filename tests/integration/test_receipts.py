@@ -380,7 +380,7 @@ def test_no_changed_byte_of_a_receipt_is_accepted(signing: Erasing) -> None:
 def test_each_run_reports_the_age_of_the_oldest_receipt_that_is_left(
     signing: Erasing, emulator_url: str, kms_key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For the alarm on receipts that nobody signs."""
+    """For the alarm on receipts that stay unsigned."""
     deletion_id, _ = erased(signing, 1)
     measured: list[tuple[str, float]] = []
     monkeypatch.setattr(metrics, "measure", lambda name, value: measured.append((name, value)))
