@@ -79,11 +79,11 @@ def _replay_one(functions: Any, failure: dict[str, Any]) -> str | None:
     failed = 0
     for event in _events(records):
         try:
-            answer = functions.invoke(FunctionName=function, Payload=event)
+            response = functions.invoke(FunctionName=function, Payload=event)
         except ClientError as error:
             return f"{function} could not be called: {error}"
-        result = json.loads(answer["Payload"].read() or b"null") or {}
-        if answer.get("FunctionError"):
+        result = json.loads(response["Payload"].read() or b"null") or {}
+        if response.get("FunctionError"):
             return f"{function} failed: {result.get('errorMessage', 'no message')}"
         failed += len(result.get("batchItemFailures", []))
     return f"{failed} of {len(records)} records failed" if failed else None

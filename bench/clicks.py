@@ -75,20 +75,20 @@ class Metered:
             self._cost.write_units += write
 
     def batch_get_item(self, **parameters: Any) -> Any:
-        answer = self._dynamodb.batch_get_item(**parameters)
+        response = self._dynamodb.batch_get_item(**parameters)
         for table, request in parameters["RequestItems"].items():
-            items = answer["Responses"].get(table, [])
+            items = response["Responses"].get(table, [])
             missing = len(request["Keys"]) - len(items)
             units = sum(map(capacity.read_units, items)) + missing
             self._spend(read=units if request.get("ConsistentRead") else units / 2)
-        return answer
+        return response
 
     def query(self, **parameters: Any) -> Any:
-        answer = self._dynamodb.query(**parameters)
-        read = sum(map(capacity.size, answer["Items"]))
+        response = self._dynamodb.query(**parameters)
+        read = sum(map(capacity.size, response["Items"]))
         units = max(1, math.ceil(read / 4096))
         self._spend(read=units if parameters.get("ConsistentRead") else units / 2)
-        return answer
+        return response
 
     def batch_execute_statement(self, **parameters: Any) -> Any:
         # Each puts an item of less than a kilobyte, or is refused for the same price.
@@ -101,10 +101,10 @@ class Metered:
 
     def update_item(self, **parameters: Any) -> Any:
         before = self._item(parameters)
-        answer = self._dynamodb.update_item(**parameters)
+        response = self._dynamodb.update_item(**parameters)
         after = self._item(parameters)
         self._spend(write=max(map(capacity.write_units, (before, after))))
-        return answer
+        return response
 
     def _item(self, parameters: dict[str, Any]) -> dict[str, Any]:
         key = {name: parameters[name] for name in ("TableName", "Key")}

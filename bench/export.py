@@ -32,7 +32,7 @@ def _measured_cpu() -> tuple[float, float]:
 
     def measure(times: int, count: int) -> float:
         items = [click(link_id, 0, number) for number in range(count)]
-        simulation.answer = json.dumps({"Items": items}, separators=(",", ":")).encode()
+        simulation.response = json.dumps({"Items": items}, separators=(",", ":")).encode()
         simulation.forget()
         started = time.process_time()
         reader = _reader(table)
@@ -58,10 +58,10 @@ def _reader(table: ClicksTable) -> Callable[[str, dict[str, Any]], Any]:
 class _Queries(Simulation):
     """Answers every ``Query`` with the same bytes."""
 
-    answer = b""
+    response = b""
 
     def _Query(self, _body: bytes) -> bytes:  # noqa: N802 - the operation's name
-        return self.answer
+        return self.response
 
 
 def main() -> None:

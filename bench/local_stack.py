@@ -112,10 +112,10 @@ class Caller:
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """The JSON of an answer that must be a success."""
-        status, answer = self.send(method, path, body)
+        status, response = self.send(method, path, body)
         if status >= 300:
-            raise RuntimeError(f"{method} {path}: {status} {answer[:500]!r}")
-        return json.loads(answer)
+            raise RuntimeError(f"{method} {path}: {status} {response[:500]!r}")
+        return json.loads(response)
 
 
 def _create(caller: Caller, count: int) -> list[str]:
@@ -128,10 +128,10 @@ def _create(caller: Caller, count: int) -> list[str]:
 def _finished(caller: Caller, deletion_id: str, state: str) -> Any:
     deadline = time.monotonic() + RECEIPT_SECONDS
     while time.monotonic() < deadline:
-        status, answer = caller.send("GET", f"/api/deletions/{deletion_id}?limit=1")
+        status, response = caller.send("GET", f"/api/deletions/{deletion_id}?limit=1")
         # The stack may be too busy to answer.
-        if status == 200 and json.loads(answer)["state"] == state:
-            return json.loads(answer)
+        if status == 200 and json.loads(response)["state"] == state:
+            return json.loads(response)
         time.sleep(0.5)
     raise RuntimeError(f"The deletion did not become {state}.")
 

@@ -65,9 +65,9 @@ class Context:
 
 seconds = []
 for event in json.load(open(sys.argv[3])):
-    answer = handler(event, Context())
-    assert (answer or {}).get("statusCode", 200) < 400, answer
-    assert not (answer or {}).get("batchItemFailures"), answer
+    response = handler(event, Context())
+    assert (response or {}).get("statusCode", 200) < 400, response
+    assert not (response or {}).get("batchItemFailures"), response
     now = time.perf_counter()
     seconds.append(now - began)
     began = now

@@ -59,7 +59,7 @@ class Table:
             self._items[f"CODE#{code}"] = json.dumps({"Item": pointer}).encode()
             self._items[key] = json.dumps({"Item": link}).encode()
 
-    def answer(self, request: Any, **_: Any) -> AWSResponse:
+    def respond(self, request: Any, **_: Any) -> AWSResponse:
         started = time.thread_time()
         content = b"{}"
         if b"GetItem" in request.headers["X-Amz-Target"]:
@@ -107,15 +107,15 @@ def serve(core: int, links: int, port: int) -> None:
     from functions.handlers import redirect
 
     table = Table(links)
-    container.low_latency_dynamodb().meta.events.register("before-send.dynamodb", table.answer)
+    container.low_latency_dynamodb().meta.events.register("before-send.dynamodb", table.respond)
     redirects = 0
 
     async def visit(request: web.Request) -> web.Response:
         nonlocal redirects
         redirects += 1
-        answer = redirect.handler(event_of(request, redirects), None)
+        response = redirect.handler(event_of(request, redirects), None)
         return web.Response(
-            status=answer["statusCode"], headers=answer["headers"], text=answer["body"]
+            status=response["statusCode"], headers=response["headers"], text=response["body"]
         )
 
     async def figures(_request: web.Request) -> web.Response:

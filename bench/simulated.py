@@ -120,8 +120,8 @@ class Simulation:
     def _answer(self, request: Any, **_: Any) -> AWSResponse:
         started = time.thread_time()
         target = request.headers["X-Amz-Target"].decode().partition(".")[2]
-        answer: Callable[[bytes], bytes] = getattr(self, f"_{target}", _nothing)
-        content = answer(request.body)
+        operation: Callable[[bytes], bytes] = getattr(self, f"_{target}", _nothing)
+        content = operation(request.body)
         response = _response(request.url, content)
         with self._lock:
             self.requests[target] += 1
@@ -146,15 +146,15 @@ class Simulation:
         return b",".join([made[link_id] for link_id in ids])
 
     def _BatchExecuteStatement(self, body: bytes) -> bytes:  # noqa: N802 - the operation's name
-        answers = []
+        responses = []
         with self._lock:
             for link_id in _LINK_ID.findall(body):
                 if self.throttled and self._luck.random() < self.throttled:
-                    answers.append(_THROTTLED)
+                    responses.append(_THROTTLED)
                 else:
                     self.applied[link_id.decode()] += 1
-                    answers.append(_APPLIED)
-        return b'{"Responses":[%s]}' % b",".join(answers)
+                    responses.append(_APPLIED)
+        return b'{"Responses":[%s]}' % b",".join(responses)
 
     def _BatchWriteItem(self, _body: bytes) -> bytes:  # noqa: N802 - the operation's name
         return b'{"UnprocessedItems":{}}'

@@ -147,13 +147,13 @@ class Access:
 
     def sign_in(self, user: User) -> str:
         """A new access token: the session token of the API, valid for an hour."""
-        answer = self._users.admin_initiate_auth(
+        response = self._users.admin_initiate_auth(
             UserPoolId=self._outputs["UserPoolId"],
             ClientId=self._outputs["UserPoolClientId"],
             AuthFlow="ADMIN_USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": user.email, "PASSWORD": user.password},
         )
-        return str(answer["AuthenticationResult"]["AccessToken"])
+        return str(response["AuthenticationResult"]["AccessToken"])
 
 
 def demo_links() -> list[dict[str, Any]]:
@@ -231,12 +231,12 @@ def show(base_url: str, workspace: Workspace, links: list[dict[str, Any]]) -> Sh
 def post(base_url: str, key: str, path: str, body: Any) -> Any:
     """The answer to a POST with a key; raises `SeedError`."""
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-    status, answer = _request(
+    status, response = _request(
         base_url, "POST", path, headers=headers, body=json.dumps(body).encode()
     )
     if status not in (200, 201, 202):
-        raise SeedError(f"POST {path} answered {status}: {answer[:500].decode(errors='replace')}")
-    return json.loads(answer)
+        raise SeedError(f"POST {path} answered {status}: {response[:500].decode(errors='replace')}")
+    return json.loads(response)
 
 
 def _visits(

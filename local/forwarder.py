@@ -15,7 +15,7 @@ from yarl import URL
 
 from local.emulator import HOST
 from local.gateway_responses import NO_HTTP, Headers, Response
-from local.payload_sizes import GATEWAY_BODY_LIMIT, answer_fits, event_fits
+from local.payload_sizes import GATEWAY_BODY_LIMIT, response_fits, event_fits
 
 if TYPE_CHECKING:
     from local.gateway_proxy import Bridge
@@ -75,28 +75,28 @@ class Forwarder:
             body = await self._body(request)
         except _RefusedError as error:
             refused = True
-            answer = self._gateway_answer(error.response_type, error.status)
+            response = self._gateway_response(error.response_type, error.status)
         else:
             interruption = None
             if self._bridge.interrupt is not None:
                 interruption = self._bridge.interrupt(request.method, request.raw_path)
             if interruption == "before":
                 return _reset(request)
-            answer = await self._answer(request, body)
+            response = await self._response_of(request, body)
             if interruption == "after":
                 return _reset(request)
             if self._bridge.observe is not None:
-                self._bridge.observe(request.method, request.raw_path, answer)
+                self._bridge.observe(request.method, request.raw_path, response)
         if self._bridge.log is not None:
             took = (time.monotonic() - began) * 1000
             path = request.raw_path.partition("?")[0]
-            self._bridge.log(f"{request.method} {path} {answer.status} {took:.0f} ms")
-        response = web.Response(status=answer.status, headers=answer.headers)
+            self._bridge.log(f"{request.method} {path} {response.status} {took:.0f} ms")
+        reply = web.Response(status=response.status, headers=response.headers)
         if request.method != "HEAD":
-            response.body = answer.body
+            reply.body = response.body
         if refused:
-            response.force_close()
-        return response
+            reply.force_close()
+        return reply
 
     async def _body(self, request: web.BaseRequest) -> bytes:
         """The request's body; raises `_RefusedError`."""
@@ -123,40 +123,40 @@ class Forwarder:
             raise _RefusedError(NO_HTTP, 400) from None
         return bytes(body)
 
-    async def _answer(self, request: web.BaseRequest, body: bytes) -> Response:
+    async def _response_of(self, request: web.BaseRequest, body: bytes) -> Response:
         if request.method not in _METHODS:
             # A method that no API has is a route that does not exist.
-            return self._gateway_answer("MISSING_AUTHENTICATION_TOKEN", 403)
+            return self._gateway_response("MISSING_AUTHENTICATION_TOKEN", 403)
         headers = await self._forwarded_headers(request)
         if not event_fits(headers, body, request.raw_path):
-            return self._gateway_answer("REQUEST_TOO_LARGE", 413)
+            return self._gateway_response("REQUEST_TOO_LARGE", 413)
         try:
-            answer = await self._call_emulator(request, headers, body)
+            response = await self._call_emulator(request, headers, body)
         except TimeoutError:
-            return self._gateway_answer("INTEGRATION_TIMEOUT", 504)
+            return self._gateway_response("INTEGRATION_TIMEOUT", 504)
         except ValueError:  # a header that cannot be sent on
-            return self._gateway_answer("BAD_REQUEST_PARAMETERS", 400)
+            return self._gateway_response("BAD_REQUEST_PARAMETERS", 400)
         except (OSError, aiohttp.ClientError):
-            return self._gateway_answer("INTEGRATION_FAILURE", 502)
-        return self._as_api_gateway(answer)
+            return self._gateway_response("INTEGRATION_FAILURE", 502)
+        return self._as_api_gateway(response)
 
-    def _as_api_gateway(self, answer: Response) -> Response:
+    def _as_api_gateway(self, response: Response) -> Response:
         """Correct what API Gateway would answer in another way."""
-        own = answer.header("x-request-id")
-        if not answer_fits(answer) or (answer.status >= 500 and own is None):
+        own = response.header("x-request-id")
+        if not response_fits(response) or (response.status >= 500 and own is None):
             # No function and no template sends a 5xx without the id: this one is MiniStack's
             # own, and its body shows the function's error message.
-            status = answer.status if answer.status >= 500 else 502
-            return self._gateway_answer("DEFAULT_5XX", status, answer.header("x-amzn-requestid"))
+            status = response.status if response.status >= 500 else 502
+            return self._gateway_response("DEFAULT_5XX", status, response.header("x-amzn-requestid"))
         if own is None:
-            return answer
+            return response
         # API Gateway's x-amzn-requestid is the id in the function's event; MiniStack's is not.
         kept = [
-            (name, value) for name, value in answer.headers if name.lower() != "x-amzn-requestid"
+            (name, value) for name, value in response.headers if name.lower() != "x-amzn-requestid"
         ]
-        return Response(answer.status, [*kept, ("x-amzn-requestid", own)], answer.body)
+        return Response(response.status, [*kept, ("x-amzn-requestid", own)], response.body)
 
-    def _gateway_answer(
+    def _gateway_response(
         self, response_type: str, status: int, request_id: str | None = None
     ) -> Response:
         return self._upstream.responses.render(response_type, status=status, request_id=request_id)

@@ -131,7 +131,7 @@ class _Handler(web.RequestHandler):
         del request, message
         if status >= 500:
             logger.error("The proxy failed", exc_info=exc)
-        answer = GatewayResponses().render(NO_HTTP, status=status)
-        response = web.Response(status=status, headers=answer.headers, body=answer.body)
+        rendered = GatewayResponses().render(NO_HTTP, status=status)
+        response = web.Response(status=status, headers=rendered.headers, body=rendered.body)
         response.force_close()
         return response

@@ -28,19 +28,19 @@ def event_size(headers: Headers, body: bytes, target: str) -> int:
     return base64_body + 2 * fields + 3 * len(json.dumps(target)) + _EVENT_OVERHEAD
 
 
-def answer_size(answer: Response) -> int:
+def response_size(response: Response) -> int:
     """Bytes of what a function returned for an answer, as Lambda counts them.
 
     Text is a JSON string there, in which each quotation mark takes another byte; anything else is
     base64. The Python runtimes from 3.12 on leave characters beyond ASCII as they are.
     """
-    headers = [[name, [value]] for name, value in answer.headers]
+    headers = [[name, [value]] for name, value in response.headers]
     try:
-        body = json.dumps(answer.body.decode(), ensure_ascii=False).encode()
+        body = json.dumps(response.body.decode(), ensure_ascii=False).encode()
         size = len(body)
     except UnicodeDecodeError:
-        size = 4 * ((len(answer.body) + 2) // 3)
-    return size + len(json.dumps({"statusCode": answer.status, "multiValueHeaders": headers}))
+        size = 4 * ((len(response.body) + 2) // 3)
+    return size + len(json.dumps({"statusCode": response.status, "multiValueHeaders": headers}))
 
 
 def event_fits(headers: Headers, body: bytes, target: str) -> bool:
@@ -48,6 +48,6 @@ def event_fits(headers: Headers, body: bytes, target: str) -> bool:
     return len(body) <= _SURELY_SMALL or event_size(headers, body, target) <= LAMBDA_PAYLOAD_LIMIT
 
 
-def answer_fits(answer: Response) -> bool:
+def response_fits(response: Response) -> bool:
     """Whether Lambda takes what a function returned for an answer."""
-    return len(answer.body) <= _SURELY_SMALL or answer_size(answer) <= LAMBDA_PAYLOAD_LIMIT
+    return len(response.body) <= _SURELY_SMALL or response_size(response) <= LAMBDA_PAYLOAD_LIMIT

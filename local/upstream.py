@@ -80,11 +80,11 @@ def deployed_upstream(
     seconds = max((one.get("authorizerResultTtlInSeconds", 0) for one in authorizers), default=0)
 
     def ask(authorization: str) -> str | None:
-        answer = functions.invoke(
+        response = functions.invoke(
             FunctionName=authorizer_function,
             Payload=json.dumps(_authorizer_event(api_id, stage, authorization)),
         )
-        result = json.loads(answer["Payload"].read())
+        result = json.loads(response["Payload"].read())
         key = result.get("usageIdentifierKey") if isinstance(result, dict) else None
         return str(key) if key else None
 

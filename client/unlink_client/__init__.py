@@ -31,7 +31,7 @@ from unlink_client.errors import (
     StillRunning,
     Unauthenticated,
     Unavailable,
-    UnexpectedAnswer,
+    UnexpectedResponse,
     UnlinkError,
     WaitTimeout,
 )
@@ -121,7 +121,7 @@ __all__ = [
     "TrashedLink",
     "Unauthenticated",
     "Unavailable",
-    "UnexpectedAnswer",
+    "UnexpectedResponse",
     "Unlink",
     "UnlinkError",
     "Unset",

@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, Literal, TypeVar
 from urllib.parse import quote, urlsplit
 
 from unlink_client.decoding import camel
-from unlink_client.errors import InvalidSettings, UnexpectedAnswer, error_of
+from unlink_client.errors import InvalidSettings, UnexpectedResponse, error_of
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ UNSET: Final = Unset.UNSET
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What came back: ``headers`` by lower-case name, the body as bytes."""
 
     status: int
@@ -58,7 +58,7 @@ class Call(Generic[T]):
 
     method: Method
     path: str
-    read: Callable[[Answer], T]
+    read: Callable[[Response], T]
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = UNSET
     idempotent: bool = False
@@ -122,29 +122,29 @@ def content_of(call: Call[Any]) -> bytes | None:
     return json.dumps(call.body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def result_of(call: Call[T], answer: Answer) -> T:
+def result_of(call: Call[T], response: Response) -> T:
     """What an answer means: a value, or an error of :mod:`unlink_client.errors`."""
-    if 200 <= answer.status < 300:
-        return call.read(answer)
-    if 300 <= answer.status < 400:
-        raise UnexpectedAnswer(
-            f"{call.method} {call.path} was redirected to {answer.headers.get('location', '?')}. "
+    if 200 <= response.status < 300:
+        return call.read(response)
+    if 300 <= response.status < 400:
+        raise UnexpectedResponse(
+            f"{call.method} {call.path} was redirected to {response.headers.get('location', '?')}. "
             "Is the URL that of an Unlink service?"
         )
     raise error_of(
-        answer.status,
-        answer.json(),
-        headers=answer.headers,
+        response.status,
+        response.json(),
+        headers=response.headers,
         method=call.method,
         path=call.path,
     )
 
 
-def json_of(answer: Answer) -> Any:
-    """The body of a successful answer; raises ``UnexpectedAnswer`` if it is no JSON."""
-    value = answer.json()
+def json_of(response: Response) -> Any:
+    """The body of a successful answer; raises ``UnexpectedResponse`` if it is no JSON."""
+    value = response.json()
     if value is None:
-        raise UnexpectedAnswer("The answer is not JSON. Is the URL that of an Unlink service?")
+        raise UnexpectedResponse("The answer is not JSON. Is the URL that of an Unlink service?")
     return value
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from unlink_client.errors import UnexpectedAnswer
+from unlink_client.errors import UnexpectedResponse
 
 T = TypeVar("T")
 
@@ -47,19 +47,19 @@ def _is_required(field: dataclasses.Field[Any]) -> bool:
 
 
 def decode(kind: type[T], value: Any, where: str = "", **own: Any) -> T:
-    """``value`` as the dataclass ``kind``; raises ``UnexpectedAnswer`` where it does not fit.
+    """``value`` as the dataclass ``kind``; raises ``UnexpectedResponse`` where it does not fit.
 
     ``own`` are values for fields that JSON does not have.
     """
     where = where or kind.__name__
     if not isinstance(value, dict):
-        raise UnexpectedAnswer(f"{where} is not an object")
+        raise UnexpectedResponse(f"{where} is not an object")
     arguments = dict(own)
     for given, (name, hint, required) in fields_of(kind).items():
         if given in value:
             arguments[name] = _convert(hint, value[given], f"{where}.{given}")
         elif required:
-            raise UnexpectedAnswer(f"{where}.{given} is missing")
+            raise UnexpectedResponse(f"{where}.{given} is missing")
     return kind(**arguments)
 
 
@@ -73,7 +73,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return _convert(hint, value, where)
     if origin is tuple:
         if not isinstance(value, list):
-            raise UnexpectedAnswer(f"{where} is not an array")
+            raise UnexpectedResponse(f"{where} is not an array")
         item = get_args(hint)[0]
         return tuple(_convert(item, each, f"{where}[{n}]") for n, each in enumerate(value))
     if origin is Literal:
@@ -86,7 +86,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint):
         return decode(cast("type[Any]", hint), value, where)
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
-        raise UnexpectedAnswer(f"{where} is not a {hint.__name__}")
+        raise UnexpectedResponse(f"{where} is not a {hint.__name__}")
     return value
 
 
@@ -94,7 +94,7 @@ def _moment(value: Any, where: str) -> datetime:
     try:
         moment = datetime.fromisoformat(value)
     except (TypeError, ValueError):
-        raise UnexpectedAnswer(f"{where} is not a timestamp") from None
+        raise UnexpectedResponse(f"{where} is not a timestamp") from None
     if moment.tzinfo is None:
-        raise UnexpectedAnswer(f"{where} has no UTC offset")
+        raise UnexpectedResponse(f"{where} has no UTC offset")
     return moment

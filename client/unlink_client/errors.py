@@ -5,7 +5,7 @@ The tree::
     UnlinkError                      base of all
     ├── InvalidSettings              the URL or the key cannot be used
     ├── ConnectionFailed             no answer: unknown host, refused, timeout, TLS
-    ├── UnexpectedAnswer             not an answer of this API: often a wrong URL
+    ├── UnexpectedResponse             not an answer of this API: often a wrong URL
     ├── ApiError                     status, message, request_id, deletion_id
     │   ├── InvalidRequest      400  details, limit
     │   │   └── InvalidIds      400  invalid_ids, unknown_ids and their counts
@@ -50,7 +50,7 @@ class ConnectionFailed(UnlinkError):
     """The service did not answer. It may have done what was asked."""
 
 
-class UnexpectedAnswer(UnlinkError):
+class UnexpectedResponse(UnlinkError):
     """An answer that the API does not give, as from another server at a wrong URL."""
 
 
@@ -278,7 +278,7 @@ def error_of(
         if status in (429, 502, 503, 504):
             sentence = f"The service answered {status} to {method} {path}"
         else:
-            return UnexpectedAnswer(
+            return UnexpectedResponse(
                 f"{method} {path} answered {status} without an error of the Unlink API. "
                 "Is the URL that of an Unlink service?"
             )

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from unlink_client.decoding import decode
-from unlink_client.errors import ReceiptIsInvalid, UnexpectedAnswer
+from unlink_client.errors import ReceiptIsInvalid, UnexpectedResponse
 from unlink_client.models.account import Actor
 
 #: The type in the header: a token of the same key for another use is no receipt.
@@ -87,7 +87,7 @@ class SignedReceipt:
         content = _verified_content(self.jws, jwks)
         try:
             receipt = decode(VerifiedReceipt, json.loads(content))
-        except (ValueError, UnexpectedAnswer) as error:
+        except (ValueError, UnexpectedResponse) as error:
             raise ReceiptIsInvalid(f"The signed content is not a receipt: {error}") from None
         if ids is not None:
             _check_ids(receipt.erased_ids, ids)

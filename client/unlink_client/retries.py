@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from unlink_client.calls import Answer, Call
+from unlink_client.calls import Response, Call
 
 #: Statuses of a gateway or service that cannot answer now.
 _UNAVAILABLE = frozenset({502, 503, 504})
@@ -53,18 +53,18 @@ class Attempts:
         self._failed = 0
         self._waited = 0.0
 
-    def after_answer(self, answer: Answer) -> Wait | None:
+    def after_response(self, response: Response) -> Wait | None:
         """The pause before the next attempt; None if the answer is the last one."""
-        if answer.status == 429:
-            seconds = _retry_after(answer) or 1
+        if response.status == 429:
+            seconds = _retry_after(response) or 1
             return self._within_patience(
                 Wait(seconds=seconds, reason="the rate limit is reached", rate_limited=True)
             )
-        if answer.status in _UNAVAILABLE:
+        if response.status in _UNAVAILABLE:
             return self._backoff(
-                f"the service answered {answer.status}", at_least=_retry_after(answer) or 0
+                f"the service answered {response.status}", at_least=_retry_after(response) or 0
             )
-        if answer.status == 409 and self._first_is_running(answer):
+        if response.status == 409 and self._first_is_running(response):
             return self._backoff("the first request with this key is still running", at_least=1)
         return None
 
@@ -72,11 +72,11 @@ class Attempts:
         """The pause after no answer came; None if the call must not or need not be repeated."""
         return self._backoff(reason, at_least=0)
 
-    def _first_is_running(self, answer: Answer) -> bool:
+    def _first_is_running(self, response: Response) -> bool:
         # With a deletion's id there is something better to do than to wait: to look at it.
-        if self._call.idempotency_key is None or "x-deletion-id" in answer.headers:
+        if self._call.idempotency_key is None or "x-deletion-id" in response.headers:
             return False
-        return _STILL_RUNNING.encode() in answer.body
+        return _STILL_RUNNING.encode() in response.body
 
     def _backoff(self, reason: str, *, at_least: float) -> Wait | None:
         self._failed += 1
@@ -100,6 +100,6 @@ class Attempts:
 OnWait = Callable[[Wait], None]
 
 
-def _retry_after(answer: Answer) -> int | None:
-    text = answer.headers.get("retry-after", "")
+def _retry_after(response: Response) -> int | None:
+    text = response.headers.get("retry-after", "")
     return int(text) if text.isascii() and text.isdecimal() else None

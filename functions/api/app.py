@@ -122,12 +122,12 @@ class Api:
                 parameters_of(event, route.query) if route.reads_query else {},
                 window,
             )
-            answer = _repeated(route, request) or route.endpoint(request)
+            response = _repeated(route, request) or route.endpoint(request)
         except UnlinkError as error:
             if error.status >= 500:
                 cause = {"cause": repr(error.__cause__)} if error.__cause__ is not None else {}
                 self._log.error("failed", extra={"route": name, "requestId": request_id, **cause})
-            answer = _refusal(error, route.error_format)
+            response = _refusal(error, route.error_format)
             if error.deletion_id is not None:
                 headers["X-Deletion-Id"] = error.deletion_id
             if isinstance(error, RateLimited):
@@ -135,29 +135,29 @@ class Api:
                 headers |= rate_headers(full, caller.plan)
         except Exception:
             self._log.exception("unexpected error", extra={"route": name, "requestId": request_id})
-            answer = _refusal(InternalError(), route.error_format)
-        body = to_json(answer.body) if answer.content_type is None else answer.body
-        if answer.content_type is None and sent_size(body) > BODY_LIMIT:
+            response = _refusal(InternalError(), route.error_format)
+        body = to_json(response.body) if response.content_type is None else response.body
+        if response.content_type is None and sent_size(body) > BODY_LIMIT:
             # Lambda would drop the response, and API Gateway would answer 502 in neither format.
             self._log.error("response too large", extra={"route": name, "requestId": request_id})
-            answer = _refusal(InternalError(), route.error_format)
-            body = to_json(answer.body)
+            response = _refusal(InternalError(), route.error_format)
+            body = to_json(response.body)
         self._log.info(
             "request",
             extra={
                 "route": name,
-                "status": answer.status,
+                "status": response.status,
                 "workspaceId": caller.workspace_id,
                 "keyId": caller.key_id,
                 "requestId": request_id,
                 "durationMs": round((time.perf_counter() - started) * 1000, 1),
                 "coldStart": not _warm,
                 **metrics.take_consumed(),
-                **answer.log_fields,
+                **response.log_fields,
             },
         )
         _warm[:] = [True]
-        return _gateway_response(answer, body, headers)
+        return _gateway_response(response, body, headers)
 
 
 def _refused_method(method: str, resource: str) -> Route:
@@ -172,13 +172,13 @@ def _refused_method(method: str, resource: str) -> Route:
     )
 
 
-def _gateway_response(answer: Response[Any], body: Any, headers: dict[str, str]) -> dict[str, Any]:
+def _gateway_response(response: Response[Any], body: Any, headers: dict[str, str]) -> dict[str, Any]:
     """A response in the format of a Lambda proxy integration; bytes are sent as base64."""
     binary = isinstance(body, bytes)
-    all_headers = {"Content-Type": answer.content_type or "application/json"}
-    all_headers |= headers | answer.headers
+    all_headers = {"Content-Type": response.content_type or "application/json"}
+    all_headers |= headers | response.headers
     return {
-        "statusCode": answer.status,
+        "statusCode": response.status,
         "multiValueHeaders": {name: [value] for name, value in all_headers.items()},
         "body": base64.b64encode(body).decode() if binary else body,
         "isBase64Encoded": binary,

@@ -21,7 +21,7 @@ RESULTS = 100
 Ids = TypeVar("Ids", bound="DeletedLinks | ErasedLinks")
 
 
-def answer(request: Request, deletion: Deletion, body: Ids) -> Response[Ids]:
+def deletion_response(request: Request, deletion: Deletion, body: Ids) -> Response[Ids]:
     """200, or 202 with the ``Location`` of the deletion while it is being worked on."""
     headers, log_fields = about(deletion)
     if deletion.open:

@@ -131,13 +131,13 @@ def docs_page(event: dict[str, Any]) -> dict[str, Any]:
         )
     }
     page = PAGE.format(document=html.escape(f"{within_api}openapi.json"), **addresses)
-    answer = content_response(event, page.encode(), "text/html; charset=utf-8", REVALIDATED)
-    answer["headers"] |= {
+    response = content_response(event, page.encode(), "text/html; charset=utf-8", REVALIDATED)
+    response["headers"] |= {
         "Content-Security-Policy": _policy(api_base(event)),
         "Referrer-Policy": "no-referrer",
         "X-Frame-Options": "DENY",
     }
-    return answer
+    return response
 
 
 def docs_asset(event: dict[str, Any]) -> dict[str, Any] | None:

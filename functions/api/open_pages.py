@@ -44,11 +44,11 @@ def method_not_allowed(event: dict[str, Any], allowed: tuple[str, ...]) -> dict[
     error = MethodNotAllowed(allowed)
     status, body = int(error.status), error.to_linkforty()
     if event["resource"].startswith("/api/"):
-        answer = json_response(status, body)
+        response = json_response(status, body)
     else:
-        answer = page_or_json(lower_case_headers(event), status, body)
-    answer["headers"] |= error.headers()
-    return answer
+        response = page_or_json(lower_case_headers(event), status, body)
+    response["headers"] |= error.headers()
+    return response
 
 
 def json_response(status: int, body: ErrorBody) -> dict[str, Any]:

@@ -21,15 +21,15 @@ def public_keys(event: dict[str, Any]) -> dict[str, Any]:
     """The JWK set, or 405; HEAD is answered with GET's body, for its length."""
     allowed = ALLOWED_METHODS[PATH]
     if event["httpMethod"] not in allowed:
-        answer = method_not_allowed(event, allowed)
+        response = method_not_allowed(event, allowed)
     else:
-        answer = _key_set()
-    answer["headers"] |= TRANSPORT | {
+        response = _key_set()
+    response["headers"] |= TRANSPORT | {
         "Access-Control-Allow-Origin": "*",
         "X-Content-Type-Options": "nosniff",
         "X-Request-Id": event["requestContext"]["requestId"],
     }
-    return answer
+    return response
 
 
 def _key_set() -> dict[str, Any]:

@@ -152,7 +152,7 @@ def _call(
     until, attempt = current_deadline(), 0
     while True:
         try:
-            answer = operation(**parameters)
+            response = operation(**parameters)
         except (ClientError, BotoConnectionError, HTTPClientError) as error:
             failure = _translate(error)
             if not repeats(error) and not (
@@ -166,15 +166,15 @@ def _call(
                     raise Unavailable from error
                 raise failure from error
         else:
-            note_capacity(operation, answer)
-            return answer
+            note_capacity(operation, response)
+            return response
 
 
-def note_capacity(operation: Callable[..., Any], answer: Any) -> None:
+def note_capacity(operation: Callable[..., Any], response: Any) -> None:
     """Add the capacity that DynamoDB reports for a call to the invocation's sum, for its log
     line.
     """
-    reported = answer.get("ConsumedCapacity") if isinstance(answer, dict) else None
+    reported = response.get("ConsumedCapacity") if isinstance(response, dict) else None
     if reported:
         each = reported if isinstance(reported, list) else [reported]
         units = sum(one.get("CapacityUnits", 0.0) for one in each)

@@ -26,10 +26,10 @@ def batch_get(client: Any, wanted: dict[str, Any]) -> Iterator[tuple[str, dict[s
     """
     attempt = 0
     while wanted:
-        answer = call(client.batch_get_item, RequestItems=wanted)
-        for table, items in answer["Responses"].items():
+        response = call(client.batch_get_item, RequestItems=wanted)
+        for table, items in response["Responses"].items():
             yield from ((table, item) for item in items)
-        wanted = answer.get("UnprocessedKeys") or {}
+        wanted = response.get("UnprocessedKeys") or {}
         attempt += 1
         if wanted and not backoff(attempt):
             raise Unavailable
@@ -38,11 +38,11 @@ def batch_get(client: Any, wanted: dict[str, Any]) -> Iterator[tuple[str, dict[s
 def query(client: Any, table: str, **parameters: Any) -> Iterator[dict[str, Any]]:
     """The items of a ``Query``; the next page is read only when its first item is needed."""
     while True:
-        answer = call(client.query, TableName=table, **parameters)
-        yield from answer["Items"]
-        if "LastEvaluatedKey" not in answer:
+        response = call(client.query, TableName=table, **parameters)
+        yield from response["Items"]
+        if "LastEvaluatedKey" not in response:
             return
-        parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        parameters["ExclusiveStartKey"] = response["LastEvaluatedKey"]
 
 
 def transact(client: Any, actions: list[dict[str, Any]], *, token: str | None = None) -> None:

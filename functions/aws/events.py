@@ -44,10 +44,10 @@ class EventBus:
         ]
         attempt = 0
         while True:
-            answer = call(self._client.put_events, Entries=entries)
+            response = call(self._client.put_events, Entries=entries)
             entries = [
                 entry
-                for entry, result in zip(entries, answer["Entries"], strict=True)
+                for entry, result in zip(entries, response["Entries"], strict=True)
                 if "ErrorCode" in result
             ]
             if not entries:

@@ -16,19 +16,19 @@ class SigningKey:
 
     def public_key(self) -> bytes:
         """The public key as a DER-encoded SubjectPublicKeyInfo (RFC 5280)."""
-        answer = call(self._client.get_public_key, KeyId=self.key_id)
-        return bytes(answer["PublicKey"])
+        response = call(self._client.get_public_key, KeyId=self.key_id)
+        return bytes(response["PublicKey"])
 
     def sign(self, digest: bytes) -> bytes:
         """The signature of a SHA-256 digest as DER (an ECDSA-Sig-Value of RFC 3279).
 
         The digest and not the message is sent: KMS takes messages of at most 4 KB.
         """
-        answer = call(
+        response = call(
             self._client.sign,
             KeyId=self.key_id,
             Message=digest,
             MessageType="DIGEST",
             SigningAlgorithm="ECDSA_SHA_256",
         )
-        return bytes(answer["Signature"])
+        return bytes(response["Signature"])

@@ -33,12 +33,12 @@ class Bucket:
         attempt = 0
         while waiting:
             batch, waiting = waiting[:DELETE_BATCH], waiting[DELETE_BATCH:]
-            answer = call(
+            response = call(
                 self._client.delete_objects,
                 Bucket=self.name,
                 Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True},
             )
-            errors = answer.get("Errors", [])
+            errors = response.get("Errors", [])
             if refused := [each for each in errors if each.get("Code") not in _RETRYABLE]:
                 raise InternalError(f"S3 refused to delete an object: {refused[0].get('Code')}")
             if errors:

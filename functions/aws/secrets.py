@@ -13,5 +13,5 @@ from functions.domain.clock import deadline
 def secret(arn: str) -> bytes:
     """The secret's value, read once per process, on first use."""
     with deadline(5):
-        answer = call(client("secretsmanager").get_secret_value, SecretId=arn)
-    return bytes(answer["SecretString"].encode())
+        response = call(client("secretsmanager").get_secret_value, SecretId=arn)
+    return bytes(response["SecretString"].encode())

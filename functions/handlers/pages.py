@@ -40,14 +40,14 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     resource = event["resource"]
     allowed = ALLOWED_METHODS.get(resource)
     if allowed is not None and event["httpMethod"] not in allowed:
-        answer = method_not_allowed(event, allowed)
+        response = method_not_allowed(event, allowed)
     else:
-        answer = _ROUTES[resource](event) or json_response(404, NOT_FOUND)
-    answer["headers"] |= TRANSPORT | {
+        response = _ROUTES[resource](event) or json_response(404, NOT_FOUND)
+    response["headers"] |= TRANSPORT | {
         # Public, and the same for everybody.
         "Access-Control-Allow-Origin": "*",
         "X-Content-Type-Options": "nosniff",
         "X-Request-Id": event["requestContext"]["requestId"],
     }
-    log.info("request", extra={"route": resource, "status": answer["statusCode"]})
-    return answer
+    log.info("request", extra={"route": resource, "status": response["statusCode"]})
+    return response

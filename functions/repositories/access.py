@@ -134,7 +134,7 @@ class AccessTable:
         # The condition is on the count itself, so parallel callers cannot exceed the limit.
         window_has_room = "attribute_not_exists(requests) OR requests <= :room"
         try:
-            answer = call(
+            response = call(
                 self._client.update_item,
                 TableName=self.name,
                 Key={"pk": {"S": f"RATE#{identity}#{minute}"}, "sk": {"S": "RATE"}},
@@ -150,7 +150,7 @@ class AccessTable:
             )
         except ConditionFailed:
             return None
-        return int(answer["Attributes"]["requests"]["N"])
+        return int(response["Attributes"]["requests"]["N"])
 
     # -- administration: workspaces -----------------------------------------------------------
 

@@ -96,9 +96,9 @@ class ClicksTable:
             parameters["Limit"] = limit
         if after is not None:
             parameters["ExclusiveStartKey"] = to_item({"pk": pk, "sk": after})
-        answer = call(self._client.query, **parameters)
-        last = answer.get("LastEvaluatedKey")
-        return [from_item(item) for item in answer["Items"]], last["sk"]["S"] if last else None
+        response = call(self._client.query, **parameters)
+        last = response.get("LastEvaluatedKey")
+        return [from_item(item) for item in response["Items"]], last["sk"]["S"] if last else None
 
     # -- erase ------------------------------------------------------------------------------
 
@@ -139,11 +139,11 @@ class ClicksTable:
             left = list(batch)
             attempt = 0
             while left:
-                answer = call(
+                response = call(
                     self._client.batch_write_item,
                     RequestItems={self.name: left},
                 )
-                left = answer.get("UnprocessedItems", {}).get(self.name, [])
+                left = response.get("UnprocessedItems", {}).get(self.name, [])
                 attempt += 1
                 if left and not backoff(attempt):
                     raise Unavailable

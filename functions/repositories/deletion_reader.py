@@ -139,7 +139,7 @@ class DeletionReader:
         """
         if only.matches_nothing:
             return [], None
-        answer = call(
+        response = call(
             self._client.query,
             TableName=self.name,
             # Ids and outcomes are most of a header. Leaving them out costs the same read units but
@@ -150,7 +150,7 @@ class DeletionReader:
             ConsistentRead=True,
             **headers_query(workspace_id, before=before, only=only, names=_LISTED),
         )
-        found = [read_header(item) for item in answer["Items"]]
+        found = [read_header(item) for item in response["Items"]]
         running = [n for n, each in enumerate(found) if each.open and each.mode == "erase"]
 
         def read(number: int) -> None:
@@ -162,7 +162,7 @@ class DeletionReader:
 
         if running:
             in_parallel(read, running)
-        last = answer.get("LastEvaluatedKey")
+        last = response.get("LastEvaluatedKey")
         return found, last["sk"]["S"] if last else None
 
     def read_done(self, deletion: Deletion) -> None:

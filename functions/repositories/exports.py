@@ -72,13 +72,13 @@ class ExportsBucket(Bucket):
 
     def begin(self, key: str) -> str:
         """Start a multipart upload; returns its id."""
-        answer = call(
+        response = call(
             self._client.create_multipart_upload,
             Bucket=self.name,
             Key=key,
             ContentType=CONTENT_TYPE,
         )
-        return str(answer["UploadId"])
+        return str(response["UploadId"])
 
     def put_part(self, key: str, upload_id: str, number: int, body: bytes) -> None:
         """Write part ``number`` (from 1), at least 5 MiB unless it is the last; safe to repeat."""
@@ -98,15 +98,15 @@ class ExportsBucket(Bucket):
         listed: list[dict[str, Any]] = []
         parameters: dict[str, Any] = {"Key": key, "UploadId": upload_id}
         while True:
-            answer = self._of_upload(self._client.list_parts, **parameters)
+            response = self._of_upload(self._client.list_parts, **parameters)
             listed += [
                 {"PartNumber": part["PartNumber"], "ETag": part["ETag"]}
-                for part in answer.get("Parts", [])
+                for part in response.get("Parts", [])
                 if counts(part["PartNumber"])
             ]
-            if not answer.get("IsTruncated"):
+            if not response.get("IsTruncated"):
                 break
-            parameters["PartNumberMarker"] = answer["NextPartNumberMarker"]
+            parameters["PartNumberMarker"] = response["NextPartNumberMarker"]
         self._of_upload(
             self._client.complete_multipart_upload,
             Key=key,
@@ -124,23 +124,23 @@ class ExportsBucket(Bucket):
     def remove_exports(self, keys: Iterable[str]) -> None:
         """Delete these exports, with the tails of those that were never completed."""
         for key in keys:
-            answer = call(
+            response = call(
                 self._client.list_objects_v2,
                 Bucket=self.name,
                 Prefix=key.removesuffix("ndjson"),
             )
             # One export never has more than 1,000 objects, the size of a list page.
-            self.remove([each["Key"] for each in answer.get("Contents", [])])
+            self.remove([each["Key"] for each in response.get("Contents", [])])
 
     def holds(self, key: str) -> bool:
         """Whether the export was written."""
-        answer = call(
+        response = call(
             self._client.list_objects_v2,
             Bucket=self.name,
             Prefix=key,
             MaxKeys=1,
         )
-        return bool(answer.get("KeyCount"))
+        return bool(response.get("KeyCount"))
 
     def url(self, key: str) -> tuple[str, float]:
         """A signed URL of the export, and its expiry (Unix seconds)."""

@@ -239,9 +239,9 @@ class LinkBatches:
         """One response per statement of a batch; [] if the call should be repeated."""
         execute = self._client.batch_execute_statement
         try:
-            answer = execute(Statements=statements, ReturnConsumedCapacity="TOTAL")
-            note_capacity(execute, answer)
-            responses: list[dict[str, Any]] = answer["Responses"]
+            response = execute(Statements=statements, ReturnConsumedCapacity="TOTAL")
+            note_capacity(execute, response)
+            responses: list[dict[str, Any]] = response["Responses"]
         except Exception as error:
             if is_retryable(error):
                 return []

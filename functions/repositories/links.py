@@ -158,7 +158,7 @@ class LinksTable:
         is not older than ``changes["updatedAt"]``.
         """
         try:
-            answer = call(
+            response = call(
                 self._client.update_item,
                 TableName=self.name,
                 Key=link_key(workspace_id, link_id),
@@ -169,7 +169,7 @@ class LinksTable:
             )
         except ConditionFailed as failed:
             return decode_link(failed.item) if _has(failed.item, changes) else None
-        return decode_link(answer["Attributes"])
+        return decode_link(response["Attributes"])
 
     def update_external_id(self, link: Link, changes: dict[str, Any]) -> bool:
         """As :meth:`update`, for changes with an external id: its own item changes with it.

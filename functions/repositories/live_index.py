@@ -43,11 +43,11 @@ class LiveIndex:
             parameters = self._query(live_shard(workspace_id, shard)) | {"Select": "COUNT"}
             found: int = 0
             while True:
-                answer = call(self._client.query, **parameters)
-                found += int(answer["Count"])
-                if "LastEvaluatedKey" not in answer:
+                response = call(self._client.query, **parameters)
+                found += int(response["Count"])
+                if "LastEvaluatedKey" not in response:
                     return found
-                parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+                parameters["ExclusiveStartKey"] = response["LastEvaluatedKey"]
 
         return sum(in_parallel(count_shard, range(SHARDS)))
 
@@ -80,15 +80,15 @@ class LiveIndex:
         elif since is not None:
             parameters["KeyConditionExpression"] += " AND liveSk>:since"
         while True:
-            answer = call(self._client.query, **parameters)
+            response = call(self._client.query, **parameters)
             yield [
                 (item["liveSk"]["S"], item["pk"]["S"].rpartition("#")[2])
-                for item in answer["Items"]
+                for item in response["Items"]
                 if item["liveSk"]["S"] != after
             ]
-            if "LastEvaluatedKey" not in answer:
+            if "LastEvaluatedKey" not in response:
                 return
-            parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+            parameters["ExclusiveStartKey"] = response["LastEvaluatedKey"]
 
 
 def _chain(

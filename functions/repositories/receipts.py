@@ -50,7 +50,7 @@ class ReceiptsTable:
         """Receipts to be signed, at most ``limit`` a shard, and the oldest ones of each."""
         found = []
         for shard in range(OPEN_SHARDS):
-            answer = call(
+            response = call(
                 self._client.query,
                 TableName=self.name,
                 IndexName="open",
@@ -60,7 +60,7 @@ class ReceiptsTable:
             )
             found += [
                 Unsigned(item["pk"]["S"], item["sk"]["S"], item["openSk"]["S"].partition("#")[0])
-                for item in answer["Items"]
+                for item in response["Items"]
             ]
         return found
 

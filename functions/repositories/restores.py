@@ -154,7 +154,7 @@ class RestoresTable:
 
     def of_deletion(self, workspace_id: str, deletion_id: str, *, limit: int) -> list[Restore]:
         """The restores of one deletion, newest first."""
-        answer = call(
+        response = call(
             self._client.query,
             TableName=self.name,
             KeyConditionExpression="pk=:parts AND begins_with(sk,:restore)",
@@ -166,7 +166,7 @@ class RestoresTable:
             ConsistentRead=True,
             Limit=limit,
         )
-        return [_restore(item) for item in answer["Items"]]
+        return [_restore(item) for item in response["Items"]]
 
     def expired_leases(self, *, limit: int) -> list[tuple[str, str, str]]:
         """``(workspace_id, deletion_id, restore_id)`` of restores with an expired lease."""

@@ -42,7 +42,7 @@ class TrashRecords:
 
         Also the id of the last header that was looked at (None at the end), and the read units.
         """
-        answer = call(
+        response = call(
             self._client.query,
             TableName=self.name,
             ScanIndexForward=False,
@@ -50,40 +50,40 @@ class TrashRecords:
             ConsistentRead=strong,
             **headers_query(workspace_id, before=before, only=only),
         )
-        found = [read_header(item) for item in answer["Items"]]
-        last = answer.get("LastEvaluatedKey")
-        used = _units(answer, limit * HEADER_UNITS)
+        found = [read_header(item) for item in response["Items"]]
+        last = response.get("LastEvaluatedKey")
+        used = _units(response, limit * HEADER_UNITS)
         return found, last["sk"]["S"] if last else None, used
 
     def header(self, workspace_id: str, deletion_id: str) -> tuple[Deletion | None, float]:
         """One header that was read before, eventually consistent, and the read units."""
-        answer = call(
+        response = call(
             self._client.get_item,
             TableName=self.name,
             Key=header_key(workspace_id, deletion_id),
             ConsistentRead=False,
         )
-        item = answer.get("Item")
-        return read_header(item) if item else None, _units(answer, HEADER_UNITS / 2)
+        item = response.get("Item")
+        return read_header(item) if item else None, _units(response, HEADER_UNITS / 2)
 
     def chunk(self, deletion: Deletion, number: int) -> tuple[list[str], float]:
         """The 2,500 ids of one chunk and the read units. A chunk never changes."""
         key = chunk_key(deletion, number)
         units = 0.0
         for strong in (False, True):
-            answer = call(
+            response = call(
                 self._client.get_item,
                 TableName=self.name,
                 Key=key,
                 ConsistentRead=strong,
             )
-            units += _units(answer, CHUNK_UNITS)
-            if "Item" in answer:
-                return unpack_ids(answer["Item"]["ids"]["B"]), units
+            units += _units(response, CHUNK_UNITS)
+            if "Item" in response:
+                return unpack_ids(response["Item"]["ids"]["B"]), units
         # A header is written after its chunks, and no chunk is ever removed before it.
         raise InternalError("a deletion without its ids")
 
 
-def _units(answer: dict[str, Any], most: float) -> float:
+def _units(response: dict[str, Any], most: float) -> float:
     """What DynamoDB reports, or the most that it can be."""
-    return float(answer.get("ConsumedCapacity", {}).get("CapacityUnits", most))
+    return float(response.get("ConsumedCapacity", {}).get("CapacityUnits", most))

@@ -77,11 +77,11 @@ class VisitorsTable:
             left: Sequence[str] = some
             attempt = 0
             while left:
-                answers = call(
+                responses = call(
                     self._client.batch_execute_statement,
                     Statements=[insert(visitor) for visitor in left],
                 )["Responses"]
-                codes = [answer.get("Error", {}).get("Code") for answer in answers]
+                codes = [response.get("Error", {}).get("Code") for response in responses]
                 again = []
                 for visitor, code in zip(left, codes, strict=True):
                     if code == "DuplicateItem":

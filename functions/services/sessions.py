@@ -143,8 +143,8 @@ def _keys_address(issuer: str) -> str:
 def _fetch(address: str) -> bytes:
     from urllib.request import urlopen
 
-    with urlopen(address, timeout=FETCH_TIMEOUT) as answer:  # noqa: S310 (made from settings)
-        return bytes(answer.read(MAX_KEYS_BYTES))
+    with urlopen(address, timeout=FETCH_TIMEOUT) as response:  # noqa: S310 (made from settings)
+        return bytes(response.read(MAX_KEYS_BYTES))
 
 
 def _parse_keys(document: bytes) -> dict[str, Any]:

@@ -14,12 +14,12 @@ from admin.failed_records import failures, records_of, replay
 class Aws:
     """S3 and Lambda in memory; `answers` are what the function returns, in order."""
 
-    def __init__(self, objects: dict[str, Any], answers: list[Any]) -> None:
+    def __init__(self, objects: dict[str, Any], responses: list[Any]) -> None:
         self.objects = {
             key: value if isinstance(value, bytes) else json.dumps(value).encode()
             for key, value in objects.items()
         }
-        self.answers = answers
+        self.responses = responses
         self.invoked: list[tuple[str, Any]] = []
         self.sizes: list[int] = []
 
@@ -41,11 +41,11 @@ class Aws:
     def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:
         self.invoked.append((FunctionName, json.loads(Payload)))
         self.sizes.append(len(Payload))
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        error = {"FunctionError": "Unhandled"} if "errorMessage" in answer else {}
-        return error | {"Payload": io.BytesIO(json.dumps(answer).encode())}
+        response = self.responses.pop(0)
+        if isinstance(response, Exception):
+            raise response
+        error = {"FunctionError": "Unhandled"} if "errorMessage" in response else {}
+        return error | {"Payload": io.BytesIO(json.dumps(response).encode())}
 
 
 #: The documented example and its key (Lambda Developer Guide, "Retain discarded records for a

@@ -41,7 +41,7 @@ class Account:
             self._stubs[service].activate()
         return self._stubs[service]
 
-    def answers(self, service: str, operation: str, response: dict[str, Any]) -> None:
+    def responds(self, service: str, operation: str, response: dict[str, Any]) -> None:
         self.stub(service).add_response(operation, response)
 
     def refuses(self, service: str, operation: str, code: str, message: str = "no") -> None:
@@ -57,28 +57,28 @@ class Account:
             "StackStatus": status,
             "CreationTime": dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
         }
-        self.answers("cloudformation", "describe_stacks", {"Stacks": [stack]})
+        self.responds("cloudformation", "describe_stacks", {"Stacks": [stack]})
 
     def has_concurrency(self, quota: int, unreserved: int) -> None:
         limit = {"ConcurrentExecutions": quota, "UnreservedConcurrentExecutions": unreserved}
-        self.answers("lambda", "get_account_settings", {"AccountLimit": limit})
+        self.responds("lambda", "get_account_settings", {"AccountLimit": limit})
 
     def has_gateway(self, *, rate: float = 10_000, burst: int = 5_000, role: str = "") -> None:
         account: dict[str, Any] = {"throttleSettings": {"rateLimit": rate, "burstLimit": burst}}
         if role:
             account["cloudwatchRoleArn"] = role
-        self.answers("apigateway", "get_account", account)
+        self.responds("apigateway", "get_account", account)
 
     def has_bootstrap(self, version: str) -> None:
         parameter = {"Name": "/cdk-bootstrap/hnb659fds/version", "Value": version}
-        self.answers("ssm", "get_parameter", {"Parameter": parameter})
+        self.responds("ssm", "get_parameter", {"Parameter": parameter})
 
     def has_keys(self, *pages: int) -> None:
         for number, count in enumerate(pages):
             page: dict[str, Any] = {"items": [{"id": "key"}] * count}
             if number < len(pages) - 1:
                 page["position"] = f"page-{number}"
-            self.answers("apigateway", "get_api_keys", page)
+            self.responds("apigateway", "get_api_keys", page)
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_what_the_deployed_stack_reserves_is_its_own(
     account.has_concurrency(1_000, 1_000 - RESERVED)
     account.has_stack("UPDATE_COMPLETE")
     moment = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-    account.answers(
+    account.responds(
         "cloudformation",
         "list_stack_resources",
         {

@@ -68,8 +68,8 @@ def test_loop_detection_is_off_for_the_workers_alone(
 ) -> None:
     stub = stubbed("lambda")
     for name in WORKERS[""]:
-        answer = {"RecursiveLoop": "Allow" if name in allowed else "Terminate"}
-        stub.add_response("get_function_recursion_config", answer, {"FunctionName": name})
+        response = {"RecursiveLoop": "Allow" if name in allowed else "Terminate"}
+        stub.add_response("get_function_recursion_config", response, {"FunctionName": name})
     smoke = smoke_with(monkeypatch, stub=stub, names=WORKERS)
     failed = run(smoke, [on_aws.workers_may_send_to_themselves], lambda _: None)
     assert (failed == []) is good

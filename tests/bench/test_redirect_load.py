@@ -35,16 +35,16 @@ def visit(code: str) -> dict[str, object]:
 def test_a_redirect_takes_one_strong_read_and_one_write_when_its_code_is_known() -> None:
     table = Table(links=3)
     client = container.low_latency_dynamodb()
-    client.meta.events.register("before-send.dynamodb", table.answer)
+    client.meta.events.register("before-send.dynamodb", table.respond)
 
     first = visit(code_of(2))
     cold, table.requests = table.requests, 0
     second = visit(code_of(2))
 
     assert (cold, table.requests) == (3, 2)
-    for answer in (first, second):
-        assert answer["statusCode"] == 302
-        headers = answer["headers"]
+    for response in (first, second):
+        assert response["statusCode"] == 302
+        headers = response["headers"]
         assert isinstance(headers, dict)
         assert headers["Location"].startswith("https://www.example.com/summer/collection?item=2&")
 
@@ -52,7 +52,7 @@ def test_a_redirect_takes_one_strong_read_and_one_write_when_its_code_is_known()
 def test_an_unknown_code_is_not_found() -> None:
     table = Table(links=1)
     client = container.low_latency_dynamodb()
-    client.meta.events.register("before-send.dynamodb", table.answer)
+    client.meta.events.register("before-send.dynamodb", table.respond)
 
     assert visit(code_of(1))["statusCode"] == 404
     assert table.requests == 1

@@ -33,7 +33,7 @@ def no_redirect_is_stale(run: FinishedRun) -> Iterator[Violation]:
     for visit in run.history:
         if visit.kind != "redirect" or visit.status != 302:
             continue
-        link_id = run.events.link_of(visit.answer) or ""
+        link_id = run.events.link_of(visit.response) or ""
         for began, answered, token in deleted[link_id]:
             maybe_restored = any(
                 begin < visit.end and end > began for begin, end in restored[link_id]
@@ -47,9 +47,9 @@ def no_redirect_is_stale(run: FinishedRun) -> Iterator[Violation]:
 def _answered_as_deleted(attempt: Operation, results: Any) -> list[str]:
     if attempt.kind == "erase one":
         return attempt.ids
-    answer = attempt.answer if isinstance(attempt.answer, dict) else {}
-    if "deletedIds" in answer:
-        named: list[str] = answer["deletedIds"]
+    response = attempt.response if isinstance(attempt.response, dict) else {}
+    if "deletedIds" in response:
+        named: list[str] = response["deletedIds"]
         return named
     # The answer shows a page of results; when it was 200, all of them had their outcome.
     if attempt.status != 200:
@@ -63,9 +63,9 @@ def no_workspace_saw_another(run: FinishedRun) -> Iterator[Violation]:
     owners |= {record.id: record.workspace for record in run.facts.records.values()}
     workspaces = {each.workspace for each in run.history}
     for operation in run.history:
-        if operation.answer is None or operation.kind == "redirect":
+        if operation.response is None or operation.kind == "redirect":
             continue
-        text = json.dumps(operation.answer)
+        text = json.dumps(operation.response)
         asked = json.dumps(operation.body) + operation.path
         for found in set(_UUID.findall(text)):
             owner = owners.get(found, operation.workspace)
@@ -84,20 +84,20 @@ def repetitions_got_one_answer(run: FinishedRun) -> Iterator[Violation]:
         keyed = [each for each in request.successes if each.key is not None]
         deletions = {each.deletion_id for each in keyed}
         # A 202 says less than the 200 that follows it.
-        answers = {_essence(each) for each in keyed if each.status != 202}
-        if len(deletions) > 1 or len(answers) > 1:
-            text = f"one key was answered in several ways: {deletions}, {sorted(answers)[:2]}"
+        responses = {_essence(each) for each in keyed if each.status != 202}
+        if len(deletions) > 1 or len(responses) > 1:
+            text = f"one key was answered in several ways: {deletions}, {sorted(responses)[:2]}"
             yield Violation("other", request.token, text, (request.token,))
 
 
 def _essence(attempt: Operation) -> str:
     """What all answers to one key have in common."""
-    answer = attempt.answer
+    response = attempt.response
     if attempt.kind == "create":
-        return " ".join(sorted(each["id"] for each in links_in(answer)))
+        return " ".join(sorted(each["id"] for each in links_in(response)))
     if attempt.kind in ("install", "export"):
-        return str(answer.get("id"))
+        return str(response.get("id"))
     if attempt.kind == "dry run":
-        return json.dumps(answer["counts"], sort_keys=True)
+        return json.dumps(response["counts"], sort_keys=True)
     lists = ("success", "deletedIds", "notFoundIds", "restoredIds")
-    return json.dumps([answer.get(name) for name in lists])
+    return json.dumps([response.get(name) for name in lists])

@@ -28,7 +28,7 @@ def clicks_were_requested(run: FinishedRun) -> Iterator[Violation]:
         if visit.kind != "redirect":
             continue
         if visit.status == 302:
-            visits[run.events.link_of(visit.answer) or ""] += 1
+            visits[run.events.link_of(visit.response) or ""] += 1
         elif visit.unknown:
             perhaps.update(by_code.get(visit.code or "", ()))
     for link in run.facts.links.values():

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from tests.chaos.history import FOREVER, History, Kind, Operation
 
 #: Longer than the gateway waits for a function.
-ANSWER_SECONDS = 35.0
+RESPONSE_TIMEOUT = 35.0
 
 
 @dataclass(slots=True)
@@ -70,10 +70,10 @@ class Client:
             return operation
         end = time.time()
         try:
-            answer = json.loads(raw) if raw else None
+            parsed = json.loads(raw) if raw else None
         except ValueError:
-            answer = None
-        operation.answer = response.headers.get("Location") if kind == "redirect" else answer
+            parsed = None
+        operation.response = response.headers.get("Location") if kind == "redirect" else parsed
         operation.deletion_id = response.headers.get("X-Deletion-Id") or deletion_id
         operation.status = response.status
         operation.end = FOREVER if operation.unknown else end
@@ -89,6 +89,6 @@ class Client:
         if self._connection is None:
             address = urlsplit(self.base_url)
             self._connection = http.client.HTTPConnection(
-                address.hostname or "", address.port, timeout=ANSWER_SECONDS
+                address.hostname or "", address.port, timeout=RESPONSE_TIMEOUT
             )
         return self._connection

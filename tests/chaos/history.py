@@ -1,4 +1,4 @@
-"""What clients asked for and what they were answered: the input of the checker."""
+"""The requests that clients sent and the responses: the input of the checker."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class Operation:
     code: str | None = None
     key: str | None = None
     status: int | None = None
-    answer: Any = None
+    response: Any = None
     deletion_id: str | None = None
 
     @property
     def succeeded(self) -> bool:
-        """Whether the answer says that it was done, or accepted."""
+        """Whether the response says that it was done, or accepted."""
         return self.status is not None and 200 <= self.status < 400
 
     @property
@@ -67,8 +67,8 @@ class Operation:
 
     def __str__(self) -> str:
         end = "…" if self.end == FOREVER else f"{self.end:.3f}"
-        answered = "no answer" if self.status is None else str(self.status)
-        return f"{self.begin:.3f}-{end} {self.token} {self.method} {self.path[:60]} -> {answered}"
+        status = "no response" if self.status is None else str(self.status)
+        return f"{self.begin:.3f}-{end} {self.token} {self.method} {self.path[:60]} -> {status}"
 
 
 class History:

@@ -32,7 +32,7 @@ def created_links(requests: Requests, facts: Facts) -> dict[str, Created]:
 
     for request in requests.of("create"):
         for attempt in request.successes:
-            for link in links_in(attempt.answer):
+            for link in links_in(attempt.response):
                 add(link["id"], link["originalUrl"], link["title"], link["shortCode"])
     for stored in facts.links.values():
         origin = origin_of(stored.url)
@@ -45,11 +45,11 @@ def first_title(token: str, number: int) -> str:
     return f"{token}.{number}"
 
 
-def links_in(answer: Any) -> list[dict[str, Any]]:
+def links_in(response: Any) -> list[dict[str, Any]]:
     """The links in the answer to a create."""
-    if isinstance(answer, list):
-        return answer
-    return [answer] if isinstance(answer, dict) and "originalUrl" in answer else []
+    if isinstance(response, list):
+        return response
+    return [response] if isinstance(response, dict) and "originalUrl" in response else []
 
 
 class LinkEvents:
@@ -120,8 +120,8 @@ class LinkEvents:
         latest = FOREVER if record.completed is None else record.completed + CLOCK_STEP
         named: set[str] = set()
         for attempt in request.successes[:1]:
-            answer = attempt.answer if isinstance(attempt.answer, dict) else {}
-            named = set(answer.get("deletedIds") or ())
+            response = attempt.response if isinstance(attempt.response, dict) else {}
+            named = set(response.get("deletedIds") or ())
         for link_id, outcome in record.results:
             end = min(request.end, latest)
             if link_id in named:
@@ -150,13 +150,13 @@ class LinkEvents:
             return
         if request.successes:
             first = request.successes[0]
-            for link_id in first.answer.get("restoredIds", ()):
+            for link_id in first.response.get("restoredIds", ()):
                 self._add(link_id, request, "restore", record.id, end=first.end)
-            for refused in first.answer.get("refused", ()):
+            for refused in first.response.get("refused", ()):
                 action: Action | None = _REFUSALS.get(refused["reason"])
                 if action is not None:
                     self._add(refused["id"], request, action, record.id, end=first.end)
-            perhaps = first.answer.get("pendingIds", [])
+            perhaps = first.response.get("pendingIds", [])
         elif request.token in {reason for reason, _ in record.restores}:
             perhaps = request.attempts[0].ids or [link_id for link_id, _ in record.results]
         else:
@@ -166,18 +166,18 @@ class LinkEvents:
 
     def _observations(self, attempt: Operation) -> Iterator[tuple[str, Action, str]]:
         """(link, action, value) of what an answer says about links."""
-        answer, path = attempt.answer, _LINK_PATH.match(attempt.path)
+        response, path = attempt.response, _LINK_PATH.match(attempt.path)
         if path is not None:
             yield from _of_one_link(path.group(1), attempt)
         match attempt.kind, attempt.status:
-            case "soft", 400 if isinstance(answer, dict):
-                for link_id in answer.get("unknownIds", ()):
+            case "soft", 400 if isinstance(response, dict):
+                for link_id in response.get("unknownIds", ()):
                     yield link_id, "saw not live", ""
             case "list", 200:
-                for link in answer["links"]:
+                for link in response["links"]:
                     yield link["id"], "saw live", link["title"]
             case "redirect", 302:
-                if (link_id := self.link_of(answer)) is not None:
+                if (link_id := self.link_of(response)) is not None:
                     yield link_id, "saw live", ""
             case "redirect", 404:
                 for link_id in self._by_code.get(attempt.code or "", ()):
@@ -196,7 +196,7 @@ class LinkEvents:
         titles = {each.title for each in self._facts.links.values()}
         for request in self._requests.of("get", "list", "update"):
             for attempt in request.successes:
-                shown = attempt.answer.get("links", [attempt.answer])
+                shown = attempt.response.get("links", [attempt.response])
                 titles |= {link["title"] for link in shown if "title" in link}
         return titles
 
@@ -205,9 +205,9 @@ def _of_one_link(link_id: str, attempt: Operation) -> Iterator[tuple[str, Action
     """What the answer to a request for one link says about it."""
     match attempt.kind, attempt.status:
         case "update", 200:
-            yield link_id, "set", attempt.answer["title"]
+            yield link_id, "set", attempt.response["title"]
         case "get", 200:
-            yield link_id, "saw live", attempt.answer["title"]
+            yield link_id, "saw live", attempt.response["title"]
         case "qr", 200:
             yield link_id, "saw live", ""
         case "update" | "get" | "qr" | "erase one", 404:

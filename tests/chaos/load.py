@@ -188,12 +188,12 @@ class Visitor(Sender):
             )
             body = wanted | {"reason": self.new_token()}
             if tried.succeeded and self.chance.random() < 0.7:
-                body["confirmationToken"] = tried.answer["confirmationToken"]
+                body["confirmationToken"] = tried.response["confirmationToken"]
             operation = self.send(
                 "filter", "POST", "/api/deletions", body, token=body["reason"], keyed=True
             )
             if operation.succeeded:
-                ids = [each["id"] for each in operation.answer["results"]]
+                ids = [each["id"] for each in operation.response["results"]]
                 if mode == "soft":
                     self.soft_deleted(operation, ids)
                 else:
@@ -242,7 +242,7 @@ class Visitor(Sender):
             deletion_id=deletion_id,
         )
         if operation.succeeded:
-            self.pool.restored(operation.answer["restoredIds"])
+            self.pool.restored(operation.response["restoredIds"])
         return operation
 
     # -- another workspace ------------------------------------------------------------------
@@ -276,7 +276,7 @@ class BatchVisitor(Visitor):
         while len(ids) < self.most and not self.over:
             created = self.create(min(CREATE_SIZE, self.most - len(ids)))
             if created.status == 201:
-                ids += [each["id"] for each in created.answer]
+                ids += [each["id"] for each in created.response]
         token = self.new_token()
         path = f"/api/links?reason={quote(token)}"
         deleted = self.send("soft", "DELETE", path, ids, token=token, keyed=True, ids=ids)

@@ -35,7 +35,7 @@ class Pool:
         if not operation.succeeded:
             return
         with self.lock:
-            for each in links_in(operation.answer):
+            for each in links_in(operation.response):
                 if each["id"] not in self.by_id:
                     tags = each["tags"] or [""]
                     link = KnownLink(each["id"], each["shortCode"], tags[0])

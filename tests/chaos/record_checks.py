@@ -110,22 +110,22 @@ def every_answer_agrees_with_its_record(run: FinishedRun) -> Iterator[Violation]
                 text = f"answered {attempt.status}, and has no record"
                 yield Violation("other", attempt.deletion_id or "?", text, (request.token,))
                 continue
-            answer: Any = attempt.answer
+            response: Any = attempt.response
             gone = set(record.ids("deleted", "restored", "erased"))
-            said = set(answer.get("deletedIds", ()))
+            said = set(response.get("deletedIds", ()))
             if request.kind == "erase one":
                 said = set(attempt.ids)
             if not said <= gone:
                 text = f"{len(said - gone)} ids were answered as deleted, and its record differs"
                 yield Violation("other", record.id, text, (request.token,))
-            whole = attempt.status == 200 and "deletedIds" in answer
+            whole = attempt.status == 200 and "deletedIds" in response
             if whole and (more := gone - said):
                 text = f"{len(more)} more ids are deleted than its answer said"
                 yield Violation("lost", record.id, text, (request.token,))
     for request in run.requests.of("restore"):
         for attempt in request.successes:
             record = run.facts.records.get(attempt.deletion_id or "")
-            restored = set(attempt.answer.get("restoredIds", ()))
+            restored = set(attempt.response.get("restoredIds", ()))
             if record is None:
                 continue
             outcomes = dict(record.results)

@@ -39,8 +39,8 @@ class Scenario(Visitor):
     def new_links(self, number: int) -> list[KnownLink]:
         """New links."""
         created = self.create(number)
-        answer = created.answer if created.status == 201 else []
-        return [self.pool.by_id[each["id"]] for each in answer]
+        response = created.response if created.status == 201 else []
+        return [self.pool.by_id[each["id"]] for each in response]
 
     def delete_softly(self, links: list[KnownLink]) -> Operation:
         """Without an Idempotency-Key."""

@@ -36,12 +36,12 @@ class Story:
         self.facts = Facts(time=100.0, fault_free=True)
         self.links: dict[int, dict[str, Any]] = {}
         self.create("c1", [0, 1, 2], at=1)
-        self.request("r1", "redirect", "GET", "/code0", at=3, answer=self.url(0), code="code0")
+        self.request("r1", "redirect", "GET", "/code0", at=3, response=self.url(0), code="code0")
         self.facts.clicks[link_id(0)] = self.facts.counted_clicks[link_id(0)] = 1
         self.soft("d1", [1], at=5, number=1)
         self.request("r2", "redirect", "GET", "/code1", at=7, status=404, code="code1")
         self.restore("x1", [1], at=9, number=1)
-        self.request("r3", "redirect", "GET", "/code1", at=11, answer=self.url(1), code="code1")
+        self.request("r3", "redirect", "GET", "/code1", at=11, response=self.url(1), code="code1")
         self.facts.clicks[link_id(1)] = self.facts.counted_clicks[link_id(1)] = 1
         self.erase("e1", [2], at=13, number=2)
         self.request("g1", "get", "GET", f"/api/links/{link_id(2)}", at=15, status=404)
@@ -90,7 +90,7 @@ class Story:
         ]
         body = [{"tags": ["t"]} for _ in numbers]
         self.request(
-            token, "create", "POST", "/api/links", at=at, body=body, answer=links, status=201
+            token, "create", "POST", "/api/links", at=at, body=body, response=links, status=201
         )
 
     def soft(self, token: str, numbers: list[int], *, at: float, number: int) -> Operation:
@@ -105,7 +105,7 @@ class Story:
             body=ids,
             ids=ids,
             key=token,
-            answer={"deletedIds": ids},
+            response={"deletedIds": ids},
             deletion_id=deletion(number),
         )
 
@@ -125,7 +125,7 @@ class Story:
             "POST",
             f"/api/deletions/{deletion(number)}/restore",
             at=at,
-            answer={"restoredIds": ids, "refused": []},
+            response={"restoredIds": ids, "refused": []},
             deletion_id=deletion(number),
         )
 
@@ -140,7 +140,7 @@ class Story:
             at=at,
             body={"ids": ids, "reason": token},
             ids=ids,
-            answer={"success": True, "deletedIds": ids, "notFoundIds": []},
+            response={"success": True, "deletedIds": ids, "notFoundIds": []},
             deletion_id=deletion(number),
         )
 
@@ -204,7 +204,7 @@ def lost_from_the_list(story: Story) -> None:
 
 
 def deleted_beyond_the_answer(story: Story) -> None:
-    story.operations[2].answer = {"deletedIds": []}
+    story.operations[2].response = {"deletedIds": []}
 
 
 def resurrected_after_erasure(story: Story) -> None:
@@ -222,7 +222,7 @@ def restored_without_request(story: Story) -> None:
 
 
 def stale_redirect(story: Story) -> None:
-    story.request("r9", "redirect", "GET", "/code2", at=30, answer=story.url(2), code="code2")
+    story.request("r9", "redirect", "GET", "/code2", at=30, response=story.url(2), code="code2")
 
 
 def a_place_of_an_erased_link(story: Story) -> None:
@@ -334,14 +334,14 @@ def a_missing_audit_record(story: Story) -> None:
 
 
 def another_workspace_sees_it(story: Story) -> None:
-    answer = {"links": [{"id": link_id(0), "title": first_title("c1", 0)}]}
-    story.request("l9", "list", "GET", "/api/links", at=20, workspace=OTHER, answer=answer)
+    response = {"links": [{"id": link_id(0), "title": first_title("c1", 0)}]}
+    story.request("l9", "list", "GET", "/api/links", at=20, workspace=OTHER, response=response)
 
 
 def a_lost_update(story: Story) -> None:
     path = f"/api/links/{link_id(0)}"
     body = {"title": "u1"}
-    story.request("u1", "update", "PUT", path, at=20, body=body, answer=body)
+    story.request("u1", "update", "PUT", path, at=20, body=body, response=body)
 
 
 def an_export_without_a_link(story: Story) -> None:
@@ -386,11 +386,11 @@ def test_each_other_fault_is_found(break_it: Callable[[Story], None], text: str)
 def test_requests_without_an_answer_may_have_happened_or_not() -> None:
     story = Story()
     for attempt in story.operations[2], story.operations[6]:
-        attempt.status, attempt.answer, attempt.end = None, None, FOREVER
+        attempt.status, attempt.response, attempt.end = None, None, FOREVER
     assert check(story.operations, story.facts) == []
     # The link was restored by a restore whose answer was lost.
     restored = story.operations[4]
-    restored.status, restored.answer, restored.end = 503, None, FOREVER
+    restored.status, restored.response, restored.end = 503, None, FOREVER
     assert check(story.operations, story.facts) == []
 
 
@@ -399,7 +399,7 @@ def test_a_redirect_is_not_stale_when_a_restore_may_have_come_first() -> None:
     story.facts.fault_free = False
     story.soft("d3", [0], at=20, number=3)
     restored = story.restore("x3", [0], at=23, number=3)
-    story.request("r9", "redirect", "GET", "/code0", at=23.5, answer=story.url(0), code="code0")
+    story.request("r9", "redirect", "GET", "/code0", at=23.5, response=story.url(0), code="code0")
     assert check(story.operations, story.facts) == []
     restored.begin = 40
     restored.end = 41

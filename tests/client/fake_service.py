@@ -108,7 +108,7 @@ class FakeUnlink:
 
     # -- routes -------------------------------------------------------------------------------
 
-    def answer(self, request: Request) -> Reply:
+    def respond(self, request: Request) -> Reply:
         with self._lock:
             self.requests.append(request)
         instead = self.before(request)
@@ -312,7 +312,7 @@ def served(service: FakeUnlink) -> Iterator[FakeUnlink]:
                 json.loads(raw) if raw else None,
             )
             try:
-                status, body, headers = service.answer(request)
+                status, body, headers = service.respond(request)
                 content = body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.send_response(status)
                 if not isinstance(body, bytes):

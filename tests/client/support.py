@@ -68,18 +68,18 @@ DELETION = {
 
 @dataclass
 class FakeService:
-    """Answers from ``answers`` in turn, the last one again and again; keeps every request.
+    """Answers with ``responses`` in turn, and repeats the last one; keeps every request.
 
-    An answer is (status, body), (status, body, headers), or an exception to raise.
+    A response is (status, body), (status, body, headers), or an exception to raise.
     """
 
-    answers: list[Any]
+    responses: list[Any]
     requests: list[httpx2.Request] = field(default_factory=list)
     waits: list[Wait] = field(default_factory=list)
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         self.requests.append(request)
-        given = self.answers[min(len(self.requests), len(self.answers)) - 1]
+        given = self.responses[min(len(self.requests), len(self.responses)) - 1]
         if isinstance(given, Exception):
             raise given
         status, body, *more = given

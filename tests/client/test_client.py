@@ -20,7 +20,7 @@ from unlink_client import (
     Plan,
     PlanIsInvalid,
     PlanIsStale,
-    UnexpectedAnswer,
+    UnexpectedResponse,
     Unlink,
     UtmParameters,
     WaitTimeout,
@@ -97,8 +97,8 @@ def test_an_update_sends_what_is_given_and_none_clears() -> None:
 
 
 def test_an_update_without_the_right_to_read_answers_the_written_fields() -> None:
-    answer = {"id": LINK["id"], "updatedAt": LINK["updatedAt"], "title": "New"}
-    link = FakeService([(200, answer)]).client().update("welcome", title="New")
+    response = {"id": LINK["id"], "updatedAt": LINK["updatedAt"], "title": "New"}
+    link = FakeService([(200, response)]).client().update("welcome", title="New")
     assert isinstance(link, WrittenLink)
     assert (link.title, link.original_url) == ("New", None)
 
@@ -277,8 +277,8 @@ def test_the_answer_of_hokos_route_names_its_record() -> None:
     service = FakeService(
         [(202, {"deletedIds": ["a"], "pendingIds": ["b"]}, {"X-Deletion-Id": "d"})]
     )
-    answer = service.client().delete_links(["a", "b"], reason="over & out")
-    assert (answer.deleted_ids, answer.pending_ids, answer.deletion_id) == (("a",), ("b",), "d")
+    response = service.client().delete_links(["a", "b"], reason="over & out")
+    assert (response.deleted_ids, response.pending_ids, response.deletion_id) == (("a",), ("b",), "d")
     (request,) = service.requests
     assert request.method == "DELETE"
     assert request.url.params["reason"] == "over & out"
@@ -288,7 +288,7 @@ def test_members_of_a_newer_service_are_passed_over_and_missing_ones_named() -> 
     service = FakeService([(200, LINK | {"colour": "red"})])
     assert service.client().link("welcome").short_code == "welcome"
     incomplete = {name: value for name, value in LINK.items() if name != "shortCode"}
-    with pytest.raises(UnexpectedAnswer, match=r"Link\.shortCode is missing"):
+    with pytest.raises(UnexpectedResponse, match=r"Link\.shortCode is missing"):
         FakeService([(200, incomplete)]).client().link("welcome")
 
 
@@ -303,7 +303,7 @@ def test_members_of_a_newer_service_are_passed_over_and_missing_ones_named() -> 
     ],
 )
 def test_a_member_of_another_type_is_named(name: str, value: object) -> None:
-    with pytest.raises(UnexpectedAnswer, match=rf"Link\.{name}"):
+    with pytest.raises(UnexpectedResponse, match=rf"Link\.{name}"):
         FakeService([(200, LINK | {name: value})]).client().link("welcome")
 
 

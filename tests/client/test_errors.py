@@ -113,7 +113,7 @@ def test_the_ids_of_a_refused_delete_are_named() -> None:
 )
 def test_another_server_is_told_apart(status: int, body: bytes) -> None:
     service = FakeService([(status, body, {"Location": "https://elsewhere.example/"})])
-    with pytest.raises(errors.UnexpectedAnswer):
+    with pytest.raises(errors.UnexpectedResponse):
         service.client().link("welcome")
     assert len(service.requests) == 1
 

@@ -163,13 +163,13 @@ def create_links(api: Client, count: int, **fields: Any) -> list[dict[str, Any]]
         {"originalUrl": "https://example.com/", "title": f"Link {number}"} | fields
         for number in range(count)
     ]
-    answer = api.post("/api/links", bodies)
-    assert answer.status == 201, answer.body
-    created: list[dict[str, Any]] = answer.json
+    response = api.post("/api/links", bodies)
+    assert response.status == 201, response.body
+    created: list[dict[str, Any]] = response.json
     return created
 
 
-def answer(route: Route, status: int, body: dict[str, Any]) -> None:
+def respond(route: Route, status: int, body: dict[str, Any]) -> None:
     """Answer a request of the page as the API would."""
     route.fulfill(status=status, content_type="application/json", body=json.dumps(body))
 

@@ -8,7 +8,7 @@ from typing import Any
 from playwright.sync_api import Route, expect
 
 from infra.console import LOADED_LATER, SOURCE, top_level_names
-from tests.console.conftest import Console, Opener, answer
+from tests.console.conftest import Console, Opener, respond
 from tests.e2e.client import Client
 
 SCRIPTS = (
@@ -125,7 +125,7 @@ def test_hostile_values_of_analytics_are_text(open_console: Opener, api: Client)
             "clicksByPlatform": values("platform", ("__proto__", "constructor", *SCRIPTS[:2])),
             "clicksByDevice": values("device", ("mobile", "<b>x</b>", "other")),
         }
-        answer(route, 200, body)
+        respond(route, 200, body)
 
     page.route("**/api/analytics/**", analytics)
     for width in (1280, 360):

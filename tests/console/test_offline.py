@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
-from tests.console.conftest import Console, Opener, answer, create_links
+from tests.console.conftest import Console, Opener, respond, create_links
 from tests.e2e.client import Client
 
 OFFLINE = {
@@ -111,7 +111,7 @@ def test_a_busy_service_is_asked_again(open_console: Opener, api: Client, langua
     def busy(route: Route) -> None:
         asked.append(route.request.url)
         if len(asked) == 1:
-            answer(route, 503, {"error": {"en": "-", "ar": "-"}, "retryAfter": 120})
+            respond(route, 503, {"error": {"en": "-", "ar": "-"}, "retryAfter": 120})
         elif len(asked) == 2:
             # A gateway's own page, which is no JSON.
             route.fulfill(status=504, content_type="text/html", body="<h1>Gateway timeout</h1>")
@@ -138,7 +138,7 @@ def test_reads_are_repeated_more_and_more_rarely(open_console: Opener) -> None:
 
     def busy(route: Route) -> None:
         asked.append(route.request.url)
-        answer(route, 503, {})
+        respond(route, 503, {})
 
     page.route("**/api/links?*", busy)
     console.open()
@@ -248,13 +248,13 @@ def test_an_import_that_stops_halfway_creates_each_row_once(
     def small(route: Route) -> None:
         me = route.fetch().json()
         me["plan"]["linksPerCreate"] = 2
-        answer(route, 200, me)
+        respond(route, 200, me)
 
     page.route("**/api/me", small)
 
     def second_fails(route: Route, number: int) -> None:
         if number == 2:
-            answer(route, 500, {"statusCode": 500, "message": "Internal error"})
+            respond(route, 500, {"statusCode": 500, "message": "Internal error"})
         else:
             route.continue_()
 

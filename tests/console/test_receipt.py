@@ -114,7 +114,7 @@ JWS = "eyJhbGciOiJFUzI1NiJ9.eyJ2ZXJzaW9uIjoxfQ.c2lnbmF0dXJl"
 
 
 def open_receipt(
-    console: Console, api: Client, answers: list[dict[str, Any]], *, state: str = "complete"
+    console: Console, api: Client, responses: list[dict[str, Any]], *, state: str = "complete"
 ) -> str:
     """The receipt of an erasure in a state, with the answers of its route; the last one stays."""
     [link] = create_links(api, 1)
@@ -125,7 +125,7 @@ def open_receipt(
         route.fulfill(response=response, json=response.json() | {"state": state})
 
     def receipt(route: Route) -> None:
-        route.fulfill(**(answers.pop(0) if len(answers) > 1 else answers[0]))
+        route.fulfill(**(responses.pop(0) if len(responses) > 1 else responses[0]))
 
     console.page.route(f"**/api/deletions/{deletion_id}?*", deletion)
     console.page.route(f"**/api/receipts/{deletion_id}", receipt)
@@ -195,15 +195,15 @@ def test_a_receipt_that_is_signed_meanwhile_can_be_saved_and_verified(
     ],
 )
 def test_a_receipt_says_whether_it_is_signed(
-    open_console: Opener, api: Client, language: str, answer: dict[str, Any], text: str
+    open_console: Opener, api: Client, language: str, response: dict[str, Any], text: str
 ) -> None:
     console = open_console(language=language)
-    open_receipt(console, api, [answer])
+    open_receipt(console, api, [response])
 
     expect(console.page.locator(".signature [role=status]")).to_contain_text(text)
     expect(console.page.locator(".ids li")).to_have_count(1)
-    expect(console.page.locator(".signature button")).to_have_count(1 if answer is SIGNED else 0)
-    console.screenshot(f"receipt-{language}-{answer['status']}")
+    expect(console.page.locator(".signature button")).to_have_count(1 if response is SIGNED else 0)
+    console.screenshot(f"receipt-{language}-{response['status']}")
 
 
 def test_an_open_erasure_has_no_signature_yet(open_console: Opener, api: Client) -> None:

@@ -14,7 +14,7 @@ from playwright.sync_api import Route, expect
 
 from local.demo_data import User, Workspace
 from local.stack import LocalStack
-from tests.console.conftest import Console, Opener, answer, create_links, sign_in_as
+from tests.console.conftest import Console, Opener, respond, create_links, sign_in_as
 from tests.e2e.client import Client
 
 
@@ -37,8 +37,8 @@ def refresh(stack: LocalStack, token: str) -> int:
     )
     address = f"{stack.engine.url}/oauth2/token"
     try:
-        with urllib.request.urlopen(address, data=body.encode(), timeout=30) as answer:
-            return int(answer.status)
+        with urllib.request.urlopen(address, data=body.encode(), timeout=30) as response:
+            return int(response.status)
     except urllib.error.HTTPError as error:
         return error.code
 
@@ -121,7 +121,7 @@ def test_a_renewed_token_that_is_refused_too_is_not_renewed_again(
     # As after the user's membership was taken away: the session is good, and of no use.
     def refuse(route: Route) -> None:
         refused.append(route.request.headers["authorization"])
-        answer(route, 401, {})
+        respond(route, 401, {})
 
     page.route("**/api/trash?*", refuse)
     console.go("trash")

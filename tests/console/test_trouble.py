@@ -6,7 +6,7 @@ import time
 
 from playwright.sync_api import Request, Route, expect
 
-from tests.console.conftest import Console, Opener, answer, create_links
+from tests.console.conftest import Console, Opener, respond, create_links
 from tests.e2e.client import Client
 
 
@@ -27,7 +27,7 @@ def test_a_full_window_is_waited_for_with_a_countdown(open_console: Opener, api:
         if left is None:
             route.continue_()
         else:
-            answer(route, 429, {"error": {"en": "Rate limit exceeded"}, "retryAfter": left})
+            respond(route, 429, {"error": {"en": "Rate limit exceeded"}, "retryAfter": left})
 
     console.page.route("**/api/links?*", limited)
     console.open()
@@ -57,7 +57,7 @@ def test_a_lost_answer_deletes_once(open_console: Opener, api: Client) -> None:
             route.fetch()
             route.abort("connectionreset")
         elif len(sent) == 2:
-            answer(
+            respond(
                 route, 503, {"error": {"en": "Service temporarily unavailable"}, "retryAfter": 1}
             )
         else:
@@ -91,7 +91,7 @@ def test_a_key_that_ends_is_asked_for_and_the_selection_stays(
     }
     page.route(
         "**/api/deletions",
-        lambda route: answer(route, 401, body) if ended["now"] else route.continue_(),
+        lambda route: respond(route, 401, body) if ended["now"] else route.continue_(),
     )
     page.keyboard.press("Delete")
     expect(page.locator("dialog.box h2")).to_have_text("Sign in again")

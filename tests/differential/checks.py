@@ -195,9 +195,9 @@ def _batch_get(consistent: bool, projection: bool) -> Check:
                 "ProjectionExpression": "sk, #x",
                 "ExpressionAttributeNames": {"#x": "x"},
             }
-        answer = table.client.batch_get_item(RequestItems={table.name: request})
-        assert not answer["UnprocessedKeys"]
-        found = answer["Responses"][table.name]
+        response = table.client.batch_get_item(RequestItems={table.name: request})
+        assert not response["UnprocessedKeys"]
+        found = response["Responses"][table.name]
         if consistent:
             assert sorted(int(each["x"]["N"]) for each in found) == list(range(0, 100, 2))
             assert all(set(each) == {"sk", "x"} for each in found) == projection
@@ -242,17 +242,17 @@ def _query(shape: str) -> Check:
         if "ProjectionExpression" in options:
             parameters["ProjectionExpression"] = "sk"
         if "Select=COUNT" in options:
-            answer = _settled(table, parameters | {"Select": "COUNT"}, len(expected))
-            assert "Items" not in answer
+            response = _settled(table, parameters | {"Select": "COUNT"}, len(expected))
+            assert "Items" not in response
             return
-        answer = _settled(table, parameters, len(expected))
-        assert [item["sk"]["S"] for item in answer["Items"]] == expected
+        response = _settled(table, parameters, len(expected))
+        assert [item["sk"]["S"] for item in response["Items"]] == expected
         names = {"pk", "sk", "livePk", "liveSk"} if indexed else {"pk", "sk", "x"}
         if "ProjectionExpression" in options:
             names = {"sk"}
-        assert all(names <= set(item) for item in answer["Items"])
+        assert all(names <= set(item) for item in response["Items"])
         # KEYS_ONLY and a projection leave the rest out.
-        assert all("x" not in item or "x" in names for item in answer["Items"])
+        assert all("x" not in item or "x" in names for item in response["Items"])
         if "Limit" in options:
             first = table.client.query(**parameters, Limit=2)
             assert [item["sk"]["S"] for item in first["Items"]] == expected[:2]
@@ -265,11 +265,11 @@ def _query(shape: str) -> Check:
 def _settled(table: Table, parameters: dict[str, Any], count: int) -> Any:
     """An index follows its table within a moment (GSI reads are eventually consistent)."""
     for _ in range(50):
-        answer = table.client.query(**parameters)
-        if answer["Count"] == count:
+        response = table.client.query(**parameters)
+        if response["Count"] == count:
             break
-    assert answer["Count"] == count
-    return answer
+    assert response["Count"] == count
+    return response
 
 
 for _shape in (
@@ -320,14 +320,14 @@ def _put_old(table: Table) -> None:
 def _returning(value: str, expected: dict[str, Any]) -> Check:
     def run(table: Table) -> None:
         table.put({"x": 1, "y": 2})
-        answer = table.client.update_item(
+        response = table.client.update_item(
             TableName=table.name,
             Key=table.key(),
             UpdateExpression="SET x=:x",
             ExpressionAttributeValues={":x": {"N": "5"}},
             **({"ReturnValues": value} if value else {}),
         )
-        assert plain(answer.get("Attributes", {})) == expected
+        assert plain(response.get("Attributes", {})) == expected
 
     return run
 
@@ -350,8 +350,8 @@ def _update_both(table: Table) -> None:
         "ReturnValues": "ALL_NEW",
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
-    answer = table.client.update_item(**update)
-    assert plain(answer["Attributes"]) == {"x": 5, "y": 2}
+    response = table.client.update_item(**update)
+    assert plain(response["Attributes"]) == {"x": 5, "y": 2}
     error = expect_error(
         "ConditionalCheckFailedException", lambda: table.client.update_item(**update)
     )
@@ -380,8 +380,8 @@ def _update_absent(table: Table) -> None:
 @check("BatchWriteItem PutRequest")
 def _batch_put(table: Table) -> None:
     entries = [{"PutRequest": {"Item": table.key(f"K{n}") | to_item({"x": n})}} for n in range(25)]
-    answer = table.client.batch_write_item(RequestItems={table.name: entries})
-    assert not answer["UnprocessedItems"]
+    response = table.client.batch_write_item(RequestItems={table.name: entries})
+    assert not response["UnprocessedItems"]
     assert [table.item(f"K{n}") for n in (0, 24)] == [{"x": 0}, {"x": 24}]
     twice = [entries[0], entries[0]]
     expect_error(
@@ -395,8 +395,8 @@ def _batch_delete(table: Table) -> None:
     """To delete what is not there is no error."""
     table.put({"x": 1})
     entries = [{"DeleteRequest": {"Key": table.key(sk)}} for sk in ("ITEM", "absent")]
-    answer = table.client.batch_write_item(RequestItems={table.name: entries})
-    assert not answer["UnprocessedItems"]
+    response = table.client.batch_write_item(RequestItems={table.name: entries})
+    assert not response["UnprocessedItems"]
     assert table.item() is None
 
 
@@ -498,10 +498,10 @@ def _insert(table: Table) -> None:
     """An item that is there is an error of its statement alone."""
     table.put({"first": "old"}, sk="K1")
     rows = [[table.pk, f"K{n}", "new", 9] for n in range(3)]
-    answers = _statements(table, "INSERT INTO TABLE VALUE {'pk':?,'sk':?,'first':?,'ttl':?}", rows)[
+    responses = _statements(table, "INSERT INTO TABLE VALUE {'pk':?,'sk':?,'first':?,'ttl':?}", rows)[
         "Responses"
     ]
-    assert [answer.get("Error", {}).get("Code") for answer in answers] == [
+    assert [response.get("Error", {}).get("Code") for response in responses] == [
         None,
         "DuplicateItem",
         None,
@@ -529,9 +529,9 @@ def _soft_delete(table: Table) -> None:
     table.put(live, sk="LIVE")
     table.put({"deletedAt": "before", "deletionId": "other", "fencingToken": "0"}, sk="DELETED")
     rows = [["now", "mine", table.pk, sk, "0"] for sk in ("LIVE", "DELETED", "ABSENT")]
-    answers = _statements(table, _SOFT_DELETE, rows, ReturnValuesOnConditionCheckFailure="ALL_OLD")
-    responses = answers["Responses"]
-    codes = [answer.get("Error", {}).get("Code") for answer in responses]
+    result = _statements(table, _SOFT_DELETE, rows, ReturnValuesOnConditionCheckFailure="ALL_OLD")
+    responses = result["Responses"]
+    codes = [response.get("Error", {}).get("Code") for response in responses]
     assert codes == [None, "ConditionalCheckFailed", "ConditionalCheckFailed"]
     # AWS may leave `Error.Item` out, some measured: the product then reads the item.
     assert responses[1]["Error"].get("Item", {}).get("deletionId") == {"S": "other"}, (
@@ -550,14 +550,14 @@ def _restore(table: Table) -> None:
     for sk, token in (("OLD", "1"), ("NEW", "3")):
         table.put({"deletionId": "mine", "deletedAt": "then", "fencingToken": token}, sk=sk)
     rows = [["2", table.pk, sk, "mine", "2"] for sk in ("OLD", "NEW", "ABSENT")]
-    answers = _statements(
+    responses = _statements(
         table,
         'UPDATE TABLE SET "fencingToken"=? REMOVE "deletedAt" REMOVE "deletionId" WHERE "pk"=? '
         'AND "sk"=? AND "deletionId"=? AND "deletedAt" IS NOT MISSING AND "fencingToken"<?',
         rows,
         ReturnValuesOnConditionCheckFailure="ALL_OLD",
     )["Responses"]
-    codes = [answer.get("Error", {}).get("Code") for answer in answers]
+    codes = [response.get("Error", {}).get("Code") for response in responses]
     assert codes == [None, "ConditionalCheckFailed", "ConditionalCheckFailed"]
     assert table.item("OLD") == {"fencingToken": "2"}
     assert table.item("NEW") == {"deletionId": "mine", "deletedAt": "then", "fencingToken": "3"}

@@ -64,7 +64,7 @@ class Client:
 
     def create(self, **fields: Any) -> dict[str, Any]:
         """A link of this workspace, as the API answers it."""
-        answer = self.post("/api/links", {"originalUrl": "https://example.com/first"} | fields)
-        assert answer.status == 201, answer.body
-        created: dict[str, Any] = answer.json
+        response = self.post("/api/links", {"originalUrl": "https://example.com/first"} | fields)
+        assert response.status == 201, response.body
+        created: dict[str, Any] = response.json
         return created

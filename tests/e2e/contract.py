@@ -34,26 +34,26 @@ class Contract:
         #: Answers by operation and status: what the tests have seen of the API.
         self.seen: Counter[tuple[str, int]] = Counter()
 
-    def hold(self, method: str, target: str, answer: Response) -> None:
+    def hold(self, method: str, target: str, response: Response) -> None:
         """Record the violations of a response."""
         # The gateway ignores a trailing slash.
         operation = self._operation(method, urlsplit(target).path.rstrip("/"))
         if operation is None:
             # No such route, no HTTP, or a preflight; a method that a route does not have, which
             # needs the route's credential first.
-            if method != "OPTIONS" and answer.status not in {400, 401, 404, 405, 429}:
-                self._note(method, target, answer, "a route that is not in the document")
+            if method != "OPTIONS" and response.status not in {400, 401, 404, 405, 429}:
+                self._note(method, target, response, "a route that is not in the document")
             return
-        self.seen[operation["operationId"], answer.status] += 1
-        response = operation["responses"].get(str(answer.status))
-        if response is None:
-            self._note(method, target, answer, "a status that is not in the document")
+        self.seen[operation["operationId"], response.status] += 1
+        expected = operation["responses"].get(str(response.status))
+        if expected is None:
+            self._note(method, target, response, "a status that is not in the document")
             return
         for fault in (
-            *self._body_faults(method, response, answer),
-            *_header_faults(response, answer, self._validator),
+            *self._body_faults(method, expected, response),
+            *_header_faults(expected, response, self._validator),
         ):
-            self._note(method, target, answer, fault)
+            self._note(method, target, response, fault)
 
     def _operation(self, method: str, path: str) -> dict[str, Any] | None:
         if path == "/api":
@@ -67,17 +67,17 @@ class Contract:
                 return found
         return None
 
-    def _body_faults(self, method: str, response: dict[str, Any], answer: Response) -> list[str]:
-        if method == "HEAD" or not answer.body:
+    def _body_faults(self, method: str, expected: dict[str, Any], response: Response) -> list[str]:
+        if method == "HEAD" or not response.body:
             return []
-        media = (answer.header("content-type") or "").partition(";")[0]
-        content = response.get("content", {}).get(media)
+        media = (response.header("content-type") or "").partition(";")[0]
+        content = expected.get("content", {}).get(media)
         if content is None:
             return [f"a body of type {media or '(none)'} that is not in the document"]
         if media != "application/json":
             return []
-        packed = answer.header("content-encoding") == "gzip"
-        body = gzip.decompress(answer.body) if packed else answer.body
+        packed = response.header("content-encoding") == "gzip"
+        body = gzip.decompress(response.body) if packed else response.body
         validator = self._validator(json.dumps(content["schema"]))
         return [str(error.message)[:500] for error in validator.iter_errors(json.loads(body))]
 
@@ -87,15 +87,15 @@ class Contract:
             json.loads(schema) | {"components": self._document["components"]}
         )
 
-    def _note(self, method: str, target: str, answer: Response, fault: str) -> None:
-        body = answer.body[:300].decode(errors="replace")
-        self.breaches.append(f"{method} {target[:200]} -> {answer.status}: {fault}\n    {body}")
+    def _note(self, method: str, target: str, response: Response, fault: str) -> None:
+        body = response.body[:300].decode(errors="replace")
+        self.breaches.append(f"{method} {target[:200]} -> {response.status}: {fault}\n    {body}")
 
 
-def _header_faults(response: dict[str, Any], answer: Response, validator: Any) -> list[str]:
-    documented = {name.lower(): header for name, header in response.get("headers", {}).items()}
+def _header_faults(expected: dict[str, Any], response: Response, validator: Any) -> list[str]:
+    documented = {name.lower(): header for name, header in expected.get("headers", {}).items()}
     faults = []
-    for name, value in answer.headers:
+    for name, value in response.headers:
         if name.lower() not in documented:
             if OURS.match(name.lower()):
                 faults.append(f"the header {name} is not in the document")

@@ -248,13 +248,13 @@ def _signed_by_the_pool(stack: LocalStack, claims: dict[str, Any]) -> str:
 def _id_token(stack: LocalStack, access: Any, role: str) -> str:
     user = access.add_user(f"id-{uuid.uuid4().hex[:8]}@example.com")
     access.add_member(stack.new_workspace().workspace_id, user, role=role)
-    answer = stack.client("cognito-idp").admin_initiate_auth(
+    response = stack.client("cognito-idp").admin_initiate_auth(
         UserPoolId=stack.outputs["UserPoolId"],
         ClientId=stack.outputs["UserPoolClientId"],
         AuthFlow="ADMIN_USER_PASSWORD_AUTH",
         AuthParameters={"USERNAME": user.email, "PASSWORD": user.password},
     )
-    return str(answer["AuthenticationResult"]["IdToken"])
+    return str(response["AuthenticationResult"]["IdToken"])
 
 
 def _unsigned(token: str) -> str:
@@ -319,15 +319,15 @@ def test_a_bad_credential_is_refused_and_changes_nothing(
     about = things(stack, setting.owner)
     before = state(stack, about)
     for name, credential in setting.bad.items():
-        answer = ask(stack, route, credential, about)
-        assert answer.status == 401, name
-        assert answer.json == {
+        response = ask(stack, route, credential, about)
+        assert response.status == 401, name
+        assert response.json == {
             "statusCode": 401,
             "error": {"en": "Invalid API key", "ar": "مفتاح API غير صالح"},
             "message": "Authentication required",
         }
-        assert answer.headers["access-control-allow-origin"] == "*"
-        assert answer.headers["x-request-id"]
+        assert response.headers["access-control-allow-origin"] == "*"
+        assert response.headers["x-request-id"]
     assert state(stack, about) == before
 
 
@@ -345,10 +345,10 @@ def test_each_scope_allows_its_routes_and_no_others(
     for scope, key in setting.single.items():
         if scope == rule.scope or (route == ("POST", "/api/deletions") and scope == "linksErase"):
             continue
-        answer = ask(stack, route, key, about)
-        assert answer.status == 403, scope
-        assert answer.json["missingScopes"] == [rule.scope]
-        assert answer.headers["x-ratelimit-remaining"]
+        response = ask(stack, route, key, about)
+        assert response.status == 403, scope
+        assert response.json["missingScopes"] == [rule.scope]
+        assert response.headers["x-ratelimit-remaining"]
     assert state(stack, about) == before
     assert ask(stack, route, setting.single[rule.scope or ""], about).status in rule.done
 
@@ -360,9 +360,9 @@ def test_a_session_has_the_scopes_of_its_role(
     rule = RULES[route]
     about = things(stack, setting.owner)
     for role in ("viewer", "owner"):
-        answer = ask(stack, route, setting.sessions[role], about)
+        response = ask(stack, route, setting.sessions[role], about)
         may = rule.scope in (*ROLES[role], ANY_KEY)
-        assert answer.status in (rule.done if may else (403,)), role
+        assert response.status in (rule.done if may else (403,)), role
         if may and route[0] == "GET":
             about = things(stack, setting.owner)
 
@@ -399,17 +399,17 @@ OWN = {
 }
 
 
-def figure(answer: Response, about: Things) -> Any:
+def figure(response: Response, about: Things) -> Any:
     """A response without the requested ids and without new ids and times."""
-    text = answer.body.decode("utf-8", "replace")
+    text = response.body.decode("utf-8", "replace")
     for name, value in (("link", about.link), ("code", about.code), ("deletion", about.deletion)):
         text = text.replace(value, f"<{name}>")
     # Of `GET /api/me`: each request counts.
     text = re.sub(r'("remaining"|"reset"):[0-9]+', r"\1:0", text)
-    headers = {name: value for name, value in answer.headers.items() if name not in OWN}
-    if answer.status == 201:
-        return answer.status, set(answer.json), headers
-    return answer.status, text, headers
+    headers = {name: value for name, value in response.headers.items() if name not in OWN}
+    if response.status == 201:
+        return response.status, set(response.json), headers
+    return response.status, text, headers
 
 
 @pytest.mark.parametrize("route", OPEN, ids=" ".join)
@@ -459,40 +459,40 @@ def test_parallel_clients_of_one_key_get_exactly_the_limit(stack: LocalStack) ->
 
     workspace, other = stack.new_workspace("free"), stack.new_workspace("free")
     # Functions start now and not within the window; another key counts for itself.
-    assert {answer.status for answer in send(other.read_key, 20)} == {200}
+    assert {response.status for response in send(other.read_key, 20)} == {200}
 
-    answers: list[Response] = []
+    responses: list[Response] = []
     for _ in range(5):
-        answers += send(workspace.read_key, 120)
-        if any(answer.status == 429 for answer in answers):
+        responses += send(workspace.read_key, 120)
+        if any(response.status == 429 for response in responses):
             break
 
     statuses: dict[int, Counter[int]] = defaultdict(Counter)
     places: dict[int, Counter[int]] = defaultdict(Counter)
-    for answer in answers:
-        reset = int(answer.headers["x-ratelimit-reset"])
+    for response in responses:
+        reset = int(response.headers["x-ratelimit-reset"])
         assert reset % 60 == 0
-        statuses[reset][answer.status] += 1
-        if answer.status == 200:
-            places[reset][int(answer.headers["x-ratelimit-remaining"])] += 1
+        statuses[reset][response.status] += 1
+        if response.status == 200:
+            places[reset][int(response.headers["x-ratelimit-remaining"])] += 1
     assert any(found[429] for found in statuses.values())
     for reset, found in statuses.items():
         passed = min(100, found.total())
         assert found == Counter({200: passed, 429: found.total() - passed})
         assert places[reset] == Counter(range(100 - passed, 100))
-    for answer in answers:
-        assert answer.headers["x-ratelimit-limit"] == "100"
-        if answer.status == 429:
-            seconds = answer.json["retryAfter"]
-            assert answer.headers["retry-after"] == str(seconds)
+    for response in responses:
+        assert response.headers["x-ratelimit-limit"] == "100"
+        if response.status == 429:
+            seconds = response.json["retryAfter"]
+            assert response.headers["retry-after"] == str(seconds)
             assert 1 <= seconds <= 60
-            assert answer.json["message"] == f"Rate limit exceeded. Try again in {seconds} seconds."
+            assert response.json["message"] == f"Rate limit exceeded. Try again in {seconds} seconds."
 
 
 def test_a_plan_change_takes_effect(stack: LocalStack) -> None:
     """A new key's first request asks the authorizer, which knows the new plan at once."""
     workspace = stack.new_workspace("free")
     commands.set_workspace(stack.access.deployment, workspace.workspace_id, plan="pro")
-    answer = Client(stack.base_url, workspace.read_key).get("/api/links")
-    assert answer.status == 200
-    assert answer.headers["x-ratelimit-limit"] == "1000"
+    response = Client(stack.base_url, workspace.read_key).get("/api/links")
+    assert response.status == 200
+    assert response.headers["x-ratelimit-limit"] == "1000"

@@ -111,8 +111,8 @@ def test_an_export_is_written_in_the_background_and_fetched_through_its_url(
     assert begun.status == 202
     eventually(lambda: api.get(where).json["state"], "complete")
 
-    with urllib.request.urlopen(api.get(where).json["url"], timeout=30) as answer:
-        lines = [json.loads(line) for line in answer.read().splitlines()]
+    with urllib.request.urlopen(api.get(where).json["url"], timeout=30) as response:
+        lines = [json.loads(line) for line in response.read().splitlines()]
     assert [line["type"] for line in lines] == ["link", "click", "click"]
     assert lines[0]["id"] == link["id"]
     assert sorted(line["isBot"] for line in lines[1:]) == [False, True]

@@ -160,12 +160,12 @@ def test_soft_deletes_are_listed_and_restored(unlink: Unlink, administrator: Unl
     deletion = unlink.delete(ids[:1], reason="one").wait(timeout=60)
     assert deletion.refresh() == unlink.deletion(deletion.id)
     (second,) = unlink.delete_all(ids[1:2])
-    answer = unlink.delete_links(ids[2:], reason="three")
-    assert answer.deleted_ids == (ids[2],)
-    assert answer.deletion_id is not None
-    assert unlink.deletion_page(answer.deletion_id, limit=1).reason == "three"
+    response = unlink.delete_links(ids[2:], reason="three")
+    assert response.deleted_ids == (ids[2],)
+    assert response.deletion_id is not None
+    assert unlink.deletion_page(response.deletion_id, limit=1).reason == "three"
     audit = [each.id for each in unlink.deletions(mode="soft", state="complete")]
-    assert audit[:3] == [answer.deletion_id, second.id, deletion.id]
+    assert audit[:3] == [response.deletion_id, second.id, deletion.id]
     trashed = {each.id: each for each in unlink.trash()}
     assert set(trashed) == set(ids)
     assert trashed[ids[0]].deletion_id == deletion.id

@@ -63,8 +63,8 @@ console.log(JSON.stringify([response.status, result]));
     done = subprocess.run(
         ["node", "--input-type=module", "-e", script], capture_output=True, text=True, check=True
     )
-    status, answer = json.loads(done.stdout)
-    return status, answer
+    status, response = json.loads(done.stdout)
+    return status, response
 
 
 # -- Hoko: DELETE /api/links ----------------------------------------------------------------
@@ -128,12 +128,12 @@ def test_hoko_missing_scope(api: Client, workspace: Workspace) -> None:
         "missingScopes": ["linksWrite"],
     }
 
-    answer = curl(
+    response = curl(
         "-X", "DELETE", f"{api.base_url}/api/links",
         "-H", f"Authorization: Bearer {workspace.read_key}",
     )  # fmt: skip
 
-    assert answer == (403, expected)
+    assert response == (403, expected)
     assert fetch(api.base_url, workspace.read_key, None) == (403, expected)
 
 
@@ -190,20 +190,20 @@ def test_ten_thousand_links_are_deleted_by_one_request_in_its_order(api: Client)
     ids: list[str] = []
     for _ in range(10):
         new = [{"originalUrl": f"https://example.com/{n}"} for n in range(1000)]
-        answer = api.post("/api/links", new)
-        assert answer.status == 201
-        ids += [link["id"] for link in answer.json]
+        response = api.post("/api/links", new)
+        assert response.status == 201
+        ids += [link["id"] for link in response.json]
     ids.reverse()
     key = {"Idempotency-Key": str(uuid.uuid4())}
 
-    answer = api.delete("/api/links", ids, headers=key)
+    response = api.delete("/api/links", ids, headers=key)
 
-    assert answer.status == 200
-    assert answer.json == {"deletedIds": ids}
+    assert response.status == 200
+    assert response.json == {"deletedIds": ids}
     assert api.get("/api/links").json["links"] == []
     again = api.delete("/api/links", ids, headers=key)
-    assert again.json == answer.json
-    assert again.headers["x-deletion-id"] == answer.headers["x-deletion-id"]
+    assert again.json == response.json
+    assert again.headers["x-deletion-id"] == response.headers["x-deletion-id"]
 
 
 # -- bad input --------------------------------------------------------------------------------
@@ -237,10 +237,10 @@ BRACED = "{550e8400-e29b-41d4-a716-446655440000}"
 def test_a_bad_body_gets_a_bilingual_400_and_changes_nothing(api: Client, raw: bytes) -> None:
     kept = api.create()["id"]
 
-    answer = api.send("DELETE", "/api/links", raw)
+    response = api.send("DELETE", "/api/links", raw)
 
-    assert answer.status == 400
-    assert answer.json["error"] == {"en": "Invalid request", "ar": ARABIC["Invalid request"]}
+    assert response.status == 400
+    assert response.json["error"] == {"en": "Invalid request", "ar": ARABIC["Invalid request"]}
     assert api.get(f"/api/links/{kept}").status == 200
 
 
@@ -257,28 +257,28 @@ def test_one_bad_id_among_good_ones_changes_nothing(
     else:
         bad = str(uuid.uuid4())
 
-    answer = api.delete("/api/links", [kept[0], bad, kept[1]])
+    response = api.delete("/api/links", [kept[0], bad, kept[1]])
 
-    assert answer.status == 400
-    assert answer.json["unknownIds"] == [bad]
+    assert response.status == 400
+    assert response.json["unknownIds"] == [bad]
     assert all(api.get(f"/api/links/{link_id}").status == 200 for link_id in kept)
 
 
 def test_the_free_plan_accepts_a_hundred_ids(stack: LocalStack, free_workspace: Workspace) -> None:
     api = Client(stack.base_url, free_workspace.api_key)
 
-    answer = api.delete("/api/links", [str(uuid.uuid4())] * 101)
+    response = api.delete("/api/links", [str(uuid.uuid4())] * 101)
 
-    assert answer.status == 400
-    assert answer.json["limit"] == 100
+    assert response.status == 400
+    assert response.json["limit"] == 100
 
 
 def test_a_body_of_seven_megabytes_gets_413(api: Client) -> None:
-    answer = api.send("DELETE", "/api/links", b" " * 7_000_000 + b"[]")
+    response = api.send("DELETE", "/api/links", b" " * 7_000_000 + b"[]")
 
-    assert answer.status == 413
-    assert answer.json["statusCode"] == 413
-    assert set(answer.json["error"]) == {"en", "ar"}
+    assert response.status == 413
+    assert response.json["statusCode"] == 413
+    assert set(response.json["error"]) == {"en", "ar"}
 
 
 @pytest.mark.parametrize(
@@ -289,10 +289,10 @@ def test_an_invalid_credential_gets_the_401_of_both_contracts(
 ) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
 
-    answer = Client(api.base_url, "").send("GET", "/api/links", headers=headers)
+    response = Client(api.base_url, "").send("GET", "/api/links", headers=headers)
 
-    assert answer.status == 401
-    assert answer.json == {
+    assert response.status == 401
+    assert response.json == {
         "statusCode": 401,
         "error": {"en": "Invalid API key", "ar": ARABIC["Invalid API key"]},
         "message": "Authentication required",
@@ -303,10 +303,10 @@ def test_an_invalid_credential_gets_the_401_of_both_contracts(
     ("method", "path"), [("GET", "/api/nothing"), ("POST", "/a/b/c"), ("PATCH", "/api/links/a/b")]
 )
 def test_an_unknown_route_gets_404(api: Client, method: str, path: str) -> None:
-    answer = api.send(method, path)
+    response = api.send(method, path)
 
-    assert answer.status == 404
-    assert answer.json["statusCode"] == 404
+    assert response.status == 404
+    assert response.json["statusCode"] == 404
 
 
 def test_every_function_response_has_rate_limit_headers(api: Client) -> None:
@@ -320,6 +320,6 @@ def test_every_function_response_has_rate_limit_headers(api: Client) -> None:
 
 
 def test_the_key_is_accepted_without_the_word_bearer(api: Client) -> None:
-    answer = Client(api.base_url, "").send("GET", "/api/links", headers={"Authorization": api.key})
+    response = Client(api.base_url, "").send("GET", "/api/links", headers={"Authorization": api.key})
 
-    assert answer.status == 200
+    assert response.status == 200

@@ -20,11 +20,11 @@ def get(url: str) -> tuple[int, Any, bytes]:
             "Accept-Encoding": "gzip, deflate, br, zstd",
         },
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        body = answer.read()
-        if answer.headers["Content-Encoding"] == "gzip":
+    with urllib.request.urlopen(request, timeout=30) as response:
+        body = response.read()
+        if response.headers["Content-Encoding"] == "gzip":
             body = gzip.decompress(body)
-        return answer.status, answer.headers, body
+        return response.status, response.headers, body
 
 
 @pytest.mark.parametrize("path", ["/api/docs", "/api/docs/"])

@@ -28,8 +28,8 @@ def admin(stack: LocalStack, workspace: Workspace) -> Client:
 
 def click(admin: Client, link: dict[str, Any], times: int) -> None:
     for _ in range(times):
-        answer = Client(admin.base_url, "").get(f"/{link['shortCode']}")
-        assert answer.status == 302
+        response = Client(admin.base_url, "").get(f"/{link['shortCode']}")
+        assert response.status == 302
 
 
 def wait_until_complete(admin: Client, deletion_id: str) -> dict[str, Any]:
@@ -112,11 +112,11 @@ def erased(stack: LocalStack) -> Erased:
     wait_for(lambda: admin.get(f"{export}/{begun.json['id']}").json["state"] == "complete")
     assert any(begun.json["id"] in key for _, key in objects(stack))
     assert len(mentions(stack, link["id"], code)) >= 6
-    answer = admin.delete(f"/api/links/{link['id']}?reason=privacy")
-    assert answer.status == 200
+    response = admin.delete(f"/api/links/{link['id']}?reason=privacy")
+    assert response.status == 200
     bulk = admin.post("/api/links/bulk-delete", {"ids": [each["id"] for each in others]})
     assert bulk.status == 200
-    ids = (each.headers["x-deletion-id"] for each in (answer, bulk))
+    ids = (each.headers["x-deletion-id"] for each in (response, bulk))
     return Erased(admin, workspace, link, *ids)
 
 
@@ -259,8 +259,8 @@ def test_the_export_is_written_before_the_delete(stack: LocalStack, admin: Clien
     deletion_id = asked.headers["x-deletion-id"]
     wait_for(lambda: admin.get(f"/api/deletions/{deletion_id}").json["state"] == "complete", 60)
     export = admin.get(f"/api/deletions/{deletion_id}").json["export"]
-    with urllib.request.urlopen(export["url"], timeout=30) as answer:
-        lines = [json.loads(line) for line in answer.read().splitlines()]
+    with urllib.request.urlopen(export["url"], timeout=30) as response:
+        lines = [json.loads(line) for line in response.read().splitlines()]
     assert [line["type"] for line in lines] == ["link", "click", "click"]
     assert lines[0]["title"] == "Exported"
     assert admin.get(f"/api/links/{link['id']}").status == 404

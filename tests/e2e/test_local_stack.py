@@ -22,14 +22,14 @@ def test_every_deployed_route_has_an_example(stack: LocalStack) -> None:
 def test_every_line_of_the_guide_works_when_pasted(stack: LocalStack, demo: Demo) -> None:
     workspace, links = demo
     shown = show(stack.base_url, workspace, links)
-    answers = {}
+    responses = {}
     for method, path in stack.routes():
         line = curl(stack.base_url, workspace, method, path, shown)
         done = subprocess.run(
             [*shlex.split(line), "-s"], capture_output=True, text=True, check=True, timeout=60
         )
-        answers[method, path] = done.stdout.split()[1]
-    refused = {route: status for route, status in answers.items() if status[0] not in "23"}
+        responses[method, path] = done.stdout.split()[1]
+    refused = {route: status for route, status in responses.items() if status[0] not in "23"}
     # The receipt of an erasure that began a moment ago is not signed yet.
     assert refused == {("GET", "/api/receipts/{id}"): "409"}
 

@@ -64,22 +64,22 @@ def test_head_answers_like_get_without_a_body(api: Client) -> None:
 def test_a_wrong_method_gets_405_with_the_allowed_methods(
     api: Client, method: str, path: str, allow: str
 ) -> None:
-    answer = api.send(method, path, b"{}", {"Content-Type": "text/plain"})
+    response = api.send(method, path, b"{}", {"Content-Type": "text/plain"})
 
-    assert answer.status == 405
-    assert answer.headers["allow"] == allow
-    assert answer.json == {
+    assert response.status == 405
+    assert response.headers["allow"] == allow
+    assert response.json == {
         "statusCode": 405,
         "error": "Method Not Allowed",
         "message": "Method not allowed",
     }
-    assert SECURITY.items() <= answer.headers.items()
+    assert SECURITY.items() <= response.headers.items()
 
 
 def test_a_wrong_method_on_deletions_gets_405_in_the_hoko_format(api: Client) -> None:
-    answer = api.send("PUT", "/api/deletions")
-    assert answer.status == 405
-    assert answer.json["error"]["en"] == "Method not allowed"
+    response = api.send("PUT", "/api/deletions")
+    assert response.status == 405
+    assert response.json["error"]["en"] == "Method not allowed"
 
 
 def test_a_wrong_method_without_a_credential_gets_401(api: Client) -> None:
@@ -87,9 +87,9 @@ def test_a_wrong_method_without_a_credential_gets_401(api: Client) -> None:
 
 
 def test_preflights_need_no_key(api: Client) -> None:
-    answer = Client(api.base_url, "").send("OPTIONS", "/api/links")
-    assert answer.status == 204
-    assert answer.headers["access-control-allow-methods"] == "OPTIONS,POST,GET,DELETE"
+    response = Client(api.base_url, "").send("OPTIONS", "/api/links")
+    assert response.status == 204
+    assert response.headers["access-control-allow-methods"] == "OPTIONS,POST,GET,DELETE"
 
 
 @pytest.mark.parametrize("path", ["/", "/a/b", "/a/b/c.html"])
@@ -108,9 +108,9 @@ def test_a_browser_gets_an_html_page_for_an_unknown_route(api: Client, path: str
 
 @pytest.mark.parametrize("path", ["/api", "/api/nothing", "/api/links/a/b", "/api/deletions/a/b"])
 def test_an_unknown_api_route_is_json_for_browsers_too(api: Client, path: str) -> None:
-    answer = api.get(path, BROWSER)
-    assert answer.status == 404
-    assert answer.json == {
+    response = api.get(path, BROWSER)
+    assert response.status == 404
+    assert response.json == {
         "statusCode": 404,
         "error": {"en": "Not found", "ar": "غير موجود"},
         "message": "Route not found",

@@ -38,11 +38,11 @@ def get(url: str, **headers: str | None) -> tuple[int, Any, bytes]:
         url, headers={name.replace("_", "-"): value for name, value in headers.items() if value}
     )
     try:
-        answer: HTTPResponse | urllib.error.HTTPError = _open(request, timeout=30)
+        response: HTTPResponse | urllib.error.HTTPError = _open(request, timeout=30)
     except urllib.error.HTTPError as error:
-        answer = error
-    with answer:
-        return answer.status or 0, answer.headers, answer.read()
+        response = error
+    with response:
+        return response.status or 0, response.headers, response.read()
 
 
 @pytest.mark.parametrize("accept", ACCEPTS)

@@ -47,9 +47,9 @@ Session = dict[tuple[Path, int], tuple[int, str]]
 def session(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Session:
     """The output of every example, from one shell per document with the variables of a run."""
     return {
-        (document, line): answer
+        (document, line): response
         for document in WITH_EXAMPLES
-        for line, answer in _run(stack, document, tmp_path_factory.mktemp("examples")).items()
+        for line, response in _run(stack, document, tmp_path_factory.mktemp("examples")).items()
     }
 
 
@@ -100,11 +100,11 @@ def test_each_example_gives_the_documented_response(session: Session, example: E
     assert status == example.status, output
     if example.kind == "http":
         sent = {line.strip().lower() for line in masked(output).splitlines()}
-        shown = {line.strip().lower() for line in masked(example.answer).splitlines()}
+        shown = {line.strip().lower() for line in masked(example.response).splitlines()}
         assert shown - sent == set()
     elif example.kind == "json":
         given = _last_json(output)
-        difference = differences(json.loads(example.answer), given, "")
+        difference = differences(json.loads(example.response), given, "")
         assert difference == [], json.dumps(given, indent=2, ensure_ascii=False)
 
 

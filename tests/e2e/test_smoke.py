@@ -38,8 +38,8 @@ def smoke(stack: LocalStack) -> Smoke:
 
 @pytest.mark.at_first
 def test_an_erasure_is_started_for_the_check_of_its_receipt(smoke: Smoke) -> None:
-    status, answer, _ = smoke.erased
-    assert (status, answer) == (200, {"success": True})
+    status, response, _ = smoke.erased
+    assert (status, response) == (200, {"success": True})
 
 
 @pytest.mark.at_last

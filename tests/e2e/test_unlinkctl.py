@@ -164,8 +164,8 @@ def test_a_killed_delete_goes_on_where_it_ended(
 
 def test_the_stack_serves_an_installable_wheel(stack: LocalStack, tmp_path: Path) -> None:
     name = f"unlinkctl-{__version__}-py3-none-any.whl"
-    with urllib.request.urlopen(f"{stack.base_url}/api/docs/{name}", timeout=60) as answer:
-        (tmp_path / name).write_bytes(answer.read())
+    with urllib.request.urlopen(f"{stack.base_url}/api/docs/{name}", timeout=60) as response:
+        (tmp_path / name).write_bytes(response.read())
     target = tmp_path / "installed"
     subprocess.run(
         [

@@ -172,12 +172,12 @@ def test_a_blocked_client_gets_retry_after() -> None:
     for name, rule in rules(with_waf()).items():
         if "RateBasedStatement" not in rule["Statement"]:
             continue
-        answer = rule["Action"]["Block"]["CustomResponse"]
-        assert answer["ResponseCode"] == 429, name
-        headers = {each["Name"]: each["Value"] for each in answer["ResponseHeaders"]}
+        response = rule["Action"]["Block"]["CustomResponse"]
+        assert response["ResponseCode"] == 429, name
+        headers = {each["Name"]: each["Value"] for each in response["ResponseHeaders"]}
         assert headers["Retry-After"] == "300"
         assert headers["Strict-Transport-Security"] == "max-age=31536000"
-        body = bodies[answer["CustomResponseBodyKey"]]["Content"]
+        body = bodies[response["CustomResponseBodyKey"]]["Content"]
         assert body.isascii()
         assert json.loads(body) == {
             "statusCode": 429,

@@ -90,8 +90,8 @@ class Velocity:
         request = {"template": template, "headers": headers or {}, "context": context or {}}
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline())
-        return answer["text"], answer["overrides"]
+        response = json.loads(self._process.stdout.readline())
+        return response["text"], response["overrides"]
 
     def close(self) -> None:
         self._process.communicate()

@@ -87,11 +87,11 @@ def test_analytics_sum_the_days_asked_for(world: World) -> None:
 def test_a_link_without_clicks_has_empty_analytics(world: World) -> None:
     [link_id] = world.create()
 
-    _, answer = get(world, link_id, query={"days": "1"})
+    _, response = get(world, link_id, query={"days": "1"})
 
-    assert answer["totalClicks"] == 0
-    assert answer["clicksByCountry"] == []
-    assert answer["clicksByDate"] == [{"date": iso(time.time())[:10], "clicks": 0}]
+    assert response["totalClicks"] == 0
+    assert response["clicksByCountry"] == []
+    assert response["clicksByDate"] == [{"date": iso(time.time())[:10], "clicks": 0}]
 
 
 def test_analytics_outlive_a_soft_delete_but_not_an_erasure(world: World) -> None:
@@ -138,11 +138,11 @@ def test_an_install_by_link_belongs_to_its_last_click_of_a_person(world: World) 
     last = click(world, link.id, at=NOW - 100)
     click(world, link.id, at=NOW - 50, isBot=True)
 
-    status, answer = install(world, {"linkId": link.short_code, "platform": "iOS"})
+    status, response = install(world, {"linkId": link.short_code, "platform": "iOS"})
 
     assert status == 201
-    assert answer["linkId"] == link.id
-    assert answer["clickId"] == last["id"]
+    assert response["linkId"] == link.id
+    assert response["clickId"] == last["id"]
     _, shown = get(world, link.id, query={"days": "1"})
     assert shown["totalInstalls"] == 1
     assert shown["installsByPlatform"] == [{"platform": "iOS", "installs": 1}]
@@ -153,13 +153,13 @@ def test_an_install_by_click_finds_its_link(world: World) -> None:
     first = click(world, link_id, at=NOW - 500)
     click(world, link_id, at=NOW - 100)
 
-    status, answer = install(
+    status, response = install(
         world,
         {"clickId": first["id"], "installedAt": iso(NOW - 60), "deviceId": "d", "appVersion": "1"},
     )
 
-    assert (status, answer["linkId"], answer["clickId"]) == (201, link_id, first["id"])
-    assert (answer["installedAt"], answer["deviceId"]) == (iso(NOW - 60), "d")
+    assert (status, response["linkId"], response["clickId"]) == (201, link_id, first["id"])
+    assert (response["installedAt"], response["deviceId"]) == (iso(NOW - 60), "d")
 
 
 @pytest.mark.parametrize("by", ["click", "link"])

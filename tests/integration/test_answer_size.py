@@ -29,17 +29,17 @@ def test_a_body_is_measured_as_the_runtime_encodes_it(body: str, size: int) -> N
     assert sent_size(body) == size
 
 
-def returned(answer: dict[str, Any]) -> int:
+def returned(response: dict[str, Any]) -> int:
     """Bytes of what the handler returns, as the Python 3.13 runtime encodes it."""
-    return len(json.dumps(answer, ensure_ascii=False).encode())
+    return len(json.dumps(response, ensure_ascii=False).encode())
 
 
 def ask(
     world: World, module: Any, method: str, resource: str, **more: Any
 ) -> tuple[int, Any, dict[str, Any]]:
     event = world.event(method, resource, **more)
-    answer = module.handler(event, Context())
-    return answer["statusCode"], json.loads(answer["body"]), answer
+    response = module.handler(event, Context())
+    return response["statusCode"], json.loads(response["body"]), response
 
 
 # -- errors ---------------------------------------------------------------------------------
@@ -75,21 +75,21 @@ def ask(
 def test_an_error_echoes_little_of_a_huge_request(
     world: World, module: Any, method: str, resource: str, more: dict[str, Any]
 ) -> None:
-    status, _, answer = ask(world, module, method, resource, **more)
+    status, _, response = ask(world, module, method, resource, **more)
     assert status == 400
-    assert returned(answer) < SMALL
+    assert returned(response) < SMALL
 
 
 @pytest.mark.emulator
 def test_ten_thousand_malformed_ids_are_answered(world: World) -> None:
     # The characters that take the most bytes in an answer: seven each.
     ids = [f"{n:05d}" + chr(1) * 60 for n in range(10_000)]
-    status, body, answer = ask(
+    status, body, response = ask(
         world, deletions, "POST", "/api/links/bulk-delete", body={"ids": ids}
     )
     assert status == 200
     assert len(body["notFoundIds"]) == 10_000
-    assert PAYLOAD_LIMIT / 2 < returned(answer) < PAYLOAD_LIMIT
+    assert PAYLOAD_LIMIT / 2 < returned(response) < PAYLOAD_LIMIT
 
 
 def test_a_shortened_text_has_at_most_four_bytes_per_character() -> None:
@@ -131,10 +131,10 @@ def test_links_whose_answer_would_not_fit_are_not_created(world: World) -> None:
     assert body["message"] == "The answer would exceed 6 MB; create fewer links in one request"
     assert world.live_ids() == []
 
-    status, made, answer = ask(world, links, "POST", "/api/links", body=new[:700])
+    status, made, response = ask(world, links, "POST", "/api/links", body=new[:700])
     assert status == 201
     assert len(made) == 700
-    assert PAYLOAD_LIMIT * 0.7 < returned(answer) <= PAYLOAD_LIMIT
+    assert PAYLOAD_LIMIT * 0.7 < returned(response) <= PAYLOAD_LIMIT
 
 
 @pytest.mark.emulator

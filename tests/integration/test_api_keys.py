@@ -173,8 +173,8 @@ def test_a_key_cannot_have_scopes_that_its_issuer_lacks(world: World) -> None:
 def test_what_no_key_can_be_is_refused_and_makes_none(
     world: World, admin: str, body: dict[str, Any]
 ) -> None:
-    status, answer = issue(world, admin, body=body)
-    assert (status, answer["error"]) == (400, "Bad Request")
+    status, response = issue(world, admin, body=body)
+    assert (status, response["error"]) == (400, "Bad Request")
     assert list(states(world, admin)) == [admin]
 
 

@@ -156,9 +156,9 @@ def test_what_rfc_3986_excludes_is_encoded_in_app_urls_too() -> None:
     ],
 )
 def test_an_intent_url_must_not_point_to_this_service(world: World, url: str) -> None:
-    status, answer = create(world, {"androidUrl": url}, "intent")
+    status, response = create(world, {"androidUrl": url}, "intent")
     assert status == 400
-    assert answer["details"] == ["androidUrl: a link must not lead to this service itself"]
+    assert response["details"] == ["androidUrl: a link must not lead to this service itself"]
     assert create(world, {"androidUrl": "myapp://short.test/abcd"}, "myapp")[0] == 201
 
 

@@ -101,13 +101,13 @@ def day(world: World, link_id: str, date: str = DAY) -> dict[str, Any]:
 
 def referrers(world: World, link_id: str) -> dict[str, int]:
     """The clicks by referrer of the day, as analytics answers them."""
-    answer = analytics(
+    response = analytics(
         link_id,
         days=1,
         today=dt.date.fromisoformat(DAY),
         rollups=rollups(world),
     )
-    return {each["referrer"]: each["clicks"] for each in answer["clicksByReferrer"]}
+    return {each["referrer"]: each["clicks"] for each in response["clicksByReferrer"]}
 
 
 def link(world: World, link_id: str) -> Link:
@@ -516,9 +516,9 @@ def test_the_function_returns_the_first_failed_record(
     for number in ("1000", "999"):
         batch.append({"dynamodb": {"SequenceNumber": number, "NewImage": {}}})
 
-    answer = tally_function.handler({"Records": batch, "replayed": True}, Context(30))
+    response = tally_function.handler({"Records": batch, "replayed": True}, Context(30))
 
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "999"}]}
+    assert response == {"batchItemFailures": [{"itemIdentifier": "999"}]}
 
 
 class Unreliable:
@@ -537,10 +537,10 @@ class Unreliable:
             luck = self._random.random()
             if luck < 0.2:
                 raise ClientError({"Error": {"Code": "ThrottlingException"}}, name)
-            answer = real(**parameters)
+            response = real(**parameters)
             if luck < 0.5:
                 raise EndpointConnectionError(endpoint_url="lost")
-            return answer
+            return response
 
         return write
 

@@ -193,16 +193,16 @@ def _stale(world: World, old: dict[tuple[str, str], Any]) -> Any:
             return getattr(world.dynamodb, name)
 
         def batch_get_item(self, **parameters: Any) -> Any:
-            answer = world.dynamodb.batch_get_item(**parameters)
+            response = world.dynamodb.batch_get_item(**parameters)
             table = world.clicks.name
             request = parameters["RequestItems"].get(table)
             if request is not None and not request["ConsistentRead"]:
-                answer["Responses"][table] = [
+                response["Responses"][table] = [
                     old[key]
                     for each in request["Keys"]
                     if (key := (each["pk"]["S"], each["sk"]["S"])) in old
                 ]
-            return answer
+            return response
 
     return Stale()
 

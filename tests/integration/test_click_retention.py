@@ -60,9 +60,9 @@ def request(world: World, method: str, policy: dict[str, str], **body: Any) -> A
         body=body,
     )
     event["requestContext"]["authorizer"] |= policy
-    status, answer = call(links_function.handler, event)
-    assert status in (200, 201), answer
-    return answer
+    status, response = call(links_function.handler, event)
+    assert status in (200, 201), response
+    return response
 
 
 def kept_days(world: World, link_id: str, code: str) -> float | None:
@@ -105,9 +105,9 @@ def test_a_restored_link_takes_the_policy_of_the_restore(world: World) -> None:
     event = world.event("POST", "/api/deletions/{id}/restore", path={"id": record.id})
     event["requestContext"]["authorizer"] |= {"clickRetentionDays": "30"}
 
-    status, answer = call(deletions_function.handler, event)
+    status, response = call(deletions_function.handler, event)
 
-    assert (status, answer["restoredIds"]) == (200, [made["id"]])
+    assert (status, response["restoredIds"]) == (200, [made["id"]])
     assert kept_days(world, made["id"], made["shortCode"]) == 30
 
 

@@ -115,11 +115,11 @@ def test_a_code_lost_in_a_race_rolls_the_request_back_in_few_calls(
 
 def test_unconfirmed_links_are_rolled_back_too(world: World, faulty: FaultyClient) -> None:
     def lose(name: str, call: Callable[[], Any], parameters: dict[str, Any]) -> Any:
-        answer = call()
+        response = call()
         puts = [action for action in parameters.get("TransactItems", ()) if "Put" in action]
         if puts:
             raise ReadTimeoutError(endpoint_url="http://engine")
-        return answer
+        return response
 
     faulty.fault, faulty.every = lose, True
     with pytest.raises(Unavailable):

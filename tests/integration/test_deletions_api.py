@@ -34,14 +34,14 @@ def send(
 ) -> tuple[int, dict[str, Any], dict[str, str]]:
     import json
 
-    answer = deletions.handler(
+    response = deletions.handler(
         api_event(
             method, resource, workspace_id=event.pop("workspace_id", world.workspace_id), **event
         ),
         Context(),
     )
-    headers = {name: values[-1] for name, values in answer["multiValueHeaders"].items()}
-    return answer["statusCode"], json.loads(answer["body"]), headers
+    headers = {name: values[-1] for name, values in response["multiValueHeaders"].items()}
+    return response["statusCode"], json.loads(response["body"]), headers
 
 
 def ask(world: World, body: Any, **event: Any) -> tuple[int, dict[str, Any], dict[str, str]]:
@@ -481,10 +481,10 @@ def test_a_filter_that_is_resolved_in_the_background_is_exported_first(
     ],
 )
 def test_bad_input_gets_a_bilingual_400(world: World, body: Any) -> None:
-    status, answer, _ = ask(world, body)
+    status, response, _ = ask(world, body)
 
     assert status == 400
-    assert answer["error"] == {"en": "Invalid request", "ar": "طلب غير صالح"}
+    assert response["error"] == {"en": "Invalid request", "ar": "طلب غير صالح"}
 
 
 @pytest.mark.parametrize(

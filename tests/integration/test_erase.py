@@ -79,10 +79,10 @@ def test_a_failed_erasure_is_not_reported_as_not_found(
     monkeypatch.setattr(erase_links, "_erase_group", refuse_one)
     event = world.event("POST", "/api/links/bulk-delete", body={"ids": [kept, unknown, gone]})
 
-    status, answer = call(deletions.handler, event)
+    status, response = call(deletions.handler, event)
 
     assert status == 200
-    assert answer == {
+    assert response == {
         "success": False,
         "deletedIds": [gone],
         "notFoundIds": [unknown],

@@ -85,9 +85,9 @@ class Exports:
         }
         if sent_at is not None:
             record["attributes"]["SentTimestamp"] = str(int(sent_at * 1000))
-        answer = export_function.handler({"Records": [record]}, Context(60))
-        assert answer["batchItemFailures"] in ([], [{"itemIdentifier": "m-1"}])
-        return bool(answer["batchItemFailures"])
+        response = export_function.handler({"Records": [record]}, Context(60))
+        assert response["batchItemFailures"] in ([], [{"itemIdentifier": "m-1"}])
+        return bool(response["batchItemFailures"])
 
     def run(
         self,
@@ -152,8 +152,8 @@ def test_an_export_has_the_link_and_every_click(world: World, exports: Exports) 
 
     status, done = exports.get(link.id, begun["id"])
     assert (status, done["state"]) == (200, "complete")
-    with urllib.request.urlopen(done["url"]) as answer:
-        lines = [json.loads(line) for line in answer.read().splitlines()]
+    with urllib.request.urlopen(done["url"]) as response:
+        lines = [json.loads(line) for line in response.read().splitlines()]
     assert lines == exports.lines(begun["id"])
     assert (lines[0]["type"], lines[0]["id"], lines[0]["title"]) == ("link", link.id, "Ünïcode")
     assert sorted(line["id"] for line in lines[1:]) == sorted(each["id"] for each in clicks)

@@ -291,13 +291,13 @@ def test_a_late_repetition_of_a_save_does_not_set_an_export_back(
     saves: list[dict[str, Any]] = []
 
     def with_a_late_call(**parameters: Any) -> Any:
-        answer = update_item(**parameters)
+        response = update_item(**parameters)
         if is_save(parameters):
             saves.append(parameters)
             if parameters["ExpressionAttributeValues"][":export"]["M"]["done"]["BOOL"]:
                 with suppress(ClientError):
                     update_item(**saves[0])
-        return answer
+        return response
 
     monkeypatch.setattr(dynamodb, "update_item", with_a_late_call)
     resume(erasing.world.workspace_id, deletion.id, stores=worker(erasing, Bucket()))
@@ -317,10 +317,10 @@ def test_a_save_whose_answer_was_lost_is_its_own(
     update_item = dynamodb.update_item
 
     def without_an_answer(**parameters: Any) -> Any:
-        answer = update_item(**parameters)
+        response = update_item(**parameters)
         if is_save(parameters):
-            answer = update_item(**parameters)
-        return answer
+            response = update_item(**parameters)
+        return response
 
     monkeypatch.setattr(dynamodb, "update_item", without_an_answer)
     bucket = Bucket()

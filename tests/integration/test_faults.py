@@ -172,9 +172,9 @@ def test_a_call_that_hangs_just_before_the_deadline_leaves_time_to_answer(
             assert answered.wait(60)
             clock.pass_by(hanging[0])
             raise ReadTimeoutError(endpoint_url="http://engine")
-        answer = call()
+        response = call()
         answered.set()
-        return answer
+        return response
 
     faulty.fault, faulty.every = hang_once, True
     monkeypatch.setattr(service_stores, "deletion_stores", lambda: world.stores)

@@ -35,12 +35,12 @@ def plan_of(monkeypatch: pytest.MonkeyPatch, **limits: int) -> None:
 
 
 def ask(world: World, body: Any, **event: Any) -> tuple[int, dict[str, Any], dict[str, str]]:
-    answer = deletions.handler(
+    response = deletions.handler(
         world.event("POST", "/api/deletions", body=body, **event),
         Context(),
     )
-    headers = {name: values[-1] for name, values in answer["multiValueHeaders"].items()}
-    return answer["statusCode"], json.loads(answer["body"]), headers
+    headers = {name: values[-1] for name, values in response["multiValueHeaders"].items()}
+    return response["statusCode"], json.loads(response["body"]), headers
 
 
 @pytest.fixture

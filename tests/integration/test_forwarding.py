@@ -111,9 +111,9 @@ def test_forward_query_is_created_shown_changed_and_true_by_default(world: World
         path = {"id": reference} if reference else None
         resource = "/api/links/{id}" if reference else "/api/links"
         event = world.event(method, resource, path=path, body=body or None)
-        status, answer = call(links_function.handler, event)
-        assert status in (200, 201), answer
-        return answer
+        status, response = call(links_function.handler, event)
+        assert status in (200, 201), response
+        return response
 
     link = request("POST", originalUrl="https://example.com/page")
     assert link["forwardQuery"] is True

@@ -603,11 +603,11 @@ ROUTES: dict[str, Callable[[Scene], Case]] = {
 every_route = pytest.mark.parametrize("route", ROUTES)
 
 
-def links_of(case: Case, answer: Any) -> list[str]:
+def links_of(case: Case, response: Any) -> list[str]:
     """The links that a request named or created."""
     if case.module is not links:
         return list(case.ids)
-    return [each["id"] for each in (answer if isinstance(answer, list) else [answer])]
+    return [each["id"] for each in (response if isinstance(response, list) else [response])]
 
 
 def refusal(case: Case, status: int) -> dict[str, Any]:

@@ -208,8 +208,8 @@ def things_of(world: World, workspace_id: str) -> list[Thing]:
             body={"ids": [doomed], "mode": mode},
             headers={"Idempotency-Key": key},
         )
-        answer = deletions.handler(event, Context())
-        deletion = json.loads(answer["body"])["id"]
+        response = deletions.handler(event, Context())
+        deletion = json.loads(response["body"])["id"]
         api_key = add_admin(world, workspace_id, new_key_id())
         made.append(Thing(item.id, item.short_code, external_id, deletion, key, api_key))
     return made
@@ -246,22 +246,22 @@ def figure(world: World, calls: list[Call], things: list[Thing]) -> list[Any]:
     """The responses to a new workspace that makes these calls for these resources."""
     workspace_id = f"ws-{uuid.uuid4().hex[:12]}"
     add_admin(world, workspace_id, f"key-{workspace_id}")
-    answers = []
+    responses = []
     for call in calls:
         module, method, resource, about = VERBS[call.verb]
         event = api_event(method, resource, workspace_id=workspace_id, **about(things[call.which]))
-        answer = module.handler(event, Context())
-        headers = {name.lower(): value for name, value in (answer.get("headers") or {}).items()}
-        headers |= {k.lower(): v[-1] for k, v in answer.get("multiValueHeaders", {}).items()}
-        answers.append(
+        response = module.handler(event, Context())
+        headers = {name.lower(): value for name, value in (response.get("headers") or {}).items()}
+        headers |= {k.lower(): v[-1] for k, v in response.get("multiValueHeaders", {}).items()}
+        responses.append(
             (
                 call.verb,
-                answer["statusCode"],
+                response["statusCode"],
                 {name: value for name, value in headers.items() if not OWN_HEADERS.match(name)},
-                neutral(answer.get("body") or "", things, workspace_id),
+                neutral(response.get("body") or "", things, workspace_id),
             )
         )
-    return answers
+    return responses
 
 
 def neutral(body: str, things: list[Thing], workspace_id: str) -> Any:
@@ -339,12 +339,12 @@ def test_a_cursor_of_another_workspace_is_invalid(world: World) -> None:
     listed = world.event("GET", "/api/links", query={"limit": "1"})
     cursor = json.loads(links.handler(listed, Context())["body"])["nextCursor"]
     assert cursor
-    answers = []
+    responses = []
     for given_cursor in (cursor, "nonsense"):
         event = api_event(
             "GET", "/api/links", workspace_id="ws-another", query={"cursor": given_cursor}
         )
-        answer = links.handler(event, Context())
-        answers.append((answer["statusCode"], answer["body"]))
-    assert answers[0] == answers[1]
-    assert answers[0][0] == 400
+        response = links.handler(event, Context())
+        responses.append((response["statusCode"], response["body"]))
+    assert responses[0] == responses[1]
+    assert responses[0][0] == 400

@@ -90,10 +90,10 @@ def ask(
 ) -> tuple[int, dict[str, str], Any]:
     """(status, headers by lower-case name, body)"""
     event = world.event(method, resource, **more)
-    answer = module.handler(event, Context())
-    headers = {name.lower(): value for name, value in (answer.get("headers") or {}).items()}
-    headers |= {name.lower(): v[-1] for name, v in answer.get("multiValueHeaders", {}).items()}
-    return answer["statusCode"], headers, json.loads(answer["body"])
+    response = module.handler(event, Context())
+    headers = {name.lower(): value for name, value in (response.get("headers") or {}).items()}
+    headers |= {name.lower(): v[-1] for name, v in response.get("multiValueHeaders", {}).items()}
+    return response["statusCode"], headers, json.loads(response["body"])
 
 
 def at_limit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -292,9 +292,9 @@ def test_a_credential_expires_on_time_although_the_gateway_caches_it(world: Worl
     def listed(expires_at: float) -> tuple[int, dict[str, str], Any]:
         event = world.event("GET", "/api/links")
         event["requestContext"]["authorizer"]["expiresAt"] = str(int(expires_at))
-        answer = links.handler(event, Context())
-        headers = {name: v[-1] for name, v in answer.get("multiValueHeaders", {}).items()}
-        return answer["statusCode"], headers, json.loads(answer["body"])
+        response = links.handler(event, Context())
+        headers = {name: v[-1] for name, v in response.get("multiValueHeaders", {}).items()}
+        return response["statusCode"], headers, json.loads(response["body"])
 
     assert listed(time.time() + 60)[0] == 200
     status, headers, body = listed(time.time())

@@ -170,8 +170,8 @@ def test_the_plan_limits_links_over_http(world: World, monkeypatch: pytest.Monke
             plan="free",
             headers={"Idempotency-Key": key} if key else None,
         )
-        answer = links.handler(event, Context())
-        return answer["statusCode"], json.loads(answer["body"])
+        response = links.handler(event, Context())
+        return response["statusCode"], json.loads(response["body"])
 
     one = {"originalUrl": "https://example.com/"}
     assert post([one] * 3) == (

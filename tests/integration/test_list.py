@@ -207,9 +207,9 @@ def test_the_cost_of_a_page_depends_on_its_size(
 
     def counted(**parameters: Any) -> Any:
         nonlocal keys
-        answer = real(**parameters)
-        keys += len(answer["Items"])
-        return answer
+        response = real(**parameters)
+        keys += len(response["Items"])
+        return response
 
     monkeypatch.setattr(world.dynamodb, "query", counted)
     _, body = get(world, limit=50)

@@ -28,8 +28,8 @@ def get(world: World, monkeypatch: pytest.MonkeyPatch, per_minute: int, **query:
     plan = Plan(**(asdict(plans()["free"]) | {"filter_reads_per_minute": per_minute}))
     monkeypatch.setattr(caller, "plans", lambda: {"free": plan})
     event = world.event("GET", "/api/links", query=query, plan="free")
-    answer = links.handler(event, Context())
-    return answer["statusCode"], json.loads(answer["body"])
+    response = links.handler(event, Context())
+    return response["statusCode"], json.loads(response["body"])
 
 
 def charged(world: World) -> int:

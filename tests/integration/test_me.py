@@ -62,10 +62,10 @@ def test_a_key_learns_its_scopes_plan_policies_and_window(
 
 
 def test_a_session_learns_its_role_and_its_end(world: World) -> None:
-    answer = me(world, "linksRead", role="viewer", expiresAt="4070908800")
-    assert answer["credential"] == "session"
-    assert answer["role"] == "viewer"
-    assert answer["expiresAt"] == "2099-01-01T00:00:00.000Z"
+    response = me(world, "linksRead", role="viewer", expiresAt="4070908800")
+    assert response["credential"] == "session"
+    assert response["role"] == "viewer"
+    assert response["expiresAt"] == "2099-01-01T00:00:00.000Z"
 
 
 def test_a_request_that_could_not_be_counted_has_no_window(

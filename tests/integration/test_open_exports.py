@@ -74,17 +74,17 @@ def test_requests_at_the_same_time_begin_one_export(
         return found
 
     monkeypatch.setattr(OpenExports, "free", together)
-    answers: list[tuple[int, Any]] = []
+    responses: list[tuple[int, Any]] = []
     threads = [
-        threading.Thread(target=lambda: answers.append(exports.begin(link_id))) for _ in range(2)
+        threading.Thread(target=lambda: responses.append(exports.begin(link_id))) for _ in range(2)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    assert [status for status, _ in answers] == [202, 202]
-    assert len({body["id"] for _, body in answers}) == 1
+    assert [status for status, _ in responses] == [202, 202]
+    assert len({body["id"] for _, body in responses}) == 1
 
 
 def test_the_plan_limits_unfinished_exports(world: World, exports: Exports) -> None:

@@ -126,7 +126,7 @@ def test_errors_match_the_schemas_of_both_formats(error: UnlinkError) -> None:
 
 def test_an_error_with_retry_after_documents_the_header() -> None:
     waits = {type(each).__name__ for each in EXAMPLES.values() if "Retry-After" in each.headers()}
-    answers = [
+    responses = [
         (name, response["headers"])
         for path in openapi_document()["paths"].values()
         for operation in path.values()
@@ -135,8 +135,8 @@ def test_an_error_with_retry_after_documents_the_header() -> None:
         for name in content.get("examples", {})
         if name in waits
     ]
-    assert {name for name, _ in answers} >= {"RateLimited", "ReceiptPending", "Unavailable"}
-    assert [name for name, headers in answers if "Retry-After" not in headers] == []
+    assert {name for name, _ in responses} >= {"RateLimited", "ReceiptPending", "Unavailable"}
+    assert [name for name, headers in responses if "Retry-After" not in headers] == []
 
 
 def test_statuses_have_the_names_of_rfc_9110_on_every_python() -> None:

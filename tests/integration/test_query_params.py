@@ -82,10 +82,10 @@ def test_every_route_refuses_unknown_parameters(world: World, route: Route) -> N
     )
 
     [api] = [each for each in APIS if route in each.routes]
-    answer = api.handle(event, Context())
+    response = api.handle(event, Context())
 
-    assert answer["statusCode"] == 400
-    figure = json.loads(answer["body"])
+    assert response["statusCode"] == 400
+    figure = json.loads(response["body"])
     if route.error_format == "hoko":
         assert figure["error"] == {"en": "Invalid request", "ar": "طلب غير صالح"}
         assert figure["details"] == ["Unknown parameter: dryRun"]
@@ -155,10 +155,10 @@ def test_an_id_that_is_not_a_string_deletes_nothing(
     [link] = world.create(1)
     event = world.event("POST", resource, body={"ids": [link, entry, "nonsense"], **more})
 
-    answer = deletions.handler(event, Context())
+    response = deletions.handler(event, Context())
 
-    assert answer["statusCode"] == 400
-    figure = json.loads(answer["body"])
+    assert response["statusCode"] == 400
+    figure = json.loads(response["body"])
     assert figure["invalidIds"] == [json.dumps(entry), "nonsense"]
     assert figure["invalidCount"] == 2
     assert "Every id must be text" in (figure.get("message"), *figure.get("details", []))
@@ -172,8 +172,8 @@ def test_a_null_filter_value_is_refused(world: World) -> None:
         "POST", "/api/deletions", body={"filter": {"tag": "spring", "createdBefore": None}}
     )
 
-    answer = deletions.handler(event, Context())
+    response = deletions.handler(event, Context())
 
-    assert answer["statusCode"] == 400
-    assert json.loads(answer["body"])["details"] == ["createdBefore: must not be null"]
+    assert response["statusCode"] == 400
+    assert json.loads(response["body"])["details"] == ["createdBefore: must not be null"]
     assert world.live(link)

@@ -92,17 +92,17 @@ def ask(erasing: Erasing, deletion_id: str, workspace_id: str = "") -> tuple[int
         workspace_id=workspace_id or erasing.world.workspace_id,
         path={"id": deletion_id},
     )
-    answer = receipts_function.handler(event, Context())
-    kind = answer["multiValueHeaders"]["Content-Type"][0]
-    return answer["statusCode"], kind, answer["body"]
+    response = receipts_function.handler(event, Context())
+    kind = response["multiValueHeaders"]["Content-Type"][0]
+    return response["statusCode"], kind, response["body"]
 
 
 def key_set(erasing: Erasing) -> Any:
     event = api_event("GET", "/.well-known/jwks.json", workspace_id="none")
-    answer = receipts_function.handler(event, Context())
-    assert answer["statusCode"] == 200
-    assert answer["headers"]["Content-Type"] == "application/json"
-    return json.loads(answer["body"])
+    response = receipts_function.handler(event, Context())
+    assert response["statusCode"] == 200
+    assert response["headers"]["Content-Type"] == "application/json"
+    return json.loads(response["body"])
 
 
 def verified(jws: str, keys: Any) -> Any:
@@ -171,9 +171,9 @@ def test_without_a_key_the_receipt_says_that_it_is_not_signed(erasing: Erasing) 
     assert deletion_id not in {each.deletion_id for each in table(erasing).unsigned(limit=1_000)}
     status, kind, body = ask(erasing, deletion_id)
     assert (status, kind) == (200, "application/json")
-    answer = json.loads(body)
-    assert answer["signed"] is False
-    assert answer["erasedIds"] == {"count": 3, "sha256": digest_of(ids)}
+    response = json.loads(body)
+    assert response["signed"] is False
+    assert response["erasedIds"] == {"count": 3, "sha256": digest_of(ids)}
     receipt = erasing.header(deletion_id).receipt
     assert receipt is not None
     assert receipt["signed"] is False

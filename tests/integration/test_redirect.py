@@ -74,7 +74,7 @@ def clicks(world: World, link_id: str) -> list[dict[str, Any]]:
     """Every recorded click of a link."""
     found = []
     for pk in (link_id, *(f"{link_id}#{shard}" for shard in range(8))):
-        answer = world.dynamodb.query(
+        response = world.dynamodb.query(
             TableName=world.clicks.name,
             KeyConditionExpression="pk=:pk AND begins_with(sk,:click)",
             ExpressionAttributeValues={
@@ -83,7 +83,7 @@ def clicks(world: World, link_id: str) -> list[dict[str, Any]]:
             },
             ConsistentRead=True,
         )
-        found += [from_item(item) for item in answer["Items"]]
+        found += [from_item(item) for item in response["Items"]]
     return found
 
 

@@ -104,9 +104,9 @@ def test_a_timestamp_may_be_past_or_future_and_is_answered_in_utc(world: World) 
 def test_an_empty_update_changes_nothing(world: World) -> None:
     [link] = world.create_items(title="Old")
 
-    status, answer = put(world, link.id, {})
+    status, response = put(world, link.id, {})
 
-    assert (status, answer["title"]) == (200, "Old")
+    assert (status, response["title"]) == (200, "Old")
 
 
 @pytest.mark.parametrize(

@@ -104,11 +104,11 @@ def _function(engine: Emulator) -> Callable[..., tuple[dict[str, Any], list[str]
     )
 
     def invoke(**event: Any) -> tuple[dict[str, Any], list[str]]:
-        answer = functions.invoke(FunctionName="talks", Payload=json.dumps(event), LogType="Tail")
-        log = base64.b64decode(answer.get("LogResult", "")).decode()
+        response = functions.invoke(FunctionName="talks", Payload=json.dumps(event), LogType="Tail")
+        log = base64.b64decode(response.get("LogResult", "")).decode()
         lines = [line for line in log.splitlines() if line.startswith("line ")]
         assert "end of logs" not in log
-        return json.loads(answer["Payload"].read()), lines
+        return json.loads(response["Payload"].read()), lines
 
     return invoke
 

@@ -75,13 +75,13 @@ def test_statements_of_a_batch_write_their_own_values(table: Any) -> None:
     statement = "UPDATE \"patched\" SET a=? SET b='same' WHERE id=? AND attribute_not_exists(a)"
 
     for expected in (None, "ConditionalCheckFailed"):
-        answer = table.batch_execute_statement(
+        response = table.batch_execute_statement(
             Statements=[
                 {"Statement": statement, "Parameters": [{"N": str(n)}, {"S": str(n)}]}
                 for n in range(5)
             ]
         )
-        failed = [each.get("Error", {}).get("Code") for each in answer["Responses"]]
+        failed = [each.get("Error", {}).get("Code") for each in response["Responses"]]
         assert failed == [expected] * 5
 
     items = table.scan(TableName="patched", ConsistentRead=True)["Items"]
@@ -153,17 +153,17 @@ def test_the_emulators_process_answers_calls_in_the_callers_account_and_region(
             aws_access_key_id=account,
             aws_secret_access_key="test",
         )
-        answer = dynamodb.list_tables()
-        assert answer["ResponseMetadata"]["RequestId"]
-        if not answer["TableNames"] and (account, region) == ("1" * 12, "eu-west-1"):
+        response = dynamodb.list_tables()
+        assert response["ResponseMetadata"]["RequestId"]
+        if not response["TableNames"] and (account, region) == ("1" * 12, "eu-west-1"):
             dynamodb.create_table(
                 TableName="own",
                 KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
                 AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
                 BillingMode="PAY_PER_REQUEST",
             )
-            answer = dynamodb.list_tables()
-        return list(answer["TableNames"])
+            response = dynamodb.list_tables()
+        return list(response["TableNames"])
 
     assert names("1" * 12, "eu-west-1") == ["own"]
     assert names("1" * 12, "us-east-1") == []

@@ -196,9 +196,9 @@ def raw(request: str) -> bytes:
     return request.replace("\n", "\r\n").encode("latin-1")
 
 
-def status_of(answer: bytes) -> int:
+def status_of(response: bytes) -> int:
     """The status of a raw answer. To a message that is not HTTP it is of version 1.0."""
-    version, status, _ = answer.split(b" ", 2)
+    version, status, _ = response.split(b" ", 2)
     assert version in {b"HTTP/1.0", b"HTTP/1.1"}
     return int(status)
 
@@ -220,8 +220,8 @@ def test_percent_encoding_is_unchanged(bridge: Bridge, engine: FakeEngine) -> No
 
 def test_raw_bytes_in_a_path_are_refused(bridge: Bridge, engine: FakeEngine) -> None:
     # RFC 9112 section 3.2: an invalid request line is answered 400.
-    answer = exchange(bridge, b"GET /caf\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert status_of(answer) == 400
+    response = exchange(bridge, b"GET /caf\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert status_of(response) == 400
     assert engine.seen == []
 
 
@@ -243,7 +243,7 @@ def test_a_delete_without_a_body_stays_without_a_body(bridge: Bridge, engine: Fa
 
 
 def test_a_chunked_body_arrives_whole(bridge: Bridge, engine: FakeEngine) -> None:
-    answer = exchange(
+    response = exchange(
         bridge,
         raw(
             "DELETE /api/links HTTP/1.1\nHost: x\nConnection: close\n"
@@ -251,7 +251,7 @@ def test_a_chunked_body_arrives_whole(bridge: Bridge, engine: FakeEngine) -> Non
         ),
     )
     (seen,) = engine.seen
-    assert answer.startswith(b"HTTP/1.1 200")
+    assert response.startswith(b"HTTP/1.1 200")
     assert seen.body == b'["a"]'
     assert seen.all("transfer-encoding") == []
     assert seen.all("content-length") == ["5"]
@@ -271,10 +271,10 @@ def test_a_chunked_body_arrives_whole(bridge: Bridge, engine: FakeEngine) -> Non
     ],
 )
 def test_a_wrongly_framed_body_is_refused(bridge: Bridge, engine: FakeEngine, framing: str) -> None:
-    answer = exchange(bridge, raw(f"POST /api/links HTTP/1.1\nHost: x\n{framing}"))
+    response = exchange(bridge, raw(f"POST /api/links HTTP/1.1\nHost: x\n{framing}"))
     # `exchange` returns only when the connection is closed.
-    assert status_of(answer) == 400
-    assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {"message": "Bad Request"}
+    assert status_of(response) == 400
+    assert json.loads(response.partition(b"\r\n\r\n")[2]) == {"message": "Bad Request"}
     assert engine.seen == []
 
 
@@ -289,21 +289,21 @@ def test_a_connection_serves_many_requests(bridge: Bridge, engine: FakeEngine) -
 
 
 def test_pipelined_requests_are_answered_in_order(bridge: Bridge, engine: FakeEngine) -> None:
-    answer = exchange(
+    response = exchange(
         bridge,
         raw(
             "GET /1 HTTP/1.1\nHost: x\n\nPOST /2 HTTP/1.1\nHost: x\nContent-Length: 2\n\nab"
             "GET /3 HTTP/1.1\nHost: x\nConnection: close\n\n"
         ),
     )
-    assert answer.count(b"HTTP/1.1 200") == 3
+    assert response.count(b"HTTP/1.1 200") == 3
     assert [one.target for one in engine.seen] == ["/local/1", "/local/2", "/local/3"]
 
 
 def test_a_head_answer_keeps_its_length_and_has_no_body(bridge: Bridge, engine: FakeEngine) -> None:
     engine.reply = Reply(body=b"12345")
-    answer = exchange(bridge, raw("HEAD /code HTTP/1.1\nHost: x\nConnection: close\n\n"))
-    head, _, body = answer.partition(b"\r\n\r\n")
+    response = exchange(bridge, raw("HEAD /code HTTP/1.1\nHost: x\nConnection: close\n\n"))
+    head, _, body = response.partition(b"\r\n\r\n")
     assert body == b""
     assert b"Content-Length: 5" in head
     assert head.lower().count(b"content-length") == 1
@@ -330,11 +330,11 @@ def test_a_binary_answer_arrives_unchanged(bridge: Bridge, engine: FakeEngine) -
 
 def test_repeated_headers_stay_repeated_both_ways(bridge: Bridge, engine: FakeEngine) -> None:
     engine.reply = Reply(headers=[("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")])
-    answer = exchange(
+    response = exchange(
         bridge, raw("GET / HTTP/1.1\nHost: x\nX-Many: 1\nX-Many: 2\nConnection: close\n\n")
     )
     assert engine.seen[0].all("x-many") == ["1", "2"]
-    assert answer.count(b"Set-Cookie") == 2
+    assert response.count(b"Set-Cookie") == 2
 
 
 def test_headers_of_one_connection_are_not_forwarded(bridge: Bridge, engine: FakeEngine) -> None:
@@ -433,10 +433,10 @@ def test_a_response_is_measured_as_lambda_does(
     bridge: Bridge, engine: FakeEngine, body: bytes, status: int
 ) -> None:
     engine.reply = Reply(body=body)
-    answer = call(bridge, "GET", "/api/links")
-    assert answer.status == status
+    response = call(bridge, "GET", "/api/links")
+    assert response.status == status
     if status == 502:
-        assert json.loads(answer.body) == {"message": "Internal server error"}
+        assert json.loads(response.body) == {"message": "Internal server error"}
 
 
 def test_escapes_count_in_the_event_size() -> None:
@@ -499,16 +499,16 @@ def test_a_body_that_trickles_in_for_too_long_is_refused(start: Start, engine: F
     bridge = start(body_timeout=0.5)
     with socket.create_connection((HOST, bridge.port), timeout=15) as connection:
         connection.sendall(raw("POST / HTTP/1.1\nHost: x\nContent-Length: 100\n\n"))
-        answer = b""
+        response = b""
         connection.settimeout(0.1)
         with contextlib.suppress(OSError):
             # One byte less than announced: only the time can end it.
             for _ in range(99):
                 connection.sendall(b"x")
                 with contextlib.suppress(TimeoutError):
-                    answer = connection.recv(1000)
+                    response = connection.recv(1000)
                     break
-        assert answer.startswith(b"HTTP/1.1 408")
+        assert response.startswith(b"HTTP/1.1 408")
     assert engine.seen == []
 
 
@@ -555,8 +555,8 @@ def test_an_unknown_method_is_an_unknown_route(bridge: Bridge) -> None:
 
 def test_a_folded_header_is_refused(bridge: Bridge, engine: FakeEngine) -> None:
     # RFC 9112 section 5.2: a server refuses it, or joins it.
-    answer = exchange(bridge, raw("GET / HTTP/1.1\nHost: x\nX-A: 1\n 2\nConnection: close\n\n"))
-    assert status_of(answer) == 400
+    response = exchange(bridge, raw("GET / HTTP/1.1\nHost: x\nX-A: 1\n 2\nConnection: close\n\n"))
+    assert status_of(response) == 400
     assert engine.seen == []
 
 

@@ -109,10 +109,10 @@ def unknown_link(engine: Emulator) -> str:
         "headers": {"Accept": "text/html"},
         "requestContext": {"requestId": "test", "identity": {}},
     }
-    answer = engine.client("lambda").invoke(
+    response = engine.client("lambda").invoke(
         FunctionName=name, Qualifier="live", Payload=json.dumps(event)
     )
-    return str(json.loads(answer["Payload"].read())["body"])
+    return str(json.loads(response["Payload"].read())["body"])
 
 
 def test_the_stack_is_deployed_changed_and_destroyed_and_its_data_survives(

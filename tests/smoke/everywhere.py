@@ -47,24 +47,24 @@ def diff_is_empty(smoke: Smoke) -> None:
 def delete_body_and_statement(smoke: Smoke) -> None:
     """DELETE with a body reaches the function; the PartiQL statement and its rights work."""
     link = smoke.create()
-    status, answer, _ = smoke.call("DELETE", "/api/links", json.dumps([link["id"]]).encode())
-    expect((status, answer) == (200, {"deletedIds": [link["id"]]}), f"{status}: {answer}")
+    status, response, _ = smoke.call("DELETE", "/api/links", json.dumps([link["id"]]).encode())
+    expect((status, response) == (200, {"deletedIds": [link["id"]]}), f"{status}: {response}")
     status, _, _ = smoke.call("GET", f"/{link['shortCode']}")
     expect(status == 404, f"the redirect still answers {status}")
 
 
 def refusals_are_mapped(smoke: Smoke) -> None:
     """A wrong key is 401 with both contracts' body, an unknown route 404."""
-    status, answer, _ = smoke.call("GET", "/api/links", key="invalid")
-    expect(status == 401 and answer["error"]["en"] == "Invalid API key", f"{status}: {answer}")
-    status, answer, _ = smoke.call("GET", "/api/nothing")
-    expect(status == 404 and answer["message"] == "Route not found", f"{status}: {answer}")
+    status, response, _ = smoke.call("GET", "/api/links", key="invalid")
+    expect(status == 401 and response["error"]["en"] == "Invalid API key", f"{status}: {response}")
+    status, response, _ = smoke.call("GET", "/api/nothing")
+    expect(status == 404 and response["message"] == "Route not found", f"{status}: {response}")
 
 
 def payload_limits(smoke: Smoke) -> None:
     """Five megabytes are refused with our 413, not with the gateway's own words."""
-    status, answer, _ = smoke.call("DELETE", "/api/links", b"[" + b" " * 5_000_000 + b"]")
-    expect(status == 413 and "error" in answer, f"{status}: {answer}")
+    status, response, _ = smoke.call("DELETE", "/api/links", b"[" + b" " * 5_000_000 + b"]")
+    expect(status == 413 and "error" in response, f"{status}: {response}")
 
 
 def unreadable_records_are_kept(smoke: Smoke) -> None:
@@ -84,8 +84,8 @@ def unreadable_records_are_kept(smoke: Smoke) -> None:
 
 def erasure_and_its_rights(smoke: Smoke) -> None:
     """The erasing transaction, stream, queue and receipt, each under its own role."""
-    status, answer, headers = smoke.erased
-    expect(status == 200, f"{status}: {answer}")
+    status, response, headers = smoke.erased
+    expect(status == 200, f"{status}: {response}")
     record = wait("a receipt", lambda: complete(smoke, headers["x-deletion-id"]), minutes=20)
     expect(record["receipt"]["links"] == 1, f"receipt {record['receipt']}")
 

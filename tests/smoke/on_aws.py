@@ -146,8 +146,8 @@ def who_refuses_a_large_body(smoke: Smoke) -> None:
 
     Its answer then has no rate-limit headers, which only functions add.
     """
-    status, answer, headers = smoke.call("DELETE", "/api/links", b"[" + b" " * 5_000_000 + b"]")
-    expect(status == 413, f"{status}: {answer}")
+    status, response, headers = smoke.call("DELETE", "/api/links", b"[" + b" " * 5_000_000 + b"]")
+    expect(status == 413, f"{status}: {response}")
     expect("x-ratelimit-limit" not in headers, "a function has seen it")
 
 
@@ -236,8 +236,8 @@ def expired_links_are_erased(smoke: Smoke) -> None:
     )
 
     def erased() -> dict[str, Any] | None:
-        _, answer, _ = smoke.call("GET", "/api/deletions")
-        for each in answer["deletions"]:
+        _, response, _ = smoke.call("GET", "/api/deletions")
+        for each in response["deletions"]:
             if each["actor"].get("service") == "retention":
                 return complete(smoke, each["id"])
         return None

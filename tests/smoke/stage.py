@@ -80,15 +80,15 @@ class Smoke:
         headers = {"Authorization": f"Bearer {key or self.key}", "Content-Type": "application/json"}
         try:
             connection.request(method, address.path + path, body, headers)
-            answer = connection.getresponse()
-            text = answer.read().decode(errors="replace")
+            response = connection.getresponse()
+            text = response.read().decode(errors="replace")
         finally:
             connection.close()
         try:
             parsed = json.loads(text)
         except ValueError:
             parsed = text
-        return answer.status, parsed, {name.lower(): value for name, value in answer.getheaders()}
+        return response.status, parsed, {name.lower(): value for name, value in response.getheaders()}
 
     def _knows_key(self) -> bool:
         status, _, _ = self.call("GET", "/api/links?limit=1")

@@ -94,13 +94,13 @@ def send(
             "scopes": " ".join(scopes),
             "plan": plan,
         }
-    answer = handler(event, Context())
-    flat = dict(answer.get("headers") or {})
-    flat |= {name: values[-1] for name, values in answer.get("multiValueHeaders", {}).items()}
-    encoded = bool(answer.get("isBase64Encoded"))
-    text = answer.get("body") or ""
+    response = handler(event, Context())
+    flat = dict(response.get("headers") or {})
+    flat |= {name: values[-1] for name, values in response.get("multiValueHeaders", {}).items()}
+    encoded = bool(response.get("isBase64Encoded"))
+    text = response.get("body") or ""
     return Reply(
-        answer["statusCode"],
+        response["statusCode"],
         flat,
         base64.b64decode(text) if encoded else text.encode(),
         encoded,

@@ -37,13 +37,13 @@ class Meter:
         def call(**parameters: Any) -> Any:
             self.calls[operation] += 1
             before = self._items(operation, parameters)
-            answer = real(**parameters)
+            response = real(**parameters)
             spent = self.reads
-            getattr(self, f"_{operation}", lambda *_: None)(parameters, answer, before)
+            getattr(self, f"_{operation}", lambda *_: None)(parameters, response, before)
             if operation in ("get_item", "query"):
                 # As DynamoDB reports it.
-                answer["ConsumedCapacity"] = {"CapacityUnits": self.reads - spent}
-            return answer
+                response["ConsumedCapacity"] = {"CapacityUnits": self.reads - spent}
+            return response
 
         call.__name__ = operation
         return call
@@ -75,7 +75,7 @@ class Meter:
         for item in items:
             self._read(item_size(item), wanted.get("ConsistentRead", False))
 
-    def _query(self, parameters: dict[str, Any], answer: Any, _items: list[Any]) -> None:
+    def _query(self, parameters: dict[str, Any], response: Any, _items: list[Any]) -> None:
         if "FilterExpression" in parameters or "ProjectionExpression" in parameters:
             dropped = ("FilterExpression", "ProjectionExpression", "ExpressionAttributeNames")
             whole = {name: each for name, each in parameters.items() if name not in dropped}
@@ -85,9 +85,9 @@ class Meter:
                 for name, value in parameters["ExpressionAttributeValues"].items()
                 if name in used
             }
-            whole["Limit"] = answer["ScannedCount"] or 1
-            answer = self.client.query(**whole)
-        size = sum(map(item_size, answer["Items"]))
+            whole["Limit"] = response["ScannedCount"] or 1
+            response = self.client.query(**whole)
+        size = sum(map(item_size, response["Items"]))
         self._read(size, parameters.get("ConsistentRead", False))
 
     def _put_item(self, parameters: dict[str, Any], _answer: Any, _items: list[Any]) -> None:

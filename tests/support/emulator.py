@@ -16,7 +16,7 @@ import pytest
 
 from local.emulator import HOST, Emulator, EngineError
 
-_ANSWER_SECONDS = 90
+_RESPONSE_TIMEOUT = 90
 _PORT = "emulator_port"
 _ERROR = "error: "
 
@@ -61,19 +61,19 @@ class SharedEmulator:
                 return
             with connection, contextlib.suppress(OSError):
                 try:
-                    answer = self.url()
+                    response = self.url()
                 except EngineError as error:
-                    answer = f"{_ERROR}{error}"
-                connection.sendall(answer.encode())
+                    response = f"{_ERROR}{error}"
+                connection.sendall(response.encode())
 
 
 def requested_from(port: int) -> str:
     """The URL that the `SharedEmulator` behind `port` answers; raises `EngineError`."""
-    with socket.create_connection((HOST, port), timeout=_ANSWER_SECONDS) as connection:
-        answer = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
-    if not answer or answer.startswith(_ERROR):
-        raise EngineError(answer.removeprefix(_ERROR) or "The test run has ended.")
-    return answer
+    with socket.create_connection((HOST, port), timeout=_RESPONSE_TIMEOUT) as connection:
+        response = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
+    if not response or response.startswith(_ERROR):
+        raise EngineError(response.removeprefix(_ERROR) or "The test run has ended.")
+    return response
 
 
 # -- pytest's hooks; tests/conftest.py names this module as a plugin ----------------------------

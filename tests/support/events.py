@@ -69,6 +69,6 @@ def api_event(
 
 def call(handler: Any, event: dict[str, Any], *, seconds: float = 28.0) -> tuple[int, Any]:
     """The status and the parsed body of the handler's answer."""
-    answer = handler(event, Context(seconds))
-    body = answer.get("body")
-    return answer["statusCode"], json.loads(body) if body else None
+    response = handler(event, Context(seconds))
+    body = response.get("body")
+    return response["statusCode"], json.loads(body) if body else None

@@ -61,11 +61,11 @@ def _partly(operation: str, call: Call, parameters: dict[str, Any]) -> Any:
         half = len(keys) // 2
         now, later = _only(wanted, keys[:half] or keys), _only(wanted, keys[half:])
         parameters["RequestItems"] = now
-        answer = call()
+        response = call()
         parameters["RequestItems"] = wanted
         if half:
-            answer["UnprocessedKeys"] = later
-        return answer
+            response["UnprocessedKeys"] = later
+        return response
     if operation == "batch_execute_statement":
         statements = parameters["Statements"]
         half = len(statements) // 2
@@ -80,10 +80,10 @@ def _partly(operation: str, call: Call, parameters: dict[str, Any]) -> Any:
         if not half:
             return {"Responses": refused}
         parameters["Statements"] = statements[:half]
-        answer = call()
+        response = call()
         parameters["Statements"] = statements
-        answer["Responses"] += refused
-        return answer
+        response["Responses"] += refused
+        return response
     if operation == "transact_write_items":
         error = _error(operation, "TransactionCanceledException")
         reasons = [{"Code": "None"} for _ in parameters["TransactItems"]]
@@ -208,11 +208,11 @@ def kill_after_second(faulty: FaultyClient, operation: str) -> None:
 
     def fault(name: str, call: Call, _parameters: dict[str, Any]) -> Any:
         nonlocal seen
-        answer = call()
+        response = call()
         if name == operation:
             seen += 1
             if seen == 2:
                 raise Killed
-        return answer
+        return response
 
     faulty.fault, faulty.every = fault, True

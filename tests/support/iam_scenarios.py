@@ -84,15 +84,15 @@ class Scene:
         """A request with all scopes, of a workspace with these policies."""
         event = self.world.event(method, resource, **more)
         event["requestContext"]["authorizer"] |= policies or {}
-        answer = self.run(module, event, 28.0)
-        assert answer["statusCode"] < 500, (method, resource, answer)
-        return answer
+        response = self.run(module, event, 28.0)
+        assert response["statusCode"] < 500, (method, resource, response)
+        return response
 
     def asked(self, module: Any, method: str, resource: str, **more: Any) -> Any:
         """The body of a successful response."""
-        answer = self.ask(module, method, resource, **more)
-        assert answer["statusCode"] < 300, (method, resource, answer)
-        return json.loads(answer["body"])
+        response = self.ask(module, method, resource, **more)
+        assert response["statusCode"] < 300, (method, resource, response)
+        return json.loads(response["body"])
 
     def run(self, module: Any, event: dict[str, Any], seconds: float = 120.0) -> Any:
         with self.recorder.acts(module.__name__.rpartition(".")[2]):
@@ -218,10 +218,10 @@ def drive_authorizer(scene: Scene) -> None:
         patch.setattr(container, "session_pool", lambda: pool)
         for credential in (key, tokens.token(sub=f"user-{workspace_id}")):
             arn = "arn:aws:execute-api:r:a:api/prod/GET/x"
-            answer = scene.run(
+            response = scene.run(
                 authorizer, {"methodArn": arn, "headers": {"Authorization": credential}}
             )
-            assert answer["context"]["workspaceId"] == workspace_id
+            assert response["context"]["workspaceId"] == workspace_id
     assert api_keys.get(workspace_id, "k")["lastUsedAt"]
 
 
@@ -256,8 +256,8 @@ def drive_keys(scene: Scene) -> None:
         # The first is another's, the last its own: then the owner is the admin that stays.
         headers = {"Idempotency-Key": key_id}
         path = {"id": key_id}
-        answer = scene.ask(keys, "DELETE", "/api/keys/{id}", path=path, headers=headers)
-        assert answer["statusCode"] == 200, answer
+        response = scene.ask(keys, "DELETE", "/api/keys/{id}", path=path, headers=headers)
+        assert response["statusCode"] == 200, response
 
 
 def receipt_of(scene: Scene) -> Deletion:
@@ -357,8 +357,8 @@ def drive_deletions(scene: Scene) -> None:
 def drive_qr(scene: Scene) -> None:
     drawn, deleted = scene.world.create(2)
     for _ in range(2):
-        answer = scene.ask(qr, "GET", "/api/links/{id}/qr", path={"id": drawn})
-        assert answer["statusCode"] == 200
+        response = scene.ask(qr, "GET", "/api/links/{id}/qr", path={"id": drawn})
+        assert response["statusCode"] == 200
 
     def and_delete(*given: Any) -> bytes:
         with scene.recorder.pauses():
@@ -367,8 +367,8 @@ def drive_qr(scene: Scene) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(drawing, "render", and_delete)
-        answer = scene.ask(qr, "GET", "/api/links/{id}/qr", path={"id": deleted})
-    assert answer["statusCode"] == 404
+        response = scene.ask(qr, "GET", "/api/links/{id}/qr", path={"id": deleted})
+    assert response["statusCode"] == 404
 
 
 def drive_redirect(scene: Scene) -> None:

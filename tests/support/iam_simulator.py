@@ -101,8 +101,8 @@ class IamSimulator:
         assert pipe.stdout is not None
         pipe.stdin.write(json.dumps(request) + "\n")
         pipe.stdin.flush()
-        answer = json.loads(pipe.stdout.readline())
-        return answer["result"], answer["errors"]
+        response = json.loads(pipe.stdout.readline())
+        return response["result"], response["errors"]
 
 
 def _list(value: Any) -> list[Any]:

@@ -41,7 +41,7 @@ class InProcessDynamoDB:
         # The emulator's process handles one request at a time; so does this.
         self._lock = threading.Lock()
 
-    def answer(self, request: Any) -> AWSResponse:
+    def respond(self, request: Any) -> AWSResponse:
         """The response to a request that botocore has prepared."""
         headers = {
             name.lower(): value.decode() if isinstance(value, bytes) else value
@@ -99,7 +99,7 @@ def serving() -> Iterator[str]:
 
     def send_or_answer(session: URLLib3Session, request: Any) -> Any:
         if urlsplit(request.url).hostname == HOST:
-            return dynamodb.answer(request)
+            return dynamodb.respond(request)
         return send(session, request)
 
     before = sys.getswitchinterval()

@@ -21,7 +21,7 @@ WITH_EXAMPLES = (README, API)
 
 _BLOCK = re.compile(r"^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _STATUS = re.compile(r"\n+(?P<status>\d{3})\b[^\n]*\n")
-_ANSWER = re.compile(r"\n*```(?P<kind>json|http)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_RESPONSE = re.compile(r"\n*```(?P<kind>json|http)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _ROUTE_HEADING = re.compile(r"^### (?P<title>.*`/?[A-Z]+ /.*)$", re.MULTILINE)
 _ROUTE_ROW = re.compile(
     r"^\| \[(?P<route>`[A-Z]+ /[^`]*`)\]\([^)]*\) \| (?P<scopes>[^|]*) \|", re.MULTILINE
@@ -32,18 +32,18 @@ _SCOPE = re.compile(r"`(?P<scope>[a-z][A-Za-z]+)`")
 
 @dataclass(frozen=True)
 class Example:
-    """``script`` is run by a shell; ``answer`` is "" when nothing of it is shown."""
+    """``script`` is run by a shell; ``response`` is "" if the page does not show it."""
 
     document: Path
     line: int
     script: str
     status: int
     kind: str
-    answer: str
+    response: str
 
 
 def examples(document: Path) -> list[Example]:
-    """Every example in order; each of them must say what the answer is."""
+    """Every example in order; each must show the status of its response."""
     text = document.read_text(encoding="utf-8")
     found = []
     for block in _BLOCK.finditer(text):
@@ -51,16 +51,16 @@ def examples(document: Path) -> list[Example]:
             continue
         line = text.count("\n", 0, block.start()) + 1
         status = _STATUS.match(text, block.end())
-        assert status, f"{document.name}:{line}: the status of the answer must follow this block"
-        answer = _ANSWER.match(text, status.end())
+        assert status, f"{document.name}:{line}: the status of the response must follow this block"
+        response = _RESPONSE.match(text, status.end())
         found.append(
             Example(
                 document=document,
                 line=line,
                 script=block["text"],
                 status=int(status["status"]),
-                kind=answer["kind"] if answer else "",
-                answer=answer["text"] if answer else "",
+                kind=response["kind"] if response else "",
+                response=response["text"] if response else "",
             )
         )
     return found

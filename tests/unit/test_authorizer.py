@@ -95,16 +95,16 @@ def ask(authorization: str, name: str = "Authorization") -> dict[str, Any]:
     return authorizer.handler({"methodArn": ARN, "headers": {name: authorization}}, None)
 
 
-def effect(answer: dict[str, Any]) -> str:
-    [statement] = answer["policyDocument"]["Statement"]
+def effect(response: dict[str, Any]) -> str:
+    [statement] = response["policyDocument"]["Statement"]
     assert statement["Action"] == "execute-api:Invoke"
     assert statement["Resource"] == STAGE
-    assert json.dumps(answer)  # API Gateway takes JSON and nothing else.
+    assert json.dumps(response)  # API Gateway takes JSON and nothing else.
     return str(statement["Effect"])
 
 
-def refused(answer: dict[str, Any]) -> bool:
-    return effect(answer) == "Deny" and set(answer) == {"principalId", "policyDocument"}
+def refused(response: dict[str, Any]) -> bool:
+    return effect(response) == "Deny" and set(response) == {"principalId", "policyDocument"}
 
 
 @pytest.mark.parametrize("spelling", ["Bearer {}", "bearer {}", "BEARER   {} ", "{}", " {}"])
@@ -112,10 +112,10 @@ def refused(answer: dict[str, Any]) -> bool:
 def test_a_valid_key_is_allowed_for_the_whole_stage(
     access: AccessTable, spelling: str, header: str
 ) -> None:
-    answer = ask(spelling.format(new_key(access)), header)
-    assert effect(answer) == "Allow"
-    assert answer["usageIdentifierKey"] == "usage-acme"
-    assert answer["context"] == {
+    response = ask(spelling.format(new_key(access)), header)
+    assert effect(response) == "Allow"
+    assert response["usageIdentifierKey"] == "usage-acme"
+    assert response["context"] == {
         "workspaceId": "acme",
         "keyId": "key-1",
         "userId": "ci",
@@ -245,10 +245,10 @@ def test_a_failed_record_of_the_use_is_ignored(
 def test_a_signed_in_member_has_the_scopes_of_the_role(access: AccessTable, role: str) -> None:
     access.put_member("user-1", workspace_id="acme", role=role)
     end = int(time.time()) + 60
-    answer = ask(f"Bearer {tokens.token(exp=end)}")
-    assert effect(answer) == "Allow"
-    assert answer["usageIdentifierKey"] == "usage-acme"
-    assert answer["context"] == {
+    response = ask(f"Bearer {tokens.token(exp=end)}")
+    assert effect(response) == "Allow"
+    assert response["usageIdentifierKey"] == "usage-acme"
+    assert response["context"] == {
         "workspaceId": "acme",
         "keyId": "session:user-1",
         "userId": "user-1",
@@ -304,7 +304,7 @@ def test_a_cognito_token_is_accepted(access: AccessTable, monkeypatch: pytest.Mo
     cognito.admin_set_user_password(
         UserPoolId=pool, Username="a@example.com", Password="Pass-word-1", Permanent=True
     )
-    answer = cognito.admin_initiate_auth(
+    response = cognito.admin_initiate_auth(
         UserPoolId=pool,
         ClientId=app,
         AuthFlow="ADMIN_USER_PASSWORD_AUTH",
@@ -317,8 +317,8 @@ def test_a_cognito_token_is_accepted(access: AccessTable, monkeypatch: pytest.Mo
     [subject] = [each["Value"] for each in user["Attributes"] if each["Name"] == "sub"]
     access.put_member(subject, workspace_id="acme", role="editor")
 
-    assert ask(answer["AccessToken"])["context"]["userId"] == subject
-    assert refused(ask(answer["IdToken"]))
+    assert ask(response["AccessToken"])["context"]["userId"] == subject
+    assert refused(ask(response["IdToken"]))
 
 
 # -- when it cannot know --------------------------------------------------------------------

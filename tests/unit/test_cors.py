@@ -13,18 +13,18 @@ def headers(allowed: str | None, monkeypatch: pytest.MonkeyPatch, **sent: str) -
     if allowed is not None:
         monkeypatch.setenv("CORS_ALLOW_ORIGINS", allowed)
     forget_caches()
-    answer = cors_headers({"headers": sent})
+    response = cors_headers({"headers": sent})
     forget_caches()
-    return answer
+    return response
 
 
 @pytest.mark.parametrize("allowed", ["*", None])
 def test_any_origin_may_read_unless_configured(
     monkeypatch: pytest.MonkeyPatch, allowed: str | None
 ) -> None:
-    answer = headers(allowed, monkeypatch, Origin="https://a.example")
-    assert answer["Access-Control-Allow-Origin"] == "*"
-    assert "Vary" not in answer
+    response = headers(allowed, monkeypatch, Origin="https://a.example")
+    assert response["Access-Control-Allow-Origin"] == "*"
+    assert "Vary" not in response
 
 
 @pytest.mark.parametrize("name", ["Origin", "origin"])
@@ -32,17 +32,17 @@ def test_any_origin_may_read_unless_configured(
 def test_a_configured_origin_is_returned_with_vary(
     monkeypatch: pytest.MonkeyPatch, origin: str, name: str
 ) -> None:
-    answer = headers("https://a.example,https://b.example", monkeypatch, **{name: origin})
-    assert answer["Access-Control-Allow-Origin"] == origin
-    assert answer["Vary"] == "Origin"
+    response = headers("https://a.example,https://b.example", monkeypatch, **{name: origin})
+    assert response["Access-Control-Allow-Origin"] == origin
+    assert response["Vary"] == "Origin"
 
 
 @pytest.mark.parametrize(
     "origin", ["https://c.example", "https://a.example.evil.test", "http://a.example", "null", ""]
 )
 def test_another_origin_is_not_allowed(monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
-    answer = headers("https://a.example", monkeypatch, Origin=origin)
-    assert answer == {"Vary": "Origin"}
+    response = headers("https://a.example", monkeypatch, Origin=origin)
+    assert response == {"Vary": "Origin"}
 
 
 def test_scripts_may_read_the_rate_limit_headers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,10 +62,10 @@ def test_scripts_may_read_the_rate_limit_headers(monkeypatch: pytest.MonkeyPatch
 
 def test_functions_and_gateway_expose_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     exposed = headers("*", monkeypatch)["Access-Control-Expose-Headers"].split(", ")
-    answers = resources(synthesized_template(), "AWS::ApiGateway::GatewayResponse").values()
-    assert answers
-    for answer in answers:
-        by_the_gateway = answer["Properties"]["ResponseParameters"][
+    responses = resources(synthesized_template(), "AWS::ApiGateway::GatewayResponse").values()
+    assert responses
+    for response in responses:
+        by_the_gateway = response["Properties"]["ResponseParameters"][
             "gatewayresponse.header.Access-Control-Expose-Headers"
         ]
         assert sorted(by_the_gateway.strip("'").split(",")) == sorted(exposed)
@@ -74,6 +74,6 @@ def test_functions_and_gateway_expose_the_same(monkeypatch: pytest.MonkeyPatch) 
 def test_credentials_are_never_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A wildcard beside them is what the Fetch standard forbids; no caller needs cookies here."""
     for allowed in ("*", "https://a.example"):
-        answer = headers(allowed, monkeypatch, Origin="https://a.example")
-        assert "Access-Control-Allow-Credentials" not in answer
+        response = headers(allowed, monkeypatch, Origin="https://a.example")
+        assert "Access-Control-Allow-Credentials" not in response
     assert "Allow-Credentials" not in str(synthesized_template("prod"))

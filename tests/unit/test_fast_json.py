@@ -145,7 +145,7 @@ def test_a_response_is_parsed_like_botocore_does(
     own: Wire, botocores: Wire, operation: str, item: dict[str, Any]
 ) -> None:
     capacity = {"TableName": "links", "CapacityUnits": 1.5}
-    answer = {
+    response = {
         "batch_get_item": {
             "Responses": {"links": [item, {}]},
             "UnprocessedKeys": {"links": {"Keys": [item], "ConsistentRead": True}},
@@ -167,7 +167,7 @@ def test_a_response_is_parsed_like_botocore_does(
             "ConsumedCapacity": capacity,
         },
     }[operation]
-    body = json.dumps(answer, default=lambda _: "AP8=").encode()
+    body = json.dumps(response, default=lambda _: "AP8=").encode()
     request = {
         "batch_get_item": READS,
         "batch_execute_statement": STATEMENTS,

@@ -59,9 +59,9 @@ def visit(code: str, request_id: str) -> dict[str, Any]:
 
 
 def test_a_line_has_the_service_and_the_gateways_request_id(runtime: Sink) -> None:
-    answer = visit("not a code", "gateway-1")
+    response = visit("not a code", "gateway-1")
 
-    assert answer["headers"]["X-Request-Id"] == "gateway-1"
+    assert response["headers"]["X-Request-Id"] == "gateway-1"
     [line] = runtime.lines
     assert line["service"] == "redirect"
     assert line["gatewayRequestId"] == "gateway-1"

@@ -72,12 +72,12 @@ def test_an_upload_part_has_no_checksum(
     made = s3(monkeypatch, "eu-central-1")
     sent: list[Any] = []
 
-    def answer(request: Any, **_: Any) -> AWSResponse:
+    def response(request: Any, **_: Any) -> AWSResponse:
         sent.append(request)
         headers = HTTPHeaders.from_dict({"ETag": '"x"'})
         return AWSResponse(request.url, 200, headers, _Body())
 
-    made.meta.events.register("before-send.s3", answer)
+    made.meta.events.register("before-send.s3", response)
     made.upload_part(Bucket=BUCKET, Key="exports/a", UploadId="u", PartNumber=1, Body=b"line\n")
 
     [request] = sent

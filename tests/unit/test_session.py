@@ -65,10 +65,10 @@ class Raw:
         yield b"{}"
 
 made = client("dynamodb")
-def answer(request, **_):
+def respond(request, **_):
     return AWSResponse(request.url, 200, {}, Raw())
 
-made.meta.events.register("before-send", answer)
+made.meta.events.register("before-send", respond)
 made.get_item(TableName="links", Key={"pk": {"S": "x"}})
 made.put_item(TableName="links", Item={"pk": {"S": "x"}})
 print(json.dumps([name for name in UNUSED if name in sys.modules]))

@@ -128,9 +128,9 @@ def test_without_pool_keys_a_token_raises() -> None:
 
 
 @pytest.mark.parametrize("answer", [b"", b"[]", b"{}", b'{"keys":[{"kty":"RSA"}]}'])
-def test_an_invalid_key_set_counts_as_an_outage(answer: bytes) -> None:
+def test_an_invalid_key_set_counts_as_an_outage(response: bytes) -> None:
     with pytest.raises(KeysUnavailable):
-        verify(tokens.token(), SigningKeys(ISSUER, fetch=lambda _: answer))
+        verify(tokens.token(), SigningKeys(ISSUER, fetch=lambda _: response))
 
 
 def test_api_keys_do_not_import_the_session_libraries() -> None:

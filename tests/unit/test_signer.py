@@ -69,15 +69,15 @@ def sent_by(made: Any, operation: str) -> Any:
     """The request that a client sends for an operation."""
     sent: list[Any] = []
 
-    def answer(request: Any, **_: Any) -> AWSResponse:
+    def response(request: Any, **_: Any) -> AWSResponse:
         sent.append(request)
         return AWSResponse(request.url, 200, {}, _Empty())  # type: ignore[arg-type]
 
-    made.meta.events.register("before-send.dynamodb", answer)
+    made.meta.events.register("before-send.dynamodb", response)
     try:
         getattr(made, botocore.xform_name(operation))(**CALLS[operation])
     finally:
-        made.meta.events.unregister("before-send.dynamodb", answer)
+        made.meta.events.unregister("before-send.dynamodb", response)
     [request] = sent
     return request
 

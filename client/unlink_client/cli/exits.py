@@ -32,7 +32,7 @@ from unlink_client.errors import (
     StillRunning,
     Unauthenticated,
     Unavailable,
-    UnexpectedAnswer,
+    UnexpectedResponse,
     UnlinkError,
     WaitTimeout,
 )
@@ -86,7 +86,7 @@ _FIXED: dict[type[UnlinkError], tuple[int, str]] = {
     ReceiptIsInvalid: (ERROR, "It proves nothing."),
     InvalidIds: (NOT_ALL, "Nothing was deleted: a soft delete is all or none."),
     InvalidSettings: (USAGE, _CHECK_URL),
-    UnexpectedAnswer: (ERROR, _CHECK_URL),
+    UnexpectedResponse: (ERROR, _CHECK_URL),
 }
 
 

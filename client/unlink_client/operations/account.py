@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from unlink_client.calls import Answer, Call, segment, to_json
-from unlink_client.errors import UnexpectedAnswer
+from unlink_client.calls import Response, Call, segment, to_json
+from unlink_client.errors import UnexpectedResponse
 from unlink_client.models import ApiKeyPage, IssuedApiKey, Me, RevokedApiKey
 from unlink_client.operations.common import object_of, query_of, reader
 from unlink_client.receipts import SignedReceipt
@@ -66,13 +66,13 @@ def revoke_key(
 def get_receipt(id: str) -> Call[SignedReceipt | None]:
     """``GET /api/receipts/{id}``: the signed receipt, None from a service that does not sign."""
 
-    def read(answer: Answer) -> SignedReceipt | None:
-        if answer.headers.get("content-type", "").startswith("application/json"):
+    def read(response: Response) -> SignedReceipt | None:
+        if response.headers.get("content-type", "").startswith("application/json"):
             return None
         try:
-            return SignedReceipt(answer.body.decode("ascii").strip())
+            return SignedReceipt(response.body.decode("ascii").strip())
         except UnicodeDecodeError:
-            raise UnexpectedAnswer("The receipt is not a JWS") from None
+            raise UnexpectedResponse("The receipt is not a JWS") from None
 
     return Call(method="GET", path=f"/api/receipts/{segment(id)}", read=read)
 

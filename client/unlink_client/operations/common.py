@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from unlink_client.calls import Answer, json_of
+from unlink_client.calls import Response, json_of
 from unlink_client.decoding import camel, decode
-from unlink_client.errors import UnexpectedAnswer
+from unlink_client.errors import UnexpectedResponse
 from unlink_client.filters import query_text
 
 T = TypeVar("T")
 
 
-def reader(kind: type[T]) -> Callable[[Answer], T]:
+def reader(kind: type[T]) -> Callable[[Response], T]:
     """Reads the body of an answer as a dataclass."""
-    return lambda answer: decode(kind, json_of(answer))
+    return lambda response: decode(kind, json_of(response))
 
 
-def object_of(answer: Answer) -> dict[str, Any]:
+def object_of(response: Response) -> dict[str, Any]:
     """The body of an answer as a JSON object."""
-    value = json_of(answer)
+    value = json_of(response)
     if not isinstance(value, dict):
-        raise UnexpectedAnswer("The answer is not an object")
+        raise UnexpectedResponse("The answer is not an object")
     return value
 
 

@@ -38,8 +38,8 @@ def delete_links(
         body=list(ids),
         idempotent=True,
         idempotency_key=idempotency_key,
-        read=lambda answer: decode(
-            DeletedLinks, json_of(answer), _deletion_id=answer.headers.get("x-deletion-id")
+        read=lambda response: decode(
+            DeletedLinks, json_of(response), _deletion_id=response.headers.get("x-deletion-id")
         ),
     )
 
@@ -57,7 +57,7 @@ def delete_link(
         query=query_of(reason=reason),
         idempotent=True,
         idempotency_key=idempotency_key,
-        read=lambda answer: answer.headers.get("x-deletion-id"),
+        read=lambda response: response.headers.get("x-deletion-id"),
     )
 
 
@@ -72,8 +72,8 @@ def bulk_delete_links(
         body={"ids": list(ids)},
         idempotent=True,
         idempotency_key=idempotency_key,
-        read=lambda answer: decode(
-            ErasedLinks, json_of(answer), _deletion_id=answer.headers.get("x-deletion-id")
+        read=lambda response: decode(
+            ErasedLinks, json_of(response), _deletion_id=response.headers.get("x-deletion-id")
         ),
     )
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from unlink_client.calls import (
     UNSET,
-    Answer,
+    Response,
     Call,
     Unset,
     json_of,
@@ -17,7 +17,7 @@ from unlink_client.calls import (
     to_json,
 )
 from unlink_client.decoding import camel, decode
-from unlink_client.errors import UnexpectedAnswer
+from unlink_client.errors import UnexpectedResponse
 from unlink_client.filters import FilterArgs, filter_query
 from unlink_client.models import (
     Link,
@@ -63,10 +63,10 @@ def create_links(
 ) -> Call[tuple[Link, ...]]:
     """``POST /api/links`` with 1 to 1,000 links, all or none."""
 
-    def read(answer: Answer) -> tuple[Link, ...]:
-        found = json_of(answer)
+    def read(response: Response) -> tuple[Link, ...]:
+        found = json_of(response)
         if not isinstance(found, list):
-            raise UnexpectedAnswer("The created links are not an array")
+            raise UnexpectedResponse("The created links are not an array")
         return tuple(decode(Link, each) for each in found)
 
     return Call(
@@ -128,8 +128,8 @@ def update_link(
         "is_active": is_active,
     }
 
-    def read(answer: Answer) -> Link | WrittenLink:
-        value = json_of(answer)
+    def read(response: Response) -> Link | WrittenLink:
+        value = json_of(response)
         # A key without `linksRead` gets back the fields that it sent, not the whole link.
         whole = isinstance(value, dict) and "shortCode" in value
         return decode(Link, value) if whole else decode(WrittenLink, value)
@@ -155,5 +155,5 @@ def get_link_qr(
         method="GET",
         path=f"/api/links/{segment(id)}/qr",
         query=query_of(format=format, size=size, color=color, bgcolor=bgcolor),
-        read=lambda answer: answer.body,
+        read=lambda response: response.body,
     )

@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 import httpx2
 
 from unlink_client.calls import (
-    Answer,
+    Response,
     Call,
     base_url_of,
     content_of,
@@ -82,18 +82,18 @@ class Transport:
         attempts = Attempts(call, self._retries)
         while True:
             try:
-                answer = self._attempt(call)
+                response = self._attempt(call)
             except httpx2.TransportError as error:
                 wait = attempts.after_failure(f"no answer from {self.url}")
                 if wait is None:
                     raise self._failure(error) from error
             else:
-                wait = attempts.after_answer(answer)
+                wait = attempts.after_response(response)
                 if wait is None:
-                    return result_of(call, answer)
+                    return result_of(call, response)
             self._pause(wait)
 
-    def _attempt(self, call: Call[T]) -> Answer:
+    def _attempt(self, call: Call[T]) -> Response:
         response = self._http.request(
             call.method,
             self.url + call.path,
@@ -102,7 +102,7 @@ class Transport:
             headers=headers_of(call, self._key, USER_AGENT),
         )
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status_code, headers, response.content)
+        return Response(response.status_code, headers, response.content)
 
     def _pause(self, wait: Wait) -> None:
         if self._on_wait is not None:

@@ -12,7 +12,7 @@ from functions.api.app import Api
 from functions.api.openapi import operations
 from functions.api.openapi.error_responses import error_responses, open_error_responses
 from functions.api.openapi.events import webhooks
-from functions.api.openapi.operations import OPEN_OPERATIONS, RETURNED, Answer
+from functions.api.openapi.operations import OPEN_OPERATIONS, RETURNED, Response
 from functions.api.openapi.parameters import (
     HEADERS,
     RATE_HEADERS,
@@ -55,14 +55,14 @@ def assemble(apis: Iterable[Api]) -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for route in (route for api in apis for route in api.routes):
         paths.setdefault(route.resource, {})[route.method.lower()] = _keyed(route)
-    for name, (operation_id, tag, summary, answers) in OPEN_OPERATIONS.items():
+    for name, (operation_id, tag, summary, responses) in OPEN_OPERATIONS.items():
         method, path = name.split(" ")
         paths.setdefault(path, {})[method.lower()] = {
             "operationId": operation_id,
             "tags": [tag],
             "summary": summary,
             "parameters": [*path_parameters(path)],
-            "responses": _responses(answers, None) | open_error_responses(set(answers)),
+            "responses": _responses(responses, None) | open_error_responses(set(responses)),
             "security": [],
         }
     limits = ", ".join(
@@ -119,11 +119,11 @@ def _keyed(route: Route) -> Schema:
             "required": operation_id not in operations.OPTIONAL_BODIES,
             "content": {"application/json": {"schema": schema_of(body), "example": example}},
         }
-    answers = operations.RESPONSES.get(operation_id, {200: Answer()})
+    responses = operations.RESPONSES.get(operation_id, {200: Response()})
     makes_deletion = (
-        route.replay is not None and "X-Deletion-Id" in answers.get(200, Answer()).headers
+        route.replay is not None and "X-Deletion-Id" in responses.get(200, Response()).headers
     )
-    described["responses"] = _responses(answers, route) | error_responses(
+    described["responses"] = _responses(responses, route) | error_responses(
         operation_id, route, makes_deletion=makes_deletion
     )
     # A route without scopes still needs a key.
@@ -131,24 +131,24 @@ def _keyed(route: Route) -> Schema:
     return described
 
 
-def _responses(answers: Mapping[int, Answer], route: Route | None) -> Schema:
+def _responses(responses: Mapping[int, Response], route: Route | None) -> Schema:
     usual = ("X-Request-Id", *(RATE_HEADERS if route is not None else ()))
     found = {}
-    for status, answer in answers.items():
-        body = answer.body
+    for status, response in responses.items():
+        body = response.body
         if body is RETURNED and route is not None:
             body = _returned(route, pending=status == 202)
-        text = answer.text or plain({"description": inspect.getdoc(body)})["description"]
-        described: Schema = {"description": text, "headers": headers([*usual, *answer.headers])}
+        text = response.text or plain({"description": inspect.getdoc(body)})["description"]
+        described: Schema = {"description": text, "headers": headers([*usual, *response.headers])}
         if body is not None:
             schema = schema_of(body)
             described["content"] = {
                 # Where programs get JSON, browsers get a page.
                 media: {"schema": schema if "json" in media or "$ref" not in schema else {}}
-                for media in answer.media
+                for media in response.media
             }
-        if answer.links:
-            described["links"] = dict(answer.links)
+        if response.links:
+            described["links"] = dict(response.links)
         found[str(status)] = described
     return found
 

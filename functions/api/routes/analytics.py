@@ -35,10 +35,10 @@ def get_analytics(request: Request) -> Response[Analytics]:
     """
     asked = request.query.get("days")
     days = parse_int_param(asked, "days", default=DEFAULT_DAYS, maximum=MAX_DAYS)
-    answer = analytics(
+    response = analytics(
         find_link_of(request).id,
         days=days,
         today=datetime.fromtimestamp(time.time(), UTC).date(),
         rollups=container.rollups(),
     )
-    return Response(200, answer, log_fields={"days": days})
+    return Response(200, response, log_fields={"days": days})

@@ -69,7 +69,7 @@ def delete_links(request: Request) -> Response[DeletedLinks | PendingLinks]:
 
 
 def _links_deleted(request: Request, deletion: Deletion) -> Response[DeletedLinks | PendingLinks]:
-    return answer(request, deletion, deleted_links(deletion))
+    return deletion_response(request, deletion, deleted_links(deletion))
 
 
 def _delete_link_again(request: Request, record: IdempotencyRecord) -> Response[ErasedLink]:
@@ -137,4 +137,4 @@ def bulk_delete_links(request: Request) -> Response[ErasedLinks | PendingErasure
 def _links_erased(
     request: Request, deletion: Deletion, invalid: list[str]
 ) -> Response[ErasedLinks | PendingErasure]:
-    return answer(request, deletion, erased_links(deletion, invalid))
+    return deletion_response(request, deletion, erased_links(deletion, invalid))

@@ -94,12 +94,12 @@ def _links_restored(
     headers, log_fields = about(done.deletion)
     refused = done.refused
     refused += [{"id": each, "reason": NOT_IN_DELETION} for each in malformed]
-    answer: RestoredLinks = {"restoredIds": done.restored_ids, "refused": refused}
+    response: RestoredLinks = {"restoredIds": done.restored_ids, "refused": refused}
     if done.to_be_purged:
-        answer["toBePurged"] = done.to_be_purged
-    log_fields |= {"restoreId": done.restore.id, "restored": len(answer["restoredIds"])}
+        response["toBePurged"] = done.to_be_purged
+    log_fields |= {"restoreId": done.restore.id, "restored": len(response["restoredIds"])}
     if done.pending_ids:
         headers |= record_of(done.deletion, request)
-        pending: PendingRestore = {**answer, "pendingIds": done.pending_ids}
+        pending: PendingRestore = {**response, "pendingIds": done.pending_ids}
         return Response(202, pending, headers, log_fields)
-    return Response(200, answer, headers, log_fields)
+    return Response(200, response, headers, log_fields)

@@ -117,8 +117,8 @@ class Faults:
         request = urllib.request.Request(
             f"{self._engine.url}/_faults", data=json.dumps(wish).encode(), method="POST"
         )
-        with urllib.request.urlopen(request, timeout=_PAUSE_SECONDS) as answer:
-            self._last = Counter(json.load(answer)["counts"])
+        with urllib.request.urlopen(request, timeout=_PAUSE_SECONDS) as response:
+            self._last = Counter(json.load(response)["counts"])
 
     def _interrupt(self, _method: str, _target: str) -> Interruption | None:
         fault, _ = self._gateway.draw(

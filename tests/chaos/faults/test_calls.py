@@ -107,13 +107,13 @@ def test_a_batch_of_reads_has_unprocessed_keys(
     for key in KEYS:
         faulty_engine.client("dynamodb").put_item(TableName=table, Item=key)
     faults = start(partial=1)
-    answer = calls("dynamodb").batch_get_item(
+    response = calls("dynamodb").batch_get_item(
         RequestItems={table: {"Keys": KEYS, "ConsistentRead": True}}
     )
-    unprocessed = answer["UnprocessedKeys"][table]
+    unprocessed = response["UnprocessedKeys"][table]
     assert unprocessed["ConsistentRead"] is True
     assert 1 <= len(unprocessed["Keys"]) < len(KEYS)
-    everything = answer["Responses"][table] + unprocessed["Keys"]
+    everything = response["Responses"][table] + unprocessed["Keys"]
     assert sorted(item["pk"]["S"] for item in everything) == list("abcdefgh")
     assert faults.counts == {"partial batches": 1}
 
@@ -122,11 +122,11 @@ def test_a_batch_of_writes_has_unprocessed_items(
     start: Start, calls: Callable[..., Any], table: str, stored: Callable[[], dict[str, str]]
 ) -> None:
     faults = start(partial=1)
-    answer = calls("dynamodb").batch_write_item(
+    response = calls("dynamodb").batch_write_item(
         RequestItems={table: [{"PutRequest": {"Item": key}} for key in KEYS]}
     )
     unprocessed = [
-        each["PutRequest"]["Item"]["pk"]["S"] for each in answer["UnprocessedItems"][table]
+        each["PutRequest"]["Item"]["pk"]["S"] for each in response["UnprocessedItems"][table]
     ]
     assert 1 <= len(unprocessed) < len(KEYS)
     assert sorted([*stored(), *unprocessed]) == list("abcdefgh")
@@ -155,7 +155,7 @@ def test_statements_of_a_batch_fail_one_by_one(
     applied_although_failed, refused = set(), set()
     rounds = 12
     for number in range(rounds):
-        answer = calls("dynamodb").batch_execute_statement(
+        response = calls("dynamodb").batch_execute_statement(
             Statements=[
                 {
                     "Statement": f'UPDATE "{table}" SET v=? WHERE pk=?',
@@ -165,17 +165,17 @@ def test_statements_of_a_batch_fail_one_by_one(
             ]
         )
         now = stored()
-        assert len(answer["Responses"]) == len(KEYS)
-        for key, response in zip(KEYS, answer["Responses"], strict=True):
+        assert len(response["Responses"]) == len(KEYS)
+        for key, each in zip(KEYS, response["Responses"], strict=True):
             applied = now[key["pk"]["S"]] == str(number)
-            code = response.get("Error", {}).get("Code")
+            code = each.get("Error", {}).get("Code")
             if code is None:
                 assert applied
             elif applied:
                 applied_although_failed.add(code)
             else:
                 refused.add(code)
-        assert any("Error" in response for response in answer["Responses"])
+        assert any("Error" in each for each in response["Responses"])
     assert applied_although_failed == {"InternalServerError"}
     assert refused == {
         "ThrottlingError",

@@ -39,14 +39,14 @@ def test_messages_of_a_batch_fail_one_by_one(
     start: Start, calls: Callable[..., Any], faulty_engine: Emulator, queue_url: str
 ) -> None:
     faults = start(partial=1)
-    answer = calls("sqs").send_message_batch(
+    response = calls("sqs").send_message_batch(
         QueueUrl=queue_url,
         Entries=[{"Id": str(number), "MessageBody": "hello"} for number in range(8)],
     )
-    stored = [each["Id"] for each in answer.get("Successful", [])]
-    failed = [each["Id"] for each in answer["Failed"]]
+    stored = [each["Id"] for each in response.get("Successful", [])]
+    failed = [each["Id"] for each in response["Failed"]]
     assert failed
-    assert {each["SenderFault"] for each in answer["Failed"]} == {False}
+    assert {each["SenderFault"] for each in response["Failed"]} == {False}
     assert sorted(stored + failed) == [str(number) for number in range(8)]
     assert _waiting(faulty_engine, queue_url) == len(stored)
     assert faults.counts == {"partial batches": 1}
@@ -92,12 +92,12 @@ def test_each_service_has_its_own_error_of_a_throttled_call(
 
 def test_events_of_a_batch_fail_one_by_one(start: Start, calls: Callable[..., Any]) -> None:
     faults = start(partial=1)
-    answer = calls("events").put_events(
+    response = calls("events").put_events(
         Entries=[{"Source": "test", "DetailType": "test", "Detail": "{}"} for _ in range(8)]
     )
-    failed = [each for each in answer["Entries"] if "ErrorCode" in each]
-    stored = [each for each in answer["Entries"] if "EventId" in each]
-    assert answer["FailedEntryCount"] == len(failed) >= 1
+    failed = [each for each in response["Entries"] if "ErrorCode" in each]
+    stored = [each for each in response["Entries"] if "EventId" in each]
+    assert response["FailedEntryCount"] == len(failed) >= 1
     assert len(failed) + len(stored) == 8
     assert faults.counts == {"partial batches": 1}
 

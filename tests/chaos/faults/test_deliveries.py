@@ -74,9 +74,9 @@ class Function:
 
     def invoke(self) -> str | None:
         """Its error, or None."""
-        answer = self._engine.client("lambda").invoke(FunctionName=self.name)
-        payload = json.loads(answer["Payload"].read())
-        return str(payload["errorMessage"]) if "FunctionError" in answer else None
+        response = self._engine.client("lambda").invoke(FunctionName=self.name)
+        payload = json.loads(response["Payload"].read())
+        return str(payload["errorMessage"]) if "FunctionError" in response else None
 
     def reads(self, source_arn: str, batch: int = 10) -> None:
         """Give it what comes to a queue or a stream."""
@@ -199,8 +199,8 @@ def test_the_api_answers_502_when_its_function_is_killed(
     bridge = Bridge()
     bridge.start(_api(faulty_engine, small))
     try:
-        with urllib.request.urlopen(bridge.url) as answer:
-            assert answer.status == 200
+        with urllib.request.urlopen(bridge.url) as response:
+            assert response.status == 200
         faults = start(kill_at_call=1)
         with pytest.raises(urllib.error.HTTPError) as error:
             urllib.request.urlopen(bridge.url)

@@ -113,25 +113,25 @@ class _Fault:
         if self._rates.containing.encode() in exchange.body:
             await kinds[name](exchange)
         else:
-            await exchange.answer(await exchange.carry_out())
+            await exchange.respond(await exchange.carry_out())
 
     async def _throttle(self, exchange: Exchange) -> None:
         self._count("throttles")
-        await exchange.answer(refused(self._service, self._operation, exchange, self._dice))
+        await exchange.respond(refused(self._service, self._operation, exchange, self._dice))
 
     async def _partial(self, exchange: Exchange) -> None:
         self._count("partial batches")
-        await exchange.answer(await in_part(self._operation, exchange, self._dice))
+        await exchange.respond(await in_part(self._operation, exchange, self._dice))
 
     async def _delay(self, exchange: Exchange) -> None:
         self._count("delays")
         await asyncio.sleep(self._dice.uniform(0, self._rates.delay_seconds))
-        await exchange.answer(await exchange.carry_out())
+        await exchange.respond(await exchange.carry_out())
 
     async def _late(self, exchange: Exchange) -> None:
         self._count("late calls")
         await asyncio.sleep(self._rates.late_seconds * self._dice.uniform(1, 1.3))
-        await exchange.answer(await exchange.carry_out())
+        await exchange.respond(await exchange.carry_out())
 
     async def _twice(self, exchange: Exchange) -> None:
         self._count("lost answers")
@@ -139,7 +139,7 @@ class _Fault:
         if self._dice.random() < 0.5:
             await exchange.reset()
         else:
-            await exchange.answer(failed(self._service))
+            await exchange.respond(failed(self._service))
 
     async def _kill(self, exchange: Exchange) -> None:
         if self._dice.random() < 0.5:

@@ -9,7 +9,7 @@ from .calls import Calls
 from .decisions import Decisions, FaultRates
 from .deliveries import Deliveries
 from .stale_reads import StaleReads
-from .wire import JSON, Answer, Exchange
+from .wire import JSON, Response, Exchange
 from .workers import Workers
 
 PATH = "/_faults"
@@ -41,4 +41,4 @@ class Control:
             # A late call would otherwise change a table that a checker is reading.
             await self._calls.quiet()
         body = json.dumps(self._decisions.report()).encode()
-        await exchange.answer(Answer(200, [(b"content-type", JSON)], body))
+        await exchange.respond(Response(200, [(b"content-type", JSON)], body))

@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 from .refusals import throttled_table
-from .wire import EMPTY, Answer, Exchange
+from .wire import EMPTY, Response, Exchange
 
 #: DynamoDB's codes of a statement of a batch that may be repeated (API reference,
 #: BatchStatementError).
@@ -22,7 +22,7 @@ BATCHES = frozenset(
 )
 
 
-async def in_part(operation: str, exchange: Exchange, dice: random.Random) -> Answer:
+async def in_part(operation: str, exchange: Exchange, dice: random.Random) -> Response:
     """Carry out some of a batch; the answer reports the others as AWS does."""
     request = exchange.json()
     if operation == "BatchExecuteStatement":
@@ -41,7 +41,7 @@ def _split(count: int, dice: random.Random) -> set[int]:
 
 async def _items(
     operation: str, request: dict[str, Any], exchange: Exchange, dice: random.Random
-) -> Answer:
+) -> Response:
     """``BatchGetItem`` and ``BatchWriteItem``: at least one member is carried out.
 
     A batch that DynamoDB cannot even begin is throttled as a whole (API reference, BatchGetItem:
@@ -69,10 +69,10 @@ async def _items(
         return found
 
     done = set(range(len(members))) - left_out
-    answer = await exchange.carry_out(request | {"RequestItems": only(done)})
-    if answer.status != 200:
-        return answer
-    body = answer.json()
+    response = await exchange.carry_out(request | {"RequestItems": only(done)})
+    if response.status != 200:
+        return response
+    body = response.json()
     unprocessed = body.setdefault("UnprocessedKeys" if reads else "UnprocessedItems", {})
     for table, asked in only(left_out).items():
         if table not in unprocessed:
@@ -81,10 +81,10 @@ async def _items(
             unprocessed[table]["Keys"] += asked["Keys"]
         else:
             unprocessed[table] += asked
-    return answer.with_json(body)
+    return response.with_json(body)
 
 
-async def _statements(request: dict[str, Any], exchange: Exchange, dice: random.Random) -> Answer:
+async def _statements(request: dict[str, Any], exchange: Exchange, dice: random.Random) -> Response:
     """Some statements fail. After an ``InternalServerError`` one may have been applied."""
     statements = request["Statements"]
     failed = {
@@ -97,34 +97,34 @@ async def _statements(request: dict[str, Any], exchange: Exchange, dice: random.
     }
     done = [n for n in range(len(statements)) if n not in failed or n in applied]
     responses: dict[int, Any] = {}
-    answer = EMPTY
+    response = EMPTY
     body: dict[str, Any] = {}
     if done:
-        answer = await exchange.carry_out(
+        response = await exchange.carry_out(
             request | {"Statements": [statements[number] for number in done]}
         )
-        if answer.status != 200:
-            return answer
-        body = answer.json()
+        if response.status != 200:
+            return response
+        body = response.json()
         responses = dict(zip(done, body["Responses"], strict=True))
     for number, code in failed.items():
         responses[number] = {"Error": {"Code": code, "Message": "Try this statement again."}}
     body["Responses"] = [responses[number] for number in range(len(statements))]
-    return answer.with_json(body)
+    return response.with_json(body)
 
 
-async def _messages(request: dict[str, Any], exchange: Exchange, dice: random.Random) -> Answer:
+async def _messages(request: dict[str, Any], exchange: Exchange, dice: random.Random) -> Response:
     """Some messages of a batch are not stored."""
     entries = request["Entries"]
     failed = _split(len(entries), dice)
     stored = [entry for number, entry in enumerate(entries) if number not in failed]
-    answer = EMPTY
+    response = EMPTY
     body: dict[str, Any] = {"Successful": []}
     if stored:
-        answer = await exchange.carry_out(request | {"Entries": stored})
-        if answer.status != 200:
-            return answer
-        body = answer.json()
+        response = await exchange.carry_out(request | {"Entries": stored})
+        if response.status != 200:
+            return response
+        body = response.json()
     body["Failed"] = body.get("Failed", []) + [
         {
             "Id": entries[number]["Id"],
@@ -134,25 +134,25 @@ async def _messages(request: dict[str, Any], exchange: Exchange, dice: random.Ra
         }
         for number in sorted(failed)
     ]
-    return answer.with_json(body)
+    return response.with_json(body)
 
 
-async def _events(request: dict[str, Any], exchange: Exchange, dice: random.Random) -> Answer:
+async def _events(request: dict[str, Any], exchange: Exchange, dice: random.Random) -> Response:
     """Some events of a batch are not stored."""
     entries = request["Entries"]
     failed = _split(len(entries), dice)
     stored = [number for number in range(len(entries)) if number not in failed]
     refused = {"ErrorCode": "ThrottlingException", "ErrorMessage": "Try this event again."}
     results: dict[int, Any] = dict.fromkeys(failed, refused)
-    answer, body = EMPTY, {}
+    response, body = EMPTY, {}
     if stored:
-        answer = await exchange.carry_out(
+        response = await exchange.carry_out(
             request | {"Entries": [entries[number] for number in stored]}
         )
-        if answer.status != 200:
-            return answer
-        body = answer.json()
+        if response.status != 200:
+            return response
+        body = response.json()
         results |= zip(stored, body["Entries"], strict=True)
     body["Entries"] = [results[number] for number in range(len(entries))]
     body["FailedEntryCount"] = len(failed) + body.get("FailedEntryCount", 0)
-    return answer.with_json(body)
+    return response.with_json(body)

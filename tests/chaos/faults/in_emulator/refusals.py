@@ -5,14 +5,14 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from .wire import Answer, Exchange, error
+from .wire import Response, Exchange, error
 
 S3 = "S3"
 SQS = "AmazonSQS"
 DYNAMODB = "DynamoDB_20120810"
 
 
-def refused(service: str, operation: str, exchange: Exchange, dice: random.Random) -> Answer:
+def refused(service: str, operation: str, exchange: Exchange, dice: random.Random) -> Response:
     """The service is too busy, and carries out nothing."""
     if service == S3:
         return _s3_error("SlowDown", "Please reduce your request rate.", 503)
@@ -25,7 +25,7 @@ def refused(service: str, operation: str, exchange: Exchange, dice: random.Rando
     return throttled_table(dice)
 
 
-def failed(service: str) -> Answer:
+def failed(service: str) -> Response:
     """The service does not know whether it has carried out the call."""
     if service == S3:
         return _s3_error("InternalError", "We encountered an internal error.", 500)
@@ -33,15 +33,15 @@ def failed(service: str) -> Answer:
     return error(code, "The request failed.", 500)
 
 
-def _s3_error(code: str, message: str, status: int) -> Answer:
+def _s3_error(code: str, message: str, status: int) -> Response:
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>'
         f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
     )
-    return Answer(status, [(b"content-type", b"application/xml")], body.encode())
+    return Response(status, [(b"content-type", b"application/xml")], body.encode())
 
 
-def throttled_table(dice: random.Random) -> Answer:
+def throttled_table(dice: random.Random) -> Response:
     """DynamoDB refuses a call: in turn, what a table and what an account answers."""
     code, text = dice.choice(
         (
@@ -62,7 +62,7 @@ def throttled_table(dice: random.Random) -> Answer:
     return error(code, text)
 
 
-def _cancelled(request: dict[str, Any], dice: random.Random) -> Answer:
+def _cancelled(request: dict[str, Any], dice: random.Random) -> Response:
     """A transaction that conflicts with another one."""
     reasons = [{"Code": "None"} for _ in request["TransactItems"]]
     reasons[dice.randrange(len(reasons))] = {

@@ -73,10 +73,10 @@ class StaleReads:
             since = time.monotonic() - dice.uniform(0, rates.stale_seconds)
             with contextlib.ExitStack() as restored:
                 undone = [restored.enter_context(self._as_of(since, each)) for each in tables]
-                answer = read(data)
+                response = read(data)
             if any(undone):
                 self._decisions.count("stale reads")
-            return answer
+            return response
 
         return maybe_stale
 

@@ -1,4 +1,4 @@
-"""One HTTP request to the emulator: read, answered in another way, or cut off."""
+"""One HTTP request to the emulator: read, answered differently, or cut off."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ JSON = b"application/x-amz-json-1.0"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A complete answer of the emulator."""
+class Response:
+    """A complete response of the emulator."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
@@ -24,21 +24,21 @@ class Answer:
         loaded: dict[str, Any] = json.loads(self.body)
         return loaded
 
-    def with_json(self, body: dict[str, Any]) -> Answer:
-        """The same answer with another body, and so without the old one's length and checksum."""
+    def with_json(self, body: dict[str, Any]) -> Response:
+        """The same response with another body, without the old one's length and checksum."""
         dropped = {b"content-length", b"x-amz-crc32"}
         kept = [each for each in self.headers if each[0].lower() not in dropped]
-        return Answer(self.status, kept, json.dumps(body).encode())
+        return Response(self.status, kept, json.dumps(body).encode())
 
 
-EMPTY = Answer(200, [(b"content-type", JSON)], b"{}")
+EMPTY = Response(200, [(b"content-type", JSON)], b"{}")
 
 
-def error(code: str, message: str, status: int = 400, **more: Any) -> Answer:
+def error(code: str, message: str, status: int = 400, **more: Any) -> Response:
     """An error as the JSON protocols of DynamoDB and SQS send it."""
     body = json.dumps({"__type": code, "message": message, **more}).encode()
     headers = [(b"content-type", JSON), (b"x-amzn-errortype", code.encode())]
-    return Answer(status, headers, body)
+    return Response(status, headers, body)
 
 
 class Exchange:
@@ -67,7 +67,7 @@ class Exchange:
         loaded: dict[str, Any] = json.loads(self.body)
         return loaded
 
-    async def carry_out(self, body: dict[str, Any] | None = None) -> Answer:
+    async def carry_out(self, body: dict[str, Any] | None = None) -> Response:
         """Let the emulator answer the request, or the same one with another body."""
         data = self.body if body is None else json.dumps(body).encode()
         headers = [each for each in self._scope["headers"] if each[0] != b"content-length"]
@@ -88,16 +88,16 @@ class Exchange:
                 parts.append(message.get("body", b""))
 
         await self._application(scope, receive, keep)
-        return Answer(started["status"], list(started["headers"]), b"".join(parts))
+        return Response(started["status"], list(started["headers"]), b"".join(parts))
 
-    async def answer(self, answer: Answer) -> None:
-        """Send the answer; nothing happens when the caller has gone."""
-        headers = [each for each in answer.headers if each[0].lower() != b"content-length"]
-        headers.append((b"content-length", str(len(answer.body)).encode()))
+    async def respond(self, response: Response) -> None:
+        """Send the response; do nothing if the caller has disconnected."""
+        headers = [each for each in response.headers if each[0].lower() != b"content-length"]
+        headers.append((b"content-length", str(len(response.body)).encode()))
         await self._send(
-            {"type": "http.response.start", "status": answer.status, "headers": headers}
+            {"type": "http.response.start", "status": response.status, "headers": headers}
         )
-        await self._send({"type": "http.response.body", "body": answer.body})
+        await self._send({"type": "http.response.body", "body": response.body})
 
     async def reset(self) -> None:
         """Reset the connection instead of answering."""
