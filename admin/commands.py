@@ -115,7 +115,7 @@ def set_workspace(
     plan: str | None = None,
     change: Callable[[Policies], Policies] = lambda policies: policies,
 ) -> Record:
-    """Change plan or policies; effective when the authorizer's cached answers expire."""
+    """Change plan or policies; effective when the authorizer's cached responses expire."""
     item = _workspace(deployment, workspace_id)
     before = Policies.read(item)
     policies = change(before)
@@ -237,7 +237,7 @@ def rotate_key(
 
 
 def revoke_key(deployment: Deployment, workspace_id: str, key_id: str) -> Record:
-    """Revoke a key; effective when the authorizer's cached answers expire."""
+    """Revoke a key; effective when the authorizer's cached responses expire."""
     record = _key_of(deployment, workspace_id, key_id)
     deployment.api_keys.end(record, attribute="revokedAt", at=now_iso())
     return _key_view(_key_of(deployment, workspace_id, key_id))

@@ -49,7 +49,7 @@ def _forget() -> None:
 class Reads:
     """Counts the calls of a client, and the capacity of its reads by DynamoDB's rules.
 
-    MiniStack reports none for BatchGetItem, so the items of the answers are measured.
+    MiniStack reports none for BatchGetItem, so the items of the responses are measured.
     """
 
     def __init__(self, client: Any) -> None:

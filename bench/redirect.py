@@ -1,7 +1,7 @@
 """The cost of a redirect: CPU time of the handler and calls, for a cold and a warm code.
 
-The time is this process's own, HTTP client included, against an engine that answers at once; the
-engine's is not in it. Compare the rows, and the shares of what was measured apart.
+The time is this process's own, HTTP client included, against an emulator that answers at once; the
+emulator's is not in it. Compare the rows, and the shares of what was measured apart.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from functions.services.export_lines import ExportStores
 LATENCY = 0.008
 BYTES_A_SECOND = 50_000_000
 
-#: The client's processor seconds for a call, and for each click in its answer, on one whole vCPU.
+#: The client's processor seconds for a call, and for each click in its response, on one whole vCPU.
 #: `python -m bench export` measures them and prints both.
 CALL_CPU, CLICK_CPU = 0.000_4, 0.000_03
 
@@ -51,7 +51,7 @@ class Services:
     click_cpu: float = CLICK_CPU
     #: Queries that are answered in each second; more are throttled. 0: all.
     queries_a_second: int = 0
-    #: Bytes of clicks in one answer.
+    #: Bytes of clicks in one response.
     page_bytes: int = PAGE_BYTES
     #: The n-th durable save (from 1) after which the worker is killed.
     kill_at: int = 0

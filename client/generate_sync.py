@@ -43,7 +43,7 @@ def sync_source(source: str) -> str:
 def sync_modules() -> dict[Path, str]:
     """Each generated file and its text."""
     note = "# Generated from unlink_client/aio by generate_sync.py: change that.\n\n"
-    package = '"""The client that waits for each answer."""\n'
+    package = '"""The client that waits for each response."""\n'
     found = {}
     for path in sorted((PACKAGE / "aio").glob("*.py")):
         text = package if path.stem == "__init__" else sync_source(path.read_text("utf-8"))

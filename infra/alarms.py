@@ -179,7 +179,7 @@ class Alarms:
         return self._alarm(
             "ApiErrors",
             runbook="api-errors",
-            says="one answer in twenty is a 5xx",
+            says="one response in twenty is a 5xx",
             # Each request counts 0 or 1, so that the average is the rate (API Gateway Developer
             # Guide, "API dimensions and metrics"). The period is a minute, because a new version
             # gets a tenth of the calls for five minutes only.

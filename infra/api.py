@@ -257,7 +257,7 @@ class Api(Construct):
             "Access-Control-Allow-Methods": ",".join(["OPTIONS", *methods]),
             "Access-Control-Allow-Headers": ",".join(ALLOWED_HEADERS),
             "Access-Control-Max-Age": str(PREFLIGHT_MAX_AGE_SECONDS),
-            # The answer depends on the origin when there are several.
+            # The response depends on the origin when there are several.
             **({"Vary": "Origin"} if len(origins) > 1 else {}),
             "Strict-Transport-Security": STRICT_TRANSPORT_SECURITY,
             # With several origins this is the first one; the template below sets the caller's.

@@ -1,7 +1,7 @@
 """Suppressed findings of cdk-nag's AwsSolutions rules, each with its reason.
 
-A test runs the rules on every stage and fails on a finding that is not answered here, and on an
-answer that no longer has a finding.
+A test runs the rules on every stage. It fails on a finding that is not suppressed here, and on a
+suppression that matches no finding.
 """
 
 import re
@@ -64,7 +64,7 @@ REASONS: dict[type[Construct], dict[str, str]] = {
         "the visitor's address that CloudFront's log would keep",
     },
     apigateway.CfnRestApi: {
-        "AwsSolutions-APIG2": "The functions validate, because the answers to invalid requests "
+        "AwsSolutions-APIG2": "The functions validate, because the responses to invalid requests "
         "are two published contracts that the gateway's validators cannot speak",
     },
     apigateway.CfnMethod: {

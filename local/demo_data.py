@@ -229,7 +229,7 @@ def show(base_url: str, workspace: Workspace, links: list[dict[str, Any]]) -> Sh
 
 
 def post(base_url: str, key: str, path: str, body: Any) -> Any:
-    """The answer to a POST with a key; raises `SeedError`."""
+    """The response to a POST with a key; raises `SeedError`."""
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     status, response = _request(
         base_url, "POST", path, headers=headers, body=json.dumps(body).encode()

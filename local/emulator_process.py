@@ -111,7 +111,7 @@ def unpack_code_once() -> None:
 async def without_forbidden_bodies(scope: Any, receive: Any, send: Any) -> None:
     """MiniStack as an ASGI application, with no body on answers that cannot have one.
 
-    Its mock integrations answer 204 with one, which would begin the connection's next answer (RFC
+    Its mock integrations answer 204 with one, which would begin the connection's next response (RFC
     9110 section 15.3.5). Hypercorn leaves such a body out, uvicorn sends it.
     """
     empty = False

@@ -15,7 +15,7 @@ from yarl import URL
 
 from local.emulator import HOST
 from local.gateway_responses import NO_HTTP, Headers, Response
-from local.payload_sizes import GATEWAY_BODY_LIMIT, response_fits, event_fits
+from local.payload_sizes import GATEWAY_BODY_LIMIT, event_fits, response_fits
 
 if TYPE_CHECKING:
     from local.gateway_proxy import Bridge
@@ -147,7 +147,9 @@ class Forwarder:
             # No function and no template sends a 5xx without the id: this one is MiniStack's
             # own, and its body shows the function's error message.
             status = response.status if response.status >= 500 else 502
-            return self._gateway_response("DEFAULT_5XX", status, response.header("x-amzn-requestid"))
+            return self._gateway_response(
+                "DEFAULT_5XX", status, response.header("x-amzn-requestid")
+            )
         if own is None:
             return response
         # API Gateway's x-amzn-requestid is the id in the function's event; MiniStack's is not.
@@ -204,7 +206,7 @@ class Forwarder:
             allow_redirects=False,
         ) as response:
             data = await response.read()
-        # The length of an answer to HEAD is that of the body that it does not have.
+        # The length of a response to HEAD is that of the body that it does not have.
         dropped = _HOP_BY_HOP | {"server"}
         if request.method != "HEAD":
             dropped |= {"content-length"}

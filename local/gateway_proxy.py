@@ -58,7 +58,7 @@ class Bridge:
         self.upstream = Upstream(port=0, api_id="", stage="")
         #: Gets a line for each request, once it is set.
         self.log: Callable[[str], None] | None = None
-        #: Gets each request's method and target, and its answer, once it is set.
+        #: Gets each request's method and target, and its response, once it is set.
         self.observe: Callable[[str, str, Response], None] | None = None
         #: Gets each request's method and target, once it is set, and says when to reset its
         #: connection: before or after the function runs. None: not at all.

@@ -1,4 +1,4 @@
-"""The answers that API Gateway gives without a function, as the deployed template has them."""
+"""The responses that API Gateway gives without a function, as the deployed template has them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Headers = list[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Response:
-    """A complete HTTP answer."""
+    """A complete HTTP response."""
 
     status: int
     headers: Headers
@@ -29,7 +29,7 @@ class Response:
 
 
 class GatewayResponses:
-    """Renders the deployed API's own error answers.
+    """Renders the deployed API's own error responses.
 
     `items` is what API Gateway's GetGatewayResponses lists: `responseType`, `statusCode`,
     `responseParameters`, `responseTemplates`.
@@ -39,7 +39,7 @@ class GatewayResponses:
         self._by_type = {str(item["responseType"]): item for item in items}
 
     def render(self, response_type: str, *, status: int, request_id: str | None = None) -> Response:
-        """The answer for `response_type`; `status` holds where the template names none."""
+        """The response for `response_type`; `status` holds where the template names none."""
         request_id = request_id or str(uuid.uuid4())
         family = "DEFAULT_5XX" if status >= 500 else "DEFAULT_4XX"
         default = {} if response_type == NO_HTTP else self._by_type.get(family, {})

@@ -9,7 +9,7 @@ from local.gateway_responses import Headers, Response
 GATEWAY_BODY_LIMIT = 10 * 1024 * 1024
 """Bytes of a request body that API Gateway accepts (REST API quotas)."""
 LAMBDA_PAYLOAD_LIMIT = 6 * 1024 * 1024
-"""Bytes of a synchronous invocation's event, and of its answer (Lambda quotas)."""
+"""Bytes of a synchronous invocation's event, and of its response (Lambda quotas)."""
 
 _EVENT_OVERHEAD = 4 * 1024
 """Bytes of an event beside its body and headers: request context, paths, parameters."""
@@ -29,7 +29,7 @@ def event_size(headers: Headers, body: bytes, target: str) -> int:
 
 
 def response_size(response: Response) -> int:
-    """Bytes of what a function returned for an answer, as Lambda counts them.
+    """Bytes of what a function returned for a response, as Lambda counts them.
 
     Text is a JSON string there, in which each quotation mark takes another byte; anything else is
     base64. The Python runtimes from 3.12 on leave characters beyond ASCII as they are.
@@ -49,5 +49,5 @@ def event_fits(headers: Headers, body: bytes, target: str) -> bool:
 
 
 def response_fits(response: Response) -> bool:
-    """Whether Lambda takes what a function returned for an answer."""
+    """Whether Lambda takes what a function returned for a response."""
     return len(response.body) <= _SURELY_SMALL or response_size(response) <= LAMBDA_PAYLOAD_LIMIT

@@ -1,6 +1,6 @@
 """A Python client of Unlink, a link service whose deletes are durable and provable.
 
-:class:`Unlink` waits for each answer, :class:`AsyncUnlink` is the same for asyncio.
+:class:`Unlink` waits for each response, :class:`AsyncUnlink` is the same for asyncio.
 """
 
 from __future__ import annotations

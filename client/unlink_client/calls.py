@@ -1,4 +1,4 @@
-"""One request and its answer, without any network: built and read by pure functions."""
+"""One request and its response, without any network: built and read by pure functions."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Generic[T]):
-    """A request: ``read`` makes a value of the answer.
+    """A request: ``read`` makes a value of the response.
 
     ``idempotent`` routes take an Idempotency-Key: the client sends one of its own unless
     ``idempotency_key`` is given, so that a request whose answer was lost can be repeated.
@@ -123,7 +123,7 @@ def content_of(call: Call[Any]) -> bytes | None:
 
 
 def result_of(call: Call[T], response: Response) -> T:
-    """What an answer means: a value, or an error of :mod:`unlink_client.errors`."""
+    """What a response means: a value, or an error of :mod:`unlink_client.errors`."""
     if 200 <= response.status < 300:
         return call.read(response)
     if 300 <= response.status < 400:
@@ -141,10 +141,10 @@ def result_of(call: Call[T], response: Response) -> T:
 
 
 def json_of(response: Response) -> Any:
-    """The body of a successful answer; raises ``UnexpectedResponse`` if it is no JSON."""
+    """The body of a successful response; raises ``UnexpectedResponse`` if it is no JSON."""
     value = response.json()
     if value is None:
-        raise UnexpectedResponse("The answer is not JSON. Is the URL that of an Unlink service?")
+        raise UnexpectedResponse("The response is not JSON. Is the URL that of an Unlink service?")
     return value
 
 

@@ -4,8 +4,8 @@ The tree::
 
     UnlinkError                      base of all
     ├── InvalidSettings              the URL or the key cannot be used
-    ├── ConnectionFailed             no answer: unknown host, refused, timeout, TLS
-    ├── UnexpectedResponse             not an answer of this API: often a wrong URL
+    ├── ConnectionFailed             no response: unknown host, refused, timeout, TLS
+    ├── UnexpectedResponse           not a response of this API: often a wrong URL
     ├── ApiError                     status, message, request_id, deletion_id
     │   ├── InvalidRequest      400  details, limit
     │   │   └── InvalidIds      400  invalid_ids, unknown_ids and their counts
@@ -16,7 +16,7 @@ The tree::
     │   ├── Conflict            409
     │   │   ├── CodeTaken       409  taken_codes, taken_external_ids
     │   │   ├── LastAdmin       409  the workspace would be without an administrator
-    │   │   ├── StillRunning    409  the first request with this Idempotency-Key has no answer yet
+    │   │   ├── StillRunning    409  the first request with this Idempotency-Key has no response yet
     │   │   └── PlanIsStale     409  other links match than those that the plan was made of
     │   ├── BodyTooLarge        413
     │   ├── KeyReused           422  the Idempotency-Key belongs to another request
@@ -51,7 +51,7 @@ class ConnectionFailed(UnlinkError):
 
 
 class UnexpectedResponse(UnlinkError):
-    """An answer that the API does not give, as from another server at a wrong URL."""
+    """A response that the API does not give, as from another server at a wrong URL."""
 
 
 class PlanIsInvalid(UnlinkError):
@@ -267,7 +267,7 @@ _NOT_MEMBERS = frozenset({"statusCode", "error", "message"})
 def error_of(
     status: int, body: Any, *, headers: Mapping[str, str], method: str, path: str
 ) -> UnlinkError:
-    """The error that an answer means.
+    """The error that a response means.
 
     ``body`` is its JSON, None if it has none; ``headers`` have lower-case names. Both formats are
     read: ``{"error": {"en", "ar"}}`` and ``{"statusCode", "error", "message"}``.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from unlink_client.calls import Response, Call
+from unlink_client.calls import Call, Response
 
 #: Statuses of a gateway or service that cannot answer now.
 _UNAVAILABLE = frozenset({502, 503, 504})
@@ -54,7 +54,7 @@ class Attempts:
         self._waited = 0.0
 
     def after_response(self, response: Response) -> Wait | None:
-        """The pause before the next attempt; None if the answer is the last one."""
+        """The pause before the next attempt; None if the response is the last one."""
         if response.status == 429:
             seconds = _retry_after(response) or 1
             return self._within_patience(
@@ -69,7 +69,7 @@ class Attempts:
         return None
 
     def after_failure(self, reason: str) -> Wait | None:
-        """The pause after no answer came; None if the call must not or need not be repeated."""
+        """The pause after no response came; None if the call must not or need not be repeated."""
         return self._backoff(reason, at_least=0)
 
     def _first_is_running(self, response: Response) -> bool:

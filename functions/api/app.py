@@ -172,7 +172,9 @@ def _refused_method(method: str, resource: str) -> Route:
     )
 
 
-def _gateway_response(response: Response[Any], body: Any, headers: dict[str, str]) -> dict[str, Any]:
+def _gateway_response(
+    response: Response[Any], body: Any, headers: dict[str, str]
+) -> dict[str, Any]:
     """A response in the format of a Lambda proxy integration; bytes are sent as base64."""
     binary = isinstance(body, bytes)
     all_headers = {"Content-Type": response.content_type or "application/json"}

@@ -27,7 +27,7 @@ def count_request(caller: Caller) -> RateWindow | None:
 
     The limiter protects callers from each other; refusing them all because it is down would
     be the outage that it exists to prevent. The gateway's usage plan still shields the
-    functions. Such an answer carries no rate headers: any number would be made up.
+    functions. Such a response carries no rate headers: any number would be made up.
     """
     try:
         with deadline(LIMITER_TIMEOUT):

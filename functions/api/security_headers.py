@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-#: On every answer of the service. A year, for this host alone; browsers ignore it on plain HTTP
+#: On every response of the service. A year, for this host alone; browsers ignore it on plain HTTP
 #: (RFC 6797, section 8.1). `infra/http_headers.py` sets it on the gateway's own responses.
 TRANSPORT = {"Strict-Transport-Security": "max-age=31536000"}
 

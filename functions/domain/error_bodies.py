@@ -81,7 +81,7 @@ class LinkFortyError(ErrorMembers):
 
 
 class LinkNotFoundError(TypedDict):
-    """Unknown, of another workspace, soft-deleted or erased: the same answer for all."""
+    """Unknown, of another workspace, soft-deleted or erased: the same response for all."""
 
     statusCode: Literal[404]
     error: Literal["Not Found"]

@@ -5,7 +5,7 @@ The tree::
     UnlinkError                     status, English and Arabic text, members beside the error
     ├── InvalidRequest         400  not JSON, wrong shape, a field out of range
     │   └── InvalidIds         400  names the ids: invalidIds, unknownIds
-    ├── Unauthenticated        401  the gateway's body: its cached answer outlived the credential
+    ├── Unauthenticated        401  the gateway's body: its cached response outlived the credential
     ├── MissingScopes          403  missingScopes
     ├── NotFound               404
     │   ├── LinkNotFound       404  exactly LinkForty's body
@@ -18,7 +18,7 @@ The tree::
     │   ├── DeletionOpen       409  a restore has to wait for its end
     │   ├── ReceiptPending     409  retryAfter
     │   ├── LastAdmin          409  lastAdmin
-    │   └── StillRunning       409  the request of this Idempotency-Key has no answer yet
+    │   └── StillRunning       409  the request of this Idempotency-Key has no response yet
     ├── MethodNotAllowed       405  names the methods that the route has in Allow
     ├── BodyTooLarge           413
     ├── KeyReused              422  same Idempotency-Key, other body
@@ -116,8 +116,8 @@ class InvalidIds(InvalidRequest):
 class Unauthenticated(UnlinkError):
     """The credential expired after the gateway cached its authorization; the gateway's own body.
 
-    API Gateway renames its header to ``x-amzn-Remapped-WWW-Authenticate``, in answers of functions
-    only.
+    API Gateway renames its header to ``x-amzn-Remapped-WWW-Authenticate``, in responses of
+    functions only.
     """
 
     status = HTTPStatus.UNAUTHORIZED
@@ -160,7 +160,7 @@ class NotFound(UnlinkError):
 
 
 class LinkNotFound(NotFound):
-    """The link is unknown, foreign, soft-deleted or erased: one answer for all four."""
+    """The link is unknown, foreign, soft-deleted or erased: one response for all four."""
 
     english = "Link not found"
     arabic = "الرابط غير موجود"

@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote_plus
 
 from functions.domain.uris import is_web
 
-#: Longest ``Location`` that forwarding may produce, in bytes. API Gateway refuses an answer with
+#: Longest ``Location`` that forwarding may produce, in bytes. API Gateway refuses a response with
 #: more than 10,240 bytes of headers (quota "total combined size of request line and header
 #: values"), and CloudFront allows URLs of 8,192 bytes.
 MAX_LOCATION = 8_000

@@ -45,7 +45,7 @@ class ClicksTable:
 
     def put(self, click: dict[str, Any], *, one_partition: bool = False) -> None:
         """Record one click in its shard, or in the link's own partition; safe to repeat."""
-        # After a lost answer it may be there: a second record of it would be sent to the stream.
+        # After a lost response it may be there: a second record of it would be sent to the stream.
         not_there_yet = "attribute_not_exists(pk)"
         with suppress(ConditionFailed):
             call(

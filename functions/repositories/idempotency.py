@@ -1,15 +1,14 @@
-"""Idempotency keys: the request and the answer of each ``Idempotency-Key`` of a workspace, for all
-routes.
+"""The request and the response of each ``Idempotency-Key`` of a workspace, for all routes.
 
 Items of the ``deletions`` table, kept 24 hours (``ttl``):
 
 - ``IDEM#{workspaceId}#{sha256(key)}``, ``IDEM``: ``requestHash`` (method, path, reason, body) and a
-  reference to the answer. A delete names its ``deletionId``, a restore also its ``restoreId``, an
+  reference to the response. A delete names its ``deletionId``, a restore also its ``restoreId``, an
   install and an export their ids and their ``linkId``, a dry run its numbers, a create its run
   (:mod:`~functions.repositories.create_runs`).
 
 One item per key and workspace: the same key on another route is another request. No item has data
-that an erasure must remove. The answer is built from the referenced record and from the repeated
+that an erasure must remove. The response is built from the referenced record and from the repeated
 request, which is identical.
 """
 

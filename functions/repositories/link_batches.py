@@ -117,7 +117,7 @@ class LinkBatches:
 
         25 conditional statements a call, in parallel. Statements that were throttled or failed
         retryably are repeated together, with full jitter, until the deadline; what is left then
-        stays ``PENDING``. Repeating a statement is harmless: a link whose first answer was lost
+        stays ``PENDING``. Repeating a statement is harmless: a link whose first response was lost
         is recognised by our ``deletionId``.
 
         Raises ``InternalError`` when DynamoDB refuses a statement for good.

@@ -114,7 +114,7 @@ class LinksTable:
         """Create up to 33 links with their codes in one transaction, all or none.
 
         Returns [] when all were created, else for each link what prevents it: ``""``, ``"code"``
-        or ``"externalId"``. ``token`` makes a repeated call (after a lost answer) harmless.
+        or ``"externalId"``. ``token`` makes a repeated call (after a lost response) harmless.
         ``made`` is an action that goes with them; raises ``KeyTaken`` when it is refused.
         """
         # Imported here: the redirect creates no link.

@@ -116,8 +116,8 @@ class Install(TypedDict):
     id: Uuid
     linkId: Uuid
     clickId: str | None
-    """The id that the click has in exports. Null only in a repeated answer, when the link was
-    erased after the first answer."""
+    """The id that the click has in exports. Null only in a repeated response, when the link was
+    erased after the first response."""
     platform: Literal["iOS", "Android", "other"]
     deviceId: str | None
     appVersion: str | None

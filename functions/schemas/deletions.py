@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def deleted_links(deletion: Deletion) -> responses.DeletedLinks | responses.PendingLinks:
     """The response to a soft delete by ids."""
     body: responses.DeletedLinks = {
-        # Links that were restored since count too: a repeated request gets the first answer.
+        # Links that were restored since count too: a repeated request gets the first response.
         "deletedIds": deletion.ids_with(Outcome.DELETED, Outcome.RESTORED)
     }
     if not_found := deletion.ids_with(Outcome.NOT_FOUND):
@@ -68,7 +68,7 @@ def deletion_summary(deletion: Deletion) -> responses.DeletionSummary:
     }
 
 
-def as_first_answered(deletion: Deletion) -> Deletion:
+def as_first_returned(deletion: Deletion) -> Deletion:
     """A closed deletion as its request was first answered.
 
     At that time no link was restored, and an erasure had not removed clicks and images yet.

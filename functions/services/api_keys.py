@@ -173,7 +173,7 @@ def check_issuer(issuer: Issuer, keys: ApiKeysTable, access: AccessTable) -> Non
 
 def effective_by(record: Mapping[str, Any]) -> str:
     """When the gateway stops to accept a revoked key at the latest."""
-    # The record's own time, so that a repeated request has the same answer.
+    # The record's own time, so that a repeated request has the same response.
     revoked = datetime.fromisoformat(record["revokedAt"]).timestamp()
     return iso(revoked + AUTHORIZER_CACHE_SECONDS)
 

@@ -13,7 +13,7 @@ from functions.services.read_budget import ReadBudget
 READ_BATCH = 100
 MOST_READS = 1_000
 
-#: Seconds that a page leaves for its answer.
+#: Seconds that a page leaves for its response.
 PAGE_MARGIN = 5.0
 
 

@@ -30,7 +30,7 @@ from functions.services.link_runs import LINKS_A_TRANSACTION, KeyedRun, UnkeyedR
 if TYPE_CHECKING:
     from functions.schemas.links import NewLink
 
-#: Seconds to undo a refused request and to record its answer, even after its deadline.
+#: Seconds to undo a refused request and to record its response, even after its deadline.
 SHUTDOWN_SECONDS = 1.5
 
 #: How often another short code is generated before giving up.

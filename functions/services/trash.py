@@ -32,7 +32,7 @@ EMPTY_PAGE_UNITS = 500
 FIRST_HEADERS = 3
 MOST_HEADERS = 96
 
-#: Seconds that a page leaves for its answer.
+#: Seconds that a page leaves for its response.
 PAGE_MARGIN = 5.0
 
 

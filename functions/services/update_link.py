@@ -56,7 +56,7 @@ def update_link(
                 moved = links.update_external_id(link, changes)
             except ExternalIdTaken:
                 raise external_id_taken([changes["externalId"]]) from None
-        # The answer to a transaction has no attributes. After a refusal the link was deleted,
+        # The response to a transaction has no attributes. After a refusal the link was deleted,
         # or changed by another request.
         found = links.get(workspace_id, link.id)
         if found is None or not found.is_live:

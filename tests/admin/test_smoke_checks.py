@@ -1,4 +1,4 @@
-"""The checks of `make aws-smoke` that only AWS answers, with stubs that answer well and badly."""
+"""The checks of `make aws-smoke` that only AWS answers, with stubs that succeed and fail."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.chaos import answer_checks, click_checks, link_checks, record_checks
+from tests.chaos import click_checks, link_checks, record_checks, response_checks
 from tests.chaos.facts import Facts
 from tests.chaos.history import Operation
 from tests.chaos.run_data import FinishedRun, Violation
@@ -16,7 +16,7 @@ from tests.chaos.run_data import FinishedRun, Violation
 CHECKS = (
     record_checks.every_deletion_reached_its_end,
     record_checks.every_deletion_was_requested_once,
-    record_checks.every_answer_agrees_with_its_record,
+    record_checks.every_response_agrees_with_its_record,
     record_checks.counts_are_exact,
     record_checks.receipts_are_exact,
     record_checks.exports_are_whole,
@@ -24,9 +24,9 @@ CHECKS = (
     link_checks.every_link_was_created_once,
     link_checks.the_list_has_the_live_links,
     link_checks.nothing_is_left_of_an_erased_link,
-    answer_checks.no_redirect_is_stale,
-    answer_checks.no_workspace_saw_another,
-    answer_checks.repetitions_got_one_answer,
+    response_checks.no_redirect_is_stale,
+    response_checks.no_workspace_saw_another,
+    response_checks.repetitions_got_one_response,
     click_checks.clicks_are_counted_once,
     click_checks.clicks_were_requested,
 )

@@ -12,7 +12,7 @@ _REMOVALS = frozenset(("trash", "erase", "erase live"))
 
 
 def every_link_has_a_valid_order(run: FinishedRun) -> Iterator[Violation]:
-    """Each link's history has an order that explains every answer and its final state."""
+    """Each link's history has an order that explains every response and its final state."""
     for link_id in run.created:
         events = run.events.by_link[link_id]
         final = run.events.final(link_id)
@@ -31,9 +31,9 @@ def _what_is_wrong(events: list[Event], final: Event) -> tuple[Fault, str]:
         if final.action == "saw live":
             if not removed:
                 return "other", f"the last change is missing: its title is {final.value!r}"
-            return "resurrected", "it is live in the end, which no order of the answers explains"
-        return "lost", "it is not live in the end, which no order of the answers explains"
-    return "other", "no order of the requests explains the answers"
+            return "resurrected", "it is live in the end, which no order of the responses explains"
+        return "lost", "it is not live in the end, which no order of the responses explains"
+    return "other", "no order of the requests explains the responses"
 
 
 def every_link_was_created_once(run: FinishedRun) -> Iterator[Violation]:

@@ -1,4 +1,4 @@
-"""What happened to each link, from the answers to the clients and from the final records."""
+"""What happened to each link, from the responses to the clients and from the final records."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LINK_PATH = re.compile(r"/api/links/([0-9a-f-]{36})")
 
 
 def created_links(requests: Requests, facts: Facts) -> dict[str, Created]:
-    """Every link whose creation is known, by id: from an answer, or from the table."""
+    """Every link whose creation is known, by id: from a response, or from the table."""
     found: dict[str, Created] = {}
 
     def add(link_id: str, url: str, title: str, code: str) -> None:
@@ -46,7 +46,7 @@ def first_title(token: str, number: int) -> str:
 
 
 def links_in(response: Any) -> list[dict[str, Any]]:
-    """The links in the answer to a create."""
+    """The links in the response to a create."""
     if isinstance(response, list):
         return response
     return [response] if isinstance(response, dict) and "originalUrl" in response else []
@@ -165,7 +165,7 @@ class LinkEvents:
             self._add(link_id, request, "restore", record.id, end=FOREVER, required=False)
 
     def _observations(self, attempt: Operation) -> Iterator[tuple[str, Action, str]]:
-        """(link, action, value) of what an answer says about links."""
+        """(link, action, value) of what a response says about links."""
         response, path = attempt.response, _LINK_PATH.match(attempt.path)
         if path is not None:
             yield from _of_one_link(path.group(1), attempt)
@@ -186,7 +186,7 @@ class LinkEvents:
     def _unknown_update(self, attempt: Operation) -> None:
         path = _LINK_PATH.match(attempt.path)
         title = attempt.body["title"]
-        # An update that no answer shows makes no difference to the order of the others.
+        # An update that no response shows makes no difference to the order of the others.
         if path and title in self._titles:
             self.by_link[path.group(1)].append(
                 Event(attempt.begin, FOREVER, "set", title, required=False, token=attempt.token)
@@ -202,7 +202,7 @@ class LinkEvents:
 
 
 def _of_one_link(link_id: str, attempt: Operation) -> Iterator[tuple[str, Action, str]]:
-    """What the answer to a request for one link says about it."""
+    """What the response to a request for one link says about it."""
     match attempt.kind, attempt.status:
         case "update", 200:
             yield link_id, "set", attempt.response["title"]

@@ -1,4 +1,4 @@
-"""Checks of deletions: each ended, was requested, agrees with its answer, and counts exactly."""
+"""Checks of deletions: each ended, was requested, agrees with its response, and counts exactly."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _only_what_was_asked(run: FinishedRun, record: Record, request: Request) -> 
             yield Violation("other", record.id, text, (request.token,))
         return
     tag = request.body["filter"]["tag"]
-    # Links of a create without an answer may be among them: no client knows their ids.
+    # Links of a create without a response may be among them: no client knows their ids.
     strange = 0
     for link_id in listed:
         created = run.created.get(link_id)
@@ -101,7 +101,7 @@ def _tags(create: Request, number: int) -> list[str]:
     return tags
 
 
-def every_answer_agrees_with_its_record(run: FinishedRun) -> Iterator[Violation]:
+def every_response_agrees_with_its_record(run: FinishedRun) -> Iterator[Violation]:
     """What a delete was answered is what its record says, and a record exists."""
     for request in run.requests.of("soft", "erase one", "erase", "filter"):
         for attempt in request.successes:
@@ -120,7 +120,7 @@ def every_answer_agrees_with_its_record(run: FinishedRun) -> Iterator[Violation]
                 yield Violation("other", record.id, text, (request.token,))
             whole = attempt.status == 200 and "deletedIds" in response
             if whole and (more := gone - said):
-                text = f"{len(more)} more ids are deleted than its answer said"
+                text = f"{len(more)} more ids are deleted than its response said"
                 yield Violation("lost", record.id, text, (request.token,))
     for request in run.requests.of("restore"):
         for attempt in request.successes:

@@ -1,4 +1,4 @@
-"""Whether what was done to one link has an order that explains every answer.
+"""Whether what was done to one link has an order that explains every response.
 
 The search of Wing and Gong ("Testing and Verifying Concurrent Objects", 1993) with a memory of the
 configurations that led nowhere (Lowe, "Testing for linearizability", 2017). A link is a register:

@@ -40,7 +40,7 @@ class Request:
 
     @cached_property
     def successes(self) -> list[Operation]:
-        """The attempts that were answered as done or accepted, first answer first."""
+        """The attempts that were answered as done or accepted, first response first."""
         done = [each for each in self.attempts if each.succeeded]
         return sorted(done, key=lambda each: each.end)
 

@@ -87,7 +87,7 @@ class RestoreAtOnce(Scenario):
 class ExportThenErase(Scenario):
     """An erasure that writes an export first, by workers that overlap."""
 
-    # The answer comes before the work.
+    # The response comes before the work.
     linger = 12.0
 
     def once(self) -> None:

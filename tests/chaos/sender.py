@@ -14,7 +14,7 @@ from tests.chaos.history import History, Kind, Operation
 from tests.chaos.pool import Pool
 from tests.chaos.watcher import Watcher
 
-#: How often a request with an Idempotency-Key is sent again when its answer is unknown.
+#: How often a request with an Idempotency-Key is sent again when its response is unknown.
 REPEATS = 3
 
 

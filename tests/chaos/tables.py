@@ -178,7 +178,7 @@ def _pages(client: Client, path: str, name: str) -> list[dict[str, Any]]:
 
 
 def _get(client: Client, path: str) -> Any:
-    """An answer of the quiet phase. A request may still meet a process that was killed."""
+    """A response of the quiet phase. A request may still meet a process that was killed."""
     for _ in range(5):
         response = client.get(path)
         if response.status == 200:

@@ -203,7 +203,7 @@ def lost_from_the_list(story: Story) -> None:
     story.facts.listed[WS].remove(link_id(0))
 
 
-def deleted_beyond_the_answer(story: Story) -> None:
+def deleted_beyond_the_response(story: Story) -> None:
     story.operations[2].response = {"deletedIds": []}
 
 
@@ -239,7 +239,7 @@ def a_code_of_an_erased_link(story: Story) -> None:
         (lost_link, "lost"),
         (lost_restore, "lost"),
         (lost_from_the_list, "lost"),
-        (deleted_beyond_the_answer, "lost"),
+        (deleted_beyond_the_response, "lost"),
         (resurrected_after_erasure, "resurrected"),
         (resurrected_by_a_late_update, "resurrected"),
         (restored_without_request, "resurrected"),
@@ -317,11 +317,11 @@ def a_create_that_made_two_links(story: Story) -> None:
     story.facts.listed[WS].append(link_id(3))
 
 
-def an_answer_without_a_record(story: Story) -> None:
+def a_response_without_a_record(story: Story) -> None:
     del story.facts.records[deletion(1)], story.facts.headers[deletion(1)]
 
 
-def an_untrue_answer(story: Story) -> None:
+def an_untrue_response(story: Story) -> None:
     story.change(2, results=((link_id(2), "notFound"),))
 
 
@@ -368,8 +368,8 @@ def an_export_without_a_link(story: Story) -> None:
         (more_than_was_asked, "not those of its request"),
         (a_repetition_with_two_effects, "one request made 2 deletions"),
         (a_create_that_made_two_links, "one create made 2 links"),
-        (an_answer_without_a_record, "has no record"),
-        (an_untrue_answer, "1 ids were answered as deleted"),
+        (a_response_without_a_record, "has no record"),
+        (an_untrue_response, "1 ids were answered as deleted"),
         (an_untrue_restore, "1 ids were answered as restored"),
         (a_missing_audit_record, "the audit trail and the table differ"),
         (another_workspace_sees_it, "was answered"),
@@ -383,7 +383,7 @@ def test_each_other_fault_is_found(break_it: Callable[[Story], None], text: str)
     assert [each for each in check(story.operations, story.facts) if text in each.text]
 
 
-def test_requests_without_an_answer_may_have_happened_or_not() -> None:
+def test_requests_without_a_response_may_have_happened_or_not() -> None:
     story = Story()
     for attempt in story.operations[2], story.operations[6]:
         attempt.status, attempt.response, attempt.end = None, None, FOREVER

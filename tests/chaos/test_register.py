@@ -73,7 +73,7 @@ def test_a_deletion_may_lose_a_link_that_it_deleted_to_an_erasure() -> None:
     assert not linearizable([CREATED, maybe, unseen, lost, event(10, 10, "saw trashed", "d1")])
 
 
-def test_what_may_have_happened_explains_an_answer_and_need_not() -> None:
+def test_what_may_have_happened_explains_a_response_and_need_not() -> None:
     maybe = event(2, FOREVER, "restore", "d1", required=False)
     deleted = event(1.5, 1.8, "trash", "d1")
     assert linearizable([CREATED, deleted, maybe, event(9, 10, "saw live")])
@@ -129,7 +129,7 @@ def test_every_history_of_one_client_after_another_is_valid() -> None:
         assert linearizable(events)
 
 
-def test_the_search_ends_with_many_requests_without_an_answer() -> None:
+def test_the_search_ends_with_many_requests_without_a_response() -> None:
     events = [CREATED]
     for number in range(40):
         begin = 2.0 + number * 10

@@ -291,7 +291,7 @@ class FakeUnlink:
 
 
 class Cut(Exception):
-    """Ends the connection without an answer."""
+    """Ends the connection without a response."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What the client sends, and what it makes of answers."""
+"""What the client sends, and what it makes of responses."""
 
 from __future__ import annotations
 
@@ -273,12 +273,16 @@ def test_outcomes_are_read_page_by_page() -> None:
     assert dict(service.requests[1].url.params) == {"limit": "1000", "cursor": "more"}
 
 
-def test_the_answer_of_hokos_route_names_its_record() -> None:
+def test_the_response_of_hokos_route_names_its_record() -> None:
     service = FakeService(
         [(202, {"deletedIds": ["a"], "pendingIds": ["b"]}, {"X-Deletion-Id": "d"})]
     )
     response = service.client().delete_links(["a", "b"], reason="over & out")
-    assert (response.deleted_ids, response.pending_ids, response.deletion_id) == (("a",), ("b",), "d")
+    assert (response.deleted_ids, response.pending_ids, response.deletion_id) == (
+        ("a",),
+        ("b",),
+        "d",
+    )
     (request,) = service.requests
     assert request.method == "DELETE"
     assert request.url.params["reason"] == "over & out"

@@ -345,7 +345,7 @@ def test_a_state_file_that_cannot_be_written_sends_nothing(
     assert service.delete_requests == []
 
 
-def test_a_request_without_an_answer_a_day_ago_is_looked_at_first(
+def test_a_request_without_a_response_a_day_ago_is_looked_at_first(
     service: FakeUnlink, unlinkctl: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = service.add(2)

@@ -69,7 +69,7 @@ GATEWAY = {
         (500, hoko("Internal server error"), errors.ServerError, "Internal server error"),
     ],
 )
-def test_each_answer_is_one_class_of_the_tree(
+def test_each_response_is_one_class_of_the_tree(
     status: int, body: dict[str, Any], kind: type[errors.ApiError], text: str | None
 ) -> None:
     service = FakeService([(status, body, {"X-Request-Id": "r-1", "X-Deletion-Id": "d-1"})])
@@ -162,7 +162,7 @@ def test_a_service_that_stays_away_is_given_up() -> None:
     assert len(service.requests) == 3
 
 
-def test_an_answer_without_an_end_is_a_connection_that_failed() -> None:
+def test_a_response_without_an_end_is_a_connection_that_failed() -> None:
     service = FakeService([httpx2.ReadTimeout("slow")])
     with pytest.raises(errors.ConnectionFailed, match="did not answer in time"):
         service.client(Retries(attempts=1)).link("welcome")

@@ -99,7 +99,7 @@ def test_a_delete_that_is_killed_at_random_deletes_each_id_once(
     assert len(slow.deletions) == 3
 
 
-@pytest.mark.parametrize("moment", ["before the work", "before the answer", "after the answer"])
+@pytest.mark.parametrize("moment", ["before the work", "before the response", "after the response"])
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_a_kill_around_each_request_deletes_each_id_once(
     service: FakeUnlink, environment: dict[str, str], tmp_path: Path, moment: str, number: int
@@ -113,7 +113,7 @@ def test_a_kill_around_each_request_deletes_each_id_once(
         # The first request is refused for its size, so the chunks are the second to the fourth.
         if request.deletes and len(service.delete_requests) == number + 1:
             reached.set()
-            if moment != "after the answer":
+            if moment != "after the response":
                 go_on.wait(10)
 
     if moment == "before the work":
@@ -129,7 +129,7 @@ def test_a_kill_around_each_request_deletes_each_id_once(
     service.after = lambda _: None
     process = start(environment, "delete", "--resume")
     out, err = process.communicate(timeout=60)
-    # Killed after its last answer, the delete may have come to its end.
+    # Killed after its last response, the delete may have come to its end.
     assert process.returncode == 0 or b"no interrupted delete" in err, (out, err)
     assert service.deleted == dict.fromkeys(ids, 1)
 

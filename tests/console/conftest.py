@@ -136,7 +136,7 @@ def open_console(
     for context in contexts:
         for page in context.pages:
             faults += page.evaluate("window.refused ?? []")
-            # A page still asks for what its deletions do; no answer is owed to it any more.
+            # A page still asks for what its deletions do; no response is owed to it any more.
             page.unroute_all(behavior="ignoreErrors")
         context.close()
     assert faults == []

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
-from tests.console.conftest import Console, Opener, respond, create_links
+from tests.console.conftest import Console, Opener, create_links, respond
 from tests.e2e.client import Client
 
 OFFLINE = {
@@ -142,7 +142,7 @@ def test_reads_are_repeated_more_and_more_rarely(open_console: Opener) -> None:
 
     page.route("**/api/links?*", busy)
     console.open()
-    # Five minutes, in which a view without an answer asks every half a minute at last.
+    # Five minutes, in which a view without a response asks every half a minute at last.
     for _ in range(100):
         count = len(asked)
         page.clock.run_for(3000)
@@ -172,7 +172,7 @@ def test_a_delete_that_was_given_up_can_be_sent_again_with_its_key(
             route.continue_()
             return
         if number == 1:
-            # It arrives, and its answer does not.
+            # It arrives, and its response does not.
             route.fetch()
         route.abort("connectionreset")
 

@@ -116,7 +116,7 @@ JWS = "eyJhbGciOiJFUzI1NiJ9.eyJ2ZXJzaW9uIjoxfQ.c2lnbmF0dXJl"
 def open_receipt(
     console: Console, api: Client, responses: list[dict[str, Any]], *, state: str = "complete"
 ) -> str:
-    """The receipt of an erasure in a state, with the answers of its route; the last one stays."""
+    """The receipt of an erasure in a state, with the responses of its route; the last one stays."""
     [link] = create_links(api, 1)
     deletion_id: str = api.post("/api/deletions", {"ids": [link["id"]], "mode": "erase"}).json["id"]
 

@@ -6,7 +6,7 @@ import time
 
 from playwright.sync_api import Request, Route, expect
 
-from tests.console.conftest import Console, Opener, respond, create_links
+from tests.console.conftest import Console, Opener, create_links, respond
 from tests.e2e.client import Client
 
 
@@ -38,7 +38,7 @@ def test_a_full_window_is_waited_for_with_a_countdown(open_console: Opener, api:
     expect(banner).to_have_count(0)
 
 
-def test_a_lost_answer_deletes_once(open_console: Opener, api: Client) -> None:
+def test_a_lost_response_deletes_once(open_console: Opener, api: Client) -> None:
     create_links(api, 3)
     console = open_console()
     console.open()
@@ -53,7 +53,7 @@ def test_a_lost_answer_deletes_once(open_console: Opener, api: Client) -> None:
             return
         sent.append(route.request.headers["idempotency-key"])
         if len(sent) == 1:
-            # The service gets the request, and its answer is lost.
+            # The service gets the request, and its response is lost.
             route.fetch()
             route.abort("connectionreset")
         elif len(sent) == 2:

@@ -498,9 +498,9 @@ def _insert(table: Table) -> None:
     """An item that is there is an error of its statement alone."""
     table.put({"first": "old"}, sk="K1")
     rows = [[table.pk, f"K{n}", "new", 9] for n in range(3)]
-    responses = _statements(table, "INSERT INTO TABLE VALUE {'pk':?,'sk':?,'first':?,'ttl':?}", rows)[
-        "Responses"
-    ]
+    responses = _statements(
+        table, "INSERT INTO TABLE VALUE {'pk':?,'sk':?,'first':?,'ttl':?}", rows
+    )["Responses"]
     assert [response.get("Error", {}).get("Code") for response in responses] == [
         None,
         "DuplicateItem",

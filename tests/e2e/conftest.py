@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _documented(every_answer_is_documented: None) -> None:
+def _documented(every_response_is_documented: None) -> None:
     """Holds every test here."""
 
 

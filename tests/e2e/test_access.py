@@ -120,7 +120,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/analytics/links/{id}/export"): Rule(
         "analyticsRead", lambda t: (f"/api/analytics/links/{t.link}/export", None), (202,)
     ),
-    # Of an unknown export, so that owners get the same answer as others.
+    # Of an unknown export, so that owners get the same response as others.
     ("GET", "/api/analytics/links/{id}/export/{exportId}"): Rule(
         "analyticsRead",
         lambda t: (f"/api/analytics/links/{t.link}/export/{t.deletion}", None),
@@ -368,7 +368,7 @@ def test_a_session_has_the_scopes_of_its_role(
 
 
 @pytest.mark.parametrize("route", KEYED, ids=" ".join)
-def test_another_workspace_gets_the_answer_of_a_missing_resource(
+def test_another_workspace_gets_the_response_of_a_missing_resource(
     stack: LocalStack, setting: Setting, route: tuple[str, str]
 ) -> None:
     """Same status, body and headers (except those of the request), and no change."""
@@ -486,7 +486,9 @@ def test_parallel_clients_of_one_key_get_exactly_the_limit(stack: LocalStack) ->
             seconds = response.json["retryAfter"]
             assert response.headers["retry-after"] == str(seconds)
             assert 1 <= seconds <= 60
-            assert response.json["message"] == f"Rate limit exceeded. Try again in {seconds} seconds."
+            assert (
+                response.json["message"] == f"Rate limit exceeded. Try again in {seconds} seconds."
+            )
 
 
 def test_a_plan_change_takes_effect(stack: LocalStack) -> None:

@@ -320,6 +320,8 @@ def test_every_function_response_has_rate_limit_headers(api: Client) -> None:
 
 
 def test_the_key_is_accepted_without_the_word_bearer(api: Client) -> None:
-    response = Client(api.base_url, "").send("GET", "/api/links", headers={"Authorization": api.key})
+    response = Client(api.base_url, "").send(
+        "GET", "/api/links", headers={"Authorization": api.key}
+    )
 
     assert response.status == 200

@@ -37,7 +37,7 @@ CHECKS = (
 
 #: What was created is there. The check knows of DELETE alone, so it is asked where nothing else
 #: deletes: not of deletions by filter, nor of exports, which go with their link. Creates have no
-#: Idempotency-Key here: a repeated one answers 201 although its link was deleted since.
+#: Idempotency-Key here: a repeated one returns 201 although its link was deleted since.
 CREATED = "ensure_resource_availability"
 CREATED_SECONDS = 20
 AROUND_A_LINK = ("createLinks", "listLinks", "getLink", "updateLink", "getLinkQr", "deleteLink")

@@ -126,7 +126,7 @@ def masked(text: str) -> str:
 def differences(shown: Any, given: Any, where: str) -> list[str]:
     """The differences between a response and the document, except ids, times and similar values."""
     if isinstance(shown, dict) and isinstance(given, dict):
-        found = [f"{where}.{name} is not in the answer" for name in shown.keys() - given.keys()]
+        found = [f"{where}.{name} is not in the response" for name in shown.keys() - given.keys()]
         if _REST in shown:
             found = [each for each in found if not each.startswith(f"{where}.{_REST} ")]
         else:

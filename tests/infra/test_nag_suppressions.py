@@ -28,7 +28,7 @@ EVERYTHING = {
 
 
 def checked(directory: Path, **context: str) -> list[Path]:
-    """Synthesize with the rules on: a finding without an answer fails. Returns the templates."""
+    """Synthesize with the rules on: an unsuppressed finding fails. Returns the templates."""
     from aws_cdk import App, Validations
     from aws_cdk import aws_lambda as lambda_
     from cdk_nag import AwsSolutionsChecks
@@ -83,7 +83,7 @@ def test_every_suppression_has_a_reason() -> None:
 
 
 def test_an_unsuppressed_finding_fails(tmp_path: Path) -> None:
-    """The test above would see one: without the answers the same template is refused."""
+    """Without its suppressions the same template is refused, so the test above can fail."""
     from aws_cdk import App, Validations
     from aws_cdk import aws_lambda as lambda_
     from cdk_nag import AwsSolutionsChecks

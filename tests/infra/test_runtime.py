@@ -107,7 +107,7 @@ def test_a_visit_to_a_code_that_does_not_exist_is_a_page(redirect: Runtime) -> N
     assert outcome.json["statusCode"] == 404
 
 
-def test_answers_stay_under_what_lambda_takes(
+def test_responses_stay_under_what_lambda_takes(
     archive: Path, tmp_path: Path, deployed: dict[str, str], world: World
 ) -> None:
     """As the client encodes them: a body of 6 MB would be refused, and the caller get a 502."""
@@ -138,7 +138,7 @@ def test_answers_stay_under_what_lambda_takes(
 def test_a_function_answers_before_lambda_ends_it(
     archive: Path, tmp_path: Path, deployed: dict[str, str]
 ) -> None:
-    """DynamoDB hangs: the answer is a 503 within the time that the invocation has."""
+    """DynamoDB hangs: the response is a 503 within the time that the invocation has."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         given = environment("links", deployed) | {

@@ -115,7 +115,7 @@ def test_the_code_is_free_for_all_when_the_reservation_is_over(
     assert pointer == (OTHER, link.id)
 
 
-#: The workspace and the erasure are named for the answer to the workspace's own creates.
+#: The workspace and the erasure are named for the response to the workspace's own creates.
 QUARANTINED = {"ttl", "reservedFor", "quarantinedUntil", "deletionId"}
 
 #: (reservation, quarantine, what is left, days until the own workspace and others may use it)

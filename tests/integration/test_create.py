@@ -203,7 +203,7 @@ def test_a_create_killed_at_any_call_is_completed_once_by_a_retry(
     assert sorted(_ids(world)) == sorted(made) == sorted(world.live_ids())
     assert len(made) == MANY
     if len(left) == MANY:
-        # All links were created, so the answer has these links.
+        # All links were created, so the response has these links.
         assert sorted(left) == sorted(made)
     assert create_by_key(world, new) == made
 
@@ -336,7 +336,7 @@ def test_a_superseded_run_creates_nothing(world: World, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("dies", [False, True])
-def test_a_retried_short_code_is_repeated_in_the_answer(
+def test_a_retried_short_code_is_repeated_in_the_response(
     world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch, dies: bool
 ) -> None:
     taken = world.create_items(1, "ws-somebody-else")[0].short_code

@@ -132,7 +132,7 @@ def test_three_hundred_links_with_external_ids_fill_several_transactions(world: 
     assert again.ids_with(Outcome.NOT_FOUND) == ids
 
 
-def test_the_same_key_gets_the_same_answer(world: World) -> None:
+def test_the_same_key_gets_the_same_response(world: World) -> None:
     ids = world.create(2)
     key = IdempotencyKey("erase-1", "hash")
 

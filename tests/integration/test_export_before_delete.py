@@ -308,7 +308,7 @@ def test_a_late_repetition_of_a_save_does_not_set_an_export_back(
     assert (after.state, after.export is not None and after.export["done"]) == ("erasing", True)
 
 
-def test_a_save_whose_answer_was_lost_is_its_own(
+def test_a_save_whose_response_was_lost_is_its_own(
     erasing: Erasing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = erasing.world.create(2)
@@ -316,13 +316,13 @@ def test_a_save_whose_answer_was_lost_is_its_own(
     dynamodb = erasing.world.dynamodb
     update_item = dynamodb.update_item
 
-    def without_an_answer(**parameters: Any) -> Any:
+    def without_a_response(**parameters: Any) -> Any:
         response = update_item(**parameters)
         if is_save(parameters):
             response = update_item(**parameters)
         return response
 
-    monkeypatch.setattr(dynamodb, "update_item", without_an_answer)
+    monkeypatch.setattr(dynamodb, "update_item", without_a_response)
     bucket = Bucket()
     done = resume(erasing.world.workspace_id, deletion.id, stores=worker(erasing, bucket))
 

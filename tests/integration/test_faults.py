@@ -225,10 +225,10 @@ def test_the_error_names_a_deletion_that_was_accepted(
     ids = world.create(count)
     lose = faults_of_call(0)["applied, then timeout"]
 
-    def lose_the_answer(operation: str, call: Callable[[], Any], given: dict[str, Any]) -> Any:
+    def lose_the_response(operation: str, call: Callable[[], Any], given: dict[str, Any]) -> Any:
         return lose(operation, call, given) if operation == "transact_write_items" else call()
 
-    faulty.fault, faulty.every = lose_the_answer, True
+    faulty.fault, faulty.every = lose_the_response, True
     monkeypatch.setattr(calls, "backoff", lambda *_: False)
     with pytest.raises(Unavailable) as failed:
         run(world, ids)

@@ -134,7 +134,7 @@ def test_idempotency_keeps_no_data_of_a_deleted_link(world: World, mode: str) ->
     assert not any(made["id"] in text or made["shortCode"] in text for text in texts)
 
 
-def test_a_repeated_delete_by_code_gets_the_same_answer(
+def test_a_repeated_delete_by_code_gets_the_same_response(
     world: World,
 ) -> None:
     code = world.create_items()[0].short_code

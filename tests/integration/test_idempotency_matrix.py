@@ -1,6 +1,6 @@
 """Every POST and DELETE route with all cases of an Idempotency-Key.
 
-The rule: the same workspace, key, method, path and body get the same answer for 24 hours,
+The rule: the same workspace, key, method, path and body get the same response for 24 hours,
 independent of later changes of the links, the confirmation token or the plan. Another request with
 the key gets 422. A running request gets 409, with its ``X-Deletion-Id`` if there is one.
 """
@@ -63,12 +63,12 @@ Response = tuple[int, Any, dict[str, str]]
 
 @dataclass(frozen=True)
 class Case:
-    """One request, its answer, and the point where a parallel request may interfere."""
+    """One request, its response, and the point where a parallel request may interfere."""
 
     module: Any
     method: str
     resource: str
-    #: The exact body, with the generated ids, codes and times of the first answer.
+    #: The exact body, with the generated ids, codes and times of the first response.
     expected: Callable[[Any], Any]
     #: The commit point, at which the same request is sent again.
     commits: tuple[Any, str]
@@ -208,7 +208,7 @@ def scene(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Scene:
 
 
 def _link(scene: Scene, made: Any, place: int = 0) -> dict[str, Any]:
-    """The link as it was created, with the generated values of the first answer."""
+    """The link as it was created, with the generated values of the first response."""
     return {
         "id": made["id"],
         "workspaceId": scene.world.workspace_id,
@@ -629,7 +629,7 @@ def ask_first(scene: Scene, case: Case) -> Response:
 
 
 @every_route
-def test_a_repeated_request_gets_the_same_answer_and_changes_nothing(
+def test_a_repeated_request_gets_the_same_response_and_changes_nothing(
     scene: Scene, route: str
 ) -> None:
     case = ROUTES[route](scene)
@@ -666,7 +666,7 @@ def test_the_key_on_another_route_is_refused_and_changes_nothing(scene: Scene, r
 
 
 @every_route
-def test_the_same_answer_after_the_links_were_deleted(scene: Scene, route: str) -> None:
+def test_the_same_response_after_the_links_were_deleted(scene: Scene, route: str) -> None:
     case = ROUTES[route](scene)
     first = ask_first(scene, case)
     scene.soft_delete(links_of(case, first[1]))
@@ -677,7 +677,7 @@ def test_the_same_answer_after_the_links_were_deleted(scene: Scene, route: str) 
 
 
 @every_route
-def test_the_same_answer_after_the_links_were_erased(scene: Scene, route: str) -> None:
+def test_the_same_response_after_the_links_were_erased(scene: Scene, route: str) -> None:
     case = ROUTES[route](scene)
     images = scene.images(list(case.ids))
     first = ask_first(scene, case)
@@ -693,7 +693,7 @@ def test_the_same_answer_after_the_links_were_erased(scene: Scene, route: str) -
 
 
 @every_route
-def test_the_same_answer_after_the_confirmation_expired_and_the_plan_shrank(
+def test_the_same_response_after_the_confirmation_expired_and_the_plan_shrank(
     scene: Scene, route: str
 ) -> None:
     case = ROUTES[route](scene)
@@ -725,7 +725,7 @@ def test_a_running_request_is_a_conflict_that_names_its_deletion(scene: Scene, r
         about = {"X-Deletion-Id": first[2]["X-Deletion-Id"]} if case.has_deletion else {}
         assert meanwhile == [(409, refusal(case, 409), about)]
     else:
-        # It is one write: the second request finds the answer of the first.
+        # It is one write: the second request finds the response of the first.
         assert meanwhile == [first]
     counts = scene.counts()
     assert scene.ask(case) == first
@@ -874,7 +874,7 @@ def test_a_key_does_not_bypass_a_scope(scene: Scene, scopes: tuple[str, ...], mi
     assert scene.ask(case, scopes=scopes) == (403, refused, {})
 
 
-def test_a_policy_change_does_not_change_a_repeated_answer(scene: Scene) -> None:
+def test_a_policy_change_does_not_change_a_repeated_response(scene: Scene) -> None:
     case = replace(create_link(scene), body=_new_link() | {"iosUrl": "myapp://open/1"})
     with scene.patch.context() as patch:
         patch.setattr(Policies, "read", lambda _: Policies(app_schemes=("myapp",)))

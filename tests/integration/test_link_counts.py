@@ -298,7 +298,7 @@ def test_a_failed_counter_write_blocks_nothing(world: World, erasing: Erasing) -
 
 
 @pytest.mark.parametrize("fault", ["applied, then timeout", "applied, then reset"])
-def test_links_are_not_subtracted_twice_when_an_answer_is_lost(
+def test_links_are_not_subtracted_twice_when_a_response_is_lost(
     world: World, counts: LinkCounts, fault: str
 ) -> None:
     create(world, counts, 5, limit=5)
@@ -316,7 +316,7 @@ def test_links_are_subtracted_after_a_refusal(world: World, counts: LinkCounts, 
     assert counted(world) == 3
 
 
-def test_restored_links_are_added_although_an_answer_was_lost(
+def test_restored_links_are_added_although_an_response_was_lost(
     world: World, counts: LinkCounts
 ) -> None:
     """Twice, perhaps: too high is corrected at the limit."""

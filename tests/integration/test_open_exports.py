@@ -38,7 +38,7 @@ def test_a_second_request_gets_the_running_export(world: World, exports: Exports
     assert exports.begin(link_id)[1]["id"] != first["id"]
 
 
-def test_a_key_that_joined_a_running_export_repeats_that_answer(
+def test_a_key_that_joined_a_running_export_repeats_that_response(
     world: World, exports: Exports
 ) -> None:
     [link_id] = world.create()
@@ -100,7 +100,7 @@ def test_the_plan_limits_unfinished_exports(world: World, exports: Exports) -> N
     assert (body["limit"], body["retryAfter"]) == (maximum, 60)
     assert "2 exports" in body["message"]
     assert "free plan" in body["message"]
-    # The one that runs is still the answer for its link, and another plan has more room.
+    # The one that runs is still the response for its link, and another plan has more room.
     assert exports.begin(links[0], plan="free")[0] == 202
     exports.messages.clear()
     assert exports.begin(links[0], workspace_id="ws-elsewhere", plan="free")[0] == 404

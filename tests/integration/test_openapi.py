@@ -167,7 +167,7 @@ def test_gateway_responses_match_their_schema() -> None:
         assert validator.is_valid(json.loads(body))
 
 
-def test_a_link_in_an_answer_has_the_fields_of_the_document() -> None:
+def test_a_link_in_a_response_has_the_fields_of_the_document() -> None:
     view = link_view(a_link(), "https://links.example")
     assert set(view) == set(link_responses.Link.__annotations__)
     assert schema("Link").is_valid(view)

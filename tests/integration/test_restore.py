@@ -158,7 +158,7 @@ def test_a_stale_restore_worker_cannot_restore_links_again(world: World) -> None
     assert not world.live(link_id)
 
 
-def test_the_same_key_gets_the_same_answer(world: World) -> None:
+def test_the_same_key_gets_the_same_response(world: World) -> None:
     [link_id] = world.create(1)
     deletion = world.soft_delete([link_id])
     key = IdempotencyKey("restore-1", "hash")
@@ -277,7 +277,7 @@ def test_a_restore_needs_its_scope_and_answers_per_id(world: World) -> None:
     )
 
 
-def test_a_repeated_delete_gets_the_first_answer_after_a_restore(
+def test_a_repeated_delete_gets_the_first_response_after_a_restore(
     world: World,
 ) -> None:
     ids = world.create(2)

@@ -152,5 +152,5 @@ def _check(
     assert sorted(world.live_ids()) == sorted(ids), context
     assert record.ids_with(Outcome.RESTORED) == ids, context
     assert record.counts["restored"] == LINKS, context
-    # A repeated request gets the same answer, independent of the worker.
+    # A repeated request gets the same response, independent of the worker.
     assert bring_back(world, deletion_id, key=KEY).restored_ids == ids, context

@@ -104,7 +104,7 @@ def test_a_malformed_id_rejects_all(world: World) -> None:
     assert all(world.live(link_id) for link_id in ids)
 
 
-def test_the_same_key_and_body_get_the_same_answer(
+def test_the_same_key_and_body_get_the_same_response(
     world: World,
 ) -> None:
     ids = world.create(3)

@@ -270,7 +270,7 @@ class Model:
 def test_no_sequence_undoes_for_another_late_or_what_was_taken_again(
     world: World, virtual_clock: VirtualClock, actions: list[tuple[str, int, int]]
 ) -> None:
-    """Each answer and each link's state is what the model says."""
+    """Each response and each link's state is what the model says."""
     ids = world.create(LINKS)
     model = Model(world, virtual_clock, ids, dict.fromkeys(ids))
     for what, number, target in actions:

@@ -350,7 +350,7 @@ def test_a_write_only_key_gets_the_fields_it_wrote(
     assert WRITTEN.is_valid(figure)
 
 
-def test_a_write_only_answer_has_every_writable_field() -> None:
+def test_a_write_only_response_has_every_writable_field() -> None:
     figure = WrittenLink.__annotations__.keys()
     assert figure == LinkChanges.model_fields.keys() | {"id", "updatedAt"}
 
@@ -384,7 +384,7 @@ class TestLateRepetitions:
 
         assert read(world, link_id).title == "second"
 
-    def test_an_update_with_a_lost_answer_is_its_own(
+    def test_an_update_with_a_lost_response_is_its_own(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         [link_id] = world.create(title="none")

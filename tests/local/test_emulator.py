@@ -90,7 +90,7 @@ def handler(event, context):
 
 
 def _function(engine: Emulator) -> Callable[..., tuple[dict[str, Any], list[str]]]:
-    """Deploy `_CODE`; the result invokes it and returns its answer and its log lines."""
+    """Deploy `_CODE`; the result invokes it and returns its response and its log lines."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("index.py", _CODE)

@@ -1,4 +1,4 @@
-"""The patches of MiniStack's DynamoDB give the same answers with less work."""
+"""The patches of MiniStack's DynamoDB give the same responses with less work."""
 
 from __future__ import annotations
 

@@ -300,7 +300,9 @@ def test_pipelined_requests_are_answered_in_order(bridge: Bridge, engine: FakeEn
     assert [one.target for one in engine.seen] == ["/local/1", "/local/2", "/local/3"]
 
 
-def test_a_head_answer_keeps_its_length_and_has_no_body(bridge: Bridge, engine: FakeEngine) -> None:
+def test_a_head_response_keeps_its_length_and_has_no_body(
+    bridge: Bridge, engine: FakeEngine
+) -> None:
     engine.reply = Reply(body=b"12345")
     response = exchange(bridge, raw("HEAD /code HTTP/1.1\nHost: x\nConnection: close\n\n"))
     head, _, body = response.partition(b"\r\n\r\n")
@@ -322,7 +324,7 @@ def test_a_redirect_is_passed_on_and_not_followed(bridge: Bridge, engine: FakeEn
     assert (got.status, got.headers["location"]) == (302, "https://example.com/")
 
 
-def test_a_binary_answer_arrives_unchanged(bridge: Bridge, engine: FakeEngine) -> None:
+def test_a_binary_response_arrives_unchanged(bridge: Bridge, engine: FakeEngine) -> None:
     picture = bytes(range(256)) * 100
     engine.reply = Reply(headers=[("Content-Type", "image/png")], body=picture)
     assert call(bridge, "GET", "/x").body == picture
@@ -393,7 +395,7 @@ def test_a_body_over_a_limit_answers_413_with_the_templates_body(
             connection.putrequest("POST", "/api/links")
             connection.putheader("Transfer-Encoding", "chunked")
             connection.endheaders()
-            # The answer may come, and the connection close, before all is sent.
+            # The response may come, and the connection close, before all is sent.
             with contextlib.suppress(OSError):
                 for piece in pieces:
                     connection.send(b"%x\r\n%s\r\n" % (len(piece), piece))

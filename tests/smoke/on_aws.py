@@ -144,7 +144,7 @@ def braces_need_escapes(smoke: Smoke) -> None:
 def who_refuses_a_large_body(smoke: Smoke) -> None:
     """Five megabytes, base64-encoded, exceed Lambda's 6 MB, so the gateway refuses them itself.
 
-    Its answer then has no rate-limit headers, which only functions add.
+    Its response then has no rate-limit headers, which only functions add.
     """
     status, response, headers = smoke.call("DELETE", "/api/links", b"[" + b" " * 5_000_000 + b"]")
     expect(status == 413, f"{status}: {response}")

@@ -66,7 +66,7 @@ class Smoke:
             scopes=("linksRead", "linksWrite", "linksErase", "analyticsRead"),
         )
         # API Gateway may need a while until it knows a new key.
-        wait("the first answer with the new key", self._knows_key, minutes=5, pause=2)
+        wait("the first response with the new key", self._knows_key, minutes=5, pause=2)
         self.erased = self.call("DELETE", f"/api/links/{self.create()['id']}")
 
     def call(
@@ -88,7 +88,11 @@ class Smoke:
             parsed = json.loads(text)
         except ValueError:
             parsed = text
-        return response.status, parsed, {name.lower(): value for name, value in response.getheaders()}
+        return (
+            response.status,
+            parsed,
+            {name.lower(): value for name, value in response.getheaders()},
+        )
 
     def _knows_key(self) -> bool:
         status, _, _ = self.call("GET", "/api/links?limit=1")

@@ -34,7 +34,7 @@ def stack(contract: Contract) -> Iterator[LocalStack]:
 
 
 @pytest.fixture
-def every_answer_is_documented(contract: Contract) -> Iterator[None]:
+def every_response_is_documented(contract: Contract) -> Iterator[None]:
     """Every response in a test must match the OpenAPI document."""
     contract.breaches.clear()
     yield

@@ -40,19 +40,19 @@ class SharedEmulator:
         """Send the URL to every connection; returns the port, the same at each call."""
         if self._listener is None:
             self._listener = socket.create_server((HOST, 0))
-            threading.Thread(target=self._answer, args=[self._listener], daemon=True).start()
+            threading.Thread(target=self._serve_url, args=[self._listener], daemon=True).start()
         port: int = self._listener.getsockname()[1]
         return port
 
     def stop(self) -> None:
-        """End the emulator, and the answers."""
+        """Stop the emulator, and sending its URL."""
         if self._listener is not None:
             self._listener.close()
         with self._lock:
             if self._engine is not None:
                 self._engine.stop()
 
-    def _answer(self, listener: socket.socket) -> None:
+    def _serve_url(self, listener: socket.socket) -> None:
         while True:
             try:
                 connection, _ = listener.accept()

@@ -169,7 +169,7 @@ class FaultyClient:
 def drop_error_items(client: Any) -> None:
     """Remove ``Error.Item`` from failed batch statements, as AWS may do.
 
-    A hook on the answer as botocore has parsed it: the statements themselves are the real ones.
+    A hook on the response as botocore has parsed it: the statements themselves are the real ones.
     """
 
     def drop(parsed: dict[str, Any], **_: Any) -> None:

@@ -1,7 +1,7 @@
 """The README and docs/api.md as data, for the tests that hold them to the code.
 
-An example is a fenced ``sh`` block with a curl line in it. A line that begins with the status of
-the last answer follows, and then, unless the answer has no text to show, a block of what it was:
+An example is a fenced ``sh`` block with a curl line in it. A line follows that begins with the
+status of the last response. Then comes a block with its content, if the example shows it:
 ``json`` for a body, ``http`` for some of the headers.
 """
 

@@ -87,7 +87,7 @@ def test_an_upload_part_has_no_checksum(
 
 
 class _Body:
-    """An empty answer as urllib3 hands it over."""
+    """An empty response as urllib3 hands it over."""
 
     def stream(self, **_: Any) -> Iterator[bytes]:
         yield b""

@@ -84,7 +84,7 @@ def _say_what_goes_on(job: Job) -> None:
             f"(unlinkctl deletions {accepted[-1]} --wait)"
         )
     if any(chunk.sent and not chunk.deletion for chunk in job.chunks):
-        say("Interrupted before the last answer came; the service may have accepted the request.")
+        say("Interrupted before the last response came; the service may have accepted the request.")
     if not all(chunk.deletion or chunk.done for chunk in job.chunks):
         say(_resume(job))
 
@@ -172,7 +172,7 @@ class _Run:
         )
 
     def _settle_forgotten(self, job: Job, chunk: Chunk) -> None:
-        """A request without an answer, sent so long ago that its key may be forgotten."""
+        """A request without a response, sent so long ago that its key may be forgotten."""
         preview = self._unlink.preview(chunk.ids, erase=job.erase)
         if preview.counts.deletable:
             self._jobs.renew(chunk.key)

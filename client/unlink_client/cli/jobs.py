@@ -207,7 +207,7 @@ class Jobs(State):
             )
 
     def split(self, job: Job, size: int) -> None:
-        """Cut the chunks that have no answer into smaller ones, with keys of their own."""
+        """Cut the chunks that have no response into smaller ones, with keys of their own."""
         open_chunks = [each for each in job.chunks if not each.done and each.deletion is None]
         ids = [link_id for chunk in open_chunks for link_id in chunk.ids]
         with self.transaction() as database:

@@ -88,7 +88,7 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedApiKey(ApiKey):
-    """A new key. ``secret`` is shown once: it is None in the answer to a repeated request."""
+    """A new key. ``secret`` is shown once: it is None in the response to a repeated request."""
 
     secret: str | None = field(repr=False)
 

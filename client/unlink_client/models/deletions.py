@@ -16,7 +16,7 @@ Outcome = Literal["deleted", "erased", "notFound", "pending", "failed", "restore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeletedLinks:
-    """The answer of ``DELETE /api/links``: ids in request order, duplicates once.
+    """The response of ``DELETE /api/links``: ids in request order, duplicates once.
 
     ``not_found_ids`` were deleted by another request at the same moment. ``pending_ids`` are
     deleted in the background; ``deletion_id`` names the record of it all.
@@ -34,7 +34,7 @@ class DeletedLinks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasedLinks:
-    """The answer of ``POST /api/links/bulk-delete``: what became of each id.
+    """The response of ``POST /api/links/bulk-delete``: what became of each id.
 
     ``failed_ids`` are still there, and then ``success`` is False.
     """

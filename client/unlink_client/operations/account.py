@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from unlink_client.calls import Response, Call, segment, to_json
+from unlink_client.calls import Call, Response, segment, to_json
 from unlink_client.errors import UnexpectedResponse
 from unlink_client.models import ApiKeyPage, IssuedApiKey, Me, RevokedApiKey
 from unlink_client.operations.common import object_of, query_of, reader

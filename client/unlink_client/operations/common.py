@@ -14,15 +14,15 @@ T = TypeVar("T")
 
 
 def reader(kind: type[T]) -> Callable[[Response], T]:
-    """Reads the body of an answer as a dataclass."""
+    """Reads the body of a response as a dataclass."""
     return lambda response: decode(kind, json_of(response))
 
 
 def object_of(response: Response) -> dict[str, Any]:
-    """The body of an answer as a JSON object."""
+    """The body of a response as a JSON object."""
     value = json_of(response)
     if not isinstance(value, dict):
-        raise UnexpectedResponse("The answer is not an object")
+        raise UnexpectedResponse("The response is not an object")
     return value
 
 

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from unlink_client.calls import (
     UNSET,
-    Response,
     Call,
+    Response,
     Unset,
     json_of,
     segment,

@@ -1,3 +1,3 @@
 # Generated from unlink_client/aio by generate_sync.py: change that.
 
-"""The client that waits for each answer."""
+"""The client that waits for each response."""

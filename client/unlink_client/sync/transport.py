@@ -13,8 +13,8 @@ from typing import Self, TypeVar
 import httpx2
 
 from unlink_client.calls import (
-    Response,
     Call,
+    Response,
     base_url_of,
     content_of,
     headers_of,
@@ -84,7 +84,7 @@ class Transport:
             try:
                 response = self._attempt(call)
             except httpx2.TransportError as error:
-                wait = attempts.after_failure(f"no answer from {self.url}")
+                wait = attempts.after_failure(f"no response from {self.url}")
                 if wait is None:
                     raise self._failure(error) from error
             else:

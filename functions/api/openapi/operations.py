@@ -180,7 +180,10 @@ def _file(*media: str, text: str = "The page.", schema: str = "string") -> dict[
 
 
 def _asset(*media: str) -> dict[int, Response]:
-    return {**_file(*media, text="The file."), 404: Response("There is no such file.", GatewayError)}
+    return {
+        **_file(*media, text="The file."),
+        404: Response("There is no such file.", GatewayError),
+    }
 
 
 #: By method and path: id, tag, summary and responses.
@@ -201,7 +204,7 @@ OPEN_OPERATIONS: dict[str, tuple[str, str, str, dict[int, Response]]] = {
         {
             302: _THERE,
             404: Response(
-                f"{_UNKNOWN}: the same answer for all, a page for browsers and JSON for programs.",
+                f"{_UNKNOWN}: the same response for all, HTML for browsers and JSON for programs.",
                 LinkNotFoundError,
                 _PAGES,
                 ["Cache-Control"],

@@ -23,7 +23,7 @@ from functions.domain.deletion import Deletion, FilterRequest
 from functions.domain.errors import InvalidRequest, Unavailable
 from functions.domain.idempotency import IdempotencyRecord, KeyTaken
 from functions.domain.outcomes import Outcome
-from functions.schemas.deletions import as_first_answered, deletion_detail
+from functions.schemas.deletions import as_first_returned, deletion_detail
 from functions.services.delete_links import delete_by_filter, erase_many, soft_delete
 from functions.services.deletion import DeletionRequest, Stores
 from functions.services.dry_run import preview, preview_filter
@@ -51,7 +51,7 @@ def _create_deletion_again(
     valid, invalid = sort_ids(asked.ids or [])
     if asked.dryRun:
         return _previewed_again(request, record, valid, invalid)
-    deletion = as_first_answered(earlier_deletion(request, record))
+    deletion = as_first_returned(earlier_deletion(request, record))
     return _made(request, deletion, _not_found(asked, deletion, invalid))
 
 

@@ -121,4 +121,4 @@ def _refuse_unanswerable(items: list[Link], request: Request) -> None:
     """Raise ``InvalidRequest``, before writing, for links that do not fit a response."""
     size = sum(sent_size(to_json(link_view(item, request.base_url))) for item in items)
     if size > BODY_LIMIT:
-        raise InvalidRequest("The answer would exceed 6 MB; create fewer links in one request")
+        raise InvalidRequest("The response would exceed 6 MB; create fewer links in one request")

@@ -13,7 +13,7 @@ from functions.api.deletion_request import (
     reason_of,
     sort_ids,
 )
-from functions.api.deletion_response import about, answer
+from functions.api.deletion_response import about, deletion_response
 from functions.api.request import Request, check_reason
 from functions.api.response import Response
 from functions.api.route import Routes
@@ -54,7 +54,7 @@ def _delete_links_again(
 def delete_links(request: Request) -> Response[DeletedLinks | PendingLinks]:
     """Soft-delete up to 10,000 links by id, all or none (Hoko).
 
-    If any id is malformed or not a live link of the workspace, the answer is 400 with these ids,
+    If any id is malformed or not a live link of the workspace, the response is 400 with these ids,
     and nothing is deleted. Records and analytics stay; the short codes stay taken. The plan limits
     the number of ids, counted before duplicates are removed.
     """

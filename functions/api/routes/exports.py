@@ -40,8 +40,9 @@ def create_export(request: Request) -> Response[Export]:
     """Start an export: a job that writes a link and all its clicks to a file.
 
     NDJSON: the link on the first line, then each click up to now, including bots. Also for
-    soft-deleted links. A link has at most one unfinished export: while there is one, it is the
-    answer. 429 with ``limit`` when the workspace has as many unfinished exports as its plan allows.
+    soft-deleted links. A link has at most one unfinished export: while there is one, it is
+    returned. 429 with ``limit`` when the workspace has as many unfinished exports as its plan
+    allows.
     The file is kept for seven days, or until the link is erased.
     """
     link = find_link_of(request)

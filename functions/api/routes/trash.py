@@ -19,7 +19,7 @@ from functions.services.trash import list_trash as list_page
 if TYPE_CHECKING:
     from functions.schemas.link_responses import TrashPage
 
-#: Page size of ``GET /api/trash``: 100 of the largest links fit an answer.
+#: Page size of ``GET /api/trash``: 100 of the largest links fit a response.
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
 

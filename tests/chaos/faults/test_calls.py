@@ -207,7 +207,7 @@ def test_a_late_call_is_carried_out_after_the_sdk_gave_up_and_a_pause_waits_for_
     assert faults.counts == {"late calls": 1}
 
 
-def test_a_lost_answer_is_a_reset_or_an_error_of_a_call_that_was_carried_out(
+def test_a_lost_response_is_a_reset_or_an_error_of_a_call_that_was_carried_out(
     start: Start, calls: Callable[..., Any], table: str, stored: Callable[[], dict[str, str]]
 ) -> None:
     faults = start(twice=1)
@@ -222,7 +222,7 @@ def test_a_lost_answer_is_a_reset_or_an_error_of_a_call_that_was_carried_out(
             kinds.add(f"{status} {error.response['Error']['Code']}")
         assert stored() == {"a": str(number)}
     assert kinds == {"reset", "500 InternalServerError"}
-    assert faults.counts == {"lost answers": 10}
+    assert faults.counts == {"lost responses": 10}
 
 
 def test_a_weak_read_may_miss_the_last_write_and_a_strong_one_never_does(

@@ -14,7 +14,7 @@ from tests.chaos.faults.conftest import Start
 pytestmark = pytest.mark.emulator
 
 
-def test_a_message_is_stored_although_the_answer_was_lost(
+def test_a_message_is_stored_although_the_response_was_lost(
     start: Start, calls: Callable[..., Any], faulty_engine: Emulator, queue_url: str
 ) -> None:
     faults = start(twice=1)
@@ -22,7 +22,7 @@ def test_a_message_is_stored_although_the_answer_was_lost(
         with pytest.raises((ClientError, ConnectionClosedError)):
             calls("sqs").send_message(QueueUrl=queue_url, MessageBody="hello")
     assert _waiting(faulty_engine, queue_url) == 4
-    assert faults.counts == {"lost answers": 4}
+    assert faults.counts == {"lost responses": 4}
 
 
 def test_a_throttled_message_is_not_stored(
@@ -52,7 +52,7 @@ def test_messages_of_a_batch_fail_one_by_one(
     assert faults.counts == {"partial batches": 1}
 
 
-def test_a_file_is_stored_although_the_answer_was_lost(
+def test_a_file_is_stored_although_the_response_was_lost(
     start: Start, calls: Callable[..., Any], faulty_engine: Emulator
 ) -> None:
     s3 = faulty_engine.client("s3")
@@ -68,7 +68,7 @@ def test_a_file_is_stored_although_the_answer_was_lost(
             kinds.add(error.response["Error"]["Code"])
     assert kinds == {"reset", "InternalError"}
     assert s3.list_objects_v2(Bucket="faults")["KeyCount"] == 10
-    assert faults.counts == {"lost answers": 10}
+    assert faults.counts == {"lost responses": 10}
 
 
 @pytest.mark.parametrize(

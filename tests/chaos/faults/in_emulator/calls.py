@@ -134,7 +134,7 @@ class _Fault:
         await exchange.respond(await exchange.carry_out())
 
     async def _twice(self, exchange: Exchange) -> None:
-        self._count("lost answers")
+        self._count("lost responses")
         await exchange.carry_out()
         if self._dice.random() < 0.5:
             await exchange.reset()

@@ -9,7 +9,7 @@ from .calls import Calls
 from .decisions import Decisions, FaultRates
 from .deliveries import Deliveries
 from .stale_reads import StaleReads
-from .wire import JSON, Response, Exchange
+from .wire import JSON, Exchange, Response
 from .workers import Workers
 
 PATH = "/_faults"

@@ -30,7 +30,7 @@ class FaultRates:
     #: The call is carried out `late_seconds` late at least, when the SDK has given it up.
     late: float = 0.002
     late_seconds: float = 3.5
-    #: The call is carried out, but its answer is lost (a reset connection or a 500), so the
+    #: The call is carried out, but its response is lost (a reset connection or a 500), so the
     #: function repeats it.
     twice: float = 0.01
     #: The function's process is killed at this call, before or after it was carried out.

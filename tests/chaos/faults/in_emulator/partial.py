@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 from .refusals import throttled_table
-from .wire import EMPTY, Response, Exchange
+from .wire import EMPTY, Exchange, Response
 
 #: DynamoDB's codes of a statement of a batch that may be repeated (API reference,
 #: BatchStatementError).
@@ -23,7 +23,7 @@ BATCHES = frozenset(
 
 
 async def in_part(operation: str, exchange: Exchange, dice: random.Random) -> Response:
-    """Carry out some of a batch; the answer reports the others as AWS does."""
+    """Carry out some of a batch; the response reports the others as AWS does."""
     request = exchange.json()
     if operation == "BatchExecuteStatement":
         return await _statements(request, exchange, dice)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from .wire import Response, Exchange, error
+from .wire import Exchange, Response, error
 
 S3 = "S3"
 SQS = "AmazonSQS"

@@ -1,4 +1,4 @@
-"""Weak reads that answer with a table as it was a moment ago.
+"""Weak reads that return a table as it was a moment ago.
 
 DynamoDB says of an eventually consistent read that it "might not reflect the results of a
 recently completed write" (Developer Guide, "DynamoDB read consistency"). MiniStack never does it,

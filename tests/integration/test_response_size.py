@@ -82,7 +82,7 @@ def test_an_error_echoes_little_of_a_huge_request(
 
 @pytest.mark.emulator
 def test_ten_thousand_malformed_ids_are_answered(world: World) -> None:
-    # The characters that take the most bytes in an answer: seven each.
+    # The characters that take the most bytes in a response: seven each.
     ids = [f"{n:05d}" + chr(1) * 60 for n in range(10_000)]
     status, body, response = ask(
         world, deletions, "POST", "/api/links/bulk-delete", body={"ids": ids}
@@ -119,7 +119,7 @@ def test_shortened_lists_have_a_count() -> None:
 
 
 @pytest.mark.emulator
-def test_links_whose_answer_would_not_fit_are_not_created(world: World) -> None:
+def test_links_whose_response_would_not_fit_are_not_created(world: World) -> None:
     # Tags are distinct, because a repeated tag is kept once.
     tags = [f"{n:02}" + '"' * 48 for n in range(18)]
     quotes = {"title": '"' * 200, "description": '"' * 500, "tags": tags}
@@ -128,7 +128,7 @@ def test_links_whose_answer_would_not_fit_are_not_created(world: World) -> None:
     status, body, _ = ask(world, links, "POST", "/api/links", body=new)
 
     assert status == 400
-    assert body["message"] == "The answer would exceed 6 MB; create fewer links in one request"
+    assert body["message"] == "The response would exceed 6 MB; create fewer links in one request"
     assert world.live_ids() == []
 
     status, made, response = ask(world, links, "POST", "/api/links", body=new[:700])
@@ -138,7 +138,7 @@ def test_links_whose_answer_would_not_fit_are_not_created(world: World) -> None:
 
 
 @pytest.mark.emulator
-def test_an_answer_that_does_not_fit_is_an_error_in_the_routes_format(
+def test_a_response_that_does_not_fit_is_an_error_in_the_routes_format(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [link_id] = world.create()

@@ -16,7 +16,7 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 
 
 def no_redirect_is_stale(run: FinishedRun) -> Iterator[Violation]:
-    """After the answer to a delete no visit reaches its links, unless a restore may have."""
+    """After the response to a delete no visit reaches its links, unless a restore may have."""
     deleted: dict[str, list[tuple[float, float, str]]] = defaultdict(list)
     for request in run.requests.of("soft", "erase one", "erase", "filter"):
         for attempt in request.successes:
@@ -51,14 +51,14 @@ def _answered_as_deleted(attempt: Operation, results: Any) -> list[str]:
     if "deletedIds" in response:
         named: list[str] = response["deletedIds"]
         return named
-    # The answer shows a page of results; when it was 200, all of them had their outcome.
+    # The response shows a page of results; when it was 200, all of them had their outcome.
     if attempt.status != 200:
         return []
     return [link_id for link_id, outcome in results if outcome in ("deleted", "restored", "erased")]
 
 
 def no_workspace_saw_another(run: FinishedRun) -> Iterator[Violation]:
-    """No answer has an id, a URL or a title of another workspace that the request did not name."""
+    """No response has an id, a URL or a title of another workspace, unless the request named it."""
     owners = {link_id: created.workspace for link_id, created in run.created.items()}
     owners |= {record.id: record.workspace for record in run.facts.records.values()}
     workspaces = {each.workspace for each in run.history}
@@ -78,7 +78,7 @@ def no_workspace_saw_another(run: FinishedRun) -> Iterator[Violation]:
                 yield Violation("other", other, said, (operation.token,))
 
 
-def repetitions_got_one_answer(run: FinishedRun) -> Iterator[Violation]:
+def repetitions_got_one_response(run: FinishedRun) -> Iterator[Violation]:
     """Every success of one Idempotency-Key names the same deletion, links, install or export."""
     for request in run.requests.by_token.values():
         keyed = [each for each in request.successes if each.key is not None]
@@ -91,7 +91,7 @@ def repetitions_got_one_answer(run: FinishedRun) -> Iterator[Violation]:
 
 
 def _essence(attempt: Operation) -> str:
-    """What all answers to one key have in common."""
+    """What all responses to one key have in common."""
     response = attempt.response
     if attempt.kind == "create":
         return " ".join(sorted(each["id"] for each in links_in(response)))
