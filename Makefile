@@ -25,11 +25,11 @@ checksum = $(firstword $(shell cat $(1) 2>/dev/null | cksum))
 
 VENV := .venv
 VENV_STAMP := $(VENV)/.installed-$(PY_TAG)-$(call checksum,requirements-dev.txt)
-ENGINE_VENV := .local/ministack-venv
-ENGINE_STAMP := $(ENGINE_VENV)/.installed-$(PY_TAG)-$(call checksum,local/requirements-ministack.txt)
+EMULATOR_VENV := .local/ministack-venv
+EMULATOR_STAMP := $(EMULATOR_VENV)/.installed-$(PY_TAG)-$(call checksum,local/requirements-ministack.txt)
 NPM_STAMP := node_modules/.installed-$(call checksum,package.json)
 UNLINKCTL := $(VENV)/bin/unlinkctl
-STAMPS := $(VENV_STAMP) $(ENGINE_STAMP) $(NPM_STAMP)
+STAMPS := $(VENV_STAMP) $(EMULATOR_STAMP) $(NPM_STAMP)
 
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check --require-hashes
 # Resolves the locks; kept out of the project environment, which it makes.
@@ -125,7 +125,7 @@ client: $(VENV_STAMP) ## Write the client's unlink_client/sync from its unlink_c
 	$(VENV)/bin/python client/generate_sync.py
 
 .PHONY: bench
-bench: $(VENV_STAMP) $(ENGINE_STAMP) ## The benchmarks of docs/performance.md, half an hour.
+bench: $(VENV_STAMP) $(EMULATOR_STAMP) ## The benchmarks of docs/performance.md, half an hour.
 	$(VENV)/bin/python -m bench
 
 .PHONY: aws-smoke
@@ -192,11 +192,11 @@ $(UNLINKCTL): client/pyproject.toml | $(VENV_STAMP)
 	  --no-build-isolation --editable client
 	@touch $@
 
-$(ENGINE_STAMP): | check-python
-	@echo "Installing the local AWS emulator into $(ENGINE_VENV) (once) ..."
+$(EMULATOR_STAMP): | check-python
+	@echo "Installing the local AWS emulator into $(EMULATOR_VENV) (once) ..."
 	@mkdir -p .local
-	@$(PYTHON) -m venv --clear $(ENGINE_VENV)
-	@$(ENGINE_VENV)/bin/python $(PIP_INSTALL) -r local/requirements-ministack.txt
+	@$(PYTHON) -m venv --clear $(EMULATOR_VENV)
+	@$(EMULATOR_VENV)/bin/python $(PIP_INSTALL) -r local/requirements-ministack.txt
 	@touch $@
 
 $(NPM_STAMP): | check-python check-node

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bench import capacity, clicks
 from bench.clicks import Counting
-from bench.engine import tables
+from bench.emulator import tables
 from bench.erasure import Simulated, erase
 from bench.implementations import Unlink, UpdateLoop
 from bench.simulated import Simulation, isolate, link_ids, link_item
@@ -42,7 +42,7 @@ PRICES = {
 }
 
 #: Milliseconds that a warm function is billed for: what `bench memory` measured at the function's
-#: size, with an engine on the same machine, and 4 ms more for each call over a region's network.
+#: size, with an emulator on the same machine, and 4 ms more for each call over a region's network.
 #: Not verified on AWS.
 BILLED_MS = {
     "redirect": 6 + 2 * 4,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from bench.engine import Reads, tables
+from bench.emulator import Reads, tables
 from functions.aws.client import client
 from functions.domain.ids import new_time_ordered_id
 from functions.domain.link_filter import LinkFilter

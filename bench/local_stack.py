@@ -175,9 +175,9 @@ def cpu_seconds(stack: LocalStack) -> Iterator[list[float]]:
     This process has the gateway proxy in it, and the caller.
     """
     spent: list[float] = []
-    before = _group_cpu(stack.engine.process_id)
+    before = _group_cpu(stack.emulator.process_id)
     yield spent
-    after = _group_cpu(stack.engine.process_id)
+    after = _group_cpu(stack.emulator.process_id)
     spent.append(sum(seconds - before.get(process, 0.0) for process, seconds in after.items()))
 
 

@@ -1,7 +1,7 @@
 """The effect of a function's memory size: start, warm request, price.
 
 Lambda gives processor by memory, so each function runs here under such a share of one processor:
-the packaged files, in fresh processes, against an engine that has the other processor and
+the packaged files, in fresh processes, against an emulator that has the other processor and
 answers in milliseconds, like DynamoDB. The two heavy workers run against the simulations of
 `bench/` at 8 ms a call, which serve 16 calls at a time as DynamoDB would. Shares are Lambda's,
 processors are this machine's: compare the rows, do not read them as times on AWS.
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.costs import PRICES
-from bench.engine import tables
+from bench.emulator import tables
 from bench.processor import niced, share_of
 from functions.aws.client import client
 from functions.aws.codec import to_item
@@ -134,13 +134,13 @@ def main() -> None:
 
 
 def _whole_functions() -> None:
-    with tempfile.TemporaryDirectory() as directory, tables() as engine:
+    with tempfile.TemporaryDirectory() as directory, tables() as emulator:
         archive, _ = build_archive(Target.host())
         with zipfile.ZipFile(archive) as packed:
             packed.extractall(directory)
         file = Path(directory, "events.json")
         program = [sys.executable, "-I", "-S", "-B", "-c", _FUNCTION + _REPORT, directory]
-        for name, event in _scenes(engine).items():
+        for name, event in _scenes(emulator).items():
             module = name.partition(",")[0]
             warm = WARM_BATCHES if module in ("click_stream", "link_stream") else WARM
 
@@ -176,11 +176,11 @@ def _run(command: list[str], size: int) -> tuple[list[float], int]:
     return seconds, peak
 
 
-def _scenes(engine: Any) -> dict[str, Callable[[], dict[str, Any]]]:
+def _scenes(emulator: Any) -> dict[str, Callable[[], dict[str, Any]]]:
     """The next event of each function, every one on data of its own where it changes some."""
     from tests.support.events import api_event
 
-    _environment(engine)
+    _environment(emulator)
     key = generate_api_key()
     access = AccessTable(client("dynamodb"), "access")
     access.create_workspace(
@@ -233,17 +233,17 @@ def _scenes(engine: Any) -> dict[str, Callable[[], dict[str, Any]]]:
     }
 
 
-def _environment(engine: Any) -> None:
+def _environment(emulator: Any) -> None:
     """The environment of the stack's functions, with buckets, queues and the secret of this
     emulator.
     """
     for bucket in ("qr", "exports", "failures"):
-        engine.client("s3").create_bucket(Bucket=f"bench-{bucket}")
+        emulator.client("s3").create_bucket(Bucket=f"bench-{bucket}")
         os.environ[f"{bucket.upper()}_BUCKET"] = f"bench-{bucket}"
     for queue in ("resume", "erase", "export"):
-        made = engine.client("sqs").create_queue(QueueName=queue)
+        made = emulator.client("sqs").create_queue(QueueName=queue)
         os.environ[f"{queue.upper()}_QUEUE_URL"] = made["QueueUrl"]
-    made = engine.client("secretsmanager").create_secret(Name="cursor", SecretString="s" * 64)
+    made = emulator.client("secretsmanager").create_secret(Name="cursor", SecretString="s" * 64)
     os.environ |= {
         "CURSOR_SECRET_ARN": made["ARN"],
         "VISITOR_SECRET_ARN": made["ARN"],

@@ -11,7 +11,7 @@ import statistics
 import time
 from typing import Any
 
-from bench.engine import Reads, tables
+from bench.emulator import Reads, tables
 from functions import container
 from functions.aws.client import client
 from functions.domain.user_agent import describe

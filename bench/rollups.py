@@ -1,6 +1,6 @@
 """How many clicks per second one click stream reader counts, and its cost per click.
 
-The wall time includes an engine in Python that shares the processor; the processor time is the
+The wall time includes an emulator in Python that shares the processor; the processor time is the
 tally's own, so its inverse is what one vCPU could count if DynamoDB answered at once.
 """
 
@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from bench.engine import Reads, tables
+from bench.emulator import Reads, tables
 from functions.aws.client import client
 from functions.aws.codec import to_item
 from functions.aws.parallel import in_parallel

@@ -86,10 +86,10 @@ class User:
 class Access:
     """Administers workspaces, keys and users of the deployed stack, with the operators' code."""
 
-    def __init__(self, engine: Emulator, outputs: dict[str, str]) -> None:
+    def __init__(self, emulator: Emulator, outputs: dict[str, str]) -> None:
         """`outputs` are those of the deployed stack, by name."""
-        self.deployment = Deployment.of(outputs, engine.client)
-        self._users = engine.client("cognito-idp")
+        self.deployment = Deployment.of(outputs, emulator.client)
+        self._users = emulator.client("cognito-idp")
         self._outputs = outputs
         self._numbers = count(1)
 

@@ -25,7 +25,7 @@ from botocore.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL_DIR = ROOT / ".local"
-ENGINE_PYTHON = LOCAL_DIR / "ministack-venv" / "bin" / "python"
+EMULATOR_PYTHON = LOCAL_DIR / "ministack-venv" / "bin" / "python"
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"
@@ -40,7 +40,7 @@ _PROGRAM = "local.emulator_process"
 _REMOVE = "import shutil, sys; shutil.rmtree(sys.argv[1], ignore_errors=True)"
 
 
-class EngineError(RuntimeError):
+class EmulatorError(RuntimeError):
     """The emulator is not installed, or did not start."""
 
 
@@ -78,24 +78,24 @@ class Emulator:
         self,
         *,
         port: int | None = None,
-        log_name: str = "engine",
+        log_name: str = "emulator",
         extension: Path | None = None,
     ) -> None:
-        """Start the emulator and wait until it answers; raises `EngineError`.
+        """Start the emulator and wait until it answers; raises `EmulatorError`.
 
         `port` is chosen freely when it is not given. The log is `.local/logs/{log_name}.log`.
         `extension` is a package that the emulator's process imports; its `extend` gets the ASGI
         application and returns the one that is served.
         """
-        if not ENGINE_PYTHON.exists():
-            raise EngineError(
+        if not EMULATOR_PYTHON.exists():
+            raise EmulatorError(
                 "The local AWS emulator is not installed. `make run` and `make test` install it."
             )
         self._clients: dict[str, Any] = {}
         self._extension = extension
         self.log_path = LOCAL_DIR / "logs" / f"{log_name}.log"
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        self._directory = Path(tempfile.mkdtemp(prefix="unlink-engine-"))
+        self._directory = Path(tempfile.mkdtemp(prefix="unlink-emulator-"))
         try:
             self.port, self._process = self._start(port)
         except BaseException:
@@ -167,7 +167,9 @@ class Emulator:
             # Another process may have taken the port between the check and the start.
             if left == 1:
                 break
-        raise EngineError(f"The emulator did not start; its log is {self.log_path}\n{self._tail()}")
+        raise EmulatorError(
+            f"The emulator did not start; its log is {self.log_path}\n{self._tail()}"
+        )
 
     def _spawn(self, port: int) -> subprocess.Popen[bytes]:
         environment = {
@@ -194,7 +196,7 @@ class Emulator:
         with self.log_path.open("wb") as log:
             # A separate session: Ctrl-C reaches only this process, which then stops the emulator.
             return subprocess.Popen(
-                [str(ENGINE_PYTHON), "-m", _PROGRAM],
+                [str(EMULATOR_PYTHON), "-m", _PROGRAM],
                 cwd=self._directory,
                 env=environment,
                 stdin=subprocess.PIPE,

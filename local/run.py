@@ -17,7 +17,7 @@ from typing import Any
 from local.commands import command
 from local.demo_data import SeedError, Shown, Workspace, seed_demo, show
 from local.demo_history import seed_history
-from local.emulator import LOCAL_DIR, EngineError
+from local.emulator import LOCAL_DIR, EmulatorError
 from local.stack import LocalStack, StackError, bind, running
 
 ENV_FILE = LOCAL_DIR / "demo.env"
@@ -68,7 +68,7 @@ def main() -> int:
                 _remove_env(settings)
     except KeyboardInterrupt:
         _say("Stopped.")
-    except (EngineError, SeedError, StackError) as error:
+    except (EmulatorError, SeedError, StackError) as error:
         print(error, file=sys.stderr, flush=True)
         return 1
     return 0
@@ -118,7 +118,7 @@ def _write_env(
         "OTHER_KEY": other.api_key,
         "FREE_KEY": free.api_key,
         "SESSION_TOKEN": session,
-        "AWS_ENDPOINT_URL": stack.engine.url,
+        "AWS_ENDPOINT_URL": stack.emulator.url,
         # What `unlinkctl` reads.
         "UNLINK_URL": stack.base_url,
         "UNLINK_API_KEY": demo.api_key,
@@ -240,7 +240,7 @@ def _guide(
     lines = [
         "",
         f"Base URL    {stack.base_url}",
-        f"AWS engine  {stack.engine.url}",
+        f"Emulator    {stack.emulator.url}",
         f"Keys        {ENV_FILE.relative_to(Path.cwd()) if _inside() else ENV_FILE}",
         f"  API_KEY   {demo.api_key}  (reads, writes, erases; workspace demo)",
         f"  READ_KEY  {demo.read_key}  (reads only; workspace demo)",

@@ -66,13 +66,13 @@ class LocalStack:
     """The running service. `outputs` are those of the deployed stack, by name."""
 
     base_url: str
-    engine: Emulator
+    emulator: Emulator
     outputs: dict[str, str]
     access: Access
 
     def client(self, service: str) -> Any:
-        """A boto3 client of `service` for the engine. Give the result its type where used."""
-        return self.engine.client(service)
+        """A boto3 client of `service` for the emulator. Give the result its type where used."""
+        return self.emulator.client(service)
 
     def new_workspace(self, plan: str = "enterprise") -> Workspace:
         """A new workspace with a set of keys, for tests that must not see other links."""
@@ -116,23 +116,25 @@ def running(
     """The emulator, the deployed stack and the proxy in front of it; all are stopped afterwards.
 
     `name` separates the files of several runs; `say` receives progress messages; `extension` is
-    the emulator's. Raises `StackError` and `EngineError`.
+    the emulator's. Raises `StackError` and `EmulatorError`.
     """
     with contextlib.ExitStack() as cleanup:
         cleanup.callback(bridge.stop)
-        with _step(say, f"Starting the AWS engine (MiniStack) on {HOST}"):
-            engine = cleanup.enter_context(Emulator(log_name=f"{name}-engine", extension=extension))
-        outputs = _deploy(engine, public_base_url=bridge.url, name=name, say=say)
+        with _step(say, f"Starting the AWS emulator (MiniStack) on {HOST}"):
+            emulator = cleanup.enter_context(
+                Emulator(log_name=f"{name}-emulator", extension=extension)
+            )
+        outputs = _deploy(emulator, public_base_url=bridge.url, name=name, say=say)
         with _step(say, f"Opening {bridge.url} in front of the deployed API"):
             bridge.start(
                 deployed_upstream(
-                    emulator_url=engine.url,
+                    emulator_url=emulator.url,
                     api_id=outputs["ApiId"],
                     stage=outputs["StageName"],
                     authorizer_function=outputs["AuthorizerFunctionName"],
                 )
             )
-        yield LocalStack(bridge.url, engine, outputs, Access(engine, outputs))
+        yield LocalStack(bridge.url, emulator, outputs, Access(emulator, outputs))
 
 
 @contextlib.contextmanager
@@ -143,12 +145,12 @@ def _step(say: Say, what: str) -> Iterator[None]:
     say(f"  done in {time.monotonic() - began:.1f} s")
 
 
-def _deploy(engine: Emulator, *, public_base_url: str, name: str, say: Say) -> dict[str, str]:
+def _deploy(emulator: Emulator, *, public_base_url: str, name: str, say: Say) -> dict[str, str]:
     """Deploy the stack with the CDK CLI and return its outputs by name."""
     if not CDK.exists():
         raise StackError("The CDK CLI is not installed. `make run` and `make test` install it.")
-    engine.client("s3").create_bucket(Bucket=_ASSET_BUCKET)
-    engine.client("ssm").put_parameter(
+    emulator.client("s3").create_bucket(Bucket=_ASSET_BUCKET)
+    emulator.client("ssm").put_parameter(
         Name=_BOOTSTRAP_PARAMETER, Type="String", Value=_BOOTSTRAP_VERSION
     )
     assembly = LOCAL_DIR / "cdk" / name
@@ -157,7 +159,7 @@ def _deploy(engine: Emulator, *, public_base_url: str, name: str, say: Say) -> d
     for directory in (assembly.parent, log_file.parent):
         directory.mkdir(parents=True, exist_ok=True)
     context = {"stage": STAGE, "publicBaseUrl": public_base_url}
-    environment = _cdk_environment(engine)
+    environment = _cdk_environment(emulator)
     log_file.unlink(missing_ok=True)
 
     fingerprint = _fingerprint(context)
@@ -185,16 +187,16 @@ def _deploy(engine: Emulator, *, public_base_url: str, name: str, say: Say) -> d
     return {str(key): str(value) for key, value in outputs.items()}
 
 
-def _cdk_environment(engine: Emulator) -> dict[str, str]:
+def _cdk_environment(emulator: Emulator) -> dict[str, str]:
     # Synthesize with this interpreter, independent of the caller's PATH.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     return {
         **without_aws(dict(os.environ)),
         **credentials(),
         "PATH": path,
-        "AWS_ENDPOINT_URL": engine.url,
+        "AWS_ENDPOINT_URL": emulator.url,
         # With it the CLI addresses buckets by path; virtual hosts would need a resolver.
-        "AWS_ENDPOINT_URL_S3": engine.url,
+        "AWS_ENDPOINT_URL_S3": emulator.url,
         "CDK_DISABLE_CLI_TELEMETRY": "1",
         # It takes eight seconds to load, and prints warnings to a log.
         "CDK_VALIDATION": "false",

@@ -30,7 +30,7 @@ def own_hosts(event: Mapping[str, Any]) -> frozenset[tuple[str, int]]:
         optional_setting("PUBLIC_BASE_URL"),
         optional_setting("API_BASE_URL"),
         *(f"https://{host}" for host in optional_setting("OWN_HOSTS").split()),
-        # The local engine does not say.
+        # The local emulator does not report it.
         f"https://{context['domainName']}" if "domainName" in context else "",
         f"https://{context.get('apiId', '')}.execute-api.{region}.amazonaws.com",
     }

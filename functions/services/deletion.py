@@ -30,7 +30,7 @@ EMPTY_RECORD_SECONDS = 7 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The repositories and queues of the engine."""
+    """The repositories and queues that deletions use."""
 
     links: LinksTable
     deletions: DeletionsTable

@@ -92,7 +92,7 @@ def operator(
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[Operator]:
     if "AWS_ENDPOINT_URL_DYNAMODB" in os.environ:
-        pytest.skip("needs an engine with API Gateway and Cognito")
+        pytest.skip("needs an emulator with API Gateway and Cognito")
     monkeypatch.setenv("AWS_ENDPOINT_URL", emulator_url)
     for definition in table_definitions(synthesized_template()):
         if definition["TableName"] in ("access", "clicks"):

@@ -9,14 +9,14 @@ import pytest
 
 from bench import clicks
 from bench.costs import ALONE, HOT, MANY, Bill, counted_redirects
-from bench.engine import tables
+from bench.emulator import tables
 from tests.conftest import forget_caches
 
 pytestmark = pytest.mark.emulator
 
 
 @pytest.fixture
-def _engine() -> Iterator[None]:
+def _emulator() -> Iterator[None]:
     before = dict(os.environ)
     with tables():
         yield
@@ -25,7 +25,7 @@ def _engine() -> Iterator[None]:
     forget_caches()
 
 
-@pytest.mark.usefixtures("_engine")
+@pytest.mark.usefixtures("_emulator")
 def test_a_thousand_counted_redirects_cost_at_most_six_tenths_of_a_cent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -40,7 +40,7 @@ def test_a_thousand_counted_redirects_cost_at_most_six_tenths_of_a_cent(
         assert bill.total < 0.7 * naive.total
 
 
-@pytest.mark.usefixtures("_engine")
+@pytest.mark.usefixtures("_emulator")
 def test_a_lone_click_is_counted_with_two_write_units() -> None:
     cost = clicks.lone_clicks(20)
 

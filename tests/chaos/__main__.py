@@ -10,7 +10,7 @@ import os
 import random
 import sys
 
-from local.emulator import EngineError
+from local.emulator import EmulatorError
 from local.stack import StackError
 from tests.chaos.faults import Faults
 from tests.chaos.run import PURGE_SECONDS, Plan, keep, load
@@ -45,7 +45,7 @@ def main() -> int:
             outcome = load(stack, plan, faults, say)
             if outcome.violations:
                 say(f"The history and the tables are in {keep(outcome, stack)}")
-    except (EngineError, StackError) as error:
+    except (EmulatorError, StackError) as error:
         print(error, file=sys.stderr)
         return 2
     say("\n".join(outcome.explained() + outcome.figures()))

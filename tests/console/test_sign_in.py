@@ -35,7 +35,7 @@ def refresh(stack: LocalStack, token: str) -> int:
             "refresh_token": token,
         }
     )
-    address = f"{stack.engine.url}/oauth2/token"
+    address = f"{stack.emulator.url}/oauth2/token"
     try:
         with urllib.request.urlopen(address, data=body.encode(), timeout=30) as response:
             return int(response.status)

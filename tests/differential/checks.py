@@ -1,4 +1,4 @@
-"""One check for each shape of call: raises ``AssertionError`` when an engine does otherwise.
+"""One check for each shape of call: raises ``AssertionError`` when DynamoDB or an emulator differs.
 
 What must come back is AWS's reference: the DynamoDB API Reference of each operation and the
 Developer Guide's chapters on PartiQL, transactions and capacity.
@@ -20,7 +20,7 @@ from tests.differential.table import INDEX, Table, error_of, plain
 Check = Callable[[Table], None]
 CHECKS: dict[str, Check] = {}
 
-#: Shapes on which an engine is known to differ from the reference: listed, and not hidden.
+#: Shapes on which an implementation is known to differ from the reference: listed, and not hidden.
 KNOWN: dict[str, str] = {
     "capacity of statements that leave an index": "MiniStack reports 25 units for 25 statements "
     "that leave the index, and not 50; budgets compute units by the guide's rules",
@@ -602,7 +602,7 @@ def _mixed(table: Table) -> None:
 
 
 def results(client: Any, name: str) -> Iterator[tuple[str, str | None]]:
-    """Each shape, and how the engine differs from the reference (None: not at all)."""
+    """Each shape, and how the implementation differs from the reference (None: not at all)."""
     for number, (shape, run) in enumerate(CHECKS.items()):
         try:
             run(Table(client, name, f"check-{number}"))

@@ -232,7 +232,7 @@ def setting(stack: LocalStack) -> Setting:
 def _signed_by_the_pool(stack: LocalStack, claims: dict[str, Any]) -> str:
     """A token signed with the pool's own key, which the emulator keeps in a file."""
     pool = stack.outputs["UserPoolId"]
-    path = stack.engine.state_directory / "cognito-pool-keys" / f"{pool}-access.pem"
+    path = stack.emulator.state_directory / "cognito-pool-keys" / f"{pool}-access.pem"
     from cryptography.hazmat.primitives.serialization import (
         Encoding,
         PublicFormat,
@@ -422,9 +422,9 @@ def test_open_routes_ignore_the_credential(
 
 
 def test_no_log_contains_a_credential(stack: LocalStack, setting: Setting) -> None:
-    """The engine's log has what the functions print; their log groups have it too."""
+    """The emulator's log has what the functions print; their log groups have it too."""
     logs = stack.client("logs")
-    text = stack.engine.log_path.read_text(errors="replace")
+    text = stack.emulator.log_path.read_text(errors="replace")
     for group in logs.describe_log_groups()["logGroups"]:
         pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
         text += "".join(event["message"] for page in pages for event in page["events"])

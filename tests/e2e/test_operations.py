@@ -2,7 +2,7 @@
 
 All of them run in one shell, from top to bottom, with placeholders (WORKSPACE, DELETION, …) filled
 in. Each block must print what `SAYS` expects. A new block without an expectation fails, and so does
-a failing command that is not in `BEYOND_THE_ENGINE`.
+a failing command that is not in `BEYOND_THE_EMULATOR`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RUNBOOK = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 
 #: Commands that the emulator refuses, with the reason. They are still run: the AWS CLI checks
 #: operation and parameters against AWS's model first, which a test verifies.
-BEYOND_THE_ENGINE = {
+BEYOND_THE_EMULATOR = {
     "sqs start-message-move-task": "MiniStack 1.5.33 knows no message move tasks",
     "sqs list-message-move-tasks": "MiniStack 1.5.33 knows no message move tasks",
     "deploy list-deployments": "MiniStack 1.5.33 has no CodeDeploy",
@@ -320,7 +320,7 @@ def session(
         lines += [f"}} >{block.name}.out 2>{block.name}.err", f"mv calls {block.name}.calls"]
     script = directory / "session.sh"
     script.write_text("\n".join(lines), encoding="utf-8")
-    environment = local_stack._cdk_environment(stack.engine)
+    environment = local_stack._cdk_environment(stack.emulator)
     subprocess.run(
         ["sh", str(script)],
         cwd=directory,
@@ -353,11 +353,11 @@ def test_each_runbook_command_does_what_the_page_says(
     ran = session[block.name]
 
     for code, command in ran.calls:
-        if command in BEYOND_THE_ENGINE:
-            # Refused by the engine: the command line and its parameters were in order.
+        if command in BEYOND_THE_EMULATOR:
+            # Refused by the emulator: the command line and its parameters were in order.
             operation = command.partition(" ")[2].title().replace("-", "")
             assert f"when calling the {operation} operation" in ran.errors, command
-            assert code != 0, f"the engine can do this now: {command}"
+            assert code != 0, f"the emulator can do this now: {command}"
         else:
             assert code == 0, f"{command}\n{ran.errors}"
     says = SAYS[block.heading][block.number]
@@ -378,7 +378,7 @@ def test_the_runbook_looks_into_every_shard_of_unfinished_deletions() -> None:
 
 def test_every_skipped_command_is_in_the_runbook() -> None:
     scripts = "".join(block.script for block in blocks())
-    for command in BEYOND_THE_ENGINE:
+    for command in BEYOND_THE_EMULATOR:
         assert f"aws {command}" in scripts
     for command, test in ELSEWHERE.items():
         assert f"npx {command}" in scripts
@@ -398,7 +398,7 @@ def test_the_fixes_of_the_runbook_work(
     assert session
 
 
-#: What Lambda and API Gateway write, and no local engine (Lambda Developer Guide, "Using the JSON
+#: What Lambda and API Gateway write, and no local emulator (Lambda Developer Guide, "Using the JSON
 #: log format"; `infra/api.py` for the access log), and what failures leave.
 WRITTEN_ELSEWHERE = {
     *("type", "record.status", "record.metrics.durationMs", "record.metrics.initDurationMs"),

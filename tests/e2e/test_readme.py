@@ -83,7 +83,7 @@ def _variables(
         "ADMIN_KEY": demo.admin_key,
         "OTHER_KEY": other.api_key,
         "FREE_KEY": free.api_key,
-        "AWS_ENDPOINT_URL": stack.engine.url,
+        "AWS_ENDPOINT_URL": stack.emulator.url,
     }
 
 

@@ -1,4 +1,4 @@
-"""The checks of `make aws-smoke`, against the local stack wherever the engine can do them.
+"""The checks of `make aws-smoke`, against the local stack wherever the emulator can do them.
 
 They run last, because they write into tables and buckets that other tests compare. Their erasure
 starts first, so that no test waits for its receipt.
@@ -25,7 +25,7 @@ def smoke(stack: LocalStack) -> Smoke:
         return subprocess.run(
             [local_stack.CDK, command, f"--app={LOCAL_DIR / 'cdk' / 'e2e'}", *options],
             cwd=ROOT,
-            env=local_stack._cdk_environment(stack.engine),
+            env=local_stack._cdk_environment(stack.emulator),
             capture_output=True,
             check=False,
         ).returncode

@@ -118,7 +118,7 @@ def test_unconfirmed_links_are_rolled_back_too(world: World, faulty: FaultyClien
         response = call()
         puts = [action for action in parameters.get("TransactItems", ()) if "Put" in action]
         if puts:
-            raise ReadTimeoutError(endpoint_url="http://engine")
+            raise ReadTimeoutError(endpoint_url="http://emulator")
         return response
 
     faulty.fault, faulty.every = lose, True

@@ -171,7 +171,7 @@ def test_a_call_that_hangs_just_before_the_deadline_leaves_time_to_answer(
             hanging.append(aws.client("dynamodb").meta.config.read_timeout)
             assert answered.wait(60)
             clock.pass_by(hanging[0])
-            raise ReadTimeoutError(endpoint_url="http://engine")
+            raise ReadTimeoutError(endpoint_url="http://emulator")
         response = call()
         answered.set()
         return response

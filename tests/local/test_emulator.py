@@ -17,7 +17,15 @@ from typing import Any
 
 import pytest
 
-from local.emulator import ENGINE_PYTHON, HOST, ROOT, Emulator, EngineError, free_port, without_aws
+from local.emulator import (
+    EMULATOR_PYTHON,
+    HOST,
+    ROOT,
+    Emulator,
+    EmulatorError,
+    free_port,
+    without_aws,
+)
 
 
 def _listens(port: int, host: str = HOST) -> bool:
@@ -27,12 +35,12 @@ def _listens(port: int, host: str = HOST) -> bool:
 
 @pytest.mark.emulator
 def test_an_emulator_answers_until_it_is_stopped() -> None:
-    with Emulator(log_name="test-life") as engine:
-        dynamodb = engine.client("dynamodb")
+    with Emulator(log_name="test-life") as emulator:
+        dynamodb = emulator.client("dynamodb")
         assert dynamodb.list_tables()["TableNames"] == []
-        assert _listens(engine.port)
-    assert not _listens(engine.port)
-    engine.stop()
+        assert _listens(emulator.port)
+    assert not _listens(emulator.port)
+    emulator.stop()
 
 
 @pytest.mark.emulator
@@ -41,10 +49,10 @@ def test_the_hosts_aws_settings_do_not_reach_the_emulator(monkeypatch: pytest.Mo
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://192.0.2.1")
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     monkeypatch.setenv("MINISTACK_HOST", "elsewhere")
-    with Emulator(log_name="test-environment") as engine:
-        identity = engine.client("sts").get_caller_identity()
+    with Emulator(log_name="test-environment") as emulator:
+        identity = emulator.client("sts").get_caller_identity()
         assert identity["Account"] == "000000000000"
-        environment = Path(f"/proc/{engine.process_id}/environ")
+        environment = Path(f"/proc/{emulator.process_id}/environ")
         if environment.exists():  # Linux
             names = [line.split(b"=")[0] for line in environment.read_bytes().split(b"\0")]
             assert b"AWS_ACCESS_KEY_ID" not in names
@@ -73,7 +81,7 @@ def test_a_taken_port_is_an_error_with_the_log_in_it() -> None:
     with socket.socket() as other:
         other.bind((HOST, 0))
         other.listen()
-        with pytest.raises(EngineError, match="already in use"):
+        with pytest.raises(EmulatorError, match="already in use"):
             Emulator(port=other.getsockname()[1], log_name="test-taken")
 
 
@@ -89,12 +97,12 @@ def handler(event, context):
 """
 
 
-def _function(engine: Emulator) -> Callable[..., tuple[dict[str, Any], list[str]]]:
+def _function(emulator: Emulator) -> Callable[..., tuple[dict[str, Any], list[str]]]:
     """Deploy `_CODE`; the result invokes it and returns its response and its log lines."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("index.py", _CODE)
-    functions = engine.client("lambda")
+    functions = emulator.client("lambda")
     functions.create_function(
         FunctionName="talks",
         Runtime="python3.13",
@@ -115,8 +123,8 @@ def _function(engine: Emulator) -> Callable[..., tuple[dict[str, Any], list[str]
 
 @pytest.mark.emulator
 def test_each_invocation_gets_its_own_log_lines_and_all_of_them() -> None:
-    with Emulator(log_name="test-logs") as engine:
-        invoke = _function(engine)
+    with Emulator(log_name="test-logs") as emulator:
+        invoke = _function(emulator)
         for lines in (0, 3, 0, 1, 40):
             _, logged = invoke(lines=lines)
             assert logged == [f"line {number}" for number in range(lines)]
@@ -127,8 +135,8 @@ def test_each_invocation_gets_its_own_log_lines_and_all_of_them() -> None:
 
 @pytest.mark.emulator
 def test_the_workers_of_a_function_share_its_unpacked_code() -> None:
-    with Emulator(log_name="test-code") as engine:
-        invoke = _function(engine)
+    with Emulator(log_name="test-code") as emulator:
+        invoke = _function(emulator)
         first, _ = invoke(lines=0)
         invoke(lines=0, fail=True)  # ends the worker, so that the next one is new
         second, _ = invoke(lines=0)
@@ -169,7 +177,7 @@ print(len(queue["messages"]))
 @pytest.mark.emulator
 def test_a_message_that_is_sent_while_the_poller_works_is_kept() -> None:
     done = subprocess.run(
-        [ENGINE_PYTHON, "-c", _SEND_WHILE_POLLING],
+        [EMULATOR_PYTHON, "-c", _SEND_WHILE_POLLING],
         cwd=ROOT,
         capture_output=True,
         text=True,

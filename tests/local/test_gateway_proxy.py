@@ -26,7 +26,7 @@ MB = 1024 * 1024
 
 @dataclass
 class Seen:
-    """A request as the engine received it."""
+    """A request as the emulator received it."""
 
     method: str
     target: str
@@ -47,11 +47,11 @@ class Reply:
     together: threading.Barrier | None = None
 
 
-class FakeEngine(ThreadingHTTPServer):
+class FakeEmulator(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self) -> None:
-        super().__init__((HOST, 0), _EngineHandler)
+        super().__init__((HOST, 0), _EmulatorHandler)
         self.seen: list[Seen] = []
         self.reply = Reply()
         self.connections = 0
@@ -60,8 +60,8 @@ class FakeEngine(ThreadingHTTPServer):
         """Say nothing of a bridge that hung up: tests read what the bridge writes."""
 
 
-class _EngineHandler(BaseHTTPRequestHandler):
-    server: FakeEngine
+class _EmulatorHandler(BaseHTTPRequestHandler):
+    server: FakeEmulator
     protocol_version = "HTTP/1.1"
 
     def setup(self) -> None:
@@ -124,8 +124,8 @@ RESPONSES = GatewayResponses(
 
 
 @pytest.fixture
-def engine() -> Iterator[FakeEngine]:
-    server = FakeEngine()
+def emulator() -> Iterator[FakeEmulator]:
+    server = FakeEmulator()
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield server
@@ -138,13 +138,13 @@ Start = Callable[..., Bridge]
 
 
 @pytest.fixture
-def start(engine: FakeEngine) -> Iterator[Start]:
+def start(emulator: FakeEmulator) -> Iterator[Start]:
     with contextlib.ExitStack() as stack:
 
         def _start(**settings: Any) -> Bridge:
             bridge = Bridge()
             stack.callback(bridge.stop)
-            port = int(engine.server_address[1])
+            port = int(emulator.server_address[1])
             bridge.start(
                 Upstream(port=port, api_id="abc", stage="local", responses=RESPONSES, **settings)
             )
@@ -204,45 +204,47 @@ def status_of(response: bytes) -> int:
 
 
 def test_a_path_is_sent_to_the_stage_of_the_deployed_api(
-    bridge: Bridge, engine: FakeEngine
+    bridge: Bridge, emulator: FakeEmulator
 ) -> None:
     got = call(bridge, "GET", "/api/links?limit=2&tag=a%20b&tag=c")
-    (seen,) = engine.seen
+    (seen,) = emulator.seen
     assert got.status == 200
     assert seen.target == "/local/api/links?limit=2&tag=a%20b&tag=c"
-    assert seen.all("host") == [f"abc.execute-api.localhost:{engine.server_address[1]}"]
+    assert seen.all("host") == [f"abc.execute-api.localhost:{emulator.server_address[1]}"]
 
 
-def test_percent_encoding_is_unchanged(bridge: Bridge, engine: FakeEngine) -> None:
+def test_percent_encoding_is_unchanged(bridge: Bridge, emulator: FakeEmulator) -> None:
     call(bridge, "GET", "/caf%C3%A9%20%25?q=%26%3D+%2F")
-    assert engine.seen[0].target == "/local/caf%C3%A9%20%25?q=%26%3D+%2F"
+    assert emulator.seen[0].target == "/local/caf%C3%A9%20%25?q=%26%3D+%2F"
 
 
-def test_raw_bytes_in_a_path_are_refused(bridge: Bridge, engine: FakeEngine) -> None:
+def test_raw_bytes_in_a_path_are_refused(bridge: Bridge, emulator: FakeEmulator) -> None:
     # RFC 9112 section 3.2: an invalid request line is answered 400.
     response = exchange(bridge, b"GET /caf\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n")
     assert status_of(response) == 400
-    assert engine.seen == []
+    assert emulator.seen == []
 
 
-def test_an_absolute_target_is_reduced_to_its_path(bridge: Bridge, engine: FakeEngine) -> None:
+def test_an_absolute_target_is_reduced_to_its_path(bridge: Bridge, emulator: FakeEmulator) -> None:
     exchange(bridge, raw("GET http://a.b/api/links?x=1 HTTP/1.1\nHost: a.b\nConnection: close\n\n"))
-    assert engine.seen[0].target == "/local/api/links?x=1"
+    assert emulator.seen[0].target == "/local/api/links?x=1"
 
 
-def test_a_delete_carries_its_body(bridge: Bridge, engine: FakeEngine) -> None:
+def test_a_delete_carries_its_body(bridge: Bridge, emulator: FakeEmulator) -> None:
     call(bridge, "DELETE", "/api/links", b'["a"]', {"Content-Type": "application/json"})
-    (seen,) = engine.seen
+    (seen,) = emulator.seen
     assert (seen.method, seen.body) == ("DELETE", b'["a"]')
     assert seen.all("content-length") == ["5"]
 
 
-def test_a_delete_without_a_body_stays_without_a_body(bridge: Bridge, engine: FakeEngine) -> None:
+def test_a_delete_without_a_body_stays_without_a_body(
+    bridge: Bridge, emulator: FakeEmulator
+) -> None:
     call(bridge, "DELETE", "/api/links/1")
-    assert engine.seen[0].body == b""
+    assert emulator.seen[0].body == b""
 
 
-def test_a_chunked_body_arrives_whole(bridge: Bridge, engine: FakeEngine) -> None:
+def test_a_chunked_body_arrives_whole(bridge: Bridge, emulator: FakeEmulator) -> None:
     response = exchange(
         bridge,
         raw(
@@ -250,7 +252,7 @@ def test_a_chunked_body_arrives_whole(bridge: Bridge, engine: FakeEngine) -> Non
             'Transfer-Encoding: chunked\n\n2;ext="y"\n["\n3\na"]\n0\nTrailer: t\n\n'
         ),
     )
-    (seen,) = engine.seen
+    (seen,) = emulator.seen
     assert response.startswith(b"HTTP/1.1 200")
     assert seen.body == b'["a"]'
     assert seen.all("transfer-encoding") == []
@@ -270,25 +272,27 @@ def test_a_chunked_body_arrives_whole(bridge: Bridge, engine: FakeEngine) -> Non
         "Content-Length: 1\nContent-Length: 2\n\nab",
     ],
 )
-def test_a_wrongly_framed_body_is_refused(bridge: Bridge, engine: FakeEngine, framing: str) -> None:
+def test_a_wrongly_framed_body_is_refused(
+    bridge: Bridge, emulator: FakeEmulator, framing: str
+) -> None:
     response = exchange(bridge, raw(f"POST /api/links HTTP/1.1\nHost: x\n{framing}"))
     # `exchange` returns only when the connection is closed.
     assert status_of(response) == 400
     assert json.loads(response.partition(b"\r\n\r\n")[2]) == {"message": "Bad Request"}
-    assert engine.seen == []
+    assert emulator.seen == []
 
 
-def test_a_connection_serves_many_requests(bridge: Bridge, engine: FakeEngine) -> None:
+def test_a_connection_serves_many_requests(bridge: Bridge, emulator: FakeEmulator) -> None:
     connection = http.client.HTTPConnection(HOST, bridge.port, timeout=15)
     with contextlib.closing(connection):
         for number in range(5):
             connection.request("POST", f"/{number}", body=b"x" * number)
             assert connection.getresponse().read() == b"{}"
-    assert [one.target for one in engine.seen] == [f"/local/{number}" for number in range(5)]
-    assert engine.connections == 1
+    assert [one.target for one in emulator.seen] == [f"/local/{number}" for number in range(5)]
+    assert emulator.connections == 1
 
 
-def test_pipelined_requests_are_answered_in_order(bridge: Bridge, engine: FakeEngine) -> None:
+def test_pipelined_requests_are_answered_in_order(bridge: Bridge, emulator: FakeEmulator) -> None:
     response = exchange(
         bridge,
         raw(
@@ -297,13 +301,13 @@ def test_pipelined_requests_are_answered_in_order(bridge: Bridge, engine: FakeEn
         ),
     )
     assert response.count(b"HTTP/1.1 200") == 3
-    assert [one.target for one in engine.seen] == ["/local/1", "/local/2", "/local/3"]
+    assert [one.target for one in emulator.seen] == ["/local/1", "/local/2", "/local/3"]
 
 
 def test_a_head_response_keeps_its_length_and_has_no_body(
-    bridge: Bridge, engine: FakeEngine
+    bridge: Bridge, emulator: FakeEmulator
 ) -> None:
-    engine.reply = Reply(body=b"12345")
+    emulator.reply = Reply(body=b"12345")
     response = exchange(bridge, raw("HEAD /code HTTP/1.1\nHost: x\nConnection: close\n\n"))
     head, _, body = response.partition(b"\r\n\r\n")
     assert body == b""
@@ -311,53 +315,55 @@ def test_a_head_response_keeps_its_length_and_has_no_body(
     assert head.lower().count(b"content-length") == 1
 
 
-def test_a_response_without_content_has_no_length(bridge: Bridge, engine: FakeEngine) -> None:
-    engine.reply = Reply(status=204)
+def test_a_response_without_content_has_no_length(bridge: Bridge, emulator: FakeEmulator) -> None:
+    emulator.reply = Reply(status=204)
     got = call(bridge, "OPTIONS", "/api/links")
     assert got.status == 204
     assert "content-length" not in got.headers
 
 
-def test_a_redirect_is_passed_on_and_not_followed(bridge: Bridge, engine: FakeEngine) -> None:
-    engine.reply = Reply(302, [("Location", "https://example.com/"), ("X-Request-Id", "r")])
+def test_a_redirect_is_passed_on_and_not_followed(bridge: Bridge, emulator: FakeEmulator) -> None:
+    emulator.reply = Reply(302, [("Location", "https://example.com/"), ("X-Request-Id", "r")])
     got = call(bridge, "GET", "/code")
     assert (got.status, got.headers["location"]) == (302, "https://example.com/")
 
 
-def test_a_binary_response_arrives_unchanged(bridge: Bridge, engine: FakeEngine) -> None:
+def test_a_binary_response_arrives_unchanged(bridge: Bridge, emulator: FakeEmulator) -> None:
     picture = bytes(range(256)) * 100
-    engine.reply = Reply(headers=[("Content-Type", "image/png")], body=picture)
+    emulator.reply = Reply(headers=[("Content-Type", "image/png")], body=picture)
     assert call(bridge, "GET", "/x").body == picture
 
 
-def test_repeated_headers_stay_repeated_both_ways(bridge: Bridge, engine: FakeEngine) -> None:
-    engine.reply = Reply(headers=[("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")])
+def test_repeated_headers_stay_repeated_both_ways(bridge: Bridge, emulator: FakeEmulator) -> None:
+    emulator.reply = Reply(headers=[("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")])
     response = exchange(
         bridge, raw("GET / HTTP/1.1\nHost: x\nX-Many: 1\nX-Many: 2\nConnection: close\n\n")
     )
-    assert engine.seen[0].all("x-many") == ["1", "2"]
+    assert emulator.seen[0].all("x-many") == ["1", "2"]
     assert response.count(b"Set-Cookie") == 2
 
 
-def test_headers_of_one_connection_are_not_forwarded(bridge: Bridge, engine: FakeEngine) -> None:
+def test_headers_of_one_connection_are_not_forwarded(
+    bridge: Bridge, emulator: FakeEmulator
+) -> None:
     call(bridge, "GET", "/", headers={"Connection": "keep-alive, X-Hop", "X-Hop": "1", "TE": "x"})
-    (seen,) = engine.seen
+    (seen,) = emulator.seen
     assert seen.all("x-hop") == seen.all("te") == []
 
 
-def test_the_callers_address_cannot_be_forged(bridge: Bridge, engine: FakeEngine) -> None:
+def test_the_callers_address_cannot_be_forged(bridge: Bridge, emulator: FakeEmulator) -> None:
     call(bridge, "GET", "/", headers={"X-Forwarded-For": "203.0.113.9"})
-    assert engine.seen[0].all("x-forwarded-for") == [HOST]
+    assert emulator.seen[0].all("x-forwarded-for") == [HOST]
 
 
 def test_the_usage_key_comes_from_the_authorizer_and_never_from_the_caller(
-    start: Start, engine: FakeEngine
+    start: Start, emulator: FakeEmulator
 ) -> None:
     bridge = start(usage_key={"Bearer good": "usage-1"}.get)
     call(bridge, "GET", "/a", headers={"Authorization": "Bearer good", "X-Api-Key": "mine"})
     call(bridge, "GET", "/b", headers={"Authorization": "Bearer bad", "X-Api-Key": "mine"})
     call(bridge, "GET", "/c", headers={"X-Api-Key": "mine"})
-    assert [one.all("x-api-key") for one in engine.seen] == [["usage-1"], [], []]
+    assert [one.all("x-api-key") for one in emulator.seen] == [["usage-1"], [], []]
 
 
 def test_a_usage_key_is_cached_until_it_expires() -> None:
@@ -386,7 +392,7 @@ def test_a_ttl_of_zero_disables_the_cache() -> None:
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
 @pytest.mark.parametrize("size", [5 * MB, 7 * MB, 11 * MB])
 def test_a_body_over_a_limit_answers_413_with_the_templates_body(
-    bridge: Bridge, engine: FakeEngine, size: int, chunked: bool
+    bridge: Bridge, emulator: FakeEmulator, size: int, chunked: bool
 ) -> None:
     connection = http.client.HTTPConnection(HOST, bridge.port, timeout=15)
     pieces = (b"x" * MB for _ in range(size // MB))
@@ -407,13 +413,13 @@ def test_a_body_over_a_limit_answers_413_with_the_templates_body(
         assert json.loads(response.read()) == {"message": "Request body too large"}
         assert response.headers["access-control-allow-origin"] == "*"
         assert response.headers["x-request-id"] == response.headers["x-amzn-requestid"]
-    assert engine.seen == []
+    assert emulator.seen == []
 
 
-def test_a_body_just_under_the_limit_is_forwarded(bridge: Bridge, engine: FakeEngine) -> None:
+def test_a_body_just_under_the_limit_is_forwarded(bridge: Bridge, emulator: FakeEmulator) -> None:
     body = b"x" * (4 * MB + 400 * 1024)
     assert call(bridge, "POST", "/api/links", body).status == 200
-    assert engine.seen[0].body == body
+    assert emulator.seen[0].body == body
 
 
 @pytest.mark.parametrize(
@@ -432,9 +438,9 @@ def test_a_body_just_under_the_limit_is_forwarded(bridge: Bridge, engine: FakeEn
     ids=["text", "text+", "quotes", "quotes+", "letters", "binary", "binary+"],
 )
 def test_a_response_is_measured_as_lambda_does(
-    bridge: Bridge, engine: FakeEngine, body: bytes, status: int
+    bridge: Bridge, emulator: FakeEmulator, body: bytes, status: int
 ) -> None:
-    engine.reply = Reply(body=body)
+    emulator.reply = Reply(body=body)
     response = call(bridge, "GET", "/api/links")
     assert response.status == status
     if status == 502:
@@ -459,45 +465,49 @@ def test_a_caller_that_expects_continue_is_not_asked_for_a_body_too_large(bridge
 
 @pytest.mark.parametrize("status", [500, 502])
 def test_an_error_of_the_emulator_is_masked(
-    bridge: Bridge, engine: FakeEngine, status: int
+    bridge: Bridge, emulator: FakeEmulator, status: int
 ) -> None:
-    engine.reply = Reply(status, [("x-amzn-requestid", "r-9")], b'{"message":"KeyError: secret"}')
+    emulator.reply = Reply(status, [("x-amzn-requestid", "r-9")], b'{"message":"KeyError: secret"}')
     got = call(bridge, "GET", "/api/links")
     assert got.status == status
     assert got.json() == {"message": "Internal server error"}
     assert got.headers["x-request-id"] == "r-9"
 
 
-def test_an_error_that_a_function_answers_is_passed_on(bridge: Bridge, engine: FakeEngine) -> None:
-    engine.reply = Reply(500, [("X-Request-Id", "r-2")], b'{"statusCode":500}')
+def test_an_error_that_a_function_answers_is_passed_on(
+    bridge: Bridge, emulator: FakeEmulator
+) -> None:
+    emulator.reply = Reply(500, [("X-Request-Id", "r-2")], b'{"statusCode":500}')
     got = call(bridge, "GET", "/api/links")
     assert got.json() == {"statusCode": 500}
     assert got.headers["x-amzn-requestid"] == "r-2"
 
 
 def test_a_response_over_lambdas_limit_is_an_error_as_on_aws(
-    bridge: Bridge, engine: FakeEngine
+    bridge: Bridge, emulator: FakeEmulator
 ) -> None:
-    engine.reply = Reply(body=b"x" * (6 * MB + 1))
+    emulator.reply = Reply(body=b"x" * (6 * MB + 1))
     got = call(bridge, "GET", "/api/links")
     assert (got.status, got.json()) == (502, {"message": "Internal server error"})
 
 
-def test_a_closed_upstream_connection_gets_502(bridge: Bridge, engine: FakeEngine) -> None:
-    engine.reply = Reply(hang_up=True)
+def test_a_closed_upstream_connection_gets_502(bridge: Bridge, emulator: FakeEmulator) -> None:
+    emulator.reply = Reply(hang_up=True)
     assert call(bridge, "GET", "/").status == 502
-    engine.reply = Reply()
+    emulator.reply = Reply()
     assert call(bridge, "GET", "/").status == 200
 
 
-def test_a_slow_upstream_gets_504(start: Start, engine: FakeEngine) -> None:
+def test_a_slow_upstream_gets_504(start: Start, emulator: FakeEmulator) -> None:
     bridge = start(timeout=0.2)
-    engine.reply = Reply(delay=1.0)
+    emulator.reply = Reply(delay=1.0)
     got = call(bridge, "GET", "/")
     assert (got.status, got.json()) == (504, {"message": "Internal server error"})
 
 
-def test_a_body_that_trickles_in_for_too_long_is_refused(start: Start, engine: FakeEngine) -> None:
+def test_a_body_that_trickles_in_for_too_long_is_refused(
+    start: Start, emulator: FakeEmulator
+) -> None:
     bridge = start(body_timeout=0.5)
     with socket.create_connection((HOST, bridge.port), timeout=15) as connection:
         connection.sendall(raw("POST / HTTP/1.1\nHost: x\nContent-Length: 100\n\n"))
@@ -511,11 +521,11 @@ def test_a_body_that_trickles_in_for_too_long_is_refused(start: Start, engine: F
                     response = connection.recv(1000)
                     break
         assert response.startswith(b"HTTP/1.1 408")
-    assert engine.seen == []
+    assert emulator.seen == []
 
 
 def test_a_disconnected_caller_does_not_break_the_proxy(
-    start: Start, engine: FakeEngine, capfd: pytest.CaptureFixture[str]
+    start: Start, emulator: FakeEmulator, capfd: pytest.CaptureFixture[str]
 ) -> None:
     bridge = start()
     for request in (
@@ -526,10 +536,10 @@ def test_a_disconnected_caller_does_not_break_the_proxy(
     ):
         with socket.create_connection((HOST, bridge.port), timeout=15) as connection:
             connection.sendall(raw(request))
-    engine.reply = Reply(body=b"x" * MB, delay=0.2)
+    emulator.reply = Reply(body=b"x" * MB, delay=0.2)
     with socket.create_connection((HOST, bridge.port), timeout=15) as connection:
         connection.sendall(raw("GET /gone HTTP/1.1\nHost: x\n\n"))
-    engine.reply = Reply()
+    emulator.reply = Reply()
     assert call(bridge, "GET", "/after").status == 200
     assert "Traceback" not in capfd.readouterr().err
 
@@ -537,7 +547,7 @@ def test_a_disconnected_caller_does_not_break_the_proxy(
 @pytest.mark.parametrize(("moment", "ran"), [("before", 0), ("after", 1)])
 def test_a_connection_is_reset_before_or_after_the_function_runs(
     bridge: Bridge,
-    engine: FakeEngine,
+    emulator: FakeEmulator,
     capfd: pytest.CaptureFixture[str],
     moment: Interruption,
     ran: int,
@@ -545,7 +555,7 @@ def test_a_connection_is_reset_before_or_after_the_function_runs(
     bridge.interrupt = lambda method, target: moment if (method, target) == ("PUT", "/x") else None
     with pytest.raises(ConnectionResetError):
         call(bridge, "PUT", "/x", b"{}")
-    assert len(engine.seen) == ran
+    assert len(emulator.seen) == ran
     assert call(bridge, "PUT", "/y", b"{}").status == 200
     assert "Traceback" not in capfd.readouterr().err
 
@@ -555,16 +565,16 @@ def test_an_unknown_method_is_an_unknown_route(bridge: Bridge) -> None:
     assert (got.status, got.json()) == (404, {"message": "Route not found"})
 
 
-def test_a_folded_header_is_refused(bridge: Bridge, engine: FakeEngine) -> None:
+def test_a_folded_header_is_refused(bridge: Bridge, emulator: FakeEmulator) -> None:
     # RFC 9112 section 5.2: a server refuses it, or joins it.
     response = exchange(bridge, raw("GET / HTTP/1.1\nHost: x\nX-A: 1\n 2\nConnection: close\n\n"))
     assert status_of(response) == 400
-    assert engine.seen == []
+    assert emulator.seen == []
 
 
-def test_many_callers_are_served_at_once(bridge: Bridge, engine: FakeEngine) -> None:
+def test_many_callers_are_served_at_once(bridge: Bridge, emulator: FakeEmulator) -> None:
     # None is answered before all are there.
-    engine.reply = Reply(together=threading.Barrier(20, timeout=60))
+    emulator.reply = Reply(together=threading.Barrier(20, timeout=60))
     statuses: list[int] = []
     threads = [
         threading.Thread(target=lambda: statuses.append(call(bridge, "GET", "/").status))

@@ -41,7 +41,7 @@ def changed(archive: Path, copy: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[Emulator]:
+def emulator() -> Iterator[Emulator]:
     with Emulator(log_name="lifecycle") as running:
         running.client("s3").create_bucket(Bucket=local_stack._ASSET_BUCKET)
         running.client("ssm").put_parameter(
@@ -68,15 +68,15 @@ def assembled(archive: Path, directory: Path) -> Path:
     return Path(app.synth().directory)
 
 
-def cdk(engine: Emulator, directory: Path, *arguments: str) -> None:
-    environment = local_stack._cdk_environment(engine)
+def cdk(emulator: Emulator, directory: Path, *arguments: str) -> None:
+    environment = local_stack._cdk_environment(emulator)
     local_stack._cdk(list(arguments), environment, directory / "cdk.log")
 
 
-def deployed(engine: Emulator, assembly: Path, directory: Path) -> dict[str, str]:
+def deployed(emulator: Emulator, assembly: Path, directory: Path) -> dict[str, str]:
     outputs = directory / "outputs.json"
     cdk(
-        engine,
+        emulator,
         directory,
         "deploy",
         f"--app={assembly}",
@@ -88,8 +88,8 @@ def deployed(engine: Emulator, assembly: Path, directory: Path) -> dict[str, str
     return dict(found)
 
 
-def redirect_functions(engine: Emulator) -> list[str]:
-    functions = engine.client("lambda").get_paginator("list_functions").paginate()
+def redirect_functions(emulator: Emulator) -> list[str]:
+    functions = emulator.client("lambda").get_paginator("list_functions").paginate()
     return [
         function["FunctionName"]
         for page in functions
@@ -98,9 +98,9 @@ def redirect_functions(engine: Emulator) -> list[str]:
     ]
 
 
-def unknown_link(engine: Emulator) -> str:
+def unknown_link(emulator: Emulator) -> str:
     """The page of the current version for an unknown code."""
-    [name] = redirect_functions(engine)
+    [name] = redirect_functions(emulator)
     event: dict[str, Any] = {
         "httpMethod": "GET",
         "resource": "/{code}",
@@ -109,34 +109,34 @@ def unknown_link(engine: Emulator) -> str:
         "headers": {"Accept": "text/html"},
         "requestContext": {"requestId": "test", "identity": {}},
     }
-    response = engine.client("lambda").invoke(
+    response = emulator.client("lambda").invoke(
         FunctionName=name, Qualifier="live", Payload=json.dumps(event)
     )
     return str(json.loads(response["Payload"].read())["body"])
 
 
 def test_the_stack_is_deployed_changed_and_destroyed_and_its_data_survives(
-    engine: Emulator, tmp_path: Path
+    emulator: Emulator, tmp_path: Path
 ) -> None:
     archive, _ = build_archive(Target.host())
-    outputs = deployed(engine, assembled(archive, tmp_path / "first"), tmp_path)
-    assert BEFORE in unknown_link(engine)
+    outputs = deployed(emulator, assembled(archive, tmp_path / "first"), tmp_path)
+    assert BEFORE in unknown_link(emulator)
     table = outputs["LinksTableName"]
     item = {"pk": {"S": "w#l"}, "sk": {"S": "LINK"}}
-    dynamodb = engine.client("dynamodb")
+    dynamodb = emulator.client("dynamodb")
     dynamodb.put_item(TableName=table, Item=item)
 
     second = assembled(changed(archive, tmp_path / "changed.zip"), tmp_path / "second")
-    again = deployed(engine, second, tmp_path)
+    again = deployed(emulator, second, tmp_path)
 
     # Nothing was replaced, and the alias has moved on.
     assert again == outputs
-    assert AFTER in unknown_link(engine)
+    assert AFTER in unknown_link(emulator)
     assert "Item" in dynamodb.get_item(TableName=table, Key=item)
 
-    cdk(engine, tmp_path, "destroy", f"--app={second}", "--force")
+    cdk(emulator, tmp_path, "destroy", f"--app={second}", "--force")
 
-    assert redirect_functions(engine) == []
+    assert redirect_functions(emulator) == []
     for name in ("Links", "Clicks", "Deletions", "Access"):
         dynamodb.describe_table(TableName=outputs[f"{name}TableName"])
     assert "Item" in dynamodb.get_item(TableName=table, Key=item)

@@ -1,6 +1,6 @@
-"""The shape of a DynamoDB call: what it asks of the engine, without names, values and amounts.
+"""The shape of a DynamoDB call: what it asks of the emulator, without names, values and amounts.
 
-Two calls of one shape differ in data alone, so an engine treats them alike. A batch, transaction
+Two calls of one shape differ in data alone, so an emulator treats them alike. A batch, transaction
 or list of clauses of one kind is one element: its length is data.
 """
 

@@ -1,7 +1,7 @@
 """One emulator for a whole test run, shared by the workers of pytest-xdist.
 
 The process that the user started owns it: the controller, or the only process. It starts the
-emulator for the first test that needs one and ends it with the run. `local.emulator.Engine`
+emulator for the first test that needs one and ends it with the run. `local.emulator.Emulator`
 ends it too when its owner is killed.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from local.emulator import HOST, Emulator, EngineError
+from local.emulator import HOST, Emulator, EmulatorError
 
 _RESPONSE_TIMEOUT = 90
 _PORT = "emulator_port"
@@ -26,15 +26,15 @@ class SharedEmulator:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._engine: Emulator | None = None
+        self._emulator: Emulator | None = None
         self._listener: socket.socket | None = None
 
     def url(self) -> str:
-        """The endpoint of every AWS service, without a trailing slash; raises `EngineError`."""
+        """The endpoint of every AWS service, without a trailing slash; raises `EmulatorError`."""
         with self._lock:
-            if self._engine is None:
-                self._engine = Emulator(log_name="engine-tests")
-            return self._engine.url
+            if self._emulator is None:
+                self._emulator = Emulator(log_name="emulator-tests")
+            return self._emulator.url
 
     def serve(self) -> int:
         """Send the URL to every connection; returns the port, the same at each call."""
@@ -49,8 +49,8 @@ class SharedEmulator:
         if self._listener is not None:
             self._listener.close()
         with self._lock:
-            if self._engine is not None:
-                self._engine.stop()
+            if self._emulator is not None:
+                self._emulator.stop()
 
     def _serve_url(self, listener: socket.socket) -> None:
         while True:
@@ -62,17 +62,17 @@ class SharedEmulator:
             with connection, contextlib.suppress(OSError):
                 try:
                     response = self.url()
-                except EngineError as error:
+                except EmulatorError as error:
                     response = f"{_ERROR}{error}"
                 connection.sendall(response.encode())
 
 
 def requested_from(port: int) -> str:
-    """The URL that the `SharedEmulator` behind `port` answers; raises `EngineError`."""
+    """The URL that the `SharedEmulator` behind `port` answers; raises `EmulatorError`."""
     with socket.create_connection((HOST, port), timeout=_RESPONSE_TIMEOUT) as connection:
         response = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
     if not response or response.startswith(_ERROR):
-        raise EngineError(response.removeprefix(_ERROR) or "The test run has ended.")
+        raise EmulatorError(response.removeprefix(_ERROR) or "The test run has ended.")
     return response
 
 

@@ -101,7 +101,7 @@ def _only(wanted: dict[str, Any], keys: list[tuple[str, Any]]) -> dict[str, Any]
     return found
 
 
-_URL = {"endpoint_url": "http://engine"}
+_URL = {"endpoint_url": "http://emulator"}
 
 #: Refusals and broken connections take the same code path, so each call gets one of them in turn.
 _NOT_APPLIED = {

@@ -22,7 +22,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.httpsession import URLLib3Session
 
 from local import emulator_dynamodb
-from local.emulator import LOCAL_DIR, EngineError
+from local.emulator import LOCAL_DIR, EmulatorError
 
 HOST = "dynamodb.in-process.invalid"
 URL = f"http://{HOST}"
@@ -36,7 +36,7 @@ class InProcessDynamoDB:
     """The tables of this process."""
 
     def __init__(self) -> None:
-        """Load the emulator's DynamoDB; raises `EngineError`."""
+        """Load the emulator's DynamoDB; raises `EmulatorError`."""
         self._dynamodb = _load()
         # The emulator's process handles one request at a time; so does this.
         self._lock = threading.Lock()
@@ -71,7 +71,7 @@ def _load() -> Any:
     """MiniStack's module, from the emulator's own environment."""
     found = sorted((LOCAL_DIR / "ministack-venv" / "lib").glob("python3*/site-packages"))
     if not found:
-        raise EngineError(
+        raise EmulatorError(
             "The local AWS emulator is not installed. `make run` and `make test` install it."
         )
     # At the end, and only meanwhile: what both environments have is loaded from this one.

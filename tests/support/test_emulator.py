@@ -6,12 +6,12 @@ import threading
 
 import pytest
 
-from local.emulator import EngineError
+from local.emulator import EmulatorError
 from tests.support import emulator
 from tests.support.emulator import SharedEmulator, requested_from
 
 
-class FakeEngine:
+class FakeEmulator:
     """Counts its starts and stops."""
 
     started = 0
@@ -26,22 +26,22 @@ class FakeEngine:
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> type[FakeEngine]:
-    class Emulator(FakeEngine):
+def fake_emulator(monkeypatch: pytest.MonkeyPatch) -> type[FakeEmulator]:
+    class Emulator(FakeEmulator):
         pass
 
     monkeypatch.setattr(emulator, "Emulator", Emulator)
     return Emulator
 
 
-def test_the_emulator_starts_on_first_use(engine: type[FakeEngine]) -> None:
+def test_the_emulator_starts_on_first_use(fake_emulator: type[FakeEmulator]) -> None:
     shared = SharedEmulator()
     shared.serve()
     shared.stop()
-    assert (engine.started, engine.stopped) == (0, 0)
+    assert (fake_emulator.started, fake_emulator.stopped) == (0, 0)
 
 
-def test_all_workers_get_the_same_emulator(engine: type[FakeEngine]) -> None:
+def test_all_workers_get_the_same_emulator(fake_emulator: type[FakeEmulator]) -> None:
     shared = SharedEmulator()
     port = shared.serve()
     assert shared.serve() == port
@@ -53,26 +53,28 @@ def test_all_workers_get_the_same_emulator(engine: type[FakeEngine]) -> None:
         worker.start()
     for worker in workers:
         worker.join(30)
-    assert found == [FakeEngine.url] * 4
-    assert shared.url() == FakeEngine.url
+    assert found == [FakeEmulator.url] * 4
+    assert shared.url() == FakeEmulator.url
     shared.stop()
-    assert (engine.started, engine.stopped) == (1, 1)
+    assert (fake_emulator.started, fake_emulator.stopped) == (1, 1)
 
 
 def test_a_worker_gets_the_reason_of_a_failed_start(
-    engine: type[FakeEngine], monkeypatch: pytest.MonkeyPatch
+    fake_emulator: type[FakeEmulator], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*, log_name: str) -> FakeEngine:
-        raise EngineError("The local AWS emulator is not installed.")
+    def broken(*, log_name: str) -> FakeEmulator:
+        raise EmulatorError("The local AWS emulator is not installed.")
 
     monkeypatch.setattr(emulator, "Emulator", broken)
     shared = SharedEmulator()
-    with pytest.raises(EngineError, match=r"^The local AWS emulator is not installed\.$"):
+    with pytest.raises(EmulatorError, match=r"^The local AWS emulator is not installed\.$"):
         requested_from(shared.serve())
     shared.stop()
 
 
-def test_the_listener_is_reachable_from_this_machine_only(engine: type[FakeEngine]) -> None:
+def test_the_listener_is_reachable_from_this_machine_only(
+    fake_emulator: type[FakeEmulator],
+) -> None:
     shared = SharedEmulator()
     shared.serve()
     assert shared._listener is not None

@@ -48,7 +48,7 @@ class Faults:
         self.seed = seed
         self.rates = rates or FaultRates()
         self._gateway = Decisions(seed, self.rates)
-        self._engine: Emulator | None = None
+        self._emulator: Emulator | None = None
         self._last: Counter[str] = Counter()
 
     def __enter__(self) -> Self:
@@ -61,10 +61,10 @@ class Faults:
         trace: TracebackType | None,
     ) -> None:
         """End the faults; `counts` stays as it is."""
-        if self._engine is not None:
+        if self._emulator is not None:
             with contextlib.suppress(OSError):
                 self.pause()
-            self._engine = None
+            self._emulator = None
 
     @contextlib.contextmanager
     def stack(
@@ -73,13 +73,13 @@ class Faults:
         """A local stack with these faults; `port` is the API's, 0 for any free one."""
         bridge = bind(port)
         with running(bridge, name=name, say=say, extension=EXTENSION) as stack:
-            self.attach(stack.engine, bridge)
+            self.attach(stack.emulator, bridge)
             with self:
                 yield stack
 
-    def attach(self, engine: Emulator, bridge: Bridge | None = None) -> None:
+    def attach(self, emulator: Emulator, bridge: Bridge | None = None) -> None:
         """Use an emulator that was started with `EXTENSION`, and the proxy in front of it."""
-        self._engine = engine
+        self._emulator = emulator
         self._control(seed=self.seed, rates=self.rates.as_json())
         if bridge is not None:
             bridge.interrupt = self._interrupt
@@ -106,16 +106,16 @@ class Faults:
     @property
     def counts(self) -> Counter[str]:
         """How many faults of each name have happened."""
-        if self._engine is not None:
+        if self._emulator is not None:
             with contextlib.suppress(OSError):
                 self._control()
         return self._last + self._gateway.counts
 
     def _control(self, **wish: Any) -> None:
-        if self._engine is None:
+        if self._emulator is None:
             raise RuntimeError("The faults have no emulator: use stack() or attach().")
         request = urllib.request.Request(
-            f"{self._engine.url}/_faults", data=json.dumps(wish).encode(), method="POST"
+            f"{self._emulator.url}/_faults", data=json.dumps(wish).encode(), method="POST"
         )
         with urllib.request.urlopen(request, timeout=_PAUSE_SECONDS) as response:
             self._last = Counter(json.load(response)["counts"])

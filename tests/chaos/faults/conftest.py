@@ -19,14 +19,14 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def faulty_engine() -> Iterator[Emulator]:
+def faulty_emulator() -> Iterator[Emulator]:
     """An emulator that was started with the faults; none happens before `start`."""
-    with Emulator(extension=EXTENSION, log_name="test-faults") as engine:
-        yield engine
+    with Emulator(extension=EXTENSION, log_name="test-faults") as emulator:
+        yield emulator
 
 
 @pytest.fixture
-def start(faulty_engine: Emulator) -> Iterator[Start]:
+def start(faulty_emulator: Emulator) -> Iterator[Start]:
     """Starts only the faults whose rates are given; they end with the test.
 
     The counts begin at zero for each start.
@@ -35,7 +35,7 @@ def start(faulty_engine: Emulator) -> Iterator[Start]:
 
     def begin(*, seed: int = 1, **rates: float) -> Faults:
         faults = Faults(seed, FaultRates.only(**rates))
-        faults.attach(faulty_engine)
+        faults.attach(faulty_emulator)
         faults.start()
         started.append(faults)
         return faults
@@ -46,7 +46,7 @@ def start(faulty_engine: Emulator) -> Iterator[Start]:
 
 
 @pytest.fixture
-def calls(faulty_engine: Emulator) -> Callable[[str], Any]:
+def calls(faulty_emulator: Emulator) -> Callable[[str], Any]:
     """A client of a service, whose calls the emulator takes for those of a function."""
 
     def client(service: str, read_timeout: float = 20) -> Any:
@@ -58,7 +58,7 @@ def calls(faulty_engine: Emulator) -> Callable[[str], Any]:
         ).client
         return made(
             service,
-            endpoint_url=faulty_engine.url,
+            endpoint_url=faulty_emulator.url,
             config=Config(retries={"total_max_attempts": 1}, read_timeout=read_timeout),
         )
 
@@ -66,10 +66,10 @@ def calls(faulty_engine: Emulator) -> Callable[[str], Any]:
 
 
 @pytest.fixture
-def table(faulty_engine: Emulator) -> str:
+def table(faulty_emulator: Emulator) -> str:
     """A table of its own, with the string key `pk`."""
     name = f"faults-{next(_numbers)}"
-    faulty_engine.client("dynamodb").create_table(
+    faulty_emulator.client("dynamodb").create_table(
         TableName=name,
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
@@ -80,7 +80,7 @@ def table(faulty_engine: Emulator) -> str:
 
 
 @pytest.fixture
-def queue_url(faulty_engine: Emulator) -> str:
+def queue_url(faulty_emulator: Emulator) -> str:
     """A queue of its own."""
-    made = faulty_engine.client("sqs").create_queue(QueueName=f"faults-{next(_numbers)}")
+    made = faulty_emulator.client("sqs").create_queue(QueueName=f"faults-{next(_numbers)}")
     return str(made["QueueUrl"])

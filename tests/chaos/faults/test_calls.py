@@ -19,11 +19,11 @@ KEYS: list[dict[str, Any]] = [{"pk": {"S": letter}} for letter in "abcdefgh"]
 
 
 @pytest.fixture
-def stored(faulty_engine: Emulator, table: str) -> Callable[[], dict[str, str]]:
+def stored(faulty_emulator: Emulator, table: str) -> Callable[[], dict[str, str]]:
     """What the table holds: the attribute `v` by key."""
 
     def items() -> dict[str, str]:
-        found = faulty_engine.client("dynamodb").scan(TableName=table)["Items"]
+        found = faulty_emulator.client("dynamodb").scan(TableName=table)["Items"]
         return {item["pk"]["S"]: item.get("v", {"S": ""})["S"] for item in found}
 
     return items
@@ -95,17 +95,19 @@ def test_a_share_of_the_calls_is_throttled_and_none_in_a_pause(
     assert faults.counts == {"throttles": sum(drawn)}
 
 
-def test_calls_of_the_tools_get_no_fault(start: Start, faulty_engine: Emulator, table: str) -> None:
+def test_calls_of_the_tools_get_no_fault(
+    start: Start, faulty_emulator: Emulator, table: str
+) -> None:
     faults = start(throttle=1)
-    faulty_engine.client("dynamodb").put_item(TableName=table, Item=KEYS[0])
+    faulty_emulator.client("dynamodb").put_item(TableName=table, Item=KEYS[0])
     assert faults.counts == {}
 
 
 def test_a_batch_of_reads_has_unprocessed_keys(
-    start: Start, calls: Callable[..., Any], faulty_engine: Emulator, table: str
+    start: Start, calls: Callable[..., Any], faulty_emulator: Emulator, table: str
 ) -> None:
     for key in KEYS:
-        faulty_engine.client("dynamodb").put_item(TableName=table, Item=key)
+        faulty_emulator.client("dynamodb").put_item(TableName=table, Item=key)
     faults = start(partial=1)
     response = calls("dynamodb").batch_get_item(
         RequestItems={table: {"Keys": KEYS, "ConsistentRead": True}}
@@ -145,12 +147,12 @@ def test_a_batch_of_one_is_throttled_as_a_whole(
 def test_statements_of_a_batch_fail_one_by_one(
     start: Start,
     calls: Callable[..., Any],
-    faulty_engine: Emulator,
+    faulty_emulator: Emulator,
     table: str,
     stored: Callable[[], dict[str, str]],
 ) -> None:
     for key in KEYS:
-        faulty_engine.client("dynamodb").put_item(TableName=table, Item=key)
+        faulty_emulator.client("dynamodb").put_item(TableName=table, Item=key)
     faults = start(partial=1)
     applied_although_failed, refused = set(), set()
     rounds = 12

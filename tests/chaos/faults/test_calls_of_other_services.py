@@ -15,28 +15,28 @@ pytestmark = pytest.mark.emulator
 
 
 def test_a_message_is_stored_although_the_response_was_lost(
-    start: Start, calls: Callable[..., Any], faulty_engine: Emulator, queue_url: str
+    start: Start, calls: Callable[..., Any], faulty_emulator: Emulator, queue_url: str
 ) -> None:
     faults = start(twice=1)
     for _ in range(4):
         with pytest.raises((ClientError, ConnectionClosedError)):
             calls("sqs").send_message(QueueUrl=queue_url, MessageBody="hello")
-    assert _waiting(faulty_engine, queue_url) == 4
+    assert _waiting(faulty_emulator, queue_url) == 4
     assert faults.counts == {"lost responses": 4}
 
 
 def test_a_throttled_message_is_not_stored(
-    start: Start, calls: Callable[..., Any], faulty_engine: Emulator, queue_url: str
+    start: Start, calls: Callable[..., Any], faulty_emulator: Emulator, queue_url: str
 ) -> None:
     start(throttle=1)
     with pytest.raises(ClientError) as error:
         calls("sqs").send_message(QueueUrl=queue_url, MessageBody="hello")
     assert error.value.response["Error"]["Code"] == "RequestThrottled"
-    assert _waiting(faulty_engine, queue_url) == 0
+    assert _waiting(faulty_emulator, queue_url) == 0
 
 
 def test_messages_of_a_batch_fail_one_by_one(
-    start: Start, calls: Callable[..., Any], faulty_engine: Emulator, queue_url: str
+    start: Start, calls: Callable[..., Any], faulty_emulator: Emulator, queue_url: str
 ) -> None:
     faults = start(partial=1)
     response = calls("sqs").send_message_batch(
@@ -48,14 +48,14 @@ def test_messages_of_a_batch_fail_one_by_one(
     assert failed
     assert {each["SenderFault"] for each in response["Failed"]} == {False}
     assert sorted(stored + failed) == [str(number) for number in range(8)]
-    assert _waiting(faulty_engine, queue_url) == len(stored)
+    assert _waiting(faulty_emulator, queue_url) == len(stored)
     assert faults.counts == {"partial batches": 1}
 
 
 def test_a_file_is_stored_although_the_response_was_lost(
-    start: Start, calls: Callable[..., Any], faulty_engine: Emulator
+    start: Start, calls: Callable[..., Any], faulty_emulator: Emulator
 ) -> None:
-    s3 = faulty_engine.client("s3")
+    s3 = faulty_emulator.client("s3")
     s3.create_bucket(Bucket="faults")
     faults = start(twice=1)
     kinds = set()
@@ -102,8 +102,8 @@ def test_events_of_a_batch_fail_one_by_one(start: Start, calls: Callable[..., An
     assert faults.counts == {"partial batches": 1}
 
 
-def _waiting(engine: Emulator, queue_url: str) -> int:
-    attributes = engine.client("sqs").get_queue_attributes(
+def _waiting(emulator: Emulator, queue_url: str) -> int:
+    attributes = emulator.client("sqs").get_queue_attributes(
         QueueUrl=queue_url, AttributeNames=["ApproximateNumberOfMessages"]
     )["Attributes"]
     return int(attributes["ApproximateNumberOfMessages"])

@@ -54,15 +54,15 @@ def handler(event, context):
 class Function:
     """A deployed function and what it got so far."""
 
-    def __init__(self, engine: Emulator, record: Path, wait: float, table: str) -> None:
+    def __init__(self, emulator: Emulator, record: Path, wait: float, table: str) -> None:
         self.name = f"small-{uuid.uuid4().hex[:8]}"
-        self._engine = engine
+        self._emulator = emulator
         self._record = record
         self._record.touch()
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w") as file:
             file.writestr("index.py", _CODE)
-        engine.client("lambda").create_function(
+        emulator.client("lambda").create_function(
             FunctionName=self.name,
             Runtime="python3.13",
             Role=f"arn:aws:iam::{ACCOUNT}:role/any",
@@ -74,20 +74,20 @@ class Function:
 
     def invoke(self) -> str | None:
         """Its error, or None."""
-        response = self._engine.client("lambda").invoke(FunctionName=self.name)
+        response = self._emulator.client("lambda").invoke(FunctionName=self.name)
         payload = json.loads(response["Payload"].read())
         return str(payload["errorMessage"]) if "FunctionError" in response else None
 
     def reads(self, source_arn: str, batch: int = 10) -> None:
         """Give it what comes to a queue or a stream."""
         stream = {} if ":sqs:" in source_arn else {"StartingPosition": "TRIM_HORIZON"}
-        self._engine.client("lambda").create_event_source_mapping(
+        self._emulator.client("lambda").create_event_source_mapping(
             EventSourceArn=source_arn, FunctionName=self.name, BatchSize=batch, **stream
         )
 
     def remove(self) -> None:
         """Delete it and end its processes: no kill of a later test may choose one."""
-        functions = self._engine.client("lambda")
+        functions = self._emulator.client("lambda")
         for source in functions.list_event_source_mappings(FunctionName=self.name)[
             "EventSourceMappings"
         ]:
@@ -105,19 +105,19 @@ class Function:
 
     def starts(self) -> int:
         """How many processes of it have been started."""
-        return self._engine.log_path.read_text().count(f"worker spawned for {self.name} ")
+        return self._emulator.log_path.read_text().count(f"worker spawned for {self.name} ")
 
 
 MakeFunction = Callable[..., Function]
 
 
 @pytest.fixture
-def function(faulty_engine: Emulator, tmp_path: Path) -> Iterator[MakeFunction]:
+def function(faulty_emulator: Emulator, tmp_path: Path) -> Iterator[MakeFunction]:
     """Deploys a function for one test: its invocations take `wait` seconds and write to `table`."""
     made: list[Function] = []
 
     def make(wait: float = 0.0, table: str = "") -> Function:
-        made.append(Function(faulty_engine, tmp_path / "record", wait, table))
+        made.append(Function(faulty_emulator, tmp_path / "record", wait, table))
         return made[-1]
 
     yield make
@@ -136,22 +136,22 @@ def _queue_arn(queue_url: str) -> str:
     return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue_url.rsplit('/', 1)[-1]}"
 
 
-def _send(engine: Emulator, queue_url: str, count: int) -> list[str]:
+def _send(emulator: Emulator, queue_url: str, count: int) -> list[str]:
     bodies = [f"{number:02}" for number in range(count)]
     for body in bodies:
-        engine.client("sqs").send_message(QueueUrl=queue_url, MessageBody=body)
+        emulator.client("sqs").send_message(QueueUrl=queue_url, MessageBody=body)
     return bodies
 
 
 def test_a_function_dies_at_a_call_before_or_after_it_was_carried_out(
-    start: Start, faulty_engine: Emulator, function: MakeFunction, table: str
+    start: Start, faulty_emulator: Emulator, function: MakeFunction, table: str
 ) -> None:
     small = function(table=table)
     faults = start(kill_at_call=1)
     calls = 5
     errors = [small.invoke() for _ in range(calls)]
     assert errors == ["Worker process died"] * calls
-    applied = faulty_engine.client("dynamodb").scan(TableName=table)["Count"]
+    applied = faulty_emulator.client("dynamodb").scan(TableName=table)["Count"]
     assert 0 < applied < calls
     assert faults.counts == {"kills": calls}
     faults.pause()
@@ -180,11 +180,11 @@ def test_a_share_of_the_invocations_is_killed_and_their_processes_replaced(
 
 
 def test_an_event_whose_function_is_killed_comes_again(
-    start: Start, faulty_engine: Emulator, function: MakeFunction
+    start: Start, faulty_emulator: Emulator, function: MakeFunction
 ) -> None:
     small = function(wait=1)
     faults = start(kill=1)
-    faulty_engine.client("lambda").invoke(
+    faulty_emulator.client("lambda").invoke(
         FunctionName=small.name, InvocationType="Event", Payload=b'{"Records": []}'
     )
     _pause_after_a_kill(faults)
@@ -193,11 +193,11 @@ def test_an_event_whose_function_is_killed_comes_again(
 
 
 def test_the_api_answers_502_when_its_function_is_killed(
-    start: Start, faulty_engine: Emulator, function: MakeFunction, table: str
+    start: Start, faulty_emulator: Emulator, function: MakeFunction, table: str
 ) -> None:
     small = function(table=table)
     bridge = Bridge()
-    bridge.start(_api(faulty_engine, small))
+    bridge.start(_api(faulty_emulator, small))
     try:
         with urllib.request.urlopen(bridge.url) as response:
             assert response.status == 200
@@ -211,9 +211,9 @@ def test_the_api_answers_502_when_its_function_is_killed(
         bridge.stop()
 
 
-def _api(engine: Emulator, function: Function) -> Upstream:
+def _api(emulator: Emulator, function: Function) -> Upstream:
     """A REST API whose root is the function."""
-    gateway = engine.client("apigateway")
+    gateway = emulator.client("apigateway")
     api_id = gateway.create_rest_api(name=function.name)["id"]
     (root,) = gateway.get_resources(restApiId=api_id)["items"]
     target = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function.name}"
@@ -226,37 +226,37 @@ def _api(engine: Emulator, function: Function) -> Upstream:
         uri=f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{target}/invocations",
     )
     gateway.create_deployment(restApiId=api_id, stageName="small")
-    return Upstream(port=engine.port, api_id=api_id, stage="small")
+    return Upstream(port=emulator.port, api_id=api_id, stage="small")
 
 
 def test_the_messages_of_a_killed_function_come_again(
-    start: Start, faulty_engine: Emulator, function: MakeFunction, queue_url: str
+    start: Start, faulty_emulator: Emulator, function: MakeFunction, queue_url: str
 ) -> None:
-    faulty_engine.client("sqs").set_queue_attributes(
+    faulty_emulator.client("sqs").set_queue_attributes(
         QueueUrl=queue_url, Attributes={"VisibilityTimeout": "3"}
     )
     small = function(wait=1)
     small.reads(_queue_arn(queue_url))
     faults = start(kill=1)
-    sent = _send(faulty_engine, queue_url, 1)
+    sent = _send(faulty_emulator, queue_url, 1)
     _pause_after_a_kill(faults)
-    _until(lambda: _is_empty(faulty_engine, queue_url))
+    _until(lambda: _is_empty(faulty_emulator, queue_url))
     assert small.bodies()[-1:] == sent
     assert small.starts() == 1 + faults.counts["kills"]
 
 
-def _is_empty(engine: Emulator, queue_url: str) -> bool:
-    attributes = engine.client("sqs").get_queue_attributes(
+def _is_empty(emulator: Emulator, queue_url: str) -> bool:
+    attributes = emulator.client("sqs").get_queue_attributes(
         QueueUrl=queue_url, AttributeNames=["All"]
     )["Attributes"]
     return {value for name, value in attributes.items() if "NumberOfMessages" in name} == {"0"}
 
 
 def test_the_stream_batch_of_a_killed_function_comes_again(
-    start: Start, faulty_engine: Emulator, function: MakeFunction, table: str
+    start: Start, faulty_emulator: Emulator, function: MakeFunction, table: str
 ) -> None:
     small = function(wait=1)
-    dynamodb = faulty_engine.client("dynamodb")
+    dynamodb = faulty_emulator.client("dynamodb")
     small.reads(dynamodb.describe_table(TableName=table)["Table"]["LatestStreamArn"])
     faults = start(kill=1)
     dynamodb.put_item(TableName=table, Item={"pk": {"S": "a"}})
@@ -277,10 +277,10 @@ def _keys(batch: list[Any]) -> list[str]:
 
 
 def test_a_stream_repeats_batches_and_loses_none(
-    start: Start, faulty_engine: Emulator, function: MakeFunction, table: str
+    start: Start, faulty_emulator: Emulator, function: MakeFunction, table: str
 ) -> None:
     small = function()
-    dynamodb = faulty_engine.client("dynamodb")
+    dynamodb = faulty_emulator.client("dynamodb")
     faults = start(repeat=0.5)
     small.reads(dynamodb.describe_table(TableName=table)["Table"]["LatestStreamArn"], batch=1)
     keys = [f"{number:02}" for number in range(20)]
@@ -296,13 +296,13 @@ def test_a_stream_repeats_batches_and_loses_none(
 
 
 def test_a_queue_delivers_messages_twice(
-    start: Start, faulty_engine: Emulator, function: MakeFunction, queue_url: str
+    start: Start, faulty_emulator: Emulator, function: MakeFunction, queue_url: str
 ) -> None:
     small = function()
     faults = start(duplicate=0.3, again_seconds=0.5)
     small.reads(_queue_arn(queue_url))
-    sent = _send(faulty_engine, queue_url, 20)
-    _until(lambda: _is_empty(faulty_engine, queue_url))
+    sent = _send(faulty_emulator, queue_url, 20)
+    _until(lambda: _is_empty(faulty_emulator, queue_url))
     again = faults.counts["duplicates"]
     assert again > 0
     assert faults.counts == {"duplicates": again}
@@ -311,13 +311,13 @@ def test_a_queue_delivers_messages_twice(
 
 
 def test_a_queue_delivers_processed_messages_again(
-    start: Start, faulty_engine: Emulator, function: MakeFunction, queue_url: str
+    start: Start, faulty_emulator: Emulator, function: MakeFunction, queue_url: str
 ) -> None:
     small = function()
     faults = start(redeliver=0.3, again_seconds=0.5)
     small.reads(_queue_arn(queue_url))
-    sent = _send(faulty_engine, queue_url, 20)
-    _until(lambda: _is_empty(faulty_engine, queue_url))
+    sent = _send(faulty_emulator, queue_url, 20)
+    _until(lambda: _is_empty(faulty_emulator, queue_url))
     again = faults.counts["redeliveries"]
     assert again > 0
     assert faults.counts == {"redeliveries": again}
@@ -326,13 +326,13 @@ def test_a_queue_delivers_processed_messages_again(
 
 
 def test_a_queue_changes_the_order_and_loses_nothing(
-    start: Start, faulty_engine: Emulator, function: MakeFunction, queue_url: str
+    start: Start, faulty_emulator: Emulator, function: MakeFunction, queue_url: str
 ) -> None:
     small = function()
-    sent = _send(faulty_engine, queue_url, 20)
+    sent = _send(faulty_emulator, queue_url, 20)
     faults = start(reorder=1)
     small.reads(_queue_arn(queue_url), batch=5)
-    _until(lambda: _is_empty(faulty_engine, queue_url))
+    _until(lambda: _is_empty(faulty_emulator, queue_url))
     assert sorted(small.bodies()) == sent
     assert small.bodies() != sent
     assert faults.counts["reorders"] > 0

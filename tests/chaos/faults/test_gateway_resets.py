@@ -12,10 +12,10 @@ from tests.chaos.faults import FaultRates, Faults
 
 
 @pytest.mark.emulator
-def test_requests_are_reset_at_their_rates_and_not_in_a_pause(faulty_engine: Emulator) -> None:
+def test_requests_are_reset_at_their_rates_and_not_in_a_pause(faulty_emulator: Emulator) -> None:
     bridge = Bridge()
     faults = Faults(3, FaultRates.only(reset_before=0.1, reset_after=0.2))
-    faults.attach(faulty_engine, bridge)
+    faults.attach(faulty_emulator, bridge)
     assert bridge.interrupt is not None
 
     def asked(count: int) -> Counter[str | None]:

@@ -1,6 +1,6 @@
-"""The capacity units that an engine reports for a soft delete, beside those of the rules.
+"""The capacity units that an emulator reports for a soft delete, beside those of the rules.
 
-The engine is MiniStack, which reports none for the two batch calls, or what
+The emulator is MiniStack, which reports none for the two batch calls, or what
 AWS_ENDPOINT_URL_DYNAMODB names: DynamoDB itself reports all of them.
 """
 
@@ -49,7 +49,7 @@ class Meter:
 def main() -> None:
     given = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")
     isolate()
-    with _engine(given) as url:
+    with _emulator(given) as url:
         os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = url
         aws.client.cache_clear()
         dynamodb = aws.client("dynamodb")
@@ -78,12 +78,12 @@ def _measure(dynamodb: Any, given: str | None) -> None:
 
 
 @contextmanager
-def _engine(given: str | None) -> Iterator[str]:
+def _emulator(given: str | None) -> Iterator[str]:
     if given:
         yield given
     else:
-        with Emulator(log_name="engine-bench") as engine:
-            yield engine.url
+        with Emulator(log_name="emulator-bench") as emulator:
+            yield emulator.url
 
 
 def _make_tables(dynamodb: Any) -> None:

@@ -1,4 +1,4 @@
-"""An engine with the stack's tables, for the benchmarks of whole functions."""
+"""An emulator with the stack's tables, for the benchmarks of whole functions."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def tables() -> Iterator[Emulator]:
     os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
     os.environ["POWERTOOLS_LOG_LEVEL"] = "CRITICAL"
     os.environ["POWERTOOLS_SERVICE_NAME"] = "bench"
-    with Emulator(log_name="engine-bench") as engine:
-        os.environ["AWS_ENDPOINT_URL"] = engine.url
+    with Emulator(log_name="emulator-bench") as emulator:
+        os.environ["AWS_ENDPOINT_URL"] = emulator.url
         _forget()
-        dynamodb = engine.client("dynamodb")
+        dynamodb = emulator.client("dynamodb")
         for definition in table_definitions(synthesized_template()):
             dynamodb.create_table(**definition)
             os.environ[f"{definition['TableName'].upper()}_TABLE"] = definition["TableName"]
         try:
-            yield engine
+            yield emulator
         finally:
             del os.environ["AWS_ENDPOINT_URL"]
             _forget()
