@@ -240,7 +240,7 @@ def warm_up(*made: Callable[[], object]) -> None:
             make()
 
 
-# -- buckets ------------------------------------------------------------------------------------
+# -- buckets, queues and the event bus ----------------------------------------------------------
 
 
 @cache
@@ -255,9 +255,6 @@ def qr_images() -> Images:
     from functions.repositories.qr_cache import Images
 
     return Images(_client("s3"), setting("QR_BUCKET"))
-
-
-# -- queues and the event bus -------------------------------------------------------------------
 
 
 def resume_queue() -> Queue:
@@ -340,10 +337,8 @@ def api_url() -> str:
 def session_pool() -> SessionPool:
     from functions.services.sessions import SessionPool, SigningKeys
 
-    issuer = setting("SESSION_ISSUER")
-    return SessionPool(
-        issuer, frozenset(setting("SESSION_CLIENT_IDS").split()), SigningKeys(issuer)
-    )
+    issuer, clients = setting("SESSION_ISSUER"), setting("SESSION_CLIENT_IDS").split()
+    return SessionPool(issuer, frozenset(clients), SigningKeys(issuer))
 
 
 def reset() -> None:

@@ -20,107 +20,36 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from functions.aws.calls import ConditionFailed, TransactionCancelled, call
-from functions.aws.codec import runs, to_item
-from functions.aws.dynamodb import transact, update
+from functions.aws.calls import call
+from functions.aws.codec import to_item
+from functions.aws.dynamodb import update
 from functions.aws.parallel import in_parallel
 from functions.domain.clock import current_deadline, iso
 from functions.domain.deletion import Deletion
 from functions.domain.errors import InternalError, Unavailable
-from functions.domain.idempotency import IdempotencyKey, KeyTaken
-from functions.domain.ids import pack_ids, shard_of
+from functions.domain.ids import shard_of
 from functions.domain.outcomes import Outcome, unpack_outcomes
-from functions.repositories import deletion_items
+from functions.repositories.deletion_creator import DeletionCreator
 from functions.repositories.deletion_items import (
     LEASE_UNTIL,
     PROGRESS,
     adopt,
-    chunk_key,
-    header_item,
     header_key,
     lease_values,
     milliseconds,
     progress_values,
     recorded_ids,
 )
-from functions.repositories.deletion_reader import DeletionReader
-from functions.repositories.idempotency import IdempotencyTable
 from functions.repositories.open_index import OPEN_SHARDS
 
 if TYPE_CHECKING:
     from functions.domain.deletion_names import DeletionState
 
 
-class SlotTaken(Exception):
-    """Another request claimed a slot first; ``refused`` has for each claim whether it was taken."""
-
-    def __init__(self, refused: Sequence[bool]) -> None:
-        super().__init__("a slot was taken")
-        self.refused = refused
-
-
-class DeletionsTable(DeletionReader):
+class DeletionsTable(DeletionCreator):
     """Creates and updates deletion records."""
-
-    def __init__(self, client: Any, name: str) -> None:
-        super().__init__(client, name)
-        self.keys = IdempotencyTable(client, name)
-
-    # -- create -----------------------------------------------------------------------------
-
-    def accept(
-        self,
-        deletion: Deletion,
-        *,
-        key: IdempotencyKey | None,
-        claims: Sequence[dict[str, Any]] = (),
-    ) -> None:
-        """Write the record: its header, and its chunks of ids in the same transaction.
-
-        From then on the deletion always completes. Chunks have no time to live of their own, so
-        none may stay without a header (docs/decisions/211-ids-and-header-in-one-transaction.md).
-        Raises :class:`KeyTaken` if another request used the key, and :class:`SlotTaken` if one of
-        ``claims``, the actions that claim slots, was refused.
-        """
-        chunks = self._chunks(deletion)
-        actions = self.accept_actions(deletion, key=key)
-        first = len(actions)
-        actions += claims
-        last = len(actions)
-        actions += [{"Put": chunk} for chunk in chunks]
-        try:
-            self._create(actions)
-        except TransactionCancelled as cancelled:
-            if key is not None and cancelled.reasons[1].get("Code") == "ConditionalCheckFailed":
-                raise KeyTaken from None
-            if any(refused := cancelled.refused[first:last]):
-                raise SlotTaken(refused) from None
-            raise
-
-    def accept_actions(
-        self, deletion: Deletion, *, key: IdempotencyKey | None
-    ) -> list[dict[str, Any]]:
-        """The transaction actions that create the header and claim the idempotency key."""
-        # A deletion id is unique: an existing header was written by this call, whose response was
-        # lost.
-        header_is_new = "attribute_not_exists(pk)"
-        actions: list[dict[str, Any]] = [
-            {
-                "Put": {
-                    "TableName": self.name,
-                    "Item": header_item(deletion),
-                    "ConditionExpression": header_is_new,
-                }
-            }
-        ]
-        if key is not None:
-            actions.append(
-                self.keys.claim_action(deletion.workspace_id, key, {"deletionId": deletion.id})
-            )
-        return actions
 
     def done_action(self, deletion: Deletion, positions: Sequence[int]) -> dict[str, Any]:
         """The outcome item that an erasing transaction writes with its own deletes.
@@ -140,34 +69,6 @@ class DeletionsTable(DeletionReader):
                 "ConditionExpression": not_yet_done,
             }
         }
-
-    def _create(self, actions: list[dict[str, Any]]) -> None:
-        if len(actions) > 1:
-            transact(self._client, actions)
-            return
-        # An existing header was written by this call, whose response was lost.
-        with suppress(ConditionFailed):
-            call(self._client.put_item, **actions[0]["Put"])
-
-    def _chunks(self, deletion: Deletion) -> list[dict[str, Any]]:
-        """The writes of the ids that do not fit the header; sets ``deletion.id_chunks``."""
-        if len(deletion.link_ids) <= deletion_items.INLINE_IDS:
-            return []
-        chunks = [
-            {
-                "TableName": self.name,
-                "Item": {
-                    **chunk_key(deletion, number),
-                    "ids": {"B": pack_ids(list(ids))},
-                    **to_item({"ttl": deletion.ttl}),
-                },
-            }
-            for number, ids in enumerate(runs(deletion.link_ids, deletion_items.CHUNK_IDS))
-        ]
-        deletion.id_chunks = len(chunks)
-        return chunks
-
-    # -- advance ----------------------------------------------------------------------------
 
     def acquire_lease(self, deletion: Deletion, *, seconds: float) -> bool:
         """Take the lease of an open deletion whose lease has expired or was given up.
@@ -352,6 +253,3 @@ class DeletionsTable(DeletionReader):
             condition=condition,
             values=values,
         )
-
-
-#: The attributes of a header in a list, by the aliases of an expression.

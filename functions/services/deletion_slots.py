@@ -14,7 +14,8 @@ from typing import Any, Protocol
 from functions.domain.deletion import Deletion
 from functions.domain.errors import LimitReached
 from functions.domain.idempotency import IdempotencyKey
-from functions.repositories.deletions import DeletionsTable, SlotTaken
+from functions.repositories.deletion_creator import SlotTaken
+from functions.repositories.deletions import DeletionsTable
 from functions.repositories.filter_slots import FilterSlots
 from functions.repositories.open_exports import OpenExports
 

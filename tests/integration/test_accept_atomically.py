@@ -14,7 +14,8 @@ from functions.domain.idempotency import IdempotencyKey, KeyTaken
 from functions.domain.ids import new_link_ids, new_time_ordered_id
 from functions.domain.outcomes import Outcome
 from functions.repositories import deletion_items
-from functions.repositories.deletions import DeletionsTable, SlotTaken
+from functions.repositories.deletion_creator import SlotTaken
+from functions.repositories.deletions import DeletionsTable
 from functions.repositories.filter_slots import FilterSlots
 from tests.conftest import World
 from tests.support.faults import FaultyClient, Killed, faults_of_call
