@@ -4,10 +4,9 @@ A function, queue, table or stream reader that is added to the stack gets its al
 without further work.
 """
 
-from typing import Any
-
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -15,8 +14,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.metrics import ONE_MINUTE, Metric, function_metric, name_of, queue_metric, table_metric
-from infra.watched import Watched, index_names
+from infra.watched import Watched, index_names, name_of
 
 RUNBOOK = "docs/operations.md"
 
@@ -37,6 +35,8 @@ OLDEST_MESSAGE = Duration.hours(1)
 #: Records wait 23 hours for their reader (`streams.MAX_AGE`): this leaves most of a day to act.
 STREAM_LAG = Duration.minutes(10)
 
+ONE_MINUTE = Duration.minutes(1)
+
 #: The redirect latency that 99 of 100 visits should stay below.
 SLOW_REDIRECT = Duration.seconds(1)
 
@@ -52,8 +52,8 @@ class Alarms:
         self._stage = stage
         self._topic = topic
         self._watched = watched
-        self.by_name: dict[str, cloudwatch.CfnAlarm] = {}
-        self.function_errors: dict[str, list[cloudwatch.CfnAlarm]] = {}
+        self.by_name: dict[str, cloudwatch.Alarm] = {}
+        self.function_errors: dict[str, list[cloudwatch.Alarm]] = {}
         for function in watched.functions:
             self._add_function_alarms(function)
         for queue in watched.queues:
@@ -75,7 +75,7 @@ class Alarms:
             f"{name}Errors",
             runbook="function-errors",
             says=f"{name} was killed, timed out or could not start three times in five minutes",
-            metric=function_metric(function, "Errors", "Sum"),
+            metric=function.metric("Errors", statistic="Sum"),
             threshold=3,
         )
         exceptions = self._alarm(
@@ -91,7 +91,7 @@ class Alarms:
             f"{name}Throttles",
             runbook="function-throttles",
             says=f"{name} reached a concurrency limit in three of five minutes",
-            metric=function_metric(function, "Throttles", "Sum", period=ONE_MINUTE),
+            metric=function.metric("Throttles", statistic="Sum", period=ONE_MINUTE),
             threshold=1,
             of=(3, 5),
         )
@@ -100,7 +100,7 @@ class Alarms:
                 "RedirectSlow",
                 runbook="slow-redirects",
                 says="one redirect in a hundred takes longer than a second",
-                metric=function_metric(function, "Duration", "p99"),
+                metric=function.metric("Duration", statistic="p99"),
                 threshold=SLOW_REDIRECT.to_milliseconds(),
                 of=(3, 3),
             )
@@ -111,7 +111,7 @@ class Alarms:
             f"{name}QueueAge",
             runbook="old-messages",
             says=f"a message has waited in the {name} queue for an hour",
-            metric=queue_metric(queue, "ApproximateAgeOfOldestMessage", "Maximum"),
+            metric=queue.metric_approximate_age_of_oldest_message(),
             threshold=OLDEST_MESSAGE.to_seconds(),
         )
 
@@ -121,22 +121,25 @@ class Alarms:
             f"{name}NotEmpty",
             runbook="dead-letters",
             says=f"{name} holds work that failed every time",
-            metric=queue_metric(
-                queue, "ApproximateNumberOfMessagesVisible", "Maximum", period=ONE_MINUTE
-            ),
+            metric=queue.metric_approximate_number_of_messages_visible(period=ONE_MINUTE),
             threshold=1,
         )
 
     def _add_table_alarms(self, table: dynamodb.Table) -> None:
         for index in (None, *index_names(table)):
             name = name_of(table) + (f"{index.capitalize()}Index" if index else "Table")
+            dimensions = {"TableName": table.table_name}
+            if index is not None:
+                dimensions["GlobalSecondaryIndexName"] = index
             for kind in ("Read", "Write"):
                 self._alarm(
                     f"{name}{kind}sThrottled",
                     runbook="table-throttles",
                     says=f"DynamoDB has refused {kind.lower()}s of {name} for load for a quarter "
                     "of an hour",
-                    metric=table_metric(table, f"{kind}ThrottleEvents", "Sum", index=index),
+                    metric=table.metric(
+                        f"{kind}ThrottleEvents", statistic="Sum", dimensions_map=dimensions
+                    ),
                     threshold=100,
                     of=(3, 3),
                 )
@@ -154,7 +157,7 @@ class Alarms:
             f"{stream}Behind",
             runbook="stream-behind",
             says=f"{name} is ten minutes behind its stream",
-            metric=function_metric(function, "IteratorAge", "Maximum"),
+            metric=function.metric("IteratorAge", statistic="Maximum"),
             threshold=STREAM_LAG.to_milliseconds(),
             of=(2, 2),
         )
@@ -166,16 +169,16 @@ class Alarms:
                 f"{stream}{event}",
                 runbook="stream-gave-up",
                 says=f"{name} failed on records of its stream, and they were {what}",
-                metric=Metric(
+                metric=cloudwatch.Metric(
                     namespace="AWS/Lambda",
-                    name=f"{event}EventCount",
-                    dimensions={"EventSourceMappingUUID": reader.attr_id},
+                    metric_name=f"{event}EventCount",
+                    dimensions_map={"EventSourceMappingUUID": reader.attr_id},
                     statistic="Sum",
                 ),
                 threshold=1,
             )
 
-    def _add_api_alarm(self) -> cloudwatch.CfnAlarm:
+    def _add_api_alarm(self) -> cloudwatch.Alarm:
         return self._alarm(
             "ApiErrors",
             runbook="api-errors",
@@ -197,7 +200,7 @@ class Alarms:
             metric=self._watched.own_metric("OldestLapsedDeletion", "Maximum"),
             threshold=RESUME_PROMISE.to_seconds(),
             # The schedule reports each minute, also when there is none.
-            missing="breaching",
+            missing=cloudwatch.TreatMissingData.BREACHING,
             of=(2, 2),
         )
         self._alarm(
@@ -217,7 +220,7 @@ class Alarms:
             metric=self._watched.own_metric("OldestUnsignedReceipt", "Maximum"),
             threshold=SIGNATURE_PROMISE.to_seconds(),
             # The signer reports each minute, also that there is none.
-            missing="breaching",
+            missing=cloudwatch.TreatMissingData.BREACHING,
             of=(2, 2),
         )
 
@@ -228,59 +231,37 @@ class Alarms:
         runbook: str,
         says: str,
         threshold: float,
-        metric: Metric,
+        metric: cloudwatch.Metric,
         of: tuple[int, int] = (1, 1),
-        missing: str = "notBreaching",
-    ) -> cloudwatch.CfnAlarm:
+        missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
+    ) -> cloudwatch.Alarm:
         """An alarm when the value is at least `threshold` in `of[0]` of the last `of[1]`."""
-        # The API has a separate property for percentiles.
-        kind = "extended_statistic" if metric.statistic.startswith("p") else "statistic"
-        statistic: dict[str, Any] = {kind: metric.statistic}
-        alarm = cloudwatch.CfnAlarm(
+        alarm = metric.create_alarm(
             self._scope,
             name,
             alarm_description=f"Unlink {self._stage}: {says}. {RUNBOOK}#{runbook}",
-            comparison_operator="GreaterThanOrEqualToThreshold",
             threshold=threshold,
             datapoints_to_alarm=of[0],
             evaluation_periods=of[1],
             treat_missing_data=missing,
-            alarm_actions=[self._topic.topic_arn],
-            namespace=metric.namespace,
-            metric_name=metric.name,
-            dimensions=[
-                cloudwatch.CfnAlarm.DimensionProperty(name=key, value=value)
-                for key, value in metric.dimensions.items()
-            ],
-            period=metric.period,
-            **statistic,
         )
+        alarm.add_alarm_action(actions.SnsAction(self._topic))
         self.by_name[name] = alarm
         return alarm
 
-    def _error_lines(self, function: lambda_.Function) -> Metric:
+    def _error_lines(self, function: lambda_.Function) -> cloudwatch.Metric:
         """Count log lines of level ERROR, by a metric filter.
 
         A function answers an unexpected error, or leaves the work to be retried, so Lambda counts
         no error. A metric without data is free.
         """
         name = name_of(function)
-        metric = Metric(
-            namespace=f"Unlink/{self._stage}",
-            name=f"{name}Exceptions",
-            dimensions={},
-            statistic="Sum",
-            period=ONE_MINUTE,
-        )
-        logs.CfnMetricFilter(
+        lines = logs.MetricFilter(
             self._scope,
             f"{name}ErrorLines",
-            log_group_name=function.log_group.log_group_name,
-            filter_pattern='{ $.level = "ERROR" }',
-            metric_transformations=[
-                logs.CfnMetricFilter.MetricTransformationProperty(
-                    metric_namespace=metric.namespace, metric_name=metric.name, metric_value="1"
-                )
-            ],
+            log_group=function.log_group,
+            filter_pattern=logs.FilterPattern.literal('{ $.level = "ERROR" }'),
+            metric_namespace=f"Unlink/{self._stage}",
+            metric_name=f"{name}Exceptions",
         )
-        return metric
+        return lines.metric(statistic="Sum", period=ONE_MINUTE)

@@ -1,14 +1,13 @@
 """How a new version of the functions is deployed and rolled back."""
 
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.lambdas.base import live_alias
-from infra.metrics import name_of
 from infra.monitoring import Monitoring
+from infra.watched import name_of
 
 
 class Rollout(Construct):
@@ -38,15 +37,11 @@ class Rollout(Construct):
                 )
             ],
         )
-        api_errors = _imported(self, "ApiErrors", monitoring.alarms.api_errors)
+        alarms = monitoring.alarms
         for function in functions.node.find_all():
             if not isinstance(function, lambda_.Function):
                 continue
             name = name_of(function)
-            own_alarms = [
-                _imported(self, f"{name}Alarm{number}", alarm)
-                for number, alarm in enumerate(monitoring.alarms.function_errors[name])
-            ]
             codedeploy.LambdaDeploymentGroup(
                 self,
                 name,
@@ -54,10 +49,5 @@ class Rollout(Construct):
                 role=role,
                 alias=live_alias(function),
                 deployment_config=codedeploy.LambdaDeploymentConfig.CANARY_10_PERCENT_5_MINUTES,
-                alarms=[*own_alarms, api_errors],
+                alarms=[*alarms.function_errors[name], alarms.api_errors],
             )
-
-
-def _imported(scope: Construct, construct_id: str, alarm: cloudwatch.CfnAlarm) -> cloudwatch.IAlarm:
-    """The alarm as CodeDeploy's construct expects it."""
-    return cloudwatch.Alarm.from_alarm_name(scope, construct_id, alarm.ref)

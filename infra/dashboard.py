@@ -1,60 +1,35 @@
 """The dashboard: the alarms, then rows in the order of a deletion's life."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from infra.metrics import (
-    FIVE_MINUTES,
-    Metric,
-    function_metric,
-    name_of,
-    queue_metric,
-    table_metric,
-)
-from infra.watched import Watched
+from infra.watched import Watched, name_of
+
+#: The title of a graph and its lines.
+Graph = tuple[str, Sequence[cloudwatch.IMetric]]
+
+GRAPHS_A_ROW = 3
 
 
 def add_dashboard(
-    scope: Construct, *, stage: str, alarms: Iterable[cloudwatch.CfnAlarm], watched: Watched
-) -> cloudwatch.CfnDashboard:
-    stack = Stack.of(scope)
-    widgets: list[dict[str, Any]] = [
-        {
-            "type": "alarm",
-            "width": 24,
-            "height": 4,
-            "properties": {"title": "Alarms", "alarms": [alarm.attr_arn for alarm in alarms]},
-        }
-    ]
-    widgets += [
-        {
-            "type": "metric",
-            "width": 8,
-            "height": 6,
-            "properties": {
-                "title": title,
-                "region": stack.region,
-                "period": FIVE_MINUTES,
-                "view": "timeSeries",
-                "metrics": [each.line() for each in lines],
-            },
-        }
+    scope: Construct, *, stage: str, alarms: Iterable[cloudwatch.Alarm], watched: Watched
+) -> cloudwatch.Dashboard:
+    graphs = [
+        cloudwatch.GraphWidget(title=title, left=lines, width=8, height=6)
         for title, lines in (*_deletion_graphs(watched), *_service_graphs(watched))
     ]
-    return cloudwatch.CfnDashboard(
+    states = cloudwatch.AlarmStatusWidget(title="Alarms", alarms=[*alarms], width=24, height=4)
+    rows = [graphs[start : start + GRAPHS_A_ROW] for start in range(0, len(graphs), GRAPHS_A_ROW)]
+    return cloudwatch.Dashboard(
         scope,
         "Dashboard",
         # Dashboards of all regions share their names.
-        dashboard_name=f"unlink-{stage}-{stack.region}",
-        dashboard_body=stack.to_json_string({"widgets": widgets}),
+        dashboard_name=f"unlink-{stage}-{Stack.of(scope).region}",
+        widgets=[[states], *rows],
     )
-
-
-Graph = tuple[str, Sequence[Metric]]
 
 
 def _deletion_graphs(watched: Watched) -> list[Graph]:
@@ -79,8 +54,8 @@ def _deletion_graphs(watched: Watched) -> list[Graph]:
         (
             "4 Waiting in queues",
             [
-                queue_metric(each, "ApproximateNumberOfMessagesVisible", "Maximum")
-                for each in (*watched.queues, *watched.dead_letter_queues)
+                queue.metric_approximate_number_of_messages_visible(label=name_of(queue))
+                for queue in (*watched.queues, *watched.dead_letter_queues)
             ],
         ),
         (
@@ -95,36 +70,39 @@ def _deletion_graphs(watched: Watched) -> list[Graph]:
         (
             "6 Behind the streams (ms)",
             [
-                function_metric(each, "IteratorAge", "Maximum")
-                for each in watched.stream_functions()
+                function.metric("IteratorAge", statistic="Maximum", label=name_of(function))
+                for function in watched.stream_functions()
             ],
         ),
     ]
 
 
 def _service_graphs(watched: Watched) -> list[Graph]:
+    api = watched.api_metric
     return [
-        (
-            "Requests",
-            [watched.api_metric(each, "Sum") for each in ("Count", "4XXError", "5XXError")],
-        ),
-        ("Latency (ms)", [watched.api_metric("Latency", each) for each in ("p50", "p99")]),
+        ("Requests", [api(name, "Sum", label=name) for name in ("Count", "4XXError", "5XXError")]),
+        ("Latency (ms)", [api("Latency", each, label=each) for each in ("p50", "p99")]),
         (
             "Functions: p99 duration (ms)",
-            [function_metric(each, "Duration", "p99") for each in watched.functions],
+            [
+                function.metric_duration(statistic="p99", label=name_of(function))
+                for function in watched.functions
+            ],
         ),
         (
             "Functions: concurrent",
             [
-                function_metric(each, "ConcurrentExecutions", "Maximum")
-                for each in watched.functions
+                function.metric(
+                    "ConcurrentExecutions", statistic="Maximum", label=name_of(function)
+                )
+                for function in watched.functions
             ],
         ),
         *(
             (
                 f"Tables: {title}",
                 [
-                    table_metric(table, name, "Sum", label=name_of(table))
+                    table.metric(name, statistic="Sum", label=name_of(table))
                     for table in watched.tables
                 ],
             )

@@ -159,7 +159,7 @@ class UnlinkStack(Stack):
             "EventBusName": self.events.bus.event_bus_name,
             "LinkStreamFunctionName": self.streams.link_stream.function_name,
             "AlarmTopicArn": self.monitoring.topic.topic_arn,
-            "DashboardName": self.monitoring.dashboard.ref,
+            "DashboardName": self.monitoring.dashboard.dashboard_name,
             "AuthorizerFunctionName": self.http.authorizer.function_name,
             "UserPoolId": self.users.pool.user_pool_id,
             "UserPoolClientId": self.users.client.user_pool_client_id,

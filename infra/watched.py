@@ -1,13 +1,24 @@
-"""What a stack contains that alarms and the dashboard cover."""
+"""What a stack contains that alarms and the dashboard cover, and the metrics of CloudWatch."""
 
-from aws_cdk import Stack
+import json
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
-from constructs import Construct
+from constructs import Construct, IConstruct
 
-from infra.metrics import FIVE_MINUTES, Metric, api_metric, own_metric
+#: The functions read this file too.
+_DEFINITIONS: dict[str, Any] = json.loads(
+    Path(__file__)
+    .resolve()
+    .parent.parent.joinpath("functions", "metrics.json")
+    .read_text(encoding="utf-8")
+)
 
 
 class Watched:
@@ -40,13 +51,41 @@ class Watched:
             if any(_reads(each, reader) for reader in self.stream_readers)
         ]
 
-    def api_metric(self, name: str, statistic: str, period: int = FIVE_MINUTES) -> Metric:
-        return api_metric(
-            name, statistic, api_name=self._api.rest_api_name, stage=self._stage, period=period
+    def api_metric(
+        self, name: str, statistic: str, *, label: str | None = None, period: Duration | None = None
+    ) -> cloudwatch.Metric:
+        """A metric of the API's stage.
+
+        Not the stage's own: that depends on the deployment, and so on the functions, which may
+        depend on the alarm that rolls them back.
+        """
+        return cloudwatch.Metric(
+            namespace="AWS/ApiGateway",
+            metric_name=name,
+            dimensions_map={"ApiName": self._api.rest_api_name, "Stage": self._stage},
+            statistic=statistic,
+            label=label,
+            period=period,
         )
 
-    def own_metric(self, name: str, statistic: str, label: str = "") -> Metric:
-        return own_metric(name, statistic, stage=self._stage, label=label)
+    def own_metric(self, name: str, statistic: str, label: str | None = None) -> cloudwatch.Metric:
+        """A metric that the functions write. Raises `KeyError` if metrics.json does not have it."""
+        if name not in _DEFINITIONS["metrics"]:
+            raise KeyError(f"metrics.json does not define {name}")
+        return cloudwatch.Metric(
+            namespace=_DEFINITIONS["namespace"],
+            metric_name=name,
+            dimensions_map={"service": _DEFINITIONS["service"], "stage": self._stage},
+            statistic=statistic,
+            label=label,
+        )
+
+
+def name_of(construct: IConstruct) -> str:
+    """The construct's id, or its parent's where CDK chose the id."""
+    if construct.node.id in ("Function", "Resource") and construct.node.scope is not None:
+        return name_of(construct.node.scope)
+    return construct.node.id.split(":")[0]
 
 
 def is_dead_letter_queue(queue: sqs.Queue) -> bool:

@@ -135,7 +135,6 @@ LIGHT = {
     "infra.client_wheel",
     "infra.console",
     "infra.http_headers",
-    "infra.metrics",
     "infra.packaging",
     "infra.service_models",
 }
