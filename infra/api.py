@@ -95,7 +95,7 @@ class Api(Construct):
                     **{
                         f"/{{code}}/{method}": apigateway.MethodDeploymentOptions(
                             throttling_rate_limit=settings.redirect_rate_limit,
-                            throttling_burst_limit=settings.redirect_burst_limit,
+                            throttling_burst_limit=settings.redirect_rate_limit,
                         )
                         for method in ("GET", "HEAD")
                     },

@@ -105,15 +105,12 @@ class StageFirewall(Construct):
             visits = waf.CfnWebACL.StatementProperty(
                 and_statement=waf.CfnWebACL.AndStatementProperty(statements=[visits, everything])
             )
+        credentials, most = _bad_credential(), BAD_CREDENTIALS_PER_ADDRESS
         rates = [
             _per_address("rate-per-address", ALL_PER_ADDRESS, only=everything),
             _per_address("redirects-per-address", REDIRECTS_PER_ADDRESS, only=visits),
+            _per_address("credentials-per-address", most, only=credentials),
         ]
-        rates.append(
-            _per_address(
-                "credentials-per-address", BAD_CREDENTIALS_PER_ADDRESS, only=_bad_credential()
-            )
-        )
         acl = _web_acl(self, "REGIONAL", [*_managed_rules(), *rates])
         waf.CfnWebACLAssociation(
             self, "Association", resource_arn=stage_arn, web_acl_arn=acl.attr_arn
@@ -220,17 +217,12 @@ def _per_address(
 
 
 def _api() -> waf.CfnWebACL.StatementProperty:
-    return waf.CfnWebACL.StatementProperty(
-        byte_match_statement=waf.CfnWebACL.ByteMatchStatementProperty(
-            field_to_match=waf.CfnWebACL.FieldToMatchProperty(uri_path={}),
-            positional_constraint="CONTAINS",
-            search_string=API_PATH,
-            text_transformations=[
-                # The gateway decodes before it matches, so `/%61pi/` is the API too.
-                waf.CfnWebACL.TextTransformationProperty(priority=0, type="URL_DECODE")
-            ],
-        )
-    )
+    # The gateway decodes before it matches, so `/%61pi/` is the API too.
+    return _matches({"uri_path": {}}, "CONTAINS", API_PATH, transformation="URL_DECODE")
+
+
+def _header_is(name: str, value: str) -> waf.CfnWebACL.StatementProperty:
+    return _matches({"single_header": {"Name": name.lower()}}, "EXACTLY", value)
 
 
 def _bad_credential() -> waf.CfnWebACL.StatementProperty:
@@ -241,17 +233,10 @@ def _bad_credential() -> waf.CfnWebACL.StatementProperty:
                 single_header={"Name": "authorization"}
             ),
             regex_string=CREDENTIAL_FORM,
-            text_transformations=[_untransformed()],
+            text_transformations=[_transformed("NONE")],
         )
     )
-    preflight = waf.CfnWebACL.StatementProperty(
-        byte_match_statement=waf.CfnWebACL.ByteMatchStatementProperty(
-            field_to_match=waf.CfnWebACL.FieldToMatchProperty(method={}),
-            positional_constraint="EXACTLY",
-            search_string="OPTIONS",
-            text_transformations=[_untransformed()],
-        )
-    )
+    preflight = _matches({"method": {}}, "EXACTLY", "OPTIONS")
     return waf.CfnWebACL.StatementProperty(
         and_statement=waf.CfnWebACL.AndStatementProperty(
             statements=[_api(), _not(preflight), _not(credential)]
@@ -259,19 +244,22 @@ def _bad_credential() -> waf.CfnWebACL.StatementProperty:
     )
 
 
-def _header_is(name: str, value: str) -> waf.CfnWebACL.StatementProperty:
+def _matches(
+    field: dict[str, Any], where: str, text: str, *, transformation: str = "NONE"
+) -> waf.CfnWebACL.StatementProperty:
+    """Requests whose field (by a keyword of `FieldToMatchProperty`) has `text` there."""
     return waf.CfnWebACL.StatementProperty(
         byte_match_statement=waf.CfnWebACL.ByteMatchStatementProperty(
-            field_to_match=waf.CfnWebACL.FieldToMatchProperty(single_header={"Name": name.lower()}),
-            positional_constraint="EXACTLY",
-            search_string=value,
-            text_transformations=[_untransformed()],
+            field_to_match=waf.CfnWebACL.FieldToMatchProperty(**field),
+            positional_constraint=where,
+            search_string=text,
+            text_transformations=[_transformed(transformation)],
         )
     )
 
 
-def _untransformed() -> waf.CfnWebACL.TextTransformationProperty:
-    return waf.CfnWebACL.TextTransformationProperty(priority=0, type="NONE")
+def _transformed(kind: str) -> waf.CfnWebACL.TextTransformationProperty:
+    return waf.CfnWebACL.TextTransformationProperty(priority=0, type=kind)
 
 
 def _not(statement: waf.CfnWebACL.StatementProperty) -> waf.CfnWebACL.StatementProperty:

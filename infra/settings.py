@@ -203,15 +203,10 @@ class Settings:
 
     @property
     def redirect_rate_limit(self) -> int:
-        """Visits a second, for all links together. Less than the stage's limit, so the API stays
-        reachable.
+        """Visits a second, and at once, for all links together. Less than the stage's limit, so
+        the API stays reachable.
         """
         return max(1, self.rate_limit * 5 // 8)
-
-    @property
-    def redirect_burst_limit(self) -> int:
-        """Visits at once."""
-        return self.redirect_rate_limit
 
     @property
     def short_url_base(self) -> str:
