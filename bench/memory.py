@@ -178,7 +178,7 @@ def _run(command: list[str], size: int) -> tuple[list[float], int]:
 
 def _scenes(emulator: Any) -> dict[str, Callable[[], dict[str, Any]]]:
     """The next event of each function, every one on data of its own where it changes some."""
-    from tests.support.events import api_event
+    from tests.support.api_gateway import api_event
 
     _environment(emulator)
     key = generate_api_key()
@@ -197,8 +197,8 @@ def _scenes(emulator: Any) -> dict[str, Callable[[], dict[str, Any]]]:
     links = _links()
     shown = [next(links) for _ in range(50)]
 
-    def api(method: str, resource: str, **more: Any) -> dict[str, Any]:
-        return api_event(method, resource, workspace_id=WORKSPACE, **more)
+    def api(route: str, **more: Any) -> dict[str, Any]:
+        return api_event(route, workspace_id=WORKSPACE, **more)
 
     visits = iter(range(10**9))
 
@@ -218,13 +218,13 @@ def _scenes(emulator: Any) -> dict[str, Callable[[], dict[str, Any]]]:
             "methodArn": "arn:aws:execute-api:us-east-1:000000000000:api/prod/GET/api/links",
             "headers": {"Authorization": f"Bearer {key}"},
         },
-        "links, a page of 50": lambda: api("GET", "/api/links", query={"limit": "50"}),
-        "deletions, 1 link": lambda: api("DELETE", "/api/links", body=[next(links).id]),
-        "qr, a new image": lambda: api("GET", "/api/links/{id}/qr", path={"id": next(links).id}),
+        "links, a page of 50": lambda: api("GET /api/links", query={"limit": "50"}),
+        "deletions, 1 link": lambda: api("DELETE /api/links", body=[next(links).id]),
+        "qr, a new image": lambda: api("GET /api/links/{id}/qr", at=next(links).id),
         "analytics, 30 days": lambda: api(
-            "GET", "/api/analytics/links/{id}", path={"id": shown[0].id}
+            "GET /api/analytics/links/{id}", path={"id": shown[0].id}
         ),
-        "pages": lambda: api("GET", "/api/openapi.json"),
+        "pages": lambda: api("GET /api/openapi.json"),
         "scheduler": lambda: {"source": "aws.events"},
         "click_stream, 1 click": lambda: {"Records": _clicked(shown, 1)},
         "click_stream, 10 clicks": lambda: {"Records": _clicked(shown, 10)},

@@ -29,14 +29,16 @@ from functions.repositories.open_exports import OpenExports
 from functions.services.deletion import DeletionRequest, Stores
 from local.emulator import credentials
 from tests.support import in_process_dynamodb
-from tests.support.events import api_event
+from tests.support.api_gateway import Reply, api_event, send
 from tests.support.template import synthesized_template, table_definitions
 
 pytest_plugins = [
     "tests.support.deployed_stack",
     "tests.support.emulator",
+    "tests.support.erasure",
     "tests.support.openapi",
     "tests.support.sdk_models",
+    "tests.support.virtual_time",
 ]
 
 Tell = Callable[[str], None]
@@ -225,9 +227,18 @@ class World:
         asked = self.deletion_request(**request)
         return erase_one(link_id, deletion_request=asked, stores=self.stores)
 
-    def event(self, method: str, resource: str, **more: Any) -> dict[str, Any]:
-        """A request of the workspace, as :func:`tests.support.events.api_event` makes it."""
-        return api_event(method, resource, workspace_id=self.workspace_id, **more)
+    def event(self, route: str, **more: Any) -> dict[str, Any]:
+        """A request of the workspace, as :func:`tests.support.api_gateway.api_event` makes it."""
+        return api_event(route, **{"workspace_id": self.workspace_id} | more)
+
+    def send(self, function: Any, route: str, **more: Any) -> Reply:
+        """The reply of a function's module to such a request."""
+        return send(function.handler, route, **{"workspace_id": self.workspace_id} | more)
+
+    def call(self, function: Any, route: str, **more: Any) -> tuple[int, Any]:
+        """Its status and parsed body."""
+        reply = self.send(function, route, **more)
+        return reply.status, reply.json()
 
     def create(
         self, count: int = 1, *, workspace_id: str | None = None, **fields: Any
@@ -273,6 +284,26 @@ class World:
 
         totals = ClickTotals(self.dynamodb, self.stores.links.name)
         assert totals.spread(self.workspace_id, link_id)
+
+    def link(self, link_id: str) -> Link:
+        """The stored link, live or not."""
+        link = self.stores.links.get(self.workspace_id, link_id)
+        assert link is not None
+        return link
+
+    def deletion(self, deletion_id: str) -> Deletion:
+        """The whole record of a deletion."""
+        deletion = self.stores.deletions.load(self.workspace_id, deletion_id)
+        assert deletion is not None
+        return deletion
+
+    def resume(self, deletion_id: str, stores: Stores | None = None) -> Deletion:
+        """What a worker does with a deletion that it can take over."""
+        from functions.services.run_deletion import resume
+
+        done = resume(self.workspace_id, deletion_id, stores=stores or self.stores)
+        assert done is not None
+        return done
 
     def live(self, link_id: str, workspace_id: str | None = None) -> bool:
         link = self.stores.links.get(workspace_id or self.workspace_id, link_id)

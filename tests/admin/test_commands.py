@@ -541,9 +541,7 @@ def test_every_command_level_has_help(words: tuple[str, ...], capsys: Any) -> No
     assert "usage: python -m admin" in capsys.readouterr().out
 
 
-def test_a_local_endpoint_never_gets_real_credentials(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_local_endpoint_never_gets_real_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "real")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "real")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")

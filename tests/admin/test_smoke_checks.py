@@ -105,9 +105,7 @@ def test_the_gateway_refuses_a_large_body_itself(
     assert (run(smoke, [on_aws.who_refuses_a_large_body], lambda _: None) == []) is good
 
 
-def test_a_visit_is_searched_in_the_logs_until_it_is_there(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_visit_is_searched_in_the_logs_until_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     stub = stubbed("logs")
     for number, rows in enumerate(([], [[{"field": "@message", "value": "{}"}]])):
         stub.add_response("start_query", {"queryId": str(number)})

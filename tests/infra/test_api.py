@@ -171,9 +171,7 @@ def test_open_routes_need_no_key_and_are_throttled(template: Template) -> None:
         assert ceiling["ThrottlingBurstLimit"] > 0
 
 
-def test_the_authorizer_sets_the_usage_key_and_is_cached_for_a_minute(
-    template: Template,
-) -> None:
+def test_the_authorizer_sets_the_usage_key_and_is_cached_for_a_minute(template: Template) -> None:
     [api] = resources(template, "AWS::ApiGateway::RestApi").values()
     assert api["Properties"]["ApiKeySourceType"] == "AUTHORIZER"
     [authorizer] = resources(template, "AWS::ApiGateway::Authorizer").values()

@@ -222,9 +222,7 @@ def test_nothing_is_allowed_with_a_wildcard(template: Template) -> None:
                 assert set(actions) <= WITHOUT_RESOURCE
 
 
-def test_each_function_has_a_role_of_its_own_without_managed_policies(
-    template: Template,
-) -> None:
+def test_each_function_has_a_role_of_its_own_without_managed_policies(template: Template) -> None:
     roles = [properties["Role"]["Fn::GetAtt"][0] for properties in functions(template).values()]
     assert len(set(roles)) == len(roles)
     for role in roles:
@@ -462,9 +460,7 @@ def test_a_new_number_is_a_new_key_and_zero_is_none() -> None:
         assert variables["SIGN_RECEIPTS"] == "true"
 
 
-def test_the_qr_function_can_access_qr_objects_only(
-    template: Template,
-) -> None:
+def test_the_qr_function_can_access_qr_objects_only(template: Template) -> None:
     [bucket] = [
         value["Value"]["Ref"]
         for output, value in template["Outputs"].items()

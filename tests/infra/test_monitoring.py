@@ -151,9 +151,7 @@ def test_the_alarms_of_the_account_may_publish_to_their_topic(template: Template
     assert source == "arn:AWS::Partition:cloudwatch:AWS::Region:AWS::AccountId:alarm:*"
 
 
-def test_rollback_alarms_react_within_five_minutes(
-    template: Template,
-) -> None:
+def test_rollback_alarms_react_within_five_minutes(template: Template) -> None:
     groups = resources(template, "AWS::CodeDeploy::DeploymentGroup")
     named = {
         alarm["Name"]["Ref"]

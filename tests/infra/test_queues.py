@@ -39,9 +39,7 @@ def test_every_queue_is_encrypted_and_refuses_plain_http(template: Template) -> 
         assert queue["Properties"]["SqsManagedSseEnabled"] is True
 
 
-def test_the_visibility_timeout_is_six_times_the_workers_timeout(
-    template: Template,
-) -> None:
+def test_the_visibility_timeout_is_six_times_the_workers_timeout(template: Template) -> None:
     mappings = resources(template, "AWS::Lambda::EventSourceMapping").values()
     assert mappings
     for mapping in mappings:
@@ -65,9 +63,7 @@ def test_the_export_worker_knows_its_last_delivery(template: Template) -> None:
     assert known == str(queue["Properties"]["RedrivePolicy"]["maxReceiveCount"])
 
 
-def test_the_erase_delay_exceeds_the_timeout_of_every_writer(
-    template: Template,
-) -> None:
+def test_the_erase_delay_exceeds_the_timeout_of_every_writer(template: Template) -> None:
     written = {
         template["Outputs"]["ClicksTableName"]["Value"]["Ref"],
         template["Outputs"]["QrBucketName"]["Value"]["Ref"],

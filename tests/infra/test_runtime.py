@@ -16,7 +16,7 @@ from bench.costs import LOG_BYTES
 from functions.api.response_size import PAYLOAD_LIMIT
 from infra.packaging import Target, build_archive
 from tests.conftest import World
-from tests.support.events import api_event
+from tests.support.api_gateway import api_event
 from tests.support.lambda_runtime import Runtime, running
 
 pytest.importorskip("awslambdaric", reason="Linux only")
@@ -54,7 +54,7 @@ def redirect(archive: Path, tmp_path: Path, deployed: dict[str, str]) -> Iterato
 
 
 def visit(code: str) -> dict[str, object]:
-    event = api_event("GET", "/{code}", workspace_id="acme", path={"code": code})
+    event = api_event("GET /{code}", path={"code": code})
     event["requestContext"]["requestId"] = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
     return event
 
@@ -113,7 +113,7 @@ def test_responses_stay_under_what_lambda_takes(
     """As the client encodes them: a body of 6 MB would be refused, and the caller get a 502."""
     handler = "functions.handlers.deletions.handler"
     ids = [f"{n:05d}" + chr(1) * 60 for n in range(10_000)]
-    event = world.event("POST", "/api/links/bulk-delete", body={"ids": ids})
+    event = world.event("POST /api/links/bulk-delete", body={"ids": ids})
     with running(archive, handler, tmp_path, environment("deletions", deployed)) as runtime:
         outcome = runtime.invoke(event)
     assert outcome.kind == "response"
@@ -127,7 +127,7 @@ def test_responses_stay_under_what_lambda_takes(
         "tags": [f"{n:02}" + '"' * 48 for n in range(18)],
     }
     new = [{"originalUrl": "https://example.com/"} | quotes for _ in range(1_000)]
-    event = world.event("POST", "/api/links", body=new)
+    event = world.event("POST /api/links", body=new)
     with running(archive, handler, tmp_path, environment("links", deployed)) as runtime:
         outcome = runtime.invoke(event)
     assert outcome.kind == "response"
@@ -145,7 +145,7 @@ def test_a_function_answers_before_lambda_ends_it(
             "AWS_ENDPOINT_URL": url,
             "AWS_ENDPOINT_URL_DYNAMODB": url,
         }
-        event = api_event("GET", "/api/links/{id}", workspace_id="acme", path={"id": "some-code"})
+        event = api_event("GET /api/links/{id}", workspace_id="acme", at="some-code")
         handler = "functions.handlers.links.handler"
         with running(archive, handler, tmp_path, given) as runtime:
             runtime.wait_until_ready()

@@ -35,9 +35,7 @@ def longest_call(client: Any) -> float:
     return float(config.connect_timeout + config.read_timeout)
 
 
-def test_an_api_function_ends_before_the_gateway_times_out(
-    template: Template,
-) -> None:
+def test_an_api_function_ends_before_the_gateway_times_out(template: Template) -> None:
     limits = {
         method["Properties"]["Integration"]["TimeoutInMillis"] / 1000
         for method in resources(template, "AWS::ApiGateway::Method").values()

@@ -68,8 +68,7 @@ def test_an_accepted_deletion_has_its_ids(world: World) -> None:
     world.stores.deletions.accept(deletion, key=KEY)
 
     assert parts_of(world, deletion) == CHUNKS
-    loaded = world.stores.deletions.load(world.workspace_id, deletion.id)
-    assert loaded is not None
+    loaded = world.deletion(deletion.id)
     assert loaded.link_ids == deletion.link_ids
 
 

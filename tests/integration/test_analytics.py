@@ -14,7 +14,6 @@ from functions.handlers import analytics
 from functions.repositories.idempotency import IdempotencyTable
 from tests.conftest import World
 from tests.integration.test_click_aggregation import click, count
-from tests.support.api_gateway import send
 
 pytestmark = pytest.mark.emulator
 
@@ -22,31 +21,11 @@ NOW = int(time.time())
 
 
 def get(world: World, reference: str, **more: Any) -> tuple[int, Any]:
-    query = more.pop("query", None)
-    reply = send(
-        analytics.handler,
-        "GET",
-        "/api/analytics/links/{id}",
-        path={"id": reference},
-        query=query,
-        **{"workspace_id": world.workspace_id} | more,
-    )
-    return reply.status, reply.json()
+    return world.call(analytics, "GET /api/analytics/links/{id}", at=reference, **more)
 
 
 def install(world: World, body: Any, **more: Any) -> tuple[int, Any]:
-    reply = send(
-        analytics.handler,
-        "POST",
-        "/api/installs",
-        body=body,
-        **{"workspace_id": world.workspace_id} | more,
-    )
-    return reply.status, reply.json()
-
-
-def delete(world: World, link_id: str) -> None:
-    world.soft_delete([link_id])
+    return world.call(analytics, "POST /api/installs", body=body, **more)
 
 
 def test_analytics_sum_the_days_asked_for(world: World) -> None:
@@ -98,7 +77,7 @@ def test_analytics_outlive_a_soft_delete_but_not_an_erasure(world: World) -> Non
     [link] = world.create_items()
     count(world, [click(world, link.id, at=NOW)])
 
-    delete(world, link.id)
+    world.soft_delete([link.id])
     assert get(world, link.id)[1]["totalClicks"] == 1
     assert get(world, link.short_code)[1]["totalClicks"] == 1
 
@@ -127,7 +106,7 @@ def test_a_wrong_number_of_days_is_refused(world: World, query: dict[str, str]) 
 def test_analytics_need_their_scope(world: World) -> None:
     [link_id] = world.create()
 
-    status, error = get(world, link_id, scopes=("linksRead",))
+    status, error = get(world, link_id, scopes="linksRead")
 
     assert (status, error["missingScopes"]) == (403, ["analyticsRead"])
 
@@ -190,7 +169,7 @@ def test_an_install_needs_a_live_link(world: World, case: str) -> None:
     if case == "unknown":
         link_id = str(uuid.uuid4())
     elif case == "soft-deleted":
-        delete(world, link_id)
+        world.soft_delete([link_id])
     elif case == "erased":
         world.erase_one(link_id)
 
@@ -202,11 +181,10 @@ def test_an_install_needs_a_live_link(world: World, case: str) -> None:
 def test_an_install_is_recorded_once_for_its_key(world: World) -> None:
     [link_id] = world.create()
     click(world, link_id, at=NOW - 5)
-    key = {"Idempotency-Key": "order-1"}
 
-    first = install(world, {"linkId": link_id}, headers=key)
-    again = install(world, {"linkId": link_id}, headers=key)
-    other = install(world, {"linkId": link_id, "platform": "iOS"}, headers=key)
+    first = install(world, {"linkId": link_id}, key="order-1")
+    again = install(world, {"linkId": link_id}, key="order-1")
+    other = install(world, {"linkId": link_id, "platform": "iOS"}, key="order-1")
 
     assert first[0] == 201
     assert again == first
@@ -219,12 +197,11 @@ def test_an_install_is_recorded_when_its_key_expires_at_that_moment(
 ) -> None:
     [link_id] = world.create()
     click(world, link_id, at=NOW - 5)
-    key = {"Idempotency-Key": "order-1"}
-    install(world, {"linkId": link_id}, headers=key)
+    install(world, {"linkId": link_id}, key="order-1")
 
     # The item is there when it is written, and has expired whenever it is read.
     monkeypatch.setattr(IdempotencyTable, "find", lambda *_, **__: None)
-    status, _ = install(world, {"linkId": link_id}, headers=key)
+    status, _ = install(world, {"linkId": link_id}, key="order-1")
 
     assert status == 503
     assert get(world, link_id)[1]["totalInstalls"] == 1

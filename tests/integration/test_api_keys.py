@@ -19,12 +19,10 @@ from functions.repositories.api_keys import ApiKeysTable, new_key_id
 from functions.services import api_keys as service
 from tests.conftest import World
 from tests.integration.test_races import together
-from tests.support.events import api_event, call
 from tests.support.faults import FATAL, RETRYABLE, FaultyClient
 
 pytestmark = pytest.mark.emulator
 
-ALL = " ".join(SCOPES)
 
 HALF_APPLIED = [name for name in RETRYABLE if name.startswith("applied")]
 UNAUTHENTICATED = {
@@ -60,28 +58,24 @@ def admin(world: World) -> str:
 def ask(
     world: World,
     who: str,
-    method: str,
-    resource: str = "/api/keys",
-    scopes: str = ALL,
+    route: str,
     **more: Any,
 ) -> tuple[int, Any]:
-    workspace_id = more.pop("workspace_id", world.workspace_id)
-    event = api_event(method, resource, workspace_id=workspace_id, scopes=scopes, **more)
-    event["requestContext"]["authorizer"] |= {"keyId": who, "userId": who.removeprefix("session:")}
-    return call(keys.handler, event)
+    caller = {"keyId": who, "userId": who.removeprefix("session:")}
+    return world.call(keys, route, caller=caller, **more)
 
 
 def issue(world: World, who: str, *scopes: str, **more: Any) -> tuple[int, Any]:
     body = {"name": "ci", "scopes": list(scopes or ("linksRead",))} | more.pop("body", {})
-    return ask(world, who, "POST", body=body, **more)
+    return ask(world, who, "POST /api/keys", body=body, **more)
 
 
 def revoke(world: World, who: str, key_id: str, **more: Any) -> tuple[int, Any]:
-    return ask(world, who, "DELETE", "/api/keys/{id}", path={"id": key_id}, **more)
+    return ask(world, who, "DELETE /api/keys/{id}", at=key_id, **more)
 
 
 def listed(world: World, who: str, **query: str) -> Any:
-    status, body = ask(world, who, "GET", query=query)
+    status, body = ask(world, who, "GET /api/keys", query=query)
     assert status == 200, body
     return body
 
@@ -121,9 +115,8 @@ def test_a_new_key_works_and_its_secret_is_shown_once(world: World, admin: str) 
 def test_no_secret_is_stored_or_logged(
     world: World, admin: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    headers = {"Idempotency-Key": "k"}
-    _, made = issue(world, admin, headers=headers)
-    issue(world, admin, headers=headers)
+    _, made = issue(world, admin, key="k")
+    issue(world, admin, key="k")
     revoke(world, admin, made["keyId"])
     logged = repr([vars(record) for record in caplog.records])
     assert made["keyId"] in logged
@@ -137,10 +130,9 @@ def test_no_secret_is_stored_or_logged(
 
 
 def test_the_same_request_is_one_key_and_shows_no_secret_again(world: World, admin: str) -> None:
-    headers = {"Idempotency-Key": "k"}
-    first_status, first = issue(world, admin, headers=headers)
-    assert issue(world, admin, headers=headers) == (first_status, first | {"secret": None})
-    assert issue(world, admin, "linksWrite", headers=headers)[0] == 422
+    first_status, first = issue(world, admin, key="k")
+    assert issue(world, admin, key="k") == (first_status, first | {"secret": None})
+    assert issue(world, admin, "linksWrite", key="k")[0] == 422
     assert len(states(world, admin)) == 2
 
 
@@ -214,7 +206,7 @@ def test_keys_are_listed_newest_first_page_by_page(world: World, admin: str) -> 
     state = {each["keyId"]: each["state"] for each in found}
     assert state[made[2]] == "revoked"
     assert state[expired] == "expired"
-    status, _ = ask(world, admin, "GET", query={"cursor": "nonsense"})
+    status, _ = ask(world, admin, "GET /api/keys", query={"cursor": "nonsense"})
     assert status == 400
 
 
@@ -237,10 +229,9 @@ def test_a_revoked_key_stays_revoked_and_says_until_when_it_may_work(
     first = time.mktime(time.strptime(revoked[:19], "%Y-%m-%dT%H:%M:%S"))
     assert later - first == 60
     assert revoke(world, admin, key_id) == (status, body)
-    headers = {"Idempotency-Key": "again"}
-    assert revoke(world, admin, key_id, headers=headers) == (status, body)
-    assert revoke(world, admin, key_id, headers=headers) == (status, body)
-    assert revoke(world, admin, admin, headers=headers)[0] == 422
+    for _ in range(2):
+        assert revoke(world, admin, key_id, key="again") == (status, body)
+    assert revoke(world, admin, admin, key="again")[0] == 422
 
 
 @pytest.mark.parametrize("kind", ["unknown", "foreign"])
@@ -302,16 +293,17 @@ def test_admins_that_revoke_each_other_at_once_leave_one(world: World) -> None:
 # -- who ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+ROUTES = ["GET /api/keys", "POST /api/keys", "DELETE /api/keys/{id}"]
+
+
+@pytest.mark.parametrize("route", ROUTES)
 def test_a_revoked_admin_manages_no_keys_even_while_the_gateway_accepts_it(
-    world: World, admin: str, method: str
+    world: World, admin: str, route: str
 ) -> None:
     second = add(world)
     revoke(world, admin, second)
-    resource = "/api/keys/{id}" if method == "DELETE" else "/api/keys"
-    body = {"name": "n", "scopes": ["linksRead"]} if method == "POST" else None
-    path = {"id": admin} if method == "DELETE" else None
-    assert ask(world, second, method, resource, body=body, path=path) == (401, UNAUTHENTICATED)
+    body = {"name": "n", "scopes": ["linksRead"]} if route.startswith("POST") else None
+    assert ask(world, second, route, body=body, at=admin) == (401, UNAUTHENTICATED)
     assert states(world, admin) == {admin: "active", second: "revoked"}
 
 
@@ -324,15 +316,13 @@ def test_an_owner_who_is_signed_in_manages_keys_until_the_membership_ends(world:
     world.access.put_member(user, workspace_id=world.workspace_id, role="editor")
     assert issue(world, f"session:{user}") == (401, UNAUTHENTICATED)
     world.access.remove_member(user, workspace_id=world.workspace_id)
-    assert ask(world, f"session:{user}", "GET") == (401, UNAUTHENTICATED)
+    assert ask(world, f"session:{user}", "GET /api/keys") == (401, UNAUTHENTICATED)
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_without_the_scope_nothing_is_read(world: World, admin: str, method: str) -> None:
-    resource = "/api/keys/{id}" if method == "DELETE" else "/api/keys"
-    path = {"id": admin} if method == "DELETE" else None
+@pytest.mark.parametrize("route", ROUTES)
+def test_without_the_scope_nothing_is_read(world: World, admin: str, route: str) -> None:
     scopes = " ".join(scope for scope in SCOPES if scope != "admin")
-    status, body = ask(world, admin, method, resource, scopes=scopes, path=path)
+    status, body = ask(world, admin, route, scopes=scopes, at=admin)
     assert (status, body["missingScopes"]) == (403, ["admin"])
 
 
@@ -347,14 +337,14 @@ def test_a_fault_at_any_call_leaves_one_key_or_none_and_a_repetition_completes_i
     add(world, "admin")
     target = add(world, "admin")
     for at in range(12):
-        headers = {"Idempotency-Key": f"{fault}-{at}"}
+        key = f"{fault}-{at}"
         faulty = FaultyClient(world.dynamodb, (RETRYABLE | FATAL)[fault], at)
         before = set(states(world, admin))
 
-        def send(at_headers: dict[str, str] = headers) -> tuple[int, Any]:
+        def send(key: str = key) -> tuple[int, Any]:
             if what == "issue":
-                return issue(world, admin, headers=at_headers)
-            return revoke(world, admin, target, headers=at_headers)
+                return issue(world, admin, key=key)
+            return revoke(world, admin, target, key=key)
 
         with monkeypatch.context() as patch:
             patch.setattr(container, "_dynamodb", lambda it=faulty: it)

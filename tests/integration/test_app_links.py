@@ -18,7 +18,6 @@ from functions.handlers import links, redirect
 from functions.schemas.links import parse_link_changes, parse_new_links
 from tests.conftest import World
 from tests.support.api_gateway import send
-from tests.support.events import call
 from tests.support.links import a_link
 
 WEB = "https://example.com/"
@@ -173,12 +172,10 @@ def test_visitors_get_the_app_urls_that_their_workspace_allows(world: World) -> 
     locations = {
         agent: send(
             redirect.handler,
-            "GET",
-            "/{code}",
+            "GET /{code}",
             path={"code": link["shortCode"]},
             headers={"User-Agent": agent},
             query={"ref": "poster"},
-            workspace_id=None,
         ).headers["Location"]
         for agent in (IPHONE, ANDROID, "curl/8.5.0")
     }
@@ -194,6 +191,5 @@ ANDROID = "Mozilla/5.0 (Linux; Android 15; Pixel 9) Chrome/137.0.0.0 Mobile Safa
 
 
 def create(world: World, body: dict[str, Any], app_schemes: str) -> tuple[int, Any]:
-    event = world.event("POST", "/api/links", body={"originalUrl": WEB} | body)
-    event["requestContext"]["authorizer"]["appSchemes"] = app_schemes
-    return call(links.handler, event)
+    caller = {"appSchemes": app_schemes}
+    return world.call(links, "POST /api/links", body={"originalUrl": WEB} | body, caller=caller)

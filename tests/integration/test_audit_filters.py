@@ -15,13 +15,12 @@ from functions.handlers import deletions
 from functions.services import audit_trail
 from tests.conftest import World
 from tests.integration.test_deletions_api import ask, send
-from tests.support.events import call
 
 pytestmark = pytest.mark.emulator
 
 
 def listed(world: World, **query: str) -> tuple[list[str], str | None]:
-    status, body, _ = send(world, "GET", "/api/deletions", query=query)
+    status, body, _ = send(world, "GET /api/deletions", query=query)
     assert status == 200, body
     return [each["id"] for each in body["deletions"]], body["nextCursor"]
 
@@ -36,9 +35,8 @@ def every(world: World, **query: str) -> list[str]:
 
 def delete_as(world: World, key_id: str, user_id: str, mode: str = "soft") -> str:
     body = {"ids": world.create(1), "mode": mode}
-    event = world.event("POST", "/api/deletions", body=body)
-    event["requestContext"]["authorizer"] |= {"keyId": key_id, "userId": user_id}
-    status, made = call(deletions.handler, event)
+    caller = {"keyId": key_id, "userId": user_id}
+    status, made = world.call(deletions, "POST /api/deletions", body=body, caller=caller)
     assert status == 200
     return str(made["id"])
 
@@ -112,7 +110,7 @@ def test_a_filter_is_charged_what_it_tries_and_times_are_not(
     assert charged == []
     every(world, state="complete")
     assert charged == [100]
-    status, body, headers = send(world, "GET", "/api/deletions", query={"state": "complete"})
+    status, body, headers = send(world, "GET /api/deletions", query={"state": "complete"})
     assert status == 429
     assert body["retryAfter"] == 17
     assert headers["Retry-After"] == "17"
@@ -129,7 +127,7 @@ def test_a_filter_is_charged_what_it_tries_and_times_are_not(
     ],
 )
 def test_what_no_filter_can_be_is_refused(world: World, query: dict[str, str], fault: str) -> None:
-    status, body, _ = send(world, "GET", "/api/deletions", query=query)
+    status, body, _ = send(world, "GET /api/deletions", query=query)
     assert status == 400
     assert body["details"][0].startswith(fault)
 
@@ -141,13 +139,13 @@ def test_a_cursor_belongs_to_its_filter_and_workspace(world: World) -> None:
     assert cursor is not None
     for query in ({"mode": "erase"}, {}):
         status, body, _ = send(
-            world, "GET", "/api/deletions", query={**query, "cursor": cursor, "limit": "1"}
+            world, "GET /api/deletions", query={**query, "cursor": cursor, "limit": "1"}
         )
         assert status == 400
         assert body["details"] == ["The cursor belongs to another filter"]
     foreign = {"mode": "soft", "cursor": cursor}
     status, body, _ = send(
-        world, "GET", "/api/deletions", query=foreign, workspace_id=f"ws-{uuid.uuid4().hex[:8]}"
+        world, "GET /api/deletions", query=foreign, workspace_id=f"ws-{uuid.uuid4().hex[:8]}"
     )
     assert (status, body["details"]) == (400, ["Invalid cursor"])
 

@@ -28,10 +28,8 @@ from tests.conftest import World
 from tests.integration.test_click_aggregation import NOON, click, count, day
 from tests.integration.test_purge_faults import Faults
 from tests.support.api_gateway import send
-from tests.support.erasure import Erasing, erasing
+from tests.support.erasure import Erasing
 from tests.support.faults import RETRYABLE, Call, FaultyClient
-
-__all__ = ["erasing"]
 
 pytestmark = pytest.mark.emulator
 
@@ -68,7 +66,7 @@ def visit(
         client = FaultyClient(world.dynamodb, meet, every=True)
         patch.setattr(container, "low_latency_dynamodb", lambda: client)
         container.reset()
-        reply = send(redirect.handler, "GET", "/{code}", path={"code": code}, workspace_id=None)
+        reply = send(redirect.handler, "GET /{code}", path={"code": code})
     container.reset()
     return reply.status, writes
 
@@ -107,8 +105,7 @@ def test_a_throttled_click_spreads_the_clicks_of_its_link(
     assert first == (302, ["own", "REMOVE onePartition", "shard"])
     assert second == (302, ["shard"])
     assert shards_of(erasing, link.id) == ["shard", "shard"]
-    found = erasing.world.stores.links.get(erasing.world.workspace_id, link.id)
-    assert found is not None
+    found = erasing.world.link(link.id)
     # Nothing else of the link changed.
     assert (found, found.one_partition) == (link.with_changes({"onePartition": None}), False)
 
@@ -324,9 +321,7 @@ def test_busy_links_and_others_are_erased_in_every_way(erasing: Erasing, how: st
         assert (receipt["links"], receipt["clicks"], receipt["rollups"]) == (2, 40, 2)
 
 
-def test_a_link_whose_item_does_not_say_it_is_searched_in_nine_partitions(
-    erasing: Erasing,
-) -> None:
+def test_a_link_whose_item_does_not_say_it_is_searched_in_nine_partitions(erasing: Erasing) -> None:
     """An item of an older release, or a message that was sent by one."""
     ids = erasing.world.create(2)
     for link_id in ids:

@@ -111,9 +111,7 @@ def referrers(world: World, link_id: str) -> dict[str, int]:
 
 
 def link(world: World, link_id: str) -> Link:
-    found = world.stores.links.get(world.workspace_id, link_id)
-    assert found is not None
-    return found
+    return world.link(link_id)
 
 
 def test_a_day_counts_clicks_visitors_and_values_and_the_link_follows(world: World) -> None:

@@ -19,10 +19,7 @@ from tests.conftest import World
 from tests.integration.test_click_aggregation import click, count, day, link
 from tests.integration.test_purge import receipt
 from tests.integration.test_redirect import clicks, visit
-from tests.support.erasure import Erasing, erasing
-from tests.support.events import call
-
-__all__ = ["erasing"]
+from tests.support.erasure import Erasing
 
 pytestmark = pytest.mark.emulator
 
@@ -53,14 +50,8 @@ def test_the_default_is_a_year() -> None:
 
 def request(world: World, method: str, policy: dict[str, str], **body: Any) -> Any:
     reference = body.pop("id", None)
-    event = world.event(
-        method,
-        "/api/links/{id}" if reference else "/api/links",
-        path={"id": reference} if reference else None,
-        body=body,
-    )
-    event["requestContext"]["authorizer"] |= policy
-    status, response = call(links_function.handler, event)
+    route = f"{method} /api/links/{{id}}" if reference else f"{method} /api/links"
+    status, response = world.call(links_function, route, at=reference, body=body, caller=policy)
     assert status in (200, 201), response
     return response
 
@@ -99,13 +90,15 @@ def test_a_link_takes_the_policy_when_it_is_created_and_when_it_is_changed(world
 
 def test_a_restored_link_takes_the_policy_of_the_restore(world: World) -> None:
     made = request(world, "POST", {}, originalUrl="https://example.com/page")
-    event = world.event("DELETE", "/api/links", body=[made["id"]])
-    assert call(deletions_function.handler, event)[0] == 200
+    assert world.call(deletions_function, "DELETE /api/links", body=[made["id"]])[0] == 200
     [record], _ = world.stores.deletions.newest(world.workspace_id, limit=1, before=None)
-    event = world.event("POST", "/api/deletions/{id}/restore", path={"id": record.id})
-    event["requestContext"]["authorizer"] |= {"clickRetentionDays": "30"}
 
-    status, response = call(deletions_function.handler, event)
+    status, response = world.call(
+        deletions_function,
+        "POST /api/deletions/{id}/restore",
+        at=record.id,
+        caller={"clickRetentionDays": "30"},
+    )
 
     assert (status, response["restoredIds"]) == (200, [made["id"]])
     assert kept_days(world, made["id"], made["shortCode"]) == 30

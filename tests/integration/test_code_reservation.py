@@ -15,10 +15,8 @@ from functions.schemas.links import NewLink
 from functions.services.create_links import create_links
 from tests.conftest import World
 from tests.integration.test_races import together
-from tests.support.erasure import Erasing, erasing
-from tests.support.virtual_time import VirtualClock, virtual_clock
-
-__all__ = ["erasing", "virtual_clock"]
+from tests.support.erasure import Erasing
+from tests.support.virtual_time import VirtualClock
 
 pytestmark = pytest.mark.emulator
 

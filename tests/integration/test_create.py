@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 import uuid
@@ -32,7 +31,6 @@ from functions.services.create_links import create_links, plan_links
 from functions.services.create_once import create_once
 from functions.services.link_runs import LINKS_A_TRANSACTION, KeyedRun
 from tests.conftest import World, forget_caches, make_world
-from tests.support.events import Context, call
 from tests.support.faults import RETRYABLE, FaultyClient, Killed, faults_of_call, kill_from
 
 pytestmark = pytest.mark.emulator
@@ -84,13 +82,9 @@ def a_taken_code(world: World, monkeypatch: pytest.MonkeyPatch) -> NewLink:
 
 def test_later_links_of_an_array_are_newer_in_lists(world: World) -> None:
     first = [link.id for link in world.create_items(40)]
-    event = world.event(
-        "POST",
-        "/api/links",
-        body=[{"originalUrl": NEW.originalUrl}] * 40,
-        headers={"Idempotency-Key": "k"},
+    status, made = world.call(
+        links_function, "POST /api/links", body=[{"originalUrl": NEW.originalUrl}] * 40, key="k"
     )
-    status, made = call(links_function.handler, event)
     assert status == 201
     assert len({link["createdAt"] for link in made}) == 1
     second = [link["id"] for link in made]
@@ -402,9 +396,7 @@ def test_a_refused_destination_of_an_array_is_named_by_position(world: World) ->
         {"originalUrl": "http://short.test/x", "iosUrl": "http://SHORT.test./y"},
         {"originalUrl": long, "utmParameters": {"source": "newsletter"}},
     ]
-    event = world.event("POST", "/api/links", body=new)
-
-    status, error = call(links_function.handler, event)
+    status, error = world.call(links_function, "POST /api/links", body=new)
 
     assert (status, error["details"]) == (
         400,
@@ -415,8 +407,7 @@ def test_a_refused_destination_of_an_array_is_named_by_position(world: World) ->
         ],
     )
     assert _ids(world) == []
-    event = world.event("POST", "/api/links", body=[new[1]] * 30)
-    status, error = call(links_function.handler, event)
+    status, error = world.call(links_function, "POST /api/links", body=[new[1]] * 30)
     assert (status, len(error["details"])) == (400, 20)
 
 
@@ -428,13 +419,8 @@ def test_the_location_of_a_new_link_is_at_the_api_and_not_at_the_cdn(
     monkeypatch.setenv("API_BASE_URL", "https://api.example.com")
     forget_caches()
 
-    response = links_function.handler(
-        world.event("POST", "/api/links", body={"originalUrl": "https://example.com"}),
-        Context(),
-    )
+    reply = world.send(links_function, "POST /api/links", body={"originalUrl": "https://e.com"})
 
-    link = json.loads(response["body"])
+    link = reply.json()
     assert link["shortUrl"] == f"https://go.example.com/{link['shortCode']}"
-    assert response["multiValueHeaders"]["Location"] == [
-        f"https://api.example.com/api/links/{link['id']}"
-    ]
+    assert reply.headers["Location"] == f"https://api.example.com/api/links/{link['id']}"

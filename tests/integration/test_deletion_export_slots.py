@@ -18,15 +18,14 @@ from functions.domain.errors import LimitReached
 from functions.repositories.open_exports import HELD_SECONDS, OpenExports
 from functions.services import delete_links, run_deletion
 from functions.services.export_lines import ExportStores
-from functions.services.run_deletion import resume
 from tests.conftest import World, make_world
 from tests.integration.test_export import Exports, exports
 from tests.integration.test_export_before_delete import Bucket
 from tests.integration.test_filter_budget import _Nothing, ask
-from tests.support.erasure import Erasing, erasing
-from tests.support.faults import FaultyClient
+from tests.support.erasure import Erasing
+from tests.support.faults import FaultyClient, Killed, die
 
-__all__ = ["erasing", "exports"]
+__all__ = ["exports"]
 
 pytestmark = pytest.mark.emulator
 
@@ -41,23 +40,17 @@ def _list_queue(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 def post(
     world: World, ids: list[str], *, key: str | None = None, mode: str = "soft"
 ) -> tuple[int, dict[str, Any], dict[str, str]]:
-    return ask(
-        world,
-        {"ids": ids, "mode": mode, "export": True},
-        plan="free",
-        headers={"Idempotency-Key": key} if key else {},
-    )
+    return ask(world, {"ids": ids, "mode": mode, "export": True}, plan="free", key=key)
 
 
 def free(world: World, maximum: int = 2) -> list[int]:
     return world.stores.open_exports.free(world.workspace_id, maximum)
 
 
-def work(world: World, deletion_id: str, bucket: Bucket | None = None) -> Deletion | None:
+def work(world: World, deletion_id: str, bucket: Bucket | None = None) -> Deletion:
     links = world.stores.links
     lines = ExportStores(links, world.clicks, bucket or Bucket())  # type: ignore[arg-type]
-    stores = replace(world.stores, exports=lines)
-    return resume(world.workspace_id, deletion_id, stores=stores)
+    return world.resume(deletion_id, replace(world.stores, exports=lines))
 
 
 def records(world: World) -> list[dict[str, Any]]:
@@ -172,7 +165,7 @@ def test_a_slot_survives_killed_workers_and_is_released_after_the_export(
     monkeypatch.setattr(time, "time", lambda: now() + sum(ahead))
     bucket = Bucket(failures=1)
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Killed):
         work(world, first["id"], bucket)
     assert free(world) == [1]
     # The next worker has no time to write the file: it requeues and renews the claim.
@@ -183,9 +176,7 @@ def test_a_slot_survives_killed_workers_and_is_released_after_the_export(
     ahead.append(HELD_SECONDS - 60)
     assert free(world) == [1]
 
-    done = work(world, first["id"], bucket)
-    assert done is not None
-    assert done.state == "complete"
+    assert work(world, first["id"], bucket).state == "complete"
     assert free(world) == [0, 1]
 
 
@@ -195,20 +186,15 @@ def test_the_next_worker_releases_the_slot_of_a_killed_one(
     ids = world.create(1)
     _, first, _ = post(world, ids)
 
-    def die(*_: Any, **__: Any) -> None:
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as killed:
         killed.setattr(OpenExports, "release", die)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(Killed):
             work(world, first["id"])
     assert free(world) == [1]
     assert world.live(ids[0])
 
     monkeypatch.setattr(time, "time", lambda real=time.time: real() + 120)
-    done = work(world, first["id"])
-    assert done is not None
-    assert done.state == "complete"
+    assert work(world, first["id"]).state == "complete"
     assert free(world) == [0, 1]
 
 
@@ -224,9 +210,7 @@ def test_an_abandoned_slot_expires(world: World, monkeypatch: pytest.MonkeyPatch
     # The late worker completes it, and does not release the slot of another export.
     assert post(world, ids[1:])[0] == 202
     assert free(world) == [1]
-    done = work(world, lost["id"])
-    assert done is not None
-    assert done.state == "complete"
+    assert work(world, lost["id"]).state == "complete"
     assert free(world) == [1]
 
 
@@ -244,10 +228,8 @@ def test_a_release_that_is_refused_does_not_stop_the_deletion(
 
     faulty = FaultyClient(aws.client("dynamodb"), fault, every=True)
     broken = make_world(deployed, faulty, world.workspace_id)
-    done = work(broken, first["id"])
 
-    assert done is not None
-    assert done.state == "complete"
+    assert work(broken, first["id"]).state == "complete"
     [line] = [r for r in caplog.records if r.getMessage() == "an export's slot was not released"]
     assert "AccessDeniedException" in vars(line)["cause"]
 
@@ -280,10 +262,7 @@ def test_a_filter_that_waits_for_its_links_holds_a_slot_until_it_ends(
     assert free(world) == [1]
     assert world.stores.slots.free(world.workspace_id, 2) == [1]
 
-    done = work(world, waiting.id)
-
-    assert done is not None
-    assert done.state == state
+    assert work(world, waiting.id).state == state
     assert free(world) == [0, 1]
     assert world.stores.slots.free(world.workspace_id, 2) == [0, 1]
 

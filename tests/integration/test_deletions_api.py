@@ -20,7 +20,6 @@ from functions.repositories.live_index import LiveIndex
 from functions.services import delete_links, erase_links, run_deletion, select_links
 from functions.services.resolve_filter import ResolvedLinks
 from tests.conftest import World
-from tests.support.events import Context, api_event, call
 from tests.support.faults import Killed
 
 #: An id that no link has; fixed, so that test names are the same in every process.
@@ -29,23 +28,13 @@ ABSENT = "00000000-0000-4000-8000-000000000000"
 pytestmark = pytest.mark.emulator
 
 
-def send(
-    world: World, method: str, resource: str, **event: Any
-) -> tuple[int, dict[str, Any], dict[str, str]]:
-    import json
-
-    response = deletions.handler(
-        api_event(
-            method, resource, workspace_id=event.pop("workspace_id", world.workspace_id), **event
-        ),
-        Context(),
-    )
-    headers = {name: values[-1] for name, values in response["multiValueHeaders"].items()}
-    return response["statusCode"], json.loads(response["body"]), headers
+def send(world: World, route: str, **event: Any) -> tuple[int, dict[str, Any], dict[str, str]]:
+    reply = world.send(deletions, route, **event)
+    return reply.status, reply.json(), reply.headers
 
 
 def ask(world: World, body: Any, **event: Any) -> tuple[int, dict[str, Any], dict[str, str]]:
-    return send(world, "POST", "/api/deletions", body=body, **event)
+    return send(world, "POST /api/deletions", body=body, **event)
 
 
 def test_a_soft_deletion_returns_its_readable_record(world: World) -> None:
@@ -64,7 +53,7 @@ def test_a_soft_deletion_returns_its_readable_record(world: World) -> None:
         "requested": 3, "deleted": 3, "notFound": 0, "pending": 0, "restored": 0, "failed": 0
     }  # fmt: skip
     assert made["results"] == [{"id": link_id, "outcome": "deleted"} for link_id in ids]
-    status, read, _ = send(world, "GET", "/api/deletions/{id}", path={"id": made["id"]})
+    status, read, _ = send(world, "GET /api/deletions/{id}", at=made["id"])
     assert (status, read) == (200, made | {"restores": []})
 
 
@@ -110,7 +99,7 @@ def test_a_dry_run_reports_and_writes_nothing(world: World) -> None:
     }
     assert "X-Deletion-Id" not in headers
     assert all(world.live(link_id) for link_id in ids)
-    assert send(world, "GET", "/api/deletions")[1] == {"deletions": [], "nextCursor": None}
+    assert send(world, "GET /api/deletions")[1] == {"deletions": [], "nextCursor": None}
 
 
 def test_results_come_in_pages_in_request_order(world: World) -> None:
@@ -121,7 +110,7 @@ def test_results_come_in_pages_in_request_order(world: World) -> None:
     seen, cursor = [], None
     while True:
         query = {"limit": "70"} | ({"cursor": cursor} if cursor else {})
-        _, page, _ = send(world, "GET", "/api/deletions/{id}", path={"id": made["id"]}, query=query)
+        _, page, _ = send(world, "GET /api/deletions/{id}", at=made["id"], query=query)
         seen += [each["id"] for each in page["results"]]
         cursor = page["nextCursor"]
         if cursor is None:
@@ -133,9 +122,9 @@ def test_results_come_in_pages_in_request_order(world: World) -> None:
 def test_the_audit_trail_is_newest_first_and_paged(world: World) -> None:
     made = [ask(world, {"ids": world.create(1)})[1]["id"] for _ in range(5)]
 
-    _, first, _ = send(world, "GET", "/api/deletions", query={"limit": "3"})
+    _, first, _ = send(world, "GET /api/deletions", query={"limit": "3"})
     _, rest, _ = send(
-        world, "GET", "/api/deletions", query={"limit": "3", "cursor": first["nextCursor"]}
+        world, "GET /api/deletions", query={"limit": "3", "cursor": first["nextCursor"]}
     )
 
     listed = [each["id"] for each in first["deletions"] + rest["deletions"]]
@@ -151,11 +140,7 @@ def test_a_deletion_of_another_workspace_does_not_exist(world: World) -> None:
 
     for deletion_id in (made["id"], new_time_ordered_id(), "nonsense"):
         status, body, _ = send(
-            world,
-            "GET",
-            "/api/deletions/{id}",
-            path={"id": deletion_id},
-            workspace_id="ws-somebody-else",
+            world, "GET /api/deletions/{id}", at=deletion_id, workspace_id="ws-somebody-else"
         )
         assert (status, body) == (404, expected)
 
@@ -220,10 +205,8 @@ def test_a_slow_filter_is_resolved_in_the_background(
     assert made["results"] == []
     [message] = world.queue.messages
     assert message == {"workspaceId": world.workspace_id, "deletionId": headers["X-Deletion-Id"]}
-    run_deletion.resume(world.workspace_id, made["id"], stores=world.stores)
-    _, read, _ = send(
-        world, "GET", "/api/deletions/{id}", path={"id": made["id"]}, query={"limit": "1000"}
-    )
+    world.resume(made["id"])
+    _, read, _ = send(world, "GET /api/deletions/{id}", at=made["id"], query={"limit": "1000"})
     assert read["state"] == "complete"
     assert sorted(each["id"] for each in read["results"]) == sorted(ids)
     assert sorted(world.live_ids()) == sorted(kept)
@@ -237,9 +220,9 @@ def test_a_filter_found_too_broad_in_the_background_fails_and_deletes_nothing(
     monkeypatch.setattr(container, "resume_queue", lambda: world.queue)
     _, made, _ = ask(world, {"filter": {"tag": "spring"}}, plan="free")
 
-    run_deletion.resume(world.workspace_id, made["id"], stores=world.stores)
+    world.resume(made["id"])
 
-    _, read, _ = send(world, "GET", "/api/deletions/{id}", path={"id": made["id"]})
+    _, read, _ = send(world, "GET /api/deletions/{id}", at=made["id"])
     assert read["state"] == "failed"
     assert read["failure"] == "More than 100 links match; narrow the filter"
     assert len(world.live_ids()) == 101
@@ -256,13 +239,13 @@ def test_a_filter_that_cannot_be_resolved_fails_after_some_attempts(
 
     # This worker had little time; the next one may have enough.
     with deadline(0):
-        run_deletion.resume(world.workspace_id, made["id"], stores=world.stores)
-    assert send(world, "GET", "/api/deletions/{id}", path=path)[1]["state"] == "accepted"
+        world.resume(made["id"])
+    assert send(world, "GET /api/deletions/{id}", path=path)[1]["state"] == "accepted"
     assert len(world.queue.messages) == 2
 
     monkeypatch.setattr(run_deletion, "RESOLVE_SECONDS", 0.0)
-    run_deletion.resume(world.workspace_id, made["id"], stores=world.stores)
-    _, read, _ = send(world, "GET", "/api/deletions/{id}", path=path)
+    world.resume(made["id"])
+    _, read, _ = send(world, "GET /api/deletions/{id}", path=path)
     assert read["state"] == "failed"
     assert read["failure"] == "The workspace is too large for this filter; narrow it"
     assert set(world.live_ids()) == set(ids)
@@ -314,18 +297,18 @@ def test_a_permanent_error_names_the_accepted_deletion(
 
     with monkeypatch.context() as broken:
         broken.setattr(LinkBatches, "mark_deleted", refuse)
-        status, body, headers = ask(world, {"ids": ids}, headers={"Idempotency-Key": "k"})
+        status, body, headers = ask(world, {"ids": ids}, key="k")
     assert status == 500
     assert body["error"]["en"] == "Internal server error"
     deletion_id = headers["X-Deletion-Id"]
 
-    status, body, headers = ask(world, {"ids": ids}, headers={"Idempotency-Key": "k"})
+    status, body, headers = ask(world, {"ids": ids}, key="k")
     assert (status, headers["X-Deletion-Id"]) == (409, deletion_id)
 
     now = time.time
     monkeypatch.setattr(time, "time", lambda: now() + 3600)
-    run_deletion.resume(world.workspace_id, deletion_id, stores=world.stores)
-    status, body, _ = ask(world, {"ids": ids}, headers={"Idempotency-Key": "k"})
+    world.resume(deletion_id)
+    status, body, _ = ask(world, {"ids": ids}, key="k")
     assert status == 200
     assert body["counts"]["deleted"] == 3
 
@@ -404,8 +387,8 @@ def test_the_list_and_the_record_of_a_running_erasure_have_the_same_counts(
     with pytest.raises(Killed):
         ask(world, {"ids": ids, "mode": "erase", "export": False})
 
-    [listed] = send(world, "GET", "/api/deletions")[1]["deletions"]
-    _, read, _ = send(world, "GET", "/api/deletions/{id}", path={"id": listed["id"]})
+    [listed] = send(world, "GET /api/deletions")[1]["deletions"]
+    _, read, _ = send(world, "GET /api/deletions/{id}", at=listed["id"])
 
     erased = [each for each in read["results"] if each["outcome"] == "erased"]
     assert 0 < len(erased) < 40
@@ -424,8 +407,8 @@ def test_every_response_shows_the_pending_export(
     world.create(1, tags=["summer"])
     for asked in ({"ids": [given]}, {"filter": {"tag": "summer"}}):
         status, made, headers = ask(world, asked | {"export": True})
-        _, read, _ = send(world, "GET", "/api/deletions/{id}", path={"id": made["id"]})
-        listed = send(world, "GET", "/api/deletions", query={"limit": "1"})[1]["deletions"][0]
+        _, read, _ = send(world, "GET /api/deletions/{id}", at=made["id"])
+        listed = send(world, "GET /api/deletions", query={"limit": "1"})[1]["deletions"][0]
 
         assert status == 202
         assert headers["X-Deletion-Id"] == made["id"]
@@ -445,10 +428,9 @@ def test_a_filter_that_is_resolved_in_the_background_is_exported_first(
     assert (status, made["state"]) == (202, "accepted")
 
     # Without export repositories the worker can only requeue it.
-    resumed = run_deletion.resume(world.workspace_id, made["id"], stores=world.stores)
+    resumed = world.resume(made["id"])
 
-    _, read, _ = send(world, "GET", "/api/deletions/{id}", path={"id": made["id"]})
-    assert resumed is not None
+    _, read, _ = send(world, "GET /api/deletions/{id}", at=made["id"])
     assert resumed.state == read["state"] == "exporting"
     assert world.live(link_id)
 
@@ -492,18 +474,17 @@ def test_bad_input_gets_a_bilingual_400(world: World, body: Any) -> None:
     [{"limit": "0"}, {"limit": "101"}, {"limit": "x"}, {"cursor": "forged"}, {"page": "2"}],
 )
 def test_bad_paging_gets_400(world: World, query: dict[str, str]) -> None:
-    assert send(world, "GET", "/api/deletions", query=query)[0] == 400
+    assert send(world, "GET /api/deletions", query=query)[0] == 400
 
 
 def test_a_cursor_of_another_workspace_gets_400(world: World) -> None:
     for _ in range(2):
         ask(world, {"ids": world.create(1)})
-    _, page, _ = send(world, "GET", "/api/deletions", query={"limit": "1"})
+    _, page, _ = send(world, "GET /api/deletions", query={"limit": "1"})
 
     status, _, _ = send(
         world,
-        "GET",
-        "/api/deletions",
+        "GET /api/deletions",
         query={"cursor": page["nextCursor"]},
         workspace_id="ws-somebody-else",
     )
@@ -538,8 +519,10 @@ def test_a_key_that_may_only_write_deletes_by_id_as_before(world: World) -> None
     link_ids = world.create(2)
     status, _, _ = ask(world, {"ids": link_ids[:1]}, scopes="linksWrite")
     assert status == 200
-    event = world.event("DELETE", "/api/links", body=link_ids[1:], scopes="linksWrite")
-    assert call(deletions.handler, event) == (200, {"deletedIds": link_ids[1:]})
+    assert world.call(deletions, "DELETE /api/links", body=link_ids[1:], scopes="linksWrite") == (
+        200,
+        {"deletedIds": link_ids[1:]},
+    )
 
 
 # -- numbers and sentences ---------------------------------------------------------------------
@@ -563,20 +546,18 @@ def test_an_invalid_integer_is_refused(world: World, name: str, number: Any) -> 
 
 @pytest.mark.parametrize("body", [{}, [], {"id": []}, {"ids": [], "dryRun": True}])
 def test_bulk_delete_has_one_error_for_every_wrong_body(world: World, body: Any) -> None:
-    event = world.event("POST", "/api/links/bulk-delete", body=body)
-    status, figure = call(deletions.handler, event)
+    status, figure = world.call(deletions, "POST /api/links/bulk-delete", body=body)
     assert status == 400
     assert figure["message"] == 'The body must be {"ids": […]}, optionally with "reason"'
 
 
 @pytest.mark.parametrize("ids", [None, {}, "x", 5])
 def test_ids_that_are_not_an_array_are_named(world: World, ids: Any) -> None:
-    for resource, path in (
-        ("/api/links/bulk-delete", {}),
-        ("/api/deletions/{id}/restore", {"id": "01a2013c-632f-71c5-88ad-db7263a66868"}),
+    for route, at in (
+        ("POST /api/links/bulk-delete", None),
+        ("POST /api/deletions/{id}/restore", "01a2013c-632f-71c5-88ad-db7263a66868"),
     ):
-        event = world.event("POST", resource, body={"ids": ids}, path=path)
-        status, figure = call(deletions.handler, event)
+        status, figure = world.call(deletions, route, body={"ids": ids}, at=at)
         assert status == 400
         sentence = figure["details"][0] if "details" in figure else figure["message"]
         assert sentence == "ids must be an array of link ids"

@@ -14,16 +14,12 @@ from functions.domain.outcomes import Outcome
 from functions.handlers import deletions
 from functions.services import erase_links
 from functions.services.delete_links import erase_one
-from functions.services.run_deletion import resume
 from tests.conftest import World
-from tests.support.events import call
 
 pytestmark = pytest.mark.emulator
 
 
-def test_a_link_is_erased_with_its_code_and_record_in_one_transaction(
-    world: World,
-) -> None:
+def test_a_link_is_erased_with_its_code_and_record_in_one_transaction(world: World) -> None:
     [link] = world.create_items(shortCode=_code(), externalId="order-7")
 
     deletion = world.erase_one(link.id)
@@ -77,9 +73,9 @@ def test_a_failed_erasure_is_not_reported_as_not_found(
         return refused + (erase_group(deletion, others, *more) if others else [])
 
     monkeypatch.setattr(erase_links, "_erase_group", refuse_one)
-    event = world.event("POST", "/api/links/bulk-delete", body={"ids": [kept, unknown, gone]})
-
-    status, response = call(deletions.handler, event)
+    status, response = world.call(
+        deletions, "POST /api/links/bulk-delete", body={"ids": [kept, unknown, gone]}
+    )
 
     assert status == 200
     assert response == {
@@ -179,9 +175,8 @@ def test_an_interrupted_erasure_is_resumed_and_counts_each_link_once(
     assert world.queue.messages
 
     monkeypatch.undo()
-    finished = resume(world.workspace_id, deletion.id, stores=world.stores)
+    finished = world.resume(deletion.id)
 
-    assert finished is not None
     assert finished.state == "erasing"
     assert finished.ids_with(Outcome.ERASED) == ids
     assert world.live_ids() == []

@@ -16,12 +16,10 @@ from functions.aws.events import EventBus
 from functions.domain.deletion import Deletion
 from functions.repositories.deletion_items import header_item
 from functions.services.deletion_events import announce
-from tests.support.erasure import Erasing, erasing
+from tests.support.erasure import Erasing
 from tests.support.markdown_examples import ROOT
 from tests.support.openapi import openapi_document
 from tests.support.restores import bring_back
-
-__all__ = ["erasing"]
 
 pytestmark = pytest.mark.emulator
 

@@ -33,12 +33,13 @@ from functions.services.export_lines import CLICK_FIELDS, ExportStores
 from tests.conftest import World
 from tests.integration.test_click_aggregation import click
 from tests.integration.test_purge_faults import Faults
-from tests.support.api_gateway import Context, send
+from tests.support.api_gateway import Context
 from tests.support.faults import Killed, faults_of_call
 
 pytestmark = pytest.mark.emulator
 
 NOW = int(time.time()) - 60
+EXPORT = "POST /api/analytics/links/{id}/export"
 
 
 class Exports:
@@ -50,24 +51,15 @@ class Exports:
         self.messages: list[dict[str, Any]] = []
 
     def begin(self, reference: str, **more: Any) -> tuple[int, Any]:
-        reply = send(
-            analytics.handler,
-            "POST",
-            "/api/analytics/links/{id}/export",
-            path={"id": reference},
-            **{"workspace_id": self.world.workspace_id} | more,
-        )
-        return reply.status, reply.json()
+        return self.world.call(analytics, EXPORT, at=reference, **more)
 
     def get(self, reference: str, export_id: str, **more: Any) -> tuple[int, Any]:
-        reply = send(
-            analytics.handler,
-            "GET",
-            "/api/analytics/links/{id}/export/{exportId}",
+        return self.world.call(
+            analytics,
+            "GET /api/analytics/links/{id}/export/{exportId}",
             path={"id": reference, "exportId": export_id},
-            **{"workspace_id": self.world.workspace_id} | more,
+            **more,
         )
-        return reply.status, reply.json()
 
     def work(self) -> None:
         """Process every message of the queue once."""
@@ -254,8 +246,8 @@ def test_an_export_that_fails_every_time_ends_as_failed_and_as_a_dead_letter(
 ) -> None:
     [link_id] = world.create()
     click(world, link_id, at=NOW)
-    key = {"Idempotency-Key": "one"}
-    _, begun = exports.begin(link_id, headers=key)
+    key = "one"
+    _, begun = exports.begin(link_id, key=key)
     message = exports.messages.pop()
 
     def refused(*_: Any, **__: Any) -> None:
@@ -271,7 +263,7 @@ def test_an_export_that_fails_every_time_ends_as_failed_and_as_a_dead_letter(
     _, failed = exports.get(link_id, begun["id"])
     assert (failed["state"], failed["url"]) == ("failed", None)
     assert failed["failure"] == procedure.GIVEN_UP
-    assert exports.begin(link_id, headers=key) == (202, begun)
+    assert exports.begin(link_id, key=key) == (202, begun)
     assert exports.messages == []
 
     # The cause is fixed, and the dead letter is sent again.
@@ -454,14 +446,14 @@ def test_foreign_and_unknown_exports_are_not_found(world: World, exports: Export
     assert exports.get(first, begun["id"], workspace_id="ws-elsewhere")[0] == 404
     assert exports.get(second, begun["id"])[0] == 404
     assert exports.get(first, str(uuid.uuid4()))[0] == exports.get(first, "nonsense")[0] == 404
-    assert exports.begin(first, scopes=("linksRead",))[0] == 403
+    assert exports.begin(first, scopes="linksRead")[0] == 403
 
 
 def test_the_same_key_is_the_same_export(world: World, exports: Exports) -> None:
     [link_id] = world.create()
-    key = {"Idempotency-Key": "one"}
+    key = "one"
 
-    first, again = exports.begin(link_id, headers=key), exports.begin(link_id, headers=key)
+    first, again = exports.begin(link_id, key=key), exports.begin(link_id, key=key)
 
     assert first == again
     # Without the key the unfinished one is the response, and after its end a new one begins.
@@ -470,13 +462,13 @@ def test_the_same_key_is_the_same_export(world: World, exports: Exports) -> None
     assert exports.begin(link_id)[1]["id"] != first[1]["id"]
 
 
-@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "one"}], ids=["no key", "key"])
+@pytest.mark.parametrize("key", [None, "one"])
 @pytest.mark.parametrize("error", [InternalError, Unavailable])
 def test_an_export_whose_message_is_refused_can_be_requested_again(
     world: World,
     exports: Exports,
     monkeypatch: pytest.MonkeyPatch,
-    key: dict[str, str],
+    key: str | None,
     error: type[UnlinkError],
 ) -> None:
     [link_id] = world.create()
@@ -487,14 +479,7 @@ def test_an_export_whose_message_is_refused_can_be_requested_again(
     with monkeypatch.context() as patch:
         patch.setattr(Queue, "send", refuse)
         for _ in range(2):
-            reply = send(
-                analytics.handler,
-                "POST",
-                "/api/analytics/links/{id}/export",
-                path={"id": link_id},
-                headers=key,
-                workspace_id=world.workspace_id,
-            )
+            reply = world.send(analytics, EXPORT, at=link_id, key=key)
             assert reply.status == 503
             assert reply.json() == {
                 "statusCode": 503,
@@ -504,7 +489,7 @@ def test_an_export_whose_message_is_refused_can_be_requested_again(
             }
             assert reply.headers["Retry-After"] == "5"
 
-    status, begun = exports.begin(link_id, headers=key)
+    status, begun = exports.begin(link_id, key=key)
     exports.work()
 
     assert (status, begun["state"]) == (202, "pending")
@@ -515,8 +500,8 @@ def test_a_key_of_an_expired_export_starts_a_new_one(
     world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [link_id] = world.create()
-    key = {"Idempotency-Key": "one"}
-    _, first = exports.begin(link_id, headers=key)
+    key = "one"
+    _, first = exports.begin(link_id, key=key)
     exports.work()
     world.dynamodb.update_item(
         TableName=world.clicks.name,
@@ -526,11 +511,11 @@ def test_a_key_of_an_expired_export_starts_a_new_one(
         ExpressionAttributeValues={":seven_days_later": {"N": str(int(time.time()) + LINGERS)}},
     )
     assert exports.get(link_id, first["id"])[0] == 404
-    assert exports.begin(link_id, headers=key) == (202, first)
+    assert exports.begin(link_id, key=key) == (202, first)
     now = time.time
     monkeypatch.setattr(time, "time", lambda: now() + IDEMPOTENCY_SECONDS + 1)
 
-    status, begun = exports.begin(link_id, headers=key)
+    status, begun = exports.begin(link_id, key=key)
     exports.work()
 
     assert (status, begun["state"]) == (202, "pending")
@@ -542,13 +527,13 @@ def test_an_export_is_recorded_when_its_key_expires_at_that_moment(
     world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [link_id] = world.create()
-    key = {"Idempotency-Key": "one"}
-    exports.begin(link_id, headers=key)
+    key = "one"
+    exports.begin(link_id, key=key)
 
     # The key is taken when it is claimed, and has expired whenever it is read.
     monkeypatch.setattr(IdempotencyTable, "find", lambda *_, **__: None)
 
-    assert exports.begin(link_id, headers=key)[0] == 503
+    assert exports.begin(link_id, key=key)[0] == 503
 
 
 @pytest.mark.exhaustive

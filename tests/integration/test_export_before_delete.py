@@ -15,18 +15,14 @@ from botocore.exceptions import ClientError
 from functions.domain.clock import Deadline, use_deadline
 from functions.domain.deletion import Deletion
 from functions.domain.outcomes import Outcome
-from functions.repositories.restores import RestoresTable
 from functions.services import export as exporting
 from functions.services import export_lines
-from functions.services.delete_links import erase_many, soft_delete
 from functions.services.deletion import Stores
 from functions.services.export_lines import ExportStores
-from functions.services.restore import RestoreStores, restore
 from functions.services.run_deletion import resume, resume_logged
-from tests.support.erasure import Erasing, erasing
+from tests.support.erasure import Erasing
 from tests.support.faults import Killed
-
-__all__ = ["erasing"]
+from tests.support.restores import bring_back
 
 pytestmark = pytest.mark.emulator
 
@@ -41,7 +37,7 @@ class Bucket:
     def put(self, key: str, body: bytes) -> None:
         if self.failures:
             self.failures -= 1
-            raise KeyboardInterrupt
+            raise Killed
         self.objects[key] = body
 
 
@@ -54,11 +50,8 @@ def worker(erasing: Erasing, bucket: Bucket) -> Stores:
 
 
 def ask(erasing: Erasing, ids: list[str], mode: str) -> Deletion:
-    deletion_request = erasing.world.deletion_request(export_base_url="https://go.example")
-    stores = erasing.world.stores
-    if mode == "soft":
-        return soft_delete(ids, [], deletion_request=deletion_request, stores=stores)
-    return erase_many(ids, deletion_request=deletion_request, stores=stores)
+    delete = erasing.world.soft_delete if mode == "soft" else erasing.world.erase
+    return delete(ids, export_base_url="https://go.example")
 
 
 @pytest.mark.parametrize("mode", ["soft", "erase"])
@@ -74,9 +67,8 @@ def test_nothing_is_deleted_before_the_export_is_complete(erasing: Erasing, mode
 
     bucket = Bucket()
     workspace_id = erasing.world.workspace_id
-    done = resume(workspace_id, deletion.id, stores=worker(erasing, bucket))
+    done = erasing.world.resume(deletion.id, worker(erasing, bucket))
 
-    assert done is not None
     assert done.state == ("complete" if mode == "soft" else "erasing")
     assert not any(erasing.world.live(link_id) for link_id in ids)
     [(key, body)] = bucket.objects.items()
@@ -101,8 +93,7 @@ def test_the_schedule_leaves_an_export_to_the_queue(erasing: Erasing) -> None:
     assert message == {"workspaceId": erasing.world.workspace_id, "deletionId": deletion.id}
     assert all(erasing.world.live(link_id) for link_id in ids)
     # Its lease is released, so the worker can take it at once.
-    done = resume(erasing.world.workspace_id, deletion.id, stores=worker(erasing, Bucket()))
-    assert done is not None
+    done = erasing.world.resume(deletion.id, worker(erasing, Bucket()))
     assert done.ids_with(Outcome.DELETED) == ids
 
 
@@ -122,10 +113,9 @@ def test_no_other_worker_takes_a_running_export(erasing: Erasing) -> None:
     stores = worker(erasing, Bucket())
     save = stores.deletions.save_export
     stores.deletions.save_export = meanwhile  # type: ignore[method-assign]
-    done = resume(workspace_id, deletion.id, stores=stores)
+    done = erasing.world.resume(deletion.id, stores)
 
     assert others == [None]
-    assert done is not None
     assert done.ids_with(Outcome.DELETED) == ids
 
 
@@ -196,11 +186,10 @@ def test_after_a_kill_at_any_save_every_line_is_written_once(
             killed = False
         except Killed:
             # No worker can take it over before its lease has expired.
-            args: dict[str, Any] = {"stores": worker(erasing, bucket)}
-            assert resume(workspace_id, deletion.id, **args) is None
+            again = worker(erasing, bucket)
+            assert resume(workspace_id, deletion.id, stores=again) is None
             hours.append(120)
-            done = resume(workspace_id, deletion.id, **args)
-            assert done is not None
+            done = erasing.world.resume(deletion.id, again)
             assert done.ids_with(Outcome.DELETED) == ids
 
         body = bucket.objects.pop(f"exports/{workspace_id}/{deletion.id}.ndjson")
@@ -210,21 +199,9 @@ def test_after_a_kill_at_any_save_every_line_is_written_once(
         assert [line["id"] for line in lines if line["type"] == "link"] == ids
         clicks = [line["id"] for line in lines if line["type"] == "click"]
         assert len(set(clicks)) == len(clicks) == 6
-        restore_all(erasing, deletion)
+        assert bring_back(erasing.world, deletion.id).restored_ids == deletion.link_ids
         at += 1
     assert at > 6
-
-
-def restore_all(erasing: Erasing, deletion: Deletion) -> None:
-    stores = erasing.world.stores
-    restores = RestoresTable(erasing.world.dynamodb, stores.deletions.name)
-    done = restore(
-        deletion.id,
-        None,
-        deletion_request=erasing.world.deletion_request(),
-        stores=RestoreStores(stores.links, stores.deletions, restores),
-    )
-    assert done.restored_ids == deletion.link_ids
 
 
 def test_a_worker_that_lost_its_lease_does_not_touch_the_file(
@@ -242,8 +219,7 @@ def test_a_worker_that_lost_its_lease_does_not_touch_the_file(
         if not hours:
             hours.append(120)
             with use_deadline(Deadline(60)):  # Another process.
-                other = resume(workspace_id, deletion.id, stores=worker(erasing, bucket))
-            assert other is not None
+                other = erasing.world.resume(deletion.id, worker(erasing, bucket))
             assert other.ids_with(Outcome.ERASED) == ids
             files.extend(bucket.objects.values())
         return read_window(*given)
@@ -263,14 +239,13 @@ def test_a_worker_killed_during_the_export_has_deleted_nothing(
     deletion = ask(erasing, ids, "soft")
     bucket = Bucket(failures=1)
     workspace_id = erasing.world.workspace_id
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Killed):
         resume(workspace_id, deletion.id, stores=worker(erasing, bucket))
     assert all(erasing.world.live(link_id) for link_id in ids)
 
     monkeypatch.setattr(time, "time", lambda real=time.time: real() + 120)
-    done = resume(workspace_id, deletion.id, stores=worker(erasing, bucket))
+    done = erasing.world.resume(deletion.id, worker(erasing, bucket))
 
-    assert done is not None
     assert done.ids_with(Outcome.DELETED) == ids
     assert len(bucket.objects) == 1
 
@@ -303,8 +278,7 @@ def test_a_late_repetition_of_a_save_does_not_set_an_export_back(
     resume(erasing.world.workspace_id, deletion.id, stores=worker(erasing, Bucket()))
 
     assert len(saves) == 2
-    after = erasing.world.stores.deletions.load(erasing.world.workspace_id, deletion.id)
-    assert after is not None
+    after = erasing.world.deletion(deletion.id)
     assert (after.state, after.export is not None and after.export["done"]) == ("erasing", True)
 
 
@@ -324,8 +298,7 @@ def test_a_save_whose_response_was_lost_is_its_own(
 
     monkeypatch.setattr(dynamodb, "update_item", without_a_response)
     bucket = Bucket()
-    done = resume(erasing.world.workspace_id, deletion.id, stores=worker(erasing, bucket))
+    done = erasing.world.resume(deletion.id, worker(erasing, bucket))
 
-    assert done is not None
     assert done.state == "complete"
     assert len(bucket.objects) == 1

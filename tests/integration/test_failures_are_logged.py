@@ -25,13 +25,9 @@ from functions.handlers import links as links_function
 from functions.repositories.create_runs import CreateRun, CreateRuns
 from functions.repositories.deletions import DeletionsTable
 from functions.services import erase_links, run_deletion
-from functions.services.delete_links import soft_delete
 from tests.conftest import World, make_world
-from tests.support.events import call
 from tests.support.faults import FaultyClient
-from tests.support.virtual_time import VirtualClock, virtual_clock
-
-__all__ = ["virtual_clock"]
+from tests.support.virtual_time import VirtualClock
 
 pytestmark = pytest.mark.emulator
 
@@ -98,28 +94,19 @@ class RefusingQueue:
         raise ClientError(error, "SendMessage")
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"export": True},
-        {"export": True, "mode": "erase"},
-    ],
-    ids=["soft", "erase"],
-)
+@pytest.mark.parametrize("mode", ["soft", "erase"])
 def test_an_accepted_deletion_is_answered_when_the_queue_refuses_its_message(
     world: World,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
-    body: dict[str, Any],
+    mode: str,
 ) -> None:
     stores = replace(world.stores, resume_queue=Queue(RefusingQueue(), "queue"))
     monkeypatch.setattr(service_stores, "deletion_stores", lambda: stores)
     ids = world.create(2)
 
-    status, made = call(
-        deletions_function.handler,
-        world.event("POST", "/api/deletions", body={"ids": ids} | body),
-    )
+    body = {"ids": ids, "mode": mode, "export": True}
+    status, made = world.call(deletions_function, "POST /api/deletions", body=body)
 
     assert (status, made["state"]) == (202, "exporting")
     [line] = lines(caplog, "a deletion was not handed over")
@@ -140,10 +127,7 @@ def test_a_worker_that_runs_out_of_time_answers_when_the_queue_refuses_its_messa
     ids = world.create(2)
     monkeypatch.setattr(run_deletion, "runs", lambda *_: [])
 
-    status, body = call(
-        deletions_function.handler,
-        world.event("DELETE", "/api/links", body=ids),
-    )
+    status, body = world.call(deletions_function, "DELETE /api/links", body=ids)
 
     assert (status, body) == (202, {"deletedIds": [], "pendingIds": ids})
     [line] = lines(caplog, "a deletion was not handed over")
@@ -162,12 +146,7 @@ def test_an_accepted_deletion_is_answered_when_its_close_is_refused(
     faulty = FaultyClient(aws.client("dynamodb"), fault, every=True)
     broken = make_world(deployed, faulty, world.workspace_id)
 
-    deletion = soft_delete(
-        world.create(2),
-        [],
-        deletion_request=world.deletion_request(),
-        stores=broken.stores,
-    )
+    deletion = broken.soft_delete(world.create(2))
 
     assert deletion.open
     [line] = lines(caplog, "a deletion was not closed")
@@ -240,13 +219,12 @@ def test_links_that_cannot_be_erased_are_logged_with_the_reasons(
 
 
 @pytest.mark.parametrize(
-    ("function", "method", "resource", "error"),
+    ("function", "route", "error"),
     [
-        (links_function, "GET", "/api/links", "Internal Server Error"),
+        (links_function, "GET /api/links", "Internal Server Error"),
         (
             deletions_function,
-            "GET",
-            "/api/deletions",
+            "GET /api/deletions",
             {"en": "Internal server error", "ar": "خطأ داخلي في الخادم"},
         ),
     ],
@@ -255,15 +233,11 @@ def test_an_unknown_plan_gets_an_error_in_the_routes_format(
     world: World,
     caplog: pytest.LogCaptureFixture,
     function: Any,
-    method: str,
-    resource: str,
+    route: str,
     error: Any,
 ) -> None:
     """A release that was rolled back may have left one in the table."""
-    event = world.event(method, resource)
-    event["requestContext"]["authorizer"]["plan"] = "platinum"
-
-    status, body = call(function.handler, event)
+    status, body = world.call(function, route, plan="platinum")
 
     assert status == 500
     assert body["error"] == error
@@ -290,9 +264,9 @@ def test_a_record_that_deletes_nothing_is_kept_for_a_week(world: World) -> None:
 
 @pytest.mark.parametrize("mode", ["soft", "erase"])
 def test_a_filter_without_matches_leaves_no_permanent_record(world: World, mode: str) -> None:
-    event = world.event("POST", "/api/deletions", body={"filter": {"tag": "none"}, "mode": mode})
-
-    status, body = call(deletions_function.handler, event)
+    status, body = world.call(
+        deletions_function, "POST /api/deletions", body={"filter": {"tag": "none"}, "mode": mode}
+    )
 
     assert (status, body["state"]) == (200, "complete")
     [record], _ = world.stores.deletions.newest(world.workspace_id, limit=2, before=None)

@@ -19,7 +19,7 @@ from functions.repositories.erasing_deletions import Erasing as Stalled
 from functions.services import sweep
 from functions.services.requeue_deletion import requeue
 from tests.conftest import World
-from tests.support.events import Context
+from tests.support.api_gateway import Context
 
 
 def first(item: tuple[str, int]) -> str:

@@ -28,7 +28,6 @@ from functions.repositories import deletion_items, link_batches, link_reader
 from functions.services import erase_links, run_deletion
 from functions.services.run_deletion import resume
 from tests.conftest import Tell, World, make_world
-from tests.support.events import call as ask
 from tests.support.faults import (
     RETRYABLE,
     FaultyClient,
@@ -180,8 +179,7 @@ def test_a_call_that_hangs_just_before_the_deadline_leaves_time_to_answer(
     monkeypatch.setattr(service_stores, "deletion_stores", lambda: world.stores)
     timeout = RESERVED_SECONDS + 0.5
 
-    event = world.event("DELETE", "/api/links", body=ids)
-    status, body = ask(deletions_function.handler, event, seconds=timeout)
+    status, body = world.call(deletions_function, "DELETE /api/links", body=ids, seconds=timeout)
 
     assert hanging[0] <= clock.passed < timeout
     faulty.fault = None

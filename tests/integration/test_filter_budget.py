@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +24,7 @@ from functions.services import delete_links, resolve_filter, run_deletion
 from functions.services.read_budget import OPENING_READS, PacedBudget, RequestBudget
 from functions.services.resolve_filter import AT_ONCE
 from tests.conftest import World
-from tests.support.events import Context, api_event
+from tests.support.faults import Killed, die
 
 
 def plan_of(monkeypatch: pytest.MonkeyPatch, **limits: int) -> None:
@@ -35,12 +34,8 @@ def plan_of(monkeypatch: pytest.MonkeyPatch, **limits: int) -> None:
 
 
 def ask(world: World, body: Any, **event: Any) -> tuple[int, dict[str, Any], dict[str, str]]:
-    response = deletions.handler(
-        world.event("POST", "/api/deletions", body=body, **event),
-        Context(),
-    )
-    headers = {name: values[-1] for name, values in response["multiValueHeaders"].items()}
-    return response["statusCode"], json.loads(response["body"]), headers
+    reply = world.send(deletions, "POST /api/deletions", body=body, **event)
+    return reply.status, reply.json(), reply.headers
 
 
 @pytest.fixture
@@ -112,8 +107,7 @@ def test_a_filter_over_the_request_limit_is_read_in_the_background(
     assert all(world.live(link_id) for link_id in ids)
     [message] = world.queue.messages
     assert message["deletionId"] == headers["X-Deletion-Id"]
-    done = run_deletion.resume(**_ids(message), stores=world.stores)
-    assert done is not None
+    done = world.resume(message["deletionId"])
     assert done.state == ("complete" if mode == "soft" else "erasing")
     assert not any(world.live(link_id) for link_id in ids)
     # Its slot is free again.
@@ -146,26 +140,17 @@ def test_a_record_that_matches_nothing_in_the_background_is_kept_for_a_week(
 
     # The worker is killed between recording the ids and the end: the record is resolved and open.
     with monkeypatch.context() as patch:
-        patch.setattr(run_deletion, "run", _die)
-        with pytest.raises(KeyboardInterrupt):
-            run_deletion.resume(**_ids(message), stores=world.stores)
+        patch.setattr(run_deletion, "run", die)
+        with pytest.raises(Killed):
+            world.resume(message["deletionId"])
     week_after = {"N": str(int(time_of(body["id"])) + 7 * 86_400)}
     assert stored().get("ttl") == (None if found else week_after)
     monkeypatch.setattr(time, "time", lambda real=time.time: real() + 300)
-    done = run_deletion.resume(**_ids(message), stores=world.stores)
+    done = world.resume(message["deletionId"])
 
-    assert done is not None
     assert done.state == ("erasing" if found and mode == "erase" else "complete")
     assert len(done.link_ids) == found
     assert stored().get("ttl") == (None if found else week_after)
-
-
-def _die(*_: Any, **__: Any) -> None:
-    raise KeyboardInterrupt
-
-
-def _ids(message: dict[str, Any]) -> dict[str, str]:
-    return {"workspace_id": message["workspaceId"], "deletion_id": message["deletionId"]}
 
 
 # -- per minute -------------------------------------------------------------------------------
@@ -198,8 +183,7 @@ def test_the_filters_of_a_workspace_share_a_minute(
     assert reads == before
     assert all(world.live(link_id) for link_id in ids)
     # Another workspace is not affected.
-    event = api_event("POST", "/api/deletions", workspace_id="another", body=body)
-    assert deletions.handler(event, Context())["statusCode"] == 200
+    assert ask(world, body, workspace_id="another")[0] == 200
     monkeypatch.setattr("functions.repositories.access.time.time", lambda: 1_900_000_080.0)
     assert ask(world, body)[0] == 200
 
@@ -265,7 +249,7 @@ def test_no_more_deletions_wait_for_their_links_than_the_plan_says(
     assert refused.value.members == {"limit": 2, "retryAfter": 60}
     assert len(world.queue.messages) == 2
 
-    run_deletion.resume(world.workspace_id, first.id, stores=world.stores)
+    world.resume(first.id)
     in_background(world, monkeypatch, open_filters=2, key=keys[2])
 
 
@@ -293,12 +277,9 @@ def test_parallel_requests_never_claim_more_slots_than_there_are(
 def test_a_failed_resolution_frees_its_slot(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.create(101)
     waiting = in_background(world, monkeypatch, open_filters=1)
-    done = run_deletion.resume(world.workspace_id, waiting.id, stores=world.stores)
-    assert done is not None
-    assert (done.state, done.failure) == (
-        "failed",
-        "More than 100 links match; narrow the filter",
-    )
+    done = world.resume(waiting.id)
+    assert done.state == "failed"
+    assert done.failure == "More than 100 links match; narrow the filter"
     assert world.stores.slots.free(world.workspace_id, 1) == [0]
 
 

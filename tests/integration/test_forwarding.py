@@ -17,7 +17,6 @@ from functions.schemas.links import parse_link_changes, parse_new_links
 from functions.services import visits
 from tests.conftest import World
 from tests.support.api_gateway import send
-from tests.support.events import call
 from tests.support.links import a_link
 
 
@@ -71,9 +70,7 @@ def _cold(deployed: dict[str, str]) -> Iterator[None]:
 
 
 def location_of(code: str, query: dict[str, str]) -> str:
-    reply = send(
-        redirect.handler, "GET", "/{code}", path={"code": code}, query=query, workspace_id=None
-    )
+    reply = send(redirect.handler, "GET /{code}", path={"code": code}, query=query)
     assert reply.status == 302
     return reply.headers["Location"]
 
@@ -108,10 +105,8 @@ def test_the_visits_query_is_forwarded_unless_the_link_disables_it(
 @pytest.mark.usefixtures("_cold")
 def test_forward_query_is_created_shown_changed_and_true_by_default(world: World) -> None:
     def request(method: str, reference: str | None = None, **body: Any) -> Any:
-        path = {"id": reference} if reference else None
-        resource = "/api/links/{id}" if reference else "/api/links"
-        event = world.event(method, resource, path=path, body=body or None)
-        status, response = call(links_function.handler, event)
+        route = f"{method} /api/links/{{id}}" if reference else f"{method} /api/links"
+        status, response = world.call(links_function, route, at=reference, body=body or None)
         assert status in (200, 201), response
         return response
 

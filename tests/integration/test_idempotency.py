@@ -14,26 +14,15 @@ from functions.repositories import create_runs as store
 from functions.repositories.create_runs import CreateRuns
 from functions.repositories.idempotency import IDEMPOTENCY_SECONDS, IdempotencyTable
 from tests.conftest import World
-from tests.support.events import api_event, call
 
 pytestmark = pytest.mark.emulator
 
 NEW = {"originalUrl": "https://example.com/page", "title": "Spring"}
 
 
-def create(world: World, body: Any, key: str = "k", **event: Any) -> tuple[int, Any]:
-    workspace_id = event.pop("workspace_id", world.workspace_id)
-    return call(
-        links.handler,
-        api_event(
-            "POST",
-            "/api/links",
-            workspace_id=workspace_id,
-            body=body,
-            headers={"idempotency-key": key},
-            **event,
-        ),
-    )
+def create(world: World, body: Any, **event: Any) -> tuple[int, Any]:
+    headers = {"idempotency-key": "k"}
+    return world.call(links, "POST /api/links", body=body, headers=headers, **event)
 
 
 def test_a_repeated_create_answers_the_same_link(world: World) -> None:
@@ -65,16 +54,9 @@ def test_a_refused_request_can_be_repeated(world: World) -> None:
     code = world.create_items()[0].short_code
     status, _ = create(world, NEW | {"shortCode": code})
     assert status == 409
-    world.stores.links.erasures.apply(
-        world.stores.links.erasures.actions(
-            world.workspace_id,
-            next(
-                iter(
-                    world.stores.links.batches.states(world.workspace_id, world.live_ids()).values()
-                )
-            ),
-        ),
-    )
+    links = world.stores.links
+    [state] = links.batches.states(world.workspace_id, world.live_ids()).values()
+    links.erasures.apply(links.erasures.actions(world.workspace_id, state))
 
     assert create(world, NEW | {"shortCode": code})[0] == 201
 
@@ -111,39 +93,33 @@ def test_a_refused_request_frees_its_key(world: World) -> None:
 @pytest.mark.parametrize("mode", ["soft", "erase"])
 def test_idempotency_keeps_no_data_of_a_deleted_link(world: World, mode: str) -> None:
     _, made = create(world, NEW)
-    delete = soft_delete_one if mode == "soft" else erase_one_link
-    delete(world, made["id"])
+    if mode == "soft":
+        world.soft_delete([made["id"]])
+    else:
+        world.erase_one(made["id"])
 
     assert create(world, NEW) == (201, made)
 
     assert world.live_ids() == []
-    tables = (world.stores.links.name, world.stores.deletions.name)
     mine = [
         item
-        for table in tables
+        for table in (world.stores.links.name, world.stores.deletions.name)
         for item in world.stored(table)
         if world.workspace_id in item["pk"]["S"]
     ]
     keys = [str(item) for item in mine if item["pk"]["S"].startswith("IDEM#")]
     assert len(keys) == 2
-    texts = (
-        keys
-        if mode == "soft"
-        else [str(item) for item in mine if item["pk"]["S"].split("#")[0] not in ("LINK", "CODE")]
-    )
+    others = [str(item) for item in mine if item["pk"]["S"].split("#")[0] not in ("LINK", "CODE")]
+    texts = keys if mode == "soft" else others
     assert not any(made["id"] in text or made["shortCode"] in text for text in texts)
 
 
-def test_a_repeated_delete_by_code_gets_the_same_response(
-    world: World,
-) -> None:
+def test_a_repeated_delete_by_code_gets_the_same_response(world: World) -> None:
     code = world.create_items()[0].short_code
 
     def delete(key: str) -> tuple[int, Any]:
-        event = world.event(
-            "DELETE", "/api/links/{id}", path={"id": code}, headers={"idempotency-key": key}
-        )
-        return call(deletions.handler, event)
+        headers = {"idempotency-key": key}
+        return world.call(deletions, "DELETE /api/links/{id}", at=code, headers=headers)
 
     assert delete("k") == (200, {"success": True})
     assert delete("k") == (200, {"success": True})
@@ -152,14 +128,6 @@ def test_a_repeated_delete_by_code_gets_the_same_response(
     [later] = world.create_items(shortCode=code)
     assert delete("k") == (200, {"success": True})
     assert world.live_ids() == [later.id]
-
-
-def soft_delete_one(world: World, link_id: str) -> None:
-    world.soft_delete([link_id])
-
-
-def erase_one_link(world: World, link_id: str) -> None:
-    world.erase_one(link_id)
 
 
 def test_a_key_is_free_from_the_second_in_which_it_is_no_longer_found(

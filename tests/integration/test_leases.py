@@ -162,7 +162,6 @@ def test_a_worker_that_lost_its_lease_records_nothing(
     assert sorted(other.ids_with(Outcome.DELETED)) == sorted(ids)
     assert late is not None
     assert late.link_ids == []
-    stored = world.stores.deletions.load(world.workspace_id, deletion.id)
-    assert stored is not None
+    stored = world.deletion(deletion.id)
     assert stored.state == "complete"
     assert stored.failure is None

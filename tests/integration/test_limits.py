@@ -20,7 +20,6 @@ from functions.domain.errors import RateLimited, Unavailable
 from functions.domain.plans import SCOPES, Plan
 from functions.handlers import deletions, links
 from tests.conftest import World
-from tests.support.events import Context
 
 pytestmark = pytest.mark.emulator
 
@@ -86,14 +85,12 @@ def test_parallel_callers_never_exceed_the_limit(
 
 
 def ask(
-    world: World, method: str, resource: str, *, module: Any = links, **more: Any
+    world: World, route: str, *, module: Any = links, **more: Any
 ) -> tuple[int, dict[str, str], Any]:
     """(status, headers by lower-case name, body)"""
-    event = world.event(method, resource, **more)
-    response = module.handler(event, Context())
-    headers = {name.lower(): value for name, value in (response.get("headers") or {}).items()}
-    headers |= {name.lower(): v[-1] for name, v in response.get("multiValueHeaders", {}).items()}
-    return response["statusCode"], headers, json.loads(response["body"])
+    reply = world.send(module, route, **more)
+    headers = {name.lower(): value for name, value in reply.headers.items()}
+    return reply.status, headers, reply.json()
 
 
 def at_limit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,19 +109,19 @@ RATE = {
 
 
 @pytest.mark.parametrize(
-    ("method", "resource", "more", "status"),
+    ("route", "more", "status"),
     [
-        ("GET", "/api/links", {}, 200),
-        ("GET", "/api/links/{id}", {"path": {"id": "none"}}, 404),
-        ("POST", "/api/links", {"raw": b"{"}, 400),
-        ("GET", "/api/links", {"scopes": "admin"}, 403),
-        ("GET", "/api/links", {"query": {"cursor": "x"}}, 400),
+        ("GET /api/links", {}, 200),
+        ("GET /api/links/{id}", {"at": "none"}, 404),
+        ("POST /api/links", {"body": b"{"}, 400),
+        ("GET /api/links", {"scopes": "admin"}, 403),
+        ("GET /api/links", {"query": {"cursor": "x"}}, 400),
     ],
 )
 def test_every_response_has_rate_limit_headers(
-    world: World, method: str, resource: str, more: dict[str, Any], status: int
+    world: World, route: str, more: dict[str, Any], status: int
 ) -> None:
-    answered, headers, _ = ask(world, method, resource, **more)
+    answered, headers, _ = ask(world, route, **more)
     assert answered == status
     assert set(headers) >= RATE
     assert headers["x-ratelimit-limit"] == "10000"
@@ -154,7 +151,7 @@ def test_an_error_has_rate_limit_headers_and_is_logged_with_its_request(
 
     monkeypatch.setattr(link_routes, "list_page", fail)
     monkeypatch.setattr(links.api._log._logger, "propagate", True)
-    answered, headers, body = ask(world, "GET", "/api/links")
+    answered, headers, body = ask(world, "GET /api/links")
     assert answered == status
     assert set(headers) >= RATE
     assert "secret" not in json.dumps(body)
@@ -166,7 +163,7 @@ def test_an_error_has_rate_limit_headers_and_is_logged_with_its_request(
 def test_a_429_in_the_hoko_format(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     at_limit(world, monkeypatch)
     asked = time.time()
-    status, headers, body = ask(world, "DELETE", "/api/links", module=deletions, body=["x"])
+    status, headers, body = ask(world, "DELETE /api/links", module=deletions, body=["x"])
     assert status == 429
     seconds = body["retryAfter"]
     assert body == {
@@ -182,7 +179,7 @@ def test_a_429_in_the_hoko_format(world: World, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_429_in_the_linkforty_format(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     at_limit(world, monkeypatch)
-    status, headers, body = ask(world, "GET", "/api/links")
+    status, headers, body = ask(world, "GET /api/links")
     assert status == 429
     seconds = body["retryAfter"]
     assert 1 <= seconds <= 60
@@ -198,7 +195,7 @@ def test_a_429_in_the_linkforty_format(world: World, monkeypatch: pytest.MonkeyP
 def test_a_refused_request_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     [link] = world.create(1)
     at_limit(world, monkeypatch)
-    assert ask(world, "DELETE", "/api/links", module=deletions, body=[link])[0] == 429
+    assert ask(world, "DELETE /api/links", module=deletions, body=[link])[0] == 429
     assert world.live(link)
 
 
@@ -235,7 +232,7 @@ def test_requests_pass_soon_when_the_counter_is_down(
     HANGING.clear()
     try:
         # The response is sent while the call still hangs.
-        status, headers, body = ask(world, "GET", "/api/links")
+        status, headers, body = ask(world, "GET /api/links")
     finally:
         HANGING.set()
     assert status == 200
@@ -248,7 +245,7 @@ def test_scopes_are_checked_when_the_counter_is_down(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client("dynamodb"), "update_item", throttle)
-    assert ask(world, "GET", "/api/links", scopes="linksWrite")[0] == 403
+    assert ask(world, "GET /api/links", scopes="linksWrite")[0] == 403
 
 
 # -- scopes and expiry at the edge ----------------------------------------------------------
@@ -260,25 +257,19 @@ def test_exactly_the_missing_scopes_are_named_and_nothing_is_read(
 ) -> None:
     """`admin` implies no other scope."""
     [link] = world.create(1)
-    for module, method, resource, more, needed in (
-        (links, "GET", "/api/links", {}, "linksRead"),
-        (
-            links,
-            "POST",
-            "/api/links",
-            {"body": {"originalUrl": "https://a.example/"}},
-            "linksWrite",
-        ),
-        (deletions, "DELETE", "/api/links", {"body": [link]}, "linksWrite"),
-        (deletions, "DELETE", "/api/links/{id}", {"path": {"id": link}}, "linksErase"),
-        (deletions, "POST", "/api/links/bulk-delete", {"body": {"ids": [link]}}, "linksErase"),
+    for module, route, more, needed in (
+        (links, "GET /api/links", {}, "linksRead"),
+        (links, "POST /api/links", {"body": {"originalUrl": "https://a.example/"}}, "linksWrite"),
+        (deletions, "DELETE /api/links", {"body": [link]}, "linksWrite"),
+        (deletions, "DELETE /api/links/{id}", {"at": link}, "linksErase"),
+        (deletions, "POST /api/links/bulk-delete", {"body": {"ids": [link]}}, "linksErase"),
     ):
         if needed == scope:
             continue
         with monkeypatch.context() as patch:
             for operation in ("get_item", "batch_get_item", "query", "batch_execute_statement"):
                 patch.setattr(client("dynamodb"), operation, _no_read)
-            status, _, body = ask(world, method, resource, module=module, scopes=scope, **more)
+            status, _, body = ask(world, route, module=module, scopes=scope, **more)
         assert status == 403
         assert body["missingScopes"] == [needed]
     assert world.live(link)
@@ -290,11 +281,7 @@ def _no_read(**_: Any) -> None:
 
 def test_a_credential_expires_on_time_although_the_gateway_caches_it(world: World) -> None:
     def listed(expires_at: float) -> tuple[int, dict[str, str], Any]:
-        event = world.event("GET", "/api/links")
-        event["requestContext"]["authorizer"]["expiresAt"] = str(int(expires_at))
-        response = links.handler(event, Context())
-        headers = {name: v[-1] for name, v in response.get("multiValueHeaders", {}).items()}
-        return response["statusCode"], headers, json.loads(response["body"])
+        return ask(world, "GET /api/links", caller={"expiresAt": str(int(expires_at))})
 
     assert listed(time.time() + 60)[0] == 200
     status, headers, body = listed(time.time())
@@ -305,4 +292,4 @@ def test_a_credential_expires_on_time_although_the_gateway_caches_it(world: Worl
         "error": {"en": "Invalid API key", "ar": "مفتاح API غير صالح"},
         "message": "Authentication required",
     }
-    assert headers["X-Request-Id"]
+    assert headers["x-request-id"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,30 +17,21 @@ from functions.domain.plans import Plan
 from functions.handlers import links
 from functions.repositories.link_counts import QUIET_SECONDS, RECOUNT_SECONDS, LinkCounts, Quota
 from functions.repositories.live_index import LiveIndex
-from functions.repositories.restores import RestoresTable
 from functions.schemas.links import NewLink
 from functions.services import create_links as procedure
 from functions.services.create_links import create_links
 from functions.services.link_stream import clean_up
-from functions.services.restore import RestoreStores, restore
 from tests.conftest import World
 from tests.support.erasure import Erasing
-from tests.support.events import Context
 from tests.support.faults import RETRYABLE, FaultyClient
+from tests.support.restores import bring_back
 
 pytestmark = pytest.mark.emulator
-
-CLOCK = "functions.repositories.link_counts.time.time"
 
 
 @pytest.fixture
 def counts(world: World) -> LinkCounts:
     return LinkCounts(world.dynamodb, world.stores.links.name)
-
-
-@pytest.fixture
-def erasing(world: World, deployed: dict[str, str]) -> Erasing:
-    return Erasing(world, deployed)
 
 
 def quota(world: World, counts: LinkCounts, limit: int) -> Quota:
@@ -163,15 +154,7 @@ def test_the_plan_limits_links_over_http(world: World, monkeypatch: pytest.Monke
     monkeypatch.setattr(caller, "plans", lambda: {"free": plan})
 
     def post(body: Any, key: str | None = None) -> tuple[int, Any]:
-        event = world.event(
-            "POST",
-            "/api/links",
-            body=body,
-            plan="free",
-            headers={"Idempotency-Key": key} if key else None,
-        )
-        response = links.handler(event, Context())
-        return response["statusCode"], json.loads(response["body"])
+        return world.call(links, "POST /api/links", body=body, plan="free", key=key)
 
     one = {"originalUrl": "https://example.com/"}
     assert post([one] * 3) == (
@@ -221,26 +204,9 @@ def test_soft_deletes_restores_and_erasures_are_counted_once(
     assert counted(world) == 2
 
     before = {link_id: erasing.image_of(link_id) for link_id in ids[:2]}
-    restore(
-        deletion.id,
-        ids[:2],
-        deletion_request=world.deletion_request(),
-        stores=RestoreStores(
-            links=world.stores.links,
-            deletions=world.stores.deletions,
-            restores=RestoresTable(world.dynamodb, world.stores.deletions.name),
-        ),
-    )
+    bring_back(world, deletion.id, ids[:2])
     records = [
-        {
-            "eventName": "MODIFY",
-            "dynamodb": {
-                "Keys": erasing.link_key(link_id),
-                "OldImage": old,
-                "NewImage": erasing.image_of(link_id),
-                "SequenceNumber": link_id,
-            },
-        }
+        erasing.record("MODIFY", link_id, old, erasing.image_of(link_id))
         for link_id, old in before.items()
     ]
     assert clean_up(records, stores=stores) == []
@@ -253,27 +219,25 @@ def test_soft_deletes_restores_and_erasures_are_counted_once(
     create(world, counts, 4, limit=6)
 
 
+class Counting:
+    """Counters that keep what they are told."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, int]] = []
+
+    def add(self, workspace_id: str, links: int) -> None:
+        self.calls.append((workspace_id, links))
+
+
 def test_a_batch_costs_one_write_for_each_workspace(world: World, erasing: Erasing) -> None:
-    calls: list[tuple[str, int]] = []
-
-    class Counting:
-        def add(self, workspace_id: str, links: int) -> None:
-            calls.append((workspace_id, links))
-
-    stores = _with(erasing, Counting())
+    counting = Counting()
     records = [removed(live_image(f"ws-{n % 2}", n), n) for n in range(100)]
-    assert clean_up(records, stores=stores) == []
-    assert sorted(calls) == [("ws-0", -50), ("ws-1", -50)]
+    assert clean_up(records, stores=_with(erasing, counting)) == []
+    assert sorted(counting.calls) == [("ws-0", -50), ("ws-1", -50)]
 
 
 def test_a_retried_batch_is_counted_once(world: World, erasing: Erasing) -> None:
-    calls: list[tuple[str, int]] = []
-
-    class Counting:
-        def add(self, workspace_id: str, links: int) -> None:
-            calls.append((workspace_id, links))
-
-    stores = _with(erasing, Counting())
+    counting = Counting()
     real = erasing.queue.send
 
     def send(message: dict[str, Any], **more: Any) -> None:
@@ -283,8 +247,8 @@ def test_a_retried_batch_is_counted_once(world: World, erasing: Erasing) -> None
 
     erasing.queue.send = send
     records = [removed(live_image("ws", n), n) for n in range(10)]
-    assert clean_up(records, stores=stores) == ["5"]
-    assert calls == [("ws", -5)]
+    assert clean_up(records, stores=_with(erasing, counting)) == ["5"]
+    assert counting.calls == [("ws", -5)]
 
 
 def test_a_failed_counter_write_blocks_nothing(world: World, erasing: Erasing) -> None:
@@ -340,7 +304,6 @@ def live_image(workspace_id: str, number: int) -> dict[str, Any]:
 
 
 def _with(erasing: Erasing, counting: Any) -> Any:
-    from dataclasses import replace
 
     return replace(erasing.cleanup_stores(), counts=counting)
 
@@ -348,11 +311,16 @@ def _with(erasing: Erasing, counting: Any) -> Any:
 # -- repair -----------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    moment = [1_900_000_000.0]
+    monkeypatch.setattr("functions.repositories.link_counts.time.time", lambda: moment[0])
+    return moment
+
+
 def test_a_counter_that_is_too_high_is_corrected_at_the_limit(
-    world: World, counts: LinkCounts, monkeypatch: pytest.MonkeyPatch
+    world: World, counts: LinkCounts, now: list[float]
 ) -> None:
-    now = [1_900_000_000.0]
-    monkeypatch.setattr(CLOCK, lambda: now[0])
     create(world, counts, 2, limit=5)
     # A worker died between counting and creating.
     counts.add(world.workspace_id, 3)
@@ -366,10 +334,8 @@ def test_a_counter_that_is_too_high_is_corrected_at_the_limit(
 
 
 def test_a_recently_changed_counter_is_not_corrected(
-    world: World, counts: LinkCounts, monkeypatch: pytest.MonkeyPatch
+    world: World, counts: LinkCounts, now: list[float]
 ) -> None:
-    now = [1_900_000_000.0]
-    monkeypatch.setattr(CLOCK, lambda: now[0])
     create(world, counts, 2, limit=5)
     now[0] += RECOUNT_SECONDS
     counts.add(world.workspace_id, 3)
@@ -380,10 +346,8 @@ def test_a_recently_changed_counter_is_not_corrected(
 
 
 def test_a_full_workspace_is_recounted_once_an_hour_at_most(
-    world: World, counts: LinkCounts, monkeypatch: pytest.MonkeyPatch
+    world: World, counts: LinkCounts, now: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = [1_900_000_000.0]
-    monkeypatch.setattr(CLOCK, lambda: now[0])
     create(world, counts, 2, limit=2)
     asked: list[str] = []
     real = LiveIndex.count
@@ -401,10 +365,8 @@ def test_a_full_workspace_is_recounted_once_an_hour_at_most(
 
 
 def test_a_recount_overtaken_by_a_create_changes_nothing(
-    world: World, counts: LinkCounts, monkeypatch: pytest.MonkeyPatch
+    world: World, counts: LinkCounts, now: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = [1_900_000_000.0]
-    monkeypatch.setattr(CLOCK, lambda: now[0])
     create(world, counts, 2, limit=5)
     counts.add(world.workspace_id, 2)
     now[0] += RECOUNT_SECONDS

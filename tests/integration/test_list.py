@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,6 @@ from functions.handlers import links
 from functions.schemas.filters import parse_filter, parse_query
 from functions.services import list_links as procedures
 from tests.conftest import World
-from tests.support.api_gateway import send
 
 pytestmark = pytest.mark.emulator
 
@@ -27,15 +27,9 @@ def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(container, "cursor_secret", lambda: b"secret")
 
 
-def get(world: World, workspace_id: str | None = None, **query: Any) -> tuple[int, Any]:
-    reply = send(
-        links.handler,
-        "GET",
-        "/api/links",
-        query={name: str(value) for name, value in query.items()} or None,
-        workspace_id=workspace_id or world.workspace_id,
-    )
-    return reply.status, reply.json()
+def get(world: World, **query: Any) -> tuple[int, Any]:
+    asked = {name: str(value) for name, value in query.items()}
+    return world.call(links, "GET /api/links", query=asked or None)
 
 
 def all_pages(world: World, **query: Any) -> list[list[str]]:
@@ -105,9 +99,7 @@ def test_each_filter_finds_what_it_names(world: World) -> None:
     [clicked] = world.create()
     world.stores.links.update(world.workspace_id, clicked, {"clickCount": 5})
     everything = [clicked, later, expired, idle, tagged, plain]
-    moment = world.stores.links.get(world.workspace_id, idle)
-    assert moment is not None
-    created = moment.created_at
+    created = world.link(idle).created_at
 
     def found(**query: Any) -> list[str]:
         [page] = all_pages(world, **query)
@@ -183,9 +175,7 @@ def test_a_page_ends_before_lambdas_response_limit(world: World) -> None:
         webFallbackUrl=url,
     )
 
-    reply = send(
-        links.handler, "GET", "/api/links", query={"limit": "1000"}, workspace_id=world.workspace_id
-    )
+    reply = world.send(links, "GET /api/links", query={"limit": "1000"})
 
     body = reply.json()
     assert 100 < len(body["links"]) < 400
@@ -259,7 +249,8 @@ def test_a_cursor_is_valid_for_its_workspace_and_filter_only(world: World) -> No
     cursor = body["nextCursor"]
 
     assert get(world, cursor=cursor)[0] == 200
-    assert get(world, cursor=cursor, workspace_id=f"ws-{uuid.uuid4()}")[0] == 400
+    elsewhere = replace(world, workspace_id=f"ws-{uuid.uuid4()}")
+    assert get(elsewhere, cursor=cursor)[0] == 400
     assert get(world, cursor=cursor, tag="a")[0] == 400
     for position in range(0, len(cursor), 5):
         broken = "A" if cursor[position] != "A" else "B"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +12,6 @@ from functions.domain.plans import Plan, plans
 from functions.handlers import links
 from functions.services import list_links as procedure
 from tests.conftest import World
-from tests.support.events import Context
 
 pytestmark = pytest.mark.emulator
 
@@ -27,9 +25,7 @@ def _one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
 def get(world: World, monkeypatch: pytest.MonkeyPatch, per_minute: int, **query: str) -> Any:
     plan = Plan(**(asdict(plans()["free"]) | {"filter_reads_per_minute": per_minute}))
     monkeypatch.setattr(caller, "plans", lambda: {"free": plan})
-    event = world.event("GET", "/api/links", query=query, plan="free")
-    response = links.handler(event, Context())
-    return response["statusCode"], json.loads(response["body"])
+    return world.call(links, "GET /api/links", query=query, plan="free")
 
 
 def charged(world: World) -> int:

@@ -10,15 +10,12 @@ from functions.domain.errors import Unavailable
 from functions.handlers import account
 from functions.repositories.access import AccessTable
 from tests.conftest import World
-from tests.support.events import call
 
 pytestmark = pytest.mark.emulator
 
 
 def me(world: World, scopes: str = "analyticsRead", **context: str) -> dict[str, Any]:
-    event = world.event("GET", "/api/me", scopes=scopes, plan="free")
-    event["requestContext"]["authorizer"] |= context
-    status, body = call(account.handler, event)
+    status, body = world.call(account, "GET /api/me", scopes=scopes, plan="free", caller=context)
     assert status == 200
     return dict(body)
 

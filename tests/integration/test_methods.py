@@ -49,9 +49,7 @@ REFUSED = [
 
 
 def ask(world: World, method: str, resource: str, **more: Any) -> Reply:
-    return send(
-        HANDLERS[resource].handler, method, resource, workspace_id=world.workspace_id, **more
-    )
+    return world.send(HANDLERS[resource], f"{method} {resource}", **more)
 
 
 def without_counts(reply: Reply) -> tuple[int, dict[str, str], bytes]:
@@ -73,7 +71,7 @@ def test_head_answers_like_get(world: World, monkeypatch: pytest.MonkeyPatch, pa
         key_id=f"key-{world.workspace_id}",
         workspace_id=world.workspace_id,
         scopes=["admin"],
-        user_id="user-test",
+        user_id="tester",
         name="test",
     )
     monkeypatch.setenv("QR_BUCKET", "qr")
@@ -88,9 +86,9 @@ def test_head_answers_like_get(world: World, monkeypatch: pytest.MonkeyPatch, pa
 
 @pytest.mark.parametrize("path", ["/api/links/{id}", "/api/deletions/{id}"])
 def test_head_of_a_missing_link_gets_404(world: World, path: str) -> None:
-    unknown = {"id": new_time_ordered_id()}
+    unknown = new_time_ordered_id()
 
-    got, headed = (ask(world, method, path, path=unknown) for method in ("GET", "HEAD"))
+    got, headed = (ask(world, method, path, at=unknown) for method in ("GET", "HEAD"))
 
     assert got.status == 404
     assert without_counts(headed) == without_counts(got)
@@ -99,7 +97,7 @@ def test_head_of_a_missing_link_gets_404(world: World, path: str) -> None:
 def test_head_needs_the_scope_of_get(world: World) -> None:
     [link] = world.create(1)
 
-    reply = ask(world, "HEAD", "/api/links/{id}", path={"id": link}, scopes=("linksWrite",))
+    reply = ask(world, "HEAD", "/api/links/{id}", at=link, scopes="linksWrite")
 
     assert reply.status == 403
 
@@ -148,9 +146,7 @@ def test_an_unsupported_method_on_an_open_route_gets_405(
 ) -> None:
     names = {"code": "abcd"} if "{code}" in path else None
 
-    reply = send(
-        pages.handler, method, path, path=names, headers={"Accept": accept}, workspace_id=None
-    )
+    reply = send(pages.handler, f"{method} {path}", path=names, headers={"Accept": accept})
 
     assert reply.status == 405
     assert reply.headers["Allow"] == ", ".join(ALLOWED_METHODS[path])
@@ -164,8 +160,6 @@ def test_an_unsupported_method_on_an_open_route_gets_405(
 @pytest.mark.usefixtures("packaged_document")
 @pytest.mark.parametrize("path", ["/api/docs", "/api/openapi.json"])
 def test_head_of_the_documentation_answers_like_get(path: str) -> None:
-    got, headed = (
-        send(pages.handler, method, path, workspace_id=None) for method in ("GET", "HEAD")
-    )
+    got, headed = (send(pages.handler, f"{method} {path}") for method in ("GET", "HEAD"))
     assert headed == got
     assert got.body

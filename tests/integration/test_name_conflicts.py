@@ -14,25 +14,14 @@ from functions.domain.policies import Policies
 from functions.handlers import links
 from functions.repositories.link_names import LinkNames
 from tests.conftest import World
-from tests.support.erasure import Erasing, erasing
-from tests.support.events import api_event, call
-
-__all__ = ["erasing"]
+from tests.support.erasure import Erasing
 
 pytestmark = pytest.mark.emulator
 
-ALL = "linksRead linksWrite"
 
-
-def refusal(world: World, body: Any, *, scopes: str = ALL, workspace_id: str = "") -> Any:
-    event = api_event(
-        "POST",
-        "/api/links",
-        workspace_id=workspace_id or world.workspace_id,
-        body=body,
-        scopes=scopes,
-    )
-    status, figure = call(links.handler, event)
+def refusal(world: World, body: Any, **more: Any) -> Any:
+    more.setdefault("scopes", "linksRead linksWrite")
+    status, figure = world.call(links, "POST /api/links", body=body, **more)
     assert status == 409, figure
     return figure
 
@@ -73,8 +62,9 @@ def test_an_external_id_in_the_trash_is_told_on_create_and_change(world: World) 
         }
     ]
     assert refusal(world, wanting(externalId="crm-17"))["taken"] == taken
-    event = world.event("PUT", "/api/links/{id}", path={"id": other}, body={"externalId": "crm-17"})
-    status, figure = call(links.handler, event)
+    status, figure = world.call(
+        links, "PUT /api/links/{id}", at=other, body={"externalId": "crm-17"}
+    )
     assert (status, figure["taken"]) == (409, taken)
 
 

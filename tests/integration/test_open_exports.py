@@ -28,13 +28,13 @@ def test_a_second_request_gets_the_running_export(world: World, exports: Exports
     _, first = exports.begin(link_id)
 
     status, second = exports.begin(link_id)
-    _, keyed = exports.begin(link_id, headers={"Idempotency-Key": "one"})
+    _, keyed = exports.begin(link_id, key="one")
 
     assert status == 202
     assert second == keyed == first
     exports.work()
     # The key keeps its export, also after the export's end.
-    assert exports.begin(link_id, headers={"Idempotency-Key": "one"}) == (202, first)
+    assert exports.begin(link_id, key="one") == (202, first)
     assert exports.begin(link_id)[1]["id"] != first["id"]
 
 
@@ -49,13 +49,12 @@ def test_a_key_that_joined_a_running_export_repeats_that_response(
     stored = record.get(link_id, first["id"])
     assert stored is not None
     record.advance(stored, state="running")
-    key = {"Idempotency-Key": "two"}
 
-    _, joined = exports.begin(link_id, headers=key)
+    _, joined = exports.begin(link_id, key="two")
     exports.work()
 
     assert (joined["id"], joined["state"]) == (first["id"], "running")
-    assert exports.begin(link_id, headers=key) == (202, joined)
+    assert exports.begin(link_id, key="two") == (202, joined)
 
 
 def test_requests_at_the_same_time_begin_one_export(

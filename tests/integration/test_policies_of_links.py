@@ -25,10 +25,9 @@ from functions.schemas.links import NewLink
 from functions.services.create_links import create_links
 from functions.services.restore import GRACE_SECONDS, resume_restore
 from functions.services.update_link import update_link
-from tests.support.erasure import Erasing, erasing
+from tests.support.erasure import Erasing
+from tests.support.faults import Killed, die
 from tests.support.restores import bring_back, restore_stores
-
-__all__ = ["erasing"]
 
 pytestmark = pytest.mark.emulator
 
@@ -130,9 +129,7 @@ def _assert_ended(erasing: Erasing, link: Link, policies: Policies) -> None:
 
 
 def _item(erasing: Erasing, link: Link) -> Link:
-    item = erasing.world.stores.links.get(erasing.world.workspace_id, link.id)
-    assert item is not None
-    return item
+    return erasing.world.link(link.id)
 
 
 def _at(moment: str) -> int:
@@ -149,9 +146,7 @@ def test_a_restore_drops_policies_that_the_workspace_removed(erasing: Erasing) -
     assert (item.ttl, item.policies) == (None, None)
 
 
-def test_a_restored_expired_link_gets_a_grace_period_in_the_response(
-    erasing: Erasing,
-) -> None:
+def test_a_restored_expired_link_gets_a_grace_period_in_the_response(erasing: Erasing) -> None:
     purging = Policies(purge_expired_after_days=2)
     links = [_link(erasing, Policies(), "created") for _ in range(3)]
     now = time.time()
@@ -210,8 +205,8 @@ def test_a_restore_finished_by_another_worker_keeps_its_click_retention(
     workspace_id = erasing.world.workspace_id
     asked = Policies(click_retention_days=30).restore_record()
     with monkeypatch.context() as patch:
-        patch.setattr(erasing.world.stores.links.batches, "restore", _die)
-        with pytest.raises(KeyboardInterrupt):
+        patch.setattr(erasing.world.stores.links.batches, "restore", die)
+        with pytest.raises(Killed):
             bring_back(erasing.world, deletion.id, policies=asked)
     [begun] = stores.restores.of_deletion(workspace_id, deletion.id, limit=5)
     monkeypatch.setattr(time, "time", lambda real=time.time: real() + 120)
@@ -219,7 +214,3 @@ def test_a_restore_finished_by_another_worker_keeps_its_click_retention(
     assert resume_restore(workspace_id, deletion.id, begun.id, stores=stores)
 
     assert click_retention_of(_item(erasing, link).click_retention_days) == 30
-
-
-def _die(*_: Any, **__: Any) -> None:
-    raise KeyboardInterrupt

@@ -29,10 +29,8 @@ from functions.services.link_stream import clean_up
 from functions.services.purge import requeue
 from functions.services.restore import RestoreStores, restore
 from functions.services.update_link import update_link
-from tests.support.erasure import Erasing, erasing
-from tests.support.virtual_time import VirtualClock, virtual_clock
-
-__all__ = ["erasing", "virtual_clock"]
+from tests.support.erasure import Erasing
+from tests.support.virtual_time import VirtualClock
 
 pytestmark = pytest.mark.emulator
 
@@ -409,9 +407,7 @@ def test_a_message_about_a_link_that_exists_does_nothing(erasing: Erasing) -> No
     assert len(erasing.left_of(link_id)) == 2
 
 
-def test_a_link_removed_by_ttl_is_purged_with_its_own_deletion(
-    erasing: Erasing,
-) -> None:
+def test_a_link_removed_by_ttl_is_purged_with_its_own_deletion(erasing: Erasing) -> None:
     [link] = erasing.world.create_items(1, externalId="crm-1")
     erasing.click(link.id, 3)
     soft, _ = erasing.soft_delete([link.id], retention_days=30)
@@ -437,9 +433,7 @@ def test_a_link_removed_by_ttl_is_purged_with_its_own_deletion(
     assert not links.names.external_id_owners(erasing.world.workspace_id, ["crm-1"])
 
 
-def test_an_expired_link_leaves_a_code_of_another_link(
-    erasing: Erasing,
-) -> None:
+def test_an_expired_link_leaves_a_code_of_another_link(erasing: Erasing) -> None:
     """As after a manual repair that restored a link whose code has a new link."""
     stores = erasing.world.stores
     links = erasing.world.create_items(3, externalId=None)
@@ -485,9 +479,7 @@ def test_a_soft_delete_removes_the_images_and_queues_nothing(erasing: Erasing) -
     assert len(erasing.left_of(link_id)) == 1
 
 
-def test_images_are_counted_once_over_soft_delete_and_erase(
-    erasing: Erasing,
-) -> None:
+def test_images_are_counted_once_over_soft_delete_and_erase(erasing: Erasing) -> None:
     [link_id] = erasing.world.create(1)
     erasing.render(link_id, "a.png")
     erasing.cleanup(erasing.soft_delete([link_id])[1])

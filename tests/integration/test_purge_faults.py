@@ -20,11 +20,9 @@ from functions.services import visits
 from functions.services.purge import requeue
 from tests.conftest import Tell
 from tests.support.api_gateway import send
-from tests.support.erasure import Erasing, erasing
+from tests.support.erasure import Erasing
 from tests.support.faults import Call, FaultyClient, Killed, faults_of_call
 from tests.support.shards import use_two_shards
-
-__all__ = ["erasing"]
 
 pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
 
@@ -229,7 +227,7 @@ def test_two_workers_at_once_count_each_click_once(erasing: Erasing, spread: boo
 
 def _visit(code: str) -> int:
     path = {"code": code}
-    return send(redirect.handler, "GET", "/{code}", path=path, workspace_id=None).status
+    return send(redirect.handler, "GET /{code}", path=path).status
 
 
 def _visiting(code: str, statuses: list[int]) -> Callable[[str, Call, dict[str, Any]], Any]:

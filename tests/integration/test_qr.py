@@ -20,17 +20,15 @@ from PIL import Image
 from functions import container
 from functions.aws.client import client
 from functions.domain.clock import deadline
-from functions.domain.deletion import Deletion
 from functions.domain.errors import InternalError, InvalidRequest, LinkNotFound, Unavailable
 from functions.domain.qr_image import Style, parse_style, render
 from functions.handlers import qr
 from functions.repositories.links import LinksTable
 from functions.repositories.qr_cache import Images
-from functions.repositories.restores import RestoresTable
 from functions.services.qr import MOST_VARIANTS, qr_image
-from functions.services.restore import RestoreStores, restore
 from tests.conftest import World
-from tests.support.api_gateway import Reply, send
+from tests.support.api_gateway import Reply
+from tests.support.restores import bring_back
 
 TEXT = "https://links.example/Ab3-_xYz"
 
@@ -150,13 +148,7 @@ def draw(
 
 
 def keys_on(world: World, link_id: str) -> set[str]:
-    link = world.stores.links.get(world.workspace_id, link_id)
-    assert link is not None
-    return set(link.qr_keys)
-
-
-def delete(world: World, link_id: str) -> Deletion:
-    return world.soft_delete([link_id])
+    return set(world.link(link_id).qr_keys)
 
 
 @pytest.mark.emulator
@@ -220,7 +212,7 @@ def test_racing_requests_cannot_register_a_ninth(world: World) -> None:
 
     assert [register(f"k{n}") for n in range(9)] == ["YES"] * 8 + ["NO_ROOM"]
     assert register("k3") == "YES"
-    delete(world, link_id)
+    world.soft_delete([link_id])
     assert register("k3") == "NOT_LIVE"
     # The delete removed the keys from the link: a restored link starts without images.
     assert keys_on(world, link_id) == set()
@@ -230,7 +222,7 @@ def test_racing_requests_cannot_register_a_ninth(world: World) -> None:
 def test_only_live_links_have_images(world: World, images: MemoryImages) -> None:
     [deleted] = world.create()
     draw(world, images, deleted)
-    delete(world, deleted)
+    world.soft_delete([deleted])
     [foreign] = world.create(1, workspace_id="ws-somebody-else")
 
     for reference in (deleted, foreign, "6f6f6f6f-0000-4000-8000-000000000000", "nocode", "?"):
@@ -244,7 +236,7 @@ def test_a_link_deleted_during_rendering_keeps_no_image(world: World, images: Me
     store = images.put
 
     def put_after_the_delete(*args: Any, **kwargs: Any) -> None:
-        delete(world, link_id)
+        world.soft_delete([link_id])
         store(*args, **kwargs)
 
     images.put = put_after_the_delete  # type: ignore[method-assign]
@@ -263,17 +255,8 @@ def test_a_link_restored_during_rendering_keeps_no_unknown_image(
 
     def put_after_delete_and_restore(*args: Any, **kwargs: Any) -> None:
         images.put = store  # type: ignore[method-assign]
-        deletion = delete(world, link_id)
-        restore(
-            deletion.id,
-            None,
-            deletion_request=world.deletion_request(),
-            stores=RestoreStores(
-                links=world.stores.links,
-                deletions=world.stores.deletions,
-                restores=RestoresTable(world.dynamodb, world.stores.deletions.name),
-            ),
-        )
+        deletion = world.soft_delete([link_id])
+        bring_back(world, deletion.id)
         store(*args, **kwargs)
 
     images.put = put_after_delete_and_restore  # type: ignore[method-assign]
@@ -296,7 +279,7 @@ def test_a_link_deleted_before_its_key_was_registered_is_not_found(
 
     class DeletedBetween(LinksTable):
         def register_qr_key(self, *args: Any, **kwargs: Any) -> Any:
-            delete(world, link_id)
+            world.soft_delete([link_id])
             return super().register_qr_key(*args, **kwargs)
 
     table = world.stores.links
@@ -401,15 +384,7 @@ def handler(world: World, monkeypatch: pytest.MonkeyPatch, images: MemoryImages)
 
 def ask(world: World, link_id: str, query: dict[str, str] | None = None, **more: Any) -> Reply:
     more.setdefault("headers", {"Accept": IMAGE_ACCEPT})
-    return send(
-        qr.handler,
-        "GET",
-        "/api/links/{id}/qr",
-        path={"id": link_id},
-        query=query,
-        workspace_id=world.workspace_id,
-        **more,
-    )
+    return world.send(qr, "GET /api/links/{id}/qr", at=link_id, query=query, **more)
 
 
 @pytest.mark.emulator
@@ -440,7 +415,7 @@ def test_an_unchanged_image_gets_304_and_a_deleted_one_404(handler: World) -> No
     other = ask(handler, link_id, {"format": "png"}, headers={"If-None-Match": tag})
     assert other.status == 200
 
-    delete(handler, link_id)
+    handler.soft_delete([link_id])
     gone = ask(handler, link_id, {"format": "svg"}, headers={"If-None-Match": tag})
     assert gone.status == 404
     assert gone.json() == {"statusCode": 404, "error": "Not Found", "message": "Link not found"}
@@ -464,7 +439,7 @@ def test_a_bad_parameter_gets_400_in_the_linkforty_format(handler: World) -> Non
 def test_images_need_the_scope_links_read(handler: World) -> None:
     [link_id] = handler.create()
 
-    assert ask(handler, link_id, scopes=("linksWrite",)).json()["missingScopes"] == ["linksRead"]
+    assert ask(handler, link_id, scopes="linksWrite").json()["missingScopes"] == ["linksRead"]
 
 
 def test_the_function_starts_without_rarely_used_imports() -> None:

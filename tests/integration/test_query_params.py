@@ -15,7 +15,7 @@ from functions.domain.errors import InvalidRequest
 from functions.domain.query_params import parameters_of, parse_int_param
 from functions.handlers import account, analytics, deletions, keys, links, qr, receipts
 from tests.conftest import World
-from tests.support.events import Context
+from tests.support.api_gateway import reply_to
 from tests.support.openapi import openapi_document
 
 APIS: tuple[Api, ...] = (
@@ -70,22 +70,19 @@ def test_every_route_refuses_unknown_parameters(world: World, route: Route) -> N
     """`?dryRun=true` on a DELETE must not delete."""
     [link] = world.create(1)
     names = [part[1:-1] for part in route.resource.split("/") if part.startswith("{")]
-    body: Any = {"/api/links/bulk-delete": {"ids": [link]}, "/api/deletions": {"ids": [link]}}.get(
-        route.resource, [link]
-    )
+    takes_ids = route.resource in ("/api/links/bulk-delete", "/api/deletions")
     event = world.event(
-        route.method,
-        route.resource,
+        name_of(route),
         path=dict.fromkeys(names, link),
         query={"dryRun": "true"},
-        body=body,
+        body={"ids": [link]} if takes_ids else [link],
     )
 
     [api] = [each for each in APIS if route in each.routes]
-    response = api.handle(event, Context())
+    reply = reply_to(api.handle, event)
 
-    assert response["statusCode"] == 400
-    figure = json.loads(response["body"])
+    assert reply.status == 400
+    figure = reply.json()
     if route.error_format == "hoko":
         assert figure["error"] == {"en": "Invalid request", "ar": "طلب غير صالح"}
         assert figure["details"] == ["Unknown parameter: dryRun"]
@@ -153,12 +150,10 @@ def test_an_id_that_is_not_a_string_deletes_nothing(
     world: World, resource: str, more: dict[str, Any], entry: Any
 ) -> None:
     [link] = world.create(1)
-    event = world.event("POST", resource, body={"ids": [link, entry, "nonsense"], **more})
+    body = {"ids": [link, entry, "nonsense"], **more}
+    status, figure = world.call(deletions, f"POST {resource}", body=body)
 
-    response = deletions.handler(event, Context())
-
-    assert response["statusCode"] == 400
-    figure = json.loads(response["body"])
+    assert status == 400
     assert figure["invalidIds"] == [json.dumps(entry), "nonsense"]
     assert figure["invalidCount"] == 2
     assert "Every id must be text" in (figure.get("message"), *figure.get("details", []))
@@ -168,12 +163,10 @@ def test_an_id_that_is_not_a_string_deletes_nothing(
 @pytest.mark.emulator
 def test_a_null_filter_value_is_refused(world: World) -> None:
     [link] = world.create(1, tags=["spring"])
-    event = world.event(
-        "POST", "/api/deletions", body={"filter": {"tag": "spring", "createdBefore": None}}
-    )
+    body = {"filter": {"tag": "spring", "createdBefore": None}}
 
-    response = deletions.handler(event, Context())
+    status, figure = world.call(deletions, "POST /api/deletions", body=body)
 
-    assert response["statusCode"] == 400
-    assert json.loads(response["body"])["details"] == ["createdBefore: must not be null"]
+    assert status == 400
+    assert figure["details"] == ["createdBefore: must not be null"]
     assert world.live(link)

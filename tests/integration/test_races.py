@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,10 +18,8 @@ from functions.domain.idempotency import IdempotencyKey
 from functions.domain.outcomes import Outcome
 from functions.handlers import deletions
 from functions.repositories.deletions import DeletionsTable
-from functions.services.delete_links import erase_many, soft_delete
 from functions.services.run_deletion import resume
 from tests.conftest import World, make_world
-from tests.support.events import call
 from tests.support.faults import drop_error_items
 from tests.support.restores import bring_back
 
@@ -59,20 +58,12 @@ def test_overlapping_soft_deletes_report_each_link_once(
     deployed: dict[str, str], world: World
 ) -> None:
     ids = world.create(90)
-    worlds = [make_world(deployed) for _ in range(3)]
+    worlds = [make_world(deployed, workspace_id=world.workspace_id) for _ in range(3)]
     validated_together(worlds)
     sets = [ids[:60], ids[30:], ids]
 
     results = together(
-        [
-            lambda w=each, s=wanted: soft_delete(  # type: ignore[misc]
-                s,
-                [],
-                deletion_request=world.deletion_request(),
-                stores=w.stores,
-            )
-            for each, wanted in zip(worlds, sets, strict=True)
-        ]
+        [partial(each.soft_delete, wanted) for each, wanted in zip(worlds, sets, strict=True)]
     )
 
     reported = [link_id for result in results for link_id in result.ids_with(Outcome.DELETED)]
@@ -83,30 +74,12 @@ def test_overlapping_soft_deletes_report_each_link_once(
         assert set(result.ids_with(Outcome.NOT_FOUND)) == others
 
 
-def test_ids_deleted_first_by_another_request_are_named(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ids = world.create(3)
-    accept = DeletionsTable.accept
-
-    def overtaken(table: DeletionsTable, deletion: Deletion, **more: Any) -> None:
-        monkeypatch.setattr(DeletionsTable, "accept", accept)
-        world.soft_delete(ids[1:])
-        accept(table, deletion, **more)
-
-    monkeypatch.setattr(DeletionsTable, "accept", overtaken)
-    event = world.event("DELETE", "/api/links", body=ids, headers={"Idempotency-Key": "k"})
-    first = call(deletions.handler, event)
-
-    assert first == (200, {"deletedIds": ids[:1], "notFoundIds": ids[1:]})
-    assert call(deletions.handler, event) == first
-
-
 @pytest.mark.parametrize("items", [True, False])
-def test_a_link_deleted_and_restored_by_others_is_not_reported_deleted(
-    world: World, monkeypatch: pytest.MonkeyPatch, items: bool
+@pytest.mark.parametrize("restored", [False, True], ids=["deleted", "deleted and restored"])
+def test_links_deleted_first_by_another_request_are_not_reported_deleted(
+    world: World, monkeypatch: pytest.MonkeyPatch, items: bool, restored: bool
 ) -> None:
-    """Validated by this request, deleted and restored by others before its statement."""
+    """Validated by this request, deleted by others (and restored) before its statement."""
     if not items:
         drop_error_items(world.dynamodb)
     ids = world.create(3)
@@ -115,16 +88,16 @@ def test_a_link_deleted_and_restored_by_others_is_not_reported_deleted(
     def overtaken(table: DeletionsTable, deletion: Deletion, **more: Any) -> None:
         monkeypatch.setattr(DeletionsTable, "accept", accept)
         other = world.soft_delete(ids[1:])
-        bring_back(world, other.id)
+        if restored:
+            bring_back(world, other.id)
         accept(table, deletion, **more)
 
     monkeypatch.setattr(DeletionsTable, "accept", overtaken)
-    event = world.event("DELETE", "/api/links", body=ids, headers={"Idempotency-Key": "k"})
-    first = call(deletions.handler, event)
 
-    assert sorted(world.live_ids()) == sorted(ids[1:])
-    assert first == (200, {"deletedIds": ids[:1], "notFoundIds": ids[1:]})
-    assert call(deletions.handler, event) == first
+    answers = [world.call(deletions, "DELETE /api/links", body=ids, key="k") for _ in range(2)]
+
+    assert sorted(world.live_ids()) == sorted(ids[1:] if restored else [])
+    assert answers == [(200, {"deletedIds": ids[:1], "notFoundIds": ids[1:]})] * 2
 
 
 def test_a_stale_worker_answers_from_the_record(
@@ -132,7 +105,7 @@ def test_a_stale_worker_answers_from_the_record(
 ) -> None:
     """It was suspended until another worker had finished and the links were restored."""
     ids = world.create(3)
-    slow, real_time = make_world(deployed), time.time
+    slow, real_time = make_world(deployed, workspace_id=world.workspace_id), time.time
     mark = slow.stores.links.batches.mark_deleted
 
     def sleep_through_it_all(*args: Any, **more: Any) -> bytearray:
@@ -148,12 +121,7 @@ def test_a_stale_worker_answers_from_the_record(
         return mark(*args, **more)
 
     monkeypatch.setattr(slow.stores.links.batches, "mark_deleted", sleep_through_it_all)
-    answered = soft_delete(
-        ids,
-        [],
-        deletion_request=world.deletion_request(),
-        stores=slow.stores,
-    )
+    answered = slow.soft_delete(ids)
 
     assert answered.ids_with(Outcome.RESTORED) == ids[:1]
     assert answered.ids_with(Outcome.DELETED) == ids[1:]
@@ -163,19 +131,10 @@ def test_a_stale_worker_answers_from_the_record(
 
 def test_overlapping_erasures_report_each_link_once(deployed: dict[str, str], world: World) -> None:
     ids = world.create(90)
-    worlds = [make_world(deployed) for _ in range(3)]
+    worlds = [make_world(deployed, workspace_id=world.workspace_id) for _ in range(3)]
     validated_together(worlds)
 
-    results = together(
-        [
-            lambda w=each: erase_many(  # type: ignore[misc]
-                ids,
-                deletion_request=world.deletion_request(),
-                stores=w.stores,
-            )
-            for each in worlds
-        ]
-    )
+    results = together([partial(each.erase, ids) for each in worlds])
 
     reported = [link_id for result in results for link_id in result.ids_with(Outcome.ERASED)]
     assert sorted(reported) == sorted(ids)
@@ -186,24 +145,10 @@ def test_a_soft_delete_and_an_erasure_of_the_same_links_agree(
     deployed: dict[str, str], world: World
 ) -> None:
     ids = world.create(60)
-    first, second = make_world(deployed), make_world(deployed)
+    first, second = (make_world(deployed, workspace_id=world.workspace_id) for _ in range(2))
     validated_together([first, second])
 
-    soft, erased = together(
-        [
-            lambda: soft_delete(
-                ids,
-                [],
-                deletion_request=world.deletion_request(),
-                stores=first.stores,
-            ),
-            lambda: erase_many(
-                ids,
-                deletion_request=world.deletion_request(),
-                stores=second.stores,
-            ),
-        ]
-    )
+    soft, erased = together([partial(first.soft_delete, ids), partial(second.erase, ids)])
 
     # Erasing takes soft-deleted links too, so everything is gone in the end; nothing came back.
     assert erased.ids_with(Outcome.ERASED) == ids
@@ -231,9 +176,7 @@ def test_one_of_many_creates_gets_the_code(world: World) -> None:
     assert world.live_ids() == [made[0][0].id]
 
 
-def test_racing_erasures_and_creates_leave_one_owner_of_a_code(
-    world: World,
-) -> None:
+def test_racing_erasures_and_creates_leave_one_owner_of_a_code(world: World) -> None:
     code = f"t-{uuid.uuid4().hex[:10]}"
     [owner] = world.create_items(shortCode=code)
 
@@ -254,20 +197,10 @@ def test_of_two_requests_with_one_idempotency_key_one_is_accepted(
 ) -> None:
     ids = world.create(30)
     key = IdempotencyKey("same", "hash")
-    worlds = [make_world(deployed) for _ in range(3)]
+    worlds = [make_world(deployed, workspace_id=world.workspace_id) for _ in range(3)]
     validated_together(worlds)
 
-    results = together(
-        [
-            lambda w=each: soft_delete(  # type: ignore[misc]
-                ids,
-                [],
-                deletion_request=world.deletion_request(key=key),
-                stores=w.stores,
-            )
-            for each in worlds
-        ]
-    )
+    results = together([partial(each.soft_delete, ids, key=key) for each in worlds])
 
     records, _ = world.stores.deletions.newest(world.workspace_id, limit=10, before=None)
     assert len(records) == 1

@@ -25,11 +25,9 @@ from functions.handlers import receipt_signer
 from functions.handlers import receipts as receipts_function
 from functions.repositories.receipts import ReceiptsTable, unsigned_shard
 from functions.services.receipts import ReceiptSigner, receipt_payload, sign_receipts
-from tests.support.erasure import Erasing, erasing
-from tests.support.events import Context, api_event
+from tests.support.api_gateway import Context, send
+from tests.support.erasure import Erasing
 from tests.support.faults import FATAL, RETRYABLE, FaultyClient, Killed
-
-__all__ = ["erasing"]
 
 pytestmark = pytest.mark.emulator
 
@@ -85,24 +83,16 @@ def run(erasing: Erasing, signer: ReceiptSigner) -> tuple[int, int]:
     return sign_receipts(signer, deletions=deletions, receipts=receipts, limit=100)
 
 
-def ask(erasing: Erasing, deletion_id: str, workspace_id: str = "") -> tuple[int, str, Any]:
-    event = api_event(
-        "GET",
-        "/api/receipts/{id}",
-        workspace_id=workspace_id or erasing.world.workspace_id,
-        path={"id": deletion_id},
-    )
-    response = receipts_function.handler(event, Context())
-    kind = response["multiValueHeaders"]["Content-Type"][0]
-    return response["statusCode"], kind, response["body"]
+def ask(erasing: Erasing, deletion_id: str, **more: Any) -> tuple[int, str, str]:
+    reply = erasing.world.send(receipts_function, "GET /api/receipts/{id}", at=deletion_id, **more)
+    return reply.status, reply.headers["Content-Type"], reply.body.decode()
 
 
-def key_set(erasing: Erasing) -> Any:
-    event = api_event("GET", "/.well-known/jwks.json", workspace_id="none")
-    response = receipts_function.handler(event, Context())
-    assert response["statusCode"] == 200
-    assert response["headers"]["Content-Type"] == "application/json"
-    return json.loads(response["body"])
+def key_set() -> Any:
+    reply = send(receipts_function.handler, "GET /.well-known/jwks.json")
+    assert reply.status == 200
+    assert reply.headers["Content-Type"] == "application/json"
+    return reply.json()
 
 
 def verified(jws: str, keys: Any) -> Any:
@@ -127,13 +117,13 @@ def test_a_receipt_is_signed_by_the_schedule_and_says_what_was_erased(signing: E
     status, kind, jws = ask(signing, deletion_id)
     assert (status, kind) == (200, "application/jose")
     header = jwt.get_unverified_header(jws)
-    [key] = [each for each in key_set(signing)["keys"] if each["kid"] == header["kid"]]
+    [key] = [each for each in key_set()["keys"] if each["kid"] == header["kid"]]
     assert header == {"alg": "ES256", "kid": key["kid"], "typ": "unlink-receipt+json"}
     assert set(key) == {"kty", "crv", "x", "y", "kid", "alg", "use"}
     record = signing.header(deletion_id)
     assert record.receipt is not None
     assert record.receipt["signed"] is True
-    assert verified(jws, key_set(signing)) == {
+    assert verified(jws, key_set()) == {
         "version": 1,
         "iss": ISSUER,
         "deletionId": deletion_id,
@@ -160,8 +150,7 @@ def test_a_receipt_is_signed_by_the_schedule_and_says_what_was_erased(signing: E
 
 def test_the_digest_is_over_the_erased_ids_in_the_order_of_the_request(signing: Erasing) -> None:
     deletion_id, ids = erased(signing)
-    deletion = signing.world.stores.deletions.load(signing.world.workspace_id, deletion_id)
-    assert deletion is not None
+    deletion = signing.world.deletion(deletion_id)
     assert receipt_payload(deletion, ISSUER)["erasedIds"]["sha256"] == digest_of(ids)
     assert digest_of(ids) != digest_of(sorted(ids, reverse=True))
 
@@ -187,7 +176,7 @@ def test_what_has_no_receipt_is_not_found(signing: Erasing) -> None:
     for asked in (soft.id, nothing.id, new_time_ordered_id(), "nonsense"):
         status, _, body = ask(signing, asked)
         assert (status, json.loads(body)["message"]) == (404, "Receipt not found")
-    assert ask(signing, deletion_id, "ws-other")[0] == 404
+    assert ask(signing, deletion_id, workspace_id="ws-other")[0] == 404
 
 
 # -- when -------------------------------------------------------------------------------------
@@ -200,10 +189,8 @@ def test_no_receipt_is_signed_before_the_last_look_found_nothing(
     deletion, records = signing.erase(world.create(2))
     key = SigningKey(boto3.client("kms"), kms_key)
     signer = signer_of(key, signing)
-    loaded = world.stores.deletions.load(world.workspace_id, deletion.id)
-    assert loaded is not None
     with pytest.raises(InternalError):
-        signer.sign(loaded)
+        signer.sign(world.deletion(deletion.id))
     run(signing, signer)
     status, _, body = ask(signing, deletion.id)
     assert (status, json.loads(body)["retryAfter"]) == (409, 60)
@@ -234,12 +221,10 @@ def test_a_worker_killed_at_any_call_leaves_a_receipt_that_the_next_one_signs(
         run(signing, signer_of(SigningKey(kms, kms_key), signing))
         first = table(signing).find(signing.world.workspace_id, deletion_id)
         assert first is not None
-        assert verified(first, key_set(signing))["erasedIds"]["sha256"] == digest_of(ids)
+        assert verified(first, key_set())["erasedIds"]["sha256"] == digest_of(ids)
         assert not table(signing).awaits_signature(signing.world.workspace_id, deletion_id)
         # Signed again by a worker that slept: the first signature stands.
-        loaded = signing.world.stores.deletions.load(signing.world.workspace_id, deletion_id)
-        assert loaded is not None
-        signer_of(SigningKey(kms, kms_key), signing).sign(loaded)
+        signer_of(SigningKey(kms, kms_key), signing).sign(signing.world.deletion(deletion_id))
         assert table(signing).find(signing.world.workspace_id, deletion_id) == first
         if at >= calls:
             break
@@ -302,11 +287,11 @@ def test_a_new_key_signs_and_the_old_ones_stay_published(
         signed.append(ask(signing, deletion_id)[2])
     kids = [jwt.get_unverified_header(jws)["kid"] for jws in signed]
     assert kids[0] != kids[1]
-    published = [each["kid"] for each in key_set(signing)["keys"]]
+    published = [each["kid"] for each in key_set()["keys"]]
     assert published.index(kids[0]) < published.index(kids[1])
     kms.schedule_key_deletion(KeyId=kms_key, PendingWindowInDays=7)
     for jws in signed:
-        assert verified(jws, key_set(signing))
+        assert verified(jws, key_set())
 
 
 # -- verifying --------------------------------------------------------------------------------
@@ -332,7 +317,7 @@ def test_the_script_of_the_docs_verifies_a_receipt_of_a_thousand_links(
     signing.work_all()
     receipt_signer.handler({}, Context())
     jws = ask(signing, deletion.id)[2]
-    (tmp_path / "jwks.json").write_text(json.dumps(key_set(signing)))
+    (tmp_path / "jwks.json").write_text(json.dumps(key_set()))
     (tmp_path / "ids.txt").write_text("\n".join(ids))
 
     def verify(receipt: str, *more: str) -> tuple[int, str]:
@@ -367,7 +352,7 @@ def test_no_changed_byte_of_a_receipt_is_accepted(signing: Erasing) -> None:
     deletion_id, _ = erased(signing, 1)
     receipt_signer.handler({}, Context())
     jws = ask(signing, deletion_id)[2]
-    keys = key_set(signing)
+    keys = key_set()
     verified(jws, keys)
     for position in range(0, len(jws), 7):
         if jws[position] == ".":

@@ -61,12 +61,10 @@ def visit(code: str, method: str = "GET", **headers: str) -> Reply:
     query = headers.pop("query", None)
     return send(
         redirect.handler,
-        method,
-        "/{code}",
+        f"{method} /{{code}}",
         path={"code": code},
         headers={"User-Agent": WINDOWS} | {k.replace("_", "-"): v for k, v in headers.items()},
         query=dict(part.split("=") for part in query.split("&")) if query else None,
-        workspace_id=None,
     )
 
 
@@ -412,9 +410,7 @@ def test_a_failed_click_write_does_not_fail_the_redirect(
     assert 0 < clock.passed <= redirect_response.CLICK_TIMEOUT
 
 
-def test_an_unreadable_link_gets_503(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_an_unreadable_link_gets_503(monkeypatch: pytest.MonkeyPatch) -> None:
     def unavailable(*_: Any) -> None:
         raise Unavailable
 

@@ -13,7 +13,7 @@ from functions.domain.error_texts import as_text, shortened
 from functions.domain.errors import InvalidIds, InvalidRequest, UnlinkError
 from functions.handlers import analytics, deletions, links
 from tests.conftest import World
-from tests.support.events import Context
+from tests.support.api_gateway import Context
 
 LONG = "n" * 2_000_000
 
@@ -34,11 +34,8 @@ def returned(response: dict[str, Any]) -> int:
     return len(json.dumps(response, ensure_ascii=False).encode())
 
 
-def ask(
-    world: World, module: Any, method: str, resource: str, **more: Any
-) -> tuple[int, Any, dict[str, Any]]:
-    event = world.event(method, resource, **more)
-    response = module.handler(event, Context())
+def ask(world: World, module: Any, route: str, **more: Any) -> tuple[int, Any, dict[str, Any]]:
+    response = module.handler(world.event(route, **more), Context())
     return response["statusCode"], json.loads(response["body"]), response
 
 
@@ -47,35 +44,34 @@ def ask(
 
 @pytest.mark.emulator
 @pytest.mark.parametrize(
-    ("module", "method", "resource", "more"),
+    ("module", "route", "more"),
     [
-        (links, "POST", "/api/links", {"body": {LONG: 1}}),
-        (links, "POST", "/api/links", {"body": {'"' * 2_000_000: 1}}),
-        (links, "POST", "/api/links", {"body": [{LONG: 1}]}),
+        (links, "POST /api/links", {"body": {LONG: 1}}),
+        (links, "POST /api/links", {"body": {'"' * 2_000_000: 1}}),
+        (links, "POST /api/links", {"body": [{LONG: 1}]}),
         (
             links,
-            "POST",
-            "/api/links",
+            "POST /api/links",
             {"body": {"originalUrl": "https://example.com/", "utmParameters": {LONG: "x"}}},
         ),
-        (links, "PUT", "/api/links/{id}", {"path": {"id": "some"}, "body": {LONG: 1}}),
-        (links, "GET", "/api/links", {"query": {LONG: "1"}}),
-        (deletions, "POST", "/api/deletions", {"body": {LONG: 1}}),
-        (deletions, "POST", "/api/deletions", {"body": {"filter": {LONG: 1}}}),
-        (deletions, "POST", "/api/deletions", {"body": {"filter": {LONG: None}}}),
-        (deletions, "POST", "/api/deletions", {"body": {"ids": [LONG]}}),
-        (deletions, "POST", "/api/deletions", {"body": {"ids": [{"id": LONG}]}}),
-        (deletions, "DELETE", "/api/links", {"body": [LONG]}),
-        (deletions, "DELETE", "/api/links", {"body": ['"' * 10_000 + str(n) for n in range(150)]}),
-        (deletions, "POST", "/api/links/bulk-delete", {"body": {"ids": [{"a": LONG}]}}),
-        (analytics, "POST", "/api/installs", {"body": {LONG: 1}}),
+        (links, "PUT /api/links/{id}", {"at": "some", "body": {LONG: 1}}),
+        (links, "GET /api/links", {"query": {LONG: "1"}}),
+        (deletions, "POST /api/deletions", {"body": {LONG: 1}}),
+        (deletions, "POST /api/deletions", {"body": {"filter": {LONG: 1}}}),
+        (deletions, "POST /api/deletions", {"body": {"filter": {LONG: None}}}),
+        (deletions, "POST /api/deletions", {"body": {"ids": [LONG]}}),
+        (deletions, "POST /api/deletions", {"body": {"ids": [{"id": LONG}]}}),
+        (deletions, "DELETE /api/links", {"body": [LONG]}),
+        (deletions, "DELETE /api/links", {"body": ['"' * 10_000 + str(n) for n in range(150)]}),
+        (deletions, "POST /api/links/bulk-delete", {"body": {"ids": [{"a": LONG}]}}),
+        (analytics, "POST /api/installs", {"body": {LONG: 1}}),
     ],
     ids=lambda value: repr(value)[:30],
 )
 def test_an_error_echoes_little_of_a_huge_request(
-    world: World, module: Any, method: str, resource: str, more: dict[str, Any]
+    world: World, module: Any, route: str, more: dict[str, Any]
 ) -> None:
-    status, _, response = ask(world, module, method, resource, **more)
+    status, _, response = ask(world, module, route, **more)
     assert status == 400
     assert returned(response) < SMALL
 
@@ -84,9 +80,7 @@ def test_an_error_echoes_little_of_a_huge_request(
 def test_ten_thousand_malformed_ids_are_answered(world: World) -> None:
     # The characters that take the most bytes in a response: seven each.
     ids = [f"{n:05d}" + chr(1) * 60 for n in range(10_000)]
-    status, body, response = ask(
-        world, deletions, "POST", "/api/links/bulk-delete", body={"ids": ids}
-    )
+    status, body, response = ask(world, deletions, "POST /api/links/bulk-delete", body={"ids": ids})
     assert status == 200
     assert len(body["notFoundIds"]) == 10_000
     assert PAYLOAD_LIMIT / 2 < returned(response) < PAYLOAD_LIMIT
@@ -125,13 +119,13 @@ def test_links_whose_response_would_not_fit_are_not_created(world: World) -> Non
     quotes = {"title": '"' * 200, "description": '"' * 500, "tags": tags}
     new = [{"originalUrl": "https://example.com/"} | quotes for _ in range(1_000)]
 
-    status, body, _ = ask(world, links, "POST", "/api/links", body=new)
+    status, body, _ = ask(world, links, "POST /api/links", body=new)
 
     assert status == 400
     assert body["message"] == "The response would exceed 6 MB; create fewer links in one request"
     assert world.live_ids() == []
 
-    status, made, response = ask(world, links, "POST", "/api/links", body=new[:700])
+    status, made, response = ask(world, links, "POST /api/links", body=new[:700])
     assert status == 201
     assert len(made) == 700
     assert PAYLOAD_LIMIT * 0.7 < returned(response) <= PAYLOAD_LIMIT
@@ -143,7 +137,7 @@ def test_a_response_that_does_not_fit_is_an_error_in_the_routes_format(
 ) -> None:
     [link_id] = world.create()
     monkeypatch.setattr(app, "BODY_LIMIT", 200)
-    status, body, _ = ask(world, links, "GET", "/api/links/{id}", path={"id": link_id})
+    status, body, _ = ask(world, links, "GET /api/links/{id}", at=link_id)
     assert status == 500
     assert body == {
         "statusCode": 500,

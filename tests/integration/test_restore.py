@@ -11,16 +11,14 @@ from typing import Any
 
 import pytest
 
-from functions.domain.clock import Deadline, use_deadline
 from functions.domain.errors import DeletionNotFound, DeletionOpen, KeyReused
 from functions.domain.idempotency import IdempotencyKey
-from functions.domain.link import Link
 from functions.domain.outcomes import Outcome, pack_outcomes
 from functions.handlers import deletions as deletions_function
 from functions.services.restore import Restored, resume_restore
 from tests.conftest import World
 from tests.integration.test_races import together
-from tests.support.events import call
+from tests.support.faults import Killed, die, out_of_time_after_accept
 from tests.support.restores import bring_back, end_retention, restore_stores
 
 pytestmark = pytest.mark.emulator
@@ -34,7 +32,7 @@ def test_restored_links_are_complete_and_in_their_old_place(world: World) -> Non
     links = world.create_items(5, title="Kept")
     ids = [link.id for link in links]
     before = world.live_ids()
-    items = {link_id: get(world, link_id) for link_id in ids}
+    items = {link_id: world.link(link_id) for link_id in ids}
     deletion = world.soft_delete(ids[1:4], retention_days=30)
 
     done = bring_back(world, deletion.id)
@@ -43,20 +41,13 @@ def test_restored_links_are_complete_and_in_their_old_place(world: World) -> Non
     assert done.refused == []
     assert world.live_ids() == before
     for link_id in ids[1:4]:
-        after = get(world, link_id)
+        after = world.link(link_id)
         assert after.fencing_token == done.restore.id > deletion.id
         assert after == replace(items[link_id], fencing_token=after.fencing_token)
-    record = world.stores.deletions.load(world.workspace_id, deletion.id)
-    assert record is not None
+    record = world.deletion(deletion.id)
     assert record.ids_with(Outcome.RESTORED) == ids[1:4]
     assert record.counts["restored"] == 3
     assert record.counts["deleted"] == 0
-
-
-def get(world: World, link_id: str) -> Link:
-    link = world.stores.links.get(world.workspace_id, link_id)
-    assert link is not None
-    return link
 
 
 def test_a_subset_can_be_restored(world: World) -> None:
@@ -103,15 +94,7 @@ def test_an_erasure_cannot_be_restored(world: World) -> None:
 
 def test_an_open_deletion_cannot_be_restored_and_a_foreign_one_is_not_found(world: World) -> None:
     [link_id] = world.create(1)
-    cut = Deadline(20)
-    accept = world.stores.deletions.accept
-
-    def accept_then_expire(*args: Any, **kwargs: Any) -> None:
-        accept(*args, **kwargs)
-        cut.expire()
-
-    world.stores.deletions.accept = accept_then_expire  # type: ignore[method-assign]
-    with use_deadline(cut):
+    with out_of_time_after_accept(world):
         deletion = world.soft_delete([link_id])
     with pytest.raises(DeletionOpen):
         bring_back(world, deletion.id)
@@ -182,8 +165,7 @@ def test_concurrent_restores_are_all_recorded(world: World) -> None:
     done = together([partial(bring_back, world, deletion.id, part) for part in parts])
 
     assert [each.restored_ids for each in done] == parts
-    record = world.stores.deletions.load(world.workspace_id, deletion.id)
-    assert record is not None
+    record = world.deletion(deletion.id)
     assert record.ids_with(Outcome.RESTORED) == ids
     assert record.counts["restored"] == 40
 
@@ -204,9 +186,7 @@ def test_outcomes_packed_by_another_runtime_can_be_updated(world: World) -> None
 
     assert bring_back(world, deletion.id, ids[:10]).restored_ids == ids[:10]
 
-    record = world.stores.deletions.load(world.workspace_id, deletion.id)
-    assert record is not None
-    assert record.ids_with(Outcome.RESTORED) == ids[:10]
+    assert world.deletion(deletion.id).ids_with(Outcome.RESTORED) == ids[:10]
 
 
 def test_a_restore_of_a_killed_worker_is_finished_by_another(
@@ -216,8 +196,8 @@ def test_a_restore_of_a_killed_worker_is_finished_by_another(
     deletion = world.soft_delete(ids)
     stores = restore_stores(world)
     with monkeypatch.context() as patch:
-        patch.setattr(world.stores.links.batches, "restore", _die)
-        with pytest.raises(KeyboardInterrupt):
+        patch.setattr(world.stores.links.batches, "restore", die)
+        with pytest.raises(Killed):
             bring_back(world, deletion.id)
         monkeypatch.setattr(time, "time", lambda real=time.time: real() + 120)
     [found] = [
@@ -234,10 +214,6 @@ def test_a_restore_of_a_killed_worker_is_finished_by_another(
     assert record.counts() == {"requested": 2, "restored": 2, "refused": 0}
 
 
-def _die(*_: Any, **__: Any) -> None:
-    raise KeyboardInterrupt
-
-
 def test_the_record_names_who_restored_what_and_why(world: World) -> None:
     ids = world.create(2)
     deletion = world.soft_delete(ids)
@@ -252,20 +228,19 @@ def test_the_record_names_who_restored_what_and_why(world: World) -> None:
     assert list(record.fates) == [2, 0]
 
 
+RESTORE = "POST /api/deletions/{id}/restore"
+
+
 def test_a_restore_needs_its_scope_and_answers_per_id(world: World) -> None:
     first, second = world.create(2)
     deletion = world.soft_delete([first, second])
     world.erase([second])
-    resource = "/api/deletions/{id}/restore"
 
     def post(**more: Any) -> tuple[int, Any]:
-        more.setdefault("path", {"id": deletion.id})
-        event = world.event("POST", resource, **more)
-        status, body = call(deletions_function.handler, event)
-        return status, body
+        return world.call(deletions_function, RESTORE, **{"at": deletion.id} | more)
 
     assert post(scopes="linksRead linksWrite linksErase")[0] == 403
-    assert post(path={"id": str(uuid.uuid4())})[0] == 404
+    assert post(at=str(uuid.uuid4()))[0] == 404
     assert post(body={"ids": ["nonsense"]}) == (
         200,
         {"restoredIds": [], "refused": [{"id": "nonsense", "reason": "notInDeletion"}]},
@@ -277,31 +252,27 @@ def test_a_restore_needs_its_scope_and_answers_per_id(world: World) -> None:
     )
 
 
-def test_a_repeated_delete_gets_the_first_response_after_a_restore(
-    world: World,
-) -> None:
+def test_a_repeated_delete_gets_the_first_response_after_a_restore(world: World) -> None:
     ids = world.create(2)
-    event = world.event("DELETE", "/api/links", body=ids, headers={"Idempotency-Key": "k"})
-    assert call(deletions_function.handler, event) == (200, {"deletedIds": ids})
+
+    def delete() -> tuple[int, Any]:
+        return world.call(deletions_function, "DELETE /api/links", body=ids, key="k")
+
+    assert delete() == (200, {"deletedIds": ids})
     [deletion], _ = world.stores.deletions.newest(world.workspace_id, limit=2, before=None)
     bring_back(world, deletion.id, ids[:1])
 
-    assert call(deletions_function.handler, event) == (200, {"deletedIds": ids})
+    assert delete() == (200, {"deletedIds": ids})
     assert world.live_ids() == ids[:1]
 
 
 def test_the_deletion_shows_who_restored_its_links(world: World) -> None:
     ids = world.create(2)
     deletion = world.soft_delete(ids)
-    path = {"id": deletion.id}
-    resource = "/api/deletions/{id}"
-    event = world.event(
-        "POST", f"{resource}/restore", path=path, body={"ids": [ids[0]], "reason": "by mistake"}
-    )
-    assert call(deletions_function.handler, event)[0] == 200
+    body = {"ids": [ids[0]], "reason": "by mistake"}
+    assert world.call(deletions_function, RESTORE, at=deletion.id, body=body)[0] == 200
 
-    event = world.event("GET", resource, path=path)
-    _, shown = call(deletions_function.handler, event)
+    _, shown = world.call(deletions_function, "GET /api/deletions/{id}", at=deletion.id)
 
     [restore] = shown["restores"]
     assert restore["reason"] == "by mistake"

@@ -139,8 +139,7 @@ def _check(
     assert len(restores) <= 1, context
     if accepted is not None:
         assert bool(restores) is accepted, context
-    record = world.stores.deletions.load(world.workspace_id, deletion_id)
-    assert record is not None
+    record = world.deletion(deletion_id)
     if not restores:
         # Not accepted: nothing happened.
         assert world.live_ids() == [], context

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from typing import Any
 
 import pytest
 
 from functions.aws import client as aws
-from functions.domain.clock import Deadline, use_deadline
 from functions.domain.deletion import Deletion
 from functions.domain.errors import InvalidIds, KeyReused, StillRunning
 from functions.domain.idempotency import IdempotencyKey
@@ -17,11 +15,9 @@ from functions.domain.outcomes import Outcome
 from functions.repositories.links import LinksTable
 from functions.services.run_deletion import resume
 from tests.conftest import World, make_world
-from tests.support.faults import FaultyClient, drop_error_items
+from tests.support.faults import FaultyClient, drop_error_items, out_of_time_after_accept
 from tests.support.restores import bring_back
-from tests.support.virtual_time import VirtualClock, virtual_clock
-
-__all__ = ["virtual_clock"]
+from tests.support.virtual_time import VirtualClock
 
 pytestmark = pytest.mark.emulator
 
@@ -43,8 +39,7 @@ def test_a_thousand_links_take_the_chunked_record_and_keep_their_order(world: Wo
 
     deletion = world.soft_delete(ids)
 
-    loaded = world.stores.deletions.load(world.workspace_id, deletion.id)
-    assert loaded is not None
+    loaded = world.deletion(deletion.id)
     assert loaded.id_chunks == 1
     assert loaded.link_ids == ids
     assert loaded.ids_with(Outcome.DELETED) == ids == deletion.ids_with(Outcome.DELETED)
@@ -79,12 +74,10 @@ def test_ten_thousand_links_are_deleted_in_request_order(
 @pytest.mark.parametrize("case", ["unknown", "foreign", "deleted"])
 def test_one_unknown_id_rejects_all(world: World, case: str) -> None:
     ids = world.create(2)
+    [bad] = world.create(1, workspace_id="ws-somebody-else" if case == "foreign" else None)
     if case == "unknown":
         bad = str(uuid.uuid4())
-    elif case == "foreign":
-        [bad] = world.create(1, workspace_id="ws-somebody-else")
-    else:
-        [bad] = world.create(1)
+    elif case == "deleted":
         world.soft_delete([bad])
 
     with pytest.raises(InvalidIds) as refused:
@@ -104,9 +97,7 @@ def test_a_malformed_id_rejects_all(world: World) -> None:
     assert all(world.live(link_id) for link_id in ids)
 
 
-def test_the_same_key_and_body_get_the_same_response(
-    world: World,
-) -> None:
+def test_the_same_key_and_body_get_the_same_response(world: World) -> None:
     ids = world.create(3)
     key = IdempotencyKey("order-1", "hash")
 
@@ -130,7 +121,7 @@ def test_the_same_key_with_another_body_is_refused(world: World) -> None:
 def test_a_key_of_a_running_request_is_a_conflict(world: World) -> None:
     ids = world.create(30)
     key = IdempotencyKey("order-1", "hash")
-    with use_deadline(_expired_after_accept(world)):
+    with out_of_time_after_accept(world):
         world.soft_delete(ids, key=key)
 
     with pytest.raises(StillRunning):
@@ -140,7 +131,7 @@ def test_a_key_of_a_running_request_is_a_conflict(world: World) -> None:
 def test_links_left_at_the_deadline_are_finished_in_the_background(world: World) -> None:
     ids = world.create(60)
 
-    with use_deadline(_expired_after_accept(world)):
+    with out_of_time_after_accept(world):
         deletion = world.soft_delete(ids)
 
     assert deletion.open
@@ -148,40 +139,32 @@ def test_links_left_at_the_deadline_are_finished_in_the_background(world: World)
     [message] = world.queue.messages
     assert message == {"workspaceId": world.workspace_id, "deletionId": deletion.id}
 
-    finished = resume(world.workspace_id, deletion.id, stores=world.stores)
+    finished = world.resume(deletion.id)
 
-    assert finished is not None
     assert finished.state == "complete"
     assert finished.ids_with(Outcome.DELETED) == ids
     assert world.live_ids() == []
     assert resume(world.workspace_id, deletion.id, stores=world.stores) is None
 
 
-def test_a_worker_with_an_outdated_record_does_not_take_the_lease(
-    world: World,
-) -> None:
+def test_a_worker_with_an_outdated_record_does_not_take_the_lease(world: World) -> None:
     ids = world.create(2)
-    with use_deadline(_expired_after_accept(world)):
+    with out_of_time_after_accept(world):
         deletion = world.soft_delete(ids)
     table = world.stores.deletions
-
-    def read() -> Deletion:
-        found = table.load(world.workspace_id, deletion.id)
-        assert found is not None
-        return found
 
     def take(found: Deletion) -> bool:
         return table.acquire_lease(found, seconds=60)
 
-    early, other = read(), read()
+    early, other = world.deletion(deletion.id), world.deletion(deletion.id)
     assert take(other)
     assert not take(early)
     # The requeued record differs from the one that was read.
-    between = read()
+    between = world.deletion(deletion.id)
     assert table.save_progress(other, lease_seconds=0)
     assert not take(early)
     assert not take(between)
-    assert take(read())
+    assert take(world.deletion(deletion.id))
 
 
 @pytest.mark.parametrize("items", [True, False])
@@ -214,9 +197,7 @@ def test_a_refused_statement_is_explained_with_and_without_its_item(
     ]
 
 
-def test_refused_statements_are_explained_by_one_read_per_hundred_links(
-    world: World,
-) -> None:
+def test_refused_statements_are_explained_by_one_read_per_hundred_links(world: World) -> None:
     drop_error_items(world.dynamodb)
     ids = world.create(120)
     first = world.soft_delete(ids)
@@ -234,16 +215,3 @@ def test_refused_statements_are_explained_by_one_read_per_hundred_links(
     assert set(outcomes) == {Outcome.DELETED}
     assert counting.calls.count("batch_execute_statement") == 5
     assert counting.calls.count("batch_get_item") == 2
-
-
-def _expired_after_accept(world: World) -> Deadline:
-    """A deadline that passes as soon as the record is written."""
-    cut = Deadline(20)
-    accept = world.stores.deletions.accept
-
-    def accept_then_expire(*args: Any, **kwargs: Any) -> None:
-        accept(*args, **kwargs)
-        cut.expire()
-
-    world.stores.deletions.accept = accept_then_expire  # type: ignore[method-assign]
-    return cut

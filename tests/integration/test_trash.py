@@ -24,7 +24,6 @@ from functions.services import trash as trash_service
 from functions.services.trash import Position, TrashedLink, list_trash
 from tests.conftest import World
 from tests.support.capacity import Meter
-from tests.support.events import api_event, call
 from tests.support.restores import bring_back, end_retention
 
 pytestmark = pytest.mark.emulator
@@ -35,8 +34,7 @@ Page = tuple[list[dict[str, Any]], str | None]
 
 
 def page(world: World, **query: str) -> Page:
-    event = world.event("GET", "/api/trash", query=query)
-    status, body = call(account.handler, event)
+    status, body = world.call(account, "GET /api/trash", query=query)
     assert status == 200, body
     return body["links"], body["nextCursor"]
 
@@ -191,8 +189,7 @@ def bring_back_by_hand(world: World, link_id: str) -> None:
     ],
 )
 def test_what_the_route_does_not_take_is_refused(world: World, query: dict[str, str]) -> None:
-    event = world.event("GET", "/api/trash", query=query)
-    status, body = call(account.handler, event)
+    status, body = world.call(account, "GET /api/trash", query=query)
     assert (status, body["error"]) == (400, "Bad Request")
 
 
@@ -204,8 +201,8 @@ def test_a_cursor_belongs_to_its_filter_and_workspace(world: World) -> None:
         (world.workspace_id, {"cursor": cursor, "actor": "tester"}),
         (f"ws-{uuid.uuid4().hex[:8]}", {"cursor": cursor}),
     ):
-        event = api_event("GET", "/api/trash", workspace_id=workspace_id, query=query)
-        assert call(account.handler, event)[0] == 400
+        about = {"workspace_id": workspace_id, "query": query}
+        assert world.call(account, "GET /api/trash", **about)[0] == 400
 
 
 # -- the price ------------------------------------------------------------------------------

@@ -15,10 +15,7 @@ from functions.domain.scopes import ROLES
 from functions.handlers import deletions
 from tests.conftest import World
 from tests.integration.test_races import together
-from tests.support.events import call
-from tests.support.virtual_time import VirtualClock, virtual_clock
-
-__all__ = ["virtual_clock"]
+from tests.support.virtual_time import VirtualClock
 
 pytestmark = pytest.mark.emulator
 
@@ -41,33 +38,27 @@ class Who:
 ANN, BOB, OWNER = Who("session:ann"), Who("key-bob"), Who("key-owner", ALL)
 
 
-def ask(
-    world: World, who: Who, method: str, resource: str, undo_minutes: int = 15, **more: Any
-) -> tuple[int, Any]:
-    event = world.event(method, resource, scopes=who.scopes, **more)
-    event["requestContext"]["authorizer"] |= {
+def ask(world: World, who: Who, route: str, undo_minutes: int = 15, **more: Any) -> tuple[int, Any]:
+    caller = {
         "keyId": who.key_id,
         "userId": who.key_id.rpartition(":")[2],
         "undoMinutes": str(undo_minutes),
     }
-    return call(deletions.handler, event)
+    return world.call(deletions, route, scopes=who.scopes, caller=caller, **more)
 
 
 def delete(world: World, who: Who, ids: list[str], mode: str = "soft", **more: Any) -> Any:
-    status, made = ask(
-        world, who, "POST", "/api/deletions", body={"ids": ids, "mode": mode}, **more
-    )
+    status, made = ask(world, who, "POST /api/deletions", body={"ids": ids, "mode": mode}, **more)
     assert status == 200, made
     return made
 
 
 def undo(world: World, who: Who, deletion_id: str, **more: Any) -> tuple[int, Any]:
-    resource = "/api/deletions/{id}/restore"
-    return ask(world, who, "POST", resource, path={"id": deletion_id}, **more)
+    return ask(world, who, "POST /api/deletions/{id}/restore", at=deletion_id, **more)
 
 
 def read(world: World, who: Who, deletion_id: str, **more: Any) -> Any:
-    return ask(world, who, "GET", "/api/deletions/{id}", path={"id": deletion_id}, **more)[1]
+    return ask(world, who, "GET /api/deletions/{id}", at=deletion_id, **more)[1]
 
 
 @pytest.mark.parametrize("who", [ANN, BOB], ids=lambda who: who.key_id)
@@ -147,7 +138,7 @@ def test_who_may_undo_until_when_is_told_to_that_one_alone(world: World) -> None
     for who in (BOB, OWNER, Who("session:ann", "linksRead")):
         assert read(world, who, made["id"])["undoUntil"] is None
     assert read(world, ANN, made["id"], undo_minutes=0)["undoUntil"] is None
-    status, listed = ask(world, ANN, "GET", "/api/deletions")
+    status, listed = ask(world, ANN, "GET /api/deletions")
     assert (status, [each["undoUntil"] for each in listed["deletions"]]) == (200, [end])
 
 
@@ -177,10 +168,9 @@ def test_the_same_key_repeats_an_undo_even_when_it_would_be_late(
 ) -> None:
     ids = world.create(2)
     made = delete(world, ANN, ids)
-    headers = {"Idempotency-Key": "undo-1"}
-    first = undo(world, ANN, made["id"], headers=headers)
+    first = undo(world, ANN, made["id"], key="undo-1")
     virtual_clock.pass_by(3_600)
-    assert undo(world, ANN, made["id"], headers=headers) == first
+    assert undo(world, ANN, made["id"], key="undo-1") == first
     assert len(read(world, ANN, made["id"])["restores"]) == 1
 
 
@@ -225,7 +215,7 @@ class Model:
 
     def delete(self, number: int, target: int) -> None:
         who, link = PEOPLE[number], self.ids[target]
-        status, made = ask(self.world, who, "POST", "/api/deletions", body={"ids": [link]})
+        status, made = ask(self.world, who, "POST /api/deletions", body={"ids": [link]})
         assert status == (200 if self.owner_of[link] is None else 400)
         if status == 200:
             self.owner_of[link] = made["id"]

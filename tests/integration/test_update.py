@@ -19,45 +19,22 @@ from functions.schemas.link_responses import WrittenLink
 from functions.schemas.links import LinkChanges
 from functions.services.update_link import update_link
 from tests.conftest import World
-from tests.support.api_gateway import send
-from tests.support.events import call
 from tests.support.openapi import openapi_document
 
 pytestmark = pytest.mark.emulator
 
+COMPONENTS = openapi_document()["components"]
 WRITTEN = jsonschema_rs.validator_for(
-    {
-        "$ref": "#/components/schemas/WrittenLink",
-        "components": openapi_document()["components"],
-    }
+    {"$ref": "#/components/schemas/WrittenLink", "components": COMPONENTS}
 )
 
 
 def update(world: World, link_id: str, **changes: Any) -> Link:
-    return update_link(
-        link_id,
-        changes,
-        workspace_id=world.workspace_id,
-        links=world.stores.links,
-    )
+    return update_link(link_id, changes, workspace_id=world.workspace_id, links=world.stores.links)
 
 
 def put(world: World, link_id: str, body: Any) -> tuple[int, Any]:
-    reply = send(
-        links.handler,
-        "PUT",
-        "/api/links/{id}",
-        workspace_id=world.workspace_id,
-        path={"id": link_id},
-        body=body,
-    )
-    return reply.status, reply.json()
-
-
-def read(world: World, link_id: str) -> Link:
-    link = world.stores.links.get(world.workspace_id, link_id)
-    assert link is not None
-    return link
+    return world.call(links, "PUT /api/links/{id}", at=link_id, body=body)
 
 
 def owner_of_external_id(world: World, external_id: str) -> str | None:
@@ -78,7 +55,7 @@ def test_only_the_given_fields_change(world: World) -> None:
 
     assert status == 200
     assert (link["title"], link["expiresAt"], link["tags"]) == ("New", None, ["a"])
-    after = read(world, before.id)
+    after = world.link(before.id)
     assert after.updated_at >= before.updated_at
     assert after == replace(before, title="New", expires_at=None, updated_at=after.updated_at)
 
@@ -146,7 +123,7 @@ def test_an_empty_update_changes_nothing(world: World) -> None:
 )
 def test_bad_input_is_named_and_changes_nothing(world: World, body: Any, names: str | None) -> None:
     [link_id] = world.create()
-    before = read(world, link_id)
+    before = world.link(link_id)
 
     status, error = put(world, link_id, body)
 
@@ -154,7 +131,7 @@ def test_bad_input_is_named_and_changes_nothing(world: World, body: Any, names: 
     assert (error["statusCode"], error["error"]) == (400, "Bad Request")
     if names:
         assert error["details"][0].startswith(names)
-    assert read(world, link_id) == before
+    assert world.link(link_id) == before
 
 
 @pytest.mark.parametrize("case", ["unknown", "foreign", "malformed", "soft-deleted", "erased"])
@@ -177,7 +154,7 @@ def test_an_update_of_a_missing_link_creates_nothing(world: World, case: str) ->
 
     assert owner_of_external_id(world, "claimed") is None
     if case == "soft-deleted":
-        assert read(world, link_id).title is None
+        assert world.link(link_id).title is None
         assert not world.live(link_id)
     elif case == "erased":
         assert not world.exists(link_id)
@@ -217,7 +194,7 @@ def test_concurrent_updates_lose_nothing(world: World) -> None:
         for done in [pool.submit(update, world, link_id, **{k: v}) for k, v in fields.items()]:
             done.result()
 
-    after = read(world, link_id)
+    after = world.link(link_id)
     assert {name: getattr(after, FIELDS[name]) for name in fields} == fields
 
 
@@ -229,7 +206,7 @@ def test_an_external_id_moves_with_its_link_and_frees_the_old_one(world: World) 
 
     assert owner_of_external_id(world, "two") == first
     assert owner_of_external_id(world, "one") == second
-    assert read(world, first).title == "New"
+    assert world.link(first).title == "New"
 
 
 def test_a_cleared_external_id_is_free(world: World) -> None:
@@ -247,8 +224,8 @@ def test_a_taken_external_id_is_a_conflict_and_changes_nothing(world: World) -> 
         update(world, second, externalId="one", title="New")
 
     assert owner_of_external_id(world, "one") == first
-    assert read(world, second).external_id == "two"
-    assert read(world, second).title is None
+    assert world.link(second).external_id == "two"
+    assert world.link(second).title is None
 
 
 def test_of_many_links_that_want_one_external_id_exactly_one_gets_it(world: World) -> None:
@@ -274,7 +251,7 @@ def test_one_link_that_is_given_many_external_ids_at_once_keeps_just_one(world: 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda value: update(world, link_id, externalId=value), wanted))
 
-    kept = read(world, link_id).external_id
+    kept = world.link(link_id).external_id
     owned = [value for value in ["start", *wanted] if owner_of_external_id(world, value)]
     assert owned == [kept]
 
@@ -311,7 +288,7 @@ def test_a_campaign_counts_in_the_length_of_every_destination(world: World) -> N
         400,
         ["iosUrl: at most 2,048 characters when percent-encoded with utmParameters"],
     )
-    assert read(world, link_id).utm_parameters is None
+    assert world.link(link_id).utm_parameters is None
     status, _ = put(world, link_id, {"utmParameters": {"source": "é" * 33}, "iosUrl": fits})
     assert status == 200
     status, error = put(world, link_id, {"originalUrl": fits + "a"})
@@ -336,14 +313,12 @@ def test_a_write_only_key_gets_the_fields_it_wrote(
     world: World, body: dict[str, Any], more: dict[str, Any]
 ) -> None:
     [link_id] = world.create(title="secret", description="secret", externalId="secret")
-    event = world.event(
-        "PUT", "/api/links/{id}", path={"id": link_id}, body=body, scopes="linksWrite"
+    status, figure = world.call(
+        links, "PUT /api/links/{id}", at=link_id, body=body, scopes="linksWrite"
     )
 
-    status, figure = call(links.handler, event)
-
     assert status == 200
-    now = read(world, link_id)
+    now = world.link(link_id)
     if "utmParameters" in more:
         more = {"utmParameters": now.utm_parameters}
     assert figure == {"id": link_id, "updatedAt": now.updated_at} | more
@@ -382,7 +357,7 @@ class TestLateRepetitions:
         with pytest.raises(ClientError, match="ConditionalCheckFailed"):
             world.dynamodb.update_item(**calls[0])
 
-        assert read(world, link_id).title == "second"
+        assert world.link(link_id).title == "second"
 
     def test_an_update_with_a_lost_response_is_its_own(
         self, world: World, monkeypatch: pytest.MonkeyPatch
@@ -417,7 +392,7 @@ class TestLateRepetitions:
         updated = update(world, link_id, title="mine")
 
         assert (updated.title, updated.description) == ("mine", "other")
-        assert read(world, link_id) == updated
+        assert world.link(link_id) == updated
 
     def test_a_clock_that_is_behind_does_not_hide_an_update(
         self, world: World, monkeypatch: pytest.MonkeyPatch

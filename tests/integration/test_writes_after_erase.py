@@ -20,9 +20,7 @@ from functions.services.click_aggregation import tally
 from functions.services.installs import record_install
 from tests.integration.test_click_aggregation import click, records, rollups
 from tests.integration.test_purge_faults import Erasure, Faults
-from tests.support.erasure import Erasing, erasing
-
-__all__ = ["erasing"]
+from tests.support.erasure import Erasing
 
 pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
 

@@ -1,4 +1,4 @@
-"""Events as API Gateway sends them to a function, for tests that call a handler directly."""
+"""Events as API Gateway sends them to a function, and calls of handlers with them."""
 
 from __future__ import annotations
 
@@ -40,26 +40,34 @@ class Reply:
     was_base64: bool
 
     def json(self) -> Any:
-        return json.loads(self.body)
+        return json.loads(self.body) if self.body else None
 
 
-def send(
-    handler: Handler,
-    method: str,
-    resource: str,
+def api_event(
+    route: str,
     *,
+    workspace_id: str | None = None,
+    at: str | None = None,
     path: dict[str, str] | None = None,
     query: dict[str, str] | None = None,
     headers: dict[str, str] | None = None,
+    key: str | None = None,
     body: Any = None,
-    workspace_id: str | None = "ws-test",
-    scopes: tuple[str, ...] = SCOPES,
+    scopes: str = " ".join(SCOPES),
     plan: str = "enterprise",
-) -> Reply:
-    """Call a handler as the gateway does, bodies in base64 because all media types are binary.
+    caller: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    """A request that passed the authorizer; the route is written as in the template.
 
-    ``workspace_id=None`` is a route without an authorizer.
+    ``at`` is the path parameter ``id``, ``key`` the ``Idempotency-Key``. The body is sent as JSON,
+    or as it is when it is bytes; in base64, because all media types are binary. ``caller`` is added
+    to the authorizer's context; a route without an authorizer has no ``workspace_id``.
     """
+    method, resource = route.split(" ")
+    if at is not None:
+        path = {"id": at}
+    if key is not None:
+        headers = {"Idempotency-Key": key} | (headers or {})
     filled = resource
     for name, value in (path or {}).items():
         filled = filled.replace(f"{{{name}}}", value)
@@ -90,18 +98,24 @@ def send(
         event["requestContext"]["authorizer"] = {
             "workspaceId": workspace_id,
             "keyId": f"key-{workspace_id}",
-            "userId": "user-test",
-            "scopes": " ".join(scopes),
+            "userId": "tester",
+            "scopes": scopes,
             "plan": plan,
-        }
-    response = handler(event, Context())
+        } | (caller or {})
+    return event
+
+
+def send(handler: Handler, route: str, *, seconds: float = 28.0, **more: Any) -> Reply:
+    """Call a handler as the gateway does, with the parameters of :func:`api_event`."""
+    return reply_to(handler, api_event(route, **more), seconds=seconds)
+
+
+def reply_to(handler: Handler, event: dict[str, Any], *, seconds: float = 28.0) -> Reply:
+    """Call a handler with an event that was made before."""
+    response = handler(event, Context(seconds))
     flat = dict(response.get("headers") or {})
     flat |= {name: values[-1] for name, values in response.get("multiValueHeaders", {}).items()}
     encoded = bool(response.get("isBase64Encoded"))
     text = response.get("body") or ""
-    return Reply(
-        response["statusCode"],
-        flat,
-        base64.b64decode(text) if encoded else text.encode(),
-        encoded,
-    )
+    body = base64.b64decode(text) if encoded else text.encode()
+    return Reply(response["statusCode"], flat, body, encoded)

@@ -6,9 +6,10 @@ The client behind is real: a call that "was applied and then timed out" really w
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from botocore.exceptions import (
     ClientError,
@@ -17,11 +18,34 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from functions.domain.clock import Deadline, use_deadline
+from tests.conftest import World
+
 Call = Callable[[], Any]
 
 
 class Killed(BaseException):
     """The function is killed: out of memory, timed out, or its host lost."""
+
+
+def die(*_: Any, **__: Any) -> NoReturn:
+    """A call at which the function is killed."""
+    raise Killed
+
+
+@contextmanager
+def out_of_time_after_accept(world: World) -> Iterator[None]:
+    """The deadline of a deletion passes as soon as its record is written."""
+    cut = Deadline(20)
+    accept = world.stores.deletions.accept
+
+    def accept_then_expire(*args: Any, **kwargs: Any) -> None:
+        accept(*args, **kwargs)
+        cut.expire()
+
+    world.stores.deletions.accept = accept_then_expire  # type: ignore[method-assign]
+    with use_deadline(cut):
+        yield
 
 
 def _error(operation: str, code: str, status: int = 400) -> ClientError:

@@ -59,8 +59,8 @@ from functions.services.resolve_filter import ResolvedLinks
 from functions.services.sessions import SessionPool, SigningKeys
 from tests.conftest import World
 from tests.support import tokens
+from tests.support.api_gateway import Context, Reply, api_event
 from tests.support.erasure import Erasing
-from tests.support.events import Context, api_event
 from tests.support.iam import Recorder
 
 
@@ -72,27 +72,18 @@ class Scene:
     recorder: Recorder
     erasing: Erasing
 
-    def ask(
-        self,
-        module: Any,
-        method: str,
-        resource: str,
-        *,
-        policies: dict[str, Any] | None = None,
-        **more: Any,
-    ) -> Any:
-        """A request with all scopes, of a workspace with these policies."""
-        event = self.world.event(method, resource, **more)
-        event["requestContext"]["authorizer"] |= policies or {}
-        response = self.run(module, event, 28.0)
-        assert response["statusCode"] < 500, (method, resource, response)
-        return response
+    def ask(self, module: Any, route: str, **more: Any) -> Reply:
+        """A request with all scopes."""
+        with self.recorder.acts(module.__name__.rpartition(".")[2]):
+            reply = self.world.send(module, route, **more)
+        assert reply.status < 500, (route, reply)
+        return reply
 
-    def asked(self, module: Any, method: str, resource: str, **more: Any) -> Any:
+    def asked(self, module: Any, route: str, **more: Any) -> Any:
         """The body of a successful response."""
-        response = self.ask(module, method, resource, **more)
-        assert response["statusCode"] < 300, (method, resource, response)
-        return json.loads(response["body"])
+        reply = self.ask(module, route, **more)
+        assert reply.status < 300, (route, reply)
+        return reply.json()
 
     def run(self, module: Any, event: dict[str, Any], seconds: float = 120.0) -> Any:
         with self.recorder.acts(module.__name__.rpartition(".")[2]):
@@ -226,12 +217,12 @@ def drive_authorizer(scene: Scene) -> None:
 
 
 def drive_account(scene: Scene) -> None:
-    assert scene.ask(account, "GET", "/api/me")["statusCode"] == 200
-    scene.ask(deletions, "DELETE", "/api/links", body=scene.world.create(2))
-    first = json.loads(scene.ask(account, "GET", "/api/trash", query={"limit": "1"})["body"])
+    assert scene.ask(account, "GET /api/me").status == 200
+    scene.ask(deletions, "DELETE /api/links", body=scene.world.create(2))
+    first = scene.asked(account, "GET /api/trash", query={"limit": "1"})
     # In the middle of a deletion.
     query = {"limit": "1", "cursor": first["nextCursor"]}
-    assert json.loads(scene.ask(account, "GET", "/api/trash", query=query)["body"])["links"]
+    assert scene.asked(account, "GET /api/trash", query=query)["links"]
 
 
 def drive_keys(scene: Scene) -> None:
@@ -248,16 +239,13 @@ def drive_keys(scene: Scene) -> None:
         )
     access.put_member(f"user-{workspace_id}", workspace_id=workspace_id, role="owner")
     body = {"name": "ci", "scopes": ["linksRead", "admin"]}
-    headers = {"Idempotency-Key": "issue"}
-    issued = json.loads(scene.ask(keys, "POST", "/api/keys", body=body, headers=headers)["body"])
-    assert scene.ask(keys, "POST", "/api/keys", body=body, headers=headers)["statusCode"] == 201
-    assert scene.ask(keys, "GET", "/api/keys", query={"limit": "1"})["statusCode"] == 200
+    issued = scene.asked(keys, "POST /api/keys", body=body, key="issue")
+    assert scene.ask(keys, "POST /api/keys", body=body, key="issue").status == 201
+    assert scene.ask(keys, "GET /api/keys", query={"limit": "1"}).status == 200
     for key_id in ("key-old", issued["keyId"], f"key-{workspace_id}"):
         # The first is another's, the last its own: then the owner is the admin that stays.
-        headers = {"Idempotency-Key": key_id}
-        path = {"id": key_id}
-        response = scene.ask(keys, "DELETE", "/api/keys/{id}", path=path, headers=headers)
-        assert response["statusCode"] == 200, response
+        reply = scene.ask(keys, "DELETE /api/keys/{id}", at=key_id, key=key_id)
+        assert reply.status == 200, reply
 
 
 def receipt_of(scene: Scene) -> Deletion:
@@ -274,13 +262,9 @@ def receipt_of(scene: Scene) -> Deletion:
 
 
 def drive_receipts(scene: Scene) -> None:
-    path = {"id": receipt_of(scene).id}
-    assert scene.ask(receipts, "GET", "/api/receipts/{id}", path=path)["statusCode"] == 409
-    event = {
-        "resource": "/.well-known/jwks.json",
-        "httpMethod": "GET",
-        "requestContext": {"requestId": "r"},
-    }
+    asked = receipt_of(scene).id
+    assert scene.ask(receipts, "GET /api/receipts/{id}", at=asked).status == 409
+    event = api_event("GET /.well-known/jwks.json")
     assert scene.run(receipts, event)["statusCode"] == 200
 
 
@@ -294,25 +278,25 @@ def drive_receipt_signer(scene: Scene) -> None:
 
 def drive_links(scene: Scene) -> None:
     new = {"originalUrl": "https://example.com/a"}
-    key = {"Idempotency-Key": uuid.uuid4().hex}
-    link = scene.asked(links, "POST", "/api/links", body=new | {"externalId": "e-1"}, headers=key)
-    scene.ask(links, "POST", "/api/links", body=new | {"externalId": "e-1"}, headers=key)
-    scene.asked(links, "GET", "/api/links/{id}", path={"id": link["id"]})
-    scene.asked(links, "GET", "/api/links/{id}", path={"id": link["shortCode"]})
+    key = uuid.uuid4().hex
+    link = scene.asked(links, "POST /api/links", body=new | {"externalId": "e-1"}, key=key)
+    scene.ask(links, "POST /api/links", body=new | {"externalId": "e-1"}, key=key)
+    scene.asked(links, "GET /api/links/{id}", at=link["id"])
+    scene.asked(links, "GET /api/links/{id}", at=link["shortCode"])
     for body in ({"title": "t"}, {"externalId": "e-2"}, {"externalId": None}):
-        scene.asked(links, "PUT", "/api/links/{id}", path={"id": link["id"]}, body=body)
-    scene.asked(links, "POST", "/api/links", body=[new, new])
-    scene.asked(links, "GET", "/api/links", query={"limit": "1"})
-    scene.asked(links, "GET", "/api/links", query={"externalId": "e-2"})
+        scene.asked(links, "PUT /api/links/{id}", at=link["id"], body=body)
+    scene.asked(links, "POST /api/links", body=[new, new])
+    scene.asked(links, "GET /api/links", query={"limit": "1"})
+    scene.asked(links, "GET /api/links", query={"externalId": "e-2"})
     # A code that is taken between the check and the transaction: the create is rolled back.
     taken = f"taken-{uuid.uuid4().hex[:8]}"
-    scene.asked(links, "POST", "/api/links", body=new | {"shortCode": taken})
+    scene.asked(links, "POST /api/links", body=new | {"shortCode": taken})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LinkNames, "taken_codes", lambda *_, **__: set())
         many = [new] * 40 + [new | {"shortCode": taken}]
-        assert scene.ask(links, "POST", "/api/links", body=many)["statusCode"] == 409
-        key = {"Idempotency-Key": uuid.uuid4().hex}
-        assert scene.ask(links, "POST", "/api/links", body=many, headers=key)["statusCode"] == 409
+        assert scene.ask(links, "POST /api/links", body=many).status == 409
+        key = uuid.uuid4().hex
+        assert scene.ask(links, "POST /api/links", body=many, key=key).status == 409
 
 
 def drive_deletions(scene: Scene) -> None:
@@ -320,45 +304,39 @@ def drive_deletions(scene: Scene) -> None:
     a, b, c, d, e, f, g = world.create(7)
     coded, kept = world.create_items(2)
     world.create_items(1, externalId="x-1")
-    headers, other_key = ({"Idempotency-Key": uuid.uuid4().hex} for _ in range(2))
+    key, other_key = (uuid.uuid4().hex for _ in range(2))
     for _ in range(2):
-        asked(deletions, "DELETE", "/api/links", body=[a, b], headers=headers)
-    first = asked(deletions, "GET", "/api/deletions")["deletions"][0]["id"]
-    asked(deletions, "GET", "/api/deletions", query={"limit": "1"})
-    asked(deletions, "GET", "/api/deletions/{id}", path={"id": first})
-    asked(deletions, "DELETE", "/api/links/{id}", path={"id": coded.short_code})
+        asked(deletions, "DELETE /api/links", body=[a, b], key=key)
+    first = asked(deletions, "GET /api/deletions")["deletions"][0]["id"]
+    asked(deletions, "GET /api/deletions", query={"limit": "1"})
+    asked(deletions, "GET /api/deletions/{id}", at=first)
+    asked(deletions, "DELETE /api/links/{id}", at=coded.short_code)
     in_quarantine = {"quarantineDays": "7"}
-    asked(
-        deletions,
-        "DELETE",
-        "/api/links/{id}",
-        path={"id": kept.short_code},
-        policies=in_quarantine,
-    )
-    asked(deletions, "POST", "/api/links/bulk-delete", body={"ids": [c]})
-    asked(deletions, "POST", "/api/links/bulk-delete", body={"ids": [g]}, policies=in_quarantine)
-    asked(deletions, "POST", "/api/deletions", body={"ids": [d], "dryRun": True})
+    asked(deletions, "DELETE /api/links/{id}", at=kept.short_code, caller=in_quarantine)
+    asked(deletions, "POST /api/links/bulk-delete", body={"ids": [c]})
+    asked(deletions, "POST /api/links/bulk-delete", body={"ids": [g]}, caller=in_quarantine)
+    asked(deletions, "POST /api/deletions", body={"ids": [d], "dryRun": True})
     for _ in range(2):
         body = {"ids": [d], "dryRun": True, "reason": "with a key"}
-        asked(deletions, "POST", "/api/deletions", body=body, headers=other_key)
-    asked(deletions, "POST", "/api/deletions", body={"filter": {"tag": "none"}})
-    asked(deletions, "POST", "/api/deletions/{id}/restore", path={"id": first})
-    asked(deletions, "DELETE", "/api/links", body=world.create(300))
+        asked(deletions, "POST /api/deletions", body=body, key=other_key)
+    asked(deletions, "POST /api/deletions", body={"filter": {"tag": "none"}})
+    asked(deletions, "POST /api/deletions/{id}/restore", at=first)
+    asked(deletions, "DELETE /api/links", body=world.create(300))
     # The rest of a request without time goes to the queue.
     with no_time_to_delete():
-        assert ask(deletions, "DELETE", "/api/links", body=[e])["statusCode"] == 202
+        assert ask(deletions, "DELETE /api/links", body=[e]).status == 202
     # And so is a deletion that exports first; its export is then shown by a signed URL.
-    exported = asked(deletions, "POST", "/api/deletions", body={"ids": [f], "export": True})
+    exported = asked(deletions, "POST /api/deletions", body={"ids": [f], "export": True})
     assert not scene.work(deletion_worker, scene.message(exported["id"]))
-    shown = asked(deletions, "GET", "/api/deletions/{id}", path={"id": exported["id"]})
+    shown = asked(deletions, "GET /api/deletions/{id}", at=exported["id"])
     assert shown["export"]["url"]
 
 
 def drive_qr(scene: Scene) -> None:
     drawn, deleted = scene.world.create(2)
     for _ in range(2):
-        response = scene.ask(qr, "GET", "/api/links/{id}/qr", path={"id": drawn})
-        assert response["statusCode"] == 200
+        reply = scene.ask(qr, "GET /api/links/{id}/qr", at=drawn)
+        assert reply.status == 200
 
     def and_delete(*given: Any) -> bytes:
         with scene.recorder.pauses():
@@ -367,13 +345,13 @@ def drive_qr(scene: Scene) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(drawing, "render", and_delete)
-        response = scene.ask(qr, "GET", "/api/links/{id}/qr", path={"id": deleted})
-    assert response["statusCode"] == 404
+        reply = scene.ask(qr, "GET /api/links/{id}/qr", at=deleted)
+    assert reply.status == 404
 
 
 def drive_redirect(scene: Scene) -> None:
     [item] = scene.world.create_items(1)
-    event = api_event("GET", "/{code}", workspace_id="none", path={"code": item.short_code})
+    event = api_event("GET /{code}", path={"code": item.short_code})
     assert scene.run(redirect, event)["statusCode"] == 302
     put = ClicksTable.put
 
@@ -391,25 +369,24 @@ def drive_redirect(scene: Scene) -> None:
 
 def drive_analytics(scene: Scene) -> None:
     [item] = scene.world.create_items(1)
-    visit = api_event("GET", "/{code}", workspace_id="none", path={"code": item.short_code})
-    visit["headers"] = {"User-Agent": A_PERSON}
+    headers = {"User-Agent": A_PERSON}
+    visit = api_event("GET /{code}", path={"code": item.short_code}, headers=headers)
     scene.run(redirect, visit)
     link = {"id": item.id}
-    scene.asked(analytics, "GET", "/api/analytics/links/{id}", path=link)
-    headers, other_key = ({"Idempotency-Key": uuid.uuid4().hex} for _ in range(2))
+    scene.asked(analytics, "GET /api/analytics/links/{id}", path=link)
+    key, other_key = (uuid.uuid4().hex for _ in range(2))
     for _ in range(2):
         body = {"linkId": item.id}
-        made = scene.asked(analytics, "POST", "/api/installs", body=body, headers=headers)
-    scene.asked(analytics, "POST", "/api/installs", body={"clickId": made["clickId"]})
+        made = scene.asked(analytics, "POST /api/installs", body=body, key=key)
+    scene.asked(analytics, "POST /api/installs", body={"clickId": made["clickId"]})
     for _ in range(2):
         begun = scene.asked(
-            analytics, "POST", "/api/analytics/links/{id}/export", path=link, headers=other_key
+            analytics, "POST /api/analytics/links/{id}/export", path=link, key=other_key
         )
     assert not scene.work(export_worker, export_message(begun, scene))
     shown = scene.asked(
         analytics,
-        "GET",
-        "/api/analytics/links/{id}/export/{exportId}",
+        "GET /api/analytics/links/{id}/export/{exportId}",
         path=link | {"exportId": begun["id"]},
     )
     assert shown["url"]
@@ -434,9 +411,7 @@ def drive_export_worker(scene: Scene) -> None:
     def begin() -> dict[str, Any]:
         [link] = scene.world.create(1)
         scene.erasing.click(link, 3)
-        begun = scene.asked(
-            analytics, "POST", "/api/analytics/links/{id}/export", path={"id": link}
-        )
+        begun = scene.asked(analytics, "POST /api/analytics/links/{id}/export", at=link)
         return export_message(begun, scene)
 
     # Whole, after a run that had no time.

@@ -50,7 +50,7 @@ def _served(
 
 
 def get(resource: str, **more: Any) -> Reply:
-    return send(pages.handler, "GET", resource, workspace_id=None, **more)
+    return send(pages.handler, f"GET {resource}", **more)
 
 
 def asset(name: str, **more: Any) -> Reply:
@@ -133,7 +133,7 @@ def test_addresses_are_relative_whether_the_page_has_a_slash_at_its_end_or_not()
         return pages.handler(event, context)
 
     plain = addresses(get("/console"))
-    slashed = addresses(send(with_slash, "GET", "/console", workspace_id=None))
+    slashed = addresses(send(with_slash, "GET /console"))
 
     assert not [each for each in plain if each.startswith("/") or "//" in each]
     assert slashed == [f"../{each}" for each in plain]

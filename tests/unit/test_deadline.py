@@ -17,7 +17,7 @@ from functions.domain.clock import (
     shutdown_deadline,
     use_deadline,
 )
-from tests.support.events import Context
+from tests.support.api_gateway import Context
 
 
 def left() -> float:

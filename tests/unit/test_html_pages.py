@@ -23,14 +23,8 @@ NOT_FOUND = {
 
 
 def ask(path: str, method: str = "GET", *, accept: str = "text/html,*/*", **names: str) -> Reply:
-    return send(
-        pages.handler,
-        method,
-        path,
-        path=names or None,
-        headers={"accept": accept},
-        workspace_id=None,
-    )
+    headers = {"accept": accept}
+    return send(pages.handler, f"{method} {path}", path=names or None, headers=headers)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from functions.api import redirect_response
 from functions.domain.errors import Unavailable
 from functions.handlers import redirect
 from functions.log import _JsonLines
-from tests.support.events import Context, api_event
+from tests.support.api_gateway import Context, api_event
 from tests.support.links import a_link
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +53,7 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
 
 
 def visit(code: str, request_id: str) -> dict[str, Any]:
-    event = api_event("GET", "/{code}", workspace_id="acme", path={"code": code})
+    event = api_event("GET /{code}", path={"code": code})
     event["requestContext"]["requestId"] = request_id
     return redirect.handler(event, Context())
 

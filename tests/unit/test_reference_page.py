@@ -27,7 +27,7 @@ def _fresh(packaged_document: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 
 def get(resource: str, **more: Any) -> Reply:
-    return send(pages.handler, "GET", resource, workspace_id=None, **more)
+    return send(pages.handler, f"GET {resource}", **more)
 
 
 def asset(name: str, **more: Any) -> Reply:
@@ -78,15 +78,13 @@ def test_the_page_loads_only_files_that_are_served_beside_it() -> None:
     assert not [each for each in found if "//" in each]
 
 
-def test_a_trailing_slash_finds_the_assets_too(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_trailing_slash_finds_the_assets_too(monkeypatch: pytest.MonkeyPatch) -> None:
     def with_slash(event: dict[str, Any], context: Any) -> dict[str, Any]:
         event["path"] += "/"
         event["requestContext"]["path"] += "/"
         return pages.handler(event, context)
 
-    page = send(with_slash, "GET", "/api/docs", workspace_id=None)
+    page = send(with_slash, "GET /api/docs")
 
     assert "../openapi.json" in addresses(page)
     assert [each for each in addresses(page) if each.startswith("../docs/start.js?v=")]

@@ -66,9 +66,7 @@ def test_on_this_machine_the_bucket_stays_in_the_path(monkeypatch: pytest.Monkey
     assert (url.netloc, url.path) == ("127.0.0.1:4566", f"/{BUCKET}/exports/a.ndjson")
 
 
-def test_an_upload_part_has_no_checksum(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_an_upload_part_has_no_checksum(monkeypatch: pytest.MonkeyPatch) -> None:
     made = s3(monkeypatch, "eu-central-1")
     sent: list[Any] = []
 

@@ -207,9 +207,7 @@ def test_the_signing_key_follows_the_day_the_region_and_the_credentials(
     assert len(seen) == 8
 
 
-def test_a_preferred_kind_of_signature_is_left_to_botocore(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_preferred_kind_of_signature_is_left_to_botocore(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_AUTH_SCHEME_PREFERENCE", "httpBearerAuth,sigv4")
     monkeypatch.setattr(DynamoDBAuth, "_headers_of", None)
     assert b"AWS4-HMAC-SHA256" in sent_by(client("dynamodb"), "GetItem").headers["Authorization"]

@@ -107,9 +107,7 @@ def test_all_names_of_localhost_are_the_same_host(
     assert not points_to_own_host(f"http://{host}:8001/abcd", own)
 
 
-def test_a_missing_request_url_is_no_error(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_missing_request_url_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """MiniStack's events have no domainName."""
     monkeypatch.setenv("PUBLIC_BASE_URL", "http://127.0.0.1:8000")
     monkeypatch.setenv("API_BASE_URL", "http://127.0.0.1:8000")
