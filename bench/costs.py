@@ -269,7 +269,7 @@ def main() -> None:
         print()
     print("### What another front would change for 1,000 redirects\n")
     print("| Front | Dollars | |\n|---|---:|---|")
-    print(f"| REST API (now) | {rest.total:.4f} | usage plans, gateway answers, WAF |")
+    print(f"| REST API (now) | {rest.total:.4f} | usage plans, gateway responses, WAF |")
     print(
         f"| HTTP API | {http:.4f} | {1 - http / rest.total:.0%} less; a second API for one route |"
     )
