@@ -1,13 +1,17 @@
-"""Keeps an import of a library from importing what the functions never use.
+"""Keeps an import of a library from importing and compiling what the functions never use.
 
 botocore imports its generator of documentation, waiters, the readers of configuration files and
 more at its start: a third of the CPU time of a cold start. Inside :func:`deferred` such a module is
 replaced by a placeholder in ``sys.modules``. The placeholder imports the real module when one of
 its attributes is first used, so nothing is missing; it is only imported later, or never.
+
+The libraries also compile dozens of regular expressions at their import, and a request uses few of them.
+Inside :func:`deferred` a regular expression is compiled when it is first used.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +28,9 @@ def deferred(modules: Mapping[str, Collection[str]]) -> Iterator[None]:
     ``from module import name``. They become functions that import the module when they are called.
     So a class in the list must not be subclassed or tested with ``isinstance`` by the importer. Any
     other name imports the module at once. After the block, an import finds the real module.
+
+    ``re.compile`` in this block returns patterns that are compiled later, so an invalid one raises
+    its error at its first use.
     """
     placeholders = {
         name: _Placeholder(name, callables)
@@ -31,9 +38,11 @@ def deferred(modules: Mapping[str, Collection[str]]) -> Iterator[None]:
         if name not in sys.modules
     }
     sys.modules.update(placeholders)
+    re.compile = _compile_later
     try:
         yield
     finally:
+        re.compile = _compile
         for placeholder in placeholders.values():
             placeholder.leave()
 
@@ -66,3 +75,35 @@ class _Placeholder(ModuleType):
 
         call.__name__ = name
         return call
+
+
+_compile = re.compile
+
+
+def _compile_later(pattern: Any, flags: int = 0) -> Any:
+    return _LatePattern(pattern, flags)
+
+
+class _LatePattern:
+    """A regular expression that is compiled when one of its attributes is first read.
+
+    Its methods are then those of the compiled pattern, so later uses cost what they always do.
+    """
+
+    #: The functions of ``re`` take it for a compiled pattern, which they look at with `isinstance`.
+    __class__: Any = property(lambda _: re.Pattern)
+
+    def __init__(self, pattern: Any, flags: int) -> None:
+        self._arguments = pattern, flags
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        # Each method is looked up once, and `re` keeps the pattern in between.
+        value = getattr(_compile(*self._arguments), name)
+        setattr(self, name, value)
+        return value
+
+    def __reduce__(self) -> Any:
+        """A copy is a compiled pattern."""
+        return _compile, self._arguments

@@ -30,6 +30,7 @@ UNUSED: dict[str, tuple[str, ...]] = {
     "botocore.retryhandler": (),
     # Configuration files, and credentials of a process or a prompt. See `_set_credentials`.
     "configparser": (),
+    "shlex": ("split",),
     "getpass": ("getpass",),
     "subprocess": ("Popen",),
     # Times in responses and in credentials that expire.
@@ -42,8 +43,11 @@ UNUSED: dict[str, tuple[str, ...]] = {
     "urllib.request": ("getproxies", "proxy_bypass"),
     "tempfile": (),
     "mimetypes": (),
+    "urllib3.util.ssltransport": ("SSLTransport",),
     # Endpoint rules of operations with several resources; paginators.
     "jmespath": (),
+    # Checks of parameters: `parameter_validation=False`.
+    "botocore.validate": ("ParamValidator", "validate_parameters"),
 }
 
 with deferred(UNUSED):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from functions.domain.ids import NO_RESTORE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Link(NamedTuple):
     """What is kept of a link. Moments are text, as :func:`functions.domain.clock.iso` writes it.
 
     ``is_live`` is False once the link is soft-deleted; then ``deletion_id`` and ``deleted_at`` say
@@ -65,12 +63,11 @@ class Link:
     def with_changes(self, changes: Mapping[str, Any]) -> Link:
         """The link after these changes, by the names of the API; None clears a field."""
         values = {FIELDS[name]: value for name, value in changes.items()}
-        return replace(
-            self,
+        return self._replace(
             **{
                 name: _CLEARED[name] if value is None and name in _CLEARED else value
                 for name, value in values.items()
-            },
+            }
         )
 
 
@@ -80,7 +77,7 @@ def _camel(name: str) -> str:
 
 
 #: The name of a field in the API and in the link's item -> its name here. ``isLive`` is not stored.
-FIELDS = {_camel(name): name for name in Link.__slots__}
+FIELDS = {_camel(name): name for name in Link._fields}
 
 #: The fields with a destination, by their names in the API.
 DESTINATIONS = ("originalUrl", "iosUrl", "androidUrl", "webFallbackUrl")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from ua_parser import Parser
@@ -40,8 +39,7 @@ _ANDROID_AS_LINUX = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
+class Visitor(NamedTuple):
     """``platform``: iOS, Android, Windows, macOS, Linux, ChromeOS, other; ``device_type``:
     mobile, tablet, desktop, other; bots have ``other`` for both unless they claim one."""
 

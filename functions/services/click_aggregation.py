@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -249,7 +249,7 @@ class _LinkCount:
         if found.link is not None and found.link.one_partition:
             if not self.rollups.totals.spread(self.workspace_id, self.link_id):
                 raise _LinkGoneError
-            found.link = replace(found.link, one_partition=False)
+            found.link = found.link._replace(one_partition=False)
 
 
 def _group(

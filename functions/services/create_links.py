@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from functions.aws.parallel import in_parallel
@@ -192,7 +191,7 @@ def _create_group(
                 return refusal
             for place, what in zip(places, obstacles, strict=True):
                 if what == "code":
-                    made[place] = replace(made[place], short_code=run.draw_again(place))
+                    made[place] = made[place]._replace(short_code=run.draw_again(place))
     except Exception as error:
         return error
     return Unavailable("No free short code was found")

@@ -1,11 +1,14 @@
-"""Deferred imports change when a module is imported, and nothing else."""
+"""Deferring changes when a module is imported and a pattern compiled, and nothing else."""
 
 from __future__ import annotations
 
+import copy
 import importlib
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,3 +78,45 @@ def test_after_an_error_in_the_block_the_real_module_is_imported() -> None:
         raise ZeroDivisionError
 
     assert importlib.import_module("deferred_part").NUMBER == 7
+
+
+def test_a_pattern_is_compiled_when_it_is_used() -> None:
+    with deferred({}):
+        broken = re.compile("(")
+        good = re.compile(r"(?P<word>[a-z]+)", re.IGNORECASE)
+
+    with pytest.raises(re.error):
+        broken.match("text")
+    assert good.fullmatch("Word")["word"] == "Word"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("expression", "flags", "text"),
+    [(r"(?P<word>[a-z]+)", re.IGNORECASE, "One two"), (rb"\s+", 0, b"One two"), ("", 0, "")],
+)
+def test_a_pattern_is_that_of_re(expression: Any, flags: int, text: Any) -> None:
+    with deferred({}):
+        late = re.compile(expression, flags)
+    real = re.compile(expression, flags)
+
+    assert isinstance(late, re.Pattern)
+    names = [name for name in dir(real) if not name.startswith("_")]
+    assert [callable(getattr(late, name)) for name in names] == [
+        callable(getattr(real, name)) for name in names
+    ]
+    for name in ("pattern", "flags", "groups", "groupindex"):
+        assert getattr(late, name) == getattr(real, name)
+    assert late.sub(text, text) == real.sub(text, text)
+    assert late.split(text) == real.split(text)
+    # The functions of `re` take it, as they take a compiled one.
+    assert re.findall(late, text) == re.findall(real, text)
+    assert re.compile(late).findall(text) == real.findall(text)
+    assert copy.deepcopy(late).findall(text) == real.findall(text)
+
+
+def test_outside_of_the_block_patterns_are_compiled_at_once() -> None:
+    with pytest.raises(ZeroDivisionError), deferred({}):
+        raise ZeroDivisionError
+
+    with pytest.raises(re.error):
+        re.compile("(")

@@ -121,6 +121,43 @@ print(json.dumps([
     assert in_a_new_process(program) == []
 
 
+def test_the_patterns_of_the_libraries_are_those_that_they_compile() -> None:
+    """Every pattern that a module or a class of botocore and urllib3 has, by its place."""
+    program = """
+import json, re, sys
+def patterns():
+    for name, module in sorted(sys.modules.items()):
+        if name.startswith(("botocore", "urllib3")):
+            places = [(name, module)] + [
+                (f"{name}.{each.__qualname__}", each)
+                for each in vars(module).values() if type(each) is type
+            ]
+            for place, owner in places:
+                for member, value in sorted(vars(owner).items()):
+                    if isinstance(value, re.Pattern):
+                        yield [place, member, str(value.pattern), value.flags]
+print(json.dumps(list(patterns())))
+"""
+    own = in_a_new_process("import functions.aws.session" + program)
+    botocores = in_a_new_process(
+        "import botocore.session, botocore.config, botocore.loaders" + program
+    )
+    # Modules that the functions do not import have some more.
+    assert len(own) > 40
+    assert [each for each in own if each not in botocores] == []
+
+
+def test_a_start_does_not_compile_what_no_call_uses() -> None:
+    program = """
+import json
+from functions.aws.client import client
+client("dynamodb")
+from botocore.compat import IPV6_ADDRZ_RE
+print(json.dumps("match" in vars(IPV6_ADDRZ_RE)))
+"""
+    assert in_a_new_process(program) is False
+
+
 @pytest.mark.parametrize("service", sorted(OPERATIONS))
 def test_a_client_has_the_handlers_of_botocores_own_client(service: str) -> None:
     """In the same order, for every event of every operation that a handler is made for."""
