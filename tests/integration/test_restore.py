@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import uuid
 import zlib
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -43,7 +42,7 @@ def test_restored_links_are_complete_and_in_their_old_place(world: World) -> Non
     for link_id in ids[1:4]:
         after = world.link(link_id)
         assert after.fencing_token == done.restore.id > deletion.id
-        assert after == replace(items[link_id], fencing_token=after.fencing_token)
+        assert after == items[link_id]._replace(fencing_token=after.fencing_token)
     record = world.deletion(deletion.id)
     assert record.ids_with(Outcome.RESTORED) == ids[1:4]
     assert record.counts["restored"] == 3
