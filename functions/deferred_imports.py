@@ -5,7 +5,7 @@ more at its start: a third of the CPU time of a cold start. Inside :func:`deferr
 replaced by a placeholder in ``sys.modules``. The placeholder imports the real module when one of
 its attributes is first used, so nothing is missing; it is only imported later, or never.
 
-The libraries also compile dozens of regular expressions at their import, and a request uses few of them.
+The libraries also compile dozens of regular expressions at their import, and a request uses few.
 Inside :func:`deferred` a regular expression is compiled when it is first used.
 """
 
