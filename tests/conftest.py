@@ -26,6 +26,7 @@ from functions.repositories.erasures import ErasuresTable
 from functions.repositories.filter_slots import FilterSlots
 from functions.repositories.links import LinksTable
 from functions.repositories.open_exports import OpenExports
+from functions.services import visits
 from functions.services.deletion import DeletionRequest, Stores
 from local.emulator import credentials
 from tests.support import in_process_dynamodb
@@ -172,6 +173,7 @@ def forget_caches() -> None:
     aws.client.cache_clear()
     secrets.secret.cache_clear()
     container.reset()
+    visits.forget()
 
 
 class ListQueue:

@@ -21,9 +21,7 @@ from functions.repositories.installs import InstallsTable
 from functions.repositories.link_erasures import LinkErasures
 from functions.repositories.link_states import LinkState
 from functions.schemas.installs import NewInstall
-from functions.services import visits
 from functions.services.installs import record_install
-from functions.services.purge import requeue
 from tests.conftest import World
 from tests.integration.test_click_aggregation import NOON, click, count, day
 from tests.integration.test_purge_faults import Faults
@@ -35,15 +33,6 @@ pytestmark = pytest.mark.emulator
 
 #: The refusals after which the same request may be sent to another partition.
 THROTTLED = {"throttled", "request limit"}
-
-
-@pytest.fixture(autouse=True)
-def _cold() -> Iterator[None]:
-    container.reset()
-    visits.forget()
-    yield
-    container.reset()
-    visits.forget()
 
 
 def visit(
@@ -297,14 +286,7 @@ def test_busy_links_and_others_are_erased_in_every_way(erasing: Erasing, how: st
         for record in records:
             del record["userIdentity"]
     if how == "lost message":
-        stores = erasing.world.stores
-        requeue(
-            erasing.world.workspace_id,
-            deletion.id,
-            deletions=stores.deletions,
-            erasures=stores.erasures,
-            erase_queue=erasing.queue,
-        )
+        erasing.requeue(deletion.id)
     else:
         assert erasing.cleanup(records) == []
 

@@ -18,7 +18,6 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from functions.aws.codec import to_item
 from functions.domain.clock import deadline, iso
 from functions.domain.ids import new_click_id
-from functions.domain.link import Link
 from functions.handlers import click_stream as tally_function
 from functions.repositories.failed_records import FailuresBucket
 from functions.repositories.rollups import (
@@ -82,13 +81,13 @@ def records(clicks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def deliver(table: RollupsTable, batch: list[dict[str, Any]]) -> list[str]:
+    """Count a batch of the stream; the records that failed."""
+    return tally(batch, rollups=table, failures=None, visitor_secret=SECRET)
+
+
 def count(world: World, clicks: Sequence[dict[str, Any]], dynamodb: Any = None) -> list[str]:
-    return tally(
-        records(clicks),
-        rollups=rollups(world, dynamodb),
-        failures=None,
-        visitor_secret=SECRET,
-    )
+    return deliver(rollups(world, dynamodb), records(clicks))
 
 
 def day(world: World, link_id: str, date: str = DAY) -> dict[str, Any]:
@@ -108,10 +107,6 @@ def referrers(world: World, link_id: str) -> dict[str, int]:
         rollups=rollups(world),
     )
     return {each["referrer"]: each["clicks"] for each in response["clicksByReferrer"]}
-
-
-def link(world: World, link_id: str) -> Link:
-    return world.link(link_id)
 
 
 def test_a_day_counts_clicks_visitors_and_values_and_the_link_follows(world: World) -> None:
@@ -142,10 +137,8 @@ def test_a_day_counts_clicks_visitors_and_values_and_the_link_follows(world: Wor
         "referrer:direct": 2,
     }
     assert day(world, link_id, iso(NOON + 86_400)[:10])["clicks"] == 1
-    assert (link(world, link_id).click_count, link(world, link_id).last_click_at) == (
-        4,
-        iso(NOON + 86_400),
-    )
+    found = world.link(link_id)
+    assert (found.click_count, found.last_click_at) == (4, iso(NOON + 86_400))
 
 
 def test_a_redelivered_click_counts_once(world: World) -> None:
@@ -156,7 +149,7 @@ def test_a_redelivered_click_counts_once(world: World) -> None:
     count(world, clicks[::-1])
     count(world, clicks[30:50] + clicks[40:60])
 
-    assert link(world, link_id).click_count == 90
+    assert world.link(link_id).click_count == 90
     assert (day(world, link_id)["clicks"], day(world, link_id)["visitors"]) == (90, 7)
 
 
@@ -169,7 +162,7 @@ def test_a_click_written_again_after_counting_counts_once(world: World) -> None:
     world.clicks.put(made, one_partition=True)
     count(world, [made])
 
-    assert link(world, link_id).click_count == day(world, link_id)["clicks"] == 1
+    assert world.link(link_id).click_count == day(world, link_id)["clicks"] == 1
 
 
 def test_a_visitor_counts_once_a_day_over_many_batches(world: World) -> None:
@@ -189,8 +182,8 @@ def test_late_clicks_do_not_move_the_last_click_back(world: World) -> None:
     count(world, [click(world, link_id, at=NOON + 9)])
     count(world, [click(world, link_id, at=NOON + 1)])
 
-    assert link(world, link_id).last_click_at == iso(NOON + 9)
-    assert link(world, link_id).click_count == 2
+    assert world.link(link_id).last_click_at == iso(NOON + 9)
+    assert world.link(link_id).click_count == 2
 
 
 def test_a_later_click_counted_between_read_and_write_stays_the_last(
@@ -210,10 +203,10 @@ def test_a_later_click_counted_between_read_and_write_stays_the_last(
 
     monkeypatch.setattr(mine, "before", read_then_count)
     earlier = records([click(world, link_id, at=NOON + 1)])
-    assert tally(earlier, rollups=mine, failures=None, visitor_secret=SECRET) == []
+    assert deliver(mine, earlier) == []
 
-    assert link(world, link_id).last_click_at == iso(NOON + 9)
-    assert link(world, link_id).click_count == 2
+    assert world.link(link_id).last_click_at == iso(NOON + 9)
+    assert world.link(link_id).click_count == 2
     assert day(world, link_id)["visitors"] == 1
 
 
@@ -222,7 +215,7 @@ def test_bots_are_not_counted(world: World) -> None:
 
     count(world, [click(world, link_id, isBot=True), click(world, link_id, at=NOON + 1)])
 
-    assert link(world, link_id).click_count == day(world, link_id)["clicks"] == 1
+    assert world.link(link_id).click_count == day(world, link_id)["clicks"] == 1
 
 
 def test_clicks_of_a_soft_deleted_link_still_count_and_leave_it_deleted(world: World) -> None:
@@ -260,15 +253,7 @@ def test_nothing_is_written_for_an_erased_link(
 
         monkeypatch.setattr(mine, "before", read_then_erase)
 
-    assert (
-        tally(
-            records([made]),
-            rollups=mine,
-            failures=None,
-            visitor_secret=SECRET,
-        )
-        == []
-    )
+    assert deliver(mine, records([made])) == []
 
     assert not world.exists(link_id)
     assert day(world, link_id) == {}
@@ -288,7 +273,7 @@ def test_a_click_that_expired_before_it_was_counted_counts_and_is_not_brought_ba
 
     count(world, [click(world, link_id, store=False), click(world, link_id, at=NOON + 1)])
 
-    assert link(world, link_id).click_count == 2
+    assert world.link(link_id).click_count == 2
     items = world.stored(world.clicks.name)
     assert [item.get("linkId") for item in items].count({"S": link_id}) == 1
 
@@ -370,15 +355,7 @@ def test_a_batch_with_too_many_new_values_for_one_update_is_counted_in_parts(
 
     for batch in range(3):
         batch_records = records(invented(batch))
-        assert (
-            tally(
-                batch_records,
-                rollups=mine,
-                failures=None,
-                visitor_secret=SECRET,
-            )
-            == []
-        )
+        assert deliver(mine, batch_records) == []
 
     assert max(sizes) <= MOST_OPERATORS + 1
     assert len(sizes) > 3
@@ -415,7 +392,7 @@ def test_a_floor_raised_by_another_writer_is_read_again(
         return found
 
     monkeypatch.setattr(mine, "before", read_then_count)
-    left = tally(records(own), rollups=mine, failures=None, visitor_secret=SECRET)
+    left = deliver(mine, records(own))
     assert left == []
 
     assert len(looks) == 2
@@ -434,10 +411,10 @@ def test_a_removal_is_not_counted(world: World) -> None:
         batch.append({"eventName": "REMOVE", "dynamodb": {"SequenceNumber": "200"} | image})
         world.dynamodb.delete_item(TableName=world.clicks.name, Key=world.clicks.key(expired))
 
-    failed = tally(batch, rollups=rollups(world), failures=None, visitor_secret=SECRET)
+    failed = deliver(rollups(world), batch)
     assert failed == []
 
-    assert link(world, link_id).click_count == day(world, link_id)["clicks"] == 2
+    assert world.link(link_id).click_count == day(world, link_id)["clicks"] == 2
 
 
 def test_a_visitor_is_a_keyed_hash(world: World) -> None:
@@ -475,9 +452,9 @@ def test_an_unparsable_record_fails_alone(world: World) -> None:
     batch.insert(1, {"dynamodb": {"SequenceNumber": "7", "NewImage": {"pk": {"S": "x"}}}})
 
     # A replayed record that fails again stays in the bucket.
-    assert tally(batch, rollups=rollups(world), failures=None, visitor_secret=SECRET) == ["7"]
+    assert deliver(rollups(world), batch) == ["7"]
 
-    assert link(world, link_id).click_count == 2
+    assert world.link(link_id).click_count == 2
 
 
 @pytest.mark.parametrize(
@@ -492,17 +469,10 @@ def test_an_unparsable_record_is_dead_lettered_and_blocks_no_other(
     s3 = FakeS3()
     aside = FailuresBucket(s3, "failures", function="arn:tally:live")
 
-    assert (
-        tally(
-            batch,
-            rollups=rollups(world),
-            failures=aside,
-            visitor_secret=SECRET,
-        )
-        == []
-    )
+    failed = tally(batch, rollups=rollups(world), failures=aside, visitor_secret=SECRET)
+    assert failed == []
 
-    assert link(world, link_id).click_count == 1
+    assert world.link(link_id).click_count == 1
     [kept] = map(json.loads, s3.objects.values())
     assert kept["payload"]["Records"] == [batch[0]]
 
@@ -568,30 +538,25 @@ def test_counts_are_exact_under_redelivery_reordering_and_lost_responses(
         chance.shuffle(batch)
         batches.append(batch)
 
-    def deliver(number: int) -> None:
+    def deliver_batch(number: int) -> None:
         left = batches[number]
         mine = rollups(world, Unreliable(world.dynamodb, seed * 100 + number))
         for _ in range(50):
             # Short of time, so that some writes are given up after they applied.
             with deadline(0.4):
-                failed = tally(
-                    records(left),
-                    rollups=mine,
-                    failures=None,
-                    visitor_secret=SECRET,
-                )
+                failed = deliver(mine, records(left))
             if not failed:
                 return
             left = left[int(failed[0]) - 100 :]
         raise AssertionError("never counted")
 
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(deliver, range(len(batches))))
+        list(pool.map(deliver_batch, range(len(batches))))
 
     for link_id in links:
         own = [each for each in clicks if each["linkId"] == link_id]
-        assert link(world, link_id).click_count == len(own)
-        assert link(world, link_id).last_click_at == max(each["clickedAt"] for each in own)
+        assert world.link(link_id).click_count == len(own)
+        assert world.link(link_id).last_click_at == max(each["clickedAt"] for each in own)
         for date in {each["clickedAt"][:10] for each in own}:
             that_day = [each for each in own if each["clickedAt"].startswith(date)]
             counted = day(world, link_id, date)

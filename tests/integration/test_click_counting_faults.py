@@ -16,18 +16,16 @@ from functions.domain.clock import iso
 from functions.domain.errors import UnlinkError
 from functions.domain.ids import SHARDS
 from functions.repositories.click_totals import include
-from functions.repositories.rollups import FIRST_VISITS, LISTED_CLICKS, RollupsTable
+from functions.repositories.rollups import FIRST_VISITS, LISTED_CLICKS
 from functions.services import click_aggregation as service
-from functions.services.click_aggregation import tally
 from tests.conftest import World
 from tests.integration.test_click_aggregation import (
     DAY,
     NOON,
-    SECRET,
     click,
     count,
     day,
-    link,
+    deliver,
     records,
     rollups,
 )
@@ -48,20 +46,11 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "LISTED_CLICKS", 2)
 
 
-def deliver(table: RollupsTable, batch: Sequence[dict[str, Any]]) -> list[str]:
-    return tally(
-        list(batch),
-        rollups=table,
-        failures=None,
-        visitor_secret=SECRET,
-    )
-
-
 def assert_exact(world: World, clicks: Sequence[dict[str, Any]], context: object = "") -> None:
     """Each of these clicks is counted once, on its day and on its link."""
     for link_id in {each["linkId"] for each in clicks}:
         own = {each["sk"]: each for each in clicks if each["linkId"] == link_id}.values()
-        found = link(world, link_id)
+        found = world.link(link_id)
         assert found.click_count == len(own), context
         assert found.last_click_at == max(each["clickedAt"] for each in own), context
         for date in {each["clickedAt"][:10] for each in own}:
@@ -380,7 +369,7 @@ def test_a_link_remembers_how_many_clicks_of_recent_days_it_includes(world: Worl
     clicks = [click(world, link_id, at=NOON + 86_400 * n) for n in (0, 19, 20, 21)]
     count(world, clicks)
 
-    found = link(world, link_id)
+    found = world.link(link_id)
 
     first, *recent = days_from(0, 19, 20, 21)
     assert found.click_count == 4
@@ -396,7 +385,7 @@ def test_clicks_of_a_day_that_is_no_longer_remembered_are_added_once(world: Worl
     count(world, [late])
     count(world, [late])
 
-    assert link(world, link_id).click_count == 2
+    assert world.link(link_id).click_count == 2
     assert day(world, link_id)["clicks"] == 1
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,21 +13,13 @@ from functions.domain.policies import Policies
 from functions.handlers import deletions as deletions_function
 from functions.handlers import links as links_function
 from functions.repositories.clicks import ClicksTable
-from functions.services import visits
 from tests.conftest import World
-from tests.integration.test_click_aggregation import click, count, day, link
+from tests.integration.test_click_aggregation import click, count, day
 from tests.integration.test_purge import receipt
 from tests.integration.test_redirect import clicks, visit
 from tests.support.erasure import Erasing
 
 pytestmark = pytest.mark.emulator
-
-
-@pytest.fixture(autouse=True)
-def _cold(deployed: dict[str, str]) -> Iterator[None]:
-    visits.forget()
-    yield
-    visits.forget()
 
 
 @pytest.mark.parametrize("days", [None, 15, 365, 400])
@@ -116,7 +107,7 @@ def test_counts_stay_when_their_clicks_are_removed(world: World) -> None:
     count(world, made)
 
     assert day(world, link_id) == before
-    assert before["clicks"] == link(world, link_id).click_count == 3
+    assert before["clicks"] == world.link(link_id).click_count == 3
 
 
 @pytest.mark.parametrize("moment", ["before the erasure", "between its read and its delete"])
@@ -141,9 +132,7 @@ def test_an_erasure_beside_a_removal_by_ttl_ends_with_what_it_found(
             real(*args, **keywords)
 
         monkeypatch.setattr(ClicksTable, "write", expire_then_write)
-    deletion, records = erasing.erase([link_id])
-    erasing.cleanup(records)
-    erasing.work_all()
+    deletion = erasing.erase_completely([link_id])
 
     found = 4 if moment == "before the erasure" else 5
     assert erasing.receipt(deletion.id) == receipt(clicks=found)

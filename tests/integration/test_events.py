@@ -81,9 +81,7 @@ def events(erasing: Erasing) -> list[dict[str, Any]]:
     assert bring_back(erasing.world, soft.id, [kept], **wants).restored_ids == [kept]
     erasing.cleanup([erasing.record("MODIFY", kept, before, erasing.image_of(kept))])
     erasing.click(gone, 2)
-    _, records = erasing.erase([gone], **wants)
-    erasing.cleanup(records)
-    erasing.work_all()
+    erasing.erase_completely([gone], **wants)
     announce_records(erasing)
     return [delivered(entry) for entry in erasing.bus.entries]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from functions.handlers import links as links_function
 from functions.handlers import redirect
 from functions.schemas.link_views import link_view
 from functions.schemas.links import parse_link_changes, parse_new_links
-from functions.services import visits
 from tests.conftest import World
 from tests.support.api_gateway import send
 from tests.support.links import a_link
@@ -62,13 +60,6 @@ def test_parameters_that_do_not_fit_are_dropped() -> None:
     assert MAX_LOCATION - 200 < len(full) <= MAX_LOCATION
 
 
-@pytest.fixture
-def _cold(deployed: dict[str, str]) -> Iterator[None]:
-    visits.forget()
-    yield
-    visits.forget()
-
-
 def location_of(code: str, query: dict[str, str]) -> str:
     reply = send(redirect.handler, "GET /{code}", path={"code": code}, query=query)
     assert reply.status == 302
@@ -79,7 +70,6 @@ VISIT = {"gclid": "x y", "ref": "news", "utm_source": "visit", "utm_term": "t" *
 
 
 @pytest.mark.emulator
-@pytest.mark.usefixtures("_cold")
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
@@ -102,7 +92,6 @@ def test_the_visits_query_is_forwarded_unless_the_link_disables_it(
 
 
 @pytest.mark.emulator
-@pytest.mark.usefixtures("_cold")
 def test_forward_query_is_created_shown_changed_and_true_by_default(world: World) -> None:
     def request(method: str, reference: str | None = None, **body: Any) -> Any:
         route = f"{method} /api/links/{{id}}" if reference else f"{method} /api/links"

@@ -73,9 +73,7 @@ def test_a_quarantine_names_its_erasure_and_its_end(erasing: Erasing, reservatio
     world, code = erasing.world, new_short_code()
     [link] = world.create_items(1, shortCode=code)
     policies = Policies(quarantine_days=30, code_reservation_days=reservation)
-    deletion, records = erasing.erase([link.id], policies=policies.record())
-    erasing.cleanup(records)
-    erasing.work_all()
+    deletion = erasing.erase_completely([link.id], policies=policies.record())
 
     end = iso(int(time_of(deletion.id)) + 30 * 86_400)
     assert refusal(world, wanting(shortCode=code))["taken"] == [

@@ -21,15 +21,14 @@ from functions.domain.link import Link
 from functions.domain.policies import Policies
 from functions.repositories import clicks as clicks_store
 from functions.repositories import erasing_deletions
-from functions.repositories.restores import RestoresTable
 from functions.schemas.links import NewLink
 from functions.services import link_stream, sweep
 from functions.services.create_links import create_links
 from functions.services.link_stream import clean_up
-from functions.services.purge import requeue
-from functions.services.restore import RestoreStores, restore
 from functions.services.update_link import update_link
 from tests.support.erasure import Erasing
+from tests.support.faults import Killed
+from tests.support.restores import bring_back
 from tests.support.virtual_time import VirtualClock
 
 pytestmark = pytest.mark.emulator
@@ -72,9 +71,7 @@ def test_exports_of_an_erased_link_are_removed_uncounted(erasing: Erasing, casca
         erasing.export(link_id, f"e-{number}")
     kept = erasing.export(other, "e-4")
 
-    deletion, records = erasing.erase([link_id], policies={"cascadeInstalls": cascade})
-    erasing.cleanup(records)
-    erasing.work_all()
+    deletion = erasing.erase_completely([link_id], policies={"cascadeInstalls": cascade})
 
     assert erasing.receipt(deletion.id) == receipt(clicks=2)
     assert set(erasing.s3.objects) == {kept}
@@ -103,9 +100,7 @@ def test_the_receipt_has_the_time_of_the_last_empty_query(erasing: Erasing) -> N
 
 
 def test_a_link_without_images_costs_no_call_to_s3(erasing: Erasing) -> None:
-    _, records = erasing.erase(erasing.world.create(3))
-    erasing.cleanup(records)
-    erasing.work_all()
+    erasing.erase_completely(erasing.world.create(3))
     assert erasing.s3.calls == []
 
 
@@ -145,7 +140,7 @@ def test_pages_are_counted_once_under_kills_and_redelivery(
         if "delete" in arguments and calls % 2 == 0:
             arguments["delete"] = arguments["delete"][:2]  # type: ignore[index]
             write(**arguments)  # type: ignore[arg-type]
-            raise KeyboardInterrupt
+            raise Killed
         write(**arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(erasing.world.clicks, "write", die_halfway)
@@ -153,7 +148,7 @@ def test_pages_are_counted_once_under_kills_and_redelivery(
     while erasing.header(deletion.id).state == "erasing":
         try:
             erasing.work(message)
-        except KeyboardInterrupt:
+        except Killed:
             died += 1
     erasing.work(message)
 
@@ -211,10 +206,8 @@ def test_installs_keep_platform_and_day_unless_the_workspace_cascades(
     )["Items"]
     assert [item | {"sk": {"S": item["sk"]["S"].rpartition("#")[0]}} for item in kept] == [
         {"pk": {"S": partition}, "sk": {"S": f"INSTALL#{day}"}, "platform": {"S": platform}}
-        for day, platform in (
-            ("2026-01-01", "iOS"),
-            ("2026-01-02", "iOS"),
-            ("2026-01-03", "Android"),
+        for day, platform in zip(
+            ("2026-01-01", "2026-01-02", "2026-01-03"), ("iOS", "iOS", "Android"), strict=True
         )
     ]
     # The digest identifies neither link nor install.
@@ -252,15 +245,8 @@ def test_a_lost_stream_record_is_recovered_from_the_deletion(erasing: Erasing) -
     erasing.click(ids[1], 4)
     keys = erasing.render(ids[2], "a.png")
     deletion, _records = erasing.erase(ids)
-    stores = erasing.world.stores
 
-    left = requeue(
-        erasing.world.workspace_id,
-        deletion.id,
-        deletions=stores.deletions,
-        erasures=stores.erasures,
-        erase_queue=erasing.queue,
-    )
+    left = erasing.requeue(deletion.id)
     erasing.work_all()
 
     assert left == 3
@@ -483,9 +469,7 @@ def test_images_are_counted_once_over_soft_delete_and_erase(erasing: Erasing) ->
     [link_id] = erasing.world.create(1)
     erasing.render(link_id, "a.png")
     erasing.cleanup(erasing.soft_delete([link_id])[1])
-    deletion, records = erasing.erase([link_id])
-    erasing.cleanup(records)
-    erasing.work_all()
+    deletion = erasing.erase_completely([link_id])
     assert erasing.receipt(deletion.id) == receipt(qrObjects=0)
 
 
@@ -543,9 +527,7 @@ def test_link_events_are_sent_if_the_workspace_enables_them(erasing: Erasing) ->
     erasing.cleanup(records)
     erase, records = erasing.erase([wanted], **wants)
     erasing.cleanup(records)
-    _, records = erasing.erase([silent])
-    erasing.cleanup(records)
-    erasing.work_all()
+    erasing.erase_completely([silent])
 
     kinds = [entry["DetailType"] for entry in erasing.bus.entries]
     assert kinds == ["link.soft_deleted", "link.erased"]
@@ -587,10 +569,7 @@ def test_a_released_code_stays_taken_while_its_workspace_quarantines_it(
         TableName=links.name, Item=key | {"ttl": {"N": str(int(time.time()) - 5)}}
     )
     [new] = erasing.world.create_items(1, shortCode=code)
-    assert links.resolve_code(code) == (
-        erasing.world.workspace_id,
-        new.id,
-    )
+    assert links.resolve_code(code) == (erasing.world.workspace_id, new.id)
 
 
 def test_an_expired_link_is_purged_if_the_workspace_enables_it(erasing: Erasing) -> None:
@@ -603,9 +582,7 @@ def test_an_expired_link_is_purged_if_the_workspace_enables_it(erasing: Erasing)
         links=stores.links,
         policies=policies,
     )
-    item = stores.links.get(erasing.world.workspace_id, link.id)
-    assert item is not None
-    assert item.ttl == int(datetime(2026, 1, 8, tzinfo=UTC).timestamp())
+    assert erasing.world.link(link.id).ttl == int(datetime(2026, 1, 8, tzinfo=UTC).timestamp())
     erasing.click(link.id, 2)
     erasing.put_beside(link.id, "INSTALL#1", id="1")
     erasing.render(link.id, "a.png")
@@ -622,14 +599,13 @@ def test_an_expired_link_is_purged_if_the_workspace_enables_it(erasing: Erasing)
 def test_moving_the_expiry_moves_the_purge_and_a_soft_delete_ends_it(erasing: Erasing) -> None:
     policies = Policies(purge_expired_after_days=7)
     [link] = erasing.world.create_items(1)
-    links = erasing.world.stores.links
 
     def put(expires_at: str | None) -> Link:
         return update_link(
             link.id,
             {"expiresAt": expires_at},
             workspace_id=erasing.world.workspace_id,
-            links=links,
+            links=erasing.world.stores.links,
             policies=policies,
         )
 
@@ -637,20 +613,7 @@ def test_moving_the_expiry_moves_the_purge_and_a_soft_delete_ends_it(erasing: Er
     assert put(None).ttl is None
     put("2027-01-01T00:00:00.000Z")
     deletion, _ = erasing.soft_delete([link.id])
-    kept = links.get(erasing.world.workspace_id, link.id)
-    assert kept is not None
-    assert kept.ttl is None
+    assert erasing.world.link(link.id).ttl is None
 
-    restore(
-        deletion.id,
-        None,
-        deletion_request=erasing.world.deletion_request(policies=policies.record()),
-        stores=RestoreStores(
-            links=links,
-            deletions=erasing.world.stores.deletions,
-            restores=RestoresTable(erasing.world.dynamodb, erasing.world.stores.deletions.name),
-        ),
-    )
-    back = links.get(erasing.world.workspace_id, link.id)
-    assert back is not None
-    assert back.ttl == 1_798_761_600 + 7 * 86_400
+    bring_back(erasing.world, deletion.id, policies=policies.record())
+    assert erasing.world.link(link.id).ttl == 1_798_761_600 + 7 * 86_400

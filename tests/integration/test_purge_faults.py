@@ -16,12 +16,11 @@ from functions.domain.errors import UnlinkError
 from functions.handlers import redirect
 from functions.repositories import clicks as clicks_store
 from functions.repositories.clicks import ClicksTable
-from functions.services import visits
-from functions.services.purge import requeue
 from tests.conftest import Tell
+from tests.integration.test_purge import receipt
 from tests.support.api_gateway import send
 from tests.support.erasure import Erasing
-from tests.support.faults import Call, FaultyClient, Killed, faults_of_call
+from tests.support.faults import Call, FaultyClient, Killed, die, faults_of_call
 from tests.support.shards import use_two_shards
 
 pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
@@ -32,7 +31,6 @@ def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     use_two_shards(monkeypatch)
     monkeypatch.setattr(clicks_store, "PAGE", 2)
     monkeypatch.setattr(calls, "BACKOFF_BASE", 0.001)
-    visits.forget()
 
 
 # -- every call fails -----------------------------------------------------------------------
@@ -70,15 +68,7 @@ def _link_with_a_life(erasing: Erasing, *, spread: bool = False) -> str:
     return link_id
 
 
-EXPECTED = {
-    "links": 1,
-    "codes": 1,
-    "clicks": 3,
-    "rollups": 1,
-    "installs": 0,
-    "installsKept": 2,
-    "qrObjects": 2,
-}
+EXPECTED = receipt(clicks=3, rollups=1, installsKept=2, qrObjects=2)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +170,7 @@ def test_redelivery_reordering_and_duplicates_change_nothing(
         end = data.draw(st.sampled_from(["well", "time", "death"]))
         if end == "death":
             faults = Faults()
-            faults.at, faults.fault = data.draw(st.integers(0, 30)), _killed
+            faults.at, faults.fault = data.draw(st.integers(0, 30)), die
             _attempt(lambda f=faults, n=number: erasing.with_clients(f.wrap).work(messages[n]))  # type: ignore[misc]
         else:
             erasing.work(messages[number], seconds=0 if end == "time" else 20)
@@ -189,21 +179,9 @@ def test_redelivery_reordering_and_duplicates_change_nothing(
     erasing.work_all()
 
     assert erasing.header(deletion.id).state == "complete"
-    assert erasing.receipt(deletion.id) == {
-        "links": len(ids),
-        "codes": len(ids),
-        "clicks": sum(counts),
-        "rollups": 0,
-        "installs": 0,
-        "installsKept": 0,
-        "qrObjects": 1,
-    }
+    assert erasing.receipt(deletion.id) == receipt(len(ids), clicks=sum(counts), qrObjects=1)
     assert all(erasing.left_of(link_id) == [] for link_id in ids)
     assert not erasing.s3.objects
-
-
-def _killed(_operation: str, _call: Call, _parameters: dict[str, Any]) -> Any:
-    raise Killed
 
 
 @pytest.mark.parametrize("spread", [False, True])
@@ -226,8 +204,7 @@ def test_two_workers_at_once_count_each_click_once(erasing: Erasing, spread: boo
 
 
 def _visit(code: str) -> int:
-    path = {"code": code}
-    return send(redirect.handler, "GET /{code}", path=path).status
+    return send(redirect.handler, "GET /{code}", path={"code": code}).status
 
 
 def _visiting(code: str, statuses: list[int]) -> Callable[[str, Call, dict[str, Any]], Any]:
@@ -329,14 +306,7 @@ def test_records_of_the_failure_destination_can_be_replayed(erasing: Erasing) ->
     """The stream record is lost: the record of the deletion alone completes the erasure."""
     link_id = _link_with_a_life(erasing)
     deletion, _lost = erasing.erase([link_id])
-    stores = erasing.world.stores
-    requeue(
-        erasing.world.workspace_id,
-        deletion.id,
-        deletions=stores.deletions,
-        erasures=stores.erasures,
-        erase_queue=erasing.queue,
-    )
+    erasing.requeue(deletion.id)
     erasing.work_all()
     assert erasing.receipt(deletion.id) == EXPECTED
     assert not erasing.s3.objects

@@ -61,9 +61,7 @@ def erased(erasing: Erasing, count: int = 3, **more: Any) -> tuple[str, list[str
     ids = erasing.world.create(count)
     for link_id in ids[:2]:
         erasing.click(link_id, 2)
-    deletion, records = erasing.erase(ids, **more)
-    erasing.cleanup(records)
-    erasing.work_all()
+    deletion = erasing.erase_completely(ids, **more)
     assert erasing.header(deletion.id).state == "complete"
     return deletion.id, ids
 
@@ -312,9 +310,7 @@ def test_the_script_of_the_docs_verifies_a_receipt_of_a_thousand_links(
         signing.render(link_id, "a.png")
     for link_id in ids[:5]:
         signing.put_beside(link_id, "INSTALL#1")
-    deletion, records = signing.erase(ids, policies={"cascadeInstalls": True})
-    signing.cleanup(records)
-    signing.work_all()
+    deletion = signing.erase_completely(ids, policies={"cascadeInstalls": True})
     receipt_signer.handler({}, Context())
     jws = ask(signing, deletion.id)[2]
     (tmp_path / "jwks.json").write_text(json.dumps(key_set()))

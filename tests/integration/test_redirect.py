@@ -6,7 +6,6 @@ import base64
 import hashlib
 import re
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,7 +17,6 @@ from functions.aws.codec import from_item
 from functions.domain.errors import Unavailable
 from functions.domain.ids import parse_click_id
 from functions.handlers import redirect
-from functions.services import visits
 from tests.conftest import World
 from tests.support.api_gateway import Reply, send
 from tests.support.virtual_time import VirtualClock
@@ -49,12 +47,9 @@ ORIGIN_SECRET = "the-secret-of-the-distribution"
 
 
 @pytest.fixture(autouse=True)
-def _cold(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _behind_the_cdn(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORIGIN_SECRET", ORIGIN_SECRET)
     container.reset()
-    visits.forget()
-    yield
-    visits.forget()
 
 
 def visit(code: str, method: str = "GET", **headers: str) -> Reply:

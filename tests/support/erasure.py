@@ -23,7 +23,7 @@ from functions.repositories.link_counts import LinkCounts
 from functions.repositories.qr_cache import Images
 from functions.services.expired_links import EraseStores
 from functions.services.link_stream import CleanupStores, clean_up
-from functions.services.purge import purge_dependents
+from functions.services.purge import purge_dependents, requeue
 from functions.services.purge_message import read_message
 from tests.conftest import World, make_world
 
@@ -207,6 +207,13 @@ class Erasing:
         gone = deletion.ids_with(Outcome.ERASED)
         return deletion, [self.record("REMOVE", link_id, before[link_id]) for link_id in gone]
 
+    def erase_completely(self, ids: list[str], **more: Any) -> Deletion:
+        """An erasure with all that follows it; its record as it was accepted."""
+        deletion, records = self.erase(ids, **more)
+        assert self.cleanup(records) == []
+        self.work_all()
+        return deletion
+
     def soft_delete(self, ids: list[str], **more: Any) -> tuple[Deletion, list[dict[str, Any]]]:
         before = {link_id: self.image_of(link_id) for link_id in ids}
         deletion = self.world.soft_delete(ids, **more)
@@ -246,6 +253,17 @@ class Erasing:
 
     def cleanup(self, records: list[dict[str, Any]]) -> list[str]:
         return clean_up(records, stores=self.cleanup_stores())
+
+    def requeue(self, deletion_id: str) -> int:
+        """Queue what is left of a deletion, by its record; how many links."""
+        stores = self.world.stores
+        return requeue(
+            self.world.workspace_id,
+            deletion_id,
+            deletions=stores.deletions,
+            erasures=stores.erasures,
+            erase_queue=self.queue,
+        )
 
     def work(self, message: dict[str, Any], seconds: float = 20) -> bool:
         workspace_id, removed = read_message(message)

@@ -253,9 +253,7 @@ def receipt_of(scene: Scene) -> Deletion:
     stores = scene.world.stores
     stores.erasures._sign_receipts = True
     [link_id] = scene.world.create(1)
-    deletion, records = scene.erasing.erase([link_id])
-    scene.erasing.cleanup(records)
-    scene.erasing.work_all()
+    deletion = scene.erasing.erase_completely([link_id])
     stores.erasures._sign_receipts = False
     assert scene.erasing.header(deletion.id).state == "complete"
     return deletion
