@@ -15,19 +15,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench import capacity
+from bench.emulator import NOON, a_click, new_links
 from functions.aws.client import client
 from functions.aws.codec import to_item
-from functions.domain.clock import iso
-from functions.domain.ids import new_click_id
 from functions.repositories.clicks import ClicksTable
-from functions.repositories.links import LinksTable
 from functions.repositories.rollups import RollupsTable
-from functions.schemas.links import NewLink
 from functions.services.click_aggregation import tally
-from functions.services.create_links import create_links
 from infra.settings import Settings
-
-WORKSPACE = "ws-bench"
 
 #: Shards of the stream of a new on-demand table: it has four partitions (DynamoDB Developer Guide,
 #: "On-demand capacity mode", 4,000 writes a second of 1,000 for each partition).
@@ -37,9 +31,6 @@ CLICKS_A_SECOND = 10
 
 #: Seconds that production collects clicks.
 CLICK_WINDOW = Settings.click_window
-
-#: A second of a day in 2026.
-NOON = 1_780_000_000
 
 
 @dataclass
@@ -129,20 +120,15 @@ class Visits:
 
     def _click(self, second: float) -> dict[str, Any]:
         self._visitors += 1
-        milliseconds = int((NOON + second) * 1000)
-        return self._place() | {
-            "id": new_click_id(link := self._chance.choice(self._links), milliseconds),
-            "linkId": link,
-            "workspaceId": WORKSPACE,
-            "clickedAt": iso(milliseconds / 1000),
-            "ipAddress": f"10.{self._visitors >> 16}.{self._visitors >> 8 & 255}"
-            f".{self._visitors & 255}",
-            "userAgent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Version/18.1",
-            "deviceType": "mobile",
-            "platform": ("iOS", "Android", "Windows", "macOS", "Linux")[self._frequent(5)],
-            "referrer": f"https://site-{self._frequent(150)}.example/page",
-            "isBot": False,
-        }
+        number, place = self._visitors, self._place()
+        return a_click(
+            self._chance.choice(self._links),
+            NOON + second,
+            ipAddress=f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}",
+            platform=("iOS", "Android", "Windows", "macOS", "Linux")[self._frequent(5)],
+            referrer=f"https://site-{self._frequent(150)}.example/page",
+            **place,
+        )
 
     def _place(self) -> dict[str, Any]:
         if not self._places:
@@ -168,8 +154,8 @@ def hot_link(
     places: bool = False,
 ) -> Counting:
     """Counting 10 clicks a second on one link that has had ``warm`` visitors on this day."""
-    links = _links(1)
-    visits = Visits(links, places=places)
+    [link] = new_links(1, title="A page")
+    visits = Visits([link.id], places=places)
     _count(visits.some(n / CLICKS_A_SECOND for n in range(warm)))
     cost, start = Counting(), warm / CLICKS_A_SECOND
     while seconds > 0:
@@ -177,24 +163,18 @@ def hot_link(
         for batch in _by_shard(visits.some(moments)):
             cost.add(_count(batch))
         start, seconds = start + window, seconds - window
-    cost.day_bytes = day_size(links[0])
+    cost.day_bytes = day_size(link.id)
     return cost
 
 
 def lone_clicks(links: int) -> Counting:
     """Counting the only click of the day on each of so many links, in one window's batches."""
-    visits = [Visits([link]).some([n])[0] for n, link in enumerate(_links(links))]
+    new = new_links(links, title="A page")
+    visits = [Visits([link.id]).some([n])[0] for n, link in enumerate(new)]
     cost = Counting()
     for batch in _by_shard(visits, one_partition=True):
         cost.add(_count(batch, one_partition=True))
     return cost
-
-
-def _links(count: int) -> list[str]:
-    new = [NewLink(originalUrl="https://example.com/page", title="A page")] * count
-    table = LinksTable(client("dynamodb"), "links")
-    links = create_links(new, workspace_id=WORKSPACE, user_id="bench", links=table)
-    return [link.id for link in links]
 
 
 def _by_shard(

@@ -280,7 +280,3 @@ def alarms_of_production() -> int:
     from tests.support.template import resources, synthesized_template
 
     return len(resources(synthesized_template("prod"), "AWS::CloudWatch::Alarm"))
-
-
-if __name__ == "__main__":
-    main()

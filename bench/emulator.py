@@ -13,7 +13,18 @@ from bench import capacity
 from bench.simulated import isolate
 from functions import config, container
 from functions.aws import client as aws
+from functions.domain.clock import iso
+from functions.domain.ids import new_click_id
+from functions.domain.link import Link
+from functions.repositories.links import LinksTable
+from functions.schemas.links import NewLink
+from functions.services.create_links import create_links
 from local.emulator import Emulator
+
+WORKSPACE = "ws-bench"
+
+#: A second of a day in 2026.
+NOON = 1_780_000_000
 
 
 @contextmanager
@@ -37,6 +48,30 @@ def tables() -> Iterator[Emulator]:
         finally:
             del os.environ["AWS_ENDPOINT_URL"]
             _forget()
+
+
+def new_links(count: int, **fields: Any) -> list[Link]:
+    """Create live links with these fields; at most 1,000."""
+    new = [NewLink(originalUrl="https://example.com/page", **fields)] * count
+    table = LinksTable(aws.client("dynamodb"), "links")
+    return create_links(new, workspace_id=WORKSPACE, user_id="bench", links=table)
+
+
+def a_click(link_id: str, second: float = NOON, **fields: Any) -> dict[str, Any]:
+    """A click of a person's phone at this Unix time, with these fields."""
+    milliseconds = int(second * 1000)
+    return {
+        "id": new_click_id(link_id, milliseconds),
+        "linkId": link_id,
+        "workspaceId": WORKSPACE,
+        "clickedAt": iso(milliseconds / 1000),
+        "ipAddress": "192.0.2.1",
+        "userAgent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Version/18.1",
+        "deviceType": "mobile",
+        "platform": "iOS",
+        "isBot": False,
+        **fields,
+    }
 
 
 def _forget() -> None:

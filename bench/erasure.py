@@ -7,6 +7,7 @@ requests, capacity by DynamoDB's rules, and the client's own time; no network is
 from __future__ import annotations
 
 import bisect
+import statistics
 import threading
 import time
 import uuid
@@ -199,19 +200,19 @@ def _erased_clicks() -> None:
         "| Clicks | Seconds | Clicks a second | Requests | a click | Read units a click | Write |"
     )
     print("|---:|---:|---:|---:|---:|---:|---:|")
-    points = []
+    waited = []
     for clicks in CLICKS:
         simulated = Simulated()
         seconds = erase(simulated, [simulated.add_link(clicks)])
         assert simulated.receipt["clicks"]["N"] == str(clicks)
         requests = simulated.calls.total()
-        points.append((clicks, seconds))
+        waited.append(seconds)
         print(
             f"| {clicks:,} | {seconds:.2f} | {clicks / seconds:,.0f} | {requests:,} "
             f"| {requests / clicks:.4f} | {simulated.read_units / clicks:.3f} "
             f"| {simulated.write_units / clicks:.3f} |"
         )
-    slope, start = _line(points)
+    slope, start = statistics.linear_regression(CLICKS, waited)
     waiting = start + slope * 1_000_000
     bound = 1_000_000 / SHARDS / PARTITION_WRITES
     reads, writes = simulated.read_units / clicks, simulated.write_units / clicks
@@ -223,16 +224,6 @@ def _erased_clicks() -> None:
         f"{PARTITION_WRITES:,} writes a second. The worker has 280 s a run and re-queues itself. "
         f"On demand in us-east-1 that is ${dollars:.2f}.\n"
     )
-
-
-def _line(points: list[tuple[int, float]]) -> tuple[float, float]:
-    """Slope and start of the least-squares line."""
-    count = len(points)
-    mean_x = sum(x for x, _ in points) / count
-    mean_y = sum(y for _, y in points) / count
-    slope = sum((x - mean_x) * (y - mean_y) for x, y in points)
-    slope /= sum((x - mean_x) ** 2 for x, _ in points)
-    return slope, mean_y - slope * mean_x
 
 
 #: Clicks of each link of a message, and whether they are spread over the link's shards.
@@ -301,7 +292,3 @@ def _removal(number: int, images: int) -> dict[str, Any]:
             "OldImage": old,
         },
     }
-
-
-if __name__ == "__main__":
-    main()

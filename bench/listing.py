@@ -5,18 +5,15 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from bench.emulator import Reads, tables
+from bench.emulator import WORKSPACE, Reads, new_links, tables
 from functions.aws.client import client
 from functions.domain.ids import new_time_ordered_id
 from functions.domain.link_filter import LinkFilter
 from functions.repositories.links import LinksTable
-from functions.schemas.links import NewLink
-from functions.services.create_links import create_links
 from functions.services.list_links import list_links
 
 COUNT = 10_000
 LIMIT = 50
-WORKSPACE = "ws-bench"
 
 
 def main() -> None:
@@ -27,10 +24,10 @@ def main() -> None:
 def _measure() -> None:
     dynamodb = client("dynamodb")
     links = LinksTable(dynamodb, "links")
-    _create(links, "kept")
+    _create("kept")
     reads = Reads(dynamodb)
     rows: list[tuple[str, Any]] = [("10,000 live", _page(links, reads))]
-    deleted = _create(links, "gone")
+    deleted = _create("gone")
     links.batches.mark_deleted(
         WORKSPACE,
         deleted,
@@ -47,17 +44,9 @@ def _measure() -> None:
         print(f"| {name} | {found} | {calls} | {units:g} | {spent * 1000:.0f} |")
 
 
-def _create(links: LinksTable, tag: str) -> list[str]:
-    made = []
-    for _ in range(COUNT // 1_000):
-        new = [NewLink(originalUrl="https://example.com/page", tags=[tag], title="A link")] * 1_000
-        made += create_links(
-            new,
-            workspace_id=WORKSPACE,
-            user_id="bench",
-            links=links,
-        )
-    return [link.id for link in made]
+def _create(tag: str) -> list[str]:
+    requests = range(COUNT // 1_000)
+    return [link.id for _ in requests for link in new_links(1_000, tags=[tag], title="A link")]
 
 
 def _page(
@@ -75,7 +64,3 @@ def _page(
     spent = time.process_time() - began
     calls = ", ".join(f"{count} {name}" for name, count in sorted(reads.calls.items()))
     return len(page), calls, reads.units, spent
-
-
-if __name__ == "__main__":
-    main()

@@ -22,21 +22,17 @@ from pathlib import Path
 from typing import Any
 
 from bench.costs import PRICES
-from bench.emulator import tables
+from bench.emulator import NOON, WORKSPACE, a_click, new_links, tables
 from bench.processor import niced, share_of
 from functions.aws.client import client
 from functions.aws.codec import to_item
 from functions.domain.api_keys import generate_api_key
 from functions.domain.clock import iso
-from functions.domain.ids import new_click_id
 from functions.domain.link import Link
 from functions.domain.policies import Policies
 from functions.repositories.access import AccessTable
 from functions.repositories.api_keys import ApiKeysTable
 from functions.repositories.clicks import ClicksTable
-from functions.repositories.links import LinksTable
-from functions.schemas.links import NewLink
-from functions.services.create_links import create_links
 from infra.packaging import ROOT, Target, build_archive
 
 SIZES = (128, 256, 512, 1_024, 1_769)
@@ -44,7 +40,6 @@ STARTS = 3
 
 #: Requests after the first, in each process; fewer of those that work through many items.
 WARM, WARM_BATCHES = 15, 2
-WORKSPACE = "ws-bench"
 AGENT = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_{n} like Mac OS X) AppleWebKit/605.1.15 "
     "(KHTML, like Gecko) Version/18.{n} Mobile/15E148 Safari/604.1"
@@ -257,14 +252,8 @@ def _environment(emulator: Any) -> None:
 
 def _links() -> Iterator[Link]:
     """An endless series of new links."""
-    table = LinksTable(client("dynamodb"), "links")
     while True:
-        yield from create_links(
-            [NewLink(originalUrl="https://example.com/page")] * 100,
-            workspace_id=WORKSPACE,
-            user_id="bench",
-            links=table,
-        )
+        yield from new_links(100)
 
 
 def _clicked(links: list[Link], count: int) -> list[dict[str, Any]]:
@@ -272,18 +261,7 @@ def _clicked(links: list[Link], count: int) -> list[dict[str, Any]]:
     table = ClicksTable(client("dynamodb"), "clicks")
     records = []
     for number in range(count):
-        link = links[number % len(links)]
-        click = {
-            "id": new_click_id(link.id, 1_780_000_000_000),
-            "linkId": link.id,
-            "workspaceId": WORKSPACE,
-            "clickedAt": iso(1_780_000_000),
-            "ipAddress": "192.0.2.1",
-            "userAgent": AGENT,
-            "deviceType": "mobile",
-            "platform": "iOS",
-            "isBot": False,
-        }
+        click = a_click(links[number % len(links)].id, userAgent=AGENT)
         table.put(click)
         image = to_item(click) | table.key(click)
         records.append(
@@ -305,7 +283,7 @@ def _removed(link: Link) -> dict[str, Any]:
         "livePk": {"S": WORKSPACE},
         "qrKeys": {"SS": [f"qr/{WORKSPACE}/{link.id}/image.png"]},
     }
-    after = before | {"deletedAt": {"S": iso(1_780_000_000)}, "deletionId": {"S": link.id}}
+    after = before | {"deletedAt": {"S": iso(NOON)}, "deletionId": {"S": link.id}}
     return {
         "eventName": "MODIFY",
         "dynamodb": {
@@ -315,7 +293,3 @@ def _removed(link: Link) -> dict[str, Any]:
             "NewImage": {name: value for name, value in after.items() if name != "livePk"},
         },
     }
-
-
-if __name__ == "__main__":
-    main()

@@ -11,15 +11,11 @@ import statistics
 import time
 from typing import Any
 
-from bench.emulator import Reads, tables
+from bench.emulator import Reads, new_links, tables
 from functions import container
-from functions.aws.client import client
 from functions.domain.user_agent import describe
 from functions.handlers import redirect
-from functions.repositories.links import LinksTable
-from functions.schemas.links import NewLink
 from functions.services import visits
-from functions.services.create_links import create_links
 
 LINKS = 200
 AGENTS = (
@@ -41,15 +37,7 @@ def main() -> None:
 
 
 def _measure() -> None:
-    codes = [
-        link.short_code
-        for link in create_links(
-            [NewLink(originalUrl="https://example.com/page")] * LINKS,
-            workspace_id="ws-bench",
-            user_id="bench",
-            links=LinksTable(client("dynamodb"), "links"),
-        )
-    ]
+    codes = [link.short_code for link in new_links(LINKS)]
     reads = Reads(container.low_latency_dynamodb())
     began = time.process_time()
     _visit("no-such-code", 0)
@@ -93,7 +81,3 @@ def _visit(code: str, number: int) -> dict[str, Any]:
         "requestContext": {"requestId": "bench", "identity": {"sourceIp": "192.0.2.1"}},
     }
     return redirect.handler(event, None)
-
-
-if __name__ == "__main__":
-    main()

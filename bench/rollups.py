@@ -8,26 +8,18 @@ from __future__ import annotations
 
 import random
 import time
-from collections import Counter
 from typing import Any
 
-from bench.emulator import Reads, tables
+from bench.emulator import NOON, Reads, a_click, new_links, tables
 from functions.aws.client import client
 from functions.aws.codec import to_item
 from functions.aws.parallel import in_parallel
-from functions.domain.clock import iso
-from functions.domain.ids import new_click_id
 from functions.repositories.clicks import ClicksTable
-from functions.repositories.links import LinksTable
 from functions.repositories.rollups import RollupsTable
-from functions.schemas.links import NewLink
 from functions.services.click_aggregation import tally
-from functions.services.create_links import create_links
 
 CLICKS = 2_000
 BATCH = 1_000
-NOON = 1_780_000_000
-WORKSPACE = "ws-bench"
 
 
 def main() -> None:
@@ -40,12 +32,7 @@ def main() -> None:
 
 def _measure(link_count: int, visitors: int) -> None:
     dynamodb = client("dynamodb")
-    links = create_links(
-        [NewLink(originalUrl="https://example.com/page")] * link_count,
-        workspace_id=WORKSPACE,
-        user_id="bench",
-        links=LinksTable(dynamodb, "links"),
-    )
+    links = new_links(link_count)
     chance = random.Random(link_count)
     table = ClicksTable(dynamodb, "clicks")
     clicks = [_click(chance.choice(links).id, n, chance.randrange(visitors)) for n in range(CLICKS)]
@@ -66,11 +53,8 @@ def _measure(link_count: int, visitors: int) -> None:
         )
         assert not failed
     wall, spent = time.perf_counter() - wall, time.process_time() - spent
-    counted: Counter[str] = Counter()
-    for link in links:
-        for day in rollups.days(link.id, "2026-01-01", "2026-12-31"):
-            counted["clicks"] += int(day["clicks"])
-    assert counted["clicks"] == CLICKS
+    days = [day for link in links for day in rollups.days(link.id, "2026-01-01", "2026-12-31")]
+    assert sum(int(day["clicks"]) for day in days) == CLICKS
     name = "one link" if link_count == 1 else f"{link_count} links"
     print(
         f"| {name} | {CLICKS / wall:,.0f} | {CLICKS / spent:,.0f} |"
@@ -79,20 +63,9 @@ def _measure(link_count: int, visitors: int) -> None:
 
 
 def _click(link_id: str, number: int, visitor: int) -> dict[str, Any]:
-    milliseconds = NOON * 1000 + number
-    return {
-        "id": new_click_id(link_id, milliseconds),
-        "linkId": link_id,
-        "workspaceId": WORKSPACE,
-        "clickedAt": iso(milliseconds / 1000),
-        "ipAddress": f"10.0.{visitor // 250}.{visitor % 250}",
-        "userAgent": "Mozilla/5.0",
-        "deviceType": "mobile",
-        "platform": "iOS",
-        "countryCode": ("EG", "SA", "DE")[visitor % 3],
-        "isBot": False,
-    }
-
-
-if __name__ == "__main__":
-    main()
+    return a_click(
+        link_id,
+        NOON + number / 1000,
+        ipAddress=f"10.0.{visitor // 250}.{visitor % 250}",
+        countryCode=("EG", "SA", "DE")[visitor % 3],
+    )
