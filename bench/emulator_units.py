@@ -19,8 +19,8 @@ from local.emulator import Emulator
 
 COUNT = 1_000
 
-#: Table -> the sparse index with its keys, as the stack has them.
-INDEXES = {LINKS: ("live", "livePk", "liveSk"), DELETIONS: ("open", "openPk", "openSk")}
+#: The table of the stack -> its name here.
+TABLES = {"links": LINKS, "deletions": DELETIONS}
 
 
 class Meter:
@@ -57,7 +57,7 @@ def main() -> None:
         try:
             _measure(dynamodb, given)
         finally:
-            for table in INDEXES:
+            for table in TABLES.values():
                 dynamodb.delete_table(TableName=table)
             del os.environ["AWS_ENDPOINT_URL_DYNAMODB"]
 
@@ -87,26 +87,9 @@ def _emulator(given: str | None) -> Iterator[str]:
 
 
 def _make_tables(dynamodb: Any) -> None:
-    for table, (index, index_pk, index_sk) in INDEXES.items():
-        names = ("pk", "sk", index_pk, index_sk)
-        dynamodb.create_table(
-            TableName=table,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in names],
-            KeySchema=_keys("pk", "sk"),
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": index,
-                    "KeySchema": _keys(index_pk, index_sk),
-                    "Projection": {"ProjectionType": "KEYS_ONLY"},
-                }
-            ],
-        )
-        dynamodb.get_waiter("table_exists").wait(TableName=table)
+    from tests.support.template import synthesized_template, table_definitions
 
-
-def _keys(pk: str, sk: str) -> list[dict[str, str]]:
-    return [
-        {"AttributeName": pk, "KeyType": "HASH"},
-        {"AttributeName": sk, "KeyType": "RANGE"},
-    ]
+    for definition in table_definitions(synthesized_template()):
+        if name := TABLES.get(definition["TableName"]):
+            dynamodb.create_table(**definition | {"TableName": name})
+            dynamodb.get_waiter("table_exists").wait(TableName=name)
