@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 from functions import container
 from functions.api.html_pages import page_or_json
 from functions.api.security_headers import REDIRECT
-from functions.api.static_content import (
-    lower_case_headers,
-)
+from functions.api.static_content import lower_case_headers
 from functions.domain.errors import MethodNotAllowed
 
 if TYPE_CHECKING:

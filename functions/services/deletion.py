@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from functions.aws.sqs import Queue
 from functions.domain.deletion import Deletion
-from functions.domain.errors import (
-    StillRunning,
-)
+from functions.domain.errors import StillRunning
 from functions.domain.idempotency import IdempotencyKey, IdempotencyRecord
 from functions.domain.ids import time_of
 from functions.repositories.deletions import DeletionsTable

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from functions.domain.clock import (
-    current_deadline,
-)
-
-if TYPE_CHECKING:
-    pass
-
+from functions.domain.clock import current_deadline
 
 #: Maximum lease in seconds: after a kill, no worker may take over before it expires.
 LEASE_SECONDS = 60.0

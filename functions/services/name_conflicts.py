@@ -16,9 +16,6 @@ from functions.repositories.links import LinksTable
 if TYPE_CHECKING:
     from functions.domain.error_bodies import Taken
 
-if TYPE_CHECKING:
-    pass
-
 
 def explain_conflict(conflict: Conflict, *, workspace_id: str, links: LinksTable) -> None:
     """Add ``taken`` to a conflict over names: one entry for each that the workspace itself has.

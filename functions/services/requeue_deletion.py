@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from functions import metrics
-from functions.domain.clock import (
-    shutdown_deadline,
-)
+from functions.domain.clock import shutdown_deadline
 from functions.domain.deletion import Deletion
 from functions.domain.errors import (
     InternalError,
@@ -17,10 +14,6 @@ from functions.domain.errors import (
 )
 from functions.powertools import Logger
 from functions.services.deletion import Stores
-
-if TYPE_CHECKING:
-    pass
-
 
 #: What each of an invocation's last writes may take. The functions reserve time for them.
 SHUTDOWN_SECONDS = 1.5
