@@ -21,9 +21,6 @@ log = Logger()
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Handle a batch of stream records; ``batchItemFailures`` names the ones to retry."""
     records = event["Records"]
-    failed = clean_up(
-        records,
-        stores=service_stores.cleanup_stores(event, context),
-    )
+    failed = clean_up(records, stores=service_stores.cleanup_stores(event, context))
     log.info("cleanup", extra={"records": len(records), "failed": len(failed)})
     return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}

@@ -294,10 +294,7 @@ class AccessTable:
         }
         listed = {"TableName": self.name, "Key": _key(f"WS#{workspace_id}", f"MEMBER#{user_id}")}
         try:
-            transact(
-                self._client,
-                [{"Delete": member_of_this}, {"Delete": listed}],
-            )
+            transact(self._client, [{"Delete": member_of_this}, {"Delete": listed}])
         except TransactionCancelled:
             raise Unknown from None
 

@@ -139,10 +139,7 @@ class ClicksTable:
             left = list(batch)
             attempt = 0
             while left:
-                response = call(
-                    self._client.batch_write_item,
-                    RequestItems={self.name: left},
-                )
+                response = call(self._client.batch_write_item, RequestItems={self.name: left})
                 left = response.get("UnprocessedItems", {}).get(self.name, [])
                 attempt += 1
                 if left and not backoff(attempt):

@@ -210,13 +210,7 @@ class CreateRuns:
             }
         }
 
-    def bar(
-        self,
-        workspace_id: str,
-        key: IdempotencyKey,
-        run: CreateRun,
-        group: int,
-    ) -> bool:
+    def bar(self, workspace_id: str, key: IdempotencyKey, run: CreateRun, group: int) -> bool:
         """Whether this transaction of a run was applied; if not, it is barred from now on."""
         not_yet_made = "attribute_not_exists(pk)"
         try:

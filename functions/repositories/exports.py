@@ -134,12 +134,7 @@ class ExportsBucket(Bucket):
 
     def holds(self, key: str) -> bool:
         """Whether the export was written."""
-        response = call(
-            self._client.list_objects_v2,
-            Bucket=self.name,
-            Prefix=key,
-            MaxKeys=1,
-        )
+        response = call(self._client.list_objects_v2, Bucket=self.name, Prefix=key, MaxKeys=1)
         return bool(response.get("KeyCount"))
 
     def url(self, key: str) -> tuple[str, float]:

@@ -74,12 +74,7 @@ class IdempotencyTable:
             }
         }
 
-    def claim(
-        self,
-        workspace_id: str,
-        key: IdempotencyKey,
-        details: Mapping[str, Any],
-    ) -> None:
+    def claim(self, workspace_id: str, key: IdempotencyKey, details: Mapping[str, Any]) -> None:
         """Claim a key for a request that writes nothing else.
 
         Raises :class:`KeyTaken`, also if this claim was applied and its response lost. Then the

@@ -240,12 +240,7 @@ class RollupsTable:
 
     # -- read -------------------------------------------------------------------------------
 
-    def days(
-        self,
-        link_id: str,
-        first: str,
-        last: str,
-    ) -> list[dict[str, Any]]:
+    def days(self, link_id: str, first: str, last: str) -> list[dict[str, Any]]:
         """The days with counts from ``first`` to ``last`` (dates, inclusive)."""
         found = query(
             self._client,

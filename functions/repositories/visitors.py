@@ -54,12 +54,7 @@ class VisitorsTable:
                 found[item["sk"]["S"].rpartition("#")[2]] = item["first"]["S"]
         return found
 
-    def claim(
-        self,
-        link_id: str,
-        day: str,
-        claims: Mapping[str, str],
-    ) -> dict[str, str]:
+    def claim(self, link_id: str, day: str, claims: Mapping[str, str]) -> dict[str, str]:
         """Claim visitors for the clicks with these marks; returns who has claimed each.
 
         A visitor who was claimed before stays with that click.

@@ -95,12 +95,7 @@ def create_deletion(request: Request) -> Response[NewErasure | Preview]:
         )
         return _previewed(request, found, valid, invalid)
     if asked.mode == "soft":
-        deletion = soft_delete(
-            valid,
-            invalid,
-            deletion_request=asked_by,
-            stores=stores,
-        )
+        deletion = soft_delete(valid, invalid, deletion_request=asked_by, stores=stores)
     else:
         deletion = erase_many(valid, deletion_request=asked_by, stores=stores)
     return _made(request, deletion, _not_found(asked, deletion, invalid))
