@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from functions import container
-from functions.api import cursors
+from functions.api.paging import next_cursor
 from functions.api.request import Request
 from functions.api.response import Response
 from functions.domain.deletion import Deletion
@@ -29,11 +28,10 @@ def deletion_response(request: Request, deletion: Deletion, body: Ids) -> Respon
     return Response(200, body, headers, log_fields)
 
 
-def results_cursor(deletion: Deletion, start: int) -> str | None:
+def results_cursor(request: Request, deletion: Deletion, start: int) -> str | None:
     if start >= len(deletion.outcomes):
         return None
-    purpose = f"results {deletion.id}"
-    return cursors.sign(purpose, deletion.workspace_id, start, secret=container.cursor_secret())
+    return next_cursor(request, f"results {deletion.id}", start)
 
 
 def undo_deadline(request: Request, deletion: Deletion) -> str | None:

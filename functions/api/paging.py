@@ -25,3 +25,22 @@ def page_of(request: Request, purpose: str, *, maximum: int, default: int = 50) 
         )
     except ValueError:
         raise InvalidRequest("Invalid cursor") from None
+
+
+def filtered_page_of(
+    request: Request, purpose: str, fingerprint: str, *, maximum: int
+) -> tuple[int, list[Any] | None]:
+    """``limit`` and the position in ``cursor``, which must belong to the filter of the request."""
+    limit, content = page_of(request, purpose, maximum=maximum)
+    if content is None:
+        return limit, None
+    *position, of_filter = content
+    if of_filter != fingerprint:
+        raise InvalidRequest("The cursor belongs to another filter")
+    return limit, position
+
+
+def next_cursor(request: Request, purpose: str, content: Any) -> str:
+    """The cursor that leads to the next page."""
+    workspace_id = request.caller.workspace_id
+    return cursors.sign(purpose, workspace_id, content, secret=container.cursor_secret())

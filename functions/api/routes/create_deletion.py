@@ -228,7 +228,7 @@ def _made(
     headers, log_fields = about(deletion)
     headers |= record_of(deletion, request)
     page = deletion.link_ids[:RESULTS]
-    cursor = results_cursor(deletion, len(page))
+    cursor = results_cursor(request, deletion, len(page))
     body = cast("NewErasure", deletion_detail(deletion, page, 0, cursor))
     if not_found is not None:
         body["notFoundIds"] = not_found

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functions import container
-from functions.api import cursors
 from functions.api.caller import Caller
-from functions.api.paging import PAGE, page_of
+from functions.api.paging import PAGE, next_cursor, page_of
 from functions.api.request import Request
 from functions.api.response import Response
 from functions.api.route import Routes
@@ -43,9 +42,7 @@ def list_keys(request: Request) -> Response[ApiKeyPage]:
     workspace_id = _issuer(request.caller).workspace_id
     limit, before = page_of(request, "keys", maximum=100)
     found, last = container.api_keys().page(workspace_id, limit=limit, before=before)
-    cursor = None
-    if last is not None:
-        cursor = cursors.sign("keys", workspace_id, last, secret=container.cursor_secret())
+    cursor = next_cursor(request, "keys", last) if last is not None else None
     return Response(200, {"keys": [key_view(each) for each in found], "nextCursor": cursor})
 
 

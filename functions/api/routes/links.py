@@ -6,15 +6,13 @@ import json
 from typing import TYPE_CHECKING
 
 from functions import container
-from functions.api import cursors
 from functions.api.name_conflicts import explained_conflicts
+from functions.api.paging import PAGE, filtered_page_of, next_cursor
 from functions.api.request import Request
 from functions.api.response import Response
 from functions.api.route import Routes
-from functions.domain.errors import InvalidRequest
 from functions.domain.link import Link
 from functions.domain.link_filter import EVERY_LINK, FILTER_NAMES
-from functions.domain.query_params import parse_int_param
 from functions.domain.urls import own_hosts
 from functions.schemas.link_views import link_view, written_view
 from functions.services.link_lookup import find_link
@@ -27,17 +25,14 @@ if TYPE_CHECKING:
 
 routes = Routes("Links")
 
-#: Page size of ``GET /api/links``.
-DEFAULT_LIMIT = 50
-
+#: Largest page of ``GET /api/links``.
 MAX_LIMIT = 1_000
 
 
-@routes.route("GET", "/api/links", scope="linksRead", query=("limit", "cursor", *FILTER_NAMES))
+@routes.route("GET", "/api/links", scope="linksRead", query=(*PAGE, *FILTER_NAMES))
 def list_links(request: Request) -> Response[link_responses.LinkPage]:
     """Live links, newest first, page by page."""
     query = request.query
-    limit = parse_int_param(query.get("limit"), "limit", default=DEFAULT_LIMIT, maximum=MAX_LIMIT)
     only = EVERY_LINK
     if given := {name: query[name] for name in FILTER_NAMES if name in query}:
         # Imported here: the parser loads pydantic, which the routes that only read do not need.
@@ -45,16 +40,7 @@ def list_links(request: Request) -> Response[link_responses.LinkPage]:
 
         only = parse_query(given)
     workspace_id = request.caller.workspace_id
-    after = None
-    if "cursor" in query:
-        try:
-            after, fingerprint = cursors.read(
-                "list", workspace_id, query["cursor"], secret=container.cursor_secret()
-            )
-        except ValueError:
-            raise InvalidRequest("Invalid cursor") from None
-        if fingerprint != only.fingerprint:
-            raise InvalidRequest("The cursor belongs to another filter")
+    limit, position = filtered_page_of(request, "list", only.fingerprint, maximum=MAX_LIMIT)
 
     def size_of(link: Link) -> int:
         # Lambda's worst case: JSON in JSON with every other character escaped.
@@ -63,7 +49,7 @@ def list_links(request: Request) -> Response[link_responses.LinkPage]:
     page, last = list_page(
         workspace_id=workspace_id,
         limit=limit,
-        after=after,
+        after=position[0] if position else None,
         links=container.links(),
         only=only,
         size_of=size_of,
@@ -71,9 +57,7 @@ def list_links(request: Request) -> Response[link_responses.LinkPage]:
     )
     cursor = None
     if last is not None:
-        cursor = cursors.sign(
-            "list", workspace_id, [last, only.fingerprint], secret=container.cursor_secret()
-        )
+        cursor = next_cursor(request, "list", [last, only.fingerprint])
     views = [link_view(link, request.base_url) for link in page]
     return Response(200, {"links": views, "nextCursor": cursor}, log_fields={"ids": len(views)})
 

@@ -6,16 +6,15 @@ import time
 from typing import TYPE_CHECKING
 
 from functions import container
-from functions.api import cursors
 from functions.api.deletion_response import RESULTS, about, results_cursor, undo_deadline
-from functions.api.paging import PAGE, page_of
+from functions.api.paging import PAGE, filtered_page_of, next_cursor, page_of
 from functions.api.request import Request
 from functions.api.response import Response
 from functions.api.route import Routes
 from functions.domain.clock import iso
 from functions.domain.deletion import Deletion
 from functions.domain.deletion_filter import EVERY_DELETION
-from functions.domain.errors import DeletionNotFound, InvalidRequest
+from functions.domain.errors import DeletionNotFound
 from functions.domain.ids import parse_link_id
 from functions.repositories.exports import KEPT_DAYS, object_key
 from functions.schemas.deletions import deletion_detail, deletion_summary, restore_summary
@@ -48,24 +47,18 @@ def list_deletions(request: Request) -> Response[DeletionPage]:
         from functions.schemas.deletion_filter import parse_audit_filter
 
         only = parse_audit_filter(request.query)
-    limit, position = page_of(request, "deletions", maximum=100)
-    before, fingerprint = position or (None, only.fingerprint)
-    if fingerprint != only.fingerprint:
-        raise InvalidRequest("The cursor belongs to another filter")
+    limit, position = filtered_page_of(request, "deletions", only.fingerprint, maximum=100)
     found, last = list_page(
         workspace_id=caller.workspace_id,
         limit=limit,
-        before=before,
+        before=position[0] if position else None,
         deletions=container.deletions(),
         only=only,
         budget=RequestBudget(caller.workspace_id, caller.plan, access=container.access()),
     )
     cursor = None
     if last is not None:
-        content = [last, only.fingerprint]
-        cursor = cursors.sign(
-            "deletions", caller.workspace_id, content, secret=container.cursor_secret()
-        )
+        cursor = next_cursor(request, "deletions", [last, only.fingerprint])
     views = [deletion_summary(each) for each in found]
     for view, each in zip(views, found, strict=True):
         view["undoUntil"] = undo_deadline(request, each)
@@ -87,7 +80,7 @@ def get_deletion(request: Request) -> Response[deletion_responses.Deletion]:
     if deletion.mode == "erase" and deletion.open:
         deletions.read_done(deletion)
     page = deletions.page_of_ids(deletion, start, limit)
-    cursor = results_cursor(deletion, start + len(page))
+    cursor = results_cursor(request, deletion, start + len(page))
     headers, log_fields = about(deletion)
     body = deletion_detail(deletion, page, start, cursor)
     body["undoUntil"] = undo_deadline(request, deletion)

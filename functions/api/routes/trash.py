@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functions import container
-from functions.api import cursors
-from functions.api.paging import PAGE, page_of
+from functions.api.paging import PAGE, filtered_page_of, next_cursor
 from functions.api.request import Request
 from functions.api.response import Response
 from functions.api.route import Routes
 from functions.domain.deletion_filter import SOFT_DELETIONS, TRASH_NAMES
-from functions.domain.errors import InvalidRequest
 from functions.schemas.trash import trashed_link_view
 from functions.services.trash import Position
 from functions.services.trash import list_trash as list_page
@@ -19,8 +17,7 @@ from functions.services.trash import list_trash as list_page
 if TYPE_CHECKING:
     from functions.schemas.link_responses import TrashPage
 
-#: Page size of ``GET /api/trash``: 100 of the largest links fit a response.
-DEFAULT_LIMIT = 50
+#: Largest page of ``GET /api/trash``: 100 of the largest links fit a response.
 MAX_LIMIT = 100
 
 routes = Routes("Deletions")
@@ -39,24 +36,17 @@ def list_trash(request: Request) -> Response[TrashPage]:
         from functions.schemas.deletion_filter import parse_trash_filter
 
         only = parse_trash_filter(request.query)
-    limit, content = page_of(request, "trash", maximum=MAX_LIMIT, default=DEFAULT_LIMIT)
-    position = None
-    if content is not None:
-        *where, fingerprint = content
-        if fingerprint != only.fingerprint:
-            raise InvalidRequest("The cursor belongs to another filter")
-        position = Position(*where)
-    page, position = list_page(
+    limit, position = filtered_page_of(request, "trash", only.fingerprint, maximum=MAX_LIMIT)
+    page, last = list_page(
         workspace_id=workspace_id,
         limit=limit,
-        position=position,
+        position=Position(*position) if position else None,
         only=only,
         records=container.trash_records(),
         links=container.links(),
     )
     cursor = None
-    if position is not None:
-        content = [*position, only.fingerprint]
-        cursor = cursors.sign("trash", workspace_id, content, secret=container.cursor_secret())
+    if last is not None:
+        cursor = next_cursor(request, "trash", [*last, only.fingerprint])
     views = [trashed_link_view(*each, request.base_url) for each in page]
     return Response(200, {"links": views, "nextCursor": cursor}, log_fields={"ids": len(views)})
