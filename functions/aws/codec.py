@@ -23,6 +23,11 @@ def from_item(item: dict[str, Any]) -> dict[str, Any]:
     return {key: from_attribute(value) for key, value in item.items()}
 
 
+def primary_key(pk: str, sk: str) -> dict[str, Any]:
+    """The key of an item in DynamoDB's typed form; every table has ``pk`` and ``sk``, both text."""
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
 def runs(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     """``items`` in runs of at most ``size``."""
     for start in range(0, len(items), size):

@@ -45,6 +45,25 @@ def query(client: Any, table: str, **parameters: Any) -> Iterator[dict[str, Any]
         parameters["ExclusiveStartKey"] = response["LastEvaluatedKey"]
 
 
+def create_action(table: str, item: dict[str, Any]) -> dict[str, Any]:
+    """The transaction action that puts an item, refused if there is one with its key."""
+    is_new = "attribute_not_exists(pk)"
+    return {"Put": {"TableName": table, "Item": item, "ConditionExpression": is_new}}
+
+
+def create_item(client: Any, table: str, item: dict[str, Any]) -> dict[str, Any] | None:
+    """``PutItem`` unless there is an item with this key; None if it was put, else that item.
+
+    After a lost response, the retry finds the item that the first attempt put.
+    """
+    put = create_action(table, item)["Put"]
+    try:
+        call(client.put_item, **put, ReturnValuesOnConditionCheckFailure="ALL_OLD")
+    except ConditionFailed as failed:
+        return failed.item
+    return None
+
+
 def transact(client: Any, actions: list[dict[str, Any]], *, token: str | None = None) -> None:
     """``TransactWriteItems`` of at most 100 actions; all apply or none.
 

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from functions.aws.calls import ConditionFailed, TransactionCancelled, call
-from functions.aws.codec import from_item, runs, to_item
-from functions.aws.dynamodb import batch_get, query, read_item, transact
+from functions.aws.codec import from_item, primary_key, runs, to_item
+from functions.aws.dynamodb import batch_get, create_action, query, read_item, transact
 from functions.domain.api_keys import hash_api_key
 from functions.domain.clock import iso, now_iso
 from functions.domain.errors import RateLimited
@@ -95,14 +95,14 @@ class AccessTable:
             call(
                 self._client.update_item,
                 TableName=self.name,
-                Key=_key(record["pk"], record["sk"]),
+                Key=primary_key(record["pk"], record["sk"]),
                 UpdateExpression="SET lastUsedAt=:step",
                 ConditionExpression=not_noted_yet,
                 ExpressionAttributeValues={":step": {"S": step}},
             )
 
     def _get(self, pk: str, sk: str) -> dict[str, Any] | None:
-        item = read_item(self._client, self.name, _key(pk, sk))
+        item = read_item(self._client, self.name, primary_key(pk, sk))
         return from_item(item) if item else None
 
     # -- limiter ----------------------------------------------------------------------------
@@ -137,7 +137,7 @@ class AccessTable:
             response = call(
                 self._client.update_item,
                 TableName=self.name,
-                Key={"pk": {"S": f"RATE#{identity}#{minute}"}, "sk": {"S": "RATE"}},
+                Key=primary_key(f"RATE#{identity}#{minute}", "RATE"),
                 UpdateExpression="ADD requests :amount SET #ttl=:ttl",
                 ConditionExpression=window_has_room,
                 ExpressionAttributeNames={"#ttl": "ttl"},
@@ -175,8 +175,8 @@ class AccessTable:
             "createdAt": now_iso(),
         } | policies.stored()
         self._create(
-            _key(f"WS#{workspace_id}", "WORKSPACE") | to_item(record),
-            _key("WORKSPACES", workspace_id),
+            primary_key(f"WS#{workspace_id}", "WORKSPACE") | to_item(record),
+            primary_key("WORKSPACES", workspace_id),
         )
 
     def set_workspace(
@@ -215,7 +215,7 @@ class AccessTable:
             call(
                 self._client.update_item,
                 TableName=self.name,
-                Key=_key(f"WS#{workspace_id}", "WORKSPACE"),
+                Key=primary_key(f"WS#{workspace_id}", "WORKSPACE"),
                 UpdateExpression=expression,
                 ConditionExpression=workspace_exists,
                 ExpressionAttributeNames={f"#{name}": name for name in (*values, *dropped)},
@@ -258,7 +258,7 @@ class AccessTable:
         member_of_no_other = "attribute_not_exists(pk) OR workspaceId=:workspace"
         member = {
             "TableName": self.name,
-            "Key": _key(f"USER#{user_id}", "MEMBER"),
+            "Key": primary_key(f"USER#{user_id}", "MEMBER"),
             "UpdateExpression": expression,
             "ConditionExpression": member_of_no_other,
             "ExpressionAttributeNames": {"#role": "role"},
@@ -266,7 +266,7 @@ class AccessTable:
         }
         listed = {
             "TableName": self.name,
-            "Item": _key(f"WS#{workspace_id}", f"MEMBER#{user_id}"),
+            "Item": primary_key(f"WS#{workspace_id}", f"MEMBER#{user_id}"),
         }
         try:
             transact(self._client, [{"Update": member}, {"Put": listed}])
@@ -281,18 +281,23 @@ class AccessTable:
     def members(self, workspace_id: str) -> list[dict[str, Any]]:
         """The members of a workspace, oldest first."""
         listed = self._listed(f"WS#{workspace_id}", "MEMBER#")
-        keys = [_key(f"USER#{item['sk']['S'].partition('#')[2]}", "MEMBER") for item in listed]
+        keys = [
+            primary_key(f"USER#{item['sk']['S'].partition('#')[2]}", "MEMBER") for item in listed
+        ]
         return sorted(self._read_all(keys), key=lambda record: str(record["createdAt"]))
 
     def remove_member(self, user_id: str, *, workspace_id: str) -> None:
         """End a membership; raises :class:`Unknown`."""
         member_of_this = {
             "TableName": self.name,
-            "Key": _key(f"USER#{user_id}", "MEMBER"),
+            "Key": primary_key(f"USER#{user_id}", "MEMBER"),
             "ConditionExpression": "workspaceId=:workspace",
             "ExpressionAttributeValues": {":workspace": {"S": workspace_id}},
         }
-        listed = {"TableName": self.name, "Key": _key(f"WS#{workspace_id}", f"MEMBER#{user_id}")}
+        listed = {
+            "TableName": self.name,
+            "Key": primary_key(f"WS#{workspace_id}", f"MEMBER#{user_id}"),
+        }
         try:
             transact(self._client, [{"Delete": member_of_this}, {"Delete": listed}])
         except TransactionCancelled:
@@ -302,13 +307,8 @@ class AccessTable:
 
     def _create(self, *items: dict[str, Any]) -> None:
         """Put new items, all or none."""
-        is_new = "attribute_not_exists(pk)"
-        actions = [
-            {"Put": {"TableName": self.name, "Item": item, "ConditionExpression": is_new}}
-            for item in items
-        ]
         try:
-            transact(self._client, actions)
+            transact(self._client, [create_action(self.name, item) for item in items])
         except TransactionCancelled:
             raise AlreadyExists from None
 
@@ -330,7 +330,3 @@ class AccessTable:
             items = batch_get(self._client, wanted)
             found += [from_item(item) for _, item in items]
         return found
-
-
-def _key(pk: str, sk: str) -> dict[str, Any]:
-    return {"pk": {"S": pk}, "sk": {"S": sk}}

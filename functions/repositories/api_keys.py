@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from functions.aws.calls import ConditionFailed, TransactionCancelled, call
-from functions.aws.codec import from_item, runs, to_item
-from functions.aws.dynamodb import batch_get, query, read_item, transact
+from functions.aws.codec import from_item, primary_key, runs, to_item
+from functions.aws.dynamodb import batch_get, create_action, query, read_item, transact
 from functions.domain.api_keys import hash_api_key
 from functions.domain.clock import now_iso
 from functions.domain.idempotency import KeyTaken
@@ -95,23 +95,18 @@ class ApiKeysTable:
         }
         digest = hash_api_key(secret)
         items = (
-            _item_key(f"KEY#{digest}", "KEY") | to_item(record),
-            _item_key(f"KEYS#{workspace_id}", key_id) | {"hash": {"S": digest}},
+            primary_key(f"KEY#{digest}", "KEY") | to_item(record),
+            primary_key(f"KEYS#{workspace_id}", key_id) | {"hash": {"S": digest}},
         )
-        is_new = "attribute_not_exists(pk)"
-        actions = [
-            {"Put": {"TableName": self.name, "Item": item, "ConditionExpression": is_new}}
-            for item in items
-        ]
-        self._transact(actions, claim)
+        self._transact([create_action(self.name, item) for item in items], claim)
         return record
 
     def get(self, workspace_id: str, key_id: str) -> dict[str, Any]:
         """One key of a workspace, strongly consistent; raises :class:`UnknownKey`."""
-        listed = read_item(self._client, self.name, _item_key(f"KEYS#{workspace_id}", key_id))
+        listed = read_item(self._client, self.name, primary_key(f"KEYS#{workspace_id}", key_id))
         item = None
         if listed is not None:
-            key = _item_key(f"KEY#{listed['hash']['S']}", "KEY")
+            key = primary_key(f"KEY#{listed['hash']['S']}", "KEY")
             item = read_item(self._client, self.name, key)
         if item is None:
             raise UnknownKey
@@ -171,7 +166,7 @@ class ApiKeysTable:
         not_ended_before = "attribute_exists(pk) AND (attribute_not_exists(#end) OR #end>:at)"
         return {
             "TableName": self.name,
-            "Key": _item_key(record["pk"], record["sk"]),
+            "Key": primary_key(record["pk"], record["sk"]),
             "UpdateExpression": "SET #end=:at",
             "ConditionExpression": not_ended_before,
             "ExpressionAttributeNames": {"#end": attribute},
@@ -181,7 +176,7 @@ class ApiKeysTable:
     def _still_admin(self, record: Mapping[str, Any]) -> dict[str, Any]:
         check: dict[str, Any] = {
             "TableName": self.name,
-            "Key": _item_key(record["pk"], record["sk"]),
+            "Key": primary_key(record["pk"], record["sk"]),
         }
         if "role" in record:
             return check | {
@@ -230,13 +225,9 @@ class ApiKeysTable:
         listed = list(listed)
         found: dict[str, dict[str, Any]] = {}
         for batch in runs(listed, READ_BATCH):
-            keys = [_item_key(f"KEY#{digest}", "KEY") for _, digest in batch]
+            keys = [primary_key(f"KEY#{digest}", "KEY") for _, digest in batch]
             wanted = {self.name: {"Keys": keys, "ConsistentRead": True}}
             for _, item in batch_get(self._client, wanted):
                 record = from_item(item)
                 found[record["keyId"]] = record
         return [found[key_id] for key_id, _ in listed if key_id in found]
-
-
-def _item_key(pk: str, sk: str) -> dict[str, Any]:
-    return {"pk": {"S": pk}, "sk": {"S": sk}}

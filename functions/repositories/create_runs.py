@@ -22,7 +22,7 @@ from typing import Any
 
 from functions.aws.calls import ConditionFailed, call
 from functions.aws.codec import to_item
-from functions.aws.dynamodb import update
+from functions.aws.dynamodb import create_action, create_item, update
 from functions.domain.clock import now_iso
 from functions.domain.errors import StillRunning, UnlinkError
 from functions.domain.idempotency import IdempotencyKey
@@ -201,29 +201,13 @@ class CreateRuns:
     ) -> dict[str, Any]:
         """The transaction action that records that its transaction was applied."""
         # A run that counts as killed must not continue after its successor has checked.
-        not_barred = "attribute_not_exists(pk)"
-        return {
-            "Put": {
-                "TableName": self.name,
-                "Item": self._mark(workspace_id, key, run, group, made=True),
-                "ConditionExpression": not_barred,
-            }
-        }
+        return create_action(self.name, self._mark(workspace_id, key, run, group, made=True))
 
     def bar(self, workspace_id: str, key: IdempotencyKey, run: CreateRun, group: int) -> bool:
         """Whether this transaction of a run was applied; if not, it is barred from now on."""
-        not_yet_made = "attribute_not_exists(pk)"
-        try:
-            call(
-                self._client.put_item,
-                TableName=self.name,
-                Item=self._mark(workspace_id, key, run, group, made=False),
-                ConditionExpression=not_yet_made,
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except ConditionFailed as failed:
-            return bool(failed.item["made"]["BOOL"])
-        return False
+        mark = self._mark(workspace_id, key, run, group, made=False)
+        existing = create_item(self._client, self.name, mark)
+        return existing is not None and bool(existing["made"]["BOOL"])
 
     def _mark(
         self, workspace_id: str, key: IdempotencyKey, run: CreateRun, group: int, *, made: bool

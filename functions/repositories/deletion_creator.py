@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
-from functions.aws.calls import ConditionFailed, TransactionCancelled, call
+from functions.aws.calls import TransactionCancelled
 from functions.aws.codec import runs, to_item
-from functions.aws.dynamodb import transact
+from functions.aws.dynamodb import create_action, create_item, transact
 from functions.domain.deletion import Deletion
 from functions.domain.idempotency import IdempotencyKey, KeyTaken
 from functions.domain.ids import pack_ids
@@ -66,18 +65,7 @@ class DeletionCreator(DeletionReader):
         self, deletion: Deletion, *, key: IdempotencyKey | None
     ) -> list[dict[str, Any]]:
         """The transaction actions that create the header and claim the idempotency key."""
-        # A deletion id is unique: an existing header was written by this call, whose response was
-        # lost.
-        header_is_new = "attribute_not_exists(pk)"
-        actions: list[dict[str, Any]] = [
-            {
-                "Put": {
-                    "TableName": self.name,
-                    "Item": header_item(deletion),
-                    "ConditionExpression": header_is_new,
-                }
-            }
-        ]
+        actions = [create_action(self.name, header_item(deletion))]
         if key is not None:
             actions.append(
                 self.keys.claim_action(deletion.workspace_id, key, {"deletionId": deletion.id})
@@ -88,9 +76,9 @@ class DeletionCreator(DeletionReader):
         if len(actions) > 1:
             transact(self._client, actions)
             return
-        # An existing header was written by this call, whose response was lost.
-        with suppress(ConditionFailed):
-            call(self._client.put_item, **actions[0]["Put"])
+        # A deletion id is unique: an existing header was written by this call, whose response was
+        # lost.
+        create_item(self._client, self.name, actions[0]["Put"]["Item"])
 
     def _chunks(self, deletion: Deletion) -> list[dict[str, Any]]:
         """The writes of the ids that do not fit the header; sets ``deletion.id_chunks``."""

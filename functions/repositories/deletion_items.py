@@ -6,7 +6,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from functions.aws.codec import from_item, to_item
+from functions.aws.codec import from_item, primary_key, to_item
 from functions.domain.clock import iso
 from functions.domain.deletion import Deletion, FilterRequest
 from functions.domain.ids import pack_ids, shard_of, unpack_ids
@@ -80,23 +80,12 @@ def milliseconds(seconds: float) -> dict[str, str]:
 
 def chunk_key(deletion: Deletion, number: int) -> dict[str, Any]:
     """The key of one chunk of a deletion's ids."""
-    return {
-        "pk": {"S": f"{deletion.workspace_id}#{deletion.id}"},
-        "sk": chunk_name(deletion, number),
-    }
-
-
-def chunk_name(deletion: Deletion, number: int) -> dict[str, str]:
-    return {"S": f"CHUNK#{deletion.chunk_prefix}{number:05d}"}
-
-
-def header_key(workspace_id: str, deletion_id: str) -> dict[str, Any]:
-    """The key of a deletion's header."""
-    return {"pk": {"S": workspace_id}, "sk": {"S": deletion_id}}
+    name = f"CHUNK#{deletion.chunk_prefix}{number:05d}"
+    return primary_key(f"{deletion.workspace_id}#{deletion.id}", name)
 
 
 def header_item(deletion: Deletion) -> dict[str, Any]:
-    item = header_key(deletion.workspace_id, deletion.id) | to_item(
+    item = primary_key(deletion.workspace_id, deletion.id) | to_item(
         {
             "mode": deletion.mode,
             "state": deletion.state,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from functions.aws.calls import call
-from functions.aws.codec import to_item
+from functions.aws.codec import primary_key, to_item
 from functions.aws.dynamodb import query, read_item
 from functions.aws.parallel import in_parallel
 from functions.domain.deletion import Deletion
@@ -73,7 +73,7 @@ def headers_query(
     if aliases:
         query["ExpressionAttributeNames"] = aliases
     if before is not None:
-        query["ExclusiveStartKey"] = {"pk": {"S": workspace_id}, "sk": {"S": before}}
+        query["ExclusiveStartKey"] = primary_key(workspace_id, before)
     return query
 
 
@@ -86,11 +86,7 @@ class DeletionReader:
 
     def header(self, workspace_id: str, deletion_id: str) -> Deletion | None:
         """The record without chunked ids; None if the workspace has no such deletion."""
-        item = read_item(
-            self._client,
-            self.name,
-            {"pk": {"S": workspace_id}, "sk": {"S": deletion_id}},
-        )
+        item = read_item(self._client, self.name, primary_key(workspace_id, deletion_id))
         return read_header(item) if item else None
 
     def load(self, workspace_id: str, deletion_id: str) -> Deletion | None:

@@ -23,8 +23,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from functions.aws.calls import call
-from functions.aws.codec import to_item
-from functions.aws.dynamodb import update
+from functions.aws.codec import primary_key, to_item
+from functions.aws.dynamodb import create_action, update
 from functions.aws.parallel import in_parallel
 from functions.domain.clock import current_deadline, iso
 from functions.domain.deletion import Deletion
@@ -36,7 +36,6 @@ from functions.repositories.deletion_items import (
     LEASE_UNTIL,
     PROGRESS,
     adopt,
-    header_key,
     lease_values,
     milliseconds,
     progress_values,
@@ -57,18 +56,8 @@ class DeletionsTable(DeletionCreator):
         It is named by its first position. If a second worker repeats an applied transaction, the
         item exists and cancels it, so nothing is counted twice.
         """
-        not_yet_done = "attribute_not_exists(pk)"
-        return {
-            "Put": {
-                "TableName": self.name,
-                "Item": {
-                    "pk": {"S": f"{deletion.workspace_id}#{deletion.id}"},
-                    "sk": {"S": f"DONE#{positions[0]:05d}"},
-                    "positions": {"L": [{"N": str(position)} for position in positions]},
-                },
-                "ConditionExpression": not_yet_done,
-            }
-        }
+        key = primary_key(f"{deletion.workspace_id}#{deletion.id}", f"DONE#{positions[0]:05d}")
+        return create_action(self.name, key | to_item({"positions": list(positions)}))
 
     def acquire_lease(self, deletion: Deletion, *, seconds: float) -> bool:
         """Take the lease of an open deletion whose lease has expired or was given up.
@@ -248,7 +237,7 @@ class DeletionsTable(DeletionCreator):
         return update(
             self._client,
             self.name,
-            header_key(deletion.workspace_id, deletion.id),
+            primary_key(deletion.workspace_id, deletion.id),
             changes,
             condition=condition,
             values=values,

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from functions.aws.codec import from_item, to_item
+from functions.aws.codec import from_item, primary_key, to_item
 from functions.aws.dynamodb import query, read_item, update
 from functions.domain.clock import iso, now_iso
 from functions.repositories.open_index import OPEN_SHARDS
@@ -59,7 +59,7 @@ class ErasingDeletions:
         item = read_item(
             self._client,
             self.name,
-            _header_key(workspace_id, deletion_id),
+            primary_key(workspace_id, deletion_id),
             ProjectionExpression="#state, counts, policies, openSk",
             ExpressionAttributeNames={"#state": "state"},
         )
@@ -178,13 +178,9 @@ class ErasingDeletions:
         current = update(
             self._client,
             self.name,
-            _header_key(workspace_id, deletion_id),
+            primary_key(workspace_id, deletion_id),
             expression,
             condition=still_erasing,
             values=values | {":erasing": {"S": "erasing"}},
         )
         return current is None
-
-
-def _header_key(workspace_id: str, deletion_id: str) -> dict[str, Any]:
-    return {"pk": {"S": workspace_id}, "sk": {"S": deletion_id}}

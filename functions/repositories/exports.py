@@ -15,7 +15,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from functions.aws.calls import TransactionCancelled, call
-from functions.aws.codec import from_item, to_item
+from functions.aws.codec import from_item, primary_key, to_item
 from functions.aws.dynamodb import read_item, transact, update
 from functions.aws.s3 import Bucket
 from functions.domain.errors import InternalError
@@ -279,4 +279,4 @@ def tail_key(key: str) -> str:
 
 
 def _key(link_id: str, export_id: str) -> dict[str, Any]:
-    return {"pk": {"S": link_id}, "sk": {"S": f"{RECORD}{export_id}"}}
+    return primary_key(link_id, f"{RECORD}{export_id}")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from functions.aws.codec import primary_key
 from functions.aws.dynamodb import query, update
 
 #: Maximum seconds of holding a slot: a resolution takes minutes, and may wait in a backlog.
@@ -74,4 +75,4 @@ def _slot(number: int) -> str:
 
 
 def _key(workspace_id: str, number: int) -> dict[str, Any]:
-    return {"pk": {"S": f"FILTERS#{workspace_id}"}, "sk": {"S": _slot(number)}}
+    return primary_key(f"FILTERS#{workspace_id}", _slot(number))

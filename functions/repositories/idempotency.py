@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from functions.aws.calls import ConditionFailed, call
-from functions.aws.codec import from_item, to_item
+from functions.aws.codec import from_item, primary_key, to_item
 from functions.aws.dynamodb import read_item
 from functions.domain.idempotency import IdempotencyKey, IdempotencyRecord, KeyTaken
 
@@ -90,7 +90,7 @@ class IdempotencyTable:
 def item_key(workspace_id: str, key: IdempotencyKey) -> dict[str, Any]:
     """The item key of an idempotency key."""
     digest = hashlib.sha256(key.key.encode()).hexdigest()
-    return {"pk": {"S": f"IDEM#{workspace_id}#{digest}"}, "sk": {"S": "IDEM"}}
+    return primary_key(f"IDEM#{workspace_id}#{digest}", "IDEM")
 
 
 def read_record(item: dict[str, Any]) -> IdempotencyRecord:

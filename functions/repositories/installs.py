@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from functions.aws.calls import TransactionCancelled
-from functions.aws.codec import from_item, to_item
+from functions.aws.codec import from_item, primary_key, to_item
 from functions.aws.dynamodb import query, read_item, transact
 from functions.aws.parallel import in_parallel
 from functions.domain.errors import InternalError
@@ -66,7 +66,7 @@ class InstallsTable:
 
     def get(self, link_id: str, installed_at: str, install_id: str) -> dict[str, Any] | None:
         """An install; None if an erasure of its link removed or detached it."""
-        key = {"pk": {"S": link_id}, "sk": {"S": f"INSTALL#{installed_at}#{install_id}"}}
+        key = primary_key(link_id, f"INSTALL#{installed_at}#{install_id}")
         item = read_item(self._client, self._clicks, key)
         return from_item(item) if item else None
 
@@ -108,7 +108,7 @@ class InstallsTable:
                 # The condition on the link, in the same transaction, excludes erased links.
                 "Update": {
                     "TableName": self._clicks,
-                    "Key": {"pk": {"S": link_id}, "sk": {"S": f"DAY#{installed_at[:10]}"}},
+                    "Key": primary_key(link_id, f"DAY#{installed_at[:10]}"),
                     "UpdateExpression": "ADD installs :one, #platform :one",
                     "ExpressionAttributeNames": {"#platform": f"install:{install['platform']}"},
                     "ExpressionAttributeValues": {":one": {"N": "1"}},

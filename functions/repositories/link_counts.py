@@ -16,8 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from functions.aws.calls import ConditionFailed, call, call_at_most_once
-from functions.aws.dynamodb import update
+from functions.aws.calls import call, call_at_most_once
+from functions.aws.codec import primary_key
+from functions.aws.dynamodb import create_item, update
 from functions.domain.errors import InvalidRequest
 from functions.repositories.live_index import LiveIndex
 
@@ -118,16 +119,7 @@ class LinkCounts:
             "countedAt": _now(),
         }
         # Of two parallel first creates, the second must not overwrite the counter of the first.
-        is_new = "attribute_not_exists(pk)"
-        try:
-            call(
-                self._client.put_item,
-                TableName=self._table,
-                Item=item,
-                ConditionExpression=is_new,
-            )
-        except ConditionFailed:
-            return
+        create_item(self._client, self._table, item)
 
     def _correct(self, workspace_id: str, current: dict[str, Any]) -> bool:
         """Recount a full workspace; returns whether there may be room now."""
@@ -153,7 +145,7 @@ class LinkCounts:
 
 
 def _key(workspace_id: str) -> dict[str, Any]:
-    return {"pk": {"S": f"COUNT#{workspace_id}"}, "sk": {"S": "COUNT"}}
+    return primary_key(f"COUNT#{workspace_id}", "COUNT")
 
 
 def _now() -> dict[str, str]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from functions.aws.codec import from_attribute, to_item
+from functions.aws.codec import from_attribute, primary_key, to_item
 from functions.domain.ids import shard_of
 from functions.domain.link import FIELDS, Link
 
@@ -61,7 +61,7 @@ def link_of_key(key: Mapping[str, Any]) -> tuple[str, str] | None:
 
 def code_key(code: str) -> dict[str, Any]:
     """The key of a short code's item."""
-    return {"pk": {"S": f"{_CODE_PREFIX}{code}"}, "sk": {"S": "CODE"}}
+    return primary_key(f"{_CODE_PREFIX}{code}", "CODE")
 
 
 def code_of(item: Mapping[str, Any]) -> str:
@@ -72,7 +72,7 @@ def code_of(item: Mapping[str, Any]) -> str:
 
 def external_id_key(workspace_id: str, external_id: str) -> dict[str, Any]:
     """The key of an external id's item."""
-    return {"pk": {"S": f"EXT#{workspace_id}#{external_id}"}, "sk": {"S": "EXT"}}
+    return primary_key(f"EXT#{workspace_id}#{external_id}", "EXT")
 
 
 def external_id_of(workspace_id: str, item: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from functions.aws.codec import primary_key
 from functions.aws.dynamodb import query, read_item, update
 
 #: Seconds that a claim is held without progress. The queue's backlog may delay the first run. An
@@ -118,8 +119,8 @@ class OpenExports:
 
 
 def _link_key(link_id: str) -> dict[str, Any]:
-    return {"pk": {"S": link_id}, "sk": {"S": OPEN}}
+    return primary_key(link_id, OPEN)
 
 
 def _slot_key(workspace_id: str, number: int) -> dict[str, Any]:
-    return {"pk": {"S": f"EXPORTS#{workspace_id}"}, "sk": {"S": f"SLOT#{number:03d}"}}
+    return primary_key(f"EXPORTS#{workspace_id}", f"SLOT#{number:03d}")

@@ -14,15 +14,13 @@ A completed erasure whose receipt is to be signed has ``openPk`` (``UNSIGNED#{0.
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from typing import Any, NamedTuple
 
-from functions.aws.calls import ConditionFailed, TransactionCancelled, call
-from functions.aws.codec import to_item
-from functions.aws.dynamodb import query, read_item, transact
+from functions.aws.calls import TransactionCancelled, call
+from functions.aws.codec import primary_key, to_item
+from functions.aws.dynamodb import create_action, create_item, query, read_item, transact
 from functions.domain.clock import now_iso
 from functions.domain.ids import shard_of
-from functions.repositories.deletion_items import header_key
 from functions.repositories.open_index import OPEN_SHARDS
 
 #: The partition of the public keys.
@@ -69,7 +67,7 @@ class ReceiptsTable:
         item = read_item(
             self._client,
             self.name,
-            header_key(workspace_id, deletion_id),
+            primary_key(workspace_id, deletion_id),
             ProjectionExpression="openPk",
         )
         return bool(item) and item["openPk"]["S"].startswith(UNSIGNED) if item else False
@@ -81,23 +79,16 @@ class ReceiptsTable:
 
     def store(self, workspace_id: str, deletion_id: str, *, jws: str, key_id: str) -> None:
         """Keep a signature and mark the record; the first one stands."""
-        not_signed_yet = "attribute_not_exists(pk)"
         item = _receipt_key(workspace_id, deletion_id) | to_item(
             {"jws": jws, "keyId": key_id, "signedAt": now_iso()}
         )
         still_unsigned = "openPk=:unsigned"
         actions = [
-            {
-                "Put": {
-                    "TableName": self.name,
-                    "Item": item,
-                    "ConditionExpression": not_signed_yet,
-                }
-            },
+            create_action(self.name, item),
             {
                 "Update": {
                     "TableName": self.name,
-                    "Key": header_key(workspace_id, deletion_id),
+                    "Key": primary_key(workspace_id, deletion_id),
                     "UpdateExpression": "SET receipt.#signed=:true REMOVE openPk, openSk",
                     "ConditionExpression": still_unsigned,
                     "ExpressionAttributeNames": {"#signed": "signed"},
@@ -117,15 +108,8 @@ class ReceiptsTable:
 
     def put_public_key(self, jwk: dict[str, str]) -> None:
         """Publish a public key, for good."""
-        key_is_new = "attribute_not_exists(pk)"
         item = to_item({"pk": JWKS, "sk": jwk["kid"], "jwk": json.dumps(jwk), "since": now_iso()})
-        with suppress(ConditionFailed):
-            call(
-                self._client.put_item,
-                TableName=self.name,
-                Item=item,
-                ConditionExpression=key_is_new,
-            )
+        create_item(self._client, self.name, item)
 
     def public_keys(self) -> list[dict[str, str]]:
         """Every public key that has ever signed a receipt, as JWKs (RFC 7517), oldest first."""
@@ -148,4 +132,4 @@ def unsigned_shard(deletion_id: str) -> str:
 
 
 def _receipt_key(workspace_id: str, deletion_id: str) -> dict[str, Any]:
-    return {"pk": {"S": f"{workspace_id}#{deletion_id}"}, "sk": {"S": "RECEIPT"}}
+    return primary_key(f"{workspace_id}#{deletion_id}", "RECEIPT")

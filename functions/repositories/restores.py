@@ -8,14 +8,13 @@ deletion is its outcome. While work is left it has ``openPk`` (``RESTORING#{0..3
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
-from functions.aws.calls import ConditionFailed, TransactionCancelled, call
+from functions.aws.calls import TransactionCancelled, call
 from functions.aws.codec import from_item, to_item
-from functions.aws.dynamodb import read_item, transact, update
+from functions.aws.dynamodb import create_action, create_item, read_item, transact, update
 from functions.domain.clock import iso, now_iso
 from functions.domain.idempotency import IdempotencyKey, KeyTaken
 from functions.domain.ids import pack_ids, shard_of, unpack_ids
@@ -125,11 +124,8 @@ class RestoresTable:
         item |= _open_keys(restore)
         # A restore's id is unique: an existing record was written by this call, whose response was
         # lost.
-        restore_is_new = "attribute_not_exists(pk)"
-        put = {"TableName": self.name, "Item": item, "ConditionExpression": restore_is_new}
         if key is None:
-            with suppress(ConditionFailed):
-                call(self._client.put_item, **put)
+            create_item(self._client, self.name, item)
             return
         claim = self._keys.claim_action(
             restore.workspace_id,
@@ -137,7 +133,7 @@ class RestoresTable:
             {"deletionId": restore.deletion_id, "restoreId": restore.id},
         )
         try:
-            transact(self._client, [{"Put": put}, claim])
+            transact(self._client, [create_action(self.name, item), claim])
         except TransactionCancelled as cancelled:
             if cancelled.reasons[1].get("Code") == "ConditionalCheckFailed":
                 raise KeyTaken from None

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from functions.aws.calls import ConditionFailed, call
-from functions.aws.codec import from_item, to_item
+from functions.aws.codec import from_item, primary_key, to_item
 from functions.aws.dynamodb import batch_get, query
 from functions.domain.frequent_values import DayChange
 from functions.domain.link import Link
@@ -266,13 +266,13 @@ def marks_in(listed: str) -> set[str]:
 
 
 def _day_key(link_id: str, day: str) -> dict[str, Any]:
-    return {"pk": {"S": link_id}, "sk": {"S": f"DAY#{day}"}}
+    return primary_key(link_id, f"DAY#{day}")
 
 
 def _marks_key(link_id: str, day: str, found: Counted) -> dict[str, Any]:
     """By the time of the newest click: those before a click's own time cannot have counted it."""
     until = found.day.get("countedUntil", "")
-    return {"pk": {"S": link_id}, "sk": {"S": f"COUNTED#{day}#{until}#{found.clicks}"}}
+    return primary_key(link_id, f"COUNTED#{day}#{until}#{found.clicks}")
 
 
 def visit_name(click: Mapping[str, Any]) -> str:
@@ -286,4 +286,4 @@ def visit_name(click: Mapping[str, Any]) -> str:
 def _visit_of(link_id: str, name: str) -> dict[str, Any]:
     shard, _, rest = name.partition("#")
     pk = f"{link_id}#{shard}" if shard else link_id
-    return {"pk": {"S": pk}, "sk": {"S": f"CLICK#{rest}"}}
+    return primary_key(pk, f"CLICK#{rest}")

@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from functions.aws.calls import call
+from functions.aws.codec import primary_key
 from functions.domain.deletion import Deletion
 from functions.domain.deletion_filter import DeletionFilter
 from functions.domain.errors import InternalError
 from functions.domain.ids import unpack_ids
-from functions.repositories.deletion_items import chunk_key, header_key, read_header
+from functions.repositories.deletion_items import chunk_key, read_header
 from functions.repositories.deletion_reader import headers_query
 
 #: Read units of the largest header, strongly consistent: 256 ids, a long reason and a filter.
@@ -60,7 +61,7 @@ class TrashRecords:
         response = call(
             self._client.get_item,
             TableName=self.name,
-            Key=header_key(workspace_id, deletion_id),
+            Key=primary_key(workspace_id, deletion_id),
             ConsistentRead=False,
         )
         item = response.get("Item")
