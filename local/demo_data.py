@@ -181,16 +181,7 @@ def demo_links() -> list[dict[str, Any]]:
 
 def seed_demo(base_url: str, api_key: str) -> list[dict[str, Any]]:
     """Create the demo links through the API and click on them; returns the links."""
-    status, body = _request(
-        base_url,
-        "POST",
-        "/api/links",
-        headers={"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"},
-        body=json.dumps(demo_links()).encode(),
-    )
-    if status != 201:
-        raise SeedError(f"POST /api/links answered {status}: {body[:500].decode(errors='replace')}")
-    links: list[dict[str, Any]] = json.loads(body)
+    links: list[dict[str, Any]] = post(base_url, api_key, "/api/links", demo_links())
     with ThreadPoolExecutor(max_workers=2) as pool:
         failures = [failure for failure in pool.map(_click, _visits(base_url, links)) if failure]
     if failures:

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from boto3.dynamodb.types import TypeSerializer
-
+from functions.aws.codec import primary_key, to_item
+from functions.domain.clock import iso
 from local.demo_data import Workspace, post
 
 LINKS = 240
@@ -85,7 +85,9 @@ def seed_history(
         dynamodb.update_item(TableName=tables["links"], **update)
 
     def put(start: int) -> None:
-        requests = [{"PutRequest": {"Item": _item(each)}} for each in items[start : start + BATCH]]
+        requests = [
+            {"PutRequest": {"Item": to_item(each)}} for each in items[start : start + BATCH]
+        ]
         dynamodb.batch_write_item(RequestItems={tables["clicks"]: requests})
 
     with ThreadPoolExecutor(max_workers=4) as pool:
@@ -124,7 +126,7 @@ def _backdated(
     workspace_id: str, link_id: str, created: datetime, days: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """An UpdateItem that gives a link its past."""
-    created_at = _iso(created)
+    created_at = iso(created.timestamp())
     values: dict[str, Any] = {
         ":created": created_at,
         ":sort": f"{created_at}#{link_id}",
@@ -135,10 +137,10 @@ def _backdated(
         update += ", lastClickAt=:last"
         values[":last"] = f"{max(day['date'] for day in days)}T00:00:00.000Z"
     return {
-        "Key": _item({"pk": f"{workspace_id}#{link_id}", "sk": "LINK"}),
+        "Key": primary_key(f"{workspace_id}#{link_id}", "LINK"),
         "UpdateExpression": update,
         "ConditionExpression": "attribute_exists(pk)",
-        "ExpressionAttributeValues": _item(values),
+        "ExpressionAttributeValues": to_item(values),
     }
 
 
@@ -159,14 +161,3 @@ def _delete_some(base_url: str, workspace: Workspace, ids: list[str]) -> None:
     )
     delete(filter={"tag": "posters", "maxClicks": 0, "isActive": False}, reason="Never printed")
     delete(ids=ids[20:26], mode="erase", reason="Erasure request 2026-114")
-
-
-_SERIALIZER = TypeSerializer()
-
-
-def _item(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: _SERIALIZER.serialize(value) for name, value in values.items()}
-
-
-def _iso(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
