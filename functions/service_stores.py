@@ -45,7 +45,10 @@ def restore_stores() -> RestoreStores:
     from functions.services.restore import RestoreStores
 
     return RestoreStores(
-        links=container.links(), deletions=container.deletions(), restores=container.restores()
+        links=container.links(),
+        deletions=container.deletions(),
+        erasures=container.erasures(),
+        restores=container.restores(),
     )
 
 

@@ -6,8 +6,10 @@ Items (``pk``, ``sk``):
   erases the link. A stream record, which has only the link, finds its deletion by it. It counts
   what is removed (``clicks``, ``rollups``, ``installs``, and ``codes`` unless it is 1) and the
   installs that stay without their link (``installsKept``). While work is left it has a cursor for
-  each partition of the link's clicks (``cursor0``…``cursor8``) and ``qrKeys``. ``onePartition`` is
-  the link's last value.
+  each partition of the link's clicks (``cursor0``…``cursor8``) and ``qrKeys``. ``onePartition``,
+  ``fencingToken`` (unless it was never restored) and ``softDeletedBy`` (the soft delete, if it was
+  not live) are the link's last values. By them a killed worker of that soft delete or restore
+  learns what it had done (docs/decisions/233-what-an-erasure-remembers.md).
 - sums over finished links: ``{workspaceId}#{deletionId}``, ``TALLY#{0..7}``. A link's counts are
   added in the transaction that finishes its erasure, so they are added exactly once. There are
   eight tallies to reduce conflicts between workers.
@@ -28,7 +30,7 @@ from functions.aws.dynamodb import batch_get, transact, update
 from functions.aws.parallel import in_parallel
 from functions.domain.clock import now_iso
 from functions.domain.errors import Unavailable
-from functions.domain.ids import shard_of
+from functions.domain.ids import NO_RESTORE, shard_of
 from functions.repositories.clicks import PARTITIONS
 from functions.repositories.erasing_deletions import KINDS, SUMS, ErasingDeletions
 
@@ -54,6 +56,8 @@ class Erasure:
     qr_keys: tuple[str, ...] = ()
     codes: int = 1
     one_partition: bool = False
+    soft_deleted_by: str | None = None
+    fencing_token: str = NO_RESTORE
     finished_at: str | None = None
 
 
@@ -71,11 +75,13 @@ class ErasuresTable(ErasingDeletions):
         qr_keys: Sequence[str] = (),
         codes: int = 1,
         one_partition: bool = False,
+        soft_deleted_by: str | None = None,
+        fencing_token: str = NO_RESTORE,
     ) -> dict[str, Any]:
         """The transaction action that ties an erased link to its deletion.
 
         ``codes`` is how many codes are removed with the link: 0 if its code belongs to another
-        link.
+        link. ``soft_deleted_by`` is the soft delete of a link that was not live.
         """
         item: dict[str, Any] = _key(workspace_id, link_id) | {
             "deletionId": {"S": deletion_id},
@@ -85,6 +91,10 @@ class ErasuresTable(ErasingDeletions):
             item["codes"] = {"N": str(codes)}
         if one_partition:
             item["onePartition"] = {"BOOL": True}
+        if soft_deleted_by is not None:
+            item["softDeletedBy"] = {"S": soft_deleted_by}
+        if fencing_token != NO_RESTORE:
+            item["fencingToken"] = {"S": fencing_token}
         if qr_keys:
             item["qrKeys"] = {"SS": list(qr_keys)}
         # A link is erased once, by one deletion: ids are never reused.
@@ -281,5 +291,7 @@ def _erasure(item: dict[str, Any]) -> Erasure:
         qr_keys=tuple(item["qrKeys"]["SS"]) if "qrKeys" in item else (),
         codes=int(item["codes"]["N"]) if "codes" in item else 1,
         one_partition="onePartition" in item,
+        soft_deleted_by=item["softDeletedBy"]["S"] if "softDeletedBy" in item else None,
+        fencing_token=item["fencingToken"]["S"] if "fencingToken" in item else NO_RESTORE,
         finished_at=item["finishedAt"]["S"] if "finishedAt" in item else None,
     )

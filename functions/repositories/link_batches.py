@@ -115,6 +115,9 @@ class LinkBatches:
     ) -> bytearray:
         """Soft-delete links with the fencing condition; one :class:`Outcome` byte per id, in order.
 
+        ``NOT_FOUND`` means gone, ``FAILED`` deleted by another request, and ``RESTORED`` deleted
+        and restored by others since this deletion was accepted.
+
         25 conditional statements a call, in parallel. Statements that were throttled or failed
         retryably are repeated together, with full jitter, until the deadline; what is left then
         stays ``PENDING``. Repeating a statement is harmless: a link whose first response was lost
@@ -185,7 +188,7 @@ class LinkBatches:
             [state.id for state in states],
             statement=statement,
             applied=Outcome.RESTORED,
-            refused=_why_not_restored,
+            refused=lambda item: _why_not_restored(item, restore_id),
         )
         return outcomes
 
@@ -292,7 +295,7 @@ def _why_not_marked(item: dict[str, Any] | None, deletion_id: str) -> Outcome:
         # The link may have been restored between the failure and the read, with an older fencing
         # token. The statement applies to it now, so it is sent again.
         return Outcome.PENDING if item["fencingToken"]["S"] < deletion_id else Outcome.RESTORED
-    return Outcome.NOT_FOUND
+    return Outcome.FAILED
 
 
 def _set_or_remove(kept: Sequence[str | None]) -> str:
@@ -303,8 +306,10 @@ def _set_or_remove(kept: Sequence[str | None]) -> str:
     )
 
 
-def _why_not_restored(item: dict[str, Any] | None) -> Outcome:
+def _why_not_restored(item: dict[str, Any] | None, restore_id: str) -> Outcome:
     if not item:
         return Outcome.NOT_FOUND
-    # Live again: by this statement, whose response was lost, or by another restore.
-    return Outcome.RESTORED if is_live(item) else Outcome.FAILED
+    # Live again: by this statement, whose response was lost, or by another restore. With this
+    # token it was live again, and has been deleted since.
+    live_since = is_live(item) or item["fencingToken"]["S"] >= restore_id
+    return Outcome.RESTORED if live_since else Outcome.FAILED

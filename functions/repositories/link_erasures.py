@@ -48,9 +48,16 @@ class LinkErasures:
         """
         # Only an existing link: of two concurrent erasures, one must report it and the other not.
         link_exists = IS_LIVE if live_only else EXISTS
-        # Only as it was read. An external id that was set since then would stay taken. An image
-        # that was registered since then would be missing in the erasure's record.
-        values: dict[str, Any] = {}
+        # Only as it was read. The erasure's record names its last restore and its soft delete, and
+        # their workers rely on that. An external id that was set since then would stay taken. An
+        # image that was registered since then would be missing in the erasure's record.
+        values: dict[str, Any] = {":token": {"S": state.fencing_token}}
+        link_exists += " AND fencingToken=:token"
+        if state.deletion_id is None:
+            link_exists += " AND attribute_not_exists(deletionId)"
+        else:
+            link_exists += " AND deletionId=:deletion"
+            values[":deletion"] = {"S": state.deletion_id}
         if state.external_id is None:
             link_exists += " AND attribute_not_exists(externalId)"
         else:
@@ -69,9 +76,8 @@ class LinkErasures:
             "TableName": self._table,
             "Key": link_key(workspace_id, state.id),
             "ConditionExpression": link_exists,
+            "ExpressionAttributeValues": values,
         }
-        if values:
-            link["ExpressionAttributeValues"] = values
         actions: list[dict[str, Any]] = [
             {"Delete": link},
             self._release_code(state.short_code, state.id, STILL_OURS, release),

@@ -9,7 +9,10 @@ from functions.repositories.link_items import is_live, projection
 
 
 class LinkState(NamedTuple):
-    """What an erasure or a dry run must know of a link before it touches it."""
+    """What an erasure or a dry run must know of a link before it touches it.
+
+    ``deletion_id`` is its soft delete; None while it is live.
+    """
 
     id: str
     is_live: bool
@@ -20,6 +23,7 @@ class LinkState(NamedTuple):
     last_click_at: str | None
     qr_keys: tuple[str, ...] = ()
     one_partition: bool = False
+    deletion_id: str | None = None
 
 
 class DeletedState(NamedTuple):
@@ -27,6 +31,7 @@ class DeletedState(NamedTuple):
 
     id: str
     is_live: bool
+    fencing_token: str
     deletion_id: str | None
     created_at: str
     expires_at: str | None
@@ -34,7 +39,9 @@ class DeletedState(NamedTuple):
 
 
 #: The attributes to read, by alias.
-DELETED = projection(("id", "livePk", "deletionId", "createdAt", "expiresAt", "ttl"))
+DELETED = projection(
+    ("id", "livePk", "fencingToken", "deletionId", "createdAt", "expiresAt", "ttl")
+)
 STATE = projection(
     (
         "id",
@@ -46,6 +53,7 @@ STATE = projection(
         "lastClickAt",
         "qrKeys",
         "onePartition",
+        "deletionId",
     )
 )
 
@@ -63,6 +71,7 @@ def decode_states(items: Iterable[dict[str, Any]]) -> list[LinkState]:
             last_click_at=item["lastClickAt"]["S"] if "lastClickAt" in item else None,
             qr_keys=tuple(item["qrKeys"]["SS"]) if "qrKeys" in item else (),
             one_partition="onePartition" in item,
+            deletion_id=item["deletionId"]["S"] if "deletionId" in item else None,
         )
         for item in items
     ]
@@ -74,6 +83,7 @@ def decode_deleted_states(items: Iterable[dict[str, Any]]) -> list[DeletedState]
         DeletedState(
             id=item["id"]["S"],
             is_live=is_live(item),
+            fencing_token=item["fencingToken"]["S"],
             deletion_id=item["deletionId"]["S"] if "deletionId" in item else None,
             created_at=item["createdAt"]["S"],
             expires_at=item["expiresAt"]["S"] if "expiresAt" in item else None,

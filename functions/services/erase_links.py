@@ -104,6 +104,8 @@ def erase_actions(
             deletion.id,
             qr_keys=state.qr_keys,
             one_partition=state.one_partition,
+            soft_deleted_by=state.deletion_id,
+            fencing_token=state.fencing_token,
         ),
     ]
 

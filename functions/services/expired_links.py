@@ -127,6 +127,8 @@ def _record_expiry(workspace_id: str, group: Sequence[Removed], stores: EraseSto
             qr_keys=link.qr_keys,
             codes=0 if link.code is None else 1,
             one_partition=link.one_partition,
+            soft_deleted_by=link.deletion_id,
+            fencing_token=link.fencing_token,
         )
         for link in group
     ]

@@ -17,6 +17,7 @@ from functions.aws.parallel import in_parallel
 from functions.aws.sqs import Queue
 from functions.domain.clock import current_deadline
 from functions.domain.errors import UnlinkError
+from functions.domain.ids import NO_RESTORE
 from functions.domain.policies import Policies
 from functions.powertools import Logger
 from functions.repositories.erasures import ErasuresTable
@@ -208,6 +209,7 @@ def _change(record: dict[str, Any]) -> Change | None:
             expired=(record.get("userIdentity") or {}).get("principalId") == TTL_SERVICE,
             qr_keys=tuple(qr_keys),
             one_partition="onePartition" in old,
+            fencing_token=old.get("fencingToken", NO_RESTORE),
         ),
         deletion_id=deletion_id,
         live=live,

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from functions.domain.ids import NO_RESTORE
+
 #: Links per queue message: their erasures are read in one call and finished in one transaction.
 LINKS_A_MESSAGE = 99
 
@@ -14,8 +16,8 @@ LINKS_A_MESSAGE = 99
 class Removed:
     """A removed link, from the stream's old image; all but the id may be missing.
 
-    ``expired`` means that DynamoDB's TTL removed it; ``deletion_id`` is its soft delete.
-    ``one_partition``: :mod:`functions.repositories.clicks`.
+    ``expired`` means that DynamoDB's TTL removed it; ``deletion_id`` is its soft delete, and
+    ``fencing_token`` its last restore. ``one_partition``: :mod:`functions.repositories.clicks`.
     """
 
     id: str
@@ -26,6 +28,7 @@ class Removed:
     expired: bool = False
     qr_keys: tuple[str, ...] = ()
     one_partition: bool = False
+    fencing_token: str = NO_RESTORE
 
 
 def message_of(workspace_id: str, removed: Sequence[Removed]) -> dict[str, Any]:
@@ -44,6 +47,10 @@ def message_of(workspace_id: str, removed: Sequence[Removed]) -> dict[str, Any]:
                     ("expired", link.expired or None),
                     ("qrKeys", list(link.qr_keys) or None),
                     ("onePartition", link.one_partition or None),
+                    (
+                        "fencingToken",
+                        None if link.fencing_token == NO_RESTORE else link.fencing_token,
+                    ),
                 )
                 if value is not None
             }
@@ -64,6 +71,7 @@ def read_message(message: dict[str, Any]) -> tuple[str, list[Removed]]:
             expired=link.get("expired", False),
             qr_keys=tuple(link.get("qrKeys", ())),
             one_partition=link.get("onePartition", False),
+            fencing_token=link.get("fencingToken", NO_RESTORE),
         )
         for link in message["links"]
     ]

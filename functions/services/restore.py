@@ -10,10 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from functions import metrics
-from functions.domain.click_retention import CLICK_RETENTION
 from functions.domain.clock import deadline, iso, shutdown_deadline
 from functions.domain.deletion import Deletion
 from functions.domain.errors import (
@@ -26,8 +25,8 @@ from functions.domain.errors import (
 from functions.domain.idempotency import IdempotencyRecord, KeyTaken
 from functions.domain.ids import new_time_ordered_id, time_of
 from functions.domain.outcomes import Outcome
-from functions.domain.policies import Policies
 from functions.repositories.deletions import DeletionsTable
+from functions.repositories.erasures import ErasuresTable
 from functions.repositories.link_states import DeletedState
 from functions.repositories.links import LinksTable
 from functions.repositories.restores import (
@@ -39,13 +38,18 @@ from functions.repositories.restores import (
 )
 from functions.services.deletion import DeletionRequest
 from functions.services.leases import LEASE_MARGIN, lease_seconds
+from functions.services.restore_outcomes import (
+    FATES,
+    fate_of,
+    fates_of_erased,
+    grace_end,
+    live_again,
+    policy_attributes,
+)
 from functions.services.undo import check_undo
 
 if TYPE_CHECKING:
     from functions.schemas.deletion_responses import PurgedLater, RefusedRestore
-
-#: Minimum time that a restored link is kept, even if its workspace purges expired links sooner.
-GRACE_SECONDS = 7 * 86_400
 
 #: What the last writes of a run may take, at least, when the time of its lease is up.
 SHUTDOWN_SECONDS = 2.0
@@ -57,6 +61,7 @@ class RestoreStores:
 
     links: LinksTable
     deletions: DeletionsTable
+    erasures: ErasuresTable
     restores: RestoresTable
 
 
@@ -75,7 +80,7 @@ class Restored:
     @property
     def to_be_purged(self) -> list[PurgedLater]:
         """The restored links that are purged when their grace period is over."""
-        at = iso(_grace_end(self.restore))
+        at = iso(grace_end(self.restore))
         return [
             {"id": each, "purgeAt": at} for each in self._ids(RestoreOutcome.RESTORED_FOR_GRACE)
         ]
@@ -181,7 +186,7 @@ def resume_restore(
     if deletion is None:
         # A restore is written only after its deletion was read, and no record is ever removed.
         raise InternalError("A restore without its deletion")
-    _run(record, deletion, stores)
+    _run(record, deletion, stores, resumed=True)
     return True
 
 
@@ -212,32 +217,40 @@ _FIRST_FATE = {
 }
 
 
-def _run(record: Restore, deletion: Deletion, stores: RestoreStores) -> None:
+def _run(
+    record: Restore, deletion: Deletion, stores: RestoreStores, *, resumed: bool = False
+) -> None:
     """Give every pending id its outcome, then update both records.
 
-    Every write is safe to repeat: a link that is live again counts as restored.
+    Every write is safe to repeat: a link that is live again counts as restored. In a ``resumed``
+    run that is also so if it has been deleted since.
     """
     # The work must end before the lease does: the schedule finishes the rest with a new lease.
     with deadline(record.lease_until - time.time() - LEASE_MARGIN) as narrowed:
-        _restore_pending(record, deletion, stores)
+        _restore_pending(record, deletion, stores, resumed=resumed)
     restored = [i for i, fate in enumerate(record.fates) if fate in LIVE_AGAIN]
     with shutdown_deadline(max(narrowed.remaining(), SHUTDOWN_SECONDS)):
         stores.deletions.mark_restored(deletion, restored)
         stores.restores.save(record)
 
 
-def _restore_pending(record: Restore, deletion: Deletion, stores: RestoreStores) -> None:
+def _restore_pending(
+    record: Restore, deletion: Deletion, stores: RestoreStores, *, resumed: bool
+) -> None:
     positions = record.pending
     ids = [deletion.link_ids[position] for position in positions]
     states = stores.links.batches.deleted_states(record.workspace_id, ids)
     own: list[tuple[int, DeletedState]] = []
+    gone: list[int] = []
     for position in positions:
         state = states.get(deletion.link_ids[position])
-        fate = _fate(state, deletion, record)
+        fate = fate_of(state, deletion, record, resumed=resumed)
         record.fates[position] = fate
         if fate == RestoreOutcome.PENDING and state is not None:
             own.append((position, state))
-    attributes = [_policy_attributes(state, record) for _, state in own]
+        elif state is None and resumed:
+            gone.append(position)
+    attributes = [policy_attributes(state, record) for _, state in own]
     outcomes = stores.links.batches.restore(
         record.workspace_id,
         [state for _, state in own],
@@ -246,55 +259,16 @@ def _restore_pending(record: Restore, deletion: Deletion, stores: RestoreStores)
         attributes=attributes,
     )
     for (position, _), outcome, its in zip(own, outcomes, attributes, strict=True):
-        fate = _FATES[Outcome(outcome)]
-        record.fates[position] = _live_again(its["ttl"], record) if fate in LIVE_AGAIN else fate
+        fate = FATES[Outcome(outcome)]
+        record.fates[position] = live_again(its["ttl"], record) if fate in LIVE_AGAIN else fate
+        if outcome == Outcome.NOT_FOUND:
+            gone.append(position)
+    if gone:
+        erased = [deletion.link_ids[position] for position in gone]
+        fates = fates_of_erased(record, erased, stores.erasures)
+        for position, fate in zip(gone, fates, strict=True):
+            record.fates[position] = fate
     metrics.count("LinksRestored", outcomes.count(Outcome.RESTORED))
-
-
-def _grace_end(record: Restore) -> int:
-    # From the restore's own time, so that a repeated statement is identical.
-    return int(time_of(record.id)) + GRACE_SECONDS
-
-
-def _policy_attributes(state: DeletedState, record: Restore) -> dict[str, Any]:
-    """The policy attributes of a restored link, from the policies at the time of the request.
-
-    ``ttl`` and ``policies`` define when (after the grace period) and how it is purged.
-    ``clickRetentionDays`` is how long its new clicks are kept. None removes an attribute.
-    """
-    policies = Policies.read(record.policies)
-    attributes = policies.of_a_purge(state.expires_at)
-    if attributes["ttl"] is not None:
-        # With a TTL in the past DynamoDB would remove the restored link.
-        attributes["ttl"] = max(attributes["ttl"], _grace_end(record))
-    return attributes | {CLICK_RETENTION: policies.restore_record().get(CLICK_RETENTION)}
-
-
-def _live_again(ttl: int | None, record: Restore) -> RestoreOutcome:
-    return (
-        RestoreOutcome.RESTORED_FOR_GRACE if ttl == _grace_end(record) else RestoreOutcome.RESTORED
-    )
-
-
-def _fate(state: DeletedState | None, deletion: Deletion, record: Restore) -> RestoreOutcome:
-    if state is None:
-        return RestoreOutcome.ERASED
-    if state.is_live:
-        return _live_again(state.ttl, record)
-    if state.deletion_id != deletion.id:
-        return RestoreOutcome.DELETED_AGAIN
-    # Its TTL has passed: DynamoDB will remove it within days.
-    if state.ttl is not None and state.ttl <= time.time():
-        return RestoreOutcome.EXPIRED
-    return RestoreOutcome.PENDING
-
-
-_FATES = {
-    Outcome.PENDING: RestoreOutcome.PENDING,
-    Outcome.RESTORED: RestoreOutcome.RESTORED,
-    Outcome.NOT_FOUND: RestoreOutcome.ERASED,
-    Outcome.FAILED: RestoreOutcome.DELETED_AGAIN,
-}
 
 
 def _replay(deletion_request: DeletionRequest, stores: RestoreStores) -> Restored | None:

@@ -21,6 +21,7 @@ from functions.domain.clock import (
     use_deadline,
 )
 from functions.domain.deletion import Deletion, FilterRequest
+from functions.domain.errors import Unavailable
 from functions.domain.ids import time_of
 from functions.domain.outcomes import Outcome
 from functions.powertools import Logger
@@ -258,16 +259,44 @@ def _soft_delete_slice(deletion: Deletion, positions: Sequence[int], stores: Sto
     ttl = None
     if deletion.retention_days is not None:
         ttl = int(time_of(deletion.id)) + deletion.retention_days * 86_400
+    ids = [deletion.link_ids[position] for position in positions]
     outcomes = stores.links.batches.mark_deleted(
         deletion.workspace_id,
-        [deletion.link_ids[position] for position in positions],
+        ids,
         deletion_id=deletion.id,
         deleted_at=deletion.created_at,
         ttl=ttl,
     )
+    if gone := [place for place, outcome in enumerate(outcomes) if outcome == Outcome.NOT_FOUND]:
+        before = _deleted_before_erasure(deletion, [ids[place] for place in gone], ttl, stores)
+        for place, found in zip(gone, before, strict=True):
+            outcomes[place] = found
     for position, outcome in zip(positions, outcomes, strict=True):
-        # A live link with a later fencing token was deleted and restored by others in the meantime.
-        # This deletion did not delete it, because an open deletion cannot be restored.
-        never_ours = outcome == Outcome.RESTORED
-        deletion.outcomes[position] = Outcome.NOT_FOUND if never_ours else outcome
+        deletion.outcomes[position] = Outcome.NOT_FOUND if outcome in _NEVER_OURS else outcome
     metrics.count("LinksSoftDeleted", outcomes.count(Outcome.DELETED))
+
+
+#: Deleted by another request; or a live link with a later fencing token, which was deleted and
+#: restored by others in the meantime: an open deletion cannot be restored.
+_NEVER_OURS = frozenset((Outcome.FAILED, Outcome.RESTORED))
+
+
+def _deleted_before_erasure(
+    deletion: Deletion, gone: Sequence[str], ttl: int | None, stores: Stores
+) -> list[Outcome]:
+    """Whether this deletion had deleted these links before they were removed for good.
+
+    A worker may have been killed, or the answer to its statement lost, after it deleted a link.
+    The link's erasure names the deletion. ``PENDING`` if it cannot be read now.
+    """
+    try:
+        erasures = stores.erasures.find(deletion.workspace_id, gone)
+    except Unavailable:
+        return [Outcome.PENDING] * len(gone)
+    # DynamoDB's TTL removes a link some minutes before its erasure is recorded.
+    unrecorded = deletion.id if ttl is not None and ttl <= time.time() else None
+    deleted_by = {each: erasure.soft_deleted_by for each, erasure in erasures.items()}
+    return [
+        Outcome.DELETED if deleted_by.get(each, unrecorded) == deletion.id else Outcome.NOT_FOUND
+        for each in gone
+    ]

@@ -87,6 +87,7 @@ class HttpFunctions:
                 self._permissions.delete_links(),
                 self._permissions.quarantine_codes(),
                 self._permissions.record_deletions(),
+                self._permissions.read_erasures(),
                 # The second is for deletions by filter, which are resolved to ids first.
                 allow("dynamodb:Query", on=[self._data.deletions.table_arn]),
                 allow("dynamodb:Query", on=[index_arn(self._data.links, LIVE_INDEX)]),

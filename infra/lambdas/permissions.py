@@ -80,6 +80,14 @@ class Permissions:
             on=[self._data.deletions.table_arn],
         )
 
+    def read_erasures(self) -> iam.PolicyStatement:
+        """Learn by which deletion a link that is gone was deleted before."""
+        return allow(
+            "dynamodb:BatchGetItem",
+            on=[self._data.deletions.table_arn],
+            when=leading_keys("LINK#*"),
+        )
+
     def use_idempotency_keys(self, *actions: str) -> iam.PolicyStatement:
         """Read and claim Idempotency-Keys, but no deletion in the same table."""
         return allow(

@@ -93,6 +93,7 @@ class Workers:
                 self._permissions.delete_links(),
                 self._permissions.quarantine_codes(),
                 self._permissions.record_deletions(),
+                self._permissions.read_erasures(),
                 allow(
                     "dynamodb:Query",
                     on=[

@@ -12,13 +12,12 @@ from functions.domain.deletion import Deletion, FilterRequest
 from functions.domain.outcomes import Outcome
 from functions.repositories.link_batches import LinkBatches
 from functions.repositories.links import LinksTable
-from functions.repositories.restores import RestoresTable
 from functions.services import delete_links, leases, resolve_filter, run_deletion, select_links
 from functions.services import restore as restore_service
 from functions.services.resolve_filter import ResolvedLinks
-from functions.services.restore import RestoreStores
 from tests.conftest import World
 from tests.support.faults import Killed
+from tests.support.restores import restore_stores
 
 pytestmark = pytest.mark.emulator
 
@@ -105,11 +104,7 @@ def test_a_restore_works_no_longer_than_its_lease(
         deletion_request=world.deletion_request(),
         stores=world.stores,
     )
-    stores = RestoreStores(
-        world.stores.links,
-        world.stores.deletions,
-        RestoresTable(world.dynamodb, world.stores.deletions.name),
-    )
+    stores = restore_stores(world)
     restore, seconds = LinkBatches.restore, []
 
     def throttled(_: Any, __: str, states: Any, **___: Any) -> list[int]:

@@ -29,13 +29,13 @@ from functions.domain.errors import (
 )
 from functions.domain.link import Link
 from functions.domain.outcomes import Outcome
-from functions.repositories.restores import RestoresTable
 from functions.schemas.links import NewLink
 from functions.services.create_links import create_links
 from functions.services.delete_links import erase_many, erase_one, soft_delete
-from functions.services.restore import RestoreStores, restore
+from functions.services.restore import restore
 from functions.services.update_link import update_link
 from tests.conftest import World, make_world
+from tests.support.restores import restore_stores
 
 pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
 
@@ -69,11 +69,7 @@ class Deletions(RuleBasedStateMachine):
         self.reported: list[str] = []
         self.reserved: dict[str, int] = {}
         self.deletions: list[tuple[int, str, list[str]]] = []
-        self.restoring = RestoreStores(
-            self.world.stores.links,
-            self.world.stores.deletions,
-            RestoresTable(self.world.dynamodb, self.world.stores.deletions.name),
-        )
+        self.restoring = restore_stores(self.world)
 
     # -- operations -------------------------------------------------------------------------
 

@@ -23,7 +23,8 @@ from functions.domain.link import Link
 from functions.domain.policies import Policies
 from functions.schemas.links import NewLink
 from functions.services.create_links import create_links
-from functions.services.restore import GRACE_SECONDS, resume_restore
+from functions.services.restore import resume_restore
+from functions.services.restore_outcomes import GRACE_SECONDS
 from functions.services.update_link import update_link
 from tests.support.erasure import Erasing
 from tests.support.faults import Killed, die

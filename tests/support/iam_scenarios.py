@@ -50,7 +50,6 @@ from functions.repositories.click_totals import ClickTotals
 from functions.repositories.clicks import ClicksTable
 from functions.repositories.exports import ExportsBucket, object_key, tail_key
 from functions.repositories.link_names import LinkNames
-from functions.repositories.restores import RestoresTable
 from functions.services import delete_links, purge_items, run_deletion, select_links
 from functions.services import export as exporting
 from functions.services import qr as drawing
@@ -62,6 +61,7 @@ from tests.support import tokens
 from tests.support.api_gateway import Context, Reply, api_event
 from tests.support.erasure import Erasing
 from tests.support.iam import Recorder
+from tests.support.restores import restore_stores
 
 
 @dataclass
@@ -584,11 +584,7 @@ def drive_scheduler(scene: Scene) -> None:
     finish(exported)
 
     # A restore of a killed worker, and a stalled erasure.
-    stores = restore_service.RestoreStores(
-        links=world.stores.links,
-        deletions=world.stores.deletions,
-        restores=RestoresTable(world.dynamodb, world.stores.deletions.name),
-    )
+    stores = restore_stores(world)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(restore_service, "_run", lambda *_: None)
         begun = restore_service.restore(

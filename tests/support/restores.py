@@ -14,6 +14,7 @@ def restore_stores(world: World) -> RestoreStores:
     return RestoreStores(
         links=world.stores.links,
         deletions=world.stores.deletions,
+        erasures=world.stores.erasures,
         restores=RestoresTable(world.dynamodb, world.stores.deletions.name),
     )
 

@@ -1,0 +1,93 @@
+"""The outcome of each link of a restore, and the policy attributes of a restored link."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from functions.domain.click_retention import CLICK_RETENTION
+from functions.domain.deletion import Deletion
+from functions.domain.errors import Unavailable
+from functions.domain.ids import NO_RESTORE, time_of
+from functions.domain.outcomes import Outcome
+from functions.domain.policies import Policies
+from functions.repositories.erasures import ErasuresTable
+from functions.repositories.link_states import DeletedState
+from functions.repositories.restores import Restore, RestoreOutcome
+
+#: Minimum time that a restored link is kept, even if its workspace purges expired links sooner.
+GRACE_SECONDS = 7 * 86_400
+
+
+#: The outcome of a link by that of its statement.
+FATES = {
+    Outcome.PENDING: RestoreOutcome.PENDING,
+    Outcome.RESTORED: RestoreOutcome.RESTORED,
+    Outcome.NOT_FOUND: RestoreOutcome.ERASED,
+    Outcome.FAILED: RestoreOutcome.DELETED_AGAIN,
+}
+
+
+def grace_end(record: Restore) -> int:
+    """Until when a restored link is kept at least (Unix seconds)."""
+    # From the restore's own time, so that a repeated statement is identical.
+    return int(time_of(record.id)) + GRACE_SECONDS
+
+
+def policy_attributes(state: DeletedState, record: Restore) -> dict[str, Any]:
+    """The policy attributes of a restored link, from the policies at the time of the request.
+
+    ``ttl`` and ``policies`` define when (after the grace period) and how it is purged.
+    ``clickRetentionDays`` is how long its new clicks are kept. None removes an attribute.
+    """
+    policies = Policies.read(record.policies)
+    attributes = policies.of_a_purge(state.expires_at)
+    if attributes["ttl"] is not None:
+        # With a TTL in the past DynamoDB would remove the restored link.
+        attributes["ttl"] = max(attributes["ttl"], grace_end(record))
+    return attributes | {CLICK_RETENTION: policies.restore_record().get(CLICK_RETENTION)}
+
+
+def live_again(ttl: int | None, record: Restore) -> RestoreOutcome:
+    return (
+        RestoreOutcome.RESTORED_FOR_GRACE if ttl == grace_end(record) else RestoreOutcome.RESTORED
+    )
+
+
+def fate_of(
+    state: DeletedState | None, deletion: Deletion, record: Restore, *, resumed: bool
+) -> RestoreOutcome:
+    if state is None:
+        return RestoreOutcome.ERASED
+    if state.is_live:
+        return live_again(state.ttl, record)
+    if state.deletion_id != deletion.id:
+        # The token of this restore, or of a later one: the link was live again in the meantime.
+        live_since = resumed and state.fencing_token >= record.id
+        return RestoreOutcome.RESTORED if live_since else RestoreOutcome.DELETED_AGAIN
+    # Its TTL has passed: DynamoDB will remove it within days.
+    if state.ttl is not None and state.ttl <= time.time():
+        return RestoreOutcome.EXPIRED
+    return RestoreOutcome.PENDING
+
+
+def fates_of_erased(
+    record: Restore, link_ids: Sequence[str], erasures: ErasuresTable
+) -> list[RestoreOutcome]:
+    """The outcomes of links that are erased by now, perhaps after this restore.
+
+    A worker may have been killed, or the answer to its statement lost, after it restored a link.
+    The link's erasure has its last fencing token. ``PENDING`` if it cannot be read now.
+    """
+    try:
+        found = erasures.find(record.workspace_id, link_ids)
+    except Unavailable:
+        return [RestoreOutcome.PENDING] * len(link_ids)
+    tokens = {each: erasure.fencing_token for each, erasure in found.items()}
+    return [
+        RestoreOutcome.RESTORED
+        if tokens.get(each, NO_RESTORE) >= record.id
+        else RestoreOutcome.ERASED
+        for each in link_ids
+    ]
