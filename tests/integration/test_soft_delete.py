@@ -190,7 +190,7 @@ def test_a_refused_statement_is_explained_with_and_without_its_item(
 
     assert list(outcomes) == [
         Outcome.DELETED,
-        Outcome.NOT_FOUND,
+        Outcome.FAILED,
         Outcome.RESTORED,
         Outcome.DELETED,
         Outcome.NOT_FOUND,

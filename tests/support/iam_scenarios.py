@@ -24,6 +24,7 @@ from functions.domain.api_keys import generate_api_key
 from functions.domain.clock import now_iso
 from functions.domain.deletion import Deletion, FilterRequest
 from functions.domain.errors import Unavailable
+from functions.domain.outcomes import Outcome
 from functions.domain.policies import Policies
 from functions.domain.qr_image import render
 from functions.handlers import (
@@ -49,6 +50,7 @@ from functions.repositories.api_keys import ApiKeysTable
 from functions.repositories.click_totals import ClickTotals
 from functions.repositories.clicks import ClicksTable
 from functions.repositories.exports import ExportsBucket, object_key, tail_key
+from functions.repositories.link_batches import LinkBatches
 from functions.repositories.link_names import LinkNames
 from functions.services import delete_links, purge_items, run_deletion, select_links
 from functions.services import export as exporting
@@ -136,6 +138,14 @@ def no_time_to_delete() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run_deletion, "_soft_delete_slice", lambda *_: None)
         patch.setattr(run_deletion, "erase_slice", lambda *_: None)
+        yield
+
+
+@contextmanager
+def erased_meanwhile() -> Iterator[None]:
+    """Soft deletes of one link whose statement finds nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LinkBatches, "mark_deleted", lambda *_, **__: bytearray([Outcome.NOT_FOUND]))
         yield
 
 
@@ -323,6 +333,8 @@ def drive_deletions(scene: Scene) -> None:
     # The rest of a request without time goes to the queue.
     with no_time_to_delete():
         assert ask(deletions, "DELETE /api/links", body=[e]).status == 202
+    with erased_meanwhile():
+        asked(deletions, "DELETE /api/links", body=world.create(1))
     # And so is a deletion that exports first; its export is then shown by a signed URL.
     exported = asked(deletions, "POST /api/deletions", body={"ids": [f], "export": True})
     assert not scene.work(deletion_worker, scene.message(exported["id"]))
@@ -536,6 +548,9 @@ def drive_deletion_worker(scene: Scene) -> None:
         scene.long_ago(world.workspace_id, exported.id)
         finish(exported)
     finish(deletes.softly(world.create(1), deletion_request=deletes.with_export))
+    erased = scene.left(lambda: deletes.softly(world.create(1)))
+    with erased_meanwhile():
+        finish(erased)
     exported = deletes.softly(world.create(1), deletion_request=deletes.with_export)
     with saving_always():
         with dying_before_complete():

@@ -1,0 +1,513 @@
+"""A worker is killed, another request takes its links, and the next worker tells what was true.
+
+A soft delete names a link as deleted exactly if it deleted the link, and a restore as restored
+exactly if it made the link live again, whatever others did with the link before they were resumed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from functions.aws import calls
+from functions.aws import client as aws
+from functions.domain.deletion import Deletion
+from functions.domain.errors import UnlinkError
+from functions.domain.outcomes import Outcome
+from functions.domain.policies import Policies
+from functions.repositories import deletion_items, link_batches, link_reader
+from functions.repositories.restores import Restore, RestoreOutcome
+from functions.services import run_deletion
+from functions.services.restore import resume_restore
+from functions.services.run_deletion import resume
+from tests.conftest import World, make_world
+from tests.support.erasure import Erasing
+from tests.support.faults import (
+    Call,
+    FaultyClient,
+    Killed,
+    drop_error_items,
+    faults_of_call,
+)
+from tests.support.restores import bring_back, restore_stores
+
+pytestmark = pytest.mark.emulator
+
+LINKS = 8
+
+Take = Callable[[World, str], None]
+
+
+@pytest.fixture(autouse=True)
+def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deletion_items, "INLINE_IDS", 4)
+    monkeypatch.setattr(link_batches, "STATEMENT_BATCH", 3)
+    monkeypatch.setattr(link_reader, "READ_BATCH", 5)
+    monkeypatch.setattr(run_deletion, "SLICE", 6)
+    monkeypatch.setattr(calls, "BACKOFF_BASE", 0.001)
+
+
+# -- soft deletes ---------------------------------------------------------------------------------
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("items", [True, False])
+@pytest.mark.parametrize("after", [True, False])
+def test_a_soft_delete_killed_at_any_call_knows_what_it_deleted(
+    deployed: dict[str, str], after: bool, items: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not items:
+        drop_error_items(aws.client("dynamodb"))
+    reached, at, kinds = True, 0, set()
+    while reached:
+        world, faulty = _faulty_world(deployed)
+        ids = world.create(LINKS)
+        begun = _kill(faulty, at, after=after)
+        _until_killed(lambda w=world, i=ids: w.soft_delete(i))  # type: ignore[misc]
+        reached = len(begun) > at
+        faulty.fault = None
+        own, taken = _soft_deleted(world, ids), ids[::2]
+        world.erase(taken)
+
+        _resume_all(world, monkeypatch)
+
+        record = _newest_soft(world)
+        if record is not None:
+            assert record.state == "complete", at
+            deleted = [each for each in ids if each in own or each not in taken]
+            assert record.ids_with(Outcome.DELETED) == deleted, at
+            others = [each for each in ids if each not in deleted]
+            assert record.ids_with(Outcome.NOT_FOUND) == others, at
+            kinds |= {(each in own) for each in taken}
+        at += 1
+    # The kills came before and after the statements of erased links.
+    assert kinds == {True, False}
+
+
+@pytest.mark.exhaustive
+def test_each_call_of_the_resuming_worker_of_a_soft_delete_fails_once_in_each_way(
+    deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached, at = True, 0
+    while reached:
+        reached = False
+        for kind, fault in faults_of_call(at).items():
+            world, faulty = _faulty_world(deployed)
+            ids = world.create(LINKS)
+            _kill(faulty, 0, operation="batch_execute_statement")
+            _until_killed(lambda w=world, i=ids: w.soft_delete(i))  # type: ignore[misc]
+            faulty.fault = None
+            own = _soft_deleted(world, ids)
+            assert 0 < len(own) < LINKS
+            world.erase(ids)
+            faulty.calls.clear()
+            faulty.fault, faulty.at, faulty.every = fault, at, False
+            _resume_all(world, monkeypatch)
+            reached = reached or len(faulty.calls) > at
+            faulty.at = -1
+            _resume_all(world, monkeypatch, hours=2)
+            record = _newest_soft(world)
+            assert record is not None
+            assert record.state == "complete", (at, kind)
+            assert set(record.ids_with(Outcome.DELETED)) == own, (at, kind)
+            assert set(record.ids_with(Outcome.NOT_FOUND)) == set(ids) - own, (at, kind)
+        at += 1
+
+
+def test_the_answer_to_a_statement_is_lost_and_the_links_are_erased(
+    deployed: dict[str, str],
+) -> None:
+    """In one run: the statements are repeated, and find nothing."""
+    world, faulty = _faulty_world(deployed)
+    ids = world.create(3)
+    lose = faults_of_call(0)["applied, then timeout"]
+
+    def lose_and_erase(name: str, call: Call, given: dict[str, Any]) -> Any:
+        if name != "batch_execute_statement":
+            return call()
+        faulty.fault = None
+        try:
+            return lose(name, call, given)
+        finally:
+            world.erase(ids[:2])
+
+    faulty.fault, faulty.every = lose_and_erase, True
+    deletion = world.soft_delete(ids)
+
+    assert deletion.state == "complete"
+    assert deletion.ids_with(Outcome.DELETED) == ids
+
+
+@pytest.mark.parametrize("purge_expired", [False, True])
+def test_a_link_removed_by_its_retention_counts_as_deleted(
+    erasing: Erasing,
+    monkeypatch: pytest.MonkeyPatch,
+    purge_expired: bool,
+) -> None:
+    """Another, live link is removed by ``purgeExpiredAfterDays`` before its turn."""
+    faulty = FaultyClient(erasing.world.dynamodb)
+    world = make_world(erasing.environment, faulty, erasing.world.workspace_id)
+    retained, expired, kept = world.create(3)
+    monkeypatch.setattr(link_batches, "STATEMENT_BATCH", 1)
+    monkeypatch.setattr(link_batches, "in_parallel", lambda work, parts: [*map(work, parts)])
+    _kill(faulty, 0, operation="batch_execute_statement")
+    _until_killed(lambda: world.soft_delete([retained, expired, kept], retention_days=1))
+    faulty.fault = None
+    assert [world.live(each) for each in (retained, expired, kept)] == [False, True, True]
+    removed = [retained, expired] if purge_expired else [retained]
+    erasing.cleanup([erasing.expire(each) for each in removed])
+    erasing.work_all()
+
+    _resume_all(world, monkeypatch)
+
+    record = _newest_soft(world)
+    assert record is not None
+    others = [expired] if purge_expired else []
+    assert record.ids_with(Outcome.NOT_FOUND) == others
+    assert record.ids_with(Outcome.DELETED) == [
+        each for each in record.link_ids if each not in others
+    ]
+
+
+@pytest.mark.parametrize("past", [True, False])
+def test_a_link_removed_by_its_retention_may_have_no_erasure_yet(
+    deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch, past: bool
+) -> None:
+    """The stream and the queue take minutes. Before the ttl something else removed the link."""
+    world, faulty = _faulty_world(deployed)
+    [link_id] = world.create(1)
+    _kill(faulty, 0, operation="batch_execute_statement")
+    _until_killed(lambda: world.soft_delete([link_id], retention_days=1))
+    faulty.fault = None
+    world.dynamodb.delete_item(
+        TableName=world.stores.links.name,
+        Key={"pk": {"S": f"{world.workspace_id}#{link_id}"}, "sk": {"S": "LINK"}},
+    )
+    _resume_all(world, monkeypatch, hours=25 if past else 1)
+    record = _newest_soft(world)
+    assert record is not None
+    assert list(record.outcomes) == [Outcome.DELETED if past else Outcome.NOT_FOUND]
+
+
+def test_an_erasure_that_read_a_live_link_names_the_delete_that_came_between(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = world.create(3)
+    states = world.stores.links.batches.states
+    between: list[Deletion] = []
+
+    def read_and_wait(*given: Any) -> Any:
+        found = states(*given)
+        monkeypatch.setattr(world.stores.links.batches, "states", states)
+        between.append(world.soft_delete(ids[:2]))
+        return found
+
+    monkeypatch.setattr(world.stores.links.batches, "states", read_and_wait)
+    erased = world.erase(ids)
+
+    assert erased.ids_with(Outcome.ERASED) == ids
+    found = world.stores.erasures.find(world.workspace_id, ids)
+    assert [found[each].soft_deleted_by for each in ids] == [between[0].id] * 2 + [None]
+
+
+def test_an_erasure_that_read_a_live_link_names_the_restore_that_came_between(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The link is live again when it is erased; only its fencing token has changed."""
+    [link_id] = world.create(1)
+    states = world.stores.links.batches.states
+    between: list[Restore] = []
+
+    def read_and_wait(*given: Any) -> Any:
+        found = states(*given)
+        monkeypatch.setattr(world.stores.links.batches, "states", states)
+        between.append(bring_back(world, world.soft_delete([link_id]).id).restore)
+        return found
+
+    monkeypatch.setattr(world.stores.links.batches, "states", read_and_wait)
+    assert world.erase([link_id]).ids_with(Outcome.ERASED) == [link_id]
+    [found] = world.stores.erasures.find(world.workspace_id, [link_id]).values()
+    assert found.fencing_token == between[0].id
+    assert found.soft_deleted_by is None
+
+
+def test_a_delete_that_lost_its_links_to_an_erasure_is_restored_like_any_other(
+    deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, faulty = _faulty_world(deployed)
+    ids = world.create(2)
+    _kill(faulty, 0, operation="batch_execute_statement")
+    _until_killed(lambda: world.soft_delete(ids))
+    faulty.fault = None
+    world.erase(ids[:1])
+    _resume_all(world, monkeypatch)
+    record = _newest_soft(world)
+    assert record is not None
+
+    done = bring_back(world, record.id)
+
+    assert done.restored_ids == ids[1:]
+    assert done.refused == [{"id": ids[0], "reason": "erased"}]
+
+
+def test_a_resumed_soft_delete_reads_no_erasure_of_a_link_that_exists(
+    deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even of links that another request has deleted."""
+    world, faulty = _faulty_world(deployed)
+    ids = world.create(LINKS)
+    accept = world.stores.deletions.accept
+
+    def overtaken(deletion: Deletion, **more: Any) -> None:
+        monkeypatch.setattr(world.stores.deletions, "accept", accept)
+        world.soft_delete(ids[-1:])
+        accept(deletion, **more)
+        _kill(faulty, 0, operation="batch_execute_statement")
+
+    monkeypatch.setattr(world.stores.deletions, "accept", overtaken)
+    _until_killed(lambda: world.soft_delete(ids))
+    faulty.fault = None
+    faulty.calls.clear()
+    _resume_all(world, monkeypatch)
+
+    [record] = [each for each in _soft_deletions(world) if len(each.link_ids) == LINKS]
+    assert record.state == "complete"
+    assert record.ids_with(Outcome.NOT_FOUND) == ids[-1:]
+    assert "batch_execute_statement" in faulty.calls
+    assert "batch_get_item" not in faulty.calls
+
+
+# -- restores -------------------------------------------------------------------------------------
+
+
+def _erase(world: World, link_id: str) -> None:
+    world.erase([link_id])
+
+
+def _delete_again(world: World, link_id: str) -> None:
+    world.soft_delete([link_id])
+
+
+def _delete_and_erase(world: World, link_id: str) -> None:
+    world.soft_delete([link_id])
+    world.erase([link_id])
+
+
+def _delete_restore_and_delete(world: World, link_id: str) -> None:
+    bring_back(world, world.soft_delete([link_id]).id)
+    world.soft_delete([link_id])
+
+
+#: What others do with a link that the killed worker has restored.
+TAKE: list[Take] = [_erase, _delete_again, _delete_and_erase, _delete_restore_and_delete]
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("items", [True, False])
+@pytest.mark.parametrize("after", [True, False])
+def test_a_restore_killed_at_any_call_knows_what_it_restored(
+    deployed: dict[str, str], after: bool, items: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not items:
+        drop_error_items(aws.client("dynamodb"))
+    reached, at, kinds = True, 0, set()
+    while reached:
+        world, faulty = _faulty_world(deployed)
+        ids = world.create(LINKS)
+        deletion = world.soft_delete(ids)
+        begun = _kill(faulty, at, after=after)
+        _until_killed(lambda w=world, d=deletion: bring_back(w, d.id))  # type: ignore[misc]
+        reached = len(begun) > at
+        faulty.fault = None
+        own = {each for each in ids if world.live(each)}
+        erased = set()
+        for position, link_id in enumerate(ids[: LINKS - 2]):
+            if link_id in own:
+                TAKE[position % len(TAKE)](world, link_id)
+            elif position % 2:
+                world.erase([link_id])
+                erased.add(link_id)
+
+        _resume_all(world, monkeypatch)
+
+        restored = [each for each in ids if each not in erased]
+        for record in restore_stores(world).restores.of_deletion(
+            world.workspace_id, deletion.id, limit=2
+        ):
+            assert record.state == "complete", at
+            fates = dict(zip(ids, record.fates, strict=True))
+            assert [each for each in ids if fates[each] == RestoreOutcome.RESTORED] == restored, at
+            assert {each for each in ids if fates[each] == RestoreOutcome.ERASED} == erased, at
+            found = world.stores.deletions.load(world.workspace_id, deletion.id)
+            assert found is not None
+            assert found.ids_with(Outcome.RESTORED) == restored, at
+            kinds |= {bool(own), bool(erased)}
+        at += 1
+    assert kinds == {True, False}
+
+
+def test_a_link_taken_before_the_restore_began_is_not_restored(
+    deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a delete after an earlier restore, and by an erasure after one."""
+    world, faulty = _faulty_world(deployed)
+    again, erased, own = ids = world.create(3)
+    deletion = world.soft_delete(ids)
+    bring_back(world, deletion.id, [again, erased])
+    world.soft_delete([again, erased])
+    world.erase([erased])
+    _kill(faulty, 0, operation="batch_execute_statement")
+    _until_killed(lambda: bring_back(world, deletion.id))
+    faulty.fault = None
+
+    _resume_all(world, monkeypatch)
+
+    [record, _] = restore_stores(world).restores.of_deletion(
+        world.workspace_id, deletion.id, limit=2
+    )
+    assert list(record.fates) == [
+        RestoreOutcome.DELETED_AGAIN,
+        RestoreOutcome.ERASED,
+        RestoreOutcome.RESTORED,
+    ]
+    assert world.live(own)
+
+
+@pytest.mark.parametrize("take", TAKE[:3])
+def test_the_answer_to_a_restoring_statement_is_lost_and_the_link_is_taken(
+    deployed: dict[str, str], take: Take
+) -> None:
+    """In one run: the statement is repeated, and refused."""
+    world, faulty = _faulty_world(deployed)
+    ids = world.create(2)
+    deletion = world.soft_delete(ids)
+    lose = faults_of_call(0)["applied, then timeout"]
+
+    def lose_and_take(name: str, call: Call, given: dict[str, Any]) -> Any:
+        if name != "batch_execute_statement":
+            return call()
+        faulty.fault = None
+        try:
+            return lose(name, call, given)
+        finally:
+            take(world, ids[0])
+
+    faulty.fault, faulty.every = lose_and_take, True
+    done = bring_back(world, deletion.id)
+
+    assert done.restored_ids == ids
+    assert done.refused == []
+
+
+def test_a_restore_of_erased_links_reads_their_erasures_only_when_it_is_resumed(
+    deployed: dict[str, str],
+) -> None:
+    world, faulty = _faulty_world(deployed)
+    ids = world.create(3)
+    deletion = world.soft_delete(ids)
+    world.erase(ids[:2])
+    faulty.calls.clear()
+    done = bring_back(world, deletion.id)
+    assert done.restored_ids == ids[2:]
+    assert faulty.calls.count("batch_get_item") == 1
+
+
+def test_a_link_removed_by_its_retention_after_a_killed_restore_counts_as_restored(
+    erasing: Erasing,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    faulty = FaultyClient(erasing.world.dynamodb)
+    world = make_world(erasing.environment, faulty, erasing.world.workspace_id)
+    [link_id] = world.create(1)
+    deletion = world.soft_delete([link_id])
+    _kill(faulty, 0, operation="batch_execute_statement")
+    _until_killed(lambda: bring_back(world, deletion.id))
+    faulty.fault = None
+    world.soft_delete([link_id], retention_days=1, policies=Policies(retention_days=1).record())
+    erasing.cleanup([erasing.expire(link_id)])
+    erasing.work_all()
+
+    _resume_all(world, monkeypatch)
+
+    [record] = restore_stores(world).restores.of_deletion(world.workspace_id, deletion.id, limit=2)
+    assert list(record.fates) == [RestoreOutcome.RESTORED]
+
+
+# -- steps ----------------------------------------------------------------------------------------
+
+
+def _faulty_world(deployed: dict[str, str]) -> tuple[World, FaultyClient]:
+    faulty = FaultyClient(aws.client("dynamodb"))
+    return make_world(deployed, faulty), faulty
+
+
+def _until_killed(work: Callable[[], Any]) -> None:
+    try:
+        work()
+    except (Killed, UnlinkError):
+        return
+
+
+def _kill(faulty: FaultyClient, at: int, *, after: bool = True, operation: str = "") -> list[str]:
+    """Kill the worker at this call (from 0) of this or any operation; returns those that began.
+
+    With ``after`` this call is still applied. One call at a time, so that none is applied when the
+    worker is dead.
+    """
+    begun: list[str] = []
+    one_at_a_time = threading.Lock()
+
+    def fault(name: str, call: Call, _given: dict[str, Any]) -> Any:
+        with one_at_a_time:
+            number = len(begun)
+            if number <= at and name.startswith(operation):
+                begun.append(name)
+            if number < at or (number == at and not name.startswith(operation)):
+                return call()
+            if number == at and after:
+                call()
+        raise Killed
+
+    faulty.fault, faulty.every = fault, True
+    return begun
+
+
+def _soft_deleted(world: World, ids: list[str]) -> set[str]:
+    """The links that are soft-deleted by now."""
+    states = world.stores.links.batches.states(world.workspace_id, ids)
+    return {each for each in ids if not states[each].is_live}
+
+
+def _soft_deletions(world: World) -> list[Deletion]:
+    headers, _ = world.stores.deletions.newest(world.workspace_id, limit=20, before=None)
+    records = [world.stores.deletions.load(world.workspace_id, each.id) for each in headers]
+    return [each for each in records if each is not None and each.mode == "soft"]
+
+
+def _newest_soft(world: World) -> Deletion | None:
+    return next(iter(_soft_deletions(world)), None)
+
+
+def _resume_all(world: World, monkeypatch: pytest.MonkeyPatch, *, hours: int = 1) -> None:
+    """The schedule's run after the leases have expired."""
+    restoring = restore_stores(world)
+    with monkeypatch.context() as later:
+        now = time.time
+        later.setattr(time, "time", lambda: now() + 3600 * hours)
+
+        def attempt(work: Callable[[], Any]) -> Any:
+            try:
+                return work()
+            except (Killed, UnlinkError):
+                return []
+
+        for key in attempt(lambda: world.stores.deletions.expired_leases(limit=1000)):
+            if key[0] == world.workspace_id:
+                attempt(lambda k=key: resume(*k, stores=world.stores))  # type: ignore[misc]
+        for each in attempt(lambda: restoring.restores.expired_leases(limit=1000)):
+            if each[0] == world.workspace_id:
+                attempt(lambda k=each: resume_restore(*k, stores=restoring))  # type: ignore[misc]
