@@ -23,7 +23,7 @@ LINK_DELETER = {
     # Of short codes only: quarantine.
     "UpdateItem",
 }
-RECORDER = {"GetItem", "PutItem", "UpdateItem", "Query"}
+RECORDER = {"BatchGetItem", "GetItem", "PutItem", "UpdateItem", "Query"}
 
 FOLLOWER = {"DescribeStream", "GetRecords", "GetShardIterator"}
 
@@ -104,7 +104,7 @@ MAY = {
     "scheduler": {
         "Links": LINK_DELETER,
         "Links/index/live": {"Query"},
-        "Deletions": RECORDER | {"BatchGetItem"},
+        "Deletions": RECORDER,
         "Deletions/index/open": {"Query"},
         "Clicks": {"UpdateItem"},
     },
@@ -116,7 +116,7 @@ MAY = {
     "erase_worker": {
         "Links": {"BatchGetItem", "DeleteItem", "UpdateItem"},
         "Clicks": {"BatchWriteItem", "Query"},
-        "Deletions": RECORDER | {"BatchGetItem"},
+        "Deletions": RECORDER,
     },
     "deletion_stream": {"Deletions/stream": FOLLOWER},
 }

@@ -548,9 +548,9 @@ def drive_deletion_worker(scene: Scene) -> None:
         scene.long_ago(world.workspace_id, exported.id)
         finish(exported)
     finish(deletes.softly(world.create(1), deletion_request=deletes.with_export))
-    erased = scene.left(lambda: deletes.softly(world.create(1)))
+    lost = scene.left(lambda: deletes.softly(world.create(1)))
     with erased_meanwhile():
-        finish(erased)
+        finish(lost)
     exported = deletes.softly(world.create(1), deletion_request=deletes.with_export)
     with saving_always():
         with dying_before_complete():
