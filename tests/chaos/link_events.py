@@ -133,10 +133,7 @@ class LinkEvents:
                 case "soft", "deleted" | "restored":
                     self._add(link_id, request, "trash", record.id, end=end)
                 case "soft", "notFound":
-                    # A worker may have been killed after it deleted the link, and another deletion
-                    # may have erased it before the next worker looked: docs/chaos.md.
-                    self._add(link_id, request, "trash", record.id, end=end, required=False)
-                    self._add(link_id, request, "saw lost to others", record.id, end=end)
+                    self._add(link_id, request, "saw not live", end=end)
                 case _, "erased":
                     only_live = request.kind == "erase one"
                     action: Action = "erase live" if only_live else "erase"
@@ -161,8 +158,16 @@ class LinkEvents:
             perhaps = request.attempts[0].ids or [link_id for link_id, _ in record.results]
         else:
             perhaps = []
+        # Of one restore alone, the record of the deletion says what became of each link.
+        outcomes = dict(record.results) if len(record.restores) == 1 else {}
         for link_id in perhaps:
-            self._add(link_id, request, "restore", record.id, end=FOREVER, required=False)
+            match outcomes.get(link_id):
+                case "restored":
+                    self._add(
+                        link_id, request, "restore", record.id, end=self._facts.time - CLOCK_STEP
+                    )
+                case None:
+                    self._add(link_id, request, "restore", record.id, end=FOREVER, required=False)
 
     def _observations(self, attempt: Operation) -> Iterator[tuple[str, Action, str]]:
         """(link, action, value) of what a response says about links."""

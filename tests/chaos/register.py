@@ -22,7 +22,6 @@ Action = Literal[
     "restore",
     "saw live",
     "saw not live",
-    "saw lost to others",
     "saw gone",
     "saw erased",
     "saw deleted again",
@@ -76,8 +75,6 @@ def apply(state: State, event: Event) -> State | None:
     held = {
         "saw live": status == "live" and value in ("", title),
         "saw not live": status != "live",
-        # Neither live nor soft-deleted by this deletion: another one has it.
-        "saw lost to others": status != "live" and (status, by) != ("trashed", value),
         "saw gone": status in ("absent", "erased"),
         "saw erased": status == "erased",
         "saw deleted again": status == "trashed" and by != value,
@@ -113,9 +110,6 @@ def _next(ordered: Sequence[Event], done: int, state: State) -> list[tuple[int, 
         if event.begin > first_end:
             break
         if done >> number & 1:
-            continue
-        if not event.required and done and ordered[done.bit_length() - 1].begin > event.end:
-            # It is too late for what may have happened.
             continue
         candidates.append((number, event))
         if event.required:

@@ -188,6 +188,52 @@ def test_a_correct_run_passes() -> None:
     assert check(story.operations, story.facts) == []
 
 
+def without_response(operation: Operation) -> None:
+    operation.status, operation.response, operation.end = None, None, FOREVER
+
+
+def killed_delete_of_an_erased_link(story: Story, outcome: str) -> None:
+    """Its worker is killed, a visit finds the link gone, and an erasure comes before the next."""
+    without_response(story.soft("d3", [2], at=10, number=3))
+    story.request("r9", "redirect", "GET", "/code2", at=11, status=404, code="code2")
+    deleted = int(outcome == "deleted")
+    counts = story.facts.records[deletion(3)].counts
+    story.change(
+        3,
+        results=((link_id(2), outcome),),
+        counts=counts | {"deleted": deleted, "notFound": 1 - deleted},
+        completed=20.0,
+    )
+
+
+def test_a_killed_delete_has_deleted_a_link_that_is_erased_before_its_end() -> None:
+    story = Story()
+    killed_delete_of_an_erased_link(story, "deleted")
+    assert check(story.operations, story.facts) == []
+
+
+def killed_restore_of_a_deleted_link(story: Story, outcome: str) -> None:
+    """Its worker is killed, and another request deletes the link before the next."""
+    [restore] = [each for each in story.operations if each.kind == "restore"]
+    without_response(restore)
+    story.soft("d3", [1], at=20, number=3)
+    story.store(1, live=False, deletion_id=deletion(3))
+    story.facts.listed[WS].remove(link_id(1))
+    restored = int(outcome == "restored")
+    counts = story.facts.records[deletion(1)].counts
+    story.change(
+        1,
+        results=((link_id(1), outcome),),
+        counts=counts | {"restored": restored, "deleted": 1 - restored},
+    )
+
+
+def test_a_killed_restore_has_restored_a_link_that_is_deleted_before_its_end() -> None:
+    story = Story()
+    killed_restore_of_a_deleted_link(story, "restored")
+    assert check(story.operations, story.facts) == []
+
+
 def lost_link(story: Story) -> None:
     del story.facts.links[link_id(0)]
     story.facts.codes["code0"] = None
@@ -321,6 +367,22 @@ def a_response_without_a_record(story: Story) -> None:
     del story.facts.records[deletion(1)], story.facts.headers[deletion(1)]
 
 
+def a_killed_delete_that_denies_what_it_did(story: Story) -> None:
+    killed_delete_of_an_erased_link(story, "notFound")
+
+
+def a_killed_restore_that_denies_what_it_did(story: Story) -> None:
+    killed_restore_of_a_deleted_link(story, "deleted")
+
+
+def a_killed_restore_that_claims_what_it_did_not(story: Story) -> None:
+    """No visit after it reaches the link, and it is in the trash of the first deletion."""
+    killed_restore_of_a_deleted_link(story, "restored")
+    story.operations[:] = [each for each in story.operations if each.token not in ("d3", "r3")]
+    del story.facts.records[deletion(3)], story.facts.headers[deletion(3)]
+    story.store(1, live=False, deletion_id=deletion(1))
+
+
 def an_untrue_response(story: Story) -> None:
     story.change(2, results=((link_id(2), "notFound"),))
 
@@ -369,6 +431,9 @@ def an_export_without_a_link(story: Story) -> None:
         (a_repetition_with_two_effects, "one request made 2 deletions"),
         (a_create_that_made_two_links, "one create made 2 links"),
         (a_response_without_a_record, "has no record"),
+        (a_killed_delete_that_denies_what_it_did, "no order of the requests"),
+        (a_killed_restore_that_denies_what_it_did, "no order of the requests"),
+        (a_killed_restore_that_claims_what_it_did_not, "no order of the responses"),
         (an_untrue_response, "1 ids were answered as deleted"),
         (an_untrue_restore, "1 ids were answered as restored"),
         (a_missing_audit_record, "the audit trail and the table differ"),

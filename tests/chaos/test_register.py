@@ -56,23 +56,6 @@ def test_a_lost_update_has_no_order() -> None:
     assert linearizable([CREATED, *updates, event(6, 7, "saw live", "c")])
 
 
-def test_what_may_have_happened_did_not_happen_after_its_end() -> None:
-    maybe = event(2, 5, "trash", "d1", required=False)
-    seen_live = event(6, 7, "saw live")
-    assert linearizable([CREATED, maybe, seen_live])
-    assert linearizable([CREATED, maybe, event(6, 7, "saw not live")])
-    assert not linearizable([CREATED, maybe, seen_live, event(8, 9, "saw not live")])
-
-
-def test_a_deletion_may_lose_a_link_that_it_deleted_to_an_erasure() -> None:
-    maybe = event(2, 9, "trash", "d1", required=False)
-    lost = event(2, 9, "saw lost to others", "d1")
-    unseen = event(3, 4, "saw not live")
-    assert linearizable([CREATED, maybe, unseen, event(5, 6, "erase"), lost])
-    # Not while the link is in the trash because of it.
-    assert not linearizable([CREATED, maybe, unseen, lost, event(10, 10, "saw trashed", "d1")])
-
-
 def test_what_may_have_happened_explains_a_response_and_need_not() -> None:
     maybe = event(2, FOREVER, "restore", "d1", required=False)
     deleted = event(1.5, 1.8, "trash", "d1")
