@@ -265,6 +265,24 @@ def test_functions_without_deletions_write_only_idempotency_keys_in_that_table(
     ]
 
 
+@pytest.mark.parametrize("function", ["deletions", "deletion_worker"])
+def test_functions_that_delete_read_only_erasures_in_batches_of_that_table(
+    template: Template, function: str
+) -> None:
+    conditions = [
+        statement["Condition"]
+        for statement in statements(template, function)
+        if "dynamodb:BatchGetItem" in statement["Action"]
+        and "Deletions" in [table_of(template, each) for each in statement["Resource"]]
+    ]
+    assert conditions == [
+        {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["LINK#*"]},
+            "Null": {"dynamodb:LeadingKeys": "false"},
+        }
+    ]
+
+
 @pytest.mark.parametrize(
     ("function", "actions"),
     [
