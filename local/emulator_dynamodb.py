@@ -33,6 +33,7 @@ def patch(dynamodb: Any) -> None:
     _parse_expressions_once(dynamodb)
     _parse_statements_once(dynamodb)
     _copy_items_as_json(dynamodb)
+    _measure_strings_first(dynamodb)
 
 
 def _record_partiql_updates(dynamodb: Any) -> None:
@@ -170,3 +171,38 @@ def _copy_items_as_json(dynamodb: Any) -> None:
         return copy.deepcopy(value)
 
     dynamodb.copy = SimpleNamespace(deepcopy=copied, copy=copy.copy)
+
+
+def _measure_strings_first(dynamodb: Any) -> None:
+    """Measure strings, which most values are, without a search for their type.
+
+    MiniStack measures each item two or three times for a call: a fifth of its time. It also reads
+    the text of each number three times.
+    """
+    other_size = dynamodb._attribute_value_size
+    for name in ("_number_error", "_ddb_canonicalize_number", "_number_size_bytes"):
+        setattr(dynamodb, name, _once_for_strings(getattr(dynamodb, name)))
+
+    def value_size(value: Any) -> int:
+        text = value.get("S") if type(value) is dict and len(value) == 1 else None
+        if type(text) is str:
+            return len(text) if text.isascii() else len(text.encode())
+        size: int = other_size(value)
+        return size
+
+    def item_size(item: Any) -> int:
+        if not isinstance(item, dict):
+            return 0
+        return sum(
+            (len(name) if name.isascii() else len(name.encode())) + value_size(value)
+            for name, value in item.items()
+        )
+
+    dynamodb._attribute_value_size = value_size
+    dynamodb._item_size_bytes = item_size
+
+
+def _once_for_strings(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """`read`, which remembers its result for strings."""
+    remembered = lru_cache(_EXPRESSIONS)(read)
+    return lambda value: (remembered if type(value) is str else read)(value)

@@ -136,6 +136,31 @@ def test_copied_items_share_nothing_that_can_change() -> None:
     assert item["tags"]["L"] == [{"S": "a"}]
 
 
+def test_an_item_is_measured_as_before() -> None:
+    measured: list[Any] = []
+
+    def other_size(value: Any) -> int:
+        measured.append(value)
+        return 7
+
+    module: Any = SimpleNamespace(
+        _attribute_value_size=other_size,
+        _number_error=lambda text: None,
+        _ddb_canonicalize_number=lambda text: text,
+        _number_size_bytes=len,
+    )
+    emulator_dynamodb._measure_strings_first(module)
+    others: list[Any] = [{"N": "12"}, {"S": 1}, {"S": "a", "N": "1"}, {"M": {"S": {"S": "a"}}}, "S"]
+
+    assert module._attribute_value_size({"S": "abc"}) == 3
+    assert module._attribute_value_size({"S": "é€"}) == 5
+    assert [module._attribute_value_size(each) for each in others] == [7] * len(others)
+    assert measured == others
+    assert module._item_size_bytes({"ab": {"S": "abc"}, "é": {"N": "1"}}) == 2 + 3 + 2 + 7
+    assert module._item_size_bytes("no item") == 0
+    assert [module._number_size_bytes(text) for text in ("1", "12", "12")] == [1, 2, 2]
+
+
 def test_only_requests_to_its_own_host_stay_in_the_process(table: Any) -> None:
     elsewhere = boto3.client("dynamodb", endpoint_url="http://127.0.0.1:1")
     with pytest.raises(Exception, match="Could not connect to the endpoint"):
