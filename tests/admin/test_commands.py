@@ -88,12 +88,14 @@ def _own_account() -> Iterator[None]:
 def operator(
     _own_account: None,
     emulator_url: str,
+    dynamodb_url: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[Operator]:
     if "AWS_ENDPOINT_URL_DYNAMODB" in os.environ:
         pytest.skip("needs an emulator with API Gateway and Cognito")
     monkeypatch.setenv("AWS_ENDPOINT_URL", emulator_url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url)
     for definition in table_definitions(synthesized_template()):
         if definition["TableName"] in ("access", "clicks"):
             boto3.client("dynamodb").create_table(**definition)

@@ -4,44 +4,39 @@ from __future__ import annotations
 
 import os
 import random
-import resource
 import signal
-import subprocess
-import sys
+import tempfile
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from tests.client import command_process
+from tests.client.command_process import CommandProcess, Streams
 from tests.client.fake_service import FakeUnlink, Request
 
-SOURCES = Path(__file__).resolve().parents[2] / "client"
-COMMAND = [sys.executable, "-m", "unlink_client"]
+Start = Callable[..., CommandProcess]
 
 
-def start(
-    environment: dict[str, str], *arguments: str, stdin: Path | None = None, **more: object
-) -> subprocess.Popen[bytes]:
-    """The command in a separate process, which the caller has to end."""
-    source = stdin.open("rb") if stdin else None
-    try:
-        return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
-            [*COMMAND, *arguments],
-            env=os.environ | environment | {"PYTHONPATH": str(SOURCES)},
-            stdin=source or subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            **more,
+@pytest.fixture
+def start(environment: dict[str, str], tmp_path: Path) -> Start:
+    """Start the command in a process of its own; its arguments as on a command line."""
+
+    def started(
+        *arguments: str, stdin: str | Path = os.devnull, file_bytes: int | None = None
+    ) -> CommandProcess:
+        directory = Path(tempfile.mkdtemp(dir=tmp_path))
+        streams = Streams(str(stdin), str(directory / "out"), str(directory / "err"))
+        return command_process.start(
+            environment, *arguments, streams=streams, file_bytes=file_bytes
         )
-    finally:
-        if source:
-            source.close()
+
+    return started
 
 
-def until_done(
-    environment: dict[str, str], *arguments: str, stdin: Path | None = None, kills: int
-) -> int:
+def until_done(start: Start, *arguments: str, stdin: str | Path = os.devnull, kills: int) -> int:
     """Run the command and kill it, `kills` times at random moments; then let it end.
 
     How often a kill came before the end.
@@ -49,16 +44,16 @@ def until_done(
     chance = random.Random(len(arguments) + kills)
     killed = 0
     for _ in range(kills):
-        process = start(environment, *arguments, stdin=stdin)
+        process = start(*arguments, stdin=stdin)
         try:
-            process.wait(chance.uniform(0.3, 1.6))
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
+            process.wait(chance.uniform(0.05, 1.3))
+        except TimeoutError:
+            process.kill()
             killed += 1
         process.communicate()
         if process.returncode == 0:
             return killed
-    process = start(environment, *arguments, stdin=stdin)
+    process = start(*arguments, stdin=stdin)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, (out, err)
     return killed
@@ -85,11 +80,11 @@ def slow(service: FakeUnlink) -> FakeUnlink:
 
 @pytest.mark.exhaustive
 def test_a_delete_that_is_killed_at_random_deletes_each_id_once(
-    slow: FakeUnlink, environment: dict[str, str], tmp_path: Path
+    slow: FakeUnlink, start: Start, tmp_path: Path
 ) -> None:
     ids = slow.add(25_000)
     path = write_ids(tmp_path / "ids.txt", ids)
-    killed = until_done(environment, "delete", "-", "--yes", stdin=path, kills=10)
+    killed = until_done(start, "delete", "-", "--yes", stdin=path, kills=10)
     assert killed > 0
     assert slow.deleted == dict.fromkeys(ids, 1)
     bodies = {each.key: tuple(each.body["ids"]) for each in slow.delete_requests}
@@ -102,7 +97,7 @@ def test_a_delete_that_is_killed_at_random_deletes_each_id_once(
 @pytest.mark.parametrize("moment", ["before the work", "before the response", "after the response"])
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_a_kill_around_each_request_deletes_each_id_once(
-    service: FakeUnlink, environment: dict[str, str], tmp_path: Path, moment: str, number: int
+    service: FakeUnlink, start: Start, tmp_path: Path, moment: str, number: int
 ) -> None:
     ids = service.add(250)
     service.max_ids = 100
@@ -120,14 +115,14 @@ def test_a_kill_around_each_request_deletes_each_id_once(
         service.before = hold
     else:
         service.after = hold
-    process = start(environment, "delete", f"@{path}", "--yes")
+    process = start("delete", f"@{path}", "--yes")
     assert reached.wait(30)
     process.kill()
     process.communicate()
     go_on.set()
     service.before = lambda _: None
     service.after = lambda _: None
-    process = start(environment, "delete", "--resume")
+    process = start("delete", "--resume")
     out, err = process.communicate(timeout=60)
     # Killed after its last response, the delete may have come to its end.
     assert process.returncode == 0 or b"no interrupted delete" in err, (out, err)
@@ -136,41 +131,36 @@ def test_a_kill_around_each_request_deletes_each_id_once(
 
 @pytest.mark.exhaustive
 def test_an_import_that_is_killed_at_random_creates_each_link_once(
-    slow: FakeUnlink, environment: dict[str, str], tmp_path: Path
+    slow: FakeUnlink, start: Start, tmp_path: Path
 ) -> None:
     path = tmp_path / "links.csv"
     rows = "".join(f"code-{n},https://example.com/{n}\n" for n in range(3_500))
     path.write_text("shortCode,originalUrl\n" + rows)
     arguments = ("import", "csv", str(path), "--rejects", str(tmp_path / "rejects.csv"))
-    until_done(environment, *arguments, kills=8)
+    until_done(start, *arguments, kills=8)
     codes = [link["shortCode"] for link in slow.links.values()]
     assert sorted(codes) == sorted(f"code-{n}" for n in range(3_500))
     assert not (tmp_path / "rejects.csv").exists()
 
 
 def test_a_disk_that_is_full_sends_nothing(
-    service: FakeUnlink, environment: dict[str, str], tmp_path: Path
+    service: FakeUnlink, start: Start, tmp_path: Path
 ) -> None:
     path = write_ids(tmp_path / "ids.txt", service.add(25_000))
 
-    def small_files() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-
-    process = start(environment, "delete", f"@{path}", "--yes", preexec_fn=small_files)
+    process = start("delete", f"@{path}", "--yes", file_bytes=100_000)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert b"Cannot write the state file" in err
     assert service.delete_requests == []
     # With room again, the same command deletes everything.
-    process = start(environment, "delete", f"@{path}", "--yes")
+    process = start("delete", f"@{path}", "--yes")
     process.communicate(timeout=60)
     assert process.returncode == 0
     assert set(service.deleted.values()) == {1}
 
 
-def test_ctrl_c_names_the_deletion_that_goes_on(
-    service: FakeUnlink, environment: dict[str, str]
-) -> None:
+def test_ctrl_c_names_the_deletion_that_goes_on(service: FakeUnlink, start: Start) -> None:
     ids = service.add(1)
     waiting = threading.Event()
 
@@ -181,12 +171,12 @@ def test_ctrl_c_names_the_deletion_that_goes_on(
             waiting.set()
 
     service.after = after
-    process = start(environment, "delete", *ids, "--yes")
+    process = start("delete", *ids, "--yes")
     assert waiting.wait(30)
     # Python drops an interrupt that arrives in a destructor; a person presses the keys again.
     for _ in range(6):
         process.send_signal(signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired):
+        with suppress(TimeoutError):
             process.wait(5)
             break
     _, err = process.communicate(timeout=5)

@@ -6,51 +6,41 @@ import json
 import os
 import pty
 import select
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.client import command_process
+from tests.client.command_process import Streams
 from tests.client.conftest import Run
 from tests.client.fake_service import KEY, FakeUnlink
 from tests.client.support import hoko
 
-SOURCES = Path(__file__).resolve().parents[2] / "client"
 
-
-def at_terminal(
-    environment: dict[str, str], *arguments: str, typed: str = "", data: bytes | None = None
-) -> tuple[int, str]:
-    """Exit code and screen of the command at a terminal; `data` comes on standard input."""
+def at_terminal(environment: dict[str, str], *arguments: str, typed: str = "") -> tuple[int, str]:
+    """Exit code and screen of the command at a terminal."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "unlink_client", *arguments],
-        env=os.environ | {"PYTHONPATH": str(SOURCES), "TERM": "xterm"} | environment,
-        stdin=theirs if data is None else subprocess.PIPE,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
+    terminal = os.ttyname(theirs)
+    command = command_process.start(
+        {"TERM": "xterm"} | environment,
+        *arguments,
+        streams=Streams(terminal, terminal, terminal),
     )
-    os.close(theirs)
-    if data is not None:
-        process.communicate(data, timeout=30)
     screen, ends = b"", time.monotonic() + 30
     while time.monotonic() < ends:
-        if select.select([ours], [], [], 0.1)[0]:
-            try:
-                part = os.read(ours, 65536)
-            except OSError:
-                break
-            if not part:
-                break
-            screen += part
+        ready = select.select([ours, command.process.sentinel], [], [], 1)[0]
+        if ours in ready:
+            screen += os.read(ours, 65536)
+        elif ready:
+            break
         if typed and (b"[y/N]" in screen or b"go ahead:" in screen):
             os.write(ours, typed.encode() + b"\n")
             typed = ""
+    code = command.wait(10)
+    os.close(theirs)
     os.close(ours)
-    return process.wait(10), screen.decode()
+    return code, screen.decode()
 
 
 @pytest.mark.parametrize(
