@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import combinations
 from typing import Any
@@ -14,15 +15,16 @@ from botocore.exceptions import ReadTimeoutError
 
 from admin import failed_records
 from functions import metrics
-from functions.domain.clock import Deadline, now_iso, use_deadline
-from functions.domain.errors import ShortCodeTaken
+from functions.aws import calls
+from functions.domain.clock import Deadline, deadline, now_iso, use_deadline
+from functions.domain.errors import ShortCodeTaken, UnlinkError
 from functions.domain.ids import SHARDS, new_short_code, shard_of
 from functions.domain.link import Link
 from functions.domain.policies import Policies
 from functions.repositories import clicks as clicks_store
 from functions.repositories import erasing_deletions
 from functions.schemas.links import NewLink
-from functions.services import link_stream, sweep
+from functions.services import link_stream, purge, sweep
 from functions.services.create_links import create_links
 from functions.services.link_stream import clean_up
 from functions.services.update_link import update_link
@@ -518,6 +520,51 @@ def test_a_hanging_bucket_delays_no_erasure(erasing: Erasing) -> None:
     assert erasing.s3.asked == 1
     [message] = erasing.messages
     assert {link["id"] for link in message["links"]} == set(ids)
+
+
+@pytest.mark.parametrize("code", ["InternalError", "SlowDown", "AccessDenied"])
+@pytest.mark.parametrize("name", ["a.png", "e-1.ndjson"])
+def test_an_object_that_s3_does_not_delete_leaves_the_erasure_open(
+    erasing: Erasing, monkeypatch: pytest.MonkeyPatch, name: str, code: str
+) -> None:
+    """S3 answers 200 and names the object among the errors of single keys."""
+    monkeypatch.setattr(calls, "BACKOFF_BASE", 0.001)
+    monkeypatch.setattr(purge, "SHUTDOWN_SECONDS", 0.2)
+    [link_id] = erasing.world.create(1)
+    erasing.click(link_id)
+    erasing.render(link_id, "a.png", "b.png")
+    erasing.export(link_id, "e-1")
+    [stuck] = [key for key in erasing.s3.objects if key.endswith(name)]
+    delete_objects = erasing.s3.delete_objects
+
+    def delete_others(*, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:
+        others = [each for each in Delete["Objects"] if each["Key"] != stuck]
+        delete_objects(Bucket=Bucket, Delete=Delete | {"Objects": others})
+        refused = {"Key": stuck, "Code": code, "Message": ""}
+        return {"Errors": [refused]} if len(others) < len(Delete["Objects"]) else {}
+
+    erasing.s3.delete_objects = delete_others
+    deletion, records = erasing.erase([link_id])
+    with deadline(0.5):
+        failed = erasing.cleanup(records)
+    [message] = erasing.messages
+    for _ in range(2):
+        with suppress(UnlinkError):
+            erasing.work(message, seconds=0.5)
+
+    assert list(erasing.s3.objects) == [stuck]
+    assert bool(failed) is (name == "a.png")
+    assert erasing.header(deletion.id).state == "erasing"
+    assert erasing.receipt(deletion.id) == {}
+
+    erasing.s3.delete_objects = delete_objects
+    assert erasing.cleanup(records) == []
+    erasing.work_all()
+
+    assert erasing.header(deletion.id).state == "complete"
+    assert erasing.receipt(deletion.id) == receipt(clicks=1, qrObjects=2)
+    assert erasing.left_of(link_id) == []
+    assert erasing.s3.objects == {}
 
 
 def test_link_events_are_sent_if_the_workspace_enables_them(erasing: Erasing) -> None:

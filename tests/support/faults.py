@@ -79,6 +79,16 @@ def _before(error: Callable[[], BaseException]) -> Callable[[str, Call, dict[str
 
 def _partly(operation: str, call: Call, parameters: dict[str, Any]) -> Any:
     """Half of a batch is unprocessed; a transaction conflicts; other calls are throttled."""
+    if operation == "delete_objects":
+        whole, objects = parameters["Delete"], parameters["Delete"]["Objects"]
+        half = len(objects) // 2
+        if half:
+            parameters["Delete"] = whole | {"Objects": objects[:half]}
+            call()
+            parameters["Delete"] = whole
+        # Status 200, with an error for each object that is left.
+        left = [{"Key": each["Key"], "Code": "InternalError"} for each in objects[half:]]
+        return {"Errors": left}
     if operation == "batch_get_item":
         wanted: dict[str, Any] = parameters["RequestItems"]
         keys = [(table, key) for table, request in wanted.items() for key in request["Keys"]]

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
+from functions.aws.s3 import Bucket
+from functions.domain.clock import deadline
 from local.emulator import Emulator
 from tests.chaos.faults.conftest import Start
 
@@ -69,6 +71,47 @@ def test_a_file_is_stored_although_the_response_was_lost(
     assert kinds == {"reset", "InternalError"}
     assert s3.list_objects_v2(Bucket="faults")["KeyCount"] == 10
     assert faults.counts == {"lost responses": 10}
+
+
+def test_objects_of_a_batch_fail_one_by_one(
+    start: Start, calls: Callable[..., Any], faulty_emulator: Emulator
+) -> None:
+    s3 = faulty_emulator.client("s3")
+    s3.create_bucket(Bucket="deletes")
+    keys = [f"a/{number} & b" for number in range(8)]
+    faults = start(partial=1)
+    rounds, codes, gone_although_failed = 12, set(), set()
+    for quiet in (True, False) * (rounds // 2):
+        for key in keys:
+            s3.put_object(Bucket="deletes", Key=key, Body=b"x")
+        objects: Any = {"Objects": [{"Key": key} for key in keys], "Quiet": quiet}
+        response = calls("s3").delete_objects(Bucket="deletes", Delete=objects)
+        left = {each["Key"] for each in s3.list_objects_v2(Bucket="deletes").get("Contents", [])}
+        failed = {each["Key"]: each["Code"] for each in response["Errors"]}
+        codes |= {*failed.values()}
+        gone_although_failed |= {failed[key] for key in failed.keys() - left}
+        assert failed.keys() >= left
+        deleted = [each["Key"] for each in response.get("Deleted", [])]
+        assert sorted(deleted) == ([] if quiet else sorted(set(keys) - failed.keys()))
+    assert codes == {"InternalError", "SlowDown", "ServiceUnavailable"}
+    assert gone_although_failed == {"InternalError"}
+    assert faults.counts == {"partial batches": rounds}
+
+
+def test_a_partial_delete_of_objects_is_repeated_until_all_are_gone(
+    start: Start, calls: Callable[..., Any], faulty_emulator: Emulator
+) -> None:
+    """By the product's own bucket: one delete of it, as many calls as that takes."""
+    s3 = faulty_emulator.client("s3")
+    s3.create_bucket(Bucket="images")
+    keys = [f"qr/ws/{number}.png" for number in range(20)]
+    for key in keys:
+        s3.put_object(Bucket="images", Key=key, Body=b"x")
+    faults = start(partial=0.9)
+    with deadline(60):
+        Bucket(calls("s3"), "images").remove(keys)
+    assert "Contents" not in s3.list_objects_v2(Bucket="images")
+    assert faults.counts["partial batches"] > 1
 
 
 @pytest.mark.parametrize(

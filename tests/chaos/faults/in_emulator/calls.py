@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from .decisions import NO_DICE, Decisions
-from .partial import BATCHES, in_part
+from .partial import BATCHES, DELETE_OBJECTS, in_part
 from .refusals import S3, failed, refused
 from .stale_reads import by_function
 from .wire import Exchange
@@ -19,7 +19,7 @@ def function_call(scope: Any) -> tuple[str, str, str] | None:
     """(service, operation, session token) of a call that a function makes, or None.
 
     A function's process is known by the session token that it was started with. S3 alone names
-    no operation: its method is taken for it.
+    no operation: its method is taken for it, except for `DeleteObjects`, its only batch.
     """
     target = token = b""
     for name, value in scope["headers"]:
@@ -30,7 +30,10 @@ def function_call(scope: Any) -> tuple[str, str, str] | None:
     if not token.startswith(TOKEN):
         return None
     service, _, operation = target.decode().partition(".")
-    return service or S3, operation or scope["method"], token.decode()
+    if not service:
+        batch = scope["method"] == "POST" and scope["query_string"].partition(b"=")[0] == b"delete"
+        service, operation = S3, DELETE_OBJECTS if batch else scope["method"]
+    return service, operation, token.decode()
 
 
 class Calls:

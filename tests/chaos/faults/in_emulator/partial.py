@@ -1,9 +1,10 @@
-"""Batches that DynamoDB, SQS and EventBridge carry out in part."""
+"""Batches that DynamoDB, SQS, EventBridge and S3 carry out in part."""
 
 from __future__ import annotations
 
 import random
 from typing import Any
+from xml.etree import ElementTree as ET
 
 from .refusals import throttled_table
 from .wire import EMPTY, Exchange, Response
@@ -17,13 +18,26 @@ STATEMENT_CODES = (
     "InternalServerError",
 )
 
+DELETE_OBJECTS = "DeleteObjects"
+
 BATCHES = frozenset(
-    ("BatchGetItem", "BatchWriteItem", "BatchExecuteStatement", "SendMessageBatch", "PutEvents")
+    (
+        *("BatchGetItem", "BatchWriteItem", "BatchExecuteStatement"),
+        *("SendMessageBatch", "PutEvents", DELETE_OBJECTS),
+    )
 )
+
+#: S3's codes of an object of a batch that may be repeated (Amazon S3 API Reference, "Error
+#: responses").
+OBJECT_CODES = ("InternalError", "SlowDown", "ServiceUnavailable")
+
+_S3 = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
 async def in_part(operation: str, exchange: Exchange, dice: random.Random) -> Response:
     """Carry out some of a batch; the response reports the others as AWS does."""
+    if operation == DELETE_OBJECTS:
+        return await _objects(exchange, dice)
     request = exchange.json()
     if operation == "BatchExecuteStatement":
         return await _statements(request, exchange, dice)
@@ -156,3 +170,40 @@ async def _events(request: dict[str, Any], exchange: Exchange, dice: random.Rand
     body["Entries"] = [results[number] for number in range(len(entries))]
     body["FailedEntryCount"] = len(failed) + body.get("FailedEntryCount", 0)
     return response.with_json(body)
+
+
+async def _objects(exchange: Exchange, dice: random.Random) -> Response:
+    """Some objects are not deleted. After an ``InternalError`` one may be gone all the same.
+
+    The status is 200 (Amazon S3 API Reference, DeleteObjects).
+    """
+    request = ET.fromstring(exchange.body)
+    objects = request.findall(f"{_S3}Object")
+    failed = {number: dice.choice(OBJECT_CODES) for number in sorted(_split(len(objects), dice))}
+    for number, code in failed.items():
+        if code != "InternalError" or dice.random() < 0.5:
+            request.remove(objects[number])
+    ET.register_namespace("", _S3.strip("{}"))
+    result = ET.Element(f"{_S3}DeleteResult")
+    response = Response(200, [(b"content-type", b"application/xml")], b"")
+    if request.find(f"{_S3}Object") is not None:
+        response = await exchange.carry_out(ET.tostring(request))
+        if response.status != 200:
+            return response
+        result = ET.fromstring(response.body)
+    _report(
+        result, {objects[number].findtext(f"{_S3}Key"): code for number, code in failed.items()}
+    )
+    body = ET.tostring(result, encoding="utf-8", xml_declaration=True)
+    return response.with_body(body)
+
+
+def _report(result: ET.Element, codes: dict[str | None, str]) -> None:
+    """Name these keys as failed, and not as deleted, in the result of a ``DeleteObjects`` call."""
+    for deleted in result.findall(f"{_S3}Deleted"):
+        if deleted.findtext(f"{_S3}Key") in codes:
+            result.remove(deleted)
+    for key, code in codes.items():
+        error = ET.SubElement(result, f"{_S3}Error")
+        for name, value in (("Key", key), ("Code", code), ("Message", "Delete it again.")):
+            ET.SubElement(error, f"{_S3}{name}").text = value

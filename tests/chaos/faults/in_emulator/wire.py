@@ -10,6 +10,9 @@ from typing import Any
 
 JSON = b"application/x-amz-json-1.0"
 
+#: The SDK's checksums of a body, in headers.
+_CHECKSUMS = (b"content-md5", b"x-amz-checksum-crc32", b"x-amz-content-sha256")
+
 
 @dataclass(frozen=True, slots=True)
 class Response:
@@ -25,10 +28,14 @@ class Response:
         return loaded
 
     def with_json(self, body: dict[str, Any]) -> Response:
+        """The same response with another body."""
+        return self.with_body(json.dumps(body).encode())
+
+    def with_body(self, body: bytes) -> Response:
         """The same response with another body, without the old one's length and checksum."""
         dropped = {b"content-length", b"x-amz-crc32"}
         kept = [each for each in self.headers if each[0].lower() not in dropped]
-        return Response(self.status, kept, json.dumps(body).encode())
+        return Response(self.status, kept, body)
 
 
 EMPTY = Response(200, [(b"content-type", JSON)], b"{}")
@@ -67,10 +74,13 @@ class Exchange:
         loaded: dict[str, Any] = json.loads(self.body)
         return loaded
 
-    async def carry_out(self, body: dict[str, Any] | None = None) -> Response:
+    async def carry_out(self, body: dict[str, Any] | bytes | None = None) -> Response:
         """Let the emulator answer the request, or the same one with another body."""
-        data = self.body if body is None else json.dumps(body).encode()
-        headers = [each for each in self._scope["headers"] if each[0] != b"content-length"]
+        if isinstance(body, dict):
+            body = json.dumps(body).encode()
+        data = self.body if body is None else body
+        dropped = {b"content-length"} if body is None else {b"content-length", *_CHECKSUMS}
+        headers = [each for each in self._scope["headers"] if each[0] not in dropped]
         scope = {
             **self._scope,
             "headers": [*headers, (b"content-length", str(len(data)).encode())],
