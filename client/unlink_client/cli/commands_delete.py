@@ -23,7 +23,7 @@ from unlink_client.cli.delete_common import (
     show_plan,
 )
 from unlink_client.cli.deleting import CHUNK
-from unlink_client.cli.exits import NOT_ALL, USAGE, CommandError
+from unlink_client.cli.exits import NOT_ALL, USAGE, CommandError, some
 from unlink_client.cli.filter_options import describe, with_filters
 from unlink_client.cli.ids import read_ids
 from unlink_client.cli.jobs import Jobs, digest_of
@@ -32,7 +32,7 @@ from unlink_client.cli.session import connected
 from unlink_client.cli.settings import state_directory
 from unlink_client.cli.terminal import require_terminal, say
 from unlink_client.filters import FilterArgs
-from unlink_client.models import Preview, PreviewCounts
+from unlink_client.models import Mode, Preview, PreviewCounts
 from unlink_client.sync.client import Unlink
 
 
@@ -99,8 +99,9 @@ def _resume(unlink: Unlink, which: Sequence[str], how: How) -> None:
 
 def _delete_ids(unlink: Unlink, targets: Sequence[str], how: How, *, dry_run: bool) -> None:
     ids, codes = read_ids(targets)
-    ids += [link_id for link_id in _resolved(unlink, codes) if link_id not in set(ids)]
-    mode = "erase" if how.erase else "soft"
+    resolved = [unlink.link(code).id for code in codes]
+    ids += [link_id for link_id in resolved if link_id not in set(ids)]
+    mode: Mode = "erase" if how.erase else "soft"
     parts = [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
     if dry_run:
         _show(_preview(unlink, parts, how.erase), how)
@@ -122,17 +123,13 @@ def _delete_ids(unlink: Unlink, targets: Sequence[str], how: How, *, dry_run: bo
                 confirm(len(ids), erase=how.erase, given=how.count)
             job = jobs.create(
                 url=unlink.url,
-                mode="erase" if how.erase else "soft",
+                mode=mode,
                 digest=digest,
                 parts=parts,
                 reason=how.reason,
                 export=how.export,
             )
         finish(unlink, jobs, job, how)
-
-
-def _resolved(unlink: Unlink, codes: Sequence[str]) -> list[str]:
-    return [unlink.link(code).id for code in codes]
 
 
 def _preview(unlink: Unlink, parts: Sequence[Sequence[str]], erase: bool) -> Preview:
@@ -158,10 +155,9 @@ def _preview(unlink: Unlink, parts: Sequence[Sequence[str]], erase: bool) -> Pre
 def _refuse_unknown(preview: Preview, how: How) -> None:
     unknown = preview.counts.unknown + preview.counts.invalid
     if (unknown and not how.erase) or not preview.counts.deletable:
-        named = ", ".join((preview.invalid_ids + preview.unknown_ids)[:5])
+        named = some(preview.invalid_ids + preview.unknown_ids)
         raise CommandError(
-            f"{unknown:,} of {preview.counts.requested:,} ids are not live links: {named}"
-            + (", …" if unknown > 5 else ""),
+            f"{unknown:,} of {preview.counts.requested:,} ids are not live links: {named}",
             code=NOT_ALL,
             hint="Nothing was deleted: a soft delete is all or none.",
         )

@@ -9,14 +9,16 @@ from typing import Annotated, Any
 
 import typer
 
-from unlink_client.cli.exits import NOT_ALL, TRY_LATER, USAGE, CommandError
+from unlink_client.cli.exits import NOT_ALL, TRY_LATER, USAGE, CommandError, some
 from unlink_client.cli.filter_options import parse_moment
 from unlink_client.cli.ids import read_ids
 from unlink_client.cli.jobs import Jobs
 from unlink_client.cli.output import (
     RecordOutput,
+    name_of,
     print_facts,
     print_table,
+    removed_kinds,
     write_deletions,
     write_json,
     write_json_line,
@@ -170,13 +172,12 @@ def _write(found: Deletion, output: RecordOutput) -> None:
 def _describe(found: Deletion) -> None:
     counts = found.counts
     moment = "%Y-%m-%d %H:%M:%S UTC"
-    by = found.actor
     facts = [
         ("Deletion", found.id),
         ("State", found.state),
         ("Mode", found.mode),
         ("Reason", found.reason or ""),
-        ("By", by.user_id or by.key_id or by.service or ""),
+        ("By", name_of(found.actor)),
         ("Created", found.created_at.strftime(moment)),
         ("Completed", found.completed_at.strftime(moment) if found.completed_at else ""),
         ("Ids", f"{counts.requested:,}"),
@@ -202,15 +203,7 @@ def _describe(found: Deletion) -> None:
 
 def _removed(found: Deletion) -> str:
     """What the receipt counts, by kind."""
-    if found.receipt is None:
-        return ""
-    counts = {
-        "links": found.receipt.links,
-        "codes": found.receipt.codes,
-        "clicks": found.receipt.clicks,
-        "installs": found.receipt.installs,
-        "QR images": found.receipt.qr_objects,
-    }
+    counts = removed_kinds(found.receipt) if found.receipt else {}
     return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
 
 
@@ -293,10 +286,9 @@ def _report(restored: RestoredLinks, output: RecordOutput) -> None:
             f"{first:%Y-%m-%d %H:%M UTC}, unless their expiry is changed."
         )
     if restored.refused:
-        named = ", ".join(f"{each.id} ({each.reason})" for each in restored.refused[:5])
-        more = ", …" if len(restored.refused) > 5 else ""
+        named = some([f"{each.id} ({each.reason})" for each in restored.refused])
         raise CommandError(
-            f"{len(restored.refused):,} links were not restored: {named}{more}", code=NOT_ALL
+            f"{len(restored.refused):,} links were not restored: {named}", code=NOT_ALL
         )
 
 

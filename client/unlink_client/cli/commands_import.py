@@ -20,7 +20,7 @@ from unlink_client.cli.imports.tables import Table, read_table
 from unlink_client.cli.link_files import CsvWriter
 from unlink_client.cli.output import print_table, write_json_line
 from unlink_client.cli.session import connected
-from unlink_client.cli.settings import state_directory, write_private
+from unlink_client.cli.settings import state_directory, write_private, writing
 from unlink_client.cli.terminal import progress_bar, say
 from unlink_client.sync.client import Unlink
 
@@ -182,10 +182,8 @@ def _write_rejects(path: Path, table: Table, entries: Sequence[Entry]) -> int:
     for entry in rejected:
         values = {name: _cell(entry.row.values.get(name)) for name in columns}
         writer.write({"row": str(entry.row.number), "reason": _what(entry), **values})
-    try:
+    with writing(path):
         write_private(path, target.getvalue())
-    except OSError as error:
-        raise CommandError(f"Cannot write {path}: {error.strerror}") from None
     say(f"The rows that are left, with why: {path}")
     return len(rejected)
 

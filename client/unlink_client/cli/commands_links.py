@@ -14,6 +14,7 @@ from unlink_client.cli.exits import USAGE, CommandError
 from unlink_client.cli.filter_options import parse_moment, with_filters
 from unlink_client.cli.output import Output, write_line, write_links
 from unlink_client.cli.session import connected
+from unlink_client.cli.settings import writing
 from unlink_client.cli.terminal import progress_bar, say
 from unlink_client.filters import FilterArgs
 from unlink_client.models import NewLink
@@ -172,8 +173,6 @@ def qr(
     if output is None:
         sys.stdout.buffer.write(image)
         return
-    try:
+    with writing(output):
         output.write_bytes(image)
-    except OSError as error:
-        raise CommandError(f"Cannot write {output}: {error.strerror}") from None
     say(f"Wrote {output}")

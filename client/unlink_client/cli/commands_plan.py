@@ -26,13 +26,13 @@ from unlink_client.cli.delete_common import (
     plan_job,
     show_plan,
 )
-from unlink_client.cli.exits import STALE, USAGE, CommandError
+from unlink_client.cli.exits import STALE, USAGE, CommandError, some
 from unlink_client.cli.filter_options import with_filters
 from unlink_client.cli.ids import read_text
 from unlink_client.cli.jobs import Jobs, digest_of
 from unlink_client.cli.output import RecordOutput
 from unlink_client.cli.session import connected
-from unlink_client.cli.settings import state_directory, write_private
+from unlink_client.cli.settings import state_directory, write_private, writing
 from unlink_client.cli.terminal import require_terminal, say
 from unlink_client.errors import PlanIsInvalid
 from unlink_client.filters import FilterArgs
@@ -69,10 +69,8 @@ def plan(
         show_plan(made)
         say("Nothing was deleted. -o FILE keeps the plan for `unlinkctl apply FILE`.")
         return
-    try:
+    with writing(output):
         write_private(output, made.dumps())
-    except OSError as error:
-        raise CommandError(f"Cannot write {output}: {error.strerror}") from None
     show_plan(made)
     say(f"Nothing was deleted. Until {clock(made.expires_at)}: unlinkctl apply {output}")
 
@@ -148,6 +146,5 @@ def _difference(then: Sequence[str], now: Sequence[str]) -> str:
         ("gone", [each for each in then if each not in set(now)]),
     ):
         if ids:
-            more = ", …" if len(ids) > 3 else ""
-            parts.append(f"{len(ids):,} {what} ({', '.join(ids[:3])}{more})")
+            parts.append(f"{len(ids):,} {what} ({some(ids, 3)})")
     return ", ".join(parts)

@@ -11,7 +11,7 @@ import typer
 from unlink_client.calls import base_url_of
 from unlink_client.cli.exits import USAGE, CommandError
 from unlink_client.cli.ids import read_ids, read_text
-from unlink_client.cli.output import print_facts, write_json
+from unlink_client.cli.output import name_of, print_facts, removed_kinds, write_json
 from unlink_client.cli.session import options_of
 from unlink_client.cli.settings import load
 from unlink_client.cli.terminal import say
@@ -75,20 +75,14 @@ def _from_service(context: typer.Context, url: str | None) -> dict[str, Any]:
 
 def _describe(found: VerifiedReceipt) -> None:
     moment = "%Y-%m-%d %H:%M:%S UTC"
-    removed = (
-        ("links", found.removed.links),
-        ("codes", found.removed.codes),
-        ("clicks", found.removed.clicks),
-        ("installs", found.removed.installs),
-        ("QR images", found.removed.qr_objects),
-    )
+    removed = removed_kinds(found.removed).items()
     print_facts(
         [
             ("Deletion", found.deletion_id),
             ("Workspace", found.workspace_id),
             ("Service", found.iss),
             ("Reason", found.reason or ""),
-            ("By", found.actor.user_id or found.actor.key_id or found.actor.service or ""),
+            ("By", name_of(found.actor)),
             ("Asked for", found.created_at.strftime(moment)),
             ("Complete", found.completed_at.strftime(moment)),
             ("Seen empty", found.verified_empty_at.strftime(moment)),

@@ -17,6 +17,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from unlink_client.errors import (
     ApiError,
     CodeTaken,
@@ -138,12 +140,13 @@ def _named_ids(error: InvalidIds) -> str:
     """The offending ids, the first of them by name."""
     parts = []
     if error.invalid_count:
-        parts.append(f"{error.invalid_count:,} not link ids: {_some(error.invalid_ids)}")
+        parts.append(f"{error.invalid_count:,} not link ids: {some(error.invalid_ids)}")
     if error.unknown_count:
-        parts.append(f"{error.unknown_count:,} not live links: {_some(error.unknown_ids)}")
+        parts.append(f"{error.unknown_count:,} not live links: {some(error.unknown_ids)}")
     return "; ".join(parts) or str(error)
 
 
-def _some(ids: tuple[str, ...], shown: int = 5) -> str:
+def some(ids: Sequence[str], shown: int = 5) -> str:
+    """The first of many names."""
     more = ", …" if len(ids) > shown else ""
     return ", ".join(ids[:shown]) + more

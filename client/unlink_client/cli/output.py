@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -16,7 +16,10 @@ from rich.text import Text
 from unlink_client.calls import to_json
 from unlink_client.cli.link_files import CsvWriter, link_record
 from unlink_client.cli.terminal import output_console, printable
-from unlink_client.models import DeletionSummary, Link, TrashedLink
+from unlink_client.models import Actor, DeletionSummary, Link, Receipt, TrashedLink
+from unlink_client.receipts import Removed
+
+_Record = TypeVar("_Record", Link, DeletionSummary, TrashedLink)
 
 
 class Output(StrEnum):
@@ -66,40 +69,53 @@ def write_json_line(value: Any) -> None:
 
 def write_links(links: Iterable[Link], output: Output) -> int:
     """Links in any format, each as it arrives where the format allows it; how many they were."""
-    if output is Output.TABLE:
-        return _link_table(list(links))
-    if output is Output.JSON:
-        found = list(links)
-        write_json(found)
-        return len(found)
-    writer = CsvWriter(sys.stdout) if output is Output.CSV else None
+    if output is Output.CSV:
+        writer = CsvWriter(sys.stdout)
+        return _each(links, lambda link: writer.write(link_record(link)))
+    return _write_records(links, RecordOutput(output), _LINK_COLUMNS, _link_row, _link_style)
+
+
+def _each(records: Iterable[_Record], write: Callable[[_Record], None]) -> int:
     count = 0
-    for link in links:
+    for each in records:
+        write(each)
         count += 1
-        if writer is not None:
-            writer.write(link_record(link))
-        elif output is Output.IDS:
-            write_line(link.id)
-        else:
-            write_json_line(link)
     return count
 
 
-def _link_table(links: Sequence[Link]) -> int:
-    rows = [
-        (
-            link.short_code,
-            link.original_url,
-            link.title or "",
-            ", ".join(link.tags),
-            f"{link.click_count:,}",
-            link.created_at.strftime("%Y-%m-%d"),
-        )
-        for link in links
-    ]
-    notes = ["" if link.is_active else "dim" for link in links]
-    print_table(_LINK_COLUMNS, rows, styles=notes)
-    return len(links)
+def _link_row(link: Link) -> tuple[str, ...]:
+    return (
+        link.short_code,
+        link.original_url,
+        link.title or "",
+        ", ".join(link.tags),
+        f"{link.click_count:,}",
+        link.created_at.strftime("%Y-%m-%d"),
+    )
+
+
+def _link_style(link: Link) -> str:
+    return "" if link.is_active else "dim"
+
+
+def _write_records(
+    records: Iterable[_Record],
+    output: RecordOutput,
+    columns: Sequence[tuple[str, int]],
+    row: Callable[[_Record], Sequence[str]],
+    style: Callable[[_Record], str] = lambda _: "",
+) -> int:
+    """Records in any format, each as it arrives where the format allows it; how many they were."""
+    if output is RecordOutput.NDJSON:
+        return _each(records, write_json_line)
+    if output is RecordOutput.IDS:
+        return _each(records, lambda each: write_line(each.id))
+    found = list(records)
+    if output is RecordOutput.JSON:
+        write_json(found)
+    else:
+        print_table(columns, [row(each) for each in found], styles=[style(each) for each in found])
+    return len(found)
 
 
 #: Columns that give way where the terminal is narrow; all others are shown whole.
@@ -164,30 +180,24 @@ _DELETION_COLUMNS = (
 
 def write_deletions(deletions: Iterable[DeletionSummary], output: RecordOutput) -> int:
     """Deletions in any format; how many they were."""
-    if output in (RecordOutput.NDJSON, RecordOutput.IDS):
-        count = 0
-        for each in deletions:
-            count += 1
-            write_line(each.id) if output is RecordOutput.IDS else write_json_line(each)
-        return count
-    found = list(deletions)
-    if output is RecordOutput.JSON:
-        write_json(found)
-        return len(found)
-    rows = [
-        (
-            each.id,
-            each.state,
-            each.mode,
-            f"{each.counts.requested:,}",
-            each.created_at.strftime("%Y-%m-%d %H:%M"),
-            each.actor.user_id or each.actor.key_id or each.actor.service or "",
-            each.reason or "",
-        )
-        for each in found
-    ]
-    print_table(_DELETION_COLUMNS, rows)
-    return len(found)
+    return _write_records(deletions, output, _DELETION_COLUMNS, _deletion_row)
+
+
+def _deletion_row(deletion: DeletionSummary) -> tuple[str, ...]:
+    return (
+        deletion.id,
+        deletion.state,
+        deletion.mode,
+        f"{deletion.counts.requested:,}",
+        deletion.created_at.strftime("%Y-%m-%d %H:%M"),
+        name_of(deletion.actor),
+        deletion.reason or "",
+    )
+
+
+def name_of(actor: Actor) -> str:
+    """Who asked for a deletion."""
+    return actor.user_id or actor.key_id or actor.service or ""
 
 
 _TRASH_COLUMNS = (
@@ -201,25 +211,28 @@ _TRASH_COLUMNS = (
 
 def write_trash(links: Iterable[TrashedLink], output: RecordOutput) -> int:
     """Soft-deleted links in any format; how many they were."""
-    found = list(links)
-    if output is RecordOutput.JSON:
-        write_json(found)
-    elif output is RecordOutput.TABLE:
-        rows = [
-            (
-                each.short_code,
-                each.original_url,
-                each.deleted_at.strftime("%Y-%m-%d %H:%M"),
-                each.restorable_until.strftime("%Y-%m-%d") if each.restorable_until else "kept",
-                each.deletion_id,
-            )
-            for each in found
-        ]
-        print_table(_TRASH_COLUMNS, rows)
-    else:
-        for each in found:
-            write_line(each.id) if output is RecordOutput.IDS else write_json_line(each)
-    return len(found)
+    return _write_records(links, output, _TRASH_COLUMNS, _trash_row)
+
+
+def _trash_row(link: TrashedLink) -> tuple[str, ...]:
+    return (
+        link.short_code,
+        link.original_url,
+        link.deleted_at.strftime("%Y-%m-%d %H:%M"),
+        link.restorable_until.strftime("%Y-%m-%d") if link.restorable_until else "kept",
+        link.deletion_id,
+    )
+
+
+def removed_kinds(removed: Receipt | Removed) -> dict[str, int]:
+    """What an erasure removed, by kind."""
+    return {
+        "links": removed.links,
+        "codes": removed.codes,
+        "clicks": removed.clicks,
+        "installs": removed.installs,
+        "QR images": removed.qr_objects,
+    }
 
 
 def print_facts(facts: Sequence[tuple[str, str]]) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -87,12 +88,19 @@ def store(name: str, url: str, key: str, *, in_keyring: bool) -> Path:
     document.setdefault("profiles", {})[name] = entry
     document["default"] = name
     path = config_file()
-    try:
+    with writing(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_private(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    return path
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raise ``CommandError`` when the file cannot be written."""
+    try:
+        yield
     except OSError as error:
         raise CommandError(f"Cannot write {path}: {error.strerror}") from None
-    return path
 
 
 def write_private(path: Path, text: str) -> None:
