@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import hypothesis
@@ -32,6 +32,9 @@ from local.emulator import credentials
 from tests.support import in_process_dynamodb
 from tests.support.api_gateway import Reply, api_event, send
 from tests.support.template import synthesized_template, table_definitions
+
+if TYPE_CHECKING:
+    from functions.schemas.links import NewLink
 
 pytest_plugins = [
     "tests.support.deployed_stack",
@@ -252,18 +255,36 @@ class World:
         self, count: int = 1, workspace_id: str | None = None, **fields: Any
     ) -> list[Link]:
         from functions.schemas.links import NewLink
-        from functions.services.create_links import create_links
 
         # Lists are ordered by the millisecond of creation, and an emulator within the process takes
         # less than one for a call.
         _real_sleep(0.001)
         new = [NewLink(originalUrl="https://example.com/page", **fields) for _ in range(count)]
+        return self.create_new(new, workspace_id)
+
+    def create_new(
+        self, new: list[NewLink], workspace_id: str | None = None, **more: Any
+    ) -> list[Link]:
+        """Create these links with the real service and with its other parameters."""
+        from functions.services.create_links import create_links
+
         return create_links(
             new,
             workspace_id=workspace_id or self.workspace_id,
             user_id="tester",
             links=self.stores.links,
+            **more,
         )
+
+    def last_deletion(self) -> Deletion:
+        """The newest deletion of the workspace."""
+        [deletion, *_], _ = self.stores.deletions.newest(self.workspace_id, limit=1, before=None)
+        return deletion
+
+    def own(self, table: str, before: str = "") -> list[dict[str, Any]]:
+        """The items of a table whose key begins with the workspace, or with this before it."""
+        key = before + self.workspace_id
+        return [item for item in self.stored(table) if item["pk"]["S"].startswith(key)]
 
     def stored(self, table: str) -> Iterator[dict[str, Any]]:
         """Every item of a table, other tests' too: one call shows a megabyte of them at most."""

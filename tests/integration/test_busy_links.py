@@ -294,10 +294,7 @@ def test_busy_links_and_others_are_erased_in_every_way(erasing: Erasing, how: st
 
     assert [erasing.left_of(link_id) for link_id in ids] == [[], []]
     if how == "ttl":
-        [found], _ = erasing.world.stores.deletions.newest(
-            erasing.world.workspace_id, limit=5, before=None
-        )
-        deletion_id = found.id
+        deletion_id = erasing.world.last_deletion().id
     if deletion_id is not None:
         receipt = erasing.receipt(deletion_id)
         assert (receipt["links"], receipt["clicks"], receipt["rollups"]) == (2, 40, 2)

@@ -82,7 +82,7 @@ def test_a_link_takes_the_policy_when_it_is_created_and_when_it_is_changed(world
 def test_a_restored_link_takes_the_policy_of_the_restore(world: World) -> None:
     made = request(world, "POST", {}, originalUrl="https://example.com/page")
     assert world.call(deletions_function, "DELETE /api/links", body=[made["id"]])[0] == 200
-    [record], _ = world.stores.deletions.newest(world.workspace_id, limit=1, before=None)
+    record = world.last_deletion()
 
     status, response = world.call(
         deletions_function,

@@ -12,7 +12,6 @@ from functions.domain.ids import new_short_code, time_of
 from functions.domain.policies import Policies
 from functions.repositories.link_names import LinkNames
 from functions.schemas.links import NewLink
-from functions.services.create_links import create_links
 from tests.conftest import World
 from tests.integration.test_races import together
 from tests.support.erasure import Erasing
@@ -28,24 +27,15 @@ def erased(erasing: Erasing, how: str = "erase", **policies: Any) -> tuple[str, 
     """A code whose link has been erased under these policies, and the moment of the erasure."""
     code = new_short_code()
     record = Policies(**policies).record()
+    [link] = erasing.world.create_items(1, shortCode=code)
     if how == "purge":
-        [link] = create_links(
-            [NewLink(originalUrl="https://example.com/", shortCode=code)],
-            workspace_id=erasing.world.workspace_id,
-            user_id="tester",
-            links=erasing.world.stores.links,
-        )
         erasing.soft_delete([link.id], retention_days=1, policies=record)
         records = [erasing.expire(link.id)]
     else:
-        [link] = erasing.world.create_items(1, shortCode=code)
         _, records = erasing.erase([link.id], policies=record)
     erasing.cleanup(records)
     erasing.work_all()
-    [deletion], _ = erasing.world.stores.deletions.newest(
-        erasing.world.workspace_id, limit=1, before=None
-    )
-    return code, int(time_of(deletion.id))
+    return code, int(time_of(erasing.world.last_deletion().id))
 
 
 def left_of(world: World, code: str) -> dict[str, Any] | None:
@@ -166,12 +156,7 @@ def test_a_rolled_back_create_reserves_no_code(
     ]
 
     with pytest.raises(ShortCodeTaken):
-        create_links(
-            new,
-            workspace_id=world.workspace_id,
-            user_id="tester",
-            links=world.stores.links,
-        )
+        world.create_new(new)
 
     assert left_of(world, free) is None
     world.create_items(1, OTHER, shortCode=free)

@@ -27,7 +27,7 @@ from functions.repositories.links import LinksTable
 from functions.schemas.links import NewLink
 from functions.services import create_links as links_procedure
 from functions.services import link_runs
-from functions.services.create_links import create_links, plan_links
+from functions.services.create_links import plan_links
 from functions.services.create_once import create_once
 from functions.services.link_runs import LINKS_A_TRANSACTION, KeyedRun
 from tests.conftest import World, forget_caches, make_world
@@ -52,14 +52,7 @@ def create(
     seconds: float = 20,
 ) -> list[Link]:
     with deadline(seconds):
-        return create_links(
-            new,
-            workspace_id=world.workspace_id,
-            user_id="tester",
-            own_hosts=(),
-            links=world.stores.links,
-            run=run,
-        )
+        return world.create_new(new, run=run)
 
 
 @pytest.fixture
@@ -353,9 +346,7 @@ def test_a_retried_short_code_is_repeated_in_the_response(
         faulty.fault = None
         lapse(monkeypatch)
         made = {
-            item["id"]["S"]: item["shortCode"]["S"]
-            for item in world.stored(world.stores.links.name)
-            if item["pk"]["S"].startswith(f"{world.workspace_id}#")
+            item["id"]["S"]: item["shortCode"]["S"] for item in world.own(world.stores.links.name)
         }
         expected = [made[each] for each in sorted(made)]
     else:
@@ -381,12 +372,7 @@ def test_repeated_refused_requests_leave_no_items(world: World, faulty: FaultyCl
 
 def _ids(world: World) -> list[str]:
     """Every link of the workspace, live or not."""
-    prefix = f"{world.workspace_id}#"
-    return [
-        item["id"]["S"]
-        for item in world.stored(world.stores.links.name)
-        if item["pk"]["S"].startswith(prefix)
-    ]
+    return [item["id"]["S"] for item in world.own(world.stores.links.name)]
 
 
 def test_a_refused_destination_of_an_array_is_named_by_position(world: World) -> None:

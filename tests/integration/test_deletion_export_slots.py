@@ -55,11 +55,8 @@ def work(world: World, deletion_id: str, bucket: Bucket | None = None) -> Deleti
 
 def records(world: World) -> list[dict[str, Any]]:
     """All items of the workspace's deletions, with the ids that are in chunks."""
-    return [
-        item
-        for item in world.stored(world.stores.deletions.name)
-        if world.workspace_id in item["pk"]["S"]
-    ]
+    stored = world.stored(world.stores.deletions.name)
+    return [item for item in stored if world.workspace_id in item["pk"]["S"]]
 
 
 @pytest.mark.parametrize("mode", ["soft", "erase"])
@@ -294,10 +291,6 @@ def test_no_slot_names_a_link(world: World, erasing: Erasing) -> None:
     [link_id] = world.create(1)
     _, first, _ = post(world, [link_id], mode="erase")
     work(world, first["id"])
-    slots = [
-        item
-        for item in world.stored(world.clicks.name)
-        if item["pk"]["S"] == f"EXPORTS#{world.workspace_id}"
-    ]
+    slots = world.own(world.clicks.name, "EXPORTS#")
     assert [item["exportId"]["S"] for item in slots] == [first["id"]]
     assert link_id not in str(slots)

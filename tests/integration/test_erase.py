@@ -13,6 +13,7 @@ from functions.domain.errors import LinkNotFound, Unavailable
 from functions.domain.idempotency import IdempotencyKey
 from functions.domain.outcomes import Outcome
 from functions.handlers import deletions
+from functions.schemas.links import NewLink
 from functions.services import erase_links
 from functions.services.delete_links import erase_one
 from tests.conftest import World
@@ -105,21 +106,9 @@ def test_a_bulk_delete_has_an_outcome_per_id(world: World) -> None:
 def test_three_hundred_links_with_external_ids_fill_several_transactions(world: World) -> None:
     ids = []
     for run in range(3):
-        from functions.schemas.links import NewLink
-        from functions.services.create_links import create_links
-
-        new = [
-            NewLink(originalUrl="https://example.com/", externalId=f"{run}-{i}") for i in range(100)
-        ]
-        ids += [
-            link.id
-            for link in create_links(
-                new,
-                workspace_id=world.workspace_id,
-                user_id="tester",
-                links=world.stores.links,
-            )
-        ]
+        names = [f"{run}-{number}" for number in range(100)]
+        new = [NewLink(originalUrl="https://example.com/", externalId=name) for name in names]
+        ids += [link.id for link in world.create_new(new)]
 
     deletion = world.erase(ids)
 

@@ -16,8 +16,8 @@ from functions.services import delete_links, leases, resolve_filter, run_deletio
 from functions.services import restore as restore_service
 from functions.services.resolve_filter import ResolvedLinks
 from tests.conftest import World
-from tests.support.faults import Killed
-from tests.support.restores import restore_stores
+from tests.support.faults import Killed, die
+from tests.support.restores import bring_back, restore_stores
 
 pytestmark = pytest.mark.emulator
 
@@ -79,9 +79,6 @@ def test_a_killed_resolution_is_taken_over_after_one_lease(
     ids = world.create(2, tags=["summer"])
     deletion = accepted(world)
 
-    def die(*_: Any, **__: Any) -> Any:
-        raise Killed
-
     with monkeypatch.context() as patch:
         patch.setattr(LinksTable, "get_many", die)
         with pytest.raises(Killed):
@@ -98,12 +95,7 @@ def test_a_restore_works_no_longer_than_its_lease(
     world: World, monkeypatch: pytest.MonkeyPatch, ahead: list[float]
 ) -> None:
     ids = world.create(3)
-    deletion = delete_links.soft_delete(
-        ids,
-        [],
-        deletion_request=world.deletion_request(),
-        stores=world.stores,
-    )
+    deletion = world.soft_delete(ids)
     stores = restore_stores(world)
     restore, seconds = LinkBatches.restore, []
 
@@ -114,9 +106,7 @@ def test_a_restore_works_no_longer_than_its_lease(
 
     monkeypatch.setattr(LinkBatches, "restore", throttled)
     with use_deadline(Deadline(290)):
-        done = restore_service.restore(
-            deletion.id, None, deletion_request=world.deletion_request(), stores=stores
-        )
+        done = bring_back(world, deletion.id)
     key = (world.workspace_id, deletion.id, done.restore.id)
 
     def resume_restore() -> bool:

@@ -19,7 +19,6 @@ from functions.repositories.link_counts import QUIET_SECONDS, RECOUNT_SECONDS, L
 from functions.repositories.live_index import LiveIndex
 from functions.schemas.links import NewLink
 from functions.services import create_links as procedure
-from functions.services.create_links import create_links
 from functions.services.link_stream import clean_up
 from tests.conftest import World
 from tests.support.erasure import Erasing
@@ -40,13 +39,7 @@ def quota(world: World, counts: LinkCounts, limit: int) -> Quota:
 
 def create(world: World, counts: LinkCounts, number: int, *, limit: int, **fields: Any) -> Any:
     new = [NewLink(originalUrl="https://example.com/", **fields) for _ in range(number)]
-    return create_links(
-        new,
-        workspace_id=world.workspace_id,
-        user_id="tester",
-        links=world.stores.links,
-        quota=quota(world, counts, limit),
-    )
+    return world.create_new(new, quota=quota(world, counts, limit))
 
 
 def counted(world: World) -> int | None:
@@ -134,13 +127,7 @@ def test_the_counter_is_reduced_when_a_create_fails(
 
     monkeypatch.setattr(world.stores.links.erasures, "apply", erase)
     with pytest.raises(type(failure)):
-        create_links(
-            new,
-            workspace_id=world.workspace_id,
-            user_id="tester",
-            links=world.stores.links,
-            quota=quota(world, counts, 5),
-        )
+        world.create_new(new, quota=quota(world, counts, 5))
     assert len(images) == 3
     # The stream subtracts the three that existed.
     assert counted(world) == 3

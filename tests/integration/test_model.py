@@ -27,15 +27,10 @@ from functions.domain.errors import (
     LinkNotFound,
     ShortCodeTaken,
 )
-from functions.domain.link import Link
 from functions.domain.outcomes import Outcome
-from functions.schemas.links import NewLink
-from functions.services.create_links import create_links
-from functions.services.delete_links import erase_many, erase_one, soft_delete
-from functions.services.restore import restore
 from functions.services.update_link import update_link
 from tests.conftest import World, make_world
-from tests.support.restores import restore_stores
+from tests.support.restores import bring_back
 
 pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
 
@@ -69,7 +64,6 @@ class Deletions(RuleBasedStateMachine):
         self.reported: list[str] = []
         self.reserved: dict[str, int] = {}
         self.deletions: list[tuple[int, str, list[str]]] = []
-        self.restoring = restore_stores(self.world)
 
     # -- operations -------------------------------------------------------------------------
 
@@ -80,7 +74,7 @@ class Deletions(RuleBasedStateMachine):
         # The code of an erased link is reserved for its workspace.
         taken = taken or self.reserved.get(wanted, workspace) != workspace
         try:
-            [link] = self._create(workspace, [NewLink(originalUrl=_URL, shortCode=wanted)])
+            [link] = self.world.create_items(1, self.workspaces[workspace], shortCode=wanted)
         except ShortCodeTaken:
             assert taken
             return multiple()
@@ -91,7 +85,7 @@ class Deletions(RuleBasedStateMachine):
 
     @rule(target=links, workspace=st.integers(0, 1), count=st.integers(1, 40))
     def create_many(self, workspace: int, count: int) -> Any:
-        made = self._create(workspace, [NewLink(originalUrl=_URL) for _ in range(count)])
+        made = self.world.create_items(count, self.workspaces[workspace])
         for link in made:
             self.model[link.id] = ModelLink(workspace, link.short_code, live=True)
         return multiple(*[link.id for link in made])
@@ -100,12 +94,7 @@ class Deletions(RuleBasedStateMachine):
     def soft_delete(self, workspace: int, ids: list[str]) -> None:
         unknown = [i for i in ids if not self._live_in(workspace, i)]
         try:
-            deletion = soft_delete(
-                ids,
-                [],
-                deletion_request=self.world.deletion_request(self.workspaces[workspace]),
-                stores=self.world.stores,
-            )
+            deletion = self.world.soft_delete(ids, workspace_id=self.workspaces[workspace])
         except InvalidIds as error:
             named = error.members["unknownIds"]
         else:
@@ -127,12 +116,8 @@ class Deletions(RuleBasedStateMachine):
         workspace, deletion_id, ids = self.deletions[choice % len(self.deletions)]
         asking = 1 - workspace if foreign else workspace
         try:
-            restored = restore(
-                deletion_id,
-                None,
-                deletion_request=self.world.deletion_request(self.workspaces[asking]),
-                stores=self.restoring,
-            )
+            asker = self.workspaces[asking]
+            restored = bring_back(self.world, deletion_id, workspace_id=asker)
         except DeletionNotFound:
             assert foreign
             return
@@ -170,11 +155,7 @@ class Deletions(RuleBasedStateMachine):
     @rule(workspace=st.integers(0, 1), link=links)
     def erase(self, workspace: int, link: str) -> None:
         try:
-            erase_one(
-                link,
-                deletion_request=self.world.deletion_request(self.workspaces[workspace]),
-                stores=self.world.stores,
-            )
+            self.world.erase_one(link, workspace_id=self.workspaces[workspace])
         except LinkNotFound:
             assert not self._live_in(workspace, link)
             return
@@ -183,11 +164,7 @@ class Deletions(RuleBasedStateMachine):
 
     @rule(workspace=st.integers(0, 1), ids=st.lists(links, min_size=1, max_size=60, unique=True))
     def erase_many(self, workspace: int, ids: list[str]) -> None:
-        deletion = erase_many(
-            ids,
-            deletion_request=self.world.deletion_request(self.workspaces[workspace]),
-            stores=self.world.stores,
-        )
+        deletion = self.world.erase(ids, workspace_id=self.workspaces[workspace])
         expected = [i for i in ids if i in self.model and self.model[i].workspace == workspace]
         assert deletion.ids_with(Outcome.ERASED) == expected
         for link_id in expected:
@@ -230,14 +207,6 @@ class Deletions(RuleBasedStateMachine):
         reported = getattr(self, "reported", [])
         assert len(reported) == len(set(reported))
 
-    def _create(self, workspace: int, new: list[NewLink]) -> list[Link]:
-        return create_links(
-            new,
-            workspace_id=self.workspaces[workspace],
-            user_id="tester",
-            links=self.world.stores.links,
-        )
-
     def _live_in(self, workspace: int, link_id: str) -> bool:
         link = self.model.get(link_id)
         return link is not None and link.workspace == workspace and link.live
@@ -246,9 +215,6 @@ class Deletions(RuleBasedStateMachine):
         link = self.model.pop(link_id)
         self.reserved[link.code] = link.workspace
         self.reported.append(link_id)
-
-
-_URL = "https://example.com/page"
 
 
 def test_the_deletion_engine_agrees_with_the_model(deployed: dict[str, str]) -> None:

@@ -152,11 +152,7 @@ def test_no_slot_names_a_link(world: World, exports: Exports) -> None:
     [link_id] = world.create()
     exports.begin(link_id)
 
-    slots = [
-        item
-        for item in world.stored(world.clicks.name)
-        if item["pk"]["S"] == f"EXPORTS#{world.workspace_id}"
-    ]
+    slots = world.own(world.clicks.name, "EXPORTS#")
 
     assert len(slots) == 1
     assert link_id not in str(slots)

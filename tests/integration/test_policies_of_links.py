@@ -22,7 +22,6 @@ from functions.domain.ids import new_short_code
 from functions.domain.link import Link
 from functions.domain.policies import Policies
 from functions.schemas.links import NewLink
-from functions.services.create_links import create_links
 from functions.services.restore import resume_restore
 from functions.services.restore_outcomes import GRACE_SECONDS
 from functions.services.update_link import update_link
@@ -86,11 +85,8 @@ def _link(erasing: Erasing, policies: Policies, history: str) -> Link:
     first = {"created": policies, "updated": Policies(), "restored": policies}.get(history, before)
     code = new_short_code()
     expires = None if history == "updated" else datetime.fromisoformat(EXPIRES).astimezone(UTC)
-    [link] = create_links(
+    [link] = erasing.world.create_new(
         [NewLink(originalUrl="https://example.com/", shortCode=code, expiresAt=expires)],
-        workspace_id=erasing.world.workspace_id,
-        user_id="tester",
-        links=erasing.world.stores.links,
         policies=first,
     )
     install = str(uuid.uuid4())
@@ -117,9 +113,7 @@ def _soft_delete(erasing: Erasing, link: Link, policies: Policies) -> Any:
 
 def _assert_ended(erasing: Erasing, link: Link, policies: Policies) -> None:
     erasing.work_all()
-    [own], _ = erasing.world.stores.deletions.newest(
-        erasing.world.workspace_id, limit=1, before=None
-    )
+    own = erasing.world.last_deletion()
     assert own.state == "complete"
     assert own.actor == {"service": "retention"}
     assert erasing.receipt(own.id)["installs"] == int(policies.cascade_installs)

@@ -25,7 +25,6 @@ from functions.repositories import clicks as clicks_store
 from functions.repositories import erasing_deletions
 from functions.schemas.links import NewLink
 from functions.services import link_stream, purge, sweep
-from functions.services.create_links import create_links
 from functions.services.link_stream import clean_up
 from functions.services.update_link import update_link
 from tests.support.erasure import Erasing
@@ -444,8 +443,7 @@ def test_an_expired_link_leaves_a_code_of_another_link(erasing: Erasing) -> None
     erasing.cleanup([erasing.expire(link.id) for link in expired])
     erasing.work_all()
 
-    newest, _ = stores.deletions.newest(erasing.world.workspace_id, limit=1, before=None)
-    assert erasing.receipt(newest[0].id) == receipt(4, clicks=8) | {"codes": 3}
+    assert erasing.receipt(erasing.world.last_deletion().id) == receipt(4, clicks=8) | {"codes": 3}
     taken = stores.links.resolve_code(links[0].short_code)
     assert taken == (erasing.world.workspace_id, holder.id)
     workspace_id = erasing.world.workspace_id
@@ -621,12 +619,8 @@ def test_a_released_code_stays_taken_while_its_workspace_quarantines_it(
 
 def test_an_expired_link_is_purged_if_the_workspace_enables_it(erasing: Erasing) -> None:
     policies = Policies(purge_expired_after_days=7, cascade_installs=True)
-    stores = erasing.world.stores
-    [link] = create_links(
+    [link] = erasing.world.create_new(
         [NewLink(originalUrl="https://example.com/", expiresAt=datetime(2026, 1, 1, tzinfo=UTC))],
-        workspace_id=erasing.world.workspace_id,
-        user_id="tester",
-        links=stores.links,
         policies=policies,
     )
     assert erasing.world.link(link.id).ttl == int(datetime(2026, 1, 8, tzinfo=UTC).timestamp())
@@ -637,7 +631,7 @@ def test_an_expired_link_is_purged_if_the_workspace_enables_it(erasing: Erasing)
     erasing.cleanup([erasing.expire(link.id)])
     erasing.work_all()
 
-    [own], _ = stores.deletions.newest(erasing.world.workspace_id, limit=5, before=None)
+    own = erasing.world.last_deletion()
     assert own.reason == "purgeExpiredAfterDays"
     assert erasing.receipt(own.id) == receipt(clicks=2, installs=1, qrObjects=1)
     assert not erasing.s3.objects
