@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from functions import container
 from functions.api.methods import ALLOWED_METHODS
-from functions.api.open_pages import method_not_allowed
+from functions.api.open_pages import json_response, method_not_allowed
 from functions.api.security_headers import TRANSPORT
 from functions.domain.errors import UnlinkError
 
@@ -36,13 +35,9 @@ def _key_set() -> dict[str, Any]:
     try:
         body: Any = {"keys": container.receipts().public_keys()}
     except UnlinkError as error:
-        return {
-            "statusCode": int(error.status),
-            "headers": error.headers() | {"Content-Type": "application/json"},
-            "body": json.dumps(error.to_linkforty()),
-        }
-    return {
-        "statusCode": 200,
-        "headers": {"Content-Type": "application/json", "Cache-Control": CACHING},
-        "body": json.dumps(body, separators=(",", ":")),
-    }
+        response = json_response(int(error.status), error.to_linkforty())
+        response["headers"] |= error.headers()
+        return response
+    response = json_response(200, body)
+    response["headers"]["Cache-Control"] = CACHING
+    return response

@@ -33,9 +33,6 @@ VERSION = 1
 #: After so many ``Unavailable`` in a row a run ends: then it is KMS, and not one receipt.
 MAX_UNAVAILABLE = 5
 
-#: Bytes of each of the two numbers of a P-256 signature.
-_COORDINATE = 32
-
 log = Logger()
 
 
@@ -175,28 +172,23 @@ def jwk_of(public_key: bytes) -> dict[str, str]:
     """The JWK (RFC 7517) of a P-256 public key in DER, named by its thumbprint (RFC 7638)."""
     from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
     from cryptography.hazmat.primitives.serialization import load_der_public_key
+    from jwt.algorithms import ECAlgorithm
 
     key = load_der_public_key(public_key)
     if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
         raise InternalError("the receipt key is not on the curve P-256")
-    numbers = key.public_numbers()
-    required = {
-        "crv": "P-256",
-        "kty": "EC",
-        "x": _base64url(numbers.x.to_bytes(_COORDINATE, "big")),
-        "y": _base64url(numbers.y.to_bytes(_COORDINATE, "big")),
-    }
-    # The required members only, in this order and without spaces.
+    # The required members only, in the order of their names and without spaces.
+    required = dict(sorted(ECAlgorithm.to_jwk(key, as_dict=True).items()))
     thumbprint = hashlib.sha256(_json(required)).digest()
     return {**required, "kid": _base64url(thumbprint), "alg": "ES256", "use": "sig"}
 
 
 def _raw_signature(der: bytes) -> bytes:
     """The signature as JWS has it: both numbers in 32 bytes each (RFC 7518, section 3.4)."""
-    from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1
+    from jwt.utils import der_to_raw_signature
 
-    numbers = decode_dss_signature(der)
-    return b"".join(number.to_bytes(_COORDINATE, "big") for number in numbers)
+    return der_to_raw_signature(der, SECP256R1())
 
 
 def _encoded(content: dict[str, Any]) -> str:
