@@ -108,3 +108,33 @@ def update(
     except ConditionFailed as failed:
         return failed.item
     return None
+
+
+class Table:
+    """A table, with the operations of this module. Repositories derive from it."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self.name = name
+
+    def _read_item(self, key: dict[str, Any], **more: Any) -> dict[str, Any] | None:
+        return read_item(self._client, self.name, key, **more)
+
+    def _query(self, **parameters: Any) -> Iterator[dict[str, Any]]:
+        return query(self._client, self.name, **parameters)
+
+    def _create_item(self, item: dict[str, Any]) -> dict[str, Any] | None:
+        return create_item(self._client, self.name, item)
+
+    def _update_item(
+        self,
+        key: dict[str, Any],
+        expression: str,
+        *,
+        condition: str,
+        values: dict[str, Any],
+        send: Callable[..., Any] = call,
+    ) -> dict[str, Any] | None:
+        return update(
+            self._client, self.name, key, expression, condition=condition, values=values, send=send
+        )

@@ -22,7 +22,7 @@ from typing import Any
 
 from functions.aws.calls import ConditionFailed, TransactionCancelled, call
 from functions.aws.codec import from_item, primary_key, runs, to_item
-from functions.aws.dynamodb import batch_get, create_action, query, read_item, transact
+from functions.aws.dynamodb import Table, batch_get, create_action, transact
 from functions.domain.api_keys import hash_api_key
 from functions.domain.clock import iso, now_iso
 from functions.domain.errors import RateLimited
@@ -58,12 +58,8 @@ class RateWindow:
         return max(1, math.ceil(self.reset - time.time()))
 
 
-class AccessTable:
+class AccessTable(Table):
     """Credentials, workspaces and rate windows."""
-
-    def __init__(self, client: Any, name: str) -> None:
-        self._client = client
-        self.name = name
 
     # -- authorizer -------------------------------------------------------------------------
 
@@ -102,7 +98,7 @@ class AccessTable:
             )
 
     def _get(self, pk: str, sk: str) -> dict[str, Any] | None:
-        item = read_item(self._client, self.name, primary_key(pk, sk))
+        item = self._read_item(primary_key(pk, sk))
         return from_item(item) if item else None
 
     # -- limiter ----------------------------------------------------------------------------
@@ -315,9 +311,7 @@ class AccessTable:
     def _listed(self, pk: str, prefix: str) -> Iterator[dict[str, Any]]:
         expression = "pk=:pk AND begins_with(sk,:prefix)" if prefix else "pk=:pk"
         values = {":pk": pk} | ({":prefix": prefix} if prefix else {})
-        return query(
-            self._client,
-            self.name,
+        return self._query(
             KeyConditionExpression=expression,
             ExpressionAttributeValues=to_item(values),
             ConsistentRead=True,

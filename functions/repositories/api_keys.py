@@ -21,7 +21,7 @@ from typing import Any
 
 from functions.aws.calls import ConditionFailed, TransactionCancelled, call
 from functions.aws.codec import from_item, primary_key, runs, to_item
-from functions.aws.dynamodb import batch_get, create_action, query, read_item, transact
+from functions.aws.dynamodb import Table, batch_get, create_action, transact
 from functions.domain.api_keys import hash_api_key
 from functions.domain.clock import now_iso
 from functions.domain.idempotency import KeyTaken
@@ -58,12 +58,8 @@ def new_key_id() -> str:
     return f"key-{time.time_ns() // 1_000_000:012x}{secrets.token_hex(4)}"
 
 
-class ApiKeysTable:
+class ApiKeysTable(Table):
     """Creates, reads and ends API keys; ``name`` is the ``access`` table."""
-
-    def __init__(self, client: Any, name: str) -> None:
-        self._client = client
-        self.name = name
 
     def create(
         self,
@@ -103,11 +99,11 @@ class ApiKeysTable:
 
     def get(self, workspace_id: str, key_id: str) -> dict[str, Any]:
         """One key of a workspace, strongly consistent; raises :class:`UnknownKey`."""
-        listed = read_item(self._client, self.name, primary_key(f"KEYS#{workspace_id}", key_id))
+        listed = self._read_item(primary_key(f"KEYS#{workspace_id}", key_id))
         item = None
         if listed is not None:
             key = primary_key(f"KEY#{listed['hash']['S']}", "KEY")
-            item = read_item(self._client, self.name, key)
+            item = self._read_item(key)
         if item is None:
             raise UnknownKey
         return from_item(item)
@@ -210,9 +206,7 @@ class ApiKeysTable:
         condition, values = "pk=:pk", {":pk": f"KEYS#{workspace_id}"}
         if before is not None:
             condition, values = "pk=:pk AND sk<:before", values | {":before": before}
-        items = query(
-            self._client,
-            self.name,
+        items = self._query(
             KeyConditionExpression=condition,
             ExpressionAttributeValues=to_item(values),
             ScanIndexForward=forward,

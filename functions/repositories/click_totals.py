@@ -14,19 +14,15 @@ from typing import Any
 
 from functions.aws.calls import ConditionFailed, backoff, call
 from functions.aws.codec import to_item
-from functions.aws.dynamodb import update
+from functions.aws.dynamodb import Table
 from functions.domain.errors import Unavailable
 from functions.domain.link import Link
 from functions.repositories.link_items import EXISTS, decode_link, link_key
 from functions.repositories.visitors import VISIT_DAYS
 
 
-class ClickTotals:
-    """Advances the totals of links; ``table`` is the name of ``links``."""
-
-    def __init__(self, client: Any, table: str) -> None:
-        self._client = client
-        self._table = table
+class ClickTotals(Table):
+    """Advances the totals of links; ``name`` is the ``links`` table."""
 
     def spread(self, workspace_id: str, link_id: str) -> bool:
         """Let clicks and visitors of a link be written to its shards; False when the link is gone.
@@ -39,7 +35,7 @@ class ClickTotals:
         try:
             call(
                 self._client.update_item,
-                TableName=self._table,
+                TableName=self.name,
                 Key=link_key(workspace_id, link_id),
                 UpdateExpression="REMOVE onePartition",
                 ConditionExpression=link_exists,
@@ -76,9 +72,7 @@ class ClickTotals:
                 values |= to_item({":included": included})
             else:
                 unchanged += "attribute_not_exists(#countedDays)"
-            current = update(
-                self._client,
-                self._table,
+            current = self._update_item(
                 link_key(workspace_id, link.id),
                 "ADD #clickCount :added SET #countedDays=:kept, #lastClickAt=:newest",
                 condition=unchanged,

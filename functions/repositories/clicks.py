@@ -21,6 +21,7 @@ from typing import Any
 
 from functions.aws.calls import ConditionFailed, backoff, call
 from functions.aws.codec import from_item, runs, to_item
+from functions.aws.dynamodb import Table
 from functions.domain.errors import Unavailable
 from functions.domain.ids import SHARDS, shard_of
 
@@ -36,12 +37,8 @@ PARTITIONS = SHARDS + 1
 OWN_PARTITION = SHARDS
 
 
-class ClicksTable:
+class ClicksTable(Table):
     """Writes and reads of click events."""
-
-    def __init__(self, client: Any, name: str) -> None:
-        self._client = client
-        self.name = name
 
     def put(self, click: dict[str, Any], *, one_partition: bool = False) -> None:
         """Record one click in its shard, or in the link's own partition; safe to repeat."""

@@ -22,7 +22,7 @@ from typing import Any
 
 from functions.aws.calls import ConditionFailed, call
 from functions.aws.codec import to_item
-from functions.aws.dynamodb import create_action, create_item, update
+from functions.aws.dynamodb import Table, create_action
 from functions.domain.clock import now_iso
 from functions.domain.errors import StillRunning, UnlinkError
 from functions.domain.idempotency import IdempotencyKey
@@ -78,12 +78,11 @@ class CreateRun:
         }
 
 
-class CreateRuns:
+class CreateRuns(Table):
     """Starts and ends runs; ``name`` is the ``deletions`` table."""
 
     def __init__(self, client: Any, name: str) -> None:
-        self._client = client
-        self.name = name
+        super().__init__(client, name)
         self._keys = IdempotencyTable(client, name)
 
     def begin(self, workspace_id: str, key: IdempotencyKey, user_id: str) -> CreateRun:
@@ -206,7 +205,7 @@ class CreateRuns:
     def bar(self, workspace_id: str, key: IdempotencyKey, run: CreateRun, group: int) -> bool:
         """Whether this transaction of a run was applied; if not, it is barred from now on."""
         mark = self._mark(workspace_id, key, run, group, made=False)
-        existing = create_item(self._client, self.name, mark)
+        existing = self._create_item(mark)
         return existing is not None and bool(existing["made"]["BOOL"])
 
     def _mark(
@@ -226,9 +225,7 @@ class CreateRuns:
         condition: str,
         values: dict[str, Any],
     ) -> dict[str, Any] | None:
-        return update(
-            self._client,
-            self.name,
+        return self._update_item(
             item_key(workspace_id, key),
             expression,
             condition=condition,

@@ -7,7 +7,7 @@ from typing import Any
 
 from functions.aws.calls import TransactionCancelled
 from functions.aws.codec import runs, to_item
-from functions.aws.dynamodb import create_action, create_item, transact
+from functions.aws.dynamodb import create_action, transact
 from functions.domain.deletion import Deletion
 from functions.domain.idempotency import IdempotencyKey, KeyTaken
 from functions.domain.ids import pack_ids
@@ -78,7 +78,7 @@ class DeletionCreator(DeletionReader):
             return
         # A deletion id is unique: an existing header was written by this call, whose response was
         # lost.
-        create_item(self._client, self.name, actions[0]["Put"]["Item"])
+        self._create_item(actions[0]["Put"]["Item"])
 
     def _chunks(self, deletion: Deletion) -> list[dict[str, Any]]:
         """The writes of the ids that do not fit the header; sets ``deletion.id_chunks``."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from functions.aws.calls import call
 from functions.aws.codec import primary_key, to_item
-from functions.aws.dynamodb import query, read_item
+from functions.aws.dynamodb import Table
 from functions.aws.parallel import in_parallel
 from functions.domain.deletion import Deletion
 from functions.domain.deletion_filter import EVERY_DELETION, DeletionFilter
@@ -77,16 +77,12 @@ def headers_query(
     return query
 
 
-class DeletionReader:
+class DeletionReader(Table):
     """Reads deletion records; ``name`` is the ``deletions`` table."""
-
-    def __init__(self, client: Any, name: str) -> None:
-        self._client = client
-        self.name = name
 
     def header(self, workspace_id: str, deletion_id: str) -> Deletion | None:
         """The record without chunked ids; None if the workspace has no such deletion."""
-        item = read_item(self._client, self.name, primary_key(workspace_id, deletion_id))
+        item = self._read_item(primary_key(workspace_id, deletion_id))
         return read_header(item) if item else None
 
     def load(self, workspace_id: str, deletion_id: str) -> Deletion | None:
@@ -98,7 +94,7 @@ class DeletionReader:
             return None
         if deletion.id_chunks:
             keys = [chunk_key(deletion, number) for number in range(deletion.id_chunks)]
-            packed = in_parallel(lambda key: read_item(self._client, self.name, key), keys)
+            packed = in_parallel(self._read_item, keys)
             deletion.link_ids = unpack_ids(b"".join(item["ids"]["B"] for item in packed if item))
         if deletion.mode == "erase" and deletion.open:
             self.read_done(deletion)
@@ -113,7 +109,7 @@ class DeletionReader:
             min(deletion.id_chunks, -(-(start + limit) // deletion_items.CHUNK_IDS)),
         )
         keys = [chunk_key(deletion, number) for number in numbers]
-        items = in_parallel(lambda key: read_item(self._client, self.name, key), keys)
+        items = in_parallel(self._read_item, keys)
         ids = unpack_ids(b"".join(item["ids"]["B"] for item in items if item))
         skipped = start - numbers.start * deletion_items.CHUNK_IDS
         return ids[skipped : skipped + limit]
@@ -163,9 +159,7 @@ class DeletionReader:
 
     def read_done(self, deletion: Deletion) -> None:
         """Apply the outcome items that erasing transactions wrote."""
-        done = query(
-            self._client,
-            self.name,
+        done = self._query(
             KeyConditionExpression="pk=:parts AND begins_with(sk,:done)",
             ExpressionAttributeValues={
                 ":parts": {"S": f"{deletion.workspace_id}#{deletion.id}"},

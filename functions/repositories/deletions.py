@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from functions.aws.calls import call
 from functions.aws.codec import primary_key, to_item
-from functions.aws.dynamodb import create_action, update
+from functions.aws.dynamodb import create_action
 from functions.aws.parallel import in_parallel
 from functions.domain.clock import current_deadline, iso
 from functions.domain.deletion import Deletion
@@ -234,9 +234,7 @@ class DeletionsTable(DeletionCreator):
         self, deletion: Deletion, changes: str, *, condition: str, values: dict[str, Any]
     ) -> dict[str, Any] | None:
         """None if the header was changed, else the current header."""
-        return update(
-            self._client,
-            self.name,
+        return self._update_item(
             primary_key(deletion.workspace_id, deletion.id),
             changes,
             condition=condition,

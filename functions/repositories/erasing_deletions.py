@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from functions.aws.codec import from_item, primary_key, to_item
-from functions.aws.dynamodb import query, read_item, update
+from functions.aws.dynamodb import Table
 from functions.domain.clock import iso, now_iso
 from functions.repositories.open_index import OPEN_SHARDS
 from functions.repositories.receipts import unsigned_shard
@@ -42,23 +42,20 @@ class Erasing(NamedTuple):
     deletion_id: str
 
 
-class ErasingDeletions:
+class ErasingDeletions(Table):
     """Reads and closes the headers of erasures; ``name`` is the ``deletions`` table.
 
     With ``sign_receipts`` a completed erasure is left in the index, to be signed.
     """
 
     def __init__(self, client: Any, name: str, *, sign_receipts: bool = False) -> None:
-        self._client = client
-        self.name = name
+        super().__init__(client, name)
         self._sign_receipts = sign_receipts
         self._link_events: dict[tuple[str, str], bool] = {}
 
     def head(self, workspace_id: str, deletion_id: str) -> DeletionHeader | None:
         """The current deletion, strongly consistent, without its ids."""
-        item = read_item(
-            self._client,
-            self.name,
+        item = self._read_item(
             primary_key(workspace_id, deletion_id),
             ProjectionExpression="#state, counts, policies, openSk",
             ExpressionAttributeNames={"#state": "state"},
@@ -90,9 +87,7 @@ class ErasingDeletions:
         return sorted(
             Erasing(item["openSk"]["S"].partition("#")[0], item["pk"]["S"], item["sk"]["S"])
             for shard in range(OPEN_SHARDS)
-            for item in query(
-                self._client,
-                self.name,
+            for item in self._query(
                 IndexName="open",
                 KeyConditionExpression="openPk=:shard",
                 ExpressionAttributeValues={":shard": {"S": f"ERASING#{shard}"}},
@@ -101,9 +96,7 @@ class ErasingDeletions:
 
     def receipt(self, workspace_id: str, deletion_id: str) -> dict[str, Any]:
         """The sums over the links finished so far, with ``verifiedEmptyAt`` of the last of them."""
-        tallies = query(
-            self._client,
-            self.name,
+        tallies = self._query(
             KeyConditionExpression="pk=:parts AND begins_with(sk,:tally)",
             ExpressionAttributeValues={
                 ":parts": {"S": f"{workspace_id}#{deletion_id}"},
@@ -175,9 +168,7 @@ class ErasingDeletions:
         also: str = "",
     ) -> bool:
         still_erasing = "#state=:erasing" + (f" AND {also}" if also else "")
-        current = update(
-            self._client,
-            self.name,
+        current = self._update_item(
             primary_key(workspace_id, deletion_id),
             expression,
             condition=still_erasing,

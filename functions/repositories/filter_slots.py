@@ -12,25 +12,19 @@ import time
 from typing import Any
 
 from functions.aws.codec import primary_key
-from functions.aws.dynamodb import query, update
+from functions.aws.dynamodb import Table
 
 #: Maximum seconds of holding a slot: a resolution takes minutes, and may wait in a backlog.
 SLOT_SECONDS = 3_600
 
 
-class FilterSlots:
-    """Claims and releases slots; ``table`` is the name of ``deletions``."""
-
-    def __init__(self, client: Any, table: str) -> None:
-        self._client = client
-        self._table = table
+class FilterSlots(Table):
+    """Claims and releases slots; ``name`` is the ``deletions`` table."""
 
     def free(self, workspace_id: str, maximum: int) -> list[int]:
         """The numbers of the free slots out of ``maximum``, strongly consistent."""
         now = time.time()
-        items = query(
-            self._client,
-            self._table,
+        items = self._query(
             KeyConditionExpression="pk=:pk",
             ExpressionAttributeValues={":pk": {"S": f"FILTERS#{workspace_id}"}},
             ConsistentRead=True,
@@ -45,7 +39,7 @@ class FilterSlots:
         slot_is_free = "attribute_not_exists(pk) OR #until<=:now"
         return {
             "Put": {
-                "TableName": self._table,
+                "TableName": self.name,
                 "Item": {
                     **_key(workspace_id, number),
                     "deletionId": {"S": deletion_id},
@@ -60,9 +54,7 @@ class FilterSlots:
     def release(self, workspace_id: str, number: int, deletion_id: str) -> None:
         """Free a slot that this deletion holds; safe to repeat."""
         still_held = "deletionId=:deletion"
-        update(
-            self._client,
-            self._table,
+        self._update_item(
             _key(workspace_id, number),
             "SET #until=:none",
             condition=still_held,

@@ -21,26 +21,22 @@ from typing import Any
 
 from functions.aws.calls import ConditionFailed, call
 from functions.aws.codec import from_item, primary_key, to_item
-from functions.aws.dynamodb import read_item
+from functions.aws.dynamodb import Table
 from functions.domain.idempotency import IdempotencyKey, IdempotencyRecord, KeyTaken
 
 #: How long an Idempotency-Key is kept, in seconds.
 IDEMPOTENCY_SECONDS = 24 * 3600
 
 
-class IdempotencyTable:
+class IdempotencyTable(Table):
     """Finds and claims keys; ``name`` is the ``deletions`` table."""
-
-    def __init__(self, client: Any, name: str) -> None:
-        self._client = client
-        self.name = name
 
     def find(self, workspace_id: str, key: IdempotencyKey) -> IdempotencyRecord | None:
         """The record of this key, strongly consistent; None if it was not used in the last day.
 
         Raises ``KeyReused`` if it was used for another request.
         """
-        item = read_item(self._client, self.name, item_key(workspace_id, key))
+        item = self._read_item(item_key(workspace_id, key))
         # TTL removal may lag by days.
         if item is None or int(item["ttl"]["N"]) <= time.time():
             return None

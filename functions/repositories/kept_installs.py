@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from functions.aws.dynamodb import query
+from functions.aws.dynamodb import Table
 from functions.repositories.clicks import ClicksTable
 
 #: The prefix of the sort keys of installs, under a link and under a workspace.
@@ -40,13 +40,12 @@ def _detached(workspace_id: str, item: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-class KeptInstalls:
+class KeptInstalls(Table):
     """The kept installs, for operators to count and purge."""
 
     def __init__(self, client: Any, name: str) -> None:
-        self._client = client
+        super().__init__(client, name)
         self._clicks = ClicksTable(client, name)
-        self.name = name
 
     def purge(self, workspace_id: str) -> int:
         """Delete every kept install of a workspace; how many there were.
@@ -56,9 +55,7 @@ class KeptInstalls:
         """
         purged = 0
         page: list[dict[str, Any]] = []
-        for item in query(
-            self._client,
-            self.name,
+        for item in self._query(
             KeyConditionExpression="pk=:pk",
             ExpressionAttributeValues={":pk": {"S": _partition(workspace_id)}},
             ProjectionExpression="pk, sk",

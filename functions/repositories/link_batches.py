@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from functions import metrics
 from functions.aws.calls import RETRYABLE, backoff, is_retryable, note_capacity
 from functions.aws.codec import runs, to_item
+from functions.aws.dynamodb import Table
 from functions.aws.fast_json import HOLE, around, quote
 from functions.aws.parallel import in_parallel
 from functions.domain.click_retention import CLICK_RETENTION
@@ -35,12 +36,11 @@ RESTORED_POLICIES = ("ttl", "policies", CLICK_RETENTION)
 Decoded = TypeVar("Decoded")
 
 
-class LinkBatches:
+class LinkBatches(Table):
     """Reads and writes the attributes of links that deletions and restores change."""
 
     def __init__(self, client: Any, name: str) -> None:
-        self._client = client
-        self._table = name
+        super().__init__(client, name)
         # One statement text for all links, so that DynamoDB parses one plan. It applies only to a
         # live link (livePk) that was not restored after this deletion was accepted
         # (fencingToken): a late worker of an undone deletion can never delete it again. An UPDATE
@@ -95,7 +95,7 @@ class LinkBatches:
     ) -> list[Decoded]:
         return read_items(
             self._client,
-            self._table,
+            self.name,
             link_ids,
             keys=lambda batch: encoded_link_keys(workspace_id, batch),
             decode=decode,

@@ -18,7 +18,7 @@ from typing import Any
 
 from functions.aws.calls import call, call_at_most_once
 from functions.aws.codec import primary_key
-from functions.aws.dynamodb import create_item, update
+from functions.aws.dynamodb import Table
 from functions.domain.errors import InvalidRequest
 from functions.repositories.live_index import LiveIndex
 
@@ -53,12 +53,8 @@ class Quota:
         self.counts.add(self.workspace_id, -links)
 
 
-class LinkCounts:
-    """Reads and changes the counters; ``table`` is the name of ``links``."""
-
-    def __init__(self, client: Any, table: str) -> None:
-        self._client = client
-        self._table = table
+class LinkCounts(Table):
+    """Reads and changes the counters; ``name`` is the ``links`` table."""
 
     def reserve(self, workspace_id: str, links: int, *, limit: int) -> bool:
         """Add links if the sum is at most ``limit``; False if they do not fit.
@@ -101,9 +97,7 @@ class LinkCounts:
         send: Callable[..., Any] = call,
     ) -> dict[str, Any] | None:
         """None if it applied, else the current item."""
-        return update(
-            self._client,
-            self._table,
+        return self._update_item(
             _key(workspace_id),
             "ADD #links :links SET #changedAt=:now",
             condition=condition,
@@ -112,14 +106,14 @@ class LinkCounts:
         )
 
     def _create(self, workspace_id: str) -> None:
-        links = LiveIndex(self._client, self._table).count(workspace_id)
+        links = LiveIndex(self._client, self.name).count(workspace_id)
         item = _key(workspace_id) | {
             "links": {"N": str(links)},
             "changedAt": _now(),
             "countedAt": _now(),
         }
         # Of two parallel first creates, the second must not overwrite the counter of the first.
-        create_item(self._client, self._table, item)
+        self._create_item(item)
 
     def _correct(self, workspace_id: str, current: dict[str, Any]) -> bool:
         """Recount a full workspace; returns whether there may be room now."""
@@ -130,12 +124,10 @@ class LinkCounts:
             or float(current["changedAt"]["N"]) > now - QUIET_SECONDS
         ):
             return False
-        links = LiveIndex(self._client, self._table).count(workspace_id)
+        links = LiveIndex(self._client, self.name).count(workspace_id)
         # Not if it has changed in the meantime, or if another request was faster.
         still_as_seen = "#links=:seen AND #countedAt=:was"
-        update(
-            self._client,
-            self._table,
+        self._update_item(
             _key(workspace_id),
             "SET #links=:links, #countedAt=:now",
             condition=still_as_seen,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from functions.aws.codec import to_item
-from functions.aws.dynamodb import transact
+from functions.aws.dynamodb import Table, transact
 from functions.domain.code_release import CodeRelease
 from functions.repositories.link_items import (
     EXISTS,
@@ -23,12 +23,8 @@ from functions.repositories.link_states import LinkState
 TRANSACTION_ACTIONS = 100
 
 
-class LinkErasures:
+class LinkErasures(Table):
     """Builds and applies the transactions of an erasure."""
-
-    def __init__(self, client: Any, name: str) -> None:
-        self._client = client
-        self._table = name
 
     def apply(self, actions: list[dict[str, Any]]) -> None:
         """Apply :meth:`actions` (and the record's own action) in one transaction."""
@@ -73,7 +69,7 @@ class LinkErasures:
             # link that was read without it needs no condition.
             link_exists += " AND attribute_exists(onePartition)"
         link: dict[str, Any] = {
-            "TableName": self._table,
+            "TableName": self.name,
             "Key": link_key(workspace_id, state.id),
             "ConditionExpression": link_exists,
             "ExpressionAttributeValues": values,
@@ -84,7 +80,7 @@ class LinkErasures:
         ]
         if state.external_id is not None:
             key = external_id_key(workspace_id, state.external_id)
-            actions.append(delete_pointer(self._table, key, state.id))
+            actions.append(delete_pointer(self.name, key, state.id))
         return actions
 
     def release_actions(
@@ -104,21 +100,21 @@ class LinkErasures:
             actions.append(self._release_code(code, link_id, not_another_links, release))
         if external_id is not None:
             key = external_id_key(workspace_id, external_id)
-            actions.append(delete_pointer(self._table, key, link_id, not_another_links))
+            actions.append(delete_pointer(self.name, key, link_id, not_another_links))
         return actions
 
     def _release_code(
         self, code: str, link_id: str, still_ours: str, release: CodeRelease | None
     ) -> dict[str, Any]:
         if release is None:
-            return delete_pointer(self._table, code_key(code), link_id, still_ours)
+            return delete_pointer(self.name, code_key(code), link_id, still_ours)
         left = release.left()
         names = {f"#{number}": name for number, name in enumerate(left)}
         values = to_item({f":{number}": value for number, value in enumerate(left.values())})
         sets = ", ".join(f"#{number}=:{number}" for number in range(len(left)))
         return {
             "Update": {
-                "TableName": self._table,
+                "TableName": self.name,
                 "Key": code_key(code),
                 # What is left says who may use the code, and from when on.
                 "UpdateExpression": f"SET {sets} REMOVE linkId, workspaceId",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from functions.aws.codec import from_item
-from functions.aws.dynamodb import read_item
+from functions.aws.dynamodb import Table
 from functions.domain import code_release
 from functions.repositories.link_items import (
     code_key,
@@ -19,16 +19,12 @@ from functions.repositories.link_items import (
 from functions.repositories.link_reader import read_items
 
 
-class LinkNames:
+class LinkNames(Table):
     """Reads the items of short codes and external ids, strongly consistent."""
-
-    def __init__(self, client: Any, name: str) -> None:
-        self._client = client
-        self._table = name
 
     def resolve_external_id(self, workspace_id: str, external_id: str) -> str | None:
         """The id of the link with this external id."""
-        item = read_item(self._client, self._table, external_id_key(workspace_id, external_id))
+        item = self._read_item(external_id_key(workspace_id, external_id))
         return item["linkId"]["S"] if item else None
 
     def taken_codes(self, workspace_id: str, codes: Sequence[str]) -> set[str]:
@@ -44,7 +40,7 @@ class LinkNames:
 
         found = read_items(
             self._client,
-            self._table,
+            self.name,
             codes,
             keys=_code_keys,
             decode=taken,
@@ -60,7 +56,7 @@ class LinkNames:
         """
         found = read_items(
             self._client,
-            self._table,
+            self.name,
             codes,
             keys=_code_keys,
             decode=lambda items: [(code_of(item), from_item(item)) for item in items],
@@ -75,7 +71,7 @@ class LinkNames:
 
         found = read_items(
             self._client,
-            self._table,
+            self.name,
             external_ids,
             keys=lambda batch: [external_id_key(workspace_id, each) for each in batch],
             decode=owners,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from functions.aws.calls import ConditionFailed, TransactionCancelled, call
 from functions.aws.codec import to_item
-from functions.aws.dynamodb import read_item, transact, update
+from functions.aws.dynamodb import Table, transact
 from functions.domain.errors import InternalError
 from functions.domain.link import Link
 from functions.repositories.link_items import (
@@ -44,15 +44,11 @@ class Registered(Enum):
     NOT_LIVE = 3
 
 
-class LinksTable:
+class LinksTable(Table):
     """Reads and writes of links. What concerns many links at once is in its parts.
 
     The parts are imported when they are used: the redirect needs none of them.
     """
-
-    def __init__(self, client: Any, name: str) -> None:
-        self._client = client
-        self.name = name
 
     @cached_property
     def names(self) -> LinkNames:
@@ -84,7 +80,7 @@ class LinksTable:
 
     def get(self, workspace_id: str, link_id: str) -> Link | None:
         """A link, live or soft-deleted, strongly consistent; None when there is none."""
-        item = read_item(self._client, self.name, link_key(workspace_id, link_id))
+        item = self._read_item(link_key(workspace_id, link_id))
         return decode_link(item) if item else None
 
     def get_many(self, workspace_id: str, link_ids: Sequence[str]) -> dict[str, Link]:
@@ -102,7 +98,7 @@ class LinksTable:
 
     def resolve_code(self, code: str) -> tuple[str, str] | None:
         """``(workspace_id, link_id)`` behind a short code, strongly consistent."""
-        item = read_item(self._client, self.name, code_key(code))
+        item = self._read_item(code_key(code))
         # A code that is reserved or in quarantine is taken, but does not redirect.
         return (
             (item["workspaceId"]["S"], item["linkId"]["S"]) if item and "linkId" in item else None
@@ -224,9 +220,7 @@ class LinksTable:
             f"{IS_LIVE} AND (attribute_not_exists(qrKeys)"
             " OR size(qrKeys)<:maximum OR contains(qrKeys,:key))"
         )
-        refused_by = update(
-            self._client,
-            self.name,
+        refused_by = self._update_item(
             link_key(workspace_id, link_id),
             "ADD qrKeys :keys",
             condition=live_with_room,

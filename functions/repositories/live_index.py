@@ -8,17 +8,14 @@ from operator import itemgetter
 from typing import Any
 
 from functions.aws.calls import call
+from functions.aws.dynamodb import Table
 from functions.aws.parallel import in_parallel
 from functions.domain.ids import SHARDS
 from functions.repositories.link_items import LIVE_INDEX, live_shard
 
 
-class LiveIndex:
+class LiveIndex(Table):
     """Reads the index, which is eventually consistent: read a link before you show it."""
-
-    def __init__(self, client: Any, name: str) -> None:
-        self._client = client
-        self._table = name
 
     def ids(
         self, workspace_id: str, *, after: str | None, page: int, since: str | None = None
@@ -40,7 +37,7 @@ class LiveIndex:
         """The number of live links; 27 of them cost half a read unit."""
 
         def count_shard(shard: int) -> int:
-            parameters = self._query(live_shard(workspace_id, shard)) | {"Select": "COUNT"}
+            parameters = self._shard_query(live_shard(workspace_id, shard)) | {"Select": "COUNT"}
             found: int = 0
             while True:
                 response = call(self._client.query, **parameters)
@@ -51,9 +48,9 @@ class LiveIndex:
 
         return sum(in_parallel(count_shard, range(SHARDS)))
 
-    def _query(self, shard: str) -> dict[str, Any]:
+    def _shard_query(self, shard: str) -> dict[str, Any]:
         return {
-            "TableName": self._table,
+            "TableName": self.name,
             "IndexName": LIVE_INDEX,
             "KeyConditionExpression": "livePk=:shard",
             "ExpressionAttributeValues": {":shard": {"S": shard}},
@@ -62,7 +59,7 @@ class LiveIndex:
     def _shard(
         self, shard: str, *, after: str | None, since: str | None, page: int
     ) -> Iterator[list[tuple[str, str]]]:
-        parameters = self._query(shard) | {"ScanIndexForward": False, "Limit": page}
+        parameters = self._shard_query(shard) | {"ScanIndexForward": False, "Limit": page}
         values = parameters["ExpressionAttributeValues"]
         if after is not None:
             values[":after"] = {"S": after}

@@ -17,7 +17,7 @@ import time
 from typing import Any
 
 from functions.aws.codec import primary_key
-from functions.aws.dynamodb import query, read_item, update
+from functions.aws.dynamodb import Table
 
 #: Seconds that a claim is held without progress. The queue's backlog may delay the first run. An
 #: export without progress for so long counts as failed.
@@ -27,25 +27,19 @@ HELD_SECONDS = 6 * 3600
 OPEN = "EXPORT#OPEN"
 
 
-class OpenExports:
-    """Claims and releases; ``table`` is the name of ``clicks``."""
-
-    def __init__(self, client: Any, table: str) -> None:
-        self._client = client
-        self._table = table
+class OpenExports(Table):
+    """Claims and releases; ``name`` is the ``clicks`` table."""
 
     def of_link(self, link_id: str) -> str | None:
         """The id of the link's unfinished export, strongly consistent; None without a claim."""
-        item = read_item(self._client, self._table, _link_key(link_id))
+        item = self._read_item(_link_key(link_id))
         if item is None or int(item["until"]["N"]) <= time.time():
             return None
         return str(item["exportId"]["S"])
 
     def free(self, workspace_id: str, maximum: int) -> list[int]:
         """The numbers of a workspace's free slots out of ``maximum``, strongly consistent."""
-        items = query(
-            self._client,
-            self._table,
+        items = self._query(
             KeyConditionExpression="pk=:pk",
             ExpressionAttributeValues={":pk": {"S": f"EXPORTS#{workspace_id}"}},
             ConsistentRead=True,
@@ -85,7 +79,7 @@ class OpenExports:
         is_free = "attribute_not_exists(pk) OR #until<=:now OR exportId=:ended"
         return {
             "Put": {
-                "TableName": self._table,
+                "TableName": self.name,
                 "Item": key
                 | {
                     "exportId": {"S": export_id},
@@ -108,9 +102,7 @@ class OpenExports:
             keys.append(_slot_key(record["workspaceId"], int(record["slot"])))
         for key in keys:
             still_ours = "exportId=:export"
-            update(
-                self._client,
-                self._table,
+            self._update_item(
                 key,
                 "SET #until=:until",
                 condition=still_ours,

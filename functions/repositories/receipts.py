@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from functions.aws.calls import TransactionCancelled, call
 from functions.aws.codec import primary_key, to_item
-from functions.aws.dynamodb import create_action, create_item, query, read_item, transact
+from functions.aws.dynamodb import Table, create_action, transact
 from functions.domain.clock import now_iso
 from functions.domain.ids import shard_of
 from functions.repositories.open_index import OPEN_SHARDS
@@ -37,12 +37,8 @@ class Unsigned(NamedTuple):
     since: str
 
 
-class ReceiptsTable:
+class ReceiptsTable(Table):
     """Reads and stores signatures; ``name`` is the ``deletions`` table."""
-
-    def __init__(self, client: Any, name: str) -> None:
-        self._client = client
-        self.name = name
 
     def unsigned(self, *, limit: int) -> list[Unsigned]:
         """Receipts to be signed, at most ``limit`` a shard, and the oldest ones of each."""
@@ -64,9 +60,7 @@ class ReceiptsTable:
 
     def awaits_signature(self, workspace_id: str, deletion_id: str) -> bool:
         """Whether the receipt of a completed erasure is still to be signed."""
-        item = read_item(
-            self._client,
-            self.name,
+        item = self._read_item(
             primary_key(workspace_id, deletion_id),
             ProjectionExpression="openPk",
         )
@@ -74,7 +68,7 @@ class ReceiptsTable:
 
     def find(self, workspace_id: str, deletion_id: str) -> str | None:
         """The compact JWS of a receipt, strongly consistent; None when it is not signed."""
-        item = read_item(self._client, self.name, _receipt_key(workspace_id, deletion_id))
+        item = self._read_item(_receipt_key(workspace_id, deletion_id))
         return item["jws"]["S"] if item else None
 
     def store(self, workspace_id: str, deletion_id: str, *, jws: str, key_id: str) -> None:
@@ -109,13 +103,11 @@ class ReceiptsTable:
     def put_public_key(self, jwk: dict[str, str]) -> None:
         """Publish a public key, for good."""
         item = to_item({"pk": JWKS, "sk": jwk["kid"], "jwk": json.dumps(jwk), "since": now_iso()})
-        create_item(self._client, self.name, item)
+        self._create_item(item)
 
     def public_keys(self) -> list[dict[str, str]]:
         """Every public key that has ever signed a receipt, as JWKs (RFC 7517), oldest first."""
-        items = query(
-            self._client,
-            self.name,
+        items = self._query(
             KeyConditionExpression="pk=:jwks",
             ExpressionAttributeValues={":jwks": {"S": JWKS}},
             ConsistentRead=True,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from functions.aws.calls import TransactionCancelled, call
 from functions.aws.codec import from_item, to_item
-from functions.aws.dynamodb import create_action, create_item, read_item, transact, update
+from functions.aws.dynamodb import Table, create_action, transact
 from functions.domain.clock import iso, now_iso
 from functions.domain.idempotency import IdempotencyKey, KeyTaken
 from functions.domain.ids import pack_ids, shard_of, unpack_ids
@@ -97,12 +97,11 @@ class Restore:
         }
 
 
-class RestoresTable:
+class RestoresTable(Table):
     """Creates and updates restores; ``name`` is the ``deletions`` table."""
 
     def __init__(self, client: Any, name: str) -> None:
-        self._client = client
-        self.name = name
+        super().__init__(client, name)
         self._keys = IdempotencyTable(client, name)
 
     def create(self, restore: Restore, *, key: IdempotencyKey | None) -> None:
@@ -125,7 +124,7 @@ class RestoresTable:
         # A restore's id is unique: an existing record was written by this call, whose response was
         # lost.
         if key is None:
-            create_item(self._client, self.name, item)
+            self._create_item(item)
             return
         claim = self._keys.claim_action(
             restore.workspace_id,
@@ -145,7 +144,7 @@ class RestoresTable:
             "pk": {"S": f"{workspace_id}#{deletion_id}"},
             "sk": {"S": f"RESTORE#{restore_id}"},
         }
-        item = read_item(self._client, self.name, key)
+        item = self._read_item(key)
         return _restore(item) if item else None
 
     def of_deletion(self, workspace_id: str, deletion_id: str, *, limit: int) -> list[Restore]:
@@ -179,9 +178,7 @@ class RestoresTable:
         restore.lease_until = now + seconds
         # One worker at a time. Two would be safe but wasteful.
         lease_has_expired = "attribute_exists(openPk) AND leaseUntil<=:now"
-        current = update(
-            self._client,
-            self.name,
+        current = self._update_item(
             _key(restore),
             "SET leaseUntil=:until, openSk=:open",
             condition=lease_has_expired,
@@ -203,14 +200,7 @@ class RestoresTable:
             values |= to_item({":state": restore.state, ":now": restore.completed_at})
         # The first completion counts; a later worker of the same restore changes nothing.
         still_open = "attribute_exists(openPk)"
-        update(
-            self._client,
-            self.name,
-            _key(restore),
-            changes,
-            condition=still_open,
-            values=values,
-        )
+        self._update_item(_key(restore), changes, condition=still_open, values=values)
 
 
 def _key(restore: Restore) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from functions.aws.calls import call
 from functions.aws.codec import primary_key
+from functions.aws.dynamodb import Table
 from functions.domain.deletion import Deletion
 from functions.domain.deletion_filter import DeletionFilter
 from functions.domain.errors import InternalError
@@ -23,12 +24,8 @@ HEADER_UNITS = 2.0
 CHUNK_UNITS = 5.0
 
 
-class TrashRecords:
+class TrashRecords(Table):
     """Reads the headers of soft deletions and their ids; ``name`` is the ``deletions`` table."""
-
-    def __init__(self, client: Any, name: str) -> None:
-        self._client = client
-        self.name = name
 
     def headers(
         self,

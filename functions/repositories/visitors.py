@@ -15,7 +15,7 @@ from typing import Any
 
 from functions.aws.calls import RETRYABLE, backoff, call
 from functions.aws.codec import runs
-from functions.aws.dynamodb import batch_get
+from functions.aws.dynamodb import Table, batch_get
 from functions.domain.errors import InternalError, Unavailable
 from functions.domain.ids import shard_of
 
@@ -27,12 +27,8 @@ VISIT_DAYS = 20
 STATEMENT_BATCH, READ_BATCH = 25, 100
 
 
-class VisitorsTable:
+class VisitorsTable(Table):
     """Claims visitors for clicks, and reads which click claimed them."""
-
-    def __init__(self, client: Any, name: str) -> None:
-        self._client = client
-        self._name = name
 
     def claimed(
         self,
@@ -49,7 +45,7 @@ class VisitorsTable:
         keys = [self.key(link_id, day, visitor) for visitor in visitors]
         found: dict[str, str] = {}
         for some in runs(keys, READ_BATCH):
-            wanted = {self._name: {"Keys": list(some), "ConsistentRead": consistent}}
+            wanted = {self.name: {"Keys": list(some), "ConsistentRead": consistent}}
             for _, item in batch_get(self._client, wanted):
                 found[item["sk"]["S"].rpartition("#")[2]] = item["first"]["S"]
         return found
@@ -59,7 +55,7 @@ class VisitorsTable:
 
         A visitor who was claimed before stays with that click.
         """
-        statement = f"INSERT INTO \"{self._name}\" VALUE {{'pk':?,'sk':?,'first':?,'ttl':?}}"
+        statement = f"INSERT INTO \"{self.name}\" VALUE {{'pk':?,'sk':?,'first':?,'ttl':?}}"
         ttl = {"N": str(visit_ttl(day))}
 
         def insert(visitor: str) -> dict[str, Any]:
