@@ -154,7 +154,7 @@ def _wall_time() -> None:
 
 def _throttled() -> None:
     print("\n### 5 % of the statements throttled, 8 ms a call, one processor\n")
-    print("| links | deadline | seconds | statements | deleted | handed over | lost | twice |")
+    print("| links | deadline | seconds | statements | deleted | requeued | lost | twice |")
     print("|---|---|---|---|---|---|---|---|")
     for count, seconds in ((100, 25.0), (1_000, 25.0), (10_000, 25.0), (10_000, 0.6)):
         ids = link_ids(count)

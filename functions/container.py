@@ -195,7 +195,7 @@ def export_records() -> ExportRecords:
 
 
 def low_latency_dynamodb() -> Any:
-    """A client that gives up early, for functions whose response is all that is waited for."""
+    """A client with short timeouts, for functions whose caller waits for the response."""
     from functions.aws.client import low_latency_client
 
     return low_latency_client("dynamodb")
@@ -232,8 +232,8 @@ def low_latency_clicks() -> ClicksTable:
 def warm_up(*made: Callable[[], object]) -> None:
     """On Lambda, call these functions of this module before the first request.
 
-    While a function is imported it has more processor than its size gives it later, by others'
-    measurements (AWS documents none).
+    Lambda gives a function more CPU during its import than its size has later, according to
+    published measurements (AWS does not document it).
     """
     if optional_setting("AWS_LAMBDA_FUNCTION_NAME"):
         for make in made:
@@ -287,12 +287,12 @@ def event_bus() -> EventBus:
 
 
 def cursor_secret() -> bytes:
-    """What cursors and confirmation tokens are signed with."""
+    """The secret that signs cursors and confirmation tokens."""
     return _secret("CURSOR_SECRET_ARN")
 
 
 def visitor_secret() -> bytes:
-    """What visitors are hashed with."""
+    """The secret of the visitor hashes."""
     return _secret("VISITOR_SECRET_ARN")
 
 

@@ -53,7 +53,7 @@ class _Placeholder(ModuleType):
         self._callables = callables
 
     def leave(self) -> None:
-        """Make way for the real module."""
+        """Remove the placeholder, so that the real module is used."""
         if sys.modules.get(self.__name__) is self:
             del sys.modules[self.__name__]
 

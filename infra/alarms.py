@@ -197,7 +197,7 @@ class Alarms:
             runbook="open-deletions",
             says="a deletion has been without a worker for a quarter of an hour, "
             "or the schedule that looks for such no longer runs",
-            metric=self._watched.own_metric("OldestLapsedDeletion", "Maximum"),
+            metric=self._watched.own_metric("OldestDeletionWithoutWorker", "Maximum"),
             threshold=RESUME_PROMISE.to_seconds(),
             # The schedule reports each minute, also when there is none.
             missing=cloudwatch.TreatMissingData.BREACHING,

@@ -44,10 +44,10 @@ def _deletion_graphs(watched: Watched) -> list[Graph]:
             ],
         ),
         (
-            "2 Handed over or left",
+            "2 Requeued or left",
             [
-                own("HandOvers", "Sum", "handed over"),
-                own("LapsedDeletions", "Maximum", "without a worker"),
+                own("Requeues", "Sum", "requeued"),
+                own("DeletionsWithoutWorker", "Maximum", "without a worker"),
             ],
         ),
         ("3 Sent again for load", [own("ThrottledStatements", "Sum", "statements")]),

@@ -1,7 +1,7 @@
 """The HTTP edge of the API functions: parse, admit, call, translate.
 
-Every route goes the same way: count the request in its key's window, check the scope, parse, call
-the service, respond. An error is answered in the format of its route.
+Every route takes the same steps: count the request in its key's window, check the scope, parse,
+call the service, respond. An error is answered in the format of its route.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The web console: one page, and the files that it loads.
 
 `infra/console.py` makes the files when the functions are packaged. Their addresses name the
-release, a hash of all of them, so browsers may keep them for good.
+release, a hash of all of them, so browsers may cache them without an expiry.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _POLICY = (
 
 def console_page(event: dict[str, Any]) -> dict[str, Any]:
     """The page. Its addresses are relative: the API may be under a stage's name."""
-    # One level higher if the page was asked for with a slash at its end.
+    # One level higher if the requested path ends with a slash.
     base = "../" if event["requestContext"]["path"].endswith("/") else ""
     manifest = _manifest()
     sign_in = container.sign_in_url()

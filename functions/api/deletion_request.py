@@ -1,4 +1,4 @@
-"""What requests that delete or restore have in common: ids, a reason, and who asks."""
+"""Shared by requests that delete or restore: ids, the reason and the actor."""
 
 from __future__ import annotations
 

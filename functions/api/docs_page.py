@@ -24,7 +24,7 @@ DOCUMENT = Path(__file__).parent / "openapi.json"
 #: Swagger UI (Apache-2.0) from Powertools, so nothing else is pinned or packed.
 SWAGGER_UI = PACKAGE_PATH / "event_handler/openapi/swagger_ui"
 
-#: Documents that a process keeps: one for each address at which it is asked.
+#: Documents that a process caches: one for each base URL.
 REMEMBERED = 16
 
 #: The page's own script. URLs are relative, because the page may be under a stage's name.

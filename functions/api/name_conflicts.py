@@ -13,7 +13,7 @@ from functions.services.name_conflicts import explain_conflict
 
 @contextmanager
 def explained_conflicts(caller: Caller, links: LinksTable) -> Iterator[None]:
-    """Let a conflict say what has the code or external id, to a key that may read links."""
+    """Add to a conflict what uses the code or external id, if the key may read links."""
     try:
         yield
     except Conflict as conflict:

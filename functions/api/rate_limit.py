@@ -1,4 +1,4 @@
-"""The caller's rate limit: count a request, and say where the caller stands."""
+"""The caller's rate limit: count a request, and report the state of the window."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ log = Logger()
 
 
 def count_request(caller: Caller) -> RateWindow | None:
-    """Count the request; None when the counter does not respond, and the caller may pass.
+    """Count the request. None if the counter does not respond; the request is then allowed.
 
     Raises ``RateLimited``.
 
-    The limiter protects callers from each other; refusing them all because it is down would
-    be the outage that it exists to prevent. The gateway's usage plan still shields the
-    functions. Such a response carries no rate headers: any number would be made up.
+    The limiter protects callers from each other. Refusing all of them during its outage would be
+    the outage that it must prevent. The gateway's usage plan still shields the functions. Such a
+    response has no rate headers, because no number would be true.
     """
     try:
         with deadline(LIMITER_TIMEOUT):

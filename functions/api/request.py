@@ -28,7 +28,7 @@ class Request:
     event: dict[str, Any]
     path: dict[str, str]
     query: dict[str, str]
-    #: Where the caller stands in its minute, this request counted; None if it was not counted.
+    #: The caller's minute window, including this request; None if it was not counted.
     window: RateWindow | None = None
 
     @cached_property

@@ -43,7 +43,7 @@ RETRYABLE = frozenset(
     }
 )
 
-#: Those of :data:`RETRYABLE` that a busy table, index or partition answers.
+#: Those of :data:`RETRYABLE` that mean a busy table, index or partition.
 _THROTTLED = frozenset(
     {
         "ProvisionedThroughputExceededException",
@@ -100,7 +100,7 @@ def is_retryable(error: Exception) -> bool:
 
 
 def is_throttled(error: UnlinkError) -> bool:
-    """Whether an error of :func:`call` is DynamoDB's refusal of a request that is one too many."""
+    """Whether :func:`call` raised this error because DynamoDB throttled the request."""
     cause = error.__cause__
     return isinstance(cause, ClientError) and cause.response["Error"].get("Code") in _THROTTLED
 
@@ -120,7 +120,7 @@ def backoff(attempt: int, until: Deadline | None = None) -> bool:
 def call(operation: Callable[..., Any], **parameters: Any) -> Any:
     """Call AWS until it answers, a condition fails, or the current deadline passes.
 
-    The one place where AWS errors become ours. Raises :class:`ConditionFailed`,
+    The only place that translates AWS errors. Raises :class:`ConditionFailed`,
     :class:`TransactionCancelled`, ``Unavailable`` (retries used up), ``InternalError`` (permanent
     errors: permissions, a missing table, a malformed call).
     """

@@ -60,10 +60,10 @@ with deferred(UNUSED):
     from botocore.utils import EVENT_ALIASES
 
 
-# What was imported stays: the collector need not look at it, neither now nor later.
+# Imported objects stay for the life of the process, so the collector can skip them.
 gc.freeze()
 
-# At each start botocore says where it found its credentials and endpoint, at INFO.
+# At each start botocore logs at INFO where it found its credentials and endpoint.
 logging.getLogger("botocore").setLevel(logging.WARNING)
 
 __all__ = ["Config", "proxies", "session_for"]
@@ -115,7 +115,8 @@ def _register_handlers(events: EventAliaser, service: str) -> None:
     """Register those of botocore's event handlers that concern clients of ``service``.
 
     An event is ``name`` or ``name.service`` or ``name.service.Operation``. Handlers of other
-    services cannot be called by this client. To register them takes longer than to make it.
+    services cannot be called by this client. Registering them would take longer than creating the
+    client.
     """
     names = {service, EVENT_ALIASES.get(service, service)}
     for event, handler, *position in BUILTIN_HANDLERS:

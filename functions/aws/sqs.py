@@ -23,7 +23,7 @@ class Queue:
     def send(self, message: dict[str, Any], *, delay: int | None = None) -> None:
         """Send one message, to be delivered after ``delay`` seconds (at most 900).
 
-        Without ``delay`` the queue's own holds.
+        Without ``delay`` the queue's own delay applies.
         """
         own = {} if delay is None else {"DelaySeconds": delay}
         call(

@@ -107,9 +107,9 @@ def shutdown_deadline(seconds: float) -> Iterator[Deadline]:
 
 
 def deadline_of(context: Any, reserved_seconds: float) -> Deadline:
-    """What an invocation has left by its Lambda context, without the seconds that it reserves.
+    """The time that an invocation has left by its Lambda context, minus the reserved seconds.
 
-    So an invocation ends by itself and hands over what is left, before its timeout kills it.
+    So an invocation ends and requeues the rest before its timeout kills it.
     """
     return Deadline(context.get_remaining_time_in_millis() / 1000 - reserved_seconds)
 

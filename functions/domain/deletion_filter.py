@@ -13,10 +13,10 @@ TRASH_NAMES = ("actor", "deletedAfter", "deletedBefore")
 
 @dataclass(frozen=True, slots=True)
 class DeletionFilter:
-    """What a deletion must be like; None is anything.
+    """The conditions of a filter; None matches any deletion.
 
     ``actor`` is a key id, a user id or the name of a service. ``created_after`` and
-    ``created_before`` are exclusive, spelled as the API spells times.
+    ``created_before`` are exclusive, in the API's format.
     """
 
     state: str | None = None

@@ -41,7 +41,7 @@ class Taken(TypedDict):
 
 
 class ErrorMembers(TypedDict, total=False):
-    """What an error may say beside its text, in either format."""
+    """What an error may contain in addition to its text, in either format."""
 
     details: list[str]
     """What is wrong, field by field."""

@@ -152,7 +152,7 @@ class MissingScopes(UnlinkError):
 
 
 class NotFound(UnlinkError):
-    """No such thing in the caller's workspace; a foreign one is indistinguishable from none."""
+    """No such resource in the caller's workspace; the same for one of another workspace."""
 
     status = HTTPStatus.NOT_FOUND
     english = "Not found"
@@ -334,7 +334,7 @@ class InternalError(UnlinkError):
 
 
 class Unavailable(UnlinkError):
-    """A store did not answer in time, after retries. Accepted work still completes."""
+    """An AWS service did not respond in time, after retries. Accepted work still completes."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     english = "Service temporarily unavailable"

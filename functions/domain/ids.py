@@ -1,7 +1,7 @@
 """Identifiers: link ids, time-ordered deletion ids, short codes.
 
 A link id is a version 4 UUID; a deletion (or restore) id is a version 7 UUID (RFC 9562, section
-5.7), whose canonical text sorts by time, which is what the audit trail and the restore fence need.
+5.7), whose canonical text sorts by time. The audit trail and the restore fence need this order.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def new_link_ids(count: int) -> list[str]:
 def new_time_ordered_id(*, now_ms: int | None = None, after: str = NO_RESTORE) -> str:
     """A version 7 UUID that sorts after ``after``, even if this clock is behind.
 
-    ``after`` is the newest restore, which a later deletion must outrank. The clocks of two
+    ``after`` is the newest restore; a later deletion must sort after it. The clocks of two
     functions may differ by milliseconds; the order of a restore and a following delete must not.
     """
     milliseconds = int(time.time() * 1000) if now_ms is None else now_ms

@@ -1,6 +1,6 @@
 """Types of the values in responses, with what the OpenAPI document says about them.
 
-Only annotations use them, and the maker of the document. A function that builds a response
+Only annotations and the generator of the document use them. A function that builds a response
 imports its type under ``TYPE_CHECKING``, so that no cold start pays for it.
 """
 

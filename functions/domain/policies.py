@@ -21,7 +21,8 @@ from functions.domain.click_retention import (
 #: How long after a soft delete the one who made it may undo it, in minutes.
 DEFAULT_UNDO_MINUTES = 15
 
-#: Printed links outlive their erasure: for this many days other workspaces cannot get their codes.
+#: Printed links still have the code of an erased link: other workspaces cannot get it for this many
+#: days.
 DEFAULT_CODE_RESERVATION_DAYS = 90
 
 

@@ -17,7 +17,7 @@ Role = Literal["viewer", "editor", "owner"]
 
 
 class Actor(TypedDict, total=False):
-    """Who made the request: an API key and its user, or one of our services (``retention``)."""
+    """Who made the request: an API key and its user, or a part of the service (``retention``)."""
 
     keyId: str
     userId: str

@@ -1,4 +1,4 @@
-"""What a caller may know of itself, and the workspace's trash."""
+"""The caller's own account, and the workspace's trash."""
 
 from __future__ import annotations
 

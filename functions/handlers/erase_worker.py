@@ -1,4 +1,4 @@
-"""Works off the erase queue: removes clicks, rollups and installs of erased links."""
+"""Processes the erase queue: removes clicks, rollups and installs of erased links."""
 
 from __future__ import annotations
 

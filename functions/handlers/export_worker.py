@@ -16,7 +16,7 @@ RESERVED_SECONDS = 5.0
 @reporting
 @invocation_deadline(RESERVED_SECONDS)
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """SQS batch; ``batchItemFailures`` is answered."""
+    """Handle an SQS batch; ``batchItemFailures`` names the messages to deliver again."""
     jobs = service_stores.export_jobs()
     failed = [record for record in event["Records"] if not process(record, jobs)]
     return {"batchItemFailures": [{"itemIdentifier": each["messageId"]} for each in failed]}

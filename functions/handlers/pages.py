@@ -1,6 +1,6 @@
 """What needs no key and no data: the web console, the API's documentation, ``/``, unknown paths.
 
-All of it is served from here, so that no other host learns who reads it.
+Everything is served from this host, so that no other host sees the readers.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from functions.metrics import reporting
 from functions.powertools import Logger
 from functions.services.receipts import sign_receipts
 
-#: Seconds of the invocation's time kept for the last receipt.
+#: Seconds of the invocation that are reserved for the last receipt.
 RESERVED_SECONDS = 5.0
 
 #: Receipts that one run looks for in each shard of the index.

@@ -1,4 +1,4 @@
-"""Receipts, and the public keys that verify them, which need no key of ours."""
+"""Receipts, and the public keys that verify them, which need no API key."""
 
 from __future__ import annotations
 

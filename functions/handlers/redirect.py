@@ -18,8 +18,8 @@ LINK_TIMEOUT = 6.0
 
 log = logger()
 
-#: What the log line of a process's first request has beside the others': Lambda's own report of a
-#: cold start is not written for this function.
+#: Added to the log line of a process's first request: Lambda's own report of a cold start is not
+#: written for this function.
 _first_request = {"coldStart": True}
 
 

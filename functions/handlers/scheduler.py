@@ -1,7 +1,6 @@
 """Each minute: finishes deletions and restores of killed workers, requeues stalled erasures.
 
-It runs the same code as a request does, and leaves to the queue what a request leaves to it: what
-takes long, and exports.
+It runs the same code as a request. Like a request, it leaves long work and exports to the queue.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ RESERVED_SECONDS = 5.0
 @reporting
 @invocation_deadline(RESERVED_SECONDS)
 def handler(_event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Handle the schedule's event, which says nothing."""
+    """Handle the schedule's event, which has no content."""
     stores = service_stores.deletion_stores()
     sweep.finish_deletions(stores)
     sweep.finish_restores(service_stores.restore_stores())

@@ -25,10 +25,10 @@ class ClickTotals(Table):
     """Advances the totals of links; ``name`` is the ``links`` table."""
 
     def spread(self, workspace_id: str, link_id: str) -> bool:
-        """Let clicks and visitors of a link be written to its shards; False when the link is gone.
+        """Let clicks and visitors of a link be written to its shards; False if the link is erased.
 
-        Before the first of them is written: an erasure looks into the shards of those links that
-        no longer have the attribute when they are erased.
+        Call this before the first of them is written: an erasure searches the shards only of links
+        without the attribute.
         """
         # An erased link stays erased.
         link_exists = EXISTS
@@ -52,7 +52,7 @@ class ClickTotals(Table):
         *,
         last_click_at: str,
     ) -> bool:
-        """Include what the days have counted; False when the link is gone.
+        """Include what the days have counted; False if the link is erased.
 
         ``link`` is the link as it was read. ``days`` has for each day its clicks, and how many of
         them this run counted.
@@ -91,10 +91,10 @@ class ClickTotals(Table):
 def include(
     included: Mapping[str, Any], days: Mapping[str, tuple[int, int]]
 ) -> tuple[dict[str, int], int]:
-    """The days that a link remembers from now on, and how many clicks it did not include yet.
+    """The days to store on the link, and the number of clicks that it does not include yet.
 
-    A day is remembered for as long as a click of it may be delivered again. Of an older one, the
-    clicks of this run are added.
+    A day is stored for as long as a click of it may be delivered again. For an older day the clicks
+    of this run are added.
     """
     kept = {day: int(clicks) for day, clicks in included.items()}
     newest = date.fromisoformat(max([*kept, *days]))

@@ -3,10 +3,10 @@
 Items: click ``pk={linkId}`` or ``pk={linkId}#{shard}``, ``sk=CLICK#{clickedAt}#{clickId}``;
 visitors of a day in the shards, days, installs and exports of a link under ``pk={linkId}``.
 
-A link begins with everything in the partition ``{linkId}``, and has the attribute ``onePartition``.
-Whoever writes to a shard has read the link without it, or removes it first
-(:meth:`~functions.repositories.click_totals.ClickTotals.spread`), and it never comes back. So an
-erased link that had it until the end has nothing in its shards
+A new link has everything in the partition ``{linkId}``, and the attribute ``onePartition``. Before
+a function writes to a shard, it has read the link without the attribute, or it removes the
+attribute (:meth:`~functions.repositories.click_totals.ClickTotals.spread`). The attribute is never
+set again. So an erased link that had it until the end has nothing in its shards
 (docs/decisions/210-one-partition-until-a-link-is-busy.md).
 
 Every writer reads the link strongly in the same invocation. Together with the delay of the erase

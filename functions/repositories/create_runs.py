@@ -106,22 +106,22 @@ class CreateRuns(Table):
         if found.id == run.id or found.answered:
             # It may be this request's own run, written by a call whose response was lost.
             return found
-        if not lease_has_lapsed(record.details):
+        if not lease_has_expired(record.details):
             raise StillRunning
         # The same request was killed before it responded. Its run tells what it created.
         earlier = (*found.earlier, replace(found, earlier=()))
-        still_dead = "#run=:dead AND leaseUntil=:lapsed AND attribute_not_exists(answered)"
+        unchanged = "#run=:dead AND leaseUntil=:expired AND attribute_not_exists(answered)"
         current = self._update(
             workspace_id,
             key,
             f"SET {_RUN}, leaseUntil=:lease, earlierRuns=:earlier",
-            condition=still_dead,
+            condition=unchanged,
             values=_run_values(run)
             | {
                 ":lease": lease["leaseUntil"],
                 ":earlier": [each.stored() for each in earlier],
                 ":dead": found.id,
-                ":lapsed": int(record.details["leaseUntil"]),
+                ":expired": int(record.details["leaseUntil"]),
             },
         )
         # After a lost response of this call, the item has this run.
@@ -243,6 +243,6 @@ def _run_values(run: CreateRun) -> dict[str, Any]:
     return {f":{name}": value for name, value in run.stored().items()}
 
 
-def lease_has_lapsed(details: Mapping[str, Any]) -> bool:
+def lease_has_expired(details: Mapping[str, Any]) -> bool:
     """Whether the run in a create's record counts as killed."""
     return int(details["leaseUntil"]) < time.time()

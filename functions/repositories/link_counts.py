@@ -82,7 +82,7 @@ class LinkCounts(Table):
         """Add restored links, or (negative) subtract deleted ones.
 
         Without a counter this does nothing: the counter is created later from the index. Raises
-        ``Unavailable`` when links are not subtracted, or perhaps.
+        ``Unavailable`` if links were not subtracted, or if that is unknown.
         """
         # Subtracted twice, links would leave room for too many.
         send = call_at_most_once if links < 0 else call

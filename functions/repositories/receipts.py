@@ -3,7 +3,7 @@
 Items (``pk``, ``sk``):
 
 - signed receipt: ``{workspaceId}#{deletionId}``, ``RECEIPT`` → ``jws``, ``keyId``, ``signedAt``.
-  The first signature stands.
+  The first signature is kept.
 - public key: ``JWKS``, ``{keyId}`` → ``jwk`` (JSON). Put before the key signs anything, and never
   removed: receipts outlive the key in KMS.
 
@@ -96,12 +96,12 @@ class ReceiptsTable(Table):
         try:
             transact(self._client, actions)
         except TransactionCancelled as cancelled:
-            # Another worker signed it, or this one, in a call whose answer was lost.
+            # Another worker signed it, or this one, in a call whose response was lost.
             if not any(cancelled.refused):
                 raise
 
     def put_public_key(self, jwk: dict[str, str]) -> None:
-        """Publish a public key, for good."""
+        """Publish a public key, permanently."""
         item = to_item({"pk": JWKS, "sk": jwk["kid"], "jwk": json.dumps(jwk), "since": now_iso()})
         self._create_item(item)
 

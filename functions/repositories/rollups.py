@@ -12,10 +12,10 @@ Items in the ``clicks`` table (``pk``, ``sk``):
 Beside them are visitors (:mod:`functions.repositories.visitors`).
 
 A day counts a click and lists it in one write, on the condition that the day is as it was read, so
-a click is counted once however often and by whatever it is delivered. No transaction is needed:
-what is written before that write (counted clicks that move out of the day, visitors that a click
-claims) is true whether or not the write succeeds, and what is written after it (the link's totals)
-is computed from the day alone. See ``docs/decisions/150-how-a-click-is-counted-once.md``.
+a click is counted once, even if it is delivered several times. No transaction is needed: what is
+written before that write (counted clicks that move out of the day, visitors that a click claims) is
+true whether or not the write succeeds, and what is written after it (the link's totals) is computed
+from the day alone. See ``docs/decisions/150-how-a-click-is-counted-once.md``.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ from functions.repositories.visitors import VisitorsTable, visit_ttl
 #: Clicks that one write of a day counts.
 CLICKS_A_WRITE = 400
 
-#: Counted clicks that a day lists before they move to an item of their own.
+#: Counted clicks that a day lists before they move to a separate item.
 LISTED_CLICKS = 32
 
-#: Visitors of a day who need no item of their own: the day names the click of each.
+#: Visitors of a day without a separate item: the day names the click of each.
 FIRST_VISITS = 4
 
 #: Characters of a click's id that name it among the clicks of its link and day: 62 random bits.
@@ -101,7 +101,7 @@ class RollupsTable:
         visitors: Iterable[str],
         consistent: bool,
     ) -> Counted:
-        """What a count starts from; ``since`` is the time of the earliest click.
+        """The state that a count starts from; ``since`` is the time of the earliest click.
 
         The link is read strongly. The day need not be (``consistent``): a write that starts from
         an old one is refused.
@@ -235,7 +235,7 @@ class RollupsTable:
         return keys + [VisitorsTable.key(link_id, day, visitor) for visitor in visitors]
 
     def remove(self, keys: Sequence[dict[str, Any]]) -> None:
-        """Remove what was written for a link that was erased meanwhile. Nothing brings it back."""
+        """Remove what was written for a link that was erased in the meantime."""
         ClicksTable(self._client, self._clicks).write(delete=keys)
 
     # -- read -------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
-"""The ``deletions`` table, read for the trash: which links soft deletions name, and at what price.
+"""The ``deletions`` table, read for the trash: the links of soft deletions, and the read units that
+this takes.
 
 Every method also returns the read units that DynamoDB says it used.
 """

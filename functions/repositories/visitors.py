@@ -1,8 +1,8 @@
 """The visitors of a link's days with many visitors, in the ``clicks`` table.
 
 Item: ``pk={linkId}#{shard}``, ``sk=VISIT#{date}#{hash}`` → the click that claimed the visitor
-(``first``), and ``ttl``. A claim counts for nothing by itself: the click that made it counts its
-visitor when it is counted, even if that is after a failure and by another worker.
+(``first``), and ``ttl``. A claim alone counts nothing: the click with the claim counts the visitor
+when it is counted, even after a failure and by another worker.
 """
 
 from __future__ import annotations
@@ -110,6 +110,6 @@ def visitor_of(click: Mapping[str, Any], *, secret: bytes) -> str:
 
 
 def visit_ttl(day: str) -> int:
-    """When what is remembered of a day's visitors and clicks may go, in Unix seconds."""
+    """When the stored visitors and counted clicks of a day may be removed, in Unix seconds."""
     midnight = datetime.fromisoformat(day).replace(tzinfo=UTC)
     return int((midnight + timedelta(days=VISIT_DAYS)).timestamp())

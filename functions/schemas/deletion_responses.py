@@ -33,7 +33,7 @@ class PendingLinks(DeletedLinks):
 
 
 class ErasedLink(TypedDict):
-    """The link, its clicks and its short code are gone for good."""
+    """The link, its clicks and its short code are removed permanently."""
 
     success: Literal[True]
 

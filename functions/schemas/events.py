@@ -1,4 +1,4 @@
-"""The details of events on the bus, by which other systems learn of deletions and restores."""
+"""The details of events on the bus, for other systems."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from functions.domain.record_types import Actor, DeletionCounts, Receipt, Restor
 
 
 class DeletionEvent(TypedDict):
-    """A deletion that reached its end."""
+    """A deletion that ended."""
 
     id: TimeOrderedUuid
     """The deletion. An event that comes twice has the same one."""
@@ -33,7 +33,7 @@ class DeletionEvent(TypedDict):
 
 
 class RestoreEvent(TypedDict):
-    """A restore that reached its end."""
+    """A restore that ended."""
 
     id: TimeOrderedUuid
     """The deletion whose links were restored."""

@@ -11,7 +11,7 @@ from functions.domain.record_types import Actor
 
 
 class ReceiptCounts(TypedDict):
-    """Number of ids by what became of them."""
+    """Number of ids by outcome."""
 
     requested: Count
     erased: Count
@@ -40,7 +40,7 @@ class ErasedIds(TypedDict):
 
 
 class ReceiptPayload(TypedDict):
-    """What a receipt says; the payload of the signed document."""
+    """The content of a receipt: the payload of the signed document."""
 
     version: Literal[1]
     iss: str

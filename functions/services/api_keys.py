@@ -31,7 +31,7 @@ from functions.repositories.api_keys import (
 #: Active keys that a workspace may have through the API: each has a rate window of its own.
 MAX_ACTIVE_KEYS = 100
 
-#: Seconds for which the gateway caches the authorizer's answer: so long a revoked key may work.
+#: Seconds for which the gateway caches the authorizer's response: a revoked key may work that long.
 AUTHORIZER_CACHE_SECONDS = 60
 
 #: How often a revocation looks for another admin credential before it gives up.
@@ -165,14 +165,15 @@ def find_key(workspace_id: str, key_id: str, keys: ApiKeysTable) -> dict[str, An
 def check_issuer(issuer: Issuer, keys: ApiKeysTable, access: AccessTable) -> None:
     """Raises ``Unauthenticated`` unless the issuer is still an admin credential.
 
-    The gateway accepts a revoked key for up to 60 seconds more. To manage keys is too much for it.
+    The gateway accepts a revoked key for up to 60 more seconds. In that time it must not manage
+    keys.
     """
     if _own(issuer, keys, access) is None:
         raise Unauthenticated
 
 
 def effective_by(record: Mapping[str, Any]) -> str:
-    """When the gateway stops to accept a revoked key at the latest."""
+    """When the gateway stops accepting a revoked key at the latest."""
     # The record's own time, so that a repeated request has the same response.
     revoked = datetime.fromisoformat(record["revokedAt"]).timestamp()
     return iso(revoked + AUTHORIZER_CACHE_SECONDS)

@@ -27,8 +27,8 @@ def authorize(
 ) -> tuple[dict[str, Any], str] | None:
     """The context of a caller and its workspace's usage key; None when it is refused.
 
-    ``pool`` is asked for only when a session comes. Raises what the table raises, and
-    ``KeysUnavailable``: whether the credential is good is not known then.
+    ``pool`` is asked for only when a session comes. Raises the errors of the table, and
+    ``KeysUnavailable``: then it is unknown whether the credential is valid.
     """
     if has_valid_checksum(credential):
         caller, reason = _caller_with_key(credential, access)

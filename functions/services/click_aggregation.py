@@ -1,8 +1,8 @@
 """Counts clicks from the stream of the ``clicks`` table into days and the link's counter.
 
-The stream delivers every click at least once, after failures again and in other batches, and
-from the failures bucket much later. Nothing is remembered of batches or positions: a day lists the
-clicks that it counted, in the write that counts them (:mod:`functions.repositories.rollups`).
+The stream delivers every click at least once, after failures again and in other batches, and from
+the failures bucket much later. No batch or position is stored: a day lists the clicks that it
+counted, in the write that counts them (:mod:`functions.repositories.rollups`).
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _click(record: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 class _LinkGoneError(Exception):
-    """The link is erased: what was written for it goes, and its clicks count for nothing."""
+    """The link is erased: what was written for it is removed, and its clicks are not counted."""
 
 
 @dataclass(slots=True)

@@ -50,7 +50,7 @@ def create_links(
     check: Callable[[list[Link]], None] | None = None,
     quota: Quota | None = None,
 ) -> list[Link]:
-    """Create all of these links or none; returns them in the order given.
+    """Create all of these links or none; returns them in the same order.
 
     All have the same ``created_at``. ``own_hosts`` are the hosts and ports of this service, to
     which no link may lead. ``run`` draws ids, codes and the time. ``check`` may refuse the links
@@ -137,7 +137,7 @@ def external_id_taken(values: list[str]) -> Conflict:
 
 
 def _release(quota: Quota, links: int, workspace_id: str) -> None:
-    """Take links off the counter that were never created; the stream does it for the others."""
+    """Subtract links that were never created; the stream subtracts deleted ones."""
     try:
         quota.release(links)
     except UnlinkError as error:

@@ -132,7 +132,7 @@ class KeyedRun:
 
 
 def roll_back(workspace_id: str, made: Sequence[LinkState], links: LinksTable) -> None:
-    """Roll back the transactions of a request that was refused halfway: all or none.
+    """Roll back the transactions of a request that was refused after some of them: all or none.
 
     Also those whose responses were lost, so that it is unknown whether they were applied.
     """

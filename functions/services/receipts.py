@@ -1,4 +1,4 @@
-"""Receipts of erasures that can be handed over: what they say, and their signatures.
+"""Receipts of erasures that others can verify: their content, and their signatures.
 
 A signed receipt is a JWS (RFC 7515) in compact form, signed with ES256 by a key that never leaves
 KMS. Signing may be repeated by any number of workers, killed at any call: the first signature that

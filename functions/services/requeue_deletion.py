@@ -27,8 +27,8 @@ def requeue(deletion: Deletion, *, stores: Stores) -> None:
     This only speeds the deletion up: without it the schedule finds the record when its lease has
     expired.
     """
-    metrics.count("HandOvers")
-    with left_to_others("a deletion was not handed over", deletion):
+    metrics.count("Requeues")
+    with left_to_others("a deletion was not requeued", deletion):
         if stores.deletions.save_progress(deletion, lease_seconds=0):
             message = {"workspaceId": deletion.workspace_id, "deletionId": deletion.id}
             stores.resume_queue.send(message)

@@ -1,7 +1,7 @@
-"""Running an accepted deletion: resolve its filter, export, delete or erase, close, or hand over.
+"""Running an accepted deletion: resolve its filter, export, delete or erase, close, or requeue.
 
-Every id gets its outcome, even when workers are killed: the worker holds a lease on the record,
-queues again what its deadline leaves, and another worker may take a record whose lease has expired.
+Every id gets its outcome, even when workers are killed: the worker holds a lease on the record and
+requeues the rest at its deadline, and another worker may take a record whose lease has expired.
 Every write is conditional and can be repeated.
 """
 

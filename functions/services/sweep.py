@@ -43,8 +43,8 @@ log = Logger()
 def finish_deletions(stores: Stores) -> None:
     """Resume the deletions whose worker was killed, the workspaces in turn."""
     expired_leases = stores.deletions.expired_leases(limit=LOOK)
-    metrics.count("LapsedDeletions", len(expired_leases))
-    metrics.measure("OldestLapsedDeletion", _oldest(each for _, each in expired_leases))
+    metrics.count("DeletionsWithoutWorker", len(expired_leases))
+    metrics.measure("OldestDeletionWithoutWorker", _oldest(each for _, each in expired_leases))
     for workspace_id, deletion_id in take_turns(expired_leases, itemgetter(0))[:SWEEP]:
         if not current_deadline().passed:
             with deadline(TURN_SECONDS):

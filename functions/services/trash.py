@@ -1,8 +1,8 @@
-"""What is in the trash: soft-deleted links, newest deletion first.
+"""The trash: soft-deleted links, newest deletion first.
 
 No index lists them, so that a soft delete writes nothing for it. The records of soft deletions are
-walked instead, and each link that they name is read strongly: the link alone says whether it is
-deleted, and by which deletion.
+read instead, and each of their links is read strongly: only the link says whether it is deleted,
+and by which deletion.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PAGE_MARGIN = 5.0
 
 
 class Position(NamedTuple):
-    """Where a page goes on: in a deletion, or (``offset`` None) after it."""
+    """Where a page continues: in a deletion, or (``offset`` None) after it."""
 
     deletion_id: str
     offset: int | None
@@ -73,12 +73,12 @@ def list_trash(
     records: TrashRecords,
     links: LinksTable,
 ) -> tuple[list[TrashedLink], Position | None]:
-    """A page of links that can be restored, and where to go on (None at the end).
+    """A page of links that can be restored, and where to continue (None at the end).
 
-    A link stands under the deletion that it names now, so a walk shows it once, however often it
-    was deleted and restored. A page uses at most 60 read units for 50 links of at most 4 KB, or
-    :data:`EMPTY_PAGE_UNITS` while it has found nothing; it may be short, even empty, and still
-    have a next one.
+    A link is listed under its latest deletion, so it is shown once, even if it was deleted and
+    restored several times. A page uses at most 60 read units for 50 links of at most 4 KB, or
+    :data:`EMPTY_PAGE_UNITS` while it has found nothing; it may be short, even empty, and still have
+    a next one.
     """
     if only.matches_nothing:
         return [], None

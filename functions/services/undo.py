@@ -17,7 +17,7 @@ from functions.domain.errors import DeletionOpen, MissingScopes
 def undo_until(deletion: Deletion, key_id: str, minutes: int) -> str | None:
     """Until when this key or session may undo the deletion; None if it never may.
 
-    Counted from when the links were gone, because a deletion that exports first takes long.
+    Counted from the completion, because a deletion that exports first takes long.
     """
     if not _is_own(deletion, key_id, minutes) or deletion.completed_at is None:
         return None

@@ -75,7 +75,7 @@ def record_click(
     totals: Callable[[], ClickTotals],
     origin_secret: str,
 ) -> None:
-    """Record before answering; a visitor never pays for our failure.
+    """Record the click before the response; a failure never affects the visitor.
 
     ``totals`` is used for a link that becomes busy. ``origin_secret`` is what CloudFront sends to
     show that the viewer's headers come from it.
@@ -119,7 +119,7 @@ def _put(
     clicks: ClicksTable,
     totals: Callable[[], ClickTotals],
 ) -> None:
-    """Record a click in the partition of its link, or spread the link's clicks once that is busy.
+    """Record a click in the partition of its link; if that is busy, spread the link's clicks.
 
     A partition takes 1,000 writes a second (DynamoDB Developer Guide, "Best practices for designing
     and using partition keys effectively").

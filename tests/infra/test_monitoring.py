@@ -189,7 +189,7 @@ def test_alarms_read_only_metrics_that_the_functions_write(template: Template) -
         alarm for alarm in alarms(template).values() if alarm["Namespace"] == METRICS["namespace"]
     ]
     assert {alarm["MetricName"] for alarm in own} == {
-        "OldestLapsedDeletion",
+        "OldestDeletionWithoutWorker",
         "OldestErasure",
         "OldestUnsignedReceipt",
     }
@@ -201,7 +201,7 @@ def test_alarms_read_only_metrics_that_the_functions_write(template: Template) -
         }
 
 
-@pytest.mark.parametrize("metric", ["OldestLapsedDeletion", "OldestUnsignedReceipt"])
+@pytest.mark.parametrize("metric", ["OldestDeletionWithoutWorker", "OldestUnsignedReceipt"])
 def test_a_schedule_that_stops_reporting_raises_an_alarm(template: Template, metric: str) -> None:
     [alarm] = [alarm for alarm in alarms(template).values() if alarm.get("MetricName") == metric]
     assert alarm["TreatMissingData"] == "breaching"
@@ -234,7 +234,7 @@ def test_the_dashboard_shows_deletions_first(template: Template) -> None:
         if widget["type"] == "metric"
         for line in widget["properties"]["metrics"]
     }
-    assert set(METRICS["metrics"]) - {"OldestLapsedDeletion"} <= shown
+    assert set(METRICS["metrics"]) - {"OldestDeletionWithoutWorker"} <= shown
     assert widgets[0]["type"] == "alarm"
     assert len(widgets[0]["properties"]["alarms"]) == len(alarms(template))
 

@@ -81,7 +81,7 @@ def test_a_failed_requeue_is_logged_with_its_cause(
     with use_deadline(cut):
         deletion = world.soft_delete(world.create(2))
 
-    [line] = lines(caplog, "a deletion was not handed over")
+    [line] = lines(caplog, "a deletion was not requeued")
     assert line["deletionId"] == deletion.id
     assert "the queue is gone" in line["cause"]
 
@@ -109,7 +109,7 @@ def test_an_accepted_deletion_is_answered_when_the_queue_refuses_its_message(
     status, made = world.call(deletions_function, "POST /api/deletions", body=body)
 
     assert (status, made["state"]) == (202, "exporting")
-    [line] = lines(caplog, "a deletion was not handed over")
+    [line] = lines(caplog, "a deletion was not requeued")
     assert line["levelno"] == logging.ERROR
     assert (line["workspaceId"], line["deletionId"]) == (world.workspace_id, made["id"])
     assert "AccessDenied" in line["cause"]
@@ -130,7 +130,7 @@ def test_a_worker_that_runs_out_of_time_answers_when_the_queue_refuses_its_messa
     status, body = world.call(deletions_function, "DELETE /api/links", body=ids)
 
     assert (status, body) == (202, {"deletedIds": [], "pendingIds": ids})
-    [line] = lines(caplog, "a deletion was not handed over")
+    [line] = lines(caplog, "a deletion was not requeued")
     assert "AccessDenied" in line["cause"]
 
 

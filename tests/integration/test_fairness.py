@@ -63,7 +63,7 @@ def test_a_message_needs_a_workspace() -> None:
 # -- the schedule -----------------------------------------------------------------------------
 
 
-def open_deletion(world: World, workspace_id: str, *, lapsed_for: float) -> Deletion:
+def open_deletion(world: World, workspace_id: str, *, expired_for: float) -> Deletion:
     """A deletion whose worker's lease expired this many seconds ago."""
     deletion_id = new_time_ordered_id()
     deletion = Deletion(
@@ -76,7 +76,7 @@ def open_deletion(world: World, workspace_id: str, *, lapsed_for: float) -> Dele
         link_ids=["00000000-0000-4000-8000-000000000000"],
         outcomes=bytearray([0]),
         lease=deletion_id,
-        lease_until=time.time() - lapsed_for,
+        lease_until=time.time() - expired_for,
     )
     world.stores.deletions.accept(deletion, key=None)
     return deletion
@@ -107,8 +107,8 @@ def test_many_open_deletions_of_one_workspace_do_not_delay_another(
 ) -> None:
     noisy, quiet = f"{world.workspace_id}-noisy", f"{world.workspace_id}-quiet"
     for _ in range(130):
-        open_deletion(world, noisy, lapsed_for=86_400)
-    late = open_deletion(world, quiet, lapsed_for=1)
+        open_deletion(world, noisy, expired_for=86_400)
+    late = open_deletion(world, quiet, expired_for=1)
 
     scheduler.handler({}, Context(300))
 
@@ -159,6 +159,6 @@ def test_a_requeued_deletion_is_in_the_group_of_its_workspace(
             sent.append(parameters)
             return {}
 
-    deletion = open_deletion(world, world.workspace_id, lapsed_for=-60)
+    deletion = open_deletion(world, world.workspace_id, expired_for=-60)
     requeue(deletion, stores=replace(world.stores, resume_queue=Queue(Sqs(), "resume")))
     assert [each["MessageGroupId"] for each in sent] == [world.workspace_id]

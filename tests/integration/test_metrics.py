@@ -53,13 +53,13 @@ def test_no_metrics_are_written_without_counts(capsys: pytest.CaptureFixture[str
 
 
 def test_metrics_are_written_once(capsys: pytest.CaptureFixture[str]) -> None:
-    metrics.count("HandOvers")
+    metrics.count("Requeues")
     metrics.measure("ErasureLag", 12.5)
     metrics.measure("ErasureLag", 20)
     metrics.flush()
     metrics.flush()
     [line] = written(capsys)
-    assert line["HandOvers"] == [1.0]
+    assert line["Requeues"] == [1.0]
     assert line["ErasureLag"] == [12.5, 20.0]
 
 
@@ -68,7 +68,7 @@ def test_a_background_function_writes_even_when_it_fails(
 ) -> None:
     @metrics.reporting
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        metrics.count("HandOvers")
+        metrics.count("Requeues")
         raise RuntimeError("killed")
 
     with pytest.raises(RuntimeError):

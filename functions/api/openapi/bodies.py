@@ -1,4 +1,4 @@
-"""The request bodies that are no model in the code: ids, and deletions."""
+"""The request bodies without a model in the code: ids, and deletions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _object(*names: str, **more: Schema) -> Schema:
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
-#: Without the defaults that only say that a member was not given.
+#: Without the defaults that only mean "not given".
 _MEMBERS: dict[str, Schema] = {
     name: {key: each for key, each in schema.items() if key != "default" or each not in ("", None)}
     for name, schema in plain(NewDeletion.model_json_schema()["properties"]).items()

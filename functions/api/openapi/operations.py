@@ -1,8 +1,8 @@
-"""What a caller needs to know of a route and the route's code does not say, in tables.
+"""Tables of what callers need to know about routes and the routes' code does not say.
 
 The rest is derived: an operation's id is the endpoint's name, its text the endpoint's docstring,
-its success the endpoint's return type. A route that is in no table answers 200, takes no body, and
-raises what its path and its Idempotency-Key lead to.
+its success the endpoint's return type. A route without an entry answers 200, takes no body, and
+raises the errors of its path and its Idempotency-Key.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ BODIES: dict[str, tuple[Any, Any]] = {
 }
 OPTIONAL_BODIES = {"restoreDeletion"}
 
-#: The operations that raise these errors, beside what every route and its path raise.
+#: The operations that raise these errors, in addition to those of every route and of its path.
 RAISED_BY: dict[type[errors.UnlinkError], set[str]] = {
     errors.InvalidIds: {"deleteLinks", "bulkDeleteLinks", "createDeletion", "restoreDeletion"},
     errors.LinkNotFound: {"createInstall"},
@@ -126,7 +126,7 @@ RAISED_BY: dict[type[errors.UnlinkError], set[str]] = {
     errors.ReceiptPending: {"getReceipt"},
     errors.LimitReached: {"listLinks", "listDeletions", "createExport", "createDeletion"},
 }
-#: Those whose Idempotency-Key and work are one transaction: a repeated request never meets it.
+#: Operations that commit work and Idempotency-Key in one transaction: never seen running.
 ATOMIC = {"createExport", "createInstall"}
 
 #: By operation id: the maximum and the default of ``limit``.

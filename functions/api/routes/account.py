@@ -1,4 +1,4 @@
-"""What a caller may know of itself."""
+"""The caller's own account."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ routes = Routes("Account")
 def get_me(request: Request) -> Response[Me]:
     """Who calls: workspace, scopes, plan, policies and the current minute.
 
-    For every credential, whatever its scopes.
+    Any credential may call it.
     """
     return Response(200, me_view(request.caller, request.window))

@@ -1,4 +1,4 @@
-"""What was counted of a link."""
+"""The counts of a link."""
 
 from __future__ import annotations
 

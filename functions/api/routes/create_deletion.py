@@ -65,14 +65,14 @@ def _create_deletion_again(
     replay=_create_deletion_again,
 )
 def create_deletion(request: Request) -> Response[NewErasure | Preview]:
-    """Delete by ids or filter, softly (ids: all or none) or for good; ``dryRun`` only reports.
+    """Delete by ids or filter, softly (ids: all or none) or permanently; ``dryRun`` only reports.
 
     ``soft`` (scope ``linksWrite``) is all or nothing, ``erase`` (scope ``linksErase``) is per id. A
-    ``filter`` and a ``dryRun`` need ``linksRead`` too. A filter means the live links that match
-    when the deletion is resolved. A dry run of one returns a ``confirmationToken``, which binds the
-    deletion to exactly those links. With ``export``, links and clicks are first written as NDJSON,
-    and deleted when that is complete; this also needs the scope ``analyticsRead``. For clients that
-    cannot send a body with DELETE.
+    ``filter`` and a ``dryRun`` need ``linksRead`` too. A filter selects the live links that match
+    when the deletion is resolved. A dry run of a filter returns a ``confirmationToken``, which
+    binds the deletion to exactly those links. With ``export``, links and clicks are first written
+    as NDJSON, and deleted when the file is complete; this also needs the scope ``analyticsRead``.
+    For clients that cannot send a body with DELETE.
     """
     # Imported here: the parser loads pydantic, which the routes of the two contracts do not need.
     from functions.schemas.new_deletion import parse_new_deletion

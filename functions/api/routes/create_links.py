@@ -16,7 +16,7 @@ from functions.domain.errors import InvalidRequest, StillRunning
 from functions.domain.idempotency import IdempotencyRecord
 from functions.domain.link import Link
 from functions.domain.urls import own_hosts
-from functions.repositories.create_runs import CreateRun, lease_has_lapsed
+from functions.repositories.create_runs import CreateRun, lease_has_expired
 from functions.repositories.link_counts import Quota
 from functions.repositories.links import LinksTable
 from functions.schemas.link_views import link_view
@@ -41,7 +41,7 @@ def _create_again(
     """
     key, run = request.idempotency_key, CreateRun.read(record.details)
     if key is None or not run.answered:
-        if not lease_has_lapsed(record.details):
+        if not lease_has_expired(record.details):
             raise StillRunning
         return None
     workspace_id = request.caller.workspace_id
@@ -71,7 +71,7 @@ def create_links(request: Request) -> Response[link_responses.Link | list[link_r
 
 
 def _create(request: Request, new: list[NewLink], links: LinksTable) -> list[Link]:
-    """The items of the new links, however often the request comes."""
+    """The items of the new links, the same for a repeated request."""
     caller, key = request.caller, request.idempotency_key
 
     def create_with(run: KeyedRun | None) -> list[Link]:
@@ -83,7 +83,7 @@ def _create(request: Request, new: list[NewLink], links: LinksTable) -> list[Lin
             links=links,
             run=run,
             policies=caller.policies,
-            check=lambda items: _refuse_unanswerable(items, request),
+            check=lambda items: _refuse_large_response(items, request),
             quota=_quota(caller),
         )
 
@@ -117,7 +117,7 @@ def _quota(caller: Caller) -> Quota:
     return Quota(counts, caller.workspace_id, caller.plan.links_per_workspace, caller.plan.name)
 
 
-def _refuse_unanswerable(items: list[Link], request: Request) -> None:
+def _refuse_large_response(items: list[Link], request: Request) -> None:
     """Raise ``InvalidRequest``, before writing, for links that do not fit a response."""
     size = sum(sent_size(to_json(link_view(item, request.base_url))) for item in items)
     if size > BODY_LIMIT:

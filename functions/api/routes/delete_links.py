@@ -82,8 +82,8 @@ def _delete_link_again(request: Request, record: IdempotencyRecord) -> Response[
 def delete_link(request: Request) -> Response[ErasedLink]:
     """Erase one live link, by id or short code (LinkForty).
 
-    Record, short code, clicks and QR images are removed for good; the code is free at once for its
-    own workspace.
+    Record, short code, clicks and QR images are removed permanently; the code is free at once for
+    its own workspace.
     """
     stores = service_stores.deletion_stores()
     given = request.path["id"]

@@ -59,7 +59,7 @@ def issue_key(request: Request) -> Response[IssuedApiKey]:
 
     A key acts for the user who issued it. It cannot have scopes that the issuer lacks (403). A
     workspace can have 100 active keys (409 with ``limit``). The secret is shown once: a repeated
-    request answers the same key with ``secret`` null.
+    request returns the same key with ``secret`` null.
     """
     # Imported here: the parser loads pydantic, which the function's other routes do not need.
     from functions.schemas.api_keys import parse_new_api_key
@@ -91,10 +91,10 @@ def _revoke_again(request: Request, record: IdempotencyRecord) -> Response[Revok
 
 @routes.route("DELETE", "/api/keys/{id}", scope="admin", query=("lastAdmin",), replay=_revoke_again)
 def revoke_key(request: Request) -> Response[RevokedApiKey]:
-    """Revoke an API key, for good.
+    """Revoke an API key, permanently.
 
-    The gateway may accept the key until ``effectiveBy``, but no longer to manage keys. Revoking a
-    revoked key changes nothing.
+    The gateway may accept the key until ``effectiveBy``, but it cannot manage keys any more.
+    Revoking a revoked key changes nothing.
     """
     last_admin = parse_bool_param(request.query.get("lastAdmin"), "lastAdmin")
     issuer, key_id = _issuer(request.caller), request.path["id"]

@@ -23,9 +23,9 @@ routes = Routes("Deletions")
 def get_receipt(request: Request) -> Response[UnsignedReceipt]:
     """The receipt of an erasure, as a signed document.
 
-    Of an erasure, when a last strongly consistent read has found nothing left; it is signed within
-    a minute or two (409 with ``retryAfter`` until then). Signed with ES256 by a key that never
-    leaves KMS; ``/.well-known/jwks.json`` has the public keys.
+    It exists when a last strongly consistent read has found nothing left, and is signed within a
+    minute or two; until then the response is 409 with ``retryAfter``. Signed with ES256 by a key
+    that never leaves KMS; ``/.well-known/jwks.json`` has the public keys.
     """
     deletion_id = parse_link_id(request.path["id"])
     if deletion_id is None:

@@ -54,10 +54,10 @@ def restore_deletion(request: Request) -> Response[RestoredLinks | PendingRestor
 
     A key or session without ``linksRestore`` may do so with its own deletes, for a few minutes.
     With ``linksUndo`` alone it is an undo: only of a soft delete, by the key or signed-in user that
-    made it, until its ``undoUntil``. Links come back complete: short code, clicks, place in the
-    list; QR images on the next request for them. Without ``ids``, all links of the deletion.
-    Restoring again is no error. Refused per id: ``erased``, ``expired`` (its retention has ended),
-    ``deletedAgain`` (by another deletion), ``notDeleted`` (it was not found then),
+    made it, until its ``undoUntil``. Links are restored completely: short code, clicks, place in
+    the list; QR images at the next request for them. Without ``ids``, all links of the deletion.
+    Restoring twice is not an error. Refused per id: ``erased``, ``expired`` (its retention has
+    ended), ``deletedAgain`` (by another deletion), ``notDeleted`` (it was not found then),
     ``notInDeletion``.
     """
     from functions.services.restore import restore

@@ -27,7 +27,7 @@ routes = Routes("Deletions")
 def list_trash(request: Request) -> Response[TrashPage]:
     """Soft-deleted links that can be restored, newest deletion first, page by page.
 
-    A link stands under the deletion that it names now, so it is shown once. Restore it with ``POST
+    A link is listed under its latest deletion, so it is shown once. Restore it with ``POST
     /api/deletions/{id}/restore``, or erase it with ``POST /api/deletions``.
     """
     workspace_id, only = request.caller.workspace_id, SOFT_DELETIONS
