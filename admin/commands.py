@@ -41,7 +41,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Deployment:
-    """The parts of one deployed stack that administration touches."""
+    """The parts of one deployed stack that the command changes."""
 
     access: AccessTable
     api_keys: ApiKeysTable
@@ -51,7 +51,7 @@ class Deployment:
 
     @classmethod
     def of(cls, outputs: Mapping[str, str], client: Callable[[str], Any]) -> Deployment:
-        """From the outputs of the stack, and a maker of boto3 clients."""
+        """From the outputs of the stack, and a factory of boto3 clients."""
         return cls(
             access=AccessTable(client("dynamodb"), outputs["AccessTableName"]),
             api_keys=ApiKeysTable(client("dynamodb"), outputs["AccessTableName"]),

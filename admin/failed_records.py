@@ -1,8 +1,8 @@
 """`python -m admin.failed_records`: lists and replays failed stream records.
 
-Lambda writes a batch that failed every time to the failures bucket, whole. Functions write records
-there that they cannot parse. `replay` sends each to its function again and removes the ones that
-succeed. Replaying twice is safe.
+Lambda writes a batch that failed every time to the failures bucket. Functions write records there
+that they cannot parse. `replay` sends each to its function again and removes the ones that succeed.
+Replaying twice is safe.
 """
 
 from __future__ import annotations

@@ -69,8 +69,8 @@ class UsageKeys:
 def remove_orphans(client: Any, *, delete: bool) -> list[dict[str, Any]]:
     """The usage keys that are in no usage plan, and delete them if `delete` is true.
 
-    Deleting a stack deletes its usage plans, and leaves their keys. A key of a living stack is in
-    a plan, except for the moment in which a command creates or moves it.
+    Deleting a stack deletes its usage plans, and leaves their keys. A key of an existing stack is
+    in a plan, except for the moment in which a command creates or moves it.
     """
     orphans = []
     pages = client.get_paginator("get_api_keys").paginate(nameQuery=NAME_PREFIX, limit=500)

@@ -1,7 +1,7 @@
 """Checks of an account and region before a deployment.
 
-What the stage needs is read from its synthesized template. Each check says in one sentence what it
-found, and which command fixes it.
+The requirements of the stage are read from its synthesized template. Each check prints its result
+in one sentence, and the command that fixes a problem.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ API_KEYS = 10_000
 #: Fewer free keys than this are too few: each workspace needs one.
 FREE_KEYS = 100
 
-#: Of the account's rate, what `rateLimit` should leave to its other APIs.
+#: The part of the account's rate that `rateLimit` should leave to its other APIs.
 RATE_SHARE = 0.4
 
 Template = dict[str, Any]
@@ -45,7 +45,7 @@ Result = Literal["ok", "fix", "not checked"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found. `fix` is a command, or None if nothing is to be done."""
+    """The result of one check. `fix` is a command, or None if nothing must be done."""
 
     check: str
     result: Result
@@ -76,7 +76,7 @@ def read_template(stack: str, *, assembly: str | None, context: Sequence[str]) -
             text=True,
             check=False,
         )
-        # A stack with an error of its own is written all the same.
+        # A stack with an error is written too.
         if synthesis.returncode != 0:
             raise Refused(f"cdk synth failed:\n{synthesis.stderr.strip()}")
         return _load(Path(scratch), stack)
@@ -92,18 +92,18 @@ def _load(directory: Path, stack: str) -> Template:
 
 
 def check(stack: str, template: Template, client: Clients) -> list[Record]:
-    """Run every check, whatever the others found."""
+    """Run every check, also after one that failed."""
     return [asdict(_run(name, each, stack, template, client)) for name, each in CHECKS.items()]
 
 
 def failed(records: Sequence[Record]) -> bool:
-    """Whether something is to be done, or could not be checked."""
+    """Whether something must be done, or could not be checked."""
     return any(each["result"] != "ok" for each in records)
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What a check found, and the command that fixes it; None if nothing is to be done."""
+    """The result of a check, and the command that fixes it; None if nothing must be done."""
 
     says: str
     fix: str | None = None
@@ -175,7 +175,7 @@ def bootstrap(_stack: str, template: Template, client: Clients) -> Advice:
 
 
 def concurrency(stack: str, template: Template, client: Clients) -> Advice:
-    """What the stage reserves, against what the account can reserve."""
+    """The concurrency that the stage reserves, compared with what the account can reserve."""
     reserved = sum(
         function.get("ReservedConcurrentExecutions", 0)
         for function in _properties(template, "AWS::Lambda::Function")

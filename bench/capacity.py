@@ -51,8 +51,9 @@ def record_write_units(written: Iterable[dict[str, Any]]) -> int:
     """Of a deletion's record, from the bodies of its ``PutItem`` and ``UpdateItem`` calls, and of
     the puts of its transactions.
 
-    An update is billed with the whole item: here the item that was put under the key and all
-    that the update brings, an upper bound. So is to double the index part of a transaction.
+    An update is billed with the whole item: here the item that was put under the key and all that
+    the update brings, an upper bound. Doubling the index part of a transaction is an upper bound
+    too.
     """
     items: dict[str, int] = {}
     units = 0

@@ -1,4 +1,4 @@
-"""Straight lines: their fit, and an SVG of measurements beside it."""
+"""Straight lines: their fit, and an SVG with the measurements."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Counting:
     invocations: int = 0
     read_units: float = 0.0
     write_units: float = 0.0
-    #: Size of the day of the link that was counted last.
+    #: Size of the day of the last counted link.
     day_bytes: int = 0
 
     def add(self, other: Counting) -> None:
@@ -142,7 +142,7 @@ class Visits:
         }
 
     def _frequent(self, values: int) -> int:
-        """Of so many values the first is the most frequent (Zipf)."""
+        """A random value, the first the most frequent (Zipf)."""
         return int(values ** self._chance.random()) - 1
 
 
@@ -168,7 +168,7 @@ def hot_link(
 
 
 def lone_clicks(links: int) -> Counting:
-    """Counting the only click of the day on each of so many links, in one window's batches."""
+    """Counting the only click of the day on each of many links, in one window's batches."""
     new = new_links(links, title="A page")
     visits = [Visits([link.id]).some([n])[0] for n, link in enumerate(new)]
     cost = Counting()
@@ -180,7 +180,7 @@ def lone_clicks(links: int) -> Counting:
 def _by_shard(
     clicks: Sequence[dict[str, Any]], *, one_partition: bool = False
 ) -> list[list[dict[str, Any]]]:
-    """The batches that the stream's shards deliver: a click's partition decides."""
+    """The batches of the stream's shards, by the partition of each click."""
     shards: dict[int, list[dict[str, Any]]] = {}
     for click in clicks:
         partition = ClicksTable.key(click, one_partition=one_partition)["pk"]["S"]
@@ -209,7 +209,7 @@ def _count(clicks: Sequence[dict[str, Any]], *, one_partition: bool = False) -> 
 
 
 def naive(clicks: int, day_bytes: int) -> Counting:
-    """Each click by itself: its mark, its visitor, the day and the link in one transaction.
+    """Each click separately: its mark, its visitor, the day and the link in one transaction.
 
     A transaction costs double. Before it, link, day and visitor are read strongly.
     """

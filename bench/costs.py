@@ -72,7 +72,7 @@ MEMORY_MB = {
 #: functions that run for each visit have none (`platform_logs`).
 LOG_BYTES = {"redirect": 400, "click_stream": 400, "api": 1_600}
 
-#: How 1,000 clicks come: what counting them costs depends on it.
+#: How 1,000 clicks arrive: the cost of counting depends on it.
 HOT = "10 a second on one link"
 MANY = "4 a second, each on another link"
 ALONE = "one in ten seconds"
@@ -80,7 +80,7 @@ ALONE = "one in ten seconds"
 
 @dataclass
 class Bill:
-    """Lines of one thing's price: what, how many, dollars."""
+    """The lines of one bill: what, how many, dollars."""
 
     lines: list[tuple[str, float, float]]
 
@@ -121,7 +121,7 @@ def redirects(count: int) -> Bill:
 
 
 def counting(cost: Counting, what: str) -> Bill:
-    """Counting as many clicks as were redirected, scaled to 1,000."""
+    """Counting the clicks of the redirects, scaled to 1,000."""
     each = 1_000 / cost.clicks
     return Bill.of(
         Lambda_request=cost.invocations * each,
@@ -171,7 +171,7 @@ def bulk_delete(links: int) -> Bill:
 
 
 def naive_delete(links: int) -> Bill:
-    """A DELETE a link over HTTP, each one `update_item`: what a first version does."""
+    """One DELETE for each link over HTTP, each one `update_item`, as in a first version."""
     simulation = Simulation()
     some = link_ids(1_000)
     cost = measure(UpdateLoop(simulation).delete, some, simulation)

@@ -1,7 +1,7 @@
-"""The capacity units that an emulator reports for a soft delete, beside those of the rules.
+"""The capacity units that an emulator reports for a soft delete, next to those of the rules.
 
-The emulator is MiniStack, which reports none for the two batch calls, or what
-AWS_ENDPOINT_URL_DYNAMODB names: DynamoDB itself reports all of them.
+The emulator is MiniStack, which reports none for the two batch calls, or the endpoint in
+AWS_ENDPOINT_URL_DYNAMODB. DynamoDB itself reports all of them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TABLES = {"links": LINKS, "deletions": DELETIONS}
 
 
 class Meter:
-    """Asks each call of a client for its consumed capacity, and adds it up by operation."""
+    """Requests the consumed capacity of each call of a client, and sums it by operation."""
 
     def __init__(self) -> None:
         self.units: defaultdict[str, float] = defaultdict(float)

@@ -21,14 +21,14 @@ LINKS = 10_000
 #: Visits of each tenth link.
 VISITS = 3
 
-#: Seconds between two looks at the deletion.
+#: Seconds between two reads of the deletion.
 POLL_SECONDS = 1.0
 
 TIMEOUT_SECONDS = 1_800
 
 
 def main(links: int = LINKS) -> None:
-    """Erase links without visits, then as many again: each tenth of these has visits."""
+    """Erase links without visits, then the same number, of which each tenth has visits."""
     bridge = bind()
     with running(bridge, name="bench", say=lambda _: None) as stack:
         workspace = stack.new_workspace()

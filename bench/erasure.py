@@ -65,7 +65,7 @@ class Simulated:
         self._tallies: dict[str, dict[str, Any]] = {}
 
     def add_link(self, clicks: int, *, spread: bool = True) -> str:
-        """An erased link with so many clicks, in its shards or in its own partition."""
+        """An erased link with this number of clicks, in its shards or in its own partition."""
         link_id = str(uuid.uuid4())
         key = f"LINK#ws#{link_id}"
         zero = {"N": "0"}
@@ -231,7 +231,7 @@ LINKS = ((0, False), (3, False), (0, True), (3, True), (1_000, True))
 
 
 def erased_message(clicks: int, *, spread: bool, latency: float = LATENCY) -> Simulated:
-    """What one message of links costs, each with so many clicks."""
+    """The cost of one message of links, each with this number of clicks."""
     simulated = Simulated(latency)
     link_ids = [simulated.add_link(clicks, spread=spread) for _ in range(LINKS_A_MESSAGE)]
     erase(simulated, link_ids)

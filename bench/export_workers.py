@@ -27,7 +27,7 @@ from functions.services.run_deletion import resume
 if TYPE_CHECKING:
     from functions.domain.deletion_names import DeletionState
 
-#: What a deletion's worker and an export's have between their start and their deadline.
+#: Seconds between start and deadline of a deletion's worker and of an export's.
 RESUME_SECONDS, EXPORT_SECONDS = 295.0, 55.0
 
 #: The schedule that finds leases that have run out.
@@ -133,7 +133,7 @@ def export_before_delete(
             ),
         )
         links = LinksTable(given, "links")
-        # The export is what is measured here; deleting has a benchmark of its own.
+        # Only the export is measured here; deleting has its own benchmark.
         links.batches.mark_deleted = lambda _, ids, **__: [Outcome.DELETED] * len(ids)  # type: ignore[method-assign, assignment]
         stores = Stores(
             links=links,

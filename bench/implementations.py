@@ -128,7 +128,7 @@ def _update(link_id: str) -> dict[str, Any]:
 
 @cache
 def _soft_deleted(link_id: str) -> dict[str, Any]:
-    """As ``boto3.resource`` would have read it, changed; building it is not what is measured."""
+    """The changed item as ``boto3.resource`` would have read it; building it is not measured."""
     deserialize = TypeDeserializer().deserialize
     item = {name: deserialize(value) for name, value in link_item(link_id).items()}
     del item["livePk"], item["liveSk"]

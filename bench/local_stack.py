@@ -1,7 +1,7 @@
-"""How fast the local stack is over HTTP: what somebody who tries it with `make run` waits for.
+"""How fast the local stack is over HTTP, for somebody who tries it with `make run`.
 
 CPU is that of all processes together: the gateway proxy, the emulator and the functions' workers.
-It says more than the wall time on a machine that is not quiet.
+On a busy machine it is more reliable than the wall time.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def erase_delay(stack: LocalStack) -> int:
 
 @contextmanager
 def cpu_seconds(stack: LocalStack) -> Iterator[list[float]]:
-    """One number, once the block is left: CPU seconds of this process and of the emulator's group.
+    """One number after the block: CPU seconds of this process and of the emulator's group.
 
     This process has the gateway proxy in it, and the caller.
     """

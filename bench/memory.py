@@ -1,10 +1,10 @@
 """The effect of a function's memory size: start, warm request, price.
 
 Lambda gives processor by memory, so each function runs here under such a share of one processor:
-the packaged files, in fresh processes, against an emulator that has the other processor and
-answers in milliseconds, like DynamoDB. The two heavy workers run against the simulations of
-`bench/` at 8 ms a call, which serve 16 calls at a time as DynamoDB would. Shares are Lambda's,
-processors are this machine's: compare the rows, do not read them as times on AWS.
+the packaged files, in fresh processes, against an emulator that has the other processor and answers
+in milliseconds, like DynamoDB. The two heavy workers run against the simulations of `bench/` at 8
+ms a call, which serve 16 calls at a time as DynamoDB would. The shares are those of Lambda, the
+processors those of this machine. Compare the rows; they are not times on AWS.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ def _run(command: list[str], size: int) -> tuple[list[float], int]:
 
 
 def _scenes(emulator: Any) -> dict[str, Callable[[], dict[str, Any]]]:
-    """The next event of each function, every one on data of its own where it changes some."""
+    """The next event of each function, on new data if it changes data."""
     from tests.support.api_gateway import api_event
 
     _environment(emulator)
@@ -257,7 +257,7 @@ def _links() -> Iterator[Link]:
 
 
 def _clicked(links: list[Link], count: int) -> list[dict[str, Any]]:
-    """A click on each of so many links, recorded, as the stream shows them."""
+    """A recorded click on each of this number of links, as stream records."""
     table = ClicksTable(client("dynamodb"), "clicks")
     records = []
     for number in range(count):

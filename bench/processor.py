@@ -1,7 +1,7 @@
 """A share of one processor, as Lambda gives it to a function by the size of its memory.
 
-Linux's CFS bandwidth control does here what it does there. It needs the right to make control
-groups (root, or a delegated `cpu` controller).
+It uses Linux's CFS bandwidth control. This needs permission to create control groups (root, or a
+delegated `cpu` controller).
 """
 
 from __future__ import annotations
@@ -54,5 +54,5 @@ def _joining(group: Path) -> list[str]:
 
 
 def niced(command: Sequence[str]) -> list[str]:
-    """The command, before all others of a busy machine where that is allowed."""
+    """The command with the highest priority that is allowed."""
     return ["nice", "-n", "-20", *command] if os.geteuid() == 0 else list(command)

@@ -1,7 +1,8 @@
 """The cost of a redirect: CPU time of the handler and calls, for a cold and a warm code.
 
 The time is this process's own, HTTP client included, against an emulator that answers at once; the
-emulator's is not in it. Compare the rows, and the shares of what was measured apart.
+emulator's is not in it. Compare the rows, and the shares of the parts that were measured
+separately.
 """
 
 from __future__ import annotations

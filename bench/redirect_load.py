@@ -48,7 +48,7 @@ AGENTS = [
 
 @dataclass
 class Load:
-    """What the generator saw. Seconds are counted from when a request was due."""
+    """The measurements of the generator. Seconds are counted from the time a request was due."""
 
     seconds: list[float] = field(default_factory=list)
     errors: int = 0
@@ -81,7 +81,7 @@ def main() -> None:
 async def _measure(port: int) -> None:
     connector = aiohttp.TCPConnector(limit=CONNECTIONS)
     async with aiohttp.ClientSession(f"http://{HOST}:{port}", connector=connector) as session:
-        # Each code once: a process remembers where it leads.
+        # Each code once: a process caches its link.
         await _as_fast_as_possible(session, Load(), LINKS)
         for name in (f"{RATE:,} a second for {SECONDS} s", "as fast as possible"):
             load = Load()
@@ -103,7 +103,7 @@ async def _measure(port: int) -> None:
 
 
 async def _at_rate(session: aiohttp.ClientSession, load: Load) -> None:
-    """Requests that are due at fixed times, whatever the earlier ones take."""
+    """Requests that are sent at fixed times, independent of earlier ones."""
     running: set[asyncio.Task[None]] = set()
     began = time.perf_counter()
     for number in range(RATE * SECONDS):

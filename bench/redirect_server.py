@@ -1,9 +1,9 @@
 """The packaged redirect behind an HTTP server, for :mod:`bench.redirect_load`.
 
-Run as a process of its own, with the unpacked archive first in ``PYTHONPATH``. aiohttp is the
-front: it makes the event that API Gateway would send, calls the handler in its one thread, and
-sends what the handler returns. DynamoDB is a stub behind botocore's ``before-send`` event, which
-holds a strongly consistent copy of the links in memory.
+Run it as a separate process, with the unpacked archive first in ``PYTHONPATH``. aiohttp is the
+front: it builds the event that API Gateway would send, calls the handler in its one thread, and
+sends the response. DynamoDB is a stub behind botocore's ``before-send`` event, which holds a
+strongly consistent copy of the links in memory.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 A handler of botocore's ``before-send`` event answers each signed HTTP request with the bytes,
 headers and checksum that DynamoDB would send. So everything that a client spends is spent
-(building, encoding, signing, parsing). What the simulation spends itself is measured and can be
-taken off; sockets and TLS are not there at all.
+(building, encoding, signing, parsing). The simulation's own time is measured and can be subtracted.
+There are no sockets and no TLS.
 """
 
 from __future__ import annotations

@@ -5,13 +5,15 @@ from any thread. The entry point writes the sums with :func:`flush` as one line 
 embedded metric format, or nothing if there are none. So a function without metrics never imports
 the writer.
 
-Names: ``LinksSoftDeleted``, ``LinksErased``, ``LinksRestored`` (links), ``Requeues`` (deletions
-that did not finish before their worker's deadline), ``ThrottledStatements`` (calls and batch
-statements that were retried because of load), ``ErasureLag`` (seconds from an erasure's request to
-its receipt), and from each run of the schedule ``DeletionsWithoutWorker`` (open, with an expired lease),
-``OldestDeletionWithoutWorker`` and ``OldestErasure`` (without a receipt; seconds, 0 when there is none),
-and from each run of the signer ``OldestUnsignedReceipt`` (seconds since its erasure completed, 0
-when all are signed).
+- ``LinksSoftDeleted``, ``LinksErased``, ``LinksRestored``: links.
+- ``Requeues``: deletions that did not finish before their worker's deadline.
+- ``ThrottledStatements``: calls and batch statements that were retried because of load.
+- ``ErasureLag``: seconds from an erasure's request to its receipt.
+- ``DeletionsWithoutWorker``: open deletions with an expired lease, from each run of the schedule.
+- ``OldestDeletionWithoutWorker``, ``OldestErasure`` (without a receipt): age in seconds, 0 if there
+  is none, from each run of the schedule.
+- ``OldestUnsignedReceipt``: seconds since its erasure completed, 0 if all are signed, from each run
+  of the signer.
 """
 
 from __future__ import annotations

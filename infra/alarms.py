@@ -1,7 +1,7 @@
 """The alarms. Each description names its entry in the runbook; a test checks that there is one.
 
-A function, queue, table or stream reader that is added to the stack gets its alarms from here
-without further work.
+A function, queue, table or stream reader that is added to the stack gets its alarms here
+automatically.
 """
 
 from aws_cdk import Duration
@@ -18,18 +18,19 @@ from infra.watched import Watched, index_names, name_of
 
 RUNBOOK = "docs/operations.md"
 
-#: After this time an erased link's clicks, rollups, installs and images are gone, and the receipt
-#: says so. Work starts a minute and a half after the erasure; the rest is room for a backlog.
+#: After this time an erased link's clicks, rollups, installs and images are removed, and the
+#: receipt is complete. Work starts a minute and a half after the erasure; the rest is room for a
+#: backlog.
 ERASURE_PROMISE = Duration.hours(4)
 
-#: A deletion whose worker died is resumed when its lease expires (a minute) and the schedule
+#: A deletion whose worker was killed is resumed when its lease expires (a minute) and the schedule
 #: runs (another).
 RESUME_PROMISE = Duration.minutes(15)
 
 #: A receipt is signed within a minute or two; the rest is room for an outage of KMS.
 SIGNATURE_PROMISE = Duration.minutes(15)
 
-#: Twice the visibility timeout: a message whose worker died was retried, and still waits.
+#: Twice the visibility timeout: a message whose worker was killed was retried, and still waits.
 OLDEST_MESSAGE = Duration.hours(1)
 
 #: Records wait 23 hours for their reader (`streams.MAX_AGE`): this leaves most of a day to act.

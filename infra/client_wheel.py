@@ -1,6 +1,6 @@
-"""The wheel of `unlinkctl`, which the stack serves beside the API's documentation.
+"""The wheel of `unlinkctl`, which the stack serves next to the API's documentation.
 
-It is made from `client/` by flit_core, which needs no network and no other package.
+flit_core builds it from `client/`, without a network and without another package.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SOURCE_DATE_EPOCH = "1577836800"
 
 
 def wheel_sources() -> Iterator[Path]:
-    """The files that the wheel is made of."""
+    """The files of the wheel."""
     yield from (SOURCE / name for name in ("pyproject.toml", "README.md", "LICENSE"))
     for path in sorted((SOURCE / "unlink_client").rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:

@@ -33,7 +33,7 @@ class Users(Construct):
         )
         self.client = self.pool.add_client(
             "Client",
-            # Clients run in browsers and on phones, where nothing stays secret.
+            # Clients run in browsers and on phones, where a secret cannot be kept.
             generate_secret=False,
             auth_flows=cognito.AuthFlow(
                 user_srp=True,

@@ -3,7 +3,7 @@
 The sources are plain modules that browsers run as they are. Here they are only joined, in one file
 without their comments, because each file that a visit loads is one Lambda invocation. Third-party
 modules come from `node_modules`, where `make` installs the archives that `package.json` pins by
-hash; each becomes a function, which keeps its names apart.
+hash. Each becomes a function, so that its names do not collide.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ def _values(texts: dict[str, str]) -> str:
 
 
 def _keyed(texts: list[dict[str, str]]) -> str:
-    """The keys, which all languages share: sent once, and joined to what a language's file has.
+    """The keys, which all languages share: sent once, and joined with the texts of a language's
+    file.
 
     `$$` is in no module's name (`_variable`).
     """
@@ -155,7 +156,7 @@ def top_level_names(module: str) -> list[str]:
 
 
 def _without_exports(specifier: str, text: str) -> str:
-    """A module of the console, which finds in the one scope what it imports."""
+    """A module of the console without exports: all names are in one scope."""
     for match in _IMPORT.finditer(text):
         if match[2] not in VENDORED and (" as " in match[1] or match[1][:1] != "{"):
             raise ConsoleError(f"{specifier}: an import from {match[2]} must not be renamed.")

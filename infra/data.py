@@ -53,8 +53,8 @@ class Data(Construct):
             ),
         )
 
-        # Stream records that could not be processed, whole, until an operator replays them. They
-        # hold images of links, deleted ones too, so they do not stay longer than dead letters.
+        # Whole stream records that could not be processed, until an operator replays them. They
+        # contain images of links, deleted ones too, so they are not kept longer than dead letters.
         self.failures_bucket = self._bucket(
             "FailuresBucket",
             s3.LifecycleRule(

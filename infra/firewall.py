@@ -4,11 +4,11 @@ A web ACL sees the address that opened the connection. Behind CloudFront that is
 so rules that count by address are at the distribution for its traffic, and the stage's rules
 exclude that traffic.
 
-What WAF cannot do: a rate-based rule counts requests, not answers, so it cannot count 401s (AWS
-WAF Developer Guide, "Rate-based rule statements"; only the account-takeover rule group reads
-responses). `credentials-per-address` therefore counts requests whose credential cannot be valid
-by its form. A well-formed invented key is bounded by the stage's throttle and by the authorizer's
-reserved concurrency.
+A rate-based rule counts requests, not responses, so it cannot count 401s (AWS WAF Developer Guide,
+"Rate-based rule statements"; only the account-takeover rule group reads responses).
+`credentials-per-address` therefore counts requests whose credential cannot be valid by its form.
+The stage's throttle and the authorizer's reserved concurrency limit requests with well-formed
+invented keys.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Packages `functions/` with its dependencies for AWS Lambda, from wheels and without Docker.
 
-All functions share one archive. The installed dependencies are kept in `.build/`, keyed by
-everything that determines their content, so only the first synthesis installs anything.
+All functions share one archive. The installed dependencies are cached in `.build/`, keyed by
+everything that determines their content, so only the first synthesis installs them.
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ class Settings:
     stage: str
     #: The platform that the wheels of the functions are for.
     target: Target
-    #: Tables, bucket, secret and log groups when the stack goes or a resource is replaced.
+    #: Tables, bucket, secret and log groups when the stack is deleted or a resource is replaced.
     removal_policy: RemovalPolicy = RemovalPolicy.RETAIN
     deletion_protection: bool = True
     #: Point-in-time recovery in days (1 to 35). An erased link can be restored from a backup for
@@ -144,7 +144,7 @@ class Settings:
     #: are not signed.
     receipt_key: int = 1
     #: Origins that browsers may call `/api` from. By default any may, without credentials: a caller
-    #: is identified by its Authorization header alone, which no browser sends by itself.
+    #: is identified by its Authorization header alone, which browsers do not send on their own.
     cors_allow_origins: tuple[str, ...] = ("*",)
     #: At least INFO: metrics are lines of that level, and Lambda drops lines below its log level.
     log_level: Literal["DEBUG", "INFO"] = "INFO"
@@ -152,7 +152,7 @@ class Settings:
     #: One line for each request that reaches the gateway, also for requests that it answers itself.
     #: Needs the account's API Gateway log role, which the stack then sets.
     access_log: bool = True
-    #: Where alarms go, beside the stack's own topic (the `AlarmTopicArn` output).
+    #: Where alarms go, in addition to the stack's own topic (the `AlarmTopicArn` output).
     alarm_email: str = ""
     #: Where every event of the bus is sent too.
     events_endpoint: EventsEndpoint | None = None

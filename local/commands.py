@@ -1,4 +1,4 @@
-"""A line of `unlinkctl` for the routes that it has a command for, to paste beside the curl line."""
+"""A line of `unlinkctl` for each route with a command, in addition to the curl line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from local.demo_data import Shown, Workspace
 
 Words = Callable[[Shown], list[str]]
 
-#: Each deletes links of its own, so that all lines can be pasted, those of curl too.
+#: Each deletes its own links, so that all lines can be pasted, those of curl too.
 COMMANDS: dict[tuple[str, str], Words] = {
     ("GET", "/api/links"): lambda _: ["list", "--limit", "3"],
     ("POST", "/api/links"): lambda _: [
@@ -34,7 +34,7 @@ COMMANDS: dict[tuple[str, str], Words] = {
     ("GET", "/api/trash"): lambda _: ["trash"],
 }
 
-#: Needs a scope that the ordinary key lacks.
+#: Needs a scope that the ordinary key does not have.
 _FOR_ADMINISTRATORS = frozenset({("POST", "/api/deletions/{id}/restore")})
 
 

@@ -1,4 +1,4 @@
-"""Workspaces and keys for the local stack, and the demo links and clicks, made through the API."""
+"""Workspaces and keys of the local stack, and demo links and clicks, created through the API."""
 
 from __future__ import annotations
 

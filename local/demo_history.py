@@ -1,7 +1,7 @@
 """Months of a demo: links with clicks over time, and deletions of each kind.
 
-The API makes the links and the deletions. Time cannot be made through it, so what has a past (when
-a link was created, its clicks a day) is written into the tables as the functions would have.
+The API creates the links and the deletions. It cannot create a past, so the times of links and
+their clicks by day are written to the tables in the form that the functions write.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MONTHS = 9
 POPULAR = 36
 DAYS = 90
 
-#: What a BatchWriteItem takes.
+#: Requests of one BatchWriteItem call (API limit).
 BATCH = 25
 
 _CAMPAIGNS = (
@@ -63,7 +63,7 @@ def history_links() -> list[dict[str, Any]]:
 def seed_history(
     base_url: str, workspace: Workspace, dynamodb: Any, tables: dict[str, str]
 ) -> None:
-    """Make the demo's past in a workspace; `tables` are the names by `links` and `clicks`."""
+    """Write the demo's history in a workspace; `tables` are the names by `links` and `clicks`."""
     links = post(base_url, workspace.api_key, "/api/links", history_links())
     source = random.Random(7)
     now = datetime.now(UTC)
@@ -125,7 +125,7 @@ def _days(source: random.Random, now: datetime) -> Iterator[dict[str, Any]]:
 def _backdated(
     workspace_id: str, link_id: str, created: datetime, days: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """An UpdateItem that gives a link its past."""
+    """An UpdateItem with the times and counts of a link."""
     created_at = iso(created.timestamp())
     values: dict[str, Any] = {
         ":created": created_at,
@@ -145,7 +145,7 @@ def _backdated(
 
 
 def _delete_some(base_url: str, workspace: Workspace, ids: list[str]) -> None:
-    """One deletion of each kind: to the trash, restored in part, by filter, and for good."""
+    """One deletion of each kind: to the trash, restored in part, by filter, and permanent."""
 
     def delete(**body: Any) -> dict[str, Any]:
         made: dict[str, Any] = post(base_url, workspace.admin_key, "/api/deletions", body)

@@ -83,9 +83,9 @@ class Emulator:
     ) -> None:
         """Start the emulator and wait until it answers; raises `EmulatorError`.
 
-        `port` is chosen freely when it is not given. The log is `.local/logs/{log_name}.log`.
-        `extension` is a package that the emulator's process imports; its `extend` gets the ASGI
-        application and returns the one that is served.
+        Without `port` a free one is chosen. The log is `.local/logs/{log_name}.log`. `extension` is
+        a package that the emulator's process imports; its `extend` gets the ASGI application and
+        returns the one that is served.
         """
         if not EMULATOR_PYTHON.exists():
             raise EmulatorError(
@@ -211,7 +211,7 @@ class Emulator:
 
 
 def client(endpoint_url: str, service: str, **settings: Any) -> Any:
-    """A boto3 client of `service` at `endpoint_url`, blind to the host's AWS settings."""
+    """A boto3 client of `service` at `endpoint_url`, independent of the host's AWS settings."""
     config = Config(
         retries={"mode": "standard", "total_max_attempts": 2},
         max_pool_connections=32,

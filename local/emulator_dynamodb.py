@@ -1,7 +1,7 @@
 """Patches of MiniStack's DynamoDB, for the emulator's process and for tests that call it directly.
 
-They correct one difference from DynamoDB and take out work that MiniStack repeats for each item. No
-request is answered in another way for it.
+They correct one difference from DynamoDB and remove work that MiniStack repeats for each item. They
+do not change any response.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _record_partiql_updates(dynamodb: Any) -> None:
 
 
 def _parse_expressions_once(dynamodb: Any) -> None:
-    """Remember what only depends on the text of an expression.
+    """Cache everything that depends only on the text of an expression.
 
     MiniStack reads and checks the text again for each item that a query evaluates: four fifths of
     the time of a query.
@@ -80,7 +80,7 @@ def _parse_expressions_once(dynamodb: Any) -> None:
 
 
 def _once_for_tuples(check: Callable[..., Any]) -> Callable[..., Any]:
-    """`check`, which remembers its result for tokens that come as a tuple."""
+    """`check` with a cache of its results for tokens that come as a tuple."""
     remembered = lru_cache(_EXPRESSIONS)(check)
 
     def checked(tokens: Any, *more: Any) -> Any:
@@ -93,8 +93,8 @@ def _parse_statements_once(dynamodb: Any) -> None:
     """Parse a PartiQL statement once for all its parameters of the same types.
 
     MiniStack parses each statement of a batch, twice: 70 % of the time of a soft delete. What it
-    parses depends on the types of the parameters, not on their values. If a value is used in
-    another way than as it is, it is not found in the result, and nothing is remembered.
+    parses depends on the types of the parameters, not on their values. If a value does not appear
+    unchanged in the result, nothing is cached.
     """
     parse = dynamodb.parse_partiql_statement
     known: dict[tuple[str, ...], _Varying] = {}
@@ -203,6 +203,6 @@ def _measure_strings_first(dynamodb: Any) -> None:
 
 
 def _once_for_strings(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """`read`, which remembers its result for strings."""
+    """`read` with a cache of its results for strings."""
     remembered = lru_cache(_EXPRESSIONS)(read)
     return lambda value: (remembered if type(value) is str else read)(value)

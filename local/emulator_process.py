@@ -1,8 +1,8 @@
-"""What runs in the emulator's own process: MiniStack 1.5.33 on another HTTP server.
+"""The program of the emulator's process: MiniStack 1.5.33 on another HTTP server.
 
-`local/emulator.py` starts this file with the interpreter of `.local/ministack-venv`. MiniStack's
-own start serves with Hypercorn, whose HTTP parser is Python: 0.5 ms of CPU a request, of which
-uvicorn with httptools takes 0.2. The emulator is one process, so that is also its throughput.
+`local/emulator.py` starts this file with the interpreter of `.local/ministack-venv`. MiniStack
+itself uses Hypercorn, whose HTTP parser is written in Python: it takes 0.5 ms of CPU a request,
+uvicorn with httptools 0.2 ms. The emulator is one process, so this also limits its throughput.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def end_logs_with_a_mark() -> None:
     """Let a function's process say where the log lines of an invocation end.
 
     MiniStack waits for more lines for 5 ms after each one, and for 50 ms when there is none. The
-    process writes its lines before its result, so a last line of its own on the same pipe tells
-    that all have arrived.
+    process writes its lines before its result, so a special last line on the same pipe means that
+    all have arrived.
     """
     script = lambda_runtime._PYTHON_WORKER_SCRIPT
     result = '_real_stdout.write(json.dumps({"status": "ok", "result": result}) + "\\n")'
@@ -109,7 +109,7 @@ def unpack_code_once() -> None:
 
 
 async def without_forbidden_bodies(scope: Any, receive: Any, send: Any) -> None:
-    """MiniStack as an ASGI application, with no body on answers that cannot have one.
+    """MiniStack as an ASGI application, without a body on responses that cannot have one.
 
     Its mock integrations answer 204 with one, which would begin the connection's next response (RFC
     9110 section 15.3.5). Hypercorn leaves such a body out, uvicorn sends it.
@@ -131,7 +131,7 @@ async def without_forbidden_bodies(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def dynamodb_directly(scope: Any, receive: Any, send: Any) -> None:
-    """MiniStack as an ASGI application that hands calls of DynamoDB to its DynamoDB at once.
+    """MiniStack as an ASGI application that passes calls of DynamoDB directly to its DynamoDB.
 
     MiniStack compares each request with the paths and hosts of all its services first: half of
     the time of a `GetItem`.
@@ -194,7 +194,7 @@ def keep_messages_sent_meanwhile() -> None:
 
 
 def extended(application: Any) -> Any:
-    """The application as served: what the package in EMULATOR_EXTENSION makes of it, if set."""
+    """The application as served: wrapped by the package in EMULATOR_EXTENSION, if set."""
     if "EMULATOR_EXTENSION" not in os.environ:
         return application
     package = Path(os.environ.pop("EMULATOR_EXTENSION"))

@@ -1,4 +1,4 @@
-"""Sends a caller's request to the deployed API, and what it answers back to the caller."""
+"""Sends a caller's request to the deployed API, and the response back to the caller."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _PRINTABLE = "".join(chr(code) for code in range(0x21, 0x7F))
 
 
 class _RefusedError(Exception):
-    """The message will not be read to its end: answer, then close the connection."""
+    """The message is not read to its end: send a response, then close the connection."""
 
     def __init__(self, response_type: str, status: int) -> None:
         super().__init__(response_type)
@@ -61,7 +61,7 @@ class _RefusedError(Exception):
 
 
 class Forwarder:
-    """Answers each request with what the deployed API answers."""
+    """Handles each request with the response of the deployed API."""
 
     def __init__(self, bridge: Bridge, emulator: aiohttp.ClientSession) -> None:
         self._bridge = bridge
@@ -141,7 +141,7 @@ class Forwarder:
         return self._as_api_gateway(response)
 
     def _as_api_gateway(self, response: Response) -> Response:
-        """Correct what API Gateway would answer in another way."""
+        """Correct responses that API Gateway would send differently."""
         own = response.header("x-request-id")
         if not response_fits(response) or (response.status >= 500 and own is None):
             # No function and no template sends a 5xx without the id: this one is MiniStack's
@@ -164,7 +164,7 @@ class Forwarder:
         return self._upstream.responses.render(response_type, status=status, request_id=request_id)
 
     async def _forwarded_headers(self, request: web.BaseRequest) -> Headers:
-        """What is sent on. The usage key of the caller's `Authorization` comes with it."""
+        """The headers to forward, with the usage key of the caller's `Authorization`."""
         named = request.headers.get("Connection", "").lower().split(",")
         dropped = _HOP_BY_HOP | _OWNED | {name.strip() for name in named}
         headers = [

@@ -1,22 +1,22 @@
-"""The HTTP front of the local stack, and the one place that fills what MiniStack 1.5.33 lacks.
+"""The HTTP front of the local stack, which adds what MiniStack 1.5.33 lacks.
 
-What has to be filled inside the emulator is in `local/emulator_process.py`. `Bridge` is the server,
+Additions inside the emulator are in `local/emulator_process.py`. `Bridge` is the server,
 `local/forwarder.py` handles a request, and `local/upstream.py` knows the deployed API.
 
-It serves no route itself: every request goes to the deployed API, and what it answers on its
-own, it answers with the gateway responses of the deployed template. It adds:
+It serves no route itself: every request goes to the deployed API. Its own errors are the gateway
+responses of the deployed template. It adds:
 
 - a custom domain: `/...` here is `/{stage}/...` of the deployed API;
 - `ApiKeySourceType: AUTHORIZER`, which MiniStack ignores: the usage key that the deployed
   authorizer function names is put into `x-api-key`, cached for the authorizer's own TTL;
 - API Gateway's 10 MB and Lambda's 6 MB limits on requests, both 413, Lambda's 6 MB limit on
-  answers, and the integration's 29 seconds. Lambda's are measured on the JSON that a function
+  responses, and the integration's 29 seconds. Lambda's are measured on the JSON that a function
   gets and returns: the body is base64 in the one and a JSON string in the other;
 - the template's 5XX body in place of MiniStack's 502, which shows the function's error message;
 - the caller's address, which MiniStack reads from the first entry of `X-Forwarded-For`.
 
-A `%2F` inside a path segment is the one thing known to differ: MiniStack decodes a path before
-it matches it, API Gateway afterwards.
+One difference is known, a `%2F` inside a path segment: MiniStack decodes a path before it matches
+it, API Gateway afterwards.
 """
 
 from __future__ import annotations
@@ -47,21 +47,21 @@ logger = logging.getLogger(__name__)
 
 
 class Bridge:
-    """An HTTP/1.1 server on 127.0.0.1: the port is bound when it is made, served from `start`.
+    """An HTTP/1.1 server on 127.0.0.1. The constructor binds the port, `start` serves it.
 
-    The two are apart because the stack is deployed with the proxy's address in it.
+    They are separate because the stack is deployed with the proxy's address.
     """
 
     def __init__(self, port: int = 0) -> None:
         """Bind `port` (0: any free one); OSError when it is taken."""
         self._socket = socket.create_server((HOST, port), backlog=128)
         self.upstream = Upstream(port=0, api_id="", stage="")
-        #: Gets a line for each request, once it is set.
+        #: If set, it is called with a line for each request.
         self.log: Callable[[str], None] | None = None
-        #: Gets each request's method and target, and its response, once it is set.
+        #: If set, it is called with each request's method and target, and its response.
         self.observe: Callable[[str, str, Response], None] | None = None
-        #: Gets each request's method and target, once it is set, and says when to reset its
-        #: connection: before or after the function runs. None: not at all.
+        #: If set, it is called with each request's method and target, and returns when to reset the
+        #: connection: before or after the function runs, or None for never.
         self.interrupt: Callable[[str, str], Interruption | None] | None = None
         self.port: int = self._socket.getsockname()[1]
         self._loop = asyncio.new_event_loop()
@@ -127,7 +127,7 @@ class _Handler(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what is not HTTP, without the library's text about what the caller sent."""
+        """Respond to requests that are not HTTP, without the library's text about the input."""
         del request, message
         if status >= 500:
             logger.error("The proxy failed", exc_info=exc)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-#: For what is not HTTP: API Gateway's front end answers that, without a response of the template.
+#: For requests that are not HTTP: API Gateway's front end sends it, not the template.
 NO_HTTP = "NO_HTTP"
 
 Headers = list[tuple[str, str]]
@@ -39,7 +39,7 @@ class GatewayResponses:
         self._by_type = {str(item["responseType"]): item for item in items}
 
     def render(self, response_type: str, *, status: int, request_id: str | None = None) -> Response:
-        """The response for `response_type`; `status` holds where the template names none."""
+        """The response for `response_type`; `status` is used if the template has none."""
         request_id = request_id or str(uuid.uuid4())
         family = "DEFAULT_5XX" if status >= 500 else "DEFAULT_4XX"
         default = {} if response_type == NO_HTTP else self._by_type.get(family, {})
@@ -60,7 +60,7 @@ def _phrase(status: int) -> str:
 
 
 def _static_value(source: str, request_id: str) -> str | None:
-    """What a response parameter stands for, where that is known without the request."""
+    """The value of a response parameter, if it is known without the request."""
     if len(source) >= 2 and source[0] == source[-1] == "'":
         return source[1:-1]
     return request_id if source == "context.requestId" else None

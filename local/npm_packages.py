@@ -60,7 +60,7 @@ def install(root: Path, *, npm: str = "npm") -> None:
 
 
 def _checked_archive(package: str, expected: str, scratch: Path, *, npm: str) -> Path:
-    """The archive of `name@version`, fetched into a directory of its own and checked."""
+    """The archive of `name@version`, fetched into a separate directory and checked."""
     directory = Path(tempfile.mkdtemp(dir=scratch))
     subprocess.run(
         [

@@ -1,4 +1,4 @@
-"""API Gateway's and Lambda's limits on the size of requests and answers."""
+"""API Gateway's and Lambda's limits on the size of requests and responses."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def main() -> int:
         signal.signal(sign, on_signal)
     try:
         bridge = bind(_port(os.environ.get("PORT", "")))
-        # Of an earlier run that was killed: the file says that the API answers.
+        # Of an earlier run that was killed: the file means that the API is running.
         ENV_FILE.unlink(missing_ok=True)
         with running(bridge, name=f"run-{bridge.port}", say=_say) as stack:
             demo, other, free, shown = _seed(stack)
@@ -149,8 +149,8 @@ def _remove_env(settings: str) -> None:
 
 # -- the guide ----------------------------------------------------------------------------
 
-# Examples by route: (path with values filled in, body). Each uses links of its own, so that
-# they can be pasted one after the other.
+# Examples by route: (path with values filled in, body). Each uses its own links, so that they can
+# be pasted one after the other.
 Example = Callable[[Shown], tuple[str, Any]]
 
 EXAMPLES: dict[tuple[str, str], Example] = {

@@ -1,7 +1,7 @@
 """Brings up the whole service on this machine: `make run` and the end-to-end tests share it.
 
-The stack that is deployed is the synthesized one, with the stage `local`; see `app.py` for the
-keywords in which a stage may differ.
+It deploys the synthesized stack with the stage `local`; `app.py` has the settings that differ
+between stages.
 """
 
 from __future__ import annotations

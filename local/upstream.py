@@ -23,7 +23,7 @@ _MAX_CACHED_KEYS = 10_000
 
 
 class UsageKeys:
-    """The usage key for an `Authorization` value, remembered as long as API Gateway would."""
+    """The usage key for an `Authorization` value, cached as long as in API Gateway."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class UsageKeys:
 
 @dataclass(frozen=True)
 class Upstream:
-    """The deployed API, and what of its configuration the bridge has to supply."""
+    """The deployed API, and the parts of its configuration that the bridge supplies."""
 
     port: int
     """The emulator's, on 127.0.0.1."""
@@ -73,7 +73,7 @@ class Upstream:
 def deployed_upstream(
     *, emulator_url: str, api_id: str, stage: str, authorizer_function: str
 ) -> Upstream:
-    """Read from the deployed API what the bridge needs of it."""
+    """Read the configuration of the deployed API that the bridge needs."""
     gateway = client(emulator_url, "apigateway")
     functions = client(emulator_url, "lambda")
     authorizers = gateway.get_authorizers(restApiId=api_id)["items"]

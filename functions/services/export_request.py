@@ -165,10 +165,9 @@ def begun_export(
 
 
 def _sent(record: dict[str, Any], queue: Queue) -> dict[str, Any]:
-    """The record; the message of a pending export is sent, perhaps again.
+    """Send the message of a pending export, perhaps again; returns the record.
 
-    Raises ``Unavailable`` if it was not sent: the same request sends it again, and nothing else
-    does.
+    Raises ``Unavailable`` if the message was not sent. Only a repeated request sends it again.
     """
     if record["state"] == "pending":
         message = {
@@ -181,7 +180,7 @@ def _sent(record: dict[str, Any], queue: Queue) -> dict[str, Any]:
         try:
             queue.send(message)
         except InternalError as error:
-            # A refusal needs an operator, but the caller may simply ask again.
+            # A refusal needs an operator, but the caller may repeat the request.
             log.exception("an export was not queued", extra={"exportId": record["id"]})
             raise Unavailable from error
     return record

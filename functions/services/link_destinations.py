@@ -1,4 +1,4 @@
-"""What the destinations of a link must not be."""
+"""Destinations that a link must not have."""
 
 from __future__ import annotations
 

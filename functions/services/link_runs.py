@@ -139,7 +139,7 @@ def roll_back(workspace_id: str, made: Sequence[LinkState], links: LinksTable) -
 
     def erase(group: Sequence[LinkState]) -> None:
         erasures = links.erasures
-        # Where the clicks are does not matter here: the stream says it to those who remove them.
+        # The partitions of the clicks do not matter here: the stream passes them to the purge.
         states = [state._replace(one_partition=False) for state in group]
         actions = [each for state in states for each in erasures.actions(workspace_id, state)]
         try:

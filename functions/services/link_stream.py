@@ -69,7 +69,7 @@ class Change:
 def clean_up(records: Sequence[dict[str, Any]], *, stores: CleanupStores) -> list[str]:
     """Handle a batch of stream records; returns the sequence numbers of the records to retry."""
     changes, failed = parse_records(records, _change, failures=stores.failures)
-    # Erasures first: they need nothing else, and S3 may take all of the time.
+    # Erasures first: they need no S3 call, and S3 may take all of the time.
     for effect in (_queue_erasures, _delete_images, _send_events):
         failed |= _isolated(effect, changes, stores)
     _count_links(records, changes, failed, stores)

@@ -1,6 +1,7 @@
-"""What has a short code or external id that a request wanted: a live link, the trash, a quarantine.
+"""What uses a short code or external id that a request wanted: a live link, the trash, a
+quarantine.
 
-Only of the caller's own workspace. That another workspace has a code is known, and nothing else.
+Only in the caller's own workspace. Of another workspace callers learn only that it has the code.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 
 def explain_conflict(conflict: Conflict, *, workspace_id: str, links: LinksTable) -> None:
-    """Add ``taken`` to a conflict over names: one entry for each that the workspace itself has.
+    """Add ``taken`` to a conflict over names: one entry for each name that the workspace itself
+    uses.
 
     The conflict stays as it is when that cannot be read. At most 100 names of each kind are named
     in an error, so these are at most 400 reads.

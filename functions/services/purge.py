@@ -51,7 +51,7 @@ def purge_dependents(workspace_id: str, removed: Sequence[Removed], *, stores: E
     done = [each for each in open_ones if each.link_id not in left and each.deletion_id]
     # Finish what is empty even after the deadline: the next worker would have to read it again.
     with shutdown_deadline(max(current_deadline().remaining(), 0) + SHUTDOWN_SECONDS):
-        # Images once more: by now no request that saw the live link can still render one.
+        # Images a second time: no request that read the live link can still render one now.
         stores.images.remove([key for each in done for key in each.qr_keys])
         completed = {""}
         for deletion_id in {each.deletion_id: None for each in erasures if each.deletion_id}:
@@ -68,7 +68,8 @@ def purge_dependents(workspace_id: str, removed: Sequence[Removed], *, stores: E
                 stores.erasures.finish(
                     workspace_id, deletion_id, list(finished.values()), looked_at=last_look
                 )
-            # Also when nothing was left to do: the previous worker may have died at this point.
+            # Also when nothing was left to do: the previous worker may have been killed at this
+            # point.
             if complete_if_done(workspace_id, deletion_id, erasures=stores.erasures):
                 completed.add(deletion_id)
         if left and not failed:

@@ -1,7 +1,7 @@
 """Removes what belongs to erased links from the ``clicks`` table, and counts it.
 
-The partitions of many links are looked into in parallel. Small pages are deleted together, 25 items
-of any links a call; a partition with more is emptied page by page.
+The partitions of many links are read in parallel. Small pages are deleted together, 25 items of any
+links a call; a partition with more is emptied page by page.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ log = Logger()
 
 @dataclass(slots=True)
 class Partition:
-    """One partition of an erased link, and what became of it.
+    """One partition of an erased link, and the result of its purge.
 
     ``empty_at`` is when the strongly consistent query started that found nothing, "" before that.
     ``failed`` means an error that may be temporary. ``page`` are items that are counted, and to be
@@ -64,7 +64,7 @@ def empty_partitions(
     in_parallel(lambda each: _empty(each, stores, together=True), partitions)
     if small := [each for each in partitions if each.page]:
         _delete_together(small, stores)
-        # Also after an error: what is still there is counted already, and is deleted again.
+        # Also after an error: the remaining items are counted already, and are deleted again.
         in_parallel(lambda each: _empty(each, stores), small)
     return partitions
 
@@ -115,7 +115,7 @@ def _delete_together(partitions: Sequence[Partition], stores: EraseStores) -> No
 
 
 def _kept(partition: Partition, page: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What stays of the installs of a page, if they stay."""
+    """The kept form of the installs of a page, if the workspace keeps them."""
     if not partition.keep_installs:
         return []
     return detached_installs(partition.erasure.workspace_id, page)

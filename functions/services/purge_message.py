@@ -1,4 +1,4 @@
-"""The queue message about links that are gone, whose clicks and images are to be removed."""
+"""The queue message about removed links, whose clicks and images must be removed."""
 
 from __future__ import annotations
 

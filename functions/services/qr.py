@@ -32,7 +32,7 @@ def qr_image(
     """The image of the link's short URL; raises ``LinkNotFound`` unless the link is live.
 
     An image is stored only under a key that is registered on the live link. So a delete leaves no
-    image: either the purge finds the key, or this function finds the link gone.
+    image: either the purge finds the key, or this function finds no link.
     """
     link = find_link(reference, workspace_id=workspace_id, links=links)
     text = f"{base_url}/{link.short_code}"

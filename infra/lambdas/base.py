@@ -1,4 +1,4 @@
-"""How a Lambda function is made: its role, log group, alias and environment."""
+"""How a Lambda function is defined: its role, log group, alias and environment."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class Resources:
 
 
 class Functions(Construct):
-    """Makes the functions and contains them all. They share one archive, `code`.
+    """Creates the functions and contains them all. They share one archive, `code`.
 
     To add one: call `add` in `http`, `workers` or `streams`, and write its handler,
     `functions/handlers/<name>.py`.
@@ -90,8 +90,8 @@ class Functions(Construct):
         """
         construct_id = "".join(part.capitalize() for part in name.split("_"))
         scope = Construct(self, construct_id)
-        # A log group and a role of its own: the managed policy that CDK would attach lets a
-        # function create, and write to, any log group of the account.
+        # A separate log group and role: the managed policy that CDK would attach lets a function
+        # create, and write to, any log group of the account.
         log_group = logs.LogGroup(
             scope,
             "Logs",

@@ -81,7 +81,7 @@ class Permissions:
         )
 
     def read_erasures(self) -> iam.PolicyStatement:
-        """Learn by which deletion a link that is gone was deleted before."""
+        """Read by which deletion a removed link was deleted before."""
         return allow(
             "dynamodb:BatchGetItem",
             on=[self._data.deletions.table_arn],

@@ -118,7 +118,9 @@ class Workers:
         return function
 
     def _scheduler(self) -> lambda_.Function:
-        """Continues the work of killed workers, as far as a request would: it writes no exports."""
+        """Continues the work of killed workers with the permissions of a request: it writes no
+        exports.
+        """
         function = self._functions.add(
             "scheduler",
             timeout=WORKER_TIMEOUT,
@@ -207,7 +209,7 @@ class Workers:
         return function
 
     def _receipt_signer(self, key: kms.Key) -> lambda_.Function:
-        """Signs receipts each minute, and again until each is signed."""
+        """Signs receipts each minute, and retries until each is signed."""
         function = self._functions.add(
             "receipt_signer",
             timeout=Duration.seconds(50),
