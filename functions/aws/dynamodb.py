@@ -89,25 +89,31 @@ def update(
 ) -> dict[str, Any] | None:
     """``UpdateItem`` on a condition; None if it applied, else the current item ({}: there is none).
 
-    In both expressions ``#name``
-    stands for the attribute ``name``. After a lost response, the retry may find the item that the
-    first attempt wrote; the caller must recognise it, or ``send`` with ``call_at_most_once``.
+    In both expressions ``#name`` stands for the attribute ``name``. After a lost response, the
+    retry may find the item that the first attempt wrote; the caller must recognise it, or ``send``
+    with ``call_at_most_once``.
     """
-    names = {f"#{name}": name for name in re.findall(r"#(\w+)", f"{expression} {condition}")}
+    parameters = update_action(table, key, expression, condition=condition, values=values)["Update"]
     try:
-        send(
-            client.update_item,
-            TableName=table,
-            Key=key,
-            UpdateExpression=expression,
-            ConditionExpression=condition,
-            ExpressionAttributeValues=values,
-            ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            **({"ExpressionAttributeNames": names} if names else {}),
-        )
+        send(client.update_item, **parameters, ReturnValuesOnConditionCheckFailure="ALL_OLD")
     except ConditionFailed as failed:
         return failed.item
     return None
+
+
+def update_action(
+    table: str, key: dict[str, Any], expression: str, *, condition: str, values: dict[str, Any]
+) -> dict[str, Any]:
+    """The action of :func:`update` in a transaction."""
+    names = {f"#{name}": name for name in re.findall(r"#(\w+)", f"{expression} {condition}")}
+    parameters = {
+        "TableName": table,
+        "Key": key,
+        "UpdateExpression": expression,
+        "ConditionExpression": condition,
+        "ExpressionAttributeValues": values,
+    }
+    return {"Update": parameters | ({"ExpressionAttributeNames": names} if names else {})}
 
 
 class Table:

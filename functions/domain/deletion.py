@@ -55,7 +55,6 @@ class Deletion:
     #: ``outcomes`` as stored: compressing them again may give other bytes.
     packed_outcomes: bytes = b""
     id_chunks: int = 0
-    chunk_prefix: str = ""
     filter_request: FilterRequest | None = None
     failure: str | None = None
     counts: DeletionCounts = field(default_factory=lambda: count(b""))

@@ -80,8 +80,7 @@ def milliseconds(seconds: float) -> dict[str, str]:
 
 def chunk_key(deletion: Deletion, number: int) -> dict[str, Any]:
     """The key of one chunk of a deletion's ids."""
-    name = f"CHUNK#{deletion.chunk_prefix}{number:05d}"
-    return primary_key(f"{deletion.workspace_id}#{deletion.id}", name)
+    return primary_key(f"{deletion.workspace_id}#{deletion.id}", f"CHUNK#{number:05d}")
 
 
 def header_item(deletion: Deletion) -> dict[str, Any]:
@@ -137,7 +136,6 @@ def read_header(item: dict[str, Any]) -> Deletion:
         packed_outcomes=packed,
         counts=_whole(record.get("counts")) or count(b""),
         id_chunks=int(record.get("idChunks", 0)),
-        chunk_prefix=record.get("chunkPrefix", ""),
         filter_request=_selector(record.get("selector")),
         failure=record.get("failure"),
         lease=record.get("lease"),

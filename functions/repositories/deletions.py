@@ -22,10 +22,9 @@ import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from functions.aws.calls import call
+from functions.aws.calls import TransactionCancelled
 from functions.aws.codec import primary_key, to_item
-from functions.aws.dynamodb import create_action
-from functions.aws.parallel import in_parallel
+from functions.aws.dynamodb import create_action, transact, update_action
 from functions.domain.clock import current_deadline, iso
 from functions.domain.deletion import Deletion
 from functions.domain.errors import InternalError, Unavailable
@@ -94,36 +93,35 @@ class DeletionsTable(DeletionCreator):
         """Record the ids that a filter was resolved to; from now on exactly these are deleted.
 
         False if the lease was lost: then another worker resolves the filter, and its set counts.
-        Chunk keys contain the worker's name, so two workers never overwrite each other's chunks.
-        ``deletion.ttl`` is recorded with the ids.
+        The ids that do not fit the header, and ``deletion.ttl``, are recorded in the same
+        transaction, so a lost lease leaves none.
         """
-        deletion.chunk_prefix = f"{deletion.lease}#"
-        in_parallel(
-            lambda chunk: call(self._client.put_item, **chunk), list(self._chunks(deletion))
-        )
+        chunks = self._chunks(deletion)
         [(attribute, ids)] = recorded_ids(deletion).items()
         state: DeletionState = "exporting" if deletion.export is not None else "deleting"
         not_yet_resolved = "#state=:accepted AND lease=:lease"
-        changes = f"SET #state=:next, {PROGRESS}, chunkPrefix=:prefix, {attribute}=:ids"
-        ttl: dict[str, Any] = {}
+        changes = f"SET #state=:next, {PROGRESS}, {attribute}=:ids"
+        values = progress_values(deletion) | {
+            ":accepted": {"S": "accepted"},
+            ":next": {"S": state},
+            ":lease": {"S": deletion.lease or ""},
+            ":ids": ids,
+        }
         if deletion.ttl is not None:
-            changes, ttl = f"{changes}, #ttl=:ttl", {":ttl": {"N": str(deletion.ttl)}}
-        current = self._advance(
-            deletion,
+            changes += ", #ttl=:ttl"
+            values[":ttl"] = {"N": str(deletion.ttl)}
+        header = update_action(
+            self.name,
+            primary_key(deletion.workspace_id, deletion.id),
             changes,
             condition=not_yet_resolved,
-            values=progress_values(deletion)
-            | {
-                ":accepted": {"S": "accepted"},
-                ":next": {"S": state},
-                ":lease": {"S": deletion.lease or ""},
-                ":prefix": {"S": deletion.chunk_prefix},
-                ":ids": ids,
-            }
-            | ttl,
+            values=values,
         )
-        # After a lost response of this call, the record has this prefix.
-        if current is not None and current.get("chunkPrefix", {}).get("S") != deletion.chunk_prefix:
+        try:
+            transact(self._client, [header, *({"Put": chunk} for chunk in chunks)])
+        except TransactionCancelled as cancelled:
+            if not cancelled.refused[0]:
+                raise InternalError from cancelled
             return False
         deletion.state = state
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -116,6 +117,64 @@ def test_a_request_that_fails_at_any_call_leaves_a_whole_record_or_nothing(world
             header = world.stores.deletions.header(world.workspace_id, deletion.id)
             whole = header is not None
             assert parts_of(world, deletion) == (CHUNKS if whole else []), (at, kind)
+            seen.add(whole)
+        at += 1
+    assert seen == {True, False}
+
+
+def resolved(world: World) -> Deletion:
+    """An accepted deletion by filter, whose worker has resolved it and not recorded the ids."""
+    deletion = a_deletion(world)
+    ids, deletion.link_ids = deletion.link_ids, []
+    deletion.outcomes, deletion.state = bytearray(), "accepted"
+    deletion.lease = deletion.id
+    world.stores.deletions.accept(deletion, key=None)
+    deletion.link_ids, deletion.outcomes = ids, bytearray([Outcome.PENDING]) * IDS
+    return deletion
+
+
+def test_a_resolved_filter_is_recorded_with_its_ids(world: World) -> None:
+    deletion = resolved(world)
+
+    assert world.stores.deletions.record_ids(deletion)
+
+    assert parts_of(world, deletion) == CHUNKS
+    loaded = world.deletion(deletion.id)
+    assert (loaded.state, loaded.link_ids) == ("deleting", deletion.link_ids)
+
+
+def test_a_worker_that_lost_its_lease_leaves_no_ids(world: World) -> None:
+    deletion, table = resolved(world), world.stores.deletions
+    late = replace(deletion)
+    assert table.acquire_lease(deletion, seconds=60)
+
+    assert not table.record_ids(late)
+    assert parts_of(world, deletion) == []
+
+    deletion.link_ids = deletion.link_ids[:4]
+    deletion.outcomes = bytearray([Outcome.PENDING]) * 4
+    assert table.record_ids(deletion)
+    assert not table.record_ids(late)
+    assert parts_of(world, deletion) == CHUNKS[:2]
+    assert world.deletion(deletion.id).link_ids == deletion.link_ids
+
+
+def test_a_worker_that_fails_at_any_call_records_all_ids_or_none(world: World) -> None:
+    at, reached, seen = 0, True, set()
+    while reached:
+        reached = False
+        for kind, fault in faults_of_call(at).items():
+            deletion = resolved(world)
+            client = FaultyClient(world.dynamodb, fault, at)
+            recorded = None
+            with suppress(UnlinkError, Killed):
+                recorded = DeletionsTable(client, world.stores.deletions.name).record_ids(deletion)
+            reached = reached or len(client.calls) > at
+            header = world.stores.deletions.header(world.workspace_id, deletion.id)
+            assert header is not None
+            whole = header.state == "deleting"
+            assert parts_of(world, deletion) == (CHUNKS if whole else []), (at, kind)
+            assert recorded in (whole, None), (at, kind)
             seen.add(whole)
         at += 1
     assert seen == {True, False}
