@@ -127,7 +127,7 @@ def test_without_pool_keys_a_token_raises() -> None:
     assert verify(tokens.token(), keys).user_id == "user-1"
 
 
-@pytest.mark.parametrize("answer", [b"", b"[]", b"{}", b'{"keys":[{"kty":"RSA"}]}'])
+@pytest.mark.parametrize("response", [b"", b"[]", b"{}", b'{"keys":[{"kty":"RSA"}]}'])
 def test_an_invalid_key_set_counts_as_an_outage(response: bytes) -> None:
     with pytest.raises(KeysUnavailable):
         verify(tokens.token(), SigningKeys(ISSUER, fetch=lambda _: response))
