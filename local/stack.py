@@ -7,6 +7,7 @@ between stages.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -49,6 +50,9 @@ _SYNTH_INPUTS = (
 )
 _SYNTH_SUFFIXES = frozenset((".py", ".json", ".txt", ".html", ".js", ".css", ".svg"))
 _DEPLOY_SECONDS = 300
+
+#: Stands for a stack's base URL in the assembly that all local stacks share.
+_ANY_URL = "http://base-url.invalid"
 
 Say = Callable[[str], None]
 
@@ -153,23 +157,19 @@ def _deploy(emulator: Emulator, *, public_base_url: str, name: str, say: Say) ->
     emulator.client("ssm").put_parameter(
         Name=_BOOTSTRAP_PARAMETER, Type="String", Value=_BOOTSTRAP_VERSION
     )
-    assembly = LOCAL_DIR / "cdk" / name
     outputs_file = LOCAL_DIR / "cdk" / f"{name}-outputs.json"
     log_file = LOCAL_DIR / "logs" / f"{name}-deploy.log"
-    for directory in (assembly.parent, log_file.parent):
+    for directory in (outputs_file.parent, log_file.parent):
         directory.mkdir(parents=True, exist_ok=True)
-    context = {"stage": STAGE, "publicBaseUrl": public_base_url}
     environment = _cdk_environment(emulator)
     log_file.unlink(missing_ok=True)
 
-    fingerprint = _fingerprint(context)
-    stamp = assembly / ".fingerprint"
-    if not stamp.exists() or stamp.read_text() != fingerprint:
-        with _step(say, "Synthesizing the stack (packages the functions; longer the first time)"):
-            shutil.rmtree(assembly, ignore_errors=True)
-            settings = [f"--context={key}={value}" for key, value in context.items()]
-            _cdk(["synth", "--quiet", f"--output={assembly}", *settings], environment, log_file)
-            stamp.write_text(fingerprint)
+    assembly = LOCAL_DIR / "cdk" / name
+    shared = _synthesized(environment, log_file, say)
+    shutil.rmtree(assembly, ignore_errors=True)
+    shutil.copytree(shared, assembly)
+    for template in assembly.glob("*.template.json"):
+        template.write_text(template.read_text("utf-8").replace(_ANY_URL, public_base_url), "utf-8")
     with _step(say, "Deploying it with the CDK CLI"):
         outputs_file.unlink(missing_ok=True)
         _cdk(
@@ -185,6 +185,28 @@ def _deploy(emulator: Emulator, *, public_base_url: str, name: str, say: Say) ->
         )
     (outputs,) = json.loads(outputs_file.read_text()).values()
     return {str(key): str(value) for key, value in outputs.items()}
+
+
+def _synthesized(environment: dict[str, str], log_file: Path, say: Say) -> Path:
+    """The assembly of every local stack, whose base URL is `_ANY_URL`.
+
+    Synthesis takes eight seconds of CPU, so stacks on other ports do not repeat it.
+    """
+    assembly = LOCAL_DIR / "cdk" / "shared"
+    context = {"stage": STAGE, "publicBaseUrl": _ANY_URL}
+    fingerprint = _fingerprint(context)
+    stamp = assembly / ".fingerprint"
+    with assembly.with_suffix(".lock").open("w") as lock:
+        # Another stack may start at the same time.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not stamp.exists() or stamp.read_text() != fingerprint:
+            what = "Synthesizing the stack (packages the functions; longer the first time)"
+            with _step(say, what):
+                shutil.rmtree(assembly, ignore_errors=True)
+                settings = [f"--context={key}={value}" for key, value in context.items()]
+                _cdk(["synth", "--quiet", f"--output={assembly}", *settings], environment, log_file)
+                stamp.write_text(fingerprint)
+    return assembly
 
 
 def _cdk_environment(emulator: Emulator) -> dict[str, str]:

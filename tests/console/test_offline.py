@@ -130,28 +130,46 @@ def test_a_busy_service_is_asked_again(open_console: Opener, api: Client, langua
     assert len(asked) == 3
 
 
-def test_reads_are_repeated_more_and_more_rarely(open_console: Opener) -> None:
+#: The number of each attempt's request is the page's own: the test sees a request later.
+COUNT_READS = """
+window.reads = 0;
+const real = window.fetch;
+window.fetch = (address, options) => {
+  if (String(address).includes("/links?")) window.reads++;
+  return real(address, options);
+};
+"""
+
+
+# The jitter is chance: its ends are exact.
+@pytest.mark.parametrize(("chance", "first", "longest"), [(0, 750, 22_500), (1, 1_000, 30_000)])
+def test_reads_are_repeated_more_and_more_rarely(
+    open_console: Opener, chance: int, first: int, longest: int
+) -> None:
     console = open_console()
     page = console.page
     page.clock.install()
-    asked: list[str] = []
+    page.add_init_script(f"{COUNT_READS} Math.random = () => {chance};")
+    waiting: list[Route] = []
+    page.route("**/api/links?*", waiting.append)
+    with page.expect_request("**/api/links?*"):
+        console.open()
+    # From here the page's time stands still but for what the test lets pass.
+    page.clock.pause_at(page.evaluate("Date.now()") + 3_600_000)
 
-    def busy(route: Route) -> None:
-        asked.append(route.request.url)
-        respond(route, 503, {})
+    for attempt, pause in enumerate([min(first * 2**n, longest) for n in range(8)], start=1):
+        respond(waiting.pop(), 503, {})
+        expect(page.locator(".banner")).to_be_visible()
+        page.clock.run_for(pause - 1)
+        assert page.evaluate("reads") == attempt
+        with page.expect_request("**/api/links?*"):
+            page.clock.run_for(1)
+        assert page.evaluate("reads") == attempt + 1
 
-    page.route("**/api/links?*", busy)
-    console.open()
-    # Five minutes, in which a view without a response asks every half a minute at last.
-    for _ in range(100):
-        count = len(asked)
-        page.clock.run_for(3000)
-        # The first pauses are shorter than a step.
-        assert len(asked) <= count + (2 if count < 3 else 1)
-    assert 10 <= len(asked) <= 20
-    page.unroute_all(behavior="wait")
-    page.clock.run_for(31_000)
+    waiting.pop().continue_()
     expect(page.locator(".empty h2")).to_have_text("No links yet")
+    page.clock.run_for(longest)
+    assert page.evaluate("reads") == attempt + 1
 
 
 def test_a_delete_that_was_given_up_can_be_sent_again_with_its_key(

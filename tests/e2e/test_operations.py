@@ -23,6 +23,7 @@ from local import stack as local_stack
 from local.emulator import LOCAL_DIR, ROOT
 from local.stack import LocalStack
 from tests.e2e.client import Client
+from tests.support.aws_cli import warm_aws_cli
 
 RUNBOOK = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 
@@ -189,7 +190,7 @@ class Ran:
 #: regardless of AWS_ENDPOINT_URL, so the endpoint is given on the command line.
 PREAMBLE = """
 aws() {
-  command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"
+  $AWS --endpoint-url "$AWS_ENDPOINT_URL" "$@"
   code=$?
   echo "$code $1 $2" >>calls
   return $code
@@ -308,7 +309,7 @@ def session(
     (directory / ".venv").symlink_to(Path(sys.executable).parent.parent)
     # Between reading a link in the restored table and putting it back, it is lost.
     losing = (
-        'command aws --endpoint-url "$AWS_ENDPOINT_URL" dynamodb delete-item'
+        '$AWS --endpoint-url "$AWS_ENDPOINT_URL" dynamodb delete-item'
         f" --table-name {stack.outputs['LinksTableName']}"
         f' --key \'{{"pk":{{"S":"{facts.workspace}#{facts.link["id"]}"}},"sk":{{"S":"LINK"}}}}\''
     )
@@ -320,20 +321,24 @@ def session(
         lines += [f"}} >{block.name}.out 2>{block.name}.err", f"mv calls {block.name}.calls"]
     script = directory / "session.sh"
     script.write_text("\n".join(lines), encoding="utf-8")
-    environment = local_stack._cdk_environment(stack.emulator)
-    subprocess.run(
-        ["sh", str(script)],
-        cwd=directory,
-        env={
-            **environment,
-            "PYTHONPATH": str(ROOT),
-            "CDK": str(local_stack.CDK),
-            "ASSEMBLY": str(LOCAL_DIR / "cdk" / "e2e"),
-            "HOME": str(directory),
-        },
-        check=False,
-        timeout=900,
-    )
+    environment = {
+        **local_stack._cdk_environment(stack.emulator),
+        "PYTHONPATH": str(ROOT),
+        "HOME": str(directory),
+    }
+    with warm_aws_cli(directory, environment) as aws:
+        subprocess.run(
+            ["sh", str(script)],
+            cwd=directory,
+            env={
+                **environment,
+                "AWS": " ".join(aws),
+                "CDK": str(local_stack.CDK),
+                "ASSEMBLY": str(LOCAL_DIR / "cdk" / "e2e"),
+            },
+            check=False,
+            timeout=900,
+        )
     return {block.name: _ran(directory, block.name) for block in blocks()}
 
 
