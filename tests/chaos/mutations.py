@@ -39,8 +39,8 @@ class Mutation:
     rates: FaultRates
     fault: Fault
     text: str
-    #: Repetitions of the scenario, by each client.
-    most: int = 5
+    #: Repetitions of the scenario in a round, by each client.
+    most: int = 1
 
 
 MUTATIONS = (

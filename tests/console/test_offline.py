@@ -151,7 +151,11 @@ def test_reads_are_repeated_more_and_more_rarely(
     page.clock.install()
     page.add_init_script(f"{COUNT_READS} Math.random = () => {chance};")
     waiting: list[Route] = []
-    page.route("**/api/links?*", waiting.append)
+
+    def hold(route: Route) -> None:
+        waiting.append(route)
+
+    page.route("**/api/links?*", hold)
     with page.expect_request("**/api/links?*"):
         console.open()
     # From here the page's time stands still but for what the test lets pass.

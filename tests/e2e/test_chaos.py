@@ -13,7 +13,7 @@ import pytest
 from local.stack import LocalStack
 from tests.chaos.deployed_code import DeployedCode
 from tests.chaos.faults import FaultRates, Faults
-from tests.chaos.mutation_run import found, run_scenario
+from tests.chaos.mutation_run import found, run_mutated
 from tests.chaos.mutations import MUTATIONS, Mutation
 from tests.chaos.run import PURGE_SECONDS, Plan, keep, load
 from tests.chaos.scenarios import ERASE_DELAY
@@ -68,11 +68,7 @@ def code(faulty_stack: LocalStack) -> DeployedCode:
 def test_a_mutation_is_found(
     faulty_stack: LocalStack, faults: Faults, code: DeployedCode, mutation: Mutation
 ) -> None:
-    # A mutation is a race that is lost often, but not in every run: three runs at most.
     with code.mutated(mutation):
-        for seed in (1, 2, 3):
-            outcome = run_scenario(faulty_stack, faults, mutation, print, seed=seed)
-            if found(outcome, mutation):
-                return
+        outcome = run_mutated(faulty_stack, faults, mutation, print)
 
-    pytest.fail("\n".join(outcome.figures() + outcome.explained()))
+    assert found(outcome, mutation), "\n".join(outcome.figures() + outcome.explained())
