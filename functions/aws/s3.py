@@ -1,12 +1,14 @@
-"""Base class of the buckets: deletes objects."""
+"""Base class of the buckets: reads, writes and deletes objects."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from functions.aws.calls import RETRYABLE, backoff, call
-from functions.domain.errors import InternalError, Unavailable
+from functions.domain.errors import InternalError, Unavailable, UnlinkError
 
 #: Keys of one DeleteObjects call (API limit).
 DELETE_BATCH = 1_000
@@ -15,6 +17,11 @@ DELETE_BATCH = 1_000
 #: (Amazon S3 API reference, "Error responses").
 _RETRYABLE = RETRYABLE | {"InternalError"}
 
+#: S3's error code for an object that does not exist. S3 sends it only to callers with
+#: ``s3:ListBucket``; others get ``AccessDenied`` (API Reference, GetObject, "Permissions"). The
+#: roles have that permission, so ``AccessDenied`` here always means a missing permission.
+_ABSENT = "NoSuchKey"
+
 
 class Bucket:
     """Objects by their keys."""
@@ -22,6 +29,33 @@ class Bucket:
     def __init__(self, client: Any, name: str) -> None:
         self._client = client
         self.name = name
+
+    def get(self, key: str) -> bytes | None:
+        """The object, or None if there is none.
+
+        Raises ``InternalError`` if S3 refuses the call, ``Unavailable`` if it does not answer.
+        """
+        try:
+            body: bytes = call(self._read, Bucket=self.name, Key=key)
+        except UnlinkError as error:
+            if code_of(error) == _ABSENT:
+                return None
+            raise
+        return body
+
+    def _read(self, **where: Any) -> Any:
+        # Read inside the retried call: the body may be cut off too.
+        return self._client.get_object(**where)["Body"].read()
+
+    def put(self, key: str, body: bytes, *, content_type: str) -> None:
+        """Store an object; safe to repeat."""
+        call(
+            self._client.put_object,
+            Bucket=self.name,
+            Key=key,
+            Body=body,
+            ContentType=content_type,
+        )
 
     def remove(self, keys: Sequence[str]) -> None:
         """Delete these objects, 1,000 per call.
@@ -46,3 +80,9 @@ class Bucket:
                 attempt += 1
                 if not backoff(attempt):
                     raise Unavailable
+
+
+def code_of(error: UnlinkError) -> str:
+    """S3's error code of a translated error; "" if there is none."""
+    cause = error.__cause__
+    return str(cause.response["Error"]["Code"]) if isinstance(cause, ClientError) else ""

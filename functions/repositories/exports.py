@@ -12,12 +12,10 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from functions.aws.calls import TransactionCancelled, call
 from functions.aws.codec import from_item, primary_key, to_item
 from functions.aws.dynamodb import read_item, transact, update
-from functions.aws.s3 import Bucket
+from functions.aws.s3 import Bucket, code_of
 from functions.domain.errors import InternalError
 from functions.domain.idempotency import KeyTaken
 from functions.repositories.link_items import EXISTS, link_key
@@ -46,29 +44,12 @@ class ExportGone(Exception):
 class ExportsBucket(Bucket):
     """Objects that are written in parts and fetched through signed URLs."""
 
-    def put(self, key: str, body: bytes) -> None:
-        """Write a small export whole."""
-        call(
-            self._client.put_object,
-            Bucket=self.name,
-            Key=key,
-            Body=body,
-            ContentType=CONTENT_TYPE,
-        )
-
     def tail(self, key: str) -> bytes:
         """The lines of a tail; raises :class:`UploadGone` if it does not exist any more."""
-        try:
-            body: bytes = call(self._read, Bucket=self.name, Key=key)
-        except InternalError as error:
-            if _code_of(error) == "NoSuchKey":
-                raise UploadGone from None
-            raise
+        body = self.get(key)
+        if body is None:
+            raise UploadGone
         return body
-
-    def _read(self, **where: Any) -> Any:
-        # Read inside the retried call: the body may be cut off too.
-        return self._client.get_object(**where)["Body"].read()
 
     def begin(self, key: str) -> str:
         """Start a multipart upload; returns its id."""
@@ -149,7 +130,7 @@ class ExportsBucket(Bucket):
         try:
             return call(operation, Bucket=self.name, **parameters)
         except InternalError as error:
-            if _code_of(error) == "NoSuchUpload":
+            if code_of(error) == "NoSuchUpload":
                 raise UploadGone from None
             raise
 
@@ -241,12 +222,6 @@ class ExportRecords:
         if current is not None and current.get("change", {}).get("S") != changes["change"]:
             raise ExportGone
         record.update(changes)
-
-
-def _code_of(error: Exception) -> str:
-    """S3's error code of a translated error; "" if there is none."""
-    cause = error.__cause__
-    return str(cause.response["Error"]["Code"]) if isinstance(cause, ClientError) else ""
 
 
 CONTENT_TYPE = "application/x-ndjson"

@@ -18,6 +18,7 @@ from functions.domain.clock import Deadline, current_deadline, now_iso, shutdown
 from functions.domain.errors import Unavailable, UnlinkError
 from functions.powertools import Logger
 from functions.repositories.exports import (
+    CONTENT_TYPE,
     ExportGone,
     ExportRecords,
     UploadGone,
@@ -147,7 +148,7 @@ class _File:
         tail = tail_key(self.key)
         body = b"".join(self.pending)
         with shutdown_deadline(UPLOAD_SECONDS):
-            self.stores.bucket.put(tail, body)
+            self.stores.bucket.put(tail, body, content_type=CONTENT_TYPE)
         self._commit(replace(self.reached, tail=tail))
         self.pending = [body]
 
@@ -157,7 +158,7 @@ class _File:
             self._renew()
             body = b"".join(self.pending)
             with shutdown_deadline(UPLOAD_SECONDS):
-                self.stores.bucket.put(self.key, body)
+                self.stores.bucket.put(self.key, body, content_type=CONTENT_TYPE)
         else:
             if self.size:
                 self._write_part()

@@ -351,11 +351,11 @@ def test_a_complete_export_leaves_no_tail(
     put: list[str] = []
     store = ExportsBucket.put
 
-    def log_fields(self: ExportsBucket, key: str, body: bytes) -> None:
+    def noting_the_key(self: ExportsBucket, key: str, body: bytes, **options: Any) -> None:
         put.append(key)
-        store(self, key, body)
+        store(self, key, body, **options)
 
-    monkeypatch.setattr(ExportsBucket, "put", log_fields)
+    monkeypatch.setattr(ExportsBucket, "put", noting_the_key)
     world.clicks.write(put=[to_item(each) for each in clicks])
     _, begun = exports.begin(link_id)
 

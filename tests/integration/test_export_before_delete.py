@@ -34,7 +34,7 @@ class Bucket:
         self.objects: dict[str, bytes] = {}
         self.failures = failures
 
-    def put(self, key: str, body: bytes) -> None:
+    def put(self, key: str, body: bytes, *, content_type: str) -> None:
         if self.failures:
             self.failures -= 1
             raise Killed
