@@ -53,7 +53,7 @@ def sync_modules() -> dict[Path, str]:
 
 
 def _formatted(path: Path, text: str) -> str:
-    """The text with its imports sorted and its lines broken as everywhere in the project."""
+    """The text with sorted imports and the project's line length."""
     for command in (["check", "--fix", "--quiet", "--select=I"], ["format", "--quiet"]):
         ruff = [sys.executable, "-m", "ruff", *command, f"--stdin-filename={path}", "-"]
         text = subprocess.run(ruff, input=text, capture_output=True, text=True, check=True).stdout

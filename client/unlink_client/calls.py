@@ -34,7 +34,7 @@ UNSET: Final = Unset.UNSET
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back: ``headers`` by lower-case name, the body as bytes."""
+    """An HTTP response: ``headers`` by lower-case name, the body as bytes."""
 
     status: int
     headers: Mapping[str, str]
@@ -50,10 +50,10 @@ class Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Generic[T]):
-    """A request: ``read`` makes a value of the response.
+    """A request; ``read`` converts the response into a value.
 
-    ``idempotent`` routes take an Idempotency-Key: the client sends one of its own unless
-    ``idempotency_key`` is given, so that a request whose answer was lost can be repeated.
+    ``idempotent`` routes take an Idempotency-Key: the client generates one unless
+    ``idempotency_key`` is given, so that a request whose response was lost can be repeated.
     """
 
     method: Method
@@ -149,7 +149,7 @@ def json_of(response: Response) -> Any:
 
 
 def to_json(value: Any) -> Any:
-    """A value as the API's JSON: dataclasses as objects in camel case, moments in UTC."""
+    """A value as the API's JSON: dataclasses as objects in camel case, timestamps in UTC."""
     if isinstance(value, datetime):
         return moment_text(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -166,7 +166,7 @@ def to_json(value: Any) -> Any:
 
 
 def moment_text(value: datetime) -> str:
-    """A moment as the API writes it; raises ``ValueError`` without a time zone."""
+    """A timestamp in the API's format; raises ``ValueError`` without a time zone."""
     if value.tzinfo is None:
         raise ValueError("The timestamp must include a time zone, as datetime.now(UTC) does")
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,7 +1,7 @@
 """JSON of the API as dataclasses, by their annotations.
 
-A member that a dataclass does not have is passed over, so that an older client keeps working with
-a newer service. A member that is missing takes the field's default, or raises.
+An unknown member is ignored, so that an older client works with a newer service. A missing member
+gets the field's default, or raises.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         item = get_args(hint)[0]
         return tuple(_convert(item, each, f"{where}[{n}]") for n, each in enumerate(value))
     if origin is Literal:
-        # A value that a newer service has: a text like the others.
+        # A value of a newer service: a text like the others.
         hint = str
     if hint is datetime:
         return _moment(value, where)

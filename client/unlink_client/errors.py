@@ -47,11 +47,11 @@ class InvalidSettings(UnlinkError):
 
 
 class ConnectionFailed(UnlinkError):
-    """The service did not answer. It may have done what was asked."""
+    """The service did not respond. It may have executed the request."""
 
 
 class UnexpectedResponse(UnlinkError):
-    """A response that the API does not give, as from another server at a wrong URL."""
+    """A response that is not from this API, for example from another server at a wrong URL."""
 
 
 class PlanIsInvalid(UnlinkError):
@@ -67,7 +67,7 @@ class DeletionFailed(UnlinkError):
 
 
 class WaitTimeout(UnlinkError):
-    """The time to wait is over. The service goes on; ``deletion_id`` names the record."""
+    """The time to wait is over. The service continues; ``deletion_id`` names the record."""
 
     def __init__(self, message: str, *, deletion_id: str | None = None) -> None:
         super().__init__(message)
@@ -83,7 +83,7 @@ class ApiError(UnlinkError):
 
     ``status`` is the HTTP status, ``message`` the English sentence, ``message_ar`` the Arabic one
     where the route has it. ``request_id`` names the request in the service's log. ``deletion_id``
-    names a deletion that exists all the same. ``members`` are the body's other members.
+    names a deletion that exists in spite of the error. ``members`` are the body's other members.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class ApiError(UnlinkError):
 
     @property
     def limit(self) -> int | None:
-        """The most that the request may carry, or that the workspace's plan allows."""
+        """The maximum of the request, or of the workspace's plan."""
         return _number(self.members.get("limit"))
 
     def __str__(self) -> str:
@@ -125,7 +125,7 @@ class ApiError(UnlinkError):
 
 
 class InvalidRequest(ApiError):
-    """The request is not what the route takes; nothing was changed."""
+    """The request is invalid; nothing was changed."""
 
 
 class InvalidIds(InvalidRequest):
@@ -176,13 +176,13 @@ class MethodNotAllowed(ApiError):
 
 
 class Conflict(ApiError):
-    """The state of things forbids it now."""
+    """The request conflicts with the current state."""
 
 
 class CodeTaken(Conflict):
     """Another link has the short code or the external id; nothing was created.
 
-    ``taken`` says more of those that this workspace has itself, to a key with ``linksRead``.
+    ``taken`` has details of names that this workspace uses itself, for a key with ``linksRead``.
     """
 
     @property
@@ -211,11 +211,11 @@ class LastAdmin(Conflict):
 
 
 class StillRunning(Conflict):
-    """The first request with this Idempotency-Key is still being worked on."""
+    """The first request with this Idempotency-Key is still running."""
 
 
 class PlanIsStale(Conflict):
-    """Other links match now than those that the plan was made of; nothing was deleted."""
+    """Other links match now than those of the plan; nothing was deleted."""
 
 
 class BodyTooLarge(ApiError):
@@ -231,11 +231,11 @@ class RateLimited(ApiError):
 
 
 class ServerError(ApiError):
-    """Something failed in the service; its log has the story under ``request_id``."""
+    """Something failed in the service; its log has the details under ``request_id``."""
 
 
 class Unavailable(ApiError):
-    """The service cannot answer now. What was accepted will still be done."""
+    """The service cannot respond now. Accepted work will still be completed."""
 
 
 #: The class of each status. A status that is not here has the class of its hundred.
@@ -255,7 +255,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     504: Unavailable,
 }
 
-#: Conflicts have no code of their own in the contract: the English sentence tells them apart.
+#: The contract has no codes for conflicts; the English sentence distinguishes them.
 _BY_SENTENCE: dict[str, type[Conflict]] = {
     "A request with this Idempotency-Key is still running": StillRunning,
     "The matching links have changed since the dry run": PlanIsStale,

@@ -1,4 +1,4 @@
-"""Which links are meant: the filter of lists, plans and deletions."""
+"""The filter of lists, plans and deletions."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ class LinkFilter:
 
 
 def filter_json(conditions: FilterArgs) -> dict[str, Any]:
-    """The filter as the body of a deletion has it.
+    """The filter in the form of a deletion's body.
 
     Raises ``TypeError`` for a condition that does not exist, and ``ValueError`` for None: a
-    condition whose value got lost must not widen what is deleted.
+    condition that lost its value must not make a delete larger.
     """
     known = {each.name for each in fields(LinkFilter)}
     found: dict[str, Any] = {}

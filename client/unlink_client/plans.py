@@ -1,4 +1,4 @@
-"""A plan: what a deletion by filter would delete, kept so that exactly that is deleted later."""
+"""A plan: the result of a filter, stored so that exactly these links are deleted later."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from unlink_client.errors import PlanIsInvalid
 from unlink_client.filters import FilterArgs, filter_json
 from unlink_client.models import Mode, Preview
 
-#: For how long the service takes a confirmation token.
+#: How long the service accepts a confirmation token.
 VALID_FOR = timedelta(hours=1)
 
 _FORMAT = "unlink-plan"
@@ -27,10 +27,10 @@ _MOMENTS = ("created_before", "created_after")
 class Plan:
     """The links that matched a filter, as the service counted them.
 
-    ``token`` stands for the very set: applying the plan deletes exactly that set, or nothing.
-    ``ids`` are the links of the set if the plan was made with them; they are only shown, so that
-    a stale plan can say what changed. ``url`` is the service that the plan belongs to,
-    ``workspace_id`` the workspace if it is known.
+    ``token`` identifies the set: applying the plan deletes exactly that set, or nothing. ``ids``
+    are the links of the set if the plan was made with them; they are used only to show what changed
+    if the plan is stale. ``url`` is the service that the plan belongs to, ``workspace_id`` the
+    workspace if it is known.
     """
 
     conditions: FilterArgs
@@ -46,12 +46,12 @@ class Plan:
 
     @property
     def erase(self) -> bool:
-        """Whether the links are to be erased for good."""
+        """Whether the links are erased."""
         return self.mode == "erase"
 
     @property
     def expires_at(self) -> datetime:
-        """Until when the service takes the plan."""
+        """Until when the service accepts the plan."""
         return self.created_at + VALID_FOR
 
     @property
@@ -78,7 +78,7 @@ class Plan:
             document["workspaceId"] = self.workspace_id
         if self.ids is not None:
             document["ids"] = list(self.ids)
-        # Finds a slip of an editor. The service judges the token, which no file can forge.
+        # Finds accidental edits. The service checks the token, which cannot be forged.
         document["checksum"] = _checksum(document)
         return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
@@ -117,7 +117,7 @@ class Plan:
 def plan_of(
     preview: Preview, conditions: FilterArgs, url: str, ids: tuple[str, ...] | None = None
 ) -> Plan:
-    """The plan that a trial run of a filter amounts to."""
+    """The plan from a dry run of a filter."""
     return Plan(
         conditions=conditions,
         mode=preview.mode,

@@ -53,7 +53,7 @@ class ErasedIds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedReceipt:
-    """What a receipt says, once its signature is found good. ``iss`` is the service."""
+    """The content of a receipt after its signature was verified. ``iss`` is the service."""
 
     version: int
     iss: str
@@ -79,10 +79,10 @@ class SignedReceipt:
     def verify(
         self, jwks: Mapping[str, Any], *, ids: Iterable[str] | None = None
     ) -> VerifiedReceipt:
-        """What the receipt says; raises ``ReceiptIsInvalid``.
+        """Verify the receipt and return its content; raises ``ReceiptIsInvalid``.
 
-        ``jwks`` are the public keys of the service (``Unlink.jwks()``, or a file that was kept).
-        ``ids`` are link ids in the order of the request: the receipt must cover exactly these.
+        ``jwks`` are the public keys of the service (``Unlink.jwks()``, or a stored file). ``ids``
+        are link ids in the order of the request: the receipt must cover exactly these.
         """
         content = _verified_content(self.jws, jwks)
         try:
@@ -95,7 +95,7 @@ class SignedReceipt:
 
 
 def _verified_content(jws: str, jwks: Mapping[str, Any]) -> bytes:
-    # Here, because most programs need no cryptography.
+    # Imported here, because most programs need no cryptography.
     import jwt
 
     try:

@@ -1,7 +1,8 @@
-"""When a request is sent again, and after how long.
+"""When a request is retried, and after how long.
 
-Only what does nothing twice is repeated: reads, updates, and requests with an Idempotency-Key.
-A request that was refused for its rate was not done, so it may always be repeated.
+Only requests that are safe to repeat are retried: reads, updates, and requests with an
+Idempotency-Key. A request that was refused by the rate limit was not executed, so it may always be
+retried.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from typing import Any
 
 from unlink_client.calls import Call, Response
 
-#: Statuses of a gateway or service that cannot answer now.
+#: Statuses of a gateway or service that cannot respond now.
 _UNAVAILABLE = frozenset({502, 503, 504})
 
-#: The sentence of a 409 that only says to wait: the first request with this key is not answered.
+#: The sentence of a 409 that only says to wait: the first request with this key is running.
 _STILL_RUNNING = "A request with this Idempotency-Key is still running"
 
 
@@ -31,15 +32,15 @@ class Wait:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retries:
-    """How patient a client is.
+    """How often and how long a client retries.
 
-    ``attempts`` bounds how often a request is sent while the service is away. ``patience`` is the
-    most seconds that one call may wait in all, rate limits included: a call that would have to
-    wait longer raises at once.
+    ``attempts`` is the maximum number of times that a request is sent while the service is
+    unavailable. ``max_wait`` is the maximum time in seconds that one call waits in all, rate limits
+    included. A call that would have to wait longer raises at once.
     """
 
     attempts: int = 5
-    patience: float = 120.0
+    max_wait: float = 120.0
     first_pause: float = 0.5
     longest_pause: float = 10.0
 
@@ -57,7 +58,7 @@ class Attempts:
         """The pause before the next attempt; None if the response is the last one."""
         if response.status == 429:
             seconds = _retry_after(response) or 1
-            return self._within_patience(
+            return self._within_max_wait(
                 Wait(seconds=seconds, reason="the rate limit is reached", rate_limited=True)
             )
         if response.status in _UNAVAILABLE:
@@ -73,7 +74,7 @@ class Attempts:
         return self._backoff(reason, at_least=0)
 
     def _first_is_running(self, response: Response) -> bool:
-        # With a deletion's id there is something better to do than to wait: to look at it.
+        # With a deletion's id the caller can read the deletion instead of waiting.
         if self._call.idempotency_key is None or "x-deletion-id" in response.headers:
             return False
         return _STILL_RUNNING.encode() in response.body
@@ -85,18 +86,18 @@ class Attempts:
         longest = min(
             self._retries.longest_pause, self._retries.first_pause * 2 ** (self._failed - 1)
         )
-        # Full jitter: clients that failed together do not come back together.
+        # Full jitter: clients that failed at the same time do not retry at the same time.
         pause = max(at_least, random.uniform(longest / 2, longest))  # noqa: S311
-        return self._within_patience(Wait(seconds=pause, reason=reason))
+        return self._within_max_wait(Wait(seconds=pause, reason=reason))
 
-    def _within_patience(self, wait: Wait) -> Wait | None:
-        if self._waited + wait.seconds > self._retries.patience:
+    def _within_max_wait(self, wait: Wait) -> Wait | None:
+        if self._waited + wait.seconds > self._retries.max_wait:
             return None
         self._waited += wait.seconds
         return wait
 
 
-#: Is called for every pause, so that a program can show what it waits for.
+#: Called for every pause, so that a program can show why it waits.
 OnWait = Callable[[Wait], None]
 
 

@@ -47,8 +47,8 @@ def environment(
     }
     for name, value in values.items():
         monkeypatch.setenv(name, value)
-    impatient = Retries(attempts=2, patience=1, first_pause=0.01)
-    monkeypatch.setattr("unlink_client.cli.session._RETRIES", impatient)
+    short_retries = Retries(attempts=2, max_wait=1, first_pause=0.01)
+    monkeypatch.setattr("unlink_client.cli.session._RETRIES", short_retries)
     for name in ("UNLINK_PROFILE", "COLUMNS", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     return values

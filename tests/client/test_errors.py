@@ -128,7 +128,7 @@ def test_a_rate_limit_waits_as_long_as_the_service_says(monkeypatch: pytest.Monk
     assert [(wait.seconds, wait.rate_limited) for wait in service.waits] == [(17, True)] * 2
 
 
-def test_a_rate_limit_beyond_the_patience_raises_at_once() -> None:
+def test_a_rate_limit_beyond_the_maximum_wait_raises_at_once() -> None:
     limited = (429, hoko("Limit reached", retryAfter=3000, limit=10), {"Retry-After": "3000"})
     service = FakeService([limited])
     with pytest.raises(errors.RateLimited) as caught:

@@ -20,7 +20,7 @@ from tests.support.browser import ARGUMENTS, MISSING, find_browser, required
 SCREENSHOTS = ROOT / ".local" / "screenshots"
 
 #: How long the browser waits for what a test expects, in milliseconds: a busy machine is slow.
-PATIENCE = 30_000
+TIMEOUT_MS = 30_000
 
 #: Notes what the page's policy refuses: whatever it is, the console must not have tried it.
 _LISTENER = """
@@ -43,7 +43,7 @@ def browser() -> Iterator[Browser]:
         if required():
             pytest.fail(MISSING)
         pytest.skip(MISSING)
-    expect.set_options(timeout=PATIENCE)
+    expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         yield launched
@@ -128,7 +128,7 @@ def open_console(
             context.add_init_script(_LISTENER)
             contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(TIMEOUT_MS)
         page.on("pageerror", lambda error: faults.append(f"error: {error}"))
         return Console(page, f"{stack.base_url}/console", key or workspace.admin_key)
 

@@ -19,7 +19,7 @@ class AsyncAccount(AsyncTransport):
     """The part of the client that concerns the workspace and the service."""
 
     async def me(self) -> Me:
-        """Who calls: the workspace, the rights, the plan and what is left of the minute."""
+        """The caller: workspace, scopes, plan, and the requests that are left in this minute."""
         return await self.send(operations.get_me())
 
     async def api_keys(self, *, page_size: int = 100) -> AsyncIterator[ApiKey]:
@@ -51,20 +51,20 @@ class AsyncAccount(AsyncTransport):
     async def revoke_key(
         self, id: str, *, last_admin: bool = False, idempotency_key: str | None = None
     ) -> RevokedApiKey:
-        """End an API key. Needs the scope ``admin``.
+        """Revoke an API key. Needs the scope ``admin``.
 
-        Raises ``LastAdmin`` if the workspace would be without an administrator then, unless
-        ``last_admin`` says that this is meant.
+        Raises ``LastAdmin`` if the workspace would then have no administrator, unless
+        ``last_admin`` is true.
         """
         return await self.send(
             operations.revoke_key(id, last_admin=last_admin, idempotency_key=idempotency_key)
         )
 
     async def receipt(self, id: str, *, timeout: float = 0) -> SignedReceipt | None:  # noqa: ASYNC109
-        """The signed receipt of an erasure; None from a service that does not sign.
+        """The signed receipt of an erasure; None from a service that does not sign receipts.
 
-        It is there a minute or two after the erasure is complete. ``timeout`` is how many seconds
-        to wait for it; then ``Conflict`` is raised.
+        It exists a minute or two after the erasure is complete. ``timeout`` is how many seconds to
+        wait for it; then ``Conflict`` is raised.
         """
         ends = time.monotonic() + timeout
         while True:
@@ -77,9 +77,9 @@ class AsyncAccount(AsyncTransport):
             await asyncio.sleep(pause)
 
     async def jwks(self) -> dict[str, Any]:
-        """The public keys that receipts are verified with; they need no key."""
+        """The public keys that verify receipts; this call needs no API key."""
         return await self.send(operations.get_jwks())
 
     async def open_api(self) -> dict[str, Any]:
-        """The OpenAPI document of the service; it needs no key."""
+        """The OpenAPI document of the service; this call needs no API key."""
         return await self.send(operations.get_open_api())

@@ -1,4 +1,4 @@
-"""A deletion that can be waited for."""
+"""A deletion, with a method to wait for it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsyncDeletion(DeletionRecord):
-    """The record of a deletion as the service answered it; :meth:`refresh` reads it again."""
+    """The record of a deletion as the service returned it; :meth:`refresh` reads it again."""
 
     _client: AsyncDeletions = field(repr=False, compare=False)
 
@@ -37,10 +37,10 @@ class AsyncDeletion(DeletionRecord):
         timeout: float | None = None,  # noqa: ASYNC109
         on_progress: Callable[[AsyncDeletion], None] | None = None,
     ) -> AsyncDeletion:
-        """The deletion once it is complete.
+        """Wait until the deletion is complete; returns it.
 
         ``timeout`` is in seconds. An erasure takes a minute or more: it is complete when a last
-        look found nothing left. Raises ``WaitTimeout``, and ``DeletionFailed``.
+        read finds nothing left. Raises ``WaitTimeout``, and ``DeletionFailed``.
         """
         ends = None if timeout is None else time.monotonic() + timeout
         pause, deletion = 0.5, self
@@ -63,7 +63,7 @@ class AsyncDeletion(DeletionRecord):
             deletion = await deletion.refresh()
 
     async def outcomes(self) -> AsyncIterator[DeletionResult]:
-        """What became of each id, in the order of the request."""
+        """The outcome of each id, in the order of the request."""
         page: DeletionRecord = self
         while True:
             for result in page.results:
@@ -79,7 +79,7 @@ class AsyncDeletion(DeletionRecord):
         reason: str | None = None,
         idempotency_key: str | None = None,
     ) -> RestoredLinks:
-        """Bring soft-deleted links back: all, or those of ``ids``. Needs ``linksRestore``."""
+        """Restore soft-deleted links: all, or those of ``ids``. Needs ``linksRestore``."""
         return await self._client.restore(
             self.id, ids=ids, reason=reason, idempotency_key=idempotency_key
         )

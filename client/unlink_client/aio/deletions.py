@@ -43,7 +43,7 @@ class AsyncDeletions(AsyncLinks):
     async def plan(
         self, *, erase: bool = False, with_ids: bool = False, **conditions: Unpack[FilterArgs]
     ) -> Plan:
-        """What a filter would delete now, to be applied within an hour. Nothing is written.
+        """Plan a delete by filter, to be applied within an hour. Nothing is written.
 
         ``with_ids`` also lists the links, so that a stale plan can say what changed.
         """
@@ -61,11 +61,11 @@ class AsyncDeletions(AsyncLinks):
         export: bool = False,
         idempotency_key: str | None = None,
     ) -> AsyncDeletion:
-        """Delete exactly the links of a plan, or nothing. A plan that is applied twice acts once.
+        """Delete exactly the links of a plan, or nothing. Applying a plan twice deletes once.
 
         ``export`` first writes links and clicks to a file; it needs ``analyticsRead``. Raises
-        ``PlanIsStale`` if other links match by now or the hour is over, and ``PlanIsInvalid``
-        for a plan that this service or workspace did not make.
+        ``PlanIsStale`` if other links match by now or the hour has passed, and ``PlanIsInvalid``
+        for a plan of another service or workspace.
         """
         if plan.url != self.url:
             raise PlanIsInvalid(f"The plan is for {plan.url}, not for {self.url}")
@@ -93,7 +93,7 @@ class AsyncDeletions(AsyncLinks):
     ) -> AsyncDeletion:
         """Delete up to 10,000 links by UUID: softly all or none, or erase each that exists.
 
-        Raises ``InvalidIds`` if a soft delete names an id that is no live link.
+        Raises ``InvalidIds`` if a soft delete has an id that is not a live link.
         """
         return await self._begin(
             operations.create_deletion(
@@ -115,8 +115,8 @@ class AsyncDeletions(AsyncLinks):
     ) -> AsyncIterator[AsyncDeletion]:
         """Delete any number of links: one deletion for each ``chunk`` ids.
 
-        Each deletion is all or none by itself. The chunks become smaller where the workspace's
-        plan allows fewer ids.
+        Each deletion is all or none. The chunks are smaller if the workspace's plan allows fewer
+        ids.
         """
         waiting = list(ids)
         while waiting:
@@ -140,7 +140,9 @@ class AsyncDeletions(AsyncLinks):
         idempotency_key: str | None = None,
         **conditions: Unpack[FilterArgs],
     ) -> AsyncDeletion:
-        """Delete what a filter matches, unseen. :meth:`plan` and :meth:`apply` look first."""
+        """Delete what a filter matches, without a preview. :meth:`plan` and :meth:`apply` show it
+        first.
+        """
         return await self._begin(
             operations.create_deletion(
                 filter=conditions,
@@ -191,7 +193,7 @@ class AsyncDeletions(AsyncLinks):
     ) -> AsyncIterator[DeletionSummary]:
         """The workspace's deletions, newest first: its audit trail.
 
-        ``actor`` is the id of exactly a key or user, or a service; the times are exclusive.
+        ``actor`` is the exact id of a key or user, or a service; the times are exclusive.
         """
         cursor: str | None = None
         while True:
@@ -260,7 +262,7 @@ class AsyncDeletions(AsyncLinks):
         reason: str | None = None,
         idempotency_key: str | None = None,
     ) -> RestoredLinks:
-        """Bring the soft-deleted links of a deletion back: all, or those of ``ids``."""
+        """Restore the soft-deleted links of a deletion: all, or those of ``ids``."""
         return await self.send(
             operations.restore_deletion(id, ids=ids, reason=reason, idempotency_key=idempotency_key)
         )
@@ -269,14 +271,14 @@ class AsyncDeletions(AsyncLinks):
         try:
             return AsyncDeletion.of(await self.send(call), self)
         except StillRunning as error:
-            # The same request was accepted before and is being worked on: here is its record.
+            # The same request was accepted before and is still running: return its record.
             if error.deletion_id is None:
                 raise
             return await self.deletion(error.deletion_id)
 
 
 def _plan_error(error: InvalidRequest) -> Exception:
-    """What a refused confirmation token means."""
+    """The error that a refused confirmation token means."""
     said = str(error)
     if "has expired" in said:
         return PlanIsStale(

@@ -43,7 +43,7 @@ class AsyncLinks(AsyncTransport):
     async def create_many(
         self, links: Sequence[NewLink], *, idempotency_key: str | None = None
     ) -> tuple[Link, ...]:
-        """Create up to 1,000 links, all or none, in the order given."""
+        """Create up to 1,000 links, all or none; returns them in the same order."""
         return await self.send(operations.create_links(links, idempotency_key=idempotency_key))
 
     async def create_all(self, links: Iterable[NewLink]) -> AsyncIterator[Link]:
@@ -79,7 +79,7 @@ class AsyncLinks(AsyncTransport):
         cursor: str | None = None,
         **conditions: Unpack[FilterArgs],
     ) -> LinkPage:
-        """One page of live links, for a caller that keeps the cursor itself."""
+        """One page of live links, for a caller that stores the cursor itself."""
         return await self.send(operations.list_links(conditions, limit=limit, cursor=cursor))
 
     async def link(self, id: str) -> Link:
@@ -103,9 +103,8 @@ class AsyncLinks(AsyncTransport):
         forward_query: bool | Unset = UNSET,
         is_active: bool | Unset = UNSET,
     ) -> Link | WrittenLink:
-        """Change what is given; None clears a field.
-
-        A key without ``linksRead`` gets a ``WrittenLink``: the fields that it sent.
+        """Change the given fields; None clears a field. A key without ``linksRead`` gets a
+        ``WrittenLink``: the fields that it sent.
         """
         return await self.send(
             operations.update_link(
@@ -140,7 +139,7 @@ class AsyncLinks(AsyncTransport):
         )
 
     async def analytics(self, id: str, *, days: int | None = None) -> Analytics:
-        """What was counted of a link in the last ``days`` days of UTC (1 to 365, 30 unless given).
+        """The counts of a link in the last ``days`` days in UTC (1 to 365, 30 by default).
 
         Also for soft-deleted links.
         """
@@ -152,11 +151,11 @@ class AsyncLinks(AsyncTransport):
         *,
         idempotency_key: str | None = None,
     ) -> Export:
-        """Begin to export a link with its clicks; the unfinished export if there is one."""
+        """Start an export of a link and its clicks; returns the unfinished one if there is one."""
         return await self.send(operations.create_export(id, idempotency_key=idempotency_key))
 
     async def export(self, id: str, export_id: str) -> Export:
-        """How far an export is; ``url`` once it is complete."""
+        """The state of an export; it has a ``url`` when it is complete."""
         return await self.send(operations.get_export(id, export_id))
 
     async def wait_for_export(

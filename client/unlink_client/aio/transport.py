@@ -34,7 +34,7 @@ class AsyncTransport:
 
     ``key`` is an API key or a session token; None for the routes that need none. ``timeout`` is in
     seconds, for one attempt. ``on_wait`` is called for every pause before a request is repeated.
-    ``http`` is a client to use instead of an own one; it is not closed.
+    ``http`` is a client to use instead of a new one; it is not closed.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class AsyncTransport:
             await self._http.aclose()
 
     async def send(self, call: Call[T]) -> T:
-        """The result of a call; repeats it where that does nothing twice.
+        """Send a call and return its result; retries if that does nothing twice.
 
         Raises the errors of :mod:`unlink_client.errors`.
         """

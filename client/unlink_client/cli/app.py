@@ -1,4 +1,4 @@
-"""The commands together, and how they end."""
+"""All commands, and their exit codes."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Links of an Unlink service: create, list, delete in bulk, take it back, prove it.
+    """Links of an Unlink service: create, list, delete in bulk, undo, verify.
 
     UNLINK_URL and UNLINK_API_KEY name the service and the key; `unlinkctl login` stores them.
     Data goes to standard output, everything else to standard error.

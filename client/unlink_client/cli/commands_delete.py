@@ -57,7 +57,7 @@ def delete(
     ] = False,
     output: Format = RecordOutput.TABLE,
 ) -> None:
-    """Delete links, by id or by filter. They go to the trash, or with --erase for good.
+    """Delete links, by id or by filter. They go to the trash; --erase removes them permanently.
 
     unlinkctl delete summer 0b7c0c6e-3f0e-4d9c-9b0a-5f6a2b8a7f11
 
@@ -65,7 +65,7 @@ def delete(
 
     unlinkctl list --expired -o ids | unlinkctl delete - --yes
 
-    Interrupted, killed, or cut off? The same command, or --resume, goes on where it ended.
+    If it was interrupted or killed, run the same command again, or use --resume: it continues.
     """
     how = How(erase, reason, export, yes, confirm_count, wait, output)
     given = [bool(targets) and not resume, bool(conditions), resume]
@@ -133,7 +133,7 @@ def _delete_ids(unlink: Unlink, targets: Sequence[str], how: How, *, dry_run: bo
 
 
 def _preview(unlink: Unlink, parts: Sequence[Sequence[str]], erase: bool) -> Preview:
-    """What all parts together would do."""
+    """The preview of all parts together."""
     found = [unlink.preview(part, erase=erase) for part in parts]
     last = [each.last_click_at for each in found if each.last_click_at is not None]
     return Preview(

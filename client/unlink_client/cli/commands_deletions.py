@@ -36,7 +36,7 @@ from unlink_client.sync.deletion import Deletion
 _ROWS = 20
 _RESULT_ROWS = 20
 _WATCH_SECONDS = 2.0
-#: A signature is due within a minute or two.
+#: A receipt is signed within a minute or two.
 _SIGNING_SECONDS = 300.0
 
 
@@ -83,7 +83,7 @@ def deletions(
         RecordOutput, typer.Option("--output", "-o", help="Format; ndjson of one: each id.")
     ] = RecordOutput.TABLE,
 ) -> None:
-    """List deletions, newest first, or show one with what became of each id.
+    """List deletions, newest first, or show one with the outcome of each id.
 
     unlinkctl deletions --mode erase --created-after 30d
 
@@ -202,7 +202,7 @@ def _describe(found: Deletion) -> None:
 
 
 def _removed(found: Deletion) -> str:
-    """What the receipt counts, by kind."""
+    """The counts of the receipt, by kind."""
     counts = removed_kinds(found.receipt) if found.receipt else {}
     return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
 
@@ -246,7 +246,7 @@ def restore(
     reason: Annotated[str | None, typer.Option(help="Why; kept with the deletion.")] = None,
     output: Annotated[RecordOutput, typer.Option("--output", "-o")] = RecordOutput.TABLE,
 ) -> None:
-    """Bring the soft-deleted links of a deletion back, all or some.
+    """Restore the soft-deleted links of a deletion, all or some.
 
     unlinkctl restore 01a2013c-632f-71c5-88ad-db7263a66868
 
@@ -297,7 +297,7 @@ def undo(
     *,
     reason: Annotated[str | None, typer.Option(help="Why; kept with the deletion.")] = None,
 ) -> None:
-    """Take back the last delete of this machine: all its links come back from the trash.
+    """Undo the last delete of this machine: all its links are restored from the trash.
 
     unlinkctl undo
     """

@@ -29,7 +29,7 @@ _MAX_TAG = 50
 
 
 class Product(StrEnum):
-    """Where a file is from."""
+    """The product that wrote a file."""
 
     YOURLS = "yourls"
     SHLINK = "shlink"
@@ -40,7 +40,7 @@ class Product(StrEnum):
 
 
 class ImportOutput(StrEnum):
-    """Formats of what becomes of each row."""
+    """Formats of the result of each row."""
 
     TABLE = "table"
     NDJSON = "ndjson"
@@ -70,8 +70,8 @@ def import_links(
 
     unlinkctl import bitly bitlinks.json
 
-    Run it again and nothing is created twice. All links get a tag of the import, by which one
-    delete takes it back.
+    Running it again creates nothing twice. All links get a tag of the import, so that one delete
+    undoes it.
     """
     run_import(
         context,
@@ -96,7 +96,7 @@ def run_import(
     rejects: Path = Path("rejects.csv"),
     output: ImportOutput = ImportOutput.TABLE,
 ) -> None:
-    """Import a file, or show what that would do."""
+    """Import a file, or show the plan."""
     if any(not 0 < len(tag) <= _MAX_TAG for tag in extra_tags):
         raise CommandError(f"A tag has 1 to {_MAX_TAG} characters", code=USAGE)
     source = SOURCES[product]
@@ -172,7 +172,7 @@ def _what(entry: Entry) -> str:
 
 
 def _write_rejects(path: Path, table: Table, entries: Sequence[Entry]) -> int:
-    """Write the rows that are left, with why, as a file that can be imported again."""
+    """Write the rejected rows with their reasons, as a file that can be imported again."""
     rejected = [entry for entry in entries if entry.status in REJECTED]
     if not rejected:
         return 0

@@ -19,7 +19,7 @@ from unlink_client.cli.terminal import progress_bar, say
 from unlink_client.filters import FilterArgs
 from unlink_client.models import NewLink
 
-#: Rows of a table unless more are asked for.
+#: Rows of a table by default.
 _TABLE_ROWS = 50
 
 

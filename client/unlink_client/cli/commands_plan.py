@@ -50,7 +50,7 @@ def plan(
         Path | None, typer.Option("--output", "-o", help="File for the plan; - for stdout.")
     ] = None,
 ) -> None:
-    """Show what a filter would delete, and keep it as a plan for `apply`.
+    """Show what a filter would delete, and save it as a plan for `apply`.
 
     unlinkctl plan --tag tour --max-clicks 0 --erase -o tour.plan
 
@@ -117,7 +117,7 @@ def apply(
 
 
 def _refuse_stale(unlink: Unlink, made: Plan) -> None:
-    """Say how the set has changed, before anyone is asked; the service has the last word."""
+    """Say how the set has changed, before the question. The service decides."""
     if datetime.now(UTC) > made.expires_at:
         raise CommandError(
             f"The plan expired at {clock(made.expires_at)}.",

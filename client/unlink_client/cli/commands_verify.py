@@ -42,7 +42,7 @@ def verify(
 
     unlinkctl verify receipt.jws --ids @ids.txt
 
-    With --jwks FILE nothing is asked of the service.
+    With --jwks FILE it works offline.
     """
     signed = SignedReceipt(read_text(None if str(receipt) == "-" else receipt).strip())
     wanted = read_ids(ids)[0] if ids else None
@@ -67,7 +67,7 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 
 def _from_service(context: typer.Context, url: str | None) -> dict[str, Any]:
-    # The service of the settings, not the one that the receipt names: that could be anyone's.
+    # The service of the settings, not the one that the receipt names: anyone could run that.
     address = base_url_of(url) if url else load(options_of(context).profile).url
     with Unlink(address) as unlink:
         return unlink.jwks()

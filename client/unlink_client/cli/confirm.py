@@ -14,10 +14,10 @@ def confirm(
     given: int | None = None,
     yes: bool = False,
 ) -> None:
-    """Return if the delete of ``count`` links is wanted; raises ``CommandError`` (3) if not.
+    """Return if the user confirms the delete of ``count`` links; else raises ``CommandError`` (3).
 
-    ``given`` is the count of ``--confirm``, ``yes`` that of ``--yes``. An erasure asks to type the
-    count: a habit of answering y must not erase.
+    ``given`` is the count of ``--confirm``, ``yes`` that of ``--yes``. For an erasure the user
+    types the count, so that a habitual y does not erase.
     """
     if given is not None:
         if given != count:

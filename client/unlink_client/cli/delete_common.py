@@ -1,4 +1,4 @@
-"""What the commands that delete have in common: their options, how a job is begun and reported."""
+"""Shared by the commands that delete: their options, and how a job is started and reported."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Format = Annotated[RecordOutput, typer.Option("--output", "-o", help="Format; nd
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """How to delete: what all the commands below have in common."""
+    """How to delete: the options of all commands below."""
 
     erase: bool = False
     reason: str | None = None

@@ -1,4 +1,4 @@
-"""Runs a job: sends its chunks, waits for what the service finishes in the background."""
+"""Runs a job: sends its chunks, and waits for background work of the service."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from unlink_client.sync.deletion import Deletion
 #: Ids in one request: the API's limit.
 CHUNK = 10_000
 
-#: Errors that pass: the job stays as it is, and is continued later.
+#: Temporary errors: the job is unchanged, and is continued later.
 _PASSING = (ConnectionFailed, Unavailable, RateLimited, StillRunning)
 
 _POLL_SECONDS = 1.0
@@ -43,16 +43,16 @@ class Ended:
 
     @property
     def not_all(self) -> bool:
-        """Whether an id that was asked for is still there, or was not there."""
+        """Whether a requested id was not deleted or not found."""
         counts = [each.counts for each in self.deletions]
         return bool(self.refusals) or any(each.not_found or each.failed for each in counts)
 
 
 def run_job(unlink: Unlink, jobs: Jobs, job: Job, *, until_complete: bool) -> Ended:
-    """Send what the service has not answered yet, and wait for the rest.
+    """Send the chunks without a response, and wait for the rest.
 
-    ``until_complete`` also waits for the receipts of an erasure. Raises ``CommandError`` with how
-    to resume where that helps.
+    ``until_complete`` also waits for the receipts of an erasure. Raises ``CommandError``, with a
+    hint on how to resume if that helps.
     """
     try:
         return _Run(unlink, jobs, job.id, until_complete=until_complete).all()
@@ -112,7 +112,7 @@ class _Run:
                     break
                 self._chunk(job, waiting[0], bar)
         for chunk in job.chunks:
-            # Answered in an earlier run.
+            # Its response came in an earlier run.
             if chunk.deletion and chunk.deletion not in self._deletions:
                 self._deletions[chunk.deletion] = self._unlink.deletion(chunk.deletion)
         self._jobs.finish(job.id)
@@ -172,7 +172,7 @@ class _Run:
         )
 
     def _settle_forgotten(self, job: Job, chunk: Chunk) -> None:
-        """A request without a response, sent so long ago that its key may be forgotten."""
+        """A request without a response, so old that the service may have removed its key."""
         preview = self._unlink.preview(chunk.ids, erase=job.erase)
         if preview.counts.deletable:
             self._jobs.renew(chunk.key)
@@ -180,7 +180,7 @@ class _Run:
             self._jobs.done(chunk.key)
 
     def _wait(self, deletion: Deletion, bar: ProgressBar) -> Deletion:
-        """The deletion once every id has its outcome, or once it is complete."""
+        """Wait until every id has its outcome, or until the deletion is complete; returns it."""
         announced = False
         while deletion.is_open and (self._until_complete or _is_under_way(deletion)):
             counts = deletion.counts
@@ -202,7 +202,7 @@ class _Run:
 
 
 def _is_under_way(deletion: Deletion) -> bool:
-    """Whether ids wait for their outcome. What `erasing` still removes is not seen by anyone."""
+    """Whether ids have no outcome yet. The links of `erasing` are already invisible."""
     return deletion.counts.pending > 0 or deletion.state in ("accepted", "exporting", "deleting")
 
 
@@ -215,7 +215,7 @@ def _phase(deletion: Deletion) -> str:
 
 
 def raise_if_not_all(ended: Ended) -> None:
-    """End with the code for ids that were not deleted."""
+    """Exit with the code for ids that were not deleted."""
     if not ended.not_all:
         return
     missing = sum(each.counts.not_found for each in ended.deletions)

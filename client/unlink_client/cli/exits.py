@@ -1,4 +1,4 @@
-"""How a command ends: exit codes, and errors with what to do about them.
+"""How a command ends: exit codes, and errors with hints.
 
 =====  ================================================================
  code  meaning
@@ -62,7 +62,7 @@ class CommandError(Exception):
 
 
 def command_error(error: UnlinkError) -> CommandError:
-    """An error of the client as the end of a command."""
+    """The exit code and message for an error of the client."""
     message = str(error)
     code, hint = _code_and_hint(error)
     if isinstance(error, InvalidIds):
@@ -77,7 +77,7 @@ def command_error(error: UnlinkError) -> CommandError:
     return CommandError(message, code=code, hint=hint)
 
 
-#: Errors about which there is always the same to say.
+#: Errors that always have the same hint.
 _FIXED: dict[type[UnlinkError], tuple[int, str]] = {
     Unauthenticated: (
         NOT_ALLOWED,
@@ -123,7 +123,7 @@ def _away(error: UnlinkError) -> str:
 
 
 def _taken(error: CodeTaken) -> str:
-    """Where the taken code is, as far as the service says it."""
+    """What uses the taken code, as far as the service says."""
     hints = []
     for each in error.taken:
         name = each.short_code or each.external_id
@@ -137,7 +137,7 @@ def _taken(error: CodeTaken) -> str:
 
 
 def _named_ids(error: InvalidIds) -> str:
-    """The offending ids, the first of them by name."""
+    """The invalid ids; the first ones are listed."""
     parts = []
     if error.invalid_count:
         parts.append(f"{error.invalid_count:,} not link ids: {some(error.invalid_ids)}")

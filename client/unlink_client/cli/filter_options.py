@@ -1,4 +1,4 @@
-"""The options that say which links are meant; several commands have them."""
+"""The options of a filter, for several commands."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def with_filters(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def describe(conditions: FilterArgs) -> str:
-    """The conditions as a person reads them."""
+    """The conditions as readable text."""
     words = []
     for name, value in conditions.items():
         shown = value.strftime("%Y-%m-%d %H:%M UTC") if isinstance(value, datetime) else value

@@ -1,4 +1,4 @@
-"""The ids that a command is given: as arguments, on standard input, in files."""
+"""Reads the ids of a command: from arguments, standard input and files."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from unlink_client.cli.exits import USAGE, CommandError
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _CODE = re.compile(r"[A-Za-z0-9_-]{4,30}")
 
-#: Bytes of a list of ids: a million of them, and then some.
+#: Maximum bytes of a list of ids: more than a million ids.
 _MAX_BYTES = 64 * 1024 * 1024
 
-#: Faulty lines that an error names.
+#: Invalid lines that an error lists.
 _NAMED = 5
 
 
@@ -33,8 +33,8 @@ def read_ids(arguments: Iterable[str]) -> tuple[list[str], list[str]]:
     """The UUIDs and the short codes that the arguments name, each once, in order.
 
     ``-`` is standard input, ``@file`` a file, with one UUID a line. Spaces, commas and quotes
-    around an id are passed over, and so are empty lines. Raises ``CommandError`` (2) naming the
-    lines that are no id; a short code is only taken as an argument.
+    around an id and empty lines are ignored. Raises ``CommandError`` (2) with the invalid lines; a
+    short code is accepted only as an argument.
     """
     uuids: dict[str, None] = {}
     codes: dict[str, None] = {}
@@ -54,7 +54,7 @@ def read_ids(arguments: Iterable[str]) -> tuple[list[str], list[str]]:
 
 
 def read_text(path: Path | None) -> str:
-    """A text file, or standard input; raises ``CommandError`` (2) for what is no text."""
+    """A text file, or standard input; raises ``CommandError`` (2) if it is not text."""
     name = "standard input" if path is None else str(path)
     try:
         raw = sys.stdin.buffer.read(_MAX_BYTES + 1) if path is None else path.read_bytes()

@@ -1,8 +1,8 @@
-"""Deletions under way, kept on disk so that no kill loses or repeats one.
+"""Unfinished deletions, kept on disk so that a kill neither loses nor repeats one.
 
-A job is one command's delete, cut into chunks that the API takes. Each chunk has an
-Idempotency-Key that is on disk before it is first sent: sent again after a kill, it is the same
-request, and the service answers it as the first time. SQLite makes each step durable or undone.
+A job is one command's delete, divided into chunks that the API accepts. Each chunk has an
+Idempotency-Key that is on disk before it is first sent. Sent again after a kill, it is the same
+request, and the service returns the first response. SQLite makes each step durable or undone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from unlink_client.cli.state import State
 from unlink_client.models import Mode
 
-#: For how long the service remembers a key (24 hours), with an hour to spare.
+#: How long the service keeps a key (24 hours), minus one hour as a margin.
 KEY_LIFETIME = 23 * 3600
 
 #: Finished jobs that are kept, for `undo`.
@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS chunks (
 class Chunk:
     """One request: ``sent`` is when it was first sent, in Unix seconds.
 
-    ``deletion`` is the record that it led to, ``refusal`` why the service deleted nothing of it.
+    ``deletion`` is its record, ``refusal`` the reason why the service deleted none of it.
     """
 
     key: str
@@ -52,7 +52,7 @@ class Chunk:
 
     @property
     def key_may_be_forgotten(self) -> bool:
-        """Whether it was sent so long ago that the same key could delete a second time."""
+        """Whether it was sent so long ago that the same key could delete twice."""
         return self.sent is not None and time.time() - self.sent > KEY_LIFETIME
 
 
@@ -79,7 +79,7 @@ class Job:
 
 
 def digest_of(url: str, mode: str, content: Sequence[str]) -> str:
-    """What two commands share when they mean the same links of the same service."""
+    """A hash that is equal for the same links of the same service."""
     text = "\n".join([url, mode, *content])
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -161,7 +161,7 @@ class Jobs(State):
         )
 
     def unfinished(self, url: str, *, digest: str | None = None) -> list[Job]:
-        """Jobs for this service that have not come to their end, newest first."""
+        """Unfinished jobs for this service, newest first."""
         with self.explained():
             rows = self.database.execute(
                 "SELECT id FROM jobs WHERE url = ? AND finished IS NULL "
@@ -180,14 +180,14 @@ class Jobs(State):
         return None if row is None else self.read(row[0])
 
     def sending(self, key: str) -> None:
-        """The chunk is about to be sent; the first time counts."""
+        """Record that the chunk is about to be sent; the first time is kept."""
         with self.transaction() as database:
             database.execute(
                 "UPDATE chunks SET sent = COALESCE(sent, ?) WHERE key = ?", (time.time(), key)
             )
 
     def answered(self, key: str, deletion: str) -> None:
-        """The service has accepted the chunk, under this deletion."""
+        """Record that the service has accepted the chunk, as this deletion."""
         with self.transaction() as database:
             database.execute("UPDATE chunks SET deletion = ? WHERE key = ?", (deletion, key))
 
@@ -199,7 +199,7 @@ class Jobs(State):
             )
 
     def renew(self, key: str) -> None:
-        """Give a chunk whose key the service has forgotten another one."""
+        """Give a chunk a new key, because the service has removed the old one."""
         with self.transaction() as database:
             database.execute(
                 "UPDATE chunks SET key = ?, sent = NULL WHERE key = ?",
@@ -207,7 +207,7 @@ class Jobs(State):
             )
 
     def split(self, job: Job, size: int) -> None:
-        """Cut the chunks that have no response into smaller ones, with keys of their own."""
+        """Divide the chunks without a response into smaller ones with new keys."""
         open_chunks = [each for each in job.chunks if not each.done and each.deletion is None]
         ids = [link_id for chunk in open_chunks for link_id in chunk.ids]
         with self.transaction() as database:
@@ -223,7 +223,7 @@ class Jobs(State):
             database.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
 
     def finish(self, job_id: str) -> None:
-        """The job has come to its end; of old ones the ids are not kept."""
+        """Record that the job is finished; the ids of old jobs are removed."""
         with self.transaction() as database:
             database.execute("UPDATE jobs SET finished = ? WHERE id = ?", (time.time(), job_id))
             database.execute(

@@ -1,4 +1,4 @@
-"""Links as CSV: written so that a spreadsheet runs nothing, and read back to the same links."""
+"""Links as CSV: written so that a spreadsheet runs no formula, and read back unchanged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from unlink_client.models import Link
 
 UTM = ("source", "medium", "campaign", "term", "content")
 
-#: The columns, in order. `shortUrl` and those after it tell about a link; an import skips them.
+#: The columns, in order. `shortUrl` and the columns after it are information; an import skips them.
 COLUMNS = (
     "shortCode",
     "originalUrl",
@@ -33,7 +33,7 @@ COLUMNS = (
     "id",
 )
 
-#: What makes a spreadsheet take a cell for a formula (OWASP, "CSV Injection"), and the mark itself.
+#: Characters that start a formula in a spreadsheet (OWASP, "CSV Injection"), and the mark itself.
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "'")
 
 #: Between tags in one cell. A tag may hold a comma.
@@ -41,7 +41,7 @@ TAG_SEPARATOR = "|"
 
 
 def neutralise(text: str) -> str:
-    """A cell that no spreadsheet runs: a leading ``= + - @``, tab or CR gets ``'`` before it."""
+    """A cell that no spreadsheet runs: ``'`` is put before a leading ``= + - @``, tab or CR."""
     return f"'{text}" if text.startswith(_DANGEROUS) else text
 
 

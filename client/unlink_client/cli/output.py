@@ -1,4 +1,4 @@
-"""The data on standard output, in the format that the caller asks for."""
+"""The data on standard output, in the requested format."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def write_json_line(value: Any) -> None:
 
 
 def write_links(links: Iterable[Link], output: Output) -> int:
-    """Links in any format, each as it arrives where the format allows it; how many they were."""
+    """Write links in any format, each on arrival if the format allows it; returns their number."""
     if output is Output.CSV:
         writer = CsvWriter(sys.stdout)
         return _each(links, lambda link: writer.write(link_record(link)))
@@ -118,7 +118,7 @@ def _write_records(
     return len(found)
 
 
-#: Columns that give way where the terminal is narrow; all others are shown whole.
+#: Columns that are cut if the terminal is narrow; all others are shown completely.
 _FLEXIBLE = frozenset({"Destination", "Title", "Tags", "Reason", "URL", "Name"})
 _NUMBERS = frozenset({"Clicks", "Ids", "Row", "Rows"})
 _GAP = 2
@@ -145,7 +145,7 @@ def print_table(
     flexible = [number for number in shown if columns[number][0] in _FLEXIBLE]
     room = console.width - _GAP * (len(shown) - 1)
     room -= sum(natural[number] for number in shown if number not in flexible)
-    # The narrowest first: what they do not need is left for the others.
+    # The narrowest first: the width that they do not need is left for the others.
     for position, number in enumerate(sorted(flexible, key=natural.__getitem__)):
         share = max(_LEAST, room // (len(flexible) - position))
         natural[number] = min(natural[number], share)
@@ -179,7 +179,7 @@ _DELETION_COLUMNS = (
 
 
 def write_deletions(deletions: Iterable[DeletionSummary], output: RecordOutput) -> int:
-    """Deletions in any format; how many they were."""
+    """Write deletions in any format; returns their number."""
     return _write_records(deletions, output, _DELETION_COLUMNS, _deletion_row)
 
 
@@ -210,7 +210,7 @@ _TRASH_COLUMNS = (
 
 
 def write_trash(links: Iterable[TrashedLink], output: RecordOutput) -> int:
-    """Soft-deleted links in any format; how many they were."""
+    """Write soft-deleted links in any format; returns their number."""
     return _write_records(links, output, _TRASH_COLUMNS, _trash_row)
 
 

@@ -14,12 +14,12 @@ from unlink_client.retries import Retries, Wait
 from unlink_client.sync.client import Unlink
 
 #: A command waits longer than a program should: ten minutes of rate limits.
-_RETRIES = Retries(attempts=6, patience=600.0)
+_RETRIES = Retries(attempts=6, max_wait=600.0)
 
 
 @dataclass(frozen=True, slots=True)
 class GlobalOptions:
-    """What stands before the command's name."""
+    """The options before the command's name."""
 
     profile: str | None = None
 
@@ -39,6 +39,6 @@ def connected(context: typer.Context) -> Iterator[Unlink]:
 
 
 def _say_wait(wait: Wait) -> None:
-    # A short pause is not worth a line.
+    # A short pause needs no message.
     if wait.rate_limited or wait.seconds >= 1:
         say(f"{wait.reason[0].upper()}{wait.reason[1:]}: trying again in {wait.seconds:.0f} s")

@@ -1,7 +1,7 @@
 """Which service and which key: the environment first, then a profile.
 
 Profiles are in a file that only its owner may read. A key may be in the keyring instead (extra
-``keyring``). No key is ever an argument: those are seen by every process of the machine.
+``keyring``). A key is never an argument, because every process of the machine can read arguments.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ KEY_VARIABLE = "UNLINK_API_KEY"
 PROFILE_VARIABLE = "UNLINK_PROFILE"
 STATE_VARIABLE = "UNLINK_STATE_DIR"
 
-#: Where a key is that is not in the file.
+#: Marks a profile whose key is in the keyring and not in the file.
 _IN_KEYRING = "keyring"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One service and one key; ``source`` says where they are from."""
+    """One service and one key; ``source`` says where they come from."""
 
     url: str
     key: str
@@ -77,7 +77,7 @@ def load(profile: str | None, environment: Mapping[str, str] = os.environ) -> Se
 
 
 def store(name: str, url: str, key: str, *, in_keyring: bool) -> Path:
-    """Keep a profile and make it the default; the file that it is in."""
+    """Store a profile and make it the default; returns its file."""
     document = _read()
     entry: dict[str, Any] = {"url": url}
     if in_keyring:
@@ -104,7 +104,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read; it appears whole or not at all."""
+    """Write a file that only its owner may read; it appears complete or not at all."""
     descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:

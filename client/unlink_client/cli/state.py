@@ -1,4 +1,4 @@
-"""The file of what is under way: SQLite, so that each step is on disk whole or not at all."""
+"""The file of unfinished work: SQLite, so that each step is stored completely or not at all."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class State:
 
     @contextmanager
     def explained(self) -> Iterator[None]:
-        """Errors of the disk as the end of the command, before anything is sent."""
+        """Turn errors of the disk into command errors, before anything is sent."""
         try:
             yield
         except (sqlite3.Error, OSError) as error:
@@ -48,7 +48,7 @@ class State:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of its statements are on disk at its end, or none."""
+        """A transaction: all of its statements are stored, or none."""
         with self.explained():
             self.database.execute("BEGIN IMMEDIATE")
             try:

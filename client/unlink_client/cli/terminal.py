@@ -1,4 +1,4 @@
-"""What a person sees: messages and progress on standard error, questions on the terminal."""
+"""Messages and progress on standard error, questions on the terminal."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ def error_console() -> Console:
 
 
 def say(message: str, *, style: str = "") -> None:
-    """A message beside the data; it is wrapped to the terminal."""
+    """Write a message to standard error, wrapped to the terminal."""
     console = error_console()
     console.print(Text(printable(message), style=style), soft_wrap=not sys.stderr.isatty())
 
 
 def fail(error: CommandError) -> None:
-    """The end of a command that did not succeed."""
+    """Write the error of a command."""
     say(f"error: {error.message}", style="bold red")
     if error.hint:
         say(error.hint)
 
 
 def printable(text: str) -> str:
-    """Text without what a terminal obeys: titles and URLs come from other people.
+    """Text without terminal controls: titles and URLs come from other people.
 
     Control characters and the marks that turn the direction of text become U+FFFD.
     """
@@ -83,7 +83,7 @@ def _no_terminal() -> CommandError:
 
 
 def require_terminal() -> None:
-    """Raise at once where :func:`ask` could not ask."""
+    """Raise ``CommandError`` if :func:`ask` could not ask."""
     with _asking():
         return
 
@@ -98,7 +98,7 @@ def ask(question: str) -> str:
 
 @contextmanager
 def progress_bar(what: str, total: int) -> Iterator[ProgressBar]:
-    """A bar on standard error; nothing at all if that is no terminal."""
+    """A bar on standard error; nothing if that is not a terminal."""
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),

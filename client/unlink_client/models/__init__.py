@@ -1,4 +1,4 @@
-"""What the API takes and answers, as frozen dataclasses.
+"""Requests and responses of the API, as frozen dataclasses.
 
 Each field is a member of the API's JSON, in snake case. Timestamps are ``datetime`` in UTC. A test
 compares the fields with the OpenAPI document.

@@ -1,4 +1,4 @@
-"""Who calls, what the workspace may do, and its API keys."""
+"""The caller, its workspace, and API keys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who asked: a key and its user, or a part of the service (``retention``)."""
+    """Who made a request: a key and its user, or a part of the service (``retention``)."""
 
     key_id: str | None = None
     user_id: str | None = None
@@ -33,7 +33,7 @@ class PlanLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspacePolicies:
-    """What a workspace has decided; None is never."""
+    """The policies of a workspace; None is never."""
 
     retention_days: int | None
     purge_expired_after_days: int | None
@@ -95,7 +95,7 @@ class IssuedApiKey(ApiKey):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevokedApiKey(ApiKey):
-    """A revoked key. The gateway may go on to accept it until ``effective_by``."""
+    """A revoked key. The gateway may still accept it until ``effective_by``."""
 
     effective_by: datetime
 

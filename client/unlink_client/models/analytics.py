@@ -1,4 +1,4 @@
-"""What was counted of a link, exports and installs."""
+"""The counts of a link, exports and installs."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class PlatformInstalls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analytics:
-    """What was counted of a link; every list but the dates has the most frequent first.
+    """The counts of a link; every list except the dates has the most frequent first.
 
     ``unique_clicks`` is the sum of each day's visitors: a person on two days counts twice.
     """

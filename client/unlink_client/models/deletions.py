@@ -19,7 +19,7 @@ class DeletedLinks:
     """The response of ``DELETE /api/links``: ids in request order, duplicates once.
 
     ``not_found_ids`` were deleted by another request at the same moment. ``pending_ids`` are
-    deleted in the background; ``deletion_id`` names the record of it all.
+    deleted in the background; ``deletion_id`` names the record.
     """
 
     deleted_ids: tuple[str, ...]
@@ -34,9 +34,8 @@ class DeletedLinks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasedLinks:
-    """The response of ``POST /api/links/bulk-delete``: what became of each id.
-
-    ``failed_ids`` are still there, and then ``success`` is False.
+    """The response of ``POST /api/links/bulk-delete``: the outcome of each id. If there are
+    ``failed_ids``, they still exist and ``success`` is False.
     """
 
     success: bool
@@ -65,7 +64,7 @@ class DeletionCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeletionResult:
-    """What became of one id."""
+    """The outcome of one id."""
 
     id: str
     outcome: Outcome
@@ -73,7 +72,7 @@ class DeletionResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeletionExport:
-    """Where the export that came first can be fetched: for seven days, with ``analyticsRead``."""
+    """Where the export before the delete can be fetched: for seven days, with ``analyticsRead``."""
 
     url: str | None
     expires_at: datetime | None
@@ -81,7 +80,7 @@ class DeletionExport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreCounts:
-    """How many ids a restore was asked for, and what became of them."""
+    """The number of ids of a restore, by outcome."""
 
     requested: int
     restored: int
@@ -90,7 +89,7 @@ class RestoreCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreSummary:
-    """Who brought links of a deletion back, when and why."""
+    """Who restored links of a deletion, when and why."""
 
     id: str
     state: Literal["restoring", "complete"]
@@ -104,7 +103,7 @@ class RestoreSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What an erasure removed, by kind, and when a last look found nothing left.
+    """What an erasure removed, by kind, and when a last read found nothing left.
 
     ``signed`` says whether `Unlink.receipt` has a signed form of it.
     """
@@ -124,8 +123,8 @@ class Receipt:
 class DeletionSummary:
     """The durable record of one delete request, without the outcome of each id.
 
-    ``receipt`` is there once an erasure is complete. ``undo_until`` is until when this caller may
-    take it back without the scope ``linksRestore``.
+    ``receipt`` exists when an erasure is complete. ``undo_until`` is the time until which this
+    caller may undo the deletion without the scope ``linksRestore``.
     """
 
     id: str
@@ -145,7 +144,7 @@ class DeletionSummary:
 
     @property
     def is_open(self) -> bool:
-        """Whether the service is still working on it."""
+        """Whether the deletion is still running."""
         return self.state not in ("complete", "failed")
 
 
@@ -153,7 +152,7 @@ class DeletionSummary:
 class DeletionRecord(DeletionSummary):
     """A deletion with a page of its outcomes; ``next_cursor`` leads to the next page.
 
-    ``not_found_ids`` are of a new erasure: ids that no link of the workspace has.
+    ``not_found_ids`` belong to a new erasure: ids without a link in the workspace.
     """
 
     results: tuple[DeletionResult, ...]
@@ -199,7 +198,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedRestore:
-    """A link that stays as it is, and why."""
+    """A link that was not restored, and why."""
 
     id: str
     reason: Literal["erased", "expired", "deletedAgain", "notDeleted", "notInDeletion"]
@@ -215,7 +214,7 @@ class PurgedLater:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoredLinks:
-    """What became of each id of a restore; ``pending_ids`` are restored in the background."""
+    """The outcome of each id of a restore; ``pending_ids`` are restored in the background."""
 
     restored_ids: tuple[str, ...]
     refused: tuple[RefusedRestore, ...]
@@ -225,7 +224,7 @@ class RestoredLinks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrashedLink(Link):
-    """A soft-deleted link. ``restorable_until`` is None if the workspace keeps it for good."""
+    """A soft-deleted link. ``restorable_until`` is None if the workspace never erases it."""
 
     deleted_at: datetime
     deletion_id: str

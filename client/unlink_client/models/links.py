@@ -1,4 +1,4 @@
-"""Links as the API takes and answers them."""
+"""Links in requests and responses of the API."""
 
 from __future__ import annotations
 
@@ -69,9 +69,8 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenLink:
-    """What a request changed of a link, for a key without ``linksRead``.
-
-    A field that was not sent is None here, whatever the link has.
+    """The changed fields of a link, for a key without ``linksRead``. A field that was not sent is
+    None here, even if the link has a value.
     """
 
     id: str
@@ -100,7 +99,7 @@ class LinkPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """What has a short code or external id, of the caller's own workspace.
+    """What uses a short code or external id in the caller's own workspace.
 
     ``deletion_id`` names the deletion that put its link in the trash or its code in quarantine,
     ``available_from`` when a code in quarantine is free again.

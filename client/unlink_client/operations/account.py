@@ -14,7 +14,7 @@ from unlink_client.receipts import SignedReceipt
 
 
 def get_me() -> Call[Me]:
-    """``GET /api/me``: who calls, with which rights, in which workspace."""
+    """``GET /api/me``: the caller, its scopes and its workspace."""
     return Call(method="GET", path="/api/me", read=reader(Me))
 
 

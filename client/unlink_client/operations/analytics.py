@@ -29,7 +29,7 @@ def get_analytics(id: str, *, days: int | None = None) -> Call[Analytics]:
 
 
 def create_export(id: str, *, idempotency_key: str | None = None) -> Call[Export]:
-    """``POST /api/analytics/links/{id}/export``: begins an export, or names the unfinished one."""
+    """``POST …/links/{id}/export``: starts an export, or returns the unfinished one."""
     return Call(
         method="POST",
         path=f"/api/analytics/links/{segment(id)}/export",

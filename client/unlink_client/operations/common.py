@@ -1,4 +1,4 @@
-"""What the operations have in common."""
+"""Shared by the operations."""
 
 from __future__ import annotations
 

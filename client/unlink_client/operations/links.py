@@ -30,7 +30,7 @@ from unlink_client.operations.common import query_of, reader
 
 
 def _new_link_json(link: NewLink) -> dict[str, Any]:
-    """Without what is the default, which the service has too."""
+    """Without default values, which the service has too."""
     body: dict[str, Any] = {}
     for each in fields(NewLink):
         value = getattr(link, each.name)
@@ -112,7 +112,7 @@ def update_link(
     forward_query: bool | Unset = UNSET,
     is_active: bool | Unset = UNSET,
 ) -> Call[Link | WrittenLink]:
-    """``PUT /api/links/{id}``: what is given changes, None clears."""
+    """``PUT /api/links/{id}``: changes the given fields, None clears."""
     given = {
         "original_url": original_url,
         "title": title,

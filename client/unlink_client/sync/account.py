@@ -20,7 +20,7 @@ class Account(Transport):
     """The part of the client that concerns the workspace and the service."""
 
     def me(self) -> Me:
-        """Who calls: the workspace, the rights, the plan and what is left of the minute."""
+        """The caller: workspace, scopes, plan, and the requests that are left in this minute."""
         return self.send(operations.get_me())
 
     def api_keys(self, *, page_size: int = 100) -> Iterator[ApiKey]:
@@ -52,20 +52,20 @@ class Account(Transport):
     def revoke_key(
         self, id: str, *, last_admin: bool = False, idempotency_key: str | None = None
     ) -> RevokedApiKey:
-        """End an API key. Needs the scope ``admin``.
+        """Revoke an API key. Needs the scope ``admin``.
 
-        Raises ``LastAdmin`` if the workspace would be without an administrator then, unless
-        ``last_admin`` says that this is meant.
+        Raises ``LastAdmin`` if the workspace would then have no administrator, unless
+        ``last_admin`` is true.
         """
         return self.send(
             operations.revoke_key(id, last_admin=last_admin, idempotency_key=idempotency_key)
         )
 
     def receipt(self, id: str, *, timeout: float = 0) -> SignedReceipt | None:
-        """The signed receipt of an erasure; None from a service that does not sign.
+        """The signed receipt of an erasure; None from a service that does not sign receipts.
 
-        It is there a minute or two after the erasure is complete. ``timeout`` is how many seconds
-        to wait for it; then ``Conflict`` is raised.
+        It exists a minute or two after the erasure is complete. ``timeout`` is how many seconds to
+        wait for it; then ``Conflict`` is raised.
         """
         ends = time.monotonic() + timeout
         while True:
@@ -78,9 +78,9 @@ class Account(Transport):
             time.sleep(pause)
 
     def jwks(self) -> dict[str, Any]:
-        """The public keys that receipts are verified with; they need no key."""
+        """The public keys that verify receipts; this call needs no API key."""
         return self.send(operations.get_jwks())
 
     def open_api(self) -> dict[str, Any]:
-        """The OpenAPI document of the service; it needs no key."""
+        """The OpenAPI document of the service; this call needs no API key."""
         return self.send(operations.get_open_api())

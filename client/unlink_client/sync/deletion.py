@@ -1,6 +1,6 @@
 # Generated from unlink_client/aio by generate_sync.py: change that.
 
-"""A deletion that can be waited for."""
+"""A deletion, with a method to wait for it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deletion(DeletionRecord):
-    """The record of a deletion as the service answered it; :meth:`refresh` reads it again."""
+    """The record of a deletion as the service returned it; :meth:`refresh` reads it again."""
 
     _client: Deletions = field(repr=False, compare=False)
 
@@ -38,10 +38,10 @@ class Deletion(DeletionRecord):
         timeout: float | None = None,
         on_progress: Callable[[Deletion], None] | None = None,
     ) -> Deletion:
-        """The deletion once it is complete.
+        """Wait until the deletion is complete; returns it.
 
         ``timeout`` is in seconds. An erasure takes a minute or more: it is complete when a last
-        look found nothing left. Raises ``WaitTimeout``, and ``DeletionFailed``.
+        read finds nothing left. Raises ``WaitTimeout``, and ``DeletionFailed``.
         """
         ends = None if timeout is None else time.monotonic() + timeout
         pause, deletion = 0.5, self
@@ -64,7 +64,7 @@ class Deletion(DeletionRecord):
             deletion = deletion.refresh()
 
     def outcomes(self) -> Iterator[DeletionResult]:
-        """What became of each id, in the order of the request."""
+        """The outcome of each id, in the order of the request."""
         page: DeletionRecord = self
         while True:
             for result in page.results:
@@ -80,7 +80,7 @@ class Deletion(DeletionRecord):
         reason: str | None = None,
         idempotency_key: str | None = None,
     ) -> RestoredLinks:
-        """Bring soft-deleted links back: all, or those of ``ids``. Needs ``linksRestore``."""
+        """Restore soft-deleted links: all, or those of ``ids``. Needs ``linksRestore``."""
         return self._client.restore(
             self.id, ids=ids, reason=reason, idempotency_key=idempotency_key
         )

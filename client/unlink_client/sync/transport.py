@@ -36,7 +36,7 @@ class Transport:
 
     ``key`` is an API key or a session token; None for the routes that need none. ``timeout`` is in
     seconds, for one attempt. ``on_wait`` is called for every pause before a request is repeated.
-    ``http`` is a client to use instead of an own one; it is not closed.
+    ``http`` is a client to use instead of a new one; it is not closed.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Transport:
             self._http.close()
 
     def send(self, call: Call[T]) -> T:
-        """The result of a call; repeats it where that does nothing twice.
+        """Send a call and return its result; retries if that does nothing twice.
 
         Raises the errors of :mod:`unlink_client.errors`.
         """

@@ -1,1 +1,1 @@
-"""Links of other products, from the files that those products write."""
+"""Links of other products, from the files that these products write."""

@@ -1,4 +1,4 @@
-"""What an import would do with each row, before anything is created."""
+"""Checks each row of an import before links are created."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MAX_TAGS = 19
 
 
 class Status(StrEnum):
-    """What becomes of a row."""
+    """The result of a row."""
 
     CREATE = "would create"
     CREATED = "created"
@@ -36,13 +36,13 @@ class Status(StrEnum):
     INVALID = "not importable"
 
 
-#: What is left for a person to look at.
+#: Rows that a person must check.
 REJECTED = (Status.TAKEN, Status.NOT_ALLOWED, Status.REFUSED, Status.DUPLICATE, Status.INVALID)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row with its link (None if it has none) and what becomes of it."""
+    """One row with its link (None if it has none) and its result."""
 
     row: Row
     status: Status
@@ -78,7 +78,7 @@ def check(
     tags: Sequence[str],
     new_codes: bool,
 ) -> list[Entry]:
-    """Every row with what would become of it, in order.
+    """Every row with its expected result, in order.
 
     ``tags`` are added to each link. ``new_codes`` gives a generated code to links whose own is
     taken or not allowed.

@@ -1,4 +1,4 @@
-"""Creates the links of an import; what the service refuses becomes a reject, not the end."""
+"""Creates the links of an import; a refused link becomes a reject and does not stop the import."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _CODES = frozenset({"shortCode", "customCode"})
 def create_entries(
     unlink: Unlink, entries: Sequence[Entry], on_done: Callable[[int], None]
 ) -> list[Entry]:
-    """The entries as they ended, in order; those that are not to be created stay.
+    """The entries with their results, in order; rejected entries are unchanged.
 
-    ``on_done`` is called with the number of settled links. A request is all or none: what the
-    service names is taken out, and the rest is sent again.
+    ``on_done`` is called with the number of settled links. A request is all or none: refused links
+    are removed, and the rest is sent again.
     """
     result = list(entries)
     waiting = [place for place, entry in enumerate(entries) if entry.status is Status.CREATE]
@@ -88,7 +88,7 @@ def _taken(error: CodeTaken, part: Sequence[int], entries: Sequence[Entry]) -> d
 
 
 def _where(error: CodeTaken) -> dict[str, str]:
-    """Where a code or external id is, as far as the service says."""
+    """What uses a code or external id, as far as the service says."""
     found = {}
     for each in error.taken:
         name = each.short_code or each.external_id or ""

@@ -1,4 +1,4 @@
-"""Imports under way: the tag of each, so that one that was killed goes on as the same."""
+"""Unfinished imports: the tag of each, so that a killed import continues as the same one."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class ImportRuns(State):
     def begin(self, source: str, url: str, content: str) -> str:
         """The tag of an import of this content: that of the unfinished run, else a new one.
 
-        The tag is part of each request, and so of its Idempotency-Key. A run that goes on has the
-        same keys and creates nothing twice; a new one has others, also after an undo.
+        The tag is part of each request, and so of its Idempotency-Key. A continued run has the same
+        keys and creates nothing twice. A new one has other keys, also after an undo.
         """
         digest = hashlib.sha256(f"{source}\n{url}\n{content}".encode()).hexdigest()
         with self.transaction() as database:
@@ -35,6 +35,6 @@ class ImportRuns(State):
             return tag
 
     def finish(self, tag: str) -> None:
-        """The import has come to its end."""
+        """Record that the import is finished."""
         with self.transaction() as database:
             database.execute("UPDATE imports SET finished = 1 WHERE tag = ?", (tag,))

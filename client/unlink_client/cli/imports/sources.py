@@ -1,4 +1,4 @@
-"""What each product's file says about a link.
+"""How each product's file describes a link.
 
 The files: YOURLS as CSV (its table, with or without heading) or JSON (API, action ``stats``);
 Shlink as CSV (web client) or JSON (``GET /rest/v3/short-urls``); Kutt as JSON (``GET
@@ -25,7 +25,7 @@ MAX_EXTERNAL_ID = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A link as a file has it. ``refusal`` says why it must not be imported as it is."""
+    """A link as a file describes it. ``refusal`` is the reason why it must not be imported."""
 
     url: str
     code: str = ""
@@ -45,7 +45,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A product: how its rows are found in a file, and what they mean."""
+    """A product: where its rows are in a file, and how to read them."""
 
     draft: Callable[[Values], Draft]
     without_heading: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class Values:
         self._values = {_plain(name): value for name, value in row.values.items()}
 
     def get(self, *names: str) -> Any:
-        """The first value that is there and not empty, else None."""
+        """The first value that exists and is not empty, else None."""
         for name in names:
             value = self._values.get(_plain(name))
             if value not in (None, "", [], {}):
@@ -71,7 +71,7 @@ class Values:
         return self.exact(*names).strip()
 
     def exact(self, *names: str) -> str:
-        """The same as text, as it stands."""
+        """The same as text, unchanged."""
         value = self.get(*names)
         return "" if value is None or isinstance(value, list | dict) else str(value)
 
@@ -102,7 +102,7 @@ class Values:
         return tuple(dict.fromkeys(str(each).strip() for each in found if str(each).strip()))
 
     def digest(self) -> str:
-        """What two equal rows share."""
+        """A hash that is equal for equal rows."""
         text = json.dumps(self._values, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -191,7 +191,7 @@ def _dub(values: Values) -> Draft:
 
 
 def _bitly(values: Values) -> Draft:
-    # The custom back-half is what was printed; the id of a bitlink is the random one.
+    # The custom back-half is the visible code; the id of a bitlink is the random one.
     custom = values.get("custom_bitlinks", "custom back-half", "custom back-halves", "custom link")
     if isinstance(custom, str):
         custom = re.split(r"[|;,\s]+", custom.strip(" []\"'"))
@@ -226,7 +226,7 @@ def _csv(values: Values) -> Draft:
         android_url=values.text("androidUrl"),
         web_fallback_url=values.text("webFallbackUrl"),
         utm={name: str(text) for name, text in utm.items() if name in UTM and text},
-        # A code finds the link again; without one, what the row says does.
+        # A code identifies the link; without one, the content of the row does.
         external_id=values.exact("externalId") or ("" if code else f"csv:{values.digest()}"),
     )
 

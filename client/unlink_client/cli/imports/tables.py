@@ -1,6 +1,6 @@
 """Reads a file of rows: CSV as Excel and others write it, JSON, or JSON lines.
 
-A row that cannot be read is a fault with its number, and the others are read all the same.
+A row that cannot be read is a fault with its number; the others are still read.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The rows of a file; ``columns`` as the file spells them."""
+    """The rows of a file; ``columns`` as in the file."""
 
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
@@ -166,7 +166,7 @@ def _records(
 
 
 def _cells(text: str, delimiter: str) -> list[str] | None:
-    """The cells of one whole record; None if it is not whole."""
+    """The cells of one complete record; None if it is incomplete."""
     if text.count('"') % 2:
         return None
     try:
