@@ -31,6 +31,7 @@ from functions.services.deletion import DeletionRequest, Stores
 from local.emulator import credentials
 from tests.support import in_process_dynamodb
 from tests.support.api_gateway import Reply, api_event, send
+from tests.support.in_process_dynamodb import StartingPoint
 from tests.support.template import synthesized_template, table_definitions
 
 if TYPE_CHECKING:
@@ -123,6 +124,12 @@ def table_names(dynamodb_url: str) -> Iterator[dict[str, str]]:
     """
     with new_tables(dynamodb_url) as names:
         yield names
+
+
+@pytest.fixture
+def starting_point(dynamodb_url: str, table_names: dict[str, str]) -> StartingPoint:
+    """For a test that repeats its work from one state of the tables."""
+    return StartingPoint(dynamodb_url, table_names.values())
 
 
 @contextmanager

@@ -35,6 +35,7 @@ from tests.integration.test_click_aggregation import click
 from tests.integration.test_purge_faults import Faults
 from tests.support.api_gateway import Context
 from tests.support.faults import Killed, faults_of_call
+from tests.support.in_process_dynamodb import StartingPoint
 
 pytestmark = pytest.mark.emulator
 
@@ -545,10 +546,18 @@ def test_an_export_is_recorded_when_its_key_expires_at_that_moment(
 def test_each_call_fails_once_in_each_way_and_the_export_still_completes(
     world: World,
     exports: Exports,
+    starting_point: StartingPoint,
     monkeypatch: pytest.MonkeyPatch,
     part_bytes: int,
     save_seconds: float,
 ) -> None:
+    def link_with_clicks() -> tuple[str, set[str]]:
+        [link_id] = world.create()
+        world.spread(link_id)
+        clicks = [click(world, link_id, at=NOW + n, store=False) for n in range(3)]
+        world.clicks.write(put=[to_item(each) for each in clicks])
+        return link_id, {each["id"] for each in clicks}
+
     monkeypatch.setattr(procedure, "PART_BYTES", part_bytes)
     monkeypatch.setattr(procedure, "SAVE_SECONDS", save_seconds)
     if not save_seconds:
@@ -558,10 +567,7 @@ def test_each_call_fails_once_in_each_way_and_the_export_still_completes(
     while reached:
         reached = False
         for kind, fault in faults_of_call(at).items():
-            [link_id] = world.create()
-            world.spread(link_id)
-            clicks = [click(world, link_id, at=NOW + n, store=False) for n in range(3)]
-            world.clicks.write(put=[to_item(each) for each in clicks])
+            link_id, clicks = starting_point(link_with_clicks)
             _, begun = exports.begin(link_id)
             faults = Faults()
             faults.at, faults.fault = at, fault
@@ -577,6 +583,6 @@ def test_each_call_fails_once_in_each_way_and_the_export_still_completes(
             assert exports.get(link_id, begun["id"])[1]["state"] == "complete", (at, kind)
             lines = exports.lines(begun["id"])
             assert [line["type"] for line in lines] == ["link"] + ["click"] * 3, (at, kind)
-            assert {line["id"] for line in lines[1:]} == {each["id"] for each in clicks}
+            assert {line["id"] for line in lines[1:]} == clicks
         at += 1
     assert at > (18 if part_bytes == 1_000 else 12)

@@ -36,6 +36,7 @@ from tests.support.faults import (
     faults_of_call,
     kill_after_second,
 )
+from tests.support.in_process_dynamodb import StartingPoint
 from tests.support.shards import use_two_shards
 from tests.support.virtual_time import VirtualClock
 
@@ -86,6 +87,7 @@ def test_each_call_fails_once_in_each_way(
     deployed: dict[str, str],
     name: str,
     items: bool,
+    starting_point: StartingPoint,
     monkeypatch: pytest.MonkeyPatch,
     figure: Tell,
 ) -> None:
@@ -95,9 +97,8 @@ def test_each_call_fails_once_in_each_way(
     points = 0
     for at in range(_calls_of(deployed, run, count)):
         for kind, fault in faults_of_call(at).items():
-            world, faulty = _faulty_world(deployed)
-            ids, bystanders = world.create(count), world.create(BYSTANDERS)
-            faulty.calls.clear()
+            workspace_id, ids, bystanders = starting_point(lambda: _created(deployed, count))
+            world, faulty = _faulty_world(deployed, workspace_id)
             faulty.fault, faulty.at = fault, at
             context = f"{name}: call {at} ({kind})"
 
@@ -119,21 +120,21 @@ def test_each_call_of_the_resuming_worker_fails_once_in_each_way(
     deployed: dict[str, str],
     name: str,
     items: bool,
+    starting_point: StartingPoint,
     monkeypatch: pytest.MonkeyPatch,
     figure: Tell,
 ) -> None:
     if not items:
         drop_error_items(aws.client("dynamodb"))
     run, count = RUNS[name]
+    writes = {"soft delete": "batch_execute_statement", "erase": "transact_write_items"}
     points = at = 0
     while True:
         reached = False
         for kind, fault in faults_of_call(at).items():
-            world, faulty = _faulty_world(deployed)
-            ids, bystanders = world.create(count), world.create(BYSTANDERS)
+            workspace_id, ids, bystanders = starting_point(lambda: _created(deployed, count))
+            world, faulty = _faulty_world(deployed, workspace_id)
             # The first worker is killed after half of its writes.
-            faulty.calls.clear()
-            writes = {"soft delete": "batch_execute_statement", "erase": "transact_write_items"}
             kill_after_second(faulty, writes[name])
             assert _attempt(lambda w=world, i=ids: run(w, i)) is None  # type: ignore[misc]
             faulty.fault, faulty.at, faulty.every = fault, at, False
@@ -268,9 +269,17 @@ def _calls_of(deployed: dict[str, str], run: Run, count: int) -> int:
     return len(faulty.calls)
 
 
-def _faulty_world(deployed: dict[str, str]) -> tuple[World, FaultyClient]:
+def _faulty_world(
+    deployed: dict[str, str], workspace_id: str | None = None
+) -> tuple[World, FaultyClient]:
     faulty = FaultyClient(aws.client("dynamodb"))
-    return make_world(deployed, faulty), faulty
+    return make_world(deployed, faulty, workspace_id), faulty
+
+
+def _created(deployed: dict[str, str], count: int) -> tuple[str, list[str], list[str]]:
+    """A new workspace, with links to delete and links to keep."""
+    world = make_world(deployed)
+    return world.workspace_id, world.create(count), world.create(BYSTANDERS)
 
 
 def _attempt(work: Callable[[], Any]) -> Any:

@@ -42,6 +42,7 @@ from tests.conftest import World, make_world
 from tests.integration.test_click_aggregation import click
 from tests.support.erasure import Erasing, FakeS3
 from tests.support.faults import FaultyClient, Killed, kill_from
+from tests.support.in_process_dynamodb import StartingPoint
 from tests.support.restores import restore_stores
 
 pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
@@ -689,16 +690,20 @@ def test_a_running_request_is_a_conflict_that_names_its_deletion(scene: Scene, r
 
 @every_route
 def test_a_request_of_a_killed_worker_is_completed_once_and_answered(
-    deployed: dict[str, str], scene: Scene, route: str
+    deployed: dict[str, str], scene: Scene, starting_point: StartingPoint, route: str
 ) -> None:
     case = ROUTES[route](scene)
     calls = die_at(scene, case, 1_000, after=False)
     done = scene.counts()
 
+    def new_case() -> tuple[str, Case]:
+        scene.world = make_world(deployed)
+        return scene.world.workspace_id, ROUTES[route](scene)
+
     for at in range(calls):
         for after in (False, True):
-            scene.world = make_world(deployed)
-            case = ROUTES[route](scene)
+            workspace_id, case = starting_point(new_case)
+            scene.world = make_world(deployed, workspace_id=workspace_id)
             die_at(scene, case, at, after=after)
             with scene.patch.context() as patch:
                 now = time.time

@@ -22,6 +22,7 @@ from tests.support.faults import (
     faults_of_call,
     kill_after_second,
 )
+from tests.support.in_process_dynamodb import StartingPoint
 from tests.support.restores import bring_back, restore_stores
 from tests.support.shards import use_two_shards
 
@@ -43,7 +44,11 @@ def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("items", [True, False])
 def test_each_call_fails_once_in_each_way(
-    deployed: dict[str, str], items: bool, monkeypatch: pytest.MonkeyPatch, figure: Tell
+    deployed: dict[str, str],
+    items: bool,
+    starting_point: StartingPoint,
+    monkeypatch: pytest.MonkeyPatch,
+    figure: Tell,
 ) -> None:
     if not items:
         drop_error_items(aws.client("dynamodb"))
@@ -52,7 +57,8 @@ def test_each_call_fails_once_in_each_way(
     while reached:
         reached = False
         for kind, fault in faults_of_call(at).items():
-            world, faulty, deletion_id, ids = _deleted(deployed)
+            workspace_id, deletion_id, ids = starting_point(lambda: _deleted(deployed))
+            world, faulty = _faulty_world(deployed, workspace_id)
             faulty.fault, faulty.at = fault, at
             context = f"call {at} ({kind})"
 
@@ -73,16 +79,22 @@ def test_each_call_fails_once_in_each_way(
 
 @pytest.mark.parametrize("items", [True, False])
 def test_each_call_of_the_resuming_worker_fails_once_in_each_way(
-    deployed: dict[str, str], items: bool, monkeypatch: pytest.MonkeyPatch, figure: Tell
+    deployed: dict[str, str],
+    items: bool,
+    starting_point: StartingPoint,
+    monkeypatch: pytest.MonkeyPatch,
+    figure: Tell,
 ) -> None:
     if not items:
         drop_error_items(aws.client("dynamodb"))
+
     points = at = 0
     reached = True
     while reached:
         reached = False
         for kind, fault in faults_of_call(at).items():
-            world, faulty, deletion_id, ids = _deleted(deployed)
+            workspace_id, deletion_id, ids = starting_point(lambda: _deleted(deployed))
+            world, faulty = _faulty_world(deployed, workspace_id)
             # The first worker is killed after half of its writes.
             kill_after_second(faulty, "batch_execute_statement")
             assert _attempt(world, deletion_id) is None
@@ -101,13 +113,16 @@ def test_each_call_of_the_resuming_worker_fails_once_in_each_way(
     figure(f"resume of restore{without}: {points} faults survived")
 
 
-def _deleted(deployed: dict[str, str]) -> tuple[World, FaultyClient, str, list[str]]:
+def _faulty_world(deployed: dict[str, str], workspace_id: str) -> tuple[World, FaultyClient]:
     faulty = FaultyClient(aws.client("dynamodb"))
-    world = make_world(deployed, faulty)
+    return make_world(deployed, faulty, workspace_id), faulty
+
+
+def _deleted(deployed: dict[str, str]) -> tuple[str, str, list[str]]:
+    """A new workspace, a deletion of it and the ids of the deletion."""
+    world = make_world(deployed)
     ids = world.create(LINKS)
-    deletion = world.soft_delete(ids)
-    faulty.calls.clear()
-    return world, faulty, deletion.id, ids
+    return world.workspace_id, world.soft_delete(ids).id, ids
 
 
 def _attempt(world: World, deletion_id: str) -> Restored | None:

@@ -11,11 +11,12 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -30,6 +31,9 @@ URL = f"http://{HOST}"
 #: Seconds after which a thread lets another one run. By default 5 ms, in which a thread makes
 #: several calls: races between threads would hardly mix.
 _SWITCH_SECONDS = 0.0001
+
+
+_State = TypeVar("_State")
 
 
 class InProcessDynamoDB:
@@ -52,6 +56,39 @@ class InProcessDynamoDB:
             except StopIteration as end:
                 status, answered, body = end.value
         return AWSResponse(request.url, status, answered, _Body(body))
+
+
+class StartingPoint:
+    """A state of the tables that is made once, for a test that repeats its work from there.
+
+    It begins with empty tables. A real engine cannot be set back: each repeat makes a new state.
+    """
+
+    def __init__(self, url: str, names: Collection[str]) -> None:
+        self._names = names if url == URL else ()
+        self._made: list[Any] = []
+        self._kept: dict[str, Any] = {}
+
+    def __call__(self, make: Callable[[], _State]) -> _State:
+        """What `make` returned, with the tables as it left them."""
+        if not self._names:
+            return make()
+        from ministack.services import dynamodb
+
+        tables = {name: dynamodb._tables[name] for name in self._names}
+        if not self._made:
+            # Without the items of earlier tests, which would be copied each time.
+            for table in tables.values():
+                table["items"].clear()
+                dynamodb._items_replaced(table)
+            self._made.append(make())
+            for name, table in tables.items():
+                self._kept[name] = dynamodb.copy.deepcopy(dict(table["items"]))
+        for name, table in tables.items():
+            table["items"] = defaultdict(dict, dynamodb.copy.deepcopy(self._kept[name]))
+            dynamodb._items_replaced(table)
+        state: _State = self._made[0]
+        return state
 
 
 @dataclass(frozen=True)
