@@ -2,8 +2,8 @@
 
     .venv/bin/python -m bench.erase_local [links]
 
-CPU is that of all processes together, as in :mod:`bench.local_stack`. The seconds after the queue's
-delay are those of the work: the stream, the erase worker, the receipt.
+CPU is that of all processes of the stack together, as in :mod:`bench.local_stack`. The seconds
+after the queue's delay are those of the work: the stream, the erase worker, the receipt.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import sys
 import time
 from typing import Any
 
-from bench.local_stack import PAGE, Caller, cpu_seconds, erase_delay
-from local.stack import LocalStack, bind, running
+from bench.local_stack import PAGE, Caller
+from bench.local_trees import Served, serving
+from infra.packaging import ROOT
 
 LINKS = 10_000
 
@@ -29,10 +30,8 @@ TIMEOUT_SECONDS = 1_800
 
 def main(links: int = LINKS) -> None:
     """Erase links without visits, then the same number, of which each tenth has visits."""
-    bridge = bind()
-    with running(bridge, name="bench", say=lambda _: None) as stack:
-        workspace = stack.new_workspace()
-        caller = Caller(stack.base_url, workspace.admin_key)
+    with serving(ROOT) as stack:
+        caller = Caller(stack)
         print(
             "| erased links | visits | answered after, s | work after the delay, s | CPU, s"
             " | load average |"
@@ -43,7 +42,7 @@ def main(links: int = LINKS) -> None:
             _erase(stack, caller, count, visited=every)
 
 
-def _erase(stack: LocalStack, caller: Caller, count: int, *, visited: int) -> None:
+def _erase(stack: Served, caller: Caller, count: int, *, visited: int) -> None:
     created = _create(caller, count)
     visits = 0
     for link in created if visited else ():
@@ -51,19 +50,19 @@ def _erase(stack: LocalStack, caller: Caller, count: int, *, visited: int) -> No
             caller.send("GET", f"/{link['shortCode']}")
             visits += 1
     load = os.getloadavg()[0]
-    began = time.perf_counter()
-    with cpu_seconds(stack) as cpu:
-        body = {"ids": [link["id"] for link in created], "mode": "erase", "reason": "bench"}
-        caller.ask("POST", "/api/deletions", body)
-        answered = time.perf_counter() - began
-        deletion = _completed(caller, caller.deletion_id)
+    before, began = stack.cpu_seconds(), time.perf_counter()
+    body = {"ids": [link["id"] for link in created], "mode": "erase", "reason": "bench"}
+    caller.ask("POST", "/api/deletions", body)
+    answered = time.perf_counter() - began
+    deletion = _completed(caller, caller.deletion_id)
     # The last links are queued when the request is answered, or later.
-    work = time.perf_counter() - began - erase_delay(stack)
+    work = time.perf_counter() - began - stack.erase_delay
+    cpu = stack.cpu_seconds() - before
     receipt = deletion["receipt"]
     assert receipt["links"] == count, receipt
     assert receipt["clicks"] == visits, receipt
     print(
-        f"| {count:,} | {visits:,} | {answered:.1f} | {work:.1f} | {cpu[0]:.1f} | {load:.1f} |",
+        f"| {count:,} | {visits:,} | {answered:.1f} | {work:.1f} | {cpu:.1f} | {load:.1f} |",
         flush=True,
     )
 

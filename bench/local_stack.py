@@ -1,26 +1,35 @@
 """How fast the local stack is over HTTP, for somebody who tries it with `make run`.
 
-CPU is that of all processes together: the gateway proxy, the emulator and the functions' workers.
-On a busy machine it is more reliable than the wall time.
+    .venv/bin/python -m bench local_stack
+    .venv/bin/python -m bench.local_stack --against REVISION
+
+With a revision, the stack of its sources runs beside that of this tree, and they are measured in
+turns. CPU is that of all processes of a stack together: the gateway proxy, the emulator and the
+functions' workers. On a busy machine it is more reliable than the wall time.
 """
 
 from __future__ import annotations
 
+import argparse
 import http.client
 import json
 import os
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from local.stack import LocalStack, bind, running
+from bench.local_trees import Served, serving, tree_of
+from infra.packaging import ROOT
 
+#: Requests on one connection, in this many turns.
 REQUESTS = 200
+TURNS = 4
+
 CONNECTIONS = 8
 DELETED = 10_000
 ERASED = 2_000
@@ -28,78 +37,154 @@ PAGE = 1_000
 RECEIPT_SECONDS = 900
 
 
-def main() -> None:
-    bridge = bind()
-    with running(bridge, name="bench", say=lambda _: None) as stack:
-        _measure(stack)
+@dataclass(frozen=True)
+class Figure:
+    """``value`` in the unit of its measurement, and the CPU seconds that the stack used for it."""
+
+    value: float
+    cpu: float
 
 
-def _measure(stack: LocalStack) -> None:
-    workspace = stack.new_workspace()
-    caller = Caller(stack.base_url, workspace.admin_key)
-    link = caller.ask("POST", "/api/links", {"originalUrl": "https://example.com/"})
-    print("| one connection | p50, ms | mean, ms | CPU a request, ms |")
-    print("|---|---|---|---|")
-    for name, path in (
-        ("read a link", f"/api/links/{link['id']}"),
-        ("redirect", f"/{link['shortCode']}"),
-        ("the OpenAPI document", "/api/openapi.json"),
-    ):
-        for _ in range(20):
-            caller.send("GET", path)
-        took = []
-        with cpu_seconds(stack) as cpu:
-            for _ in range(REQUESTS):
-                began = time.perf_counter()
-                caller.send("GET", path)
-                took.append((time.perf_counter() - began) * 1000)
-        print(
-            f"| {name} | {statistics.median(took):.1f} | {statistics.mean(took):.1f}"
-            f" | {cpu[0] * 1000 / REQUESTS:.1f} |",
-            flush=True,
-        )
-    print()
-    _redirect_in_parallel(stack, f"/{link['shortCode']}")
-    began = time.perf_counter()
+Measure = Callable[[Served], Figure]
+
+
+def main(against: str | None = None) -> None:
+    with ExitStack() as running:
+        stacks = {}
+        if against:
+            stacks["before"] = running.enter_context(
+                serving(running.enter_context(tree_of(against)))
+            )
+        stacks["now"] = running.enter_context(serving(ROOT))
+        _table(stacks)
+
+
+def _table(stacks: Mapping[str, Served]) -> None:
+    names = list(stacks)
+    ratio = [f"{names[0]} ÷ {names[-1]}"] if len(names) > 1 else []
+    columns = [*names, *ratio, *(f"CPU {name}" for name in names), "load average"]
+    print(f"| | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}", flush=True)
+    for name, unit, turns, measure in _measurements(stacks):
+        taken: dict[str, list[Figure]] = {stack: [] for stack in names}
+        for _ in range(turns):
+            for stack, served in stacks.items():
+                taken[stack].append(measure(served))
+        values = [statistics.median(each.value for each in taken[stack]) for stack in names]
+        cells = [f"{value:.1f} {unit}" for value in values]
+        if ratio:
+            first, last = values
+            cells.append(f"{last / first if unit == '/s' else first / last:.1f}")
+        cells += [f"{sum(each.cpu for each in taken[stack]) / turns:.2f} s" for stack in names]
+        print(f"| {name} | {' | '.join(cells)} | {os.getloadavg()[0]:.1f} |", flush=True)
+    delays = {stack: served.erase_delay for stack, served in stacks.items()}
+    print(f"\nThe erase queue's delay, in seconds, is not part of the receipt's time: {delays}.")
+
+
+def _measurements(stacks: Mapping[str, Served]) -> list[tuple[str, str, int, Measure]]:
+    """Name, unit, number of turns, measurement. Values are medians of the turns."""
+    links = {
+        served: Caller(served).ask("POST", "/api/links", {"originalUrl": "https://example.com/"})
+        for served in stacks.values()
+    }
+
+    def read(served: Served) -> Figure:
+        return _requests(served, f"/api/links/{links[served]['id']}", 200)
+
+    def redirect(served: Served) -> Figure:
+        return _requests(served, f"/{links[served]['shortCode']}", 302)
+
+    def document(served: Served) -> Figure:
+        return _requests(served, "/api/openapi.json", 200)
+
+    def redirects(served: Served) -> Figure:
+        return _redirects_in_parallel(served, f"/{links[served]['shortCode']}")
+
+    return [
+        ("read a link, p50", "ms", TURNS, read),
+        ("redirect, p50", "ms", TURNS, redirect),
+        ("the OpenAPI document, p50", "ms", TURNS, document),
+        (f"redirects on {CONNECTIONS} connections", "/s", TURNS, redirects),
+        (f"{DELETED:,} links soft-deleted", "s", 1, _soft_delete),
+        (f"receipt of {ERASED:,} erased links", "s", 1, _erase),
+        ("10 idle seconds", "s", 1, _idle),
+    ]
+
+
+def _requests(served: Served, path: str, expected: int) -> Figure:
+    caller = Caller(served)
+    for _ in range(20):
+        caller.send("GET", path)
+    took = []
+    before = served.cpu_seconds()
+    for _ in range(REQUESTS // TURNS):
+        began = time.perf_counter()
+        status, _ = caller.send("GET", path)
+        took.append((time.perf_counter() - began) * 1000)
+        if status != expected:
+            raise RuntimeError(f"GET {path}: {status}")
+    return Figure(statistics.median(took), served.cpu_seconds() - before)
+
+
+def _redirects_in_parallel(served: Served, path: str) -> Figure:
+    callers = [Caller(served) for _ in range(CONNECTIONS)]
+
+    def load(caller: Caller) -> int:
+        return sum(caller.send("GET", path)[0] != 302 for _ in range(REQUESTS // 4))
+
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        # Each connection gets a worker process of the function in the first round.
+        list(pool.map(load, callers))
+        before, began = served.cpu_seconds(), time.perf_counter()
+        failed = sum(pool.map(load, callers))
+        seconds = time.perf_counter() - began
+    if failed:
+        raise RuntimeError(f"{failed} redirects failed")
+    return Figure(CONNECTIONS * (REQUESTS // 4) / seconds, served.cpu_seconds() - before)
+
+
+def _soft_delete(served: Served) -> Figure:
+    caller = Caller(served)
     ids = _create(caller, DELETED)
-    print(f"- {DELETED:,} links created: {time.perf_counter() - began:.1f} s", flush=True)
-    began = time.perf_counter()
-    with cpu_seconds(stack) as cpu:
-        answered = caller.ask("DELETE", "/api/links", ids)
-        deletion = _finished(caller, answered.get("deletionId") or caller.deletion_id, "complete")
-    print(
-        f"- {deletion['counts']['deleted']:,} links soft-deleted:"
-        f" {time.perf_counter() - began:.1f} s, CPU {cpu[0]:.1f} s",
-        flush=True,
-    )
-    ids = _create(caller, ERASED)
-    began = time.perf_counter()
-    with cpu_seconds(stack) as cpu:
-        caller.ask("POST", "/api/deletions", {"ids": ids, "mode": "erase", "reason": "bench"})
-        deletion = _finished(caller, caller.deletion_id, "complete")
+    before, began = served.cpu_seconds(), time.perf_counter()
+    answered = caller.ask("DELETE", "/api/links", ids)
+    deletion = _finished(caller, answered.get("deletionId") or caller.deletion_id)
     seconds = time.perf_counter() - began
-    delay = erase_delay(stack)
-    print(
-        f"- receipt for {deletion['receipt']['links']:,} erased links: {seconds:.1f} s,"
-        f" including the queue's delay of {delay} s, CPU {cpu[0]:.1f} s",
-        flush=True,
-    )
+    assert deletion["counts"]["deleted"] == DELETED, deletion
+    return Figure(seconds, served.cpu_seconds() - before)
+
+
+def _erase(served: Served) -> Figure:
+    """Seconds until the receipt is complete, less the erase queue's delay."""
+    caller = Caller(served)
+    ids = _create(caller, ERASED)
+    before, began = served.cpu_seconds(), time.perf_counter()
+    caller.ask("POST", "/api/deletions", {"ids": ids, "mode": "erase", "reason": "bench"})
+    deletion = _finished(caller, caller.deletion_id)
+    seconds = time.perf_counter() - began
+    assert deletion["receipt"]["links"] == ERASED, deletion
+    return Figure(seconds - served.erase_delay, served.cpu_seconds() - before)
+
+
+def _idle(served: Served) -> Figure:
+    before = served.cpu_seconds()
+    time.sleep(10)
+    return Figure(10, served.cpu_seconds() - before)
 
 
 class Caller:
     """One connection of one caller."""
 
-    def __init__(self, base_url: str, key: str) -> None:
-        address = urlsplit(base_url)
+    def __init__(self, served: Served) -> None:
+        address = urlsplit(served.base_url)
         self._connection = http.client.HTTPConnection(
             address.hostname or "", address.port, timeout=120
         )
-        self._key = key
-        #: The `X-Deletion-Id` of the last response that had one.
+        self._key = served.key
+        #: The `X-Deletion-Id` of the last answer that had one.
         self.deletion_id = ""
 
     def send(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
-        """The status and the body of the response."""
+        """The status and the body of the answer."""
         self._connection.request(
             method,
             path,
@@ -111,7 +196,7 @@ class Caller:
         return response.status, response.read()
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """The JSON of a response that must be a success."""
+        """The JSON of an answer that must be a success."""
         status, response = self.send(method, path, body)
         if status >= 300:
             raise RuntimeError(f"{method} {path}: {status} {response[:500]!r}")
@@ -125,76 +210,18 @@ def _create(caller: Caller, count: int) -> list[str]:
     ]
 
 
-def _finished(caller: Caller, deletion_id: str, state: str) -> Any:
+def _finished(caller: Caller, deletion_id: str) -> Any:
     deadline = time.monotonic() + RECEIPT_SECONDS
     while time.monotonic() < deadline:
         status, response = caller.send("GET", f"/api/deletions/{deletion_id}?limit=1")
         # The stack may be too busy to answer.
-        if status == 200 and json.loads(response)["state"] == state:
+        if status == 200 and json.loads(response)["state"] == "complete":
             return json.loads(response)
         time.sleep(0.5)
-    raise RuntimeError(f"The deletion did not become {state}.")
-
-
-def _redirect_in_parallel(stack: LocalStack, path: str) -> None:
-    callers = [Caller(stack.base_url, "") for _ in range(CONNECTIONS)]
-
-    def load(caller: Caller) -> int:
-        return sum(caller.send("GET", path)[0] != 302 for _ in range(REQUESTS // 4))
-
-    with ThreadPoolExecutor(CONNECTIONS) as pool:
-        # Each connection gets a worker process of the function in the first round.
-        list(pool.map(load, callers))
-        with cpu_seconds(stack) as cpu:
-            began = time.perf_counter()
-            failed = sum(pool.map(load, callers))
-            seconds = time.perf_counter() - began
-    count = CONNECTIONS * (REQUESTS // 4)
-    print(
-        f"- {CONNECTIONS} connections: {count / seconds:.0f} redirects a second,"
-        f" CPU {cpu[0] * 1000 / count:.1f} ms each, {failed} failed",
-        flush=True,
-    )
-
-
-def erase_delay(stack: LocalStack) -> int:
-    queues = stack.client("sqs")
-    [url] = [
-        url
-        for url in queues.list_queues()["QueueUrls"]
-        if "Erase" in url and "Dead" not in url and "Failed" not in url
-    ]
-    attributes = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["DelaySeconds"])
-    return int(attributes["Attributes"]["DelaySeconds"])
-
-
-@contextmanager
-def cpu_seconds(stack: LocalStack) -> Iterator[list[float]]:
-    """One number after the block: CPU seconds of this process and of the emulator's group.
-
-    This process has the gateway proxy in it, and the caller.
-    """
-    spent: list[float] = []
-    before = _group_cpu(stack.emulator.process_id)
-    yield spent
-    after = _group_cpu(stack.emulator.process_id)
-    spent.append(sum(seconds - before.get(process, 0.0) for process, seconds in after.items()))
-
-
-def _group_cpu(group: int) -> dict[int, float]:
-    """CPU seconds by process, from Linux's /proc; nothing elsewhere."""
-    tick = os.sysconf("SC_CLK_TCK")
-    spent = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        process = int(stat.parent.name)
-        if int(fields[2]) == group or process == os.getpid():
-            spent[process] = (int(fields[11]) + int(fields[12])) / tick
-    return spent
+    raise RuntimeError("The deletion did not become complete.")
 
 
 if __name__ == "__main__":
-    main()
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--against", metavar="REVISION")
+    main(arguments.parse_args().against)

@@ -27,6 +27,9 @@ class _RequestFields(logging.Filter):
         return True
 
 
+_encode = json.JSONEncoder(default=str).encode
+
+
 class _JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -36,7 +39,7 @@ class _JsonLines(logging.Formatter):
         } | {name: value for name, value in vars(record).items() if name not in _KNOWN}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return _encode(line)
 
 
 def logger() -> logging.Logger:

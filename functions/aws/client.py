@@ -9,6 +9,7 @@ import botocore
 
 from functions.aws.fast_json import use_plain_json
 from functions.aws.parallel import THREADS
+from functions.aws.plain_requests import use_plain_requests
 from functions.aws.session import Config, proxies, session_for
 from functions.aws.signer import use_quick_signer
 
@@ -59,6 +60,7 @@ def client(
     if service == "dynamodb":
         use_plain_json(made)
         use_quick_signer(made)
+        use_plain_requests(made)
     return made
 
 

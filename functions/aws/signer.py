@@ -47,7 +47,8 @@ class DynamoDBAuth(SigV4Auth):
         request.headers["X-Amz-Date"] = timestamp
         headers |= {"host": host, "x-amz-date": timestamp}
         if self.credentials.token:
-            del request.headers["X-Amz-Security-Token"]
+            if "X-Amz-Security-Token" in request.headers:
+                del request.headers["X-Amz-Security-Token"]
             request.headers["X-Amz-Security-Token"] = self.credentials.token
             headers["x-amz-security-token"] = self.credentials.token
         names = sorted(headers)

@@ -62,6 +62,9 @@ def to_uri(iri: str) -> str:
     A-labels. A backslash in the path of such a URL becomes a slash, as browsers read it (WHATWG URL
     Standard, "path state").
     """
+    if "%" not in iri and quote(iri, safe=_IN_QUERY, errors="replace") == iri:
+        # Almost all destinations: the redirect need not take them apart.
+        return iri
     parts = split(iri)
     if parts is None:
         return _encode(iri, _IN_QUERY)

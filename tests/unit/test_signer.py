@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import botocore.auth
 import pytest
@@ -13,11 +15,12 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.config import Config
 from botocore.credentials import Credentials
+from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.session import get_session
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.aws import signer
+from functions.aws import plain_requests, signer
 from functions.aws.client import client
 from functions.aws.signer import DynamoDBAuth
 from infra.service_models import OPERATIONS
@@ -60,9 +63,12 @@ def stop_clock(patch: pytest.MonkeyPatch, now: dt.datetime) -> None:
         patch.setattr(module, "get_current_datetime", lambda: now)
 
 
-class _Empty:
+class _Body:
+    def __init__(self, content: bytes = b"{}") -> None:
+        self._content = content
+
     def stream(self, **_: Any) -> Iterator[bytes]:
-        yield b"{}"
+        yield self._content
 
 
 def sent_by(made: Any, operation: str) -> Any:
@@ -71,7 +77,7 @@ def sent_by(made: Any, operation: str) -> Any:
 
     def response(request: Any, **_: Any) -> AWSResponse:
         sent.append(request)
-        return AWSResponse(request.url, 200, {}, _Empty())  # type: ignore[arg-type]
+        return AWSResponse(request.url, 200, {}, _Body())  # type: ignore[arg-type]
 
     made.meta.events.register("before-send.dynamodb", response)
     try:
@@ -127,6 +133,70 @@ def test_a_request_is_signed_as_botocore_signs_it(
     for name in ("Authorization", "X-Amz-Date", "X-Amz-Security-Token"):
         expected = again.headers.get(name)
         assert own.headers.get(name) == (expected.encode() if expected else None), name
+
+
+@pytest.mark.parametrize("operation", sorted(CALLS))
+def test_plain_headers_are_those_that_botocore_sends(
+    operation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("uuid.uuid4", lambda: UUID(int=7))
+    made = client("dynamodb")
+    own = sent_by(made, operation)
+    made.meta.events.unregister("request-created.dynamodb", plain_requests._plain_headers)
+    botocores = sent_by(made, operation)
+
+    assert len(own.headers) >= 9
+    assert sorted(own.headers.items()) == sorted(botocores.headers.items())
+    assert (own.method, own.url, own.body) == (botocores.method, botocores.url, botocores.body)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "ThrottlingException"),
+        (400, "ResourceNotFoundException"),
+        (500, "InternalServerError"),
+    ],
+)
+def test_an_error_is_raised_after_one_attempt(status: int, code: str) -> None:
+    """As botocore's own client raises it, without the note that there were no more attempts."""
+    own, botocores = (
+        error_of(made, status, code) for made in (client("dynamodb"), botocores_client())
+    )
+
+    botocores["ResponseMetadata"].pop("MaxAttemptsReached", None)
+    assert own == botocores
+    assert own["Error"]["Code"] == code
+
+
+def error_of(made: Any, status: int, code: str) -> Any:
+    """The response in the error of a call that is answered with this error code."""
+    attempts = []
+
+    def response(request: Any, **_: Any) -> AWSResponse:
+        attempts.append(request)
+        body = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "no"})
+        return AWSResponse(request.url, status, {}, _Body(body.encode()))  # type: ignore[arg-type]
+
+    made.meta.events.register("before-send.dynamodb", response)
+    with pytest.raises(ClientError) as raised:
+        made.get_item(**CALLS["GetItem"])
+    assert len(attempts) == 1
+    return raised.value.response
+
+
+def test_a_connection_error_is_raised_after_one_attempt() -> None:
+    attempts = []
+
+    def response(request: Any, **_: Any) -> AWSResponse:
+        attempts.append(request)
+        raise EndpointConnectionError(endpoint_url=request.url)
+
+    made = client("dynamodb")
+    made.meta.events.register("before-send.dynamodb", response)
+    with pytest.raises(EndpointConnectionError):
+        made.get_item(**CALLS["GetItem"])
+    assert len(attempts) == 1
 
 
 def test_the_quick_way_is_taken_for_every_operation(monkeypatch: pytest.MonkeyPatch) -> None:
