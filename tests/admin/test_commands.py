@@ -155,7 +155,7 @@ def test_names_that_do_not_fit_a_table_key_are_refused(operator: Operator, name:
     operator.refuses("workspace", "create", "--", name)
 
 
-def test_each_policy_can_be_set_and_unset_on_its_own(operator: Operator) -> None:
+def test_each_policy_can_be_set_and_unset_separately(operator: Operator) -> None:
     operator.json("workspace", "create", "acme", "--retention-days", "90")
     changed = operator.json(
         "workspace",

@@ -142,7 +142,7 @@ def test_the_quota_to_request_is_what_is_missing(
     assert fix.endswith("--desired-value 1900")
 
 
-def test_what_the_deployed_stack_reserves_is_its_own(
+def test_the_reservations_of_the_deployed_stack_are_available_to_it(
     account: Account, template: dict[str, Any]
 ) -> None:
     account.has_concurrency(1_000, 1_000 - RESERVED)
@@ -277,7 +277,7 @@ def test_the_rate_that_it_proposes_is_accepted(account: Account) -> None:
 # -- the stack ----------------------------------------------------------------------------------
 
 
-def test_a_first_deployment_is_told_how(account: Account, template: dict[str, Any]) -> None:
+def test_a_first_deployment_gets_instructions(account: Account, template: dict[str, Any]) -> None:
     account.has_no_stack()
     finding = found(preflight.stack_state, template, account)
     assert finding.result == "ok"

@@ -118,7 +118,7 @@ def test_links_are_read_page_by_page_also_over_an_empty_page() -> None:
     assert query == expected | {"cursor": "one"}
 
 
-def test_a_condition_whose_value_got_lost_is_refused() -> None:
+def test_a_condition_without_its_value_is_refused() -> None:
     service = FakeService([(200, {"links": [], "nextCursor": None})])
     lost: Any = None
     with pytest.raises(ValueError, match="must not be None"):
@@ -165,9 +165,7 @@ def test_a_plan_is_applied_with_its_token_and_one_key() -> None:
         (400, hoko("Invalid request", details=["Invalid confirmationToken"]), PlanIsInvalid),
     ],
 )
-def test_a_plan_that_does_not_hold_raises(
-    status: int, body: dict[str, Any], error: type[Exception]
-) -> None:
+def test_a_rejected_plan_raises(status: int, body: dict[str, Any], error: type[Exception]) -> None:
     service = FakeService([(200, PREVIEW), (status, body)])
     client = service.client()
     plan = client.plan(tag="tour")
@@ -321,7 +319,7 @@ def test_a_url_that_cannot_be_used_is_refused_at_once(url: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "  ", "a b", "schlüssel", "a\nb"])
-def test_a_key_that_no_header_can_hold_is_refused_without_being_repeated(key: str) -> None:
+def test_a_key_with_invalid_characters_is_refused_and_not_shown(key: str) -> None:
     with pytest.raises(InvalidSettings) as error:
         Unlink(URL, key)
     assert not key.strip() or key.strip() not in str(error.value)

@@ -61,7 +61,7 @@ def test_a_soft_delete_is_all_or_none_and_names_what_is_wrong(
     assert service.deleted == {}
 
 
-def test_a_short_code_is_looked_up(service: FakeUnlink, unlinkctl: Run) -> None:
+def test_a_short_code_is_resolved(service: FakeUnlink, unlinkctl: Run) -> None:
     (link_id,) = service.add(1, shortCode="summer")
     assert unlinkctl("delete", "summer", "--yes").code == 0
     assert service.delete_requests[0].body["ids"] == [link_id]
@@ -176,7 +176,7 @@ def test_a_plan_is_a_file_and_applies_to_exactly_its_set(
     assert service.links == {}
 
 
-def test_a_stale_plan_says_what_changed_and_deletes_nothing(
+def test_a_stale_plan_shows_the_change_and_deletes_nothing(
     service: FakeUnlink, unlinkctl: Run, tmp_path: Path
 ) -> None:
     first, second = service.add(2, tags=["tour"])
@@ -191,7 +191,7 @@ def test_a_stale_plan_says_what_changed_and_deletes_nothing(
     assert second in service.links
 
 
-def test_a_set_that_changes_after_the_last_look_deletes_nothing(
+def test_a_set_that_changes_after_the_preview_deletes_nothing(
     service: FakeUnlink, unlinkctl: Run, tmp_path: Path
 ) -> None:
     service.add(2, tags=["tour"])
@@ -286,7 +286,7 @@ def test_a_plan_that_was_sent_before_a_kill_acts_once(
     assert set(service.deleted.values()) == {1}
 
 
-def test_a_service_that_goes_away_is_resumed_where_it_ended(
+def test_after_an_outage_a_delete_continues_where_it_stopped(
     service: FakeUnlink, unlinkctl: Run
 ) -> None:
     ids = service.add(25_000)
@@ -309,7 +309,7 @@ def test_a_service_that_goes_away_is_resumed_where_it_ended(
     assert len({each.key for each in service.delete_requests}) == 3
 
 
-def test_the_same_command_goes_on_too(service: FakeUnlink, unlinkctl: Run) -> None:
+def test_the_same_command_continues_too(service: FakeUnlink, unlinkctl: Run) -> None:
     ids = service.add(2)
 
     def cut(request: Request) -> None:
@@ -325,7 +325,7 @@ def test_the_same_command_goes_on_too(service: FakeUnlink, unlinkctl: Run) -> No
     assert set(service.deleted.values()) == {1}
 
 
-def test_a_finished_delete_may_be_asked_for_again(service: FakeUnlink, unlinkctl: Run) -> None:
+def test_a_finished_delete_can_be_requested_again(service: FakeUnlink, unlinkctl: Run) -> None:
     ids = service.add(1)
     assert unlinkctl("delete", *ids, "--yes").code == 0
     assert unlinkctl("undo").out == "Restored 1 link.\n"
@@ -345,7 +345,7 @@ def test_a_state_file_that_cannot_be_written_sends_nothing(
     assert service.delete_requests == []
 
 
-def test_a_request_without_a_response_a_day_ago_is_looked_at_first(
+def test_a_request_without_a_response_a_day_ago_is_previewed_first(
     service: FakeUnlink, unlinkctl: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = service.add(2)
@@ -372,7 +372,7 @@ def test_undo_takes_the_last_delete_back(service: FakeUnlink, unlinkctl: Run) ->
     assert list(service.links) == [second]
 
 
-def test_undo_without_a_delete_says_so(unlinkctl: Run) -> None:
+def test_undo_without_a_delete_is_an_error(unlinkctl: Run) -> None:
     ran = unlinkctl("undo")
     assert ran.code == 1
     assert "no delete" in ran.err

@@ -111,14 +111,16 @@ def test_the_ids_of_a_refused_delete_are_named() -> None:
         (200, b"\xff\xfe"),
     ],
 )
-def test_another_server_is_told_apart(status: int, body: bytes) -> None:
+def test_another_server_is_recognised(status: int, body: bytes) -> None:
     service = FakeService([(status, body, {"Location": "https://elsewhere.example/"})])
     with pytest.raises(errors.UnexpectedResponse):
         service.client().link("welcome")
     assert len(service.requests) == 1
 
 
-def test_a_rate_limit_waits_as_long_as_the_service_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_rate_limit_the_client_waits_for_retry_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     slept: list[float] = []
     monkeypatch.setattr("unlink_client.sync.transport.time.sleep", slept.append)
     limited = (429, hoko("Rate limit exceeded", retryAfter=17), {"Retry-After": "17"})
@@ -181,7 +183,7 @@ def test_a_first_request_that_still_runs_is_waited_for() -> None:
     assert service.client().delete(["a"], idempotency_key="k").state == "complete"
 
 
-def test_a_repeated_delete_that_still_runs_leads_to_its_record() -> None:
+def test_a_repeated_running_delete_names_its_record() -> None:
     running = hoko("A request with this Idempotency-Key is still running")
     service = FakeService([(409, running, {"X-Deletion-Id": "d-1"}), (200, DELETION)])
     assert service.client().delete(["a"], idempotency_key="k").id == DELETION["id"]

@@ -211,7 +211,7 @@ def test_a_smaller_plan_makes_smaller_requests(
     assert sizes == [250, 100, 100, 50]
 
 
-def test_an_import_that_was_cut_off_goes_on_and_creates_nothing_twice(
+def test_an_interrupted_import_continues_and_creates_nothing_twice(
     service: FakeUnlink, unlinkctl: Run, tmp_path: Path
 ) -> None:
     path = tmp_path / "many.csv"
@@ -362,12 +362,12 @@ def test_no_cell_of_a_csv_export_is_a_formula(service: FakeUnlink, unlinkctl: Ru
 
 
 @pytest.mark.parametrize("text", ["", "'", "''", "=1", "'=1", "''=1", "-", "plain", "'tis", "\t"])
-def test_neutralised_text_comes_back(text: str) -> None:
+def test_neutralised_text_is_restored(text: str) -> None:
     assert restore(neutralise(text)) == text
 
 
 @pytest.mark.parametrize("tags", [("a,b",), ("a", "b"), ("a|b", "c\\d"), ("x;y",), ("\\",)])
-def test_tags_come_back(tags: tuple[str, ...]) -> None:
+def test_tags_are_restored(tags: tuple[str, ...]) -> None:
     assert tuple(split_tags(join_tags(tags))) == tags
 
 

@@ -160,7 +160,7 @@ def test_a_disk_that_is_full_sends_nothing(
     assert set(service.deleted.values()) == {1}
 
 
-def test_ctrl_c_names_the_deletion_that_goes_on(service: FakeUnlink, start: Start) -> None:
+def test_ctrl_c_names_the_running_deletion(service: FakeUnlink, start: Start) -> None:
     ids = service.add(1)
     waiting = threading.Event()
 

@@ -71,7 +71,7 @@ def signed(
     return SignedReceipt(jwt.PyJWS().encode(content, key, algorithm, headers=headers))
 
 
-def test_a_receipt_says_what_was_signed() -> None:
+def test_a_receipt_shows_the_signed_content() -> None:
     receipt = signed().verify(JWKS, ids=IDS)
     assert (receipt.workspace_id, receipt.counts.erased, receipt.removed.clicks) == ("demo", 2, 8)
     assert receipt.erased_ids.count == 2

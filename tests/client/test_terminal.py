@@ -143,7 +143,7 @@ def test_a_profile_is_stored_for_its_owner_only(
     assert "--profile other" in ran.err
 
 
-def test_the_environment_comes_before_the_profile(
+def test_the_environment_overrides_the_profile(
     service: FakeUnlink, unlinkctl: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unlinkctl("login", "--url", service.url, stdin=f"{KEY}\n".encode())

@@ -139,7 +139,7 @@ def test_a_viewer_sees_all_views_and_why_the_rest_is_not_available(
     assert len(found) > 5
 
 
-def test_a_key_that_only_writes_creates_links_and_sees_why_it_reads_none(
+def test_a_write_only_key_creates_links_and_sees_why_it_cannot_read(
     open_console: Opener, stack: LocalStack, workspace: Workspace, api: Client
 ) -> None:
     key = stack.access.add_key(workspace.workspace_id, "write", ("linksWrite",))
@@ -165,7 +165,7 @@ def test_a_key_that_only_writes_creates_links_and_sees_why_it_reads_none(
     assert 403 not in found
 
 
-def test_a_sheet_says_which_scopes_its_choices_need(
+def test_a_sheet_shows_which_scopes_its_choices_need(
     open_console: Opener, stack: LocalStack, workspace: Workspace, api: Client
 ) -> None:
     create_links(api, 1)
@@ -195,7 +195,7 @@ def test_a_sheet_says_which_scopes_its_choices_need(
         ("ar", "لست عضوًا في أي مساحة عمل", "تسجيل الخروج"),
     ],
 )
-def test_a_user_without_a_workspace_is_told_so_and_can_leave(
+def test_a_user_without_a_workspace_gets_a_message_and_can_sign_out(
     open_console: Opener, stack: LocalStack, language: str, text: str, leave: str
 ) -> None:
     stranger = stack.access.add_user(f"{secrets.token_hex(6)}@example.com")

@@ -52,7 +52,7 @@ def retry_until_given_up(console: Console, keys: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
-def test_work_goes_on_when_the_connection_is_back(
+def test_work_continues_when_the_connection_is_back(
     open_console: Opener, api: Client, language: str
 ) -> None:
     create_links(api, 4)
@@ -103,7 +103,7 @@ def test_work_goes_on_when_the_connection_is_back(
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
-def test_a_busy_service_is_asked_again(open_console: Opener, api: Client, language: str) -> None:
+def test_a_busy_service_is_retried(open_console: Opener, api: Client, language: str) -> None:
     create_links(api, 2)
     console = open_console(language=language)
     asked: list[str] = []
@@ -215,7 +215,9 @@ def test_a_delete_that_was_given_up_can_be_sent_again_with_its_key(
     assert deletion["counts"]["deleted"] == 2
 
 
-def test_a_link_is_created_once_whatever_is_lost(open_console: Opener, api: Client) -> None:
+def test_a_link_is_created_once_when_requests_or_responses_are_lost(
+    open_console: Opener, api: Client
+) -> None:
     console = open_console()
     page = console.page
     console.open("new")

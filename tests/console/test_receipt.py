@@ -136,7 +136,7 @@ def open_receipt(
 SIGNED = {"status": 200, "content_type": "application/jose", "body": JWS}
 
 
-def test_a_receipt_that_is_signed_meanwhile_can_be_saved_and_verified(
+def test_a_receipt_signed_during_the_visit_can_be_saved_and_verified(
     open_console: Opener, api: Client, base_url: str, tmp_path: Path
 ) -> None:
     console = open_console()
@@ -194,7 +194,7 @@ def test_a_receipt_that_is_signed_meanwhile_can_be_saved_and_verified(
         ("ar", SIGNED, "موقّع."),
     ],
 )
-def test_a_receipt_says_whether_it_is_signed(
+def test_a_receipt_shows_whether_it_is_signed(
     open_console: Opener, api: Client, language: str, response: dict[str, Any], text: str
 ) -> None:
     console = open_console(language=language)

@@ -9,7 +9,7 @@ from tests.console.conftest import Console, Opener, create_links
 from tests.e2e.client import Client
 
 
-def test_the_address_holds_the_filter(open_console: Opener, api: Client) -> None:
+def test_the_address_contains_the_filter(open_console: Opener, api: Client) -> None:
     create_links(api, 3, tags=["spring sale"])
     create_links(api, 2, tags=["other"], isActive=False)
     console = open_console()
@@ -128,9 +128,7 @@ def test_a_changed_set_names_the_links_that_joined_and_left(
     console.screenshot("changed-set")
 
 
-def test_links_that_are_gone_are_named_and_can_be_left_out(
-    open_console: Opener, api: Client
-) -> None:
+def test_removed_links_are_listed_and_can_be_left_out(open_console: Opener, api: Client) -> None:
     links = create_links(api, 4)
     console = open_console()
     console.open()

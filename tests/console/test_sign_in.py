@@ -129,7 +129,7 @@ def test_a_renewed_token_that_is_refused_too_is_not_renewed_again(
     assert len(refused) == 2
 
 
-def test_a_session_that_is_over_is_asked_for_and_the_selection_stays(
+def test_after_a_session_ends_the_console_asks_to_sign_in_and_keeps_the_selection(
     open_console: Opener, api: Client, user: User
 ) -> None:
     create_links(api, 4)
@@ -153,7 +153,7 @@ def test_a_session_that_is_over_is_asked_for_and_the_selection_stays(
     expect(console.selected).to_have_count(2)
 
 
-def test_a_code_that_was_not_asked_for_signs_nobody_in(open_console: Opener) -> None:
+def test_an_unrequested_authorization_code_is_refused(open_console: Opener) -> None:
     console = open_console()
     asked: list[str] = []
     console.page.on("request", lambda request: asked.append(request.url))

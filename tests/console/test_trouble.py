@@ -73,7 +73,7 @@ def test_a_lost_response_deletes_once(open_console: Opener, api: Client) -> None
     assert deletion["counts"]["deleted"] == 3
 
 
-def test_a_key_that_ends_is_asked_for_and_the_selection_stays(
+def test_after_a_key_expires_the_console_asks_for_one_and_keeps_the_selection(
     open_console: Opener, api: Client
 ) -> None:
     create_links(api, 4)

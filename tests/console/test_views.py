@@ -38,7 +38,7 @@ def test_a_link_is_created_and_edited(open_console: Opener, api: Client) -> None
     assert changed["originalUrl"] == "https://example.com/spring"
 
 
-def test_a_code_that_is_taken_says_by_what(open_console: Opener, api: Client) -> None:
+def test_the_error_of_a_taken_code_says_what_uses_it(open_console: Opener, api: Client) -> None:
     [link] = create_links(api, 1, shortCode="taken-code")
     console = open_console()
     page = console.page

@@ -22,7 +22,7 @@ def name(emulator_url: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("shape", list(CHECKS))
-def test_a_shape_does_what_the_reference_says(emulator_url: str, name: str, shape: str) -> None:
+def test_each_call_shape_behaves_as_documented(emulator_url: str, name: str, shape: str) -> None:
     client = boto3.client("dynamodb", endpoint_url=emulator_url)
     table = Table(client, name, f"check-{list(CHECKS).index(shape)}")
     if shape in KNOWN and "AWS_ENDPOINT_URL_DYNAMODB" not in os.environ:

@@ -121,7 +121,7 @@ def erased(stack: LocalStack) -> Erased:
 
 
 @pytest.mark.at_first
-def test_an_erased_link_is_gone_at_once(erased: Erased) -> None:
+def test_an_erased_link_is_removed_at_once(erased: Erased) -> None:
     admin, link = erased.admin, erased.link
 
     assert admin.get(f"/api/links/{link['id']}").status == 404

@@ -352,7 +352,7 @@ def _ran(directory: Path, name: str) -> Ran:
 
 @pytest.mark.at_last
 @pytest.mark.parametrize("block", blocks(), ids=lambda block: block.name)
-def test_each_runbook_command_does_what_the_page_says(
+def test_each_runbook_command_prints_the_expected_output(
     session: dict[str, Ran], facts: Facts, block: Block
 ) -> None:
     ran = session[block.name]
@@ -377,7 +377,7 @@ def test_every_command_of_the_runbook_is_in_a_block_that_is_run() -> None:
     assert sorted(found) == sorted(expected)
 
 
-def test_the_runbook_looks_into_every_shard_of_unfinished_deletions() -> None:
+def test_the_runbook_reads_every_shard_of_unfinished_deletions() -> None:
     assert f"for shard in {' '.join(map(str, range(OPEN_SHARDS)))}; do" in RUNBOOK
 
 

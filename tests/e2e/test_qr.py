@@ -46,7 +46,7 @@ def get(url: str, **headers: str | None) -> tuple[int, Any, bytes]:
 
 
 @pytest.mark.parametrize("accept", ACCEPTS)
-def test_scanning_the_image_leads_to_the_destination(
+def test_a_visit_of_the_scanned_url_is_redirected_to_the_destination(
     stack: LocalStack, demo: tuple[Workspace, list[dict[str, Any]]], accept: str | None
 ) -> None:
     workspace, links = demo

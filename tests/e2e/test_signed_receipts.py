@@ -63,7 +63,7 @@ def unlinkctl(
 
 
 @pytest.mark.at_first
-def test_the_receipt_of_a_running_erasure_is_to_be_asked_for_later(
+def test_the_receipt_of_a_running_erasure_is_409_with_retry_after(
     stack: LocalStack, erased: Erased, tmp_path: Path
 ) -> None:
     with Unlink(stack.base_url, erased.workspace.api_key) as unlink, pytest.raises(Conflict):

@@ -68,7 +68,7 @@ def as_shown(line: str) -> str:
 
 
 @pytest.mark.parametrize("document", [ROOT / "README.md", ROOT / "client" / "README.md"], ids=str)
-def test_a_tour_answers_as_it_is_written(
+def test_a_tour_prints_the_documented_output(
     stack: LocalStack, tmp_path: Path, path_with_command: str, document: Path
 ) -> None:
     steps = tour(document)
@@ -118,7 +118,7 @@ def test_every_line_of_the_guide_works_when_pasted(
     assert (tmp_path / "link.ndjson").read_text().startswith('{"type":"link"')
 
 
-def test_a_killed_delete_goes_on_where_it_ended(
+def test_a_killed_delete_continues_where_it_stopped(
     stack: LocalStack, workspace: Workspace, tmp_path: Path, path_with_command: str
 ) -> None:
     with Unlink(stack.base_url, workspace.api_key) as unlink:

@@ -24,7 +24,7 @@ def test_by_default_there_is_no_domain_or_distribution(template: Template) -> No
         assert not resources(template, kind)
 
 
-def test_a_custom_domain_has_a_base_path_and_short_urls_of_its_own() -> None:
+def test_a_custom_domain_has_its_base_path_and_short_urls() -> None:
     template = synthesize(basePath="l", **DOMAIN)
     [domain] = resources(template, "AWS::ApiGateway::DomainName").values()
     assert domain["Properties"]["DomainName"] == "go.example.com"
@@ -117,7 +117,7 @@ def test_short_urls_start_with_the_public_base_url() -> None:
     assert settings_of({"publicBaseUrl": "https://x.test/"}).short_url_base == "https://x.test"
 
 
-def test_the_links_function_knows_every_host_of_the_service() -> None:
+def test_the_links_function_gets_every_host_of_the_service() -> None:
     """Also when the configured base URL is another one: all of the names keep working."""
     cdn = {"cdnDomainName": "l.example.com", "cdnCertificateArn": DOMAIN["certificateArn"]}
     template = synthesize(cdn="true", publicBaseUrl="https://s.example.com", **cdn, **DOMAIN)

@@ -44,7 +44,7 @@ def test_equal_sources_make_equal_wheels(
     assert client_wheel.build_wheel(tmp_path / "out").read_bytes() == wheel.read_bytes()
 
 
-def test_the_wheel_holds_the_package_its_licence_and_its_types(wheel: Path) -> None:
+def test_the_wheel_contains_the_package_its_licence_and_its_types(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         metadata = email.message_from_bytes(
@@ -65,7 +65,7 @@ def test_the_wheel_holds_the_package_its_licence_and_its_types(wheel: Path) -> N
 
 
 @pytest.mark.exhaustive
-def test_the_archive_of_the_functions_holds_it(wheel: Path) -> None:
+def test_the_archive_of_the_functions_contains_the_wheel(wheel: Path) -> None:
     archive, _ = build_archive(Target.host())
     with zipfile.ZipFile(archive) as packed:
         assert packed.read(f"functions/client/{NAME}") == wheel.read_bytes()

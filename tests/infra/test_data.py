@@ -49,7 +49,7 @@ def test_a_table_is_retained_and_protected_from_deletion(template: Template, nam
     assert table["UpdateReplacePolicy"] == "Retain"
 
 
-def test_streams_carry_what_their_readers_need(template: Template) -> None:
+def test_streams_contain_the_images_that_their_readers_need(template: Template) -> None:
     streams = {
         name: table["Properties"].get("StreamSpecification", {}).get("StreamViewType")
         for name, table in tables(template).items()

@@ -180,7 +180,9 @@ def table_of(template: Template, resource: Any) -> str:
 
 
 @pytest.mark.parametrize("function", sorted(MAY))
-def test_a_function_has_rights_on_its_own_tables_only(template: Template, function: str) -> None:
+def test_a_function_has_permissions_on_its_own_tables_only(
+    template: Template, function: str
+) -> None:
     granted: dict[str, set[str]] = {}
     for statement in statements(template, function):
         actions = {action for action in statement["Action"] if action.startswith("dynamodb:")}
@@ -222,7 +224,7 @@ def test_nothing_is_allowed_with_a_wildcard(template: Template) -> None:
                 assert set(actions) <= WITHOUT_RESOURCE
 
 
-def test_each_function_has_a_role_of_its_own_without_managed_policies(template: Template) -> None:
+def test_each_function_has_its_own_role_without_managed_policies(template: Template) -> None:
     roles = [properties["Role"]["Fn::GetAtt"][0] for properties in functions(template).values()]
     assert len(set(roles)) == len(roles)
     for role in roles:
@@ -439,7 +441,7 @@ def test_functions_time_out_before_the_gateway_does(template: Template) -> None:
     }
 
 
-def test_work_that_may_be_left_over_is_looked_for_each_minute(template: Template) -> None:
+def test_the_schedule_looks_for_unfinished_work_each_minute(template: Template) -> None:
     rules = [each["Properties"] for each in resources(template, "AWS::Events::Rule").values()]
     assert {rule["ScheduleExpression"] for rule in rules} == {"rate(1 minute)"}
     targets = [invoked_function(template, rule["Targets"][0]["Arn"]) for rule in rules]
@@ -608,7 +610,7 @@ def test_lambda_log_levels_keep_the_functions_log_lines(stage: str, level: str) 
         assert function["LoggingConfig"]["ApplicationLogLevel"] == level
 
 
-def test_lambda_writes_no_lines_of_its_own_for_a_visit_that_succeeds(template: Template) -> None:
+def test_lambda_writes_no_platform_lines_for_a_successful_visit(template: Template) -> None:
     levels = {
         name: function["LoggingConfig"].get("SystemLogLevel")
         for name, function in functions(template).items()

@@ -114,9 +114,7 @@ def test_every_gateway_response_has_an_expected_body() -> None:
 
 
 @pytest.mark.parametrize("kind", EXPECTED)
-def test_a_gateway_response_is_json_in_both_languages_whatever_failed(
-    velocity: Velocity, kind: str
-) -> None:
+def test_every_gateway_response_is_json_in_both_languages(velocity: Velocity, kind: str) -> None:
     found = responses(synthesized_template())[kind]
     status, english, arabic, message = EXPECTED[kind]
     expected: dict[str, Any] = {

@@ -95,7 +95,7 @@ assert Model.model_validate_json('{{"id": 1}}').id == 1
     subprocess.run([sys.executable, "-I", "-c", program], check=True)
 
 
-def test_the_archive_holds_the_functions_beside_their_dependencies(lambda_archive: Path) -> None:
+def test_the_archive_contains_the_functions_and_their_dependencies(lambda_archive: Path) -> None:
     names = set(zipfile.ZipFile(lambda_archive).namelist())
     assert {
         "functions/__init__.py",
@@ -107,7 +107,7 @@ def test_the_archive_holds_the_functions_beside_their_dependencies(lambda_archiv
     assert not [name for name in names if name.startswith("functions/") and "require" in name]
 
 
-def test_the_archive_holds_the_document_of_the_api(lambda_archive: Path) -> None:
+def test_the_archive_contains_the_document_of_the_api(lambda_archive: Path) -> None:
     with zipfile.ZipFile(lambda_archive) as archive:
         assert json.loads(archive.read(packaging.OPENAPI)) == openapi_document()
 

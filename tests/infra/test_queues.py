@@ -52,7 +52,7 @@ def test_the_visibility_timeout_is_six_times_the_workers_timeout(template: Templ
         assert properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_the_export_worker_knows_its_last_delivery(template: Template) -> None:
+def test_the_export_worker_recognises_its_last_delivery(template: Template) -> None:
     queue = template["Resources"][template["Outputs"]["ExportQueueUrl"]["Value"]["Ref"]]
     [function] = [
         each["Properties"]

@@ -118,7 +118,7 @@ def test_a_sec_purpose_that_is_there_stays(code: str) -> None:
     assert headers["sec-purpose"] == {"value": "prefetch;prerender"}
 
 
-def test_one_function_stands_at_the_one_event_type() -> None:
+def test_the_event_type_has_one_function() -> None:
     [distribution] = resources(synthesize(cdn="true"), "AWS::CloudFront::Distribution").values()
     behaviour = distribution["Properties"]["DistributionConfig"]["DefaultCacheBehavior"]
     assert [each["EventType"] for each in behaviour["FunctionAssociations"]] == ["viewer-request"]

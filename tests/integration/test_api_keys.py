@@ -162,7 +162,7 @@ def test_a_key_cannot_have_scopes_that_its_issuer_lacks(world: World) -> None:
     ],
     ids=str,
 )
-def test_what_no_key_can_be_is_refused_and_makes_none(
+def test_an_invalid_new_key_is_refused_and_not_created(
     world: World, admin: str, body: dict[str, Any]
 ) -> None:
     status, response = issue(world, admin, body=body)
@@ -213,7 +213,7 @@ def test_keys_are_listed_newest_first_page_by_page(world: World, admin: str) -> 
 # -- revoke ---------------------------------------------------------------------------------
 
 
-def test_a_revoked_key_stays_revoked_and_says_until_when_it_may_work(
+def test_a_revoked_key_stays_revoked_and_shows_when_it_stops_working(
     world: World, admin: str
 ) -> None:
     key_id = issue(world, admin)[1]["keyId"]

@@ -58,7 +58,7 @@ def test_without_the_policy_every_app_url_is_refused(field: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["originalUrl", "webFallbackUrl"])
-def test_the_policy_holds_for_the_two_app_fields_alone(field: str) -> None:
+def test_the_policy_applies_only_to_the_two_app_fields(field: str) -> None:
     assert faults({field: "myapp://product/1"}) == [f"{field}: only http and https URLs"]
 
 

@@ -80,7 +80,7 @@ def test_the_first_and_last_moments_are_ranges_too(moment: str) -> None:
     assert low < str(uuid.UUID(int=(1 << 128) - 1))
 
 
-def test_pages_end_early_and_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_end_early_and_continue(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = [delete_as(world, "key-1", "ann")]
     for _ in range(7):
         delete_as(world, "key-2", "bob")

@@ -300,7 +300,7 @@ def test_busy_links_and_others_are_erased_in_every_way(erasing: Erasing, how: st
         assert (receipt["links"], receipt["clicks"], receipt["rollups"]) == (2, 40, 2)
 
 
-def test_a_link_whose_item_does_not_say_it_is_searched_in_nine_partitions(erasing: Erasing) -> None:
+def test_a_link_without_the_attribute_is_searched_in_nine_partitions(erasing: Erasing) -> None:
     """An item of an older release, or a message that was sent by one."""
     ids = erasing.world.create(2)
     for link_id in ids:

@@ -266,7 +266,7 @@ def test_nothing_is_written_for_an_erased_link(
         assert [item["sk"]["S"] for item in items if item["sk"]["S"] != made["sk"]] == []
 
 
-def test_a_click_that_expired_before_it_was_counted_counts_and_is_not_brought_back(
+def test_a_click_that_expired_before_its_count_is_counted_and_stays_removed(
     world: World,
 ) -> None:
     [link_id] = world.create()

@@ -221,7 +221,7 @@ def test_reads_that_are_behind_count_nothing_twice(world: World, known: int) -> 
     assert_exact(world, [*first, *second, *third])
 
 
-def test_a_visitor_claimed_by_a_worker_that_died_is_counted_by_the_claiming_click(
+def test_a_visitor_claimed_by_a_killed_worker_is_counted_by_the_claiming_click(
     world: World,
 ) -> None:
     [link_id] = world.create()
@@ -253,7 +253,9 @@ def test_a_visitor_claimed_by_a_worker_that_died_is_counted_by_the_claiming_clic
     assert day(world, link_id)["visitors"] == before + 1
 
 
-def test_a_visitor_who_becomes_a_first_one_meanwhile_is_counted_once(world: World) -> None:
+def test_a_visitor_who_becomes_one_of_the_first_during_a_count_is_counted_once(
+    world: World,
+) -> None:
     """One worker sees more visitors than a day names and is killed; another sees fewer."""
     [link_id] = world.create()
     old = visits(world, link_id, [1, 2], NOON)
@@ -326,7 +328,7 @@ def test_a_lone_click_costs_one_read_and_two_writes(world: World) -> None:
     assert calls.names == ["batch_get_item", "update_item", "update_item"]
 
 
-def test_a_batch_of_one_link_costs_few_calls_whatever_its_size(world: World) -> None:
+def test_a_batch_of_one_link_costs_few_calls_at_any_size(world: World) -> None:
     [link_id] = world.create()
     count(world, visits(world, link_id, range(LISTED_CLICKS), NOON))
     calls = Calls(world.dynamodb)
@@ -346,7 +348,7 @@ def test_a_batch_of_one_link_costs_few_calls_whatever_its_size(world: World) -> 
     }
 
 
-def test_a_batch_that_comes_again_writes_nothing(world: World) -> None:
+def test_a_redelivered_batch_writes_nothing(world: World) -> None:
     [link_id] = world.create()
     batch = records(visits(world, link_id, range(9), NOON))
     deliver(rollups(world), batch)
@@ -364,7 +366,7 @@ def days_from(*dates: float) -> Iterator[str]:
     return (iso(NOON + 86_400 * date)[:10] for date in dates)
 
 
-def test_a_link_remembers_how_many_clicks_of_recent_days_it_includes(world: World) -> None:
+def test_a_link_stores_how_many_clicks_of_recent_days_it_includes(world: World) -> None:
     [link_id] = world.create()
     clicks = [click(world, link_id, at=NOON + 86_400 * n) for n in (0, 19, 20, 21)]
     count(world, clicks)
@@ -377,7 +379,7 @@ def test_a_link_remembers_how_many_clicks_of_recent_days_it_includes(world: Worl
     assert first not in found.counted_days
 
 
-def test_clicks_of_a_day_that_is_no_longer_remembered_are_added_once(world: World) -> None:
+def test_clicks_of_a_day_that_is_no_longer_stored_are_added_once(world: World) -> None:
     [link_id] = world.create()
     count(world, [click(world, link_id, at=NOON + 86_400 * 30)])
     late = click(world, link_id)

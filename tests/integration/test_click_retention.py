@@ -111,7 +111,7 @@ def test_counts_stay_when_their_clicks_are_removed(world: World) -> None:
 
 
 @pytest.mark.parametrize("moment", ["before the erasure", "between its read and its delete"])
-def test_an_erasure_beside_a_removal_by_ttl_ends_with_what_it_found(
+def test_an_erasure_with_a_concurrent_ttl_removal_completes_with_the_links_that_it_found(
     erasing: Erasing, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     [link_id] = erasing.world.create()

@@ -85,7 +85,7 @@ def test_later_links_of_an_array_are_newer_in_lists(world: World) -> None:
     assert world.live_ids() == second[::-1] + first[::-1]
 
 
-def test_a_code_lost_in_a_race_rolls_the_request_back_in_few_calls(
+def test_a_code_taken_in_a_race_rolls_back_the_request_in_few_calls(
     world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken = a_taken_code(world, monkeypatch)

@@ -57,7 +57,7 @@ def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("items", [True, False])
 @pytest.mark.parametrize("after", [True, False])
-def test_a_soft_delete_killed_at_any_call_knows_what_it_deleted(
+def test_a_soft_delete_killed_at_any_call_reports_what_it_deleted(
     deployed: dict[str, str], after: bool, items: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not items:
@@ -118,7 +118,7 @@ def test_each_call_of_the_resuming_worker_of_a_soft_delete_fails_once_in_each_wa
         at += 1
 
 
-def test_the_answer_to_a_statement_is_lost_and_the_links_are_erased(
+def test_a_deleted_link_counts_although_the_response_was_lost_and_the_link_was_erased(
     deployed: dict[str, str],
 ) -> None:
     """In one run: the statements are repeated, and find nothing."""
@@ -235,7 +235,7 @@ def test_an_erasure_that_read_a_live_link_names_the_restore_that_came_between(
     assert found.soft_deleted_by is None
 
 
-def test_a_delete_that_lost_its_links_to_an_erasure_is_restored_like_any_other(
+def test_a_delete_whose_links_were_erased_can_be_restored(
     deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world, faulty = _faulty_world(deployed)
@@ -309,7 +309,7 @@ TAKE: list[Take] = [_erase, _delete_again, _delete_and_erase, _delete_restore_an
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("items", [True, False])
 @pytest.mark.parametrize("after", [True, False])
-def test_a_restore_killed_at_any_call_knows_what_it_restored(
+def test_a_restore_killed_at_any_call_reports_what_it_restored(
     deployed: dict[str, str], after: bool, items: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not items:
@@ -378,7 +378,7 @@ def test_a_link_taken_before_the_restore_began_is_not_restored(
 
 
 @pytest.mark.parametrize("take", TAKE[:3])
-def test_the_answer_to_a_restoring_statement_is_lost_and_the_link_is_taken(
+def test_a_restored_link_counts_although_the_response_was_lost_and_the_link_was_deleted_again(
     deployed: dict[str, str], take: Take
 ) -> None:
     """In one run: the statement is repeated, and refused."""

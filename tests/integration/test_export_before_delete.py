@@ -282,7 +282,7 @@ def test_a_late_repetition_of_a_save_does_not_set_an_export_back(
     assert (after.state, after.export is not None and after.export["done"]) == ("erasing", True)
 
 
-def test_a_save_whose_response_was_lost_is_its_own(
+def test_a_save_whose_response_was_lost_is_recognised(
     erasing: Erasing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = erasing.world.create(2)

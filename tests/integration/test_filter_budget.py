@@ -237,7 +237,7 @@ class _Nothing:
 
 @pytest.mark.emulator
 @pytest.mark.parametrize("key", [None, "k"])
-def test_no_more_deletions_wait_for_their_links_than_the_plan_says(
+def test_the_plan_limits_the_deletions_that_wait_for_their_links(
     world: World, monkeypatch: pytest.MonkeyPatch, key: str | None
 ) -> None:
     world.create(1)

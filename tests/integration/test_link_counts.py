@@ -267,7 +267,7 @@ def test_links_are_subtracted_after_a_refusal(world: World, counts: LinkCounts, 
     assert counted(world) == 3
 
 
-def test_restored_links_are_added_although_an_response_was_lost(
+def test_restored_links_are_added_although_a_response_was_lost(
     world: World, counts: LinkCounts
 ) -> None:
     """Twice, perhaps: too high is corrected at the limit."""

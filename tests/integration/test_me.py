@@ -58,7 +58,7 @@ def test_a_key_learns_its_scopes_plan_policies_and_window(
     }
 
 
-def test_a_session_learns_its_role_and_its_end(world: World) -> None:
+def test_a_session_shows_its_role_and_its_expiry(world: World) -> None:
     response = me(world, "linksRead", role="viewer", expiresAt="4070908800")
     assert response["credential"] == "session"
     assert response["role"] == "viewer"

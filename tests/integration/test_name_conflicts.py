@@ -30,7 +30,7 @@ def wanting(**names: str) -> dict[str, str]:
     return {"originalUrl": "https://example.com/", **names}
 
 
-def test_a_live_link_and_one_in_the_trash_are_told_apart(world: World) -> None:
+def test_a_live_link_and_one_in_the_trash_are_distinguished(world: World) -> None:
     live, gone = new_short_code(), new_short_code()
     [live_link] = world.create_items(1, shortCode=live)
     [gone_link] = world.create_items(1, shortCode=gone)
@@ -49,7 +49,9 @@ def test_a_live_link_and_one_in_the_trash_are_told_apart(world: World) -> None:
     assert [each["takenBy"] for each in refusal(world, both)["taken"]] == ["trash", "live"]
 
 
-def test_an_external_id_in_the_trash_is_told_on_create_and_change(world: World) -> None:
+def test_the_error_of_an_external_id_in_the_trash_says_so_on_create_and_update(
+    world: World,
+) -> None:
     [link] = world.create_items(1, externalId="crm-17")
     other = world.create(1)[0]
     deletion = world.soft_delete([link.id])
@@ -69,7 +71,7 @@ def test_an_external_id_in_the_trash_is_told_on_create_and_change(world: World) 
 
 
 @pytest.mark.parametrize("reservation", [0, 5, 90])
-def test_a_quarantine_names_its_erasure_and_its_end(erasing: Erasing, reservation: int) -> None:
+def test_a_quarantine_has_its_erasure_and_its_end(erasing: Erasing, reservation: int) -> None:
     world, code = erasing.world, new_short_code()
     [link] = world.create_items(1, shortCode=code)
     policies = Policies(quarantine_days=30, code_reservation_days=reservation)
@@ -107,7 +109,7 @@ def test_a_key_that_may_not_read_links_learns_nothing_of_them(world: World) -> N
     assert "taken" not in refusal(world, wanting(shortCode=code), scopes="linksWrite")
 
 
-def test_the_conflict_stands_when_it_cannot_be_explained(
+def test_the_conflict_is_unchanged_when_it_cannot_be_explained(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = new_short_code()

@@ -105,7 +105,7 @@ def test_the_plan_limits_unfinished_exports(world: World, exports: Exports) -> N
     assert exports.begin(links[0], workspace_id="ws-elsewhere", plan="free")[0] == 404
 
 
-def test_a_slot_is_free_again_after_the_end(
+def test_a_slot_is_free_after_the_export_ends(
     world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second, third = world.create(3)

@@ -77,7 +77,7 @@ def test_parameters_are_named_as_the_gateway_names_them() -> None:
         assert named == set(re.findall(r"{(\w+)}", path))
 
 
-def test_operation_ids_are_unique_and_links_lead_to_one() -> None:
+def test_operation_ids_are_unique_and_links_point_to_them() -> None:
     ids = [operation["operationId"] for operation in OPERATIONS.values()]
     assert len(set(ids)) == len(ids)
     for operation in OPERATIONS.values():

@@ -105,7 +105,7 @@ def digest_of(ids: list[str]) -> str:
 # -- what it says -----------------------------------------------------------------------------
 
 
-def test_a_receipt_is_signed_by_the_schedule_and_says_what_was_erased(signing: Erasing) -> None:
+def test_the_schedule_signs_a_receipt_of_what_was_erased(signing: Erasing) -> None:
     reason = "حذف " * 100
     deletion_id, ids = erased(signing, reason=reason)
     assert ask(signing, deletion_id)[0] == 409
@@ -153,7 +153,7 @@ def test_the_digest_is_over_the_erased_ids_in_the_order_of_the_request(signing: 
     assert digest_of(ids) != digest_of(sorted(ids, reverse=True))
 
 
-def test_without_a_key_the_receipt_says_that_it_is_not_signed(erasing: Erasing) -> None:
+def test_without_a_key_the_receipt_is_unsigned(erasing: Erasing) -> None:
     deletion_id, ids = erased(erasing)
     assert deletion_id not in {each.deletion_id for each in table(erasing).unsigned(limit=1_000)}
     status, kind, body = ask(erasing, deletion_id)
@@ -180,7 +180,7 @@ def test_what_has_no_receipt_is_not_found(signing: Erasing) -> None:
 # -- when -------------------------------------------------------------------------------------
 
 
-def test_no_receipt_is_signed_before_the_last_look_found_nothing(
+def test_no_receipt_is_signed_before_the_last_read_found_nothing(
     signing: Erasing, kms_key: str
 ) -> None:
     world = signing.world
@@ -240,7 +240,7 @@ class BrokenKey:
         raise Unavailable
 
 
-def test_receipts_wait_while_kms_refuses_and_the_run_says_so(
+def test_receipts_stay_unsigned_while_kms_refuses_and_the_run_fails(
     signing: Erasing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deletion_id, _ = erased(signing, 1)
@@ -254,7 +254,7 @@ def test_receipts_wait_while_kms_refuses_and_the_run_says_so(
     assert ask(signing, deletion_id)[0] == 200
 
 
-def test_records_that_cannot_be_signed_do_not_hold_up_the_others(
+def test_records_that_cannot_be_signed_do_not_delay_the_others(
     signing: Erasing, emulator_url: str, kms_key: str
 ) -> None:
     deletion_id, _ = erased(signing, 1)

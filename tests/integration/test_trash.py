@@ -67,7 +67,7 @@ def metered(
     return found, following, meter
 
 
-def test_a_link_in_the_trash_says_who_when_why_and_until_when(world: World) -> None:
+def test_a_link_in_the_trash_has_actor_time_reason_and_retention(world: World) -> None:
     [kept, limited] = world.create_items(2, title="Gone", tags=["a"])
     first = world.soft_delete([kept.id], reason="the tour is over")
     second = world.soft_delete([limited.id], retention_days=30)
@@ -121,7 +121,7 @@ def test_only_what_can_be_restored_is_there(world: World) -> None:
     assert world.live(live)
 
 
-def test_a_link_that_was_deleted_again_stands_under_its_last_deletion_alone(world: World) -> None:
+def test_a_link_that_was_deleted_again_is_listed_only_under_its_last_deletion(world: World) -> None:
     first, second = world.create(2)
     old = world.soft_delete([first, second])
     bring_back(world, old.id, [first])
@@ -286,7 +286,7 @@ def test_a_soft_delete_still_costs_one_read_and_two_writes_a_link(world: World) 
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_pages_are_exact_while_deletions_and_restores_go_on(world: World, seed: int) -> None:
+def test_pages_are_exact_during_deletions_and_restores(world: World, seed: int) -> None:
     """No link twice, none that cannot be restored; all that was there throughout is shown."""
     chance = random.Random(seed)
     mine = world.create(120)

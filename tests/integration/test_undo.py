@@ -108,7 +108,7 @@ def test_a_key_that_was_rotated_may_not_undo_what_the_old_one_deleted(world: Wor
     assert undo(world, Who("key-new"), made["id"]) == (403, REFUSED)
 
 
-def test_the_window_counts_from_when_the_links_were_gone(
+def test_the_window_starts_when_the_delete_completed(
     world: World, virtual_clock: VirtualClock
 ) -> None:
     [link] = world.create(1)
@@ -130,7 +130,7 @@ def test_an_erasure_cannot_be_undone(world: World) -> None:
     assert undo(world, ANN, made["id"]) == (403, REFUSED)
 
 
-def test_who_may_undo_until_when_is_told_to_that_one_alone(world: World) -> None:
+def test_undo_until_is_shown_only_to_the_caller_who_may_undo(world: World) -> None:
     made = delete(world, ANN, world.create(1))
     end = made["undoUntil"]
     assert end is not None

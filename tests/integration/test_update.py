@@ -243,7 +243,7 @@ def test_of_many_links_that_want_one_external_id_exactly_one_gets_it(world: Worl
     assert won == [owner_of_external_id(world, "wanted")]
 
 
-def test_one_link_that_is_given_many_external_ids_at_once_keeps_just_one(world: World) -> None:
+def test_parallel_external_ids_of_one_link_leave_one(world: World) -> None:
     [link_id] = world.create(1, externalId="start")
     wanted = [f"id-{n}" for n in range(6)]
 
@@ -358,7 +358,7 @@ class TestLateRepetitions:
 
         assert world.link(link_id).title == "second"
 
-    def test_an_update_with_a_lost_response_is_its_own(
+    def test_an_update_whose_response_was_lost_is_recognised(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         [link_id] = world.create(title="none")

@@ -453,7 +453,7 @@ def test_escapes_count_in_the_event_size() -> None:
     assert event_size([], b"abcd", "/") - event_size([], b"", "/") == 8
 
 
-def test_a_caller_that_expects_continue_is_not_asked_for_a_body_too_large(bridge: Bridge) -> None:
+def test_a_caller_that_expects_continue_gets_413_before_a_large_body(bridge: Bridge) -> None:
     head = "POST /api/links HTTP/1.1\nHost: x\nExpect: 100-continue\nContent-Length: {}\n\n"
     assert exchange(bridge, raw(head.format(11 * MB))).startswith(b"HTTP/1.1 413")
     with socket.create_connection((HOST, bridge.port), timeout=15) as connection:
@@ -572,7 +572,7 @@ def test_a_folded_header_is_refused(bridge: Bridge, emulator: FakeEmulator) -> N
     assert emulator.seen == []
 
 
-def test_many_callers_are_served_at_once(bridge: Bridge, emulator: FakeEmulator) -> None:
+def test_many_callers_are_served_in_parallel(bridge: Bridge, emulator: FakeEmulator) -> None:
     # None is answered before all are there.
     emulator.reply = Reply(together=threading.Barrier(20, timeout=60))
     statuses: list[int] = []

@@ -106,7 +106,7 @@ LINUX = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) 
         ),
     ],
 )
-def test_a_phone_or_tablet_in_desktop_mode_is_recognised_where_it_says_so(
+def test_a_phone_or_tablet_in_desktop_mode_is_recognised_by_its_marks(
     agent: str, platform: str, device: str
 ) -> None:
     assert describe(agent) == describe(agent).__class__(platform, device, is_bot=False)

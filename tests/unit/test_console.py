@@ -111,7 +111,7 @@ def test_the_page_has_no_inline_script_or_style() -> None:
     assert re.findall(r"<script[^>]*>([^<]*)</script>", text) == [""]
 
 
-def test_every_file_of_the_page_is_kept_by_browsers_for_good() -> None:
+def test_browsers_may_cache_every_file_of_the_page_permanently() -> None:
     found = [each for each in addresses(get("/console")) if each.startswith("console/")]
 
     assert len(found) == 4

@@ -53,7 +53,7 @@ def test_a_block_passes_with_the_one_around_it() -> None:
         assert current_deadline().passed
 
 
-def test_last_words_have_their_time_although_the_deadline_has_passed() -> None:
+def test_a_shutdown_deadline_gives_time_after_the_deadline_has_passed() -> None:
     with deadline(0):
         assert current_deadline().passed
         with shutdown_deadline(1.5):
@@ -76,7 +76,7 @@ def test_parallel_work_sees_the_narrowed_deadline(parts: int) -> None:
     assert seen == [own] * parts
 
 
-def test_what_parallel_work_narrows_is_its_own() -> None:
+def test_a_deadline_narrowed_in_parallel_work_stays_there() -> None:
     def narrowed(seconds: int) -> float:
         with deadline(seconds):
             return left()

@@ -70,7 +70,7 @@ def test_only_the_final_state_sends_an_event() -> None:
     assert kind == "deletion.failed"
 
 
-def test_the_event_of_a_failed_deletion_says_why() -> None:
+def test_the_event_of_a_failed_deletion_has_the_reason() -> None:
     why = "The filter matches more links than the plan allows"
     failed = HEADER | {"state": "failed", "failure": why, "receipt": None}
 

@@ -58,7 +58,7 @@ def test_the_document_has_the_configured_base_url(monkeypatch: pytest.MonkeyPatc
     assert "connect-src 'self' https://links.example;" in policy
 
 
-def test_the_page_loads_only_files_that_are_served_beside_it() -> None:
+def test_the_page_loads_only_files_of_its_own_path() -> None:
     page = get("/api/docs")
 
     assert page.status == 200
@@ -129,7 +129,7 @@ def test_other_files_are_not_served(name: str) -> None:
     assert reply.json()["message"] == "Route not found"
 
 
-def test_the_function_imports_neither_the_document_maker_nor_aws() -> None:
+def test_the_function_does_not_import_the_document_generator_or_aws() -> None:
     program = (
         "import sys, functions.handlers.pages; "
         "heavy = {'pydantic', 'boto3', 'functions.api.openapi'}; "

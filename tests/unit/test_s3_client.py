@@ -38,7 +38,7 @@ def s3(monkeypatch: pytest.MonkeyPatch, region: str) -> Any:
 
 # The last opened after 2019: S3's global host does not know its buckets at all.
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "me-central-1"])
-def test_a_signed_url_leads_to_the_buckets_own_region(
+def test_a_signed_url_points_to_the_buckets_region(
     monkeypatch: pytest.MonkeyPatch, region: str
 ) -> None:
     url = urlsplit(

@@ -222,7 +222,7 @@ def test_half_of_a_pair_of_credentials_is_left_to_botocore(
 
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "NO_PROXY"])
-def test_proxies_are_looked_for_when_the_environment_names_one(
+def test_proxies_are_searched_if_the_environment_names_one(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert proxies() == {}

@@ -188,7 +188,7 @@ def test_statements_of_a_batch_fail_one_by_one(
     assert faults.counts == {"partial batches": rounds}
 
 
-def test_a_delayed_call_is_carried_out(
+def test_a_delayed_call_is_executed(
     start: Start, calls: Callable[..., Any], table: str, stored: Callable[[], dict[str, str]]
 ) -> None:
     faults = start(delay=1, delay_seconds=0.2)
@@ -197,7 +197,7 @@ def test_a_delayed_call_is_carried_out(
     assert faults.counts == {"delays": 1}
 
 
-def test_a_late_call_is_carried_out_after_the_sdk_gave_up_and_a_pause_waits_for_it(
+def test_a_late_call_runs_after_the_sdk_timeout_and_a_pause_waits_for_it(
     start: Start, calls: Callable[..., Any], table: str, stored: Callable[[], dict[str, str]]
 ) -> None:
     faults = start(late=1, late_seconds=1)
@@ -209,7 +209,7 @@ def test_a_late_call_is_carried_out_after_the_sdk_gave_up_and_a_pause_waits_for_
     assert faults.counts == {"late calls": 1}
 
 
-def test_a_lost_response_is_a_reset_or_an_error_of_a_call_that_was_carried_out(
+def test_a_lost_response_is_a_reset_or_an_error_of_an_executed_call(
     start: Start, calls: Callable[..., Any], table: str, stored: Callable[[], dict[str, str]]
 ) -> None:
     faults = start(twice=1)

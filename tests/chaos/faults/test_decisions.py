@@ -43,7 +43,7 @@ def test_each_fault_happens_at_its_rate() -> None:
     assert counted.total() == 10_000
 
 
-def test_a_pause_draws_nothing_and_goes_on_where_it_was() -> None:
+def test_a_pause_draws_no_fault_and_keeps_the_sequence() -> None:
     expected = _draws(_started(7), "GetItem", 20)
     decisions = _started(7)
     before = _draws(decisions, "GetItem", 10)

@@ -143,7 +143,7 @@ def _send(emulator: Emulator, queue_url: str, count: int) -> list[str]:
     return bodies
 
 
-def test_a_function_dies_at_a_call_before_or_after_it_was_carried_out(
+def test_a_function_is_killed_before_or_after_a_call(
     start: Start, faulty_emulator: Emulator, function: MakeFunction, table: str
 ) -> None:
     small = function(table=table)
@@ -179,7 +179,7 @@ def test_a_share_of_the_invocations_is_killed_and_their_processes_replaced(
     assert small.starts() == 1 + kills
 
 
-def test_an_event_whose_function_is_killed_comes_again(
+def test_an_event_whose_function_is_killed_is_redelivered(
     start: Start, faulty_emulator: Emulator, function: MakeFunction
 ) -> None:
     small = function(wait=1)
@@ -229,7 +229,7 @@ def _api(emulator: Emulator, function: Function) -> Upstream:
     return Upstream(port=emulator.port, api_id=api_id, stage="small")
 
 
-def test_the_messages_of_a_killed_function_come_again(
+def test_the_messages_of_a_killed_function_are_redelivered(
     start: Start, faulty_emulator: Emulator, function: MakeFunction, queue_url: str
 ) -> None:
     faulty_emulator.client("sqs").set_queue_attributes(
@@ -252,7 +252,7 @@ def _is_empty(emulator: Emulator, queue_url: str) -> bool:
     return {value for name, value in attributes.items() if "NumberOfMessages" in name} == {"0"}
 
 
-def test_the_stream_batch_of_a_killed_function_comes_again(
+def test_the_stream_batch_of_a_killed_function_is_redelivered(
     start: Start, faulty_emulator: Emulator, function: MakeFunction, table: str
 ) -> None:
     small = function(wait=1)
