@@ -60,7 +60,7 @@ TABLES = ("links", "clicks", "deletions", "access")
 
 @pytest.fixture
 def figure(record_property: Callable[[str, object], None]) -> Tell:
-    """Adds a line to the summary of the run, for figures."""
+    """Adds a line with a figure to the summary of the run."""
     return lambda line: record_property(_TOLD, line)
 
 
@@ -100,7 +100,7 @@ def _no_cdk_validation() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def emulator_url(_no_host_credentials: None, request: pytest.FixtureRequest) -> str:
-    """The DynamoDB endpoint: the run's emulator, or what AWS_ENDPOINT_URL_DYNAMODB names."""
+    """The DynamoDB endpoint: the run's emulator, or AWS_ENDPOINT_URL_DYNAMODB."""
     given = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")
     url: str = given or request.getfixturevalue("emulator_url")
     return url
@@ -226,7 +226,7 @@ class World:
         return soft_delete(ids, invalid or [], deletion_request=asked, stores=self.stores)
 
     def erase(self, ids: list[str], **request: Any) -> Deletion:
-        """An erasure of these links, by the tester; what follows a link has to be purged."""
+        """An erasure of these links, by the tester; the dependents must be purged separately."""
         from functions.services.delete_links import erase_many
 
         asked = self.deletion_request(**request)
@@ -328,7 +328,7 @@ class World:
         return deletion
 
     def resume(self, deletion_id: str, stores: Stores | None = None) -> Deletion:
-        """What a worker does with a deletion that it can take over."""
+        """Run a worker on a deletion whose lease it can acquire."""
         from functions.services.run_deletion import resume
 
         done = resume(self.workspace_id, deletion_id, stores=stores or self.stores)

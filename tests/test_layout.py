@@ -1,4 +1,4 @@
-"""What is deployed, and what no file may carry. import-linter checks who imports whom."""
+"""What is deployed, and what no file may contain. import-linter checks the imports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each function's synthesized policy has all rights that it uses, and few others.
+"""Each function's synthesized policy has all permissions that it uses, and few others.
 
 The scenarios in `tests/support/iam_scenarios.py` run each function. What it sends is compared, at
 the SDK's boundary, with what its role allows. A grant that no scenario can use is listed in

@@ -1,4 +1,4 @@
-"""`python -m admin preflight`: every good and bad answer of an account, through the real SDK."""
+"""`python -m admin preflight`: every good and bad state of an account, through the real SDK."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m tests.chaos``: a chaos run on a local stack of its own.
+"""``python -m tests.chaos``: a chaos run on its own local stack.
 
 MINUTES (3), SEED (random) and PORT (any free one) are variables of the environment; ``make chaos``
 passes them on. docs/chaos.md says what it does.
@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def _number(name: str, default: float) -> float:
-    """A variable of the environment; raises ``ValueError`` for what is not a number above 0."""
+    """A variable of the environment; raises ``ValueError`` unless it is a number above 0."""
     text = os.environ.get(name, "")
     if not text:
         return default

@@ -1,7 +1,7 @@
 """Proves, from a history and the final facts, that every promise was kept.
 
-It knows nothing of the service's code: only what clients asked and were answered, and what the
-tables, the buckets and the API show in the end.
+It uses none of the service's code: only the requests and responses of the clients, and the final
+tables, buckets and API responses.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CHECKS = (
 
 
 def check(history: list[Operation], facts: Facts) -> list[Violation]:
-    """Every broken promise; an empty list is a proof for this run."""
+    """Every broken promise; an empty list proves this run."""
     run = FinishedRun(history, facts)
 
     def found() -> Iterator[Violation]:
@@ -44,7 +44,7 @@ def check(history: list[Operation], facts: Facts) -> list[Violation]:
 
 
 def explain(violation: Violation, history: list[Operation], limit: int = 30) -> str:
-    """A violation in words, with the operations that touched its subject."""
+    """A violation as text, with the operations on its subject."""
     lines = [f"{violation.fault}: {violation.subject}: {violation.text}"]
     touched = [
         each

@@ -9,7 +9,7 @@ from tests.chaos.run_data import FinishedRun, Violation
 
 
 def clicks_are_counted_once(run: FinishedRun) -> Iterator[Violation]:
-    """A link's count is the number of its clicks that count."""
+    """A link's count is the number of its counted clicks."""
     for link in run.facts.links.values():
         clicks = run.facts.counted_clicks.get(link.id, 0)
         if link.clicks != clicks:

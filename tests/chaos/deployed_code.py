@@ -67,7 +67,7 @@ class DeployedCode:
 
 
 def change_archive(archive: Path, mutation: Mutation) -> None:
-    """Put the changed module and its bytecode into an archive, in place of its own.
+    """Replace a module and its bytecode in an archive.
 
     Raises ``ValueError`` unless each replaced text occurs exactly once: then the code has changed,
     and the mutation with it.

@@ -1,4 +1,4 @@
-"""What the tables, the buckets and the API say when all work is done."""
+"""The content of the tables, the buckets and the API when all work is done."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Record:
     receipt: dict[str, Any] | None = None
     #: (reason, state) of each restore.
     restores: tuple[tuple[str, str], ...] = ()
-    #: The lines of the export that it was asked to write first.
+    #: The lines of the export before the delete.
     export: tuple[dict[str, Any], ...] | None = None
 
     def ids(self, *outcomes: str) -> list[str]:
@@ -57,7 +57,7 @@ class Facts:
     codes: dict[str, str | None] = field(default_factory=dict)
     #: Records that are still waiting for a worker.
     unfinished: list[str] = field(default_factory=list)
-    #: Where else the id of a link occurs: items and objects, without those that may name it.
+    #: Other places with the id of a link: items and objects, except those that may name it.
     places: dict[str, list[str]] = field(default_factory=dict)
     #: Click items by link, and those of them that are counted.
     clicks: dict[str, int] = field(default_factory=dict)

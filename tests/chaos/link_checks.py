@@ -51,7 +51,7 @@ def every_link_was_created_once(run: FinishedRun) -> Iterator[Violation]:
 
 
 def the_list_has_the_live_links(run: FinishedRun) -> Iterator[Violation]:
-    """The list of a workspace is its live links, each once."""
+    """The list of a workspace has its live links, each once."""
     for workspace, ids in run.facts.listed.items():
         live = {
             each.id

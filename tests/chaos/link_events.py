@@ -81,7 +81,7 @@ class LinkEvents:
                     self._unknown_update(attempt)
 
     def final(self, link_id: str) -> Event:
-        """What the table has of a link in the end."""
+        """The final state of a link in the table."""
         stored, now = self._facts.links.get(link_id), self._facts.time
         if stored is None:
             return Event(now, now, "saw gone", token="the table")
@@ -109,7 +109,7 @@ class LinkEvents:
             self.by_link[link_id].append(event)
 
     def _is_own(self, link_id: str, workspace: str) -> bool:
-        """Whether a workspace that sees nothing of this link should see it."""
+        """Whether this link belongs to a workspace that does not see it."""
         created = self._created.get(link_id)
         return created is not None and created.workspace == workspace
 
@@ -158,7 +158,7 @@ class LinkEvents:
             perhaps = request.attempts[0].ids or [link_id for link_id, _ in record.results]
         else:
             perhaps = []
-        # Of one restore alone, the record of the deletion says what became of each link.
+        # If there was one restore, the record of the deletion has the outcome of each link.
         outcomes = dict(record.results) if len(record.restores) == 1 else {}
         for link_id in perhaps:
             match outcomes.get(link_id):

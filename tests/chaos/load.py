@@ -1,4 +1,4 @@
-"""What the clients of the workspaces do: a mix of every operation, chosen by a seed."""
+"""The load of the workspaces' clients: a mix of every operation, chosen by a seed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ERASE_SIZE = 1_000
 
 
 class Visitor(Sender):
-    """One client that does a bit of everything."""
+    """One client that uses every operation."""
 
     def act(self) -> None:
         """Choose operations by their weights."""
@@ -52,7 +52,7 @@ class Visitor(Sender):
     # -- create and read --------------------------------------------------------------------
 
     def create(self, count: int | None = None) -> Operation:
-        """One link, or an array; now and then with the code of an erased link."""
+        """One link, or an array; sometimes with the code of an erased link."""
         token = self.new_token()
         single = count is None and self.chance.random() < 0.5
         number = 1 if single else count or self.chance.randint(2, 12)
@@ -119,7 +119,7 @@ class Visitor(Sender):
     # -- delete -----------------------------------------------------------------------------
 
     def soft_delete(self) -> None:
-        """By either route, one to a few links; now and then with an id that is not there."""
+        """By either route, one to a few links; sometimes with an unknown id."""
         ids = [each.id for each in self.pool.some(self.chance, self.chance.choice((1, 2, 5, 20)))]
         if not ids:
             return
@@ -209,7 +209,7 @@ class Visitor(Sender):
             self.bring_back(*deletion, self.tenant.workspace.admin_key, some=some)
 
     def undo(self) -> None:
-        """A delete that its own key takes back at once."""
+        """A delete that its own key undoes at once."""
         ids = [each.id for each in self.pool.some(self.chance, 3)]
         if not ids:
             return
@@ -248,7 +248,7 @@ class Visitor(Sender):
     # -- another workspace ------------------------------------------------------------------
 
     def another_tenant(self) -> None:
-        """Ask for links and deletions of another workspace: none may be found."""
+        """Request links and deletions of another workspace: none may be found."""
         others = [each for each in self.site.tenants if each.id != self.tenant.id]
         other = self.chance.choice(others)
         foreign = [each.id for each in other.pool.some(self.chance, 2)]

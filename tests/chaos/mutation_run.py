@@ -18,8 +18,8 @@ ROUNDS = 15
 WHOLE_ROUNDS = 5
 #: At most: a round ends after its repetitions, in seconds on a quiet machine.
 LOAD_SECONDS = 90.0
-#: How long the work of a mutated function is waited for, which may never end, and of a whole one,
-#: whose leases expire first.
+#: How long to wait for the work of a mutated function, which may never end, and of an unchanged
+#: one, whose leases expire first.
 SETTLE_SECONDS = 40.0
 WHOLE_SETTLE_SECONDS = 300.0
 

@@ -1,4 +1,4 @@
-"""Changes of the code that break one promise each, and how the checker must find each of them.
+"""Changes of the code that break one promise each, and the violation that the checker must report.
 
 A mutation is an exact replacement in a copy of the packaged functions. It is deployed to the
 functions that it concerns, and a directed load with the faults that make it dangerous runs

@@ -1,4 +1,4 @@
-"""The links and deletions that the clients of one workspace know of."""
+"""The links and deletions that the clients of one workspace can use."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Pool:
                     self.live.append(link)
 
     def removed(self, ids: list[str], *, deletion_id: str | None = None) -> list[KnownLink]:
-        """Take links out of the live ones; with ``deletion_id`` they may be restored."""
+        """Remove links from the live ones; with ``deletion_id`` they may be restored."""
         with self.lock:
             gone = set(ids)
             links = [self.by_id[each] for each in ids if each in self.by_id]

@@ -102,7 +102,7 @@ def _tags(create: Request, number: int) -> list[str]:
 
 
 def every_response_agrees_with_its_record(run: FinishedRun) -> Iterator[Violation]:
-    """What a delete was answered is what its record says, and a record exists."""
+    """The response of a delete agrees with its record, and the record exists."""
     for request in run.requests.of("soft", "erase one", "erase", "filter"):
         for attempt in request.successes:
             record = run.facts.records.get(attempt.deletion_id or "")

@@ -1,7 +1,7 @@
 """Whether what was done to one link has an order that explains every response.
 
-The search of Wing and Gong ("Testing and Verifying Concurrent Objects", 1993) with a memory of the
-configurations that led nowhere (Lowe, "Testing for linearizability", 2017). A link is a register:
+The search of Wing and Gong ("Testing and Verifying Concurrent Objects", 1993) with a cache of the
+configurations that failed (Lowe, "Testing for linearizability", 2017). A link is a register:
 absent, live with a title, soft-deleted by one deletion, or erased. PyPI has no such library.
 """
 
@@ -84,7 +84,7 @@ def apply(state: State, event: Event) -> State | None:
 
 
 def linearizable(events: Sequence[Event]) -> bool:
-    """Whether the events have an order that keeps to their times and is valid at each step."""
+    """Whether the events have an order that agrees with their times and is valid at each step."""
     ordered = sorted(events, key=lambda each: each.begin)
     required = sum(1 << number for number, each in enumerate(ordered) if each.required)
     dead: set[tuple[int, State]] = set()

@@ -40,19 +40,19 @@ class Request:
 
     @cached_property
     def successes(self) -> list[Operation]:
-        """The attempts that were answered as done or accepted, first response first."""
+        """The attempts whose response was success or acceptance, the earliest first."""
         done = [each for each in self.attempts if each.succeeded]
         return sorted(done, key=lambda each: each.end)
 
     @property
     def end(self) -> float:
-        """When it was first answered as done (not merely accepted); else it may still run."""
+        """The first response of success (not acceptance); before that it may still run."""
         done = [each.end for each in self.successes if each.status != 202]
         return min(done, default=FOREVER)
 
     @property
     def unknown(self) -> bool:
-        """Whether it may have happened although no attempt was answered so."""
+        """Whether it may have happened although no attempt got such a response."""
         return not self.successes and any(each.unknown for each in self.attempts)
 
     def describe(self) -> str:

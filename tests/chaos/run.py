@@ -43,7 +43,7 @@ class Plan:
     seconds: float
     least: int = 0
     workspaces: int = 3
-    #: Per workspace, and what each of them does.
+    #: Clients per workspace, and their operations.
     visitors: int = 2
     visitor: type[Sender] = Visitor
     most: int = 5_000
@@ -93,7 +93,7 @@ class Outcome:
 
 
 def links_of(outcome: Outcome) -> int:
-    """How many links were created, as far as is known."""
+    """The number of links that are known to be created."""
     from tests.chaos.run_data import FinishedRun
 
     return len(FinishedRun(list(outcome.history), outcome.facts).created)

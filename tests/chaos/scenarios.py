@@ -1,4 +1,4 @@
-"""Directed load: each scenario meets one danger again and again, so that it need not be rare."""
+"""Directed load: each scenario repeats one dangerous situation many times."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ERASE_DELAY = 9
 
 
 class Scenario(Visitor):
-    """Repeats :meth:`once`; every request is sent once, without faults of its own."""
+    """Repeats :meth:`once`; every request is sent once, without client faults."""
 
     #: Seconds for which the faults go on after the last request.
     linger = 0.0
@@ -33,7 +33,7 @@ class Scenario(Visitor):
         time.sleep(self.linger)
 
     def once(self) -> None:
-        """One attempt to meet the danger."""
+        """One attempt at the situation."""
         raise NotImplementedError
 
     def new_links(self, number: int) -> list[KnownLink]:
@@ -57,7 +57,7 @@ class Scenario(Visitor):
         self.erased(self.send("erase one", "DELETE", path, token=token, ids=[link.id]), [link.id])
 
     def beside(self, act: Callable[[Client], Any]) -> threading.Thread:
-        """Run ``act`` in another thread with a connection of its own."""
+        """Run ``act`` in another thread with a separate connection."""
 
         def run() -> None:
             client = Client(self.site.base_url, self.tenant.id, self.site.history)

@@ -76,7 +76,7 @@ class Sender(threading.Thread):
         raise NotImplementedError
 
     def new_token(self) -> str:
-        """A name for a request that no other request of the run has."""
+        """A unique name for a request of this run."""
         self.tokens += 1
         return f"{self.name}-{self.tokens}"
 

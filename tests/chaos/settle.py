@@ -14,7 +14,7 @@ from tests.chaos.tables import UUID_LENGTH, scan
 #: Seconds between two runs of everything that EventBridge would start each minute.
 SCHEDULE_SECONDS = 3.0
 _SETTLE_POLL = 1.0
-#: How often nothing must be left, one look after the other.
+#: How many checks in a row must find nothing left.
 _QUIET_LOOKS = 3
 
 
@@ -79,7 +79,7 @@ def settle(stack: LocalStack, workspaces: set[str], *, seconds: float) -> bool:
 
 
 def waiting(stack: LocalStack, workspaces: set[str]) -> list[str]:
-    """What still waits, in a few words."""
+    """A short description of what still waits."""
     left = [
         f"{item['openPk']['S']} {item['pk']['S']} {item['sk']['S']}"
         for item in scan(stack, "DeletionsTableName", IndexName="open")
@@ -112,6 +112,6 @@ def _uncounted(stack: LocalStack, workspaces: set[str]) -> list[str]:
 
 
 def _queues(stack: LocalStack) -> list[str]:
-    """The queues that functions work off, without those of dead letters."""
+    """The queues that functions process, without those of dead letters."""
     urls = stack.client("sqs").list_queues().get("QueueUrls", [])
     return [url for url in urls if "DeadLetters" not in url]

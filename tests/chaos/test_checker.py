@@ -1,4 +1,4 @@
-"""The checker on histories made by hand: a correct one passes, each kind of fault is found."""
+"""The checker on hand-written histories: a correct one passes, each kind of fault is found."""
 
 from __future__ import annotations
 
@@ -453,7 +453,7 @@ def test_requests_without_a_response_may_have_happened_or_not() -> None:
     for attempt in story.operations[2], story.operations[6]:
         attempt.status, attempt.response, attempt.end = None, None, FOREVER
     assert check(story.operations, story.facts) == []
-    # The link was restored by a restore whose answer was lost.
+    # The link was restored by a restore whose response was lost.
     restored = story.operations[4]
     restored.status, restored.response, restored.end = 503, None, FOREVER
     assert check(story.operations, story.facts) == []

@@ -1,4 +1,4 @@
-"""Visits links whose delete was answered, all along: none may redirect."""
+"""Visits links after the response to their delete, during the whole run: none may redirect."""
 
 from __future__ import annotations
 

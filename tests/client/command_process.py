@@ -1,4 +1,4 @@
-"""`unlinkctl` in processes of its own, which start quickly.
+"""`unlinkctl` in separate processes, which start quickly.
 
 A new interpreter imports for 0.4 s of CPU. Here one process imports the packages that the command
 needs, and each command is a fork of it: still a process that can be killed, with its own
@@ -64,7 +64,7 @@ class CommandProcess:
                 os.kill(self.process.pid, number)
 
     def kill(self) -> None:
-        """End it as the system does: no code of it runs after this."""
+        """Kill it: none of its code runs after this."""
         self.send_signal(signal.SIGKILL)
 
     def wait(self, timeout: float) -> int:

@@ -1,4 +1,4 @@
-"""The command with a service, and with directories of its own."""
+"""The command with a service, and with separate directories."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from unlink_client.retries import Retries
 
 @dataclass(frozen=True)
 class Ran:
-    """What a command wrote and how it ended."""
+    """The output and exit code of a command."""
 
     code: int
     out: str

@@ -1,7 +1,7 @@
-"""A small Unlink on loopback, for what needs a real connection: kills, terminals, the command.
+"""A small Unlink on loopback, for tests that need a real connection: kills, terminals, the command.
 
 It keeps links, deletions and Idempotency-Keys in memory, answers as the contract says, and keeps
-every request. A test may stand in the way of a request by `before` and `after`.
+every request. A test can intercept a request with `before` and `after`.
 """
 
 from __future__ import annotations

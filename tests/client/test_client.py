@@ -1,4 +1,4 @@
-"""What the client sends, and what it makes of responses."""
+"""The requests of the client, and how it reads responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors of both formats, and what is sent again."""
+"""Errors of both formats, and retries."""
 
 from __future__ import annotations
 

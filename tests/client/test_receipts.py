@@ -1,4 +1,4 @@
-"""Receipts: what is signed can be verified, and nothing else."""
+"""Receipts: a signed receipt is verified, any other one is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees and types: prompts, widths, colours, profiles."""
+"""The command at a terminal: prompts, widths, colours, profiles."""
 
 from __future__ import annotations
 

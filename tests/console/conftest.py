@@ -22,7 +22,7 @@ SCREENSHOTS = ROOT / ".local" / "screenshots"
 #: How long the browser waits for what a test expects, in milliseconds: a busy machine is slow.
 TIMEOUT_MS = 30_000
 
-#: Notes what the page's policy refuses: whatever it is, the console must not have tried it.
+#: Records what the page's policy refuses: the console must not try such things.
 _LISTENER = """
 window.refused = [];
 addEventListener("securitypolicyviolation", (event) =>
@@ -31,7 +31,7 @@ addEventListener("securitypolicyviolation", (event) =>
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark what is here, whatever file it is in."""
+    """Mark all tests of this directory."""
     item.add_marker(pytest.mark.e2e)
 
 
@@ -80,7 +80,7 @@ class Console:
         return self.page.locator(".grid-body .row[aria-selected=true]")
 
     def select(self, *indexes: int) -> None:
-        """Click rows, beside what is in them."""
+        """Click rows outside their controls."""
         for index in indexes:
             self.rows.nth(index).click(position={"x": 20, "y": 20})
 
@@ -136,7 +136,7 @@ def open_console(
     for context in contexts:
         for page in context.pages:
             faults += page.evaluate("window.refused ?? []")
-            # A page still asks for what its deletions do; no response is owed to it any more.
+            # A page still polls its deletions; it needs no response any more.
             page.unroute_all(behavior="ignoreErrors")
         context.close()
     assert faults == []
@@ -145,7 +145,7 @@ def open_console(
 
 @pytest.fixture
 def api(base_url: str, workspace: Workspace) -> Client:
-    """The workspace's API, beside the browser."""
+    """The workspace's API, without the browser."""
     return Client(base_url, workspace.admin_key)
 
 

@@ -1,4 +1,4 @@
-"""What a role or a key does not include is not available, and the console says why not."""
+"""Actions that a role or a key does not include are not available, and the console says why."""
 
 from __future__ import annotations
 

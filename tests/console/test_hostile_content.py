@@ -1,4 +1,4 @@
-"""What link owners and visitors write is shown as text: nothing runs, nothing breaks the page."""
+"""Text of link owners and visitors is shown as text: nothing runs, nothing breaks the page."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_hostile_clicks_are_text(open_console: Opener, api: Client, base_url: st
 
 
 def test_hostile_values_of_analytics_are_text(open_console: Opener, api: Client) -> None:
-    """Whatever the service would let through, the page shows as text of its own place."""
+    """Any value of the service is shown as text in its place."""
     link = api.create()
     console = open_console()
     page = console.page

@@ -1,4 +1,4 @@
-"""No connection, or no service, in the middle of the work: it says so, and goes on by itself."""
+"""Without a connection or a service the console says so, and continues automatically."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_work_continues_when_the_connection_is_back(
     expect(page.locator(".figures dd").first).to_have_text("2")
     expect(page.locator(".banner")).to_have_count(0)
 
-    # So does the delete, which nothing was lost of.
+    # So does the delete; nothing was lost.
     page.context.set_offline(True)
     page.locator("dialog button[type=submit]").click()
     expect(page.locator(".banner")).to_contain_text(OFFLINE[language])
@@ -158,7 +158,7 @@ def test_reads_are_repeated_more_and_more_rarely(
     page.route("**/api/links?*", hold)
     with page.expect_request("**/api/links?*"):
         console.open()
-    # From here the page's time stands still but for what the test lets pass.
+    # From here the page's clock advances only when the test advances it.
     page.clock.pause_at(page.evaluate("Date.now()") + 3_600_000)
 
     for attempt, pause in enumerate([min(first * 2**n, longest) for n in range(8)], start=1):

@@ -1,4 +1,4 @@
-"""What goes wrong in the middle of the work: it waits, it says so, and nothing is done twice."""
+"""Errors during work: the console waits, says so, and does nothing twice."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """`make differential`: a line for each shape of call, `same` or `different`.
 
-The endpoint is what AWS_ENDPOINT_URL_DYNAMODB names, or AWS with the credentials of the
-environment. A table of its own is created and deleted; on AWS that costs less than a cent.
+The endpoint is AWS_ENDPOINT_URL_DYNAMODB, or AWS with the credentials of the environment. It
+creates and deletes a table; on AWS this costs less than a cent.
 """
 
 from __future__ import annotations

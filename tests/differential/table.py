@@ -1,4 +1,4 @@
-"""A throw-away table with an index, on whichever endpoint is checked."""
+"""A temporary table with an index, on the endpoint that is checked."""
 
 from __future__ import annotations
 

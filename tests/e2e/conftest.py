@@ -1,4 +1,4 @@
-"""What the end-to-end tests share beside the stack of `tests/support/deployed_stack.py`."""
+"""Fixtures of the end-to-end tests, in addition to `tests/support/deployed_stack.py`."""
 
 from __future__ import annotations
 

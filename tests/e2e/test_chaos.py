@@ -1,4 +1,4 @@
-"""A minute of chaos on a stack of its own keeps every promise, and finds each mutation.
+"""A minute of chaos on a separate stack keeps every promise, and the checker finds each mutation.
 
 `make chaos` runs longer, with a seed of your choice. See docs/chaos.md.
 """
@@ -32,7 +32,7 @@ def faults() -> Faults:
 
 @pytest.fixture(scope="module")
 def faulty_stack(faults: Faults) -> Iterator[LocalStack]:
-    """A stack of its own: no other test may meet its faults."""
+    """A separate stack, so that its faults affect no other test."""
     with faults.stack(name="e2e-chaos", say=print) as stack:
         shorten_queues(stack)
         yield stack

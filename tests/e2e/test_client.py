@@ -49,7 +49,7 @@ def administrator(stack: LocalStack, workspace: Workspace) -> Iterator[Unlink]:
 
 
 class Recording(Unlink):
-    """A client that notes which of its methods are called."""
+    """A client that records which of its methods are called."""
 
     def __getattribute__(self, name: str) -> object:
         if not name.startswith("_"):
@@ -230,7 +230,7 @@ def test_the_asynchronous_client_does_the_same(stack: LocalStack, workspace: Wor
 
 
 def test_every_method_was_called() -> None:
-    """Last in this file: the tests above leave no method out."""
+    """Last in this file: the tests above call every method."""
     public = {
         name
         for name, _ in inspect.getmembers(Unlink, inspect.isfunction)

@@ -20,7 +20,8 @@ from local.stack import LocalStack
 from tests.e2e.client import Client
 from tests.e2e.contract import Contract
 
-#: For each operation, beside those at its borders; and three times as many walks through the links.
+#: For each operation, in addition to those at its limits; and three times as many walks through
+#: links.
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))
 SEED = os.environ.get("FUZZ_SEED", "1")
 
@@ -33,7 +34,7 @@ CHECKS = (
     # Invalid requests are refused, and deleted resources are gone.
     "negative_data_rejection",
     "use_after_free",
-    # Nothing that needs a key is answered without one.
+    # A route that needs a key refuses a request without one.
     "ignored_auth",
 )
 

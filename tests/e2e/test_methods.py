@@ -22,7 +22,7 @@ def api(base_url: str, workspace: Workspace) -> Client:
 def assert_head_is_get(
     client: Client, path: str, headers: dict[str, str] | None = None
 ) -> Response:
-    """HEAD has GET's status, length and type, and no body. Returns GET's answer."""
+    """HEAD has GET's status, length and type, and no body. Returns GET's response."""
     got, headed = (client.send(method, path, headers=headers) for method in ("GET", "HEAD"))
     assert (headed.status, headed.body) == (got.status, b"")
     for name in ("content-length", "content-type", "location", "etag", "cache-control", "allow"):

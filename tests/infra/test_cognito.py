@@ -74,5 +74,5 @@ def test_the_sign_in_page_is_styled_where_it_is_cognitos_own(template: Template)
     assert domain["Properties"]["ManagedLoginVersion"] == 2
     [style] = resources(template, "AWS::Cognito::ManagedLoginBranding").values()
     assert style["Properties"]["UseCognitoProvidedValues"] is True
-    # The emulator has a page of its own.
+    # The emulator has another page.
     assert not resources(synthesize(stage="local"), "AWS::Cognito::ManagedLoginBranding")

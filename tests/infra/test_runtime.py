@@ -1,4 +1,4 @@
-"""The packaged functions under Lambda's own runtime client: start, logs, large answers, time."""
+"""The packaged functions under Lambda's own runtime client: start, logs, large responses, time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HANDLERS = sorted(
 
 @pytest.fixture(scope="session")
 def dynamodb_url(emulator_url: str) -> str:
-    """Over HTTP: the functions run in processes of their own."""
+    """Over HTTP, because the functions run in separate processes."""
     return emulator_url
 
 
@@ -119,7 +119,7 @@ def test_responses_stay_under_what_lambda_takes(
     assert outcome.kind == "response"
     assert outcome.json["statusCode"] == 200
     assert PAYLOAD_LIMIT / 2 < len(outcome.body) < PAYLOAD_LIMIT
-    # 1,000 links whose answer is over 6 MB: refused, and none is created.
+    # 1,000 links whose response is over 6 MB: refused, and none is created.
     handler = "functions.handlers.links.handler"
     quotes = {
         "title": '"' * 200,

@@ -84,7 +84,7 @@ def test_the_local_stage_differs_from_production_in_protection_and_one_style() -
     local = comparable(synthesized_template("local"), "local")
     production = comparable(synthesized_template("prod"), "prod")
     assert local - production == Counter()
-    # Of Cognito's sign-in page; the emulator has a page of its own.
+    # Of Cognito's sign-in page; the emulator has another page.
     [style] = production - local
     assert "AWS::Cognito::ManagedLoginBranding" in style
 

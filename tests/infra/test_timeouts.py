@@ -93,5 +93,5 @@ def test_a_worker_has_the_time_that_resolving_a_filter_may_take(template: Templa
 
 
 def test_the_wait_for_the_rate_counter_covers_a_whole_call() -> None:
-    """So that no thread of the request still waits for it."""
+    """Otherwise a thread of the request could still wait for it."""
     assert longest_call(client("dynamodb")) < rate_limit.LIMITER_WAIT

@@ -1,4 +1,4 @@
-"""A deletion's record is written whole or not at all: its header and all of its ids."""
+"""A deletion's record is written completely or not at all: its header and all of its ids."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def a_deletion(world: World) -> Deletion:
 
 
 def parts_of(world: World, deletion: Deletion) -> list[str]:
-    """The sort keys of what is kept of a deletion beside its header."""
+    """The sort keys of a deletion's items, without its header."""
     items: list[dict[str, Any]] = world.dynamodb.query(
         TableName=world.stores.deletions.name,
         KeyConditionExpression="pk=:parts",

@@ -218,7 +218,7 @@ def test_a_link_that_becomes_busy_while_it_is_erased_leaves_nothing(erasing: Era
 def test_without_the_condition_of_the_transaction_a_click_would_stay(
     erasing: Erasing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So the test above can fail."""
+    """This shows that the test above can fail."""
     real = LinkErasures.actions
 
     def without(self: LinkErasures, workspace_id: str, state: LinkState, **more: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Counting clicks under deaths, bisected batches, stale reads and races: every number is exact."""
+"""Counting clicks under kills, bisected batches, stale reads and races: every number is exact."""
 
 from __future__ import annotations
 
@@ -274,7 +274,7 @@ def test_a_visitor_who_becomes_one_of_the_first_during_a_count_is_counted_once(
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("situation", list(SITUATIONS))
 def test_a_link_erased_at_any_call_is_left_without_counts(world: World, situation: str) -> None:
-    """The run removes what it wrote by itself, before the erasure looks for it."""
+    """The run itself removes what it wrote, before the erasure looks for it."""
     before, coming = SITUATIONS[situation]
     at, reached = 0, True
     while reached:

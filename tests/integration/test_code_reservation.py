@@ -48,7 +48,7 @@ def left_of(world: World, code: str) -> dict[str, Any] | None:
 
 
 def may_use(world: World, code: str, workspace_id: str) -> bool:
-    """Whether a create finds the code free, and so does the transaction if asked alone."""
+    """Whether a create finds the code free, and the transaction alone does too."""
     taken = world.stores.links.names.taken_codes(workspace_id, [code])
     return not taken
 

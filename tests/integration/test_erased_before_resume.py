@@ -1,7 +1,9 @@
-"""A worker is killed, another request takes its links, and the next worker tells what was true.
+"""A worker is killed, another request changes its links, and the next worker records the true
+outcome.
 
 A soft delete names a link as deleted exactly if it deleted the link, and a restore as restored
-exactly if it made the link live again, whatever others did with the link before they were resumed.
+exactly if it made the link live again, independent of what other requests did with the link before
+the resume.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Events that the code makes, held against their schema and the rules of docs/events.md."""
+"""Events of the code, compared with their schema and the rules of docs/events.md."""
 
 from __future__ import annotations
 

@@ -222,7 +222,7 @@ def neutral(body: str, things: list[Thing], workspace_id: str) -> Any:
 
 
 def everything_of(world: World, workspace_id: str) -> list[str]:
-    """All items of all tables that name the workspace, but for rate windows."""
+    """All items of all tables that name the workspace, except rate windows."""
     found = []
     stores = world.stores
     for name in (

@@ -309,7 +309,7 @@ def test_a_counter_that_is_too_high_is_corrected_at_the_limit(
     world: World, counts: LinkCounts, now: list[float]
 ) -> None:
     create(world, counts, 2, limit=5)
-    # A worker died between counting and creating.
+    # A worker was killed between counting and creating.
     counts.add(world.workspace_id, 3)
 
     now[0] += RECOUNT_SECONDS - 1

@@ -1,4 +1,4 @@
-"""``GET /api/me``: who calls, what it may do, and where it stands."""
+"""``GET /api/me``: the caller, its scopes, and its rate window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A refused code or external id says what has it, to its own workspace only."""
+"""The error of a taken code or external id says what uses it, in the own workspace only."""
 
 from __future__ import annotations
 

@@ -221,7 +221,7 @@ def test_a_worker_killed_at_any_call_leaves_a_receipt_that_the_next_one_signs(
         assert first is not None
         assert verified(first, key_set())["erasedIds"]["sha256"] == digest_of(ids)
         assert not table(signing).awaits_signature(signing.world.workspace_id, deletion_id)
-        # Signed again by a worker that slept: the first signature stands.
+        # Signed again by a suspended worker: the first signature is kept.
         signer_of(SigningKey(kms, kms_key), signing).sign(signing.world.deletion(deletion_id))
         assert table(signing).find(signing.world.workspace_id, deletion_id) == first
         if at >= calls:

@@ -1,4 +1,4 @@
-"""``GET /api/trash``: exactly what can be restored, page after page, at a bounded price."""
+"""``GET /api/trash``: exactly what can be restored, page after page, within a budget of reads."""
 
 from __future__ import annotations
 

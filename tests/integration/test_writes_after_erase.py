@@ -1,6 +1,6 @@
 """An install or a rollup that read a link just before its erasure leaves nothing.
 
-The redirect, which writes its click in a call of its own, is in ``test_erasure_faults.py``.
+The redirect, which writes its click in a separate call, is in ``test_purge_faults.py``.
 """
 
 from __future__ import annotations

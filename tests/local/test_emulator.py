@@ -85,7 +85,7 @@ def test_a_taken_port_is_an_error_with_the_log_in_it() -> None:
             Emulator(port=other.getsockname()[1], log_name="test-taken")
 
 
-#: A function that says who it is and what it can see, after as many lines as it is asked for.
+#: A function that returns its identity and environment, after a given number of log lines.
 _CODE = """
 import os
 def handler(event, context):

@@ -14,8 +14,8 @@ from tests.smoke.stage import Smoke, expect, wait
 def repeated_remove_clauses(smoke: Smoke) -> None:
     """The grammar of the delete's statement is accepted, and a failed condition is named.
 
-    The PartiQL reference allows several REMOVE clauses, but shows none. It is tried first: if it
-    is refused, every delete is, and docs/decisions/141-repeated-remove-clauses.md has the way out.
+    The PartiQL reference allows several REMOVE clauses, but shows none. It is tried first: if it is
+    refused, every delete is; docs/decisions/141-repeated-remove-clauses.md has the alternative.
     """
     dynamodb, table = smoke.client("dynamodb"), smoke.outputs["LinksTableName"]
     key = {"pk": {"S": smoke.workspace}, "sk": {"S": "SMOKE"}}
@@ -45,7 +45,7 @@ def diff_is_empty(smoke: Smoke) -> None:
 
 
 def delete_body_and_statement(smoke: Smoke) -> None:
-    """DELETE with a body reaches the function; the PartiQL statement and its rights work."""
+    """DELETE with a body reaches the function; the PartiQL statement and its permissions work."""
     link = smoke.create()
     status, response, _ = smoke.call("DELETE", "/api/links", json.dumps([link["id"]]).encode())
     expect((status, response) == (200, {"deletedIds": [link["id"]]}), f"{status}: {response}")

@@ -161,7 +161,7 @@ def ping_is_the_gateways(smoke: Smoke) -> None:
 
 
 def failed_batches_reach_the_bucket(smoke: Smoke) -> None:
-    """What a stream's reader fails on every time ends in the bucket, and can be done after all."""
+    """A record on which a stream's reader always fails ends in the bucket, and can be replayed."""
     link = smoke.create()
     with broken(smoke, smoke.outputs["LinkStreamFunctionName"]) as version:
         move_alias(smoke, smoke.outputs["LinkStreamFunctionName"], version)

@@ -68,7 +68,7 @@ class SharedEmulator:
 
 
 def requested_from(port: int) -> str:
-    """The URL that the `SharedEmulator` behind `port` answers; raises `EmulatorError`."""
+    """The URL that the `SharedEmulator` at `port` sends; raises `EmulatorError`."""
     with socket.create_connection((HOST, port), timeout=_RESPONSE_TIMEOUT) as connection:
         response = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
     if not response or response.startswith(_ERROR):

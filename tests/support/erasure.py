@@ -282,7 +282,7 @@ class Erasing:
         return deletion
 
     def receipt(self, deletion_id: str) -> dict[str, Any]:
-        """The receipt without the time of the last look; {} while there is none."""
+        """The receipt without the time of the last read; {} while there is none."""
         receipt: Mapping[str, Any] = self.header(deletion_id).receipt or {}
         return {
             name: value

@@ -1,7 +1,7 @@
-"""Runs each function through all its AWS calls, to find the rights that it uses.
+"""Runs each function through all its AWS calls, to find the permissions that it uses.
 
-Events that a scenario cannot cause by itself (a killed worker, a timeout, a parallel delete) are
-simulated by a patch.
+A patch simulates events that a scenario cannot cause: a killed worker, a timeout, a parallel
+delete.
 """
 
 from __future__ import annotations

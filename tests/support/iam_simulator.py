@@ -1,7 +1,7 @@
 """Evaluates requests against the synthesized roles with an independent IAM simulator.
 
-The simulator is `@cloud-copilot/iam-simulate` (AGPL: a test tool, nothing of it is deployed). One
-node process answers all evaluations. A second opinion on `tests/support/iam.py`: it knows every
+The simulator is `@cloud-copilot/iam-simulate` (AGPL: a test tool that is not deployed). One node
+process answers all evaluations. A second opinion on `tests/support/iam.py`: it knows every
 condition operator, which context keys an action has, and which resources.
 """
 

@@ -26,13 +26,13 @@ from typing import Any
 #: Bytes of a response that Lambda takes (Lambda quotas, "Invocation payload").
 RESPONSE_LIMIT = 6 * 1024 * 1024 + 100
 
-#: What the client needs beside the archive.
+#: The packages that the client needs in addition to the archive.
 _CLIENT = ("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py")
 
 
 @dataclass
 class Outcome:
-    """What came of an invocation: ``kind`` is ``response``, ``error`` or ``init/error``."""
+    """The result of an invocation: ``kind`` is ``response``, ``error`` or ``init/error``."""
 
     kind: str
     body: bytes
@@ -43,7 +43,7 @@ class Outcome:
 
 
 class _Api(ThreadingHTTPServer):
-    """Hands out invocations and keeps what comes back."""
+    """Returns invocations and stores the responses."""
 
     daemon_threads = True
 

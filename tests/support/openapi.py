@@ -1,4 +1,4 @@
-"""The OpenAPI document, made from the code as packaging makes it."""
+"""The OpenAPI document, generated from the code as in packaging."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 @cache
 def openapi_document() -> dict[str, Any]:
     """The document, made once per process. Treat it as read-only."""
-    # The maker imports every function: only the tests that need it wait for that.
+    # The generator imports every function, so only the tests that need it import it.
     from functions.api.openapi.document import assemble, load_apis
 
     document: dict[str, Any] = json.loads(json.dumps(assemble(load_apis())))

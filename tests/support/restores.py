@@ -1,4 +1,4 @@
-"""What tests that restore links share."""
+"""Shared by tests that restore links."""
 
 from __future__ import annotations
 

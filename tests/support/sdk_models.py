@@ -1,8 +1,8 @@
 """botocore's service models, parsed once per process.
 
-Every client that a function makes comes from a session of its own, which parses the model of its
-service and the list of endpoints again: a tenth of a second of CPU. A test run makes thousands.
-Clients of one session share these objects too, so botocore does not change them.
+Every client of a function has its own session, which parses the model of its service and the list
+of endpoints again: a tenth of a second of CPU. A test run makes thousands. Clients of one session
+share these objects too, so botocore does not change them.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def token(*, key: str = "key-1", kid: str | None = None, **changes: Any) -> str:
 
 
 def unsigned(**changes: Any) -> str:
-    """A token that says `alg: none`, as a library that obeys it would accept."""
+    """A token with `alg: none`, which a naive library would accept."""
     return ".".join(
         [_part({"alg": "none", "typ": "JWT", "kid": "key-1"}), _part(claims(**changes)), ""]
     )

@@ -56,8 +56,8 @@ MOST_MODULES = {
     "scheduler": 185,
 }
 
-#: Run in a process of its own: prints the imported modules with their files, and how often the
-#: collector ran.
+#: Run in a separate process: prints the imported modules with their files, and how often the
+#: garbage collector ran.
 _START = """
 import gc, functions
 def collections():
@@ -83,7 +83,7 @@ _ENVIRONMENT = {
 
 
 def printed(program: str, handler: str, **environment: str) -> Any:
-    """What a program prints as JSON, in a process of its own."""
+    """The JSON output of a program in a separate process."""
     done = subprocess.run(
         [sys.executable, "-c", program, handler],
         check=True,
@@ -106,7 +106,7 @@ def test_a_start_imports_only_what_every_request_needs(handler: str) -> None:
 
     assert [name for name in FORBIDDEN if name in files] == []
     assert len(of_the_archive(files)) <= MOST_MODULES[handler]
-    # It would look at every object that was imported, for nothing.
+    # It would check every imported object, without effect.
     assert collections == 0
 
 
@@ -121,7 +121,7 @@ from functions.aws.client import client
 print(json.dumps(client.cache_info().currsize))
 """
 
-#: The functions whose response somebody waits for, and that call AWS.
+#: The functions with waiting callers that call AWS.
 WAITED_FOR = [
     *("account", "analytics", "authorizer", "deletions", "keys"),
     *("links", "qr", "receipts", "redirect"),

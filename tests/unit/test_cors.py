@@ -72,7 +72,7 @@ def test_functions_and_gateway_expose_the_same(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_credentials_are_never_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wildcard beside them is what the Fetch standard forbids; no caller needs cookies here."""
+    """The Fetch standard forbids them together with a wildcard; no caller needs cookies here."""
     for allowed in ("*", "https://a.example"):
         response = headers(allowed, monkeypatch, Origin="https://a.example")
         assert "Access-Control-Allow-Credentials" not in response

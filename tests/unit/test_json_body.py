@@ -97,7 +97,7 @@ def test_the_largest_valid_body_is_far_below_the_limits() -> None:
 
 
 class Read(list[Any]):
-    """A list that counts how many of its entries were asked for."""
+    """A list that counts how many of its entries were read."""
 
     asked = 0
 

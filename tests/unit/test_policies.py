@@ -44,6 +44,6 @@ def test_what_is_stored_is_read_again(policies: Policies) -> None:
 
 
 def test_every_policy_is_stored_and_read() -> None:
-    """A policy that `read` forgets would always have its default."""
+    """A policy that `read` leaves out would always have its default."""
     for name in NAMES:
         assert getattr(OTHER, name) != getattr(Policies(), name), f"give {name} a value in OTHER"

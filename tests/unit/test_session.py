@@ -189,7 +189,7 @@ def test_credentials_are_those_of_the_environment() -> None:
 def test_a_start_logs_nothing(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither with Lambda's credentials nor with those that botocore looks for."""
+    """With Lambda's credentials, and with those that botocore searches for."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     with caplog.at_level(logging.INFO):
         session_for("dynamodb").create_client("dynamodb", REGION)

@@ -7,9 +7,9 @@
         ...                      # checks
     print(faults.counts["kills"])
 
-The faults of AWS calls, queues, streams and function processes happen inside the emulator's
-process (`in_emulator`), at its HTTP border: a proxy of its own would add a hop to every call and
-could not see which process makes one. The resets of API connections happen in the gateway proxy.
+The faults of AWS calls, queues, streams and function processes happen inside the emulator's process
+(`in_emulator`), at its HTTP border: a separate proxy would add a hop to every call and could not
+see which process makes a call. The resets of API connections happen in the gateway proxy.
 
 What a seed reproduces: the n-th call of an operation (the n-th weak read, message, stream batch,
 API request or invocation of a function) always gets the same fault. What it does not: which call

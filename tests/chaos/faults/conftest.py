@@ -1,4 +1,4 @@
-"""An emulator with faults, a table and a queue in it, and calls as a function makes them."""
+"""An emulator with faults, a table and a queue, and calls in the form of a function."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def start(faulty_emulator: Emulator) -> Iterator[Start]:
 
 @pytest.fixture
 def calls(faulty_emulator: Emulator) -> Callable[[str], Any]:
-    """A client of a service, whose calls the emulator takes for those of a function."""
+    """A client of a service whose calls look like those of a function."""
 
     def client(service: str, read_timeout: float = 20) -> Any:
         made: Any = boto3.Session(
@@ -67,7 +67,7 @@ def calls(faulty_emulator: Emulator) -> Callable[[str], Any]:
 
 @pytest.fixture
 def table(faulty_emulator: Emulator) -> str:
-    """A table of its own, with the string key `pk`."""
+    """A new table with the string key `pk`."""
     name = f"faults-{next(_numbers)}"
     faulty_emulator.client("dynamodb").create_table(
         TableName=name,
@@ -81,6 +81,6 @@ def table(faulty_emulator: Emulator) -> str:
 
 @pytest.fixture
 def queue_url(faulty_emulator: Emulator) -> str:
-    """A queue of its own."""
+    """A new queue."""
     made = faulty_emulator.client("sqs").create_queue(QueueName=f"faults-{next(_numbers)}")
     return str(made["QueueUrl"])

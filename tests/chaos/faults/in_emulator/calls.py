@@ -84,7 +84,7 @@ class Calls:
         )
 
     async def quiet(self) -> None:
-        """Wait until no call is delayed any more."""
+        """Wait until no call is delayed."""
         await self._idle.wait()
 
 

@@ -20,25 +20,25 @@ class FaultRates:
     operations: tuple[str, ...] = ()
     #: And only calls whose body has this text.
     containing: str = ""
-    #: The service refuses the call and carries out nothing.
+    #: The service refuses the call and executes nothing.
     throttle: float = 0.02
-    #: A batch is carried out in part; the rest is reported as unprocessed.
+    #: A batch is executed in part; the rest is reported as unprocessed.
     partial: float = 0.05
-    #: The call is carried out up to `delay_seconds` late, within the SDK's timeout.
+    #: The call is executed up to `delay_seconds` late, within the SDK's timeout.
     delay: float = 0.02
     delay_seconds: float = 0.5
-    #: The call is carried out `late_seconds` late at least, when the SDK has given it up.
+    #: The call is executed at least `late_seconds` late, after the SDK has given it up.
     late: float = 0.002
     late_seconds: float = 3.5
-    #: The call is carried out, but its response is lost (a reset connection or a 500), so the
-    #: function repeats it.
+    #: The call is executed, but its response is lost (a reset connection or a 500), so the function
+    #: repeats it.
     twice: float = 0.01
-    #: The function's process is killed at this call, before or after it was carried out.
+    #: The function's process is killed at this call, before or after the call is executed.
     kill_at_call: float = 0.0005
-    #: Weak reads, which answer with the table as it was up to `stale_seconds` ago.
+    #: Eventually consistent reads that return the table of up to `stale_seconds` ago.
     stale: float = 0.3
     stale_seconds: float = 1.0
-    #: Messages given to a function, which are delivered once more within `again_seconds`.
+    #: Messages given to a function that are delivered again within `again_seconds`.
     duplicate: float = 0.05
     again_seconds: float = 5.0
     #: Messages that a function has processed, but whose deletion from the queue is lost.
@@ -47,8 +47,8 @@ class FaultRates:
     reorder: float = 0.3
     #: Batches of stream records, which are given to the function twice.
     repeat: float = 0.05
-    #: Invocations whose process is killed at a random moment, or just after they ended. Not a
-    #: number a second: on a slow machine that would kill every invocation.
+    #: Invocations whose process is killed at a random moment, or just after they ended. A share and
+    #: not a number a second, which on a slow machine would kill every invocation.
     kill: float = 0.02
     #: Requests to the API whose connection is reset: before and after the function ran.
     reset_before: float = 0.005
@@ -65,7 +65,7 @@ class FaultRates:
         return asdict(self)
 
 
-#: What is no rate.
+#: The fields that are not rates.
 _MEASURES = frozenset(
     (
         *("operations", "containing"),
@@ -91,14 +91,14 @@ class Decisions:
         self._drawn: Counter[str] = Counter()
 
     def begin_again(self, seed: int, rates: FaultRates) -> None:
-        """Another run: its first draws come next, its counts are zero, and it is inactive."""
+        """Start another run: the draws start again, the counts are zero, and it is inactive."""
         with self.lock:
             self.seed, self.rates, self.active = seed, rates, False
             self.counts.clear()
             self._drawn.clear()
 
     def start(self) -> None:
-        """Begin to draw, or go on after a pause."""
+        """Start drawing, or continue after a pause."""
         with self.lock:
             self.active = True
 
@@ -136,7 +136,7 @@ class Decisions:
             self.counts[what] += 1
 
     def report(self) -> dict[str, Any]:
-        """What the controlling process reads."""
+        """The counts for the controlling process."""
         with self.lock:
             return {"active": self.active, "counts": dict(self.counts)}
 

@@ -1,4 +1,4 @@
-"""What queues and streams deliver to functions: twice, in another order, and again."""
+"""Deliveries of queues and streams to functions: duplicates, another order, and repeats."""
 
 from __future__ import annotations
 

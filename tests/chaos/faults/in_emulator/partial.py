@@ -1,4 +1,4 @@
-"""Batches that DynamoDB, SQS, EventBridge and S3 carry out in part."""
+"""Batches that DynamoDB, SQS, EventBridge and S3 execute in part."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _S3 = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
 async def in_part(operation: str, exchange: Exchange, dice: random.Random) -> Response:
-    """Carry out some of a batch; the response reports the others as AWS does."""
+    """Execute a part of a batch; the response reports the others as AWS does."""
     if operation == DELETE_OBJECTS:
         return await _objects(exchange, dice)
     request = exchange.json()
@@ -173,7 +173,8 @@ async def _events(request: dict[str, Any], exchange: Exchange, dice: random.Rand
 
 
 async def _objects(exchange: Exchange, dice: random.Random) -> Response:
-    """Some objects are not deleted. After an ``InternalError`` one may be gone all the same.
+    """Some objects are not deleted. After an ``InternalError`` one may be deleted in spite of the
+    error.
 
     The status is 200 (Amazon S3 API Reference, DeleteObjects).
     """

@@ -13,7 +13,7 @@ DYNAMODB = "DynamoDB_20120810"
 
 
 def refused(service: str, operation: str, exchange: Exchange, dice: random.Random) -> Response:
-    """The service is too busy, and carries out nothing."""
+    """The service is too busy, and executes nothing."""
     if service == S3:
         return _s3_error("SlowDown", "Please reduce your request rate.", 503)
     if service == SQS:
@@ -26,7 +26,7 @@ def refused(service: str, operation: str, exchange: Exchange, dice: random.Rando
 
 
 def failed(service: str) -> Response:
-    """The service does not know whether it has carried out the call."""
+    """The service does not know whether it has executed the call."""
     if service == S3:
         return _s3_error("InternalError", "We encountered an internal error.", 500)
     code = "InternalServerError" if service == DYNAMODB else "InternalFailure"

@@ -1,4 +1,4 @@
-"""Weak reads that return a table as it was a moment ago.
+"""Eventually consistent reads that return a table as it was a moment ago.
 
 DynamoDB says of an eventually consistent read that it "might not reflect the results of a
 recently completed write" (Developer Guide, "DynamoDB read consistency"). MiniStack never does it,
@@ -25,7 +25,7 @@ _by_function: contextvars.ContextVar[bool] = contextvars.ContextVar("by_function
 
 @contextlib.contextmanager
 def by_function() -> Iterator[None]:
-    """The reads within are those of a function."""
+    """Reads in this block are those of a function."""
     token = _by_function.set(True)
     try:
         yield
@@ -34,7 +34,7 @@ def by_function() -> Iterator[None]:
 
 
 class StaleReads:
-    """Remembers what writes replaced, and undoes them for the time of one read.
+    """Stores what writes replaced, and undoes them during one read.
 
     MiniStack answers DynamoDB's calls one by one in its event loop, so no other call sees it.
     """
@@ -105,7 +105,7 @@ class StaleReads:
 
 
 def _weakly_read(operation: str, data: dict[str, Any]) -> list[str]:
-    """The tables that a request reads weakly."""
+    """The tables that a request reads with eventual consistency."""
     if operation == "BatchGetItem":
         wanted: dict[str, Any] = data.get("RequestItems") or {}
         return [name for name, asked in wanted.items() if not asked.get("ConsistentRead")]

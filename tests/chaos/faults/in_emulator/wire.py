@@ -49,7 +49,7 @@ def error(code: str, message: str, status: int = 400, **more: Any) -> Response:
 
 
 class Exchange:
-    """A request whose body has been read: it can be carried out, answered and reset."""
+    """A request whose body has been read: it can be executed, answered and reset."""
 
     def __init__(self, application: Any, scope: Any, body: bytes, receive: Any, send: Any) -> None:
         """`send` is the server's own: the connection is known through it."""

@@ -94,7 +94,7 @@ class Workers:
         timer.start()
 
     def _kill(self, process: Any) -> None:
-        """SIGKILL, counted if it was that which ended the process."""
+        """SIGKILL, counted if it ended the process."""
         with self._decisions.lock:
             if not self._decisions.active or process is None or process.poll() is not None:
                 return
