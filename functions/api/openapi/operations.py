@@ -51,21 +51,16 @@ class Response:
     links: Mapping[str, Schema] = field(default_factory=dict)
 
 
-def _leads_to(operation: str, **parameters: str) -> dict[str, Schema]:
-    """A link from a response to an operation; parameters as runtime expressions."""
-    return {operation: {"operationId": operation, "parameters": parameters}}
-
-
-def _to_link(expression: str) -> dict[str, Schema]:
-    """The operations that take the id of a link from a response."""
-    names = ("getLink", "updateLink", "getLinkQr", "deleteLink")
-    return {name: each for name in names for each in _leads_to(name, id=expression).values()}
+def _leads_to(*operations: str, **parameters: str) -> dict[str, Schema]:
+    """Links from a response to operations; parameters as runtime expressions."""
+    return {name: {"operationId": name, "parameters": parameters} for name in operations}
 
 
 _TO_DELETION = _leads_to("getDeletion", id="$response.header.X-Deletion-Id")
 _TO_EXPORT = _leads_to("getExport", id="$response.body#/linkId", exportId="$response.body#/id")
 _TO_KEY = _leads_to("revokeKey", id="$response.body#/keyId")
-_BODY_IS_LINK = _to_link("$response.body#/id")
+_OF_A_LINK = ("getLink", "updateLink", "getLinkQr", "deleteLink")
+_BODY_IS_LINK = _leads_to(*_OF_A_LINK, id="$response.body#/id")
 
 _DELETED = Response(headers=DELETION, links=_TO_DELETION)
 _PENDING = Response(headers=PENDING, links=_TO_DELETION)
@@ -82,7 +77,7 @@ _UNCHANGED = Response("The content has not changed.", None, headers=_CACHED)
 RESPONSES: dict[str, dict[int, Response]] = {
     "issueKey": {201: Response(links=_TO_KEY)},
     "createLinks": {201: Response(_CREATED, headers=["Location"], links=_BODY_IS_LINK)},
-    "listLinks": {200: Response(links=_to_link("$response.body#/links/0/id"))},
+    "listLinks": {200: Response(links=_leads_to(*_OF_A_LINK, id="$response.body#/links/0/id"))},
     "updateLink": {200: Response(_UPDATED)},
     "getLinkQr": {200: Response("The image.", {}, _IMAGES, _CACHED), 304: _UNCHANGED},
     "createExport": {202: Response(headers=["Location"], links=_TO_EXPORT)},
