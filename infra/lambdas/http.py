@@ -8,7 +8,7 @@ from aws_cdk import aws_lambda as lambda_
 
 from infra.data import LIVE_INDEX, QR_PREFIX
 from infra.lambdas.base import FEW_CALLS_MB, ONE_VCPU_MB, Functions
-from infra.lambdas.permissions import allow, index_arn, leading_keys
+from infra.lambdas.permissions import allow, index_arn, leading_keys, on_table
 
 #: One second less than API Gateway's timeout, so a function can still send its own error.
 HTTP_TIMEOUT = Duration.seconds(28)
@@ -47,7 +47,7 @@ class HttpFunctions:
                 ),
             },
             statements=[
-                allow("dynamodb:GetItem", on=[self._data.access.table_arn]),
+                on_table(self._data.access, "GetItem"),
                 self._permissions.record_key_use(),
             ],
         )
@@ -58,14 +58,15 @@ class HttpFunctions:
             tables=("links", "deletions"),
             signs_cursors=True,
             statements=[
-                allow(
-                    "dynamodb:BatchGetItem",
-                    # An external id that moves to another link, and creating all links or none.
-                    "dynamodb:DeleteItem",
-                    "dynamodb:GetItem",
-                    "dynamodb:PutItem",
-                    "dynamodb:UpdateItem",
-                    on=[self._data.links.table_arn],
+                # Deleting: an external id that moves to another link, and creating all links or
+                # none.
+                on_table(
+                    self._data.links,
+                    "BatchGetItem",
+                    "DeleteItem",
+                    "GetItem",
+                    "PutItem",
+                    "UpdateItem",
                 ),
                 allow("dynamodb:Query", on=[index_arn(self._data.links, LIVE_INDEX)]),
                 self._permissions.use_idempotency_keys("GetItem", "PutItem", "UpdateItem"),
@@ -89,7 +90,7 @@ class HttpFunctions:
                 self._permissions.record_deletions(),
                 self._permissions.read_erasures(),
                 # The second is for deletions by filter, which are resolved to ids first.
-                allow("dynamodb:Query", on=[self._data.deletions.table_arn]),
+                on_table(self._data.deletions, "Query"),
                 allow("dynamodb:Query", on=[index_arn(self._data.links, LIVE_INDEX)]),
                 self._permissions.use_export_slots("Query", "PutItem"),
                 allow("sqs:SendMessage", on=[queue.queue_arn]),
@@ -106,7 +107,7 @@ class HttpFunctions:
                 "QR_BUCKET": bucket.bucket_name,
             },
             statements=[
-                allow("dynamodb:GetItem", "dynamodb:UpdateItem", on=[self._data.links.table_arn]),
+                on_table(self._data.links, "GetItem", "UpdateItem"),
                 # Deleting: an image whose link was deleted while it was being rendered.
                 allow(
                     "s3:DeleteObject",
@@ -126,28 +127,28 @@ class HttpFunctions:
             signs_cursors=True,
             statements=[
                 # The trash: soft deletions and the links that they name.
-                allow("dynamodb:BatchGetItem", on=[self._data.links.table_arn]),
-                allow("dynamodb:GetItem", "dynamodb:Query", on=[self._data.deletions.table_arn]),
+                on_table(self._data.links, "BatchGetItem"),
+                on_table(self._data.deletions, "GetItem", "Query"),
             ],
         )
 
     def _keys(self) -> lambda_.Function:
-        access = self._data.access.table_arn
+        access = self._data.access
         return self._api(
             "keys",
             tables=("deletions",),
             signs_cursors=True,
             statements=[
                 # A key is revoked only while another admin credential is there.
-                allow(
-                    "dynamodb:ConditionCheckItem",
-                    "dynamodb:GetItem",
-                    on=[access],
+                on_table(
+                    access,
+                    "ConditionCheckItem",
+                    "GetItem",
                     when=leading_keys("KEY#*", "KEYS#*", "USER#*"),
                 ),
-                allow("dynamodb:BatchGetItem", on=[access], when=leading_keys("KEY#*", "USER#*")),
-                allow("dynamodb:Query", on=[access], when=leading_keys("KEYS#*", "WS#*")),
-                allow("dynamodb:PutItem", on=[access], when=leading_keys("KEY#*", "KEYS#*")),
+                on_table(access, "BatchGetItem", when=leading_keys("KEY#*", "USER#*")),
+                on_table(access, "Query", when=leading_keys("KEYS#*", "WS#*")),
+                on_table(access, "PutItem", when=leading_keys("KEY#*", "KEYS#*")),
                 self._permissions.revoke_keys(),
                 self._permissions.use_idempotency_keys("GetItem", "PutItem"),
             ],
@@ -158,13 +159,9 @@ class HttpFunctions:
             "receipts",
             tables=("deletions",),
             statements=[
-                allow("dynamodb:GetItem", on=[self._data.deletions.table_arn]),
+                on_table(self._data.deletions, "GetItem"),
                 # The public keys.
-                allow(
-                    "dynamodb:Query",
-                    on=[self._data.deletions.table_arn],
-                    when=leading_keys("JWKS"),
-                ),
+                on_table(self._data.deletions, "Query", when=leading_keys("JWKS")),
             ],
         )
 
@@ -194,9 +191,9 @@ class HttpFunctions:
                 **self._origin_environment(),
             },
             statements=[
-                allow("dynamodb:GetItem", on=[self._data.links.table_arn]),
+                on_table(self._data.links, "GetItem"),
                 self._permissions.spread_clicks(),
-                allow("dynamodb:PutItem", on=[self._data.clicks.table_arn]),
+                on_table(self._data.clicks, "PutItem"),
             ],
         )
 
@@ -210,19 +207,9 @@ class HttpFunctions:
                 "EXPORT_QUEUE_URL": queue.queue_url,
             },
             statements=[
-                allow(
-                    "dynamodb:ConditionCheckItem",
-                    "dynamodb:GetItem",
-                    on=[self._data.links.table_arn],
-                ),
+                on_table(self._data.links, "ConditionCheckItem", "GetItem"),
                 # Writing: installs and the records of exports.
-                allow(
-                    "dynamodb:GetItem",
-                    "dynamodb:PutItem",
-                    "dynamodb:Query",
-                    "dynamodb:UpdateItem",
-                    on=[self._data.clicks.table_arn],
-                ),
+                on_table(self._data.clicks, "GetItem", "PutItem", "Query", "UpdateItem"),
                 self._permissions.read_exports(),
                 allow("sqs:SendMessage", on=[queue.queue_arn]),
                 self._permissions.use_idempotency_keys("GetItem", "PutItem"),

@@ -17,6 +17,14 @@ def allow(
     return iam.PolicyStatement(actions=list(actions), resources=list(on), conditions=when)
 
 
+def on_table(
+    table: dynamodb.Table, *actions: str, when: Mapping[str, object] | None = None
+) -> iam.PolicyStatement:
+    """A statement that allows these actions of DynamoDB on a table, not on its indexes."""
+    names = [f"dynamodb:{action}" for action in actions]
+    return allow(*names, on=[table.table_arn], when=when)
+
+
 def index_arn(table: dynamodb.Table, index_name: str) -> str:
     return f"{table.table_arn}/index/{index_name}"
 
@@ -54,55 +62,30 @@ class Permissions:
         self._events = events
 
     def delete_links(self) -> iam.PolicyStatement:
-        return allow(
-            "dynamodb:BatchGetItem",
-            "dynamodb:DeleteItem",
-            "dynamodb:GetItem",
-            "dynamodb:PartiQLUpdate",
-            on=[self._data.links.table_arn],
-        )
+        return on_table(self._data.links, "BatchGetItem", "DeleteItem", "GetItem", "PartiQLUpdate")
 
     def quarantine_codes(self) -> iam.PolicyStatement:
         """Keep the code of an erased link reserved for a while."""
-        return allow(
-            "dynamodb:UpdateItem", on=[self._data.links.table_arn], when=leading_keys("CODE#*")
-        )
+        return on_table(self._data.links, "UpdateItem", when=leading_keys("CODE#*"))
 
     def record_deletions(self) -> iam.PolicyStatement:
         """Create and update deletions, never delete them.
 
         Without `BatchWriteItem`: its permission includes deleting.
         """
-        return allow(
-            "dynamodb:GetItem",
-            "dynamodb:PutItem",
-            "dynamodb:UpdateItem",
-            on=[self._data.deletions.table_arn],
-        )
+        return on_table(self._data.deletions, "GetItem", "PutItem", "UpdateItem")
 
     def read_erasures(self) -> iam.PolicyStatement:
         """Read by which deletion a removed link was deleted before."""
-        return allow(
-            "dynamodb:BatchGetItem",
-            on=[self._data.deletions.table_arn],
-            when=leading_keys("LINK#*"),
-        )
+        return on_table(self._data.deletions, "BatchGetItem", when=leading_keys("LINK#*"))
 
     def use_idempotency_keys(self, *actions: str) -> iam.PolicyStatement:
         """Read and claim Idempotency-Keys, but no deletion in the same table."""
-        return allow(
-            *(f"dynamodb:{action}" for action in actions),
-            on=[self._data.deletions.table_arn],
-            when=leading_keys("IDEM#*"),
-        )
+        return on_table(self._data.deletions, *actions, when=leading_keys("IDEM#*"))
 
     def use_export_slots(self, *actions: str) -> iam.PolicyStatement:
         """The workspace's slots for unfinished exports, but nothing of a link."""
-        return allow(
-            *(f"dynamodb:{action}" for action in actions),
-            on=[self._data.clicks.table_arn],
-            when=EXPORT_SLOTS,
-        )
+        return on_table(self._data.clicks, *actions, when=EXPORT_SLOTS)
 
     def read_exports(self) -> iam.PolicyStatement:
         """For signed URLs: a URL may do what its signer may."""
@@ -120,26 +103,18 @@ class Permissions:
 
     def count_requests(self) -> iam.PolicyStatement:
         """Update the rate windows, but no API key or workspace in the same table."""
-        return allow(
-            "dynamodb:UpdateItem", on=[self._data.access.table_arn], when=leading_keys("RATE#*")
-        )
+        return on_table(self._data.access, "UpdateItem", when=leading_keys("RATE#*"))
 
     def count_links(self) -> iam.PolicyStatement:
         """Update the counters of live links, but no link."""
-        return allow(
-            "dynamodb:UpdateItem", on=[self._data.links.table_arn], when=leading_keys("COUNT#*")
-        )
+        return on_table(self._data.links, "UpdateItem", when=leading_keys("COUNT#*"))
 
     def spread_clicks(self) -> iam.PolicyStatement:
         """Remove the mark that a link's clicks are in one partition; no other attribute, no code.
 
         Links have keys of any workspace, so the keys cannot be limited.
         """
-        return allow(
-            "dynamodb:UpdateItem",
-            on=[self._data.links.table_arn],
-            when=_only_attributes("onePartition"),
-        )
+        return on_table(self._data.links, "UpdateItem", when=_only_attributes("onePartition"))
 
     def record_key_use(self) -> iam.PolicyStatement:
         """Write when a key was last used, but no other attribute: above all, no scopes."""
@@ -150,9 +125,9 @@ class Permissions:
         return self._write_to_keys("revokedAt")
 
     def _write_to_keys(self, attribute: str) -> iam.PolicyStatement:
-        return allow(
-            "dynamodb:UpdateItem",
-            on=[self._data.access.table_arn],
+        return on_table(
+            self._data.access,
+            "UpdateItem",
             when={
                 **_only_attributes(attribute),
                 "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["KEY#*"]},

@@ -9,7 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 
 from infra.lambdas.base import FEW_CALLS_MB, Functions, live_alias
-from infra.lambdas.permissions import allow
+from infra.lambdas.permissions import allow, on_table
 
 #: Stream records in one batch. With both images of 1,000 links it stays under the 6 MB of an
 #: event, and all their QR images fit a few calls.
@@ -52,20 +52,17 @@ class StreamReaders:
             },
             statements=[
                 allow("secretsmanager:GetSecretValue", on=[visitor.secret_arn]),
-                allow(
-                    "dynamodb:BatchGetItem",
-                    "dynamodb:UpdateItem",
-                    on=[self._data.links.table_arn],
-                ),
-                allow(
-                    "dynamodb:BatchGetItem",
-                    # It only removes what was written for a link that was erased in the meantime.
-                    "dynamodb:BatchWriteItem",
-                    "dynamodb:PartiQLInsert",
-                    "dynamodb:PutItem",
-                    "dynamodb:Query",
-                    "dynamodb:UpdateItem",
-                    on=[self._data.clicks.table_arn],
+                on_table(self._data.links, "BatchGetItem", "UpdateItem"),
+                # BatchWriteItem only removes what was written for a link that was erased in the
+                # meantime.
+                on_table(
+                    self._data.clicks,
+                    "BatchGetItem",
+                    "BatchWriteItem",
+                    "PartiQLInsert",
+                    "PutItem",
+                    "Query",
+                    "UpdateItem",
                 ),
             ],
         )
@@ -100,7 +97,7 @@ class StreamReaders:
             },
             statements=[
                 # Whether the workspace wants an event for each link.
-                allow("dynamodb:GetItem", on=[self._data.deletions.table_arn]),
+                on_table(self._data.deletions, "GetItem"),
                 self._permissions.count_links(),
                 self._permissions.delete_images(),
                 allow("sqs:SendMessage", on=[self._resources.queues.erase.queue_arn]),

@@ -9,7 +9,7 @@ from aws_cdk import aws_sqs as sqs
 
 from infra.data import EXPORTS_PREFIX, LIVE_INDEX, OPEN_INDEX
 from infra.lambdas.base import FEW_CALLS_MB, ONE_VCPU_MB, Functions, live_alias
-from infra.lambdas.permissions import allow, index_arn, leading_keys
+from infra.lambdas.permissions import allow, index_arn, leading_keys, on_table
 from infra.queues import DELIVERIES, EXPORT_TIMEOUT, WORKER_TIMEOUT
 
 #: No caller waits for it, and most of its time it waits for DynamoDB.
@@ -55,13 +55,8 @@ class Workers:
                 "EXPORT_DELIVERIES": str(DELIVERIES),
             },
             statements=[
-                allow("dynamodb:BatchGetItem", "dynamodb:GetItem", on=[self._data.links.table_arn]),
-                allow(
-                    "dynamodb:GetItem",
-                    "dynamodb:Query",
-                    "dynamodb:UpdateItem",
-                    on=[self._data.clicks.table_arn],
-                ),
+                on_table(self._data.links, "BatchGetItem", "GetItem"),
+                on_table(self._data.clicks, "GetItem", "Query", "UpdateItem"),
                 self._permissions.save_export_tails(),
                 allow(
                     "s3:AbortMultipartUpload",
@@ -104,7 +99,7 @@ class Workers:
                 allow("sqs:SendMessage", on=[self._queues.resume.queue_arn]),
                 # For the export that a deletion may request.
                 self._permissions.save_export_tails(),
-                allow("dynamodb:Query", on=[self._data.clicks.table_arn]),
+                on_table(self._data.clicks, "Query"),
                 self._permissions.use_export_slots("UpdateItem"),
                 allow(
                     "s3:ListMultipartUploadParts",
@@ -135,7 +130,7 @@ class Workers:
                 self._permissions.delete_links(),
                 self._permissions.quarantine_codes(),
                 self._permissions.record_deletions(),
-                allow("dynamodb:BatchGetItem", on=[self._data.deletions.table_arn]),
+                on_table(self._data.deletions, "BatchGetItem"),
                 allow(
                     "dynamodb:Query",
                     on=[
@@ -169,27 +164,15 @@ class Workers:
                 "EVENT_BUS": self._events.bus.event_bus_name,
             },
             statements=[
-                allow(
-                    "dynamodb:BatchWriteItem",
-                    "dynamodb:Query",
-                    on=[self._data.clicks.table_arn],
-                ),
+                on_table(self._data.clicks, "BatchWriteItem", "Query"),
                 # It creates deletions for links that TTL removed.
                 self._permissions.record_deletions(),
-                allow(
-                    "dynamodb:BatchGetItem",
-                    "dynamodb:Query",
-                    on=[self._data.deletions.table_arn],
-                ),
+                on_table(self._data.deletions, "BatchGetItem", "Query"),
                 # To check that a link is gone, and to remove what TTL leaves. It never deletes a
                 # link.
-                allow("dynamodb:BatchGetItem", on=[self._data.links.table_arn]),
+                on_table(self._data.links, "BatchGetItem"),
                 self._permissions.quarantine_codes(),
-                allow(
-                    "dynamodb:DeleteItem",
-                    on=[self._data.links.table_arn],
-                    when=leading_keys("CODE#*", "EXT#*"),
-                ),
+                on_table(self._data.links, "DeleteItem", when=leading_keys("CODE#*", "EXT#*")),
                 self._permissions.delete_images(),
                 allow(
                     "s3:DeleteObject",
