@@ -21,16 +21,13 @@ from functions.aws.codec import to_item
 from functions.repositories.clicks import ClicksTable
 from functions.repositories.rollups import RollupsTable
 from functions.services.click_aggregation import tally
-from infra.settings import Settings
+from infra.sizes import CLICK_WINDOW
 
 #: Shards of the stream of a new on-demand table: it has four partitions (DynamoDB Developer Guide,
 #: "On-demand capacity mode", 4,000 writes a second of 1,000 for each partition).
 SHARDS = 4
 
 CLICKS_A_SECOND = 10
-
-#: Seconds that production collects clicks.
-CLICK_WINDOW = Settings.click_window
 
 
 @dataclass

@@ -16,8 +16,7 @@ from bench.erasure import Simulated, erase
 from bench.implementations import Unlink, UpdateLoop
 from bench.simulated import Simulation, isolate, link_ids, link_item
 from bench.soft_delete import measure
-from infra.lambdas.base import FEW_CALLS_MB, ONE_VCPU_MB
-from infra.lambdas.workers import ERASE_MB
+from infra.sizes import ERASE_MB, FEW_CALLS_MB, ONE_VCPU_MB, SIGNER_MB
 
 #: Dollars, us-east-1, on demand, without free tiers. Compared in November 2026 with published
 #: copies of the price pages of DynamoDB, API Gateway and CloudWatch; the rest is of November 2025.
@@ -56,7 +55,6 @@ BILLED_MS = {
 SCHEDULE_MS = 22 + 24 * 4
 #: Not measured: four calls and the start of a run.
 SIGNER_MS = 10 + 4 * 4
-SIGNER_MB = 512
 
 MEMORY_MB = {
     "redirect": FEW_CALLS_MB,

@@ -9,6 +9,7 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 
 from infra.packaging import Target
+from infra.sizes import CLICK_WINDOW
 
 #: As browsers write it (RFC 6454, section 7): no path, not even a slash. Nothing else may reach the
 #: templates that contain origins.
@@ -167,9 +168,8 @@ class Settings:
     #: Requests a second for each method, below the account's quota: a flood without a key must not
     #: use up the quota of the account's other APIs.
     rate_limit: int = 4_000
-    #: Seconds that clicks are collected before they are counted: counting many clicks of a link
-    #: costs little more than counting one (docs/decisions/150-how-a-click-is-counted-once.md).
-    click_window: int = 10
+    #: Seconds that clicks are collected before they are counted.
+    click_window: int = CLICK_WINDOW
     #: Erase workers at a time: enough to empty a full queue in minutes.
     concurrent_erasures: int = 20
 

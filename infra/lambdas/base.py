@@ -18,14 +18,6 @@ from infra.queues import Queues
 from infra.secrets import Secrets
 from infra.settings import Settings
 
-#: From this size on Lambda gives a function one whole vCPU
-#: (Lambda Developer Guide, "Configure Lambda function memory").
-ONE_VCPU_MB = 1_769
-
-#: For functions that make a few calls: the fastest size that costs at most a tenth more than the
-#: cheapest (docs/decisions/074-memory-sizes.md, for all sizes).
-FEW_CALLS_MB = 1_024
-
 #: Actions that add data to a link. Without `BatchWriteItem`: erasing needs it, and erasing adds
 #: nothing.
 WRITES = {"dynamodb:PartiQLInsert", "dynamodb:PutItem", "dynamodb:UpdateItem", "s3:PutObject"}

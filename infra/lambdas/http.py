@@ -7,8 +7,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 
 from infra.data import LIVE_INDEX, QR_PREFIX
-from infra.lambdas.base import FEW_CALLS_MB, ONE_VCPU_MB, Functions
+from infra.lambdas.base import Functions
 from infra.lambdas.permissions import allow, index_arn, leading_keys, on_table
+from infra.sizes import FEW_CALLS_MB, ONE_VCPU_MB
 
 #: One second less than API Gateway's timeout, so a function can still send its own error.
 HTTP_TIMEOUT = Duration.seconds(28)

@@ -8,8 +8,9 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 
-from infra.lambdas.base import FEW_CALLS_MB, Functions, live_alias
+from infra.lambdas.base import Functions, live_alias
 from infra.lambdas.permissions import allow, on_table
+from infra.sizes import FEW_CALLS_MB
 
 #: Stream records in one batch. With both images of 1,000 links it stays under the 6 MB of an
 #: event, and all their QR images fit a few calls.

@@ -8,21 +8,16 @@ from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_sqs as sqs
 
 from infra.data import EXPORTS_PREFIX, LIVE_INDEX, OPEN_INDEX
-from infra.lambdas.base import FEW_CALLS_MB, ONE_VCPU_MB, Functions, live_alias
+from infra.lambdas.base import Functions, live_alias
 from infra.lambdas.permissions import allow, index_arn, leading_keys, on_table
 from infra.queues import DELIVERIES, EXPORT_TIMEOUT, WORKER_TIMEOUT
-
-#: No caller waits for it, and most of its time it waits for DynamoDB.
-ERASE_MB = 512
+from infra.sizes import ERASE_MB, FEW_CALLS_MB, ONE_VCPU_MB, SIGNER_MB
 
 #: Deletions that are processed at a time. It keeps the queue from using the concurrency that the
 #: API needs.
 MAX_CONCURRENT_DELETIONS = 10
 
 MAX_CONCURRENT_EXPORTS = 5
-
-#: No caller waits for it.
-SIGNER_MB = 512
 
 
 class Workers:
