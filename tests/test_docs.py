@@ -22,7 +22,7 @@ from tests.support.markdown_examples import (
     documented_routes,
     listed_routes,
 )
-from tests.support.template import resources, synthesized_template
+from tests.support.template import properties_of, resources, synthesized_template
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
@@ -50,9 +50,7 @@ def deployed_routes() -> set[tuple[str, str]]:
         properties = parts[reference["Ref"]]["Properties"]
         return f"{path(properties['ParentId'])}/{properties['PathPart']}"
 
-    methods = [
-        method["Properties"] for method in resources(template, "AWS::ApiGateway::Method").values()
-    ]
+    methods = properties_of(template, "AWS::ApiGateway::Method")
     return {
         (method["HttpMethod"], path(method["ResourceId"]))
         for method in methods

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.template import resources, synthesized_template
+from tests.support.template import properties_of, synthesized_template
 
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = ROOT / "functions"
@@ -29,8 +29,8 @@ def named(path: Path) -> str:
 
 def test_every_handler_is_deployed_and_nothing_else() -> None:
     handlers = {
-        str(function["Properties"]["Handler"])
-        for function in resources(synthesized_template(), "AWS::Lambda::Function").values()
+        str(function["Handler"])
+        for function in properties_of(synthesized_template(), "AWS::Lambda::Function")
     }
     assert handlers == {f"functions.handlers.{path.stem}.handler" for path in LAMBDAS}
 

@@ -26,7 +26,13 @@ from tests.support.erasure import Erasing
 from tests.support.iam import Grant, Recorder, Use, grants, text
 from tests.support.iam_scenarios import DRIVES, Scene
 from tests.support.iam_simulator import IamSimulator
-from tests.support.template import invoked_function, resources, synthesized_template
+from tests.support.template import (
+    invoked_function,
+    module_of,
+    properties_of,
+    resources,
+    synthesized_template,
+)
 
 pytestmark = pytest.mark.emulator
 
@@ -92,8 +98,8 @@ def scene(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator
         monkeypatch.setenv(f"{queue.upper()}_QUEUE_URL", url)
         names[url] = logical(f"{queue}QueueUrl")
     used_by = [
-        each["Properties"].get("Environment", {}).get("Variables", {})
-        for each in resources(template, "AWS::Lambda::Function").values()
+        each.get("Environment", {}).get("Variables", {})
+        for each in properties_of(template, "AWS::Lambda::Function")
     ]
     for variable in BUCKETS:
         references = {json.dumps(each[variable]) for each in used_by if variable in each}
@@ -150,9 +156,9 @@ NOT_DRIVEN = {"pages"}
 
 def test_every_function_has_a_scenario() -> None:
     functions = {
-        each["Properties"]["Handler"].split(".")[2]
-        for each in resources(synthesized_template(), "AWS::Lambda::Function").values()
-        if each["Properties"]["Handler"].startswith("functions.")
+        module_of(each)
+        for each in properties_of(synthesized_template(), "AWS::Lambda::Function")
+        if each["Handler"].startswith("functions.")
     }
     assert functions == set(DRIVES) | NOT_DRIVEN
     assert set(DRIVES).isdisjoint(NOT_DRIVEN)
@@ -198,10 +204,9 @@ def test_a_function_may_consume_only_its_event_source() -> None:
     """What `PLATFORM` leaves out is granted only where Lambda uses it: on the event sources."""
     template = synthesized_template()
     sources: dict[str, set[str]] = {}
-    for each in resources(template, "AWS::Lambda::EventSourceMapping").values():
-        invoked = invoked_function(template, each["Properties"]["FunctionName"])
-        name = invoked["Handler"].split(".")[2]
-        sources.setdefault(name, set()).add(text(each["Properties"]["EventSourceArn"]))
+    for each in properties_of(template, "AWS::Lambda::EventSourceMapping"):
+        name = module_of(invoked_function(template, each["FunctionName"]))
+        sources.setdefault(name, set()).add(text(each["EventSourceArn"]))
     for function in set(DRIVES) | NOT_DRIVEN:
         consumed = {
             grant.resource

@@ -12,7 +12,9 @@ from infra.http_headers import STRICT_TRANSPORT_SECURITY
 from tests.support.template import (
     Template,
     invoked_function,
+    module_of,
     path_of,
+    properties_of,
     resources,
     synthesize,
     synthesized_template,
@@ -73,8 +75,7 @@ def methods(template: Template) -> dict[tuple[str, str], dict[str, Any]]:
 
 def handler_of(template: Template, method: dict[str, Any]) -> str:
     """The module of the function that a method's integration invokes."""
-    handler: str = invoked_function(template, method["Integration"]["Uri"])["Handler"]
-    return handler.split(".")[2]
+    return module_of(invoked_function(template, method["Integration"]["Uri"]))
 
 
 #: The function for undefined methods of a path: HEAD like GET, others 405 or the 404 page.
@@ -154,10 +155,9 @@ def test_every_api_method_needs_the_authorizer_and_a_usage_key(template: Templat
 
 
 def test_open_routes_need_no_key_and_are_throttled(template: Template) -> None:
-    [stage] = resources(template, "AWS::ApiGateway::Stage").values()
+    [stage] = properties_of(template, "AWS::ApiGateway::Stage")
     settings = {
-        (each["HttpMethod"], each["ResourcePath"]): each
-        for each in stage["Properties"]["MethodSettings"]
+        (each["HttpMethod"], each["ResourcePath"]): each for each in stage["MethodSettings"]
     }
     for verb, path in OPEN | {
         ("ANY", path) for path, function in CATCH_ALLS.items() if function == "pages"
@@ -172,17 +172,17 @@ def test_open_routes_need_no_key_and_are_throttled(template: Template) -> None:
 
 
 def test_the_authorizer_sets_the_usage_key_and_is_cached_for_a_minute(template: Template) -> None:
-    [api] = resources(template, "AWS::ApiGateway::RestApi").values()
-    assert api["Properties"]["ApiKeySourceType"] == "AUTHORIZER"
-    [authorizer] = resources(template, "AWS::ApiGateway::Authorizer").values()
-    assert authorizer["Properties"]["Type"] == "REQUEST"
-    assert authorizer["Properties"]["IdentitySource"] == "method.request.header.Authorization"
-    assert authorizer["Properties"]["AuthorizerResultTtlInSeconds"] == 60
+    [api] = properties_of(template, "AWS::ApiGateway::RestApi")
+    assert api["ApiKeySourceType"] == "AUTHORIZER"
+    [authorizer] = properties_of(template, "AWS::ApiGateway::Authorizer")
+    assert authorizer["Type"] == "REQUEST"
+    assert authorizer["IdentitySource"] == "method.request.header.Authorization"
+    assert authorizer["AuthorizerResultTtlInSeconds"] == 60
 
 
 def test_bodies_pass_unchanged(template: Template) -> None:
-    [api] = resources(template, "AWS::ApiGateway::RestApi").values()
-    assert api["Properties"]["BinaryMediaTypes"] == ["*/*"]
+    [api] = properties_of(template, "AWS::ApiGateway::RestApi")
+    assert api["BinaryMediaTypes"] == ["*/*"]
 
 
 @pytest.mark.exhaustive
@@ -251,8 +251,8 @@ def test_functions_allow_the_same_origins_as_preflights(template: Template) -> N
         ),
     ):
         origins = {
-            function["Properties"]["Environment"]["Variables"].get("CORS_ALLOW_ORIGINS")
-            for function in resources(each, "AWS::Lambda::Function").values()
+            function["Environment"]["Variables"].get("CORS_ALLOW_ORIGINS")
+            for function in properties_of(each, "AWS::Lambda::Function")
         }
         assert origins == {expected, None}
 
@@ -328,8 +328,8 @@ GATEWAY_RESPONSES = {
 
 def gateway_responses(template: Template) -> dict[str, dict[str, Any]]:
     return {
-        each["Properties"]["ResponseType"]: each["Properties"]
-        for each in resources(template, "AWS::ApiGateway::GatewayResponse").values()
+        each["ResponseType"]: each
+        for each in properties_of(template, "AWS::ApiGateway::GatewayResponse")
     }
 
 

@@ -2,30 +2,31 @@
 alarm.
 """
 
-from tests.support.template import Template, invoked_function, resources, synthesized_template
+from tests.support.template import (
+    Template,
+    functions,
+    invoked_function,
+    properties_of,
+    resources,
+    synthesized_template,
+)
 
 
 def test_functions_are_invoked_through_their_alias_only(template: Template) -> None:
     invoked = [
         *(
-            each["Properties"]["FunctionName"]
-            for each in resources(template, "AWS::Lambda::EventSourceMapping").values()
+            each["FunctionName"]
+            for each in properties_of(template, "AWS::Lambda::EventSourceMapping")
         ),
+        *(each["FunctionName"] for each in properties_of(template, "AWS::Lambda::Permission")),
         *(
-            each["Properties"]["FunctionName"]
-            for each in resources(template, "AWS::Lambda::Permission").values()
-        ),
-        *(
-            each["Properties"]["Integration"]["Uri"]
-            for each in resources(template, "AWS::ApiGateway::Method").values()
-            if each["Properties"]["Integration"]["Type"] == "AWS_PROXY"
+            each["Integration"]["Uri"]
+            for each in properties_of(template, "AWS::ApiGateway::Method")
+            if each["Integration"]["Type"] == "AWS_PROXY"
         ),
     ]
     reached = {invoked_function(template, each)["Handler"] for each in invoked}
-    assert reached == {
-        each["Properties"]["Handler"]
-        for each in resources(template, "AWS::Lambda::Function").values()
-    }
+    assert reached == {each["Handler"] for each in properties_of(template, "AWS::Lambda::Function")}
 
 
 def test_every_alias_shifts_gradually_and_rolls_back_on_an_alarm(template: Template) -> None:
@@ -54,11 +55,9 @@ def test_other_stages_deploy_at_once() -> None:
 
 def test_reserved_concurrency_leaves_room_for_the_other_functions(template: Template) -> None:
     reserved = {
-        function["Properties"]["Handler"].split(".")[2]: function["Properties"][
-            "ReservedConcurrentExecutions"
-        ]
-        for function in resources(template, "AWS::Lambda::Function").values()
-        if "ReservedConcurrentExecutions" in function["Properties"]
+        name: function["ReservedConcurrentExecutions"]
+        for name, function in functions(template).items()
+        if "ReservedConcurrentExecutions" in function
     }
     assert reserved["redirect"] > 0
     # At least 100 of an account's 1,000 must stay unreserved (Lambda quotas); this leaves far more.

@@ -9,7 +9,7 @@ import pytest
 
 from infra.packaging import LAMBDA_ARM64
 from tests.support.synthesis import stand_in_code
-from tests.support.template import resources, synthesized_template
+from tests.support.template import properties_of, synthesized_template
 
 if TYPE_CHECKING:
     from infra.settings import OnDemand
@@ -53,5 +53,5 @@ def test_warm_throughput_and_limits_apply_to_tables_and_indexes(tmp_path: Path) 
 
 @pytest.mark.parametrize("stage", ["prod", "dev"])
 def test_capacity_is_limited(stage: str) -> None:
-    for table in resources(synthesized_template(stage), "AWS::DynamoDB::Table").values():
-        assert table["Properties"]["OnDemandThroughput"]["MaxWriteRequestUnits"] > 0
+    for table in properties_of(synthesized_template(stage), "AWS::DynamoDB::Table"):
+        assert table["OnDemandThroughput"]["MaxWriteRequestUnits"] > 0

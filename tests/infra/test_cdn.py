@@ -6,7 +6,7 @@ import re
 import pytest
 
 from functions.domain.click_fields import ORIGIN_HEADER
-from tests.support.template import Template, resources, synthesize
+from tests.support.template import Template, properties_of, resources, synthesize, variables_of
 
 DOMAIN = {
     "domainName": "go.example.com",
@@ -26,17 +26,14 @@ def test_by_default_there_is_no_domain_or_distribution(template: Template) -> No
 
 def test_a_custom_domain_has_its_base_path_and_short_urls() -> None:
     template = synthesize(basePath="l", **DOMAIN)
-    [domain] = resources(template, "AWS::ApiGateway::DomainName").values()
-    assert domain["Properties"]["DomainName"] == "go.example.com"
-    assert domain["Properties"]["RegionalCertificateArn"] == DOMAIN["certificateArn"]
-    assert domain["Properties"]["SecurityPolicy"] == "TLS_1_2"
-    [mapping] = resources(template, "AWS::ApiGateway::BasePathMapping").values()
-    assert mapping["Properties"]["BasePath"] == "l"
-    urls = {
-        function["Properties"]["Environment"]["Variables"].get("PUBLIC_BASE_URL")
-        for function in resources(template, "AWS::Lambda::Function").values()
-    }
-    assert urls - {None} == {"https://go.example.com/l"}
+    [domain] = properties_of(template, "AWS::ApiGateway::DomainName")
+    assert domain["DomainName"] == "go.example.com"
+    assert domain["RegionalCertificateArn"] == DOMAIN["certificateArn"]
+    assert domain["SecurityPolicy"] == "TLS_1_2"
+    [mapping] = properties_of(template, "AWS::ApiGateway::BasePathMapping")
+    assert mapping["BasePath"] == "l"
+    urls = variables_of(template, "PUBLIC_BASE_URL")
+    assert set(urls.values()) == {"https://go.example.com/l"}
     # Without a hosted zone the name is pointed there by hand.
     assert not resources(template, "AWS::Route53::RecordSet")
     assert "DomainTarget" in template["Outputs"]
@@ -51,15 +48,15 @@ def test_with_a_hosted_zone_the_dns_records_are_created() -> None:
 
 def test_cloudfront_never_caches_a_redirect() -> None:
     template = synthesize(cdn="true")
-    [distribution] = resources(template, "AWS::CloudFront::Distribution").values()
-    behaviour = distribution["Properties"]["DistributionConfig"]["DefaultCacheBehavior"]
+    [distribution] = properties_of(template, "AWS::CloudFront::Distribution")
+    behaviour = distribution["DistributionConfig"]["DefaultCacheBehavior"]
     # AWS's managed policy CachingDisabled.
     assert behaviour["CachePolicyId"] == "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
     assert behaviour["AllowedMethods"] == ["GET", "HEAD"]
-    [stage] = resources(template, "AWS::ApiGateway::Stage").values()
+    [stage] = properties_of(template, "AWS::ApiGateway::Stage")
     throttled = {
         each["HttpMethod"]
-        for each in stage["Properties"]["MethodSettings"]
+        for each in stage["MethodSettings"]
         if each["ResourcePath"] == "/~1{code}" and each["ThrottlingRateLimit"]
     }
     assert throttled == {"GET", "HEAD", "ANY"}
@@ -67,18 +64,13 @@ def test_cloudfront_never_caches_a_redirect() -> None:
 
 def test_the_distribution_and_the_redirect_share_a_secret() -> None:
     template = synthesize(cdn="true")
-    [distribution] = resources(template, "AWS::CloudFront::Distribution").values()
-    [origin] = distribution["Properties"]["DistributionConfig"]["Origins"]
+    [distribution] = properties_of(template, "AWS::CloudFront::Distribution")
+    [origin] = distribution["DistributionConfig"]["Origins"]
     [header] = origin["OriginCustomHeaders"]
     assert header["HeaderName"].lower() == ORIGIN_HEADER
-    variables = {
-        function["Properties"]["Handler"]: function["Properties"]["Environment"]["Variables"]
-        for function in resources(template, "AWS::Lambda::Function").values()
-        if "Environment" in function["Properties"]
-    }
-    figure = {name for name, values in variables.items() if "ORIGIN_SECRET" in values}
-    assert figure == {"functions.handlers.redirect.handler"}
-    secret = variables["functions.handlers.redirect.handler"]["ORIGIN_SECRET"]
+    secrets = variables_of(template, "ORIGIN_SECRET")
+    assert set(secrets) == {"redirect"}
+    secret = secrets["redirect"]
     assert secret == header["HeaderValue"]
     # Resolved at deployment from Secrets Manager: the template does not have the value.
     assert json.dumps(secret).count("{{resolve:secretsmanager:") == 1
@@ -93,8 +85,8 @@ def test_without_a_distribution_there_is_no_origin_secret(template: Template) ->
 
 def test_cloudfront_forwards_the_headers_that_the_redirect_reads() -> None:
     template = synthesize(cdn="true")
-    [policy] = resources(template, "AWS::CloudFront::OriginRequestPolicy").values()
-    passed = policy["Properties"]["OriginRequestPolicyConfig"]["HeadersConfig"]["Headers"]
+    [policy] = properties_of(template, "AWS::CloudFront::OriginRequestPolicy")
+    passed = policy["OriginRequestPolicyConfig"]["HeadersConfig"]["Headers"]
     assert len(passed) <= 10
     read = {"accept", "referer", "user-agent", "sec-purpose"} | {
         f"cloudfront-viewer-{name}"
@@ -122,14 +114,8 @@ def test_the_links_function_gets_every_host_of_the_service() -> None:
     cdn = {"cdnDomainName": "l.example.com", "cdnCertificateArn": DOMAIN["certificateArn"]}
     template = synthesize(cdn="true", publicBaseUrl="https://s.example.com", **cdn, **DOMAIN)
     [distribution] = resources(template, "AWS::CloudFront::Distribution")
-    hosts = {
-        function["Properties"]["Handler"]: variables["OWN_HOSTS"]
-        for function in resources(template, "AWS::Lambda::Function").values()
-        if "OWN_HOSTS"
-        in (variables := function["Properties"].get("Environment", {}).get("Variables", {}))
-    }
-    assert hosts == {
-        "functions.handlers.links.handler": {
+    assert variables_of(template, "OWN_HOSTS") == {
+        "links": {
             "Fn::Join": [
                 "",
                 [
@@ -173,15 +159,8 @@ def references(value: object) -> set[str]:
 
 def test_the_home_url_reaches_the_function_that_answers_the_root() -> None:
     template = synthesize(homeUrl="https://www.example.com/start?from=link#top")
-    homes = {
-        function["Properties"]["Handler"]: function["Properties"]["Environment"]["Variables"][
-            "HOME_URL"
-        ]
-        for function in resources(template, "AWS::Lambda::Function").values()
-        if "HOME_URL" in function["Properties"]["Environment"]["Variables"]
-    }
-    assert homes == {
-        "functions.handlers.pages.handler": "https://www.example.com/start?from=link#top"
+    assert variables_of(template, "HOME_URL") == {
+        "pages": "https://www.example.com/start?from=link#top"
     }
 
 

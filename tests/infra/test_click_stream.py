@@ -2,16 +2,14 @@
 
 import json
 
-from tests.infra.test_functions import functions
-from tests.support.template import Template, invoked_function, resources
+from tests.support.template import Template, functions, invoked_function, properties_of
 
 
 def test_the_click_stream_is_invoked_for_clicks_of_people_only(template: Template) -> None:
     [mapping] = [
-        each["Properties"]
-        for each in resources(template, "AWS::Lambda::EventSourceMapping").values()
-        if invoked_function(template, each["Properties"]["FunctionName"])
-        == functions(template)["click_stream"]
+        each
+        for each in properties_of(template, "AWS::Lambda::EventSourceMapping")
+        if invoked_function(template, each["FunctionName"]) == functions(template)["click_stream"]
     ]
     patterns = [json.loads(each["Pattern"]) for each in mapping["FilterCriteria"]["Filters"]]
     assert patterns == [
@@ -31,9 +29,9 @@ def test_the_click_stream_is_invoked_for_clicks_of_people_only(template: Templat
 
 def test_clicks_are_collected_for_seconds_before_they_are_counted(template: Template) -> None:
     windows = [
-        (invoked_function(template, mapping["Properties"]["FunctionName"]), seconds)
-        for mapping in resources(template, "AWS::Lambda::EventSourceMapping").values()
-        if (seconds := mapping["Properties"].get("MaximumBatchingWindowInSeconds"))
+        (invoked_function(template, mapping["FunctionName"]), seconds)
+        for mapping in properties_of(template, "AWS::Lambda::EventSourceMapping")
+        if (seconds := mapping.get("MaximumBatchingWindowInSeconds"))
     ]
     # A delete's own work does not wait.
     assert windows == [(functions(template)["click_stream"], 10)]

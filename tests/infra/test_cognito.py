@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support.template import Template, invoked_function, resources, synthesize
+from tests.support.template import Template, invoked_function, properties_of, resources, synthesize
 
 
 def console_client(template: Template) -> dict[str, Any]:
     [client] = [
-        each["Properties"]
-        for each in resources(template, "AWS::Cognito::UserPoolClient").values()
-        if each["Properties"].get("AllowedOAuthFlowsUserPoolClient")
+        each
+        for each in properties_of(template, "AWS::Cognito::UserPoolClient")
+        if each.get("AllowedOAuthFlowsUserPoolClient")
     ]
     properties: dict[str, Any] = client
     return properties
@@ -62,17 +62,17 @@ def test_it_returns_to_the_console_alone(template: Template) -> None:
 
 
 def test_the_authorizer_accepts_the_tokens_of_both_clients(template: Template) -> None:
-    [authorizer] = resources(template, "AWS::ApiGateway::Authorizer").values()
-    function = invoked_function(template, authorizer["Properties"]["AuthorizerUri"])
+    [authorizer] = properties_of(template, "AWS::ApiGateway::Authorizer")
+    function = invoked_function(template, authorizer["AuthorizerUri"])
     accepted = function["Environment"]["Variables"]["SESSION_CLIENT_IDS"]
     named = {part["Ref"] for part in accepted["Fn::Join"][1] if isinstance(part, dict)}
     assert named == resources(template, "AWS::Cognito::UserPoolClient").keys()
 
 
 def test_the_sign_in_page_is_styled_where_it_is_cognitos_own(template: Template) -> None:
-    [domain] = resources(template, "AWS::Cognito::UserPoolDomain").values()
-    assert domain["Properties"]["ManagedLoginVersion"] == 2
-    [style] = resources(template, "AWS::Cognito::ManagedLoginBranding").values()
-    assert style["Properties"]["UseCognitoProvidedValues"] is True
+    [domain] = properties_of(template, "AWS::Cognito::UserPoolDomain")
+    assert domain["ManagedLoginVersion"] == 2
+    [style] = properties_of(template, "AWS::Cognito::ManagedLoginBranding")
+    assert style["UseCognitoProvidedValues"] is True
     # The emulator has another page.
     assert not resources(synthesize(stage="local"), "AWS::Cognito::ManagedLoginBranding")

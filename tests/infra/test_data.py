@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.template import (
     Template,
+    properties_of,
     resources,
     synthesize,
     synthesized_template,
@@ -139,9 +140,9 @@ def test_every_bucket_refuses_plain_http(template: Template) -> None:
     ids = set(resources(template, "AWS::S3::Bucket"))
     assert len(ids) == len(buckets(template))
     refusing = {
-        policy["Properties"]["Bucket"]["Ref"]
-        for policy in resources(template, "AWS::S3::BucketPolicy").values()
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        policy["Bucket"]["Ref"]
+        for policy in properties_of(template, "AWS::S3::BucketPolicy")
+        for statement in policy["PolicyDocument"]["Statement"]
         if statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
         and (statement["Effect"], statement["Action"]) == ("Deny", "s3:*")
     }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.template import Template, resources, synthesize
+from tests.support.template import Template, properties_of, resources, synthesize
 
 URL = "https://hooks.example.com/unlink"
 SECRET = "unlink/events"
@@ -30,9 +30,9 @@ def test_the_endpoint_gets_every_event_with_the_key_of_the_secret(with_endpoint:
     destination, sent = only(with_endpoint, "AWS::Events::ApiDestination")
     bus, _ = only(with_endpoint, "AWS::Events::EventBus")
     [rule] = [
-        each["Properties"]
-        for each in resources(with_endpoint, "AWS::Events::Rule").values()
-        if each["Properties"].get("EventBusName") == {"Ref": bus}
+        each
+        for each in properties_of(with_endpoint, "AWS::Events::Rule")
+        if each.get("EventBusName") == {"Ref": bus}
     ]
 
     assert given["AuthParameters"]["ApiKeyAuthParameters"] == {
@@ -50,8 +50,8 @@ def test_the_rule_may_call_the_endpoint_and_nothing_else(with_endpoint: Template
     destination, _ = only(with_endpoint, "AWS::Events::ApiDestination")
     statements = [
         statement
-        for policy in resources(with_endpoint, "AWS::IAM::Policy").values()
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        for policy in properties_of(with_endpoint, "AWS::IAM::Policy")
+        for statement in policy["PolicyDocument"]["Statement"]
         if "events:InvokeApiDestination" in statement["Action"]
     ]
     assert statements == [
@@ -74,18 +74,18 @@ def test_an_event_that_the_endpoint_refuses_is_kept_and_raises_an_alarm(
     assert found == {"MessageRetentionPeriod": 14 * 86_400, "SqsManagedSseEnabled": True}
     targets = [
         target
-        for rule in resources(with_endpoint, "AWS::Events::Rule").values()
-        for target in rule["Properties"]["Targets"]
+        for rule in properties_of(with_endpoint, "AWS::Events::Rule")
+        for target in rule["Targets"]
         if "DeadLetterConfig" in target
     ]
     assert [target["DeadLetterConfig"]["Arn"] for target in targets] == [
         {"Fn::GetAtt": [queue, "Arn"]}
     ]
     alarms = [
-        alarm["Properties"]
-        for alarm in resources(with_endpoint, "AWS::CloudWatch::Alarm").values()
+        alarm
+        for alarm in properties_of(with_endpoint, "AWS::CloudWatch::Alarm")
         if {"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "QueueName"]}}
-        in alarm["Properties"].get("Dimensions", [])
+        in alarm.get("Dimensions", [])
     ]
     assert [alarm["MetricName"] for alarm in alarms] == ["ApproximateNumberOfMessagesVisible"]
     assert "docs/operations.md#dead-letters" in alarms[0]["AlarmDescription"]

@@ -11,7 +11,10 @@ import pytest
 from functions.domain.api_keys import generate_api_key
 from tests.support.template import (
     Template,
+    functions,
     invoked_function,
+    module_of,
+    properties_of,
     resources,
     synthesize,
     synthesized_template,
@@ -44,8 +47,8 @@ def firewall() -> Template:
 
 
 def rules(template: Template) -> dict[str, dict[str, Any]]:
-    [acl] = resources(template, "AWS::WAFv2::WebACL").values()
-    found = acl["Properties"]["Rules"]
+    [acl] = properties_of(template, "AWS::WAFv2::WebACL")
+    found = acl["Rules"]
     assert [rule["Priority"] for rule in found] == list(range(len(found)))
     return {rule["Name"]: rule for rule in found}
 
@@ -167,8 +170,8 @@ def test_the_managed_rules_let_a_long_body_pass() -> None:
 
 
 def test_a_blocked_client_gets_retry_after() -> None:
-    [acl] = resources(with_waf(), "AWS::WAFv2::WebACL").values()
-    bodies = acl["Properties"]["CustomResponseBodies"]
+    [acl] = properties_of(with_waf(), "AWS::WAFv2::WebACL")
+    bodies = acl["CustomResponseBodies"]
     for name, rule in rules(with_waf()).items():
         if "RateBasedStatement" not in rule["Statement"]:
             continue
@@ -189,17 +192,17 @@ def test_a_blocked_client_gets_retry_after() -> None:
 
 def test_without_a_distribution_the_stage_has_the_only_web_acl() -> None:
     template = with_waf()
-    [acl] = resources(template, "AWS::WAFv2::WebACL").values()
-    assert acl["Properties"]["Scope"] == "REGIONAL"
+    [acl] = properties_of(template, "AWS::WAFv2::WebACL")
+    assert acl["Scope"] == "REGIONAL"
     [stage] = resources(template, "AWS::ApiGateway::Stage")
-    [association] = resources(template, "AWS::WAFv2::WebACLAssociation").values()
-    assert {"Ref": stage} in association["Properties"]["ResourceArn"]["Fn::Join"][1]
+    [association] = properties_of(template, "AWS::WAFv2::WebACLAssociation")
+    assert {"Ref": stage} in association["ResourceArn"]["Fn::Join"][1]
 
 
 def test_behind_cloudfront_the_stage_does_not_count_cloudfronts_addresses() -> None:
     template = with_both()
-    [distribution] = resources(template, "AWS::CloudFront::Distribution").values()
-    [origin] = distribution["Properties"]["DistributionConfig"]["Origins"]
+    [distribution] = properties_of(template, "AWS::CloudFront::Distribution")
+    [origin] = distribution["DistributionConfig"]["Origins"]
     [secret] = origin["OriginCustomHeaders"]
     from_cdn = {secret["HeaderName"].lower(): secret["HeaderValue"]}
     # Requests from CloudFront; all have CloudFront's addresses.
@@ -215,14 +218,14 @@ def test_behind_cloudfront_the_stage_does_not_count_cloudfronts_addresses() -> N
 
 
 def test_the_distribution_counts_visitors_by_their_own_addresses() -> None:
-    [acl] = resources(firewall(), "AWS::WAFv2::WebACL").values()
-    assert acl["Properties"]["Scope"] == "CLOUDFRONT"
+    [acl] = properties_of(firewall(), "AWS::WAFv2::WebACL")
+    assert acl["Scope"] == "CLOUDFRONT"
     assert {name: rate["Limit"] for name, rate in rates(firewall()).items()} == {VISITS: 12_000}
     assert counted_by(firewall(), "GET", "/abc123") == {VISITS}
     [name] = resources(firewall(), "AWS::WAFv2::WebACL")
     assert firewall()["Outputs"]["WebAclArn"]["Value"] == {"Fn::GetAtt": [name, "Arn"]}
-    [distribution] = resources(with_both(), "AWS::CloudFront::Distribution").values()
-    assert distribution["Properties"]["DistributionConfig"]["WebACLId"] == ACL_ARN
+    [distribution] = properties_of(with_both(), "AWS::CloudFront::Distribution")
+    assert distribution["DistributionConfig"]["WebACLId"] == ACL_ARN
 
 
 def test_the_distributions_web_acl_is_in_us_east_1() -> None:
@@ -261,8 +264,8 @@ def test_cdn_and_waf_without_a_web_acl_arn_are_refused_with_instructions() -> No
 
 def test_an_existing_web_acl_may_protect_the_distribution() -> None:
     template = synthesize(cdn="true", cdnWebAclArn=ACL_ARN)
-    [distribution] = resources(template, "AWS::CloudFront::Distribution").values()
-    assert distribution["Properties"]["DistributionConfig"]["WebACLId"] == ACL_ARN
+    [distribution] = properties_of(template, "AWS::CloudFront::Distribution")
+    assert distribution["DistributionConfig"]["WebACLId"] == ACL_ARN
     assert not resources(template, "AWS::WAFv2::WebACL")
 
 
@@ -283,20 +286,18 @@ def test_a_web_acl_of_another_region_or_scope_is_refused(arn: str) -> None:
 
 
 def test_the_stage_has_a_throttle_below_the_accounts_quota(template: Template) -> None:
-    [stage] = resources(template, "AWS::ApiGateway::Stage").values()
-    [whole] = [
-        each for each in stage["Properties"]["MethodSettings"] if each["ResourcePath"] == "/*"
-    ]
+    [stage] = properties_of(template, "AWS::ApiGateway::Stage")
+    [whole] = [each for each in stage["MethodSettings"] if each["ResourcePath"] == "/*"]
     assert whole["HttpMethod"] == "*"
     assert whole["ThrottlingRateLimit"] == 4_000
     assert whole["ThrottlingBurstLimit"] == 2_000
 
 
 def test_a_region_with_a_smaller_quota_may_have_a_lower_throttle() -> None:
-    [stage] = resources(synthesize(rateLimit="1200"), "AWS::ApiGateway::Stage").values()
+    [stage] = properties_of(synthesize(rateLimit="1200"), "AWS::ApiGateway::Stage")
     limits = {
         (each["HttpMethod"], each["ResourcePath"]): each["ThrottlingRateLimit"]
-        for each in stage["Properties"]["MethodSettings"]
+        for each in stage["MethodSettings"]
     }
     assert limits["*", "/*"] == 1_200
     assert limits["GET", "/~1{code}"] == 750
@@ -312,11 +313,9 @@ def test_an_invalid_throttle_is_refused(limit: str) -> None:
 
 def reserved(template: Template) -> dict[str, int]:
     return {
-        function["Properties"]["Handler"].split(".")[2]: function["Properties"][
-            "ReservedConcurrentExecutions"
-        ]
-        for function in resources(template, "AWS::Lambda::Function").values()
-        if "ReservedConcurrentExecutions" in function["Properties"]
+        name: function["ReservedConcurrentExecutions"]
+        for name, function in functions(template).items()
+        if "ReservedConcurrentExecutions" in function
     }
 
 
@@ -343,11 +342,11 @@ def test_the_authorizer_and_the_workers_reserve_concurrency(template: Template) 
 
 def test_an_event_source_never_exceeds_its_workers_concurrency(template: Template) -> None:
     queues = {}
-    for mapping in resources(template, "AWS::Lambda::EventSourceMapping").values():
-        if "ScalingConfig" in mapping["Properties"]:
-            function = invoked_function(template, mapping["Properties"]["FunctionName"])
-            at_a_time = mapping["Properties"]["ScalingConfig"]["MaximumConcurrency"]
-            queues[function["Handler"].split(".")[2]] = at_a_time
+    for mapping in properties_of(template, "AWS::Lambda::EventSourceMapping"):
+        if "ScalingConfig" in mapping:
+            function = invoked_function(template, mapping["FunctionName"])
+            at_a_time = mapping["ScalingConfig"]["MaximumConcurrency"]
+            queues[module_of(function)] = at_a_time
     assert queues.keys() == {"deletion_worker", "erase_worker", "export_worker"}
     found = reserved(template)
     assert {name: at_a_time for name, at_a_time in queues.items() if at_a_time > found[name]} == {}

@@ -9,10 +9,14 @@ import pytest
 from tests.support.synthesis import ROOT
 from tests.support.template import (
     Template,
+    functions,
     invoked_function,
+    module_of,
+    properties_of,
     resources,
     synthesize,
     synthesized_template,
+    variables_of,
 )
 
 LINK_DELETER = {
@@ -130,14 +134,6 @@ WITHOUT_RESOURCE = {
 }
 
 
-def functions(template: Template) -> dict[str, dict[str, Any]]:
-    """The properties of each function by the name of its module."""
-    return {
-        function["Properties"]["Handler"].split(".")[2]: function["Properties"]
-        for function in resources(template, "AWS::Lambda::Function").values()
-    }
-
-
 def statements(template: Template, function: str) -> list[dict[str, Any]]:
     """Every statement of the function's role, with actions and resources as lists."""
     role = functions(template)[function]["Role"]["Fn::GetAtt"][0]
@@ -147,9 +143,9 @@ def statements(template: Template, function: str) -> list[dict[str, Any]]:
             "Action": as_list(statement["Action"]),
             "Resource": as_list(statement["Resource"]),
         }
-        for policy in resources(template, "AWS::IAM::Policy").values()
-        if {"Ref": role} in policy["Properties"]["Roles"]
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        for policy in properties_of(template, "AWS::IAM::Policy")
+        if {"Ref": role} in policy["Roles"]
+        for statement in policy["PolicyDocument"]["Statement"]
     ]
 
 
@@ -216,8 +212,8 @@ def test_no_role_may_delete_from_the_audit_trail(template: Template) -> None:
 
 
 def test_nothing_is_allowed_with_a_wildcard(template: Template) -> None:
-    for policy in resources(template, "AWS::IAM::Policy").values():
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+    for policy in properties_of(template, "AWS::IAM::Policy"):
+        for statement in policy["PolicyDocument"]["Statement"]:
             actions = as_list(statement["Action"])
             assert not [action for action in actions if "*" in action]
             if "*" in as_list(statement["Resource"]):
@@ -231,58 +227,45 @@ def test_each_function_has_its_own_role_without_managed_policies(template: Templ
         assert "ManagedPolicyArns" not in template["Resources"][role]["Properties"]
 
 
-@pytest.mark.parametrize("function", ["links", "deletions", "qr"])
-def test_api_functions_write_only_rate_windows_in_the_access_table(
-    template: Template, function: str
-) -> None:
-    on_access = [
+def on_table(template: Template, function: str, table: str, action: str = "") -> list[Any]:
+    """The statements that allow a function something (or this action) on a table itself."""
+    return [
         statement
         for statement in statements(template, function)
-        if any(action.startswith("dynamodb:") for action in statement["Action"])
-        and [table_of(template, each) for each in statement["Resource"]] == ["Access"]
-    ]
-    assert [statement["Condition"] for statement in on_access] == [
-        {
-            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["RATE#*"]},
-            "Null": {"dynamodb:LeadingKeys": "false"},
-        }
+        if any(each.startswith(f"dynamodb:{action}") for each in statement["Action"])
+        and table in [table_of(template, each) for each in statement["Resource"]]
     ]
 
 
-@pytest.mark.parametrize("function", ["links", "analytics"])
-def test_functions_without_deletions_write_only_idempotency_keys_in_that_table(
-    template: Template, function: str
+def only(*keys: str) -> dict[str, Any]:
+    """The condition that every key in a call begins like one of these."""
+    return {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(keys)},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("table", "action", "function", "keys"),
+    [
+        *(("Access", "", function, ["RATE#*"]) for function in ("links", "deletions", "qr")),
+        *(("Deletions", "", function, ["IDEM#*"]) for function in ("links", "analytics")),
+        # Erasures alone are read in batches.
+        ("Deletions", "BatchGetItem", "deletions", ["LINK#*"]),
+        ("Deletions", "BatchGetItem", "deletion_worker", ["LINK#*"]),
+        # Links are deleted by PartiQL.
+        ("Links", "UpdateItem", "deletions", ["CODE#*"]),
+        ("Links", "UpdateItem", "deletion_worker", ["CODE#*"]),
+        ("Links", "UpdateItem", "scheduler", ["CODE#*"]),
+        ("Links", "UpdateItem", "erase_worker", ["CODE#*"]),
+        ("Links", "DeleteItem", "erase_worker", ["CODE#*", "EXT#*"]),
+    ],
+)
+def test_a_function_may_use_some_keys_of_a_table_alone(
+    template: Template, table: str, action: str, function: str, keys: list[str]
 ) -> None:
-    on_deletions = [
-        statement["Condition"]
-        for statement in statements(template, function)
-        if any(action.startswith("dynamodb:") for action in statement["Action"])
-        and "Deletions" in [table_of(template, each) for each in statement["Resource"]]
-    ]
-    assert on_deletions == [
-        {
-            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["IDEM#*"]},
-            "Null": {"dynamodb:LeadingKeys": "false"},
-        }
-    ]
-
-
-@pytest.mark.parametrize("function", ["deletions", "deletion_worker"])
-def test_functions_that_delete_read_only_erasures_in_batches_of_that_table(
-    template: Template, function: str
-) -> None:
-    conditions = [
-        statement["Condition"]
-        for statement in statements(template, function)
-        if "dynamodb:BatchGetItem" in statement["Action"]
-        and "Deletions" in [table_of(template, each) for each in statement["Resource"]]
-    ]
-    assert conditions == [
-        {
-            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["LINK#*"]},
-            "Null": {"dynamodb:LeadingKeys": "false"},
-        }
-    ]
+    found = on_table(template, function, table, action)
+    assert [statement["Condition"] for statement in found] == [only(*keys)]
 
 
 @pytest.mark.parametrize(
@@ -298,25 +281,15 @@ def test_functions_that_delete_write_only_export_slots_in_the_clicks_table(
 ) -> None:
     limited = [
         (set(statement["Action"]), statement["Condition"])
-        for statement in statements(template, function)
-        if any(action.startswith("dynamodb:") for action in statement["Action"])
-        and "Clicks" in [table_of(template, each) for each in statement["Resource"]]
-        and "Condition" in statement
+        for statement in on_table(template, function, "Clicks")
+        if "Condition" in statement
     ]
-    condition = {
-        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["EXPORTS#*"]},
-        "Null": {"dynamodb:LeadingKeys": "false"},
-    }
-    assert limited == [(actions, condition)]
+    assert limited == [(actions, only("EXPORTS#*"))]
 
 
 def test_a_redirect_changes_only_where_the_clicks_of_a_link_are(template: Template) -> None:
-    [condition] = [
-        statement["Condition"]
-        for statement in statements(template, "redirect")
-        if "dynamodb:UpdateItem" in statement["Action"]
-    ]
-    assert condition == {
+    [updating] = on_table(template, "redirect", "Links", "UpdateItem")
+    assert updating["Condition"] == {
         "ForAllValues:StringEquals": {"dynamodb:Attributes": ["pk", "sk", "onePartition"]},
         "Null": {"dynamodb:Attributes": "false"},
         "StringEqualsIfExists": {"dynamodb:ReturnValues": "NONE"},
@@ -324,12 +297,8 @@ def test_a_redirect_changes_only_where_the_clicks_of_a_link_are(template: Templa
 
 
 def test_the_authorizer_writes_only_the_last_use_of_a_key(template: Template) -> None:
-    [condition] = [
-        statement["Condition"]
-        for statement in statements(template, "authorizer")
-        if "dynamodb:UpdateItem" in statement["Action"]
-    ]
-    assert condition == {
+    [updating] = on_table(template, "authorizer", "Access", "UpdateItem")
+    assert updating["Condition"] == {
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["KEY#*"]},
         "ForAllValues:StringEquals": {"dynamodb:Attributes": ["pk", "sk", "lastUsedAt"]},
         "Null": {"dynamodb:LeadingKeys": "false", "dynamodb:Attributes": "false"},
@@ -347,30 +316,24 @@ def test_the_authorizer_writes_only_the_last_use_of_a_key(template: Template) ->
 def test_each_secret_is_read_only_by_the_functions_that_use_it(
     template: Template, variable: str, expected: set[str]
 ) -> None:
-    named = {
-        function: properties["Environment"]["Variables"][variable]
-        for function, properties in functions(template).items()
-        if variable in properties["Environment"]["Variables"]
-    }
+    named = variables_of(template, variable)
     assert set(named) == expected
     [secret] = {json.dumps(reference) for reference in named.values()}
-    readers = {
+    assert secret_readers(template, secret) == expected
+
+
+def secret_readers(template: Template, secret: str = "") -> set[str]:
+    return {
         function
         for function in functions(template)
         for statement in statements(template, function)
         if "secretsmanager:GetSecretValue" in statement["Action"]
         and secret in json.dumps(statement["Resource"])
     }
-    assert readers == expected
 
 
 def test_no_other_function_reads_a_secret(template: Template) -> None:
-    readers = {
-        function
-        for function in functions(template)
-        for statement in statements(template, function)
-        if "secretsmanager:GetSecretValue" in statement["Action"]
-    }
+    readers = secret_readers(template)
     assert readers == {"account", "deletions", "keys", "links", "click_stream"}
 
 
@@ -411,9 +374,9 @@ def test_memory_sizes_are_the_measured_ones(template: Template) -> None:
         for name, size in re.findall(r"^\| (\w+) \| ([\d,]+) \|", decision, re.MULTILINE)
     }
     assert chosen == {
-        properties["Handler"].split(".")[2]: properties["MemorySize"]
-        for function in resources(template, "AWS::Lambda::Function").values()
-        if (properties := function["Properties"])["Handler"].startswith("functions.")
+        module_of(function): function["MemorySize"]
+        for function in properties_of(template, "AWS::Lambda::Function")
+        if function["Handler"].startswith("functions.")
     }
 
 
@@ -442,7 +405,7 @@ def test_functions_time_out_before_the_gateway_does(template: Template) -> None:
 
 
 def test_the_schedule_looks_for_unfinished_work_each_minute(template: Template) -> None:
-    rules = [each["Properties"] for each in resources(template, "AWS::Events::Rule").values()]
+    rules = properties_of(template, "AWS::Events::Rule")
     assert {rule["ScheduleExpression"] for rule in rules} == {"rate(1 minute)"}
     targets = [invoked_function(template, rule["Targets"][0]["Arn"]) for rule in rules]
     assert sorted(target["Handler"] for target in targets) == [
@@ -474,10 +437,8 @@ def test_a_new_number_is_a_new_key_and_zero_is_none() -> None:
     assert resources(none, "AWS::KMS::Key") == {}
     assert "receipt_signer" not in functions(none)
     for function in ("scheduler", "erase_worker"):
-        variables = functions(none)[function]["Environment"]["Variables"]
-        assert variables["SIGN_RECEIPTS"] == "false"
-        variables = functions(second_template)[function]["Environment"]["Variables"]
-        assert variables["SIGN_RECEIPTS"] == "true"
+        assert variables_of(none, "SIGN_RECEIPTS")[function] == "false"
+        assert variables_of(second_template, "SIGN_RECEIPTS")[function] == "true"
 
 
 def test_the_qr_function_can_access_qr_objects_only(template: Template) -> None:
@@ -507,23 +468,19 @@ def test_the_erase_worker_can_remove_codes_but_no_link(template: Template) -> No
     ]
     assert deleting["Action"] == ["dynamodb:DeleteItem"]
     assert table_of(template, deleting["Resource"][0]) == "Links"
-    assert deleting["Condition"] == {
-        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["CODE#*", "EXT#*"]},
-        "Null": {"dynamodb:LeadingKeys": "false"},
-    }
 
 
 def test_workers_that_send_to_their_own_queue_allow_recursion(template: Template) -> None:
     """Lambda's loop detection would otherwise end a long deletion or export at its 16th message."""
     allowed = {
-        function["Properties"]["Handler"].split(".")[2]
-        for function in resources(template, "AWS::Lambda::Function").values()
-        if function["Properties"].get("RecursiveLoop") == "Allow"
+        name
+        for name, function in functions(template).items()
+        if function.get("RecursiveLoop") == "Allow"
     }
     queues = {
-        invoked_function(template, mapping["Properties"]["FunctionName"])["Handler"].split(".")[2]
-        for mapping in resources(template, "AWS::Lambda::EventSourceMapping").values()
-        if "StartingPosition" not in mapping["Properties"]
+        module_of(invoked_function(template, mapping["FunctionName"]))
+        for mapping in properties_of(template, "AWS::Lambda::EventSourceMapping")
+        if "StartingPosition" not in mapping
     }
     assert allowed == queues == {"export_worker", "erase_worker", "deletion_worker"}
 
@@ -537,18 +494,16 @@ def test_scheduled_invocations_are_not_retried_or_kept(template: Template) -> No
         assert properties["MaximumEventAgeInSeconds"] == 60
         # Of the alias that the schedule invokes.
         target = invoked_function(template, properties["Qualifier"])
-        invoked.add(target["Handler"].split(".")[2])
+        invoked.add(module_of(target))
         assert template["Resources"][properties["FunctionName"]["Ref"]]["Properties"] == target
     assert invoked == {"scheduler", "receipt_signer"}
 
 
 def test_stream_readers_retry_a_few_times_and_keep_failed_records_whole(template: Template) -> None:
     mappings = {
-        invoked_function(template, each["Properties"]["FunctionName"])["Handler"].split(".")[
-            2
-        ]: each["Properties"]
-        for each in resources(template, "AWS::Lambda::EventSourceMapping").values()
-        if "StartingPosition" in each["Properties"]
+        module_of(invoked_function(template, each["FunctionName"])): each
+        for each in properties_of(template, "AWS::Lambda::EventSourceMapping")
+        if "StartingPosition" in each
     }
     assert {"link_stream", "deletion_stream"} <= set(mappings)
     failures = template["Outputs"]["FailuresBucketName"]["Value"]["Ref"]
@@ -584,22 +539,6 @@ def test_the_link_stream_is_invoked_for_deleted_and_restored_links_only(template
             "eventName": ["MODIFY"],
             "dynamodb": {"OldImage": {"deletedAt": there}, "NewImage": {"livePk": there}},
         },
-    ]
-
-
-@pytest.mark.parametrize("function", ["deletions", "deletion_worker", "scheduler", "erase_worker"])
-def test_deletes_update_link_items_by_partiql_only(template: Template, function: str) -> None:
-    updates = [
-        each
-        for each in statements(template, function)
-        if "dynamodb:UpdateItem" in each["Action"]
-        and table_of(template, each["Resource"][0]) == "Links"
-    ]
-    assert [each["Condition"] for each in updates] == [
-        {
-            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["CODE#*"]},
-            "Null": {"dynamodb:LeadingKeys": "false"},
-        }
     ]
 
 

@@ -11,7 +11,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.template import Template, resources, synthesize, synthesized_template
+from tests.support.template import (
+    Template,
+    properties_of,
+    resources,
+    synthesize,
+    synthesized_template,
+)
 
 SCRIPT = Path(__file__).parents[1] / "support" / "velocity.mjs"
 
@@ -156,10 +162,9 @@ ORIGINS = ("https://a.test", "https://b.test")
 def preflights(origins: str) -> list[dict[str, Any]]:
     template = synthesize(corsAllowOrigins=origins) if origins != "*" else synthesized_template()
     found = [
-        each["Properties"]["Integration"]
-        for each in resources(template, "AWS::ApiGateway::Method").values()
-        if each["Properties"]["HttpMethod"] == "OPTIONS"
-        and each["Properties"]["Integration"]["Type"] == "MOCK"
+        each["Integration"]
+        for each in properties_of(template, "AWS::ApiGateway::Method")
+        if each["HttpMethod"] == "OPTIONS" and each["Integration"]["Type"] == "MOCK"
     ]
     assert len(found) > 5
     return found

@@ -10,6 +10,7 @@ import pytest
 from tests.support.template import (
     Template,
     invoked_function,
+    properties_of,
     resources,
     synthesize,
     synthesized_template,
@@ -41,9 +42,9 @@ def watched(template: Template, namespace: str, metric: str, dimension: str) -> 
 
 def dead_letter_queues(template: Template) -> set[str]:
     return {
-        queue["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
-        for queue in resources(template, "AWS::SQS::Queue").values()
-        if "RedrivePolicy" in queue["Properties"]
+        queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+        for queue in properties_of(template, "AWS::SQS::Queue")
+        if "RedrivePolicy" in queue
     }
 
 
@@ -111,14 +112,14 @@ def test_every_stream_reader_has_alarms(template: Template) -> None:
 
 def test_every_function_has_an_alarm_for_handled_exceptions(template: Template) -> None:
     written = {}
-    for each in resources(template, "AWS::Logs::MetricFilter").values():
-        [metric] = each["Properties"]["MetricTransformations"]
-        assert each["Properties"]["FilterPattern"] == '{ $.level = "ERROR" }'
+    for each in properties_of(template, "AWS::Logs::MetricFilter"):
+        [metric] = each["MetricTransformations"]
+        assert each["FilterPattern"] == '{ $.level = "ERROR" }'
         assert metric["MetricValue"] == "1"
         # Without dimensions an unused metric is free.
         assert "Dimensions" not in metric
         key = metric["MetricNamespace"], metric["MetricName"]
-        written[key] = each["Properties"]["LogGroupName"]["Ref"]
+        written[key] = each["LogGroupName"]["Ref"]
     read = {
         (alarm["Namespace"], alarm["MetricName"])
         for alarm in alarms(template).values()
@@ -164,8 +165,8 @@ def test_rollback_alarms_react_within_five_minutes(template: Template) -> None:
 
 
 def test_dashboards_have_the_region_in_their_name(template: Template) -> None:
-    [dashboard] = resources(template, "AWS::CloudWatch::Dashboard").values()
-    name = dashboard["Properties"]["DashboardName"]
+    [dashboard] = properties_of(template, "AWS::CloudWatch::Dashboard")
+    name = dashboard["DashboardName"]
     assert name == {"Fn::Join": ["", ["unlink-prod-", {"Ref": "AWS::Region"}]]}
 
 
@@ -219,13 +220,13 @@ def test_without_a_receipt_key_no_alarm_waits_for_signatures() -> None:
 
 def test_alarms_reach_the_address_of_the_stage() -> None:
     template = synthesize(stage="dev", alarmEmail="ops@example.com")
-    [subscription] = resources(template, "AWS::SNS::Subscription").values()
-    assert subscription["Properties"]["Endpoint"] == "ops@example.com"
+    [subscription] = properties_of(template, "AWS::SNS::Subscription")
+    assert subscription["Endpoint"] == "ops@example.com"
 
 
 def test_the_dashboard_shows_deletions_first(template: Template) -> None:
-    [dashboard] = resources(template, "AWS::CloudWatch::Dashboard").values()
-    body = dashboard["Properties"]["DashboardBody"]
+    [dashboard] = properties_of(template, "AWS::CloudWatch::Dashboard")
+    body = dashboard["DashboardBody"]
     text = "".join(part if isinstance(part, str) else "x" for part in body["Fn::Join"][1])
     widgets = json.loads(text)["widgets"]
     shown = {

@@ -1,6 +1,12 @@
 import json
 
-from tests.support.template import Template, invoked_function, resources
+from tests.support.template import (
+    Template,
+    invoked_function,
+    properties_of,
+    resources,
+    variables_of,
+)
 
 
 def test_every_work_queue_has_a_dead_letter_queue_that_keeps_longer(template: Template) -> None:
@@ -28,12 +34,12 @@ def test_every_work_queue_has_a_dead_letter_queue_that_keeps_longer(template: Te
 def test_every_queue_is_encrypted_and_refuses_plain_http(template: Template) -> None:
     queues = resources(template, "AWS::SQS::Queue")
     protected = set()
-    for policy in resources(template, "AWS::SQS::QueuePolicy").values():
-        [statement] = policy["Properties"]["PolicyDocument"]["Statement"]
+    for policy in properties_of(template, "AWS::SQS::QueuePolicy"):
+        [statement] = policy["PolicyDocument"]["Statement"]
         assert statement["Effect"] == "Deny"
         assert statement["Action"] == "sqs:*"
         assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-        protected |= {queue["Ref"] for queue in policy["Properties"]["Queues"]}
+        protected |= {queue["Ref"] for queue in policy["Queues"]}
     assert protected == set(queues)
     for queue in queues.values():
         assert queue["Properties"]["SqsManagedSseEnabled"] is True
@@ -54,12 +60,7 @@ def test_the_visibility_timeout_is_six_times_the_workers_timeout(template: Templ
 
 def test_the_export_worker_recognises_its_last_delivery(template: Template) -> None:
     queue = template["Resources"][template["Outputs"]["ExportQueueUrl"]["Value"]["Ref"]]
-    [function] = [
-        each["Properties"]
-        for each in resources(template, "AWS::Lambda::Function").values()
-        if each["Properties"]["Handler"] == "functions.handlers.export_worker.handler"
-    ]
-    known = function["Environment"]["Variables"]["EXPORT_DELIVERIES"]
+    known = variables_of(template, "EXPORT_DELIVERIES")["export_worker"]
     assert known == str(queue["Properties"]["RedrivePolicy"]["maxReceiveCount"])
 
 
@@ -69,8 +70,8 @@ def test_the_erase_delay_exceeds_the_timeout_of_every_writer(template: Template)
         template["Outputs"]["QrBucketName"]["Value"]["Ref"],
     }
     roles: set[str] = set()
-    for policy in resources(template, "AWS::IAM::Policy").values():
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+    for policy in properties_of(template, "AWS::IAM::Policy"):
+        for statement in policy["PolicyDocument"]["Statement"]:
             keys = statement.get("Condition", {}).get("ForAllValues:StringLike", {})
             if keys.get("dynamodb:LeadingKeys") in ("EXPORTS#*", ["EXPORTS#*"]):
                 # The slots of a workspace: an erased link leaves nothing there.
@@ -83,11 +84,11 @@ def test_the_erase_delay_exceeds_the_timeout_of_every_writer(template: Template)
             if actions & {"dynamodb:PutItem", "dynamodb:UpdateItem", "s3:PutObject"} and any(
                 name in json.dumps(statement["Resource"]) for name in written
             ):
-                roles.update(role["Ref"] for role in policy["Properties"]["Roles"])
+                roles.update(role["Ref"] for role in policy["Roles"])
     timeouts = {
-        function["Properties"]["Handler"]: function["Properties"]["Timeout"]
-        for function in resources(template, "AWS::Lambda::Function").values()
-        if function["Properties"]["Role"]["Fn::GetAtt"][0] in roles
+        function["Handler"]: function["Timeout"]
+        for function in properties_of(template, "AWS::Lambda::Function")
+        if function["Role"]["Fn::GetAtt"][0] in roles
     }
     writers = ("redirect", "qr", "click_stream", "analytics", "export_worker")
     assert {f"functions.handlers.{name}.handler" for name in writers} <= set(timeouts)

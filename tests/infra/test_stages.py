@@ -5,7 +5,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.template import Template, resources, synthesize, synthesized_template
+from tests.support.template import (
+    Template,
+    properties_of,
+    resources,
+    synthesize,
+    synthesized_template,
+)
 
 OUTPUTS = {
     "AccessTableName",
@@ -74,8 +80,8 @@ def test_an_unknown_stage_is_refused() -> None:
 def test_the_public_base_url_reaches_the_functions_without_a_trailing_slash() -> None:
     template = synthesize(stage="local", publicBaseUrl="http://127.0.0.1:8000/")
     urls = {
-        function["Properties"]["Environment"]["Variables"].get("PUBLIC_BASE_URL")
-        for function in resources(template, "AWS::Lambda::Function").values()
+        function["Environment"]["Variables"].get("PUBLIC_BASE_URL")
+        for function in properties_of(template, "AWS::Lambda::Function")
     }
     assert urls == {"http://127.0.0.1:8000", None}
 

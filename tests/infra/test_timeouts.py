@@ -18,14 +18,11 @@ from functions.handlers import (
     scheduler,
 )
 from functions.services import leases, run_deletion
-from tests.support.template import Template, resources
+from tests.support.template import Template, functions, properties_of
 
 
 def timeouts(template: Template) -> dict[str, int]:
-    return {
-        function["Properties"]["Handler"].split(".")[2]: function["Properties"]["Timeout"]
-        for function in resources(template, "AWS::Lambda::Function").values()
-    }
+    return {name: function["Timeout"] for name, function in functions(template).items()}
 
 
 def longest_call(client: Any) -> float:
@@ -37,9 +34,9 @@ def longest_call(client: Any) -> float:
 
 def test_an_api_function_ends_before_the_gateway_times_out(template: Template) -> None:
     limits = {
-        method["Properties"]["Integration"]["TimeoutInMillis"] / 1000
-        for method in resources(template, "AWS::ApiGateway::Method").values()
-        if method["Properties"]["Integration"]["Type"] == "AWS_PROXY"
+        method["Integration"]["TimeoutInMillis"] / 1000
+        for method in properties_of(template, "AWS::ApiGateway::Method")
+        if method["Integration"]["Type"] == "AWS_PROXY"
     }
     assert limits == {29}
     for name in ("links", "deletions", "redirect"):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.template import resources, synthesize
+from tests.support.template import properties_of, synthesize
 
 #: Bytes of a function's code (CloudFront quotas, "Quotas on CloudFront Functions").
 CODE_LIMIT = 10_240
@@ -32,9 +32,9 @@ process.stdout.write(JSON.stringify(result));
 
 @pytest.fixture(scope="module")
 def code() -> str:
-    [function] = resources(synthesize(cdn="true"), "AWS::CloudFront::Function").values()
-    assert function["Properties"]["FunctionConfig"]["Runtime"] == "cloudfront-js-2.0"
-    return str(function["Properties"]["FunctionCode"])
+    [function] = properties_of(synthesize(cdn="true"), "AWS::CloudFront::Function")
+    assert function["FunctionConfig"]["Runtime"] == "cloudfront-js-2.0"
+    return str(function["FunctionCode"])
 
 
 def run(
@@ -119,6 +119,6 @@ def test_a_sec_purpose_that_is_there_stays(code: str) -> None:
 
 
 def test_the_event_type_has_one_function() -> None:
-    [distribution] = resources(synthesize(cdn="true"), "AWS::CloudFront::Distribution").values()
-    behaviour = distribution["Properties"]["DistributionConfig"]["DefaultCacheBehavior"]
+    [distribution] = properties_of(synthesize(cdn="true"), "AWS::CloudFront::Distribution")
+    behaviour = distribution["DistributionConfig"]["DefaultCacheBehavior"]
     assert [each["EventType"] for each in behaviour["FunctionAssociations"]] == ["viewer-request"]

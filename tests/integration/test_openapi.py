@@ -31,7 +31,7 @@ from functions.services.api_keys import MAX_ACTIVE_KEYS
 from functions.services.installs import ATTRIBUTION_DAYS
 from tests.support.links import a_link
 from tests.support.openapi import openapi_document
-from tests.support.template import path_of, resources, synthesized_template
+from tests.support.template import path_of, properties_of, resources, synthesized_template
 
 DOCUMENT = openapi_document()
 ROUTES = [route for api in load_apis() for route in api.routes]
@@ -162,8 +162,8 @@ def test_the_linkforty_404_is_exact() -> None:
 def test_gateway_responses_match_their_schema() -> None:
     template = synthesized_template()
     validator = schema("GatewayError")
-    for response in resources(template, "AWS::ApiGateway::GatewayResponse").values():
-        body = response["Properties"]["ResponseTemplates"]["application/json"]
+    for response in properties_of(template, "AWS::ApiGateway::GatewayResponse"):
+        body = response["ResponseTemplates"]["application/json"]
         assert validator.is_valid(json.loads(body))
 
 

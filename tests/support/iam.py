@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from tests.support.dynamodb_shapes import shapes_of
-from tests.support.template import Template, resources
+from tests.support.template import Template, properties_of
 
 
 @dataclass(frozen=True)
@@ -72,15 +72,15 @@ def holds(operator: str, key: str, values: list[str], use: Use) -> bool:
 def grants(template: Template, function: str) -> set[Grant]:
     """All that the role of `functions/handlers/<function>.py` may."""
     [role] = [
-        each["Properties"]["Role"]["Fn::GetAtt"][0]
-        for each in resources(template, "AWS::Lambda::Function").values()
-        if each["Properties"]["Handler"] == f"functions.handlers.{function}.handler"
+        each["Role"]["Fn::GetAtt"][0]
+        for each in properties_of(template, "AWS::Lambda::Function")
+        if each["Handler"] == f"functions.handlers.{function}.handler"
     ]
     return {
         Grant(action, text(resource), json.dumps(statement.get("Condition", {})))
-        for policy in resources(template, "AWS::IAM::Policy").values()
-        if {"Ref": role} in policy["Properties"]["Roles"]
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        for policy in properties_of(template, "AWS::IAM::Policy")
+        if {"Ref": role} in policy["Roles"]
+        for statement in policy["PolicyDocument"]["Statement"]
         for action in _list(statement["Action"])
         for resource in _list(statement["Resource"])
     }

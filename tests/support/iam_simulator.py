@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.iam import Use, text
-from tests.support.template import Template, resources
+from tests.support.template import Template, properties_of
 
 _SCRIPT = Path(__file__).with_name("iam_simulator.mjs")
 _ACCOUNT = "us-east-1:111122223333"
@@ -71,16 +71,16 @@ class IamSimulator:
     def policy(self, function: str) -> dict[str, Any]:
         """All statements of a function's role, with ARNs as they are in an account."""
         [role] = [
-            each["Properties"]["Role"]["Fn::GetAtt"][0]
-            for each in resources(self._template, "AWS::Lambda::Function").values()
-            if each["Properties"]["Handler"] == f"functions.handlers.{function}.handler"
+            each["Role"]["Fn::GetAtt"][0]
+            for each in properties_of(self._template, "AWS::Lambda::Function")
+            if each["Handler"] == f"functions.handlers.{function}.handler"
         ]
         statements = [
             statement
             | {"Resource": [self.arn(text(each)) for each in _list(statement["Resource"])]}
-            for policy in resources(self._template, "AWS::IAM::Policy").values()
-            if {"Ref": role} in policy["Properties"]["Roles"]
-            for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+            for policy in properties_of(self._template, "AWS::IAM::Policy")
+            if {"Ref": role} in policy["Roles"]
+            for statement in policy["PolicyDocument"]["Statement"]
         ]
         return {"Version": "2012-10-17", "Statement": statements}
 

@@ -8,12 +8,16 @@ from tests.support.synthesis import Template, synthesize
 
 __all__ = [
     "Template",
+    "functions",
     "invoked_function",
+    "module_of",
     "path_of",
+    "properties_of",
     "resources",
     "synthesize",
     "synthesized_template",
     "table_definitions",
+    "variables_of",
 ]
 
 
@@ -29,6 +33,31 @@ def resources(template: Template, resource_type: str) -> dict[str, dict[str, Any
         logical_id: resource
         for logical_id, resource in template["Resources"].items()
         if resource["Type"] == resource_type
+    }
+
+
+def properties_of(template: Template, resource_type: str) -> list[dict[str, Any]]:
+    """The properties of the resources of one type."""
+    return [each["Properties"] for each in resources(template, resource_type).values()]
+
+
+def module_of(function: dict[str, Any]) -> str:
+    """The module of `functions/handlers` that a function runs, by its properties."""
+    handler: str = function["Handler"]
+    return handler.split(".")[2]
+
+
+def functions(template: Template) -> dict[str, dict[str, Any]]:
+    """The properties of each function by the name of its module."""
+    return {module_of(each): each for each in properties_of(template, "AWS::Lambda::Function")}
+
+
+def variables_of(template: Template, name: str) -> dict[str, Any]:
+    """The value of a variable of the environment, by the module of each function that has it."""
+    return {
+        module: value
+        for module, function in functions(template).items()
+        if (value := function.get("Environment", {}).get("Variables", {}).get(name)) is not None
     }
 
 
