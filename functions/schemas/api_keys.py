@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints
 
 from functions.domain.clock import iso_moment
 from functions.domain.errors import InvalidRequest
 from functions.domain.plans import SCOPES, Scope
-from functions.schemas.links import Moment, format_validation_errors
+from functions.schemas.links import Moment
+from functions.schemas.request_model import RequestModel
 
 
-class NewApiKey(BaseModel):
+class NewApiKey(RequestModel):
     """The body of ``POST /api/keys``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     """What the key is for."""
@@ -33,10 +32,7 @@ class NewApiKey(BaseModel):
 
 def parse_new_api_key(body: object) -> NewApiKey:
     """Raises ``InvalidRequest`` with all errors."""
-    try:
-        new = NewApiKey.model_validate(body)
-    except ValidationError as error:
-        raise InvalidRequest(details=format_validation_errors(error)) from None
+    new = NewApiKey.parse(body)
     if len(set(new.scopes)) < len(new.scopes):
         raise InvalidRequest(details=["scopes: each only once"])
     return new

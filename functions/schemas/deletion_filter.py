@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints
 
 from functions.domain.clock import iso_moment
 from functions.domain.deletion_filter import DeletionFilter
 from functions.domain.deletion_names import DeletionState, Mode
-from functions.domain.errors import InvalidRequest
-from functions.schemas.links import Moment, format_validation_errors
+from functions.schemas.links import Moment
+from functions.schemas.request_model import RequestModel
 
 Actor = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
-class AuditFields(BaseModel):
+class AuditFields(RequestModel):
     """What ``GET /api/deletions`` takes; every member narrows it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     state: Annotated[DeletionState | None, Field(description="Is in this state.")] = None
     mode: Annotated[Mode | None, Field(description="Has this mode.")] = None
@@ -34,10 +32,8 @@ class AuditFields(BaseModel):
     ] = None
 
 
-class TrashFields(BaseModel):
+class TrashFields(RequestModel):
     """What ``GET /api/trash`` takes; every member narrows it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     actor: Annotated[
         Actor | None, Field(description="Was deleted by exactly this key, user or service.")
@@ -52,7 +48,7 @@ class TrashFields(BaseModel):
 
 def parse_audit_filter(query: Mapping[str, str]) -> DeletionFilter:
     """Raises ``InvalidRequest`` with all errors."""
-    fields = _validated(AuditFields, query)
+    fields = AuditFields.parse(_given(AuditFields, query))
     return DeletionFilter(
         state=fields.state,
         mode=fields.mode,
@@ -67,7 +63,7 @@ def parse_trash_filter(query: Mapping[str, str]) -> DeletionFilter:
 
     Raises ``InvalidRequest`` with all errors.
     """
-    fields = _validated(TrashFields, query)
+    fields = TrashFields.parse(_given(TrashFields, query))
     return DeletionFilter(
         mode="soft",
         actor=fields.actor,
@@ -76,12 +72,5 @@ def parse_trash_filter(query: Mapping[str, str]) -> DeletionFilter:
     )
 
 
-_Fields = TypeVar("_Fields", bound=BaseModel)
-
-
-def _validated(model: type[_Fields], query: Mapping[str, str]) -> _Fields:
-    given: dict[str, Any] = {name: query[name] for name in model.model_fields if name in query}
-    try:
-        return model.model_validate(given)
-    except ValidationError as error:
-        raise InvalidRequest(details=format_validation_errors(error)) from None
+def _given(model: type[RequestModel], query: Mapping[str, str]) -> dict[str, str]:
+    return {name: query[name] for name in model.model_fields if name in query}

@@ -6,22 +6,15 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StrictInt,
-    ValidationError,
-)
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt
 from pydantic import StringConstraints as Text
 
 from functions.domain.clock import iso_moment
 from functions.domain.error_texts import shortened
 from functions.domain.errors import InvalidRequest
 from functions.domain.link_filter import LinkFilter
-from functions.schemas.links import MOST_NAME, ExternalId, Moment, Tag, format_validation_errors
+from functions.schemas.links import ExternalId, Moment, Tag
+from functions.schemas.request_model import MOST_NAME, RequestModel
 
 #: Largest number of clicks in a filter: the largest integer that a double holds exactly, as in
 #: JavaScript.
@@ -36,10 +29,8 @@ def _integer(value: object) -> object:
 _Clicks = Annotated[StrictInt, BeforeValidator(_integer), Field(ge=0, le=MAX_CLICKS)]
 
 
-class FilterFields(BaseModel):
+class FilterFields(RequestModel):
     """A filter as JSON; links must match all members."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     tag: Annotated[Tag | None, Field(description="Has this tag.")] = None
     title: Annotated[
@@ -71,10 +62,7 @@ def parse_filter(body: object) -> LinkFilter:
     if isinstance(body, dict) and (lost := [name for name in body if body[name] is None]):
         names = [shortened(name, MOST_NAME) for name in lost[:20]]
         raise InvalidRequest(details=[f"{name}: must not be null" for name in names])
-    try:
-        fields = FilterFields.model_validate(body)
-    except ValidationError as error:
-        raise InvalidRequest(details=format_validation_errors(error)) from None
+    fields = FilterFields.parse(body)
     return LinkFilter(
         tag=fields.tag,
         title=fields.title,

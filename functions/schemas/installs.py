@@ -5,19 +5,17 @@ from __future__ import annotations
 import time
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic import StringConstraints as Text
 
 from functions.domain.clock import CLOCK_SKEW
 from functions.domain.errors import InvalidRequest
 from functions.domain.ids import parse_click_id
-from functions.schemas.links import Moment, format_validation_errors
+from functions.schemas.links import Moment
+from functions.schemas.request_model import RequestModel
 
 
-class NewInstall(BaseModel):
+class NewInstall(RequestModel):
     """The body of ``POST /api/installs``: a link (id or short code), a click, or both."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     linkId: Annotated[str, Text(min_length=4, max_length=36)] | None = None
     clickId: Annotated[str, Text(min_length=43, max_length=43)] | None = None
@@ -29,10 +27,7 @@ class NewInstall(BaseModel):
 
 def parse_new_install(body: object) -> NewInstall:
     """Raises ``InvalidRequest`` with all errors."""
-    try:
-        install = NewInstall.model_validate(body)
-    except ValidationError as error:
-        raise InvalidRequest(details=format_validation_errors(error)) from None
+    install = NewInstall.parse(body)
     if install.linkId is None and install.clickId is None:
         raise InvalidRequest(details=["linkId: an install needs a linkId or a clickId"])
     if install.clickId is not None and parse_click_id(install.clickId) is None:

@@ -9,9 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     StrictBool,
     StringConstraints,
@@ -21,13 +19,14 @@ from pydantic import (
 
 from functions.domain.app_links import app_url_fault, has_allowed_scheme
 from functions.domain.clock import iso_moment
-from functions.domain.error_texts import MOST_FAULTS, shortened
+from functions.domain.error_texts import MOST_FAULTS
 from functions.domain.errors import InvalidRequest
 from functions.domain.hosts import checked_host, split_authority
 from functions.domain.iris import character_fault
 from functions.domain.short_codes import SHORT_CODE, is_reserved
 from functions.domain.unicode_text import nfc
 from functions.domain.uris import MAX_URL, is_web, split, to_uri
+from functions.schemas.request_model import RequestModel, format_validation_errors
 
 #: The key of the allowed app URL schemes in the validation context.
 APP_SCHEMES = "appSchemes"
@@ -148,11 +147,7 @@ Tags = Annotated[list[Tag], Field(max_length=20), AfterValidator(_once)]
 Utm = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
-class _Edge(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class UtmParameters(_Edge):
+class UtmParameters(RequestModel):
     """Campaign parameters that a redirect adds to the destination."""
 
     source: Utm | None = None
@@ -162,7 +157,7 @@ class UtmParameters(_Edge):
     content: Utm | None = None
 
 
-class NewLink(_Edge):
+class NewLink(RequestModel):
     """The body of ``POST /api/links``; ``customCode`` is another name of ``shortCode``."""
 
     originalUrl: WebAddress
@@ -170,7 +165,7 @@ class NewLink(_Edge):
     customCode: ShortCode | None = None
     title: Title | None = None
     description: Description | None = None
-    tags: Tags = []
+    tags: Tags = Field(default=[])
     iosUrl: AppAddress | None = None
     androidUrl: AppAddress | None = None
     webFallbackUrl: WebAddress | None = None
@@ -181,7 +176,7 @@ class NewLink(_Edge):
     isActive: StrictBool = True
 
 
-class LinkChanges(_Edge):
+class LinkChanges(RequestModel):
     """The body of ``PUT /api/links/{id}``: given fields change, ``null`` clears."""
 
     originalUrl: WebAddress = ""
@@ -196,10 +191,6 @@ class LinkChanges(_Edge):
     expiresAt: Moment | None = None
     forwardQuery: StrictBool = True
     isActive: StrictBool = True
-
-
-#: Characters of a member's name in an error.
-MOST_NAME = 50
 
 
 def parse_new_links(
@@ -240,10 +231,7 @@ def parse_link_changes(body: object, app_schemes: Collection[str] = ()) -> dict[
     """
     if isinstance(body, dict) and (fixed := [name for name in IMMUTABLE if name in body]):
         raise InvalidRequest(details=[f"{name}: cannot be changed" for name in fixed])
-    try:
-        changes = LinkChanges.model_validate(body, context={APP_SCHEMES: app_schemes})
-    except ValidationError as error:
-        raise InvalidRequest(details=format_validation_errors(error)) from None
+    changes = LinkChanges.parse(body, {APP_SCHEMES: app_schemes})
     return stored_fields(changes, sorted(changes.model_fields_set))
 
 
@@ -261,20 +249,3 @@ def stored_fields(link: NewLink | LinkChanges, names: Iterable[str]) -> dict[str
             value = None
         fields[name] = value
     return fields
-
-
-def format_validation_errors(error: ValidationError, prefix: str = "") -> list[str]:
-    """``field: error``, at most 20; without the value, and long names are shortened.
-
-    ``prefix`` is the place of the validated object in the body, with a trailing dot.
-    """
-    faults = []
-    every = error.errors(include_url=False, include_input=False, include_context=False)
-    for fault in every[:MOST_FAULTS]:
-        where = ".".join(shortened(str(part), MOST_NAME) for part in fault["loc"])
-        # Messages of our own checks are complete; pydantic's need no class names.
-        said = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] in ("model_type", "model_attributes_type"):
-            said = "must be an object"
-        faults.append(f"{(prefix + where).rstrip('.') or 'body'}: {said}")
-    return faults

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, ValidationError
+from pydantic import Field, StrictBool, StringConstraints
 
 from functions.domain.errors import InvalidRequest
-from functions.schemas.links import format_validation_errors
+from functions.schemas.request_model import RequestModel
 
 
-class NewDeletion(BaseModel):
+class NewDeletion(RequestModel):
     """The body of ``POST /api/deletions``: ids (checked one by one elsewhere) or a filter."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     ids: list[Any] | None = None
     filter: dict[str, Any] | None = None
@@ -31,10 +29,7 @@ class NewDeletion(BaseModel):
 
 def parse_new_deletion(body: object) -> NewDeletion:
     """Raises ``InvalidRequest`` with all errors."""
-    try:
-        asked = NewDeletion.model_validate(body)
-    except ValidationError as error:
-        raise InvalidRequest(details=format_validation_errors(error)) from None
+    asked = NewDeletion.parse(body)
     given = asked.model_fields_set & {"ids", "filter"}
     if len(given) != 1 or (asked.ids is None and asked.filter is None):
         raise InvalidRequest("Either ids or filter is required")
