@@ -1,14 +1,20 @@
 """cdk-nag's AwsSolutions rules and cfn-lint over the template, with every option on and off."""
 
+import hashlib
+import json
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-from tests.support.synthesis import stand_in_code
+from tests.support.synthesis import CACHE, stand_in_code
 
 pytestmark = pytest.mark.exhaustive
+
+#: CDK names a dependency on a role beside the reference to it. It is no fault.
+LINT = ("--ignore-checks=W3005", "--regions=us-east-1")
 
 EVERYTHING = {
     "stage": "prod",
@@ -43,21 +49,31 @@ def checked(directory: Path, **context: str) -> list[Path]:
     return templates
 
 
+def _mark(template: Path) -> Path:
+    checked_by = f"{metadata.version('cfn-lint')} {LINT}".encode()
+    return CACHE / f"{hashlib.sha256(checked_by + template.read_bytes()).hexdigest()}.ok"
+
+
 def linted(*templates: Path) -> str:
-    """The output of cfn-lint for the templates; empty without findings."""
+    """The output of cfn-lint for the templates; empty without findings.
+
+    cfn-lint takes 8 s for a template. A template without findings is not checked again by the same
+    version: a file of its hash in `.build/templates` says so.
+    """
+    clean = {_mark(each): each for each in templates}
+    new = {mark: each for mark, each in clean.items() if not mark.exists()}
+    if not new:
+        return ""
     done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("cfn-lint")),
-            # CDK names a dependency on a role beside the reference to it. It is no fault.
-            "--ignore-checks=W3005",
-            "--regions=us-east-1",
-            "--",
-            *map(str, templates),
-        ],
+        [str(Path(sys.executable).with_name("cfn-lint")), *LINT, "--", *map(str, new.values())],
         capture_output=True,
         text=True,
         check=False,
     )
+    if done.returncode == 0 and not done.stdout + done.stderr:
+        CACHE.mkdir(parents=True, exist_ok=True)
+        for mark in new:
+            mark.touch()
     return done.stdout + done.stderr
 
 
@@ -72,6 +88,21 @@ def linted(*templates: Path) -> str:
 )
 def test_every_finding_is_fixed_or_suppressed(tmp_path: Path, context: dict[str, str]) -> None:
     assert linted(*checked(tmp_path, **context)) == ""
+
+
+def test_a_template_with_a_finding_is_never_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "CACHE", tmp_path / "clean")
+    bucket, wrong = tmp_path / "bucket.json", tmp_path / "wrong.json"
+    bucket.write_text(json.dumps({"Resources": {"One": {"Type": "AWS::S3::Bucket"}}}))
+    wrong.write_text(json.dumps({"Resources": {"One": {"Type": "AWS::S3::Nothing"}}}))
+    assert "AWS::S3::Nothing" in linted(wrong)
+    assert not (tmp_path / "clean").exists()
+    assert linted(bucket) == ""
+    assert len(list((tmp_path / "clean").iterdir())) == 1
+    monkeypatch.setattr(subprocess, "run", None)
+    assert linted(bucket) == ""
 
 
 def test_every_suppression_has_a_reason() -> None:

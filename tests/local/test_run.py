@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import signal
 import socket
 import stat
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from local import run
 from local.demo_data import Shown, Workspace, demo_links
 from local.emulator import HOST, ROOT
 from local.run import EXAMPLES, _write_private, curl
@@ -42,12 +44,24 @@ def test_a_taken_port_is_one_clear_line() -> None:
     assert done.stderr.startswith(f"Port {port} is taken. ")
 
 
-@pytest.mark.parametrize("port", ["http", "0", "65536", "-1", "8 000"])
-def test_an_invalid_port_is_one_clear_line(port: str) -> None:
-    done = _run(port)
+def test_an_invalid_port_is_one_clear_line() -> None:
+    done = _run("http")
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert "is not a port" in done.stderr
+
+
+@pytest.mark.parametrize("port", ["http", "0", "65536", "-1", "8 000"])
+def test_other_invalid_ports_are_the_same_line(
+    port: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PORT", port)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    assert run.main() == 1
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert len(written.err.splitlines()) == 1
+    assert "is not a port" in written.err
 
 
 def test_the_file_of_keys_is_readable_by_its_owner_only(tmp_path: Path) -> None:
