@@ -146,8 +146,8 @@ def _soft_delete(served: Served) -> Figure:
     caller = Caller(served)
     ids = _create(caller, DELETED)
     before, began = served.cpu_seconds(), time.perf_counter()
-    answered = caller.ask("DELETE", "/api/links", ids)
-    deletion = _finished(caller, answered.get("deletionId") or caller.deletion_id)
+    response = caller.ask("DELETE", "/api/links", ids)
+    deletion = _finished(caller, response.get("deletionId") or caller.deletion_id)
     seconds = time.perf_counter() - began
     assert deletion["counts"]["deleted"] == DELETED, deletion
     return Figure(seconds, served.cpu_seconds() - before)
@@ -180,11 +180,11 @@ class Caller:
             address.hostname or "", address.port, timeout=120
         )
         self._key = served.key
-        #: The `X-Deletion-Id` of the last answer that had one.
+        #: The `X-Deletion-Id` of the last response that had one.
         self.deletion_id = ""
 
     def send(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
-        """The status and the body of the answer."""
+        """The status and the body of the response."""
         self._connection.request(
             method,
             path,
@@ -196,7 +196,7 @@ class Caller:
         return response.status, response.read()
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """The JSON of an answer that must be a success."""
+        """The JSON of a response that must be a success."""
         status, response = self.send(method, path, body)
         if status >= 300:
             raise RuntimeError(f"{method} {path}: {status} {response[:500]!r}")
