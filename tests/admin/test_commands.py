@@ -7,6 +7,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import boto3
@@ -80,7 +81,8 @@ def _own_account() -> Iterator[None]:
         session = boto3.Session(
             aws_access_key_id=f"{uuid.uuid4().int % 10**12:012}", aws_secret_access_key="test"
         )
-        patch.setattr(boto3, "DEFAULT_SESSION", session)
+        # To make a client takes as long as several calls.
+        patch.setattr(boto3, "client", cache(session.client))
         yield
 
 
