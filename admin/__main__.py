@@ -17,18 +17,18 @@ from functions.domain.errors import UnlinkError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns 0 if done, 1 if refused or failed, 2 for wrong arguments."""
-    given = build_parser().parse_args(arguments)
-    say = _say if not (given.quiet or given.json) else _say_nothing
+    options = build_parser().parse_args(arguments)
+    say = _say if not (options.quiet or options.json) else _say_nothing
     try:
-        if "run_on_account" in given:
-            say(f"{given.doing} ...")
-            result = given.run_on_account(client_maker(), given)
+        if "run_on_account" in options:
+            say(f"{options.doing} ...")
+            result = options.run_on_account(client_maker(), options)
         else:
-            stack = given.stack or f"Unlink-{given.stage}"
+            stack = options.stack or f"Unlink-{options.stage}"
             say(f"Reading the outputs of {stack} ...")
             deployment = connect(stack)
-            say(f"{given.doing} ...")
-            result = given.run(deployment, given)
+            say(f"{options.doing} ...")
+            result = options.run(deployment, options)
     except Refused as refused:
         return _fail(str(refused))
     except UnlinkError as error:
@@ -36,11 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"{error}: {error.__cause__ or 'no response in time'}")
     except (ClientError, BotoCoreError) as error:
         return _fail(str(error))
-    if given.json:
+    if options.json:
         sys.stdout.write(json.dumps(result, ensure_ascii=False, indent=2, default=int) + "\n")
     else:
         sys.stdout.write(as_text(result))
-    return int("failed" in given and given.failed(result))
+    return int("failed" in options and options.failed(result))
 
 
 def _say(line: str) -> None:

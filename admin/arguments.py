@@ -175,7 +175,7 @@ def _add_usage_keys(nouns: Any) -> None:
         "List the keys of workspaces that are in no usage plan, or delete them. `cdk destroy` "
         "leaves them, and an account has 10,000.",
         "Looking for keys without a usage plan",
-        lambda client, given: remove_orphans(client("apigateway"), delete=given.yes),
+        lambda client, options: remove_orphans(client("apigateway"), delete=options.yes),
     )
     remove.add_argument("--yes", action="store_true", help="delete them; without it, list them")
 
@@ -225,77 +225,77 @@ def _moment(text: str) -> str:
 # -- the operations ----------------------------------------------------------------------------
 
 
-def _create(deployment: Deployment, given: argparse.Namespace) -> Record:
-    policies = policies_given(given)(Policies())
+def _create(deployment: Deployment, options: argparse.Namespace) -> Record:
+    policies = policies_given(options)(Policies())
     return commands.create_workspace(
-        deployment, given.workspace, plan=given.plan, policies=policies
+        deployment, options.workspace, plan=options.plan, policies=policies
     )
 
 
-def _show(deployment: Deployment, given: argparse.Namespace) -> Record:
-    return commands.show_workspace(deployment, given.workspace)
+def _show(deployment: Deployment, options: argparse.Namespace) -> Record:
+    return commands.show_workspace(deployment, options.workspace)
 
 
 def _list(deployment: Deployment, _given: argparse.Namespace) -> list[Record]:
     return commands.list_workspaces(deployment)
 
 
-def _set(deployment: Deployment, given: argparse.Namespace) -> Record:
+def _set(deployment: Deployment, options: argparse.Namespace) -> Record:
     return commands.set_workspace(
-        deployment, given.workspace, plan=given.plan, change=policies_given(given)
+        deployment, options.workspace, plan=options.plan, change=policies_given(options)
     )
 
 
-def _issue(deployment: Deployment, given: argparse.Namespace) -> Record:
-    expires_at = given.expires_at
-    if given.expires_in_days is not None:
-        expires_at = iso(time.time() + given.expires_in_days * 86_400)
+def _issue(deployment: Deployment, options: argparse.Namespace) -> Record:
+    expires_at = options.expires_at
+    if options.expires_in_days is not None:
+        expires_at = iso(time.time() + options.expires_in_days * 86_400)
     secret, record = commands.issue_key(
         deployment,
-        given.workspace,
-        name=given.name,
-        scopes=given.scopes,
-        user_id=given.user,
+        options.workspace,
+        name=options.name,
+        scopes=options.scopes,
+        user_id=options.user,
         expires_at=expires_at,
     )
     return {"secret": secret} | record
 
 
-def _keys(deployment: Deployment, given: argparse.Namespace) -> list[Record]:
-    return commands.list_keys(deployment, given.workspace)
+def _keys(deployment: Deployment, options: argparse.Namespace) -> list[Record]:
+    return commands.list_keys(deployment, options.workspace)
 
 
-def _rotate(deployment: Deployment, given: argparse.Namespace) -> Record:
+def _rotate(deployment: Deployment, options: argparse.Namespace) -> Record:
     secret, record = commands.rotate_key(
-        deployment, given.workspace, given.key, grace_seconds=int(given.grace_hours * 3600)
+        deployment, options.workspace, options.key, grace_seconds=int(options.grace_hours * 3600)
     )
     return {"secret": secret} | record
 
 
-def _revoke(deployment: Deployment, given: argparse.Namespace) -> Record:
-    return commands.revoke_key(deployment, given.workspace, given.key)
+def _revoke(deployment: Deployment, options: argparse.Namespace) -> Record:
+    return commands.revoke_key(deployment, options.workspace, options.key)
 
 
-def _add(deployment: Deployment, given: argparse.Namespace) -> Record:
+def _add(deployment: Deployment, options: argparse.Namespace) -> Record:
     return commands.add_member(
-        deployment, given.workspace, given.user, role=given.role, invite=given.invite
+        deployment, options.workspace, options.user, role=options.role, invite=options.invite
     )
 
 
-def _members(deployment: Deployment, given: argparse.Namespace) -> list[Record]:
-    return commands.list_members(deployment, given.workspace)
+def _members(deployment: Deployment, options: argparse.Namespace) -> list[Record]:
+    return commands.list_members(deployment, options.workspace)
 
 
-def _remove(deployment: Deployment, given: argparse.Namespace) -> Record:
-    return commands.remove_member(deployment, given.workspace, given.user)
+def _remove(deployment: Deployment, options: argparse.Namespace) -> Record:
+    return commands.remove_member(deployment, options.workspace, options.user)
 
 
-def _purge_installs(deployment: Deployment, given: argparse.Namespace) -> Record:
-    return commands.purge_installs(deployment, given.workspace)
+def _purge_installs(deployment: Deployment, options: argparse.Namespace) -> Record:
+    return commands.purge_installs(deployment, options.workspace)
 
 
-def _preflight(client: Clients, given: argparse.Namespace) -> list[Record]:
-    stack = given.stack or f"Unlink-{given.stage}"
-    context = [f"stage={given.stage}", *given.context]
-    template = preflight.read_template(stack, assembly=given.assembly, context=context)
+def _preflight(client: Clients, options: argparse.Namespace) -> list[Record]:
+    stack = options.stack or f"Unlink-{options.stage}"
+    context = [f"stage={options.stage}", *options.context]
+    template = preflight.read_template(stack, assembly=options.assembly, context=context)
     return preflight.check(stack, template, client)

@@ -28,22 +28,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("command", choices=["list", "replay"])
     parser.add_argument("--stage", default="local" if is_local() else "prod")
     parser.add_argument("--prefix", default="", help="only objects whose key begins so")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     client = client_maker()
     try:
-        bucket = outputs_of(f"Unlink-{given.stage}", client)["FailuresBucketName"]
+        bucket = outputs_of(f"Unlink-{options.stage}", client)["FailuresBucketName"]
     except Refused as refused:
         sys.stderr.write(f"{refused}\n")
         return 1
-    if given.command == "list":
-        for key, failure in failures(client("s3"), bucket, given.prefix):
+    if options.command == "list":
+        for key, failure in failures(client("s3"), bucket, options.prefix):
             sys.stdout.write(f"{key}\t{len(records_of(failure))} records\t{function_of(failure)}\n")
         return 0
-    left = 0
-    for key, problem in replay(client, bucket, given.prefix):
-        left += problem is not None
+    failed_count = 0
+    for key, problem in replay(client, bucket, options.prefix):
+        failed_count += problem is not None
         sys.stdout.write(f"{key}\t{problem or 'done'}\n")
-    return 1 if left else 0
+    return 1 if failed_count else 0
 
 
 def failures(s3: Any, bucket: str, prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:

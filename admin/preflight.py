@@ -182,19 +182,19 @@ def concurrency(stack: str, template: Template, client: Clients) -> Advice:
     )
     limit = client("lambda").get_account_settings()["AccountLimit"]
     quota = int(limit["ConcurrentExecutions"])
-    held = _reserved_by(stack, client)
-    free = max(0, int(limit["UnreservedConcurrentExecutions"]) + held - UNRESERVED)
+    deployed = _reserved_by(stack, client)
+    free = max(0, int(limit["UnreservedConcurrentExecutions"]) + deployed - UNRESERVED)
     says = (
         f"The stage reserves {reserved} concurrent executions, and the account can give it {free}: "
         f"its quota is {quota}, and Lambda keeps {UNRESERVED} unreserved."
     )
     if reserved <= free:
         return Advice(says)
-    wanted = max(1_000, math.ceil((quota + reserved - free) / 100) * 100)
+    needed = max(1_000, math.ceil((quota + reserved - free) / 100) * 100)
     return Advice(
         f"{says} Raise the quota, or deploy with -c reservedConcurrency=false.",
         "aws service-quotas request-service-quota-increase --service-code lambda "
-        f"--quota-code {CONCURRENCY_QUOTA} --desired-value {wanted}",
+        f"--quota-code {CONCURRENCY_QUOTA} --desired-value {needed}",
     )
 
 

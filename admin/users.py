@@ -24,16 +24,16 @@ class Users:
     def find(self, user: str) -> User | None:
         """By e-mail address or id; None if the pool has no such user."""
         try:
-            found = self._client.admin_get_user(UserPoolId=self._pool, Username=user)
+            response = self._client.admin_get_user(UserPoolId=self._pool, Username=user)
         except self._client.exceptions.UserNotFoundException:
             return None
-        return _user(found["UserAttributes"])
+        return _user(response["UserAttributes"])
 
     def invite(self, email: str) -> User | None:
         """The user of this address, created if missing; Cognito then sends an invitation."""
         if (known := self.find(email)) is not None:
             return known
-        made = self._client.admin_create_user(
+        response = self._client.admin_create_user(
             UserPoolId=self._pool,
             Username=email,
             UserAttributes=[
@@ -42,7 +42,7 @@ class Users:
             ],
             DesiredDeliveryMediums=["EMAIL"],
         )
-        return _user(made["User"]["Attributes"])
+        return _user(response["User"]["Attributes"])
 
 
 def _user(attributes: list[dict[str, str]]) -> User:

@@ -13,14 +13,14 @@ import bench
 
 def _main() -> None:
     names = [module.name for module in pkgutil.iter_modules(bench.__path__)]
-    asked = sys.argv[1:]
-    if unknown := set(asked) - set(names):
+    selected = sys.argv[1:]
+    if unknown := set(selected) - set(names):
         sys.exit(f"No benchmark named {', '.join(sorted(unknown))}; there are: {', '.join(names)}")
     print(
         f"Python {platform.python_version()}, {platform.system()} {platform.machine()},"
         f" {os.cpu_count()} processors\n"
     )
-    for name in asked or names:
+    for name in selected or names:
         if name.startswith("_"):
             continue
         module = importlib.import_module(f"bench.{name}")
@@ -30,7 +30,7 @@ def _main() -> None:
                 module.main()
             except SystemExit as reason:
                 # A benchmark that this machine does not support must not stop the others.
-                if asked:
+                if selected:
                     raise
                 print(f"Left out. {reason}")
             print(flush=True)

@@ -228,7 +228,7 @@ def main() -> None:
         "measured against the simulations of `bench/`, billed times by `bench memory`, with an "
         "allowance for the network (`BILLED_MS`). Not verified on an AWS bill.\n"
     )
-    mine, theirs = bulk_delete(10_000), naive_delete(10_000)
+    unlink, theirs = bulk_delete(10_000), naive_delete(10_000)
     with tables():
         visits = counted_redirects()
     rest, _ = visits[HOT]
@@ -242,7 +242,7 @@ def main() -> None:
             " | a transaction for each click: its mark, its visitor, the day, the link |"
         )
     print(
-        f"| soft delete of 10,000 links, one request | {mine.total:.4f} | {theirs.total:.4f}"
+        f"| soft delete of 10,000 links, one request | {unlink.total:.4f} | {theirs.total:.4f}"
         " | 10,000 requests, one `UpdateItem` each |"
     )
     for number in (0, 1_000):
@@ -258,7 +258,7 @@ def main() -> None:
     for title, bill in (
         (f"1,000 redirects, {HOT}", rest),
         (f"1,000 redirects, {ALONE}", visits[ALONE][0]),
-        ("10,000 links, one request", mine),
+        ("10,000 links, one request", unlink),
         ("an idle month", idle),
     ):
         print(f"**{title}**\n\n| | Amount | Dollars | Share |\n|---|---:|---:|---:|")

@@ -73,8 +73,8 @@ def _measure(dynamodb: Any, given: str | None) -> None:
     print("|---|---|---|---|")
     for operation, calls in sorted(meter.requests.items()):
         units = meter.units.get(operation)
-        figure = f"{units:,.1f} | {units / COUNT:.3f}" if units else "none | "
-        print(f"| {operation} | {calls} | {figure} |")
+        cells = f"{units:,.1f} | {units / COUNT:.3f}" if units else "none | "
+        print(f"| {operation} | {calls} | {cells} |")
 
 
 @contextmanager

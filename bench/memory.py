@@ -236,12 +236,12 @@ def _environment(emulator: Any) -> None:
         emulator.client("s3").create_bucket(Bucket=f"bench-{bucket}")
         os.environ[f"{bucket.upper()}_BUCKET"] = f"bench-{bucket}"
     for queue in ("resume", "erase", "export"):
-        made = emulator.client("sqs").create_queue(QueueName=queue)
-        os.environ[f"{queue.upper()}_QUEUE_URL"] = made["QueueUrl"]
-    made = emulator.client("secretsmanager").create_secret(Name="cursor", SecretString="s" * 64)
+        response = emulator.client("sqs").create_queue(QueueName=queue)
+        os.environ[f"{queue.upper()}_QUEUE_URL"] = response["QueueUrl"]
+    response = emulator.client("secretsmanager").create_secret(Name="cursor", SecretString="s" * 64)
     os.environ |= {
-        "CURSOR_SECRET_ARN": made["ARN"],
-        "VISITOR_SECRET_ARN": made["ARN"],
+        "CURSOR_SECRET_ARN": response["ARN"],
+        "VISITOR_SECRET_ARN": response["ARN"],
         "EVENT_BUS": "default",
         "PUBLIC_BASE_URL": "http://short.test",
         "PYDANTIC_DISABLE_PLUGINS": "__all__",

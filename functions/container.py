@@ -229,14 +229,14 @@ def low_latency_clicks() -> ClicksTable:
     return ClicksTable(low_latency_dynamodb(), setting("CLICKS_TABLE"))
 
 
-def warm_up(*made: Callable[[], object]) -> None:
+def warm_up(*factories: Callable[[], object]) -> None:
     """On Lambda, call these functions of this module before the first request.
 
     Lambda gives a function more CPU during its import than its size has later, according to
     published measurements (AWS does not document it).
     """
     if optional_setting("AWS_LAMBDA_FUNCTION_NAME"):
-        for make in made:
+        for make in factories:
             make()
 
 

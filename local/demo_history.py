@@ -148,8 +148,8 @@ def _delete_some(base_url: str, workspace: Workspace, ids: list[str]) -> None:
     """One deletion of each kind: to the trash, restored in part, by filter, and permanent."""
 
     def delete(**body: Any) -> dict[str, Any]:
-        made: dict[str, Any] = post(base_url, workspace.admin_key, "/api/deletions", body)
-        return made
+        deletion: dict[str, Any] = post(base_url, workspace.admin_key, "/api/deletions", body)
+        return deletion
 
     delete(ids=ids[:14], reason="The winter sale is over")
     part = delete(ids=ids[40:52], reason="Wrong destination")

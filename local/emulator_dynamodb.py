@@ -22,9 +22,9 @@ _EXPRESSIONS = 4096
 
 def check_version() -> None:
     """End the process if another version of MiniStack is installed than the patches are for."""
-    found = metadata.version("ministack")
-    if found != _PATCHED_VERSION:
-        sys.exit(f"The patches are for MiniStack {_PATCHED_VERSION}; {found} is installed.")
+    version = metadata.version("ministack")
+    if version != _PATCHED_VERSION:
+        sys.exit(f"The patches are for MiniStack {_PATCHED_VERSION}; {version} is installed.")
 
 
 def patch(dynamodb: Any) -> None:

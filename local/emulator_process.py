@@ -214,8 +214,8 @@ def main() -> None:
     revoke_tokens()
     keep_messages_sent_meanwhile()
     # A burst of connections needs more file descriptors than the usual soft limit of 1,024.
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
     uvicorn.run(
         extended(without_forbidden_bodies),
         host=os.environ["BIND_HOST"],

@@ -76,11 +76,11 @@ def _checked_archive(package: str, expected: str, scratch: Path, *, npm: str) ->
         check=True,
     )
     [archive] = directory.glob("*.tgz")
-    found = integrity_of(archive)
-    if found != expected:
+    integrity = integrity_of(archive)
+    if integrity != expected:
         raise IntegrityError(
             f"{package} is not the archive that package.json pins, so nothing was installed.\n"
-            f"  pinned: {expected}\n  got:    {found}"
+            f"  pinned: {expected}\n  got:    {integrity}"
         )
     return archive
 

@@ -42,11 +42,11 @@ def distinct_ids(
     return valid, invalid
 
 
-def sort_ids(given: list[Any]) -> tuple[list[str], list[str]]:
+def sort_ids(ids: list[Any]) -> tuple[list[str], list[str]]:
     """The distinct ids in lower case and request order, and the malformed ones."""
     valid: dict[str, None] = {}
     invalid: dict[str, None] = {}
-    for entry in given:
+    for entry in ids:
         link_id = parse_link_id(entry)
         if link_id is None:
             invalid[as_text(entry)] = None

@@ -59,9 +59,9 @@ def _refuse_lone_surrogates(body: object) -> None:
     try:
         json.dumps(body, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        half = f"\\u{ord(error.object[error.start]):04x}"
+        escape = f"\\u{ord(error.object[error.start]):04x}"
         raise InvalidRequest(
-            f"The body has half of a surrogate pair ({half}), which is not a character"
+            f"The body has half of a surrogate pair ({escape}), which is not a character"
         ) from None
 
 

@@ -42,9 +42,9 @@ class Request:
 
     def header(self, name: str) -> str | None:
         """A header by its name in any letter case."""
-        wanted = name.lower()
+        lower_name = name.lower()
         for key, value in (self.event.get("headers") or {}).items():
-            if key.lower() == wanted:
+            if key.lower() == lower_name:
                 return str(value)
         return None
 

@@ -44,13 +44,17 @@ def content_response(
 
     ``packed`` is the content with gzip. Without it, the content is compressed here.
     """
-    asked = lower_case_headers(event)
-    encoded = compressible and len(body) >= SMALL and _takes_gzip(asked.get("accept-encoding", ""))
+    headers_in = lower_case_headers(event)
+    encoded = (
+        compressible and len(body) >= SMALL and _takes_gzip(headers_in.get("accept-encoding", ""))
+    )
     # A strong tag names the bytes that are sent, so each encoding has its own (RFC 9110, 8.8.3.3).
     tag = f'"{tag_of(body)}{"-gzip" if encoded else ""}"'
     headers = {"ETag": tag, "Cache-Control": caching, "Vary": "Accept-Encoding"}
-    given = [each.strip().removeprefix("W/") for each in asked.get("if-none-match", "").split(",")]
-    if "*" in given or tag in given:
+    tags = [
+        each.strip().removeprefix("W/") for each in headers_in.get("if-none-match", "").split(",")
+    ]
+    if "*" in tags or tag in tags:
         return {"statusCode": 304, "headers": headers, "body": ""}
     headers["Content-Type"] = media_type
     if encoded:

@@ -43,7 +43,7 @@ def client(
     takes as long again. ``user_agent`` is fixed, because botocore builds its own twice for each
     request.
     """
-    made = session_for(service).create_client(
+    new_client = session_for(service).create_client(
         service,
         config=Config(
             parameter_validation=False,
@@ -58,10 +58,10 @@ def client(
         ),
     )
     if service == "dynamodb":
-        use_plain_json(made)
-        use_quick_signer(made)
-        use_plain_requests(made)
-    return made
+        use_plain_json(new_client)
+        use_quick_signer(new_client)
+        use_plain_requests(new_client)
+    return new_client
 
 
 def low_latency_client(service: str) -> Any:

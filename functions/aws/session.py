@@ -74,11 +74,11 @@ def session_for(service: str) -> Session:
     emitter = HierarchicalEmitter()
     # Before the session is made, because others (Powertools) add handlers to each new session.
     _register_handlers(EventAliaser(emitter), service)
-    made = Session(event_hooks=emitter, include_builtin_handlers=False)
-    if not _needs_rules(made):
-        made.register_component("data_loader", _models())
-    _set_credentials(made)
-    return made
+    session = Session(event_hooks=emitter, include_builtin_handlers=False)
+    if not _needs_rules(session):
+        session.register_component("data_loader", _models())
+    _set_credentials(session)
+    return session
 
 
 class _Models(Loader):
@@ -96,9 +96,9 @@ class _Models(Loader):
         return super().load_service_model(service_name, type_name, api_version)
 
 
-def _needs_rules(made: Session) -> bool:
+def _needs_rules(session: Session) -> bool:
     """Whether DynamoDB has another endpoint than the region's own: FIPS, IPv6, the account's."""
-    settings = made.get_component("config_store")
+    settings = session.get_component("config_store")
     variants = ("use_fips_endpoint", "use_dualstack_endpoint")
     return "AWS_ACCOUNT_ID" in os.environ or any(
         settings.get_config_variable(name) for name in variants
@@ -131,7 +131,7 @@ def _register_handlers(events: EventAliaser, service: str) -> None:
             events.register(event, handler)
 
 
-def _set_credentials(made: Session) -> None:
+def _set_credentials(session: Session) -> None:
     """Give the session the credentials of Lambda's environment variables, as botocore reads them.
 
     Without them, or with an expiry, botocore's chain of providers looks for credentials.
@@ -140,7 +140,7 @@ def _set_credentials(made: Session) -> None:
     if all(os.environ.get(name) for name in names) and not os.environ.get(
         "AWS_CREDENTIAL_EXPIRATION"
     ):
-        made.set_credentials(
+        session.set_credentials(
             os.environ["AWS_ACCESS_KEY_ID"],
             os.environ["AWS_SECRET_ACCESS_KEY"],
             os.environ.get("AWS_SESSION_TOKEN"),

@@ -68,8 +68,8 @@ def rest_of(day: Mapping[str, Any], dimension: str) -> int:
     if f"floor:{dimension}" not in day:
         return 0
     prefix = f"{dimension}:"
-    held = sum(int(value) for name, value in day.items() if name.startswith(prefix))
-    return int(day.get("clicks", 0)) - held
+    counted = sum(int(value) for name, value in day.items() if name.startswith(prefix))
+    return int(day.get("clicks", 0)) - counted
 
 
 def _count_dimension(

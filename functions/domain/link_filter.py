@@ -50,10 +50,10 @@ class LinkFilter:
     @property
     def fingerprint(self) -> str:
         """A text that is equal exactly for equal filters; "" for the empty one."""
-        given = {name: value for name, value in asdict(self).items() if value is not None}
-        if not given:
+        conditions = {name: value for name, value in asdict(self).items() if value is not None}
+        if not conditions:
             return ""
-        return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(conditions, sort_keys=True).encode()).hexdigest()[:16]
 
     def matches(self, link: Link, *, now: str) -> bool:
         """Whether a link matches at the moment ``now`` (text, as in links)."""

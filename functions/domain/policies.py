@@ -53,19 +53,19 @@ class Policies:
     @classmethod
     def read(cls, record: Mapping[str, Any]) -> Policies:
         """From an item, an authorizer's context or a header: camelCase names, numbers or text."""
-        given = {name: record.get(camel) for name, camel in NAMES.items()}
+        values = {name: record.get(camel) for name, camel in NAMES.items()}
         return cls(
-            retention_days=_days(given["retention_days"]),
-            purge_expired_after_days=_days(given["purge_expired_after_days"]),
-            quarantine_days=_days(given["quarantine_days"]) or 0,
-            cascade_installs=_flag(given["cascade_installs"]),
-            link_events=_flag(given["link_events"]),
-            app_schemes=tuple(str(given["app_schemes"] or "").split()),
+            retention_days=_days(values["retention_days"]),
+            purge_expired_after_days=_days(values["purge_expired_after_days"]),
+            quarantine_days=_days(values["quarantine_days"]) or 0,
+            cascade_installs=_flag(values["cascade_installs"]),
+            link_events=_flag(values["link_events"]),
+            app_schemes=tuple(str(values["app_schemes"] or "").split()),
             click_retention_days=click_retention_of(record.get(CLICK_RETENTION)),
             code_reservation_days=_number(
-                given["code_reservation_days"], DEFAULT_CODE_RESERVATION_DAYS
+                values["code_reservation_days"], DEFAULT_CODE_RESERVATION_DAYS
             ),
-            undo_minutes=_number(given["undo_minutes"], DEFAULT_UNDO_MINUTES),
+            undo_minutes=_number(values["undo_minutes"], DEFAULT_UNDO_MINUTES),
         )
 
     def record(self) -> dict[str, int | bool]:

@@ -53,8 +53,8 @@ class Style:
 
     def variant(self, text: str) -> str:
         """A 64-bit name of ``text`` in this style; a link has at most eight of them."""
-        what = f"{_RENDERING}\0{self.format}\0{self.size}\0{self.color}\0{self.bgcolor}\0{text}"
-        return f"{hashlib.sha256(what.encode()).hexdigest()[:16]}.{self.format}"
+        identity = f"{_RENDERING}\0{self.format}\0{self.size}\0{self.color}\0{self.bgcolor}\0{text}"
+        return f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.{self.format}"
 
 
 def parse_style(query: Mapping[str, str]) -> Style:

@@ -19,14 +19,14 @@ def parameters_of(event: Mapping[str, Any], known: Collection[str]) -> dict[str,
     Ignoring unknown parameters would turn a misspelled ``dryRun`` into a real delete. Raises
     ``InvalidRequest`` that names the parameter.
     """
-    given: dict[str, str] = event.get("queryStringParameters") or {}
-    if unknown := given.keys() - set(known):
+    parameters: dict[str, str] = event.get("queryStringParameters") or {}
+    if unknown := parameters.keys() - set(known):
         raise InvalidRequest(f"Unknown parameter: {shortened(min(unknown))}")
     # The gateway's plain mapping has only the last value of each.
     every: dict[str, list[str]] = event.get("multiValueQueryStringParameters") or {}
     if repeated := [name for name, values in every.items() if len(values) > 1]:
         raise InvalidRequest(f"Parameter given more than once: {shortened(min(repeated))}")
-    return given
+    return parameters
 
 
 def parse_bool_param(text: str | None, name: str) -> bool:

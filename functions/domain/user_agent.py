@@ -67,8 +67,8 @@ def describe(user_agent: str) -> Visitor:
         # iPads ask for desktop pages by default, phones on request.
         phone = "iPhone" in user_agent
         return Visitor("iOS", "mobile" if phone else "tablet", bot)
-    found = _os_parser().parse_os(user_agent)
-    platform = _PLATFORMS.get(found.family, "other") if found else "other"
+    system = _os_parser().parse_os(user_agent)
+    platform = _PLATFORMS.get(system.family, "other") if system else "other"
     if platform == "Linux" and "X11" in user_agent and _ANDROID_AS_LINUX.search(user_agent):
         return Visitor("Android", _device_type("Android", user_agent), bot)
     return Visitor(platform, _device_type(platform, user_agent), bot)

@@ -268,11 +268,11 @@ class AccessTable(Table):
             transact(self._client, [{"Update": member}, {"Put": listed}])
         except TransactionCancelled:
             raise AlreadyExists from None
-        found = self.member(user_id)
-        if found is None or found["workspaceId"] != workspace_id:
+        current = self.member(user_id)
+        if current is None or current["workspaceId"] != workspace_id:
             # Another operator removed it in the meantime.
             raise Unknown
-        return found
+        return current
 
     def members(self, workspace_id: str) -> list[dict[str, Any]]:
         """The members of a workspace, oldest first."""
@@ -320,7 +320,7 @@ class AccessTable(Table):
     def _read_all(self, keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         for batch in runs(keys, 100):
-            wanted = {self.name: {"Keys": batch, "ConsistentRead": True}}
-            items = batch_get(self._client, wanted)
+            request = {self.name: {"Keys": batch, "ConsistentRead": True}}
+            items = batch_get(self._client, request)
             found += [from_item(item) for _, item in items]
         return found

@@ -217,11 +217,11 @@ class ApiKeysTable(Table):
     def _read(self, listed: Iterator[tuple[str, str]] | list[tuple[str, str]]) -> list[Any]:
         """The records of these keys, in the same order."""
         listed = list(listed)
-        found: dict[str, dict[str, Any]] = {}
+        records: dict[str, dict[str, Any]] = {}
         for batch in runs(listed, READ_BATCH):
             keys = [primary_key(f"KEY#{digest}", "KEY") for _, digest in batch]
-            wanted = {self.name: {"Keys": keys, "ConsistentRead": True}}
-            for _, item in batch_get(self._client, wanted):
+            request = {self.name: {"Keys": keys, "ConsistentRead": True}}
+            for _, item in batch_get(self._client, request):
                 record = from_item(item)
-                found[record["keyId"]] = record
-        return [found[key_id] for key_id, _ in listed if key_id in found]
+                records[record["keyId"]] = record
+        return [records[key_id] for key_id, _ in listed if key_id in records]

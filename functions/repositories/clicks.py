@@ -133,13 +133,13 @@ class ClicksTable(Table):
             {"DeleteRequest": {"Key": {"pk": item["pk"], "sk": item["sk"]}}} for item in delete
         ]
         for batch in runs(requests, WRITE_BATCH):
-            left = list(batch)
+            remaining = list(batch)
             attempt = 0
-            while left:
-                response = call(self._client.batch_write_item, RequestItems={self.name: left})
-                left = response.get("UnprocessedItems", {}).get(self.name, [])
+            while remaining:
+                response = call(self._client.batch_write_item, RequestItems={self.name: remaining})
+                remaining = response.get("UnprocessedItems", {}).get(self.name, [])
                 attempt += 1
-                if left and not backoff(attempt):
+                if remaining and not backoff(attempt):
                     raise Unavailable
 
 

@@ -56,10 +56,10 @@ def headers_query(
     low, high = only.id_range()
     values: dict[str, Any] = {":workspace": workspace_id, ":low": low, ":high": high}
     wanted = {"#state": ("state", only.state), "#mode": ("mode", only.mode)}
-    given = {alias: each for alias, each in wanted.items() if each[1] is not None}
-    conditions = [f"{alias}=:{name}" for alias, (name, _) in given.items()]
-    values |= {f":{name}": value for name, value in given.values()}
-    aliases = dict(names or {}) | {alias: name for alias, (name, _) in given.items()}
+    filters = {alias: each for alias, each in wanted.items() if each[1] is not None}
+    conditions = [f"{alias}=:{name}" for alias, (name, _) in filters.items()]
+    values |= {f":{name}": value for name, value in filters.values()}
+    aliases = dict(names or {}) | {alias: name for alias, (name, _) in filters.items()}
     if only.actor is not None:
         aliases |= {"#actor": "actor", "#key": "keyId", "#user": "userId", "#service": "service"}
         conditions.append("(#actor.#key=:actor OR #actor.#user=:actor OR #actor.#service=:actor)")

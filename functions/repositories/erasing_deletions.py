@@ -53,7 +53,7 @@ class ErasingDeletions(Table):
         self._sign_receipts = sign_receipts
         self._link_events: dict[tuple[str, str], bool] = {}
 
-    def head(self, workspace_id: str, deletion_id: str) -> DeletionHeader | None:
+    def header(self, workspace_id: str, deletion_id: str) -> DeletionHeader | None:
         """The current deletion, strongly consistent, without its ids."""
         item = self._read_item(
             primary_key(workspace_id, deletion_id),
@@ -62,12 +62,12 @@ class ErasingDeletions(Table):
         )
         if item is None:
             return None
-        head = from_item(item)
+        header = from_item(item)
         return DeletionHeader(
-            state=head["state"],
-            links=int(head["counts"]["deleted"]),
-            policies=head.get("policies", {}),
-            looked_at=head.get("openSk", "").partition("#")[0],
+            state=header["state"],
+            links=int(header["counts"]["deleted"]),
+            policies=header.get("policies", {}),
+            looked_at=header.get("openSk", "").partition("#")[0],
         )
 
     def wants_link_events(self, workspace_id: str, deletion_id: str) -> bool:
@@ -75,8 +75,8 @@ class ErasingDeletions(Table):
         # The header's copy of the policies never changes, so it can be cached.
         key = (workspace_id, deletion_id)
         if key not in self._link_events:
-            head = self.head(workspace_id, deletion_id)
-            self._link_events[key] = head is not None and bool(head.policies.get("linkEvents"))
+            header = self.header(workspace_id, deletion_id)
+            self._link_events[key] = header is not None and bool(header.policies.get("linkEvents"))
         return self._link_events[key]
 
     def erasing(self) -> list[Erasing]:

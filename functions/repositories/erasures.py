@@ -114,8 +114,8 @@ class ErasuresTable(ErasingDeletions):
 
         def read_batch(batch: Sequence[str]) -> list[Erasure]:
             keys = [_key(workspace_id, link_id) for link_id in batch]
-            wanted = {self.name: {"Keys": keys, "ConsistentRead": True}}
-            return [_erasure(item) for _, item in batch_get(self._client, wanted)]
+            request = {self.name: {"Keys": keys, "ConsistentRead": True}}
+            return [_erasure(item) for _, item in batch_get(self._client, request)]
 
         found = in_parallel(read_batch, list(runs(link_ids, READ_BATCH)))
         return {erasure.link_id: erasure for part in found for erasure in part}

@@ -29,8 +29,8 @@ class FilterSlots(Table):
             ExpressionAttributeValues={":pk": {"S": f"FILTERS#{workspace_id}"}},
             ConsistentRead=True,
         )
-        held = {item["sk"]["S"] for item in items if float(item["until"]["N"]) > now}
-        return [number for number in range(maximum) if _slot(number) not in held]
+        taken = {item["sk"]["S"] for item in items if float(item["until"]["N"]) > now}
+        return [number for number in range(maximum) if _slot(number) not in taken]
 
     def claim_action(self, workspace_id: str, number: int, deletion_id: str) -> dict[str, Any]:
         """The transaction action that claims a slot for a deletion."""

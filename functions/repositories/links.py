@@ -253,11 +253,11 @@ def _is_newest(changes: dict[str, Any]) -> str:
 
 def _has(item: dict[str, Any], changes: dict[str, Any]) -> bool:
     """Whether a live link has these changes: those of a call whose response was lost."""
-    wanted = to_item({name: value for name, value in changes.items() if value is not None})
+    expected = to_item({name: value for name, value in changes.items() if value is not None})
     cleared = [name for name, value in changes.items() if value is None]
     return (
         is_live(item)
-        and all(item.get(name) == value for name, value in wanted.items())
+        and all(item.get(name) == value for name, value in expected.items())
         and not any(name in item for name in cleared)
     )
 

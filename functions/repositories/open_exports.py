@@ -45,8 +45,8 @@ class OpenExports(Table):
             ConsistentRead=True,
         )
         now = time.time()
-        held = {item["sk"]["S"] for item in items if int(item["until"]["N"]) > now}
-        return [number for number in range(maximum) if f"SLOT#{number:03d}" not in held]
+        taken = {item["sk"]["S"] for item in items if int(item["until"]["N"]) > now}
+        return [number for number in range(maximum) if f"SLOT#{number:03d}" not in taken]
 
     def claim_actions(self, record: dict[str, Any], *, ended: str | None) -> list[dict[str, Any]]:
         """The transaction actions that claim the record's link and its ``slot``.

@@ -106,12 +106,12 @@ class RollupsTable:
         The link is read strongly. The day need not be (``consistent``): a write that starts from
         an old one is refused.
         """
-        wanted: dict[str, Any] = {
+        parameters: dict[str, Any] = {
             self._links: {"Keys": [link_key(workspace_id, link_id)], "ConsistentRead": True},
             self._clicks: {"Keys": [_day_key(link_id, day)], "ConsistentRead": consistent},
         }
         found = Counted(None, {})
-        for table, item in batch_get(self._client, wanted):
+        for table, item in batch_get(self._client, parameters):
             if table == self._links:
                 found.link = decode_link(item)
             else:
@@ -124,8 +124,10 @@ class RollupsTable:
             found.marks |= self._moved_marks(link_id, day, since)
         if names := found.day.get("firstVisits"):
             keys = [_visit_of(link_id, name) for name in names]
-            wanted = {self._clicks: {"Keys": keys, "ConsistentRead": True}}
-            found.first_visits = [from_item(item) for _, item in batch_get(self._client, wanted)]
+            parameters = {self._clicks: {"Keys": keys, "ConsistentRead": True}}
+            found.first_visits = [
+                from_item(item) for _, item in batch_get(self._client, parameters)
+            ]
         if found.many_visitors:
             found.visitors = self.visitors.claimed(link_id, day, visitors, consistent=False)
         return found

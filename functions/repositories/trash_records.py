@@ -83,6 +83,6 @@ class TrashRecords(Table):
         raise InternalError("a deletion without its ids")
 
 
-def _units(response: dict[str, Any], most: float) -> float:
+def _units(response: dict[str, Any], maximum: float) -> float:
     """What DynamoDB reports, or the most that it can be."""
-    return float(response.get("ConsumedCapacity", {}).get("CapacityUnits", most))
+    return float(response.get("ConsumedCapacity", {}).get("CapacityUnits", maximum))

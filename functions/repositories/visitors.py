@@ -43,12 +43,12 @@ class VisitorsTable(Table):
         A claim never changes, so a read that is not ``consistent`` can only miss one.
         """
         keys = [self.key(link_id, day, visitor) for visitor in visitors]
-        found: dict[str, str] = {}
+        claims: dict[str, str] = {}
         for some in runs(keys, READ_BATCH):
-            wanted = {self.name: {"Keys": list(some), "ConsistentRead": consistent}}
-            for _, item in batch_get(self._client, wanted):
-                found[item["sk"]["S"].rpartition("#")[2]] = item["first"]["S"]
-        return found
+            request = {self.name: {"Keys": list(some), "ConsistentRead": consistent}}
+            for _, item in batch_get(self._client, request):
+                claims[item["sk"]["S"].rpartition("#")[2]] = item["first"]["S"]
+        return claims
 
     def claim(self, link_id: str, day: str, claims: Mapping[str, str]) -> dict[str, str]:
         """Claim visitors for the clicks with these marks; returns who has claimed each.
@@ -63,29 +63,29 @@ class VisitorsTable(Table):
             parameters = [key["pk"], key["sk"], {"S": claims[visitor]}, ttl]
             return {"Statement": statement, "Parameters": parameters}
 
-        taken: list[str] = []
+        known: list[str] = []
         for some in runs(list(claims), STATEMENT_BATCH):
-            left: Sequence[str] = some
+            remaining: Sequence[str] = some
             attempt = 0
-            while left:
+            while remaining:
                 responses = call(
                     self._client.batch_execute_statement,
-                    Statements=[insert(visitor) for visitor in left],
+                    Statements=[insert(visitor) for visitor in remaining],
                 )["Responses"]
                 codes = [response.get("Error", {}).get("Code") for response in responses]
                 again = []
-                for visitor, code in zip(left, codes, strict=True):
+                for visitor, code in zip(remaining, codes, strict=True):
                     if code == "DuplicateItem":
-                        taken.append(visitor)
+                        known.append(visitor)
                     elif code in RETRYABLE:
                         again.append(visitor)
                     elif code is not None:
                         raise InternalError
-                left = again
+                remaining = again
                 attempt += 1
-                if left and not backoff(attempt):
+                if remaining and not backoff(attempt):
                     raise Unavailable
-        return dict(claims) | self.claimed(link_id, day, taken, consistent=True)
+        return dict(claims) | self.claimed(link_id, day, known, consistent=True)
 
     @staticmethod
     def key(link_id: str, day: str, visitor: str) -> dict[str, Any]:

@@ -59,8 +59,8 @@ def parse_filter(body: object) -> LinkFilter:
 
     Null is an error: a missing value must not widen a delete.
     """
-    if isinstance(body, dict) and (lost := [name for name in body if body[name] is None]):
-        names = [shortened(name, MOST_NAME) for name in lost[:20]]
+    if isinstance(body, dict) and (nulls := [name for name in body if body[name] is None]):
+        names = [shortened(name, MOST_NAME) for name in nulls[:20]]
         raise InvalidRequest(details=[f"{name}: must not be null" for name in names])
     fields = FilterFields.parse(body)
     return LinkFilter(

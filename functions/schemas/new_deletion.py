@@ -29,10 +29,10 @@ class NewDeletion(RequestModel):
 
 def parse_new_deletion(body: object) -> NewDeletion:
     """Raises ``InvalidRequest`` with all errors."""
-    asked = NewDeletion.parse(body)
-    given = asked.model_fields_set & {"ids", "filter"}
-    if len(given) != 1 or (asked.ids is None and asked.filter is None):
+    deletion = NewDeletion.parse(body)
+    members = deletion.model_fields_set & {"ids", "filter"}
+    if len(members) != 1 or (deletion.ids is None and deletion.filter is None):
         raise InvalidRequest("Either ids or filter is required")
-    if asked.confirmationToken and asked.filter is None:
+    if deletion.confirmationToken and deletion.filter is None:
         raise InvalidRequest("confirmationToken belongs to a filter")
-    return asked
+    return deletion

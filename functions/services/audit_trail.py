@@ -38,10 +38,10 @@ def list_deletions(
         tries = READ_BATCH if only.reads_more_than_it_finds else limit - len(page)
         if only.reads_more_than_it_finds and not _may_read(tries, budget, tried):
             return page, before
-        found, last = deletions.newest(workspace_id, limit=tries, before=before, only=only)
+        deletions_read, last = deletions.newest(workspace_id, limit=tries, before=before, only=only)
         room = limit - len(page)
-        page += found[:room]
-        if len(found) > room or (len(page) == limit and last is not None):
+        page += deletions_read[:room]
+        if len(deletions_read) > room or (len(page) == limit and last is not None):
             return page, page[-1].id
         if last is None:
             return page, None

@@ -60,38 +60,38 @@ def create_links(
     ``ShortCodeTaken`` or ``Conflict`` (external id); then nothing was created.
     """
     run = run or UnkeyedRun(user_id)
-    made = plan_links(new, run, workspace_id=workspace_id)
-    _refuse_destinations(made, own_hosts)
-    for position, link in enumerate(made):
+    planned = plan_links(new, run, workspace_id=workspace_id)
+    _refuse_destinations(planned, own_hosts)
+    for position, link in enumerate(planned):
         kept = (policies or Policies()).of_a_purge(link.expires_at) | click_retention(policies)
-        made[position] = link.with_changes(kept)
+        planned[position] = link.with_changes(kept)
     custom = [code for link in new if (code := link.shortCode or link.customCode)]
-    externals = [link.external_id for link in made if link.external_id is not None]
+    externals = [link.external_id for link in planned if link.external_id is not None]
     _refuse_repeated("shortCode", custom)
     _refuse_repeated("externalId", externals)
     if check is not None:
-        check(made)
+        check(planned)
     # Almost every conflict is found here, before anything is written.
     if taken := links.names.taken_codes(workspace_id, custom):
         raise ShortCodeTaken([code for code in custom if code in taken])
     if used := links.names.external_id_owners(workspace_id, externals):
         raise external_id_taken([value for value in externals if value in used])
     if quota is not None:
-        quota.reserve(len(made))
-    starts = range(0, len(made), LINKS_A_TRANSACTION)
+        quota.reserve(len(planned))
+    starts = range(0, len(planned), LINKS_A_TRANSACTION)
     results = in_parallel(
-        lambda start: _create_group(made, start, set(custom), run, links=links), starts
+        lambda start: _create_group(planned, start, set(custom), run, links=links), starts
     )
     failure = next((result for result in results if result is not None), None)
     if failure is not None:
         with shutdown_deadline(max(current_deadline().remaining(), SHUTDOWN_SECONDS)):
-            existed = run.undo(workspace_id, [link.id for link in made], links)
+            existed = run.undo(workspace_id, [link.id for link in planned], links)
             if existed is None:
-                return made
-            if quota is not None and existed < len(made):
-                _release(quota, len(made) - existed, workspace_id)
+                return planned
+            if quota is not None and existed < len(planned):
+                _release(quota, len(planned) - existed, workspace_id)
         raise failure
-    return made
+    return planned
 
 
 def plan_links(
@@ -148,11 +148,11 @@ def _release(quota: Quota, links: int, workspace_id: str) -> None:
         )
 
 
-def _refuse_destinations(made: list[Link], own_hosts: Collection[tuple[str, int]]) -> None:
+def _refuse_destinations(planned: list[Link], own_hosts: Collection[tuple[str, int]]) -> None:
     """Raise for new links with invalid destinations; names each link by its position."""
     faults: list[str] = []
-    for position, link in enumerate(made):
-        prefix = f"{position}." if len(made) > 1 else ""
+    for position, link in enumerate(planned):
+        prefix = f"{position}." if len(planned) > 1 else ""
         found = loop_faults(destinations_of(link), own_hosts) + length_faults(link, DESTINATIONS)
         faults += [f"{prefix}{fault}" for fault in found]
         if len(faults) >= MOST_FAULTS:
@@ -168,7 +168,7 @@ def _refuse_repeated(name: str, values: list[str]) -> None:
 
 
 def _create_group(
-    made: list[Link],
+    planned: list[Link],
     start: int,
     custom: set[str],
     run: UnkeyedRun | KeyedRun,
@@ -179,11 +179,11 @@ def _create_group(
 
     A link whose generated code is taken is replaced in ``made`` by one with another code.
     """
-    places = range(start, min(start + LINKS_A_TRANSACTION, len(made)))
+    places = range(start, min(start + LINKS_A_TRANSACTION, len(planned)))
     action = run.made_action(start // LINKS_A_TRANSACTION)
     try:
         for _ in range(MOST_DRAWS):
-            group = [made[place] for place in places]
+            group = [planned[place] for place in places]
             obstacles = links.create(group, token=str(uuid.uuid4()), made=action)
             if not obstacles:
                 return None
@@ -191,7 +191,7 @@ def _create_group(
                 return refusal
             for place, what in zip(places, obstacles, strict=True):
                 if what == "code":
-                    made[place] = made[place]._replace(short_code=run.draw_again(place))
+                    planned[place] = planned[place]._replace(short_code=run.draw_again(place))
     except Exception as error:
         return error
     return Unavailable("No free short code was found")

@@ -39,17 +39,17 @@ def create_once(
     run = table.begin(workspace_id, key, user_id)
     if run.answered:
         return plan(keyed(run))
-    given = (workspace_id, key, run)
+    arguments = (workspace_id, key, run)
     try:
         for earlier in map(keyed, run.earlier):
             if earlier.undo(workspace_id, earlier.link_ids(count), links) is None:
                 # A killed run created all of them.
                 with shutdown_deadline(SHUTDOWN_SECONDS):
-                    table.end(*given, made_by=earlier.record)
+                    table.end(*arguments, made_by=earlier.record)
                 return plan(earlier)
     except BaseException:
         with shutdown_deadline(SHUTDOWN_SECONDS):
-            table.abandon(*given)
+            table.abandon(*arguments)
         raise
     own = keyed(run)
     try:
@@ -59,10 +59,10 @@ def create_once(
         # frees the key.
         leave = table.free if own.clean else table.abandon
         with shutdown_deadline(SHUTDOWN_SECONDS):
-            leave(*given)
+            leave(*arguments)
         if isinstance(error, KeyTaken):
             raise StillRunning from None
         raise
     with shutdown_deadline(SHUTDOWN_SECONDS):
-        table.end(*given, made_by=own.record)
+        table.end(*arguments, made_by=own.record)
     return items

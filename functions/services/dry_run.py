@@ -33,8 +33,8 @@ def preview(
         for link_id in link_ids
         if link_id in states and (states[link_id].is_live or mode == "erase")
     ]
-    wanted = set(deletable)
-    unknown = [link_id for link_id in link_ids if link_id not in wanted]
+    requested = set(deletable)
+    unknown = [link_id for link_id in link_ids if link_id not in requested]
     clicks, last_click_at = affected(states[link_id] for link_id in deletable)
     return {
         "dryRun": True,

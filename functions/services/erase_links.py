@@ -42,13 +42,13 @@ def erase_slice(
         if attempt and not backoff(attempt):
             break
         if states is None:
-            wanted = [ids[position] for position in waiting]
-            states = stores.links.batches.states(deletion.workspace_id, wanted)
-        gone = [position for position in waiting if ids[position] not in states]
-        if gone:
+            link_ids = [ids[position] for position in waiting]
+            states = stores.links.batches.states(deletion.workspace_id, link_ids)
+        missing = [position for position in waiting if ids[position] not in states]
+        if missing:
             # Erased by this deletion (in a transaction whose response was lost), or by another.
             stores.deletions.read_done(deletion)
-            for position in gone:
+            for position in missing:
                 if deletion.outcomes[position] == Outcome.PENDING:
                     deletion.outcomes[position] = Outcome.NOT_FOUND
         found = states

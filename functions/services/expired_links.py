@@ -90,8 +90,8 @@ def _groups(
     for link in expired:
         soft_delete = link.deletion_id
         if soft_delete is not None and soft_delete not in policies:
-            head = stores.erasures.head(workspace_id, soft_delete)
-            policies[soft_delete] = head.policies if head else {}
+            header = stores.erasures.header(workspace_id, soft_delete)
+            policies[soft_delete] = header.policies if header else {}
         its = policies[soft_delete] if soft_delete is not None else link.policies or {}
         key = (soft_delete is not None, repr(sorted(its.items())))
         groups.setdefault(key, []).append(replace(link, policies=its))

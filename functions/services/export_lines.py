@@ -139,10 +139,10 @@ class LineReader:
             link = links.get(link_id)
             if link is not None:
                 # Only the rest of a link that was started.
-                begun = start if number == 0 else Place()
-                units += [(link_id, partition, None) for partition in _partitions(link, begun)]
-                if begun.after is not None:
-                    units[0] = (link_id, begun.shard, begun.after)
+                place = start if number == 0 else Place()
+                units += [(link_id, partition, None) for partition in _partitions(link, place)]
+                if place.after is not None:
+                    units[0] = (link_id, place.shard, place.after)
         if not units:
             return links, {}
         pages = in_parallel(lambda unit: self.page(*unit, limit=FIRST_PAGE), units)

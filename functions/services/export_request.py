@@ -150,18 +150,18 @@ def begun_export(
     Also if an erasure of its link removed it since.
     """
     kept = record.details
-    begun = {
+    export = {
         "id": kept["exportId"],
         "linkId": kept["linkId"],
         "workspaceId": workspace_id,
         "state": kept["state"],
         "createdAt": kept["createdAt"],
     }
-    now = records.get(begun["linkId"], begun["id"])
+    now = records.get(export["linkId"], export["id"])
     if now is not None:
         # The first request may have been killed before it sent the message.
         _sent(now, queue)
-    return begun
+    return export
 
 
 def _sent(record: dict[str, Any], queue: Queue) -> dict[str, Any]:

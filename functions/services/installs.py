@@ -71,8 +71,8 @@ def record_install(
     }
     claim = None
     if key is not None:
-        kept = {"installId": install["id"], "linkId": link.id, "createdAt": now}
-        claim = keys.claim_action(workspace_id, key, kept)
+        details = {"installId": install["id"], "linkId": link.id, "createdAt": now}
+        claim = keys.claim_action(workspace_id, key, details)
     obstacle = installs.record(workspace_id, install, claim=claim)
     if obstacle == "link":
         raise LinkNotFound
@@ -93,21 +93,21 @@ def recorded_install(
     A click that the request did not name was found by attribution. After an erasure of the link it
     is unknown, and ``clickId`` is None.
     """
-    kept = record.details
-    installed_at = _installed_at(new, kept["createdAt"])
+    details = record.details
+    installed_at = _installed_at(new, details["createdAt"])
     click_id = new.clickId
     if click_id is None:
-        found = installs.get(kept["linkId"], installed_at, kept["installId"])
-        click_id = found["clickId"] if found is not None else None
+        install = installs.get(details["linkId"], installed_at, details["installId"])
+        click_id = install["clickId"] if install is not None else None
     return {
-        "id": kept["installId"],
-        "linkId": kept["linkId"],
+        "id": details["installId"],
+        "linkId": details["linkId"],
         "clickId": click_id,
         "platform": new.platform,
         "deviceId": new.deviceId,
         "appVersion": new.appVersion,
         "installedAt": installed_at,
-        "createdAt": kept["createdAt"],
+        "createdAt": details["createdAt"],
     }
 
 

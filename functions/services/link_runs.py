@@ -114,11 +114,11 @@ class KeyedRun:
         def bar(group: int) -> bool:
             return self._table.bar(workspace_id, self._key, self._run, group)
 
-        made = in_parallel(bar, groups)
-        if all(made):
+        applied = in_parallel(bar, groups)
+        if all(applied):
             return None
         existed = 0
-        if any(made):
+        if any(applied):
             found = links.batches.states(workspace_id, link_ids).values()
             existed = len(found)
             # Links that were soft-deleted in the meantime belong to that deletion.
@@ -131,7 +131,7 @@ class KeyedRun:
         return hashlib.sha256(f"{text} {self._key.key}".encode()).digest()
 
 
-def roll_back(workspace_id: str, made: Sequence[LinkState], links: LinksTable) -> None:
+def roll_back(workspace_id: str, created: Sequence[LinkState], links: LinksTable) -> None:
     """Roll back the transactions of a request that was refused after some of them: all or none.
 
     Also those whose responses were lost, so that it is unknown whether they were applied.
@@ -150,4 +150,4 @@ def roll_back(workspace_id: str, made: Sequence[LinkState], links: LinksTable) -
                 for state in group:
                     erase([state])
 
-    in_parallel(erase, list(runs(made, LINKS_A_TRANSACTION)))
+    in_parallel(erase, list(runs(created, LINKS_A_TRANSACTION)))

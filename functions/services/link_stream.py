@@ -138,13 +138,13 @@ def _delete_images(changes: Sequence[Change], stores: CleanupStores) -> None:
 
 
 def _queue_erasures(changes: Sequence[Change], stores: CleanupStores) -> None:
-    gone: dict[str, dict[str, Removed]] = {}
+    removed: dict[str, dict[str, Removed]] = {}
     for change in changes:
         if change.event == "link.removed":
-            gone.setdefault(change.workspace_id, {})[change.removed.id] = change.removed
+            removed.setdefault(change.workspace_id, {})[change.removed.id] = change.removed
     messages = [
         message_of(workspace_id, part)
-        for workspace_id, links in gone.items()
+        for workspace_id, links in removed.items()
         for part in runs(list(links.values()), LINKS_A_MESSAGE)
     ]
     if messages:

@@ -44,11 +44,11 @@ def purge_dependents(workspace_id: str, removed: Sequence[Removed], *, stores: E
     """
     erasures = erasures_of(workspace_id, removed, stores)
     open_ones = [erasure for erasure in erasures if erasure.finished_at is None]
-    heads = _heads(workspace_id, erasures, stores)
-    partitions = empty_partitions(open_ones, heads, stores)
-    left = {each.link_id for each in partitions if not each.empty_at}
+    headers = _heads(workspace_id, erasures, stores)
+    partitions = empty_partitions(open_ones, headers, stores)
+    unfinished = {each.link_id for each in partitions if not each.empty_at}
     failed = any(each.failed for each in partitions)
-    done = [each for each in open_ones if each.link_id not in left and each.deletion_id]
+    done = [each for each in open_ones if each.link_id not in unfinished and each.deletion_id]
     # Finish what is empty even after the deadline: the next worker would have to read it again.
     with shutdown_deadline(max(current_deadline().remaining(), 0) + SHUTDOWN_SECONDS):
         # Images a second time: no request that read the live link can still render one now.
@@ -61,7 +61,7 @@ def purge_dependents(workspace_id: str, removed: Sequence[Removed], *, stores: E
                     workspace_id,
                     deletion_id,
                     list(finished),
-                    head=heads[deletion_id],
+                    header=headers[deletion_id],
                     stores=stores,
                 )
                 last_look = max(each.empty_at for each in partitions if each.link_id in finished)
@@ -72,26 +72,26 @@ def purge_dependents(workspace_id: str, removed: Sequence[Removed], *, stores: E
             # point.
             if complete_if_done(workspace_id, deletion_id, erasures=stores.erasures):
                 completed.add(deletion_id)
-        if left and not failed:
-            rest = [link for link in removed if link.id in left]
+        if unfinished and not failed:
+            rest = [link for link in removed if link.id in unfinished]
             stores.erase_queue.send(message_of(workspace_id, rest), delay=0)
         if not failed:
             # Also when links were only put back on the queue. Otherwise the schedule would consider
             # the erasure stalled and queue the rest of it again every ten minutes.
             for deletion_id in {each.deletion_id for each in open_ones} - completed:
                 stores.erasures.postpone_stall_check(
-                    workspace_id, deletion_id, seen=heads[deletion_id].looked_at
+                    workspace_id, deletion_id, seen=headers[deletion_id].looked_at
                 )
     return not failed
 
 
 def complete_if_done(workspace_id: str, deletion_id: str, *, erasures: ErasuresTable) -> bool:
     """Close a deletion with its receipt if all of its links are finished."""
-    head = erasures.head(workspace_id, deletion_id)
-    if head is None or head.state != "erasing":
+    header = erasures.header(workspace_id, deletion_id)
+    if header is None or header.state != "erasing":
         return False
     receipt = erasures.receipt(workspace_id, deletion_id)
-    if receipt["links"] != head.links:
+    if receipt["links"] != header.links:
         return False
     closed = erasures.complete(workspace_id, deletion_id, receipt)
     if closed:
@@ -102,12 +102,12 @@ def complete_if_done(workspace_id: str, deletion_id: str, *, erasures: ErasuresT
 def _heads(
     workspace_id: str, erasures: Sequence[Erasure], stores: EraseStores
 ) -> dict[str, DeletionHeader]:
-    heads = {}
+    headers = {}
     for deletion_id in {each.deletion_id: None for each in erasures if each.deletion_id}:
-        head = stores.erasures.head(workspace_id, deletion_id)
+        header = stores.erasures.header(workspace_id, deletion_id)
         # The header is written before, or in, the transaction that erases.
-        heads[deletion_id] = head or DeletionHeader("erasing", 0, {})
-    return heads
+        headers[deletion_id] = header or DeletionHeader("erasing", 0, {})
+    return headers
 
 
 def _send_link_events(
@@ -115,11 +115,11 @@ def _send_link_events(
     deletion_id: str,
     link_ids: Sequence[str],
     *,
-    head: DeletionHeader,
+    header: DeletionHeader,
     stores: EraseStores,
 ) -> None:
     """Send an event for each erased link, if the workspace's policy asks for it."""
-    if head.policies.get("linkEvents"):
+    if header.policies.get("linkEvents"):
         details: list[LinkEvent] = [
             {"workspaceId": workspace_id, "linkId": link_id, "deletionId": deletion_id}
             for link_id in link_ids
@@ -149,8 +149,8 @@ def requeue(
     if deletion is None or deletion.state != "erasing":
         return 0
     found = erasures.find(workspace_id, deletion.ids_with(Outcome.ERASED))
-    left = [Removed(each.link_id) for each in found.values() if each.finished_at is None]
-    for part in runs(left, LINKS_A_MESSAGE):
+    unfinished = [Removed(each.link_id) for each in found.values() if each.finished_at is None]
+    for part in runs(unfinished, LINKS_A_MESSAGE):
         erase_queue.send(message_of(workspace_id, part))
     erasures.postpone_stall_check(workspace_id, deletion_id)
-    return len(left)
+    return len(unfinished)

@@ -129,16 +129,16 @@ class ReceiptSigner:
 def sign_receipts(
     signer: ReceiptSigner, *, deletions: DeletionsTable, receipts: ReceiptsTable, limit: int
 ) -> tuple[int, int]:
-    """Sign what is to be signed; how many were, and how many failed and stay for the next run.
+    """Sign the unsigned receipts; returns how many were signed and how many failed.
 
     A record that can never be signed does not hold up the others. Reports the age of the oldest
     receipt that is left.
     """
     signed = failed = unavailable = 0
-    left = []
+    completion_times = []
     for receipt in receipts.unsigned(limit=limit):
         workspace_id, deletion_id, since = receipt
-        left.append(since)
+        completion_times.append(since)
         if current_deadline().passed or unavailable == MAX_UNAVAILABLE:
             continue
         try:
@@ -146,7 +146,7 @@ def sign_receipts(
             if deletion is not None:
                 signer.sign(deletion)
                 signed += 1
-            left.pop()
+            completion_times.pop()
             unavailable = 0
         except Exception as error:
             log.exception(
@@ -155,7 +155,7 @@ def sign_receipts(
             )
             failed += 1
             unavailable = unavailable + 1 if isinstance(error, Unavailable) else 0
-    metrics.measure("OldestUnsignedReceipt", _age_of_oldest(left))
+    metrics.measure("OldestUnsignedReceipt", _age_of_oldest(completion_times))
     return signed, failed
 
 

@@ -28,21 +28,21 @@ def kept_preview(preview: Preview, link_ids: Sequence[str]) -> dict[str, Any]:
 
 
 def repeated_preview(
-    kept: dict[str, Any], link_ids: Sequence[str], invalid_ids: Sequence[str]
+    details: dict[str, Any], link_ids: Sequence[str], invalid_ids: Sequence[str]
 ) -> Preview:
     """The inverse of :func:`kept_preview`, with the ids of the same request."""
     counts: PreviewCounts = {
-        "requested": int(kept["counts"]["requested"]),
-        "deletable": int(kept["counts"]["deletable"]),
-        "unknown": int(kept["counts"]["unknown"]),
-        "invalid": int(kept["counts"]["invalid"]),
+        "requested": int(details["counts"]["requested"]),
+        "deletable": int(details["counts"]["deletable"]),
+        "unknown": int(details["counts"]["unknown"]),
+        "invalid": int(details["counts"]["invalid"]),
     }
     return {
         "dryRun": True,
-        "mode": kept["mode"],
+        "mode": details["mode"],
         "counts": counts,
-        "clicks": int(kept["clicks"]),
-        "lastClickAt": kept.get("lastClickAt"),
-        "unknownIds": [link_ids[int(position)] for position in kept["unknownAt"]],
+        "clicks": int(details["clicks"]),
+        "lastClickAt": details.get("lastClickAt"),
+        "unknownIds": [link_ids[int(position)] for position in details["unknownAt"]],
         "invalidIds": list(invalid_ids)[:NAMED_IDS],
     }

@@ -95,18 +95,18 @@ class Restored:
         """The requested links that were not restored, and why."""
         figure = (RestoreOutcome.NOT_REQUESTED, RestoreOutcome.PENDING, *LIVE_AGAIN)
         refused: list[RefusedRestore] = [
-            {"id": link_id, "reason": RestoreOutcome(fate).reason}
-            for link_id, fate in zip(self.deletion.link_ids, self.restore.fates, strict=True)
-            if fate not in figure
+            {"id": link_id, "reason": RestoreOutcome(outcome).reason}
+            for link_id, outcome in zip(self.deletion.link_ids, self.restore.fates, strict=True)
+            if outcome not in figure
         ]
         unknown: list[RefusedRestore] = [
             {"id": each, "reason": NOT_IN_DELETION} for each in self.restore.unknown_ids
         ]
         return refused + unknown
 
-    def _ids(self, *wanted: RestoreOutcome) -> list[str]:
+    def _ids(self, *outcomes: RestoreOutcome) -> list[str]:
         pairs = zip(self.deletion.link_ids, self.restore.fates, strict=True)
-        return [link_id for link_id, fate in pairs if fate in wanted]
+        return [link_id for link_id, outcome in pairs if outcome in outcomes]
 
 
 def restore(
@@ -194,14 +194,14 @@ def _asked(deletion: Deletion, link_ids: Sequence[str] | None) -> tuple[bytearra
     """The initial outcomes, and the ids that the deletion does not have."""
     fates = bytearray([RestoreOutcome.NOT_REQUESTED]) * len(deletion.link_ids)
     if link_ids is None:
-        wanted = (Outcome.DELETED, Outcome.RESTORED, Outcome.ERASED)
-        positions = [i for i, outcome in enumerate(deletion.outcomes) if outcome in wanted]
+        deletable = (Outcome.DELETED, Outcome.RESTORED, Outcome.ERASED)
+        positions = [i for i, outcome in enumerate(deletion.outcomes) if outcome in deletable]
         unknown: list[str] = []
     else:
         places = {link_id: position for position, link_id in enumerate(deletion.link_ids)}
-        asked = dict.fromkeys(link_ids)
-        positions = [places[link_id] for link_id in asked if link_id in places]
-        unknown = [link_id for link_id in asked if link_id not in places]
+        requested = dict.fromkeys(link_ids)
+        positions = [places[link_id] for link_id in requested if link_id in places]
+        unknown = [link_id for link_id in requested if link_id not in places]
     for position in positions:
         fates[position] = _FIRST_FATE.get(
             Outcome(deletion.outcomes[position]), RestoreOutcome.NOT_DELETED
@@ -241,7 +241,7 @@ def _restore_pending(
     ids = [deletion.link_ids[position] for position in positions]
     states = stores.links.batches.deleted_states(record.workspace_id, ids)
     own: list[tuple[int, DeletedState]] = []
-    gone: list[int] = []
+    missing: list[int] = []
     for position in positions:
         state = states.get(deletion.link_ids[position])
         fate = fate_of(state, deletion, record, resumed=resumed)
@@ -249,7 +249,7 @@ def _restore_pending(
         if fate == RestoreOutcome.PENDING and state is not None:
             own.append((position, state))
         elif state is None and resumed:
-            gone.append(position)
+            missing.append(position)
     attributes = [policy_attributes(state, record) for _, state in own]
     outcomes = stores.links.batches.restore(
         record.workspace_id,
@@ -262,11 +262,11 @@ def _restore_pending(
         fate = FATES[Outcome(outcome)]
         record.fates[position] = live_again(its["ttl"], record) if fate in LIVE_AGAIN else fate
         if outcome == Outcome.NOT_FOUND:
-            gone.append(position)
-    if gone:
-        erased = [deletion.link_ids[position] for position in gone]
+            missing.append(position)
+    if missing:
+        erased = [deletion.link_ids[position] for position in missing]
         fates = fates_of_erased(record, erased, stores.erasures)
-        for position, fate in zip(gone, fates, strict=True):
+        for position, fate in zip(missing, fates, strict=True):
             record.fates[position] = fate
     metrics.count("LinksRestored", outcomes.count(Outcome.RESTORED))
 

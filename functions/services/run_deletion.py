@@ -135,22 +135,22 @@ def _resolve(deletion: Deletion, stores: Stores) -> bool:
     filter_request = deletion.filter_request
     if filter_request is None:
         return True
-    paced, held, whole = None, True, current_deadline()
+    pause, has_lease, invocation_deadline = None, True, current_deadline()
     if filter_request.reads_per_minute is not None:
-        paced = PacedBudget(filter_request.reads_per_minute)
+        pause = PacedBudget(filter_request.reads_per_minute)
 
     def renew() -> bool:
-        nonlocal held
-        with use_deadline(whole):
-            held = held and _lease_is_held(deletion, stores)
-        return held
+        nonlocal has_lease
+        with use_deadline(invocation_deadline):
+            has_lease = has_lease and _lease_is_held(deletion, stores)
+        return has_lease
 
     with deadline(RESOLVE_SECONDS) as resolution:
         had_it_all = resolution.remaining() >= RESOLVE_SECONDS - 1
         selection = select_links.select_for(
-            filter_request, deletion.workspace_id, stores, LeasedBudget(renew, paced)
+            filter_request, deletion.workspace_id, stores, LeasedBudget(renew, pause)
         )
-    if not held:
+    if not has_lease:
         # Another worker resolves the filter.
         return False
     refusal = select_links.refusal_of(selection, filter_request)

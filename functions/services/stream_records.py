@@ -31,14 +31,14 @@ def parse_records(
     failed: set[str] = set()
     for record in records:
         try:
-            found = meaning(record)
+            parsed = meaning(record)
         except (KeyError, TypeError, ValueError, AttributeError):
             log.exception("a record could not be parsed")
             if not _dead_letter(record, failures):
                 failed.add(sequence_number(record))
         else:
-            if found is not None:
-                understood.append(found)
+            if parsed is not None:
+                understood.append(parsed)
     return understood, failed
 
 

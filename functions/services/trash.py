@@ -179,19 +179,19 @@ class _Walk:
                 self.budget.spent += units
                 yield [(deletion, offset)] if deletion is not None else []
                 self.position = Position(before, None)
-        wanted = FIRST_HEADERS
+        batch = FIRST_HEADERS
         header_units = HEADER_UNITS if strong else HEADER_UNITS / 2
         while True:
             needed = self.budget.limit - self.budget.found
             # Each shows one link at least, unless its links were restored.
-            asked = min(wanted, needed) if self.budget.found else wanted
-            asked = min(asked, int(self.budget.left / header_units))
-            if asked < 1 or current_deadline().remaining() < PAGE_MARGIN:
+            limit = min(batch, needed) if self.budget.found else batch
+            limit = min(limit, int(self.budget.left / header_units))
+            if limit < 1 or current_deadline().remaining() < PAGE_MARGIN:
                 return
             found, before, units = self.records.headers(
                 self.workspace_id,
                 before=before,
-                limit=asked,
+                limit=limit,
                 only=self.only,
                 strong=strong,
             )
@@ -200,7 +200,7 @@ class _Walk:
             self.position = Position(before, None) if before is not None else None
             if before is None:
                 return
-            wanted = min(2 * wanted, MOST_HEADERS)
+            batch = min(2 * batch, MOST_HEADERS)
 
     def affordable(self, deletion: Deletion, positions: list[int], room: int) -> list[int]:
         """The first of these positions that the budget allows to read, all in one chunk."""

@@ -46,8 +46,8 @@ def update_link(
         if "externalId" not in changes or changes["externalId"] == link.external_id:
             # An unchanged external id is not written: another request may be changing it, and
             # then its own item would not follow.
-            kept = {name: value for name, value in changes.items() if name != "externalId"}
-            updated = links.update(workspace_id, link.id, kept)
+            other_changes = {name: value for name, value in changes.items() if name != "externalId"}
+            updated = links.update(workspace_id, link.id, other_changes)
             if updated is not None:
                 return updated
             moved = False

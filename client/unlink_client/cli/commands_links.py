@@ -41,12 +41,12 @@ def list_links(
 
     unlinkctl list --expired -o ids | unlinkctl delete -
     """
-    most = limit or (_TABLE_ROWS if output is Output.TABLE else None)
+    maximum = limit or (_TABLE_ROWS if output is Output.TABLE else None)
     with connected(context) as unlink:
-        size = 1_000 if most is None else min(1_000, most + 1)
+        size = 1_000 if maximum is None else min(1_000, maximum + 1)
         links = unlink.links(page_size=size, **conditions)
-        count = write_links(islice(links, most), output)
-        if most is not None and limit is None and next(links, None) is not None:
+        count = write_links(islice(links, maximum), output)
+        if maximum is not None and limit is None and next(links, None) is not None:
             say(f"The first {count} links; --limit or another format (-o csv) shows more.")
         elif count == 0 and output is Output.TABLE:
             say("No links.")
@@ -120,8 +120,8 @@ def export(
     """
     with connected(context) as unlink:
         with progress_bar("Exporting", 1):
-            begun = unlink.start_export(link)
-            done = unlink.wait_for_export(link, begun.id)
+            job = unlink.start_export(link)
+            done = unlink.wait_for_export(link, job.id)
         if done.url is None:
             raise CommandError("The service gave no address of the export")
         _download(done.url, output)

@@ -59,20 +59,20 @@ def plan(
     if not conditions:
         raise CommandError("Give at least one filter", code=USAGE)
     with connected(context) as unlink:
-        made = unlink.plan(erase=erase, with_ids=output is not None, **conditions)
+        new_plan = unlink.plan(erase=erase, with_ids=output is not None, **conditions)
         if output is not None:
-            made = replace(made, workspace_id=unlink.me().workspace_id)
+            new_plan = replace(new_plan, workspace_id=unlink.me().workspace_id)
     if output is None or str(output) == "-":
         if output is not None:
-            sys.stdout.write(made.dumps())
+            sys.stdout.write(new_plan.dumps())
             return
-        show_plan(made)
+        show_plan(new_plan)
         say("Nothing was deleted. -o FILE keeps the plan for `unlinkctl apply FILE`.")
         return
     with writing(output):
-        write_private(output, made.dumps())
-    show_plan(made)
-    say(f"Nothing was deleted. Until {clock(made.expires_at)}: unlinkctl apply {output}")
+        write_private(output, new_plan.dumps())
+    show_plan(new_plan)
+    say(f"Nothing was deleted. Until {clock(new_plan.expires_at)}: unlinkctl apply {output}")
 
 
 def apply(
@@ -95,42 +95,50 @@ def apply(
     how = How(False, reason, export, yes, confirm_count, wait, output)
     if how.asks:
         require_terminal()
-    made = Plan.loads(read_text(None if str(file) == "-" else file))
+    saved_plan = Plan.loads(read_text(None if str(file) == "-" else file))
     with connected(context) as unlink, Jobs(state_directory()) as jobs:
-        if made.url != unlink.url:
-            raise PlanIsInvalid(f"The plan is for {made.url}, not for {unlink.url}.")
-        if made.workspace_id and made.workspace_id != (own := unlink.me().workspace_id):
+        if saved_plan.url != unlink.url:
+            raise PlanIsInvalid(f"The plan is for {saved_plan.url}, not for {unlink.url}.")
+        if saved_plan.workspace_id and saved_plan.workspace_id != (own := unlink.me().workspace_id):
             raise PlanIsInvalid(
-                f"The plan is of the workspace {made.workspace_id}, and this key is of {own}."
+                f"The plan is of the workspace {saved_plan.workspace_id}, and this key is of {own}."
             )
-        digest = digest_of(unlink.url, made.mode, [made.token])
+        digest = digest_of(unlink.url, saved_plan.mode, [saved_plan.token])
         before = jobs.unfinished(unlink.url, digest=digest)
         if before:
             say("Going on with this plan, which was sent before.")
             finish(unlink, jobs, before[0], how)
             return
-        _refuse_stale(unlink, made)
+        _refuse_stale(unlink, saved_plan)
         if how.asks:
-            show_plan(made)
-        confirm(made.count, erase=made.erase, clicks=made.clicks, given=how.count, yes=how.yes)
-        finish(unlink, jobs, plan_job(unlink, jobs, made, how), how)
+            show_plan(saved_plan)
+        confirm(
+            saved_plan.count,
+            erase=saved_plan.erase,
+            clicks=saved_plan.clicks,
+            given=how.count,
+            yes=how.yes,
+        )
+        finish(unlink, jobs, plan_job(unlink, jobs, saved_plan, how), how)
 
 
-def _refuse_stale(unlink: Unlink, made: Plan) -> None:
+def _refuse_stale(unlink: Unlink, saved_plan: Plan) -> None:
     """Say how the set has changed, before the question. The service decides."""
-    if datetime.now(UTC) > made.expires_at:
+    if datetime.now(UTC) > saved_plan.expires_at:
         raise CommandError(
-            f"The plan expired at {clock(made.expires_at)}.",
+            f"The plan expired at {clock(saved_plan.expires_at)}.",
             code=STALE,
             hint="Nothing was deleted. `unlinkctl plan` makes a new one.",
         )
-    now = unlink.plan(erase=made.erase, with_ids=made.ids is not None, **made.conditions)
-    if made.ids is None or now.ids is None:
-        same = now.count == made.count
-        change = f"{made.count:,} links then, {now.count:,} now"
+    now = unlink.plan(
+        erase=saved_plan.erase, with_ids=saved_plan.ids is not None, **saved_plan.conditions
+    )
+    if saved_plan.ids is None or now.ids is None:
+        same = now.count == saved_plan.count
+        change = f"{saved_plan.count:,} links then, {now.count:,} now"
     else:
-        same = set(now.ids) == set(made.ids)
-        change = _difference(made.ids, now.ids)
+        same = set(now.ids) == set(saved_plan.ids)
+        change = _difference(saved_plan.ids, now.ids)
     if not same:
         raise CommandError(
             f"The links that match have changed since the plan was made: {change}.",

@@ -45,14 +45,14 @@ def verify(
     With --jwks FILE it works offline.
     """
     signed = SignedReceipt(read_text(None if str(receipt) == "-" else receipt).strip())
-    wanted = read_ids(ids)[0] if ids else None
+    expected_ids = read_ids(ids)[0] if ids else None
     keys = _from_file(jwks) if jwks is not None else _from_service(context, url)
-    found = signed.verify(keys, ids=wanted)
+    found = signed.verify(keys, ids=expected_ids)
     if as_json:
         write_json(found)
         return
     _describe(found)
-    covered = " It covers exactly the given ids." if wanted is not None else ""
+    covered = " It covers exactly the given ids." if expected_ids is not None else ""
     say(f"The signature is good.{covered}", style="green")
 
 

@@ -33,9 +33,9 @@ def confirm(
     history = f" with {clicks:,} clicks" if clicks else ""
     if erase:
         typed = ask(f"Erase {count:,} {noun}{history} for good? Type {count} to go ahead:")
-        wanted = typed.replace(",", "") == str(count)
+        is_confirmed = typed.replace(",", "") == str(count)
     else:
         typed = ask(f"Move {count:,} {noun}{history} to the trash? [y/N]")
-        wanted = typed.lower() in ("y", "yes")
-    if not wanted:
+        is_confirmed = typed.lower() in ("y", "yes")
+    if not is_confirmed:
         raise CommandError("Declined; nothing was deleted.", code=DECLINED)

@@ -115,13 +115,13 @@ def show_counts(preview: Preview) -> None:
     print_facts(facts)
 
 
-def show_plan(made: Plan) -> None:
+def show_plan(new_plan: Plan) -> None:
     facts = [
-        ("Filter", describe(made.conditions)),
-        ("Links", f"{made.count:,}"),
-        *_click_facts(made.clicks, made.last_click_at),
-        ("Mode", "erase for good" if made.erase else "to the trash"),
-        ("Valid until", clock(made.expires_at)),
+        ("Filter", describe(new_plan.conditions)),
+        ("Links", f"{new_plan.count:,}"),
+        *_click_facts(new_plan.clicks, new_plan.last_click_at),
+        ("Mode", "erase for good" if new_plan.erase else "to the trash"),
+        ("Valid until", clock(new_plan.expires_at)),
     ]
     print_facts(facts)
 

@@ -119,9 +119,9 @@ def write_private(path: Path, text: str) -> None:
 
 def _profile(name: str | None) -> tuple[str, dict[str, Any] | None]:
     document = _read()
-    wanted = name or str(document.get("default", "default"))
-    found = document.get("profiles", {}).get(wanted)
-    return wanted, found if isinstance(found, dict) else None
+    profile_name = name or str(document.get("default", "default"))
+    found = document.get("profiles", {}).get(profile_name)
+    return profile_name, found if isinstance(found, dict) else None
 
 
 def _read() -> dict[str, Any]:

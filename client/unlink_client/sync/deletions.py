@@ -279,14 +279,14 @@ class Deletions(Links):
 
 def _plan_error(error: InvalidRequest) -> Exception:
     """The error that a refused confirmation token means."""
-    said = str(error)
-    if "has expired" in said:
+    message = str(error)
+    if "has expired" in message:
         return PlanIsStale(
             "The plan has expired; make a new one",
             status=error.status,
             request_id=error.request_id,
         )
-    if "confirmationToken" in said:
+    if "confirmationToken" in message:
         return PlanIsInvalid(
             "The plan is not of this workspace, or its token was changed. Make a new one."
         )

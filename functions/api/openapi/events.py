@@ -36,14 +36,14 @@ def webhooks() -> dict[str, Any]:
 
 def event_schema(schemas: dict[str, Any]) -> dict[str, Any]:
     """One JSON schema (2020-12) of all events. ``schemas`` are the components of the document."""
-    found = {name: _event(name) for name in EVENTS}
+    details = {name: _event(name) for name in EVENTS}
     definitions: dict[str, Any] = {}
-    wanted = _references(found)
-    while wanted:
-        name = wanted.pop()
+    referenced = _references(details)
+    while referenced:
+        name = referenced.pop()
         definitions[name] = schemas[name]
-        wanted |= _references(schemas[name]) - set(definitions)
-    text = json.dumps({"oneOf": [*found.values()], "$defs": dict(sorted(definitions.items()))})
+        referenced |= _references(schemas[name]) - set(definitions)
+    text = json.dumps({"oneOf": [*details.values()], "$defs": dict(sorted(definitions.items()))})
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Events of Unlink",

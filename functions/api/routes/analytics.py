@@ -33,8 +33,8 @@ def get_analytics(request: Request) -> Response[Analytics]:
     not counted. Country, region, city and timezone are ``unknown`` unless CloudFront serves the
     short links. A list has at most a hundred values per day; the others are counted as ``other``.
     """
-    asked = request.query.get("days")
-    days = parse_int_param(asked, "days", default=DEFAULT_DAYS, maximum=MAX_DAYS)
+    days_text = request.query.get("days")
+    days = parse_int_param(days_text, "days", default=DEFAULT_DAYS, maximum=MAX_DAYS)
     response = analytics(
         find_link_of(request).id,
         days=days,

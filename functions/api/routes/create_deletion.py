@@ -46,13 +46,13 @@ def _create_deletion_again(
     """The deletion as it was first answered, without later restores and purges."""
     from functions.schemas.new_deletion import parse_new_deletion
 
-    asked = parse_new_deletion(request.json())
-    _require_scopes(request, asked)
-    valid, invalid = sort_ids(asked.ids or [])
-    if asked.dryRun:
+    request_body = parse_new_deletion(request.json())
+    _require_scopes(request, request_body)
+    valid, invalid = sort_ids(request_body.ids or [])
+    if request_body.dryRun:
         return _previewed_again(request, record, valid, invalid)
     deletion = as_first_returned(earlier_deletion(request, record))
-    return _made(request, deletion, _not_found(asked, deletion, invalid))
+    return _made(request, deletion, _not_found(request_body, deletion, invalid))
 
 
 @routes.route(
@@ -78,67 +78,73 @@ def create_deletion(request: Request) -> Response[NewErasure | Preview]:
     from functions.schemas.new_deletion import parse_new_deletion
 
     caller = request.caller
-    asked = parse_new_deletion(request.json())
-    _require_scopes(request, asked)
+    request_body = parse_new_deletion(request.json())
+    _require_scopes(request, request_body)
     stores = service_stores.deletion_stores()
-    asked_by = deletion_request(request, reason_of(request, asked.reason), export=asked.export)
-    if asked.filter is not None:
-        return _delete_by_filter(request, asked, asked_by, stores)
-    valid, invalid = distinct_ids(asked.ids, request, name="ids")
-    if asked.dryRun:
+    requested_by = deletion_request(
+        request, reason_of(request, request_body.reason), export=request_body.export
+    )
+    if request_body.filter is not None:
+        return _delete_by_filter(request, request_body, requested_by, stores)
+    valid, invalid = distinct_ids(request_body.ids, request, name="ids")
+    if request_body.dryRun:
         found = preview(
             valid,
             invalid,
-            mode=asked.mode,
+            mode=request_body.mode,
             workspace_id=caller.workspace_id,
             links=stores.links,
         )
         return _previewed(request, found, valid, invalid)
-    if asked.mode == "soft":
-        deletion = soft_delete(valid, invalid, deletion_request=asked_by, stores=stores)
+    if request_body.mode == "soft":
+        deletion = soft_delete(valid, invalid, deletion_request=requested_by, stores=stores)
     else:
-        deletion = erase_many(valid, deletion_request=asked_by, stores=stores)
-    return _made(request, deletion, _not_found(asked, deletion, invalid))
+        deletion = erase_many(valid, deletion_request=requested_by, stores=stores)
+    return _made(request, deletion, _not_found(request_body, deletion, invalid))
 
 
-def _require_scopes(request: Request, asked: NewDeletion) -> None:
+def _require_scopes(request: Request, request_body: NewDeletion) -> None:
     """Check the scopes, which depend on the body of the deletion."""
-    scopes = ["linksErase" if asked.mode == "erase" else "linksWrite"]
-    if asked.export:
+    scopes = ["linksErase" if request_body.mode == "erase" else "linksWrite"]
+    if request_body.export:
         # The export contains every visit, and fetching its URL needs this scope.
         scopes.append("analyticsRead")
-    if asked.dryRun or asked.filter is not None:
+    if request_body.dryRun or request_body.filter is not None:
         # Their counts reveal properties of links: a write-only key could guess titles.
         scopes.append("linksRead")
     request.caller.require(*scopes)
 
 
-def _not_found(asked: NewDeletion, deletion: Deletion, invalid: list[str]) -> list[str] | None:
+def _not_found(
+    request_body: NewDeletion, deletion: Deletion, invalid: list[str]
+) -> list[str] | None:
     """The ids that an erasure by ids did not find; it is not all or none."""
-    if asked.mode != "erase" or asked.ids is None:
+    if request_body.mode != "erase" or request_body.ids is None:
         return None
     return deletion.ids_with(Outcome.NOT_FOUND) + invalid
 
 
 def _delete_by_filter(
-    request: Request, asked: NewDeletion, asked_by: DeletionRequest, stores: Stores
+    request: Request, request_body: NewDeletion, requested_by: DeletionRequest, stores: Stores
 ) -> Response[NewErasure | Preview]:
     from functions.schemas.filters import parse_filter
 
-    only = parse_filter(asked.filter)
+    only = parse_filter(request_body.filter)
     if only.empty:
         # An empty filter is more likely a bug than the wish to delete everything.
         raise InvalidRequest("The filter must name at least one condition")
     workspace_id, plan = request.caller.workspace_id, request.caller.plan
     digest = None
-    if asked.confirmationToken:
-        digest = _confirmed(asked.confirmationToken, workspace_id, asked.mode)
+    if request_body.confirmationToken:
+        digest = _confirmed(request_body.confirmationToken, workspace_id, request_body.mode)
     budget = RequestBudget(workspace_id, plan, access=container.access())
-    if not asked.dryRun:
+    if not request_body.dryRun:
         deletion = delete_by_filter(
-            FilterRequest(asked.filter or {}, plan.max_ids, digest, plan.filter_reads_per_minute),
-            asked.mode,
-            deletion_request=asked_by,
+            FilterRequest(
+                request_body.filter or {}, plan.max_ids, digest, plan.filter_reads_per_minute
+            ),
+            request_body.mode,
+            deletion_request=requested_by,
             stores=stores,
             budget=budget,
             open_filters=plan.open_filters,
@@ -146,7 +152,7 @@ def _delete_by_filter(
         return _made(request, deletion, None)
     found = preview_filter(
         only,
-        mode=asked.mode,
+        mode=request_body.mode,
         workspace_id=workspace_id,
         maximum=plan.max_ids,
         links=stores.links,

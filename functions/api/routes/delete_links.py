@@ -86,14 +86,14 @@ def delete_link(request: Request) -> Response[ErasedLink]:
     its own workspace.
     """
     stores = service_stores.deletion_stores()
-    given = request.path["id"]
-    link_id = parse_link_id(given)
-    if link_id is None and SHORT_CODE.fullmatch(given):
-        pointer = stores.links.resolve_code(given)
+    reference = request.path["id"]
+    link_id = parse_link_id(reference)
+    if link_id is None and SHORT_CODE.fullmatch(reference):
+        pointer = stores.links.resolve_code(reference)
         if pointer is not None and pointer[0] == request.caller.workspace_id:
             link_id = pointer[1]
-    asked_by = deletion_request(request, request.reason)
-    deletion = erase_one(link_id, deletion_request=asked_by, stores=stores)
+    requested_by = deletion_request(request, request.reason)
+    deletion = erase_one(link_id, deletion_request=requested_by, stores=stores)
     return _link_deleted(deletion)
 
 

@@ -24,13 +24,13 @@ routes = Routes("Analytics")
 
 
 def _export_again(request: Request, record: IdempotencyRecord) -> Response[Export]:
-    begun = begun_export(
+    export = begun_export(
         record,
         workspace_id=request.caller.workspace_id,
         records=container.export_records(),
         queue=container.export_queue(),
     )
-    return _begun(request, begun)
+    return _begun(request, export)
 
 
 @routes.route(

@@ -39,5 +39,5 @@ def get_link_qr(request: Request) -> Response[str | bytes]:
 
 def _matches(condition: str | None, tag: str) -> bool:
     """``If-None-Match`` (RFC 9110, section 13.1.2), with weak comparison."""
-    given = [each.strip().removeprefix("W/") for each in (condition or "").split(",")]
-    return "*" in given or tag in given
+    tags = [each.strip().removeprefix("W/") for each in (condition or "").split(",")]
+    return "*" in tags or tag in tags

@@ -30,7 +30,7 @@ def get_receipt(request: Request) -> Response[UnsignedReceipt]:
     deletion_id = parse_link_id(request.path["id"])
     if deletion_id is None:
         raise ReceiptNotFound
-    found = find_receipt(
+    receipt = find_receipt(
         request.caller.workspace_id,
         deletion_id,
         deletions=container.deletions(),
@@ -38,8 +38,8 @@ def get_receipt(request: Request) -> Response[UnsignedReceipt]:
         issuer=api_base(request.event),
     )
     headers = {"X-Deletion-Id": deletion_id}
-    if isinstance(found, str):
+    if isinstance(receipt, str):
         return Response(
-            200, cast("UnsignedReceipt", found), headers, content_type="application/jose"
+            200, cast("UnsignedReceipt", receipt), headers, content_type="application/jose"
         )
-    return Response(200, cast("UnsignedReceipt", found), headers)
+    return Response(200, cast("UnsignedReceipt", receipt), headers)
