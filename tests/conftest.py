@@ -46,8 +46,8 @@ pytest_plugins = [
     "tests.support.virtual_time",
 ]
 
-Tell = Callable[[str], None]
-_TOLD = "told"
+ReportFigure = Callable[[str], None]
+_FIGURE = "figure"
 
 # An example that takes long on a busy machine is no failure.
 hypothesis.settings.register_profile("any machine", deadline=None)
@@ -59,9 +59,9 @@ TABLES = ("links", "clicks", "deletions", "access")
 
 
 @pytest.fixture
-def figure(record_property: Callable[[str, object], None]) -> Tell:
+def report_figure(record_property: Callable[[str, object], None]) -> ReportFigure:
     """Adds a line with a figure to the summary of the run."""
-    return lambda line: record_property(_TOLD, line)
+    return lambda line: record_property(_FIGURE, line)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -69,7 +69,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         str(value)
         for report in terminalreporter.getreports("passed")
         for name, value in report.user_properties
-        if name == _TOLD
+        if name == _FIGURE
     ]
     if lines:
         terminalreporter.section("figures")

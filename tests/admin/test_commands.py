@@ -442,13 +442,13 @@ def test_concurrent_changes_of_different_settings_are_both_kept(
     operator.json("workspace", "create", "acme", "--quarantine-days", "5")
     set_workspace = AccessTable.set_workspace
 
-    def meanwhile(table: AccessTable, workspace_id: str, **more: Any) -> None:
+    def with_concurrent_change(table: AccessTable, workspace_id: str, **more: Any) -> None:
         monkeypatch.setattr(AccessTable, "set_workspace", set_workspace)
         other = ["--plan", "pro", "--quarantine-days", "0", "--link-events", "on"]
         operator.json("workspace", "set", "acme", *other)
         set_workspace(table, workspace_id, **more)
 
-    monkeypatch.setattr(AccessTable, "set_workspace", meanwhile)
+    monkeypatch.setattr(AccessTable, "set_workspace", with_concurrent_change)
     changed = set_workspace_of(
         operator.deployment, "acme", change=lambda old: replace(old, retention_days=9)
     )
@@ -474,12 +474,12 @@ def test_a_plan_change_during_a_plan_change_moves_the_key_to_the_last_plan(
     operator.json("workspace", "create", "acme")
     move = UsageKeys.move
 
-    def meanwhile(keys: UsageKeys, key_id: str, plan: str) -> None:
+    def with_concurrent_change(keys: UsageKeys, key_id: str, plan: str) -> None:
         monkeypatch.setattr(UsageKeys, "move", move)
         operator.json("workspace", "set", "acme", "--plan", "enterprise")
         move(keys, key_id, plan)
 
-    monkeypatch.setattr(UsageKeys, "move", meanwhile)
+    monkeypatch.setattr(UsageKeys, "move", with_concurrent_change)
     set_workspace_of(operator.deployment, "acme", plan="pro")
 
     assert operator.json("workspace", "show", "acme")["plan"] == "enterprise"

@@ -128,11 +128,11 @@ def test_an_unreadable_object_or_a_missing_function_blocks_no_other() -> None:
         [gone, {"batchItemFailures": []}],
     )
 
-    figure = dict(replay(aws, "bucket"))
+    errors = dict(replay(aws, "bucket"))
 
-    assert {figure[key] for key in "abc"} == {"it names no records or no function"}
-    assert str(figure["d"]).startswith("arn:cleanup could not be called: ")
-    assert figure["e"] is None
+    assert {errors[key] for key in "abc"} == {"it names no records or no function"}
+    assert str(errors["d"]).startswith("arn:cleanup could not be called: ")
+    assert errors["e"] is None
     assert set(aws.objects) == set("abcd")
 
 
@@ -171,9 +171,9 @@ def test_replayed_objects_are_removed_and_failed_ones_stay() -> None:
         ],
     )
 
-    figure = dict(replay(aws, "bucket"))
+    errors = dict(replay(aws, "bucket"))
 
-    assert figure == {
+    assert errors == {
         "a": None,
         "b": "1 of 1 records failed",
         "c": "arn:cleanup failed: boom",

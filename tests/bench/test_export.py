@@ -9,7 +9,7 @@ from bench.virtual import START, VirtualClock
 from functions.aws import client as aws
 from functions.aws import parallel
 from functions.services import export, export_lines, leases
-from tests.conftest import Tell
+from tests.conftest import ReportFigure
 
 pytestmark = pytest.mark.exhaustive
 
@@ -17,7 +17,9 @@ pytestmark = pytest.mark.exhaustive
 THREE = (1, 0, 0, 1, 0, 0, 1, 0)
 
 
-def test_a_thousand_links_take_a_worker_at_most_a_tenth_of_a_minute(figure: Tell) -> None:
+def test_a_thousand_links_take_a_worker_at_most_a_tenth_of_a_minute(
+    report_figure: ReportFigure,
+) -> None:
     done = export_before_delete(1_000, clicks=THREE)
 
     assert done.workers == 1
@@ -27,7 +29,7 @@ def test_a_thousand_links_take_a_worker_at_most_a_tenth_of_a_minute(figure: Tell
     assert done.calls["Query"] == 9_000
     assert done.calls["BatchGetItem"] == 13
     assert done.lines == 4_000
-    figure(f"export of 1,000 links with 3 clicks: {done.working:.2f} simulated seconds")
+    report_figure(f"export of 1,000 links with 3 clicks: {done.working:.2f} simulated seconds")
 
 
 def test_links_that_are_not_busy_are_read_in_one_query_each() -> None:
@@ -58,7 +60,7 @@ def test_a_second_worker_completes_the_same_file_after_a_kill_at_any_save(
 
 
 def test_a_link_with_many_clicks_is_exported_over_many_short_runs(
-    monkeypatch: pytest.MonkeyPatch, figure: Tell
+    monkeypatch: pytest.MonkeyPatch, report_figure: ReportFigure
 ) -> None:
     monkeypatch.setattr(export, "PART_BYTES", 5 << 20)
     seconds = export.RESERVED_SECONDS + 0.05
@@ -71,7 +73,7 @@ def test_a_link_with_many_clicks_is_exported_over_many_short_runs(
     assert done.calls["UploadPart"] == 3
     assert done.lines == 25_001
     assert done.file == whole.file
-    figure(f"export of 25,000 clicks in runs of 0.05 s: {done.workers} runs")
+    report_figure(f"export of 25,000 clicks in runs of 0.05 s: {done.workers} runs")
 
 
 def test_a_short_run_that_is_killed_at_any_save_loses_nothing(
@@ -90,12 +92,12 @@ def test_a_short_run_that_is_killed_at_any_save_loses_nothing(
     assert at > 10
 
 
-def test_the_lease_is_renewed_in_time_during_slow_reads(figure: Tell) -> None:
+def test_the_lease_is_renewed_in_time_during_slow_reads(report_figure: ReportFigure) -> None:
     done = export_before_delete(60, clicks=THREE, latency=2.0)
 
     assert done.lines == 240
     assert done.longest_gap < leases.LEASE_SECONDS - leases.LEASE_MARGIN
-    figure(f"export with 2 s a call: a save at least every {done.longest_gap:.0f} s")
+    report_figure(f"export with 2 s a call: a save at least every {done.longest_gap:.0f} s")
 
 
 def test_throttled_reads_are_slower_but_always_end(monkeypatch: pytest.MonkeyPatch) -> None:

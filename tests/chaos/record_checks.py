@@ -111,15 +111,16 @@ def every_response_agrees_with_its_record(run: FinishedRun) -> Iterator[Violatio
                 yield Violation("other", attempt.deletion_id or "?", text, (request.token,))
                 continue
             response: Any = attempt.response
-            gone = set(record.ids("deleted", "restored", "erased"))
-            said = set(response.get("deletedIds", ()))
+            recorded = set(record.ids("deleted", "restored", "erased"))
+            reported = set(response.get("deletedIds", ()))
             if request.kind == "erase one":
-                said = set(attempt.ids)
-            if not said <= gone:
-                text = f"{len(said - gone)} ids were answered as deleted, and its record differs"
+                reported = set(attempt.ids)
+            if not reported <= recorded:
+                extra = len(reported - recorded)
+                text = f"{extra} ids were answered as deleted, and its record differs"
                 yield Violation("other", record.id, text, (request.token,))
             whole = attempt.status == 200 and "deletedIds" in response
-            if whole and (more := gone - said):
+            if whole and (more := recorded - reported):
                 text = f"{len(more)} more ids are deleted than its response said"
                 yield Violation("lost", record.id, text, (request.token,))
     for request in run.requests.of("restore"):

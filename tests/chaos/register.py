@@ -87,15 +87,15 @@ def linearizable(events: Sequence[Event]) -> bool:
     """Whether the events have an order that agrees with their times and is valid at each step."""
     ordered = sorted(events, key=lambda each: each.begin)
     required = sum(1 << number for number, each in enumerate(ordered) if each.required)
-    dead: set[tuple[int, State]] = set()
+    failed: set[tuple[int, State]] = set()
     stack: list[tuple[int, State]] = [(0, State())]
     while stack:
         done, state = stack.pop()
         if done & required == required:
             return True
-        if (done, state) in dead:
+        if (done, state) in failed:
             continue
-        dead.add((done, state))
+        failed.add((done, state))
         stack.extend(_next(ordered, done, state))
     return False
 

@@ -70,12 +70,12 @@ def no_workspace_saw_another(run: FinishedRun) -> Iterator[Violation]:
         for found in set(_UUID.findall(text)):
             owner = owners.get(found, operation.workspace)
             if owner != operation.workspace and found not in asked:
-                said = f"{operation.workspace} was answered {found} of {owner}"
-                yield Violation("other", found, said, (operation.token,))
+                detail = f"{operation.workspace} was answered {found} of {owner}"
+                yield Violation("other", found, detail, (operation.token,))
         for other in workspaces - {operation.workspace}:
             if other in text and other not in asked:
-                said = f"{operation.workspace} was answered data of {other}"
-                yield Violation("other", other, said, (operation.token,))
+                detail = f"{operation.workspace} was answered data of {other}"
+                yield Violation("other", other, detail, (operation.token,))
 
 
 def repetitions_got_one_response(run: FinishedRun) -> Iterator[Violation]:

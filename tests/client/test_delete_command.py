@@ -117,11 +117,11 @@ def test_wrong_usage_sends_nothing(
     ],
 )
 def test_what_is_no_list_of_ids_is_refused(
-    service: FakeUnlink, unlinkctl: Run, stdin: bytes, said: str
+    service: FakeUnlink, unlinkctl: Run, stdin: bytes, message: str
 ) -> None:
     ran = unlinkctl("delete", "-", "--yes", stdin=stdin)
     assert ran.code == 2
-    assert said in ran.err
+    assert message in ran.err
     assert service.requests == []
 
 
@@ -221,7 +221,7 @@ def test_a_set_that_changes_after_the_preview_deletes_nothing(
     ],
 )
 def test_a_tampered_plan_is_refused(
-    service: FakeUnlink, unlinkctl: Run, tmp_path: Path, change: object, said: str
+    service: FakeUnlink, unlinkctl: Run, tmp_path: Path, change: object, message: str
 ) -> None:
     service.add(2, tags=["tour"])
     path = tmp_path / "tour.plan"
@@ -229,7 +229,7 @@ def test_a_tampered_plan_is_refused(
     path.write_text(change(path.read_text()))  # type: ignore[operator]
     ran = unlinkctl("apply", str(path), "--yes")
     assert ran.code == 1
-    assert said in ran.err
+    assert message in ran.err
     assert service.delete_requests == []
 
 

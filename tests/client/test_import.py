@@ -246,13 +246,13 @@ def test_an_interrupted_import_continues_and_creates_nothing_twice(
     ],
 )
 def test_what_is_no_file_of_links_is_refused(
-    unlinkctl: Run, tmp_path: Path, content: bytes, code: int, said: str
+    unlinkctl: Run, tmp_path: Path, content: bytes, code: int, message: str
 ) -> None:
     path = tmp_path / "links.csv"
     path.write_bytes(content)
     ran = unlinkctl("import", "csv", str(path))
     assert ran.code == code
-    assert said in ran.err
+    assert message in ran.err
 
 
 @pytest.mark.parametrize(

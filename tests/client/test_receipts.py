@@ -103,8 +103,8 @@ def _changed() -> SignedReceipt:
         (SignedReceipt(signed().jws[:-4]), "cannot be read|was changed"),
     ],
 )
-def test_what_proves_nothing_is_refused(receipt: SignedReceipt, said: str) -> None:
-    with pytest.raises(ReceiptIsInvalid, match=said):
+def test_what_proves_nothing_is_refused(receipt: SignedReceipt, message: str) -> None:
+    with pytest.raises(ReceiptIsInvalid, match=message):
         receipt.verify(JWKS)
 
 
@@ -116,8 +116,8 @@ def test_what_proves_nothing_is_refused(receipt: SignedReceipt, said: str) -> No
         ([IDS[0], IDS[0]], "other ids"),
     ],
 )
-def test_other_ids_are_not_covered(ids: list[str], said: str) -> None:
-    with pytest.raises(ReceiptIsInvalid, match=said):
+def test_other_ids_are_not_covered(ids: list[str], message: str) -> None:
+    with pytest.raises(ReceiptIsInvalid, match=message):
         signed().verify(JWKS, ids=ids)
 
 

@@ -20,7 +20,7 @@ from tests.client.support import hoko
 
 def at_terminal(environment: dict[str, str], *arguments: str, typed: str = "") -> tuple[int, str]:
     """Exit code and screen of the command at a terminal."""
-    ours, theirs = pty.openpty()
+    controller, theirs = pty.openpty()
     terminal = os.ttyname(theirs)
     command = command_process.start(
         {"TERM": "xterm"} | environment,
@@ -29,17 +29,17 @@ def at_terminal(environment: dict[str, str], *arguments: str, typed: str = "") -
     )
     screen, ends = b"", time.monotonic() + 30
     while time.monotonic() < ends:
-        ready = select.select([ours, command.process.sentinel], [], [], 1)[0]
-        if ours in ready:
-            screen += os.read(ours, 65536)
+        ready = select.select([controller, command.process.sentinel], [], [], 1)[0]
+        if controller in ready:
+            screen += os.read(controller, 65536)
         elif ready:
             break
         if typed and (b"[y/N]" in screen or b"go ahead:" in screen):
-            os.write(ours, typed.encode() + b"\n")
+            os.write(controller, typed.encode() + b"\n")
             typed = ""
     code = command.wait(10)
     os.close(theirs)
-    os.close(ours)
+    os.close(controller)
     return code, screen.decode()
 
 

@@ -74,7 +74,7 @@ def a_link(number: int) -> dict[str, Any]:
 
 
 def test_ten_thousand_rows_cost_what_a_screen_of_them_costs(
-    open_console: Opener, figure: Any
+    open_console: Opener, report_figure: Any
 ) -> None:
     links = [a_link(number) for number in range(COUNT)]
     console = open_console()
@@ -111,7 +111,7 @@ def test_ten_thousand_rows_cost_what_a_screen_of_them_costs(
     naive = page.evaluate(NAIVE, links)
 
     rendered_rows = console.rows.count()
-    figure(
+    report_figure(
         f"console, 10,000 links: painted {naive['rendered'] / painted:.0f} and selected "
         f"{naive['selected'] / selected:.0f} times as fast as a table of all rows"
     )

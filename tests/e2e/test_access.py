@@ -153,9 +153,9 @@ def test_every_route_has_an_access_rule(stack: LocalStack) -> None:
 def test_the_document_states_the_scopes_of_each_route(stack: LocalStack) -> None:
     for method, path in ROUTES:
         security = openapi_document()["paths"][path][method.lower()]["security"]
-        said = {scope for entry in security for scopes in entry.values() for scope in scopes}
+        documented = {scope for entry in security for scopes in entry.values() for scope in scopes}
         scope = RULES[method, path].scope
-        assert (scope in said) if scope else not said, (method, path)
+        assert (scope in documented) if scope else not documented, (method, path)
 
 
 # -- the credentials ------------------------------------------------------------------------
@@ -376,10 +376,10 @@ def test_another_workspace_gets_the_response_of_a_missing_resource(
     about = things(stack, setting.owner)
     before = state(stack, about)
     absent = Things(str(uuid.uuid4()), "nowhere-1", str(uuid.uuid4()))
-    theirs = ask(stack, route, setting.foreign, about)
+    foreign = ask(stack, route, setting.foreign, about)
     nobodys = ask(stack, route, setting.foreign, absent)
-    assert theirs.status in rule.foreign
-    assert figure(theirs, about) == figure(nobodys, absent)
+    assert foreign.status in rule.foreign
+    assert comparable(foreign, about) == comparable(nobodys, absent)
     after = state(stack, about)
     assert {key: after.get(key) for key in before} == before
 
@@ -399,7 +399,7 @@ OWN = {
 }
 
 
-def figure(response: Response, about: Things) -> Any:
+def comparable(response: Response, about: Things) -> Any:
     """A response without the requested ids and without new ids and times."""
     text = response.body.decode("utf-8", "replace")
     for name, value in (("link", about.link), ("code", about.code), ("deletion", about.deletion)):

@@ -39,7 +39,7 @@ def faulty_stack(faults: Faults) -> Iterator[LocalStack]:
 
 
 def test_every_promise_is_kept_under_faults(
-    faulty_stack: LocalStack, faults: Faults, figure: Callable[[str], None]
+    faulty_stack: LocalStack, faults: Faults, report_figure: Callable[[str], None]
 ) -> None:
     seed = random.randrange(1_000_000)
     print(f"SEED={seed} make chaos")
@@ -54,7 +54,7 @@ def test_every_promise_is_kept_under_faults(
     assert outcome.injected["kills"] > 0
     assert sum(outcome.injected.values()) > 50
     for line in outcome.figures():
-        figure(f"chaos: {line}")
+        report_figure(f"chaos: {line}")
 
 
 @pytest.fixture(scope="module")

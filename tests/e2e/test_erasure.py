@@ -175,7 +175,7 @@ def test_only_the_deletion_record_is_left_of_an_erased_link(
 
 
 @pytest.fixture
-def figure(stack: LocalStack) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+def bus_events(stack: LocalStack) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """All events on the stack's event bus since the test started."""
     sqs, events = stack.client("sqs"), stack.client("events")
     name = f"events-{uuid.uuid4().hex[:8]}"
@@ -201,7 +201,7 @@ def figure(stack: LocalStack) -> Iterator[Callable[[], list[dict[str, Any]]]]:
 
 
 def test_a_soft_delete_removes_the_images_and_a_restore_returns_the_link(
-    stack: LocalStack, admin: Client, figure: Callable[[], list[dict[str, Any]]]
+    stack: LocalStack, admin: Client, bus_events: Callable[[], list[dict[str, Any]]]
 ) -> None:
     first, link, last = (admin.create() for _ in range(3))
     click(admin, link, 2)
@@ -224,8 +224,10 @@ def test_a_soft_delete_removes_the_images_and_a_restore_returns_the_link(
     assert admin.get(f"/api/links/{link['id']}/qr?format=svg").status == 200
     assert len(images(stack, link["id"])) == 1
 
-    wait_for(lambda: len(told_of(figure(), deletion_id)) == 2)
-    gone, back = sorted(told_of(figure(), deletion_id), key=lambda each: each["detail-type"])
+    wait_for(lambda: len(events_about(bus_events(), deletion_id)) == 2)
+    gone, back = sorted(
+        events_about(bus_events(), deletion_id), key=lambda each: each["detail-type"]
+    )
     assert (gone["detail-type"], back["detail-type"]) == (
         "deletion.completed",
         "restore.completed",
@@ -238,7 +240,7 @@ def test_a_soft_delete_removes_the_images_and_a_restore_returns_the_link(
     assert back["detail"]["counts"]["restored"] == 1
 
 
-def told_of(events: list[dict[str, Any]], deletion_id: str) -> list[dict[str, Any]]:
+def events_about(events: list[dict[str, Any]], deletion_id: str) -> list[dict[str, Any]]:
     return [event for event in events if event["detail"]["id"] == deletion_id]
 
 

@@ -54,16 +54,16 @@ def test_every_response_to_any_request_is_documented(
     links = [{"originalUrl": f"https://example.com/{n}", "tags": ["fuzz"]} for n in range(20)]
     assert Client(stack.base_url, workspace.api_key).post("/api/links", links).status == 201
 
-    figure = fuzz(stack, workspace, tmp_path, "--phases=examples,coverage,fuzzing,stateful")
+    output = fuzz(stack, workspace, tmp_path, "--phases=examples,coverage,fuzzing,stateful")
 
-    print(*figure.splitlines()[-20:], sep="\n")
+    print(*output.splitlines()[-20:], sep="\n")
     print(*sorted(contract.seen.items()), sep="\n")
 
 
 def test_created_links_exist_until_they_are_deleted(stack: LocalStack, tmp_path: Path) -> None:
     only = [f"--include-operation-id={name}" for name in AROUND_A_LINK]
 
-    figure = fuzz(
+    output = fuzz(
         stack,
         stack.new_workspace(),
         tmp_path,
@@ -73,7 +73,7 @@ def test_created_links_exist_until_they_are_deleted(stack: LocalStack, tmp_path:
         document=_without_idempotency_keys(stack, tmp_path / "openapi.json"),
     )
 
-    assert "API Links:" in figure
+    assert "API Links:" in output
 
 
 def fuzz(

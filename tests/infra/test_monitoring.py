@@ -65,12 +65,12 @@ def test_every_function_logs_for_a_limited_time(template: Template) -> None:
 
 def test_every_queue_has_alarms(template: Template) -> None:
     queues = set(resources(template, "AWS::SQS::Queue"))
-    dead = dead_letter_queues(template)
-    assert dead
+    dead_letters = dead_letter_queues(template)
+    assert dead_letters
     age = watched(template, "AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName")
     filled = watched(template, "AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName")
-    assert age == queues - dead
-    assert filled == dead
+    assert age == queues - dead_letters
+    assert filled == dead_letters
 
 
 def test_every_table_and_index_has_alarms(template: Template) -> None:

@@ -191,8 +191,8 @@ def test_a_later_click_counted_between_read_and_write_stays_the_last(
 ) -> None:
     [link_id] = world.create()
     later = click(world, link_id, at=NOON + 9)
-    mine = rollups(world)
-    real = mine.before
+    table = rollups(world)
+    real = table.before
     once = iter([True])
 
     def read_then_count(*args: Any, **keywords: Any) -> Any:
@@ -201,9 +201,9 @@ def test_a_later_click_counted_between_read_and_write_stays_the_last(
             count(world, [later])
         return found
 
-    monkeypatch.setattr(mine, "before", read_then_count)
+    monkeypatch.setattr(table, "before", read_then_count)
     earlier = records([click(world, link_id, at=NOON + 1)])
-    assert deliver(mine, earlier) == []
+    assert deliver(table, earlier) == []
 
     assert world.link(link_id).last_click_at == iso(NOON + 9)
     assert world.link(link_id).click_count == 2
@@ -236,7 +236,7 @@ def test_nothing_is_written_for_an_erased_link(
 ) -> None:
     [link_id] = world.create()
     made = click(world, link_id)
-    mine = rollups(world)
+    table = rollups(world)
 
     def erase() -> None:
         world.erase_one(link_id)
@@ -244,16 +244,16 @@ def test_nothing_is_written_for_an_erased_link(
     if moment == "before the count":
         erase()
     else:
-        real = mine.before
+        real = table.before
 
         def read_then_erase(*args: Any, **keywords: Any) -> Any:
             found = real(*args, **keywords)
             erase()
             return found
 
-        monkeypatch.setattr(mine, "before", read_then_erase)
+        monkeypatch.setattr(table, "before", read_then_erase)
 
-    assert deliver(mine, records([made])) == []
+    assert deliver(table, records([made])) == []
 
     assert not world.exists(link_id)
     assert day(world, link_id) == {}

@@ -127,13 +127,13 @@ def test_a_concurrent_repeat_gets_the_deletion_of_the_first(
     real = OpenExports.free
     twins: list[tuple[int, dict[str, Any], dict[str, str]]] = []
 
-    def meanwhile(self: OpenExports, *given: Any, **more: Any) -> list[int]:
+    def with_concurrent_request(self: OpenExports, *given: Any, **more: Any) -> list[int]:
         if not twins:
             twins.append((0, {}, {}))
             twins[0] = post(world, [ids[1]], key="k")
         return real(self, *given, **more)
 
-    monkeypatch.setattr(OpenExports, "free", meanwhile)
+    monkeypatch.setattr(OpenExports, "free", with_concurrent_request)
     status, _, headers = post(world, [ids[1]], key="k")
 
     assert twins[0][0] == 202

@@ -85,10 +85,10 @@ def test_a_dry_run_reports_and_writes_nothing(world: World) -> None:
     ids = world.create(2)
     unknown = str(uuid.uuid4())
 
-    status, figure, headers = ask(world, {"ids": [*ids, unknown, "nonsense"], "dryRun": True})
+    status, result, headers = ask(world, {"ids": [*ids, unknown, "nonsense"], "dryRun": True})
 
     assert status == 200
-    assert figure == {
+    assert result == {
         "dryRun": True,
         "mode": "soft",
         "counts": {"requested": 4, "deletable": 2, "unknown": 1, "invalid": 1},
@@ -160,20 +160,20 @@ def test_a_filter_deletes_exactly_what_matches(world: World) -> None:
 def test_a_filter_can_be_tried_and_then_confirmed(world: World) -> None:
     ids = world.create(3, tags=["spring"])
 
-    status, figure, _ = ask(world, {"filter": {"tag": "spring"}, "dryRun": True})
+    status, result, _ = ask(world, {"filter": {"tag": "spring"}, "dryRun": True})
     assert status == 200
-    assert figure["counts"] == {"requested": 3, "deletable": 3, "unknown": 0, "invalid": 0}
+    assert result["counts"] == {"requested": 3, "deletable": 3, "unknown": 0, "invalid": 0}
     assert sorted(world.live_ids()) == sorted(ids)
 
-    confirm = {"filter": {"tag": "spring"}, "confirmationToken": figure["confirmationToken"]}
+    confirm = {"filter": {"tag": "spring"}, "confirmationToken": result["confirmationToken"]}
     world.create(1, tags=["spring"])
     status, refused, _ = ask(world, confirm)
     assert status == 409
     assert refused["error"]["en"] == "The matching links have changed since the dry run"
     assert len(world.live_ids()) == 4
 
-    _, figure, _ = ask(world, {"filter": {"tag": "spring"}, "dryRun": True})
-    status, made, _ = ask(world, confirm | {"confirmationToken": figure["confirmationToken"]})
+    _, result, _ = ask(world, {"filter": {"tag": "spring"}, "dryRun": True})
+    status, made, _ = ask(world, confirm | {"confirmationToken": result["confirmationToken"]})
     assert status == 200
     assert made["counts"]["deleted"] == 4
     assert world.live_ids() == []
@@ -181,8 +181,8 @@ def test_a_filter_can_be_tried_and_then_confirmed(world: World) -> None:
 
 def test_a_confirmation_is_bound_to_its_mode_and_workspace(world: World) -> None:
     world.create(1, tags=["spring"])
-    _, figure, _ = ask(world, {"filter": {"tag": "spring"}, "dryRun": True})
-    confirm = {"filter": {"tag": "spring"}, "confirmationToken": figure["confirmationToken"]}
+    _, result, _ = ask(world, {"filter": {"tag": "spring"}, "dryRun": True})
+    confirm = {"filter": {"tag": "spring"}, "confirmationToken": result["confirmationToken"]}
 
     assert ask(world, confirm | {"mode": "erase"})[0] == 400
     assert ask(world, confirm, workspace_id="ws-somebody-else")[0] == 400
@@ -264,9 +264,9 @@ def test_a_filter_by_external_id_reads_that_link_alone(
 
     monkeypatch.setattr(LiveIndex, "ids", refuse)
     confirm = {"filter": {"externalId": "order-7"}, "mode": mode}
-    _, figure, _ = ask(world, confirm | {"dryRun": True})
-    assert figure["counts"]["deletable"] == 1
-    status, made, _ = ask(world, confirm | {"confirmationToken": figure["confirmationToken"]})
+    _, result, _ = ask(world, confirm | {"dryRun": True})
+    assert result["counts"]["deletable"] == 1
+    status, made, _ = ask(world, confirm | {"confirmationToken": result["confirmationToken"]})
     assert status == 200
     assert [each["id"] for each in made["results"]] == [wanted]
     assert ask(world, confirm)[1]["results"] == []
@@ -508,10 +508,10 @@ def test_filters_and_dry_runs_need_the_right_to_read(
     if "ids" in body:
         body = {"ids": [link_id], "dryRun": True}
 
-    status, figure, _ = ask(world, body | {"mode": mode}, scopes="linksWrite linksErase")
+    status, result, _ = ask(world, body | {"mode": mode}, scopes="linksWrite linksErase")
 
     assert status == 403
-    assert figure["missingScopes"] == ["linksRead"]
+    assert result["missingScopes"] == ["linksRead"]
     assert world.live(link_id)
 
 
@@ -546,9 +546,9 @@ def test_an_invalid_integer_is_refused(world: World, name: str, number: Any) -> 
 
 @pytest.mark.parametrize("body", [{}, [], {"id": []}, {"ids": [], "dryRun": True}])
 def test_bulk_delete_has_one_error_for_every_wrong_body(world: World, body: Any) -> None:
-    status, figure = world.call(deletions, "POST /api/links/bulk-delete", body=body)
+    status, result = world.call(deletions, "POST /api/links/bulk-delete", body=body)
     assert status == 400
-    assert figure["message"] == 'The body must be {"ids": […]}, optionally with "reason"'
+    assert result["message"] == 'The body must be {"ids": […]}, optionally with "reason"'
 
 
 @pytest.mark.parametrize("ids", [None, {}, "x", 5])
@@ -557,7 +557,7 @@ def test_ids_that_are_not_an_array_are_named(world: World, ids: Any) -> None:
         ("POST /api/links/bulk-delete", None),
         ("POST /api/deletions/{id}/restore", "01a2013c-632f-71c5-88ad-db7263a66868"),
     ):
-        status, figure = world.call(deletions, route, body={"ids": ids}, at=at)
+        status, result = world.call(deletions, route, body={"ids": ids}, at=at)
         assert status == 400
-        sentence = figure["details"][0] if "details" in figure else figure["message"]
+        sentence = result["details"][0] if "details" in result else result["message"]
         assert sentence == "ids must be an array of link ids"

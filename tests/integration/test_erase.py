@@ -65,7 +65,7 @@ def test_only_live_links_of_the_workspace_are_found(world: World, case: str) -> 
 def test_a_failed_erasure_is_not_reported_as_not_found(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept, gone = world.create(2)
+    kept, erased = world.create(2)
     unknown = str(uuid.uuid4())
     erase_group = erase_links._erase_group
 
@@ -76,13 +76,13 @@ def test_a_failed_erasure_is_not_reported_as_not_found(
 
     monkeypatch.setattr(erase_links, "_erase_group", refuse_one)
     status, response = world.call(
-        deletions, "POST /api/links/bulk-delete", body={"ids": [kept, unknown, gone]}
+        deletions, "POST /api/links/bulk-delete", body={"ids": [kept, unknown, erased]}
     )
 
     assert status == 200
     assert response == {
         "success": False,
-        "deletedIds": [gone],
+        "deletedIds": [erased],
         "notFoundIds": [unknown],
         "failedIds": [kept],
     }

@@ -103,7 +103,7 @@ def test_no_other_worker_takes_a_running_export(erasing: Erasing) -> None:
     workspace_id = erasing.world.workspace_id
     others: list[Deletion | None] = []
 
-    def meanwhile(deletion: Deletion, **more: Any) -> bool:
+    def with_concurrent_worker(deletion: Deletion, **more: Any) -> bool:
         saved = save(deletion, **more)
         if saved and not others:
             stores = worker(erasing, Bucket())
@@ -112,7 +112,7 @@ def test_no_other_worker_takes_a_running_export(erasing: Erasing) -> None:
 
     stores = worker(erasing, Bucket())
     save = stores.deletions.save_export
-    stores.deletions.save_export = meanwhile  # type: ignore[method-assign]
+    stores.deletions.save_export = with_concurrent_worker  # type: ignore[method-assign]
     done = erasing.world.resume(deletion.id, stores)
 
     assert others == [None]
@@ -215,7 +215,7 @@ def test_a_worker_that_lost_its_lease_does_not_touch_the_file(
     read_window = export_lines.LineReader._read_window
     files: list[bytes] = []
 
-    def meanwhile(*given: Any) -> Any:
+    def with_concurrent_worker(*given: Any) -> Any:
         if not hours:
             hours.append(120)
             with use_deadline(Deadline(60)):  # Another process.
@@ -224,7 +224,7 @@ def test_a_worker_that_lost_its_lease_does_not_touch_the_file(
             files.extend(bucket.objects.values())
         return read_window(*given)
 
-    monkeypatch.setattr(export_lines.LineReader, "_read_window", meanwhile)
+    monkeypatch.setattr(export_lines.LineReader, "_read_window", with_concurrent_worker)
     stores = worker(erasing, bucket)
     resume(workspace_id, deletion.id, stores=stores)
 

@@ -27,7 +27,7 @@ from functions.handlers import deletions as deletions_function
 from functions.repositories import deletion_items, link_batches, link_reader
 from functions.services import erase_links, run_deletion
 from functions.services.run_deletion import resume
-from tests.conftest import Tell, World, make_world
+from tests.conftest import ReportFigure, World, make_world
 from tests.support.faults import (
     RETRYABLE,
     FaultyClient,
@@ -89,7 +89,7 @@ def test_each_call_fails_once_in_each_way(
     items: bool,
     starting_point: StartingPoint,
     monkeypatch: pytest.MonkeyPatch,
-    figure: Tell,
+    report_figure: ReportFigure,
 ) -> None:
     if not items:
         drop_error_items(aws.client("dynamodb"))
@@ -110,7 +110,7 @@ def test_each_call_fails_once_in_each_way(
             _recover(world, monkeypatch, hours=1)
             _check(world, name, ids, bystanders, answered, context)
             points += 1
-    figure(f"{name}{'' if items else ' without Error.Item'}: {points} faults survived")
+    report_figure(f"{name}{'' if items else ' without Error.Item'}: {points} faults survived")
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_each_call_of_the_resuming_worker_fails_once_in_each_way(
     items: bool,
     starting_point: StartingPoint,
     monkeypatch: pytest.MonkeyPatch,
-    figure: Tell,
+    report_figure: ReportFigure,
 ) -> None:
     if not items:
         drop_error_items(aws.client("dynamodb"))
@@ -152,7 +152,7 @@ def test_each_call_of_the_resuming_worker_fails_once_in_each_way(
             break
         at += 1
     without = "" if items else " without Error.Item"
-    figure(f"resume of {name}{without}: {points} faults survived")
+    report_figure(f"resume of {name}{without}: {points} faults survived")
 
 
 def test_a_call_that_hangs_just_before_the_deadline_leaves_time_to_answer(

@@ -167,12 +167,12 @@ def test_the_filters_of_a_workspace_share_a_minute(
     body = {"filter": NOTHING_MATCHES, "dryRun": dry_run}
     assert ask(world, body)[0] == 200
 
-    status, figure, headers = ask(world, {"filter": {"maxClicks": 0}, "dryRun": dry_run})
+    status, result, headers = ask(world, {"filter": {"maxClicks": 0}, "dryRun": dry_run})
 
     assert status == 429
-    assert figure["error"]["en"] == "Limit reached"
-    assert figure["limit"] == 2 * OPENING_READS + 25
-    assert figure["retryAfter"] == 47
+    assert result["error"]["en"] == "Limit reached"
+    assert result["limit"] == 2 * OPENING_READS + 25
+    assert result["retryAfter"] == 47
     assert headers["Retry-After"] == "47"
     # The window of requests is another one.
     assert headers["X-RateLimit-Remaining"] == "9998"

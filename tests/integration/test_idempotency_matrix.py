@@ -666,12 +666,12 @@ def test_a_running_request_is_a_conflict_that_names_its_deletion(scene: Scene, r
     case = ROUTES[route](scene)
     owner, name = case.commits
     original = getattr(owner, name)
-    meanwhile: list[Response] = []
+    concurrent: list[Response] = []
 
     def with_the_same_request(*given: Any, **more: Any) -> Any:
-        if not meanwhile:
-            meanwhile.append((0, None, {}))
-            meanwhile[:] = [scene.ask(case)]
+        if not concurrent:
+            concurrent.append((0, None, {}))
+            concurrent[:] = [scene.ask(case)]
         return original(*given, **more)
 
     scene.patch.setattr(owner, name, with_the_same_request)
@@ -679,10 +679,10 @@ def test_a_running_request_is_a_conflict_that_names_its_deletion(scene: Scene, r
 
     if case.seen_running:
         about = {"X-Deletion-Id": first[2]["X-Deletion-Id"]} if case.has_deletion else {}
-        assert meanwhile == [(409, refusal(case, 409), about)]
+        assert concurrent == [(409, refusal(case, 409), about)]
     else:
         # It is one write: the second request finds the response of the first.
-        assert meanwhile == [first]
+        assert concurrent == [first]
     counts = scene.counts()
     assert scene.ask(case) == first
     assert scene.counts() == counts

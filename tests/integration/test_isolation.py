@@ -186,7 +186,7 @@ def add_admin(world: World, workspace_id: str, key_id: str) -> str:
     return key_id
 
 
-def figure(world: World, calls: list[Call], things: list[Thing]) -> list[Any]:
+def responses_to(world: World, calls: list[Call], things: list[Thing]) -> list[Any]:
     """The responses to a new workspace that makes these calls for these resources."""
     workspace_id = f"ws-{uuid.uuid4().hex[:12]}"
     add_admin(world, workspace_id, f"key-{workspace_id}")
@@ -250,7 +250,7 @@ def test_every_route_about_a_link_or_deletion_is_tried() -> None:
 
 def test_no_sequence_of_calls_crosses_workspaces(world: World) -> None:
     owner = world.workspace_id
-    theirs = things_of(world, owner)
+    foreign = things_of(world, owner)
     before = everything_of(world, owner)
     assert len(before) >= 8
 
@@ -261,7 +261,7 @@ def test_no_sequence_of_calls_crosses_workspaces(world: World) -> None:
     @given(CALLS)
     def check(calls: list[Call]) -> None:
         nobodys = nobodys_things()
-        assert figure(world, calls, theirs) == figure(world, calls, nobodys)
+        assert responses_to(world, calls, foreign) == responses_to(world, calls, nobodys)
         assert everything_of(world, owner) == before
 
     check()
@@ -270,10 +270,10 @@ def test_no_sequence_of_calls_crosses_workspaces(world: World) -> None:
 @pytest.mark.parametrize("verb", sorted(VERBS))
 def test_each_call_alone_stays_in_its_workspace(world: World, verb: str) -> None:
     """The sequences above are random; this test covers each call."""
-    theirs = things_of(world, world.workspace_id)
+    foreign = things_of(world, world.workspace_id)
     before = everything_of(world, world.workspace_id)
     calls = [Call(verb, which) for which in range(3)]
-    assert figure(world, calls, theirs) == figure(world, calls, nobodys_things())
+    assert responses_to(world, calls, foreign) == responses_to(world, calls, nobodys_things())
     assert everything_of(world, world.workspace_id) == before
 
 

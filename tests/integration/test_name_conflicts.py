@@ -21,9 +21,9 @@ pytestmark = pytest.mark.emulator
 
 def refusal(world: World, body: Any, **more: Any) -> Any:
     more.setdefault("scopes", "linksRead linksWrite")
-    status, figure = world.call(links, "POST /api/links", body=body, **more)
-    assert status == 409, figure
-    return figure
+    status, result = world.call(links, "POST /api/links", body=body, **more)
+    assert status == 409, result
+    return result
 
 
 def wanting(**names: str) -> dict[str, str]:
@@ -64,10 +64,10 @@ def test_the_error_of_an_external_id_in_the_trash_says_so_on_create_and_update(
         }
     ]
     assert refusal(world, wanting(externalId="crm-17"))["taken"] == taken
-    status, figure = world.call(
+    status, result = world.call(
         links, "PUT /api/links/{id}", at=other, body={"externalId": "crm-17"}
     )
-    assert (status, figure["taken"]) == (409, taken)
+    assert (status, result["taken"]) == (409, taken)
 
 
 @pytest.mark.parametrize("reservation", [0, 5, 90])
@@ -119,6 +119,6 @@ def test_the_conflict_is_unchanged_when_it_cannot_be_explained(
         raise Unavailable
 
     monkeypatch.setattr(LinkNames, "code_items", fail)
-    figure = refusal(world, wanting(shortCode=code))
-    assert figure["takenCodes"] == [code]
-    assert "taken" not in figure
+    result = refusal(world, wanting(shortCode=code))
+    assert result["takenCodes"] == [code]
+    assert "taken" not in result

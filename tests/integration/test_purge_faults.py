@@ -16,7 +16,7 @@ from functions.domain.errors import UnlinkError
 from functions.handlers import redirect
 from functions.repositories import clicks as clicks_store
 from functions.repositories.clicks import ClicksTable
-from tests.conftest import Tell
+from tests.conftest import ReportFigure
 from tests.integration.test_purge import receipt
 from tests.support.api_gateway import send
 from tests.support.erasure import Erasing
@@ -76,7 +76,11 @@ EXPECTED = receipt(clicks=3, rollups=1, installsKept=2, qrObjects=2)
     ("stage", "spread"), [("cleanup", False), ("erase", False), ("erase", True)]
 )
 def test_each_call_fails_once_in_each_way_and_the_erasure_still_completes(
-    erasing: Erasing, stage: str, spread: bool, starting_point: StartingPoint, figure: Tell
+    erasing: Erasing,
+    stage: str,
+    spread: bool,
+    starting_point: StartingPoint,
+    report_figure: ReportFigure,
 ) -> None:
     def erased() -> _Erased:
         link_id = _link_with_a_life(erasing, spread=spread)
@@ -121,7 +125,7 @@ def test_each_call_fails_once_in_each_way_and_the_erasure_still_completes(
             assert not erasing.s3.objects, context
             points += 1
         at += 1
-    figure(f"{stage}: {points} faults survived")
+    report_figure(f"{stage}: {points} faults survived")
 
 
 class _Erased(NamedTuple):

@@ -82,12 +82,12 @@ def test_every_route_refuses_unknown_parameters(world: World, route: Route) -> N
     reply = reply_to(api.handle, event)
 
     assert reply.status == 400
-    figure = reply.json()
+    result = reply.json()
     if route.error_format == "hoko":
-        assert figure["error"] == {"en": "Invalid request", "ar": "طلب غير صالح"}
-        assert figure["details"] == ["Unknown parameter: dryRun"]
+        assert result["error"] == {"en": "Invalid request", "ar": "طلب غير صالح"}
+        assert result["details"] == ["Unknown parameter: dryRun"]
     else:
-        assert figure["message"] == "Unknown parameter: dryRun"
+        assert result["message"] == "Unknown parameter: dryRun"
     assert world.live(link)
 
 
@@ -151,12 +151,12 @@ def test_an_id_that_is_not_a_string_deletes_nothing(
 ) -> None:
     [link] = world.create(1)
     body = {"ids": [link, entry, "nonsense"], **more}
-    status, figure = world.call(deletions, f"POST {resource}", body=body)
+    status, result = world.call(deletions, f"POST {resource}", body=body)
 
     assert status == 400
-    assert figure["invalidIds"] == [json.dumps(entry), "nonsense"]
-    assert figure["invalidCount"] == 2
-    assert "Every id must be text" in (figure.get("message"), *figure.get("details", []))
+    assert result["invalidIds"] == [json.dumps(entry), "nonsense"]
+    assert result["invalidCount"] == 2
+    assert "Every id must be text" in (result.get("message"), *result.get("details", []))
     assert world.live(link)
 
 
@@ -165,8 +165,8 @@ def test_a_null_filter_value_is_refused(world: World) -> None:
     [link] = world.create(1, tags=["spring"])
     body = {"filter": {"tag": "spring", "createdBefore": None}}
 
-    status, figure = world.call(deletions, "POST /api/deletions", body=body)
+    status, result = world.call(deletions, "POST /api/deletions", body=body)
 
     assert status == 400
-    assert figure["details"] == ["createdBefore: must not be null"]
+    assert result["details"] == ["createdBefore: must not be null"]
     assert world.live(link)

@@ -322,10 +322,10 @@ def test_the_script_of_the_docs_verifies_a_receipt_of_a_thousand_links(
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         return done.returncode, done.stdout + done.stderr
 
-    code, said = verify(jws, "ids.txt")
-    assert code == 0, said
-    assert said.endswith("VALID\n")
-    removed = json.loads(said.removesuffix("VALID\n"))["removed"]
+    code, output = verify(jws, "ids.txt")
+    assert code == 0, output
+    assert output.endswith("VALID\n")
+    removed = json.loads(output.removesuffix("VALID\n"))["removed"]
     assert removed["links"] == 1_000
     assert removed["clicks"] == 60
     assert removed["installs"] == 5
@@ -337,9 +337,9 @@ def test_the_script_of_the_docs_verifies_a_receipt_of_a_thousand_links(
     content = bytearray(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     content[content.index(b"1000")] ^= 1
     changed = base64.urlsafe_b64encode(content).rstrip(b"=").decode()
-    code, said = verify(f"{head}.{changed}.{signature}")
+    code, output = verify(f"{head}.{changed}.{signature}")
     assert code == 1
-    assert said.startswith("NOT VALID")
+    assert output.startswith("NOT VALID")
     none = base64.urlsafe_b64encode(json.dumps({"alg": "none"}).encode()).rstrip(b"=").decode()
     assert verify(f"{none}.{payload}.")[0] == 1
 

@@ -13,7 +13,7 @@ from functions.domain.idempotency import IdempotencyKey
 from functions.domain.outcomes import Outcome
 from functions.repositories import deletion_items, link_batches, link_reader
 from functions.services.restore import Restored, resume_restore
-from tests.conftest import Tell, World, make_world
+from tests.conftest import ReportFigure, World, make_world
 from tests.support.faults import (
     RETRYABLE,
     FaultyClient,
@@ -48,7 +48,7 @@ def test_each_call_fails_once_in_each_way(
     items: bool,
     starting_point: StartingPoint,
     monkeypatch: pytest.MonkeyPatch,
-    figure: Tell,
+    report_figure: ReportFigure,
 ) -> None:
     if not items:
         drop_error_items(aws.client("dynamodb"))
@@ -74,7 +74,7 @@ def test_each_call_fails_once_in_each_way(
             points += 1
         at += 1
     without = "" if items else " without Error.Item"
-    figure(f"restore{without}: {points} faults survived")
+    report_figure(f"restore{without}: {points} faults survived")
 
 
 @pytest.mark.parametrize("items", [True, False])
@@ -83,7 +83,7 @@ def test_each_call_of_the_resuming_worker_fails_once_in_each_way(
     items: bool,
     starting_point: StartingPoint,
     monkeypatch: pytest.MonkeyPatch,
-    figure: Tell,
+    report_figure: ReportFigure,
 ) -> None:
     if not items:
         drop_error_items(aws.client("dynamodb"))
@@ -110,7 +110,7 @@ def test_each_call_of_the_resuming_worker_fails_once_in_each_way(
             points += 1
         at += 1
     without = "" if items else " without Error.Item"
-    figure(f"resume of restore{without}: {points} faults survived")
+    report_figure(f"resume of restore{without}: {points} faults survived")
 
 
 def _faulty_world(deployed: dict[str, str], workspace_id: str) -> tuple[World, FaultyClient]:

@@ -312,7 +312,7 @@ def test_a_write_only_key_gets_the_fields_it_wrote(
     world: World, body: dict[str, Any], more: dict[str, Any]
 ) -> None:
     [link_id] = world.create(title="secret", description="secret", externalId="secret")
-    status, figure = world.call(
+    status, result = world.call(
         links, "PUT /api/links/{id}", at=link_id, body=body, scopes="linksWrite"
     )
 
@@ -320,13 +320,13 @@ def test_a_write_only_key_gets_the_fields_it_wrote(
     now = world.link(link_id)
     if "utmParameters" in more:
         more = {"utmParameters": now.utm_parameters}
-    assert figure == {"id": link_id, "updatedAt": now.updated_at} | more
-    assert WRITTEN.is_valid(figure)
+    assert result == {"id": link_id, "updatedAt": now.updated_at} | more
+    assert WRITTEN.is_valid(result)
 
 
 def test_a_write_only_response_has_every_writable_field() -> None:
-    figure = WrittenLink.__annotations__.keys()
-    assert figure == LinkChanges.model_fields.keys() | {"id", "updatedAt"}
+    fields = WrittenLink.__annotations__.keys()
+    assert fields == LinkChanges.model_fields.keys() | {"id", "updatedAt"}
 
 
 class TestLateRepetitions:

@@ -66,11 +66,11 @@ def run(smoke: Smoke, checks: Sequence[Check], say: Callable[[str], object]) -> 
     for check in checks:
         try:
             check(smoke)
-            said = "ok"
+            outcome = "ok"
         except Exception as error:  # noqa: BLE001 (every check is tried)
             failed.append(check.__name__)
-            said = f"FAILED: {type(error).__name__}: {error}"
-        say(f"{check.__name__}: {said}\n")
+            outcome = f"FAILED: {type(error).__name__}: {error}"
+        say(f"{check.__name__}: {outcome}\n")
     return failed
 
 

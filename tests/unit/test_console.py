@@ -61,13 +61,13 @@ def addresses(page: Reply) -> list[str]:
     return re.findall(r'(?:href|src|data-\w+)="([^"]+)"', page.body.decode())
 
 
-def test_the_console_is_within_its_budget(files: dict[str, bytes], figure: Any) -> None:
+def test_the_console_is_within_its_budget(files: dict[str, bytes], report_figure: Any) -> None:
     sizes = {
         name: len(content)
         for name, content in files.items()
         if name not in {f"{LICENCES}.gz", "manifest.json"}
     }
-    figure(f"console: {sum(sizes.values()):,} bytes with gzip of {BUDGET:,}")
+    report_figure(f"console: {sum(sizes.values()):,} bytes with gzip of {BUDGET:,}")
     assert sum(sizes.values()) <= BUDGET, sizes
 
 

@@ -34,7 +34,7 @@ HEADER = {
 }
 
 
-def figure(*records: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+def events_of(*records: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     bus = FakeEvents()
     failed = announce(
         records,
@@ -47,7 +47,7 @@ def figure(*records: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_a_completed_deletion_event_has_receipt_and_url() -> None:
-    [(kind, detail)] = figure(record(HEADER, HEADER | {"state": "erasing"}))
+    [(kind, detail)] = events_of(record(HEADER, HEADER | {"state": "erasing"}))
 
     assert kind == "deletion.completed"
     assert detail == {
@@ -64,9 +64,9 @@ def test_a_completed_deletion_event_has_receipt_and_url() -> None:
 
 def test_only_the_final_state_sends_an_event() -> None:
     restored = HEADER | {"counts": {"requested": 2, "deleted": 1, "restored": 1}}
-    assert figure(record(restored, HEADER)) == []
-    assert figure(record(HEADER | {"state": "erasing"})) == []
-    [(kind, _)] = figure(record(HEADER | {"state": "failed"}, HEADER | {"state": "deleting"}))
+    assert events_of(record(restored, HEADER)) == []
+    assert events_of(record(HEADER | {"state": "erasing"})) == []
+    [(kind, _)] = events_of(record(HEADER | {"state": "failed"}, HEADER | {"state": "deleting"}))
     assert kind == "deletion.failed"
 
 
@@ -74,11 +74,11 @@ def test_the_event_of_a_failed_deletion_has_the_reason() -> None:
     why = "The filter matches more links than the plan allows"
     failed = HEADER | {"state": "failed", "failure": why, "receipt": None}
 
-    [(kind, detail)] = figure(record(failed, HEADER | {"state": "accepted"}))
+    [(kind, detail)] = events_of(record(failed, HEADER | {"state": "accepted"}))
 
     assert (kind, detail["failure"]) == ("deletion.failed", why)
     assert "receipt" not in detail
-    [(_, completed)] = figure(record(HEADER, HEADER | {"state": "erasing"}))
+    [(_, completed)] = events_of(record(HEADER, HEADER | {"state": "erasing"}))
     assert "failure" not in completed
 
 
@@ -93,7 +93,7 @@ def test_a_completed_restore_sends_an_event() -> None:
         "counts": {"requested": 1, "restored": 1, "refused": 0},
     }
 
-    [(kind, detail)] = figure(record(restore, restore | {"state": "restoring"}))
+    [(kind, detail)] = events_of(record(restore, restore | {"state": "restoring"}))
 
     assert kind == "restore.completed"
     assert detail["id"] == HEADER["sk"]
@@ -102,4 +102,4 @@ def test_a_completed_restore_sends_an_event() -> None:
 
 
 def test_a_poison_record_is_dead_lettered_and_delays_no_other() -> None:
-    assert len(figure({"dynamodb": {}}, record(HEADER))) == 1
+    assert len(events_of({"dynamodb": {}}, record(HEADER))) == 1
