@@ -105,7 +105,7 @@ def test_wrong_usage_sends_nothing(
 
 
 @pytest.mark.parametrize(
-    ("stdin", "said"),
+    ("stdin", "message"),
     [
         (b"", "is empty"),
         (b"\n \n", "is empty"),
@@ -212,7 +212,7 @@ def test_a_set_that_changes_after_the_preview_deletes_nothing(
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda text: text.replace('"count": 2', '"count": 1'), "changed after it was written"),
         (lambda text: text.replace("127.0.0.1", "127.0.0.2"), "changed after it was written"),

@@ -234,7 +234,7 @@ def test_an_interrupted_import_continues_and_creates_nothing_twice(
 
 
 @pytest.mark.parametrize(
-    ("content", "code", "said"),
+    ("content", "code", "message"),
     [
         (b"", 2, "is empty"),
         (b"  \n", 2, "is empty"),

@@ -89,7 +89,7 @@ def _changed() -> SignedReceipt:
 
 
 @pytest.mark.parametrize(
-    ("receipt", "said"),
+    ("receipt", "message"),
     [
         (_changed(), "was changed"),
         (signed(key=OTHER), "was changed"),
@@ -109,7 +109,7 @@ def test_what_proves_nothing_is_refused(receipt: SignedReceipt, message: str) ->
 
 
 @pytest.mark.parametrize(
-    ("ids", "said"),
+    ("ids", "message"),
     [
         (IDS[:1], "covers 2 ids, not 1"),
         (IDS[::-1], "another order"),
