@@ -44,7 +44,7 @@ class RestoreCounts(TypedDict):
     refused: Count
 
 
-class Receipt(TypedDict):
+class RemovedByKind(TypedDict):
     """What an erasure removed, by kind."""
 
     links: Count
@@ -55,6 +55,11 @@ class Receipt(TypedDict):
     installsKept: Count
     """Installs that the workspace's policy keeps without any personal data."""
     qrObjects: Count
+
+
+class Receipt(RemovedByKind):
+    """What an erasure removed, by kind."""
+
     verifiedEmptyAt: Time
     """When a strongly consistent read last found nothing left of the erased links."""
     signed: NotRequired[bool]

@@ -22,7 +22,7 @@ from typing import Any
 
 from functions.aws.calls import ConditionFailed, TransactionCancelled, call
 from functions.aws.codec import from_item, primary_key, runs, to_item
-from functions.aws.dynamodb import Table, batch_get, create_action, transact
+from functions.aws.dynamodb import Table, batch_get, create_action, transact, update_action
 from functions.domain.api_keys import hash_api_key
 from functions.domain.clock import iso, now_iso
 from functions.domain.errors import RateLimited
@@ -252,20 +252,19 @@ class AccessTable(Table):
             values[":email"] = email
         # A session names no workspace, so its user may have only one.
         member_of_no_other = "attribute_not_exists(pk) OR workspaceId=:workspace"
-        member = {
-            "TableName": self.name,
-            "Key": primary_key(f"USER#{user_id}", "MEMBER"),
-            "UpdateExpression": expression,
-            "ConditionExpression": member_of_no_other,
-            "ExpressionAttributeNames": {"#role": "role"},
-            "ExpressionAttributeValues": to_item(values),
-        }
+        member = update_action(
+            self.name,
+            primary_key(f"USER#{user_id}", "MEMBER"),
+            expression,
+            condition=member_of_no_other,
+            values=to_item(values),
+        )
         listed = {
             "TableName": self.name,
             "Item": primary_key(f"WS#{workspace_id}", f"MEMBER#{user_id}"),
         }
         try:
-            transact(self._client, [{"Update": member}, {"Put": listed}])
+            transact(self._client, [member, {"Put": listed}])
         except TransactionCancelled:
             raise AlreadyExists from None
         current = self.member(user_id)

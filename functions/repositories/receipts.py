@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from functions.aws.calls import TransactionCancelled, call
 from functions.aws.codec import primary_key, to_item
-from functions.aws.dynamodb import Table, create_action, transact
+from functions.aws.dynamodb import Table, create_action, transact, update_action
 from functions.domain.clock import now_iso
 from functions.domain.ids import shard_of
 from functions.repositories.open_index import OPEN_SHARDS
@@ -79,19 +79,13 @@ class ReceiptsTable(Table):
         still_unsigned = "openPk=:unsigned"
         actions = [
             create_action(self.name, item),
-            {
-                "Update": {
-                    "TableName": self.name,
-                    "Key": primary_key(workspace_id, deletion_id),
-                    "UpdateExpression": "SET receipt.#signed=:true REMOVE openPk, openSk",
-                    "ConditionExpression": still_unsigned,
-                    "ExpressionAttributeNames": {"#signed": "signed"},
-                    "ExpressionAttributeValues": {
-                        ":true": {"BOOL": True},
-                        ":unsigned": {"S": unsigned_shard(deletion_id)},
-                    },
-                }
-            },
+            update_action(
+                self.name,
+                primary_key(workspace_id, deletion_id),
+                "SET receipt.#signed=:true REMOVE openPk, openSk",
+                condition=still_unsigned,
+                values=to_item({":true": True, ":unsigned": unsigned_shard(deletion_id)}),
+            ),
         ]
         try:
             transact(self._client, actions)

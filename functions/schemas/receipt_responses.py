@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from typing_extensions import TypedDict
 
 from functions.domain.json_types import Count, JsonSchema, Time, TimeOrderedUuid
-from functions.domain.record_types import Actor
+from functions.domain.record_types import Actor, RemovedByKind
 
 
 class ReceiptCounts(TypedDict):
@@ -17,18 +17,6 @@ class ReceiptCounts(TypedDict):
     erased: Count
     notFound: Count
     failed: Count
-
-
-class RemovedByKind(TypedDict):
-    """What the erasure removed, by kind."""
-
-    links: Count
-    codes: Count
-    clicks: Count
-    rollups: Count
-    installs: Count
-    installsKept: Count
-    qrObjects: Count
 
 
 class ErasedIds(TypedDict):
