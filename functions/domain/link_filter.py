@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from functions.domain.link import Link
-from functions.domain.unicode_text import fold, folded_needle, nfc
+from functions.domain.unicode_text import fold, folded_needle
 
 #: The names of a filter's members in the API.
 FILTER_NAMES = (
@@ -59,7 +59,7 @@ class LinkFilter:
         """Whether a link matches at the moment ``now`` (text, as in links)."""
         expires_at = link.expires_at
         return (
-            (self.tag is None or _has_tag(link, self.tag))
+            (self.tag is None or self.tag in link.tags)
             and (self.title is None or folded_needle(self.title) in fold(link.title or ""))
             and (self.is_active is None or link.is_active is self.is_active)
             and (
@@ -72,11 +72,6 @@ class LinkFilter:
             and (self.max_clicks is None or link.click_count <= self.max_clicks)
             and (self.external_id is None or link.external_id == self.external_id)
         )
-
-
-def _has_tag(link: Link, tag: str) -> bool:
-    # Links of an older release may have tags in another normal form.
-    return any(nfc(own) == tag for own in link.tags)
 
 
 #: Matches all links.

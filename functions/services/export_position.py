@@ -71,17 +71,10 @@ class Position:
         """The inverse of :meth:`stored`; None gives the start."""
         if stored is None:
             return cls()
-        parts = stored["parts"]
-        if not isinstance(parts, list):
-            # From an older release without reserved parts. The next part may be in progress.
-            count = int(parts)
-            parts, reserved = [(1, count)] if count else [], count + 1
-        else:
-            reserved = int(stored["reserved"])
         return cls(
             upload_id=stored.get("upload_id"),
-            parts=tuple((int(first), int(last)) for first, last in parts),
-            reserved=reserved,
+            parts=tuple((int(first), int(last)) for first, last in stored["parts"]),
+            reserved=int(stored["reserved"]),
             tail=stored.get("tail"),
             place=Place(int(stored["link"]), int(stored["shard"]), stored.get("after")),
             lines=int(stored["lines"]),
