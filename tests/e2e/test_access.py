@@ -45,100 +45,84 @@ class Things:
     deletion: str
 
 
-Request = tuple[str, Any]
-
-
 @dataclass(frozen=True)
 class Rule:
     """Who may use a route: `scope` None is everybody, `ANY_KEY` is every credential.
 
-    `request`: (path, body) about `Things`.
-
-    `done` are the statuses of a valid request, `foreign` those for resources of another workspace,
-    which are the same as for unknown ids.
+    A valid request has these path parameters and this body. `done` are the statuses of its
+    response, `foreign` those for resources of another workspace, which are the same as for unknown
+    ids.
     """
 
     scope: str | None
-    request: Callable[[Things], Request]
+    body: Callable[[Things], Any] = lambda _: None
     done: tuple[int, ...] = (200,)
     foreign: tuple[int, ...] = (404,)
+    path: Callable[[Things], dict[str, str]] = lambda t: {"id": t.link}
 
 
 #: The scope of a route that is open to every credential of a workspace.
 ANY_KEY = ""
 
 NEW_LINK = {"originalUrl": "https://example.com/matrix"}
+NEW_KEY = {"name": "n", "scopes": ["admin"]}
+
+
+def of_deletion(about: Things) -> dict[str, str]:
+    return {"id": about.deletion}
+
+
+def of_code(about: Things) -> dict[str, str]:
+    return {"id": about.code, "code": about.code}
+
+
+def of_nothing(about: Things) -> dict[str, str]:
+    """What does not exist: the keys of the matrix are needed, and an owner gets the 404 too."""
+    return {"id": f"key-{about.link}", "asset": "none.js"}
+
+
+def of_unknown_export(about: Things) -> dict[str, str]:
+    return {"id": about.link, "exportId": about.deletion}
+
 
 #: One rule per route. A new route needs a rule here.
 RULES: dict[tuple[str, str], Rule] = {
-    ("GET", "/api/me"): Rule(ANY_KEY, lambda _: ("/api/me", None), foreign=(200,)),
-    ("POST", "/api/links"): Rule("linksWrite", lambda _: ("/api/links", NEW_LINK), (201,), (201,)),
-    ("GET", "/api/links"): Rule("linksRead", lambda _: ("/api/links", None), foreign=(200,)),
-    ("GET", "/api/links/{id}"): Rule("linksRead", lambda t: (f"/api/links/{t.link}", None)),
-    ("GET", "/api/links/{id}/qr"): Rule("linksRead", lambda t: (f"/api/links/{t.code}/qr", None)),
-    ("PUT", "/api/links/{id}"): Rule(
-        "linksWrite", lambda t: (f"/api/links/{t.link}", {"title": "changed"})
-    ),
-    ("DELETE", "/api/links"): Rule(
-        "linksWrite", lambda t: ("/api/links", [t.link]), foreign=(400,)
-    ),
-    ("DELETE", "/api/links/{id}"): Rule("linksErase", lambda t: (f"/api/links/{t.link}", None)),
+    ("GET", "/api/me"): Rule(ANY_KEY, foreign=(200,)),
+    ("POST", "/api/links"): Rule("linksWrite", lambda _: NEW_LINK, (201,), (201,)),
+    ("GET", "/api/links"): Rule("linksRead", foreign=(200,)),
+    ("GET", "/api/links/{id}"): Rule("linksRead"),
+    ("GET", "/api/links/{id}/qr"): Rule("linksRead", path=of_code),
+    ("PUT", "/api/links/{id}"): Rule("linksWrite", lambda _: {"title": "changed"}),
+    ("DELETE", "/api/links"): Rule("linksWrite", lambda t: [t.link], foreign=(400,)),
+    ("DELETE", "/api/links/{id}"): Rule("linksErase"),
     ("POST", "/api/links/bulk-delete"): Rule(
-        "linksErase", lambda t: ("/api/links/bulk-delete", {"ids": [t.link]}), foreign=(200,)
+        "linksErase", lambda t: {"ids": [t.link]}, foreign=(200,)
     ),
-    ("POST", "/api/deletions"): Rule(
-        "linksWrite", lambda t: ("/api/deletions", {"ids": [t.link]}), foreign=(400,)
-    ),
-    ("GET", "/api/deletions"): Rule(
-        "linksRead", lambda _: ("/api/deletions", None), foreign=(200,)
-    ),
-    ("GET", "/api/deletions/{id}"): Rule(
-        "linksRead", lambda t: (f"/api/deletions/{t.deletion}", None)
-    ),
-    ("POST", "/api/deletions/{id}/restore"): Rule(
-        "linksRestore", lambda t: (f"/api/deletions/{t.deletion}/restore", None)
-    ),
-    ("GET", "/api/keys"): Rule("admin", lambda _: ("/api/keys", None), foreign=(200,)),
-    ("POST", "/api/keys"): Rule(
-        "admin", lambda _: ("/api/keys", {"name": "n", "scopes": ["admin"]}), (201,), (201,)
-    ),
-    # Of a key that does not exist: those of the matrix are needed.
-    ("DELETE", "/api/keys/{id}"): Rule(
-        "admin", lambda t: (f"/api/keys/key-{t.link}", None), (404,)
-    ),
+    ("POST", "/api/deletions"): Rule("linksWrite", lambda t: {"ids": [t.link]}, foreign=(400,)),
+    ("GET", "/api/deletions"): Rule("linksRead", foreign=(200,)),
+    ("GET", "/api/deletions/{id}"): Rule("linksRead", path=of_deletion),
+    ("POST", "/api/deletions/{id}/restore"): Rule("linksRestore", path=of_deletion),
+    ("GET", "/api/keys"): Rule("admin", foreign=(200,)),
+    ("POST", "/api/keys"): Rule("admin", lambda _: NEW_KEY, (201,), (201,)),
+    ("DELETE", "/api/keys/{id}"): Rule("admin", done=(404,), path=of_nothing),
     # Of a soft delete, which has no receipt.
-    ("GET", "/api/receipts/{id}"): Rule(
-        "linksRead", lambda t: (f"/api/receipts/{t.deletion}", None), (404,)
-    ),
-    ("GET", "/.well-known/jwks.json"): Rule(
-        None, lambda _: ("/.well-known/jwks.json", None), foreign=(200,)
-    ),
-    ("GET", "/api/trash"): Rule("linksRead", lambda _: ("/api/trash", None), foreign=(200,)),
-    ("GET", "/api/analytics/links/{id}"): Rule(
-        "analyticsRead", lambda t: (f"/api/analytics/links/{t.link}", None)
-    ),
-    ("POST", "/api/analytics/links/{id}/export"): Rule(
-        "analyticsRead", lambda t: (f"/api/analytics/links/{t.link}/export", None), (202,)
-    ),
-    # Of an unknown export, so that owners get the same response as others.
+    ("GET", "/api/receipts/{id}"): Rule("linksRead", done=(404,), path=of_deletion),
+    ("GET", "/.well-known/jwks.json"): Rule(None, foreign=(200,)),
+    ("GET", "/api/trash"): Rule("linksRead", foreign=(200,)),
+    ("GET", "/api/analytics/links/{id}"): Rule("analyticsRead"),
+    ("POST", "/api/analytics/links/{id}/export"): Rule("analyticsRead", done=(202,)),
     ("GET", "/api/analytics/links/{id}/export/{exportId}"): Rule(
-        "analyticsRead",
-        lambda t: (f"/api/analytics/links/{t.link}/export/{t.deletion}", None),
-        (404,),
+        "analyticsRead", done=(404,), path=of_unknown_export
     ),
-    ("POST", "/api/installs"): Rule(
-        # The link has no clicks, so the install cannot be attributed.
-        "linksWrite",
-        lambda t: ("/api/installs", {"linkId": t.link}),
-        (409,),
-    ),
-    ("GET", "/{code}"): Rule(None, lambda t: (f"/{t.code}", None), (302,), (302,)),
-    ("HEAD", "/{code}"): Rule(None, lambda t: (f"/{t.code}", None), (302,), (302,)),
-    ("GET", "/api/docs"): Rule(None, lambda _: ("/api/docs", None), foreign=(200,)),
-    ("GET", "/api/docs/{asset}"): Rule(None, lambda _: ("/api/docs/none.js", None), (404,), (404,)),
-    ("GET", "/console"): Rule(None, lambda _: ("/console", None), foreign=(200,)),
-    ("GET", "/console/{asset}"): Rule(None, lambda _: ("/console/none.js", None), (404,), (404,)),
-    ("GET", "/api/openapi.json"): Rule(None, lambda _: ("/api/openapi.json", None), foreign=(200,)),
+    # The link has no clicks, so the install cannot be attributed.
+    ("POST", "/api/installs"): Rule("linksWrite", lambda t: {"linkId": t.link}, (409,)),
+    ("GET", "/{code}"): Rule(None, done=(302,), foreign=(302,), path=of_code),
+    ("HEAD", "/{code}"): Rule(None, done=(302,), foreign=(302,), path=of_code),
+    ("GET", "/api/docs"): Rule(None, foreign=(200,)),
+    ("GET", "/api/docs/{asset}"): Rule(None, done=(404,), path=of_nothing),
+    ("GET", "/console"): Rule(None, foreign=(200,)),
+    ("GET", "/console/{asset}"): Rule(None, done=(404,), path=of_nothing),
+    ("GET", "/api/openapi.json"): Rule(None, foreign=(200,)),
 }
 
 KEYED = sorted(route for route, rule in RULES.items() if rule.scope is not None)
@@ -217,9 +201,8 @@ def setting(stack: LocalStack) -> Setting:
     }
     # This token proves that hand-made tokens are valid in principle, so the forgeries above are
     # meaningful.
-    assert (
-        Client(stack.base_url, _signed_by_the_pool(stack, claims)).get("/api/links").status == 200
-    )
+    by_hand = Client(stack.base_url, _signed_by_the_pool(stack, claims))
+    assert by_hand.get("/api/links").status == 200
     return Setting(
         owner,
         bad,
@@ -281,9 +264,12 @@ def things(stack: LocalStack, workspace: Workspace) -> Things:
 
 
 def ask(stack: LocalStack, route: tuple[str, str], credential: str, about: Things) -> Response:
-    path, body = RULES[route].request(about)
+    method, path = route
+    body = RULES[route].body(about)
     raw = None if body is None else json.dumps(body).encode()
-    return Client(stack.base_url, credential).send(route[0], path, raw)
+    for name, value in RULES[route].path(about).items():
+        path = path.replace(f"{{{name}}}", value)
+    return Client(stack.base_url, credential).send(method, path, raw)
 
 
 def state(stack: LocalStack, about: Things) -> dict[str, str]:
@@ -429,14 +415,8 @@ def test_no_log_contains_a_credential(stack: LocalStack, setting: Setting) -> No
         pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
         text += "".join(event["message"] for page in pages for event in page["events"])
     assert '"route"' in text
-    secrets = [
-        *setting.bad.values(),
-        *setting.single.values(),
-        *setting.sessions.values(),
-        setting.owner.api_key,
-        setting.owner.admin_key,
-        setting.foreign,
-    ]
+    secrets = [*setting.bad.values(), *setting.single.values(), *setting.sessions.values()]
+    secrets += [setting.owner.api_key, setting.owner.admin_key, setting.foreign]
     for secret in secrets:
         if len(secret) > 20:
             assert secret not in text

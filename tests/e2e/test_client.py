@@ -38,13 +38,13 @@ _CALLED: set[str] = set()
 
 @pytest.fixture
 def unlink(stack: LocalStack, workspace: Workspace) -> Iterator[Unlink]:
-    with recording(stack.base_url, workspace.api_key) as client:
+    with Recording(stack.base_url, workspace.api_key) as client:
         yield client
 
 
 @pytest.fixture
 def administrator(stack: LocalStack, workspace: Workspace) -> Iterator[Unlink]:
-    with recording(stack.base_url, workspace.admin_key) as client:
+    with Recording(stack.base_url, workspace.admin_key) as client:
         yield client
 
 
@@ -55,10 +55,6 @@ class Recording(Unlink):
         if not name.startswith("_"):
             _CALLED.add(name)
         return super().__getattribute__(name)
-
-
-def recording(url: str, key: str) -> Unlink:
-    return Recording(url, key)
 
 
 def test_links_are_created_listed_read_and_changed(unlink: Unlink) -> None:
@@ -134,9 +130,9 @@ def test_images_and_analytics_are_read(unlink: Unlink) -> None:
 def test_a_plan_deletes_its_set_or_nothing(
     stack: LocalStack, unlink: Unlink, other_workspace: Workspace
 ) -> None:
-    links = [unlink.create(NewLink(original_url="https://example.com/", tags=("tour",)))] * 1
+    link = unlink.create(NewLink(original_url="https://example.com/", tags=("tour",)))
     plan = unlink.plan(tag="tour", max_clicks=0, with_ids=True)
-    assert (plan.count, plan.clicks, plan.ids) == (1, 0, (links[0].id,))
+    assert (plan.count, plan.clicks, plan.ids) == (1, 0, (link.id,))
     with Unlink(stack.base_url, other_workspace.api_key) as other, pytest.raises(PlanIsInvalid):
         other.apply(plan)
     more = unlink.create(NewLink(original_url="https://example.com/", tags=("tour",)))
@@ -145,7 +141,7 @@ def test_a_plan_deletes_its_set_or_nothing(
     plan = unlink.plan(tag="tour", max_clicks=0)
     deletion = unlink.apply(plan, reason="over").wait(timeout=60)
     assert (deletion.state, deletion.counts.deleted, deletion.reason) == ("complete", 2, "over")
-    assert {each.id for each in deletion.outcomes()} == {links[0].id, more.id}
+    assert {each.id for each in deletion.outcomes()} == {link.id, more.id}
     # Sent again, it is the same delete.
     assert unlink.apply(plan, reason="over").id == deletion.id
 

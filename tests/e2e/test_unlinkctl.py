@@ -52,6 +52,21 @@ def variables(stack: LocalStack, workspace: Workspace, path: str, state: Path) -
     }
 
 
+def run(
+    command: list[str], directory: Path, environment: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        cwd=directory,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
 def tour(document: Path) -> list[tuple[str, str]]:
     """(script, expected output) of each block of commands that is followed by an output."""
     blocks = list(_BLOCK.finditer(document.read_text(encoding="utf-8")))
@@ -75,16 +90,7 @@ def test_a_tour_prints_the_documented_output(
     assert steps
     environment = variables(stack, stack.new_workspace(), path_with_command, tmp_path)
     for script, expected in steps:
-        ran = subprocess.run(
-            ["bash", "-euc", script],
-            cwd=tmp_path,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        ran = run(["bash", "-euc", script], tmp_path, environment)
         assert ran.returncode == 0, (script, ran.stdout, ran.stderr)
         given = [as_shown(line) for line in ran.stdout.splitlines()]
         shown = [as_shown(line) for line in expected.splitlines()]
@@ -103,15 +109,8 @@ def test_every_line_of_the_guide_works_when_pasted(
     for route in COMMANDS:
         assert route in routes
         line = command(workspace, *route, shown=shown) or ""
-        ran = subprocess.run(
-            ["bash", "-c", line],
-            cwd=tmp_path,
-            env=variables(stack, workspace, path_with_command, tmp_path),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
+        ran = run(
+            ["bash", "-c", line], tmp_path, variables(stack, workspace, path_with_command, tmp_path)
         )
         assert ran.returncode == 0, (line, ran.stdout, ran.stderr)
     assert (tmp_path / "link.svg").read_bytes().startswith(b"<svg ")
@@ -146,16 +145,7 @@ def test_a_killed_delete_continues_where_it_stopped(
             if process.wait() == 0:
                 break
         else:
-            ran = subprocess.run(
-                ["unlinkctl", "delete", "@ids.txt", "--yes"],
-                cwd=tmp_path,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=120,
-                check=False,
-            )
+            ran = run(["unlinkctl", "delete", "@ids.txt", "--yes"], tmp_path, environment)
             assert (ran.returncode, ran.stdout) == (0, "Moved 1,500 links to the trash.\n"), ran
         assert list(unlink.links()) == []
         deletions = list(unlink.deletions())
@@ -196,16 +186,7 @@ def test_a_key_that_may_only_undo_does_so_until_its_time_is_over(
         environment["UNLINK_API_KEY"] = key
 
         def unlinkctl(*arguments: str) -> subprocess.CompletedProcess[str]:
-            return subprocess.run(
-                ["unlinkctl", *arguments],
-                cwd=tmp_path,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
-            )
+            return run(["unlinkctl", *arguments], tmp_path, environment)
 
         assert unlinkctl("delete", first, "--yes").returncode == 0
         ran = unlinkctl("undo")
