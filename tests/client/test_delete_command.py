@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -176,15 +177,22 @@ def test_a_plan_is_a_file_and_applies_to_exactly_its_set(
     assert service.links == {}
 
 
+@pytest.fixture
+def plan(service: FakeUnlink, unlinkctl: Run, tmp_path: Path) -> Path:
+    """The plan to delete two links."""
+    service.add(2, tags=["tour"])
+    path = tmp_path / "tour.plan"
+    unlinkctl("plan", "--tag", "tour", "-o", str(path))
+    return path
+
+
 def test_a_stale_plan_shows_the_change_and_deletes_nothing(
-    service: FakeUnlink, unlinkctl: Run, tmp_path: Path
+    service: FakeUnlink, unlinkctl: Run, plan: Path
 ) -> None:
-    first, second = service.add(2, tags=["tour"])
-    path = str(tmp_path / "tour.plan")
-    unlinkctl("plan", "--tag", "tour", "-o", path)
+    first, second = service.links
     (third,) = service.add(1, tags=["tour"])
     del service.links[first]
-    ran = unlinkctl("apply", path, "--yes")
+    ran = unlinkctl("apply", str(plan), "--yes")
     assert ran.code == 5
     assert f"1 new ({third}), 1 gone ({first})" in " ".join(ran.err.split())
     assert service.delete_requests == []
@@ -192,19 +200,15 @@ def test_a_stale_plan_shows_the_change_and_deletes_nothing(
 
 
 def test_a_set_that_changes_after_the_preview_deletes_nothing(
-    service: FakeUnlink, unlinkctl: Run, tmp_path: Path
+    service: FakeUnlink, unlinkctl: Run, tmp_path: Path, plan: Path
 ) -> None:
-    service.add(2, tags=["tour"])
-    path = str(tmp_path / "tour.plan")
-    unlinkctl("plan", "--tag", "tour", "-o", path)
-
     def before(request: Request) -> Reply | None:
         if request.deletes:
             service.add(1, tags=["tour"])
         return None
 
     service.before = before
-    ran = unlinkctl("apply", path, "--yes")
+    ran = unlinkctl("apply", str(plan), "--yes")
     assert ran.code == 5
     assert service.deleted == {}
     with Jobs(tmp_path / "state") as jobs:
@@ -221,67 +225,54 @@ def test_a_set_that_changes_after_the_preview_deletes_nothing(
     ],
 )
 def test_a_tampered_plan_is_refused(
-    service: FakeUnlink, unlinkctl: Run, tmp_path: Path, change: object, message: str
+    service: FakeUnlink, unlinkctl: Run, plan: Path, change: Callable[[str], str], message: str
 ) -> None:
-    service.add(2, tags=["tour"])
-    path = tmp_path / "tour.plan"
-    unlinkctl("plan", "--tag", "tour", "-o", str(path))
-    path.write_text(change(path.read_text()))  # type: ignore[operator]
-    ran = unlinkctl("apply", str(path), "--yes")
+    plan.write_text(change(plan.read_text()))
+    ran = unlinkctl("apply", str(plan), "--yes")
     assert ran.code == 1
     assert message in ran.err
     assert service.delete_requests == []
 
 
 def test_a_plan_of_another_workspace_is_refused_before_anything_is_counted(
-    service: FakeUnlink, unlinkctl: Run, tmp_path: Path
+    service: FakeUnlink, unlinkctl: Run, plan: Path
 ) -> None:
-    service.add(2, tags=["tour"])
-    path = str(tmp_path / "tour.plan")
-    unlinkctl("plan", "--tag", "tour", "-o", path)
     service.requests.clear()
     service.before = lambda request: (
         (200, ME | {"workspaceId": "other"}, {}) if request.path == "/api/me" else None
     )
-    ran = unlinkctl("apply", path, "--yes")
+    ran = unlinkctl("apply", str(plan), "--yes")
     assert ran.code == 1
     assert "of the workspace demo, and this key is of other" in " ".join(ran.err.split())
     assert [each.path for each in service.requests] == ["/api/me"]
 
 
 def test_a_token_of_another_workspace_is_refused(
-    service: FakeUnlink, unlinkctl: Run, tmp_path: Path
+    service: FakeUnlink, unlinkctl: Run, plan: Path
 ) -> None:
-    service.add(2, tags=["tour"])
-    path = str(tmp_path / "tour.plan")
-    unlinkctl("plan", "--tag", "tour", "-o", path)
     service.before = lambda request: (
         (400, hoko("Invalid request", details=["Invalid confirmationToken"]), {})
         if request.deletes
         else None
     )
-    ran = unlinkctl("apply", path, "--yes")
+    ran = unlinkctl("apply", str(plan), "--yes")
     assert ran.code == 1
     assert "not of this workspace" in ran.err
     assert service.deleted == {}
 
 
 def test_a_plan_that_was_sent_before_a_kill_acts_once(
-    service: FakeUnlink, unlinkctl: Run, tmp_path: Path
+    service: FakeUnlink, unlinkctl: Run, plan: Path
 ) -> None:
-    service.add(2, tags=["tour"])
-    path = str(tmp_path / "tour.plan")
-    unlinkctl("plan", "--tag", "tour", "-o", path)
-
     def cut(request: Request) -> None:
         if request.deletes:
             raise Cut
 
     service.after = cut
-    ran = unlinkctl("apply", path, "--yes")
+    ran = unlinkctl("apply", str(plan), "--yes")
     assert ran.code == 75
     service.after = lambda _: None
-    ran = unlinkctl("apply", path, "--yes")
+    ran = unlinkctl("apply", str(plan), "--yes")
     assert (ran.code, ran.out) == (0, "Moved 2 links to the trash.\n")
     assert set(service.deleted.values()) == {1}
 

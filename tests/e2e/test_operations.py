@@ -45,8 +45,6 @@ AT_ONCE = ("", "Late erasures")
 #: Of these blocks tests/docs/test_operations.py runs every line.
 OTHER_SECTIONS = ("On this machine",)
 
-DRILL = "unlink-drill"
-
 _BLOCK = re.compile(r"^(?P<indent> *)```sh\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^##+ (?P<title>.+)$", re.MULTILINE)
 _INLINE = re.compile(r"`((?:aws|npx|make|python|\.venv)\b[^`]+)`")
