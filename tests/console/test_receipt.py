@@ -169,7 +169,7 @@ def test_a_receipt_signed_during_the_visit_can_be_saved_and_verified(
 
 
 @pytest.mark.parametrize(
-    ("language", "answer", "text"),
+    ("language", "response", "text"),
     [
         (
             "en",
