@@ -85,6 +85,7 @@ MUTATIONS = (
         ),
         fault="lost",
         text="its export",
+        most=3,
     ),
     Mutation(
         name="the claim of an Idempotency-Key",
