@@ -103,12 +103,12 @@ e2e: $(STAMPS) browser ## The tests over HTTP and in a browser against the deplo
 
 CHAOS_TESTS := tests/e2e/test_chaos.py
 
-# They wait for minutes, on a stack of their own.
+# They wait for minutes, on a separate stack.
 .PHONY: chaos-tests
 chaos-tests: $(STAMPS) ## A minute of chaos, and a run without each safeguard, which must fail.
 	$(VENV)/bin/python -m pytest -m e2e $(CHAOS_TESTS)
 
-# On a port of its own unless PORT is given: `make run` may have the usual one.
+# On another port than `make run`, unless PORT is given.
 .PHONY: chaos
 chaos: $(STAMPS) ## Kill, throttle and repeat under load on a local stack, then check it (MINUTES=3 SEED=1).
 	@exec env PORT=$(if $(filter file,$(origin PORT)),0,$(PORT)) MINUTES=$(MINUTES) SEED=$(SEED) \

@@ -3,7 +3,7 @@
     .venv/bin/python -m bench local_stack
     .venv/bin/python -m bench.local_stack --against REVISION
 
-With a revision, the stack of its sources runs beside that of this tree, and they are measured in
+With a revision, the stack of its sources runs next to that of this tree, and they are measured in
 turns. CPU is that of all processes of a stack together: the gateway proxy, the emulator and the
 functions' workers. On a busy machine it is more reliable than the wall time.
 """

@@ -1,4 +1,4 @@
-"""The local stack of a source tree, in processes of its own: of this tree, or of a revision of it.
+"""The local stack of a source tree in separate processes: this tree, or a revision of it.
 
 A revision runs on the environments that are installed here, so only the sources differ.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from infra.packaging import ROOT
 
-#: Installed beside the sources: a revision's tree has links to them.
+#: Installed next to the sources: a revision's tree has links to them.
 _INSTALLED = ("node_modules", ".local/ministack-venv")
 
 #: Serves until its standard input closes. Older revisions call the emulator `engine`.

@@ -2,7 +2,7 @@
 
 The clock replaces ``time.time``, ``time.monotonic`` and ``time.sleep``, and the threads of
 ``in_parallel`` by threads that run one at a time: the one whose call ends next. So a run is
-the same each time, and its seconds are exact, whatever else the machine does.
+the same each time, and its seconds are exact, independent of other load.
 """
 
 from __future__ import annotations

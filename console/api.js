@@ -190,7 +190,7 @@ async function pause(kind, milliseconds, signal) {
       signal?.addEventListener("abort", () => pauses.get(own)?.());
     })
   );
-  // Other requests may go on waiting.
+  // Other requests may keep waiting.
   pauses.delete(own);
   waiting.set([...pauses.keys()].at(-1) ?? null);
   signal?.throwIfAborted();

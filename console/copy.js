@@ -7,7 +7,7 @@ import { showToast } from "./toasts.js";
 
 /**
  * @param {{ text: string | (() => string), label?: string, inRow?: boolean }} props
- *   `label` is shown beside the icon; `inRow`: in a table, whose rows are moved through without Tab
+ *   `label` is shown next to the icon; `inRow`: in a table, whose rows are moved through without Tab
  */
 export function CopyButton({ text, label, inRow }) {
   return html`<button

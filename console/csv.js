@@ -4,7 +4,7 @@
 
 /**
  * The fields of links, each with other names of its column, in lower case and without separators:
- * those of `unlinkctl import csv`, beside `utm_source` and its like.
+ * those of `unlinkctl import csv`, in addition to `utm_source` and so on.
  */
 const COLUMNS = [
   "originalUrl url longurl destination destinationurl target",

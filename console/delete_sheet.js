@@ -1,4 +1,4 @@
-/** The delete sheet: what would go, then move it to the trash or erase it for good. */
+/** The delete sheet: what would be deleted, then move it to the trash or erase it. */
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { whyNot } from "./access.js";

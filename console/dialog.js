@@ -36,7 +36,7 @@ export function Dialog({ title, kind = "sheet", onClose, children }) {
       onClose?.();
     }}
     onClick=${(/** @type {MouseEvent} */ event) => {
-      // A click beside the content is one on the dialog itself.
+      // A click outside the content is a click on the dialog itself.
       if (event.target === element.current) onClose?.();
     }}
   >

@@ -109,7 +109,7 @@ function inputDay(iso) {
 }
 
 /**
- * Links are searched by their title beside the filter; other lists have `children` there.
+ * Links are searched by their title next to the filter; other lists have `children` there.
  * @param {{ fields: Field[], conditions: URLSearchParams, children?: any }} props
  */
 export function FilterBar({ fields, conditions, children }) {

@@ -66,7 +66,7 @@ export function t(key, values = {}) {
     const value = values[name];
     if (value === undefined) return whole;
     if (typeof value === "number") return number.format(value);
-    // Isolates in it would end this one, or go on after it.
+    // Isolates in it would end this one, or continue after it.
     return `${ISOLATE}${value.replace(/[\u2066-\u2069]/g, "")}${END_OF_ISOLATE}`;
   });
 }

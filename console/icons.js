@@ -1,4 +1,4 @@
-/** Line icons on a grid of 24. They are decoration: the text beside them, or a label, says it. */
+/** Line icons on a grid of 24. They are decoration: the text next to them, or a label, says it. */
 
 import { classes, html } from "./html.js";
 

@@ -28,7 +28,7 @@ import { request } from "./api.js";
  * @template T
  * @param {"links" | "trash" | "deletions"} name
  * @param {URLSearchParams} conditions
- * @param {unknown} version the list is loaded again when it changes; what is shown stays meanwhile
+ * @param {unknown} version the list is loaded again when it changes; the shown links stay until then
  * @param {[first: number, next: number]} sizes of the first page, which is to appear soon, and the
  *   next ones
  */

@@ -1,4 +1,4 @@
-/** What the console says beside the view: why requests wait, and short messages. */
+/** Messages outside the view: why requests wait, and short messages. */
 
 import { useEffect, useState } from "preact/hooks";
 import { retryNow, waiting } from "./api.js";

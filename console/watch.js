@@ -1,4 +1,4 @@
-/** Deletions that go on in the background: looked at until they are complete, also after a reload. */
+/** Deletions that run in the background: polled until they are complete, also after a reload. */
 
 import { useEffect } from "preact/hooks";
 import { request } from "./api.js";

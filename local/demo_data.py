@@ -196,9 +196,9 @@ class Shown:
     links: list[dict[str, Any]]
     """The demo links."""
     deletion_id: str
-    """Of a link beside the demo links, soft-deleted."""
+    """Of a link outside the demo links, soft-deleted."""
     erasure_id: str
-    """Of another link beside them, erased."""
+    """Of another such link, erased."""
     export_id: str
     """Of the clicks of the first demo link."""
     key_id: str

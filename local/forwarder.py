@@ -34,7 +34,7 @@ _HOP_BY_HOP = frozenset(
         "upgrade",
     )
 )
-# The proxy sets these for every request, whatever the caller sends.
+# The proxy sets these for every request and ignores those of the caller.
 _OWNED = frozenset(
     (
         "content-length",

@@ -12,9 +12,9 @@ LAMBDA_PAYLOAD_LIMIT = 6 * 1024 * 1024
 """Bytes of a synchronous invocation's event, and of its response (Lambda quotas)."""
 
 _EVENT_OVERHEAD = 4 * 1024
-"""Bytes of an event beside its body and headers: request context, paths, parameters."""
+"""Bytes of an event without its body and headers: request context, paths, parameters."""
 _SURELY_SMALL = 512 * 1024
-"""Bytes that stay under Lambda's limit however JSON escapes them: six for one at most."""
+"""Bytes that stay under Lambda's limit with any escapes in JSON: six for one at most."""
 
 
 def event_size(headers: Headers, body: bytes, target: str) -> int:

@@ -25,7 +25,7 @@ The tree::
     │   └── Unavailable         502, 503, 504  retry_after
     ├── PlanIsInvalid                no plan, a changed one, or one of another workspace
     ├── DeletionFailed               the deletion ended in the state ``failed``
-    ├── WaitTimeout                  the deletion or export goes on; only the wait has ended
+    ├── WaitTimeout                  the deletion or export continues; only the wait has ended
     └── ReceiptIsInvalid             the signature or the content does not prove what was claimed
 """
 

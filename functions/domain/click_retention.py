@@ -8,7 +8,7 @@ from __future__ import annotations
 #: Its name in stored items.
 CLICK_RETENTION = "clickRetentionDays"
 
-#: Days that a click is kept when its workspace has no policy of its own: as long as analytics look
+#: Days that a click is kept when its workspace has no policy: as long as analytics look
 #: back (docs/decisions/102-clicks-are-kept-for-a-year.md).
 DEFAULT_CLICK_RETENTION_DAYS = 365
 

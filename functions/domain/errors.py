@@ -2,7 +2,7 @@
 
 The tree::
 
-    UnlinkError                     status, English and Arabic text, members beside the error
+    UnlinkError                     status, English and Arabic text, members next to the error
     ├── InvalidRequest         400  not JSON, wrong shape, a field out of range
     │   └── InvalidIds         400  names the ids: invalidIds, unknownIds
     ├── Unauthenticated        401  the gateway's body: its cached response outlived the credential
@@ -28,7 +28,7 @@ The tree::
     └── Unavailable            503  the stores did not answer in time; retryAfter
 
 ``DELETE /api/links`` and ``/api/deletions…`` use Hoko's format, every other route uses LinkForty's.
-In both, extra members are added beside the error and never replace it.
+In both, extra members are added to the error and never replace it.
 """
 
 from __future__ import annotations
@@ -233,7 +233,7 @@ class LastAdmin(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "The key is the last admin credential of the workspace. To revoke it all the same, "
+            "The key is the last admin credential of the workspace. To revoke it anyway, "
             "repeat the request with lastAdmin=true",
             lastAdmin=True,
         )

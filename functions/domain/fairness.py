@@ -14,7 +14,7 @@ _NONE: Any = object()
 def take_turns(items: Iterable[_Item], workspace_of: Callable[[_Item], str]) -> list[_Item]:
     """The items round robin by workspace: the first of each, then the second of each, and so on.
 
-    Workspaces come in the order of their first item, and keep the order of their own items.
+    Workspaces come in the order of their first item, and the items of a workspace keep their order.
     """
     queues: dict[str, list[_Item]] = {}
     for item in items:

@@ -19,7 +19,7 @@ def fold(text: str) -> str:
 
     The compatibility caseless matching of Unicode (section 3.13, definition D146): ``ß`` is ``ss``,
     full-width letters are letters. The dot that case folding leaves behind the ``i`` of ``İ`` is
-    removed, so that ``istanbul`` finds ``İSTANBUL``. The dotless ``ı`` stays a letter of its own,
+    removed, so that ``istanbul`` finds ``İSTANBUL``. The dotless ``ı`` stays a separate letter,
     as Unicode has it outside of Turkic languages. Accents count: ``cafe`` does not find ``café``.
     """
     if text.isascii():

@@ -7,7 +7,7 @@ Items (``pk``, ``sk``):
 - its place in the workspace's list: ``KEYS#{workspaceId}``, ``{keyId}`` → ``hash``. A key id starts
   with its time, so the list is in the order of creation.
 
-A partition of its own for the list: the role that may write there cannot touch the workspace.
+A separate partition for the list: the role that may write there cannot touch the workspace.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class ApiKeysTable(Table):
     def page(
         self, workspace_id: str, *, limit: int, before: str | None
     ) -> tuple[list[dict[str, Any]], str | None]:
-        """Keys of a workspace, newest first, and the id to go on before (None at the end)."""
+        """Keys of a workspace, newest first, and the next ``before`` (None at the end)."""
         hashes: list[tuple[str, str]] = []
         for key_id, digest in self._listed(workspace_id, before, forward=False):
             if len(hashes) == limit:

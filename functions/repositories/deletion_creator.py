@@ -41,7 +41,7 @@ class DeletionCreator(DeletionReader):
     ) -> None:
         """Write the record: its header, and its chunks of ids in the same transaction.
 
-        From then on the deletion always completes. Chunks have no time to live of their own, so
+        From then on the deletion always completes. Chunks have no TTL, so
         none may stay without a header (docs/decisions/211-ids-and-header-in-one-transaction.md).
         Raises :class:`KeyTaken` if another request used the key, and :class:`SlotTaken` if one of
         ``claims``, the actions that claim slots, was refused.

@@ -138,7 +138,7 @@ class ErasingDeletions(Table):
     def postpone_stall_check(self, workspace_id: str, deletion_id: str, *, seen: str = "") -> None:
         """Record progress of an erasure, so that it does not count as stalled.
 
-        Written at most once in :data:`POSTPONED_SECONDS`, however many workers call this. ``seen``
+        Written at most once in :data:`POSTPONED_SECONDS`, for any number of workers. ``seen``
         is ``looked_at`` of a header read before, which saves most of the writes.
         """
         before = iso(time.time() - POSTPONED_SECONDS)

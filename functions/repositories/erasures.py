@@ -170,7 +170,7 @@ class ErasuresTable(ErasingDeletions):
             erasure.cursors[partition] = current[cursor]["S"]
         elif "finishedAt" in current:
             erasure.finished_at = current["finishedAt"]["S"]
-        # The counts are not taken from it: pages of other partitions may be counted meanwhile.
+        # The counts are not taken from it: other partitions may be counted at the same time.
         # `finish` is refused then, and reads them.
         return False
 

@@ -121,9 +121,9 @@ class LinkBatches(Table):
         25 conditional statements a call, in parallel. Statements that were throttled or failed
         retryably are repeated together, with full jitter, until the deadline; what is left then
         stays ``PENDING``. Repeating a statement is harmless: a link whose first response was lost
-        is recognised by our ``deletionId``.
+        is recognised by this ``deletionId``.
 
-        Raises ``InternalError`` when DynamoDB refuses a statement for good.
+        Raises ``InternalError`` when DynamoDB refuses a statement permanently.
         """
         outcomes = bytearray([Outcome.PENDING]) * len(link_ids)
         statement = self._mark if ttl is None else self._mark_with_ttl

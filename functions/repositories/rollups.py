@@ -6,7 +6,7 @@ Items in the ``clicks`` table (``pk``, ``sk``):
   value of a dimension, named ``{dimension}:{value}`` (``country:EG``), of the most frequent values
   (:mod:`functions.domain.frequent_values`). It also lists the last clicks that it counted
   (``counted``, up to ``countedUntil``), and the clicks of its first visitors (``firstVisits``);
-  ``manyVisitors`` says that the other visitors have items of their own.
+  ``manyVisitors`` says that the other visitors have separate items.
 - counted clicks that no longer fit in the day: ``{linkId}``, ``COUNTED#{date}#{until}#{clicks}``.
 
 Beside them are visitors (:mod:`functions.repositories.visitors`).
@@ -60,7 +60,7 @@ _NO_COUNTERS = ("counted", "countedUntil", "firstVisits", "manyVisitors")
 class Counted:
     """What a group of clicks finds: the link (None once erased), its day, what is counted.
 
-    ``marks`` name counted clicks, ``visitors`` maps those with an item of their own to the click
+    ``marks`` name counted clicks, ``visitors`` maps those with a separate item to the click
     that claimed them, ``first_visits`` are the clicks of the day's first visitors.
     """
 
@@ -146,13 +146,13 @@ class RollupsTable:
         return {mark for item in items for mark in marks_in(item["counted"]["S"])}
 
     def move_marks(self, link_id: str, day: str, found: Counted) -> None:
-        """Copy the counted clicks that a day lists to an item of their own; may be repeated."""
+        """Copy the counted clicks that a day lists to a separate item; may be repeated."""
         key = _marks_key(link_id, day, found)
         item = key | to_item({"counted": found.day["counted"], "ttl": visit_ttl(day)})
         call(self._client.put_item, TableName=self._clicks, Item=item)
 
     def expect_many_visitors(self, link_id: str, day: str) -> None:
-        """Let visitors of the day have items of their own; its first visitors stay as they are.
+        """Let visitors of the day have separate items; its first visitors stay as they are.
 
         Before the first of them is claimed: no count may take the same visitor for a first one.
         """

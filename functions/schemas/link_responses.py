@@ -55,7 +55,7 @@ class TrashedLink(Link):
     deletedBy: Actor
     reason: str | None
     restorableUntil: Time | None
-    """When its retention ends; null when it is kept for good."""
+    """When its retention ends; null when it is kept without a limit."""
 
 
 class TrashPage(TypedDict):

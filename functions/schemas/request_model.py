@@ -36,7 +36,7 @@ def format_validation_errors(error: ValidationError, prefix: str = "") -> list[s
     every = error.errors(include_url=False, include_input=False, include_context=False)
     for fault in every[:MOST_FAULTS]:
         where = ".".join(shortened(str(part), MOST_NAME) for part in fault["loc"])
-        # Messages of our own checks are complete; pydantic's need no class names.
+        # Messages of the project's checks are complete; pydantic's need no class names.
         said = fault["msg"].removeprefix("Value error, ")
         if fault["type"] in ("model_type", "model_attributes_type"):
             said = "must be an object"

@@ -28,7 +28,7 @@ from functions.repositories.api_keys import (
     new_key_id,
 )
 
-#: Active keys that a workspace may have through the API: each has a rate window of its own.
+#: Active keys that a workspace may have through the API: each has its own rate window.
 MAX_ACTIVE_KEYS = 100
 
 #: Seconds for which the gateway caches the authorizer's response: a revoked key may work that long.

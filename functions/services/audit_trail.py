@@ -26,7 +26,7 @@ def list_deletions(
     only: DeletionFilter,
     budget: ReadBudget,
 ) -> tuple[list[Deletion], str | None]:
-    """A page of matching deletions, and the id from which to go on (None at the end).
+    """A page of matching deletions, and the id from which to continue (None at the end).
 
     With a filter that reads more than it finds, ``budget`` is asked before each read, and a page
     ends early after :data:`MOST_READS` records, when time is short or when the budget has nothing

@@ -1,6 +1,6 @@
 """Requests to delete links: check, accept, run.
 
-A deletion is *accepted* when its record is written. From then on it goes on without the request.
+A deletion is *accepted* when its record is written. From then on it continues without the request.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def delete_by_filter(
     budget: ReadBudget | None = None,
     open_filters: int = 1,
 ) -> Deletion:
-    """Delete the links that match a filter, softly or for good.
+    """Delete the links that match a filter, softly or permanently.
 
     The filter is resolved to ids first, and exactly the recorded ids are deleted. If that takes
     longer than :data:`SELECT_TIMEOUT`, or more reads than ``budget`` allows, it continues in the

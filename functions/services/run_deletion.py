@@ -284,7 +284,7 @@ _NEVER_OURS = frozenset((Outcome.FAILED, Outcome.RESTORED))
 def _deleted_before_erasure(
     deletion: Deletion, gone: Sequence[str], ttl: int | None, stores: Stores
 ) -> list[Outcome]:
-    """Whether this deletion had deleted these links before they were removed for good.
+    """Whether this deletion had deleted these links before they were erased.
 
     A worker may have been killed, or the answer to its statement lost, after it deleted a link.
     The link's erasure names the deletion. ``PENDING`` if it cannot be read now.

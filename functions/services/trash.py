@@ -157,7 +157,7 @@ class _Walk:
     """The soft deletions of a workspace with the offset to begin at, newest first.
 
     Ends when there are no more, or when the budget or the time is used up; ``position`` then says
-    where to go on (None: nowhere).
+    where to continue (None: nowhere).
     """
 
     workspace_id: str

@@ -37,7 +37,7 @@ def _what_is_wrong(events: list[Event], final: Event) -> tuple[Fault, str]:
 
 
 def every_link_was_created_once(run: FinishedRun) -> Iterator[Violation]:
-    """One link for each entry of a create, however often it was sent."""
+    """One link for each entry of a create, also if it was sent several times."""
     by_entry: dict[tuple[str, int], list[str]] = defaultdict(list)
     for created in run.created.values():
         by_entry[created.request.token, created.number].append(created.id)

@@ -106,7 +106,7 @@ def _say(line: str) -> None:
 
 
 def _quiet(_line: str) -> None:
-    """Each mutation has one line of its own."""
+    """Each mutation has one line."""
 
 
 if __name__ == "__main__":

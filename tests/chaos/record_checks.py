@@ -167,7 +167,7 @@ def receipts_are_exact(run: FinishedRun) -> Iterator[Violation]:
         if verified is None or record.completed is None:
             yield Violation("other", record.id, "its receipt was not verified", (record.reason,))
         elif not record.created <= datetime.fromisoformat(verified).timestamp() <= record.completed:
-            text = f"verified at {verified}, outside of its own time"
+            text = f"verified at {verified}, outside its deletion"
             yield Violation("other", record.id, text, (record.reason,))
 
 

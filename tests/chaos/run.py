@@ -36,7 +36,7 @@ Say = Callable[[str], None]
 class Plan:
     """The size of a run. The load ends after ``seconds`` or ``most`` actions of each visitor.
 
-    On a slow machine it goes on until ``least`` requests were sent, for five times as long.
+    On a slow machine it continues until ``least`` requests were sent, for five times as long.
     """
 
     seed: int
@@ -49,7 +49,7 @@ class Plan:
     most: int = 5_000
     #: Links of the largest requests; 0 for none.
     batch: int = 0
-    #: Seconds for which the faults go on after the load.
+    #: Seconds for which the faults continue after the load.
     linger: float = 0.0
     settle_seconds: float = 1_200.0
 
@@ -119,7 +119,7 @@ def load(stack: LocalStack, plan: Plan, faults: Faults, say: Say) -> Outcome:
         for each in range(plan.visitors)
     ]
     if plan.batch:
-        # A workspace of its own: the others choose among their newest links.
+        # A separate workspace: the others choose among their newest links.
         alone = new_tenant(stack)
         tenants = (*tenants, alone)
         visitors.append(BatchVisitor("batch", site, alone, str(plan.seed), most=plan.batch))

@@ -21,7 +21,7 @@ ERASE_DELAY = 9
 class Scenario(Visitor):
     """Repeats :meth:`once`; every request is sent once, without client faults."""
 
-    #: Seconds for which the faults go on after the last request.
+    #: Seconds for which the faults continue after the last request.
     linger = 0.0
 
     def act(self) -> None:
@@ -56,7 +56,7 @@ class Scenario(Visitor):
         path = f"/api/links/{link.id}?reason={quote(token)}"
         self.erased(self.send("erase one", "DELETE", path, token=token, ids=[link.id]), [link.id])
 
-    def beside(self, act: Callable[[Client], Any]) -> threading.Thread:
+    def in_parallel(self, act: Callable[[Client], Any]) -> threading.Thread:
         """Run ``act`` in another thread with a separate connection."""
 
         def run() -> None:
@@ -107,7 +107,7 @@ class RepeatAtOnce(Scenario):
         def create(client: Client) -> Operation:
             return client.send("create", token, "POST", "/api/links", body, **given)
 
-        other = self.beside(create)
+        other = self.in_parallel(create)
         self.pool.created(create(self.client))
         other.join()
 
@@ -128,7 +128,7 @@ class VisitDuringErasure(Scenario):
 
     def once(self) -> None:
         for link in self.new_links(1):
-            visits = [self.beside(partial(self.visit_with, link=link)) for _ in range(2)]
+            visits = [self.in_parallel(partial(self.visit_with, link=link)) for _ in range(2)]
             time.sleep(0.3)
             self.erase(link)
             for visit in visits:
@@ -140,7 +140,7 @@ class UpdateDuringErasure(Scenario):
 
     def once(self) -> None:
         for link in self.new_links(1):
-            update = self.beside(partial(self.retitle_with, link=link, token=self.new_token()))
+            update = self.in_parallel(partial(self.retitle_with, link=link, token=self.new_token()))
             time.sleep(self.chance.uniform(0, 0.5))
             self.erase(link)
             update.join()

@@ -106,14 +106,14 @@ class Sender(threading.Thread):
         if key is None:
             return attempt(self.client)
         attempts: list[Operation] = []
-        beside = None
+        parallel = None
         if self.chance.random() < 0.3:
             second = Client(self.site.base_url, self.tenant.id, self.site.history)
-            beside = threading.Thread(target=lambda: attempts.append(attempt(second)))
-            beside.start()
+            parallel = threading.Thread(target=lambda: attempts.append(attempt(second)))
+            parallel.start()
         attempts.append(attempt(self.client))
-        if beside is not None:
-            beside.join()
+        if parallel is not None:
+            parallel.join()
             second.close()
         if self.chance.random() < 0.2:
             attempts.append(attempt(self.client))

@@ -422,7 +422,7 @@ def an_export_without_a_link(story: Story) -> None:
         (without_an_outcome, "1 ids have no outcome"),
         (wrong_counts, "its counts are"),
         (wrong_receipt, "its receipt is"),
-        (receipt_before_the_deletion, "outside of its own time"),
+        (receipt_before_the_deletion, "outside its deletion"),
         (clicks_twice, "its count is 2"),
         (clicks_of_no_visit, "5 clicks of 1 answered"),
         (more_clicks_in_a_receipt, "1 clicks of 0 answered"),

@@ -149,7 +149,7 @@ def test_every_operation_is_covered_with_all_its_arguments(each: Documented) -> 
         # The body of DELETE /api/links is the array itself.
         expected = (expected - {"[]"}) | {"ids"}
     if each.id == "createDeletion":
-        # A trial run is a function of its own.
+        # A dry run is a separate function.
         given |= {"dryRun"}
     assert given == expected
 

@@ -22,7 +22,7 @@ Start = Callable[..., CommandProcess]
 
 @pytest.fixture
 def start(environment: dict[str, str], tmp_path: Path) -> Start:
-    """Start the command in a process of its own; its arguments as on a command line."""
+    """Start the command in a separate process; its arguments as on a command line."""
 
     def started(
         *arguments: str, stdin: str | Path = os.devnull, file_bytes: int | None = None
@@ -88,7 +88,7 @@ def test_a_delete_that_is_killed_at_random_deletes_each_id_once(
     assert killed > 0
     assert slow.deleted == dict.fromkeys(ids, 1)
     bodies = {each.key: tuple(each.body["ids"]) for each in slow.delete_requests}
-    # Three requests, however often each was sent; each key always has the same ids.
+    # Three requests, each sent once or several times; each key always has the same ids.
     assert sorted(map(len, bodies.values())) == [5_000, 10_000, 10_000]
     assert all(tuple(each.body["ids"]) == bodies[each.key] for each in slow.delete_requests)
     assert len(slow.deletions) == 3

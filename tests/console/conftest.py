@@ -112,11 +112,11 @@ def open_console(
         theme: str = "light",
         width: int = 1280,
         touch: bool = False,
-        beside: Console | None = None,
+        same_window_as: Console | None = None,
     ) -> Console:
-        """`beside` opens another tab of the same browser window."""
-        if beside is not None:
-            context = beside.page.context
+        """`same_window_as` opens another tab of the same browser window."""
+        if same_window_as is not None:
+            context = same_window_as.page.context
         else:
             context = browser.new_context(
                 viewport={"width": width, "height": 800},

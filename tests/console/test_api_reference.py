@@ -1,4 +1,4 @@
-"""The API reference, which is Swagger UI with a few colours and names of its own."""
+"""The API reference, which is Swagger UI with a few changed colours and names."""
 
 from __future__ import annotations
 

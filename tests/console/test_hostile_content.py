@@ -43,7 +43,7 @@ def test_hostile_titles_tags_and_reasons_are_text(open_console: Opener, api: Cli
 
     titles = page.locator(".grid-body .title").all_text_contents()
     assert sorted(titles) == sorted(link["title"] for link in made)
-    # Every row keeps its height and its place, whatever is in it.
+    # Every row keeps its height and its place, with any content.
     boxes = page.evaluate(
         """() => [...document.querySelectorAll(".grid-body .row")].map((row) => {
           const { width, height } = row.getBoundingClientRect();
@@ -133,7 +133,7 @@ def test_hostile_values_of_analytics_are_text(open_console: Opener, api: Client)
         console.open(f"links/{link['id']}") if width == 1280 else None
         expect(page.locator(".top").first).to_be_visible()
         assert width_excess(console) == 0
-        # Each number is at the end of its row, whatever direction the name beside it claims.
+        # Each number is at the end of its row, for any direction of the name next to it.
         places = page.evaluate(
             """() => [...document.querySelectorAll(".top")].map((table) =>
               new Set([...table.querySelectorAll("td.number")].map(

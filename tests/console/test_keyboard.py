@@ -47,7 +47,7 @@ def test_delete_undo_and_erase_without_a_pointer(open_console: Opener, api: Clie
     expect(console.rows).to_have_count(5)
     assert api.get(f"/api/links/{links[4]['id']}").status == 200
 
-    # Erase one for good: the count has to be typed.
+    # Erase one: the count has to be typed.
     focus_with_tab(console, ".links-grid")
     press(console, "Home", " ", "Delete")
     expect(page.locator(".figures dd").first).to_have_text("1")

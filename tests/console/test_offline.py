@@ -240,7 +240,7 @@ def test_a_link_is_created_once_when_requests_or_responses_are_lost(
     [link] = api.get("/api/links").json["links"]
     assert link["originalUrl"] == "https://example.com/once"
 
-    # The next one with the same fields is another link, with a key of its own.
+    # The next one with the same fields is another link, with its own key.
     console.go("new")
     page.get_by_label("Destination").fill("https://example.com/once")
     page.get_by_role("button", name="Create link").click()

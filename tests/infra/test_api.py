@@ -233,7 +233,7 @@ def test_every_api_path_answers_preflights_without_a_key(template: Template) -> 
 
 
 def test_preflights_survive_binary_media_types(template: Template) -> None:
-    """Without the conversion a mock integration answers 500 beside the media type `*/*`."""
+    """Without the conversion a mock integration answers 500 with the media type `*/*`."""
     for (verb, _), method in methods(template).items():
         if verb == "OPTIONS":
             integration = method["Integration"]

@@ -33,7 +33,7 @@ def test_a_refresh_token_of_the_console_is_good_for_one_use(template: Template) 
     client = console_client(template)
 
     assert client["RefreshTokenRotation"] == {"Feature": "ENABLED", "RetryGracePeriodSeconds": 10}
-    # Cognito refuses rotation beside this flow.
+    # Cognito refuses rotation together with this flow.
     assert "ALLOW_REFRESH_TOKEN_AUTH" not in client["ExplicitAuthFlows"]
 
 

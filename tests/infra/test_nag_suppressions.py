@@ -13,7 +13,7 @@ from tests.support.synthesis import CACHE, stand_in_code
 
 pytestmark = pytest.mark.exhaustive
 
-#: CDK names a dependency on a role beside the reference to it. It is no fault.
+#: CDK names a dependency on a role in addition to the reference to it. This is not a fault.
 LINT = ("--ignore-checks=W3005", "--regions=us-east-1")
 
 EVERYTHING = {

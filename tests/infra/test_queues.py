@@ -98,6 +98,6 @@ def test_the_erase_delay_exceeds_the_timeout_of_every_writer(template: Template)
     assert delay == max(timeouts.values()) + 30
     # Most of the three minutes of an erasure on an idle system.
     assert delay <= 120
-    # Without a delay of its own the other queue delivers at once.
+    # Without a delay the other queue delivers at once.
     resume = template["Outputs"]["ResumeQueueUrl"]["Value"]["Ref"]
     assert "DelaySeconds" not in template["Resources"][resume]["Properties"]

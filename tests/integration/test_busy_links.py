@@ -162,7 +162,7 @@ def test_an_install_finds_the_clicks_of_before_and_after(erasing: Erasing) -> No
     assert install(linkId=link_id) == after["id"]
 
 
-# -- an erasure meanwhile -------------------------------------------------------------------
+# -- a concurrent erasure ------------------------------------------------------------------
 
 
 def spread_and_click(erasing: Erasing, link_id: str) -> int:

@@ -68,7 +68,7 @@ def test_a_link_takes_the_policy_when_it_is_created_and_when_it_is_changed(world
     request(world, "PUT", never, id=made["id"], title="New")
     assert kept_days(world, made["id"], made["shortCode"]) is None
 
-    # A change of the external id is a transaction of its own kind.
+    # A change of the external id is another kind of transaction.
     request(world, "PUT", month, id=made["id"], externalId="e-1")
     assert kept_days(world, made["id"], made["shortCode"]) == 30
 

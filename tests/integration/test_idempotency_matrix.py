@@ -755,7 +755,7 @@ def test_a_key_of_another_workspace_is_another_key(scene: Scene, route: str) -> 
     assert scene.ask(case) == first
 
 
-# -- beside the table ------------------------------------------------------------------------
+# -- outside the table -----------------------------------------------------------------------
 
 
 def test_every_post_and_delete_route_is_in_the_table(scene: Scene) -> None:

@@ -197,7 +197,7 @@ def test_only_eight_variants_are_cached(world: World, images: MemoryImages) -> N
 
     assert len(images.objects) == MOST_VARIANTS
     assert keys_on(world, link_id) == set(images.objects)
-    # The first eight go on being served from the bucket.
+    # The first eight are still served from the bucket.
     draw(world, images, link_id, styles[0])
     assert images.gets == 1
 

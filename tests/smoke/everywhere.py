@@ -62,7 +62,7 @@ def refusals_are_mapped(smoke: Smoke) -> None:
 
 
 def payload_limits(smoke: Smoke) -> None:
-    """Five megabytes are refused with our 413, not with the gateway's own words."""
+    """Five megabytes are refused with the service's 413, not with the gateway's own text."""
     status, response, _ = smoke.call("DELETE", "/api/links", b"[" + b" " * 5_000_000 + b"]")
     expect(status == 413 and "error" in response, f"{status}: {response}")
 

@@ -1,6 +1,6 @@
 """The AWS CLI for a script with many commands, without its start for each of them.
 
-A server imports the CLI once. It runs each command in a fork of its own, with the directory,
+A server imports the CLI once. It runs each command in a separate fork, with the directory,
 environment and streams of the process that asks: 0.1 s of CPU in place of 0.55.
 """
 

@@ -199,7 +199,7 @@ class Recorder:
                     leading_key = key["pk"]["S"]
                     yield Use(f"dynamodb:{operation}", self.names[table], leading_key=leading_key)
         elif operation in ("TransactWriteItems", "TransactGetItems"):
-            # No action of its own: each item is the action that it performs.
+            # No separate action: each item is the action that it performs.
             for item in sent["TransactItems"]:
                 for kind, content in item.items():
                     yield self._item(_TRANSACTION[kind], content)

@@ -108,7 +108,7 @@ def _load() -> Any:
         raise EmulatorError(
             "The local AWS emulator is not installed. `make run` and `make test` install it."
         )
-    # At the end, and only meanwhile: what both environments have is loaded from this one.
+    # At the end, and only during the import: what both environments have is loaded from this one.
     path = str(found[-1])
     sys.path.append(path)
     try:

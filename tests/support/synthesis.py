@@ -137,7 +137,7 @@ def _drop_stale() -> None:
 
 @contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    """Hold the file's lock; the system releases it when this process ends, however it ends."""
+    """Hold the file's lock; the system releases it when this process ends in any way."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -73,7 +73,7 @@ def run_job(unlink: Unlink, jobs: Jobs, job: Job, *, until_complete: bool) -> En
 
 def _resume(job: Job) -> str:
     what = "apply the same plan" if job.plan else f"unlinkctl delete --resume {job.id}"
-    return f"To go on where this ended: {what}. Nothing is deleted or asked for twice."
+    return f"To continue where this stopped: {what}. Nothing is deleted or confirmed twice."
 
 
 def _say_what_goes_on(job: Job) -> None:

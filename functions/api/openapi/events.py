@@ -1,4 +1,4 @@
-"""The events on the bus, as ``webhooks`` of the document and as a schema of its own."""
+"""The events on the bus, as ``webhooks`` of the document and as a separate schema."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _webhook(name: str) -> Schema:
 
 
 def _event(name: str) -> Schema:
-    """The event as EventBridge delivers it. The members beside ``detail`` are EventBridge's, which
+    """The event as EventBridge delivers it. The members next to ``detail`` are EventBridge's, which
     may add others (Amazon EventBridge User Guide, "AWS service event metadata")."""
     _, detail, always = EVENTS[name]
     members = {

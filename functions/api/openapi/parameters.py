@@ -93,7 +93,7 @@ _RATE_POLICY = '^"[a-z]+";q=[0-9]+;w=[0-9]+$'
 _DELETION = "The deletion that this response is about, if there is one."
 _ETAG = "Changes with the content; send it as `If-None-Match`."
 HEADERS: dict[str, Schema] = {
-    "X-Request-Id": _header("Identifies this request in our logs.", minLength=1),
+    "X-Request-Id": _header("Identifies this request in the logs of the service.", minLength=1),
     "X-RateLimit-Limit": _header("Requests per minute for the key.", "integer", minimum=1),
     "X-RateLimit-Remaining": _header("Requests left in this minute.", "integer", minimum=0),
     "X-RateLimit-Reset": _header("When the minute ends, in Unix seconds.", "integer"),

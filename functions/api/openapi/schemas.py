@@ -110,6 +110,6 @@ def component_schemas() -> Schema:
             for member, schema in found.get(base.__name__, {}).get("properties", {}).items():
                 found[name]["properties"][member] = schema
     found["FilterFields"]["properties"] = members_of(FilterFields)
-    # The base of the errors' members is part of them, and no schema of its own.
+    # The base of the errors' members is part of them, and has no separate schema.
     del found["ErrorMembers"]
     return dict(sorted(found.items()))

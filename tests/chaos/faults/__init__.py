@@ -91,7 +91,7 @@ class Faults:
         self._control(seed=seed, rates=rates.as_json())
 
     def start(self) -> None:
-        """Begin, or go on after a pause."""
+        """Start, or continue after a pause."""
         self._control(active=True)
         self._gateway.start()
 

@@ -16,7 +16,7 @@ PATH = "/_faults"
 
 
 class Control:
-    """Answers `PATH`; anything else goes on to the emulator, through the faults."""
+    """Answers `PATH`; anything else is passed to the emulator, through the faults."""
 
     def __init__(self, application: Any) -> None:
         self._application = application
