@@ -30,7 +30,7 @@ export const messages = {
   "signIn.withKey": "Use this key",
   "signIn.noWorkspace": "You are signed in, and a member of no workspace. Ask an operator to add you.",
   "signIn.again": "Sign in again",
-  "signIn.kept": "Your session has ended. Your work continues after you sign in.",
+  "signIn.kept": "Your session has ended. Your work goes on after you sign in.",
 
   "error.offline": "There is no connection to the service",
   "error.status": "The service answered {status}",
@@ -38,7 +38,7 @@ export const messages = {
   "access.needs": "“{what}” needs {scopes}, which {who} does not include.",
   "access.role": "your role {role}",
   "access.key": "this API key",
-  "waiting.limited": "Too many requests. The work continues automatically.",
+  "waiting.limited": "Too many requests. The work continues.",
   "waiting.unavailable": "The service is busy. Trying again…",
   "waiting.offline": "No connection. Trying again…",
   "waiting.left": { one: "{n} second", other: "{n} seconds" },

@@ -86,7 +86,7 @@ class Api(Construct):
                 stage_name=settings.stage,
                 tracing_enabled=True,
                 **self._access_log(),
-                # Applies to every method, before the authorizer's answer is used: invented
+                # Applies to every method, before the authorizer's response is used: invented
                 # credentials have no usage plan.
                 throttling_rate_limit=settings.rate_limit,
                 throttling_burst_limit=settings.burst_limit,

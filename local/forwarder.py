@@ -177,7 +177,7 @@ class Forwarder:
             ("X-Forwarded-Proto", "http"),
         ]
         if "Accept" not in request.headers:
-            # No Accept means any (RFC 9110 section 12.5.1); MiniStack decodes a base64 answer
+            # No Accept means any (RFC 9110 section 12.5.1); MiniStack decodes a base64 response
             # only for one that it sees.
             headers.append(("Accept", "*/*"))
         authorization = request.headers.get("Authorization")

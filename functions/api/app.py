@@ -105,7 +105,7 @@ class Api:
             refusal = _refusal(InternalError(), route.error_format)
             return _gateway_response(refusal, to_json(refusal.body), headers)
         try:
-            # The gateway may cache the authorizer's answer longer than the credential is valid.
+            # The gateway may cache the authorizer's response longer than the credential is valid.
             if caller.expires_at is not None and caller.expires_at <= time.time():
                 raise Unauthenticated
             window = count_request(caller)

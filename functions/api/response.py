@@ -12,7 +12,7 @@ Body_co = TypeVar("Body_co", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Response(Generic[Body_co]):
-    """What a route answers; ``log_fields`` go into the request's log line.
+    """The response of a route; ``log_fields`` go into the request's log line.
 
     ``body`` is sent as JSON, unless a ``content_type`` says that it is sent as it is (text or
     bytes).

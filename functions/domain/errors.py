@@ -25,7 +25,7 @@ The tree::
     ├── RateLimited            429  retryAfter
     ├── LimitReached           429  a limit of the workspace's plan; limit, retryAfter
     ├── InternalError          500
-    └── Unavailable            503  the stores did not answer in time; retryAfter
+    └── Unavailable            503  AWS did not respond in time; retryAfter
 
 ``DELETE /api/links`` and ``/api/deletions…`` use Hoko's format, every other route uses LinkForty's.
 In both, extra members are added to the error and never replace it.

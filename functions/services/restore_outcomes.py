@@ -77,7 +77,7 @@ def fates_of_erased(
 ) -> list[RestoreOutcome]:
     """The outcomes of links that are erased by now, perhaps after this restore.
 
-    A worker may have been killed, or the answer to its statement lost, after it restored a link.
+    A worker may have been killed, or the response to its statement lost, after it restored a link.
     The link's erasure has its last fencing token. ``PENDING`` if it cannot be read now.
     """
     try:

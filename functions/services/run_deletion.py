@@ -286,7 +286,7 @@ def _deleted_before_erasure(
 ) -> list[Outcome]:
     """Whether this deletion had deleted these links before they were erased.
 
-    A worker may have been killed, or the answer to its statement lost, after it deleted a link.
+    A worker may have been killed, or the response to its statement lost, after it deleted a link.
     The link's erasure names the deletion. ``PENDING`` if it cannot be read now.
     """
     try:

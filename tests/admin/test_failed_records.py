@@ -12,7 +12,7 @@ from admin.failed_records import failures, records_of, replay
 
 
 class Aws:
-    """S3 and Lambda in memory; `answers` are what the function returns, in order."""
+    """S3 and Lambda in memory; `responses` are those of the function, in order."""
 
     def __init__(self, objects: dict[str, Any], responses: list[Any]) -> None:
         self.objects = {

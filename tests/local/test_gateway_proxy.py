@@ -197,7 +197,7 @@ def raw(request: str) -> bytes:
 
 
 def status_of(response: bytes) -> int:
-    """The status of a raw answer. To a message that is not HTTP it is of version 1.0."""
+    """The status of a raw response. To a message that is not HTTP it is of version 1.0."""
     version, status, _ = response.split(b" ", 2)
     assert version in {b"HTTP/1.0", b"HTTP/1.1"}
     return int(status)
