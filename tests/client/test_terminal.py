@@ -27,18 +27,22 @@ def at_terminal(environment: dict[str, str], *arguments: str, typed: str = "") -
         *arguments,
         streams=Streams(terminal, terminal, terminal),
     )
-    screen, ends = b"", time.monotonic() + 30
+    screen, ends, waits_for = b"", time.monotonic() + 30, [controller, command.process.sentinel]
     while time.monotonic() < ends:
-        ready = select.select([controller, command.process.sentinel], [], [], 1)[0]
+        ready = select.select(waits_for, [], [], 1)[0]
         if controller in ready:
-            screen += os.read(controller, 65536)
+            try:
+                screen += os.read(controller, 65536)
+            except OSError:
+                # Every other end is closed, and everything was read.
+                break
         elif ready:
-            break
+            waits_for = [controller]
+            os.close(theirs)
         if typed and (b"[y/N]" in screen or b"go ahead:" in screen):
             os.write(controller, typed.encode() + b"\n")
             typed = ""
     code = command.wait(10)
-    os.close(theirs)
     os.close(controller)
     return code, screen.decode()
 
