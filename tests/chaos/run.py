@@ -134,6 +134,7 @@ def load(stack: LocalStack, plan: Plan, faults: Faults, say: Say) -> Outcome:
         visitor.start()
     for visitor in visitors:
         visitor.join()
+    site.watcher.slow_down()
     time.sleep(plan.linger)
     faults.pause()
     say(f"{len(history)} operations; waiting for what was accepted ...")

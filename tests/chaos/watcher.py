@@ -11,19 +11,22 @@ from tests.chaos.client import Client
 
 #: Codes that are visited in turn; a code is most likely to be stale soon after its delete.
 WATCHED = 60
+#: Seconds between two visits during the load, and once nothing is deleted any more.
+PAUSE = 0.02
+LATER_PAUSE = 0.2
 
 
 class Watcher(threading.Thread):
     """One visitor. The checker decides which of its visits were stale."""
 
-    def __init__(self, client: Client, seed: str, *, pause: float = 0.02) -> None:
+    def __init__(self, client: Client, seed: str) -> None:
         super().__init__(name="watcher", daemon=True)
         self._client = client
         self._chance = Random(seed)
         self._codes: deque[str] = deque(maxlen=WATCHED)
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        self._pause = pause
+        self._pause = PAUSE
         self._visits = 0
 
     def watch(self, codes: Iterable[str]) -> None:
@@ -47,6 +50,10 @@ class Watcher(threading.Thread):
                 code = self._chance.choice(self._codes)
             self._visits += 1
             self._client.send("redirect", f"watch-{self._visits}", "GET", f"/{code}", code=code)
+
+    def slow_down(self) -> None:
+        """Visit more rarely: the load has ended, and only background work goes on."""
+        self._pause = LATER_PAUSE
 
     def end(self) -> None:
         """Stop visiting."""
