@@ -29,7 +29,12 @@ from functions.repositories.deletions import DeletionsTable
 from functions.repositories.link_states import LinkState
 from functions.services import select_links
 from functions.services.deletion import DeletionRequest, Stores, replay, short_life
-from functions.services.deletion_slots import ExportSlots, SlotKind, WaitingFilters, accept_in_slots
+from functions.services.deletion_slots import (
+    SlotKind,
+    accept_in_slots,
+    export_slots,
+    waiting_filters,
+)
 from functions.services.erase_links import MOST_REFUSALS, erase_actions, is_refused
 from functions.services.leases import lease_seconds
 from functions.services.read_budget import ReadBudget
@@ -238,10 +243,10 @@ def _accept(
     """
     kinds: list[SlotKind] = []
     if deletion.state == "accepted":
-        kinds.append(WaitingFilters(deletion, stores.slots, open_filters))
+        kinds.append(waiting_filters(deletion, stores.slots, open_filters))
     if deletion.export is not None and (deletion.state == "accepted" or deletion.pending):
         maximum = deletion_request.open_exports
-        kinds.append(ExportSlots(deletion, stores.open_exports, maximum))
+        kinds.append(export_slots(deletion, stores.open_exports, maximum))
     try:
         accept_in_slots(deletion, kinds, key=deletion_request.key, deletions=stores.deletions)
     except KeyTaken:

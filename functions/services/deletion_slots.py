@@ -7,9 +7,9 @@ requests cannot exceed a limit, and a refused request writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from functions.domain.deletion import Deletion
 from functions.domain.errors import LimitReached
@@ -23,59 +23,45 @@ from functions.repositories.open_exports import OpenExports
 SLOT_RETRY_SECONDS = 60
 
 
-class SlotKind(Protocol):
-    """One kind of slot: the free numbers, the claim, and the error without a free slot."""
+@dataclass(frozen=True, slots=True)
+class SlotKind:
+    """One kind of slot: the free numbers, and the error when there is none.
+
+    ``claim`` returns the transaction action that claims a slot, and sets its number on the
+    deletion.
+    """
 
     free: list[int]
-
-    def claim(self, number: int) -> dict[str, Any]:
-        """The transaction action that claims a slot; sets its number on the deletion."""
-
-    def refusal(self) -> LimitReached:
-        """The error when no slot is free."""
+    claim: Callable[[int], dict[str, Any]]
+    refusal: LimitReached
 
 
-class WaitingFilters:
+def waiting_filters(deletion: Deletion, slots: FilterSlots, maximum: int) -> SlotKind:
     """Deletions by filter that wait in the background for their links."""
 
-    def __init__(self, deletion: Deletion, slots: FilterSlots, maximum: int) -> None:
-        self._deletion, self._slots, self._maximum = deletion, slots, maximum
-        self.free = slots.free(deletion.workspace_id, maximum)
-
-    def claim(self, number: int) -> dict[str, Any]:
-        deletion = self._deletion
+    def claim(number: int) -> dict[str, Any]:
         if deletion.filter_request is None:
             raise ValueError("not a deletion by filter")
         deletion.filter_request = replace(deletion.filter_request, slot=number)
-        return self._slots.claim_action(deletion.workspace_id, number, deletion.id)
+        return slots.claim_action(deletion.workspace_id, number, deletion.id)
 
-    def refusal(self) -> LimitReached:
-        return LimitReached(
-            f"At most {self._maximum} deletions by filter of a workspace can wait for their links "
-            "at a time",
-            limit=self._maximum,
-            retry_after=SLOT_RETRY_SECONDS,
-        )
+    says = (
+        f"At most {maximum} deletions by filter of a workspace can wait for their links at a time"
+    )
+    refusal = LimitReached(says, limit=maximum, retry_after=SLOT_RETRY_SECONDS)
+    return SlotKind(slots.free(deletion.workspace_id, maximum), claim, refusal)
 
 
-class ExportSlots:
+def export_slots(deletion: Deletion, opened: OpenExports, maximum: int) -> SlotKind:
     """Unfinished exports: those of single links and those that belong to deletions."""
 
-    def __init__(self, deletion: Deletion, opened: OpenExports, maximum: int) -> None:
-        self._deletion, self._opened, self._maximum = deletion, opened, maximum
-        self.free = opened.free(deletion.workspace_id, maximum)
-
-    def claim(self, number: int) -> dict[str, Any]:
-        deletion = self._deletion
+    def claim(number: int) -> dict[str, Any]:
         deletion.export = (deletion.export or {}) | {"slot": number}
-        return self._opened.slot_action(deletion.workspace_id, number, deletion.id)
+        return opened.slot_action(deletion.workspace_id, number, deletion.id)
 
-    def refusal(self) -> LimitReached:
-        return LimitReached(
-            f"At most {self._maximum} exports of a workspace can be unfinished at a time",
-            limit=self._maximum,
-            retry_after=SLOT_RETRY_SECONDS,
-        )
+    says = f"At most {maximum} exports of a workspace can be unfinished at a time"
+    refusal = LimitReached(says, limit=maximum, retry_after=SLOT_RETRY_SECONDS)
+    return SlotKind(opened.free(deletion.workspace_id, maximum), claim, refusal)
 
 
 def accept_in_slots(
@@ -100,4 +86,4 @@ def accept_in_slots(
                     kind.free.pop(0)
         else:
             return
-    raise next(kind for kind in kinds if not kind.free).refusal()
+    raise next(kind for kind in kinds if not kind.free).refusal
