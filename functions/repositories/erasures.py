@@ -25,8 +25,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from functions.aws.calls import TransactionCancelled, backoff
-from functions.aws.codec import runs
-from functions.aws.dynamodb import batch_get, transact, update
+from functions.aws.codec import primary_key, runs
+from functions.aws.dynamodb import batch_get, create_action, transact, update_action
 from functions.aws.parallel import in_parallel
 from functions.domain.clock import now_iso
 from functions.domain.errors import Unavailable
@@ -98,14 +98,7 @@ class ErasuresTable(ErasingDeletions):
         if qr_keys:
             item["qrKeys"] = {"SS": list(qr_keys)}
         # A link is erased once, by one deletion: ids are never reused.
-        not_erased_yet = "attribute_not_exists(pk)"
-        return {
-            "Put": {
-                "TableName": self.name,
-                "Item": item,
-                "ConditionExpression": not_erased_yet,
-            }
-        }
+        return create_action(self.name, item)
 
     # -- read -------------------------------------------------------------------------------
 
@@ -151,9 +144,7 @@ class ErasuresTable(ErasingDeletions):
         else:
             cursor_has_not_moved += f"#{cursor}=:before"
             values[":before"] = {"S": before}
-        current = update(
-            self._client,
-            self.name,
+        current = self._update_item(
             _key(erasure.workspace_id, erasure.link_id),
             expression,
             condition=cursor_has_not_moved,
@@ -225,15 +216,13 @@ class ErasuresTable(ErasingDeletions):
             still_as_read += f" AND ({absent}{kind}=:{kind})"
             values[f":{kind}"] = {"N": str(erasure.counts[kind])}
         cursors = ", ".join(f"cursor{number}" for number in range(PARTITIONS))
-        return {
-            "Update": {
-                "TableName": self.name,
-                "Key": _key(erasure.workspace_id, erasure.link_id),
-                "UpdateExpression": f"SET finishedAt=:now REMOVE qrKeys, {cursors}",
-                "ConditionExpression": still_as_read,
-                "ExpressionAttributeValues": values,
-            }
-        }
+        return update_action(
+            self.name,
+            _key(erasure.workspace_id, erasure.link_id),
+            f"SET finishedAt=:now REMOVE qrKeys, {cursors}",
+            condition=still_as_read,
+            values=values,
+        )
 
     def _tally_action(
         self, workspace_id: str, deletion_id: str, group: Sequence[Erasure], looked_at: str | None
@@ -248,31 +237,20 @@ class ErasuresTable(ErasingDeletions):
             "qrObjects": sum(len(each.qr_keys) for each in group),
         }
         values: dict[str, Any] = {f":{name}": {"N": str(sums[name])} for name in SUMS}
-        additions = "ADD " + ", ".join(f"{name} :{name}" for name in SUMS)
-        update: dict[str, Any] = {
-            "TableName": self.name,
-            "Key": {
-                "pk": {"S": f"{workspace_id}#{deletion_id}"},
-                "sk": {"S": f"TALLY#{shard_of(group[0].link_id)}"},
-            },
-            "UpdateExpression": additions,
-            "ExpressionAttributeValues": values,
-        }
-        if looked_at is None:
-            # This does not create the item: without a time, one exists already.
-            update["ConditionExpression"] = "attribute_exists(verifiedEmptyAt)"
-        else:
+        changes = "ADD " + ", ".join(f"{name} :{name}" for name in SUMS)
+        # This does not create the item: without a time, one exists already.
+        may_be_added = "attribute_exists(verifiedEmptyAt)"
+        if looked_at is not None:
             # Workers commit in any order; the receipt has the latest time.
-            update["ConditionExpression"] = (
-                "attribute_not_exists(verifiedEmptyAt) OR verifiedEmptyAt<=:looked"
-            )
-            update["UpdateExpression"] = f"SET verifiedEmptyAt=:looked {additions}"
+            may_be_added = "attribute_not_exists(verifiedEmptyAt) OR verifiedEmptyAt<=:looked"
+            changes = f"SET verifiedEmptyAt=:looked {changes}"
             values[":looked"] = {"S": looked_at}
-        return {"Update": update}
+        key = primary_key(f"{workspace_id}#{deletion_id}", f"TALLY#{shard_of(group[0].link_id)}")
+        return update_action(self.name, key, changes, condition=may_be_added, values=values)
 
 
 def _key(workspace_id: str, link_id: str) -> dict[str, Any]:
-    return {"pk": {"S": f"LINK#{workspace_id}#{link_id}"}, "sk": {"S": "ERASURE"}}
+    return primary_key(f"LINK#{workspace_id}#{link_id}", "ERASURE")
 
 
 def _erasure(item: dict[str, Any]) -> Erasure:

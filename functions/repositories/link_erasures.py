@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from functions.aws.codec import to_item
-from functions.aws.dynamodb import Table, transact
+from functions.aws.dynamodb import Table, transact, update_action
 from functions.domain.code_release import CodeRelease
 from functions.repositories.link_items import (
     EXISTS,
@@ -108,18 +108,14 @@ class LinkErasures(Table):
     ) -> dict[str, Any]:
         if release is None:
             return delete_pointer(self.name, code_key(code), link_id, still_ours)
+        # What is left says who may use the code, and from when on.
         left = release.left()
-        names = {f"#{number}": name for number, name in enumerate(left)}
-        values = to_item({f":{number}": value for number, value in enumerate(left.values())})
-        sets = ", ".join(f"#{number}=:{number}" for number in range(len(left)))
-        return {
-            "Update": {
-                "TableName": self.name,
-                "Key": code_key(code),
-                # What is left says who may use the code, and from when on.
-                "UpdateExpression": f"SET {sets} REMOVE linkId, workspaceId",
-                "ConditionExpression": still_ours,
-                "ExpressionAttributeNames": names,
-                "ExpressionAttributeValues": values | {":link": {"S": link_id}},
-            }
-        }
+        return update_action(
+            self.name,
+            code_key(code),
+            f"SET {', '.join(f'#{name}=:{name}' for name in left)} REMOVE linkId, workspaceId",
+            condition=still_ours,
+            values=to_item(
+                {f":{name}": value for name, value in left.items()} | {":link": link_id}
+            ),
+        )
