@@ -38,7 +38,7 @@ export const messages = {
   "access.needs": "“{what}” needs {scopes}, which {who} does not include.",
   "access.role": "your role {role}",
   "access.key": "this API key",
-  "waiting.limited": "Too many requests. The work continues.",
+  "waiting.limited": "Too many requests. The work goes on by itself.",
   "waiting.unavailable": "The service is busy. Trying again…",
   "waiting.offline": "No connection. Trying again…",
   "waiting.left": { one: "{n} second", other: "{n} seconds" },

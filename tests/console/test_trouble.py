@@ -32,7 +32,7 @@ def test_a_full_window_is_waited_for_with_a_countdown(open_console: Opener, api:
     console.page.route("**/api/links?*", limited)
     console.open()
     banner = console.page.locator(".banner")
-    expect(banner).to_contain_text("Too many requests. The work continues.")
+    expect(banner).to_contain_text("Too many requests. The work goes on by itself.")
     expect(banner).to_contain_text("second")
     expect(console.rows).to_have_count(2)
     expect(banner).to_have_count(0)
