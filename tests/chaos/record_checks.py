@@ -11,8 +11,6 @@ from tests.chaos.facts import Record
 from tests.chaos.requests import Request
 from tests.chaos.run_data import FinishedRun, Violation
 
-_RESTORED_OR_DELETED = frozenset(("deleted", "restored"))
-
 
 def every_deletion_reached_its_end(run: FinishedRun) -> Iterator[Violation]:
     """Every accepted deletion and restore is finished, each id with an outcome."""

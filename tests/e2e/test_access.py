@@ -454,6 +454,7 @@ def test_parallel_clients_of_one_key_get_exactly_the_limit(stack: LocalStack) ->
         responses += send(workspace.read_key, 120)
         if any(response.status == 429 for response in responses):
             break
+    assert {response.status for response in responses} == {200, 429}
 
     statuses: dict[int, Counter[int]] = defaultdict(Counter)
     places: dict[int, Counter[int]] = defaultdict(Counter)

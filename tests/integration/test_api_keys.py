@@ -37,6 +37,7 @@ def table(world: World) -> ApiKeysTable:
 
 
 def add(world: World, *scopes: str, workspace_id: str = "", **more: Any) -> str:
+    _wait_for_the_next_id()
     key_id = new_key_id()
     table(world).create(
         generate_api_key(),
@@ -48,6 +49,11 @@ def add(world: World, *scopes: str, workspace_id: str = "", **more: Any) -> str:
         **more,
     )
     return key_id
+
+
+def _wait_for_the_next_id() -> None:
+    """Keys are listed by the millisecond of their creation."""
+    time.sleep(0.001)
 
 
 @pytest.fixture
@@ -67,6 +73,7 @@ def ask(
 
 def issue(world: World, who: str, *scopes: str, **more: Any) -> tuple[int, Any]:
     body = {"name": "ci", "scopes": list(scopes or ("linksRead",))} | more.pop("body", {})
+    _wait_for_the_next_id()
     return ask(world, who, "POST /api/keys", body=body, **more)
 
 
