@@ -8,11 +8,14 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import hypothesis
 import pytest
+from botocore import hooks
+from botocore.utils import EVENT_ALIASES
 
 from functions import config, container
 from functions.aws import client as aws
@@ -95,6 +98,27 @@ def _no_cdk_validation() -> Iterator[None]:
     """The CDK's validation of templates takes eight seconds to load, and only prints warnings."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CDK_VALIDATION", "false")
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_event_names() -> Iterator[None]:
+    """Let all clients share what botocore remembers about names of events and about handlers.
+
+    Each test makes its own clients. A new one compares the name of each of its events with 65
+    aliases, and reads the signature of each handler: most of what a client costs.
+    """
+    names: dict[str, str] = {}
+    init = hooks.EventAliaser.__init__
+
+    def init_with_names(aliaser: Any, emitter: Any, event_aliases: Any = None) -> None:
+        init(aliaser, emitter, event_aliases)
+        if aliaser._event_aliases == EVENT_ALIASES:
+            aliaser._alias_name_cache = names
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hooks.EventAliaser, "__init__", init_with_names)
+        patch.setattr(hooks, "accepts_kwargs", lru_cache(1024)(hooks.accepts_kwargs))
         yield
 
 
