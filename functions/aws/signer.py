@@ -94,13 +94,17 @@ class DynamoDBAuth(SigV4Auth):
 
 @lru_cache(8)
 def _plain_host(url: str) -> str | None:
-    """The ``Host`` of an URL without a path, query, credentials or port; None for any other."""
+    """The ``Host`` of an URL without a path, query or credentials; None for any other.
+
+    A port is part of it. An URL that names the port of HTTP or HTTPS is left to botocore.
+    """
     parts = urlsplit(url)
     if (
         parts.path not in ("", "/")
         or parts.query
         or parts.fragment
-        or parts.netloc != parts.hostname
+        or parts.netloc not in (parts.hostname, f"{parts.hostname}:{parts.port}")
+        or parts.port in (80, 443)
     ):
         return None
     return parts.netloc

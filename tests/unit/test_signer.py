@@ -105,8 +105,11 @@ def test_every_operation_is_covered() -> None:
         {},
         {"AWS_SESSION_TOKEN": ""},
         {"AWS_LAMBDA_FUNCTION_NAME": "redirect", "_X_AMZN_TRACE_ID": "Root=1-5759e988"},
-        # A port in the URL, plain HTTP, and a path: botocore signs these itself.
+        # A local emulator.
         {"AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:8000"},
+        # A default port, plain HTTP, and a path.
+        {"AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:80"},
+        {"AWS_ENDPOINT_URL_DYNAMODB": "https://dynamodb.test:8443"},
         {"AWS_ENDPOINT_URL_DYNAMODB": "http://dynamodb.test"},
         {"AWS_ENDPOINT_URL_DYNAMODB": "https://proxy.test/dynamodb"},
     ],
