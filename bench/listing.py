@@ -50,7 +50,7 @@ def _create(tag: str) -> list[str]:
 
 
 def _page(
-    links: LinksTable, reads: Reads, only: LinkFilter | None = None
+    links: LinksTable, reads: Reads, link_filter: LinkFilter | None = None
 ) -> tuple[int, str, float, float]:
     reads.clear()
     began = time.process_time()
@@ -59,7 +59,7 @@ def _page(
         limit=LIMIT,
         after=None,
         links=links,
-        only=only or LinkFilter(),
+        link_filter=link_filter or LinkFilter(),
     )
     spent = time.process_time() - began
     calls = ", ".join(f"{count} {name}" for name, count in sorted(reads.calls.items()))

@@ -107,9 +107,9 @@ class StageFirewall(Construct):
             )
         credentials, most = _bad_credential(), BAD_CREDENTIALS_PER_ADDRESS
         rates = [
-            _per_address("rate-per-address", ALL_PER_ADDRESS, only=everything),
-            _per_address("redirects-per-address", REDIRECTS_PER_ADDRESS, only=visits),
-            _per_address("credentials-per-address", most, only=credentials),
+            _per_address("rate-per-address", ALL_PER_ADDRESS, requests=everything),
+            _per_address("redirects-per-address", REDIRECTS_PER_ADDRESS, requests=visits),
+            _per_address("credentials-per-address", most, requests=credentials),
         ]
         acl = _web_acl(self, "REGIONAL", [*_managed_rules(), *rates])
         waf.CfnWebACLAssociation(
@@ -200,9 +200,9 @@ def _managed_rules() -> list[_Rule]:
 
 
 def _per_address(
-    name: str, limit: int, *, only: waf.CfnWebACL.StatementProperty | None = None
+    name: str, limit: int, *, requests: waf.CfnWebACL.StatementProperty | None = None
 ) -> _Rule:
-    """Block an address that sends more than `limit` requests in a window, of those in `only`."""
+    """Block an address that sends more than `limit` of these requests in a window."""
     return _Rule(
         name,
         waf.CfnWebACL.StatementProperty(
@@ -210,7 +210,7 @@ def _per_address(
                 limit=limit,
                 evaluation_window_sec=WINDOW_SECONDS,
                 aggregate_key_type="IP",
-                scope_down_statement=only,
+                scope_down_statement=requests,
             )
         ),
     )

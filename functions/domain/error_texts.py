@@ -12,7 +12,7 @@ NAMED_IDS = 100
 
 #: Maximum number of errors in a response. Validation stops there, so that a body of 1,000 invalid
 #: links takes no more work than one.
-MOST_FAULTS = 20
+MAX_FAULTS = 20
 
 #: Maximum characters of an error's sentences. Echoed input is shortened before; this is a second
 #: bound, because Lambda drops a response of more than 6 MB.

@@ -45,7 +45,7 @@ def headers_query(
     workspace_id: str,
     *,
     before: str | None,
-    only: DeletionFilter = EVERY_DELETION,
+    deletion_filter: DeletionFilter = EVERY_DELETION,
     names: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """The parameters of a ``Query`` for the matching headers of a workspace, newest first.
@@ -53,17 +53,17 @@ def headers_query(
     ``before`` is the id of the last header that was looked at. ``names`` are further aliases of
     attribute names.
     """
-    low, high = only.id_range()
+    low, high = deletion_filter.id_range()
     values: dict[str, Any] = {":workspace": workspace_id, ":low": low, ":high": high}
-    wanted = {"#state": ("state", only.state), "#mode": ("mode", only.mode)}
+    wanted = {"#state": ("state", deletion_filter.state), "#mode": ("mode", deletion_filter.mode)}
     filters = {alias: each for alias, each in wanted.items() if each[1] is not None}
     conditions = [f"{alias}=:{name}" for alias, (name, _) in filters.items()]
     values |= {f":{name}": value for name, value in filters.values()}
     aliases = dict(names or {}) | {alias: name for alias, (name, _) in filters.items()}
-    if only.actor is not None:
+    if deletion_filter.actor is not None:
         aliases |= {"#actor": "actor", "#key": "keyId", "#user": "userId", "#service": "service"}
         conditions.append("(#actor.#key=:actor OR #actor.#user=:actor OR #actor.#service=:actor)")
-        values[":actor"] = only.actor
+        values[":actor"] = deletion_filter.actor
     query: dict[str, Any] = {
         "KeyConditionExpression": "pk=:workspace AND sk BETWEEN :low AND :high",
         "ExpressionAttributeValues": to_item(values),
@@ -120,7 +120,7 @@ class DeletionReader(Table):
         *,
         limit: int,
         before: str | None,
-        only: DeletionFilter = EVERY_DELETION,
+        deletion_filter: DeletionFilter = EVERY_DELETION,
     ) -> tuple[list[Deletion], str | None]:
         """Matching headers among ``limit`` of a workspace, newest first, without ids and outcomes.
 
@@ -129,7 +129,7 @@ class DeletionReader(Table):
         its header lags behind its transactions, and ``GET /api/deletions/{id}`` counts what they
         did.
         """
-        if only.matches_nothing:
+        if deletion_filter.matches_nothing:
             return [], None
         response = call(
             self._client.query,
@@ -140,7 +140,9 @@ class DeletionReader(Table):
             ScanIndexForward=False,
             Limit=limit,
             ConsistentRead=True,
-            **headers_query(workspace_id, before=before, only=only, names=_LISTED),
+            **headers_query(
+                workspace_id, before=before, deletion_filter=deletion_filter, names=_LISTED
+            ),
         )
         found = [read_header(item) for item in response["Items"]]
         running = [n for n, each in enumerate(found) if each.open and each.mode == "erase"]

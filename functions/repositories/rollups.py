@@ -47,10 +47,10 @@ FIRST_VISITS = 4
 MARK = 11
 
 #: Maximum counters of one dimension on one day.
-MOST_VALUES = 100
+MAX_VALUES = 100
 
 #: Maximum operators of an update, below DynamoDB's quota of 300.
-MOST_OPERATORS = 290
+MAX_OPERATORS = 290
 
 #: Attributes of a day that are no counters.
 _NO_COUNTERS = ("counted", "countedUntil", "firstVisits", "manyVisitors")

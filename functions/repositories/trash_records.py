@@ -34,7 +34,7 @@ class TrashRecords(Table):
         *,
         before: str | None,
         limit: int,
-        only: DeletionFilter,
+        deletion_filter: DeletionFilter,
         strong: bool,
     ) -> tuple[list[Deletion], str | None, float]:
         """Matching headers among the next ``limit``, newest first, with ids and outcomes.
@@ -47,7 +47,7 @@ class TrashRecords(Table):
             ScanIndexForward=False,
             Limit=limit,
             ConsistentRead=strong,
-            **headers_query(workspace_id, before=before, only=only),
+            **headers_query(workspace_id, before=before, deletion_filter=deletion_filter),
         )
         found = [read_header(item) for item in response["Items"]]
         last = response.get("LastEvaluatedKey")

@@ -14,7 +14,7 @@ from functions.domain.error_texts import shortened
 from functions.domain.errors import InvalidRequest
 from functions.domain.link_filter import LinkFilter
 from functions.schemas.links import ExternalId, Moment, Tag
-from functions.schemas.request_model import MOST_NAME, RequestModel
+from functions.schemas.request_model import MAX_MEMBER_NAME, RequestModel
 
 #: Largest number of clicks in a filter: the largest integer that a double holds exactly, as in
 #: JavaScript.
@@ -60,7 +60,7 @@ def parse_filter(body: object) -> LinkFilter:
     Null is an error: a missing value must not widen a delete.
     """
     if isinstance(body, dict) and (nulls := [name for name in body if body[name] is None]):
-        names = [shortened(name, MOST_NAME) for name in nulls[:20]]
+        names = [shortened(name, MAX_MEMBER_NAME) for name in nulls[:20]]
         raise InvalidRequest(details=[f"{name}: must not be null" for name in names])
     fields = FilterFields.parse(body)
     return LinkFilter(

@@ -19,7 +19,7 @@ from pydantic import (
 
 from functions.domain.app_links import app_url_fault, has_allowed_scheme
 from functions.domain.clock import iso_moment
-from functions.domain.error_texts import MOST_FAULTS
+from functions.domain.error_texts import MAX_FAULTS
 from functions.domain.errors import InvalidRequest
 from functions.domain.hosts import checked_host, split_authority
 from functions.domain.iris import character_fault
@@ -214,10 +214,10 @@ def parse_new_links(
             faults += format_validation_errors(
                 error, f"{position}." if isinstance(body, list) else ""
             )
-            if len(faults) >= MOST_FAULTS:
+            if len(faults) >= MAX_FAULTS:
                 break
     if faults:
-        raise InvalidRequest(details=faults[:MOST_FAULTS])
+        raise InvalidRequest(details=faults[:MAX_FAULTS])
     for link in links:
         if link.shortCode and link.customCode and link.shortCode != link.customCode:
             raise InvalidRequest("shortCode and customCode differ")

@@ -6,11 +6,11 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from functions.domain.error_texts import MOST_FAULTS, shortened
+from functions.domain.error_texts import MAX_FAULTS, shortened
 from functions.domain.errors import InvalidRequest
 
 #: Characters of a member's name in an error.
-MOST_NAME = 50
+MAX_MEMBER_NAME = 50
 
 
 class RequestModel(BaseModel):
@@ -34,8 +34,8 @@ def format_validation_errors(error: ValidationError, prefix: str = "") -> list[s
     """
     faults = []
     every = error.errors(include_url=False, include_input=False, include_context=False)
-    for fault in every[:MOST_FAULTS]:
-        where = ".".join(shortened(str(part), MOST_NAME) for part in fault["loc"])
+    for fault in every[:MAX_FAULTS]:
+        where = ".".join(shortened(str(part), MAX_MEMBER_NAME) for part in fault["loc"])
         # Messages of the project's checks are complete; pydantic's need no class names.
         said = fault["msg"].removeprefix("Value error, ")
         if fault["type"] in ("model_type", "model_attributes_type"):

@@ -27,8 +27,8 @@ from functions.repositories.rollups import (
     FIRST_VISITS,
     LISTED_CLICKS,
     MARK,
-    MOST_OPERATORS,
-    MOST_VALUES,
+    MAX_OPERATORS,
+    MAX_VALUES,
     Counted,
     RollupsTable,
     mark_of,
@@ -258,7 +258,7 @@ def _group(
     """The clicks that one write counts, and how the day changes."""
     group = left[:CLICKS_A_WRITE]
     change = _change(group, day)
-    while change.operators > MOST_OPERATORS:
+    while change.operators > MAX_OPERATORS:
         # Many new values on a full day: count fewer clicks at a time.
         group = group[: len(group) // 2]
         change = _change(group, day)
@@ -272,7 +272,7 @@ def _change(clicks: Sequence[dict[str, Any]], day: Mapping[str, Any]) -> DayChan
         for dimension, attribute in DIMENSIONS.items():
             counted[dimension][click.get(attribute) or UNKNOWN] += 1
         counted["referrer"][_referrer(click.get("referrer"))] += 1
-    change = count_values(day, counted, maximum=MOST_VALUES)
+    change = count_values(day, counted, maximum=MAX_VALUES)
     change.add["clicks"] = len(clicks)
     return change
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from functions.aws.parallel import in_parallel
 from functions.domain.click_retention import CLICK_RETENTION
 from functions.domain.clock import current_deadline, shutdown_deadline
-from functions.domain.error_texts import MOST_FAULTS
+from functions.domain.error_texts import MAX_FAULTS
 from functions.domain.errors import (
     Conflict,
     InvalidRequest,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 SHUTDOWN_SECONDS = 1.5
 
 #: How often another short code is generated before giving up.
-MOST_DRAWS = 5
+MAX_DRAWS = 5
 
 log = Logger()
 
@@ -155,10 +155,10 @@ def _refuse_destinations(planned: list[Link], own_hosts: Collection[tuple[str, i
         prefix = f"{position}." if len(planned) > 1 else ""
         found = loop_faults(destinations_of(link), own_hosts) + length_faults(link, DESTINATIONS)
         faults += [f"{prefix}{fault}" for fault in found]
-        if len(faults) >= MOST_FAULTS:
+        if len(faults) >= MAX_FAULTS:
             break
     if faults:
-        raise InvalidRequest(details=faults[:MOST_FAULTS])
+        raise InvalidRequest(details=faults[:MAX_FAULTS])
 
 
 def _refuse_repeated(name: str, values: list[str]) -> None:
@@ -182,7 +182,7 @@ def _create_group(
     places = range(start, min(start + LINKS_A_TRANSACTION, len(planned)))
     action = run.made_action(start // LINKS_A_TRANSACTION)
     try:
-        for _ in range(MOST_DRAWS):
+        for _ in range(MAX_DRAWS):
             group = [planned[place] for place in places]
             obstacles = links.create(group, token=str(uuid.uuid4()), made=action)
             if not obstacles:

@@ -35,7 +35,7 @@ from functions.services.deletion_slots import (
     export_slots,
     waiting_filters,
 )
-from functions.services.erase_links import MOST_REFUSALS, erase_actions, is_refused
+from functions.services.erase_links import MAX_REFUSALS, erase_actions, is_refused
 from functions.services.leases import lease_seconds
 from functions.services.read_budget import ReadBudget
 from functions.services.requeue_deletion import requeue
@@ -155,7 +155,7 @@ def erase_one(
             return earlier
         raise LinkNotFound
     refusal: TransactionCancelled | None = None
-    for attempt in range(MOST_REFUSALS):
+    for attempt in range(MAX_REFUSALS):
         # The link is changed frequently: wait a moment before the next attempt.
         if attempt and not backoff(attempt):
             break

@@ -61,7 +61,7 @@ class FilterPreview:
 
 
 def preview_filter(
-    only: LinkFilter,
+    link_filter: LinkFilter,
     *,
     mode: Mode,
     workspace_id: str,
@@ -76,7 +76,7 @@ def preview_filter(
     if the workspace has used up its minute.
     """
     selection = select(
-        only,
+        link_filter,
         workspace_id=workspace_id,
         links=links,
         maximum=maximum,

@@ -19,7 +19,7 @@ from functions.repositories.link_states import LinkState
 from functions.services.deletion import Stores
 
 #: How often the transaction of one id may fail unexpectedly before the id is reported as failed.
-MOST_REFUSALS = 5
+MAX_REFUSALS = 5
 
 log = Logger()
 
@@ -57,7 +57,7 @@ def erase_slice(
         for refused in in_parallel(lambda group: _erase_group(deletion, group, stores), groups):
             refusals.update(refused)
         for position, times in refusals.items():
-            if times >= MOST_REFUSALS and deletion.outcomes[position] == Outcome.PENDING:
+            if times >= MAX_REFUSALS and deletion.outcomes[position] == Outcome.PENDING:
                 deletion.outcomes[position] = Outcome.FAILED
                 log.error(
                     "a link cannot be erased",

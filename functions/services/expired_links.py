@@ -29,7 +29,7 @@ from functions.services.purge_message import Removed
 ACTIONS_A_REMOVAL = 3
 
 #: How often to look again when another worker records a removal at the same time.
-MOST_COLLISIONS = 5
+MAX_COLLISIONS = 5
 
 log = Logger()
 
@@ -57,7 +57,7 @@ def erasures_of(
     is cleaned up without being counted. A link that still exists is left out.
     """
     by_id = {link.id: link for link in removed}
-    for _ in range(MOST_COLLISIONS):
+    for _ in range(MAX_COLLISIONS):
         found = stores.erasures.find(workspace_id, list(by_id))
         others = [link for link in by_id.values() if link.id not in found]
         if not others:

@@ -30,7 +30,7 @@ def list_links(
     limit: int,
     after: str | None,
     links: LinksTable,
-    only: LinkFilter = EVERY_LINK,
+    link_filter: LinkFilter = EVERY_LINK,
     size_of: Callable[[Link], int] | None = None,
     budget: ReadBudget | None = None,
 ) -> tuple[list[Link], str | None]:
@@ -44,14 +44,14 @@ def list_links(
     ``budget`` is used up at the start.
     """
     now = now_iso()
-    if only.external_id is not None:
-        link = find_by_external_id(only.external_id, workspace_id=workspace_id, links=links)
-        return [link] if link is not None and only.matches(link, now=now) else [], None
+    if link_filter.external_id is not None:
+        link = find_by_external_id(link_filter.external_id, workspace_id=workspace_id, links=links)
+        return [link] if link is not None and link_filter.matches(link, now=now) else [], None
     keys = links.live_index.ids(
         workspace_id,
-        after=_earlier(after, only.created_before),
-        since=only.created_after,
-        page=_keys_a_shard(limit if only.empty else READ_BATCH),
+        after=_earlier(after, link_filter.created_before),
+        since=link_filter.created_after,
+        page=_keys_a_shard(limit if link_filter.empty else READ_BATCH),
     )
     page: list[Link] = []
     room = PAGE_BYTES
@@ -59,16 +59,20 @@ def list_links(
     while len(page) < limit:
         # Without a filter only the missing links are read. With a filter more must be compared: 100
         # first, then as many as so far, so that a page uses its budget at most five times.
-        wanted = limit - len(page) if only.empty else min(tried or READ_BATCH, READ_BUDGET - tried)
+        wanted = (
+            limit - len(page)
+            if link_filter.empty
+            else min(tried or READ_BATCH, READ_BUDGET - tried)
+        )
         chunk = list(islice(keys, wanted))
         if not chunk:
             return page, None
-        if not only.empty and not _may_read(len(chunk), budget, tried):
+        if not link_filter.empty and not _may_read(len(chunk), budget, tried):
             return page, last
         found = links.get_many(workspace_id, [link_id for _, link_id in chunk])
         for position, link_id in chunk:
             link = found.get(link_id)
-            if link is not None and link.is_live and only.matches(link, now=now):
+            if link is not None and link.is_live and link_filter.matches(link, now=now):
                 if len(page) == limit:
                     return page, last
                 room -= size_of(link) if size_of else 0

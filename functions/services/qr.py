@@ -12,7 +12,7 @@ from functions.services.link_lookup import find_link
 
 #: Maximum cached images per link; others are rendered at each request. The keys make the link's
 #: item larger, which makes deletes more expensive.
-MOST_VARIANTS = 8
+MAX_VARIANTS = 8
 
 #: Maximum seconds to wait for the cache: rendering takes some hundredths of a second.
 CACHE_TIMEOUT = 2.0
@@ -43,9 +43,9 @@ def qr_image(
         if cached is not None:
             return cached
     else:
-        if len(known) >= MOST_VARIANTS:
+        if len(known) >= MAX_VARIANTS:
             return render(text, style)
-        registered = links.register_qr_key(workspace_id, link.id, key, maximum=MOST_VARIANTS)
+        registered = links.register_qr_key(workspace_id, link.id, key, maximum=MAX_VARIANTS)
         if registered is Registered.NOT_LIVE:
             raise LinkNotFound
         if registered is Registered.NO_ROOM:

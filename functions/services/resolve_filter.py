@@ -60,7 +60,7 @@ class ResolvedLinks:
 
 
 def select(
-    only: LinkFilter,
+    link_filter: LinkFilter,
     *,
     workspace_id: str,
     links: LinksTable,
@@ -72,9 +72,9 @@ def select(
     ``budget`` is checked before each read; it may raise ``LimitReached``.
     """
     selection, now = ResolvedLinks(), now_iso()
-    if only.external_id is not None:
-        link = find_by_external_id(only.external_id, workspace_id=workspace_id, links=links)
-        if link is not None and only.matches(link, now=now):
+    if link_filter.external_id is not None:
+        link = find_by_external_id(link_filter.external_id, workspace_id=workspace_id, links=links)
+        if link is not None and link_filter.matches(link, now=now):
             selection.add(link)
         selection.complete = True
         return selection
@@ -82,8 +82,8 @@ def select(
         budget.open()
     keys = links.live_index.ids(
         workspace_id,
-        after=only.created_before,
-        since=only.created_after,
+        after=link_filter.created_before,
+        since=link_filter.created_after,
         page=KEYS_A_PAGE,
     )
     while not current_deadline().passed:
@@ -97,7 +97,7 @@ def select(
         found = links.get_many(workspace_id, chunk)
         for link_id in chunk:
             link = found.get(link_id)
-            if link is not None and link.is_live and only.matches(link, now=now):
+            if link is not None and link.is_live and link_filter.matches(link, now=now):
                 if len(selection.link_ids) == maximum:
                     selection.too_many = True
                     return selection

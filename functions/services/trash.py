@@ -30,7 +30,7 @@ EMPTY_PAGE_UNITS = 500
 
 #: Headers of the first query; each further one reads twice as many.
 FIRST_HEADERS = 3
-MOST_HEADERS = 96
+MAX_HEADERS = 96
 
 #: Seconds that a page leaves for its response.
 PAGE_MARGIN = 5.0
@@ -69,7 +69,7 @@ def list_trash(
     workspace_id: str,
     limit: int,
     position: Position | None,
-    only: DeletionFilter,
+    deletion_filter: DeletionFilter,
     records: TrashRecords,
     links: LinksTable,
 ) -> tuple[list[TrashedLink], Position | None]:
@@ -80,10 +80,10 @@ def list_trash(
     :data:`EMPTY_PAGE_UNITS` while it has found nothing; it may be short, even empty, and still have
     a next one.
     """
-    if only.matches_nothing:
+    if deletion_filter.matches_nothing:
         return [], None
     page = _Page(workspace_id, links, _Budget(limit))
-    walk = _Walk(workspace_id, position, only, records, page.budget)
+    walk = _Walk(workspace_id, position, deletion_filter, records, page.budget)
     for group in walk:
         for deletion, start in group:
             waiting = _candidates(deletion, start)
@@ -162,7 +162,7 @@ class _Walk:
 
     workspace_id: str
     position: Position | None
-    only: DeletionFilter
+    deletion_filter: DeletionFilter
     records: TrashRecords
     budget: _Budget
     #: The ids of the chunk that was read last.
@@ -192,7 +192,7 @@ class _Walk:
                 self.workspace_id,
                 before=before,
                 limit=limit,
-                only=self.only,
+                deletion_filter=self.deletion_filter,
                 strong=strong,
             )
             self.budget.spent += units
@@ -200,7 +200,7 @@ class _Walk:
             self.position = Position(before, None) if before is not None else None
             if before is None:
                 return
-            batch = min(2 * batch, MOST_HEADERS)
+            batch = min(2 * batch, MAX_HEADERS)
 
     def affordable(self, deletion: Deletion, positions: list[int], room: int) -> list[int]:
         """The first of these positions that the budget allows to read, all in one chunk."""

@@ -62,11 +62,11 @@ class Pool:
                 self.by_id[each] for each in ids if each in self.by_id and each not in known
             ]
 
-    def some(self, chance: Random, most: int) -> list[KnownLink]:
+    def some(self, chance: Random, maximum: int) -> list[KnownLink]:
         """Up to ``most`` live links, the newest rather than the oldest."""
         with self.lock:
             recent = self.live[-40:]
-            return chance.sample(recent, min(most, len(recent)))
+            return chance.sample(recent, min(maximum, len(recent)))
 
     def a_deletion(self, chance: Random) -> tuple[str, list[str]] | None:
         """One of the latest soft deletes."""

@@ -86,7 +86,7 @@ def test_pages_end_early_and_continue(world: World, monkeypatch: pytest.MonkeyPa
         delete_as(world, "key-2", "bob")
     wanted.insert(0, delete_as(world, "key-1", "ann"))
     monkeypatch.setattr(audit_trail, "READ_BATCH", 2)
-    monkeypatch.setattr(audit_trail, "MOST_READS", 4)
+    monkeypatch.setattr(audit_trail, "MAX_READS", 4)
 
     found, cursor = listed(world, actor="ann")
     assert found == wanted[:1]

@@ -22,8 +22,8 @@ from functions.handlers import click_stream as tally_function
 from functions.repositories.failed_records import FailuresBucket
 from functions.repositories.rollups import (
     FIRST_VISITS,
-    MOST_OPERATORS,
-    MOST_VALUES,
+    MAX_OPERATORS,
+    MAX_VALUES,
     RollupsTable,
 )
 from functions.repositories.visitors import visitor_of
@@ -279,7 +279,7 @@ def test_a_click_that_expired_before_its_count_is_counted_and_stays_removed(
 
 
 def test_invented_values_do_not_grow_a_day(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(procedure, "MOST_VALUES", 5)
+    monkeypatch.setattr(procedure, "MAX_VALUES", 5)
     [link_id] = world.create()
 
     for start in (0, 4):
@@ -319,13 +319,13 @@ def test_the_most_frequent_values_of_a_day_push_invented_ones_out(world: World) 
     assert counters["news.example"] == 30
     assert sum(counters.values()) == 160
     stored = [name for name in day(world, link_id) if name.startswith("referrer:")]
-    assert len(stored) == MOST_VALUES
+    assert len(stored) == MAX_VALUES
 
 
 def test_a_batch_with_too_many_new_values_for_one_update_is_counted_in_parts(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(procedure, "MOST_VALUES", 40)
+    monkeypatch.setattr(procedure, "MAX_VALUES", 40)
     [link_id] = world.create()
     sizes: list[int] = []
     mine = rollups(world)
@@ -357,7 +357,7 @@ def test_a_batch_with_too_many_new_values_for_one_update_is_counted_in_parts(
         batch_records = records(invented(batch))
         assert deliver(mine, batch_records) == []
 
-    assert max(sizes) <= MOST_OPERATORS + 1
+    assert max(sizes) <= MAX_OPERATORS + 1
     assert len(sizes) > 3
     found = day(world, link_id)
     assert (found["clicks"], found["visitors"]) == (120, 120)
@@ -368,7 +368,7 @@ def test_a_batch_with_too_many_new_values_for_one_update_is_counted_in_parts(
 def test_a_floor_raised_by_another_writer_is_read_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(procedure, "MOST_VALUES", 2)
+    monkeypatch.setattr(procedure, "MAX_VALUES", 2)
     [link_id] = world.create()
     count(
         world,

@@ -191,7 +191,7 @@ def test_a_link_that_cannot_be_erased_has_a_cause_and_pauses_between_rounds(
     assert isinstance(failed.value.__cause__, TransactionCancelled)
     assert "ConditionalCheckFailed" in str(failed.value.__cause__)
     refusals = lines(caplog, "a link was not erased")
-    assert [line["linkId"] for line in refusals] == [link_id] * erase_links.MOST_REFUSALS
+    assert [line["linkId"] for line in refusals] == [link_id] * erase_links.MAX_REFUSALS
     assert "ConditionalCheckFailed" in refusals[0]["cause"]
     # 0.1 + 0.2 + 0.4 + 0.8 seconds between five rounds.
     assert virtual_clock.passed == pytest.approx(1.5)
@@ -211,7 +211,7 @@ def test_links_that_cannot_be_erased_are_logged_with_the_reasons(
 
     assert deletion.ids_with(Outcome.FAILED) == ids
     refusals = lines(caplog, "links were not erased")
-    assert len(refusals) == erase_links.MOST_REFUSALS
+    assert len(refusals) == erase_links.MAX_REFUSALS
     assert "ConditionalCheckFailed" in refusals[0]["cause"]
     [line] = lines(caplog, "a link cannot be erased")
     assert (line["deletionId"], line["linkId"]) == (deletion.id, ids[0])

@@ -25,7 +25,7 @@ from functions.domain.qr_image import Style, parse_style, render
 from functions.handlers import qr
 from functions.repositories.links import LinksTable
 from functions.repositories.qr_cache import Images
-from functions.services.qr import MOST_VARIANTS, qr_image
+from functions.services.qr import MAX_VARIANTS, qr_image
 from tests.conftest import World
 from tests.support.api_gateway import Reply
 from tests.support.restores import bring_back
@@ -190,12 +190,12 @@ def test_a_missing_image_is_stored_again(world: World, images: MemoryImages) -> 
 @pytest.mark.emulator
 def test_only_eight_variants_are_cached(world: World, images: MemoryImages) -> None:
     [link_id] = world.create()
-    styles = [Style(size=200 + step) for step in range(MOST_VARIANTS + 3)]
+    styles = [Style(size=200 + step) for step in range(MAX_VARIANTS + 3)]
 
     for style in styles:
         assert picture(draw(world, images, link_id, style), style).width == style.size
 
-    assert len(images.objects) == MOST_VARIANTS
+    assert len(images.objects) == MAX_VARIANTS
     assert keys_on(world, link_id) == set(images.objects)
     # The first eight are still served from the bucket.
     draw(world, images, link_id, styles[0])
@@ -208,7 +208,7 @@ def test_racing_requests_cannot_register_a_ninth(world: World) -> None:
     links = world.stores.links
 
     def register(name: str) -> str:
-        return links.register_qr_key(world.workspace_id, link_id, name, maximum=MOST_VARIANTS).name
+        return links.register_qr_key(world.workspace_id, link_id, name, maximum=MAX_VARIANTS).name
 
     assert [register(f"k{n}") for n in range(9)] == ["YES"] * 8 + ["NO_ROOM"]
     assert register("k3") == "YES"

@@ -60,7 +60,7 @@ def metered(
         workspace_id=world.workspace_id,
         limit=limit,
         position=position,
-        only=SOFT,
+        deletion_filter=SOFT,
         records=TrashRecords(meter, world.stores.deletions.name),
         links=LinksTable(meter, world.stores.links.name),
     )
@@ -343,7 +343,7 @@ def test_ten_thousand_links_in_three_deletions(world: World) -> None:
             workspace_id=world.workspace_id,
             limit=100,
             position=following,
-            only=SOFT,
+            deletion_filter=SOFT,
             records=TrashRecords(aws.client("dynamodb"), world.stores.deletions.name),
             links=world.stores.links,
         )

@@ -129,8 +129,8 @@ def _delete_by_filter(
 ) -> Response[NewErasure | Preview]:
     from functions.schemas.filters import parse_filter
 
-    only = parse_filter(request_body.filter)
-    if only.empty:
+    link_filter = parse_filter(request_body.filter)
+    if link_filter.empty:
         # An empty filter is more likely a bug than the wish to delete everything.
         raise InvalidRequest("The filter must name at least one condition")
     workspace_id, plan = request.caller.workspace_id, request.caller.plan
@@ -151,7 +151,7 @@ def _delete_by_filter(
         )
         return _made(request, deletion, None)
     found = preview_filter(
-        only,
+        link_filter,
         mode=request_body.mode,
         workspace_id=workspace_id,
         maximum=plan.max_ids,

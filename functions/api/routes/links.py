@@ -33,14 +33,14 @@ MAX_LIMIT = 1_000
 def list_links(request: Request) -> Response[link_responses.LinkPage]:
     """Live links, newest first, page by page."""
     query = request.query
-    only = EVERY_LINK
+    link_filter = EVERY_LINK
     if given := {name: query[name] for name in FILTER_NAMES if name in query}:
         # Imported here: the parser loads pydantic, which the routes that only read do not need.
         from functions.schemas.filters import parse_query
 
-        only = parse_query(given)
+        link_filter = parse_query(given)
     workspace_id = request.caller.workspace_id
-    limit, position = filtered_page_of(request, "list", only.fingerprint, maximum=MAX_LIMIT)
+    limit, position = filtered_page_of(request, "list", link_filter.fingerprint, maximum=MAX_LIMIT)
 
     def size_of(link: Link) -> int:
         # Lambda's worst case: JSON in JSON with every other character escaped.
@@ -51,13 +51,13 @@ def list_links(request: Request) -> Response[link_responses.LinkPage]:
         limit=limit,
         after=position[0] if position else None,
         links=container.links(),
-        only=only,
+        link_filter=link_filter,
         size_of=size_of,
         budget=RequestBudget(workspace_id, request.caller.plan, access=container.access()),
     )
     cursor = None
     if last is not None:
-        cursor = next_cursor(request, "list", [last, only.fingerprint])
+        cursor = next_cursor(request, "list", [last, link_filter.fingerprint])
     views = [link_view(link, request.base_url) for link in page]
     return Response(200, {"links": views, "nextCursor": cursor}, log_fields={"ids": len(views)})
 

@@ -42,23 +42,25 @@ def list_deletions(request: Request) -> Response[DeletionPage]:
     """
     from functions.services.audit_trail import list_deletions as list_page
 
-    caller, only = request.caller, EVERY_DELETION
+    caller, deletion_filter = request.caller, EVERY_DELETION
     if not request.query.keys().isdisjoint(AUDIT):
         from functions.schemas.deletion_filter import parse_audit_filter
 
-        only = parse_audit_filter(request.query)
-    limit, position = filtered_page_of(request, "deletions", only.fingerprint, maximum=100)
+        deletion_filter = parse_audit_filter(request.query)
+    limit, position = filtered_page_of(
+        request, "deletions", deletion_filter.fingerprint, maximum=100
+    )
     found, last = list_page(
         workspace_id=caller.workspace_id,
         limit=limit,
         before=position[0] if position else None,
         deletions=container.deletions(),
-        only=only,
+        deletion_filter=deletion_filter,
         budget=RequestBudget(caller.workspace_id, caller.plan, access=container.access()),
     )
     cursor = None
     if last is not None:
-        cursor = next_cursor(request, "deletions", [last, only.fingerprint])
+        cursor = next_cursor(request, "deletions", [last, deletion_filter.fingerprint])
     views = [deletion_summary(each) for each in found]
     for view, each in zip(views, found, strict=True):
         view["undoUntil"] = undo_deadline(request, each)

@@ -30,23 +30,25 @@ def list_trash(request: Request) -> Response[TrashPage]:
     A link is listed under its latest deletion, so it is shown once. Restore it with ``POST
     /api/deletions/{id}/restore``, or erase it with ``POST /api/deletions``.
     """
-    workspace_id, only = request.caller.workspace_id, SOFT_DELETIONS
+    workspace_id, deletion_filter = request.caller.workspace_id, SOFT_DELETIONS
     if not request.query.keys().isdisjoint(TRASH_NAMES):
         # Imported here: the parser loads pydantic, which the function's other routes do not need.
         from functions.schemas.deletion_filter import parse_trash_filter
 
-        only = parse_trash_filter(request.query)
-    limit, position = filtered_page_of(request, "trash", only.fingerprint, maximum=MAX_LIMIT)
+        deletion_filter = parse_trash_filter(request.query)
+    limit, position = filtered_page_of(
+        request, "trash", deletion_filter.fingerprint, maximum=MAX_LIMIT
+    )
     page, last = list_page(
         workspace_id=workspace_id,
         limit=limit,
         position=Position(*position) if position else None,
-        only=only,
+        deletion_filter=deletion_filter,
         records=container.trash_records(),
         links=container.links(),
     )
     cursor = None
     if last is not None:
-        cursor = next_cursor(request, "trash", [*last, only.fingerprint])
+        cursor = next_cursor(request, "trash", [*last, deletion_filter.fingerprint])
     views = [trashed_link_view(*each, request.base_url) for each in page]
     return Response(200, {"links": views, "nextCursor": cursor}, log_fields={"ids": len(views)})

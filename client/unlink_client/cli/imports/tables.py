@@ -18,7 +18,7 @@ from unlink_client.cli.exits import USAGE, CommandError
 from unlink_client.cli.link_files import restore
 
 #: A quoted cell may have line breaks; one that is never closed must not swallow the file.
-_MOST_LINES = 100
+_MAX_LINES = 100
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+\Z")
 _DELIMITERS = (",", ";", "\t")
@@ -154,7 +154,7 @@ def _records(
     """(line number, cells) of each record; in place of cells why they could not be read."""
     position = start
     while position < len(lines):
-        for span in range(1, min(_MOST_LINES, len(lines) - position) + 1):
+        for span in range(1, min(_MAX_LINES, len(lines) - position) + 1):
             cells = _cells("".join(lines[position : position + span]), delimiter)
             if cells is not None:
                 yield position + 1, cells

@@ -22,10 +22,10 @@ class Deliveries:
         sqs._delete_messages_for_esm = self.delete
         lambda_svc._execute_function = self.execute
 
-    def receive(self, queue_url: str, most: int) -> list[Any]:
+    def receive(self, queue_url: str, maximum: int) -> list[Any]:
         """A batch for a function."""
         if not self._decisions.active:
-            return list(self._receive(queue_url, most))
+            return list(self._receive(queue_url, maximum))
         with sqs._queues_lock:
             messages = sqs._get_q(queue_url)["messages"]
             due = [each for each in messages if each["visible_at"] <= time.time()]
@@ -36,7 +36,7 @@ class Deliveries:
                 if fault:
                     dice.shuffle(messages)
                     self._decisions.count("reorders")
-        batch = list(self._receive(queue_url, most))
+        batch = list(self._receive(queue_url, maximum))
         for message in batch:
             self._maybe_duplicate(queue_url, message)
         return batch
