@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from functions.aws.calls import TransactionCancelled
@@ -56,7 +56,7 @@ class UnkeyedRun:
         None if all of them were created; then nothing is rolled back.
         """
         found = links.batches.states(workspace_id, link_ids)
-        roll_back(workspace_id, list(found.values()), links)
+        roll_back(workspace_id, found.values(), links)
         return len(found)
 
 
@@ -119,10 +119,9 @@ class KeyedRun:
             return None
         existed = 0
         if any(applied):
-            found = links.batches.states(workspace_id, link_ids).values()
+            found = links.batches.states(workspace_id, link_ids)
             existed = len(found)
-            # Links that were soft-deleted in the meantime belong to that deletion.
-            roll_back(workspace_id, [state for state in found if state.is_live], links)
+            roll_back(workspace_id, found.values(), links)
         self.clean = True
         return existed
 
@@ -131,13 +130,19 @@ class KeyedRun:
         return hashlib.sha256(f"{text} {self._key.key}".encode()).digest()
 
 
-def roll_back(workspace_id: str, created: Sequence[LinkState], links: LinksTable) -> None:
+#: How often a link is rolled back again that another request changed after it was read.
+_ATTEMPTS = 3
+
+
+def roll_back(workspace_id: str, created: Iterable[LinkState], links: LinksTable) -> None:
     """Roll back the transactions of a request that was refused after some of them: all or none.
 
-    Also those whose responses were lost, so that it is unknown whether they were applied.
+    Also those whose responses were lost, so that it is unknown whether they were applied. A link
+    that was soft-deleted in the meantime stays: it belongs to that deletion.
     """
 
-    def erase(group: Sequence[LinkState]) -> None:
+    def erase(group: Sequence[LinkState]) -> list[str]:
+        """The ids that were refused."""
         erasures = links.erasures
         # The partitions of the clicks do not matter here: the stream passes them to the purge.
         states = [state._replace(one_partition=False) for state in group]
@@ -145,9 +150,16 @@ def roll_back(workspace_id: str, created: Sequence[LinkState], links: LinksTable
         try:
             erasures.apply(actions)
         except TransactionCancelled:
-            # Another request deleted one of them first.
             if len(group) > 1:
-                for state in group:
-                    erase([state])
+                return [refused for state in group for refused in erase([state])]
+            return [group[0].id]
+        return []
 
-    in_parallel(erase, list(runs(created, LINKS_A_TRANSACTION)))
+    for _ in range(_ATTEMPTS):
+        live = [state for state in created if state.is_live]
+        if not live:
+            return
+        groups = in_parallel(erase, list(runs(live, LINKS_A_TRANSACTION)))
+        refused = [link_id for group in groups for link_id in group]
+        # Another request changed or deleted these since they were read.
+        created = links.batches.states(workspace_id, refused).values()

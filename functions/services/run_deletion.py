@@ -135,9 +135,9 @@ def _resolve(deletion: Deletion, stores: Stores) -> bool:
     filter_request = deletion.filter_request
     if filter_request is None:
         return True
-    pause, has_lease, invocation_deadline = None, True, current_deadline()
+    paced_budget, has_lease, invocation_deadline = None, True, current_deadline()
     if filter_request.reads_per_minute is not None:
-        pause = PacedBudget(filter_request.reads_per_minute)
+        paced_budget = PacedBudget(filter_request.reads_per_minute)
 
     def renew() -> bool:
         nonlocal has_lease
@@ -148,7 +148,7 @@ def _resolve(deletion: Deletion, stores: Stores) -> bool:
     with deadline(RESOLVE_SECONDS) as resolution:
         had_it_all = resolution.remaining() >= RESOLVE_SECONDS - 1
         selection = select_links.select_for(
-            filter_request, deletion.workspace_id, stores, LeasedBudget(renew, pause)
+            filter_request, deletion.workspace_id, stores, LeasedBudget(renew, paced_budget)
         )
     if not has_lease:
         # Another worker resolves the filter.
@@ -293,7 +293,9 @@ def _deleted_before_erasure(
         erasures = stores.erasures.find(deletion.workspace_id, gone)
     except Unavailable:
         return [Outcome.PENDING] * len(gone)
-    # DynamoDB's TTL removes a link some minutes before its erasure is recorded.
+    # DynamoDB's TTL removes a link some minutes before its erasure is recorded. That matters only
+    # to a deletion that is open for longer than its own retention, a day at least. A link of
+    # another deletion counts as its own then (docs/decisions/233-what-an-erasure-remembers.md).
     unrecorded = deletion.id if ttl is not None and ttl <= time.time() else None
     deleted_by = {each: erasure.soft_deleted_by for each, erasure in erasures.items()}
     return [

@@ -16,10 +16,12 @@ from botocore.exceptions import ReadTimeoutError
 
 from functions.aws.client import client
 from functions.domain.clock import deadline
+from functions.domain.deletion import Deletion
 from functions.domain.errors import ShortCodeTaken, StillRunning, Unavailable
 from functions.domain.idempotency import IdempotencyKey
 from functions.domain.ids import code_from
 from functions.domain.link import Link
+from functions.domain.outcomes import Outcome
 from functions.handlers import links as links_function
 from functions.repositories.create_runs import LEASE_SECONDS, CreateRuns
 from functions.repositories.link_names import LinkNames
@@ -135,6 +137,58 @@ def test_an_erased_link_does_not_stop_the_rollback(
 
     assert len(erased) == 1
     assert _ids(world) == []
+
+
+def test_a_link_that_is_changed_during_the_rollback_is_removed(
+    world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = a_taken_code(world, monkeypatch)
+    changed: list[str] = []
+
+    def register_an_image_first(
+        name: str, call: Callable[[], Any], parameters: dict[str, Any]
+    ) -> Any:
+        deletes = [a["Delete"] for a in parameters.get("TransactItems", ()) if "Delete" in a]
+        if deletes and not changed:
+            changed.append(deletes[0]["Key"]["pk"]["S"])
+            client("dynamodb").update_item(
+                TableName=deletes[0]["TableName"],
+                Key=deletes[0]["Key"],
+                UpdateExpression="ADD qrKeys :key",
+                ExpressionAttributeValues={":key": {"SS": ["qr/an-image"]}},
+            )
+        return call()
+
+    faulty.fault, faulty.every = register_an_image_first, True
+    with pytest.raises(ShortCodeTaken):
+        create(world, [NEW] * (MANY - 1) + [taken])
+
+    assert len(changed) == 1
+    assert _ids(world) == []
+
+
+def test_the_rollback_leaves_links_to_the_delete_that_has_them(
+    world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = a_taken_code(world, monkeypatch)
+    deletions: list[Deletion] = []
+
+    def soft_delete_one_first(
+        name: str, call: Callable[[], Any], parameters: dict[str, Any]
+    ) -> Any:
+        if name == "batch_get_item" and not deletions:
+            faulty.fault = None
+            deletions.append(world.soft_delete(_ids(world)[:1]))
+        return call()
+
+    faulty.fault, faulty.every = soft_delete_one_first, True
+    with pytest.raises(ShortCodeTaken):
+        create(world, [NEW] * (MANY - 1) + [taken])
+
+    [deletion] = deletions
+    [deleted] = deletion.ids_with(Outcome.DELETED)
+    assert world.live_ids() == []
+    assert _ids(world) == [deleted]
 
 
 # -- with an Idempotency-Key ----------------------------------------------------------------
