@@ -165,9 +165,7 @@ def _deploy(emulator: Emulator, *, public_base_url: str, name: str, say: Say) ->
     log_file.unlink(missing_ok=True)
 
     assembly = LOCAL_DIR / "cdk" / name
-    shared = _synthesized(environment, log_file, say)
-    shutil.rmtree(assembly, ignore_errors=True)
-    shutil.copytree(shared, assembly)
+    _synthesize(assembly, environment, log_file, say)
     for template in assembly.glob("*.template.json"):
         template.write_text(template.read_text("utf-8").replace(_ANY_URL, public_base_url), "utf-8")
     with _step(say, "Deploying it with the CDK CLI"):
@@ -187,26 +185,27 @@ def _deploy(emulator: Emulator, *, public_base_url: str, name: str, say: Say) ->
     return {str(key): str(value) for key, value in outputs.items()}
 
 
-def _synthesized(environment: dict[str, str], log_file: Path, say: Say) -> Path:
-    """The assembly of every local stack, whose base URL is `_ANY_URL`.
+def _synthesize(assembly: Path, environment: dict[str, str], log_file: Path, say: Say) -> None:
+    """Copy the assembly of every local stack, whose base URL is `_ANY_URL`, to ``assembly``.
 
     Synthesis takes eight seconds of CPU, so stacks on other ports do not repeat it.
     """
-    assembly = LOCAL_DIR / "cdk" / "shared"
+    shared = LOCAL_DIR / "cdk" / "shared"
     context = {"stage": STAGE, "publicBaseUrl": _ANY_URL}
     fingerprint = _fingerprint(context)
-    stamp = assembly / ".fingerprint"
-    with assembly.with_suffix(".lock").open("w") as lock:
+    stamp = shared / ".fingerprint"
+    shutil.rmtree(assembly, ignore_errors=True)
+    with shared.with_suffix(".lock").open("w") as lock:
         # Another stack may start at the same time.
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not stamp.exists() or stamp.read_text() != fingerprint:
             what = "Synthesizing the stack (packages the functions; longer the first time)"
             with _step(say, what):
-                shutil.rmtree(assembly, ignore_errors=True)
+                shutil.rmtree(shared, ignore_errors=True)
                 settings = [f"--context={key}={value}" for key, value in context.items()]
-                _cdk(["synth", "--quiet", f"--output={assembly}", *settings], environment, log_file)
+                _cdk(["synth", "--quiet", f"--output={shared}", *settings], environment, log_file)
                 stamp.write_text(fingerprint)
-    return assembly
+        shutil.copytree(shared, assembly)
 
 
 def _cdk_environment(emulator: Emulator) -> dict[str, str]:
