@@ -105,11 +105,14 @@ class StageFirewall(Construct):
             visits = waf.CfnWebACL.StatementProperty(
                 and_statement=waf.CfnWebACL.AndStatementProperty(statements=[visits, everything])
             )
-        credentials, most = _bad_credential(), BAD_CREDENTIALS_PER_ADDRESS
         rates = [
             _per_address("rate-per-address", ALL_PER_ADDRESS, requests=everything),
             _per_address("redirects-per-address", REDIRECTS_PER_ADDRESS, requests=visits),
-            _per_address("credentials-per-address", most, requests=credentials),
+            _per_address(
+                "credentials-per-address",
+                BAD_CREDENTIALS_PER_ADDRESS,
+                requests=_bad_credential(),
+            ),
         ]
         acl = _web_acl(self, "REGIONAL", [*_managed_rules(), *rates])
         waf.CfnWebACLAssociation(

@@ -52,9 +52,9 @@ REASONS: dict[type[Construct], dict[str, str]] = {
         "listings under way, so it is done by hand when need be: docs/operations.md",
     },
     s3.CfnBucket: {
-        "AwsSolutions-S1": "Nobody reads the bucket but the functions and holders of a signed "
-        "URL, and both leave a line in the functions' logs; access logs would keep link ids after "
-        "an erasure",
+        "AwsSolutions-S1": "Only the functions and holders of a signed URL read the bucket, "
+        "and both leave a line in the functions' logs; access logs would keep link ids after an "
+        "erasure",
     },
     cloudfront.CfnDistribution: {
         "AwsSolutions-CFR1": "Short links are read all over the world; no place is left out",

@@ -166,14 +166,14 @@ def revoke_tokens() -> None:
 
     Cognito does (Developer Guide, "Revoking tokens"); here it is the ``RevokeToken`` action.
     """
-    response = application._handle_cognito_body_request
+    handle = application._handle_cognito_body_request
 
     async def with_revoke(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
         if method == "POST" and path == "/oauth2/revoke":
             token = parse_qs(body.decode()).get("token", [""])[0]
             cognito._revoke_token({"Token": token})
             return 200, {}, b""
-        return await response(method, path, headers, body, query)
+        return await handle(method, path, headers, body, query)
 
     application._handle_cognito_body_request = with_revoke
 

@@ -52,7 +52,7 @@ window.addEventListener("load", () => {
     });
     // A link within a button is never reached; the address bar has the same address.
     each("button a[href]", (link) => link.removeAttribute("href"));
-    // Of many regions without a name none helps, and as a region a table is no table.
+    // A region without a name does not help, and the role hides that this is a table.
     each("table[role=region]", (table) => table.removeAttribute("role"));
     each("pre:not([tabindex])", (block) => { block.tabIndex = 0; });
     let level = 0;

@@ -44,15 +44,18 @@ def content_response(
 
     ``packed`` is the content with gzip. Without it, the content is compressed here.
     """
-    headers_in = lower_case_headers(event)
+    request_headers = lower_case_headers(event)
     encoded = (
-        compressible and len(body) >= SMALL and _takes_gzip(headers_in.get("accept-encoding", ""))
+        compressible
+        and len(body) >= SMALL
+        and _takes_gzip(request_headers.get("accept-encoding", ""))
     )
     # A strong tag names the bytes that are sent, so each encoding has its own (RFC 9110, 8.8.3.3).
     tag = f'"{tag_of(body)}{"-gzip" if encoded else ""}"'
     headers = {"ETag": tag, "Cache-Control": caching, "Vary": "Accept-Encoding"}
     tags = [
-        each.strip().removeprefix("W/") for each in headers_in.get("if-none-match", "").split(",")
+        each.strip().removeprefix("W/")
+        for each in request_headers.get("if-none-match", "").split(",")
     ]
     if "*" in tags or tag in tags:
         return {"statusCode": 304, "headers": headers, "body": ""}

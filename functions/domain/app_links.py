@@ -32,8 +32,8 @@ def scheme_faults(schemes: Sequence[str]) -> list[str]:
     for scheme in schemes:
         if not _SCHEME.fullmatch(scheme) or len(scheme) > MAX_SCHEME:
             faults.append(
-                f"{scheme!r} is no scheme: at most {MAX_SCHEME} lower-case letters, digits, +, . "
-                "and -, first a letter"
+                f"{scheme!r} is not a scheme: at most {MAX_SCHEME} lower-case letters, digits, +, "
+                ". and -, first a letter"
             )
         elif scheme in FORBIDDEN_SCHEMES:
             faults.append(f"{scheme} is never allowed")

@@ -66,8 +66,8 @@ def checked_host(host: str) -> str:
         raise InvalidHost(
             f"the parts of a host have 1 to {MAX_LABEL} characters, together at most {MAX_NAME}"
         )
-    labels_in = host.removesuffix(".").split(".")
-    if len(labels_in) != len(labels) or not all(map(_is_same_label, labels_in, labels)):
+    given_labels = host.removesuffix(".").split(".")
+    if len(given_labels) != len(labels) or not all(map(_is_same_label, given_labels, labels)):
         raise InvalidHost("a host is letters, digits, dots and hyphens, or its xn-- spelling")
     return canonical
 

@@ -50,7 +50,7 @@ class Witness:
 
 
 class WitnessLost(Exception):
-    """The witness is no admin credential any more; nothing was changed."""
+    """The witness is not an admin credential any more; nothing was changed."""
 
 
 def new_key_id() -> str:

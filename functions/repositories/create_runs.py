@@ -5,8 +5,8 @@ A run is claimed before its first transaction, in the item of its key
 ``draws`` (how often the code of a link was generated again), ``leaseUntil``, ``earlierRuns`` (those
 that were killed before they responded) and ``answered``.
 
-Beside it, ``MADE#{run}#{group}`` records for each transaction that it was applied (``made``), or
-that it is barred.
+``MADE#{run}#{group}`` records for each transaction that it was applied (``made``), or that it is
+barred.
 
 No data of a link is kept: ids and codes are derived from the run and the key, and the table has
 only a hash of the key.
@@ -164,8 +164,8 @@ class CreateRuns(Table):
                 workspace_id,
                 key,
                 changes,
-                condition=_RUN_IS_OURS,
-                values=values | {":ours": run.id},
+                condition=_RUN_IS_CURRENT,
+                values=values | {":current": run.id},
             )
         except UnlinkError as error:
             log.warning(
@@ -189,8 +189,8 @@ class CreateRuns(Table):
             workspace_id,
             key,
             f"SET draws.#p{place}=:times",
-            condition=_RUN_IS_OURS,
-            values={":times": times, ":ours": run.id},
+            condition=_RUN_IS_CURRENT,
+            values={":times": times, ":current": run.id},
         )
         if current is not None:
             raise StillRunning
@@ -234,7 +234,7 @@ class CreateRuns(Table):
 
 
 #: Otherwise the lease has expired and another run has taken over.
-_RUN_IS_OURS = "#run=:ours"
+_RUN_IS_CURRENT = "#run=:current"
 
 _RUN = "#run=:run, createdAt=:createdAt, userId=:userId, draws=:draws"
 

@@ -181,7 +181,7 @@ class ExportRecords:
         except TransactionCancelled as cancelled:
             link_is_gone, _, *refused = cancelled.refused
             claims_refused, key_is_taken = refused[: len(claims)], refused[len(claims) :]
-            # A used key has a response, even if the link is gone.
+            # A repeated request gets its first response, even if the link is gone.
             if any(key_is_taken):
                 raise KeyTaken from None
             if link_is_gone:

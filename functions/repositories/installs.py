@@ -120,7 +120,7 @@ class InstallsTable:
         try:
             transact(self._client, actions)
         except TransactionCancelled as cancelled:
-            # A used key has a response, even if the link is gone.
+            # A repeated request gets its first response, even if the link is gone.
             if cancelled.refused[-1]:
                 return "key"
             if cancelled.refused[0]:

@@ -1,8 +1,9 @@
 """The ``deletions`` table's records of restores: actor, deletion and restored links.
 
 A restore is ``{workspaceId}#{deletionId}``, ``RESTORE#{restoreId}``: one byte per id of the
-deletion is its outcome. While work is left it has ``openPk`` (``RESTORING#{0..3}``) and ``openSk``
-(``{leaseUntil}#{restoreId}``), and the schedule continues the restore of a killed worker.
+deletion is its outcome (stored as ``fates``). While work is left it has ``openPk``
+(``RESTORING#{0..3}``) and ``openSk`` (``{leaseUntil}#{restoreId}``), and the schedule continues the
+restore of a killed worker.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ NOT_IN_DELETION: RefusalReason = "notInDeletion"
 
 @dataclass(slots=True)
 class Restore:
-    """One restore. ``fates`` has one byte per id of the deletion, in its order."""
+    """One restore. ``outcomes`` has one byte per id of the deletion, in its order."""
 
     id: str
     workspace_id: str
@@ -70,7 +71,7 @@ class Restore:
     state: RestoreState
     actor: Actor
     created_at: str
-    fates: bytearray
+    outcomes: bytearray
     source_ip: str | None = None
     reason: str | None = None
     unknown_ids: list[str] = field(default_factory=list)
@@ -82,18 +83,20 @@ class Restore:
     def pending(self) -> list[int]:
         """Positions without an outcome."""
         return [
-            position for position, fate in enumerate(self.fates) if fate == RestoreOutcome.PENDING
+            position
+            for position, outcome in enumerate(self.outcomes)
+            if outcome == RestoreOutcome.PENDING
         ]
 
     def counts(self) -> RestoreCounts:
         """The number of ids by outcome."""
-        asked = sum(1 for fate in self.fates if fate != RestoreOutcome.NOT_REQUESTED)
-        restored = sum(self.fates.count(fate) for fate in LIVE_AGAIN)
-        pending = self.fates.count(RestoreOutcome.PENDING)
+        requested = sum(1 for outcome in self.outcomes if outcome != RestoreOutcome.NOT_REQUESTED)
+        restored = sum(self.outcomes.count(outcome) for outcome in LIVE_AGAIN)
+        pending = self.outcomes.count(RestoreOutcome.PENDING)
         return {
-            "requested": asked + len(self.unknown_ids),
+            "requested": requested + len(self.unknown_ids),
             "restored": restored,
-            "refused": asked - restored - pending + len(self.unknown_ids),
+            "refused": requested - restored - pending + len(self.unknown_ids),
         }
 
 
@@ -114,7 +117,7 @@ class RestoresTable(Table):
                 "reason": restore.reason,
                 "createdAt": restore.created_at,
                 "counts": restore.counts(),
-                "fates": pack_outcomes(restore.fates),
+                "fates": pack_outcomes(restore.outcomes),
                 "unknownIds": pack_ids(restore.unknown_ids) if restore.unknown_ids else None,
                 "policies": restore.policies or None,
                 "leaseUntil": int(restore.lease_until),
@@ -193,7 +196,7 @@ class RestoresTable(Table):
     def save(self, restore: Restore) -> None:
         """Record the outcomes; without a pending one the restore is complete."""
         changes = "SET fates=:fates, counts=:counts"
-        values = to_item({":fates": pack_outcomes(restore.fates), ":counts": restore.counts()})
+        values = to_item({":fates": pack_outcomes(restore.outcomes), ":counts": restore.counts()})
         if not restore.pending:
             restore.state, restore.completed_at = "complete", now_iso()
             changes += ", #state=:state, completedAt=:now REMOVE openPk, openSk, leaseUntil"
@@ -228,7 +231,7 @@ def _restore(item: dict[str, Any]) -> Restore:
         state=record["state"],
         actor=record["actor"],
         created_at=record["createdAt"],
-        fates=unpack_outcomes(item["fates"]["B"]),
+        outcomes=unpack_outcomes(item["fates"]["B"]),
         source_ip=record.get("sourceIp"),
         reason=record.get("reason"),
         unknown_ids=unpack_ids(item["unknownIds"]["B"]) if "unknownIds" in item else [],

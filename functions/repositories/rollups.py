@@ -9,7 +9,7 @@ Items in the ``clicks`` table (``pk``, ``sk``):
   ``manyVisitors`` says that the other visitors have separate items.
 - counted clicks that no longer fit in the day: ``{linkId}``, ``COUNTED#{date}#{until}#{clicks}``.
 
-Beside them are visitors (:mod:`functions.repositories.visitors`).
+Visitors are separate items (:mod:`functions.repositories.visitors`).
 
 A day counts a click and lists it in one write, on the condition that the day is as it was read, so
 a click is counted once, even if it is delivered several times. No transaction is needed: what is

@@ -79,7 +79,7 @@ class TrashRecords(Table):
             units += _units(response, CHUNK_UNITS)
             if "Item" in response:
                 return unpack_ids(response["Item"]["ids"]["B"]), units
-        # A header is written after its chunks, and no chunk is ever removed before it.
+        # The chunk is in the header's transaction; an eventually consistent read may miss it.
         raise InternalError("a deletion without its ids")
 
 

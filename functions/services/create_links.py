@@ -177,7 +177,7 @@ def _create_group(
 ) -> Exception | None:
     """Create the links of one transaction, from ``start`` on; None, or why not.
 
-    A link whose generated code is taken is replaced in ``made`` by one with another code.
+    A link whose generated code is taken is replaced in ``planned`` by one with another code.
     """
     places = range(start, min(start + LINKS_A_TRANSACTION, len(planned)))
     action = run.made_action(start // LINKS_A_TRANSACTION)

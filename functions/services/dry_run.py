@@ -68,11 +68,11 @@ def preview_filter(
     maximum: int,
     links: LinksTable,
     budget: ReadBudget | None = None,
-    most_reads: int | None = None,
+    max_reads: int | None = None,
 ) -> FilterPreview:
     """The effect of deleting by this filter; raises ``InvalidRequest`` if it is too broad.
 
-    ``budget`` limits its reads, ``most_reads`` is the number in the error. Raises ``LimitReached``
+    ``budget`` limits its reads, ``max_reads`` is the number in the error. Raises ``LimitReached``
     if the workspace has used up its minute.
     """
     selection = select(
@@ -83,7 +83,7 @@ def preview_filter(
         budget=budget,
     )
     if not selection.complete:
-        raise too_broad(selection, maximum, most_reads)
+        raise too_broad(selection, maximum, max_reads)
     found = len(selection.link_ids)
     return FilterPreview(
         selection,

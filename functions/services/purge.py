@@ -44,7 +44,7 @@ def purge_dependents(workspace_id: str, removed: Sequence[Removed], *, stores: E
     """
     erasures = erasures_of(workspace_id, removed, stores)
     open_ones = [erasure for erasure in erasures if erasure.finished_at is None]
-    headers = _heads(workspace_id, erasures, stores)
+    headers = _headers(workspace_id, erasures, stores)
     partitions = empty_partitions(open_ones, headers, stores)
     unfinished = {each.link_id for each in partitions if not each.empty_at}
     failed = any(each.failed for each in partitions)
@@ -99,7 +99,7 @@ def complete_if_done(workspace_id: str, deletion_id: str, *, erasures: ErasuresT
     return closed
 
 
-def _heads(
+def _headers(
     workspace_id: str, erasures: Sequence[Erasure], stores: EraseStores
 ) -> dict[str, DeletionHeader]:
     headers = {}

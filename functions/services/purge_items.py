@@ -51,13 +51,13 @@ class Partition:
 
 
 def empty_partitions(
-    erasures: Sequence[Erasure], heads: Mapping[str, DeletionHeader], stores: EraseStores
+    erasures: Sequence[Erasure], headers: Mapping[str, DeletionHeader], stores: EraseStores
 ) -> list[Partition]:
     """Delete everything of these links, until a query of each partition finds nothing or until the
     deadline; returns their partitions.
     """
     partitions = [
-        Partition(erasure, number, number == OWN_PARTITION and _keeps_installs(erasure, heads))
+        Partition(erasure, number, number == OWN_PARTITION and _keeps_installs(erasure, headers))
         for erasure in erasures
         for number in partitions_of(one_partition=erasure.one_partition)
     ]
@@ -69,8 +69,8 @@ def empty_partitions(
     return partitions
 
 
-def _keeps_installs(erasure: Erasure, heads: Mapping[str, DeletionHeader]) -> bool:
-    policies = heads[erasure.deletion_id].policies if erasure.deletion_id else {}
+def _keeps_installs(erasure: Erasure, headers: Mapping[str, DeletionHeader]) -> bool:
+    policies = headers[erasure.deletion_id].policies if erasure.deletion_id else {}
     return not policies.get("cascadeInstalls")
 
 

@@ -106,18 +106,18 @@ def select(
 
 
 def too_broad(
-    selection: ResolvedLinks, maximum: int, most_reads: int | None = None
+    selection: ResolvedLinks, maximum: int, max_reads: int | None = None
 ) -> InvalidRequest:
     """The error of an incomplete resolution.
 
-    ``most_reads`` is how many links one request may read.
+    ``max_reads`` is how many links one request may read.
     """
     if selection.too_many:
         return InvalidRequest(f"More than {maximum} links match; narrow the filter", limit=maximum)
-    if selection.over_budget and most_reads is not None:
+    if selection.over_budget and max_reads is not None:
         return InvalidRequest(
-            f"The filter would have to read more than {most_reads:,} links; narrow it by "
+            f"The filter would have to read more than {max_reads:,} links; narrow it by "
             "createdBefore and createdAfter",
-            limit=most_reads,
+            limit=max_reads,
         )
     return InvalidRequest("The workspace is too large for this filter; narrow it")

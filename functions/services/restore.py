@@ -39,11 +39,11 @@ from functions.repositories.restores import (
 from functions.services.deletion import DeletionRequest
 from functions.services.leases import LEASE_MARGIN, lease_seconds
 from functions.services.restore_outcomes import (
-    FATES,
-    fate_of,
-    fates_of_erased,
+    OUTCOME_BY_STATEMENT,
     grace_end,
     live_again,
+    outcome_of,
+    outcomes_of_erased,
     policy_attributes,
 )
 from functions.services.undo import check_undo
@@ -93,11 +93,11 @@ class Restored:
     @property
     def refused(self) -> list[RefusedRestore]:
         """The requested links that were not restored, and why."""
-        figure = (RestoreOutcome.NOT_REQUESTED, RestoreOutcome.PENDING, *LIVE_AGAIN)
+        not_refused = (RestoreOutcome.NOT_REQUESTED, RestoreOutcome.PENDING, *LIVE_AGAIN)
         refused: list[RefusedRestore] = [
             {"id": link_id, "reason": RestoreOutcome(outcome).reason}
-            for link_id, outcome in zip(self.deletion.link_ids, self.restore.fates, strict=True)
-            if outcome not in figure
+            for link_id, outcome in zip(self.deletion.link_ids, self.restore.outcomes, strict=True)
+            if outcome not in not_refused
         ]
         unknown: list[RefusedRestore] = [
             {"id": each, "reason": NOT_IN_DELETION} for each in self.restore.unknown_ids
@@ -105,7 +105,7 @@ class Restored:
         return refused + unknown
 
     def _ids(self, *outcomes: RestoreOutcome) -> list[str]:
-        pairs = zip(self.deletion.link_ids, self.restore.fates, strict=True)
+        pairs = zip(self.deletion.link_ids, self.restore.outcomes, strict=True)
         return [link_id for link_id, outcome in pairs if outcome in outcomes]
 
 
@@ -144,7 +144,7 @@ def _restore_of(
     if deletion.open:
         raise DeletionOpen
     restore_id = new_time_ordered_id(after=deletion.id)
-    fates, unknown = _asked(deletion, link_ids)
+    outcomes, unknown = _requested(deletion, link_ids)
     record = Restore(
         id=restore_id,
         workspace_id=deletion_request.workspace_id,
@@ -152,7 +152,7 @@ def _restore_of(
         state="restoring",
         actor=deletion_request.actor,
         created_at=iso(time_of(restore_id)),
-        fates=fates,
+        outcomes=outcomes,
         source_ip=deletion_request.source_ip,
         reason=deletion_request.reason,
         unknown_ids=unknown,
@@ -190,9 +190,9 @@ def resume_restore(
     return True
 
 
-def _asked(deletion: Deletion, link_ids: Sequence[str] | None) -> tuple[bytearray, list[str]]:
+def _requested(deletion: Deletion, link_ids: Sequence[str] | None) -> tuple[bytearray, list[str]]:
     """The initial outcomes, and the ids that the deletion does not have."""
-    fates = bytearray([RestoreOutcome.NOT_REQUESTED]) * len(deletion.link_ids)
+    outcomes = bytearray([RestoreOutcome.NOT_REQUESTED]) * len(deletion.link_ids)
     if link_ids is None:
         deletable = (Outcome.DELETED, Outcome.RESTORED, Outcome.ERASED)
         positions = [i for i, outcome in enumerate(deletion.outcomes) if outcome in deletable]
@@ -203,13 +203,13 @@ def _asked(deletion: Deletion, link_ids: Sequence[str] | None) -> tuple[bytearra
         positions = [places[link_id] for link_id in requested if link_id in places]
         unknown = [link_id for link_id in requested if link_id not in places]
     for position in positions:
-        fates[position] = _FIRST_FATE.get(
+        outcomes[position] = _FIRST_OUTCOME.get(
             Outcome(deletion.outcomes[position]), RestoreOutcome.NOT_DELETED
         )
-    return fates, unknown
+    return outcomes, unknown
 
 
-_FIRST_FATE = {
+_FIRST_OUTCOME = {
     Outcome.DELETED: RestoreOutcome.PENDING,
     # The link may have been deleted again.
     Outcome.RESTORED: RestoreOutcome.PENDING,
@@ -228,7 +228,7 @@ def _run(
     # The work must end before the lease does: the schedule finishes the rest with a new lease.
     with deadline(record.lease_until - time.time() - LEASE_MARGIN) as narrowed:
         _restore_pending(record, deletion, stores, resumed=resumed)
-    restored = [i for i, fate in enumerate(record.fates) if fate in LIVE_AGAIN]
+    restored = [i for i, outcome in enumerate(record.outcomes) if outcome in LIVE_AGAIN]
     with shutdown_deadline(max(narrowed.remaining(), SHUTDOWN_SECONDS)):
         stores.deletions.mark_restored(deletion, restored)
         stores.restores.save(record)
@@ -244,31 +244,33 @@ def _restore_pending(
     missing: list[int] = []
     for position in positions:
         state = states.get(deletion.link_ids[position])
-        fate = fate_of(state, deletion, record, resumed=resumed)
-        record.fates[position] = fate
-        if fate == RestoreOutcome.PENDING and state is not None:
+        outcome = outcome_of(state, deletion, record, resumed=resumed)
+        record.outcomes[position] = outcome
+        if outcome == RestoreOutcome.PENDING and state is not None:
             own.append((position, state))
         elif state is None and resumed:
             missing.append(position)
     attributes = [policy_attributes(state, record) for _, state in own]
-    outcomes = stores.links.batches.restore(
+    statements = stores.links.batches.restore(
         record.workspace_id,
         [state for _, state in own],
         deletion_id=deletion.id,
         restore_id=record.id,
         attributes=attributes,
     )
-    for (position, _), outcome, its in zip(own, outcomes, attributes, strict=True):
-        fate = FATES[Outcome(outcome)]
-        record.fates[position] = live_again(its["ttl"], record) if fate in LIVE_AGAIN else fate
-        if outcome == Outcome.NOT_FOUND:
+    for (position, _), applied, its in zip(own, statements, attributes, strict=True):
+        outcome = OUTCOME_BY_STATEMENT[Outcome(applied)]
+        record.outcomes[position] = (
+            live_again(its["ttl"], record) if outcome in LIVE_AGAIN else outcome
+        )
+        if applied == Outcome.NOT_FOUND:
             missing.append(position)
     if missing:
         erased = [deletion.link_ids[position] for position in missing]
-        fates = fates_of_erased(record, erased, stores.erasures)
-        for position, fate in zip(missing, fates, strict=True):
-            record.fates[position] = fate
-    metrics.count("LinksRestored", outcomes.count(Outcome.RESTORED))
+        outcomes = outcomes_of_erased(record, erased, stores.erasures)
+        for position, outcome in zip(missing, outcomes, strict=True):
+            record.outcomes[position] = outcome
+    metrics.count("LinksRestored", statements.count(Outcome.RESTORED))
 
 
 def _replay(deletion_request: DeletionRequest, stores: RestoreStores) -> Restored | None:

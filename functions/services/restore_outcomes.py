@@ -20,8 +20,8 @@ from functions.repositories.restores import Restore, RestoreOutcome
 GRACE_SECONDS = 7 * 86_400
 
 
-#: The outcome of a link by that of its statement.
-FATES = {
+#: The outcome of a link by the outcome of its statement.
+OUTCOME_BY_STATEMENT = {
     Outcome.PENDING: RestoreOutcome.PENDING,
     Outcome.RESTORED: RestoreOutcome.RESTORED,
     Outcome.NOT_FOUND: RestoreOutcome.ERASED,
@@ -55,7 +55,7 @@ def live_again(ttl: int | None, record: Restore) -> RestoreOutcome:
     )
 
 
-def fate_of(
+def outcome_of(
     state: DeletedState | None, deletion: Deletion, record: Restore, *, resumed: bool
 ) -> RestoreOutcome:
     if state is None:
@@ -72,7 +72,7 @@ def fate_of(
     return RestoreOutcome.PENDING
 
 
-def fates_of_erased(
+def outcomes_of_erased(
     record: Restore, link_ids: Sequence[str], erasures: ErasuresTable
 ) -> list[RestoreOutcome]:
     """The outcomes of links that are erased by now, perhaps after this restore.

@@ -354,7 +354,7 @@ def test_a_request_without_a_response_a_day_ago_is_previewed_first(
     assert set(service.deleted.values()) == {1}
 
 
-def test_undo_takes_the_last_delete_back(service: FakeUnlink, unlinkctl: Run) -> None:
+def test_undo_restores_the_links_of_the_last_delete(service: FakeUnlink, unlinkctl: Run) -> None:
     first, second = service.add(2)
     unlinkctl("delete", first, "--yes")
     unlinkctl("delete", second, "--yes")
@@ -366,7 +366,7 @@ def test_undo_takes_the_last_delete_back(service: FakeUnlink, unlinkctl: Run) ->
 def test_undo_without_a_delete_is_an_error(unlinkctl: Run) -> None:
     ran = unlinkctl("undo")
     assert ran.code == 1
-    assert "no delete" in ran.err
+    assert "No delete was made from this machine that can be undone." in ran.err
 
 
 def test_an_export_is_waited_for_and_its_address_said(

@@ -165,7 +165,7 @@ def test_one_delete_by_tag_takes_an_import_back(service: FakeUnlink, unlinkctl: 
     tag = undo.split("--tag ")[1].split()[0]
     assert unlinkctl("delete", "--tag", tag, "--erase", "--yes").code == 0
     assert list(created(service)) == ["own-link"]
-    # The same file again: it is another import, not the response of the first.
+    # The same file again: it is another import, not a repetition of the first.
     unlinkctl("import", "dub", str(DATA / "dub.csv"))
     assert len(service.links) == 3
 

@@ -119,6 +119,12 @@ def test_a_list_of_schemes_to_allow_is_checked(schemes: list[str]) -> None:
     assert scheme_faults(schemes)
 
 
+def test_a_refused_scheme_names_what_a_scheme_may_have() -> None:
+    assert scheme_faults(["MyApp"]) == [
+        "'MyApp' is not a scheme: at most 50 lower-case letters, digits, +, . and -, first a letter"
+    ]
+
+
 def test_the_policy_survives_every_encoding() -> None:
     policies = Policies(app_schemes=("myapp", "com.example.app+x"))
     assert policies.stored() == {"appSchemes": "myapp com.example.app+x"}

@@ -341,9 +341,11 @@ def test_a_restore_killed_at_any_call_reports_what_it_restored(
             world.workspace_id, deletion.id, limit=2
         ):
             assert record.state == "complete", at
-            fates = dict(zip(ids, record.fates, strict=True))
-            assert [each for each in ids if fates[each] == RestoreOutcome.RESTORED] == restored, at
-            assert {each for each in ids if fates[each] == RestoreOutcome.ERASED} == erased, at
+            outcomes = dict(zip(ids, record.outcomes, strict=True))
+            assert [
+                each for each in ids if outcomes[each] == RestoreOutcome.RESTORED
+            ] == restored, at
+            assert {each for each in ids if outcomes[each] == RestoreOutcome.ERASED} == erased, at
             found = world.stores.deletions.load(world.workspace_id, deletion.id)
             assert found is not None
             assert found.ids_with(Outcome.RESTORED) == restored, at
@@ -371,7 +373,7 @@ def test_a_link_taken_before_the_restore_began_is_not_restored(
     [record, _] = restore_stores(world).restores.of_deletion(
         world.workspace_id, deletion.id, limit=2
     )
-    assert list(record.fates) == [
+    assert list(record.outcomes) == [
         RestoreOutcome.DELETED_AGAIN,
         RestoreOutcome.ERASED,
         RestoreOutcome.RESTORED,
@@ -436,7 +438,7 @@ def test_a_link_removed_by_its_retention_after_a_killed_restore_counts_as_restor
     _resume_all(world, monkeypatch)
 
     [record] = restore_stores(world).restores.of_deletion(world.workspace_id, deletion.id, limit=2)
-    assert list(record.fates) == [RestoreOutcome.RESTORED]
+    assert list(record.outcomes) == [RestoreOutcome.RESTORED]
 
 
 # -- steps ----------------------------------------------------------------------------------------

@@ -457,7 +457,7 @@ def test_the_same_key_is_the_same_export(world: World, exports: Exports) -> None
     first, again = exports.begin(link_id, key=key), exports.begin(link_id, key=key)
 
     assert first == again
-    # Without the key the unfinished one is the response, and after its end a new one begins.
+    # Without the key the unfinished one is returned, and after its end a new one begins.
     assert exports.begin(link_id)[1]["id"] == first[1]["id"]
     exports.work()
     assert exports.begin(link_id)[1]["id"] != first[1]["id"]

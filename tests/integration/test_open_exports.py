@@ -99,7 +99,7 @@ def test_the_plan_limits_unfinished_exports(world: World, exports: Exports) -> N
     assert (body["limit"], body["retryAfter"]) == (maximum, 60)
     assert "2 exports" in body["message"]
     assert "free plan" in body["message"]
-    # The one that runs is still the response for its link, and another plan has more room.
+    # The running export is still returned for its link, and another plan has more room.
     assert exports.begin(links[0], plan="free")[0] == 202
     exports.messages.clear()
     assert exports.begin(links[0], workspace_id="ws-elsewhere", plan="free")[0] == 404

@@ -225,7 +225,7 @@ def test_the_record_names_who_restored_what_and_why(world: World) -> None:
     assert record.actor == {"keyId": "test", "userId": "tester"}
     assert (record.reason, record.source_ip) == ("by mistake", "192.0.2.9")
     assert record.created_at <= str(record.completed_at)
-    assert list(record.fates) == [2, 0]
+    assert list(record.outcomes) == [2, 0]
 
 
 RESTORE = "POST /api/deletions/{id}/restore"

@@ -173,7 +173,7 @@ def test_an_error_is_raised_after_one_attempt(status: int, code: str) -> None:
 
 
 def error_of(made: Any, status: int, code: str) -> Any:
-    """The response in the error of a call that is answered with this error code."""
+    """The error response of a call that fails with this code."""
     attempts = []
 
     def response(request: Any, **_: Any) -> AWSResponse:

@@ -237,7 +237,7 @@ def trash(
 
 def restore(
     context: typer.Context,
-    deletion: Annotated[str, typer.Argument(help="The deletion to take back.", metavar="ID")],
+    deletion: Annotated[str, typer.Argument(help="The deletion to undo.", metavar="ID")],
     *,
     ids: Annotated[
         list[str] | None,
@@ -306,13 +306,13 @@ def undo(
         found = [chunk.deletion for chunk in job.chunks if chunk.deletion] if job else []
         if not found:
             raise CommandError(
-                "There is no delete of this machine to take back.",
-                hint="`unlinkctl deletions` lists all; `unlinkctl restore ID` takes one back.",
+                "No delete was made from this machine that can be undone.",
+                hint="`unlinkctl deletions` lists all; `unlinkctl restore ID` undoes one.",
             )
         for deletion in found:
             _undo(unlink, deletion, reason)
 
 
 def _undo(unlink: Unlink, deletion: str, reason: str | None) -> None:
-    say(f"Taking back {deletion}")
+    say(f"Undoing {deletion}")
     _report(unlink.restore(deletion, reason=reason), RecordOutput.TABLE)

@@ -125,7 +125,7 @@ def run_import(
     _report(entries, output)
     rejected = _write_rejects(rejects, table, entries)
     if any(entry.status is Status.CREATED for entry in entries):
-        say(f"To take it back: unlinkctl delete --tag {tag} --erase")
+        say(f"To undo it: unlinkctl delete --tag {tag} --erase")
     if rejected:
         raise CommandError(
             f"{rejected:,} of {len(entries):,} rows were not imported; they are in {rejects}",

@@ -98,7 +98,7 @@ def _summarise(job: Job, ended: Ended, how: How) -> None:
     if not job.erase:
         write_line(f"Moved {deleted:,} {noun} to the trash.")
         if ended.deletions:
-            say("To take it back: unlinkctl undo")
+            say("To undo it: unlinkctl undo")
         return
     write_line(f"Erased {deleted:,} {noun} for good.")
     if ended.deletions and not how.wait:

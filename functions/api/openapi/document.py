@@ -12,7 +12,7 @@ from functions.api.app import Api
 from functions.api.openapi import operations
 from functions.api.openapi.error_responses import error_responses, open_error_responses
 from functions.api.openapi.events import webhooks
-from functions.api.openapi.operations import OPEN_OPERATIONS, RETURNED, Response
+from functions.api.openapi.operations import OPEN_OPERATIONS, RETURNED, DescribedResponse
 from functions.api.openapi.parameters import (
     HEADERS,
     RATE_HEADERS,
@@ -119,9 +119,10 @@ def _keyed(route: Route) -> Schema:
             "required": operation_id not in operations.OPTIONAL_BODIES,
             "content": {"application/json": {"schema": schema_of(body), "example": example}},
         }
-    responses = operations.RESPONSES.get(operation_id, {200: Response()})
+    responses = operations.RESPONSES.get(operation_id, {200: DescribedResponse()})
     makes_deletion = (
-        route.replay is not None and "X-Deletion-Id" in responses.get(200, Response()).headers
+        route.replay is not None
+        and "X-Deletion-Id" in responses.get(200, DescribedResponse()).headers
     )
     described["responses"] = _responses(responses, route) | error_responses(
         operation_id, route, makes_deletion=makes_deletion
@@ -131,7 +132,7 @@ def _keyed(route: Route) -> Schema:
     return described
 
 
-def _responses(responses: Mapping[int, Response], route: Route | None) -> Schema:
+def _responses(responses: Mapping[int, DescribedResponse], route: Route | None) -> Schema:
     usual = ("X-Request-Id", *(RATE_HEADERS if route is not None else ()))
     found = {}
     for status, response in responses.items():

@@ -41,7 +41,7 @@ _CACHED = ("ETag", "Cache-Control")
 
 
 @dataclass(frozen=True)
-class Response:
+class DescribedResponse:
     """One response: its text (by default the docstring of the body's type), body and headers."""
 
     text: str = ""
@@ -62,8 +62,8 @@ _TO_KEY = _leads_to("revokeKey", id="$response.body#/keyId")
 _OF_A_LINK = ("getLink", "updateLink", "getLinkQr", "deleteLink")
 _BODY_IS_LINK = _leads_to(*_OF_A_LINK, id="$response.body#/id")
 
-_DELETED = Response(headers=DELETION, links=_TO_DELETION)
-_PENDING = Response(headers=PENDING, links=_TO_DELETION)
+_DELETED = DescribedResponse(headers=DELETION, links=_TO_DELETION)
+_PENDING = DescribedResponse(headers=PENDING, links=_TO_DELETION)
 _CREATED = "The link, or the links in request order."
 _UPDATED = "The changed link. A key without `linksRead` gets only the fields that it wrote."
 _NEW = "The deletion, or with `dryRun` what it would do."
@@ -71,27 +71,32 @@ _RECEIPT = "A compact JWS with a receipt as its payload, or JSON where receipts 
 _LATER = "The rest is finished in the background."
 _IMAGES = tuple(qr_image.MEDIA_TYPES.values())
 _RECEIPTS = ("application/json", "application/jose")
-_UNCHANGED = Response("The content has not changed.", None, headers=_CACHED)
+_UNCHANGED = DescribedResponse("The content has not changed.", None, headers=_CACHED)
 
-#: By operation id: the responses that are no errors, by status.
-RESPONSES: dict[str, dict[int, Response]] = {
-    "issueKey": {201: Response(links=_TO_KEY)},
-    "createLinks": {201: Response(_CREATED, headers=["Location"], links=_BODY_IS_LINK)},
-    "listLinks": {200: Response(links=_leads_to(*_OF_A_LINK, id="$response.body#/links/0/id"))},
-    "updateLink": {200: Response(_UPDATED)},
-    "getLinkQr": {200: Response("The image.", {}, _IMAGES, _CACHED), 304: _UNCHANGED},
-    "createExport": {202: Response(headers=["Location"], links=_TO_EXPORT)},
-    "createInstall": {201: Response()},
+#: By operation id: the responses that are not errors, by status.
+RESPONSES: dict[str, dict[int, DescribedResponse]] = {
+    "issueKey": {201: DescribedResponse(links=_TO_KEY)},
+    "createLinks": {201: DescribedResponse(_CREATED, headers=["Location"], links=_BODY_IS_LINK)},
+    "listLinks": {
+        200: DescribedResponse(links=_leads_to(*_OF_A_LINK, id="$response.body#/links/0/id"))
+    },
+    "updateLink": {200: DescribedResponse(_UPDATED)},
+    "getLinkQr": {200: DescribedResponse("The image.", {}, _IMAGES, _CACHED), 304: _UNCHANGED},
+    "createExport": {202: DescribedResponse(headers=["Location"], links=_TO_EXPORT)},
+    "createInstall": {201: DescribedResponse()},
     "deleteLinks": {200: _DELETED, 202: _PENDING},
     "deleteLink": {200: _DELETED},
-    "bulkDeleteLinks": {200: Response(headers=DELETION), 202: _PENDING},
+    "bulkDeleteLinks": {200: DescribedResponse(headers=DELETION), 202: _PENDING},
     "createDeletion": {
-        200: Response(_NEW, headers=PENDING, links=_TO_DELETION),
-        202: Response(_LATER, NewErasure, headers=PENDING, links=_TO_DELETION),
+        200: DescribedResponse(_NEW, headers=PENDING, links=_TO_DELETION),
+        202: DescribedResponse(_LATER, NewErasure, headers=PENDING, links=_TO_DELETION),
     },
-    "getDeletion": {200: Response(headers=DELETION)},
-    "restoreDeletion": {200: Response(headers=DELETION), 202: Response(headers=PENDING)},
-    "getReceipt": {200: Response(_RECEIPT, media=_RECEIPTS, headers=DELETION)},
+    "getDeletion": {200: DescribedResponse(headers=DELETION)},
+    "restoreDeletion": {
+        200: DescribedResponse(headers=DELETION),
+        202: DescribedResponse(headers=PENDING),
+    },
+    "getReceipt": {200: DescribedResponse(_RECEIPT, media=_RECEIPTS, headers=DELETION)},
 }
 
 _DELETE_ONE = {"ids": [LINK_ID], "mode": "soft", "reason": "The campaign is over"}
@@ -167,29 +172,33 @@ _PAGES = ("application/json", "text/html")
 _UNKNOWN = "Unknown, inactive, expired or deleted"
 _UNREADABLE = "The link cannot be read at the moment."
 _WAIT = ("Cache-Control", "Retry-After")
-_THERE = Response("To the destination.", None, headers=["Location", "Cache-Control"])
+_THERE = DescribedResponse("To the destination.", None, headers=["Location", "Cache-Control"])
 
 
-def _file(*media: str, text: str = "The page.", schema: str = "string") -> dict[int, Response]:
-    return {200: Response(text, {"type": schema}, media, _CACHED), 304: _UNCHANGED}
+def _file(
+    *media: str, text: str = "The page.", schema: str = "string"
+) -> dict[int, DescribedResponse]:
+    return {200: DescribedResponse(text, {"type": schema}, media, _CACHED), 304: _UNCHANGED}
 
 
-def _asset(*media: str) -> dict[int, Response]:
+def _asset(*media: str) -> dict[int, DescribedResponse]:
     return {
         **_file(*media, text="The file."),
-        404: Response("There is no such file.", GatewayError),
+        404: DescribedResponse("There is no such file.", GatewayError),
     }
 
 
 #: By method and path: id, tag, summary and responses.
-OPEN_OPERATIONS: dict[str, tuple[str, str, str, dict[int, Response]]] = {
+OPEN_OPERATIONS: dict[str, tuple[str, str, str, dict[int, DescribedResponse]]] = {
     "GET /.well-known/jwks.json": (
         "getPublicKeys",
         "Deletions",
         "The public keys that verify receipts",
         {
-            200: Response(body=PublicKeys, headers=["Cache-Control"]),
-            503: Response("The keys cannot be read now.", LinkFortyError, headers=["Retry-After"]),
+            200: DescribedResponse(body=PublicKeys, headers=["Cache-Control"]),
+            503: DescribedResponse(
+                "The keys cannot be read now.", LinkFortyError, headers=["Retry-After"]
+            ),
         },
     ),
     "GET /{code}": (
@@ -198,13 +207,13 @@ OPEN_OPERATIONS: dict[str, tuple[str, str, str, dict[int, Response]]] = {
         "Follow a short link",
         {
             302: _THERE,
-            404: Response(
+            404: DescribedResponse(
                 f"{_UNKNOWN}: the same response for all, HTML for browsers and JSON for programs.",
                 LinkNotFoundError,
                 _PAGES,
                 ["Cache-Control"],
             ),
-            503: Response(_UNREADABLE, LinkFortyError, _PAGES, _WAIT),
+            503: DescribedResponse(_UNREADABLE, LinkFortyError, _PAGES, _WAIT),
         },
     ),
     "HEAD /{code}": (
@@ -213,8 +222,8 @@ OPEN_OPERATIONS: dict[str, tuple[str, str, str, dict[int, Response]]] = {
         "Find out where a short link leads",
         {
             302: _THERE,
-            404: Response(f"{_UNKNOWN}.", None, headers=["Cache-Control"]),
-            503: Response(_UNREADABLE, None, headers=_WAIT),
+            404: DescribedResponse(f"{_UNKNOWN}.", None, headers=["Cache-Control"]),
+            503: DescribedResponse(_UNREADABLE, None, headers=_WAIT),
         },
     ),
     "GET /api/openapi.json": (

@@ -157,7 +157,7 @@ def _delete_by_filter(
         maximum=plan.max_ids,
         links=stores.links,
         budget=budget,
-        most_reads=plan.filter_reads_per_request,
+        max_reads=plan.filter_reads_per_request,
     )
     # Bound to this exact set: the delete is refused if other links match by then.
     confirms = {
