@@ -49,7 +49,7 @@ run: check-port $(STAMPS) $(UNLINKCTL) ## Start the whole stack on this machine 
 .PHONY: test
 test: ## Everything that must pass: format, lint, types, all tests.
 	@$(MAKE) --no-print-directory --jobs=3 $(OUTPUT_SYNC) style $(STAMPS)
-	@$(MAKE) --no-print-directory --jobs=4 $(OUTPUT_SYNC) types without-stack e2e chaos-tests
+	@$(MAKE) --no-print-directory --jobs=5 $(OUTPUT_SYNC) types without-stack e2e console-tests chaos-tests
 
 .PHONY: lint
 lint: style types ## Format check, lint, types.
@@ -73,7 +73,8 @@ format: $(VENV_STAMP) ## Format and fix what can be fixed.
 # Of two targets at a time, the output of each comes at its end, where `make` can do that.
 OUTPUT_SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-WITHOUT_STACK := -n 2 --dist worksteal --ignore=tests/e2e --ignore=tests/console
+# More than there are processors, because some tests wait.
+WITHOUT_STACK := -n 3 --dist worksteal --ignore=tests/e2e --ignore=tests/console
 
 .PHONY: unit
 unit: $(STAMPS) ## The quick tests, for the inner loop: no deployed stack, nothing exhaustive.
@@ -98,8 +99,12 @@ browser: $(VENV_STAMP)
 	@$(VENV)/bin/python -m tests.support.browser
 
 .PHONY: e2e
-e2e: $(STAMPS) browser ## The tests over HTTP and in a browser against the deployed stack.
-	$(VENV)/bin/python -m pytest -m e2e --ignore=$(CHAOS_TESTS)
+e2e: $(STAMPS) ## The tests over HTTP against the deployed stack.
+	$(VENV)/bin/python -m pytest -m e2e --ignore=$(CHAOS_TESTS) --ignore=tests/console
+
+.PHONY: console-tests
+console-tests: $(STAMPS) browser ## The tests of the console in a browser, on a stack of its own.
+	$(VENV)/bin/python -m pytest -m e2e tests/console
 
 CHAOS_TESTS := tests/e2e/test_chaos.py
 

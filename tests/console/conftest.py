@@ -36,6 +36,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session")
+def stack_name() -> str:
+    """Another one than that of the end-to-end tests, which may run at the same time."""
+    return "console"
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One browser for all tests."""
     path = find_browser()

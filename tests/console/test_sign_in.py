@@ -72,11 +72,12 @@ def test_a_user_signs_in_reloads_and_signs_out(
 
     token = stored(console)["session"]["unlink.refresh"]
     assert refresh(stack, token) == 200
-    with page.expect_response("**/oauth2/revoke") as revoked:
+    # The pool's sign-out leads back to the page, which loads again.
+    with page.expect_event("load"), page.expect_response("**/oauth2/revoke") as revoked:
         page.get_by_role("button", name="Sign out").click()
     assert revoked.value.status == 200
-    page.goto(console.address)
     expect(page.locator("input[type=password]")).to_be_visible()
+    assert page.url == console.address
     assert refresh(stack, token) == 400
     assert stored(console)["session"] == {}
 

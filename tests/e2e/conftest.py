@@ -15,17 +15,6 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(pytest.mark.e2e)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Erasures take minutes: tests start them first and check them last, so that no test waits."""
-
-    def place(item: pytest.Item) -> int:
-        if item.get_closest_marker("at_first"):
-            return 0
-        return 2 if item.get_closest_marker("at_last") else 1
-
-    items.sort(key=place)
-
-
 @pytest.fixture(autouse=True)
 def _documented(every_response_is_documented: None) -> None:
     """Holds every test here."""

@@ -13,6 +13,17 @@ if TYPE_CHECKING:
     from tests.e2e.contract import Contract
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Erasures take minutes: tests start them first and check them last, so that no test waits."""
+
+    def place(item: pytest.Item) -> int:
+        if item.get_closest_marker("at_first"):
+            return 0
+        return 2 if item.get_closest_marker("at_last") else 1
+
+    items.sort(key=place)
+
+
 @pytest.fixture(scope="session")
 def contract() -> Contract:
     """Checks all responses against the OpenAPI document."""
@@ -23,13 +34,19 @@ def contract() -> Contract:
 
 
 @pytest.fixture(scope="session")
-def stack(contract: Contract) -> Iterator[LocalStack]:
+def stack_name() -> str:
+    """Of the stack's files. Runs at the same time have stacks of their own."""
+    return "e2e"
+
+
+@pytest.fixture(scope="session")
+def stack(contract: Contract, stack_name: str) -> Iterator[LocalStack]:
     """The running service: `base_url`, `outputs`, `client(service)`, `new_workspace(plan)`."""
     from local.stack import bind, running
 
     bridge = bind()
     bridge.observe = contract.hold
-    with running(bridge, name="e2e", say=print) as service:
+    with running(bridge, name=stack_name, say=print) as service:
         yield service
 
 
