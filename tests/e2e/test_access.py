@@ -437,7 +437,9 @@ def test_no_log_contains_a_credential(stack: LocalStack, setting: Setting) -> No
 def test_parallel_clients_of_one_key_get_exactly_the_limit(stack: LocalStack) -> None:
     """Requests over the limit of the free plan, from 4 clients at once: 100 pass in a window.
 
-    A slow machine spreads them over several windows; each is exact by itself.
+    A slow machine spreads them over several windows; each is exact by itself. If the counter does
+    not respond in time, a request passes uncounted, without rate headers. Then all is tried again
+    with a new key.
     """
 
     def send(key: str, times: int) -> list[Response]:
@@ -445,16 +447,26 @@ def test_parallel_clients_of_one_key_get_exactly_the_limit(stack: LocalStack) ->
         with ThreadPoolExecutor(4) as pool:
             return list(pool.map(lambda _: client.get("/api/links?limit=1"), range(times)))
 
-    workspace, other = stack.new_workspace("free"), stack.new_workspace("free")
+    def send_beyond_the_limit(key: str) -> list[Response]:
+        responses: list[Response] = []
+        for _ in range(5):
+            responses += send(key, 120)
+            if any(response.status == 429 for response in responses):
+                break
+        assert {response.status for response in responses} == {200, 429}
+        return responses
+
     # Functions start now and not within the window; another key counts for itself.
+    other = stack.new_workspace("free")
     assert {response.status for response in send(other.read_key, 20)} == {200}
 
-    responses: list[Response] = []
     for _ in range(5):
-        responses += send(workspace.read_key, 120)
-        if any(response.status == 429 for response in responses):
+        responses = send_beyond_the_limit(stack.new_workspace("free").read_key)
+        uncounted = [each for each in responses if "x-ratelimit-reset" not in each.headers]
+        assert all(response.status == 200 for response in uncounted)
+        if not uncounted:
             break
-    assert {response.status for response in responses} == {200, 429}
+    assert not uncounted, "the counter never responded to all requests in time"
 
     statuses: dict[int, Counter[int]] = defaultdict(Counter)
     places: dict[int, Counter[int]] = defaultdict(Counter)
