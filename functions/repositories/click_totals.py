@@ -65,13 +65,19 @@ class ClickTotals(Table):
             if not added and newest == link.last_click_at:
                 return True
             values = to_item({":added": added, ":kept": kept, ":newest": newest})
-            # An erased link stays erased; of two concurrent counts, the second adds up again.
-            unchanged = f"{EXISTS} AND "
+            # An erased link stays erased. Of two concurrent counts, the second adds up again: also
+            # if the first only set a later click, or that would be replaced by an earlier one.
+            unchanged = EXISTS
             if link.counted_days is not None:
-                unchanged += "#countedDays=:included"
+                unchanged += " AND #countedDays=:included"
                 values |= to_item({":included": included})
             else:
-                unchanged += "attribute_not_exists(#countedDays)"
+                unchanged += " AND attribute_not_exists(#countedDays)"
+            if link.last_click_at is not None:
+                unchanged += " AND #lastClickAt=:last"
+                values |= to_item({":last": link.last_click_at})
+            else:
+                unchanged += " AND attribute_not_exists(#lastClickAt)"
             current = self._update_item(
                 link_key(workspace_id, link.id),
                 "ADD #clickCount :added SET #countedDays=:kept, #lastClickAt=:newest",

@@ -513,6 +513,22 @@ class Unreliable:
         return write
 
 
+def test_a_late_count_does_not_replace_a_later_click(world: World) -> None:
+    """Two counts of days that the link includes already: both only set its last click."""
+    [link_id] = world.create(1)
+    deliver(rollups(world), records([click(world, link_id)]))
+    totals = rollups(world).totals
+    link = world.link(link_id)
+    days = {DAY: (1, 0)}
+
+    assert totals.advance(world.workspace_id, link, days, last_click_at=iso(NOON + 9))
+    # This one still has the link as it was before.
+    assert totals.advance(world.workspace_id, link, days, last_click_at=iso(NOON + 5))
+
+    found = world.link(link_id)
+    assert (found.click_count, found.last_click_at) == (1, iso(NOON + 9))
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_counts_are_exact_under_redelivery_reordering_and_lost_responses(
     world: World, seed: int, monkeypatch: pytest.MonkeyPatch
