@@ -29,7 +29,7 @@ TIMEOUT_SECONDS = 1_800
 
 
 def main(links: int = LINKS) -> None:
-    """Erase links without visits, then the same number, of which each tenth has visits."""
+    """Erase links without visits, then as many again, where each tenth link has visits."""
     with serving(ROOT) as stack:
         caller = Caller(stack)
         print(

@@ -272,13 +272,15 @@ def _soft_delete_slice(deletion: Deletion, positions: Sequence[int], stores: Sto
         for place, found in zip(gone, before, strict=True):
             outcomes[place] = found
     for position, outcome in zip(positions, outcomes, strict=True):
-        deletion.outcomes[position] = Outcome.NOT_FOUND if outcome in _NEVER_OURS else outcome
+        deletion.outcomes[position] = (
+            Outcome.NOT_FOUND if outcome in _NOT_BY_THIS_DELETION else outcome
+        )
     metrics.count("LinksSoftDeleted", outcomes.count(Outcome.DELETED))
 
 
 #: Deleted by another request; or a live link with a later fencing token, which was deleted and
 #: restored by others in the meantime: an open deletion cannot be restored.
-_NEVER_OURS = frozenset((Outcome.FAILED, Outcome.RESTORED))
+_NOT_BY_THIS_DELETION = frozenset((Outcome.FAILED, Outcome.RESTORED))
 
 
 def _deleted_before_erasure(
