@@ -140,7 +140,7 @@ class _Run:
                 deletion = self._send(job, chunk)
             except InvalidIds as error:
                 ended = command_error(error)
-                self._jobs.done(chunk.key, f"{len(chunk.ids):,} ids not deleted: {ended.message}")
+                self._jobs.done(chunk.key, f"not deleted ({len(chunk.ids):,}): {ended.message}")
                 return
             except InvalidRequest as error:
                 if job.plan or not error.limit or error.limit >= len(chunk.ids):

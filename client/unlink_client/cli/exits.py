@@ -140,9 +140,9 @@ def _named_ids(error: InvalidIds) -> str:
     """The invalid ids; the first ones are listed."""
     parts = []
     if error.invalid_count:
-        parts.append(f"{error.invalid_count:,} not link ids: {some(error.invalid_ids)}")
+        parts.append(f"not link ids ({error.invalid_count:,}): {some(error.invalid_ids)}")
     if error.unknown_count:
-        parts.append(f"{error.unknown_count:,} not live links: {some(error.unknown_ids)}")
+        parts.append(f"not live links ({error.unknown_count:,}): {some(error.unknown_ids)}")
     return "; ".join(parts) or str(error)
 
 
