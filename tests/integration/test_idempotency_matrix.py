@@ -75,12 +75,18 @@ class Case:
     other: Any = None
     at: str | None = None
     status: int = 200
-    to_hoko: bool = False
     #: The links that it names, besides those that it creates.
     ids: tuple[str, ...] = ()
     #: Whether the request can be observed running (several writes) or is one write.
     seen_running: bool = True
-    has_deletion: bool = True
+
+    @property
+    def to_hoko(self) -> bool:
+        return self.route == "DELETE /api/links" or "/api/deletions" in self.route
+
+    @property
+    def has_deletion(self) -> bool:
+        return self.module is deletions and "dryRun" not in (self.body or ())
 
 
 @dataclass
@@ -232,7 +238,6 @@ def create_link(scene: Scene) -> Case:
         body=_new_link(),
         other=_new_link() | {"title": "Summer"},
         status=201,
-        has_deletion=False,
     )
 
 
@@ -247,7 +252,6 @@ def create_links(scene: Scene) -> Case:
         body=many,
         other=many[1:],
         status=201,
-        has_deletion=False,
     )
 
 
@@ -260,7 +264,6 @@ def delete_links(scene: Scene) -> Case:
         (deleting, "run"),
         body=ids,
         other=ids[:2],
-        to_hoko=True,
         ids=tuple(ids),
     )
 
@@ -328,7 +331,6 @@ def deletion_by_ids(scene: Scene) -> Case:
         (deleting, "run"),
         body={"ids": ids},
         other={"ids": ids, "mode": "erase"},
-        to_hoko=True,
         ids=tuple(ids),
     )
 
@@ -349,7 +351,6 @@ def erasure_by_ids(scene: Scene) -> Case:
         (deleting, "run"),
         body={"ids": [*ids, "nonsense"], "mode": "erase"},
         other={"ids": ids, "mode": "erase"},
-        to_hoko=True,
         ids=tuple(ids),
     )
 
@@ -366,7 +367,6 @@ def deletion_by_filter(scene: Scene) -> Case:
         (deleting, "run"),
         body=asked | {"confirmationToken": dry_run["confirmationToken"]},
         other=asked,
-        to_hoko=True,
         ids=tuple(ids),
     )
 
@@ -388,7 +388,6 @@ def restore(scene: Scene) -> Case:
         at=deleted.id,
         body={"ids": [*ids, UNKNOWN, "nonsense"]},
         other={"ids": ids},
-        to_hoko=True,
         ids=tuple(ids),
     )
 
@@ -418,10 +417,8 @@ def _dry_run_by_ids(scene: Scene, mode: str) -> Case:
         (IdempotencyTable, "claim"),
         body=body,
         other=body | {"dryRun": False},
-        to_hoko=True,
         ids=(first, second),
         seen_running=False,
-        has_deletion=False,
     )
 
 
@@ -452,10 +449,8 @@ def dry_run_by_filter(scene: Scene) -> Case:
         (IdempotencyTable, "claim"),
         body=body,
         other={"filter": {"tag": "summer"}, "dryRun": True},
-        to_hoko=True,
         ids=(clicked, other),
         seen_running=False,
-        has_deletion=False,
     )
 
 
@@ -482,7 +477,6 @@ def install(scene: Scene) -> Case:
         status=201,
         ids=(link.id,),
         seen_running=False,
-        has_deletion=False,
     )
 
 
@@ -510,7 +504,6 @@ def install_by_click(scene: Scene) -> Case:
         status=201,
         ids=(link_id,),
         seen_running=False,
-        has_deletion=False,
     )
 
 
@@ -534,7 +527,6 @@ def export(scene: Scene) -> Case:
         status=202,
         ids=(link.id,),
         seen_running=False,
-        has_deletion=False,
     )
 
 
