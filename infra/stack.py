@@ -80,13 +80,9 @@ class UnlinkStack(Stack):
         self.api = Api(self, "Api", settings=settings, functions=self.http)
         self._console_url = f"{settings.api_base or self._own_address(settings)}/console"
         self.users.allow_console(self._console_url)
-        self.streams.deletion_stream.add_environment(
-            "API_URL", settings.short_url_base or self.api.rest_api.url
-        )
-        if self.workers.receipt_signer is not None:
-            self.workers.receipt_signer.add_environment(
-                "API_URL", settings.api_base or self.api.rest_api.url
-            )
+        for function in (self.streams.deletion_stream, self.workers.receipt_signer):
+            if function is not None:
+                function.add_environment("API_URL", settings.api_base or self.api.rest_api.url)
         self._add_front(settings)
         # Last: it covers everything above.
         self.monitoring = Monitoring(

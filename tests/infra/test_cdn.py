@@ -128,6 +128,19 @@ def test_the_links_function_gets_every_host_of_the_service() -> None:
     }
 
 
+def test_events_and_receipts_name_the_api_and_not_the_distribution() -> None:
+    """An event's `url` is a path of the API, which CloudFront does not serve."""
+    cdn = {"cdnDomainName": "l.example.com", "cdnCertificateArn": DOMAIN["certificateArn"]}
+    behind_both = synthesize(cdn="true", **cdn, **DOMAIN)
+    assert variables_of(behind_both, "API_URL") == {
+        "deletion_stream": "https://go.example.com",
+        "receipt_signer": "https://go.example.com",
+    }
+    without_a_domain = variables_of(synthesize(cdn="true", **cdn), "API_URL")
+    assert without_a_domain["deletion_stream"] == without_a_domain["receipt_signer"]
+    assert ".execute-api." in str(without_a_domain["deletion_stream"])
+
+
 def test_the_distributions_host_causes_no_circular_dependency() -> None:
     template = synthesize(cdn="true", **DOMAIN)
     needs = {
