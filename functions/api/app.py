@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from functions import container, metrics
 from functions.api.caller import caller_of
 from functions.api.cors import cors_headers
-from functions.api.methods import ALLOWED_METHODS, error_format_of
+from functions.api.methods import ALLOWED_METHODS
 from functions.api.rate_limit import count_request, rate_headers
 from functions.api.request import Request
 from functions.api.response import Response, to_json
@@ -111,16 +111,15 @@ class Api:
             window = count_request(caller)
             if window is not None:
                 headers |= rate_headers(window, caller.plan)
-            if route.scope is not None:
-                caller.require(route.scope)
-            if route.either and caller.scopes.isdisjoint(route.either):
-                caller.require(route.either[0])
+            if route.scopes and caller.scopes.isdisjoint(route.scopes):
+                caller.require(route.scopes[0])
             request = Request(
                 caller,
                 event,
                 path,
                 parameters_of(event, route.query) if route.reads_query else {},
                 window,
+                route.query,
             )
             response = _repeated(route, request) or route.endpoint(request)
         except UnlinkError as error:
@@ -167,9 +166,7 @@ def _refused_method(method: str, resource: str) -> Route:
     def refuse(_request: Request) -> Response[Any]:
         raise MethodNotAllowed(allowed)
 
-    return Route(
-        method, resource, None, frozenset(), error_format_of(resource), refuse, reads_query=False
-    )
+    return Route(method, resource, (), {}, refuse, reads_query=False)
 
 
 def _gateway_response(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from functions import container
-from functions.api.request import Request
+from functions.api.request import MAX_REASON, Request, parameter
 from functions.domain.deletion import Deletion
 from functions.domain.error_texts import as_text
 from functions.domain.errors import InvalidIds, InvalidRequest
@@ -13,8 +13,10 @@ from functions.domain.idempotency import IdempotencyRecord
 from functions.domain.ids import parse_link_id
 from functions.services.deletion import DeletionRequest, deletion_of
 
-#: The query parameters of what deletes and restores, of lists, and of the audit trail.
-REASON = ("reason",)
+#: The query parameter of what deletes and restores.
+REASON = {
+    "reason": parameter("Why. Kept with the deletion, not interpreted.", maxLength=MAX_REASON)
+}
 
 
 def distinct_ids(

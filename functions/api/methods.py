@@ -29,8 +29,3 @@ ALLOWED_METHODS = {
     "/console": ("GET", "HEAD"),
     "/console/{asset}": ("GET", "HEAD"),
 }
-
-
-def error_format_of(resource: str) -> str:
-    """The error format of a resource for methods that it does not have."""
-    return "hoko" if resource.startswith("/api/deletions") else "linkforty"

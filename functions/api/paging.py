@@ -6,17 +6,21 @@ from typing import Any
 
 from functions import container
 from functions.api import cursors
-from functions.api.request import Request
+from functions.api.request import Parameter, Request, integer, parameter
 from functions.domain.errors import InvalidRequest
-from functions.domain.query_params import parse_int_param
-
-PAGE = ("limit", "cursor")
 
 
-def page_of(request: Request, purpose: str, *, maximum: int, default: int = 50) -> tuple[int, Any]:
+def page(*, maximum: int, default: int = 50) -> dict[str, Parameter]:
+    """The query parameters of a list whose pages have ``maximum`` entries at most."""
+    return {
+        "limit": integer("Maximum number of entries in a page.", default=default, maximum=maximum),
+        "cursor": parameter("`nextCursor` of the previous page."),
+    }
+
+
+def page_of(request: Request, purpose: str) -> tuple[int, Any]:
     """``limit`` and the content of ``cursor``; raises ``InvalidRequest``."""
-    query = request.query
-    limit = parse_int_param(query.get("limit"), "limit", default=default, maximum=maximum)
+    query, limit = request.query, request.integer("limit")
     if "cursor" not in query:
         return limit, None
     try:
@@ -28,10 +32,10 @@ def page_of(request: Request, purpose: str, *, maximum: int, default: int = 50) 
 
 
 def filtered_page_of(
-    request: Request, purpose: str, fingerprint: str, *, maximum: int
+    request: Request, purpose: str, fingerprint: str
 ) -> tuple[int, list[Any] | None]:
     """``limit`` and the position in ``cursor``, which must belong to the filter of the request."""
-    limit, content = page_of(request, purpose, maximum=maximum)
+    limit, content = page_of(request, purpose)
     if content is None:
         return limit, None
     *position, of_filter = content

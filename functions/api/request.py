@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,12 +13,20 @@ from functions.api.caller import Caller
 from functions.api.json_body import parse_json
 from functions.domain.errors import BodyTooLarge, InvalidRequest
 from functions.domain.idempotency import IdempotencyKey
+from functions.domain.query_params import parse_int_param
 from functions.domain.urls import api_base, short_url_base
 from functions.repositories.access import RateWindow
 
 #: Largest body that a function parses, in bytes. Lambda takes 6 MB, and base64 (all media types
 #: are declared binary) leaves 4.5 MB of it; 10,000 ids are 0.4 MB.
 MAX_BODY = 4 * 1024 * 1024
+
+#: Characters of the reason of a delete or restore.
+MAX_REASON = 500
+
+#: A query parameter as a JSON schema with a description, or ``model``: the request's model that
+#: describes it.
+Parameter = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,9 @@ class Request:
     path: dict[str, str]
     query: dict[str, str]
     #: The caller's minute window, including this request; None if it was not counted.
-    window: RateWindow | None = None
+    window: RateWindow | None
+    #: The query parameters that the route takes.
+    parameters: Mapping[str, Parameter]
 
     @cached_property
     def body(self) -> bytes:
@@ -47,6 +58,17 @@ class Request:
             if key.lower() == lower_name:
                 return str(value)
         return None
+
+    def integer(self, name: str) -> int:
+        """A query parameter, within the bounds of the route's; raises ``InvalidRequest``."""
+        declared = self.parameters[name]
+        return parse_int_param(
+            self.query.get(name),
+            name,
+            default=declared["default"],
+            least=declared["minimum"],
+            maximum=declared["maximum"],
+        )
 
     @property
     def base_url(self) -> str:
@@ -77,6 +99,21 @@ class Request:
         return IdempotencyKey(key, digest.hexdigest())
 
 
+def parameter(text: str, kind: str = "string", **schema: Any) -> Parameter:
+    """A query parameter of a JSON type; ``text`` describes it."""
+    return {"description": text, "type": kind, **schema}
+
+
+def integer(text: str, *, default: int, maximum: int, minimum: int = 1) -> Parameter:
+    """An integer query parameter with bounds."""
+    return parameter(text, "integer", minimum=minimum, maximum=maximum, default=default)
+
+
+def of_model(model: str, names: Iterable[str]) -> dict[str, Parameter]:
+    """Query parameters that a request's model describes. The model itself needs pydantic."""
+    return {name: {"model": model} for name in names}
+
+
 def raw_body(event: dict[str, Any]) -> bytes:
     """The body as bytes, decoded from base64 if needed; raises ``BodyTooLarge``."""
     body = event.get("body") or ""
@@ -92,6 +129,6 @@ def check_reason(reason: object) -> str | None:
     """A reason is text of at most 500 characters; raises ``InvalidRequest``."""
     if reason is None:
         return None
-    if not isinstance(reason, str) or len(reason) > 500:
-        raise InvalidRequest("reason must be text of at most 500 characters")
+    if not isinstance(reason, str) or len(reason) > MAX_REASON:
+        raise InvalidRequest(f"reason must be text of at most {MAX_REASON} characters")
     return reason

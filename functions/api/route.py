@@ -1,13 +1,14 @@
-"""Routes: what each needs, and what serves it."""
+"""Routes: what each needs, what serves it, and what callers need to know about it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from functions.api.request import Request
+from functions.api.request import Parameter, Request
 from functions.api.response import Body_co, Response
+from functions.domain.errors import UnlinkError
 from functions.domain.idempotency import IdempotencyRecord
 
 #: What serves a route.
@@ -18,22 +19,65 @@ Endpoint = Callable[["Request"], Response[Body_co]]
 Replay = Callable[["Request", IdempotencyRecord], Response[Any] | None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """What the OpenAPI document says about an endpoint and its code does not: a decorator."""
+
+    #: Of a success. A return type ``Pending…`` is the body of 202.
+    status: int = 200
+    #: Describes the success. Without it, the docstring of the return type does.
+    text: str = ""
+    media: Sequence[str] = ("application/json",)
+    #: Of a success, besides those of every response. 202 has ``Location`` too.
+    headers: Sequence[str] = ()
+    #: The name of the request's body in ``openapi/bodies.py``. The type itself needs pydantic.
+    body: str = ""
+    #: Errors besides those of every route, of the path and of the Idempotency-Key.
+    raises: Sequence[type[UnlinkError]] = ()
+    #: The work and its Idempotency-Key are written together: a repeat never finds it running.
+    atomic: bool = False
+    #: Paths that the success leads to, and where in its body their parameters are.
+    leads_to: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def __call__(self, endpoint: Endpoint[Body_co]) -> Endpoint[Body_co]:
+        vars(endpoint)["described"] = self
+        return endpoint
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """A registered route. The OpenAPI document is made from it."""
 
     method: str
     resource: str
-    scope: str | None
-    query: frozenset[str]
-    error_format: str
+    #: One of them is needed.
+    scopes: tuple[str, ...]
+    query: Mapping[str, Parameter]
     endpoint: Callable[[Request], Response[Any]]
     replay: Replay | None = None
-    either: tuple[str, ...] = ()
     #: False for a route that is refused with any query.
     reads_query: bool = True
     #: The group of the route in the OpenAPI document.
     tag: str = ""
+
+    @property
+    def error_format(self) -> str:
+        """Of its errors: Hoko's for the route of its contract, and for deletions as records."""
+        hoko = self.resource.startswith("/api/deletions")
+        hoko = hoko or (self.method, self.resource) == ("DELETE", "/api/links")
+        return "hoko" if hoko else "linkforty"
+
+    @property
+    def described(self) -> Described:
+        """What callers need to know about the endpoint."""
+        described: Described = vars(self.endpoint).get("described", Described())
+        return described
+
+    @property
+    def operation_id(self) -> str:
+        """The operation's id in the document: the name of the endpoint, in camel case."""
+        first, *others = self.endpoint.__name__.split("_")
+        return first + "".join(map(str.capitalize, others))
 
 
 class Routes:
@@ -48,37 +92,24 @@ class Routes:
         method: str,
         resource: str,
         *,
-        scope: str | None,
-        query: Iterable[str] = (),
-        error_format: str = "linkforty",
+        scope: str | tuple[str, ...],
+        query: Mapping[str, Parameter] | None = None,
         replay: Replay | None = None,
-        either: Sequence[str] = (),
     ) -> Callable[[Endpoint[Body_co]], Endpoint[Body_co]]:
         """Register an endpoint. Its name and docstring are those of the operation in the document.
 
         ``resource`` is the path as API Gateway has it (``/api/links/{id}``). ``scope`` is what it
-        needs, and ``query`` names the query parameters that it takes.
-
-        With ``scope=None`` the body decides which of the scopes ``either`` is needed; the route
-        checks with ``require``. Every POST and DELETE has a ``replay``, and no other method.
+        needs; of several the body decides, and the endpoint checks with ``require``. ``query`` has
+        the query parameters that it takes. Every POST and DELETE has a ``replay``, and no other
+        method.
         """
         if (method in ("POST", "DELETE")) is (replay is None):
             raise ValueError(f"{method} {resource}: POST and DELETE need a replay, no other does")
+        scopes = (scope,) if isinstance(scope, str) else scope
 
         def register(endpoint: Endpoint[Body_co]) -> Endpoint[Body_co]:
-            self.all.append(
-                Route(
-                    method,
-                    resource,
-                    scope,
-                    frozenset(query),
-                    error_format,
-                    endpoint,
-                    replay,
-                    tuple(either),
-                    tag=self._tag,
-                )
-            )
+            route = Route(method, resource, scopes, query or {}, endpoint, replay, tag=self._tag)
+            self.all.append(route)
             return endpoint
 
         return register

@@ -31,10 +31,7 @@ MEDIA_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
 #: Part of every variant's name. Increase it when a change here alters the pixels of an image.
 _RENDERING = 1
 
-_COLOR = re.compile(r"#?([0-9A-Fa-f]{6}|[0-9A-Fa-f]{3})")
-
-#: The query parameters of the route.
-PARAMETERS = ("format", "size", "color", "bgcolor")
+COLOR = re.compile(r"#?([0-9A-Fa-f]{6}|[0-9A-Fa-f]{3})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +82,7 @@ def render(text: str, style: Style) -> bytes:
 
 
 def _color(name: str, text: str) -> str:
-    match = _COLOR.fullmatch(text)
+    match = COLOR.fullmatch(text)
     if match is None:
         raise InvalidRequest(f"{name} must be three or six hexadecimal digits, as in 1a2b3c")
     digits = match[1].lower()

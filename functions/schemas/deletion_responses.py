@@ -122,6 +122,10 @@ class NewErasure(Deletion):
     notFoundIds: NotRequired[list[str]]
 
 
+class PendingDeletion(NewErasure):
+    """The rest is finished in the background."""
+
+
 class DeletionPage(TypedDict):
     """Deletions, newest first. With a filter, a page may be short or empty and still have a
     ``nextCursor``."""

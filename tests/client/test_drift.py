@@ -43,6 +43,7 @@ NO_ARGUMENT = {"If-None-Match"}
 CLASSES = {
     "Deletion": "DeletionRecord",
     "NewErasure": "DeletionRecord",
+    "PendingDeletion": "DeletionRecord",
     "PendingLinks": "DeletedLinks",
     "PendingErasure": "ErasedLinks",
     "PendingRestore": "RestoredLinks",

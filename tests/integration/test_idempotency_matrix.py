@@ -75,18 +75,12 @@ class Case:
     other: Any = None
     at: str | None = None
     status: int = 200
+    to_hoko: bool = False
     #: The links that it names, besides those that it creates.
     ids: tuple[str, ...] = ()
     #: Whether the request can be observed running (several writes) or is one write.
     seen_running: bool = True
-
-    @property
-    def to_hoko(self) -> bool:
-        return self.route == "DELETE /api/links" or "/api/deletions" in self.route
-
-    @property
-    def has_deletion(self) -> bool:
-        return self.module is deletions and "dryRun" not in (self.body or ())
+    has_deletion: bool = True
 
 
 @dataclass
@@ -238,6 +232,7 @@ def create_link(scene: Scene) -> Case:
         body=_new_link(),
         other=_new_link() | {"title": "Summer"},
         status=201,
+        has_deletion=False,
     )
 
 
@@ -252,6 +247,7 @@ def create_links(scene: Scene) -> Case:
         body=many,
         other=many[1:],
         status=201,
+        has_deletion=False,
     )
 
 
@@ -264,6 +260,7 @@ def delete_links(scene: Scene) -> Case:
         (deleting, "run"),
         body=ids,
         other=ids[:2],
+        to_hoko=True,
         ids=tuple(ids),
     )
 
@@ -331,6 +328,7 @@ def deletion_by_ids(scene: Scene) -> Case:
         (deleting, "run"),
         body={"ids": ids},
         other={"ids": ids, "mode": "erase"},
+        to_hoko=True,
         ids=tuple(ids),
     )
 
@@ -351,6 +349,7 @@ def erasure_by_ids(scene: Scene) -> Case:
         (deleting, "run"),
         body={"ids": [*ids, "nonsense"], "mode": "erase"},
         other={"ids": ids, "mode": "erase"},
+        to_hoko=True,
         ids=tuple(ids),
     )
 
@@ -367,6 +366,7 @@ def deletion_by_filter(scene: Scene) -> Case:
         (deleting, "run"),
         body=asked | {"confirmationToken": dry_run["confirmationToken"]},
         other=asked,
+        to_hoko=True,
         ids=tuple(ids),
     )
 
@@ -388,6 +388,7 @@ def restore(scene: Scene) -> Case:
         at=deleted.id,
         body={"ids": [*ids, UNKNOWN, "nonsense"]},
         other={"ids": ids},
+        to_hoko=True,
         ids=tuple(ids),
     )
 
@@ -417,8 +418,10 @@ def _dry_run_by_ids(scene: Scene, mode: str) -> Case:
         (IdempotencyTable, "claim"),
         body=body,
         other=body | {"dryRun": False},
+        to_hoko=True,
         ids=(first, second),
         seen_running=False,
+        has_deletion=False,
     )
 
 
@@ -449,8 +452,10 @@ def dry_run_by_filter(scene: Scene) -> Case:
         (IdempotencyTable, "claim"),
         body=body,
         other={"filter": {"tag": "summer"}, "dryRun": True},
+        to_hoko=True,
         ids=(clicked, other),
         seen_running=False,
+        has_deletion=False,
     )
 
 
@@ -477,6 +482,7 @@ def install(scene: Scene) -> Case:
         status=201,
         ids=(link.id,),
         seen_running=False,
+        has_deletion=False,
     )
 
 
@@ -504,6 +510,7 @@ def install_by_click(scene: Scene) -> Case:
         status=201,
         ids=(link_id,),
         seen_running=False,
+        has_deletion=False,
     )
 
 
@@ -527,6 +534,7 @@ def export(scene: Scene) -> Case:
         status=202,
         ids=(link.id,),
         seen_running=False,
+        has_deletion=False,
     )
 
 
@@ -764,7 +772,7 @@ def test_every_post_and_delete_route_is_in_the_table(scene: Scene) -> None:
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
 def test_a_route_without_a_replay_is_refused(method: str) -> None:
     with pytest.raises(ValueError, match="need a replay"):
-        Routes("Links").route(method, "/api/things", scope=None)
+        Routes("Links").route(method, "/api/things", scope=())
 
 
 def test_a_delete_that_exports_first_is_a_conflict_until_it_is_complete(scene: Scene) -> None:

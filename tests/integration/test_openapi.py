@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -15,8 +14,7 @@ import jsonschema_rs
 import pytest
 
 from functions.api.app import Api
-from functions.api.openapi import operations
-from functions.api.openapi.document import assemble, load_apis, operation_id_of
+from functions.api.openapi.document import assemble, load_apis
 from functions.api.openapi.error_responses import EXAMPLES
 from functions.api.openapi.schemas import ANNOTATIONS, RESPONSES
 from functions.api.response import Response
@@ -198,7 +196,7 @@ def named(body: Any) -> set[str]:
     return set(re.findall(r"\w+", str(body))) & set(RESPONSES)
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=operation_id_of)
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.operation_id)
 def test_the_successes_of_an_operation_are_the_endpoints_return_type(route: Route) -> None:
     returned = get_type_hints(route.endpoint, localns=ANNOTATIONS)["return"]
     described = OPERATIONS[route.method, route.resource]["responses"]
@@ -215,18 +213,18 @@ def test_the_body_of_202_is_the_pending_type_alone() -> None:
     ]
 
 
-def test_every_table_names_operations_that_exist() -> None:
-    """A misspelled one would describe nothing."""
-    tables: list[Iterable[str]] = [
-        operations.RESPONSES,
-        operations.BODIES,
-        operations.OPTIONAL_BODIES,
-        operations.ATOMIC,
-        operations.PAGES,
-        operations.FILTERS,
-        *operations.RAISED_BY.values(),
-    ]
-    assert set().union(*tables) <= {operation_id_of(route) for route in ROUTES}
+def test_every_path_that_a_response_leads_to_has_routes() -> None:
+    """A misspelled one would lead nowhere."""
+    paths = {path for route in ROUTES for path in route.described.leads_to}
+    assert paths
+    assert paths <= {route.resource for route in ROUTES}
+
+
+def test_a_response_about_a_deletion_leads_to_it() -> None:
+    for (method, path), operation in OPERATIONS.items():
+        for status, response in operation["responses"].items():
+            if method != "GET" and status < "300" and "X-Deletion-Id" in response["headers"]:
+                assert "getDeletion" in response["links"], (method, path, status)
 
 
 def test_descriptions_name_the_limits_of_the_code() -> None:

@@ -17,8 +17,8 @@ from admin import failed_records
 from functions import metrics
 from functions.aws import calls
 from functions.domain.clock import Deadline, deadline, now_iso, use_deadline
-from functions.domain.errors import UnlinkError
-from functions.domain.ids import SHARDS, shard_of
+from functions.domain.errors import ShortCodeTaken, UnlinkError
+from functions.domain.ids import SHARDS, new_short_code, shard_of
 from functions.domain.link import Link
 from functions.domain.policies import Policies
 from functions.repositories import clicks as clicks_store
@@ -383,36 +383,6 @@ def test_the_verified_time_of_a_receipt_never_moves_back(erasing: Erasing) -> No
     assert found["links"] == 2
 
 
-def test_a_late_look_is_added_to_its_own_sum_whatever_the_order_of_reads(
-    erasing: Erasing, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """BatchGetItem returns items in any order; the sums of another shard may not exist yet."""
-    links = erasing.world.create(SHARDS + 1)
-    first, second = next(
-        pair for pair in combinations(links, 2) if shard_of(pair[0]) == shard_of(pair[1])
-    )
-    third = next(each for each in links if shard_of(each) != shard_of(first))
-    deletion, _ = erasing.erase([first, second, third])
-    erasures, workspace_id = erasing.world.stores.erasures, erasing.world.workspace_id
-    early, late = "2026-01-01T00:00:01.000Z", "2026-01-01T00:00:02.000Z"
-    found = erasures.find(workspace_id, [first, second, third])
-    erasures.finish(workspace_id, deletion.id, [found[first]], looked_at=late)
-    reads = []
-
-    def find_reversed(workspace_id: str, link_ids: Any) -> Any:
-        reads.append(link_ids)
-        assert len(reads) < 5, "it reads again and again"
-        again = type(erasures).find(erasures, workspace_id, link_ids)
-        return {each: again[each] for each in (third, second)}
-
-    monkeypatch.setattr(erasures, "find", find_reversed)
-    erasures.finish(workspace_id, deletion.id, [found[second], found[third]], looked_at=early)
-
-    sums = erasures.receipt(workspace_id, deletion.id)
-    assert (sums["links"], sums["verifiedEmptyAt"]) == (3, late)
-    assert len(reads) == 1
-
-
 def _five_hours_later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time", lambda real=time.time: real() + 5 * 3600)
 
@@ -608,6 +578,43 @@ def test_link_events_are_sent_if_the_workspace_enables_them(erasing: Erasing) ->
     assert kinds == ["link.soft_deleted", "link.erased"]
     assert soft.id in erasing.bus.entries[0]["Detail"]
     assert erase.id in erasing.bus.entries[1]["Detail"]
+
+
+@pytest.mark.parametrize("how", ["erase", "retention"])
+def test_a_released_code_stays_taken_while_its_workspace_quarantines_it(
+    erasing: Erasing, how: str
+) -> None:
+    links = erasing.world.stores.links
+    code = new_short_code()
+    [link] = erasing.world.create_items(1, shortCode=code)
+    policies = {"quarantineDays": 10}
+    if how == "erase":
+        _, records = erasing.erase([link.id], policies=policies)
+    else:
+        erasing.soft_delete([link.id], policies=policies, retention_days=1)
+        records = [erasing.expire(link.id)]
+    erasing.cleanup(records)
+    erasing.work_all()
+
+    assert links.resolve_code(code) is None
+    assert links.names.taken_codes(erasing.world.workspace_id, [code]) == {code}
+    with pytest.raises(ShortCodeTaken):
+        erasing.world.create_items(1, shortCode=code)
+    key = {"pk": {"S": f"CODE#{code}"}, "sk": {"S": "CODE"}}
+    kept = erasing.world.dynamodb.get_item(TableName=links.name, Key=key)["Item"]
+    # Afterwards it stays reserved for the workspace.
+    assert set(kept) == {"pk", "sk", "ttl", "reservedFor", "quarantinedUntil", "deletionId"}
+    days = (int(kept["quarantinedUntil"]["N"]) - time.time()) / 86_400
+    assert 9.9 < days < 10.1
+    days = (int(kept["ttl"]["N"]) - time.time()) / 86_400
+    assert 89.9 < days < 90.1
+
+    # It is over, and DynamoDB has not removed the item yet.
+    erasing.world.dynamodb.put_item(
+        TableName=links.name, Item=key | {"ttl": {"N": str(int(time.time()) - 5)}}
+    )
+    [new] = erasing.world.create_items(1, shortCode=code)
+    assert links.resolve_code(code) == (erasing.world.workspace_id, new.id)
 
 
 def test_an_expired_link_is_purged_if_the_workspace_enables_it(erasing: Erasing) -> None:

@@ -1,11 +1,15 @@
-"""The request bodies without a model in the code: ids, and deletions."""
+"""The request bodies by name, each with an example."""
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 from functions.api.openapi.schemas import Schema, plain, reference
 from functions.domain.plans import MAX_IDS
+from functions.schemas.api_keys import NewApiKey
 from functions.schemas.filters import FilterFields
-from functions.schemas.links import MAX_CREATE, NewLink
+from functions.schemas.installs import NewInstall
+from functions.schemas.links import MAX_CREATE, LinkChanges, NewLink
 from functions.schemas.new_deletion import NewDeletion
 
 LINK_ID = "550e8400-e29b-41d4-a716-446655440000"
@@ -44,12 +48,36 @@ _FILTER = reference(FilterFields) | {"minProperties": 1}
 #: The limit of ids is the plan's; above this one every plan refuses.
 _IDS = _array(_ANY_ID, MAX_IDS)
 
-LINK_UUIDS = _array(_LINK_UUID, MAX_IDS)
-IDS = _object("reason", ids=_IDS)
-NEW_DELETION = {
+_LINK_UUIDS = _array(_LINK_UUID, MAX_IDS)
+_NEW_LINKS = {"oneOf": [reference(NewLink), _array(reference(NewLink), MAX_CREATE)]}
+_LINK_IDS = _object("reason", ids=_IDS)
+_NEW_DELETION = {
     "oneOf": [
         _object(*_OPTIONS, ids=_IDS) | {"required": ["ids"]},
         _object(*_OPTIONS, "confirmationToken", filter=_FILTER) | {"required": ["filter"]},
     ]
 }
-NEW_LINKS = {"oneOf": [reference(NewLink), _array(reference(NewLink), MAX_CREATE)]}
+
+
+class Body(NamedTuple):
+    """A request body; ``example`` is one."""
+
+    schema: Schema
+    example: Any
+    required: bool = True
+
+
+_TWO = {"ids": [LINK_ID, OTHER_ID]}
+_DELETE_ONE = {"ids": [LINK_ID], "mode": "soft", "reason": "The campaign is over"}
+_SPRING = {"originalUrl": "https://example.com/spring", "tags": ["spring"]}
+
+BODIES = {
+    "NewApiKey": Body(reference(NewApiKey), {"name": "ci", "scopes": ["linksRead", "linksWrite"]}),
+    "NewLinks": Body(_NEW_LINKS, _SPRING),
+    "LinkChanges": Body(reference(LinkChanges), {"title": "Spring, extended", "expiresAt": None}),
+    "NewInstall": Body(reference(NewInstall), {"linkId": LINK_ID, "platform": "iOS"}),
+    "LinkUuids": Body(_LINK_UUIDS, [LINK_ID, OTHER_ID]),
+    "LinkIds": Body(_LINK_IDS | {"required": ["ids"]}, _TWO),
+    "NewDeletion": Body(_NEW_DELETION, _DELETE_ONE),
+    "RestoredIds": Body(_LINK_IDS, {"ids": [LINK_ID]}, required=False),
+}

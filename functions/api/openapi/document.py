@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
 from functions.api.app import Api
-from functions.api.openapi import operations
+from functions.api.openapi.bodies import BODIES
 from functions.api.openapi.error_responses import error_responses, open_error_responses
 from functions.api.openapi.events import webhooks
-from functions.api.openapi.operations import OPEN_OPERATIONS, RETURNED, DescribedResponse
-from functions.api.openapi.parameters import (
-    HEADERS,
-    RATE_HEADERS,
-    headers,
-    parameters,
-    path_parameters,
-)
-from functions.api.openapi.schemas import ANNOTATIONS, Schema, component_schemas, plain, schema_of
+from functions.api.openapi.open_operations import OPEN_OPERATIONS
+from functions.api.openapi.parameters import HEADERS, parameters, path_parameters
+from functions.api.openapi.responses import responses_of, successes
+from functions.api.openapi.schemas import Schema, component_schemas
 from functions.api.route import Route
 from functions.domain.plans import plans
 
@@ -53,8 +48,9 @@ def load_apis() -> list[Api]:
 def assemble(apis: Iterable[Api]) -> dict[str, Any]:
     """The document. Raises ``LookupError`` for a route without a text or a known tag."""
     paths: dict[str, Any] = {}
-    for route in (route for api in apis for route in api.routes):
-        paths.setdefault(route.resource, {})[route.method.lower()] = _keyed(route)
+    routes = [route for api in apis for route in api.routes]
+    for route in routes:
+        paths.setdefault(route.resource, {})[route.method.lower()] = _keyed(route, routes)
     for name, (operation_id, tag, summary, responses) in OPEN_OPERATIONS.items():
         method, path = name.split(" ")
         paths.setdefault(path, {})[method.lower()] = {
@@ -62,7 +58,8 @@ def assemble(apis: Iterable[Api]) -> dict[str, Any]:
             "tags": [tag],
             "summary": summary,
             "parameters": [*path_parameters(path)],
-            "responses": _responses(responses, None) | open_error_responses(set(responses)),
+            "responses": responses_of(responses, keyed=False)
+            | open_error_responses(set(responses)),
             "security": [],
         }
     limits = ", ".join(
@@ -90,78 +87,29 @@ def assemble(apis: Iterable[Api]) -> dict[str, Any]:
     }
 
 
-def operation_id_of(route: Route) -> str:
-    """The name of the endpoint, in camel case."""
-    first, *others = route.endpoint.__name__.split("_")
-    return first + "".join(map(str.capitalize, others))
-
-
-def _keyed(route: Route) -> Schema:
+def _keyed(route: Route, routes: Sequence[Route]) -> Schema:
     """The operation of a route of an API function."""
-    operation_id = operation_id_of(route)
     summary, _, rest = (inspect.getdoc(route.endpoint) or "").partition("\n")
     if not summary or route.tag not in TAGS:
         raise LookupError(f"{route.method} {route.resource} needs a docstring and one of the tags")
     text = " ".join(rest.split()).replace("``", "`")
-    scopes = [route.scope] if route.scope else [*route.either]
-    if scopes:
-        text = f"{text}\n\nScope: {' or '.join(f'`{scope}`' for scope in scopes)}.".strip()
-    described: Schema = {
-        "operationId": operation_id,
+    if route.scopes:
+        text = f"{text}\n\nScope: {' or '.join(f'`{scope}`' for scope in route.scopes)}.".strip()
+    found: Schema = {
+        "operationId": route.operation_id,
         "tags": [route.tag],
         "summary": summary.removesuffix(".").replace("``", ""),
         "description": text,
-        "parameters": [*path_parameters(route.resource), *parameters(operation_id, route)],
+        "parameters": [*path_parameters(route.resource), *parameters(route)],
+        "responses": responses_of(successes(route, routes), keyed=True) | error_responses(route),
+        # A route without scopes still needs a key.
+        "security": [{"apiKey": [scope]} for scope in route.scopes] or [{"apiKey": []}],
     }
-    if operation_id in operations.BODIES:
-        body, example = operations.BODIES[operation_id]
-        described["requestBody"] = {
-            "required": operation_id not in operations.OPTIONAL_BODIES,
-            "content": {"application/json": {"schema": schema_of(body), "example": example}},
+    if route.described.body:
+        body = BODIES[route.described.body]
+        content = {"schema": body.schema, "example": body.example}
+        found["requestBody"] = {
+            "required": body.required,
+            "content": {"application/json": content},
         }
-    responses = operations.RESPONSES.get(operation_id, {200: DescribedResponse()})
-    makes_deletion = (
-        route.replay is not None
-        and "X-Deletion-Id" in responses.get(200, DescribedResponse()).headers
-    )
-    described["responses"] = _responses(responses, route) | error_responses(
-        operation_id, route, makes_deletion=makes_deletion
-    )
-    # A route without scopes still needs a key.
-    described["security"] = [{"apiKey": [scope]} for scope in scopes] or [{"apiKey": []}]
-    return described
-
-
-def _responses(responses: Mapping[int, DescribedResponse], route: Route | None) -> Schema:
-    usual = ("X-Request-Id", *(RATE_HEADERS if route is not None else ()))
-    found = {}
-    for status, response in responses.items():
-        body = response.body
-        if body is RETURNED and route is not None:
-            body = _returned(route, pending=status == 202)
-        text = response.text or plain({"description": inspect.getdoc(body)})["description"]
-        described: Schema = {"description": text, "headers": headers([*usual, *response.headers])}
-        if body is not None:
-            schema = schema_of(body)
-            described["content"] = {
-                # Where programs get JSON, browsers get a page.
-                media: {"schema": schema if "json" in media or "$ref" not in schema else {}}
-                for media in response.media
-            }
-        if response.links:
-            described["links"] = dict(response.links)
-        found[str(status)] = described
     return found
-
-
-def _returned(route: Route, *, pending: bool) -> Any:
-    """The endpoint's return type. Of a union, the types ``Pending…`` or the others."""
-    [returned] = get_args(get_type_hints(route.endpoint, localns=ANNOTATIONS)["return"])
-    if get_origin(returned) not in (Union, type(int | str)):
-        return returned
-    members = [
-        each
-        for each in get_args(returned)
-        if pending is getattr(each, "__name__", "").startswith("Pending")
-    ]
-    return Union[tuple(members)]  # noqa: UP007

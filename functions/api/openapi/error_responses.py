@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from functions.api.openapi.bodies import DELETION_ID, OTHER_ID
-from functions.api.openapi.operations import ATOMIC, BODIES, RAISED_BY
 from functions.api.openapi.parameters import RATE_HEADERS, headers, not_found_errors
 from functions.api.openapi.schemas import Schema, reference
 from functions.api.route import Route
@@ -61,13 +60,14 @@ def open_error_responses(described: set[int]) -> dict[str, Schema]:
     return {str(status): _response(status, [], "") for status in _OPEN_STATUSES - described}
 
 
-def error_responses(operation_id: str, route: Route, *, makes_deletion: bool) -> dict[str, Schema]:
-    """The responses for all errors of an operation, by status."""
-    raised = [*_EVERY_KEYED_ROUTE, *not_found_errors(route.resource)]
-    raised += [error for error, operations in RAISED_BY.items() if operation_id in operations]
+def error_responses(route: Route) -> dict[str, Schema]:
+    """The responses for all errors of a route, by status."""
+    described = route.described
+    makes_deletion = route.replay is not None and "X-Deletion-Id" in described.headers
+    raised = [*_EVERY_KEYED_ROUTE, *not_found_errors(route.resource), *described.raises]
     if route.replay is not None:
-        raised += [errors.KeyReused, *([] if operation_id in ATOMIC else [errors.StillRunning])]
-    if operation_id in BODIES:
+        raised += [errors.KeyReused, *([] if described.atomic else [errors.StillRunning])]
+    if described.body:
         raised.append(errors.BodyTooLarge)
     found = {}
     for status in {int(error.status) for error in raised} | _GATEWAY_STATUSES:

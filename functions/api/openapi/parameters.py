@@ -5,41 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from functions.api.openapi.operations import FILTERS, PAGES, PATH_PARAMETERS, RESPONSES
-from functions.api.openapi.schemas import Schema, members_of
+from functions.api.openapi.bodies import DELETION_ID, LINK_ID, OTHER_ID
+from functions.api.openapi.schemas import FILTERS, Schema
 from functions.api.route import Route
-from functions.domain import qr_image
+from functions.domain import errors
 from functions.domain.errors import NotFound
 from functions.domain.json_types import UUID
 
-
-def _text(**more: Any) -> Schema:
-    return {"type": "string", **more}
-
-
-def _integer(minimum: int, maximum: int, default: int) -> Schema:
-    return {"type": "integer", "minimum": minimum, "maximum": maximum, "default": default}
-
-
-_SIZE = _integer(qr_image.MIN_SIZE, qr_image.MAX_SIZE, qr_image.DEFAULT_SIZE)
-_COLOUR = "^#?([0-9A-Fa-f]{6}|[0-9A-Fa-f]{3})$"
-_CONTRAST = f"The contrast of the two colours must be at least {qr_image.LEAST_CONTRAST:g} to 1."
-_LAST_ADMIN = "Revoke it also if no other credential of the workspace has `admin`."
-#: By name: description and schema.
-_QUERY: dict[str, tuple[str, Schema]] = {
-    "cursor": ("`nextCursor` of the previous page.", _text()),
-    "reason": ("Why. Kept with the deletion, not interpreted.", _text(maxLength=500)),
-    "lastAdmin": (_LAST_ADMIN, {"type": "boolean", "default": False}),
-    "days": ("Number of UTC days to look back, with today.", _integer(1, 365, 30)),
-    "format": ("The image format.", _text(enum=[*qr_image.MEDIA_TYPES], default="png")),
-    "size": ("Width and height in pixels, including the quiet zone; exact.", _SIZE),
-    "color": (f"The colour of the code. {_CONTRAST}", _text(pattern=_COLOUR, default="000000")),
-    "bgcolor": (
-        f"The colour of the background. {_CONTRAST}",
-        _text(pattern=_COLOUR, default="ffffff"),
+_LINK_REFERENCE = "The link's UUID (in any letter case) or its short code."
+_LINK = ("^[A-Za-z0-9_-]{4,36}$", _LINK_REFERENCE, LINK_ID, errors.LinkNotFound)
+_UUID, _KEY, _KEY_ID = "^[0-9A-Fa-f-]{36}$", "^[A-Za-z0-9_:-]{1,100}$", "key-0192b3c4d5e6f7a8b9c0"
+_ASSET = r"^(swagger-ui\.js|swagger-ui\.css|start\.js|unlinkctl-.+\.whl)$"
+#: By the path up to a parameter: its pattern, description, example, and the error of a keyed route
+#: if there is no such thing.
+PATH_PARAMETERS: dict[str, tuple[str, str, str, type[errors.NotFound] | None]] = {
+    "/api/links/{id}": _LINK,
+    "/api/analytics/links/{id}": _LINK,
+    "/api/analytics/links/{id}/export/{exportId}": (
+        _UUID,
+        "The export's id.",
+        OTHER_ID,
+        errors.NotFound,
     ),
+    "/api/keys/{id}": (_KEY, "The key's id.", _KEY_ID, errors.ApiKeyNotFound),
+    "/api/deletions/{id}": (_UUID, "The deletion's id.", DELETION_ID, errors.DeletionNotFound),
+    "/api/receipts/{id}": (_UUID, "The deletion's id.", DELETION_ID, errors.ReceiptNotFound),
+    "/{code}": ("^[A-Za-z0-9_-]{4,30}$", "The short code; case-sensitive.", "spring", None),
+    "/api/docs/{asset}": (_ASSET, "The file's name.", "start.js", None),
+    "/console/{asset}": (r"^[a-z]+\.(js|css|svg|txt)$", "The file's name.", "console.js", None),
 }
-_IDEMPOTENCY_KEY = "A repeated request with the same key changes nothing again."
 
 
 def path_parameters(path: str) -> Iterator[Schema]:
@@ -48,26 +42,22 @@ def path_parameters(path: str) -> Iterator[Schema]:
         name = prefix.rpartition("{")[2].removesuffix("}")
         pattern, text, example, _ = PATH_PARAMETERS[prefix]
         required = {"required": True, "example": example}
-        yield _parameter(name, text, _text(pattern=pattern), "path") | required
+        yield _parameter(name, text, "path", type="string", pattern=pattern) | required
 
 
-def parameters(operation_id: str, route: Route) -> Iterator[Schema]:
+def parameters(route: Route) -> Iterator[Schema]:
     """The query parameters that a route takes, and headers."""
-    described = dict(_QUERY)
-    if operation_id in PAGES:
-        limit = _integer(1, *PAGES[operation_id])
-        described = {"limit": ("Maximum number of entries in a page.", limit), **_QUERY}
-    if operation_id in FILTERS:
-        for name, member in members_of(FILTERS[operation_id]).items():
-            described[name] = (member.pop("description"), member)
-    for name, (text, schema) in described.items():
-        if name in route.query:
-            yield _parameter(name, text, schema)
-    if 304 in RESPONSES.get(operation_id, {}):
-        yield _parameter("If-None-Match", "`ETag` of an earlier response.", _text(), "header")
+    for name, declared in route.query.items():
+        model = declared.get("model")
+        schema = dict(declared if model is None else FILTERS[model][name])
+        yield _parameter(name, schema.pop("description"), "query", **schema)
+    if "ETag" in route.described.headers:
+        text = "`ETag` of an earlier response."
+        yield _parameter("If-None-Match", text, "header", type="string")
     if route.replay is not None:
-        key = _text(pattern="^[ -~]{1,255}$")
-        yield _parameter("Idempotency-Key", _IDEMPOTENCY_KEY, key, "header")
+        text = "A repeated request with the same key changes nothing again."
+        pattern = "^[ -~]{1,255}$"
+        yield _parameter("Idempotency-Key", text, "header", type="string", pattern=pattern)
 
 
 def not_found_errors(path: str) -> list[type[NotFound]]:
@@ -80,7 +70,7 @@ def _prefixes(path: str) -> list[str]:
     return [each for each in PATH_PARAMETERS if path == each or path.startswith(f"{each}/")]
 
 
-def _parameter(name: str, text: str, schema: Schema, place: str = "query") -> Schema:
+def _parameter(name: str, text: str, place: str, **schema: Any) -> Schema:
     return {"name": name, "in": place, "required": False, "description": text, "schema": schema}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, with_config
+from pydantic import ConfigDict, TypeAdapter, with_config
 from typing_extensions import is_typeddict
 
 from functions.domain import error_bodies, record_types
@@ -17,6 +17,7 @@ from functions.schemas import (
     receipt_responses,
 )
 from functions.schemas.api_keys import NewApiKey
+from functions.schemas.deletion_filter import AuditFields, TrashFields
 from functions.schemas.filters import FilterFields
 from functions.schemas.installs import NewInstall
 from functions.schemas.links import LinkChanges, NewLink
@@ -83,17 +84,22 @@ def plain(schema: Any) -> Any:
     return result
 
 
-def members_of(model: type[BaseModel]) -> Schema:
-    """The members of a request's model. What is not wanted is left out, so none is null."""
-    return {name: _given(each) for name, each in model.model_json_schema()["properties"].items()}
-
-
 def _given(member: Schema) -> Schema:
+    """A member of a filter. What is not wanted is left out, so none is null."""
     choices = [each for each in member.get("anyOf", []) if each != {"type": "null"}]
     if len(choices) == 1:
         member = choices[0] | {"description": member["description"]}
     found: Schema = plain(member)
     return found
+
+
+#: The members of each filter, by the name of its model.
+FILTERS: dict[str, Schema] = {
+    model.__name__: {
+        name: _given(each) for name, each in model.model_json_schema()["properties"].items()
+    }
+    for model in (FilterFields, AuditFields, TrashFields)
+}
 
 
 def component_schemas() -> Schema:
@@ -109,7 +115,7 @@ def component_schemas() -> Schema:
         for base in getattr(response, "__orig_bases__", ()):
             for member, schema in found.get(base.__name__, {}).get("properties", {}).items():
                 found[name]["properties"][member] = schema
-    found["FilterFields"]["properties"] = members_of(FilterFields)
+    found["FilterFields"]["properties"] = FILTERS["FilterFields"]
     # The base of the errors' members is part of them, and has no separate schema.
     del found["ErrorMembers"]
     return dict(sorted(found.items()))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 routes = Routes("Account")
 
 
-@routes.route("GET", "/api/me", scope=None)
+@routes.route("GET", "/api/me", scope=())
 def get_me(request: Request) -> Response[Me]:
     """Who calls: workspace, scopes, plan, policies and the current minute.
 

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from functions import container
 from functions.api.link_reference import find_link_of
-from functions.api.request import Request
+from functions.api.request import Request, integer
 from functions.api.response import Response
 from functions.api.route import Routes
-from functions.domain.query_params import parse_int_param
 from functions.services.analytics import analytics
 
 if TYPE_CHECKING:
@@ -19,13 +18,10 @@ if TYPE_CHECKING:
 
 routes = Routes("Analytics")
 
-#: The default number of days of ``GET /api/analytics/links/{id}``.
-DEFAULT_DAYS = 30
-
-MAX_DAYS = 365
+DAYS = integer("Number of UTC days to look back, with today.", default=30, maximum=365)
 
 
-@routes.route("GET", "/api/analytics/links/{id}", scope="analyticsRead", query=("days",))
+@routes.route("GET", "/api/analytics/links/{id}", scope="analyticsRead", query={"days": DAYS})
 def get_analytics(request: Request) -> Response[Analytics]:
     """The analytics of a link, live or soft-deleted, by id or short code.
 
@@ -33,8 +29,7 @@ def get_analytics(request: Request) -> Response[Analytics]:
     not counted. Country, region, city and timezone are ``unknown`` unless CloudFront serves the
     short links. A list has at most a hundred values per day; the others are counted as ``other``.
     """
-    days_text = request.query.get("days")
-    days = parse_int_param(days_text, "days", default=DEFAULT_DAYS, maximum=MAX_DAYS)
+    days = request.integer("days")
     response = analytics(
         find_link_of(request).id,
         days=days,

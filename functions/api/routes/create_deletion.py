@@ -18,9 +18,15 @@ from functions.api.deletion_request import (
 from functions.api.deletion_response import RESULTS, about, record_of, results_cursor, undo_deadline
 from functions.api.request import Request
 from functions.api.response import Response
-from functions.api.route import Routes
+from functions.api.route import Described, Routes
 from functions.domain.deletion import Deletion, FilterRequest
-from functions.domain.errors import InvalidRequest, Unavailable
+from functions.domain.errors import (
+    InvalidIds,
+    InvalidRequest,
+    LimitReached,
+    SelectionChanged,
+    Unavailable,
+)
 from functions.domain.idempotency import IdempotencyRecord, KeyTaken
 from functions.domain.outcomes import Outcome
 from functions.schemas.deletions import as_first_returned, deletion_detail
@@ -31,7 +37,7 @@ from functions.services.read_budget import RequestBudget
 
 if TYPE_CHECKING:
     from functions.domain.deletion_names import Mode
-    from functions.schemas.deletion_responses import NewErasure, Preview
+    from functions.schemas.deletion_responses import NewErasure, PendingDeletion, Preview
     from functions.schemas.new_deletion import NewDeletion
 
 routes = Routes("Deletions")
@@ -58,13 +64,17 @@ def _create_deletion_again(
 @routes.route(
     "POST",
     "/api/deletions",
-    scope=None,
-    either=("linksWrite", "linksErase"),
+    scope=("linksWrite", "linksErase"),
     query=REASON,
-    error_format="hoko",
     replay=_create_deletion_again,
 )
-def create_deletion(request: Request) -> Response[NewErasure | Preview]:
+@Described(
+    text="The deletion, or with `dryRun` what it would do.",
+    headers=("X-Deletion-Id", "Location"),
+    body="NewDeletion",
+    raises=(InvalidIds, SelectionChanged, LimitReached),
+)
+def create_deletion(request: Request) -> Response[NewErasure | PendingDeletion | Preview]:
     """Delete by ids or filter, softly (ids: all or none) or permanently; ``dryRun`` only reports.
 
     ``soft`` (scope ``linksWrite``) is all or nothing, ``erase`` (scope ``linksErase``) is per id. A

@@ -10,9 +10,9 @@ from functions.api.name_conflicts import explained_conflicts
 from functions.api.request import Request
 from functions.api.response import Response, to_json
 from functions.api.response_size import BODY_LIMIT, sent_size
-from functions.api.route import Routes
+from functions.api.route import Described, Routes
 from functions.domain.app_links import app_schemes_in
-from functions.domain.errors import InvalidRequest, StillRunning
+from functions.domain.errors import Conflict, InvalidRequest, ShortCodeTaken, StillRunning
 from functions.domain.idempotency import IdempotencyRecord
 from functions.domain.link import Link
 from functions.domain.urls import own_hosts
@@ -55,6 +55,14 @@ def _create_again(
 
 
 @routes.route("POST", "/api/links", scope="linksWrite", replay=_create_again)
+@Described(
+    status=201,
+    text="The link, or the links in request order.",
+    headers=("Location",),
+    body="NewLinks",
+    raises=(ShortCodeTaken, Conflict),
+    leads_to={"/api/links/{id}": {"id": "id"}},
+)
 def create_links(request: Request) -> Response[link_responses.Link | list[link_responses.Link]]:
     """Create one link (an object) or up to 1,000 (an array), all or none.
 

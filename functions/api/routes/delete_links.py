@@ -16,9 +16,9 @@ from functions.api.deletion_request import (
 from functions.api.deletion_response import about, deletion_response
 from functions.api.request import Request, check_reason
 from functions.api.response import Response
-from functions.api.route import Routes
+from functions.api.route import Described, Routes
 from functions.domain.deletion import Deletion
-from functions.domain.errors import InvalidRequest
+from functions.domain.errors import InvalidIds, InvalidRequest
 from functions.domain.idempotency import IdempotencyRecord
 from functions.domain.ids import parse_link_id
 from functions.domain.short_codes import SHORT_CODE
@@ -48,9 +48,9 @@ def _delete_links_again(
     "/api/links",
     scope="linksWrite",
     query=REASON,
-    error_format="hoko",
     replay=_delete_links_again,
 )
+@Described(headers=("X-Deletion-Id",), body="LinkUuids", raises=(InvalidIds,))
 def delete_links(request: Request) -> Response[DeletedLinks | PendingLinks]:
     """Soft-delete up to 10,000 links by id, all or none (Hoko).
 
@@ -79,6 +79,7 @@ def _delete_link_again(request: Request, record: IdempotencyRecord) -> Response[
 @routes.route(
     "DELETE", "/api/links/{id}", scope="linksErase", query=REASON, replay=_delete_link_again
 )
+@Described(headers=("X-Deletion-Id",))
 def delete_link(request: Request) -> Response[ErasedLink]:
     """Erase one live link, by id or short code (LinkForty).
 
@@ -110,12 +111,9 @@ def _bulk_delete_again(
 
 
 @routes.route(
-    "POST",
-    "/api/links/bulk-delete",
-    scope="linksErase",
-    query=REASON,
-    replay=_bulk_delete_again,
+    "POST", "/api/links/bulk-delete", scope="linksErase", query=REASON, replay=_bulk_delete_again
 )
+@Described(headers=("X-Deletion-Id",), body="LinkIds", raises=(InvalidIds,))
 def bulk_delete_links(request: Request) -> Response[ErasedLinks | PendingErasure]:
     """Erase each of the given links that exists, live or soft-deleted (LinkForty).
 

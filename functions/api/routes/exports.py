@@ -8,9 +8,9 @@ from functions import container
 from functions.api.link_reference import find_link_of
 from functions.api.request import Request
 from functions.api.response import Response
-from functions.api.route import Routes
+from functions.api.route import Described, Routes
 from functions.domain.clock import iso
-from functions.domain.errors import NotFound
+from functions.domain.errors import LimitReached, NotFound
 from functions.domain.idempotency import IdempotencyRecord
 from functions.domain.ids import parse_link_id
 from functions.repositories.exports import object_key
@@ -33,8 +33,18 @@ def _export_again(request: Request, record: IdempotencyRecord) -> Response[Expor
     return _begun(request, export)
 
 
+EXPORT = "/api/analytics/links/{id}/export/{exportId}"
+
+
 @routes.route(
     "POST", "/api/analytics/links/{id}/export", scope="analyticsRead", replay=_export_again
+)
+@Described(
+    status=202,
+    headers=("Location",),
+    raises=(LimitReached,),
+    atomic=True,
+    leads_to={EXPORT: {"id": "linkId", "exportId": "id"}},
 )
 def create_export(request: Request) -> Response[Export]:
     """Start an export: a job that writes a link and all its clicks to a file.
@@ -64,7 +74,7 @@ def _begun(request: Request, record: dict[str, Any]) -> Response[Export]:
     return Response(202, _view(record), request.location(path), {"exportId": record["id"]})
 
 
-@routes.route("GET", "/api/analytics/links/{id}/export/{exportId}", scope="analyticsRead")
+@routes.route("GET", EXPORT, scope="analyticsRead")
 def get_export(request: Request) -> Response[Export]:
     """The state of an export, and a signed URL once it is complete."""
     link = find_link_of(request)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from functions import container
 from functions.api.request import Request
 from functions.api.response import Response
-from functions.api.route import Routes
+from functions.api.route import Described, Routes
+from functions.domain.errors import Conflict, LinkNotFound, NotFound
 from functions.domain.idempotency import IdempotencyRecord
 from functions.services.installs import record_install, recorded_install
 
@@ -30,6 +31,7 @@ def _install_again(request: Request, record: IdempotencyRecord) -> Response[Inst
 
 
 @routes.route("POST", "/api/installs", scope="linksWrite", replay=_install_again)
+@Described(status=201, body="NewInstall", raises=(LinkNotFound, NotFound, Conflict), atomic=True)
 def create_install(request: Request) -> Response[Install]:
     """Record an install, attributed to a live link.
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from functions import container
 from functions.api.caller import Caller
-from functions.api.paging import PAGE, next_cursor, page_of
-from functions.api.request import Request
+from functions.api.paging import next_cursor, page, page_of
+from functions.api.request import Request, parameter
 from functions.api.response import Response
-from functions.api.route import Routes
-from functions.domain.errors import StillRunning
+from functions.api.route import Described, Routes
+from functions.domain.errors import Conflict, LastAdmin, StillRunning
 from functions.domain.idempotency import IdempotencyRecord, KeyTaken
 from functions.domain.query_params import parse_bool_param
 from functions.schemas.api_key_views import key_view
@@ -36,11 +36,11 @@ def _claim(request: Request, key_id: str) -> dict[str, object] | None:
     return container.idempotency().claim_action(workspace_id, key, {"keyId": key_id})
 
 
-@routes.route("GET", "/api/keys", scope="admin", query=PAGE)
+@routes.route("GET", "/api/keys", scope="admin", query=page(maximum=100))
 def list_keys(request: Request) -> Response[ApiKeyPage]:
     """The API keys of the workspace, newest first."""
     workspace_id = _issuer(request.caller).workspace_id
-    limit, before = page_of(request, "keys", maximum=100)
+    limit, before = page_of(request, "keys")
     found, last = container.api_keys().page(workspace_id, limit=limit, before=before)
     cursor = next_cursor(request, "keys", last) if last is not None else None
     return Response(200, {"keys": [key_view(each) for each in found], "nextCursor": cursor})
@@ -54,6 +54,9 @@ def _issue_again(request: Request, record: IdempotencyRecord) -> Response[Issued
 
 
 @routes.route("POST", "/api/keys", scope="admin", replay=_issue_again)
+@Described(
+    status=201, body="NewApiKey", raises=(Conflict,), leads_to={"/api/keys/{id}": {"id": "keyId"}}
+)
 def issue_key(request: Request) -> Response[IssuedApiKey]:
     """Issue an API key with scopes that the caller has. It is shown once.
 
@@ -89,7 +92,15 @@ def _revoke_again(request: Request, record: IdempotencyRecord) -> Response[Revok
     )
 
 
-@routes.route("DELETE", "/api/keys/{id}", scope="admin", query=("lastAdmin",), replay=_revoke_again)
+LAST_ADMIN = parameter(
+    "Revoke it also if no other credential of the workspace has `admin`.", "boolean", default=False
+)
+
+
+@routes.route(
+    "DELETE", "/api/keys/{id}", scope="admin", query={"lastAdmin": LAST_ADMIN}, replay=_revoke_again
+)
+@Described(raises=(LastAdmin,))
 def revoke_key(request: Request) -> Response[RevokedApiKey]:
     """Revoke an API key, permanently.
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from functions import container
 from functions.api.name_conflicts import explained_conflicts
-from functions.api.paging import PAGE, filtered_page_of, next_cursor
-from functions.api.request import Request
+from functions.api.paging import filtered_page_of, next_cursor, page
+from functions.api.request import Request, of_model
 from functions.api.response import Response
-from functions.api.route import Routes
+from functions.api.route import Described, Routes
+from functions.domain.errors import Conflict, LimitReached
 from functions.domain.link import Link
 from functions.domain.link_filter import EVERY_LINK, FILTER_NAMES
 from functions.domain.urls import own_hosts
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
 
 routes = Routes("Links")
 
-#: Largest page of ``GET /api/links``.
-MAX_LIMIT = 1_000
 
-
-@routes.route("GET", "/api/links", scope="linksRead", query=(*PAGE, *FILTER_NAMES))
+@routes.route(
+    "GET",
+    "/api/links",
+    scope="linksRead",
+    query=page(maximum=1_000) | of_model("FilterFields", FILTER_NAMES),
+)
+@Described(raises=(LimitReached,), leads_to={"/api/links/{id}": {"id": "links/0/id"}})
 def list_links(request: Request) -> Response[link_responses.LinkPage]:
     """Live links, newest first, page by page."""
     query = request.query
@@ -40,13 +44,13 @@ def list_links(request: Request) -> Response[link_responses.LinkPage]:
 
         link_filter = parse_query(given)
     workspace_id = request.caller.workspace_id
-    limit, position = filtered_page_of(request, "list", link_filter.fingerprint, maximum=MAX_LIMIT)
+    limit, position = filtered_page_of(request, "list", link_filter.fingerprint)
 
     def size_of(link: Link) -> int:
         # Lambda's worst case: JSON in JSON with every other character escaped.
         return len(json.dumps(json.dumps(link_view(link, request.base_url)))) + 1
 
-    page, last = list_page(
+    found, last = list_page(
         workspace_id=workspace_id,
         limit=limit,
         after=position[0] if position else None,
@@ -58,7 +62,7 @@ def list_links(request: Request) -> Response[link_responses.LinkPage]:
     cursor = None
     if last is not None:
         cursor = next_cursor(request, "list", [last, link_filter.fingerprint])
-    views = [link_view(link, request.base_url) for link in page]
+    views = [link_view(link, request.base_url) for link in found]
     return Response(200, {"links": views, "nextCursor": cursor}, log_fields={"ids": len(views)})
 
 
@@ -74,6 +78,11 @@ def get_link(request: Request) -> Response[link_responses.Link]:
 
 
 @routes.route("PUT", "/api/links/{id}", scope="linksWrite")
+@Described(
+    text="The changed link. A key without `linksRead` gets only the fields that it wrote.",
+    body="LinkChanges",
+    raises=(Conflict,),
+)
 def update_link(request: Request) -> Response[link_responses.Link | link_responses.WrittenLink]:
     """Change some fields of a live link, by id or short code.
 

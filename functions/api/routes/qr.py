@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 
 from functions import container
-from functions.api.request import Request
+from functions.api.request import Request, integer, parameter
 from functions.api.response import Response
-from functions.api.route import Routes
-from functions.domain.qr_image import PARAMETERS, parse_style
+from functions.api.route import Described, Routes
+from functions.domain import qr_image as images
 from functions.services.qr import qr_image
 
 routes = Routes("Links")
@@ -17,10 +17,30 @@ routes = Routes("Links")
 CACHING = "private, no-cache"
 
 
-@routes.route("GET", "/api/links/{id}/qr", scope="linksRead", query=PARAMETERS)
+COLOR = f"^{images.COLOR.pattern}$"
+CONTRAST = f"The contrast of the two colours must be at least {images.LEAST_CONTRAST:g} to 1."
+STYLE = {
+    "format": parameter("The image format.", enum=[*images.MEDIA_TYPES], default="png"),
+    "size": integer(
+        "Width and height in pixels, including the quiet zone; exact.",
+        minimum=images.MIN_SIZE,
+        maximum=images.MAX_SIZE,
+        default=images.DEFAULT_SIZE,
+    ),
+    "color": parameter(f"The colour of the code. {CONTRAST}", pattern=COLOR, default="000000"),
+    "bgcolor": parameter(
+        f"The colour of the background. {CONTRAST}", pattern=COLOR, default="ffffff"
+    ),
+}
+
+
+@routes.route("GET", "/api/links/{id}/qr", scope="linksRead", query=STYLE)
+@Described(
+    text="The image.", media=tuple(images.MEDIA_TYPES.values()), headers=("ETag", "Cache-Control")
+)
 def get_link_qr(request: Request) -> Response[str | bytes]:
     """The QR code of a live link's short URL, as PNG or SVG."""
-    style = parse_style(request.query)
+    style = images.parse_style(request.query)
     image = qr_image(
         request.path["id"],
         style,

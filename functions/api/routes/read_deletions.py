@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from functions import container
 from functions.api.deletion_response import RESULTS, about, results_cursor, undo_deadline
-from functions.api.paging import PAGE, filtered_page_of, next_cursor, page_of
-from functions.api.request import Request
+from functions.api.paging import filtered_page_of, next_cursor, page, page_of
+from functions.api.request import Request, of_model
 from functions.api.response import Response
-from functions.api.route import Routes
+from functions.api.route import Described, Routes
 from functions.domain.clock import iso
 from functions.domain.deletion import Deletion
 from functions.domain.deletion_filter import EVERY_DELETION
-from functions.domain.errors import DeletionNotFound
+from functions.domain.errors import DeletionNotFound, LimitReached
 from functions.domain.ids import parse_link_id
 from functions.repositories.exports import KEPT_DAYS, object_key
 from functions.schemas.deletions import deletion_detail, deletion_summary, restore_summary
@@ -33,8 +33,12 @@ AUDIT = ("state", "mode", "actor", "createdAfter", "createdBefore")
 
 
 @routes.route(
-    "GET", "/api/deletions", scope="linksRead", query=(*PAGE, *AUDIT), error_format="hoko"
+    "GET",
+    "/api/deletions",
+    scope="linksRead",
+    query=page(maximum=100) | of_model("AuditFields", AUDIT),
 )
+@Described(raises=(LimitReached,))
 def list_deletions(request: Request) -> Response[DeletionPage]:
     """The workspace's deletions, newest first: its audit trail.
 
@@ -47,9 +51,7 @@ def list_deletions(request: Request) -> Response[DeletionPage]:
         from functions.schemas.deletion_filter import parse_audit_filter
 
         deletion_filter = parse_audit_filter(request.query)
-    limit, position = filtered_page_of(
-        request, "deletions", deletion_filter.fingerprint, maximum=100
-    )
+    limit, position = filtered_page_of(request, "deletions", deletion_filter.fingerprint)
     found, last = list_page(
         workspace_id=caller.workspace_id,
         limit=limit,
@@ -67,13 +69,19 @@ def list_deletions(request: Request) -> Response[DeletionPage]:
     return Response(200, {"deletions": views, "nextCursor": cursor})
 
 
-@routes.route("GET", "/api/deletions/{id}", scope="linksRead", query=PAGE, error_format="hoko")
+@routes.route(
+    "GET",
+    "/api/deletions/{id}",
+    scope="linksRead",
+    query=page(maximum=1_000, default=RESULTS),
+)
+@Described(headers=("X-Deletion-Id",))
 def get_deletion(request: Request) -> Response[deletion_responses.Deletion]:
     """One deletion: progress, outcome per id (paged), receipt."""
     deletion_id = parse_link_id(request.path["id"])
     if deletion_id is None:
         raise DeletionNotFound
-    limit, after = page_of(request, f"results {deletion_id}", maximum=1_000, default=RESULTS)
+    limit, after = page_of(request, f"results {deletion_id}")
     start = after or 0
     deletions = container.deletions()
     deletion = deletions.header(request.caller.workspace_id, deletion_id)
@@ -81,10 +89,10 @@ def get_deletion(request: Request) -> Response[deletion_responses.Deletion]:
         raise DeletionNotFound
     if deletion.mode == "erase" and deletion.open:
         deletions.read_done(deletion)
-    page = deletions.page_of_ids(deletion, start, limit)
-    cursor = results_cursor(request, deletion, start + len(page))
+    ids = deletions.page_of_ids(deletion, start, limit)
+    cursor = results_cursor(request, deletion, start + len(ids))
     headers, log_fields = about(deletion)
-    body = deletion_detail(deletion, page, start, cursor)
+    body = deletion_detail(deletion, ids, start, cursor)
     body["undoUntil"] = undo_deadline(request, deletion)
     if deletion.mode == "soft" and not deletion.open:
         restores = container.restores().of_deletion(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, cast
 from functions import container
 from functions.api.request import Request
 from functions.api.response import Response
-from functions.api.route import Routes
-from functions.domain.errors import ReceiptNotFound
+from functions.api.route import Described, Routes
+from functions.domain.errors import ReceiptNotFound, ReceiptPending
 from functions.domain.ids import parse_link_id
 from functions.domain.urls import api_base
 from functions.services.receipts import find_receipt
@@ -20,6 +20,12 @@ routes = Routes("Deletions")
 
 
 @routes.route("GET", "/api/receipts/{id}", scope="linksRead")
+@Described(
+    text="A compact JWS with a receipt as its payload, or JSON where receipts are not signed.",
+    media=("application/json", "application/jose"),
+    headers=("X-Deletion-Id",),
+    raises=(ReceiptPending,),
+)
 def get_receipt(request: Request) -> Response[UnsignedReceipt]:
     """The receipt of an erasure, as a signed document.
 

@@ -16,8 +16,8 @@ from functions.api.deletion_request import (
 from functions.api.deletion_response import about, record_of
 from functions.api.request import Request, check_reason
 from functions.api.response import Response
-from functions.api.route import Routes
-from functions.domain.errors import DeletionNotFound, InvalidRequest
+from functions.api.route import Described, Routes
+from functions.domain.errors import DeletionNotFound, DeletionOpen, InvalidIds, InvalidRequest
 from functions.domain.idempotency import IdempotencyRecord
 from functions.domain.ids import parse_link_id
 from functions.repositories.restores import NOT_IN_DELETION
@@ -43,12 +43,11 @@ def _restore_again(
 @routes.route(
     "POST",
     "/api/deletions/{id}/restore",
-    scope=None,
-    either=("linksRestore", "linksUndo"),
+    scope=("linksRestore", "linksUndo"),
     query=REASON,
-    error_format="hoko",
     replay=_restore_again,
 )
+@Described(headers=("X-Deletion-Id",), body="RestoredIds", raises=(InvalidIds, DeletionOpen))
 def restore_deletion(request: Request) -> Response[RestoredLinks | PendingRestore]:
     """Restore all links of a soft delete, or those of ``{"ids": […]}``, per id.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functions import container
-from functions.api.paging import PAGE, filtered_page_of, next_cursor
-from functions.api.request import Request
+from functions.api.paging import filtered_page_of, next_cursor, page
+from functions.api.request import Request, of_model
 from functions.api.response import Response
 from functions.api.route import Routes
 from functions.domain.deletion_filter import SOFT_DELETIONS, TRASH_NAMES
@@ -17,13 +17,16 @@ from functions.services.trash import list_trash as list_page
 if TYPE_CHECKING:
     from functions.schemas.link_responses import TrashPage
 
-#: Largest page of ``GET /api/trash``: 100 of the largest links fit a response.
-MAX_LIMIT = 100
-
 routes = Routes("Deletions")
 
 
-@routes.route("GET", "/api/trash", scope="linksRead", query=(*PAGE, *TRASH_NAMES))
+@routes.route(
+    "GET",
+    "/api/trash",
+    scope="linksRead",
+    # 100 of the largest links fit a response.
+    query=page(maximum=100) | of_model("TrashFields", TRASH_NAMES),
+)
 def list_trash(request: Request) -> Response[TrashPage]:
     """Soft-deleted links that can be restored, newest deletion first, page by page.
 
@@ -36,10 +39,8 @@ def list_trash(request: Request) -> Response[TrashPage]:
         from functions.schemas.deletion_filter import parse_trash_filter
 
         deletion_filter = parse_trash_filter(request.query)
-    limit, position = filtered_page_of(
-        request, "trash", deletion_filter.fingerprint, maximum=MAX_LIMIT
-    )
-    page, last = list_page(
+    limit, position = filtered_page_of(request, "trash", deletion_filter.fingerprint)
+    found, last = list_page(
         workspace_id=workspace_id,
         limit=limit,
         position=Position(*position) if position else None,
@@ -50,5 +51,5 @@ def list_trash(request: Request) -> Response[TrashPage]:
     cursor = None
     if last is not None:
         cursor = next_cursor(request, "trash", [*last, deletion_filter.fingerprint])
-    views = [trashed_link_view(*each, request.base_url) for each in page]
+    views = [trashed_link_view(*each, request.base_url) for each in found]
     return Response(200, {"links": views, "nextCursor": cursor}, log_fields={"ids": len(views)})
