@@ -263,15 +263,6 @@ def test_one_allowed_origin_is_the_only_one(template: Template) -> None:
     assert headers["Access-Control-Allow-Origin"] == "https://a.test"
 
 
-def test_each_of_several_allowed_origins_is_returned_alone() -> None:
-    narrowed = synthesize(corsAllowOrigins="https://a.test,https://b.test")
-    method = methods(narrowed)["OPTIONS", "/api/links"]
-    [response] = method["Integration"]["IntegrationResponses"]
-    choice = response["ResponseTemplates"]["application/json"]
-    assert '$origin == "https://a.test" || $origin == "https://b.test"' in choice
-    assert preflight_headers(method)["Vary"] == "Origin"
-
-
 def preflight_headers(method: dict[str, Any]) -> dict[str, str]:
     [response] = method["Integration"]["IntegrationResponses"]
     return {
@@ -280,91 +271,15 @@ def preflight_headers(method: dict[str, Any]) -> dict[str, str]:
     }
 
 
-UNAUTHORIZED = (401, "Invalid API key", "مفتاح API غير صالح", "Authentication required")
-NOT_FOUND = (404, "Not found", "غير موجود", "Route not found")
-INVALID = (400, "Invalid request", "طلب غير صالح", "Invalid request")
-TOO_MANY = (429, "Rate limit exceeded", "تم تجاوز حد المعدل", "Rate limit exceeded")
-
-
-def server_error(status: int) -> tuple[int, str, str, str]:
-    return (status, "Internal server error", "خطأ داخلي في الخادم", "Internal server error")
-
-
-#: Every type that the service documents (API Gateway Developer Guide, "Gateway response types").
-GATEWAY_RESPONSES = {
-    "ACCESS_DENIED": UNAUTHORIZED,
-    "API_CONFIGURATION_ERROR": server_error(500),
-    "AUTHORIZER_CONFIGURATION_ERROR": server_error(500),
-    "AUTHORIZER_FAILURE": server_error(500),
-    "BAD_REQUEST_BODY": INVALID,
-    "BAD_REQUEST_PARAMETERS": INVALID,
-    "DEFAULT_4XX": NOT_FOUND,
-    "DEFAULT_5XX": server_error(500),
-    "EXPIRED_TOKEN": NOT_FOUND,
-    "INTEGRATION_FAILURE": server_error(502),
-    "INTEGRATION_TIMEOUT": server_error(504),
-    "INVALID_API_KEY": UNAUTHORIZED,
-    "INVALID_SIGNATURE": NOT_FOUND,
-    "MISSING_AUTHENTICATION_TOKEN": NOT_FOUND,
-    "QUOTA_EXCEEDED": TOO_MANY,
-    "REQUEST_TOO_LARGE": (
-        413,
-        "Request body too large",
-        "حجم الطلب كبير جدًا",
-        "Request body too large",
-    ),
-    "RESOURCE_NOT_FOUND": NOT_FOUND,
-    "THROTTLED": TOO_MANY,
-    "UNAUTHORIZED": UNAUTHORIZED,
-    "UNSUPPORTED_MEDIA_TYPE": (
-        415,
-        "Unsupported media type",
-        "نوع الوسائط غير مدعوم",
-        "Unsupported media type",
-    ),
-    "WAF_FILTERED": (403, "Forbidden", "محظور", "Forbidden"),
-}
-
-
-def gateway_responses(template: Template) -> dict[str, dict[str, Any]]:
-    return {
-        each["ResponseType"]: each
-        for each in properties_of(template, "AWS::ApiGateway::GatewayResponse")
-    }
-
-
-def test_every_gateway_response_is_defined(template: Template) -> None:
-    assert set(gateway_responses(template)) == set(GATEWAY_RESPONSES)
-
-
-@pytest.mark.parametrize("response_type", sorted(GATEWAY_RESPONSES))
-def test_gateway_responses_are_in_both_languages(template: Template, response_type: str) -> None:
-    status, english, arabic, message = GATEWAY_RESPONSES[response_type]
-    response = gateway_responses(template)[response_type]
-    body = json.loads(response["ResponseTemplates"]["application/json"])
-    assert response["StatusCode"] == str(status)
-    assert body["statusCode"] == status
-    assert body["error"] == {"en": english, "ar": arabic}
-    assert body["message"] == message
-
-
-@pytest.mark.parametrize("response_type", sorted(GATEWAY_RESPONSES))
-def test_browsers_may_read_gateway_responses(template: Template, response_type: str) -> None:
-    headers = gateway_responses(template)[response_type]["ResponseParameters"]
-    assert headers["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
-    assert headers["gatewayresponse.header.X-Request-Id"] == "context.requestId"
-    assert headers["gatewayresponse.header.Strict-Transport-Security"] == "'max-age=31536000'"
-    assert headers["gatewayresponse.header.X-Content-Type-Options"] == "'nosniff'"
-    exposed = headers["gatewayresponse.header.Access-Control-Expose-Headers"]
-    assert {"Retry-After", "X-Request-Id"} <= set(exposed.strip("'").split(","))
-
-
-@pytest.mark.parametrize("response_type", ["THROTTLED", "QUOTA_EXCEEDED"])
-def test_a_throttled_client_gets_retry_after(template: Template, response_type: str) -> None:
-    response = gateway_responses(template)[response_type]
-    body = json.loads(response["ResponseTemplates"]["application/json"])
-    assert body["retryAfter"] == 60
-    assert response["ResponseParameters"]["gatewayresponse.header.Retry-After"] == "'60'"
+def test_browsers_may_read_gateway_responses(template: Template) -> None:
+    for response in properties_of(template, "AWS::ApiGateway::GatewayResponse"):
+        headers = response["ResponseParameters"]
+        assert headers["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
+        assert headers["gatewayresponse.header.X-Request-Id"] == "context.requestId"
+        assert headers["gatewayresponse.header.Strict-Transport-Security"] == "'max-age=31536000'"
+        assert headers["gatewayresponse.header.X-Content-Type-Options"] == "'nosniff'"
+        exposed = headers["gatewayresponse.header.Access-Control-Expose-Headers"]
+        assert {"Retry-After", "X-Request-Id"} <= set(exposed.strip("'").split(","))
 
 
 def test_functions_and_gateway_send_the_same_transport_security() -> None:

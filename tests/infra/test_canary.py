@@ -4,7 +4,6 @@ alarm.
 
 from tests.support.template import (
     Template,
-    functions,
     invoked_function,
     properties_of,
     resources,
@@ -51,14 +50,3 @@ def test_old_versions_are_kept_for_rollback(template: Template) -> None:
 def test_other_stages_deploy_at_once() -> None:
     for stage in ("dev", "local"):
         assert not resources(synthesized_template(stage), "AWS::CodeDeploy::DeploymentGroup")
-
-
-def test_reserved_concurrency_leaves_room_for_the_other_functions(template: Template) -> None:
-    reserved = {
-        name: function["ReservedConcurrentExecutions"]
-        for name, function in functions(template).items()
-        if "ReservedConcurrentExecutions" in function
-    }
-    assert reserved["redirect"] > 0
-    # At least 100 of an account's 1,000 must stay unreserved (Lambda quotas); this leaves far more.
-    assert sum(reserved.values()) <= 500

@@ -31,21 +31,13 @@ def synthesized(capacity: OnDemand, directory: Path) -> dict[str, Any]:
     return dict(assertions.Template.from_stack(stack).to_json())
 
 
-def of_type(template: dict[str, Any], kind: str) -> list[dict[str, Any]]:
-    return [
-        resource["Properties"]
-        for resource in template["Resources"].values()
-        if resource["Type"] == kind
-    ]
-
-
 def test_warm_throughput_and_limits_apply_to_tables_and_indexes(tmp_path: Path) -> None:
     from infra.settings import OnDemand
 
     capacity = OnDemand(warm_reads=20_000, warm_writes=10_000, max_reads=40_000, max_writes=20_000)
     warm = {"ReadUnitsPerSecond": 20_000, "WriteUnitsPerSecond": 10_000}
     ceiling = {"MaxReadRequestUnits": 40_000, "MaxWriteRequestUnits": 20_000}
-    for table in of_type(synthesized(capacity, tmp_path), "AWS::DynamoDB::Table"):
+    for table in properties_of(synthesized(capacity, tmp_path), "AWS::DynamoDB::Table"):
         for part in (table, *table.get("GlobalSecondaryIndexes", [])):
             assert part["WarmThroughput"] == warm
             assert part["OnDemandThroughput"] == ceiling

@@ -27,6 +27,7 @@ NO_ROUTE = (404, "Not found", "غير موجود", "Route not found")
 INVALID = (400, "Invalid request", "طلب غير صالح", "Invalid request")
 LIMITED = (429, "Rate limit exceeded", "تم تجاوز حد المعدل", "Rate limit exceeded")
 BROKEN = ("Internal server error", "خطأ داخلي في الخادم", "Internal server error")
+#: Every type of the API Gateway Developer Guide, "Gateway response types".
 EXPECTED: dict[str, tuple[int, str, str, str]] = {
     "ACCESS_DENIED": INVALID_KEY,
     "UNAUTHORIZED": INVALID_KEY,
@@ -186,6 +187,7 @@ def test_a_preflight_names_the_callers_origin_if_it_is_one_of_several(
         template = response["ResponseTemplates"]["application/json"]
         text, overrides = velocity.render(template, headers={name: origin})
         assert overrides == {"Access-Control-Allow-Origin": origin}
+        assert response["ResponseParameters"]["method.response.header.Vary"] == "'Origin'"
         assert text.strip() == ""
 
 
