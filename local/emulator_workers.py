@@ -1,0 +1,204 @@
+"""Patches of how MiniStack runs functions: their processes, the pipes to them, the threads."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import fcntl
+import hashlib
+import json
+import os
+import select
+import sys
+import tempfile
+import threading
+import time
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from ministack.core import lambda_runtime
+from ministack.services import apigateway_v1
+
+_PIPE_BYTES = 1 << 20
+_MANY_THREADS = 10_000
+
+
+def patch() -> None:
+    """Patch MiniStack's modules."""
+    _exchange_messages_in_one_thread()
+    _unpack_code_once()
+    _reuse_threads()
+
+
+def send_calls_over(path: Path) -> None:
+    """Let functions send their calls of DynamoDB to the Unix socket at `path`."""
+    os.environ["EMULATOR_CALLS"] = str(path)
+    script = lambda_runtime._PYTHON_WORKER_SCRIPT
+    place = "    _ms_install_invoke_depth()\n    try:"
+    if script.count(place) != 1:
+        sys.exit("The function's process starts in another way.")
+    sender = (Path(__file__).parent / "worker_calls.py").read_text("utf-8")
+    script = script.replace(place, f"    send_calls_over_a_socket()\n{place}")
+    lambda_runtime._PYTHON_WORKER_SCRIPT = f"{sender}\n{script}"
+
+
+def _exchange_messages_in_one_thread() -> None:
+    """Send an event, and read the log and the result, in the thread of the invocation.
+
+    MiniStack starts a second thread for that, has a third for the log, and after the result waits
+    for more log lines: for 5 ms after each one, and for 50 ms when there is none. The process
+    writes its lines before its result, so they are all in the pipe when the result has come.
+    """
+    lambda_runtime.Worker._read_stderr = lambda _: None
+    lambda_runtime.Worker.invoke = _invoke
+
+
+def _invoke(
+    worker: Any,
+    event: Any,
+    request_id: str,
+    *,
+    trace_id: str | None = None,
+    depth: Any = None,
+    durable: Any = None,
+    invoked_function_arn: str | None = None,
+) -> dict[str, Any]:
+    """What MiniStack's `Worker.invoke` returns."""
+    with worker._lock:
+        cold = worker._proc is None or worker._proc.poll() is not None
+        if cold:
+            worker._spawn()
+            worker._cold = False
+            _enlarge_pipes(worker._proc)
+        timeout = worker.config.get("Timeout", 30)
+        arn = worker.config.get("FunctionArn", "")
+        context = {
+            "request_id": request_id,
+            "invoked_function_arn": arn if invoked_function_arn is None else invoked_function_arn,
+            "timeout_ms": int(float(timeout) * 1000),
+            "trace_id": trace_id,
+            "depth": depth,
+            "durable": durable or {},
+        }
+        message = json.dumps({"event": event, "ctx": context}).encode() + b"\n"
+        log = bytearray()
+        try:
+            response = _exchange(worker._proc, message, time.monotonic() + timeout, log)
+        except TimeoutError:
+            response = {"status": "error", "error": f"Task timed out after {timeout}.00 seconds"}
+        except OSError as error:
+            response = {"status": "error", "error": str(error)}
+        _read_what_is_there(worker._proc.stderr.fileno(), log)
+        if response["status"] == "error":
+            process, worker._proc = worker._proc, None
+            lambda_runtime._signal(process)
+            lambda_runtime._collect(process, time.monotonic() + lambda_runtime._REAP_GRACE)
+        text = log.decode(errors="replace").rstrip("\n")
+        return {**response, "cold_start": cold, "log": text}
+
+
+def _exchange(process: Any, message: bytes, deadline: float, log: bytearray) -> dict[str, Any]:
+    """The process's response to `message`; what it logs until then is added to `log`.
+
+    Raises `TimeoutError` at `deadline`.
+    """
+    output, errors = process.stdout.fileno(), process.stderr.fileno()
+    rest = memoryview(message)
+    while rest:
+        rest = rest[os.write(process.stdin.fileno(), rest) :]
+    pipes = select.poll()
+    pipes.register(output, select.POLLIN)
+    pipes.register(errors, select.POLLIN)
+    received = bytearray()
+    while True:
+        ready = pipes.poll(max(0.0, deadline - time.monotonic()) * 1000)
+        if not ready:
+            raise TimeoutError
+        for descriptor, _ in ready:
+            piece = os.read(descriptor, _PIPE_BYTES)
+            if descriptor == errors:
+                log += piece
+                if not piece:
+                    pipes.unregister(errors)
+                continue
+            if not piece:
+                raise ConnectionError("Worker process died")
+            received += piece
+            if received.endswith(b"\n") and (response := _response_in(received)):
+                return response
+
+
+def _response_in(lines: bytearray) -> dict[str, Any] | None:
+    """The result of a function, if it is there: libraries may print to the same pipe."""
+    for line in lines.splitlines():
+        with contextlib.suppress(ValueError):
+            response = json.loads(line)
+            if isinstance(response, dict) and response.get("status") in {"ok", "error"}:
+                return response
+    return None
+
+
+def _read_what_is_there(descriptor: int, log: bytearray) -> None:
+    """Add what is in a pipe to `log`, without waiting for more."""
+    pipe = select.poll()
+    pipe.register(descriptor, select.POLLIN)
+    while pipe.poll(0) and (piece := os.read(descriptor, _PIPE_BYTES)):
+        log += piece
+
+
+def _enlarge_pipes(process: Any) -> None:
+    """A large response then passes in one piece, and log lines between invocations fit."""
+    for pipe in (process.stdout, process.stderr):
+        # Linux has it; a user may own a limited number of large pipes.
+        with contextlib.suppress(AttributeError, OSError):
+            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+
+def _reuse_threads() -> None:
+    """Run the invocations of API Gateway in threads that are kept.
+
+    MiniStack starts one for each. An invocation never waits for a thread here either: a new one is
+    started when none is idle.
+    """
+    threads = ThreadPoolExecutor(_MANY_THREADS, thread_name_prefix="invocation")
+
+    async def run(function: Any, *arguments: Any, thread_name: str = "") -> Any:
+        del thread_name
+        context = contextvars.copy_context()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(threads, context.run, function, *arguments)
+
+    apigateway_v1.run_reentrant = run
+
+
+def _unpack_code_once() -> None:
+    """Let all workers of an archive share one unpacked copy, which no function writes to.
+
+    MiniStack unpacks a copy for each worker, within the process that serves: seconds for which
+    every other request waits.
+    """
+    unpacked: dict[str, str] = {}
+    lock = threading.Lock()
+
+    class SharedArchive(zipfile.ZipFile):
+        def extractall(self, path: Any = None, members: Any = None, pwd: Any = None) -> None:
+            name = str(self.filename)
+            with Path(name).open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            with lock:
+                if digest not in unpacked:
+                    directory = tempfile.mkdtemp(prefix="code-")
+                    super().extractall(directory, members, pwd)
+                    unpacked[digest] = directory
+            Path(path).rmdir()
+            Path(path).symlink_to(unpacked[digest], target_is_directory=True)
+
+    lambda_runtime.zipfile = SimpleNamespace(
+        ZipFile=SharedArchive,
+        BadZipFile=zipfile.BadZipFile,
+        LargeZipFile=zipfile.LargeZipFile,
+    )
