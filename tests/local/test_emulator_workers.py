@@ -1,0 +1,134 @@
+"""The processes of functions in the emulator: their pipes, their ends, and their calls."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local.emulator import Emulator
+
+pytestmark = pytest.mark.emulator
+
+#: Calls DynamoDB at an address where nothing listens.
+_CODE = """
+import json, os, sys, time
+from botocore.exceptions import ClientError
+from botocore.session import get_session
+
+def handler(event, context):
+    for number in range(event.get("lines", 0)):
+        print("line", number, "x" * event.get("width", 0))
+    os.write(1, event.get("noise", "").encode())
+    if event.get("exit"):
+        os._exit(1)
+    time.sleep(event.get("sleep", 0))
+    if "call" not in event:
+        return {"process": os.getpid(), "text": event.get("text", "") * event.get("times", 0)}
+    client = get_session().create_client("dynamodb", endpoint_url="http://127.0.0.1:1")
+    operation, arguments = event["call"]
+    try:
+        return getattr(client, operation)(**arguments)
+    except ClientError as error:
+        return error.response
+"""
+
+
+class _Function:
+    def __init__(self, emulator: Emulator) -> None:
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as file:
+            file.writestr("index.py", _CODE)
+        self._client = emulator.client("lambda")
+        self._client.create_function(
+            FunctionName="works",
+            Runtime="python3.13",
+            Role="arn:aws:iam::000000000000:role/any",
+            Handler="index.handler",
+            Timeout=2,
+            Code={"ZipFile": archive.getvalue()},
+        )
+
+    def __call__(self, **event: Any) -> Any:
+        return json.loads(self._invoke(event)["Payload"].read())
+
+    def log_of(self, **event: Any) -> list[str]:
+        """The lines that the function printed."""
+        log = base64.b64decode(self._invoke(event)["LogResult"]).decode()
+        return [line for line in log.splitlines() if line.startswith("line ")]
+
+    def _invoke(self, event: Any) -> Any:
+        return self._client.invoke(FunctionName="works", Payload=json.dumps(event), LogType="Tail")
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    with Emulator(log_name="test-workers") as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="module")
+def function(emulator: Emulator) -> _Function:
+    return _Function(emulator)
+
+
+def test_a_call_of_dynamodb_needs_no_http(emulator: Emulator, function: _Function) -> None:
+    dynamodb = emulator.client("dynamodb")
+    dynamodb.create_table(
+        TableName="things",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    item = {"id": {"S": "1"}, "text": {"S": "é" * 100_000}}
+    written = function(call=["put_item", {"TableName": "things", "Item": item}])
+    read = function(call=["get_item", {"TableName": "things", "Key": {"id": {"S": "1"}}}])
+    assert written["ResponseMetadata"]["HTTPStatusCode"] == 200
+    assert read["Item"] == item
+    assert dynamodb.get_item(TableName="things", Key={"id": {"S": "1"}})["Item"] == item
+
+
+def test_an_error_of_dynamodb_is_the_same_over_both(
+    emulator: Emulator, function: _Function
+) -> None:
+    request = {"TableName": "nothing", "Key": {"id": {"S": "1"}}}
+    failed = function(call=["get_item", request])
+    dynamodb = emulator.client("dynamodb")
+    with pytest.raises(dynamodb.exceptions.ResourceNotFoundException) as over_http:
+        dynamodb.get_item(**request)
+    assert failed["Error"] == over_http.value.response["Error"]
+    assert failed["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+def test_a_large_response_and_a_large_log_arrive_whole(function: _Function) -> None:
+    assert function(text='"é\n', times=500_000)["text"] == '"é\n' * 500_000
+    # More than a pipe holds.
+    lines = function.log_of(lines=3_000, width=1_000)
+    assert lines[-1] == f"line 2999 {'x' * 1_000}"
+
+
+def test_what_a_library_prints_to_the_pipe_of_results_is_no_result(function: _Function) -> None:
+    for noise in ("a line\n", '{"status": "unknown"}\n', "{\n[]\n\n"):
+        assert function(noise=noise, text="result", times=1)["text"] == "result"
+
+
+def test_a_process_that_ends_within_an_invocation_is_replaced(function: _Function) -> None:
+    first = function()["process"]
+    assert function(exit=True)["errorMessage"] == "Worker process died"
+    assert function.log_of(exit=True, lines=2)[-1:] == ["line 1 "]
+    assert function()["process"] != first
+
+
+def test_a_function_ends_at_its_timeout(function: _Function) -> None:
+    first = function()["process"]
+    failed = function(sleep=60)
+    assert failed == {
+        "errorMessage": "Task timed out after 2.00 seconds",
+        "errorType": "Sandbox.Timedout",
+    }
+    assert function()["process"] != first
