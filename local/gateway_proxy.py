@@ -29,6 +29,7 @@ from collections.abc import Callable
 from typing import Literal
 
 import aiohttp
+import uvloop
 from aiohttp import web
 
 from local.emulator import HOST
@@ -64,7 +65,7 @@ class Bridge:
         #: connection: before or after the function runs, or None for never.
         self.interrupt: Callable[[str, str], Interruption | None] | None = None
         self.port: int = self._socket.getsockname()[1]
-        self._loop = asyncio.new_event_loop()
+        self._loop = uvloop.new_event_loop()
         self._stopping = asyncio.Event()
         self._ready = threading.Event()
         self._thread: threading.Thread | None = None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,27 +32,28 @@ class UsageKeys:
         seconds: float,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`ask` calls the authorizer; `seconds` is its result TTL (0: never cached)."""
+        """`ask` calls the authorizer and blocks; `seconds` is its result TTL (0: never cached)."""
         self._ask = ask
         self._seconds = seconds
         self._now = now
         self._known: OrderedDict[str, tuple[float, str | None]] = OrderedDict()
-        self._lock = threading.Lock()
 
-    def __call__(self, authorization: str) -> str | None:
+    async def __call__(self, authorization: str) -> str | None:
         """The usage key, or None for a caller that the authorizer refuses."""
-        with self._lock:
-            expires, key = self._known.get(authorization, (0.0, None))
-            if expires > self._now():
-                return key
-        key = self._ask(authorization)
+        expires, key = self._known.get(authorization, (0.0, None))
+        if expires > self._now():
+            return key
+        key = await asyncio.to_thread(self._ask, authorization)
         if self._seconds > 0:
-            with self._lock:
-                self._known[authorization] = (self._now() + self._seconds, key)
-                self._known.move_to_end(authorization)
-                while len(self._known) > _MAX_CACHED_KEYS:
-                    self._known.popitem(last=False)
+            self._known[authorization] = (self._now() + self._seconds, key)
+            self._known.move_to_end(authorization)
+            while len(self._known) > _MAX_CACHED_KEYS:
+                self._known.popitem(last=False)
         return key
+
+
+async def _no_key(_authorization: str) -> str | None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Upstream:
     api_id: str
     stage: str
     responses: GatewayResponses = field(default_factory=GatewayResponses)
-    usage_key: Callable[[str], str | None] = lambda _authorization: None
+    usage_key: Callable[[str], Awaitable[str | None]] = _no_key
     """Maps an `Authorization` value to the caller's usage key."""
     timeout: float = INTEGRATION_SECONDS
     body_timeout: float = _BODY_SECONDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -359,7 +360,10 @@ def test_the_callers_address_cannot_be_forged(bridge: Bridge, emulator: FakeEmul
 def test_the_usage_key_comes_from_the_authorizer_and_never_from_the_caller(
     start: Start, emulator: FakeEmulator
 ) -> None:
-    bridge = start(usage_key={"Bearer good": "usage-1"}.get)
+    async def usage_key(authorization: str) -> str | None:
+        return {"Bearer good": "usage-1"}.get(authorization)
+
+    bridge = start(usage_key=usage_key)
     call(bridge, "GET", "/a", headers={"Authorization": "Bearer good", "X-Api-Key": "mine"})
     call(bridge, "GET", "/b", headers={"Authorization": "Bearer bad", "X-Api-Key": "mine"})
     call(bridge, "GET", "/c", headers={"X-Api-Key": "mine"})
@@ -375,17 +379,21 @@ def test_a_usage_key_is_cached_until_it_expires() -> None:
         return None if authorization == "bad" else f"{authorization}-{len(asked)}"
 
     keys = UsageKeys(ask, seconds=60, now=lambda: clock[0])
-    assert [keys("a"), keys("a"), keys("bad"), keys("bad")] == ["a-1", "a-1", None, None]
+
+    async def found(*values: str) -> list[str | None]:
+        return [await keys(value) for value in values]
+
+    assert asyncio.run(found("a", "a", "bad", "bad")) == ["a-1", "a-1", None, None]
     clock[0] = 60.5
-    assert keys("a") == "a-3"
+    assert asyncio.run(found("a")) == ["a-3"]
     assert asked == ["a", "bad", "a"]
 
 
 def test_a_ttl_of_zero_disables_the_cache() -> None:
     asked: list[str] = []
     keys = UsageKeys(asked.append, seconds=0)
-    keys("a")
-    keys("a")
+    asyncio.run(keys("a"))
+    asyncio.run(keys("a"))
     assert asked == ["a", "a"]
 
 
