@@ -53,6 +53,13 @@ PLATFORM = {
     "dynamodb:ListStreams",
 }
 
+#: Actions that IAM allows on every resource or on none.
+WITHOUT_RESOURCE = {
+    "xray:PutTraceSegments": "X-Ray has no resources",
+    "xray:PutTelemetryRecords": "X-Ray has no resources",
+    "dynamodb:ListStreams": "listing streams has no resource",
+}
+
 #: Reason -> function -> actions that its code never uses. A used or no longer granted action must
 #: be removed from this list.
 ELSEWHERE: dict[str, dict[str, set[tuple[str, str]]]] = {
@@ -206,7 +213,7 @@ def test_a_function_may_consume_only_its_event_source() -> None:
             for grant in grants(template, function)
             if grant.action in PLATFORM
             and grant.action.startswith(("sqs:", "dynamodb:"))
-            and grant.resource != "*"
+            and grant.action not in WITHOUT_RESOURCE
         }
         assert consumed == sources.get(function, set())
 
@@ -215,6 +222,13 @@ def test_functions_without_calls_have_no_rights() -> None:
     for function in NOT_DRIVEN:
         actions = {grant.action for grant in grants(synthesized_template(), function)}
         assert actions <= PLATFORM
+
+
+def test_wildcard_rights_are_for_actions_without_resources(scene: Scene) -> None:
+    template = synthesized_template()
+    for function in DRIVES:
+        everything = {g.action for g in grants(template, function) if g.resource == "*"}
+        assert everything <= set(WITHOUT_RESOURCE)
 
 
 def test_the_comparison_notices_a_missing_right() -> None:
@@ -242,6 +256,19 @@ def test_functions_that_delete_write_export_slots_and_no_click() -> None:
             reads = function == "deletion_worker" and action == "Query"
             assert any(g.allows(slot) for g in granted) == (action in actions or reads)
             assert any(g.allows(link) for g in granted) == reads
+
+
+def test_the_stream_reader_writes_counters_and_no_link() -> None:
+    granted = grants(synthesized_template(), "link_stream")
+
+    def may(action: str, key: str) -> bool:
+        return any(grant.allows(Use(f"dynamodb:{action}", table, key)) for grant in granted)
+
+    [table] = {grant.resource for grant in granted if grant.action == "dynamodb:UpdateItem"}
+    assert may("UpdateItem", "COUNT#acme")
+    assert not may("UpdateItem", "acme#0b7c0c6e-3f0e-4d9c-9b0a-5f6a2b8a7f11")
+    assert not may("UpdateItem", "CODE#spring")
+    assert not may("DeleteItem", "COUNT#acme")
 
 
 #: What a role must not do: function, action, resource, partition key.

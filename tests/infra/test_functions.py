@@ -19,7 +19,111 @@ from tests.support.template import (
     variables_of,
 )
 
+LINK_DELETER = {
+    "BatchGetItem",
+    "DeleteItem",
+    "GetItem",
+    "PartiQLUpdate",
+    # Of short codes only: quarantine.
+    "UpdateItem",
+}
+RECORDER = {"BatchGetItem", "GetItem", "PutItem", "UpdateItem", "Query"}
+
 FOLLOWER = {"DescribeStream", "GetRecords", "GetShardIterator"}
+
+#: Function -> table (or table/index) -> DynamoDB actions; nothing else is allowed.
+MAY = {
+    "authorizer": {"Access": {"GetItem", "UpdateItem"}},
+    "links": {
+        "Links": {
+            "BatchGetItem",
+            "DeleteItem",
+            "GetItem",
+            "PutItem",
+            "UpdateItem",
+        },
+        "Links/index/live": {"Query"},
+        "Deletions": {"GetItem", "PutItem", "UpdateItem"},
+        "Access": {"UpdateItem"},
+    },
+    "deletions": {
+        "Links": LINK_DELETER,
+        "Links/index/live": {"Query"},
+        "Clicks": {"PutItem", "Query"},
+        "Deletions": RECORDER,
+        "Access": {"UpdateItem"},
+    },
+    "qr": {"Links": {"GetItem", "UpdateItem"}, "Access": {"UpdateItem"}},
+    "account": {
+        "Links": {"BatchGetItem"},
+        "Deletions": {"GetItem", "Query"},
+        "Access": {"UpdateItem"},
+    },
+    "keys": {
+        "Access": {
+            "BatchGetItem",
+            "ConditionCheckItem",
+            "GetItem",
+            "PutItem",
+            "Query",
+            "UpdateItem",
+        },
+        "Deletions": {"GetItem", "PutItem"},
+    },
+    "receipts": {"Deletions": {"GetItem", "Query"}, "Access": {"UpdateItem"}},
+    "receipt_signer": {
+        "Deletions": {"GetItem", "PutItem", "UpdateItem"},
+        "Deletions/index/open": {"Query"},
+    },
+    "pages": {},
+    "click_stream": {
+        "Links": {"BatchGetItem", "UpdateItem"},
+        "Clicks": {
+            "BatchGetItem",
+            "BatchWriteItem",
+            "PartiQLInsert",
+            "PutItem",
+            "Query",
+            "UpdateItem",
+        },
+        "Clicks/stream": FOLLOWER,
+    },
+    "export_worker": {
+        "Links": {"BatchGetItem", "GetItem"},
+        "Clicks": {"GetItem", "Query", "UpdateItem"},
+    },
+    "analytics": {
+        "Links": {"ConditionCheckItem", "GetItem"},
+        "Clicks": {"GetItem", "PutItem", "Query", "UpdateItem"},
+        "Deletions": {"GetItem", "PutItem"},
+        "Access": {"UpdateItem"},
+    },
+    "redirect": {"Links": {"GetItem", "UpdateItem"}, "Clicks": {"PutItem"}},
+    "deletion_worker": {
+        "Links": LINK_DELETER,
+        "Links/index/live": {"Query"},
+        "Deletions": RECORDER,
+        "Clicks": {"Query", "UpdateItem"},
+    },
+    "scheduler": {
+        "Links": LINK_DELETER,
+        "Links/index/live": {"Query"},
+        "Deletions": RECORDER,
+        "Deletions/index/open": {"Query"},
+        "Clicks": {"UpdateItem"},
+    },
+    "link_stream": {
+        "Links": {"UpdateItem"},
+        "Links/stream": FOLLOWER,
+        "Deletions": {"GetItem"},
+    },
+    "erase_worker": {
+        "Links": {"BatchGetItem", "DeleteItem", "UpdateItem"},
+        "Clicks": {"BatchWriteItem", "Query"},
+        "Deletions": RECORDER,
+    },
+    "deletion_stream": {"Deletions/stream": FOLLOWER},
+}
 
 #: These actions do not support resources, so they are allowed on `*` (Service Authorization
 #: Reference, "Actions, resources, and condition keys").
@@ -69,6 +173,25 @@ def table_of(template: Template, resource: Any) -> str:
     if attribute == "StreamArn":
         suffix = "/stream"
     return table_names(template)[logical_id] + suffix
+
+
+@pytest.mark.parametrize("function", sorted(MAY))
+def test_a_function_has_permissions_on_its_own_tables_only(
+    template: Template, function: str
+) -> None:
+    granted: dict[str, set[str]] = {}
+    for statement in statements(template, function):
+        actions = {action for action in statement["Action"] if action.startswith("dynamodb:")}
+        if actions - WITHOUT_RESOURCE:
+            for resource in statement["Resource"]:
+                granted.setdefault(table_of(template, resource), set()).update(
+                    action.removeprefix("dynamodb:") for action in actions
+                )
+    assert granted == MAY[function]
+
+
+def test_every_function_has_an_expected_policy(template: Template) -> None:
+    assert set(functions(template)) == set(MAY)
 
 
 def test_no_role_may_delete_from_the_audit_trail(template: Template) -> None:
@@ -145,6 +268,25 @@ def test_a_function_may_use_some_keys_of_a_table_alone(
     assert [statement["Condition"] for statement in found] == [only(*keys)]
 
 
+@pytest.mark.parametrize(
+    ("function", "actions"),
+    [
+        ("deletions", {"dynamodb:PutItem", "dynamodb:Query"}),
+        ("deletion_worker", {"dynamodb:UpdateItem"}),
+        ("scheduler", {"dynamodb:UpdateItem"}),
+    ],
+)
+def test_functions_that_delete_write_only_export_slots_in_the_clicks_table(
+    template: Template, function: str, actions: set[str]
+) -> None:
+    limited = [
+        (set(statement["Action"]), statement["Condition"])
+        for statement in on_table(template, function, "Clicks")
+        if "Condition" in statement
+    ]
+    assert limited == [(actions, only("EXPORTS#*"))]
+
+
 def test_a_redirect_changes_only_where_the_clicks_of_a_link_are(template: Template) -> None:
     [updating] = on_table(template, "redirect", "Links", "UpdateItem")
     assert updating["Condition"] == {
@@ -177,14 +319,22 @@ def test_each_secret_is_read_only_by_the_functions_that_use_it(
     named = variables_of(template, variable)
     assert set(named) == expected
     [secret] = {json.dumps(reference) for reference in named.values()}
-    readers = {
+    assert secret_readers(template, secret) == expected
+
+
+def secret_readers(template: Template, secret: str = "") -> set[str]:
+    return {
         function
         for function in functions(template)
         for statement in statements(template, function)
         if "secretsmanager:GetSecretValue" in statement["Action"]
         and secret in json.dumps(statement["Resource"])
     }
-    assert readers == expected
+
+
+def test_no_other_function_reads_a_secret(template: Template) -> None:
+    readers = secret_readers(template)
+    assert readers == {"account", "deletions", "keys", "links", "click_stream"}
 
 
 def test_a_functions_environment_names_only_its_own_tables(template: Template) -> None:
@@ -194,13 +344,7 @@ def test_a_functions_environment_names_only_its_own_tables(template: Template) -
             for name in properties["Environment"]["Variables"]
             if name.endswith("_TABLE")
         }
-        granted = {
-            table_of(template, resource)
-            for statement in statements(template, function)
-            if statement["Action"][0].startswith("dynamodb:")
-            for resource in statement["Resource"]
-        }
-        assert known == {table for table in granted if table.isalpha()}
+        assert known == {table for table in MAY[function] if "/" not in table}
 
 
 def test_functions_log_to_their_own_group_for_a_limited_time(template: Template) -> None:
@@ -316,6 +460,14 @@ def test_the_qr_function_can_access_qr_objects_only(template: Template) -> None:
         # So that S3 answers NoSuchKey, not AccessDenied, for a missing image.
         ({"s3:ListBucket"}, [{"Fn::GetAtt": [bucket, "Arn"]}]),
     ]
+
+
+def test_the_erase_worker_can_remove_codes_but_no_link(template: Template) -> None:
+    [deleting] = [
+        each for each in statements(template, "erase_worker") if "DeleteItem" in str(each)
+    ]
+    assert deleting["Action"] == ["dynamodb:DeleteItem"]
+    assert table_of(template, deleting["Resource"][0]) == "Links"
 
 
 def test_workers_that_send_to_their_own_queue_allow_recursion(template: Template) -> None:
