@@ -18,7 +18,11 @@ from infra.lambdas.base import live_alias
 from infra.lambdas.http import HttpFunctions
 from infra.settings import Settings
 
-PLANS = Path(__file__).resolve().parent.parent / "functions" / "domain" / "plans.json"
+FUNCTIONS = Path(__file__).resolve().parent.parent / "functions"
+PLANS = json.loads((FUNCTIONS / "domain" / "plans.json").read_text(encoding="utf-8"))
+
+#: The routes of each function, as "GET /api/links". The keyed ones need an API key or a session.
+ROUTES = json.loads((FUNCTIONS / "api" / "routes.json").read_text(encoding="utf-8"))
 
 ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key")
 EXPOSED_HEADERS = (
@@ -33,20 +37,16 @@ EXPOSED_HEADERS = (
     "X-Request-Id",
 )
 
-#: The documentation and the web console: open to everyone, with one rate limit for all of them.
-DOCS_PATHS = ("/api/openapi.json", "/api/docs", "/api/docs/{asset}")
-CONSOLE_PATHS = ("/console", "/console/{asset}")
-PAGES_PATHS = (*DOCS_PATHS, *CONSOLE_PATHS)
-
-#: The public keys of receipts.
-JWKS_PATH = "/.well-known/jwks.json"
-DOCS_RATE_LIMIT = 50
-DOCS_BURST_LIMIT = 200
+REDIRECT_PATH = "/{code}"
 
 #: Paths that are neither an API route nor a short link. The first segment has one name, because
 #: siblings in the gateway's resource tree cannot have two different parameters.
 HOME_PATH = "/"
 UNKNOWN_PATH = "/{code}/{rest+}"
+
+#: Requests a second for each open path, except redirects.
+OPEN_RATE_LIMIT = 50
+OPEN_BURST_LIMIT = 200
 
 #: The gateway's method for every verb that a resource does not name.
 CATCH_ALL = "ANY"
@@ -69,6 +69,7 @@ class Api(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
+        open_paths = [path for _, _, path in _routes("open") if path != REDIRECT_PATH]
         self.rest_api = apigateway.RestApi(
             self,
             "Rest",
@@ -93,7 +94,7 @@ class Api(Construct):
                 # No key or usage plan limits the open routes, so each has its own limit.
                 method_options={
                     **{
-                        f"/{{code}}/{method}": apigateway.MethodDeploymentOptions(
+                        f"{REDIRECT_PATH}/{method}": apigateway.MethodDeploymentOptions(
                             throttling_rate_limit=settings.redirect_rate_limit,
                             throttling_burst_limit=settings.redirect_rate_limit,
                         )
@@ -101,14 +102,14 @@ class Api(Construct):
                     },
                     **{
                         f"{path}/{method}": apigateway.MethodDeploymentOptions(
-                            throttling_rate_limit=DOCS_RATE_LIMIT,
-                            throttling_burst_limit=DOCS_BURST_LIMIT,
+                            throttling_rate_limit=OPEN_RATE_LIMIT,
+                            throttling_burst_limit=OPEN_BURST_LIMIT,
                         )
                         for path, method in (
-                            *((path, "GET") for path in (*PAGES_PATHS, JWKS_PATH)),
-                            *((path, CATCH_ALL) for path in (*PAGES_PATHS, JWKS_PATH)),
+                            *((path, "GET") for path in open_paths),
+                            *((path, CATCH_ALL) for path in open_paths),
                             (HOME_PATH, CATCH_ALL),
-                            ("/{code}", CATCH_ALL),
+                            (REDIRECT_PATH, CATCH_ALL),
                             (UNKNOWN_PATH, CATCH_ALL),
                         )
                     },
@@ -125,43 +126,7 @@ class Api(Construct):
             identity_sources=[apigateway.IdentitySource.header("Authorization")],
             results_cache_ttl=AUTHORIZER_CACHE,
         )
-        self._methods: defaultdict[str, list[str]] = defaultdict(list)
-        #: Keyed path -> the function of its GET, or else of its first method.
-        self._catch_alls: dict[str, lambda_.Function] = {}
-
-        self._add_keyed_route("GET", "/api/me", functions.account)
-        self._add_keyed_route("GET", "/api/keys", functions.keys)
-        self._add_keyed_route("POST", "/api/keys", functions.keys)
-        self._add_keyed_route("DELETE", "/api/keys/{id}", functions.keys)
-        self._add_keyed_route("GET", "/api/trash", functions.account)
-        self._add_keyed_route("POST", "/api/links", functions.links)
-        self._add_keyed_route("GET", "/api/links", functions.links)
-        self._add_keyed_route("GET", "/api/links/{id}", functions.links)
-        self._add_keyed_route("PUT", "/api/links/{id}", functions.links)
-        self._add_keyed_route("GET", "/api/links/{id}/qr", functions.qr)
-        self._add_keyed_route("GET", "/api/analytics/links/{id}", functions.analytics)
-        exports = "/api/analytics/links/{id}/export"
-        self._add_keyed_route("POST", exports, functions.analytics)
-        self._add_keyed_route("GET", f"{exports}/{{exportId}}", functions.analytics)
-        self._add_keyed_route("POST", "/api/installs", functions.analytics)
-        self._add_keyed_route("DELETE", "/api/links", functions.deletions)
-        self._add_keyed_route("DELETE", "/api/links/{id}", functions.deletions)
-        self._add_keyed_route("POST", "/api/links/bulk-delete", functions.deletions)
-        self._add_keyed_route("POST", "/api/deletions", functions.deletions)
-        self._add_keyed_route("GET", "/api/deletions", functions.deletions)
-        self._add_keyed_route("GET", "/api/deletions/{id}", functions.deletions)
-        self._add_keyed_route("POST", "/api/deletions/{id}/restore", functions.deletions)
-        self._add_keyed_route("GET", "/api/receipts/{id}", functions.receipts)
-        self._add_open_route("GET", JWKS_PATH, functions.receipts)
-        for path in PAGES_PATHS:
-            self._add_open_route("GET", path, functions.pages)
-        self._add_open_route("GET", "/{code}", functions.redirect)
-        self._add_open_route("HEAD", "/{code}", functions.redirect)
-
-        for path, methods in self._methods.items():
-            if path.startswith("/api/"):
-                self._add_preflight(path, methods)
-        self._add_catch_alls(functions)
+        self._add_routes(functions)
         add_gateway_responses(
             self.rest_api,
             cors_allow_origins=settings.cors_allow_origins,
@@ -169,7 +134,7 @@ class Api(Construct):
         )
         self.usage_plans = {
             plan: self._usage_plan(plan, requests_per_minute=limits["requestsPerMinute"])
-            for plan, limits in json.loads(PLANS.read_text(encoding="utf-8")).items()
+            for plan, limits in PLANS.items()
         }
 
     def _access_log(self) -> dict[str, Any]:
@@ -206,24 +171,34 @@ class Api(Construct):
             ),
         }
 
-    def _add_catch_alls(self, functions: HttpFunctions) -> None:
-        """Let a function answer the methods that a path does not name: HEAD as GET, others 405.
+    def _add_routes(self, functions: HttpFunctions) -> None:
+        """Add the routes, the preflights, and a catch-all for the other methods of each path.
 
-        Otherwise the gateway answers 404 itself, or sends the request to `UNKNOWN_PATH`. Keyed
-        paths keep their authorizer and usage plan, so HEAD is counted and refused like GET.
+        A function answers HEAD as GET, and others with 405. Otherwise the gateway answers 404
+        itself, or sends the request to `UNKNOWN_PATH`. Keyed paths keep their authorizer and usage
+        plan, so HEAD is counted and refused like GET.
         """
-        for path, function in self._catch_alls.items():
-            self._add_keyed_method(CATCH_ALL, path, function)
-        # The redirect function handles visits only.
-        self._add_open_method(CATCH_ALL, JWKS_PATH, functions.receipts)
-        for path in (*PAGES_PATHS, HOME_PATH, "/{code}", UNKNOWN_PATH):
+        methods: defaultdict[str, list[str]] = defaultdict(list)
+        for kind, add_method in (
+            ("keyed", self._add_keyed_method),
+            ("open", self._add_open_method),
+        ):
+            catch_alls = {}
+            for name, method, path in _routes(kind):
+                function = getattr(functions, name)
+                add_method(method, path, function)
+                methods[path].append(method)
+                if method == "GET" or path not in catch_alls:
+                    catch_alls[path] = function
+            # The redirect function handles visits only.
+            catch_alls.pop(REDIRECT_PATH, None)
+            for path, function in catch_alls.items():
+                add_method(CATCH_ALL, path, function)
+        for path in (HOME_PATH, REDIRECT_PATH, UNKNOWN_PATH):
             self._add_open_method(CATCH_ALL, path, functions.pages)
-
-    def _add_keyed_route(self, method: str, path: str, function: lambda_.Function) -> None:
-        self._methods[path].append(method)
-        if method == "GET" or path not in self._catch_alls:
-            self._catch_alls[path] = function
-        self._add_keyed_method(method, path, function)
+        for path, allowed in methods.items():
+            if path.startswith("/api/"):
+                self._add_preflight(path, allowed)
 
     def _add_keyed_method(self, method: str, path: str, function: lambda_.Function) -> None:
         self.rest_api.root.resource_for_path(path).add_method(
@@ -233,10 +208,6 @@ class Api(Construct):
             authorization_type=apigateway.AuthorizationType.CUSTOM,
             api_key_required=True,
         )
-
-    def _add_open_route(self, method: str, path: str, function: lambda_.Function) -> None:
-        self._methods[path].append(method)
-        self._add_open_method(method, path, function)
 
     def _add_open_method(self, method: str, path: str, function: lambda_.Function) -> None:
         self.rest_api.root.resource_for_path(path).add_method(
@@ -311,6 +282,15 @@ class Api(Construct):
                 )
             ],
         )
+
+
+def _routes(kind: str) -> list[tuple[str, str, str]]:
+    """Function, method and path of each route that is `keyed` or `open`."""
+    return [
+        (function, *route.split(" "))
+        for function, routes in ROUTES[kind].items()
+        for route in routes
+    ]
 
 
 def _integration(function: lambda_.Function) -> apigateway.LambdaIntegration:

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from functions import container, metrics
 from functions.api.caller import caller_of
 from functions.api.cors import cors_headers
-from functions.api.methods import ALLOWED_METHODS
+from functions.api.methods import allowed_methods
 from functions.api.rate_limit import count_request, rate_headers
 from functions.api.request import Request
 from functions.api.response import Response, to_json
@@ -161,7 +161,7 @@ class Api:
 
 def _refused_method(method: str, resource: str) -> Route:
     """405 for a method that the gateway's catch-all forwarded and no route has."""
-    allowed = ALLOWED_METHODS[resource]
+    allowed = allowed_methods(resource)
 
     def refuse(_request: Request) -> Response[Any]:
         raise MethodNotAllowed(allowed)

@@ -1,31 +1,27 @@
-"""The methods that each route of the API answers (RFC 9110, section 10.2.1, ``Allow``)."""
+"""The methods that each path of the API answers (RFC 9110, section 10.2.1, ``Allow``)."""
 
 from __future__ import annotations
 
-#: By the gateway's resource. HEAD is allowed wherever GET is; OPTIONS is the preflight.
-ALLOWED_METHODS = {
-    "/": ("GET", "HEAD"),
-    "/.well-known/jwks.json": ("GET", "HEAD"),
-    "/{code}": ("GET", "HEAD"),
-    "/api/analytics/links/{id}": ("GET", "HEAD", "OPTIONS"),
-    "/api/analytics/links/{id}/export": ("POST", "OPTIONS"),
-    "/api/analytics/links/{id}/export/{exportId}": ("GET", "HEAD", "OPTIONS"),
-    "/api/deletions": ("GET", "HEAD", "POST", "OPTIONS"),
-    "/api/deletions/{id}": ("GET", "HEAD", "OPTIONS"),
-    "/api/deletions/{id}/restore": ("POST", "OPTIONS"),
-    "/api/docs": ("GET", "HEAD", "OPTIONS"),
-    "/api/docs/{asset}": ("GET", "HEAD", "OPTIONS"),
-    "/api/installs": ("POST", "OPTIONS"),
-    "/api/keys": ("GET", "HEAD", "POST", "OPTIONS"),
-    "/api/keys/{id}": ("DELETE", "OPTIONS"),
-    "/api/links": ("GET", "HEAD", "POST", "DELETE", "OPTIONS"),
-    "/api/links/bulk-delete": ("POST", "OPTIONS"),
-    "/api/links/{id}": ("GET", "HEAD", "PUT", "DELETE", "OPTIONS"),
-    "/api/links/{id}/qr": ("GET", "HEAD", "OPTIONS"),
-    "/api/me": ("GET", "HEAD", "OPTIONS"),
-    "/api/openapi.json": ("GET", "HEAD", "OPTIONS"),
-    "/api/receipts/{id}": ("GET", "HEAD", "OPTIONS"),
-    "/api/trash": ("GET", "HEAD", "OPTIONS"),
-    "/console": ("GET", "HEAD"),
-    "/console/{asset}": ("GET", "HEAD"),
-}
+import json
+from functools import cache
+from pathlib import Path
+
+#: All methods of the API, in the order of the header.
+_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
+
+
+@cache
+def allowed_methods(resource: str) -> tuple[str, ...]:
+    """The methods of a gateway resource, such as ``/api/links/{id}``; none for an unknown path.
+
+    ``routes.json`` has the routes of every function; the stack reads it too.
+    """
+    routes = json.loads(Path(__file__).with_name("routes.json").read_text())
+    every = [route for group in routes.values() for names in group.values() for route in names]
+    # A redirect to the home page. It has no method of its own at the gateway.
+    every.append("GET /")
+    found = {method for method, path in map(str.split, every) if path == resource}
+    # HEAD is GET without a body; OPTIONS is the preflight.
+    found |= {"HEAD"} if "GET" in found else set()
+    found |= {"OPTIONS"} if found and resource.startswith("/api/") else set()
+    return tuple(method for method in _METHODS if method in found)

@@ -3,23 +3,43 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from functions import container
 from functions.api.html_pages import page_or_json
-from functions.api.security_headers import REDIRECT
+from functions.api.methods import allowed_methods
+from functions.api.security_headers import REDIRECT, TRANSPORT
 from functions.api.static_content import lower_case_headers
 from functions.domain.errors import MethodNotAllowed
 
 if TYPE_CHECKING:
     from functions.domain.error_bodies import ErrorBody, GatewayError
 
-
 NOT_FOUND: GatewayError = {
     "statusCode": 404,
     "error": {"en": "Not found", "ar": "غير موجود"},
     "message": "Route not found",
 }
+
+
+def open_response(
+    event: dict[str, Any], endpoint: Callable[[dict[str, Any]], dict[str, Any] | None]
+) -> dict[str, Any]:
+    """The response of a route without a key, 404 for None, or 405. HEAD returns GET's body, for its
+    length."""
+    allowed = allowed_methods(event["resource"])
+    if allowed and event["httpMethod"] not in allowed:
+        response = method_not_allowed(event, allowed)
+    else:
+        response = endpoint(event) or json_response(404, NOT_FOUND)
+    response["headers"] |= TRANSPORT | {
+        # Public, and the same for everybody.
+        "Access-Control-Allow-Origin": "*",
+        "X-Content-Type-Options": "nosniff",
+        "X-Request-Id": event["requestContext"]["requestId"],
+    }
+    return response
 
 
 def home(event: dict[str, Any]) -> dict[str, Any]:

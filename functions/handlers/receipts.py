@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from functions.api.app import Api
+from functions.api.open_pages import open_response
 from functions.api.public_keys import PATH, public_keys
 from functions.api.routes import receipts
 from functions.metrics import reporting
@@ -15,4 +16,6 @@ api = Api(receipts.routes)
 @reporting
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """The Lambda handler."""
-    return public_keys(event) if event["resource"] == PATH else api.handle(event, context)
+    if event["resource"] == PATH:
+        return open_response(event, public_keys)
+    return api.handle(event, context)

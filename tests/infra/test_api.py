@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from functions.api.methods import ALLOWED_METHODS
+from functions.api.methods import allowed_methods
 from functions.api.security_headers import TRANSPORT
 from infra.http_headers import STRICT_TRANSPORT_SECURITY
+from tests.support.routes import CATCH_ALLS, KEYED, OPEN, ROUTES
 from tests.support.template import (
     Template,
     invoked_function,
@@ -24,46 +25,6 @@ PLANS: dict[str, dict[str, int]] = json.loads(
     Path(__file__).parents[2].joinpath("functions/domain/plans.json").read_text(encoding="utf-8")
 )
 
-ROUTES = {
-    ("GET", "/api/me"): "account",
-    ("GET", "/api/keys"): "keys",
-    ("POST", "/api/keys"): "keys",
-    ("DELETE", "/api/keys/{id}"): "keys",
-    ("GET", "/api/receipts/{id}"): "receipts",
-    ("GET", "/.well-known/jwks.json"): "receipts",
-    ("GET", "/api/trash"): "account",
-    ("POST", "/api/links"): "links",
-    ("GET", "/api/links"): "links",
-    ("GET", "/api/links/{id}"): "links",
-    ("PUT", "/api/links/{id}"): "links",
-    ("GET", "/api/links/{id}/qr"): "qr",
-    ("GET", "/api/analytics/links/{id}"): "analytics",
-    ("POST", "/api/analytics/links/{id}/export"): "analytics",
-    ("GET", "/api/analytics/links/{id}/export/{exportId}"): "analytics",
-    ("POST", "/api/installs"): "analytics",
-    ("DELETE", "/api/links"): "deletions",
-    ("DELETE", "/api/links/{id}"): "deletions",
-    ("POST", "/api/links/bulk-delete"): "deletions",
-    ("POST", "/api/deletions"): "deletions",
-    ("GET", "/api/deletions"): "deletions",
-    ("GET", "/api/deletions/{id}"): "deletions",
-    ("POST", "/api/deletions/{id}/restore"): "deletions",
-    ("GET", "/api/openapi.json"): "pages",
-    ("GET", "/api/docs"): "pages",
-    ("GET", "/api/docs/{asset}"): "pages",
-    ("GET", "/console"): "pages",
-    ("GET", "/console/{asset}"): "pages",
-    ("GET", "/{code}"): "redirect",
-    ("HEAD", "/{code}"): "redirect",
-}
-
-#: Public routes.
-OPEN = {
-    *(route for route, function in ROUTES.items() if function in {"pages", "redirect"}),
-    ("GET", "/.well-known/jwks.json"),
-    ("ANY", "/.well-known/jwks.json"),
-}
-
 
 def methods(template: Template) -> dict[tuple[str, str], dict[str, Any]]:
     """The properties of every method by verb and path."""
@@ -76,36 +37,6 @@ def methods(template: Template) -> dict[tuple[str, str], dict[str, Any]]:
 def handler_of(template: Template, method: dict[str, Any]) -> str:
     """The module of the function that a method's integration invokes."""
     return module_of(invoked_function(template, method["Integration"]["Uri"]))
-
-
-#: The function for undefined methods of a path: HEAD like GET, others 405 or the 404 page.
-CATCH_ALLS = {
-    "/": "pages",
-    "/{code}": "pages",
-    "/{code}/{rest+}": "pages",
-    "/api/analytics/links/{id}": "analytics",
-    "/api/analytics/links/{id}/export": "analytics",
-    "/api/analytics/links/{id}/export/{exportId}": "analytics",
-    "/api/deletions": "deletions",
-    "/api/deletions/{id}": "deletions",
-    "/api/deletions/{id}/restore": "deletions",
-    "/api/docs": "pages",
-    "/api/docs/{asset}": "pages",
-    "/api/installs": "analytics",
-    "/api/keys": "keys",
-    "/api/keys/{id}": "keys",
-    "/api/links": "links",
-    "/api/links/bulk-delete": "deletions",
-    "/api/links/{id}": "links",
-    "/api/links/{id}/qr": "qr",
-    "/api/me": "account",
-    "/api/openapi.json": "pages",
-    "/api/receipts/{id}": "receipts",
-    "/.well-known/jwks.json": "receipts",
-    "/api/trash": "account",
-    "/console": "pages",
-    "/console/{asset}": "pages",
-}
 
 
 def test_each_route_invokes_its_function(template: Template) -> None:
@@ -137,15 +68,16 @@ def test_the_functions_know_the_methods_of_each_path(template: Template) -> None
             deployed[path] |= {"GET", "HEAD"} if verb == "GET" else {verb}
     # One function answers all of `/`.
     deployed["/"] = {"GET", "HEAD"}
-    assert {path: set(allowed) for path, allowed in ALLOWED_METHODS.items()} == deployed
+    assert {path: set(allowed_methods(path)) for path in deployed} == deployed
 
 
 def test_every_api_method_needs_the_authorizer_and_a_usage_key(template: Template) -> None:
     [authorizer] = resources(template, "AWS::ApiGateway::Authorizer")
+    paths = {path for _, path in KEYED}
     keyed = {
-        route: method
-        for route, method in methods(template).items()
-        if route not in OPEN and route[0] != "OPTIONS" and CATCH_ALLS.get(route[1]) != "pages"
+        (verb, path): method
+        for (verb, path), method in methods(template).items()
+        if path in paths and verb != "OPTIONS"
     }
     assert ("ANY", "/api/links") in keyed
     for route, method in keyed.items():
@@ -159,9 +91,8 @@ def test_open_routes_need_no_key_and_are_throttled(template: Template) -> None:
     settings = {
         (each["HttpMethod"], each["ResourcePath"]): each for each in stage["MethodSettings"]
     }
-    for verb, path in OPEN | {
-        ("ANY", path) for path, function in CATCH_ALLS.items() if function == "pages"
-    }:
+    keyed = {path for _, path in KEYED}
+    for verb, path in set(OPEN) | {("ANY", path) for path in set(CATCH_ALLS) - keyed}:
         method = methods(template)[verb, path]
         assert method["AuthorizationType"] == "NONE"
         assert not method.get("ApiKeyRequired")

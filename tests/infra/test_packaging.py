@@ -99,6 +99,7 @@ def test_the_archive_contains_the_functions_and_their_dependencies(lambda_archiv
     names = set(zipfile.ZipFile(lambda_archive).namelist())
     assert {
         "functions/__init__.py",
+        "functions/api/routes.json",
         "functions/domain/plans.json",
         "boto3/__init__.py",
         "pydantic/__init__.py",

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from importlib import import_module
 
-from functions.api.methods import ALLOWED_METHODS
+from functions.api.methods import allowed_methods
 from functions.api.openapi.document import load_apis
+from functions.api.openapi.open_operations import OPEN_OPERATIONS
+from functions.handlers import pages
+from tests.support.routes import KEYED, OPEN, ROUTES
 
 
-def test_the_routes_are_those_that_the_gateway_lets_through() -> None:
-    """tests/infra/test_api.py compares `ALLOWED_METHODS` with the template."""
-    registered: defaultdict[str, set[str]] = defaultdict(set)
-    for api in load_apis():
-        for route in api.routes:
-            methods = registered[route.resource]
-            assert route.method not in methods, f"{route} is registered twice"
-            methods |= {route.method, "HEAD"} if route.method == "GET" else {route.method}
-    deployed = {
-        path: set(methods) - {"OPTIONS"}
-        for path, methods in ALLOWED_METHODS.items()
-        if path in registered
-    }
-    assert registered == deployed
+def test_each_function_registers_the_routes_that_the_list_names() -> None:
+    """tests/infra/test_api.py compares the list with the template."""
+    registered = [
+        ((route.method, route.resource), function)
+        for function in sorted(set(KEYED.values()))
+        for route in import_module(f"functions.handlers.{function}").api.routes
+    ]
+    assert sorted(registered) == sorted(KEYED.items())
+    assert len(registered) == sum(len(api.routes) for api in load_apis())
+
+
+def test_the_functions_without_a_key_serve_the_routes_that_the_list_names() -> None:
+    assert {tuple(name.split(" ")) for name in OPEN_OPERATIONS} == set(OPEN)
+    served = {path for (_, path), function in OPEN.items() if function == "pages"}
+    # The paths of its catch-alls.
+    assert set(pages._ROUTES) == served | {"/", "/{code}", "/{code}/{rest+}"}
+
+
+def test_allow_names_the_methods_in_one_order() -> None:
+    assert allowed_methods("/api/links") == ("GET", "HEAD", "POST", "DELETE", "OPTIONS")
+    assert allowed_methods("/api/links/{id}") == ("GET", "HEAD", "PUT", "DELETE", "OPTIONS")
+    assert allowed_methods("/api/keys/{id}") == ("DELETE", "OPTIONS")
+    assert allowed_methods("/{code}") == ("GET", "HEAD")
+    assert allowed_methods("/") == ("GET", "HEAD")
+    assert allowed_methods("/{code}/{rest+}") == ()
+    assert all(method in allowed_methods(path) for method, path in ROUTES)
