@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from functions.api.json_body import parse_json
 from functions.api.openapi.document import load_apis
 from functions.api.route import Route
 from functions.domain.errors import InvalidRequest
@@ -88,41 +87,6 @@ def test_the_document_names_the_parameters_of_each_route() -> None:
         operation = openapi_document()["paths"][route.resource][route.method.lower()]
         named = {each["name"] for each in operation.get("parameters", []) if each["in"] == "query"}
         assert named == set(route.query), name_of(route)
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        b'{"dryRun": true, "dryRun": false}',
-        b'{"filter": {"tag": "a", "t\\u0061g": "b"}}',
-        b'[{"originalUrl": "https://a.example/", "originalUrl": "https://b.example/"}]',
-    ],
-)
-def test_a_body_with_a_duplicate_member_is_refused(raw: bytes) -> None:
-    with pytest.raises(InvalidRequest, match="The body has a duplicate member"):
-        parse_json(raw)
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        b"{",
-        b"[1,]",
-        b"[NaN]",
-        b"[-Infinity]",
-        b"[" + b"9" * 5000 + b"]",
-        b"\xef\xbb\xbf[]",
-        '["é"]'.encode("latin-1"),
-        '["a"]'.encode("utf-16"),
-        b"[" * 200_000,
-        b'{"a":' * 200_000,
-        b'["\\ud800"]',
-    ],
-    ids=lambda raw: repr(raw[:16]),
-)
-def test_invalid_json_is_refused(raw: bytes) -> None:
-    with pytest.raises(InvalidRequest):
-        parse_json(raw)
 
 
 @pytest.mark.emulator

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -127,12 +125,3 @@ def test_other_files_are_not_served(name: str) -> None:
 
     assert reply.status == 404
     assert reply.json()["message"] == "Route not found"
-
-
-def test_the_function_does_not_import_the_document_generator_or_aws() -> None:
-    program = (
-        "import sys, functions.handlers.pages; "
-        "heavy = {'pydantic', 'boto3', 'functions.api.openapi'}; "
-        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True)

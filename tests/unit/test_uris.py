@@ -123,18 +123,21 @@ def test_only_what_rfc_3986_excludes_is_encoded(address: str, location: str) -> 
 @pytest.mark.parametrize(
     ("address", "location"),
     [
-        ("https://example.com/?a=1&&b=2", "https://example.com/?a=1&&b=2&utm_source=s"),
-        ("https://example.com/?&a", "https://example.com/?&a&utm_source=s"),
-        ("https://example.com/?a=1&", "https://example.com/?a=1&utm_source=s"),
-        ("https://example.com/?", "https://example.com/?utm_source=s"),
-        ("https://example.com?#", "https://example.com?utm_source=s#"),
-        ("https://example.com/?utm_source=x&&b", "https://example.com/?&b&utm_source=s"),
-        ("https://example.com/?utm%5Fsource=x", "https://example.com/?utm_source=s"),
-        ("https://example.com/?a=%20+&b=ü", "https://example.com/?a=%20+&b=%C3%BC&utm_source=s"),
+        ("https://example.com/?a=1&&b=2", "https://example.com/?a=1&&b=2&{campaign}"),
+        ("https://example.com/?&a", "https://example.com/?&a&{campaign}"),
+        ("https://example.com/?a=1&", "https://example.com/?a=1&{campaign}"),
+        ("https://example.com/?a=1#top", "https://example.com/?a=1&{campaign}#top"),
+        ("https://example.com/?", "https://example.com/?{campaign}"),
+        ("https://example.com?#", "https://example.com?{campaign}#"),
+        ("https://example.com/?utm_source=x&&b", "https://example.com/?&b&{campaign}"),
+        ("https://example.com/?utm%5Fsource=x", "https://example.com/?{campaign}"),
+        ("https://example.com/?a=%20+&b=ü", "https://example.com/?a=%20+&b=%C3%BC&{campaign}"),
+        ("https://ü.example/é", "https://xn--tda.example/%C3%A9?{campaign}"),
     ],
 )
 def test_a_campaign_changes_nothing_but_its_own_parameters(address: str, location: str) -> None:
-    assert with_campaign(address, {"source": "s"}) == location
+    expected = location.replace("{campaign}", "utm_source=a%26b")
+    assert with_campaign(address, {"source": "a&b"}) == expected
 
 
 def test_the_limit_holds_for_the_encoded_url() -> None:
