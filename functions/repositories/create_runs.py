@@ -185,11 +185,14 @@ class CreateRuns(Table):
 
         Raises ``StillRunning`` when another run has taken over.
         """
+        # A call that was given up and repeated may be carried out after the next draw of this link.
+        draw = f"draws.#p{place}"
+        no_later_draw = f"(attribute_not_exists({draw}) OR {draw}<=:times)"
         current = self._update(
             workspace_id,
             key,
-            f"SET draws.#p{place}=:times",
-            condition=_RUN_IS_CURRENT,
+            f"SET {draw}=:times",
+            condition=f"{_RUN_IS_CURRENT} AND {no_later_draw}",
             values={":times": times, ":current": run.id},
         )
         if current is not None:

@@ -7,8 +7,9 @@ Items of the ``clicks`` table, claimed in the transaction that creates the expor
   an erased link leaves nothing here. An export that belongs to a deletion claims only a slot, in
   the transaction that accepts the deletion; its ``exportId`` is the deletion's id.
 
-Both have ``exportId`` and ``until`` (Unix seconds). The worker extends ``until`` while it works,
-and sets it to 0 at the end. A claim without a worker is free again at ``until``.
+Both have ``exportId`` and ``until`` (Unix seconds). The worker extends ``until`` while it works. At
+the end it sets ``until`` to 0 and removes ``exportId``, so that a renewal that is carried out late
+has no effect. A claim without a worker is free again at ``until``.
 """
 
 from __future__ import annotations
@@ -67,11 +68,11 @@ class OpenExports(Table):
 
         A ``record`` without ``linkId`` or ``slot`` has no claim of that kind.
         """
-        self._move(record, int(time.time()) + HELD_SECONDS)
+        self._move(record, "SET #until=:until", int(time.time()) + HELD_SECONDS)
 
     def release(self, record: dict[str, Any]) -> None:
         """Release the claims of the link and the workspace; safe to repeat."""
-        self._move(record, 0)
+        self._move(record, "SET #until=:until REMOVE exportId", 0)
 
     def _claim(self, key: dict[str, Any], export_id: str, ended: str | None) -> dict[str, Any]:
         now = int(time.time())
@@ -96,7 +97,7 @@ class OpenExports(Table):
             }
         }
 
-    def _move(self, record: dict[str, Any], until: int) -> None:
+    def _move(self, record: dict[str, Any], changes: str, until: int) -> None:
         keys = [_link_key(record["linkId"])] if "linkId" in record else []
         if "slot" in record:
             keys.append(_slot_key(record["workspaceId"], int(record["slot"])))
@@ -104,7 +105,7 @@ class OpenExports(Table):
             still_ours = "exportId=:export"
             self._update_item(
                 key,
-                "SET #until=:until",
+                changes,
                 condition=still_ours,
                 values={":export": {"S": record["id"]}, ":until": {"N": str(until)}},
             )

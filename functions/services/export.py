@@ -273,21 +273,21 @@ def give_up(
     *,
     records: ExportRecords,
     queue: Queue,
-) -> bool:
-    """Mark an export that failed every time as ``failed``, so that callers stop waiting.
+) -> str:
+    """The last delivery of a message: mark an export that failed every time as ``failed``, so that
+    callers stop waiting. Returns the state, as :func:`run_export` does.
 
     ``sent_at`` is when its message was sent. An export with progress since then gets a new message
-    instead: its runs were killed, but each one continued. Returns False then, and also if the
-    export is complete or was erased with its link.
+    instead: its runs were killed, but each one continued.
     """
     record = records.get(message["linkId"], message["exportId"])
     if record is None or record["state"] == "complete":
-        return False
+        return "nothing to do"
     if sent_at is not None and record.get("progressAt", "") > sent_at:
         queue.send(message)
-        return False
+        return "running"
     try:
         records.advance(record, state="failed", failure=GIVEN_UP)
     except ExportGone:
-        return False
-    return True
+        return "taken over"
+    return "failed"

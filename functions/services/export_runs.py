@@ -49,22 +49,23 @@ def process(record: dict[str, Any], jobs: ExportJobs) -> bool:
         if int(record["attributes"]["ApproximateReceiveCount"]) >= jobs.deliveries:
             sent = record["attributes"].get("SentTimestamp")
             sent_at = iso(int(sent) / 1000) if sent else None
-            if not give_up(message, sent_at, records=jobs.records, queue=jobs.queue):
-                return True
-            update_claims(message, "failed", jobs.opened)
-            log.error("an export was given up", extra=message)
-            return False
-        state = run_export(
-            message["workspaceId"],
-            message["linkId"],
-            message["exportId"],
-            records=jobs.records,
-            stores=jobs.stores,
-            queue=jobs.queue,
-        )
+            state = give_up(message, sent_at, records=jobs.records, queue=jobs.queue)
+        else:
+            state = run_export(
+                message["workspaceId"],
+                message["linkId"],
+                message["exportId"],
+                records=jobs.records,
+                stores=jobs.stores,
+                queue=jobs.queue,
+            )
+        # Also of an export that ended before: its worker may have been killed at this point.
         update_claims(message, state, jobs.opened)
     except Exception:
         log.exception("an export failed", extra=message)
+        return False
+    if state == "failed":
+        log.error("an export was given up", extra=message)
         return False
     log.info("export", extra=message | {"state": state})
     return True

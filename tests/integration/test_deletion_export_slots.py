@@ -290,7 +290,10 @@ def test_an_erasure_of_unknown_ids_needs_no_slot(world: World) -> None:
 def test_no_slot_names_a_link(world: World, erasing: Erasing) -> None:
     [link_id] = world.create(1)
     _, first, _ = post(world, [link_id], mode="erase")
-    work(world, first["id"])
     slots = world.own(world.clicks.name, "EXPORTS#")
     assert [item["exportId"]["S"] for item in slots] == [first["id"]]
     assert link_id not in str(slots)
+    work(world, first["id"])
+    [released] = world.own(world.clicks.name, "EXPORTS#")
+    assert released["until"] == {"N": "0"}
+    assert released.keys() == {"pk", "sk", "until", "ttl"}

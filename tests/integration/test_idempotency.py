@@ -83,6 +83,22 @@ def test_a_running_request_is_a_conflict_until_its_lease_expires(
         table.begin(*about, "tester")
 
 
+def test_a_draw_that_is_carried_out_late_replaces_no_later_one(world: World) -> None:
+    """The draws tell which code a killed run has used."""
+    table = CreateRuns(world.dynamodb, world.stores.deletions.name)
+    key = IdempotencyKey("k", "hash")
+    run = table.begin(world.workspace_id, key, "tester")
+    for times in (1, 2, 2):
+        table.save_draw(world.workspace_id, key, run, 0, times)
+
+    with pytest.raises(StillRunning):
+        table.save_draw(world.workspace_id, key, run, 0, 1)
+
+    record = IdempotencyTable(world.dynamodb, table.name).find(world.workspace_id, key)
+    assert record is not None
+    assert record.details["draws"] == {"p0": 2}
+
+
 def test_a_refused_request_frees_its_key(world: World) -> None:
     code = world.create_items(1, "ws-somebody-else")[0].short_code
     assert create(world, NEW | {"shortCode": code})[0] == 409

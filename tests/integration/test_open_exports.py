@@ -148,6 +148,42 @@ def test_the_slot_of_an_export_whose_link_is_erased_is_released(
     assert exports.begin(links[1], plan="free")[0] == 202
 
 
+def test_the_last_delivery_of_an_export_that_has_ended_releases_its_slot(
+    world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers were killed, or throttled, between the end of the export and the release."""
+    links = world.create(3)
+    for link_id in links[:2]:
+        exports.begin(link_id, plan="free")
+    done, gone = exports.messages
+    exports.messages.clear()
+    with monkeypatch.context() as broken:
+        broken.setattr(OpenExports, "release", lambda *_: fail())
+        assert exports.deliver(done, 1)
+    exports.forget({"linkId": links[1], "id": gone["exportId"]})
+    assert exports.begin(links[2], plan="free")[0] == 429
+
+    assert not exports.deliver(done, 5)
+    assert exports.begin(links[2], plan="free")[0] == 202
+    assert not exports.deliver(gone, 5)
+    assert exports.begin(links[1], plan="free")[0] == 202
+
+
+def test_a_renewal_that_is_carried_out_late_takes_no_released_claim(
+    world: World, exports: Exports
+) -> None:
+    [link_id] = world.create()
+    _, begun = exports.begin(link_id)
+    opened = OpenExports(world.dynamodb, world.clicks.name)
+    claims = {"id": begun["id"], **exports.messages.pop()}
+
+    opened.release(claims)
+    opened.renew(claims)
+
+    assert opened.of_link(link_id) is None
+    assert opened.free(world.workspace_id, 2) == [0, 1]
+
+
 def test_no_slot_names_a_link(world: World, exports: Exports) -> None:
     [link_id] = world.create()
     exports.begin(link_id)
