@@ -197,7 +197,7 @@ export const messages = {
   "receipt.title.erase": "Receipt of an erasure",
   "receipt.says.soft.complete": "The links below were taken out of service. Their records are kept and can be restored.",
   "receipt.says.soft.open": "This deletion is not complete yet.",
-  "receipt.says.erase.complete": "The links below, their short codes, clicks and images were removed. A last look found nothing left.",
+  "receipt.says.erase.complete": "The links below, their short codes, clicks and images were removed. A last read found nothing left.",
   "receipt.says.erase.open": "This erasure is not complete yet; there is no final receipt.",
   "receipt.printed": "Printed {when}",
   "signature.title": "Signature",

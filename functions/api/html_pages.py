@@ -42,14 +42,14 @@ _TEXTS = {
     404: {
         "title": "Link not found",
         "heading": "This link does not exist",
-        "text": "It may have been deleted, have expired, or never have been there.",
+        "text": "It may have expired or been deleted, or it never existed.",
         "arabic": "هذا الرابط غير موجود",
     },
     405: {
         "title": "Method not allowed",
         "heading": "This address can only be opened",
         "text": "Nothing can be sent to it.",
-        "arabic": "يمكن فتح هذا العنوان فقط",
+        "arabic": "هذا العنوان للفتح فقط، ولا يمكن إرسال أي شيء إليه",
     },
     503: {
         "title": "Please try again in a moment",

@@ -199,7 +199,7 @@ class ShortCodeTaken(Conflict):
     """The short code belongs to another link; it is never silently replaced."""
 
     english = "Short code is already in use"
-    arabic = "الرمز المختصر مستخدم بالفعل"
+    arabic = "الرمز القصير مستخدم بالفعل"
 
     def __init__(self, codes: list[str]) -> None:
         super().__init__(takenCodes=codes[:NAMED_IDS])
@@ -229,7 +229,7 @@ class LastAdmin(Conflict):
     """The key is the last credential of the workspace that has ``admin``."""
 
     english = "The key is the last admin credential of the workspace"
-    arabic = "هذا المفتاح هو آخر صلاحية إدارة في مساحة العمل"
+    arabic = "هذا المفتاح هو آخر مفتاح إدارة في مساحة العمل"
 
     def __init__(self) -> None:
         super().__init__(
@@ -243,7 +243,7 @@ class StillRunning(Conflict):
     """The request with this Idempotency-Key is still running."""
 
     english = "A request with this Idempotency-Key is still running"
-    arabic = "لا يزال طلب بهذا المفتاح قيد التنفيذ"
+    arabic = "لا يزال طلب بمفتاح Idempotency-Key هذا قيد التنفيذ"
 
     def __init__(self, deletion_id: str | None = None) -> None:
         super().__init__()
@@ -254,7 +254,7 @@ class SelectionChanged(Conflict):
     """The links that match differ from those of the confirmation token."""
 
     english = "The matching links have changed since the dry run"
-    arabic = "تغيرت الروابط المطابقة منذ التجربة"
+    arabic = "تغيرت الروابط المطابقة منذ التشغيل التجريبي"
 
 
 class MethodNotAllowed(UnlinkError):
@@ -285,7 +285,7 @@ class KeyReused(UnlinkError):
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     english = "Idempotency-Key was used with a different request"
-    arabic = "استُخدم المفتاح مع طلب مختلف"
+    arabic = "استُخدم مفتاح Idempotency-Key مع طلب مختلف"
 
 
 class RateLimited(UnlinkError):

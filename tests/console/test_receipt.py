@@ -51,7 +51,7 @@ def test_the_receipt_of_a_complete_erasure_is_signed_and_can_be_verified(
     expect(page.locator(".live")).to_contain_text("Complete", timeout=120_000)
     page.locator("a[href$='/receipt']").click()
     receipt = page.locator(".receipt article")
-    expect(receipt).to_contain_text("A last look found nothing left")
+    expect(receipt).to_contain_text("A last read found nothing left")
     expect(receipt).to_contain_text("Verified empty")
     expect(receipt).to_contain_text(link_id)
     expect(receipt.locator(".facts div", has_text="Link records removed")).to_contain_text("1")

@@ -50,10 +50,13 @@ pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
 BASE = "http://short.test"
 UNKNOWN = "11111111-1111-4111-8111-111111111111"
 ERRORS = {
-    422: ("Idempotency-Key was used with a different request", "استُخدم المفتاح مع طلب مختلف"),
+    422: (
+        "Idempotency-Key was used with a different request",
+        "استُخدم مفتاح Idempotency-Key مع طلب مختلف",
+    ),
     409: (
         "A request with this Idempotency-Key is still running",
-        "لا يزال طلب بهذا المفتاح قيد التنفيذ",
+        "لا يزال طلب بمفتاح Idempotency-Key هذا قيد التنفيذ",
     ),
 }
 PHRASES = {409: "Conflict", 422: "Unprocessable Content"}
