@@ -180,16 +180,16 @@ class ErasuresTable(ErasingDeletions):
         only to the counts of ``erasures``, and is repeated with those of the table if they differ.
         """
         unfinished = list(erasures)
+        # Of the first link, also when others are read again: `late_look` needs an item that exists.
+        tally = primary_key(
+            f"{workspace_id}#{deletion_id}", f"TALLY#{shard_of(erasures[0].link_id)}"
+        )
         attempt = 0
         late_look = False
         while True:
             for group in runs(unfinished, FINISHED_AT_ONCE):
                 actions = [self._finish_action(each) for each in group]
-                actions.append(
-                    self._tally_action(
-                        workspace_id, deletion_id, group, None if late_look else looked_at
-                    )
-                )
+                actions.append(self._tally_action(tally, group, None if late_look else looked_at))
                 try:
                     transact(self._client, actions)
                 except TransactionCancelled as cancelled:
@@ -225,7 +225,7 @@ class ErasuresTable(ErasingDeletions):
         )
 
     def _tally_action(
-        self, workspace_id: str, deletion_id: str, group: Sequence[Erasure], looked_at: str | None
+        self, key: dict[str, Any], group: Sequence[Erasure], looked_at: str | None
     ) -> dict[str, Any]:
         """Add the counts of a group to the sums; with ``looked_at`` None the time is not
         changed.
@@ -245,7 +245,6 @@ class ErasuresTable(ErasingDeletions):
             may_be_added = "attribute_not_exists(verifiedEmptyAt) OR verifiedEmptyAt<=:looked"
             changes = f"SET verifiedEmptyAt=:looked {changes}"
             values[":looked"] = {"S": looked_at}
-        key = primary_key(f"{workspace_id}#{deletion_id}", f"TALLY#{shard_of(group[0].link_id)}")
         return update_action(self.name, key, changes, condition=may_be_added, values=values)
 
 

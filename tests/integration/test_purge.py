@@ -383,6 +383,36 @@ def test_the_verified_time_of_a_receipt_never_moves_back(erasing: Erasing) -> No
     assert found["links"] == 2
 
 
+def test_a_late_look_is_added_to_its_own_sum_whatever_the_order_of_reads(
+    erasing: Erasing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """BatchGetItem returns items in any order; the sums of another shard may not exist yet."""
+    links = erasing.world.create(SHARDS + 1)
+    first, second = next(
+        pair for pair in combinations(links, 2) if shard_of(pair[0]) == shard_of(pair[1])
+    )
+    third = next(each for each in links if shard_of(each) != shard_of(first))
+    deletion, _ = erasing.erase([first, second, third])
+    erasures, workspace_id = erasing.world.stores.erasures, erasing.world.workspace_id
+    early, late = "2026-01-01T00:00:01.000Z", "2026-01-01T00:00:02.000Z"
+    found = erasures.find(workspace_id, [first, second, third])
+    erasures.finish(workspace_id, deletion.id, [found[first]], looked_at=late)
+    reads = []
+
+    def find_reversed(workspace_id: str, link_ids: Any) -> Any:
+        reads.append(link_ids)
+        assert len(reads) < 5, "it reads again and again"
+        again = type(erasures).find(erasures, workspace_id, link_ids)
+        return {each: again[each] for each in (third, second)}
+
+    monkeypatch.setattr(erasures, "find", find_reversed)
+    erasures.finish(workspace_id, deletion.id, [found[second], found[third]], looked_at=early)
+
+    sums = erasures.receipt(workspace_id, deletion.id)
+    assert (sums["links"], sums["verifiedEmptyAt"]) == (3, late)
+    assert len(reads) == 1
+
+
 def _five_hours_later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time", lambda real=time.time: real() + 5 * 3600)
 
