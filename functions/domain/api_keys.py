@@ -8,6 +8,7 @@ nothing.
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 import string
 import zlib
@@ -19,6 +20,9 @@ from functions.domain.clock import now_iso
 KeyState = Literal["active", "revoked", "expired"]
 
 PREFIX = "ul_live_"
+
+#: The id of a key, as :func:`functions.repositories.api_keys.new_key_id` makes it.
+KEY_ID = re.compile(r"key-[0-9a-f]{20}")
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _BODY_LENGTH = 32
 _CHECKSUM_LENGTH = 6

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from functions.domain.api_keys import generate_api_key, key_state
+from functions.domain.api_keys import KEY_ID, generate_api_key, key_state
 from functions.domain.clock import iso, now_iso
 from functions.domain.errors import (
     ApiKeyNotFound,
@@ -156,6 +156,8 @@ def revoke(
 
 def find_key(workspace_id: str, key_id: str, keys: ApiKeysTable) -> dict[str, Any]:
     """One key of the workspace; raises ``ApiKeyNotFound``."""
+    if not KEY_ID.fullmatch(key_id):
+        raise ApiKeyNotFound
     try:
         return keys.get(workspace_id, key_id)
     except UnknownKey:

@@ -254,6 +254,26 @@ def test_a_key_of_no_or_another_workspace_does_not_exist(
     )
 
 
+@pytest.mark.parametrize(
+    "key_id", ["key-" + "a" * 1_100, "key-\u0660" + "0" * 19, "key-" + "A" * 20, "#"]
+)
+def test_a_malformed_key_id_is_unknown_without_a_read(
+    world: World, admin: str, monkeypatch: pytest.MonkeyPatch, key_id: str
+) -> None:
+    """DynamoDB refuses a sort key of more than 1,024 bytes: that would be a 500."""
+    read: list[str] = []
+    get = ApiKeysTable.get
+
+    def noted(self: ApiKeysTable, workspace_id: str, key: str) -> dict[str, Any]:
+        read.append(key)
+        return get(self, workspace_id, key)
+
+    monkeypatch.setattr(ApiKeysTable, "get", noted)
+    status, body = revoke(world, admin, key_id)
+    assert (status, body["message"]) == (404, "API key not found")
+    assert read == [admin]
+
+
 def test_the_last_admin_credential_is_not_revoked_without_a_word(world: World, admin: str) -> None:
     add(world, "linksRead")
     add(world, "admin", expires_at=iso(time.time() - 1))
