@@ -88,12 +88,6 @@ def test_analytics_outlive_a_soft_delete_but_not_an_erasure(world: World) -> Non
     assert get(world, other.short_code) == not_found
 
 
-def test_analytics_of_another_workspace_do_not_exist(world: World) -> None:
-    [link] = world.create_items(workspace_id="ws-elsewhere")
-
-    assert get(world, link.id)[0] == get(world, link.short_code)[0] == 404
-
-
 @pytest.mark.parametrize(
     "query", [{"days": d} for d in ("0", "366", "x", "", "1.5")] + [{"d": "1"}]
 )
@@ -176,20 +170,6 @@ def test_an_install_needs_a_live_link(world: World, case: str) -> None:
     assert install(world, {"linkId": link_id})[0] == 404
     if case != "unknown":
         assert install(world, {"clickId": made["id"]})[0] == 404
-
-
-def test_an_install_is_recorded_once_for_its_key(world: World) -> None:
-    [link_id] = world.create()
-    click(world, link_id, at=NOW - 5)
-
-    first = install(world, {"linkId": link_id}, key="order-1")
-    again = install(world, {"linkId": link_id}, key="order-1")
-    other = install(world, {"linkId": link_id, "platform": "iOS"}, key="order-1")
-
-    assert first[0] == 201
-    assert again == first
-    assert other[0] == 422
-    assert get(world, link_id)[1]["totalInstalls"] == 1
 
 
 def test_an_install_is_recorded_when_its_key_expires_at_that_moment(

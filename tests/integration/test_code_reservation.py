@@ -131,6 +131,7 @@ def test_reservation_and_quarantine_together(
     world = erasing.world
     item = left_of(world, code)
     assert (set(item) - {"pk", "sk"} if item else None) == left
+    assert world.stores.links.resolve_code(code) is None
 
     def days_until(workspace_id: str) -> int:
         start = virtual_clock.passed

@@ -10,12 +10,10 @@ import pytest
 
 from functions.domain.clock import Deadline, use_deadline
 from functions.domain.errors import LinkNotFound, Unavailable
-from functions.domain.idempotency import IdempotencyKey
 from functions.domain.outcomes import Outcome
 from functions.handlers import deletions
 from functions.schemas.links import NewLink
 from functions.services import erase_links
-from functions.services.delete_links import erase_one
 from tests.conftest import World
 
 pytestmark = pytest.mark.emulator
@@ -116,29 +114,6 @@ def test_three_hundred_links_with_external_ids_fill_several_transactions(world: 
     assert world.live_ids() == []
     again = world.erase(ids)
     assert again.ids_with(Outcome.NOT_FOUND) == ids
-
-
-def test_the_same_key_gets_the_same_response(world: World) -> None:
-    ids = world.create(2)
-    key = IdempotencyKey("erase-1", "hash")
-
-    first = world.erase([*ids, str(uuid.uuid4())], key=key)
-    again = world.erase([*ids, first.link_ids[2]], key=key)
-
-    assert again.id == first.id
-    assert again.ids_with(Outcome.ERASED) == ids
-    assert again.ids_with(Outcome.NOT_FOUND) == [first.link_ids[2]]
-
-
-def test_an_erase_with_a_key_can_be_repeated(world: World) -> None:
-    [link_id] = world.create(1)
-    key = IdempotencyKey("erase-1", "hash")
-    deletion_request = world.deletion_request(key=key)
-
-    first = erase_one(link_id, deletion_request=deletion_request, stores=world.stores)
-    again = erase_one(link_id, deletion_request=deletion_request, stores=world.stores)
-
-    assert again.id == first.id
 
 
 def test_an_interrupted_erasure_is_resumed_and_counts_each_link_once(

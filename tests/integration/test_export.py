@@ -450,19 +450,6 @@ def test_foreign_and_unknown_exports_are_not_found(world: World, exports: Export
     assert exports.begin(first, scopes="linksRead")[0] == 403
 
 
-def test_the_same_key_is_the_same_export(world: World, exports: Exports) -> None:
-    [link_id] = world.create()
-    key = "one"
-
-    first, again = exports.begin(link_id, key=key), exports.begin(link_id, key=key)
-
-    assert first == again
-    # Without the key the unfinished one is returned, and after its end a new one begins.
-    assert exports.begin(link_id)[1]["id"] == first[1]["id"]
-    exports.work()
-    assert exports.begin(link_id)[1]["id"] != first[1]["id"]
-
-
 @pytest.mark.parametrize("key", [None, "one"])
 @pytest.mark.parametrize("error", [InternalError, Unavailable])
 def test_an_export_whose_message_is_refused_can_be_requested_again(

@@ -25,40 +25,11 @@ def create(world: World, body: Any, **event: Any) -> tuple[int, Any]:
     return world.call(links, "POST /api/links", body=body, headers=headers, **event)
 
 
-def test_a_repeated_create_answers_the_same_link(world: World) -> None:
-    first = create(world, NEW)
-    again = create(world, NEW)
-
-    assert first[0] == 201
-    assert again == first
-    assert world.live_ids() == [first[1]["id"]]
-
-
 def test_a_thousand_created_links_are_answered_again(world: World) -> None:
     first = create(world, [NEW] * 1000)
 
     assert create(world, [NEW] * 1000) == first
     assert len(world.live_ids()) == 1000
-
-
-def test_the_key_belongs_to_one_request_and_one_workspace(world: World) -> None:
-    create(world, NEW)
-
-    status, refused = create(world, NEW | {"title": "Summer"})
-    assert status == 422
-    assert refused["error"] == "Unprocessable Content"
-    assert create(world, NEW, workspace_id=f"{world.workspace_id}-b")[0] == 201
-
-
-def test_a_refused_request_can_be_repeated(world: World) -> None:
-    code = world.create_items()[0].short_code
-    status, _ = create(world, NEW | {"shortCode": code})
-    assert status == 409
-    links = world.stores.links
-    [state] = links.batches.states(world.workspace_id, world.live_ids()).values()
-    links.erasures.apply(links.erasures.actions(world.workspace_id, state))
-
-    assert create(world, NEW | {"shortCode": code})[0] == 201
 
 
 def test_a_running_request_is_a_conflict_until_its_lease_expires(

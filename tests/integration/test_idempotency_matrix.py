@@ -78,12 +78,18 @@ class Case:
     other: Any = None
     at: str | None = None
     status: int = 200
-    to_hoko: bool = False
     #: The links that it names, besides those that it creates.
     ids: tuple[str, ...] = ()
     #: Whether the request can be observed running (several writes) or is one write.
     seen_running: bool = True
-    has_deletion: bool = True
+
+    @property
+    def to_hoko(self) -> bool:
+        return self.route == "DELETE /api/links" or "/api/deletions" in self.route
+
+    @property
+    def has_deletion(self) -> bool:
+        return self.module is deletions and "dryRun" not in (self.body or ())
 
 
 @dataclass
@@ -235,7 +241,6 @@ def create_link(scene: Scene) -> Case:
         body=_new_link(),
         other=_new_link() | {"title": "Summer"},
         status=201,
-        has_deletion=False,
     )
 
 
@@ -250,7 +255,6 @@ def create_links(scene: Scene) -> Case:
         body=many,
         other=many[1:],
         status=201,
-        has_deletion=False,
     )
 
 
@@ -263,7 +267,6 @@ def delete_links(scene: Scene) -> Case:
         (deleting, "run"),
         body=ids,
         other=ids[:2],
-        to_hoko=True,
         ids=tuple(ids),
     )
 
@@ -331,7 +334,6 @@ def deletion_by_ids(scene: Scene) -> Case:
         (deleting, "run"),
         body={"ids": ids},
         other={"ids": ids, "mode": "erase"},
-        to_hoko=True,
         ids=tuple(ids),
     )
 
@@ -352,7 +354,6 @@ def erasure_by_ids(scene: Scene) -> Case:
         (deleting, "run"),
         body={"ids": [*ids, "nonsense"], "mode": "erase"},
         other={"ids": ids, "mode": "erase"},
-        to_hoko=True,
         ids=tuple(ids),
     )
 
@@ -369,7 +370,6 @@ def deletion_by_filter(scene: Scene) -> Case:
         (deleting, "run"),
         body=asked | {"confirmationToken": dry_run["confirmationToken"]},
         other=asked,
-        to_hoko=True,
         ids=tuple(ids),
     )
 
@@ -391,7 +391,6 @@ def restore(scene: Scene) -> Case:
         at=deleted.id,
         body={"ids": [*ids, UNKNOWN, "nonsense"]},
         other={"ids": ids},
-        to_hoko=True,
         ids=tuple(ids),
     )
 
@@ -421,10 +420,8 @@ def _dry_run_by_ids(scene: Scene, mode: str) -> Case:
         (IdempotencyTable, "claim"),
         body=body,
         other=body | {"dryRun": False},
-        to_hoko=True,
         ids=(first, second),
         seen_running=False,
-        has_deletion=False,
     )
 
 
@@ -455,10 +452,8 @@ def dry_run_by_filter(scene: Scene) -> Case:
         (IdempotencyTable, "claim"),
         body=body,
         other={"filter": {"tag": "summer"}, "dryRun": True},
-        to_hoko=True,
         ids=(clicked, other),
         seen_running=False,
-        has_deletion=False,
     )
 
 
@@ -485,7 +480,6 @@ def install(scene: Scene) -> Case:
         status=201,
         ids=(link.id,),
         seen_running=False,
-        has_deletion=False,
     )
 
 
@@ -513,7 +507,6 @@ def install_by_click(scene: Scene) -> Case:
         status=201,
         ids=(link_id,),
         seen_running=False,
-        has_deletion=False,
     )
 
 
@@ -537,7 +530,6 @@ def export(scene: Scene) -> Case:
         status=202,
         ids=(link.id,),
         seen_running=False,
-        has_deletion=False,
     )
 
 

@@ -17,8 +17,8 @@ from admin import failed_records
 from functions import metrics
 from functions.aws import calls
 from functions.domain.clock import Deadline, deadline, now_iso, use_deadline
-from functions.domain.errors import ShortCodeTaken, UnlinkError
-from functions.domain.ids import SHARDS, new_short_code, shard_of
+from functions.domain.errors import UnlinkError
+from functions.domain.ids import SHARDS, shard_of
 from functions.domain.link import Link
 from functions.domain.policies import Policies
 from functions.repositories import clicks as clicks_store
@@ -608,43 +608,6 @@ def test_link_events_are_sent_if_the_workspace_enables_them(erasing: Erasing) ->
     assert kinds == ["link.soft_deleted", "link.erased"]
     assert soft.id in erasing.bus.entries[0]["Detail"]
     assert erase.id in erasing.bus.entries[1]["Detail"]
-
-
-@pytest.mark.parametrize("how", ["erase", "retention"])
-def test_a_released_code_stays_taken_while_its_workspace_quarantines_it(
-    erasing: Erasing, how: str
-) -> None:
-    links = erasing.world.stores.links
-    code = new_short_code()
-    [link] = erasing.world.create_items(1, shortCode=code)
-    policies = {"quarantineDays": 10}
-    if how == "erase":
-        _, records = erasing.erase([link.id], policies=policies)
-    else:
-        erasing.soft_delete([link.id], policies=policies, retention_days=1)
-        records = [erasing.expire(link.id)]
-    erasing.cleanup(records)
-    erasing.work_all()
-
-    assert links.resolve_code(code) is None
-    assert links.names.taken_codes(erasing.world.workspace_id, [code]) == {code}
-    with pytest.raises(ShortCodeTaken):
-        erasing.world.create_items(1, shortCode=code)
-    key = {"pk": {"S": f"CODE#{code}"}, "sk": {"S": "CODE"}}
-    kept = erasing.world.dynamodb.get_item(TableName=links.name, Key=key)["Item"]
-    # Afterwards it stays reserved for the workspace.
-    assert set(kept) == {"pk", "sk", "ttl", "reservedFor", "quarantinedUntil", "deletionId"}
-    days = (int(kept["quarantinedUntil"]["N"]) - time.time()) / 86_400
-    assert 9.9 < days < 10.1
-    days = (int(kept["ttl"]["N"]) - time.time()) / 86_400
-    assert 89.9 < days < 90.1
-
-    # It is over, and DynamoDB has not removed the item yet.
-    erasing.world.dynamodb.put_item(
-        TableName=links.name, Item=key | {"ttl": {"N": str(int(time.time()) - 5)}}
-    )
-    [new] = erasing.world.create_items(1, shortCode=code)
-    assert links.resolve_code(code) == (erasing.world.workspace_id, new.id)
 
 
 def test_an_expired_link_is_purged_if_the_workspace_enables_it(erasing: Erasing) -> None:

@@ -323,13 +323,3 @@ def test_the_queue_delay_prevents_late_writes(erasing: Erasing) -> None:
     erasing.click(link_id)
     assert erasing.header(deletion.id).state == "complete"
     assert len(erasing.left_of(link_id)) == 1
-
-
-def test_records_of_the_failure_destination_can_be_replayed(erasing: Erasing) -> None:
-    """The stream record is lost: the record of the deletion alone completes the erasure."""
-    link_id = _link_with_a_life(erasing)
-    deletion, _lost = erasing.erase([link_id])
-    erasing.requeue(deletion.id)
-    erasing.work_all()
-    assert erasing.receipt(deletion.id) == EXPECTED
-    assert not erasing.s3.objects

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from functions.domain.errors import DeletionNotFound, DeletionOpen, KeyReused
-from functions.domain.idempotency import IdempotencyKey
+from functions.domain.errors import DeletionNotFound, DeletionOpen
 from functions.domain.outcomes import Outcome, pack_outcomes
 from functions.handlers import deletions as deletions_function
 from functions.services.restore import Restored, resume_restore
@@ -139,22 +138,6 @@ def test_a_stale_restore_worker_cannot_restore_links_again(world: World) -> None
     # It had restored the link, before the link was deleted again.
     assert list(outcomes) == [Outcome.RESTORED]
     assert not world.live(link_id)
-
-
-def test_the_same_key_gets_the_same_response(world: World) -> None:
-    [link_id] = world.create(1)
-    deletion = world.soft_delete([link_id])
-    key = IdempotencyKey("restore-1", "hash")
-
-    first = bring_back(world, deletion.id, key=key)
-    world.soft_delete([link_id])
-    again = bring_back(world, deletion.id, key=key)
-
-    assert again.restore.id == first.restore.id
-    assert again.restored_ids == [link_id]
-    assert not world.live(link_id)
-    with pytest.raises(KeyReused):
-        bring_back(world, deletion.id, key=IdempotencyKey("restore-1", "other"))
 
 
 def test_concurrent_restores_are_all_recorded(world: World) -> None:

@@ -9,8 +9,7 @@ import pytest
 
 from functions.aws import client as aws
 from functions.domain.deletion import Deletion
-from functions.domain.errors import InvalidIds, KeyReused, StillRunning
-from functions.domain.idempotency import IdempotencyKey
+from functions.domain.errors import InvalidIds
 from functions.domain.outcomes import Outcome
 from functions.repositories.links import LinksTable
 from functions.services.run_deletion import resume
@@ -95,37 +94,6 @@ def test_a_malformed_id_rejects_all(world: World) -> None:
 
     assert refused.value.members == {"invalidIds": ["nonsense"], "invalidCount": 1}
     assert all(world.live(link_id) for link_id in ids)
-
-
-def test_the_same_key_and_body_get_the_same_response(world: World) -> None:
-    ids = world.create(3)
-    key = IdempotencyKey("order-1", "hash")
-
-    first = world.soft_delete(ids, key=key)
-    again = world.soft_delete(ids, key=key)
-
-    assert again.id == first.id
-    assert again.ids_with(Outcome.DELETED) == ids
-
-
-def test_the_same_key_with_another_body_is_refused(world: World) -> None:
-    first, second = world.create(2)
-    world.soft_delete([first], key=IdempotencyKey("order-1", "hash"))
-
-    with pytest.raises(KeyReused):
-        world.soft_delete([second], key=IdempotencyKey("order-1", "other"))
-
-    assert world.live(second)
-
-
-def test_a_key_of_a_running_request_is_a_conflict(world: World) -> None:
-    ids = world.create(30)
-    key = IdempotencyKey("order-1", "hash")
-    with out_of_time_after_accept(world):
-        world.soft_delete(ids, key=key)
-
-    with pytest.raises(StillRunning):
-        world.soft_delete(ids, key=key)
 
 
 def test_links_left_at_the_deadline_are_finished_in_the_background(world: World) -> None:
