@@ -49,7 +49,8 @@ run: check-port $(STAMPS) $(UNLINKCTL) ## Start the whole stack on this machine 
 .PHONY: test
 test: ## Everything that must pass: format, lint, types, all tests.
 	@$(MAKE) --no-print-directory --jobs=3 $(OUTPUT_SYNC) style $(STAMPS)
-	@$(MAKE) --no-print-directory --jobs=5 $(OUTPUT_SYNC) types without-stack e2e console-tests chaos-tests
+	@$(MAKE) --no-print-directory --jobs=6 $(OUTPUT_SYNC) types without-stack e2e console-tests chaos-tests \
+	  mutation-tests
 
 .PHONY: lint
 lint: style types ## Format check, lint, types.
@@ -100,18 +101,23 @@ browser: $(VENV_STAMP)
 
 .PHONY: e2e
 e2e: $(STAMPS) ## The tests over HTTP against the deployed stack.
-	$(VENV)/bin/python -m pytest -m e2e --ignore=$(CHAOS_TESTS) --ignore=tests/console
+	$(VENV)/bin/python -m pytest -m e2e tests/e2e $(foreach each,$(CHAOS_TESTS) $(MUTATION_TESTS),--ignore=$(each))
 
 .PHONY: console-tests
 console-tests: $(STAMPS) browser ## The tests of the console in a browser, on a stack of its own.
 	$(VENV)/bin/python -m pytest -m e2e tests/console
 
 CHAOS_TESTS := tests/e2e/test_chaos.py
+MUTATION_TESTS := tests/e2e/test_mutations.py
 
-# They wait for minutes, on a separate stack.
+# They wait for minutes, each on a separate stack.
 .PHONY: chaos-tests
-chaos-tests: $(STAMPS) ## A minute of chaos, and a run without each safeguard, which must fail.
+chaos-tests: $(STAMPS) ## A load under faults, which must keep every promise.
 	$(VENV)/bin/python -m pytest -m e2e $(CHAOS_TESTS)
+
+.PHONY: mutation-tests
+mutation-tests: $(STAMPS) ## A run under faults without each safeguard, which must fail.
+	$(VENV)/bin/python -m pytest -m e2e $(MUTATION_TESTS)
 
 # On another port than `make run`, unless PORT is given.
 .PHONY: chaos

@@ -83,3 +83,11 @@ def test_no_file_has_a_local_path() -> None:
 def test_no_file_has_a_package_registry() -> None:
     found = {path: match[0] for path, text in texts() if (match := _PACKAGE_REGISTRY.search(text))}
     assert found == {}
+
+
+def test_only_the_directories_of_make_e2e_and_make_console_tests_have_end_to_end_tests() -> None:
+    mark = "pytest.mark." + "e2e"
+    assert {path for path, text in texts() if path.startswith("tests/") and mark in text} == {
+        "tests/console/conftest.py",
+        "tests/e2e/conftest.py",
+    }

@@ -18,22 +18,15 @@ from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+#: What the command needs of other projects, and the client.
+PACKAGES = [
+    *("anyio.to_thread", "h11", "httpcore2", "httpx2", "jwt", "platformdirs"),
+    *("pydantic.fields", "pydantic.json_schema", "pydantic.main", "pydantic.type_adapter"),
+    *("rich.progress", "rich.table", "sqlite3", "truststore", "typer", "unlink_client", "zoneinfo"),
+]
+
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(
-    [
-        *("anyio.to_thread", "h11", "httpcore2", "httpx2", "jwt", "platformdirs"),
-        *("pydantic.fields", "pydantic.json_schema", "pydantic.main", "pydantic.type_adapter"),
-        *(
-            "rich.progress",
-            "rich.table",
-            "sqlite3",
-            "truststore",
-            "typer",
-            "unlink_client",
-            "zoneinfo",
-        ),
-    ]
-)
+_CONTEXT.set_forkserver_preload(PACKAGES)
 
 
 @dataclass(frozen=True)

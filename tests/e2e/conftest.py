@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.demo_data import Workspace, seed_demo
+from local.emulator import ROOT
 from local.stack import LocalStack
+from tests.support import unlinkctl
+from tests.support.warm_command import warm_command
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -37,3 +44,22 @@ def demo(stack: LocalStack) -> tuple[Workspace, list[dict[str, Any]]]:
     """The demo workspace of `make run` with its links. Shared: read only."""
     made = stack.new_workspace()
     return made, seed_demo(stack.base_url, made.api_key)
+
+
+@pytest.fixture(scope="session")
+def path_with_command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PATH on which `unlinkctl` is the one of this checkout, with its packages loaded."""
+    directory = tmp_path_factory.mktemp("unlinkctl")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "client")])}
+    with warm_command(unlinkctl.__name__, directory, environment) as words:
+        yield path_with(directory / "bin", words)
+
+
+def path_with(directory: Path, words: list[str]) -> str:
+    """A PATH on which `unlinkctl` runs this command with the client of this checkout."""
+    directory.mkdir()
+    script = directory / "unlinkctl"
+    client = shlex.quote(str(ROOT / "client"))
+    script.write_text(f'#!/bin/sh\nPYTHONPATH={client} exec {shlex.join(words)} "$@"\n')
+    script.chmod(0o755)
+    return f"{directory}{os.pathsep}{os.environ['PATH']}"

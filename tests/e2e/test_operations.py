@@ -23,7 +23,8 @@ from local import stack as local_stack
 from local.emulator import LOCAL_DIR, ROOT
 from local.stack import LocalStack
 from tests.e2e.client import Client
-from tests.support.aws_cli import warm_aws_cli
+from tests.support import aws_cli
+from tests.support.warm_command import warm_command
 
 RUNBOOK = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 
@@ -37,7 +38,7 @@ BEYOND_THE_EMULATOR = {
 }
 
 #: Run elsewhere in the suite, because other tests still need the stack.
-ELSEWHERE = {"cdk destroy": "tests/local/test_lifecycle.py"}
+ELSEWHERE = {"cdk destroy": "tests/e2e/test_lifecycle.py"}
 
 #: Run first: the shell functions of the page, and commands that need an erasure without a receipt.
 AT_ONCE = ("", "Late erasures")
@@ -324,7 +325,7 @@ def session(
         "PYTHONPATH": str(ROOT),
         "HOME": str(directory),
     }
-    with warm_aws_cli(directory, environment) as aws:
+    with warm_command(aws_cli.__name__, directory, environment) as aws:
         subprocess.run(
             ["sh", str(script)],
             cwd=directory,

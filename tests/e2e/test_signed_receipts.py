@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from local.demo_data import Workspace
 from local.stack import LocalStack
 from unlink_client import Conflict, NotFound, ReceiptIsInvalid, SignedReceipt, Unlink
 
-ROOT = Path(__file__).resolve().parents[2]
+Unlinkctl = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @dataclass(frozen=True)
@@ -40,44 +40,59 @@ def erased(stack: LocalStack) -> Erased:
     return Erased(workspace, ids, deletion.id)
 
 
+@pytest.fixture
 def unlinkctl(
-    stack: LocalStack, erased: Erased, directory: Path, *arguments: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "unlink_client", *arguments],
-        cwd=directory,
-        env=os.environ
-        | {
-            "PYTHONPATH": str(ROOT / "client"),
-            "UNLINK_URL": stack.base_url,
-            "UNLINK_API_KEY": erased.workspace.api_key,
-            "UNLINK_STATE_DIR": str(directory),
-            "HOME": str(directory),
-        },
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
+    stack: LocalStack, erased: Erased, path_with_command: str, tmp_path: Path
+) -> Unlinkctl:
+    """Runs the command with the key of the erasure."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["unlinkctl", *arguments],
+            cwd=tmp_path,
+            env=os.environ
+            | {
+                "PATH": path_with_command,
+                "UNLINK_URL": stack.base_url,
+                "UNLINK_API_KEY": erased.workspace.api_key,
+                "UNLINK_STATE_DIR": str(tmp_path),
+                "HOME": str(tmp_path),
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=False,
+        )
+
+    return run
 
 
 @pytest.mark.at_first
 def test_the_receipt_of_a_running_erasure_is_409_with_retry_after(
-    stack: LocalStack, erased: Erased, tmp_path: Path
+    stack: LocalStack, erased: Erased, unlinkctl: Unlinkctl
 ) -> None:
     with Unlink(stack.base_url, erased.workspace.api_key) as unlink, pytest.raises(Conflict):
         unlink.receipt(erased.deletion_id)
-    ran = unlinkctl(stack, erased, tmp_path, "deletions", erased.deletion_id, "--receipt")
+    ran = unlinkctl("deletions", erased.deletion_id, "--receipt")
     assert (ran.returncode, ran.stdout) == (75, "")
     assert "the deletion is erasing" in ran.stderr
 
 
 @pytest.mark.at_last
 def test_a_signed_receipt_is_waited_for_and_verified(
-    stack: LocalStack, erased: Erased, other_workspace: Workspace, tmp_path: Path
+    stack: LocalStack,
+    erased: Erased,
+    other_workspace: Workspace,
+    tmp_path: Path,
+    unlinkctl: Unlinkctl,
 ) -> None:
-    ran = unlinkctl(stack, erased, tmp_path, "deletions", erased.deletion_id, "--wait", "--receipt")
+    ran = unlinkctl(
+        "deletions",
+        erased.deletion_id,
+        "--wait",
+        "--receipt",
+    )
     assert ran.returncode == 0, ran.stderr
     (tmp_path / "receipt.jws").write_text(ran.stdout)
     with Unlink(stack.base_url, erased.workspace.api_key) as unlink:
@@ -106,11 +121,11 @@ def test_a_signed_receipt_is_waited_for_and_verified(
     (tmp_path / "ids.txt").write_text("\n".join(erased.ids))
     (tmp_path / "jwks.json").write_text(json.dumps(jwks))
     for more in ([], ["--jwks", "jwks.json", "--ids", "@ids.txt"]):
-        ran = unlinkctl(stack, erased, tmp_path, "verify", "receipt.jws", *more)
+        ran = unlinkctl("verify", "receipt.jws", *more)
         assert ran.returncode == 0, ran.stderr
         assert "The signature is good." in ran.stderr
         assert "3 of 3 ids" in ran.stdout
     (tmp_path / "other.txt").write_text("\n".join(reversed(erased.ids)))
-    ran = unlinkctl(stack, erased, tmp_path, "verify", "receipt.jws", "--ids", "@other.txt")
+    ran = unlinkctl("verify", "receipt.jws", "--ids", "@other.txt")
     assert ran.returncode == 1
     assert "another order" in ran.stderr

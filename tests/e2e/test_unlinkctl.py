@@ -19,6 +19,7 @@ from functions.domain.clock import iso
 from local.commands import COMMANDS, command
 from local.demo_data import Workspace, show
 from local.stack import LocalStack
+from tests.e2e.conftest import path_with
 from unlink_client import NewLink, Unlink, __version__
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,16 +29,10 @@ _HOST = re.compile(r"http://127\.0\.0\.1:\d+")
 Demo = tuple[Workspace, list[dict[str, Any]]]
 
 
-@pytest.fixture(scope="session")
-def path_with_command(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A PATH on which `unlinkctl` is the one of this checkout."""
-    directory = tmp_path_factory.mktemp("bin")
-    script = directory / "unlinkctl"
-    script.write_text(
-        f'#!/bin/sh\nPYTHONPATH={ROOT / "client"} exec {sys.executable} -m unlink_client "$@"\n'
-    )
-    script.chmod(0o755)
-    return f"{directory}{os.pathsep}{os.environ['PATH']}"
+@pytest.fixture
+def path_with_program(tmp_path: Path) -> str:
+    """A PATH on which `unlinkctl` is a process of its own, which can be killed."""
+    return path_with(tmp_path / "bin", [sys.executable, "-m", "unlink_client"])
 
 
 def variables(stack: LocalStack, workspace: Workspace, path: str, state: Path) -> dict[str, str]:
@@ -118,7 +113,7 @@ def test_every_line_of_the_guide_works_when_pasted(
 
 
 def test_a_killed_delete_continues_where_it_stopped(
-    stack: LocalStack, workspace: Workspace, tmp_path: Path, path_with_command: str
+    stack: LocalStack, workspace: Workspace, tmp_path: Path, path_with_program: str
 ) -> None:
     with Unlink(stack.base_url, workspace.api_key) as unlink:
         ids = [
@@ -128,7 +123,7 @@ def test_a_killed_delete_continues_where_it_stopped(
             )
         ]
         (tmp_path / "ids.txt").write_text("\n".join(ids))
-        environment = variables(stack, workspace, path_with_command, tmp_path)
+        environment = variables(stack, workspace, path_with_program, tmp_path)
         for pause in (0.6, 1.1, 1.6):
             process = subprocess.Popen(
                 ["unlinkctl", "delete", "@ids.txt", "--yes"],

@@ -19,8 +19,6 @@ from infra.packaging import Target, build_archive
 from local import stack as local_stack
 from local.emulator import Emulator
 
-pytestmark = pytest.mark.e2e
-
 BEFORE = "This link does not exist"
 AFTER = "There is no such link"
 
@@ -65,7 +63,9 @@ def assembled(archive: Path, directory: Path) -> Path:
     )
     app = App(outdir=str(directory))
     UnlinkStack(app, "Unlink-local", settings=settings, code=lambda_.Code.from_asset(str(archive)))
-    return Path(app.synth().directory)
+    assembly = Path(app.synth().directory)
+    local_stack.drop_metadata(assembly)
+    return assembly
 
 
 def cdk(emulator: Emulator, directory: Path, *arguments: str) -> None:
