@@ -28,11 +28,6 @@ class Caller:
     #: Of a signed-in member; None for an API key.
     role: Role | None = None
 
-    @property
-    def retention_days(self) -> int | None:
-        """Days that a soft-deleted link is kept; None means forever."""
-        return self.policies.retention_days
-
     def require(self, *scopes: str) -> None:
         """Raises ``MissingScopes`` with those that the caller's key lacks."""
         if missing := [scope for scope in scopes if scope not in self.scopes]:

@@ -73,7 +73,7 @@ def deletion_request(
         source_ip=caller.source_ip,
         reason=reason,
         key=request.idempotency_key,
-        retention_days=caller.retention_days,
+        retention_days=caller.policies.retention_days,
         policies=caller.policies.record(),
         export_base_url=request.base_url if export else None,
         open_exports=caller.plan.open_exports,

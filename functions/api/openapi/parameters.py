@@ -15,18 +15,14 @@ from functions.domain.json_types import UUID
 _LINK_REFERENCE = "The link's UUID (in any letter case) or its short code."
 _LINK = ("^[A-Za-z0-9_-]{4,36}$", _LINK_REFERENCE, LINK_ID, errors.LinkNotFound)
 _UUID, _KEY, _KEY_ID = "^[0-9A-Fa-f-]{36}$", "^[A-Za-z0-9_:-]{1,100}$", "key-0192b3c4d5e6f7a8b9c0"
+_EXPORT = (_UUID, "The export's id.", OTHER_ID, errors.NotFound)
 _ASSET = r"^(swagger-ui\.js|swagger-ui\.css|start\.js|unlinkctl-.+\.whl)$"
 #: By the path up to a parameter: its pattern, description, example, and the error of a keyed route
 #: if there is no such thing.
 PATH_PARAMETERS: dict[str, tuple[str, str, str, type[errors.NotFound] | None]] = {
     "/api/links/{id}": _LINK,
     "/api/analytics/links/{id}": _LINK,
-    "/api/analytics/links/{id}/export/{exportId}": (
-        _UUID,
-        "The export's id.",
-        OTHER_ID,
-        errors.NotFound,
-    ),
+    "/api/analytics/links/{id}/export/{exportId}": _EXPORT,
     "/api/keys/{id}": (_KEY, "The key's id.", _KEY_ID, errors.ApiKeyNotFound),
     "/api/deletions/{id}": (_UUID, "The deletion's id.", DELETION_ID, errors.DeletionNotFound),
     "/api/receipts/{id}": (_UUID, "The deletion's id.", DELETION_ID, errors.ReceiptNotFound),

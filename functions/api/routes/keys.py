@@ -29,6 +29,12 @@ def _issuer(caller: Caller) -> Issuer:
     return issuer
 
 
+def _key_of(request: Request, record: IdempotencyRecord) -> dict[str, object]:
+    """The key that an earlier request was about."""
+    workspace_id = _issuer(request.caller).workspace_id
+    return find_key(workspace_id, record.details["keyId"], container.api_keys())
+
+
 def _claim(request: Request, key_id: str) -> dict[str, object] | None:
     key, workspace_id = request.idempotency_key, request.caller.workspace_id
     if key is None:
@@ -47,10 +53,7 @@ def list_keys(request: Request) -> Response[ApiKeyPage]:
 
 
 def _issue_again(request: Request, record: IdempotencyRecord) -> Response[IssuedApiKey]:
-    key = find_key(
-        _issuer(request.caller).workspace_id, record.details["keyId"], container.api_keys()
-    )
-    return Response(201, {**key_view(key), "secret": None})
+    return Response(201, {**key_view(_key_of(request, record)), "secret": None})
 
 
 @routes.route("POST", "/api/keys", scope="admin", replay=_issue_again)
@@ -85,11 +88,7 @@ def issue_key(request: Request) -> Response[IssuedApiKey]:
 
 
 def _revoke_again(request: Request, record: IdempotencyRecord) -> Response[RevokedApiKey]:
-    return _revoked(
-        find_key(
-            _issuer(request.caller).workspace_id, record.details["keyId"], container.api_keys()
-        )
-    )
+    return _revoked(_key_of(request, record))
 
 
 LAST_ADMIN = parameter(
