@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from infra import client_wheel, service_models
 from infra.client_wheel import build_wheel, wheel_sources
-from infra.console import ARCHIVE_DIRECTORY, console_files
+from infra.console import ARCHIVE_DIRECTORY, console_files, console_texts
 from infra.service_models import prune_service_models
 
 if TYPE_CHECKING:
@@ -97,10 +97,9 @@ def build_archive(target: Target) -> tuple[Path, str]:
     for path in (*sources, *wheel_sources()):
         digest.update(f"{path.relative_to(ROOT).as_posix()}\0".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
-    console = console_files()
-    for name, content in sorted(console.items()):
+    for name, text in sorted(console_texts().items()):
         digest.update(f"{ARCHIVE_DIRECTORY}/{name}\0".encode())
-        digest.update(hashlib.sha256(content).digest())
+        digest.update(hashlib.sha256(text.encode()).digest())
     content_hash = digest.hexdigest()
 
     archive = BUILD / f"{dependencies.name}-{content_hash[:16]}.zip"
@@ -114,7 +113,7 @@ def build_archive(target: Target) -> tuple[Path, str]:
                 shutil.copyfile(path, copy)
             _write_openapi(staged / OPENAPI)
             build_wheel(staged / client_wheel.ARCHIVE_DIRECTORY)
-            for name, content in console.items():
+            for name, content in console_files().items():
                 asset = staged / ARCHIVE_DIRECTORY / name
                 asset.parent.mkdir(parents=True, exist_ok=True)
                 asset.write_bytes(content)

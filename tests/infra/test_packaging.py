@@ -14,6 +14,7 @@ from pathlib import Path
 
 import botocore
 import pytest
+import zopfli.gzip
 
 from infra import packaging
 from infra.packaging import (
@@ -245,13 +246,15 @@ def test_archive_entries_have_fixed_times_and_modes(lambda_archive: Path) -> Non
     assert len({entry.filename for entry in entries}) == len(entries)
 
 
-def test_a_second_build_installs_nothing(
+def test_a_second_build_installs_and_compresses_nothing(
     host_archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_args: object, **_kwargs: object) -> None:
-        raise AssertionError("installed again")
+        raise AssertionError("done again")
 
     monkeypatch.setattr(subprocess, "run", refuse)
+    monkeypatch.setattr(zopfli.gzip, "compress", refuse)
+    monkeypatch.setattr(zipfile, "ZipFile", refuse)
     assert build_archive(Target.host())[0] == host_archive
 
 
