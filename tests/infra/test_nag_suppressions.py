@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.synthesis import CACHE, stand_in_code
+from tests.support import synthesis
+from tests.support.synthesis import CACHE, key_of_stack, remembered, stand_in_code
 
 pytestmark = pytest.mark.exhaustive
 
@@ -33,8 +34,26 @@ EVERYTHING = {
 }
 
 
+def key_of(*more: object) -> str:
+    """A key that is new whenever the stack, the rules or this file are."""
+    this_file = Path(__file__).read_text(encoding="utf-8")
+    return key_of_stack("cdk-nag", metadata.version("cdk-nag"), this_file, *more)
+
+
 def checked(directory: Path, **context: str) -> list[Path]:
-    """Synthesize with the rules on: an unsuppressed finding fails. Returns the templates."""
+    """The templates of a synthesis with the rules on, in which an unsuppressed finding fails.
+
+    A synthesis without findings is not repeated for the same stack: it takes 5 s.
+    """
+    texts = remembered(key_of(context), lambda: _checked(directory, **context))
+    paths = []
+    for name, text in texts.items():
+        paths.append(directory / name)
+        paths[-1].write_text(text, encoding="utf-8")
+    return paths
+
+
+def _checked(directory: Path, **context: str) -> dict[str, str]:
     from aws_cdk import App, Validations
     from aws_cdk import aws_lambda as lambda_
     from cdk_nag import AwsSolutionsChecks
@@ -46,7 +65,7 @@ def checked(directory: Path, **context: str) -> list[Path]:
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     templates = sorted(Path(app.synth().directory).glob("*.template.json"))
     assert f"{stack.stack_name}.template.json" in {each.name for each in templates}
-    return templates
+    return {each.name: each.read_text(encoding="utf-8") for each in templates}
 
 
 def _mark(template: Path) -> Path:
@@ -113,27 +132,57 @@ def test_every_suppression_has_a_reason() -> None:
             assert len(reason) > 40, rule
 
 
+def test_a_synthesis_with_a_finding_is_never_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synthesis, "CACHE", tmp_path / "clean")
+
+    def refuse(*_: object, **__: str) -> dict[str, str]:
+        raise RuntimeError("ValidationFailed")
+
+    def accept(*_: object, **__: str) -> dict[str, str]:
+        return {"one.template.json": "{}"}
+
+    monkeypatch.setattr(sys.modules[__name__], "_checked", refuse)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="ValidationFailed"):
+            checked(tmp_path, stage="prod")
+    monkeypatch.setattr(sys.modules[__name__], "_checked", accept)
+    assert checked(tmp_path, stage="prod") == [tmp_path / "one.template.json"]
+    monkeypatch.setattr(sys.modules[__name__], "_checked", refuse)
+    assert [each.read_text() for each in checked(tmp_path, stage="prod")] == ["{}"]
+    with pytest.raises(RuntimeError, match="ValidationFailed"):
+        checked(tmp_path, stage="dev")
+
+
 def test_an_unsuppressed_finding_fails(tmp_path: Path) -> None:
     """Without its suppressions the same template is refused, so the test above can fail."""
+    from infra.nag_suppressions import REASONS
+
+    refused = remembered(key_of("without suppressions"), lambda: _refused(tmp_path))
+    # A suppression without a finding fails too.
+    for rules in REASONS.values():
+        for rule in rules:
+            name = rule.partition("[")[0]
+            assert name in refused or name in ONLY_WITH_OPTIONS, name
+
+
+def _refused(directory: Path) -> str:
+    """The message that lists the findings of a stack without its suppressions."""
     from aws_cdk import App, Validations
     from aws_cdk import aws_lambda as lambda_
     from cdk_nag import AwsSolutionsChecks
 
     from app import add_stack
-    from infra.nag_suppressions import REASONS
 
-    app = App(outdir=str(tmp_path / "out"), context={"stage": "local"})
+    app = App(outdir=str(directory / "out"), context={"stage": "local"})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("infra.stack.acknowledge_findings", lambda stack: None)
-        add_stack(app, code=lambda_.Code.from_asset(str(stand_in_code(tmp_path))))
+        add_stack(app, code=lambda_.Code.from_asset(str(stand_in_code(directory))))
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     with pytest.raises(RuntimeError, match="ValidationFailed") as refused:
         app.synth()
-    # A suppression without a finding fails too.
-    for rules in REASONS.values():
-        for rule in rules:
-            name = rule.partition("[")[0]
-            assert name in str(refused.value) or name in ONLY_WITH_OPTIONS, name
+    return str(refused.value)
 
 
 #: Findings that exist only with an option on, or off.

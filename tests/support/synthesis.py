@@ -14,7 +14,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from importlib import metadata
@@ -45,14 +45,29 @@ def synthesize(stack_name: str | None = None, /, **context: str | bool) -> Templ
     It is the main stack's, unless `stack_name` is another one of the app. The functions' code is
     a stand-in, so nothing is packaged. Raises `ValueError` for a context that the app refuses.
     """
-    path = CACHE / f"{_key(context)}.json"
+    assembly: Assembly = remembered(_key(context), lambda: _fresh(context))
+    return assembly["templates"][stack_name or assembly["main"]]
+
+
+def remembered(key: str, make: Callable[[], Any]) -> Any:
+    """The JSON that `make` returned for this key, in this run or an earlier one.
+
+    What raises is never remembered.
+    """
+    path = CACHE / f"{key}.json"
     if not path.exists():
         with _lock(path.with_suffix(".lock")):
             # Another worker may have finished while this one waited for the lock.
             if not path.exists():
-                _write(path, _fresh(context))
-    assembly: Assembly = json.loads(path.read_text(encoding="utf-8"))
-    return assembly["templates"][stack_name or assembly["main"]]
+                _write(path, make())
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def key_of_stack(*more: object) -> str:
+    """A key that is new whenever the stack's code, its libraries or `more`, as JSON, is."""
+    digest = hashlib.sha256(_inputs().encode())
+    digest.update(json.dumps(more, sort_keys=True).encode())
+    return digest.hexdigest()[:32]
 
 
 def _fresh(context: Context) -> Assembly:
@@ -86,9 +101,7 @@ def stand_in_code(directory: Path) -> Path:
 
 
 def _key(context: Context) -> str:
-    digest = hashlib.sha256(_inputs().encode())
-    digest.update(json.dumps(dict(context), sort_keys=True).encode())
-    return digest.hexdigest()[:32]
+    return key_of_stack(dict(context))
 
 
 @cache
@@ -112,13 +125,13 @@ def _files() -> Iterator[Path]:
     yield from (ROOT / "functions").rglob("*.json")
 
 
-def _write(path: Path, assembly: Assembly) -> None:
+def _write(path: Path, made: Any) -> None:
     """Write a whole file or none: a reader takes no lock."""
     _drop_stale()
     descriptor, scratch = tempfile.mkstemp(dir=path.parent, suffix=".part")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(assembly, file)
+            json.dump(made, file)
         Path(scratch).replace(path)
     except BaseException:
         Path(scratch).unlink(missing_ok=True)
