@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import contextvars
 import fcntl
-import hashlib
+import io
 import json
 import os
 import select
@@ -178,25 +178,39 @@ def _reuse_threads() -> None:
 def _unpack_code_once() -> None:
     """Let all workers of an archive share one unpacked copy, which no function writes to.
 
-    MiniStack unpacks a copy for each worker, within the process that serves: seconds for which
-    every other request waits.
+    MiniStack writes and unpacks a copy for each worker, within the process that serves: seconds for
+    which every other request waits. Here it writes a key in place of the archive.
     """
-    unpacked: dict[str, str] = {}
+    archives: dict[bytes, bytes] = {}
+    unpacked: dict[bytes, str] = {}
     lock = threading.Lock()
+    create_worker = lambda_runtime.Worker.__init__
 
-    class SharedArchive(zipfile.ZipFile):
-        def extractall(self, path: Any = None, members: Any = None, pwd: Any = None) -> None:
-            name = str(self.filename)
-            with Path(name).open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+    def create_with_key(worker: Any, name: str, config: Any, archive: bytes) -> None:
+        key = str(id(archive)).encode()
+        # Kept, so that no other archive gets this key.
+        archives[key] = archive
+        create_worker(worker, name, config, key)
+
+    class SharedArchive(contextlib.AbstractContextManager["SharedArchive"]):
+        def __init__(self, path: str) -> None:
+            # Of a layer, this is the archive itself.
+            self._key = Path(path).read_bytes()
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def extractall(self, path: str) -> None:
             with lock:
-                if digest not in unpacked:
+                if self._key not in unpacked:
                     directory = tempfile.mkdtemp(prefix="code-")
-                    super().extractall(directory, members, pwd)
-                    unpacked[digest] = directory
+                    with zipfile.ZipFile(io.BytesIO(archives.get(self._key, self._key))) as archive:
+                        archive.extractall(directory)
+                    unpacked[self._key] = directory
             Path(path).rmdir()
-            Path(path).symlink_to(unpacked[digest], target_is_directory=True)
+            Path(path).symlink_to(unpacked[self._key], target_is_directory=True)
 
+    lambda_runtime.Worker.__init__ = create_with_key
     lambda_runtime.zipfile = SimpleNamespace(
         ZipFile=SharedArchive,
         BadZipFile=zipfile.BadZipFile,
