@@ -12,7 +12,7 @@ Items (``pk``, ``sk``):
 - idempotency keys, by :mod:`~functions.repositories.idempotency`.
 - a header of a deletion without matching links, and its chunks, have a ``ttl``.
 
-No method deletes or replaces an item, and no role of the stack may.
+No method deletes or replaces an item, and no role of the stack may delete one.
 """
 
 from __future__ import annotations
