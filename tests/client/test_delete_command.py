@@ -173,7 +173,7 @@ def test_a_plan_is_a_file_and_applies_to_exactly_its_set(
     assert service.delete_requests == []
     assert path.stat().st_mode & 0o777 == 0o600
     ran = unlinkctl("apply", str(path), "--confirm", "3")
-    assert (ran.code, ran.out) == (0, "Erased 3 links for good.\n")
+    assert (ran.code, ran.out) == (0, "Permanently erased 3 links.\n")
     assert service.links == {}
 
 

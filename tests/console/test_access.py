@@ -22,7 +22,7 @@ LABELS = {
         "new": "New link",
         "delete": "Delete",
         "restore": "Restore",
-        "erase": "Erase for good",
+        "erase": "Erase permanently",
         "edit": "Edit",
         "links": "New links",
         "keys": "Keys",
@@ -178,7 +178,7 @@ def test_a_sheet_shows_which_scopes_its_choices_need(
     expect(page.locator(".mode.erase input")).to_be_disabled()
     texts = plain(page.locator("dialog").text_content())
     for label, scope in (
-        ("Erase for good", "linksErase"),
+        ("Erase permanently", "linksErase"),
         ("Undo", "linksRestore or linksUndo"),
         ("Write an export first", "analyticsRead"),
     ):

@@ -54,7 +54,7 @@ def test_delete_undo_and_erase_without_a_pointer(open_console: Opener, api: Clie
     focus_with_tab(console, ".mode input")
     press(console, "ArrowDown")
     submit = page.locator("dialog button[type=submit]")
-    expect(submit).to_have_text("Erase 1 link for good")
+    expect(submit).to_have_text("Erase 1 link permanently")
     expect(submit).to_have_attribute("aria-disabled", "true")
     focus_with_tab(console, "dialog input[inputmode=numeric]")
     page.keyboard.type("2")

@@ -138,7 +138,7 @@ def test_the_trash_restores_and_erases(open_console: Opener, api: Client) -> Non
     page.reload()
     console.sign_in()
     console.rows.first.click(position={"x": 20, "y": 20})
-    page.get_by_role("button", name="Erase for good…").click()
+    page.get_by_role("button", name="Erase permanently…").click()
     page.locator("dialog input[inputmode=numeric]").fill("1")
     page.locator("dialog button[type=submit]").click()
     expect(page.locator(".empty h2")).to_have_text("The trash is empty")

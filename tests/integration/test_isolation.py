@@ -145,12 +145,12 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 def things_of(world: World, workspace_id: str) -> list[Thing]:
     """A live link, a soft-deleted one and an erased one."""
     made = []
-    for fate in ("live", "soft-deleted", "erased"):
+    for state in ("live", "soft-deleted", "erased"):
         external_id, key = f"crm-{uuid.uuid4().hex[:8]}", f"order-{uuid.uuid4().hex[:8]}"
         [item] = world.create_items(1, workspace_id, externalId=external_id)
         [spent] = world.create(1, workspace_id=workspace_id)
-        doomed = spent if fate == "live" else item.id
-        mode = "erase" if fate == "erased" else "soft"
+        doomed = spent if state == "live" else item.id
+        mode = "erase" if state == "erased" else "soft"
         body = {"ids": [doomed], "mode": mode}
         about = {"workspace_id": workspace_id, "key": key}
         _, deletion = world.call(deletions, "POST /api/deletions", body=body, **about)
@@ -159,7 +159,7 @@ def things_of(world: World, workspace_id: str) -> list[Thing]:
     return made
 
 
-def nobodys_things() -> list[Thing]:
+def unknown_things() -> list[Thing]:
     return [
         Thing(
             str(uuid.uuid4()),
@@ -253,8 +253,8 @@ def test_no_sequence_of_calls_crosses_workspaces(world: World) -> None:
     )
     @given(CALLS)
     def check(calls: list[Call]) -> None:
-        nobodys = nobodys_things()
-        assert responses_to(world, calls, foreign) == responses_to(world, calls, nobodys)
+        unknown = unknown_things()
+        assert responses_to(world, calls, foreign) == responses_to(world, calls, unknown)
         assert everything_of(world, owner) == before
 
     check()
@@ -266,7 +266,7 @@ def test_each_call_alone_stays_in_its_workspace(world: World, verb: str) -> None
     foreign = things_of(world, world.workspace_id)
     before = everything_of(world, world.workspace_id)
     calls = [Call(verb, which) for which in range(3)]
-    assert responses_to(world, calls, foreign) == responses_to(world, calls, nobodys_things())
+    assert responses_to(world, calls, foreign) == responses_to(world, calls, unknown_things())
     assert everything_of(world, world.workspace_id) == before
 
 

@@ -71,7 +71,7 @@ def deletions(
     ] = False,
     limit: Annotated[int, typer.Option(min=1, help="At most this many.", metavar="N")] = _ROWS,
     state: Annotated[DeletionState | None, typer.Option(help="In this state.")] = None,
-    mode: Annotated[DeletionMode | None, typer.Option(help="To the trash, or for good.")] = None,
+    mode: Annotated[DeletionMode | None, typer.Option(help="To the trash, or permanently.")] = None,
     actor: Annotated[str | None, typer.Option(help="Asked for by this key or user.")] = None,
     created_after: Annotated[
         Any, typer.Option(parser=parse_moment, metavar="TIME", help="Asked for later.")

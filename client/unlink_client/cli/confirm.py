@@ -32,7 +32,7 @@ def confirm(
     noun = "link" if count == 1 else "links"
     history = f" with {clicks:,} clicks" if clicks else ""
     if erase:
-        typed = ask(f"Erase {count:,} {noun}{history} for good? Type {count} to go ahead:")
+        typed = ask(f"Permanently erase {count:,} {noun}{history}? Type {count} to go ahead:")
         is_confirmed = typed.replace(",", "") == str(count)
     else:
         typed = ask(f"Move {count:,} {noun}{history} to the trash? [y/N]")

@@ -24,7 +24,7 @@ from unlink_client.plans import Plan
 from unlink_client.sync.client import Unlink
 
 Reason = Annotated[str | None, typer.Option(help="Why; kept with the deletion.")]
-Erase = Annotated[bool, typer.Option("--erase", help="Erase for good, not into the trash.")]
+Erase = Annotated[bool, typer.Option("--erase", help="Erase permanently, not into the trash.")]
 Export = Annotated[
     bool, typer.Option("--export", help="Write links and clicks to a file of the service first.")
 ]
@@ -100,7 +100,7 @@ def _summarise(job: Job, ended: Ended, how: How) -> None:
         if ended.deletions:
             say("To undo it: unlinkctl undo")
         return
-    write_line(f"Erased {deleted:,} {noun} for good.")
+    write_line(f"Permanently erased {deleted:,} {noun}.")
     if ended.deletions and not how.wait:
         say(f"What was removed, in a minute: unlinkctl deletions {ended.deletions[-1].id} --wait")
 
@@ -120,7 +120,7 @@ def show_plan(new_plan: Plan) -> None:
         ("Filter", describe(new_plan.conditions)),
         ("Links", f"{new_plan.count:,}"),
         *_click_facts(new_plan.clicks, new_plan.last_click_at),
-        ("Mode", "erase for good" if new_plan.erase else "to the trash"),
+        ("Mode", "erase permanently" if new_plan.erase else "to the trash"),
         ("Valid until", clock(new_plan.expires_at)),
     ]
     print_facts(facts)
