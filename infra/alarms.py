@@ -196,7 +196,7 @@ class Alarms:
         self._alarm(
             "DeletionsOpen",
             runbook="open-deletions",
-            says="a deletion has been without a worker for a quarter of an hour, "
+            says="a deletion of more than a quarter of an hour ago has no worker, "
             "or the schedule that looks for such no longer runs",
             metric=self._watched.own_metric("OldestDeletionWithoutWorker", "Maximum"),
             threshold=RESUME_PROMISE.to_seconds(),

@@ -110,8 +110,8 @@ def _count_links(
 
     Subtracting twice is worse than not subtracting: a workspace could get too many links. So this
     is the last effect, it skips the records that Lambda will deliver again (everything from the
-    first failure on), and it is not repeated if it fails. Then the counter is too high until the
-    next recount.
+    first failure on), it subtracts nothing in a replay, and it is not repeated if it fails. Then
+    the counter is too high until the next recount.
     """
     numbers = [sequence_number(record) for record in records]
     if "unknown" in failed:
@@ -120,8 +120,10 @@ def _count_links(
     first = next((i for i, number in enumerate(numbers) if number in failed), len(numbers))
     done = set(numbers[:first])
     moved: Counter[str] = Counter()
+    # An operator may replay the same records again.
+    replayed = stores.failures is None
     for change in changes:
-        if change.sequence_number in done:
+        if change.sequence_number in done and (change.live > 0 or not replayed):
             moved[change.workspace_id] += change.live
 
     def add(workspace_id: str) -> None:

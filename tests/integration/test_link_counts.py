@@ -238,6 +238,30 @@ def test_a_retried_batch_is_counted_once(world: World, erasing: Erasing) -> None
     assert counting.calls == [("ws", -5)]
 
 
+def test_a_replay_that_is_repeated_leaves_no_room_for_too_many_links(
+    world: World, erasing: Erasing
+) -> None:
+    """The object of a replay stays in the bucket if its removal fails, and is replayed again."""
+    counting = Counting()
+    link_id = str(uuid.uuid4())
+    live = live_image("ws", 1)
+    deleted = {name: value for name, value in live.items() if not name.startswith("live")} | {
+        "deletedAt": {"S": "2026-01-01T00:00:00.000Z"},
+        "deletionId": {"S": link_id},
+    }
+    keys = {"pk": live["pk"], "sk": live["sk"]}
+    restored = {
+        "eventName": "MODIFY",
+        "dynamodb": {"Keys": keys, "OldImage": deleted, "NewImage": live, "SequenceNumber": "2"},
+    }
+    stores = replace(_with(erasing, counting), failures=None)
+
+    for _ in range(2):
+        assert clean_up([removed(live, 1), restored], stores=stores) == []
+
+    assert counting.calls == [("ws", 1)] * 2
+
+
 def test_a_failed_counter_write_blocks_nothing(world: World, erasing: Erasing) -> None:
     class Down:
         def add(self, workspace_id: str, links: int) -> None:
