@@ -86,9 +86,9 @@ class Api:
             metrics.flush()
 
     def _serve(self, route: Route, event: dict[str, Any], path: dict[str, str]) -> dict[str, Any]:
-        name = f"{route.method} {route.resource}"
         started = time.perf_counter()
         request_id = event["requestContext"]["requestId"]
+        about = {"route": f"{route.method} {route.resource}", "requestId": request_id}
         headers = cors_headers(event) | {
             # Responses are private to the caller and valid only until the next delete.
             "Cache-Control": "no-store",
@@ -100,7 +100,7 @@ class Api:
             caller = caller_of(event)
         except (KeyError, ValueError) as error:
             # For example a plan that only another release knows. This is not the caller's fault.
-            extra = {"route": name, "requestId": request_id, "cause": repr(error)}
+            extra = about | {"cause": repr(error)}
             self._log.error("the authorizer's context could not be parsed", extra=extra)
             refusal = _refusal(InternalError(), route.error_format)
             return _gateway_response(refusal, to_json(refusal.body), headers)
@@ -125,7 +125,7 @@ class Api:
         except UnlinkError as error:
             if error.status >= 500:
                 cause = {"cause": repr(error.__cause__)} if error.__cause__ is not None else {}
-                self._log.error("failed", extra={"route": name, "requestId": request_id, **cause})
+                self._log.error("failed", extra=about | cause)
             response = _refusal(error, route.error_format)
             if error.deletion_id is not None:
                 headers["X-Deletion-Id"] = error.deletion_id
@@ -133,22 +133,21 @@ class Api:
                 full = RateWindow(caller.plan.requests_per_minute, 0, error.reset)
                 headers |= rate_headers(full, caller.plan)
         except Exception:
-            self._log.exception("unexpected error", extra={"route": name, "requestId": request_id})
+            self._log.exception("unexpected error", extra=about)
             response = _refusal(InternalError(), route.error_format)
         body = to_json(response.body) if response.content_type is None else response.body
         if response.content_type is None and sent_size(body) > BODY_LIMIT:
             # Lambda would drop the response, and API Gateway would answer 502 in neither format.
-            self._log.error("response too large", extra={"route": name, "requestId": request_id})
+            self._log.error("response too large", extra=about)
             response = _refusal(InternalError(), route.error_format)
             body = to_json(response.body)
         self._log.info(
             "request",
             extra={
-                "route": name,
+                **about,
                 "status": response.status,
                 "workspaceId": caller.workspace_id,
                 "keyId": caller.key_id,
-                "requestId": request_id,
                 "durationMs": round((time.perf_counter() - started) * 1000, 1),
                 "coldStart": not _warm,
                 **metrics.take_consumed(),

@@ -31,20 +31,25 @@ def page_of(request: Request, purpose: str) -> tuple[int, Any]:
         raise InvalidRequest("Invalid cursor") from None
 
 
-def filtered_page_of(
-    request: Request, purpose: str, fingerprint: str
-) -> tuple[int, list[Any] | None]:
+def next_cursor(request: Request, purpose: str, content: Any) -> str:
+    """The cursor that leads to the next page."""
+    workspace_id = request.caller.workspace_id
+    return cursors.sign(purpose, workspace_id, content, secret=container.cursor_secret())
+
+
+def filtered_page_of(request: Request, purpose: str, fingerprint: str) -> tuple[int, Any]:
     """``limit`` and the position in ``cursor``, which must belong to the filter of the request."""
     limit, content = page_of(request, purpose)
     if content is None:
         return limit, None
-    *position, of_filter = content
+    position, of_filter = content
     if of_filter != fingerprint:
         raise InvalidRequest("The cursor belongs to another filter")
     return limit, position
 
 
-def next_cursor(request: Request, purpose: str, content: Any) -> str:
-    """The cursor that leads to the next page."""
-    workspace_id = request.caller.workspace_id
-    return cursors.sign(purpose, workspace_id, content, secret=container.cursor_secret())
+def filtered_cursor(request: Request, purpose: str, position: Any, fingerprint: str) -> str | None:
+    """The cursor that leads to the page after a position; None is the end of the list."""
+    if position is None:
+        return None
+    return next_cursor(request, purpose, [position, fingerprint])

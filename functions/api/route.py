@@ -12,11 +12,11 @@ from functions.domain.errors import UnlinkError
 from functions.domain.idempotency import IdempotencyRecord
 
 #: What serves a route.
-Endpoint = Callable[["Request"], Response[Body_co]]
+Endpoint = Callable[[Request], Response[Body_co]]
 
 #: Repeats the response to an earlier request with the same Idempotency-Key and body. None if the
 #: earlier request has no response, so this one must run.
-Replay = Callable[["Request", IdempotencyRecord], Response[Any] | None]
+Replay = Callable[[Request, IdempotencyRecord], Response[Any] | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class Route:
     #: One of them is needed.
     scopes: tuple[str, ...]
     query: Mapping[str, Parameter]
-    endpoint: Callable[[Request], Response[Any]]
+    endpoint: Endpoint[Any]
     replay: Replay | None = None
     #: False for a route that is refused with any query.
     reads_query: bool = True

@@ -40,7 +40,8 @@ routes = Routes("Deleting")
 def _delete_links_again(
     request: Request, record: IdempotencyRecord
 ) -> Response[DeletedLinks | PendingLinks]:
-    return _links_deleted(request, earlier_deletion(request, record))
+    deletion = earlier_deletion(request, record)
+    return deletion_response(request, deletion, deleted_links(deletion))
 
 
 @routes.route(
@@ -65,10 +66,6 @@ def delete_links(request: Request) -> Response[DeletedLinks | PendingLinks]:
         deletion_request=deletion_request(request, request.reason),
         stores=service_stores.deletion_stores(),
     )
-    return _links_deleted(request, deletion)
-
-
-def _links_deleted(request: Request, deletion: Deletion) -> Response[DeletedLinks | PendingLinks]:
     return deletion_response(request, deletion, deleted_links(deletion))
 
 
@@ -107,7 +104,8 @@ def _bulk_delete_again(
     request: Request, record: IdempotencyRecord
 ) -> Response[ErasedLinks | PendingErasure]:
     _, invalid = sort_ids(request.json()["ids"])
-    return _links_erased(request, earlier_deletion(request, record), invalid)
+    deletion = earlier_deletion(request, record)
+    return deletion_response(request, deletion, erased_links(deletion, invalid))
 
 
 @routes.route(
@@ -129,10 +127,4 @@ def bulk_delete_links(request: Request) -> Response[ErasedLinks | PendingErasure
         deletion_request=deletion_request(request, reason),
         stores=service_stores.deletion_stores(),
     )
-    return _links_erased(request, deletion, invalid)
-
-
-def _links_erased(
-    request: Request, deletion: Deletion, invalid: list[str]
-) -> Response[ErasedLinks | PendingErasure]:
     return deletion_response(request, deletion, erased_links(deletion, invalid))

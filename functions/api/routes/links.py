@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from functions import container
 from functions.api.name_conflicts import explained_conflicts
-from functions.api.paging import filtered_page_of, next_cursor, page
+from functions.api.paging import filtered_cursor, filtered_page_of, page
 from functions.api.request import Request, of_model
 from functions.api.response import Response
 from functions.api.route import Described, Routes
@@ -53,15 +53,13 @@ def list_links(request: Request) -> Response[link_responses.LinkPage]:
     found, last = list_page(
         workspace_id=workspace_id,
         limit=limit,
-        after=position[0] if position else None,
+        after=position,
         links=container.links(),
         link_filter=link_filter,
         size_of=size_of,
         budget=RequestBudget(workspace_id, request.caller.plan, access=container.access()),
     )
-    cursor = None
-    if last is not None:
-        cursor = next_cursor(request, "list", [last, link_filter.fingerprint])
+    cursor = filtered_cursor(request, "list", last, link_filter.fingerprint)
     views = [link_view(link, request.base_url) for link in found]
     return Response(200, {"links": views, "nextCursor": cursor}, log_fields={"ids": len(views)})
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from functions import container
 from functions.api.deletion_response import RESULTS, about, results_cursor, undo_deadline
-from functions.api.paging import filtered_page_of, next_cursor, page, page_of
+from functions.api.paging import filtered_cursor, filtered_page_of, page, page_of
 from functions.api.request import Request, of_model
 from functions.api.response import Response
 from functions.api.route import Described, Routes
@@ -55,14 +55,12 @@ def list_deletions(request: Request) -> Response[DeletionPage]:
     found, last = list_page(
         workspace_id=caller.workspace_id,
         limit=limit,
-        before=position[0] if position else None,
+        before=position,
         deletions=container.deletions(),
         deletion_filter=deletion_filter,
         budget=RequestBudget(caller.workspace_id, caller.plan, access=container.access()),
     )
-    cursor = None
-    if last is not None:
-        cursor = next_cursor(request, "deletions", [last, deletion_filter.fingerprint])
+    cursor = filtered_cursor(request, "deletions", last, deletion_filter.fingerprint)
     views = [deletion_summary(each) for each in found]
     for view, each in zip(views, found, strict=True):
         view["undoUntil"] = undo_deadline(request, each)

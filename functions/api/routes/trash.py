@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functions import container
-from functions.api.paging import filtered_page_of, next_cursor, page
+from functions.api.paging import filtered_cursor, filtered_page_of, page
 from functions.api.request import Request, of_model
 from functions.api.response import Response
 from functions.api.route import Routes
@@ -48,8 +48,6 @@ def list_trash(request: Request) -> Response[TrashPage]:
         records=container.trash_records(),
         links=container.links(),
     )
-    cursor = None
-    if last is not None:
-        cursor = next_cursor(request, "trash", [*last, deletion_filter.fingerprint])
+    cursor = filtered_cursor(request, "trash", last, deletion_filter.fingerprint)
     views = [trashed_link_view(*each, request.base_url) for each in found]
     return Response(200, {"links": views, "nextCursor": cursor}, log_fields={"ids": len(views)})
