@@ -110,7 +110,7 @@ def extended(application: Any) -> Any:
 async def with_socket_for_calls(serve: Callable[..., Awaitable[None]], sockets: Any = None) -> None:
     """Serve, and also what functions send over a Unix socket."""
     path = Path.cwd() / _CALLS
-    emulator_workers.send_calls_over(path)
+    os.environ["EMULATOR_CALLS"] = str(path)
     loop = asyncio.get_running_loop()
     async with await loop.create_unix_server(emulator_calls.Calls, path):
         await serve(sockets)

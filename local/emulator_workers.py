@@ -16,10 +16,12 @@ import threading
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pybase64
 from ministack.core import lambda_runtime
 from ministack.services import apigateway_v1
 
@@ -29,21 +31,34 @@ _MANY_THREADS = 10_000
 
 def patch() -> None:
     """Patch MiniStack's modules."""
+    _extend_program()
+    _decode_base64_quickly()
     _exchange_messages_in_one_thread()
     _unpack_code_once()
     _reuse_threads()
 
 
-def send_calls_over(path: Path) -> None:
-    """Let functions send their calls of DynamoDB to the Unix socket at `path`."""
-    os.environ["EMULATOR_CALLS"] = str(path)
+def _extend_program() -> None:
+    """Put `local/worker_calls.py` into the program of Python functions."""
     script = lambda_runtime._PYTHON_WORKER_SCRIPT
-    place = "    _ms_install_invoke_depth()\n    try:"
-    if script.count(place) != 1:
-        sys.exit("The function's process starts in another way.")
-    sender = (Path(__file__).parent / "worker_calls.py").read_text("utf-8")
-    script = script.replace(place, f"    send_calls_over_a_socket()\n{place}")
-    lambda_runtime._PYTHON_WORKER_SCRIPT = f"{sender}\n{script}"
+    start = "    _ms_install_invoke_depth()\n    try:"
+    result = '_real_stdout.write(json.dumps({"status": "ok", "result": result}) + "\\n")'
+    for old, new in (
+        (start, f"    send_calls_over_a_socket()\n{start}"),
+        (result, "write_result(_real_stdout, result)"),
+    ):
+        if script.count(old) != 1:
+            sys.exit("The program of Python functions is another.")
+        script = script.replace(old, new)
+    added = (Path(__file__).parent / "worker_calls.py").read_text("utf-8")
+    lambda_runtime._PYTHON_WORKER_SCRIPT = f"{added}\n{script}"
+
+
+def _decode_base64_quickly() -> None:
+    """Decode the bodies of responses with SIMD instructions; Python takes 1.4 ms for 300 kB."""
+    quick = SimpleNamespace(**vars(pybase64))
+    quick.b64decode = partial(pybase64.b64decode, validate=True)
+    apigateway_v1.base64 = quick
 
 
 def _exchange_messages_in_one_thread() -> None:
@@ -113,7 +128,7 @@ def _exchange(process: Any, message: bytes, deadline: float, log: bytearray) -> 
     pipes = select.poll()
     pipes.register(output, select.POLLIN)
     pipes.register(errors, select.POLLIN)
-    received = bytearray()
+    responses = _Responses()
     while True:
         ready = pipes.poll(max(0.0, deadline - time.monotonic()) * 1000)
         if not ready:
@@ -124,22 +139,37 @@ def _exchange(process: Any, message: bytes, deadline: float, log: bytearray) -> 
                 log += piece
                 if not piece:
                     pipes.unregister(errors)
-                continue
-            if not piece:
+            elif not piece:
                 raise ConnectionError("Worker process died")
-            received += piece
-            if received.endswith(b"\n") and (response := _response_in(received)):
+            elif response := responses.add(piece):
                 return response
 
 
-def _response_in(lines: bytearray) -> dict[str, Any] | None:
-    """The result of a function, if it is there: libraries may print to the same pipe."""
-    for line in lines.splitlines():
-        with contextlib.suppress(ValueError):
-            response = json.loads(line)
-            if isinstance(response, dict) and response.get("status") in {"ok", "error"}:
-                return response
-    return None
+class _Responses:
+    """Finds a function's response in what its process writes; libraries may write there too."""
+
+    def __init__(self) -> None:
+        self._received = bytearray()
+        self._found: dict[str, Any] | None = None
+
+    def add(self, piece: bytes) -> dict[str, Any] | None:
+        """The response, once it is complete."""
+        self._received += piece
+        while self._found is None:
+            line, end, rest = self._received.partition(b"\n")
+            if not end:
+                return None
+            self._received = rest
+            with contextlib.suppress(ValueError):
+                message = json.loads(line)
+                if isinstance(message, dict) and message.get("status") in {"ok", "error"}:
+                    self._found = message
+        size = self._found.get("body_bytes")
+        if size is not None:
+            if len(self._received) < size:
+                return None
+            self._found["result"]["body"] = self._received[:size].decode()
+        return self._found
 
 
 def _read_what_is_there(descriptor: int, log: bytearray) -> None:

@@ -1,9 +1,7 @@
-"""Sends a function's calls of DynamoDB to the emulator over a Unix socket, in place of HTTP.
+"""The half of the emulator's patches that works within the process of a function.
 
 The emulator's program for Python functions begins with the text of this file, so it imports nothing
-of this project. botocore builds and signs each request and parses each response. Its HTTP client
-takes two fifths of the CPU time of a redirect's function, and HTTP at the other end as much as
-DynamoDB there. `local/emulator_calls.py` is the other end.
+of this project.
 """
 
 from __future__ import annotations
@@ -53,8 +51,32 @@ class _Body:
         return [self._content]
 
 
+def write_result(output: Any, result: Any) -> None:
+    """Write what a function returned: a line of JSON, and the body of an HTTP response after it.
+
+    A document of 300 kB takes longer as a string in JSON than all the rest of its request.
+    `local/emulator_workers.py` reads it.
+    """
+    body = None
+    if isinstance(result, dict) and isinstance(result.get("body"), str):
+        body = result["body"].encode()
+        result = {**result, "body": None}
+    size = None if body is None else len(body)
+    line = json.dumps({"status": "ok", "result": result, "body_bytes": size}).encode()
+    rest = memoryview(line + b"\n" + (body or b""))
+    while rest:
+        rest = rest[os.write(output.fileno(), rest) :]
+
+
 def send_calls_over_a_socket() -> None:
-    """For all clients of DynamoDB that this process makes from now on."""
+    """Send calls of DynamoDB to the emulator over a Unix socket, in place of HTTP.
+
+    For all clients that this process makes from now on. botocore builds and signs each request and
+    parses each response. Its HTTP client takes two fifths of the CPU time of a redirect's function,
+    and HTTP at the other end, `local/emulator_calls.py`, as much as DynamoDB there.
+    """
+    if "EMULATOR_CALLS" not in os.environ:
+        return
     try:
         from botocore.awsrequest import AWSResponse
         from botocore.exceptions import ConnectionClosedError, ReadTimeoutError

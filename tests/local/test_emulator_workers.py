@@ -25,6 +25,8 @@ def handler(event, context):
     for number in range(event.get("lines", 0)):
         print("line", number, "x" * event.get("width", 0))
     os.write(1, event.get("noise", "").encode())
+    if "returned" in event:
+        return event["returned"]
     if event.get("exit"):
         os._exit(1)
     time.sleep(event.get("sleep", 0))
@@ -110,6 +112,23 @@ def test_a_large_response_and_a_large_log_arrive_whole(function: _Function) -> N
     # More than a pipe holds.
     lines = function.log_of(lines=3_000, width=1_000)
     assert lines[-1] == f"line 2999 {'x' * 1_000}"
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [
+        {"statusCode": 200, "body": '{"a":\n"é"}\n', "headers": {"A": "b"}},
+        {"statusCode": 204, "body": ""},
+        {"statusCode": 200, "body": "x" * 2_000_000},
+        {"body": None},
+        {"body": {"not": "text"}},
+        ["a list"],
+        None,
+    ],
+    ids=["text", "empty", "large", "null", "object", "list", "nothing"],
+)
+def test_what_a_function_returns_arrives_unchanged(function: _Function, returned: Any) -> None:
+    assert function(returned=returned) == returned
 
 
 def test_what_a_library_prints_to_the_pipe_of_results_is_no_result(function: _Function) -> None:
