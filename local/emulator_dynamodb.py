@@ -7,6 +7,7 @@ do not change any response.
 from __future__ import annotations
 
 import copy
+import json
 import sys
 import threading
 from collections.abc import Callable
@@ -32,6 +33,8 @@ def patch(dynamodb: Any) -> None:
     _record_partiql_updates(dynamodb)
     _parse_expressions_once(dynamodb)
     _parse_statements_once(dynamodb)
+    _use_the_last_statement_again(dynamodb)
+    _answer_statements_without_json(dynamodb)
     _copy_items_as_json(dynamodb)
     _measure_strings_first(dynamodb)
 
@@ -118,6 +121,46 @@ def _parse_statements_once(dynamodb: Any) -> None:
     dynamodb.parse_partiql_statement = parsed
 
 
+def _use_the_last_statement_again(dynamodb: Any) -> None:
+    """Return the same for the same statement and parameters: the executor of a batch parses each
+    statement, and so does that of single statements, which it calls.
+    """
+    parse = dynamodb._parse_partiql
+    last: list[Any] = [None, None, None]
+
+    def parsed(statement: str, parameters: Any) -> Any:
+        nonlocal last
+        known_statement, known_parameters, result = last
+        if statement is known_statement and parameters is known_parameters and parameters:
+            return result
+        result = parse(statement, parameters)
+        last = [statement, parameters, result]
+        return result
+
+    dynamodb._parse_partiql = parsed
+
+
+def _answer_statements_without_json(dynamodb: Any) -> None:
+    """Pass the result of a statement that returns no item from one executor to the other as it is.
+
+    MiniStack encodes it, and decodes it again for the response of the batch.
+    """
+    respond, loads = dynamodb.json_response, dynamodb.json.loads
+    nothing = b'{"Items": []}'
+
+    def json_response(data: Any, *more: Any) -> Any:
+        if data == {"Items": []} and not more:
+            status, headers, _ = empty
+            return status, {**headers}, nothing
+        return respond(data, *more)
+
+    empty = respond({"Items": []})
+    dynamodb.json_response = json_response
+    dynamodb.json = SimpleNamespace(
+        **{**vars(json), "loads": lambda text: {"Items": []} if text is nothing else loads(text)}
+    )
+
+
 @dataclass(frozen=True)
 class _Parameter:
     """The place of a parameter in a parsed statement."""
@@ -163,7 +206,13 @@ def _copy_items_as_json(dynamodb: Any) -> None:
 
     def copied(value: Any) -> Any:
         if type(value) is dict:
-            return {key: copied(each) for key, each in value.items()}
+            return {
+                # Most values are {"S": "..."}.
+                name: {**each}
+                if type(each) is dict and len(each) == 1 and type(each.get("S")) is str
+                else copied(each)
+                for name, each in value.items()
+            }
         if type(value) is list:
             return [copied(each) for each in value]
         if value is None or type(value) in {str, int, bool, float}:

@@ -120,6 +120,55 @@ def test_a_wrong_expression_is_refused_each_time(table: Any) -> None:
             )
 
 
+def test_the_statement_of_a_batch_is_parsed_once() -> None:
+    parsed: list[Any] = []
+
+    def parse(statement: str, parameters: Any) -> Any:
+        parsed.append((statement, parameters))
+        return len(parsed)
+
+    module: Any = SimpleNamespace(_parse_partiql=parse)
+    emulator_dynamodb._use_the_last_statement_again(module)
+    one, two = [{"S": "1"}], [{"S": "2"}]
+
+    # The batch's executor and that of a single statement, for each statement of a batch.
+    results = [
+        module._parse_partiql("a", one),
+        module._parse_partiql("a", one),
+        module._parse_partiql("a", two),
+        module._parse_partiql("a", two),
+        module._parse_partiql("b", two),
+        module._parse_partiql("b", [{"S": "2"}]),
+        module._parse_partiql("b", []),
+        module._parse_partiql("b", []),
+    ]
+
+    assert results == [1, 1, 2, 2, 3, 4, 5, 6]
+
+
+def test_statements_of_a_batch_return_their_items_and_their_errors(table: Any) -> None:
+    for name in "cd":
+        table.put_item(TableName="patched", Item={"id": {"S": name}, "n": {"N": "1"}})
+    update = 'UPDATE "patched" SET "n"=? WHERE "id"=? AND "n"=?'
+    read = 'SELECT * FROM "patched" WHERE "id"=?'
+
+    responses = table.batch_execute_statement(
+        Statements=[
+            {"Statement": update, "Parameters": [{"N": "2"}, {"S": "c"}, {"N": "1"}]},
+            {"Statement": update, "Parameters": [{"N": "2"}, {"S": "d"}, {"N": "9"}]},
+            {"Statement": read, "Parameters": [{"S": "c"}]},
+            {"Statement": read, "Parameters": [{"S": "nothing"}]},
+        ]
+    )["Responses"]
+
+    assert responses[0] == {"TableName": "patched"}
+    assert responses[1]["Error"]["Code"] == "ConditionalCheckFailed"
+    assert responses[2:] == [
+        {"TableName": "patched", "Item": {"id": {"S": "c"}, "n": {"N": "2"}}},
+        {"TableName": "patched"},
+    ]
+
+
 def test_copied_items_share_nothing_that_can_change() -> None:
     module: Any = SimpleNamespace(copy=copy)
     emulator_dynamodb._copy_items_as_json(module)
