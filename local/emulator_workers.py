@@ -26,6 +26,7 @@ from ministack.core import lambda_runtime
 from ministack.services import apigateway_v1
 
 _PIPE_BYTES = 1 << 20
+_SOON_MILLISECONDS = 50
 _MANY_THREADS = 10_000
 
 
@@ -125,14 +126,13 @@ def _exchange(process: Any, message: bytes, deadline: float, log: bytearray) -> 
     rest = memoryview(message)
     while rest:
         rest = rest[os.write(process.stdin.fileno(), rest) :]
+    responses = _Responses()
+    # Most processes answer soon. Until then, log lines wait in their pipe.
     pipes = select.poll()
     pipes.register(output, select.POLLIN)
+    ready = pipes.poll(_SOON_MILLISECONDS)
     pipes.register(errors, select.POLLIN)
-    responses = _Responses()
     while True:
-        ready = pipes.poll(max(0.0, deadline - time.monotonic()) * 1000)
-        if not ready:
-            raise TimeoutError
         for descriptor, _ in ready:
             piece = os.read(descriptor, _PIPE_BYTES)
             if descriptor == errors:
@@ -143,6 +143,9 @@ def _exchange(process: Any, message: bytes, deadline: float, log: bytearray) -> 
                 raise ConnectionError("Worker process died")
             elif response := responses.add(piece):
                 return response
+        ready = pipes.poll(max(0.0, deadline - time.monotonic()) * 1000)
+        if not ready:
+            raise TimeoutError
 
 
 class _Responses:
