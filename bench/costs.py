@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bench import capacity, clicks
 from bench.clicks import Counting
-from bench.emulator import tables
+from bench.emulator import tables_in_process
 from bench.erasure import Simulated, erase
 from bench.implementations import Unlink, UpdateLoop
 from bench.simulated import Simulation, isolate, link_ids, link_item
@@ -229,7 +229,7 @@ def main() -> None:
         "allowance for the network (`BILLED_MS`). Not verified on an AWS bill.\n"
     )
     unlink, theirs = bulk_delete(10_000), naive_delete(10_000)
-    with tables():
+    with tables_in_process():
         visits = counted_redirects()
     rest, _ = visits[HOT]
     http = rest.total - 1_000 * (PRICES["REST API request"] - PRICES["HTTP API request"])

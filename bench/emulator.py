@@ -30,24 +30,43 @@ NOON = 1_780_000_000
 @contextmanager
 def tables() -> Iterator[Emulator]:
     """MiniStack with the stack's tables, named in the environment as for a function."""
-    from tests.support.template import synthesized_template, table_definitions
+    isolate()
+    with Emulator(log_name="emulator-bench") as emulator, _tables_at(emulator.url):
+        yield emulator
+
+
+@contextmanager
+def tables_in_process() -> Iterator[None]:
+    """The same tables without HTTP, where capacity units are measured and no time."""
+    from tests.support import in_process_dynamodb
 
     isolate()
+    with in_process_dynamodb.serving() as url, _tables_at(url):
+        yield
+
+
+@contextmanager
+def _tables_at(url: str) -> Iterator[None]:
+    from tests.support.template import synthesized_template, table_definitions
+
     os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
     os.environ["POWERTOOLS_LOG_LEVEL"] = "CRITICAL"
     os.environ["POWERTOOLS_SERVICE_NAME"] = "bench"
-    with Emulator(log_name="emulator-bench") as emulator:
-        os.environ["AWS_ENDPOINT_URL"] = emulator.url
+    os.environ["AWS_ENDPOINT_URL"] = url
+    _forget()
+    dynamodb = aws.client("dynamodb")
+    names = []
+    for definition in table_definitions(synthesized_template()):
+        dynamodb.create_table(**definition)
+        names.append(definition["TableName"])
+        os.environ[f"{names[-1].upper()}_TABLE"] = names[-1]
+    try:
+        yield
+    finally:
+        for name in names:
+            dynamodb.delete_table(TableName=name)
+        del os.environ["AWS_ENDPOINT_URL"]
         _forget()
-        dynamodb = emulator.client("dynamodb")
-        for definition in table_definitions(synthesized_template()):
-            dynamodb.create_table(**definition)
-            os.environ[f"{definition['TableName'].upper()}_TABLE"] = definition["TableName"]
-        try:
-            yield emulator
-        finally:
-            del os.environ["AWS_ENDPOINT_URL"]
-            _forget()
 
 
 def new_links(count: int, **fields: Any) -> list[Link]:

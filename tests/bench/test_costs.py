@@ -9,23 +9,23 @@ import pytest
 
 from bench import clicks
 from bench.costs import ALONE, HOT, MANY, Bill, counted_redirects
-from bench.emulator import tables
+from bench.emulator import tables_in_process
 from tests.conftest import forget_caches
 
 pytestmark = pytest.mark.emulator
 
 
 @pytest.fixture
-def _emulator() -> Iterator[None]:
+def _tables() -> Iterator[None]:
     before = dict(os.environ)
-    with tables():
+    with tables_in_process():
         yield
     os.environ.clear()
     os.environ.update(before)
     forget_caches()
 
 
-@pytest.mark.usefixtures("_emulator")
+@pytest.mark.usefixtures("_tables")
 def test_a_thousand_counted_redirects_cost_at_most_six_tenths_of_a_cent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -40,7 +40,7 @@ def test_a_thousand_counted_redirects_cost_at_most_six_tenths_of_a_cent(
         assert bill.total < 0.7 * naive.total
 
 
-@pytest.mark.usefixtures("_emulator")
+@pytest.mark.usefixtures("_tables")
 def test_a_lone_click_is_counted_with_two_write_units() -> None:
     cost = clicks.lone_clicks(20)
 

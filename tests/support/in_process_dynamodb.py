@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
@@ -101,8 +102,9 @@ class _Body:
         yield self.content
 
 
+@cache
 def _load() -> Any:
-    """MiniStack's module, from the emulator's own environment."""
+    """MiniStack's module, from the emulator's own environment, patched once."""
     found = sorted((LOCAL_DIR / "ministack-venv" / "lib").glob("python3*/site-packages"))
     if not found:
         raise EmulatorError(
