@@ -132,6 +132,7 @@ def test_a_viewer_sees_all_views_and_why_the_rest_is_not_available(
     console.go("keys")
     expect(page.locator("h1")).to_have_text(label["keys"])
     explained("keys", "admin")
+    expect(page.locator("table, .view form")).to_have_count(0)
     console.go("usage")
     expect(page.locator(".facts").first).to_contain_text("viewer")
     # No request was sent that had to be refused.

@@ -88,6 +88,7 @@ def test_the_receipt_of_a_complete_erasure_is_signed_and_can_be_verified(
         page.emulate_media(color_scheme="light", media="print")
         expect(page.locator("header.bar")).to_be_hidden()
         expect(signature.locator("button")).to_be_hidden()
+        expect(signature.locator("a")).to_be_visible()
         expect(signature.locator("pre")).to_be_visible()
         expect(receipt).to_contain_text(link_id)
         assert page.pdf().startswith(b"%PDF-")
@@ -136,8 +137,8 @@ def open_receipt(
 SIGNED = {"status": 200, "content_type": "application/jose", "body": JWS}
 
 
-def test_a_receipt_signed_during_the_visit_can_be_saved_and_verified(
-    open_console: Opener, api: Client, base_url: str, tmp_path: Path
+def test_a_receipt_signed_during_the_visit_is_shown(
+    open_console: Opener, api: Client, base_url: str
 ) -> None:
     console = open_console()
     pending = {"status": 409, "json": {"error": {"en": "Not yet"}, "retryAfter": 1}}
@@ -148,24 +149,12 @@ def test_a_receipt_signed_during_the_visit_can_be_saved_and_verified(
     expect(signature).to_contain_text("Signed. Anyone with this file and the public keys")
     command = f"unlinkctl verify receipt-{deletion_id}.jws --url {base_url}"
     expect(signature.locator("pre")).to_have_text(command)
-    keys = signature.locator("a")
-    expect(keys).to_have_attribute("href", f"{base_url}/.well-known/jwks.json")
-    assert "keys" in api.get("/.well-known/jwks.json").json
-    with page.expect_download() as saved:
-        signature.locator("button").click()
-    assert saved.value.suggested_filename == f"receipt-{deletion_id}.jws"
-    saved.value.save_as(tmp_path / "receipt.jws")
-    assert (tmp_path / "receipt.jws").read_text() == JWS
 
     for width in (1280, 360):
         page.set_viewport_size({"width": width, "height": 900})
         assert accessibility_faults(page) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         console.screenshot(f"receipt-signed-{width}")
-    page.emulate_media(media="print")
-    expect(signature.locator("button")).to_be_hidden()
-    expect(keys).to_be_visible()
-    console.screenshot("receipt-signed-print")
 
 
 @pytest.mark.parametrize(

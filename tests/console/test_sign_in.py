@@ -26,6 +26,17 @@ def user(stack: LocalStack, workspace: Workspace) -> User:
     return made
 
 
+@pytest.fixture
+def signed_in(open_console: Opener, api: Client, user: User) -> Console:
+    """The console of a signed-in editor, with two links."""
+    create_links(api, 2)
+    console = open_console()
+    console.page.goto(console.address)
+    sign_in_as(console, user)
+    expect(console.rows).to_have_count(2)
+    return console
+
+
 def refresh(stack: LocalStack, token: str) -> int:
     """The status of asking the pool for a new access token."""
     body = urllib.parse.urlencode(
@@ -82,15 +93,8 @@ def test_a_user_signs_in_reloads_and_signs_out(
     assert stored(console)["session"] == {}
 
 
-def test_an_access_token_that_ends_is_renewed_unseen(
-    open_console: Opener, api: Client, user: User
-) -> None:
-    create_links(api, 2)
-    console = open_console()
-    page = console.page
-    page.goto(console.address)
-    sign_in_as(console, user)
-    expect(console.rows).to_have_count(2)
+def test_an_access_token_that_ends_is_renewed_unseen(signed_in: Console) -> None:
+    page = signed_in.page
     refused: list[str] = []
 
     def ended(route: Route) -> None:
@@ -102,21 +106,14 @@ def test_an_access_token_that_ends_is_renewed_unseen(
 
     page.route("**/api/trash?*", ended)
     with page.expect_response("**/oauth2/token"):
-        console.go("trash")
+        signed_in.go("trash")
     expect(page.locator(".empty h2")).to_have_text("The trash is empty")
     expect(page.locator("dialog")).to_have_count(0)
     assert len(refused) == 1
 
 
-def test_a_renewed_token_that_is_refused_too_is_not_renewed_again(
-    open_console: Opener, api: Client, user: User
-) -> None:
-    create_links(api, 2)
-    console = open_console()
-    page = console.page
-    page.goto(console.address)
-    sign_in_as(console, user)
-    expect(console.rows).to_have_count(2)
+def test_a_renewed_token_that_is_refused_too_is_not_renewed_again(signed_in: Console) -> None:
+    page = signed_in.page
     refused: list[str] = []
 
     # As after the user's membership was taken away: the session is good, and of no use.
@@ -125,7 +122,7 @@ def test_a_renewed_token_that_is_refused_too_is_not_renewed_again(
         respond(route, 401, {})
 
     page.route("**/api/trash?*", refuse)
-    console.go("trash")
+    signed_in.go("trash")
     expect(page.locator("dialog.box h2")).to_have_text("Sign in again")
     assert len(refused) == 2
 

@@ -38,41 +38,6 @@ def test_a_full_window_is_waited_for_with_a_countdown(open_console: Opener, api:
     expect(banner).to_have_count(0)
 
 
-def test_a_lost_response_deletes_once(open_console: Opener, api: Client) -> None:
-    create_links(api, 3)
-    console = open_console()
-    console.open()
-    delete_all(console, 3)
-    sent: list[str] = []
-
-    def lost(route: Route) -> None:
-        if "confirm" in (route.request.post_data or "") or '"dryRun"' in (
-            route.request.post_data or ""
-        ):
-            route.continue_()
-            return
-        sent.append(route.request.headers["idempotency-key"])
-        if len(sent) == 1:
-            # The service gets the request, and its response is lost.
-            route.fetch()
-            route.abort("connectionreset")
-        elif len(sent) == 2:
-            respond(
-                route, 503, {"error": {"en": "Service temporarily unavailable"}, "retryAfter": 1}
-            )
-        else:
-            route.continue_()
-
-    console.page.route("**/api/deletions", lost)
-    console.page.locator("dialog button[type=submit]").click()
-    expect(console.page.locator(".banner")).to_contain_text("No connection. Trying again…")
-    expect(console.toast).to_contain_text("3 links moved to trash")
-    assert len(sent) == 3
-    assert len(set(sent)) == 1
-    [deletion] = api.get("/api/deletions").json["deletions"]
-    assert deletion["counts"]["deleted"] == 3
-
-
 def test_after_a_key_expires_the_console_asks_for_one_and_keeps_the_selection(
     open_console: Opener, api: Client
 ) -> None:

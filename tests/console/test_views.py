@@ -249,13 +249,6 @@ def test_a_key_is_issued_shown_once_and_revoked(
     assert state == "revoked"
 
 
-def test_keys_are_for_those_who_may_manage_them(open_console: Opener, workspace: Workspace) -> None:
-    console = open_console(key=workspace.api_key)
-    console.open("keys")
-    expect(console.page.locator(".view .notice")).to_contain_text("admin")
-    expect(console.page.locator("table, .view form")).to_have_count(0)
-
-
 def test_the_deletions_are_filtered_by_the_address(open_console: Opener, api: Client) -> None:
     trashed, erased = (link["id"] for link in create_links(api, 2))
     api.post("/api/deletions", {"ids": [trashed]})
