@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +9,6 @@ import pytest
 
 from functions.aws import calls
 from functions.domain.deletion import Deletion
-from functions.domain.errors import UnlinkError
 from functions.domain.idempotency import IdempotencyKey, KeyTaken
 from functions.domain.ids import new_link_ids, new_time_ordered_id
 from functions.domain.outcomes import Outcome
@@ -19,7 +17,7 @@ from functions.repositories.deletion_creator import SlotTaken
 from functions.repositories.deletions import DeletionsTable
 from functions.repositories.filter_slots import FilterSlots
 from tests.conftest import World
-from tests.support.faults import FaultyClient, Killed, faults_of_call
+from tests.support.faults import FaultyClient, attempt, every_fault
 
 pytestmark = pytest.mark.emulator
 
@@ -105,20 +103,17 @@ def test_a_deletion_that_loses_its_slot_leaves_no_ids(
 
 
 def test_a_request_that_fails_at_any_call_leaves_a_whole_record_or_nothing(world: World) -> None:
-    at, reached, seen = 0, True, set()
-    while reached:
-        reached = False
-        for kind, fault in faults_of_call(at).items():
-            deletion = a_deletion(world)
-            client = FaultyClient(world.dynamodb, fault, at)
-            with suppress(UnlinkError, Killed):
-                DeletionsTable(client, world.stores.deletions.name).accept(deletion, key=None)
-            reached = reached or len(client.calls) > at
-            header = world.stores.deletions.header(world.workspace_id, deletion.id)
-            whole = header is not None
-            assert parts_of(world, deletion) == (CHUNKS if whole else []), (at, kind)
-            seen.add(whole)
-        at += 1
+    seen = set()
+    for point in every_fault():
+        deletion = a_deletion(world)
+        client = FaultyClient(world.dynamodb)
+        table = DeletionsTable(client, world.stores.deletions.name)
+        with point.strikes(client):
+            attempt(table.accept, deletion, key=None)
+        header = world.stores.deletions.header(world.workspace_id, deletion.id)
+        whole = header is not None
+        assert parts_of(world, deletion) == (CHUNKS if whole else []), point
+        seen.add(whole)
     assert seen == {True, False}
 
 
@@ -160,21 +155,17 @@ def test_a_worker_that_lost_its_lease_leaves_no_ids(world: World) -> None:
 
 
 def test_a_worker_that_fails_at_any_call_records_all_ids_or_none(world: World) -> None:
-    at, reached, seen = 0, True, set()
-    while reached:
-        reached = False
-        for kind, fault in faults_of_call(at).items():
-            deletion = resolved(world)
-            client = FaultyClient(world.dynamodb, fault, at)
-            recorded = None
-            with suppress(UnlinkError, Killed):
-                recorded = DeletionsTable(client, world.stores.deletions.name).record_ids(deletion)
-            reached = reached or len(client.calls) > at
-            header = world.stores.deletions.header(world.workspace_id, deletion.id)
-            assert header is not None
-            whole = header.state == "deleting"
-            assert parts_of(world, deletion) == (CHUNKS if whole else []), (at, kind)
-            assert recorded in (whole, None), (at, kind)
-            seen.add(whole)
-        at += 1
+    seen = set()
+    for point in every_fault():
+        deletion = resolved(world)
+        client = FaultyClient(world.dynamodb)
+        table = DeletionsTable(client, world.stores.deletions.name)
+        with point.strikes(client):
+            recorded = attempt(table.record_ids, deletion)
+        header = world.stores.deletions.header(world.workspace_id, deletion.id)
+        assert header is not None
+        whole = header.state == "deleting"
+        assert parts_of(world, deletion) == (CHUNKS if whole else []), point
+        assert recorded in (whole, None), point
+        seen.add(whole)
     assert seen == {True, False}

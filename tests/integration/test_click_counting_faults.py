@@ -13,7 +13,6 @@ import pytest
 from functions.aws import calls
 from functions.aws.codec import to_item
 from functions.domain.clock import iso
-from functions.domain.errors import UnlinkError
 from functions.domain.ids import SHARDS
 from functions.repositories.click_totals import include
 from functions.repositories.rollups import FIRST_VISITS, LISTED_CLICKS
@@ -29,7 +28,7 @@ from tests.integration.test_click_aggregation import (
     records,
     rollups,
 )
-from tests.support.faults import FaultyClient, Killed, faults_of_call
+from tests.support.faults import FaultyClient, Killed, attempt, every_fault, faults_of_call
 
 pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
 
@@ -98,28 +97,24 @@ def test_a_worker_that_fails_at_any_call_is_repeated_without_a_difference(
     world: World, situation: str
 ) -> None:
     before, coming = SITUATIONS[situation]
-    at, survived, reached = 0, 0, True
-    while reached:
-        reached = False
-        for kind, fault in faults_of_call(at).items():
-            if kind in ALIKE:
-                continue
-            [link_id] = world.create()
-            old = visits(world, link_id, before, NOON)
-            if old:
-                assert count(world, old) == []
-            new = visits(world, link_id, coming, NOON + 60)
-            faulty = FaultyClient(world.dynamodb, fault=fault, at=at)
-            with suppress(UnlinkError, Killed):
-                deliver(rollups(world, faulty), records(new))
-            reached = reached or len(faulty.calls) > at
-            # Lambda delivers the batch again, here in halves: it bisects what failed.
-            half = len(new) // 2
-            for part in (new[:half], new[half:]):
-                assert count(world, part) == [], (at, kind)
-            assert_exact(world, [*old, *new], (situation, at, kind))
-            survived += 1
-        at += 1
+    survived = 0
+    for point in every_fault():
+        if point.kind in ALIKE:
+            continue
+        [link_id] = world.create()
+        old = visits(world, link_id, before, NOON)
+        if old:
+            assert count(world, old) == []
+        new = visits(world, link_id, coming, NOON + 60)
+        faulty = FaultyClient(world.dynamodb)
+        with point.strikes(faulty):
+            attempt(deliver, rollups(world, faulty), records(new))
+        # Lambda delivers the batch again, here in halves: it bisects what failed.
+        half = len(new) // 2
+        for part in (new[:half], new[half:]):
+            assert count(world, part) == [], point
+        assert_exact(world, [*old, *new], (situation, point))
+        survived += 1
     assert survived > 3 * 6
 
 

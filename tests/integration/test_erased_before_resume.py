@@ -18,7 +18,6 @@ import pytest
 from functions.aws import calls
 from functions.aws import client as aws
 from functions.domain.deletion import Deletion
-from functions.domain.errors import UnlinkError
 from functions.domain.outcomes import Outcome
 from functions.domain.policies import Policies
 from functions.repositories import deletion_items, link_batches, link_reader
@@ -32,8 +31,11 @@ from tests.support.faults import (
     Call,
     FaultyClient,
     Killed,
+    attempt,
     drop_error_items,
+    every_fault,
     faults_of_call,
+    faulty_world,
 )
 from tests.support.restores import bring_back, restore_stores
 
@@ -66,10 +68,10 @@ def test_a_soft_delete_killed_at_any_call_reports_what_it_deleted(
         drop_error_items(aws.client("dynamodb"))
     reached, at, kinds = True, 0, set()
     while reached:
-        world, faulty = _faulty_world(deployed)
+        world, faulty = faulty_world(deployed)
         ids = world.create(LINKS)
         begun = _kill(faulty, at, after=after)
-        _until_killed(lambda w=world, i=ids: w.soft_delete(i))  # type: ignore[misc]
+        attempt(world.soft_delete, ids)
         reached = len(begun) > at
         faulty.fault = None
         own, taken = _soft_deleted(world, ids), ids[::2]
@@ -94,37 +96,30 @@ def test_a_soft_delete_killed_at_any_call_reports_what_it_deleted(
 def test_each_call_of_the_resuming_worker_of_a_soft_delete_fails_once_in_each_way(
     deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reached, at = True, 0
-    while reached:
-        reached = False
-        for kind, fault in faults_of_call(at).items():
-            world, faulty = _faulty_world(deployed)
-            ids = world.create(LINKS)
-            _kill(faulty, 0, operation="batch_execute_statement")
-            _until_killed(lambda w=world, i=ids: w.soft_delete(i))  # type: ignore[misc]
-            faulty.fault = None
-            own = _soft_deleted(world, ids)
-            assert 0 < len(own) < LINKS
-            world.erase(ids)
-            faulty.calls.clear()
-            faulty.fault, faulty.at, faulty.every = fault, at, False
+    for point in every_fault():
+        world, faulty = faulty_world(deployed)
+        ids = world.create(LINKS)
+        _kill(faulty, 0, operation="batch_execute_statement")
+        attempt(world.soft_delete, ids)
+        faulty.fault = None
+        own = _soft_deleted(world, ids)
+        assert 0 < len(own) < LINKS
+        world.erase(ids)
+        with point.strikes(faulty):
             _resume_all(world, monkeypatch)
-            reached = reached or len(faulty.calls) > at
-            faulty.at = -1
-            _resume_all(world, monkeypatch, hours=2)
-            record = _newest_soft(world)
-            assert record is not None
-            assert record.state == "complete", (at, kind)
-            assert set(record.ids_with(Outcome.DELETED)) == own, (at, kind)
-            assert set(record.ids_with(Outcome.NOT_FOUND)) == set(ids) - own, (at, kind)
-        at += 1
+        _resume_all(world, monkeypatch, hours=2)
+        record = _newest_soft(world)
+        assert record is not None
+        assert record.state == "complete", point
+        assert set(record.ids_with(Outcome.DELETED)) == own, point
+        assert set(record.ids_with(Outcome.NOT_FOUND)) == set(ids) - own, point
 
 
 def test_a_deleted_link_counts_although_the_response_was_lost_and_the_link_was_erased(
     deployed: dict[str, str],
 ) -> None:
     """In one run: the statements are repeated, and find nothing."""
-    world, faulty = _faulty_world(deployed)
+    world, faulty = faulty_world(deployed)
     ids = world.create(3)
     lose = faults_of_call(0)["applied, then timeout"]
 
@@ -157,7 +152,7 @@ def test_a_link_removed_by_its_retention_counts_as_deleted(
     monkeypatch.setattr(link_batches, "STATEMENT_BATCH", 1)
     monkeypatch.setattr(link_batches, "in_parallel", lambda work, parts: [*map(work, parts)])
     _kill(faulty, 0, operation="batch_execute_statement")
-    _until_killed(lambda: world.soft_delete([retained, expired, kept], retention_days=1))
+    attempt(world.soft_delete, [retained, expired, kept], retention_days=1)
     faulty.fault = None
     assert [world.live(each) for each in (retained, expired, kept)] == [False, True, True]
     removed = [retained, expired] if purge_expired else [retained]
@@ -180,10 +175,10 @@ def test_a_link_removed_by_its_retention_may_have_no_erasure_yet(
     deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch, past: bool
 ) -> None:
     """The stream and the queue take minutes. Before the ttl something else removed the link."""
-    world, faulty = _faulty_world(deployed)
+    world, faulty = faulty_world(deployed)
     [link_id] = world.create(1)
     _kill(faulty, 0, operation="batch_execute_statement")
-    _until_killed(lambda: world.soft_delete([link_id], retention_days=1))
+    attempt(world.soft_delete, [link_id], retention_days=1)
     faulty.fault = None
     world.dynamodb.delete_item(
         TableName=world.stores.links.name,
@@ -240,10 +235,10 @@ def test_an_erasure_that_read_a_live_link_names_the_restore_that_came_between(
 def test_a_delete_whose_links_were_erased_can_be_restored(
     deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world, faulty = _faulty_world(deployed)
+    world, faulty = faulty_world(deployed)
     ids = world.create(2)
     _kill(faulty, 0, operation="batch_execute_statement")
-    _until_killed(lambda: world.soft_delete(ids))
+    attempt(world.soft_delete, ids)
     faulty.fault = None
     world.erase(ids[:1])
     _resume_all(world, monkeypatch)
@@ -260,7 +255,7 @@ def test_a_resumed_soft_delete_reads_no_erasure_of_a_link_that_exists(
     deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not even of links that another request has deleted."""
-    world, faulty = _faulty_world(deployed)
+    world, faulty = faulty_world(deployed)
     ids = world.create(LINKS)
     accept = world.stores.deletions.accept
 
@@ -271,7 +266,7 @@ def test_a_resumed_soft_delete_reads_no_erasure_of_a_link_that_exists(
         _kill(faulty, 0, operation="batch_execute_statement")
 
     monkeypatch.setattr(world.stores.deletions, "accept", overtaken)
-    _until_killed(lambda: world.soft_delete(ids))
+    attempt(world.soft_delete, ids)
     faulty.fault = None
     faulty.calls.clear()
     _resume_all(world, monkeypatch)
@@ -318,11 +313,11 @@ def test_a_restore_killed_at_any_call_reports_what_it_restored(
         drop_error_items(aws.client("dynamodb"))
     reached, at, kinds = True, 0, set()
     while reached:
-        world, faulty = _faulty_world(deployed)
+        world, faulty = faulty_world(deployed)
         ids = world.create(LINKS)
         deletion = world.soft_delete(ids)
         begun = _kill(faulty, at, after=after)
-        _until_killed(lambda w=world, d=deletion: bring_back(w, d.id))  # type: ignore[misc]
+        attempt(bring_back, world, deletion.id)
         reached = len(begun) > at
         faulty.fault = None
         own = {each for each in ids if world.live(each)}
@@ -358,14 +353,14 @@ def test_a_link_taken_before_the_restore_began_is_not_restored(
     deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By a delete after an earlier restore, and by an erasure after one."""
-    world, faulty = _faulty_world(deployed)
+    world, faulty = faulty_world(deployed)
     again, erased, own = ids = world.create(3)
     deletion = world.soft_delete(ids)
     bring_back(world, deletion.id, [again, erased])
     world.soft_delete([again, erased])
     world.erase([erased])
     _kill(faulty, 0, operation="batch_execute_statement")
-    _until_killed(lambda: bring_back(world, deletion.id))
+    attempt(bring_back, world, deletion.id)
     faulty.fault = None
 
     _resume_all(world, monkeypatch)
@@ -386,7 +381,7 @@ def test_a_restored_link_counts_although_the_response_was_lost_and_the_link_was_
     deployed: dict[str, str], take: Take
 ) -> None:
     """In one run: the statement is repeated, and refused."""
-    world, faulty = _faulty_world(deployed)
+    world, faulty = faulty_world(deployed)
     ids = world.create(2)
     deletion = world.soft_delete(ids)
     lose = faults_of_call(0)["applied, then timeout"]
@@ -410,7 +405,7 @@ def test_a_restored_link_counts_although_the_response_was_lost_and_the_link_was_
 def test_a_restore_of_erased_links_reads_their_erasures_only_when_it_is_resumed(
     deployed: dict[str, str],
 ) -> None:
-    world, faulty = _faulty_world(deployed)
+    world, faulty = faulty_world(deployed)
     ids = world.create(3)
     deletion = world.soft_delete(ids)
     world.erase(ids[:2])
@@ -429,7 +424,7 @@ def test_a_link_removed_by_its_retention_after_a_killed_restore_counts_as_restor
     [link_id] = world.create(1)
     deletion = world.soft_delete([link_id])
     _kill(faulty, 0, operation="batch_execute_statement")
-    _until_killed(lambda: bring_back(world, deletion.id))
+    attempt(bring_back, world, deletion.id)
     faulty.fault = None
     world.soft_delete([link_id], retention_days=1, policies=Policies(retention_days=1).record())
     erasing.cleanup([erasing.expire(link_id)])
@@ -442,18 +437,6 @@ def test_a_link_removed_by_its_retention_after_a_killed_restore_counts_as_restor
 
 
 # -- steps ----------------------------------------------------------------------------------------
-
-
-def _faulty_world(deployed: dict[str, str]) -> tuple[World, FaultyClient]:
-    faulty = FaultyClient(aws.client("dynamodb"))
-    return make_world(deployed, faulty), faulty
-
-
-def _until_killed(work: Callable[[], Any]) -> None:
-    try:
-        work()
-    except (Killed, UnlinkError):
-        return
 
 
 def _kill(faulty: FaultyClient, at: int, *, after: bool = True, operation: str = "") -> list[str]:
@@ -502,16 +485,9 @@ def _resume_all(world: World, monkeypatch: pytest.MonkeyPatch, *, hours: int = 1
     with monkeypatch.context() as later:
         now = time.time
         later.setattr(time, "time", lambda: now() + 3600 * hours)
-
-        def attempt(work: Callable[[], Any]) -> Any:
-            try:
-                return work()
-            except (Killed, UnlinkError):
-                return []
-
-        for key in attempt(lambda: world.stores.deletions.expired_leases(limit=1000)):
+        for key in attempt(world.stores.deletions.expired_leases, limit=1000) or ():
             if key[0] == world.workspace_id:
-                attempt(lambda k=key: resume(*k, stores=world.stores))  # type: ignore[misc]
-        for each in attempt(lambda: restoring.restores.expired_leases(limit=1000)):
+                attempt(resume, *key, stores=world.stores)
+        for each in attempt(restoring.restores.expired_leases, limit=1000) or ():
             if each[0] == world.workspace_id:
-                attempt(lambda k=each: resume_restore(*k, stores=restoring))  # type: ignore[misc]
+                attempt(resume_restore, *each, stores=restoring)

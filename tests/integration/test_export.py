@@ -34,7 +34,7 @@ from tests.conftest import World
 from tests.integration.test_click_aggregation import click
 from tests.integration.test_purge_faults import Faults
 from tests.support.api_gateway import Context
-from tests.support.faults import Killed, faults_of_call
+from tests.support.faults import Killed, every_fault
 from tests.support.in_process_dynamodb import StartingPoint
 
 pytestmark = pytest.mark.emulator
@@ -550,26 +550,22 @@ def test_each_call_fails_once_in_each_way_and_the_export_still_completes(
     if not save_seconds:
         monkeypatch.setattr(export_lines, "FIRST_PAGE", 1)
     monkeypatch.setattr(calls, "BACKOFF_BASE", 0.001)
-    at, reached = 0, True
-    while reached:
-        reached = False
-        for kind, fault in faults_of_call(at).items():
-            link_id, clicks = starting_point(link_with_clicks)
-            _, begun = exports.begin(link_id)
-            faults = Faults()
-            faults.at, faults.fault = at, fault
-            [message] = exports.messages
-            exports.messages.clear()
-            try:
-                exports.run(message, faults.wrap)
-            except (UnlinkError, Killed):
-                # SQS brings it again.
-                exports.run(message)
-            exports.work()
-            reached = reached or faults.calls > at
-            assert exports.get(link_id, begun["id"])[1]["state"] == "complete", (at, kind)
-            lines = exports.lines(begun["id"])
-            assert [line["type"] for line in lines] == ["link"] + ["click"] * 3, (at, kind)
-            assert {line["id"] for line in lines[1:]} == clicks
-        at += 1
-    assert at > (18 if part_bytes == 1_000 else 12)
+    for point in every_fault():
+        link_id, clicks = starting_point(link_with_clicks)
+        _, begun = exports.begin(link_id)
+        faults = Faults()
+        faults.at, faults.fault = point.at, point.fault
+        [message] = exports.messages
+        exports.messages.clear()
+        try:
+            exports.run(message, faults.wrap)
+        except (UnlinkError, Killed):
+            # SQS brings it again.
+            exports.run(message)
+        exports.work()
+        point.reached = faults.calls > point.at
+        assert exports.get(link_id, begun["id"])[1]["state"] == "complete", point
+        lines = exports.lines(begun["id"])
+        assert [line["type"] for line in lines] == ["link"] + ["click"] * 3, point
+        assert {line["id"] for line in lines[1:]} == clicks
+    assert point.at > (18 if part_bytes == 1_000 else 12)

@@ -20,7 +20,7 @@ from functions.aws import calls
 from functions.aws import client as aws
 from functions.domain.clock import Deadline, use_deadline
 from functions.domain.deletion import Deletion
-from functions.domain.errors import Unavailable, UnlinkError
+from functions.domain.errors import Unavailable
 from functions.domain.idempotency import IdempotencyKey
 from functions.domain.outcomes import Outcome
 from functions.handlers import deletions as deletions_function
@@ -30,10 +30,11 @@ from functions.services.run_deletion import resume
 from tests.conftest import ReportFigure, World, make_world
 from tests.support.faults import (
     RETRYABLE,
-    FaultyClient,
-    Killed,
+    attempt,
     drop_error_items,
+    every_fault,
     faults_of_call,
+    faulty_world,
     kill_after_second,
 )
 from tests.support.in_process_dynamodb import StartingPoint
@@ -95,21 +96,19 @@ def test_each_call_fails_once_in_each_way(
         drop_error_items(aws.client("dynamodb"))
     run, count = RUNS[name]
     points = 0
-    for at in range(_calls_of(deployed, run, count)):
-        for kind, fault in faults_of_call(at).items():
-            workspace_id, ids, bystanders = starting_point(lambda: _created(deployed, count))
-            world, faulty = _faulty_world(deployed, workspace_id)
-            faulty.fault, faulty.at = fault, at
-            context = f"{name}: call {at} ({kind})"
+    for point in every_fault():
+        workspace_id, ids, bystanders = starting_point(lambda: _created(deployed, count))
+        world, faulty = faulty_world(deployed, workspace_id)
+        context = f"{name}: {point}"
 
-            answered = _attempt(lambda w=world, i=ids: run(w, i))  # type: ignore[misc]
+        with point.strikes(faulty):
+            answered = attempt(run, world, ids)
 
-            faulty.at = -1
-            if kind in RETRYABLE:
-                assert answered is not None, context
-            _recover(world, monkeypatch, hours=1)
-            _check(world, name, ids, bystanders, answered, context)
-            points += 1
+        if point.kind in RETRYABLE:
+            assert answered is not None, context
+        _recover(world, monkeypatch, hours=1)
+        _check(world, name, ids, bystanders, answered, context)
+        points += point.reached
     report_figure(f"{name}{'' if items else ' without Error.Item'}: {points} faults survived")
 
 
@@ -128,29 +127,21 @@ def test_each_call_of_the_resuming_worker_fails_once_in_each_way(
         drop_error_items(aws.client("dynamodb"))
     run, count = RUNS[name]
     writes = {"soft delete": "batch_execute_statement", "erase": "transact_write_items"}
-    points = at = 0
-    while True:
-        reached = False
-        for kind, fault in faults_of_call(at).items():
-            workspace_id, ids, bystanders = starting_point(lambda: _created(deployed, count))
-            world, faulty = _faulty_world(deployed, workspace_id)
-            # The first worker is killed after half of its writes.
-            kill_after_second(faulty, writes[name])
-            assert _attempt(lambda w=world, i=ids: run(w, i)) is None  # type: ignore[misc]
-            faulty.fault, faulty.at, faulty.every = fault, at, False
-            faulty.calls.clear()
-            context = f"resume of {name}: call {at} ({kind})"
+    points = 0
+    for point in every_fault():
+        workspace_id, ids, bystanders = starting_point(lambda: _created(deployed, count))
+        world, faulty = faulty_world(deployed, workspace_id)
+        # The first worker is killed after half of its writes.
+        kill_after_second(faulty, writes[name])
+        assert attempt(run, world, ids) is None
 
+        with point.strikes(faulty):
             _recover(world, monkeypatch, hours=1)
 
-            reached = reached or len(faulty.calls) > at
-            faulty.at = -1
-            _recover(world, monkeypatch, hours=2)
-            _check(world, name, ids, bystanders, None, context, accepted=True)
-            points += 1
-        if not reached:
-            break
-        at += 1
+        _recover(world, monkeypatch, hours=2)
+        context = f"resume of {name}: {point}"
+        _check(world, name, ids, bystanders, None, context, accepted=True)
+        points += point.reached
     without = "" if items else " without Error.Item"
     report_figure(f"resume of {name}{without}: {points} faults survived")
 
@@ -159,7 +150,7 @@ def test_a_call_that_hangs_just_before_the_deadline_leaves_time_to_answer(
     deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In virtual time: the hanging call takes the client's whole timeout."""
-    world, faulty = _faulty_world(deployed)
+    world, faulty = faulty_world(deployed)
     ids = world.create(LINKS)
     clock, answered = VirtualClock(monkeypatch), threading.Event()
     hanging: list[float] = []
@@ -196,7 +187,7 @@ def test_a_call_that_hangs_just_before_the_deadline_leaves_time_to_answer(
 def test_the_schedule_closes_a_record_that_could_not_be_closed(
     deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world, faulty = _faulty_world(deployed)
+    world, faulty = faulty_world(deployed)
     ids = world.create(LINKS)
 
     throttle = faults_of_call(0)["throttled"]
@@ -220,7 +211,7 @@ def test_the_error_names_a_deletion_that_was_accepted(
     deployed: dict[str, str], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, count = RUNS[name]
-    world, faulty = _faulty_world(deployed)
+    world, faulty = faulty_world(deployed)
     ids = world.create(count)
     lose = faults_of_call(0)["applied, then timeout"]
 
@@ -240,7 +231,7 @@ def test_the_error_names_a_deletion_that_was_accepted(
 def test_the_schedule_continues_after_a_failed_requeue(
     deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world, _ = _faulty_world(deployed)
+    world, _ = faulty_world(deployed)
     ids = world.create(LINKS)
     cut = Deadline(20)
 
@@ -261,33 +252,10 @@ def test_the_schedule_continues_after_a_failed_requeue(
     _check(world, "soft delete", ids, [], answered, "handing over", accepted=True)
 
 
-def _calls_of(deployed: dict[str, str], run: Run, count: int) -> int:
-    world, faulty = _faulty_world(deployed)
-    ids = world.create(count)
-    faulty.calls.clear()
-    run(world, ids)
-    return len(faulty.calls)
-
-
-def _faulty_world(
-    deployed: dict[str, str], workspace_id: str | None = None
-) -> tuple[World, FaultyClient]:
-    faulty = FaultyClient(aws.client("dynamodb"))
-    return make_world(deployed, faulty, workspace_id), faulty
-
-
 def _created(deployed: dict[str, str], count: int) -> tuple[str, list[str], list[str]]:
     """A new workspace, with links to delete and links to keep."""
     world = make_world(deployed)
     return world.workspace_id, world.create(count), world.create(BYSTANDERS)
-
-
-def _attempt(work: Callable[[], Any]) -> Any:
-    """The worker's result; None if it was killed or raised an error."""
-    try:
-        return work()
-    except (Killed, UnlinkError):
-        return None
 
 
 def _recover(world: World, monkeypatch: pytest.MonkeyPatch, *, hours: int) -> None:
@@ -295,17 +263,9 @@ def _recover(world: World, monkeypatch: pytest.MonkeyPatch, *, hours: int) -> No
     with monkeypatch.context() as later:
         now = time.time
         later.setattr(time, "time", lambda: now() + 3600 * hours)
-        try:
-            expired_leases = world.stores.deletions.expired_leases(limit=1000)
-        except (Killed, UnlinkError):
-            return
-        for workspace_id, deletion_id in expired_leases:
-            if workspace_id == world.workspace_id:
-                _attempt(
-                    lambda i=deletion_id: resume(  # type: ignore[misc]
-                        world.workspace_id, i, stores=world.stores
-                    )
-                )
+        for key in attempt(world.stores.deletions.expired_leases, limit=1000) or ():
+            if key[0] == world.workspace_id:
+                attempt(resume, *key, stores=world.stores)
 
 
 def _check(

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from functions.aws import calls
 from functions.domain.clock import Deadline, use_deadline
-from functions.domain.errors import UnlinkError
 from functions.handlers import redirect
 from functions.repositories import clicks as clicks_store
 from functions.repositories.clicks import ClicksTable
@@ -20,7 +19,13 @@ from tests.conftest import ReportFigure
 from tests.integration.test_purge import receipt
 from tests.support.api_gateway import send
 from tests.support.erasure import Erasing
-from tests.support.faults import Call, FaultyClient, Killed, die, faults_of_call
+from tests.support.faults import (
+    Call,
+    FaultyClient,
+    attempt,
+    die,
+    every_fault,
+)
 from tests.support.in_process_dynamodb import StartingPoint
 from tests.support.shards import use_two_shards
 
@@ -91,40 +96,36 @@ def test_each_call_fails_once_in_each_way_and_the_erasure_still_completes(
             link_id, deletion.id, records, dict(erasing.s3.objects), list(erasing.messages)
         )
 
-    at = points = 0
-    reached = True
-    while reached:
-        reached = False
-        for kind, fault in faults_of_call(at).items():
-            faults = Faults()
-            faulty = erasing.with_clients(faults.wrap)
-            start = starting_point(erased)
-            erasing.s3.objects, erasing.messages[:] = dict(start.objects), start.messages
-            kept_installs = _kept_installs(erasing)
-            faults.at, faults.fault = at, fault
+    points = 0
+    for point in every_fault():
+        faults = Faults()
+        faulty = erasing.with_clients(faults.wrap)
+        start = starting_point(erased)
+        erasing.s3.objects, erasing.messages[:] = dict(start.objects), start.messages
+        kept_installs = _kept_installs(erasing)
+        faults.at, faults.fault = point.at, point.fault
 
-            # As Lambda and SQS do: a failed batch is delivered again.
-            if stage == "cleanup":
-                records = start.records
-                if _attempt(lambda f=faulty, r=records: f.cleanup(r)) != []:  # type: ignore[misc]
-                    assert erasing.cleanup(records) == []
-            else:
-                messages = list(erasing.messages)
-                erasing.messages.clear()
-                for message in messages:
-                    if not _attempt(lambda f=faulty, m=message: f.work(m)):  # type: ignore[misc]
-                        assert erasing.work(message)
-            reached = reached or faults.calls > at
-            erasing.work_all()
+        # As Lambda and SQS do: a failed batch is delivered again.
+        if stage == "cleanup":
+            records = start.records
+            if attempt(faulty.cleanup, records) != []:
+                assert erasing.cleanup(records) == []
+        else:
+            messages = list(erasing.messages)
+            erasing.messages.clear()
+            for message in messages:
+                if not attempt(faulty.work, message):
+                    assert erasing.work(message)
+        point.reached = faults.calls > point.at
+        erasing.work_all()
 
-            context = f"{stage}: call {at} ({kind})"
-            assert erasing.header(start.deletion_id).state == "complete", context
-            assert erasing.receipt(start.deletion_id) == EXPECTED, context
-            assert erasing.left_of(start.link_id) == [], context
-            assert _kept_installs(erasing) == kept_installs + 2, context
-            assert not erasing.s3.objects, context
-            points += 1
-        at += 1
+        context = f"{stage}: {point}"
+        assert erasing.header(start.deletion_id).state == "complete", context
+        assert erasing.receipt(start.deletion_id) == EXPECTED, context
+        assert erasing.left_of(start.link_id) == [], context
+        assert _kept_installs(erasing) == kept_installs + 2, context
+        assert not erasing.s3.objects, context
+        points += point.reached
     report_figure(f"{stage}: {points} faults survived")
 
 
@@ -147,14 +148,6 @@ def _kept_installs(erasing: Erasing) -> int:
         ConsistentRead=True,
     )["Count"]
     return counted
-
-
-def _attempt(run: Callable[[], Any]) -> Any:
-    """The result of a run; None if it failed or was killed."""
-    try:
-        return run()
-    except (UnlinkError, Killed):
-        return None
 
 
 # -- every order and every repeat -----------------------------------------------------------
@@ -194,7 +187,7 @@ def test_redelivery_reordering_and_duplicates_change_nothing(
         if end == "death":
             faults = Faults()
             faults.at, faults.fault = data.draw(st.integers(0, 30)), die
-            _attempt(lambda f=faults, n=number: erasing.with_clients(f.wrap).work(messages[n]))  # type: ignore[misc]
+            attempt(erasing.with_clients(faults.wrap).work, messages[number])
         else:
             erasing.work(messages[number], seconds=0 if end == "time" else 20)
     for message in messages:

@@ -8,18 +8,17 @@ import pytest
 
 from functions.aws import calls
 from functions.aws import client as aws
-from functions.domain.errors import UnlinkError
 from functions.domain.idempotency import IdempotencyKey
 from functions.domain.outcomes import Outcome
 from functions.repositories import deletion_items, link_batches, link_reader
-from functions.services.restore import Restored, resume_restore
+from functions.services.restore import resume_restore
 from tests.conftest import ReportFigure, World, make_world
 from tests.support.faults import (
     RETRYABLE,
-    FaultyClient,
-    Killed,
+    attempt,
     drop_error_items,
-    faults_of_call,
+    every_fault,
+    faulty_world,
     kill_after_second,
 )
 from tests.support.in_process_dynamodb import StartingPoint
@@ -52,27 +51,20 @@ def test_each_call_fails_once_in_each_way(
 ) -> None:
     if not items:
         drop_error_items(aws.client("dynamodb"))
-    points = at = 0
-    reached = True
-    while reached:
-        reached = False
-        for kind, fault in faults_of_call(at).items():
-            workspace_id, deletion_id, ids = starting_point(lambda: _deleted(deployed))
-            world, faulty = _faulty_world(deployed, workspace_id)
-            faulty.fault, faulty.at = fault, at
-            context = f"call {at} ({kind})"
+    points = 0
+    for point in every_fault():
+        workspace_id, deletion_id, ids = starting_point(lambda: _deleted(deployed))
+        world, faulty = faulty_world(deployed, workspace_id)
 
-            answered = _attempt(world, deletion_id)
+        with point.strikes(faulty):
+            answered = attempt(bring_back, world, deletion_id, key=KEY)
 
-            reached = reached or len(faulty.calls) > at
-            faulty.at = -1
-            if kind in RETRYABLE:
-                assert answered is not None, context
-                assert answered.restored_ids == ids, context
-            _recover(world, monkeypatch, hours=1)
-            _check(world, deletion_id, ids, context)
-            points += 1
-        at += 1
+        if point.kind in RETRYABLE:
+            assert answered is not None, point
+            assert answered.restored_ids == ids, point
+        _recover(world, monkeypatch, hours=1)
+        _check(world, deletion_id, ids, str(point))
+        points += point.reached
     without = "" if items else " without Error.Item"
     report_figure(f"restore{without}: {points} faults survived")
 
@@ -87,35 +79,22 @@ def test_each_call_of_the_resuming_worker_fails_once_in_each_way(
 ) -> None:
     if not items:
         drop_error_items(aws.client("dynamodb"))
+    points = 0
+    for point in every_fault():
+        workspace_id, deletion_id, ids = starting_point(lambda: _deleted(deployed))
+        world, faulty = faulty_world(deployed, workspace_id)
+        # The first worker is killed after half of its writes.
+        kill_after_second(faulty, "batch_execute_statement")
+        assert attempt(bring_back, world, deletion_id, key=KEY) is None
 
-    points = at = 0
-    reached = True
-    while reached:
-        reached = False
-        for kind, fault in faults_of_call(at).items():
-            workspace_id, deletion_id, ids = starting_point(lambda: _deleted(deployed))
-            world, faulty = _faulty_world(deployed, workspace_id)
-            # The first worker is killed after half of its writes.
-            kill_after_second(faulty, "batch_execute_statement")
-            assert _attempt(world, deletion_id) is None
-            faulty.fault, faulty.at, faulty.every = fault, at, False
-            faulty.calls.clear()
-
+        with point.strikes(faulty):
             _recover(world, monkeypatch, hours=1)
 
-            reached = reached or len(faulty.calls) > at
-            faulty.at = -1
-            _recover(world, monkeypatch, hours=2)
-            _check(world, deletion_id, ids, f"resume: call {at} ({kind})", accepted=True)
-            points += 1
-        at += 1
+        _recover(world, monkeypatch, hours=2)
+        _check(world, deletion_id, ids, f"resume: {point}", accepted=True)
+        points += point.reached
     without = "" if items else " without Error.Item"
     report_figure(f"resume of restore{without}: {points} faults survived")
-
-
-def _faulty_world(deployed: dict[str, str], workspace_id: str) -> tuple[World, FaultyClient]:
-    faulty = FaultyClient(aws.client("dynamodb"))
-    return make_world(deployed, faulty, workspace_id), faulty
 
 
 def _deleted(deployed: dict[str, str]) -> tuple[str, str, list[str]]:
@@ -125,26 +104,15 @@ def _deleted(deployed: dict[str, str]) -> tuple[str, str, list[str]]:
     return world.workspace_id, world.soft_delete(ids).id, ids
 
 
-def _attempt(world: World, deletion_id: str) -> Restored | None:
-    try:
-        return bring_back(world, deletion_id, key=KEY)
-    except (Killed, UnlinkError):
-        return None
-
-
 def _recover(world: World, monkeypatch: pytest.MonkeyPatch, *, hours: int) -> None:
     """The schedule's run after the lease has expired."""
     stores = restore_stores(world)
     with monkeypatch.context() as later:
         now = time.time
         later.setattr(time, "time", lambda: now() + 3600 * hours)
-        try:
-            expired_leases = stores.restores.expired_leases(limit=1000)
-            for key in expired_leases:
-                if key[0] == world.workspace_id:
-                    resume_restore(*key, stores=stores)
-        except (Killed, UnlinkError):
-            return
+        for key in attempt(stores.restores.expired_leases, limit=1000) or ():
+            if key[0] == world.workspace_id:
+                attempt(resume_restore, *key, stores=stores)
 
 
 def _check(

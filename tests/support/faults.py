@@ -9,7 +9,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from itertools import count
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from botocore.exceptions import (
     ClientError,
@@ -18,10 +19,14 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from functions.aws import client as aws
 from functions.domain.clock import Deadline, use_deadline
-from tests.conftest import World
+from functions.domain.errors import UnlinkError
+from tests.conftest import World, make_world
 
 Call = Callable[[], Any]
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Killed(BaseException):
@@ -198,6 +203,54 @@ class FaultyClient:
             return real(**parameters)
 
         return call
+
+
+def faulty_world(
+    deployed: dict[str, str], workspace_id: str | None = None
+) -> tuple[World, FaultyClient]:
+    """A workspace whose calls of DynamoDB may fail."""
+    faulty = FaultyClient(aws.client("dynamodb"))
+    return make_world(deployed, faulty, workspace_id), faulty
+
+
+def attempt(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+    """The result of a worker; None if it was killed or raised an error."""
+    try:
+        return work(*args, **kwargs)
+    except (Killed, UnlinkError):
+        return None
+
+
+@dataclass
+class FaultPoint:
+    """A call of a run, by its number, and the way in which it fails."""
+
+    at: int
+    kind: str
+    fault: Callable[[str, Call, dict[str, Any]], Any]
+    #: Whether the run made that call.
+    reached: bool = False
+
+    def __str__(self) -> str:
+        return f"call {self.at} ({self.kind})"
+
+    @contextmanager
+    def strikes(self, faulty: FaultyClient) -> Iterator[None]:
+        """The run within this block meets the fault, and no later one does."""
+        faulty.calls.clear()
+        faulty.fault, faulty.at, faulty.every = self.fault, self.at, False
+        yield
+        self.reached = len(faulty.calls) > self.at
+        faulty.fault = None
+
+
+def every_fault() -> Iterator[FaultPoint]:
+    """Each call in each way, up to the last call that a run makes."""
+    for at in count():
+        points = [FaultPoint(at, kind, fault) for kind, fault in faults_of_call(at).items()]
+        yield from points
+        if not any(point.reached for point in points):
+            return
 
 
 def drop_error_items(client: Any) -> None:

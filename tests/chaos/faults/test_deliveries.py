@@ -295,32 +295,26 @@ def test_a_stream_repeats_batches_and_loses_none(
     assert set(Counter(got).values()) == {1, 2}
 
 
-def test_a_queue_delivers_messages_twice(
-    start: Start, faulty_emulator: Emulator, function: MakeFunction, queue_url: str
+@pytest.mark.parametrize(
+    ("fault", "counter"), [("duplicate", "duplicates"), ("redeliver", "redeliveries")]
+)
+def test_a_queue_delivers_messages_again(
+    start: Start,
+    faulty_emulator: Emulator,
+    function: MakeFunction,
+    queue_url: str,
+    fault: str,
+    counter: str,
 ) -> None:
+    """While another delivery of them is processed, and after it."""
     small = function()
-    faults = start(duplicate=0.3, again_seconds=0.5)
+    faults = start(**{fault: 0.3}, again_seconds=0.5)
     small.reads(_queue_arn(queue_url))
     sent = _send(faulty_emulator, queue_url, 20)
     _until(lambda: _is_empty(faulty_emulator, queue_url))
-    again = faults.counts["duplicates"]
+    again = faults.counts[counter]
     assert again > 0
-    assert faults.counts == {"duplicates": again}
-    assert len(small.bodies()) == len(sent) + again
-    assert set(small.bodies()) == set(sent)
-
-
-def test_a_queue_delivers_processed_messages_again(
-    start: Start, faulty_emulator: Emulator, function: MakeFunction, queue_url: str
-) -> None:
-    small = function()
-    faults = start(redeliver=0.3, again_seconds=0.5)
-    small.reads(_queue_arn(queue_url))
-    sent = _send(faulty_emulator, queue_url, 20)
-    _until(lambda: _is_empty(faulty_emulator, queue_url))
-    again = faults.counts["redeliveries"]
-    assert again > 0
-    assert faults.counts == {"redeliveries": again}
+    assert faults.counts == {counter: again}
     assert len(small.bodies()) == len(sent) + again
     assert set(small.bodies()) == set(sent)
 
