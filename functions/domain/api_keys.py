@@ -21,8 +21,8 @@ KeyState = Literal["active", "revoked", "expired"]
 
 PREFIX = "ul_live_"
 
-#: The id of a key, as :func:`functions.repositories.api_keys.new_key_id` makes it.
-KEY_ID = re.compile(r"key-[0-9a-f]{20}")
+#: What the id of a key may be. DynamoDB refuses a sort key of more than 1,024 bytes.
+KEY_ID = re.compile(r"[A-Za-z0-9_:-]{1,100}")
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _BODY_LENGTH = 32
 _CHECKSUM_LENGTH = 6

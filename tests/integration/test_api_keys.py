@@ -254,9 +254,7 @@ def test_a_key_of_no_or_another_workspace_does_not_exist(
     )
 
 
-@pytest.mark.parametrize(
-    "key_id", ["key-" + "a" * 1_100, "key-\u0660" + "0" * 19, "key-" + "A" * 20, "#"]
-)
+@pytest.mark.parametrize("key_id", ["key-" + "a" * 1_100, "key-\u0660" + "0" * 19, "k" * 101, "#"])
 def test_a_malformed_key_id_is_unknown_without_a_read(
     world: World, admin: str, monkeypatch: pytest.MonkeyPatch, key_id: str
 ) -> None:

@@ -9,12 +9,13 @@ from functions.api.openapi.bodies import DELETION_ID, LINK_ID, OTHER_ID
 from functions.api.openapi.schemas import FILTERS, Schema
 from functions.api.route import Route
 from functions.domain import errors
+from functions.domain.api_keys import KEY_ID
 from functions.domain.errors import NotFound
 from functions.domain.json_types import UUID
 
 _LINK_REFERENCE = "The link's UUID (in any letter case) or its short code."
 _LINK = ("^[A-Za-z0-9_-]{4,36}$", _LINK_REFERENCE, LINK_ID, errors.LinkNotFound)
-_UUID, _KEY, _KEY_ID = "^[0-9A-Fa-f-]{36}$", "^[A-Za-z0-9_:-]{1,100}$", "key-0192b3c4d5e6f7a8b9c0"
+_UUID, _KEY, _KEY_ID = "^[0-9A-Fa-f-]{36}$", f"^{KEY_ID.pattern}$", "key-0192b3c4d5e6f7a8b9c0"
 _EXPORT = (_UUID, "The export's id.", OTHER_ID, errors.NotFound)
 _ASSET = r"^(swagger-ui\.js|swagger-ui\.css|start\.js|unlinkctl-.+\.whl)$"
 #: By the path up to a parameter: its pattern, description, example, and the error of a keyed route
