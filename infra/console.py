@@ -220,7 +220,7 @@ def _module(specifier: str) -> str:
     if specifier in VENDORED:
         return _SOURCE_MAP.sub("\n", _read_package(*VENDORED[specifier]))
     if not specifier.startswith("./"):
-        raise ConsoleError(f"{specifier!r} is no module of the console and not in VENDORED.")
+        raise ConsoleError(f"{specifier!r} is neither a module of the console nor in VENDORED.")
     return _without_comments(_source(specifier.removeprefix("./")))
 
 

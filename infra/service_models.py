@@ -90,7 +90,7 @@ def with_operations(model: dict[str, Any], names: frozenset[str]) -> dict[str, A
 def _shapes_in(part: Any) -> Iterator[str]:
     """The names of the shapes that this part of a model refers to."""
     if isinstance(part, dict):
-        # A member of a structure may have this name as well; its value is no text.
+        # A member of a structure may have this name as well; its value is not text.
         if isinstance(part.get("shape"), str):
             yield part["shape"]
         for each in part.values():

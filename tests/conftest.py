@@ -53,7 +53,7 @@ pytest_plugins = [
 ReportFigure = Callable[[str], None]
 _FIGURE = "figure"
 
-# An example that takes long on a busy machine is no failure.
+# An example that takes long on a busy machine is not a failure.
 hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")
 

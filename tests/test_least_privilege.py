@@ -232,7 +232,7 @@ def test_wildcard_rights_are_for_actions_without_resources(scene: Scene) -> None
 
 
 def test_the_comparison_notices_a_missing_right() -> None:
-    """A condition that does not hold, another key or another table is no grant."""
+    """A condition that does not hold, another key or another table does not grant the call."""
     condition = json.dumps({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["RATE#*"]}})
     granted = Grant("dynamodb:UpdateItem", "{Access}", condition)
     assert granted.allows(Use("dynamodb:UpdateItem", "{Access}", "RATE#k#1"))

@@ -141,7 +141,7 @@ def result_of(call: Call[T], response: Response) -> T:
 
 
 def json_of(response: Response) -> Any:
-    """The body of a successful response; raises ``UnexpectedResponse`` if it is no JSON."""
+    """The body of a successful response; raises ``UnexpectedResponse`` if it is not JSON."""
     value = response.json()
     if value is None:
         raise UnexpectedResponse("The response is not JSON. Is the URL that of an Unlink service?")

@@ -55,7 +55,7 @@ class UnexpectedResponse(UnlinkError):
 
 
 class PlanIsInvalid(UnlinkError):
-    """The file or token is no plan, was changed, or belongs to another workspace."""
+    """The file or token is not a plan, was changed, or belongs to another workspace."""
 
 
 class DeletionFailed(UnlinkError):

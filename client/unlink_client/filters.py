@@ -30,7 +30,7 @@ class FilterArgs(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkFilter:
-    """The same as an object; None is no condition."""
+    """The same as an object; None means no condition."""
 
     tag: str | None = None
     title: str | None = None

@@ -16,7 +16,7 @@ from unlink_client.decoding import decode
 from unlink_client.errors import ReceiptIsInvalid, UnexpectedResponse
 from unlink_client.models.account import Actor
 
-#: The type in the header: a token of the same key for another use is no receipt.
+#: The type in the header: a token of the same key for another use is not a receipt.
 _TYPE = "unlink-receipt+json"
 
 

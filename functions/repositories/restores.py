@@ -43,7 +43,7 @@ class RestoreOutcome(IntEnum):
 
     @property
     def reason(self) -> RefusalReason:
-        """Why the API refuses an id; raises ``KeyError`` for an outcome that is no refusal."""
+        """Why the API refuses an id; raises ``KeyError`` for an outcome that is not a refusal."""
         return _REASONS[self]
 
 

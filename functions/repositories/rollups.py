@@ -52,7 +52,7 @@ MAX_VALUES = 100
 #: Maximum operators of an update, below DynamoDB's quota of 300.
 MAX_OPERATORS = 290
 
-#: Attributes of a day that are no counters.
+#: Attributes of a day that are not counters.
 _NO_COUNTERS = ("counted", "countedUntil", "firstVisits", "manyVisitors")
 
 

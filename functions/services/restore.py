@@ -120,7 +120,7 @@ def restore(
     """Restore these links of a deletion, or (None) all that it soft-deleted.
 
     ``undo_minutes`` is for a caller who may only undo its own deletions, for so long; None is for
-    one who may restore any. Raises ``DeletionNotFound``, ``MissingScopes`` for what is no undo,
+    one who may restore any. Raises ``DeletionNotFound``, ``MissingScopes`` unless it is an undo,
     ``DeletionOpen`` while it is still deleting, ``KeyReused`` and ``StillRunning``.
     """
     deletion = stores.deletions.load(deletion_request.workspace_id, deletion_id)

@@ -54,7 +54,7 @@ CLASSES = {
     "FilterFields": "LinkFilter",
 }
 
-#: Schemas that are no dataclass: errors, events, and bodies that are keyword arguments.
+#: Schemas that are not dataclasses: errors, events, and bodies that are keyword arguments.
 NOT_CLASSES = {
     "Bilingual",
     "DeletionEvent",

@@ -113,7 +113,7 @@ def test_a_busy_service_is_retried(open_console: Opener, api: Client, language: 
         if len(asked) == 1:
             respond(route, 503, {"error": {"en": "-", "ar": "-"}, "retryAfter": 120})
         elif len(asked) == 2:
-            # A gateway's own page, which is no JSON.
+            # A gateway's own page, which is not JSON.
             route.fulfill(status=504, content_type="text/html", body="<h1>Gateway timeout</h1>")
         else:
             route.continue_()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-#: Items by their attributes; None is no item at all.
+#: Items by their attributes; None means that there is no item.
 Item = dict[str, Any] | None
 
 

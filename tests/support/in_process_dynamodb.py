@@ -121,7 +121,7 @@ def _load() -> Any:
     emulator_dynamodb.patch(dynamodb)
     # Tests set the clock of the code that they test, not the emulator's.
     dynamodb.time = SimpleNamespace(time=time.time, sleep=time.sleep)
-    # Its warnings about bad expressions are no log lines of the code under test.
+    # Its warnings about bad expressions are not log lines of the code under test.
     dynamodb.logger.propagate = False
     dynamodb.logger.addHandler(logging.NullHandler())
     return dynamodb

@@ -84,7 +84,7 @@ def invoked_function(template: Template, reference: Any) -> dict[str, Any]:
         if template["Resources"].get(name, {}).get("Type", "").startswith("AWS::Lambda::")
     }
     properties = template["Resources"][alias]["Properties"]
-    assert template["Resources"][alias]["Type"] == "AWS::Lambda::Alias", f"{alias} is no alias"
+    assert template["Resources"][alias]["Type"] == "AWS::Lambda::Alias", f"{alias} is not an alias"
     function: dict[str, Any] = template["Resources"][properties["FunctionName"]["Ref"]][
         "Properties"
     ]

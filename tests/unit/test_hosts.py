@@ -16,7 +16,7 @@ from functions.schemas.links import parse_new_links
 DATA = Path(__file__).parents[1] / "data"
 
 #: What the URL Standard of 2026 accepts and the parser refuses: ASCII labels that begin with xn--
-#: and are no valid Punycode, and characters whose mapping newer Unicode versions changed. Refusing
+#: and are not valid Punycode, and characters whose mapping newer Unicode versions changed. Refusing
 #: them is wanted: no name of these forms can be registered.
 REFUSED_URLS = {
     "http://a.b.c.xn--pokxncvks",

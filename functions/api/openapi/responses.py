@@ -70,7 +70,7 @@ def _response(described: DescribedResponse, usual: Sequence[str]) -> Schema:
 def _returned(route: Route) -> tuple[Any, Any]:
     """The endpoint's return type without the types ``Pending…``, and these, if there are any."""
     [returned] = get_args(get_type_hints(route.endpoint, localns=ANNOTATIONS)["return"])
-    # Of a type that is no union too.
+    # Also of a type that is not a union.
     members = get_args(returned | None)[:-1]
     pending = [each for each in members if each.__name__.startswith("Pending")]
     done = [each for each in members if each not in pending]
