@@ -17,6 +17,7 @@ from functions.domain.deletion_filter import DeletionFilter
 from functions.domain.ids import time_of
 from functions.domain.outcomes import Outcome, pack_outcomes
 from functions.handlers import account
+from functions.repositories.deletion_items import CHUNK_IDS
 from functions.repositories.deletions import DeletionsTable
 from functions.repositories.links import LinksTable
 from functions.repositories.trash_records import TrashRecords
@@ -329,12 +330,16 @@ def test_pages_are_exact_during_deletions_and_restores(world: World, seed: int) 
 
 
 @pytest.mark.exhaustive
-def test_ten_thousand_links_in_three_deletions(world: World) -> None:
-    """One partly restored, one erased: the trash is what is left of them."""
-    ids = [link_id for _ in range(10) for link_id in world.create(1_000)]
-    first, second, third = ids[:5_000], ids[5_000:8_000], ids[8_000:]
+def test_thousands_of_links_in_three_deletions(world: World) -> None:
+    """One partly restored, one erased: the trash is what is left of them.
+
+    The ids of the first two deletions fill two items each.
+    """
+    size = CHUNK_IDS + 100
+    ids = [link_id for _ in range(6) for link_id in world.create(1_000)]
+    first, second, third = ids[:size], ids[size : 2 * size], ids[2 * size :]
     one, _, _ = world.soft_delete(first), world.soft_delete(second), world.soft_delete(third)
-    bring_back(world, one.id, first[1_000:3_000])
+    bring_back(world, one.id, first[500:1_500])
     world.erase(second)
 
     pages, following, found = 0, None, []
@@ -351,9 +356,9 @@ def test_ten_thousand_links_in_three_deletions(world: World) -> None:
         pages += 1
         if pages == 10:
             # In the meantime some of the remaining links are restored, and more are deleted.
-            bring_back(world, one.id, first[4_900:])
+            bring_back(world, one.id, first[2_550:])
             world.soft_delete(world.create(50))
         if following is None:
             break
-    assert found == third + first[:1_000] + first[3_000:4_900]
-    assert pages < 120
+    assert found == third + first[:500] + first[1_500:2_550]
+    assert pages < 60
