@@ -529,6 +529,40 @@ def test_a_late_count_does_not_replace_a_later_click(world: World) -> None:
     assert (found.click_count, found.last_click_at) == (1, iso(NOON + 9))
 
 
+def some_clicks(
+    world: World, links: Sequence[str], chance: random.Random, *, count: int, visitors: int
+) -> list[dict[str, Any]]:
+    """Recorded clicks of these links on two days, in the order of their times."""
+    return [
+        click(
+            world,
+            chance.choice(links),
+            at=NOON + chance.choice([0, 86_400]) + n / 1000,
+            ipAddress=f"10.0.0.{chance.randrange(visitors)}",
+            countryCode=chance.choice(["EG", "SA", None]),
+        )
+        for n in range(count)
+    ]
+
+
+def assert_exact(world: World, clicks: Sequence[dict[str, Any]], context: object = "") -> None:
+    """Each of these clicks is counted once, on its day and on its link."""
+    for link_id in {each["linkId"] for each in clicks}:
+        own = {each["sk"]: each for each in clicks if each["linkId"] == link_id}.values()
+        found = world.link(link_id)
+        assert found.click_count == len(own), context
+        assert found.last_click_at == max(each["clickedAt"] for each in own), context
+        for date in {each["clickedAt"][:10] for each in own}:
+            that_day = [each for each in own if each["clickedAt"].startswith(date)]
+            counted = day(world, link_id, date)
+            assert counted["clicks"] == len(that_day), context
+            assert counted["visitors"] == len({each["ipAddress"] for each in that_day}), context
+            sites = Counter(each.get("countryCode") or "unknown" for each in that_day)
+            assert {k: v for k, v in counted.items() if k.startswith("country:")} == {
+                f"country:{name}": value for name, value in sites.items()
+            }, context
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_counts_are_exact_under_redelivery_reordering_and_lost_responses(
     world: World, seed: int, monkeypatch: pytest.MonkeyPatch
@@ -538,16 +572,7 @@ def test_counts_are_exact_under_redelivery_reordering_and_lost_responses(
     monkeypatch.setattr(procedure, "LISTED_CLICKS", 3)
     chance = random.Random(seed)
     links = world.create(3)
-    clicks = [
-        click(
-            world,
-            chance.choice(links),
-            at=NOON + chance.choice([0, 86_400]) + n / 1000,
-            ipAddress=f"10.0.0.{chance.randrange(9)}",
-            countryCode=chance.choice(["EG", "SA", None]),
-        )
-        for n in range(150)
-    ]
+    clicks = some_clicks(world, links, chance, count=150, visitors=9)
     batches = []
     for start in range(0, len(clicks), 25):
         batch = clicks[start : start + 25] + chance.sample(clicks, 12)
@@ -569,16 +594,4 @@ def test_counts_are_exact_under_redelivery_reordering_and_lost_responses(
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(deliver_batch, range(len(batches))))
 
-    for link_id in links:
-        own = [each for each in clicks if each["linkId"] == link_id]
-        assert world.link(link_id).click_count == len(own)
-        assert world.link(link_id).last_click_at == max(each["clickedAt"] for each in own)
-        for date in {each["clickedAt"][:10] for each in own}:
-            that_day = [each for each in own if each["clickedAt"].startswith(date)]
-            counted = day(world, link_id, date)
-            assert counted["clicks"] == len(that_day)
-            assert counted["visitors"] == len({each["ipAddress"] for each in that_day})
-            countries = Counter(each["countryCode"] or "unknown" for each in that_day)
-            assert {k: v for k, v in counted.items() if k.startswith("country:")} == {
-                f"country:{name}": value for name, value in countries.items()
-            }
+    assert_exact(world, clicks)

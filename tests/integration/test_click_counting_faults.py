@@ -21,12 +21,14 @@ from tests.conftest import World
 from tests.integration.test_click_aggregation import (
     DAY,
     NOON,
+    assert_exact,
     click,
     count,
     day,
     deliver,
     records,
     rollups,
+    some_clicks,
 )
 from tests.support.faults import FaultyClient, Killed, attempt, every_fault, faults_of_call
 
@@ -43,24 +45,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Days of a few clicks go through all that long ones do."""
     monkeypatch.setattr(service, "CLICKS_A_WRITE", 3)
     monkeypatch.setattr(service, "LISTED_CLICKS", 2)
-
-
-def assert_exact(world: World, clicks: Sequence[dict[str, Any]], context: object = "") -> None:
-    """Each of these clicks is counted once, on its day and on its link."""
-    for link_id in {each["linkId"] for each in clicks}:
-        own = {each["sk"]: each for each in clicks if each["linkId"] == link_id}.values()
-        found = world.link(link_id)
-        assert found.click_count == len(own), context
-        assert found.last_click_at == max(each["clickedAt"] for each in own), context
-        for date in {each["clickedAt"][:10] for each in own}:
-            that_day = [each for each in own if each["clickedAt"].startswith(date)]
-            counted = day(world, link_id, date)
-            assert counted["clicks"] == len(that_day), context
-            assert counted["visitors"] == len({each["ipAddress"] for each in that_day}), context
-            sites = Counter(each.get("countryCode") or "unknown" for each in that_day)
-            assert {k: v for k, v in counted.items() if k.startswith("country:")} == {
-                f"country:{name}": value for name, value in sites.items()
-            }, context
 
 
 def visits(world: World, link_id: str, addresses: Sequence[int], start: float) -> list[Any]:
@@ -126,16 +110,7 @@ def test_counts_are_exact_when_failing_batches_are_bisected_and_delivered_again(
     """As Lambda does it: a batch that failed is cut in two, in order, down to single records."""
     chance = random.Random(seed)
     links = world.create(2)
-    clicks = [
-        click(
-            world,
-            chance.choice(links),
-            at=NOON + chance.choice([0, 86_400]) + n / 1000,
-            ipAddress=f"10.0.0.{chance.randrange(8)}",
-            countryCode=chance.choice(["EG", "SA", None]),
-        )
-        for n in range(60)
-    ]
+    clicks = some_clicks(world, links, chance, count=60, visitors=8)
     deaths = 0
 
     def run(batch: Sequence[dict[str, Any]]) -> None:

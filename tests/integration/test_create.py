@@ -117,49 +117,37 @@ def test_unconfirmed_links_are_rolled_back_too(world: World, faulty: FaultyClien
     assert _ids(world) == []
 
 
-def test_an_erased_link_does_not_stop_the_rollback(
-    world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
+def erase(item: dict[str, Any]) -> None:
+    client("dynamodb").delete_item(TableName=item["TableName"], Key=item["Key"])
+
+
+def register_an_image(item: dict[str, Any]) -> None:
+    client("dynamodb").update_item(
+        TableName=item["TableName"],
+        Key=item["Key"],
+        UpdateExpression="ADD qrKeys :key",
+        ExpressionAttributeValues={":key": {"SS": ["qr/an-image"]}},
+    )
+
+
+@pytest.mark.parametrize("change", [erase, register_an_image])
+def test_a_change_of_a_link_does_not_stop_the_rollback(
+    world: World,
+    faulty: FaultyClient,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[dict[str, Any]], None],
 ) -> None:
     taken = a_taken_code(world, monkeypatch)
-    erased: list[str] = []
+    changed: list[dict[str, Any]] = []
 
-    def erase_one_first(name: str, call: Callable[[], Any], parameters: dict[str, Any]) -> Any:
-        deletes = [a["Delete"] for a in parameters.get("TransactItems", ()) if "Delete" in a]
-        if deletes and not erased:
-            erased.append(deletes[0]["Key"]["pk"]["S"])
-            real = client("dynamodb")
-            real.delete_item(TableName=deletes[0]["TableName"], Key=deletes[0]["Key"])
-        return call()
-
-    faulty.fault, faulty.every = erase_one_first, True
-    with pytest.raises(ShortCodeTaken):
-        create(world, [NEW] * (MANY - 1) + [taken])
-
-    assert len(erased) == 1
-    assert _ids(world) == []
-
-
-def test_a_link_that_is_changed_during_the_rollback_is_removed(
-    world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    taken = a_taken_code(world, monkeypatch)
-    changed: list[str] = []
-
-    def register_an_image_first(
-        name: str, call: Callable[[], Any], parameters: dict[str, Any]
-    ) -> Any:
+    def change_one_first(_name: str, call: Callable[[], Any], parameters: dict[str, Any]) -> Any:
         deletes = [a["Delete"] for a in parameters.get("TransactItems", ()) if "Delete" in a]
         if deletes and not changed:
-            changed.append(deletes[0]["Key"]["pk"]["S"])
-            client("dynamodb").update_item(
-                TableName=deletes[0]["TableName"],
-                Key=deletes[0]["Key"],
-                UpdateExpression="ADD qrKeys :key",
-                ExpressionAttributeValues={":key": {"SS": ["qr/an-image"]}},
-            )
+            changed.append(deletes[0])
+            change(deletes[0])
         return call()
 
-    faulty.fault, faulty.every = register_an_image_first, True
+    faulty.fault, faulty.every = change_one_first, True
     with pytest.raises(ShortCodeTaken):
         create(world, [NEW] * (MANY - 1) + [taken])
 
