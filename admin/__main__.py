@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ClientError, BotoCoreError) as error:
         return _fail(str(error))
     if options.json:
-        sys.stdout.write(json.dumps(result, ensure_ascii=False, indent=2, default=int) + "\n")
+        sys.stdout.write(json.dumps(result, ensure_ascii=False, indent=2) + "\n")
     else:
         sys.stdout.write(as_text(result))
     return int("failed" in options and options.failed(result))

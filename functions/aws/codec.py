@@ -6,20 +6,19 @@ serializer takes several times as long per item.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 from typing import Any
 
 
 def to_item(record: dict[str, Any]) -> dict[str, Any]:
     """A plain dict in DynamoDB's typed form; None and absent are the same.
 
-    Text, numbers (``int`` or ``Decimal``), ``bool``, ``bytes``, lists, dicts and sets of text.
+    Text, integers, ``bool``, ``bytes``, lists, dicts and sets of text.
     """
     return {key: _typed(value) for key, value in record.items() if value is not None}
 
 
 def from_item(item: dict[str, Any]) -> dict[str, Any]:
-    """The inverse of :func:`to_item`; numbers are ``Decimal``."""
+    """The inverse of :func:`to_item`. Every stored number is an integer."""
     return {key: from_attribute(value) for key, value in item.items()}
 
 
@@ -40,7 +39,7 @@ def _typed(value: Any) -> dict[str, Any]:
             return {"S": value}
         case bool():
             return {"BOOL": value}
-        case int() | Decimal():
+        case int():
             return {"N": str(value)}
         case None:
             return {"NULL": True}
@@ -62,7 +61,7 @@ def from_attribute(typed: dict[str, Any]) -> Any:
         case "S" | "BOOL" | "B":
             return value
         case "N":
-            return Decimal(value)
+            return int(value)
         case "M":
             return {key: from_attribute(part) for key, part in value.items()}
         case "L":

@@ -46,7 +46,7 @@ class DayChange:
     def apply_to(self, day: dict[str, Any]) -> None:
         """Change a day as the update does."""
         for name, amount in self.add.items():
-            day[name] = int(day.get(name, 0)) + amount
+            day[name] = day.get(name, 0) + amount
         for name in self.remove:
             del day[name]
         for name, (_, after) in self.floors.items():
@@ -68,8 +68,8 @@ def rest_of(day: Mapping[str, Any], dimension: str) -> int:
     if f"floor:{dimension}" not in day:
         return 0
     prefix = f"{dimension}:"
-    counted = sum(int(value) for name, value in day.items() if name.startswith(prefix))
-    return int(day.get("clicks", 0)) - counted
+    counted = sum(value for name, value in day.items() if name.startswith(prefix))
+    return int(day.get("clicks", 0) - counted)
 
 
 def _count_dimension(
@@ -81,9 +81,9 @@ def _count_dimension(
 ) -> None:
     prefix, floor_name = f"{dimension}:", f"floor:{dimension}"
     other = prefix + OTHER
-    floor = int(day.get(floor_name, 0))
+    floor = day.get(floor_name, 0)
     scores = {
-        name: int(value) + int(day.get(f"entered:{name}", 0))
+        name: value + day.get(f"entered:{name}", 0)
         for name, value in day.items()
         if name.startswith(prefix) and name != other
     }

@@ -102,7 +102,7 @@ def include(
     A day is stored for as long as a click of it may be delivered again. For an older day the clicks
     of this run are added.
     """
-    kept = {day: int(clicks) for day, clicks in included.items()}
+    kept = dict(included)
     newest = date.fromisoformat(max([*kept, *days]))
     oldest = (newest - timedelta(days=VISIT_DAYS)).isoformat()
     added = 0

@@ -63,7 +63,7 @@ class CreateRun:
             id=details["run"],
             created_at=details["createdAt"],
             user_id=details["userId"],
-            draws={int(place[1:]): int(times) for place, times in details["draws"].items()},
+            draws={int(place[1:]): times for place, times in details["draws"].items()},
             answered="answered" in details,
             earlier=tuple(cls.read(each) for each in details.get("earlierRuns", [])),
         )
@@ -121,7 +121,7 @@ class CreateRuns(Table):
                 ":lease": lease["leaseUntil"],
                 ":earlier": [each.stored() for each in earlier],
                 ":dead": found.id,
-                ":expired": int(record.details["leaseUntil"]),
+                ":expired": record.details["leaseUntil"],
             },
         )
         # After a lost response of this call, the item has this run.
@@ -248,4 +248,4 @@ def _run_values(run: CreateRun) -> dict[str, Any]:
 
 def lease_has_expired(details: Mapping[str, Any]) -> bool:
     """Whether the run in a create's record counts as killed."""
-    return int(details["leaseUntil"]) < time.time()
+    return bool(details["leaseUntil"] < time.time())

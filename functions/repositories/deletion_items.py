@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
+from dataclasses import asdict
 from typing import Any
 
 from functions.aws.codec import from_item, primary_key, to_item
@@ -50,26 +50,13 @@ def _selector_record(filter_request: FilterRequest | None) -> dict[str, Any] | N
     if filter_request is None:
         return None
     # The filter as JSON text keeps numbers and timestamps as they were written.
-    return {
-        "filter": json.dumps(filter_request.filter),
-        "most": filter_request.maximum,
-        "digest": filter_request.digest,
-        "readsPerMinute": filter_request.reads_per_minute,
-        "slot": filter_request.slot,
-    }
+    return asdict(filter_request) | {"filter": json.dumps(filter_request.filter)}
 
 
 def _selector(record: dict[str, Any] | None) -> FilterRequest | None:
     if record is None:
         return None
-    reads, slot = record.get("readsPerMinute"), record.get("slot")
-    return FilterRequest(
-        json.loads(record["filter"]),
-        int(record["most"]),
-        record["digest"],
-        int(reads) if reads is not None else None,
-        int(slot) if slot is not None else None,
-    )
+    return FilterRequest(**record | {"filter": json.loads(record["filter"])})
 
 
 def milliseconds(seconds: float) -> dict[str, str]:
@@ -134,17 +121,17 @@ def read_header(item: dict[str, Any]) -> Deletion:
         link_ids=unpack_ids(item["ids"]["B"]) if "ids" in item else [],
         outcomes=unpack_outcomes(packed) if packed else bytearray(),
         packed_outcomes=packed,
-        counts=_whole(record.get("counts")) or count(b""),
-        id_chunks=int(record.get("idChunks", 0)),
+        counts=record.get("counts") or count(b""),
+        id_chunks=record.get("idChunks", 0),
         filter_request=_selector(record.get("selector")),
         failure=record.get("failure"),
         lease=record.get("lease"),
-        lease_until=int(record.get("leaseUntil", 0)) / 1000,
-        retention_days=int(record["retentionDays"]) if "retentionDays" in record else None,
+        lease_until=record.get("leaseUntil", 0) / 1000,
+        retention_days=record.get("retentionDays"),
         policies=record.get("policies", {}),
         export=record.get("export"),
-        receipt=_whole(record.get("receipt")),
-        ttl=int(record["ttl"]) if "ttl" in record else None,
+        receipt=record.get("receipt"),
+        ttl=record.get("ttl"),
     )
 
 
@@ -165,12 +152,3 @@ def adopt(deletion: Deletion, current: dict[str, Any]) -> None:
     deletion.packed_outcomes = record.packed_outcomes
     deletion.state, deletion.completed_at = record.state, record.completed_at
     deletion.failure, deletion.receipt = record.failure, record.receipt
-
-
-def _whole(numbers: dict[str, Any] | None) -> Any:
-    """Counts or a receipt with integers for DynamoDB's decimals."""
-    if numbers is None:
-        return None
-    return {
-        name: int(value) if isinstance(value, Decimal) else value for name, value in numbers.items()
-    }

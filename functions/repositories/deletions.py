@@ -138,7 +138,7 @@ class DeletionsTable(DeletionCreator):
         :meth:`save_progress`. ``deletion.export`` counts the saves.
         """
         export = deletion.export or {}
-        saves = int(export.get("saves", 0)) + 1
+        saves = export.get("saves", 0) + 1
         deletion.export = export | {"saves": saves}
         values = to_item({":export": deletion.export, ":state": deletion.state, ":saves": saves})
         changes = "#state=:state, #export=:export"

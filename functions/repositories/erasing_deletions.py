@@ -65,7 +65,7 @@ class ErasingDeletions(Table):
         header = from_item(item)
         return DeletionHeader(
             state=header["state"],
-            links=int(header["counts"]["deleted"]),
+            links=header["counts"]["deleted"],
             policies=header.get("policies", {}),
             looked_at=header.get("openSk", "").partition("#")[0],
         )

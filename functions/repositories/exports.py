@@ -204,7 +204,7 @@ class ExportRecords:
 
         Raises :class:`ExportGone` otherwise, or if its link was erased.
         """
-        changes |= {"version": int(record["version"]) + 1, "change": str(uuid.uuid4())}
+        changes |= {"version": record["version"] + 1, "change": str(uuid.uuid4())}
         # Of two workers with one message only one continues; an erased record stays erased.
         as_it_was_read = "attribute_exists(pk) AND #version=:read"
         current = update(
@@ -215,7 +215,7 @@ class ExportRecords:
             condition=as_it_was_read,
             values=to_item(
                 {f":{name}": value for name, value in changes.items()}
-                | {":read": int(record["version"])}
+                | {":read": record["version"]}
             ),
         )
         # After a lost response of this call, the record has this change.

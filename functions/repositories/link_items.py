@@ -124,8 +124,7 @@ def decode_link(item: Mapping[str, Any]) -> Link:
     for name, value in item.items():
         field = FIELDS.get(name)
         if field is not None:
-            # Every number of a link is an integer.
-            fields[field] = int(value["N"]) if "N" in value else from_attribute(value)
+            fields[field] = from_attribute(value)
     return Link(is_live=is_live(item), **fields)
 
 

@@ -100,7 +100,7 @@ class OpenExports(Table):
     def _move(self, record: dict[str, Any], changes: str, until: int) -> None:
         keys = [_link_key(record["linkId"])] if "linkId" in record else []
         if "slot" in record:
-            keys.append(_slot_key(record["workspaceId"], int(record["slot"])))
+            keys.append(_slot_key(record["workspaceId"], record["slot"]))
         for key in keys:
             still_ours = "exportId=:export"
             self._update_item(

@@ -28,7 +28,7 @@ def analytics(link_id: str, *, days: int, today: date, rollups: RollupsTable) ->
     for day in counted:
         for name, value in day.items():
             if name not in ("pk", "sk"):
-                totals[name] += int(value)
+                totals[name] += value
         for dimension in DIMENSIONS:
             if rest := rest_of(day, dimension):
                 totals[f"{dimension}:{OTHER}"] += rest
@@ -41,7 +41,7 @@ def analytics(link_id: str, *, days: int, today: date, rollups: RollupsTable) ->
         "uniqueClicks": totals["visitors"],
         "totalInstalls": totals["installs"],
         "clicksByDate": [
-            {"date": day, "clicks": int(by_date.get(day, {}).get("clicks", 0))} for day in dates
+            {"date": day, "clicks": by_date.get(day, {}).get("clicks", 0)} for day in dates
         ],
         "clicksByCountry": [{"country": value, "clicks": n} for value, n in clicks["country"]],
         "clicksByRegion": [{"region": value, "clicks": n} for value, n in clicks["region"]],

@@ -58,7 +58,7 @@ def _event(record: dict[str, Any], api_url: str) -> Event | None:
     old_state = data.get("OldImage", {}).get("state", {}).get("S")
     if state not in ("complete", "failed") or state == old_state:
         return None
-    ended = _plain(from_item({name: new[name] for name in _MEMBERS if name in new}))
+    ended = from_item({name: new[name] for name in _MEMBERS if name in new})
     if ended["sk"].startswith("RESTORE#"):
         return "restore.completed", _restore(ended, api_url)
     kind = "deletion.completed" if state == "complete" else "deletion.failed"
@@ -102,10 +102,3 @@ def _restore(ended: dict[str, Any], api_url: str) -> RestoreEvent:
     if "reason" in ended:
         event["reason"] = ended["reason"]
     return event
-
-
-def _plain(value: Any) -> Any:
-    """Integers instead of DynamoDB's decimals, at any depth."""
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
-    return value if isinstance(value, str | bool) or value is None else int(value)

@@ -257,7 +257,7 @@ def run_export(
         return "taken over"
     if reached.done:
         return "complete"
-    slot = {"slot": int(record["slot"])} if "slot" in record else {}
+    slot = {"slot": record["slot"]} if "slot" in record else {}
     with shutdown_deadline(RESERVED_SECONDS):
         queue.send({"workspaceId": workspace_id, "linkId": link_id, "exportId": export_id} | slot)
     return "running"

@@ -72,11 +72,11 @@ class Position:
         if stored is None:
             return cls()
         return cls(
-            upload_id=stored.get("upload_id"),
-            parts=tuple((int(first), int(last)) for first, last in stored["parts"]),
-            reserved=int(stored["reserved"]),
-            tail=stored.get("tail"),
-            place=Place(int(stored["link"]), int(stored["shard"]), stored.get("after")),
-            lines=int(stored["lines"]),
-            done=bool(stored["done"]),
+            upload_id=stored["upload_id"],
+            parts=tuple((first, last) for first, last in stored["parts"]),
+            reserved=stored["reserved"],
+            tail=stored["tail"],
+            place=Place(stored["link"], stored["shard"], stored["after"]),
+            lines=stored["lines"],
+            done=stored["done"],
         )

@@ -176,7 +176,7 @@ def _sent(record: dict[str, Any], queue: Queue) -> dict[str, Any]:
             "exportId": record["id"],
         }
         if "slot" in record:
-            message["slot"] = int(record["slot"])
+            message["slot"] = record["slot"]
         try:
             queue.send(message)
         except InternalError as error:

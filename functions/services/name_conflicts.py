@@ -57,7 +57,7 @@ def _code_state(
 ) -> Taken | None:
     if holder.get("workspaceId") == workspace_id:
         return _link_state(states.get(holder["linkId"]))
-    until = int(holder.get("quarantinedUntil", 0))
+    until = holder.get("quarantinedUntil", 0)
     if holder.get("reservedFor") == workspace_id and until >= time.time():
         return {
             "takenBy": "quarantine",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from functions.domain.error_texts import NAMED_IDS
 
 if TYPE_CHECKING:
-    from functions.schemas.deletion_responses import Preview, PreviewCounts
+    from functions.schemas.deletion_responses import Preview
 
 
 def kept_preview(preview: Preview, link_ids: Sequence[str]) -> dict[str, Any]:
@@ -31,18 +31,12 @@ def repeated_preview(
     details: dict[str, Any], link_ids: Sequence[str], invalid_ids: Sequence[str]
 ) -> Preview:
     """The inverse of :func:`kept_preview`, with the ids of the same request."""
-    counts: PreviewCounts = {
-        "requested": int(details["counts"]["requested"]),
-        "deletable": int(details["counts"]["deletable"]),
-        "unknown": int(details["counts"]["unknown"]),
-        "invalid": int(details["counts"]["invalid"]),
-    }
     return {
         "dryRun": True,
         "mode": details["mode"],
-        "counts": counts,
-        "clicks": int(details["clicks"]),
+        "counts": details["counts"],
+        "clicks": details["clicks"],
         "lastClickAt": details.get("lastClickAt"),
-        "unknownIds": [link_ids[int(position)] for position in details["unknownAt"]],
+        "unknownIds": [link_ids[position] for position in details["unknownAt"]],
         "invalidIds": list(invalid_ids)[:NAMED_IDS],
     }

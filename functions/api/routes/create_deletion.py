@@ -217,7 +217,7 @@ def _confirmable(
 ) -> Response[Preview]:
     """The preview, for a filter with the token that confirms it."""
     if confirms is not None:
-        confirmed = [confirms["digest"], preview["mode"], int(confirms["until"])]
+        confirmed = [confirms["digest"], preview["mode"], confirms["until"]]
         preview["confirmationToken"] = cursors.sign(
             "confirm", request.caller.workspace_id, confirmed, secret=container.cursor_secret()
         )
