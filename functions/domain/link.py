@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from functions.domain.camel_case import camel_case
 from functions.domain.ids import NO_RESTORE
 
 
@@ -71,13 +72,8 @@ class Link(NamedTuple):
         )
 
 
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
-
-
 #: The name of a field in the API and in the link's item -> its name here. ``isLive`` is not stored.
-FIELDS = {_camel(name): name for name in Link._fields}
+FIELDS = {camel_case(name): name for name in Link._fields}
 
 #: The fields with a destination, by their names in the API.
 DESTINATIONS = ("originalUrl", "iosUrl", "androidUrl", "webFallbackUrl")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+from functions.domain.camel_case import camel_case
 from functions.domain.click_retention import (
     CLICK_RETENTION,
     DEFAULT_CLICK_RETENTION_DAYS,
@@ -111,13 +112,8 @@ class Policies:
         return found | {NAMES["app_schemes"]: list(self.app_schemes)}
 
 
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
-
-
 #: Attribute name -> the name under which it is stored and shown.
-NAMES = {field.name: _camel(field.name) for field in fields(Policies)}
+NAMES = {field.name: camel_case(field.name) for field in fields(Policies)}
 
 _DEFAULTS = Policies()
 

@@ -108,8 +108,7 @@ class ErasingDeletions(Table):
         last = ""
         for item in tallies:
             for name in SUMS:
-                # A sum from an older release has no kept installs.
-                sums[name] += int(item[name]["N"]) if name in item else 0
+                sums[name] += int(item[name]["N"])
             last = max(last, item["verifiedEmptyAt"]["S"])
         return sums | {"verifiedEmptyAt": last or None}
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from functions.aws.calls import TransactionCancelled, backoff
-from functions.aws.codec import primary_key, runs
+from functions.aws.codec import from_item, primary_key, runs, to_item
 from functions.aws.dynamodb import batch_get, create_action, transact, update_action
 from functions.aws.parallel import in_parallel
 from functions.domain.clock import now_iso
@@ -46,14 +46,18 @@ FINISHED_AT_ONCE = 99
 
 @dataclass(slots=True)
 class Erasure:
-    """One link's erasure. ``cursors`` maps a partition's number to the last counted ``sk``."""
+    """One link's erasure. ``cursors`` maps a partition's number to the last counted ``sk``.
+
+    ``codes`` is how many codes are removed with the link: 0 if its code belongs to another link.
+    ``soft_deleted_by`` is the soft delete of a link that was not live.
+    """
 
     workspace_id: str
     link_id: str
     deletion_id: str
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     cursors: dict[int, str] = field(default_factory=dict)
-    qr_keys: tuple[str, ...] = ()
+    qr_keys: Sequence[str] = ()
     codes: int = 1
     one_partition: bool = False
     soft_deleted_by: str | None = None
@@ -66,39 +70,22 @@ class ErasuresTable(ErasingDeletions):
 
     # -- create -----------------------------------------------------------------------------
 
-    def create_action(
-        self,
-        workspace_id: str,
-        link_id: str,
-        deletion_id: str,
-        *,
-        qr_keys: Sequence[str] = (),
-        codes: int = 1,
-        one_partition: bool = False,
-        soft_deleted_by: str | None = None,
-        fencing_token: str = NO_RESTORE,
-    ) -> dict[str, Any]:
-        """The transaction action that ties an erased link to its deletion.
-
-        ``codes`` is how many codes are removed with the link: 0 if its code belongs to another
-        link. ``soft_deleted_by`` is the soft delete of a link that was not live.
-        """
-        item: dict[str, Any] = _key(workspace_id, link_id) | {
-            "deletionId": {"S": deletion_id},
-            **{kind: {"N": "0"} for kind in KINDS},
-        }
-        if codes != 1:
-            item["codes"] = {"N": str(codes)}
-        if one_partition:
-            item["onePartition"] = {"BOOL": True}
-        if soft_deleted_by is not None:
-            item["softDeletedBy"] = {"S": soft_deleted_by}
-        if fencing_token != NO_RESTORE:
-            item["fencingToken"] = {"S": fencing_token}
-        if qr_keys:
-            item["qrKeys"] = {"SS": list(qr_keys)}
+    def create_action(self, erasure: Erasure) -> dict[str, Any]:
+        """The transaction action that ties an erased link to its deletion."""
+        never_restored = erasure.fencing_token == NO_RESTORE
+        item = to_item(
+            {
+                "deletionId": erasure.deletion_id,
+                **erasure.counts,
+                "codes": None if erasure.codes == 1 else erasure.codes,
+                "onePartition": erasure.one_partition or None,
+                "softDeletedBy": erasure.soft_deleted_by,
+                "fencingToken": None if never_restored else erasure.fencing_token,
+                "qrKeys": set(erasure.qr_keys) or None,
+            }
+        )
         # A link is erased once, by one deletion: ids are never reused.
-        return create_action(self.name, item)
+        return create_action(self.name, _key(erasure.workspace_id, erasure.link_id) | item)
 
     # -- read -------------------------------------------------------------------------------
 
@@ -212,8 +199,7 @@ class ErasuresTable(ErasingDeletions):
         still_as_read = "attribute_not_exists(finishedAt)"
         values: dict[str, Any] = {":now": {"S": now_iso()}}
         for kind in KINDS:
-            absent = "" if erasure.counts[kind] else f"attribute_not_exists({kind}) OR "
-            still_as_read += f" AND ({absent}{kind}=:{kind})"
+            still_as_read += f" AND {kind}=:{kind}"
             values[f":{kind}"] = {"N": str(erasure.counts[kind])}
         cursors = ", ".join(f"cursor{number}" for number in range(PARTITIONS))
         return update_action(
@@ -253,22 +239,22 @@ def _key(workspace_id: str, link_id: str) -> dict[str, Any]:
 
 
 def _erasure(item: dict[str, Any]) -> Erasure:
-    workspace_id, _, link_id = item["pk"]["S"].removeprefix("LINK#").rpartition("#")
+    record = from_item(item)
+    workspace_id, _, link_id = record["pk"].removeprefix("LINK#").rpartition("#")
     return Erasure(
         workspace_id=workspace_id,
         link_id=link_id,
-        deletion_id=item["deletionId"]["S"],
-        # Erasures of older releases have no kept installs.
-        counts={kind: int(item[kind]["N"]) if kind in item else 0 for kind in KINDS},
+        deletion_id=record["deletionId"],
+        counts={kind: record[kind] for kind in KINDS},
         cursors={
-            int(name.removeprefix("cursor")): value["S"]
-            for name, value in item.items()
+            int(name.removeprefix("cursor")): value
+            for name, value in record.items()
             if name.startswith("cursor")
         },
-        qr_keys=tuple(item["qrKeys"]["SS"]) if "qrKeys" in item else (),
-        codes=int(item["codes"]["N"]) if "codes" in item else 1,
-        one_partition="onePartition" in item,
-        soft_deleted_by=item["softDeletedBy"]["S"] if "softDeletedBy" in item else None,
-        fencing_token=item["fencingToken"]["S"] if "fencingToken" in item else NO_RESTORE,
-        finished_at=item["finishedAt"]["S"] if "finishedAt" in item else None,
+        qr_keys=sorted(record.get("qrKeys", ())),
+        codes=record.get("codes", 1),
+        one_partition="onePartition" in record,
+        soft_deleted_by=record.get("softDeletedBy"),
+        fencing_token=record.get("fencingToken", NO_RESTORE),
+        finished_at=record.get("finishedAt"),
     )

@@ -50,8 +50,7 @@ class KeptInstalls(Table):
     def purge(self, workspace_id: str) -> int:
         """Delete every kept install of a workspace; how many there were.
 
-        Also those that an older release kept with more attributes. Safe to repeat: a run that ends
-        at the deadline (``Unavailable``) has deleted some of them.
+        Safe to repeat: a run that ends at the deadline (``Unavailable``) has deleted some of them.
         """
         purged = 0
         page: list[dict[str, Any]] = []

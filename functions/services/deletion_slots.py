@@ -57,7 +57,7 @@ def export_slots(deletion: Deletion, opened: OpenExports, maximum: int) -> SlotK
 
     def claim(number: int) -> dict[str, Any]:
         deletion.export = (deletion.export or {}) | {"slot": number}
-        return opened.slot_action(deletion.workspace_id, number, deletion.id)
+        return opened.claim_action(deletion.workspace_id, number, deletion.id)
 
     says = f"At most {maximum} exports of a workspace can be unfinished at a time"
     refusal = LimitReached(says, limit=maximum, retry_after=SLOT_RETRY_SECONDS)

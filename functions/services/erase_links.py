@@ -14,6 +14,7 @@ from functions.domain.deletion import Deletion, release_of_codes
 from functions.domain.errors import InternalError, Unavailable
 from functions.domain.outcomes import Outcome
 from functions.powertools import Logger
+from functions.repositories.erasures import Erasure
 from functions.repositories.link_erasures import TRANSACTION_ACTIONS
 from functions.repositories.link_states import LinkState
 from functions.services.deletion import Stores
@@ -99,13 +100,15 @@ def erase_actions(
             release=release_of_codes(deletion),
         ),
         stores.erasures.create_action(
-            deletion.workspace_id,
-            state.id,
-            deletion.id,
-            qr_keys=state.qr_keys,
-            one_partition=state.one_partition,
-            soft_deleted_by=state.deletion_id,
-            fencing_token=state.fencing_token,
+            Erasure(
+                deletion.workspace_id,
+                state.id,
+                deletion.id,
+                qr_keys=state.qr_keys,
+                one_partition=state.one_partition,
+                soft_deleted_by=state.deletion_id,
+                fencing_token=state.fencing_token,
+            )
         ),
     ]
 

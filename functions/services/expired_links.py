@@ -121,14 +121,16 @@ def _record_expiry(workspace_id: str, group: Sequence[Removed], stores: EraseSto
     record = stores.deletions.accept_actions(deletion, key=None)
     record += [
         stores.erasures.create_action(
-            workspace_id,
-            link.id,
-            deletion_id,
-            qr_keys=link.qr_keys,
-            codes=0 if link.code is None else 1,
-            one_partition=link.one_partition,
-            soft_deleted_by=link.deletion_id,
-            fencing_token=link.fencing_token,
+            Erasure(
+                workspace_id,
+                link.id,
+                deletion_id,
+                qr_keys=link.qr_keys,
+                codes=0 if link.code is None else 1,
+                one_partition=link.one_partition,
+                soft_deleted_by=link.deletion_id,
+                fencing_token=link.fencing_token,
+            )
         )
         for link in group
     ]

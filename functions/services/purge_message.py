@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
+from functions.domain.camel_case import camel_case
 from functions.domain.ids import NO_RESTORE
 
 #: Links per queue message: their erasures are read in one call and finished in one transaction.
@@ -26,9 +27,13 @@ class Removed:
     deletion_id: str | None = None
     policies: dict[str, Any] | None = None
     expired: bool = False
-    qr_keys: tuple[str, ...] = ()
+    qr_keys: Sequence[str] = ()
     one_partition: bool = False
     fencing_token: str = NO_RESTORE
+
+
+#: Field -> its name in a message, which has only what differs from the defaults.
+_MEMBERS = {field.name: camel_case(field.name) for field in fields(Removed)}
 
 
 def message_of(workspace_id: str, removed: Sequence[Removed]) -> dict[str, Any]:
@@ -37,22 +42,9 @@ def message_of(workspace_id: str, removed: Sequence[Removed]) -> dict[str, Any]:
         "workspaceId": workspace_id,
         "links": [
             {
-                name: value
-                for name, value in (
-                    ("id", link.id),
-                    ("code", link.code),
-                    ("externalId", link.external_id),
-                    ("deletionId", link.deletion_id),
-                    ("policies", link.policies),
-                    ("expired", link.expired or None),
-                    ("qrKeys", list(link.qr_keys) or None),
-                    ("onePartition", link.one_partition or None),
-                    (
-                        "fencingToken",
-                        None if link.fencing_token == NO_RESTORE else link.fencing_token,
-                    ),
-                )
-                if value is not None
+                _MEMBERS[field.name]: value
+                for field in fields(link)
+                if (value := getattr(link, field.name)) != field.default
             }
             for link in removed
         ],
@@ -62,16 +54,6 @@ def message_of(workspace_id: str, removed: Sequence[Removed]) -> dict[str, Any]:
 def read_message(message: dict[str, Any]) -> tuple[str, list[Removed]]:
     """The inverse of :func:`message_of`."""
     return message["workspaceId"], [
-        Removed(
-            id=link["id"],
-            code=link.get("code"),
-            external_id=link.get("externalId"),
-            deletion_id=link.get("deletionId"),
-            policies=link.get("policies"),
-            expired=link.get("expired", False),
-            qr_keys=tuple(link.get("qrKeys", ())),
-            one_partition=link.get("onePartition", False),
-            fencing_token=link.get("fencingToken", NO_RESTORE),
-        )
+        Removed(**{name: link[member] for name, member in _MEMBERS.items() if member in link})
         for link in message["links"]
     ]

@@ -301,7 +301,7 @@ def test_busy_links_and_others_are_erased_in_every_way(erasing: Erasing, how: st
 
 
 def test_a_link_without_the_attribute_is_searched_in_nine_partitions(erasing: Erasing) -> None:
-    """An item of an older release, or a message that was sent by one."""
+    """Its clicks were spread once; neither its item nor its message says otherwise."""
     ids = erasing.world.create(2)
     for link_id in ids:
         erasing.write_clicks(link_id, range(20), spread=True)

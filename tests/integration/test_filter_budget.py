@@ -289,7 +289,7 @@ def test_a_slot_whose_deletion_is_never_resolved_ends_by_its_time(
 ) -> None:
     world.create(1)
     now = [1_900_000_000.0]
-    monkeypatch.setattr("functions.repositories.filter_slots.time.time", lambda: now[0])
+    monkeypatch.setattr("functions.repositories.slots.time.time", lambda: now[0])
     in_background(world, monkeypatch, open_filters=1)
     now[0] += SLOT_SECONDS - 1
     assert world.stores.slots.free(world.workspace_id, 1) == []

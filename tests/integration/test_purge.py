@@ -219,28 +219,6 @@ def test_installs_keep_platform_and_day_unless_the_workspace_cascades(
     assert len({item["sk"]["S"] for item in kept}) == 3
 
 
-def test_an_erasure_started_by_an_older_version_is_finished(erasing: Erasing) -> None:
-    """Its items have no count of kept installs."""
-    ids = erasing.world.create(2)
-    deletion, records = erasing.erase(ids)
-    for link_id in ids:
-        erasing.world.dynamodb.update_item(
-            TableName=erasing.world.stores.deletions.name,
-            Key={
-                "pk": {"S": f"LINK#{erasing.world.workspace_id}#{link_id}"},
-                "sk": {"S": "ERASURE"},
-            },
-            UpdateExpression="REMOVE installsKept",
-            ConditionExpression="attribute_exists(pk)",
-        )
-    erasing.put_beside(ids[0], "INSTALL#2026-01-01T10:11:12.131Z#1", id="1", platform="iOS")
-    erasing.cleanup(records)
-
-    erasing.work_all()
-
-    assert erasing.receipt(deletion.id) == receipt(2, installsKept=1)
-
-
 def test_a_lost_stream_record_is_recovered_from_the_deletion(erasing: Erasing) -> None:
     ids = erasing.world.create(3)
     erasing.click(ids[1], 4)
