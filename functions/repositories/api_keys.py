@@ -21,10 +21,11 @@ from typing import Any
 
 from functions.aws.calls import ConditionFailed, TransactionCancelled, call
 from functions.aws.codec import from_item, primary_key, runs, to_item
-from functions.aws.dynamodb import Table, batch_get, create_action, transact
+from functions.aws.dynamodb import Table, batch_get, create_action
 from functions.domain.api_keys import hash_api_key
 from functions.domain.clock import now_iso
 from functions.domain.idempotency import KeyTaken
+from functions.repositories.idempotency import transact_once
 
 #: Keys of a BatchGetItem call (API limit).
 READ_BATCH = 100
@@ -94,7 +95,7 @@ class ApiKeysTable(Table):
             primary_key(f"KEY#{digest}", "KEY") | to_item(record),
             primary_key(f"KEYS#{workspace_id}", key_id) | {"hash": {"S": digest}},
         )
-        self._transact([create_action(self.name, item) for item in items], claim)
+        transact_once(self._client, [create_action(self.name, item) for item in items], claim)
         return record
 
     def get(self, workspace_id: str, key_id: str) -> dict[str, Any]:
@@ -145,7 +146,7 @@ class ApiKeysTable(Table):
             # Of two admin credentials that revoke each other at once only one can succeed.
             actions.append({"ConditionCheck": self._still_admin(witness.record)})
         try:
-            self._transact(actions, claim)
+            transact_once(self._client, actions, claim)
         except TransactionCancelled as cancelled:
             if witness is not None and cancelled.refused[1]:
                 raise WitnessLost from None
@@ -189,16 +190,6 @@ class ApiKeysTable(Table):
             ),
             "ExpressionAttributeValues": {":now": {"S": now_iso()}},
         }
-
-    def _transact(self, actions: list[dict[str, Any]], claim: dict[str, Any] | None) -> None:
-        if claim is not None:
-            actions = [*actions, claim]
-        try:
-            transact(self._client, actions)
-        except TransactionCancelled as cancelled:
-            if claim is not None and cancelled.refused[-1]:
-                raise KeyTaken from None
-            raise
 
     def _listed(
         self, workspace_id: str, before: str | None, *, forward: bool

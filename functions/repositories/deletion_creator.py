@@ -7,14 +7,14 @@ from typing import Any
 
 from functions.aws.calls import TransactionCancelled
 from functions.aws.codec import runs, to_item
-from functions.aws.dynamodb import create_action, transact
+from functions.aws.dynamodb import create_action
 from functions.domain.deletion import Deletion
-from functions.domain.idempotency import IdempotencyKey, KeyTaken
+from functions.domain.idempotency import IdempotencyKey
 from functions.domain.ids import pack_ids
 from functions.repositories import deletion_items
 from functions.repositories.deletion_items import chunk_key, header_item
 from functions.repositories.deletion_reader import DeletionReader
-from functions.repositories.idempotency import IdempotencyTable
+from functions.repositories.idempotency import IdempotencyTable, transact_once
 
 
 class SlotTaken(Exception):
@@ -43,21 +43,21 @@ class DeletionCreator(DeletionReader):
 
         From then on the deletion always completes. Chunks have no TTL, so
         none may stay without a header (docs/decisions/211-ids-and-header-in-one-transaction.md).
-        Raises :class:`KeyTaken` if another request used the key, and :class:`SlotTaken` if one of
+        Raises ``KeyTaken`` if another request used the key, and :class:`SlotTaken` if one of
         ``claims``, the actions that claim slots, was refused.
         """
         chunks = self._chunks(deletion)
-        actions = self.accept_actions(deletion, key=key)
-        first = len(actions)
-        actions += claims
-        last = len(actions)
-        actions += [{"Put": chunk} for chunk in chunks]
+        header, *key_claim = self.accept_actions(deletion, key=key)
+        if not (chunks or claims or key_claim):
+            # A deletion id is unique: an existing header was written by this call, whose response
+            # was lost.
+            self._create_item(header["Put"]["Item"])
+            return
+        actions = [header, *claims, *({"Put": chunk} for chunk in chunks)]
         try:
-            self._create(actions)
+            transact_once(self._client, actions, key_claim[0] if key_claim else None)
         except TransactionCancelled as cancelled:
-            if key is not None and cancelled.reasons[1].get("Code") == "ConditionalCheckFailed":
-                raise KeyTaken from None
-            if any(refused := cancelled.refused[first:last]):
+            if any(refused := cancelled.refused[1 : 1 + len(claims)]):
                 raise SlotTaken(refused) from None
             raise
 
@@ -71,14 +71,6 @@ class DeletionCreator(DeletionReader):
                 self.keys.claim_action(deletion.workspace_id, key, {"deletionId": deletion.id})
             )
         return actions
-
-    def _create(self, actions: list[dict[str, Any]]) -> None:
-        if len(actions) > 1:
-            transact(self._client, actions)
-            return
-        # A deletion id is unique: an existing header was written by this call, whose response was
-        # lost.
-        self._create_item(actions[0]["Put"]["Item"])
 
     def _chunks(self, deletion: Deletion) -> list[dict[str, Any]]:
         """The writes of the ids that do not fit the header; sets ``deletion.id_chunks``."""

@@ -14,10 +14,10 @@ from typing import Any
 
 from functions.aws.calls import TransactionCancelled, call
 from functions.aws.codec import from_item, primary_key, to_item
-from functions.aws.dynamodb import read_item, transact, update
+from functions.aws.dynamodb import read_item, update
 from functions.aws.s3 import Bucket, code_of
 from functions.domain.errors import InternalError
-from functions.domain.idempotency import KeyTaken
+from functions.repositories.idempotency import transact_once
 from functions.repositories.link_items import EXISTS, link_key
 from functions.repositories.open_exports import OPEN
 
@@ -174,20 +174,13 @@ class ExportRecords:
             },
             *claims,
         ]
-        if key_claim is not None:
-            actions.append(key_claim)
         try:
-            transact(self._client, actions)
+            transact_once(self._client, actions, key_claim)
         except TransactionCancelled as cancelled:
-            link_is_gone, _, *refused = cancelled.refused
-            claims_refused, key_is_taken = refused[: len(claims)], refused[len(claims) :]
-            # A repeated request gets its first response, even if the link is gone.
-            if any(key_is_taken):
-                raise KeyTaken from None
-            if link_is_gone:
+            if cancelled.refused[0]:
                 raise ExportGone from None
-            if any(claims_refused):
-                return claims_refused
+            if any(refused := cancelled.refused[2 : 2 + len(claims)]):
+                return refused
             raise InternalError from cancelled
         return []
 

@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from functions.aws.calls import ConditionFailed, call
+from functions.aws.calls import ConditionFailed, TransactionCancelled, call
 from functions.aws.codec import from_item, primary_key, to_item
-from functions.aws.dynamodb import Table
+from functions.aws.dynamodb import Table, transact
 from functions.domain.idempotency import IdempotencyKey, IdempotencyRecord, KeyTaken
 
 #: How long an Idempotency-Key is kept, in seconds.
@@ -81,6 +81,27 @@ class IdempotencyTable(Table):
             call(self._client.put_item, **put)
         except ConditionFailed:
             raise KeyTaken from None
+
+
+def transact_once(
+    client: Any,
+    actions: Sequence[dict[str, Any]],
+    claim: dict[str, Any] | None,
+    *,
+    token: str | None = None,
+) -> None:
+    """``transact`` with ``claim``, the action that claims the Idempotency-Key of a request that has
+    one.
+
+    Raises :class:`KeyTaken` if the claim is refused, whatever else is refused: a repeated request
+    gets its first response.
+    """
+    try:
+        transact(client, [*actions, *([claim] if claim else [])], token=token)
+    except TransactionCancelled as cancelled:
+        if claim is not None and cancelled.refused[-1]:
+            raise KeyTaken from None
+        raise
 
 
 def item_key(workspace_id: str, key: IdempotencyKey) -> dict[str, Any]:

@@ -11,11 +11,12 @@ from typing import Any
 
 from functions.aws.calls import TransactionCancelled
 from functions.aws.codec import from_item, primary_key, to_item
-from functions.aws.dynamodb import query, read_item, transact
+from functions.aws.dynamodb import query, read_item
 from functions.aws.parallel import in_parallel
 from functions.domain.errors import InternalError
 from functions.domain.link import Link
 from functions.repositories.clicks import ClicksTable, partition_key, partitions_of
+from functions.repositories.idempotency import transact_once
 from functions.repositories.link_items import IS_LIVE, link_key
 
 #: Clicks of a partition per call, when searching for the last one that is not a bot's.
@@ -76,11 +77,12 @@ class InstallsTable:
         install: Mapping[str, Any],
         *,
         claim: dict[str, Any] | None,
-    ) -> str | None:
-        """Put an install and count it on its day, in one transaction.
+    ) -> bool:
+        """Put an install and count it on its day, in one transaction; False if the link is not
+        live.
 
-        ``claim`` is the action that claims its Idempotency-Key. None if it was recorded, ``"link"``
-        if the link is not live, ``"key"`` if another request used the key first.
+        ``claim`` is the action that claims its Idempotency-Key; raises ``KeyTaken`` if another
+        request used the key first.
         """
         link_id, installed_at = install["linkId"], install["installedAt"]
         actions: list[dict[str, Any]] = [
@@ -115,15 +117,10 @@ class InstallsTable:
                 }
             },
         ]
-        if claim is not None:
-            actions.append(claim)
         try:
-            transact(self._client, actions)
+            transact_once(self._client, actions, claim)
         except TransactionCancelled as cancelled:
-            # A repeated request gets its first response, even if the link is gone.
-            if cancelled.refused[-1]:
-                return "key"
             if cancelled.refused[0]:
-                return "link"
+                return False
             raise InternalError from cancelled
-        return None
+        return True

@@ -115,7 +115,7 @@ class LinksTable(Table):
         """
         # Imported here: the redirect creates no link.
         from functions.domain import code_release
-        from functions.domain.idempotency import KeyTaken
+        from functions.repositories.idempotency import transact_once
 
         actions: list[dict[str, Any]] = []
         #: What each action claims, and for which link.
@@ -131,13 +131,9 @@ class LinksTable(Table):
                 claims.append((position, "externalId"))
             actions.append(self._put(encode_link(link), condition=IS_NEW))
             claims.append((position, "id"))
-        if made is not None:
-            actions.append(made)
         try:
-            transact(self._client, actions, token=token)
+            transact_once(self._client, actions, made, token=token)
         except TransactionCancelled as cancelled:
-            if made is not None and cancelled.refused[-1]:
-                raise KeyTaken from None
             obstacles = [""] * len(links)
             for (position, what), reason in zip(claims, cancelled.reasons, strict=False):
                 if reason.get("Code") == "ConditionalCheckFailed" and what != "id":

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
-from functions.aws.calls import TransactionCancelled, call
+from functions.aws.calls import call
 from functions.aws.codec import from_item, to_item
-from functions.aws.dynamodb import Table, create_action, transact
+from functions.aws.dynamodb import Table, create_action
 from functions.domain.clock import iso, now_iso
-from functions.domain.idempotency import IdempotencyKey, KeyTaken
+from functions.domain.idempotency import IdempotencyKey
 from functions.domain.ids import pack_ids, shard_of, unpack_ids
 from functions.domain.outcomes import pack_outcomes, unpack_outcomes
-from functions.repositories.idempotency import IdempotencyTable
+from functions.repositories.idempotency import IdempotencyTable, transact_once
 from functions.repositories.open_index import OPEN_SHARDS, expired_lease_items
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class RestoresTable(Table):
         self._keys = IdempotencyTable(client, name)
 
     def create(self, restore: Restore, *, key: IdempotencyKey | None) -> None:
-        """Write the record; raises :class:`KeyTaken` if another request used the key."""
+        """Write the record; raises ``KeyTaken`` if another request used the key."""
         item = _key(restore) | to_item(
             {
                 "state": restore.state,
@@ -134,12 +134,7 @@ class RestoresTable(Table):
             key,
             {"deletionId": restore.deletion_id, "restoreId": restore.id},
         )
-        try:
-            transact(self._client, [create_action(self.name, item), claim])
-        except TransactionCancelled as cancelled:
-            if cancelled.reasons[1].get("Code") == "ConditionalCheckFailed":
-                raise KeyTaken from None
-            raise
+        transact_once(self._client, [create_action(self.name, item)], claim)
 
     def load(self, workspace_id: str, deletion_id: str, restore_id: str) -> Restore | None:
         """The whole record."""

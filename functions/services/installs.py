@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from functions.domain.clock import CLOCK_SKEW, iso, iso_moment, now_iso
 from functions.domain.errors import Conflict, InvalidRequest, LinkNotFound, NotFound, Unavailable
-from functions.domain.idempotency import IdempotencyKey, IdempotencyRecord
+from functions.domain.idempotency import IdempotencyKey, IdempotencyRecord, KeyTaken
 from functions.domain.ids import parse_click_id
 from functions.repositories.idempotency import IdempotencyTable
 from functions.repositories.installs import InstallsTable
@@ -73,14 +73,14 @@ def record_install(
     if key is not None:
         details = {"installId": install["id"], "linkId": link.id, "createdAt": now}
         claim = keys.claim_action(workspace_id, key, details)
-    obstacle = installs.record(workspace_id, install, claim=claim)
-    if obstacle == "link":
-        raise LinkNotFound
-    if obstacle == "key" and key is not None:
-        earlier = keys.find(workspace_id, key)
+    try:
+        if not installs.record(workspace_id, install, claim=claim):
+            raise LinkNotFound
+    except KeyTaken:
+        earlier = keys.find(workspace_id, key) if key else None
         if earlier is None:
             # The key expired just now, so nothing was recorded: try again.
-            raise Unavailable
+            raise Unavailable from None
         return recorded_install(new, earlier, installs=installs)
     return install
 
