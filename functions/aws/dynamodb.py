@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from functions.aws.calls import ConditionFailed, backoff, call
+from functions.aws.codec import runs
+from functions.aws.parallel import in_parallel
 from functions.domain.errors import Unavailable
+
+#: Keys of one BatchGetItem call (API limit).
+READ_BATCH = 100
+
+_Name = TypeVar("_Name")
+_Decoded = TypeVar("_Decoded")
 
 
 def read_item(client: Any, table: str, key: dict[str, Any], **more: Any) -> dict[str, Any] | None:
@@ -33,6 +41,38 @@ def batch_get(client: Any, wanted: dict[str, Any]) -> Iterator[tuple[str, dict[s
         attempt += 1
         if wanted and not backoff(attempt):
             raise Unavailable
+
+
+def read_items(
+    client: Any,
+    table: str,
+    names: Sequence[_Name],
+    *,
+    keys: Callable[[Sequence[_Name]], Sequence[dict[str, Any] | str]],
+    decode: Callable[[Iterable[dict[str, Any]]], list[_Decoded]],
+    attributes: Mapping[str, str] | None = None,
+) -> list[_Decoded]:
+    """The items that exist of these names, decoded; strongly consistent, 100 a call, in parallel;
+    in no order.
+
+    ``keys`` encodes the keys of a batch of names, ``decode`` reads the items of one call.
+    ``attributes`` are those to read, by alias; all without it.
+    """
+    if not names:
+        return []
+    more: dict[str, Any] = {}
+    if attributes is not None:
+        more = {
+            "ProjectionExpression": ",".join(attributes),
+            "ExpressionAttributeNames": attributes,
+        }
+
+    def read(batch: Sequence[_Name]) -> list[_Decoded]:
+        request = {"Keys": keys(batch), "ConsistentRead": True, **more}
+        return decode(item for _, item in batch_get(client, {table: request}))
+
+    parts = in_parallel(read, list(runs(names, READ_BATCH)))
+    return [each for part in parts for each in part]
 
 
 def query(client: Any, table: str, **parameters: Any) -> Iterator[dict[str, Any]]:
@@ -111,9 +151,12 @@ def update_action(
         "Key": key,
         "UpdateExpression": expression,
         "ConditionExpression": condition,
-        "ExpressionAttributeValues": values,
     }
-    return {"Update": parameters | ({"ExpressionAttributeNames": names} if names else {})}
+    if names:
+        parameters["ExpressionAttributeNames"] = names
+    if values:
+        parameters["ExpressionAttributeValues"] = values
+    return {"Update": parameters}
 
 
 class Table:

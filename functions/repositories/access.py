@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from functions.aws.calls import ConditionFailed, TransactionCancelled, call
-from functions.aws.codec import from_item, primary_key, runs, to_item
-from functions.aws.dynamodb import Table, batch_get, create_action, transact, update_action
+from functions.aws.codec import from_item, primary_key, to_item
+from functions.aws.dynamodb import Table, create_action, read_items, transact, update_action
 from functions.domain.api_keys import hash_api_key
 from functions.domain.clock import iso, now_iso
 from functions.domain.errors import RateLimited
@@ -207,26 +207,14 @@ class AccessTable(Table):
                 raise Unknown
             return
         workspace_exists = "attribute_exists(pk)"
-        try:
-            call(
-                self._client.update_item,
-                TableName=self.name,
-                Key=primary_key(f"WS#{workspace_id}", "WORKSPACE"),
-                UpdateExpression=expression,
-                ConditionExpression=workspace_exists,
-                ExpressionAttributeNames={f"#{name}": name for name in (*values, *dropped)},
-                **(
-                    {
-                        "ExpressionAttributeValues": to_item(
-                            {f":{name}": value for name, value in values.items()}
-                        )
-                    }
-                    if values
-                    else {}
-                ),
-            )
-        except ConditionFailed:
-            raise Unknown from None
+        refused = self._update_item(
+            primary_key(f"WS#{workspace_id}", "WORKSPACE"),
+            expression,
+            condition=workspace_exists,
+            values=to_item({f":{name}": value for name, value in values.items()}),
+        )
+        if refused is not None:
+            raise Unknown
 
     def workspace_ids(self) -> list[str]:
         """Every workspace, in the order of their ids."""
@@ -276,10 +264,14 @@ class AccessTable(Table):
     def members(self, workspace_id: str) -> list[dict[str, Any]]:
         """The members of a workspace, oldest first."""
         listed = self._listed(f"WS#{workspace_id}", "MEMBER#")
-        keys = [
-            primary_key(f"USER#{item['sk']['S'].partition('#')[2]}", "MEMBER") for item in listed
-        ]
-        return sorted(self._read_all(keys), key=lambda record: str(record["createdAt"]))
+        members = read_items(
+            self._client,
+            self.name,
+            [item["sk"]["S"].partition("#")[2] for item in listed],
+            keys=lambda batch: [primary_key(f"USER#{user_id}", "MEMBER") for user_id in batch],
+            decode=lambda items: [from_item(item) for item in items],
+        )
+        return sorted(members, key=lambda record: str(record["createdAt"]))
 
     def remove_member(self, user_id: str, *, workspace_id: str) -> None:
         """End a membership; raises :class:`Unknown`."""
@@ -315,11 +307,3 @@ class AccessTable(Table):
             ExpressionAttributeValues=to_item(values),
             ConsistentRead=True,
         )
-
-    def _read_all(self, keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        for batch in runs(keys, 100):
-            request = {self.name: {"Keys": batch, "ConsistentRead": True}}
-            items = batch_get(self._client, request)
-            found += [from_item(item) for _, item in items]
-        return found

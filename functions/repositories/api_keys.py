@@ -14,21 +14,18 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from functions.aws.calls import ConditionFailed, TransactionCancelled, call
-from functions.aws.codec import from_item, primary_key, runs, to_item
-from functions.aws.dynamodb import Table, batch_get, create_action
+from functions.aws.codec import from_item, primary_key, to_item
+from functions.aws.dynamodb import Table, create_action, read_items
 from functions.domain.api_keys import hash_api_key
 from functions.domain.clock import now_iso
 from functions.domain.idempotency import KeyTaken
 from functions.repositories.idempotency import transact_once
-
-#: Keys of a BatchGetItem call (API limit).
-READ_BATCH = 100
 
 
 class UnknownKey(Exception):
@@ -205,14 +202,15 @@ class ApiKeysTable(Table):
         )
         return ((item["sk"]["S"], item["hash"]["S"]) for item in items)
 
-    def _read(self, listed: Iterator[tuple[str, str]] | list[tuple[str, str]]) -> list[Any]:
+    def _read(self, listed: Iterable[tuple[str, str]]) -> list[Any]:
         """The records of these keys, in the same order."""
-        listed = list(listed)
-        records: dict[str, dict[str, Any]] = {}
-        for batch in runs(listed, READ_BATCH):
-            keys = [primary_key(f"KEY#{digest}", "KEY") for _, digest in batch]
-            request = {self.name: {"Keys": keys, "ConsistentRead": True}}
-            for _, item in batch_get(self._client, request):
-                record = from_item(item)
-                records[record["keyId"]] = record
-        return [records[key_id] for key_id, _ in listed if key_id in records]
+        digests = dict(listed)
+        found = read_items(
+            self._client,
+            self.name,
+            list(digests.values()),
+            keys=lambda batch: [primary_key(f"KEY#{digest}", "KEY") for digest in batch],
+            decode=lambda items: [from_item(item) for item in items],
+        )
+        records = {record["keyId"]: record for record in found}
+        return [records[key_id] for key_id in digests if key_id in records]

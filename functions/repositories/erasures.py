@@ -26,16 +26,12 @@ from typing import Any
 
 from functions.aws.calls import TransactionCancelled, backoff
 from functions.aws.codec import from_item, primary_key, runs, to_item
-from functions.aws.dynamodb import batch_get, create_action, transact, update_action
-from functions.aws.parallel import in_parallel
+from functions.aws.dynamodb import create_action, read_items, transact, update_action
 from functions.domain.clock import now_iso
 from functions.domain.errors import Unavailable
 from functions.domain.ids import NO_RESTORE, shard_of
 from functions.repositories.clicks import PARTITIONS
 from functions.repositories.erasing_deletions import KINDS, SUMS, ErasingDeletions
-
-#: BatchGetItem keys a call (API limit).
-READ_BATCH = 100
 
 #: Several threads count pages of one link's erasure.
 _counting = threading.Lock()
@@ -91,14 +87,14 @@ class ErasuresTable(ErasingDeletions):
 
     def find(self, workspace_id: str, link_ids: Sequence[str]) -> dict[str, Erasure]:
         """The erasures of those links that have one, by link id; strongly consistent."""
-
-        def read_batch(batch: Sequence[str]) -> list[Erasure]:
-            keys = [_key(workspace_id, link_id) for link_id in batch]
-            request = {self.name: {"Keys": keys, "ConsistentRead": True}}
-            return [_erasure(item) for _, item in batch_get(self._client, request)]
-
-        found = in_parallel(read_batch, list(runs(link_ids, READ_BATCH)))
-        return {erasure.link_id: erasure for part in found for erasure in part}
+        found = read_items(
+            self._client,
+            self.name,
+            link_ids,
+            keys=lambda batch: [_key(workspace_id, link_id) for link_id in batch],
+            decode=lambda items: [_erasure(item) for item in items],
+        )
+        return {erasure.link_id: erasure for erasure in found}
 
     # -- advance ----------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from functions import metrics
 from functions.aws.calls import RETRYABLE, backoff, is_retryable, note_capacity
 from functions.aws.codec import runs, to_item
-from functions.aws.dynamodb import Table
+from functions.aws.dynamodb import Table, read_items
 from functions.aws.fast_json import HOLE, around, quote
 from functions.aws.parallel import in_parallel
 from functions.domain.click_retention import CLICK_RETENTION
@@ -17,7 +17,6 @@ from functions.domain.clock import current_deadline
 from functions.domain.errors import InternalError, Unavailable
 from functions.domain.outcomes import Outcome
 from functions.repositories.link_items import LINK, is_live, live_keys, projection
-from functions.repositories.link_reader import encoded_link_keys, read_items
 from functions.repositories.link_states import (
     DELETED,
     STATE,
@@ -97,7 +96,7 @@ class LinkBatches(Table):
             self._client,
             self.name,
             link_ids,
-            keys=lambda batch: encoded_link_keys(workspace_id, batch),
+            keys=lambda batch: _encoded_keys(workspace_id, batch),
             decode=decode,
             attributes=attributes,
         )
@@ -280,6 +279,15 @@ class LinkBatches(Table):
 _CONDITION = frozenset({"ConditionalCheckFailed", "ConditionalCheckFailedException"})
 _FENCE = projection(("id", "livePk", "fencingToken"))
 _REFUSED_BY = projection(("id", "livePk", "fencingToken", "deletionId"))
+
+
+_BEFORE_PK, _AFTER_PK = around({"pk": {"S": HOLE}, "sk": LINK})
+
+
+def _encoded_keys(workspace_id: str, link_ids: Sequence[str]) -> list[str]:
+    """The keys of these links as JSON: encoding them one by one is most of a call's cost."""
+    prefix = f"{workspace_id}#"
+    return [_BEFORE_PK + quote(prefix + link_id) + _AFTER_PK for link_id in link_ids]
 
 
 def _fences(items: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from functions.aws.codec import from_item
-from functions.aws.dynamodb import Table
+from functions.aws.dynamodb import Table, read_items
 from functions.domain import code_release
 from functions.repositories.link_items import (
     code_key,
@@ -16,7 +16,6 @@ from functions.repositories.link_items import (
     external_id_of,
     projection,
 )
-from functions.repositories.link_reader import read_items
 
 
 class LinkNames(Table):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from functions.aws.calls import ConditionFailed, TransactionCancelled, call
 from functions.aws.codec import to_item
-from functions.aws.dynamodb import Table, transact
+from functions.aws.dynamodb import Table, read_items, transact
 from functions.domain.errors import InternalError
 from functions.domain.link import Link
 from functions.repositories.link_items import (
@@ -85,8 +85,6 @@ class LinksTable(Table):
 
     def get_many(self, workspace_id: str, link_ids: Sequence[str]) -> dict[str, Link]:
         """Links, live or soft-deleted, by id; strongly consistent."""
-        from functions.repositories.link_reader import read_items
-
         found = read_items(
             self._client,
             self.name,

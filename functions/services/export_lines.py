@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from functions.aws.dynamodb import READ_BATCH
 from functions.aws.parallel import in_parallel
 from functions.domain.click_fields import clean_stored
 from functions.domain.clock import Deadline, use_deadline
@@ -21,7 +22,6 @@ from functions.domain.errors import Unavailable
 from functions.domain.link import Link
 from functions.repositories.clicks import ClicksTable, partitions_of
 from functions.repositories.exports import ExportsBucket
-from functions.repositories.link_reader import READ_BATCH
 from functions.repositories.links import LinksTable
 from functions.schemas.link_views import link_view
 from functions.services.export_position import Place

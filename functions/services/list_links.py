@@ -6,12 +6,12 @@ from collections.abc import Callable
 from itertools import islice
 from math import isqrt
 
+from functions.aws.dynamodb import READ_BATCH
 from functions.domain.clock import current_deadline, now_iso
 from functions.domain.errors import LimitReached
 from functions.domain.ids import SHARDS
 from functions.domain.link import Link
 from functions.domain.link_filter import EVERY_LINK, LinkFilter
-from functions.repositories.link_reader import READ_BATCH
 from functions.repositories.links import LinksTable
 from functions.services.link_lookup import find_by_external_id
 from functions.services.read_budget import ReadBudget

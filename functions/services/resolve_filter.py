@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from functions.aws.dynamodb import READ_BATCH
 from functions.aws.parallel import THREADS
 from functions.domain.clock import current_deadline, now_iso
 from functions.domain.errors import InvalidRequest
 from functions.domain.ids import NO_RESTORE, SHARDS, pack_ids
 from functions.domain.link import Link
-from functions.repositories.link_reader import READ_BATCH
 from functions.repositories.links import LinksTable
 from functions.services.link_lookup import find_by_external_id
 from functions.services.read_budget import ReadBudget

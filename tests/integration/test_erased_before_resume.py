@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from functions.aws import calls
+from functions.aws import calls, dynamodb
 from functions.aws import client as aws
 from functions.domain.deletion import Deletion
 from functions.domain.outcomes import Outcome
 from functions.domain.policies import Policies
-from functions.repositories import deletion_items, link_batches, link_reader
+from functions.repositories import deletion_items, link_batches
 from functions.repositories.restores import Restore, RestoreOutcome
 from functions.services import run_deletion
 from functions.services.restore import resume_restore
@@ -50,7 +50,7 @@ Take = Callable[[World, str], None]
 def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deletion_items, "INLINE_IDS", 4)
     monkeypatch.setattr(link_batches, "STATEMENT_BATCH", 3)
-    monkeypatch.setattr(link_reader, "READ_BATCH", 5)
+    monkeypatch.setattr(dynamodb, "READ_BATCH", 5)
     monkeypatch.setattr(run_deletion, "SLICE", 6)
     monkeypatch.setattr(calls, "BACKOFF_BASE", 0.001)
 

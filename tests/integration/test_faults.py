@@ -16,7 +16,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from functions import service_stores
 from functions.api.app import RESERVED_SECONDS
-from functions.aws import calls
+from functions.aws import calls, dynamodb
 from functions.aws import client as aws
 from functions.domain.clock import Deadline, use_deadline
 from functions.domain.deletion import Deletion
@@ -24,7 +24,7 @@ from functions.domain.errors import Unavailable
 from functions.domain.idempotency import IdempotencyKey
 from functions.domain.outcomes import Outcome
 from functions.handlers import deletions as deletions_function
-from functions.repositories import deletion_items, link_batches, link_reader
+from functions.repositories import deletion_items, link_batches
 from functions.services import erase_links, run_deletion
 from functions.services.run_deletion import resume
 from tests.conftest import ReportFigure, World, make_world
@@ -55,7 +55,7 @@ def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deletion_items, "INLINE_IDS", 4)
     monkeypatch.setattr(deletion_items, "CHUNK_IDS", 10)
     monkeypatch.setattr(link_batches, "STATEMENT_BATCH", 5)
-    monkeypatch.setattr(link_reader, "READ_BATCH", 10)
+    monkeypatch.setattr(dynamodb, "READ_BATCH", 10)
     monkeypatch.setattr(erase_links, "TRANSACTION_ACTIONS", 13)
     monkeypatch.setattr(run_deletion, "SLICE", 10)
     monkeypatch.setattr(calls, "BACKOFF_BASE", 0.001)

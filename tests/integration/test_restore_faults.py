@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from functions.aws import calls
+from functions.aws import calls, dynamodb
 from functions.aws import client as aws
 from functions.domain.idempotency import IdempotencyKey
 from functions.domain.outcomes import Outcome
-from functions.repositories import deletion_items, link_batches, link_reader
+from functions.repositories import deletion_items, link_batches
 from functions.services.restore import resume_restore
 from tests.conftest import ReportFigure, World, make_world
 from tests.support.faults import (
@@ -37,7 +37,7 @@ def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deletion_items, "INLINE_IDS", 4)
     monkeypatch.setattr(deletion_items, "CHUNK_IDS", 10)
     monkeypatch.setattr(link_batches, "STATEMENT_BATCH", 5)
-    monkeypatch.setattr(link_reader, "READ_BATCH", 10)
+    monkeypatch.setattr(dynamodb, "READ_BATCH", 10)
     monkeypatch.setattr(calls, "BACKOFF_BASE", 0.001)
 
 
