@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from admin.arguments import build_parser
+from admin.arguments import build_parser, own_arguments
 from admin.commands import Refused
 from admin.connection import client_maker, connect
 from admin.output import as_text
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             say(f"Reading the outputs of {stack} ...")
             deployment = connect(stack)
             say(f"{options.doing} ...")
-            result = options.run(deployment, options)
+            result = options.run(deployment, **own_arguments(options))
     except Refused as refused:
         return _fail(str(refused))
     except UnlinkError as error:

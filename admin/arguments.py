@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from admin import commands, preflight
 from admin.commands import Deployment, Record
 from admin.connection import Clients, is_local
 from admin.gateway import remove_orphans
-from admin.policy_arguments import add_policies, policies_given
+from admin.policy_arguments import add_policies
 from functions.domain.clock import iso
 from functions.domain.plans import SCOPES, plans
 from functions.domain.policies import Policies
@@ -35,7 +36,11 @@ examples:
   python -m admin preflight -c alarmEmail=ops@example.com
 """
 
-Command = Callable[[Deployment, argparse.Namespace], Any]
+#: An operation on a stack. It gets the verb's own arguments by their names.
+Command = Callable[..., Record | list[Record]]
+
+#: What is not an argument of the verb.
+_OF_ALL = ("stage", "stack", "json", "quiet", "noun", "verb", "run", "doing")
 
 #: An operation on the account, with or without a stack.
 AccountCommand = Callable[[Clients, argparse.Namespace], list[Record]]
@@ -66,6 +71,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def own_arguments(options: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of the verb alone, by name."""
+    return {name: value for name, value in vars(options).items() if name not in _OF_ALL}
+
+
 def _verbs(nouns: Any, noun: str, about: str) -> Any:
     parser = nouns.add_parser(noun, help=about, description=about)
     return parser.add_subparsers(title="do", dest="verb", required=True, metavar="VERB")
@@ -77,17 +87,23 @@ def _verb(verbs: Any, verb: str, about: str, doing: str, run: Command) -> argpar
     return parser
 
 
+def _add_workspace_id(verb: argparse.ArgumentParser, about: str | None = None) -> None:
+    verb.add_argument("workspace_id", metavar="workspace", help=about)
+
+
 def _add_workspace(nouns: Any) -> None:
     verbs = _verbs(nouns, "workspace", "Create, show and change workspaces.")
     create = _verb(
         verbs, "create", "Create a workspace.", "Creating the workspace and its usage key", _create
     )
-    create.add_argument("workspace", help="2 to 63 lower-case letters, digits and hyphens")
+    _add_workspace_id(create, "2 to 63 lower-case letters, digits and hyphens")
     create.add_argument("--plan", choices=list(plans()), default="free", help="default: free")
     add_policies(create)
-    show = _verb(verbs, "show", "Show a workspace.", "Reading the workspace", _show)
-    show.add_argument("workspace")
-    _verb(verbs, "list", "List all workspaces.", "Reading the workspaces", _list)
+    show = _verb(
+        verbs, "show", "Show a workspace.", "Reading the workspace", commands.show_workspace
+    )
+    _add_workspace_id(show)
+    _verb(verbs, "list", "List all workspaces.", "Reading the workspaces", commands.list_workspaces)
     change = _verb(
         verbs,
         "set",
@@ -95,7 +111,7 @@ def _add_workspace(nouns: Any) -> None:
         "Changing the workspace",
         _set,
     )
-    change.add_argument("workspace")
+    _add_workspace_id(change)
     change.add_argument("--plan", choices=list(plans()))
     add_policies(change)
 
@@ -103,7 +119,7 @@ def _add_workspace(nouns: Any) -> None:
 def _add_key(nouns: Any) -> None:
     verbs = _verbs(nouns, "key", "Issue, list, rotate and revoke API keys.")
     issue = _verb(verbs, "issue", "Issue a key. It is shown once.", "Issuing a key", _issue)
-    issue.add_argument("workspace")
+    _add_workspace_id(issue)
     issue.add_argument("--name", required=True, help="what the key is for")
     issue.add_argument(
         "--scopes",
@@ -112,12 +128,14 @@ def _add_key(nouns: Any) -> None:
         type=lambda text: text.split(","),
         help=f"separated by commas, without spaces, of: {', '.join(SCOPES)}",
     )
-    issue.add_argument("--user", help="whose key it is (default: its name)")
+    issue.add_argument("--user", dest="user_id", help="whose key it is (default: its name)")
     end = issue.add_mutually_exclusive_group()
     end.add_argument("--expires-in-days", type=int, metavar="N")
     end.add_argument("--expires-at", type=_moment, metavar="TIME", help="as 2027-01-31T12:00:00Z")
-    keys = _verb(verbs, "list", "List keys, ended ones too.", "Reading the keys", _keys)
-    keys.add_argument("workspace")
+    keys = _verb(
+        verbs, "list", "List keys, ended ones too.", "Reading the keys", commands.list_keys
+    )
+    _add_workspace_id(keys)
     rotate = _verb(
         verbs,
         "rotate",
@@ -125,8 +143,8 @@ def _add_key(nouns: Any) -> None:
         "Rotating the key",
         _rotate,
     )
-    rotate.add_argument("workspace")
-    rotate.add_argument("key", help="its id")
+    _add_workspace_id(rotate)
+    rotate.add_argument("key_id", metavar="key", help="its id")
     rotate.add_argument(
         "--grace-hours",
         type=float,
@@ -134,24 +152,28 @@ def _add_key(nouns: Any) -> None:
         metavar="N",
         help="how long the old key still works (default: 24; 0 revokes it)",
     )
-    revoke = _verb(verbs, "revoke", "Revoke a key.", "Revoking the key", _revoke)
-    revoke.add_argument("workspace")
-    revoke.add_argument("key", help="its id")
+    revoke = _verb(verbs, "revoke", "Revoke a key.", "Revoking the key", commands.revoke_key)
+    _add_workspace_id(revoke)
+    revoke.add_argument("key_id", metavar="key", help="its id")
 
 
 def _add_member(nouns: Any) -> None:
     verbs = _verbs(nouns, "member", "Add, list and remove members, who sign in.")
-    add = _verb(verbs, "add", "Add a member or change a role.", "Adding the member", _add)
-    add.add_argument("workspace")
+    add = _verb(
+        verbs, "add", "Add a member or change a role.", "Adding the member", commands.add_member
+    )
+    _add_workspace_id(add)
     add.add_argument("user", help="e-mail address or id of a user of the pool")
     add.add_argument("--role", required=True, choices=list(ROLES))
     add.add_argument(
         "--invite", action="store_true", help="create the user if need be; Cognito mails them"
     )
-    members = _verb(verbs, "list", "List members.", "Reading the members", _members)
-    members.add_argument("workspace")
-    remove = _verb(verbs, "remove", "Remove a member.", "Removing the member", _remove)
-    remove.add_argument("workspace")
+    members = _verb(verbs, "list", "List members.", "Reading the members", commands.list_members)
+    _add_workspace_id(members)
+    remove = _verb(
+        verbs, "remove", "Remove a member.", "Removing the member", commands.remove_member
+    )
+    _add_workspace_id(remove)
     remove.add_argument("user", help="e-mail address or id")
 
 
@@ -162,9 +184,9 @@ def _add_installs(nouns: Any) -> None:
         "purge",
         "Delete the installs that erasures have kept (platform and day). It cannot be undone.",
         "Deleting the kept installs",
-        _purge_installs,
+        commands.purge_installs,
     )
-    purge.add_argument("workspace")
+    _add_workspace_id(purge)
 
 
 def _add_usage_keys(nouns: Any) -> None:
@@ -225,73 +247,39 @@ def _moment(text: str) -> str:
 # -- the operations ----------------------------------------------------------------------------
 
 
-def _create(deployment: Deployment, options: argparse.Namespace) -> Record:
-    policies = policies_given(options)(Policies())
+def _create(deployment: Deployment, workspace_id: str, *, plan: str, **policies: Any) -> Record:
     return commands.create_workspace(
-        deployment, options.workspace, plan=options.plan, policies=policies
+        deployment, workspace_id, plan=plan, policies=replace(Policies(), **policies)
     )
 
 
-def _show(deployment: Deployment, options: argparse.Namespace) -> Record:
-    return commands.show_workspace(deployment, options.workspace)
-
-
-def _list(deployment: Deployment, _given: argparse.Namespace) -> list[Record]:
-    return commands.list_workspaces(deployment)
-
-
-def _set(deployment: Deployment, options: argparse.Namespace) -> Record:
+def _set(deployment: Deployment, workspace_id: str, *, plan: str | None, **policies: Any) -> Record:
     return commands.set_workspace(
-        deployment, options.workspace, plan=options.plan, change=policies_given(options)
+        deployment, workspace_id, plan=plan, change=lambda before: replace(before, **policies)
     )
 
 
-def _issue(deployment: Deployment, options: argparse.Namespace) -> Record:
-    expires_at = options.expires_at
-    if options.expires_in_days is not None:
-        expires_at = iso(time.time() + options.expires_in_days * 86_400)
-    secret, record = commands.issue_key(
-        deployment,
-        options.workspace,
-        name=options.name,
-        scopes=options.scopes,
-        user_id=options.user,
-        expires_at=expires_at,
-    )
+def _issue(
+    deployment: Deployment,
+    workspace_id: str,
+    *,
+    expires_in_days: int | None,
+    expires_at: str | None,
+    **key: Any,
+) -> Record:
+    if expires_in_days is not None:
+        expires_at = iso(time.time() + expires_in_days * 86_400)
+    secret, record = commands.issue_key(deployment, workspace_id, expires_at=expires_at, **key)
     return {"secret": secret} | record
 
 
-def _keys(deployment: Deployment, options: argparse.Namespace) -> list[Record]:
-    return commands.list_keys(deployment, options.workspace)
-
-
-def _rotate(deployment: Deployment, options: argparse.Namespace) -> Record:
+def _rotate(
+    deployment: Deployment, workspace_id: str, key_id: str, *, grace_hours: float
+) -> Record:
     secret, record = commands.rotate_key(
-        deployment, options.workspace, options.key, grace_seconds=int(options.grace_hours * 3600)
+        deployment, workspace_id, key_id, grace_seconds=int(grace_hours * 3600)
     )
     return {"secret": secret} | record
-
-
-def _revoke(deployment: Deployment, options: argparse.Namespace) -> Record:
-    return commands.revoke_key(deployment, options.workspace, options.key)
-
-
-def _add(deployment: Deployment, options: argparse.Namespace) -> Record:
-    return commands.add_member(
-        deployment, options.workspace, options.user, role=options.role, invite=options.invite
-    )
-
-
-def _members(deployment: Deployment, options: argparse.Namespace) -> list[Record]:
-    return commands.list_members(deployment, options.workspace)
-
-
-def _remove(deployment: Deployment, options: argparse.Namespace) -> Record:
-    return commands.remove_member(deployment, options.workspace, options.user)
-
-
-def _purge_installs(deployment: Deployment, options: argparse.Namespace) -> Record:
-    return commands.purge_installs(deployment, options.workspace)
 
 
 def _preflight(client: Clients, options: argparse.Namespace) -> list[Record]:

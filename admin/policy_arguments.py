@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from dataclasses import replace
 
 from functions.domain.click_retention import DEFAULT_CLICK_RETENTION_DAYS
-from functions.domain.policies import DEFAULT_UNDO_MINUTES, NAMES, Policies
+from functions.domain.policies import DEFAULT_UNDO_MINUTES
 
 
 def add_policies(parser: argparse.ArgumentParser) -> None:
@@ -70,12 +68,6 @@ def add_policies(parser: argparse.ArgumentParser) -> None:
         help="schemes that iosUrl and androidUrl may have besides http and https, as in "
         "myapp,intent,market (default: none)",
     )
-
-
-def policies_given(given: argparse.Namespace) -> Callable[[Policies], Policies]:
-    """The changes of the command line; everything else is unchanged."""
-    named = {name: getattr(given, name) for name in NAMES if hasattr(given, name)}
-    return lambda policies: replace(policies, **named)
 
 
 def _days(text: str) -> int | None:
