@@ -128,7 +128,9 @@ def _add_key(nouns: Any) -> None:
         type=lambda text: text.split(","),
         help=f"separated by commas, without spaces, of: {', '.join(SCOPES)}",
     )
-    issue.add_argument("--user", dest="user_id", help="whose key it is (default: its name)")
+    issue.add_argument(
+        "--user", dest="user_id", metavar="USER", help="whose key it is (default: its name)"
+    )
     end = issue.add_mutually_exclusive_group()
     end.add_argument("--expires-in-days", type=int, metavar="N")
     end.add_argument("--expires-at", type=_moment, metavar="TIME", help="as 2027-01-31T12:00:00Z")
