@@ -1,4 +1,4 @@
-"""The cost of erasing: the worker against a simulated DynamoDB, and the purge of images against S3.
+"""The cost of erasing: the worker against a simulated DynamoDB.
 
 The simulation holds the items in memory and answers each call after a fixed time, so figures are
 requests, capacity by DynamoDB's rules, and the client's own time; no network is measured.
@@ -23,12 +23,9 @@ from functions.repositories.deletions import DeletionsTable
 from functions.repositories.erasing_deletions import KINDS
 from functions.repositories.erasures import ErasuresTable
 from functions.repositories.exports import ExportsBucket
-from functions.repositories.failed_records import FailuresBucket
-from functions.repositories.link_counts import LinkCounts
 from functions.repositories.links import LinksTable
 from functions.repositories.qr_cache import Images
 from functions.services.expired_links import EraseStores
-from functions.services.link_stream import CleanupStores, clean_up
 from functions.services.purge import purge_dependents
 from functions.services.purge_message import LINKS_A_MESSAGE, Removed
 
@@ -44,14 +41,11 @@ CLICK_BYTES = 400
 #: Write units a second of one partition (DynamoDB Developer Guide, "Designing partition keys").
 PARTITION_WRITES = 1_000
 
-#: Dollars for a million units, on demand in us-east-1 (DynamoDB pricing page, 2025).
-READ_PRICE, WRITE_PRICE = 0.125, 0.625
-
 CLICKS = (10_000, 20_000, 40_000, 80_000)
 
 
 class Simulated:
-    """The calls that erasing makes, of DynamoDB, S3, SQS and EventBridge, counted."""
+    """The calls that erasing makes of DynamoDB, counted."""
 
     def __init__(self, latency: float = LATENCY) -> None:
         self.calls: Counter[str] = Counter()
@@ -160,14 +154,6 @@ class Simulated:
             sums["verifiedEmptyAt"] = values[":looked"]
         return {}
 
-    def delete_objects(self, **_: Any) -> dict[str, Any]:
-        self._count("DeleteObjects")
-        return {}
-
-    def send_message(self, **_: Any) -> dict[str, Any]:
-        self._count("SendMessage")
-        return {}
-
 
 def erase(simulated: Simulated, link_ids: list[str]) -> float:
     """Seconds of one message's work."""
@@ -191,7 +177,6 @@ def main() -> None:
     """Print the figures as Markdown."""
     _links_of_a_message()
     _erased_clicks()
-    _s3_calls()
 
 
 def _erased_clicks() -> None:
@@ -215,14 +200,11 @@ def _erased_clicks() -> None:
     slope, start = statistics.linear_regression(CLICKS, waited)
     waiting = start + slope * 1_000_000
     bound = 1_000_000 / SHARDS / PARTITION_WRITES
-    reads, writes = simulated.read_units / clicks, simulated.write_units / clicks
-    dollars = reads * READ_PRICE + writes * WRITE_PRICE
     print(
         f"\nStraight line: {start:.2f} s and {slope * 1e6:.0f} s a million clicks. A link with "
         f"1,000,000 clicks would wait {waiting:.0f} s for these calls; DynamoDB itself takes at "
         f"least {bound:.0f} s, because each of its {SHARDS} partitions takes "
-        f"{PARTITION_WRITES:,} writes a second. The worker has 280 s a run and re-queues itself. "
-        f"On demand in us-east-1 that is ${dollars:.2f}.\n"
+        f"{PARTITION_WRITES:,} writes a second. The worker has 280 s a run and re-queues itself.\n"
     )
 
 
@@ -255,40 +237,3 @@ def _links_of_a_message() -> None:
             f"| {simulated.write_units / LINKS_A_MESSAGE:.2f} |"
         )
     print()
-
-
-def _s3_calls() -> None:
-    print("S3 calls for 10,000 deleted links, in stream batches of 1,000:\n")
-    print("| Images a link | DeleteObjects calls | Erase messages |")
-    print("|---:|---:|---:|")
-    for images in (0, 1, 8):
-        simulated = Simulated(latency=0)
-        stores = CleanupStores(
-            counts=LinkCounts(simulated, "links"),
-            erasures=ErasuresTable(simulated, "deletions"),
-            images=Images(simulated, "images"),
-            events=EventBus(simulated, "bus"),
-            failures=FailuresBucket(simulated, "failures", function="cleanup"),
-            erase_queue=Queue(simulated, "erase"),
-        )
-        for start in range(0, 10_000, 1_000):
-            records = [_removal(number, images) for number in range(start, start + 1_000)]
-            assert clean_up(records, stores=stores) == []
-        print(
-            f"| {images} | {simulated.calls['DeleteObjects']} | {simulated.calls['SendMessage']} |"
-        )
-
-
-def _removal(number: int, images: int) -> dict[str, Any]:
-    link_id = str(uuid.UUID(int=number))
-    old: dict[str, Any] = {"shortCode": {"S": f"code{number}"}}
-    if images:
-        old["qrKeys"] = {"SS": [f"qr/ws/{link_id}/{variant}.png" for variant in range(images)]}
-    return {
-        "eventName": "REMOVE",
-        "dynamodb": {
-            "Keys": {"pk": {"S": f"ws#{link_id}"}, "sk": {"S": "LINK"}},
-            "SequenceNumber": str(number),
-            "OldImage": old,
-        },
-    }
