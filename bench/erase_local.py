@@ -11,9 +11,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import Any
 
-from bench.local_stack import PAGE, Caller
+from bench.local_stack import Caller
 from bench.local_trees import Served, serving
 from infra.packaging import ROOT
 
@@ -21,11 +20,6 @@ LINKS = 10_000
 
 #: Visits of each tenth link.
 VISITS = 3
-
-#: Seconds between two reads of the deletion.
-POLL_SECONDS = 1.0
-
-TIMEOUT_SECONDS = 1_800
 
 
 def main(links: int = LINKS) -> None:
@@ -43,7 +37,7 @@ def main(links: int = LINKS) -> None:
 
 
 def _erase(stack: Served, caller: Caller, count: int, *, visited: int) -> None:
-    created = _create(caller, count)
+    created = caller.create(count)
     visits = 0
     for link in created if visited else ():
         for _ in range(VISITS):
@@ -54,38 +48,16 @@ def _erase(stack: Served, caller: Caller, count: int, *, visited: int) -> None:
     body = {"ids": [link["id"] for link in created], "mode": "erase", "reason": "bench"}
     caller.ask("POST", "/api/deletions", body)
     answered = time.perf_counter() - began
-    deletion = _completed(caller, caller.deletion_id)
+    receipt = caller.finished()["receipt"]
     # The last links are queued when the request is answered, or later.
     work = time.perf_counter() - began - stack.erase_delay
     cpu = stack.cpu_seconds() - before
-    receipt = deletion["receipt"]
     assert receipt["links"] == count, receipt
     assert receipt["clicks"] == visits, receipt
     print(
         f"| {count:,} | {visits:,} | {answered:.1f} | {work:.1f} | {cpu:.1f} | {load:.1f} |",
         flush=True,
     )
-
-
-def _create(caller: Caller, count: int) -> list[dict[str, Any]]:
-    links: list[dict[str, Any]] = []
-    while len(links) < count:
-        here = min(PAGE, count - len(links))
-        new = [{"originalUrl": f"https://example.com/{number}"} for number in range(here)]
-        links += caller.ask("POST", "/api/links", new)
-    return links
-
-
-def _completed(caller: Caller, deletion_id: str) -> Any:
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while time.monotonic() < deadline:
-        status, _ = caller.send("GET", f"/api/deletions/{deletion_id}?limit=1")
-        if status == 200:
-            deletion = caller.ask("GET", f"/api/deletions/{deletion_id}?limit=1")
-            if deletion["state"] == "complete":
-                return deletion
-        time.sleep(POLL_SECONDS)
-    raise RuntimeError("The erasure did not complete.")
 
 
 if __name__ == "__main__":
