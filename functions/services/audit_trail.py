@@ -5,9 +5,8 @@ from __future__ import annotations
 from functions.domain.clock import current_deadline
 from functions.domain.deletion import Deletion
 from functions.domain.deletion_filter import DeletionFilter
-from functions.domain.errors import LimitReached
 from functions.repositories.deletions import DeletionsTable
-from functions.services.read_budget import ReadBudget
+from functions.services.read_budget import ReadBudget, may_read
 
 #: Records that a filter is tried on in one call, and in one page.
 READ_BATCH = 100
@@ -36,7 +35,7 @@ def list_deletions(
     tried = 0
     while True:
         tries = READ_BATCH if deletion_filter.reads_more_than_it_finds else limit - len(page)
-        if deletion_filter.reads_more_than_it_finds and not _may_read(tries, budget, tried):
+        if deletion_filter.reads_more_than_it_finds and not may_read(budget, tries, tried):
             return page, before
         deletions_read, last = deletions.newest(
             workspace_id, limit=tries, before=before, deletion_filter=deletion_filter
@@ -51,12 +50,3 @@ def list_deletions(
         tried += tries
         if tried >= MAX_READS or current_deadline().remaining() < PAGE_MARGIN:
             return page, before
-
-
-def _may_read(records: int, budget: ReadBudget, tried: int) -> bool:
-    try:
-        return budget.take(records)
-    except LimitReached:
-        if not tried:
-            raise
-        return False

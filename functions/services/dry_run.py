@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from functions.domain.error_texts import NAMED_IDS
-from functions.repositories.link_states import LinkState
 from functions.repositories.links import LinksTable
 from functions.services.read_budget import ReadBudget
 from functions.services.resolve_filter import ResolvedLinks, select, too_broad
@@ -35,21 +34,10 @@ def preview(
     ]
     requested = set(deletable)
     unknown = [link_id for link_id in link_ids if link_id not in requested]
-    clicks, last_click_at = affected(states[link_id] for link_id in deletable)
-    return {
-        "dryRun": True,
-        "mode": mode,
-        "counts": {
-            "requested": len(link_ids) + len(invalid_ids),
-            "deletable": len(deletable),
-            "unknown": len(unknown),
-            "invalid": len(invalid_ids),
-        },
-        "clicks": clicks,
-        "lastClickAt": last_click_at,
-        "unknownIds": unknown[:NAMED_IDS],
-        "invalidIds": list(invalid_ids)[:NAMED_IDS],
-    }
+    selection = ResolvedLinks()
+    for link_id in deletable:
+        selection.add(states[link_id])
+    return _preview(mode, selection, unknown, invalid_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,26 +72,27 @@ def preview_filter(
     )
     if not selection.complete:
         raise too_broad(selection, maximum, max_reads)
-    found = len(selection.link_ids)
-    return FilterPreview(
-        selection,
-        {
-            "dryRun": True,
-            "mode": mode,
-            "counts": {"requested": found, "deletable": found, "unknown": 0, "invalid": 0},
-            "clicks": selection.clicks,
-            "lastClickAt": selection.last_click_at,
-            "unknownIds": [],
-            "invalidIds": [],
+    return FilterPreview(selection, _preview(mode, selection))
+
+
+def _preview(
+    mode: Mode,
+    deletable: ResolvedLinks,
+    unknown: Sequence[str] = (),
+    invalid: Sequence[str] = (),
+) -> Preview:
+    found = len(deletable.link_ids)
+    return {
+        "dryRun": True,
+        "mode": mode,
+        "counts": {
+            "requested": found + len(unknown) + len(invalid),
+            "deletable": found,
+            "unknown": len(unknown),
+            "invalid": len(invalid),
         },
-    )
-
-
-def affected(states: Iterable[LinkState]) -> tuple[int, str | None]:
-    """The number of clicks of these links, and the time of the last one."""
-    clicks, last = 0, None
-    for state in states:
-        clicks += state.click_count
-        if state.last_click_at is not None and (last is None or state.last_click_at > last):
-            last = state.last_click_at
-    return clicks, last
+        "clicks": deletable.clicks,
+        "lastClickAt": deletable.last_click_at,
+        "unknownIds": list(unknown[:NAMED_IDS]),
+        "invalidIds": list(invalid[:NAMED_IDS]),
+    }

@@ -8,13 +8,12 @@ from math import isqrt
 
 from functions.aws.dynamodb import READ_BATCH
 from functions.domain.clock import current_deadline, now_iso
-from functions.domain.errors import LimitReached
 from functions.domain.ids import SHARDS
 from functions.domain.link import Link
 from functions.domain.link_filter import EVERY_LINK, LinkFilter
 from functions.repositories.links import LinksTable
 from functions.services.link_lookup import find_by_external_id
-from functions.services.read_budget import ReadBudget
+from functions.services.read_budget import ReadBudget, may_read
 
 #: Links that one filtered page may read before it ends short, and seconds kept for the response.
 READ_BUDGET = 1_000
@@ -67,7 +66,7 @@ def list_links(
         chunk = list(islice(keys, wanted))
         if not chunk:
             return page, None
-        if not link_filter.empty and not _may_read(len(chunk), budget, tried):
+        if budget and not link_filter.empty and not may_read(budget, len(chunk), tried):
             return page, last
         found = links.get_many(workspace_id, [link_id for _, link_id in chunk])
         for position, link_id in chunk:
@@ -84,18 +83,6 @@ def list_links(
         if tried >= READ_BUDGET or current_deadline().remaining() < PAGE_MARGIN:
             break
     return page, last if next(keys, None) else None
-
-
-def _may_read(links: int, budget: ReadBudget | None, tried: int) -> bool:
-    """Whether a page may compare more links; otherwise it ends short, with its position."""
-    if budget is None:
-        return True
-    try:
-        return budget.take(links)
-    except LimitReached:
-        if not tried:
-            raise
-        return False
 
 
 def _earlier(first: str | None, second: str | None) -> str | None:

@@ -30,6 +30,19 @@ class ReadBudget(Protocol):
         """
 
 
+def may_read(budget: ReadBudget, links: int, tried: int) -> bool:
+    """Whether a page that has compared ``tried`` may read more; otherwise it ends short.
+
+    Raises ``LimitReached`` if there is nothing left at its start.
+    """
+    try:
+        return budget.take(links)
+    except LimitReached:
+        if not tried:
+            raise
+        return False
+
+
 class RequestBudget:
     """The budget of one request: the plan's limit per request, and the workspace's minute
     window.

@@ -13,6 +13,7 @@ from functions.domain.clock import current_deadline, now_iso
 from functions.domain.errors import InvalidRequest
 from functions.domain.ids import NO_RESTORE, SHARDS, pack_ids
 from functions.domain.link import Link
+from functions.repositories.link_states import LinkState
 from functions.repositories.links import LinksTable
 from functions.services.link_lookup import find_by_external_id
 from functions.services.read_budget import ReadBudget
@@ -49,7 +50,7 @@ class ResolvedLinks:
         """A digest that is equal exactly for the same set of links, in any order."""
         return hashlib.sha256(pack_ids(sorted(self.link_ids))).hexdigest()
 
-    def add(self, link: Link) -> None:
+    def add(self, link: Link | LinkState) -> None:
         """Add a link that matches."""
         self.link_ids.append(link.id)
         self.newest_restore = max(self.newest_restore, link.fencing_token)
