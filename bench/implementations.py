@@ -44,10 +44,9 @@ class Unlink:
 
     name = "**Unlink**"
 
-    def __init__(self, wire: Any) -> None:
-        """``wire.serve(client)`` answers or observes the client's requests."""
+    def __init__(self, simulation: Simulation) -> None:
         aws.client.cache_clear()
-        dynamodb = wire.serve(aws.client("dynamodb"))
+        dynamodb = simulation.serve(aws.client("dynamodb"))
         self.queue = Messages()
         self._stores = Stores(
             links=LinksTable(dynamodb, LINKS),

@@ -192,20 +192,28 @@ def test_the_cost_of_a_page_depends_on_its_size(
 ) -> None:
     world.create(300)
     world.soft_delete(world.create(300))
-    keys = 0
-    real = world.dynamodb.query
+    keys: list[int] = []
+    links: list[int] = []
+    query, batch_get_item = world.dynamodb.query, world.dynamodb.batch_get_item
 
-    def counted(**parameters: Any) -> Any:
-        nonlocal keys
-        response = real(**parameters)
-        keys += len(response["Items"])
+    def queried(**parameters: Any) -> Any:
+        response = query(**parameters)
+        keys.append(len(response["Items"]))
         return response
 
-    monkeypatch.setattr(world.dynamodb, "query", counted)
+    def read(**parameters: Any) -> Any:
+        [request] = parameters["RequestItems"].values()
+        links.append(len(request["Keys"]))
+        return batch_get_item(**parameters)
+
+    monkeypatch.setattr(world.dynamodb, "query", queried)
+    monkeypatch.setattr(world.dynamodb, "batch_get_item", read)
     _, body = get(world, limit=50)
 
     assert len(body["links"]) == 50
-    assert keys <= 150
+    assert len(keys) == 8
+    assert sum(keys) <= 150
+    assert links == [50]
 
 
 @pytest.mark.parametrize(
