@@ -7,70 +7,12 @@ the same figures.
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable
-from typing import Any
-
 from bench.export_workers import EXPORT_SECONDS, export_before_delete, export_of_one_link
-from bench.simulated import WORKSPACE, Simulation, isolate, link_ids
-from bench.simulated_services import click
-from bench.virtual import START
-from functions.aws import client as aws
-from functions.domain.clock import current_deadline, iso
-from functions.repositories.clicks import PARTITIONS, ClicksTable
-from functions.services.export_lines import ExportStores, LineReader
-
-
-def _measured_cpu() -> tuple[float, float]:
-    """Processor seconds of a ``Query`` that finds nothing, and of each click that it finds."""
-    simulation = _Queries()
-    aws.client.cache_clear()
-    table = ClicksTable(simulation.serve(aws.client("dynamodb")), "clicks")
-    given: dict[str, Any] = {"after": None, "until": iso(START)}
-    [link_id] = link_ids(1)
-
-    def measure(times: int, count: int) -> float:
-        items = [click(link_id, 0, number) for number in range(count)]
-        simulation.response = json.dumps({"Items": items}, separators=(",", ":")).encode()
-        simulation.forget()
-        started = time.process_time()
-        reader = _reader(table)
-        for _ in range(times):
-            reader(link_id, given)
-        return (time.process_time() - started - simulation.own_seconds) / times
-
-    measure(200, 0)
-    call = measure(2_000, 0)
-    return call, (measure(50, 1_000) - call) / 1_000
-
-
-def _reader(table: ClicksTable) -> Callable[[str, dict[str, Any]], Any]:
-    stores = ExportStores(None, table, None)  # type: ignore[arg-type]
-
-    def read(link_id: str, given: dict[str, Any]) -> Any:
-        reader = LineReader([], WORKSPACE, given["until"], "", stores, current_deadline())
-        return reader.page(link_id, 0, None)
-
-    return read
-
-
-class _Queries(Simulation):
-    """Answers every ``Query`` with the same bytes."""
-
-    response = b""
-
-    def _Query(self, _body: bytes) -> bytes:  # noqa: N802 - the operation's name
-        return self.response
+from bench.simulated_services import CALL_CPU, CLICK_CPU
+from functions.repositories.clicks import PARTITIONS
 
 
 def main() -> None:
-    isolate()
-    call_cpu, click_cpu = _measured_cpu()
-    print(
-        f"Client CPU measured here: {call_cpu * 1e6:.0f} µs a Query,"
-        f" {click_cpu * 1e6:.1f} µs a click.\n"
-    )
     print("### Links and clicks before a delete: 3 clicks a link, 8 ms a call\n")
     print(
         "| links | partitions | CPU | worker's seconds | workers | Query | BatchGetItem | saves"
@@ -78,7 +20,7 @@ def main() -> None:
     )
     print("|---|---|---|---|---|---|---|---|---|")
     three = (1, 0, 0, 1, 0, 0, 1, 0)
-    cpus = {"none": (0.0, 0.0), "measured": (call_cpu, click_cpu)}
+    cpus = {"none": (0.0, 0.0), "measured": (CALL_CPU, CLICK_CPU)}
     for count in (100, 1_000, 10_000):
         for one_partition in (True, False):
             for name, (each_call, each_click) in cpus.items():
@@ -115,9 +57,7 @@ def main() -> None:
     print("| seconds a run | runs | seconds | Query | UploadPart | saves | lines | MB |")
     print("|---|---|---|---|---|---|---|---|")
     for seconds in (EXPORT_SECONDS, 18.0):
-        done = export_of_one_link(
-            2_000_000, seconds=seconds, call_cpu=call_cpu, click_cpu=click_cpu
-        )
+        done = export_of_one_link(2_000_000, seconds=seconds)
         print(
             f"| {seconds:.0f} | {done.workers} | {done.seconds:.0f} | {done.calls['Query']:,}"
             f" | {done.calls['UploadPart']} | {done.calls['save']}"

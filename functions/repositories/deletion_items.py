@@ -9,9 +9,9 @@ from typing import Any
 from functions.aws.codec import from_item, primary_key, to_item
 from functions.domain.clock import iso
 from functions.domain.deletion import Deletion, FilterRequest
-from functions.domain.ids import pack_ids, shard_of, unpack_ids
+from functions.domain.ids import pack_ids, unpack_ids
 from functions.domain.outcomes import Outcome, count, pack_outcomes, unpack_outcomes
-from functions.repositories.open_index import OPEN_SHARDS
+from functions.repositories.open_index import open_shard
 
 #: Maximum number of ids in the header (4 KB). More ids are written before it, in chunks of 2,500
 #: (40 KB).
@@ -90,14 +90,13 @@ def header_item(deletion: Deletion) -> dict[str, Any]:
         }
     )
     item |= recorded_ids(deletion)
-    shard = shard_of(deletion.id) % OPEN_SHARDS
     if deletion.open:
         item["lease"] = {"S": deletion.lease or ""}
         item["leaseUntil"] = milliseconds(deletion.lease_until)
-        item["openPk"] = {"S": f"OPEN#{shard}"}
+        item["openPk"] = {"S": open_shard("OPEN", deletion.id)}
         item["openSk"] = {"S": f"{iso(deletion.lease_until)}#{deletion.id}"}
     elif deletion.state == "erasing":
-        item["openPk"] = {"S": f"ERASING#{shard}"}
+        item["openPk"] = {"S": open_shard("ERASING", deletion.id)}
         item["openSk"] = {"S": f"{deletion.created_at}#{deletion.id}"}
     return item
 

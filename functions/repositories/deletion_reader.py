@@ -9,13 +9,14 @@ from functions.aws.calls import call
 from functions.aws.codec import primary_key, to_item
 from functions.aws.dynamodb import Table
 from functions.aws.parallel import in_parallel
+from functions.domain.clock import now_iso
 from functions.domain.deletion import Deletion
 from functions.domain.deletion_filter import EVERY_DELETION, DeletionFilter
 from functions.domain.ids import unpack_ids
 from functions.domain.outcomes import Outcome
 from functions.repositories import deletion_items
 from functions.repositories.deletion_items import chunk_key, read_header
-from functions.repositories.open_index import expired_lease_items
+from functions.repositories.open_index import open_items
 
 #: The attributes of a header in a list, by the aliases of an expression.
 _LISTED = {
@@ -93,9 +94,8 @@ class DeletionReader(Table):
         if deletion is None:
             return None
         if deletion.id_chunks:
-            keys = [chunk_key(deletion, number) for number in range(deletion.id_chunks)]
-            packed = in_parallel(self._read_item, keys)
-            deletion.link_ids = unpack_ids(b"".join(item["ids"]["B"] for item in packed if item))
+            every = deletion.id_chunks * deletion_items.CHUNK_IDS
+            deletion.link_ids = self.page_of_ids(deletion, 0, every)
         if deletion.mode == "erase" and deletion.open:
             self.read_done(deletion)
         return deletion
@@ -175,5 +175,5 @@ class DeletionReader(Table):
 
     def expired_leases(self, *, limit: int) -> list[tuple[str, str]]:
         """``(workspace_id, deletion_id)`` of open deletions whose lease has run out."""
-        items = expired_lease_items(self._client, self.name, "OPEN", limit=limit)
+        items = open_items(self._client, self.name, "OPEN", before=now_iso(), limit=limit)
         return [(item["pk"]["S"], item["sk"]["S"]) for item in items]

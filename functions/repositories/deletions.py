@@ -28,7 +28,6 @@ from functions.aws.dynamodb import create_action, transact, update_action
 from functions.domain.clock import current_deadline, iso
 from functions.domain.deletion import Deletion
 from functions.domain.errors import InternalError, Unavailable
-from functions.domain.ids import shard_of
 from functions.domain.outcomes import Outcome, unpack_outcomes
 from functions.repositories.deletion_creator import DeletionCreator
 from functions.repositories.deletion_items import (
@@ -40,7 +39,7 @@ from functions.repositories.deletion_items import (
     progress_values,
     recorded_ids,
 )
-from functions.repositories.open_index import OPEN_SHARDS
+from functions.repositories.open_index import open_shard
 
 if TYPE_CHECKING:
     from functions.domain.deletion_names import DeletionState
@@ -218,7 +217,7 @@ class DeletionsTable(DeletionCreator):
             values[":now"] = {"S": now}
         else:
             changes += ", openPk=:open, openSk=:since REMOVE lease, leaseUntil"
-            values[":open"] = {"S": f"ERASING#{shard_of(deletion.id) % OPEN_SHARDS}"}
+            values[":open"] = {"S": open_shard("ERASING", deletion.id)}
             values[":since"] = {"S": f"{now}#{deletion.id}"}
         current = self._advance(deletion, changes, condition=still_open, values=values)
         if current:

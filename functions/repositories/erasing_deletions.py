@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from functions.aws.codec import from_item, primary_key, to_item
 from functions.aws.dynamodb import Table
 from functions.domain.clock import iso, now_iso
-from functions.repositories.open_index import OPEN_SHARDS
+from functions.repositories.open_index import open_items
 from functions.repositories.receipts import unsigned_shard
 
 #: Seconds between two writes of an erasure's progress time.
@@ -86,12 +86,7 @@ class ErasingDeletions(Table):
         """
         return sorted(
             Erasing(item["openSk"]["S"].partition("#")[0], item["pk"]["S"], item["sk"]["S"])
-            for shard in range(OPEN_SHARDS)
-            for item in self._query(
-                IndexName="open",
-                KeyConditionExpression="openPk=:shard",
-                ExpressionAttributeValues={":shard": {"S": f"ERASING#{shard}"}},
-            )
+            for item in open_items(self._client, self.name, "ERASING")
         )
 
     def receipt(self, workspace_id: str, deletion_id: str) -> dict[str, Any]:

@@ -1,31 +1,44 @@
-"""The sparse index ``open``: deletions and restores with work left, by when their lease expires."""
+"""The sparse index ``open``: deletions and restores with work left, by a time.
+
+Its partitions are named by the kind of work and a shard. The sort key begins with a time: for work
+that a worker leases, when the lease expires.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
-from functions.aws.calls import call
-from functions.domain.clock import iso
+from functions.aws.codec import to_item
+from functions.aws.dynamodb import query
+from functions.domain.ids import shard_of
 
-#: Shards of the index of open deletions.
+#: Shards of each kind.
 OPEN_SHARDS = 4
 
 
-def expired_lease_items(
-    client: Any, table: str, kind: str, *, limit: int
+def open_shard(kind: str, time_ordered_id: str) -> str:
+    """Where the index has the work of this deletion or restore."""
+    return f"{kind}#{shard_of(time_ordered_id) % OPEN_SHARDS}"
+
+
+def open_items(
+    client: Any, table: str, kind: str, *, before: str | None = None, limit: int | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Keys of open items of this kind with an expired lease, at most ``limit`` per shard."""
+    """The keys of the items of this kind, earliest first, at most ``limit`` per shard; with
+    ``before`` only those whose time has come by then.
+    """
+    condition = "openPk=:shard" + ("" if before is None else " AND openSk<:before")
+    page = {} if limit is None else {"Limit": limit}
     for shard in range(OPEN_SHARDS):
-        yield from call(
-            client.query,
-            TableName=table,
+        values = {":shard": f"{kind}#{shard}"} | ({} if before is None else {":before": before})
+        items = query(
+            client,
+            table,
             IndexName="open",
-            KeyConditionExpression="openPk=:shard AND openSk<:now",
-            ExpressionAttributeValues={
-                ":shard": {"S": f"{kind}#{shard}"},
-                ":now": {"S": iso(time.time())},
-            },
-            Limit=limit,
-        )["Items"]
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=to_item(values),
+            **page,
+        )
+        yield from islice(items, limit)

@@ -16,12 +16,11 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from functions.aws.calls import TransactionCancelled, call
+from functions.aws.calls import TransactionCancelled
 from functions.aws.codec import primary_key, to_item
 from functions.aws.dynamodb import Table, create_action, transact, update_action
 from functions.domain.clock import now_iso
-from functions.domain.ids import shard_of
-from functions.repositories.open_index import OPEN_SHARDS
+from functions.repositories.open_index import open_items, open_shard
 
 #: The partition of the public keys.
 JWKS = "JWKS"
@@ -42,21 +41,10 @@ class ReceiptsTable(Table):
 
     def unsigned(self, *, limit: int) -> list[Unsigned]:
         """Receipts to be signed, at most ``limit`` a shard, and the oldest ones of each."""
-        found = []
-        for shard in range(OPEN_SHARDS):
-            response = call(
-                self._client.query,
-                TableName=self.name,
-                IndexName="open",
-                KeyConditionExpression="openPk=:shard",
-                ExpressionAttributeValues={":shard": {"S": f"{UNSIGNED}#{shard}"}},
-                Limit=limit,
-            )
-            found += [
-                Unsigned(item["pk"]["S"], item["sk"]["S"], item["openSk"]["S"].partition("#")[0])
-                for item in response["Items"]
-            ]
-        return found
+        return [
+            Unsigned(item["pk"]["S"], item["sk"]["S"], item["openSk"]["S"].partition("#")[0])
+            for item in open_items(self._client, self.name, UNSIGNED, limit=limit)
+        ]
 
     def awaits_signature(self, workspace_id: str, deletion_id: str) -> bool:
         """Whether the receipt of a completed erasure is still to be signed."""
@@ -114,7 +102,7 @@ class ReceiptsTable(Table):
 
 def unsigned_shard(deletion_id: str) -> str:
     """Where the index has an unsigned receipt."""
-    return f"{UNSIGNED}#{shard_of(deletion_id) % OPEN_SHARDS}"
+    return open_shard(UNSIGNED, deletion_id)
 
 
 def _receipt_key(workspace_id: str, deletion_id: str) -> dict[str, Any]:

@@ -14,14 +14,14 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from functions.aws.calls import call
-from functions.aws.codec import from_item, to_item
+from functions.aws.codec import from_item, primary_key, to_item
 from functions.aws.dynamodb import Table, create_action
 from functions.domain.clock import iso, now_iso
 from functions.domain.idempotency import IdempotencyKey
-from functions.domain.ids import pack_ids, shard_of, unpack_ids
+from functions.domain.ids import pack_ids, unpack_ids
 from functions.domain.outcomes import pack_outcomes, unpack_outcomes
 from functions.repositories.idempotency import IdempotencyTable, transact_once
-from functions.repositories.open_index import OPEN_SHARDS, expired_lease_items
+from functions.repositories.open_index import open_items, open_shard
 
 if TYPE_CHECKING:
     from functions.domain.deletion_names import RefusalReason, RestoreState
@@ -109,7 +109,7 @@ class RestoresTable(Table):
 
     def create(self, restore: Restore, *, key: IdempotencyKey | None) -> None:
         """Write the record; raises ``KeyTaken`` if another request used the key."""
-        item = _key(restore) | to_item(
+        item = _key_of(restore) | to_item(
             {
                 "state": restore.state,
                 "actor": restore.actor,
@@ -138,11 +138,7 @@ class RestoresTable(Table):
 
     def load(self, workspace_id: str, deletion_id: str, restore_id: str) -> Restore | None:
         """The whole record."""
-        key = {
-            "pk": {"S": f"{workspace_id}#{deletion_id}"},
-            "sk": {"S": f"RESTORE#{restore_id}"},
-        }
-        item = self._read_item(key)
+        item = self._read_item(_key(workspace_id, deletion_id, restore_id))
         return _restore(item) if item else None
 
     def of_deletion(self, workspace_id: str, deletion_id: str, *, limit: int) -> list[Restore]:
@@ -164,7 +160,7 @@ class RestoresTable(Table):
     def expired_leases(self, *, limit: int) -> list[tuple[str, str, str]]:
         """``(workspace_id, deletion_id, restore_id)`` of restores with an expired lease."""
         found = []
-        for item in expired_lease_items(self._client, self.name, "RESTORING", limit=limit):
+        for item in open_items(self._client, self.name, "RESTORING", before=now_iso(), limit=limit):
             workspace_id, _, deletion_id = item["pk"]["S"].rpartition("#")
             restore_id = item["sk"]["S"].removeprefix("RESTORE#")
             found.append((workspace_id, deletion_id, restore_id))
@@ -177,7 +173,7 @@ class RestoresTable(Table):
         # One worker at a time. Two would be safe but wasteful.
         lease_has_expired = "attribute_exists(openPk) AND leaseUntil<=:now"
         current = self._update_item(
-            _key(restore),
+            _key_of(restore),
             "SET leaseUntil=:until, openSk=:open",
             condition=lease_has_expired,
             values={
@@ -198,19 +194,20 @@ class RestoresTable(Table):
             values |= to_item({":state": restore.state, ":now": restore.completed_at})
         # The first completion counts; a later worker of the same restore changes nothing.
         still_open = "attribute_exists(openPk)"
-        self._update_item(_key(restore), changes, condition=still_open, values=values)
+        self._update_item(_key_of(restore), changes, condition=still_open, values=values)
 
 
-def _key(restore: Restore) -> dict[str, Any]:
-    return {
-        "pk": {"S": f"{restore.workspace_id}#{restore.deletion_id}"},
-        "sk": {"S": f"RESTORE#{restore.id}"},
-    }
+def _key(workspace_id: str, deletion_id: str, restore_id: str) -> dict[str, Any]:
+    return primary_key(f"{workspace_id}#{deletion_id}", f"RESTORE#{restore_id}")
+
+
+def _key_of(restore: Restore) -> dict[str, Any]:
+    return _key(restore.workspace_id, restore.deletion_id, restore.id)
 
 
 def _open_keys(restore: Restore) -> dict[str, Any]:
     return {
-        "openPk": {"S": f"RESTORING#{shard_of(restore.id) % OPEN_SHARDS}"},
+        "openPk": {"S": open_shard("RESTORING", restore.id)},
         "openSk": {"S": f"{iso(restore.lease_until)}#{restore.id}"},
     }
 
