@@ -31,38 +31,26 @@ class Users(Construct):
             deletion_protection=settings.deletion_protection,
             removal_policy=settings.removal_policy,
         )
-        self.client = self.pool.add_client(
+        self.client = self._client(
             "Client",
-            # Clients run in browsers and on phones, where a secret cannot be kept.
-            generate_secret=False,
             auth_flows=cognito.AuthFlow(
                 user_srp=True,
                 # Needs AWS credentials with permission for it: for operators' scripts and tests.
                 admin_user_password=True,
             ),
             disable_o_auth=True,
-            prevent_user_existence_errors=True,
-            enable_token_revocation=True,
-            # A token cannot be revoked, so its lifetime is short.
-            access_token_validity=Duration.hours(1),
-            id_token_validity=Duration.hours(1),
             refresh_token_validity=Duration.days(30),
         )
 
         #: The client of the web console: authorization code with PKCE, on the pool's sign-in page.
-        self.console_client = self.pool.add_client(
+        self.console_client = self._client(
             "ConsoleClient",
-            generate_secret=False,
             auth_flows=cognito.AuthFlow(user_srp=True),
             o_auth=cognito.OAuthSettings(
                 flows=cognito.OAuthFlows(authorization_code_grant=True),
                 scopes=[cognito.OAuthScope.OPENID],
             ),
             supported_identity_providers=[cognito.UserPoolClientIdentityProvider.COGNITO],
-            prevent_user_existence_errors=True,
-            enable_token_revocation=True,
-            access_token_validity=Duration.hours(1),
-            id_token_validity=Duration.hours(1),
             refresh_token_validity=Duration.days(1),
             # A refresh token can be used once; a lost response can be requested again for this
             # long.
@@ -85,6 +73,19 @@ class Users(Construct):
                 # Without a style the managed login answers with an error.
                 use_cognito_provided_values=True,
             )
+
+    def _client(self, construct_id: str, **options: Any) -> cognito.UserPoolClient:
+        return self.pool.add_client(
+            construct_id,
+            # Clients run in browsers and on phones, where a secret cannot be kept.
+            generate_secret=False,
+            prevent_user_existence_errors=True,
+            enable_token_revocation=True,
+            # A token cannot be revoked, so its lifetime is short.
+            access_token_validity=Duration.hours(1),
+            id_token_validity=Duration.hours(1),
+            **options,
+        )
 
     def allow_console(self, address: str) -> None:
         """Let the console client return to `address` after signing in and out.

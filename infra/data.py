@@ -41,38 +41,16 @@ class Data(Construct):
 
         self.access = self._table("Access")
 
-        self.qr_bucket = self._bucket(
-            "QrBucket",
-            # Removes an image that was rendered while its link was being deleted. The image of a
-            # live link is rendered again on the next request.
-            s3.LifecycleRule(
-                id="expire-qr-images",
-                prefix=QR_PREFIX,
-                expiration=Duration.days(30),
-                abort_incomplete_multipart_upload_after=Duration.days(1),
-            ),
-        )
+        # The rule removes an image that was rendered while its link was being deleted. The image of
+        # a live link is rendered again on the next request.
+        self.qr_bucket = self._bucket("QrBucket", "expire-qr-images", days=30, prefix=QR_PREFIX)
 
         # Whole stream records that could not be processed, until an operator replays them. They
         # contain images of links, deleted ones too, so they are not kept longer than dead letters.
-        self.failures_bucket = self._bucket(
-            "FailuresBucket",
-            s3.LifecycleRule(
-                id="expire-failures",
-                expiration=Duration.days(14),
-                abort_incomplete_multipart_upload_after=Duration.days(1),
-            ),
-        )
+        self.failures_bucket = self._bucket("FailuresBucket", "expire-failures", days=14)
 
         # They contain personal data of visitors, so they expire soon.
-        self.exports_bucket = self._bucket(
-            "ExportsBucket",
-            s3.LifecycleRule(
-                id="expire-exports",
-                expiration=Duration.days(7),
-                abort_incomplete_multipart_upload_after=Duration.days(1),
-            ),
-        )
+        self.exports_bucket = self._bucket("ExportsBucket", "expire-exports", days=7)
         # For scripts of web pages. A browser that opens a signed URL as a download needs no rule.
         self.exports_bucket.add_cors_rule(
             allowed_methods=[s3.HttpMethods.GET, s3.HttpMethods.HEAD],
@@ -80,8 +58,13 @@ class Data(Construct):
             max_age=3_600,
         )
 
-    def _bucket(self, construct_id: str, *lifecycle_rules: s3.LifecycleRule) -> s3.Bucket:
-        """A private bucket. Without versioning, because deleted data must really be gone."""
+    def _bucket(
+        self, construct_id: str, rule_id: str, *, days: int, prefix: str | None = None
+    ) -> s3.Bucket:
+        """A private bucket whose rule removes objects after some days.
+
+        Without versioning, because deleted data must really be gone.
+        """
         return s3.Bucket(
             self,
             construct_id,
@@ -91,7 +74,14 @@ class Data(Construct):
             minimum_tls_version=1.2,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             removal_policy=self._settings.removal_policy,
-            lifecycle_rules=list(lifecycle_rules),
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id=rule_id,
+                    prefix=prefix,
+                    expiration=Duration.days(days),
+                    abort_incomplete_multipart_upload_after=Duration.days(1),
+                )
+            ],
         )
 
     def _table(

@@ -25,9 +25,9 @@ class Queues(Construct):
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
         super().__init__(scope, construct_id)
-        self.resume_dead_letters, self.resume = self._queue("Resume", WORKER_TIMEOUT)
-        self.erase_dead_letters, self.erase = self._queue("Erase", WORKER_TIMEOUT)
-        self.export_dead_letters, self.export = self._queue("Export", EXPORT_TIMEOUT)
+        self.resume = self._queue("Resume", WORKER_TIMEOUT)
+        self.erase = self._queue("Erase", WORKER_TIMEOUT)
+        self.export = self._queue("Export", EXPORT_TIMEOUT)
 
     def delay_erasure(self, *, longest_writer: Duration) -> None:
         """Deliver erasures only when no writer that read the live link can still be running.
@@ -41,7 +41,7 @@ class Queues(Construct):
             raise TypeError("the erase queue is not a queue of the template")
         queue.delay_seconds = delay.to_seconds()
 
-    def _queue(self, construct_id: str, worker_timeout: Duration) -> tuple[sqs.Queue, sqs.Queue]:
+    def _queue(self, construct_id: str, worker_timeout: Duration) -> sqs.Queue:
         dead_letters = sqs.Queue(
             self,
             f"{construct_id}DeadLetters",
@@ -50,7 +50,7 @@ class Queues(Construct):
             # The maximum of SQS: time for an operator.
             retention_period=Duration.days(14),
         )
-        queue = sqs.Queue(
+        return sqs.Queue(
             self,
             construct_id,
             encryption=sqs.QueueEncryption.SQS_MANAGED,
@@ -62,4 +62,3 @@ class Queues(Construct):
             retention_period=Duration.days(4),
             dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=DELIVERIES),
         )
-        return dead_letters, queue

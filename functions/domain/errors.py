@@ -71,7 +71,8 @@ class UnlinkError(Exception):
 
     def headers(self) -> dict[str, str]:
         """Headers that belong to this error."""
-        return {}
+        retry_after = self.members.get("retryAfter")
+        return {} if retry_after is None else {"Retry-After": str(retry_after)}
 
     def to_hoko(self) -> ErrorBody:
         """The error in Hoko's format; a message that says more than the error is a detail."""
@@ -221,9 +222,6 @@ class ReceiptPending(Conflict):
     def __init__(self) -> None:
         super().__init__(retryAfter=60)
 
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": "60"}
-
 
 class LastAdmin(Conflict):
     """The key is the last credential of the workspace that has ``admin``."""
@@ -303,9 +301,6 @@ class RateLimited(UnlinkError):
         self.retry_after = retry_after
         self.reset = reset
 
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": str(self.retry_after)}
-
     def to_linkforty(self) -> ErrorBody:
         sentence = f"Rate limit exceeded. Try again in {self.retry_after} seconds."
         return self._linkforty_with(sentence)
@@ -323,10 +318,6 @@ class LimitReached(UnlinkError):
 
     def __init__(self, message: str, *, limit: int, retry_after: int) -> None:
         super().__init__(message, limit=limit, retryAfter=retry_after)
-        self.retry_after = retry_after
-
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": str(self.retry_after)}
 
 
 class InternalError(UnlinkError):
@@ -342,6 +333,3 @@ class Unavailable(UnlinkError):
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message, retryAfter=5)
-
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": "5"}

@@ -7,10 +7,12 @@ cannot differ.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
+
+from functions.domain.camel_case import camel_case
 
 #: The most ids that one request may carry under any plan.
 MAX_IDS = 10_000
@@ -49,21 +51,14 @@ class Plan:
     open_exports: int = 2
 
 
+_LIMITS = [field.name for field in fields(Plan) if field.name != "name"]
+
+
 @cache
 def plans() -> dict[str, Plan]:
     """Every plan by name."""
     table = json.loads((Path(__file__).parent / "plans.json").read_text())
     return {
-        name: Plan(
-            name=name,
-            requests_per_minute=limits["requestsPerMinute"],
-            max_ids=min(limits["maxIds"], MAX_IDS),
-            links_per_workspace=limits["linksPerWorkspace"],
-            links_per_create=limits["linksPerCreate"],
-            filter_reads_per_request=limits["filterReadsPerRequest"],
-            filter_reads_per_minute=limits["filterReadsPerMinute"],
-            open_filters=limits["openFilters"],
-            open_exports=limits["openExports"],
-        )
+        name: Plan(name, **{field: limits[camel_case(field)] for field in _LIMITS})
         for name, limits in table.items()
     }

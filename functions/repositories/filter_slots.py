@@ -15,7 +15,3 @@ class FilterSlots(Slots):
     """Claims and releases slots; ``name`` is the ``deletions`` table."""
 
     partition, holder, seconds = "FILTERS", "deletionId", SLOT_SECONDS
-
-    def release(self, workspace_id: str, number: int, deletion_id: str) -> None:
-        """Free a slot that this deletion holds; safe to repeat."""
-        self._free(self._slot_key(workspace_id, number), deletion_id)

@@ -3,8 +3,8 @@
 Items: ``{partition}#{workspaceId}``, ``SLOT#{n}`` → the id of the holder and ``until`` (Unix
 seconds). A slot is claimed in the transaction that creates its holder, so parallel requests cannot
 exceed the limit. It is free again at ``until``, which a holder extends while it works. A released
-slot has ``until`` 0 and no holder, so that a renewal that is carried out late has no effect. No role
-may delete from the ``deletions`` table.
+slot has ``until`` 0 and no holder, so that a renewal that is carried out late has no effect. (No
+role may delete from the ``deletions`` table.)
 """
 
 from __future__ import annotations
@@ -39,6 +39,14 @@ class Slots(Table):
     def claim_action(self, workspace_id: str, number: int, holder_id: str) -> dict[str, Any]:
         """The transaction action that claims one slot."""
         return self._claim(self._slot_key(workspace_id, number), holder_id)
+
+    def renew_slot(self, workspace_id: str, number: int, holder_id: str) -> None:
+        """Extend a slot, unless another has it by now."""
+        self._extend(self._slot_key(workspace_id, number), holder_id)
+
+    def release_slot(self, workspace_id: str, number: int, holder_id: str) -> None:
+        """Free a slot that this holder has; safe to repeat."""
+        self._free(self._slot_key(workspace_id, number), holder_id)
 
     def _slot_key(self, workspace_id: str, number: int) -> dict[str, Any]:
         return primary_key(f"{self.partition}#{workspace_id}", _slot(number))

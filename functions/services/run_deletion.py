@@ -181,28 +181,25 @@ def _release_filter_slot(deletion: Deletion, filter_request: FilterRequest, stor
     """Release the slot of a deletion by filter; if this fails, the slot expires."""
     if filter_request.slot is not None:
         with left_to_others("a filter's slot was not released", deletion):
-            stores.slots.release(deletion.workspace_id, filter_request.slot, deletion.id)
+            stores.slots.release_slot(deletion.workspace_id, filter_request.slot, deletion.id)
 
 
 def _hold_export_slot(deletion: Deletion, stores: Stores) -> None:
     """Extend the slot of an unfinished export; if this fails, the earlier claim is still valid."""
-    if (claim := _export_claim(deletion)) is not None:
+    if (slot := _export_slot(deletion)) is not None:
         with left_to_others("an export's slot was not renewed", deletion):
-            stores.open_exports.renew(claim)
+            stores.open_exports.renew_slot(deletion.workspace_id, slot, deletion.id)
 
 
 def _release_export_slot(deletion: Deletion, stores: Stores) -> None:
     """Release the slot of an export; if this fails, the slot expires."""
-    if (claim := _export_claim(deletion)) is not None:
+    if (slot := _export_slot(deletion)) is not None:
         with left_to_others("an export's slot was not released", deletion):
-            stores.open_exports.release(claim)
+            stores.open_exports.release_slot(deletion.workspace_id, slot, deletion.id)
 
 
-def _export_claim(deletion: Deletion) -> dict[str, Any] | None:
-    slot = (deletion.export or {}).get("slot")
-    if slot is None:
-        return None
-    return {"id": deletion.id, "workspaceId": deletion.workspace_id, "slot": slot}
+def _export_slot(deletion: Deletion) -> int | None:
+    return (deletion.export or {}).get("slot")
 
 
 class _LeaseLost(Exception):
