@@ -27,7 +27,7 @@ VENV := .venv
 VENV_STAMP := $(VENV)/.installed-$(PY_TAG)-$(call checksum,requirements-dev.txt)
 EMULATOR_VENV := .local/ministack-venv
 EMULATOR_STAMP := $(EMULATOR_VENV)/.installed-$(PY_TAG)-$(call checksum,local/requirements-ministack.txt)
-NPM_STAMP := node_modules/.installed-$(call checksum,package.json)
+NPM_STAMP := node_modules/.installed-$(call checksum,package-lock.json)
 UNLINKCTL := $(VENV)/bin/unlinkctl
 STAMPS := $(VENV_STAMP) $(EMULATOR_STAMP) $(NPM_STAMP)
 
@@ -157,13 +157,14 @@ audit: $(VENV_STAMP) ## Known vulnerabilities of the dependencies; asks the advi
 	  .local/audit-venv/bin/pip-audit --require-hashes --disable-pip -r $$lock || exit 1; done
 
 .PHONY: lock
-lock: ## Resolve the requirements*.in files anew, with hashes for every platform.
+lock: check-node ## Resolve requirements*.in and package.json anew, with hashes.
 	$(PYTHON) -m venv $(LOCK_VENV)
 	$(LOCK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(LOCK_TOOL)
 	$(LOCK) functions/requirements.in -o functions/requirements.txt
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
 	$(LOCK) local/requirements-ministack.in -o local/requirements-ministack.txt
 	$(LOCK) local/requirements-audit.in -o local/requirements-audit.txt
+	npm install --package-lock-only --loglevel=error
 
 .PHONY: clean
 clean: ## Remove what was installed and built; keep the sources.
@@ -212,6 +213,6 @@ $(EMULATOR_STAMP): | check-python
 
 $(NPM_STAMP): | check-python check-node
 	@echo "Installing the CDK CLI and the console's packages into node_modules (once) ..."
-	@$(PYTHON) local/npm_packages.py
+	@npm ci --loglevel=error
 	@rm -f node_modules/.installed-*
 	@touch $@

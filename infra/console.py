@@ -2,8 +2,8 @@
 
 The sources are plain modules that browsers run as they are. Here they are only joined, in one file
 without their comments, because each file that a visit loads is one Lambda invocation. Third-party
-modules come from `node_modules`, where `make` installs the archives that `package.json` pins by
-hash. Each becomes a function, so that its names do not collide.
+modules come from `node_modules`, where `make` installs what `package-lock.json` pins by hash. Each
+becomes a function, so that its names do not collide.
 """
 
 from __future__ import annotations
