@@ -20,12 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import capacity, chart
+from bench import capacity
 from bench.implementations import IMPLEMENTATIONS, Unlink, UpdateLoop
 from bench.simulated import Simulation, isolate, link_ids, link_item
 from functions.domain.outcomes import Outcome
-
-PLOT = Path(__file__).parent.parent / "docs" / "cost-against-size.svg"
 
 #: Seconds that a call to DynamoDB takes in the runs of wall time.
 LATENCY = 0.008
@@ -255,7 +253,13 @@ def _cost_against_size() -> None:
         print(f"| {size:,} | " + " | ".join(cells) + " |")
     print()
     for name, values in series.items():
-        slope, start, r_squared = chart.fit(SIZES, values)
+        slope, start = statistics.linear_regression(SIZES, values)
+        r_squared = statistics.correlation(SIZES, values) ** 2
         print(f"- {name} = {slope:.4f} × links + {start:.1f} (R² = {r_squared:.5f})")
-    PLOT.write_text(chart.draw(SIZES, series), encoding="utf-8")
-    print(f"\nDrawn in {PLOT.relative_to(PLOT.parent.parent)}")
+    for name, values in series.items():
+        # The points of a chart have equal distances, so only the whole thousands.
+        points = {size: values[n] for n, size in enumerate(SIZES) if size % 1_000 == 0}
+        print("\n```mermaid\nxychart-beta")
+        print(f'    title "{name}"\n    x-axis "links" {list(points)}')
+        print(f"    y-axis 0 --> {max(values):.0f}")
+        print(f"    line [{', '.join(f'{value:.0f}' for value in points.values())}]\n```")
