@@ -17,6 +17,7 @@ from functions.config import optional_setting, setting
 if TYPE_CHECKING:
     from functions.aws.events import EventBus
     from functions.aws.sqs import Queue
+    from functions.domain.idempotency import IdempotencyKey
     from functions.repositories.access import AccessTable
     from functions.repositories.api_keys import ApiKeysTable
     from functions.repositories.click_totals import ClickTotals
@@ -146,11 +147,10 @@ def trash_records() -> TrashRecords:
     return TrashRecords(_dynamodb(), setting("DELETIONS_TABLE"))
 
 
-@cache
-def create_runs() -> CreateRuns:
+def create_runs(workspace_id: str, key: IdempotencyKey) -> CreateRuns:
     from functions.repositories.create_runs import CreateRuns
 
-    return CreateRuns(_dynamodb(), setting("DELETIONS_TABLE"))
+    return CreateRuns(_dynamodb(), setting("DELETIONS_TABLE"), workspace_id, key)
 
 
 # -- the clicks table ---------------------------------------------------------------------------

@@ -79,13 +79,15 @@ class CreateRun:
 
 
 class CreateRuns(Table):
-    """Starts and ends runs; ``name`` is the ``deletions`` table."""
+    """Starts and ends the runs of one key; ``name`` is the ``deletions`` table."""
 
-    def __init__(self, client: Any, name: str) -> None:
+    def __init__(self, client: Any, name: str, workspace_id: str, key: IdempotencyKey) -> None:
         super().__init__(client, name)
+        self.workspace_id = workspace_id
+        self.key = key
         self._keys = IdempotencyTable(client, name)
 
-    def begin(self, workspace_id: str, key: IdempotencyKey, user_id: str) -> CreateRun:
+    def begin(self, user_id: str) -> CreateRun:
         """A run to create the links, or the one that was answered.
 
         Raises ``KeyReused`` (another request has this key) and ``StillRunning``.
@@ -93,7 +95,7 @@ class CreateRuns(Table):
         now = int(time.time())
         run = CreateRun(str(uuid.uuid4()), now_iso(), user_id)
         lease = {"leaseUntil": now + LEASE_SECONDS}
-        put = self._keys.claim_action(workspace_id, key, run.stored() | lease)["Put"]
+        put = self._keys.claim_action(self.workspace_id, self.key, run.stored() | lease)["Put"]
         put["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         try:
             call(self._client.put_item, **put)
@@ -101,7 +103,7 @@ class CreateRuns(Table):
             record = read_record(failed.item)
         else:
             return run
-        record.check(key)
+        record.check(self.key)
         found = CreateRun.read(record.details)
         if found.id == run.id or found.answered:
             # It may be this request's own run, written by a call whose response was lost.
@@ -112,8 +114,6 @@ class CreateRuns(Table):
         earlier = (*found.earlier, replace(found, earlier=()))
         unchanged = "#run=:dead AND leaseUntil=:expired AND attribute_not_exists(answered)"
         current = self._update(
-            workspace_id,
-            key,
             f"SET {_RUN}, leaseUntil=:lease, earlierRuns=:earlier",
             condition=unchanged,
             values=_run_values(run)
@@ -129,40 +129,24 @@ class CreateRuns(Table):
             raise StillRunning
         return replace(run, earlier=earlier)
 
-    def end(
-        self,
-        workspace_id: str,
-        key: IdempotencyKey,
-        run: CreateRun,
-        *,
-        made_by: CreateRun,
-    ) -> None:
+    def end(self, run: CreateRun, *, made_by: CreateRun) -> None:
         """Record that the response has the links of this run or of an earlier one."""
         changes = f"SET answered=:true, {_RUN} REMOVE earlierRuns"
         values = _run_values(made_by) | {":true": True}
-        self._note(workspace_id, key, run, changes, values)
+        self._note(run, changes, values)
 
-    def free(self, workspace_id: str, key: IdempotencyKey, run: CreateRun) -> None:
+    def free(self, run: CreateRun) -> None:
         """Free the key: the request was refused and changed nothing."""
-        self._note(workspace_id, key, run, "SET #ttl=:past", {":past": 0})
+        self._note(run, "SET #ttl=:past", {":past": 0})
 
-    def abandon(self, workspace_id: str, key: IdempotencyKey, run: CreateRun) -> None:
+    def abandon(self, run: CreateRun) -> None:
         """Let a retry take over at once and find out what this run created."""
-        self._note(workspace_id, key, run, "SET leaseUntil=:past", {":past": 0})
+        self._note(run, "SET leaseUntil=:past", {":past": 0})
 
-    def _note(
-        self,
-        workspace_id: str,
-        key: IdempotencyKey,
-        run: CreateRun,
-        changes: str,
-        values: dict[str, Any],
-    ) -> None:
+    def _note(self, run: CreateRun, changes: str, values: dict[str, Any]) -> None:
         """The response is decided; a failure here must not change it."""
         try:
             self._update(
-                workspace_id,
-                key,
                 changes,
                 condition=_RUN_IS_CURRENT,
                 values=values | {":current": run.id},
@@ -170,17 +154,10 @@ class CreateRuns(Table):
         except UnlinkError as error:
             log.warning(
                 "the response to a request was not recorded",
-                extra={"workspaceId": workspace_id, "cause": repr(error.__cause__ or error)},
+                extra={"workspaceId": self.workspace_id, "cause": repr(error.__cause__ or error)},
             )
 
-    def save_draw(
-        self,
-        workspace_id: str,
-        key: IdempotencyKey,
-        run: CreateRun,
-        place: int,
-        times: int,
-    ) -> None:
+    def save_draw(self, run: CreateRun, place: int, times: int) -> None:
         """Record how often the code of the link at this position was generated again.
 
         Raises ``StillRunning`` when another run has taken over.
@@ -189,8 +166,6 @@ class CreateRuns(Table):
         draw = f"draws.#p{place}"
         no_later_draw = f"(attribute_not_exists({draw}) OR {draw}<=:times)"
         current = self._update(
-            workspace_id,
-            key,
             f"SET {draw}=:times",
             condition=f"{_RUN_IS_CURRENT} AND {no_later_draw}",
             values={":times": times, ":current": run.id},
@@ -198,42 +173,28 @@ class CreateRuns(Table):
         if current is not None:
             raise StillRunning
 
-    def made_action(
-        self, workspace_id: str, key: IdempotencyKey, run: CreateRun, group: int
-    ) -> dict[str, Any]:
+    def made_action(self, run: CreateRun, group: int) -> dict[str, Any]:
         """The transaction action that records that its transaction was applied."""
         # A run that counts as killed must not continue after its successor has checked.
-        return create_action(self.name, self._mark(workspace_id, key, run, group, made=True))
+        return create_action(self.name, self._mark(run, group, made=True))
 
-    def bar(self, workspace_id: str, key: IdempotencyKey, run: CreateRun, group: int) -> bool:
+    def bar(self, run: CreateRun, group: int) -> bool:
         """Whether this transaction of a run was applied; if not, it is barred from now on."""
-        mark = self._mark(workspace_id, key, run, group, made=False)
+        mark = self._mark(run, group, made=False)
         existing = self._create_item(mark)
         return existing is not None and bool(existing["made"]["BOOL"])
 
-    def _mark(
-        self, workspace_id: str, key: IdempotencyKey, run: CreateRun, group: int, *, made: bool
-    ) -> dict[str, Any]:
+    def _mark(self, run: CreateRun, group: int, *, made: bool) -> dict[str, Any]:
         ttl = int(time.time()) + 2 * IDEMPOTENCY_SECONDS
-        return item_key(workspace_id, key) | to_item(
+        return item_key(self.workspace_id, self.key) | to_item(
             {"sk": f"MADE#{run.id}#{group:03d}", "made": made, "ttl": ttl}
         )
 
     def _update(
-        self,
-        workspace_id: str,
-        key: IdempotencyKey,
-        expression: str,
-        *,
-        condition: str,
-        values: dict[str, Any],
+        self, expression: str, *, condition: str, values: dict[str, Any]
     ) -> dict[str, Any] | None:
-        return self._update_item(
-            item_key(workspace_id, key),
-            expression,
-            condition=condition,
-            values=to_item(values),
-        )
+        key = item_key(self.workspace_id, self.key)
+        return self._update_item(key, expression, condition=condition, values=to_item(values))
 
 
 #: Otherwise the lease has expired and another run has taken over.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from functions.domain.clock import shutdown_deadline
 from functions.domain.errors import StillRunning
-from functions.domain.idempotency import IdempotencyKey, KeyTaken
+from functions.domain.idempotency import KeyTaken
 from functions.domain.link import Link
 from functions.repositories.create_runs import CreateRun, CreateRuns
 from functions.repositories.links import LinksTable
@@ -21,10 +21,8 @@ def create_once(
     plan: Callable[[KeyedRun], list[Link]],
     count: int,
     *,
-    key: IdempotencyKey,
-    workspace_id: str,
     user_id: str,
-    table: CreateRuns,
+    runs: CreateRuns,
     links: LinksTable,
 ) -> list[Link]:
     """The links of a request that may be repeated: ``create`` creates ``count`` of them, once.
@@ -34,22 +32,21 @@ def create_once(
     """
 
     def keyed(run: CreateRun) -> KeyedRun:
-        return KeyedRun(run, key, workspace_id, table)
+        return KeyedRun(run, runs)
 
-    run = table.begin(workspace_id, key, user_id)
+    run = runs.begin(user_id)
     if run.answered:
         return plan(keyed(run))
-    arguments = (workspace_id, key, run)
     try:
         for earlier in map(keyed, run.earlier):
-            if earlier.undo(workspace_id, earlier.link_ids(count), links) is None:
+            if earlier.undo(runs.workspace_id, earlier.link_ids(count), links) is None:
                 # A killed run created all of them.
                 with shutdown_deadline(SHUTDOWN_SECONDS):
-                    table.end(*arguments, made_by=earlier.record)
+                    runs.end(run, made_by=earlier.record)
                 return plan(earlier)
     except BaseException:
         with shutdown_deadline(SHUTDOWN_SECONDS):
-            table.abandon(*arguments)
+            runs.abandon(run)
         raise
     own = keyed(run)
     try:
@@ -57,12 +54,12 @@ def create_once(
     except BaseException as error:
         # After any error a retry must not wait for the lease. A refused request changed nothing and
         # frees the key.
-        leave = table.free if own.clean else table.abandon
+        leave = runs.free if own.clean else runs.abandon
         with shutdown_deadline(SHUTDOWN_SECONDS):
-            leave(*arguments)
+            leave(run)
         if isinstance(error, KeyTaken):
             raise StillRunning from None
         raise
     with shutdown_deadline(SHUTDOWN_SECONDS):
-        table.end(*arguments, made_by=own.record)
+        runs.end(run, made_by=own.record)
     return items

@@ -11,7 +11,6 @@ from functions.aws.calls import TransactionCancelled
 from functions.aws.codec import runs
 from functions.aws.parallel import in_parallel
 from functions.domain.clock import now_iso
-from functions.domain.idempotency import IdempotencyKey
 from functions.domain.ids import code_from, new_link_ids, new_short_code
 from functions.domain.short_codes import is_reserved
 from functions.repositories.create_runs import CreateRun, CreateRuns
@@ -67,12 +66,9 @@ class KeyedRun:
     Same methods as :class:`UnkeyedRun`.
     """
 
-    def __init__(
-        self, run: CreateRun, key: IdempotencyKey, workspace_id: str, table: CreateRuns
-    ) -> None:
+    def __init__(self, run: CreateRun, runs: CreateRuns) -> None:
         self.created_at, self.user_id = run.created_at, run.user_id
-        self._run, self._key, self._table = run, key, table
-        self._workspace_id = workspace_id
+        self._run, self._runs = run, runs
         self._draws = dict(run.draws)
         #: Whether nothing of this run is left: it wrote nothing, or it was rolled back.
         self.clean = True
@@ -100,21 +96,17 @@ class KeyedRun:
     def draw_again(self, place: int) -> str:
         # Recorded before it is used, so that a retry that finds the link also knows its code.
         times = self._draws.get(place, 0) + 1
-        self._table.save_draw(self._workspace_id, self._key, self._run, place, times)
+        self._runs.save_draw(self._run, place, times)
         self._draws[place] = times
         return self.code(place)
 
     def made_action(self, group: int) -> dict[str, Any] | None:
         self.clean = False
-        return self._table.made_action(self._workspace_id, self._key, self._run, group)
+        return self._runs.made_action(self._run, group)
 
     def undo(self, workspace_id: str, link_ids: Sequence[str], links: LinksTable) -> int | None:
-        groups = list(range(-(-len(link_ids) // LINKS_A_TRANSACTION)))
-
-        def bar(group: int) -> bool:
-            return self._table.bar(workspace_id, self._key, self._run, group)
-
-        applied = in_parallel(bar, groups)
+        groups = range(-(-len(link_ids) // LINKS_A_TRANSACTION))
+        applied = in_parallel(lambda group: self._runs.bar(self._run, group), groups)
         if all(applied):
             return None
         existed = 0
@@ -127,7 +119,7 @@ class KeyedRun:
 
     def _digest(self, *parts: object) -> bytes:
         text = " ".join(str(part) for part in (self._run.id, *parts))
-        return hashlib.sha256(f"{text} {self._key.key}".encode()).digest()
+        return hashlib.sha256(f"{text} {self._runs.key.key}".encode()).digest()
 
 
 #: How often a link is rolled back again that another request changed after it was read.

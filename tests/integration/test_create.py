@@ -191,10 +191,8 @@ def items_by_key(world: World, new: list[NewLink], key: IdempotencyKey = KEY) ->
         partial(create, world, new),
         partial(plan_links, new, workspace_id=world.workspace_id),
         len(new),
-        key=key,
-        workspace_id=world.workspace_id,
         user_id="tester",
-        table=CreateRuns(world.dynamodb, world.stores.deletions.name),
+        runs=CreateRuns(world.dynamodb, world.stores.deletions.name, world.workspace_id, key),
         links=world.stores.links,
     )
 

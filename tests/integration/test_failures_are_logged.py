@@ -158,11 +158,12 @@ def test_a_response_that_cannot_be_recorded_is_logged_and_sent(
     deployed: dict[str, str], virtual_clock: VirtualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     world = throttled_updates(deployed)
-    runs = CreateRuns(world.dynamodb, world.stores.deletions.name)
+    key = IdempotencyKey("k", "h")
+    runs = CreateRuns(world.dynamodb, world.stores.deletions.name, world.workspace_id, key)
     run = CreateRun("run", "2026-01-01T00:00:00.000Z", "tester")
 
     with deadline(1):
-        runs.end(world.workspace_id, IdempotencyKey("k", "h"), run, made_by=run)
+        runs.end(run, made_by=run)
 
     [line] = lines(caplog, "the response to a request was not recorded")
     assert line["workspaceId"] == world.workspace_id

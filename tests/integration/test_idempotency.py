@@ -35,37 +35,36 @@ def test_a_thousand_created_links_are_answered_again(world: World) -> None:
 def test_a_running_request_is_a_conflict_until_its_lease_expires(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = CreateRuns(world.dynamodb, world.stores.deletions.name)
     key = IdempotencyKey("k", "hash")
-    about = (world.workspace_id, key)
-    run = table.begin(*about, "tester")
+    runs = CreateRuns(world.dynamodb, world.stores.deletions.name, world.workspace_id, key)
+    run = runs.begin("tester")
     assert not run.answered
 
     with pytest.raises(StillRunning):
-        table.begin(*about, "tester")
+        runs.begin("tester")
 
     now = time.time
     monkeypatch.setattr(time, "time", lambda: now() + store.LEASE_SECONDS + 1)
-    second = table.begin(*about, "tester")
+    second = runs.begin("tester")
     assert (second.answered, second.earlier) == (False, (run,))
     # The first run, if it is still running, cannot record a response any more.
-    table.end(*about, run, made_by=run)
+    runs.end(run, made_by=run)
     with pytest.raises(StillRunning):
-        table.begin(*about, "tester")
+        runs.begin("tester")
 
 
 def test_a_draw_that_is_carried_out_late_replaces_no_later_one(world: World) -> None:
     """The draws tell which code a killed run has used."""
-    table = CreateRuns(world.dynamodb, world.stores.deletions.name)
     key = IdempotencyKey("k", "hash")
-    run = table.begin(world.workspace_id, key, "tester")
+    runs = CreateRuns(world.dynamodb, world.stores.deletions.name, world.workspace_id, key)
+    run = runs.begin("tester")
     for times in (1, 2, 2):
-        table.save_draw(world.workspace_id, key, run, 0, times)
+        runs.save_draw(run, 0, times)
 
     with pytest.raises(StillRunning):
-        table.save_draw(world.workspace_id, key, run, 0, 1)
+        runs.save_draw(run, 0, 1)
 
-    record = IdempotencyTable(world.dynamodb, table.name).find(world.workspace_id, key)
+    record = IdempotencyTable(world.dynamodb, runs.name).find(world.workspace_id, key)
     assert record is not None
     assert record.details["draws"] == {"p0": 2}
 

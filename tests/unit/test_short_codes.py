@@ -60,7 +60,7 @@ def test_generated_codes_are_never_reserved(monkeypatch: pytest.MonkeyPatch) -> 
 def test_codes_derived_from_a_key_are_never_reserved(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(draws: dict[int, int]) -> KeyedRun:
         made = CreateRun("run", "2026-01-01T00:00:00.000Z", "tester", draws)
-        return KeyedRun(made, IdempotencyKey("k", "hash"), "ws", CreateRuns(None, "none"))
+        return KeyedRun(made, CreateRuns(None, "none", "ws", IdempotencyKey("k", "hash")))
 
     first, second, other = run({}).code(0), run({0: 1}).code(0), run({}).code(1)
     assert len({first, second, other}) == 3

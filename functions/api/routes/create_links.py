@@ -45,7 +45,7 @@ def _create_again(
             raise StillRunning
         return None
     workspace_id = request.caller.workspace_id
-    keyed = KeyedRun(run, key, workspace_id, container.create_runs())
+    keyed = KeyedRun(run, container.create_runs(workspace_id, key))
     # Imported here: the parser loads pydantic, which the routes that only read do not need.
     from functions.schemas.links import parse_new_links
 
@@ -101,10 +101,8 @@ def _create(request: Request, new: list[NewLink], links: LinksTable) -> list[Lin
         create_with,
         lambda run: plan_links(new, run, workspace_id=caller.workspace_id),
         len(new),
-        key=key,
-        workspace_id=caller.workspace_id,
         user_id=caller.user_id,
-        table=container.create_runs(),
+        runs=container.create_runs(caller.workspace_id, key),
         links=links,
     )
 
