@@ -122,17 +122,11 @@ CONDITIONS: dict[str, Condition] = {
         "attribute_exists(pk) AND attribute_not_exists(x)", {}, [{}], [{"x": False}, {"x": 0}, None]
     ),
     "attribute_not_exists(a)": Condition("attribute_not_exists(pk)", {}, [None], [{}, {"x": 1}]),
-    "attribute_not_exists(a) AND (attribute_not_exists(a) OR a = ?)": Condition(
-        "attribute_not_exists(x) AND (attribute_not_exists(y) OR y=:a)",
+    "attribute_not_exists(a) AND a = ?": Condition(
+        "attribute_not_exists(x) AND y=:a",
         {":a": 1},
-        [None, {}, {"y": 1}],
-        [{"y": 2}, {"x": 1}, {"x": 1, "y": 1}],
-    ),
-    "attribute_not_exists(a) AND a = ? AND (attribute_not_exists(a) OR a = ?)": Condition(
-        "attribute_not_exists(x) AND y=:a AND (attribute_not_exists(z) OR z=:b)",
-        {":a": 1, ":b": 2},
-        [{"y": 1}, {"y": 1, "z": 2}],
-        [{"y": 2}, {"y": 1, "z": 3}, {"x": 1, "y": 1}, None],
+        [{"y": 1}],
+        [{"y": 2}, {"x": 1}, {"x": 1, "y": 1}, {}, None],
     ),
     "attribute_not_exists(a) OR a < ?": Condition(
         "attribute_not_exists(pk) OR x<:a", {":a": 5}, [None, {"x": 4}], [{"x": 5}, {}]
