@@ -46,7 +46,7 @@ from functions.handlers import (
     redirect,
     scheduler,
 )
-from functions.repositories.api_keys import ApiKeysTable
+from functions.repositories.api_keys import ApiKeysTable, new_key_id
 from functions.repositories.click_totals import ClickTotals
 from functions.repositories.clicks import ClicksTable
 from functions.repositories.exports import ExportsBucket, object_key, tail_key
@@ -238,7 +238,8 @@ def drive_account(scene: Scene) -> None:
 def drive_keys(scene: Scene) -> None:
     access, workspace_id = scene.world.access, scene.world.workspace_id
     api_keys = ApiKeysTable(scene.world.dynamodb, access.name)
-    for key_id in (f"key-{workspace_id}", "key-old"):
+    own, old = new_key_id(), new_key_id()
+    for key_id in (own, old):
         api_keys.create(
             generate_api_key(),
             key_id=key_id,
@@ -248,13 +249,14 @@ def drive_keys(scene: Scene) -> None:
             name="n",
         )
     access.put_member(f"user-{workspace_id}", workspace_id=workspace_id, role="owner")
-    body = {"name": "ci", "scopes": ["linksRead", "admin"]}
-    issued = scene.asked(keys, "POST /api/keys", body=body, key="issue")
-    assert scene.ask(keys, "POST /api/keys", body=body, key="issue").status == 201
-    assert scene.ask(keys, "GET /api/keys", query={"limit": "1"}).status == 200
-    for key_id in ("key-old", issued["keyId"], f"key-{workspace_id}"):
+    body, caller = {"name": "ci", "scopes": ["linksRead", "admin"]}, {"keyId": own}
+    issued = scene.asked(keys, "POST /api/keys", body=body, key="issue", caller=caller)
+    again = scene.ask(keys, "POST /api/keys", body=body, key="issue", caller=caller)
+    assert again.status == 201
+    assert scene.ask(keys, "GET /api/keys", query={"limit": "1"}, caller=caller).status == 200
+    for key_id in (old, issued["keyId"], own):
         # The first is another's, the last its own: then the owner is the admin that stays.
-        reply = scene.ask(keys, "DELETE /api/keys/{id}", at=key_id, key=key_id)
+        reply = scene.ask(keys, "DELETE /api/keys/{id}", at=key_id, key=key_id, caller=caller)
         assert reply.status == 200, reply
 
 
