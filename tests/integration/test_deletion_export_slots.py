@@ -184,7 +184,7 @@ def test_the_next_worker_releases_the_slot_of_a_killed_one(
     _, first, _ = post(world, ids)
 
     with monkeypatch.context() as killed:
-        killed.setattr(OpenExports, "release", die)
+        killed.setattr(OpenExports, "release_slot", die)
         with pytest.raises(Killed):
             work(world, first["id"])
     assert free(world) == [1]
