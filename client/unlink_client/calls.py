@@ -52,8 +52,8 @@ class Response:
 class Call(Generic[T]):
     """A request; ``read`` converts the response into a value.
 
-    ``idempotent`` routes take an Idempotency-Key: the client generates one unless
-    ``idempotency_key`` is given, so that a request whose response was lost can be repeated.
+    Without an ``idempotency_key`` the client generates one for an idempotent route, so that a
+    request whose response was lost can be repeated.
     """
 
     method: Method
@@ -61,9 +61,13 @@ class Call(Generic[T]):
     read: Callable[[Response], T]
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = UNSET
-    idempotent: bool = False
     idempotency_key: str | None = None
     needs_key: bool = True
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether the route takes an Idempotency-Key."""
+        return self.method in ("POST", "DELETE")
 
     @property
     def repeatable(self) -> bool:

@@ -43,7 +43,6 @@ def issue_key(
         method="POST",
         path="/api/keys",
         body=body,
-        idempotent=True,
         idempotency_key=idempotency_key,
         read=reader(IssuedApiKey),
     )
@@ -57,7 +56,6 @@ def revoke_key(
         method="DELETE",
         path=f"/api/keys/{segment(id)}",
         query=query_of(last_admin=last_admin or None),
-        idempotent=True,
         idempotency_key=idempotency_key,
         read=reader(RevokedApiKey),
     )

@@ -34,7 +34,6 @@ def create_export(id: str, *, idempotency_key: str | None = None) -> Call[Export
         method="POST",
         path=f"/api/analytics/links/{segment(id)}/export",
         body={},
-        idempotent=True,
         idempotency_key=idempotency_key,
         read=reader(Export),
     )
@@ -72,7 +71,6 @@ def create_install(
         method="POST",
         path="/api/installs",
         body={name: value for name, value in given.items() if value is not None},
-        idempotent=True,
         idempotency_key=idempotency_key,
         read=reader(Install),
     )

@@ -36,7 +36,6 @@ def delete_links(
         path="/api/links",
         query=query_of(reason=reason),
         body=list(ids),
-        idempotent=True,
         idempotency_key=idempotency_key,
         read=lambda response: decode(
             DeletedLinks, json_of(response), _deletion_id=response.headers.get("x-deletion-id")
@@ -55,7 +54,6 @@ def delete_link(
         method="DELETE",
         path=f"/api/links/{segment(id)}",
         query=query_of(reason=reason),
-        idempotent=True,
         idempotency_key=idempotency_key,
         read=lambda response: response.headers.get("x-deletion-id"),
     )
@@ -70,7 +68,6 @@ def bulk_delete_links(
         path="/api/links/bulk-delete",
         query=query_of(reason=reason),
         body={"ids": list(ids)},
-        idempotent=True,
         idempotency_key=idempotency_key,
         read=lambda response: decode(
             ErasedLinks, json_of(response), _deletion_id=response.headers.get("x-deletion-id")
@@ -100,7 +97,6 @@ def create_deletion(
         method="POST",
         path="/api/deletions",
         body=body,
-        idempotent=True,
         idempotency_key=idempotency_key,
         read=reader(DeletionRecord),
     )
@@ -117,7 +113,6 @@ def preview_deletion(
         method="POST",
         path="/api/deletions",
         body=_deletion_json(ids, filter, mode) | {"dryRun": True},
-        idempotent=True,
         read=reader(Preview),
     )
 
@@ -214,7 +209,6 @@ def restore_deletion(
         method="POST",
         path=f"/api/deletions/{segment(id)}/restore",
         body=body,
-        idempotent=True,
         idempotency_key=idempotency_key,
         read=reader(RestoredLinks),
     )

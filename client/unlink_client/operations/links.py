@@ -52,7 +52,6 @@ def create_link(link: NewLink, *, idempotency_key: str | None = None) -> Call[Li
         method="POST",
         path="/api/links",
         body=_new_link_json(link),
-        idempotent=True,
         idempotency_key=idempotency_key,
         read=reader(Link),
     )
@@ -73,7 +72,6 @@ def create_links(
         method="POST",
         path="/api/links",
         body=[_new_link_json(each) for each in links],
-        idempotent=True,
         idempotency_key=idempotency_key,
         read=read,
     )
