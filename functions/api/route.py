@@ -19,7 +19,8 @@ Endpoint = Callable[[Request], Response[Body_co]]
 Replay = Callable[[Request, IdempotencyRecord], Response[Any] | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# The start of a function pays for each method that a dataclass gets.
+@dataclass(kw_only=True, eq=False, repr=False)
 class Described:
     """What the OpenAPI document says about an endpoint and its code does not: a decorator."""
 
@@ -40,11 +41,12 @@ class Described:
     leads_to: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __call__(self, endpoint: Endpoint[Body_co]) -> Endpoint[Body_co]:
+        """Decorate an endpoint, below ``@routes.route``."""
         vars(endpoint)["described"] = self
         return endpoint
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Route:
     """A registered route. The OpenAPI document is made from it."""
 
