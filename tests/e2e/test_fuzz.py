@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from local.demo_data import Workspace
+from local.emulator import LOCAL_DIR
 from local.stack import LocalStack
 from tests.e2e.client import Client
 from tests.e2e.contract import Contract
@@ -42,6 +43,8 @@ CHECKS = (
 #: deletes: not of deletions by filter, nor of exports, which go with their link. Creates have no
 #: Idempotency-Key here: a repeated one returns 201 although its link was deleted since.
 CREATED = "ensure_resource_availability"
+#: Where Hypothesis keeps its tables of characters, which take seconds of CPU to make.
+TABLES = LOCAL_DIR / "hypothesis"
 #: When a run counts as hung.
 _TIMEOUT = 900
 AROUND_A_LINK = ("createLinks", "listLinks", "getLink", "updateLink", "getLinkQr", "deleteLink")
@@ -103,9 +106,11 @@ def fuzz(
             "--suppress-health-check=all",
             "--warnings=off",
             "--no-color",
+            "--generation-database=none",
             *options,
         ],
         cwd=directory,
+        env=os.environ | {"HYPOTHESIS_STORAGE_DIRECTORY": str(TABLES)},
         capture_output=True,
         text=True,
         timeout=_TIMEOUT,
