@@ -18,6 +18,12 @@ def lines(ids: list[str]) -> bytes:
     return "".join(f"{each}\n" for each in ids).encode()
 
 
+def cut_deletes(request: Request) -> None:
+    """The connection is lost after a delete, before its response."""
+    if request.deletes:
+        raise Cut
+
+
 def test_ids_from_stdin_are_deleted_in_chunks_of_ten_thousand(
     service: FakeUnlink, unlinkctl: Run
 ) -> None:
@@ -264,11 +270,7 @@ def test_a_token_of_another_workspace_is_refused(
 def test_a_plan_that_was_sent_before_a_kill_acts_once(
     service: FakeUnlink, unlinkctl: Run, plan: Path
 ) -> None:
-    def cut(request: Request) -> None:
-        if request.deletes:
-            raise Cut
-
-    service.after = cut
+    service.after = cut_deletes
     ran = unlinkctl("apply", str(plan), "--yes")
     assert ran.code == 75
     service.after = lambda _: None
@@ -303,11 +305,7 @@ def test_after_an_outage_a_delete_continues_where_it_stopped(
 def test_the_same_command_continues_too(service: FakeUnlink, unlinkctl: Run) -> None:
     ids = service.add(2)
 
-    def cut(request: Request) -> None:
-        if request.deletes:
-            raise Cut
-
-    service.after = cut
+    service.after = cut_deletes
     assert unlinkctl("delete", *ids, "--yes").code == 75
     service.after = lambda _: None
     # The links are gone already, but the service answers the same request as the first time.
@@ -341,11 +339,7 @@ def test_a_request_without_a_response_a_day_ago_is_previewed_first(
 ) -> None:
     ids = service.add(2)
 
-    def cut(request: Request) -> None:
-        if request.deletes:
-            raise Cut
-
-    service.after = cut
+    service.after = cut_deletes
     assert unlinkctl("delete", *ids, "--yes").code == 75
     service.after = lambda _: None
     service._answers.clear()

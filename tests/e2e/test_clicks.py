@@ -10,16 +10,7 @@ from typing import Any
 
 from local.demo_data import Workspace
 from tests.e2e.client import Client
-
-IPHONE = (
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 "
-    "(KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
-)
-WINDOWS = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/137.0.0.0 Safari/537.36"
-)
-BOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+from tests.support.user_agents import GOOGLEBOT, IPHONE, WINDOWS
 
 
 def eventually(found: Callable[[], Any], wanted: Any, seconds: float = 60) -> None:
@@ -46,7 +37,7 @@ def test_visits_are_counted_by_the_stream_and_outlive_a_soft_delete(
 
     places = [
         public.get(code, {"User-Agent": agent}).headers["location"]
-        for agent in (IPHONE, WINDOWS, WINDOWS, BOT)
+        for agent in (IPHONE, WINDOWS, WINDOWS, GOOGLEBOT)
     ]
     assert places == [
         "https://example.com/app?utm_source=e2e",
@@ -103,7 +94,7 @@ def test_an_export_is_written_in_the_background_and_fetched_through_its_url(
 ) -> None:
     api, public = Client(base_url, workspace.api_key), Client(base_url, "")
     link = api.post("/api/links", {"originalUrl": "https://example.com/page"}).json
-    for agent in (IPHONE, BOT):
+    for agent in (IPHONE, GOOGLEBOT):
         public.get(f"/{link['shortCode']}", {"User-Agent": agent})
 
     begun = api.post(f"/api/analytics/links/{link['shortCode']}/export", None)

@@ -19,6 +19,7 @@ from functions.schemas.links import parse_link_changes, parse_new_links
 from tests.conftest import World
 from tests.support.api_gateway import send
 from tests.support.links import a_link
+from tests.support.user_agents import ANDROID, IPHONE
 
 WEB = "https://example.com/"
 ALLOWED = ("myapp", "intent", "market")
@@ -190,10 +191,6 @@ def test_visitors_get_the_app_urls_that_their_workspace_allows(world: World) -> 
         ANDROID: "market://details?id=com.example",
         "curl/8.5.0": f"{WEB}?ref=poster",
     }
-
-
-IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) Mobile/15E148"
-ANDROID = "Mozilla/5.0 (Linux; Android 15; Pixel 9) Chrome/137.0.0.0 Mobile Safari/537.36"
 
 
 def create(world: World, body: dict[str, Any], app_schemes: str) -> tuple[int, Any]:
