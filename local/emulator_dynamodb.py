@@ -242,10 +242,12 @@ def _measure_strings_first(dynamodb: Any) -> None:
     def item_size(item: Any) -> int:
         if not isinstance(item, dict):
             return 0
-        return sum(
-            (len(name) if name.isascii() else len(name.encode())) + value_size(value)
-            for name, value in item.items()
-        )
+        size = 0
+        for name, value in item.items():
+            text = value.get("S") if type(value) is dict and len(value) == 1 else None
+            size += len(name) if name.isascii() else len(name.encode())
+            size += len(text) if type(text) is str and text.isascii() else value_size(value)
+        return size
 
     dynamodb._attribute_value_size = value_size
     dynamodb._item_size_bytes = item_size

@@ -1,6 +1,6 @@
 """The HTTP front of the local stack, which adds what MiniStack 1.5.33 lacks.
 
-Additions inside the emulator are in `local/emulator_process.py`. `Bridge` is the server,
+Additions inside the emulator are in `local/emulator_*.py`. `Bridge` is the server,
 `local/forwarder.py` handles a request, and `local/upstream.py` knows the deployed API.
 
 It serves no route itself: every request goes to the deployed API. Its own errors are the gateway
