@@ -24,6 +24,10 @@ def test_every_npm_package_has_a_version_and_a_hash() -> None:
         assert "resolved" not in locked, path
 
 
+def test_the_lock_has_no_address() -> None:
+    assert "://" not in (ROOT / "package-lock.json").read_text(encoding="utf-8")
+
+
 def test_another_archive_is_refused_before_anything_is_installed(tmp_path: Path) -> None:
     manifest = json.dumps({"name": "other", "version": "1.0.0"}).encode()
     with tarfile.open(tmp_path / "other.tgz", "w:gz") as archive:
