@@ -50,10 +50,7 @@ class UnkeyedRun:
         return None
 
     def undo(self, workspace_id: str, link_ids: Sequence[str], links: LinksTable) -> int | None:
-        """Roll back these links, and return how many existed.
-
-        None if all of them were created; then nothing is rolled back.
-        """
+        """Roll back these links, and return how many existed."""
         found = links.batches.states(workspace_id, link_ids)
         roll_back(workspace_id, found.values(), links)
         return len(found)
@@ -105,6 +102,9 @@ class KeyedRun:
         return self._runs.made_action(self._run, group)
 
     def undo(self, workspace_id: str, link_ids: Sequence[str], links: LinksTable) -> int | None:
+        """As :meth:`UnkeyedRun.undo`, but None if every transaction was applied: then nothing is
+        rolled back.
+        """
         groups = range(-(-len(link_ids) // LINKS_A_TRANSACTION))
         applied = in_parallel(lambda group: self._runs.bar(self._run, group), groups)
         if all(applied):
