@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
+from functions import container, service_stores
 from functions.aws.sqs import Queue
 from functions.domain.clock import current_deadline, iso
 from functions.domain.deletion import Deletion
@@ -20,6 +21,7 @@ from functions.services import sweep
 from functions.services.requeue_deletion import requeue
 from tests.conftest import World
 from tests.support.api_gateway import Context
+from tests.support.virtual_time import VirtualClock
 
 
 def first(item: tuple[str, int]) -> str:
@@ -118,6 +120,27 @@ def test_many_open_deletions_of_one_workspace_do_not_delay_another(
     assert len(swept) <= sweep.SWEEP
     # No deletion uses the time of the others.
     assert all(seconds <= sweep.TURN_SECONDS for _, _, seconds in swept)
+
+
+def test_slow_deletions_leave_time_for_restores_and_erasures(
+    monkeypatch: pytest.MonkeyPatch, virtual_clock: VirtualClock
+) -> None:
+    """While the tables are slow each kind of work would use all of the run."""
+    seconds: list[float] = []
+
+    def slow(*_: Any) -> None:
+        seconds.append(current_deadline().remaining())
+        virtual_clock.pass_by(max(0.0, seconds[-1]))
+
+    for stores in ("deletion_stores", "restore_stores"):
+        monkeypatch.setattr(service_stores, stores, lambda: None)
+    monkeypatch.setattr(container, "erase_queue", lambda: None)
+    for work in ("finish_deletions", "finish_restores", "requeue_stalled_erasures"):
+        monkeypatch.setattr(sweep, work, slow)
+
+    scheduler.handler({}, Context(305))
+
+    assert [round(each) for each in seconds] == [150, 75, 75]
 
 
 def test_stalled_erasures_of_one_workspace_do_not_delay_another(
