@@ -1,11 +1,17 @@
 """The cost of a soft delete, compared with simpler implementations.
 
+    .venv/bin/python -m bench soft_delete
+    .venv/bin/python -m bench.soft_delete --against REVISION
+
+With a revision, its soft delete and this one run in turns, each in its own process.
+
 All in one run, on one CPU, against the simulated DynamoDB. The alternatives only write: they do not
 validate, keep no record, cannot resume and do not report which links they deleted.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import resource
@@ -15,20 +21,42 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench import capacity
 from bench.implementations import IMPLEMENTATIONS, Unlink, UpdateLoop
+from bench.instructions import instructions
+from bench.local_trees import tree_of
 from bench.simulated import Simulation, isolate, link_ids, link_item
 from functions.domain.outcomes import Outcome
+from infra.packaging import ROOT
 
 #: Seconds that a call to DynamoDB takes in the runs of wall time.
 LATENCY = 0.008
 SIZES = (100, 500, 1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000, 8_000, 9_000, 10_000)
 REPETITIONS = 7
+
+#: Run in a source tree: for each line of input, microseconds of CPU a link of one soft delete and
+#: of the loop. All names exist since the first revision with this benchmark.
+_TURNS = """
+import sys
+from bench.soft_delete import (
+    Simulation, Unlink, UpdateLoop, isolate, link_ids, measure, one_processor
+)
+isolate()
+with one_processor():
+    ids = link_ids(10_000)
+    runs = []
+    for implementation, some in ((Unlink, ids), (UpdateLoop, ids[:1_000])):
+        simulation = Simulation()
+        runs.append((implementation(simulation).delete, some, simulation))
+    for selected in sys.stdin:
+        for delete, some, simulation in runs[: int(selected)]:
+            print(measure(delete, some, simulation).seconds / len(some) * 1e6, flush=True)
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +102,11 @@ def one_processor() -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def main() -> None:
+def main(against: str | None = None) -> None:
     isolate()
+    if against:
+        _compare(against)
+        return
     with one_processor():
         _client_cpu()
         _wall_time()
@@ -117,6 +148,56 @@ def _client_cpu() -> None:
     print(
         f"Medians of {REPETITIONS} runs; the loop ran 1,000 links. Units by the documented rules."
     )
+
+
+def _compare(revision: str) -> None:
+    """Both soft deletes, and the loop of both trees, which is the same code."""
+    with ExitStack() as running:
+        trees = [running.enter_context(tree_of(revision)), ROOT]
+        processes = [running.enter_context(_turns(tree)) for tree in trees]
+        taken: list[list[tuple[float, float]]] = [[], []]
+        for repetition in range(REPETITIONS + 1):
+            for figures, process in zip(taken, processes, strict=True):
+                assert process.stdin is not None
+                assert process.stdout is not None
+                print(2, file=process.stdin, flush=True)
+                turn = float(process.stdout.readline()), float(process.stdout.readline())
+                if repetition:
+                    figures.append(turn)
+        counts = [_instructions(tree) for tree in trees]
+    print("| µs CPU a link | before | least | now | least | now ÷ before |")
+    print("|---|---|---|---|---|---|")
+    for position, name in enumerate((Unlink.name, UpdateLoop.name)):
+        first, last = ([turn[position] for turn in figures] for figures in taken)
+        ratio = statistics.median(b / a for a, b in zip(first, last, strict=True))
+        cells = [f"{statistics.median(each):.1f} | {min(each):.1f}" for each in (first, last)]
+        print(f"| {name} | {' | '.join(cells)} | {ratio:.2f} |")
+    print(
+        f"| {Unlink.name}, instructions a link | {counts[0]:,.0f} | | {counts[1]:,.0f} | "
+        f"| {counts[1] / counts[0]:.2f} |"
+    )
+
+
+def _instructions(tree: Path) -> float:
+    """A link, the simulation's included. Not a number without Valgrind."""
+    counts = [
+        instructions([sys.executable, "-c", _TURNS], environment=os.environ, directory=tree, text=n)
+        # The same process with one soft delete and with two.
+        for n in ("1\n", "1\n1\n")
+    ]
+    return (counts[1] - counts[0]) / 10_000 if counts[0] and counts[1] else float("nan")
+
+
+@contextmanager
+def _turns(tree: Path) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-c", _TURNS],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=tree,
+    ) as process:
+        yield process
 
 
 def _listed(requests: dict[str, int]) -> str:
@@ -263,3 +344,9 @@ def _cost_against_size() -> None:
         print(f'    title "{name}"\n    x-axis "links" {list(points)}')
         print(f"    y-axis 0 --> {max(values):.0f}")
         print(f"    line [{', '.join(f'{value:.0f}' for value in points.values())}]\n```")
+
+
+if __name__ == "__main__":
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--against", metavar="REVISION")
+    main(arguments.parse_args().against)
