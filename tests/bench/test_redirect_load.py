@@ -28,7 +28,6 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def visit(code: str) -> dict[str, object]:
     request = make_mocked_request("GET", f"/{code}", headers={"User-Agent": "Mozilla/5.0"})
-    request._match_info = {"code": code}  # type: ignore[assignment]
     return redirect.handler(event_of(request, 1), None)
 
 
