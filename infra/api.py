@@ -69,7 +69,6 @@ class Api(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
-        open_paths = [path for _, _, path in _routes("open") if path != REDIRECT_PATH]
         self.rest_api = apigateway.RestApi(
             self,
             "Rest",
@@ -91,29 +90,7 @@ class Api(Construct):
                 # credentials have no usage plan.
                 throttling_rate_limit=settings.rate_limit,
                 throttling_burst_limit=settings.burst_limit,
-                # No key or usage plan limits the open routes, so each has its own limit.
-                method_options={
-                    **{
-                        f"{REDIRECT_PATH}/{method}": apigateway.MethodDeploymentOptions(
-                            throttling_rate_limit=settings.redirect_rate_limit,
-                            throttling_burst_limit=settings.redirect_rate_limit,
-                        )
-                        for method in ("GET", "HEAD")
-                    },
-                    **{
-                        f"{path}/{method}": apigateway.MethodDeploymentOptions(
-                            throttling_rate_limit=OPEN_RATE_LIMIT,
-                            throttling_burst_limit=OPEN_BURST_LIMIT,
-                        )
-                        for path, method in (
-                            *((path, "GET") for path in open_paths),
-                            *((path, CATCH_ALL) for path in open_paths),
-                            (HOME_PATH, CATCH_ALL),
-                            (REDIRECT_PATH, CATCH_ALL),
-                            (UNKNOWN_PATH, CATCH_ALL),
-                        )
-                    },
-                },
+                method_options=_limits_of_open_routes(settings.redirect_rate_limit),
             ),
         )
         # The construct adds an output; the stack defines all outputs itself.
@@ -291,6 +268,23 @@ def _routes(kind: str) -> list[tuple[str, str, str]]:
         for function, routes in ROUTES[kind].items()
         for route in routes
     ]
+
+
+def _limits_of_open_routes(visits_a_second: int) -> dict[str, apigateway.MethodDeploymentOptions]:
+    """No key or usage plan limits the open routes, so each has its own limit."""
+    visits = apigateway.MethodDeploymentOptions(
+        throttling_rate_limit=visits_a_second, throttling_burst_limit=visits_a_second
+    )
+    pages = apigateway.MethodDeploymentOptions(
+        throttling_rate_limit=OPEN_RATE_LIMIT, throttling_burst_limit=OPEN_BURST_LIMIT
+    )
+    named = [path for _, _, path in _routes("open") if path != REDIRECT_PATH]
+    others = (*named, HOME_PATH, REDIRECT_PATH, UNKNOWN_PATH)
+    return {
+        **{f"{REDIRECT_PATH}/{method}": visits for method in ("GET", "HEAD")},
+        **{f"{path}/GET": pages for path in named},
+        **{f"{path}/{CATCH_ALL}": pages for path in others},
+    }
 
 
 def _integration(function: lambda_.Function) -> apigateway.LambdaIntegration:
