@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import botocore.auth
 import pytest
@@ -15,7 +16,6 @@ from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, EndpointConnectionError
-from botocore.handlers import BUILTIN_HANDLERS
 from botocore.session import get_session
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,6 +128,9 @@ def test_a_request_is_signed_as_botocore_signs_it(
     for name, value in own.headers.items():
         if name not in ("Authorization", "X-Amz-Date", "X-Amz-Security-Token", "Content-Length"):
             again.headers[name] = value.decode() if isinstance(value, bytes) else value
+    for name in ("amz-sdk-invocation-id", "amz-sdk-request"):
+        # Added after the signature, by botocore too.
+        del again.headers[name]
     token = os.environ["AWS_SESSION_TOKEN"] or None
     SigV4Auth(Credentials("ASIAEXAMPLE", "secret", token), "dynamodb", REGION).add_auth(again)
     for name in ("Authorization", "X-Amz-Date", "X-Amz-Security-Token"):
@@ -139,32 +142,15 @@ def test_a_request_is_signed_as_botocore_signs_it(
 def test_plain_headers_are_those_that_botocore_sends(
     operation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And the count of attempts, which is always one, is left out."""
-    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "redirect")
-    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988")
+    monkeypatch.setattr("uuid.uuid4", lambda: UUID(int=7))
     made = client("dynamodb")
     own = sent_by(made, operation)
     made.meta.events.unregister("request-created.dynamodb", plain_requests._plain_headers)
     botocores = sent_by(made, operation)
 
-    left_out = {"amz-sdk-invocation-id", "amz-sdk-request"}
-    assert set(sent_by(botocores_client(), operation).headers) - set(own.headers) == left_out
-    assert len(own.headers) == 8
+    assert len(own.headers) >= 9
     assert sorted(own.headers.items()) == sorted(botocores.headers.items())
     assert (own.method, own.url, own.body) == (botocores.method, botocores.url, botocores.body)
-
-
-def test_the_handlers_that_are_left_out_have_nothing_to_do() -> None:
-    names = {getattr(handler, "__name__", "") for _, handler, *_ in BUILTIN_HANDLERS}
-    assert names >= plain_requests._IDLE
-    made = client("dynamodb")
-    for operation, parameters in CALLS.items():
-        model = made.meta.service_model.operation_model(operation)
-        assert set(model.idempotent_members) <= set(parameters)
-        assert model.http_checksum == {}
-        assert not model.is_endpoint_discovery_operation
-        # Without endpoint discovery in the client there is nothing to block.
-        assert not (model.endpoint_discovery or {}).get("required")
 
 
 @pytest.mark.parametrize(
