@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
+from local.demo_data import Workspace
 from tests.console.conftest import Console, Opener, create_links
 from tests.e2e.client import Client
 
@@ -144,3 +145,20 @@ def test_removed_links_are_listed_and_can_be_left_out(open_console: Opener, api:
     submit.click()
     expect(console.toast).to_contain_text("3 links moved to trash")
     assert api.get("/api/links").json["links"] == []
+
+
+def test_a_reader_sees_why_nothing_can_be_deleted(
+    open_console: Opener, api: Client, workspace: Workspace
+) -> None:
+    create_links(api, 2)
+    console = open_console(key=workspace.read_key)
+    console.open()
+    console.select(0)
+
+    delete = console.page.get_by_role("button", name="Delete…")
+    expect(delete).to_have_attribute("aria-disabled", "true")
+    delete.click(force=True)
+    expect(console.toast).to_contain_text("linksWrite or linksErase")
+    console.page.keyboard.press("Delete")
+    expect(console.page.locator(".toast")).to_have_count(2)
+    expect(console.page.locator("dialog")).to_have_count(0)

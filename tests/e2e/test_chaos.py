@@ -1,4 +1,4 @@
-"""A load under faults on a separate stack keeps every promise.
+"""A minute of load under faults, on a separate stack, keeps every promise.
 
 `make chaos` runs longer, with a seed of your choice. See docs/chaos.md.
 """
@@ -12,9 +12,9 @@ from tests.chaos.faults import Faults
 from tests.chaos.run import PURGE_SECONDS, Plan, keep, load
 from tests.chaos.settle import shorten_queues
 
-#: The load ends after this time and this number of requests: faults are a share of the requests.
-LOAD_SECONDS = 30
-LEAST = 1_200
+LOAD_SECONDS = 60
+#: A slow machine gets more time for this number of requests, because faults are a share of them.
+LEAST = 500
 
 
 def test_every_promise_is_kept_under_faults(report_figure: Callable[[str], None]) -> None:

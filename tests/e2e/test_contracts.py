@@ -244,6 +244,26 @@ def test_a_bad_body_gets_a_bilingual_400_and_changes_nothing(api: Client, raw: b
     assert api.get(f"/api/links/{kept}").status == 200
 
 
+@pytest.mark.parametrize("case", ["foreign", "deleted", "unknown"])
+def test_one_bad_id_among_good_ones_changes_nothing(
+    api: Client, other_workspace: Workspace, case: str
+) -> None:
+    kept = [api.create()["id"], api.create()["id"]]
+    if case == "foreign":
+        bad = Client(api.base_url, other_workspace.api_key).create()["id"]
+    elif case == "deleted":
+        bad = api.create()["id"]
+        api.delete("/api/links", [bad])
+    else:
+        bad = str(uuid.uuid4())
+
+    response = api.delete("/api/links", [kept[0], bad, kept[1]])
+
+    assert response.status == 400
+    assert response.json["unknownIds"] == [bad]
+    assert all(api.get(f"/api/links/{link_id}").status == 200 for link_id in kept)
+
+
 def test_the_free_plan_accepts_a_hundred_ids(stack: LocalStack, free_workspace: Workspace) -> None:
     api = Client(stack.base_url, free_workspace.api_key)
 
@@ -262,6 +282,24 @@ def test_a_body_of_seven_megabytes_gets_413(api: Client) -> None:
 
 
 @pytest.mark.parametrize(
+    "authorization", [None, "", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", "Bearer ul_live_x"]
+)
+def test_an_invalid_credential_gets_the_401_of_both_contracts(
+    api: Client, authorization: str | None
+) -> None:
+    headers = {} if authorization is None else {"Authorization": authorization}
+
+    response = Client(api.base_url, "").send("GET", "/api/links", headers=headers)
+
+    assert response.status == 401
+    assert response.json == {
+        "statusCode": 401,
+        "error": {"en": "Invalid API key", "ar": ARABIC["Invalid API key"]},
+        "message": "Authentication required",
+    }
+
+
+@pytest.mark.parametrize(
     ("method", "path"), [("GET", "/api/nothing"), ("POST", "/a/b/c"), ("PATCH", "/api/links/a/b")]
 )
 def test_an_unknown_route_gets_404(api: Client, method: str, path: str) -> None:
@@ -269,6 +307,16 @@ def test_an_unknown_route_gets_404(api: Client, method: str, path: str) -> None:
 
     assert response.status == 404
     assert response.json["statusCode"] == 404
+
+
+def test_every_function_response_has_rate_limit_headers(api: Client) -> None:
+    headers = api.get("/api/links").headers
+
+    limit, remaining = int(headers["x-ratelimit-limit"]), int(headers["x-ratelimit-remaining"])
+    assert limit == 10_000
+    assert 0 <= remaining < limit
+    assert headers["x-request-id"]
+    assert headers["ratelimit"].startswith('"enterprise";r=')
 
 
 def test_the_key_is_accepted_without_the_word_bearer(api: Client) -> None:
