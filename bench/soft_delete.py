@@ -3,10 +3,8 @@
     .venv/bin/python -m bench soft_delete
     .venv/bin/python -m bench.soft_delete --against REVISION
 
-With a revision, its soft delete and this one run in turns, each in its own process.
-
-All in one run, on one CPU, against the simulated DynamoDB. The alternatives only write: they do not
-validate, keep no record, cannot resume and do not report which links they deleted.
+With a revision, its soft delete and this one run in turns, each in its own process. All on one CPU,
+against the simulated DynamoDB. The alternatives only write: no validation, no record, no resume.
 """
 
 from __future__ import annotations
