@@ -30,6 +30,7 @@ class Workers:
         self._spawning = threading.local()
         #: Seconds from the start of a worker's next process to its end.
         self._waiting: dict[Any, float] = {}
+        #: By function, the seconds of its last invocation.
         self._lengths: dict[str, float] = {}
         self._credentials = lambda_runtime.execution_credentials
         self._spawn = lambda_runtime.Worker._spawn
@@ -68,12 +69,12 @@ class Workers:
 
     def invoke(self, worker: Any, *more: Any, **named: Any) -> Any:
         """Run an invocation, which may be killed."""
-        handler = str(worker.config.get("Handler"))
+        handler, name = str(worker.config["Handler"]), str(worker.config["FunctionName"])
         fault, dice = self._decisions.draw(
             f"invocation of {handler}", kill=self._decisions.rates.kill
         )
         if fault:
-            seconds = dice.uniform(0, _LONGEST) * self._lengths.get(handler, _FIRST_LENGTH)
+            seconds = dice.uniform(0, _LONGEST) * self._lengths.get(name, _FIRST_LENGTH)
             if worker._proc is not None and worker._proc.poll() is None:
                 self._kill_later(worker._proc, seconds)
             else:
@@ -81,7 +82,7 @@ class Workers:
         began = time.monotonic()
         result = self._invoke(worker, *more, **named)
         if not result.get("cold_start") and result.get("status") == "ok":
-            self._lengths[handler] = time.monotonic() - began
+            self._lengths[name] = time.monotonic() - began
         return result
 
     def kill(self, token: str) -> None:
