@@ -25,16 +25,8 @@ PLANS = json.loads((FUNCTIONS / "domain" / "plans.json").read_text(encoding="utf
 ROUTES = json.loads((FUNCTIONS / "api" / "routes.json").read_text(encoding="utf-8"))
 
 ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key")
-EXPOSED_HEADERS = (
-    "Location",
-    "RateLimit",
-    "RateLimit-Policy",
-    "Retry-After",
-    "X-Deletion-Id",
-    "X-RateLimit-Limit",
-    "X-RateLimit-Remaining",
-    "X-RateLimit-Reset",
-    "X-Request-Id",
+EXPOSED_HEADERS = tuple(
+    json.loads((FUNCTIONS / "api" / "exposed_headers.json").read_text(encoding="utf-8"))
 )
 
 REDIRECT_PATH = "/{code}"
