@@ -6,8 +6,11 @@ Items (``pk``, ``sk``):
   expiresAt, revokedAt, lastUsedAt``. The secret itself is never stored.
 - its place in the workspace's list: ``KEYS#{workspaceId}``, ``{keyId}`` → ``hash``. A key id starts
   with its time, so the list is in the order of creation.
+- the number of keys that were issued over the API: ``KEYS#{workspaceId}#ISSUED``, ``ISSUED`` →
+  ``issued``. Two requests that counted the same active keys cannot both raise it.
 
-A separate partition for the list: the role that may write there cannot touch the workspace.
+Separate partitions for the list and the number: the role that may write there cannot touch the
+workspace.
 """
 
 from __future__ import annotations
@@ -51,6 +54,10 @@ class WitnessLost(Exception):
     """The witness is not an admin credential any more; nothing was changed."""
 
 
+class IssuedMeanwhile(Exception):
+    """The workspace got another key since the number was read; nothing was changed."""
+
+
 def new_key_id() -> str:
     """``key-`` and 20 hexadecimal digits: the time in milliseconds, and 32 random bits."""
     return f"key-{time.time_ns() // 1_000_000:012x}{secrets.token_hex(4)}"
@@ -70,12 +77,14 @@ class ApiKeysTable(Table):
         name: str,
         expires_at: str | None = None,
         created_by: Mapping[str, str] | None = None,
+        issued: int | None = None,
         claim: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Store the record of a new API key, and return it; the key itself is not stored.
 
-        ``claim`` is the action that claims an Idempotency-Key; raises ``KeyTaken`` when it is
-        refused.
+        ``issued`` is the result of :meth:`issued` if the workspace's keys are limited; raises
+        :class:`IssuedMeanwhile` if it has changed. ``claim`` is the action that claims an
+        Idempotency-Key; raises ``KeyTaken`` when it is refused.
         """
         record = {
             "keyId": key_id,
@@ -92,8 +101,33 @@ class ApiKeysTable(Table):
             primary_key(f"KEY#{digest}", "KEY") | to_item(record),
             primary_key(f"KEYS#{workspace_id}", key_id) | {"hash": {"S": digest}},
         )
-        transact_once(self._client, [create_action(self.name, item) for item in items], claim)
+        actions = [create_action(self.name, item) for item in items]
+        if issued is not None:
+            actions.append(self._raise_issued(workspace_id, issued))
+        try:
+            transact_once(self._client, actions, claim)
+        except TransactionCancelled as cancelled:
+            if issued is not None and cancelled.refused[len(items)]:
+                raise IssuedMeanwhile from None
+            raise
         return record
+
+    def issued(self, workspace_id: str) -> int:
+        """How many keys of a workspace were issued over the API, strongly consistent."""
+        item = self._read_item(_issued_key(workspace_id))
+        return 0 if item is None else int(item["issued"]["N"])
+
+    def _raise_issued(self, workspace_id: str, issued: int) -> dict[str, Any]:
+        # Not an update: the role may put items of these partitions only.
+        not_changed = "issued=:issued" if issued else "attribute_not_exists(pk)"
+        put = {
+            "TableName": self.name,
+            "Item": _issued_key(workspace_id) | to_item({"issued": issued + 1}),
+            "ConditionExpression": not_changed,
+        }
+        if issued:
+            put["ExpressionAttributeValues"] = to_item({":issued": issued})
+        return {"Put": put}
 
     def get(self, workspace_id: str, key_id: str) -> dict[str, Any]:
         """One key of a workspace, strongly consistent; raises :class:`UnknownKey`."""
@@ -214,3 +248,7 @@ class ApiKeysTable(Table):
         )
         records = {record["keyId"]: record for record in found}
         return [records[key_id] for key_id in digests if key_id in records]
+
+
+def _issued_key(workspace_id: str) -> dict[str, Any]:
+    return primary_key(f"KEYS#{workspace_id}#ISSUED", "ISSUED")

@@ -22,6 +22,7 @@ from functions.domain.plans import SCOPES
 from functions.repositories.access import AccessTable
 from functions.repositories.api_keys import (
     ApiKeysTable,
+    IssuedMeanwhile,
     UnknownKey,
     Witness,
     WitnessLost,
@@ -69,9 +70,13 @@ def new_key(
     user_id: str,
     expires_at: str | None = None,
     created_by: Mapping[str, str] | None = None,
+    issued: int | None = None,
     claim: Claim = _no_claim,
 ) -> tuple[str, dict[str, Any]]:
-    """A new API key and its record. This is the only time that the key is known."""
+    """A new API key and its record. This is the only time that the key is known.
+
+    Raises ``IssuedMeanwhile`` if ``issued`` (``ApiKeysTable.issued``) has changed.
+    """
     secret, key_id = generate_api_key(), new_key_id()
     record = keys.create(
         secret,
@@ -83,6 +88,7 @@ def new_key(
         name=name,
         expires_at=expires_at,
         created_by=created_by,
+        issued=issued,
         claim=claim(key_id),
     )
     return secret, record
@@ -99,29 +105,40 @@ def issue(
 ) -> tuple[str, dict[str, Any]]:
     """A new key for the issuer's user, with no scope that the issuer lacks.
 
-    Raises ``MissingScopes``, ``InvalidRequest`` for a time that has passed, ``Conflict``.
+    Raises ``MissingScopes``, ``InvalidRequest`` for a time that has passed, ``Conflict`` at the
+    limit of active keys, which parallel requests do not exceed.
     """
     missing: list[str] = [each for each in SCOPES if each in scopes and each not in issuer.scopes]
     if missing:
         raise MissingScopes(missing)
     if expires_at is not None and expires_at <= now_iso():
         raise InvalidRequest(details=["expiresAt: must be in the future"])
-    active = [each for each in keys.all(issuer.workspace_id) if key_state(each) == "active"]
-    if len(active) >= MAX_ACTIVE_KEYS:
-        raise Conflict(
-            f"A workspace may have {MAX_ACTIVE_KEYS} active keys. Revoke one first.",
-            limit=MAX_ACTIVE_KEYS,
-        )
-    return new_key(
-        keys,
-        issuer.workspace_id,
-        name=name,
-        scopes=scopes,
-        user_id=issuer.user_id,
-        expires_at=expires_at,
-        created_by={"keyId": issuer.key_id, "userId": issuer.user_id},
-        claim=claim,
-    )
+    # A lost attempt means that another request issued a key, so the limit ends the loop, unless
+    # keys are revoked as fast as they are issued.
+    for _ in range(MAX_ACTIVE_KEYS):
+        # Read before the keys are counted: a key that is issued after that changes it.
+        issued = keys.issued(issuer.workspace_id)
+        active = [each for each in keys.all(issuer.workspace_id) if key_state(each) == "active"]
+        if len(active) >= MAX_ACTIVE_KEYS:
+            raise Conflict(
+                f"A workspace may have {MAX_ACTIVE_KEYS} active keys. Revoke one first.",
+                limit=MAX_ACTIVE_KEYS,
+            )
+        try:
+            return new_key(
+                keys,
+                issuer.workspace_id,
+                name=name,
+                scopes=scopes,
+                user_id=issuer.user_id,
+                expires_at=expires_at,
+                created_by={"keyId": issuer.key_id, "userId": issuer.user_id},
+                issued=issued,
+                claim=claim,
+            )
+        except IssuedMeanwhile:
+            continue
+    raise Unavailable
 
 
 def revoke(

@@ -194,6 +194,38 @@ def test_a_workspace_has_a_limit_of_active_keys(
     assert second["state"] == "active"
 
 
+def test_parallel_requests_do_not_exceed_the_limit_of_active_keys(
+    world: World, admin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "MAX_ACTIVE_KEYS", 4)
+    made = together([partial(issue, world, admin) for _ in range(8)])
+    assert sorted(status for status, _ in made) == [201] * 3 + [409] * 5
+    assert {body["limit"] for status, body in made if status == 409} == {4}
+    assert list(states(world, admin).values()) == ["active"] * 4
+
+
+def test_a_key_issued_in_the_meantime_is_counted(
+    world: World, admin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "MAX_ACTIVE_KEYS", 2)
+    read_all = ApiKeysTable.all
+    reads: list[int] = []
+    others: list[int] = []
+
+    def read_then_issue(table: ApiKeysTable, workspace_id: str) -> list[dict[str, Any]]:
+        found = read_all(table, workspace_id)
+        reads.append(len(found))
+        if len(reads) == 1:
+            others.append(issue(world, admin)[0])
+        return found
+
+    monkeypatch.setattr(ApiKeysTable, "all", read_then_issue)
+    assert issue(world, admin)[0] == 409
+    assert others == [201]
+    # Read again after the key that another request issued.
+    assert reads == [1, 1, 2]
+
+
 # -- list -----------------------------------------------------------------------------------
 
 
