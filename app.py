@@ -14,8 +14,8 @@ from infra.settings import Cdn, CustomDomain, EventsEndpoint, OnDemand, Settings
 from infra.stack import UnlinkStack
 
 #: Reserved concurrency by function: what it may use, and what no other function can take from it.
-#: The sum is 495 of the usual 1,000. Lambda keeps at least 100 unreserved; `links`, `analytics`,
-#: `qr` and `pages` share the other 405 with them.
+#: The sum is 495 of the usual 1,000. The other functions share the remaining 505, of which Lambda
+#: keeps at least 100 unreserved.
 RESERVED = {
     # The stage admits 2,500 visits a second: 38 at 15 ms each, 180 when each takes 72 ms.
     "redirect": 180,
@@ -42,7 +42,8 @@ def settings_of(context: Mapping[str, str]) -> Settings:
     (`-c name=value` or `cdk.json`):
 
     - `stage`: prod, dev, smoke (what `make aws-smoke` deploys and destroys) or local
-    - `gradual`: true or false, to override the stage's setting once
+    - `gradual`: true or false, to override the stage's setting once; like every switch, another
+      value is refused
     - `publicBaseUrl`: the origin of short URLs
     - `corsAllowOrigins`: comma separated, without spaces
     - `homeUrl`: where a visit to `/` is sent
@@ -95,23 +96,22 @@ def settings_of(context: Mapping[str, str]) -> Settings:
             )
         case _:
             raise ValueError(f"unknown stage {stage!r}: expected prod, dev, smoke or local")
-    if context.get("reservedConcurrency") == "false":
+    if not _switch("reservedConcurrency", context, default=True):
         settings = replace(settings, reserved_concurrency={})
     if "rateLimit" in context:
         settings = replace(settings, rate_limit=_whole_number("rateLimit", context["rateLimit"]))
-    if "gradual" in context:
-        settings = replace(settings, gradual_deployment=context["gradual"] == "true")
     if "receiptKey" in context:
         settings = replace(settings, receipt_key=_whole_number("receiptKey", context["receiptKey"]))
     return replace(
         settings,
+        gradual_deployment=_switch("gradual", context, default=settings.gradual_deployment),
         public_base_url=context.get("publicBaseUrl", "").rstrip("/"),
         home_url=context.get("homeUrl", ""),
         cors_allow_origins=tuple(context.get("corsAllowOrigins", "*").split(",")),
         alarm_email=context.get("alarmEmail", ""),
         custom_domain=_custom_domain(context),
         cdn=_cdn(context),
-        waf=context.get("waf") == "true",
+        waf=_switch("waf", context),
         events_endpoint=_events_endpoint(context),
     )
 
@@ -121,7 +121,7 @@ def _custom_domain(context: Mapping[str, str]) -> CustomDomain | None:
         return None
     return CustomDomain(
         name=context["domainName"],
-        certificate_arn=context["certificateArn"],
+        certificate_arn=context.get("certificateArn", ""),
         base_path=context.get("basePath", "").strip("/"),
         hosted_zone_id=context.get("hostedZoneId", ""),
         hosted_zone_name=context.get("hostedZoneName", ""),
@@ -129,7 +129,7 @@ def _custom_domain(context: Mapping[str, str]) -> CustomDomain | None:
 
 
 def _cdn(context: Mapping[str, str]) -> Cdn | None:
-    if context.get("cdn") != "true":
+    if not _switch("cdn", context):
         return None
     return Cdn(
         domain_name=context.get("cdnDomainName", ""),
@@ -142,6 +142,13 @@ def _events_endpoint(context: Mapping[str, str]) -> EventsEndpoint | None:
     if not context.get("eventsUrl"):
         return None
     return EventsEndpoint(url=context["eventsUrl"], secret=context.get("eventsSecret", ""))
+
+
+def _switch(name: str, context: Mapping[str, str], *, default: bool = False) -> bool:
+    given = context.get(name, json.dumps(default))
+    if given not in ("true", "false"):
+        raise ValueError(f"{name} {given!r}: expected true or false")
+    return given == "true"
 
 
 def _whole_number(name: str, given: str) -> int:

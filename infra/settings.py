@@ -18,6 +18,14 @@ _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 #: An absolute URL in ASCII as `Location` takes it (RFC 3986; escapes are the operator's to write).
 _URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?([/?#][!-~]*)?")
 
+#: The start of short URLs: without a query, because a short code follows.
+_BASE_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!$-.0-;=@-~]+)*")
+
+_HOST_NAME = re.compile(r"(?=.{1,253}\Z)([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")
+
+_CERTIFICATE = re.compile(r"arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[\w-]+")
+_CDN_CERTIFICATE = re.compile(r"arn:aws[a-z-]*:acm:us-east-1:[0-9]{12}:certificate/[\w-]+")
+
 #: What API destinations take, without the `*` for path parameters (EventBridge API Reference,
 #: "CreateApiDestination").
 _ENDPOINT = re.compile(r"(?=.{1,2048}\Z)https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!$-)+->@-~]*)?")
@@ -63,6 +71,14 @@ class CustomDomain:
     hosted_zone_id: str = ""
     hosted_zone_name: str = ""
 
+    def __post_init__(self) -> None:
+        _check_host_name("domainName", self.name)
+        if not _CERTIFICATE.fullmatch(self.certificate_arn):
+            raise ValueError(
+                f"certificateArn {self.certificate_arn!r}: domainName needs the ARN of an ACM "
+                "certificate in the region of the stack"
+            )
+
     @property
     def url(self) -> str:
         """The origin of short URLs, without a trailing slash."""
@@ -83,6 +99,16 @@ class Cdn:
     web_acl_arn: str = ""
 
     def __post_init__(self) -> None:
+        if self.domain_name:
+            _check_host_name("cdnDomainName", self.domain_name)
+        certificate = self.certificate_arn
+        if bool(self.domain_name) != bool(certificate) or (
+            certificate and not _CDN_CERTIFICATE.fullmatch(certificate)
+        ):
+            raise ValueError(
+                f"cdnCertificateArn {certificate!r}: cdnDomainName needs the ARN of an ACM "
+                "certificate in us-east-1, and each needs the other"
+            )
         if self.web_acl_arn and not _CDN_WEB_ACL.fullmatch(self.web_acl_arn):
             raise ValueError(
                 f"cdnWebAclArn {self.web_acl_arn!r}: expected the ARN of a web ACL with the scope "
@@ -174,6 +200,11 @@ class Settings:
     concurrent_erasures: int = 20
 
     def __post_init__(self) -> None:
+        if self.public_base_url and not _BASE_URL.fullmatch(self.public_base_url):
+            raise ValueError(
+                f"publicBaseUrl {self.public_base_url!r}: expected a URL such as "
+                "https://go.example.com, without a query"
+            )
         if self.home_url and not self._is_elsewhere(self.home_url):
             raise ValueError(
                 f"homeUrl {self.home_url!r}: expected a URL such as https://www.example.com/ that "
@@ -227,3 +258,8 @@ class Settings:
     @property
     def _domain_url(self) -> str:
         return self.custom_domain.url if self.custom_domain else ""
+
+
+def _check_host_name(option: str, given: str) -> None:
+    if not _HOST_NAME.fullmatch(given):
+        raise ValueError(f"{option} {given!r}: expected a host name such as go.example.com")

@@ -100,11 +100,16 @@ def test_short_urls_start_with_the_public_base_url() -> None:
 
     assert settings_of({}).short_url_base == ""
     assert settings_of(DOMAIN).short_url_base == "https://go.example.com"
-    both = DOMAIN | {"cdn": "true", "cdnDomainName": "l.example.com"}
+    cdn = {
+        "cdn": "true",
+        "cdnDomainName": "l.example.com",
+        "cdnCertificateArn": DOMAIN["certificateArn"],
+    }
+    both = DOMAIN | cdn
     assert settings_of(both).short_url_base == "https://l.example.com"
     # The API is not behind CloudFront, which passes on neither keys nor bodies.
     assert settings_of(both).api_base == "https://go.example.com"
-    assert settings_of({"cdn": "true", "cdnDomainName": "l.example.com"}).api_base == ""
+    assert settings_of(cdn).api_base == ""
     assert settings_of({"publicBaseUrl": "https://x.test/"}).api_base == "https://x.test"
     assert settings_of({"publicBaseUrl": "https://x.test/"}).short_url_base == "https://x.test"
 

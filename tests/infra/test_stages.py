@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app import settings_of
 from tests.support.template import (
     Template,
     properties_of,
@@ -166,3 +167,59 @@ def comparable(template: Template, stage: str) -> Counter[str]:
 def test_invalid_origins_are_refused(origins: str) -> None:
     with pytest.raises(ValueError, match="corsAllowOrigins"):
         synthesize(corsAllowOrigins=origins)
+
+
+@pytest.mark.parametrize("name", ["cdn", "waf", "gradual", "reservedConcurrency"])
+@pytest.mark.parametrize("value", ["yes", "True", "0", "off"])
+def test_a_switch_that_is_neither_true_nor_false_is_refused(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} '{value}': expected true or false"):
+        settings_of({name: value})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "go.example.com",
+        "ftp://go.example.com",
+        "https://",
+        "https://go.example.com?a=1",
+        "https://go.example.com/#x",
+        "https://go.example.com/a b",
+        "https://go.example.com//a",
+    ],
+)
+def test_an_invalid_base_of_short_urls_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="publicBaseUrl"):
+        settings_of({"publicBaseUrl": url})
+
+
+@pytest.mark.parametrize(
+    "url", ["https://go.example.com", "http://127.0.0.1:8000", "https://a.b/c/d"]
+)
+def test_the_base_of_short_urls_may_have_a_port_and_a_path(url: str) -> None:
+    assert settings_of({"publicBaseUrl": f"{url}/"}).public_base_url == url
+
+
+CERTIFICATE = "arn:aws:acm:eu-central-1:000000000000:certificate/one"
+CDN_CERTIFICATE = "arn:aws:acm:us-east-1:000000000000:certificate/two"
+
+
+@pytest.mark.parametrize(
+    ("option", "context"),
+    [
+        ("domainName", {"domainName": "https://go.example.com", "certificateArn": CERTIFICATE}),
+        ("domainName", {"domainName": "localhost", "certificateArn": CERTIFICATE}),
+        ("certificateArn", {"domainName": "go.example.com"}),
+        ("certificateArn", {"domainName": "go.example.com", "certificateArn": "one"}),
+        (
+            "cdnDomainName",
+            {"cdnDomainName": "l.example.com/", "cdnCertificateArn": CDN_CERTIFICATE},
+        ),
+        ("cdnCertificateArn", {"cdnDomainName": "l.example.com"}),
+        ("cdnCertificateArn", {"cdnDomainName": "l.example.com", "cdnCertificateArn": CERTIFICATE}),
+        ("cdnCertificateArn", {"cdnCertificateArn": CDN_CERTIFICATE}),
+    ],
+)
+def test_a_domain_name_needs_its_certificate(option: str, context: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=f"^{option} "):
+        settings_of({"cdn": "true"} | context)
