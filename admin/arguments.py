@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from admin import commands, preflight
-from admin.commands import Deployment, Record
+from admin.commands import MAX_DAYS, Deployment, Record
 from admin.connection import Clients, is_local
 from admin.gateway import remove_orphans
 from admin.policy_arguments import add_policies
@@ -132,7 +133,7 @@ def _add_key(nouns: Any) -> None:
         "--user", dest="user_id", metavar="USER", help="whose key it is (default: its name)"
     )
     end = issue.add_mutually_exclusive_group()
-    end.add_argument("--expires-in-days", type=int, metavar="N")
+    end.add_argument("--expires-in-days", type=_days_of_a_key, metavar="N")
     end.add_argument("--expires-at", type=_moment, metavar="TIME", help="as 2027-01-31T12:00:00Z")
     keys = _verb(
         verbs, "list", "List keys, ended ones too.", "Reading the keys", commands.list_keys
@@ -149,7 +150,7 @@ def _add_key(nouns: Any) -> None:
     rotate.add_argument("key_id", metavar="key", help="its id")
     rotate.add_argument(
         "--grace-hours",
-        type=float,
+        type=_hours,
         default=24,
         metavar="N",
         help="how long the old key still works (default: 24; 0 revokes it)",
@@ -238,12 +239,37 @@ def _account_verb(
 
 
 def _moment(text: str) -> str:
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+        in_utc = iso(moment.astimezone(UTC).timestamp())
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a timestamp such as 2027-01-31T12:00:00Z"
+        ) from None
     if moment.tzinfo is None:
         raise argparse.ArgumentTypeError(
             "the timestamp must include a UTC offset, as in 2027-01-31T12:00:00Z"
         )
-    return iso(moment.astimezone(UTC).timestamp())
+    return in_utc
+
+
+def _days_of_a_key(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_DAYS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MAX_DAYS}")
+    return int(text)
+
+
+def _hours(text: str) -> float:
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = math.nan
+    # False for NaN too.
+    if not 0 <= hours <= MAX_DAYS * 24:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number of hours from 0 to {MAX_DAYS * 24}"
+        )
+    return hours
 
 
 # -- the operations ----------------------------------------------------------------------------

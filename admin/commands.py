@@ -26,7 +26,7 @@ from functions.services.api_keys import new_key
 #: Ids are parts of DynamoDB keys, where `#` separates.
 _WORKSPACE_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 
-#: Maximum days of a key or policy.
+#: Maximum days of a policy, and of a key whose end is given in days.
 MAX_DAYS = 3_650
 
 #: Maximum seconds of a purge of installs: some hundred thousand of them.
@@ -81,10 +81,14 @@ def create_workspace(
         deployment.access.create_workspace(
             workspace_id, plan=plan, usage_key=value, usage_key_id=key_id, policies=policies
         )
-    except BaseException as error:
+    except AlreadyExists:
         deployment.usage_keys.delete(key_id)
-        if isinstance(error, AlreadyExists):
-            raise Refused(f"Workspace {workspace_id} exists.") from None
+        raise Refused(f"Workspace {workspace_id} exists.") from None
+    except BaseException:
+        # If the response was lost, the workspace exists, and does not work without its usage key.
+        created = deployment.access.workspace(workspace_id)
+        if created is None or created["usageKeyId"] != key_id:
+            deployment.usage_keys.delete(key_id)
         raise
     return show_workspace(deployment, workspace_id)
 
@@ -220,6 +224,9 @@ def rotate_key(
     period.
     """
     old = _usable_key(deployment, workspace_id, key_id)
+    attribute = "expiresAt" if grace_seconds else "revokedAt"
+    # Before the new key is issued: an error after that loses its secret.
+    end = iso(time.time() + grace_seconds)
     issued = issue_key(
         deployment,
         workspace_id,
@@ -228,11 +235,7 @@ def rotate_key(
         user_id=old["userId"],
         expires_at=old.get("expiresAt"),
     )
-    if grace_seconds:
-        end = iso(time.time() + grace_seconds)
-        deployment.api_keys.end(old, attribute="expiresAt", at=end)
-    else:
-        deployment.api_keys.end(old, attribute="revokedAt", at=now_iso())
+    deployment.api_keys.end(old, attribute=attribute, at=end)
     return issued
 
 
@@ -296,7 +299,10 @@ def remove_member(deployment: Deployment, workspace_id: str, user: str) -> Recor
     _workspace(deployment, workspace_id)
     for record in deployment.access.members(workspace_id):
         if user in (record["userId"], record.get("email")):
-            deployment.access.remove_member(record["userId"], workspace_id=workspace_id)
+            try:
+                deployment.access.remove_member(record["userId"], workspace_id=workspace_id)
+            except Unknown:
+                raise Refused(f"{user} was removed by another operator.") from None
             return _member_view(record)
     raise Refused(f"Workspace {workspace_id} has no member {user}.")
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from admin.commands import Refused
 from admin.connection import client_maker, is_local, outputs_of
@@ -23,18 +23,22 @@ EVENT_BYTES = 5_000_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 all done, 1 objects are left."""
+    """Run one command; 0 all done, 1 objects are left or it failed."""
     parser = argparse.ArgumentParser(prog="python -m admin.failed_records", description=__doc__)
     parser.add_argument("command", choices=["list", "replay"])
     parser.add_argument("--stage", default="local" if is_local() else "prod")
     parser.add_argument("--prefix", default="", help="only objects whose key begins so")
     options = parser.parse_args(arguments)
-    client = client_maker()
     try:
-        bucket = outputs_of(f"Unlink-{options.stage}", client)["FailuresBucketName"]
-    except Refused as refused:
-        sys.stderr.write(f"{refused}\n")
+        return _run(options)
+    except (Refused, ClientError, BotoCoreError) as error:
+        sys.stderr.write(f"{error}\n")
         return 1
+
+
+def _run(options: argparse.Namespace) -> int:
+    client = client_maker()
+    bucket = outputs_of(f"Unlink-{options.stage}", client)["FailuresBucketName"]
     if options.command == "list":
         for key, failure in failures(client("s3"), bucket, options.prefix):
             sys.stdout.write(f"{key}\t{len(records_of(failure))} records\t{function_of(failure)}\n")
@@ -80,7 +84,7 @@ def _replay_one(functions: Any, failure: dict[str, Any]) -> str | None:
     for event in _events(records):
         try:
             response = functions.invoke(FunctionName=function, Payload=event)
-        except ClientError as error:
+        except (ClientError, BotoCoreError) as error:
             return f"{function} could not be called: {error}"
         result = json.loads(response["Payload"].read() or b"null") or {}
         if response.get("FunctionError"):
@@ -111,13 +115,14 @@ def records_of(failure: dict[str, Any]) -> list[dict[str, Any]]:
     payload = failure.get("payload")
     if isinstance(payload, str):
         payload = _object_of(payload)
-    records: list[dict[str, Any]] = (payload or {}).get("Records", [])
-    return records
+    records = payload.get("Records") if isinstance(payload, dict) else None
+    return records if isinstance(records, list) else []
 
 
 def function_of(failure: dict[str, Any]) -> str:
     """The function that failed, by name or ARN."""
-    return str(failure.get("requestContext", {}).get("functionArn", ""))
+    context = failure.get("requestContext")
+    return str(context.get("functionArn", "")) if isinstance(context, dict) else ""
 
 
 def _object_of(text: str | bytes) -> dict[str, Any]:

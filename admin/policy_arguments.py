@@ -71,7 +71,14 @@ def add_policies(parser: argparse.ArgumentParser) -> None:
 
 
 def _days(text: str) -> int | None:
-    return None if text == "never" else int(text)
+    if text == "never":
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a number of days nor never"
+        ) from None
 
 
 def _switch(text: str) -> bool:

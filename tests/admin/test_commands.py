@@ -19,12 +19,17 @@ from admin.commands import Deployment, Refused, issue_key
 from admin.commands import set_workspace as set_workspace_of
 from admin.gateway import UsageKeys
 from functions.domain.api_keys import has_valid_checksum, hash_api_key
+from functions.domain.errors import Unavailable
 from functions.domain.plans import SCOPES, plans
 from functions.domain.scopes import ROLES
 from functions.repositories import access as access_store
 from functions.repositories import kept_installs
 from functions.repositories.access import AccessTable
-from tests.support.template import synthesized_template, table_definitions
+from tests.support.template import (
+    properties_of,
+    synthesized_template,
+    table_definitions,
+)
 
 pytestmark = pytest.mark.emulator
 
@@ -153,6 +158,25 @@ def test_a_workspace_is_created_once(operator: Operator) -> None:
     assert "exists" in operator.refuses("workspace", "create", "acme")
     assert operator.members_of_plans()["pro"] == ["workspace-acme"]
     assert len(boto3.client("apigateway").get_api_keys()["items"]) == 1
+
+
+@pytest.mark.parametrize("applied", [True, False])
+def test_a_workspace_keeps_its_usage_key_if_only_the_response_was_lost(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch, applied: bool
+) -> None:
+    create = AccessTable.create_workspace
+
+    def create_and_lose_the_response(*args: Any, **fields: Any) -> None:
+        if applied:
+            create(*args, **fields)
+        raise Unavailable
+
+    monkeypatch.setattr(AccessTable, "create_workspace", create_and_lose_the_response)
+    assert operator.run("workspace", "create", "acme")[0] == 1
+    usage_keys = boto3.client("apigateway").get_api_keys()["items"]
+    created = operator.deployment.access.workspace("acme")
+    assert (created is not None) is applied
+    assert [key["id"] for key in usage_keys] == ([created["usageKeyId"]] if created else [])
 
 
 def test_names_that_do_not_fit_a_table_key_are_refused(operator: Operator) -> None:
@@ -356,6 +380,50 @@ def test_a_rotation_never_extends_a_key(operator: Operator) -> None:
     assert first["expiresAt"] == second["expiresAt"] == old["expiresAt"]
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--expires-in-days", "0"),
+        ("--expires-in-days", "-1"),
+        ("--expires-in-days", "3651"),
+        ("--expires-in-days", "1.5"),
+        ("--expires-at", "tomorrow"),
+        ("--expires-at", "2027-01-31T12:00:00"),
+        ("--expires-at", "9999-12-31T23:59:59-14:00"),
+    ],
+)
+def test_an_end_that_no_key_can_have_is_named_in_the_error(
+    operator: Operator, option: str, value: str
+) -> None:
+    before = items()
+    with pytest.raises(SystemExit) as stopped:
+        operator.run(
+            "key", "issue", "acme", "--name", "ci", "--scopes", "admin", f"{option}={value}"
+        )
+    error = operator.capture.readouterr().err
+    assert stopped.value.code == 2
+    assert f"argument {option}: " in error
+    assert " invalid _" not in error
+    assert items() == before
+
+
+@pytest.mark.parametrize("hours", ["nan", "inf", "-1", "87601", "soon"])
+def test_a_grace_period_out_of_range_issues_no_key(operator: Operator, hours: str) -> None:
+    operator.json("workspace", "create", "acme")
+    old = issue(operator)
+    with pytest.raises(SystemExit) as stopped:
+        operator.run("key", "rotate", "acme", old["keyId"], f"--grace-hours={hours}")
+    assert stopped.value.code == 2
+    assert "is not a number of hours from 0 to 87600" in operator.capture.readouterr().err
+    assert [key["keyId"] for key in operator.json("key", "list", "acme")] == [old["keyId"]]
+
+
+def test_the_days_of_a_policy_are_a_number_or_never(operator: Operator) -> None:
+    with pytest.raises(SystemExit):
+        operator.run("workspace", "create", "acme", "--retention-days", "x")
+    assert "'x' is neither a number of days nor never" in operator.capture.readouterr().err
+
+
 def test_revoking_twice_keeps_the_first_timestamp(operator: Operator) -> None:
     operator.json("workspace", "create", "acme")
     key = issue(operator)
@@ -463,6 +531,23 @@ def test_a_user_is_a_member_of_one_workspace(operator: Operator) -> None:
 # -- the command ----------------------------------------------------------------------------
 
 
+def test_a_member_whom_another_operator_removed_is_named_in_the_error(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator.json("workspace", "create", "acme")
+    operator.json("member", "add", "acme", "a@example.com", "--role", "viewer", "--invite")
+    members = AccessTable.members
+
+    def read_then_removed(table: AccessTable, workspace_id: str) -> list[dict[str, Any]]:
+        found = members(table, workspace_id)
+        table.remove_member(found[0]["userId"], workspace_id=workspace_id)
+        return found
+
+    monkeypatch.setattr(AccessTable, "members", read_then_removed)
+    code, _, error = operator.run("member", "remove", "acme", "a@example.com")
+    assert (code, "removed by another operator" in error) == (1, True)
+
+
 def test_an_unknown_workspace_is_named_in_the_error(operator: Operator) -> None:
     for words in (
         ("workspace", "show", "nobody"),
@@ -513,3 +598,30 @@ def test_a_local_endpoint_never_gets_real_credentials(monkeypatch: pytest.Monkey
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     client = connection.client_maker()("dynamodb")
     assert client._request_signer._credentials.access_key == "real"
+
+
+class _CloudFormation:
+    """Describes one stack."""
+
+    def __init__(self, **stack: Any) -> None:
+        self._stack = stack
+
+    def describe_stacks(self, *, StackName: str) -> dict[str, Any]:
+        return {"Stacks": [{"StackName": StackName} | self._stack]}
+
+
+@pytest.mark.parametrize(
+    "stack", [{}, {"Outputs": [{"OutputKey": "WebAclArn", "OutputValue": "arn"}]}], ids=str
+)
+def test_a_stack_that_is_not_the_service_is_refused(stack: dict[str, Any]) -> None:
+    outputs = connection.outputs_of("Unlink-prod-firewall", lambda _: _CloudFormation(**stack))
+    with pytest.raises(Refused, match="Unlink-prod-firewall has no output AccessTableName"):
+        Deployment.of(outputs, lambda _service: None)
+
+
+def test_the_command_waits_for_the_functions_that_it_replays_records_with() -> None:
+    functions = properties_of(synthesized_template(), "AWS::Lambda::Function")
+    readers = [each["Timeout"] for each in functions if "_stream." in each["Handler"]]
+    assert len(readers) == 3
+    assert max(readers) < connection.READ_TIMEOUT
+    assert connection.client_maker()("lambda").meta.config.read_timeout == connection.READ_TIMEOUT

@@ -6,8 +6,10 @@ import io
 import json
 from typing import Any
 
-from botocore.exceptions import ClientError
+import pytest
+from botocore.exceptions import ClientError, NoRegionError, ReadTimeoutError
 
+from admin import failed_records
 from admin.failed_records import failures, records_of, replay
 
 
@@ -192,3 +194,39 @@ def test_a_prefix_selects_and_unparsed_records_are_listed_too() -> None:
 
     assert key == "aside/1"
     assert records_of(failure) == [{"eventID": "9"}]
+
+
+def test_a_timeout_of_the_function_is_reported_and_the_next_object_replayed() -> None:
+    failure = {"requestContext": {"functionArn": "f"}, "payload": {"Records": [DOCUMENTED_RECORD]}}
+    aws = Aws({"a": failure, "b": failure}, [ReadTimeoutError(endpoint_url="f"), {}])
+    first, second = replay(aws, "bucket")
+    assert first[0] == "a"
+    assert "could not be called" in str(first[1])
+    assert second == ("b", None)
+    assert list(aws.objects) == ["a"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"requestContext": "f", "payload": {"Records": [1]}},
+        {"requestContext": {"functionArn": "f"}, "payload": [1]},
+        {"requestContext": {"functionArn": "f"}, "payload": {"Records": None}},
+    ],
+    ids=str,
+)
+def test_an_object_of_another_form_is_kept_and_reported(odd: dict[str, Any]) -> None:
+    aws = Aws({"a": odd}, [])
+    assert list(replay(aws, "bucket")) == [("a", "it names no records or no function")]
+    assert list(aws.objects) == ["a"]
+
+
+def test_an_error_of_aws_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise NoRegionError
+
+    monkeypatch.setattr(failed_records, "client_maker", fail)
+    assert failed_records.main(["list"]) == 1
+    assert capsys.readouterr().err == "You must specify a region.\n"
