@@ -195,6 +195,10 @@ class Forwarder:
         target = quote(f"/{self._upstream.stage}{path}", safe=_PRINTABLE, errors="surrogateescape")
         if body or request.method in _WITH_BODY:
             headers = [*headers, ("Content-Length", str(len(body)))]
+        if body and "Content-Type" not in request.headers:
+            # API Gateway assumes it. MiniStack takes a body without a type for text, and replaces
+            # what is not UTF-8.
+            headers = [*headers, ("Content-Type", "application/json")]
         async with self._emulator.request(
             request.method,
             URL(f"http://{HOST}:{self._upstream.port}{target}", encoded=True),

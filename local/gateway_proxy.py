@@ -115,7 +115,8 @@ class Bridge:
 class _Server(web.Server):
     def __call__(self) -> web.RequestHandler:
         loop = asyncio.get_running_loop()
-        return _Handler(self, loop=loop, keepalive_timeout=_IDLE_SECONDS)
+        # API Gateway passes a compressed body on as it is, unless the API asks for something else.
+        return _Handler(self, loop=loop, keepalive_timeout=_IDLE_SECONDS, auto_decompress=False)
 
 
 class _Handler(web.RequestHandler):

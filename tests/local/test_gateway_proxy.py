@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import http.client
 import json
 import socket
@@ -243,6 +244,24 @@ def test_a_delete_without_a_body_stays_without_a_body(
 ) -> None:
     call(bridge, "DELETE", "/api/links/1")
     assert emulator.seen[0].body == b""
+
+
+def test_a_body_without_a_type_is_json_as_on_aws(bridge: Bridge, emulator: FakeEmulator) -> None:
+    call(bridge, "DELETE", "/api/links", b"\xff")
+    call(bridge, "DELETE", "/api/links", b"\xff", {"Content-Type": "text/plain"})
+    call(bridge, "GET", "/api/links")
+    types = [seen.all("content-type") for seen in emulator.seen]
+    assert types == [["application/json"], ["text/plain"], []]
+
+
+@pytest.mark.parametrize("body", [gzip.compress(b'["a"]'), b'["a"]'], ids=["gzip", "not gzip"])
+def test_a_compressed_body_is_not_unpacked(
+    bridge: Bridge, emulator: FakeEmulator, body: bytes
+) -> None:
+    assert call(bridge, "DELETE", "/api/links", body, {"Content-Encoding": "gzip"}).status == 200
+    (seen,) = emulator.seen
+    assert seen.body == body
+    assert seen.all("content-encoding") == ["gzip"]
 
 
 def test_a_chunked_body_arrives_whole(bridge: Bridge, emulator: FakeEmulator) -> None:
