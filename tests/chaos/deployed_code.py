@@ -10,7 +10,7 @@ import tempfile
 import uuid
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ class DeployedCode:
         with tempfile.TemporaryDirectory() as scratch:
             archive = Path(scratch) / "functions.zip"
             shutil.copyfile(self._archive, archive)
-            change_archive(archive, mutation)
+            change_archive(archive, mutation.file, mutation.changes)
             self._s3.upload_file(str(archive), _BUCKET, key)
         before = {}
         for name in (self._functions[each] for each in mutation.handlers):
@@ -66,17 +66,17 @@ class DeployedCode:
         self._lambda.update_alias(FunctionName=function, Name=_ALIAS, FunctionVersion=version)
 
 
-def change_archive(archive: Path, mutation: Mutation) -> None:
-    """Replace a module and its bytecode in an archive.
+def change_archive(archive: Path, file: str, changes: Sequence[tuple[str, str]]) -> None:
+    """Replace texts of a module in an archive, and the module's bytecode.
 
     Raises ``ValueError`` unless each replaced text occurs exactly once: then the code has changed,
-    and the mutation with it.
+    and the change with it.
     """
     with zipfile.ZipFile(archive) as packed:
-        source = packed.read(mutation.file).decode()
-    for old, new in mutation.changes:
+        source = packed.read(file).decode()
+    for old, new in changes:
         if source.count(old) != 1:
-            raise ValueError(f"{mutation.file} does not have {old!r} once")
+            raise ValueError(f"{file} does not have {old!r} once")
         source = source.replace(old, new)
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
         # A second entry of the same name replaces the first when it is unpacked.
@@ -89,7 +89,7 @@ def change_archive(archive: Path, mutation: Mutation) -> None:
             doraise=True,
             invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
         )
-        bytecode = importlib.util.cache_from_source(mutation.file)
+        bytecode = importlib.util.cache_from_source(file)
         with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as packed:
-            packed.write(module, mutation.file)
+            packed.write(module, file)
             packed.write(compiled, bytecode)

@@ -19,7 +19,7 @@ def test_a_mutation_replaces_its_module_in_the_archive(mutation: Mutation, tmp_p
     with zipfile.ZipFile(archive, "w") as packed:
         packed.writestr(mutation.file, source)
 
-    change_archive(archive, mutation)
+    change_archive(archive, mutation.file, mutation.changes)
 
     with zipfile.ZipFile(archive) as packed:
         packed.extractall(tmp_path)
@@ -34,4 +34,4 @@ def test_a_mutation_that_fits_no_more_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(archive, "w") as packed:
         packed.writestr(MUTATIONS[0].file, "nothing = 1")
     with pytest.raises(ValueError, match="does not have"):
-        change_archive(archive, MUTATIONS[0])
+        change_archive(archive, MUTATIONS[0].file, MUTATIONS[0].changes)

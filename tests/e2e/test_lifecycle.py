@@ -7,7 +7,8 @@ termination protection) is left out.
 from __future__ import annotations
 
 import json
-import zipfile
+import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,24 +19,14 @@ import pytest
 from infra.packaging import Target, build_archive
 from local import stack as local_stack
 from local.emulator import Emulator
+from tests.chaos.deployed_code import change_archive
+from tests.support.synthesis import key_of_stack, remembered
 
 BEFORE = "This link does not exist"
 AFTER = "There is no such link"
 
-
-def changed(archive: Path, copy: Path) -> Path:
-    """The archive with one function changed, as an edit and a new packaging would."""
-    with zipfile.ZipFile(archive) as packed, zipfile.ZipFile(copy, "w") as repacked:
-        for entry in packed.infolist():
-            if "__pycache__/redirect." in entry.filename:
-                continue
-            content = packed.read(entry)
-            if entry.filename.startswith("functions/"):
-                content = content.replace(BEFORE.encode(), AFTER.encode())
-                if "__pycache__" in entry.filename and AFTER.encode() in content:
-                    continue
-            repacked.writestr(entry, content)
-    return copy
+#: By version of the functions' code: the texts of the assembly's files by name.
+Assemblies = dict[str, dict[str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +41,8 @@ def emulator() -> Iterator[Emulator]:
         yield running
 
 
-def assembled(archive: Path, directory: Path) -> Path:
+def synthesized(archive: Path, *versions: str) -> Assemblies:
+    """An assembly for each version of the archive, without the archive."""
     from aws_cdk import App, RemovalPolicy
     from aws_cdk import aws_lambda as lambda_
 
@@ -61,11 +53,28 @@ def assembled(archive: Path, directory: Path) -> Path:
         settings_of({"stage": "local", "publicBaseUrl": "http://short.test"}),
         removal_policy=RemovalPolicy.RETAIN,
     )
-    app = App(outdir=str(directory))
-    UnlinkStack(app, "Unlink-local", settings=settings, code=lambda_.Code.from_asset(str(archive)))
-    assembly = Path(app.synth().directory)
-    local_stack.drop_metadata(assembly)
-    return assembly
+    assemblies: Assemblies = {}
+    for version in versions:
+        with tempfile.TemporaryDirectory() as scratch:
+            app = App(outdir=scratch)
+            code = lambda_.Code.from_asset(str(archive), asset_hash=version)
+            UnlinkStack(app, "Unlink-local", settings=settings, code=code)
+            directory = Path(app.synth().directory)
+            local_stack.drop_metadata(directory)
+            files = [each for each in directory.iterdir() if each.suffix != ".zip"]
+            assemblies[version] = {each.name: each.read_text("utf-8") for each in files}
+    return assemblies
+
+
+def written(files: dict[str, str], archive: Path, directory: Path) -> Path:
+    """The directory of an assembly with this archive."""
+    directory.mkdir()
+    for name, text in files.items():
+        (directory / name).write_text(text, "utf-8")
+    assets = json.loads(files["Unlink-local.assets.json"])["files"].values()
+    [name] = [each["source"]["path"] for each in assets if each["source"]["path"].endswith(".zip")]
+    (directory / name).symlink_to(archive)
+    return directory
 
 
 def cdk(emulator: Emulator, directory: Path, *arguments: str) -> None:
@@ -119,14 +128,21 @@ def test_the_stack_is_deployed_changed_and_destroyed_and_its_data_survives(
     emulator: Emulator, tmp_path: Path
 ) -> None:
     archive, _ = build_archive(Target.host())
-    outputs = deployed(emulator, assembled(archive, tmp_path / "first"), tmp_path)
+    assemblies: Assemblies = remembered(
+        key_of_stack("lifecycle", Path(__file__).read_text("utf-8")),
+        lambda: synthesized(archive, "first", "second"),
+    )
+    first = written(assemblies["first"], archive, tmp_path / "first")
+    outputs = deployed(emulator, first, tmp_path)
     assert BEFORE in unknown_link(emulator)
     table = outputs["LinksTableName"]
     item = {"pk": {"S": "w#l"}, "sk": {"S": "LINK"}}
     dynamodb = emulator.client("dynamodb")
     dynamodb.put_item(TableName=table, Item=item)
 
-    second = assembled(changed(archive, tmp_path / "changed.zip"), tmp_path / "second")
+    changed = Path(shutil.copyfile(archive, tmp_path / "changed.zip"))
+    change_archive(changed, "functions/api/html_pages.py", ((BEFORE, AFTER),))
+    second = written(assemblies["second"], changed, tmp_path / "second")
     again = deployed(emulator, second, tmp_path)
 
     # Nothing was replaced, and the alias has moved on.
