@@ -44,8 +44,9 @@ def _extend_program() -> None:
     script = lambda_runtime._PYTHON_WORKER_SCRIPT
     start = "    _ms_install_invoke_depth()\n    try:"
     result = '_real_stdout.write(json.dumps({"status": "ok", "result": result}) + "\\n")'
+    prepare = "    import_botocore()\n    send_calls_over_a_socket()\n"
     for old, new in (
-        (start, f"    send_calls_over_a_socket()\n{start}"),
+        (start, f"{prepare}{start}"),
         (result, "write_result(_real_stdout, result)"),
     ):
         if script.count(old) != 1:

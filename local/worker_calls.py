@@ -6,6 +6,8 @@ of this project.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import os
 import socket
@@ -52,6 +54,15 @@ class _Body:
 
     def stream(self) -> list[bytes]:
         return [self._content]
+
+
+def import_botocore() -> None:
+    """Import botocore as the functions do: without what none of them uses.
+
+    MiniStack's program and this one need it before the function, and would import all of it.
+    """
+    with contextlib.suppress(ImportError):
+        importlib.import_module("functions.aws.session")
 
 
 def write_result(output: Any, result: Any) -> None:

@@ -21,12 +21,16 @@ import json, os, sys, time
 from botocore.exceptions import ClientError
 from botocore.session import get_session
 
+from functions.aws.session import botocore_was_imported
+
 def handler(event, context):
     for number in range(event.get("lines", 0)):
         print("line", number, "x" * event.get("width", 0))
     os.write(1, event.get("noise", "").encode())
     if "returned" in event:
         return event["returned"]
+    if event.get("imports"):
+        return botocore_was_imported
     if event.get("exit"):
         os._exit(1)
     time.sleep(event.get("sleep", 0))
@@ -41,11 +45,18 @@ def handler(event, context):
 """
 
 
+_SESSION = """
+import sys
+botocore_was_imported = "botocore" in sys.modules
+"""
+
+
 class _Function:
     def __init__(self, emulator: Emulator) -> None:
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w") as file:
             file.writestr("index.py", _CODE)
+            file.writestr("functions/aws/session.py", _SESSION)
         self._client = emulator.client("lambda")
         self._client.create_function(
             FunctionName="works",
@@ -105,6 +116,12 @@ def test_an_error_of_dynamodb_is_the_same_over_both(
         dynamodb.get_item(**request)
     assert failed["Error"] == over_http.value.response["Error"]
     assert failed["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+def test_botocore_is_imported_by_the_module_that_leaves_out_what_is_not_used(
+    function: _Function,
+) -> None:
+    assert function(imports=True) is False
 
 
 def test_a_large_response_and_a_large_log_arrive_whole(function: _Function) -> None:
