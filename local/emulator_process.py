@@ -23,6 +23,7 @@ from urllib.parse import parse_qs
 
 import uvicorn
 from ministack import app as application
+from ministack.core import router
 from ministack.services import cognito, dynamodb, sqs
 
 from local import emulator_calls, emulator_dynamodb, emulator_workers
@@ -98,6 +99,23 @@ def keep_messages_sent_meanwhile() -> None:
     sqs._act_send_message = sqs._HANDLERS["SendMessage"] = send_alone
 
 
+def know_services_by_name() -> None:
+    """Recognize the service that a signature is for by its name alone, when that is enough.
+
+    For one that MiniStack does not have, such as CodeDeploy, it reads the models of all services of
+    AWS first: eight seconds for which every other request waits.
+    """
+    is_name = router._is_aws_service_name
+
+    def is_name_or_in_a_model(name: str) -> bool:
+        # Imported with the first response of some services.
+        from botocore.session import Session
+
+        return name in Session().get_available_services() or is_name(name)
+
+    router._is_aws_service_name = is_name_or_in_a_model
+
+
 def extended(application: Any) -> Any:
     """The application as served: wrapped by the package in EMULATOR_EXTENSION, if set."""
     if "EMULATOR_EXTENSION" not in os.environ:
@@ -126,6 +144,7 @@ def main() -> None:
     emulator_workers.patch()
     revoke_tokens()
     keep_messages_sent_meanwhile()
+    know_services_by_name()
     # A burst of connections needs more file descriptors than the usual soft limit of 1,024.
     _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))

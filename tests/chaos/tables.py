@@ -18,6 +18,7 @@ from local.stack import LocalStack
 from tests.chaos.facts import Facts, Record, StoredLink
 from tests.chaos.sender import Tenant
 from tests.e2e.client import Client
+from tests.support import scans
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TABLES = {"links": "LinksTableName", "clicks": "ClicksTableName", "access": "AccessTableName"}
@@ -61,9 +62,7 @@ def read_facts(stack: LocalStack, tenants: Iterable[Tenant], *, fault_free: bool
 def scan(stack: LocalStack, output: str, **more: Any) -> Iterator[dict[str, Any]]:
     """Every item of a table (or index), strongly consistent where that is possible."""
     consistent = {} if "IndexName" in more else {"ConsistentRead": True}
-    pages = stack.client("dynamodb").get_paginator("scan")
-    for page in pages.paginate(TableName=stack.outputs[output], **consistent, **more):
-        yield from page["Items"]
+    return scans.scan(stack.emulator.url, stack.outputs[output], **consistent, **more)
 
 
 def dump(stack: LocalStack) -> Iterator[str]:

@@ -12,24 +12,22 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import jwt
 import pytest
 
 from admin import commands
-from functions.aws import fast_json
 from functions.domain.api_keys import generate_api_key
 from functions.domain.clock import iso
 from functions.domain.plans import SCOPES
 from functions.domain.scopes import ROLES
 from local.demo_data import Workspace
-from local.emulator import REGION, Emulator
 from local.stack import LocalStack
 from tests.e2e.client import Client, Response
 from tests.support import tokens
 from tests.support.openapi import openapi_document
+from tests.support.scans import scan
 
 ROUTES = [
     (method.upper(), path)
@@ -275,14 +273,6 @@ def ask(stack: LocalStack, route: tuple[str, str], credential: str, about: Thing
     return Client(stack.base_url, credential).send(method, path, raw)
 
 
-@cache
-def _scanner(emulator: Emulator) -> Any:
-    """Scans of tables without botocore's parser, which takes most of the time of these tests."""
-    client = emulator.client("dynamodb", region_name=REGION)
-    client.meta.events.register("before-parse.dynamodb.Scan", fast_json.read_plain)
-    return client.get_paginator("scan")
-
-
 def state(stack: LocalStack, about: Things) -> dict[str, str]:
     """The stored items of these resources, and the keys of all links and deletions.
 
@@ -290,10 +280,8 @@ def state(stack: LocalStack, about: Things) -> dict[str, str]:
     still be going on in the background.
     """
     found = {}
-    scan = _scanner(stack.emulator)
     for table in ("Links", "Clicks", "Deletions", "Access"):
-        pages = scan.paginate(TableName=stack.outputs[f"{table}TableName"])
-        for item in (item for page in pages for item in page["Items"]):
+        for item in scan(stack.emulator.url, stack.outputs[f"{table}TableName"]):
             text = repr(sorted(item.items()))
             key = f"{table} {item['pk']['S']} {item['sk']['S']}"
             if about.link in text or about.code in text or about.deletion in text:

@@ -16,6 +16,7 @@ from functions.domain.ids import new_short_code
 from local.demo_data import Workspace
 from local.stack import LocalStack
 from tests.e2e.client import Client
+from tests.support.scans import scan
 
 #: Seconds from a delete to its receipt; the queue's delay is most of it.
 TIMEOUT = 180
@@ -60,7 +61,7 @@ def objects(stack: LocalStack) -> Iterator[tuple[str, str]]:
 def mentions(stack: LocalStack, *needles: str) -> list[str]:
     """Where in any table or bucket one of these texts (ids also as bytes) occurs."""
     found = []
-    dynamodb, s3 = stack.client("dynamodb"), stack.client("s3")
+    s3 = stack.client("s3")
     raw = [uuid.UUID(each).bytes for each in needles if len(each) == 36]
 
     def mentioned(value: Any) -> bool:
@@ -71,11 +72,10 @@ def mentions(stack: LocalStack, *needles: str) -> list[str]:
     for output, name in stack.outputs.items():
         if not output.endswith("TableName"):
             continue
-        for page in dynamodb.get_paginator("scan").paginate(TableName=name):
-            for item in page["Items"]:
-                values = [next(iter(value.values())) for value in item.values()]
-                if any(mentioned(value) for value in values):
-                    found.append(f"{output} {item['pk']['S']} {item['sk']['S']}")
+        for item in scan(stack.emulator.url, name):
+            values = [next(iter(value.values())) for value in item.values()]
+            if any(mentioned(value) for value in values):
+                found.append(f"{output} {item['pk']['S']} {item['sk']['S']}")
     for output, key in objects(stack):
         body = s3.get_object(Bucket=stack.outputs[output], Key=key)["Body"].read()
         if mentioned(key) or any(each.encode() in body for each in needles):

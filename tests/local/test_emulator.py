@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local.emulator import (
     EMULATOR_PYTHON,
@@ -41,6 +42,20 @@ def test_an_emulator_answers_until_it_is_stopped() -> None:
         assert _listens(emulator.port)
     assert not _listens(emulator.port)
     emulator.stop()
+
+
+@pytest.mark.emulator
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="needs Linux's /proc")
+def test_a_service_that_the_emulator_does_not_have_is_refused_without_reading_all_models() -> None:
+    def bytes_read() -> int:
+        return int(Path(f"/proc/{emulator.process_id}/io").read_text().split()[1])
+
+    with Emulator(log_name="test-services") as emulator:
+        before = bytes_read()
+        with pytest.raises(ClientError, match="calling the ListDeployments operation"):
+            emulator.client("codedeploy").list_deployments()
+        # The models of all services have 12 MB.
+        assert bytes_read() - before < 4_000_000
 
 
 @pytest.mark.emulator
