@@ -186,6 +186,7 @@ def test_linkforty_bulk_delete_answers_per_id(api: Client, other_workspace: Work
 # -- 10,000 -----------------------------------------------------------------------------------
 
 
+@pytest.mark.at_end
 def test_ten_thousand_links_are_deleted_by_one_request_in_its_order(api: Client) -> None:
     ids: list[str] = []
     for _ in range(10):

@@ -19,6 +19,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def place(item: pytest.Item) -> int:
         if item.get_closest_marker("at_first"):
             return 0
+        if item.get_closest_marker("at_end"):
+            return 3
         return 2 if item.get_closest_marker("at_last") else 1
 
     items.sort(key=place)
