@@ -31,9 +31,9 @@ class Described:
     media: Sequence[str] = ("application/json",)
     #: Of a success, besides those of every response. 202 has ``Location`` too.
     headers: Sequence[str] = ()
-    #: The name of the request's body in ``openapi/bodies.py``. The type itself needs pydantic.
+    #: The name of the request's body in ``request_bodies.py``. The type itself needs pydantic.
     body: str = ""
-    #: Errors besides those of every route, of the path and of the Idempotency-Key.
+    #: Errors besides those of every route and of the Idempotency-Key.
     raises: Sequence[type[UnlinkError]] = ()
     #: The work and its Idempotency-Key are written together: a repeat never finds it running.
     atomic: bool = False

@@ -11,12 +11,12 @@ from functions.domain.clock import iso_moment
 from functions.domain.deletion_filter import DeletionFilter
 from functions.domain.deletion_names import DeletionState, Mode
 from functions.schemas.links import Moment
-from functions.schemas.request_model import RequestModel
+from functions.schemas.request_model import Conditions, RequestModel
 
 Actor = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
-class AuditFields(RequestModel):
+class AuditFields(Conditions):
     """What ``GET /api/deletions`` takes; every member narrows it."""
 
     state: Annotated[DeletionState | None, Field(description="Is in this state.")] = None
@@ -32,7 +32,7 @@ class AuditFields(RequestModel):
     ] = None
 
 
-class TrashFields(RequestModel):
+class TrashFields(Conditions):
     """What ``GET /api/trash`` takes; every member narrows it."""
 
     actor: Annotated[

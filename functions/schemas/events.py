@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired
+from typing import Literal, NamedTuple, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -57,3 +57,24 @@ class LinkEvent(TypedDict):
     linkId: Uuid
     deletionId: TimeOrderedUuid
     """The deletion that deleted the link, or from which it was restored."""
+
+
+class EventType(NamedTuple):
+    """When an event is sent, the type of its detail, and the only state that the detail has."""
+
+    sent: str
+    detail: type
+    state: str = ""
+
+
+#: Every event by its detail type.
+EVENTS = {
+    "deletion.completed": EventType("A deletion is done", DeletionEvent, "complete"),
+    "deletion.failed": EventType(
+        "A deletion was given up. It deleted nothing", DeletionEvent, "failed"
+    ),
+    "restore.completed": EventType("A restore is done", RestoreEvent),
+    "link.soft_deleted": EventType("A link was soft-deleted", LinkEvent),
+    "link.restored": EventType("A link was restored", LinkEvent),
+    "link.erased": EventType("Everything of an erased link is gone", LinkEvent),
+}

@@ -14,7 +14,7 @@ from functions.domain.error_texts import shortened
 from functions.domain.errors import InvalidRequest
 from functions.domain.link_filter import LinkFilter
 from functions.schemas.links import ExternalId, Moment, Tag
-from functions.schemas.request_model import MAX_MEMBER_NAME, RequestModel
+from functions.schemas.request_model import MAX_MEMBER_NAME, Conditions
 
 #: Largest number of clicks in a filter: the largest integer that a double holds exactly, as in
 #: JavaScript.
@@ -26,10 +26,10 @@ def _integer(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-_Clicks = Annotated[StrictInt, BeforeValidator(_integer), Field(ge=0, le=MAX_CLICKS)]
+_Clicks = Annotated[StrictInt, Field(ge=0, le=MAX_CLICKS), BeforeValidator(_integer)]
 
 
-class FilterFields(RequestModel):
+class FilterFields(Conditions):
     """A filter as JSON; links must match all members."""
 
     tag: Annotated[Tag | None, Field(description="Has this tag.")] = None

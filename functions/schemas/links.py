@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    ConfigDict,
     Field,
     StrictBool,
     StringConstraints,
@@ -176,8 +177,16 @@ class NewLink(RequestModel):
     isActive: StrictBool = True
 
 
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for member in schema["properties"].values():
+        del member["default"]
+
+
 class LinkChanges(RequestModel):
     """The body of ``PUT /api/links/{id}``: given fields change, ``null`` clears."""
+
+    # A field that is not given stays as it is.
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
 
     originalUrl: WebAddress = ""
     title: Title | None = None

@@ -9,22 +9,30 @@ from pydantic import Field, StrictBool, StringConstraints
 from functions.domain.errors import InvalidRequest
 from functions.schemas.request_model import RequestModel
 
+Reason = Annotated[str, StringConstraints(max_length=500)]
+ConfirmationToken = Annotated[
+    str,
+    StringConstraints(min_length=1),
+    Field(description="Of a dry run. The request is refused if other links match by now."),
+]
 
-class NewDeletion(RequestModel):
+
+class DeletionOptions(RequestModel):
+    """What a deletion by ids and one by filter have in common."""
+
+    mode: Literal["soft", "erase"] = "soft"
+    reason: Reason | None = None
+    dryRun: StrictBool = False
+    export: StrictBool = False
+
+
+class NewDeletion(DeletionOptions):
     """The body of ``POST /api/deletions``: ids (checked one by one elsewhere) or a filter."""
 
     ids: list[Any] | None = None
     filter: dict[str, Any] | None = None
-    mode: Literal["soft", "erase"] = "soft"
-    reason: Annotated[str, StringConstraints(max_length=500)] | None = None
-    dryRun: StrictBool = False
-    export: StrictBool = False
     # Not null: a lost token must not turn into an unconfirmed delete.
-    confirmationToken: Annotated[
-        str,
-        StringConstraints(min_length=1),
-        Field(description="Of a dry run. The request is refused if other links match by now."),
-    ] = ""
+    confirmationToken: ConfirmationToken = ""
 
 
 def parse_new_deletion(body: object) -> NewDeletion:

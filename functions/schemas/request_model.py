@@ -27,6 +27,18 @@ class RequestModel(BaseModel):
             raise InvalidRequest(details=format_validation_errors(error)) from None
 
 
+def _without_null(schema: dict[str, Any]) -> None:
+    for member in schema["properties"].values():
+        given, _null = member.pop("anyOf")
+        member.update(given)
+
+
+class Conditions(RequestModel):
+    """Members that narrow a list or a delete. What is not wanted is left out, so none is null."""
+
+    model_config = ConfigDict(json_schema_extra=_without_null)
+
+
 def format_validation_errors(error: ValidationError, prefix: str = "") -> list[str]:
     """``field: error``, at most 20; without the value, and long names are shortened.
 

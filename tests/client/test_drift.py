@@ -57,6 +57,8 @@ CLASSES = {
 #: Schemas that are not dataclasses: errors, events, and bodies that are keyword arguments.
 NOT_CLASSES = {
     "Bilingual",
+    "DeletionByFilter",
+    "DeletionByIds",
     "DeletionEvent",
     "ErasedLink",
     "GatewayError",
@@ -64,12 +66,14 @@ NOT_CLASSES = {
     "LinkChanges",
     "LinkEvent",
     "LinkFortyError",
+    "LinkIds",
     "LinkNotFoundError",
     "NewApiKey",
     "NewInstall",
     "PublicKey",
     "PublicKeys",
     "RestoreEvent",
+    "RestoredIds",
     "Taken",
 }
 
@@ -113,7 +117,7 @@ def body_members(operation: dict[str, Any]) -> set[str]:
     content = operation.get("requestBody", {}).get("content", {})
     schema = content.get("application/json", {}).get("schema", {})
     found: set[str] = set()
-    for each in schema.get("oneOf", [schema]):
+    for each in schema.get("anyOf", [schema]):
         form = resolved(each)
         if form.get("type") == "array":
             items = resolved(form["items"])

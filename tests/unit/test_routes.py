@@ -6,8 +6,8 @@ from importlib import import_module
 
 from functions.api.methods import allowed_methods
 from functions.api.openapi.document import load_apis
-from functions.api.openapi.open_operations import OPEN_OPERATIONS
 from functions.handlers import pages
+from tests.support.openapi import openapi_document
 from tests.support.routes import KEYED, OPEN, ROUTES
 
 
@@ -23,7 +23,13 @@ def test_each_function_registers_the_routes_that_the_list_names() -> None:
 
 
 def test_the_functions_without_a_key_serve_the_routes_that_the_list_names() -> None:
-    assert {tuple(name.split(" ")) for name in OPEN_OPERATIONS} == set(OPEN)
+    described = {
+        (method.upper(), path)
+        for path, operations in openapi_document()["paths"].items()
+        for method, operation in operations.items()
+        if operation["security"] == []
+    }
+    assert described == set(OPEN)
     served = {path for (_, path), function in OPEN.items() if function == "pages"}
     # The paths of its catch-alls.
     assert set(pages._ROUTES) == served | {"/", "/{code}", "/{code}/{rest+}"}

@@ -1,92 +1,136 @@
-"""The responses of an operation that are not errors."""
+"""The responses of an operation: successes, and errors with examples."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Union, get_args, get_type_hints
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args, get_type_hints
 
-from functions.api.openapi.parameters import RATE_HEADERS, headers
-from functions.api.openapi.schemas import ANNOTATIONS, Schema, plain, schema_of
+from functions.api.openapi.schemas import ANNOTATIONS, Schema, markdown, schema_of
+from functions.api.rate_limit import rate_headers
 from functions.api.route import Route
+from functions.domain import errors
+from functions.domain.error_bodies import GatewayError, HokoError, LinkFortyError, LinkNotFoundError
+from functions.domain.error_examples import EXAMPLES
+from functions.domain.error_texts import phrase_of
+from functions.domain.plans import plans
+from functions.repositories.access import RateWindow
 
-_CACHED = ("ETag", "Cache-Control")
+Error = type[errors.UnlinkError]
+
+_RATE_HEADERS = tuple(rate_headers(RateWindow(0, 0, 0), plans()["free"]))
+_GATEWAY_STATUSES = {400, 401, 404, 413, 429, 500, 502, 504}
+_EVERY_KEYED_ROUTE = (
+    errors.InvalidRequest,
+    errors.Unauthenticated,
+    errors.MissingScopes,
+    errors.RateLimited,
+    errors.InternalError,
+    errors.Unavailable,
+)
 
 
-@dataclass(frozen=True)
-class DescribedResponse:
-    """One response: its text (by default the docstring of the body's type), body and headers."""
-
-    text: str = ""
-    body: Any = None
-    media: Sequence[str] = ("application/json",)
-    headers: Sequence[str] = ()
-    links: Mapping[str, Schema] = field(default_factory=dict)
-
-
-UNCHANGED = DescribedResponse("The content has not changed.", headers=_CACHED)
-
-
-def successes(route: Route, routes: Sequence[Route]) -> dict[int, DescribedResponse]:
-    """The successes of a keyed route, by status. ``routes`` are all that they may lead to."""
+def responses(route: Route, routes: Sequence[Route]) -> Schema:
+    """The responses of a route with a key. ``routes`` are all that a success may lead to."""
     described = route.described
-    done, pending = _returned(route)
-    links = dict(_links(route, routes))
-    found = {
-        described.status: DescribedResponse(
-            described.text, done, described.media, described.headers, links
-        )
+    found = _successes(route, routes)
+    raised: list[Error] = [*_EVERY_KEYED_ROUTE, *described.raises]
+    if route.replay is not None:
+        raised += [errors.KeyReused, *([] if described.atomic else [errors.StillRunning])]
+    if described.body:
+        raised.append(errors.BodyTooLarge)
+    # The gateway answers three statuses that a route may not raise.
+    for status in sorted({413, 502, 504, *(int(error.status) for error in raised)}):
+        same = [error for error in raised if error.status == status]
+        found[str(status)] = _error(status, same, route.error_format)
+        if _makes_deletion(route) and status in (409, 500, 503):
+            # The deletion may exist although its request failed.
+            found[str(status)]["headers"] |= _headers("X-Deletion-Id")
+    return found
+
+
+def open_responses(described: Mapping[str, Schema]) -> Schema:
+    """The responses of an operation without a key: those that are described, and the gateway's."""
+    return {str(status): _error(status) for status in (404, 429, 500, 502, 504)} | {
+        status: response | {"headers": _headers() | response.get("headers", {})}
+        for status, response in described.items()
     }
-    if pending is not None:
-        names = (*described.headers, "Location")
-        found[202] = DescribedResponse(body=pending, headers=names, links=links)
-    if "ETag" in described.headers:
-        found[304] = UNCHANGED
-    return found
 
 
-def responses_of(described: Mapping[int, DescribedResponse], *, keyed: bool) -> Schema:
-    """The responses as the document has them; those with a key have the headers of its limit."""
-    usual = ("X-Request-Id", *(RATE_HEADERS if keyed else ()))
-    return {str(status): _response(each, usual) for status, each in described.items()}
+def _headers(*names: str) -> Schema:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-Id", *names)}
 
 
-def _response(described: DescribedResponse, usual: Sequence[str]) -> Schema:
-    body = described.body
-    text = described.text or plain({"description": inspect.getdoc(body)})["description"]
-    found: Schema = {"description": text, "headers": headers([*usual, *described.headers])}
-    if body is not None:
-        # Where a type describes the JSON, another media type shows the same in its own way.
-        found["content"] = {
-            media: {"schema": schema_of(body) if "json" in media or isinstance(body, dict) else {}}
-            for media in described.media
-        }
-    if described.links:
-        found["links"] = dict(described.links)
-    return found
+def _makes_deletion(route: Route) -> bool:
+    return route.replay is not None and "X-Deletion-Id" in route.described.headers
 
 
-def _returned(route: Route) -> tuple[Any, Any]:
-    """The endpoint's return type without the types ``Pending…``, and these, if there are any."""
+def _successes(route: Route, routes: Sequence[Route]) -> Schema:
+    described = route.described
     [returned] = get_args(get_type_hints(route.endpoint, localns=ANNOTATIONS)["return"])
-    # Also of a type that is not a union.
-    members = get_args(returned | None)[:-1]
-    pending = [each for each in members if each.__name__.startswith("Pending")]
-    done = [each for each in members if each not in pending]
-    return Union[tuple(done)], pending[0] if pending else None  # noqa: UP007
+    # The types of a union, or the only one.
+    types = get_args(returned | None)[:-1]
+    pending = [each for each in types if each.__name__.startswith("Pending")]
+    done = [each for each in types if each not in pending]
+    successes = [(described.status, described.text, done, described.headers)]
+    if pending:
+        successes.append((202, "", pending, [*described.headers, "Location"]))
+    found: Schema = {}
+    for status, text, bodies, names in successes:
+        # Where a type describes the JSON, another media type shows the same in its own way.
+        schemas = {"application/json": schema_of(*bodies)}
+        found[str(status)] = {
+            "description": text or markdown(inspect.getdoc(bodies[0])),
+            "headers": _headers(*_RATE_HEADERS, *names),
+            "content": {each: {"schema": schemas.get(each, {})} for each in described.media},
+            **_links(route, routes),
+        }
+    if "ETag" in described.headers:
+        headers = _headers(*_RATE_HEADERS, "ETag", "Cache-Control")
+        found["304"] = {"description": "The content has not changed.", "headers": headers}
+    return found
 
 
-def _links(route: Route, routes: Sequence[Route]) -> Iterator[tuple[str, Schema]]:
-    """The operations that take what a success says, by id; parameters as runtime expressions."""
-    if route.replay is not None and "X-Deletion-Id" in route.described.headers:
-        to_deletion = {"id": "$response.header.X-Deletion-Id"}
-        yield "getDeletion", {"operationId": "getDeletion", "parameters": to_deletion}
+def _links(route: Route, routes: Sequence[Route]) -> Schema:
+    """``links`` to the operations that take what a success says, with their parameters."""
+    found: Schema = {}
+    if _makes_deletion(route):
+        found["getDeletion"] = {"id": "$response.header.X-Deletion-Id"}
     for path, members in route.described.leads_to.items():
-        parameters = {name: f"$response.body#/{member}" for name, member in members.items()}
         for each in routes:
-            if each.resource == path or each.resource.startswith(f"{path}/"):
-                yield (
-                    each.operation_id,
-                    {"operationId": each.operation_id, "parameters": parameters},
-                )
+            if f"{each.resource}/".startswith(f"{path}/"):
+                found[each.operation_id] = {
+                    name: f"$response.body#/{member}" for name, member in members.items()
+                }
+    links = {name: {"operationId": name, "parameters": each} for name, each in found.items()}
+    return {"links": links} if links else {}
+
+
+def _error(status: int, raised: Sequence[Error] = (), error_format: str = "") -> Schema:
+    """The response of a status: the route's errors in its format, the gateway's in one for all."""
+    bodies: list[Any] = [_body(error, error_format) for error in raised]
+    names = [name for error in raised for name in (*_RATE_HEADERS, *EXAMPLES[error].headers())]
+    if status in _GATEWAY_STATUSES:
+        bodies.append(GatewayError)
+    if status == 429:
+        names.append("Retry-After")
+    texts = {error: (error.__doc__ or "").partition("\n")[0] for error in raised}
+    convert = f"to_{error_format}"
+    examples = {
+        error.__name__: {"summary": text, "value": getattr(EXAMPLES[error], convert)()}
+        for error, text in texts.items()
+    }
+    content = {"schema": schema_of(*bodies)} | ({"examples": examples} if raised else {})
+    return {
+        "description": " ".join(texts.values()) or phrase_of(status),
+        "headers": _headers(*names),
+        "content": {"application/json": content},
+    }
+
+
+def _body(error: Error, error_format: str) -> type[Any]:
+    if error is errors.Unauthenticated:
+        return GatewayError
+    if error_format == "hoko":
+        return HokoError
+    return LinkNotFoundError if error is errors.LinkNotFound else LinkFortyError

@@ -2,120 +2,100 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Union
 
 from pydantic import ConfigDict, TypeAdapter, with_config
+from pydantic.json_schema import JsonSchemaMode
 from typing_extensions import is_typeddict
 
+from functions import schemas
+from functions.api.request import Parameter
 from functions.domain import error_bodies, record_types
-from functions.schemas import (
-    account_responses,
-    analytics_responses,
-    deletion_responses,
-    events,
-    link_responses,
-    receipt_responses,
-)
-from functions.schemas.api_keys import NewApiKey
+from functions.schemas import events
 from functions.schemas.deletion_filter import AuditFields, TrashFields
 from functions.schemas.filters import FilterFields
-from functions.schemas.installs import NewInstall
-from functions.schemas.links import LinkChanges, NewLink
+from functions.schemas.request_bodies import BODIES
 
 Schema = dict[str, Any]
 
-_RESPONSE_MODULES = (
-    record_types,
-    account_responses,
-    analytics_responses,
-    deletion_responses,
-    error_bodies,
-    events,
-    link_responses,
-    receipt_responses,
-)
+_FILES = sorted(Path(str(schemas.__file__)).parent.glob("*_responses.py"))
+_MODULES = [record_types, error_bodies, events]
+_MODULES += [import_module(f"functions.schemas.{path.stem}") for path in _FILES]
 #: Every response type by its name.
 RESPONSES: dict[str, Any] = {
     name: value
-    for module in _RESPONSE_MODULES
+    for module in _MODULES
     for name, value in vars(module).items()
     if is_typeddict(value)
 }
 #: The names that endpoints are annotated with, which they import for type checkers only.
-ANNOTATIONS = RESPONSES | {
-    module.__name__.rpartition(".")[2]: module for module in _RESPONSE_MODULES
-}
-_REQUESTS = (NewLink, LinkChanges, FilterFields, NewInstall, NewApiKey)
-_TEMPLATE = "#/components/schemas/{model}"
+ANNOTATIONS = RESPONSES | {module.__name__.rpartition(".")[2]: module for module in _MODULES}
 
 for _type in RESPONSES.values():
     # Members that a type does not name are errors; a string below a member describes it.
     with_config(ConfigDict(extra="forbid", use_attribute_docstrings=True))(_type)
 
 
-def schema_of(body: Any) -> Schema:
-    """The schema of a body: a schema as it is, a type by reference, a union of types."""
-    if isinstance(body, dict):
-        return body
-    schema = TypeAdapter(body).json_schema(mode="serialization", ref_template=_TEMPLATE)
-    schema.pop("$defs", None)
-    return reference(body) if "properties" in schema else plain(schema)
+def schemas_of(types: Iterable[Any], mode: JsonSchemaMode) -> tuple[list[Schema], Schema]:
+    """The schema of each type; and by name, those of all types with a name in them."""
+    adapters = [(str(n), mode, TypeAdapter(each)) for n, each in enumerate(types)]
+    found, named = TypeAdapter.json_schemas(adapters, ref_template="#/components/schemas/{model}")
+    return list(found.values()), _plain(named.get("$defs", {}))
 
 
-def reference(body: type) -> Schema:
-    """A reference to the schema of a model or TypedDict."""
-    return {"$ref": _TEMPLATE.format(model=body.__name__)}
+@cache
+def schema_of(*bodies: Any, mode: JsonSchemaMode = "serialization") -> Schema:
+    """The schema of a body of one of these types: a reference to each type that has a name.
+
+    The mode is ``validation`` for a request's body.
+    """
+    [schema], _ = schemas_of([Union[bodies]], mode)  # noqa: UP007
+    return schema
 
 
-def plain(schema: Any) -> Any:
-    """A schema without the titles that repeat each name, and with Markdown in its descriptions."""
-    if isinstance(schema, list):
-        return [plain(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    result: Schema = {}
-    for key, value in schema.items():
-        if key == "description" and isinstance(value, str):
-            result[key] = " ".join(value.replace("``", "`").split())
-        elif key == "properties":
-            result[key] = {name: plain(each) for name, each in value.items()}
-        elif key != "title" or not isinstance(value, str):
-            result[key] = plain(value)
-    return result
-
-
-def _given(member: Schema) -> Schema:
-    """A member of a filter. What is not wanted is left out, so none is null."""
-    choices = [each for each in member.get("anyOf", []) if each != {"type": "null"}]
-    if len(choices) == 1:
-        member = choices[0] | {"description": member["description"]}
-    found: Schema = plain(member)
-    return found
-
-
-#: The members of each filter, by the name of its model.
-FILTERS: dict[str, Schema] = {
-    model.__name__: {
-        name: _given(each) for name, each in model.model_json_schema()["properties"].items()
-    }
-    for model in (FilterFields, AuditFields, TrashFields)
-}
+def query_schema(name: str, declared: Parameter) -> Schema:
+    """The schema of a query parameter, with its description: the route's or a filter's."""
+    filters = {each.__name__: each for each in (AuditFields, FilterFields, TrashFields)}
+    if "model" in declared:
+        declared = _plain(filters[declared["model"]].model_json_schema())["properties"][name]
+    return dict(declared)
 
 
 def component_schemas() -> Schema:
     """The schema of every response and request body, by its name."""
-    _, schemas = TypeAdapter.json_schemas(
-        [(each.__name__, "serialization", TypeAdapter(each)) for each in RESPONSES.values()]
-        + [(each.__name__, "validation", TypeAdapter(each)) for each in _REQUESTS],
-        ref_template=_TEMPLATE,
-    )
-    found = plain(schemas["$defs"])
+    _, found = schemas_of(RESPONSES.values(), "serialization")
     for name, response in RESPONSES.items():
         # pydantic finds the descriptions of a type's own members only.
         for base in getattr(response, "__orig_bases__", ()):
-            for member, schema in found.get(base.__name__, {}).get("properties", {}).items():
-                found[name]["properties"][member] = schema
-    found["FilterFields"]["properties"] = FILTERS["FilterFields"]
+            found[name]["properties"] |= found.get(base.__name__, {}).get("properties", {})
     # The base of the errors' members is part of them, and has no separate schema.
     del found["ErrorMembers"]
-    return dict(sorted(found.items()))
+    _, requests = schemas_of([body.type for body in BODIES.values()], "validation")
+    return dict(sorted((found | requests).items()))
+
+
+def _plain(schema: Any) -> Any:
+    """A schema without the titles that repeat each name, and without null or "" as a default, which
+    only means that a member was not given. Descriptions become Markdown."""
+    if isinstance(schema, list):
+        return [_plain(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    result: Schema = {}
+    for key, value in schema.items():
+        if key == "properties":
+            result[key] = {name: _plain(each) for name, each in value.items()}
+        elif key == "description":
+            result[key] = markdown(value)
+        elif key != "title" and (key != "default" or value not in (None, "")):
+            result[key] = _plain(value)
+    return result
+
+
+def markdown(docstring: str | None) -> str:
+    """A docstring as one line of Markdown."""
+    return " ".join((docstring or "").replace("``", "`").split())

@@ -10,7 +10,8 @@ from functions import container
 from functions.api.link_reference import find_link_of
 from functions.api.request import Request, integer
 from functions.api.response import Response
-from functions.api.route import Routes
+from functions.api.route import Described, Routes
+from functions.domain.errors import LinkNotFound
 from functions.services.analytics import analytics
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ DAYS = integer("Number of UTC days to look back, with today.", default=30, maxim
 
 
 @routes.route("GET", "/api/analytics/links/{id}", scope="analyticsRead", query={"days": DAYS})
+@Described(raises=(LinkNotFound,))
 def get_analytics(request: Request) -> Response[Analytics]:
     """The analytics of a link, live or soft-deleted, by id or short code.
 

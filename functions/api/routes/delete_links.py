@@ -18,7 +18,7 @@ from functions.api.request import Request, check_reason
 from functions.api.response import Response
 from functions.api.route import Described, Routes
 from functions.domain.deletion import Deletion
-from functions.domain.errors import InvalidIds, InvalidRequest
+from functions.domain.errors import InvalidIds, InvalidRequest, LinkNotFound
 from functions.domain.idempotency import IdempotencyRecord
 from functions.domain.ids import parse_link_id
 from functions.domain.short_codes import SHORT_CODE
@@ -76,7 +76,7 @@ def _delete_link_again(request: Request, record: IdempotencyRecord) -> Response[
 @routes.route(
     "DELETE", "/api/links/{id}", scope="linksErase", query=REASON, replay=_delete_link_again
 )
-@Described(headers=("X-Deletion-Id",))
+@Described(headers=("X-Deletion-Id",), raises=(LinkNotFound,))
 def delete_link(request: Request) -> Response[ErasedLink]:
     """Erase one live link, by id or short code (LinkForty).
 

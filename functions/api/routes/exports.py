@@ -10,7 +10,7 @@ from functions.api.request import Request
 from functions.api.response import Response
 from functions.api.route import Described, Routes
 from functions.domain.clock import iso
-from functions.domain.errors import LimitReached, NotFound
+from functions.domain.errors import LimitReached, LinkNotFound, NotFound
 from functions.domain.idempotency import IdempotencyRecord
 from functions.domain.ids import parse_link_id
 from functions.repositories.exports import object_key
@@ -42,7 +42,7 @@ EXPORT = "/api/analytics/links/{id}/export/{exportId}"
 @Described(
     status=202,
     headers=("Location",),
-    raises=(LimitReached,),
+    raises=(LinkNotFound, LimitReached),
     atomic=True,
     leads_to={EXPORT: {"id": "linkId", "exportId": "id"}},
 )
@@ -75,6 +75,7 @@ def _begun(request: Request, record: dict[str, Any]) -> Response[Export]:
 
 
 @routes.route("GET", EXPORT, scope="analyticsRead")
+@Described(raises=(LinkNotFound, NotFound))
 def get_export(request: Request) -> Response[Export]:
     """The state of an export, and a signed URL once it is complete."""
     link = find_link_of(request)

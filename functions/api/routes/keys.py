@@ -10,7 +10,7 @@ from functions.api.paging import next_cursor, page, page_of
 from functions.api.request import Request, parameter
 from functions.api.response import Response
 from functions.api.route import Described, Routes
-from functions.domain.errors import Conflict, LastAdmin, StillRunning
+from functions.domain.errors import ApiKeyNotFound, Conflict, LastAdmin, StillRunning
 from functions.domain.idempotency import IdempotencyRecord, KeyTaken
 from functions.domain.query_params import parse_bool_param
 from functions.schemas.api_key_views import key_view
@@ -99,7 +99,7 @@ LAST_ADMIN = parameter(
 @routes.route(
     "DELETE", "/api/keys/{id}", scope="admin", query={"lastAdmin": LAST_ADMIN}, replay=_revoke_again
 )
-@Described(raises=(LastAdmin,))
+@Described(raises=(ApiKeyNotFound, LastAdmin))
 def revoke_key(request: Request) -> Response[RevokedApiKey]:
     """Revoke an API key, permanently.
 

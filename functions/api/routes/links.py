@@ -11,7 +11,7 @@ from functions.api.paging import filtered_cursor, filtered_page_of, page
 from functions.api.request import Request, of_model
 from functions.api.response import Response
 from functions.api.route import Described, Routes
-from functions.domain.errors import Conflict, LimitReached
+from functions.domain.errors import Conflict, LimitReached, LinkNotFound
 from functions.domain.link import Link
 from functions.domain.link_filter import EVERY_LINK, FILTER_NAMES
 from functions.domain.urls import own_hosts
@@ -65,6 +65,7 @@ def list_links(request: Request) -> Response[link_responses.LinkPage]:
 
 
 @routes.route("GET", "/api/links/{id}", scope="linksRead")
+@Described(raises=(LinkNotFound,))
 def get_link(request: Request) -> Response[link_responses.Link]:
     """One live link, by id or short code."""
     link = find_link(
@@ -79,7 +80,7 @@ def get_link(request: Request) -> Response[link_responses.Link]:
 @Described(
     text="The changed link. A key without `linksRead` gets only the fields that it wrote.",
     body="LinkChanges",
-    raises=(Conflict,),
+    raises=(LinkNotFound, Conflict),
 )
 def update_link(request: Request) -> Response[link_responses.Link | link_responses.WrittenLink]:
     """Change some fields of a live link, by id or short code.

@@ -9,6 +9,7 @@ from functions.api.request import Request, integer, parameter
 from functions.api.response import Response
 from functions.api.route import Described, Routes
 from functions.domain import qr_image as images
+from functions.domain.errors import LinkNotFound
 from functions.services.qr import qr_image
 
 routes = Routes("Links")
@@ -36,7 +37,10 @@ STYLE = {
 
 @routes.route("GET", "/api/links/{id}/qr", scope="linksRead", query=STYLE)
 @Described(
-    text="The image.", media=tuple(images.MEDIA_TYPES.values()), headers=("ETag", "Cache-Control")
+    text="The image.",
+    media=tuple(images.MEDIA_TYPES.values()),
+    headers=("ETag", "Cache-Control"),
+    raises=(LinkNotFound,),
 )
 def get_link_qr(request: Request) -> Response[str | bytes]:
     """The QR code of a live link's short URL, as PNG or SVG."""

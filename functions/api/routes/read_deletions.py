@@ -73,7 +73,7 @@ def list_deletions(request: Request) -> Response[DeletionPage]:
     scope="linksRead",
     query=page(maximum=1_000, default=RESULTS),
 )
-@Described(headers=("X-Deletion-Id",))
+@Described(headers=("X-Deletion-Id",), raises=(DeletionNotFound,))
 def get_deletion(request: Request) -> Response[deletion_responses.Deletion]:
     """One deletion: progress, outcome per id (paged), receipt."""
     deletion_id = parse_link_id(request.path["id"])

@@ -24,7 +24,7 @@ routes = Routes("Deletions")
     text="A compact JWS with a receipt as its payload, or JSON where receipts are not signed.",
     media=("application/json", "application/jose"),
     headers=("X-Deletion-Id",),
-    raises=(ReceiptPending,),
+    raises=(ReceiptNotFound, ReceiptPending),
 )
 def get_receipt(request: Request) -> Response[UnsignedReceipt]:
     """The receipt of an erasure, as a signed document.

@@ -47,7 +47,11 @@ def _restore_again(
     query=REASON,
     replay=_restore_again,
 )
-@Described(headers=("X-Deletion-Id",), body="RestoredIds", raises=(InvalidIds, DeletionOpen))
+@Described(
+    headers=("X-Deletion-Id",),
+    body="RestoredIds",
+    raises=(DeletionNotFound, InvalidIds, DeletionOpen),
+)
 def restore_deletion(request: Request) -> Response[RestoredLinks | PendingRestore]:
     """Restore all links of a soft delete, or those of ``{"ids": […]}``, per id.
 
