@@ -35,7 +35,7 @@ from functions.services.deletion import DeletionRequest, Stores
 from local.emulator import credentials
 from tests.support import in_process_dynamodb
 from tests.support.api_gateway import Reply, api_event, send
-from tests.support.in_process_dynamodb import StartingPoint
+from tests.support.in_process_dynamodb import SERVICES_URL, StartingPoint
 from tests.support.template import synthesized_template, table_definitions
 
 if TYPE_CHECKING:
@@ -148,6 +148,12 @@ def dynamodb_url(_no_host_credentials: None) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def services_url(dynamodb_url: str) -> str:
+    """The endpoint of S3, SQS and KMS: the emulator's code in this process, or what is given."""
+    return SERVICES_URL if dynamodb_url == in_process_dynamodb.URL else dynamodb_url
+
+
 @pytest.fixture(scope="module")
 def table_names(dynamodb_url: str) -> Iterator[dict[str, str]]:
     """The four tables, created from the synthesized template, by their logical names.
@@ -182,21 +188,21 @@ def new_tables(dynamodb_url: str) -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def deployed(
-    emulator_url: str,
+    services_url: str,
     dynamodb_url: str,
     table_names: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[dict[str, str]]:
     """The environment of the stack's functions on the emulator, with empty caches."""
     environment = {f"{logical.upper()}_TABLE": table_names[logical] for logical in TABLES} | {
-        "RESUME_QUEUE_URL": f"{emulator_url}/000000000000/resume",
-        "ERASE_QUEUE_URL": f"{emulator_url}/000000000000/erase",
+        "RESUME_QUEUE_URL": f"{services_url}/000000000000/resume",
+        "ERASE_QUEUE_URL": f"{services_url}/000000000000/erase",
         "EXPORT_DELIVERIES": "5",
         "CURSOR_SECRET_ARN": "arn:test:cursor",
         "VISITOR_SECRET_ARN": "arn:test:visitor",
         "PUBLIC_BASE_URL": "http://short.test",
         "API_BASE_URL": "http://short.test",
-        "AWS_ENDPOINT_URL": emulator_url,
+        "AWS_ENDPOINT_URL": services_url,
         "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_url,
     }
     for name, value in environment.items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.request
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -35,7 +34,7 @@ from tests.integration.test_click_aggregation import click
 from tests.integration.test_purge_faults import Faults
 from tests.support.api_gateway import Context
 from tests.support.faults import Killed, every_fault
-from tests.support.in_process_dynamodb import StartingPoint
+from tests.support.in_process_dynamodb import StartingPoint, download
 
 pytestmark = pytest.mark.emulator
 
@@ -145,8 +144,7 @@ def test_an_export_has_the_link_and_every_click(world: World, exports: Exports) 
 
     status, done = exports.get(link.id, begun["id"])
     assert (status, done["state"]) == (200, "complete")
-    with urllib.request.urlopen(done["url"]) as response:
-        lines = [json.loads(line) for line in response.read().splitlines()]
+    lines = [json.loads(line) for line in download(done["url"]).splitlines()]
     assert lines == exports.lines(begun["id"])
     assert (lines[0]["type"], lines[0]["id"], lines[0]["title"]) == ("link", link.id, "Ünïcode")
     assert sorted(line["id"] for line in lines[1:]) == sorted(each["id"] for each in clicks)

@@ -41,9 +41,9 @@ def test_workspaces_take_turns_and_keep_their_own_order() -> None:
 
 @pytest.mark.emulator
 def test_every_message_belongs_to_the_group_of_its_workspace(
-    world: World, emulator_url: str
+    world: World, services_url: str
 ) -> None:
-    sqs = boto3.client("sqs", endpoint_url=emulator_url)
+    sqs = boto3.client("sqs", endpoint_url=services_url)
     url = sqs.create_queue(QueueName=f"fair-{world.workspace_id}")["QueueUrl"]
     queue = Queue(sqs, url)
     for workspace_id in ("acme", "acme", "other"):

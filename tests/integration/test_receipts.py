@@ -36,12 +36,12 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def kms_key(emulator_url: str) -> str:
-    return new_kms_key(emulator_url)
+def kms_key(services_url: str) -> str:
+    return new_kms_key(services_url)
 
 
-def new_kms_key(emulator_url: str) -> str:
-    kms = boto3.client("kms", endpoint_url=emulator_url)
+def new_kms_key(services_url: str) -> str:
+    kms = boto3.client("kms", endpoint_url=services_url)
     made = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
     return str(made["KeyMetadata"]["KeyId"])
 
@@ -202,9 +202,9 @@ def test_no_receipt_is_signed_before_the_last_read_found_nothing(
 
 @pytest.mark.parametrize("fault", [*FATAL, "unavailable", "applied, then timeout"])
 def test_a_worker_killed_at_any_call_leaves_a_receipt_that_the_next_one_signs(
-    signing: Erasing, kms_key: str, emulator_url: str, fault: str
+    signing: Erasing, kms_key: str, services_url: str, fault: str
 ) -> None:
-    kms = boto3.client("kms", endpoint_url=emulator_url)
+    kms = boto3.client("kms", endpoint_url=services_url)
     faults = RETRYABLE | FATAL
     for at in range(12):
         deletion_id, ids = erased(signing, 1)
@@ -255,7 +255,7 @@ def test_receipts_stay_unsigned_while_kms_refuses_and_the_run_fails(
 
 
 def test_records_that_cannot_be_signed_do_not_delay_the_others(
-    signing: Erasing, emulator_url: str, kms_key: str
+    signing: Erasing, services_url: str, kms_key: str
 ) -> None:
     deletion_id, _ = erased(signing, 1)
     shard = unsigned_shard(deletion_id)
@@ -265,7 +265,7 @@ def test_records_that_cannot_be_signed_do_not_delay_the_others(
         # Before the good one in the index.
         index = {"openPk": {"S": shard}, "openSk": {"S": "#"}}
         dynamodb.put_item(TableName=name, Item=key | index)
-    signing_key = SigningKey(boto3.client("kms", endpoint_url=emulator_url), kms_key)
+    signing_key = SigningKey(boto3.client("kms", endpoint_url=services_url), kms_key)
     try:
         assert run(signing, signer_of(signing_key, signing)) == (1, 6)
         assert table(signing).find(signing.world.workspace_id, deletion_id) is not None
@@ -275,11 +275,11 @@ def test_records_that_cannot_be_signed_do_not_delay_the_others(
 
 
 def test_a_new_key_signs_and_the_old_ones_stay_published(
-    signing: Erasing, emulator_url: str, kms_key: str
+    signing: Erasing, services_url: str, kms_key: str
 ) -> None:
-    kms = boto3.client("kms", endpoint_url=emulator_url)
+    kms = boto3.client("kms", endpoint_url=services_url)
     signed = []
-    for key_id in (kms_key, new_kms_key(emulator_url)):
+    for key_id in (kms_key, new_kms_key(services_url)):
         deletion_id, _ = erased(signing, 1)
         run(signing, signer_of(SigningKey(kms, key_id), signing))
         signed.append(ask(signing, deletion_id)[2])
@@ -359,7 +359,7 @@ def test_no_changed_byte_of_a_receipt_is_accepted(signing: Erasing) -> None:
 
 
 def test_each_run_reports_the_age_of_the_oldest_receipt_that_is_left(
-    signing: Erasing, emulator_url: str, kms_key: str, monkeypatch: pytest.MonkeyPatch
+    signing: Erasing, services_url: str, kms_key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For the alarm on receipts that stay unsigned."""
     deletion_id, _ = erased(signing, 1)
@@ -374,7 +374,7 @@ def test_each_run_reports_the_age_of_the_oldest_receipt_that_is_left(
     since = time.time() - 1_767_225_600
 
     assert run(signing, signer_of(BrokenKey(), signing))[0] == 0
-    signing_key = SigningKey(boto3.client("kms", endpoint_url=emulator_url), kms_key)
+    signing_key = SigningKey(boto3.client("kms", endpoint_url=services_url), kms_key)
     while run(signing, signer_of(signing_key, signing)) != (0, 0):
         pass
 

@@ -1,16 +1,20 @@
-"""MiniStack's DynamoDB inside the test process: the emulator's code without HTTP.
+"""MiniStack's DynamoDB, S3, SQS and KMS inside the test process: the emulator's code without HTTP.
 
 A call costs a fifth of one to the emulator's process, which is most of what a test costs. botocore
-builds every request and parses every response as usual. For one host its transport is replaced, and
-nothing is signed: the emulator reads no signature, and `tests/unit/test_signer.py` checks them.
+builds every request and parses every response as usual. For two hosts its transport is replaced,
+and no request is signed: the emulator reads no signature, and `tests/unit/test_signer.py` checks
+them. It does check the signature of a presigned URL.
 """
 
 from __future__ import annotations
 
+import importlib
+import io
 import logging
 import sys
 import threading
 import time
+import urllib.request
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -18,6 +22,7 @@ from dataclasses import dataclass
 from functools import cache
 from types import SimpleNamespace
 from typing import Any, TypeVar
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -26,8 +31,11 @@ from botocore.endpoint import Endpoint
 from local import emulator_dynamodb
 from local.emulator import LOCAL_DIR, EmulatorError
 
-HOST = "dynamodb.in-process.invalid"
-URL = f"http://{HOST}"
+URL = "http://dynamodb.in-process.invalid"
+
+#: Of the other services. With an IP address as the endpoint botocore keeps a bucket in the path.
+#: Nothing listens there.
+SERVICES_URL = "http://127.0.0.1:1"
 
 #: Seconds after which a thread lets another one run. By default 5 ms, in which a thread makes
 #: several calls: races between threads would hardly mix.
@@ -37,26 +45,47 @@ _SWITCH_SECONDS = 0.0001
 _State = TypeVar("_State")
 
 
-class InProcessDynamoDB:
-    """The tables of this process."""
+class InProcessService:
+    """A service of the emulator in this process; what botocore has as its HTTP session."""
 
-    def __init__(self) -> None:
-        """Load the emulator's DynamoDB; raises `EmulatorError`."""
-        self._dynamodb = _load()
-        # The emulator's process handles one request at a time; so does this.
-        self._lock = threading.Lock()
+    #: The emulator's process handles one request at a time; so does this.
+    _lock = threading.Lock()
+
+    def __init__(self, name: str) -> None:
+        """Load the emulator's service; raises `EmulatorError`."""
+        self._service = _load(name)
 
     def send(self, request: AWSPreparedRequest) -> AWSResponse:
-        """The response to a request: what botocore's own transport has as `send`."""
-        headers = {"x-amz-target": request.headers["X-Amz-Target"]}
-        handling = self._dynamodb.handle_request("POST", "/", headers, request.body, {})
+        """The response to a request."""
+        to = urlsplit(request.url)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        return self._respond(
+            request,
+            unquote(to.path) or "/",
+            {"host": to.netloc} | headers,
+            parse_qs(to.query, keep_blank_values=True),
+        )
+
+    def _respond(
+        self, request: AWSPreparedRequest, path: str, headers: dict[str, str], query: dict[str, Any]
+    ) -> AWSResponse:
+        body = request.body or b""
+        if isinstance(body, io.BytesIO):
+            body = body.read()
+        handling = self._service.handle_request(request.method, path, headers, body, query)
         with self._lock:
             try:
                 # It awaits nothing.
                 handling.send(None)
             except StopIteration as end:
-                status, answered, body = end.value
-        return AWSResponse(request.url, status, answered, _Body(body))
+                status, answered, content = end.value
+        return AWSResponse(request.url, status, answered, _Body(content))
+
+
+class _DynamoDB(InProcessService):
+    def send(self, request: AWSPreparedRequest) -> AWSResponse:
+        """The response to a request, of which the emulator reads one header."""
+        return self._respond(request, "/", {"x-amz-target": request.headers["X-Amz-Target"]}, {})
 
 
 class StartingPoint:
@@ -92,19 +121,27 @@ class StartingPoint:
         return state
 
 
-@dataclass(frozen=True)
-class _Body:
+class _Body(io.BytesIO):
     """As botocore reads it from a connection."""
 
-    content: bytes
-
     def stream(self) -> Iterator[bytes]:
-        yield self.content
+        yield self.read()
+
+
+def download(url: str) -> bytes:
+    """The body of the response to ``GET url``; raises `AssertionError` for an error."""
+    if not url.startswith(SERVICES_URL):
+        with urllib.request.urlopen(url) as response:
+            content: bytes = response.read()
+            return content
+    answered = InProcessService("s3").send(AWSPreparedRequest("GET", url, {}, b"", False))
+    assert answered.status_code == 200, answered.content
+    return answered.content
 
 
 @cache
-def _load() -> Any:
-    """MiniStack's module, from the emulator's own environment, patched once."""
+def _load(name: str) -> Any:
+    """MiniStack's module of a service, from the emulator's own environment, patched once."""
     found = sorted((LOCAL_DIR / "ministack-venv" / "lib").glob("python3*/site-packages"))
     if not found:
         raise EmulatorError(
@@ -115,29 +152,45 @@ def _load() -> Any:
     sys.path.append(path)
     try:
         emulator_dynamodb.check_version()
-        from ministack.services import dynamodb
+        # The services read one setting of the whole emulator, which also is an HTTP server.
+        sys.modules.setdefault("ministack.app", SimpleNamespace(AUTH=False))
+        service: Any = importlib.import_module(f"ministack.services.{name}")
     finally:
         sys.path.remove(path)
-    emulator_dynamodb.patch(dynamodb)
+    if name == "dynamodb":
+        emulator_dynamodb.patch(service)
     # Tests set the clock of the code that they test, not the emulator's.
-    dynamodb.time = SimpleNamespace(time=time.time, sleep=time.sleep)
+    service.time = SimpleNamespace(time=time.time, sleep=time.sleep)
     # Its warnings about bad expressions are not log lines of the code under test.
-    dynamodb.logger.propagate = False
-    dynamodb.logger.addHandler(logging.NullHandler())
-    return dynamodb
+    service.logger.propagate = False
+    service.logger.addHandler(logging.NullHandler())
+    return service
 
 
 @contextmanager
 def serving() -> Iterator[str]:
     """Answer what botocore sends to the URL that this yields; all else goes over the network."""
-    dynamodb = InProcessDynamoDB()
+    dynamodb = _DynamoDB("dynamodb")
+    services: dict[str, InProcessService] = {}
     over_network = Endpoint.make_request
 
     def make_request(endpoint: Any, operation: Any, request: dict[str, Any]) -> Any:
-        if endpoint.host != URL:
+        if endpoint.host == URL:
+            endpoint.http_session = dynamodb
+        elif endpoint.host == SERVICES_URL:
+            name = operation.service_model.service_name
+            if name not in services:
+                services[name] = InProcessService(name)
+            endpoint.http_session = services[name]
+        else:
             return over_network(endpoint, operation, request)
-        endpoint.http_session = dynamodb
-        prepared = AWSPreparedRequest("POST", URL, request["headers"], request["body"], False)
+        prepared = AWSPreparedRequest(
+            request["method"],
+            request["url"],
+            request["headers"],
+            request["body"],
+            operation.has_streaming_output,
+        )
         # It emits botocore's events `before-send` and `before-parse` as usual.
         answered, error = endpoint._do_get_response(prepared, operation, request["context"])
         if error is not None:
