@@ -16,6 +16,7 @@ import boto3
 import hypothesis
 import pytest
 from botocore import hooks
+from botocore.client import ClientCreator
 from botocore.utils import EVENT_ALIASES
 
 from functions import config, container
@@ -110,23 +111,44 @@ def _no_cdk_validation() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _shared_event_names() -> Iterator[None]:
-    """Let all clients share what botocore remembers about names of events and about handlers.
+def _shared_models() -> Iterator[None]:
+    """Let all clients share what botocore derives from the model of a service.
 
-    Each test makes its own clients. A new one compares the name of each of its events with 65
-    aliases, and reads the signature of each handler: most of what a client costs.
+    Each test makes its own clients. A new one makes a method for each operation, compares the name
+    of each of its events with 65 aliases, reads the signature of each handler, and looks up the
+    shapes of its first requests: most of what a client costs.
     """
     names: dict[str, str] = {}
     init = hooks.EventAliaser.__init__
+    shared: dict[Any, Any] = {}
+
+    def once(name: str) -> Callable[..., Any]:
+        make = getattr(ClientCreator, name)
+
+        def made(creator: Any, *service: Any) -> Any:
+            key = (name, *service)
+            if key not in shared:
+                shared[key] = make(creator, *service)
+            return shared[key]
+
+        return made
 
     def init_with_names(aliaser: Any, emitter: Any, event_aliases: Any = None) -> None:
         init(aliaser, emitter, event_aliases)
         if aliaser._event_aliases == EVENT_ALIASES:
             aliaser._alias_name_cache = names
 
+    methods_of = once("_create_methods")
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hooks.EventAliaser, "__init__", init_with_names)
         patch.setattr(hooks, "accepts_kwargs", lru_cache(1024)(hooks.accepts_kwargs))
+        patch.setattr(ClientCreator, "_load_service_model", once("_load_service_model"))
+        patch.setattr(ClientCreator, "_create_name_mapping", once("_create_name_mapping"))
+        # Handlers of events add methods of their own to a class.
+        patch.setattr(
+            ClientCreator, "_create_methods", lambda *arguments: {**methods_of(*arguments)}
+        )
         yield
 
 

@@ -44,6 +44,7 @@ from tests.support.erasure import Erasing, FakeS3
 from tests.support.faults import FaultyClient, Killed, kill_from
 from tests.support.in_process_dynamodb import StartingPoint
 from tests.support.restores import restore_stores
+from tests.support.shards import use_two_shards
 
 pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
 
@@ -183,6 +184,7 @@ class Scene:
 def scene(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Scene:
     monkeypatch.setenv("EXPORTS_BUCKET", "exports")
     monkeypatch.setenv("EXPORT_QUEUE_URL", "list")
+    use_two_shards(monkeypatch)
     container.reset()
     made = Scene(deployed, monkeypatch, make_world(deployed))
 
