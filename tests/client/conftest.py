@@ -6,9 +6,11 @@ import io
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
+import typer.main
 
 from tests.client.fake_service import KEY, FakeUnlink, served
 from unlink_client.cli.app import run
@@ -52,6 +54,14 @@ def environment(
     for name in ("UNLINK_PROFILE", "COLUMNS", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     return values
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_parser() -> Iterator[None]:
+    """Typer makes the parser of the command line from the signatures each time that it runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.main, "get_command", cache(typer.main.get_command))
+        yield
 
 
 @pytest.fixture

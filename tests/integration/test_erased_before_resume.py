@@ -37,7 +37,9 @@ from tests.support.faults import (
     faults_of_call,
     faulty_world,
 )
+from tests.support.in_process_dynamodb import StartingPoint
 from tests.support.restores import bring_back, restore_stores
+from tests.support.shards import use_two_shards
 
 pytestmark = pytest.mark.emulator
 
@@ -48,6 +50,7 @@ Take = Callable[[World, str], None]
 
 @pytest.fixture(autouse=True)
 def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_two_shards(monkeypatch)
     monkeypatch.setattr(deletion_items, "INLINE_IDS", 4)
     monkeypatch.setattr(link_batches, "STATEMENT_BATCH", 3)
     monkeypatch.setattr(dynamodb, "READ_BATCH", 5)
@@ -62,14 +65,18 @@ def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("items", [True, False])
 @pytest.mark.parametrize("after", [True, False])
 def test_a_soft_delete_killed_at_any_call_reports_what_it_deleted(
-    deployed: dict[str, str], after: bool, items: bool, monkeypatch: pytest.MonkeyPatch
+    deployed: dict[str, str],
+    starting_point: StartingPoint,
+    after: bool,
+    items: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if not items:
         drop_error_items(aws.client("dynamodb"))
     reached, at, kinds = True, 0, set()
     while reached:
-        world, faulty = faulty_world(deployed)
-        ids = world.create(LINKS)
+        workspace_id, ids = starting_point(lambda: _created(deployed))
+        world, faulty = faulty_world(deployed, workspace_id)
         begun = _kill(faulty, at, after=after)
         attempt(world.soft_delete, ids)
         reached = len(begun) > at
@@ -94,17 +101,23 @@ def test_a_soft_delete_killed_at_any_call_reports_what_it_deleted(
 
 @pytest.mark.exhaustive
 def test_each_call_of_the_resuming_worker_of_a_soft_delete_fails_once_in_each_way(
-    deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    deployed: dict[str, str], starting_point: StartingPoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for point in every_fault():
-        world, faulty = faulty_world(deployed)
-        ids = world.create(LINKS)
+    def erased() -> tuple[str, list[str], set[str]]:
+        """A delete whose worker was killed, and then an erasure of its links."""
+        workspace_id, ids = _created(deployed)
+        world, faulty = faulty_world(deployed, workspace_id)
         _kill(faulty, 0, operation="batch_execute_statement")
         attempt(world.soft_delete, ids)
         faulty.fault = None
         own = _soft_deleted(world, ids)
         assert 0 < len(own) < LINKS
         world.erase(ids)
+        return workspace_id, ids, own
+
+    for point in every_fault():
+        workspace_id, ids, own = starting_point(erased)
+        world, faulty = faulty_world(deployed, workspace_id)
         with point.strikes(faulty):
             _resume_all(world, monkeypatch)
         _resume_all(world, monkeypatch, hours=2)
@@ -307,15 +320,22 @@ TAKE: list[Take] = [_erase, _delete_again, _delete_and_erase, _delete_restore_an
 @pytest.mark.parametrize("items", [True, False])
 @pytest.mark.parametrize("after", [True, False])
 def test_a_restore_killed_at_any_call_reports_what_it_restored(
-    deployed: dict[str, str], after: bool, items: bool, monkeypatch: pytest.MonkeyPatch
+    deployed: dict[str, str],
+    starting_point: StartingPoint,
+    after: bool,
+    items: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    def deleted() -> tuple[str, list[str], Deletion]:
+        workspace_id, ids = _created(deployed)
+        return workspace_id, ids, make_world(deployed, workspace_id=workspace_id).soft_delete(ids)
+
     if not items:
         drop_error_items(aws.client("dynamodb"))
     reached, at, kinds = True, 0, set()
     while reached:
-        world, faulty = faulty_world(deployed)
-        ids = world.create(LINKS)
-        deletion = world.soft_delete(ids)
+        workspace_id, ids, deletion = starting_point(deleted)
+        world, faulty = faulty_world(deployed, workspace_id)
         begun = _kill(faulty, at, after=after)
         attempt(bring_back, world, deletion.id)
         reached = len(begun) > at
@@ -461,6 +481,12 @@ def _kill(faulty: FaultyClient, at: int, *, after: bool = True, operation: str =
 
     faulty.fault, faulty.every = fault, True
     return begun
+
+
+def _created(deployed: dict[str, str]) -> tuple[str, list[str]]:
+    """A new workspace and its links."""
+    world = make_world(deployed)
+    return world.workspace_id, world.create(LINKS)
 
 
 def _soft_deleted(world: World, ids: list[str]) -> set[str]:

@@ -128,13 +128,18 @@ def test_each_call_of_the_resuming_worker_fails_once_in_each_way(
     run, count = RUNS[name]
     writes = {"soft delete": "batch_execute_statement", "erase": "transact_write_items"}
     points = 0
-    for point in every_fault():
-        workspace_id, ids, bystanders = starting_point(lambda: _created(deployed, count))
+
+    def killed() -> tuple[str, list[str], list[str]]:
+        """The first worker is killed after half of its writes."""
+        workspace_id, ids, bystanders = _created(deployed, count)
         world, faulty = faulty_world(deployed, workspace_id)
-        # The first worker is killed after half of its writes.
         kill_after_second(faulty, writes[name])
         assert attempt(run, world, ids) is None
+        return workspace_id, ids, bystanders
 
+    for point in every_fault():
+        workspace_id, ids, bystanders = starting_point(killed)
+        world, faulty = faulty_world(deployed, workspace_id)
         with point.strikes(faulty):
             _recover(world, monkeypatch, hours=1)
 

@@ -80,13 +80,18 @@ def test_each_call_of_the_resuming_worker_fails_once_in_each_way(
     if not items:
         drop_error_items(aws.client("dynamodb"))
     points = 0
-    for point in every_fault():
-        workspace_id, deletion_id, ids = starting_point(lambda: _deleted(deployed))
+
+    def killed() -> tuple[str, str, list[str]]:
+        """The first worker is killed after half of its writes."""
+        workspace_id, deletion_id, ids = _deleted(deployed)
         world, faulty = faulty_world(deployed, workspace_id)
-        # The first worker is killed after half of its writes.
         kill_after_second(faulty, "batch_execute_statement")
         assert attempt(bring_back, world, deletion_id, key=KEY) is None
+        return workspace_id, deletion_id, ids
 
+    for point in every_fault():
+        workspace_id, deletion_id, ids = starting_point(killed)
+        world, faulty = faulty_world(deployed, workspace_id)
         with point.strikes(faulty):
             _recover(world, monkeypatch, hours=1)
 

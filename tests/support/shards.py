@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
+from functools import cache
 
 import pytest
 
@@ -18,14 +19,23 @@ _FEWER = {"SHARDS": 2, "PARTITIONS": 3, "OWN_PARTITION": 2, "OPEN_SHARDS": 2}
 
 
 def use_two_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until the end of the test, for every module that knows the number.
+    """Until the end of the test, for every module that knows the number."""
+    for module, constant in _places():
+        monkeypatch.setattr(sys.modules[module], constant, _FEWER[constant])
+
+
+@cache
+def _places() -> list[tuple[str, str]]:
+    """The modules that know a number, and its name there.
 
     All modules are imported first: one that is imported later would keep the smaller number.
     """
     for module in pkgutil.walk_packages(functions.__path__, "functions."):
         importlib.import_module(module.name)
-    for name, loaded in list(sys.modules.items()):
-        if name.startswith("functions."):
-            for constant, value in _FEWER.items():
-                if hasattr(loaded, constant):
-                    monkeypatch.setattr(loaded, constant, value)
+    return [
+        (name, constant)
+        for name, loaded in sys.modules.items()
+        if name.startswith("functions.")
+        for constant in _FEWER
+        if hasattr(loaded, constant)
+    ]
