@@ -19,12 +19,13 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import cache
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.endpoint import Endpoint
 
 from local import emulator_dynamodb
@@ -133,7 +134,9 @@ def download(url: str) -> bytes:
         with urllib.request.urlopen(url) as response:
             content: bytes = response.read()
             return content
-    answered = InProcessService("s3").send(AWSPreparedRequest("GET", url, {}, b"", False))
+    answered = InProcessService("s3").send(
+        AWSPreparedRequest("GET", url, HTTPHeaders(), b"", False)
+    )
     assert answered.status_code == 200, answered.content
     return answered.content
 
@@ -152,7 +155,8 @@ def _load(name: str) -> Any:
     try:
         emulator_dynamodb.check_version()
         # The services read one setting of the whole emulator, which also is an HTTP server.
-        sys.modules.setdefault("ministack.app", SimpleNamespace(AUTH=False))
+        application = sys.modules.setdefault("ministack.app", ModuleType("ministack.app"))
+        vars(application).setdefault("AUTH", False)
         service: Any = importlib.import_module(f"ministack.services.{name}")
     finally:
         sys.path.remove(path)
