@@ -26,7 +26,7 @@ from ministack import app as application
 from ministack.core import router
 from ministack.services import cognito, dynamodb, sqs
 
-from local import emulator_calls, emulator_dynamodb, emulator_workers
+from local import emulator_calls, emulator_dynamodb, emulator_invocations, emulator_workers
 
 _CALLS = "calls.sock"
 _KEEP_ALIVE_SECONDS = 75
@@ -142,6 +142,7 @@ def main() -> None:
     threading.Thread(target=follow_parent, daemon=True).start()
     emulator_dynamodb.patch(dynamodb)
     emulator_workers.patch()
+    emulator_invocations.patch()
     revoke_tokens()
     keep_messages_sent_meanwhile()
     know_services_by_name()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import fcntl
 import io
 import json
@@ -15,7 +14,6 @@ import tempfile
 import threading
 import time
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,11 +21,14 @@ from typing import Any
 
 import pybase64
 from ministack.core import lambda_runtime
-from ministack.services import apigateway_v1
+from ministack.services import apigateway_v1, lambda_svc
+
+from local import emulator_invocations
 
 _PIPE_BYTES = 1 << 20
+_SMALLEST_PIPE_BYTES = 1 << 16
 _SOON_MILLISECONDS = 50
-_MANY_THREADS = 10_000
+_GATHER_SECONDS = 0.05
 
 
 def patch() -> None:
@@ -36,7 +37,7 @@ def patch() -> None:
     _decode_base64_quickly()
     _exchange_messages_in_one_thread()
     _unpack_code_once()
-    _reuse_threads()
+    _gather_records()
 
 
 def _extend_program() -> None:
@@ -88,9 +89,10 @@ def _invoke(
     with worker._lock:
         cold = worker._proc is None or worker._proc.poll() is not None
         if cold:
-            worker._spawn()
+            emulator_invocations.without_blocking(worker._spawn)
             worker._cold = False
             _enlarge_pipes(worker._proc)
+        process = worker._proc
         timeout = worker.config.get("Timeout", 30)
         arn = worker.config.get("FunctionArn", "")
         context = {
@@ -103,30 +105,38 @@ def _invoke(
         }
         message = json.dumps({"event": event, "ctx": context}).encode() + b"\n"
         log = bytearray()
+        response = None
         try:
-            response = _exchange(worker._proc, message, time.monotonic() + timeout, log)
+            if emulator_invocations.in_event_loop():
+                exchange = _exchange_in_event_loop(process, message, timeout, log)
+                response = emulator_invocations.wait(exchange)
+            else:
+                response = _exchange(process, message, timeout, log)
         except TimeoutError:
             response = {"status": "error", "error": f"Task timed out after {timeout}.00 seconds"}
         except OSError as error:
             response = {"status": "error", "error": str(error)}
-        _read_what_is_there(worker._proc.stderr.fileno(), log)
+        finally:
+            # Without a response, this invocation was cancelled.
+            if response is None or response["status"] == "error":
+                worker._proc = None
+                lambda_runtime._signal(process)
+        _read_what_is_there(process.stderr.fileno(), log)
         if response["status"] == "error":
-            process, worker._proc = worker._proc, None
-            lambda_runtime._signal(process)
-            lambda_runtime._collect(process, time.monotonic() + lambda_runtime._REAP_GRACE)
+            end = time.monotonic() + lambda_runtime._REAP_GRACE
+            emulator_invocations.without_blocking(lambda_runtime._collect, process, end)
         text = log.decode(errors="replace").rstrip("\n")
         return {**response, "cold_start": cold, "log": text}
 
 
-def _exchange(process: Any, message: bytes, deadline: float, log: bytearray) -> dict[str, Any]:
+def _exchange(process: Any, message: bytes, seconds: float, log: bytearray) -> dict[str, Any]:
     """The process's response to `message`; what it logs until then is added to `log`.
 
-    Raises `TimeoutError` at `deadline`.
+    Raises `TimeoutError` after that many seconds.
     """
+    deadline = time.monotonic() + seconds
     output, errors = process.stdout.fileno(), process.stderr.fileno()
-    rest = memoryview(message)
-    while rest:
-        rest = rest[os.write(process.stdin.fileno(), rest) :]
+    _write(process, message)
     responses = _Responses()
     # Most processes answer soon. Until then, log lines wait in their pipe.
     pipes = select.poll()
@@ -147,6 +157,52 @@ def _exchange(process: Any, message: bytes, deadline: float, log: bytearray) -> 
         ready = pipes.poll(max(0.0, deadline - time.monotonic()) * 1000)
         if not ready:
             raise TimeoutError
+
+
+async def _exchange_in_event_loop(
+    process: Any, message: bytes, seconds: float, log: bytearray
+) -> dict[str, Any]:
+    """As `_exchange`, without a thread."""
+    loop = asyncio.get_running_loop()
+    response: asyncio.Future[dict[str, Any]] = loop.create_future()
+    output, errors = process.stdout.fileno(), process.stderr.fileno()
+    responses = _Responses()
+
+    def read_output() -> None:
+        piece = os.read(output, _PIPE_BYTES)
+        if found := responses.add(piece):
+            response.set_result(found)
+        elif not piece:
+            response.set_exception(ConnectionError("Worker process died"))
+        if response.done():
+            loop.remove_reader(output)
+
+    def read_errors() -> None:
+        piece = os.read(errors, _PIPE_BYTES)
+        log.extend(piece)
+        if not piece:
+            loop.remove_reader(errors)
+
+    loop.add_reader(output, read_output)
+    soon = loop.call_later(_SOON_MILLISECONDS / 1000, loop.add_reader, errors, read_errors)
+    try:
+        async with asyncio.timeout(seconds):
+            # The pipe to a process that waits is empty.
+            if len(message) <= _SMALLEST_PIPE_BYTES:
+                _write(process, message)
+            else:
+                await asyncio.to_thread(_write, process, message)
+            return await response
+    finally:
+        soon.cancel()
+        loop.remove_reader(output)
+        loop.remove_reader(errors)
+
+
+def _write(process: Any, message: bytes) -> None:
+    rest = memoryview(message)
+    while rest:
+        rest = rest[os.write(process.stdin.fileno(), rest) :]
 
 
 class _Responses:
@@ -192,21 +248,26 @@ def _enlarge_pipes(process: Any) -> None:
             fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
-def _reuse_threads() -> None:
-    """Run the invocations of API Gateway in threads that are kept.
+def _gather_records() -> None:
+    """Let the poller of queues and streams rest for a moment when a record wakes it.
 
-    MiniStack starts one for each. An invocation never waits for a thread here either: a new one is
-    started when none is idle.
+    MiniStack looks through all queues and streams, twice, for each record that is written: a fifth
+    of its time for a redirect, whose click is a record. Lambda itself polls a stream four times a
+    second (Developer Guide, "Using AWS Lambda with Amazon DynamoDB").
     """
-    threads = ThreadPoolExecutor(_MANY_THREADS, thread_name_prefix="invocation")
 
-    async def run(function: Any, *arguments: Any, thread_name: str = "") -> Any:
-        del thread_name
-        context = contextvars.copy_context()
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(threads, context.run, function, *arguments)
+    class Gathering:
+        set = lambda_svc.esm_wake.set
+        clear = lambda_svc.esm_wake.clear
 
-    apigateway_v1.run_reentrant = run
+        @staticmethod
+        def wait(timeout: float) -> bool:
+            woken: bool = lambda_svc.esm_wake.wait(timeout)
+            if woken:
+                time.sleep(_GATHER_SECONDS)
+            return woken
+
+    lambda_svc._esm_wake = Gathering
 
 
 def _unpack_code_once() -> None:
