@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, Literal, TypeVar
 from urllib.parse import quote, urlsplit
 
 from unlink_client.decoding import camel
-from unlink_client.errors import InvalidSettings, UnexpectedResponse, error_of
+from unlink_client.errors import InvalidSettings, UnexpectedResponse, UnlinkError, error_of
 
 T = TypeVar("T")
 
@@ -76,7 +76,10 @@ class Call(Generic[T]):
 
 
 def segment(text: str) -> str:
-    """An id or short code as a part of a path."""
+    """An id or short code as a part of a path; raises ``UnlinkError`` for one that cannot be."""
+    if text in ("", ".", ".."):
+        # The path would be that of another resource.
+        raise UnlinkError(f"Not an id or short code: {text!r}")
     return quote(text, safe="")
 
 

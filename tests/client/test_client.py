@@ -22,6 +22,7 @@ from unlink_client import (
     PlanIsStale,
     UnexpectedResponse,
     Unlink,
+    UnlinkError,
     UtmParameters,
     WaitTimeout,
     WrittenLink,
@@ -368,3 +369,13 @@ def test_a_given_http_client_is_not_closed() -> None:
     with Unlink(URL, KEY, http=http) as unlink:
         unlink.link("welcome")
     assert not http.is_closed
+
+
+@pytest.mark.parametrize("text", ["", ".", ".."])
+def test_an_id_that_would_change_the_path_is_refused_before_anything_is_sent(text: str) -> None:
+    service = FakeService([(200, LINK)])
+    client = service.client()
+    for call in (client.link, client.erase_link, client.deletion, client.revoke_key):
+        with pytest.raises(UnlinkError, match="Not an id or short code"):
+            call(text)
+    assert service.requests == []

@@ -74,6 +74,45 @@ def test_a_short_code_is_resolved(service: FakeUnlink, unlinkctl: Run) -> None:
     assert service.delete_requests[0].body["ids"] == [link_id]
 
 
+@pytest.mark.parametrize("mode", [(), ("--erase",)])
+def test_a_short_code_of_no_live_link_is_named(
+    service: FakeUnlink, unlinkctl: Run, mode: tuple[str, ...]
+) -> None:
+    service.add(1, shortCode="summer")
+    ran = unlinkctl("delete", "summer", "winter", "--yes", *mode)
+    assert (ran.code, ran.out) == (4, "")
+    assert "winter is not a live link" in ran.err
+    assert service.delete_requests == []
+
+
+@pytest.mark.parametrize("mode", ["soft", "erase"])
+def test_a_dry_run_of_a_filter_has_the_requested_format(
+    service: FakeUnlink, unlinkctl: Run, mode: str
+) -> None:
+    service.add(2, tags=["tour"])
+    flags = ["--erase"] if mode == "erase" else []
+    ran = unlinkctl("delete", "--tag", "tour", "--dry-run", "-o", "json", *flags)
+    assert ran.code == 0
+    preview = json.loads(ran.out)
+    assert (preview["mode"], preview["counts"]["deletable"]) == (mode, 2)
+    ran = unlinkctl("delete", "--tag", "tour", "--dry-run", *flags)
+    assert "this was a dry run" in ran.err
+    assert service.delete_requests == []
+
+
+def test_a_dry_run_of_more_ids_than_the_plan_allows_is_divided(
+    service: FakeUnlink, unlinkctl: Run
+) -> None:
+    service.max_ids = 100
+    unknown = "00000000-0000-4000-8000-000000000000"
+    ids = [*service.add(250), unknown]
+    ran = unlinkctl("delete", "-", "--dry-run", "-o", "json", stdin=lines(ids))
+    assert ran.code == 0, ran.err
+    counts = json.loads(ran.out)["counts"]
+    assert counts == {"requested": 251, "deletable": 250, "unknown": 1, "invalid": 0}
+    assert [len(each.body["ids"]) for each in service.requests] == [251, 100, 100, 51]
+
+
 def test_a_dry_run_deletes_nothing(service: FakeUnlink, unlinkctl: Run) -> None:
     ids = service.add(2)
     ran = unlinkctl("delete", *ids, "--dry-run", "-o", "json")
@@ -355,6 +394,20 @@ def test_undo_restores_the_links_of_the_last_delete(service: FakeUnlink, unlinkc
     ran = unlinkctl("undo")
     assert (ran.code, ran.out) == (0, "Restored 1 link.\n")
     assert list(service.links) == [second]
+
+
+def test_undo_restores_every_deletion_although_one_is_refused(
+    service: FakeUnlink, unlinkctl: Run
+) -> None:
+    service.max_ids = 2
+    ids = service.add(5)
+    unlinkctl("delete", "-", "--yes", stdin=lines(ids))
+    del service.trash[ids[0]]
+    ran = unlinkctl("undo")
+    assert ran.code == 4
+    assert ran.out == "Restored 1 link.\nRestored 2 links.\nRestored 1 link.\n"
+    assert f"1 links were not restored: {ids[0]} (notInDeletion)" in ran.err
+    assert sorted(service.links) == sorted(ids[1:])
 
 
 def test_undo_without_a_delete_is_an_error(unlinkctl: Run) -> None:

@@ -170,6 +170,13 @@ def test_a_response_without_an_end_is_a_connection_that_failed() -> None:
         service.client(Retries(attempts=1)).link("welcome")
 
 
+def test_a_response_that_cannot_be_unpacked_is_a_connection_that_failed() -> None:
+    service = FakeService([httpx2.DecodingError("not gzip")])
+    with pytest.raises(errors.ConnectionFailed, match="not gzip"):
+        service.client(Retries(attempts=2, first_pause=0.001)).link("welcome")
+    assert len(service.requests) == 2
+
+
 def test_an_error_of_the_service_is_not_repeated() -> None:
     service = FakeService([(500, hoko("Internal server error")), (200, DELETION)])
     with pytest.raises(errors.ServerError):

@@ -158,6 +158,9 @@ def test_verify_needs_no_service_with_a_file_of_keys(
     ran = unlinkctl(*arguments, "--ids", IDS[0])
     assert ran.code == 1
     assert "covers 2 ids, not 1" in ran.err
+    ran = unlinkctl(*arguments, "--ids", "summer")
+    assert ran.code == 2
+    assert "--ids takes UUIDs" in ran.err
     (tmp_path / "receipt.jws").write_text(_changed().jws)
     ran = unlinkctl(*arguments)
     assert ran.code == 1

@@ -85,6 +85,18 @@ def test_ids_that_are_not_live_are_named_before_it_asks(
     assert service.delete_requests == []
 
 
+def test_it_asks_for_more_ids_than_the_plan_allows_in_one_request(
+    service: FakeUnlink, environment: dict[str, str], tmp_path: Path
+) -> None:
+    service.max_ids = 2
+    ids = service.add(5)
+    (tmp_path / "ids").write_text("\n".join(ids))
+    code, screen = at_terminal(environment, "delete", f"@{tmp_path / 'ids'}", typed="y")
+    assert code == 0, screen
+    assert "Move 5 links with 5 clicks to the trash?" in screen
+    assert service.deleted == dict.fromkeys(ids, 1)
+
+
 @pytest.mark.parametrize("columns", ["40", "60", "80", "120"])
 def test_tables_fit_the_width(
     service: FakeUnlink, environment: dict[str, str], columns: str
@@ -155,6 +167,29 @@ def test_the_environment_overrides_the_profile(
     ran = unlinkctl("list")
     assert ran.code == 6
     assert "UNLINK_API_KEY is used before a stored one" in ran.err
+
+
+def test_a_command_says_that_the_environment_overrides_the_named_profile(
+    service: FakeUnlink, unlinkctl: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlinkctl("login", "--profile", "acme", "--url", service.url, stdin=f"{KEY}\n".encode())
+    assert unlinkctl("--profile", "acme", "list").err == "No links.\n"
+    monkeypatch.setenv("UNLINK_API_KEY", "another")
+    ran = unlinkctl("--profile", "acme", "list")
+    assert ran.err.startswith("The environment has another UNLINK_API_KEY than the profile acme")
+    assert ran.code == 6
+
+
+@pytest.mark.parametrize("links", [1, 2_000], ids=["at the end", "while writing"])
+def test_output_that_cannot_be_written_is_one_line(
+    service: FakeUnlink, environment: dict[str, str], tmp_path: Path, links: int
+) -> None:
+    service.add(links)
+    streams = Streams("/dev/null", "/dev/full", str(tmp_path / "err"))
+    command = command_process.start(environment, "list", "-o", "ndjson", streams=streams)
+    assert command.wait(60) == 1
+    error = (tmp_path / "err").read_text()
+    assert error == "error: Cannot write the output: No space left on device\n"
 
 
 @pytest.mark.parametrize(("key", "code"), [(b"wrong\n", 6), (b"", 2), (b"a b\n", 2)])

@@ -81,7 +81,7 @@ class AsyncTransport:
         while True:
             try:
                 response = await self._attempt(call)
-            except httpx2.TransportError as error:
+            except httpx2.RequestError as error:
                 wait = attempts.after_failure(f"no response from {self.url}")
                 if wait is None:
                     raise self._failure(error) from error
@@ -107,7 +107,7 @@ class AsyncTransport:
             self._on_wait(wait)
         await asyncio.sleep(wait.seconds)
 
-    def _failure(self, error: httpx2.TransportError) -> ConnectionFailed:
+    def _failure(self, error: httpx2.RequestError) -> ConnectionFailed:
         if isinstance(error, httpx2.TimeoutException):
             return ConnectionFailed(f"{self.url} did not answer in time")
         return ConnectionFailed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from unlink_client.cli import (
     commands_plan,
     commands_verify,
 )
-from unlink_client.cli.exits import INTERRUPTED, CommandError, command_error
+from unlink_client.cli.exits import ERROR, INTERRUPTED, CommandError, command_error
 from unlink_client.cli.session import GlobalOptions
 from unlink_client.cli.terminal import fail
 from unlink_client.errors import UnlinkError
@@ -76,6 +77,20 @@ app.command("qr")(commands_links.qr)
 
 def run(arguments: list[str] | None = None) -> int:
     """Run a command; its exit code (see :mod:`unlink_client.cli.exits`)."""
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except OSError as error:
+        # At its end Python would try to write the rest again, and fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # A reader such as `head` that has enough is not an error to report.
+        if not isinstance(error, BrokenPipeError):
+            fail(CommandError(f"Cannot write the output: {error.strerror or error}"))
+        return ERROR
+    return code
+
+
+def _run(arguments: list[str] | None) -> int:
     try:
         app(args=arguments, prog_name="unlinkctl")
     except SystemExit as error:

@@ -22,7 +22,7 @@ from unlink_client.cli.delete_common import (
     show_counts,
     show_plan,
 )
-from unlink_client.cli.deleting import CHUNK
+from unlink_client.cli.deleting import CHUNK, preview_all
 from unlink_client.cli.exits import NOT_ALL, USAGE, CommandError, some
 from unlink_client.cli.filter_options import describe, with_filters
 from unlink_client.cli.ids import read_ids
@@ -31,9 +31,13 @@ from unlink_client.cli.output import RecordOutput, write_json
 from unlink_client.cli.session import connected
 from unlink_client.cli.settings import state_directory
 from unlink_client.cli.terminal import require_terminal, say
+from unlink_client.errors import NotFound
 from unlink_client.filters import FilterArgs
-from unlink_client.models import Mode, Preview, PreviewCounts
+from unlink_client.models import Mode, Preview
+from unlink_client.operations import preview_deletion
 from unlink_client.sync.client import Unlink
+
+_DRY_RUN = "Nothing was deleted: this was a dry run."
 
 
 @with_filters
@@ -99,12 +103,12 @@ def _resume(unlink: Unlink, which: Sequence[str], how: How) -> None:
 
 def _delete_ids(unlink: Unlink, targets: Sequence[str], how: How, *, dry_run: bool) -> None:
     ids, codes = read_ids(targets)
-    resolved = [unlink.link(code).id for code in codes]
-    ids += [link_id for link_id in resolved if link_id not in set(ids)]
+    resolved = [_id_of(unlink, code) for code in codes]
+    ids = list(dict.fromkeys([*ids, *resolved]))
     mode: Mode = "erase" if how.erase else "soft"
     parts = [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
     if dry_run:
-        _show(_preview(unlink, parts, how.erase), how)
+        _show(preview_all(unlink, parts, erase=how.erase), how)
         return
     with Jobs(state_directory()) as jobs:
         digest = digest_of(unlink.url, mode, ids)
@@ -115,7 +119,7 @@ def _delete_ids(unlink: Unlink, targets: Sequence[str], how: How, *, dry_run: bo
             say(f"Going on with {job.id}: {done} of {len(job.chunks)} requests are done.")
         else:
             if how.asks:
-                preview = _preview(unlink, parts, how.erase)
+                preview = preview_all(unlink, parts, erase=how.erase)
                 _refuse_unknown(preview, how)
                 show_counts(preview)
                 confirm(preview.counts.deletable, erase=how.erase, clicks=preview.clicks)
@@ -132,26 +136,6 @@ def _delete_ids(unlink: Unlink, targets: Sequence[str], how: How, *, dry_run: bo
         finish(unlink, jobs, job, how)
 
 
-def _preview(unlink: Unlink, parts: Sequence[Sequence[str]], erase: bool) -> Preview:
-    """The preview of all parts together."""
-    found = [unlink.preview(part, erase=erase) for part in parts]
-    last = [each.last_click_at for each in found if each.last_click_at is not None]
-    return Preview(
-        dry_run=True,
-        mode=found[0].mode,
-        counts=PreviewCounts(
-            requested=sum(each.counts.requested for each in found),
-            deletable=sum(each.counts.deletable for each in found),
-            unknown=sum(each.counts.unknown for each in found),
-            invalid=sum(each.counts.invalid for each in found),
-        ),
-        clicks=sum(each.clicks for each in found),
-        last_click_at=max(last) if last else None,
-        unknown_ids=tuple(name for each in found for name in each.unknown_ids),
-        invalid_ids=tuple(name for each in found for name in each.invalid_ids),
-    )
-
-
 def _refuse_unknown(preview: Preview, how: How) -> None:
     unknown = preview.counts.unknown + preview.counts.invalid
     if (unknown and not how.erase) or not preview.counts.deletable:
@@ -159,14 +143,30 @@ def _refuse_unknown(preview: Preview, how: How) -> None:
         raise CommandError(
             f"{unknown:,} of {preview.counts.requested:,} ids are not live links: {named}",
             code=NOT_ALL,
-            hint="Nothing was deleted: a soft delete is all or none.",
+            hint="Nothing was deleted."
+            if how.erase
+            else "Nothing was deleted: a soft delete is all or none.",
         )
 
 
+def _id_of(unlink: Unlink, code: str) -> str:
+    try:
+        return unlink.link(code).id
+    except NotFound:
+        raise CommandError(
+            f"{code} is not a live link.", code=NOT_ALL, hint="Nothing was deleted."
+        ) from None
+
+
 def _delete_matching(unlink: Unlink, conditions: FilterArgs, how: How, *, dry_run: bool) -> None:
+    if dry_run and how.output is not RecordOutput.TABLE:
+        mode: Mode = "erase" if how.erase else "soft"
+        _show(unlink.send(preview_deletion(filter=conditions, mode=mode)), how)
+        return
     plan = unlink.plan(erase=how.erase, **conditions)
     if dry_run:
         show_plan(plan)
+        say(_DRY_RUN)
         return
     if not plan.count:
         say(f"No link matches ({describe(conditions)}): nothing to delete.")
@@ -181,6 +181,6 @@ def _delete_matching(unlink: Unlink, conditions: FilterArgs, how: How, *, dry_ru
 def _show(preview: Preview, how: How) -> None:
     if how.output is RecordOutput.TABLE:
         show_counts(preview)
-        say("Nothing was deleted: this was a dry run.")
+        say(_DRY_RUN)
     else:
         write_json(preview)

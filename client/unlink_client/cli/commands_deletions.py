@@ -309,10 +309,13 @@ def undo(
                 "No delete was made from this machine that can be undone.",
                 hint="`unlinkctl deletions` lists all; `unlinkctl restore ID` undoes one.",
             )
+        refusals = []
         for deletion in found:
-            _undo(unlink, deletion, reason)
-
-
-def _undo(unlink: Unlink, deletion: str, reason: str | None) -> None:
-    say(f"Undoing {deletion}")
-    _report(unlink.restore(deletion, reason=reason), RecordOutput.TABLE)
+            say(f"Undoing {deletion}")
+            try:
+                _report(unlink.restore(deletion, reason=reason), RecordOutput.TABLE)
+            except CommandError as refused:
+                # The other deletions of a large delete are undone all the same.
+                refusals.append(refused.message)
+        if refusals:
+            raise CommandError("; ".join(refusals), code=NOT_ALL)

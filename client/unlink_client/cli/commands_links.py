@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import urllib.request
+from http.client import HTTPException, HTTPResponse
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, BinaryIO, Literal
 
 import typer
 
@@ -134,16 +135,25 @@ def _download(url: str, target: Path | None) -> None:
     try:
         with urllib.request.urlopen(url, timeout=60) as source:  # noqa: S310
             if target is None:
-                while part := source.read(1 << 16):
-                    sys.stdout.buffer.write(part)
+                _copy(source, sys.stdout.buffer)
                 sys.stdout.buffer.flush()
                 return
             with target.open("wb") as file:
-                while part := source.read(1 << 16):
-                    file.write(part)
-    except OSError as error:
+                _copy(source, file)
+    except (OSError, HTTPException) as error:
         raise CommandError(f"The export could not be fetched: {error}") from None
     say(f"Wrote {target}")
+
+
+def _copy(source: HTTPResponse, target: BinaryIO) -> None:
+    """Copy the body of a response; raises ``HTTPException`` if it ends before its length."""
+    length, received = source.headers.get("Content-Length"), 0
+    # A read of some bytes does not say that the connection ended too early.
+    while part := source.read(1 << 16):
+        target.write(part)
+        received += len(part)
+    if length is not None and received != int(length):
+        raise HTTPException(f"it ended after {received:,} of {int(length):,} bytes")
 
 
 def qr(

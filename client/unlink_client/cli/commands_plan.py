@@ -148,10 +148,10 @@ def _refuse_stale(unlink: Unlink, saved_plan: Plan) -> None:
 
 
 def _difference(then: Sequence[str], now: Sequence[str]) -> str:
-    parts = []
+    parts, before, after = [], set(then), set(now)
     for what, ids in (
-        ("new", [each for each in now if each not in set(then)]),
-        ("gone", [each for each in then if each not in set(now)]),
+        ("new", [each for each in now if each not in before]),
+        ("gone", [each for each in then if each not in after]),
     ):
         if ids:
             parts.append(f"{len(ids):,} {what} ({some(ids, 3)})")

@@ -45,7 +45,9 @@ def verify(
     With --jwks FILE it works offline.
     """
     signed = SignedReceipt(read_text(None if str(receipt) == "-" else receipt).strip())
-    expected_ids = read_ids(ids)[0] if ids else None
+    expected_ids, codes = read_ids(ids) if ids else (None, [])
+    if codes:
+        raise CommandError(f"--ids takes UUIDs: a receipt has no code ({codes[0]})", code=USAGE)
     keys = _from_file(jwks) if jwks is not None else _from_service(context, url)
     found = signed.verify(keys, ids=expected_ids)
     if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from unlink_client.cli.exits import NOT_ALL, TRY_LATER, CommandError, command_error
@@ -21,6 +22,7 @@ from unlink_client.errors import (
     Unauthenticated,
     Unavailable,
 )
+from unlink_client.models import Preview, PreviewCounts
 from unlink_client.plans import Plan
 from unlink_client.sync.client import Unlink
 from unlink_client.sync.deletion import Deletion
@@ -173,7 +175,7 @@ class _Run:
 
     def _settle_forgotten(self, job: Job, chunk: Chunk) -> None:
         """A request without a response, so old that the service may have removed its key."""
-        preview = self._unlink.preview(chunk.ids, erase=job.erase)
+        preview = preview_all(self._unlink, [chunk.ids], erase=job.erase)
         if preview.counts.deletable:
             self._jobs.renew(chunk.key)
         else:
@@ -199,6 +201,36 @@ class _Run:
                 deletion_id=deletion.id,
             )
         return deletion
+
+
+def preview_all(unlink: Unlink, parts: Sequence[Sequence[str]], *, erase: bool) -> Preview:
+    """The preview of all parts together; smaller ones if the workspace's plan allows fewer ids."""
+    waiting, found = [list(part) for part in parts], []
+    while waiting:
+        part = waiting.pop(0)
+        try:
+            found.append(unlink.preview(part, erase=erase))
+        except InvalidRequest as error:
+            size = error.limit
+            if not size or size >= len(part):
+                raise
+            ids = [link_id for each in (part, *waiting) for link_id in each]
+            waiting = [ids[start : start + size] for start in range(0, len(ids), size)]
+    last = [each.last_click_at for each in found if each.last_click_at is not None]
+    return Preview(
+        dry_run=True,
+        mode=found[0].mode,
+        counts=PreviewCounts(
+            requested=sum(each.counts.requested for each in found),
+            deletable=sum(each.counts.deletable for each in found),
+            unknown=sum(each.counts.unknown for each in found),
+            invalid=sum(each.counts.invalid for each in found),
+        ),
+        clicks=sum(each.clicks for each in found),
+        last_click_at=max(last) if last else None,
+        unknown_ids=tuple(name for each in found for name in each.unknown_ids),
+        invalid_ids=tuple(name for each in found for name in each.invalid_ids),
+    )
 
 
 def _is_under_way(deletion: Deletion) -> bool:

@@ -49,6 +49,7 @@ TRY_LATER = 75
 INTERRUPTED = 130
 
 _CHECK_URL = "Check the URL: UNLINK_URL, or that of `unlinkctl login`."
+_CHECK_SETTINGS = "Check UNLINK_URL and UNLINK_API_KEY, or what `unlinkctl login` stored."
 
 
 class CommandError(Exception):
@@ -87,7 +88,7 @@ _FIXED: dict[type[UnlinkError], tuple[int, str]] = {
     PlanIsInvalid: (ERROR, "Nothing was deleted."),
     ReceiptIsInvalid: (ERROR, "It proves nothing."),
     InvalidIds: (NOT_ALL, "Nothing was deleted: a soft delete is all or none."),
-    InvalidSettings: (USAGE, _CHECK_URL),
+    InvalidSettings: (USAGE, _CHECK_SETTINGS),
     UnexpectedResponse: (ERROR, _CHECK_URL),
 }
 

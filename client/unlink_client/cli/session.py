@@ -34,6 +34,9 @@ def options_of(context: typer.Context) -> GlobalOptions:
 def connected(context: typer.Context) -> Iterator[Unlink]:
     """The client of this command's service and key."""
     settings = load(options_of(context).profile)
+    if settings.overridden:
+        names = " and ".join(settings.overridden)
+        say(f"The environment has another {names} than the {settings.source}, and is used.")
     with Unlink(settings.url, settings.key, retries=_RETRIES, on_wait=_say_wait) as unlink:
         yield unlink
 

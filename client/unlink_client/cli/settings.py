@@ -33,11 +33,16 @@ _IN_KEYRING = "keyring"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One service and one key; ``source`` says where they come from."""
+    """One service and one key; ``source`` says where they come from.
+
+    ``overridden`` are the variables of the environment that replace values of a profile which the
+    command names.
+    """
 
     url: str
     key: str
     source: str
+    overridden: tuple[str, ...] = ()
 
 
 def config_file() -> Path:
@@ -73,7 +78,13 @@ def load(profile: str | None, environment: Mapping[str, str] = os.environ) -> Se
     stored = str(found.get("key", ""))
     if found.get("keyIn") == _IN_KEYRING and not key:
         stored = _from_keyring(name)
-    return Settings(url or str(found.get("url", "")), key or stored, f"profile {name}")
+    stored_url = str(found.get("url", ""))
+    overridden = tuple(
+        variable
+        for variable, value, kept in ((URL_VARIABLE, url, stored_url), (KEY_VARIABLE, key, stored))
+        if profile is not None and value and value != kept
+    )
+    return Settings(url or stored_url, key or stored, f"profile {name}", overridden)
 
 
 def store(name: str, url: str, key: str, *, in_keyring: bool) -> Path:

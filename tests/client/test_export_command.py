@@ -1,0 +1,48 @@
+"""`unlinkctl export`: the file is fetched completely, or the command fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.client.conftest import Run
+from tests.client.fake_service import FakeUnlink, Reply, Request
+
+_CONTENT = b'{"link":1}\n{"click":1}\n'
+
+
+def exporting(service: FakeUnlink, **headers: str) -> None:
+    """Let the service answer an export, and fetching it with these headers."""
+    job = {"id": "e-1", "linkId": "l-1", "failure": None, "createdAt": "2026-11-22T03:01:38.584Z"}
+
+    def before(request: Request) -> Reply | None:
+        if request.path == "/file":
+            return 200, _CONTENT, {"Connection": "close"} | headers
+        url = f"{service.url}/file"
+        return 200, job | {"state": "complete", "url": url, "expiresAt": None}, {}
+
+    service.before = before
+
+
+@pytest.mark.parametrize("to_file", [True, False])
+def test_an_export_is_written(
+    service: FakeUnlink, unlinkctl: Run, tmp_path: Path, to_file: bool
+) -> None:
+    exporting(service)
+    path = tmp_path / "out.ndjson"
+    ran = unlinkctl("export", "summer", *(("-o", str(path)) if to_file else ()))
+    assert ran.code == 0, ran.err
+    assert (path.read_bytes() if to_file else ran.out.encode()) == _CONTENT
+    assert "authorization" not in service.requests[-1].headers
+
+
+@pytest.mark.parametrize("to_file", [True, False])
+def test_a_connection_that_ends_too_early_is_an_error(
+    service: FakeUnlink, unlinkctl: Run, tmp_path: Path, to_file: bool
+) -> None:
+    exporting(service, **{"Content-Length": "1000"})
+    path = tmp_path / "out.ndjson"
+    ran = unlinkctl("export", "summer", *(("-o", str(path)) if to_file else ()))
+    assert ran.code == 1
+    assert f"it ended after {len(_CONTENT)} of 1,000 bytes" in ran.err
