@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import uuid
 from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 
 from local import emulator_dynamodb
 from tests.support import in_process_dynamodb
@@ -210,10 +212,26 @@ def test_an_item_is_measured_as_before() -> None:
     assert [module._number_size_bytes(text) for text in ("1", "12", "12")] == [1, 2, 2]
 
 
-def test_only_requests_to_its_own_host_stay_in_the_process(table: Any) -> None:
+def test_only_requests_to_its_own_hosts_stay_in_the_process(table: Any) -> None:
     elsewhere = boto3.client("dynamodb", endpoint_url="http://127.0.0.1:1")
     with pytest.raises(Exception, match="Could not connect to the endpoint"):
         elsewhere.list_tables()
+
+
+def test_the_process_has_s3_which_checks_presigned_urls(table: Any, services_url: str) -> None:
+    version = Config(signature_version="s3v4")
+    s3 = boto3.client("s3", endpoint_url=services_url, config=version)
+    bucket = f"bucket-{uuid.uuid4().hex}"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="a/é.txt", Body=b"hello")
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "a/é.txt"})
+
+    assert s3.get_object(Bucket=bucket, Key="a/é.txt")["Body"].read() == b"hello"
+    assert in_process_dynamodb.download(url) == b"hello"
+    with pytest.raises(AssertionError, match="SignatureDoesNotMatch"):
+        in_process_dynamodb.download(url.replace("Signature=", "Signature=0"))
+    with pytest.raises(s3.exceptions.NoSuchKey):
+        s3.get_object(Bucket=bucket, Key="b")
 
 
 def test_the_emulators_process_answers_calls_in_the_callers_account_and_region(

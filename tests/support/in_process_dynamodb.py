@@ -35,7 +35,7 @@ URL = "http://dynamodb.in-process.invalid"
 
 #: Of the other services. With an IP address as the endpoint botocore keeps a bucket in the path.
 #: Nothing listens there.
-SERVICES_URL = "http://127.0.0.1:1"
+SERVICES_URL = "http://127.0.0.1:2"
 
 #: Seconds after which a thread lets another one run. By default 5 ms, in which a thread makes
 #: several calls: races between threads would hardly mix.
