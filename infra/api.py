@@ -116,8 +116,8 @@ class Api(Construct):
         group = logs.LogGroup(
             self,
             "AccessLog",
-            retention=self._settings.log_retention,
-            removal_policy=self._settings.removal_policy,
+            retention=logs.RetentionDays[self._settings.log_retention],
+            removal_policy=RemovalPolicy[self._settings.removal_policy],
         )
         field = apigateway.AccessLogField
         line = {

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aws_cdk import Aws, Duration
+from aws_cdk import Aws, Duration, RemovalPolicy
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
@@ -29,7 +29,7 @@ class Users(Construct):
             mfa_second_factor=cognito.MfaSecondFactor(otp=True, sms=False),
             account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
             deletion_protection=settings.deletion_protection,
-            removal_policy=settings.removal_policy,
+            removal_policy=RemovalPolicy[settings.removal_policy],
         )
         self.client = self._client(
             "Client",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aws_cdk import Aws, Duration
+from aws_cdk import Aws, Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -73,7 +73,7 @@ class Data(Construct):
             enforce_ssl=True,
             minimum_tls_version=1.2,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            removal_policy=self._settings.removal_policy,
+            removal_policy=RemovalPolicy[self._settings.removal_policy],
             lifecycle_rules=[
                 s3.LifecycleRule(
                     id=rule_id,
@@ -101,7 +101,7 @@ class Data(Construct):
                 recovery_period_in_days=self._settings.recovery_days,
             ),
             deletion_protection=self._settings.deletion_protection,
-            removal_policy=self._settings.removal_policy,
+            removal_policy=RemovalPolicy[self._settings.removal_policy],
         )
 
     def _add_sparse_index(

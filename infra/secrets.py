@@ -1,5 +1,6 @@
 """Secrets. Their values are not in the template."""
 
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
@@ -16,7 +17,7 @@ class Secrets(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: Settings) -> None:
         super().__init__(scope, construct_id)
-        self._removal_policy = settings.removal_policy
+        self._removal_policy = RemovalPolicy[settings.removal_policy]
         self.cursor = self._generate("Cursor", "Signs the cursors of paged answers")
         self.visitor = self._generate("Visitor", "Key of the hashes by which visitors are counted")
         self.origin = (

@@ -1,12 +1,12 @@
-"""The settings that may differ between stages. Everything else is the same template."""
+"""The settings that may differ between stages. Everything else is the same template.
+
+The module loads no CDK, so an invalid setting is found without it.
+"""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
-
-from aws_cdk import RemovalPolicy
-from aws_cdk import aws_logs as logs
 
 from infra.packaging import Target
 from infra.sizes import CLICK_WINDOW
@@ -142,7 +142,7 @@ class EventsEndpoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The settings of one stage; `app.py` creates one object for each.
+    """The settings of one stage; `infra.stages` creates one object for each.
 
     The defaults are those of production, so a forgotten keyword never loses data.
     """
@@ -150,8 +150,9 @@ class Settings:
     stage: str
     #: The platform that the wheels of the functions are for.
     target: Target
-    #: Tables, bucket, secret and log groups when the stack is deleted or a resource is replaced.
-    removal_policy: RemovalPolicy = RemovalPolicy.RETAIN
+    #: Tables, bucket, secret and log groups when the stack is deleted or a resource is replaced: a
+    #: name of the CDK's `RemovalPolicy`.
+    removal_policy: Literal["RETAIN", "DESTROY"] = "RETAIN"
     deletion_protection: bool = True
     #: Point-in-time recovery in days (1 to 35). An erased link can be restored from a backup for
     #: this long: see docs/operations.md.
@@ -175,7 +176,8 @@ class Settings:
     cors_allow_origins: tuple[str, ...] = ("*",)
     #: At least INFO: metrics are lines of that level, and Lambda drops lines below its log level.
     log_level: Literal["DEBUG", "INFO"] = "INFO"
-    log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH
+    #: A name of the CDK's `RetentionDays`.
+    log_retention: Literal["ONE_WEEK", "ONE_MONTH", "THREE_MONTHS"] = "ONE_MONTH"
     #: One line for each request that reaches the gateway, also for requests that it answers itself.
     #: Needs the account's API Gateway log role, which the stack then sets.
     access_log: bool = True

@@ -1,7 +1,7 @@
 """Brings up the whole service on this machine: `make run` and the end-to-end tests share it.
 
-It deploys the synthesized stack with the stage `local`; `app.py` has the settings that differ
-between stages.
+It deploys the synthesized stack with the stage `local`; `infra.stages` has the settings that
+differ between stages.
 """
 
 from __future__ import annotations

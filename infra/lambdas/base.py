@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from aws_cdk import Duration
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -87,8 +87,8 @@ class Functions(Construct):
         log_group = logs.LogGroup(
             scope,
             "Logs",
-            retention=self.settings.log_retention,
-            removal_policy=self.settings.removal_policy,
+            retention=logs.RetentionDays[self.settings.log_retention],
+            removal_policy=RemovalPolicy[self.settings.removal_policy],
         )
         role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(role)
@@ -119,7 +119,7 @@ class Functions(Construct):
             reserved_concurrent_executions=self.settings.reserved_concurrency.get(name),
             # Old versions stay callable, so a rollback is one call.
             current_version_options=lambda_.VersionOptions(
-                removal_policy=self.settings.removal_policy
+                removal_policy=RemovalPolicy[self.settings.removal_policy]
             ),
             environment={
                 "STAGE": self.settings.stage,

@@ -19,7 +19,7 @@ from tests.support.synthesis import synthesize
 
 STACK = "Unlink-prod"
 
-#: What `app.py` reserves in production. The check itself reads the template.
+#: What `infra.stages` reserves in production. The check itself reads the template.
 RESERVED = 495
 
 

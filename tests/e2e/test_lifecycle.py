@@ -43,15 +43,15 @@ def emulator() -> Iterator[Emulator]:
 
 def synthesized(archive: Path, *versions: str) -> Assemblies:
     """An assembly for each version of the archive, without the archive."""
-    from aws_cdk import App, RemovalPolicy
+    from aws_cdk import App
     from aws_cdk import aws_lambda as lambda_
 
-    from app import settings_of
     from infra.stack import UnlinkStack
+    from infra.stages import settings_of
 
     settings = replace(
         settings_of({"stage": "local", "publicBaseUrl": "http://short.test"}),
-        removal_policy=RemovalPolicy.RETAIN,
+        removal_policy="RETAIN",
     )
     assemblies: Assemblies = {}
     for version in versions:

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from infra.packaging import LAMBDA_ARM64
-from tests.support.synthesis import stand_in_code
+from infra.settings import OnDemand, Settings
+from tests.support.synthesis import key_of_stack, remembered, stand_in_code
 from tests.support.template import properties_of, synthesized_template
-
-if TYPE_CHECKING:
-    from infra.settings import OnDemand
 
 
 def synthesized(capacity: OnDemand, directory: Path) -> dict[str, Any]:
+    """The production template with another capacity, synthesized once for the same stack."""
+    this_file = Path(__file__).read_text(encoding="utf-8")
+    template: dict[str, Any] = remembered(
+        key_of_stack("capacity", asdict(capacity), this_file), lambda: _fresh(capacity, directory)
+    )
+    return template
+
+
+def _fresh(capacity: OnDemand, directory: Path) -> dict[str, Any]:
     from aws_cdk import App, assertions
     from aws_cdk import aws_lambda as lambda_
 
-    from infra.settings import Settings
     from infra.stack import UnlinkStack
 
     stack = UnlinkStack(
@@ -32,8 +39,6 @@ def synthesized(capacity: OnDemand, directory: Path) -> dict[str, Any]:
 
 
 def test_warm_throughput_and_limits_apply_to_tables_and_indexes(tmp_path: Path) -> None:
-    from infra.settings import OnDemand
-
     capacity = OnDemand(warm_reads=20_000, warm_writes=10_000, max_reads=40_000, max_writes=20_000)
     warm = {"ReadUnitsPerSecond": 20_000, "WriteUnitsPerSecond": 10_000}
     ceiling = {"MaxReadRequestUnits": 40_000, "MaxWriteRequestUnits": 20_000}

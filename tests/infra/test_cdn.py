@@ -6,6 +6,7 @@ import re
 import pytest
 
 from functions.domain.click_fields import ORIGIN_HEADER
+from infra.stages import settings_of
 from tests.support.template import Template, properties_of, resources, synthesize, variables_of
 
 DOMAIN = {
@@ -96,8 +97,6 @@ def test_cloudfront_forwards_the_headers_that_the_redirect_reads() -> None:
 
 
 def test_short_urls_start_with_the_public_base_url() -> None:
-    from app import settings_of
-
     assert settings_of({}).short_url_base == ""
     assert settings_of(DOMAIN).short_url_base == "https://go.example.com"
     cdn = {
@@ -197,7 +196,5 @@ def test_the_home_url_reaches_the_function_that_answers_the_root() -> None:
     ],
 )
 def test_an_invalid_home_url_is_refused(url: str) -> None:
-    from app import settings_of
-
     with pytest.raises(ValueError, match="homeUrl"):
         settings_of(DOMAIN | {"homeUrl": url})

@@ -2,6 +2,8 @@
 
 import pytest
 
+from infra.settings import EventsEndpoint
+from infra.stages import settings_of
 from tests.support.template import Template, properties_of, resources, synthesize
 
 URL = "https://hooks.example.com/unlink"
@@ -115,29 +117,23 @@ def test_events_can_be_replayed_for_a_month(with_endpoint: Template) -> None:
     ],
 )
 def test_an_url_that_eventbridge_cannot_call_is_refused(url: str) -> None:
-    from infra.settings import EventsEndpoint
-
     with pytest.raises(ValueError, match=r"eventsUrl .*expected an HTTPS URL"):
         EventsEndpoint(url=url, secret=SECRET)
 
 
 @pytest.mark.parametrize("secret", ["", "a b", "${x}", "unlink/events:key"])
 def test_the_endpoint_needs_a_secret_by_name(secret: str) -> None:
-    from infra.settings import EventsEndpoint
-
     with pytest.raises(ValueError, match=r"eventsSecret .*name of the secret"):
         EventsEndpoint(url=URL, secret=secret)
 
 
 def test_the_app_refuses_an_endpoint_without_a_secret() -> None:
     with pytest.raises(ValueError, match=r"eventsSecret ''"):
-        synthesize(stage="dev", eventsUrl=URL)
+        settings_of({"stage": "dev", "eventsUrl": URL})
 
 
 @pytest.mark.parametrize(
     "url", [URL, "https://hooks.example.com", "https://hooks.example.com:8443/a/b-c_d~e"]
 )
 def test_urls_with_a_port_or_without_a_path_are_taken(url: str) -> None:
-    from infra.settings import EventsEndpoint
-
     assert EventsEndpoint(url=url, secret=SECRET).url == url

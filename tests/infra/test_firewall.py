@@ -4,11 +4,14 @@ import json
 import re
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from functions.domain.api_keys import generate_api_key
+from infra.stages import RESERVED, settings_of
+from tests.support.synthesis import assembly, key_of_stack, remembered
 from tests.support.template import (
     Template,
     functions,
@@ -41,9 +44,7 @@ def with_both() -> Template:
 @cache
 def firewall() -> Template:
     """The stack of the distribution's web ACL."""
-    from infra.firewall import firewall_stack_name
-
-    return synthesize(firewall_stack_name("prod"), **BOTH)
+    return synthesize("Unlink-prod-firewall", **BOTH)
 
 
 def rules(template: Template) -> dict[str, dict[str, Any]]:
@@ -229,28 +230,13 @@ def test_the_distribution_counts_visitors_by_their_own_addresses() -> None:
 
 
 def test_the_distributions_web_acl_is_in_us_east_1() -> None:
-    from aws_cdk import App
-    from aws_cdk import aws_lambda as lambda_
-
-    from app import add_stack
-
-    app = App(context=BOTH)
-    add_stack(app, code=lambda_.Code.from_inline("def handler(): ..."))
-    artifact = app.synth().get_stack_by_name("Unlink-prod-firewall")
-    assert artifact.environment.region == "us-east-1"
+    assert assembly(**BOTH)["regions"]["Unlink-prod-firewall"] == "us-east-1"
 
 
 def errors(**context: str) -> list[str]:
     """The errors that make the CLI refuse to deploy the main stack."""
-    from aws_cdk import App
-    from aws_cdk import aws_lambda as lambda_
-
-    from app import add_stack
-
-    app = App(context=context)
-    stack = add_stack(app, code=lambda_.Code.from_inline("def handler(): ..."))
-    messages = app.synth().get_stack_by_name(stack.stack_name).messages
-    return [str(each.entry.data) for each in messages if each.level.name == "ERROR"]
+    found = assembly(**context)
+    return found["errors"][found["main"]]
 
 
 def test_cdn_and_waf_without_a_web_acl_arn_are_refused_with_instructions() -> None:
@@ -279,8 +265,6 @@ def test_an_existing_web_acl_may_protect_the_distribution() -> None:
     ],
 )
 def test_a_web_acl_of_another_region_or_scope_is_refused(arn: str) -> None:
-    from app import settings_of
-
     with pytest.raises(ValueError, match="cdnWebAclArn"):
         settings_of({"cdn": "true", "cdnWebAclArn": arn})
 
@@ -305,8 +289,6 @@ def test_a_region_with_a_smaller_quota_may_have_a_lower_throttle() -> None:
 
 @pytest.mark.parametrize("limit", ["0", "10000", "-1", "many", "1.5"])
 def test_an_invalid_throttle_is_refused(limit: str) -> None:
-    from app import settings_of
-
     with pytest.raises(ValueError, match="rateLimit"):
         settings_of({"rateLimit": limit})
 
@@ -320,8 +302,6 @@ def reserved(template: Template) -> dict[str, int]:
 
 
 def test_the_authorizer_and_the_workers_reserve_concurrency(template: Template) -> None:
-    from app import RESERVED
-
     found = reserved(template)
     assert found == RESERVED
     assert set(found) >= {
@@ -359,12 +339,18 @@ def test_an_account_with_a_small_quota_reserves_none(value: Any) -> None:
 
 
 def test_a_reservation_of_an_unknown_function_is_refused() -> None:
-    from aws_cdk import App
-    from aws_cdk.aws_lambda import Code
+    def refused() -> str:
+        from aws_cdk import App
+        from aws_cdk.aws_lambda import Code
 
-    from app import settings_of
-    from infra.stack import UnlinkStack
+        from infra.stack import UnlinkStack
 
-    settings = replace(settings_of({}), reserved_concurrency={"redirect": 10, "resume": 20})
-    with pytest.raises(ValueError, match=r"no such functions: \['resume'\]"):
-        UnlinkStack(App(), "Unlink-typo", settings=settings, code=Code.from_inline("-"))
+        settings = replace(settings_of({}), reserved_concurrency={"redirect": 10, "resume": 20})
+        with pytest.raises(ValueError, match="resume") as error:
+            UnlinkStack(App(), "Unlink-typo", settings=settings, code=Code.from_inline("-"))
+        return str(error.value)
+
+    # Not repeated for the same stack and the same test.
+    this_file = Path(__file__).read_text(encoding="utf-8")
+    error = remembered(key_of_stack("an unknown function", this_file), refused)
+    assert "no such functions: ['resume']" in error

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app import settings_of
+from infra.stages import settings_of
 from tests.support.template import (
     Template,
     properties_of,
@@ -75,7 +75,7 @@ def test_a_context_switch_may_be_text_or_a_boolean(value: Any) -> None:
 
 def test_an_unknown_stage_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown stage 'production'"):
-        synthesize(stage="production")
+        settings_of({"stage": "production"})
 
 
 def test_the_public_base_url_reaches_the_functions_without_a_trailing_slash() -> None:
@@ -110,7 +110,7 @@ def test_only_the_local_stage_has_fewer_erase_workers() -> None:
     assert concurrency("local") == others + Counter([4])
 
 
-#: Properties whose values `app.py` chooses by stage.
+#: Properties whose values `infra.stages` chooses by stage.
 SETTINGS = {
     "DeletionProtection",
     "DeletionProtectionEnabled",
@@ -166,7 +166,7 @@ def comparable(template: Template, stage: str) -> Counter[str]:
 )
 def test_invalid_origins_are_refused(origins: str) -> None:
     with pytest.raises(ValueError, match="corsAllowOrigins"):
-        synthesize(corsAllowOrigins=origins)
+        settings_of({"corsAllowOrigins": origins})
 
 
 @pytest.mark.parametrize("name", ["cdn", "waf", "gradual", "reservedConcurrency"])

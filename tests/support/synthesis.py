@@ -26,27 +26,40 @@ Template = dict[str, Any]
 
 
 class Assembly(TypedDict):
-    """What a synthesis gives: the name of the main stack, and the templates by stack name."""
+    """What a synthesis gives: the name of the main stack, and the rest by stack name.
+
+    An error makes the CLI refuse to deploy its stack.
+    """
 
     main: str
     templates: dict[str, Template]
+    regions: dict[str, str]
+    errors: dict[str, list[str]]
 
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".build" / "templates"
 
 _STALE_SECONDS = 7 * 86_400
-_LIBRARIES = ("aws-cdk-lib", "constructs")
+_LIBRARIES = ("aws-cdk-lib", "constructs", "jsii")
 
 
 def synthesize(stack_name: str | None = None, /, **context: str | bool) -> Template:
     """Return the template for a context such as `stage="dev"`; the caller owns the result.
 
-    It is the main stack's, unless `stack_name` is another one of the app. The functions' code is
-    a stand-in, so nothing is packaged. Raises `ValueError` for a context that the app refuses.
+    It is the main stack's, unless `stack_name` is another one of the app. Raises `ValueError` for a
+    context that the app refuses.
     """
-    assembly: Assembly = remembered(_key(context), lambda: _fresh(context))
-    return assembly["templates"][stack_name or assembly["main"]]
+    found = assembly(**context)
+    return found["templates"][stack_name or found["main"]]
+
+
+def assembly(**context: str | bool) -> Assembly:
+    """Return the whole assembly for a context. The functions' code is a stand-in, so nothing is
+    packaged. Raises `ValueError` as above.
+    """
+    found: Assembly = remembered(_key(context), lambda: _fresh(context))
+    return found
 
 
 def remembered(key: str, make: Callable[[], Any]) -> Any:
@@ -83,11 +96,17 @@ def _fresh(context: Context) -> Assembly:
     with tempfile.TemporaryDirectory() as scratch:
         app = App(outdir=str(Path(scratch, "out")), context=dict(context))
         stack = add_stack(app, code=lambda_.Code.from_asset(str(stand_in_code(Path(scratch)))))
+        stacks = {each.stack_name: each for each in app.synth().stacks}
         return {
             "main": stack.stack_name,
             "templates": {
-                each.stack_name: json.loads(Path(each.template_full_path).read_text("utf-8"))
-                for each in app.synth().stacks
+                name: json.loads(Path(each.template_full_path).read_text("utf-8"))
+                for name, each in stacks.items()
+            },
+            "regions": {name: each.environment.region for name, each in stacks.items()},
+            "errors": {
+                name: [str(m.entry.data) for m in each.messages if m.level.name == "ERROR"]
+                for name, each in stacks.items()
             },
         }
 

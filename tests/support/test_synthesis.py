@@ -26,7 +26,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Context]:
             "main": {"Resources": {"Number": len(contexts)}},
             "other": {"Resources": {}},
         }
-        return {"main": "main", "templates": templates}
+        return {"main": "main", "templates": templates, "regions": {}, "errors": {}}
 
     monkeypatch.setattr(synthesis, "CACHE", tmp_path / "templates")
     monkeypatch.setattr(synthesis, "_fresh", fresh)
@@ -137,7 +137,9 @@ LIGHT = {
     "infra.http_headers",
     "infra.packaging",
     "infra.service_models",
+    "infra.settings",
     "infra.sizes",
+    "infra.stages",
 }
 #: What tests import that may import more of the project.
 IMPORTED = ("admin", "bench", "local", "tests")
