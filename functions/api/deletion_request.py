@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from functions import container
-from functions.api.request import MAX_REASON, Request, parameter
+from functions.api.request import Request, parameter
 from functions.domain.deletion import Deletion
 from functions.domain.error_texts import as_text
 from functions.domain.errors import InvalidIds, InvalidRequest
 from functions.domain.idempotency import IdempotencyRecord
 from functions.domain.ids import parse_link_id
+from functions.domain.plans import MAX_REASON
 from functions.services.deletion import DeletionRequest, deletion_of
 
 #: The query parameter of what deletes and restores.

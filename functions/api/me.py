@@ -6,8 +6,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, cast
 
 from functions.api.caller import Caller
+from functions.domain.camel_case import camel_case
 from functions.domain.clock import iso
-from functions.domain.plans import SCOPES, Plan
+from functions.domain.plans import SCOPES
 from functions.repositories.access import RateWindow
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 def me_view(caller: Caller, window: RateWindow | None) -> Me:
     """Who calls and what it may do; ``window`` is None when the request was not counted."""
+    plan = {camel_case(name): value for name, value in asdict(caller.plan).items()}
     return {
         "workspaceId": caller.workspace_id,
         "actor": {"keyId": caller.key_id, "userId": caller.user_id},
@@ -23,19 +25,9 @@ def me_view(caller: Caller, window: RateWindow | None) -> Me:
         "role": caller.role,
         "scopes": [scope for scope in SCOPES if scope in caller.scopes],
         "expiresAt": iso(caller.expires_at) if caller.expires_at is not None else None,
-        "plan": plan_view(caller.plan),
+        "plan": cast("PlanLimits", plan),
         "policies": cast("WorkspacePolicies", caller.policies.full()),
         "window": {"limit": window.limit, "remaining": window.remaining, "reset": window.reset}
         if window is not None
         else None,
     }
-
-
-def plan_view(plan: Plan) -> PlanLimits:
-    """A plan with its limits, by the names of ``plans.json``."""
-    return cast("PlanLimits", {_camel(name): value for name, value in asdict(plan).items()})
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)

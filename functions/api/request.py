@@ -13,6 +13,7 @@ from functions.api.caller import Caller
 from functions.api.json_body import parse_json
 from functions.domain.errors import BodyTooLarge, InvalidRequest
 from functions.domain.idempotency import IdempotencyKey
+from functions.domain.plans import MAX_REASON
 from functions.domain.query_params import parse_int_param
 from functions.domain.urls import api_base, short_url_base
 from functions.repositories.access import RateWindow
@@ -20,9 +21,6 @@ from functions.repositories.access import RateWindow
 #: Largest body that a function parses, in bytes. Lambda takes 6 MB, and base64 (all media types
 #: are declared binary) leaves 4.5 MB of it; 10,000 ids are 0.4 MB.
 MAX_BODY = 4 * 1024 * 1024
-
-#: Characters of the reason of a delete or restore.
-MAX_REASON = 500
 
 #: A query parameter as a JSON schema with a description, or ``model``: the request's model that
 #: describes it.

@@ -8,6 +8,7 @@ from typing import Any
 
 from functions.api.request import Parameter, Request
 from functions.api.response import Body_co, Response
+from functions.domain.camel_case import camel_case
 from functions.domain.errors import UnlinkError
 from functions.domain.idempotency import IdempotencyRecord
 
@@ -78,8 +79,7 @@ class Route:
     @property
     def operation_id(self) -> str:
         """The operation's id in the document: the name of the endpoint, in camel case."""
-        first, *others = self.endpoint.__name__.split("_")
-        return first + "".join(map(str.capitalize, others))
+        return camel_case(self.endpoint.__name__)
 
 
 class Routes:

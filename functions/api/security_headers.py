@@ -24,9 +24,4 @@ def page_headers(style_hash: str) -> dict[str, str]:
         f"default-src 'none'; style-src 'sha256-{style_hash}'; base-uri 'none'; "
         "form-action 'none'; frame-ancestors 'none'"
     )
-    return TRANSPORT | {
-        "Content-Security-Policy": policy,
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
-    }
+    return REDIRECT | {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"}

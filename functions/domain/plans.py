@@ -17,6 +17,9 @@ from functions.domain.camel_case import camel_case
 #: The most ids that one request may carry under any plan.
 MAX_IDS = 10_000
 
+#: Characters of the reason of a delete or restore.
+MAX_REASON = 500
+
 Scope = Literal[
     "linksRead",
     "linksWrite",

@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 
 from functions.domain.json_types import Count, Cursor, JsonSchema, Time, TimeOrderedUuid, Uuid
 from functions.domain.record_types import Actor
+from functions.domain.short_codes import SHORT_CODE
 
 
 class UtmValues(TypedDict, total=False):
@@ -26,7 +27,7 @@ class Link(TypedDict):
     id: Uuid
     workspaceId: str
     userId: str | None
-    shortCode: Annotated[str, JsonSchema(pattern=r"^[A-Za-z0-9_-]{4,30}$")]
+    shortCode: Annotated[str, JsonSchema(pattern=f"^{SHORT_CODE.pattern}$")]
     shortUrl: str
     originalUrl: str
     title: str | None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, StrictBool, StringConstraints
 
+from functions.domain.deletion_names import Mode
 from functions.domain.errors import InvalidRequest
+from functions.domain.plans import MAX_REASON
 from functions.schemas.request_model import RequestModel
 
-Reason = Annotated[str, StringConstraints(max_length=500)]
+Reason = Annotated[str, StringConstraints(max_length=MAX_REASON)]
 ConfirmationToken = Annotated[
     str,
     StringConstraints(min_length=1),
@@ -20,7 +22,7 @@ ConfirmationToken = Annotated[
 class DeletionOptions(RequestModel):
     """What a deletion by ids and one by filter have in common."""
 
-    mode: Literal["soft", "erase"] = "soft"
+    mode: Mode = "soft"
     reason: Reason | None = None
     dryRun: StrictBool = False
     export: StrictBool = False
