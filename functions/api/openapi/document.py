@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -69,7 +68,7 @@ def assemble(apis: Iterable[Api]) -> Schema:
 
 def _keyed(route: Route, routes: Sequence[Route]) -> Schema:
     """The operation of a route of an API function, without the parameters of its path."""
-    summary, _, rest = (inspect.getdoc(route.endpoint) or "").partition("\n")
+    summary, _, rest = (route.endpoint.__doc__ or "").partition("\n")
     text = schemas.markdown(rest)
     if route.scopes:
         text = f"{text}\n\nScope: {' or '.join(f'`{scope}`' for scope in route.scopes)}.".strip()
@@ -92,6 +91,7 @@ def _keyed(route: Route, routes: Sequence[Route]) -> Schema:
 
 
 def _query_parameter(name: str, declared: Parameter) -> Schema:
-    schema = schemas.query_schema(name, declared)
+    found = schemas.FILTERS[declared["model"]][name] if "model" in declared else declared
+    schema = dict(found)
     text = schema.pop("description")
     return {"name": name, "in": "query", "required": False, "description": text, "schema": schema}

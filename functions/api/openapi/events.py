@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 
 from functions.api.openapi.schemas import Schema, markdown, schema_of
@@ -18,7 +17,7 @@ def webhooks() -> Schema:
                 "operationId": "on" + re.sub("[._]", "", name.title()),
                 "tags": ["Events"],
                 "summary": event.sent,
-                "description": markdown(inspect.getdoc(event.detail)),
+                "description": markdown(event.detail.__doc__),
                 "requestBody": {
                     "required": True,
                     "content": {"application/json": {"schema": _event(name)}},

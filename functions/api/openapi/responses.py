@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args, get_type_hints
 
@@ -80,7 +79,7 @@ def _successes(route: Route, routes: Sequence[Route]) -> Schema:
         # Where a type describes the JSON, another media type shows the same in its own way.
         schemas = {"application/json": schema_of(*bodies)}
         found[str(status)] = {
-            "description": text or markdown(inspect.getdoc(bodies[0])),
+            "description": text or markdown(bodies[0].__doc__),
             "headers": _headers(*_RATE_HEADERS, *names),
             "content": {each: {"schema": schemas.get(each, {})} for each in described.media},
             **_links(route, routes),

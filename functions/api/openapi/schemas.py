@@ -12,8 +12,6 @@ from pydantic import ConfigDict, TypeAdapter, with_config
 from pydantic.json_schema import JsonSchemaMode
 from typing_extensions import is_typeddict
 
-from functions import schemas
-from functions.api.request import Parameter
 from functions.domain import error_bodies, record_types
 from functions.schemas import events
 from functions.schemas.deletion_filter import AuditFields, TrashFields
@@ -22,7 +20,7 @@ from functions.schemas.request_bodies import BODIES
 
 Schema = dict[str, Any]
 
-_FILES = sorted(Path(str(schemas.__file__)).parent.glob("*_responses.py"))
+_FILES = sorted(Path(events.__file__).parent.glob("*_responses.py"))
 _MODULES = [record_types, error_bodies, events]
 _MODULES += [import_module(f"functions.schemas.{path.stem}") for path in _FILES]
 #: Every response type by its name.
@@ -55,14 +53,6 @@ def schema_of(*bodies: Any, mode: JsonSchemaMode = "serialization") -> Schema:
     """
     [schema], _ = schemas_of([Union[bodies]], mode)  # noqa: UP007
     return schema
-
-
-def query_schema(name: str, declared: Parameter) -> Schema:
-    """The schema of a query parameter, with its description: the route's or a filter's."""
-    filters = {each.__name__: each for each in (AuditFields, FilterFields, TrashFields)}
-    if "model" in declared:
-        declared = _plain(filters[declared["model"]].model_json_schema())["properties"][name]
-    return dict(declared)
 
 
 def component_schemas() -> Schema:
@@ -99,3 +89,10 @@ def _plain(schema: Any) -> Any:
 def markdown(docstring: str | None) -> str:
     """A docstring as one line of Markdown."""
     return " ".join((docstring or "").replace("``", "`").split())
+
+
+#: The members of each filter, by the name of its model.
+FILTERS: dict[str, Schema] = {
+    model.__name__: _plain(model.model_json_schema())["properties"]
+    for model in (AuditFields, FilterFields, TrashFields)
+}
