@@ -7,7 +7,6 @@ of a `GetItem`. Functions also leave out HTTP, for which `local/worker_calls.py`
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from email.utils import formatdate
 from typing import Any
@@ -16,6 +15,8 @@ from urllib.parse import parse_qs
 from ministack import app as application
 from ministack.core import responses, router
 from ministack.services import dynamodb
+
+from local import emulator_encoding
 
 _TARGET = b"DynamoDB_20120810."
 _API_HOST = b".execute-api."
@@ -53,7 +54,7 @@ class Calls(asyncio.Protocol):
         except Exception:
             logger.exception("A call of DynamoDB failed")
             status, headers, content = 500, {}, b"{}"
-        head = json.dumps([status, headers]).encode()
+        head = emulator_encoding.encode([status, headers])
         length = len(head) + 1 + len(content)
         self._transport.write(
             b"".join([length.to_bytes(_LENGTH_BYTES, "big"), head, b"\n", content])

@@ -37,6 +37,7 @@ def patch(dynamodb: Any) -> None:
     _answer_statements_without_json(dynamodb)
     _copy_items_as_json(dynamodb)
     _measure_strings_first(dynamodb)
+    _look_for_depth_in_documents(dynamodb)
 
 
 def _record_partiql_updates(dynamodb: Any) -> None:
@@ -251,6 +252,18 @@ def _measure_strings_first(dynamodb: Any) -> None:
 
     dynamodb._attribute_value_size = value_size
     dynamodb._item_size_bytes = item_size
+
+
+def _look_for_depth_in_documents(dynamodb: Any) -> None:
+    """Only a map or a list is nested. MiniStack looks into all values, twice for each write."""
+    nesting_level = dynamodb._nesting_level
+
+    def level_of(value: Any, depth: int = 1) -> int:
+        if type(value) is dict and ("M" in value or "L" in value):
+            depth = nesting_level(value, depth)
+        return depth
+
+    dynamodb._nesting_level = level_of
 
 
 def _once_for_strings(read: Callable[[Any], Any]) -> Callable[[Any], Any]:

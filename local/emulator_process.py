@@ -23,10 +23,16 @@ from urllib.parse import parse_qs
 
 import uvicorn
 from ministack import app as application
-from ministack.core import router
+from ministack.core import responses, router
 from ministack.services import cognito, dynamodb, sqs
 
-from local import emulator_calls, emulator_dynamodb, emulator_invocations, emulator_workers
+from local import (
+    emulator_calls,
+    emulator_dynamodb,
+    emulator_encoding,
+    emulator_invocations,
+    emulator_workers,
+)
 
 _CALLS = "calls.sock"
 _KEEP_ALIVE_SECONDS = 75
@@ -140,6 +146,8 @@ def main() -> None:
     del os.environ["PYTHONPATH"]
     emulator_dynamodb.check_version()
     threading.Thread(target=follow_parent, daemon=True).start()
+    # The other patches of DynamoDB build on these.
+    emulator_encoding.patch(dynamodb, responses)
     emulator_dynamodb.patch(dynamodb)
     emulator_workers.patch()
     emulator_invocations.patch()

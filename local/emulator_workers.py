@@ -23,7 +23,7 @@ import pybase64
 from ministack.core import lambda_runtime
 from ministack.services import apigateway_v1, lambda_svc
 
-from local import emulator_invocations
+from local import emulator_encoding, emulator_invocations
 
 _PIPE_BYTES = 1 << 20
 _SMALLEST_PIPE_BYTES = 1 << 16
@@ -103,7 +103,7 @@ def _invoke(
             "depth": depth,
             "durable": durable or {},
         }
-        message = json.dumps({"event": event, "ctx": context}).encode() + b"\n"
+        message = emulator_encoding.encode({"event": event, "ctx": context}) + b"\n"
         log = bytearray()
         response = None
         try:

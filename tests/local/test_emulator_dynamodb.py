@@ -260,3 +260,20 @@ def test_the_emulators_process_answers_calls_in_the_callers_account_and_region(
     assert names("1" * 12, "eu-west-1") == ["own"]
     assert names("1" * 12, "us-east-1") == []
     assert names("2" * 12, "eu-west-1") == []
+
+
+def test_only_documents_are_searched_for_nested_values() -> None:
+    def level_of(value: Any, depth: int = 1) -> int:
+        searched.append(value)
+        children = value.get("M", {}).values() if len(value) == 1 else ()
+        return max((module._nesting_level(each, depth + 1) for each in children), default=depth)
+
+    searched: list[Any] = []
+    module: Any = SimpleNamespace(_nesting_level=level_of)
+    emulator_dynamodb._look_for_depth_in_documents(module)
+
+    deep = {"M": {"a": {"S": "x"}, "b": {"M": {"c": {"N": "1"}}}}}
+    assert [module._nesting_level(each) for each in ({"S": "M"}, {"BOOL": True}, deep)] == [1, 1, 3]
+    assert searched == [deep, deep["M"]["b"]]
+    assert module._nesting_level({"M": {"a": {"S": "x"}}, "S": "x"}) == 1
+    assert module._nesting_level(None) == 1
