@@ -46,7 +46,11 @@ class Request:
         return raw_body(self.event)
 
     def json(self) -> Any:
-        """The parsed body; raises ``InvalidRequest``."""
+        """The parsed body, the same object each time; raises ``InvalidRequest``."""
+        return self._json
+
+    @cached_property
+    def _json(self) -> Any:
         return parse_json(self.body)
 
     def header(self, name: str) -> str | None:

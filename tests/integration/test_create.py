@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
+from functions.api.json_body import parse_json
 from functions.aws.client import client
 from functions.domain.clock import deadline
 from functions.domain.deletion import Deletion
@@ -85,6 +86,22 @@ def test_later_links_of_an_array_are_newer_in_lists(world: World) -> None:
     second = [link["id"] for link in made]
 
     assert world.live_ids() == second[::-1] + first[::-1]
+
+
+def test_the_body_of_a_create_and_of_its_repeat_is_parsed_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[int] = []
+
+    def counted(raw: bytes) -> Any:
+        parsed.append(len(raw))
+        return parse_json(raw)
+
+    monkeypatch.setattr("functions.api.request.parse_json", counted)
+    body = [{"originalUrl": NEW.originalUrl}] * 3
+    for requests in (1, 2):
+        assert world.call(links_function, "POST /api/links", body=body, key="k")[0] == 201
+        assert len(parsed) == requests
 
 
 def test_a_code_taken_in_a_race_rolls_back_the_request_in_few_calls(
