@@ -49,7 +49,7 @@ class InProcessService:
     """A service of the emulator in this process; what botocore has as its HTTP session."""
 
     #: The emulator's process handles one request at a time; so does this.
-    _lock = threading.Lock()
+    lock = threading.Lock()
 
     def __init__(self, name: str) -> None:
         """Load the emulator's service; raises `EmulatorError`."""
@@ -73,7 +73,7 @@ class InProcessService:
         if isinstance(body, io.BytesIO):
             body = body.read()
         handling = self._service.handle_request(request.method, path, headers, body, query)
-        with self._lock:
+        with self.lock:
             try:
                 # It awaits nothing.
                 handling.send(None)
@@ -119,6 +119,24 @@ class StartingPoint:
             dynamodb._items_replaced(table)
         state: _State = self._made[0]
         return state
+
+
+class DirectPuts:
+    """A client that puts the items of a transaction into the tables, without its conditions.
+
+    For many new links, whose random codes are free: what the emulator does with a transaction is
+    four fifths of what creating them costs.
+    """
+
+    def transact_write_items(self, *, TransactItems: list[Any], **_: Any) -> dict[str, Any]:
+        """Put copies of the items; the actions must be puts."""
+        dynamodb = _load("dynamodb")
+        for action in TransactItems:
+            item = dynamodb.copy.deepcopy(action["Put"]["Item"])
+            table = dynamodb._tables[action["Put"]["TableName"]]
+            with InProcessService.lock:
+                dynamodb._set_item(table, item["pk"]["S"], item["sk"]["S"], item)
+        return {}
 
 
 class _Body(io.BytesIO):
