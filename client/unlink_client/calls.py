@@ -123,10 +123,16 @@ def headers_of(call: Call[Any], key: str | None, user_agent: str) -> dict[str, s
 
 
 def content_of(call: Call[Any]) -> bytes | None:
-    """The body of a request."""
+    """The body of a request; raises ``UnlinkError`` if a text in it has no UTF-8 encoding."""
     if call.body is UNSET:
         return None
-    return json.dumps(call.body, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(call.body, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise UnlinkError(
+            f"{text[error.start : error.end]!a} in the request is not a character"
+        ) from None
 
 
 def result_of(call: Call[T], response: Response) -> T:

@@ -82,6 +82,13 @@ def test_a_new_link_sends_what_is_not_the_default() -> None:
     }
 
 
+def test_text_that_has_no_encoding_is_refused_before_anything_is_sent() -> None:
+    service = FakeService([(200, LINK)])
+    with pytest.raises(UnlinkError, match=r"'\\ud800' in the request is not a character"):
+        service.client().create(NewLink(original_url="https://example.com", title="a\ud800"))
+    assert service.requests == []
+
+
 def test_a_moment_without_a_zone_is_refused_before_anything_is_sent() -> None:
     service = FakeService([(201, LINK)])
     with pytest.raises(ValueError, match="time zone"):

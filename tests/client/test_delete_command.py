@@ -139,6 +139,8 @@ def test_without_a_terminal_and_yes_it_refuses_at_once(service: FakeUnlink, unli
         (("plan",), 2),
         (("delete", "no way", "--yes"), 2),
         (("delete", "--created-before", "yesterday", "--yes"), 2),
+        (("delete", "--created-before", "9999-12-31T23:59:59-14:00", "--yes"), 2),
+        (("create", "https://example.com", "--title", "\udcff"), 1),
         (("delete", "--resume"), 1),
         (("list", "--min-clicks", "-1"), 2),
     ],

@@ -275,6 +275,25 @@ def test_a_table_may_be_written_in_several_ways(
     assert created(service)["abcd"]["title"] == "Grüße"
 
 
+def test_text_that_cannot_be_sent_is_rejected_with_its_row(
+    service: FakeUnlink, unlinkctl: Run, tmp_path: Path
+) -> None:
+    rows = (
+        r'{"originalUrl": "https://example.com/1", "title": "\ud800", "code": "one-one"}',
+        r'{"originalUrl": "https://example.com/2", "expiresAt": "9999-12-31T23:59:59-14:00"}',
+        "[" * 100_000,
+        r'{"originalUrl": "https://example.com/3", "code": "three"}',
+    )
+    (tmp_path / "links.json").write_text("\n".join(rows))
+    ran = unlinkctl("import", "csv", "links.json", "-o", "ndjson")
+    assert ran.code == 4, ran.err
+    assert statuses(ran.out) == [*[("not importable", None)] * 3, ("created", "three")]
+    reasons = [json.loads(line)["reason"] for line in ran.out.splitlines()]
+    assert reasons[0] == "half of a surrogate pair, which is not a character"
+    assert reasons[1] == "the expiry is not a time: 9999-12-31T23:59:59-14:00"
+    assert reasons[2] == "not JSON"
+
+
 def test_broken_rows_are_rejected_one_by_one(
     service: FakeUnlink, unlinkctl: Run, tmp_path: Path
 ) -> None:

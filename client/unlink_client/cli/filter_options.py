@@ -28,11 +28,11 @@ def parse_moment(text: str) -> datetime:
         if ago is not None:
             return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise typer.BadParameter(
             f"{text!r} is not a time: give 2026-12-31, 2026-12-31T23:59:59Z, or 90d, 12h, 30m ago"
         ) from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _option(help_text: str, *names: str, **more: Any) -> Any:

@@ -178,6 +178,6 @@ def _moment(text: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ValueError(f"the expiry is not a time: {text[:40]}") from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

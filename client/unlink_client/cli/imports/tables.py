@@ -85,6 +85,8 @@ def _of_json(text: str, path: Path, inside: Sequence[str]) -> Table:
         found = json.loads(text)
     except ValueError:
         return _of_json_lines(text)
+    except RecursionError:
+        raise CommandError(f"{path} is nested too deeply", code=USAGE) from None
     for name in inside:
         if isinstance(found, dict) and name in found:
             found = found[name]
@@ -104,13 +106,20 @@ def _of_json_lines(text: str) -> Table:
             continue
         try:
             rows.append(_json_row(number, json.loads(line)))
-        except ValueError:
+        except (ValueError, RecursionError):
             rows.append(Row(number, {}, "not JSON"))
     return _table(rows)
 
 
 def _json_row(number: int, value: Any) -> Row:
-    return Row(number, value) if isinstance(value, dict) else Row(number, {}, "not an object")
+    if not isinstance(value, dict):
+        return Row(number, {}, "not an object")
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        # JSON can have it, and no text that is sent or written.
+        return Row(number, {}, "half of a surrogate pair, which is not a character")
+    return Row(number, value)
 
 
 def _table(rows: list[Row]) -> Table:
