@@ -9,15 +9,35 @@ from typing import Any
 
 import pytest
 
+from tests.support.synthesis import hash_of, remembered
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: What the generator imports and the functions' sources do not contain.
+LIBRARIES = ("aws-lambda-powertools", "pydantic", "pydantic-core", "PyYAML", "typing-extensions")
+
 
 @cache
 def openapi_document() -> dict[str, Any]:
-    """The document, made once per process. Treat it as read-only."""
+    """The document, read once per process. Treat it as read-only.
+
+    It is made once for the same sources of the functions and the same libraries.
+    """
+    document: dict[str, Any] = remembered(document_key(), _made)
+    return document
+
+
+def document_key() -> str:
+    sources = (each for each in (ROOT / "functions").rglob("*") if each.is_file())
+    files = [each for each in sources if each.suffix != ".pyc"]
+    return f"openapi-{hash_of(files, LIBRARIES, ROOT)[:32]}"
+
+
+def _made() -> dict[str, Any]:
     # The generator imports every function, so only the tests that need it import it.
     from functions.api.openapi.document import assemble, load_apis
 
-    document: dict[str, Any] = json.loads(json.dumps(assemble(load_apis())))
-    return document
+    return assemble(load_apis())
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from importlib import metadata
@@ -126,11 +126,16 @@ def _key(context: Context) -> str:
 @cache
 def _inputs() -> str:
     """A hash of what every template depends on: the stack's code, its data, its libraries."""
+    return hash_of(_files(), _LIBRARIES, ROOT)
+
+
+def hash_of(files: Iterable[Path], libraries: Iterable[str], root: Path) -> str:
+    """A hash of the files by name and content, of the libraries' versions and of Python's."""
     digest = hashlib.sha256(sys.version.encode())
-    for library in _LIBRARIES:
+    for library in libraries:
         digest.update(f"\0{library}=={metadata.version(library)}".encode())
-    for path in sorted(_files()):
-        digest.update(f"\0{path.relative_to(ROOT).as_posix()}\0".encode())
+    for path in sorted(files):
+        digest.update(f"\0{path.relative_to(root).as_posix()}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
