@@ -70,7 +70,7 @@ class Users(Construct):
                 "Style",
                 user_pool_id=self.pool.user_pool_id,
                 client_id=self.console_client.user_pool_client_id,
-                # Without a style the managed login answers with an error.
+                # Without a style the managed login responds with an error.
                 use_cognito_provided_values=True,
             )
 

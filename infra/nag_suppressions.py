@@ -25,11 +25,11 @@ from infra.watched import is_dead_letter_queue
 REASONS: dict[type[Construct], dict[str, str]] = {
     lambda_.CfnFunction: {
         "AwsSolutions-L1": "Python 3.13 is what the wheels and bytecode are built and tested for; "
-        "a newer runtime is taken up on purpose, with infra.packaging's target",
+        "a newer runtime is chosen together with the target of infra.packaging",
     },
     iam.CfnPolicy: {
-        "AwsSolutions-IAM5[Resource::*]": "X-Ray's write actions know no resources (Service "
-        "Authorization Reference); a test holds that nothing else is allowed on everything",
+        "AwsSolutions-IAM5[Resource::*]": "X-Ray's write actions support no resources (Service "
+        "Authorization Reference); a test checks that nothing else is allowed on everything",
     },
     iam.CfnRole: {
         "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
@@ -42,48 +42,47 @@ REASONS: dict[type[Construct], dict[str, str]] = {
     cognito.CfnUserPool: {
         "AwsSolutions-COG1": "Twelve characters of any kind: NIST SP 800-63B section 3.1.1.2 asks "
         "for length and forbids rules of composition",
-        "AwsSolutions-COG2": "A second factor is offered and left to each user; most callers use "
-        "API keys, which have none",
-        "AwsSolutions-COG8": "The Plus plan is paid for each user; operators add the users here "
-        "and sign-up is off, so its risk scores have little to score",
+        "AwsSolutions-COG2": "Each user may turn on a second factor; most callers use API keys, "
+        "which have none",
+        "AwsSolutions-COG8": "The Plus plan costs money for each user; operators add the users and "
+        "sign-up is off, so risk scores would have little effect",
     },
     secretsmanager.CfnSecret: {
-        "AwsSolutions-SMG4": "The key signs short-lived cursors. Replacing it only ends the "
-        "listings under way, so it is done by hand when need be: docs/operations.md",
+        "AwsSolutions-SMG4": "The key signs short-lived cursors. A new key makes cursors in use "
+        "invalid, so operators replace it when they must: docs/operations.md",
     },
     s3.CfnBucket: {
         "AwsSolutions-S1": "Only the functions and holders of a signed URL read the bucket, "
-        "and both leave a line in the functions' logs; access logs would keep link ids after an "
-        "erasure",
+        "and the functions log both; access logs would keep link ids after an erasure",
     },
     cloudfront.CfnDistribution: {
-        "AwsSolutions-CFR1": "Short links are read all over the world; no place is left out",
-        "AwsSolutions-CFR2": "A web ACL for CloudFront must live in us-east-1, in a stack of its "
-        "own; the redirects' throttle is the ceiling",
-        "AwsSolutions-CFR3": "Each redirect already leaves a line in the function's log, without "
-        "the visitor's address that CloudFront's log would keep",
+        "AwsSolutions-CFR1": "Visitors open short links in every country, so none is restricted",
+        "AwsSolutions-CFR2": "A web ACL for CloudFront must be in us-east-1, in a separate stack; "
+        "the throttle of the redirects limits all visits",
+        "AwsSolutions-CFR3": "The function logs each redirect, without the visitor's address that "
+        "CloudFront's log would keep",
     },
     apigateway.CfnRestApi: {
-        "AwsSolutions-APIG2": "The functions validate, because the responses to invalid requests "
-        "are two published contracts that the gateway's validators cannot speak",
+        "AwsSolutions-APIG2": "The functions validate, because two published contracts define the "
+        "responses to invalid requests, and the gateway's validators have their own",
     },
     apigateway.CfnMethod: {
-        "AwsSolutions-COG4": "API keys and Cognito sessions are both taken, by one Lambda "
-        "authorizer; redirects, preflights and the documentation are public",
+        "AwsSolutions-COG4": "One Lambda authorizer accepts API keys and Cognito sessions; "
+        "redirects, preflights and the documentation are public",
         "AwsSolutions-APIG4": "Redirects and the documentation are public",
     },
     apigateway.CfnStage: {
-        "AwsSolutions-APIG1": "A stage may do without the account-wide role that access logs need",
-        "AwsSolutions-APIG3": "The web ACL is an option of the stage (waf): the usage plans and "
-        "the redirects' throttle are the shield that costs nothing",
-        "AwsSolutions-APIG6": "Execution logs hold whole requests, keys and bodies included; the "
-        "access log and the functions' line for each request say what operations need",
+        "AwsSolutions-APIG1": "Access logs need a role of the account; a stage may go without them",
+        "AwsSolutions-APIG3": "The web ACL is an option of the stage (waf); the usage plans and "
+        "the throttle of the redirects cost nothing",
+        "AwsSolutions-APIG6": "Execution logs contain whole requests, with keys and bodies; the "
+        "access log and the functions' log lines have what operators need",
     },
 }
 
 OBJECTS_UNDER_A_PREFIX = (
-    "Objects are named by ids, or by Lambda, and no policy can list them: one prefix, or one "
-    "bucket that holds nothing else, is the least"
+    "Objects are named by ids, or by Lambda, so no policy can list them. The least is one prefix, "
+    "or one bucket with nothing else in it"
 )
 
 DEAD_LETTERS_OF_A_RULE = (

@@ -18,10 +18,10 @@ class Secrets(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, settings: Settings) -> None:
         super().__init__(scope, construct_id)
         self._removal_policy = RemovalPolicy[settings.removal_policy]
-        self.cursor = self._generate("Cursor", "Signs the cursors of paged answers")
+        self.cursor = self._generate("Cursor", "Signs the cursors of paged responses")
         self.visitor = self._generate("Visitor", "Key of the hashes by which visitors are counted")
         self.origin = (
-            self._generate("Origin", "Tells requests that CloudFront sent from others")
+            self._generate("Origin", "Marks the requests that CloudFront sends to the API")
             if settings.cdn is not None
             else None
         )

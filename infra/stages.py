@@ -8,8 +8,8 @@ from infra.packaging import LAMBDA_ARM64, Target
 from infra.settings import Cdn, CustomDomain, EventsEndpoint, OnDemand, Settings
 
 #: Reserved concurrency by function: what it may use, and what no other function can take from it.
-#: The sum is 495 of the usual 1,000. The other functions share the remaining 505, of which Lambda
-#: keeps at least 100 unreserved.
+#: The sum is 495 of the usual 1,000. The other functions share the remaining 505, and Lambda
+#: refuses to reserve the last 100.
 RESERVED = {
     # The stage admits 2,500 visits a second: 38 at 15 ms each, 180 when each takes 72 ms.
     "redirect": 180,

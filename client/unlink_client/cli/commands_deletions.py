@@ -72,12 +72,12 @@ def deletions(
     limit: Annotated[int, typer.Option(min=1, help="At most this many.", metavar="N")] = _ROWS,
     state: Annotated[DeletionState | None, typer.Option(help="In this state.")] = None,
     mode: Annotated[DeletionMode | None, typer.Option(help="To the trash, or permanently.")] = None,
-    actor: Annotated[str | None, typer.Option(help="Asked for by this key or user.")] = None,
+    actor: Annotated[str | None, typer.Option(help="By this key or user.")] = None,
     created_after: Annotated[
-        Any, typer.Option(parser=parse_moment, metavar="TIME", help="Asked for later.")
+        Any, typer.Option(parser=parse_moment, metavar="TIME", help="Created after this time.")
     ] = None,
     created_before: Annotated[
-        Any, typer.Option(parser=parse_moment, metavar="TIME", help="Asked for earlier.")
+        Any, typer.Option(parser=parse_moment, metavar="TIME", help="Created before this time.")
     ] = None,
     output: Annotated[
         RecordOutput, typer.Option("--output", "-o", help="Format; ndjson of one: each id.")
@@ -188,7 +188,10 @@ def _describe(found: Deletion) -> None:
         ("Failed", f"{counts.failed:,}" if counts.failed else ""),
         ("Failure", found.failure or ""),
         ("Removed", _removed(found)),
-        ("Seen empty", found.receipt.verified_empty_at.strftime(moment) if found.receipt else ""),
+        (
+            "Verified empty",
+            found.receipt.verified_empty_at.strftime(moment) if found.receipt else "",
+        ),
         ("Undo until", found.undo_until.strftime(moment) if found.undo_until else ""),
         ("Export", (found.export.url or "being written, or expired") if found.export else ""),
     ]
@@ -213,10 +216,10 @@ def trash(
     limit: Annotated[int, typer.Option(min=1, help="At most this many.", metavar="N")] = _ROWS,
     actor: Annotated[str | None, typer.Option(help="Deleted by this key or user.")] = None,
     deleted_after: Annotated[
-        Any, typer.Option(parser=parse_moment, metavar="TIME", help="Deleted later.")
+        Any, typer.Option(parser=parse_moment, metavar="TIME", help="Deleted after this time.")
     ] = None,
     deleted_before: Annotated[
-        Any, typer.Option(parser=parse_moment, metavar="TIME", help="Deleted earlier.")
+        Any, typer.Option(parser=parse_moment, metavar="TIME", help="Deleted before this time.")
     ] = None,
     output: Annotated[RecordOutput, typer.Option("--output", "-o")] = RecordOutput.TABLE,
 ) -> None:

@@ -194,7 +194,7 @@ class _Run:
             try:
                 deletion = deletion.refresh()
             except _PASSING as error:
-                say(f"{error}; waiting on")
+                say(f"{error}; still waiting")
         if deletion.state == "failed":
             raise DeletionFailed(
                 deletion.failure or "The deletion failed; nothing was deleted",

@@ -48,12 +48,10 @@ _OPTIONS: dict[str, Any] = {
     ],
     "created_before": Annotated[
         datetime | None,
-        _option(
-            "Created earlier: a date, a time, or 90d ago.", parser=parse_moment, metavar="TIME"
-        ),
+        _option("Created before: a date, a time, or 90d ago.", parser=parse_moment, metavar="TIME"),
     ],
     "created_after": Annotated[
-        datetime | None, _option("Created later.", parser=parse_moment, metavar="TIME")
+        datetime | None, _option("Created after.", parser=parse_moment, metavar="TIME")
     ],
     "min_clicks": Annotated[
         int | None, _option("With at least this many clicks.", min=0, metavar="N")

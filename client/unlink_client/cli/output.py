@@ -196,7 +196,7 @@ def _deletion_row(deletion: DeletionSummary) -> tuple[str, ...]:
 
 
 def name_of(actor: Actor) -> str:
-    """Who asked for a deletion."""
+    """Who made a deletion."""
     return actor.user_id or actor.key_id or actor.service or ""
 
 
