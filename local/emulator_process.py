@@ -30,6 +30,7 @@ from local import (
     emulator_calls,
     emulator_dynamodb,
     emulator_encoding,
+    emulator_forks,
     emulator_invocations,
     emulator_workers,
 )
@@ -150,6 +151,7 @@ def main() -> None:
     emulator_encoding.patch(dynamodb, responses)
     emulator_dynamodb.patch(dynamodb)
     emulator_workers.patch()
+    emulator_forks.patch()
     emulator_invocations.patch()
     revoke_tokens()
     keep_messages_sent_meanwhile()

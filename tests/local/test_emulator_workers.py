@@ -5,8 +5,12 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
+import signal
+import sys
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,11 +21,11 @@ pytestmark = pytest.mark.emulator
 
 #: Calls DynamoDB at an address where nothing listens.
 _CODE = """
-import json, os, sys, time
+import json, os, random, sys, time
 from botocore.exceptions import ClientError
 from botocore.session import get_session
 
-from functions.aws.session import botocore_was_imported
+from functions.aws.session import botocore_was_imported, imported_by
 
 def handler(event, context):
     for number in range(event.get("lines", 0)):
@@ -33,6 +37,19 @@ def handler(event, context):
         return botocore_was_imported
     if event.get("exit"):
         os._exit(1)
+    if event.get("about"):
+        names = ("PYTHONPATH", "EMULATOR_CALLS", "AWS_LAMBDA_FUNCTION_NAME", "OWN", "PWD")
+        return {
+            "process": os.getpid(),
+            "parent": os.getppid(),
+            "imported_by": imported_by,
+            "arguments": sys.argv,
+            "directory": os.getcwd(),
+            "path": [os.path.realpath(each) for each in sys.path[:2]],
+            "environment": {name: os.environ[name] for name in names if name in os.environ},
+            "random": random.random(),
+            "descriptors": sorted(int(name) for name in os.listdir("/proc/self/fd"))[:4],
+        }
     time.sleep(event.get("sleep", 0))
     if "call" not in event:
         return {"process": os.getpid(), "text": event.get("text", "") * event.get("times", 0)}
@@ -46,9 +63,13 @@ def handler(event, context):
 
 
 _SESSION = """
-import sys
+import os, sys
+imported_by = os.getpid()
 botocore_was_imported = "botocore" in sys.modules
 """
+
+
+_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="no process is forked")
 
 
 class _Function:
@@ -64,6 +85,7 @@ class _Function:
             Role="arn:aws:iam::000000000000:role/any",
             Handler="index.handler",
             Timeout=2,
+            Environment={"Variables": {"OWN": "setting"}},
             Code={"ZipFile": archive.getvalue()},
         )
 
@@ -122,6 +144,38 @@ def test_botocore_is_imported_by_the_module_that_leaves_out_what_is_not_used(
     function: _Function,
 ) -> None:
     assert function(imports=True) is False
+
+
+@_LINUX
+def test_a_forked_process_is_as_a_new_one(emulator: Emulator, function: _Function) -> None:
+    first = function(about=True)
+    function(exit=True)
+    second = function(about=True)
+
+    for about in (first, second):
+        assert about["parent"] == emulator.process_id
+        [program] = about["arguments"]
+        assert about["path"] == [about["directory"], str(Path(program).parent)]
+        assert about["environment"] == {
+            "EMULATOR_CALLS": about["environment"]["EMULATOR_CALLS"],
+            "AWS_LAMBDA_FUNCTION_NAME": "works",
+            "OWN": "setting",
+        }
+    assert first["imported_by"] == second["imported_by"]
+    assert len({first["imported_by"], first["process"], second["process"]}) == 3
+    assert first["random"] != second["random"]
+    # Input, output, errors, and the directory that is being listed.
+    assert second["descriptors"] == [0, 1, 2, 3]
+
+
+@_LINUX
+def test_a_killed_process_is_replaced_and_leaves_no_zombie(function: _Function) -> None:
+    first = function()["process"]
+    os.kill(first, signal.SIGKILL)
+
+    # An invocation may begin before the process has ended.
+    assert first not in {function().get("process"), function()["process"]}
+    assert not Path(f"/proc/{first}").exists()
 
 
 def test_a_large_response_and_a_large_log_arrive_whole(function: _Function) -> None:

@@ -1,0 +1,68 @@
+"""The process that `local/emulator_forks.py` forks for each new process of a function.
+
+Its arguments are the descriptor of a socket and the directory of an unpacked archive. Of the
+archive it imports the module that imports botocore, which reads no environment variable then, and
+nothing of this directory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import runpy
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+_MESSAGE_BYTES = 1 << 20
+
+
+def requested(requests: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
+    """In a fork: the request for it and its pipes. In this process, None at the end."""
+    while True:
+        message, pipes, _, _ = socket.recv_fds(requests, _MESSAGE_BYTES, 3)
+        if not message:
+            return None
+        reader, writer = os.pipe()
+        middle = os.fork()
+        if middle == 0:
+            # The parent of the function's process ends at once, so the emulator adopts it.
+            worker = os.fork()
+            if worker == 0:
+                for descriptor in (reader, writer):
+                    os.close(descriptor)
+                request: dict[str, Any] = json.loads(message)
+                return request, pipes
+            os.write(writer, str(worker).encode())
+            os._exit(0)
+        os.waitpid(middle, 0)
+        requests.send(os.read(reader, 32))
+        for descriptor in (reader, writer, *pipes):
+            os.close(descriptor)
+
+
+def become(request: dict[str, Any], pipes: list[int]) -> None:
+    """Take over the environment, the directory and the pipes of a function."""
+    for number, pipe in enumerate(pipes):
+        os.dup2(pipe, number)
+        os.close(pipe)
+    os.chdir(request["directory"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    sys.argv = [request["program"]]
+    sys.path[:0] = [str(Path(request["program"]).parent)]
+
+
+_descriptor, _code = sys.argv[1:]
+sys.path[:0] = [_code]
+with contextlib.suppress(ImportError):
+    importlib.import_module("functions.aws.session")
+sys.path.remove(_code)
+with socket.socket(fileno=int(_descriptor)) as _requests:
+    _fork = requested(_requests)
+if _fork:
+    become(*_fork)
+    runpy.run_path(sys.argv[0], run_name="__main__")
