@@ -159,6 +159,10 @@ def download(url: str) -> bytes:
     return answered.content
 
 
+#: MiniStack's modules whose names are not those of the AWS SDK.
+_MODULES = {"events": "eventbridge"}
+
+
 @cache
 def _load(name: str) -> Any:
     """MiniStack's module of a service, from the emulator's own environment, patched once."""
@@ -175,7 +179,8 @@ def _load(name: str) -> Any:
         # The services read one setting of the whole emulator, which also is an HTTP server.
         application = sys.modules.setdefault("ministack.app", ModuleType("ministack.app"))
         vars(application).setdefault("AUTH", False)
-        service: Any = importlib.import_module(f"ministack.services.{name}")
+        module = _MODULES.get(name, name)
+        service: Any = importlib.import_module(f"ministack.services.{module}")
     finally:
         sys.path.remove(path)
     if name == "dynamodb":
