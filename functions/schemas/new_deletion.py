@@ -12,29 +12,23 @@ from functions.domain.plans import MAX_REASON
 from functions.schemas.request_model import RequestModel
 
 Reason = Annotated[str, StringConstraints(max_length=MAX_REASON)]
-ConfirmationToken = Annotated[
-    str,
-    StringConstraints(min_length=1),
-    Field(description="Of a dry run. The request is refused if other links match by now."),
-]
 
 
-class DeletionOptions(RequestModel):
-    """What a deletion by ids and one by filter have in common."""
-
-    mode: Mode = "soft"
-    reason: Reason | None = None
-    dryRun: StrictBool = False
-    export: StrictBool = False
-
-
-class NewDeletion(DeletionOptions):
+class NewDeletion(RequestModel):
     """The body of ``POST /api/deletions``: ids (checked one by one elsewhere) or a filter."""
 
     ids: list[Any] | None = None
     filter: dict[str, Any] | None = None
+    mode: Mode = "soft"
+    reason: Reason | None = None
+    dryRun: StrictBool = False
+    export: StrictBool = False
     # Not null: a lost token must not turn into an unconfirmed delete.
-    confirmationToken: ConfirmationToken = ""
+    confirmationToken: Annotated[
+        str,
+        StringConstraints(min_length=1),
+        Field(description="Of a dry run. The request is refused if other links match by now."),
+    ] = ""
 
 
 def parse_new_deletion(body: object) -> NewDeletion:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, create_model
 from pydantic.json_schema import SkipJsonSchema
 
 from functions.domain.plans import MAX_IDS
@@ -15,7 +15,7 @@ from functions.schemas.api_keys import NewApiKey
 from functions.schemas.filters import FilterFields
 from functions.schemas.installs import NewInstall
 from functions.schemas.links import MAX_CREATE, LinkChanges, NewLink
-from functions.schemas.new_deletion import ConfirmationToken, DeletionOptions, Reason
+from functions.schemas.new_deletion import NewDeletion, Reason
 from functions.schemas.request_model import RequestModel
 
 LinkUuid = Annotated[
@@ -46,17 +46,28 @@ class RestoredIds(RequestModel):
     reason: Reason | None = None
 
 
-class DeletionByIds(DeletionOptions):
-    """A deletion of these links."""
+Filter = Annotated[FilterFields, Field(json_schema_extra={"minProperties": 1})]
 
-    ids: Ids
-
-
-class DeletionByFilter(DeletionOptions):
-    """A deletion of the links that match."""
-
-    filter: Annotated[FilterFields, Field(json_schema_extra={"minProperties": 1})]
-    confirmationToken: ConfirmationToken = ""
+#: The members of ``NewDeletion``, which checks both forms of the body.
+_DELETION: dict[str, Any] = {
+    name: (field.annotation, field) for name, field in NewDeletion.model_fields.items()
+}
+_OPTIONS = {name: _DELETION[name] for name in ("mode", "reason", "dryRun", "export")}
+DeletionByIds = create_model(
+    "DeletionByIds",
+    __base__=RequestModel,
+    __doc__="A deletion of these links.",
+    **_OPTIONS,
+    ids=Ids,
+)
+DeletionByFilter = create_model(
+    "DeletionByFilter",
+    __base__=RequestModel,
+    __doc__="A deletion of the links that match.",
+    **_OPTIONS,
+    filter=Filter,
+    confirmationToken=_DELETION["confirmationToken"],
+)
 
 
 class Body(NamedTuple):
