@@ -37,7 +37,8 @@ def redirect_response(link: Link, event: dict[str, Any], headers: dict[str, str]
             totals=container.low_latency_click_totals,
             origin_secret=container.origin_secret(),
         )
-    location = with_campaign(target_of(link, visitor.platform), campaign_of(link, {}))
+    own_campaign = campaign_of(link, {}) if query else campaign
+    location = with_campaign(target_of(link, visitor.platform), own_campaign)
     if link.forward_query:
         location = with_query(location, query)
     return {

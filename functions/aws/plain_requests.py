@@ -1,13 +1,19 @@
 """Takes work out of botocore's requests to DynamoDB that changes nothing in them.
 
-A request has nine headers. botocore keeps them in an ``email.message.Message`` until it is sent,
-encodes them by adding each a second time, and copies the eighteen into another mapping, where the
-last of each name stays. That is a tenth of the CPU time of a small request.
+A request has ten headers. botocore keeps them in an ``email.message.Message``, encodes them by
+adding each a second time, and copies the twenty into a mapping that ignores case, where the last of
+each name stays. That is a sixth of the CPU time of a small request.
 """
 
 from __future__ import annotations
 
+import os
 from typing import Any
+
+from functions.aws.session import AWSPreparedRequest
+
+#: Where the headers are in a request's context from `before-call` until `request-created`.
+HELD = "plain_headers"
 
 
 def use_plain_requests(client: Any) -> None:
@@ -18,8 +24,10 @@ def use_plain_requests(client: Any) -> None:
     """
     events = client.meta.events
     events.unregister("needs-retry.dynamodb", unique_id="retry-config-dynamodb")
+    events.register_last("before-call.dynamodb", _hold_headers)
     # Before the handlers that sign, or that add and replace headers.
     events.register_first("request-created.dynamodb", _plain_headers)
+    events.register_last("request-created.dynamodb", _prepare_plainly)
 
 
 class _Headers(dict[str, Any]):
@@ -30,5 +38,48 @@ class _Headers(dict[str, Any]):
         self[name] = value
 
 
+def _hold_headers(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+    """Keep the headers out of the message that botocore makes for them, and name the invocation.
+
+    botocore makes a UUID for it if there is no name yet, which takes ten times as long.
+    """
+    context[HELD], params["headers"] = params["headers"], {}
+    context["retries"] = {"invocation-id": _invocation_id()}
+
+
+def _invocation_id() -> str:
+    """A random (version 4) UUID, as botocore sends it."""
+    digits = os.urandom(16).hex()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
 def _plain_headers(request: Any, **_: Any) -> None:
-    request.headers = _Headers(request.headers.items())
+    headers = _Headers(request.context.get(HELD, ()))
+    # What botocore's handlers have added since (X-Amzn-Trace-Id).
+    headers.update(request.headers.items())
+    request.headers = headers
+
+
+def _prepare_plainly(request: Any, **_: Any) -> None:
+    """Let the request prepare itself with its plain headers; any unusual one is left to botocore.
+
+    Every request to DynamoDB is a POST of bytes.
+    """
+    body, headers = request.data, request.headers
+    if (
+        request.method != "POST"
+        or request.params
+        or not isinstance(body, bytes)
+        or not body
+        or not isinstance(headers, _Headers)
+    ):
+        return
+    url, context, streams = request.url, request.context, request.stream_output
+
+    def prepare() -> AWSPreparedRequest:
+        # Without a reference to the request: the cycle would wait for the garbage collector.
+        complete: Any = headers | {"Content-Length": str(len(body))}
+        return AWSPreparedRequest("POST", url, complete, body, streams, context)
+
+    request.prepare = prepare

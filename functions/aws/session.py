@@ -51,6 +51,7 @@ UNUSED: dict[str, tuple[str, ...]] = {
 }
 
 with deferred(UNUSED):
+    from botocore.awsrequest import AWSPreparedRequest
     from botocore.config import Config
     from botocore.exceptions import UnknownServiceError
     from botocore.handlers import BUILTIN_HANDLERS, REGISTER_FIRST, REGISTER_LAST
@@ -66,7 +67,7 @@ gc.freeze()
 # At each start botocore logs at INFO where it found its credentials and endpoint.
 logging.getLogger("botocore").setLevel(logging.WARNING)
 
-__all__ = ["Config", "proxies", "session_for"]
+__all__ = ["AWSPreparedRequest", "Config", "proxies", "session_for"]
 
 
 def session_for(service: str) -> Session:

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from datetime import UTC, datetime
 from functools import lru_cache
+from time import time
 from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.auth import AUTH_TYPE_MAPS, SIGNED_HEADERS_BLACKLIST, SIGV4_TIMESTAMP, SigV4Auth
-from botocore.compat import get_current_datetime
 
 #: What the client's requests are signed with, by botocore's list of signers.
 SIGNATURE_VERSION = "unlink-v4"
@@ -42,7 +43,7 @@ class DynamoDBAuth(SigV4Auth):
         if host is None or headers is None:
             super().add_auth(request)
             return
-        timestamp = get_current_datetime().strftime(SIGV4_TIMESTAMP)
+        timestamp = _timestamp(int(time()))
         request.context["timestamp"] = timestamp
         request.headers["X-Amz-Date"] = timestamp
         headers |= {"host": host, "x-amz-date": timestamp}
@@ -90,6 +91,12 @@ class DynamoDBAuth(SigV4Auth):
             text = value.decode() if isinstance(value, bytes) else value
             headers[name] = " ".join(text.split())
         return headers
+
+
+@lru_cache(8)
+def _timestamp(second: int) -> str:
+    """``20260131T235959Z``, of a Unix second. A redirect signs twice."""
+    return datetime.fromtimestamp(second, UTC).strftime(SIGV4_TIMESTAMP)
 
 
 @lru_cache(8)

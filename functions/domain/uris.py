@@ -7,6 +7,7 @@ compiles little.
 from __future__ import annotations
 
 import re
+import string
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -29,6 +30,13 @@ _PARTS = re.compile(
 _IN_AUTHORITY = "!$&'()*+,;=:@%"
 _IN_PATH = f"{_IN_AUTHORITY}/"
 _IN_QUERY = f"{_IN_PATH}?"
+
+#: RFC 3986, section 2.3.
+UNRESERVED = f"{string.ascii_letters}{string.digits}-._~"
+
+#: Without the percent sign: an escape has to be looked at.
+_PLAIN = UNRESERVED + _IN_QUERY.replace("%", "")
+
 _NO_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 _IP_LITERAL = re.compile(r"(?P<user>[^@]*@)?(?P<host>\[[0-9A-Fa-f:.]+\])(?P<port>:[0-9]*)?")
 
@@ -62,7 +70,7 @@ def to_uri(iri: str) -> str:
     A-labels. A backslash in the path of such a URL becomes a slash, as browsers read it (WHATWG URL
     Standard, "path state").
     """
-    if "%" not in iri and quote(iri, safe=_IN_QUERY, errors="replace") == iri:
+    if not iri.strip(_PLAIN):
         # Almost all destinations: the redirect need not take them apart.
         return iri
     parts = split(iri)

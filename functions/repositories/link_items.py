@@ -124,7 +124,8 @@ def decode_link(item: Mapping[str, Any]) -> Link:
     for name, value in item.items():
         field = FIELDS.get(name)
         if field is not None:
-            fields[field] = from_attribute(value)
+            # Most attributes are text.
+            fields[field] = value["S"] if "S" in value else from_attribute(value)
     return Link(is_live=is_live(item), **fields)
 
 

@@ -28,6 +28,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.endpoint import Endpoint
 
+from functions.aws.plain_requests import HELD
 from local import emulator_dynamodb
 from local.emulator import LOCAL_DIR, EmulatorError
 
@@ -213,7 +214,7 @@ def serving() -> Iterator[str]:
         prepared = AWSPreparedRequest(
             request["method"],
             request["url"],
-            request["headers"],
+            request["headers"] | request["context"].get(HELD, {}),
             request["body"],
             operation.has_streaming_output,
         )

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import ipaddress
+import re
 import zoneinfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from functions.domain.click_fields import (
     COUNTRIES,
@@ -114,9 +118,46 @@ def test_an_invalid_address_falls_back_to_the_gateways(viewer: str, expected: st
     assert address_of(headers, "192.0.2.1", trusted=False) == "192.0.2.1"
 
 
-@pytest.mark.parametrize("source_ip", [None, "", "test-invoke-source-ip"])
-def test_a_missing_address_is_none(source_ip: str | None) -> None:
+@pytest.mark.parametrize(
+    "source_ip",
+    [
+        None,
+        "",
+        "test-invoke-source-ip",
+        "192.0.2",
+        "192.0.2.01",
+        "192.0.2.1 ",
+        "192.0.2.1\0",
+        "192.0.2.\u0661",
+        "192.0.2.\ud800",
+        "0x7f.1",
+    ],
+)
+def test_a_missing_or_invalid_address_is_none(source_ip: str | None) -> None:
     assert address_of({}, source_ip, trusted=False) is None
+
+
+@given(
+    st.ip_addresses().map(str)
+    | st.ip_addresses(v=4).map(lambda address: f"::ffff:{address}")
+    | st.lists(st.text("0123456789\u0661 x", max_size=4), min_size=3, max_size=5).map(".".join)
+)
+def test_an_address_is_what_the_standard_library_makes_of_it(text: str) -> None:
+    try:
+        parsed = ipaddress.ip_address(text)
+    except ValueError:
+        assert address_of({}, text, trusted=False) is None
+    else:
+        expected = getattr(parsed, "ipv4_mapped", None) or parsed
+        assert address_of({}, text, trusted=False) == str(expected)
+
+
+@given(st.text(max_size=30), st.integers(1, 20))
+def test_no_unsafe_character_is_left(text: str, maximum: int) -> None:
+    unsafe = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+    expected = unsafe.sub("", text[: 2 * maximum]).lstrip("=+-@ \t").rstrip()
+    expected = expected.encode()[:maximum].decode(errors="ignore")
+    assert clean_text(text, maximum) == (expected or None)
 
 
 @pytest.mark.parametrize(

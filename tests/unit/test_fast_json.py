@@ -66,11 +66,12 @@ class Wire:
             use_plain_json(self.client)
         self.client.meta.events.register("before-send.dynamodb", self._answer)
         self.status, self.body = 200, b"{}"
+        self.headers: dict[str, str] = {}
         self.request: Any = None
 
     def _answer(self, request: Any, **_: Any) -> AWSResponse:
         self.request = request
-        return AWSResponse(request.url, self.status, {}, self)  # type: ignore[arg-type]
+        return AWSResponse(request.url, self.status, self.headers, self)  # type: ignore[arg-type]
 
     def stream(self, **_: Any) -> Iterator[bytes]:
         yield self.body
@@ -139,7 +140,7 @@ def test_pre_encoded_elements_give_the_same_request(own: Wire) -> None:
 
 @pytest.mark.parametrize("item", [LINK, BINARY])
 @pytest.mark.parametrize(
-    "operation", ["batch_get_item", "batch_execute_statement", "get_item", "query"]
+    "operation", ["batch_get_item", "batch_execute_statement", "get_item", "put_item", "query"]
 )
 def test_a_response_is_parsed_like_botocore_does(
     own: Wire, botocores: Wire, operation: str, item: dict[str, Any]
@@ -159,6 +160,7 @@ def test_a_response_is_parsed_like_botocore_does(
             ]
         },
         "get_item": {"Item": item, "ConsumedCapacity": capacity},
+        "put_item": {"Attributes": item, "ConsumedCapacity": capacity},
         "query": {
             "Items": [item],
             "Count": 1,
@@ -172,6 +174,7 @@ def test_a_response_is_parsed_like_botocore_does(
         "batch_get_item": READS,
         "batch_execute_statement": STATEMENTS,
         "get_item": GET,
+        "put_item": PUT,
         "query": {},
     }
     found = []
@@ -199,5 +202,27 @@ def test_a_non_json_response_is_parsed_by_botocore(own: Wire, botocores: Wire) -
     for wire in (own, botocores):
         wire.body = b"not JSON"
         found.append(wire.client.batch_get_item(**READS))
+
+    assert found[0] == found[1]
+
+
+def test_the_id_of_a_response_is_kept(own: Wire, botocores: Wire) -> None:
+    found = []
+    for wire in (own, botocores):
+        wire.headers = {"X-Amzn-RequestId": "request-7", "Content-Type": "application/json"}
+        found.append(wire.client.get_item(**GET)["ResponseMetadata"])
+
+    assert found[0]["RequestId"] == found[1]["RequestId"] == "request-7"
+    assert found[0]["HTTPStatusCode"] == 200
+
+
+def test_the_headers_of_an_error_are_kept(own: Wire, botocores: Wire) -> None:
+    found = []
+    for wire in (own, botocores):
+        wire.headers = {"X-Amzn-RequestId": "request-7", "Content-Type": "application/json"}
+        wire.status, wire.body = 400, b'{"__type":"x#ThrottlingException"}'
+        with pytest.raises(ClientError) as failed:
+            wire.client.put_item(**PUT)
+        found.append(failed.value.response)
 
     assert found[0] == found[1]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import json
 import os
+import threading
+import weakref
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
-from uuid import UUID
+from uuid import RFC_4122, UUID
 
 import botocore.auth
 import pytest
 from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest, AWSResponse
+from botocore.awsrequest import AWSRequest, AWSResponse, HeadersDict
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -29,6 +33,7 @@ from tests.conftest import forget_caches
 REGION = "eu-central-1"
 NOW = dt.datetime(2026, 1, 31, 23, 59, 59, tzinfo=dt.UTC)
 KEY = {"pk": {"S": "ws#ü"}}
+LENGTH = "Content-Length"
 
 #: Parameters of each operation that the functions call.
 CALLS: dict[str, dict[str, Any]] = {
@@ -59,8 +64,8 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def stop_clock(patch: pytest.MonkeyPatch, now: dt.datetime) -> None:
-    for module in (signer, botocore.auth):
-        patch.setattr(module, "get_current_datetime", lambda: now)
+    patch.setattr(signer, "time", now.timestamp)
+    patch.setattr(botocore.auth, "get_current_datetime", lambda: now)
 
 
 class _Body:
@@ -142,15 +147,121 @@ def test_a_request_is_signed_as_botocore_signs_it(
 def test_plain_headers_are_those_that_botocore_sends(
     operation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "redirect")
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988")
     monkeypatch.setattr("uuid.uuid4", lambda: UUID(int=7))
+    monkeypatch.setattr(plain_requests, "_invocation_id", lambda: str(UUID(int=7)))
     made = client("dynamodb")
     own = sent_by(made, operation)
-    made.meta.events.unregister("request-created.dynamodb", plain_requests._plain_headers)
+    for event, handler in (
+        ("before-call", plain_requests._hold_headers),
+        ("request-created", plain_requests._plain_headers),
+        ("request-created", plain_requests._prepare_plainly),
+    ):
+        made.meta.events.unregister(f"{event}.dynamodb", handler)
     botocores = sent_by(made, operation)
 
-    assert len(own.headers) >= 9
+    assert isinstance(own.headers, dict)
+    assert not isinstance(botocores.headers, dict)
+    assert {"X-Amzn-Trace-Id", "amz-sdk-invocation-id", "Content-Length"} <= own.headers.keys()
+    assert len(own.headers) >= 10
     assert sorted(own.headers.items()) == sorted(botocores.headers.items())
     assert (own.method, own.url, own.body) == (botocores.method, botocores.url, botocores.body)
+    assert own.stream_output is botocores.stream_output
+    assert own.context["retries"] == botocores.context["retries"]
+
+
+def test_each_invocation_has_its_own_random_uuid() -> None:
+    made = client("dynamodb")
+    names = {
+        sent_by(made, operation).headers["amz-sdk-invocation-id"].decode()
+        for operation in CALLS
+        for _ in range(50)
+    }
+
+    assert len(names) == 50 * len(CALLS)
+    for name in names:
+        parsed = UUID(name)
+        assert (str(parsed), parsed.version, parsed.variant) == (name, 4, RFC_4122)
+    # All of the random bits vary: 122 of 128.
+    bits = [format(UUID(name).int, "0128b") for name in names]
+    assert sum(len(set(column)) == 2 for column in zip(*bits, strict=True)) == 122
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "params"),
+    [
+        ("GET", b"x", None),
+        ("POST", b"", None),
+        ("POST", "text", None),
+        ("POST", b"x", {"a": "1"}),
+    ],
+)
+def test_an_unusual_request_is_prepared_by_botocore(
+    method: str, body: Any, params: dict[str, str] | None
+) -> None:
+    request = AWSRequest(method, "https://host.test/", data=body, params=params)
+    request.headers["X-Custom"] = "1"
+    plain_requests._plain_headers(request)
+    plain_requests._prepare_plainly(request)
+
+    headers: Any = request.prepare().headers
+    assert type(headers) is HeadersDict
+    assert headers["x-custom"] == "1"
+
+
+def test_a_request_is_freed_without_the_garbage_collector() -> None:
+    """A cycle in each request would make the collector run during redirects."""
+    sent = []
+
+    def response(request: Any, **_: Any) -> AWSResponse:
+        sent.append(weakref.ref(request))
+        return AWSResponse(request.url, 200, {}, _Body())  # type: ignore[arg-type]
+
+    made = client("dynamodb")
+    made.meta.events.register("before-send.dynamodb", response)
+    made.get_item(**CALLS["GetItem"])
+    gc.collect()
+    gc.disable()
+    try:
+        made.get_item(**CALLS["GetItem"])
+        assert [each() for each in sent] == [None, None]
+        assert not any(type(each) is AWSRequest for each in gc.get_objects())
+    finally:
+        gc.enable()
+
+
+def test_plain_headers_go_over_botocores_own_transport(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a server receives: every header once, with its value."""
+    received: list[Any] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append((self.headers.items(), self.rfile.read(int(self.headers[LENGTH]))))
+            self.send_response(200)
+            self.send_header(LENGTH, "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", url)
+        client("dynamodb").get_item(**CALLS["GetItem"])
+        thread.join()
+
+    [(headers, body)] = received
+    named = dict(headers)
+    assert len(headers) == len(named)
+    assert json.loads(body) == CALLS["GetItem"]
+    assert named["X-Amz-Target"] == "DynamoDB_20120810.GetItem"
+    assert named["X-Amz-Security-Token"] == "a/long+token=="
+    assert named[LENGTH] == str(len(body))
+    assert named["Authorization"].startswith("AWS4-HMAC-SHA256 Credential=ASIAEXAMPLE/20260131/")
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from urllib.parse import quote
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from functions.domain import uris
 from functions.domain.errors import InvalidRequest
 from functions.domain.redirect_target import with_campaign
-from functions.domain.uris import MAX_URL
+from functions.domain.uris import MAX_URL, to_uri
 from functions.schemas.links import parse_new_links
 
 #: RFC 3986, appendix A, for absolute URIs with an authority.
@@ -208,3 +210,24 @@ assert with_campaign("https://ü.example/", {}) == "https://xn--tda.example/"
 assert "pydantic_core" in sys.modules
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@given(st.text(st.sampled_from("aZ09-._~:/?#[]@!$&'()*+,;=%2F <>\\^`{|}é"), max_size=20))
+def test_a_uri_without_escapes_is_what_needs_no_encoding(text: str) -> None:
+    """The short way of `to_uri` changes nothing that the long way would."""
+    address = f"https://host.test/{text}"
+    plain = set(text) <= set("aZ09-._~:/?@!$&'()*+,;=2F")
+
+    assert (not address.strip(uris._PLAIN)) is plain
+    if plain:
+        assert to_uri(address) == address
+        assert quote(address, safe="/:?@!$&'()*+,;=") == address
+
+
+@given(st.text(max_size=20))
+def test_campaign_values_are_encoded(value: str) -> None:
+    encoded = value.encode("utf-8", errors="replace").decode()
+    target = with_campaign("https://host.test/", {"source": encoded})
+
+    query = f"utm_source={quote(encoded, safe='')}"
+    assert target == f"https://host.test/?{query}"
