@@ -31,6 +31,7 @@ from tests.integration.test_click_aggregation import (
     some_clicks,
 )
 from tests.support.faults import FaultyClient, Killed, attempt, every_fault, faults_of_call
+from tests.support.in_process_dynamodb import StartingPoint
 
 pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
 
@@ -78,18 +79,22 @@ ALIKE = {"applied, then reset", "access denied"}
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("situation", list(SITUATIONS))
 def test_a_worker_that_fails_at_any_call_is_repeated_without_a_difference(
-    world: World, situation: str
+    world: World, starting_point: StartingPoint, situation: str
 ) -> None:
     before, coming = SITUATIONS[situation]
-    survived = 0
-    for point in every_fault():
-        if point.kind in ALIKE:
-            continue
+
+    def clicked() -> tuple[list[Any], list[Any]]:
         [link_id] = world.create()
         old = visits(world, link_id, before, NOON)
         if old:
             assert count(world, old) == []
-        new = visits(world, link_id, coming, NOON + 60)
+        return old, visits(world, link_id, coming, NOON + 60)
+
+    survived = 0
+    for point in every_fault():
+        if point.kind in ALIKE:
+            continue
+        old, new = starting_point(clicked)
         faulty = FaultyClient(world.dynamodb)
         with point.strikes(faulty):
             attempt(deliver, rollups(world, faulty), records(new))

@@ -181,19 +181,12 @@ class Scene:
 
 
 @pytest.fixture
-def scene(
-    deployed: dict[str, str],
-    dynamodb_url: str,
-    table_names: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Scene:
+def scene(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Scene:
     monkeypatch.setenv("EXPORTS_BUCKET", "exports")
     monkeypatch.setenv("EXPORT_QUEUE_URL", "list")
     use_two_shards(monkeypatch)
     container.reset()
-    # `Scene.counts` reads a whole table: without the items of earlier tests.
-    empty = StartingPoint(dynamodb_url, table_names.values())
-    made = Scene(deployed, monkeypatch, empty(lambda: make_world(deployed)))
+    made = Scene(deployed, monkeypatch, make_world(deployed))
 
     def sent(_: Queue, message: dict[str, Any], **__: Any) -> None:
         made.sent.append(message)

@@ -27,7 +27,6 @@ from functions.handlers import account, analytics, deletions, keys, links, qr, r
 from functions.repositories.api_keys import ApiKeysTable, new_key_id
 from tests.conftest import World
 from tests.support.api_gateway import send
-from tests.support.in_process_dynamodb import StartingPoint
 from tests.support.routes import KEYED
 
 pytestmark = pytest.mark.emulator
@@ -242,11 +241,9 @@ def test_every_route_about_a_link_or_deletion_is_tried() -> None:
     assert set(KEYED) == tried
 
 
-def test_no_sequence_of_calls_crosses_workspaces(
-    world: World, starting_point: StartingPoint
-) -> None:
+def test_no_sequence_of_calls_crosses_workspaces(world: World) -> None:
     owner = world.workspace_id
-    foreign = starting_point(lambda: things_of(world, owner))
+    foreign = things_of(world, owner)
     before = everything_of(world, owner)
     assert len(before) >= 8
 
@@ -264,11 +261,9 @@ def test_no_sequence_of_calls_crosses_workspaces(
 
 
 @pytest.mark.parametrize("verb", sorted(VERBS))
-def test_each_call_alone_stays_in_its_workspace(
-    world: World, starting_point: StartingPoint, verb: str
-) -> None:
+def test_each_call_alone_stays_in_its_workspace(world: World, verb: str) -> None:
     """The sequences above are random; this test covers each call."""
-    foreign = starting_point(lambda: things_of(world, world.workspace_id))
+    foreign = things_of(world, world.workspace_id)
     before = everything_of(world, world.workspace_id)
     calls = [Call(verb, which) for which in range(3)]
     assert responses_to(world, calls, foreign) == responses_to(world, calls, unknown_things())

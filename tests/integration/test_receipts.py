@@ -28,6 +28,7 @@ from functions.services.receipts import ReceiptSigner, receipt_payload, sign_rec
 from tests.support.api_gateway import Context, send
 from tests.support.erasure import Erasing
 from tests.support.faults import FATAL, RETRYABLE, FaultyClient, Killed
+from tests.support.shards import use_two_shards
 
 pytestmark = pytest.mark.emulator
 
@@ -297,13 +298,15 @@ def test_a_new_key_signs_and_the_old_ones_stay_published(
 
 @pytest.mark.exhaustive
 def test_the_script_of_the_docs_verifies_a_receipt_of_a_thousand_links(
-    signing: Erasing, tmp_path: Path
+    signing: Erasing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a public library alone; one changed byte, or another list of ids, does not pass."""
     text = (ROOT / "docs" / "receipts.md").read_text(encoding="utf-8")
     [script] = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert len(script.splitlines()) <= 30
     (tmp_path / "verify.py").write_text(script)
+    # The purge of each link reads every shard.
+    use_two_shards(monkeypatch)
     ids = signing.world.create(1_000)
     for link_id in ids[:20]:
         signing.click(link_id, 3)

@@ -1,4 +1,4 @@
-"""MiniStack's DynamoDB, S3, SQS and KMS inside the test process: the emulator's code without HTTP.
+"""MiniStack's services inside the test process: the emulator's code without HTTP.
 
 A call costs a fifth of one to the emulator's process, which is most of what a test costs. botocore
 builds every request and parses every response as usual. For two hosts its transport is replaced,
@@ -108,10 +108,8 @@ class StartingPoint:
 
         tables = {name: dynamodb._tables[name] for name in self._names}
         if not self._made:
-            # Without the items of earlier tests, which would be copied each time.
-            for table in tables.values():
-                table["items"].clear()
-                dynamodb._items_replaced(table)
+            # Without other items, which would be copied each time.
+            empty(self._names)
             self._made.append(make())
             for name, table in tables.items():
                 self._kept[name] = dynamodb.copy.deepcopy(dict(table["items"]))
@@ -120,6 +118,16 @@ class StartingPoint:
             dynamodb._items_replaced(table)
         state: _State = self._made[0]
         return state
+
+
+def empty(names: Collection[str]) -> None:
+    """Remove all items of these tables, so that a test does not read those of earlier tests."""
+    dynamodb = _load("dynamodb")
+    for name in names:
+        table = dynamodb._tables[name]
+        if table["items"]:
+            table["items"].clear()
+            dynamodb._items_replaced(table)
 
 
 class DirectPuts:
