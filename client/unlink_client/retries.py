@@ -57,10 +57,10 @@ class Attempts:
     def after_response(self, response: Response) -> Wait | None:
         """The pause before the next attempt; None if the response is the last one."""
         if response.status == 429:
-            seconds = _retry_after(response) or 1
-            return self._within_max_wait(
-                Wait(seconds=seconds, reason="the rate limit is reached", rate_limited=True)
-            )
+            seconds, body = _retry_after(response) or 1, response.json()
+            of_plan = isinstance(body, dict) and "limit" in body
+            reason = "a limit of the plan is reached" if of_plan else "the rate limit is reached"
+            return self._within_max_wait(Wait(seconds=seconds, reason=reason, rate_limited=True))
         if response.status in _UNAVAILABLE:
             return self._backoff(
                 f"the service answered {response.status}", at_least=_retry_after(response) or 0

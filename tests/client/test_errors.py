@@ -130,6 +130,24 @@ def test_after_a_rate_limit_the_client_waits_for_retry_after(
     assert [(wait.seconds, wait.rate_limited) for wait in service.waits] == [(17, True)] * 2
 
 
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (hoko("Rate limit exceeded", retryAfter=1), "the rate limit is reached"),
+        (hoko("Limit reached", retryAfter=1, limit=2), "a limit of the plan is reached"),
+        (b"<html>", "the rate limit is reached"),
+    ],
+    ids=["rate", "plan", "proxy"],
+)
+def test_a_wait_says_which_limit_is_reached(
+    monkeypatch: pytest.MonkeyPatch, body: Any, reason: str
+) -> None:
+    monkeypatch.setattr("unlink_client.sync.transport.time.sleep", lambda _: None)
+    service = FakeService([(429, body), (200, DELETION)])
+    service.client().delete(["a"])
+    assert [wait.reason for wait in service.waits] == [reason]
+
+
 def test_a_rate_limit_beyond_the_maximum_wait_raises_at_once() -> None:
     limited = (429, hoko("Limit reached", retryAfter=3000, limit=10), {"Retry-After": "3000"})
     service = FakeService([limited])
