@@ -170,9 +170,12 @@ def dynamodb_url(_no_host_credentials: None) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def services_url(dynamodb_url: str) -> str:
-    """The endpoint of the other services: the emulator's code in this process, or what is given."""
+    """The endpoint of the other services: the emulator's code in this process, or what is given.
+
+    A module may override `dynamodb_url`, and a fixture of the session would keep that for others.
+    """
     return SERVICES_URL if dynamodb_url == in_process_dynamodb.URL else dynamodb_url
 
 
