@@ -126,9 +126,10 @@ chaos: $(STAMPS) ## Kill, throttle and repeat under load on a local stack, then 
 	  $(VENV)/bin/python -m tests.chaos
 
 .PHONY: openapi
-openapi: $(VENV_STAMP) ## Write the OpenAPI document to .build/openapi.json.
+openapi: $(VENV_STAMP) ## Write the OpenAPI document to .build/openapi.json, and docs/events.schema.json.
 	@mkdir -p .build
 	$(VENV)/bin/python -m functions.api.openapi .build/openapi.json
+	$(VENV)/bin/python -m local.event_schema .build/openapi.json docs/events.schema.json
 
 .PHONY: client
 client: $(VENV_STAMP) ## Write the client's unlink_client/sync from its unlink_client/aio.
