@@ -110,6 +110,8 @@ class Forwarder:
             raise _RefusedError("REQUEST_TOO_LARGE", 413)
         if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if not request.body_exists:
+            return b""
         body = bytearray()
         try:
             async with asyncio.timeout(self._upstream.body_timeout):
