@@ -278,6 +278,7 @@ def _unpack_code_once() -> None:
     """
     archives: dict[bytes, bytes] = {}
     unpacked: dict[bytes, str] = {}
+    files: dict[tuple[str, int, int], str] = {}
     lock = threading.Lock()
     create_worker = lambda_runtime.Worker.__init__
 
@@ -300,7 +301,7 @@ def _unpack_code_once() -> None:
                 if self._key not in unpacked:
                     directory = tempfile.mkdtemp(prefix="code-")
                     with zipfile.ZipFile(io.BytesIO(archives.get(self._key, self._key))) as archive:
-                        archive.extractall(directory)
+                        _extract(archive, directory, files)
                     unpacked[self._key] = directory
             Path(path).rmdir()
             Path(path).symlink_to(unpacked[self._key], target_is_directory=True)
@@ -311,3 +312,22 @@ def _unpack_code_once() -> None:
         BadZipFile=zipfile.BadZipFile,
         LargeZipFile=zipfile.LargeZipFile,
     )
+
+
+def _extract(
+    archive: zipfile.ZipFile, directory: str, files: dict[tuple[str, int, int], str]
+) -> None:
+    """Unpack an archive, and link files that an earlier one had too.
+
+    Of a changed copy of the functions' archive, 2,000 files are the same. `files` has the path of
+    each unpacked file by its name, checksum and size.
+    """
+    # Of entries with the same name, the last one counts.
+    for entry in {each.filename: each for each in archive.infolist()}.values():
+        key = (entry.filename, entry.CRC, entry.file_size)
+        if key in files and not entry.is_dir():
+            link = Path(directory, entry.filename)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.hardlink_to(files[key])
+        else:
+            files[key] = archive.extract(entry, directory)

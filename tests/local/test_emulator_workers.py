@@ -222,3 +222,46 @@ def test_a_function_ends_at_its_timeout(function: _Function) -> None:
         "errorType": "Sandbox.Timedout",
     }
     assert function()["process"] != first
+
+
+#: Says what its other module says, and which files they are.
+_READS = """
+import os, other
+
+def handler(event, context):
+    files = [os.stat(name).st_ino for name in ("index.py", "other.py", "package/data.txt")]
+    return {"says": other.SAYS, "data": open("package/data.txt").read(), "files": files}
+"""
+
+
+def test_changed_code_has_the_files_that_did_not_change(emulator: Emulator) -> None:
+    functions = emulator.client("lambda")
+
+    def archive(says: str) -> bytes:
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as file:
+            file.writestr("index.py", _READS)
+            file.writestr("other.py", "SAYS = 'nothing'")
+            file.writestr("package/data.txt", "data")
+        with zipfile.ZipFile(packed, "a") as file, pytest.warns(UserWarning, match="Duplicate"):
+            file.writestr("other.py", f"SAYS = '{says}'")
+        return packed.getvalue()
+
+    def invoke() -> Any:
+        return json.loads(functions.invoke(FunctionName="changes")["Payload"].read())
+
+    functions.create_function(
+        FunctionName="changes",
+        Runtime="python3.13",
+        Role="arn:aws:iam::000000000000:role/any",
+        Handler="index.handler",
+        Code={"ZipFile": archive("one")},
+    )
+    before = invoke()
+    functions.update_function_code(FunctionName="changes", ZipFile=archive("two"))
+    after = invoke()
+
+    assert (before["says"], after["says"]) == ("one", "two")
+    assert (before["data"], after["data"]) == ("data", "data")
+    same = [one == two for one, two in zip(before["files"], after["files"], strict=True)]
+    assert same == [True, False, True]
