@@ -33,11 +33,11 @@ from functions.repositories.idempotency import IDEMPOTENCY_SECONDS, IdempotencyT
 from functions.repositories.installs import InstallsTable
 from functions.repositories.link_erasures import LinkErasures
 from functions.repositories.links import LinksTable
+from functions.services import create_links as creating
 from functions.services import delete_links as deleting
+from functions.services import link_runs, run_deletion
 from functions.services import restore as restore_service
-from functions.services import run_deletion
 from functions.services.export_lines import ExportStores
-from functions.services.link_runs import LINKS_A_TRANSACTION
 from tests.conftest import World, make_world
 from tests.integration.test_click_aggregation import click
 from tests.support.erasure import Erasing, FakeS3
@@ -49,6 +49,8 @@ from tests.support.shards import use_two_shards
 pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
 
 BASE = "http://short.test"
+#: Fewer than in production: what matters is that an array takes several transactions.
+LINKS_A_TRANSACTION = 3
 UNKNOWN = "11111111-1111-4111-8111-111111111111"
 ERRORS = {
     422: (
@@ -185,6 +187,8 @@ def scene(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Scene:
     monkeypatch.setenv("EXPORTS_BUCKET", "exports")
     monkeypatch.setenv("EXPORT_QUEUE_URL", "list")
     use_two_shards(monkeypatch)
+    for module in (creating, link_runs):
+        monkeypatch.setattr(module, "LINKS_A_TRANSACTION", LINKS_A_TRANSACTION)
     container.reset()
     made = Scene(deployed, monkeypatch, make_world(deployed))
 
