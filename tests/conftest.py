@@ -17,6 +17,7 @@ import hypothesis
 import pytest
 from botocore import hooks
 from botocore.client import ClientCreator
+from botocore.errorfactory import ClientExceptionsFactory
 from botocore.utils import EVENT_ALIASES
 
 from functions import config, container
@@ -122,13 +123,13 @@ def _shared_models() -> Iterator[None]:
     init = hooks.EventAliaser.__init__
     shared: dict[Any, Any] = {}
 
-    def once(name: str) -> Callable[..., Any]:
-        make = getattr(ClientCreator, name)
+    def once(owner: type, name: str) -> Callable[..., Any]:
+        make = getattr(owner, name)
 
-        def made(creator: Any, *service: Any) -> Any:
+        def made(maker: Any, *service: Any) -> Any:
             key = (name, *service)
             if key not in shared:
-                shared[key] = make(creator, *service)
+                shared[key] = make(maker, *service)
             return shared[key]
 
         return made
@@ -138,13 +139,17 @@ def _shared_models() -> Iterator[None]:
         if aliaser._event_aliases == EVENT_ALIASES:
             aliaser._alias_name_cache = names
 
-    methods_of = once("_create_methods")
+    methods_of = once(ClientCreator, "_create_methods")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hooks.EventAliaser, "__init__", init_with_names)
         patch.setattr(hooks, "accepts_kwargs", lru_cache(1024)(hooks.accepts_kwargs))
-        patch.setattr(ClientCreator, "_load_service_model", once("_load_service_model"))
-        patch.setattr(ClientCreator, "_create_name_mapping", once("_create_name_mapping"))
+        for owner, name in (
+            (ClientCreator, "_load_service_model"),
+            (ClientCreator, "_create_name_mapping"),
+            (ClientExceptionsFactory, "create_client_exceptions"),
+        ):
+            patch.setattr(owner, name, once(owner, name))
         # Handlers of events add methods of their own to a class.
         patch.setattr(
             ClientCreator, "_create_methods", lambda *arguments: {**methods_of(*arguments)}
