@@ -277,3 +277,26 @@ def test_only_documents_are_searched_for_nested_values() -> None:
     assert searched == [deep, deep["M"]["b"]]
     assert module._nesting_level({"M": {"a": {"S": "x"}}, "S": "x"}) == 1
     assert module._nesting_level(None) == 1
+
+
+def test_a_starting_point_is_copied_between_two_requests(
+    table: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A request of a killed worker's thread is in the copy of every table or of none.
+    module = in_process_dynamodb._load("dynamodb")
+    start = in_process_dynamodb.StartingPoint(in_process_dynamodb.URL, ["patched"])
+    copied, deepcopy = [], module.copy.deepcopy
+
+    def watched(value: Any) -> Any:
+        copied.append(in_process_dynamodb.InProcessService.lock.locked())
+        return deepcopy(value)
+
+    monkeypatch.setattr(module.copy, "deepcopy", watched)
+    item = {"id": {"S": "1"}}
+    start(lambda: table.put_item(TableName="patched", Item=item))
+    table.delete_item(TableName="patched", Key=item)
+    start(lambda: None)
+
+    assert table.get_item(TableName="patched", Key=item)["Item"] == item
+    assert all(copied)
+    assert len(copied) >= 3

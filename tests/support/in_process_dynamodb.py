@@ -111,11 +111,14 @@ class StartingPoint:
             # Without other items, which would be copied each time.
             empty(self._names)
             self._made.append(make())
+        # A killed worker leaves threads, whose transaction must not be copied or replaced halfway.
+        with InProcessService.lock:
+            if not self._kept:
+                for name, table in tables.items():
+                    self._kept[name] = dynamodb.copy.deepcopy(dict(table["items"]))
             for name, table in tables.items():
-                self._kept[name] = dynamodb.copy.deepcopy(dict(table["items"]))
-        for name, table in tables.items():
-            table["items"] = defaultdict(dict, dynamodb.copy.deepcopy(self._kept[name]))
-            dynamodb._items_replaced(table)
+                table["items"] = defaultdict(dict, dynamodb.copy.deepcopy(self._kept[name]))
+                dynamodb._items_replaced(table)
         state: _State = self._made[0]
         return state
 
@@ -123,11 +126,12 @@ class StartingPoint:
 def empty(names: Collection[str]) -> None:
     """Remove all items of these tables, so that a test does not read those of earlier tests."""
     dynamodb = _load("dynamodb")
-    for name in names:
-        table = dynamodb._tables[name]
-        if table["items"]:
-            table["items"].clear()
-            dynamodb._items_replaced(table)
+    with InProcessService.lock:
+        for name in names:
+            table = dynamodb._tables[name]
+            if table["items"]:
+                table["items"].clear()
+                dynamodb._items_replaced(table)
 
 
 class DirectPuts:
