@@ -114,6 +114,6 @@ def read_plain(
     except ValueError:
         return
     response_dict["body"] = b""
-    # botocore copies the headers by a mapping that ignores case, for each name anew.
+    # botocore copies all headers into a mapping that ignores case.
     identified = response_dict["headers"].get(_REQUEST_ID)
     response_dict["headers"] = {} if identified is None else {_REQUEST_ID: identified}

@@ -85,7 +85,7 @@ class InProcessService:
 
 class _DynamoDB(InProcessService):
     def send(self, request: AWSPreparedRequest) -> AWSResponse:
-        """The response to a request, of which the emulator reads one header."""
+        """The response to a request. The emulator reads one header."""
         return self._respond(request, "/", {"x-amz-target": request.headers["X-Amz-Target"]}, {})
 
 
