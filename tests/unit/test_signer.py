@@ -150,7 +150,7 @@ def test_plain_headers_are_those_that_botocore_sends(
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "redirect")
     monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988")
     monkeypatch.setattr("uuid.uuid4", lambda: UUID(int=7))
-    monkeypatch.setattr(plain_requests, "_invocation_id", lambda: str(UUID(int=7)))
+    monkeypatch.setattr(plain_requests, "random_uuid", lambda: str(UUID(int=7)))
     made = client("dynamodb")
     own = sent_by(made, operation)
     for event, handler in (
