@@ -7,6 +7,7 @@ may not read ``access``.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -25,6 +26,10 @@ DEFAULT_UNDO_MINUTES = 15
 #: Printed links still have the code of an erased link: other workspaces cannot get it for this many
 #: days.
 DEFAULT_CODE_RESERVATION_DAYS = 90
+
+#: The earliest TTL of a link, in seconds before now. DynamoDB does not remove an item whose TTL is
+#: more than five years in the past (Developer Guide, "Using time to live (TTL)").
+OLDEST_TTL_SECONDS = 4 * 365 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,8 @@ class Policies:
         if expires_at is None or days is None:
             return {"ttl": None, "policies": None}
         expiry = int(datetime.fromisoformat(expires_at).timestamp())
-        return {"ttl": expiry + days * 86_400, "policies": self.record()}
+        oldest = int(time.time()) - OLDEST_TTL_SECONDS
+        return {"ttl": max(expiry + days * 86_400, oldest), "policies": self.record()}
 
     def full(self) -> dict[str, int | bool | list[str] | None]:
         """Every policy by camelCase name."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import time
 from dataclasses import fields
 
 import pytest
 
 from admin.policy_arguments import add_policies
+from functions.domain.clock import iso
 from functions.domain.policies import NAMES, Policies
 from functions.schemas.account_responses import WorkspacePolicies
 
@@ -47,3 +49,17 @@ def test_every_policy_is_stored_and_read() -> None:
     """A policy that `read` leaves out would always have its default."""
     for name in NAMES:
         assert getattr(OTHER, name) != getattr(Policies(), name), f"give {name} a value in OTHER"
+
+
+def test_a_purge_has_a_ttl_that_dynamodb_follows() -> None:
+    """DynamoDB does not remove an item whose TTL is more than five years in the past."""
+    now, policies = time.time(), Policies(purge_expired_after_days=7)
+
+    def ttl_of(expiry: float) -> int:
+        ttl = policies.of_a_purge(iso(expiry))["ttl"]
+        assert isinstance(ttl, int)
+        return ttl
+
+    assert ttl_of(now - 86_400) == int(now) + 6 * 86_400
+    assert ttl_of(now - 365 * 86_400) == int(now) - 358 * 86_400
+    assert now - 5 * 365 * 86_400 < ttl_of(0) < now
