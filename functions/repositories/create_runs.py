@@ -38,6 +38,10 @@ from functions.repositories.idempotency import (
 #: function behind the gateway (29 s). A retry then takes over.
 LEASE_SECONDS = 60
 
+#: How long ago the record of a freed key has expired: more than clocks differ. With a TTL of more
+#: than five years ago DynamoDB would keep it forever (Developer Guide, "Using time to live (TTL)").
+FREED_SECONDS = 3_600
+
 log = Logger()
 
 
@@ -137,7 +141,7 @@ class CreateRuns(Table):
 
     def free(self, run: CreateRun) -> None:
         """Free the key: the request was refused and changed nothing."""
-        self._note(run, "SET #ttl=:past", {":past": 0})
+        self._note(run, "SET #ttl=:past", {":past": int(time.time()) - FREED_SECONDS})
 
     def abandon(self, run: CreateRun) -> None:
         """Let a retry take over at once and find out what this run created."""

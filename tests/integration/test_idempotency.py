@@ -76,6 +76,19 @@ def test_a_refused_request_frees_its_key(world: World) -> None:
     assert create(world, NEW)[0] == 201
 
 
+def test_the_record_of_a_freed_key_is_removed_by_its_ttl(world: World) -> None:
+    """DynamoDB does not remove an item whose TTL is more than five years in the past."""
+    code = world.create_items(1, "ws-somebody-else")[0].short_code
+    assert create(world, NEW | {"shortCode": code})[0] == 409
+
+    [record] = [
+        item
+        for item in world.stored(world.stores.deletions.name)
+        if item["pk"]["S"].startswith(f"IDEM#{world.workspace_id}#") and item["sk"]["S"] == "IDEM"
+    ]
+    assert 0 < time.time() - int(record["ttl"]["N"]) < 86_400
+
+
 @pytest.mark.parametrize("mode", ["soft", "erase"])
 def test_idempotency_keeps_no_data_of_a_deleted_link(world: World, mode: str) -> None:
     _, made = create(world, NEW)
