@@ -37,6 +37,11 @@ _STOP_SECONDS = 5
 _PORT_TRIES = 3
 
 _PROGRAM = "local.emulator_process"
+
+# glibc (mallopt(3)) gives the memory of each large response back to the kernel by default, which
+# clears every page of it again for the next one.
+_KEPT_BYTES = str(16 << 20)
+_KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": _KEPT_BYTES, "MALLOC_TRIM_THRESHOLD_": _KEPT_BYTES}
 _REMOVE = "import shutil, sys; shutil.rmtree(sys.argv[1], ignore_errors=True)"
 
 
@@ -190,6 +195,7 @@ class Emulator:
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
             "AWS_EC2_METADATA_DISABLED": "true",
+            **_KEEP_MEMORY,
         }
         if self._extension is not None:
             environment["EMULATOR_EXTENSION"] = str(self._extension)

@@ -210,25 +210,30 @@ class _Responses:
 
     def __init__(self) -> None:
         self._received = bytearray()
+        #: Where the next line or the body begins. Nothing is removed, which would copy the rest.
+        self._position = 0
         self._found: dict[str, Any] | None = None
 
     def add(self, piece: bytes) -> dict[str, Any] | None:
         """The response, once it is complete."""
         self._received += piece
         while self._found is None:
-            line, end, rest = self._received.partition(b"\n")
-            if not end:
+            end = self._received.find(b"\n", self._position)
+            if end < 0:
                 return None
-            self._received = rest
+            line = self._received[self._position : end]
+            self._position = end + 1
             with contextlib.suppress(ValueError):
                 message = json.loads(line)
                 if isinstance(message, dict) and message.get("status") in {"ok", "error"}:
                     self._found = message
         size = self._found.get("body_bytes")
         if size is not None:
-            if len(self._received) < size:
+            end = self._position + size
+            if len(self._received) < end:
                 return None
-            self._found["result"]["body"] = self._received[:size].decode()
+            body = memoryview(self._received)[self._position : end]
+            self._found["result"]["body"] = str(body, "utf-8")
         return self._found
 
 

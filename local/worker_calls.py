@@ -76,10 +76,14 @@ def write_result(output: Any, result: Any) -> None:
         body = result["body"].encode()
         result = {**result, "body": None}
     size = None if body is None else len(body)
-    line = json.dumps({"status": "ok", "result": result, "body_bytes": size}).encode()
-    rest = memoryview(line + b"\n" + (body or b""))
+    line = json.dumps({"status": "ok", "result": result, "body_bytes": size}) + "\n"
+    rest = [memoryview(part) for part in (line.encode(), body) if part]
     while rest:
-        rest = rest[os.write(output.fileno(), rest) :]
+        written = os.writev(output.fileno(), rest)
+        while rest and written >= len(rest[0]):
+            written -= len(rest.pop(0))
+        if rest:
+            rest[0] = rest[0][written:]
 
 
 def send_calls_over_a_socket() -> None:

@@ -66,9 +66,14 @@ def content_response(
     return {
         "statusCode": 200,
         "headers": headers,
-        "body": base64.b64encode(body).decode(),
+        "body": _base64(body),
         "isBase64Encoded": True,
     }
+
+
+@lru_cache(REMEMBERED)
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
 
 
 @lru_cache(REMEMBERED)

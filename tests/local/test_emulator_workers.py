@@ -6,6 +6,8 @@ import base64
 import io
 import json
 import os
+import platform
+import resource
 import signal
 import sys
 import zipfile
@@ -21,7 +23,7 @@ pytestmark = pytest.mark.emulator
 
 #: Calls DynamoDB at an address where nothing listens.
 _CODE = """
-import json, os, random, sys, time
+import json, os, random, resource, sys, time
 from botocore.exceptions import ClientError
 from botocore.session import get_session
 
@@ -35,6 +37,12 @@ def handler(event, context):
         return event["returned"]
     if event.get("imports"):
         return botocore_was_imported
+    if "allocate" in event:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(10):
+            copies = [b"x" * event["allocate"] for _ in range(3)]
+            del copies
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
     if event.get("exit"):
         os._exit(1)
     if event.get("about"):
@@ -183,6 +191,17 @@ def test_a_large_response_and_a_large_log_arrive_whole(function: _Function) -> N
     # More than a pipe holds.
     lines = function.log_of(lines=3_000, width=1_000)
     assert lines[-1] == f"line 2999 {'x' * 1_000}"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="its setting")
+def test_a_process_keeps_the_memory_of_large_responses(function: _Function) -> None:
+    size = 1_000_000
+    function(allocate=size)
+
+    page_faults = function(allocate=size)
+
+    pages_of_one = size // resource.getpagesize()
+    assert page_faults < pages_of_one
 
 
 @pytest.mark.parametrize(

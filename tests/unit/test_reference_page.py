@@ -110,6 +110,22 @@ def test_assets_are_compressed_for_clients_that_accept_gzip(name: str) -> None:
     assert plain.headers["Vary"] == "Accept-Encoding"
 
 
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_a_document_is_encoded_once_in_a_process(encoding: str) -> None:
+    bodies = []
+
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        response = pages.handler(event, context)
+        bodies.append(response["body"])
+        return response
+
+    for _ in range(2):
+        send(handler, "GET /api/openapi.json", headers={"Accept-Encoding": encoding})
+
+    first, second = bodies
+    assert first is second
+
+
 def test_an_unchanged_file_gets_304() -> None:
     first = get("/api/openapi.json", headers={"Accept-Encoding": "gzip"})
     tag = first.headers["ETag"]
