@@ -14,7 +14,7 @@ import pytest
 from tests.client import command_process
 from tests.client.command_process import Streams
 from tests.client.conftest import Run
-from tests.client.fake_service import KEY, FakeUnlink
+from tests.client.fake_service import KEY, FakeUnlink, served
 from tests.client.support import hoko
 
 
@@ -178,6 +178,35 @@ def test_a_command_says_that_the_environment_overrides_the_named_profile(
     ran = unlinkctl("--profile", "acme", "list")
     assert ran.err.startswith("The environment has another UNLINK_API_KEY than the profile acme")
     assert ran.code == 6
+
+
+@pytest.mark.parametrize("named", [(), ("--profile", "acme")])
+def test_a_stored_key_is_sent_to_no_other_service(
+    service: FakeUnlink, unlinkctl: Run, monkeypatch: pytest.MonkeyPatch, named: tuple[str, ...]
+) -> None:
+    unlinkctl("login", "--profile", "acme", "--url", service.url, stdin=f"{KEY}\n".encode())
+    monkeypatch.delenv("UNLINK_API_KEY")
+    with served(FakeUnlink()) as other:
+        monkeypatch.setenv("UNLINK_URL", other.url)
+        ran = unlinkctl(*named, "list")
+        assert ran.code == 2
+        assert ran.err.startswith(
+            f"error: UNLINK_URL is {other.url}, and the key of profile acme is for {service.url}."
+        )
+        assert other.requests == []
+    # The same service, spelled in another way.
+    monkeypatch.setenv("UNLINK_URL", f"{service.url}/api/")
+    assert unlinkctl(*named, "list").code == 0
+
+
+def test_public_keys_are_fetched_without_a_key(
+    service: FakeUnlink, unlinkctl: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("UNLINK_API_KEY")
+    unlinkctl("verify", "-", stdin=b"a.b.c")
+    [request] = service.requests
+    assert request.path == "/.well-known/jwks.json"
+    assert "authorization" not in request.headers
 
 
 @pytest.mark.parametrize("links", [1, 2_000], ids=["at the end", "while writing"])

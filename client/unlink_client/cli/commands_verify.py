@@ -8,12 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from unlink_client.calls import base_url_of
 from unlink_client.cli.exits import USAGE, CommandError
 from unlink_client.cli.ids import read_ids, read_text
 from unlink_client.cli.output import name_of, print_facts, removed_kinds, write_json
 from unlink_client.cli.session import options_of
-from unlink_client.cli.settings import load
+from unlink_client.cli.settings import load_url
 from unlink_client.cli.terminal import say
 from unlink_client.receipts import SignedReceipt, VerifiedReceipt
 from unlink_client.sync.client import Unlink
@@ -70,8 +69,7 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 def _from_service(context: typer.Context, url: str | None) -> dict[str, Any]:
     # The service of the settings, not the one that the receipt names: anyone could run that.
-    address = base_url_of(url) if url else load(options_of(context).profile).url
-    with Unlink(address) as unlink:
+    with Unlink(url or load_url(options_of(context).profile)) as unlink:
         return unlink.jwks()
 
 

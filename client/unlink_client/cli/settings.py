@@ -18,6 +18,7 @@ from typing import Any
 
 import platformdirs
 
+from unlink_client.calls import base_url_of
 from unlink_client.cli.exits import USAGE, CommandError
 
 APP = "unlinkctl"
@@ -57,7 +58,10 @@ def state_directory() -> Path:
 
 
 def load(profile: str | None, environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings of this run; raises ``CommandError`` (2) when there are none."""
+    """The settings of this run; raises ``CommandError`` (2) when there are none.
+
+    A stored key is sent only to the service that it was stored for.
+    """
     url, key = environment.get(URL_VARIABLE, ""), environment.get(KEY_VARIABLE, "")
     if url and key and profile is None:
         return Settings(url, key, "the environment")
@@ -75,16 +79,27 @@ def load(profile: str | None, environment: Mapping[str, str] = os.environ) -> Se
             code=USAGE,
             hint="`unlinkctl login` stores the URL and an API key.",
         )
+    stored_url = str(found.get("url", ""))
+    if url and not key and base_url_of(url) != stored_url:
+        raise CommandError(
+            f"{URL_VARIABLE} is {url}, and the key of profile {name} is for {stored_url}.",
+            code=USAGE,
+            hint=f"Nothing was sent. Set {KEY_VARIABLE} too, or unset {URL_VARIABLE}.",
+        )
     stored = str(found.get("key", ""))
     if found.get("keyIn") == _IN_KEYRING and not key:
         stored = _from_keyring(name)
-    stored_url = str(found.get("url", ""))
     overridden = tuple(
         variable
         for variable, value, kept in ((URL_VARIABLE, url, stored_url), (KEY_VARIABLE, key, stored))
         if profile is not None and value and value != kept
     )
     return Settings(url or stored_url, key or stored, f"profile {name}", overridden)
+
+
+def load_url(profile: str | None, environment: Mapping[str, str] = os.environ) -> str:
+    """The URL of the service, for a command that sends no key."""
+    return environment.get(URL_VARIABLE) or load(profile, environment).url
 
 
 def store(name: str, url: str, key: str, *, in_keyring: bool) -> Path:
