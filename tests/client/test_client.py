@@ -10,10 +10,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.client.support import DELETION, KEY, LINK, URL, FakeService, hoko
+from tests.client.support import DELETION, KEY, LINK, URL, FakeService, hoko, linkforty
 from unlink_client import (
     Deletion,
     DeletionFailed,
+    InvalidRequest,
     InvalidSettings,
     Link,
     NewLink,
@@ -234,6 +235,25 @@ def test_chunks_shrink_to_what_the_plan_allows() -> None:
     service = FakeService([(400, hoko("Invalid request", limit=10)), (200, DELETION)])
     list(service.client().delete_all([f"id-{n}" for n in range(25)]))
     assert [len(service.sent(n)["ids"]) for n in range(4)] == [25, 10, 10, 5]
+
+
+def test_links_are_created_in_parts_that_the_plan_allows() -> None:
+    too_many = linkforty(400, "Bad Request", "At most 10 links in one request", limit=10)
+    service = FakeService([(400, too_many), (201, [LINK] * 10), (201, [LINK] * 10), (201, [LINK])])
+    new = [NewLink(original_url=f"https://example.com/{n}") for n in range(21)]
+    assert len(list(service.client().create_all(new))) == 21
+    sent = [service.sent(n) for n in range(4)]
+    assert [len(each) for each in sent] == [21, 10, 10, 1]
+    urls = [each["originalUrl"] for part in sent[1:] for each in part]
+    assert urls == [each.original_url for each in new]
+
+
+def test_a_workspace_that_is_full_creates_no_smaller_part() -> None:
+    full = linkforty(400, "Bad Request", "A workspace can have at most 5,000 links", limit=5_000)
+    service = FakeService([(400, full)])
+    with pytest.raises(InvalidRequest, match="at most 5,000 links"):
+        list(service.client().create_all([NewLink(original_url="https://example.com/")] * 3))
+    assert len(service.requests) == 1
 
 
 def test_waiting_reads_the_deletion_until_it_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:

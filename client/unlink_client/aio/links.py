@@ -6,12 +6,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Literal, Unpack
 
 from unlink_client import operations
 from unlink_client.aio.transport import AsyncTransport
 from unlink_client.calls import UNSET, Unset
-from unlink_client.errors import UnlinkError, WaitTimeout
+from unlink_client.errors import InvalidRequest, UnlinkError, WaitTimeout
 from unlink_client.filters import FilterArgs
 from unlink_client.models import (
     Analytics,
@@ -47,17 +48,23 @@ class AsyncLinks(AsyncTransport):
         return await self.send(operations.create_links(links, idempotency_key=idempotency_key))
 
     async def create_all(self, links: Iterable[NewLink]) -> AsyncIterator[Link]:
-        """Create any number of links: 1,000 a request, each request all or none."""
-        part: list[NewLink] = []
-        for link in links:
-            part.append(link)
-            if len(part) == MAX_CREATE:
-                for created in await self.create_many(part):
-                    yield created
-                part = []
-        if part:
-            for created in await self.create_many(part):
-                yield created
+        """Create any number of links: 1,000 a request, or as many as the workspace's plan allows.
+
+        Each request is all or none.
+        """
+        more, waiting, size = iter(links), list[NewLink](), MAX_CREATE
+        while waiting := waiting + list(islice(more, max(0, size - len(waiting)))):
+            part = waiting[:size]
+            try:
+                created = await self.create_many(part)
+            except InvalidRequest as error:
+                if not error.limit or error.limit >= len(part):
+                    raise
+                size = error.limit
+                continue
+            waiting = waiting[len(part) :]
+            for link in created:
+                yield link
 
     async def links(
         self, *, page_size: int = PAGE, **conditions: Unpack[FilterArgs]
