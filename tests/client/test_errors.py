@@ -215,6 +215,13 @@ def test_a_repeated_running_delete_names_its_record() -> None:
     assert service.requests[1].url.path == "/api/deletions/d-1"
 
 
+def test_a_restore_that_still_runs_is_waited_for() -> None:
+    running = hoko("A request with this Idempotency-Key is still running")
+    restored = {"restoredIds": ["a"], "refused": []}
+    service = FakeService([(409, running, {"X-Deletion-Id": "d-1"}), (200, restored)])
+    assert service.client().restore("d-1", idempotency_key="k").restored_ids == ("a",)
+
+
 def test_the_tree_in_the_docstring_is_the_code() -> None:
     classes = {
         name: kind
