@@ -74,8 +74,8 @@ class Attempts:
         return self._backoff(reason, at_least=0)
 
     def _first_is_running(self, response: Response) -> bool:
-        # With a deletion's id the caller can read the deletion instead of waiting. That of a restore
-        # is the deletion to restore, which does not have the response.
+        # With a deletion's id the caller can read the deletion instead of waiting. For a restore it
+        # names the deletion to restore, whose record is not the response.
         readable = "x-deletion-id" in response.headers and not self._call.path.endswith("/restore")
         if self._call.idempotency_key is None or readable:
             return False

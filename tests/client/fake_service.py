@@ -84,6 +84,8 @@ class FakeUnlink:
     deletions: dict[str, dict[str, Any]] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     max_ids: int = 10_000
+    #: Of the key.
+    workspace_id: str = "demo"
     #: Times that each id was deleted.
     deleted: dict[str, int] = field(default_factory=dict)
     #: May raise `Cut` to end the connection, or answer in place of the service.
@@ -161,7 +163,8 @@ class FakeUnlink:
                 return self._restore(self.deletions[match[1]], request.body)
             return 200, self.deletions[match[1]], {}
         known = path == "/api/me"
-        return (200, ME, {}) if known else (404, linkforty(404, "Not Found", "Route not found"), {})
+        me = ME | {"workspaceId": self.workspace_id}
+        return (200, me, {}) if known else (404, linkforty(404, "Not Found", "Route not found"), {})
 
     def _link(self, name: str) -> Reply:
         for link in self.links.values():

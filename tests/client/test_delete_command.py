@@ -31,8 +31,10 @@ def test_ids_from_stdin_are_deleted_in_chunks_of_ten_thousand(
     ran = unlinkctl("delete", "-", "--yes", "--reason", "over", stdin=lines(ids))
     assert ran.code == 0, ran.err
     assert ran.out == "Moved 25,000 links to the trash.\n"
-    assert [len(each.body["ids"]) for each in service.requests] == [10_000, 10_000, 5_000]
-    assert {each.body["reason"] for each in service.requests} == {"over"}
+    me, *deletes = service.requests
+    assert me.path == "/api/me"
+    assert [len(each.body["ids"]) for each in deletes] == [10_000, 10_000, 5_000]
+    assert {each.body["reason"] for each in deletes} == {"over"}
     assert service.deleted == dict.fromkeys(ids, 1)
 
 
@@ -40,8 +42,9 @@ def test_a_smaller_plan_makes_smaller_chunks(service: FakeUnlink, unlinkctl: Run
     service.max_ids = 100
     ids = service.add(250)
     assert unlinkctl("delete", "-", "--yes", stdin=lines(ids)).code == 0
-    assert [len(each.body["ids"]) for each in service.requests] == [250, 100, 100, 50]
-    assert len({each.key for each in service.requests}) == 4
+    _, *deletes = service.requests
+    assert [len(each.body["ids"]) for each in deletes] == [250, 100, 100, 50]
+    assert len({each.key for each in deletes}) == 4
     assert service.deleted == dict.fromkeys(ids, 1)
 
 
@@ -141,7 +144,6 @@ def test_without_a_terminal_and_yes_it_refuses_at_once(service: FakeUnlink, unli
         (("delete", "--created-before", "yesterday", "--yes"), 2),
         (("delete", "--created-before", "9999-12-31T23:59:59-14:00", "--yes"), 2),
         (("create", "https://example.com", "--title", "\udcff"), 1),
-        (("delete", "--resume"), 1),
         (("list", "--min-clicks", "-1"), 2),
     ],
 )
@@ -150,6 +152,15 @@ def test_wrong_usage_sends_nothing(
 ) -> None:
     assert unlinkctl(*arguments).code == code
     assert service.requests == []
+
+
+def test_without_an_interrupted_delete_nothing_is_resumed(
+    service: FakeUnlink, unlinkctl: Run
+) -> None:
+    ran = unlinkctl("delete", "--resume")
+    assert ran.code == 1
+    assert "There is no interrupted delete of this workspace." in ran.err
+    assert [each.path for each in service.requests] == ["/api/me"]
 
 
 @pytest.mark.parametrize(
@@ -258,8 +269,8 @@ def test_a_set_that_changes_after_the_preview_deletes_nothing(
     ran = unlinkctl("apply", str(plan), "--yes")
     assert ran.code == 5
     assert service.deleted == {}
-    with Jobs(tmp_path / "state") as jobs:
-        assert jobs.unfinished(service.url) == []
+    with Jobs(tmp_path / "state", service.url, "demo") as jobs:
+        assert jobs.unfinished() == []
 
 
 @pytest.mark.parametrize(
@@ -361,6 +372,26 @@ def test_a_finished_delete_can_be_requested_again(service: FakeUnlink, unlinkctl
     assert unlinkctl("undo").out == "Restored 1 link.\n"
     assert unlinkctl("delete", *ids, "--yes").code == 0
     assert service.deleted[ids[0]] == 2
+
+
+def test_an_interrupted_delete_belongs_to_its_workspace(
+    service: FakeUnlink, unlinkctl: Run
+) -> None:
+    ids = service.add(1)
+    service.after = cut_deletes
+    assert unlinkctl("delete", *ids, "--yes").code == 75
+    service.after = lambda _: None
+    sent = len(service.delete_requests)
+
+    service.workspace_id = "another"
+    assert "There is no interrupted delete" in unlinkctl("delete", "--resume").err
+    assert "No delete was made" in unlinkctl("undo").err
+    assert len(service.delete_requests) == sent
+
+    service.workspace_id = "demo"
+    assert unlinkctl("delete", "--resume").code == 0
+    assert unlinkctl("undo").out == "Restored 1 link.\n"
+    assert service.deleted[ids[0]] == 1
 
 
 def test_a_state_file_that_cannot_be_written_sends_nothing(

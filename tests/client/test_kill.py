@@ -167,7 +167,7 @@ def test_ctrl_c_names_the_running_deletion(service: FakeUnlink, start: Start) ->
     def after(request: Request) -> None:
         for record in service.deletions.values():
             record |= {"state": "deleting", "counts": record["counts"] | {"pending": 1}}
-        if request.method == "GET":
+        if request.method == "GET" and request.path.startswith("/api/deletions/"):
             waiting.set()
 
     service.after = after

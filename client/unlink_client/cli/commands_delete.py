@@ -29,7 +29,6 @@ from unlink_client.cli.ids import read_ids
 from unlink_client.cli.jobs import Jobs, digest_of
 from unlink_client.cli.output import RecordOutput, write_json
 from unlink_client.cli.session import connected
-from unlink_client.cli.settings import state_directory
 from unlink_client.cli.terminal import require_terminal, say
 from unlink_client.errors import NotFound
 from unlink_client.filters import FilterArgs
@@ -87,10 +86,10 @@ def delete(
 
 
 def _resume(unlink: Unlink, which: Sequence[str], how: How) -> None:
-    with Jobs(state_directory()) as jobs:
-        found = [job for job in jobs.unfinished(unlink.url) if not which or job.id in which]
+    with Jobs.of(unlink) as jobs:
+        found = [job for job in jobs.unfinished() if not which or job.id in which]
         if not found:
-            raise CommandError("There is no interrupted delete of this service.")
+            raise CommandError("There is no interrupted delete of this workspace.")
         if len(found) > 1:
             raise CommandError(
                 "Several deletes were interrupted: "
@@ -110,9 +109,9 @@ def _delete_ids(unlink: Unlink, targets: Sequence[str], how: How, *, dry_run: bo
     if dry_run:
         _show(preview_all(unlink, parts, erase=how.erase), how)
         return
-    with Jobs(state_directory()) as jobs:
-        digest = digest_of(unlink.url, mode, ids)
-        before = jobs.unfinished(unlink.url, digest=digest)
+    with Jobs.of(unlink) as jobs:
+        digest = digest_of(mode, ids)
+        before = jobs.unfinished(digest=digest)
         if before:
             job = before[0]
             done = sum(chunk.done for chunk in job.chunks)
@@ -126,7 +125,6 @@ def _delete_ids(unlink: Unlink, targets: Sequence[str], how: How, *, dry_run: bo
             elif how.count is not None:
                 confirm(len(ids), erase=how.erase, given=how.count)
             job = jobs.create(
-                url=unlink.url,
                 mode=mode,
                 digest=digest,
                 parts=parts,
@@ -174,8 +172,8 @@ def _delete_matching(unlink: Unlink, conditions: FilterArgs, how: How, *, dry_ru
     if how.asks:
         show_plan(plan)
     confirm(plan.count, erase=plan.erase, clicks=plan.clicks, given=how.count, yes=how.yes)
-    with Jobs(state_directory()) as jobs:
-        finish(unlink, jobs, plan_job(unlink, jobs, plan, how), how)
+    with Jobs.of(unlink) as jobs:
+        finish(unlink, jobs, plan_job(jobs, plan, how), how)
 
 
 def _show(preview: Preview, how: How) -> None:

@@ -26,7 +26,6 @@ from unlink_client.cli.output import (
     write_trash,
 )
 from unlink_client.cli.session import connected
-from unlink_client.cli.settings import state_directory
 from unlink_client.cli.terminal import progress_bar, say
 from unlink_client.errors import Conflict
 from unlink_client.models import RestoredLinks
@@ -304,8 +303,8 @@ def undo(
 
     unlinkctl undo
     """
-    with connected(context) as unlink, Jobs(state_directory()) as jobs:
-        job = jobs.last(unlink.url)
+    with connected(context) as unlink, Jobs.of(unlink) as jobs:
+        job = jobs.last()
         found = [chunk.deletion for chunk in job.chunks if chunk.deletion] if job else []
         if not found:
             raise CommandError(

@@ -32,7 +32,7 @@ from unlink_client.cli.ids import read_text
 from unlink_client.cli.jobs import Jobs, digest_of
 from unlink_client.cli.output import RecordOutput
 from unlink_client.cli.session import connected
-from unlink_client.cli.settings import state_directory, write_private, writing
+from unlink_client.cli.settings import write_private, writing
 from unlink_client.cli.terminal import require_terminal, say
 from unlink_client.errors import PlanIsInvalid
 from unlink_client.filters import FilterArgs
@@ -96,15 +96,16 @@ def apply(
     if how.asks:
         require_terminal()
     saved_plan = Plan.loads(read_text(None if str(file) == "-" else file))
-    with connected(context) as unlink, Jobs(state_directory()) as jobs:
+    with connected(context) as unlink, Jobs.of(unlink) as jobs:
         if saved_plan.url != unlink.url:
             raise PlanIsInvalid(f"The plan is for {saved_plan.url}, not for {unlink.url}.")
-        if saved_plan.workspace_id and saved_plan.workspace_id != (own := unlink.me().workspace_id):
+        if saved_plan.workspace_id not in (None, jobs.workspace_id):
             raise PlanIsInvalid(
-                f"The plan is of the workspace {saved_plan.workspace_id}, and this key is of {own}."
+                f"The plan is of the workspace {saved_plan.workspace_id}, and this key is of "
+                f"{jobs.workspace_id}."
             )
-        digest = digest_of(unlink.url, saved_plan.mode, [saved_plan.token])
-        before = jobs.unfinished(unlink.url, digest=digest)
+        digest = digest_of(saved_plan.mode, [saved_plan.token])
+        before = jobs.unfinished(digest=digest)
         if before:
             say("Going on with this plan, which was sent before.")
             finish(unlink, jobs, before[0], how)
@@ -119,7 +120,7 @@ def apply(
             given=how.count,
             yes=how.yes,
         )
-        finish(unlink, jobs, plan_job(unlink, jobs, saved_plan, how), how)
+        finish(unlink, jobs, plan_job(jobs, saved_plan, how), how)
 
 
 def _refuse_stale(unlink: Unlink, saved_plan: Plan) -> None:

@@ -56,11 +56,10 @@ class How:
         return not self.yes and self.count is None
 
 
-def plan_job(unlink: Unlink, jobs: Jobs, plan: Plan, how: How) -> Job:
+def plan_job(jobs: Jobs, plan: Plan, how: How) -> Job:
     return jobs.create(
-        url=unlink.url,
         mode=plan.mode,
-        digest=digest_of(unlink.url, plan.mode, [plan.token]),
+        digest=digest_of(plan.mode, [plan.token]),
         parts=[[]],
         reason=how.reason,
         export=how.export,

@@ -13,9 +13,13 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
+from unlink_client.cli.settings import state_directory
 from unlink_client.cli.state import State
 from unlink_client.models import Mode
+from unlink_client.sync.client import Unlink
 
 #: How long the service keeps a key (24 hours), minus one hour as a margin.
 KEY_LIFETIME = 23 * 3600
@@ -25,8 +29,9 @@ _KEPT = 50
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
-    id TEXT PRIMARY KEY, url TEXT NOT NULL, digest TEXT NOT NULL, mode TEXT NOT NULL,
-    reason TEXT, export INTEGER NOT NULL, plan TEXT, created REAL NOT NULL, finished REAL
+    id TEXT PRIMARY KEY, url TEXT NOT NULL, workspace TEXT NOT NULL, digest TEXT NOT NULL,
+    mode TEXT NOT NULL, reason TEXT, export INTEGER NOT NULL, plan TEXT, created REAL NOT NULL,
+    finished REAL
 );
 CREATE TABLE IF NOT EXISTS chunks (
     job TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE, key TEXT NOT NULL PRIMARY KEY,
@@ -61,7 +66,6 @@ class Job:
     """What one command deletes. ``plan`` is the text of the plan, None for ids."""
 
     id: str
-    url: str
     mode: Mode
     reason: str | None
     export: bool
@@ -78,21 +82,33 @@ class Job:
         return sum(len(chunk.ids) for chunk in self.chunks)
 
 
-def digest_of(url: str, mode: str, content: Sequence[str]) -> str:
-    """A hash that is equal for the same links of the same service."""
-    text = "\n".join([url, mode, *content])
+def digest_of(mode: str, content: Sequence[str]) -> str:
+    """A hash that is equal for the same links."""
+    text = "\n".join([mode, *content])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Jobs(State):
-    """The jobs of one state directory."""
+    """The jobs of one workspace of a service in a state directory.
+
+    A job is sent with keys of its workspace only: to another one its links are unknown.
+    """
 
     schema = _SCHEMA
+
+    def __init__(self, directory: Path, url: str, workspace_id: str) -> None:
+        super().__init__(directory)
+        self.workspace_id = workspace_id
+        self._workspace = (url, workspace_id)
+
+    @classmethod
+    def of(cls, unlink: Unlink) -> Self:
+        """Those of this client's service and key."""
+        return cls(state_directory(), unlink.url, unlink.me().workspace_id)
 
     def create(
         self,
         *,
-        url: str,
         mode: Mode,
         digest: str,
         parts: Sequence[Sequence[str]],
@@ -105,9 +121,10 @@ class Jobs(State):
         job_id = secrets.token_hex(4)
         with self.transaction() as database:
             database.execute(
-                "INSERT INTO jobs (id, url, digest, mode, reason, export, plan, created) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (job_id, url, digest, mode, reason, export, plan, time.time()),
+                "INSERT INTO jobs "
+                "(id, url, workspace, digest, mode, reason, export, plan, created) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (job_id, *self._workspace, digest, mode, reason, export, plan, time.time()),
             )
             for position, ids in enumerate(parts):
                 own = key if position == 0 else None
@@ -131,7 +148,7 @@ class Jobs(State):
         """The job as it is now."""
         with self.explained():
             row = self.database.execute(
-                "SELECT id, url, mode, reason, export, plan, created FROM jobs WHERE id = ?",
+                "SELECT id, mode, reason, export, plan, created FROM jobs WHERE id = ?",
                 (job_id,),
             ).fetchone()
             chunks = self.database.execute(
@@ -141,12 +158,11 @@ class Jobs(State):
             ).fetchall()
         return Job(
             id=row[0],
-            url=row[1],
-            mode=row[2],
-            reason=row[3],
-            export=bool(row[4]),
-            plan=row[5],
-            created=row[6],
+            mode=row[1],
+            reason=row[2],
+            export=bool(row[3]),
+            plan=row[4],
+            created=row[5],
             chunks=tuple(
                 Chunk(
                     key=key,
@@ -160,22 +176,23 @@ class Jobs(State):
             ),
         )
 
-    def unfinished(self, url: str, *, digest: str | None = None) -> list[Job]:
-        """Unfinished jobs for this service, newest first."""
+    def unfinished(self, *, digest: str | None = None) -> list[Job]:
+        """Unfinished jobs, newest first."""
         with self.explained():
             rows = self.database.execute(
-                "SELECT id FROM jobs WHERE url = ? AND finished IS NULL "
+                "SELECT id FROM jobs WHERE url = ? AND workspace = ? AND finished IS NULL "
                 "AND (? IS NULL OR digest = ?) ORDER BY created DESC",
-                (url, digest, digest),
+                (*self._workspace, digest, digest),
             ).fetchall()
         return [self.read(row[0]) for row in rows]
 
-    def last(self, url: str) -> Job | None:
-        """The newest job for this service that deleted softly."""
+    def last(self) -> Job | None:
+        """The newest job that deleted softly."""
         with self.explained():
             row = self.database.execute(
-                "SELECT id FROM jobs WHERE url = ? AND mode = 'soft' ORDER BY created DESC LIMIT 1",
-                (url,),
+                "SELECT id FROM jobs WHERE url = ? AND workspace = ? AND mode = 'soft' "
+                "ORDER BY created DESC LIMIT 1",
+                self._workspace,
             ).fetchone()
         return None if row is None else self.read(row[0])
 

@@ -17,7 +17,7 @@ class State:
     schema = ""
 
     def __init__(self, directory: Path) -> None:
-        self._path = directory / "state.sqlite3"
+        self._path = directory / "unfinished.sqlite3"
         with self.explained():
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Waits for another unlinkctl that is just writing.
