@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
 import pytest
 
-from tests.support.openapi import openapi_document
+from tests.support import openapi
 from unlink_client import errors, models, operations, receipts
 from unlink_client.calls import Call
 from unlink_client.decoding import camel, fields_of
 from unlink_client.filters import FilterArgs, LinkFilter
 
-DOCUMENT = openapi_document()
-SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
+SCHEMAS: dict[str, Any] = openapi.openapi_document()["components"]["schemas"]
 
 #: What browsers open, not programs.
 NOT_COVERED = {
@@ -95,14 +94,11 @@ def snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
-def documented() -> Iterator[Documented]:
-    for path, methods in DOCUMENT["paths"].items():
-        for method, operation in methods.items():
-            if isinstance(operation, dict) and "operationId" in operation:
-                yield Documented(operation["operationId"], method.upper(), path, operation)
-
-
-OPERATIONS = [each for each in documented() if each.id not in NOT_COVERED]
+OPERATIONS = [
+    Documented(operation["operationId"], method, path, operation)
+    for (method, path), operation in openapi.operations().items()
+    if operation["operationId"] not in NOT_COVERED
+]
 
 
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:
@@ -144,7 +140,7 @@ def test_every_operation_is_covered_with_all_its_arguments(each: Documented) -> 
     assert each.functions, f"unlink_client.operations has no {snake(each.id)}"
     parameters = {
         parameter["name"]
-        for parameter in each.operation.get("parameters", [])
+        for parameter in each.operation["parameters"]
         if parameter["name"] not in NO_ARGUMENT
     }
     expected = {"idempotencyKey" if name == "Idempotency-Key" else name for name in parameters}
@@ -167,8 +163,7 @@ def test_every_operation_is_sent_to_its_route(each: Documented) -> None:
         assert call.method == each.method
         assert re.fullmatch(pattern, call.path)
         takes_key = any(
-            parameter["name"] == "Idempotency-Key"
-            for parameter in each.operation.get("parameters", [])
+            parameter["name"] == "Idempotency-Key" for parameter in each.operation["parameters"]
         )
         assert call.idempotent is takes_key
         assert call.needs_key is (each.operation.get("security") != [])
@@ -226,8 +221,8 @@ def test_the_filter_has_the_same_conditions_in_both_forms() -> None:
 def test_every_status_of_an_error_has_a_class() -> None:
     statuses = {
         int(status)
-        for each in documented()
-        for status in each.operation["responses"]
+        for operation in openapi.operations().values()
+        for status in operation["responses"]
         if int(status) >= 400
     }
     assert statuses <= set(errors._BY_STATUS)

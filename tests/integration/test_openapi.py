@@ -33,18 +33,12 @@ from functions.schemas.links import MAX_CREATE, LinkChanges
 from functions.services.api_keys import MAX_ACTIVE_KEYS
 from functions.services.installs import ATTRIBUTION_DAYS
 from tests.support.links import a_link
-from tests.support.openapi import openapi_document
+from tests.support.openapi import openapi_document, operations
 from tests.support.template import path_of, properties_of, resources, synthesized_template
 
 DOCUMENT = openapi_document()
 ROUTES = [route for api in load_apis() for route in api.routes]
-METHODS = ("get", "head", "post", "put", "patch", "delete")
-OPERATIONS = {
-    (method.upper(), path): operation
-    for path, item in DOCUMENT["paths"].items()
-    for method, operation in item.items()
-    if method in METHODS
-}
+OPERATIONS = operations()
 
 
 def schema(name: str) -> Any:
@@ -63,7 +57,9 @@ def test_the_document_and_the_deployed_api_have_the_same_routes() -> None:
     undocumented = deployed - set(OPERATIONS)
     assert not undocumented, f"register {sorted(undocumented)}, or add them to base.yaml"
     assert not set(OPERATIONS) - deployed, "documented, but not deployed"
-    assert all(DOCUMENT["paths"].values()), "base.yaml has a path without an operation"
+    assert DOCUMENT["paths"].keys() == {path for _, path in OPERATIONS}, (
+        "base.yaml has a path without an operation"
+    )
 
 
 def test_the_document_asks_for_a_key_where_the_gateway_does() -> None:
@@ -77,7 +73,7 @@ def test_the_document_asks_for_a_key_where_the_gateway_does() -> None:
 
 def test_parameters_are_named_as_the_gateway_names_them() -> None:
     for (_, path), operation in OPERATIONS.items():
-        named = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}
+        named = {p["name"] for p in operation["parameters"] if p["in"] == "path"}
         assert named == set(re.findall(r"{(\w+)}", path))
 
 
@@ -190,8 +186,7 @@ def test_an_error_with_retry_after_documents_the_header() -> None:
     waits = {type(each).__name__ for each in EXAMPLES.values() if "Retry-After" in each.headers()}
     responses = [
         (name, response["headers"])
-        for path in openapi_document()["paths"].values()
-        for operation in path.values()
+        for operation in OPERATIONS.values()
         for response in operation["responses"].values()
         for content in response.get("content", {}).values()
         for name in content.get("examples", {})

@@ -14,7 +14,7 @@ from functions.domain.query_params import parameters_of, parse_int_param
 from functions.handlers import deletions
 from tests.conftest import World
 from tests.support.api_gateway import reply_to
-from tests.support.openapi import openapi_document
+from tests.support.openapi import operations
 
 APIS = load_apis()
 ROUTES = [route for api in APIS for route in api.routes]
@@ -84,8 +84,8 @@ def test_every_route_refuses_unknown_parameters(world: World, route: Route) -> N
 def test_the_document_names_the_parameters_of_each_route() -> None:
     assert len(ROUTES) > 10
     for route in ROUTES:
-        operation = openapi_document()["paths"][route.resource][route.method.lower()]
-        named = {each["name"] for each in operation.get("parameters", []) if each["in"] == "query"}
+        parameters = operations()[route.method, route.resource]["parameters"]
+        named = {each["name"] for each in parameters if each["in"] == "query"}
         assert named == set(route.query), name_of(route)
 
 

@@ -27,6 +27,18 @@ def openapi_document() -> dict[str, Any]:
     return document
 
 
+@cache
+def operations() -> dict[tuple[str, str], dict[str, Any]]:
+    """Each operation by its method and path, with the parameters of its path. Read-only."""
+    return {
+        (method.upper(), path): operation
+        | {"parameters": item.get("parameters", []) + operation.get("parameters", [])}
+        for path, item in openapi_document()["paths"].items()
+        for method, operation in item.items()
+        if method != "parameters"
+    }
+
+
 def document_key() -> str:
     sources = (each for each in (ROOT / "functions").rglob("*") if each.is_file())
     files = [each for each in sources if each.suffix != ".pyc"]

@@ -7,7 +7,7 @@ from importlib import import_module
 from functions.api.methods import allowed_methods
 from functions.api.openapi.document import load_apis
 from functions.handlers import pages
-from tests.support.openapi import openapi_document
+from tests.support.openapi import operations
 from tests.support.routes import KEYED, OPEN, ROUTES
 
 
@@ -23,12 +23,7 @@ def test_each_function_registers_the_routes_that_the_list_names() -> None:
 
 
 def test_the_functions_without_a_key_serve_the_routes_that_the_list_names() -> None:
-    described = {
-        (method.upper(), path)
-        for path, operations in openapi_document()["paths"].items()
-        for method, operation in operations.items()
-        if operation["security"] == []
-    }
+    described = {route for route, each in operations().items() if each["security"] == []}
     assert described == set(OPEN)
     served = {path for (_, path), function in OPEN.items() if function == "pages"}
     # The paths of its catch-alls.

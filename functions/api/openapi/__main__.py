@@ -1,13 +1,9 @@
 """``python -m functions.api.openapi FILE`` writes the document."""
 
-from __future__ import annotations
-
-import json
 import sys
 from pathlib import Path
 
 from functions.api.openapi.document import assemble, load_apis
+from functions.api.response import to_json
 
-if __name__ == "__main__":
-    text = json.dumps(assemble(load_apis()), ensure_ascii=False, separators=(",", ":"))
-    Path(sys.argv[1]).write_text(text, encoding="utf-8")
+Path(sys.argv[1]).write_text(to_json(assemble(load_apis())), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Assembles the document from ``base.yaml`` and the routes of all functions."""
+"""Assembles the document from ``base.yaml``, the routes of all functions and the events."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 import yaml
 
 from functions.api.app import Api
-from functions.api.openapi import schemas
-from functions.api.openapi.events import webhooks
-from functions.api.openapi.responses import open_responses, responses
-from functions.api.openapi.schemas import Schema
+from functions.api.openapi.responses import open_operation, responses
+from functions.api.openapi.schemas import FILTERS, Schema, component_schemas, markdown, schema_of
 from functions.api.request import Parameter
 from functions.api.route import Route
+from functions.domain.camel_case import camel_case
 from functions.domain.plans import plans
+from functions.schemas.events import EVENTS
 from functions.schemas.request_bodies import BODIES
 
 _DIRECTORY = Path(__file__).parent
@@ -45,31 +45,22 @@ def assemble(apis: Iterable[Api]) -> Schema:
         if not route.endpoint.__doc__ or route.tag not in tags:
             name = f"{route.method} {route.resource}"
             raise LookupError(f"{name} needs a docstring and one of the tags")
-        operation = _keyed(route, routes)
-        if "ETag" in route.described.headers:
-            operation["parameters"].append(headers["If-None-Match"])
-        if route.replay is not None:
-            operation["parameters"].append(headers["Idempotency-Key"])
-        paths.setdefault(route.resource, {})[route.method.lower()] = operation
-    for path, described in document["paths"].items():
-        operations = paths.setdefault(path, {})
-        for method, operation in described.items():
-            if method != "parameters":
-                found = {"responses": open_responses(operation["responses"]), "security": []}
-                operations[method] = operation | found
-        for operation in operations.values():
-            own = operation.get("parameters", [])
-            operation["parameters"] = [*described.get("parameters", []), *own]
+        item = paths.setdefault(route.resource, {})
+        item[route.method.lower()] = _operation(route, routes, headers)
+    for path, item in document["paths"].items():
+        for method in item.keys() - {"parameters"}:
+            item[method] = open_operation(item[method])
+        paths[path] = item | paths.get(path, {})
     document["paths"] = paths
-    document["webhooks"] = webhooks()
-    document["components"]["schemas"] = schemas.component_schemas()
+    document["webhooks"] = {name: {"post": _event(name, document["webhooks"])} for name in EVENTS}
+    document["components"]["schemas"] = component_schemas()
     return document
 
 
-def _keyed(route: Route, routes: Sequence[Route]) -> Schema:
-    """The operation of a route of an API function, without the parameters of its path."""
+def _operation(route: Route, routes: Sequence[Route], headers: Schema) -> Schema:
+    """The operation of a route with a key, without the parameters of its path."""
     summary, _, rest = (route.endpoint.__doc__ or "").partition("\n")
-    text = schemas.markdown(rest)
+    text = markdown(rest)
     if route.scopes:
         text = f"{text}\n\nScope: {' or '.join(f'`{scope}`' for scope in route.scopes)}.".strip()
     found: Schema = {
@@ -82,16 +73,34 @@ def _keyed(route: Route, routes: Sequence[Route]) -> Schema:
         # A route without scopes still needs a key.
         "security": [{"apiKey": [scope]} for scope in route.scopes] or [{"apiKey": []}],
     }
+    if "ETag" in route.described.headers:
+        found["parameters"].append(headers["If-None-Match"])
+    if route.replay is not None:
+        found["parameters"].append(headers["Idempotency-Key"])
     if route.described.body:
         body = BODIES[route.described.body]
-        schema = schemas.schema_of(body.type, mode="validation")
-        content = {"application/json": {"schema": schema, "example": body.example}}
-        found["requestBody"] = {"required": body.required, "content": content}
+        content = {"schema": schema_of(body.type), "example": body.example}
+        found["requestBody"] = {"required": body.required, "content": {"application/json": content}}
     return found
 
 
 def _query_parameter(name: str, declared: Parameter) -> Schema:
-    found = schemas.FILTERS[declared["model"]][name] if "model" in declared else declared
-    schema = dict(found)
+    schema = dict(FILTERS[declared["model"]][name] if "model" in declared else declared)
     text = schema.pop("description")
     return {"name": name, "in": "query", "required": False, "description": text, "schema": schema}
+
+
+def _event(name: str, webhook: Schema) -> Schema:
+    """The operation of an event, from what all of them share."""
+    event, schema = EVENTS[name], webhook["schema"]
+    state = {"properties": {"state": {"const": event.state}}} if event.state else {}
+    own = {"detail-type": {"const": name}, "detail": schema_of(event.detail) | state}
+    content = {"schema": schema | {"properties": schema["properties"] | own}}
+    return {
+        "operationId": camel_case(f"on_{name}".replace(".", "_")),
+        "tags": webhook["tags"],
+        "summary": event.sent,
+        "description": markdown(event.detail.__doc__),
+        "requestBody": {"required": True, "content": {"application/json": content}},
+        "responses": webhook["responses"],
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, get_args, get_type_hints
 
 from functions.api.openapi.schemas import ANNOTATIONS, Schema, markdown, schema_of
@@ -17,6 +17,12 @@ from functions.repositories.access import RateWindow
 
 Error = type[errors.UnlinkError]
 
+#: The bodies of errors: two have their own, the others that of the route's format.
+_BODIES: dict[Error, Any] = {
+    errors.Unauthenticated: GatewayError,
+    errors.LinkNotFound: LinkNotFoundError,
+}
+_FORMATS: dict[str, Any] = {"hoko": HokoError, "linkforty": LinkFortyError}
 _RATE_HEADERS = tuple(rate_headers(RateWindow(0, 0, 0), plans()["free"]))
 _GATEWAY_STATUSES = {400, 401, 404, 413, 429, 500, 502, 504}
 _EVERY_KEYED_ROUTE = (
@@ -48,12 +54,12 @@ def responses(route: Route, routes: Sequence[Route]) -> Schema:
     return found
 
 
-def open_responses(described: Mapping[str, Schema]) -> Schema:
-    """The responses of an operation without a key: those that are described, and the gateway's."""
-    return {str(status): _error(status) for status in (404, 429, 500, 502, 504)} | {
-        status: response | {"headers": _headers() | response.get("headers", {})}
-        for status, response in described.items()
-    }
+def open_operation(described: Schema) -> Schema:
+    """An operation without a key: its responses are those that are described, and the gateway's."""
+    found = {str(status): _error(status) for status in (404, 429, 500, 502, 504)}
+    for status, response in described["responses"].items():
+        found[status] = response | {"headers": _headers(*response.get("headers", ()))}
+    return described | {"responses": found, "security": []}
 
 
 def _headers(*names: str) -> Schema:
@@ -96,27 +102,24 @@ def _links(route: Route, routes: Sequence[Route]) -> Schema:
     if _makes_deletion(route):
         found["getDeletion"] = {"id": "$response.header.X-Deletion-Id"}
     for path, members in route.described.leads_to.items():
-        for each in routes:
-            if f"{each.resource}/".startswith(f"{path}/"):
-                found[each.operation_id] = {
-                    name: f"$response.body#/{member}" for name, member in members.items()
-                }
+        parameters = {name: f"$response.body#/{member}" for name, member in members.items()}
+        below = [each for each in routes if f"{each.resource}/".startswith(f"{path}/")]
+        found |= {each.operation_id: parameters for each in below}
     links = {name: {"operationId": name, "parameters": each} for name, each in found.items()}
     return {"links": links} if links else {}
 
 
 def _error(status: int, raised: Sequence[Error] = (), error_format: str = "") -> Schema:
     """The response of a status: the route's errors in its format, the gateway's in one for all."""
-    bodies: list[Any] = [_body(error, error_format) for error in raised]
+    bodies = [_BODIES.get(error, _FORMATS[error_format]) for error in raised]
     names = [name for error in raised for name in (*_RATE_HEADERS, *EXAMPLES[error].headers())]
     if status in _GATEWAY_STATUSES:
         bodies.append(GatewayError)
     if status == 429:
         names.append("Retry-After")
     texts = {error: (error.__doc__ or "").partition("\n")[0] for error in raised}
-    convert = f"to_{error_format}"
     examples = {
-        error.__name__: {"summary": text, "value": getattr(EXAMPLES[error], convert)()}
+        error.__name__: {"summary": text, "value": getattr(EXAMPLES[error], f"to_{error_format}")()}
         for error, text in texts.items()
     }
     content = {"schema": schema_of(*bodies)} | ({"examples": examples} if raised else {})
@@ -125,11 +128,3 @@ def _error(status: int, raised: Sequence[Error] = (), error_format: str = "") ->
         "headers": _headers(*names),
         "content": {"application/json": content},
     }
-
-
-def _body(error: Error, error_format: str) -> type[Any]:
-    if error is errors.Unauthenticated:
-        return GatewayError
-    if error_format == "hoko":
-        return HokoError
-    return LinkNotFoundError if error is errors.LinkNotFound else LinkFortyError

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, reduce
 from importlib import import_module
+from operator import or_
 from pathlib import Path
-from typing import Any, Union
+from types import GenericAlias
+from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter, with_config
-from pydantic.json_schema import JsonSchemaMode
+from pydantic import ConfigDict, TypeAdapter
 from typing_extensions import is_typeddict
 
 from functions.domain import error_bodies, record_types
@@ -33,57 +35,50 @@ RESPONSES: dict[str, Any] = {
 #: The names that endpoints are annotated with, which they import for type checkers only.
 ANNOTATIONS = RESPONSES | {module.__name__.rpartition(".")[2]: module for module in _MODULES}
 
-for _type in RESPONSES.values():
-    # Members that a type does not name are errors; a string below a member describes it.
-    with_config(ConfigDict(extra="forbid", use_attribute_docstrings=True))(_type)
+#: Members that a response type does not name are errors; a string below a member describes it.
+_CONFIG = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
-def schemas_of(types: Iterable[Any], mode: JsonSchemaMode) -> tuple[list[Schema], Schema]:
-    """The schema of each type; and by name, those of all types with a name in them."""
-    adapters = [(str(n), mode, TypeAdapter(each)) for n, each in enumerate(types)]
-    found, named = TypeAdapter.json_schemas(adapters, ref_template="#/components/schemas/{model}")
-    return list(found.values()), _plain(named.get("$defs", {}))
+def _generated(types: Iterable[Any]) -> dict[str, Schema]:
+    # As the items of a list, a type that has a name is a reference, and takes the configuration.
+    items: Any = GenericAlias(list, reduce(or_, types))
+    schema = TypeAdapter(items, config=_CONFIG).json_schema(
+        ref_template="#/components/schemas/{model}"
+    )
+    plain: dict[str, Schema] = json.loads(json.dumps(schema), object_hook=_plain)
+    return plain
+
+
+def _plain(schema: Schema) -> Schema:
+    """A schema without the titles that repeat each name, and without null or "" as a default, which
+    only means that a member was not given. Descriptions become Markdown."""
+    # The members of a type can have these names too; their values are schemas.
+    if isinstance(schema.get("title"), str):
+        del schema["title"]
+    if schema.get("default", 0) in (None, ""):
+        del schema["default"]
+    if isinstance(schema.get("description"), str):
+        schema["description"] = markdown(schema["description"])
+    return schema
 
 
 @cache
-def schema_of(*bodies: Any, mode: JsonSchemaMode = "serialization") -> Schema:
-    """The schema of a body of one of these types: a reference to each type that has a name.
-
-    The mode is ``validation`` for a request's body.
-    """
-    [schema], _ = schemas_of([Union[bodies]], mode)  # noqa: UP007
-    return schema
+def schema_of(*bodies: Any) -> Schema:
+    """The schema of a body of one of these types: a reference to each type that has a name."""
+    return _generated(bodies)["items"]
 
 
 def component_schemas() -> Schema:
     """The schema of every response and request body, by its name."""
-    _, found = schemas_of(RESPONSES.values(), "serialization")
+    bodies = [body.type for body in BODIES.values()]
+    found = _generated([*RESPONSES.values(), *bodies])["$defs"]
     for name, response in RESPONSES.items():
         # pydantic finds the descriptions of a type's own members only.
         for base in getattr(response, "__orig_bases__", ()):
             found[name]["properties"] |= found.get(base.__name__, {}).get("properties", {})
     # The base of the errors' members is part of them, and has no separate schema.
     del found["ErrorMembers"]
-    _, requests = schemas_of([body.type for body in BODIES.values()], "validation")
-    return dict(sorted((found | requests).items()))
-
-
-def _plain(schema: Any) -> Any:
-    """A schema without the titles that repeat each name, and without null or "" as a default, which
-    only means that a member was not given. Descriptions become Markdown."""
-    if isinstance(schema, list):
-        return [_plain(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    result: Schema = {}
-    for key, value in schema.items():
-        if key == "properties":
-            result[key] = {name: _plain(each) for name, each in value.items()}
-        elif key == "description":
-            result[key] = markdown(value)
-        elif key != "title" and (key != "default" or value not in (None, "")):
-            result[key] = _plain(value)
-    return result
+    return found
 
 
 def markdown(docstring: str | None) -> str:
@@ -93,6 +88,6 @@ def markdown(docstring: str | None) -> str:
 
 #: The members of each filter, by the name of its model.
 FILTERS: dict[str, Schema] = {
-    model.__name__: _plain(model.model_json_schema())["properties"]
+    model.__name__: _generated([model])["$defs"][model.__name__]["properties"]
     for model in (AuditFields, FilterFields, TrashFields)
 }
