@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,43 @@ def test_a_connection_that_ends_too_early_is_an_error(
     ran = unlinkctl("export", "summer", *(("-o", str(path)) if to_file else ()))
     assert ran.code == 1
     assert f"it ended after {len(_CONTENT)} of 1,000 bytes" in ran.err
+
+
+def test_a_file_of_an_export_is_its_owners_and_complete(
+    service: FakeUnlink, unlinkctl: Run, tmp_path: Path
+) -> None:
+    exporting(service)
+    path = tmp_path / "out.ndjson"
+    assert unlinkctl("export", "summer", "-o", str(path)).code == 0
+    assert path.stat().st_mode & 0o777 == 0o600
+
+    # The next export fails, and the file of the last one is still there.
+    exporting(service, **{"Content-Length": "1000"})
+    assert unlinkctl("export", "summer", "-o", str(path)).code == 1
+    assert path.read_bytes() == _CONTENT
+    assert [each for each in tmp_path.iterdir() if each.name.startswith(".out")] == []
+
+
+def test_an_export_into_no_directory_is_not_started(
+    service: FakeUnlink, unlinkctl: Run, tmp_path: Path
+) -> None:
+    exporting(service)
+    ran = unlinkctl("export", "summer", "-o", str(tmp_path / "none" / "out.ndjson"))
+    assert ran.code == 2
+    assert f"There is no directory {tmp_path / 'none'}" in ran.err
+    assert service.requests == []
+
+
+def test_a_pipe_is_written_and_not_replaced(
+    service: FakeUnlink, unlinkctl: Run, tmp_path: Path
+) -> None:
+    exporting(service)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert unlinkctl("export", "summer", "-o", str(pipe)).code == 0
+        assert os.read(reader, 1_000) == _CONTENT
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()

@@ -15,7 +15,7 @@ from unlink_client.cli.exits import USAGE, CommandError
 from unlink_client.cli.filter_options import parse_moment, with_filters
 from unlink_client.cli.output import Output, write_line, write_links
 from unlink_client.cli.session import connected
-from unlink_client.cli.settings import writing
+from unlink_client.cli.settings import private_file, writing
 from unlink_client.cli.terminal import progress_bar, say
 from unlink_client.filters import FilterArgs
 from unlink_client.models import NewLink
@@ -118,7 +118,11 @@ def export(
     """Write a link and every click of it as NDJSON.
 
     unlinkctl export summer -o summer.ndjson
+
+    The file has the IP addresses of visitors, so only its owner may read it.
     """
+    if output is not None and not output.parent.is_dir():
+        raise CommandError(f"There is no directory {output.parent}", code=USAGE)
     with connected(context) as unlink:
         with progress_bar("Exporting", 1):
             job = unlink.start_export(link)
@@ -138,7 +142,7 @@ def _download(url: str, target: Path | None) -> None:
                 _copy(source, sys.stdout.buffer)
                 sys.stdout.buffer.flush()
                 return
-            with target.open("wb") as file:
+            with private_file(target) as file:
                 _copy(source, file)
     except (OSError, HTTPException) as error:
         raise CommandError(f"The export could not be fetched: {error}") from None
