@@ -374,6 +374,23 @@ def test_a_finished_delete_can_be_requested_again(service: FakeUnlink, unlinkctl
     assert service.deleted[ids[0]] == 2
 
 
+def test_a_deletion_that_failed_is_not_continued(
+    service: FakeUnlink, unlinkctl: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unlink_client.cli.deleting.time.sleep", lambda _: None)
+    service.add(1)
+
+    def after(_: Request) -> None:
+        for record in service.deletions.values():
+            record |= {"state": "failed", "failure": "too many links match"}
+
+    service.after = after
+    ran = unlinkctl("delete", "--tag", "try", "--yes")
+    assert ran.code == 1
+    assert "too many links match" in ran.err
+    assert "There is no interrupted delete" in unlinkctl("delete", "--resume").err
+
+
 def test_an_interrupted_delete_belongs_to_its_workspace(
     service: FakeUnlink, unlinkctl: Run
 ) -> None:

@@ -61,6 +61,10 @@ def run_job(unlink: Unlink, jobs: Jobs, job: Job, *, until_complete: bool) -> En
     except (PlanIsStale, PlanIsInvalid):
         jobs.forget(job.id)
         raise
+    except DeletionFailed:
+        # Its record is closed: sending it again leads to the same one.
+        jobs.finish(job.id)
+        raise
     except _PASSING as error:
         ended = command_error(error)
         raise CommandError(ended.message, code=TRY_LATER, hint=_resume(job)) from error
