@@ -92,6 +92,11 @@ class Request:
         key = self.header("Idempotency-Key")
         if key is None:
             return None
+        headers: dict[str, list[str]] = self.event.get("multiValueHeaders") or {}
+        given = [values for name, values in headers.items() if name.lower() == "idempotency-key"]
+        if sum(map(len, given)) > 1:
+            # The gateway's plain mapping has only the last of them.
+            raise InvalidRequest("Idempotency-Key given more than once")
         if not 1 <= len(key) <= 255 or not key.isprintable():
             raise InvalidRequest("Idempotency-Key must be 1 to 255 printable characters")
         digest = hashlib.sha256()

@@ -14,6 +14,7 @@ from functions.repositories import create_runs as store
 from functions.repositories.create_runs import CreateRuns
 from functions.repositories.idempotency import IDEMPOTENCY_SECONDS, IdempotencyTable
 from tests.conftest import World
+from tests.support.api_gateway import reply_to
 
 pytestmark = pytest.mark.emulator
 
@@ -74,6 +75,18 @@ def test_a_refused_request_frees_its_key(world: World) -> None:
     assert create(world, NEW | {"shortCode": code})[0] == 409
 
     assert create(world, NEW)[0] == 201
+
+
+def test_two_keys_in_one_request_are_refused(world: World) -> None:
+    """Which of them counts could differ between the gateway and a proxy before it."""
+    event = world.event("POST /api/links", body=NEW, headers={"idempotency-key": "second"})
+    event["multiValueHeaders"] = {"idempotency-key": ["first", "second"]}
+
+    reply = reply_to(links.handler, event)
+
+    assert reply.status == 400
+    assert reply.json()["message"] == "Idempotency-Key given more than once"
+    assert world.live_ids() == []
 
 
 def test_the_record_of_a_freed_key_is_removed_by_its_ttl(world: World) -> None:
