@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from admin.commands import Record
+from functions.domain.click_fields import UNSAFE
 
 
 def as_text(result: Any) -> str:
@@ -31,7 +32,8 @@ def _record_text(record: Record) -> str:
 
 def _value_text(value: Any) -> str:
     if isinstance(value, list):
-        return " ".join(str(each) for each in value)
+        return " ".join(_value_text(each) for each in value)
     if isinstance(value, bool):
         return "on" if value else "off"
-    return "-" if value is None else str(value)
+    # Names of keys and e-mail addresses come from others, and are shown in an operator's terminal.
+    return "-" if value is None else UNSAFE.sub("\ufffd", str(value))

@@ -18,6 +18,7 @@ from admin import connection
 from admin.commands import Deployment, Refused, issue_key
 from admin.commands import set_workspace as set_workspace_of
 from admin.gateway import UsageKeys
+from admin.output import as_text
 from functions.domain.api_keys import has_valid_checksum, hash_api_key
 from functions.domain.errors import Unavailable
 from functions.domain.plans import SCOPES, plans
@@ -586,6 +587,11 @@ def test_every_command_level_has_help(words: tuple[str, ...], capsys: Any) -> No
         command.main(words)
     assert ended.value.code == 0
     assert "usage: python -m admin" in capsys.readouterr().out
+
+
+def test_what_others_have_named_cannot_command_the_terminal() -> None:
+    key = {"name": "ci\x1b]0;owned\x07", "scopes": ["linksRead", "a\u202eb"]}
+    assert as_text(key) == "name    ci\ufffd]0;owned\ufffd\nscopes  linksRead a\ufffdb\n"
 
 
 def test_a_local_endpoint_never_gets_real_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
