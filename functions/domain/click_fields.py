@@ -27,7 +27,7 @@ MAX_STORED = 500
 ORIGIN_HEADER = "x-unlink-origin"
 
 #: Controls (C0, C1), line and paragraph separators, bidirectional overrides, lone surrogates.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 #: Characters that start a formula in a spreadsheet (OWASP, "CSV Injection").
 _FORMULA = "=+-@ \t"
@@ -63,7 +63,7 @@ def clean_text(value: str | None, maximum: int) -> str | None:
     # More is not needed: each character is at least one byte.
     text = value[: 2 * maximum]
     if not text.isprintable():
-        text = _UNSAFE.sub("", text)
+        text = UNSAFE.sub("", text)
     text = text.lstrip(_FORMULA).rstrip()
     if len(encoded := text.encode()) > maximum:
         text = encoded[:maximum].decode(errors="ignore")

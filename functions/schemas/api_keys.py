@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
+from functions.domain.click_fields import UNSAFE
 from functions.domain.clock import iso_moment
 from functions.domain.errors import InvalidRequest
 from functions.domain.plans import SCOPES, Scope
@@ -13,10 +14,24 @@ from functions.schemas.links import Moment
 from functions.schemas.request_model import RequestModel
 
 
+def _readable(name: str) -> str:
+    """Operators list the keys of all workspaces, in a terminal."""
+    if UNSAFE.search(name):
+        raise ValueError("must have no control characters")
+    if not name.strip():
+        raise ValueError("must not be blank")
+    return name
+
+
 class NewApiKey(RequestModel):
     """The body of ``POST /api/keys``."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    name: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=100),
+        AfterValidator(_readable),
+        Field(json_schema_extra={"pattern": r"^(?=.*\S)[^\x00-\x1f\x7f-\x9f]+$"}),
+    ]
     """What the key is for."""
     scopes: Annotated[
         list[Scope],
