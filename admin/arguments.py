@@ -41,7 +41,7 @@ examples:
 Command = Callable[..., Record | list[Record]]
 
 #: What is not an argument of the verb.
-_OF_ALL = ("stage", "stack", "json", "quiet", "noun", "verb", "run", "doing")
+_OF_ALL = ("stage", "stack", "json", "quiet", "noun", "verb", "run", "doing", "failed")
 
 #: An operation on the account, with or without a stack.
 AccountCommand = Callable[[Clients, argparse.Namespace], list[Record]]
@@ -155,6 +155,7 @@ def _add_key(nouns: Any) -> None:
         metavar="N",
         help="how long the old key still works (default: 24; 0 revokes it)",
     )
+    rotate.set_defaults(failed=lambda result: "warning" in result)
     revoke = _verb(verbs, "revoke", "Revoke a key.", "Revoking the key", commands.revoke_key)
     _add_workspace_id(revoke)
     revoke.add_argument("key_id", metavar="key", help="its id")

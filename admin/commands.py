@@ -14,6 +14,7 @@ from functions.domain.api_keys import key_state
 from functions.domain.app_links import scheme_faults
 from functions.domain.click_retention import MIN_CLICK_RETENTION_DAYS
 from functions.domain.clock import deadline, iso, now_iso
+from functions.domain.errors import UnlinkError
 from functions.domain.plans import SCOPES, plans
 from functions.domain.policies import Policies
 from functions.domain.scopes import ROLES
@@ -222,12 +223,14 @@ def rotate_key(
 ) -> tuple[str, Record]:
     """A new key with the same name, user, scopes and expiry; the old one stays valid for the grace
     period.
+
+    If the old one cannot be ended, the record has a ``warning``: the new secret must not be lost.
     """
     old = _usable_key(deployment, workspace_id, key_id)
     attribute = "expiresAt" if grace_seconds else "revokedAt"
     # Before the new key is issued: an error after that loses its secret.
     end = iso(time.time() + grace_seconds)
-    issued = issue_key(
+    secret, record = issue_key(
         deployment,
         workspace_id,
         name=old["name"],
@@ -235,8 +238,14 @@ def rotate_key(
         user_id=old["userId"],
         expires_at=old.get("expiresAt"),
     )
-    deployment.api_keys.end(old, attribute=attribute, at=end)
-    return issued
+    try:
+        deployment.api_keys.end(old, attribute=attribute, at=end)
+    except UnlinkError as error:
+        record["warning"] = (
+            f"{key_id} still works, because it could not be ended ({error}). "
+            f"Revoke it: key revoke {workspace_id} {key_id}"
+        )
+    return secret, record
 
 
 def revoke_key(deployment: Deployment, workspace_id: str, key_id: str) -> Record:

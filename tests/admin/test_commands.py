@@ -26,6 +26,7 @@ from functions.domain.scopes import ROLES
 from functions.repositories import access as access_store
 from functions.repositories import kept_installs
 from functions.repositories.access import AccessTable
+from functions.repositories.api_keys import ApiKeysTable
 from tests.support.template import (
     properties_of,
     synthesized_template,
@@ -371,6 +372,26 @@ def test_a_key_rotated_without_grace_is_revoked(operator: Operator) -> None:
     assert states.pop(old["keyId"]) == "revoked"
     assert list(states.values()) == ["active"]
     assert "revoked" in operator.refuses("key", "rotate", "acme", old["keyId"])
+
+
+def test_a_new_secret_is_shown_although_the_old_key_cannot_be_ended(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator.json("workspace", "create", "acme")
+    old = issue(operator)["keyId"]
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise Unavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ApiKeysTable, "end", fail)
+        code, out, _ = operator.run("--json", "key", "rotate", "acme", old)
+    assert code == 1
+    new = json.loads(out)
+    assert operator.deployment.access.find_key(new["secret"])
+    assert f"key revoke acme {old}" in new["warning"]
+    states = {key["keyId"]: key["state"] for key in operator.json("key", "list", "acme")}
+    assert states == {old: "active", new["keyId"]: "active"}
 
 
 def test_a_rotation_never_extends_a_key(operator: Operator) -> None:
