@@ -242,6 +242,14 @@ def test_a_missing_scope_is_named_with_how_to_get_it(service: FakeUnlink, unlink
     assert "administrator" in ran.err
 
 
+def test_a_refusal_of_the_firewall_is_no_missing_scope(service: FakeUnlink, unlinkctl: Run) -> None:
+    body = {"statusCode": 403, "message": "Forbidden"} | hoko("Forbidden")
+    service.before = lambda _: (403, body, {})
+    ran = unlinkctl("list")
+    assert ran.code == 6
+    assert ran.err == "error: Forbidden\nThe service's firewall, or a proxy, refused the request.\n"
+
+
 def test_a_rate_limit_is_waited_for_and_said(service: FakeUnlink, unlinkctl: Run) -> None:
     limited = iter([(429, hoko("Rate limit exceeded", retryAfter=1), {"Retry-After": "1"})])
     service.before = lambda _: next(limited, None)

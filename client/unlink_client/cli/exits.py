@@ -98,11 +98,7 @@ def _code_and_hint(error: UnlinkError) -> tuple[int, str]:
         return _FIXED[type(error)]
     match error:
         case MissingScopes():
-            return NOT_ALLOWED, (
-                "A key keeps its scopes: ask an administrator of the workspace for one that has "
-                f"{' and '.join(error.missing_scopes) or 'more'} "
-                "(console: Keys; operators: python -m admin key issue)."
-            )
+            return NOT_ALLOWED, _forbidden(error)
         case RateLimited():
             return TRY_LATER, f"Try again in {error.retry_after or 60} s."
         case Unavailable() | ConnectionFailed() | StillRunning() | WaitTimeout():
@@ -115,6 +111,16 @@ def _code_and_hint(error: UnlinkError) -> tuple[int, str]:
             return ERROR, "It does not exist, or is not one of this workspace."
         case _:
             return ERROR, ""
+
+
+def _forbidden(error: MissingScopes) -> str:
+    if not error.missing_scopes:
+        return "The service's firewall, or a proxy, refused the request."
+    return (
+        "A key keeps its scopes: ask an administrator of the workspace for one that has "
+        f"{' and '.join(error.missing_scopes)} "
+        "(console: Keys; operators: python -m admin key issue)."
+    )
 
 
 def _away(error: UnlinkError) -> str:
