@@ -95,7 +95,7 @@ def _once(tags: list[str]) -> list[str]:
 def _only_text(value: object) -> object:
     # Lax parsing would accept 1767225600 and "0.5" as timestamps too.
     if not isinstance(value, datetime) and not (isinstance(value, str) and _DATE.match(value)):
-        raise ValueError("a time is text, as in 2026-12-31T23:59:59Z")
+        raise ValueError("must be a date and a time as text, as in 2026-12-31T23:59:59Z")
     return value
 
 

@@ -122,7 +122,11 @@ def test_a_filter_is_charged_what_it_tries_and_times_are_not(
         ({"state": "done"}, "state: "),
         ({"mode": "hard"}, "mode: "),
         ({"actor": ""}, "actor: "),
-        ({"createdAfter": "yesterday"}, "createdAfter: "),
+        (
+            {"createdAfter": "yesterday"},
+            "createdAfter: must be a date and a time as text, as in 2026-",
+        ),
+        ({"createdAfter": "2026-01-01"}, "createdAfter: must be a date and a time as text"),
         ({"createdBefore": "2026-01-01T00:00:00"}, "createdBefore: "),
     ],
 )
