@@ -34,8 +34,6 @@ from tests.support.template import (
     synthesized_template,
 )
 
-pytestmark = pytest.mark.emulator
-
 #: Actions of the Lambda service with a function's role, not of the code.
 PLATFORM = {
     "logs:CreateLogStream",

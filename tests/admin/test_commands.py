@@ -33,8 +33,6 @@ from tests.support.template import (
     table_definitions,
 )
 
-pytestmark = pytest.mark.emulator
-
 #: The policies of a new workspace.
 DEFAULTS: dict[str, Any] = {
     "retentionDays": None,

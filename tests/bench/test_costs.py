@@ -12,8 +12,6 @@ from bench.costs import ALONE, HOT, MANY, Bill, counted_redirects
 from bench.emulator import tables_in_process
 from tests.conftest import forget_caches
 
-pytestmark = pytest.mark.emulator
-
 
 @pytest.fixture
 def _tables() -> Iterator[None]:

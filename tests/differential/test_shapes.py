@@ -12,8 +12,6 @@ from tests.differential.checks import CHECKS, KNOWN
 from tests.differential.table import Table, throw_away_table
 from tests.support.dynamodb_shapes import expression_shape
 
-pytestmark = pytest.mark.emulator
-
 
 @pytest.fixture(scope="module")
 def name(emulator_url: str) -> Iterator[str]:

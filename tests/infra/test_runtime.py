@@ -20,7 +20,7 @@ from tests.support.api_gateway import api_event
 from tests.support.lambda_runtime import Runtime, running
 
 pytest.importorskip("awslambdaric", reason="Linux only")
-pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
+pytestmark = pytest.mark.exhaustive
 
 HANDLERS = sorted(
     path.stem for path in Path("functions/handlers").glob("*.py") if path.stem != "__init__"

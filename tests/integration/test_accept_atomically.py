@@ -19,8 +19,6 @@ from functions.repositories.filter_slots import FilterSlots
 from tests.conftest import World
 from tests.support.faults import FaultyClient, attempt, every_fault
 
-pytestmark = pytest.mark.emulator
-
 KEY = IdempotencyKey("key", "hash of the request")
 
 #: More ids than a header holds, in three chunks.

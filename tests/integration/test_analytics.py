@@ -15,8 +15,6 @@ from functions.repositories.idempotency import IdempotencyTable
 from tests.conftest import World
 from tests.integration.test_click_aggregation import click, count
 
-pytestmark = pytest.mark.emulator
-
 NOW = int(time.time())
 
 

@@ -22,9 +22,6 @@ from tests.integration.test_races import together
 from tests.support.faults import FATAL, RETRYABLE, FaultyClient
 from tests.support.template import properties_of, synthesized_template
 
-pytestmark = pytest.mark.emulator
-
-
 HALF_APPLIED = [name for name in RETRYABLE if name.startswith("applied")]
 UNAUTHENTICATED = {
     "statusCode": 401,

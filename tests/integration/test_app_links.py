@@ -152,7 +152,6 @@ def test_what_rfc_3986_excludes_is_encoded_in_app_urls_too() -> None:
     assert with_campaign("myapp://ü/a|b\\c?é", {}) == "myapp://%C3%BC/a%7Cb%5Cc?%C3%A9"
 
 
-@pytest.mark.emulator
 @pytest.mark.parametrize(
     "url",
     [
@@ -168,7 +167,6 @@ def test_an_intent_url_must_not_point_to_this_service(world: World, url: str) ->
     assert create(world, {"androidUrl": "myapp://short.test/abcd"}, "myapp")[0] == 201
 
 
-@pytest.mark.emulator
 def test_visitors_get_the_app_urls_that_their_workspace_allows(world: World) -> None:
     body = {"iosUrl": "myapp://product/1", "androidUrl": "market://details?id=com.example"}
     status, link = create(world, body, "market")

@@ -16,8 +16,6 @@ from functions.services import audit_trail
 from tests.conftest import World
 from tests.integration.test_deletions_api import ask, send
 
-pytestmark = pytest.mark.emulator
-
 
 def listed(world: World, **query: str) -> tuple[list[str], str | None]:
     status, body, _ = send(world, "GET /api/deletions", query=query)

@@ -29,8 +29,6 @@ from tests.support.api_gateway import send
 from tests.support.erasure import Erasing
 from tests.support.faults import RETRYABLE, Call, FaultyClient
 
-pytestmark = pytest.mark.emulator
-
 #: The refusals after which the same request may be sent to another partition.
 THROTTLED = {"throttled", "request limit"}
 

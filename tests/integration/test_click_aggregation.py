@@ -34,8 +34,6 @@ from tests.conftest import World
 from tests.support.api_gateway import Context
 from tests.support.erasure import FakeS3
 
-pytestmark = pytest.mark.emulator
-
 NOON = 1_780_000_000  # Some second of 2026.
 DAY = iso(NOON)[:10]
 

@@ -33,7 +33,7 @@ from tests.integration.test_click_aggregation import (
 from tests.support.faults import FaultyClient, Killed, attempt, every_fault, faults_of_call
 from tests.support.in_process_dynamodb import StartingPoint
 
-pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
+pytestmark = pytest.mark.exhaustive
 
 
 @pytest.fixture(autouse=True)

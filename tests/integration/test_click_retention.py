@@ -19,8 +19,6 @@ from tests.integration.test_purge import receipt
 from tests.integration.test_redirect import clicks, visit
 from tests.support.erasure import Erasing
 
-pytestmark = pytest.mark.emulator
-
 
 @pytest.mark.parametrize("days", [None, 15, 365, 400])
 def test_the_policy_survives_the_record_and_the_authorizer_context(days: int | None) -> None:

@@ -17,8 +17,6 @@ from tests.integration.test_races import together
 from tests.support.erasure import Erasing
 from tests.support.virtual_time import VirtualClock
 
-pytestmark = pytest.mark.emulator
-
 DAY = 86_400
 OTHER = "ws-other"
 

@@ -36,9 +36,6 @@ from functions.services.link_runs import LINKS_A_TRANSACTION, KeyedRun
 from tests.conftest import World, forget_caches, make_world
 from tests.support.faults import RETRYABLE, FaultyClient, Killed, faults_of_call, kill_from
 
-pytestmark = pytest.mark.emulator
-
-
 NEW = NewLink(originalUrl="https://example.com/page")
 
 KEY = IdempotencyKey("k", "hash")

@@ -27,8 +27,6 @@ from tests.support.faults import FaultyClient, Killed, die
 
 __all__ = ["exports"]
 
-pytestmark = pytest.mark.emulator
-
 BASE_URL = "https://go.example"
 
 

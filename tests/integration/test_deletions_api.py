@@ -25,8 +25,6 @@ from tests.support.faults import Killed
 #: An id that no link has; fixed, so that test names are the same in every process.
 ABSENT = "00000000-0000-4000-8000-000000000000"
 
-pytestmark = pytest.mark.emulator
-
 
 def send(world: World, route: str, **event: Any) -> tuple[int, dict[str, Any], dict[str, str]]:
     reply = world.send(deletions, route, **event)

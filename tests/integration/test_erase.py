@@ -16,8 +16,6 @@ from functions.schemas.links import NewLink
 from functions.services import erase_links
 from tests.conftest import World
 
-pytestmark = pytest.mark.emulator
-
 
 def test_a_link_is_erased_with_its_code_and_record_in_one_transaction(world: World) -> None:
     [link] = world.create_items(shortCode=_code(), externalId="order-7")

@@ -41,8 +41,6 @@ from tests.support.in_process_dynamodb import StartingPoint
 from tests.support.restores import bring_back, restore_stores
 from tests.support.shards import use_two_shards
 
-pytestmark = pytest.mark.emulator
-
 LINKS = 8
 
 Take = Callable[[World, str], None]

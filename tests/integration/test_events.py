@@ -22,8 +22,6 @@ from tests.support.markdown_examples import ROOT
 from tests.support.openapi import openapi_document
 from tests.support.restores import bring_back
 
-pytestmark = pytest.mark.emulator
-
 SCHEMA = event_schema(openapi_document())
 VALIDATOR = jsonschema_rs.Draft202012Validator(SCHEMA)
 

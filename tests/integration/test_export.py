@@ -36,8 +36,6 @@ from tests.support.api_gateway import Context
 from tests.support.faults import Killed, every_fault
 from tests.support.in_process_dynamodb import StartingPoint, download
 
-pytestmark = pytest.mark.emulator
-
 NOW = int(time.time()) - 60
 EXPORT = "POST /api/analytics/links/{id}/export"
 

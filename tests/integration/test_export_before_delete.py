@@ -24,8 +24,6 @@ from tests.support.erasure import Erasing
 from tests.support.faults import Killed
 from tests.support.restores import bring_back
 
-pytestmark = pytest.mark.emulator
-
 
 class Bucket:
     """Exports in memory; it can fail first."""

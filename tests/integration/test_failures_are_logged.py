@@ -29,8 +29,6 @@ from tests.conftest import World, make_world
 from tests.support.faults import FaultyClient
 from tests.support.virtual_time import VirtualClock
 
-pytestmark = pytest.mark.emulator
-
 
 def lines(caplog: pytest.LogCaptureFixture, message: str) -> list[dict[str, Any]]:
     return [vars(record) for record in caplog.records if record.getMessage() == message]

@@ -39,7 +39,6 @@ def test_workspaces_take_turns_and_keep_their_own_order() -> None:
 # -- queues -----------------------------------------------------------------------------------
 
 
-@pytest.mark.emulator
 def test_every_message_belongs_to_the_group_of_its_workspace(
     world: World, services_url: str
 ) -> None:
@@ -103,7 +102,6 @@ def swept(
     return seen
 
 
-@pytest.mark.emulator
 def test_many_open_deletions_of_one_workspace_do_not_delay_another(
     world: World, swept: list[tuple[str, str, float]]
 ) -> None:
@@ -171,7 +169,6 @@ def test_stalled_erasures_of_one_workspace_do_not_delay_another(
     assert seen[2:] == ["noisy"] * (sweep.STALLED_SWEEP - 2)
 
 
-@pytest.mark.emulator
 def test_a_requeued_deletion_is_in_the_group_of_its_workspace(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

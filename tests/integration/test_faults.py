@@ -41,7 +41,7 @@ from tests.support.in_process_dynamodb import StartingPoint
 from tests.support.shards import use_two_shards
 from tests.support.virtual_time import VirtualClock
 
-pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
+pytestmark = pytest.mark.exhaustive
 
 LINKS = 18
 BYSTANDERS = 3

@@ -61,7 +61,6 @@ NOTHING_MATCHES = {"title": "no link has this"}
 # -- per request ------------------------------------------------------------------------------
 
 
-@pytest.mark.emulator
 def test_a_dry_run_reads_no_more_than_a_request_may_and_names_the_limit(
     world: World, monkeypatch: pytest.MonkeyPatch, reads: list[int]
 ) -> None:
@@ -80,7 +79,6 @@ def test_a_dry_run_reads_no_more_than_a_request_may_and_names_the_limit(
     assert sum(reads) == 20
 
 
-@pytest.mark.emulator
 def test_a_request_may_read_exactly_its_limit(
     world: World, monkeypatch: pytest.MonkeyPatch, reads: list[int]
 ) -> None:
@@ -91,7 +89,6 @@ def test_a_request_may_read_exactly_its_limit(
     assert sum(reads) == 20
 
 
-@pytest.mark.emulator
 @pytest.mark.parametrize("mode", ["soft", "erase"])
 def test_a_filter_over_the_request_limit_is_read_in_the_background(
     world: World, monkeypatch: pytest.MonkeyPatch, reads: list[int], mode: str
@@ -114,7 +111,6 @@ def test_a_filter_over_the_request_limit_is_read_in_the_background(
     assert world.stores.slots.free(world.workspace_id, 1) == [0]
 
 
-@pytest.mark.emulator
 @pytest.mark.parametrize("mode", ["soft", "erase"])
 @pytest.mark.parametrize("found", [0, 1])
 def test_a_record_that_matches_nothing_in_the_background_is_kept_for_a_week(
@@ -156,7 +152,6 @@ def test_a_record_that_matches_nothing_in_the_background_is_kept_for_a_week(
 # -- per minute -------------------------------------------------------------------------------
 
 
-@pytest.mark.emulator
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_the_filters_of_a_workspace_share_a_minute(
     world: World, monkeypatch: pytest.MonkeyPatch, reads: list[int], dry_run: bool
@@ -188,7 +183,6 @@ def test_the_filters_of_a_workspace_share_a_minute(
     assert ask(world, body)[0] == 200
 
 
-@pytest.mark.emulator
 def test_parallel_requests_never_read_more_than_the_minute_has(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,7 +229,6 @@ class _Nothing:
         return False
 
 
-@pytest.mark.emulator
 @pytest.mark.parametrize("key", [None, "k"])
 def test_the_plan_limits_the_deletions_that_wait_for_their_links(
     world: World, monkeypatch: pytest.MonkeyPatch, key: str | None
@@ -253,7 +246,6 @@ def test_the_plan_limits_the_deletions_that_wait_for_their_links(
     in_background(world, monkeypatch, open_filters=2, key=keys[2])
 
 
-@pytest.mark.emulator
 def test_parallel_requests_never_claim_more_slots_than_there_are(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,7 +265,6 @@ def test_parallel_requests_never_claim_more_slots_than_there_are(
     assert len(world.queue.messages) == 2
 
 
-@pytest.mark.emulator
 def test_a_failed_resolution_frees_its_slot(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.create(101)
     waiting = in_background(world, monkeypatch, open_filters=1)
@@ -283,7 +274,6 @@ def test_a_failed_resolution_frees_its_slot(world: World, monkeypatch: pytest.Mo
     assert world.stores.slots.free(world.workspace_id, 1) == [0]
 
 
-@pytest.mark.emulator
 def test_a_slot_whose_deletion_is_never_resolved_ends_by_its_time(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,7 +69,6 @@ def location_of(code: str, query: dict[str, str]) -> str:
 VISIT = {"gclid": "x y", "ref": "news", "utm_source": "visit", "utm_term": "t" * (MAX_UTM + 1)}
 
 
-@pytest.mark.emulator
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
@@ -91,7 +90,6 @@ def test_the_visits_query_is_forwarded_unless_the_link_disables_it(
     assert location_of(link.short_code, VISIT) == f"https://example.com/page{expected}"
 
 
-@pytest.mark.emulator
 def test_forward_query_is_created_shown_changed_and_true_by_default(world: World) -> None:
     def request(method: str, reference: str | None = None, **body: Any) -> Any:
         route = f"{method} /api/links/{{id}}" if reference else f"{method} /api/links"

@@ -16,8 +16,6 @@ from functions.repositories.idempotency import IDEMPOTENCY_SECONDS, IdempotencyT
 from tests.conftest import World
 from tests.support.api_gateway import reply_to
 
-pytestmark = pytest.mark.emulator
-
 NEW = {"originalUrl": "https://example.com/page", "title": "Spring"}
 
 

@@ -46,7 +46,7 @@ from tests.support.in_process_dynamodb import StartingPoint
 from tests.support.restores import restore_stores
 from tests.support.shards import use_two_shards
 
-pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
+pytestmark = pytest.mark.exhaustive
 
 BASE = "http://short.test"
 #: Fewer than in production: what matters is that an array takes several transactions.

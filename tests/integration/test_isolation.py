@@ -29,8 +29,6 @@ from tests.conftest import World
 from tests.support.api_gateway import send
 from tests.support.routes import KEYED
 
-pytestmark = pytest.mark.emulator
-
 
 @dataclass(frozen=True)
 class Thing:

@@ -19,8 +19,6 @@ from tests.conftest import World
 from tests.support.faults import Killed, die
 from tests.support.restores import bring_back, restore_stores
 
-pytestmark = pytest.mark.emulator
-
 
 @pytest.fixture
 def ahead(monkeypatch: pytest.MonkeyPatch) -> list[float]:

@@ -21,8 +21,6 @@ from functions.domain.plans import SCOPES, Plan
 from functions.handlers import deletions, links
 from tests.conftest import World
 
-pytestmark = pytest.mark.emulator
-
 
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:

@@ -25,8 +25,6 @@ from tests.support.erasure import Erasing
 from tests.support.faults import RETRYABLE, FaultyClient
 from tests.support.restores import bring_back
 
-pytestmark = pytest.mark.emulator
-
 
 @pytest.fixture
 def counts(world: World) -> LinkCounts:

@@ -19,8 +19,6 @@ from functions.schemas.filters import parse_filter, parse_query
 from functions.services import list_links as procedures
 from tests.conftest import World
 
-pytestmark = pytest.mark.emulator
-
 
 @pytest.fixture(autouse=True)
 def _secret(monkeypatch: pytest.MonkeyPatch) -> None:

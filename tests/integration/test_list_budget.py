@@ -13,8 +13,6 @@ from functions.handlers import links
 from functions.services import list_links as procedure
 from tests.conftest import World
 
-pytestmark = pytest.mark.emulator
-
 
 @pytest.fixture(autouse=True)
 def _one_minute(monkeypatch: pytest.MonkeyPatch) -> None:

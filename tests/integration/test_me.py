@@ -11,8 +11,6 @@ from functions.handlers import account
 from functions.repositories.access import AccessTable
 from tests.conftest import World
 
-pytestmark = pytest.mark.emulator
-
 
 def me(world: World, scopes: str = "analyticsRead", **context: str) -> dict[str, Any]:
     status, body = world.call(account, "GET /api/me", scopes=scopes, plan="free", caller=context)

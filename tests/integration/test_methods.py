@@ -19,7 +19,7 @@ from tests.integration.test_qr import MemoryImages
 from tests.support.api_gateway import Reply, send
 from tests.support.routes import CATCH_ALLS, KEYED
 
-pytestmark = [pytest.mark.emulator, pytest.mark.usefixtures("deployed")]
+pytestmark = pytest.mark.usefixtures("deployed")
 
 #: Path -> the function of its catch-all (tests/infra/test_api.py holds the gateway to it).
 HANDLERS = {

@@ -32,7 +32,7 @@ from functions.services.update_link import update_link
 from tests.conftest import World, make_world
 from tests.support.restores import bring_back
 
-pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
+pytestmark = pytest.mark.exhaustive
 
 #: Few, so that they conflict.
 CODES = ("code-a", "code-b", "code-c", "code-d", "code-e", "code-f")

@@ -16,8 +16,6 @@ from functions.repositories.link_names import LinkNames
 from tests.conftest import World
 from tests.support.erasure import Erasing
 
-pytestmark = pytest.mark.emulator
-
 
 def refusal(world: World, body: Any, **more: Any) -> Any:
     more.setdefault("scopes", "linksRead linksWrite")

@@ -20,8 +20,6 @@ from tests.integration.test_export import Exports, exports
 
 __all__ = ["exports"]
 
-pytestmark = pytest.mark.emulator
-
 
 def test_a_second_request_gets_the_running_export(world: World, exports: Exports) -> None:
     [link_id] = world.create()

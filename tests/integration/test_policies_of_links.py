@@ -29,8 +29,6 @@ from tests.support.erasure import Erasing
 from tests.support.faults import Killed, die
 from tests.support.restores import bring_back, restore_stores
 
-pytestmark = pytest.mark.emulator
-
 EXPIRES = "2027-01-01T00:00:00.000Z"
 DAY = 86_400
 

@@ -32,8 +32,6 @@ from tests.support.faults import Killed
 from tests.support.restores import bring_back
 from tests.support.virtual_time import VirtualClock
 
-pytestmark = pytest.mark.emulator
-
 
 def receipt(links: int = 1, **counts: int) -> dict[str, int]:
     nothing = {"clicks": 0, "rollups": 0, "installs": 0, "installsKept": 0, "qrObjects": 0}

@@ -29,7 +29,7 @@ from tests.support.faults import (
 from tests.support.in_process_dynamodb import StartingPoint
 from tests.support.shards import use_two_shards
 
-pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
+pytestmark = pytest.mark.exhaustive
 
 
 @pytest.fixture(autouse=True)

@@ -149,7 +149,6 @@ def keys_on(world: World, link_id: str) -> set[str]:
     return set(world.link(link_id).qr_keys)
 
 
-@pytest.mark.emulator
 def test_the_first_request_stores_the_image_under_a_key_of_the_link(
     world: World, images: MemoryImages
 ) -> None:
@@ -164,7 +163,6 @@ def test_the_first_request_stores_the_image_under_a_key_of_the_link(
     assert images.objects[key] == drawn
 
 
-@pytest.mark.emulator
 def test_later_requests_are_served_from_the_bucket(world: World, images: MemoryImages) -> None:
     [link] = world.create_items()
     draw(world, images, link.id)
@@ -174,7 +172,6 @@ def test_later_requests_are_served_from_the_bucket(world: World, images: MemoryI
     assert draw(world, images, link.short_code) == b"from the bucket"
 
 
-@pytest.mark.emulator
 def test_a_missing_image_is_stored_again(world: World, images: MemoryImages) -> None:
     [link_id] = world.create()
     drawn = draw(world, images, link_id)
@@ -185,7 +182,6 @@ def test_a_missing_image_is_stored_again(world: World, images: MemoryImages) -> 
     assert images.objects == {key: drawn}
 
 
-@pytest.mark.emulator
 def test_only_eight_variants_are_cached(world: World, images: MemoryImages) -> None:
     [link_id] = world.create()
     styles = [Style(size=200 + step) for step in range(MAX_VARIANTS + 3)]
@@ -200,7 +196,6 @@ def test_only_eight_variants_are_cached(world: World, images: MemoryImages) -> N
     assert images.gets == 1
 
 
-@pytest.mark.emulator
 def test_racing_requests_cannot_register_a_ninth(world: World) -> None:
     [link_id] = world.create()
     links = world.stores.links
@@ -216,7 +211,6 @@ def test_racing_requests_cannot_register_a_ninth(world: World) -> None:
     assert keys_on(world, link_id) == set()
 
 
-@pytest.mark.emulator
 def test_only_live_links_have_images(world: World, images: MemoryImages) -> None:
     [deleted] = world.create()
     draw(world, images, deleted)
@@ -228,7 +222,6 @@ def test_only_live_links_have_images(world: World, images: MemoryImages) -> None
             draw(world, images, reference)
 
 
-@pytest.mark.emulator
 def test_a_link_deleted_during_rendering_keeps_no_image(world: World, images: MemoryImages) -> None:
     [link_id] = world.create()
     store = images.put
@@ -244,7 +237,6 @@ def test_a_link_deleted_during_rendering_keeps_no_image(world: World, images: Me
     assert images.objects == {}
 
 
-@pytest.mark.emulator
 def test_a_link_restored_during_rendering_keeps_no_unknown_image(
     world: World, images: MemoryImages
 ) -> None:
@@ -269,7 +261,6 @@ def test_a_link_restored_during_rendering_keeps_no_unknown_image(
     assert set(images.objects) == keys_on(world, link_id) != set()
 
 
-@pytest.mark.emulator
 def test_a_link_deleted_before_its_key_was_registered_is_not_found(
     world: World, images: MemoryImages
 ) -> None:
@@ -287,7 +278,6 @@ def test_a_link_deleted_before_its_key_was_registered_is_not_found(
     assert keys_on(world, link_id) == set()
 
 
-@pytest.mark.emulator
 def test_the_image_is_returned_when_the_bucket_is_down(world: World, images: MemoryImages) -> None:
     [link] = world.create_items()
     images.down = True
@@ -353,7 +343,6 @@ def test_access_denied_is_an_error_and_not_a_missing_image() -> None:
     assert isinstance(refused.value.__cause__, ClientError)
 
 
-@pytest.mark.emulator
 def test_a_refused_cache_write_is_logged_and_the_image_returned(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -385,7 +374,6 @@ def ask(world: World, link_id: str, query: dict[str, str] | None = None, **more:
     return world.send(qr, "GET /api/links/{id}/qr", at=link_id, query=query, **more)
 
 
-@pytest.mark.emulator
 @pytest.mark.parametrize("accept", [IMAGE_ACCEPT, PAGE_ACCEPT])
 def test_a_png_response_is_base64_encoded(handler: World, accept: str) -> None:
     [link] = handler.create_items()
@@ -400,7 +388,6 @@ def test_a_png_response_is_base64_encoded(handler: World, accept: str) -> None:
     assert scan(picture(reply.body, Style())) == [f"http://short.test/{link.short_code}"]
 
 
-@pytest.mark.emulator
 def test_an_unchanged_image_gets_304_and_a_deleted_one_404(handler: World) -> None:
     [link_id] = handler.create()
     first = ask(handler, link_id, {"format": "svg"})
@@ -419,7 +406,6 @@ def test_an_unchanged_image_gets_304_and_a_deleted_one_404(handler: World) -> No
     assert gone.json() == {"statusCode": 404, "error": "Not Found", "message": "Link not found"}
 
 
-@pytest.mark.emulator
 def test_a_bad_parameter_gets_400_in_the_linkforty_format(handler: World) -> None:
     [link_id] = handler.create()
 
@@ -433,7 +419,6 @@ def test_a_bad_parameter_gets_400_in_the_linkforty_format(handler: World) -> Non
     }
 
 
-@pytest.mark.emulator
 def test_images_need_the_scope_links_read(handler: World) -> None:
     [link_id] = handler.create()
 

@@ -54,7 +54,6 @@ def test_missing_parameters_are_none() -> None:
     assert parameters_of(nothing, ()) == {}
 
 
-@pytest.mark.emulator
 @pytest.mark.parametrize("route", ROUTES, ids=name_of)
 def test_every_route_refuses_unknown_parameters(world: World, route: Route) -> None:
     """`?dryRun=true` on a DELETE must not delete."""
@@ -89,7 +88,6 @@ def test_the_document_names_the_parameters_of_each_route() -> None:
         assert named == set(route.query), name_of(route)
 
 
-@pytest.mark.emulator
 @pytest.mark.parametrize("entry", [None, 1, 1e300, True, [], {"id": "x"}, [[[]]]])
 @pytest.mark.parametrize(
     ("resource", "more"),
@@ -114,7 +112,6 @@ def test_an_id_that_is_not_a_string_deletes_nothing(
     assert world.live(link)
 
 
-@pytest.mark.emulator
 def test_a_null_filter_value_is_refused(world: World) -> None:
     [link] = world.create(1, tags=["spring"])
     body = {"filter": {"tag": "spring", "createdBefore": None}}

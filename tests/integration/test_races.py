@@ -23,8 +23,6 @@ from tests.conftest import World, make_world
 from tests.support.faults import drop_error_items
 from tests.support.restores import bring_back
 
-pytestmark = pytest.mark.emulator
-
 
 def together(work: list[Callable[[], Any]]) -> list[Any]:
     """Run all at once; each result, or the exception that was raised."""

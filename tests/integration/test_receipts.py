@@ -30,8 +30,6 @@ from tests.support.erasure import Erasing
 from tests.support.faults import FATAL, RETRYABLE, FaultyClient, Killed
 from tests.support.shards import use_two_shards
 
-pytestmark = pytest.mark.emulator
-
 ISSUER = "https://api.example.com"
 ROOT = Path(__file__).parents[2]
 

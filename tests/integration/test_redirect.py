@@ -22,8 +22,6 @@ from tests.support.api_gateway import Reply, send
 from tests.support.user_agents import ANDROID, GOOGLEBOT, IPAD, IPHONE, MAC, WINDOWS
 from tests.support.virtual_time import VirtualClock
 
-pytestmark = pytest.mark.emulator
-
 #: What CloudFront and the function share.
 ORIGIN_SECRET = "the-secret-of-the-distribution"
 

@@ -42,7 +42,6 @@ def ask(world: World, module: Any, route: str, **more: Any) -> tuple[int, Any, d
 # -- errors ---------------------------------------------------------------------------------
 
 
-@pytest.mark.emulator
 @pytest.mark.parametrize(
     ("module", "route", "more"),
     [
@@ -102,7 +101,6 @@ def test_shortened_lists_have_a_count() -> None:
 # -- links ----------------------------------------------------------------------------------
 
 
-@pytest.mark.emulator
 def test_links_whose_response_would_not_fit_are_not_created(world: World) -> None:
     # Tags are distinct, because a repeated tag is kept once.
     tags = [f"{n:02}" + '"' * 48 for n in range(18)]
@@ -121,7 +119,6 @@ def test_links_whose_response_would_not_fit_are_not_created(world: World) -> Non
     assert PAYLOAD_LIMIT * 0.7 < returned(response) <= PAYLOAD_LIMIT
 
 
-@pytest.mark.emulator
 def test_a_response_that_does_not_fit_is_an_error_in_the_routes_format(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,8 +19,6 @@ from tests.integration.test_races import together
 from tests.support.faults import Killed, die, out_of_time_after_accept
 from tests.support.restores import bring_back, end_retention, restore_stores
 
-pytestmark = pytest.mark.emulator
-
 
 def refused(done: Restored) -> dict[str, str]:
     return {entry["id"]: entry["reason"] for entry in done.refused}

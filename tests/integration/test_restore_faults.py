@@ -25,7 +25,7 @@ from tests.support.in_process_dynamodb import StartingPoint
 from tests.support.restores import bring_back, restore_stores
 from tests.support.shards import use_two_shards
 
-pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
+pytestmark = pytest.mark.exhaustive
 
 LINKS = 12
 KEY = IdempotencyKey("k", "hash")

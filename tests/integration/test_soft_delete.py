@@ -18,8 +18,6 @@ from tests.support.faults import FaultyClient, drop_error_items, out_of_time_aft
 from tests.support.restores import bring_back
 from tests.support.virtual_time import VirtualClock
 
-pytestmark = pytest.mark.emulator
-
 
 def test_deleted_links_leave_the_index_and_keep_their_record(world: World) -> None:
     first, second, kept = world.create(3)

@@ -27,8 +27,6 @@ from tests.conftest import World
 from tests.support.capacity import Meter
 from tests.support.restores import bring_back, end_retention
 
-pytestmark = pytest.mark.emulator
-
 SOFT = DeletionFilter(mode="soft")
 
 Page = tuple[list[dict[str, Any]], str | None]

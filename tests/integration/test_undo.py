@@ -17,8 +17,6 @@ from tests.conftest import World
 from tests.integration.test_races import together
 from tests.support.virtual_time import VirtualClock
 
-pytestmark = pytest.mark.emulator
-
 EDITOR = " ".join(ROLES["editor"])
 ALL = " ".join(ROLES["owner"])
 REFUSED = {

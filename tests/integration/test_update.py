@@ -20,8 +20,6 @@ from functions.services.update_link import update_link
 from tests.conftest import World
 from tests.support.openapi import openapi_document
 
-pytestmark = pytest.mark.emulator
-
 COMPONENTS = openapi_document()["components"]
 WRITTEN = jsonschema_rs.validator_for(
     {"$ref": "#/components/schemas/WrittenLink", "components": COMPONENTS}

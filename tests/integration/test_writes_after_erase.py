@@ -22,7 +22,7 @@ from tests.integration.test_click_aggregation import click, records, rollups
 from tests.integration.test_purge_faults import Erasure, Faults
 from tests.support.erasure import Erasing
 
-pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
+pytestmark = pytest.mark.exhaustive
 
 Write = Callable[[Erasing, Any, dict[str, Any]], None]
 

@@ -34,7 +34,6 @@ def _listens(port: int, host: str = HOST) -> bool:
         return probe.connect_ex((host, port)) == 0
 
 
-@pytest.mark.emulator
 def test_an_emulator_answers_until_it_is_stopped() -> None:
     with Emulator(log_name="test-life") as emulator:
         dynamodb = emulator.client("dynamodb")
@@ -44,7 +43,6 @@ def test_an_emulator_answers_until_it_is_stopped() -> None:
     emulator.stop()
 
 
-@pytest.mark.emulator
 @pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="needs Linux's /proc")
 def test_a_service_that_the_emulator_does_not_have_is_refused_without_reading_all_models() -> None:
     def bytes_read() -> int:
@@ -58,7 +56,6 @@ def test_a_service_that_the_emulator_does_not_have_is_refused_without_reading_al
         assert bytes_read() - before < 4_000_000
 
 
-@pytest.mark.emulator
 def test_the_hosts_aws_settings_do_not_reach_the_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "123456789012")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://192.0.2.1")
@@ -74,7 +71,6 @@ def test_the_hosts_aws_settings_do_not_reach_the_emulator(monkeypatch: pytest.Mo
             assert b"MINISTACK_HOST" not in names
 
 
-@pytest.mark.emulator
 def test_an_emulator_ends_with_its_parent_process() -> None:
     port = free_port()
     program = (
@@ -91,7 +87,6 @@ def test_an_emulator_ends_with_its_parent_process() -> None:
     assert not _listens(port)
 
 
-@pytest.mark.emulator
 def test_a_taken_port_is_an_error_with_the_log_in_it() -> None:
     with socket.socket() as other:
         other.bind((HOST, 0))
@@ -136,7 +131,6 @@ def _function(emulator: Emulator) -> Callable[..., tuple[dict[str, Any], list[st
     return invoke
 
 
-@pytest.mark.emulator
 def test_each_invocation_gets_its_own_log_lines_and_all_of_them() -> None:
     with Emulator(log_name="test-logs") as emulator:
         invoke = _function(emulator)
@@ -148,7 +142,6 @@ def test_each_invocation_gets_its_own_log_lines_and_all_of_them() -> None:
         assert logged == ["line 0", "line 1"]
 
 
-@pytest.mark.emulator
 def test_the_workers_of_a_function_share_its_unpacked_code() -> None:
     with Emulator(log_name="test-code") as emulator:
         invoke = _function(emulator)
@@ -189,7 +182,6 @@ print(len(queue["messages"]))
 """
 
 
-@pytest.mark.emulator
 def test_a_message_that_is_sent_while_the_poller_works_is_kept() -> None:
     done = subprocess.run(
         [EMULATOR_PYTHON, "-c", _SEND_WHILE_POLLING],

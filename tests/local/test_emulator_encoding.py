@@ -6,11 +6,7 @@ import json
 import subprocess
 import uuid
 
-import pytest
-
 from local.emulator import EMULATOR_PYTHON, ROOT
-
-pytestmark = pytest.mark.emulator
 
 _CHECK = """
 import json, math

@@ -15,8 +15,6 @@ import pytest
 
 from local.emulator import EMULATOR_PYTHON, HOST, ROOT, Emulator
 
-pytestmark = pytest.mark.emulator
-
 #: Answers with its process and its event's body, after it has done what the body asks for.
 _CODE = """
 import json, os, sys, time

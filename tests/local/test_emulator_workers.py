@@ -19,8 +19,6 @@ import pytest
 
 from local.emulator import Emulator
 
-pytestmark = pytest.mark.emulator
-
 #: Calls DynamoDB at an address where nothing listens.
 _CODE = """
 import json, os, random, resource, sys, time

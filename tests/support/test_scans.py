@@ -10,8 +10,6 @@ from botocore.exceptions import ClientError
 from local.emulator import client
 from tests.support.scans import scan
 
-pytestmark = pytest.mark.emulator
-
 _ITEMS: tuple[dict[str, Any], ...] = (
     {"id": {"S": "plain"}, "count": {"N": "1"}, "tags": {"L": [{"S": "a"}, {"NULL": True}]}},
     {"id": {"S": "binary"}, "ids": {"B": b"\x00\xff"}, "set": {"BS": [b"a", b"\xfe"]}},

@@ -13,8 +13,6 @@ from local.emulator import Emulator
 from tests.chaos.faults.conftest import Start
 from tests.chaos.faults.in_emulator.decisions import Decisions
 
-pytestmark = pytest.mark.emulator
-
 KEYS: list[dict[str, Any]] = [{"pk": {"S": letter}} for letter in "abcdefgh"]
 
 

@@ -13,8 +13,6 @@ from functions.domain.clock import deadline
 from local.emulator import Emulator
 from tests.chaos.faults.conftest import Start
 
-pytestmark = pytest.mark.emulator
-
 
 def test_a_message_is_stored_although_the_response_was_lost(
     start: Start, calls: Callable[..., Any], faulty_emulator: Emulator, queue_url: str

@@ -23,7 +23,7 @@ from tests.chaos.faults import Faults
 from tests.chaos.faults.conftest import Start
 from tests.chaos.faults.in_emulator.decisions import Decisions
 
-pytestmark = [pytest.mark.emulator, pytest.mark.exhaustive]
+pytestmark = pytest.mark.exhaustive
 
 _SECONDS = 30
 

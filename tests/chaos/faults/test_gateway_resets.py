@@ -11,7 +11,6 @@ from local.gateway_proxy import Bridge
 from tests.chaos.faults import FaultRates, Faults
 
 
-@pytest.mark.emulator
 def test_requests_are_reset_at_their_rates_and_not_in_a_pause(faulty_emulator: Emulator) -> None:
     bridge = Bridge()
     faults = Faults(3, FaultRates.only(reset_before=0.1, reset_after=0.2))
