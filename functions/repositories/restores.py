@@ -18,7 +18,6 @@ from functions.aws.codec import from_item, primary_key, to_item
 from functions.aws.dynamodb import Table, create_action
 from functions.domain.clock import iso, now_iso
 from functions.domain.idempotency import IdempotencyKey
-from functions.domain.ids import pack_ids, unpack_ids
 from functions.domain.outcomes import pack_outcomes, unpack_outcomes
 from functions.repositories.idempotency import IdempotencyTable, transact_once
 from functions.repositories.open_index import open_items, open_shard
@@ -63,7 +62,10 @@ NOT_IN_DELETION: RefusalReason = "notInDeletion"
 
 @dataclass(slots=True)
 class Restore:
-    """One restore. ``outcomes`` has one byte per id of the deletion, in its order."""
+    """One restore. ``outcomes`` has one byte per id of the deletion, in its order.
+
+    ``unknown`` is how many requested ids the deletion does not have.
+    """
 
     id: str
     workspace_id: str
@@ -74,7 +76,7 @@ class Restore:
     outcomes: bytearray
     source_ip: str | None = None
     reason: str | None = None
-    unknown_ids: list[str] = field(default_factory=list)
+    unknown: int = 0
     policies: dict[str, Any] = field(default_factory=dict)
     completed_at: str | None = None
     lease_until: float = 0.0
@@ -94,9 +96,9 @@ class Restore:
         restored = sum(self.outcomes.count(outcome) for outcome in LIVE_AGAIN)
         pending = self.outcomes.count(RestoreOutcome.PENDING)
         return {
-            "requested": requested + len(self.unknown_ids),
+            "requested": requested + self.unknown,
             "restored": restored,
-            "refused": requested - restored - pending + len(self.unknown_ids),
+            "refused": requested - restored - pending + self.unknown,
         }
 
 
@@ -118,7 +120,7 @@ class RestoresTable(Table):
                 "createdAt": restore.created_at,
                 "counts": restore.counts(),
                 "fates": pack_outcomes(restore.outcomes),
-                "unknownIds": pack_ids(restore.unknown_ids) if restore.unknown_ids else None,
+                "unknown": restore.unknown or None,
                 "policies": restore.policies or None,
                 "leaseUntil": int(restore.lease_until),
             }
@@ -213,8 +215,7 @@ def _open_keys(restore: Restore) -> dict[str, Any]:
 
 
 def _restore(item: dict[str, Any]) -> Restore:
-    binary = ("fates", "unknownIds")
-    record = from_item({name: value for name, value in item.items() if name not in binary})
+    record = from_item({name: value for name, value in item.items() if name != "fates"})
     workspace_id, _, deletion_id = record["pk"].rpartition("#")
     return Restore(
         id=record["sk"].removeprefix("RESTORE#"),
@@ -226,7 +227,7 @@ def _restore(item: dict[str, Any]) -> Restore:
         outcomes=unpack_outcomes(item["fates"]["B"]),
         source_ip=record.get("sourceIp"),
         reason=record.get("reason"),
-        unknown_ids=unpack_ids(item["unknownIds"]["B"]) if "unknownIds" in item else [],
+        unknown=record.get("unknown", 0),
         policies=record.get("policies", {}),
         completed_at=record.get("completedAt"),
         lease_until=float(record.get("leaseUntil", 0)),

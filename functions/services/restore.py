@@ -67,10 +67,15 @@ class RestoreStores:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A restore with the deletion that it undoes, all ids included."""
+    """A restore with the deletion that it undoes, all ids included.
+
+    ``unknown_ids`` are requested ids that the deletion does not have. They are not stored: a caller
+    could fill the table with them.
+    """
 
     restore: Restore
     deletion: Deletion
+    unknown_ids: Sequence[str] = ()
 
     @property
     def restored_ids(self) -> list[str]:
@@ -100,7 +105,7 @@ class Restored:
             if outcome not in not_refused
         ]
         unknown: list[RefusedRestore] = [
-            {"id": each, "reason": NOT_IN_DELETION} for each in self.restore.unknown_ids
+            {"id": each, "reason": NOT_IN_DELETION} for each in self.unknown_ids
         ]
         return refused + unknown
 
@@ -155,18 +160,18 @@ def _restore_of(
         outcomes=outcomes,
         source_ip=deletion_request.source_ip,
         reason=deletion_request.reason,
-        unknown_ids=unknown,
+        unknown=len(unknown),
         policies=dict(deletion_request.policies),
         lease_until=time.time() + lease_seconds(),
     )
     try:
         stores.restores.create(record, key=deletion_request.key)
     except KeyTaken:
-        if (earlier := _replay(deletion_request, stores)) is None:
+        if (earlier := _replay(link_ids, deletion_request, stores)) is None:
             raise StillRunning from None
         return earlier
     _run(record, deletion, stores)
-    return Restored(record, deletion)
+    return Restored(record, deletion, unknown)
 
 
 def resume_restore(
@@ -273,7 +278,9 @@ def _restore_pending(
     metrics.count("LinksRestored", statements.count(Outcome.RESTORED))
 
 
-def _replay(deletion_request: DeletionRequest, stores: RestoreStores) -> Restored | None:
+def _replay(
+    link_ids: Sequence[str] | None, deletion_request: DeletionRequest, stores: RestoreStores
+) -> Restored | None:
     """The restore of this Idempotency-Key."""
     if deletion_request.key is None:
         return None
@@ -281,14 +288,22 @@ def _replay(deletion_request: DeletionRequest, stores: RestoreStores) -> Restore
     record = keys.find(deletion_request.workspace_id, deletion_request.key)
     if record is None:
         return None
-    return restored_of(record, deletion_request.workspace_id, stores)
+    return restored_of(record, link_ids, deletion_request.workspace_id, stores)
 
 
-def restored_of(record: IdempotencyRecord, workspace_id: str, stores: RestoreStores) -> Restored:
-    """The restore of a used key; raises ``StillRunning`` while links are pending."""
+def restored_of(
+    record: IdempotencyRecord,
+    link_ids: Sequence[str] | None,
+    workspace_id: str,
+    stores: RestoreStores,
+) -> Restored:
+    """The restore of a used key, with the ids of the same request; raises ``StillRunning`` while
+    links are pending.
+    """
     deletion_id, restore_id = record.details["deletionId"], record.details["restoreId"]
     restore = stores.restores.load(workspace_id, deletion_id, restore_id)
     deletion = stores.deletions.load(workspace_id, deletion_id)
     if restore is None or deletion is None or restore.pending:
         raise StillRunning(deletion_id)
-    return Restored(restore, deletion)
+    _, unknown = _requested(deletion, link_ids)
+    return Restored(restore, deletion, unknown)

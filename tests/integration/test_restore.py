@@ -233,6 +233,29 @@ def test_a_restore_needs_its_scope_and_answers_per_id(world: World) -> None:
     )
 
 
+def test_the_record_of_a_restore_does_not_grow_with_unknown_ids(world: World) -> None:
+    """It is kept permanently, so a caller could fill the table with them."""
+    deletion = world.soft_delete(world.create(1))
+    unknown = [str(uuid.uuid4()) for _ in range(1_000)]
+
+    def post() -> tuple[int, Any]:
+        more = {"at": deletion.id, "key": "k", "body": {"ids": unknown}}
+        return world.call(deletions_function, RESTORE, scopes="linksRestore", **more)
+
+    refused_ids = [{"id": each, "reason": "notInDeletion"} for each in unknown]
+    first = post()
+    assert first == (200, {"restoredIds": [], "refused": refused_ids})
+    assert post() == first
+    [record] = [
+        item
+        for item in world.stored(world.stores.deletions.name)
+        if item["sk"]["S"].startswith("RESTORE#")
+    ]
+    assert len(repr(record)) < 2_000
+    _, shown = world.call(deletions_function, "GET /api/deletions/{id}", at=deletion.id)
+    assert shown["restores"][0]["counts"] == {"requested": 1_000, "restored": 0, "refused": 1_000}
+
+
 def test_a_repeated_delete_gets_the_first_response_after_a_restore(world: World) -> None:
     ids = world.create(2)
 

@@ -35,8 +35,9 @@ def _restore_again(
     from functions.services.restore import restored_of
 
     body = request.json() if request.body.strip() else {}
-    _, malformed = sort_ids(body.get("ids", []))
-    done = restored_of(record, request.caller.workspace_id, service_stores.restore_stores())
+    ids, malformed = sort_ids(body.get("ids", []))
+    stores = service_stores.restore_stores()
+    done = restored_of(record, ids, request.caller.workspace_id, stores)
     return _links_restored(request, done, malformed)
 
 
