@@ -44,6 +44,26 @@ def test_the_code_and_the_external_id_are_free_at_once(world: World) -> None:
     )
 
 
+def test_the_reason_of_an_erasure_may_be_in_its_body(world: World) -> None:
+    [link] = world.create_items()
+    body = {"reason": "the owner asked"}
+    response = world.call(deletions, "DELETE /api/links/{id}", at=link.id, body=body)
+    assert response == (200, {"success": True})
+    assert world.last_deletion().reason == "the owner asked"
+
+
+@pytest.mark.parametrize(
+    "body", [{"dryRun": True}, {"ids": []}, [], "x", b"{", {"reason": 5}], ids=repr
+)
+def test_a_link_is_not_erased_with_a_body_that_means_something_else(
+    world: World, body: Any
+) -> None:
+    [link] = world.create_items()
+    status, _ = world.call(deletions, "DELETE /api/links/{id}", at=link.id, body=body)
+    assert status == 400
+    assert world.live_ids() == [link.id]
+
+
 @pytest.mark.parametrize("case", ["unknown", "foreign", "soft-deleted", "erased"])
 def test_only_live_links_of_the_workspace_are_found(world: World, case: str) -> None:
     [link_id] = world.create(1, workspace_id="ws-elsewhere" if case == "foreign" else None)

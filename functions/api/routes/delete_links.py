@@ -81,8 +81,15 @@ def delete_link(request: Request) -> Response[ErasedLink]:
     """Erase one live link, by id or short code (LinkForty).
 
     Record, short code, clicks and QR images are removed permanently; the code is free at once for
-    its own workspace.
+    its own workspace. It needs no body; ``{"reason": …}`` is taken, and any other is refused.
     """
+    reason = request.reason
+    if request.body.strip():
+        body = request.json()
+        # A `dryRun` that was ignored would erase the link.
+        if not isinstance(body, dict) or set(body) - {"reason"}:
+            raise InvalidRequest('The body may be {"reason": …}, and is not needed')
+        reason = reason_of(request, check_reason(body.get("reason")))
     stores = service_stores.deletion_stores()
     reference = request.path["id"]
     link_id = parse_link_id(reference)
@@ -90,7 +97,7 @@ def delete_link(request: Request) -> Response[ErasedLink]:
         pointer = stores.links.resolve_code(reference)
         if pointer is not None and pointer[0] == request.caller.workspace_id:
             link_id = pointer[1]
-    requested_by = deletion_request(request, request.reason)
+    requested_by = deletion_request(request, reason)
     deletion = erase_one(link_id, deletion_request=requested_by, stores=stores)
     return _link_deleted(deletion)
 
