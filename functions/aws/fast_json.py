@@ -13,6 +13,8 @@ import json
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any
 
+from functions.domain.ids import random_uuid
+
 __all__ = ["around", "quote", "read_plain", "use_plain_json"]
 
 _REQUEST_ID = "x-amzn-requestid"
@@ -22,17 +24,15 @@ HOLE = "\0"
 
 
 def use_plain_json(client: Any) -> None:
-    """Make this DynamoDB client encode batches, reads and puts, and parse reads, without the model.
+    """Make this DynamoDB client encode and parse the calls on items without the model.
 
     Elements of ``Statements`` and ``Keys`` may then also be strings of encoded JSON.
     """
     events = client.meta.events
-    for operation, encode in _ENCODERS.items():
-        events.register(f"provide-client-params.dynamodb.{operation}", encode)
-    # Once, because registering for each operation would slow the start.
+    # Once each, because registering for each operation would slow the start.
+    events.register("provide-client-params.dynamodb", _encode_call)
     events.register("before-call.dynamodb", _send_encoded)
-    for operation in ("BatchExecuteStatement", "BatchGetItem", "GetItem", "PutItem", "Query"):
-        events.register(f"before-parse.dynamodb.{operation}", read_plain)
+    events.register("before-parse.dynamodb", _read_call)
 
 
 def around(value: Any) -> tuple[str, str]:
@@ -66,37 +66,69 @@ def _with_list(parameters: dict[str, Any], name: str) -> str:
     return _object(members | {name: f"[{','.join(elements)}]"})
 
 
-def _encode_statements(params: dict[str, Any], context: dict[str, Any], **_: Any) -> dict[str, Any]:
-    context["body"] = _with_list(params, "Statements")
-    return {}
+# Each returns the JSON of a call, and the names of tables for the endpoint rules, which read them.
 
 
-def _encode_reads(params: dict[str, Any], context: dict[str, Any], **_: Any) -> dict[str, Any]:
+def _encode_one(params: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    return _encode(params), {"TableName": params["TableName"]}
+
+
+def _encode_statements(params: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    return _with_list(params, "Statements"), {}
+
+
+def _encode_reads(params: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     tables = params["RequestItems"]
     members = {key: _encode(value) for key, value in params.items() if key != "RequestItems"}
     reads = {table: _with_list(request, "Keys") for table, request in tables.items()}
-    context["body"] = _object(members | {"RequestItems": _object(reads)})
-    # The endpoint rules read the names of the tables.
-    return {"RequestItems": {table: {} for table in tables}}
+    body = _object(members | {"RequestItems": _object(reads)})
+    return body, {"RequestItems": {table: {} for table in tables}}
 
 
-def _encode_one(params: dict[str, Any], context: dict[str, Any], **_: Any) -> dict[str, Any]:
-    context["body"] = _encode(params)
-    # The endpoint rules read it.
-    return {"TableName": params["TableName"]}
+def _encode_writes(params: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    return _encode(params), {"RequestItems": {table: [] for table in params["RequestItems"]}}
+
+
+def _encode_transaction(params: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    actions = [action for each in params["TransactItems"] for action in each.values()]
+    tables = dict.fromkeys(action["TableName"] for action in actions)
+    # Without a token botocore would add one, after the call is encoded.
+    token = params.get("ClientRequestToken") or random_uuid()
+    body = _encode(params | {"ClientRequestToken": token})
+    return body, {"TransactItems": [{"Put": {"TableName": table}} for table in tables]}
 
 
 _ENCODERS = {
     "BatchExecuteStatement": _encode_statements,
     "BatchGetItem": _encode_reads,
+    "BatchWriteItem": _encode_writes,
+    "DeleteItem": _encode_one,
     "GetItem": _encode_one,
     "PutItem": _encode_one,
+    "Query": _encode_one,
+    "TransactWriteItems": _encode_transaction,
+    "UpdateItem": _encode_one,
 }
+
+
+def _encode_call(
+    params: dict[str, Any], model: Any, context: dict[str, Any], **_: Any
+) -> dict[str, Any] | None:
+    encode = _ENCODERS.get(model.name)
+    if encode is None:
+        return None
+    context["body"], named = encode(params)
+    return named
 
 
 def _send_encoded(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
     if "body" in context:
         params["body"] = context.pop("body").encode()
+
+
+def _read_call(operation_model: Any, **response: Any) -> None:
+    if operation_model.name in _ENCODERS:
+        read_plain(**response)
 
 
 def read_plain(

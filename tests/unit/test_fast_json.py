@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,6 +45,42 @@ PUT: dict[str, Any] = {
     "ExpressionAttributeNames": {"#pk": "pk"},
     "ExpressionAttributeValues": {":at": {"N": "1"}, ":raw": {"B": b"\xff"}},
     "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+}
+CHANGE: dict[str, Any] = {
+    "TableName": "links",
+    "Key": {"pk": LINK["pk"], "sk": {"B": b"\x00"}},
+    "UpdateExpression": "SET #a = :at, tags = :tags",
+    "ConditionExpression": "attribute_exists(#pk)",
+    "ExpressionAttributeNames": {"#pk": "pk", "#a": "at"},
+    "ExpressionAttributeValues": {":at": {"N": "1"}, ":tags": LINK["tags"], ":raw": {"B": b"\xff"}},
+}
+UPDATE = CHANGE | {"ReturnValuesOnConditionCheckFailure": "ALL_OLD", "ReturnValues": "ALL_NEW"}
+DELETE = {name: CHANGE[name] for name in ("TableName", "Key", "ConditionExpression")}
+QUERY: dict[str, Any] = {
+    "TableName": "links",
+    "IndexName": "live",
+    "KeyConditionExpression": "pk = :pk",
+    "ExpressionAttributeValues": {":pk": LINK["pk"], ":raw": {"B": b"\xff"}},
+    "ExclusiveStartKey": BINARY,
+    "ScanIndexForward": False,
+    "Limit": 10,
+}
+WRITES: dict[str, Any] = {
+    "RequestItems": {
+        "links": [{"PutRequest": {"Item": LINK}}, {"DeleteRequest": {"Key": BINARY}}],
+        "other": [{"PutRequest": {"Item": BINARY}}],
+    },
+    "ReturnConsumedCapacity": "TOTAL",
+}
+TRANSACTION: dict[str, Any] = {
+    "TransactItems": [
+        {"Put": {"TableName": "links", "Item": LINK | BINARY}},
+        {"Update": CHANGE | {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}},
+        {"Delete": DELETE | {"TableName": "other"}},
+        {"ConditionCheck": DELETE},
+    ],
+    "ClientRequestToken": "token",
+    "ReturnConsumedCapacity": "TOTAL",
 }
 STATEMENTS: dict[str, Any] = {
     "Statements": [
@@ -103,6 +140,12 @@ def botocores() -> Wire:
         ("batch_execute_statement", STATEMENTS | {"ReturnConsumedCapacity": "INDEXES"}),
         ("get_item", GET),
         ("put_item", PUT),
+        ("update_item", UPDATE),
+        ("delete_item", DELETE),
+        ("query", QUERY),
+        ("batch_write_item", WRITES),
+        ("transact_write_items", TRANSACTION),
+        ("scan", {"TableName": "links", "ExclusiveStartKey": BINARY}),
     ],
 )
 def test_a_request_equals_botocores(
@@ -116,6 +159,40 @@ def test_a_request_equals_botocores(
     for header in ("X-Amz-Target", "Content-Type"):
         assert own.request.headers[header] == botocores.request.headers[header]
     assert int(own.request.headers["Content-Length"]) == len(own.request.body)
+
+
+def test_a_transaction_without_a_token_gets_one_for_each_request(own: Wire) -> None:
+    tokens = []
+    for _ in range(2):
+        own.client.transact_write_items(TransactItems=TRANSACTION["TransactItems"])
+        tokens.append(uuid.UUID(json.loads(own.request.body)["ClientRequestToken"]))
+
+    assert tokens[0] != tokens[1]
+
+
+def test_the_endpoint_of_an_account_is_botocores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The endpoint rules read the names of the tables, which may be ARNs of other accounts."""
+    arn = "arn:aws:dynamodb:eu-central-1:222222222222:table/links"
+    monkeypatch.setenv("AWS_ACCOUNT_ID", "111111111111")
+    own, botocores = Wire(plain_json=True), Wire(plain_json=False)
+    named = {"TableName": arn}
+    actions = [
+        {name: action | named}
+        for each in TRANSACTION["TransactItems"]
+        for name, action in each.items()
+    ]
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("update_item", UPDATE | named),
+        ("query", QUERY | named),
+        ("delete_item", DELETE | named),
+        ("batch_write_item", {"RequestItems": {arn: WRITES["RequestItems"]["links"]}}),
+        ("transact_write_items", TRANSACTION | {"TransactItems": actions}),
+    ]
+    for operation, parameters in calls:
+        for wire in (own, botocores):
+            getattr(wire.client, operation)(**parameters)
+        assert own.request.url == botocores.request.url
+        assert "222222222222" in own.request.url
 
 
 def test_pre_encoded_elements_give_the_same_request(own: Wire) -> None:
@@ -140,7 +217,11 @@ def test_pre_encoded_elements_give_the_same_request(own: Wire) -> None:
 
 @pytest.mark.parametrize("item", [LINK, BINARY])
 @pytest.mark.parametrize(
-    "operation", ["batch_get_item", "batch_execute_statement", "get_item", "put_item", "query"]
+    "operation",
+    [
+        *("batch_get_item", "batch_execute_statement", "get_item", "put_item", "query"),
+        *("update_item", "delete_item", "batch_write_item", "transact_write_items", "scan"),
+    ],
 )
 def test_a_response_is_parsed_like_botocore_does(
     own: Wire, botocores: Wire, operation: str, item: dict[str, Any]
@@ -168,6 +249,14 @@ def test_a_response_is_parsed_like_botocore_does(
             "LastEvaluatedKey": item,
             "ConsumedCapacity": capacity,
         },
+        "update_item": {"Attributes": item, "ConsumedCapacity": capacity},
+        "delete_item": {"Attributes": item, "ConsumedCapacity": capacity},
+        "batch_write_item": {
+            "UnprocessedItems": {"links": [{"PutRequest": {"Item": item}}]},
+            "ConsumedCapacity": [capacity],
+        },
+        "transact_write_items": {"ConsumedCapacity": [capacity]},
+        "scan": {"Items": [item], "Count": 1, "ScannedCount": 1},
     }[operation]
     body = json.dumps(response, default=lambda _: "AP8=").encode()
     request = {
@@ -175,7 +264,12 @@ def test_a_response_is_parsed_like_botocore_does(
         "batch_execute_statement": STATEMENTS,
         "get_item": GET,
         "put_item": PUT,
-        "query": {},
+        "query": QUERY,
+        "update_item": UPDATE,
+        "delete_item": DELETE,
+        "batch_write_item": WRITES,
+        "transact_write_items": TRANSACTION,
+        "scan": {"TableName": "links"},
     }
     found = []
     for wire in (own, botocores):
