@@ -7,8 +7,9 @@ import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -27,6 +28,7 @@ from functions.repositories import access as access_store
 from functions.repositories import kept_installs
 from functions.repositories.access import AccessTable
 from functions.repositories.api_keys import ApiKeysTable
+from tests.support.interleaving import interleave
 from tests.support.template import (
     properties_of,
     synthesized_template,
@@ -378,11 +380,8 @@ def test_a_new_secret_is_shown_although_the_old_key_cannot_be_ended(
     operator.json("workspace", "create", "acme")
     old = issue(operator)["keyId"]
 
-    def fail(*_: Any, **__: Any) -> None:
-        raise Unavailable
-
     with monkeypatch.context() as patch:
-        patch.setattr(ApiKeysTable, "end", fail)
+        patch.setattr(ApiKeysTable, "end", Mock(side_effect=Unavailable))
         code, out, _ = operator.run("--json", "key", "rotate", "acme", old)
     assert code == 1
     new = json.loads(out)
@@ -501,15 +500,9 @@ def test_concurrent_changes_of_different_settings_are_both_kept(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operator.json("workspace", "create", "acme", "--quarantine-days", "5")
-    set_workspace = AccessTable.set_workspace
-
-    def with_concurrent_change(table: AccessTable, workspace_id: str, **more: Any) -> None:
-        monkeypatch.setattr(AccessTable, "set_workspace", set_workspace)
-        other = ["--plan", "pro", "--quarantine-days", "0", "--link-events", "on"]
-        operator.json("workspace", "set", "acme", *other)
-        set_workspace(table, workspace_id, **more)
-
-    monkeypatch.setattr(AccessTable, "set_workspace", with_concurrent_change)
+    other = ["--plan", "pro", "--quarantine-days", "0", "--link-events", "on"]
+    change = partial(operator.json, "workspace", "set", "acme", *other)
+    interleave(monkeypatch, AccessTable, "set_workspace", before=change)
     changed = set_workspace_of(
         operator.deployment, "acme", change=lambda old: replace(old, retention_days=9)
     )
@@ -523,14 +516,8 @@ def test_a_plan_change_during_a_plan_change_moves_the_key_to_the_last_plan(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operator.json("workspace", "create", "acme")
-    move = UsageKeys.move
-
-    def with_concurrent_change(keys: UsageKeys, key_id: str, plan: str) -> None:
-        monkeypatch.setattr(UsageKeys, "move", move)
-        operator.json("workspace", "set", "acme", "--plan", "enterprise")
-        move(keys, key_id, plan)
-
-    monkeypatch.setattr(UsageKeys, "move", with_concurrent_change)
+    other = partial(operator.json, "workspace", "set", "acme", "--plan", "enterprise")
+    interleave(monkeypatch, UsageKeys, "move", before=other)
     set_workspace_of(operator.deployment, "acme", plan="pro")
 
     assert operator.json("workspace", "show", "acme")["plan"] == "enterprise"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError, NoRegionError, ReadTimeoutError
@@ -224,9 +225,6 @@ def test_an_object_of_another_form_is_kept_and_reported(odd: dict[str, Any]) -> 
 def test_an_error_of_aws_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail() -> None:
-        raise NoRegionError
-
-    monkeypatch.setattr(failed_records, "client_maker", fail)
+    monkeypatch.setattr(failed_records, "client_maker", Mock(side_effect=NoRegionError))
     assert failed_records.main(["list"]) == 1
     assert capsys.readouterr().err == "You must specify a region.\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -45,10 +46,7 @@ def test_the_smoke_test_refuses_an_existing_stage(
 def test_a_partly_deployed_stage_is_destroyed(
     commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: Any) -> None:
-        raise Refused("There is no stack")
-
-    monkeypatch.setattr(__main__, "outputs_of", refuse)
+    monkeypatch.setattr(__main__, "outputs_of", Mock(side_effect=Refused("There is no stack")))
     assert __main__.main(["--yes", "--gradual"]) == 2
     assert [(line[1], line[2:4]) for line in commands] == [
         ("deploy", ["-cstage=smoke", "-cgradual=true"]),

@@ -18,8 +18,8 @@ from functions.handlers import keys
 from functions.repositories.api_keys import ApiKeysTable, new_key_id
 from functions.services import api_keys as service
 from tests.conftest import World
-from tests.integration.test_races import together
 from tests.support.faults import FATAL, RETRYABLE, FaultyClient
+from tests.support.interleaving import at_once
 from tests.support.template import properties_of, synthesized_template
 
 HALF_APPLIED = [name for name in RETRYABLE if name.startswith("applied")]
@@ -199,7 +199,7 @@ def test_parallel_requests_do_not_exceed_the_limit_of_active_keys(
     world: World, admin: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "MAX_ACTIVE_KEYS", 4)
-    made = together([partial(issue, world, admin) for _ in range(8)])
+    made = at_once([partial(issue, world, admin) for _ in range(8)])
     assert sorted(status for status, _ in made) == [201] * 3 + [409] * 5
     assert {body["limit"] for status, body in made if status == 409} == {4}
     assert list(states(world, admin).values()) == ["active"] * 4
@@ -338,12 +338,12 @@ def test_admins_that_revoke_each_other_at_once_leave_one(world: World) -> None:
         one, two = (add(world, workspace_id=workspace) for _ in range(2))
 
         other = partial(revoke, world, workspace_id=workspace)
-        together([partial(other, one, two), partial(other, two, one)])
+        at_once([partial(other, one, two), partial(other, two, one)])
         left = [each for each in table(world).all(workspace) if not each.get("revokedAt")]
         assert len(left) == 1
 
         own = [add(world, workspace_id=workspace), left[0]["keyId"]]
-        together([partial(other, each, each) for each in own])
+        at_once([partial(other, each, each) for each in own])
         assert [e for e in table(world).all(workspace) if not e.get("revokedAt")]
 
 

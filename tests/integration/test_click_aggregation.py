@@ -33,6 +33,7 @@ from functions.services.click_aggregation import tally
 from tests.conftest import World
 from tests.support.api_gateway import Context
 from tests.support.erasure import FakeS3
+from tests.support.interleaving import interleave
 
 NOON = 1_780_000_000  # Some second of 2026.
 DAY = iso(NOON)[:10]
@@ -190,16 +191,7 @@ def test_a_later_click_counted_between_read_and_write_stays_the_last(
     [link_id] = world.create()
     later = click(world, link_id, at=NOON + 9)
     table = rollups(world)
-    real = table.before
-    once = iter([True])
-
-    def read_then_count(*args: Any, **keywords: Any) -> Any:
-        found = real(*args, **keywords)
-        if next(once, False):
-            count(world, [later])
-        return found
-
-    monkeypatch.setattr(table, "before", read_then_count)
+    interleave(monkeypatch, table, "before", after=lambda: count(world, [later]))
     earlier = records([click(world, link_id, at=NOON + 1)])
     assert deliver(table, earlier) == []
 
@@ -236,20 +228,10 @@ def test_nothing_is_written_for_an_erased_link(
     made = click(world, link_id)
     table = rollups(world)
 
-    def erase() -> None:
-        world.erase_one(link_id)
-
     if moment == "before the count":
-        erase()
+        world.erase_one(link_id)
     else:
-        real = table.before
-
-        def read_then_erase(*args: Any, **keywords: Any) -> Any:
-            found = real(*args, **keywords)
-            erase()
-            return found
-
-        monkeypatch.setattr(table, "before", read_then_erase)
+        interleave(monkeypatch, table, "before", after=lambda: world.erase_one(link_id))
 
     assert deliver(table, records([made])) == []
 

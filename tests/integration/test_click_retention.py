@@ -18,6 +18,7 @@ from tests.integration.test_click_aggregation import click, count, day
 from tests.integration.test_purge import receipt
 from tests.integration.test_redirect import clicks, visit
 from tests.support.erasure import Erasing
+from tests.support.interleaving import interleave
 
 
 @pytest.mark.parametrize("days", [None, 15, 365, 400])
@@ -123,13 +124,7 @@ def test_an_erasure_with_a_concurrent_ttl_removal_completes_with_the_links_that_
     if moment == "before the erasure":
         expire()
     else:
-        real = ClicksTable.write
-
-        def expire_then_write(*args: Any, **keywords: Any) -> None:
-            expire()
-            real(*args, **keywords)
-
-        monkeypatch.setattr(ClicksTable, "write", expire_then_write)
+        interleave(monkeypatch, ClicksTable, "write", before=expire)
     deletion = erasing.erase_completely([link_id])
 
     found = 4 if moment == "before the erasure" else 5

@@ -13,8 +13,8 @@ from functions.domain.policies import Policies
 from functions.repositories.link_names import LinkNames
 from functions.schemas.links import NewLink
 from tests.conftest import World
-from tests.integration.test_races import together
 from tests.support.erasure import Erasing
+from tests.support.interleaving import at_once
 from tests.support.virtual_time import VirtualClock
 
 DAY = 86_400
@@ -169,7 +169,7 @@ def test_of_racing_creates_only_the_own_workspace_gets_the_code(
     world = erasing.world
     workspaces = [f"ws-{number}" for number in range(4)] + [world.workspace_id] * 2
 
-    results = together(
+    results = at_once(
         [partial(world.create_items, 1, workspace, shortCode=code) for workspace in workspaces]
     )
 

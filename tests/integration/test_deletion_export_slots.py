@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,6 +23,7 @@ from tests.integration.test_export_before_delete import Bucket
 from tests.integration.test_filter_budget import _Nothing, ask
 from tests.support.erasure import Erasing
 from tests.support.faults import FaultyClient, Killed, die
+from tests.support.interleaving import at_once, interleave
 
 __all__ = ["exports"]
 
@@ -122,32 +122,19 @@ def test_a_concurrent_repeat_gets_the_deletion_of_the_first(
     """Both looked up the key before either was accepted."""
     ids = world.create(2)
     assert post(world, [ids[0]])[0] == 202
-    real = OpenExports.free
-    twins: list[tuple[int, dict[str, Any], dict[str, str]]] = []
+    same = partial(post, world, [ids[1]], key="k")
+    twins = interleave(monkeypatch, OpenExports, "free", before=same)
+    status, _, headers = same()
 
-    def with_concurrent_request(self: OpenExports, *given: Any, **more: Any) -> list[int]:
-        if not twins:
-            twins.append((0, {}, {}))
-            twins[0] = post(world, [ids[1]], key="k")
-        return real(self, *given, **more)
-
-    monkeypatch.setattr(OpenExports, "free", with_concurrent_request)
-    status, _, headers = post(world, [ids[1]], key="k")
-
-    assert twins[0][0] == 202
-    assert (status, headers["X-Deletion-Id"]) == (409, twins[0][2]["X-Deletion-Id"])
+    [(answered, _, of_twin)] = twins
+    assert answered == 202
+    assert (status, headers["X-Deletion-Id"]) == (409, of_twin["X-Deletion-Id"])
 
 
 def test_parallel_requests_never_claim_more_slots_than_there_are(world: World) -> None:
     ids = world.create(6)
-    start = threading.Barrier(6)
-
-    def caller(link_id: str) -> int:
-        start.wait()
-        return post(world, [link_id])[0]
-
-    with ThreadPoolExecutor(6) as pool:
-        assert sorted(pool.map(caller, ids)) == [202, 202, 429, 429, 429, 429]
+    answers = at_once(partial(post, world, [link_id]) for link_id in ids)
+    assert sorted(status for status, *_ in answers) == [202, 202, 429, 429, 429, 429]
     assert len(world.queue.messages) == 2
 
 

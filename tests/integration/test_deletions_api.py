@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -257,10 +258,7 @@ def test_a_filter_by_external_id_reads_that_link_alone(
     [wanted] = world.create(1, externalId="order-7")
     kept = world.create(2)
 
-    def refuse(*_: Any, **__: Any) -> Any:
-        raise AssertionError("the index was read")
-
-    monkeypatch.setattr(LiveIndex, "ids", refuse)
+    monkeypatch.setattr(LiveIndex, "ids", Mock(side_effect=AssertionError("the index was read")))
     confirm = {"filter": {"externalId": "order-7"}, "mode": mode}
     _, result, _ = ask(world, confirm | {"dryRun": True})
     assert result["counts"]["deletable"] == 1
@@ -290,11 +288,8 @@ def test_a_permanent_error_names_the_accepted_deletion(
 ) -> None:
     ids = world.create(3)
 
-    def refuse(*_: Any, **__: Any) -> Any:
-        raise InternalError
-
     with monkeypatch.context() as broken:
-        broken.setattr(LinkBatches, "mark_deleted", refuse)
+        broken.setattr(LinkBatches, "mark_deleted", Mock(side_effect=InternalError))
         status, body, headers = ask(world, {"ids": ids}, key="k")
     assert status == 500
     assert body["error"]["en"] == "Internal server error"

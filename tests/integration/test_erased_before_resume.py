@@ -21,7 +21,7 @@ from functions.domain.deletion import Deletion
 from functions.domain.outcomes import Outcome
 from functions.domain.policies import Policies
 from functions.repositories import deletion_items, link_batches
-from functions.repositories.restores import Restore, RestoreOutcome
+from functions.repositories.restores import RestoreOutcome
 from functions.services import run_deletion
 from functions.services.restore import resume_restore
 from functions.services.run_deletion import resume
@@ -38,6 +38,7 @@ from tests.support.faults import (
     faulty_world,
 )
 from tests.support.in_process_dynamodb import StartingPoint
+from tests.support.interleaving import interleave
 from tests.support.restores import bring_back, restore_stores
 from tests.support.shards import use_two_shards
 
@@ -205,16 +206,8 @@ def test_an_erasure_that_read_a_live_link_names_the_delete_that_came_between(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = world.create(3)
-    states = world.stores.links.batches.states
-    between: list[Deletion] = []
-
-    def read_and_wait(*given: Any) -> Any:
-        found = states(*given)
-        monkeypatch.setattr(world.stores.links.batches, "states", states)
-        between.append(world.soft_delete(ids[:2]))
-        return found
-
-    monkeypatch.setattr(world.stores.links.batches, "states", read_and_wait)
+    batches = world.stores.links.batches
+    between = interleave(monkeypatch, batches, "states", after=lambda: world.soft_delete(ids[:2]))
     erased = world.erase(ids)
 
     assert erased.ids_with(Outcome.ERASED) == ids
@@ -227,16 +220,12 @@ def test_an_erasure_that_read_a_live_link_names_the_restore_that_came_between(
 ) -> None:
     """The link is live again when it is erased; only its fencing token has changed."""
     [link_id] = world.create(1)
-    states = world.stores.links.batches.states
-    between: list[Restore] = []
-
-    def read_and_wait(*given: Any) -> Any:
-        found = states(*given)
-        monkeypatch.setattr(world.stores.links.batches, "states", states)
-        between.append(bring_back(world, world.soft_delete([link_id]).id).restore)
-        return found
-
-    monkeypatch.setattr(world.stores.links.batches, "states", read_and_wait)
+    between = interleave(
+        monkeypatch,
+        world.stores.links.batches,
+        "states",
+        after=lambda: bring_back(world, world.soft_delete([link_id]).id).restore,
+    )
     assert world.erase([link_id]).ids_with(Outcome.ERASED) == [link_id]
     [found] = world.stores.erasures.find(world.workspace_id, [link_id]).values()
     assert found.fencing_token == between[0].id
@@ -268,15 +257,13 @@ def test_a_resumed_soft_delete_reads_no_erasure_of_a_link_that_exists(
     """Not even of links that another request has deleted."""
     world, faulty = faulty_world(deployed)
     ids = world.create(LINKS)
-    accept = world.stores.deletions.accept
-
-    def overtaken(deletion: Deletion, **more: Any) -> None:
-        monkeypatch.setattr(world.stores.deletions, "accept", accept)
-        world.soft_delete(ids[-1:])
-        accept(deletion, **more)
-        _kill(faulty, 0, operation="batch_execute_statement")
-
-    monkeypatch.setattr(world.stores.deletions, "accept", overtaken)
+    interleave(
+        monkeypatch,
+        world.stores.deletions,
+        "accept",
+        before=lambda: world.soft_delete(ids[-1:]),
+        after=lambda: _kill(faulty, 0, operation="batch_execute_statement"),
+    )
     attempt(world.soft_delete, ids)
     faulty.fault = None
     faulty.calls.clear()

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -247,11 +248,8 @@ def test_an_export_that_fails_every_time_ends_as_failed_and_as_a_dead_letter(
     _, begun = exports.begin(link_id, key=key)
     message = exports.messages.pop()
 
-    def refused(*_: Any, **__: Any) -> None:
-        raise InternalError
-
     with monkeypatch.context() as broken:
-        broken.setattr(ExportsBucket, "put", refused)
+        broken.setattr(ExportsBucket, "put", Mock(side_effect=InternalError))
         for delivery in (1, 2, 3, 4):
             assert exports.deliver(message, delivery)
             assert exports.get(link_id, begun["id"])[1]["state"] == "pending"
@@ -321,11 +319,8 @@ def test_an_export_of_a_link_erased_between_runs_keeps_no_part(
     message = exports.messages.pop()
     bucket = setting("EXPORTS_BUCKET")
 
-    def fail(*_: Any, **__: Any) -> None:
-        raise InternalError
-
     with monkeypatch.context() as broken:
-        broken.setattr(ExportsBucket, "complete", fail)
+        broken.setattr(ExportsBucket, "complete", Mock(side_effect=InternalError))
         with pytest.raises(InternalError):
             exports.run(message)
     assert len(exports.s3.list_multipart_uploads(Bucket=bucket)["Uploads"]) == 1
@@ -457,11 +452,8 @@ def test_an_export_whose_message_is_refused_can_be_requested_again(
 ) -> None:
     [link_id] = world.create()
 
-    def refuse(*_: Any, **__: Any) -> None:
-        raise error
-
     with monkeypatch.context() as patch:
-        patch.setattr(Queue, "send", refuse)
+        patch.setattr(Queue, "send", Mock(side_effect=error))
         for _ in range(2):
             reply = world.send(analytics, EXPORT, at=link_id, key=key)
             assert reply.status == 503

@@ -22,6 +22,7 @@ from functions.services.export_lines import ExportStores
 from functions.services.run_deletion import resume, resume_logged
 from tests.support.erasure import Erasing
 from tests.support.faults import Killed
+from tests.support.interleaving import interleave
 from tests.support.restores import bring_back
 
 
@@ -95,22 +96,19 @@ def test_the_schedule_leaves_an_export_to_the_queue(erasing: Erasing) -> None:
     assert done.ids_with(Outcome.DELETED) == ids
 
 
-def test_no_other_worker_takes_a_running_export(erasing: Erasing) -> None:
+def test_no_other_worker_takes_a_running_export(
+    erasing: Erasing, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ids = erasing.world.create(2)
     deletion = ask(erasing, ids, "soft")
     workspace_id = erasing.world.workspace_id
-    others: list[Deletion | None] = []
-
-    def with_concurrent_worker(deletion: Deletion, **more: Any) -> bool:
-        saved = save(deletion, **more)
-        if saved and not others:
-            stores = worker(erasing, Bucket())
-            others.append(resume(workspace_id, deletion.id, stores=stores))
-        return saved
-
-    stores = worker(erasing, Bucket())
-    save = stores.deletions.save_export
-    stores.deletions.save_export = with_concurrent_worker  # type: ignore[method-assign]
+    stores, others_stores = worker(erasing, Bucket()), worker(erasing, Bucket())
+    others = interleave(
+        monkeypatch,
+        stores.deletions,
+        "save_export",
+        after=lambda: resume(workspace_id, deletion.id, stores=others_stores),
+    )
     done = erasing.world.resume(deletion.id, stores)
 
     assert others == [None]
@@ -210,19 +208,16 @@ def test_a_worker_that_lost_its_lease_does_not_touch_the_file(
     ids = erasing.world.create(4)
     deletion = ask(erasing, ids, "erase")
     workspace_id, bucket = erasing.world.workspace_id, RealBucket()
-    read_window = export_lines.LineReader._read_window
     files: list[bytes] = []
 
-    def with_concurrent_worker(*given: Any) -> Any:
-        if not hours:
-            hours.append(120)
-            with use_deadline(Deadline(60)):  # Another process.
-                other = erasing.world.resume(deletion.id, worker(erasing, bucket))
-            assert other.ids_with(Outcome.ERASED) == ids
-            files.extend(bucket.objects.values())
-        return read_window(*given)
+    def next_worker() -> None:
+        hours.append(120)
+        with use_deadline(Deadline(60)):  # Another process.
+            other = erasing.world.resume(deletion.id, worker(erasing, bucket))
+        assert other.ids_with(Outcome.ERASED) == ids
+        files.extend(bucket.objects.values())
 
-    monkeypatch.setattr(export_lines.LineReader, "_read_window", with_concurrent_worker)
+    interleave(monkeypatch, export_lines.LineReader, "_read_window", before=next_worker)
     stores = worker(erasing, bucket)
     resume(workspace_id, deletion.id, stores=stores)
 

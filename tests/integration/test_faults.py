@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
@@ -244,12 +245,9 @@ def test_the_schedule_continues_after_a_failed_requeue(
         cut.expire()
         return bytearray(run_deletion.SLICE)
 
-    def send(*_: Any, **__: Any) -> None:
-        raise Unavailable
-
     with monkeypatch.context() as broken, use_deadline(cut):
         broken.setattr(world.stores.links.batches, "mark_deleted", mark_none)
-        broken.setattr(world.queue, "send", send)
+        broken.setattr(world.queue, "send", Mock(side_effect=Unavailable))
         answered = world.soft_delete(ids)
 
     assert answered.ids_with(Outcome.PENDING) == ids

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -25,6 +24,7 @@ from functions.services.read_budget import OPENING_READS, PacedBudget, RequestBu
 from functions.services.resolve_filter import AT_ONCE
 from tests.conftest import World
 from tests.support.faults import Killed, die
+from tests.support.interleaving import at_once
 
 
 def plan_of(monkeypatch: pytest.MonkeyPatch, **limits: int) -> None:
@@ -188,11 +188,9 @@ def test_parallel_requests_never_read_more_than_the_minute_has(
 ) -> None:
     monkeypatch.setattr("functions.repositories.access.time.time", lambda: 1_900_000_033.5)
     plan = replace(plans()["free"], filter_reads_per_minute=OPENING_READS + 995)
-    start = threading.Barrier(8)
 
-    def caller(_: int) -> int:
+    def caller() -> int:
         budget = RequestBudget(world.workspace_id, plan, access=world.access)
-        start.wait()
         taken = 0
         try:
             while budget.take(100):
@@ -201,8 +199,7 @@ def test_parallel_requests_never_read_more_than_the_minute_has(
             return taken
         return taken
 
-    with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(caller, range(8))) == 1_000
+    assert sum(at_once([caller] * 8)) == 1_000
 
 
 # -- waiting at a time ------------------------------------------------------------------------
@@ -250,18 +247,9 @@ def test_parallel_requests_never_claim_more_slots_than_there_are(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.create(1)
-    start = threading.Barrier(6)
-
-    def caller(_: int) -> bool:
-        start.wait()
-        try:
-            in_background(world, monkeypatch, open_filters=2)
-        except LimitReached:
-            return False
-        return True
-
-    with ThreadPoolExecutor(6) as pool:
-        assert sum(pool.map(caller, range(6))) == 2
+    results = at_once([partial(in_background, world, monkeypatch, open_filters=2)] * 6)
+    refused = [each for each in results if isinstance(each, Exception)]
+    assert [type(each) for each in refused] == [LimitReached] * 4
     assert len(world.queue.messages) == 2
 
 

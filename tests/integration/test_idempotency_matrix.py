@@ -43,6 +43,7 @@ from tests.integration.test_click_aggregation import click
 from tests.support.erasure import Erasing, FakeS3
 from tests.support.faults import FaultyClient, Killed, kill_from
 from tests.support.in_process_dynamodb import StartingPoint
+from tests.support.interleaving import interleave
 from tests.support.restores import restore_stores
 from tests.support.shards import use_two_shards
 
@@ -666,16 +667,7 @@ def test_the_same_response_after_the_confirmation_expired_and_the_plan_shrank(
 def test_a_running_request_is_a_conflict_that_names_its_deletion(scene: Scene, route: str) -> None:
     case = ROUTES[route](scene)
     owner, name = case.commits
-    original = getattr(owner, name)
-    concurrent: list[Response] = []
-
-    def with_the_same_request(*given: Any, **more: Any) -> Any:
-        if not concurrent:
-            concurrent.append((0, None, {}))
-            concurrent[:] = [scene.ask(case)]
-        return original(*given, **more)
-
-    scene.patch.setattr(owner, name, with_the_same_request)
+    concurrent = interleave(scene.patch, owner, name, before=lambda: scene.ask(case))
     first = ask_first(scene, case)
 
     if case.seen_running:

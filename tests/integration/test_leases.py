@@ -17,6 +17,7 @@ from functions.services import restore as restore_service
 from functions.services.resolve_filter import ResolvedLinks
 from tests.conftest import World
 from tests.support.faults import Killed, die
+from tests.support.interleaving import interleave
 from tests.support.restores import bring_back, restore_stores
 
 
@@ -129,15 +130,12 @@ def test_a_worker_that_lost_its_lease_records_nothing(
 ) -> None:
     ids = world.create(3, tags=["summer"])
     deletion = accepted(world)
-    get_many, others = LinksTable.get_many, []
 
-    def sleep_once(*given: Any, **more: Any) -> Any:
-        monkeypatch.setattr(LinksTable, "get_many", get_many)
+    def next_worker() -> Deletion | None:
         ahead.append(leases.LEASE_SECONDS + 1)
-        others.append(resume(world, deletion))
-        return get_many(*given, **more)
+        return resume(world, deletion)
 
-    monkeypatch.setattr(LinksTable, "get_many", sleep_once)
+    others = interleave(monkeypatch, LinksTable, "get_many", before=next_worker)
     late = resume(world, deletion)
 
     [other] = others

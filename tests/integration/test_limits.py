@@ -7,8 +7,8 @@ import math
 import threading
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
@@ -20,6 +20,7 @@ from functions.domain.errors import RateLimited, Unavailable
 from functions.domain.plans import SCOPES, Plan
 from functions.handlers import deletions, links
 from tests.conftest import World
+from tests.support.interleaving import at_once
 
 
 @pytest.fixture
@@ -60,20 +61,14 @@ def test_each_key_has_its_own_window(world: World, now: list[float]) -> None:
 def test_parallel_callers_never_exceed_the_limit(
     world: World, now: list[float], limit: int
 ) -> None:
-    start = threading.Barrier(16)
-
-    def caller(_: int) -> list[int | None]:
-        start.wait()
-        return [attempt() for _ in range(5)]
-
     def attempt() -> int | None:
         try:
             return int(count(world, limit).remaining)
         except RateLimited:
             return None
 
-    with ThreadPoolExecutor(16) as pool:
-        results = [remaining for results in pool.map(caller, range(16)) for remaining in results]
+    callers = at_once([lambda: [attempt() for _ in range(5)]] * 16)
+    results = [remaining for caller in callers for remaining in caller]
     assert len(results) == 80
     # Each request of the window was counted exactly once.
     assert Counter(r for r in results if r is not None) == Counter(range(limit))
@@ -144,10 +139,7 @@ def test_an_error_has_rate_limit_headers_and_is_logged_with_its_request(
     error: Exception,
     status: int,
 ) -> None:
-    def fail(**_: Any) -> None:
-        raise error
-
-    monkeypatch.setattr(link_routes, "list_page", fail)
+    monkeypatch.setattr(link_routes, "list_page", Mock(side_effect=error))
     monkeypatch.setattr(links.api._log._logger, "propagate", True)
     answered, headers, body = ask(world, "GET /api/links")
     assert answered == status

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -23,6 +22,7 @@ from functions.services.link_stream import clean_up
 from tests.conftest import World
 from tests.support.erasure import Erasing
 from tests.support.faults import RETRYABLE, FaultyClient
+from tests.support.interleaving import at_once, interleave
 from tests.support.restores import bring_back
 
 
@@ -81,18 +81,9 @@ def test_links_older_than_the_counter_count(world: World, counts: LinkCounts) ->
 
 
 def test_parallel_creates_never_exceed_the_limit(world: World, counts: LinkCounts) -> None:
-    start = threading.Barrier(8)
-
-    def caller(_: int) -> bool:
-        start.wait()
-        try:
-            create(world, counts, 2, limit=7)
-        except InvalidRequest:
-            return False
-        return True
-
-    with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(caller, range(8))) == 3
+    results = at_once([partial(create, world, counts, 2, limit=7)] * 8)
+    assert sum(isinstance(each, list) for each in results) == 3
+    assert sum(isinstance(each, InvalidRequest) for each in results) == 5
     assert (counted(world), len(world.live_ids())) == (6, 6)
 
 
@@ -379,16 +370,7 @@ def test_a_recount_overtaken_by_a_create_changes_nothing(
     create(world, counts, 2, limit=5)
     counts.add(world.workspace_id, 2)
     now[0] += RECOUNT_SECONDS
-    real = LiveIndex.count
-
-    def count(self: LiveIndex, workspace_id: str) -> int:
-        found = real(self, workspace_id)
-        # At the same time another request creates a link.
-        monkeypatch.setattr(LiveIndex, "count", real)
-        create(world, counts, 1, limit=5)
-        return found
-
-    monkeypatch.setattr(LiveIndex, "count", count)
+    interleave(monkeypatch, LiveIndex, "count", after=lambda: create(world, counts, 1, limit=5))
     with pytest.raises(InvalidRequest):
         create(world, counts, 2, limit=5)
     assert counted(world) == 5

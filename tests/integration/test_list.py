@@ -18,6 +18,7 @@ from functions.handlers import links
 from functions.schemas.filters import parse_filter, parse_query
 from functions.services import list_links as procedures
 from tests.conftest import World
+from tests.support.interleaving import interleave
 
 
 @pytest.fixture(autouse=True)
@@ -69,19 +70,13 @@ def test_a_link_deleted_between_index_and_read_is_left_out(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second, third = (world.create()[0] for _ in range(3))
-    real = world.stores.links.get_many
-
-    def delete_then_read(*args: Any, **keywords: Any) -> Any:
-        world.soft_delete([second])
-        monkeypatch.setattr(world.stores.links, "get_many", real)
-        return real(*args, **keywords)
-
-    monkeypatch.setattr(world.stores.links, "get_many", delete_then_read)
+    links = world.stores.links
+    interleave(monkeypatch, links, "get_many", before=lambda: world.soft_delete([second]))
     page, last = procedures.list_links(
         workspace_id=world.workspace_id,
         limit=3,
         after=None,
-        links=world.stores.links,
+        links=links,
     )
 
     assert [link.id for link in page] == [third, first]

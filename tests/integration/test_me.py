@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -66,8 +67,5 @@ def test_a_session_shows_its_role_and_its_expiry(world: World) -> None:
 def test_a_request_that_could_not_be_counted_has_no_window(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: Any, **__: Any) -> None:
-        raise Unavailable
-
-    monkeypatch.setattr(AccessTable, "count_request", fail)
+    monkeypatch.setattr(AccessTable, "count_request", Mock(side_effect=Unavailable))
     assert me(world)["window"] is None

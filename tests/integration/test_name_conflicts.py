@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -113,10 +114,7 @@ def test_the_conflict_is_unchanged_when_it_cannot_be_explained(
     code = new_short_code()
     world.create_items(1, shortCode=code)
 
-    def fail(*_: Any, **__: Any) -> None:
-        raise Unavailable
-
-    monkeypatch.setattr(LinkNames, "code_items", fail)
+    monkeypatch.setattr(LinkNames, "code_items", Mock(side_effect=Unavailable))
     result = refusal(world, wanting(shortCode=code))
     assert result["takenCodes"] == [code]
     assert "taken" not in result

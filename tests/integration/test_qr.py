@@ -21,11 +21,11 @@ from functions.domain.clock import deadline
 from functions.domain.errors import InternalError, InvalidRequest, LinkNotFound, Unavailable
 from functions.domain.qr_image import Style, parse_style, render
 from functions.handlers import qr
-from functions.repositories.links import LinksTable
 from functions.repositories.qr_cache import Images
 from functions.services.qr import MAX_VARIANTS, qr_image
 from tests.conftest import World
 from tests.support.api_gateway import Reply
+from tests.support.interleaving import interleave
 from tests.support.restores import bring_back
 
 TEXT = "https://links.example/Ab3-_xYz"
@@ -132,15 +132,13 @@ def images() -> MemoryImages:
     return MemoryImages()
 
 
-def draw(
-    world: World, images: MemoryImages, reference: str, style: Style | None = None, **more: Any
-) -> bytes:
+def draw(world: World, images: MemoryImages, reference: str, style: Style | None = None) -> bytes:
     return qr_image(
         reference,
         style or Style(),
-        workspace_id=more.get("workspace_id", world.workspace_id),
+        workspace_id=world.workspace_id,
         base_url="https://links.example",
-        links=more.get("links", world.stores.links),
+        links=world.stores.links,
         images=images,  # type: ignore[arg-type]
     )
 
@@ -222,15 +220,11 @@ def test_only_live_links_have_images(world: World, images: MemoryImages) -> None
             draw(world, images, reference)
 
 
-def test_a_link_deleted_during_rendering_keeps_no_image(world: World, images: MemoryImages) -> None:
+def test_a_link_deleted_during_rendering_keeps_no_image(
+    world: World, images: MemoryImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
     [link_id] = world.create()
-    store = images.put
-
-    def put_after_the_delete(*args: Any, **kwargs: Any) -> None:
-        world.soft_delete([link_id])
-        store(*args, **kwargs)
-
-    images.put = put_after_the_delete  # type: ignore[method-assign]
+    interleave(monkeypatch, images, "put", before=lambda: world.soft_delete([link_id]))
 
     with pytest.raises(LinkNotFound):
         draw(world, images, link_id)
@@ -238,18 +232,14 @@ def test_a_link_deleted_during_rendering_keeps_no_image(world: World, images: Me
 
 
 def test_a_link_restored_during_rendering_keeps_no_unknown_image(
-    world: World, images: MemoryImages
+    world: World, images: MemoryImages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [link_id] = world.create()
-    store = images.put
 
-    def put_after_delete_and_restore(*args: Any, **kwargs: Any) -> None:
-        images.put = store  # type: ignore[method-assign]
-        deletion = world.soft_delete([link_id])
-        bring_back(world, deletion.id)
-        store(*args, **kwargs)
+    def delete_and_restore() -> None:
+        bring_back(world, world.soft_delete([link_id]).id)
 
-    images.put = put_after_delete_and_restore  # type: ignore[method-assign]
+    interleave(monkeypatch, images, "put", before=delete_and_restore)
 
     drawn = draw(world, images, link_id)
 
@@ -262,18 +252,14 @@ def test_a_link_restored_during_rendering_keeps_no_unknown_image(
 
 
 def test_a_link_deleted_before_its_key_was_registered_is_not_found(
-    world: World, images: MemoryImages
+    world: World, images: MemoryImages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [link_id] = world.create()
+    links = world.stores.links
+    interleave(monkeypatch, links, "register_qr_key", before=lambda: world.soft_delete([link_id]))
 
-    class DeletedBetween(LinksTable):
-        def register_qr_key(self, *args: Any, **kwargs: Any) -> Any:
-            world.soft_delete([link_id])
-            return super().register_qr_key(*args, **kwargs)
-
-    table = world.stores.links
     with pytest.raises(LinkNotFound):
-        draw(world, images, link_id, links=DeletedBetween(table._client, table.name))
+        draw(world, images, link_id)
     assert images.objects == {}
     assert keys_on(world, link_id) == set()
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -21,22 +19,8 @@ from functions.repositories.deletions import DeletionsTable
 from functions.services.run_deletion import resume
 from tests.conftest import World, make_world
 from tests.support.faults import drop_error_items
+from tests.support.interleaving import at_once, interleave
 from tests.support.restores import bring_back
-
-
-def together(work: list[Callable[[], Any]]) -> list[Any]:
-    """Run all at once; each result, or the exception that was raised."""
-    start = threading.Barrier(len(work))
-
-    def run(each: Callable[[], Any]) -> Any:
-        start.wait()
-        try:
-            return each()
-        except Exception as error:  # noqa: BLE001
-            return error
-
-    with ThreadPoolExecutor(len(work)) as pool:
-        return list(pool.map(run, work))
 
 
 def validated_together(worlds: list[World]) -> None:
@@ -60,7 +44,7 @@ def test_overlapping_soft_deletes_report_each_link_once(
     validated_together(worlds)
     sets = [ids[:60], ids[30:], ids]
 
-    results = together(
+    results = at_once(
         [partial(each.soft_delete, wanted) for each, wanted in zip(worlds, sets, strict=True)]
     )
 
@@ -81,16 +65,13 @@ def test_links_deleted_first_by_another_request_are_not_reported_deleted(
     if not items:
         drop_error_items(world.dynamodb)
     ids = world.create(3)
-    accept = DeletionsTable.accept
 
-    def overtaken(table: DeletionsTable, deletion: Deletion, **more: Any) -> None:
-        monkeypatch.setattr(DeletionsTable, "accept", accept)
+    def overtake() -> None:
         other = world.soft_delete(ids[1:])
         if restored:
             bring_back(world, other.id)
-        accept(table, deletion, **more)
 
-    monkeypatch.setattr(DeletionsTable, "accept", overtaken)
+    interleave(monkeypatch, DeletionsTable, "accept", before=overtake)
 
     answers = [world.call(deletions, "DELETE /api/links", body=ids, key="k") for _ in range(2)]
 
@@ -104,9 +85,8 @@ def test_a_stale_worker_answers_from_the_record(
     """It was suspended until another worker had finished and the links were restored."""
     ids = world.create(3)
     slow, real_time = make_world(deployed, workspace_id=world.workspace_id), time.time
-    mark = slow.stores.links.batches.mark_deleted
 
-    def sleep_through_it_all(*args: Any, **more: Any) -> bytearray:
+    def sleep_through_it_all() -> None:
         with monkeypatch.context() as later:
             later.setattr(time, "time", lambda: real_time() + 3600)
             [expired_leases] = [
@@ -116,9 +96,9 @@ def test_a_stale_worker_answers_from_the_record(
             ]
             resume(world.workspace_id, expired_leases, stores=world.stores)
         bring_back(world, expired_leases, ids[:1])
-        return mark(*args, **more)
 
-    monkeypatch.setattr(slow.stores.links.batches, "mark_deleted", sleep_through_it_all)
+    batches = slow.stores.links.batches
+    interleave(monkeypatch, batches, "mark_deleted", before=sleep_through_it_all)
     answered = slow.soft_delete(ids)
 
     assert answered.ids_with(Outcome.RESTORED) == ids[:1]
@@ -132,7 +112,7 @@ def test_overlapping_erasures_report_each_link_once(deployed: dict[str, str], wo
     worlds = [make_world(deployed, workspace_id=world.workspace_id) for _ in range(3)]
     validated_together(worlds)
 
-    results = together([partial(each.erase, ids) for each in worlds])
+    results = at_once([partial(each.erase, ids) for each in worlds])
 
     reported = [link_id for result in results for link_id in result.ids_with(Outcome.ERASED)]
     assert sorted(reported) == sorted(ids)
@@ -146,7 +126,7 @@ def test_a_soft_delete_and_an_erasure_of_the_same_links_agree(
     first, second = (make_world(deployed, workspace_id=world.workspace_id) for _ in range(2))
     validated_together([first, second])
 
-    soft, erased = together([partial(first.soft_delete, ids), partial(second.erase, ids)])
+    soft, erased = at_once([partial(first.soft_delete, ids), partial(second.erase, ids)])
 
     # Erasing takes soft-deleted links too, so everything is gone in the end; nothing came back.
     assert erased.ids_with(Outcome.ERASED) == ids
@@ -157,7 +137,7 @@ def test_a_soft_delete_and_an_erasure_of_the_same_links_agree(
 def test_one_link_is_erased_for_exactly_one_of_many(world: World) -> None:
     [link_id] = world.create(1)
 
-    results = together([lambda: world.erase_one(link_id)] * 6)
+    results = at_once([lambda: world.erase_one(link_id)] * 6)
 
     assert sum(isinstance(result, Deletion) for result in results) == 1
     assert sum(isinstance(result, LinkNotFound) for result in results) == 5
@@ -166,7 +146,7 @@ def test_one_link_is_erased_for_exactly_one_of_many(world: World) -> None:
 def test_one_of_many_creates_gets_the_code(world: World) -> None:
     code = f"t-{uuid.uuid4().hex[:10]}"
 
-    results = together([lambda: world.create_items(shortCode=code)] * 6)
+    results = at_once([lambda: world.create_items(shortCode=code)] * 6)
 
     made = [result for result in results if isinstance(result, list)]
     assert len(made) == 1
@@ -182,7 +162,7 @@ def test_racing_erasures_and_creates_leave_one_owner_of_a_code(world: World) -> 
         world.erase([owner.id])
         return world.create_items(shortCode=code)
 
-    results = together([erase_then_take] * 4)
+    results = at_once([erase_then_take] * 4)
 
     [[winner]] = [result for result in results if isinstance(result, list)]
     pointer = world.stores.links.resolve_code(code)
@@ -198,7 +178,7 @@ def test_of_two_requests_with_one_idempotency_key_one_is_accepted(
     worlds = [make_world(deployed, workspace_id=world.workspace_id) for _ in range(3)]
     validated_together(worlds)
 
-    results = together([partial(each.soft_delete, ids, key=key) for each in worlds])
+    results = at_once([partial(each.soft_delete, ids, key=key) for each in worlds])
 
     records, _ = world.stores.deletions.newest(world.workspace_id, limit=10, before=None)
     assert len(records) == 1

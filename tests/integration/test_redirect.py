@@ -8,6 +8,7 @@ import re
 import time
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -355,10 +356,7 @@ def test_a_failed_click_write_does_not_fail_the_redirect(
 
 
 def test_an_unreadable_link_gets_503(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unavailable(*_: Any) -> None:
-        raise Unavailable
-
-    monkeypatch.setattr(redirect, "link_of", unavailable)
+    monkeypatch.setattr(redirect, "link_of", Mock(side_effect=Unavailable))
 
     reply = visit("any-code", Accept="text/html")
 

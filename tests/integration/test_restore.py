@@ -15,8 +15,8 @@ from functions.domain.outcomes import Outcome, pack_outcomes
 from functions.handlers import deletions as deletions_function
 from functions.services.restore import Restored, resume_restore
 from tests.conftest import World
-from tests.integration.test_races import together
 from tests.support.faults import Killed, die, out_of_time_after_accept
+from tests.support.interleaving import at_once
 from tests.support.restores import bring_back, end_retention, restore_stores
 
 
@@ -143,7 +143,7 @@ def test_concurrent_restores_are_all_recorded(world: World) -> None:
     deletion = world.soft_delete(ids)
     parts = [ids[start::4] for start in range(4)]
 
-    done = together([partial(bring_back, world, deletion.id, part) for part in parts])
+    done = at_once([partial(bring_back, world, deletion.id, part) for part in parts])
 
     assert [each.restored_ids for each in done] == parts
     record = world.deletion(deletion.id)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from functions.domain.scopes import ROLES
 from functions.handlers import deletions
 from tests.conftest import World
-from tests.integration.test_races import together
+from tests.support.interleaving import at_once
 from tests.support.virtual_time import VirtualClock
 
 EDITOR = " ".join(ROLES["editor"])
@@ -177,7 +177,7 @@ def test_of_racing_undos_and_deletes_the_link_is_whole(world: World) -> None:
         [link] = world.create(1)
         made = delete(world, ANN, [link])
         again = partial(undo, world, ANN, made["id"])
-        together([again, again, partial(delete, world, BOB, [link], mode="erase")])
+        at_once([again, again, partial(delete, world, BOB, [link], mode="erase")])
         assert not world.exists(link)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import jsonschema_rs
@@ -18,6 +19,7 @@ from functions.schemas.link_responses import WrittenLink
 from functions.schemas.links import LinkChanges
 from functions.services.update_link import update_link
 from tests.conftest import World
+from tests.support.interleaving import at_once, interleave
 from tests.support.openapi import openapi_document
 
 COMPONENTS = openapi_document()["components"]
@@ -161,17 +163,9 @@ def test_a_concurrent_update_does_not_revive_a_deleted_link(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [link_id] = world.create()
-    real = world.stores.links.get
-
-    def get_then_erase(*args: Any, **keywords: Any) -> Any:
-        found = real(*args, **keywords)
-        world.erase_one(link_id)
-        return found
-
-    monkeypatch.setattr(world.stores.links, "get", get_then_erase)
+    interleave(monkeypatch, world.stores.links, "get", after=lambda: world.erase_one(link_id))
     with pytest.raises(LinkNotFound):
         update(world, link_id, title="New")
-    monkeypatch.undo()
 
     assert not world.exists(link_id)
 
@@ -228,16 +222,10 @@ def test_a_taken_external_id_is_a_conflict_and_changes_nothing(world: World) -> 
 def test_of_many_links_that_want_one_external_id_exactly_one_gets_it(world: World) -> None:
     ids = world.create(6)
 
-    def claim(link_id: str) -> bool:
-        try:
-            update(world, link_id, externalId="wanted")
-        except Conflict:
-            return False
-        return True
+    results = at_once(partial(update, world, each, externalId="wanted") for each in ids)
 
-    with ThreadPoolExecutor(6) as pool:
-        won = [link_id for link_id, got in zip(ids, pool.map(claim, ids), strict=True) if got]
-
+    assert sum(isinstance(each, Conflict) for each in results) == 5
+    won = [each for each, got in zip(ids, results, strict=True) if not isinstance(got, Conflict)]
     assert won == [owner_of_external_id(world, "wanted")]
 
 
@@ -245,8 +233,8 @@ def test_parallel_external_ids_of_one_link_leave_one(world: World) -> None:
     [link_id] = world.create(1, externalId="start")
     wanted = [f"id-{n}" for n in range(6)]
 
-    with ThreadPoolExecutor(6) as pool:
-        list(pool.map(lambda value: update(world, link_id, externalId=value), wanted))
+    updates = at_once(partial(update, world, link_id, externalId=value) for value in wanted)
+    assert not any(isinstance(each, Exception) for each in updates)
 
     kept = world.link(link_id).external_id
     owned = [value for value in ["start", *wanted] if owner_of_external_id(world, value)]
@@ -257,16 +245,9 @@ def test_erasing_a_link_that_just_got_an_external_id_frees_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [link_id] = world.create()
-    real = world.stores.links.batches.states
-    late = iter([True])
-
-    def states_then_update(*args: Any, **keywords: Any) -> Any:
-        found = real(*args, **keywords)
-        if next(late, False):
-            update(world, link_id, externalId="late")
-        return found
-
-    monkeypatch.setattr(world.stores.links.batches, "states", states_then_update)
+    batches = world.stores.links.batches
+    late = partial(update, world, link_id, externalId="late")
+    interleave(monkeypatch, batches, "states", after=late)
     world.erase_one(link_id)
 
     assert not world.exists(link_id)

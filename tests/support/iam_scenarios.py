@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -168,12 +169,8 @@ def saving_always() -> Iterator[None]:
 @contextmanager
 def dying_before_complete() -> Iterator[None]:
     """Exports whose worker is killed after reading everything."""
-
-    def die(*_: Any) -> None:
-        raise Unavailable
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exporting._File, "complete", die)
+        patch.setattr(exporting._File, "complete", Mock(side_effect=Unavailable))
         yield
 
 
@@ -194,12 +191,8 @@ def dying_once_complete() -> Iterator[None]:
 @contextmanager
 def dying_after_export() -> Iterator[None]:
     """Deletions whose worker is killed when the export is complete and nothing is deleted."""
-
-    def die(*_: Any) -> None:
-        raise Unavailable
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_deletion, "_release_export_slot", die)
+        patch.setattr(run_deletion, "_release_export_slot", Mock(side_effect=Unavailable))
         yield
 
 

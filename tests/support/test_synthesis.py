@@ -8,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -84,11 +85,7 @@ def test_a_failed_synthesis_leaves_no_template(
     made: list[Context], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-
-        def broken(_context: Context) -> Assembly:
-            raise ValueError("unknown stage")
-
-        patch.setattr(synthesis, "_fresh", broken)
+        patch.setattr(synthesis, "_fresh", Mock(side_effect=ValueError("unknown stage")))
         with pytest.raises(ValueError, match="unknown stage"):
             synthesis.synthesize()
     assert synthesis.synthesize() == {"Resources": {"Number": 1}}

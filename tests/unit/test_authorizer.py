@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -231,10 +232,7 @@ def test_recording_the_use_never_recreates_a_deleted_key(access: AccessTable) ->
 def test_a_failed_record_of_the_use_is_ignored(
     access: AccessTable, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
 ) -> None:
-    def fail(*_: Any, **__: Any) -> None:
-        raise fault
-
-    monkeypatch.setattr(AccessTable, "note_use", fail)
+    monkeypatch.setattr(AccessTable, "note_use", Mock(side_effect=fault))
     assert effect(ask(new_key(access))) == "Allow"
 
 
@@ -315,11 +313,8 @@ def test_a_cognito_token_is_accepted(access: AccessTable, monkeypatch: pytest.Mo
 def test_an_unavailable_table_raises(access: AccessTable, monkeypatch: pytest.MonkeyPatch) -> None:
     """The gateway answers 500 without caching; a Deny would be cached for a minute."""
     key = new_key(access)
-
-    def throttle(**_: Any) -> None:
-        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem")
-
-    monkeypatch.setattr(low_latency_client("dynamodb"), "get_item", throttle)
+    throttled = Mock(side_effect=ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem"))
+    monkeypatch.setattr(low_latency_client("dynamodb"), "get_item", throttled)
     monkeypatch.setattr(authorizer, "TIMEOUT", 0.1)
     with pytest.raises(Unavailable):
         ask(key)
@@ -347,14 +342,10 @@ def test_no_log_contains_the_credential(
     given = [good, unknown, mistyped, session, forged, tokens.unsigned()]
     for credential in given:
         ask(f"Bearer {credential}")
-    monkeypatch.setattr(AccessTable, "note_use", _unavailable)
+    monkeypatch.setattr(AccessTable, "note_use", Mock(side_effect=Unavailable))
     ask(good)
     logged = log.getvalue()
     assert "refused" in logged  # there is something to look through
     for credential in given:
         assert credential not in logged
         assert credential[-20:] not in logged
-
-
-def _unavailable(*_: Any, **__: Any) -> None:
-    raise Unavailable

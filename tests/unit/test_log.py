@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -80,10 +81,7 @@ def test_each_invocation_has_its_own_request_id(runtime: Sink) -> None:
 def test_a_failure_has_the_same_fields_and_its_cause(
     runtime: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: Any, **__: Any) -> None:
-        raise Unavailable
-
-    monkeypatch.setattr(redirect, "link_of", fail)
+    monkeypatch.setattr(redirect, "link_of", Mock(side_effect=Unavailable))
 
     assert visit("abcdefg", "gateway-3")["statusCode"] == 503
 

@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
+from unittest.mock import Mock
 from uuid import RFC_4122, UUID
 
 import botocore.auth
@@ -314,10 +315,7 @@ def test_a_connection_error_is_raised_after_one_attempt() -> None:
 
 
 def test_the_quick_way_is_taken_for_every_operation(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any) -> None:
-        raise AssertionError("signed by botocore")
-
-    monkeypatch.setattr(SigV4Auth, "add_auth", refuse)
+    monkeypatch.setattr(SigV4Auth, "add_auth", Mock(side_effect=AssertionError))
     for operation in CALLS:
         assert sent_by(client("dynamodb"), operation).headers["Authorization"]
 
