@@ -456,8 +456,35 @@ def test_undo_restores_every_deletion_although_one_is_refused(
     ran = unlinkctl("undo")
     assert ran.code == 4
     assert ran.out == "Restored 1 link.\nRestored 2 links.\nRestored 1 link.\n"
-    assert f"1 links were not restored: {ids[0]} (notInDeletion)" in ran.err
+    assert f"not restored (1): {ids[0]} (notInDeletion)" in ran.err
     assert sorted(service.links) == sorted(ids[1:])
+
+
+@pytest.mark.parametrize(
+    ("until", "said"),
+    [
+        (None, "To undo it with a key that has linksRestore: unlinkctl undo"),
+        ("2026-11-22T03:26:04.513Z", "To undo it until 2026-11-22 03:26 UTC: unlinkctl undo"),
+    ],
+)
+def test_a_delete_says_who_may_undo_it(
+    service: FakeUnlink, unlinkctl: Run, until: str | None, said: str
+) -> None:
+    def after(_: Request) -> None:
+        for record in service.deletions.values():
+            record["undoUntil"] = until
+
+    service.after = after
+    assert said in unlinkctl("delete", *service.add(1), "--yes").err
+
+
+def test_a_delete_of_nothing_offers_no_undo(service: FakeUnlink, unlinkctl: Run) -> None:
+    unknown = "00000000-0000-4000-8000-000000000000"
+    for mode in ((), ("--erase",)):
+        ran = unlinkctl("delete", unknown, "--yes", *mode)
+        assert ran.code == 4
+        assert "unlinkctl" not in ran.err
+    assert "error: not links of the workspace: 1" in ran.err
 
 
 def test_undo_without_a_delete_is_an_error(unlinkctl: Run) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from unlink_client.cli.confirm import links_in_words
 from unlink_client.cli.exits import NOT_ALL, TRY_LATER, USAGE, CommandError, some
 from unlink_client.cli.filter_options import parse_moment
 from unlink_client.cli.ids import read_ids
@@ -277,8 +278,7 @@ def _report(restored: RestoredLinks, output: RecordOutput) -> None:
         for each in restored.refused:
             write_json_line({"id": each.id, "outcome": "refused", "reason": each.reason})
     else:
-        count = len(restored.restored_ids)
-        write_line(f"Restored {count:,} {'link' if count == 1 else 'links'}.")
+        write_line(f"Restored {links_in_words(len(restored.restored_ids))}.")
     if restored.pending_ids:
         say(f"{len(restored.pending_ids):,} more are restored in the background.")
     if restored.to_be_purged:
@@ -289,9 +289,7 @@ def _report(restored: RestoredLinks, output: RecordOutput) -> None:
         )
     if restored.refused:
         named = some([f"{each.id} ({each.reason})" for each in restored.refused])
-        raise CommandError(
-            f"{len(restored.refused):,} links were not restored: {named}", code=NOT_ALL
-        )
+        raise CommandError(f"not restored ({len(restored.refused):,}): {named}", code=NOT_ALL)
 
 
 def undo(

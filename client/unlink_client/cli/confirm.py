@@ -22,20 +22,25 @@ def confirm(
     if given is not None:
         if given != count:
             raise CommandError(
-                f"--confirm {given} was given, but it is {count:,} links.",
+                f"--confirm {given} was given, but it is {links_in_words(count)}.",
                 code=DECLINED,
                 hint="Nothing was deleted.",
             )
         return
     if yes:
         return
-    noun = "link" if count == 1 else "links"
+    links = links_in_words(count)
     history = f" with {clicks:,} clicks" if clicks else ""
     if erase:
-        typed = ask(f"Permanently erase {count:,} {noun}{history}? Type {count} to go ahead:")
+        typed = ask(f"Permanently erase {links}{history}? Type {count} to go ahead:")
         is_confirmed = typed.replace(",", "") == str(count)
     else:
-        typed = ask(f"Move {count:,} {noun}{history} to the trash? [y/N]")
+        typed = ask(f"Move {links}{history} to the trash? [y/N]")
         is_confirmed = typed.lower() in ("y", "yes")
     if not is_confirmed:
         raise CommandError("Declined; nothing was deleted.", code=DECLINED)
+
+
+def links_in_words(count: int) -> str:
+    """``1 link``, ``2,000 links``."""
+    return f"{count:,} {'link' if count == 1 else 'links'}"

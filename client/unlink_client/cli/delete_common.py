@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from unlink_client.cli.confirm import links_in_words
 from unlink_client.cli.deleting import Ended, raise_if_not_all, run_job
 from unlink_client.cli.filter_options import describe
 from unlink_client.cli.jobs import Job, Jobs, digest_of
@@ -89,19 +90,26 @@ def _report(job: Job, ended: Ended, how: How) -> None:
 
 def _summarise(job: Job, ended: Ended, how: How) -> None:
     deleted = sum(each.counts.deleted for each in ended.deletions)
-    noun = "link" if deleted == 1 else "links"
     for each in ended.deletions:
         say(f"Deletion {each.id} is {each.state}.")
         if each.export is not None and each.export.url is not None:
             say(f"Its export, for seven days: {each.export.url}")
     if not job.erase:
-        write_line(f"Moved {deleted:,} {noun} to the trash.")
-        if ended.deletions:
-            say("To undo it: unlinkctl undo")
+        write_line(f"Moved {links_in_words(deleted)} to the trash.")
+        if deleted:
+            say(_how_to_undo(ended))
         return
-    write_line(f"Permanently erased {deleted:,} {noun}.")
-    if ended.deletions and not how.wait:
+    write_line(f"Permanently erased {links_in_words(deleted)}.")
+    if deleted and not how.wait:
         say(f"What was removed, in a minute: unlinkctl deletions {ended.deletions[-1].id} --wait")
+
+
+def _how_to_undo(ended: Ended) -> str:
+    """The command, and what it needs: most keys may not undo, or for some minutes only."""
+    until = [each.undo_until for each in ended.deletions if each.undo_until is not None]
+    if until:
+        return f"To undo it until {clock(min(until))}: unlinkctl undo"
+    return "To undo it with a key that has linksRestore: unlinkctl undo"
 
 
 def show_counts(preview: Preview) -> None:

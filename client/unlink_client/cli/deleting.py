@@ -258,7 +258,7 @@ def raise_if_not_all(ended: Ended) -> None:
     failed = sum(each.counts.failed for each in ended.deletions)
     parts = list(ended.refusals)
     if missing:
-        parts.append(f"{missing:,} ids are not links of the workspace")
+        parts.append(f"not links of the workspace: {missing:,}")
     if failed:
-        parts.append(f"{failed:,} links could not be deleted")
+        parts.append(f"could not be deleted: {failed:,}")
     raise CommandError("; ".join(parts), code=NOT_ALL)
