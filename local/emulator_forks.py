@@ -1,8 +1,9 @@
-"""Starts the processes of Python functions as forks of a process that has imported botocore.
+"""Starts the processes of Python functions as forks of a process that has imported libraries.
 
-That import takes two thirds of the CPU of a start. `local/worker_template.py` is the process that
-is forked, one for each unpacked archive. It imports nothing else of a function: a fork gets its
-environment, directory and pipes first, and then imports the handler as a new process does.
+botocore takes two thirds of the CPU of a start, and pydantic as much as all the rest at the first
+request with a body. `local/worker_template.py` is the process that is forked, one for each unpacked
+archive. A fork gets its environment, directory and pipes first, and then imports the handler as a
+new process does.
 
 Linux only: elsewhere a process cannot adopt its grandchildren.
 """

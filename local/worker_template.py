@@ -1,13 +1,13 @@
 """The process that `local/emulator_forks.py` forks for each new process of a function.
 
-Its arguments are the descriptor of a socket and the directory of an unpacked archive. Of the
-archive it imports the module that imports botocore, which reads no environment variable then, and
-nothing of this directory.
+Its arguments are the descriptor of a socket and the directory of an unpacked archive. It imports
+modules of the archive, and nothing of this directory.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -18,6 +18,18 @@ from pathlib import Path
 from typing import Any
 
 _MESSAGE_BYTES = 1 << 20
+
+#: The modules that import the libraries of the functions: botocore, pydantic and Powertools. None
+#: of them reads a setting of a function at its import. The first must come first: it leaves out
+#: what no function uses.
+PRELOADED = (
+    "functions.aws.session",
+    "functions.powertools",
+    "functions.schemas.links",
+    "functions.schemas.new_deletion",
+)
+#: As in the stack's functions. Otherwise pydantic looks for plugins in all installed packages.
+SETTINGS = {"PYDANTIC_DISABLE_PLUGINS": "__all__"}
 
 
 def requested(requests: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
@@ -56,13 +68,28 @@ def become(request: dict[str, Any], pipes: list[int]) -> None:
     sys.path[:0] = [str(Path(request["program"]).parent)]
 
 
-_descriptor, _code = sys.argv[1:]
-sys.path[:0] = [_code]
-with contextlib.suppress(ImportError):
-    importlib.import_module("functions.aws.session")
-sys.path.remove(_code)
-with socket.socket(fileno=int(_descriptor)) as _requests:
-    _fork = requested(_requests)
-if _fork:
-    become(*_fork)
-    runpy.run_path(sys.argv[0], run_name="__main__")
+def preload(code: str) -> None:
+    """Import `PRELOADED` from an unpacked archive; other functions than the stack's lack them."""
+    os.environ.update(SETTINGS)
+    sys.path[:0] = [code]
+    for name in PRELOADED:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    sys.path.remove(code)
+    # The forks then neither look through these objects nor copy their pages.
+    gc.freeze()
+
+
+def main() -> None:
+    """Fork processes until the socket is closed; in a fork, run the program of a function."""
+    descriptor, code = sys.argv[1:]
+    preload(code)
+    with socket.socket(fileno=int(descriptor)) as requests:
+        fork = requested(requests)
+    if fork:
+        become(*fork)
+        runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()
