@@ -19,7 +19,10 @@ def to_item(record: dict[str, Any]) -> dict[str, Any]:
 
 def from_item(item: dict[str, Any]) -> dict[str, Any]:
     """The inverse of :func:`to_item`. Every stored number is an integer."""
-    return {key: from_attribute(value) for key, value in item.items()}
+    # Most attributes are text: an export reads millions.
+    return {
+        key: value["S"] if "S" in value else from_attribute(value) for key, value in item.items()
+    }
 
 
 def primary_key(pk: str, sk: str) -> dict[str, Any]:

@@ -200,9 +200,15 @@ def _partitions(link: Link, start: Place) -> range:
 def _click_record(click: dict[str, Any]) -> dict[str, Any]:
     record = {"type": "click"} | {name: click.get(name) for name in CLICK_FIELDS}
     for name in _OF_THE_VISITOR:
-        record[name] = clean_stored(record[name])
+        if value := record[name]:
+            record[name] = clean_stored(value)
     return record
 
 
+# `json.dumps` would make a new encoder for each line, which takes half of its time. A record has no
+# circular references.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+
 def _line(record: dict[str, Any]) -> bytes:
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return _encode(record).encode() + b"\n"
