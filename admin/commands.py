@@ -304,7 +304,10 @@ def list_members(deployment: Deployment, workspace_id: str) -> list[Record]:
 
 
 def remove_member(deployment: Deployment, workspace_id: str, user: str) -> Record:
-    """End a membership, by e-mail address or id; effective as the revocation of a key is."""
+    """End a membership, by e-mail address or id; effective as the revocation of a key is.
+
+    ``activeKeys`` are the API keys that act for this user: they stay valid.
+    """
     _workspace(deployment, workspace_id)
     for record in deployment.access.members(workspace_id):
         if user in (record["userId"], record.get("email")):
@@ -312,7 +315,12 @@ def remove_member(deployment: Deployment, workspace_id: str, user: str) -> Recor
                 deployment.access.remove_member(record["userId"], workspace_id=workspace_id)
             except Unknown:
                 raise Refused(f"{user} was removed by another operator.") from None
-            return _member_view(record)
+            active = [
+                key["keyId"]
+                for key in deployment.api_keys.all(workspace_id)
+                if key["userId"] == record["userId"] and key_state(key) == "active"
+            ]
+            return {**_member_view(record), "activeKeys": active}
     raise Refused(f"Workspace {workspace_id} has no member {user}.")
 
 

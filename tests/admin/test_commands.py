@@ -478,6 +478,15 @@ def test_a_member_is_invited_promoted_and_removed(operator: Operator) -> None:
     assert "no member" in operator.refuses("member", "remove", "acme", email)
 
 
+def test_a_removal_names_the_keys_that_still_act_for_the_member(operator: Operator) -> None:
+    operator.json("workspace", "create", "acme")
+    user = operator.json("member", "add", "acme", "a@example.com", "--role", "owner", "--invite")
+    active, revoked = (issue(operator, "--user", user["userId"])["keyId"] for _ in range(2))
+    issue(operator, "--user", "another")
+    operator.json("key", "revoke", "acme", revoked)
+    assert operator.json("member", "remove", "acme", "a@example.com")["activeKeys"] == [active]
+
+
 def test_a_new_role_keeps_the_other_fields_of_the_member(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
