@@ -6,12 +6,19 @@ the server's processor does: HTTP, the event, the handler with its log line, bot
 sockets to DynamoDB, and its latency, during which a function waits and uses no processor.
 
 The columns say what limits a rate: the CPU time of a redirect, and how much of its processor each
-process had. A server that needs more than it had is behind, so its requests wait.
+process had. A server that needs more than it had is behind, so its requests wait. The last column
+is the CPU time of a fixed loop in the server. Where it is longer, the processor was slower: compare
+rows by it. The given rate is measured between two runs that are as fast as possible.
+
+The server's processor is kept awake. A virtual machine's processor that sleeps between two requests
+gives its core back to the host, which may wake it on another one that is shared or whose caches are
+cold.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 import subprocess
@@ -49,6 +56,15 @@ AGENTS = [
 ]
 
 
+_SPIN = """
+import os, sys
+os.sched_setaffinity(0, {int(sys.argv[1])})
+os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+while True:
+    pass
+"""
+
+
 @dataclass
 class Load:
     """The measurements of the generator. Seconds are counted from the time a request was due."""
@@ -69,12 +85,13 @@ def main() -> None:
     own, *_, server = sorted(before)
     os.sched_setaffinity(0, {own})
     try:
-        with _server(server) as port:
+        with _server(server) as port, kept_awake(server):
             print(
                 "| redirects/s due | reached | p50, ms | p99, ms | errors | CPU a redirect, ms:"
-                " function | front | stub | the server's processor: had | needed | generator's |"
+                " function | front | stub | the server's processor: had | needed | generator's"
+                " | fixed loop, µs |"
             )
-            print(f"|{'---|' * 11}")
+            print(f"|{'---|' * 12}")
             uvloop.run(_measure(port))
     finally:
         os.sched_setaffinity(0, before)
@@ -89,7 +106,9 @@ async def _measure(port: int) -> None:
     async with aiohttp.ClientSession(f"http://{HOST}:{port}", connector=connector) as session:
         # Each code once: a process caches its link.
         await _as_fast_as_possible(session, Load(), LINKS)
-        for rate in (RATE, None):
+        # A collection of all objects of this process would delay its requests.
+        gc.freeze()
+        for rate in (None, RATE, None):
             load = Load()
             first, own, started = await _figures(session), time.process_time(), time.perf_counter()
             if rate:
@@ -111,6 +130,7 @@ async def _measure(port: int) -> None:
                 f"{counted['cpu'] / took:.2f}",
                 f"{each['cpu'] * rate:.2f}" if rate else "1",
                 f"{own / took:.2f}",
+                f"{counted['loop'] / counted['loops'] * 1e6:.0f}",
             ]
             print(f"| {' | '.join(cells)} |", flush=True)
 
@@ -208,6 +228,17 @@ def _server(core: int) -> Iterator[int]:
         finally:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def kept_awake(core: int) -> Iterator[int]:
+    """The id of a process that runs on a processor only while no other one wants to."""
+    process = subprocess.Popen([sys.executable, "-c", _SPIN, str(core)])
+    try:
+        yield process.pid
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _wait_for(port: int) -> None:
