@@ -398,6 +398,10 @@ class World:
         assert link is not None
         return link
 
+    def link_key(self, link_id: str) -> dict[str, Any]:
+        """The key of a link's item."""
+        return {"pk": {"S": f"{self.workspace_id}#{link_id}"}, "sk": {"S": "LINK"}}
+
     def deletion(self, deletion_id: str) -> Deletion:
         """The whole record of a deletion."""
         deletion = self.stores.deletions.load(self.workspace_id, deletion_id)

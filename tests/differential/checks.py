@@ -58,89 +58,80 @@ def _lay(table: Table, item: Item) -> None:
 # -- expressions -----------------------------------------------------------------------------
 
 
-def _condition(shape: str) -> Check:
-    def run(table: Table) -> None:
-        condition = CONDITIONS[shape]
-        values = to_item(condition.values | {":new": 1})
-        for number, (item, holds) in enumerate(
-            [(each, True) for each in condition.holds] + [(each, False) for each in condition.fails]
-        ):
-            own = Table(table.client, table.name, f"{table.pk}-{number}")
-            _lay(own, item)
-            before = own.item()
-            update = {
-                "TableName": own.name,
-                "Key": own.key(),
-                "UpdateExpression": "SET changed=:new",
-                "ConditionExpression": condition.expression,
-                "ExpressionAttributeValues": values,
-                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            }
+def _condition(shape: str, table: Table) -> None:
+    condition = CONDITIONS[shape]
+    values = to_item(condition.values | {":new": 1})
+    for number, (item, holds) in enumerate(
+        [(each, True) for each in condition.holds] + [(each, False) for each in condition.fails]
+    ):
+        own = Table(table.client, table.name, f"{table.pk}-{number}")
+        _lay(own, item)
+        before = own.item()
+        update = {
+            "TableName": own.name,
+            "Key": own.key(),
+            "UpdateExpression": "SET changed=:new",
+            "ConditionExpression": condition.expression,
+            "ExpressionAttributeValues": values,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
 
-            def send(update: dict[str, Any] = update) -> Any:
-                return table.client.update_item(**update)
+        def send(update: dict[str, Any] = update) -> Any:
+            return table.client.update_item(**update)
 
-            if holds:
-                send()
-                assert own.item() == (before or {}) | {"changed": 1}, item
-                continue
-            error = expect_error("ConditionalCheckFailedException", send)
-            old: Any = error.response.get("Item")
-            assert (plain(old) if old else None) == before, (item, old)
-            assert own.item() == before, item
-            # A transaction gives the same reason, with the item.
-            cancelled: Any = expect_error(
-                "TransactionCanceledException",
-                partial(table.client.transact_write_items, TransactItems=[{"Update": update}]),
-            )
-            [reason] = cancelled.response["CancellationReasons"]
-            assert reason["Code"] == "ConditionalCheckFailed", reason
-            assert (plain(reason["Item"]) if reason.get("Item") else None) == before, reason
-
-    return run
-
-
-def _update(shape: str) -> Check:
-    def run(table: Table) -> None:
-        update = UPDATES[shape]
-        # An empty map of values is refused.
-        values = {"ExpressionAttributeValues": to_item(update.values)} if update.values else {}
-        for before, after in update.changes:
-            _lay(table, before)
-            table.client.update_item(
-                TableName=table.name,
-                Key=table.key(),
-                UpdateExpression=update.expression,
-                **values,
-            )
-            assert table.item() == after, before
-
-    return run
-
-
-def _key(shape: str) -> Check:
-    def run(table: Table) -> None:
-        expression, values, expected = KEYS[shape]
-        for sk in SORT_KEYS[::-1]:
-            table.put(sk=sk)
-        found = table.client.query(
-            TableName=table.name,
-            KeyConditionExpression=expression,
-            ExpressionAttributeValues=to_item({":p": table.pk} | values),
-            ConsistentRead=True,
+        if holds:
+            send()
+            assert own.item() == (before or {}) | {"changed": 1}, item
+            continue
+        error = expect_error("ConditionalCheckFailedException", send)
+        old: Any = error.response.get("Item")
+        assert (plain(old) if old else None) == before, (item, old)
+        assert own.item() == before, item
+        # A transaction gives the same reason, with the item.
+        cancelled: Any = expect_error(
+            "TransactionCanceledException",
+            partial(table.client.transact_write_items, TransactItems=[{"Update": update}]),
         )
-        assert [item["sk"]["S"] for item in found["Items"]] == expected
-        assert "LastEvaluatedKey" not in found
+        [reason] = cancelled.response["CancellationReasons"]
+        assert reason["Code"] == "ConditionalCheckFailed", reason
+        assert (plain(reason["Item"]) if reason.get("Item") else None) == before, reason
 
-    return run
+
+def _update(shape: str, table: Table) -> None:
+    update = UPDATES[shape]
+    # An empty map of values is refused.
+    values = {"ExpressionAttributeValues": to_item(update.values)} if update.values else {}
+    for before, after in update.changes:
+        _lay(table, before)
+        table.client.update_item(
+            TableName=table.name,
+            Key=table.key(),
+            UpdateExpression=update.expression,
+            **values,
+        )
+        assert table.item() == after, before
+
+
+def _key(shape: str, table: Table) -> None:
+    expression, values, expected = KEYS[shape]
+    for sk in SORT_KEYS[::-1]:
+        table.put(sk=sk)
+    found = table.client.query(
+        TableName=table.name,
+        KeyConditionExpression=expression,
+        ExpressionAttributeValues=to_item({":p": table.pk} | values),
+        ConsistentRead=True,
+    )
+    assert [item["sk"]["S"] for item in found["Items"]] == expected
+    assert "LastEvaluatedKey" not in found
 
 
 for _shape in CONDITIONS:
-    CHECKS[f"condition: {_shape}"] = _condition(_shape)
+    CHECKS[f"condition: {_shape}"] = partial(_condition, _shape)
 for _shape in UPDATES:
-    CHECKS[f"update: {_shape}"] = _update(_shape)
+    CHECKS[f"update: {_shape}"] = partial(_update, _shape)
 for _shape in KEYS:
-    CHECKS[f"key: {_shape}"] = _key(_shape)
+    CHECKS[f"key: {_shape}"] = partial(_key, _shape)
 
 
 @check("filter: a = ?")
@@ -163,103 +154,93 @@ def _filter(table: Table) -> None:
 # -- reads -----------------------------------------------------------------------------------
 
 
-def _get(consistent: bool, projection: bool) -> Check:
-    def run(table: Table) -> None:
-        table.put({"x": 1, "y": {"z": [2]}})
-        options = {"ProjectionExpression": "x"} if projection else {}
-        read = {"TableName": table.name, "ConsistentRead": consistent} | options
-        if consistent:
-            found = table.client.get_item(Key=table.key(), **read)
-            expected = {"x": 1} if projection else {"x": 1, "y": {"z": [2]}}
-            assert plain(found["Item"]) == expected
-        assert "Item" not in table.client.get_item(Key=table.key("absent"), **read)
-
-    return run
+def _get(consistent: bool, projection: bool, table: Table) -> None:
+    table.put({"x": 1, "y": {"z": [2]}})
+    options = {"ProjectionExpression": "x"} if projection else {}
+    read = {"TableName": table.name, "ConsistentRead": consistent} | options
+    if consistent:
+        found = table.client.get_item(Key=table.key(), **read)
+        expected = {"x": 1} if projection else {"x": 1, "y": {"z": [2]}}
+        assert plain(found["Item"]) == expected
+    assert "Item" not in table.client.get_item(Key=table.key("absent"), **read)
 
 
-CHECKS["GetItem ConsistentRead=True"] = _get(True, False)
-CHECKS["GetItem ConsistentRead=False"] = _get(False, False)
-CHECKS["GetItem ConsistentRead=True ProjectionExpression"] = _get(True, True)
+CHECKS["GetItem ConsistentRead=True"] = partial(_get, True, False)
+CHECKS["GetItem ConsistentRead=False"] = partial(_get, False, False)
+CHECKS["GetItem ConsistentRead=True ProjectionExpression"] = partial(_get, True, True)
 
 
-def _batch_get(consistent: bool, projection: bool) -> Check:
-    def run(table: Table) -> None:
-        for number in range(0, 100, 2):
-            table.put({"x": number, "y": 0}, sk=f"K{number}")
-        request: dict[str, Any] = {
-            "Keys": [table.key(f"K{number}") for number in range(100)],
-            "ConsistentRead": consistent,
+def _batch_get(consistent: bool, projection: bool, table: Table) -> None:
+    for number in range(0, 100, 2):
+        table.put({"x": number, "y": 0}, sk=f"K{number}")
+    request: dict[str, Any] = {
+        "Keys": [table.key(f"K{number}") for number in range(100)],
+        "ConsistentRead": consistent,
+    }
+    if projection:
+        request |= {
+            "ProjectionExpression": "sk, #x",
+            "ExpressionAttributeNames": {"#x": "x"},
         }
-        if projection:
-            request |= {
-                "ProjectionExpression": "sk, #x",
-                "ExpressionAttributeNames": {"#x": "x"},
-            }
-        response = table.client.batch_get_item(RequestItems={table.name: request})
-        assert not response["UnprocessedKeys"]
-        found = response["Responses"][table.name]
-        if consistent:
-            assert sorted(int(each["x"]["N"]) for each in found) == list(range(0, 100, 2))
-            assert all(set(each) == {"sk", "x"} for each in found) == projection
-        request["Keys"] = [table.key()] * 2
-        expect_error(
-            "ValidationException",
-            lambda: table.client.batch_get_item(RequestItems={table.name: request}),
-        )
-
-    return run
+    response = table.client.batch_get_item(RequestItems={table.name: request})
+    assert not response["UnprocessedKeys"]
+    found = response["Responses"][table.name]
+    if consistent:
+        assert sorted(int(each["x"]["N"]) for each in found) == list(range(0, 100, 2))
+        assert all(set(each) == {"sk", "x"} for each in found) == projection
+    request["Keys"] = [table.key()] * 2
+    expect_error(
+        "ValidationException",
+        lambda: table.client.batch_get_item(RequestItems={table.name: request}),
+    )
 
 
-CHECKS["BatchGetItem ConsistentRead=True"] = _batch_get(True, False)
-CHECKS["BatchGetItem ConsistentRead=False"] = _batch_get(False, False)
-CHECKS["BatchGetItem ConsistentRead=True ProjectionExpression"] = _batch_get(True, True)
+CHECKS["BatchGetItem ConsistentRead=True"] = partial(_batch_get, True, False)
+CHECKS["BatchGetItem ConsistentRead=False"] = partial(_batch_get, False, False)
+CHECKS["BatchGetItem ConsistentRead=True ProjectionExpression"] = partial(_batch_get, True, True)
 
 
-def _query(shape: str) -> Check:
+def _query(shape: str, table: Table) -> None:
     """A query with these options, compared with what they mean."""
-
-    def run(table: Table) -> None:
-        options = shape.split()[1:]
-        indexed = "IndexName" in options
-        for number in range(7):
-            index_keys = {"livePk": table.pk, "liveSk": f"L{6 - number}"} if number % 2 else {}
-            table.put({"x": number, **index_keys}, sk=f"K{number}")
-        parameters: dict[str, Any] = {
-            "TableName": table.name,
-            "KeyConditionExpression": "livePk=:p" if indexed else "pk=:p",
-            "ExpressionAttributeValues": {":p": {"S": table.pk}},
-        }
-        if indexed:
-            parameters["IndexName"] = INDEX
-            # By the index's sort key, which runs the other way.
-            expected = ["K5", "K3", "K1"]
-        else:
-            expected = [f"K{number}" for number in range(7)]
-        parameters["ConsistentRead"] = not indexed
-        if "ScanIndexForward=False" in options:
-            parameters["ScanIndexForward"] = False
-            expected.reverse()
-        if "ProjectionExpression" in options:
-            parameters["ProjectionExpression"] = "sk"
-        if "Select=COUNT" in options:
-            response = _settled(table, parameters | {"Select": "COUNT"}, len(expected))
-            assert "Items" not in response
-            return
-        response = _settled(table, parameters, len(expected))
-        assert [item["sk"]["S"] for item in response["Items"]] == expected
-        names = {"pk", "sk", "livePk", "liveSk"} if indexed else {"pk", "sk", "x"}
-        if "ProjectionExpression" in options:
-            names = {"sk"}
-        assert all(names <= set(item) for item in response["Items"])
-        # KEYS_ONLY and a projection leave the rest out.
-        assert all("x" not in item or "x" in names for item in response["Items"])
-        if "Limit" in options:
-            first = table.client.query(**parameters, Limit=2)
-            assert [item["sk"]["S"] for item in first["Items"]] == expected[:2]
-            rest = table.client.query(**parameters, ExclusiveStartKey=first["LastEvaluatedKey"])
-            assert [item["sk"]["S"] for item in rest["Items"]] == expected[2:]
-
-    return run
+    options = shape.split()[1:]
+    indexed = "IndexName" in options
+    for number in range(7):
+        index_keys = {"livePk": table.pk, "liveSk": f"L{6 - number}"} if number % 2 else {}
+        table.put({"x": number, **index_keys}, sk=f"K{number}")
+    parameters: dict[str, Any] = {
+        "TableName": table.name,
+        "KeyConditionExpression": "livePk=:p" if indexed else "pk=:p",
+        "ExpressionAttributeValues": {":p": {"S": table.pk}},
+    }
+    if indexed:
+        parameters["IndexName"] = INDEX
+        # By the index's sort key, which runs the other way.
+        expected = ["K5", "K3", "K1"]
+    else:
+        expected = [f"K{number}" for number in range(7)]
+    parameters["ConsistentRead"] = not indexed
+    if "ScanIndexForward=False" in options:
+        parameters["ScanIndexForward"] = False
+        expected.reverse()
+    if "ProjectionExpression" in options:
+        parameters["ProjectionExpression"] = "sk"
+    if "Select=COUNT" in options:
+        response = _settled(table, parameters | {"Select": "COUNT"}, len(expected))
+        assert "Items" not in response
+        return
+    response = _settled(table, parameters, len(expected))
+    assert [item["sk"]["S"] for item in response["Items"]] == expected
+    names = {"pk", "sk", "livePk", "liveSk"} if indexed else {"pk", "sk", "x"}
+    if "ProjectionExpression" in options:
+        names = {"sk"}
+    assert all(names <= set(item) for item in response["Items"])
+    # KEYS_ONLY and a projection leave the rest out.
+    assert all("x" not in item or "x" in names for item in response["Items"])
+    if "Limit" in options:
+        first = table.client.query(**parameters, Limit=2)
+        assert [item["sk"]["S"] for item in first["Items"]] == expected[:2]
+        rest = table.client.query(**parameters, ExclusiveStartKey=first["LastEvaluatedKey"])
+        assert [item["sk"]["S"] for item in rest["Items"]] == expected[2:]
 
 
 def _settled(table: Table, parameters: dict[str, Any], count: int) -> Any:
@@ -287,7 +268,7 @@ for _shape in (
     "Query ScanIndexForward=False IndexName Limit ExclusiveStartKey",
     "Query Select=COUNT IndexName",
 ):
-    CHECKS[_shape] = _query(_shape)
+    CHECKS[_shape] = partial(_query, _shape)
 
 
 # -- writes ----------------------------------------------------------------------------------
@@ -317,24 +298,21 @@ def _put_old(table: Table) -> None:
     assert "Item" not in error.response
 
 
-def _returning(value: str, expected: dict[str, Any]) -> Check:
-    def run(table: Table) -> None:
-        table.put({"x": 1, "y": 2})
-        response = table.client.update_item(
-            TableName=table.name,
-            Key=table.key(),
-            UpdateExpression="SET x=:x",
-            ExpressionAttributeValues={":x": {"N": "5"}},
-            **({"ReturnValues": value} if value else {}),
-        )
-        assert plain(response.get("Attributes", {})) == expected
-
-    return run
+def _returning(value: str, expected: dict[str, Any], table: Table) -> None:
+    table.put({"x": 1, "y": 2})
+    response = table.client.update_item(
+        TableName=table.name,
+        Key=table.key(),
+        UpdateExpression="SET x=:x",
+        ExpressionAttributeValues={":x": {"N": "5"}},
+        **({"ReturnValues": value} if value else {}),
+    )
+    assert plain(response.get("Attributes", {})) == expected
 
 
-CHECKS["UpdateItem"] = _returning("", {})
-CHECKS["UpdateItem ReturnValues=ALL_NEW"] = _returning("ALL_NEW", {"x": 5, "y": 2})
-CHECKS["UpdateItem ReturnValues=UPDATED_NEW"] = _returning("UPDATED_NEW", {"x": 5})
+CHECKS["UpdateItem"] = partial(_returning, "", {})
+CHECKS["UpdateItem ReturnValues=ALL_NEW"] = partial(_returning, "ALL_NEW", {"x": 5, "y": 2})
+CHECKS["UpdateItem ReturnValues=UPDATED_NEW"] = partial(_returning, "UPDATED_NEW", {"x": 5})
 
 
 @check("UpdateItem ReturnValues=ALL_NEW ReturnValuesOnConditionCheckFailure=ALL_OLD")
@@ -422,42 +400,36 @@ def _actions(table: Table) -> dict[str, dict[str, Any]]:
     }
 
 
-def _transaction(kind: str) -> Check:
+def _transaction(kind: str, table: Table) -> None:
     """All apply or none; the reasons stand in the order of the actions; a token applies once."""
-
-    def run(table: Table) -> None:
-        for sk in ("CHECKED", "DELETED", "UPDATED"):
-            table.put({"x": 1}, sk=sk)
-        actions = [{name: content} for name, content in _actions(table).items()]
-        refused = [
-            {name: content | {"ConditionExpression": "x=:no", **_no(content)}}
-            if name == kind
-            else {name: content}
-            for name, content in _actions(table).items()
-        ]
-        error = expect_error(
-            "TransactionCanceledException",
-            lambda: table.client.transact_write_items(TransactItems=refused),
-        )
-        codes = [reason.get("Code") for reason in error.response["CancellationReasons"]]
-        assert codes == [
-            "ConditionalCheckFailed" if name == kind else "None" for name in _actions(table)
-        ]
-        skeys = ("CHECKED", "DELETED", "PUT", "UPDATED")
-        assert [table.item(sk) for sk in skeys] == [{"x": 1}, {"x": 1}, None, {"x": 1}]
-        token = str(uuid.uuid4())
-        for _ in range(2):
-            table.client.transact_write_items(TransactItems=actions, ClientRequestToken=token)
-        assert [table.item(sk) for sk in skeys] == [{"x": 1}, None, {"x": 1}, {"x": 2}]
-        changed = [*actions[:3], {"Put": {"TableName": table.name, "Item": table.key("OTHER")}}]
-        expect_error(
-            "IdempotentParameterMismatchException",
-            lambda: table.client.transact_write_items(
-                TransactItems=changed, ClientRequestToken=token
-            ),
-        )
-
-    return run
+    for sk in ("CHECKED", "DELETED", "UPDATED"):
+        table.put({"x": 1}, sk=sk)
+    actions = [{name: content} for name, content in _actions(table).items()]
+    refused = [
+        {name: content | {"ConditionExpression": "x=:no", **_no(content)}}
+        if name == kind
+        else {name: content}
+        for name, content in _actions(table).items()
+    ]
+    error = expect_error(
+        "TransactionCanceledException",
+        lambda: table.client.transact_write_items(TransactItems=refused),
+    )
+    codes = [reason.get("Code") for reason in error.response["CancellationReasons"]]
+    assert codes == [
+        "ConditionalCheckFailed" if name == kind else "None" for name in _actions(table)
+    ]
+    skeys = ("CHECKED", "DELETED", "PUT", "UPDATED")
+    assert [table.item(sk) for sk in skeys] == [{"x": 1}, {"x": 1}, None, {"x": 1}]
+    token = str(uuid.uuid4())
+    for _ in range(2):
+        table.client.transact_write_items(TransactItems=actions, ClientRequestToken=token)
+    assert [table.item(sk) for sk in skeys] == [{"x": 1}, None, {"x": 1}, {"x": 2}]
+    changed = [*actions[:3], {"Put": {"TableName": table.name, "Item": table.key("OTHER")}}]
+    expect_error(
+        "IdempotentParameterMismatchException",
+        lambda: table.client.transact_write_items(TransactItems=changed, ClientRequestToken=token),
+    )
 
 
 def _no(content: dict[str, Any]) -> dict[str, Any]:
@@ -466,7 +438,7 @@ def _no(content: dict[str, Any]) -> dict[str, Any]:
 
 
 for _kind in ("ConditionCheck", "Delete", "Put", "Update"):
-    CHECKS[f"TransactWriteItems {_kind}"] = _transaction(_kind)
+    CHECKS[f"TransactWriteItems {_kind}"] = partial(_transaction, _kind)
 
 
 @check("TransactWriteItems Update ReturnValuesOnConditionCheckFailure=ALL_OLD")

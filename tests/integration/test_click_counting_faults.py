@@ -267,7 +267,7 @@ def test_a_link_erased_at_any_call_is_left_without_counts(world: World, situatio
         ) -> Any:
             world.dynamodb.delete_item(
                 TableName=world.stores.links.name,
-                Key={"pk": {"S": f"{world.workspace_id}#{link_id}"}, "sk": {"S": "LINK"}},
+                Key=world.link_key(link_id),
             )
             return call()
 

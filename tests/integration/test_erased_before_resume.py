@@ -8,7 +8,6 @@ the resume.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -30,12 +29,12 @@ from tests.support.erasure import Erasing
 from tests.support.faults import (
     Call,
     FaultyClient,
-    Killed,
     attempt,
     drop_error_items,
     every_fault,
     faults_of_call,
     faulty_world,
+    kill_from,
 )
 from tests.support.in_process_dynamodb import StartingPoint
 from tests.support.interleaving import interleave
@@ -76,7 +75,7 @@ def test_a_soft_delete_killed_at_any_call_reports_what_it_deleted(
     while reached:
         workspace_id, ids = starting_point(lambda: _created(deployed))
         world, faulty = faulty_world(deployed, workspace_id)
-        begun = _kill(faulty, at, after=after)
+        begun = kill_from(faulty, at, after=after)
         attempt(world.soft_delete, ids)
         reached = len(begun) > at
         faulty.fault = None
@@ -106,7 +105,7 @@ def test_each_call_of_the_resuming_worker_of_a_soft_delete_fails_once_in_each_wa
         """A delete whose worker was killed, and then an erasure of its links."""
         workspace_id, ids = _created(deployed)
         world, faulty = faulty_world(deployed, workspace_id)
-        _kill(faulty, 0, operation="batch_execute_statement")
+        kill_from(faulty, 0, operation="batch_execute_statement")
         attempt(world.soft_delete, ids)
         faulty.fault = None
         own = _soft_deleted(world, ids)
@@ -163,7 +162,7 @@ def test_a_link_removed_by_its_retention_counts_as_deleted(
     retained, expired, kept = world.create(3)
     monkeypatch.setattr(link_batches, "STATEMENT_BATCH", 1)
     monkeypatch.setattr(link_batches, "in_parallel", lambda work, parts: [*map(work, parts)])
-    _kill(faulty, 0, operation="batch_execute_statement")
+    kill_from(faulty, 0, operation="batch_execute_statement")
     attempt(world.soft_delete, [retained, expired, kept], retention_days=1)
     faulty.fault = None
     assert [world.live(each) for each in (retained, expired, kept)] == [False, True, True]
@@ -189,12 +188,12 @@ def test_a_link_removed_by_its_retention_may_have_no_erasure_yet(
     """The stream and the queue take minutes. Before the ttl something else removed the link."""
     world, faulty = faulty_world(deployed)
     [link_id] = world.create(1)
-    _kill(faulty, 0, operation="batch_execute_statement")
+    kill_from(faulty, 0, operation="batch_execute_statement")
     attempt(world.soft_delete, [link_id], retention_days=1)
     faulty.fault = None
     world.dynamodb.delete_item(
         TableName=world.stores.links.name,
-        Key={"pk": {"S": f"{world.workspace_id}#{link_id}"}, "sk": {"S": "LINK"}},
+        Key=world.link_key(link_id),
     )
     _resume_all(world, monkeypatch, hours=25 if past else 1)
     record = _newest_soft(world)
@@ -237,7 +236,7 @@ def test_a_delete_whose_links_were_erased_can_be_restored(
 ) -> None:
     world, faulty = faulty_world(deployed)
     ids = world.create(2)
-    _kill(faulty, 0, operation="batch_execute_statement")
+    kill_from(faulty, 0, operation="batch_execute_statement")
     attempt(world.soft_delete, ids)
     faulty.fault = None
     world.erase(ids[:1])
@@ -262,7 +261,7 @@ def test_a_resumed_soft_delete_reads_no_erasure_of_a_link_that_exists(
         world.stores.deletions,
         "accept",
         before=lambda: world.soft_delete(ids[-1:]),
-        after=lambda: _kill(faulty, 0, operation="batch_execute_statement"),
+        after=lambda: kill_from(faulty, 0, operation="batch_execute_statement"),
     )
     attempt(world.soft_delete, ids)
     faulty.fault = None
@@ -321,7 +320,7 @@ def test_a_restore_killed_at_any_call_reports_what_it_restored(
     while reached:
         workspace_id, ids, deletion = starting_point(deleted)
         world, faulty = faulty_world(deployed, workspace_id)
-        begun = _kill(faulty, at, after=after)
+        begun = kill_from(faulty, at, after=after)
         attempt(bring_back, world, deletion.id)
         reached = len(begun) > at
         faulty.fault = None
@@ -364,7 +363,7 @@ def test_a_link_taken_before_the_restore_began_is_not_restored(
     bring_back(world, deletion.id, [again, erased])
     world.soft_delete([again, erased])
     world.erase([erased])
-    _kill(faulty, 0, operation="batch_execute_statement")
+    kill_from(faulty, 0, operation="batch_execute_statement")
     attempt(bring_back, world, deletion.id)
     faulty.fault = None
 
@@ -428,7 +427,7 @@ def test_a_link_removed_by_its_retention_after_a_killed_restore_counts_as_restor
     world = make_world(erasing.environment, faulty, erasing.world.workspace_id)
     [link_id] = world.create(1)
     deletion = world.soft_delete([link_id])
-    _kill(faulty, 0, operation="batch_execute_statement")
+    kill_from(faulty, 0, operation="batch_execute_statement")
     attempt(bring_back, world, deletion.id)
     faulty.fault = None
     world.soft_delete([link_id], retention_days=1, policies=Policies(retention_days=1).record())
@@ -442,30 +441,6 @@ def test_a_link_removed_by_its_retention_after_a_killed_restore_counts_as_restor
 
 
 # -- steps ----------------------------------------------------------------------------------------
-
-
-def _kill(faulty: FaultyClient, at: int, *, after: bool = True, operation: str = "") -> list[str]:
-    """Kill the worker at this call (from 0) of this or any operation; returns those that began.
-
-    With ``after`` this call is still applied. One call at a time, so that none is applied when the
-    worker is dead.
-    """
-    begun: list[str] = []
-    one_at_a_time = threading.Lock()
-
-    def fault(name: str, call: Call, _given: dict[str, Any]) -> Any:
-        with one_at_a_time:
-            number = len(begun)
-            if number <= at and name.startswith(operation):
-                begun.append(name)
-            if number < at or (number == at and not name.startswith(operation)):
-                return call()
-            if number == at and after:
-                call()
-        raise Killed
-
-    faulty.fault, faulty.every = fault, True
-    return begun
 
 
 def _created(deployed: dict[str, str]) -> tuple[str, list[str]]:

@@ -438,7 +438,7 @@ def dry_run_by_filter(scene: Scene) -> Case:
     clicked_at = "2026-01-01T00:00:00.000Z"
     world.dynamodb.update_item(
         TableName=world.stores.links.name,
-        Key={"pk": {"S": f"{world.workspace_id}#{clicked}"}, "sk": {"S": "LINK"}},
+        Key=world.link_key(clicked),
         UpdateExpression="SET clickCount=:three, lastClickAt=:at",
         ExpressionAttributeValues={":three": {"N": "3"}, ":at": {"S": clicked_at}},
     )

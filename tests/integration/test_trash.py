@@ -170,7 +170,7 @@ def test_what_is_being_deleted_is_there_as_far_as_it_is_deleted(world: World) ->
 def bring_back_by_hand(world: World, link_id: str) -> None:
     world.dynamodb.update_item(
         TableName=world.stores.links.name,
-        Key={"pk": {"S": f"{world.workspace_id}#{link_id}"}, "sk": {"S": "LINK"}},
+        Key=world.link_key(link_id),
         UpdateExpression="SET livePk=:p, liveSk=:p REMOVE deletedAt, deletionId",
         ExpressionAttributeValues={":p": {"S": "elsewhere"}},
     )

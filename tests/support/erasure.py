@@ -171,7 +171,7 @@ class Erasing:
         keys = [f"qr/{self.world.workspace_id}/{link_id}/{variant}" for variant in variants]
         self.world.dynamodb.update_item(
             TableName=self.world.stores.links.name,
-            Key=self.link_key(link_id),
+            Key=self.world.link_key(link_id),
             UpdateExpression="ADD qrKeys :keys",
             ConditionExpression="attribute_exists(livePk)",
             ExpressionAttributeValues={":keys": {"SS": keys}},
@@ -187,13 +187,10 @@ class Erasing:
         self.s3.objects[key] = b"clicks"
         return key
 
-    def link_key(self, link_id: str) -> dict[str, Any]:
-        return {"pk": {"S": f"{self.world.workspace_id}#{link_id}"}, "sk": {"S": "LINK"}}
-
     def image_of(self, link_id: str) -> dict[str, Any] | None:
         item: dict[str, Any] | None = self.world.dynamodb.get_item(
             TableName=self.world.stores.links.name,
-            Key=self.link_key(link_id),
+            Key=self.world.link_key(link_id),
             ConsistentRead=True,
         ).get("Item")
         return item
@@ -226,7 +223,7 @@ class Erasing:
         """The stream record of a TTL removal, which MiniStack does not emit."""
         before = self.image_of(link_id)
         self.world.dynamodb.delete_item(
-            TableName=self.world.stores.links.name, Key=self.link_key(link_id)
+            TableName=self.world.stores.links.name, Key=self.world.link_key(link_id)
         )
         service = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
         return self.record("REMOVE", link_id, before) | {"userIdentity": service}
@@ -239,7 +236,7 @@ class Erasing:
         new: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         data: dict[str, Any] = {
-            "Keys": self.link_key(link_id),
+            "Keys": self.world.link_key(link_id),
             "SequenceNumber": str(uuid.uuid4().int),
         }
         # Sets arrive as JSON arrays, in any order.

@@ -266,26 +266,30 @@ def drop_error_items(client: Any) -> None:
     client.meta.events.register("after-call.dynamodb.BatchExecuteStatement", drop)
 
 
-def kill_from(faulty: FaultyClient, at: int, *, after: bool) -> list[str]:
-    """Kill the function at this call: none is sent from it on. Returns the calls as they begin.
+def kill_from(
+    faulty: FaultyClient, at: int, *, after: bool = True, operation: str = ""
+) -> list[str]:
+    """Kill the function at this call (from 0) of this or any operation: none is sent from it on.
 
-    With ``after`` this call is still applied.
+    Returns the calls as they begin, up to this one. With ``after`` this call is still applied. One
+    call at a time, so that none is applied when the function is dead.
     """
     faulty.calls.clear()
-    lock = threading.Lock()
     begun: list[str] = []
+    one_at_a_time = threading.Lock()
 
-    def die(name: str, call: Call, _parameters: dict[str, Any]) -> Any:
-        with lock:
+    def fault(name: str, call: Call, _parameters: dict[str, Any]) -> Any:
+        with one_at_a_time:
             number = len(begun)
-            begun.append(name)
-        if number < at:
-            return call()
-        if number == at and after:
-            call()
+            if number <= at and name.startswith(operation):
+                begun.append(name)
+            if number < at or (number == at and not name.startswith(operation)):
+                return call()
+            if number == at and after:
+                call()
         raise Killed
 
-    faulty.fault, faulty.every = die, True
+    faulty.fault, faulty.every = fault, True
     return begun
 
 

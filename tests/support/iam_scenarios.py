@@ -10,10 +10,10 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import patch
 
 import boto3
 import pytest
@@ -142,40 +142,27 @@ def no_time_to_delete() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def erased_meanwhile() -> Iterator[None]:
+def erased_meanwhile() -> AbstractContextManager[Any]:
     """Soft deletes of one link whose statement finds nothing."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(LinkBatches, "mark_deleted", lambda *_, **__: bytearray([Outcome.NOT_FOUND]))
-        yield
+    return patch.object(LinkBatches, "mark_deleted", return_value=bytearray([Outcome.NOT_FOUND]))
 
 
-@contextmanager
-def small_parts() -> Iterator[None]:
+def small_parts() -> AbstractContextManager[Any]:
     """Exports in which each page of clicks is a part."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exporting, "PART_BYTES", 1)
-        yield
+    return patch.object(exporting, "PART_BYTES", 1)
 
 
-@contextmanager
-def saving_always() -> Iterator[None]:
+def saving_always() -> AbstractContextManager[Any]:
     """Exports whose tail is saved after each step of reading."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exporting, "SAVE_SECONDS", 0.0)
-        yield
+    return patch.object(exporting, "SAVE_SECONDS", 0.0)
 
 
-@contextmanager
-def dying_before_complete() -> Iterator[None]:
+def dying_before_complete() -> AbstractContextManager[Any]:
     """Exports whose worker is killed after reading everything."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exporting._File, "complete", Mock(side_effect=Unavailable))
-        yield
+    return patch.object(exporting._File, "complete", side_effect=Unavailable)
 
 
-@contextmanager
-def dying_once_complete() -> Iterator[None]:
+def dying_once_complete() -> AbstractContextManager[Any]:
     """Exports whose worker is killed after completing the upload."""
     complete = ExportsBucket.complete
 
@@ -183,17 +170,12 @@ def dying_once_complete() -> Iterator[None]:
         complete(*given, **more)
         raise Unavailable
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ExportsBucket, "complete", and_die)
-        yield
+    return patch.object(ExportsBucket, "complete", and_die)
 
 
-@contextmanager
-def dying_after_export() -> Iterator[None]:
+def dying_after_export() -> AbstractContextManager[Any]:
     """Deletions whose worker is killed when the export is complete and nothing is deleted."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_deletion, "_release_export_slot", Mock(side_effect=Unavailable))
-        yield
+    return patch.object(run_deletion, "_release_export_slot", side_effect=Unavailable)
 
 
 def drive_authorizer(scene: Scene) -> None:

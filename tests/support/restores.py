@@ -23,7 +23,7 @@ def end_retention(world: World, link_id: str) -> None:
     """Let the ``ttl`` of a soft-deleted link be past. DynamoDB may remove it days later."""
     world.dynamodb.update_item(
         TableName=world.stores.links.name,
-        Key={"pk": {"S": f"{world.workspace_id}#{link_id}"}, "sk": {"S": "LINK"}},
+        Key=world.link_key(link_id),
         UpdateExpression="SET #ttl=:past",
         ConditionExpression="attribute_exists(pk)",
         ExpressionAttributeNames={"#ttl": "ttl"},
