@@ -19,22 +19,26 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+#: The names of a deferred module that an importer binds or calls. A mapping has what it gets for
+#: them; else it gets functions that import the module when they are called.
+Names = Collection[str] | Mapping[str, Callable[..., Any]]
+
 
 @contextmanager
-def deferred(modules: Mapping[str, Collection[str]]) -> Iterator[None]:
+def deferred(modules: Mapping[str, Names]) -> Iterator[None]:
     """Defer the import of ``modules`` by statements that run in this block for the first time.
 
     Each module has the names of the functions and classes that are bound at import, such as by
-    ``from module import name``. They become functions that import the module when they are called.
-    So a class in the list must not be subclassed or tested with ``isinstance`` by the importer. Any
-    other name imports the module at once. After the block, an import finds the real module.
+    ``from module import name``. So a class in the list must not be subclassed or tested with
+    ``isinstance`` by the importer. Any other name imports the module at once. After the block, an
+    import finds the real module.
 
     ``re.compile`` in this block returns patterns that are compiled later, so an invalid one raises
     its error at its first use.
     """
     placeholders = {
-        name: _Placeholder(name, callables)
-        for name, callables in modules.items()
+        name: _Placeholder(name, names)
+        for name, names in modules.items()
         if name not in sys.modules
     }
     sys.modules.update(placeholders)
@@ -48,9 +52,9 @@ def deferred(modules: Mapping[str, Collection[str]]) -> Iterator[None]:
 
 
 class _Placeholder(ModuleType):
-    def __init__(self, name: str, callables: Collection[str]) -> None:
+    def __init__(self, name: str, names: Names) -> None:
         super().__init__(name)
-        self._callables = callables
+        self._names = names
 
     def leave(self) -> None:
         """Remove the placeholder, so that the real module is used."""
@@ -58,8 +62,9 @@ class _Placeholder(ModuleType):
             del sys.modules[self.__name__]
 
     def __getattr__(self, name: str) -> Any:
-        if name in self._callables:
-            return self._called_later(name)
+        if name in self._names:
+            given = self._names[name] if isinstance(self._names, Mapping) else None
+            return given or self._called_later(name)
         if name.startswith("__"):
             # What the import system looks for, such as `__path__`.
             raise AttributeError(name)

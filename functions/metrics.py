@@ -23,7 +23,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from functools import cache, wraps
-from pathlib import Path
 from typing import Any
 
 from functions.config import optional_setting
@@ -105,5 +104,8 @@ def flush() -> None:
 @cache
 def definitions() -> dict[str, Any]:
     """``{"namespace", "service", "metrics": {name: unit}}``."""
+    # Imported here, because a start that writes no metrics does without it.
+    from pathlib import Path
+
     found: dict[str, Any] = json.loads((Path(__file__).parent / "metrics.json").read_text())
     return found

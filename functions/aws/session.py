@@ -46,6 +46,8 @@ UNUSED: dict[str, tuple[str, ...]] = {
     "urllib3.util.ssltransport": ("SSLTransport",),
     # Endpoint rules of operations with several resources; paginators.
     "jmespath": (),
+    # The parameters of event handlers: see `_Emitter`.
+    "inspect": (),
     # Checks of parameters: `parameter_validation=False`.
     "botocore.validate": ("ParamValidator", "validate_parameters"),
 }
@@ -72,14 +74,28 @@ __all__ = ["AWSPreparedRequest", "Config", "proxies", "session_for"]
 
 def session_for(service: str) -> Session:
     """A session that makes clients of ``service``."""
-    emitter = HierarchicalEmitter()
+    emitter = _Emitter()
+    # The names of the events of this service only: botocore compares each event with those of all.
+    events = EventAliaser(emitter, {service: EVENT_ALIASES.get(service, service)})
     # Before the session is made, because others (Powertools) add handlers to each new session.
-    _register_handlers(EventAliaser(emitter), service)
+    _register_handlers(events, service)
     session = Session(event_hooks=emitter, include_builtin_handlers=False)
+    session.register_component("event_emitter", events)
     if not _needs_rules(session):
         session.register_component("data_loader", _models())
     _set_credentials(session)
     return session
+
+
+class _Emitter(HierarchicalEmitter):
+    """botocore's emitter of events. It registers handlers without asking for their parameters.
+
+    botocore refuses a handler without ``**kwargs``. To see whether it has them, it imports
+    ``inspect``, which takes as long as botocore's own client.
+    """
+
+    def _verify_accept_kwargs(self, func: Any) -> None:
+        pass
 
 
 class _Models(Loader):

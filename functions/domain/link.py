@@ -1,9 +1,7 @@
 """A link: one short link of a workspace, live or soft-deleted."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from functions.domain.camel_case import camel_case
 from functions.domain.ids import NO_RESTORE
@@ -61,7 +59,7 @@ class Link(NamedTuple):
             self.is_live and self.is_active and (self.expires_at is None or self.expires_at > now)
         )
 
-    def with_changes(self, changes: Mapping[str, Any]) -> Link:
+    def with_changes(self, changes: Mapping[str, Any]) -> Self:
         """The link after these changes, by the names of the API; None clears a field."""
         values = {FIELDS[name]: value for name, value in changes.items()}
         return self._replace(

@@ -4,8 +4,6 @@ Sources: RFC 3986 (URI), RFC 3987 (IRI). The redirect imports this module, so it
 compiles little.
 """
 
-from __future__ import annotations
-
 import re
 import string
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Device and platform of a visit, from its user agent, and whether it is a bot."""
 
-from __future__ import annotations
-
 import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -86,7 +84,7 @@ def _device_type(platform: str, user_agent: str) -> str:
 
 
 @cache
-def _os_parser() -> Parser:
+def _os_parser() -> "Parser":
     from ua_parser import Parser
     from ua_parser.basic import Resolver
     from ua_parser.loaders import load_lazy_builtins

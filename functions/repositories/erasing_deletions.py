@@ -1,7 +1,5 @@
 """Deletions whose links are erased, until their receipt is written."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """The parts of a link item that deletions, dry runs and restores read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 

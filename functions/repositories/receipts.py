@@ -11,8 +11,6 @@ A completed erasure whose receipt is to be signed has ``openPk`` (``UNSIGNED#{0.
 ``openSk``, the keys of the sparse index ``open``, until it is.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any, NamedTuple
 

@@ -6,8 +6,6 @@ link's partitions are read even if its ``clickCount`` is 0: clicks are counted l
 recorded, and clicks of bots are never counted (docs/decisions/080-exports-that-always-complete.md).
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Iterator, Sequence

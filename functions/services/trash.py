@@ -5,8 +5,6 @@ read instead, and each of their links is read strongly: only the link says wheth
 and by which deletion.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
