@@ -51,6 +51,13 @@ def deferred(modules: Mapping[str, Names]) -> Iterator[None]:
             placeholder.leave()
 
 
+def late_pattern(pattern: str, flags: int = 0) -> re.Pattern[str]:
+    """As ``re.compile``, for a pattern that few requests use: it is compiled at its first use."""
+    late: Any = _LatePattern(pattern, flags)
+    found: re.Pattern[str] = late
+    return found
+
+
 class _Placeholder(ModuleType):
     def __init__(self, name: str, names: Names) -> None:
         super().__init__(name)

@@ -11,12 +11,13 @@ import gc
 import logging
 import os
 from functools import cache
+from importlib import import_module
 from typing import Any
 
-from functions.deferred_imports import deferred
+from functions.deferred_imports import Names, deferred
 
 #: What botocore imports at its start and no function uses, with the names that it binds.
-UNUSED: dict[str, tuple[str, ...]] = {
+UNUSED: dict[str, Names] = {
     # The texts of `help(client)`.
     "botocore.docs.bcdoc.restdoc": ("DocumentStructure",),
     "botocore.docs.method": ("document_model_driven_method",),
@@ -37,6 +38,10 @@ UNUSED: dict[str, tuple[str, ...]] = {
     "calendar": (),
     "dateutil.parser": ("parse",),
     "dateutil.tz": ("tzlocal", "tzutc"),
+    # Addresses of hosts: of credentials' servers, and in certificates without names.
+    "ipaddress": ("IPv4Address", "IPv6Address", "ip_address"),
+    # Responses of S3. `ParseError` is a subclass of `SyntaxError`, which botocore then catches.
+    "xml.etree.ElementTree": {"ParseError": SyntaxError},
     # urllib3 asks for the version of h2, which is not installed, when HTTP/2 is switched on.
     "importlib.metadata": ("version",),
     # Proxies: see `proxies`.
@@ -51,6 +56,9 @@ UNUSED: dict[str, tuple[str, ...]] = {
     # Checks of parameters: `parameter_validation=False`.
     "botocore.validate": ("ParamValidator", "validate_parameters"),
 }
+
+# `import xml.etree.ElementTree as …` reads the deferred module from its package.
+import_module("xml.etree")
 
 with deferred(UNUSED):
     from botocore.awsrequest import AWSPreparedRequest

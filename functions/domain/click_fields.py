@@ -8,11 +8,11 @@ of bytes. Invalid addresses and places are dropped.
 from __future__ import annotations
 
 import hmac
-import ipaddress
-import re
 import socket
 from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
+
+from functions.deferred_imports import late_pattern
 
 #: Maximum lengths in bytes of UTF-8: user agent and referrer, city, campaign parameter.
 MAX_USER_AGENT = 500
@@ -27,16 +27,16 @@ MAX_STORED = 500
 ORIGIN_HEADER = "x-unlink-origin"
 
 #: Controls (C0, C1), line and paragraph separators, bidirectional overrides, lone surrogates.
-UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+UNSAFE = late_pattern("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 #: Characters that start a formula in a spreadsheet (OWASP, "CSV Injection").
 _FORMULA = "=+-@ \t"
 
-_HOST = re.compile(r"[a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\]")
-_APP = re.compile(r"[A-Za-z0-9._]{1,200}")
+_HOST = late_pattern(r"[a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\]")
+_APP = late_pattern(r"[A-Za-z0-9._]{1,200}")
 
 #: The part of an ISO 3166-2 code after the country: one to three letters or digits.
-_SUBDIVISION = re.compile(r"[A-Z0-9]{1,3}")
+_SUBDIVISION = late_pattern(r"[A-Z0-9]{1,3}")
 
 #: ISO 3166-1 alpha-2, and XK, which geolocation databases use for Kosovo (a user-assigned code).
 _COUNTRY_CODES = (
@@ -160,6 +160,9 @@ def _address(value: str | None) -> str | None:
         return None
     if _is_ipv4(value):
         return value
+    # Imported here: most visitors have an IPv4 address.
+    import ipaddress
+
     try:
         address = ipaddress.ip_address(value)
     except ValueError:

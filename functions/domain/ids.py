@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import base64
 import os
-import re
 import secrets
 import time
 import uuid
 import zlib
 
+from functions.deferred_imports import late_pattern
+
 #: Canonical 8-4-4-4-12 in any letter case; braced, ``urn:`` and 32-hex forms do not match.
-_CANONICAL_UUID = re.compile(
+_CANONICAL_UUID = late_pattern(
     r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 )
 
-_CLICK_ID = re.compile(r"[A-Za-z0-9_-]{43}")
+_CLICK_ID = late_pattern(r"[A-Za-z0-9_-]{43}")
 
 #: Sorts before every UUID: the fencing token of a link that was never restored.
 NO_RESTORE = "0"

@@ -9,12 +9,14 @@ import string
 from typing import NamedTuple
 from urllib.parse import quote
 
+from functions.deferred_imports import late_pattern
+
 #: Maximum length of a destination in characters, as sent: percent-encoded, with the link's campaign
 #: (the limit of sitemaps.org and most servers).
 MAX_URL = 2_048
 
 #: RFC 3986, appendix B, with the parts named.
-_PARTS = re.compile(
+_PARTS = late_pattern(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):"
     r"(?://(?P<authority>[^/?#]*))?"
     r"(?P<path>[^?#]*)"
@@ -35,8 +37,8 @@ UNRESERVED = f"{string.ascii_letters}{string.digits}-._~"
 #: Without the percent sign: an escape has to be looked at.
 _PLAIN = UNRESERVED + _IN_QUERY.replace("%", "")
 
-_NO_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
-_IP_LITERAL = re.compile(r"(?P<user>[^@]*@)?(?P<host>\[[0-9A-Fa-f:.]+\])(?P<port>:[0-9]*)?")
+_NO_ESCAPE = late_pattern("%(?![0-9A-Fa-f]{2})")
+_IP_LITERAL = late_pattern(r"(?P<user>[^@]*@)?(?P<host>\[[0-9A-Fa-f:.]+\])(?P<port>:[0-9]*)?")
 
 
 class Parts(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -89,6 +88,9 @@ def _usual_address(host: str) -> str:
     """
     if host == "localhost" or host.endswith(".localhost"):
         return "localhost"
+    # Imported here: only requests with a destination compare hosts.
+    import ipaddress
+
     try:
         address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:

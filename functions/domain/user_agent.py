@@ -1,8 +1,9 @@
 """Device and platform of a visit, from its user agent, and whether it is a bot."""
 
-import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
+
+from functions.deferred_imports import late_pattern
 
 if TYPE_CHECKING:
     from ua_parser import Parser
@@ -26,12 +27,12 @@ _DESKTOPS = frozenset({"Windows", "macOS", "Linux", "ChromeOS"})
 #: How to recognise browsers of iOS and iPadOS that identify as a Mac to get desktop pages: by their
 #: names (Firefox, Chrome, Edge, Opera, the Google app), by web views of apps, and by ``Mobile/``,
 #: which no Mac sends. Safari on an iPad has none of these and counts as a Mac.
-_IOS_AS_MAC = re.compile(
+_IOS_AS_MAC = late_pattern(
     r"FxiOS/|CriOS/|EdgiOS/|OPiOS/|OPT/|GSA/|\bMobile/|FBAN/FBIOS|FBDV/i|\biP(?:hone|ad|od)\b"
 )
 
 #: The same for Android as desktop Linux: browsers that exist only on Android, and its web view.
-_ANDROID_AS_LINUX = re.compile(
+_ANDROID_AS_LINUX = late_pattern(
     r"EdgA/|SamsungBrowser/|MiuiBrowser/|UCBrowser/|HuaweiBrowser/|HeyTapBrowser/|VivoBrowser/"
     r"|Version/4\.0 Chrome/|\bAndroid\b"
 )

@@ -26,6 +26,7 @@ FORBIDDEN = sorted(
         *("annotated_types", "pydantic", "pydantic_core", "typing_extensions"),
         *("boto3", "s3transfer", "concurrent.futures.thread"),
         *("crawleruseragents", "ua_parser", "segno", "cryptography", "jwt"),
+        *("ast", "dis", "inspect", "ipaddress"),
         *("asyncio", "multiprocessing", "html.parser", "zipfile", "zoneinfo"),
         *("functions.schemas.links", "functions.schemas.filters", "functions.domain.hosts"),
         *session.UNUSED,
@@ -115,6 +116,25 @@ def test_a_start_imports_only_what_every_request_needs(handler: str) -> None:
     assert collections == 0
     # Only Lambda pays for the start of a function with more processor than for a request.
     assert clients == 0
+
+
+_FORMATTER = """
+import inspect, json
+from functions.powertools import Logger
+from aws_lambda_powertools.logging import formatter
+print(json.dumps([
+    formatter.RESERVED_FORMATTER_CUSTOM_KEYS,
+    inspect.getfullargspec(formatter.LambdaPowertoolsFormatter).args[1:],
+]))
+"""
+
+
+def test_powertools_reserves_the_parameters_of_its_formatter() -> None:
+    """It asks ``inspect`` for them, which a start does without."""
+    reserved, parameters = printed(_FORMATTER, "")
+
+    assert reserved == parameters
+    assert "log_record_order" in parameters
 
 
 def test_every_function_has_a_bound() -> None:

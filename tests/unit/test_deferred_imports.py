@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from functions.deferred_imports import deferred
+from functions.deferred_imports import deferred, late_pattern
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +54,24 @@ def test_a_name_that_is_not_listed_is_imported_at_once() -> None:
         assert "deferred_part" in sys.modules
 
     assert library.double is sys.modules["deferred_part"].double
+
+
+def test_a_name_can_have_a_stand_in() -> None:
+    with deferred({"deferred_part": {"double": str}}):
+        library = importlib.import_module("deferred_library")
+
+    assert library.double(3) == "3"
+    assert "deferred_part" not in sys.modules
+    assert library.number() == 7
+
+
+def test_a_late_pattern_is_compiled_at_its_first_use() -> None:
+    pattern = late_pattern("[A-Z]+", re.IGNORECASE)
+    assert not vars(pattern).keys() & {"fullmatch", "sub"}
+
+    assert pattern.fullmatch("abc")
+    assert pattern.sub("-", "a1b") == "-1-"
+    assert (pattern.pattern, pattern.flags) == ("[A-Z]+", re.compile("[A-Z]+", re.IGNORECASE).flags)
 
 
 def test_a_missing_name_fails_as_it_does_without_deferring() -> None:

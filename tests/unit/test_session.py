@@ -106,6 +106,38 @@ session = get_session()
     assert in_a_new_process(own + uses) == in_a_new_process(botocores + uses)
 
 
+@pytest.mark.parametrize(
+    "body", ["<ListBucketResult><Name>x</Name></ListBucketResult>", "<ListBucketResult>", "x"]
+)
+def test_xml_is_read_as_botocore_reads_it(body: str) -> None:
+    """Whole and broken: the class of the parser's error is deferred too."""
+    use = f"""
+import json
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
+
+class Raw:
+    def stream(self, **_):
+        yield {body.encode()!r}
+
+s3 = session.create_client("s3", config=Config(retries={{"total_max_attempts": 1}}))
+def respond(request, **_):
+    return AWSResponse(request.url, 200, {{}}, Raw())
+
+s3.meta.events.register("before-send", respond)
+try:
+    said = s3.list_objects_v2(Bucket="bucket")["Name"]
+except (ClientError, ResponseParserError) as error:
+    said = str(error)
+print(json.dumps(said))
+"""
+    own = "from functions.aws.session import session_for\nsession = session_for('s3')\n"
+    botocores = "from botocore.session import get_session\nsession = get_session()\n"
+    assert in_a_new_process(own + use) == in_a_new_process(botocores + use)
+
+
 def test_every_deferred_name_exists() -> None:
     """A new release of botocore may move one: the cold start would then pay for it again."""
     program = """
