@@ -331,6 +331,19 @@ def test_a_plan_that_was_sent_before_a_kill_acts_once(
     assert set(service.deleted.values()) == {1}
 
 
+def test_a_plan_is_not_applied_again_after_an_undo(
+    service: FakeUnlink, unlinkctl: Run, plan: Path
+) -> None:
+    """The service would give the first response again, and delete nothing."""
+    assert unlinkctl("apply", str(plan), "--yes").out == "Moved 2 links to the trash.\n"
+    assert unlinkctl("undo").out == "Restored 2 links.\n"
+    ran = unlinkctl("apply", str(plan), "--yes")
+    assert (ran.code, ran.out) == (5, "")
+    [deletion] = service.deletions
+    assert f"The plan was applied before, as deletion {deletion}." in ran.err
+    assert len(service.delete_requests) == 1
+
+
 def test_after_an_outage_a_delete_continues_where_it_stopped(
     service: FakeUnlink, unlinkctl: Run
 ) -> None:

@@ -110,6 +110,13 @@ def apply(
             say("Going on with this plan, which was sent before.")
             finish(unlink, jobs, before[0], how)
             return
+        if (earlier := jobs.deletion_of(digest)) is not None:
+            # Its key leads to that deletion, also if the links were restored since.
+            raise CommandError(
+                f"The plan was applied before, as deletion {earlier}. A plan deletes once.",
+                code=STALE,
+                hint="Nothing was deleted now. `unlinkctl plan` makes a new one.",
+            )
         _refuse_stale(unlink, saved_plan)
         if how.asks:
             show_plan(saved_plan)

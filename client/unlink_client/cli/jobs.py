@@ -186,6 +186,16 @@ class Jobs(State):
             ).fetchall()
         return [self.read(row[0]) for row in rows]
 
+    def deletion_of(self, digest: str) -> str | None:
+        """The deletion of the newest finished job with this digest."""
+        with self.explained():
+            row = self.database.execute(
+                "SELECT deletion FROM jobs JOIN chunks ON job = id WHERE url = ? AND workspace = ? "
+                "AND digest = ? AND finished IS NOT NULL ORDER BY created DESC LIMIT 1",
+                (*self._workspace, digest),
+            ).fetchone()
+        return None if row is None else row[0]
+
     def last(self) -> Job | None:
         """The newest job that deleted softly."""
         with self.explained():
