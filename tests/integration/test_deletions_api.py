@@ -178,6 +178,18 @@ def test_a_filter_can_be_tried_and_then_confirmed(world: World) -> None:
     assert world.live_ids() == []
 
 
+def test_two_dry_runs_have_two_tokens(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client's Idempotency-Key for one must not repeat a delete that was undone since."""
+    world.create(1, tags=["spring"])
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)
+    dry_run = {"filter": {"tag": "spring"}, "dryRun": True}
+    first, second = (ask(world, dry_run)[1] for _ in range(2))
+    assert first["confirmationToken"] != second["confirmationToken"]
+    confirm = {"filter": {"tag": "spring"}, "confirmationToken": first["confirmationToken"]}
+    assert ask(world, confirm)[0] == 200
+
+
 def test_a_confirmation_is_bound_to_its_mode_and_workspace(world: World) -> None:
     world.create(1, tags=["spring"])
     _, result, _ = ask(world, {"filter": {"tag": "spring"}, "dryRun": True})

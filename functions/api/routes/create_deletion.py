@@ -28,6 +28,7 @@ from functions.domain.errors import (
     Unavailable,
 )
 from functions.domain.idempotency import IdempotencyRecord, KeyTaken
+from functions.domain.ids import random_uuid
 from functions.domain.outcomes import Outcome
 from functions.schemas.deletions import as_first_returned, deletion_detail
 from functions.services.delete_links import delete_by_filter, erase_many, soft_delete
@@ -173,6 +174,8 @@ def _delete_by_filter(
     confirms = {
         "digest": found.selection.digest,
         "until": int(time.time()) + CONFIRMATION_SECONDS,
+        # Clients derive Idempotency-Keys from tokens: that of an equal set must be another one.
+        "nonce": random_uuid(),
     }
     return _previewed(request, found.figure, [], [], confirms)
 
@@ -217,7 +220,7 @@ def _confirmable(
 ) -> Response[Preview]:
     """The preview, for a filter with the token that confirms it."""
     if confirms is not None:
-        confirmed = [confirms["digest"], preview["mode"], confirms["until"]]
+        confirmed = [confirms["digest"], preview["mode"], confirms["until"], confirms["nonce"]]
         preview["confirmationToken"] = cursors.sign(
             "confirm", request.caller.workspace_id, confirmed, secret=container.cursor_secret()
         )
@@ -227,7 +230,7 @@ def _confirmable(
 def _confirmed(token: str, workspace_id: str, mode: Mode) -> str:
     """The digest of the confirmed set in a token; raises ``InvalidRequest``."""
     try:
-        digest, for_mode, until = cursors.read(
+        digest, for_mode, until, _ = cursors.read(
             "confirm", workspace_id, token, secret=container.cursor_secret()
         )
     except ValueError:
