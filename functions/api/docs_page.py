@@ -30,6 +30,30 @@ REMEMBERED = 16
 #: The page's own script. URLs are relative, because the page may be under a stage's name.
 START = """\
 "use strict";
+
+// Swagger UI would parse the whole document again for each operation that is opened, which takes
+// seconds. All references of the document are within it.
+async function resolveSubtree(document, path) {
+  const member = (value, key) => value?.[key];
+  function resolved(value, within) {
+    if (Array.isArray(value)) return value.map((item) => resolved(item, within));
+    if (value === null || typeof value !== "object") return value;
+    const { $ref: reference, ...own } = value;
+    if (!reference?.startsWith?.("#/") || within.includes(reference)) {
+      return Object.fromEntries(
+        Object.entries(value).map(([key, each]) => [key, resolved(each, within)]));
+    }
+    const target = reference.slice(2).split("/").reduce(member, document);
+    return {
+      ...resolved(target, [...within, reference]),
+      // The name of the schema on the page.
+      $$ref: reference,
+      ...resolved(own, within),
+    };
+  }
+  return { spec: resolved(path.reduce(member, document), []), errors: [] };
+}
+
 window.addEventListener("load", () => {
   const page = document.getElementById("swagger-ui");
   window.ui = SwaggerUIBundle({
@@ -40,6 +64,7 @@ window.addEventListener("load", () => {
     // The badge of a validator elsewhere would tell it who reads this.
     validatorUrl: null,
     presets: [SwaggerUIBundle.presets.apis],
+    plugins: [{ fn: { resolveSubtree } }],
     layout: "BaseLayout",
   });
 
@@ -86,7 +111,12 @@ STYLES = """
 .swagger-ui .opblock.opblock-head .opblock-summary-method { background: #7a0bd6; }
 .swagger-ui .parameter__in, .swagger-ui .prop-format { color: #555; }
 .swagger-ui .renderedMarkdown code, .swagger-ui .markdown code { color: #5b0bb0; }
-.swagger-ui .json-schema-2020-12-expand-deep-button { color: #555; }
+.swagger-ui .json-schema-2020-12-expand-deep-button,
+.swagger-ui .json-schema-2020-12-keyword--description,
+.swagger-ui .json-schema-2020-12-keyword__name--secondary,
+.swagger-ui .json-schema-2020-12-keyword__value,
+.swagger-ui .json-schema-2020-12-json-viewer__name--secondary,
+.swagger-ui .json-schema-2020-12-json-viewer__value { color: #555; }
 .swagger-ui .opblock-body .microlight, .swagger-ui .opblock-body .microlight > code {
   background: #151515 !important;
 }

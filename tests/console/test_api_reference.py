@@ -28,6 +28,11 @@ def test_the_reference_is_accessible_closed_and_open(reference: Console) -> None
     expect(page.locator(".opblock-body .responses-table").nth(1)).to_be_visible()
     expect(page.locator("select:not([aria-label])")).to_have_count(0)
     expect(page.locator("pre:not([tabindex])")).to_have_count(0)
+    # References are resolved, and a schema has its name.
+    body = page.locator("#operations-Links-listLinks .responses-table")
+    body.get_by_role("tab", name="Schema").first.click()
+    expect(body.locator(".json-schema-2020-12__title").first).to_have_text("LinkPage")
+    expect(body).to_contain_text("nextCursor")
     reference.screenshot("api-reference")
     assert accessibility_faults(page) == []
     assert page.evaluate("location.hash").startswith("#/")

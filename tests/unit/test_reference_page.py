@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +55,18 @@ def test_the_document_has_the_configured_base_url(monkeypatch: pytest.MonkeyPatc
     assert get("/api/openapi.json").json()["servers"] == [{"url": "https://links.example"}]
     policy = get("/api/docs").headers["Content-Security-Policy"]
     assert "connect-src 'self' https://links.example;" in policy
+
+
+def test_the_page_can_resolve_all_references_of_the_document() -> None:
+    """The page's script follows references to named parts of the document itself."""
+    document = openapi_document()
+    references = set(re.findall(r'"\$ref": "([^"]*)"', json.dumps(document)))
+
+    assert len(references) > 20
+    for reference in references:
+        found = re.fullmatch(r"#/components/(\w+)/([\w-]+)", reference)
+        assert found, reference
+        assert found[2] in document["components"][found[1]]
 
 
 def test_the_page_loads_only_files_of_its_own_path() -> None:
