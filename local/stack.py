@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from local.demo_data import Access, Workspace
-from local.deployment import DeploymentError, bootstrap, deploy
 from local.emulator import (
+    ACCOUNT,
     HOST,
     LOCAL_DIR,
+    REGION,
     ROOT,
     Emulator,
     credentials,
@@ -36,6 +37,11 @@ from local.upstream import deployed_upstream
 
 STAGE = "local"
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
+
+# The resources of `cdk bootstrap` that the deployment needs; the CLI would take seconds for them.
+_ASSET_BUCKET = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
+_BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
+_BOOTSTRAP_VERSION = "99"
 
 # The inputs of a synthesized template, besides the stage's settings.
 _SYNTH_INPUTS = (
@@ -144,21 +150,40 @@ def _step(say: Say, what: str) -> Iterator[None]:
 
 
 def _deploy(emulator: Emulator, *, public_base_url: str, name: str, say: Say) -> dict[str, str]:
-    """Deploy the stack and return its outputs by name."""
-    bootstrap(emulator.client)
+    """Deploy the stack with the CDK CLI and return its outputs by name."""
+    if not CDK.exists():
+        raise StackError("The CDK CLI is not installed. `make run` and `make test` install it.")
+    emulator.client("s3").create_bucket(Bucket=_ASSET_BUCKET)
+    emulator.client("ssm").put_parameter(
+        Name=_BOOTSTRAP_PARAMETER, Type="String", Value=_BOOTSTRAP_VERSION
+    )
+    outputs_file = LOCAL_DIR / "cdk" / f"{name}-outputs.json"
     log_file = LOCAL_DIR / "logs" / f"{name}-deploy.log"
-    log_file.parent.mkdir(parents=True, exist_ok=True)
+    for directory in (outputs_file.parent, log_file.parent):
+        directory.mkdir(parents=True, exist_ok=True)
+    environment = _cdk_environment(emulator)
     log_file.unlink(missing_ok=True)
+
     assembly = LOCAL_DIR / "cdk" / name
-    _synthesize(assembly, _cdk_environment(emulator), log_file, say)
+    _synthesize(assembly, environment, log_file, say)
     for template in assembly.glob("*.template.json"):
         template.write_text(template.read_text("utf-8").replace(_ANY_URL, public_base_url), "utf-8")
     drop_metadata(assembly)
-    with _step(say, "Deploying it"):
-        try:
-            return deploy(emulator.client, assembly)
-        except DeploymentError as error:
-            raise StackError(str(error)) from None
+    with _step(say, "Deploying it with the CDK CLI"):
+        outputs_file.unlink(missing_ok=True)
+        _cdk(
+            [
+                "deploy",
+                f"--app={assembly}",
+                f"--outputs-file={outputs_file}",
+                "--require-approval=never",
+                "--method=direct",
+            ],
+            environment,
+            log_file,
+        )
+    (outputs,) = json.loads(outputs_file.read_text()).values()
+    return {str(key): str(value) for key, value in outputs.items()}
 
 
 def _synthesize(assembly: Path, environment: dict[str, str], log_file: Path, say: Say) -> None:
@@ -166,10 +191,7 @@ def _synthesize(assembly: Path, environment: dict[str, str], log_file: Path, say
 
     Synthesis takes eight seconds of CPU, so stacks on other ports do not repeat it.
     """
-    if not CDK.exists():
-        raise StackError("The CDK CLI is not installed. `make run` and `make test` install it.")
     shared = LOCAL_DIR / "cdk" / "shared"
-    shared.parent.mkdir(parents=True, exist_ok=True)
     context = {"stage": STAGE, "publicBaseUrl": _ANY_URL}
     fingerprint = _fingerprint(context)
     stamp = shared / ".fingerprint"

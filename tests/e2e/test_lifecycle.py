@@ -18,7 +18,6 @@ import pytest
 
 from infra.packaging import Target, build_archive
 from local import stack as local_stack
-from local.deployment import bootstrap
 from local.emulator import Emulator
 from tests.chaos.deployed_code import change_archive
 from tests.support.synthesis import key_of_stack, remembered
@@ -33,7 +32,12 @@ Assemblies = dict[str, dict[str, str]]
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[Emulator]:
     with Emulator(log_name="lifecycle") as running:
-        bootstrap(running.client)
+        running.client("s3").create_bucket(Bucket=local_stack._ASSET_BUCKET)
+        running.client("ssm").put_parameter(
+            Name=local_stack._BOOTSTRAP_PARAMETER,
+            Type="String",
+            Value=local_stack._BOOTSTRAP_VERSION,
+        )
         yield running
 
 
