@@ -13,9 +13,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -42,6 +44,7 @@ _PROGRAM = "local.emulator_process"
 # clears every page of it again for the next one.
 _KEPT_BYTES = str(16 << 20)
 _KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": _KEPT_BYTES, "MALLOC_TRIM_THRESHOLD_": _KEPT_BYTES}
+_one_client = threading.Lock()
 _REMOVE = "import shutil, sys; shutil.rmtree(sys.argv[1], ignore_errors=True)"
 
 
@@ -224,14 +227,21 @@ def client(endpoint_url: str, service: str, **settings: Any) -> Any:
         read_timeout=120,
         s3={"addressing_style": "path"},
     )
+    make: Any = _session().client
+    # A session makes one client at a time.
+    with _one_client:
+        return make(service, endpoint_url=endpoint_url, **{"config": config, **settings})
+
+
+@cache
+def _session() -> boto3.session.Session:
+    """One for all clients: each session reads the endpoints of all services again."""
     known = credentials()
-    session = boto3.session.Session(
+    return boto3.session.Session(
         aws_access_key_id=known["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=known["AWS_SECRET_ACCESS_KEY"],
         region_name=REGION,
     )
-    make: Any = session.client
-    return make(service, endpoint_url=endpoint_url, **{"config": config, **settings})
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> bool:

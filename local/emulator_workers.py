@@ -327,12 +327,17 @@ def _extract(
     Of a changed copy of the functions' archive, 2,000 files are the same. `files` has the path of
     each unpacked file by its name, checksum and size.
     """
+    parents: set[str] = set()
     # Of entries with the same name, the last one counts.
     for entry in {each.filename: each for each in archive.infolist()}.values():
         key = (entry.filename, entry.CRC, entry.file_size)
         if key in files and not entry.is_dir():
-            link = Path(directory, entry.filename)
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.hardlink_to(files[key])
+            # For each file, `pathlib` takes as long as the calls of the file system.
+            link = f"{directory}/{entry.filename}"
+            parent, _, _ = link.rpartition("/")
+            if parent not in parents:
+                Path(parent).mkdir(parents=True, exist_ok=True)
+                parents.add(parent)
+            os.link(files[key], link)
         else:
             files[key] = archive.extract(entry, directory)
